@@ -1,0 +1,45 @@
+# `make` alone lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench fmt lint sqlx openapi clean-demo
+
+export PATH := $(PATH):$(HOME)/.cargo/bin
+muster := $(or $(CARGO_TARGET_DIR),target)/debug/muster
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Run Muster on this machine with examples: its own database, no mail leaves
+	@scripts/setup.sh
+	SQLX_OFFLINE=true cargo build
+	@$(muster) demo
+
+test: ## Check everything: format, lints, documentation, generated files, tests
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+bench: ## Measure how many signatures a second this machine takes
+	@scripts/setup.sh bench
+	@bench/run.sh
+
+fmt: ## Format the code
+	cargo fmt
+
+lint: ## Clippy, as strict as `make test`
+	SQLX_OFFLINE=true cargo clippy --all-targets -- -D warnings
+
+sqlx: ## Refresh .sqlx after a query or a migration changed
+	@scripts/sqlx.sh .sqlx
+
+openapi: ## Refresh openapi.json after the API changed
+	SQLX_OFFLINE=true cargo build
+	@$(muster) openapi > openapi.json.new
+	@mv openapi.json.new openapi.json
+
+# Started as root in a folder that the database's user cannot enter, the cluster lies in /var/lib/muster instead, under
+# the hash of this folder's path (src/kernel/embedded_postgres/place.rs).
+clean-demo: ## Delete the demo's data for good: database, keys, mail (var/)
+	@if command -v flock >/dev/null && [ -e var/muster.lock ] && ! flock -n var/muster.lock true; then \
+		echo "Muster is running here: stop it first." >&2; exit 1; fi
+	@elsewhere=/var/lib/muster/$$(printf %s "$$(pwd -P)/var" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-16); \
+		rm -rf var "$$elsewhere"; \
+		echo "Deleted var/ (and $$elsewhere, if it was there). The next 'make demo' starts afresh."

@@ -1,0 +1,72 @@
+-- Who runs campaigns here, and what they did: organizations, organizers, their tokens and sessions, the audit trail.
+
+CREATE TABLE organizations (
+    id          uuid PRIMARY KEY,
+    name        text NOT NULL,
+    slug        text NOT NULL,
+    locale      text NOT NULL DEFAULT 'en', -- the language mail and pages fall back to
+    created_at  timestamptz NOT NULL,
+    CONSTRAINT organizations_slug_key UNIQUE (slug),
+    CONSTRAINT organizations_name_check CHECK (char_length(name) BETWEEN 1 AND 200),
+    CONSTRAINT organizations_locale_check CHECK (locale IN ('en', 'fr', 'es', 'pa'))
+);
+
+CREATE TABLE organizers (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    email           text NOT NULL, -- normalised; organizers are staff, their address is their sign-in and stays in the clear
+    name            text NOT NULL,
+    role            text NOT NULL,
+    password_hash   text NOT NULL, -- argon2id, PHC string format
+    disabled_at     timestamptz,
+    created_at      timestamptz NOT NULL,
+    CONSTRAINT organizers_email_key UNIQUE (email),
+    CONSTRAINT organizers_role_check CHECK (role IN ('owner', 'organizer', 'host', 'viewer'))
+);
+CREATE INDEX organizers_organization_id_idx ON organizers (organization_id);
+
+CREATE TABLE api_tokens (
+    id           uuid PRIMARY KEY,
+    organizer_id uuid NOT NULL REFERENCES organizers (id),
+    name         text NOT NULL,
+    token_hash   bytea NOT NULL, -- SHA-256 of a 256-bit random token: a fast hash is enough for a secret nobody chose
+    scopes       text[] NOT NULL,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    CONSTRAINT api_tokens_token_hash_key UNIQUE (token_hash),
+    CONSTRAINT api_tokens_token_hash_check CHECK (octet_length(token_hash) = 32),
+    CONSTRAINT api_tokens_scopes_check CHECK (cardinality(scopes) > 0)
+);
+CREATE INDEX api_tokens_organizer_id_idx ON api_tokens (organizer_id);
+
+CREATE TABLE sessions (
+    token_hash   bytea PRIMARY KEY, -- SHA-256 of the cookie's random value
+    organizer_id uuid NOT NULL REFERENCES organizers (id) ON DELETE CASCADE,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    CONSTRAINT sessions_expires_at_check CHECK (expires_at > created_at)
+);
+CREATE INDEX sessions_organizer_id_idx ON sessions (organizer_id);
+CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
+
+CREATE TABLE audit_entries (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    organizer_id    uuid REFERENCES organizers (id), -- null: the command line or the service itself
+    api_token_id    uuid REFERENCES api_tokens (id),
+    verb            text NOT NULL, -- "petition.publish", "signatures.export"
+    object_id       uuid,
+    detail          jsonb NOT NULL DEFAULT '{}', -- numbers and ids only, never a person's data
+    created_at      timestamptz NOT NULL
+);
+CREATE INDEX audit_entries_organization_id_idx ON audit_entries (organization_id, created_at);
+CREATE INDEX audit_entries_organizer_id_idx ON audit_entries (organizer_id);
+CREATE INDEX audit_entries_api_token_id_idx ON audit_entries (api_token_id);
+
+-- Consents and the audit trail are evidence: a row may disappear with its subject, but never change.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+CREATE TRIGGER audit_entries_append_only BEFORE UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_change();

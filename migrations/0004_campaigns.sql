@@ -1,0 +1,133 @@
+-- What people can take part in: campaigns, one `actions` row for each petition, event and letter action, and the counts.
+
+CREATE TABLE campaigns (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    slug            text NOT NULL,
+    locale          text NOT NULL DEFAULT 'en',
+    title           text NOT NULL,
+    summary         text NOT NULL DEFAULT '',
+    description     text NOT NULL DEFAULT '', -- Markdown
+    texts           jsonb NOT NULL DEFAULT '{}', -- {"fr": {"title", "summary"}}: other languages
+    state           text NOT NULL DEFAULT 'published',
+    created_at      timestamptz NOT NULL,
+    modified_at     timestamptz NOT NULL,
+    CONSTRAINT campaigns_slug_key UNIQUE (slug),
+    CONSTRAINT campaigns_state_check CHECK (state IN ('draft', 'published', 'archived')),
+    CONSTRAINT campaigns_texts_check CHECK (jsonb_typeof(texts) = 'object')
+);
+CREATE INDEX campaigns_organization_id_idx ON campaigns (organization_id);
+
+CREATE TABLE actions (
+    id                uuid PRIMARY KEY,
+    organization_id   uuid NOT NULL REFERENCES organizations (id),
+    campaign_id       uuid REFERENCES campaigns (id),
+    vault_id          uuid NOT NULL REFERENCES vaults (id), -- who takes part is kept here
+    kind              text NOT NULL,
+    slug              text NOT NULL,
+    locale            text NOT NULL DEFAULT 'en', -- language of the texts in this row
+    title             text NOT NULL,
+    summary           text NOT NULL DEFAULT '',
+    description       text NOT NULL DEFAULT '', -- Markdown
+    texts             jsonb NOT NULL DEFAULT '{}', -- {"fr": {"title", "summary", "description", "body", "button", "thanks"}}
+    button            text NOT NULL DEFAULT '', -- empty: the standard words
+    thanks            text NOT NULL DEFAULT '',
+    hosted_by         text NOT NULL DEFAULT '',
+    privacy           text NOT NULL DEFAULT 'standard',
+    confirmation      text NOT NULL DEFAULT 'email',
+    state             text NOT NULL DEFAULT 'draft',
+    send_thanks       boolean NOT NULL DEFAULT true,
+    published_count   bigint NOT NULL DEFAULT 0, -- the one public number; moves only on the tick
+    published_at      timestamptz, -- when that number was taken
+    created_at        timestamptz NOT NULL,
+    modified_at       timestamptz NOT NULL, -- editorial: a signature does not touch it
+    CONSTRAINT actions_kind_slug_key UNIQUE (kind, slug),
+    CONSTRAINT actions_kind_check CHECK (kind IN ('petition', 'event', 'letter')),
+    CONSTRAINT actions_locale_check CHECK (locale IN ('en', 'fr', 'es', 'pa')),
+    CONSTRAINT actions_title_check CHECK (char_length(title) BETWEEN 1 AND 300),
+    CONSTRAINT actions_privacy_check CHECK (privacy IN ('standard', 'protected')),
+    CONSTRAINT actions_confirmation_check CHECK (confirmation IN ('none', 'email')),
+    CONSTRAINT actions_protected_confirms_check CHECK (confirmation = 'email' OR (privacy = 'standard' AND kind <> 'letter')),
+    CONSTRAINT actions_state_check CHECK (state IN ('draft', 'published', 'paused', 'closed', 'won', 'lost', 'cancelled', 'archived')),
+    CONSTRAINT actions_published_count_check CHECK (published_count >= 0),
+    CONSTRAINT actions_texts_check CHECK (jsonb_typeof(texts) = 'object')
+);
+CREATE INDEX actions_organization_id_idx ON actions (organization_id, kind);
+CREATE INDEX actions_campaign_id_idx ON actions (campaign_id);
+CREATE INDEX actions_vault_id_idx ON actions (vault_id);
+
+CREATE TABLE updates (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    campaign_id     uuid NOT NULL REFERENCES campaigns (id),
+    kind            text NOT NULL DEFAULT 'news',
+    title           text NOT NULL,
+    body            text NOT NULL DEFAULT '', -- Markdown
+    texts           jsonb NOT NULL DEFAULT '{}',
+    happened_on     date NOT NULL,
+    figures         jsonb NOT NULL DEFAULT '[]', -- [{"series", "value", "unit"}]
+    source_url      text NOT NULL DEFAULT '',
+    created_at      timestamptz NOT NULL,
+    modified_at     timestamptz NOT NULL,
+    CONSTRAINT updates_kind_check CHECK (kind IN ('news', 'win', 'deadline', 'draw', 'press', 'story')),
+    CONSTRAINT updates_figures_check CHECK (jsonb_typeof(figures) = 'array'),
+    CONSTRAINT updates_campaign_title_key UNIQUE (campaign_id, happened_on, title)
+);
+CREATE INDEX updates_organization_id_idx ON updates (organization_id);
+
+-- Organizations that get their own consent box.
+CREATE TABLE partners (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    slug            text NOT NULL,
+    name            text NOT NULL,
+    wording         jsonb NOT NULL DEFAULT '{}', -- {"en": "...", "fr": "..."}
+    created_at      timestamptz NOT NULL,
+    CONSTRAINT partners_organization_slug_key UNIQUE (organization_id, slug)
+);
+
+-- Registered words for where people come from; any other word counts as "other".
+CREATE TABLE sources (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    word            text NOT NULL,
+    partner_id      uuid REFERENCES partners (id),
+    CONSTRAINT sources_organization_word_key UNIQUE (organization_id, word)
+);
+CREATE INDEX sources_partner_id_idx ON sources (partner_id);
+
+CREATE TABLE short_links (
+    word            text PRIMARY KEY, -- /go/{word}
+    action_id       uuid NOT NULL REFERENCES actions (id) ON DELETE CASCADE,
+    created_at      timestamptz NOT NULL,
+    CONSTRAINT short_links_word_check CHECK (word ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND char_length(word) <= 40)
+);
+CREATE INDEX short_links_action_id_idx ON short_links (action_id);
+
+-- Counts by one dimension at a time: dimension "total" with key '', or "day", "country", "region", "locale", "source".
+CREATE TABLE action_counts (
+    action_id uuid NOT NULL REFERENCES actions (id) ON DELETE CASCADE,
+    dimension text NOT NULL,
+    key       text NOT NULL,
+    value     bigint NOT NULL,
+    CONSTRAINT action_counts_pkey PRIMARY KEY (action_id, dimension, key),
+    CONSTRAINT action_counts_dimension_check CHECK (dimension IN ('total', 'day', 'country', 'region', 'locale', 'source'))
+);
+-- What acts add to the counts. Appended, never updated: signers of one petition do not wait for each other.
+-- The tick folds these rows into action_counts.
+CREATE TABLE action_count_deltas (
+    id        bigint GENERATED ALWAYS AS IDENTITY,
+    action_id uuid NOT NULL,
+    dimension text NOT NULL,
+    key       text NOT NULL,
+    delta     bigint NOT NULL
+);
+CREATE INDEX action_count_deltas_action_id_idx ON action_count_deltas (action_id, dimension);
+
+-- Sends the change of anything that public pages cache to every web node.
+CREATE FUNCTION notify_action_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('action_changed', NEW.id::text);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER actions_notify AFTER UPDATE ON actions FOR EACH ROW EXECUTE FUNCTION notify_action_changed();

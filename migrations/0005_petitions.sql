@@ -1,0 +1,141 @@
+CREATE TABLE petitions (
+    id            uuid PRIMARY KEY REFERENCES actions (id) ON DELETE CASCADE,
+    petition_text text NOT NULL DEFAULT '', -- Markdown: what is being signed
+    targets       text[] NOT NULL DEFAULT '{}', -- names of the recipients, as shown
+    goal          bigint,
+    CONSTRAINT petitions_goal_check CHECK (goal BETWEEN 1 AND 100000000)
+);
+
+CREATE TABLE signatures (
+    id                 uuid PRIMARY KEY,
+    petition_id        uuid NOT NULL REFERENCES petitions (id),
+    person_id          uuid NOT NULL REFERENCES people (id),
+    state              text NOT NULL,
+    name_index         bytea NOT NULL DEFAULT '', -- keyed hash of the name where people may share an address, else ''
+    sealed             bytea, -- what was typed; null once the contact was dropped
+    display            text NOT NULL DEFAULT 'hidden', -- takes effect when counted
+    locale             text,
+    country            text,
+    region             text,
+    postal_prefix      text, -- first three characters
+    source             text,
+    link_generation    smallint NOT NULL DEFAULT 0, -- raising it voids the links mailed before
+    confirm_expires_at timestamptz,
+    created_at         timestamptz NOT NULL, -- protected petitions: floored to the day
+    counted_at         timestamptz,
+    ended_at           timestamptz, -- when it was withdrawn, invalidated or found to be a duplicate
+    CONSTRAINT signatures_state_check CHECK (state IN ('pending', 'counted', 'duplicate', 'quarantined', 'invalid', 'withdrawn')),
+    CONSTRAINT signatures_display_check CHECK (display IN ('hidden', 'initials', 'first_name', 'full_name')),
+    CONSTRAINT signatures_counted_check CHECK (state <> 'counted' OR counted_at IS NOT NULL),
+    CONSTRAINT signatures_pending_check CHECK (state <> 'pending' OR (counted_at IS NULL AND confirm_expires_at IS NOT NULL)),
+    CONSTRAINT signatures_country_check CHECK (country ~ '^[A-Z]{2}$')
+);
+CREATE UNIQUE INDEX signatures_counted_key ON signatures (petition_id, person_id, name_index) WHERE state = 'counted';
+CREATE INDEX signatures_petition_id_idx ON signatures (petition_id, id);
+CREATE INDEX signatures_person_id_idx ON signatures (person_id);
+CREATE INDEX signatures_pending_idx ON signatures (confirm_expires_at) WHERE state = 'pending';
+
+-- One validated and sealed act on its way into the hot path's function.
+CREATE TYPE signature_act AS (
+    id uuid, petition_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea, name_index bytea,
+    wish text, -- 'pending' | 'counted' (no confirmation asked) | 'vouched' (an organizer's token)
+    sealed bytea, display text, locale text, country text, region text, postal_prefix text, source text,
+    created_at timestamptz, confirm_expires_at timestamptz,
+    email_id uuid, email_kind text, email_class text, organization_id uuid, protected boolean,
+    idempotency_key bytea, idempotency_request bytea
+);
+
+-- Writes a batch of signatures with their people, counts, mail and idempotency rows: one round trip, one commit.
+-- Acts arrive ordered by (vault_id, email_index), so that two batches lock people in the same order.
+-- Outcomes: 'created', 'duplicate' (kept uncounted, or already there for a vouched act), 'replayed' (idempotency key
+-- seen with the same request), 'mismatch' (seen with another request). signature_id is the row to show; holder_id, for
+-- vouched acts only, the person it belongs to (a sealed text is bound to its row's id, so a vouching caller looks the
+-- person up first and mends it afterwards in the rare case that somebody else created it in between).
+CREATE FUNCTION sign_petitions(acts signature_act[]) RETURNS TABLE (act_id uuid, signature_id uuid, holder_id uuid, outcome text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    spent spent_key[];
+    keyed boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL);
+    counted uuid[];
+    known uuid[];
+BEGIN
+    IF keyed THEN
+        SELECT array_agg(s) INTO spent FROM claim_idempotency_keys(ARRAY(
+            SELECT (a.id, a.idempotency_key, a.idempotency_request, a.created_at)::keyed_act
+            FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL)) AS s;
+        RETURN QUERY SELECT s.act_id, s.resource_id, NULL::uuid, s.outcome FROM unnest(spent) AS s;
+        acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id NOT IN (SELECT s.act_id FROM unnest(spent) AS s));
+    END IF;
+
+    WITH a AS (
+        SELECT * FROM unnest(acts) WITH ORDINALITY
+    ), p AS (
+        SELECT * FROM upsert_people(ARRAY(
+            SELECT (u.person_id, u.vault_id, u.email_index, u.person_sealed, u.locale, u.created_at)::person_act FROM unnest(acts) u))
+    ), c AS (
+        INSERT INTO signatures AS s (id, petition_id, person_id, state, name_index, sealed, display, locale, country, region,
+                                     postal_prefix, source, confirm_expires_at, created_at, counted_at)
+        SELECT a.id, a.petition_id, p.id, 'counted', a.name_index, a.sealed, a.display, a.locale, a.country, a.region,
+               a.postal_prefix, a.source, NULL, a.created_at, a.created_at
+        FROM a JOIN p USING (vault_id, email_index) WHERE a.wish <> 'pending'
+        ORDER BY a.petition_id, p.id, a.name_index, a.ordinality
+        ON CONFLICT (petition_id, person_id, name_index) WHERE state = 'counted' DO NOTHING
+        RETURNING s.id
+    ), r AS (
+        INSERT INTO signatures (id, petition_id, person_id, state, name_index, sealed, display, locale, country, region,
+                                postal_prefix, source, confirm_expires_at, created_at, ended_at)
+        SELECT a.id, a.petition_id, p.id, CASE a.wish WHEN 'pending' THEN 'pending' ELSE 'duplicate' END, a.name_index,
+               a.sealed, a.display, a.locale, a.country, a.region, a.postal_prefix, a.source, a.confirm_expires_at,
+               a.created_at, CASE a.wish WHEN 'pending' THEN NULL ELSE a.created_at END
+        FROM a JOIN p USING (vault_id, email_index)
+        WHERE a.wish = 'pending' OR (a.wish = 'counted' AND NOT EXISTS (SELECT FROM c WHERE c.id = a.id))
+    )
+    SELECT (SELECT array_agg(c.id) FROM c), (SELECT array_agg(p.id) FROM p WHERE NOT p.created) INTO counted, known;
+
+    IF counted IS NOT NULL THEN
+        INSERT INTO action_count_deltas (action_id, dimension, key, delta)
+        SELECT a.petition_id, d.dimension, d.key, count(*)
+        FROM unnest(acts) a,
+             LATERAL (VALUES ('total', ''), ('day', to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')), ('country', a.country),
+                             ('region', a.country || '-' || a.region), ('locale', a.locale), ('source', a.source)) d (dimension, key)
+        WHERE a.id = ANY (counted) AND d.key IS NOT NULL
+        GROUP BY 1, 2, 3;
+    END IF;
+
+    -- Pending acts are not unique; the newest three of an address are kept.
+    IF known IS NOT NULL THEN
+        DELETE FROM signatures s USING (
+            SELECT id, row_number() OVER (PARTITION BY petition_id, person_id ORDER BY created_at DESC, id DESC) AS age
+            FROM signatures
+            WHERE person_id = ANY (known) AND state = 'pending'
+              AND petition_id IN (SELECT a.petition_id FROM unnest(acts) a WHERE a.wish = 'pending')
+        ) old WHERE old.id = s.id AND old.age > 3;
+    END IF;
+
+    INSERT INTO emails (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
+    SELECT a.email_id, a.organization_id, a.email_class, a.email_kind, jsonb_build_object('signature', a.id), a.protected,
+           'queued', a.created_at, a.created_at
+    FROM unnest(acts) a
+    WHERE a.email_id IS NOT NULL
+      AND (a.wish <> 'vouched' OR a.id = ANY (coalesce(counted, '{}')));
+
+    IF keyed THEN -- a vouched act that found its signature already there is replayed as that one
+        UPDATE idempotency_keys k SET resource_id = s.id, status = 200
+        FROM unnest(acts) a
+        JOIN people p ON p.vault_id = a.vault_id AND p.email_index = a.email_index
+        JOIN signatures s ON s.petition_id = a.petition_id AND s.person_id = p.id AND s.name_index = a.name_index AND s.state = 'counted'
+        WHERE k.key = a.idempotency_key AND k.resource_id = a.id AND s.id <> a.id AND a.wish = 'vouched';
+    END IF;
+
+    RETURN QUERY
+        SELECT a.id,
+               CASE WHEN a.wish = 'vouched' AND NOT a.id = ANY (coalesce(counted, '{}')) THEN there.id ELSE a.id END,
+               there.person_id,
+               CASE WHEN a.wish = 'pending' OR a.id = ANY (coalesce(counted, '{}')) THEN 'created' ELSE 'duplicate' END
+        FROM unnest(acts) a
+        LEFT JOIN LATERAL (
+            SELECT s.id, s.person_id FROM people p JOIN signatures s ON s.person_id = p.id
+            WHERE a.wish = 'vouched' AND p.vault_id = a.vault_id AND p.email_index = a.email_index
+              AND s.petition_id = a.petition_id AND s.name_index = a.name_index AND s.state = 'counted'
+        ) there ON true;
+END $$;

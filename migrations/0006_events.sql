@@ -1,0 +1,210 @@
+CREATE TABLE events (
+    id                  uuid PRIMARY KEY REFERENCES actions (id) ON DELETE CASCADE,
+    event_kind          text NOT NULL DEFAULT 'other',
+    format              text NOT NULL DEFAULT 'in_person',
+    starts_at           timestamptz NOT NULL,
+    ends_at             timestamptz NOT NULL,
+    timezone            text NOT NULL, -- IANA name; times are shown in it
+    venue               text NOT NULL DEFAULT '',
+    address_line        text NOT NULL DEFAULT '',
+    locality            text NOT NULL DEFAULT '',
+    region              text NOT NULL DEFAULT '',
+    postal_code         text NOT NULL DEFAULT '',
+    country             text NOT NULL DEFAULT 'CA',
+    map_url             text NOT NULL DEFAULT '',
+    accessibility       text NOT NULL DEFAULT '',
+    instructions        text NOT NULL DEFAULT '', -- the join link: only for the registered, never on a public page
+    contacts            jsonb NOT NULL DEFAULT '[]', -- [{"name", "phone", "email"}] of hosts who agreed to be named
+    sessions            jsonb NOT NULL DEFAULT '[]', -- [{"title", "starts_at", "ends_at", "rrule"}]
+    interpretation      text[] NOT NULL DEFAULT '{}', -- languages that are interpreted
+    capacity            integer, -- seats; null: no limit
+    seats_taken         integer NOT NULL DEFAULT 0, -- exact; written only under this row's lock
+    waitlist            boolean NOT NULL DEFAULT true,
+    smaller_may_pass    boolean NOT NULL DEFAULT false, -- may a party that fits pass a larger one that waits?
+    published_status    text NOT NULL DEFAULT 'open', -- what the public sees; moves only on the tick
+    calendar_sequence   integer NOT NULL DEFAULT 0, -- iCalendar SEQUENCE: raised when time or place changes
+    CONSTRAINT events_kind_check CHECK (event_kind IN ('rally', 'assembly', 'vigil', 'workshop', 'camp', 'delivery', 'march', 'art', 'meeting', 'other')),
+    CONSTRAINT events_format_check CHECK (format IN ('in_person', 'online', 'hybrid')),
+    CONSTRAINT events_times_check CHECK (ends_at >= starts_at),
+    CONSTRAINT events_capacity_check CHECK (capacity >= 1),
+    CONSTRAINT events_seats_check CHECK (seats_taken >= 0 AND (capacity IS NULL OR seats_taken <= capacity)),
+    CONSTRAINT events_published_status_check CHECK (published_status IN ('open', 'waitlist', 'closed'))
+);
+CREATE INDEX events_starts_at_idx ON events (starts_at);
+
+CREATE TABLE attendances (
+    id                 uuid PRIMARY KEY,
+    event_id           uuid NOT NULL REFERENCES events (id),
+    person_id          uuid NOT NULL REFERENCES people (id),
+    state              text NOT NULL,
+    party_size         smallint NOT NULL DEFAULT 1,
+    sealed             bytea,
+    locale             text,
+    source             text,
+    link_generation    smallint NOT NULL DEFAULT 0,
+    confirm_expires_at timestamptz,
+    created_at         timestamptz NOT NULL, -- protected events: floored to the day
+    queue_number       bigint GENERATED ALWAYS AS IDENTITY, -- who came first, where times are only days
+    place_since        bigint, -- the queue number whose place in the line this row holds
+    accepted_at        timestamptz,
+    ended_at           timestamptz,
+    CONSTRAINT attendances_state_check CHECK (state IN ('pending', 'accepted', 'waitlisted', 'cancelled', 'declined')),
+    CONSTRAINT attendances_party_size_check CHECK (party_size BETWEEN 1 AND 10),
+    CONSTRAINT attendances_accepted_check CHECK (state <> 'accepted' OR accepted_at IS NOT NULL)
+);
+CREATE UNIQUE INDEX attendances_active_key ON attendances (event_id, person_id) WHERE state IN ('accepted', 'waitlisted');
+CREATE INDEX attendances_event_id_idx ON attendances (event_id, id);
+CREATE INDEX attendances_person_id_idx ON attendances (person_id);
+CREATE INDEX attendances_waitlist_idx ON attendances (event_id, place_since) WHERE state = 'waitlisted';
+CREATE INDEX attendances_pending_idx ON attendances (confirm_expires_at) WHERE state = 'pending';
+
+CREATE TYPE attendance_act AS (
+    id uuid, event_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea,
+    wish text, -- 'pending' | 'seat' (no confirmation asked) | 'vouched'
+    party_size smallint, sealed bytea, locale text, source text, created_at timestamptz, confirm_expires_at timestamptz,
+    email_id uuid, organization_id uuid, protected boolean,
+    idempotency_key bytea, idempotency_request bytea
+);
+
+-- Gives pending attendances of one event their seats, in the order given: 'accepted', 'waitlisted' or 'declined'.
+-- Exact under any concurrency: the first statement locks the event, and each later one sees what was committed before.
+-- Somebody who already holds a place keeps it: the new row takes the place of the old one (which ends as 'cancelled').
+CREATE FUNCTION seat_attendances(of_event uuid, ids uuid[], at timestamptz) RETURNS TABLE (attendance_id uuid, seated text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    e events;
+    free bigint;
+    waiting boolean;
+    one record;
+    accepted_ids uuid[] := '{}'; waiting_ids uuid[] := '{}'; declined_ids uuid[] := '{}';
+    heirs uuid[] := '{}'; inherited bigint[] := '{}';
+    outcome text;
+    taken_before integer;
+BEGIN
+    SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
+    taken_before := e.seats_taken;
+    free := CASE WHEN e.capacity IS NULL THEN 9223372036854775807 ELSE e.capacity - e.seats_taken END;
+    waiting := EXISTS (SELECT FROM attendances w WHERE w.event_id = of_event AND w.state = 'waitlisted');
+    FOR one IN
+        SELECT n.id, n.party_size, n.queue_number, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.place_since AS old_place,
+               row_number() OVER (PARTITION BY n.person_id ORDER BY u.ordinality DESC) AS recency
+        FROM unnest(ids) WITH ORDINALITY AS u (id, ordinality)
+        JOIN attendances n ON n.id = u.id AND n.event_id = of_event AND n.state = 'pending'
+        LEFT JOIN attendances o ON o.event_id = of_event AND o.person_id = n.person_id AND o.state IN ('accepted', 'waitlisted')
+        ORDER BY u.ordinality
+    LOOP
+        IF one.recency > 1 THEN -- the same person again later in this batch: the later one speaks
+            declined_ids := declined_ids || one.id;
+            CONTINUE;
+        END IF;
+        IF one.old_state = 'accepted' THEN
+            IF e.capacity IS NULL OR one.party_size - one.old_size <= free THEN
+                outcome := 'accepted';
+                free := free - (one.party_size - one.old_size);
+                e.seats_taken := e.seats_taken + one.party_size - one.old_size;
+            ELSE
+                outcome := 'declined'; -- the larger party does not fit: the seats held before stay
+            END IF;
+        ELSIF free >= one.party_size AND (NOT waiting OR e.smaller_may_pass) THEN
+            outcome := 'accepted';
+            free := free - one.party_size;
+            e.seats_taken := e.seats_taken + one.party_size;
+        ELSIF e.waitlist OR one.old_state = 'waitlisted' THEN
+            outcome := 'waitlisted';
+            waiting := true;
+        ELSE
+            outcome := 'declined';
+        END IF;
+        IF outcome <> 'declined' AND one.old_id IS NOT NULL THEN
+            UPDATE attendances o SET state = 'cancelled', ended_at = at WHERE o.id = one.old_id;
+            IF one.party_size <= one.old_size THEN -- a larger party goes to the end of the line
+                heirs := heirs || one.id;
+                inherited := inherited || one.old_place;
+            END IF;
+        END IF;
+        CASE outcome
+            WHEN 'accepted' THEN accepted_ids := accepted_ids || one.id;
+            WHEN 'waitlisted' THEN waiting_ids := waiting_ids || one.id;
+            ELSE declined_ids := declined_ids || one.id;
+        END CASE;
+    END LOOP;
+    RETURN QUERY
+        UPDATE attendances n
+        SET state = CASE WHEN n.id = ANY (accepted_ids) THEN 'accepted' WHEN n.id = ANY (waiting_ids) THEN 'waitlisted' ELSE 'declined' END,
+            accepted_at = CASE WHEN n.id = ANY (accepted_ids) THEN at END,
+            ended_at = CASE WHEN n.id = ANY (declined_ids) THEN at END,
+            confirm_expires_at = NULL,
+            place_since = coalesce((SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id), n.queue_number)
+        WHERE n.id = ANY (accepted_ids || waiting_ids || declined_ids)
+        RETURNING n.id, n.state;
+    IF e.seats_taken <> taken_before THEN
+        UPDATE events SET seats_taken = e.seats_taken WHERE events.id = of_event;
+        INSERT INTO action_count_deltas (action_id, dimension, key, delta) VALUES (of_event, 'total', '', e.seats_taken - taken_before);
+    END IF;
+END $$;
+
+-- Writes a batch of registrations: people, attendances, seats, counts, mail and idempotency rows in one commit.
+-- Outcomes: the attendance's state, or 'replayed' | 'mismatch' as for sign_petitions.
+CREATE FUNCTION register_attendances(acts attendance_act[]) RETURNS TABLE (act_id uuid, attendance_id uuid, holder_id uuid, outcome text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    spent spent_key[];
+    known uuid[];
+    of_event uuid;
+    keyed boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL);
+BEGIN
+    IF keyed THEN
+        SELECT array_agg(s) INTO spent FROM claim_idempotency_keys(ARRAY(
+            SELECT (a.id, a.idempotency_key, a.idempotency_request, a.created_at)::keyed_act
+            FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL)) AS s;
+        RETURN QUERY SELECT s.act_id, s.resource_id, NULL::uuid, s.outcome FROM unnest(spent) AS s;
+        acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id NOT IN (SELECT s.act_id FROM unnest(spent) AS s));
+    END IF;
+
+    WITH a AS (
+        SELECT * FROM unnest(acts) WITH ORDINALITY
+    ), p AS (
+        SELECT * FROM upsert_people(ARRAY(
+            SELECT (u.person_id, u.vault_id, u.email_index, u.person_sealed, u.locale, u.created_at)::person_act FROM unnest(acts) u))
+    ), n AS (
+        INSERT INTO attendances (id, event_id, person_id, state, party_size, sealed, locale, source, confirm_expires_at, created_at)
+        SELECT a.id, a.event_id, p.id, 'pending', a.party_size, a.sealed, a.locale, a.source, a.confirm_expires_at, a.created_at
+        FROM a JOIN p USING (vault_id, email_index) ORDER BY a.ordinality
+    )
+    SELECT array_agg(p.id) FILTER (WHERE NOT p.created) INTO known FROM p;
+
+    -- Pending acts are not unique; the newest three of an address are kept.
+    IF known IS NOT NULL THEN
+        DELETE FROM attendances s USING (
+            SELECT id, row_number() OVER (PARTITION BY event_id, person_id ORDER BY queue_number DESC) AS age
+            FROM attendances
+            WHERE person_id = ANY (known) AND state = 'pending'
+              AND event_id IN (SELECT a.event_id FROM unnest(acts) a WHERE a.wish = 'pending')
+        ) old WHERE old.id = s.id AND old.age > 3;
+    END IF;
+
+    -- Without confirmation a second registration is kept uncounted; only a mailed link or an organizer may change a place.
+    UPDATE attendances n SET state = 'declined', ended_at = a.created_at, confirm_expires_at = NULL
+    FROM unnest(acts) a
+    WHERE n.id = a.id AND a.wish = 'seat'
+      AND EXISTS (SELECT FROM attendances o WHERE o.event_id = n.event_id AND o.person_id = n.person_id AND o.state IN ('accepted', 'waitlisted'));
+
+    FOR of_event IN SELECT DISTINCT a.event_id FROM unnest(acts) a WHERE a.wish <> 'pending' ORDER BY 1 LOOP
+        PERFORM seat_attendances(of_event,
+            (SELECT array_agg(a.id ORDER BY a.id) FROM unnest(acts) a WHERE a.event_id = of_event AND a.wish <> 'pending'),
+            (SELECT min(a.created_at) FROM unnest(acts) a WHERE a.event_id = of_event));
+    END LOOP;
+
+    INSERT INTO emails (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
+    SELECT a.email_id, a.organization_id,
+           CASE WHEN n.state IN ('pending', 'accepted') THEN 'confirmation' ELSE 'notice' END,
+           CASE n.state WHEN 'pending' THEN 'event_confirm' WHEN 'accepted' THEN 'event_registered'
+                        WHEN 'waitlisted' THEN 'event_waitlisted' ELSE 'event_declined' END,
+           jsonb_build_object('attendance', a.id), a.protected, 'queued', a.created_at, a.created_at
+    FROM unnest(acts) a JOIN attendances n ON n.id = a.id
+    WHERE a.email_id IS NOT NULL;
+
+    RETURN QUERY
+        SELECT a.id, a.id, CASE WHEN a.wish = 'vouched' THEN n.person_id END, n.state
+        FROM unnest(acts) a JOIN attendances n ON n.id = a.id;
+END $$;

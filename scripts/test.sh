@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change goes in; the tests themselves come last, so that their summary closes the
+# output. Arguments go to the tests: scripts/test.sh signatures::
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:${HOME:-}/.cargo/bin
+
+# A developer's own settings must not decide whether tests pass.
+unset DATABASE_URL MUSTER_PROFILE ${!MUSTER__*}
+export SQLX_OFFLINE=true
+muster=${CARGO_TARGET_DIR:-target}/debug/muster
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+# The database runs as an unprivileged user when we are root, and must be able to get there.
+chmod 711 "$scratch"
+
+step() { printf '\n==> %s (after %ss)\n' "$*" "$SECONDS"; }
+stale() {
+    echo "$1 is out of date: run 'make $2' and commit the result." >&2
+    exit 1
+}
+
+step "Format"
+cargo fmt --check
+
+step "Build"
+cargo build --bins --tests
+
+step "Lints"
+cargo clippy --all-targets -- -D warnings
+
+step "Documentation"
+# Links to private items are welcome: the documentation is for those who work on the code.
+RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --quiet --no-deps --document-private-items
+
+step "Generated: openapi.json"
+"$muster" openapi | diff - openapi.json || stale openapi.json openapi
+
+step "Generated: .sqlx"
+scripts/sqlx.sh "$scratch/sqlx"
+diff -r "$scratch/sqlx" .sqlx || stale .sqlx sqlx
+
+step "Tests"
+# Not the demo's cluster. It is as durable as the demo's: tests pull the plug on it.
+MUSTER__POSTGRES__DATA_ROOT=$scratch/postgres "$muster" postgres run -- cargo test "$@"

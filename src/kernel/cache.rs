@@ -1,0 +1,117 @@
+//! A small per-process cache: values live at most a set time, and a herd on a cold key makes one query.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use super::cx::Cx;
+
+/// Beyond this many keys, aged ones are dropped before another is added.
+const MANY: usize = 10_000;
+
+/// Values by key, each loaded by one caller at a time.
+#[derive(Debug)]
+pub struct Cache<K, V> {
+    cx: Cx,
+    ttl: Duration,
+    slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
+}
+
+#[derive(Debug)]
+struct Slot<V> {
+    value: RwLock<Option<(V, Instant)>>,
+    loading: tokio::sync::Mutex<()>,
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
+    /// A cache whose values live at most `ttl`.
+    pub fn new(cx: Cx, ttl: Duration) -> Self {
+        Self { cx, ttl, slots: Mutex::default() }
+    }
+
+    /// The value of `key`, from memory or by `load`. While one caller loads, the others of that key wait for it.
+    ///
+    /// # Errors
+    /// What `load` answers; an error is not kept.
+    pub async fn get<E>(&self, key: &K, load: impl AsyncFnOnce() -> Result<V, E>) -> Result<V, E> {
+        let slot = self.slot(key);
+        if let Some(value) = self.fresh(&slot) {
+            return Ok(value);
+        }
+        let _one_at_a_time = slot.loading.lock().await;
+        if let Some(value) = self.fresh(&slot) {
+            return Ok(value);
+        }
+        let asked_at = self.cx.instant();
+        let value = load().await?;
+        *slot.value.write().unwrap_or_else(PoisonError::into_inner) = Some((value.clone(), asked_at));
+        Ok(value)
+    }
+
+    /// Forgets a key, after a write that changed it.
+    pub fn forget(&self, key: &K) {
+        self.lock().remove(key);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn fresh(&self, slot: &Slot<V>) -> Option<V> {
+        let value = slot.value.read().unwrap_or_else(PoisonError::into_inner);
+        value.as_ref().filter(|(_, at)| self.cx.instant().duration_since(*at) < self.ttl).map(|(v, _)| v.clone())
+    }
+
+    fn slot(&self, key: &K) -> Arc<Slot<V>> {
+        let mut slots = self.lock();
+        if slots.len() >= MANY && !slots.contains_key(key) {
+            slots.retain(|_, slot| self.fresh(slot).is_some());
+        }
+        slots
+            .entry(key.clone())
+            .or_insert_with(|| Arc::new(Slot { value: RwLock::new(None), loading: tokio::sync::Mutex::default() }))
+            .clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Arc<Slot<V>>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_herd_on_a_cold_key_loads_once() {
+        let cache = Arc::new(Cache::new(Cx::system(), Duration::from_secs(60)));
+        let loads = Arc::new(AtomicU32::new(0));
+        let herd = (0..50).map(|_| {
+            let (cache, loads) = (cache.clone(), loads.clone());
+            tokio::spawn(async move {
+                cache
+                    .get(&1, async || {
+                        loads.fetch_add(1, Ordering::SeqCst);
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                        Ok::<_, Infallible>(7)
+                    })
+                    .await
+            })
+        });
+        for one in herd.collect::<Vec<_>>() {
+            assert_eq!(one.await.unwrap(), Ok(7));
+        }
+        assert_eq!(loads.load(Ordering::SeqCst), 1);
+        cache.forget(&1);
+        assert_eq!(cache.get(&1, async || Ok::<_, Infallible>(8)).await, Ok(8));
+    }
+}

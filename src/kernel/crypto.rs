@@ -1,0 +1,251 @@
+//! Keys and the three things done with them: seal, index, derive. Knows no database.
+//!
+//! A sealed value is `version (1) | nonce (24) | XChaCha20-Poly1305 ciphertext`, its plain text padded to 128-byte steps
+//! so that the length of a name does not show. The associated data binds it to a table, a row and a vault: moved to
+//! another row it does not open.
+
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::cx::Cx;
+use crate::error::Error;
+
+const VERSION: u8 = 1;
+const NONCE: usize = 24;
+const STEP: usize = 128;
+
+/// 256 bits that are wiped from memory when dropped and never printed.
+#[derive(Clone)]
+pub struct Key(Zeroizing<[u8; 32]>);
+
+impl Key {
+    /// A new random key.
+    pub fn random(cx: &Cx) -> Self {
+        Self(Zeroizing::new(cx.random()))
+    }
+
+    /// A key from its 32 bytes; `None` for any other length.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
+    }
+
+    /// The key's bytes, for wrapping it.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A key for one purpose derived from this one (HKDF-SHA256, RFC 5869).
+    pub fn derive(&self, purpose: &str) -> Self {
+        let mut out = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(None, self.expose())
+            .expand(purpose.as_bytes(), out.as_mut())
+            .expect("32 bytes are a valid HKDF length");
+        Self(out)
+    }
+
+    /// HMAC-SHA256 of the parts, each preceded by its length so that no two lists of parts collide.
+    pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.expose()).expect("HMAC takes keys of any length");
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Seals `plain` for one place.
+    pub fn seal(&self, cx: &Cx, place: &Place<'_>, plain: &[u8]) -> Vec<u8> {
+        let nonce: [u8; NONCE] = cx.random();
+        let length = u32::try_from(plain.len()).expect("sealed texts are far below 4 GiB");
+        let mut padded = Zeroizing::new(Vec::with_capacity((plain.len() + 4).next_multiple_of(STEP)));
+        padded.extend_from_slice(&length.to_be_bytes());
+        padded.extend_from_slice(plain);
+        let full = padded.len().next_multiple_of(STEP);
+        padded.resize(full, 0);
+        let sealed = self
+            .cipher()
+            .encrypt(&XNonce::from(nonce), Payload { msg: &padded, aad: &place.associated_data() })
+            .expect("encryption in memory does not fail");
+        let mut out = Vec::with_capacity(1 + NONCE + sealed.len());
+        out.push(VERSION);
+        out.extend_from_slice(&nonce);
+        out.extend_from_slice(&sealed);
+        out
+    }
+
+    /// Opens what [`Key::seal`] sealed for the same place.
+    ///
+    /// # Errors
+    /// [`CannotOpen`] for another key, another place, or changed bytes.
+    pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+        let (&VERSION, rest) = sealed.split_first().ok_or(CannotOpen)? else { return Err(CannotOpen) };
+        let (nonce, body) = rest.split_first_chunk::<NONCE>().ok_or(CannotOpen)?;
+        let mut padded = Zeroizing::new(
+            self.cipher()
+                .decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: &place.associated_data() })
+                .map_err(|_| CannotOpen)?,
+        );
+        let (length, _) = padded.split_first_chunk::<4>().ok_or(CannotOpen)?;
+        let end = 4 + u32::from_be_bytes(*length) as usize;
+        if end > padded.len() {
+            return Err(CannotOpen);
+        }
+        padded.truncate(end);
+        padded.drain(..4);
+        Ok(padded)
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(self.expose().into())
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+/// Where a sealed value belongs.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The table it stands in.
+    pub table: &'a str,
+    /// The row it stands in.
+    pub row: Uuid,
+    /// The vault that owns it.
+    pub vault: Uuid,
+}
+
+impl Place<'_> {
+    fn associated_data(&self) -> Vec<u8> {
+        let mut data = Vec::with_capacity(self.table.len() + 33);
+        data.extend_from_slice(self.table.as_bytes());
+        data.push(0);
+        data.extend_from_slice(self.row.as_bytes());
+        data.extend_from_slice(self.vault.as_bytes());
+        data
+    }
+}
+
+/// A sealed value that does not open: another key, another row, or damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed value does not open with the key and place at hand")]
+pub struct CannotOpen;
+
+impl From<CannotOpen> for Error {
+    fn from(error: CannotOpen) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// SHA-256, for looking up random secrets (tokens, session cookies) that need no slow hash.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// Lower-case base32 without padding (RFC 4648 alphabet): survives mail software that folds case.
+pub fn base32(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity((bytes.len() * 8).div_ceil(5));
+    let (mut buffer, mut bits) = (0_u32, 0);
+    for &byte in bytes {
+        buffer = (buffer << 8) | u32::from(byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            out.push(char::from(BASE32[(buffer >> bits) as usize & 31]));
+        }
+        buffer &= (1 << bits) - 1;
+    }
+    if bits > 0 {
+        out.push(char::from(BASE32[(buffer << (5 - bits)) as usize & 31]));
+    }
+    out
+}
+
+/// The bytes of [`base32`] text in either case; `None` for other characters, impossible lengths or stray final bits.
+pub fn from_base32(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() * 5 / 8);
+    let (mut buffer, mut bits) = (0_u32, 0);
+    for c in text.bytes() {
+        let value = match c.to_ascii_lowercase() {
+            c @ b'a'..=b'z' => c - b'a',
+            c @ b'2'..=b'7' => c - b'2' + 26,
+            _ => return None,
+        };
+        buffer = (buffer << 5) | u32::from(value);
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            out.push(u8::try_from(buffer >> bits).ok()?);
+            buffer &= (1 << bits) - 1;
+        }
+    }
+    (bits < 5 && buffer == 0).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn place(row: u128) -> Place<'static> {
+        Place { table: "people", row: Uuid::from_u128(row), vault: Uuid::from_u128(9) }
+    }
+
+    #[test]
+    fn a_value_opens_only_at_its_place_and_unchanged() {
+        let cx = Cx::system();
+        let key = Key::random(&cx);
+        let sealed = key.seal(&cx, &place(1), b"Amara");
+        assert_eq!(key.open(&place(1), &sealed).unwrap().as_slice(), b"Amara");
+        assert_eq!(key.open(&place(2), &sealed), Err(CannotOpen));
+        assert_eq!(key.open(&Place { table: "signatures", ..place(1) }, &sealed), Err(CannotOpen));
+        assert_eq!(key.open(&Place { vault: Uuid::from_u128(8), ..place(1) }, &sealed), Err(CannotOpen));
+        assert_eq!(Key::random(&cx).open(&place(1), &sealed), Err(CannotOpen));
+        for i in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[i] ^= 1;
+            assert_eq!(key.open(&place(1), &damaged), Err(CannotOpen), "byte {i}");
+        }
+        assert_eq!(key.open(&place(1), &[]), Err(CannotOpen));
+    }
+
+    #[test]
+    fn short_and_longer_names_have_the_same_length() {
+        let cx = Cx::system();
+        let key = Key::random(&cx);
+        assert_eq!(key.seal(&cx, &place(1), b"A").len(), key.seal(&cx, &place(1), &[b'A'; 120]).len());
+    }
+
+    proptest! {
+        #[test]
+        fn seal_and_open_round_trip(plain in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let cx = Cx::system();
+            let key = Key::random(&cx);
+            prop_assert_eq!(key.open(&place(1), &key.seal(&cx, &place(1), &plain)).unwrap().to_vec(), plain);
+        }
+
+        #[test]
+        fn base32_round_trips_in_either_case(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let text = base32(&bytes);
+            prop_assert_eq!(from_base32(&text), Some(bytes.clone()));
+            prop_assert_eq!(from_base32(&text.to_uppercase()), Some(bytes));
+        }
+
+        #[test]
+        fn from_base32_never_panics(text in ".*") {
+            let _ = from_base32(&text);
+        }
+    }
+}

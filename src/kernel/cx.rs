@@ -1,0 +1,117 @@
+//! The context of every operation: what time it is, new ids, randomness.
+//!
+//! Nothing else in the house asks the system for these (`clippy.toml` forbids it), so a test can hold the clock in its
+//! hand. Cheap to clone.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Instant,
+};
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use rand::Rng;
+use uuid::{Builder, Uuid};
+
+/// Clock, ids and randomness.
+#[derive(Clone, Debug, Default)]
+pub struct Cx {
+    /// Microseconds by which this clock runs ahead of the system's; only tests change it.
+    ahead: Arc<AtomicI64>,
+}
+
+impl Cx {
+    /// A context on the system's clock.
+    pub fn system() -> Self {
+        Self::default()
+    }
+
+    /// The present time, to the microsecond (what Postgres keeps).
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+    pub fn now(&self) -> DateTime<Utc> {
+        let now = Utc::now() + TimeDelta::microseconds(self.ahead.load(Ordering::Relaxed));
+        DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+    }
+
+    /// A monotonic instant, for measuring and for the age of cached things; tests cannot move it.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+    pub fn instant(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Moves this clock and all its clones forward (tests).
+    pub fn advance(&self, by: TimeDelta) {
+        self.ahead.fetch_add(by.num_microseconds().unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// The present time as a row of an action with this privacy may keep it: whole days for protected ones.
+    pub fn recorded_now(&self, protected: bool) -> DateTime<Utc> {
+        let now = self.now();
+        if protected { floor_to_day(now) } else { now }
+    }
+
+    /// A new `UUIDv7` (RFC 9562), time-ordered.
+    pub fn id(&self) -> Uuid {
+        self.id_at(self.now())
+    }
+
+    /// A new id for a row of an action with this privacy: on protected ones the time in it is floored to the day, so
+    /// that an id does not tell at what hour somebody took part.
+    pub fn recorded_id(&self, protected: bool) -> Uuid {
+        self.id_at(self.recorded_now(protected))
+    }
+
+    fn id_at(&self, at: DateTime<Utc>) -> Uuid {
+        let mut random = [0; 10];
+        self.fill(&mut random);
+        let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+        Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
+
+    /// Fills `bytes` from the cryptographic generator of this thread, which the system seeds.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
+    pub fn fill(&self, bytes: &mut [u8]) {
+        rand::rng().fill_bytes(bytes);
+    }
+
+    /// `N` random bytes.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+
+    /// A random fraction in `[0, 1)`, for jitter.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
+    pub fn fraction(&self) -> f64 {
+        (u64::from_le_bytes(self.random()) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// The start of the day (UTC) in which `at` lies.
+pub fn floor_to_day(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.date_naive().and_time(NaiveTime::MIN).and_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_protected_rows_tell_only_the_day() {
+        let cx = Cx::system();
+        let (millis, _) = cx.recorded_id(true).get_timestamp().unwrap().to_unix();
+        assert_eq!(millis % 86_400, 0);
+        assert_ne!(cx.recorded_id(true), cx.recorded_id(true));
+    }
+
+    #[test]
+    fn the_clock_moves_for_all_clones() {
+        let cx = Cx::system();
+        let before = cx.now();
+        cx.clone().advance(TimeDelta::days(3));
+        assert!(cx.now() - before >= TimeDelta::days(3));
+    }
+}

@@ -1,0 +1,156 @@
+//! Finds installed server programs: first in PATH, then where packages put them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::place::Account;
+use super::{EmbeddedError, command, output};
+
+/// The oldest major version whose SQL Muster speaks (the newest of Ubuntu 22.04).
+pub(super) const MINIMUM_MAJOR: u32 = 14;
+
+/// Folders of packages; `*` stands for a version.
+const PACKAGED: [&str; 9] = [
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/usr/libexec/postgresql*",
+    "/opt/homebrew/opt/postgresql*/bin",
+    "/usr/local/opt/postgresql*/bin",
+    "/home/linuxbrew/.linuxbrew/opt/postgresql*/bin",
+    "/Applications/Postgres.app/Contents/Versions/*/bin",
+    "/usr/local/pgsql/bin",
+    "/usr/bin",
+];
+
+/// One installation: `initdb`, `postgres` and the clients beside them.
+#[derive(Debug, Clone)]
+pub(super) struct Programs {
+    dir: PathBuf,
+    pub major: u32,
+}
+
+impl Programs {
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+}
+
+/// The installation for `data_dir`: of the major that made it, or, for a new cluster, the one in PATH, or the newest.
+pub(super) async fn find(account: Option<&Account>, data_dir: &Path) -> Result<Programs, EmbeddedError> {
+    let mut found = Vec::new();
+    for dir in in_path() {
+        found.extend(probe(dir, account).await);
+    }
+    let in_path = found.len();
+    for dir in packaged() {
+        found.extend(probe(dir, account).await);
+    }
+    found[in_path..].sort_by_key(|programs| std::cmp::Reverse(programs.major));
+    let Some(first) = found.iter().find(|programs| programs.major >= MINIMUM_MAJOR) else {
+        return Err(EmbeddedError::NotInstalled { searched: PACKAGED.join(", ") });
+    };
+    let file = data_dir.join("PG_VERSION");
+    let made_by = match std::fs::read_to_string(&file) {
+        Ok(text) => parse_major(&text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(first.clone()),
+        Err(error) => return Err(EmbeddedError::io("read", &file)(error)),
+    }
+    .unwrap_or(0);
+    let same = found.iter().find(|programs| programs.major == made_by);
+    same.cloned().ok_or_else(|| EmbeddedError::OtherMajor {
+        data_dir: data_dir.to_owned(),
+        found: made_by,
+        installed: majors(&found),
+    })
+}
+
+/// Asks `postgres` for its version as the user that will run it: what it cannot run does not count.
+async fn probe(dir: PathBuf, account: Option<&Account>) -> Option<Programs> {
+    let postgres = dir.join("postgres");
+    if !postgres.is_file() || !dir.join("initdb").is_file() {
+        return None;
+    }
+    let mut version = command(&postgres, account);
+    version.arg("--version");
+    let text = output(version, &dir).await.ok()?;
+    let major = parse_major(&text)?;
+    Some(Programs { dir, major })
+}
+
+/// Where the `initdb`s in PATH really lie: distributions link single programs, and the others are beside the target.
+fn in_path() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut dirs = Vec::new();
+    for dir in std::env::split_paths(&path) {
+        let target = dir.join("initdb").canonicalize();
+        if let Some(dir) = target.ok().and_then(|file| Some(file.parent()?.to_owned()))
+            && !dirs.contains(&dir)
+        {
+            dirs.push(dir);
+        }
+    }
+    dirs
+}
+
+fn packaged() -> Vec<PathBuf> {
+    PACKAGED.iter().flat_map(|pattern| expand(pattern)).collect()
+}
+
+/// The folders that a pattern with at most one `*` (inside one component) stands for.
+fn expand(pattern: &str) -> Vec<PathBuf> {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return vec![PathBuf::from(pattern)];
+    };
+    let (parent, prefix) = before.rsplit_once('/').unwrap_or(("", before));
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+        .map(|entry| entry.path().join(after.trim_start_matches('/')))
+        .collect()
+}
+
+/// From `postgres (PostgreSQL) 15.13 (Debian ...)`, `postgres (PostgreSQL) 18beta1` or the file `PG_VERSION`.
+fn parse_major(text: &str) -> Option<u32> {
+    text.split_whitespace().find_map(|word| {
+        let digits = word.find(|c: char| !c.is_ascii_digit());
+        word[..digits.unwrap_or(word.len())].parse().ok()
+    })
+}
+
+fn majors(found: &[Programs]) -> String {
+    let majors: BTreeSet<u32> = found.iter().map(|programs| programs.major).collect();
+    let majors: Vec<String> = majors.iter().map(u32::to_string).collect();
+    majors.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn majors_are_read_from_every_form() {
+        let debian = "postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)\n";
+        assert_eq!(parse_major(debian), Some(15));
+        assert_eq!(parse_major("postgres (PostgreSQL) 18beta1"), Some(18));
+        assert_eq!(parse_major("17\n"), Some(17));
+        assert_eq!(parse_major("9.6\n"), Some(9));
+        assert_eq!(parse_major("postgres"), None);
+        assert_eq!(parse_major(""), None);
+    }
+
+    #[test]
+    fn patterns_expand_to_what_exists() {
+        assert_eq!(expand("/usr/bin"), [PathBuf::from("/usr/bin")]);
+        assert!(expand("/usr/b*/env").contains(&PathBuf::from("/usr/bin/env")));
+        assert!(expand("/no-such-folder/*/bin").is_empty());
+    }
+
+    #[test]
+    fn majors_are_listed_once_and_in_order() {
+        let found = [18, 15, 18].map(|major| Programs { dir: PathBuf::new(), major });
+        assert_eq!(majors(&found), "15, 18");
+    }
+}

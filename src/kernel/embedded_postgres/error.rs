@@ -1,0 +1,158 @@
+//! What can go wrong, in words for the operator.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use super::binaries::MINIMUM_MAJOR;
+
+/// Why the embedded Postgres did not start or stop. The texts are for the operator and say what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmbeddedError {
+    /// No pair of `initdb` and `postgres` that the server's user may run.
+    #[error(
+        "no Postgres server (version {} or newer) is installed. Install one:\n    \
+         apt-get install postgresql      (Debian, Ubuntu)\n    \
+         dnf install postgresql-server   (Fedora)\n    \
+         brew install postgresql         (Homebrew)\n\
+         or set DATABASE_URL to a Postgres that is running. Looked in PATH and in {searched}",
+        MINIMUM_MAJOR
+    )]
+    NotInstalled {
+        /// The folders outside PATH that were looked into.
+        searched: String,
+    },
+    /// The cluster was made by a major version that is not installed.
+    #[error(
+        "the database in {} was made by Postgres {found}, but only {installed} is installed. Ways out:\n  \
+         - install the one that made it:  apt-get install postgresql-{found}\n  \
+         - move the data to the new version: pg_upgrade, or pg_dump with the old and psql with the new\n  \
+         - start with an empty database:  mv {} {}.{found}",
+        .data_dir.display(), .data_dir.display(), .data_dir.display()
+    )]
+    OtherMajor {
+        /// The cluster.
+        data_dir: PathBuf,
+        /// Its major version.
+        found: u32,
+        /// The majors that are installed, for reading.
+        installed: String,
+    },
+    /// Another live Muster holds the lock.
+    #[error(
+        "another muster ({holder}) is using {}. Stop it first, or give this one another folder \
+         (MUSTER__POSTGRES__DATA_ROOT) or a Postgres of its own (DATABASE_URL)",
+        .data_root.display()
+    )]
+    InUse {
+        /// The data root.
+        data_root: PathBuf,
+        /// `process 123`, or `process unknown`.
+        holder: String,
+    },
+    /// Started as root, and there is no user to run the server as.
+    #[error(
+        "Postgres does not run as root, and there is neither a user `postgres` nor `nobody` to run it as; \
+         run muster as an ordinary user"
+    )]
+    NoAccount,
+    /// The cluster belongs to somebody else.
+    #[error("{} belongs to user {owner}; run muster as that user (or as root), or move it away", .path.display())]
+    Foreign {
+        /// What belongs to somebody else.
+        path: PathBuf,
+        /// Name or number of its owner.
+        owner: String,
+    },
+    /// Something else has the name of the socket's directory.
+    #[error(
+        "{} is in the way (it belongs to {owner}): the database's socket needs a folder of that name that only \
+         {wanted} may enter. Remove it, then start again",
+        .path.display()
+    )]
+    InTheWay {
+        /// The name.
+        path: PathBuf,
+        /// Owner of what is there.
+        owner: String,
+        /// The server's user.
+        wanted: String,
+    },
+    /// The cluster lies where the server's user cannot go.
+    #[error(
+        "user {user} cannot enter {}: allow it (chmod a+x on each folder above), or move the cluster", .path.display()
+    )]
+    CannotEnter {
+        /// The cluster.
+        path: PathBuf,
+        /// The server's user.
+        user: String,
+    },
+    /// A name for a database that would need quoting.
+    #[error("{name:?} is no name for a database: use lower-case letters, digits and _ (at most 63)")]
+    DatabaseName {
+        /// The name.
+        name: String,
+    },
+    /// A file operation failed: disk full, no permission.
+    #[error("cannot {doing} {}: {source}", .path.display())]
+    Io {
+        /// The verb.
+        doing: &'static str,
+        /// What it was done to.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A helper program (`initdb`, `psql`, ...) failed.
+    #[error("{program} failed for {} ({status}):\n{output}", .path.display())]
+    Program {
+        /// Its name.
+        program: String,
+        /// The cluster it worked on.
+        path: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// The server ended before it was ready.
+    #[error("Postgres on {} ended at once ({status}). The last lines of {}:\n{tail}", .data_dir.display(), .log.display())]
+    Died {
+        /// The cluster.
+        data_dir: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+        /// Its log.
+        log: PathBuf,
+        /// The end of the log.
+        tail: String,
+    },
+    /// The server said nothing for a minute and did not become ready.
+    #[error("Postgres on {} did not become ready. The last lines of {}:\n{tail}", .data_dir.display(), .log.display())]
+    NotReady {
+        /// The cluster.
+        data_dir: PathBuf,
+        /// Its log.
+        log: PathBuf,
+        /// The end of the log.
+        tail: String,
+    },
+    /// A server neither obeyed a fast nor an immediate shutdown.
+    #[error("Postgres (process {pid}) on {} does not stop; look into it, then start again", .data_dir.display())]
+    DoesNotStop {
+        /// The cluster.
+        data_dir: PathBuf,
+        /// The server.
+        pid: i32,
+    },
+}
+
+impl EmbeddedError {
+    /// For `map_err`: names the path, which a bare [`io::Error`] does not.
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}

@@ -1,0 +1,431 @@
+//! A Postgres of Muster's own, for machines where nobody has set one up (no `DATABASE_URL`).
+//!
+//! It uses the installed binaries and never downloads any. One start, top to bottom: take the lock on the data root
+//! (one Muster for each) -> choose place and user (`place`) -> find binaries of the right major (`binaries`) ->
+//! stop a server that a killed Muster left behind (`postmaster`) -> `initdb` if there is no cluster yet
+//! (`cluster`) -> start `postgres` -> wait until it says it is ready -> make the database.
+//!
+//! * **Durable.** `fsync`, `synchronous_commit` and `full_page_writes` are on: a 2xx promises that nothing is lost.
+//! * **Private.** It listens on a Unix socket only, in a 0700 directory of the server's user, which is what `trust`
+//!   relies on: root may enter, nobody else. Its log holds no statements and no values.
+//! * **Ends with us.** It runs in a process group of its own, so that Ctrl-C reaches Muster alone, which drains and
+//!   then calls [`EmbeddedPostgres::stop`]. Should Muster be killed, a watchdog shell sees its pipe close and stops the
+//!   server; should that fail too, the next start takes over. Under systemd use `KillMode=mixed`: otherwise the
+//!   SIGTERM meant for Muster makes Postgres refuse connections while requests are still draining.
+//!
+//! It must not be used for a second process on the same data: that one is refused. Use a real Postgres then.
+
+mod binaries;
+mod cluster;
+mod error;
+mod place;
+mod postmaster;
+mod run;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+use self::binaries::Programs;
+use self::place::{Account, Place};
+use self::postmaster::PidFile;
+
+pub use self::error::EmbeddedError;
+pub use self::run::run_with;
+
+/// Name of the superuser that `initdb` makes and everybody connects as.
+pub const ROLE: &str = "muster";
+/// Part of the socket's file name, nothing more: no TCP port is opened.
+const PORT: u16 = 5432;
+/// How long a server may stay silent before it is given up; each new line in its log renews it, because giving up in
+/// the middle of a long crash recovery would begin that recovery anew.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a fast shutdown may take (it writes a checkpoint) before an immediate one.
+const FAST: Duration = Duration::from_mins(1);
+/// How long an immediate shutdown may take.
+const IMMEDIATE: Duration = Duration::from_secs(15);
+const SH: &str = "/bin/sh";
+const POLL: Duration = Duration::from_millis(20);
+/// The log starts afresh (one old one is kept) when it is larger than this at a start.
+const LOG_BYTES: u64 = 10 * 1024 * 1024;
+
+/// What to start, and where.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder for the cluster, its log and the lock; made if it is missing. Usually `var/`.
+    pub data_root: PathBuf,
+    /// Database to connect to; made if it is missing. Lower-case letters, digits and `_`.
+    pub database: String,
+    /// Server settings (`name`, `value`) that win over the built-in ones.
+    pub settings: Vec<(String, String)>,
+}
+
+impl Options {
+    /// The database `muster` under `data_root`, with the built-in settings.
+    pub fn new(data_root: impl Into<PathBuf>) -> Self {
+        Self { data_root: data_root.into(), database: "muster".to_owned(), settings: Vec::new() }
+    }
+}
+
+/// A running server. Call [`stop`](Self::stop); dropping it asks the server to stop too, but cannot wait for it.
+#[derive(Debug)]
+pub struct EmbeddedPostgres {
+    server: Child,
+    watchdog: Child,
+    data_dir: PathBuf,
+    socket_dir: PathBuf,
+    database: String,
+    /// Held until the server is gone (declared last: dropped last).
+    _lock: File,
+}
+
+impl EmbeddedPostgres {
+    /// Starts the server, making cluster and database if they are missing; returns when it accepts connections.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`]: nothing installed, another Muster on the same folder, another major version, no permission,
+    /// disk full, or a server that ends at once (with the end of its log).
+    pub async fn start(opts: Options) -> Result<Self, EmbeddedError> {
+        cluster::check_name(&opts.database)?;
+        std::fs::create_dir_all(&opts.data_root).map_err(EmbeddedError::io("create", &opts.data_root))?;
+        let data_root = opts.data_root.canonicalize().map_err(EmbeddedError::io("resolve", &opts.data_root))?;
+        let lock = lock(&data_root)?;
+        let place = Place::choose(&data_root).await?;
+        let account = place.account.as_ref();
+        let programs = binaries::find(account, &place.data_dir).await?;
+        postmaster::take_over(&place.data_dir).await?;
+        if !place.has_cluster() {
+            cluster::create(&programs, &place).await?;
+        }
+        place.prepare_socket_dir()?;
+        let log = data_root.join("postgres.log");
+        rotate(&log)?;
+        let launch = Launch {
+            programs: &programs,
+            place: &place,
+            settings: cluster::settings(&programs, &place, &opts.settings).await,
+            log_start: size(&log),
+            log,
+        };
+        let (server, watchdog) = launch.spawn()?;
+        let mut this = Self {
+            server,
+            watchdog,
+            data_dir: place.data_dir.clone(),
+            socket_dir: place.socket_dir.clone(),
+            database: opts.database,
+            _lock: lock,
+        };
+        this.until_ready(&launch).await?;
+        cluster::ensure_database(&programs, &place, &this.database).await?;
+        tracing::info!(
+            version = programs.major,
+            data = %this.data_dir.display(),
+            socket = %this.socket_dir.display(),
+            "embedded Postgres is ready"
+        );
+        Ok(this)
+    }
+
+    /// The `DATABASE_URL`, in a form that sqlx and libpq (`psql`, `pg_dump`) read alike. Every part is given, so that
+    /// no `PGPORT` or `PGUSER` of the environment gets in.
+    pub fn url(&self) -> String {
+        url(&self.socket_dir, &self.database)
+    }
+
+    /// Where the cluster lies; not always under the data root (see `place`).
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// Returns when the server ends by itself, which it should not: without it Muster had better end, too.
+    ///
+    /// # Errors
+    /// If the system cannot wait for the process.
+    pub async fn exited(&mut self) -> io::Result<ExitStatus> {
+        self.server.wait().await
+    }
+
+    /// Stops the server (fast: sessions are ended, a checkpoint is written) and waits until it is gone.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::DoesNotStop`] if it obeys neither a fast nor an immediate shutdown;
+    /// [`EmbeddedError::Io`] if the system cannot wait for it.
+    pub async fn stop(mut self) -> Result<(), EmbeddedError> {
+        let Some(pid) = server_pid(&self.server) else {
+            return Ok(());
+        };
+        let mut gone = false;
+        for (signal, patience) in [(Signal::SIGINT, FAST), (Signal::SIGQUIT, IMMEDIATE)] {
+            // A failure means that it has just ended; `wait` tells.
+            let _ = kill(pid, signal);
+            // The order is given; from here on a late watchdog could only hit a reused process number.
+            let _ = self.watchdog.start_kill();
+            if let Ok(status) = timeout(patience, self.server.wait()).await {
+                let status = status.map_err(EmbeddedError::io("wait for Postgres on", &self.data_dir))?;
+                tracing::debug!(%status, "embedded Postgres has stopped");
+                gone = true;
+                break;
+            }
+        }
+        if !gone {
+            return Err(EmbeddedError::DoesNotStop { data_dir: self.data_dir.clone(), pid: pid.as_raw() });
+        }
+        let _ = self.watchdog.wait().await;
+        // Tidiness only: the next start makes it again.
+        let _ = std::fs::remove_dir(&self.socket_dir);
+        Ok(())
+    }
+
+    /// Polls the status that the postmaster keeps in its pid file, as `pg_ctl` does: needs no client program.
+    ///
+    /// If the postmaster of a crashed server was killed, its sessions may live a moment longer, and Postgres rightly
+    /// refuses to start beside them: hence the further attempts.
+    async fn until_ready(&mut self, launch: &Launch<'_>) -> Result<(), EmbeddedError> {
+        let log = &launch.log;
+        let mut attempts = 40;
+        let mut silence = Duration::ZERO;
+        let mut seen = size(log);
+        while silence < PATIENCE {
+            let own = server_pid(&self.server).map(Pid::as_raw);
+            let status = self.server.try_wait().map_err(EmbeddedError::io("wait for Postgres on", &self.data_dir))?;
+            if let Some(status) = status {
+                let tail = tail(log, launch.log_start);
+                attempts -= 1;
+                if attempts == 0 || !tail.contains("pre-existing shared memory block") {
+                    return Err(EmbeddedError::Died {
+                        data_dir: self.data_dir.clone(),
+                        status,
+                        log: log.clone(),
+                        tail,
+                    });
+                }
+                let _ = self.watchdog.start_kill();
+                sleep(Duration::from_millis(250)).await;
+                (self.server, self.watchdog) = launch.spawn()?;
+                continue;
+            }
+            if PidFile::read(&self.data_dir).is_some_and(|file| Some(file.pid) == own && file.ready) {
+                return Ok(());
+            }
+            sleep(POLL).await;
+            silence += POLL;
+            let now = size(log);
+            if now != seen {
+                (seen, silence) = (now, Duration::ZERO);
+            }
+        }
+        Err(EmbeddedError::NotReady {
+            data_dir: self.data_dir.clone(),
+            log: log.clone(),
+            tail: tail(log, launch.log_start),
+        })
+    }
+}
+
+impl Drop for EmbeddedPostgres {
+    /// The last resort (a panic, an error on the way up): a fast shutdown that nobody waits for. The next start does.
+    fn drop(&mut self) {
+        if let Some(pid) = server_pid(&self.server) {
+            let _ = kill(pid, Signal::SIGINT);
+            let _ = self.watchdog.start_kill();
+        }
+    }
+}
+
+fn url(socket_dir: &Path, database: &str) -> String {
+    // Nothing to percent-encode: both parts are made of letters, digits, `/`, `-` and `_` (see `place` and `check_name`).
+    let host = socket_dir.display();
+    format!("postgres:///{database}?host={host}&port={PORT}&user={ROLE}&sslmode=disable")
+}
+
+/// `None` once the server was waited for.
+fn server_pid(server: &Child) -> Option<Pid> {
+    server.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw)
+}
+
+/// One Muster for each data root. The kernel frees the lock however we end, and no child inherits it.
+fn lock(data_root: &Path) -> Result<File, EmbeddedError> {
+    let path = data_root.join("muster.lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(EmbeddedError::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            let _ = file.read_to_string(&mut pid);
+            let pid = pid.trim();
+            return Err(EmbeddedError::InUse {
+                data_root: data_root.to_owned(),
+                holder: format!("process {}", if pid.is_empty() { "unknown" } else { pid }),
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(EmbeddedError::io("lock", &path)(source)),
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(EmbeddedError::io("write", &path))?;
+    Ok(file)
+}
+
+/// What it takes to start `postgres` once more.
+struct Launch<'a> {
+    programs: &'a Programs,
+    place: &'a Place,
+    settings: Vec<(String, String)>,
+    log: PathBuf,
+    /// Size of the log before: what stands there is about earlier runs.
+    log_start: u64,
+}
+
+impl Launch<'_> {
+    /// The server and its watchdog.
+    fn spawn(&self) -> Result<(Child, Child), EmbeddedError> {
+        let account = self.place.account.as_ref();
+        let out = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&self.log)
+            .map_err(EmbeddedError::io("open", &self.log))?;
+        let err = out.try_clone().map_err(EmbeddedError::io("open", &self.log))?;
+        let program = self.programs.path("postgres");
+        let mut command = command(&program, account);
+        command.arg("-D").arg(&self.place.data_dir);
+        for (name, value) in &self.settings {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        let server =
+            command.stdout(out).stderr(err).process_group(0).spawn().map_err(EmbeddedError::io("start", &program))?;
+        let watchdog = watchdog(&server, account);
+        if let (Err(_), Some(pid)) = (&watchdog, server_pid(&server)) {
+            let _ = kill(pid, Signal::SIGINT);
+        }
+        let watchdog = watchdog.map_err(EmbeddedError::io("start", Path::new(SH)))?;
+        Ok((server, watchdog))
+    }
+}
+
+/// A shell that waits for our end of a pipe to close, however we end, and then stops the server.
+fn watchdog(server: &Child, account: Option<&Account>) -> io::Result<Child> {
+    let pid = server_pid(server).map_or(0, Pid::as_raw);
+    command(Path::new(SH), account)
+        // `kill 0` would hit the shell's own group: harmless, but pointless.
+        .args(["-c", r#"read -r _; [ "$1" -gt 0 ] && kill -INT "$1""#, "sh"])
+        .arg(pid.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+}
+
+/// A command as the server's user, from a folder it may be in, without our secrets and without `PG*` variables.
+fn command(program: &Path, account: Option<&Account>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir("/").env_clear().stdin(Stdio::null());
+    for name in ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    // English messages, because some are matched on; the cluster's own locale is in its configuration.
+    command.env("LC_ALL", "C").env("HOME", "/");
+    if let Some(account) = account {
+        // Started as root, this drops the supplementary groups, too.
+        command.uid(account.uid).gid(account.gid);
+    }
+    command
+}
+
+/// Runs a helper program to its end and returns what it printed on stdout.
+async fn output(mut command: Command, path: &Path) -> Result<String, EmbeddedError> {
+    let program = PathBuf::from(command.as_std().get_program());
+    let done = command.output().await.map_err(EmbeddedError::io("run", &program))?;
+    if done.status.success() {
+        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
+    }
+    let mut said = String::from_utf8_lossy(&done.stdout).into_owned();
+    said.push_str(&String::from_utf8_lossy(&done.stderr));
+    Err(EmbeddedError::Program {
+        program: program.display().to_string(),
+        path: path.to_owned(),
+        status: done.status,
+        output: last_lines(&said),
+    })
+}
+
+/// The exit code a shell would show for `status`: the program's own, or 128 and the signal.
+pub fn exit_code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+fn size(path: &Path) -> u64 {
+    path.metadata().map_or(0, |data| data.len())
+}
+
+fn rotate(log: &Path) -> Result<(), EmbeddedError> {
+    if size(log) <= LOG_BYTES {
+        return Ok(());
+    }
+    std::fs::rename(log, log.with_extension("log.old")).map_err(EmbeddedError::io("move", log))
+}
+
+/// The last lines of the log that were written after byte `from`.
+fn tail(log: &Path, from: u64) -> String {
+    let read = || -> io::Result<String> {
+        let mut file = File::open(log)?;
+        file.seek(SeekFrom::Start(from.max(size(log).saturating_sub(8192))))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    read().map_or_else(|error| format!("(cannot read it: {error})"), |text| last_lines(&text))
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_gives_every_part() {
+        assert_eq!(
+            url(Path::new("/tmp/muster-101-0123456789abcdef"), "muster"),
+            "postgres:///muster?host=/tmp/muster-101-0123456789abcdef&port=5432&user=muster&sslmode=disable"
+        );
+    }
+
+    #[test]
+    fn last_lines_keeps_the_end() {
+        let lines: Vec<String> = (0..40).map(|n| format!("line {n}")).collect();
+        let kept = last_lines(&lines.join("\n"));
+        assert!(kept.starts_with("line 25\n"));
+        assert!(kept.ends_with("line 39"));
+        assert_eq!(last_lines(""), "");
+    }
+
+    #[test]
+    fn exit_codes_are_the_shells() {
+        assert_eq!(exit_code(ExitStatus::from_raw(3 << 8)), 3);
+        assert_eq!(exit_code(ExitStatus::from_raw(15)), 143);
+    }
+}

@@ -1,0 +1,206 @@
+//! Where the cluster lies and who runs it.
+//!
+//! An ordinary user runs it as itself under the data root. Root may not run Postgres: the owner of an existing cluster
+//! does, or else `postgres`, or `nobody`. Where that user cannot enter the data root (a clone in `/root`), the cluster
+//! lies in `/var/lib/muster/<hash of the data root's path>/`. A cluster that exists is never silently left for an
+//! empty one.
+
+use std::fs::{DirBuilder, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, User, geteuid};
+use sha2::{Digest, Sha256};
+
+use super::{EmbeddedError, PORT, SH, command};
+
+/// For clusters that the server's user could not reach in the clone.
+const FALLBACK: &str = "/var/lib/muster";
+/// Not the system's temporary folder: the place must not depend on `TMPDIR`, and must be short (a socket's path has
+/// 107 bytes on Linux, 103 on macOS).
+const SOCKETS: &str = "/tmp";
+
+/// The user that runs the server when we are root.
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    pub uid: u32,
+    pub gid: u32,
+    pub name: String,
+}
+
+impl Account {
+    fn owner_of(data: &Metadata) -> Self {
+        Self { uid: data.uid(), gid: data.gid(), name: user_name(data.uid()) }
+    }
+
+    fn unprivileged() -> Result<Self, EmbeddedError> {
+        ["postgres", "nobody"]
+            .into_iter()
+            .filter_map(|name| User::from_name(name).ok().flatten())
+            .find(|user| !user.uid.is_root())
+            .map(|user| Self { uid: user.uid.as_raw(), gid: user.gid.as_raw(), name: user.name })
+            .ok_or(EmbeddedError::NoAccount)
+    }
+
+    /// Asks the system instead of reading modes: lists, mounts and capabilities count as well.
+    async fn can_enter(&self, dir: &Path) -> Result<bool, EmbeddedError> {
+        let sh = Path::new(SH);
+        let status = command(sh, Some(self))
+            .args(["-c", r#"cd -- "$1" 2>/dev/null"#, "sh"])
+            .arg(dir)
+            .status()
+            .await
+            .map_err(EmbeddedError::io("as the server's user run", sh))?;
+        Ok(status.success())
+    }
+}
+
+/// The chosen paths and user.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub data_dir: PathBuf,
+    pub socket_dir: PathBuf,
+    /// `None` when we are an ordinary user: then the server runs as that.
+    pub account: Option<Account>,
+}
+
+impl Place {
+    /// `data_root` is an existing folder's canonical path.
+    pub async fn choose(data_root: &Path) -> Result<Self, EmbeddedError> {
+        let inside = data_root.join("postgres");
+        if !geteuid().is_root() {
+            if let Ok(data) = inside.metadata()
+                && data.uid() != geteuid().as_raw()
+            {
+                return Err(EmbeddedError::Foreign { path: inside, owner: user_name(data.uid()) });
+            }
+            return Ok(Self::new(inside, None));
+        }
+        let outside_root = Path::new(FALLBACK).join(short_hash(data_root));
+        let outside = outside_root.join("postgres");
+        for data_dir in [&inside, &outside] {
+            if !is_cluster(data_dir) {
+                continue;
+            }
+            let data = data_dir.metadata().map_err(EmbeddedError::io("look at", data_dir))?;
+            let account = Account::owner_of(&data);
+            if !account.can_enter(data_dir).await? {
+                return Err(EmbeddedError::CannotEnter { path: data_dir.clone(), user: account.name });
+            }
+            return Ok(Self::new(data_dir.clone(), Some(account)));
+        }
+        let account = Account::unprivileged()?;
+        if account.can_enter(data_root).await? {
+            return Ok(Self::new(inside, Some(account)));
+        }
+        std::fs::create_dir_all(&outside_root).map_err(EmbeddedError::io("create", &outside_root))?;
+        // For whoever wonders later which clone this was.
+        let note = outside_root.join("made-for");
+        std::fs::write(&note, format!("{}\n", data_root.display())).map_err(EmbeddedError::io("write", &note))?;
+        tracing::warn!(
+            user = account.name,
+            data_root = %data_root.display(),
+            cluster = %outside.display(),
+            "the server's user cannot enter the data root: the database lies elsewhere"
+        );
+        Ok(Self::new(outside, Some(account)))
+    }
+
+    fn new(data_dir: PathBuf, account: Option<Account>) -> Self {
+        let uid = account.as_ref().map_or(geteuid().as_raw(), |account| account.uid);
+        let socket_dir = socket_dir(&data_dir, uid);
+        Self { data_dir, socket_dir, account }
+    }
+
+    /// Whether `initdb` has finished here once: a half-made cluster never gets this name.
+    pub fn has_cluster(&self) -> bool {
+        is_cluster(&self.data_dir)
+    }
+
+    /// Makes an empty folder that only the server's user (and root) may enter.
+    pub fn make_private_dir(&self, dir: &Path) -> Result<(), EmbeddedError> {
+        DirBuilder::new().mode(0o700).create(dir).map_err(EmbeddedError::io("create", dir))?;
+        self.hand_over(dir)
+    }
+
+    /// Everybody may write to `/tmp`, so an existing folder is used only if nobody else can have a hand in it. What a
+    /// crash left in it goes: the lock and `take_over` have made sure that no server uses it.
+    pub fn prepare_socket_dir(&self) -> Result<(), EmbeddedError> {
+        let dir = &self.socket_dir;
+        let data = match dir.symlink_metadata() {
+            Ok(data) => data,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return self.make_private_dir(dir);
+            }
+            Err(error) => return Err(EmbeddedError::io("look at", dir)(error)),
+        };
+        let us = geteuid().as_raw();
+        let server = self.account.as_ref().map_or(us, |account| account.uid);
+        let private = data.is_dir() && data.mode() & 0o777 == 0o700;
+        if !private || (data.uid() != server && data.uid() != us) {
+            return Err(EmbeddedError::InTheWay {
+                path: dir.clone(),
+                owner: user_name(data.uid()),
+                wanted: user_name(server),
+            });
+        }
+        self.hand_over(dir)?;
+        let socket = format!(".s.PGSQL.{PORT}");
+        for name in [format!("{socket}.lock"), socket] {
+            let path = dir.join(name);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(EmbeddedError::io("remove", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over(&self, dir: &Path) -> Result<(), EmbeddedError> {
+        let Some(account) = &self.account else {
+            return Ok(());
+        };
+        chown(dir, Some(account.uid), Some(account.gid)).map_err(EmbeddedError::io("change the owner of", dir))
+    }
+}
+
+fn is_cluster(data_dir: &Path) -> bool {
+    data_dir.join("PG_VERSION").exists()
+}
+
+/// The user is part of the name: what one leaves behind in `/tmp` must not keep the next from starting.
+fn socket_dir(data_dir: &Path, uid: u32) -> PathBuf {
+    Path::new(SOCKETS).join(format!("muster-{uid}-{}", short_hash(data_dir)))
+}
+
+fn short_hash(path: &Path) -> String {
+    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    hex::encode(&digest[..8])
+}
+
+fn user_name(uid: u32) -> String {
+    User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn socket_path_is_short_however_deep_the_clone() {
+        let deep = PathBuf::from("/").join("a-long-folder-name/".repeat(40));
+        let path = socket_dir(&deep, u32::MAX).join(format!(".s.PGSQL.{PORT}"));
+        assert!(path.as_os_str().len() <= 103, "{}", path.display());
+        assert_ne!(socket_dir(&deep, 1), socket_dir(Path::new("/other"), 1));
+        assert_ne!(socket_dir(&deep, 1), socket_dir(&deep, 2));
+    }
+
+    #[test]
+    fn hash_is_what_sha256sum_prints() {
+        // `make clean-demo` computes the same: printf %s /srv/muster/var | sha256sum
+        assert_eq!(short_hash(Path::new("/srv/muster/var")), "213b20aeaea56d9b");
+    }
+}

@@ -1,0 +1,330 @@
+//! What handlers take: bodies that are valid, queries that are understood.
+
+use std::borrow::Cow;
+
+use axum::{
+    Json,
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
+    http::{HeaderMap, header, request::Parts},
+};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use validator::{Validate, ValidationErrors, ValidationErrorsKind};
+
+use super::{
+    filter::{FieldSet, Filter},
+    paging::PageParams,
+    text::TextError,
+};
+use crate::error::{Code, Error, FieldError, Result};
+
+/// Bytes that a body may have.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// A value that passed its validation.
+///
+/// As `Valid<Json<T>>` it answers 413 over 64 KiB, 415 for another type than JSON, and 422 whose `errors` name each
+/// refused field by its JSON pointer: broken JSON, wrong types, unknown enum values, missing and over-long fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Valid<T>(pub T);
+
+/// The raw bytes of the body that was validated, for comparing repeated requests.
+#[derive(Clone, Debug)]
+pub struct RawBody(pub Bytes);
+
+impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Valid<Json<T>> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let (Valid(json), _) = <(Self, RawBody) as FromBody<S>>::from_body(request, state).await?;
+        Ok(Self(json))
+    }
+}
+
+/// A valid body together with its bytes.
+#[derive(Clone, Debug)]
+pub struct ValidWithBytes<T>(pub T, pub Bytes);
+
+impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidWithBytes<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let (Valid(Json(value)), RawBody(bytes)) =
+            <(Valid<Json<T>>, RawBody) as FromBody<S>>::from_body(request, state).await?;
+        Ok(Self(value, bytes))
+    }
+}
+
+trait FromBody<S>: Sized {
+    async fn from_body(request: Request, state: &S) -> Result<Self>;
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Validate> FromBody<S> for (Valid<Json<T>>, RawBody) {
+    async fn from_body(request: Request, state: &S) -> Result<Self> {
+        if !is_json(request.headers()) {
+            return Err(Error::problem(Code::UnsupportedMediaType, "Send the body as application/json."));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(too_large)?;
+        Ok((Valid(Json(parse(&bytes)?)), RawBody(bytes)))
+    }
+}
+
+/// Parses and validates a JSON body.
+///
+/// # Errors
+/// 422 with a pointer for each refused field.
+pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| Error::Fields(vec![refused(&e)]))?;
+    deserializer.end().map_err(|e| {
+        Error::field(
+            "",
+            "invalid_json",
+            format!("There is more after the JSON document, at line {} column {}.", e.line(), e.column()),
+        )
+    })?;
+    value.validate().map_err(|e| {
+        let mut fields = Vec::new();
+        collect(&e, "", &mut fields);
+        fields.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+        Error::Fields(fields)
+    })?;
+    Ok(value)
+}
+
+/// Turns the rejection of a body into our problem.
+pub fn too_large(rejection: BytesRejection) -> Error {
+    if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+        Error::problem(Code::PayloadTooLarge, "A body may have 64 KiB.")
+    } else {
+        Error::field("", "invalid_json", "The body broke off.")
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()) else { return true };
+    let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
+    let inner = error.inner();
+    if inner.is_syntax() || inner.is_eof() {
+        return FieldError::new(
+            "",
+            "invalid_json",
+            format!("The JSON breaks at line {} column {}.", inner.line(), inner.column()),
+        );
+    }
+    let mut pointer = String::new();
+    for segment in error.path() {
+        match segment {
+            serde_path_to_error::Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            serde_path_to_error::Segment::Map { key } | serde_path_to_error::Segment::Enum { variant: key } => {
+                pointer.push('/');
+                pointer.push_str(&escape(key));
+            }
+            serde_path_to_error::Segment::Unknown => {}
+        }
+    }
+    let message = inner.to_string();
+    if let Some(text) = TextError::from_serde(&message) {
+        return FieldError::new(pointer, text.code, text.detail);
+    }
+    // serde's messages: "missing field `x`", "unknown variant `x`, expected ...", "invalid type: ..., expected ..."
+    if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        return FieldError::new(format!("{pointer}/{}", escape(name)), "required", "This field is required.");
+    }
+    let expected =
+        message.split("expected ").nth(1).and_then(|e| e.split(" at line").next()).unwrap_or("another value");
+    if message.starts_with("unknown variant") {
+        return FieldError::new(pointer, "unknown_value", format!("Expected {expected}."));
+    }
+    if message.starts_with("invalid length") || message.starts_with("invalid value") {
+        return FieldError::new(pointer, "out_of_range", format!("Expected {expected}."));
+    }
+    if message.starts_with("invalid type") {
+        return FieldError::new(pointer, "invalid_type", format!("Expected {expected}."));
+    }
+    FieldError::new(pointer, "invalid_value", "This value is not understood.")
+}
+
+fn escape(segment: &str) -> Cow<'_, str> {
+    if segment.contains(['~', '/']) { segment.replace('~', "~0").replace('/', "~1").into() } else { segment.into() }
+}
+
+/// The JSON name of a Rust field: ours carry the prefix `muster:`, which Rust spells `muster_`.
+fn json_name(field: &str) -> String {
+    field.strip_prefix("muster_").map_or_else(|| field.to_owned(), |rest| format!("muster:{rest}"))
+}
+
+fn collect(errors: &ValidationErrors, at: &str, into: &mut Vec<FieldError>) {
+    for (field, kind) in errors.errors() {
+        let pointer = if field == "__all__" { at.to_owned() } else { format!("{at}/{}", escape(&json_name(field))) };
+        match kind {
+            ValidationErrorsKind::Struct(inner) => collect(inner, &pointer, into),
+            ValidationErrorsKind::List(items) => {
+                items.iter().for_each(|(i, inner)| collect(inner, &format!("{pointer}/{i}"), into))
+            }
+            ValidationErrorsKind::Field(found) => {
+                for one in found {
+                    let detail = one.message.clone().unwrap_or_else(|| describe(one));
+                    into.push(FieldError::new(pointer.clone(), code_of(one), detail));
+                }
+            }
+        }
+    }
+}
+
+fn code_of(error: &validator::ValidationError) -> Cow<'static, str> {
+    match error.code.as_ref() {
+        "length"
+            if error
+                .params
+                .get("value")
+                .is_some_and(|v| v.as_str() == Some("") || v.as_array().is_some_and(Vec::is_empty)) =>
+        {
+            "required".into()
+        }
+        "length" => "too_long".into(),
+        "range" => "out_of_range".into(),
+        _ => error.code.clone(),
+    }
+}
+
+fn describe(error: &validator::ValidationError) -> Cow<'static, str> {
+    match (error.params.get("min"), error.params.get("max")) {
+        (Some(min), Some(max)) => format!("Must lie between {min} and {max}.").into(),
+        (None, Some(max)) => format!("At most {max}.").into(),
+        (Some(min), None) => format!("At least {min}.").into(),
+        _ => "This value is not accepted.".into(),
+    }
+}
+
+/// `page`, `per_page` and `filter` of a list; any other parameter is refused by name.
+#[derive(Debug)]
+pub struct ListQuery {
+    /// Which page.
+    pub page: PageParams,
+    /// The filter as written, decoded.
+    pub filter: Option<String>,
+    /// The query as it came, for the links of the page.
+    pub raw: String,
+}
+
+impl ListQuery {
+    /// The parsed filter over these fields.
+    ///
+    /// # Errors
+    /// `invalid_filter` (400), naming the position.
+    pub fn filter(&self, fields: FieldSet) -> Result<Option<Filter>> {
+        self.filter.as_deref().map(|text| Filter::parse(text, fields)).transpose().map_err(|e| {
+            Error::problem(Code::InvalidFilter, format!("filter, at character {}: {}", e.position, e.detail))
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let raw = parts.uri.query().unwrap_or("").to_owned();
+        let page = PageParams::from_query(&raw)
+            .map_err(|e| Error::problem(Code::InvalidParameter, format!("{}: {}", e.parameter, e.detail)))?;
+        let mut filter = None;
+        for (name, value) in url::form_urlencoded::parse(raw.as_bytes()) {
+            match name.as_ref() {
+                "page" | "per_page" => {}
+                "filter" => filter = Some(value.into_owned()),
+                // OSDI clients may still send their token here; it is not read from an address, which logs keep
+                other => {
+                    return Err(Error::problem(
+                        Code::InvalidParameter,
+                        format!("`{}` is not a parameter of this list.", other.chars().take(40).collect::<String>()),
+                    ));
+                }
+            }
+        }
+        Ok(Self { page, filter: filter.filter(|f| !f.trim().is_empty()), raw })
+    }
+}
+
+/// One path segment, or two; a malformed one is a 404.
+#[derive(Clone, Debug)]
+pub struct Segments<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        Path::<T>::from_request_parts(parts, state).await.map(|Path(value)| Self(value)).map_err(|_| Error::not_found())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, Validate)]
+    struct Body {
+        #[validate(length(min = 1, max = 5))]
+        title: String,
+        #[serde(rename = "muster:goal")]
+        #[validate(range(min = 1, max = 10))]
+        muster_goal: Option<i64>,
+        #[serde(default)]
+        #[validate(nested)]
+        people: Vec<Person>,
+        #[serde(default)]
+        color: Color,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Color {
+        #[default]
+        Red,
+        Blue,
+    }
+
+    #[derive(Debug, Deserialize, Validate)]
+    struct Person {
+        #[validate(length(max = 3))]
+        name: String,
+    }
+
+    fn fields(json: &str) -> Vec<(String, String)> {
+        match parse::<Body>(json.as_bytes()) {
+            Err(Error::Fields(fields)) => fields.into_iter().map(|f| (f.pointer, f.code.into_owned())).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_fault_is_named_by_its_pointer() {
+        let one = |pointer: &str, code: &str| vec![(pointer.to_owned(), code.to_owned())];
+        assert_eq!(fields("{"), one("", "invalid_json"));
+        assert_eq!(fields(r#"{"title":"a"} x"#), one("", "invalid_json"));
+        assert_eq!(fields("{}"), one("/title", "required"));
+        assert_eq!(fields(r#"{"title":""}"#), one("/title", "required"));
+        assert_eq!(fields(r#"{"title":7}"#), one("/title", "invalid_type"));
+        assert_eq!(fields(r#"{"title":"a","muster:goal":"many"}"#), one("/muster:goal", "invalid_type"));
+        assert_eq!(fields(r#"{"title":"a","muster:goal":11}"#), one("/muster:goal", "out_of_range"));
+        assert_eq!(fields(r#"{"title":"a","color":"green"}"#), one("/color", "unknown_value"));
+        assert_eq!(
+            fields(r#"{"title":"a","people":[{"name":"ok"},{"name":"long one"}]}"#),
+            one("/people/1/name", "too_long")
+        );
+        assert_eq!(fields(r#"{"title":"a","people":[{}]}"#), one("/people/0/name", "required"));
+        assert_eq!(fields(r#"{"title":"too long","muster:goal":0}"#).len(), 2);
+        let body = parse::<Body>(br#"{"title":"a","unknown":1,"color":"blue"}"#).unwrap();
+        assert!(
+            matches!(body.color, Color::Blue)
+                && body.title == "a"
+                && body.people.is_empty()
+                && body.muster_goal.is_none()
+        );
+    }
+}

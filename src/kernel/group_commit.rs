@@ -1,0 +1,185 @@
+//! Group commit: many requests, one transaction.
+//!
+//! Acts queue in memory; each of a few flushers takes **whatever has gathered** while the last commits were under way and
+//! writes it as one batch. There is no timer: a lone act is written at once, and the busier it gets, the larger the
+//! batches grow by themselves. (mySociety's petition daemon worked this way in 2006.)
+//!
+//! Invariants:
+//! - An act is answered after its batch committed, never before, and each act gets its own answer.
+//! - A caller that went away does not cancel an act: it was handed over when it was queued.
+//! - A data error (a poison row) fails only the act that caused it: the batch is halved until that act is alone.
+//!   Deadlocks and serialization failures are tried again whole. A lost connection fails the batch as 503: whether it
+//!   committed is unknown, so nothing is claimed.
+//! - The queue is bounded; when it is full, or an act waited past its deadline, the answer is 503 with `Retry-After`.
+//! - [`GroupCommit::close`] takes no more acts and returns when all queued ones were answered.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+
+use super::cx::Cx;
+use crate::{
+    config::HotPath,
+    error::{Error, Result, is_outage, is_retryable},
+};
+
+/// How often a batch that lost a deadlock is tried again.
+const TRIES: u32 = 5;
+
+/// What is written in batches: one implementation for each kind of action.
+pub trait Batch: Send + Sync + 'static {
+    /// A validated, sealed act.
+    type Act: Send + Sync + 'static;
+    /// What its caller is told.
+    type Outcome: Send + 'static;
+    /// Name in metrics.
+    const NAME: &'static str;
+
+    /// Writes all acts in one transaction and returns their outcomes in the same order.
+    fn write<'a>(&'a self, acts: &'a [Self::Act]) -> BoxFuture<'a, Result<Vec<Self::Outcome>, sqlx::Error>>;
+}
+
+struct Waiting<B: Batch> {
+    act: B::Act,
+    queued_at: Instant,
+    answer: oneshot::Sender<Result<B::Outcome>>,
+}
+
+/// The queue in front of a [`Batch`].
+pub struct GroupCommit<B: Batch> {
+    queue: Mutex<Option<mpsc::Sender<Waiting<B>>>>,
+    flushers: tokio::sync::Mutex<JoinSet<()>>,
+    cx: Cx,
+}
+
+impl<B: Batch> std::fmt::Debug for GroupCommit<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GroupCommit({})", B::NAME)
+    }
+}
+
+impl<B: Batch> GroupCommit<B> {
+    /// Starts the flushers.
+    pub fn start(batch: B, settings: HotPath, cx: Cx) -> Self {
+        let (queue, waiting) = mpsc::channel(settings.queue_limit);
+        let (batch, waiting) = (Arc::new(batch), Arc::new(tokio::sync::Mutex::new(waiting)));
+        let mut flushers = JoinSet::new();
+        for _ in 0..settings.flushers {
+            flushers.spawn(flush_until_closed(batch.clone(), waiting.clone(), settings, cx.clone()));
+        }
+        Self { queue: Mutex::new(Some(queue)), flushers: tokio::sync::Mutex::new(flushers), cx }
+    }
+
+    /// Hands an act over and waits until its batch has committed.
+    ///
+    /// # Errors
+    /// `unavailable` (503) when the queue is full or closed, the act waited too long, or the database went away;
+    /// `internal` for an act the database refused.
+    pub async fn submit(&self, act: B::Act) -> Result<B::Outcome> {
+        let (answer, outcome) = oneshot::channel();
+        let waiting = Waiting { act, queued_at: self.cx.instant(), answer };
+        let busy = |cause: &str| Error::Unavailable { retry_after: 2, cause: format!("{}: {cause}", B::NAME) };
+        {
+            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let queue = queue.as_ref().ok_or_else(|| busy("shutting down"))?;
+            queue.try_send(waiting).map_err(|_| busy("the queue is full"))?;
+            metrics::gauge!("muster_group_commit_queue", "action" => B::NAME).set(depth(queue));
+        }
+        outcome.await.unwrap_or_else(|_| Err(busy("the flusher ended")))
+    }
+
+    /// Takes no more acts; returns when every queued one was written and answered.
+    pub async fn close(&self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        while self.flushers.lock().await.join_next().await.is_some() {}
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a queue depth is far below 2^52")]
+fn depth<T>(queue: &mpsc::Sender<T>) -> f64 {
+    (queue.max_capacity() - queue.capacity()) as f64
+}
+
+async fn flush_until_closed<B: Batch>(
+    batch: Arc<B>,
+    queue: Arc<tokio::sync::Mutex<mpsc::Receiver<Waiting<B>>>>,
+    settings: HotPath,
+    cx: Cx,
+) {
+    let deadline = Duration::from_secs(settings.deadline_seconds);
+    let mut taken = Vec::with_capacity(settings.batch_limit);
+    loop {
+        // one flusher waits here, holding the lock; the others are writing or wait for the lock
+        if queue.lock().await.recv_many(&mut taken, settings.batch_limit).await == 0 {
+            return;
+        }
+        let now = cx.instant();
+        let (mut acts, mut answers) = (Vec::with_capacity(taken.len()), Vec::with_capacity(taken.len()));
+        for waiting in taken.drain(..) {
+            let waited = now.duration_since(waiting.queued_at);
+            metrics::histogram!("muster_group_commit_wait_seconds", "action" => B::NAME).record(waited);
+            if waited > deadline {
+                let _ = waiting
+                    .answer
+                    .send(Err(Error::Unavailable { retry_after: 5, cause: format!("{}: waited {waited:?}", B::NAME) }));
+            } else {
+                acts.push(waiting.act);
+                answers.push(waiting.answer);
+            }
+        }
+        if acts.is_empty() {
+            continue;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^52")]
+        metrics::histogram!("muster_group_commit_batch", "action" => B::NAME).record(acts.len() as f64);
+        let outcomes = write_isolating(&*batch, &acts).await;
+        metrics::histogram!("muster_group_commit_flush_seconds", "action" => B::NAME)
+            .record(cx.instant().duration_since(now));
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // the caller may be gone; what it asked for is written all the same
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+/// Writes a batch; on a data error halves it until the poisoned act stands alone.
+fn write_isolating<'a, B: Batch>(batch: &'a B, acts: &'a [B::Act]) -> BoxFuture<'a, Vec<Result<B::Outcome>>> {
+    Box::pin(async move {
+        let error = match write_retrying(batch, acts).await {
+            Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
+            Err(error) => error,
+        };
+        if is_outage(&error) {
+            let cause = error.to_string();
+            return acts.iter().map(|_| Err(Error::Unavailable { retry_after: 5, cause: cause.clone() })).collect();
+        }
+        if acts.len() == 1 {
+            tracing::error!(action = B::NAME, %error, "an act was refused by the database");
+            return vec![Err(error.into())];
+        }
+        metrics::counter!("muster_group_commit_fallback_rows", "action" => B::NAME).increment(acts.len() as u64);
+        let (left, right) = acts.split_at(acts.len() / 2);
+        let mut outcomes = write_isolating(batch, left).await;
+        outcomes.extend(write_isolating(batch, right).await);
+        outcomes
+    })
+}
+
+async fn write_retrying<B: Batch>(batch: &B, acts: &[B::Act]) -> Result<Vec<B::Outcome>, sqlx::Error> {
+    for _ in 1..TRIES {
+        match batch.write(acts).await {
+            Err(sqlx::Error::Database(e)) if e.code().is_some_and(|c| is_retryable(&c)) => {
+                metrics::counter!("muster_group_commit_retries", "action" => B::NAME).increment(1);
+            }
+            other => return other,
+        }
+    }
+    batch.write(acts).await
+}

@@ -1,0 +1,87 @@
+//! Idempotency keys: the same POST with the same `Idempotency-Key` and token is done once and answered alike.
+//!
+//! A row holds HMACs of key and request, the id of what was made and the status: never a body. Slices that write in
+//! batches claim keys inside their SQL function (`claim_idempotency_keys`); the others call [`claim`] in their
+//! transaction.
+
+use axum::http::{HeaderMap, Method};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{crypto::Key, cx::Cx};
+use crate::error::{Code, Error, Result};
+
+/// The header (draft-ietf-httpapi-idempotency-key-header).
+pub const HEADER: &str = "idempotency-key";
+
+/// A keyed request, hashed.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// HMAC of token and key.
+    pub key: Vec<u8>,
+    /// HMAC of method, path and body.
+    pub request: Vec<u8>,
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The key is new: go on.
+    Fresh,
+    /// The request was done before and made this.
+    Replayed(Uuid),
+}
+
+/// Reads the header of a request made with token `token`.
+///
+/// # Errors
+/// `invalid_parameter` (400) for an empty or over-long key.
+pub fn from_request(
+    requests_key: &Key,
+    headers: &HeaderMap,
+    token: Uuid,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>> {
+    let Some(value) = headers.get(HEADER) else { return Ok(None) };
+    let value = value.as_bytes();
+    if !(1..=255).contains(&value.len()) {
+        return Err(Error::problem(Code::InvalidParameter, "Idempotency-Key: must have between 1 and 255 characters."));
+    }
+    Ok(Some(IdempotencyKey {
+        key: requests_key.mac(&[b"key", token.as_bytes(), value]).to_vec(),
+        request: requests_key.mac(&[b"request", method.as_str().as_bytes(), path.as_bytes(), body]).to_vec(),
+    }))
+}
+
+/// 422 for a key that belongs to another request.
+pub fn mismatch() -> Error {
+    Error::problem(
+        Code::IdempotencyMismatch,
+        "This Idempotency-Key was sent before with another request. Take a new key for a new request.",
+    )
+}
+
+/// Claims a key for `resource` in the caller's transaction. A concurrent request with the same key waits here until that
+/// one has committed.
+///
+/// # Errors
+/// `idempotency_mismatch` (422), or a database error.
+pub async fn claim(conn: &mut PgConnection, cx: &Cx, key: Option<&IdempotencyKey>, resource: Uuid) -> Result<Claim> {
+    let Some(key) = key else { return Ok(Claim::Fresh) };
+    let spent = sqlx::query!(
+        r#"SELECT resource_id AS "resource_id!", outcome AS "outcome!" FROM claim_idempotency_keys(ARRAY[($1::uuid, $2::bytea, $3::bytea, $4::timestamptz)::keyed_act])"#,
+        resource,
+        key.key,
+        key.request,
+        cx.now()
+    )
+    .fetch_optional(conn)
+    .await?;
+    match spent {
+        None => Ok(Claim::Fresh),
+        Some(row) if row.outcome == "replayed" => Ok(Claim::Replayed(row.resource_id)),
+        Some(_) => Err(mismatch()),
+    }
+}

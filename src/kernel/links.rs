@@ -1,0 +1,216 @@
+//! Links in mail: derived, not stored.
+//!
+//! A token is base32 of `purpose (1) | row id (16) | HMAC(links key, purpose | row id | generation) (15)`. The row keeps
+//! the generation (raising it voids the links mailed before) and the expiry. What a link shows and does is known to the
+//! slice that mails it; slices register a [`TokenPurpose`] each, and one route, `/t/{token}`, serves them all.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    crypto::{Key, base32, from_base32},
+    text::LocaleTag,
+};
+use crate::error::{Code, Error, Result};
+
+const MAC: usize = 15;
+
+/// What a link is for; each has its own byte, which never changes, since old mail carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Purpose {
+    /// Confirms a signature.
+    ConfirmSignature = 1,
+    /// The signer's own page: what was signed, withdraw.
+    ManageSignature = 2,
+    /// Confirms a registration.
+    ConfirmAttendance = 3,
+    /// The attendee's own page: cancel.
+    ManageAttendance = 4,
+    /// Confirms a letter.
+    ConfirmLetter = 5,
+    /// The writer's own page.
+    ManageLetter = 6,
+}
+
+impl Purpose {
+    const ALL: [Self; 6] = [
+        Self::ConfirmSignature,
+        Self::ManageSignature,
+        Self::ConfirmAttendance,
+        Self::ManageAttendance,
+        Self::ConfirmLetter,
+        Self::ManageLetter,
+    ];
+}
+
+/// Derives and checks link tokens.
+#[derive(Clone, Debug)]
+pub struct Links {
+    key: Key,
+    public_url: Arc<str>,
+}
+
+impl Links {
+    /// Links of this installation.
+    pub fn new(key: Key, public_url: &str) -> Self {
+        Self { key, public_url: public_url.into() }
+    }
+
+    /// The full address of a link to a row.
+    pub fn url(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
+        let mut token = Vec::with_capacity(17 + MAC);
+        token.push(purpose as u8);
+        token.extend_from_slice(row.as_bytes());
+        token.extend_from_slice(&self.mac(purpose, row, generation));
+        format!("{}/t/{}", self.public_url, base32(&token))
+    }
+
+    /// Reads a token. Its MAC can be checked only against the row's generation: see [`Token::check`].
+    pub fn parse(&self, token: &str) -> Option<Token> {
+        let bytes = from_base32(token)?;
+        let (&purpose, rest) = bytes.split_first()?;
+        let (row, mac) = rest.split_first_chunk::<16>()?;
+        let purpose = Purpose::ALL.into_iter().find(|p| *p as u8 == purpose)?;
+        Some(Token { purpose, row: Uuid::from_bytes(*row), mac: mac.try_into().ok()?, links: self.clone() })
+    }
+
+    fn mac(&self, purpose: Purpose, row: Uuid, generation: i16) -> [u8; MAC] {
+        let mac = self.key.mac(&[&[purpose as u8], row.as_bytes(), &generation.to_be_bytes()]);
+        *mac.first_chunk().expect("an HMAC has 32 bytes")
+    }
+}
+
+/// A token as it came in; believe its row id only after [`Token::check`].
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// What it claims to be for.
+    pub purpose: Purpose,
+    /// The row it claims to be for.
+    pub row: Uuid,
+    mac: [u8; MAC],
+    links: Links,
+}
+
+impl Token {
+    /// Was this token mailed for the row at this generation?
+    ///
+    /// # Errors
+    /// `link_expired` (410) when the generation has moved on or the token is forged: the two look alike.
+    pub fn check(&self, generation: i16) -> Result<()> {
+        let right = self.links.mac(self.purpose, self.row, generation);
+        if subtle::ConstantTimeEq::ct_eq(&right[..], &self.mac[..]).into() { Ok(()) } else { Err(expired()) }
+    }
+}
+
+/// 410 for a link that does not work any more (or never did).
+pub fn expired() -> Error {
+    Error::problem(Code::LinkExpired, "This link has expired or was replaced by a newer one.")
+}
+
+/// What the page of a link shows: at most one button, which POSTs to the same address.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LinkPage {
+    /// Language of the page.
+    #[serde(skip)]
+    pub locale: LocaleTag,
+    /// The heading.
+    pub heading: String,
+    /// Paragraphs.
+    pub lines: Vec<String>,
+    /// The button's words; `None`: nothing to press.
+    pub button: Option<String>,
+    /// Does the button take something away?
+    pub danger: bool,
+    /// Shown after the button was pressed.
+    pub done: bool,
+    /// What the page is about, line by line.
+    pub details: Vec<Detail>,
+    /// Where to go next.
+    pub links: Vec<Onward>,
+    /// Names neither the action nor the organization until the button is pressed.
+    pub neutral: bool,
+    /// Where to pass it on.
+    pub share: Vec<Onward>,
+    /// The number with the own act in it.
+    pub own_count: Option<i64>,
+}
+
+/// One line of what a link's page is about.
+#[derive(Clone, Debug, Serialize)]
+pub struct Detail {
+    /// What.
+    pub label: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A link on a link's page.
+#[derive(Clone, Debug, Serialize)]
+pub struct Onward {
+    /// Its words.
+    pub label: String,
+    /// Its address.
+    pub href: String,
+}
+
+/// What one kind of link shows and does.
+pub trait TokenPurpose: Send + Sync {
+    /// Which links.
+    fn purpose(&self) -> Purpose;
+
+    /// What the page shows; changes nothing (mail scanners follow links).
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>>;
+
+    /// Does what the page said; a second time shows the same success.
+    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>>;
+}
+
+/// The registered purposes.
+#[derive(Clone, Default)]
+pub struct TokenPurposes(HashMap<Purpose, Arc<dyn TokenPurpose>>);
+
+impl TokenPurposes {
+    /// Adds one.
+    pub fn register(&mut self, purpose: impl TokenPurpose + 'static) {
+        self.0.insert(purpose.purpose(), Arc::new(purpose));
+    }
+
+    /// The one that serves a token.
+    ///
+    /// # Errors
+    /// `link_expired` when none does.
+    pub fn of(&self, token: &Token) -> Result<&dyn TokenPurpose> {
+        self.0.get(&token.purpose).map(AsRef::as_ref).ok_or_else(expired)
+    }
+}
+
+impl std::fmt::Debug for TokenPurposes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::cx::Cx;
+
+    #[test]
+    fn a_link_holds_for_its_purpose_row_and_generation() {
+        let cx = Cx::system();
+        let links = Links::new(Key::random(&cx), "https://muster.example.org");
+        let row = cx.id();
+        let url = links.url(Purpose::ConfirmSignature, row, 0);
+        let token = links.parse(url.rsplit('/').next().unwrap()).unwrap();
+        assert_eq!((token.purpose, token.row), (Purpose::ConfirmSignature, row));
+        assert!(token.check(0).is_ok());
+        assert!(token.check(1).is_err());
+        let other = Links::new(Key::random(&cx), "https://muster.example.org");
+        assert!(other.parse(url.rsplit('/').next().unwrap()).unwrap().check(0).is_err());
+        assert!(links.parse("short").is_none());
+    }
+}

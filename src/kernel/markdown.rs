@@ -1,0 +1,343 @@
+//! Markdown that organizers write, made into HTML that is safe on our pages and into plain text for mails.
+//!
+//! Two locks on one door: raw HTML and images never leave the parser, and what it produced is sanitized once more
+//! against a list of allowed elements. Images would let their host see who reads the page.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use ammonia::{Builder, UrlRelative};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+
+const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
+
+static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::empty();
+    builder
+        .tags(HashSet::from([
+            "a",
+            "blockquote",
+            "br",
+            "code",
+            "del",
+            "em",
+            "h2",
+            "h3",
+            "h4",
+            "hr",
+            "li",
+            "ol",
+            "p",
+            "pre",
+            "strong",
+            "table",
+            "tbody",
+            "td",
+            "th",
+            "thead",
+            "tr",
+            "ul",
+        ]))
+        .clean_content_tags(HashSet::from(["script", "style"]))
+        .tag_attributes(HashMap::from([("a", HashSet::from(["href", "title"])), ("ol", HashSet::from(["start"]))]))
+        .url_schemes(HashSet::from(SCHEMES))
+        .url_relative(UrlRelative::Deny)
+        .link_rel(Some("noopener noreferrer nofollow"));
+    builder
+});
+
+/// Renders safe HTML without a level-one heading, which belongs to the page around it.
+///
+/// Raw HTML is left out, an image is replaced by its description, links are absolute `http`, `https` or `mailto`.
+pub fn render(markdown: &str) -> String {
+    let mut raw = String::with_capacity(markdown.len() * 3 / 2);
+    html::push_html(&mut raw, events(markdown).map(shift_heading));
+    SANITIZER.clean(&raw).to_string()
+}
+
+/// The text alone, for mails: paragraphs apart by an empty line, list items with their sign, links with their address.
+pub fn plain(markdown: &str) -> String {
+    flatten(markdown, true)
+}
+
+/// The beginning of the text on one line, for meta descriptions: at most `max_chars` characters, cut at a word.
+pub fn excerpt(markdown: &str, max_chars: usize) -> String {
+    let text = flatten(markdown, false);
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((cut, _)) = line.char_indices().nth(max_chars) {
+        // One character of room for the ellipsis.
+        let room = line[..cut].char_indices().last().map_or(0, |(at, _)| at);
+        // Back to a word's end, unless the first word alone is longer.
+        let end = if line[room..].starts_with(' ') { room } else { line[..room].rfind(' ').unwrap_or(room) };
+        line.truncate(end);
+        if max_chars > 0 {
+            line.push('…');
+        }
+    }
+    line
+}
+
+fn events(markdown: &str) -> impl Iterator<Item = Event<'_>> {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    Parser::new_ext(markdown, options).filter(|event| {
+        !matches!(
+            event,
+            Event::Html(_)
+                | Event::InlineHtml(_)
+                | Event::Start(Tag::HtmlBlock | Tag::Image { .. })
+                | Event::End(TagEnd::HtmlBlock | TagEnd::Image)
+        )
+    })
+}
+
+fn shift_heading(event: Event<'_>) -> Event<'_> {
+    let shifted = |level| match level {
+        HeadingLevel::H1 => HeadingLevel::H2,
+        HeadingLevel::H2 => HeadingLevel::H3,
+        _ => HeadingLevel::H4,
+    };
+    match event {
+        Event::Start(Tag::Heading { level, id, classes, attrs }) => {
+            Event::Start(Tag::Heading { level: shifted(level), id, classes, attrs })
+        }
+        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(shifted(level))),
+        other => other,
+    }
+}
+
+fn flatten(markdown: &str, with_addresses: bool) -> String {
+    let mut text = String::with_capacity(markdown.len());
+    // The next number of each open list, `None` for bullets.
+    let mut lists: Vec<Option<u64>> = Vec::new();
+    // Where each open link's text began, and its address.
+    let mut links: Vec<(usize, String)> = Vec::new();
+    for event in events(markdown) {
+        match event {
+            Event::Text(words) | Event::Code(words) => text.push_str(&words),
+            Event::SoftBreak => text.push(' '),
+            Event::HardBreak => text.push('\n'),
+            Event::Rule => text.push_str("---\n\n"),
+            Event::Start(Tag::List(first)) => {
+                end_line(&mut text);
+                lists.push(first);
+            }
+            Event::Start(Tag::Item) => {
+                end_line(&mut text);
+                text.push_str(&"  ".repeat(lists.len().clamp(1, 10) - 1));
+                match lists.last_mut() {
+                    Some(Some(number)) => {
+                        let _ = write!(text, "{number}. ");
+                        *number += 1;
+                    }
+                    _ => text.push_str("- "),
+                }
+            }
+            Event::Start(Tag::Link { dest_url, .. }) => {
+                links.push((text.len(), dest_url.to_string()));
+            }
+            Event::End(TagEnd::Link) => {
+                if let Some((start, address)) = links.pop()
+                    && with_addresses
+                    && is_allowed(&address)
+                    && !address.trim_start_matches("mailto:").eq(&text[start..])
+                {
+                    let _ = write!(text, " ({address})");
+                }
+            }
+            Event::End(TagEnd::TableCell) => text.push_str("  "),
+            Event::End(TagEnd::Item | TagEnd::TableRow | TagEnd::TableHead) => end_line(&mut text),
+            Event::End(TagEnd::List(_)) => {
+                lists.pop();
+                end_line(&mut text);
+                if lists.is_empty() {
+                    text.push('\n');
+                }
+            }
+            Event::End(
+                TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::CodeBlock | TagEnd::Table | TagEnd::BlockQuote(_),
+            ) => {
+                end_line(&mut text);
+                text.push('\n');
+            }
+            _ => {}
+        }
+    }
+    tidy(&text)
+}
+
+fn end_line(text: &mut String) {
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+}
+
+/// No white space at the end of a line or of the text, and never two empty lines in a row.
+fn tidy(text: &str) -> String {
+    let mut tidy = String::with_capacity(text.len());
+    let mut empty = 0;
+    for line in text.lines().map(str::trim_end) {
+        empty = if line.is_empty() { empty + 1 } else { 0 };
+        if empty < 2 {
+            tidy.push_str(line);
+            tidy.push('\n');
+        }
+    }
+    tidy.trim().to_owned()
+}
+
+fn is_allowed(address: &str) -> bool {
+    url::Url::parse(address).is_ok_and(|url| SCHEMES.contains(&url.scheme()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ordinary_markdown() {
+        let html = render(
+            "# One\n\n## Two\n\n###### Six\n\nHello *dear* **all**, [us](https://example.org \"t\")\n\n- a\n- b\n",
+        );
+        assert!(
+            html.starts_with("<h2>One</h2>\n<h3>Two</h3>\n<h4>Six</h4>\n<p>Hello <em>dear</em> <strong>all</strong>")
+        );
+        assert!(
+            html.contains("<a href=\"https://example.org\" title=\"t\" rel=\"noopener noreferrer nofollow\">us</a>")
+        );
+        assert!(html.contains("<ul>\n<li>a</li>\n<li>b</li>\n</ul>"));
+        let table = render("|a|b|\n|-|:-:|\n|1|~~2~~|\n");
+        assert!(table.contains("<th>b</th>") && table.contains("<td><del>2</del></td>"));
+        assert!(render("3. c\n4. d").contains("<ol start=\"3\">"));
+        assert!(render("<ana@example.org>").contains("href=\"mailto:ana@example.org\""));
+        assert!(render("a < b & c").contains("a &lt; b &amp; c"));
+    }
+
+    #[test]
+    fn hostile_markdown() {
+        for hostile in [
+            "<script>alert(1)</script>",
+            "hello <script>alert(1)</script>",
+            "<img src=x onerror=alert(1)>",
+            "a <b onclick=alert(1)>b</b>",
+            "<svg/onload=alert(1)>",
+            "<a href=\"javascript:alert(1)\">x</a>",
+            "[x](javascript:alert(1))",
+            "[x](JaVaScRiPt:alert(1))",
+            "[x](&#106;avascript:alert(1))",
+            "[x](java&#10;script:alert(1))",
+            "[x](\u{1}javascript:alert(1))",
+            "[x](data:text/html;base64,PHNjcmlwdD4=)",
+            "[x](vbscript:x)",
+            "[x](//evil.example)",
+            "[x](/t/token)",
+            "<javascript:alert(1)>",
+            "[x]: javascript:alert(1)\n\n[x]",
+            "![x](https://evil.example/pixel.png)",
+            "![x\" onerror=\"alert(1)](x)",
+            "[![a [b](javascript:c) d](e)](javascript:f)",
+            "<scr<script>ipt>alert(1)</scr</script>ipt>",
+            "<iframe srcdoc='<script>x</script>'></iframe>",
+            "<style>*{background:url(//evil.example)}</style>",
+            "<form action=//evil.example><button>",
+            "<math><mtext><table><mglyph><style><!--</style><img title=\"--><img src=1 onerror=alert(1)>\">",
+            "<!-- x --><noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">",
+        ] {
+            let html = render(hostile).to_ascii_lowercase();
+            assert_safe(&html);
+            assert!(!html.contains("href="), "{hostile}: {html}");
+        }
+        assert_eq!(render("a ![ein Bild](https://x.example/i.png) b"), "<p>a ein Bild b</p>\n");
+        assert!(render("```\n<script>x</script>\n```").contains("&lt;script&gt;x"));
+        let kept = render("[x](https://a.example/?q=\"onload=1)");
+        assert!(kept.contains("%22onload=1\"") || kept.contains("&quot;onload=1\""), "{kept}");
+    }
+
+    #[test]
+    fn deep_nesting_ends() {
+        for deep in ["> ".repeat(2_000), "[".repeat(20_000), "*a ".repeat(10_000), "- ".repeat(2_000)] {
+            assert_safe(&render(&deep));
+            let _ = plain(&deep);
+        }
+    }
+
+    #[test]
+    fn plain_text() {
+        assert_eq!(
+            plain(
+                "# Hi\n\nfirst\nline  \nbreak [us](https://a.example) <https://b.example> <ana@c.example> [bad](javascript:x)\n\n1. a\n2. b\n   - c\n\nend <b>bold</b>"
+            ),
+            "Hi\n\nfirst line\nbreak us (https://a.example) https://b.example ana@c.example bad\n\n1. a\n2. b\n  - c\n\nend bold"
+        );
+        assert_eq!(plain("|a|b|\n|-|-|\n|1|2|\n"), "a  b\n1  2");
+        assert_eq!(plain("<script>x</script>\n\n> quoted\n"), "quoted");
+    }
+
+    #[test]
+    fn excerpts() {
+        assert_eq!(excerpt("Status *for* all, [now](https://a.example)", 99), "Status for all, now");
+        assert_eq!(excerpt("Status for all", 14), "Status for all");
+        assert_eq!(excerpt("Status for all", 13), "Status for…");
+        assert_eq!(excerpt("Status for all", 11), "Status for…");
+        assert_eq!(excerpt("Status for all", 10), "Status…");
+        assert_eq!(excerpt("ਸਭਨਾਂ", 3), "ਸਭ…");
+        assert_eq!(excerpt("a", 0), "");
+    }
+
+    fn assert_safe(html: &str) {
+        let mut rest = html;
+        while let Some(at) = rest.find('<') {
+            rest = &rest[at + 1..];
+            let tag = &rest[..rest.find('>').unwrap()];
+            let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
+            assert!(
+                [
+                    "a",
+                    "blockquote",
+                    "br",
+                    "code",
+                    "del",
+                    "em",
+                    "h2",
+                    "h3",
+                    "h4",
+                    "hr",
+                    "li",
+                    "ol",
+                    "p",
+                    "pre",
+                    "strong",
+                    "table",
+                    "tbody",
+                    "td",
+                    "th",
+                    "thead",
+                    "tr",
+                    "ul"
+                ]
+                .contains(&name),
+                "<{tag}> in {html}"
+            );
+            if let Some(attributes) = tag.strip_prefix("a ") {
+                let href = attributes.strip_prefix("href=\"").unwrap_or("https:");
+                assert!(
+                    ["http:", "https:", "mailto:"].iter().any(|s| href.to_ascii_lowercase().starts_with(s)),
+                    "{html}"
+                );
+            } else if name != "ol" {
+                assert!(!tag.contains('='), "<{tag}> in {html}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn everything_renders_safely(text in "(?s).{0,60}|[<>a-h\\[\\]()!:/\"'=&;#*`| \\n-]{0,80}", n in 0usize..30) {
+            assert_safe(&render(&text));
+            let _ = plain(&text);
+            prop_assert!(excerpt(&text, n).chars().count() <= n);
+        }
+    }
+}

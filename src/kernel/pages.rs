@@ -1,0 +1,247 @@
+//! Pages and mail bodies: minijinja templates compiled into the binary, strict about undefined names, parsed once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use minijinja::{AutoEscape, Environment, State, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::{Kwargs, Serde}};
+use rust_embed::RustEmbed;
+use serde::Serialize;
+
+use super::{crypto::sha256, i18n, text::LocaleTag};
+use crate::error::{Error, Result};
+
+#[derive(RustEmbed)]
+#[folder = "templates/"]
+#[include = "pages/*"]
+#[include = "console/*"]
+#[include = "mail/*"]
+#[include = "assets/*"]
+struct Files;
+
+/// What a page may load: nothing from elsewhere, no inline script or style.
+const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Renders pages and mails.
+#[derive(Clone)]
+pub struct Pages {
+    environment: Arc<Environment<'static>>,
+    assets: Arc<HashMap<String, Asset>>,
+    site: Site,
+}
+
+/// A stylesheet or script.
+#[derive(Clone, Debug)]
+struct Asset {
+    /// `/assets/app-1a2b3c4d.css`
+    path: String,
+    mime: &'static str,
+    body: std::borrow::Cow<'static, [u8]>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Site {
+    name: Arc<str>,
+    url: Arc<str>,
+}
+
+impl std::fmt::Debug for Pages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pages(..)")
+    }
+}
+
+impl Pages {
+    /// Parses every template.
+    ///
+    /// # Panics
+    /// When a compiled-in template does not parse, which the tests would have shown.
+    pub fn new(public_url: &str) -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build().expect("the standard delimiters are valid"));
+        environment
+            .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+        environment.add_function("t", translate);
+        environment.add_function("num", |state: &State<'_, '_>, value: i64| i18n::number(locale_of(state), value));
+        let mut assets = HashMap::new();
+        for name in Files::iter() {
+            let file = Files::get(&name).expect("a listed file exists");
+            if let Some(asset) = name.strip_prefix("assets/") {
+                let (stem, extension) = asset.rsplit_once('.').unwrap_or((asset, ""));
+                let mime = match extension {
+                    "css" => "text/css; charset=utf-8",
+                    "js" => "text/javascript; charset=utf-8",
+                    "svg" => "image/svg+xml",
+                    _ => "application/octet-stream",
+                };
+                let path = format!("/assets/{stem}-{}.{extension}", &hex::encode(sha256(&file.data))[..8]);
+                assets.insert(asset.to_owned(), Asset { path, mime, body: file.data });
+            } else {
+                let source = String::from_utf8(file.data.into_owned()).expect("templates are UTF-8");
+                environment.add_template_owned(name.to_string(), source).unwrap_or_else(|e| panic!("{name}: {e:#}"));
+            }
+        }
+        let assets = Arc::new(assets);
+        let known = assets.clone();
+        environment.add_function("asset", move |name: &str| {
+            known.get(name).map(|asset| asset.path.clone()).ok_or_else(|| {
+                minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, format!("no asset `{name}`"))
+            })
+        });
+        Self {
+            environment: Arc::new(environment),
+            assets,
+            site: Site { name: "Muster".into(), url: public_url.into() },
+        }
+    }
+
+    /// Renders a template in a language; `page` is what the template's first comment lists.
+    ///
+    /// # Errors
+    /// `internal`, naming template and line, when the template asks for something that is not there.
+    pub fn render(&self, template: &str, locale: LocaleTag, page: Value) -> Result<String> {
+        let common = context! { lang => locale.as_str(), dir => locale.direction(), site => Serde(&self.site) };
+        let template = self.environment.get_template(template).map_err(render_error)?;
+        template.render(context! { ..page, ..common }).map_err(render_error)
+    }
+
+    /// Answers with a page.
+    ///
+    /// # Errors
+    /// As [`Pages::render`].
+    pub fn page(&self, template: &str, visitor: &Visitor, canonical: &str, page: Value) -> Result<Response> {
+        let frame = context! { languages => Serde(visitor.languages()), canonical };
+        let html = self.render(template, visitor.locale, context! { ..page, ..frame })?;
+        Ok(html_response(html, visitor.locale))
+    }
+
+    /// Answers a request for `/assets/{name}`.
+    pub fn asset(&self, path: &str) -> Option<Response> {
+        let asset = self.assets.values().find(|asset| asset.path == path)?;
+        Some(
+            (
+                [(header::CONTENT_TYPE, asset.mime), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")],
+                asset.body.clone().into_owned(),
+            )
+                .into_response(),
+        )
+    }
+
+    /// Names of all templates (tests render each).
+    pub fn names(&self) -> Vec<String> {
+        self.environment.templates().map(|(name, _)| name.to_owned()).collect()
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn render_error(error: minijinja::Error) -> Error {
+    // minijinja's debug form quotes values, which may be somebody's data; its display form names place and kind
+    Error::internal(format!(
+        "template {}:{}: {:?}",
+        error.name().unwrap_or("?"),
+        error.line().unwrap_or(0),
+        error.kind()
+    ))
+}
+
+fn html_response(html: String, locale: LocaleTag) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_LANGUAGE, HeaderValue::from_static(locale.as_str())),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP)),
+    ];
+    (headers, html).into_response()
+}
+
+fn locale_of(state: &State<'_, '_>) -> LocaleTag {
+    state.lookup("lang").and_then(|lang| LocaleTag::parse(lang.as_str()?).ok()).unwrap_or_default()
+}
+
+fn translate(state: &State<'_, '_>, key: &str, arguments: Kwargs) -> Result<String, minijinja::Error> {
+    let locale = locale_of(state);
+    let mut values = i18n::Arguments::new();
+    for name in arguments.args() {
+        let value: Value = arguments.get(name)?;
+        let value = match value.as_i64() {
+            Some(number) if value.is_number() => number.into(),
+            _ => value.to_string().into(),
+        };
+        values.insert(name.to_owned().into(), value);
+    }
+    Ok(i18n::text_with(locale, key, &values))
+}
+
+/// Who looks at a page: the language, and where it was asked for.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The page's language: `?lang=`, else the browser's.
+    pub locale: LocaleTag,
+    /// The path, for the language links.
+    pub path: String,
+}
+
+#[derive(Serialize)]
+struct Language {
+    code: &'static str,
+    name: &'static str,
+    href: String,
+    current: bool,
+}
+
+impl Visitor {
+    fn languages(&self) -> Vec<Language> {
+        let name = |locale| match locale {
+            LocaleTag::En => "English",
+            LocaleTag::Fr => "Français",
+            LocaleTag::Es => "Español",
+            LocaleTag::Pa => "ਪੰਜਾਬੀ",
+        };
+        let href = |locale: LocaleTag| format!("{}?lang={}", self.path, locale.as_str());
+        LocaleTag::ALL
+            .into_iter()
+            .map(|l| Language { code: l.as_str(), name: name(l), href: href(l), current: l == self.locale })
+            .collect()
+    }
+
+    /// Reads language and path from a request.
+    pub fn of(uri: &axum::http::Uri, headers: &HeaderMap) -> Self {
+        let asked = uri.query().and_then(|q| {
+            url::form_urlencoded::parse(q.as_bytes())
+                .find(|(name, _)| name == "lang")
+                .map(|(_, value)| value.into_owned())
+        });
+        let locale = asked
+            .and_then(|tag| LocaleTag::parse(&tag).ok())
+            .or_else(|| i18n::negotiate(headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok())));
+        Self { locale: locale.unwrap_or_default(), path: uri.path().to_owned() }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(&parts.uri, &parts.headers))
+    }
+}
+
+/// Marks a page as one that nobody keeps, follows or finds: links from mail, the console.
+pub fn private(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
+    response
+}
+
+/// Sends the browser to another page of ours after a form (303).
+pub fn see_other(path: &str) -> Response {
+    match HeaderValue::from_str(path) {
+        Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
+        Err(_) => StatusCode::SEE_OTHER.into_response(),
+    }
+}

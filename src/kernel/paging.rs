@@ -1,0 +1,252 @@
+//! OSDI's paging: `?page=1&per_page=25` in, a HAL page with `_links` and `_embedded` out.
+//!
+//! A page past the end is an empty page, not an error: lists shrink while clients walk through them.
+
+use serde_json::{Map, Value, json};
+use url::form_urlencoded;
+
+use super::hal;
+
+/// The page a client gets who does not ask for a size.
+pub const DEFAULT_PER_PAGE: u32 = 25;
+/// The largest page a client can ask for.
+pub const MAX_PER_PAGE: u32 = 100;
+
+/// Which page is asked for; both numbers are in range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageParams {
+    page: u64,
+    per_page: u32,
+}
+
+/// A paging parameter that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{parameter}: {detail}")]
+pub struct PageError {
+    /// The query parameter's name.
+    pub parameter: &'static str,
+    /// One English sentence for the reader.
+    pub detail: String,
+}
+
+impl Default for PageParams {
+    fn default() -> Self {
+        Self { page: 1, per_page: DEFAULT_PER_PAGE }
+    }
+}
+
+impl PageParams {
+    /// Reads both parameters from a raw query string (percent-encoded, without `?`); the first of a repeated one counts.
+    ///
+    /// # Errors
+    /// [`PageError`] naming the parameter that is not a whole number in its range.
+    pub fn from_query(query: &str) -> Result<Self, PageError> {
+        let value =
+            |name| form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value);
+        Self::parse(value("page").as_deref(), value("per_page").as_deref())
+    }
+
+    /// Reads both parameters from their decoded values.
+    ///
+    /// # Errors
+    /// [`PageError`] naming the parameter that is not a whole number in its range.
+    pub fn parse(page: Option<&str>, per_page: Option<&str>) -> Result<Self, PageError> {
+        let mut params = Self::default();
+        if let Some(page) = page {
+            params.page = number("page", page, u64::MAX)?;
+        }
+        if let Some(per_page) = per_page {
+            let size = number("per_page", per_page, MAX_PER_PAGE.into())?;
+            params.per_page = u32::try_from(size).unwrap_or(MAX_PER_PAGE);
+        }
+        Ok(params)
+    }
+
+    /// The page, counted from 1.
+    pub fn page(self) -> u64 {
+        self.page
+    }
+
+    /// Records on a page, 1 to [`MAX_PER_PAGE`].
+    pub fn per_page(self) -> u32 {
+        self.per_page
+    }
+
+    /// The page's size for `LIMIT`.
+    pub fn limit(self) -> i64 {
+        self.per_page.into()
+    }
+
+    /// The records to skip for `OFFSET`; saturates, since nobody has that many.
+    pub fn offset(self) -> i64 {
+        let skipped = (self.page - 1).saturating_mul(self.per_page.into());
+        i64::try_from(skipped).unwrap_or(i64::MAX)
+    }
+}
+
+fn number(parameter: &'static str, text: &str, max: u64) -> Result<u64, PageError> {
+    // `u64::from_str` would also take a plus sign.
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if digits && (1..=max).contains(&number) => Ok(number),
+        _ if max == u64::MAX => Err(PageError { parameter, detail: "must be a whole number from 1".to_owned() }),
+        _ => Err(PageError { parameter, detail: format!("must be a whole number from 1 to {max}") }),
+    }
+}
+
+/// Builds the body of a list's page.
+#[derive(Debug)]
+pub struct Listing<'a> {
+    url: &'a str,
+    rel: &'a str,
+    params: PageParams,
+    total: u64,
+    query: Vec<(String, String)>,
+}
+
+impl<'a> Listing<'a> {
+    /// A page of the list at `url` (absolute, without a query), whose members are `rel`, such as `osdi:petitions`.
+    pub fn new(url: &'a str, rel: &'a str, params: PageParams, total_records: u64) -> Self {
+        Self { url, rel, params, total: total_records, query: Vec::new() }
+    }
+
+    /// Keeps the request's other parameters (`filter`) in the links; `query` is the raw query string.
+    #[must_use]
+    pub fn keep_query(mut self, query: &str) -> Self {
+        self.query = form_urlencoded::parse(query.as_bytes())
+            .filter(|(key, _)| key != "page" && key != "per_page")
+            .map(|(key, value)| (key.into_owned(), value.into_owned()))
+            .collect();
+        self
+    }
+
+    /// The body, around the page's `items`; each item's own `_links.self` also stands in the page's `_links`.
+    pub fn body(self, items: Vec<Value>) -> Value {
+        let PageParams { page, per_page } = self.params;
+        let total_pages = self.total.div_ceil(per_page.into());
+        let hrefs: Vec<Value> =
+            items.iter().filter_map(|item| item.pointer("/_links/self/href")?.as_str()).map(hal::link).collect();
+
+        let mut links = Map::new();
+        links.insert("self".to_owned(), hal::link(self.href(page)));
+        if page < total_pages {
+            links.insert("next".to_owned(), hal::link(self.href(page + 1)));
+        }
+        // From past the end, `previous` leads back to the last page.
+        let previous = (page - 1).min(total_pages);
+        if previous > 0 {
+            links.insert("previous".to_owned(), hal::link(self.href(previous)));
+        }
+        links.insert(self.rel.to_owned(), Value::Array(hrefs));
+        links.insert("curies".to_owned(), hal::curies());
+
+        let mut embedded = Map::new();
+        embedded.insert(self.rel.to_owned(), Value::Array(items));
+        json!({
+            "total_pages": total_pages,
+            "total_records": self.total,
+            "page": page,
+            "per_page": per_page,
+            "_links": links,
+            "_embedded": embedded,
+        })
+    }
+
+    fn href(&self, page: u64) -> String {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.query)
+            .append_pair("page", &page.to_string())
+            .append_pair("per_page", &self.params.per_page.to_string())
+            .finish();
+        // Not every client reads `+` as a space; a plus sign itself is %2B by now.
+        format!("{}?{}", self.url, query.replace('+', "%20"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const URL: &str = "https://muster.example/api/v1/petitions";
+
+    fn page(query: &str, total: u64) -> Value {
+        let params = PageParams::from_query(query).unwrap();
+        Listing::new(URL, "osdi:petitions", params, total).keep_query(query).body(vec![])
+    }
+
+    #[test]
+    fn parameters() {
+        let params = PageParams::from_query("").unwrap();
+        assert_eq!((params.page(), params.per_page(), params.offset()), (1, 25, 0));
+        let params = PageParams::from_query("filter=a%26page%3D9&per_page=100&page=3").unwrap();
+        assert_eq!((params.page(), params.limit(), params.offset()), (3, 100, 200));
+        let params = PageParams::from_query("page=18446744073709551615").unwrap();
+        assert_eq!(params.offset(), i64::MAX);
+        for (query, parameter) in [
+            ("page=0", "page"),
+            ("page=-1", "page"),
+            ("page=", "page"),
+            ("page=%2B1", "page"),
+            ("page=1.5", "page"),
+            ("page=18446744073709551616", "page"),
+            ("page=2&per_page=0", "per_page"),
+            ("per_page=101", "per_page"),
+            ("per_page=ten", "per_page"),
+        ] {
+            let error = PageParams::from_query(query).unwrap_err();
+            assert_eq!(error.parameter, parameter, "{query}");
+        }
+    }
+
+    #[test]
+    fn links_lead_on_and_back_and_keep_the_filter() {
+        let body = page("per_page=10&page=2&filter=title+eq+'a%26b+%2B'", 25);
+        let kept = "?filter=title%20eq%20%27a%26b%20%2B%27&page=";
+        assert_eq!(body["_links"]["self"]["href"], format!("{URL}{kept}2&per_page=10"));
+        assert_eq!(body["_links"]["next"]["href"], format!("{URL}{kept}3&per_page=10"));
+        assert_eq!(body["_links"]["previous"]["href"], format!("{URL}{kept}1&per_page=10"));
+        assert_eq!(body["total_pages"], 3);
+        assert_eq!(body["total_records"], 25);
+        assert_eq!(body["_links"]["curies"][0]["name"], "osdi");
+    }
+
+    #[test]
+    fn ends_of_the_list() {
+        let first = page("", 25);
+        assert!(first["_links"].get("next").is_none() && first["_links"].get("previous").is_none());
+        let past = page("page=9", 26);
+        assert_eq!(past["_links"]["previous"]["href"], format!("{URL}?page=2&per_page=25"));
+        assert!(past["_links"].get("next").is_none());
+        assert_eq!(past["_embedded"]["osdi:petitions"], json!([]));
+        let empty = page("page=2", 0);
+        assert_eq!((&empty["total_pages"], &empty["page"]), (&json!(0), &json!(2)));
+        assert!(empty["_links"].get("previous").is_none());
+    }
+
+    #[test]
+    fn items_are_linked_and_embedded() {
+        let item = json!({"title": "x", "_links": {"self": {"href": "/p/1"}}});
+        let body = Listing::new(URL, "osdi:petitions", PageParams::default(), 1).body(vec![item.clone()]);
+        assert_eq!(body["_links"]["osdi:petitions"], json!([{"href": "/p/1"}]));
+        assert_eq!(body["_embedded"]["osdi:petitions"], json!([item]));
+    }
+
+    proptest! {
+        #[test]
+        fn links_round_trip(query in "\\PC{0,40}", filter in "\\PC{0,20}", total in any::<u64>(), page in 1..=u64::MAX) {
+            let _ = PageParams::from_query(&query);
+            let params = PageParams::parse(Some(&page.to_string()), None).unwrap();
+            prop_assert!(params.offset() >= 0);
+            let raw = form_urlencoded::Serializer::new(query).append_pair("filter", &filter).finish();
+            let body = Listing::new(URL, "osdi:petitions", params, total).keep_query(&raw).body(vec![]);
+            let href = url::Url::parse(body["_links"]["self"]["href"].as_str().unwrap()).unwrap();
+            let kept = |pair: &(_, _)| pair.0 != "page" && pair.0 != "per_page";
+            let sent: Vec<_> = form_urlencoded::parse(raw.as_bytes()).filter(kept).collect();
+            let read: Vec<_> = href.query_pairs().filter(kept).collect();
+            prop_assert_eq!(sent, read);
+            prop_assert_eq!(PageParams::from_query(href.query().unwrap()).unwrap(), params);
+        }
+    }
+}

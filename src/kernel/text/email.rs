@@ -1,0 +1,259 @@
+//! E-mail addresses (RFC 5321, RFC 6531): one form to send to, another to recognise the owner by.
+
+use std::fmt;
+
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
+use serde::{Deserialize, Deserializer, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+use super::providers::PROVIDERS;
+use super::{TextError, is_forbidden, is_invisible};
+
+/// RFC 5321, 4.5.3.1.1, in octets.
+const MAX_LOCAL: usize = 64;
+/// RFC 5321, 4.5.3.1.3 (a path of 256 octets with its angle brackets), in octets.
+const MAX_ADDRESS: usize = 254;
+
+/// An address mail can be sent to: the local part as typed, the domain in lower-case ASCII (punycode).
+#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct EmailAddress {
+    address: String,
+}
+
+impl EmailAddress {
+    /// Parses what someone typed: white space and zero-width debris around it is dropped, full-width letters become
+    /// plain ones (NFKC), an international domain becomes ASCII.
+    ///
+    /// Quoted local parts and address literals are legal but refused: nobody has one, and they smuggle.
+    ///
+    /// # Errors
+    /// `required` when empty, `too_long` above RFC 5321's limits, otherwise `invalid_email`.
+    pub fn parse(typed: &str) -> Result<Self, TextError> {
+        let normal: String = typed.nfkc().collect();
+        let typed = normal.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
+        if typed.is_empty() {
+            return Err(TextError::required());
+        }
+        let (local, domain) = typed.rsplit_once('@').ok_or_else(|| invalid("An e-mail address needs an @."))?;
+        if !is_dot_atom(local) {
+            return Err(invalid("The part before the @ is not possible."));
+        }
+        let domain =
+            ascii_domain(domain).ok_or_else(|| invalid("The part after the @ is not the name of a mail domain."))?;
+        if local.len() > MAX_LOCAL {
+            return Err(TextError::too_long(MAX_LOCAL));
+        }
+        let address = format!("{local}@{domain}");
+        if address.len() > MAX_ADDRESS {
+            return Err(TextError::too_long(MAX_ADDRESS));
+        }
+        Ok(Self { address })
+    }
+
+    /// The address to send to. Personal data: never log it.
+    pub fn as_str(&self) -> &str {
+        &self.address
+    }
+
+    /// The part before the @, as typed; may be UTF-8.
+    pub fn local(&self) -> &str {
+        self.split().0
+    }
+
+    /// The part after the @, lower-case ASCII.
+    pub fn domain(&self) -> &str {
+        self.split().1
+    }
+
+    /// Whether only a relay with SMTPUTF8 (RFC 6531) can take it.
+    pub fn needs_smtputf8(&self) -> bool {
+        !self.address.is_ascii()
+    }
+
+    /// The form by which the owner is recognised: lower case, and whatever the provider ignores left out.
+    ///
+    /// Goes into keyed hashes only. Mail sent to it might reach nobody, or somebody else.
+    pub fn index_form(&self) -> String {
+        let (local, domain) = self.split();
+        let lower = lower_case(local);
+        let Some(provider) = PROVIDERS.iter().find(|p| p.domains.contains(&domain)) else {
+            return format!("{lower}@{domain}");
+        };
+        let base = match provider.tag.and_then(|tag| lower.find(tag)) {
+            Some(at) if at > 0 => &lower[..at],
+            _ => &lower[..],
+        };
+        let kept = base.replace(provider.skipped, "");
+        let local = if kept.is_empty() { base } else { &kept };
+        format!("{local}@{}", provider.domains[0])
+    }
+
+    fn split(&self) -> (&str, &str) {
+        // `parse` lets no address without an @ in.
+        self.address.rsplit_once('@').unwrap_or((&self.address, ""))
+    }
+}
+
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmailAddress(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for EmailAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(TextError::into_serde)
+    }
+}
+
+fn invalid(detail: &str) -> TextError {
+    TextError::new("invalid_email", detail)
+}
+
+/// Lower case, again NFKC: some letters only decompose once they are small.
+fn lower_case(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).nfkc().collect()
+}
+
+/// RFC 5322's dot-atom, widened to UTF-8 by RFC 6532.
+fn is_dot_atom(local: &str) -> bool {
+    local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+}
+
+fn is_atext(c: char) -> bool {
+    if c.is_ascii() {
+        c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
+    } else {
+        !c.is_whitespace() && !is_forbidden(c) && !is_invisible(c)
+    }
+}
+
+fn ascii_domain(domain: &str) -> Option<String> {
+    let ascii = Uts46::new()
+        .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
+        .ok()?;
+    // A top-level domain is never a number: that would be an IP address. `localhost` has no dot.
+    let (_, top) = ascii.rsplit_once('.')?;
+    let plausible = top.len() >= 2 && !top.bytes().all(|b| b.is_ascii_digit());
+    plausible.then(|| ascii.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parsed(typed: &str) -> EmailAddress {
+        EmailAddress::parse(typed).unwrap_or_else(|e| panic!("{typed:?}: {e}"))
+    }
+
+    fn index(typed: &str) -> String {
+        parsed(typed).index_form()
+    }
+
+    #[test]
+    fn sending_form_keeps_what_was_typed() {
+        for (typed, stored) in [
+            (" Ana.Lee+Rally@Example.ORG\n", "Ana.Lee+Rally@example.org"),
+            ("ana@bücher.example", "ana@xn--bcher-kva.example"),
+            ("用户@例子.广告", "用户@xn--fsqu00a.xn--4rr70v"),
+            ("ａｎａ＠example．org", "ana@example.org"),
+            ("\u{200b}ana@example.org\u{feff}", "ana@example.org"),
+            ("o'brien@r3---x.example.ca", "o'brien@r3---x.example.ca"),
+        ] {
+            assert_eq!(parsed(typed).as_str(), stored);
+        }
+        let address = parsed("Ana@Example.org");
+        assert_eq!((address.local(), address.domain()), ("Ana", "example.org"));
+        assert!(!address.needs_smtputf8());
+        assert!(parsed("josé@example.org").needs_smtputf8());
+    }
+
+    #[test]
+    fn refused() {
+        for typed in [
+            "ana",
+            "@example.org",
+            "ana@",
+            "ana@localhost",
+            "ana@example.org.",
+            "ana@.example.org",
+            "ana@example..org",
+            "ana@-example.org",
+            "ana@[127.0.0.1]",
+            "ana@127.0.0.1",
+            "ana lee@example.org",
+            "ana@exa mple.org",
+            "ana@example.org,bo@example.org",
+            "ana@bo@example.org",
+            "<ana@example.org>",
+            "\"ana\r\nBcc: x\"@example.org",
+            "\"ana\"@example.org",
+            "ana\r\nbcc@example.org",
+            "ana@example.org\r\nBcc: bo@example.org",
+            "a\0na@example.org",
+            "an\u{200b}a@example.org",
+            "an\u{202e}a@example.org",
+            ".ana@example.org",
+            "ana.@example.org",
+            "a..na@example.org",
+            "ana@exam_ple.org",
+        ] {
+            let error = EmailAddress::parse(typed).expect_err(typed);
+            assert_eq!(error.code, "invalid_email", "{typed:?}");
+            assert!(!error.detail.contains("ana"), "{error}");
+        }
+        assert_eq!(EmailAddress::parse(" ").unwrap_err().code, "required");
+        let long = format!("{}@example.org", "a".repeat(65));
+        assert_eq!(EmailAddress::parse(&long).unwrap_err().code, "too_long");
+        let domain = ["d".repeat(60), "d".repeat(60), "d".repeat(60)].join(".");
+        let long = format!("{}@{domain}.example.org", "a".repeat(64));
+        assert_eq!(EmailAddress::parse(&long).unwrap_err().code, "too_long");
+    }
+
+    #[test]
+    fn index_follows_the_providers() {
+        assert_eq!(index("A.n.a+rally@GoogleMail.com"), "ana@gmail.com");
+        assert_eq!(index("Ana.Lee+x@hotmail.com"), "ana.lee@hotmail.com");
+        assert_ne!(index("ana@hotmail.com"), index("ana@outlook.com"));
+        assert_eq!(index("ana+x@me.com"), index("Ana@icloud.com"));
+        assert_eq!(index("a_n-a@pm.me"), index("ana@proton.me"));
+        assert_eq!(index("ana-shop@yahoo.ca"), "ana@yahoo.ca");
+        assert_eq!(index("Ana.L+x@example.org"), "ana.l+x@example.org");
+        assert_eq!(index("+x@gmail.com"), "+x@gmail.com");
+        assert_eq!(index("JOSÉ@example.org"), index("jose\u{301}@example.org"));
+    }
+
+    #[test]
+    fn debug_is_redacted_and_serde_parses() {
+        let address: EmailAddress = serde_json::from_str("\" ana@EXAMPLE.org\"").unwrap();
+        assert_eq!(format!("{address:?}"), "EmailAddress(…)");
+        assert_eq!(serde_json::to_string(&address).unwrap(), "\"ana@example.org\"");
+        assert!(serde_json::from_str::<EmailAddress>("7").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_is_idempotent(typed in "(?s).{0,30}|\\PC{1,20}@\\PC{1,20}\\.\\PC{2,8}|[a-zA-Z.+-]{1,9}@[a-zé]{1,9}\\.ca") {
+            if let Ok(once) = EmailAddress::parse(&typed) {
+                prop_assert_eq!(EmailAddress::parse(once.as_str()).unwrap(), once);
+            }
+        }
+
+        #[test]
+        fn index_form_is_stable(
+            local in "\\PC{1,6}|[a-zA-Z]{1,5}([.+_-][a-zA-Z]{1,3}){0,3}",
+            domain in "gmail\\.com|pm\\.me|Me\\.com|yahoo\\.ca|live\\.com|example\\.org",
+        ) {
+            if let Ok(address) = EmailAddress::parse(&format!("{local}@{domain}")) {
+                let once = address.index_form();
+                if let Ok(again) = EmailAddress::parse(&once) {
+                    prop_assert_eq!(again.index_form(), once);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What people type, parsed once at the door: newtypes that can only hold a valid value, and the cleaning of free text.
+//!
+//! A value of one of these types has been trimmed and normalised, so nothing behind it checks again. The types that
+//! hold personal data ([`EmailAddress`], [`PostalCode`]) have a redacted `Debug` and no `Display`, and no
+//! [`TextError`] ever quotes what was typed: errors reach logs.
+
+mod email;
+mod locale;
+mod postal_code;
+mod providers;
+mod slug;
+
+pub use email::EmailAddress;
+pub use locale::LocaleTag;
+pub use postal_code::PostalCode;
+pub use slug::Slug;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Every code a [`TextError`] can carry.
+const CODES: [&str; 7] = [
+    "required",
+    "too_long",
+    "invalid_characters",
+    "invalid_email",
+    "invalid_slug",
+    "invalid_postal_code",
+    "unsupported_locale",
+];
+
+/// Why a text was refused; quotes nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct TextError {
+    /// Stable and machine-readable, the `code` of an RFC 9457 error item.
+    pub code: &'static str,
+    /// One English sentence for the reader.
+    pub detail: String,
+}
+
+impl TextError {
+    fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    fn required() -> Self {
+        Self::new("required", "This field must not be empty.")
+    }
+
+    fn too_long(max_chars: usize) -> Self {
+        Self::new("too_long", format!("At most {max_chars} characters are possible."))
+    }
+
+    fn invalid_characters() -> Self {
+        Self::new("invalid_characters", "Control characters and text direction overrides are not possible here.")
+    }
+
+    /// Wraps the error for serde, whose errors are only strings, so that [`TextError::from_serde`] finds the code again.
+    fn into_serde<E: serde::de::Error>(self) -> E {
+        E::custom(format_args!("{}: {}", self.code, self.detail))
+    }
+
+    /// Reads the error back out of the message of a deserialization error, or `None` if it was not one of ours.
+    pub fn from_serde(message: &str) -> Option<Self> {
+        let (code, detail) = message.split_once(": ")?;
+        let code = CODES.into_iter().find(|known| *known == code)?;
+        // serde_json adds the place when it reads bytes; the caller has the JSON pointer, which says more.
+        let detail = detail.rsplit_once(" at line ").map_or(detail, |(d, _)| d);
+        Some(Self::new(code, detail))
+    }
+}
+
+/// Cleans a single-line text that may be empty: NFC, trimmed, every run of white space (also line breaks) one space.
+///
+/// # Errors
+/// `invalid_characters` for control characters and bidirectional overrides, `too_long` above `max_chars` characters.
+pub fn clean_line(text: &str, max_chars: usize) -> Result<String, TextError> {
+    if text.chars().any(|c| is_forbidden(c) && !matches!(c, '\t' | '\n' | '\r')) {
+        return Err(TextError::invalid_characters());
+    }
+    let normal: String = text.nfc().collect();
+    let mut line = String::with_capacity(normal.len());
+    for word in trim(&normal).split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    limit(line, max_chars)
+}
+
+/// Like [`clean_line`], and something visible must remain.
+///
+/// # Errors
+/// Those of [`clean_line`], and `required` when nothing visible is left.
+pub fn required_line(text: &str, max_chars: usize) -> Result<String, TextError> {
+    clean_line(text, max_chars).and_then(visible)
+}
+
+/// Cleans a text of several lines that may be empty: NFC, trimmed, line breaks become `\n`; newlines and tabs stay.
+///
+/// # Errors
+/// `invalid_characters` for other control characters and bidirectional overrides, `too_long` above `max_chars`.
+pub fn clean_text(text: &str, max_chars: usize) -> Result<String, TextError> {
+    let unix = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
+    if unix.chars().any(|c| is_forbidden(c) && !matches!(c, '\t' | '\n')) {
+        return Err(TextError::invalid_characters());
+    }
+    let normal: String = unix.nfc().collect();
+    limit(trim(&normal).to_owned(), max_chars)
+}
+
+/// Like [`clean_text`], and something visible must remain.
+///
+/// # Errors
+/// Those of [`clean_text`], and `required` when nothing visible is left.
+pub fn required_text(text: &str, max_chars: usize) -> Result<String, TextError> {
+    clean_text(text, max_chars).and_then(visible)
+}
+
+/// The form of a name by which two acts from one shared address are told apart.
+///
+/// Accents, case, punctuation and spacing do not count. Vowel signs of Gurmukhi and other Indic scripts do: they are
+/// marks too for Unicode, yet without them different names become one.
+pub fn name_key(given: &str, family: &str) -> String {
+    let mut key = String::with_capacity(given.len() + family.len() + 1);
+    let mut gap = false;
+    for c in format!("{given} {family}").nfkd().flat_map(char::to_lowercase) {
+        if c.is_whitespace() || is_dash(c) {
+            gap = !key.is_empty();
+        } else if !is_optional_mark(c) && (c.is_alphanumeric() || is_combining_mark(c)) {
+            if std::mem::take(&mut gap) {
+                key.push(' ');
+            }
+            match latin(c) {
+                Some(letters) => key.push_str(letters),
+                None => key.push(c),
+            }
+        }
+    }
+    // What was dropped may have stood between marks that have an order.
+    key.nfkd().collect()
+}
+
+fn limit(text: String, max_chars: usize) -> Result<String, TextError> {
+    if text.chars().count() > max_chars {
+        return Err(TextError::too_long(max_chars));
+    }
+    Ok(text)
+}
+
+fn visible(text: String) -> Result<String, TextError> {
+    if text.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
+        return Err(TextError::required());
+    }
+    Ok(text)
+}
+
+/// Trims white space and the zero-width debris that copying out of web pages and office documents leaves.
+fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200B}' | '\u{FEFF}'))
+}
+
+/// Control characters (NUL is what Postgres cannot store) and those that make a text read differently from its bytes.
+fn is_forbidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Characters without a glyph of their own; joiners belong to emoji and to Persian and Indic spelling, so they may
+/// stand in a text but cannot be all of it.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{FEFF}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{206F}'
+            | '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E0FFF}' | '\u{2800}'
+    )
+}
+
+fn is_dash(c: char) -> bool {
+    matches!(c, '-' | '_' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+}
+
+/// Marks that writers of a script leave out at will: European diacritics, Arabic harakat, Hebrew points.
+fn is_optional_mark(c: char) -> bool {
+    matches!(
+        c,
+        '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}'
+            | '\u{FE20}'..='\u{FE2F}' | '\u{0591}'..='\u{05C7}' | '\u{064B}'..='\u{065F}' | '\u{0670}'
+    )
+}
+
+/// Lower-case Latin letters that Unicode does not decompose, as a keyboard without them writes them.
+fn latin(c: char) -> Option<&'static str> {
+    Some(match c {
+        'ß' => "ss",
+        'æ' => "ae",
+        'œ' => "oe",
+        'ø' => "o",
+        'đ' | 'ð' => "d",
+        'ħ' => "h",
+        'ı' => "i",
+        'ł' => "l",
+        'þ' => "th",
+        'ŧ' => "t",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_trimmed_and_collapsed() {
+        assert_eq!(clean_line("  Ana\u{a0}\t Mar\r\nía \u{feff}", 40).unwrap(), "Ana Mar ía");
+        assert_eq!(clean_line("e\u{301}", 1).unwrap(), "é");
+        assert_eq!(clean_line("", 1).unwrap(), "");
+        for kept in ["👩‍👩‍👧", "می‌خواهم", "ਹਰਪ੍ਰੀਤ", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "مريم"]
+        {
+            assert_eq!(clean_line(kept, 80).unwrap(), kept);
+        }
+    }
+
+    #[test]
+    fn lines_refuse_what_deceives() {
+        for bad in ["a\0b", "a\u{7}b", "a\u{7f}", "a\u{85}b", "\u{202e}gpj.exe", "a\u{2066}b"] {
+            assert_eq!(clean_line(bad, 80).unwrap_err().code, "invalid_characters");
+            assert_eq!(clean_text(bad, 80).unwrap_err().code, "invalid_characters");
+        }
+        assert_eq!(clean_line("abc", 2).unwrap_err().code, "too_long");
+        for empty in ["", " \n", "\u{200b}", "\u{200d}\u{2060}", "\u{3164}"] {
+            assert_eq!(required_line(empty, 9).unwrap_err().code, "required");
+            assert_eq!(required_text(empty, 9).unwrap_err().code, "required");
+        }
+        assert_eq!(required_line(" x ", 9).unwrap(), "x");
+    }
+
+    #[test]
+    fn texts_keep_their_lines() {
+        assert_eq!(clean_text("\r\na\r\n\r\n\tb\rc\u{2028}d  ", 80).unwrap(), "a\n\n\tb\nc\nd");
+        assert_eq!(clean_text("a\u{b}b", 80).unwrap_err().code, "invalid_characters");
+        assert_eq!(required_text(" a\nb ", 3).unwrap(), "a\nb");
+    }
+
+    #[test]
+    fn name_keys_ignore_accents_case_and_punctuation() {
+        assert_eq!(name_key("José-María ", " O’Brien"), "jose maria obrien");
+        assert_eq!(name_key("JOSE", "Nuñez."), name_key("José", "nunez"));
+        assert_eq!(name_key("", "Đặng"), "dang");
+        assert_eq!(name_key("Søren", "Weiß"), "soren weiss");
+        assert_eq!(name_key("أَحمد", ""), name_key("احمد", ""));
+        assert_ne!(name_key("ਕਰਨ", ""), name_key("ਕਿਰਨ", ""));
+        assert_ne!(name_key("Ana", "Lee"), name_key("Bo", "Lee"));
+    }
+
+    #[test]
+    fn errors_survive_serde() {
+        let typed: Result<EmailAddress, _> = serde_json::from_str("\"nobody\"");
+        let read = TextError::from_serde(&typed.unwrap_err().to_string()).unwrap();
+        assert_eq!(read, EmailAddress::parse("nobody").unwrap_err());
+        assert_eq!(TextError::from_serde("missing field: x"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_is_idempotent(text in "\\PC*|(?s).{0,40}|[ \\u{200b}\\u{feff}e\\u{301}\\n]{0,12}") {
+            if let Ok(once) = clean_line(&text, 200) {
+                prop_assert_eq!(clean_line(&once, 200).unwrap(), once);
+            }
+            if let Ok(once) = clean_text(&text, 200) {
+                prop_assert_eq!(clean_text(&once, 200).unwrap(), once);
+            }
+        }
+
+        #[test]
+        fn name_keys_are_idempotent(given in "(?s).{0,20}", family in "\\PC{0,20}") {
+            let once = name_key(&given, &family);
+            prop_assert_eq!(name_key(&once, ""), once);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Which addresses of a mail provider reach the same mailbox. Data only; used for the index, never for sending.
+
+/// What one provider ignores in an address.
+pub(super) struct Provider {
+    /// Domains on which a local part names the same mailbox; the first stands for all in the index.
+    pub domains: &'static [&'static str],
+    /// The local part is cut at the first of these: what follows is a tag of the owner's.
+    pub tag: Option<char>,
+    /// Characters of the local part that the provider skips.
+    pub skipped: &'static [char],
+}
+
+const fn plus(domains: &'static [&'static str]) -> Provider {
+    Provider { domains, tag: Some('+'), skipped: &[] }
+}
+
+const fn dash(domains: &'static [&'static str]) -> Provider {
+    Provider { domains, tag: Some('-'), skipped: &[] }
+}
+
+/// One entry for each set of domains that share their mailboxes: `ana@outlook.com` and `ana@hotmail.com` may be two people.
+pub(super) const PROVIDERS: &[Provider] = &[
+    Provider { domains: &["gmail.com", "googlemail.com"], tag: Some('+'), skipped: &['.'] },
+    Provider {
+        domains: &["proton.me", "protonmail.com", "protonmail.ch", "pm.me"],
+        tag: Some('+'),
+        skipped: &['.', '-', '_'],
+    },
+    plus(&["icloud.com", "me.com", "mac.com"]),
+    plus(&["outlook.com"]),
+    plus(&["outlook.fr"]),
+    plus(&["outlook.es"]),
+    plus(&["hotmail.com"]),
+    plus(&["hotmail.ca"]),
+    plus(&["hotmail.fr"]),
+    plus(&["hotmail.es"]),
+    plus(&["hotmail.co.uk"]),
+    plus(&["live.com"]),
+    plus(&["live.ca"]),
+    plus(&["live.fr"]),
+    plus(&["msn.com"]),
+    plus(&["fastmail.com"]),
+    plus(&["fastmail.fm"]),
+    plus(&["riseup.net"]),
+    dash(&["yahoo.com"]),
+    dash(&["yahoo.ca"]),
+    dash(&["yahoo.fr"]),
+    dash(&["yahoo.es"]),
+    dash(&["yahoo.com.mx"]),
+    dash(&["yahoo.in"]),
+    dash(&["yahoo.co.in"]),
+    dash(&["ymail.com"]),
+    dash(&["rocketmail.com"]),
+];

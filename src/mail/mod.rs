@@ -1,0 +1,2 @@
+//! The mail queue.
+pub mod smtp;

@@ -1,0 +1,341 @@
+//! One connection to the relay: opening it (TCP, TLS, EHLO, AUTH) and one transaction at a time (RFC 5321 section 3.3).
+//!
+//! Commands are driven one by one, because only that tells in which phase a failure came: before the content nothing
+//! was delivered; once it has begun to flow, only a reply tells.
+
+use std::{borrow::Cow, error::Error as _, future::Future, time::Duration};
+
+#[expect(
+    deprecated,
+    reason = "the only way to implicit TLS over a socket whose TCP_NODELAY we set; lettre pinned"
+)]
+use lettre::transport::smtp::client::AsyncNetworkStream;
+use lettre::{
+    Address,
+    transport::smtp::{
+        Error as SmtpError,
+        authentication::Mechanism,
+        client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters},
+        commands::{Auth, Data, Ehlo, Mail, Quit, Rcpt, Rset},
+        extension::{Extension, MailBodyParameter, MailParameter, ServerInfo},
+        response::Response,
+    },
+};
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{
+    Accepted, EnhancedCode, Envelope, SendError, SmtpSettings, Timeouts, TlsMode,
+    stream::{Prelude, UntilTls},
+    text,
+};
+
+/// How far a transaction had come when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing was said to the relay.
+    Unsent,
+    /// MAIL was the first thing said.
+    Mail,
+    /// After MAIL was accepted.
+    Open,
+}
+
+/// A failure and its phase.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) phase: Phase,
+    pub(super) error: SendError,
+}
+
+impl Failure {
+    fn new(phase: Phase, error: SendError) -> Self {
+        Self { phase, error }
+    }
+}
+
+/// An open connection, ready for MAIL.
+pub(super) struct Connection {
+    smtp: AsyncSmtpConnection,
+    offers: ServerInfo,
+    /// Transactions begun on it.
+    pub(super) messages: u32,
+}
+
+impl Connection {
+    /// Opens a connection up to where mail may be sent. Every failure is [`SendError::Refused`], or `Broken` for 421.
+    pub(super) async fn open(settings: &SmtpSettings, timeouts: &Timeouts) -> Result<Self, SendError> {
+        let address = (settings.host.as_str(), settings.port);
+        let tcp = timeout(timeouts.connect, TcpStream::connect(address))
+            .await
+            .map_err(|_| refused("connecting timed out"))?
+            .map_err(|error| refused(&format!("connecting failed: {error}")))?;
+        tcp.set_nodelay(true).map_err(|error| refused(&format!("TCP_NODELAY failed: {error}")))?;
+        let stays_here = tcp.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
+        timeout(timeouts.greeting, async {
+            let mut connection = match settings.mode {
+                TlsMode::None => Self::plain(Box::new(tcp), settings).await?,
+                TlsMode::Required | TlsMode::Opportunistic => Self::starttls(tcp, settings).await?,
+                TlsMode::Implicit => Self::implicit_tls(tcp, settings).await?,
+            };
+            connection.authenticate(settings, stays_here).await?;
+            Ok(connection)
+        })
+        .await
+        .map_err(|_| refused("the relay was too slow to greet or sign in"))?
+    }
+
+    fn new(smtp: AsyncSmtpConnection, offers: ServerInfo) -> Self {
+        Self { smtp, offers, messages: 0 }
+    }
+
+    async fn plain(stream: Box<dyn AsyncTokioStream>, settings: &SmtpSettings) -> Result<Self, SendError> {
+        let smtp = AsyncSmtpConnection::connect_with_transport(stream, &settings.hello)
+            .await
+            .map_err(|error| not_opened(&error))?;
+        let offers = smtp.server_info().clone();
+        Ok(Self::new(smtp, offers))
+    }
+
+    /// STARTTLS (RFC 3207).
+    async fn starttls(tcp: TcpStream, settings: &SmtpSettings) -> Result<Self, SendError> {
+        let stream = Box::new(UntilTls::new(tcp));
+        let mut connection = Self::plain(stream, settings).await?;
+        if !connection.smtp.can_starttls() {
+            if settings.mode == TlsMode::Required {
+                return Err(refused("the relay does not offer STARTTLS"));
+            }
+            tracing::debug!("the relay does not offer STARTTLS; mail goes unencrypted");
+            return Ok(connection);
+        }
+        connection.smtp.starttls(tls_of(settings)?, &settings.hello).await.map_err(|error| not_opened(&error))?;
+        connection.offers = connection.smtp.server_info().clone();
+        Ok(connection)
+    }
+
+    /// TLS from the first byte (RFC 8314). lettre can do this only over sockets it opens itself, so its connection is
+    /// made over a [`Prelude`] and then given the encrypted stream.
+    #[expect(deprecated, reason = "see the import")]
+    async fn implicit_tls(tcp: TcpStream, settings: &SmtpSettings) -> Result<Self, SendError> {
+        let mut stream = AsyncNetworkStream::use_existing_tokio1(Box::new(tcp));
+        stream.upgrade_tls(tls_of(settings)?).await.map_err(|error| not_opened(&error))?;
+        let prelude: Box<dyn AsyncTokioStream> = Box::new(Prelude::new());
+        let mut smtp = AsyncSmtpConnection::connect_with_transport(prelude, &settings.hello)
+            .await
+            .map_err(|error| not_opened(&error))?;
+        smtp.set_stream(stream);
+        smtp.read_response().await.map_err(|error| not_opened(&error))?;
+        let offers = smtp
+            .command(Ehlo::new(settings.hello.clone()))
+            .await
+            .and_then(|response| ServerInfo::from_response(&response))
+            .map_err(|error| not_opened(&error))?;
+        Ok(Self::new(smtp, offers))
+    }
+
+    /// AUTH PLAIN or LOGIN (RFC 4954), never readable on a network.
+    async fn authenticate(&mut self, settings: &SmtpSettings, stays_here: bool) -> Result<(), SendError> {
+        let Some(credentials) = &settings.credentials else {
+            return Ok(());
+        };
+        if !self.smtp.is_encrypted() && !stays_here {
+            return Err(refused("not signing in over an unencrypted connection"));
+        }
+        let mechanism = self
+            .offers
+            .get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login])
+            .ok_or_else(|| refused("the relay offers neither AUTH PLAIN nor LOGIN"))?;
+        let mut command = Auth::new(mechanism, credentials.clone(), None);
+        // LOGIN asks twice; a relay that asks on is not one
+        for _ in 0..4 {
+            let auth = command.map_err(|error| not_opened(&error))?;
+            let response = self.smtp.command(auth).await.map_err(|error| not_opened(&error))?;
+            if !response.has_code(334) {
+                return Ok(());
+            }
+            command = Auth::new_from_response(mechanism, credentials.clone(), &response);
+        }
+        Err(refused("signing in did not come to an end"))
+    }
+
+    /// Sends one message.
+    pub(super) async fn transact(
+        &mut self,
+        envelope: Envelope<'_>,
+        raw: &[u8],
+        timeouts: &Timeouts,
+    ) -> Result<Accepted, Failure> {
+        self.messages += 1;
+        let locals =
+            [envelope.from, envelope.to].map(|address| address.rsplit_once('@').map_or("", |(local, _)| local));
+        let (mail, rcpt) = self.commands(envelope, raw).map_err(|error| Failure::new(Phase::Unsent, error))?;
+
+        step(timeouts.command, self.smtp.command(mail), &locals)
+            .await
+            .map_err(|error| Failure::new(Phase::Mail, blame_the_relay(error)))?;
+        let open = |error| Failure::new(Phase::Open, error);
+        step(timeouts.command, self.smtp.command(rcpt), &locals).await.map_err(open)?;
+        let go_ahead = step(timeouts.command, self.smtp.command(Data), &locals).await.map_err(open)?;
+        if !go_ahead.has_code(354) {
+            return Err(open(SendError::Broken { text: format!("unexpected reply {} to DATA", go_ahead.code()) }));
+        }
+        let response = step(timeouts.content, self.smtp.message(&content(raw)), &locals)
+            .await
+            .map_err(|error| open(uncertain(error)))?;
+        let code = u16::from(response.code());
+        let text = text::clean(&response.message().collect::<Vec<_>>().join(" "), &locals);
+        if (200..300).contains(&code) {
+            Ok(Accepted { code, text })
+        } else {
+            let text = format!("unexpected reply {code} to the content");
+            Err(open(SendError::Unknown { text }))
+        }
+    }
+
+    /// MAIL and RCPT for this relay's extensions, or why it cannot carry the message.
+    fn commands(&self, envelope: Envelope<'_>, raw: &[u8]) -> Result<(Mail, Rcpt), SendError> {
+        let from = match envelope.from {
+            "" => None,
+            from => Some(path(from)?),
+        };
+        let to = path(envelope.to)?;
+        let mut parameters = Vec::new();
+        let ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
+        if !from.as_ref().is_none_or(ascii) || !ascii(&to) {
+            if !self.offers.supports_feature(Extension::SmtpUtfEight) {
+                // RFC 6531 section 3.5 gives the codes
+                return Err(unsendable(550, 6, 7, "the address needs SMTPUTF8, which the relay lacks"));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        if !raw.is_ascii() {
+            if !self.offers.supports_feature(Extension::EightBitMime) {
+                // RFC 6152 section 3 and RFC 3463 section 3.7
+                return Err(unsendable(554, 6, 3, "the content needs 8BITMIME, which the relay lacks"));
+            }
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        Ok((Mail::new(from, parameters), Rcpt::new(to, Vec::new())))
+    }
+
+    /// Forgets a failed transaction (RSET, RFC 5321 section 4.1.1.5); false when the connection is of no use any more.
+    pub(super) async fn reset(&mut self, timeouts: &Timeouts) -> bool {
+        let reply = timeout(timeouts.farewell, self.smtp.command(Rset)).await;
+        matches!(reply, Ok(Ok(response)) if response.has_code(250))
+    }
+
+    /// QUIT, without insisting on an answer (RFC 5321 section 4.1.1.10).
+    pub(super) async fn quit(mut self, timeouts: &Timeouts) {
+        let _ = timeout(timeouts.farewell, self.smtp.command(Quit)).await;
+    }
+}
+
+/// Runs one command and reads a failure as one that came before any content.
+async fn step(
+    limit: Duration,
+    command: impl Future<Output = Result<Response, SmtpError>>,
+    locals: &[&str],
+) -> Result<Response, SendError> {
+    match timeout(limit, command).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => Err(read_reply(&error, locals)),
+        Err(_) => Err(SendError::Broken { text: "no reply in time".to_owned() }),
+    }
+}
+
+/// What a negative reply or a broken conversation means for the message.
+fn read_reply(error: &SmtpError, locals: &[&str]) -> SendError {
+    let Some(code) = error.status().map(u16::from) else {
+        let text = text::clean(&error.to_string(), locals);
+        return SendError::Broken { text };
+    };
+    let reply = error.source().map(ToString::to_string).unwrap_or_default();
+    let text = text::clean(&reply, locals);
+    // RFC 2034 section 4: the class must agree with the reply code
+    let enhanced = EnhancedCode::at_start_of(&reply).filter(|enhanced| u16::from(enhanced.class) == code / 100);
+    match code {
+        // "service not available, closing transmission channel", in answer to any command
+        421 => SendError::Broken { text: format!("421 {text}") },
+        400..500 => SendError::Temporary { code, enhanced, text },
+        _ => SendError::Permanent { code, enhanced, text },
+    }
+}
+
+/// "Authentication required" (RFC 4954 section 6) is about our settings: no message may fail of it.
+fn blame_the_relay(error: SendError) -> SendError {
+    match error {
+        SendError::Permanent { code: 530, text, .. } => SendError::Refused { text: format!("530 {text}") },
+        other => other,
+    }
+}
+
+/// Once the content flows, a lost connection leaves the outcome open. A 421 is a reply: the relay did not take it.
+fn uncertain(error: SendError) -> SendError {
+    match error {
+        SendError::Broken { text } if !text.starts_with("421 ") => SendError::Unknown { text },
+        other => other,
+    }
+}
+
+/// What a failure while opening means: no message is to blame, whatever the code.
+fn not_opened(error: &SmtpError) -> SendError {
+    match read_reply(error, &[]) {
+        SendError::Temporary { code, text, .. } | SendError::Permanent { code, text, .. } => {
+            SendError::Refused { text: format!("{code} {text}") }
+        }
+        SendError::Broken { text } if !text.starts_with("421 ") => SendError::Refused { text },
+        other => other,
+    }
+}
+
+fn refused(text: &str) -> SendError {
+    SendError::Refused { text: text::clean(text, &[]) }
+}
+
+fn unsendable(code: u16, subject: u16, detail: u16, text: &str) -> SendError {
+    SendError::Permanent { code, enhanced: Some(EnhancedCode { class: 5, subject, detail }), text: text.to_owned() }
+}
+
+fn tls_of(settings: &SmtpSettings) -> Result<TlsParameters, SendError> {
+    settings.tls.clone().ok_or_else(|| refused("TLS is not set up"))
+}
+
+/// An address as it may stand in a path. The domain goes as A-labels, so that only a local part outside ASCII needs
+/// SMTPUTF8 (RFC 6531 section 3.2).
+fn path(address: &str) -> Result<Address, SendError> {
+    let invalid = || unsendable(553, 1, 3, "not a valid e-mail address");
+    let (local, domain) = address.rsplit_once('@').ok_or_else(invalid)?;
+    // a line break here would be a command of somebody else's
+    if address.chars().any(char::is_control) {
+        return Err(invalid());
+    }
+    let domain =
+        if domain.is_ascii() { domain.to_owned() } else { idna::domain_to_ascii(domain).map_err(|_| invalid())? };
+    Address::new(local, domain).map_err(|_| invalid())
+}
+
+/// The content with CRLF line ends only, and without the last one, which lettre writes before the final dot.
+///
+/// A bare CR or LF must not be sent (RFC 5321 section 2.3.8): relays disagree on `LF . LF`, so that a body could end
+/// its message and begin another ("SMTP smuggling"). Dots are doubled by lettre (section 4.5.2).
+fn content(raw: &[u8]) -> Cow<'_, [u8]> {
+    let bare = |(at, byte): (usize, &u8)| match byte {
+        b'\n' => at == 0 || raw[at - 1] != b'\r',
+        b'\r' => raw.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    if !raw.iter().enumerate().any(bare) {
+        return Cow::Borrowed(raw.strip_suffix(b"\r\n").unwrap_or(raw));
+    }
+    let mut clean = Vec::with_capacity(raw.len() + raw.len() / 32);
+    for (at, byte) in raw.iter().enumerate() {
+        match byte {
+            b'\n' if at > 0 && raw[at - 1] == b'\r' => {}
+            b'\n' | b'\r' => clean.extend_from_slice(b"\r\n"),
+            other => clean.push(*other),
+        }
+    }
+    if clean.ends_with(b"\r\n") {
+        clean.truncate(clean.len() - 2);
+    }
+    Cow::Owned(clean)
+}

@@ -1,0 +1,150 @@
+//! Outgoing SMTP: one message to one mailbox, through the relay of `mail.smtp_url`.
+//!
+//! A message's way: [`Pool::send`] takes an idle connection or opens one (`connection`), runs MAIL, RCPT, DATA and
+//! the content one after the other, and answers [`Accepted`] or a [`SendError`] that says what the queue has to know:
+//! was the mail refused, is the relay away, or is the outcome uncertain. `settings` reads the URL, `stream` begins TLS,
+//! `text` cleans what relays write, so that no e-mail address gets from a reply into a table or a log.
+//!
+//! It must not retry (the queue does), must not know the queue, and never logs a line of a conversation.
+//!
+//! Why an own pool: lettre's sends content and final dot as two small writes on a socket with Nagle's algorithm on,
+//! which with delayed acknowledgements gives 22 mails a second per connection. Here `TCP_NODELAY` is set first.
+
+mod connection;
+mod pool;
+mod settings;
+mod stream;
+mod text;
+
+use std::fmt;
+
+pub use self::{
+    pool::{Clock, Pool, PoolConfig, Timeouts},
+    settings::{SettingsError, SmtpSettings, TlsMode},
+    text::{EnhancedCode, without_addresses},
+};
+
+/// Who a message is from and whom it goes to on the wire (RFC 5321 section 2.3.1); headers do not matter here.
+///
+/// One recipient only: with several, a relay may take some and refuse others, and no letter would have one state.
+#[derive(Clone, Copy)]
+pub struct Envelope<'a> {
+    /// The reverse path, where bounces go; empty for the null path `<>`.
+    pub from: &'a str,
+    /// The mailbox.
+    pub to: &'a str,
+}
+
+impl fmt::Debug for Envelope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Envelope { .. }")
+    }
+}
+
+/// The relay has taken responsibility for the message (RFC 5321 section 4.2.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The reply code, 250 in practice.
+    pub code: u16,
+    /// What the relay said, often its queue id; without addresses.
+    pub text: String,
+}
+
+/// Why a message was not (or perhaps not) taken. All texts have passed [`without_addresses`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// A 4xx reply: this message, later (RFC 5321 section 4.2.1).
+    #[error("refused for now: {}", line(*.code, *.enhanced, .text))]
+    Temporary {
+        /// Reply code.
+        code: u16,
+        /// Enhanced status code, when the relay gave one.
+        enhanced: Option<EnhancedCode>,
+        /// The reply's text.
+        text: String,
+    },
+    /// A 5xx reply, or an address or content that this relay cannot carry. See [`SendError::retryable`].
+    #[error("refused: {}", line(*.code, *.enhanced, .text))]
+    Permanent {
+        /// Reply code; 553, 550 or 554 as RFC 5321 and 6531 assign them when the message never left.
+        code: u16,
+        /// Enhanced status code, when there is one.
+        enhanced: Option<EnhancedCode>,
+        /// The reply's text.
+        text: String,
+    },
+    /// No usable connection: refused, timed out, TLS or sign-in failed. Nothing was delivered; no message is to blame.
+    #[error("relay not available: {text}")]
+    Refused {
+        /// What went wrong.
+        text: String,
+    },
+    /// The connection was lost, timed out, or closed with 421 while nothing was delivered. It is dropped already.
+    #[error("connection lost before delivery: {text}")]
+    Broken {
+        /// What went wrong.
+        text: String,
+    },
+    /// The connection broke or timed out after the content began to be transmitted: the relay may have the message
+    /// or not (RFC 5321 section 4.5.3.2.6; RFC 1047).
+    #[error("outcome uncertain: {text}")]
+    Unknown {
+        /// What went wrong.
+        text: String,
+    },
+}
+
+/// How a refusal reads in one line.
+fn line(code: u16, enhanced: Option<EnhancedCode>, text: &str) -> String {
+    match enhanced {
+        Some(enhanced) => format!("{code} {enhanced} {text}"),
+        None => format!("{code} {text}"),
+    }
+}
+
+impl SendError {
+    /// Whether the same message may simply go again later.
+    ///
+    /// True for all 4xx, for a relay that is away, and for the two refusals that are final by number but pass by
+    /// themselves: a full mailbox (5.2.2, RFC 3463 section 3.3, or 552 without an enhanced code) and a 5.7.0 that
+    /// speaks of a quota or a rate. False for [`SendError::Unknown`]: there the kind of mail decides.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Temporary { .. } | Self::Refused { .. } | Self::Broken { .. } => true,
+            Self::Unknown { .. } => false,
+            Self::Permanent { code, enhanced, text } => match enhanced {
+                Some(EnhancedCode { class: 5, subject: 2, detail: 2 }) => true,
+                Some(EnhancedCode { class: 5, subject: 7, detail: 0 }) => text::speaks_of_quota(text),
+                None => *code == 552 && text::speaks_of_quota(text),
+                Some(_) => false,
+            },
+        }
+    }
+
+    /// The reply code, when the relay judged the message.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Temporary { code, .. } | Self::Permanent { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// The enhanced status code, when the relay gave one (RFC 3463).
+    pub fn enhanced(&self) -> Option<EnhancedCode> {
+        match self {
+            Self::Temporary { enhanced, .. } | Self::Permanent { enhanced, .. } => *enhanced,
+            _ => None,
+        }
+    }
+
+    /// The text, free of addresses and at most 500 characters.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Temporary { text, .. }
+            | Self::Permanent { text, .. }
+            | Self::Refused { text }
+            | Self::Broken { text }
+            | Self::Unknown { text } => text,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The connections to the relay: a few, reused, never shared.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Semaphore;
+
+use super::{
+    Accepted, Envelope, SendError, SmtpSettings,
+    connection::{Connection, Failure, Phase},
+};
+
+/// Says what time it is; passed in, so that tests can move it.
+pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+/// How long each step may take (RFC 5321 section 4.5.3.2).
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Name resolution and TCP.
+    pub connect: Duration,
+    /// Greeting, EHLO, TLS and AUTH together.
+    pub greeting: Duration,
+    /// Each of MAIL, RCPT and DATA.
+    pub command: Duration,
+    /// The content and the reply to its final dot. The RFC asks for ten minutes: whoever hangs up earlier, while the
+    /// relay still scans the message, sends it twice. A lease in the queue has to last longer, or be renewed.
+    pub content: Duration,
+    /// QUIT and RSET, whose answers matter to nobody.
+    pub farewell: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            greeting: Duration::from_mins(1),
+            command: Duration::from_mins(2),
+            content: Duration::from_mins(10),
+            farewell: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The size and habits of a [`Pool`].
+#[derive(Clone, Copy, Debug)]
+pub struct PoolConfig {
+    /// Connections at a time, at least one.
+    pub size: usize,
+    /// Messages after which a connection is closed; relays refuse more (Postfix and Exim: 100 and more).
+    pub messages_per_connection: u32,
+    /// How long a connection may lie unused before it is closed.
+    pub idle: Duration,
+    /// Limits of each step.
+    pub timeouts: Timeouts,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self { size: 8, messages_per_connection: 100, idle: Duration::from_mins(1), timeouts: Timeouts::default() }
+    }
+}
+
+/// A bounded set of connections to one relay. Share it behind an `Arc`.
+pub struct Pool {
+    settings: SmtpSettings,
+    config: PoolConfig,
+    clock: Clock,
+    slots: Semaphore,
+    idle: Mutex<Vec<Idle>>,
+}
+
+/// A connection nobody uses.
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("settings", &self.settings).field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// A pool that connects when the first message comes.
+    pub fn new(settings: SmtpSettings, config: PoolConfig, clock: Clock) -> Self {
+        Self { settings, slots: Semaphore::new(config.size.max(1)), config, clock, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Sends one message, waiting for a free connection first.
+    ///
+    /// `raw` is the whole message (RFC 5322); bare line feeds become CRLF, leading dots are doubled. Dropping the
+    /// future closes the connection, and the outcome is then as uncertain as with [`SendError::Unknown`].
+    ///
+    /// A relay may have closed a connection that lay idle. If one that served before fails at MAIL, a fresh one is
+    /// tried once; that costs nobody anything, since nothing was transmitted.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub async fn send(&self, envelope: Envelope<'_>, raw: &[u8]) -> Result<Accepted, SendError> {
+        let Ok(_slot) = self.slots.acquire().await else {
+            return Err(closed());
+        };
+        let mut connection = match self.take_idle() {
+            Some(connection) => connection,
+            None => self.open().await?,
+        };
+        loop {
+            let served_before = connection.messages > 0;
+            let result = connection.transact(envelope, raw, &self.config.timeouts).await;
+            let Failure { phase, error } = match result {
+                Ok(accepted) => {
+                    self.put_back(connection);
+                    return Ok(accepted);
+                }
+                Err(failure) => failure,
+            };
+            let usable = match error {
+                SendError::Broken { .. } if served_before && phase == Phase::Mail => {
+                    connection = self.open().await?;
+                    continue;
+                }
+                SendError::Temporary { .. } | SendError::Permanent { .. } => {
+                    phase == Phase::Unsent || connection.reset(&self.config.timeouts).await
+                }
+                _ => false,
+            };
+            if usable {
+                self.put_back(connection);
+            }
+            return Err(error);
+        }
+    }
+
+    /// Closes connections that lie unused for too long. [`Pool::send`] does so too; this is for quiet times.
+    pub fn sweep(&self) {
+        let now = (self.clock)();
+        let expired: Vec<Idle> =
+            self.idle().extract_if(.., |idle| now.saturating_duration_since(idle.since) >= self.config.idle).collect();
+        for idle in expired {
+            self.dismiss(idle.connection);
+        }
+    }
+
+    /// Takes no more messages and says QUIT on every idle connection. Messages under way are not waited
+    /// for: whoever sends them gets the answer, and their connections are closed then.
+    pub async fn close(&self) {
+        self.slots.close();
+        let idle = std::mem::take(&mut *self.idle());
+        for Idle { connection, .. } in idle {
+            connection.quit(&self.config.timeouts).await;
+        }
+    }
+
+    async fn open(&self) -> Result<Connection, SendError> {
+        Connection::open(&self.settings, &self.config.timeouts).await
+    }
+
+    /// The connection used last, so that in quiet times the others grow old and are closed.
+    fn take_idle(&self) -> Option<Connection> {
+        self.sweep();
+        self.idle().pop().map(|idle| idle.connection)
+    }
+
+    fn put_back(&self, connection: Connection) {
+        if connection.messages >= self.config.messages_per_connection || self.slots.is_closed() {
+            return self.dismiss(connection);
+        }
+        let since = (self.clock)();
+        self.idle().push(Idle { connection, since });
+    }
+
+    /// QUIT aside, so that nobody waits for the relay's good-bye.
+    fn dismiss(&self, connection: Connection) {
+        let timeouts = self.config.timeouts;
+        tokio::spawn(async move { connection.quit(&timeouts).await });
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        // a list of connections is whole whenever the lock is free
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn closed() -> SendError {
+    SendError::Refused { text: "the pool is closed".to_owned() }
+}

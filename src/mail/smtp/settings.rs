@@ -1,0 +1,192 @@
+//! `mail.smtp_url`: where the relay is, and how it is spoken to.
+
+use std::{fmt, net::IpAddr};
+
+use lettre::transport::smtp::{
+    authentication::Credentials,
+    client::{Certificate, TlsParameters},
+    extension::ClientId,
+};
+use url::{Host, Url};
+
+/// When a connection to the relay becomes encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Never; for a relay on the same machine.
+    None,
+    /// STARTTLS if the relay offers it (RFC 3207); somebody in between can prevent it.
+    Opportunistic,
+    /// STARTTLS or no mail at all.
+    Required,
+    /// From the first byte, "implicit TLS" (RFC 8314 section 3.3).
+    Implicit,
+}
+
+/// A relay, read from `mail.smtp_url`. Its `Debug` shows no credentials.
+#[derive(Clone)]
+pub struct SmtpSettings {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) mode: TlsMode,
+    pub(super) tls: Option<TlsParameters>,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) hello: ClientId,
+}
+
+/// Why `mail.smtp_url` cannot be used. Never repeats the value, which may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Not a URL at all.
+    #[error("mail.smtp_url is not a URL (percent-encode special characters in the password)")]
+    NotAUrl,
+    /// Some other scheme.
+    #[error("mail.smtp_url must begin with smtp:// or smtps://")]
+    Scheme,
+    /// No host, or a path or fragment after it (an unencoded `/` or `#` in the password looks like that).
+    #[error("mail.smtp_url must be smtp[s]://user:password@host:port, special characters percent-encoded")]
+    Shape,
+    /// A query that is none of ours.
+    #[error("mail.smtp_url takes only ?tls=required or ?tls=opportunistic, and smtps:// takes neither")]
+    Query,
+    /// A password without a user, or the other way round, or text that is not UTF-8.
+    #[error("mail.smtp_url needs both a user name and a password, or neither, in UTF-8")]
+    Credentials,
+    /// A password in clear text across a network.
+    #[error("mail.smtp_url would send the password unencrypted: use smtps:// or ?tls=required")]
+    Unencrypted,
+    /// The TLS library refused the name or a certificate.
+    #[error("mail.smtp_url: TLS cannot be set up for this host or certificate")]
+    Tls,
+}
+
+impl SmtpSettings {
+    /// Reads `smtp://[user:password@]host[:port][?tls=required|opportunistic]` or `smtps://...`.
+    ///
+    /// Ports when none is given: 465 for `smtps`, 587 with `tls`, else 25 (RFC 8314, RFC 6409, RFC 5321).
+    ///
+    /// # Errors
+    /// A [`SettingsError`] that names the setting; it never holds any part of the value.
+    pub fn parse(url: &str) -> Result<Self, SettingsError> {
+        let url = Url::parse(url).map_err(|_| SettingsError::NotAUrl)?;
+        let implicit = match url.scheme() {
+            "smtp" => false,
+            "smtps" => true,
+            _ => return Err(SettingsError::Scheme),
+        };
+        let host = match url.host() {
+            Some(Host::Domain(name)) if !name.is_empty() && !name.contains('%') => name.to_owned(),
+            Some(Host::Ipv4(ip)) => ip.to_string(),
+            Some(Host::Ipv6(ip)) => ip.to_string(),
+            _ => return Err(SettingsError::Shape),
+        };
+        if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
+            return Err(SettingsError::Shape);
+        }
+        let mode = match (implicit, url.query()) {
+            (true, None) => TlsMode::Implicit,
+            (false, None | Some("tls=none")) => TlsMode::None,
+            (false, Some("tls=required")) => TlsMode::Required,
+            (false, Some("tls=opportunistic")) => TlsMode::Opportunistic,
+            _ => return Err(SettingsError::Query),
+        };
+        let credentials = match (url.username(), url.password()) {
+            ("", None) => None,
+            (user, Some(password)) if !user.is_empty() && !password.is_empty() => Some(
+                percent_decoded(user)
+                    .zip(percent_decoded(password))
+                    .map(|(user, password)| Credentials::new(user, password))
+                    .ok_or(SettingsError::Credentials)?,
+            ),
+            _ => return Err(SettingsError::Credentials),
+        };
+        if credentials.is_some() && mode == TlsMode::None && !is_loopback(&host) {
+            return Err(SettingsError::Unencrypted);
+        }
+        let port = url.port().unwrap_or(match mode {
+            TlsMode::Implicit => 465,
+            TlsMode::Required | TlsMode::Opportunistic => 587,
+            TlsMode::None => 25,
+        });
+        let tls = match mode {
+            TlsMode::None => None,
+            _ => Some(TlsParameters::new(host.clone()).map_err(|_| SettingsError::Tls)?),
+        };
+        Ok(Self { host, port, mode, tls, credentials, hello: ClientId::default() })
+    }
+
+    /// The name to greet with (EHLO) instead of the machine's own; relays write it into `Received` headers.
+    #[must_use]
+    pub fn hello(mut self, domain: &str) -> Self {
+        self.hello = ClientId::Domain(domain.to_owned());
+        self
+    }
+
+    /// Trusts one more authority (PEM), for a relay whose certificate no public authority signed.
+    ///
+    /// # Errors
+    /// [`SettingsError::Tls`] when it is not a PEM certificate.
+    pub fn trust(mut self, pem: &[u8]) -> Result<Self, SettingsError> {
+        // the library takes a file without any certificate for an empty list
+        let marker = b"-----BEGIN CERTIFICATE-----";
+        if !pem.windows(marker.len()).any(|window| window == marker) {
+            return Err(SettingsError::Tls);
+        }
+        let certificate = Certificate::from_pem(pem).map_err(|_| SettingsError::Tls)?;
+        if self.tls.is_some() {
+            let tls = TlsParameters::builder(self.host.clone())
+                .add_root_certificate(certificate)
+                .build()
+                .map_err(|_| SettingsError::Tls)?;
+            self.tls = Some(tls);
+        }
+        Ok(self)
+    }
+
+    /// The relay's host name or address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The relay's port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// When connections are encrypted.
+    pub fn tls(&self) -> TlsMode {
+        self.mode
+    }
+}
+
+impl fmt::Debug for SmtpSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmtpSettings")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("tls", &self.mode)
+            .field("credentials", &self.credentials.as_ref().map(|_| "[hidden]"))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether what is sent to this host stays on the machine.
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Undoes percent-encoding (RFC 3986 section 2.1); `None` when it is not UTF-8 or holds a NUL, which AUTH PLAIN
+/// uses as its separator (RFC 4616).
+fn percent_decoded(text: &str) -> Option<String> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((&first, tail)) = rest.split_first() {
+        let encoded = (first == b'%')
+            .then(|| tail.get(..2))
+            .flatten()
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(encoded.unwrap_or(first));
+        rest = if encoded.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+}

@@ -1,0 +1,35 @@
+error-home = Go to the start page
+error-request-id = If you write to us about this, please give this number: { $id }
+
+error-invalid_json-title = We could not read that
+error-invalid_json-detail = The request was damaged on its way. Please go back and try again.
+error-validation_failed-title = Something needs another look
+error-validation_failed-detail = Please go back and check what you entered.
+error-not_found-title = This page is not here
+error-not_found-detail = Perhaps the address has a typing error, or the page has been taken down.
+error-unauthorized-title = Please sign in
+error-unauthorized-detail = This part is for organizers who have signed in.
+error-forbidden-title = This is not open to you
+error-forbidden-detail = Your account may not do this. An owner of your organization can change that.
+error-conflict-title = This is not possible right now
+error-conflict-detail = Perhaps the action is closed or paused, or someone was faster.
+error-gone-title = This link has expired
+error-gone-detail = For your safety our links work for a limited time only. Please fill in the form once more and we send you a new one.
+error-payload_too_large-title = That was too much at once
+error-payload_too_large-detail = Please shorten your text and try again.
+error-too_many_requests-title = A moment, please
+error-too_many_requests-detail = There were many tries in a short time. Please wait a minute and try again.
+error-challenge_required-title = One more step
+error-challenge_required-detail = Many people are here right now. Please go back and send the form once more.
+error-unavailable-title = We will be right back
+error-unavailable-detail = A great many people are here right now. Please try again in a minute. Nothing was saved that you would have to undo.
+error-internal-title = That was our mistake
+error-internal-detail = Something went wrong on our side. Please try again in a few minutes.
+
+field-error-required = Please fill this in.
+field-error-too_long = This is too long. Please shorten it.
+field-error-invalid_characters = This contains characters that we cannot use.
+field-error-invalid_email = This does not look like an e-mail address. It needs an @ and an ending such as .ca or .com.
+field-error-invalid_postal_code = This does not look like a postal code. A Canadian one looks like K1A 0B1.
+field-error-out_of_range = This number is too small or too large.
+field-error-unknown_value = Please choose one of the answers offered.

@@ -1,0 +1,76 @@
+# Subjects: `<kind>-subject`, and `<kind>-subject-neutral` for protected actions.
+petition_confirm-subject = Please confirm your signature
+petition_confirm-subject-neutral = Please confirm
+petition_thanks-subject = Thank you for signing: { $title }
+petition_thanks-subject-neutral = It is confirmed
+event_confirm-subject = Please confirm your registration
+event_confirm-subject-neutral = Please confirm
+event_registered-subject = You are registered: { $title }
+event_registered-subject-neutral = It is confirmed
+event_waitlisted-subject = You are on the waiting list: { $title }
+event_waitlisted-subject-neutral = You are on the waiting list
+event_declined-subject = No place left: { $title }
+event_declined-subject-neutral = About your request
+event_promoted-subject = You have a place now: { $title }
+event_promoted-subject-neutral = Good news about your request
+event_cancelled_by_you-subject = You have cancelled: { $title }
+event_cancelled_by_you-subject-neutral = You have cancelled
+letter_confirm-subject = Please confirm your letter
+letter_confirm-subject-neutral = Please confirm
+letter_thanks-subject = Your letter is on its way: { $title }
+letter_thanks-subject-neutral = It is on its way
+
+mail-hello = Hello,
+mail-not-you = If this was not you, do nothing, or press “This was not me” on the page.
+mail-why-confirm = You get this mail because someone entered this address on our site. We write again only if you confirm.
+mail-why = You get this mail because you confirmed this address on our site.
+mail-keep-safe = This link is yours alone. Please do not pass it on.
+
+mail-petition-confirm-1 = Someone entered this address to sign “{ $title }”.
+mail-petition-confirm-2 = If that was you, open this page and press the button. Only then does your signature count:
+mail-petition-confirm-button = Confirm my signature
+mail-petition-thanks-1 = Thank you. Your signature under “{ $title }” counts.
+mail-petition-thanks-2 = One more signature makes us stronger. Please pass the page on to people you trust:
+mail-petition-thanks-share = Something you could write with it:
+mail-petition-thanks-button = Show the petition
+mail-petition-thanks-manage = To see your signature or take it back:
+mail-petition-thanks-manage-button = My signature
+
+mail-event-confirm-1 = Someone entered this address to register for “{ $title }” ({ $when }).
+mail-event-confirm-2 = If that was you, open this page and press the button. Only then are you registered:
+mail-event-confirm-button = Confirm my registration
+mail-event-registered-1 = You are registered for “{ $title }”. We look forward to seeing you.
+mail-event-registered-1-neutral = You are registered.
+mail-event-promoted-1 = A place has become free, and it is yours: you are now registered for “{ $title }”.
+mail-event-promoted-1-neutral = A place has become free, and it is yours.
+mail-event-when = When:
+mail-event-place = Where:
+mail-event-join = How to join (only for you, please do not pass it on):
+mail-event-ics = The attached file puts the date into your calendar.
+mail-event-manage = If you cannot come, please cancel here, so that someone else gets the place:
+mail-event-manage-button = Show or cancel my registration
+mail-event-waitlisted-1 = All places for “{ $title }” ({ $when }) are taken at the moment. You are on the waiting list.
+mail-event-waitlisted-1-neutral = All places are taken at the moment. You are on the waiting list.
+mail-event-waitlisted-2 = If a place becomes free, we write to you at once. There is nothing you need to do.
+mail-event-waitlisted-manage = If you no longer want a place:
+mail-event-declined-1 = All places for “{ $title }” ({ $when }) are taken, so we cannot offer you one this time.
+mail-event-declined-1-neutral = All places are taken, so we cannot offer you one this time.
+mail-event-declined-2 = Thank you for wanting to come. We hope to see you another time.
+mail-event-cancelled-1 = Your registration for “{ $title }” is cancelled, as you asked.
+mail-event-cancelled-1-neutral = Your registration is cancelled, as you asked.
+mail-event-cancelled-2 = Thank you for telling us. Your place goes to someone else.
+
+mail-letter-confirm-1 = Someone entered this address to send a letter for “{ $title }”.
+mail-letter-confirm-2 = If that was you, open this page, read the letter once more and press the button. Only then is it sent:
+mail-letter-confirm-offices = It would go to:
+mail-letter-confirm-button = Read and send my letter
+mail-letter-thanks-1 = Thank you. Your letter for “{ $title }” is on its way to:
+mail-letter-thanks-1-neutral = Thank you. It is on its way.
+mail-letter-thanks-2 = We send letters at a steady pace, so that each one arrives. Yours may take a little while.
+mail-letter-thanks-manage = To see how far it has come, or to stop what has not gone out yet:
+mail-letter-thanks-manage-button = My letter
+
+mail-neutral-confirm = To go on, please open this page and press the button:
+mail-neutral-thanks = Thank you. It is confirmed.
+mail-neutral-manage = To see or remove your entry:
+mail-neutral-why = You get this mail because this address was entered in a form.

@@ -1,0 +1,35 @@
+error-home = Ir a la página de inicio
+error-request-id = Si nos escribe sobre esto, dé este número, por favor: { $id }
+
+error-invalid_json-title = No pudimos leer eso
+error-invalid_json-detail = La solicitud se dañó en el camino. Vuelva atrás e inténtelo de nuevo.
+error-validation_failed-title = Hay algo por revisar
+error-validation_failed-detail = Vuelva atrás y revise lo que escribió.
+error-not_found-title = Esta página no está aquí
+error-not_found-detail = Quizás la dirección tiene un error, o la página fue retirada.
+error-unauthorized-title = Inicie sesión, por favor
+error-unauthorized-detail = Esta parte es para quienes organizan y han iniciado sesión.
+error-forbidden-title = Esto no está abierto para usted
+error-forbidden-detail = Su cuenta no permite hacer esto. Una persona responsable de su organización puede cambiarlo.
+error-conflict-title = Esto no es posible en este momento
+error-conflict-detail = Quizás la acción está cerrada o en pausa, o alguien fue más rápido.
+error-gone-title = Este enlace ha caducado
+error-gone-detail = Por su seguridad, nuestros enlaces funcionan solo por un tiempo. Llene el formulario otra vez y le enviamos uno nuevo.
+error-payload_too_large-title = Eso fue demasiado de una vez
+error-payload_too_large-detail = Acorte su texto e inténtelo de nuevo.
+error-too_many_requests-title = Un momento, por favor
+error-too_many_requests-detail = Hubo muchos intentos en poco tiempo. Espere un minuto e inténtelo de nuevo.
+error-challenge_required-title = Un paso más
+error-challenge_required-detail = Hay mucha gente aquí en este momento. Vuelva atrás y envíe el formulario una vez más.
+error-unavailable-title = Volvemos enseguida
+error-unavailable-detail = Hay muchísima gente aquí en este momento. Inténtelo de nuevo en un minuto. No se guardó nada que usted tuviera que deshacer.
+error-internal-title = El error fue nuestro
+error-internal-detail = Algo falló de nuestro lado. Inténtelo de nuevo en unos minutos.
+
+field-error-required = Por favor, llene esta casilla.
+field-error-too_long = Es demasiado largo. Acórtelo, por favor.
+field-error-invalid_characters = Contiene caracteres que no podemos usar.
+field-error-invalid_email = Esto no parece una dirección de correo. Necesita una @ y un final como .ca o .com.
+field-error-invalid_postal_code = Esto no parece un código postal. Uno de Canadá es como K1A 0B1.
+field-error-out_of_range = Este número es demasiado pequeño o demasiado grande.
+field-error-unknown_value = Elija una de las respuestas ofrecidas.

@@ -1,0 +1,35 @@
+error-home = Aller à la page d’accueil
+error-request-id = Si vous nous écrivez à ce sujet, donnez ce numéro : { $id }
+
+error-invalid_json-title = Nous n’avons pas pu lire cela
+error-invalid_json-detail = La demande a été abîmée en chemin. Revenez en arrière et essayez de nouveau.
+error-validation_failed-title = Quelque chose est à revoir
+error-validation_failed-detail = Revenez en arrière et vérifiez ce que vous avez saisi.
+error-not_found-title = Cette page n’est pas ici
+error-not_found-detail = Peut-être l’adresse contient-elle une faute de frappe, ou la page a été retirée.
+error-unauthorized-title = Veuillez vous connecter
+error-unauthorized-detail = Cette partie est réservée à l’équipe organisatrice, une fois connectée.
+error-forbidden-title = Ceci ne vous est pas ouvert
+error-forbidden-detail = Votre compte ne permet pas cela. Une personne responsable de votre organisation peut le changer.
+error-conflict-title = Ce n’est pas possible en ce moment
+error-conflict-detail = Peut-être que l’action est terminée ou en pause, ou que quelqu’un a été plus rapide.
+error-gone-title = Ce lien a expiré
+error-gone-detail = Pour votre sécurité, nos liens fonctionnent pendant un temps limité. Remplissez de nouveau le formulaire et nous vous en envoyons un autre.
+error-payload_too_large-title = C’était trop à la fois
+error-payload_too_large-detail = Raccourcissez votre texte et essayez de nouveau.
+error-too_many_requests-title = Un instant, s’il vous plaît
+error-too_many_requests-detail = Il y a eu beaucoup d’essais en peu de temps. Attendez une minute et essayez de nouveau.
+error-challenge_required-title = Encore une étape
+error-challenge_required-detail = Il y a beaucoup de monde en ce moment. Revenez en arrière et envoyez le formulaire encore une fois.
+error-unavailable-title = Nous revenons tout de suite
+error-unavailable-detail = Il y a énormément de monde en ce moment. Essayez de nouveau dans une minute. Rien n’a été enregistré que vous auriez à défaire.
+error-internal-title = C’était notre erreur
+error-internal-detail = Quelque chose n’a pas fonctionné de notre côté. Essayez de nouveau dans quelques minutes.
+
+field-error-required = Veuillez remplir cette case.
+field-error-too_long = C’est trop long. Raccourcissez un peu.
+field-error-invalid_characters = Ceci contient des caractères que nous ne pouvons pas utiliser.
+field-error-invalid_email = Cela ne ressemble pas à une adresse courriel. Il faut un @ et une fin comme .ca ou .com.
+field-error-invalid_postal_code = Cela ne ressemble pas à un code postal. Au Canada, il s’écrit comme K1A 0B1.
+field-error-out_of_range = Ce nombre est trop petit ou trop grand.
+field-error-unknown_value = Choisissez une des réponses proposées.

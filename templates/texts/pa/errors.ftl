@@ -1,0 +1,35 @@
+error-home = ਮੁੱਖ ਪੰਨੇ ਤੇ ਜਾਓ
+error-request-id = ਜੇ ਤੁਸੀਂ ਸਾਨੂੰ ਇਸ ਬਾਰੇ ਲਿਖੋ ਤਾਂ ਕਿਰਪਾ ਕਰਕੇ ਇਹ ਨੰਬਰ ਦੱਸੋ: { $id }
+
+error-invalid_json-title = ਅਸੀਂ ਇਹ ਪੜ੍ਹ ਨਹੀਂ ਸਕੇ
+error-invalid_json-detail = ਬੇਨਤੀ ਰਾਹ ਵਿੱਚ ਖ਼ਰਾਬ ਹੋ ਗਈ। ਕਿਰਪਾ ਕਰਕੇ ਵਾਪਸ ਜਾਓ ਅਤੇ ਦੁਬਾਰਾ ਕੋਸ਼ਿਸ਼ ਕਰੋ।
+error-validation_failed-title = ਕੁਝ ਦੁਬਾਰਾ ਵੇਖਣ ਵਾਲਾ ਹੈ
+error-validation_failed-detail = ਕਿਰਪਾ ਕਰਕੇ ਵਾਪਸ ਜਾਓ ਅਤੇ ਜੋ ਭਰਿਆ ਹੈ, ਉਸ ਨੂੰ ਜਾਂਚੋ।
+error-not_found-title = ਇਹ ਪੰਨਾ ਇੱਥੇ ਨਹੀਂ ਹੈ
+error-not_found-detail = ਸ਼ਾਇਦ ਪਤੇ ਵਿੱਚ ਕੋਈ ਗ਼ਲਤੀ ਹੈ, ਜਾਂ ਪੰਨਾ ਹਟਾ ਦਿੱਤਾ ਗਿਆ ਹੈ।
+error-unauthorized-title = ਕਿਰਪਾ ਕਰਕੇ ਸਾਈਨ ਇਨ ਕਰੋ
+error-unauthorized-detail = ਇਹ ਹਿੱਸਾ ਸਾਈਨ ਇਨ ਕੀਤੇ ਪ੍ਰਬੰਧਕਾਂ ਲਈ ਹੈ।
+error-forbidden-title = ਇਹ ਤੁਹਾਡੇ ਲਈ ਖੁੱਲ੍ਹਾ ਨਹੀਂ ਹੈ
+error-forbidden-detail = ਤੁਹਾਡਾ ਖਾਤਾ ਇਹ ਨਹੀਂ ਕਰ ਸਕਦਾ। ਤੁਹਾਡੀ ਜਥੇਬੰਦੀ ਦਾ ਮੁਖੀ ਇਹ ਬਦਲ ਸਕਦਾ ਹੈ।
+error-conflict-title = ਇਹ ਇਸ ਵੇਲੇ ਸੰਭਵ ਨਹੀਂ
+error-conflict-detail = ਸ਼ਾਇਦ ਇਹ ਬੰਦ ਜਾਂ ਰੁਕਿਆ ਹੋਇਆ ਹੈ, ਜਾਂ ਕੋਈ ਹੋਰ ਪਹਿਲਾਂ ਪਹੁੰਚ ਗਿਆ।
+error-gone-title = ਇਸ ਲਿੰਕ ਦੀ ਮਿਆਦ ਪੁੱਗ ਗਈ ਹੈ
+error-gone-detail = ਤੁਹਾਡੀ ਸੁਰੱਖਿਆ ਲਈ ਸਾਡੇ ਲਿੰਕ ਕੁਝ ਸਮੇਂ ਲਈ ਹੀ ਚੱਲਦੇ ਹਨ। ਕਿਰਪਾ ਕਰਕੇ ਫ਼ਾਰਮ ਇੱਕ ਵਾਰ ਫਿਰ ਭਰੋ, ਅਸੀਂ ਤੁਹਾਨੂੰ ਨਵਾਂ ਲਿੰਕ ਭੇਜਾਂਗੇ।
+error-payload_too_large-title = ਇਹ ਇੱਕੋ ਵਾਰ ਲਈ ਬਹੁਤ ਜ਼ਿਆਦਾ ਸੀ
+error-payload_too_large-detail = ਕਿਰਪਾ ਕਰਕੇ ਆਪਣੀ ਲਿਖਤ ਛੋਟੀ ਕਰੋ ਅਤੇ ਦੁਬਾਰਾ ਕੋਸ਼ਿਸ਼ ਕਰੋ।
+error-too_many_requests-title = ਕਿਰਪਾ ਕਰਕੇ ਇੱਕ ਪਲ
+error-too_many_requests-detail = ਥੋੜ੍ਹੇ ਸਮੇਂ ਵਿੱਚ ਬਹੁਤ ਕੋਸ਼ਿਸ਼ਾਂ ਹੋਈਆਂ। ਕਿਰਪਾ ਕਰਕੇ ਇੱਕ ਮਿੰਟ ਉਡੀਕ ਕਰੋ ਅਤੇ ਦੁਬਾਰਾ ਕੋਸ਼ਿਸ਼ ਕਰੋ।
+error-challenge_required-title = ਇੱਕ ਕਦਮ ਹੋਰ
+error-challenge_required-detail = ਇਸ ਵੇਲੇ ਇੱਥੇ ਬਹੁਤ ਲੋਕ ਹਨ। ਕਿਰਪਾ ਕਰਕੇ ਵਾਪਸ ਜਾਓ ਅਤੇ ਫ਼ਾਰਮ ਇੱਕ ਵਾਰ ਫਿਰ ਭੇਜੋ।
+error-unavailable-title = ਅਸੀਂ ਹੁਣੇ ਵਾਪਸ ਆਉਂਦੇ ਹਾਂ
+error-unavailable-detail = ਇਸ ਵੇਲੇ ਇੱਥੇ ਬਹੁਤ ਹੀ ਜ਼ਿਆਦਾ ਲੋਕ ਹਨ। ਕਿਰਪਾ ਕਰਕੇ ਇੱਕ ਮਿੰਟ ਬਾਅਦ ਦੁਬਾਰਾ ਕੋਸ਼ਿਸ਼ ਕਰੋ। ਅਜਿਹਾ ਕੁਝ ਵੀ ਸਾਂਭਿਆ ਨਹੀਂ ਗਿਆ ਜੋ ਤੁਹਾਨੂੰ ਹਟਾਉਣਾ ਪਵੇ।
+error-internal-title = ਇਹ ਸਾਡੀ ਗ਼ਲਤੀ ਸੀ
+error-internal-detail = ਸਾਡੇ ਪਾਸੇ ਕੁਝ ਗ਼ਲਤ ਹੋ ਗਿਆ। ਕਿਰਪਾ ਕਰਕੇ ਕੁਝ ਮਿੰਟਾਂ ਬਾਅਦ ਦੁਬਾਰਾ ਕੋਸ਼ਿਸ਼ ਕਰੋ।
+
+field-error-required = ਕਿਰਪਾ ਕਰਕੇ ਇਹ ਭਰੋ।
+field-error-too_long = ਇਹ ਬਹੁਤ ਲੰਮਾ ਹੈ। ਕਿਰਪਾ ਕਰਕੇ ਛੋਟਾ ਕਰੋ।
+field-error-invalid_characters = ਇਸ ਵਿੱਚ ਅਜਿਹੇ ਅੱਖਰ ਹਨ ਜੋ ਅਸੀਂ ਵਰਤ ਨਹੀਂ ਸਕਦੇ।
+field-error-invalid_email = ਇਹ ਈਮੇਲ ਪਤਾ ਨਹੀਂ ਲੱਗਦਾ। ਇਸ ਵਿੱਚ @ ਅਤੇ .ca ਜਾਂ .com ਵਰਗਾ ਅੰਤ ਚਾਹੀਦਾ ਹੈ।
+field-error-invalid_postal_code = ਇਹ ਡਾਕ ਕੋਡ ਨਹੀਂ ਲੱਗਦਾ। ਕੈਨੇਡਾ ਦਾ ਡਾਕ ਕੋਡ K1A 0B1 ਵਰਗਾ ਹੁੰਦਾ ਹੈ।
+field-error-out_of_range = ਇਹ ਗਿਣਤੀ ਬਹੁਤ ਛੋਟੀ ਜਾਂ ਬਹੁਤ ਵੱਡੀ ਹੈ।
+field-error-unknown_value = ਕਿਰਪਾ ਕਰਕੇ ਦਿੱਤੇ ਗਏ ਜਵਾਬਾਂ ਵਿੱਚੋਂ ਇੱਕ ਚੁਣੋ।

@@ -1,0 +1,494 @@
+//! The outgoing SMTP client against a real socket: what each behaviour of a relay means to the queue.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use muster::mail::smtp::{
+    EnhancedCode, Envelope, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, Timeouts, TlsMode,
+};
+
+use crate::smtp_sink::{Behaviour, SmtpSink, Step, closed_url};
+
+const MAIL: Envelope<'static> = Envelope { from: "b-mzxw6@muster.test", to: "minister@example.org" };
+const RAW: &[u8] = b"Subject: Hello\r\n\r\nDear Minister,\r\n";
+
+/// A clock that stands still until moved.
+#[derive(Clone)]
+struct HandClock(Arc<Mutex<Instant>>);
+
+impl HandClock {
+    #[expect(clippy::disallowed_methods, reason = "some instant to start from; std has no other")]
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(tokio::time::Instant::now().into_std())))
+    }
+
+    fn forward(&self, by: Duration) {
+        *self.0.lock().expect("clock") += by;
+    }
+}
+
+fn config() -> PoolConfig {
+    PoolConfig {
+        size: 2,
+        timeouts: Timeouts {
+            connect: Duration::from_secs(5),
+            greeting: Duration::from_secs(5),
+            command: Duration::from_secs(5),
+            content: Duration::from_secs(5),
+            farewell: Duration::from_secs(5),
+        },
+        ..PoolConfig::default()
+    }
+}
+
+fn pool_with(url: &str, config: PoolConfig) -> (Pool, HandClock) {
+    let clock = HandClock::new();
+    let settings = SmtpSettings::parse(url).expect("a relay");
+    let now = clock.clone();
+    let pool = Pool::new(settings, config, Arc::new(move || *now.0.lock().expect("clock")));
+    (pool, clock)
+}
+
+fn pool(url: &str) -> Pool {
+    pool_with(url, config()).0
+}
+
+/// Sends one message to a relay whose first step is `step`.
+async fn outcome(step: Step) -> (SendError, SmtpSink) {
+    let sink = SmtpSink::start(Behaviour::accept().script([step])).await;
+    let error = pool(&sink.url()).send(MAIL, RAW).await.expect_err("a failure");
+    (error, sink)
+}
+
+fn enhanced(code: &str) -> Option<EnhancedCode> {
+    EnhancedCode::at_start_of(code)
+}
+
+async fn until(mut condition: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never happened");
+}
+
+#[tokio::test]
+async fn a_message_arrives_as_it_was_given() {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let accepted = pool(&sink.url()).send(MAIL, RAW).await.expect("accepted");
+    assert_eq!((accepted.code, accepted.text.as_str()), (250, "ok: queued as 4XyZ12"));
+    let messages = sink.messages();
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0].from, MAIL.from);
+    assert_eq!(messages[0].to, [MAIL.to]);
+    assert_eq!(messages[0].data, RAW);
+    assert_eq!(messages[0].parameters, "");
+    assert_eq!(messages[0].header("subject").as_deref(), Some("Hello"));
+}
+
+#[tokio::test]
+async fn dots_long_lines_and_line_ends() {
+    let long = "x".repeat(5000);
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let pool = pool(&sink.url());
+    let given = [
+        ".\r\n..\r\n.hidden\r\na.b\r\n.".to_owned(),
+        format!("{long}\r\n.{long}\r\n"),
+        "\r\n\r\n.\r\n\r\n".to_owned(),
+        String::new(),
+        // whoever smuggles: no relay may see an end of data in these
+        "a\n.\nMAIL FROM:<x@y.org>\r\n".to_owned(),
+        "a\r.\rb\n.\r\nc\r\r\n.\nd".to_owned(),
+    ];
+    for raw in &given {
+        pool.send(MAIL, raw.as_bytes()).await.expect("accepted");
+    }
+    let taken: Vec<String> = sink.messages().iter().map(crate::smtp_sink::Received::text).collect();
+    let expected = [
+        ".\r\n..\r\n.hidden\r\na.b\r\n.\r\n".to_owned(),
+        given[1].clone(),
+        given[2].clone(),
+        "\r\n".to_owned(),
+        "a\r\n.\r\nMAIL FROM:<x@y.org>\r\n".to_owned(),
+        "a\r\n.\r\nb\r\n.\r\nc\r\n\r\n.\r\nd\r\n".to_owned(),
+    ];
+    assert_eq!(taken, expected);
+    assert_eq!(sink.connections(), 1);
+}
+
+#[tokio::test]
+async fn the_null_path_and_extensions() {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let pool = pool(&sink.url());
+    let bounce = Envelope { from: "", ..MAIL };
+    pool.send(bounce, "é\r\n".as_bytes()).await.expect("8 bit");
+    let utf8 = Envelope { to: "josé@ejemplo.españa", ..MAIL };
+    pool.send(utf8, RAW).await.expect("UTF-8");
+    let domain = Envelope { to: "jose@ejemplo.españa", ..MAIL };
+    pool.send(domain, RAW).await.expect("IDN");
+    let messages = sink.messages();
+    assert_eq!((messages[0].from.as_str(), messages[0].parameters.as_str()), ("", "BODY=8BITMIME"));
+    assert_eq!(messages[1].parameters, "SMTPUTF8");
+    assert_eq!(messages[1].to, ["josé@ejemplo.xn--espaa-rta"]);
+    assert_eq!(messages[2].parameters, "");
+    assert_eq!(messages[2].to, ["jose@ejemplo.xn--espaa-rta"]);
+}
+
+#[tokio::test]
+async fn what_the_relay_cannot_carry_is_final_and_costs_no_connection() {
+    let behaviour = Behaviour { eight_bit_mime: false, smtp_utf8: false, ..Behaviour::accept() };
+    let sink = SmtpSink::start(behaviour).await;
+    let pool = pool(&sink.url());
+    let utf8 = Envelope { to: "josé@example.org", ..MAIL };
+    let error = pool.send(utf8, RAW).await.expect_err("no SMTPUTF8");
+    assert_eq!((error.code(), error.enhanced()), (Some(550), enhanced("5.6.7")));
+    assert!(error.text().contains("SMTPUTF8") && !error.retryable());
+    let error = pool.send(MAIL, "é".as_bytes()).await.expect_err("no 8BITMIME");
+    assert_eq!((error.code(), error.enhanced()), (Some(554), enhanced("5.6.3")));
+    for to in ["", "nobody", "@example.org", "a@", "a@b.org\r\nRCPT TO:<x@y.org>", "a b@c.org", "a@b.org>"] {
+        let error = pool.send(Envelope { to, ..MAIL }, RAW).await.expect_err(to);
+        assert_eq!((error.code(), error.enhanced()), (Some(553), enhanced("5.1.3")), "{to}");
+    }
+    pool.send(MAIL, RAW).await.expect("still in use");
+    assert_eq!(sink.connections(), 1);
+    assert_eq!(sink.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn temporary_refusals() {
+    for step in [
+        Step::RejectMail("451 4.3.0 later"),
+        Step::RejectRcpt("451 4.3.0 later"),
+        Step::RejectData("451 4.3.0 later"),
+        Step::RejectContent("451 4.3.0 later"),
+    ] {
+        let (error, sink) = outcome(step.clone()).await;
+        let expected = SendError::Temporary { code: 451, enhanced: enhanced("4.3.0"), text: "later".to_owned() };
+        assert_eq!(error, expected, "{step:?}");
+        assert!(error.retryable());
+        assert!(sink.messages().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn final_refusals_name_nobody() {
+    let reply = "550-5.1.1 <minister@example.org>:\r\n550 5.1.1 user Minister unknown";
+    for step in [Step::RejectMail(reply), Step::RejectRcpt(reply), Step::RejectData(reply), Step::RejectContent(reply)]
+    {
+        let (error, _sink) = outcome(step.clone()).await;
+        let expected = SendError::Permanent {
+            code: 550,
+            enhanced: enhanced("5.1.1"),
+            text: "<[address]>: user [address] unknown".to_owned(),
+        };
+        assert_eq!(error, expected, "{step:?}");
+        assert!(!error.retryable());
+        assert_eq!(error.to_string(), "refused: 550 5.1.1 <[address]>: user [address] unknown");
+    }
+}
+
+#[tokio::test]
+async fn refusals_that_pass_by_themselves() {
+    for (reply, retryable) in [
+        ("552 5.2.2 mailbox full", true),
+        ("550 5.2.2 no", true),
+        ("550 5.7.0 daily sending quota exceeded", true),
+        ("550 5.7.0 not wanted", false),
+        ("552 mailbox is full", true),
+        ("552 5.3.4 message exceeds the size limit", false),
+        ("554 5.7.1 rate limit", false),
+        // the class does not agree: RFC 2034
+        ("550 4.2.2 quota", false),
+    ] {
+        let (error, _sink) = outcome(Step::RejectRcpt(reply)).await;
+        assert!(matches!(error, SendError::Permanent { .. }), "{reply}");
+        assert_eq!(error.retryable(), retryable, "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_forgotten_with_rset_and_the_connection_serves_on() {
+    let steps = [Step::RejectRcpt("550 5.1.1 no"), Step::RejectContent("451 4.3.0 no"), Step::Accept];
+    let sink = SmtpSink::start(Behaviour::accept().script(steps)).await;
+    let pool = pool(&sink.url());
+    pool.send(MAIL, RAW).await.expect_err("5xx");
+    pool.send(MAIL, RAW).await.expect_err("4xx");
+    pool.send(MAIL, RAW).await.expect("accepted");
+    assert_eq!(sink.connections(), 1);
+    assert_eq!(sink.commands().iter().filter(|c| *c == "RSET").count(), 2);
+}
+
+#[tokio::test]
+async fn a_relay_that_refuses_rset_is_left() {
+    let mut behaviour = Behaviour::accept().script([Step::RejectRcpt("550 5.1.1 no")]);
+    behaviour.rset_reply = "500 what?";
+    let sink = SmtpSink::start(behaviour).await;
+    let pool = pool(&sink.url());
+    pool.send(MAIL, RAW).await.expect_err("5xx");
+    pool.send(MAIL, RAW).await.expect("accepted");
+    assert_eq!(sink.connections(), 2);
+}
+
+#[tokio::test]
+async fn lost_before_the_content() {
+    for step in [
+        Step::HangUpAtMail,
+        Step::HangUpAtRcpt,
+        Step::HangUpAtData,
+        Step::RejectMail("421 4.7.0 too many from minister@example.org"),
+        Step::RejectRcpt("421 4.7.0 too many"),
+        Step::RejectData("421 4.7.0 too many"),
+        Step::RejectContent("421 4.7.0 too many"),
+    ] {
+        let (error, sink) = outcome(step.clone()).await;
+        assert!(matches!(error, SendError::Broken { .. }), "{step:?}: {error:?}");
+        assert!(error.retryable() && !error.to_string().contains('@'));
+        assert!(sink.messages().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reply_before_the_content() {
+    let mut config = config();
+    config.timeouts.command = Duration::from_millis(50);
+    let steps = [Step::SlowRcpt(Duration::from_secs(10))];
+    let sink = SmtpSink::start(Behaviour::accept().script(steps)).await;
+    let (pool, _) = pool_with(&sink.url(), config);
+    let error = pool.send(MAIL, RAW).await.expect_err("too slow");
+    assert!(matches!(error, SendError::Broken { .. }), "{error:?}");
+    pool.send(MAIL, RAW).await.expect("a fresh connection");
+    assert_eq!(sink.connections(), 2);
+}
+
+#[tokio::test]
+async fn lost_after_the_content_is_uncertain_either_way() {
+    for counted in [false, true] {
+        let (error, sink) = outcome(Step::HangUpAfterContent { counted }).await;
+        assert!(matches!(error, SendError::Unknown { .. }), "{error:?}");
+        assert!(!error.retryable());
+        assert_eq!(sink.messages().len(), usize::from(counted));
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reply_to_the_content_is_uncertain() {
+    let mut config = config();
+    config.timeouts.content = Duration::from_millis(50);
+    let steps = [Step::SlowContent(Duration::from_secs(10))];
+    let sink = SmtpSink::start(Behaviour::accept().script(steps)).await;
+    let (pool, _) = pool_with(&sink.url(), config);
+    let error = pool.send(MAIL, RAW).await.expect_err("too slow");
+    assert!(matches!(error, SendError::Unknown { .. }), "{error:?}");
+    assert_eq!(sink.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn a_relay_that_is_away() {
+    let error = pool(&closed_url().await).send(MAIL, RAW).await.expect_err("closed port");
+    assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
+
+    for greeting in ["554 5.7.1 go away", "450 4.7.1 not now", "421 4.3.2 closing"] {
+        let behaviour = Behaviour { greeting, ..Behaviour::accept() };
+        let sink = SmtpSink::start(behaviour).await;
+        let error = pool(&sink.url()).send(MAIL, RAW).await.expect_err("no service");
+        assert!(matches!(error, SendError::Refused { .. } | SendError::Broken { .. }), "{error:?}");
+        assert!(error.text().starts_with(&greeting[..3]), "{error:?}");
+    }
+
+    let behaviour = Behaviour { greeting_delay: Duration::from_secs(10), ..Behaviour::accept() };
+    let sink = SmtpSink::start(behaviour).await;
+    let mut config = config();
+    config.timeouts.greeting = Duration::from_millis(50);
+    let error = pool_with(&sink.url(), config).0.send(MAIL, RAW).await.expect_err("slow");
+    assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_the_relay_closed_meanwhile_is_replaced_silently() {
+    let behaviour = Behaviour { messages_per_connection: 1, ..Behaviour::accept() };
+    let sink = SmtpSink::start(behaviour).await;
+    let pool = pool(&sink.url());
+    for _ in 0..3 {
+        pool.send(MAIL, RAW).await.expect("accepted");
+        until(|| sink.open_connections() == 0).await;
+    }
+    assert_eq!((sink.messages().len(), sink.connections()), (3, 3));
+
+    // but only once, and only when nothing was said before
+    sink.change(|behaviour| behaviour.messages_per_connection = 2);
+    pool.send(MAIL, RAW).await.expect("accepted");
+    sink.push(Step::RejectMail("421 4.7.0 slow down"));
+    sink.push(Step::RejectMail("421 4.7.0 slow down"));
+    let error = pool.send(MAIL, RAW).await.expect_err("421 twice");
+    assert!(matches!(error, SendError::Broken { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn connections_grow_old() {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let (pool, clock) = pool_with(&sink.url(), PoolConfig { messages_per_connection: 2, ..config() });
+    for _ in 0..5 {
+        pool.send(MAIL, RAW).await.expect("accepted");
+    }
+    let on: Vec<usize> = sink.messages().iter().map(|m| m.connection).collect();
+    assert_eq!(on, [1, 1, 2, 2, 3]);
+
+    clock.forward(Duration::from_secs(59));
+    pool.send(MAIL, RAW).await.expect("accepted");
+    pool.send(MAIL, RAW).await.expect("accepted");
+    clock.forward(Duration::from_mins(1));
+    pool.send(MAIL, RAW).await.expect("accepted");
+    assert_eq!(sink.messages().last().map(|m| m.connection), Some(5));
+    clock.forward(Duration::from_mins(1));
+    pool.sweep();
+    until(|| sink.open_connections() == 0).await;
+    assert_eq!(sink.commands().iter().filter(|c| *c == "QUIT").count(), 5);
+}
+
+#[tokio::test]
+async fn never_more_connections_than_the_pool_is_big() {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let pool = Arc::new(pool(&sink.url()));
+    let senders: Vec<_> = (0..40)
+        .map(|_| {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.send(MAIL, RAW).await })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.expect("joined").expect("accepted");
+    }
+    assert_eq!(sink.messages().len(), 40);
+    assert!(sink.connections() <= 2);
+}
+
+#[tokio::test]
+async fn a_dropped_send_takes_its_connection_along() {
+    let steps = [Step::SlowContent(Duration::from_secs(20))];
+    let sink = SmtpSink::start(Behaviour::accept().script(steps)).await;
+    let pool = pool_with(&sink.url(), PoolConfig { size: 1, ..config() }).0;
+    tokio::select! {
+        _ = pool.send(MAIL, RAW) => panic!("the relay is slow"),
+        _ = sink.wait_for(1) => {}
+    }
+    pool.send(MAIL, RAW).await.expect("accepted");
+    assert_eq!(sink.connections(), 2);
+}
+
+#[tokio::test]
+async fn closing_says_quit_and_takes_no_more() {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let pool = pool(&sink.url());
+    pool.send(MAIL, RAW).await.expect("accepted");
+    pool.close().await;
+    assert_eq!(sink.commands().last().map(String::as_str), Some("QUIT"));
+    let error = pool.send(MAIL, RAW).await.expect_err("closed");
+    assert!(matches!(error, SendError::Refused { .. }));
+}
+
+fn with_credentials(sink: &SmtpSink) -> String {
+    sink.url().replace("smtp://", "smtp://muster:p%40ss%2F%3A@")
+}
+
+#[tokio::test]
+async fn signing_in() {
+    for (auth, heard) in [
+        // "\0muster\0p@ss/:", "muster" and "p@ss/:"
+        ("LOGIN PLAIN", &["AUTH PLAIN AG11c3RlcgBwQHNzLzo="][..]),
+        ("LOGIN", &["AUTH LOGIN", "bXVzdGVy", "cEBzcy86"]),
+    ] {
+        let behaviour = Behaviour { auth: Some(auth), ..Behaviour::accept() };
+        let sink = SmtpSink::start(behaviour).await;
+        pool(&with_credentials(&sink)).send(MAIL, RAW).await.expect("accepted");
+        assert_eq!(sink.commands()[1..=heard.len()], *heard);
+    }
+}
+
+#[tokio::test]
+async fn failing_to_sign_in_is_no_messages_fault() {
+    let wrong = Behaviour { auth: Some("PLAIN"), auth_reply: "535 5.7.8 wrong", ..Behaviour::accept() };
+    let unknown = Behaviour { auth: Some("GSSAPI"), ..Behaviour::accept() };
+    for behaviour in [wrong, unknown] {
+        let sink = SmtpSink::start(behaviour).await;
+        let error = pool(&with_credentials(&sink)).send(MAIL, RAW).await.expect_err("no");
+        assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
+        assert!(!format!("{error:?}{error}").contains("p@ss"));
+    }
+    let sink = SmtpSink::start(Behaviour { auth: Some("PLAIN"), ..Behaviour::accept() }).await;
+    let error = pool(&sink.url()).send(MAIL, RAW).await.expect_err("530");
+    assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn tls_is_required_or_not() {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let required = pool(&format!("{}?tls=required", sink.url()));
+    let error = required.send(MAIL, RAW).await.expect_err("no STARTTLS");
+    assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
+    let opportunistic = pool(&format!("{}?tls=opportunistic", sink.url()));
+    opportunistic.send(MAIL, RAW).await.expect("without");
+    assert_eq!(sink.messages().len(), 1);
+
+    // offered, but the handshake fails: no falling back to clear text
+    sink.change(|behaviour| behaviour.starttls = true);
+    let opportunistic = pool(&format!("{}?tls=opportunistic", sink.url()));
+    let error = opportunistic.send(MAIL, RAW).await.expect_err("no TLS");
+    assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
+    let implicit = pool(&sink.url().replace("smtp://", "smtps://"));
+    let error = implicit.send(MAIL, RAW).await.expect_err("no TLS");
+    assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
+    assert_eq!(sink.messages().len(), 1);
+}
+
+#[test]
+fn settings_are_read() {
+    for (url, host, port, mode) in [
+        ("smtp://localhost", "localhost", 25, TlsMode::None),
+        ("smtp://u:p@127.0.0.1:1025/", "127.0.0.1", 1025, TlsMode::None),
+        ("smtp://u:p@[::1]:25", "::1", 25, TlsMode::None),
+        ("smtp://relay.example.org?tls=none", "relay.example.org", 25, TlsMode::None),
+        ("smtp://u:p@relay.example.org?tls=required", "relay.example.org", 587, TlsMode::Required),
+        ("smtp://u:p@relay.example.org?tls=opportunistic", "relay.example.org", 587, TlsMode::Opportunistic),
+        ("smtps://u:p@relay.example.org", "relay.example.org", 465, TlsMode::Implicit),
+    ] {
+        let settings = SmtpSettings::parse(url).expect(url);
+        assert_eq!((settings.host(), settings.port(), settings.tls()), (host, port, mode), "{url}");
+    }
+}
+
+#[test]
+fn settings_are_refused_without_telling_the_password() {
+    for (url, error) in [
+        ("", SettingsError::NotAUrl),
+        ("relay.example.org", SettingsError::NotAUrl),
+        ("smtp://u:s3cret@relay:99999", SettingsError::NotAUrl),
+        ("http://u:s3cret@relay", SettingsError::Scheme),
+        ("smtp:u:s3cret@relay", SettingsError::Shape),
+        ("smtp://u:s3/cret@relay", SettingsError::NotAUrl),
+        ("smtp://u:s3cret@localhost/x", SettingsError::Shape),
+        ("smtp://localhost?tls=maybe", SettingsError::Query),
+        ("smtps://localhost?tls=required", SettingsError::Query),
+        ("smtp://u@localhost", SettingsError::Credentials),
+        ("smtp://:s3cret@localhost", SettingsError::Credentials),
+        ("smtp://u:s3%00cret@localhost", SettingsError::Credentials),
+        ("smtp://u:s3cret@relay.example.org", SettingsError::Unencrypted),
+    ] {
+        let refused = SmtpSettings::parse(url).expect_err(url);
+        assert_eq!(refused, error, "{url}");
+        let text = refused.to_string();
+        assert!(text.contains("mail.smtp_url") && !text.contains("s3"), "{text}");
+    }
+    let settings = SmtpSettings::parse("smtp://user:s3cret@localhost").expect("a relay");
+    let debug = format!("{settings:?} {MAIL:?}");
+    assert!(!debug.contains("s3cret") && !debug.contains('@'), "{debug}");
+}
+
+#[tokio::test]
+async fn settings_debug_of_a_pool_hides_the_password() {
+    let pool = pool("smtp://user:s3cret@localhost");
+    assert!(!format!("{pool:?}").contains("s3cret"));
+}
