@@ -23,7 +23,7 @@ CREATE TABLE events (
     smaller_may_pass    boolean NOT NULL DEFAULT false, -- may a party that fits pass a larger one that waits?
     published_status    text NOT NULL DEFAULT 'open', -- what the public sees; moves only on the tick
     calendar_sequence   integer NOT NULL DEFAULT 0, -- iCalendar SEQUENCE: raised when time or place changes
-    CONSTRAINT events_kind_check CHECK (event_kind IN ('rally', 'assembly', 'vigil', 'workshop', 'camp', 'delivery', 'march', 'art', 'meeting', 'other')),
+    CONSTRAINT events_kind_check CHECK (event_kind IN ('rally', 'march', 'assembly', 'vigil', 'workshop', 'training', 'camp', 'delivery', 'meeting', 'picnic', 'other')),
     CONSTRAINT events_format_check CHECK (format IN ('in_person', 'online', 'hybrid')),
     CONSTRAINT events_times_check CHECK (ends_at >= starts_at),
     CONSTRAINT events_capacity_check CHECK (capacity >= 1),

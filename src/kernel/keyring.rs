@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Write,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::RwLock,
     time::SystemTime,
@@ -74,7 +74,7 @@ pub struct Keyring {
 #[derive(Debug, Clone)]
 struct Loaded {
     keys: BTreeMap<String, Key>,
-    modified: Option<SystemTime>,
+    stamp: Option<(SystemTime, u64)>,
 }
 
 /// Keys that are not wrapping keys and stay for the life of the installation.
@@ -109,13 +109,13 @@ impl Keyring {
 
     /// Reads the file again if it changed. A file that cannot be read any more leaves no keys: fail closed.
     pub fn refresh(&self) {
-        let modified = fs::metadata(&self.path).and_then(|m| m.modified()).ok();
-        if self.read().modified == modified && modified.is_some() {
+        let stamp = fs::metadata(&self.path).ok().and_then(|m| stamp(&m));
+        if stamp.is_some() && self.read().stamp == stamp {
             return;
         }
         let fresh = load(&self.path).unwrap_or_else(|error| {
             tracing::error!(%error, "the keyring cannot be read; nothing can be opened until it can");
-            Loaded { keys: BTreeMap::new(), modified: None }
+            Loaded { keys: BTreeMap::new(), stamp: None }
         });
         *self.loaded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = fresh;
     }
@@ -199,6 +199,11 @@ impl Keyring {
     }
 }
 
+/// What tells one version of the file from another: clocks of file systems are coarse, but each version is a new inode.
+fn stamp(metadata: &fs::Metadata) -> Option<(SystemTime, u64)> {
+    Some((metadata.modified().ok()?, metadata.ino()))
+}
+
 /// The name of the key for protected vaults that end in the month of `day`.
 pub fn month_key(day: NaiveDate) -> String {
     format!("month-{:04}-{:02}", day.year(), day.month())
@@ -246,7 +251,7 @@ fn load(path: &Path) -> Result<Loaded, KeyringError> {
     if !keys.keys().any(|name| root_number(name).is_some()) {
         return Err(malformed("no root key".to_owned()));
     }
-    Ok(Loaded { keys, modified: metadata.modified().ok() })
+    Ok(Loaded { keys, stamp: stamp(&metadata) })
 }
 
 /// Writes beside the file, syncs and renames, so that a crash leaves the old keyring or the new one.

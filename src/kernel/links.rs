@@ -34,17 +34,22 @@ pub enum Purpose {
     ConfirmLetter = 5,
     /// The writer's own page.
     ManageLetter = 6,
+    /// "This was not me", for a signature.
+    RejectSignature = 7,
+    /// "This was not me", for a registration.
+    RejectAttendance = 8,
+    /// "This was not me", for a letter.
+    RejectLetter = 9,
 }
 
 impl Purpose {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 9] = [
         Self::ConfirmSignature,
         Self::ManageSignature,
         Self::ConfirmAttendance,
         Self::ManageAttendance,
         Self::ConfirmLetter,
-        Self::ManageLetter,
-    ];
+        Self::ManageLetter, Self::RejectSignature, Self::RejectAttendance, Self::RejectLetter];
 }
 
 /// Derives and checks link tokens.

@@ -66,7 +66,7 @@ impl Pages {
         environment
             .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
         environment.add_function("t", translate);
-        environment.add_function("num", |state: &State<'_, '_>, value: i64| i18n::number(locale_of(state), value));
+        environment.add_function("num", |state: &State<'_, '_>, value: Value| value.as_i64().map_or_else(|| value.to_string(), |number| i18n::number(locale_of(state), number)));
         let mut assets = HashMap::new();
         for name in Files::iter() {
             let file = Files::get(&name).expect("a listed file exists");
@@ -119,6 +119,8 @@ impl Pages {
         Ok(html_response(html, visitor.locale))
     }
 
+
+
     /// Answers a request for `/assets/{name}`.
     pub fn asset(&self, path: &str) -> Option<Response> {
         let asset = self.assets.values().find(|asset| asset.path == path)?;
@@ -148,7 +150,8 @@ fn render_error(error: minijinja::Error) -> Error {
     ))
 }
 
-fn html_response(html: String, locale: LocaleTag) -> Response {
+/// An HTML response under our content security policy.
+pub fn html_response(html: String, locale: LocaleTag) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_LANGUAGE, HeaderValue::from_static(locale.as_str())),

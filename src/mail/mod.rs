@@ -1,2 +1,103 @@
-//! The mail queue.
+//! The mail queue: enqueue, claim, send, settle. No routes; knows no other slice.
+//!
+//! A mail is a row of ids (`emails`), written in the transaction of what it is about: acknowledged means queued. Never in
+//! the queue: an address, a name, a subject, a text. A [`MailKind`] of the slice that the mail belongs to composes it
+//! when it is sent, and learns of its fate in the transaction that settles it.
+//!
+//! A mail's way, driven by the [`Engine`]:
+//! 1. `queued` → `sending`: *claimed* with a short lease and a token, the attempt counted, and committed.
+//! 2. *Composed* from its ids and *sent*, a few at a time; a heartbeat prolongs the lease. Letters note first, under
+//!    their token, that content is about to go out (`data_at`).
+//! 3. *Settled* in batches, guarded by the token: `sent`, `failed`, `uncertain`, `cancelled`; or back to `queued`: refused
+//!    for now (the attempt counts, waiting times grow for three days), or the relay was away (it does not).
+//! 4. A process that died leaves a lease to run out: a letter whose content had begun is `uncertain`, everything else
+//!    goes again with the same Message-ID.
+//!
+//! Rows of protected actions are deleted when sent or cancelled. `bounced` and `complained` come later, by the token in
+//! the envelope's sender. Letters stand in *lanes*, one for each official's mailbox, whose pace all processes share.
+//!
+//! `message` builds bytes, `render` texts, `consent` asks whether an address may be written to, `mailbox` is the transport
+//! of demo and development, `smtp` the one of everybody else, `upkeep` forgets.
+
+mod consent;
+mod engine;
+mod kinds;
+mod mailbox;
+mod message;
+mod render;
 pub mod smtp;
+mod store;
+mod upkeep;
+mod verdict;
+
+use crate::config::{Settings, Transport as TransportSetting};
+
+pub use self::{
+    consent::{everywhere_index, is_suppressed, may_confirm},
+    engine::{Engine, Progress, Transport},
+    kinds::{Class, Fate, MailKind, MailKinds, QueuedEmail},
+    mailbox::{Mail, MailFile, MailHeader, Mailbox},
+    message::{Attachment, Composed, LETTERS, NO_REPLY, Sender},
+    render::{Rendered, render},
+    store::{NewEmail, QueueLength, cancel, enqueue, queue_length, requeue, set_lane},
+    upkeep::forget,
+};
+
+/// What is wrong with the mail settings, one line for each fault, each naming its key.
+pub fn faults(settings: &Settings) -> Vec<String> {
+    let mut faults = Vec::new();
+    if settings.mail.transport == TransportSetting::Smtp
+        && let Err(error) = smtp::SmtpSettings::parse(&settings.mail.smtp_url)
+    {
+        faults.push(error.to_string());
+    }
+    if lettre::Address::new(NO_REPLY, &settings.mail.from_domain).is_err() {
+        faults.push("mail.from_domain: is not a mail domain".to_owned());
+    }
+    faults
+}
+
+/// What is possible but unwise about the mail settings.
+pub fn warnings(settings: &Settings) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if settings.mail.transport != TransportSetting::Smtp {
+        return warnings;
+    }
+    if let Ok(relay) = smtp::SmtpSettings::parse(&settings.mail.smtp_url) {
+        let host = relay.host();
+        let stays_here =
+            host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if !stays_here && matches!(relay.tls(), smtp::TlsMode::None | smtp::TlsMode::Opportunistic) {
+            warnings.push(
+                "mail.smtp_url: mail can be read on its way to the relay; use smtps:// or ?tls=required".to_owned(),
+            );
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_judged() {
+        let mut settings = Settings::read("test", &[]).expect("settings");
+        assert!(faults(&settings).is_empty() && warnings(&settings).is_empty());
+        settings.mail.transport = TransportSetting::Smtp;
+        for (url, wrong, unwise) in [
+            ("smtp://127.0.0.1:25", 0, 0),
+            ("smtp://[::1]:25", 0, 0),
+            ("smtp://relay.example.org", 0, 1),
+            ("smtp://relay.example.org?tls=opportunistic", 0, 1),
+            ("smtp://relay.example.org?tls=required", 0, 0),
+            ("smtps://user:word@relay.example.org", 0, 0),
+            ("http://relay.example.org", 1, 0),
+        ] {
+            url.clone_into(&mut settings.mail.smtp_url);
+            assert_eq!((faults(&settings).len(), warnings(&settings).len()), (wrong, unwise), "{url}");
+        }
+        settings.mail.from_domain = "not a domain".to_owned();
+        assert_eq!(faults(&settings).len(), 2);
+    }
+}

@@ -1,0 +1,21 @@
+//! Campaigns, and what all kinds of action have in common: texts in several languages, life, counts, landing pages.
+//!
+//! `actions` has one row for each petition, event and letter action, so the home page, a campaign's page, short links and
+//! the counts need not know the kinds. The route behind every mailed link, `/t/{token}`, stands here too; what a link does
+//! is registered by the slice that mails it. Rooms: `action` (the row as a type), `counts`, `store`, `ops`, `api`
+//! (campaigns and updates), `pages`, `chart`.
+
+mod action;
+mod api;
+mod chart;
+mod counts;
+mod ops;
+mod pages;
+mod store;
+
+pub use action::{Action, ActionChanges, ActionFields, ActionText, Kind, NewAction, Privacy, Confirmation, State, Texts};
+pub use api::{Campaigns, NewCampaign, NewUpdate, Figure, create_campaign, create_update, router};
+pub use counts::{Tick, exact_total, fold, publish};
+pub use ops::{create_action, find_for, register_partner, register_short_link, update_action};
+pub use pages::{CampaignLink, Landing, landing, received};
+pub use store::{by_id, by_key, link_to_campaign};

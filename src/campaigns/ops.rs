@@ -1,0 +1,138 @@
+//! Verbs on actions: create, change, find for a reader.
+
+use chrono::Months;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    action::{Action, ActionChanges, ActionText, Kind, NewAction, Privacy, State, parse_texts},
+    store,
+};
+use crate::{
+    error::{Code, Error, OnConstraint, Result},
+    kernel::{
+        Kernel,
+        text::{LocaleTag, Slug, clean_line, clean_text, required_line},
+    },
+    organizers::{Actor, audit},
+};
+
+/// Months for which a protected action without an end of its own may run.
+const OPEN_ENDED_MONTHS: u32 = 9;
+
+/// Makes the `actions` row of a new petition, event or letter action with id `id`; a protected one gets a vault of its own.
+///
+/// # Errors
+/// 422 naming the field for a taken slug, an unknown campaign or a month the keyring does not reach; or a database error.
+pub async fn create_action(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, id: Uuid, new: &NewAction) -> Result<()> {
+    let at = kernel.cx.now();
+    let locale = match new.locale {
+        Some(locale) => locale,
+        None => store::organization_locale(conn, organization).await?,
+    };
+    let campaign = match &new.campaign {
+        Some(key) => Some(store::campaign(conn, Some(organization), key).await.map_err(|e| not_this(e, "/muster:campaign", "There is no such campaign."))?.id),
+        None => None,
+    };
+    let vault = match new.privacy {
+        Privacy::Standard => kernel.vaults.of_organization(conn, organization).await?,
+        Privacy::Protected => {
+            let latest = Months::new(kernel.settings.retention.protected_months);
+            let over = new.over_on.unwrap_or(at.date_naive() + Months::new(OPEN_ENDED_MONTHS));
+            let destroy_after = new.destroy_after.unwrap_or(over + latest);
+            if destroy_after > over + latest || destroy_after < at.date_naive() {
+                return Err(Error::field("/muster:destroy_after", "out_of_range", format!("Must lie between today and {}.", over + latest)));
+            }
+            kernel.vaults.create_protected(conn, organization, destroy_after).await?
+        }
+    };
+    store::insert_action(conn, id, organization, vault, campaign, locale, new, at)
+        .await
+        .on_constraint("actions_kind_slug_key", || Error::field("/muster:slug", "taken", "This address is taken."))
+}
+
+fn not_this(error: Error, pointer: &str, detail: &str) -> Error {
+    if error.code() == Code::NotFound { Error::field(pointer, "unknown_value", detail) } else { error }
+}
+
+/// Finds an action for a reader: an organizer sees all of the organization's, everybody else what is public.
+///
+/// # Errors
+/// `not_found` for everything else, so that a neighbour's object looks like none.
+pub async fn find_for(conn: &mut PgConnection, kind: Kind, key: &str, actor: Option<&Actor>) -> Result<Action> {
+    let action = store::by_key(conn, kind, key).await?;
+    let visible = match actor {
+        Some(actor) => actor.organization_id == action.organization_id,
+        None => action.state.is_public(),
+    };
+    if visible { Ok(action) } else { Err(Error::not_found()) }
+}
+
+/// Changes the editorial part of an action.
+///
+/// # Errors
+/// 422 with a pointer for each refused field, `conflict` for a state that cannot follow, or a database error.
+pub async fn update_action(conn: &mut PgConnection, kernel: &Kernel, actor: &Actor, mut action: Action, changes: ActionChanges) -> Result<Action> {
+    let mut errors = Vec::new();
+    let mut set = |target: &mut String, pointer: &str, parsed: Option<Result<String, crate::kernel::text::TextError>>| match parsed {
+        Some(Ok(text)) => *target = text,
+        Some(Err(e)) => errors.push(crate::error::FieldError::new(pointer, e.code, e.detail)),
+        None => {}
+    };
+    set(&mut action.title, "/title", changes.title.map(|t| required_line(&t, 300)));
+    set(&mut action.summary, "/muster:summary", changes.muster_summary.map(|t| clean_text(&t, 1000)));
+    set(&mut action.description, "/description", changes.description.map(|t| clean_text(&t, 40_000)));
+    set(&mut action.button, "/muster:button", changes.muster_button.map(|t| clean_line(&t, 60)));
+    set(&mut action.thanks, "/muster:thanks", changes.muster_thanks.map(|t| clean_text(&t, 5000)));
+    if let Some(texts) = changes.muster_texts {
+        action.texts = parse_texts(texts, &mut errors);
+    }
+    if !errors.is_empty() {
+        return Err(Error::Fields(errors));
+    }
+    let before = action.state;
+    if let Some(state) = changes.muster_status.filter(|s| *s != before) {
+        if state == State::Draft {
+            return Err(Error::problem(Code::Conflict, "What was published does not become a draft again; pause, close or archive it."));
+        }
+        action.state = state;
+    }
+    store::save_action(conn, &action, kernel.cx.now()).await?;
+    let verb = if action.state == before { "edit" } else { action.state.as_str() };
+    audit(conn, &kernel.cx, actor, &format!("{}.{verb}", action.kind.as_str()), Some(action.id), json!({})).await?;
+    store::by_id(conn, action.id).await
+}
+
+/// Points a short link, `/go/{word}`, to an action.
+///
+/// # Errors
+/// 422 for a word that is not a slug, or a database error.
+pub async fn register_short_link(conn: &mut PgConnection, kernel: &Kernel, word: &str, action: Uuid) -> Result<()> {
+    let word = Slug::parse(word).map_err(|e| Error::field("/muster:short_link", e.code, e.detail))?;
+    store::upsert_short_link(conn, word.as_str(), action, kernel.cx.now()).await
+}
+
+/// Registers a partner organization, its consent box and the word that marks who came from it.
+///
+/// # Errors
+/// A database error.
+pub async fn register_partner(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, slug: &str, name: &str, wording: &Value, source: &str) -> Result<()> {
+    store::upsert_partner(conn, (kernel.cx.id(), kernel.cx.id()), organization, slug, name, wording, source, kernel.cx.now()).await
+}
+
+/// The word under which an act's source is counted: a registered one, else "other".
+///
+/// # Errors
+/// A database error.
+pub async fn registered_source(conn: &mut PgConnection, organization: Uuid, typed: &str) -> Result<String> {
+    let words = store::source_words(conn, organization).await?;
+    Ok(if words.iter().any(|w| w == typed) { typed.to_owned() } else { "other".to_owned() })
+}
+
+/// The texts of a campaign or update in a language, falling back to its own.
+pub fn localized(texts: &Value, locale: LocaleTag, title: &str, summary: &str) -> (String, String) {
+    let there: ActionText = texts.get(locale.as_str()).and_then(|t| serde_json::from_value(t.clone()).ok()).unwrap_or_default();
+    let pick = |theirs: String, own: &str| if theirs.is_empty() { own.to_owned() } else { theirs };
+    (pick(there.title, title), pick(there.summary, summary))
+}

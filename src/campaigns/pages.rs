@@ -1,0 +1,210 @@
+//! Landing pages: home, campaigns, short links, and the page behind every link in mail.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use minijinja::{context, value::Serde};
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    action::Kind,
+    chart,
+    ops::localized,
+    store::{self, LandingRow, UpdateRow},
+};
+use crate::{
+    error::Result,
+    kernel::{
+        Kernel,
+        extract::Segments,
+        i18n,
+        links::{LinkPage, TokenPurposes, expired},
+        markdown,
+        pages::{Visitor, html_response, private, see_other},
+        text::LocaleTag,
+    },
+};
+
+/// Updates on a campaign's page, at most.
+const UPDATES: i64 = 60;
+
+/// What the landing pages share.
+#[derive(Clone, Debug)]
+pub struct Landing {
+    /// Tools.
+    pub kernel: Arc<Kernel>,
+    /// What links in mail do.
+    pub purposes: TokenPurposes,
+}
+
+/// Routes of the landing pages.
+pub fn landing(state: Landing) -> Router {
+    Router::new()
+        .route("/", get(home))
+        .route("/c/{slug}", get(campaign))
+        .route("/go/{word}", get(short_link))
+        .route("/t/{token}", get(show_link).post(act_on_link))
+        .with_state(state)
+}
+
+#[derive(Serialize)]
+struct Card {
+    kind: String,
+    title: String,
+    summary: String,
+    url: String,
+    count: i64,
+    goal: Option<i64>,
+    when: String,
+    place: String,
+    status: String,
+}
+
+fn card(row: LandingRow, locale: LocaleTag) -> Card {
+    let (title, summary) = if row.locale == locale.as_str() { (row.title, row.summary) } else { localized(&row.texts, locale, &row.title, &row.summary) };
+    let prefix = match row.kind.as_str() {
+        "petition" => Kind::Petition.page_prefix(),
+        "event" => Kind::Event.page_prefix(),
+        _ => Kind::Letter.page_prefix(),
+    };
+    let when = match (row.starts_at, row.ends_at, row.timezone.and_then(|tz| tz.parse().ok())) {
+        (Some(from), Some(to), Some(zone)) => i18n::period(locale, from, to, zone),
+        _ => String::new(),
+    };
+    let status = if row.state == "published" { row.published_status.unwrap_or_else(|| "open".to_owned()) } else { row.state };
+    Card { url: format!("{prefix}{}", row.slug), kind: row.kind, title, summary, count: row.published_count, goal: row.goal, when, place: row.place.unwrap_or_default(), status }
+}
+
+#[derive(Serialize)]
+struct Post {
+    kind: String,
+    kind_label: String,
+    title: String,
+    date: String,
+    body_html: String,
+    figures: Value,
+    source_url: String,
+}
+
+fn post(row: UpdateRow, locale: LocaleTag) -> Post {
+    let (title, _) = localized(&row.texts, locale, &row.title, "");
+    Post {
+        kind_label: i18n::text(locale, &format!("update-kind-{}", row.kind)),
+        kind: row.kind,
+        title,
+        date: i18n::date(locale, row.happened_on),
+        body_html: markdown::render(&row.body),
+        figures: row.figures,
+        source_url: row.source_url,
+    }
+}
+
+async fn home(State(landing): State<Landing>, visitor: Visitor) -> Result<Response> {
+    let kernel = &landing.kernel;
+    let mut conn = kernel.db.acquire().await?;
+    let organization = store::only_organization(&mut conn).await?;
+    let (campaigns, _) = store::campaigns(&mut conn, None, 20, 0).await?;
+    let rows = store::landing_rows(&mut conn, None, kernel.cx.now()).await?;
+    drop(conn);
+    let campaigns: Vec<Value> = campaigns
+        .iter()
+        .map(|c| {
+            let (title, summary) = localized(&c.texts, visitor.locale, &c.title, &c.summary);
+            serde_json::json!({"title": title, "summary": summary, "url": format!("/c/{}", c.slug)})
+        })
+        .collect();
+    let cards: Vec<Card> = rows.into_iter().map(|row| card(row, visitor.locale)).collect();
+    let of = |kind: &'static str| Serde(cards.iter().filter(|c| c.kind == kind).collect::<Vec<_>>()).into();
+    let (petitions, events, letters): (minijinja::Value, minijinja::Value, minijinja::Value) = (of("petition"), of("event"), of("letter"));
+    kernel.pages.page("pages/home.html", &visitor, &kernel.url("/"), context! { organization, campaigns => Serde(campaigns), petitions, events, letters })
+}
+
+async fn campaign(State(landing): State<Landing>, visitor: Visitor, Segments(slug): Segments<String>) -> Result<Response> {
+    let kernel = &landing.kernel;
+    let mut conn = kernel.db.acquire().await?;
+    let row = store::campaign(&mut conn, None, &slug).await?;
+    let (updates, _) = store::updates(&mut conn, None, Some(row.id), UPDATES, 0).await?;
+    let actions = store::landing_rows(&mut conn, Some(row.id), kernel.cx.now()).await?;
+    drop(conn);
+    let (title, summary) = localized(&row.texts, visitor.locale, &row.title, &row.summary);
+    let url = format!("/c/{}", row.slug);
+    let chart_svg_html = chart::draw(&updates);
+    let page = context! {
+        campaign => context! { title, summary, description_html => markdown::render(&row.description), url => url.as_str() },
+        actions => Serde(actions.into_iter().map(|a| card(a, visitor.locale)).collect::<Vec<_>>()),
+        updates => Serde(updates.into_iter().map(|u| post(u, visitor.locale)).collect::<Vec<_>>()),
+        chart_svg_html,
+    };
+    kernel.pages.page("pages/campaign.html", &visitor, &kernel.url(&url), page)
+}
+
+async fn short_link(State(landing): State<Landing>, Segments(word): Segments<String>) -> Result<Response> {
+    let mut conn = landing.kernel.db.acquire().await?;
+    let (kind, slug) = store::short_link(&mut conn, &word).await?;
+    let prefix = match kind.as_str() {
+        "petition" => Kind::Petition,
+        "event" => Kind::Event,
+        _ => Kind::Letter,
+    }
+    .page_prefix();
+    Ok(see_other(&format!("{prefix}{slug}")))
+}
+
+async fn show_link(State(landing): State<Landing>, Segments(token): Segments<String>) -> Result<Response> {
+    let token = landing.kernel.links.parse(&token).ok_or_else(expired)?;
+    let page = landing.purposes.of(&token)?.show(&token).await?;
+    link_page(&landing.kernel, page)
+}
+
+async fn act_on_link(State(landing): State<Landing>, Segments(token): Segments<String>) -> Result<Response> {
+    let token = landing.kernel.links.parse(&token).ok_or_else(expired)?;
+    let page = landing.purposes.of(&token)?.act(&token).await?;
+    link_page(&landing.kernel, page)
+}
+
+fn link_page(kernel: &Kernel, page: LinkPage) -> Result<Response> {
+    // the page speaks the language of the act, not of the browser: it was mailed to the person who acted
+    let html = kernel.pages.render("pages/token.html", page.locale, context! { languages => Serde(Vec::<()>::new()), canonical => "", action => "", ..minijinja::Value::from(Serde(&page)) })?;
+    Ok(private(html_response(html, page.locale)))
+}
+
+/// A campaign as its actions link to it.
+#[derive(Clone, Debug, Serialize)]
+pub struct CampaignLink {
+    /// Title.
+    pub title: String,
+    /// Its page.
+    pub url: String,
+}
+
+impl CampaignLink {
+    /// The campaign of an action and its newest updates, for the action's page.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn of(conn: &mut PgConnection, campaign: Option<Uuid>, locale: LocaleTag, updates: i64) -> Result<(Option<Self>, Value)> {
+        let Some((slug, title, texts)) = store::link_to_campaign(conn, campaign).await? else { return Ok((None, Value::Array(Vec::new()))) };
+        let (title, _) = localized(&texts, locale, &title, "");
+        let (rows, _) = store::updates(conn, None, campaign, updates, 0).await?;
+        let posts = rows.into_iter().map(|row| serde_json::to_value(post(row, locale)).unwrap_or_default()).collect();
+        Ok((Some(Self { title, url: format!("/c/{slug}") }), Value::Array(posts)))
+    }
+}
+
+/// The page after a public form: the same for everyone whose form was valid.
+///
+/// # Errors
+/// `internal` when the template does not render.
+pub fn received(kernel: &Kernel, visitor: &Visitor, action: &super::Action, title: &str) -> Result<Response> {
+    let mailbox_url = if kernel.settings.mail.transport == crate::config::Transport::Mailbox { "/mailbox" } else { "" };
+    let page = context! { kind => action.kind.as_str(), confirmation => if action.confirms { "email" } else { "none" }, title, back_url => action.path(), mailbox_url };
+    Ok(private(kernel.pages.page("pages/received.html", visitor, "", page)?).into_response())
+}

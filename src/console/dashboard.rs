@@ -1,0 +1,118 @@
+//! What the console's first page shows (see `templates/console/dashboard.html`).
+
+use chrono_tz::Tz;
+use serde::Serialize;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::store;
+use crate::{
+    error::Result,
+    kernel::{i18n, text::LocaleTag},
+    organizers::{Actor, Scope},
+};
+
+/// All the tables of the page.
+#[derive(Debug, Serialize)]
+pub struct Dashboard {
+    petitions: Vec<Petition>,
+    events: Vec<Event>,
+    letters: Vec<Letter>,
+    mail: Vec<MailCount>,
+}
+
+#[derive(Debug, Serialize)]
+struct Petition {
+    id: Uuid,
+    title: String,
+    url: String,
+    state: String,
+    total: i64,
+    published_total: i64,
+    export_url: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Event {
+    title: String,
+    url: String,
+    when: String,
+    capacity: Option<i32>,
+    accepted: i32,
+    waitlisted: i64,
+    export_url: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Letter {
+    title: String,
+    url: String,
+    live: bool,
+    total: i64,
+    sent: i64,
+    failed: i64,
+    export_url: String,
+}
+
+#[derive(Debug, Serialize)]
+struct MailCount {
+    class: String,
+    state: String,
+    count: i64,
+    oldest: String,
+}
+
+impl Dashboard {
+    /// Reads the actor's organization.
+    ///
+    /// # Errors
+    /// `forbidden` without `actions:read`, or a database error.
+    pub async fn read(conn: &mut PgConnection, actor: &Actor, locale: LocaleTag) -> Result<Self> {
+        actor.require(Scope::ActionsRead)?;
+        let organization = actor.organization_id;
+        // a protected list leaves only with a second approver, never by a plain link
+        let export = |is_protected: bool, list: &str, id: Uuid, file: &str| match actor.allows(Scope::ContactsExport) {
+            true if !is_protected => format!("/api/v1/exports/{list}/{id}/{file}.csv"),
+            _ => String::new(),
+        };
+        let petitions = store::petitions(&mut *conn, organization).await?.into_iter().map(|row| Petition {
+            url: format!("/p/{}", row.slug),
+            export_url: export(row.is_protected, "petitions", row.id, "signatures"),
+            id: row.id,
+            title: row.title,
+            state: row.state,
+            total: row.total,
+            published_total: row.published_total,
+        });
+        let events = store::events(&mut *conn, organization).await?.into_iter().map(|row| Event {
+            url: format!("/e/{}", row.slug),
+            export_url: export(row.is_protected, "events", row.id, "attendances"),
+            when: i18n::period(locale, row.starts_at, row.ends_at, row.timezone.parse().unwrap_or(Tz::UTC)),
+            title: row.title,
+            capacity: row.capacity,
+            accepted: row.accepted,
+            waitlisted: row.waitlisted,
+        });
+        let letters = store::letters(&mut *conn, organization).await?.into_iter().map(|row| Letter {
+            url: format!("/l/{}", row.slug),
+            export_url: export(row.is_protected, "advocacy_campaigns", row.id, "outreaches"),
+            title: row.title,
+            live: row.live,
+            total: row.total,
+            sent: row.sent,
+            failed: row.failed,
+        });
+        let mail = store::mail_counts(&mut *conn, organization).await?.into_iter().map(|row| MailCount {
+            oldest: i18n::date_time(locale, row.oldest, Tz::UTC),
+            class: row.class,
+            state: row.state,
+            count: row.count,
+        });
+        Ok(Self {
+            petitions: petitions.collect(),
+            events: events.collect(),
+            letters: letters.collect(),
+            mail: mail.collect(),
+        })
+    }
+}

@@ -1,0 +1,55 @@
+//! The organizers' console, the list of the mail queue, and the mailbox of the demo.
+//!
+//! The console shows numbers only; lists of people leave through `exports`. A session begins at `/console/sign-in` and
+//! lives in a cookie; every form carries a token that only its own session can know. The mailbox shows the mails that the
+//! demo keeps instead of sending, and does not exist under any other transport.
+
+mod api;
+mod dashboard;
+mod pages;
+mod store;
+#[cfg(test)]
+mod trial;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{get, post},
+};
+
+pub use api::{MailItem, router as api_router};
+
+use crate::{kernel::Kernel, organizers::Access};
+
+/// What the console's handlers share.
+#[derive(Clone, Debug)]
+pub struct Console {
+    /// The tools.
+    pub kernel: Arc<Kernel>,
+    /// The door.
+    pub access: Access,
+}
+
+impl Console {
+    /// A console behind this door.
+    pub fn new(access: Access) -> Self {
+        Self { kernel: access.kernel().clone(), access }
+    }
+}
+
+impl FromRef<Console> for Access {
+    fn from_ref(console: &Console) -> Self {
+        console.access.clone()
+    }
+}
+
+/// The pages.
+pub fn router(state: Console) -> Router {
+    Router::new()
+        .route("/console", get(pages::dashboard))
+        .route("/console/sign-in", get(pages::sign_in_form).post(pages::sign_in))
+        .route("/console/sign-out", post(pages::sign_out))
+        .with_state(state)
+}

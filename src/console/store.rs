@@ -1,0 +1,182 @@
+//! The numbers on the console's page and the mail queue's list. Every query is scoped by organization.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use crate::{
+    error::Result,
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        paging::PageParams,
+    },
+};
+
+/// A petition and its exact count: what was folded, and what waits for the next tick.
+pub struct PetitionRow {
+    pub id: Uuid,
+    pub slug: String,
+    pub title: String,
+    pub state: String,
+    pub is_protected: bool,
+    pub total: i64,
+    pub published_total: i64,
+}
+
+pub async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<PetitionRow>> {
+    Ok(sqlx::query_as!(
+        PetitionRow,
+        r#"SELECT a.id, a.slug, a.title, a.state, a.privacy = 'protected' AS "is_protected!", a.published_count AS published_total,
+                  (coalesce((SELECT c.value FROM action_counts c WHERE c.action_id = a.id AND c.dimension = 'total' AND c.key = ''), 0)
+                   + coalesce((SELECT sum(d.delta) FROM action_count_deltas d WHERE d.action_id = a.id AND d.dimension = 'total'), 0))::bigint AS "total!"
+           FROM actions a
+           WHERE a.organization_id = $1 AND a.kind = 'petition' AND a.state <> 'archived'
+           ORDER BY a.created_at DESC, a.id LIMIT 200"#,
+        organization
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// An event and its exact seats.
+pub struct EventRow {
+    pub id: Uuid,
+    pub slug: String,
+    pub title: String,
+    pub is_protected: bool,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub timezone: String,
+    pub capacity: Option<i32>,
+    pub accepted: i32,
+    pub waitlisted: i64,
+}
+
+pub async fn events(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<EventRow>> {
+    Ok(sqlx::query_as!(
+        EventRow,
+        r#"SELECT a.id, a.slug, a.title, a.privacy = 'protected' AS "is_protected!", e.starts_at, e.ends_at, e.timezone, e.capacity,
+                  e.seats_taken AS accepted,
+                  coalesce((SELECT sum(w.party_size) FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted'), 0) AS "waitlisted!"
+           FROM actions a JOIN events e ON e.id = a.id
+           WHERE a.organization_id = $1 AND a.state <> 'archived'
+           ORDER BY e.starts_at DESC, a.id LIMIT 200"#,
+        organization
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// A letter action: who wrote, and what became of the letters.
+pub struct LetterRow {
+    pub id: Uuid,
+    pub slug: String,
+    pub title: String,
+    pub is_protected: bool,
+    pub live: bool,
+    pub total: i64,
+    pub sent: i64,
+    pub failed: i64,
+}
+
+pub async fn letters(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<LetterRow>> {
+    Ok(sqlx::query_as!(
+        LetterRow,
+        r#"SELECT a.id, a.slug, a.title, a.privacy = 'protected' AS "is_protected!", l.live,
+                  (coalesce((SELECT c.value FROM action_counts c WHERE c.action_id = a.id AND c.dimension = 'total' AND c.key = ''), 0)
+                   + coalesce((SELECT sum(d.delta) FROM action_count_deltas d WHERE d.action_id = a.id AND d.dimension = 'total'), 0))::bigint AS "total!",
+                  o.sent AS "sent!", o.failed AS "failed!"
+           FROM actions a JOIN letter_actions l ON l.id = a.id
+           CROSS JOIN LATERAL (
+               SELECT count(*) FILTER (WHERE r.state = 'sent') AS sent, count(*) FILTER (WHERE r.state IN ('failed', 'bounced')) AS failed
+               FROM outreaches r WHERE r.letter_action_id = a.id
+           ) o
+           WHERE a.organization_id = $1 AND a.state <> 'archived'
+           ORDER BY a.created_at DESC, a.id LIMIT 200"#,
+        organization
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// How many mails of a class are in a state.
+pub struct MailCountRow {
+    pub class: String,
+    pub state: String,
+    pub count: i64,
+    pub oldest: DateTime<Utc>,
+}
+
+pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<MailCountRow>> {
+    Ok(sqlx::query_as!(
+        MailCountRow,
+        r#"SELECT class, state, count(*) AS "count!", min(created_at) AS "oldest!"
+           FROM emails WHERE organization_id = $1
+           GROUP BY class, state
+           ORDER BY array_position(ARRAY['confirmation', 'urgent', 'letter', 'notice', 'update'], class), state"#,
+        organization
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// A mail in the queue's list. Neither row says to whom it goes.
+#[derive(FromRow)]
+pub struct MailRow {
+    pub id: Uuid,
+    pub class: String,
+    pub kind: String,
+    pub state: String,
+    pub due_at: DateTime<Utc>,
+    pub attempts: i16,
+    pub failure: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What the queue's list can be filtered by.
+pub const MAIL_FIELDS: FieldSet = FieldSet(&[
+    Field {
+        name: "state",
+        column_sql: "state",
+        kind: FieldKind::Enum(&[
+            "queued",
+            "sending",
+            "sent",
+            "failed",
+            "uncertain",
+            "cancelled",
+            "bounced",
+            "complained",
+        ]),
+    },
+    Field {
+        name: "class",
+        column_sql: "class",
+        kind: FieldKind::Enum(&["confirmation", "urgent", "letter", "notice", "update"]),
+    },
+    Field { name: "kind", column_sql: "kind", kind: FieldKind::Text },
+    Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
+]);
+
+/// A page of an organization's mails, newest first, and how many there are.
+pub async fn mails(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    filter: Option<&Filter>,
+    page: PageParams,
+) -> Result<(Vec<MailRow>, i64)> {
+    let query = |what: &'static str| {
+        let mut query = QueryBuilder::<Postgres>::new(what);
+        query.push(" FROM emails WHERE organization_id = ").push_bind(organization);
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(&mut query);
+        }
+        query
+    };
+    let total = query("SELECT count(*)").build_query_scalar().fetch_one(&mut *conn).await?;
+    let mut rows = query("SELECT id, class, kind, state, due_at, attempts, failure, created_at");
+    rows.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(page.limit());
+    rows.push(" OFFSET ").push_bind(page.offset());
+    Ok((rows.build_query_as().fetch_all(conn).await?, total))
+}

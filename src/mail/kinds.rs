@@ -1,0 +1,164 @@
+//! Kinds of mail: how a slice tells the queue, which knows no slice, what a mail says and what its fate means.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::message::Composed;
+use crate::error::{Error, Result};
+
+/// The priority of a mail, most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Somebody waits for it in front of the screen: confirmations, join links, sign-in.
+    Confirmation,
+    /// A place or time has changed.
+    Urgent,
+    /// A letter to an official.
+    Letter,
+    /// Thank-you mails and reminders.
+    Notice,
+    /// News of a campaign.
+    Update,
+}
+
+impl Class {
+    /// All of them, by priority.
+    pub const ALL: [Self; 5] = [Self::Confirmation, Self::Urgent, Self::Letter, Self::Notice, Self::Update];
+
+    /// As it stands in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmation => "confirmation",
+            Self::Urgent => "urgent",
+            Self::Letter => "letter",
+            Self::Notice => "notice",
+            Self::Update => "update",
+        }
+    }
+
+    /// Reads what [`Class::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text)
+    }
+}
+
+/// A mail as the queue knows it: ids only.
+#[derive(Clone, Debug)]
+pub struct QueuedEmail {
+    /// Its row.
+    pub id: Uuid,
+    /// Whose mail it is.
+    pub organization_id: Uuid,
+    /// Its priority.
+    pub class: Class,
+    /// Who composes it.
+    pub kind: String,
+    /// Letters: the mailbox's id; others: "".
+    pub lane: String,
+    /// The ids it is composed from.
+    pub refs: serde_json::Value,
+    /// Belongs to a protected action.
+    pub protected: bool,
+    /// Attempts, this one included.
+    pub attempts: i16,
+    /// Since when it is in the queue (protected: the day).
+    pub created_at: DateTime<Utc>,
+    /// When it was to be sent.
+    pub due_at: DateTime<Utc>,
+}
+
+impl QueuedEmail {
+    /// The id that stands under `name` in `refs`.
+    ///
+    /// # Errors
+    /// `internal` when there is none, which fails this mail.
+    pub fn ref_id(&self, name: &str) -> Result<Uuid> {
+        self.refs
+            .get(name)
+            .and_then(|id| id.as_str()?.parse().ok())
+            .ok_or_else(|| Error::internal(format!("mail {}: no id `{name}` in refs", self.id)))
+    }
+}
+
+/// What became of a mail in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// The relay took it.
+    Sent,
+    /// Refused for good, or given up.
+    Failed,
+    /// A letter that may have arrived or not; an organizer decides.
+    Uncertain,
+    /// There was nothing to send any more.
+    Cancelled,
+}
+
+impl Fate {
+    /// The state of its row.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Uncertain => "uncertain",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One kind of mail, registered by `worker.rs`.
+pub trait MailKind: Send + Sync {
+    /// The name in `emails.kind`.
+    fn kind(&self) -> &'static str;
+
+    /// Composes the mail from its ids, at each attempt anew. `Ok(None)`: nothing is to be sent any more, and the mail is
+    /// cancelled. `unavailable` puts it back; any other error fails this mail, and its text is kept on the row.
+    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>>;
+
+    /// Told in the settling transaction, so that a slice can change its own row. Must not wait for anything but the
+    /// database. An error (other than `unavailable`, which is tried again) is logged and the mail settled without it: what
+    /// was sent must not be sent again.
+    fn settled<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<()>> {
+        let _ = (conn, email, fate);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The kinds by name.
+#[derive(Clone, Default)]
+pub struct MailKinds(HashMap<&'static str, Arc<dyn MailKind>>);
+
+impl MailKinds {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one.
+    ///
+    /// # Panics
+    /// When two kinds have the same name.
+    pub fn register(&mut self, kind: impl MailKind + 'static) {
+        let name = kind.kind();
+        assert!(self.0.insert(name, Arc::new(kind)).is_none(), "two mail kinds are called `{name}`");
+    }
+
+    /// The kind of this name.
+    pub fn get(&self, name: &str) -> Option<&dyn MailKind> {
+        self.0.get(name).map(AsRef::as_ref)
+    }
+}
+
+impl fmt::Debug for MailKinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,279 @@
+//! The mailbox of demo and development: each mail becomes a file, and a page shows the newest. Nothing leaves the machine.
+//!
+//! Files are `{data_root}/mailbox/{id}.eml`, the id time-ordered; a mail appears whole (written aside, then renamed).
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use mail_parser::{Message, MessageParser, MimeHeaders};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    config::Settings,
+    error::{Error, Result},
+    kernel::cx::Cx,
+};
+
+/// How many mails are kept.
+const KEPT: usize = 500;
+/// How many more may gather before the oldest go, so that not every mail reads the folder.
+const SLACK: u128 = 16;
+
+/// The folder.
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    folder: PathBuf,
+    cx: Cx,
+}
+
+/// A file in a mail.
+#[derive(Clone, Debug, Serialize)]
+pub struct MailFile {
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub content_type: String,
+    /// Its bytes.
+    #[serde(skip)]
+    pub body: Vec<u8>,
+}
+
+/// A header as it stands in the mail.
+#[derive(Clone, Debug, Serialize)]
+pub struct MailHeader {
+    /// Its name.
+    pub name: String,
+    /// Its value, unfolded, not decoded.
+    pub value: String,
+}
+
+/// A mail, read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mail {
+    /// Its id, for [`Mailbox::read`].
+    pub id: String,
+    /// The [`super::MailKind`]'s name.
+    pub kind: String,
+    /// To whom.
+    pub to: String,
+    /// From whom.
+    pub from: String,
+    /// Where answers go, or "".
+    pub reply_to: String,
+    /// Its subject.
+    pub subject: String,
+    /// When it was composed.
+    pub date: DateTime<Utc>,
+    /// Its text.
+    pub text: String,
+    /// Its formatted text.
+    pub html: Option<String>,
+    /// Its files.
+    pub attachments: Vec<MailFile>,
+    /// All headers.
+    pub headers: Vec<MailHeader>,
+    /// Every address of a page in the text, in order.
+    pub links: Vec<String>,
+}
+
+impl Mailbox {
+    /// The mailbox of these settings; its folder is made when it is missing (mode 0700).
+    ///
+    /// # Errors
+    /// `internal` when the folder cannot be made.
+    pub fn open(settings: &Settings, cx: &Cx) -> Result<Self> {
+        let folder = settings.postgres.data_root.join("mailbox");
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(|e| Error::internal(format!("the mailbox folder cannot be made: {e}")))?;
+        Ok(Self { folder, cx: cx.clone() })
+    }
+
+    /// Writes a mail down.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn deliver(&self, kind: &str, raw: &[u8]) -> io::Result<()> {
+        let id = self.cx.id();
+        let content = [format!("X-Muster-Kind: {kind}\r\n").as_bytes(), raw].concat();
+        let folder = self.folder.clone();
+        blocking(move || {
+            let aside = folder.join(format!(".{id}.new"));
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+            io::Write::write_all(&mut file, &content)?;
+            fs::rename(&aside, folder.join(format!("{id}.eml")))?;
+            // one mail in SLACK tidies up
+            if id.as_u128() % SLACK == 0 {
+                for old in ids(&folder)?.into_iter().skip(KEPT) {
+                    remove(&folder.join(format!("{old}.eml")))?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The newest mails, newest first.
+    ///
+    /// # Errors
+    /// `internal` when the folder cannot be read.
+    pub async fn list(&self) -> Result<Vec<Mail>> {
+        let folder = self.folder.clone();
+        blocking(move || {
+            let mut mails = Vec::new();
+            for id in ids(&folder)?.into_iter().take(KEPT) {
+                // one that was just tidied away is no fault
+                if let Ok(raw) = fs::read(folder.join(format!("{id}.eml"))) {
+                    mails.extend(parse(id, &raw));
+                }
+            }
+            Ok(mails)
+        })
+        .await
+        .map_err(cannot_read)
+    }
+
+    /// One mail.
+    ///
+    /// # Errors
+    /// `not_found` for any other name than one of [`Mailbox::list`]'s.
+    pub async fn read(&self, id: &str) -> Result<Mail> {
+        // a parsed id holds no path
+        let id: Uuid = id.parse().map_err(|_| Error::not_found())?;
+        let path = self.folder.join(format!("{id}.eml"));
+        match blocking(move || fs::read(path)).await {
+            Ok(raw) => parse(id, &raw).ok_or_else(Error::not_found),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Error::not_found()),
+            Err(e) => Err(cannot_read(e)),
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn cannot_read(error: io::Error) -> Error {
+    Error::internal(format!("the mailbox cannot be read: {error}"))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// The ids in the folder, newest first.
+fn ids(folder: &Path) -> io::Result<Vec<Uuid>> {
+    let mut ids = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        ids.extend(name.to_str().and_then(|name| name.strip_suffix(".eml")?.parse::<Uuid>().ok()));
+    }
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(ids)
+}
+
+fn parse(id: Uuid, raw: &[u8]) -> Option<Mail> {
+    let message = MessageParser::default().parse(raw)?;
+    let text = message.body_text(0).unwrap_or_default().into_owned();
+    // a text-only mail has no formatted one, though the parser would make one up
+    let html = raw_html(&message);
+    let attachments = message
+        .attachments()
+        .map(|part| MailFile {
+            name: part.attachment_name().unwrap_or("file").to_owned(),
+            content_type: part
+                .content_type()
+                .map(|t| format!("{}/{}", t.ctype(), t.subtype().unwrap_or("octet-stream")))
+                .unwrap_or_default(),
+            body: part.contents().to_vec(),
+        })
+        .collect();
+    let headers: Vec<MailHeader> = message
+        .headers_raw()
+        .map(|(name, value)| MailHeader {
+            name: name.to_owned(),
+            value: value.split_whitespace().collect::<Vec<_>>().join(" "),
+        })
+        .collect();
+    let kind = headers.iter().find(|h| h.name == "X-Muster-Kind").map(|h| h.value.clone()).unwrap_or_default();
+    let date = message.date().and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0)).unwrap_or_default();
+    Some(Mail {
+        id: id.to_string(),
+        kind,
+        to: addresses(message.to()),
+        from: addresses(message.from()),
+        reply_to: addresses(message.reply_to()),
+        subject: message.subject().unwrap_or_default().to_owned(),
+        date,
+        links: links(&text),
+        text,
+        html,
+        attachments,
+        headers,
+    })
+}
+
+fn raw_html(message: &Message<'_>) -> Option<String> {
+    let part = message.html_bodies().find(|part| part.is_text_html())?;
+    part.text_contents().map(ToOwned::to_owned)
+}
+
+fn addresses(list: Option<&mail_parser::Address<'_>>) -> String {
+    let each = list.into_iter().flat_map(|list| list.iter()).map(|one| {
+        let address = one.address().unwrap_or_default();
+        one.name().map_or_else(|| address.to_owned(), |name| format!("{name} <{address}>"))
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// Addresses of pages in a text, in order, without the punctuation that ends a sentence.
+fn links(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '(' | ')'));
+    words
+        .filter(|word| word.starts_with("https://") || word.starts_with("http://"))
+        .map(|word| word.trim_end_matches(['.', ',', ';', ':', '!', '?']).to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_found_in_order() {
+        let text = "Open https://a.example/t/abc.\n<http://b.example/?x=1&y=2>, (https://c.example/). mailto:x ftp://d";
+        assert_eq!(links(text), ["https://a.example/t/abc", "http://b.example/?x=1&y=2", "https://c.example/"]);
+    }
+
+    #[tokio::test]
+    async fn mails_are_kept_and_read_back() {
+        let cx = Cx::system();
+        let root = std::env::temp_dir().join(format!("muster-mailbox-{}", cx.id()));
+        let mut settings = Settings::read("test", &[]).expect("settings");
+        settings.postgres.data_root.clone_from(&root);
+        let mailbox = Mailbox::open(&settings, &cx).expect("a mailbox");
+        for n in 0..3 {
+            let raw = format!("To: jane@example.org\r\nSubject: Hello {n}\r\n\r\nSee http://x.example/{n}\r\n");
+            mailbox.deliver("test_kind", raw.as_bytes()).await.expect("written");
+            cx.advance(chrono::TimeDelta::seconds(1));
+        }
+        let mails = mailbox.list().await.expect("a list");
+        assert_eq!(mails.iter().map(|m| m.subject.as_str()).collect::<Vec<_>>(), ["Hello 2", "Hello 1", "Hello 0"]);
+        let read = mailbox.read(&mails[0].id).await.expect("a mail");
+        assert_eq!((read.kind.as_str(), read.to.as_str()), ("test_kind", "jane@example.org"));
+        assert_eq!((read.links.as_slice(), read.html), (["http://x.example/2".to_owned()].as_slice(), None));
+        for id in ["..", "../../etc/passwd", "", &format!("../mailbox/{}", mails[0].id)] {
+            assert!(mailbox.read(id).await.is_err());
+        }
+        assert!(mailbox.read(&Uuid::nil().to_string()).await.is_err());
+        fs::remove_dir_all(root).expect("tidy");
+    }
+}

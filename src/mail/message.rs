@@ -1,0 +1,339 @@
+//! A composed mail and its bytes (RFC 5322, MIME), built the same at each attempt.
+//!
+//! From and envelope are always on our own domain: a foreign one in From fails DMARC. Message-ID and the envelope's VERP
+//! token are derived from the mail's id under a key, so that they need no storing and tell nothing.
+
+use chrono::{DateTime, Utc};
+use lettre::{
+    Address,
+    message::{
+        Body, Mailbox, Message, MultiPart, SinglePart,
+        header::{ContentDisposition, ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
+    },
+};
+use uuid::Uuid;
+
+use crate::{
+    error::{Error, Result},
+    kernel::{
+        crypto::{Key, base32},
+        text::EmailAddress,
+    },
+};
+
+/// The local part of the sender of letters to officials.
+pub const LETTERS: &str = "letters";
+/// The local part of the sender of everything else.
+pub const NO_REPLY: &str = "no-reply";
+
+/// Longest display name and subject, in characters; beyond it nobody sees them.
+const MAX_NAME: usize = 120;
+const MAX_SUBJECT: usize = 300;
+/// Longest line that may go as it is (RFC 5322 section 2.1.1: 998, without the CRLF).
+const MAX_LINE: usize = 990;
+
+/// A file in a mail.
+#[derive(Clone)]
+pub struct Attachment {
+    /// Its file name.
+    pub name: String,
+    /// `text/calendar; charset=utf-8; method=PUBLISH` and the like.
+    pub content_type: String,
+    /// Its bytes.
+    pub body: Vec<u8>,
+}
+
+/// A mail as its kind composed it. What people wrote stands in it as data; nothing here is a template any more.
+#[derive(Clone)]
+pub struct Composed {
+    /// The recipient; the mail's state is what became of this one.
+    pub to: EmailAddress,
+    /// The recipient's name.
+    pub to_name: Option<String>,
+    /// Further recipients. They get the same mail once the first was accepted, without a state of their own.
+    pub cc: Vec<EmailAddress>,
+    /// The name in front of our address.
+    pub from_name: String,
+    /// The part of our address before the @: [`LETTERS`], [`NO_REPLY`], or one of the slice's.
+    pub from_local: String,
+    /// Where answers go, a whole address.
+    pub reply_to: Option<String>,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+    /// The same, formatted.
+    pub html: Option<String>,
+    /// Files.
+    pub attachments: Vec<Attachment>,
+    /// Further headers in ASCII, such as `List-Unsubscribe`.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Composed {
+    /// A plain mail from [`NO_REPLY`].
+    pub fn new(to: EmailAddress, from_name: impl Into<String>, subject: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            to,
+            to_name: None,
+            cc: Vec::new(),
+            from_name: from_name.into(),
+            from_local: NO_REPLY.to_owned(),
+            reply_to: None,
+            subject: subject.into(),
+            text: text.into(),
+            html: None,
+            attachments: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Composed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Composed(..)")
+    }
+}
+
+impl std::fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attachment").field("content_type", &self.content_type).finish_non_exhaustive()
+    }
+}
+
+/// Who we are in mail: the domain of our addresses and the key behind tokens.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    key: Key,
+    domain: String,
+}
+
+impl Sender {
+    /// A sender on `domain` whose tokens are derived from `key`.
+    pub fn new(key: Key, domain: &str) -> Self {
+        Self { key, domain: domain.to_owned() }
+    }
+
+    /// The token of a mail's envelope sender, kept on the row while bounces are expected.
+    pub fn return_token(&self, email: Uuid) -> String {
+        self.token("return", email)
+    }
+
+    /// The envelope sender of a token: bounces come to it and say which mail they are about (VERP).
+    pub fn return_path(&self, token: &str) -> String {
+        format!("bounce+{token}@{}", self.domain)
+    }
+
+    /// The mail's Message-ID, with its angle brackets; the same at each attempt, so that a copy is seen to be one.
+    pub fn message_id(&self, email: Uuid) -> String {
+        format!("<{}@{}>", self.token("message-id", email), self.domain)
+    }
+
+    fn token(&self, purpose: &str, email: Uuid) -> String {
+        base32(&self.key.mac(&[purpose.as_bytes(), email.as_bytes()])[..16])
+    }
+
+    /// The message's bytes.
+    ///
+    /// # Errors
+    /// `internal` when a header's name or value, an address or a content type is not possible; names no value.
+    pub fn message(&self, email: Uuid, at: DateTime<Utc>, mail: &Composed) -> Result<Vec<u8>> {
+        let from = Address::new(&mail.from_local, &self.domain).map_err(|_| impossible("sender"))?;
+        let mut builder = Message::builder()
+            .from(Mailbox::new(name_of(&mail.from_name), from))
+            .to(Mailbox::new(mail.to_name.as_deref().and_then(name_of), address(&mail.to)?))
+            .subject(one_line(&mail.subject, MAX_SUBJECT))
+            .date(at.into())
+            .raw_header(raw_header("Message-ID", &self.message_id(email))?);
+        for cc in &mail.cc {
+            builder = builder.cc(Mailbox::new(None, address(cc)?));
+        }
+        if let Some(reply_to) = &mail.reply_to {
+            builder = builder.reply_to(Mailbox::new(None, reply_to.parse().map_err(|_| impossible("Reply-To"))?));
+        }
+        for (name, value) in &mail.headers {
+            builder = builder.raw_header(raw_header(name, value)?);
+        }
+        let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(encoded(&mail.text));
+        let html = mail.html.as_ref().map(|html| SinglePart::builder().header(ContentType::TEXT_HTML).body(encoded(html)));
+        let message = if mail.attachments.is_empty() {
+            match html {
+                Some(html) => builder.multipart(MultiPart::alternative().singlepart(text).singlepart(html)),
+                None => builder.singlepart(text),
+            }
+        } else {
+            let mut mixed = match html {
+                Some(html) => MultiPart::mixed().multipart(MultiPart::alternative().singlepart(text).singlepart(html)),
+                None => MultiPart::mixed().singlepart(text),
+            };
+            for attachment in &mail.attachments {
+                mixed = mixed.singlepart(part(attachment)?);
+            }
+            builder.multipart(mixed)
+        };
+        Ok(message.map_err(|_| impossible("recipient"))?.formatted())
+    }
+}
+
+fn impossible(what: &str) -> Error {
+    Error::internal(format!("the mail's {what} is not possible"))
+}
+
+fn address(address: &EmailAddress) -> Result<Address> {
+    Address::new(address.local(), address.domain()).map_err(|_| impossible("recipient"))
+}
+
+fn part(attachment: &Attachment) -> Result<SinglePart> {
+    let content_type = ContentType::parse(&attachment.content_type).map_err(|_| impossible("content type"))?;
+    let name = one_line(&attachment.name, MAX_NAME);
+    let is_text = attachment.content_type.starts_with("text/");
+    let body = match std::str::from_utf8(&attachment.body) {
+        Ok(text) if is_text => encoded(text),
+        _ => match Body::new_with_encoding(attachment.body.clone(), ContentTransferEncoding::Base64) {
+            Ok(body) => body,
+            Err(_) => return Err(impossible("attachment")),
+        },
+    };
+    Ok(SinglePart::builder().header(ContentDisposition::attachment(&name)).header(content_type).body(body))
+}
+
+/// Text as it is where that is safe, else quoted-printable: either way a link can be read in the raw message.
+fn encoded(text: &str) -> Body {
+    let plain: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    if plain.is_ascii() && plain.lines().all(|line| line.len() <= MAX_LINE) {
+        return Body::dangerous_pre_encoded(plain.replace('\n', "\r\n").into_bytes(), ContentTransferEncoding::SevenBit);
+    }
+    // quoted-printable takes every text; the other arm is there for the type
+    Body::new_with_encoding(plain, ContentTransferEncoding::QuotedPrintable).unwrap_or_else(|plain| Body::new(plain))
+}
+
+/// A header that must stay as it is (an identifier, a link), so it is neither encoded nor folded.
+fn raw_header(name: &str, value: &str) -> Result<HeaderValue> {
+    let printable = value.bytes().all(|b| (0x20..0x7f).contains(&b));
+    if !printable || value.len() > MAX_LINE {
+        return Err(impossible("header value"));
+    }
+    let token = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let header = HeaderName::new_from_ascii(name.to_owned()).ok().filter(|_| token);
+    let header = header.ok_or_else(|| impossible("header name"))?;
+    Ok(HeaderValue::dangerous_new_pre_encoded(header, value.to_owned(), value.to_owned()))
+}
+
+fn name_of(name: &str) -> Option<String> {
+    let name = one_line(name, MAX_NAME);
+    (!name.is_empty()).then_some(name)
+}
+
+/// Control characters become spaces, so that nobody's name ends a header.
+fn one_line(text: &str, longest: usize) -> String {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    words.join(" ").chars().take(longest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::{MessageParser, MimeHeaders};
+
+    use super::*;
+
+    const ID: Uuid = Uuid::from_u128(7);
+
+    fn sender() -> Sender {
+        Sender::new(Key::from_slice(&[7; 32]).expect("a key"), "mail.example.org")
+    }
+
+    fn mail() -> Composed {
+        let to = EmailAddress::parse("minister@example.org").expect("an address");
+        Composed::new(to, "Amara Díaz", "Carta: ¡estatus para tod@s!", "Hola,\n.\n..x\nfin\n")
+    }
+
+    fn built(mail: &Composed) -> String {
+        let at = DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
+        String::from_utf8(sender().message(ID, at, mail).expect("a message")).expect("ASCII")
+    }
+
+    #[test]
+    fn a_plain_mail_reads_back() {
+        let raw = built(&mail());
+        assert!(raw.is_ascii() && !raw.contains("User-Agent") && !raw.replace("\r\n", "").contains(['\r', '\n']));
+        assert!(raw.contains("Date: Fri, 15 Jan 2027 08:00:00 +0000\r\n"), "{raw}");
+        let read = MessageParser::default().parse(raw.as_bytes()).expect("a message");
+        assert_eq!(read.subject(), Some("Carta: ¡estatus para tod@s!"));
+        let from = read.from().and_then(|a| a.first()).expect("a sender");
+        assert_eq!((from.name(), from.address()), (Some("Amara Díaz"), Some("no-reply@mail.example.org")));
+        assert_eq!(read.to().and_then(|a| a.first()).and_then(|a| a.address()), Some("minister@example.org"));
+        assert_eq!(read.body_text(0).expect("a text").replace("\r\n", "\n").trim_end(), "Hola,\n.\n..x\nfin");
+        assert_eq!(format!("<{}>", read.message_id().expect("an id")), sender().message_id(ID));
+    }
+
+    #[test]
+    fn links_stay_whole_and_other_scripts_survive() {
+        let link = format!("https://muster.example/t/{}", "a".repeat(120));
+        let text = format!("ਸਤਿ ਸ੍ਰੀ ਅਕਾਲ = {}\n{link}\n", "ਲੰਬੀ ".repeat(200));
+        let read_text = |mail: &Composed| {
+            let raw = built(mail);
+            assert!(raw.is_ascii() && raw.split("\r\n").all(|line| line.len() <= 998));
+            let read = MessageParser::default().parse(raw.as_bytes()).expect("a message");
+            read.body_text(0).expect("a text").replace("\r\n", "\n")
+        };
+        let long = Composed { text: text.clone(), ..mail() };
+        assert_eq!(read_text(&long).trim_end(), text.trim_end());
+        let plain = Composed { text: format!("Open this:\n\n{link}\n"), ..mail() };
+        assert!(built(&plain).contains(&link));
+    }
+
+    #[test]
+    fn html_and_a_calendar_file() {
+        let ics = "BEGIN:VCALENDAR\r\nSUMMARY:Asamblea – Montréal\r\nEND:VCALENDAR\r\n";
+        let calendar = Attachment {
+            name: "événement.ics".to_owned(),
+            content_type: "text/calendar; charset=utf-8; method=PUBLISH".to_owned(),
+            body: ics.as_bytes().to_vec(),
+        };
+        let image = Attachment { name: "a.png".to_owned(), content_type: "image/png".to_owned(), body: vec![0, 159, 13, 10] };
+        let mail = Composed {
+            html: Some("<p>Hola é</p>".to_owned()),
+            attachments: vec![calendar, image],
+            headers: vec![("List-Unsubscribe".to_owned(), format!("<https://muster.example/t/{}>", "x".repeat(90)))],
+            reply_to: Some("reply+abc@mail.example.org".to_owned()),
+            ..mail()
+        };
+        let raw = built(&mail);
+        assert!(raw.contains(&format!("List-Unsubscribe: <https://muster.example/t/{}>\r\n", "x".repeat(90))));
+        let read = MessageParser::default().parse(raw.as_bytes()).expect("a message");
+        assert!(raw.contains("multipart/mixed") && raw.contains("multipart/alternative"));
+        assert_eq!(read.body_html(0).as_deref().map(str::trim), Some("<p>Hola é</p>"));
+        let files: Vec<_> = read.attachments().collect();
+        assert_eq!(files.len(), 2);
+        assert_eq!(files[0].attachment_name(), Some("événement.ics"));
+        assert_eq!(files[0].contents(), ics.as_bytes());
+        assert_eq!(files[1].contents(), [0, 159, 13, 10]);
+        assert_eq!(read.reply_to().and_then(|a| a.first()).and_then(|a| a.address()), Some("reply+abc@mail.example.org"));
+    }
+
+    #[test]
+    fn nothing_typed_ends_a_header() {
+        let mail = Composed {
+            from_name: "Eve\r\nBcc: all@example.org\0".to_owned(),
+            subject: "a\r\n\r\nb".to_owned(),
+            ..mail()
+        };
+        let raw = built(&mail);
+        let head = raw.split("\r\n\r\n").next().expect("a head");
+        assert!(!head.contains("\r\nBcc") && head.contains("Subject: a b\r\n"), "{head}");
+        for headers in [("X-A", "a\r\nBcc: x"), ("X A", "a"), ("X-A:", "a"), ("", "a"), ("X-A", "é")] {
+            let bad = Composed { headers: vec![(headers.0.to_owned(), headers.1.to_owned())], ..mail.clone() };
+            assert!(sender().message(ID, DateTime::UNIX_EPOCH, &bad).is_err(), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_lasting_and_opaque() {
+        assert_eq!(sender().return_token(ID), sender().return_token(ID));
+        assert_ne!(sender().return_token(ID), sender().return_token(Uuid::from_u128(8)));
+        let path = sender().return_path(&sender().return_token(ID));
+        assert!(path.starts_with("bounce+") && path.ends_with("@mail.example.org") && path.len() < 64);
+        assert!(!sender().message_id(ID).contains(&sender().return_token(ID)));
+    }
+}

@@ -1,0 +1,57 @@
+//! From a kind's name and its context to subject, text and formatted text, in the reader's language.
+
+use std::{borrow::Cow, collections::HashSet, sync::OnceLock};
+
+use minijinja::{Value, context};
+
+use crate::{
+    error::{Error, Result},
+    kernel::{Kernel, i18n, text::LocaleTag},
+};
+
+/// What a mail says.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+    /// The same, formatted; never for neutral mails.
+    pub html: Option<String>,
+}
+
+/// Renders `mail/{kind}.txt` and, where there is one, `mail/{kind}.html`.
+///
+/// `page` holds what the template's first comment lists, and for every mail `organization` and `action_title`. A neutral
+/// mail (protected actions) is text only and its subject, `{kind}-subject-neutral`, does not name the action.
+///
+/// # Errors
+/// `internal`, when the template or the subject is missing or the template asks for something that is not there.
+pub fn render(kernel: &Kernel, kind: &str, locale: LocaleTag, neutral: bool, page: Value) -> Result<Rendered> {
+    let suffix = if neutral { "-neutral" } else { "" };
+    let key = format!("{kind}-subject{suffix}");
+    let mut arguments = i18n::Arguments::new();
+    for (name, attribute) in [("title", "action_title"), ("organization", "organization")] {
+        let value = page.get_attr(attribute).ok().filter(|value| !value.is_undefined() && !value.is_none());
+        arguments.insert(Cow::Borrowed(name), value.map(|value| value.to_string()).unwrap_or_default().into());
+    }
+    let subject = i18n::text_with(locale, &key, &arguments);
+    if subject == key {
+        return Err(Error::internal(format!("there is no text `{key}`")));
+    }
+    let page = context! { ..page, ..context! { neutral } };
+    let text = kernel.pages.render(&format!("mail/{kind}.txt"), locale, page.clone())?;
+    let formatted = format!("mail/{kind}.html");
+    let html = if !neutral && exists(kernel, &formatted) {
+        Some(kernel.pages.render(&formatted, locale, page)?)
+    } else {
+        None
+    };
+    Ok(Rendered { subject, text, html })
+}
+
+/// Templates are compiled in, so one list serves the whole process.
+fn exists(kernel: &Kernel, template: &str) -> bool {
+    static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
+    NAMES.get_or_init(|| kernel.pages.names().into_iter().collect()).contains(template)
+}

@@ -1,0 +1,528 @@
+//! All SQL of the queue: enqueue, claim, heartbeat, settle, recover, forget.
+//!
+//! Whoever claims a mail writes a `claim_token` on its row; every later write of that claim names the token, so a process
+//! that lost its lease changes nothing any more.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::kinds::{Class, QueuedEmail};
+use crate::{
+    error::{Error, Result},
+    kernel::cx::{Cx, floor_to_day},
+};
+
+/// A mail to be queued.
+#[derive(Clone, Debug)]
+pub struct NewEmail<'a> {
+    /// Whose mail it is.
+    pub organization_id: Uuid,
+    /// Its priority.
+    pub class: Class,
+    /// The [`super::MailKind`] that composes it.
+    pub kind: &'a str,
+    /// Letters: the mailbox's id, as text; others: "".
+    pub lane: &'a str,
+    /// An object of ids; never anything that says who or what.
+    pub refs: Value,
+    /// Belongs to a protected action: times are whole days and the row is deleted once settled.
+    pub protected: bool,
+    /// Not before; `None`: at once.
+    pub due_at: Option<DateTime<Utc>>,
+}
+
+/// Queues a mail in the caller's transaction and returns its id.
+///
+/// # Errors
+/// A database error.
+pub async fn enqueue(conn: &mut PgConnection, cx: &Cx, email: NewEmail<'_>) -> Result<Uuid> {
+    let id = cx.recorded_id(email.protected);
+    let now = cx.recorded_now(email.protected);
+    sqlx::query!(
+        "INSERT INTO emails (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8, $9)",
+        id,
+        email.organization_id,
+        email.class.as_str(),
+        email.kind,
+        email.lane,
+        email.refs,
+        email.protected,
+        email.due_at.unwrap_or(now),
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(id)
+}
+
+/// Cancels those of the mails that still wait, and returns their ids. What is being sent is not stopped any more.
+///
+/// # Errors
+/// A database error.
+pub async fn cancel(conn: &mut PgConnection, now: DateTime<Utc>, ids: &[Uuid]) -> Result<Vec<Uuid>> {
+    let cancelled = sqlx::query_scalar!(
+        r#"WITH gone AS (
+               DELETE FROM emails WHERE id = ANY ($1) AND state = 'queued' AND protected RETURNING id
+           ), kept AS (
+               UPDATE emails SET state = 'cancelled', settled_at = $2, failure = NULL
+               WHERE id = ANY ($1) AND state = 'queued' AND NOT protected RETURNING id
+           )
+           SELECT id AS "id!" FROM gone UNION ALL SELECT id FROM kept"#,
+        ids,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(cancelled)
+}
+
+/// Queues a failed or uncertain mail again, as an organizer decided; false when it is in no such state (any more).
+///
+/// # Errors
+/// A database error.
+pub async fn requeue(conn: &mut PgConnection, now: DateTime<Utc>, organization: Uuid, id: Uuid) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE emails SET state = 'queued', due_at = $3, attempts = 0, settled_at = NULL, return_token = NULL, failure = NULL
+         WHERE id = $1 AND organization_id = $2 AND state IN ('failed', 'uncertain')",
+        id,
+        organization,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Sets the pace of a lane: letters an hour, how many at once after a quiet time, and whether any go at all.
+///
+/// # Errors
+/// A database error; the ranges are the table's (1 to 100000, 1 to 1000).
+pub async fn set_lane(conn: &mut PgConnection, lane: &str, rate_per_hour: i32, burst: i32, paused: bool) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO mail_lanes (lane, rate_per_hour, burst, paused) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (lane) DO UPDATE SET rate_per_hour = $2, burst = $3, paused = $4",
+        lane,
+        rate_per_hour,
+        burst,
+        paused
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A row as it is claimed.
+struct Row {
+    id: Uuid,
+    organization_id: Uuid,
+    class: String,
+    kind: String,
+    lane: String,
+    refs: Value,
+    protected: bool,
+    attempts: i16,
+    created_at: DateTime<Utc>,
+    due_at: DateTime<Utc>,
+}
+
+impl Row {
+    fn into_email(self) -> Result<QueuedEmail> {
+        let class = Class::parse(&self.class).ok_or_else(|| Error::internal("a mail of an unknown class"))?;
+        Ok(QueuedEmail {
+            id: self.id,
+            organization_id: self.organization_id,
+            class,
+            kind: self.kind,
+            lane: self.lane,
+            refs: self.refs,
+            protected: self.protected,
+            attempts: self.attempts,
+            created_at: self.created_at,
+            due_at: self.due_at,
+        })
+    }
+}
+
+/// In the order in which they are to go out.
+fn in_order(rows: Vec<Row>) -> Result<Vec<QueuedEmail>> {
+    let mut emails = rows.into_iter().map(Row::into_email).collect::<Result<Vec<_>>>()?;
+    emails.sort_by_key(|e| (e.class, e.due_at, e.id));
+    Ok(emails)
+}
+
+/// Who claims, when, until when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    pub(super) token: Uuid,
+    pub(super) now: DateTime<Utc>,
+    pub(super) lease_until: DateTime<Utc>,
+}
+
+/// Claims up to `limit` mails without a lane. Classes go by priority, but an eighth of the batch is kept for each class
+/// that waits, so that a peak of confirmations delays updates without stopping them.
+pub(super) async fn claim(conn: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<QueuedEmail>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"WITH waiting AS (
+               SELECT c.class, c.priority,
+                      (SELECT count(*) FROM (SELECT FROM emails e WHERE e.class = c.class AND e.state = 'queued' AND e.lane = ''
+                                             AND e.due_at <= $1 LIMIT $2) AS due) AS n
+               FROM (VALUES ('confirmation', 1), ('urgent', 2), ('letter', 3), ('notice', 4), ('update', 5)) AS c (class, priority)
+           ), shared AS (
+               SELECT class, priority, n, least(n, greatest($2 / 8, 1)) AS share FROM waiting
+           ), quota AS (
+               SELECT class, share + greatest(least(n - share, $2 - sum(share) OVER ()
+                          - coalesce(sum(n - share) OVER (ORDER BY priority ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)), 0) AS n
+               FROM shared
+           ), picked AS (
+               SELECT e.id FROM quota q CROSS JOIN LATERAL (
+                   SELECT id FROM emails
+                   WHERE class = q.class AND state = 'queued' AND lane = '' AND due_at <= $1
+                   ORDER BY due_at LIMIT q.n::bigint FOR UPDATE SKIP LOCKED) AS e
+           )
+           UPDATE emails SET state = 'sending', claim_token = $3, lease_until = $4, attempts = least(attempts + 1, 1000), data_at = NULL
+           FROM picked WHERE emails.id = picked.id
+           RETURNING emails.id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
+        claim.now,
+        limit,
+        claim.token,
+        claim.lease_until
+    )
+    .fetch_all(conn)
+    .await?;
+    in_order(rows)
+}
+
+/// Claims letters: for each lane that has some due and is not paused, as many as its pace allows now.
+///
+/// The pace is GCRA (ITU-T I.371): `next_at` is when the next letter would come at an even pace; one may go while that
+/// lies no further ahead than the burst. The lane's row is locked meanwhile, so processes share the pace exactly.
+pub(super) async fn claim_letters(db: &sqlx::PgPool, claim: Claim, limit: i64) -> Result<Vec<QueuedEmail>> {
+    // a loose index scan: one probe for each lane, however many letters wait in it
+    let due = sqlx::query_scalar!(
+        r#"WITH RECURSIVE lanes AS (
+               (SELECT lane FROM emails WHERE state = 'queued' AND lane <> '' ORDER BY lane LIMIT 1)
+               UNION ALL
+               SELECT (SELECT e.lane FROM emails e WHERE e.state = 'queued' AND e.lane <> '' AND e.lane > lanes.lane ORDER BY e.lane LIMIT 1)
+               FROM lanes WHERE lanes.lane IS NOT NULL
+           )
+           SELECT lane AS "lane!" FROM lanes
+           WHERE lane IS NOT NULL AND EXISTS (
+               SELECT FROM emails e WHERE e.lane = lanes.lane AND e.lane <> '' AND e.state = 'queued' AND e.due_at <= $1)"#,
+        claim.now
+    )
+    .fetch_all(db)
+    .await?;
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut tx = db.begin().await?;
+    // read before locked: most lanes exist, and most ticks find none that may go
+    sqlx::query!(
+        "INSERT INTO mail_lanes (lane) SELECT l FROM UNNEST($1::text[]) AS l
+         WHERE NOT EXISTS (SELECT FROM mail_lanes m WHERE m.lane = l) ORDER BY l ON CONFLICT DO NOTHING",
+        &due
+    )
+    .execute(&mut *tx)
+    .await?;
+    let lanes = sqlx::query!(
+        r#"SELECT lane, rate_per_hour, burst, greatest(next_at, $2) AS "next_at!" FROM mail_lanes
+           WHERE lane = ANY ($1) AND NOT paused AND next_at <= $2 + (burst - 1) * interval '1 hour' / rate_per_hour
+           ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED"#,
+        &due,
+        claim.now,
+        limit
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let (mut names, mut numbers, mut left) = (Vec::new(), Vec::new(), limit);
+    for lane in &lanes {
+        let n = allowed(claim.now, lane.next_at, lane.rate_per_hour, lane.burst).min(left);
+        if n > 0 {
+            left -= n;
+            names.push(lane.lane.clone());
+            numbers.push(n);
+        }
+    }
+    if names.is_empty() {
+        // keeps the rows of lanes seen for the first time
+        tx.commit().await?;
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query_as!(
+        Row,
+        r#"WITH picked AS (
+               SELECT e.id FROM UNNEST($1::text[], $2::bigint[]) AS l (lane, n) CROSS JOIN LATERAL (
+                   SELECT id FROM emails WHERE lane = l.lane AND lane <> '' AND state = 'queued' AND due_at <= $3
+                   ORDER BY due_at LIMIT l.n FOR UPDATE SKIP LOCKED) AS e
+           )
+           UPDATE emails SET state = 'sending', claim_token = $4, lease_until = $5, attempts = least(attempts + 1, 1000), data_at = NULL
+           FROM picked WHERE emails.id = picked.id
+           RETURNING emails.id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
+        &names,
+        &numbers,
+        claim.now,
+        claim.token,
+        claim.lease_until
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let next: Vec<DateTime<Utc>> = names
+        .iter()
+        .map(|name| {
+            let taken = rows.iter().filter(|row| row.lane == *name).count();
+            let lane = lanes.iter().find(|lane| lane.lane == *name);
+            lane.map_or(claim.now, |l| l.next_at + interval(l.rate_per_hour) * i32::try_from(taken).unwrap_or(i32::MAX))
+        })
+        .collect();
+    sqlx::query!(
+        "UPDATE mail_lanes m SET next_at = n.next_at FROM UNNEST($1::text[], $2::timestamptz[]) AS n (lane, next_at) WHERE m.lane = n.lane",
+        &names,
+        &next
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    in_order(rows)
+}
+
+/// Time between two letters of a lane.
+fn interval(rate_per_hour: i32) -> TimeDelta {
+    TimeDelta::microseconds(3_600_000_000 / i64::from(rate_per_hour.max(1)))
+}
+
+/// How many letters a lane may take now. `next_at` is not in the past.
+fn allowed(now: DateTime<Utc>, next_at: DateTime<Utc>, rate_per_hour: i32, burst: i32) -> i64 {
+    let each = interval(rate_per_hour);
+    let room = each * (burst - 1) - (next_at - now);
+    let (room, each) = (room.num_microseconds().unwrap_or(0), each.num_microseconds().unwrap_or(1).max(1));
+    if room < 0 { 0 } else { room / each + 1 }
+}
+
+/// Prolongs the lease of what this claim still holds.
+pub(super) async fn heartbeat(
+    conn: &mut PgConnection,
+    token: Uuid,
+    ids: &[Uuid],
+    lease_until: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE emails SET lease_until = $3 WHERE id = ANY ($2) AND claim_token = $1",
+        token,
+        ids,
+        lease_until
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes that a letter's content is about to go out; false when the claim was lost, and then it must not go.
+pub(super) async fn begin_data(
+    conn: &mut PgConnection,
+    token: Uuid,
+    id: Uuid,
+    now: DateTime<Utc>,
+    return_token: &str,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE emails SET data_at = $3, return_token = $4 WHERE id = $2 AND claim_token = $1",
+        token,
+        id,
+        now,
+        return_token
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What is written on a row when a claim ends.
+#[derive(Clone, Debug)]
+pub(super) enum Ending {
+    /// `sent`, `failed`, `uncertain` or `cancelled`.
+    Settled(&'static str),
+    /// Back into the queue.
+    Queued {
+        /// Not before.
+        due_at: DateTime<Utc>,
+        /// Whether the attempt counts.
+        counted: bool,
+    },
+}
+
+/// One claim's end.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    pub(super) id: Uuid,
+    pub(super) token: Uuid,
+    pub(super) ending: Ending,
+    pub(super) failure: Option<String>,
+    pub(super) return_token: Option<String>,
+}
+
+/// Ends claims; returns the ids that were still held.
+pub(super) async fn end(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[End]) -> Result<Vec<Uuid>> {
+    let (mut retries, mut settled): (Vec<&End>, Vec<&End>) =
+        ends.iter().partition(|end| matches!(end.ending, Ending::Queued { .. }));
+    retries.sort_by_key(|end| end.id);
+    settled.sort_by_key(|end| end.id);
+    let mut held = requeue_claimed(conn, &retries).await?;
+    held.extend(settle_claimed(conn, now, &settled).await?);
+    Ok(held)
+}
+
+async fn requeue_claimed(conn: &mut PgConnection, ends: &[&End]) -> Result<Vec<Uuid>> {
+    if ends.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (mut due, mut counted) = (Vec::with_capacity(ends.len()), Vec::with_capacity(ends.len()));
+    for end in ends {
+        if let Ending::Queued { due_at, counted: counts } = end.ending {
+            due.push(due_at);
+            counted.push(counts);
+        }
+    }
+    let (ids, tokens, failures) = columns(ends);
+    Ok(sqlx::query_scalar!(
+        r#"UPDATE emails e SET state = 'queued', due_at = v.due_at, claim_token = NULL, lease_until = NULL, data_at = NULL,
+                  return_token = NULL, failure = v.failure, attempts = CASE WHEN v.counted THEN e.attempts ELSE greatest(e.attempts - 1, 0) END
+           FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[]) AS v (id, token, failure, due_at, counted)
+           WHERE e.id = v.id AND e.claim_token = v.token
+           RETURNING e.id"#,
+        &ids,
+        &tokens,
+        &failures as &[Option<String>],
+        &due,
+        &counted
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&End]) -> Result<Vec<Uuid>> {
+    if ends.is_empty() {
+        return Ok(Vec::new());
+    }
+    let states: Vec<String> = ends
+        .iter()
+        .map(|end| match end.ending {
+            Ending::Settled(state) => state.to_owned(),
+            Ending::Queued { .. } => "failed".to_owned(),
+        })
+        .collect();
+    let return_tokens: Vec<Option<String>> = ends.iter().map(|end| end.return_token.clone()).collect();
+    let (ids, tokens, failures) = columns(ends);
+    Ok(sqlx::query_scalar!(
+        r#"WITH v AS (
+               SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS v (id, token, failure, state, return_token)
+           ), gone AS (
+               DELETE FROM emails e USING v
+               WHERE e.id = v.id AND e.claim_token = v.token AND e.protected AND v.state IN ('sent', 'cancelled')
+               RETURNING e.id
+           ), kept AS (
+               UPDATE emails e SET state = v.state, settled_at = CASE WHEN e.protected THEN $7 ELSE $6 END, claim_token = NULL,
+                      lease_until = NULL, data_at = NULL, failure = v.failure, return_token = v.return_token
+               FROM v
+               WHERE e.id = v.id AND e.claim_token = v.token AND NOT (e.protected AND v.state IN ('sent', 'cancelled'))
+               RETURNING e.id
+           )
+           SELECT id AS "id!" FROM gone UNION ALL SELECT id FROM kept"#,
+        &ids,
+        &tokens,
+        &failures as &[Option<String>],
+        &states,
+        &return_tokens as &[Option<String>],
+        now,
+        floor_to_day(now)
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+fn columns(ends: &[&End]) -> (Vec<Uuid>, Vec<Uuid>, Vec<Option<String>>) {
+    let ids = ends.iter().map(|end| end.id).collect();
+    let tokens = ends.iter().map(|end| end.token).collect();
+    (ids, tokens, ends.iter().map(|end| end.failure.clone()).collect())
+}
+
+/// A mail whose sender went away.
+pub(super) struct Expired {
+    pub(super) email: QueuedEmail,
+    pub(super) token: Uuid,
+    /// Its content may have gone out.
+    pub(super) data_began: bool,
+}
+
+/// Locks mails whose lease is over. A sender that is merely late waits for the lock and finds its token gone.
+pub(super) async fn expired(conn: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> Result<Vec<Expired>> {
+    let rows = sqlx::query!(
+        r#"SELECT id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at,
+                  claim_token AS "claim_token!", data_at IS NOT NULL AS "data_began!"
+           FROM emails WHERE state = 'sending' AND lease_until < $1 ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED"#,
+        now,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|r| {
+            let row = Row {
+                id: r.id,
+                organization_id: r.organization_id,
+                class: r.class,
+                kind: r.kind,
+                lane: r.lane,
+                refs: r.refs,
+                protected: r.protected,
+                attempts: r.attempts,
+                created_at: r.created_at,
+                due_at: r.due_at,
+            };
+            Ok(Expired { email: row.into_email()?, token: r.claim_token, data_began: r.data_began })
+        })
+        .collect()
+}
+
+/// What the log and the metrics may know about the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueLength {
+    /// Mails that are due and wait.
+    pub due: i64,
+    /// Mails that are being sent.
+    pub sending: i64,
+}
+
+/// Counts what waits (for `/metrics`).
+///
+/// # Errors
+/// A database error.
+pub async fn queue_length(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<QueueLength> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) FILTER (WHERE state = 'queued' AND due_at <= $1) AS "due!", count(*) FILTER (WHERE state = 'sending') AS "sending!"
+           FROM emails WHERE state IN ('queued', 'sending')"#,
+        now
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(QueueLength { due: row.due, sending: row.sending })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_takes_its_burst_and_then_its_pace() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
+        assert_eq!(allowed(now, now, 60, 5), 5);
+        assert_eq!(allowed(now, now + TimeDelta::minutes(4), 60, 5), 1);
+        assert_eq!(allowed(now, now + TimeDelta::minutes(5), 60, 5), 0);
+        assert_eq!(allowed(now + TimeDelta::minutes(1), now + TimeDelta::minutes(5), 60, 5), 1);
+        assert_eq!(allowed(now, now, 100_000, 1), 1);
+        assert_eq!(allowed(now, now + TimeDelta::microseconds(1), 100_000, 1), 0);
+    }
+}

@@ -1,0 +1,405 @@
+//! Who is asking: tokens and sessions, as extractors.
+//!
+//! A request without credentials is anonymous; one with credentials that do not count (unknown, expired, revoked,
+//! disabled) is refused, never treated as anonymous: a client that believes it vouches must not sign in public instead.
+//! What a secret stands for is remembered for at most two seconds.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
+};
+use axum_extra::extract::cookie::CookieJar;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{
+    ops::{self, SESSION_HOURS, TOKEN_PREFIX},
+    scope::{Role, Scope},
+    store,
+};
+use crate::{
+    error::{Code, Error, Result},
+    kernel::{
+        Kernel,
+        cache::Cache,
+        crypto::{base32, sha256},
+        idempotency::{self, IdempotencyKey},
+    },
+};
+
+/// How long a revoked token may still be believed.
+const KNOWN_FOR: Duration = Duration::from_secs(2);
+/// The header of OSDI 1.2.
+const TOKEN_HEADER: &str = "osdi-api-token";
+/// The console's cookie.
+const SESSION_COOKIE: &str = "muster_session";
+/// Characters of a token or cookie value: base32 of 32 bytes.
+const SECRET_CHARS: usize = 52;
+
+/// The door: knows who is behind a token or a session. Cheap to clone; part of every slice's state.
+#[derive(Clone)]
+pub struct Access(Arc<Inner>);
+
+struct Inner {
+    kernel: Arc<Kernel>,
+    known: Cache<Secret, Known>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Access(..)")
+    }
+}
+
+/// The hash of a secret that came with a request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Secret {
+    Token([u8; 32]),
+    Session([u8; 32]),
+}
+
+#[derive(Clone)]
+struct Known {
+    actor: Actor,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl Access {
+    /// A door to this database.
+    pub fn new(kernel: Arc<Kernel>) -> Self {
+        let known = Cache::new(kernel.cx.clone(), KNOWN_FOR);
+        Self(Arc::new(Inner { kernel, known }))
+    }
+
+    /// The tools behind it.
+    pub fn kernel(&self) -> &Arc<Kernel> {
+        &self.0.kernel
+    }
+
+    /// Ends a session, here at once and elsewhere within two seconds.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn end_session(&self, token: &str) -> Result<()> {
+        ops::sign_out(&mut *self.kernel().db.acquire().await?, token).await?;
+        self.0.known.forget(&Secret::Session(sha256(token.as_bytes())));
+        Ok(())
+    }
+
+    async fn who_has(&self, secret: Secret) -> Result<Actor> {
+        let load = async || {
+            let mut conn = self.kernel().db.acquire().await?;
+            let row = match &secret {
+                Secret::Token(hash) => store::actor_by_token(&mut conn, hash).await?,
+                Secret::Session(hash) => store::actor_by_session(&mut conn, hash).await?,
+            };
+            Known::from_row(row.ok_or_else(does_not_count)?)
+        };
+        let known = self.0.known.get(&secret, load).await?;
+        if known.expires_at.is_some_and(|at| at <= self.kernel().cx.now()) {
+            return Err(does_not_count());
+        }
+        Ok(known.actor)
+    }
+
+    async fn who_asks(&self, parts: &Parts) -> Result<Option<Actor>> {
+        if let Some(token) = token_of(&parts.headers)? {
+            return self.who_has(Secret::Token(sha256(token.as_bytes()))).await.map(Some);
+        }
+        let Some(session) = session_of(&parts.headers) else { return Ok(None) };
+        let actor = self.who_has(Secret::Session(sha256(session.as_bytes()))).await?;
+        if !parts.method.is_safe() && !is_same_origin(&parts.headers, &self.kernel().settings.http.public_url) {
+            return Err(Error::problem(
+                Code::Forbidden,
+                "A change made with the console's session must come from the console's own pages.",
+            ));
+        }
+        Ok(Some(actor))
+    }
+}
+
+impl Known {
+    fn from_row(row: store::ActorRow) -> Result<Self> {
+        let actor = Actor {
+            organization_id: row.organization_id,
+            organizer_id: row.organizer_id,
+            api_token_id: row.api_token_id,
+            role: row.role.parse()?,
+            // a scope that this version does not know gives nothing
+            scopes: row.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
+            name: row.name.into(),
+        };
+        Ok(Self { actor, expires_at: row.expires_at })
+    }
+}
+
+/// Somebody who is signed in, or a program with their token. As an extractor it answers 401 to everybody else.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The organization whose things they may touch.
+    pub organization_id: Uuid,
+    /// The organizer.
+    pub organizer_id: Uuid,
+    /// The token, unless it is a session of the console.
+    pub api_token_id: Option<Uuid>,
+    /// The organizer's role.
+    pub role: Role,
+    /// The token's scopes; a session has [`Scope::All`].
+    pub scopes: Arc<[Scope]>,
+    /// The organizer's name.
+    pub name: Arc<str>,
+}
+
+impl Actor {
+    /// Do the scopes and the role both allow this?
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.role.allows(scope) && self.scopes.iter().any(|has| matches!(has, Scope::All) || *has == scope)
+    }
+
+    /// Goes on only when the scopes and the role both allow this.
+    ///
+    /// # Errors
+    /// `forbidden` (403), naming the scope.
+    pub fn require(&self, scope: Scope) -> Result<()> {
+        if self.allows(scope) {
+            return Ok(());
+        }
+        Err(Error::problem(Code::Forbidden, format!("This needs the scope `{scope}`, which you do not have.")))
+    }
+
+    /// Is this a program with a token, not a person at the console?
+    pub fn is_token(&self) -> bool {
+        self.api_token_id.is_some()
+    }
+}
+
+impl<S> FromRequestParts<S> for Actor
+where
+    Access: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        Access::from_ref(state).who_asks(parts).await?.ok_or_else(|| {
+            Error::problem(Code::Unauthorized, "Send a token in `OSDI-API-Token` or as `Authorization: Bearer`.")
+        })
+    }
+}
+
+/// The actor, or nobody. Credentials that do not count are 401 here too.
+#[derive(Clone, Debug)]
+pub struct MaybeActor(pub Option<Actor>);
+
+impl<S> FromRequestParts<S> for MaybeActor
+where
+    Access: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        Access::from_ref(state).who_asks(parts).await.map(Self)
+    }
+}
+
+/// Somebody at the console, for its pages. Their forms carry [`Session::csrf`], and whoever handles one checks it.
+#[derive(Clone)]
+pub struct Session {
+    /// Who.
+    pub actor: Actor,
+    /// The hidden field of the session's forms.
+    pub csrf: String,
+    /// The cookie's value, for ending the session.
+    pub token: String,
+}
+
+impl Session {
+    /// Goes on only when a form came from this session's own pages.
+    ///
+    /// # Errors
+    /// `forbidden` (403).
+    pub fn check(&self, csrf: &str) -> Result<()> {
+        if subtle::ConstantTimeEq::ct_eq(self.csrf.as_bytes(), csrf.as_bytes()).into() {
+            return Ok(());
+        }
+        Err(Error::problem(Code::Forbidden, "This form has expired. Load the page again."))
+    }
+}
+
+/// The session, or nobody: a cookie that does not count any more leads to the sign-in page, not to an error.
+pub struct MaybeSession(pub Option<Session>);
+
+impl MaybeSession {
+    /// Reads the session from a request's headers.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn of(access: &Access, headers: &HeaderMap) -> Result<Self> {
+        let Some(token) = session_of(headers) else { return Ok(Self(None)) };
+        let hash = sha256(token.as_bytes());
+        match access.who_has(Secret::Session(hash)).await {
+            Ok(actor) => {
+                let csrf = base32(&access.kernel().requests_key.derive("csrf").mac(&[b"session", &hash]));
+                Ok(Self(Some(Session { actor, csrf, token })))
+            }
+            Err(error) if error.code() == Code::Unauthorized => Ok(Self(None)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for MaybeSession
+where
+    Access: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        Self::of(&Access::from_ref(state), &parts.headers).await
+    }
+}
+
+/// The `Set-Cookie` that begins a session in the browser.
+///
+/// # Errors
+/// `internal` for a value that no header can hold.
+pub fn session_cookie(kernel: &Kernel, token: &str) -> Result<HeaderValue> {
+    cookie(kernel, token, SESSION_HOURS * 3600)
+}
+
+/// The `Set-Cookie` that ends it.
+///
+/// # Errors
+/// As [`session_cookie`].
+pub fn clear_session_cookie(kernel: &Kernel) -> Result<HeaderValue> {
+    cookie(kernel, "", 0)
+}
+
+fn cookie(kernel: &Kernel, value: &str, seconds: i64) -> Result<HeaderValue> {
+    let secure = if kernel.settings.http.public_url.starts_with("https:") { "; Secure" } else { "" };
+    HeaderValue::try_from(format!(
+        "{SESSION_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+    ))
+    .map_err(Error::internal)
+}
+
+/// The request's `Idempotency-Key`, bound to the token (or, at the console, to the organizer).
+///
+/// # Errors
+/// `invalid_parameter` (400) for an empty or over-long key.
+pub fn idempotency(
+    kernel: &Kernel,
+    headers: &HeaderMap,
+    actor: &Actor,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>> {
+    let owner = actor.api_token_id.unwrap_or(actor.organizer_id);
+    idempotency::from_request(&kernel.requests_key, headers, owner, method, path, body)
+}
+
+/// The token in a request's headers; any credentials that cannot be one of ours are refused.
+fn token_of(headers: &HeaderMap) -> Result<Option<&str>> {
+    let token = if let Some(value) = headers.get(TOKEN_HEADER) {
+        value.to_str().ok()
+    } else if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let scheme_and_token = value.to_str().ok().and_then(|v| v.trim().split_once(' '));
+        scheme_and_token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token)
+    } else {
+        return Ok(None);
+    };
+    let token = token.map(str::trim).filter(|t| t.strip_prefix(TOKEN_PREFIX).is_some_and(|s| s.len() == SECRET_CHARS));
+    token.map(Some).ok_or_else(does_not_count)
+}
+
+fn session_of(headers: &HeaderMap) -> Option<String> {
+    let jar = CookieJar::from_headers(headers);
+    jar.get(SESSION_COOKIE).map(|c| c.value().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// Did a page of ours cause this request? Browsers say so themselves; where they say nothing, it is not believed.
+fn is_same_origin(headers: &HeaderMap, public_url: &str) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let ours = url::Url::parse(public_url).map(|u| u.origin().ascii_serialization());
+    let origin = headers.get(header::ORIGIN).and_then(|o| o.to_str().ok());
+    ours.is_ok_and(|ours| origin == Some(ours.as_str()))
+}
+
+fn does_not_count() -> Error {
+    Error::problem(Code::Unauthorized, "This token or session is unknown, has expired or was revoked.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    fn actor(role: Role, scopes: &[Scope]) -> Actor {
+        Actor {
+            organization_id: Uuid::nil(),
+            organizer_id: Uuid::nil(),
+            api_token_id: None,
+            role,
+            scopes: scopes.into(),
+            name: "Amara".into(),
+        }
+    }
+
+    #[test]
+    fn tokens_are_read_from_either_header_and_never_overlooked() {
+        let token = format!("mstr_{}", "a".repeat(52));
+        let bearer = format!("Bearer {token}");
+        assert_eq!(token_of(&headers(&[("osdi-api-token", &token)])).unwrap(), Some(token.as_str()));
+        assert_eq!(token_of(&headers(&[("authorization", &bearer)])).unwrap(), Some(token.as_str()));
+        assert_eq!(token_of(&headers(&[("authorization", &bearer.to_lowercase())])).unwrap(), Some(token.as_str()));
+        assert_eq!(token_of(&headers(&[])).unwrap(), None);
+        for wrong in [
+            ("osdi-api-token", ""),
+            ("osdi-api-token", "mstr_short"),
+            ("osdi-api-token", &bearer),
+            ("authorization", "Basic YTpi"),
+            ("authorization", "Bearer"),
+            ("authorization", &token),
+        ] {
+            assert_eq!(token_of(&headers(&[wrong])).unwrap_err().code(), Code::Unauthorized, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_scope_counts_only_within_the_role() {
+        let token = actor(Role::Viewer, &[Scope::ContactsRead, Scope::ContactsExport]);
+        assert!(token.require(Scope::ContactsRead).is_ok());
+        for refused in [Scope::ContactsExport, Scope::ActionsRead] {
+            let error = token.require(refused).unwrap_err();
+            assert_eq!(error.code(), Code::Forbidden);
+            assert!(error.to_string().contains(refused.as_str()), "{error}");
+        }
+        let session = actor(Role::Organizer, &[Scope::All]);
+        assert!(session.allows(Scope::ContactsExport) && !session.allows(Scope::AuditRead));
+    }
+
+    #[test]
+    fn only_our_own_pages_change_anything_by_cookie() {
+        let ours = "https://muster.example.org";
+        let same = |pairs: &[(&'static str, &str)]| is_same_origin(&headers(pairs), ours);
+        assert!(same(&[("sec-fetch-site", "same-origin")]));
+        assert!(same(&[("origin", ours)]));
+        assert!(same(&[("origin", "null"), ("sec-fetch-site", "same-origin")]));
+        assert!(!same(&[]));
+        assert!(!same(&[("origin", "null")]));
+        assert!(!same(&[("origin", "https://evil.example.org")]));
+        assert!(!same(&[("origin", "https://muster.example.org.evil.example")]));
+        assert!(!same(&[("sec-fetch-site", "same-site"), ("origin", ours)]));
+        assert!(!same(&[("sec-fetch-site", "cross-site")]));
+    }
+}

@@ -1,0 +1,22 @@
+//! Who runs campaigns here: organizations, their organizers, API tokens, sessions, and the audit trail.
+//!
+//! A request is known by a token or by the console's session cookie; [`Actor`] and [`MaybeActor`] are how every other
+//! slice asks who that is, and [`Actor::require`] whether it may. Both secrets are stored as hashes only. What an actor
+//! may do is what the token's scopes **and** the organizer's role allow, so that a demotion reaches old tokens too.
+//!
+//! This slice knows nothing of people, campaigns or mail.
+
+pub mod api;
+mod auth;
+mod ops;
+mod password;
+mod scope;
+mod store;
+
+pub use api::router;
+pub use auth::{Access, Actor, MaybeActor, MaybeSession, Session, clear_session_cookie, idempotency, session_cookie};
+pub use ops::{
+    NewOrganizer, Organizer, Profile, add_organizer, add_token, audit, audit_by_service, forget_expired_sessions,
+    profile, sign_in, sign_out,
+};
+pub use scope::{Role, Scope};

@@ -1,0 +1,311 @@
+//! What is done with organizers: add, give a token, sign in and out, write down what was done.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::{
+    auth::Actor,
+    password,
+    scope::{Role, Scope},
+    store,
+};
+use crate::{
+    error::{Code, Error, OnConstraint, Result},
+    kernel::{
+        Kernel,
+        crypto::{base32, sha256},
+        cx::Cx,
+        text::{EmailAddress, Slug, TextError, clean_line},
+    },
+};
+
+/// What tokens begin with, so that a leaked one is recognised by scanners and people.
+pub const TOKEN_PREFIX: &str = "mstr_";
+/// Hours a session lasts.
+pub const SESSION_HOURS: i64 = 12;
+
+/// Somebody to be added.
+pub struct NewOrganizer {
+    /// The address to sign in with.
+    pub email: String,
+    /// How colleagues know them.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// At least ten characters.
+    pub password: Zeroizing<String>,
+    /// The organization's name; may be left out while there is at most one.
+    pub organization: Option<String>,
+}
+
+/// An organizer.
+#[derive(Clone, Debug)]
+pub struct Organizer {
+    /// The row.
+    pub id: Uuid,
+    /// Theirs.
+    pub organization_id: Uuid,
+    /// How colleagues know them.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// Adds an organizer. The first one makes the organization and its vault; later ones join the named organization, or the
+/// only one there is. An owner may name a new one, which is then made.
+///
+/// Takes a transaction: a lock keeps two first organizers apart.
+///
+/// # Errors
+/// `invalid_parameter` (400) for an unusable address, name or password, or when it is not clear which organization is
+/// meant; `conflict` (409) when the address signs in already.
+pub async fn add_organizer(conn: &mut PgConnection, kernel: &Kernel, new: NewOrganizer) -> Result<Organizer> {
+    let address = EmailAddress::parse(&new.email).map_err(|e| unfit("email", &e))?;
+    let name = line("name", &new.name)?;
+    let password_hash = password::hash(&kernel.cx, new.password).await?;
+    store::lock_organizations(&mut *conn).await?;
+    let organization_id =
+        find_organization(&mut *conn, kernel, &address, new.organization.as_deref(), new.role).await?;
+    let row = store::OrganizerRow {
+        id: kernel.cx.id(),
+        organization_id,
+        email: sign_in_form(&address),
+        name,
+        role: new.role.as_str().to_owned(),
+        password_hash,
+    };
+    store::insert_organizer(&mut *conn, &row, kernel.cx.now()).await.on_constraint("organizers_email_key", || {
+        Error::problem(Code::Conflict, "An organizer with this e-mail address exists already.")
+    })?;
+    let detail = json!({ "role": new.role });
+    audit_by_service(conn, &kernel.cx, organization_id, "organizer.add", Some(row.id), detail).await?;
+    Ok(Organizer { id: row.id, organization_id, name: row.name, role: new.role })
+}
+
+async fn find_organization(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    address: &EmailAddress,
+    named: Option<&str>,
+    role: Role,
+) -> Result<Uuid> {
+    let there = store::some_organizations(&mut *conn).await?;
+    let name = match (named, there.as_slice()) {
+        (None, [only]) => return Ok(*only),
+        (None, []) => address.domain().to_owned(),
+        (None, _) => {
+            return Err(Error::problem(
+                Code::InvalidParameter,
+                "There are several organizations. Say which one with --organization.",
+            ));
+        }
+        (Some(named), _) => line("organization", named)?,
+    };
+    let slug = Slug::from_title(&name).map_or_else(
+        || format!("organization-{}", base32(&kernel.cx.random::<5>())), // a name in a script that has no slugs yet
+        |slug| slug.as_str().to_owned(),
+    );
+    if let Some(id) = store::organization_named(&mut *conn, &name, &slug).await? {
+        return Ok(id);
+    }
+    if !there.is_empty() && role != Role::Owner {
+        return Err(Error::problem(
+            Code::InvalidParameter,
+            "There is no organization of that name. A new one is made by adding its owner first.",
+        ));
+    }
+    let id = kernel.cx.id();
+    store::insert_organization(&mut *conn, id, &name, &slug, kernel.cx.now()).await?;
+    kernel.vaults.create_for_organization(conn, id).await?;
+    Ok(id)
+}
+
+/// Makes an API token for an organizer and returns it; only its hash is kept, so it is shown this once.
+///
+/// # Errors
+/// `invalid_parameter` (400) for an unknown scope or one that the organizer's role does not allow, naming it;
+/// `not_found` (404) for an unknown or disabled organizer.
+pub async fn add_token(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organizer_email: &str,
+    name: &str,
+    scopes: &[String],
+) -> Result<String> {
+    let address = EmailAddress::parse(organizer_email).map_err(|e| unfit("organizer", &e))?;
+    let name = line("name", name)?;
+    let scopes = scopes.iter().map(|s| s.trim().parse()).collect::<Result<Vec<Scope>>>()?;
+    if scopes.is_empty() {
+        return Err(Error::problem(Code::InvalidParameter, "A token needs at least one scope; `all` is one."));
+    }
+    let organizer = store::organizer_by_email(&mut *conn, &sign_in_form(&address))
+        .await?
+        .ok_or_else(|| Error::problem(Code::NotFound, "There is no organizer with this e-mail address."))?;
+    let role: Role = organizer.role.parse()?;
+    if let Some(scope) = scopes.iter().find(|scope| !role.allows(**scope)) {
+        return Err(Error::problem(
+            Code::InvalidParameter,
+            format!("An organizer with the role `{role}` cannot have a token with the scope `{scope}`."),
+        ));
+    }
+    let token = format!("{TOKEN_PREFIX}{}", base32(&kernel.cx.random::<32>()));
+    let id = kernel.cx.id();
+    let names: Vec<String> = scopes.iter().map(ToString::to_string).collect();
+    let row = store::NewToken {
+        id,
+        organizer_id: organizer.id,
+        name: &name,
+        hash: &sha256(token.as_bytes()),
+        scopes: &names,
+    };
+    store::insert_token(&mut *conn, &row, kernel.cx.now()).await?;
+    let detail = json!({ "organizer_id": organizer.id, "scopes": scopes });
+    audit_by_service(conn, &kernel.cx, organizer.organization_id, "token.add", Some(id), detail).await?;
+    Ok(token)
+}
+
+/// Begins a session for the owner of these credentials; returns the cookie's value, of which only the hash is kept.
+///
+/// Takes its connections from the pool itself, because it must hold none while the password is hashed. An unknown
+/// address takes as long as a wrong password.
+///
+/// # Errors
+/// `unauthorized` (401) for a wrong address or password, or a disabled organizer.
+pub async fn sign_in(kernel: &Kernel, email: &str, password: &str) -> Result<(Organizer, String)> {
+    let found = match EmailAddress::parse(email) {
+        Ok(address) => {
+            let mut conn = kernel.db.acquire().await?;
+            store::organizer_by_email(&mut conn, &sign_in_form(&address)).await?
+        }
+        Err(_) => None,
+    };
+    let hash = found.as_ref().map(|row| row.password_hash.clone());
+    let right = password::verify(hash, Zeroizing::new(password.to_owned())).await?;
+    let Some(row) = found.filter(|_| right) else {
+        return Err(Error::problem(Code::Unauthorized, "E-mail address or password is wrong."));
+    };
+    let token = base32(&kernel.cx.random::<32>());
+    let now = kernel.cx.now();
+    let mut tx = kernel.db.begin().await?;
+    let expires = now + TimeDelta::hours(SESSION_HOURS);
+    store::insert_session(&mut tx, &sha256(token.as_bytes()), row.id, now, expires).await?;
+    let entry = store::AuditRow {
+        id: kernel.cx.id(),
+        organization_id: row.organization_id,
+        organizer_id: Some(row.id),
+        api_token_id: None,
+        verb: "session.begin".to_owned(),
+        object_id: None,
+        detail: json!({}),
+        created_at: now,
+    };
+    store::insert_audit(&mut tx, &entry).await?;
+    tx.commit().await?;
+    let role = row.role.parse()?;
+    Ok((Organizer { id: row.id, organization_id: row.organization_id, name: row.name, role }, token))
+}
+
+/// Ends the session with this cookie value, if there is one. [`super::Access::end_session`] also forgets it at once.
+///
+/// # Errors
+/// A database error.
+pub async fn sign_out(conn: &mut PgConnection, token: &str) -> Result<()> {
+    store::delete_session(conn, &sha256(token.as_bytes())).await
+}
+
+/// Removes sessions that have ended (upkeep). Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn forget_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+    store::delete_expired_sessions(&mut *db.acquire().await?, now).await
+}
+
+/// What the console shows of the one who is signed in.
+#[derive(Clone)]
+pub struct Profile {
+    /// The address they sign in with.
+    pub email: String,
+    /// The organization's name.
+    pub organization: String,
+}
+
+/// The profile of an actor.
+///
+/// # Errors
+/// `not_found` when the organizer is gone, or a database error.
+pub async fn profile(conn: &mut PgConnection, actor: &Actor) -> Result<Profile> {
+    let row = store::profile(conn, actor.organizer_id).await?;
+    Ok(Profile { email: row.email, organization: row.organization })
+}
+
+/// Writes down what an actor did, in the transaction in which it was done. `detail` holds numbers, ids and our own words,
+/// never a person's data.
+///
+/// # Errors
+/// A database error.
+pub async fn audit(
+    conn: &mut PgConnection,
+    cx: &Cx,
+    actor: &Actor,
+    verb: &str,
+    object_id: Option<Uuid>,
+    detail: Value,
+) -> Result<()> {
+    let entry = store::AuditRow {
+        id: cx.id(),
+        organization_id: actor.organization_id,
+        organizer_id: Some(actor.organizer_id),
+        api_token_id: actor.api_token_id,
+        verb: verb.to_owned(),
+        object_id,
+        detail,
+        created_at: cx.now(),
+    };
+    store::insert_audit(conn, &entry).await
+}
+
+/// Writes down what the command line or the service itself did.
+///
+/// # Errors
+/// A database error.
+pub async fn audit_by_service(
+    conn: &mut PgConnection,
+    cx: &Cx,
+    organization_id: Uuid,
+    verb: &str,
+    object_id: Option<Uuid>,
+    detail: Value,
+) -> Result<()> {
+    let entry = store::AuditRow {
+        id: cx.id(),
+        organization_id,
+        organizer_id: None,
+        api_token_id: None,
+        verb: verb.to_owned(),
+        object_id,
+        detail,
+        created_at: cx.now(),
+    };
+    store::insert_audit(conn, &entry).await
+}
+
+/// An address as organizers sign in with it: nobody should have to remember which letters were large.
+fn sign_in_form(address: &EmailAddress) -> String {
+    address.as_str().to_lowercase()
+}
+
+fn line(what: &str, text: &str) -> Result<String> {
+    let text = clean_line(text, 200).map_err(|e| unfit(what, &e))?;
+    if text.is_empty() {
+        return Err(Error::problem(Code::InvalidParameter, format!("{what}: must not be empty.")));
+    }
+    Ok(text)
+}
+
+fn unfit(what: &str, error: &TextError) -> Error {
+    Error::problem(Code::InvalidParameter, format!("{what}: {error}"))
+}

@@ -1,0 +1,114 @@
+//! Passwords: argon2id with OWASP's parameters (19 MiB, two passes), off the threads that answer requests.
+
+use std::sync::LazyLock;
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::{
+    error::{Code, Error, Result},
+    kernel::cx::Cx,
+};
+
+const KIBIBYTES: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// Fewer are refused.
+const MIN_CHARS: usize = 10;
+/// More are refused, so that nobody makes us hash a novel.
+const MAX_BYTES: usize = 1024;
+
+/// Each hash takes 19 MiB and a core for a while: a rush to the sign-in page waits here instead of taking the machine.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
+
+/// What an unknown account's password is compared with, so that the answer takes as long as for a known one.
+static NOBODY: LazyLock<String> =
+    LazyLock::new(|| hash_now(b"nobody has this password", b"a salt for nobody").unwrap_or_default());
+
+/// Hashes a new password.
+///
+/// # Errors
+/// `invalid_parameter` (400) for a password that is too short or too long.
+pub async fn hash(cx: &Cx, password: Zeroizing<String>) -> Result<String> {
+    if password.chars().count() < MIN_CHARS {
+        return Err(Error::problem(
+            Code::InvalidParameter,
+            format!("A password needs at least {MIN_CHARS} characters."),
+        ));
+    }
+    if password.len() > MAX_BYTES {
+        return Err(Error::problem(Code::InvalidParameter, format!("A password has at most {MAX_BYTES} bytes.")));
+    }
+    let salt: [u8; 16] = cx.random();
+    in_turn(move || hash_now(password.as_bytes(), &salt)).await?
+}
+
+/// Is this the password behind the hash? Without a hash it takes the same time and says no.
+///
+/// # Errors
+/// `internal` when hashing itself fails.
+pub async fn verify(hash: Option<String>, password: Zeroizing<String>) -> Result<bool> {
+    if password.len() > MAX_BYTES {
+        return Ok(false);
+    }
+    in_turn(move || {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| NOBODY.clone());
+        PasswordHash::new(&hash)
+            .is_ok_and(|hash| argon2().is_ok_and(|a| a.verify_password(password.as_bytes(), &hash).is_ok()))
+            && known
+    })
+    .await
+}
+
+async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let _turn = AT_ONCE.acquire().await.map_err(Error::internal)?;
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+}
+
+fn hash_now(password: &[u8], salt: &[u8]) -> Result<String> {
+    let hash: PasswordHash = argon2()?
+        .hash_password_with_salt(password, salt)
+        .map_err(|e| Error::internal(format!("a password could not be hashed: {e}")))?;
+    Ok(hash.to_string())
+}
+
+fn argon2() -> Result<Argon2<'static>> {
+    let params = Params::new(KIBIBYTES, PASSES, LANES, None).map_err(|e| Error::internal(format!("argon2: {e}")))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str) -> Zeroizing<String> {
+        Zeroizing::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn only_the_password_behind_a_hash_verifies() {
+        let cx = Cx::system();
+        let hashed = hash(&cx, typed("correct horse")).await.unwrap();
+        assert!(hashed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hashed}");
+        assert!(verify(Some(hashed.clone()), typed("correct horse")).await.unwrap());
+        assert!(!verify(Some(hashed.clone()), typed("correct horsf")).await.unwrap());
+        assert!(!verify(Some("damaged".to_owned()), typed("correct horse")).await.unwrap());
+        assert_ne!(hash(&cx, typed("correct horse")).await.unwrap(), hashed);
+    }
+
+    #[tokio::test]
+    async fn nobody_signs_in_as_nobody() {
+        assert!(NOBODY.starts_with("$argon2id$"));
+        assert!(!verify(None, typed("nobody has this password")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn short_and_endless_passwords_are_refused() {
+        let cx = Cx::system();
+        for bad in ["123456789".to_owned(), "x".repeat(MAX_BYTES + 1)] {
+            assert_eq!(hash(&cx, typed(&bad)).await.unwrap_err().code(), Code::InvalidParameter);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The SQL of organizations, organizers, tokens, sessions and the audit trail.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use crate::{
+    error::Result,
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        paging::PageParams,
+    },
+};
+
+/// Lets one command at a time decide whether there is an organization yet. Needs a transaction.
+pub async fn lock_organizations(conn: &mut PgConnection) -> Result<()> {
+    sqlx::query!("LOCK TABLE organizations IN SHARE ROW EXCLUSIVE MODE").execute(conn).await?;
+    Ok(())
+}
+
+/// Ids of the first two organizations: none, the only one, or several.
+pub async fn some_organizations(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM organizations ORDER BY id LIMIT 2").fetch_all(conn).await?)
+}
+
+/// The organization with this name, or with the slug that the name makes.
+pub async fn organization_named(conn: &mut PgConnection, name: &str, slug: &str) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM organizations WHERE lower(name) = lower($1) OR slug = $2 ORDER BY lower(name) = lower($1) DESC LIMIT 1",
+        name,
+        slug
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+pub async fn insert_organization(
+    conn: &mut PgConnection,
+    id: Uuid,
+    name: &str,
+    slug: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!("INSERT INTO organizations (id, name, slug, created_at) VALUES ($1, $2, $3, $4)", id, name, slug, now)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// An organizer's row.
+pub struct OrganizerRow {
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub email: String,
+    pub name: String,
+    pub role: String,
+    pub password_hash: String,
+}
+
+/// Answers the raw error, so that a taken address is told apart by its constraint.
+pub async fn insert_organizer(
+    conn: &mut PgConnection,
+    organizer: &OrganizerRow,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO organizers (id, organization_id, email, name, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        organizer.id,
+        organizer.organization_id,
+        organizer.email,
+        organizer.name,
+        organizer.role,
+        organizer.password_hash,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The organizer with this address, unless disabled.
+pub async fn organizer_by_email(conn: &mut PgConnection, email: &str) -> Result<Option<OrganizerRow>> {
+    Ok(sqlx::query_as!(
+        OrganizerRow,
+        "SELECT id, organization_id, email, name, role, password_hash FROM organizers WHERE email = $1 AND disabled_at IS NULL",
+        email
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// What the console shows of the one who is signed in.
+pub struct ProfileRow {
+    pub email: String,
+    pub organization: String,
+}
+
+pub async fn profile(conn: &mut PgConnection, organizer: Uuid) -> Result<ProfileRow> {
+    Ok(sqlx::query_as!(
+        ProfileRow,
+        "SELECT r.email, o.name AS organization FROM organizers r JOIN organizations o ON o.id = r.organization_id WHERE r.id = $1",
+        organizer
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+pub struct NewToken<'a> {
+    pub id: Uuid,
+    pub organizer_id: Uuid,
+    pub name: &'a str,
+    pub hash: &'a [u8],
+    pub scopes: &'a [String],
+}
+
+pub async fn insert_token(conn: &mut PgConnection, token: &NewToken<'_>, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO api_tokens (id, organizer_id, name, token_hash, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        token.id,
+        token.organizer_id,
+        token.name,
+        token.hash,
+        token.scopes,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Who is behind a secret.
+pub struct ActorRow {
+    pub organization_id: Uuid,
+    pub organizer_id: Uuid,
+    pub api_token_id: Option<Uuid>,
+    pub name: String,
+    pub role: String,
+    pub scopes: Vec<String>,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Who has this token, unless it was revoked or its organizer disabled.
+pub async fn actor_by_token(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
+    Ok(sqlx::query_as!(
+        ActorRow,
+        r#"SELECT r.organization_id, r.id AS organizer_id, t.id AS "api_token_id?", r.name, r.role, t.scopes, t.expires_at
+           FROM api_tokens t JOIN organizers r ON r.id = t.organizer_id
+           WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND r.disabled_at IS NULL"#,
+        hash
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Who has this session, unless the organizer was disabled.
+pub async fn actor_by_session(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
+    Ok(sqlx::query_as!(
+        ActorRow,
+        r#"SELECT r.organization_id, r.id AS organizer_id, NULL::uuid AS api_token_id, r.name, r.role,
+                  ARRAY['all'] AS "scopes!", s.expires_at AS "expires_at?"
+           FROM sessions s JOIN organizers r ON r.id = s.organizer_id
+           WHERE s.token_hash = $1 AND r.disabled_at IS NULL"#,
+        hash
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+pub async fn insert_session(
+    conn: &mut PgConnection,
+    hash: &[u8],
+    organizer: Uuid,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO sessions (token_hash, organizer_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+        hash,
+        organizer,
+        now,
+        expires_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub async fn delete_session(conn: &mut PgConnection, hash: &[u8]) -> Result<()> {
+    sqlx::query!("DELETE FROM sessions WHERE token_hash = $1", hash).execute(conn).await?;
+    Ok(())
+}
+
+pub async fn delete_expired_sessions(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> {
+    Ok(sqlx::query!("DELETE FROM sessions WHERE expires_at <= $1", now).execute(conn).await?.rows_affected())
+}
+
+/// One line of the audit trail.
+#[derive(FromRow)]
+pub struct AuditRow {
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub organizer_id: Option<Uuid>,
+    pub api_token_id: Option<Uuid>,
+    pub verb: String,
+    pub object_id: Option<Uuid>,
+    pub detail: Value,
+    pub created_at: DateTime<Utc>,
+}
+
+pub async fn insert_audit(conn: &mut PgConnection, entry: &AuditRow) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO audit_entries (id, organization_id, organizer_id, api_token_id, verb, object_id, detail, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        entry.id,
+        entry.organization_id,
+        entry.organizer_id,
+        entry.api_token_id,
+        entry.verb,
+        entry.object_id,
+        entry.detail,
+        entry.created_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What the audit trail can be filtered by.
+pub const AUDIT_FIELDS: FieldSet = FieldSet(&[
+    Field { name: "verb", column_sql: "verb", kind: FieldKind::Text },
+    Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
+    Field { name: "organizer_id", column_sql: "organizer_id", kind: FieldKind::Uuid },
+    Field { name: "object_id", column_sql: "object_id", kind: FieldKind::Uuid },
+]);
+
+/// A page of an organization's audit trail, newest first, and how many entries there are.
+pub async fn list_audit(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    filter: Option<&Filter>,
+    page: PageParams,
+) -> Result<(Vec<AuditRow>, i64)> {
+    let query = |what: &'static str| {
+        let mut query = QueryBuilder::<Postgres>::new(what);
+        query.push(" FROM audit_entries WHERE organization_id = ").push_bind(organization);
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(&mut query);
+        }
+        query
+    };
+    let total = query("SELECT count(*)").build_query_scalar().fetch_one(&mut *conn).await?;
+    let mut rows = query("SELECT *");
+    rows.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(page.limit());
+    rows.push(" OFFSET ").push_bind(page.offset());
+    Ok((rows.build_query_as().fetch_all(conn).await?, total))
+}

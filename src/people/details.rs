@@ -1,0 +1,298 @@
+//! What is known of a person, as it is typed (OSDI's `person`) and as it is sealed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::{
+    error::{Error, FieldError, Result},
+    kernel::text::{EmailAddress, LocaleTag, PostalCode, TextError, clean_line},
+};
+
+/// What is sealed about a person. Empty strings were not given.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Details {
+    /// Given name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub given_name: String,
+    /// Family name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub family_name: String,
+    /// The address as typed, with dots and plus-tags.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub email: String,
+    /// Telephone number.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub phone: String,
+    /// Postal code.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub postal_code: String,
+    /// City.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub locality: String,
+    /// Province or state.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub region: String,
+    /// Two letters (ISO 3166-1).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub country: String,
+}
+
+impl Details {
+    /// Takes over what `newer` says; what it leaves empty stays.
+    #[must_use]
+    pub fn merged(self, newer: Self) -> Self {
+        let pick = |old: String, new: String| if new.is_empty() { old } else { new };
+        Self {
+            given_name: pick(self.given_name, newer.given_name),
+            family_name: pick(self.family_name, newer.family_name),
+            email: pick(self.email, newer.email),
+            phone: pick(self.phone, newer.phone),
+            postal_code: pick(self.postal_code, newer.postal_code),
+            locality: pick(self.locality, newer.locality),
+            region: pick(self.region, newer.region),
+            country: pick(self.country, newer.country),
+        }
+    }
+
+    /// Given and family name with one space.
+    pub fn full_name(&self) -> String {
+        format!("{} {}", self.given_name, self.family_name).trim().to_owned()
+    }
+
+    /// The address, if it still parses.
+    pub fn address(&self) -> Option<EmailAddress> {
+        EmailAddress::parse(&self.email).ok()
+    }
+
+    /// The first three characters of the postal code: what counting needs.
+    pub fn postal_prefix(&self) -> Option<String> {
+        PostalCode::parse(&self.postal_code).ok().map(|code| code.prefix().to_owned())
+    }
+
+    /// The properties of OSDI's `person` that are known.
+    pub fn to_osdi(&self) -> Value {
+        let mut person = json!({
+            "given_name": self.given_name,
+            "family_name": self.family_name,
+            "email_addresses": [],
+            "postal_addresses": [],
+            "phone_numbers": [],
+        });
+        if !self.email.is_empty() {
+            person["email_addresses"] = json!([{"address": self.email, "primary": true}]);
+        }
+        if !(self.postal_code.is_empty() && self.region.is_empty() && self.country.is_empty() && self.locality.is_empty()) {
+            person["postal_addresses"] = json!([{"primary": true, "locality": self.locality, "region": self.region, "postal_code": self.postal_code, "country": self.country}]);
+        }
+        if !self.phone.is_empty() {
+            person["phone_numbers"] = json!([{"number": self.phone, "primary": true}]);
+        }
+        person
+    }
+}
+
+/// What somebody ticked, sealed with the act until it is confirmed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+#[serde(default)]
+pub struct Consents {
+    /// Updates by the organization.
+    pub updates: bool,
+    /// Partner organizations by slug.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub partners: BTreeMap<String, bool>,
+}
+
+/// OSDI `person` in a request.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
+pub struct PersonBody {
+    /// Given name.
+    #[serde(default)]
+    #[validate(length(max = 100))]
+    pub given_name: String,
+    /// Family name.
+    #[serde(default)]
+    #[validate(length(max = 100))]
+    pub family_name: String,
+    /// The first is used (or the one marked primary).
+    #[serde(default)]
+    #[validate(length(max = 20), nested)]
+    pub email_addresses: Vec<EmailBody>,
+    /// The first is used (or the one marked primary).
+    #[serde(default)]
+    #[validate(length(max = 20), nested)]
+    pub postal_addresses: Vec<PostalBody>,
+    /// The first is used (or the one marked primary).
+    #[serde(default)]
+    #[validate(length(max = 20), nested)]
+    pub phone_numbers: Vec<PhoneBody>,
+    /// BCP 47 tag; a language we do not have falls back to the action's.
+    #[serde(default)]
+    #[validate(length(max = 35))]
+    pub preferred_language: Option<String>,
+}
+
+/// OSDI `email_addresses[]`.
+#[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
+pub struct EmailBody {
+    /// The address.
+    #[validate(length(max = 320))]
+    pub address: String,
+    /// Preferred over the others?
+    #[serde(default)]
+    pub primary: bool,
+}
+
+/// OSDI `postal_addresses[]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
+pub struct PostalBody {
+    /// Postal code; checked where the country is Canada.
+    #[serde(default)]
+    #[validate(length(max = 20))]
+    pub postal_code: String,
+    /// City.
+    #[serde(default)]
+    #[validate(length(max = 100))]
+    pub locality: String,
+    /// Province or state.
+    #[serde(default)]
+    #[validate(length(max = 100))]
+    pub region: String,
+    /// Two letters (ISO 3166-1); Canada if absent.
+    #[serde(default)]
+    #[validate(length(max = 2))]
+    pub country: String,
+    /// Preferred over the others?
+    #[serde(default)]
+    pub primary: bool,
+}
+
+/// OSDI `phone_numbers[]`.
+#[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
+pub struct PhoneBody {
+    /// The number.
+    #[validate(length(max = 40))]
+    pub number: String,
+    /// Preferred over the others?
+    #[serde(default)]
+    pub primary: bool,
+}
+
+/// A person whose details passed.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    /// What will be sealed.
+    pub details: Details,
+    /// The address.
+    pub email: EmailAddress,
+    /// The language asked for, if we have it.
+    pub locale: Option<LocaleTag>,
+}
+
+impl PersonBody {
+    /// Checks and normalises. `at` is the pointer of this object in the body.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused field.
+    pub fn parse(&self, at: &str) -> Result<NewPerson> {
+        let mut errors = Vec::new();
+        let mut take = |pointer: String, parsed: Result<String, TextError>| {
+            parsed.unwrap_or_else(|e| {
+                errors.push(FieldError::new(format!("{at}{pointer}"), e.code, e.detail));
+                String::new()
+            })
+        };
+        let given_name = take("/given_name".to_owned(), clean_line(&self.given_name, 100));
+        let family_name = take("/family_name".to_owned(), clean_line(&self.family_name, 100));
+        let (phone_index, phone) = primary(&self.phone_numbers, |p| p.primary).map_or((0, ""), |(i, p)| (i, p.number.as_str()));
+        let phone = take(format!("/phone_numbers/{phone_index}/number"), clean_line(phone, 40));
+
+        let (index, postal) = primary(&self.postal_addresses, |p| p.primary).map_or((0, PostalBody::default()), |(i, p)| (i, p.clone()));
+        let field = |name: &str| format!("/postal_addresses/{index}/{name}");
+        let locality = take(field("locality"), clean_line(&postal.locality, 100));
+        let mut region = take(field("region"), clean_line(&postal.region, 100));
+        let country = take(field("country"), country(&postal.country));
+        let canadian = country.is_empty() || country == "CA";
+        let postal_code = take(
+            field("postal_code"),
+            if canadian && !postal.postal_code.trim().is_empty() {
+                PostalCode::parse(&postal.postal_code).map(|code| {
+                    if region.is_empty() {
+                        region = code.province().unwrap_or("").to_owned();
+                    }
+                    code.as_str().to_owned()
+                })
+            } else {
+                clean_line(&postal.postal_code, 20)
+            },
+        );
+        let country = if country.is_empty() && !postal_code.is_empty() { "CA".to_owned() } else { country };
+
+        let email = match primary(&self.email_addresses, |e| e.primary) {
+            None => {
+                errors.push(FieldError::new(format!("{at}/email_addresses"), "required", "An e-mail address is needed."));
+                None
+            }
+            Some((i, email)) => EmailAddress::parse(&email.address).map_err(|e| errors.push(FieldError::new(format!("{at}/email_addresses/{i}/address"), e.code, e.detail))).ok(),
+        };
+        match email {
+            Some(email) if errors.is_empty() => Ok(NewPerson {
+                details: Details { given_name, family_name, email: email.as_str().to_owned(), phone, postal_code, locality, region, country },
+                email,
+                locale: self.preferred_language.as_deref().and_then(|tag| LocaleTag::parse(tag).ok()),
+            }),
+            _ => Err(Error::Fields(errors)),
+        }
+    }
+}
+
+/// The entry marked primary, else the first, with its index.
+fn primary<T>(entries: &[T], is_primary: impl Fn(&T) -> bool) -> Option<(usize, &T)> {
+    entries.iter().enumerate().find(|(_, e)| is_primary(e)).or_else(|| entries.iter().enumerate().next())
+}
+
+fn country(typed: &str) -> Result<String, TextError> {
+    let code = typed.trim().to_ascii_uppercase();
+    if code.is_empty() || (code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())) {
+        Ok(code)
+    } else {
+        Err(TextError { code: "unknown_value", detail: "A country has two letters, such as CA.".to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(json: Value) -> PersonBody {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_canadian_postal_code_tells_the_province() {
+        let person = body(json!({"given_name": " Amara ", "email_addresses": [{"address": "Amara+x@Example.org"}], "postal_addresses": [{"postal_code": "m5v3l9"}]})).parse("/person").unwrap();
+        assert_eq!(person.details.given_name, "Amara");
+        assert_eq!((person.details.region.as_str(), person.details.country.as_str(), person.details.postal_prefix().as_deref()), ("ON", "CA", Some("M5V")));
+        assert_eq!(person.details.email, "Amara+x@example.org");
+    }
+
+    #[test]
+    fn each_refused_field_has_its_pointer() {
+        let refused = body(json!({"given_name": "a\u{0}b", "email_addresses": [{"address": "nobody"}], "postal_addresses": [{"postal_code": "12345", "country": "Canada"}]})).parse("/person");
+        let Err(Error::Fields(fields)) = refused else { panic!() };
+        let pointers: Vec<&str> = fields.iter().map(|f| f.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/person/given_name", "/person/postal_addresses/0/country", "/person/postal_addresses/0/postal_code", "/person/email_addresses/0/address"]);
+        assert!(matches!(body(json!({})).parse("/person"), Err(Error::Fields(f)) if f[0].pointer == "/person/email_addresses" && f[0].code == "required"));
+    }
+
+    #[test]
+    fn an_empty_box_withdraws_nothing() {
+        let known = Details { given_name: "Amara".into(), phone: "1".into(), ..Details::default() };
+        let merged = known.merged(Details { given_name: "A.".into(), ..Details::default() });
+        assert_eq!((merged.given_name.as_str(), merged.phone.as_str()), ("A.", "1"));
+    }
+}

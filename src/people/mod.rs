@@ -1,0 +1,15 @@
+//! People: who somebody is, sealed in a vault, and what they agreed to.
+//!
+//! A public act makes at most a bare row here (vault and blind index); the details come in when the owner of the address
+//! confirms ([`ops::confirm`]) or an organizer vouches. Lists show only such people, of the organization's own vault.
+//! Rooms: `details` (what is sealed, and how it is typed), `store`, `ops`, `api`.
+
+mod api;
+mod details;
+mod ops;
+mod store;
+
+pub use api::{People, router};
+pub use details::{Consents, Details, NewPerson, PersonBody};
+pub use ops::{Asked, Vouched, append_consents, confirm, vouch, vouched};
+pub use store::{bare_person_id, unsealed_details};

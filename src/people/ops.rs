@@ -1,0 +1,103 @@
+//! What can happen to a person: confirmed by the owner of the address, vouched for by an organizer, asked for consent.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    details::{Consents, Details, NewPerson},
+    store::{self, NewConsent, TABLE},
+};
+use crate::{
+    error::Result,
+    kernel::{
+        Kernel,
+        crypto::sha256,
+        i18n,
+        text::LocaleTag,
+        vault::Vault,
+    },
+};
+
+/// The owner of the address confirmed an act: its details become the person's.
+///
+/// # Errors
+/// `internal` when the vault does not open, or a database error.
+pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, vault: &Vault, person: Uuid, newer: Details, locale: Option<&str>, protected: bool) -> Result<()> {
+    let known = store::lock(conn, person).await?.details(vault)?;
+    let sealed = vault.seal(&kernel.cx, TABLE, person, &known.merged(newer));
+    store::set_details(conn, person, &sealed, locale, kernel.cx.recorded_now(protected)).await
+}
+
+/// What a batch needs to vouch for a person: the id (known or new) and the merged details sealed for it.
+#[derive(Debug)]
+pub struct Vouched {
+    /// The person's id, unless somebody makes the same person in between.
+    pub id: Uuid,
+    /// Details sealed for that id.
+    pub sealed: Vec<u8>,
+}
+
+/// Looks a person up before an organizer's act, merges and seals.
+///
+/// # Errors
+/// `internal` when the vault does not open, or a database error.
+pub async fn vouched(conn: &mut PgConnection, kernel: &Kernel, vault: &Vault, person: &NewPerson, protected: bool) -> Result<Vouched> {
+    let (id, known) = match store::find(conn, vault.id, &vault.email_index(&person.email)).await? {
+        Some(row) => (row.id, row.details(vault)?),
+        None => (kernel.cx.recorded_id(protected), Details::default()),
+    };
+    Ok(Vouched { id, sealed: vault.seal(&kernel.cx, TABLE, id, &known.merged(person.details.clone())) })
+}
+
+/// An organizer adds or completes a person. Returns the id and whether the person is new to the lists.
+///
+/// # Errors
+/// `internal` when the vault does not open, or a database error.
+pub async fn vouch(conn: &mut PgConnection, kernel: &Kernel, vault: &Vault, person: &NewPerson) -> Result<(Uuid, bool)> {
+    let index = vault.email_index(&person.email);
+    let id = store::bare_person_id(conn, vault.id, kernel.cx.id(), &index, kernel.cx.now()).await?;
+    let row = store::lock(conn, id).await?;
+    let is_new = row.sealed.is_none();
+    let sealed = vault.seal(&kernel.cx, TABLE, id, &row.details(vault)?.merged(person.details.clone()));
+    store::set_details(conn, id, &sealed, person.locale.map(LocaleTag::as_str), kernel.cx.now()).await?;
+    if is_new {
+        store::set_origin(conn, id, "organizer").await?;
+    }
+    Ok((id, is_new))
+}
+
+/// Where and in which words somebody was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Whose updates.
+    pub organization: Uuid,
+    /// The organization's name, part of the wording.
+    pub organization_name: &'a str,
+    /// Language of the box.
+    pub locale: LocaleTag,
+    /// "petition:<slug>".
+    pub source: &'a str,
+}
+
+/// Appends what was ticked; an empty box appends nothing, so it withdraws nothing.
+///
+/// # Errors
+/// A database error.
+pub async fn append_consents(conn: &mut PgConnection, kernel: &Kernel, person: Uuid, consents: &Consents, asked: Asked<'_>, protected: bool) -> Result<()> {
+    let at = kernel.cx.recorded_now(protected);
+    let mut granted: Vec<(String, String)> = Vec::new();
+    if consents.updates {
+        granted.push(("updates".to_owned(), i18n::text_of(asked.locale, "updates-label", "organization", asked.organization_name.to_owned())));
+    }
+    for (slug, _) in consents.partners.iter().filter(|(_, ticked)| **ticked) {
+        if let Some(wording) = store::partner_wording(conn, asked.organization, slug, asked.locale.as_str()).await? {
+            granted.push((format!("partner:{slug}"), wording));
+        }
+    }
+    for (purpose, wording) in &granted {
+        let version = hex::encode(&sha256(wording.as_bytes())[..8]);
+        let consent = NewConsent { id: kernel.cx.recorded_id(protected), person, purpose, wording, version: &version, locale: asked.locale.as_str(), source: asked.source };
+        store::append_consent(conn, &consent, at).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! All SQL over `people` and `consents`.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::details::Details;
+use crate::{
+    error::Result,
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        paging::PageParams,
+        vault::Vault,
+    },
+};
+
+/// Name of the table, part of what a sealed value is bound to.
+pub const TABLE: &str = "people";
+
+/// What people can be filtered by.
+pub const FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "'muster:' || id", kind: FieldKind::Text },
+    Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
+    Field { name: "modified_date", column_sql: "modified_at", kind: FieldKind::Timestamp },
+    Field { name: "email_address", column_sql: "email_index", kind: FieldKind::Virtual },
+    Field { name: "preferred_language", column_sql: "locale", kind: FieldKind::Text },
+]);
+
+/// A row of `people`.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct PersonRow {
+    /// Id.
+    pub id: Uuid,
+    /// Details under the vault's data key.
+    pub sealed: Option<Vec<u8>>,
+    /// Language.
+    pub locale: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub modified_at: DateTime<Utc>,
+}
+
+impl PersonRow {
+    /// The details, opened; empty ones for a bare row.
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open it.
+    pub fn details(&self, vault: &Vault) -> Result<Details> {
+        Ok(self.sealed.as_deref().map(|sealed| vault.open(TABLE, self.id, sealed)).transpose()?.unwrap_or_default())
+    }
+}
+
+/// One page of the listed people of a vault, newest first, and how many there are.
+///
+/// # Errors
+/// A database error.
+pub async fn list(conn: &mut PgConnection, vault: Uuid, filter: Option<&Filter>, page: PageParams) -> Result<(Vec<PersonRow>, i64)> {
+    let scope = |query: &mut QueryBuilder<Postgres>| {
+        query.push(" FROM people WHERE vault_id = ").push_bind(vault).push(" AND sealed IS NOT NULL");
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(query);
+        }
+    };
+    let mut count = QueryBuilder::new("SELECT count(*)");
+    scope(&mut count);
+    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
+    let mut rows = QueryBuilder::new("SELECT id, sealed, locale, created_at, modified_at");
+    scope(&mut rows);
+    rows.push(" ORDER BY id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
+    Ok((rows.build_query_as().fetch_all(conn).await?, total))
+}
+
+/// A listed person of a vault.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn get(conn: &mut PgConnection, vault: Uuid, id: Uuid) -> Result<PersonRow> {
+    Ok(sqlx::query_as!(PersonRow, "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE vault_id = $1 AND id = $2 AND sealed IS NOT NULL", vault, id).fetch_one(conn).await?)
+}
+
+/// The person of an address, locked for the rest of the transaction when `lock`.
+///
+/// # Errors
+/// A database error.
+pub async fn find(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<PersonRow>> {
+    Ok(sqlx::query_as!(PersonRow, "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE vault_id = $1 AND email_index = $2", vault, email_index).fetch_optional(conn).await?)
+}
+
+/// Locks a person for a change of details.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<PersonRow> {
+    Ok(sqlx::query_as!(PersonRow, "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = $1 FOR NO KEY UPDATE", id).fetch_one(conn).await?)
+}
+
+/// The details of a person by id, opened.
+///
+/// # Errors
+/// `not_found`, `internal` when the vault does not open it, or a database error.
+pub async fn unsealed_details(conn: &mut PgConnection, vault: &Vault, id: Uuid) -> Result<Details> {
+    sqlx::query_as!(PersonRow, "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = $1 AND vault_id = $2", id, vault.id).fetch_one(conn).await?.details(vault)
+}
+
+/// Writes a person's details.
+///
+/// # Errors
+/// A database error.
+pub async fn set_details(conn: &mut PgConnection, id: Uuid, sealed: &[u8], locale: Option<&str>, at: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("UPDATE people SET sealed = $2, locale = coalesce($3, locale), modified_at = $4, confirmed_at = coalesce(confirmed_at, $4) WHERE id = $1", id, sealed, locale, at).execute(conn).await?;
+    Ok(())
+}
+
+/// The bare row of an address: found, or made with `id`.
+///
+/// # Errors
+/// A database error.
+pub async fn bare_person_id(conn: &mut PgConnection, vault: Uuid, id: Uuid, email_index: &[u8], at: DateTime<Utc>) -> Result<Uuid> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT id AS "id!" FROM upsert_people(ARRAY[($1::uuid, $2::uuid, $3::bytea, NULL, NULL, $4::timestamptz)::person_act])"#,
+        id,
+        vault,
+        email_index,
+        at
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Marks who made a bare row known.
+///
+/// # Errors
+/// A database error.
+pub async fn set_origin(conn: &mut PgConnection, id: Uuid, origin: &str) -> Result<()> {
+    sqlx::query!("UPDATE people SET origin = $2 WHERE id = $1", id, origin).execute(conn).await?;
+    Ok(())
+}
+
+/// A consent to append.
+#[derive(Debug)]
+pub struct NewConsent<'a> {
+    /// Id.
+    pub id: Uuid,
+    /// Whose.
+    pub person: Uuid,
+    /// "updates" or "partner:<slug>".
+    pub purpose: &'a str,
+    /// The sentence beside the box.
+    pub wording: &'a str,
+    /// Hash of the sentence.
+    pub version: &'a str,
+    /// Its language.
+    pub locale: &'a str,
+    /// Where the box stood.
+    pub source: &'a str,
+}
+
+/// Appends a consent.
+///
+/// # Errors
+/// A database error.
+pub async fn append_consent(conn: &mut PgConnection, consent: &NewConsent<'_>, at: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at) VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8)",
+        consent.id, consent.person, consent.purpose, consent.wording, consent.version, consent.locale, consent.source, at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The wording of a partner's box, if the organization has such a partner.
+///
+/// # Errors
+/// A database error.
+pub async fn partner_wording(conn: &mut PgConnection, organization: Uuid, slug: &str, locale: &str) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT coalesce(wording ->> $3, wording ->> 'en', name) AS "wording!" FROM partners WHERE organization_id = $1 AND slug = $2"#,
+        organization, slug, locale
+    )
+    .fetch_optional(conn)
+    .await?)
+}
