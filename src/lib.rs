@@ -7,4 +7,5 @@ pub mod kernel;
 pub mod mail;
 pub mod organizers;
 pub mod people;
+pub mod petitions;
 pub mod telemetry;

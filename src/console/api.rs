@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// The API's routes of this slice.
-pub fn router<S: Clone + Send + Sync + 'static>(state: Console) -> OpenApiRouter<S> {
-    OpenApiRouter::new().routes(routes!(list_mail)).with_state(state)
+pub fn router() -> OpenApiRouter<Console> {
+    OpenApiRouter::new().routes(routes!(list_mail))
 }
 
 /// A mail in the queue.

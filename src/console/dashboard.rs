@@ -70,10 +70,10 @@ impl Dashboard {
     pub async fn read(conn: &mut PgConnection, actor: &Actor, locale: LocaleTag) -> Result<Self> {
         actor.require(Scope::ActionsRead)?;
         let organization = actor.organization_id;
-        // a protected list leaves only with a second approver, never by a plain link
-        let export = |is_protected: bool, list: &str, id: Uuid, file: &str| match actor.allows(Scope::ContactsExport) {
-            true if !is_protected => format!("/api/v1/exports/{list}/{id}/{file}.csv"),
-            _ => String::new(),
+        let may_export = actor.allows(Scope::ContactsExport);
+        let export = |is_protected: bool, list: &str, id: Uuid, file: &str| {
+            // a protected list leaves only with a second approver, never by a plain link
+            if may_export && !is_protected { format!("/api/v1/exports/{list}/{id}/{file}.csv") } else { String::new() }
         };
         let petitions = store::petitions(&mut *conn, organization).await?.into_iter().map(|row| Petition {
             url: format!("/p/{}", row.slug),

@@ -6,10 +6,9 @@
 
 mod api;
 mod dashboard;
+mod mailbox;
 mod pages;
 mod store;
-#[cfg(test)]
-mod trial;
 
 use std::sync::Arc;
 
@@ -51,5 +50,9 @@ pub fn router(state: Console) -> Router {
         .route("/console", get(pages::dashboard))
         .route("/console/sign-in", get(pages::sign_in_form).post(pages::sign_in))
         .route("/console/sign-out", post(pages::sign_out))
+        .route("/mailbox", get(mailbox::list))
+        .route("/mailbox/{id}", get(mailbox::show))
+        .route("/mailbox/{id}/html", get(mailbox::html))
+        .route("/mailbox/{id}/files/{number}", get(mailbox::file))
         .with_state(state)
 }

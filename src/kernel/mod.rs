@@ -4,12 +4,14 @@
 //! handed to each slice.
 
 pub mod cache;
+pub mod caching;
 pub mod crypto;
 pub mod cx;
 pub mod db;
 pub mod embedded_postgres;
 pub mod extract;
 pub mod filter;
+pub mod forms;
 pub mod group_commit;
 pub mod guard;
 pub mod hal;

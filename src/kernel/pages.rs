@@ -65,6 +65,12 @@ impl Pages {
         environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build().expect("the standard delimiters are valid"));
         environment
             .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+        environment.set_formatter(|out, state, value| {
+            if matches!(state.auto_escape(), AutoEscape::Html) && !value.is_safe() && !value.is_none() {
+                return escape_html(&value.to_string(), out);
+            }
+            minijinja::escape_formatter(out, state, value)
+        });
         environment.add_function("t", translate);
         environment.add_function("num", |state: &State<'_, '_>, value: Value| value.as_i64().map_or_else(|| value.to_string(), |number| i18n::number(locale_of(state), number)));
         let mut assets = HashMap::new();
@@ -139,6 +145,25 @@ impl Pages {
     }
 }
 
+/// Escapes what HTML needs in text and quoted attributes. minijinja's own escaping also turns `/` into an entity, which
+/// makes the links in mails unreadable to whatever looks for them.
+fn escape_html(text: &str, out: &mut minijinja::Output<'_>) -> Result<(), minijinja::Error> {
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+        let (head, tail) = rest.split_at(at);
+        out.write_str(head)?;
+        out.write_str(match tail.as_bytes()[0] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            _ => "&#39;",
+        })?;
+        rest = &tail[1..];
+    }
+    Ok(out.write_str(rest)?)
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
 fn render_error(error: minijinja::Error) -> Error {
     // minijinja's debug form quotes values, which may be somebody's data; its display form names place and kind
@@ -195,18 +220,22 @@ struct Language {
     current: bool,
 }
 
+/// What a language calls itself.
+pub fn language_name(locale: LocaleTag) -> &'static str {
+    match locale {
+        LocaleTag::En => "English",
+        LocaleTag::Fr => "Français",
+        LocaleTag::Es => "Español",
+        LocaleTag::Pa => "ਪੰਜਾਬੀ",
+    }
+}
+
 impl Visitor {
     fn languages(&self) -> Vec<Language> {
-        let name = |locale| match locale {
-            LocaleTag::En => "English",
-            LocaleTag::Fr => "Français",
-            LocaleTag::Es => "Español",
-            LocaleTag::Pa => "ਪੰਜਾਬੀ",
-        };
         let href = |locale: LocaleTag| format!("{}?lang={}", self.path, locale.as_str());
         LocaleTag::ALL
             .into_iter()
-            .map(|l| Language { code: l.as_str(), name: name(l), href: href(l), current: l == self.locale })
+            .map(|l| Language { code: l.as_str(), name: language_name(l), href: href(l), current: l == self.locale })
             .collect()
     }
 

@@ -85,6 +85,8 @@ async fn secret_of(kernel: &Kernel, day: NaiveDate) -> Result<Key> {
 /// Counts the mail against its address unless it was counted before; an attempt that the relay never saw is not counted
 /// on the mail's row, so the mail leaves a mark of its own here.
 async fn count(kernel: &Kernel, day: NaiveDate, secret: &Key, email: Uuid, to: &EmailAddress) -> Result<bool> {
+    let mark = secret.mac(&[b"mail", email.as_bytes()]);
+    let address = secret.mac(&[b"address", to.index_form().as_bytes()]);
     Ok(sqlx::query_scalar!(
         r#"WITH known AS (
                SELECT FROM confirmation_caps WHERE day = $1 AND address_hash = $2
@@ -98,8 +100,8 @@ async fn count(kernel: &Kernel, day: NaiveDate, secret: &Key, email: Uuid, to: &
            )
            SELECT EXISTS (SELECT FROM known) OR EXISTS (SELECT FROM counted) AS "allowed!""#,
         day,
-        secret.mac(&[b"mail", email.as_bytes()]).as_slice(),
-        secret.mac(&[b"address", to.index_form().as_bytes()]).as_slice(),
+        &mark as &[u8],
+        &address as &[u8],
         kernel.settings.mail.confirmations_per_day
     )
     .fetch_one(&kernel.db)

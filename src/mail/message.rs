@@ -72,7 +72,12 @@ pub struct Composed {
 
 impl Composed {
     /// A plain mail from [`NO_REPLY`].
-    pub fn new(to: EmailAddress, from_name: impl Into<String>, subject: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn new(
+        to: EmailAddress,
+        from_name: impl Into<String>,
+        subject: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
         Self {
             to,
             to_name: None,
@@ -155,7 +160,8 @@ impl Sender {
             builder = builder.raw_header(raw_header(name, value)?);
         }
         let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(encoded(&mail.text));
-        let html = mail.html.as_ref().map(|html| SinglePart::builder().header(ContentType::TEXT_HTML).body(encoded(html)));
+        let html =
+            mail.html.as_ref().map(|html| SinglePart::builder().header(ContentType::TEXT_HTML).body(encoded(html)));
         let message = if mail.attachments.is_empty() {
             match html {
                 Some(html) => builder.multipart(MultiPart::alternative().singlepart(text).singlepart(html)),
@@ -201,7 +207,10 @@ fn part(attachment: &Attachment) -> Result<SinglePart> {
 fn encoded(text: &str) -> Body {
     let plain: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
     if plain.is_ascii() && plain.lines().all(|line| line.len() <= MAX_LINE) {
-        return Body::dangerous_pre_encoded(plain.replace('\n', "\r\n").into_bytes(), ContentTransferEncoding::SevenBit);
+        return Body::dangerous_pre_encoded(
+            plain.replace('\n', "\r\n").into_bytes(),
+            ContentTransferEncoding::SevenBit,
+        );
     }
     // quoted-printable takes every text; the other arm is there for the type
     Body::new_with_encoding(plain, ContentTransferEncoding::QuotedPrintable).unwrap_or_else(|plain| Body::new(plain))
@@ -291,7 +300,8 @@ mod tests {
             content_type: "text/calendar; charset=utf-8; method=PUBLISH".to_owned(),
             body: ics.as_bytes().to_vec(),
         };
-        let image = Attachment { name: "a.png".to_owned(), content_type: "image/png".to_owned(), body: vec![0, 159, 13, 10] };
+        let image =
+            Attachment { name: "a.png".to_owned(), content_type: "image/png".to_owned(), body: vec![0, 159, 13, 10] };
         let mail = Composed {
             html: Some("<p>Hola é</p>".to_owned()),
             attachments: vec![calendar, image],
@@ -309,7 +319,10 @@ mod tests {
         assert_eq!(files[0].attachment_name(), Some("événement.ics"));
         assert_eq!(files[0].contents(), ics.as_bytes());
         assert_eq!(files[1].contents(), [0, 159, 13, 10]);
-        assert_eq!(read.reply_to().and_then(|a| a.first()).and_then(|a| a.address()), Some("reply+abc@mail.example.org"));
+        assert_eq!(
+            read.reply_to().and_then(|a| a.first()).and_then(|a| a.address()),
+            Some("reply+abc@mail.example.org")
+        );
     }
 
     #[test]

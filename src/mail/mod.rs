@@ -24,9 +24,11 @@ mod engine;
 mod kinds;
 mod mailbox;
 mod message;
+mod progress;
 mod render;
 pub mod smtp;
 mod store;
+mod transport;
 mod upkeep;
 mod verdict;
 
@@ -34,12 +36,14 @@ use crate::config::{Settings, Transport as TransportSetting};
 
 pub use self::{
     consent::{everywhere_index, is_suppressed, may_confirm},
-    engine::{Engine, Progress, Transport},
+    engine::Engine,
     kinds::{Class, Fate, MailKind, MailKinds, QueuedEmail},
     mailbox::{Mail, MailFile, MailHeader, Mailbox},
     message::{Attachment, Composed, LETTERS, NO_REPLY, Sender},
+    progress::Progress,
     render::{Rendered, render},
     store::{NewEmail, QueueLength, cancel, enqueue, queue_length, requeue, set_lane},
+    transport::Transport,
     upkeep::forget,
 };
 

@@ -12,19 +12,15 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{
-    auth::{Access, Actor},
-    scope::Scope,
-    store,
-};
+use super::{actor::Actor, auth::Access, scope::Scope, store};
 use crate::{
     error::{Error, Result},
     kernel::{extract::ListQuery, hal, paging::Listing},
 };
 
 /// The routes of this slice.
-pub fn router<S: Clone + Send + Sync + 'static>(access: Access) -> OpenApiRouter<S> {
-    OpenApiRouter::new().routes(routes!(list_audit)).with_state(access)
+pub fn router() -> OpenApiRouter<Access> {
+    OpenApiRouter::new().routes(routes!(list_audit))
 }
 
 /// One thing that was done.

@@ -6,15 +6,17 @@
 //!
 //! This slice knows nothing of people, campaigns or mail.
 
-pub mod api;
+mod actor;
+mod api;
 mod auth;
 mod ops;
 mod password;
 mod scope;
 mod store;
 
-pub use api::router;
-pub use auth::{Access, Actor, MaybeActor, MaybeSession, Session, clear_session_cookie, idempotency, session_cookie};
+pub use actor::Actor;
+pub use api::{AuditEntry, router};
+pub use auth::{Access, MaybeActor, MaybeSession, Session, clear_session_cookie, idempotency, session_cookie};
 pub use ops::{
     NewOrganizer, Organizer, Profile, add_organizer, add_token, audit, audit_by_service, forget_expired_sessions,
     profile, sign_in, sign_out,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
-    auth::Actor,
+    actor::Actor,
     password,
     scope::{Role, Scope},
     store,
@@ -18,7 +18,7 @@ use crate::{
         Kernel,
         crypto::{base32, sha256},
         cx::Cx,
-        text::{EmailAddress, Slug, TextError, clean_line},
+        text::{EmailAddress, Slug, TextError, required_line},
     },
 };
 
@@ -299,11 +299,7 @@ fn sign_in_form(address: &EmailAddress) -> String {
 }
 
 fn line(what: &str, text: &str) -> Result<String> {
-    let text = clean_line(text, 200).map_err(|e| unfit(what, &e))?;
-    if text.is_empty() {
-        return Err(Error::problem(Code::InvalidParameter, format!("{what}: must not be empty.")));
-    }
-    Ok(text)
+    required_line(text, 200).map_err(|e| unfit(what, &e))
 }
 
 fn unfit(what: &str, error: &TextError) -> Error {

@@ -194,6 +194,34 @@ pub struct NewPerson {
 }
 
 impl PersonBody {
+    /// What a page's form says of a person.
+    pub fn of_form(given_name: &str, family_name: &str, email: &str, locale: LocaleTag) -> Self {
+        let email = EmailBody { address: email.to_owned(), primary: true };
+        Self {
+            given_name: given_name.to_owned(),
+            family_name: family_name.to_owned(),
+            email_addresses: if email.address.trim().is_empty() { Vec::new() } else { vec![email] },
+            preferred_language: Some(locale.as_str().to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the postal fields of a form.
+    #[must_use]
+    pub fn with_postal(mut self, postal_code: &str, locality: &str, country: &str) -> Self {
+        self.postal_addresses = vec![PostalBody { postal_code: postal_code.to_owned(), locality: locality.to_owned(), country: country.to_owned(), ..PostalBody::default() }];
+        self
+    }
+
+    /// Adds the telephone number of a form.
+    #[must_use]
+    pub fn with_phone(mut self, number: &str) -> Self {
+        if !number.trim().is_empty() {
+            self.phone_numbers = vec![PhoneBody { number: number.to_owned(), primary: true }];
+        }
+        self
+    }
+
     /// Checks and normalises. `at` is the pointer of this object in the body.
     ///
     /// # Errors

@@ -1,0 +1,167 @@
+//! The mailbox of demo and development: the mails that would have been sent. Under any other transport it does not exist.
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use chrono_tz::Tz;
+use minijinja::{context, value::Serde};
+use serde::Serialize;
+
+use super::Console;
+use crate::{
+    config::Transport,
+    error::{Error, Result},
+    kernel::{
+        extract::Segments,
+        i18n,
+        pages::{Visitor, private},
+        text::LocaleTag,
+    },
+    mail::{Mail, MailHeader, Mailbox},
+};
+
+const LIST: &str = "/mailbox";
+/// A mail's own HTML: no script, no form, nothing from elsewhere, and only our page may frame it.
+const MAIL_CSP: &str =
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'";
+
+/// A line of the list.
+#[derive(Serialize)]
+struct Line {
+    id: String,
+    to: String,
+    subject: String,
+    date: String,
+    kind: String,
+    href: String,
+}
+
+/// One mail, as its page shows it.
+#[derive(Serialize)]
+struct Shown {
+    to: String,
+    from: String,
+    reply_to: String,
+    subject: String,
+    date: String,
+    text: String,
+    html_url: String,
+    attachments: Vec<File>,
+    headers: Vec<MailHeader>,
+    links: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct File {
+    name: String,
+    href: String,
+}
+
+/// `GET /mailbox`
+pub async fn list(State(console): State<Console>, visitor: Visitor) -> Result<Response> {
+    let mails = open(&console)?.list().await?;
+    let lines: Vec<Line> = mails
+        .into_iter()
+        .map(|mail| Line {
+            href: format!("{LIST}/{}", mail.id),
+            date: date(&mail, visitor.locale),
+            id: mail.id,
+            to: mail.to,
+            subject: mail.subject,
+            kind: mail.kind,
+        })
+        .collect();
+    let page = context! { mails => Serde(&lines) };
+    console.kernel.pages.page("pages/mailbox.html", &visitor, "", page).map(private)
+}
+
+/// `GET /mailbox/{id}`
+pub async fn show(
+    State(console): State<Console>,
+    Segments(id): Segments<String>,
+    visitor: Visitor,
+) -> Result<Response> {
+    let mail = open(&console)?.read(&id).await?;
+    let here = format!("{LIST}/{}", mail.id);
+    let attachments = mail.attachments.iter().enumerate();
+    let shown = Shown {
+        date: date(&mail, visitor.locale),
+        html_url: mail.html.as_ref().map(|_| format!("{here}/html")).unwrap_or_default(),
+        attachments: attachments
+            .map(|(i, file)| File { name: file.name.clone(), href: format!("{here}/files/{i}") })
+            .collect(),
+        to: mail.to,
+        from: mail.from,
+        reply_to: mail.reply_to,
+        subject: mail.subject,
+        text: mail.text,
+        headers: mail.headers,
+        links: mail.links,
+    };
+    let page = context! { mailbox_url => LIST, mail => Serde(&shown) };
+    let mut response = console.kernel.pages.page("pages/mail.html", &visitor, "", page).map(private)?;
+    let with_frame = response
+        .headers()
+        .get(header::CONTENT_SECURITY_POLICY)
+        .and_then(|csp| csp.to_str().ok())
+        .and_then(|csp| HeaderValue::try_from(format!("{csp}; frame-src 'self'")).ok());
+    if let Some(csp) = with_frame {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, csp);
+    }
+    Ok(response)
+}
+
+/// `GET /mailbox/{id}/html`
+pub async fn html(State(console): State<Console>, Segments(id): Segments<String>) -> Result<Response> {
+    let html = open(&console)?.read(&id).await?.html.ok_or_else(Error::not_found)?;
+    let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, MAIL_CSP)];
+    Ok(private((headers, html).into_response()))
+}
+
+/// `GET /mailbox/{id}/files/{number}`
+pub async fn file(
+    State(console): State<Console>,
+    Segments((id, number)): Segments<(String, usize)>,
+) -> Result<Response> {
+    let file = open(&console)?.read(&id).await?.attachments.into_iter().nth(number).ok_or_else(Error::not_found)?;
+    let kind = HeaderValue::try_from(&file.content_type)
+        .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{}\"", plain(&file.name)));
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_DISPOSITION, disposition.unwrap_or_else(|_| HeaderValue::from_static("attachment"))),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(MAIL_CSP)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok(private((headers, file.body).into_response()))
+}
+
+fn open(console: &Console) -> Result<Mailbox> {
+    if console.kernel.settings.mail.transport != Transport::Mailbox {
+        return Err(Error::not_found());
+    }
+    Mailbox::open(&console.kernel.settings, &console.kernel.cx)
+}
+
+fn date(mail: &Mail, locale: LocaleTag) -> String {
+    i18n::date_time(locale, mail.date, Tz::UTC)
+}
+
+/// A file's name with nothing in it that a header or a file system reads otherwise.
+fn plain(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+    name.chars().take(80).map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_stay_in_their_header() {
+        assert_eq!(plain("vigil-1.ics"), "vigil-1.ics");
+        assert_eq!(plain("a\"; x\r\n../é"), "a___x__..__");
+    }
+}

@@ -1,0 +1,57 @@
+//! Forms on pages: refused fields and challenges, as templates show them.
+
+use minijinja::{Value, context};
+use serde::Serialize;
+
+use super::{i18n, text::LocaleTag};
+use crate::error::FieldError;
+
+/// A refused field of a form.
+#[derive(Clone, Debug, Serialize)]
+pub struct FormError {
+    /// The field's name, "" for the form as a whole.
+    pub field: &'static str,
+    /// What to do about it, in the page's language.
+    pub message: String,
+}
+
+/// What a JSON pointer is called in a form.
+const FIELDS: [(&str, &str); 15] = [
+    ("given_name", "given_name"),
+    ("family_name", "family_name"),
+    ("email_addresses", "email"),
+    ("postal_code", "postal_code"),
+    ("country", "country"),
+    ("locality", "city"),
+    ("phone_numbers", "phone"),
+    ("comments", "comments"),
+    ("muster:party_size", "party_size"),
+    ("muster:interpretation", "interpretation"),
+    ("muster:access_needs", "access_needs"),
+    ("subject", "subject"),
+    ("message", "message"),
+    ("muster:display", "display"),
+    ("muster:show_email", "show_email"),
+];
+
+/// Turns refused fields of a body into those of the form that stands for it.
+pub fn form_errors(locale: LocaleTag, fields: &[FieldError]) -> Vec<FormError> {
+    fields
+        .iter()
+        .map(|field| {
+            let name = FIELDS.iter().find(|(pointer, _)| field.pointer.split('/').any(|part| part == *pointer)).map_or("", |(_, name)| *name);
+            let key = format!("field-error-{}", field.code);
+            let message = i18n::text(locale, &key);
+            FormError { field: name, message: if message == key { i18n::text(locale, "field-error-unknown_value") } else { message } }
+        })
+        .collect()
+}
+
+/// A challenge of the guard as the form's template takes it.
+pub fn challenge_context(challenge: &serde_json::Value) -> Value {
+    let wait = challenge["wait_seconds"].as_i64().unwrap_or(5);
+    let ticket = challenge["wait_ticket"].as_str().unwrap_or_default().to_owned();
+    let puzzle: serde_json::Map<String, serde_json::Value> =
+        challenge.as_object().into_iter().flatten().filter(|(key, _)| !key.starts_with("wait_")).map(|(k, v)| (k.clone(), v.clone())).collect();
+    context! { json => serde_json::Value::Object(puzzle).to_string(), wait_ticket => ticket, wait_seconds => wait }
+}

@@ -1,0 +1,77 @@
+//! Who acts, and whether they may.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::scope::{Role, Scope};
+use crate::error::{Code, Error, Result};
+
+/// Somebody who is signed in, or a program with their token. As an extractor it answers 401 to everybody else.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The organization whose things they may touch.
+    pub organization_id: Uuid,
+    /// The organizer.
+    pub organizer_id: Uuid,
+    /// The token, unless it is a session of the console.
+    pub api_token_id: Option<Uuid>,
+    /// The organizer's role.
+    pub role: Role,
+    /// The token's scopes; a session has [`Scope::All`].
+    pub scopes: Arc<[Scope]>,
+    /// The organizer's name.
+    pub name: Arc<str>,
+}
+
+impl Actor {
+    /// Do the scopes and the role both allow this?
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.role.allows(scope) && self.scopes.iter().any(|has| matches!(has, Scope::All) || *has == scope)
+    }
+
+    /// Goes on only when the scopes and the role both allow this.
+    ///
+    /// # Errors
+    /// `forbidden` (403), naming the scope.
+    pub fn require(&self, scope: Scope) -> Result<()> {
+        if self.allows(scope) {
+            return Ok(());
+        }
+        Err(Error::problem(Code::Forbidden, format!("This needs the scope `{scope}`, which you do not have.")))
+    }
+
+    /// Is this a program with a token, not a person at the console?
+    pub fn is_token(&self) -> bool {
+        self.api_token_id.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn actor(role: Role, scopes: &[Scope]) -> Actor {
+        Actor {
+            organization_id: Uuid::nil(),
+            organizer_id: Uuid::nil(),
+            api_token_id: None,
+            role,
+            scopes: scopes.into(),
+            name: "Amara".into(),
+        }
+    }
+
+    #[test]
+    fn a_scope_counts_only_within_the_role() {
+        let token = actor(Role::Viewer, &[Scope::ContactsRead, Scope::ContactsExport]);
+        assert!(token.require(Scope::ContactsRead).is_ok());
+        for refused in [Scope::ContactsExport, Scope::ActionsRead] {
+            let error = token.require(refused).unwrap_err();
+            assert_eq!(error.code(), Code::Forbidden);
+            assert!(error.to_string().contains(refused.as_str()), "{error}");
+        }
+        let session = actor(Role::Organizer, &[Scope::All]);
+        assert!(session.allows(Scope::ContactsExport) && !session.allows(Scope::AuditRead));
+    }
+}

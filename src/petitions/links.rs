@@ -1,0 +1,223 @@
+//! What the links in a signer's mail show and do: confirm, manage (withdraw), "this was not me".
+
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
+
+use super::{
+    ops::{self, Context},
+    signing::Petitions,
+    store,
+};
+use crate::{
+    error::{Code, Error, Result},
+    kernel::{
+        i18n::{text, text_of},
+        links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
+        text::LocaleTag,
+    },
+};
+
+/// Confirms a signature.
+pub struct Confirm(pub Petitions);
+/// The signer's own page.
+pub struct Manage(pub Petitions);
+/// Drops what somebody else entered.
+pub struct Reject(pub Petitions);
+
+/// The signature of a token; a row that is gone looks like an expired link.
+async fn find(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Context> {
+    let row = if lock { store::lock_signature(conn, token.row).await } else { store::signature(conn, token.row).await };
+    let row = row.map_err(|e| if e.code() == Code::NotFound { expired() } else { e })?;
+    token.check(row.link_generation)?;
+    ops::context(petitions, conn, row).await
+}
+
+fn title(c: &Context) -> String {
+    c.petition.action.text(c.locale, "").0.title
+}
+
+/// A page in the words of `token-{name}-…`; protected actions use neutral words, which name nothing.
+fn page(c: &Context, name: &str, neutral_name: &str, done: bool) -> LinkPage {
+    let neutral = c.petition.action.protected;
+    let stem = if neutral { format!("token-{neutral_name}") } else { format!("token-{name}") };
+    let part = |key: &str| text_of(c.locale, &format!("{stem}-{key}"), "title", title(c));
+    let lines: &[&str] = match (neutral, done) {
+        (true, false) => &["line-1"],
+        (true, true) | (false, true) => &["done-line-1"],
+        (false, false) => &["line-1", "line-2"],
+    };
+    LinkPage {
+        locale: c.locale,
+        heading: part(if done { "done-heading" } else { "heading" }),
+        lines: lines.iter().map(|key| part(key)).collect(),
+        button: (!done).then(|| part("button")),
+        neutral,
+        done,
+        ..LinkPage::default()
+    }
+}
+
+fn details(c: &Context) -> Vec<Detail> {
+    if c.petition.action.protected {
+        return Vec::new();
+    }
+    let t = |key: &str| text(c.locale, key);
+    let mut details = Vec::new();
+    let mut add = |label: &str, value: String| {
+        if !value.is_empty() {
+            details.push(Detail { label: t(label), value });
+        }
+    };
+    let typed = &c.typed;
+    add("detail-name", typed.details.full_name());
+    add("detail-email", typed.details.email.clone());
+    add("detail-postal_code", typed.details.postal_code.clone());
+    add("detail-country", typed.details.country.clone());
+    add("detail-comments", typed.comments.clone());
+    add("detail-display", t(&format!("display-{}", c.row.display)));
+    if typed.consents.updates {
+        add("detail-updates", t("value-yes"));
+    }
+    details
+}
+
+fn share(c: &Context, petitions: &Petitions) -> Vec<Onward> {
+    if c.petition.action.protected {
+        return Vec::new();
+    }
+    let url = petitions.kernel.url(&c.petition.action.path());
+    let words = url::form_urlencoded::byte_serialize(format!("{} {url}", title(c)).as_bytes()).collect::<String>().replace('+', "%20");
+    let link = url::form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>();
+    let to = |label: &str, href: String| Onward { label: text(c.locale, label), href };
+    vec![
+        to("share-whatsapp", format!("https://wa.me/?text={words}")),
+        to("share-telegram", format!("https://t.me/share/url?url={link}")),
+        to("share-facebook", format!("https://www.facebook.com/sharer/sharer.php?u={link}")),
+        to("share-email", format!("mailto:?body={words}")),
+    ]
+}
+
+fn confirmed(c: &Context, petitions: &Petitions) -> LinkPage {
+    let mut page = page(c, "petition-confirm", "neutral-confirm", true);
+    let action = &c.petition.action;
+    if !action.protected {
+        if action.send_thanks {
+            page.lines.push(text_of(c.locale, "token-petition-confirm-done-line-2", "title", title(c)));
+        }
+        // the published number moves on its tick; the signer sees the own one in it at once
+        let unseen = c.row.counted_at.is_none_or(|counted| action.published_at.is_none_or(|published| published < counted));
+        page.own_count = Some(action.published_count + i64::from(unseen));
+        page.share = share(c, petitions);
+        page.links = vec![Onward { label: title(c), href: action.path() }];
+    }
+    page
+}
+
+impl TokenPurpose for Confirm {
+    fn purpose(&self) -> Purpose {
+        Purpose::ConfirmSignature
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.0.kernel.db.acquire().await?;
+            let c = find(&self.0, &mut conn, token, false).await?;
+            match c.row.state.as_str() {
+                "pending" if c.row.confirm_expires_at.is_some_and(|at| at > self.0.kernel.cx.now()) => {
+                    let mut page = page(&c, "petition-confirm", "neutral-confirm", false);
+                    page.details = details(&c);
+                    page.links = vec![Onward { label: text(c.locale, "token-not-me-link"), href: self.0.kernel.links.url(Purpose::RejectSignature, c.row.id, c.row.link_generation) }];
+                    Ok(page)
+                }
+                "counted" | "duplicate" => Ok(confirmed(&c, &self.0)),
+                _ => Err(expired()),
+            }
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut tx = self.0.kernel.db.begin().await?;
+            let c = find(&self.0, &mut tx, token, true).await?;
+            ops::confirm(&self.0, &mut tx, &c).await?;
+            tx.commit().await?;
+            let mut conn = self.0.kernel.db.acquire().await?;
+            let c = find(&self.0, &mut conn, token, false).await?;
+            Ok(confirmed(&c, &self.0))
+        })
+    }
+}
+
+impl TokenPurpose for Manage {
+    fn purpose(&self) -> Purpose {
+        Purpose::ManageSignature
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.0.kernel.db.acquire().await?;
+            let c = find(&self.0, &mut conn, token, false).await?;
+            let mut page = page(&c, "petition-manage", "neutral-manage", c.row.state != "counted");
+            page.danger = true;
+            if c.row.state == "counted" {
+                page.details = details(&c);
+            }
+            Ok(page)
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut tx = self.0.kernel.db.begin().await?;
+            let c = find(&self.0, &mut tx, token, true).await?;
+            ops::withdraw(&mut tx, &self.0.kernel, &c.row, c.petition.action.protected).await?;
+            tx.commit().await?;
+            Ok(page(&c, "petition-manage", "neutral-manage", true))
+        })
+    }
+}
+
+impl TokenPurpose for Reject {
+    fn purpose(&self) -> Purpose {
+        Purpose::RejectSignature
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.0.kernel.db.acquire().await?;
+            match find(&self.0, &mut conn, token, false).await {
+                Ok(c) if c.row.state == "pending" => Ok(reject_page(c.locale, false)),
+                Ok(_) => Err(expired()),
+                // dropped before: the same success
+                Err(error) if error.code() == Code::LinkExpired => Ok(reject_page(LocaleTag::default(), true)),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut tx = self.0.kernel.db.begin().await?;
+            let locale = match find(&self.0, &mut tx, token, true).await {
+                Ok(c) if c.row.state == "pending" => {
+                    store::delete_pending(&mut tx, c.row.id).await?;
+                    c.locale
+                }
+                Ok(_) => return Err::<LinkPage, Error>(expired()),
+                Err(error) if error.code() == Code::LinkExpired => LocaleTag::default(),
+                Err(error) => return Err(error),
+            };
+            tx.commit().await?;
+            Ok(reject_page(locale, true))
+        })
+    }
+}
+
+fn reject_page(locale: LocaleTag, done: bool) -> LinkPage {
+    let t = |key: &str| text(locale, &format!("token-not-me-{key}"));
+    if done {
+        LinkPage { locale, heading: t("done-heading"), lines: vec![t("done-line-1")], done, neutral: true, ..LinkPage::default() }
+    } else {
+        LinkPage { locale, heading: t("heading"), lines: vec![t("line-1"), t("line-2")], button: Some(t("button")), danger: true, neutral: true, ..LinkPage::default() }
+    }
+}

@@ -1,0 +1,93 @@
+//! The messages of petitions: please confirm, and thank you.
+
+use futures_util::future::BoxFuture;
+use minijinja::context;
+
+use super::{
+    ops::{self, Context},
+    signing::Petitions,
+    store,
+};
+use crate::{
+    error::{Code, Result},
+    kernel::links::Purpose,
+    mail::{self, Composed, MailKind, QueuedEmail},
+};
+
+/// Asks the owner of an address to confirm; carries nothing that was typed.
+pub struct Confirm(pub Petitions);
+/// Thanks for a signature that counts.
+pub struct Thanks(pub Petitions);
+
+async fn find(petitions: &Petitions, email: &QueuedEmail) -> Result<Option<Context>> {
+    let mut conn = petitions.kernel.db.acquire().await?;
+    match store::signature(&mut conn, email.ref_id("signature")?).await {
+        Ok(row) => Ok(Some(ops::context(petitions, &mut conn, row).await?)),
+        Err(error) if error.code() == Code::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn compose(petitions: &Petitions, c: &Context, kind: &str, page: minijinja::Value) -> Result<Option<Composed>> {
+    let Some(to) = c.typed.details.address() else { return Ok(None) };
+    let action = &c.petition.action;
+    let common = context! { organization => action.organization_name.as_str(), action_title => action.text(c.locale, "").0.title };
+    let rendered = mail::render(&petitions.kernel, kind, c.locale, action.protected, context! { ..page, ..common })?;
+    let from_name = if action.protected { String::new() } else { action.organization_name.clone() };
+    let mut composed = Composed::new(to, from_name, rendered.subject, rendered.text);
+    composed.html = rendered.html;
+    Ok(Some(composed))
+}
+
+impl MailKind for Confirm {
+    fn kind(&self) -> &'static str {
+        "petition_confirm"
+    }
+
+    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
+        Box::pin(async move {
+            let Some(c) = find(&self.0, email).await? else { return Ok(None) };
+            if c.row.state != "pending" {
+                return Ok(None);
+            }
+            let Some(to) = c.typed.details.address() else { return Ok(None) };
+            if !mail::may_confirm(&self.0.kernel, email, &to, &c.vault).await? {
+                return Ok(None);
+            }
+            let confirm_url = self.0.kernel.links.url(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
+            compose(&self.0, &c, "petition_confirm", context! { confirm_url })
+        })
+    }
+}
+
+impl MailKind for Thanks {
+    fn kind(&self) -> &'static str {
+        "petition_thanks"
+    }
+
+    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
+        Box::pin(async move {
+            let Some(mut c) = find(&self.0, email).await? else { return Ok(None) };
+            // signed before, where nothing is confirmed: the owner is told, with the link of the signature that counts
+            if c.row.state == "duplicate" {
+                let mut conn = self.0.kernel.db.acquire().await?;
+                let Some(counted) = store::counted(&mut conn, c.row.petition_id, c.row.person_id).await? else { return Ok(None) };
+                c.row = counted;
+            }
+            if c.row.state != "counted" {
+                return Ok(None);
+            }
+            let action = &c.petition.action;
+            let Some(to) = c.typed.details.address() else { return Ok(None) };
+            // nobody has confirmed this address: such mail falls under the same cap
+            let allowed = if action.confirms { !mail::is_suppressed(&self.0.kernel, &to, &c.vault).await? } else { mail::may_confirm(&self.0.kernel, email, &to, &c.vault).await? };
+            if !allowed {
+                return Ok(None);
+            }
+            let (text, _) = action.text(c.locale, "");
+            let manage_url = self.0.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
+            let petition_url = self.0.kernel.url(&action.path());
+            compose(&self.0, &c, "petition_thanks", context! { manage_url, petition_url, share_text => text.thanks })
+        })
+    }
+}

@@ -1,0 +1,36 @@
+//! Petitions: people sign, each signature counts once, and nobody can find out who did.
+//!
+//! The way of a signature: [`api`] or [`pages`] validates what was typed, seals it on the signature's own row and hands
+//! the act to [`ingest`], which writes it in a batch with its mail (`sign_petitions` in the migrations). Where a
+//! confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] makes it count. [`mail`] composes the
+//! messages. Numbers come from the counts of `campaigns`, never from counting rows.
+
+mod api;
+mod ingest;
+mod links;
+mod mail;
+mod ops;
+mod pages;
+mod signing;
+mod store;
+
+pub use api::router;
+pub use ops::{NewPetition, create_petition};
+pub use pages::pages;
+pub use signing::{Petitions, SIGNATURES, Typed};
+pub use store::{Petition, SignatureRow};
+
+use crate::{kernel::links::TokenPurposes, mail::MailKinds};
+
+/// Registers the messages of this slice.
+pub fn register_mail(petitions: &Petitions, kinds: &mut MailKinds) {
+    kinds.register(mail::Confirm(petitions.clone()));
+    kinds.register(mail::Thanks(petitions.clone()));
+}
+
+/// Registers what the links of this slice do.
+pub fn register_links(petitions: &Petitions, purposes: &mut TokenPurposes) {
+    purposes.register(links::Confirm(petitions.clone()));
+    purposes.register(links::Manage(petitions.clone()));
+    purposes.register(links::Reject(petitions.clone()));
+}

@@ -1,0 +1,157 @@
+//! Verbs of petitions: create, confirm, withdraw, reject.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+
+use super::{
+    signing::{Petitions, SIGNATURES, Typed},
+    store::{self, Petition, SignatureRow},
+};
+use crate::{
+    campaigns::{self, ActionFields, Kind},
+    error::{Error, FieldError, Result},
+    kernel::{
+        Kernel,
+        links::expired,
+        text::{LocaleTag, clean_text, required_line},
+        vault::Vault,
+    },
+    mail::{self, Class, NewEmail},
+    people::{self, Asked},
+};
+
+/// A petition's own members, beside those of every action.
+#[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct NewPetition {
+    /// What is signed (Markdown).
+    #[validate(length(max = 40_000))]
+    pub petition_text: String,
+    /// Whom it is addressed to.
+    #[validate(length(max = 20), nested)]
+    pub target: Vec<Target>,
+    /// How many signatures it wants.
+    #[serde(rename = "muster:goal")]
+    #[validate(range(min = 1, max = 100_000_000))]
+    pub muster_goal: Option<i64>,
+    /// `/go/{word}` leads here.
+    #[serde(rename = "muster:short_link")]
+    #[validate(length(max = 40))]
+    pub muster_short_link: Option<String>,
+}
+
+/// OSDI `target[]`.
+#[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
+pub struct Target {
+    /// Name or title.
+    #[validate(length(min = 1, max = 200))]
+    pub name: String,
+}
+
+/// The checked names of targets.
+///
+/// # Errors
+/// 422 with a pointer for each refused one.
+pub fn target_names(targets: &[Target]) -> Result<Vec<String>> {
+    let mut errors = Vec::new();
+    let names = targets.iter().enumerate().filter_map(|(i, t)| required_line(&t.name, 200).map_err(|e| errors.push(FieldError::new(format!("/target/{i}/name"), e.code, e.detail))).ok());
+    let names: Vec<String> = names.collect();
+    if errors.is_empty() { Ok(names) } else { Err(Error::Fields(errors)) }
+}
+
+/// Creates a petition with id `id`.
+///
+/// # Errors
+/// 422 with a pointer for each refused field, or a database error.
+pub async fn create_petition(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, id: Uuid, action: ActionFields, new: NewPetition) -> Result<()> {
+    let action = action.parse(Kind::Petition, true)?;
+    let text = clean_text(&new.petition_text, 40_000).map_err(|e| Error::field("/petition_text", e.code, e.detail))?;
+    let targets = target_names(&new.target)?;
+    campaigns::create_action(conn, kernel, organization, id, &action).await?;
+    store::insert(conn, id, &text, &targets, new.muster_goal).await?;
+    if let Some(word) = &new.muster_short_link {
+        campaigns::register_short_link(conn, kernel, word, id).await?;
+    }
+    Ok(())
+}
+
+/// A signature with what it belongs to, for links and mails.
+pub struct Context {
+    /// The row.
+    pub row: SignatureRow,
+    /// Its petition.
+    pub petition: Petition,
+    /// The opened vault.
+    pub vault: std::sync::Arc<Vault>,
+    /// What is sealed on the row.
+    pub typed: Typed,
+    /// The language of the act.
+    pub locale: LocaleTag,
+}
+
+/// Opens a signature's row with all that its link or mail needs.
+///
+/// # Errors
+/// `internal` when the vault does not open, or a database error.
+pub async fn context(petitions: &Petitions, conn: &mut PgConnection, row: SignatureRow) -> Result<Context> {
+    let petition = store::petition(conn, row.petition_id).await?;
+    let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
+    let typed: Typed = row.sealed.as_deref().map(|sealed| vault.open(SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default();
+    let locale = typed.locale.or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok())).unwrap_or(petition.action.locale);
+    Ok(Context { row, petition, vault, typed, locale })
+}
+
+/// The owner of the address pressed the button: exactly this act takes effect. A second press changes nothing.
+///
+/// # Errors
+/// `link_expired` when the act is gone or was not confirmed in time, or a database error.
+pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context) -> Result<()> {
+    let kernel = &petitions.kernel;
+    let action = &c.petition.action;
+    match c.row.state.as_str() {
+        "counted" | "duplicate" => return Ok(()),
+        "pending" if c.row.confirm_expires_at.is_some_and(|at| at > kernel.cx.now()) => {}
+        _ => return Err(expired()),
+    }
+    action.require_open()?;
+    let at = kernel.cx.recorded_now(action.protected);
+    // the person's row is the lock under which one address has one counted signature
+    people::confirm(conn, kernel, &c.vault, c.row.person_id, c.typed.details.clone(), c.row.locale.as_deref(), action.protected).await?;
+    let source = format!("petition:{}", action.slug);
+    let asked = Asked { organization: action.organization_id, organization_name: &action.organization_name, locale: c.locale, source: &source };
+    people::append_consents(conn, kernel, c.row.person_id, &c.typed.consents, asked, action.protected).await?;
+    if store::count_signature(conn, c.row.id, at).await? {
+        store::add_delta(conn, c.row.id, 1).await?;
+        if action.send_thanks {
+            let email = NewEmail { organization_id: action.organization_id, class: Class::Notice, kind: "petition_thanks", lane: "", refs: json!({"signature": c.row.id}), protected: action.protected, due_at: None };
+            mail::enqueue(conn, &kernel.cx, email).await?;
+        }
+    } else if let Some(counted) = store::lock_counted(conn, action.id, c.row.person_id).await? {
+        // signed before: what the owner says now replaces what counted so far
+        let before: Typed = counted.sealed.as_deref().map(|sealed| c.vault.open(SIGNATURES, counted.id, sealed)).transpose()?.unwrap_or_default();
+        let now = Typed {
+            details: before.details.merged(c.typed.details.clone()),
+            comments: if c.typed.comments.is_empty() { before.comments } else { c.typed.comments.clone() },
+            ..c.typed.clone()
+        };
+        store::renew_counted(conn, counted.id, &c.vault.seal(&kernel.cx, SIGNATURES, counted.id, &now), &c.row.display).await?;
+        store::end_signature(conn, c.row.id, "duplicate", at).await?;
+    }
+    Ok(())
+}
+
+/// The signer takes the signature back; its contents are gone. A second press changes nothing.
+///
+/// # Errors
+/// A database error.
+pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, row: &SignatureRow, protected: bool) -> Result<()> {
+    if row.state == "counted" {
+        store::add_delta(conn, row.id, -1).await?;
+        store::end_signature(conn, row.id, "withdrawn", kernel.cx.recorded_now(protected)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! One act of signing, from what was typed to the batch: shared by the API and the page.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::extract::FromRef;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    ingest::{SignBatch, SignatureAct},
+    store::{self, Petition, Written},
+};
+use crate::{
+    campaigns::Campaigns,
+    error::{Error, Result},
+    kernel::{
+        Kernel,
+        cache::Cache,
+        group_commit::GroupCommit,
+        idempotency::{self, IdempotencyKey},
+        text::LocaleTag,
+    },
+    organizers::Access,
+    people::{self, Consents, Details, NewPerson},
+};
+
+/// Name of the table, part of what a sealed value is bound to.
+pub const SIGNATURES: &str = "signatures";
+
+/// How long a petition is used from memory before it is asked for again.
+const CACHED_FOR: Duration = Duration::from_secs(2);
+
+/// What is sealed on a signature's row: everything that was typed, until the owner of the address confirms it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Typed {
+    /// The person's details.
+    pub details: Details,
+    /// The comment.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub comments: String,
+    /// What was ticked.
+    pub consents: Consents,
+    /// The language the person chose; protected rows keep it only here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<LocaleTag>,
+}
+
+/// How a name is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Display {
+    /// Not at all.
+    #[default]
+    Hidden,
+    /// A. B.
+    Initials,
+    /// First name and city.
+    FirstName,
+    /// In full.
+    FullName,
+}
+
+impl Display {
+    /// As it stands in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hidden => "hidden",
+            Self::Initials => "initials",
+            Self::FirstName => "first_name",
+            Self::FullName => "full_name",
+        }
+    }
+}
+
+/// What somebody wants to sign with.
+#[derive(Debug)]
+pub struct NewSignature {
+    /// Who.
+    pub person: NewPerson,
+    /// Comment, cleaned.
+    pub comments: String,
+    /// How the name is shown once it counts.
+    pub display: Display,
+    /// What was ticked.
+    pub consents: Consents,
+    /// Where the person came from, as typed.
+    pub source: Option<String>,
+}
+
+/// What this slice's handlers share.
+#[derive(Clone, Debug, FromRef)]
+pub struct Petitions {
+    /// Tools.
+    pub kernel: Arc<Kernel>,
+    /// Who is asking.
+    pub access: Access,
+    /// The slice below.
+    #[from_ref(skip)]
+    pub campaigns: Campaigns,
+    #[from_ref(skip)]
+    ingest: Arc<GroupCommit<SignBatch>>,
+    #[from_ref(skip)]
+    cached: Arc<Cache<String, Arc<Petition>>>,
+}
+
+impl Petitions {
+    /// The slice over these tools; starts its group commit.
+    pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns) -> Self {
+        let batch = SignBatch { db: kernel.db.clone() };
+        Self {
+            ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
+            cached: Arc::new(Cache::new(kernel.cx.clone(), CACHED_FOR)),
+            kernel,
+            access,
+            campaigns,
+        }
+    }
+
+    /// Takes no more acts and returns when the queued ones are written and answered.
+    pub async fn close(&self) {
+        self.ingest.close().await;
+    }
+
+    /// A petition by id or slug, at most two seconds old.
+    ///
+    /// # Errors
+    /// `not_found`, or a database error.
+    pub async fn petition(&self, key: &str) -> Result<Arc<Petition>> {
+        let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key).await.map(Arc::new);
+        self.cached.get(&key.to_owned(), load).await
+    }
+
+    /// Forgets a changed petition.
+    pub fn forget(&self, petition: &Petition) {
+        self.cached.forget(&petition.action.slug);
+        self.cached.forget(&petition.action.id.to_string());
+    }
+
+    /// A public act of signing. What comes back says nothing about the person; callers answer everybody alike.
+    ///
+    /// # Errors
+    /// `unavailable` when it cannot be written now; then it was not.
+    pub async fn sign(&self, petition: &Petition, new: NewSignature) -> Result<()> {
+        let (kernel, action) = (&self.kernel, &petition.action);
+        let protected = action.protected;
+        let person_id = kernel.cx.recorded_id(protected);
+        let wish = if action.confirms { "pending" } else { "counted" };
+        let act = self.act(petition, new, Bearer { person_id, person_sealed: None, wish, idempotency: None }).await?;
+        self.ingest.submit(act).await.map(|_| ())
+    }
+
+    /// An organizer's act of signing: counts at once. Returns what became of it.
+    ///
+    /// # Errors
+    /// `idempotency_mismatch` (422), or `unavailable`.
+    pub async fn sign_vouched(&self, petition: &Petition, new: NewSignature, idempotency: Option<IdempotencyKey>) -> Result<Written> {
+        let (kernel, action) = (&self.kernel, &petition.action);
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        let vouched = people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
+        let (details, locale) = (new.person.details.clone(), new.person.locale);
+        let act = self.act(petition, new, Bearer { person_id: vouched.id, person_sealed: Some(vouched.sealed), wish: "vouched", idempotency }).await?;
+        let written = self.ingest.submit(act).await?;
+        if written.outcome == "mismatch" {
+            return Err(idempotency::mismatch());
+        }
+        if let Some(holder) = written.holder_id.filter(|holder| *holder != vouched.id) {
+            let mut tx = kernel.db.begin().await?;
+            people::confirm(&mut tx, kernel, &vault, holder, details, locale.map(LocaleTag::as_str), action.protected).await?;
+            tx.commit().await?;
+        }
+        Ok(written)
+    }
+
+    async fn act(&self, petition: &Petition, new: NewSignature, bearer: Bearer) -> Result<SignatureAct> {
+        let (kernel, action) = (&self.kernel, &petition.action);
+        let (cx, protected) = (&kernel.cx, action.protected);
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
+        let id = cx.recorded_id(protected);
+        let created_at = cx.recorded_now(protected);
+        let locale = new.person.locale.unwrap_or(action.locale);
+        let clear = |text: &str| (!protected && !text.is_empty()).then(|| text.to_owned());
+        let details = &new.person.details;
+        let pending = bearer.wish == "pending";
+        Ok(SignatureAct {
+            id,
+            petition_id: action.id,
+            vault_id: vault.id,
+            person_id: bearer.person_id,
+            email_index: vault.email_index(&new.person.email),
+            person_sealed: bearer.person_sealed,
+            name_index: Vec::new(),
+            wish: bearer.wish,
+            display: if protected { "hidden" } else { new.display.as_str() },
+            locale: (!protected).then_some(locale.as_str()),
+            country: clear(&details.country),
+            region: clear(&details.region),
+            postal_prefix: details.postal_prefix().filter(|_| !protected),
+            source: source.filter(|_| !protected),
+            created_at,
+            confirm_expires_at: pending.then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
+            email_id: (pending || action.send_thanks).then(|| cx.recorded_id(protected)),
+            email_kind: if pending { "petition_confirm" } else { "petition_thanks" },
+            email_class: if pending { "confirmation" } else { "notice" },
+            organization_id: action.organization_id,
+            protected,
+            sealed: vault.seal(cx, SIGNATURES, id, &Typed { details: new.person.details, comments: new.comments, consents: new.consents, locale: new.person.locale }),
+            idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
+            idempotency_request: bearer.idempotency.map(|k| k.request),
+        })
+    }
+
+    /// What a signature's row has sealed; empty once the contact was dropped.
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open it.
+    pub async fn typed(&self, vault: Uuid, id: Uuid, sealed: Option<&[u8]>) -> Result<Typed> {
+        let Some(sealed) = sealed else { return Ok(Typed::default()) };
+        let vault = self.kernel.vaults.open(vault).await?;
+        vault.open(SIGNATURES, id, sealed).map_err(Error::from)
+    }
+}
+
+struct Bearer {
+    person_id: Uuid,
+    person_sealed: Option<Vec<u8>>,
+    wish: &'static str,
+    idempotency: Option<IdempotencyKey>,
+}

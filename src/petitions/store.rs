@@ -1,0 +1,338 @@
+//! All SQL over `petitions` and `signatures`.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::ingest::SignatureAct;
+use crate::{
+    campaigns::{self, Action, Kind},
+    error::{Error, Result},
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        paging::PageParams,
+    },
+};
+
+/// What petitions can be filtered by.
+pub const PETITION_FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "'muster:' || a.id", kind: FieldKind::Text },
+    Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
+    Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
+    Field { name: "muster:status", column_sql: "a.state", kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]) },
+    Field { name: "created_date", column_sql: "a.created_at", kind: FieldKind::Timestamp },
+    Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
+]);
+
+/// What signatures can be filtered by.
+pub const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "'muster:' || s.id", kind: FieldKind::Text },
+    Field { name: "created_date", column_sql: "s.created_at", kind: FieldKind::Timestamp },
+    Field { name: "muster:state", column_sql: "s.state", kind: FieldKind::Enum(&["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"]) },
+    Field { name: "muster:source", column_sql: "s.source", kind: FieldKind::Text },
+    Field { name: "country", column_sql: "s.country", kind: FieldKind::Text },
+    Field { name: "region", column_sql: "s.region", kind: FieldKind::Text },
+    Field { name: "email_address", column_sql: "p.email_index", kind: FieldKind::Virtual },
+]);
+
+/// A petition with what all actions share.
+#[derive(Clone, Debug)]
+pub struct Petition {
+    /// The shared part.
+    pub action: Action,
+    /// What is signed (Markdown).
+    pub petition_text: String,
+    /// Whom it is addressed to.
+    pub targets: Vec<String>,
+    /// How many signatures it wants.
+    pub goal: Option<i64>,
+}
+
+/// Completes an action to the petition it belongs to.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
+    let row = sqlx::query!("SELECT petition_text, targets, goal FROM petitions WHERE id = $1", action.id).fetch_one(conn).await?;
+    Ok(Petition { action, petition_text: row.petition_text, targets: row.targets, goal: row.goal })
+}
+
+/// A petition by id.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn petition(conn: &mut PgConnection, id: Uuid) -> Result<Petition> {
+    let action = campaigns::by_id(conn, id).await?;
+    complete(conn, action).await
+}
+
+/// Writes the petition's own columns.
+///
+/// # Errors
+/// A database error.
+pub async fn insert(conn: &mut PgConnection, id: Uuid, text: &str, targets: &[String], goal: Option<i64>) -> Result<()> {
+    sqlx::query!("INSERT INTO petitions (id, petition_text, targets, goal) VALUES ($1, $2, $3, $4)", id, text, targets, goal).execute(conn).await?;
+    Ok(())
+}
+
+/// Changes the petition's own columns; `None` leaves one as it is.
+///
+/// # Errors
+/// A database error.
+pub async fn save(conn: &mut PgConnection, id: Uuid, text: Option<&str>, targets: Option<&[String]>, goal: Option<i64>) -> Result<()> {
+    sqlx::query!("UPDATE petitions SET petition_text = coalesce($2, petition_text), targets = coalesce($3, targets), goal = coalesce($4, goal) WHERE id = $1", id, text, targets, goal)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Ids of one page of petitions, newest first, and how many there are: an organization's, or the public ones.
+///
+/// # Errors
+/// A database error.
+pub async fn list(conn: &mut PgConnection, organization: Option<Uuid>, filter: Option<&Filter>, page: PageParams) -> Result<(Vec<Petition>, i64)> {
+    let scope = |query: &mut QueryBuilder<Postgres>| {
+        query.push(" FROM actions a WHERE a.kind = 'petition'");
+        match organization {
+            Some(organization) => query.push(" AND a.organization_id = ").push_bind(organization),
+            None => query.push(" AND a.state NOT IN ('draft', 'archived')"),
+        };
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(query);
+        }
+    };
+    let mut count = QueryBuilder::new("SELECT count(*)");
+    scope(&mut count);
+    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
+    let mut rows = QueryBuilder::new("SELECT a.id");
+    scope(&mut rows);
+    rows.push(" ORDER BY a.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
+    let ids: Vec<Uuid> = rows.build_query_scalar().fetch_all(&mut *conn).await?;
+    let mut petitions = Vec::with_capacity(ids.len());
+    for id in ids {
+        petitions.push(petition(conn, id).await?);
+    }
+    Ok((petitions, total))
+}
+
+/// A petition by id or slug, as the public act needs it.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Petition> {
+    let action = campaigns::by_key(conn, Kind::Petition, key).await?;
+    complete(conn, action).await
+}
+
+/// A row of `signatures`.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns are described in migrations/0005_petitions.sql")]
+pub struct SignatureRow {
+    pub id: Uuid,
+    pub petition_id: Uuid,
+    pub person_id: Uuid,
+    pub state: String,
+    pub sealed: Option<Vec<u8>>,
+    pub display: String,
+    pub locale: Option<String>,
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub source: Option<String>,
+    pub link_generation: i16,
+    pub confirm_expires_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub counted_at: Option<DateTime<Utc>>,
+}
+
+/// A signature by id.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
+    Ok(sqlx::query_as!(
+        SignatureRow,
+        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, link_generation, confirm_expires_at, created_at, counted_at
+         FROM signatures WHERE id = $1",
+        id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// A signature by id, locked for a change.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
+    Ok(sqlx::query_as!(
+        SignatureRow,
+        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, link_generation, confirm_expires_at, created_at, counted_at
+         FROM signatures WHERE id = $1 FOR UPDATE",
+        id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// The signature of a person that counts for a petition, locked.
+///
+/// # Errors
+/// A database error.
+pub async fn lock_counted(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<Option<SignatureRow>> {
+    Ok(sqlx::query_as!(
+        SignatureRow,
+        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, link_generation, confirm_expires_at, created_at, counted_at
+         FROM signatures WHERE petition_id = $1 AND person_id = $2 AND state = 'counted' FOR UPDATE",
+        petition,
+        person
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The signature of a person that counts for a petition.
+///
+/// # Errors
+/// A database error.
+pub async fn counted(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<Option<SignatureRow>> {
+    Ok(sqlx::query_as!(
+        SignatureRow,
+        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, link_generation, confirm_expires_at, created_at, counted_at
+         FROM signatures WHERE petition_id = $1 AND person_id = $2 AND state = 'counted'",
+        petition,
+        person
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Makes a pending signature count. False when another one of the same person counts already.
+///
+/// # Errors
+/// A database error.
+pub async fn count_signature(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    // a savepoint-free race: the partial unique index decides, and the caller holds the person's lock
+    let done = sqlx::query!(
+        "UPDATE signatures s SET state = 'counted', counted_at = $2, confirm_expires_at = NULL
+         WHERE s.id = $1 AND s.state = 'pending'
+           AND NOT EXISTS (SELECT FROM signatures o WHERE o.petition_id = s.petition_id AND o.person_id = s.person_id AND o.name_index = s.name_index AND o.state = 'counted')",
+        id,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes over what a newer, confirmed act of the same person says into the signature that counts.
+///
+/// # Errors
+/// A database error.
+pub async fn renew_counted(conn: &mut PgConnection, id: Uuid, sealed: &[u8], display: &str) -> Result<()> {
+    sqlx::query!("UPDATE signatures SET sealed = $2, display = $3 WHERE id = $1", id, sealed, display).execute(conn).await?;
+    Ok(())
+}
+
+/// Ends a signature as 'duplicate' or 'withdrawn'; the contents go with a withdrawal.
+///
+/// # Errors
+/// A database error.
+pub async fn end_signature(conn: &mut PgConnection, id: Uuid, state: &str, at: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE signatures SET state = $2, ended_at = $3, confirm_expires_at = NULL, sealed = CASE WHEN $2 = 'withdrawn' THEN NULL ELSE sealed END WHERE id = $1",
+        id,
+        state,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Deletes a pending signature ("this was not me").
+///
+/// # Errors
+/// A database error.
+pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("DELETE FROM signatures WHERE id = $1 AND state = 'pending'", id).execute(conn).await?;
+    Ok(())
+}
+
+/// Adds what one signature counts for (`by` is 1 or -1) to every dimension.
+///
+/// # Errors
+/// A database error.
+pub async fn add_delta(conn: &mut PgConnection, signature: Uuid, by: i64) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
+         SELECT s.petition_id, d.dimension, d.key, $2
+         FROM signatures s,
+              LATERAL (VALUES ('total', ''), ('day', to_char(s.counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')), ('country', s.country),
+                              ('region', s.country || '-' || s.region), ('locale', s.locale), ('source', s.source)) d (dimension, key)
+         WHERE s.id = $1 AND d.key IS NOT NULL",
+        signature,
+        by
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// One page of a petition's signatures, newest first, and how many there are.
+///
+/// # Errors
+/// A database error.
+pub async fn signatures(conn: &mut PgConnection, petition: Uuid, filter: Option<&Filter>, page: PageParams) -> Result<(Vec<SignatureRow>, i64)> {
+    let scope = |query: &mut QueryBuilder<Postgres>| {
+        query.push(" FROM signatures s JOIN people p ON p.id = s.person_id WHERE s.petition_id = ").push_bind(petition);
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(query);
+        }
+    };
+    let mut count = QueryBuilder::new("SELECT count(*)");
+    scope(&mut count);
+    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
+    let mut rows = QueryBuilder::new(
+        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.locale, s.country, s.region, s.source, s.link_generation, s.confirm_expires_at, s.created_at, s.counted_at",
+    );
+    scope(&mut rows);
+    rows.push(" ORDER BY s.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
+    Ok((rows.build_query_as().fetch_all(conn).await?, total))
+}
+
+/// What became of an act in a batch.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The act.
+    pub act_id: Uuid,
+    /// The row to show.
+    pub signature_id: Uuid,
+    /// Vouched acts: the person the signature belongs to.
+    pub holder_id: Option<Uuid>,
+    /// 'created', 'duplicate', 'replayed' or 'mismatch'.
+    pub outcome: String,
+}
+
+/// Writes a batch of acts: one round trip, one commit.
+///
+/// # Errors
+/// A database error; then nothing of the batch is written.
+pub async fn sign_batch(db: &PgPool, acts: &[SignatureAct]) -> Result<Vec<Written>, sqlx::Error> {
+    sqlx::query_as!(
+        Written,
+        r#"SELECT act_id AS "act_id!", signature_id AS "signature_id!", holder_id, outcome AS "outcome!" FROM sign_petitions($1)"#,
+        acts as _
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Deletes signatures that nobody confirmed in time (retention). Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64, Error> {
+    Ok(sqlx::query!("DELETE FROM signatures WHERE id IN (SELECT id FROM signatures WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000)", now).execute(db).await?.rows_affected())
+}

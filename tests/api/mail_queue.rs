@@ -1,0 +1,579 @@
+//! The mail queue on a real database and a real SMTP conversation.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
+use muster::{
+    config::{Settings, Transport},
+    error::{Error, Result},
+    kernel::{Kernel, cx::Cx, keyring::Keyring, text::EmailAddress},
+    mail::{
+        self, Class, Composed, Engine, Fate, MailKind, MailKinds, Mailbox, NewEmail, Progress, QueuedEmail, cancel,
+        enqueue, forget, may_confirm, requeue, set_lane,
+    },
+};
+use serde_json::{Value, json};
+use sqlx::{PgConnection, PgPool};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::smtp_sink::{Behaviour, SmtpSink, Step, closed_url};
+
+/// A queue with a relay of its own.
+struct House {
+    kernel: Arc<Kernel>,
+    organization: Uuid,
+    fates: Fates,
+    folder: Arc<Folder>,
+}
+
+/// A temporary folder.
+struct Folder(std::path::PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+type Fates = Arc<Mutex<Vec<(Uuid, Fate)>>>;
+
+/// Composes a mail to the address in `refs`, and does as `refs.mode` says.
+struct TestKind {
+    kernel: Arc<Kernel>,
+    fates: Fates,
+}
+
+impl MailKind for TestKind {
+    fn kind(&self) -> &'static str {
+        "test_mail"
+    }
+
+    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
+        Box::pin(async move {
+            let to = EmailAddress::parse(email.refs["to"].as_str().unwrap_or_default()).expect("an address");
+            match email.refs["mode"].as_str() {
+                Some("error") => return Err(Error::internal("no such row for jane@example.org")),
+                Some("panic") => panic!("a mistake"),
+                Some("outage") => return Err(Error::Unavailable { retry_after: 1, cause: "away".to_owned() }),
+                Some("nothing") => return Ok(None),
+                Some("confirm") => {
+                    let vault = self.kernel.vaults.open(email.ref_id("vault")?).await?;
+                    if !may_confirm(&self.kernel, email, &to, &vault).await? {
+                        return Ok(None);
+                    }
+                }
+                _ => {}
+            }
+            Ok(Some(Composed::new(to, "Test", format!("{} mail", email.class.as_str()), "Hello\n")))
+        })
+    }
+
+    fn settled<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            if email.refs["mode"] == "poison" {
+                sqlx::query("SELECT 1 / 0").execute(conn).await?;
+            }
+            self.fates.lock().expect("fates").push((email.id, fate));
+            Ok(())
+        })
+    }
+}
+
+impl House {
+    async fn new(db: PgPool, url: &str) -> Self {
+        let cx = Cx::system();
+        let folder = std::env::temp_dir().join(format!("muster-mail-{}", cx.id()));
+        let mut settings = Settings::read("test", &[]).expect("settings");
+        url.clone_into(&mut settings.mail.smtp_url);
+        settings.mail.transport = Transport::Smtp;
+        settings.mail.from_domain = "muster.test".to_owned();
+        settings.mail.poll_seconds = 1;
+        settings.postgres.data_root.clone_from(&folder);
+        let keyring = Arc::new(Keyring::init(&folder.join("keyring"), &cx).expect("a keyring"));
+        let organization = cx.id();
+        sqlx::query("INSERT INTO organizations (id, name, slug, created_at) VALUES ($1, 'A', 'a', $2)")
+            .bind(organization)
+            .bind(cx.now())
+            .execute(&db)
+            .await
+            .expect("an organization");
+        let kernel = Kernel::new(settings, cx, db, keyring);
+        Self { kernel, organization, fates: Fates::default(), folder: Arc::new(Folder(folder)) }
+    }
+
+    /// The same house under other settings.
+    fn with(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.kernel.settings.clone();
+        change(&mut settings);
+        let keyring = Arc::new(Keyring::open(&self.folder.0.join("keyring")).expect("the keyring"));
+        let kernel = Kernel::new(settings, self.kernel.cx.clone(), self.kernel.db.clone(), keyring);
+        let (fates, folder) = (self.fates.clone(), self.folder.clone());
+        Self { kernel, organization: self.organization, fates, folder }
+    }
+
+    /// One more process.
+    fn engine(&self) -> Arc<Engine> {
+        let mut kinds = MailKinds::new();
+        kinds.register(TestKind { kernel: self.kernel.clone(), fates: self.fates.clone() });
+        Arc::new(Engine::new(self.kernel.clone(), kinds).expect("an engine"))
+    }
+
+    async fn put(&self, class: Class, lane: &str, protected: bool, refs: Value) -> Uuid {
+        let mut conn = self.kernel.db.acquire().await.expect("a connection");
+        let organization_id = self.organization;
+        let email = NewEmail { organization_id, class, kind: "test_mail", lane, refs, protected, due_at: None };
+        enqueue(&mut conn, &self.kernel.cx, email).await.expect("queued")
+    }
+
+    async fn queue(&self, class: Class, to: &str) -> Uuid {
+        self.put(class, "", false, json!({ "to": to })).await
+    }
+
+    async fn with_mode(&self, mode: &str) -> Uuid {
+        self.put(Class::Notice, "", false, json!({ "to": format!("{mode}@example.org"), "mode": mode })).await
+    }
+
+    /// State, attempts and failure of a row, if it is still there.
+    async fn row(&self, id: Uuid) -> Option<(String, i16, Option<String>)> {
+        sqlx::query_as("SELECT state, attempts, failure FROM emails WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.kernel.db)
+            .await
+            .expect("a row")
+    }
+
+    async fn state(&self, id: Uuid) -> String {
+        self.row(id).await.map_or_else(|| "gone".to_owned(), |row| row.0)
+    }
+
+    fn fate(&self, id: Uuid) -> Vec<Fate> {
+        self.fates.lock().expect("fates").iter().filter(|(of, _)| *of == id).map(|(_, fate)| *fate).collect()
+    }
+
+    fn advance(&self, by: TimeDelta) {
+        self.kernel.cx.advance(by);
+    }
+}
+
+async fn house(db: PgPool, behaviour: Behaviour) -> (House, SmtpSink) {
+    let sink = SmtpSink::start(behaviour).await;
+    (House::new(db, &sink.url()).await, sink)
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_mail_is_sent_once_and_its_kind_is_told(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    let engine = house.engine();
+    let id = house.queue(Class::Confirmation, "jane@example.org").await;
+    let progress = engine.drain().await.expect("sent");
+    assert_eq!(progress, Progress { claimed: 1, sent: 1, ..Progress::default() });
+    assert_eq!(house.row(id).await, Some(("sent".to_owned(), 1, None)));
+    assert_eq!(house.fate(id), [Fate::Sent]);
+    assert_eq!(engine.drain().await.expect("nothing"), Progress::default());
+    let messages = sink.messages();
+    assert_eq!(messages.len(), 1);
+    assert!(messages[0].from.starts_with("bounce+") && messages[0].from.ends_with("@muster.test"));
+    let token: Option<String> = sqlx::query_scalar("SELECT return_token FROM emails WHERE id = $1")
+        .bind(id)
+        .fetch_one(&house.kernel.db)
+        .await
+        .expect("a token");
+    assert_eq!(messages[0].from, format!("bounce+{}@muster.test", token.expect("a token")));
+    assert_eq!(messages[0].header("From").as_deref(), Some("Test <no-reply@muster.test>"));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn protected_mails_leave_no_row(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    let sent = house.put(Class::Notice, "", true, json!({ "to": "jane@example.org" })).await;
+    let nothing = house.put(Class::Notice, "", true, json!({ "to": "jane@example.org", "mode": "nothing" })).await;
+    sink.on("who@example.org", Step::RejectRcpt("550 5.1.1 who?"));
+    let failed = house.put(Class::Notice, "", true, json!({ "to": "who@example.org" })).await;
+    house.engine().drain().await.expect("sent");
+    assert_eq!((house.state(sent).await, house.state(nothing).await), ("gone".to_owned(), "gone".to_owned()));
+    assert_eq!((house.fate(sent), house.fate(nothing)), (vec![Fate::Sent], vec![Fate::Cancelled]));
+    assert_eq!(house.state(failed).await, "failed");
+    let whole_day: bool = sqlx::query_scalar("SELECT settled_at = date_trunc('day', settled_at, 'UTC') FROM emails")
+        .fetch_one(&house.kernel.db)
+        .await
+        .expect("a time");
+    assert!(whole_day);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn refused_for_now_goes_again_later(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept().script([Step::RejectRcpt("451 4.3.0 later")])).await;
+    let engine = house.engine();
+    let id = house.queue(Class::Notice, "jane@example.org").await;
+    assert_eq!(engine.drain().await.expect("tried").retried, 1);
+    assert_eq!(
+        house.row(id).await,
+        Some(("queued".to_owned(), 1, Some("refused for now: 451 4.3.0 later".to_owned())))
+    );
+    assert_eq!(engine.drain().await.expect("waiting").claimed, 0);
+    house.advance(TimeDelta::minutes(2));
+    assert_eq!(engine.drain().await.expect("sent").sent, 1);
+    assert_eq!(house.row(id).await, Some(("sent".to_owned(), 2, None)));
+    assert_eq!(sink.messages().len(), 1);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn refused_for_good_fails(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    sink.on("who@example.org", Step::RejectRcpt("550 5.1.1 no such user who@example.org"));
+    sink.on("full@example.org", Step::RejectRcpt("552 5.2.2 mailbox full"));
+    let who = house.queue(Class::Notice, "who@example.org").await;
+    let full = house.queue(Class::Notice, "full@example.org").await;
+    let progress = house.engine().drain().await.expect("tried");
+    assert_eq!((progress.failed, progress.retried), (1, 1));
+    let (state, _, failure) = house.row(who).await.expect("a row");
+    assert_eq!((state.as_str(), failure.as_deref()), ("failed", Some("refused: 550 5.1.1 no such user [address]")));
+    assert_eq!(house.fate(who), [Fate::Failed]);
+    assert_eq!(house.state(full).await, "queued");
+    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    let now = house.kernel.cx.now();
+    assert!(!requeue(&mut conn, now, Uuid::nil(), who).await.expect("a neighbour"));
+    assert!(requeue(&mut conn, now, house.organization, who).await.expect("again"));
+    assert!(!requeue(&mut conn, now, house.organization, who).await.expect("twice"));
+    assert_eq!(house.state(who).await, "queued");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_relay_that_is_away_costs_no_attempt(db: PgPool) {
+    let house = House::new(db, &closed_url().await).await;
+    let id = house.queue(Class::Letter, "minister@example.org").await;
+    for _ in 0..3 {
+        assert_eq!(house.engine().drain().await.expect("tried").released, 1);
+        assert_eq!(house.row(id).await.expect("a row").1, 0);
+        house.advance(TimeDelta::minutes(6));
+    }
+    let sink = SmtpSink::start(Behaviour::accept().script([Step::RejectMail("421 4.3.2 closing")])).await;
+    let house = house.with(|settings| settings.mail.smtp_url = sink.url());
+    assert_eq!(house.engine().drain().await.expect("closed").released, 1);
+    assert_eq!(house.row(id).await.expect("a row").1, 0);
+    house.advance(TimeDelta::minutes(6));
+    assert_eq!(house.engine().drain().await.expect("sent").sent, 1);
+    assert_eq!(house.row(id).await.expect("a row").1, 1);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn an_unknown_outcome_is_uncertain_for_letters_only(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    sink.on("minister@example.org", Step::HangUpAfterContent { counted: true });
+    sink.on("jane@example.org", Step::HangUpAfterContent { counted: true });
+    let letter = house.queue(Class::Letter, "minister@example.org").await;
+    let notice = house.queue(Class::Notice, "jane@example.org").await;
+    let engine = house.engine();
+    let progress = engine.drain().await.expect("tried");
+    assert_eq!((progress.uncertain, progress.retried), (1, 1));
+    assert_eq!((house.state(letter).await, house.fate(letter)), ("uncertain".to_owned(), vec![Fate::Uncertain]));
+    sink.on("jane@example.org", Step::Accept);
+    house.advance(TimeDelta::minutes(3));
+    assert_eq!(engine.drain().await.expect("sent").sent, 1);
+    assert_eq!(house.state(notice).await, "sent");
+    assert_eq!(sink.messages_to("minister@example.org").len(), 1);
+    let copies = sink.messages_to("jane@example.org");
+    assert_eq!(copies.len(), 2);
+    assert_eq!(copies[0].header("Message-ID"), copies[1].header("Message-ID"));
+    assert!(copies[0].header("Message-ID").is_some());
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn what_a_dead_process_held_goes_again(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    let notice = house.queue(Class::Notice, "jane@example.org").await;
+    let letter = house.queue(Class::Letter, "minister@example.org").await;
+    for to in ["jane@example.org", "minister@example.org"] {
+        sink.on(to, Step::SlowContent(Duration::from_mins(1)));
+    }
+    let engine = house.engine();
+    let dying = tokio::spawn(async move { engine.tick().await });
+    sink.wait_for(2).await;
+    dying.abort();
+    assert!(dying.await.expect_err("killed").is_cancelled());
+    assert_eq!(house.state(notice).await, "sending");
+    assert_eq!(house.engine().drain().await.expect("still held").claimed, 0);
+    for to in ["jane@example.org", "minister@example.org"] {
+        sink.on(to, Step::Accept);
+    }
+    house.advance(TimeDelta::minutes(10));
+    let progress = house.engine().drain().await.expect("recovered");
+    assert_eq!((progress.recovered, progress.sent, progress.uncertain), (2, 1, 1));
+    assert_eq!(house.row(notice).await.expect("a row").1, 2);
+    assert_eq!((house.state(letter).await, house.fate(letter)), ("uncertain".to_owned(), vec![Fate::Uncertain]));
+    assert_eq!(sink.messages_to("minister@example.org").len(), 1);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn engines_side_by_side_send_each_mail_once(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    for n in 0..200 {
+        house.queue(Class::ALL[n % 5], &format!("p{n}@example.org")).await;
+    }
+    let stop = CancellationToken::new();
+    let running: Vec<_> = (0..2).map(|_| tokio::spawn(house.engine().run(stop.clone()))).collect();
+    sink.wait_for(200).await;
+    stop.cancel();
+    for engine in running {
+        engine.await.expect("stopped");
+    }
+    let messages = sink.messages();
+    let recipients: HashSet<&String> = messages.iter().flat_map(|m| &m.to).collect();
+    assert_eq!((messages.len(), recipients.len()), (200, 200));
+    let sent: i64 = sqlx::query_scalar("SELECT count(*) FROM emails WHERE state = 'sent' AND attempts = 1")
+        .fetch_one(&house.kernel.db)
+        .await
+        .expect("a count");
+    assert_eq!(sent, 200);
+    assert_eq!(house.fates.lock().expect("fates").len(), 200);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn urgent_classes_go_first_and_none_starves(db: PgPool) {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let house = House::new(db, &sink.url()).await;
+    for class in [Class::Update, Class::Notice, Class::Letter, Class::Urgent] {
+        for n in 0..20 {
+            house.queue(class, &format!("{}{n}@example.org", class.as_str())).await;
+        }
+    }
+    for n in 0..100 {
+        house.queue(Class::Confirmation, &format!("c{n}@example.org")).await;
+    }
+    assert_eq!(house.engine().tick().await.expect("sent").sent, 64);
+    let subjects: Vec<String> = sink.messages().iter().filter_map(|m| m.header("Subject")).collect();
+    let count = |class: Class| subjects.iter().filter(|s| **s == format!("{} mail", class.as_str())).count();
+    assert_eq!(Class::ALL.map(count), [32, 8, 8, 8, 8]);
+    let first = subjects.iter().position(|s| s == "update mail").expect("an update");
+    assert!(first > 40, "updates go last");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_lane_keeps_its_pace_whoever_sends(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    for n in 0..40 {
+        let lane = if n % 2 == 0 { "a" } else { "b" };
+        house.put(Class::Letter, lane, false, json!({ "to": format!("{lane}@example.org") })).await;
+    }
+    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    set_lane(&mut conn, "b", 120, 2, true).await.expect("paused");
+    let (one, two) = (house.engine(), house.engine());
+    let both = async || {
+        let (one, two) = tokio::join!(one.drain(), two.drain());
+        (one.expect("one").sent + two.expect("two").sent, sink.messages_to("b@example.org").len())
+    };
+    assert_eq!(both().await, (5, 0), "the burst, and nothing of the paused lane");
+    house.advance(TimeDelta::seconds(50));
+    assert_eq!(both().await, (0, 0));
+    house.advance(TimeDelta::seconds(11));
+    assert_eq!(both().await, (1, 0));
+    set_lane(&mut conn, "b", 120, 2, false).await.expect("open");
+    house.advance(TimeDelta::minutes(3));
+    assert_eq!(both().await, (5, 2), "three of one, two of the other");
+    house.advance(TimeDelta::hours(2));
+    assert_eq!(both().await, (7, 4), "a quiet time gathers no more than the burst");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn one_bad_mail_stops_no_other(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    let error = house.with_mode("error").await;
+    let panic = house.with_mode("panic").await;
+    let outage = house.with_mode("outage").await;
+    let nothing = house.with_mode("nothing").await;
+    let poison = house.with_mode("poison").await;
+    let good = house.queue(Class::Notice, "jane@example.org").await;
+    let organization_id = house.organization;
+    let stranger = NewEmail {
+        organization_id,
+        class: Class::Notice,
+        kind: "unknown",
+        lane: "",
+        refs: json!({}),
+        protected: false,
+        due_at: None,
+    };
+    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    let stranger = enqueue(&mut conn, &house.kernel.cx, stranger).await.expect("queued");
+    let progress = house.engine().drain().await.expect("sent");
+    assert_eq!(
+        (progress.claimed, progress.sent, progress.failed, progress.cancelled, progress.released),
+        (7, 2, 2, 1, 2)
+    );
+    let (state, _, failure) = house.row(error).await.expect("a row");
+    assert_eq!(
+        (state.as_str(), failure.as_deref()),
+        ("failed", Some("not composed: internal: no such row for [address]"))
+    );
+    assert_eq!(house.state(panic).await, "failed");
+    assert_eq!(house.row(outage).await.map(|row| (row.0, row.1)), Some(("queued".to_owned(), 0)));
+    assert_eq!(house.row(stranger).await.map(|row| (row.0, row.1)), Some(("queued".to_owned(), 0)));
+    assert_eq!((house.state(nothing).await, house.fate(nothing)), ("cancelled".to_owned(), vec![Fate::Cancelled]));
+    // its kind could not be told, but it was sent
+    assert_eq!((house.state(poison).await, house.fate(poison)), ("sent".to_owned(), vec![]));
+    assert_eq!((house.state(good).await, house.fate(good)), ("sent".to_owned(), vec![Fate::Sent]));
+    assert_eq!(sink.messages().len(), 2);
+}
+
+async fn vault(house: &House) -> Uuid {
+    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    house.kernel.vaults.create_for_organization(&mut conn, house.organization).await.expect("a vault")
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn an_address_gets_three_confirmations_a_day(db: PgPool) {
+    let (house, sink) =
+        house(db, Behaviour::accept().script([Step::RejectRcpt("451 4.3.0 later"), Step::RejectMail("421 4.3.2 bye")]))
+            .await;
+    let vault = vault(&house).await;
+    // from noon on, so that no day ends in between
+    let noon = TimeDelta::hours(36) - house.kernel.cx.now().time().signed_duration_since(chrono::NaiveTime::MIN);
+    house.advance(noon);
+    let confirm = async |to: &str| {
+        house.put(Class::Confirmation, "", false, json!({ "to": to, "mode": "confirm", "vault": vault })).await
+    };
+    confirm("jane@example.org").await;
+    confirm("JANE@example.org").await;
+    let engine = house.engine();
+    let first = engine.drain().await.expect("tried");
+    assert_eq!(first.sent + first.retried + first.released, 2, "{first:?}");
+    house.advance(TimeDelta::minutes(7));
+    // tried again, counted once
+    engine.drain().await.expect("sent");
+    assert_eq!(sink.messages().len(), 2);
+    for _ in 0..4 {
+        confirm("jane@example.org").await;
+    }
+    confirm("other@example.org").await;
+    let rest = engine.drain().await.expect("sent");
+    assert_eq!((rest.sent, rest.cancelled), (2, 3));
+    house.advance(TimeDelta::days(1));
+    confirm("jane@example.org").await;
+    assert_eq!(engine.drain().await.expect("a new day").sent, 1);
+    let secrets: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM day_secrets").fetch_one(&house.kernel.db).await.expect("a count");
+    assert_eq!(secrets, 1, "yesterday's secret is thrown away");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn nobody_who_wants_no_mail_gets_any(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    let id = vault(&house).await;
+    let vault = house.kernel.vaults.open(id).await.expect("a vault");
+    let address = |text: &str| EmailAddress::parse(text).expect("an address");
+    let rows = [
+        (None, mail::everywhere_index(&house.kernel, &address("never@example.org")), "never_again"),
+        (Some(id), vault.email_index(&address("bounced@example.org")), "bounced"),
+        (Some(id), vault.email_index(&address("news@example.org")), "unsubscribed"),
+    ];
+    for (vault_id, index, reason) in rows {
+        sqlx::query(
+            "INSERT INTO suppressions (id, vault_id, address_index, reason, created_at) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(house.kernel.cx.id())
+        .bind(vault_id)
+        .bind(index)
+        .bind(reason)
+        .bind(house.kernel.cx.now())
+        .execute(&house.kernel.db)
+        .await
+        .expect("suppressed");
+    }
+    for name in ["never", "bounced", "news", "jane"] {
+        let refs = json!({ "to": format!("{name}@example.org"), "mode": "confirm", "vault": id });
+        house.put(Class::Confirmation, "", false, refs).await;
+        let suppressed = mail::is_suppressed(&house.kernel, &address(&format!("{name}@example.org")), &vault).await;
+        assert_eq!(suppressed.expect("an answer"), name != "jane");
+    }
+    let progress = house.engine().drain().await.expect("sent");
+    assert_eq!((progress.sent, progress.cancelled), (2, 2));
+    assert_eq!(sink.messages_to("news@example.org").len() + sink.messages_to("jane@example.org").len(), 2);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn stopping_puts_back_what_was_not_begun(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    for n in 0..60 {
+        sink.on(&format!("p{n}@example.org"), Step::SlowRcpt(Duration::from_millis(300)));
+        house.queue(Class::Notice, &format!("p{n}@example.org")).await;
+    }
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(house.engine().run(stop.clone()));
+    sink.wait_for(1).await;
+    stop.cancel();
+    running.await.expect("stopped");
+    let states: Vec<(String, i16, i64)> =
+        sqlx::query_as("SELECT state, attempts, count(*) FROM emails GROUP BY 1, 2 ORDER BY 1")
+            .fetch_all(&house.kernel.db)
+            .await
+            .expect("states");
+    let sent = i64::try_from(sink.messages().len()).expect("few");
+    assert!(sent < 60);
+    assert_eq!(states, [("queued".to_owned(), 0, 60 - sent), ("sent".to_owned(), 1, sent)]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn what_is_cancelled_does_not_go(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    let kept = house.queue(Class::Letter, "a@example.org").await;
+    let protected = house.put(Class::Letter, "m", true, json!({ "to": "b@example.org" })).await;
+    let sent = house.queue(Class::Confirmation, "c@example.org").await;
+    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    let mut cancelled = cancel(&mut conn, house.kernel.cx.now(), &[kept, protected]).await.expect("cancelled");
+    cancelled.sort_unstable();
+    let mut both = [kept, protected];
+    both.sort_unstable();
+    assert_eq!(cancelled, both);
+    house.engine().drain().await.expect("sent");
+    assert!(cancel(&mut conn, house.kernel.cx.now(), &[sent, kept]).await.expect("too late").is_empty());
+    assert_eq!((house.state(kept).await, house.state(protected).await), ("cancelled".to_owned(), "gone".to_owned()));
+    assert_eq!(sink.messages().len(), 1);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn old_mails_are_forgotten(db: PgPool) {
+    let (house, _sink) = house(db, Behaviour::accept()).await;
+    let id = house.queue(Class::Notice, "jane@example.org").await;
+    house.engine().drain().await.expect("sent");
+    let waiting = house.queue(Class::Notice, "jane@example.org").await;
+    let token = async || -> Option<String> {
+        let token = sqlx::query_scalar("SELECT return_token FROM emails WHERE id = $1").bind(id);
+        token.fetch_one(&house.kernel.db).await.expect("a row")
+    };
+    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    house.advance(TimeDelta::days(6));
+    assert_eq!(forget(&mut conn, house.kernel.cx.now()).await.expect("nothing"), 0);
+    assert!(token().await.is_some());
+    house.advance(TimeDelta::days(2));
+    assert_eq!(forget(&mut conn, house.kernel.cx.now()).await.expect("the token"), 0);
+    assert!(token().await.is_none());
+    house.advance(TimeDelta::days(23));
+    assert_eq!(forget(&mut conn, house.kernel.cx.now()).await.expect("the row"), 1);
+    assert_eq!((house.state(id).await, house.state(waiting).await), ("gone".to_owned(), "queued".to_owned()));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_mailbox_keeps_mail_on_this_machine(db: PgPool) {
+    let house = House::new(db, "smtp://127.0.0.1:1").await;
+    let here = house.with(|settings| settings.mail.transport = Transport::Mailbox);
+    here.queue(Class::Notice, "jane@example.org").await;
+    assert_eq!(here.engine().drain().await.expect("written").sent, 1);
+    let mailbox = Mailbox::open(&here.kernel.settings, &here.kernel.cx).expect("a mailbox");
+    let mails = mailbox.list().await.expect("a list");
+    assert_eq!(mails.len(), 1);
+    assert_eq!(
+        (mails[0].kind.as_str(), mails[0].to.as_str(), mails[0].subject.as_str()),
+        ("test_mail", "jane@example.org", "notice mail")
+    );
+}
