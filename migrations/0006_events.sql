@@ -4,6 +4,7 @@ CREATE TABLE events (
     format              text NOT NULL DEFAULT 'in_person',
     starts_at           timestamptz NOT NULL,
     ends_at             timestamptz NOT NULL,
+    dated               boolean NOT NULL DEFAULT true, -- false: nobody chose the start of this draft yet
     timezone            text NOT NULL, -- IANA name; times are shown in it
     venue               text NOT NULL DEFAULT '',
     address_line        text NOT NULL DEFAULT '',
@@ -191,7 +192,7 @@ BEGIN
 
     FOR of_event IN SELECT DISTINCT a.event_id FROM unnest(acts) a WHERE a.wish <> 'pending' ORDER BY 1 LOOP
         PERFORM seat_attendances(of_event,
-            (SELECT array_agg(a.id ORDER BY a.id) FROM unnest(acts) a WHERE a.event_id = of_event AND a.wish <> 'pending'),
+            (SELECT array_agg(a.id ORDER BY a.ordinality) FROM unnest(acts) WITH ORDINALITY a WHERE a.event_id = of_event AND a.wish <> 'pending'),
             (SELECT min(a.created_at) FROM unnest(acts) a WHERE a.event_id = of_event));
     END LOOP;
 

@@ -56,6 +56,27 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::InvalidParameter,
+        Self::InvalidFilter,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::ActionClosed,
+        Self::Conflict,
+        Self::LinkExpired,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::ValidationFailed,
+        Self::IdempotencyMismatch,
+        Self::ChallengeRequired,
+        Self::TooManyRequests,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
     /// The HTTP status that goes with the code.
     pub fn status(self) -> StatusCode {
         match self {
@@ -99,7 +120,8 @@ impl Code {
         }
     }
 
-    fn title(self) -> &'static str {
+    /// The short title of problems with this code.
+    pub fn title(self) -> &'static str {
         match self {
             Self::InvalidParameter => "A query parameter is not understood",
             Self::InvalidFilter => "The filter is not understood",
@@ -325,7 +347,7 @@ impl IntoResponse for Error {
             _ => {}
         }
         let mut body = json!({
-            "type": format!("https://muster.example/problems/{}", code.as_str()),
+            "type": format!("/api/v1/problems#{}", code.as_str()),
             "title": code.title(),
             "status": code.status().as_u16(),
             "code": code.as_str(),

@@ -149,7 +149,6 @@ pub struct NewUpdate {
 /// The kinds of update.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words say it")]
 pub enum UpdateKind {
     #[default]
     News,

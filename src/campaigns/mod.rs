@@ -18,4 +18,4 @@ pub use api::{Campaigns, NewCampaign, NewUpdate, Figure, create_campaign, create
 pub use counts::{Tick, exact_total, fold, publish};
 pub use ops::{create_action, find_for, register_partner, register_short_link, update_action};
 pub use pages::{CampaignLink, Landing, landing, received};
-pub use store::{by_id, by_key, link_to_campaign};
+pub use store::{by_id, by_key, campaign_exists};

@@ -175,7 +175,6 @@ pub async fn organization_locale(conn: &mut PgConnection, organization: Uuid) ->
 
 /// A campaign's row.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0004_campaigns.sql")]
 pub struct CampaignRow {
     pub id: Uuid,
     pub slug: String,
@@ -205,6 +204,14 @@ pub async fn campaign(conn: &mut PgConnection, organization: Option<Uuid>, key: 
     )
     .fetch_one(conn)
     .await?)
+}
+
+/// Has the organization a campaign of this slug?
+///
+/// # Errors
+/// A database error.
+pub async fn campaign_exists(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM campaigns WHERE organization_id = $1 AND slug = $2) AS "found!""#, organization, slug).fetch_one(conn).await?)
 }
 
 /// One page of campaigns, newest first, and how many there are.
@@ -253,7 +260,6 @@ pub async fn insert_campaign(conn: &mut PgConnection, id: Uuid, organization: Uu
 
 /// An update's row.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0004_campaigns.sql")]
 pub struct UpdateRow {
     pub id: Uuid,
     pub campaign_id: Uuid,
@@ -343,7 +349,6 @@ pub async fn insert_update(conn: &mut PgConnection, id: Uuid, organization: Uuid
 
 /// An action as landing pages show it.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "columns of actions and events")]
 pub struct LandingRow {
     pub id: Uuid,
     pub kind: String,

@@ -85,3 +85,11 @@ pub async fn claim(conn: &mut PgConnection, cx: &Cx, key: Option<&IdempotencyKey
         Some(_) => Err(mismatch()),
     }
 }
+
+/// Forgets keys made before `before` (upkeep).
+///
+/// # Errors
+/// A database error.
+pub async fn forget(db: &sqlx::PgPool, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
+    Ok(sqlx::query!("DELETE FROM idempotency_keys WHERE created_at < $1", before).execute(db).await?.rows_affected())
+}

@@ -177,17 +177,6 @@ impl Keyring {
         self.read().keys.keys().filter(|name| name.starts_with("month-") && **name < this).cloned().collect()
     }
 
-    /// Names of the root keys older than the newest.
-    pub fn old_roots(&self) -> Vec<String> {
-        let newest = self.newest_root().map(|(name, _)| name);
-        self.read()
-            .keys
-            .keys()
-            .filter(|name| root_number(name).is_some() && Some(*name) != newest.as_ref())
-            .cloned()
-            .collect()
-    }
-
     fn replace(&self, keys: &BTreeMap<String, Key>) -> Result<(), KeyringError> {
         write(&self.path, keys)?;
         *self.loaded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = load(&self.path)?;

@@ -42,10 +42,15 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .clean_content_tags(HashSet::from(["script", "style"]))
         .tag_attributes(HashMap::from([("a", HashSet::from(["href", "title"])), ("ol", HashSet::from(["start"]))]))
         .url_schemes(HashSet::from(SCHEMES))
-        .url_relative(UrlRelative::Deny)
+        .url_relative(UrlRelative::Custom(Box::new(own_path)))
         .link_rel(Some("noopener noreferrer nofollow"));
     builder
 });
+
+/// Of relative links only paths of this site stay (`/p/slug`); `//host` is another site's.
+fn own_path(url: &str) -> Option<std::borrow::Cow<'_, str>> {
+    (url.starts_with('/') && !url.starts_with("//") && !url.starts_with("/\\")).then(|| url.into())
+}
 
 /// Renders safe HTML without a level-one heading, which belongs to the page around it.
 ///

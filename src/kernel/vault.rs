@@ -87,6 +87,7 @@ impl Vaults {
     /// # Errors
     /// `internal` without a root key, or a database error.
     pub async fn create_for_organization(&self, conn: &mut PgConnection, organization: Uuid) -> Result<Uuid> {
+        self.keyring.refresh();
         let (name, key) = self.keyring.newest_root().ok_or_else(|| Error::internal("the keyring has no root key"))?;
         self.create(conn, organization, "organization", None, &name, &key).await
     }
@@ -208,20 +209,24 @@ impl Vaults {
         Ok(rows.len())
     }
 
-    /// Destroys what must have ended by `today`: vaults of past months, then the keys that wrapped them (and root keys
-    /// that wrap nothing any more). Returns the names of the destroyed keys.
+    /// Destroys what must have ended by `today`: the vaults of past months, then the keys that wrapped them, so that no
+    /// backup opens them either. Returns the names of the destroyed keys. Old root keys stay: older backups need them.
     ///
     /// # Errors
     /// `internal` when the keyring file cannot be written, or a database error.
     pub async fn retire(&self, today: NaiveDate) -> Result<Vec<String>> {
-        let mut names = self.keyring.past_months(today);
-        let in_use: Vec<String> = sqlx::query_scalar!(
-            r#"SELECT DISTINCT wrapping_key AS "name!" FROM vaults WHERE wrapping_key IS NOT NULL"#
+        self.keyring.refresh();
+        let names = self.keyring.past_months(today);
+        if names.is_empty() {
+            return Ok(names);
+        }
+        sqlx::query!(
+            "UPDATE vaults SET wrapped_keys = NULL, wrapping_key = NULL, destroyed_at = $2 WHERE wrapping_key = ANY ($1)",
+            &names,
+            self.cx.now()
         )
-        .fetch_all(&self.db)
+        .execute(&self.db)
         .await?;
-        sqlx::query!("UPDATE vaults SET wrapped_keys = NULL, wrapping_key = NULL, destroyed_at = $2 WHERE wrapping_key = ANY ($1)", &names, self.cx.now()).execute(&self.db).await?;
-        names.extend(self.keyring.old_roots().into_iter().filter(|name| !in_use.contains(name)));
         self.keyring.destroy(&names).map_err(Error::internal)?;
         self.opened.clear();
         Ok(names)

@@ -299,25 +299,21 @@ impl Engine {
                 Err(SendError::Unknown { text: "this process had to stop".to_owned() })
             }
         };
-        match sent {
-            Err(error) => {
-                match error {
-                    SendError::Refused { .. } => refusals.fetch_add(1, Ordering::Relaxed),
-                    _ => refusals.swap(0, Ordering::Relaxed),
-                };
-                Some(verdict::after_send(email, &error, self.kernel.cx.now(), self.kernel.cx.fraction()))
-            }
-            Ok(()) => {
-                refusals.store(0, Ordering::Relaxed);
-                for cc in &mail.cc {
-                    let copy = Envelope { from: &return_path, to: cc.as_str() };
-                    if let Err(error) = self.transport.send(&email.kind, copy, &raw).await {
-                        tracing::info!(mail = %email.id, %error, "a copy was not taken");
-                    }
-                }
-                Some(Verdict::Settle(Fate::Sent, None))
+        if let Err(error) = sent {
+            match error {
+                SendError::Refused { .. } => refusals.fetch_add(1, Ordering::Relaxed),
+                _ => refusals.swap(0, Ordering::Relaxed),
+            };
+            return Some(verdict::after_send(email, &error, self.kernel.cx.now(), self.kernel.cx.fraction()));
+        }
+        refusals.store(0, Ordering::Relaxed);
+        for cc in &mail.cc {
+            let copy = Envelope { from: &return_path, to: cc.as_str() };
+            if let Err(error) = self.transport.send(&email.kind, copy, &raw).await {
+                tracing::info!(mail = %email.id, %error, "a copy was not taken");
             }
         }
+        Some(Verdict::Settle(Fate::Sent, None))
     }
 
     /// The verdict on a mail that is not to be tried: the engine stops, or the relay is away.

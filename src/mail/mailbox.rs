@@ -107,7 +107,7 @@ impl Mailbox {
             io::Write::write_all(&mut file, &content)?;
             fs::rename(&aside, folder.join(format!("{id}.eml")))?;
             // one mail in SLACK tidies up
-            if id.as_u128() % SLACK == 0 {
+            if id.as_u128().is_multiple_of(SLACK) {
                 for old in ids(&folder)?.into_iter().skip(KEPT) {
                     remove(&folder.join(format!("{old}.eml")))?;
                 }

@@ -213,7 +213,7 @@ fn encoded(text: &str) -> Body {
         );
     }
     // quoted-printable takes every text; the other arm is there for the type
-    Body::new_with_encoding(plain, ContentTransferEncoding::QuotedPrintable).unwrap_or_else(|plain| Body::new(plain))
+    Body::new_with_encoding(plain, ContentTransferEncoding::QuotedPrintable).unwrap_or_else(Body::new)
 }
 
 /// A header that must stay as it is (an identifier, a link), so it is neither encoded nor folded.

@@ -233,6 +233,14 @@ pub struct Profile {
     pub organization: String,
 }
 
+/// The organization of an organizer, if there is one with this address.
+///
+/// # Errors
+/// A database error.
+pub async fn organization_of(conn: &mut PgConnection, email: &str) -> Result<Option<Uuid>> {
+    Ok(store::organizer_by_email(conn, email).await?.map(|organizer| organizer.organization_id))
+}
+
 /// The profile of an actor.
 ///
 /// # Errors

@@ -15,7 +15,6 @@ use crate::kernel::group_commit::Batch;
 
 /// A validated and sealed act: the composite type `signature_act`, member by member.
 #[derive(Clone, Debug, sqlx::Encode)]
-#[expect(missing_docs, reason = "described in migrations/0005_petitions.sql")]
 pub struct SignatureAct {
     pub id: Uuid,
     pub petition_id: Uuid,

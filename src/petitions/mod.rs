@@ -18,7 +18,7 @@ pub use api::router;
 pub use ops::{NewPetition, create_petition};
 pub use pages::pages;
 pub use signing::{Petitions, SIGNATURES, Typed};
-pub use store::{Petition, SignatureRow};
+pub use store::{Petition, SignatureRow, delete_expired as forget_unconfirmed};
 
 use crate::{kernel::links::TokenPurposes, mail::MailKinds};
 

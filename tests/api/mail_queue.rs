@@ -8,13 +8,19 @@ use std::{
 
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
+use minijinja::context;
 use muster::{
     config::{Settings, Transport},
     error::{Error, Result},
-    kernel::{Kernel, cx::Cx, keyring::Keyring, text::EmailAddress},
+    kernel::{
+        Kernel,
+        cx::Cx,
+        keyring::Keyring,
+        text::{EmailAddress, LocaleTag},
+    },
     mail::{
         self, Class, Composed, Engine, Fate, MailKind, MailKinds, Mailbox, NewEmail, Progress, QueuedEmail, cancel,
-        enqueue, forget, may_confirm, requeue, set_lane,
+        enqueue, forget, may_confirm, render, requeue, set_lane,
     },
 };
 use serde_json::{Value, json};
@@ -97,7 +103,7 @@ impl House {
         let mut settings = Settings::read("test", &[]).expect("settings");
         url.clone_into(&mut settings.mail.smtp_url);
         settings.mail.transport = Transport::Smtp;
-        settings.mail.from_domain = "muster.test".to_owned();
+        "muster.test".clone_into(&mut settings.mail.from_domain);
         settings.mail.poll_seconds = 1;
         settings.postgres.data_root.clone_from(&folder);
         let keyring = Arc::new(Keyring::init(&folder.join("keyring"), &cx).expect("a keyring"));
@@ -369,9 +375,13 @@ async fn a_lane_keeps_its_pace_whoever_sends(db: PgPool) {
     let mut conn = house.kernel.db.acquire().await.expect("a connection");
     set_lane(&mut conn, "b", 120, 2, true).await.expect("paused");
     let (one, two) = (house.engine(), house.engine());
+    let drain = |engine: &Arc<Engine>| {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.drain().await.expect("drained").sent })
+    };
     let both = async || {
-        let (one, two) = tokio::join!(one.drain(), two.drain());
-        (one.expect("one").sent + two.expect("two").sent, sink.messages_to("b@example.org").len())
+        let (one, two) = (drain(&one), drain(&two));
+        (one.await.expect("one") + two.await.expect("two"), sink.messages_to("b@example.org").len())
     };
     assert_eq!(both().await, (5, 0), "the burst, and nothing of the paused lane");
     house.advance(TimeDelta::seconds(50));
@@ -576,4 +586,24 @@ async fn the_mailbox_keeps_mail_on_this_machine(db: PgPool) {
         (mails[0].kind.as_str(), mails[0].to.as_str(), mails[0].subject.as_str()),
         ("test_mail", "jane@example.org", "notice mail")
     );
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn subject_and_texts_come_from_templates(db: PgPool) {
+    let house = House::new(db, "smtp://127.0.0.1:1").await;
+    let page = || {
+        context! {
+            organization => "Alliance", action_title => "Status for all", manage_url => "https://x.example/t/abc",
+            petition_url => "https://x.example/p/status", share_text => "",
+        }
+    };
+    let open = render(&house.kernel, "petition_thanks", LocaleTag::En, false, page()).expect("a mail");
+    assert_eq!(open.subject, "Thank you for signing: Status for all");
+    assert!(open.text.contains("https://x.example/t/abc") && open.html.is_some_and(|html| html.contains("/t/abc")));
+    for locale in LocaleTag::ALL {
+        let neutral = render(&house.kernel, "petition_thanks", locale, true, page()).expect("a mail");
+        assert!(neutral.html.is_none() && neutral.text.contains("https://x.example/t/abc"));
+        assert!(![&neutral.subject, &neutral.text].iter().any(|text| text.contains("Status for all")));
+    }
+    assert!(render(&house.kernel, "no_such_kind", LocaleTag::En, false, page()).is_err());
 }

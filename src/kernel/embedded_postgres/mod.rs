@@ -136,6 +136,24 @@ impl EmbeddedPostgres {
         Ok(this)
     }
 
+    /// The URL of the server that another Muster runs on this data root, for a short command beside it; `None` when
+    /// nobody does.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`] when the data root cannot be made or looked at.
+    pub async fn url_of_running(opts: &Options) -> Result<Option<String>, EmbeddedError> {
+        std::fs::create_dir_all(&opts.data_root).map_err(EmbeddedError::io("create", &opts.data_root))?;
+        let data_root = opts.data_root.canonicalize().map_err(EmbeddedError::io("resolve", &opts.data_root))?;
+        match lock(&data_root) {
+            Ok(_freed_at_once) => Ok(None),
+            Err(EmbeddedError::InUse { .. }) => {
+                let place = Place::choose(&data_root).await?;
+                Ok(Some(url(&place.socket_dir, &opts.database)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The `DATABASE_URL`, in a form that sqlx and libpq (`psql`, `pg_dump`) read alike. Every part is given, so that
     /// no `PGPORT` or `PGUSER` of the environment gets in.
     pub fn url(&self) -> String {

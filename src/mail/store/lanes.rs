@@ -88,8 +88,8 @@ pub(in crate::mail) async fn claim_letters(db: &PgPool, claim: Claim, limit: i64
                    ORDER BY due_at LIMIT l.n FOR UPDATE SKIP LOCKED) AS e
            )
            UPDATE emails SET state = 'sending', claim_token = $4, lease_until = $5, attempts = least(attempts + 1, 1000), data_at = NULL
-           FROM picked WHERE emails.id = picked.id
-           RETURNING emails.id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
+           WHERE id = ANY (ARRAY(SELECT id FROM picked))
+           RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
         &names,
         &numbers,
         claim.now,

@@ -151,10 +151,12 @@ pub(super) struct Claim {
 
 /// Claims up to `limit` mails without a lane. Classes go by priority, but an eighth of the batch is kept for each class
 /// that waits, so that a peak of confirmations delays updates without stopping them.
+///
+/// The picked ids are handed over as an array: as a join, their number is overestimated and the whole table read.
 pub(super) async fn claim(conn: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<QueuedEmail>> {
     let rows = sqlx::query_as!(
         Row,
-        r#"WITH waiting AS (
+        r#"WITH waiting AS MATERIALIZED (
                SELECT c.class, c.priority,
                       (SELECT count(*) FROM (SELECT FROM emails e WHERE e.class = c.class AND e.state = 'queued' AND e.lane = ''
                                              AND e.due_at <= $1 LIMIT $2) AS due) AS n
@@ -172,8 +174,8 @@ pub(super) async fn claim(conn: &mut PgConnection, claim: Claim, limit: i64) -> 
                    ORDER BY due_at LIMIT q.n::bigint FOR UPDATE SKIP LOCKED) AS e
            )
            UPDATE emails SET state = 'sending', claim_token = $3, lease_until = $4, attempts = least(attempts + 1, 1000), data_at = NULL
-           FROM picked WHERE emails.id = picked.id
-           RETURNING emails.id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
+           WHERE id = ANY (ARRAY(SELECT id FROM picked))
+           RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
         claim.now,
         limit,
         claim.token,

@@ -1,0 +1,313 @@
+//! `attendances`: registering, which is also the public act, and what organizers see and change of it.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, Method, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+
+use super::own;
+use crate::{
+    error::{Code, Error, Result},
+    events::{
+        ops,
+        plan::Event,
+        registering::{Events, NewAttendance, access_needs, interpretation, party_size},
+        store::{self, ATTENDANCES, AttendanceRow},
+    },
+    kernel::{
+        caching::private_json,
+        extract::{ListQuery, Segments, Valid, ValidWithBytes},
+        guard::{Proof, Source},
+        hal::{curies, identifiers, link},
+        paging::Listing,
+        text::EmailAddress,
+    },
+    organizers::{self, Actor, MaybeActor, Scope, audit},
+    people::{Consents, PersonBody},
+};
+
+/// OSDI `record_attendance_helper`.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+pub struct AttendanceBody {
+    /// Who comes.
+    #[validate(nested)]
+    pub person: PersonBody,
+    /// How many people, this one included: 1 to 10; they get places together or not at all.
+    #[serde(default = "one", rename = "muster:party_size")]
+    pub muster_party_size: i64,
+    /// A language to be interpreted: one of the event's.
+    #[serde(default, rename = "muster:interpretation")]
+    #[validate(length(max = 40))]
+    pub muster_interpretation: Option<String>,
+    /// What the person needs to take part.
+    #[serde(default, rename = "muster:access_needs")]
+    pub muster_access_needs: Option<String>,
+    /// Where the person comes from.
+    #[serde(default)]
+    #[validate(nested)]
+    pub referrer_data: EventReferrer,
+    /// What was ticked.
+    #[serde(default, rename = "muster:consents")]
+    pub muster_consents: Consents,
+    /// The solution of a challenge (ALTCHA payload, base64), or its waiting ticket.
+    #[serde(default, rename = "muster:challenge")]
+    #[validate(length(max = 4000))]
+    pub muster_challenge: Option<String>,
+}
+
+fn one() -> i64 {
+    1
+}
+
+/// OSDI `referrer_data`.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct EventReferrer {
+    /// A registered word; anything else counts as "other".
+    #[validate(length(max = 200))]
+    pub source: Option<String>,
+    /// Not kept.
+    #[validate(length(max = 2000))]
+    pub website: Option<String>,
+}
+
+/// A PUT on a registration; absent members stay.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+#[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
+pub struct AttendanceChanges {
+    /// How many people, 1 to 10.
+    #[serde(rename = "muster:party_size")]
+    pub muster_party_size: Option<i64>,
+    /// A language to be interpreted, or "".
+    #[serde(rename = "muster:interpretation")]
+    #[validate(length(max = 40))]
+    pub muster_interpretation: Option<String>,
+    /// What the person needs to take part, or "".
+    #[serde(rename = "muster:access_needs")]
+    pub muster_access_needs: Option<String>,
+}
+
+/// OSDI's word for a state.
+fn osdi_status(state: &str) -> &'static str {
+    match state {
+        "accepted" => "accepted",
+        "waitlisted" => "tentative",
+        "pending" => "needs action",
+        _ => "declined",
+    }
+}
+
+/// A registration; with its person where the token may see contacts. Of a protected event none leaves by token: what is
+/// shown is the row's state, size and day.
+async fn shown(events: &Events, event: &Event, row: &AttendanceRow, actor: &Actor) -> Result<Value> {
+    let kernel = &events.kernel;
+    let base = event.action.api_path();
+    let mut attendance = json!({
+        "identifiers": identifiers(row.id),
+        "created_date": row.created_at,
+        "modified_date": row.ended_at.or(row.accepted_at).unwrap_or(row.created_at),
+        "status": osdi_status(&row.state),
+        "muster:state": row.state,
+        "muster:party_size": row.party_size,
+        "_links": {
+            "self": link(kernel.url(&format!("{base}/attendances/{}", row.id))),
+            "osdi:event": link(kernel.url(&base)),
+            "curies": curies(),
+        },
+    });
+    if event.action.protected {
+        return Ok(attendance);
+    }
+    attendance["referrer_data"] = json!({"source": row.source});
+    attendance["_links"]["osdi:person"] = link(kernel.url(&format!("/api/v1/people/{}", row.person_id)));
+    if actor.allows(Scope::ContactsRead) {
+        let typed = ops::typed(&*kernel.vaults.open(event.action.vault_id).await?, row)?;
+        attendance["person"] = typed.details.to_osdi();
+        attendance["muster:interpretation"] = json!(typed.interpretation);
+        attendance["muster:access_needs"] = json!(typed.access_needs);
+    }
+    Ok(attendance)
+}
+
+/// The organizer's own event and one of its registrations.
+async fn find(conn: &mut PgConnection, actor: &Actor, key: &str, id: Uuid) -> Result<(Event, AttendanceRow)> {
+    let event = store::by_key(conn, key).await?;
+    own(Some(actor), &event)?;
+    let row = store::attendance(conn, id)
+        .await?
+        .filter(|row| row.event_id == event.action.id)
+        .ok_or_else(Error::not_found)?;
+    Ok((event, row))
+}
+
+/// The registrations for an event, newest first.
+#[utoipa::path(get, path = "/api/v1/events/{id}/attendances", tag = "attendances", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "A page of registrations", body = Value), (status = 401), (status = 403), (status = 404)))]
+pub async fn list_attendances(
+    State(events): State<Events>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+    query: ListQuery,
+) -> Result<Response> {
+    actor.require(Scope::ContactsRead)?;
+    let kernel = &events.kernel;
+    let mut conn = kernel.db.acquire().await?;
+    let event = store::by_key(&mut conn, &key).await?;
+    own(Some(&actor), &event)?;
+    let fields = if event.action.protected { store::PROTECTED_ATTENDANCE_FIELDS } else { store::ATTENDANCE_FIELDS };
+    let mut filter = query.filter(fields)?;
+    if let Some(filter) = &mut filter {
+        let vault = kernel.vaults.open(event.action.vault_id).await?;
+        filter.resolve_virtual(|_, typed| EmailAddress::parse(typed).ok().map(|address| vault.email_index(&address)));
+    }
+    let (rows, total) = store::attendances(&mut conn, event.action.id, filter.as_ref(), query.page).await?;
+    drop(conn);
+    let mut items = Vec::with_capacity(rows.len());
+    for row in &rows {
+        items.push(shown(&events, &event, row, &actor).await?);
+    }
+    let url = kernel.url(&format!("{}/attendances", event.action.api_path()));
+    Ok(private_json(
+        StatusCode::OK,
+        &Listing::new(&url, "osdi:attendances", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items),
+    ))
+}
+
+/// One registration.
+#[utoipa::path(get, path = "/api/v1/events/{id}/attendances/{attendance}", tag = "attendances", params(("id" = String, Path), ("attendance" = Uuid, Path)), responses((status = 200, description = "The registration", body = Value), (status = 404)))]
+pub async fn get_attendance(
+    State(events): State<Events>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+) -> Result<Response> {
+    actor.require(Scope::ContactsRead)?;
+    let (event, row) = find(&mut *events.kernel.db.acquire().await?, &actor, &key, id).await?;
+    Ok(private_json(StatusCode::OK, &shown(&events, &event, &row, &actor).await?))
+}
+
+fn accept(event: &Event, body: AttendanceBody) -> Result<NewAttendance> {
+    let mut faults = Vec::new();
+    let person = match body.person.parse("/person") {
+        Ok(person) => Some(person),
+        Err(Error::Fields(fields)) => {
+            faults.extend(fields);
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    let size = party_size(body.muster_party_size).map_err(|e| faults.push(e)).ok();
+    let language =
+        interpretation(event, body.muster_interpretation.as_deref().unwrap_or("")).map_err(|e| faults.push(e)).ok();
+    let needs = access_needs(body.muster_access_needs.as_deref().unwrap_or("")).map_err(|e| faults.push(e)).ok();
+    let (Some(person), Some(party_size), Some(interpretation), Some(access_needs)) = (person, size, language, needs)
+    else {
+        return Err(Error::Fields(faults));
+    };
+    let partners: BTreeMap<String, bool> = body.muster_consents.partners.into_iter().take(20).collect();
+    let consents = Consents { partners, ..body.muster_consents };
+    Ok(NewAttendance { person, party_size, interpretation, access_needs, consents, source: body.referrer_data.source })
+}
+
+/// Registers. Without a token this is the public act, answered alike for everybody; with one the organizer vouches.
+#[utoipa::path(post, path = "/api/v1/events/{id}/attendances", tag = "attendances", params(("id" = String, Path, description = "UUID or slug")), request_body = AttendanceBody,
+    responses((status = 202, description = "Received (public act)", body = Value), (status = 201, description = "Registered (with a token)", body = Value), (status = 200, description = "Was there already (with a token)", body = Value), (status = 409), (status = 422), (status = 428), (status = 503)))]
+pub async fn post_attendance(
+    State(events): State<Events>,
+    MaybeActor(actor): MaybeActor,
+    source: Source,
+    headers: HeaderMap,
+    Segments(key): Segments<String>,
+    ValidWithBytes(body, bytes): ValidWithBytes<AttendanceBody>,
+) -> Result<Response> {
+    let kernel = &events.kernel;
+    let event = events.event(&key).await?;
+    own(actor.as_ref(), &event)?;
+    let challenge = body.muster_challenge.clone();
+    let new = accept(&event, body)?;
+    let Some(actor) = actor else {
+        events.require_open(&event)?;
+        kernel.guard.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
+        events.register(&event, new).await?;
+        return Ok(
+            (StatusCode::ACCEPTED, Json(event.action.received(&kernel.settings.http.public_url))).into_response()
+        );
+    };
+    actor.require(Scope::ContactsWrite)?;
+    let path = format!("{}/attendances", event.action.api_path());
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes)?;
+    let registered = events.register_vouched(&event, new, key).await?;
+    let row = store::attendance(&mut *kernel.db.acquire().await?, registered.attendance)
+        .await?
+        .ok_or_else(Error::not_found)?;
+    let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(private_json(status, &shown(&events, &event, &row, &actor).await?))
+}
+
+/// Changes a registration that has a place or waits for one.
+#[utoipa::path(put, path = "/api/v1/events/{id}/attendances/{attendance}", tag = "attendances", params(("id" = String, Path), ("attendance" = Uuid, Path)), request_body = AttendanceChanges, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)))]
+pub async fn put_attendance(
+    State(events): State<Events>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+    Valid(Json(changes)): Valid<Json<AttendanceChanges>>,
+) -> Result<Response> {
+    actor.require(Scope::ContactsWrite)?;
+    let kernel = &events.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let (event, row) = find(&mut tx, &actor, &key, id).await?;
+    if !matches!(row.state.as_str(), "accepted" | "waitlisted") {
+        return Err(Error::problem(
+            Code::Conflict,
+            "Only a registration that has a place or waits for one can be changed.",
+        ));
+    }
+    let field = |e| Error::Fields(vec![e]);
+    let vault = kernel.vaults.open(event.action.vault_id).await?;
+    let mut typed = ops::typed(&vault, &row)?;
+    if let Some(language) = &changes.muster_interpretation {
+        typed.interpretation = interpretation(&event, language).map_err(field)?;
+    }
+    if let Some(needs) = &changes.muster_access_needs {
+        typed.access_needs = access_needs(needs).map_err(field)?;
+    }
+    if let Some(size) = changes.muster_party_size {
+        ops::resize(&mut tx, kernel, &event, id, party_size(size).map_err(field)?).await?;
+    }
+    if row.sealed.is_some() {
+        store::set_sealed(&mut tx, id, Some(&vault.seal(&kernel.cx, ATTENDANCES, id, &typed))).await?;
+    }
+    audit(&mut tx, &kernel.cx, &actor, "attendance.edit", Some(id), json!({})).await?;
+    let (event, row) = find(&mut tx, &actor, &key, id).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::OK, &shown(&events, &event, &row, &actor).await?))
+}
+
+/// Cancels a registration on behalf of its person; the seats go to those who wait.
+#[utoipa::path(delete, path = "/api/v1/events/{id}/attendances/{attendance}", tag = "attendances", params(("id" = String, Path), ("attendance" = Uuid, Path)), responses((status = 200, description = "Cancelled", body = Value), (status = 404)))]
+pub async fn delete_attendance(
+    State(events): State<Events>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::ContactsWrite)?;
+    let kernel = &events.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let (event, _) = find(&mut tx, &actor, &key, id).await?;
+    if ops::cancel(&mut tx, kernel, &event, id).await? {
+        // no message goes out, so the contents are needed no more
+        store::set_sealed(&mut tx, id, None).await?;
+        audit(&mut tx, &kernel.cx, &actor, "attendance.cancel", Some(id), json!({})).await?;
+    }
+    tx.commit().await?;
+    Ok(Json(json!({"notice": "This registration was cancelled."})))
+}

@@ -1,0 +1,237 @@
+//! `events`.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, Method, StatusCode},
+    response::Response,
+};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+
+use super::own;
+use crate::{
+    campaigns::{self, ActionChanges, ActionFields},
+    error::Result,
+    events::{
+        fields::{EventFields, NewEvent, both},
+        ops,
+        plan::Event,
+        registering::Events,
+        store,
+    },
+    kernel::{
+        caching::{cacheable, private_json},
+        extract::{ListQuery, Segments, ValidWithBytes, parse},
+        hal::{curies, identifiers, link},
+        idempotency::{self, Claim},
+        paging::Listing,
+    },
+    organizers::{self, Actor, MaybeActor, Scope, audit},
+};
+
+/// The event as JSON: seats and the private link for its own organizers only.
+async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Event) -> Result<Value> {
+    let (kernel, action, plan) = (&events.kernel, &event.action, &event.plan);
+    let now = kernel.cx.now();
+    let sessions: Vec<Value> = plan
+        .sessions
+        .iter()
+        .map(|s| json!({"title": s.title, "start_date": s.starts_at, "end_date": s.ends_at, "rrule": s.rrule}))
+        .collect();
+    let place = &plan.place;
+    let mut body = json!({
+        "identifiers": identifiers(action.id),
+        "title": action.title,
+        "summary": action.summary,
+        "description": action.description,
+        "browser_url": kernel.url(&action.path()),
+        "start_date": plan.starts_at,
+        "end_date": plan.ends_at,
+        "timezone_identifier": plan.zone.name(),
+        "status": if action.state == campaigns::State::Cancelled { "cancelled" } else { "confirmed" },
+        "location": {
+            "venue": place.venue,
+            "address_lines": place.address.lines().collect::<Vec<_>>(),
+            "locality": place.locality,
+            "region": place.region,
+            "postal_code": place.postal_code,
+            "country": place.country,
+        },
+        "created_date": action.created_at,
+        "modified_date": action.modified_at,
+        "muster:slug": action.slug,
+        "muster:summary": action.summary,
+        "muster:kind": plan.kind,
+        "muster:format": plan.format,
+        "muster:status": action.state,
+        "muster:availability": event.availability(now),
+        "muster:confirmation": if action.confirms { "email" } else { "none" },
+        "muster:privacy": if action.protected { "protected" } else { "standard" },
+        "muster:locale": action.locale,
+        "muster:texts": action.texts,
+        "muster:hosted_by": action.hosted_by,
+        "muster:waitlist": plan.waitlist,
+        "muster:contacts": plan.contacts,
+        "muster:map_url": plan.map_url,
+        "muster:accessibility": plan.accessibility,
+        "muster:sessions": sessions,
+        "muster:interpretation": plan.interpretation,
+        "_links": {
+            "self": link(kernel.url(&action.api_path())),
+            "osdi:attendances": link(kernel.url(&format!("{}/attendances", action.api_path()))),
+            "osdi:record_attendance_helper": link(kernel.url(&format!("{}/attendances", action.api_path()))),
+            "curies": curies(),
+        },
+    });
+    if let Some(conn) = conn {
+        body["capacity"] = json!(plan.capacity);
+        body["instructions"] = json!(plan.instructions.0);
+        body["total_accepted"] = json!(event.seats_taken);
+        body["muster:waitlisted"] = json!(store::waitlisted(conn, action.id).await?);
+        body["muster:waitlist_smaller_parties"] = json!(plan.smaller_may_pass);
+    }
+    Ok(body)
+}
+
+/// Events, newest first: all of the organization's with a token, the public ones without.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", responses((status = 200, description = "A page of events", body = Value), (status = 400)))]
+pub async fn list_events(
+    State(events): State<Events>,
+    MaybeActor(actor): MaybeActor,
+    headers: HeaderMap,
+    query: ListQuery,
+) -> Result<Response> {
+    let filter = query.filter(store::EVENT_FIELDS)?;
+    let mut conn = events.kernel.db.acquire().await?;
+    let (rows, total) =
+        store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), query.page).await?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in &rows {
+        items.push(resource(&events, actor.is_some().then_some(&mut *conn), row).await?);
+    }
+    let url = events.kernel.url("/api/v1/events");
+    let body = Listing::new(&url, "osdi:events", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items);
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&headers, &body) })
+}
+
+/// One event.
+#[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The event", body = Value), (status = 404)))]
+pub async fn get_event(
+    State(events): State<Events>,
+    MaybeActor(actor): MaybeActor,
+    headers: HeaderMap,
+    Segments(key): Segments<String>,
+) -> Result<Response> {
+    if actor.is_some() {
+        let mut conn = events.kernel.db.acquire().await?;
+        let event = store::by_key(&mut conn, &key).await?;
+        own(actor.as_ref(), &event)?;
+        return Ok(private_json(StatusCode::OK, &resource(&events, Some(&mut conn), &event).await?));
+    }
+    let event = events.event(&key).await?;
+    own(None, &event)?;
+    Ok(cacheable(&headers, &resource(&events, None, &event).await?))
+}
+
+/// The whole document of a POST: an event's own members beside those of every action.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the body in the OpenAPI document; the two parts are parsed one after the other"
+)]
+struct EventDocument {
+    #[schema(inline)]
+    #[serde(flatten)]
+    action: ActionFields,
+    #[schema(inline)]
+    #[serde(flatten)]
+    event: EventFields,
+}
+
+/// The whole document of a PUT.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "as EventDocument")]
+struct EventChangesDocument {
+    #[schema(inline)]
+    #[serde(flatten)]
+    action: ActionChanges,
+    #[schema(inline)]
+    #[serde(flatten)]
+    event: EventFields,
+}
+
+/// Creates an event; a draft unless it says otherwise. Only `title` is required, and `start_date` to publish.
+#[utoipa::path(post, path = "/api/v1/events", tag = "events", request_body(content = inline(EventDocument)), responses((status = 201, description = "Created", body = Value), (status = 401), (status = 403), (status = 422)))]
+pub async fn post_event(
+    State(events): State<Events>,
+    actor: Actor,
+    headers: HeaderMap,
+    ValidWithBytes(_object, bytes): ValidWithBytes<Anything>,
+) -> Result<Response> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &events.kernel;
+    let new = NewEvent::parse(&bytes, kernel.cx.now())?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/events", &bytes)?;
+    let mut tx = kernel.db.begin().await?;
+    let id = kernel.cx.id();
+    let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
+        Claim::Replayed(id) => id,
+        Claim::Fresh => {
+            ops::create_event(&mut tx, kernel, actor.organization_id, id, new).await?;
+            audit(&mut tx, &kernel.cx, &actor, "event.create", Some(id), json!({})).await?;
+            id
+        }
+    };
+    let event = store::event(&mut tx, id).await?;
+    let body = resource(&events, Some(&mut tx), &event).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::CREATED, &body))
+}
+
+/// Changes an event; absent members stay. Those who have a place are mailed when time or place moves.
+#[utoipa::path(put, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "UUID or slug")), request_body(content = inline(EventChangesDocument)), responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)))]
+pub async fn put_event(
+    State(events): State<Events>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+    ValidWithBytes(_object, bytes): ValidWithBytes<Anything>,
+) -> Result<Response> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &events.kernel;
+    let (changes, fields) = both(parse::<ActionChanges>(&bytes), parse::<EventFields>(&bytes))?;
+    let mut tx = kernel.db.begin().await?;
+    let event = store::by_key(&mut tx, &key).await?;
+    own(Some(&actor), &event)?;
+    // read again under its lock, so that two changes at once do not undo each other
+    store::lock_seats(&mut tx, event.action.id).await?;
+    let event = store::event(&mut tx, event.action.id).await?;
+    let event = ops::update_event(&mut tx, kernel, &actor, event, changes, fields).await?;
+    let body = resource(&events, Some(&mut tx), &event).await?;
+    tx.commit().await?;
+    events.forget(&event);
+    Ok(private_json(StatusCode::OK, &body))
+}
+
+/// Puts an event away; its registrations stay.
+#[utoipa::path(delete, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "Archived", body = Value), (status = 404)))]
+pub async fn delete_event(
+    State(events): State<Events>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::ActionsWrite)?;
+    let mut tx = events.kernel.db.begin().await?;
+    let event = store::by_key(&mut tx, &key).await?;
+    own(Some(&actor), &event)?;
+    let changes = ActionChanges { muster_status: Some(campaigns::State::Archived), ..ActionChanges::default() };
+    campaigns::update_action(&mut tx, &events.kernel, &actor, event.action.clone(), changes).await?;
+    tx.commit().await?;
+    events.forget(&event);
+    Ok(Json(json!({"notice": "This event was archived. Its registrations are kept."})))
+}
+
+/// Any JSON object: its two halves are parsed, each by itself, from the same bytes.
+#[derive(Clone, Copy, Debug, serde::Deserialize, validator::Validate)]
+pub struct Anything {}

@@ -1,0 +1,256 @@
+//! Calendar files (RFC 5545): one VEVENT in the event's own zone, with that zone's rules, so that an entry made in winter
+//! is right in summer.
+//!
+//! Never in a calendar file: the join link (calendars are synced to other people's machines) and who attends.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc, Weekday};
+use chrono_tz::{OffsetComponents, OffsetName, Tz};
+use icalendar::{Calendar, CalendarDateTime, Component, Event as Entry, EventLike, EventStatus, Property};
+
+use super::plan::Event;
+use crate::{campaigns::State, kernel::text::LocaleTag};
+
+/// What a calendar file is called in HTTP and mail.
+pub const CONTENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH";
+
+/// The calendar file of an event. `domain` makes the UID one of ours; `page` is the event's address.
+pub fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str, now: DateTime<Utc>) -> String {
+    let plan = &event.plan;
+    let (text, _) = event.action.text(locale, "");
+    let mut entry = Entry::with_uid(&format!("{}@{domain}", event.action.id));
+    entry
+        .timestamp(now)
+        .sequence(event.calendar_sequence.unsigned_abs())
+        .summary(&text.title)
+        .starts(in_zone(plan.starts_at, plan.zone))
+        .ends(in_zone(plan.ends_at, plan.zone))
+        .url(page)
+        .status(if event.action.state == State::Cancelled { EventStatus::Cancelled } else { EventStatus::Confirmed });
+    let description = if text.summary.is_empty() { page.to_owned() } else { format!("{}\n\n{page}", text.summary) };
+    entry.description(&description);
+    let place = event.place();
+    if !place.is_empty() {
+        entry.location(&place);
+    }
+    let mut calendar = Calendar::empty();
+    for (name, value) in
+        [("VERSION", "2.0"), ("PRODID", "-//Muster//Muster//EN"), ("CALSCALE", "GREGORIAN"), ("METHOD", "PUBLISH")]
+    {
+        calendar.append_property(Property::new(name, value));
+    }
+    calendar.push(entry.done());
+    let text = calendar.to_string();
+    if plan.zone == chrono_tz::UTC {
+        return text;
+    }
+    // by hand: the library writes a UID into every component, which a VTIMEZONE must not have
+    let rules = timezone(plan.zone, plan.starts_at, plan.ends_at);
+    text.replacen("BEGIN:VEVENT\r\n", &format!("{rules}BEGIN:VEVENT\r\n"), 1)
+}
+
+fn in_zone(at: DateTime<Utc>, zone: Tz) -> CalendarDateTime {
+    if zone == chrono_tz::UTC {
+        return CalendarDateTime::Utc(at);
+    }
+    CalendarDateTime::WithTimezone { date_time: at.with_timezone(&zone).naive_local(), tzid: zone.name().to_owned() }
+}
+
+/// A change of the clocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Change {
+    /// Wall-clock time at which it happens, on the clock before it.
+    onset: NaiveDateTime,
+    /// Seconds east of UTC before and after.
+    from: i32,
+    to: i32,
+    /// Does summer time begin?
+    summer: bool,
+    name: String,
+}
+
+/// The VTIMEZONE of a zone around an event: yearly rules where the years about it follow one, else each change.
+fn timezone(zone: Tz, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> String {
+    let first = starts_at.year() - 2;
+    let last = ends_at.year() + 2;
+    let changes = changes(zone, first, last);
+    let mut out = format!("BEGIN:VTIMEZONE\r\nTZID:{}\r\n", zone.name());
+    if changes.is_empty() {
+        let offset = zone.offset_from_utc_datetime(&starts_at.naive_utc());
+        let seconds = offset.fix().local_minus_utc();
+        let name = offset.abbreviation().unwrap_or("").to_owned();
+        let always = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap_or_default().and_time(chrono::NaiveTime::MIN);
+        observance(&mut out, &Change { onset: always, from: seconds, to: seconds, summer: false, name }, None);
+    } else if let Some(rules) = yearly(&changes, last - first + 1) {
+        for (change, rule) in rules {
+            observance(&mut out, &change, Some(&rule));
+        }
+    } else {
+        for change in changes {
+            observance(&mut out, &change, None);
+        }
+    }
+    out.push_str("END:VTIMEZONE\r\n");
+    out
+}
+
+fn observance(out: &mut String, change: &Change, rule: Option<&str>) {
+    let kind = if change.summer { "DAYLIGHT" } else { "STANDARD" };
+    let mut line = |line: String| {
+        out.push_str(&line);
+        out.push_str("\r\n");
+    };
+    line(format!("BEGIN:{kind}"));
+    line(format!("DTSTART:{}", change.onset.format("%Y%m%dT%H%M%S")));
+    if let Some(rule) = rule {
+        line(format!("RRULE:{rule}"));
+    }
+    line(format!("TZOFFSETFROM:{}", offset(change.from)));
+    line(format!("TZOFFSETTO:{}", offset(change.to)));
+    if !change.name.is_empty() {
+        line(format!("TZNAME:{}", change.name));
+    }
+    line(format!("END:{kind}"));
+}
+
+fn offset(seconds: i32) -> String {
+    let (sign, s) = (if seconds < 0 { '-' } else { '+' }, seconds.abs());
+    let rest = if s % 60 == 0 { String::new() } else { format!("{:02}", s % 60) };
+    format!("{sign}{:02}{:02}{rest}", s / 3600, s / 60 % 60)
+}
+
+/// Every change of the clocks from the beginning of year `first` to the end of year `last`.
+fn changes(zone: Tz, first: i32, last: i32) -> Vec<Change> {
+    let midnight = |year| NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default().and_time(chrono::NaiveTime::MIN);
+    let seconds_at = |at: NaiveDateTime| zone.offset_from_utc_datetime(&at).fix().local_minus_utc();
+    let (mut day, end) = (midnight(first), midnight(last + 1));
+    let mut found = Vec::new();
+    while day < end {
+        let next = day + TimeDelta::days(1);
+        if seconds_at(day) != seconds_at(next) {
+            // halve the day until the second of the change stands alone
+            let (mut before, mut after) = (day, next);
+            while after - before > TimeDelta::seconds(1) {
+                let middle = before + TimeDelta::seconds((after - before).num_seconds() / 2);
+                if seconds_at(middle) == seconds_at(day) { before = middle } else { after = middle }
+            }
+            let offset = zone.offset_from_utc_datetime(&after);
+            let from = seconds_at(day);
+            let name = offset.abbreviation().unwrap_or("").to_owned();
+            found.push(Change {
+                onset: after + TimeDelta::seconds(from.into()),
+                from,
+                to: offset.fix().local_minus_utc(),
+                summer: offset.dst_offset() != TimeDelta::zero(),
+                name,
+            });
+        }
+        day = next;
+    }
+    found
+}
+
+/// One rule for each half of the year, when every year follows them.
+fn yearly(changes: &[Change], years: i32) -> Option<Vec<(Change, String)>> {
+    let halves = [true, false].map(|summer| changes.iter().filter(|c| c.summer == summer).collect::<Vec<_>>());
+    let mut rules = Vec::new();
+    for half in halves {
+        let first = *half.first()?;
+        let alike = half.iter().all(|c| {
+            (c.onset.month(), c.onset.weekday(), c.onset.time(), c.from, c.to)
+                == (first.onset.month(), first.onset.weekday(), first.onset.time(), first.from, first.to)
+        });
+        if !alike || i32::try_from(half.len()) != Ok(years) {
+            return None;
+        }
+        let nth = |c: &&Change| (c.onset.day() - 1) / 7 + 1;
+        let is_last = |c: &&Change| (c.onset + TimeDelta::days(7)).month() != c.onset.month();
+        let which = if half.iter().all(is_last) {
+            "-1".to_owned()
+        } else if half.iter().all(|c| nth(c) == nth(&first)) {
+            nth(&first).to_string()
+        } else {
+            return None;
+        };
+        rules.push((
+            first.clone(),
+            format!("FREQ=YEARLY;BYMONTH={};BYDAY={which}{}", first.onset.month(), day_code(first.onset.weekday())),
+        ));
+    }
+    Some(rules)
+}
+
+fn day_code(day: Weekday) -> &'static str {
+    ["MO", "TU", "WE", "TH", "FR", "SA", "SU"][day.num_days_from_monday() as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TORONTO: Tz = chrono_tz::America::Toronto;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+    }
+
+    fn rules(zone: Tz, text: &str) -> String {
+        timezone(zone, at(text), at(text))
+    }
+
+    #[test]
+    fn toronto_has_its_rules_of_march_and_november() {
+        let text = rules(TORONTO, "2026-12-06T19:00:00Z");
+        let summer = "BEGIN:DAYLIGHT\r\nDTSTART:20240310T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=2SU\r\nTZOFFSETFROM:-0500\r\nTZOFFSETTO:-0400\r\nTZNAME:EDT\r\nEND:DAYLIGHT\r\n";
+        let winter = "BEGIN:STANDARD\r\nDTSTART:20241103T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=1SU\r\nTZOFFSETFROM:-0400\r\nTZOFFSETTO:-0500\r\nTZNAME:EST\r\nEND:STANDARD\r\n";
+        assert_eq!(text, format!("BEGIN:VTIMEZONE\r\nTZID:America/Toronto\r\n{summer}{winter}END:VTIMEZONE\r\n"));
+    }
+
+    #[test]
+    fn other_zones_have_theirs() {
+        assert!(rules(chrono_tz::Europe::Paris, "2026-06-01T00:00:00Z").contains("BYMONTH=3;BYDAY=-1SU"));
+        let regina = rules(chrono_tz::America::Regina, "2026-06-01T00:00:00Z");
+        assert!(
+            regina.contains("DTSTART:19700101T000000\r\nTZOFFSETFROM:-0600\r\nTZOFFSETTO:-0600")
+                && !regina.contains("DAYLIGHT")
+        );
+        assert!(rules(chrono_tz::Asia::Kolkata, "2026-06-01T00:00:00Z").contains("TZOFFSETTO:+0530"));
+        // Morocco changes around Ramadan: no yearly rule, each change by its date
+        let casablanca = rules(chrono_tz::Africa::Casablanca, "2026-06-01T00:00:00Z");
+        assert!(!casablanca.contains("RRULE") && casablanca.matches("DTSTART").count() >= 8);
+    }
+
+    #[test]
+    fn an_event_is_a_whole_calendar_in_its_zone() {
+        let mut event = super::super::tests::event();
+        (event.plan.starts_at, event.plan.ends_at) = (at("2026-03-08T18:00:00Z"), at("2026-03-08T20:00:00Z"));
+        event.action.title = format!("Asamblea; con todxs, {}", "ñandú ".repeat(30));
+        event.plan.instructions.0 = "https://meet.example.org/secret".to_owned();
+        event.calendar_sequence = 2;
+        let text = calendar(
+            &event,
+            LocaleTag::En,
+            "mail.example.org",
+            "https://muster.example.org/e/x",
+            at("2026-01-01T00:00:00Z"),
+        );
+        assert!(text.starts_with("BEGIN:VCALENDAR\r\n") && text.ends_with("END:VCALENDAR\r\n"));
+        assert!(text.split("\r\n").all(|line| line.len() <= 75 && !line.contains('\n')), "{text}");
+        let lines = text.replace("\r\n ", "");
+        // the day on which the clocks went forward: 14:00 is summer time
+        for line in [
+            "METHOD:PUBLISH",
+            "DTSTART;TZID=America/Toronto:20260308T140000",
+            "DTEND;TZID=America/Toronto:20260308T160000",
+            "SEQUENCE:2",
+            "DTSTAMP:20260101T000000Z",
+            "STATUS:CONFIRMED",
+            "BEGIN:VTIMEZONE",
+            &format!("UID:{}@mail.example.org", event.action.id),
+            &format!("SUMMARY:Asamblea\\; con todxs\\, {}", "ñandú ".repeat(30)),
+        ] {
+            assert!(lines.split("\r\n").any(|l| l == line), "{line}\n{lines}");
+        }
+        assert!(!text.contains("meet.example") && !text.contains("ATTENDEE"));
+        assert_eq!((text.matches("UID:").count(), text.matches("DTSTAMP").count()), (1, 1));
+    }
+}

@@ -1,0 +1,297 @@
+//! What the links in a participant's mail show and do: confirm, manage (cancel), "this was not me".
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
+
+use super::{
+    ops::{self, Context},
+    store,
+};
+use crate::{
+    error::{Code, Result},
+    kernel::{
+        Kernel,
+        i18n::{text, text_of},
+        links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
+        text::LocaleTag,
+    },
+};
+
+/// Confirms a registration.
+#[derive(Debug)]
+pub struct Confirm(pub Arc<Kernel>);
+/// The participant's own page.
+#[derive(Debug)]
+pub struct Manage(pub Arc<Kernel>);
+/// Drops what somebody else entered.
+#[derive(Debug)]
+pub struct Reject(pub Arc<Kernel>);
+
+/// The registration of a token; a row that is gone looks like an expired link.
+async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<Context> {
+    let row = store::attendance(conn, token.row).await?.ok_or_else(expired)?;
+    token.check(row.link_generation)?;
+    ops::context(kernel, conn, row).await
+}
+
+/// The same, with the person and then the registration locked (see the order in `ops`).
+async fn find_locked(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<Context> {
+    let row = store::attendance(conn, token.row).await?.ok_or_else(expired)?;
+    token.check(row.link_generation)?;
+    store::lock_person(conn, row.person_id).await?;
+    let row = store::lock_attendance(conn, token.row).await?.ok_or_else(expired)?;
+    token.check(row.link_generation)?;
+    ops::context(kernel, conn, row).await
+}
+
+fn own_link(kernel: &Kernel, c: &Context, purpose: Purpose) -> String {
+    kernel.links.url(purpose, c.row.id, c.row.link_generation)
+}
+
+/// A page whose words are `token-{stem}-{key}`.
+fn page(c: &Context, stem: &str, heading: &str, lines: &[&str]) -> LinkPage {
+    let part = |key: &str| text_of(c.locale, &format!("token-{stem}-{key}"), "title", c.event.title(c.locale));
+    LinkPage {
+        locale: c.locale,
+        heading: part(heading),
+        lines: lines.iter().map(|key| part(key)).collect(),
+        ..LinkPage::default()
+    }
+}
+
+fn with_button(mut page: LinkPage, c: &Context, stem: &str) -> LinkPage {
+    page.button = Some(text(c.locale, &format!("token-{stem}-button")));
+    page
+}
+
+fn details(c: &Context) -> Vec<Detail> {
+    let mut details = Vec::new();
+    let mut add = |label: &str, value: String| {
+        if !value.is_empty() {
+            details.push(Detail { label: text(c.locale, label), value });
+        }
+    };
+    add("detail-when", c.event.when(c.locale));
+    add("detail-place", c.event.place());
+    add("detail-name", c.typed.details.full_name());
+    add("detail-party_size", c.row.party_size.to_string());
+    add("detail-interpretation", c.typed.interpretation.clone());
+    add("detail-access_needs", c.typed.access_needs.clone());
+    if c.typed.consents.updates {
+        add("detail-updates", text(c.locale, "value-yes"));
+    }
+    details
+}
+
+/// The join link, on the day itself, for those who have a place.
+fn join_link(kernel: &Kernel, c: &Context) -> Option<String> {
+    let link = &c.event.plan.instructions.0;
+    let shown = !link.is_empty()
+        && c.row.state == "accepted"
+        && c.event.is_on(kernel.cx.now())
+        && c.event.is_today(kernel.cx.now());
+    shown.then(|| format!("{} {link}", text(c.locale, "mail-event-join")))
+}
+
+fn event_link(c: &Context) -> Vec<Onward> {
+    vec![Onward { label: c.event.title(c.locale), href: c.event.action.path() }]
+}
+
+/// After the button of a confirmation was pressed.
+fn confirmed(kernel: &Kernel, c: &Context) -> LinkPage {
+    let state @ ("accepted" | "waitlisted" | "declined") = c.row.state.as_str() else { return cancelled(c) };
+    let mut page = page(c, "event-confirm", &format!("done-heading-{state}"), &[&format!("done-line-{state}")]);
+    page.done = true;
+    page.neutral = c.event.action.protected;
+    page.lines.extend(join_link(kernel, c));
+    if !page.neutral {
+        page.details = details(c);
+        page.links = event_link(c);
+    }
+    page
+}
+
+/// After a registration was cancelled.
+fn cancelled(c: &Context) -> LinkPage {
+    let neutral = c.event.action.protected;
+    let page = page(c, if neutral { "neutral-manage" } else { "event-manage" }, "done-heading", &["done-line-1"]);
+    LinkPage { done: true, neutral, ..page }
+}
+
+impl TokenPurpose for Confirm {
+    fn purpose(&self) -> Purpose {
+        Purpose::ConfirmAttendance
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0;
+            let mut conn = kernel.db.acquire().await?;
+            let c = find(kernel, &mut conn, token).await?;
+            let is_pending = c.row.state == "pending";
+            if is_pending && c.row.confirm_expires_at.is_none_or(|at| at <= kernel.cx.now()) {
+                return Err(expired());
+            }
+            let mut page = if c.event.action.protected {
+                // says nothing until the button is pressed, the second time too
+                LinkPage {
+                    neutral: true,
+                    ..with_button(page(&c, "neutral-confirm", "heading", &["line-1"]), &c, "neutral-confirm")
+                }
+            } else if is_pending {
+                let page =
+                    with_button(page(&c, "event-confirm", "heading", &["line-1", "line-2"]), &c, "event-confirm");
+                LinkPage { details: details(&c), ..page }
+            } else {
+                return Ok(confirmed(kernel, &c));
+            };
+            if is_pending {
+                page.links.push(Onward {
+                    label: text(c.locale, "token-not-me-link"),
+                    href: own_link(kernel, &c, Purpose::RejectAttendance),
+                });
+            }
+            Ok(page)
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0;
+            let mut tx = kernel.db.begin().await?;
+            let c = find_locked(kernel, &mut tx, token).await?;
+            ops::confirm(&mut tx, kernel, &c).await?;
+            let c = find(kernel, &mut tx, token).await?;
+            tx.commit().await?;
+            Ok(confirmed(kernel, &c))
+        })
+    }
+}
+
+impl TokenPurpose for Manage {
+    fn purpose(&self) -> Purpose {
+        Purpose::ManageAttendance
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0;
+            let mut conn = kernel.db.acquire().await?;
+            let c = find(kernel, &mut conn, token).await?;
+            if !is_active(&c) {
+                replaced(&mut conn, &c).await?;
+                return Ok(cancelled(&c));
+            }
+            if c.event.action.protected {
+                let page = with_button(page(&c, "neutral-manage", "heading", &["line-1"]), &c, "neutral-manage");
+                return Ok(LinkPage { neutral: true, danger: true, ..page });
+            }
+            let mut page = with_button(page(&c, "event-manage", "heading", &["line-1", "line-2"]), &c, "event-manage");
+            page.danger = true;
+            page.lines.extend(join_link(kernel, &c));
+            page.details = details(&c);
+            page.details.insert(
+                0,
+                Detail {
+                    label: text(c.locale, "detail-status"),
+                    value: text(c.locale, &format!("event-state-{}", c.row.state)),
+                },
+            );
+            page.links = event_link(&c);
+            Ok(page)
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0;
+            let mut tx = kernel.db.begin().await?;
+            let c = find(kernel, &mut tx, token).await?;
+            if is_active(&c) && ops::cancel(&mut tx, kernel, &c.event, c.row.id).await? {
+                ops::tell_cancelled(&mut tx, kernel, &c.event, c.row.id).await?;
+            } else {
+                replaced(&mut tx, &c).await?;
+            }
+            tx.commit().await?;
+            Ok(cancelled(&c))
+        })
+    }
+}
+
+fn is_active(c: &Context) -> bool {
+    matches!(c.row.state.as_str(), "accepted" | "waitlisted")
+}
+
+/// A registration that a newer one of the same person took the place of has a link that is replaced, not a cancelled
+/// place.
+async fn replaced(conn: &mut PgConnection, c: &Context) -> Result<()> {
+    match store::active(conn, c.row.event_id, c.row.person_id).await? {
+        Some(_) => Err(expired()),
+        None => Ok(()),
+    }
+}
+
+impl TokenPurpose for Reject {
+    fn purpose(&self) -> Purpose {
+        Purpose::RejectAttendance
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.0.db.acquire().await?;
+            match find(&self.0, &mut conn, token).await {
+                Ok(c) if c.row.state == "pending" => Ok(reject_page(c.locale, false)),
+                Ok(_) => Err(expired()),
+                // dropped before: the same success
+                Err(error) if error.code() == Code::LinkExpired => dropped(token),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.0.db.acquire().await?;
+            match find(&self.0, &mut conn, token).await {
+                Ok(c) if c.row.state == "pending" => {
+                    store::delete_pending(&mut conn, c.row.id).await?;
+                    Ok(reject_page(c.locale, true))
+                }
+                Ok(_) => Err(expired()),
+                Err(error) if error.code() == Code::LinkExpired => dropped(token),
+                Err(error) => Err(error),
+            }
+        })
+    }
+}
+
+/// A row that is gone has no generation any more; a pending one never had another than the first.
+fn dropped(token: &Token) -> Result<LinkPage> {
+    token.check(0).map(|()| reject_page(LocaleTag::default(), true))
+}
+
+fn reject_page(locale: LocaleTag, done: bool) -> LinkPage {
+    let t = |key: &str| text(locale, &format!("token-not-me-{key}"));
+    if done {
+        LinkPage {
+            locale,
+            heading: t("done-heading"),
+            lines: vec![t("done-line-1")],
+            done,
+            neutral: true,
+            ..LinkPage::default()
+        }
+    } else {
+        LinkPage {
+            locale,
+            heading: t("heading"),
+            lines: vec![t("line-1"), t("line-2")],
+            button: Some(t("button")),
+            danger: true,
+            neutral: true,
+            ..LinkPage::default()
+        }
+    }
+}

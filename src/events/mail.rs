@@ -1,0 +1,141 @@
+//! The messages of events. The first one to an address carries nothing that was typed; those about a place go only to
+//! people who asked for it. Mails of protected events are plain, neutral in subject and sender, and carry no file.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use minijinja::{Value, context};
+use sqlx::PgConnection;
+
+use super::{
+    ics,
+    ops::{self, Context},
+    store,
+};
+use crate::{
+    error::Result,
+    kernel::{Kernel, links::Purpose},
+    mail::{self, Attachment, Class, Composed, Fate, MailKind, QueuedEmail},
+};
+
+/// One kind of message about a registration.
+#[derive(Clone, Debug)]
+pub struct EventMail {
+    kernel: Arc<Kernel>,
+    kind: &'static str,
+}
+
+impl EventMail {
+    /// All kinds.
+    pub fn all(kernel: &Arc<Kernel>) -> Vec<Self> {
+        [
+            "event_confirm",
+            "event_registered",
+            "event_waitlisted",
+            "event_declined",
+            "event_promoted",
+            "event_cancelled_by_you",
+        ]
+        .into_iter()
+        .map(|kind| Self { kernel: kernel.clone(), kind })
+        .collect()
+    }
+
+    /// The registration, if this message still holds: what it says must be its state now.
+    async fn find(&self, email: &QueuedEmail) -> Result<Option<(Context, &'static str)>> {
+        let kernel = &self.kernel;
+        let mut conn = kernel.db.acquire().await?;
+        let Some(mut row) = store::attendance(&mut conn, email.ref_id("attendance")?).await? else { return Ok(None) };
+        let mut kind = self.kind;
+        // refused because the owner of the address has a place, or waits for one: that is what she is told
+        if kind == "event_declined"
+            && row.state == "declined"
+            && let Some(active) = store::active(&mut conn, row.event_id, row.person_id).await?
+        {
+            kind = if active.state == "accepted" { "event_registered" } else { "event_waitlisted" };
+            row = active;
+        }
+        let holds = match kind {
+            "event_confirm" => row.state == "pending" && row.confirm_expires_at.is_some_and(|at| at > kernel.cx.now()),
+            "event_registered" | "event_promoted" => row.state == "accepted",
+            "event_waitlisted" => row.state == "waitlisted",
+            "event_declined" => row.state == "declined",
+            _ => row.state == "cancelled",
+        };
+        if !holds {
+            return Ok(None);
+        }
+        let c = ops::context(kernel, &mut conn, row).await?;
+        let holds = c.event.is_on(kernel.cx.now()) || kind == "event_cancelled_by_you";
+        Ok(holds.then_some((c, kind)))
+    }
+
+    async fn write(&self, email: &QueuedEmail) -> Result<Option<Composed>> {
+        let Some((c, kind)) = self.find(email).await? else { return Ok(None) };
+        let (kernel, action) = (&self.kernel, &c.event.action);
+        let Some(to) = c.typed.details.address() else { return Ok(None) };
+        // where nothing is confirmed, every message is one to an address that somebody else may have typed
+        let is_first = matches!(self.kind, "event_registered" | "event_waitlisted" | "event_declined")
+            && email.class != Class::Urgent;
+        let is_unrequested = kind == "event_confirm" || (is_first && !action.confirms);
+        if is_unrequested && !mail::may_confirm(kernel, email, &to, &c.vault).await? {
+            return Ok(None);
+        }
+        let has_place = matches!(kind, "event_registered" | "event_promoted");
+        let ics = has_place && !action.protected;
+        let rendered = mail::render(kernel, kind, c.locale, action.protected, page(kernel, &c, has_place, ics))?;
+        let from_name = if action.protected { String::new() } else { action.organization_name.clone() };
+        let mut composed = Composed::new(to, from_name, rendered.subject, rendered.text);
+        composed.html = rendered.html;
+        if ics {
+            let body = ics::calendar(
+                &c.event,
+                c.locale,
+                &kernel.settings.mail.from_domain,
+                &kernel.url(&action.path()),
+                kernel.cx.now(),
+            );
+            composed.attachments.push(Attachment {
+                name: format!("{}.ics", action.slug),
+                content_type: ics::CONTENT_TYPE.to_owned(),
+                body: body.into_bytes(),
+            });
+        }
+        Ok(Some(composed))
+    }
+}
+
+/// Everything that a template may ask for; only those who have a place are given the join link.
+fn page(kernel: &Kernel, c: &Context, has_place: bool, ics: bool) -> Value {
+    let url = |purpose| kernel.links.url(purpose, c.row.id, c.row.link_generation);
+    context! {
+        organization => c.event.action.organization_name.as_str(),
+        action_title => c.event.title(c.locale),
+        when => c.event.when(c.locale),
+        place => c.event.place(),
+        join_link_text => if has_place { c.event.plan.instructions.0.as_str() } else { "" },
+        confirm_url => url(Purpose::ConfirmAttendance),
+        manage_url => url(Purpose::ManageAttendance),
+        ics,
+    }
+}
+
+impl MailKind for EventMail {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
+        Box::pin(self.write(email))
+    }
+
+    fn settled<'a>(&'a self, conn: &'a mut PgConnection, email: &'a QueuedEmail, _: Fate) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            if self.kind == "event_cancelled_by_you" {
+                // the address was needed for this last message
+                store::set_sealed(conn, email.ref_id("attendance")?, None).await?;
+            }
+            Ok(())
+        })
+    }
+}

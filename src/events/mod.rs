@@ -1,0 +1,50 @@
+//! Events: people register, nobody is seated twice over, and nobody but the organizers can find out who comes.
+//!
+//! The way of a registration: [`api`] or [`pages`] checks what was typed, [`registering`] seals it on the registration's
+//! own row and hands the act to [`ingest`], which writes it in a batch with its mail (`register_attendances` in the
+//! migrations). Where a confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] gives the seats, a
+//! place in the line, or neither, under the lock of the event's row. [`mail`] composes the messages, [`ics`] the calendar
+//! files. What an event is beyond an action stands in [`plan`], how it is typed in [`fields`] and [`times`].
+//!
+//! What the public may not learn: how many have come (an event is open, has a waiting list, or is closed), and the join
+//! link (`instructions`): it is mailed to those who have a place, and pages show it to them on the day itself.
+
+mod api;
+mod fields;
+mod ics;
+mod ingest;
+mod links;
+mod mail;
+mod ops;
+mod pages;
+mod plan;
+mod registering;
+mod store;
+#[cfg(test)]
+mod tests;
+mod times;
+
+pub use api::router;
+pub use fields::{EventFields, NewEvent};
+pub use mail::EventMail;
+pub use ops::{Typed, create_event, promote};
+pub use pages::pages;
+pub use plan::{Contact, Event, EventKind, Format, Place, Plan, Session};
+pub use registering::{Events, NewAttendance, Registered};
+pub use store::{ATTENDANCES, AttendanceRow, delete_expired as forget_unconfirmed, move_if_past};
+
+use crate::{kernel::links::TokenPurposes, mail::MailKinds};
+
+/// Registers the messages of this slice.
+pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
+    for kind in EventMail::all(&events.kernel) {
+        kinds.register(kind);
+    }
+}
+
+/// Registers what the links of this slice do.
+pub fn register_links(events: &Events, purposes: &mut TokenPurposes) {
+    purposes.register(links::Confirm(events.kernel.clone()));
+    purposes.register(links::Manage(events.kernel.clone()));
+    purposes.register(links::Reject(events.kernel.clone()));
+}

@@ -1,0 +1,327 @@
+//! Verbs of events: create, change, confirm a registration, cancel it, let those who wait move up.
+//!
+//! Locks, in this order, so that nobody waits in a circle: the person, the pending registration, the event, registrations
+//! that hold or wait for a place. Batches take them in the same order.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    fields::{EventFields, NewEvent, both, require_date},
+    plan::Event,
+    store::{self, ATTENDANCES, AttendanceRow, Seats},
+};
+use crate::{
+    campaigns::{self, ActionChanges},
+    error::{Code, Error, OnConstraint, Result},
+    kernel::{Kernel, links::expired, text::LocaleTag, vault::Vault},
+    mail::{self, Class, NewEmail},
+    organizers::Actor,
+    people::{self, Asked, Consents, Details},
+};
+
+/// What is sealed on a registration's row: everything that was typed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Typed {
+    /// The person's details.
+    pub details: Details,
+    /// The language that is to be interpreted, or "".
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub interpretation: String,
+    /// What the person needs to take part.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub access_needs: String,
+    /// What was ticked.
+    pub consents: Consents,
+    /// The language of the act; protected rows have it nowhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<LocaleTag>,
+}
+
+/// Creates an event with id `id`.
+///
+/// # Errors
+/// 422 with a pointer for each refused field, or a database error.
+pub async fn create_event(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    id: Uuid,
+    new: NewEvent,
+) -> Result<()> {
+    campaigns::create_action(conn, kernel, organization, id, &new.action).await?;
+    store::insert(conn, id, &new.plan).await
+}
+
+/// Changes an event. Those who have a place are told when it moves; those who wait move up when there is room.
+///
+/// # Errors
+/// 422 with a pointer for each refused field (fewer seats than are taken: `/capacity`), `conflict`, or a database error.
+pub async fn update_event(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    actor: &Actor,
+    event: Event,
+    changes: ActionChanges,
+    fields: EventFields,
+) -> Result<Event> {
+    let now = kernel.cx.now();
+    let id = event.action.id;
+    let link = |plan: &super::plan::Plan| {
+        if plan.instructions.0.is_empty() || event.action.confirms {
+            return Ok(());
+        }
+        Err(Error::field(
+            "/instructions",
+            "not_allowed",
+            "This event asks for no confirmation, so it cannot have a private link.",
+        ))
+    };
+    let state = changes.muster_status.unwrap_or(event.action.state);
+    let plan = fields.apply(event.plan.clone(), now)?;
+    both(link(&plan), if state.is_public() { require_date(&plan) } else { Ok(()) })?;
+    let moved = event.plan.moves(&plan);
+    campaigns::update_action(conn, kernel, actor, event.action.clone(), changes).await?;
+    store::save(conn, id, &plan, moved).await.on_constraint("events_seats_check", || {
+        Error::field("/capacity", "out_of_range", "More seats than that are taken.")
+    })?;
+    let event = store::event(conn, id).await?;
+    if moved && event.is_on(now) {
+        let accepted = store::accepted_ids(conn, id).await?;
+        tell(conn, kernel, &event, Class::Urgent, "event_registered", &accepted).await?;
+    }
+    promote(conn, kernel, &event).await?;
+    store::event(conn, id).await
+}
+
+/// Queues one mail for each of these registrations.
+async fn tell(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    event: &Event,
+    class: Class,
+    kind: &str,
+    attendances: &[Uuid],
+) -> Result<()> {
+    let protected = event.action.protected;
+    let mails: Vec<(Uuid, Uuid)> = attendances.iter().map(|id| (kernel.cx.recorded_id(protected), *id)).collect();
+    if mails.is_empty() {
+        Ok(())
+    } else {
+        store::enqueue_all(conn, &event.action, class, kind, &mails, kernel.cx.recorded_now(protected)).await
+    }
+}
+
+/// Those of the waiting line who get the free seats: the first who fit, up to the first who does not, unless smaller
+/// parties may pass.
+pub fn who_moves_up(line: &[(Uuid, i16)], mut free: i64, smaller_may_pass: bool) -> Vec<(Uuid, i16)> {
+    let mut moving = Vec::new();
+    for (id, party_size) in line {
+        if i64::from(*party_size) <= free {
+            free -= i64::from(*party_size);
+            moving.push((*id, *party_size));
+        } else if !smaller_may_pass {
+            break;
+        }
+    }
+    moving
+}
+
+/// Gives free seats to those who wait, first come first, and tells them. Returns how many parties moved up.
+///
+/// # Errors
+/// A database error.
+pub async fn promote(conn: &mut PgConnection, kernel: &Kernel, event: &Event) -> Result<usize> {
+    let seats = store::lock_seats(conn, event.action.id).await?;
+    promote_locked(conn, kernel, event, seats).await
+}
+
+async fn promote_locked(conn: &mut PgConnection, kernel: &Kernel, event: &Event, seats: Seats) -> Result<usize> {
+    if seats.free() <= 0 || !event.is_on(kernel.cx.now()) {
+        return Ok(0);
+    }
+    let moving = who_moves_up(&store::waiting_line(conn, event.action.id).await?, seats.free(), seats.smaller_may_pass);
+    if moving.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<Uuid> = moving.iter().map(|(id, _)| *id).collect();
+    store::accept_waiting(conn, &ids, kernel.cx.recorded_now(event.action.protected)).await?;
+    store::add_seats(conn, event.action.id, moving.iter().map(|(_, size)| i32::from(*size)).sum()).await?;
+    tell(conn, kernel, event, Class::Confirmation, "event_promoted", &ids).await?;
+    Ok(ids.len())
+}
+
+/// A registration with what it belongs to, for links and mails.
+pub struct Context {
+    /// The row.
+    pub row: AttendanceRow,
+    /// Its event.
+    pub event: Event,
+    /// The opened vault.
+    pub vault: Arc<Vault>,
+    /// What is sealed on the row.
+    pub typed: Typed,
+    /// The language of the act.
+    pub locale: LocaleTag,
+}
+
+/// Opens a registration's row with all that its link or mail needs.
+///
+/// # Errors
+/// `internal` when the vault does not open, or a database error.
+pub async fn context(kernel: &Kernel, conn: &mut PgConnection, row: AttendanceRow) -> Result<Context> {
+    let event = store::event(conn, row.event_id).await?;
+    let vault = kernel.vaults.open(event.action.vault_id).await?;
+    let typed = typed(&vault, &row)?;
+    let locale = typed
+        .locale
+        .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
+        .unwrap_or(event.action.locale);
+    Ok(Context { row, event, vault, typed, locale })
+}
+
+/// What a registration's row has sealed; empty once it was dropped.
+///
+/// # Errors
+/// `internal` when the vault does not open it.
+pub fn typed(vault: &Vault, row: &AttendanceRow) -> Result<Typed> {
+    Ok(row.sealed.as_deref().map(|sealed| vault.open(ATTENDANCES, row.id, sealed)).transpose()?.unwrap_or_default())
+}
+
+/// The owner of the address pressed the button: exactly this registration takes effect, and gets its seats, a place in
+/// the line, or neither. A second press changes nothing. `c` was read under the locks of the module's order.
+///
+/// # Errors
+/// `link_expired` when the act was not confirmed in time, `action_closed` when the event is called off or over, or a
+/// database error.
+pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> Result<()> {
+    let action = &c.event.action;
+    if c.row.state != "pending" {
+        return Ok(());
+    }
+    if c.row.confirm_expires_at.is_none_or(|at| at <= kernel.cx.now()) {
+        return Err(expired());
+    }
+    if !c.event.is_on(kernel.cx.now()) {
+        return Err(Error::problem(Code::ActionClosed, "It is over or was called off."));
+    }
+    let protected = action.protected;
+    people::confirm(
+        conn,
+        kernel,
+        &c.vault,
+        c.row.person_id,
+        c.typed.details.clone(),
+        c.row.locale.as_deref(),
+        protected,
+    )
+    .await?;
+    consent(conn, kernel, &c.event, c.row.person_id, &c.typed.consents, c.locale).await?;
+    let seated = store::seat(conn, action.id, &[c.row.id], kernel.cx.recorded_now(protected)).await?;
+    let (class, kind) = match seated.first().map(|(_, state)| state.as_str()) {
+        Some("accepted") => (Class::Confirmation, "event_registered"),
+        Some("waitlisted") => (Class::Notice, "event_waitlisted"),
+        _ => (Class::Notice, "event_declined"),
+    };
+    let email = NewEmail {
+        organization_id: action.organization_id,
+        class,
+        kind,
+        lane: "",
+        refs: json!({"attendance": c.row.id}),
+        protected,
+        due_at: None,
+    };
+    mail::enqueue(conn, &kernel.cx, email).await?;
+    Ok(())
+}
+
+/// Writes down what was ticked beside a registration.
+///
+/// # Errors
+/// A database error.
+pub async fn consent(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    event: &Event,
+    person: Uuid,
+    consents: &Consents,
+    locale: LocaleTag,
+) -> Result<()> {
+    let action = &event.action;
+    let source = format!("event:{}", action.slug);
+    let asked = Asked {
+        organization: action.organization_id,
+        organization_name: &action.organization_name,
+        locale,
+        source: &source,
+    };
+    people::append_consents(conn, kernel, person, consents, asked, action.protected).await
+}
+
+/// Cancels a registration; its seats go to those who wait. False when there was nothing left to cancel.
+///
+/// # Errors
+/// A database error.
+pub async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<bool> {
+    let at = kernel.cx.recorded_now(event.action.protected);
+    // holds no seat, so it needs no lock of the event: who confirms it at this moment holds the row and wants the event
+    if store::cancel_pending(conn, attendance, at).await? {
+        return Ok(true);
+    }
+    let mut seats = store::lock_seats(conn, event.action.id).await?;
+    let Some(freed) = store::cancel_active(conn, attendance, at).await? else { return Ok(false) };
+    store::add_seats(conn, event.action.id, -freed).await?;
+    seats.taken -= freed;
+    // also when a party that only waited left: it may have stood in front of one that fits
+    promote_locked(conn, kernel, event, seats).await?;
+    Ok(true)
+}
+
+/// Tells the owner of the address that the registration is cancelled, as asked.
+///
+/// # Errors
+/// A database error.
+pub async fn tell_cancelled(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<()> {
+    tell(conn, kernel, event, Class::Notice, "event_cancelled_by_you", &[attendance]).await
+}
+
+/// Changes the size of a party that has a place or waits for one.
+///
+/// # Errors
+/// 422 at `/muster:party_size` when the larger party does not fit, `conflict` when the registration is not active, or a
+/// database error.
+pub async fn resize(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    event: &Event,
+    attendance: Uuid,
+    party_size: i16,
+) -> Result<()> {
+    let mut seats = store::lock_seats(conn, event.action.id).await?;
+    let row = store::lock_attendance(conn, attendance).await?.ok_or_else(Error::not_found)?;
+    let more = i32::from(party_size) - i32::from(row.party_size);
+    match row.state.as_str() {
+        "accepted" => {
+            store::add_seats(conn, event.action.id, more).await.on_constraint("events_seats_check", || {
+                Error::field("/muster:party_size", "out_of_range", "There are not enough seats left for this party.")
+            })?;
+            seats.taken += more;
+        }
+        "waitlisted" => {}
+        _ => {
+            return Err(Error::problem(
+                Code::Conflict,
+                "Only a registration that has a place or waits for one can be changed.",
+            ));
+        }
+    }
+    store::resize(conn, attendance, party_size).await?;
+    promote_locked(conn, kernel, event, seats).await?;
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! The page of an event, its form, and its calendar file.
+
+use axum::{
+    Router,
+    extract::{Form, State, rejection::FormRejection},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use minijinja::{Value, context, value::Serde};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    ics,
+    plan::{Event, word},
+    registering::{Events, NewAttendance, access_needs, interpretation, party_size},
+};
+use crate::{
+    campaigns::{self, CampaignLink},
+    error::{Code, Error, FieldError, Result},
+    kernel::{
+        extract::Segments,
+        forms::{FormError, challenge_context, form_errors},
+        guard::{Proof, Source},
+        i18n, markdown,
+        pages::{Visitor, language_name},
+        text::LocaleTag,
+    },
+    people::{Consents, PersonBody},
+};
+
+/// Routes of the pages.
+pub fn pages(state: Events) -> Router {
+    Router::new().route("/e/{slug}", get(show).post(register)).with_state(state)
+}
+
+/// What the form sends.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct RegisterForm {
+    given_name: String,
+    family_name: String,
+    email: String,
+    phone: String,
+    party_size: String,
+    interpretation: String,
+    access_needs: String,
+    updates: String,
+    locale: String,
+    source: String,
+    #[serde(skip_serializing)]
+    website: String,
+    #[serde(skip_serializing)]
+    altcha: String,
+    #[serde(skip_serializing)]
+    wait_ticket: String,
+}
+
+async fn public(events: &Events, slug: &str) -> Result<std::sync::Arc<Event>> {
+    let event = events.event(slug).await?;
+    if event.action.state.is_public() { Ok(event) } else { Err(Error::not_found()) }
+}
+
+async fn show(State(events): State<Events>, visitor: Visitor, Segments(slug): Segments<String>) -> Result<Response> {
+    // no slug has a dot, so the file is told from the page
+    if let Some(slug) = slug.strip_suffix(".ics") {
+        return calendar(&events, &*public(&events, slug).await?, &visitor);
+    }
+    let event = public(&events, &slug).await?;
+    render(&events, &event, &visitor, &RegisterForm::default(), &[], Value::from(())).await
+}
+
+fn calendar(events: &Events, event: &Event, visitor: &Visitor) -> Result<Response> {
+    let kernel = &events.kernel;
+    let text = ics::calendar(
+        event,
+        visitor.locale,
+        &kernel.settings.mail.from_domain,
+        &kernel.url(&event.action.path()),
+        kernel.cx.now(),
+    );
+    let name = HeaderValue::try_from(format!("attachment; filename=\"{}.ics\"", event.action.slug))
+        .map_err(Error::internal)?;
+    Ok((
+        [(header::CONTENT_TYPE, HeaderValue::from_static(ics::CONTENT_TYPE)), (header::CONTENT_DISPOSITION, name)],
+        text,
+    )
+        .into_response())
+}
+
+/// What a language calls itself, for those that we have no texts in.
+fn name_of_language(tag: &str) -> String {
+    const NAMES: [(&str, &str); 26] = [
+        ("am", "አማርኛ"),
+        ("ar", "العربية"),
+        ("asl", "American Sign Language (ASL)"),
+        ("bn", "বাংলা"),
+        ("de", "Deutsch"),
+        ("en", "English"),
+        ("es", "Español"),
+        ("fa", "فارسی"),
+        ("fr", "Français"),
+        ("gu", "ગુજરાતી"),
+        ("hi", "हिन्दी"),
+        ("ht", "Kreyòl ayisyen"),
+        ("lsq", "Langue des signes québécoise (LSQ)"),
+        ("pa", "ਪੰਜਾਬੀ"),
+        ("pt", "Português"),
+        ("ru", "Русский"),
+        ("so", "Soomaali"),
+        ("sw", "Kiswahili"),
+        ("ta", "தமிழ்"),
+        ("ti", "ትግርኛ"),
+        ("tl", "Tagalog"),
+        ("tr", "Türkçe"),
+        ("uk", "Українська"),
+        ("ur", "اردو"),
+        ("vi", "Tiếng Việt"),
+        ("zh", "中文"),
+    ];
+    let known = NAMES.iter().find(|(code, _)| *code == tag).map(|(_, name)| *name);
+    known
+        .or_else(|| LocaleTag::parse(tag).ok().filter(|l| l.as_str() == tag).map(language_name))
+        .unwrap_or(tag)
+        .to_owned()
+}
+
+async fn render(
+    events: &Events,
+    event: &Event,
+    visitor: &Visitor,
+    form: &RegisterForm,
+    errors: &[FormError],
+    challenge: Value,
+) -> Result<Response> {
+    let (kernel, action, plan) = (&events.kernel, &event.action, &event.plan);
+    let locale = visitor.locale;
+    let (campaign, _) = CampaignLink::of(&mut *kernel.db.acquire().await?, action.campaign_id, locale, 0).await?;
+    let (text, _) = action.text(locale, "");
+    let local = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&plan.zone).to_rfc3339();
+    let sessions: Vec<serde_json::Value> = plan
+        .sessions
+        .iter()
+        .map(|s| json!({"title": s.title, "when": i18n::period(locale, s.starts_at, s.ends_at, plan.zone)}))
+        .collect();
+    let languages: Vec<serde_json::Value> =
+        plan.interpretation.iter().map(|tag| json!({"code": tag, "name": name_of_language(tag)})).collect();
+    let page = context! {
+        event => context! {
+            title => text.title.as_str(),
+            summary => text.summary.as_str(),
+            description_html => markdown::render(&text.description),
+            when => event.when(locale),
+            when_iso => local(plan.starts_at),
+            end_iso => local(plan.ends_at),
+            timezone => plan.zone.name(),
+            place => event.place(),
+            map_url => plan.map_url.as_str(),
+            accessibility => plan.accessibility.as_str(),
+            hosted_by => action.hosted_by.as_str(),
+            contacts => Serde(&plan.contacts),
+            sessions => Serde(sessions),
+            kind_label => i18n::text(locale, &format!("event-kind-{}", word(plan.kind))),
+            format => word(plan.format),
+            private_link => !plan.instructions.0.is_empty(),
+            status => event.status(kernel.cx.now()),
+            protected => action.protected,
+            ics_url => format!("{}.ics", action.path()),
+            url => action.path(),
+        },
+        campaign => Serde(campaign),
+        form => context! {
+            action => action.path(),
+            values => Serde(form),
+            errors => Serde(errors),
+            locale => locale.as_str(),
+            interpretation_languages => Serde(languages),
+        },
+        challenge,
+    };
+    kernel.pages.page("pages/event.html", visitor, &kernel.url(&action.path()), page)
+}
+
+async fn register(
+    State(events): State<Events>,
+    mut visitor: Visitor,
+    source: Source,
+    Segments(slug): Segments<String>,
+    form: Result<Form<RegisterForm>, FormRejection>,
+) -> Result<Response> {
+    let Form(form) = form.map_err(not_a_form)?;
+    let kernel = &events.kernel;
+    // the language of the page that carried the form
+    visitor.locale = LocaleTag::parse(&form.locale).unwrap_or(visitor.locale);
+    let event = public(&events, &slug).await?;
+    events.require_open(&event)?;
+    let done = || campaigns::received(kernel, &visitor, &event.action, &event.title(visitor.locale));
+    if !form.website.is_empty() {
+        // a box that no person sees was filled in: nothing is written, and the machine is told what everybody is told
+        return done();
+    }
+    let outcome = async {
+        let new = accept(&event, &form, visitor.locale)?;
+        let given = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
+        let (altcha, ticket) = (given(&form.altcha), given(&form.wait_ticket));
+        kernel.guard.admit(source, Proof { altcha: altcha.as_deref(), ticket: ticket.as_deref() }).await?;
+        events.register(&event, new).await
+    };
+    match outcome.await {
+        Ok(()) => done(),
+        Err(Error::Fields(fields)) => {
+            let page = render(&events, &event, &visitor, &form, &form_errors(visitor.locale, &fields), Value::from(()))
+                .await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+        Err(Error::Challenge(challenge)) => {
+            let page = render(&events, &event, &visitor, &form, &[], challenge_context(&challenge)).await?;
+            Ok((StatusCode::PRECONDITION_REQUIRED, page).into_response())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
+fn not_a_form(rejection: FormRejection) -> Error {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Error::problem(Code::PayloadTooLarge, "A form may have 64 KiB.");
+    }
+    Error::problem(Code::UnsupportedMediaType, "Send the form as application/x-www-form-urlencoded.")
+}
+
+fn accept(event: &Event, form: &RegisterForm, locale: LocaleTag) -> Result<NewAttendance> {
+    let protected = event.action.protected;
+    // a protected event asks for less, and keeps less, whatever is sent
+    let family_name = if protected { "" } else { form.family_name.as_str() };
+    let mut person = PersonBody::of_form(&form.given_name, family_name, &form.email, locale);
+    if !protected {
+        person = person.with_phone(&form.phone);
+    }
+    let mut faults = Vec::new();
+    let person = match person.parse("") {
+        Ok(person) => Some(person),
+        Err(Error::Fields(fields)) => {
+            faults.extend(fields);
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    if !protected && form.given_name.trim().is_empty() {
+        faults.push(FieldError::new("/given_name", "required", ""));
+    }
+    let typed = form.party_size.trim();
+    let size =
+        party_size(if typed.is_empty() { 1 } else { typed.parse().unwrap_or(0) }).map_err(|e| faults.push(e)).ok();
+    let language = interpretation(event, &form.interpretation).map_err(|e| faults.push(e)).ok();
+    let needs = access_needs(&form.access_needs).map_err(|e| faults.push(e)).ok();
+    match (person, size, language, needs) {
+        (Some(person), Some(party_size), Some(interpretation), Some(access_needs)) if faults.is_empty() => {
+            Ok(NewAttendance {
+                person,
+                party_size,
+                interpretation,
+                access_needs,
+                consents: Consents { updates: form.updates == "true", ..Consents::default() },
+                source: Some(form.source.clone()).filter(|s| !s.is_empty()),
+            })
+        }
+        _ => Err(Error::Fields(faults)),
+    }
+}

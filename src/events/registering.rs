@@ -1,0 +1,318 @@
+//! One act of registering, from what was typed to the batch: shared by the API and the page.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::extract::FromRef;
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::{
+    fields::language,
+    ingest::RegisterBatch,
+    ops::{self, Typed},
+    plan::Event,
+    store::{self, ATTENDANCES, AttendanceAct},
+};
+use crate::{
+    campaigns::Campaigns,
+    error::{Code, Error, FieldError, Result},
+    kernel::{
+        Kernel,
+        cache::Cache,
+        group_commit::GroupCommit,
+        idempotency::{self, Claim, IdempotencyKey},
+        text::{LocaleTag, clean_text},
+        vault::Vault,
+    },
+    organizers::Access,
+    people::{self, Consents, NewPerson},
+};
+
+/// How long an event is used from memory before it is asked for again.
+const CACHED_FOR: Duration = Duration::from_secs(2);
+/// The largest party that registers at once.
+const MAX_PARTY: i64 = 10;
+
+/// What somebody wants to come with.
+#[derive(Clone, Debug)]
+pub struct NewAttendance {
+    /// Who.
+    pub person: NewPerson,
+    /// How many people, this one included.
+    pub party_size: i16,
+    /// The language that is to be interpreted, or "".
+    pub interpretation: String,
+    /// What the person needs to take part.
+    pub access_needs: String,
+    /// What was ticked.
+    pub consents: Consents,
+    /// Where the person came from, as typed.
+    pub source: Option<String>,
+}
+
+/// Checks the size of a party.
+///
+/// # Errors
+/// 422 at `/muster:party_size`.
+pub fn party_size(typed: i64) -> Result<i16, FieldError> {
+    let refused =
+        || FieldError::new("/muster:party_size", "out_of_range", format!("Must lie between 1 and {MAX_PARTY}."));
+    i16::try_from(typed).ok().filter(|size| (1..=MAX_PARTY).contains(&(*size).into())).ok_or_else(refused)
+}
+
+/// Checks the language that is to be interpreted: one of the event's, where it names any.
+///
+/// # Errors
+/// 422 at `/muster:interpretation`.
+pub fn interpretation(event: &Event, typed: &str) -> Result<String, FieldError> {
+    if typed.trim().is_empty() {
+        return Ok(String::new());
+    }
+    let offered = &event.plan.interpretation;
+    language(typed).filter(|tag| offered.is_empty() || offered.contains(tag)).ok_or_else(|| {
+        FieldError::new(
+            "/muster:interpretation",
+            "unknown_value",
+            format!(
+                "Possible are {}.",
+                if offered.is_empty() { "language tags".to_owned() } else { offered.join(", ") }
+            ),
+        )
+    })
+}
+
+/// Checks what the person needs.
+///
+/// # Errors
+/// 422 at `/muster:access_needs`.
+pub fn access_needs(typed: &str) -> Result<String, FieldError> {
+    clean_text(typed, 1000).map_err(|e| FieldError::new("/muster:access_needs", e.code, e.detail))
+}
+
+/// What this slice's handlers share.
+#[derive(Clone, Debug, FromRef)]
+pub struct Events {
+    /// Tools.
+    pub kernel: Arc<Kernel>,
+    /// Who is asking.
+    pub access: Access,
+    /// The slice below.
+    #[from_ref(skip)]
+    pub campaigns: Campaigns,
+    #[from_ref(skip)]
+    ingest: Arc<GroupCommit<RegisterBatch>>,
+    #[from_ref(skip)]
+    cached: Arc<Cache<String, Arc<Event>>>,
+}
+
+/// What an organizer's act of registering made.
+#[derive(Clone, Copy, Debug)]
+pub struct Registered {
+    /// The registration.
+    pub attendance: Uuid,
+    /// False: the person had this place before.
+    pub is_new: bool,
+}
+
+impl Events {
+    /// The slice over these tools; starts its group commit.
+    pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns) -> Self {
+        let batch = RegisterBatch { db: kernel.db.clone() };
+        Self {
+            ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
+            cached: Arc::new(Cache::new(kernel.cx.clone(), CACHED_FOR)),
+            kernel,
+            access,
+            campaigns,
+        }
+    }
+
+    /// Takes no more acts and returns when the queued ones are written and answered.
+    pub async fn close(&self) {
+        self.ingest.close().await;
+    }
+
+    /// An event by id or slug, at most two seconds old.
+    ///
+    /// # Errors
+    /// `not_found`, or a database error.
+    pub async fn event(&self, key: &str) -> Result<Arc<Event>> {
+        let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key).await.map(Arc::new);
+        self.cached.get(&key.to_owned(), load).await
+    }
+
+    /// Forgets a changed event.
+    pub fn forget(&self, event: &Event) {
+        self.cached.forget(&event.action.slug);
+        self.cached.forget(&event.action.id.to_string());
+    }
+
+    /// Refuses a public act on an event that takes nobody.
+    ///
+    /// # Errors
+    /// `not_found` or `action_closed`, with the reason. A full event is none: that would tell how many have come.
+    pub fn require_open(&self, event: &Event) -> Result<()> {
+        event.action.require_open()?;
+        if event.is_over(self.kernel.cx.now()) {
+            return Err(Error::problem(Code::ActionClosed, "past: it is over."));
+        }
+        Ok(())
+    }
+
+    /// A public act of registering. What comes back says nothing about the person; callers answer everybody alike.
+    ///
+    /// # Errors
+    /// `unavailable` when it cannot be written now; then it was not.
+    pub async fn register(&self, event: &Event, new: NewAttendance) -> Result<()> {
+        let action = &event.action;
+        let vault = self.kernel.vaults.open(action.vault_id).await?;
+        let person_id = self.kernel.cx.recorded_id(action.protected);
+        let wish = if action.confirms { "pending" } else { "seat" };
+        let act =
+            self.act(event, &vault, &new, Bearer { person_id, person_sealed: None, wish, idempotency: None }).await?;
+        self.ingest.submit(act).await.map(|_| ())
+    }
+
+    /// An organizer's act of registering: takes effect at once.
+    ///
+    /// Of a standard event, somebody who has such a place already keeps it, with the newer details. Of a protected one
+    /// every act makes a new row in place of the old one, so that no token can find out who was there.
+    ///
+    /// # Errors
+    /// `idempotency_mismatch` (422), `unavailable`, or a database error.
+    pub async fn register_vouched(
+        &self,
+        event: &Event,
+        new: NewAttendance,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Registered> {
+        let (kernel, action) = (&self.kernel, &event.action);
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        let vouched =
+            people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
+        if !action.protected
+            && let Some(known) = self.keep(event, &vault, vouched.id, &new, idempotency.as_ref()).await?
+        {
+            return Ok(known);
+        }
+        let bearer =
+            Bearer { person_id: vouched.id, person_sealed: Some(vouched.sealed), wish: "vouched", idempotency };
+        let written = self.ingest.submit(self.act(event, &vault, &new, bearer).await?).await?;
+        if written.outcome == "mismatch" {
+            return Err(idempotency::mismatch());
+        }
+        if let Some(holder) = written.holder_id {
+            let mut tx = kernel.db.begin().await?;
+            if holder != vouched.id {
+                people::confirm(
+                    &mut tx,
+                    kernel,
+                    &vault,
+                    holder,
+                    new.person.details.clone(),
+                    new.person.locale.map(LocaleTag::as_str),
+                    action.protected,
+                )
+                .await?;
+            }
+            ops::consent(&mut tx, kernel, event, holder, &new.consents, new.person.locale.unwrap_or(action.locale))
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(Registered { attendance: written.attendance_id, is_new: true })
+    }
+
+    /// Keeps the place that the person has already, if the party is as large as before.
+    async fn keep(
+        &self,
+        event: &Event,
+        vault: &Vault,
+        person: Uuid,
+        new: &NewAttendance,
+        idempotency: Option<&IdempotencyKey>,
+    ) -> Result<Option<Registered>> {
+        let kernel = &self.kernel;
+        let mut tx = kernel.db.begin().await?;
+        let Some(row) =
+            store::active(&mut tx, event.action.id, person).await?.filter(|row| row.party_size == new.party_size)
+        else {
+            return Ok(None);
+        };
+        if let Claim::Replayed(attendance) = idempotency::claim(&mut tx, &kernel.cx, idempotency, row.id).await? {
+            return Ok(Some(Registered { attendance, is_new: true }));
+        }
+        let protected = event.action.protected;
+        people::confirm(
+            &mut tx,
+            kernel,
+            vault,
+            person,
+            new.person.details.clone(),
+            new.person.locale.map(LocaleTag::as_str),
+            protected,
+        )
+        .await?;
+        ops::consent(&mut tx, kernel, event, person, &new.consents, new.person.locale.unwrap_or(event.action.locale))
+            .await?;
+        let before = ops::typed(vault, &row)?;
+        let pick = |old: String, newer: &str| if newer.is_empty() { old } else { newer.to_owned() };
+        let now = Typed {
+            details: before.details.merged(new.person.details.clone()),
+            interpretation: pick(before.interpretation, &new.interpretation),
+            access_needs: pick(before.access_needs, &new.access_needs),
+            consents: new.consents.clone(),
+            locale: new.person.locale.or(before.locale),
+        };
+        store::set_sealed(&mut tx, row.id, Some(&vault.seal(&kernel.cx, ATTENDANCES, row.id, &now))).await?;
+        tx.commit().await?;
+        Ok(Some(Registered { attendance: row.id, is_new: false }))
+    }
+
+    async fn act(&self, event: &Event, vault: &Vault, new: &NewAttendance, bearer: Bearer) -> Result<AttendanceAct> {
+        let (kernel, action) = (&self.kernel, &event.action);
+        let (cx, protected) = (&kernel.cx, action.protected);
+        let source = if protected {
+            None
+        } else {
+            self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?
+        };
+        let id = cx.recorded_id(protected);
+        let created_at = cx.recorded_now(protected);
+        let locale = new.person.locale.unwrap_or(action.locale);
+        let typed = Typed {
+            details: new.person.details.clone(),
+            interpretation: new.interpretation.clone(),
+            access_needs: new.access_needs.clone(),
+            consents: new.consents.clone(),
+            locale: new.person.locale,
+        };
+        Ok(AttendanceAct {
+            id,
+            event_id: action.id,
+            vault_id: vault.id,
+            person_id: bearer.person_id,
+            email_index: vault.email_index(&new.person.email),
+            person_sealed: bearer.person_sealed,
+            wish: bearer.wish.to_owned(),
+            party_size: new.party_size,
+            sealed: vault.seal(cx, ATTENDANCES, id, &typed),
+            locale: (!protected).then(|| locale.as_str().to_owned()),
+            source,
+            created_at,
+            confirm_expires_at: (bearer.wish == "pending")
+                .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
+            email_id: Some(cx.recorded_id(protected)),
+            organization_id: action.organization_id,
+            protected,
+            idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
+            idempotency_request: bearer.idempotency.map(|k| k.request),
+        })
+    }
+}
+
+struct Bearer {
+    person_id: Uuid,
+    person_sealed: Option<Vec<u8>>,
+    wish: &'static str,
+    idempotency: Option<IdempotencyKey>,
+}

@@ -1,0 +1,212 @@
+//! The events' own columns.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use crate::{
+    campaigns::{self, Action, Kind},
+    error::{Error, Result},
+    events::plan::{Event, Place, Plan, Private, from_word, word},
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        paging::PageParams,
+    },
+};
+
+/// What events can be filtered by.
+pub const EVENT_FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "'muster:' || a.id", kind: FieldKind::Text },
+    Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
+    Field { name: "start_date", column_sql: "e.starts_at", kind: FieldKind::Timestamp },
+    Field { name: "end_date", column_sql: "e.ends_at", kind: FieldKind::Timestamp },
+    Field { name: "created_date", column_sql: "a.created_at", kind: FieldKind::Timestamp },
+    Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
+    Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
+    Field { name: "muster:kind", column_sql: "e.event_kind", kind: FieldKind::Text },
+    Field {
+        name: "muster:status",
+        column_sql: "a.state",
+        kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]),
+    },
+]);
+
+/// Completes an action to the event it belongs to.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Event> {
+    let row = sqlx::query!(
+        "SELECT event_kind, format, starts_at, ends_at, dated, timezone, venue, address_line, locality, region, postal_code, country, map_url, accessibility,
+                instructions, contacts, sessions, interpretation, capacity, seats_taken, waitlist, smaller_may_pass, published_status, calendar_sequence
+         FROM events WHERE id = $1",
+        action.id
+    )
+    .fetch_one(conn)
+    .await?;
+    let plan = Plan {
+        kind: from_word(row.event_kind)?,
+        format: from_word(row.format)?,
+        starts_at: row.starts_at,
+        ends_at: row.ends_at,
+        dated: row.dated,
+        zone: row.timezone.parse().map_err(|_| Error::internal(format!("event {}: unknown time zone", action.id)))?,
+        place: Place {
+            venue: row.venue,
+            address: row.address_line,
+            locality: row.locality,
+            region: row.region,
+            postal_code: row.postal_code,
+            country: row.country,
+        },
+        map_url: row.map_url,
+        accessibility: row.accessibility,
+        instructions: Private(row.instructions),
+        contacts: serde_json::from_value(row.contacts).map_err(Error::internal)?,
+        sessions: serde_json::from_value(row.sessions).map_err(Error::internal)?,
+        interpretation: row.interpretation,
+        capacity: row.capacity,
+        waitlist: row.waitlist,
+        smaller_may_pass: row.smaller_may_pass,
+    };
+    Ok(Event {
+        action,
+        plan,
+        seats_taken: row.seats_taken,
+        published_status: row.published_status,
+        calendar_sequence: row.calendar_sequence,
+    })
+}
+
+/// An event by id.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn event(conn: &mut PgConnection, id: Uuid) -> Result<Event> {
+    let action = campaigns::by_id(conn, id).await?;
+    complete(conn, action).await
+}
+
+/// An event by id or slug.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Event> {
+    let action = campaigns::by_key(conn, Kind::Event, key).await?;
+    complete(conn, action).await
+}
+
+/// One page of events, newest first, and how many there are: an organization's, or the public ones.
+///
+/// # Errors
+/// A database error.
+pub async fn list(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    filter: Option<&Filter>,
+    page: PageParams,
+) -> Result<(Vec<Event>, i64)> {
+    let scope = |query: &mut QueryBuilder<Postgres>| {
+        query.push(" FROM actions a JOIN events e ON e.id = a.id WHERE ");
+        match organization {
+            Some(organization) => query.push("a.organization_id = ").push_bind(organization),
+            None => query.push("a.state NOT IN ('draft', 'archived')"),
+        };
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(query);
+        }
+    };
+    let mut count = QueryBuilder::new("SELECT count(*)");
+    scope(&mut count);
+    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
+    let mut rows = QueryBuilder::new("SELECT a.id");
+    scope(&mut rows);
+    rows.push(" ORDER BY a.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
+    let ids: Vec<Uuid> = rows.build_query_scalar().fetch_all(&mut *conn).await?;
+    let mut events = Vec::with_capacity(ids.len());
+    for id in ids {
+        events.push(event(conn, id).await?);
+    }
+    Ok((events, total))
+}
+
+/// Writes a new event's own columns.
+///
+/// # Errors
+/// A database error.
+pub async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO events (id, starts_at, ends_at, timezone) VALUES ($1, $2, $3, $4)",
+        id,
+        plan.starts_at,
+        plan.ends_at,
+        plan.zone.name()
+    )
+    .execute(&mut *conn)
+    .await?;
+    Ok(save(conn, id, plan, false).await?)
+}
+
+/// Writes an event's own columns; `moved`: its calendar entry changes.
+///
+/// # Errors
+/// A breach of `events_seats_check` when fewer seats remain than are taken, or another database error.
+pub async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE events SET event_kind = $2, format = $3, starts_at = $4, ends_at = $5, dated = $6, timezone = $7, venue = $8, address_line = $9,
+                           locality = $10, region = $11, postal_code = $12, country = $13, map_url = $14, accessibility = $15, instructions = $16,
+                           contacts = $17, sessions = $18, interpretation = $19, capacity = $20, waitlist = $21, smaller_may_pass = $22,
+                           calendar_sequence = calendar_sequence + $23::boolean::integer
+         WHERE id = $1",
+        id,
+        word(plan.kind),
+        word(plan.format),
+        plan.starts_at,
+        plan.ends_at,
+        plan.dated,
+        plan.zone.name(),
+        plan.place.venue,
+        plan.place.address,
+        plan.place.locality,
+        plan.place.region,
+        plan.place.postal_code,
+        plan.place.country,
+        plan.map_url,
+        plan.accessibility,
+        plan.instructions.0,
+        serde_json::to_value(&plan.contacts).unwrap_or_default(),
+        serde_json::to_value(&plan.sessions).unwrap_or_default(),
+        &plan.interpretation,
+        plan.capacity,
+        plan.waitlist,
+        plan.smaller_may_pass,
+        moved
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives an event that is over new times (the demonstration, which is always ahead). True if it was moved.
+///
+/// # Errors
+/// A database error.
+pub async fn move_if_past(
+    conn: &mut PgConnection,
+    id: Uuid,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE events SET starts_at = $2, ends_at = $3, calendar_sequence = calendar_sequence + 1 WHERE id = $1 AND ends_at < $4",
+        id,
+        starts_at,
+        ends_at,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

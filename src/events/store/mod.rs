@@ -1,0 +1,19 @@
+//! All SQL over `events` and `attendances`. Seats are given by the SQL functions of the migration; whatever else changes
+//! them here does so under the lock of the event's row.
+
+//!
+//! `events` has the events' own columns, `attendances` the registrations, `seats` what moves places and the batch.
+
+mod attendances;
+mod events;
+mod seats;
+
+pub use attendances::{
+    ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, accepted_ids, active, attendance,
+    attendances, delete_pending, enqueue_all, forget_unconfirmed, lock_attendance, lock_person, set_sealed, waitlisted,
+};
+pub use events::{EVENT_FIELDS, by_key, event, insert, list, move_if_past, save};
+pub use seats::{
+    AttendanceAct, Seats, Written, accept_waiting, add_seats, cancel_active, cancel_pending, lock_seats,
+    register_batch, resize, seat, waiting_line,
+};

@@ -1,0 +1,222 @@
+//! What moves seats and the waiting line: under the event's lock, here or in the SQL functions of the migration.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// The seats of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Seats {
+    /// None: no limit.
+    pub capacity: Option<i32>,
+    /// Taken.
+    pub taken: i32,
+    /// May a party that fits pass a larger one that waits?
+    pub smaller_may_pass: bool,
+}
+
+impl Seats {
+    /// How many are left.
+    pub fn free(self) -> i64 {
+        self.capacity.map_or(i64::MAX, |capacity| i64::from(capacity) - i64::from(self.taken))
+    }
+}
+
+/// Locks an event: whoever holds this lock alone moves its seats and its waiting line.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn lock_seats(conn: &mut PgConnection, event: Uuid) -> Result<Seats> {
+    Ok(sqlx::query_as!(
+        Seats,
+        "SELECT capacity, seats_taken AS taken, smaller_may_pass FROM events WHERE id = $1 FOR NO KEY UPDATE",
+        event
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Gives pending registrations of an event their seats, in this order.
+///
+/// # Errors
+/// A database error.
+pub async fn seat(
+    conn: &mut PgConnection,
+    event: Uuid,
+    ids: &[Uuid],
+    at: DateTime<Utc>,
+) -> Result<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        r#"SELECT attendance_id AS "id!", seated AS "seated!" FROM seat_attendances($1, $2, $3)"#,
+        event,
+        ids,
+        at
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.seated)).collect())
+}
+
+/// Those who wait, first come first. Under the event's lock.
+///
+/// # Errors
+/// A database error.
+pub async fn waiting_line(conn: &mut PgConnection, event: Uuid) -> Result<Vec<(Uuid, i16)>> {
+    let rows = sqlx::query!(
+        "SELECT id, party_size FROM attendances WHERE event_id = $1 AND state = 'waitlisted' ORDER BY place_since, id",
+        event
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.party_size)).collect())
+}
+
+/// Gives those who waited their places; the seats are counted by [`add_seats`]. Under the event's lock.
+///
+/// # Errors
+/// A database error.
+pub async fn accept_waiting(conn: &mut PgConnection, ids: &[Uuid], at: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE attendances SET state = 'accepted', accepted_at = $2 WHERE id = ANY ($1) AND state = 'waitlisted'",
+        ids,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Counts seats as taken (or, below zero, as free again). Under the event's lock.
+///
+/// # Errors
+/// A breach of `events_seats_check`, or another database error.
+pub async fn add_seats(conn: &mut PgConnection, event: Uuid, seats: i32) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "WITH seated AS (UPDATE events SET seats_taken = seats_taken + $2 WHERE id = $1 AND $2 <> 0 RETURNING id)
+         INSERT INTO action_count_deltas (action_id, dimension, key, delta) SELECT id, 'total', '', $2 FROM seated",
+        event,
+        seats
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Cancels a registration that nobody confirmed; needs no lock, as it holds no seat. True if there was one.
+///
+/// # Errors
+/// A database error.
+pub async fn cancel_pending(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<bool> {
+    let done = sqlx::query!("UPDATE attendances SET state = 'cancelled', ended_at = $2, confirm_expires_at = NULL WHERE id = $1 AND state = 'pending'", id, at).execute(conn).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Cancels a place, held or waited for; returns the seats it held. Under the event's lock.
+///
+/// # Errors
+/// A database error.
+pub async fn cancel_active(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<Option<i32>> {
+    let row = sqlx::query!(
+        r#"UPDATE attendances a SET state = 'cancelled', ended_at = $2
+           FROM (SELECT id, state, party_size FROM attendances WHERE id = $1 AND state IN ('accepted', 'waitlisted') FOR UPDATE) o
+           WHERE a.id = o.id RETURNING CASE WHEN o.state = 'accepted' THEN o.party_size::integer ELSE 0 END AS "seats!""#,
+        id,
+        at
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|r| r.seats))
+}
+
+/// Changes the size of a party; one that grows while it waits goes to the end of the line. Under the event's lock.
+///
+/// # Errors
+/// A database error.
+pub async fn resize(conn: &mut PgConnection, id: Uuid, party_size: i16) -> Result<()> {
+    sqlx::query!(
+        "UPDATE attendances SET party_size = $2,
+                place_since = CASE WHEN state = 'waitlisted' AND $2 > party_size THEN nextval(pg_get_serial_sequence('attendances', 'queue_number')) ELSE place_since END
+         WHERE id = $1",
+        id,
+        party_size
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A validated and sealed act: the composite type `attendance_act`, member by member.
+#[derive(Clone, Debug, sqlx::Type)]
+#[sqlx(type_name = "attendance_act")]
+pub struct AttendanceAct {
+    pub id: Uuid,
+    pub event_id: Uuid,
+    pub vault_id: Uuid,
+    pub person_id: Uuid,
+    pub email_index: Vec<u8>,
+    pub person_sealed: Option<Vec<u8>>,
+    pub wish: String,
+    pub party_size: i16,
+    pub sealed: Vec<u8>,
+    pub locale: Option<String>,
+    pub source: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub confirm_expires_at: Option<DateTime<Utc>>,
+    pub email_id: Option<Uuid>,
+    pub organization_id: Uuid,
+    pub protected: bool,
+    pub idempotency_key: Option<Vec<u8>>,
+    pub idempotency_request: Option<Vec<u8>>,
+}
+
+/// What became of an act in a batch.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The act.
+    pub act_id: Uuid,
+    /// The row to show.
+    pub attendance_id: Uuid,
+    /// Vouched acts: the person the registration belongs to.
+    pub holder_id: Option<Uuid>,
+    /// The registration's state, 'replayed' or 'mismatch'.
+    pub outcome: String,
+}
+
+/// Writes a batch of acts: one round trip, one commit.
+///
+/// # Errors
+/// A database error; then nothing of the batch is written.
+pub async fn register_batch(db: &PgPool, acts: &[AttendanceAct]) -> Result<Vec<Written>, sqlx::Error> {
+    sqlx::query_as!(
+        Written,
+        r#"SELECT act_id AS "act_id!", attendance_id AS "attendance_id!", holder_id, outcome AS "outcome!" FROM register_attendances($1)"#,
+        acts as _
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Deletes registrations that nobody confirmed in time (retention), some at a time. Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+    Ok(sqlx::query!("DELETE FROM attendances WHERE id IN (SELECT id FROM attendances WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000)", now).execute(db).await?.rows_affected())
+}
+
+/// Moves an event that is over to a new time (the demo's events lie ahead again).
+///
+/// # Errors
+/// A database error.
+pub async fn move_if_past(
+    conn: &mut PgConnection,
+    id: Uuid,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!("UPDATE events SET starts_at = $2, ends_at = $3, calendar_sequence = calendar_sequence + 1 WHERE id = $1 AND ends_at < $4", id, starts_at, ends_at, now).execute(conn).await?;
+    Ok(())
+}

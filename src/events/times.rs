@@ -1,0 +1,103 @@
+//! Reading the times that organizers type: RFC 3339, or a local time in the event's zone (OSDI's examples have no zone).
+
+use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+
+/// Forms of a local time.
+const LOCAL: [&str; 4] = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
+
+/// Reads a time: with an offset as it says, without one in `zone`.
+///
+/// An hour that a clock change repeats is its first turn. The error is a sentence for the reader.
+pub fn parse(text: &str, zone: Tz) -> Result<DateTime<Utc>, &'static str> {
+    let text = text.trim();
+    let at = if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        at.to_utc()
+    } else {
+        let local = LOCAL.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+        let local =
+            local.ok_or("Write it as 2026-12-06T14:00:00-05:00, or as 2026-12-06 14:00:00 in the event's zone.")?;
+        match zone.from_local_datetime(&local) {
+            MappedLocalTime::Single(at) | MappedLocalTime::Ambiguous(at, _) => at.to_utc(),
+            MappedLocalTime::None => {
+                return Err("The clocks are put forward then: this hour does not exist in the event's zone.");
+            }
+        }
+    };
+    // a leap second is kept as the second before it, which is what Postgres can hold
+    if (2000..2200).contains(&at.year()) {
+        Ok(at - TimeDelta::nanoseconds(at.timestamp_subsec_nanos().into()))
+    } else {
+        Err("Must lie between the years 2000 and 2199.")
+    }
+}
+
+/// The start of a draft that says none: noon of the next day in its zone. Such an event cannot be published.
+pub fn placeholder(now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+    let noon =
+        (now.with_timezone(&zone).date_naive() + TimeDelta::days(1)).and_time(NaiveTime::MIN) + TimeDelta::hours(12);
+    zone.from_local_datetime(&noon).earliest().map_or_else(|| noon.and_utc(), |at| at.to_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::SecondsFormat;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TORONTO: Tz = chrono_tz::America::Toronto;
+
+    fn utc(text: &str) -> Result<String, &'static str> {
+        parse(text, TORONTO).map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
+    }
+
+    #[test]
+    fn local_times_are_read_in_the_zone() {
+        for (text, at) in [
+            ("2026-12-06 14:00:00", "2026-12-06T19:00:00Z"),
+            ("2026-07-01T14:00:00", "2026-07-01T18:00:00Z"),
+            (" 2026-07-01 14:00 ", "2026-07-01T18:00:00Z"),
+            ("2026-12-06T14:00:00Z", "2026-12-06T14:00:00Z"),
+            ("2026-12-06T14:00:00.123+01:00", "2026-12-06T13:00:00Z"),
+            // the hour that the autumn repeats: its first turn, still summer time
+            ("2026-11-01 01:30:00", "2026-11-01T05:30:00Z"),
+            ("2026-11-01 02:30:00", "2026-11-01T07:30:00Z"),
+        ] {
+            assert_eq!(utc(text).as_deref(), Ok(at), "{text}");
+        }
+        for text in [
+            "2026-03-08 02:30:00",
+            "2026-13-01 00:00:00",
+            "tomorrow",
+            "",
+            "2026-12-06",
+            "1999-01-01 00:00:00",
+            "99999-01-01T00:00:00Z",
+        ] {
+            assert!(utc(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_is_tomorrow_noon() {
+        let late = DateTime::parse_from_rfc3339("2026-11-23T04:00:00Z").unwrap().to_utc();
+        assert_eq!(placeholder(late, TORONTO).to_rfc3339(), "2026-11-23T17:00:00+00:00");
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(text in "\\PC{0,40}|[0-9T:+Z. -]{0,30}") {
+            let _ = parse(&text, TORONTO);
+        }
+
+        #[test]
+        fn what_is_written_is_read(seconds in 946_684_800_i64..7_000_000_000) {
+            let at = DateTime::from_timestamp(seconds, 0).unwrap();
+            prop_assert_eq!(parse(&at.to_rfc3339(), TORONTO), Ok(at));
+            let local = at.with_timezone(&TORONTO).format("%Y-%m-%d %H:%M:%S").to_string();
+            let read = parse(&local, TORONTO).unwrap();
+            prop_assert!(read == at || read == at - TimeDelta::hours(1));
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `exports` in the API: CSV files, streamed, each with its row in the audit trail.
+
+use axum::{
+    body::Body,
+    extract::{RawQuery, State},
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde_json::json;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    Exports,
+    lists::{Attendances, Export, List, Outreaches, Signatures},
+};
+use crate::{
+    campaigns,
+    error::{Code, Error, Result},
+    kernel::{
+        caching::private_json,
+        extract::Segments,
+        hal::{curies, link, templated},
+    },
+    organizers::{Actor, Scope, audit},
+};
+
+/// Routes of this slice.
+pub fn router() -> OpenApiRouter<Exports> {
+    OpenApiRouter::new()
+        .routes(routes!(list_exports))
+        .routes(routes!(export_signatures))
+        .routes(routes!(export_attendances))
+        .routes(routes!(export_outreaches))
+}
+
+/// What can be exported.
+#[utoipa::path(get, path = "/api/v1/exports", tag = "exports", responses((status = 200, description = "Links to the exports", body = serde_json::Value, content_type = "application/hal+json"), (status = 401)))]
+async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
+    let kernel = &exports.kernel;
+    let file = |collection: &str, list: &str| templated(kernel.url(&format!("/api/v1/exports/{collection}/{{id}}/{list}.csv{{?state,bom}}")));
+    let body = json!({
+        "_links": {
+            "self": link(kernel.url("/api/v1/exports")),
+            "muster:signatures": file("petitions", Signatures::NAME),
+            "muster:attendances": file("events", Attendances::NAME),
+            "muster:outreaches": file("advocacy_campaigns", Outreaches::NAME),
+            "curies": curies(),
+        },
+    });
+    private_json(StatusCode::OK, &body)
+}
+
+/// A petition's signatures as CSV; the counted ones unless other states are asked for.
+#[utoipa::path(
+    get, path = "/api/v1/exports/petitions/{id}/signatures.csv", tag = "exports",
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        ("state" = Option<String>, Query, description = "`all`, or one state"),
+        ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
+    ),
+    responses(
+        (status = 200, description = "A header and one line for each signature. Scope `contacts:export`.", body = String, content_type = "text/csv"),
+        (status = 400, description = "An unknown parameter or state"), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
+    ),
+)]
+async fn export_signatures(State(exports): State<Exports>, actor: Actor, Segments(key): Segments<String>, RawQuery(query): RawQuery) -> Result<Response> {
+    export::<Signatures>(&exports, &actor, &key, query.as_deref()).await
+}
+
+/// An event's attendances as CSV; who has a place or waits for one unless other states are asked for.
+#[utoipa::path(
+    get, path = "/api/v1/exports/events/{id}/attendances.csv", tag = "exports",
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        ("state" = Option<String>, Query, description = "`all`, or one state"),
+        ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
+    ),
+    responses(
+        (status = 200, description = "A header and one line for each attendance. Scope `contacts:export`.", body = String, content_type = "text/csv"),
+        (status = 400, description = "An unknown parameter or state"), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
+    ),
+)]
+async fn export_attendances(State(exports): State<Exports>, actor: Actor, Segments(key): Segments<String>, RawQuery(query): RawQuery) -> Result<Response> {
+    export::<Attendances>(&exports, &actor, &key, query.as_deref()).await
+}
+
+/// A letter action's outreaches as CSV; the confirmed ones unless other states are asked for.
+#[utoipa::path(
+    get, path = "/api/v1/exports/advocacy_campaigns/{id}/outreaches.csv", tag = "exports",
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        ("state" = Option<String>, Query, description = "`all`, or one state"),
+        ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
+    ),
+    responses(
+        (status = 200, description = "A header and one line for each outreach. Scope `contacts:export`.", body = String, content_type = "text/csv"),
+        (status = 400, description = "An unknown parameter or state"), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
+    ),
+)]
+async fn export_outreaches(State(exports): State<Exports>, actor: Actor, Segments(key): Segments<String>, RawQuery(query): RawQuery) -> Result<Response> {
+    export::<Outreaches>(&exports, &actor, &key, query.as_deref()).await
+}
+
+async fn export<L: List>(exports: &Exports, actor: &Actor, key: &str, query: Option<&str>) -> Result<Response> {
+    actor.require(Scope::ContactsExport)?;
+    let wish = Wish::parse::<L>(query.unwrap_or(""))?;
+    let kernel = &exports.kernel;
+    let mut conn = kernel.db.acquire().await?;
+    let action = campaigns::find_for(&mut conn, L::KIND, key, Some(actor)).await?;
+    if action.protected {
+        return Err(Error::problem(
+            Code::Forbidden,
+            "Contacts of a protected action never leave by a token, and not by one person's decision.",
+        ));
+    }
+    // before the first byte: a download that breaks off has left too
+    audit(&mut conn, &kernel.cx, actor, L::VERB, Some(action.id), json!({"states": wish.states})).await?;
+    drop(conn);
+    let name = format!("attachment; filename=\"{}-{}-{}.csv\"", action.slug, L::NAME, kernel.cx.now().date_naive());
+    let lines = Export::<L>::new(kernel.clone(), action, &wish.states).stream(wish.bom).await?;
+    let mut response = Response::new(Body::from_stream(lines));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::try_from(name).map_err(Error::internal)?);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// What the query asks for.
+#[derive(Debug, PartialEq, Eq)]
+struct Wish {
+    states: Vec<&'static str>,
+    bom: bool,
+}
+
+impl Wish {
+    fn parse<L: List>(query: &str) -> Result<Self> {
+        let refuse = |detail: String| Err(Error::problem(Code::InvalidParameter, detail));
+        let (mut states, mut bom) = (None, None);
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let repeated = match &*name {
+                "state" if value == "all" => states.replace(L::STATES.to_vec()).is_some(),
+                "state" => match L::STATES.iter().find(|&&state| state == value) {
+                    Some(state) => states.replace(vec![*state]).is_some(),
+                    None => return refuse(format!("`state` is `all` or one of {}.", L::STATES.join(", "))),
+                },
+                "bom" => match &*value {
+                    "0" | "1" => bom.replace(value == "1").is_some(),
+                    _ => return refuse("`bom` is 0 or 1.".to_owned()),
+                },
+                other => return refuse(format!("`{}` is not a parameter of this export.", other.chars().take(40).collect::<String>())),
+            };
+            if repeated {
+                return refuse(format!("`{name}` stands there twice."));
+            }
+        }
+        Ok(Self { states: states.unwrap_or_else(|| L::USUAL.to_vec()), bom: bom.unwrap_or(false) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_query_asks_for() {
+        assert_eq!(Wish::parse::<Signatures>("").unwrap(), Wish { states: vec!["counted"], bom: false });
+        assert_eq!(Wish::parse::<Signatures>("state=withdrawn&bom=1").unwrap(), Wish { states: vec!["withdrawn"], bom: true });
+        assert_eq!(Wish::parse::<Signatures>("state=all").unwrap().states.len(), 6);
+        assert_eq!(Wish::parse::<Attendances>("bom=0").unwrap().states, ["accepted", "waitlisted"]);
+        assert!(!Wish::parse::<Outreaches>("").unwrap().states.contains(&"pending"));
+        for (query, named) in [
+            ("state=accepted", "`state`"),
+            ("state=", "`state`"),
+            ("bom=yes", "`bom`"),
+            ("page=2", "`page`"),
+            ("state=all&state=counted", "`state`"),
+        ] {
+            let error = Wish::parse::<Signatures>(query).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidParameter);
+            assert!(error.to_string().contains(named), "{query}: {error}");
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The three lists: their columns and states, and how a batch of each is read, opened and written.
+
+use std::{borrow::Cow, collections::HashSet, marker::PhantomData, sync::Arc};
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures_util::{Stream, TryStreamExt, stream::try_unfold};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    csv::{BOM, Cell, Sheet, ours, typed},
+    store::{self, AttendanceLine, BATCH, OutreachLine, SignatureLine},
+};
+use crate::{
+    campaigns::{Action, Kind},
+    error::{Error, Result},
+    events,
+    kernel::{
+        Kernel,
+        text::{EmailAddress, LocaleTag},
+        vault::Vault,
+    },
+    letters::{self, LetterAction, OfficialName, Target},
+    mail,
+    people::Details,
+    petitions,
+};
+
+/// A list that can be taken out.
+pub trait List: Send + Sync + 'static {
+    /// A row as it is read.
+    type Row: Send + Sync + 'static;
+    /// What the row had sealed.
+    type Opened: Send + Sync + 'static;
+    /// Of which kind of action.
+    const KIND: Kind;
+    /// Its name in the address, the file name and the audit trail.
+    const NAME: &'static str;
+    /// What is done, in the audit trail.
+    const VERB: &'static str;
+    /// The header.
+    const COLUMNS: &'static [&'static str];
+    /// Every state.
+    const STATES: &'static [&'static str];
+    /// The states that are exported unless others are asked for.
+    const USUAL: &'static [&'static str];
+
+    /// Reads the next batch after an id.
+    fn read(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, states: &[String], after: Uuid) -> impl Future<Output = Result<Vec<Self::Row>>> + Send;
+    /// The row's id.
+    fn id(row: &Self::Row) -> Uuid;
+    /// Opens what the row has sealed; empty once the contact was dropped.
+    fn open(vault: &Vault, row: &Self::Row) -> Result<Self::Opened>;
+    /// The address of somebody whose latest word is that updates may come.
+    fn willing<'a>(row: &Self::Row, opened: &'a Self::Opened) -> Option<&'a str>;
+    /// The row's cells, in the order of the columns.
+    fn cells<'a>(row: &'a Self::Row, opened: &'a Self::Opened, consents: bool) -> Vec<Cell<'a>>;
+}
+
+/// One list of one action, on its way out.
+#[derive(Debug)]
+pub struct Export<L> {
+    kernel: Arc<Kernel>,
+    action: Action,
+    states: Vec<String>,
+    list: PhantomData<L>,
+}
+
+/// A row with what it had sealed, and the indexes under which its address may be suppressed.
+struct Opened<L: List> {
+    row: L::Row,
+    opened: L::Opened,
+    indexes: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl<L: List> Export<L> {
+    /// An export of an action's rows in these states.
+    pub fn new(kernel: Arc<Kernel>, action: Action, states: &[&str]) -> Self {
+        Self { kernel, action, states: states.iter().map(|&s| s.to_owned()).collect(), list: PhantomData }
+    }
+
+    /// The file in pieces. The first is read before this returns, so that an outage is answered as one; an error later
+    /// on breaks the stream off.
+    ///
+    /// # Errors
+    /// `internal` when the vault was destroyed, or a database error.
+    pub async fn stream(self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
+        let mut sheet = Sheet::beginning_with(if bom { BOM } else { b"" });
+        sheet.line(L::COLUMNS.iter().map(|&name| ours(name)))?;
+        let next = self.batch(&mut sheet, Uuid::nil()).await?;
+        let action = self.action.id;
+        let first = futures_util::stream::once(std::future::ready(sheet.into_bytes()));
+        let rest = try_unfold((self, next), |(export, next)| async move {
+            let Some(after) = next else { return Ok(None) };
+            let mut sheet = Sheet::beginning_with(b"");
+            let next = export.batch(&mut sheet, after).await?;
+            Ok(Some((sheet.into_bytes()?, (export, next))))
+        });
+        Ok(futures_util::StreamExt::chain(first, rest)
+            .inspect_err(move |error| tracing::error!(list = L::NAME, %action, "an export broke off: {error}")))
+    }
+
+    /// Writes the batch after an id; the id to go on from, unless that was the last.
+    async fn batch(&self, sheet: &mut Sheet, after: Uuid) -> Result<Option<Uuid>> {
+        // never from a stream's memory: a vault that was destroyed meanwhile must be shut for the rest of the list
+        let vault = self.kernel.vaults.open(self.action.vault_id).await?;
+        let rows = L::read(&mut *self.kernel.db.acquire().await?, &self.kernel, self.action.id, &self.states, after).await?;
+        let next = rows.last().map(L::id).filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read == BATCH));
+        let kernel = self.kernel.clone();
+        let opened = tokio::task::spawn_blocking(move || open_all::<L>(&kernel, &vault, rows)).await.map_err(Error::internal)??;
+        let unwilling = self.unwilling(&opened).await?;
+        for Opened { row, opened, indexes } in &opened {
+            let consents = indexes.as_ref().is_some_and(|(everywhere, within)| !unwilling.contains(everywhere) && !unwilling.contains(within));
+            sheet.line(L::cells(row, opened, consents))?;
+        }
+        Ok(next)
+    }
+
+    async fn unwilling(&self, opened: &[Opened<L>]) -> Result<HashSet<Vec<u8>>> {
+        let (everywhere, within): (Vec<_>, Vec<_>) = opened.iter().filter_map(|o| o.indexes.clone()).unzip();
+        if everywhere.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut conn = self.kernel.db.acquire().await?;
+        Ok(store::unwilling(&mut conn, &everywhere, self.action.vault_id, &within).await?.into_iter().collect())
+    }
+}
+
+fn open_all<L: List>(kernel: &Kernel, vault: &Vault, rows: Vec<L::Row>) -> Result<Vec<Opened<L>>> {
+    rows.into_iter()
+        .map(|row| {
+            let opened = L::open(vault, &row)?;
+            let address = L::willing(&row, &opened).and_then(|address| EmailAddress::parse(address).ok());
+            let indexes = address.map(|address| (mail::everywhere_index(kernel, &address), vault.email_index(&address)));
+            Ok(Opened { row, opened, indexes })
+        })
+        .collect()
+}
+
+/// The signatures of a petition.
+#[derive(Debug)]
+pub struct Signatures;
+
+impl List for Signatures {
+    type Row = SignatureLine;
+    type Opened = petitions::Typed;
+    const KIND: Kind = Kind::Petition;
+    const NAME: &'static str = "signatures";
+    const VERB: &'static str = "signatures.export";
+    const COLUMNS: &'static [&'static str] = &[
+        "id", "state", "given_name", "family_name", "email", "phone", "postal_code", "city", "region", "country", "preferred_language", "comments", "display",
+        "consent_updates", "source", "created_date", "confirmed_date",
+    ];
+    const STATES: &'static [&'static str] = &["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"];
+    const USUAL: &'static [&'static str] = &["counted"];
+
+    async fn read(conn: &mut PgConnection, _: &Kernel, action: Uuid, states: &[String], after: Uuid) -> Result<Vec<SignatureLine>> {
+        store::signatures(conn, action, states, after).await
+    }
+
+    fn id(row: &SignatureLine) -> Uuid {
+        row.id
+    }
+
+    fn open(vault: &Vault, row: &SignatureLine) -> Result<petitions::Typed> {
+        Ok(row.sealed.as_deref().map(|sealed| vault.open(petitions::SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default())
+    }
+
+    fn willing<'a>(row: &SignatureLine, opened: &'a petitions::Typed) -> Option<&'a str> {
+        row.consent_updates.then_some(opened.details.email.as_str())
+    }
+
+    fn cells<'a>(row: &'a SignatureLine, opened: &'a petitions::Typed, consents: bool) -> Vec<Cell<'a>> {
+        let language = opened.locale.map(LocaleTag::as_str).or(row.locale.as_deref());
+        let mut cells = vec![ours(row.id.to_string()), ours(&*row.state)];
+        cells.extend(contact(&opened.details));
+        cells.extend([
+            typed(language.unwrap_or("")),
+            typed(&*opened.comments),
+            ours(&*row.display),
+            yes_or_no(consents),
+            typed(row.source.as_deref().unwrap_or("")),
+            time(Some(row.created_at)),
+            time(row.counted_at),
+        ]);
+        cells
+    }
+}
+
+/// The attendances of an event.
+#[derive(Debug)]
+pub struct Attendances;
+
+impl List for Attendances {
+    type Row = AttendanceLine;
+    type Opened = events::Typed;
+    const KIND: Kind = Kind::Event;
+    const NAME: &'static str = "attendances";
+    const VERB: &'static str = "attendances.export";
+    const COLUMNS: &'static [&'static str] = &[
+        "id", "state", "party_size", "given_name", "family_name", "email", "phone", "interpretation", "access_needs", "consent_updates", "source", "created_date",
+        "accepted_date",
+    ];
+    const STATES: &'static [&'static str] = &["pending", "accepted", "waitlisted", "cancelled", "declined"];
+    const USUAL: &'static [&'static str] = &["accepted", "waitlisted"];
+
+    async fn read(conn: &mut PgConnection, _: &Kernel, action: Uuid, states: &[String], after: Uuid) -> Result<Vec<AttendanceLine>> {
+        store::attendances(conn, action, states, after).await
+    }
+
+    fn id(row: &AttendanceLine) -> Uuid {
+        row.id
+    }
+
+    fn open(vault: &Vault, row: &AttendanceLine) -> Result<events::Typed> {
+        Ok(row.sealed.as_deref().map(|sealed| vault.open(events::ATTENDANCES, row.id, sealed)).transpose()?.unwrap_or_default())
+    }
+
+    fn willing<'a>(row: &AttendanceLine, opened: &'a events::Typed) -> Option<&'a str> {
+        row.consent_updates.then_some(opened.details.email.as_str())
+    }
+
+    fn cells<'a>(row: &'a AttendanceLine, opened: &'a events::Typed, consents: bool) -> Vec<Cell<'a>> {
+        let [given_name, family_name, email, phone, ..] = contact(&opened.details);
+        vec![
+            ours(row.id.to_string()),
+            ours(&*row.state),
+            ours(row.party_size.to_string()),
+            given_name,
+            family_name,
+            email,
+            phone,
+            typed(&*opened.interpretation),
+            typed(&*opened.access_needs),
+            yes_or_no(consents),
+            typed(row.source.as_deref().unwrap_or("")),
+            time(Some(row.created_at)),
+            time(row.accepted_at),
+        ]
+    }
+}
+
+/// The outreaches of a letter action.
+#[derive(Debug)]
+pub struct Outreaches;
+
+/// An outreach with the action whose templates may speak in it.
+#[derive(Debug)]
+pub struct OutreachRow {
+    line: OutreachLine,
+    letter: Arc<LetterAction>,
+}
+
+impl OutreachRow {
+    /// Who held the office when it was sent.
+    fn official(&self) -> Option<OfficialName> {
+        let OutreachLine { honorific_prefix, given_name, family_name, .. } = &self.line;
+        family_name.clone().map(|family_name| OfficialName {
+            honorific_prefix: honorific_prefix.clone().unwrap_or_default(),
+            given_name: given_name.clone().unwrap_or_default(),
+            family_name,
+        })
+    }
+
+    /// The subject that the office reads: typed, or the template's with the words of this office.
+    fn subject(&self, typed: &letters::Typed) -> String {
+        if !typed.subject.is_empty() || self.line.sealed.is_none() {
+            return typed.subject.clone();
+        }
+        let Some(target) = self.letter.targets.iter().find(|target| target.office_id == self.line.office_id) else {
+            return String::new(); // an office that was taken off the action
+        };
+        let target = Target { holder: self.official().or_else(|| target.holder.clone()), ..target.clone() };
+        typed.compose(&self.letter, self.line.variant, &target).map(|(subject, _)| subject).unwrap_or_default()
+    }
+}
+
+/// What a letter had sealed, and its subject.
+#[derive(Debug)]
+pub struct OpenedLetter {
+    details: Details,
+    subject: String,
+    official: String,
+}
+
+impl List for Outreaches {
+    type Row = OutreachRow;
+    type Opened = OpenedLetter;
+    const KIND: Kind = Kind::Letter;
+    const NAME: &'static str = "outreaches";
+    const VERB: &'static str = "outreaches.export";
+    const COLUMNS: &'static [&'static str] =
+        &["id", "state", "office", "official", "given_name", "family_name", "email", "postal_code", "city", "subject", "created_date", "sent_date"];
+    const STATES: &'static [&'static str] = &["pending", "held", "queued", "sent", "failed", "uncertain", "bounced", "cancelled"];
+    const USUAL: &'static [&'static str] = &["held", "queued", "sent", "failed", "uncertain", "bounced"];
+
+    async fn read(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, states: &[String], after: Uuid) -> Result<Vec<OutreachRow>> {
+        let letter = Arc::new(letters::find(conn, kernel, &action.to_string()).await?);
+        let lines = store::outreaches(conn, action, states, after).await?;
+        Ok(lines.into_iter().map(|line| OutreachRow { line, letter: letter.clone() }).collect())
+    }
+
+    fn id(row: &OutreachRow) -> Uuid {
+        row.line.id
+    }
+
+    fn open(vault: &Vault, row: &OutreachRow) -> Result<OpenedLetter> {
+        let sealed = row.line.sealed.as_deref();
+        let typed: letters::Typed = sealed.map(|sealed| vault.open(letters::LETTERS, row.line.letter_id, sealed)).transpose()?.unwrap_or_default();
+        let subject = row.subject(&typed);
+        Ok(OpenedLetter { details: typed.details, subject, official: row.official().map(|official| full_name(&official)).unwrap_or_default() })
+    }
+
+    fn willing<'a>(_: &OutreachRow, _: &'a OpenedLetter) -> Option<&'a str> {
+        None
+    }
+
+    fn cells<'a>(OutreachRow { line, .. }: &'a OutreachRow, opened: &'a OpenedLetter, _: bool) -> Vec<Cell<'a>> {
+        let [given_name, family_name, email, _, postal_code, city, ..] = contact(&opened.details);
+        vec![
+            ours(line.id.to_string()),
+            ours(&*line.state),
+            typed(&*line.office),
+            typed(&*opened.official),
+            given_name,
+            family_name,
+            email,
+            postal_code,
+            city,
+            typed(&*opened.subject),
+            time(Some(line.created_at)),
+            time(line.sent_at),
+        ]
+    }
+}
+
+/// An official's name with the honorific.
+fn full_name(official: &OfficialName) -> String {
+    let parts = [&*official.honorific_prefix, &*official.given_name, &*official.family_name];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Given and family name, e-mail, phone, postal code, city, region, country.
+fn contact(details: &Details) -> [Cell<'_>; 8] {
+    let Details { given_name, family_name, email, phone, postal_code, locality, region, country } = details;
+    [given_name, family_name, email, phone, postal_code, locality, region, country].map(|text| typed(text.as_str()))
+}
+
+fn yes_or_no(yes: bool) -> Cell<'static> {
+    ours(if yes { "true" } else { "false" })
+}
+
+/// RFC 3339, whole seconds, UTC; an empty cell for what did not happen.
+fn time(at: Option<DateTime<Utc>>) -> Cell<'static> {
+    ours(at.map_or(Cow::Borrowed(""), |at| Cow::Owned(at.to_rfc3339_opts(SecondsFormat::Secs, true))))
+}

@@ -1,0 +1,145 @@
+//! All SQL of the exports: one batch of a list, by id, and who wants no news.
+//!
+//! Each batch is a statement of its own. Rows that come in meanwhile have newer ids and are met at the end.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// Rows that are read, opened and written at a time.
+pub const BATCH: i64 = 1_000;
+
+/// A signature to export; the columns are described in `migrations/0005_petitions.sql`.
+#[derive(Debug)]
+pub struct SignatureLine {
+    pub id: Uuid,
+    pub state: String,
+    pub sealed: Option<Vec<u8>>,
+    pub display: String,
+    pub locale: Option<String>,
+    pub source: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub counted_at: Option<DateTime<Utc>>,
+    /// The person's latest word on updates is yes.
+    pub consent_updates: bool,
+}
+
+/// The next signatures of a petition in these states, after the one with id `after`.
+///
+/// # Errors
+/// A database error.
+pub async fn signatures(conn: &mut PgConnection, petition: Uuid, states: &[String], after: Uuid) -> Result<Vec<SignatureLine>> {
+    Ok(sqlx::query_as!(
+        SignatureLine,
+        r#"SELECT s.id, s.state, s.sealed, s.display, s.locale, s.source, s.created_at, s.counted_at,
+                  coalesce((SELECT c.granted FROM consents c WHERE c.person_id = s.person_id AND c.purpose = 'updates'
+                            ORDER BY c.created_at DESC, c.id DESC LIMIT 1), false) AS "consent_updates!"
+           FROM signatures s
+           WHERE s.petition_id = $1 AND s.state = ANY ($2) AND s.id > $3
+           ORDER BY s.id LIMIT $4"#,
+        petition,
+        states,
+        after,
+        BATCH
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// An attendance to export; the columns are described in `migrations/0006_events.sql`.
+#[derive(Debug)]
+pub struct AttendanceLine {
+    pub id: Uuid,
+    pub state: String,
+    pub party_size: i16,
+    pub sealed: Option<Vec<u8>>,
+    pub source: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub accepted_at: Option<DateTime<Utc>>,
+    /// As in [`SignatureLine`].
+    pub consent_updates: bool,
+}
+
+/// The next attendances of an event in these states, after the one with id `after`.
+///
+/// # Errors
+/// A database error.
+pub async fn attendances(conn: &mut PgConnection, event: Uuid, states: &[String], after: Uuid) -> Result<Vec<AttendanceLine>> {
+    Ok(sqlx::query_as!(
+        AttendanceLine,
+        r#"SELECT a.id, a.state, a.party_size, a.sealed, a.source, a.created_at, a.accepted_at,
+                  coalesce((SELECT c.granted FROM consents c WHERE c.person_id = a.person_id AND c.purpose = 'updates'
+                            ORDER BY c.created_at DESC, c.id DESC LIMIT 1), false) AS "consent_updates!"
+           FROM attendances a
+           WHERE a.event_id = $1 AND a.state = ANY ($2) AND a.id > $3
+           ORDER BY a.id LIMIT $4"#,
+        event,
+        states,
+        after,
+        BATCH
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// An outreach to export; the columns are described in `migrations/0007_letters.sql`.
+#[derive(Debug)]
+pub struct OutreachLine {
+    pub id: Uuid,
+    pub letter_id: Uuid,
+    pub state: String,
+    pub office_id: Uuid,
+    pub office: String,
+    /// Who held the office when it was sent; nobody before that.
+    pub honorific_prefix: Option<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub sealed: Option<Vec<u8>>,
+    pub variant: i16,
+    pub created_at: DateTime<Utc>,
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// The next outreaches of a letter action in these states, after the one with id `after`.
+///
+/// # Errors
+/// A database error.
+pub async fn outreaches(conn: &mut PgConnection, letter_action: Uuid, states: &[String], after: Uuid) -> Result<Vec<OutreachLine>> {
+    Ok(sqlx::query_as!(
+        OutreachLine,
+        r#"SELECT o.id, o.letter_id, o.state, o.office_id, f.title AS office,
+                  h.honorific_prefix AS "honorific_prefix?", h.given_name AS "given_name?", h.family_name AS "family_name?",
+                  l.sealed, l.variant, o.created_at, o.sent_at
+           FROM outreaches o
+           JOIN letters l ON l.id = o.letter_id
+           JOIN offices f ON f.id = o.office_id
+           LEFT JOIN officials h ON h.id = o.official_id
+           WHERE o.letter_action_id = $1 AND o.state = ANY ($2) AND o.id > $3
+           ORDER BY o.id LIMIT $4"#,
+        letter_action,
+        states,
+        after,
+        BATCH
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Which of these addresses want no mail: by their indexes in the list that holds everywhere, and in their vault's own.
+/// A bounce is not a wish.
+///
+/// # Errors
+/// A database error.
+pub async fn unwilling(conn: &mut PgConnection, everywhere: &[Vec<u8>], vault: Uuid, within: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT address_index FROM suppressions
+         WHERE ((vault_id IS NULL AND address_index = ANY ($1)) OR (vault_id = $2 AND address_index = ANY ($3))) AND reason <> 'bounced'",
+        everywhere,
+        vault,
+        within
+    )
+    .fetch_all(conn)
+    .await?)
+}

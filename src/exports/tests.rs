@@ -1,0 +1,172 @@
+//! Exports through HTTP, on a database.
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{Router, body::Body, extract::Request, http::header, response::Response};
+use http_body_util::BodyExt;
+use sqlx::PgPool;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use super::{Exports, router};
+use crate::{
+    config::Settings,
+    kernel::{Kernel, cx::Cx, keyring::Keyring},
+    organizers::{Access, NewOrganizer, Role, add_organizer, add_token},
+    people::Details,
+    petitions::{SIGNATURES, Typed},
+};
+
+/// More than two batches.
+const PEOPLE: usize = 2_100;
+
+struct House {
+    kernel: Arc<Kernel>,
+    router: Router,
+    organization: Uuid,
+    vault: Uuid,
+    folder: PathBuf,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl House {
+    async fn new(db: PgPool) -> Self {
+        let cx = Cx::system();
+        let folder = std::env::temp_dir().join(format!("muster-exports-{}", cx.id()));
+        let keyring = Keyring::init(&folder.join("keyring.json"), &cx).unwrap();
+        let kernel = Kernel::new(Settings::read("test", &[]).unwrap(), cx, db, Arc::new(keyring));
+        let access = Access::new(kernel.clone());
+        let (router, _) = router().with_state(Exports::new(kernel.clone(), access)).split_for_parts();
+        let organization = organization(&kernel, "Alliance", "owner@example.org").await;
+        let vault = kernel.vaults.of_organization(&mut *kernel.db.acquire().await.unwrap(), organization).await.unwrap();
+        Self { kernel, router, organization, vault, folder }
+    }
+
+    async fn token(&self, organizer: &str, scopes: &[&str]) -> String {
+        let scopes: Vec<String> = scopes.iter().map(|&s| s.to_owned()).collect();
+        add_token(&mut *self.kernel.db.acquire().await.unwrap(), &self.kernel, organizer, "test", &scopes).await.unwrap()
+    }
+
+    async fn petition(&self, slug: &str, privacy: &str) -> Uuid {
+        let id = self.kernel.cx.id();
+        let sql = "WITH a AS (INSERT INTO actions (id, organization_id, vault_id, kind, slug, title, privacy, state, created_at, modified_at)
+                              VALUES ($1, $2, $3, 'petition', $4, 'T', $5, 'published', now(), now()) RETURNING id)
+                   INSERT INTO petitions (id) SELECT id FROM a";
+        sqlx::query(sql).bind(id).bind(self.organization).bind(self.vault).bind(slug).bind(privacy).execute(&self.kernel.db).await.unwrap();
+        id
+    }
+
+    /// Signatures of as many people; every second one agreed to updates, and the fourth has unsubscribed since.
+    async fn sign(&self, petition: Uuid, people: usize) {
+        let (cx, vault) = (&self.kernel.cx, self.kernel.vaults.open(self.vault).await.unwrap());
+        let ids: Vec<Uuid> = (0..people).map(|_| cx.id()).collect();
+        let address = |i: usize| format!("p{i}@example.org");
+        let details = |i: usize| Details { given_name: format!("=N{i}"), email: address(i), phone: "+1 416 555 0199".into(), ..Details::default() };
+        let typed = |i: usize| Typed { details: details(i), comments: "one, \"two\"\n-three".into(), ..Typed::default() };
+        let sealed: Vec<Vec<u8>> = ids.iter().enumerate().map(|(i, id)| vault.seal(cx, SIGNATURES, *id, &typed(i))).collect();
+        let index = |i: usize| vault.email_index(&crate::kernel::text::EmailAddress::parse(&address(i)).unwrap());
+        let indexes: Vec<Vec<u8>> = (0..people).map(index).collect();
+        for sql in [
+            "INSERT INTO people (id, vault_id, email_index, created_at, modified_at) SELECT u.id, $4, u.email, now(), now() FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) u (id, sealed, email) WHERE $5 <> $4",
+            "INSERT INTO signatures (id, petition_id, person_id, state, sealed, created_at, counted_at) SELECT u.id, $5, u.id, 'counted', u.sealed, now(), now() FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) u (id, sealed, email) WHERE $5 <> $4",
+            "INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at) SELECT gen_random_uuid(), u.id, 'updates', u.n % 2 = 0, 'w', '1', 'en', 'api', now() FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) WITH ORDINALITY u (id, sealed, email, n) WHERE $5 <> $4",
+            "INSERT INTO suppressions (id, vault_id, address_index, reason, created_at) SELECT u.id, $4, u.email, 'unsubscribed', now() FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) WITH ORDINALITY u (id, sealed, email, n) WHERE u.n = 4 AND $5 <> $4",
+        ] {
+            sqlx::query(sql).bind(&ids).bind(&sealed).bind(&indexes).bind(self.vault).bind(petition).execute(&self.kernel.db).await.unwrap();
+        }
+    }
+
+    async fn get(&self, path: &str, token: &str) -> Response {
+        let request = Request::get(format!("/api/v1/exports{path}")).header("OSDI-API-Token", token).body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn audited(&self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM audit_entries WHERE verb LIKE '%.export'").fetch_one(&self.kernel.db).await.unwrap()
+    }
+}
+
+async fn organization(kernel: &Kernel, name: &str, email: &str) -> Uuid {
+    let mut tx = kernel.db.begin().await.unwrap();
+    let new = NewOrganizer { email: email.into(), name: "O".into(), role: Role::Owner, password: "a long password".to_owned().into(), organization: Some(name.into()) };
+    let organizer = add_organizer(&mut tx, kernel, new).await.unwrap();
+    tx.commit().await.unwrap();
+    sqlx::query_scalar("SELECT organization_id FROM organizers WHERE id = $1").bind(organizer.id).fetch_one(&kernel.db).await.unwrap()
+}
+
+async fn text(response: Response) -> String {
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_list_leaves_whole_safe_and_audited(db: PgPool) {
+    let house = House::new(db).await;
+    let id = house.petition("status-for-all", "standard").await;
+    house.sign(id, PEOPLE).await;
+    let token = house.token("owner@example.org", &["contacts:export"]).await;
+    let response = house.get("/petitions/status-for-all/signatures.csv", &token).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(house.audited().await, 1);
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/csv; charset=utf-8; header=present");
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    let name = format!("attachment; filename=\"status-for-all-signatures-{}.csv\"", house.kernel.cx.now().date_naive());
+    assert_eq!(response.headers()[header::CONTENT_DISPOSITION], name.as_str());
+    let body = text(response).await;
+    assert!(body.starts_with("id,state,given_name,family_name,email,phone,"), "{}", &body[..80]);
+    let mut reader = ::csv::Reader::from_reader(body.as_bytes());
+    let rows: Vec<::csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), PEOPLE);
+    for (i, row) in rows.iter().enumerate() {
+        assert_eq!((&row[1], &row[2], &row[5]), ("counted", format!("'=N{i}").as_str(), "'+1 416 555 0199"));
+        assert_eq!(&row[4], format!("p{i}@example.org"));
+        assert_eq!(&row[11], "one, \"two\"\n'-three");
+        assert_eq!(&row[13], if i % 2 == 1 && i != 3 { "true" } else { "false" }, "{i}");
+    }
+    let nothing = text(house.get(&format!("/petitions/{id}/signatures.csv?state=withdrawn&bom=1"), &token).await).await;
+    assert!(nothing.starts_with("\u{FEFF}id,") && nothing.ends_with("confirmed_date\r\n"), "{nothing}");
+    assert_eq!(house.get("/petitions/status-for-all/signatures.csv?state=some", &token).await.status(), 400);
+    assert_eq!(house.get("", &token).await.status(), 200);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_vault_destroyed_meanwhile_breaks_the_download_off(db: PgPool) {
+    let house = House::new(db).await;
+    let id = house.petition("p", "standard").await;
+    house.sign(id, PEOPLE).await;
+    let token = house.token("owner@example.org", &["all"]).await;
+    let mut body = house.get("/petitions/p/signatures.csv", &token).await.into_body();
+    assert!(body.frame().await.unwrap().is_ok());
+    house.kernel.vaults.destroy(&mut *house.kernel.db.acquire().await.unwrap(), house.vault).await.unwrap();
+    assert!(body.frame().await.unwrap().is_err());
+    assert_eq!(house.get("/petitions/p/signatures.csv", &token).await.status(), 500);
+    assert_eq!(house.audited().await, 2);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn nobody_else_gets_a_list(db: PgPool) {
+    let house = House::new(db).await;
+    house.petition("open", "standard").await;
+    house.petition("closed", "protected").await;
+    organization(&house.kernel, "Neighbours", "neighbour@example.org").await;
+    let own = house.token("owner@example.org", &["contacts:export"]).await;
+    let reader = house.token("owner@example.org", &["contacts:read"]).await;
+    let neighbour = house.token("neighbour@example.org", &["all"]).await;
+    for (path, token, status) in [
+        ("/petitions/open/signatures.csv", &own, 200),
+        ("/petitions/open/signatures.csv", &reader, 403),
+        ("/petitions/open/signatures.csv", &neighbour, 404),
+        ("/petitions/closed/signatures.csv", &own, 403),
+        ("/petitions/closed/signatures.csv", &neighbour, 404),
+        ("/petitions/none/signatures.csv", &own, 404),
+        ("/events/open/attendances.csv", &own, 404),
+        ("/petitions/open/signatures.csv", &"nonsense".to_owned(), 401),
+    ] {
+        assert_eq!(house.get(path, token).await.status(), status, "{path}");
+    }
+    assert_eq!(house.audited().await, 1);
+}

@@ -1,0 +1,294 @@
+//! What the links in this slice's mails show and do: confirm a letter, follow or stop it, "this was not me".
+
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
+
+use super::{
+    ops,
+    store::{self, LetterAction, LetterRow},
+    writing::{Letters, Typed},
+};
+use crate::{
+    campaigns,
+    error::{Code, Result},
+    kernel::{
+        i18n::{text, text_of},
+        links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
+        text::LocaleTag,
+    },
+};
+
+/// A letter as its links need it.
+struct Read {
+    row: LetterRow,
+    letter: LetterAction,
+    typed: Typed,
+}
+
+impl Read {
+    /// The letter behind a token, locked when `lock`; `None` when it is gone.
+    async fn of(letters: &Letters, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Option<Self>> {
+        let row = if lock { store::lock_letter(conn, token.row).await } else { store::letter(conn, token.row).await };
+        let row = match row {
+            Err(error) if error.code() == Code::NotFound => return Ok(None),
+            row => row?,
+        };
+        token.check(row.link_generation)?;
+        let action = campaigns::by_id(conn, row.letter_action_id).await?;
+        let letter = store::complete(conn, action, letters.today()).await?;
+        let typed = letters.typed(row.vault_id, row.id, row.sealed.as_deref()).await?;
+        Ok(Some(Self { row, letter, typed }))
+    }
+
+    fn locale(&self) -> LocaleTag {
+        self.typed.locale
+    }
+
+    fn neutral(&self) -> bool {
+        self.letter.action.protected
+    }
+
+    fn title(&self) -> String {
+        self.letter.action.text(self.locale(), "").0.title
+    }
+
+    fn detail(&self, label: &str, value: String) -> Detail {
+        Detail { label: text(self.locale(), label), value }
+    }
+
+    /// A page with the texts `token-{name}-...`, for protected actions `token-neutral-{neutral}-...`.
+    fn page(&self, name: &str, neutral: &str) -> LinkPage {
+        let locale = self.locale();
+        if self.neutral() {
+            let key = |rest: &str| text(locale, &format!("token-neutral-{neutral}-{rest}"));
+            return LinkPage {
+                locale,
+                heading: key("heading"),
+                lines: vec![key("line-1")],
+                neutral: true,
+                ..LinkPage::default()
+            };
+        }
+        let key = |rest: &str| text(locale, &format!("token-letter-{name}-{rest}"));
+        let first = text_of(locale, &format!("token-letter-{name}-line-1"), "title", self.title());
+        LinkPage { locale, heading: key("heading"), lines: vec![first, key("line-2")], ..LinkPage::default() }
+    }
+
+    fn button(&self, name: &str, neutral: &str) -> String {
+        let key = if self.neutral() {
+            format!("token-neutral-{neutral}-button")
+        } else {
+            format!("token-letter-{name}-button")
+        };
+        text(self.locale(), &key)
+    }
+
+    /// The page after the button: `rest` names the line.
+    fn done(&self, name: &str, neutral: &str, rest: &str) -> LinkPage {
+        let locale = self.locale();
+        let base =
+            if self.neutral() { format!("token-neutral-{neutral}-done") } else { format!("token-letter-{name}-done") };
+        let line = if self.neutral() { "line-1" } else { rest };
+        LinkPage {
+            locale,
+            heading: text(locale, &format!("{base}-heading")),
+            lines: vec![text(locale, &format!("{base}-{line}"))],
+            done: true,
+            neutral: self.neutral(),
+            ..LinkPage::default()
+        }
+    }
+
+    /// What was typed, as it goes out to the first office.
+    fn what(&self) -> Result<Vec<Detail>> {
+        let locale = self.locale();
+        let mut details = Vec::new();
+        if let Some(first) = self.letter.targets.first() {
+            let (subject, body) = self.typed.compose(&self.letter, self.row.variant, first)?;
+            details.push(self.detail("detail-subject", subject));
+            details.push(self.detail("detail-message", body));
+        }
+        details.push(self.detail("detail-name", self.typed.details.full_name()));
+        for (label, value) in
+            [("detail-city", &self.typed.details.locality), ("detail-postal_code", &self.typed.details.postal_code)]
+        {
+            if !value.is_empty() {
+                details.push(self.detail(label, value.clone()));
+            }
+        }
+        let shown = text(locale, if self.typed.show_email { "value-yes" } else { "value-no" });
+        details.push(self.detail("detail-show_email", shown));
+        Ok(details)
+    }
+}
+
+/// Confirms a letter.
+#[derive(Debug)]
+pub struct Confirm(pub Letters);
+
+impl Confirm {
+    async fn confirmed(&self, conn: &mut PgConnection, read: &Read) -> Result<LinkPage> {
+        let parts = store::parts(conn, read.row.id).await?;
+        let held = parts.iter().any(|p| p.state == "held");
+        let mut page = read.done("confirm", "confirm", if held { "line-held" } else { "line-1" });
+        let href = self.0.kernel.links.url(Purpose::ManageLetter, read.row.id, read.row.link_generation);
+        if !read.neutral() {
+            page.links.push(Onward { label: text(read.locale(), "mail-letter-thanks-manage-button"), href });
+        }
+        Ok(page)
+    }
+
+    fn refuse_expired(&self, row: &LetterRow) -> Result<()> {
+        let over = row.confirm_expires_at.is_none_or(|at| at <= self.0.kernel.cx.now());
+        if row.state != "pending" || over { Err(expired()) } else { Ok(()) }
+    }
+}
+
+impl TokenPurpose for Confirm {
+    fn purpose(&self) -> Purpose {
+        Purpose::ConfirmLetter
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.0.kernel.db.acquire().await?;
+            let read = Read::of(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
+            if read.row.state == "confirmed" {
+                return self.confirmed(&mut conn, &read).await;
+            }
+            self.refuse_expired(&read.row)?;
+            let mut page = read.page("confirm", "confirm");
+            page.button = Some(read.button("confirm", "confirm"));
+            let reject = self.0.kernel.links.url(Purpose::RejectLetter, read.row.id, read.row.link_generation);
+            page.links.push(Onward { label: text(read.locale(), "token-not-me-link"), href: reject });
+            if !read.neutral() {
+                let offices: Vec<String> = read.letter.targets.iter().map(|t| t.title_in(read.locale())).collect();
+                page.details.push(read.detail("detail-offices", offices.join(", ")));
+                page.details.extend(read.what()?);
+            }
+            Ok(page)
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0.kernel;
+            let mut tx = kernel.db.begin().await?;
+            let read = Read::of(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
+            if read.row.state != "confirmed" {
+                self.refuse_expired(&read.row)?;
+                let vault = kernel.vaults.open(read.row.vault_id).await?;
+                ops::confirm(&mut tx, kernel, &vault, &read.letter, &read.row, read.typed.clone()).await?;
+            }
+            let page = self.confirmed(&mut tx, &read).await?;
+            tx.commit().await?;
+            Ok(page)
+        })
+    }
+}
+
+/// The writer's own page: how far the letter has come, and the button that stops it.
+#[derive(Debug)]
+pub struct Manage(pub Letters);
+
+impl TokenPurpose for Manage {
+    fn purpose(&self) -> Purpose {
+        Purpose::ManageLetter
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.0.kernel.db.acquire().await?;
+            let read = Read::of(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
+            if read.row.state != "confirmed" {
+                return Err(expired());
+            }
+            let mut page = read.page("manage", "manage");
+            let parts = store::parts(&mut conn, read.row.id).await?;
+            // a protected letter's page does not say either whether there is anything left to stop
+            if read.neutral() || parts.iter().any(|p| matches!(p.state.as_str(), "held" | "queued")) {
+                page.button = Some(read.button("manage", "manage"));
+                page.danger = true;
+            }
+            if !read.neutral() {
+                for part in &parts {
+                    let target = store::target(&mut conn, part.office_id, self.0.today()).await?;
+                    let state = if part.state == "bounced" { "failed" } else { part.state.as_str() };
+                    let value = text(read.locale(), &format!("letter-state-{state}"));
+                    page.details.push(Detail { label: target.title_in(read.locale()), value });
+                }
+                page.details.extend(read.what()?);
+            }
+            Ok(page)
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0.kernel;
+            let mut tx = kernel.db.begin().await?;
+            let read = Read::of(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
+            if read.row.state != "confirmed" {
+                return Err(expired());
+            }
+            ops::withdraw(&mut tx, kernel, &read.letter, &read.row).await?;
+            tx.commit().await?;
+            Ok(read.done("manage", "manage", "line-1"))
+        })
+    }
+}
+
+/// "This was not me": drops a letter that is pending.
+#[derive(Debug)]
+pub struct Reject(pub Letters);
+
+impl TokenPurpose for Reject {
+    fn purpose(&self) -> Purpose {
+        Purpose::RejectLetter
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut conn = self.0.kernel.db.acquire().await?;
+            let Some(read) = Read::of(&self.0, &mut conn, token, false).await? else { return dropped(token) };
+            refuse_confirmed(&read.row)?;
+            let locale = read.locale();
+            let key = |rest: &str| text(locale, &format!("token-not-me-{rest}"));
+            Ok(LinkPage {
+                locale,
+                heading: key("heading"),
+                lines: vec![key("line-1"), key("line-2")],
+                button: Some(key("button")),
+                danger: true,
+                neutral: read.neutral(),
+                ..LinkPage::default()
+            })
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut tx = self.0.kernel.db.begin().await?;
+            let Some(read) = Read::of(&self.0, &mut tx, token, true).await? else { return dropped(token) };
+            refuse_confirmed(&read.row)?;
+            store::delete_pending(&mut tx, read.row.id).await?;
+            tx.commit().await?;
+            Ok(not_me_done(read.locale(), read.neutral()))
+        })
+    }
+}
+
+fn refuse_confirmed(row: &LetterRow) -> Result<()> {
+    if row.state == "pending" { Ok(()) } else { Err(expired()) }
+}
+
+/// The page of a letter that was dropped before; its row is gone, and with it its generation and language.
+fn dropped(token: &Token) -> Result<LinkPage> {
+    token.check(0)?;
+    Ok(not_me_done(LocaleTag::default(), true))
+}
+
+fn not_me_done(locale: LocaleTag, neutral: bool) -> LinkPage {
+    let key = |rest: &str| text(locale, &format!("token-not-me-done-{rest}"));
+    LinkPage { locale, heading: key("heading"), lines: vec![key("line-1")], done: true, neutral, ..LinkPage::default() }
+}

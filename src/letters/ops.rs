@@ -1,0 +1,350 @@
+//! Verbs on offices and letters: create, appoint, go live, confirm, stop.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    store::{self, LetterAction, LetterRow, OfficeText, OfficialName, TemplateText},
+    writing::Typed,
+};
+use crate::{
+    campaigns::{self, Kind, NewAction},
+    error::{Code, Error, FieldError, OnConstraint, Result},
+    kernel::{
+        Kernel,
+        text::{EmailAddress, LocaleTag, Slug},
+        vault::Vault,
+    },
+    mail::{self, Class, NewEmail},
+    organizers::Actor,
+    people::{self, Asked},
+};
+
+/// Held letters released in one statement.
+const AT_ONCE: i64 = 500;
+
+/// A holder of an office, with the days.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// Who.
+    pub name: OfficialName,
+    /// First day in office.
+    pub starts_on: NaiveDate,
+    /// Last day in office; `None`: still there.
+    pub ends_on: Option<NaiveDate>,
+}
+
+/// A checked office to create.
+#[derive(Clone, Debug)]
+pub struct NewOffice {
+    /// Its slug.
+    pub slug: Slug,
+    /// Its title.
+    pub title: String,
+    /// Its title in other languages.
+    pub titles: BTreeMap<LocaleTag, String>,
+    /// Language of the title.
+    pub locale: LocaleTag,
+    /// Where letters go; the first is written to, the others get a copy.
+    pub mailboxes: Vec<EmailAddress>,
+    /// Who holds and held it, oldest first.
+    pub holders: Vec<Holder>,
+}
+
+/// Titles as they stand in `offices.texts`.
+pub fn office_texts(titles: &BTreeMap<LocaleTag, String>) -> serde_json::Value {
+    titles.iter().map(|(locale, title)| (locale.as_str().to_owned(), json!({ "title": title }))).collect()
+}
+
+/// Creates an office with id `id` and its holders.
+///
+/// # Errors
+/// 422 naming the field for a taken slug or terms that overlap, or a database error.
+pub async fn create_office(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    id: Uuid,
+    new: &NewOffice,
+) -> Result<()> {
+    let at = kernel.cx.now();
+    let texts = office_texts(&new.titles);
+    let text = OfficeText { title: &new.title, texts: &texts, locale: new.locale.as_str() };
+    store::insert_office(conn, id, organization, new.slug.as_str(), &text, at)
+        .await
+        .on_constraint("offices_organization_slug_key", || {
+            Error::field("/muster:slug", "taken", "There is an office with this slug.")
+        })?;
+    set_mailboxes(conn, kernel, id, &new.mailboxes).await?;
+    for holder in &new.holders {
+        let official = kernel.cx.id();
+        store::insert_official(conn, official, organization, &holder.name, at).await?;
+        begin_term(conn, kernel, id, official, holder.starts_on, holder.ends_on).await?;
+    }
+    Ok(())
+}
+
+/// Replaces where an office's letters go; letters that are on their way go to the new mailboxes too.
+///
+/// # Errors
+/// A database error.
+pub async fn set_mailboxes(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    office: Uuid,
+    mailboxes: &[EmailAddress],
+) -> Result<()> {
+    let mut addresses: Vec<String> = Vec::with_capacity(mailboxes.len());
+    for mailbox in mailboxes {
+        // officials share mailboxes, and a lane is a mailbox: one spelling each
+        let address = mailbox.as_str().to_lowercase();
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    let ids: Vec<Uuid> = addresses.iter().map(|_| kernel.cx.id()).collect();
+    store::set_mailboxes(conn, office, &ids, &addresses, kernel.cx.now()).await
+}
+
+/// Begins a term. One without an end follows the present holder's, which then ends the day before.
+///
+/// # Errors
+/// 422 at `/muster:term` for days that overlap another term, or a database error.
+pub async fn begin_term(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    office: Uuid,
+    official: Uuid,
+    starts_on: NaiveDate,
+    ends_on: Option<NaiveDate>,
+) -> Result<()> {
+    store::lock_office(conn, office).await?;
+    if ends_on.is_none() {
+        store::end_term_before(conn, office, starts_on).await?;
+    }
+    store::insert_term(conn, kernel.cx.id(), office, official, starts_on, ends_on)
+        .await
+        .on_constraint("terms_office_current_key", || {
+            Error::field(
+                "/muster:term/end_date",
+                "required",
+                "A later term of this office is still open, so this one needs a last day.",
+            )
+        })
+        .on_constraint("terms_office_start_key", || {
+            Error::field("/muster:term/start_date", "taken", "Another term of this office begins on that day.")
+        })
+        .on_constraint("terms_dates_check", || {
+            Error::field("/muster:term/end_date", "out_of_range", "The last day cannot lie before the first.")
+        })
+}
+
+/// Appoints who holds an office from today on; `None` leaves it vacant. The same person again only gets the new prefix.
+///
+/// # Errors
+/// A database error.
+pub async fn set_holder(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    office: &store::OfficeRow,
+    holder: Option<&OfficialName>,
+) -> Result<()> {
+    let (today, at) = (kernel.cx.now().date_naive(), kernel.cx.now());
+    store::lock_office(conn, office.id).await?;
+    let Some(name) = holder else { return store::end_term_before(conn, office.id, today).await };
+    let is_there = office.given_name.as_deref() == Some(&name.given_name)
+        && office.family_name.as_deref() == Some(&name.family_name);
+    if let Some(official) = office.official_id.filter(|_| is_there) {
+        return store::set_honorific(conn, official, &name.honorific_prefix, at).await;
+    }
+    let official = kernel.cx.id();
+    store::insert_official(conn, official, office.organization_id, name, at).await?;
+    begin_term(conn, kernel, office.id, official, today, None).await
+}
+
+/// A checked letter action to create, beside what all actions share.
+#[derive(Clone, Debug, Default)]
+pub struct NewLetterAction {
+    /// May a supporter change the text?
+    pub editable: bool,
+    /// Office or official ids, or offices' slugs.
+    pub targets: Vec<String>,
+    /// The texts, checked with [`super::check_template`].
+    pub templates: Vec<TemplateText>,
+}
+
+/// Creates a letter action with id `id`. It is not live: letters to it are held.
+///
+/// # Errors
+/// 422 naming the field, or a database error.
+pub async fn create_letter_action(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    id: Uuid,
+    shared: &NewAction,
+    new: &NewLetterAction,
+) -> Result<()> {
+    campaigns::create_action(conn, kernel, organization, id, shared).await?;
+    store::insert(conn, id, new.editable).await?;
+    set_targets(conn, kernel, organization, id, &new.targets).await?;
+    store::set_templates(conn, id, &new.templates).await
+}
+
+/// Replaces where an action's letters go; letters that were written before keep their targets.
+///
+/// # Errors
+/// 422 at `/muster:targets/{i}` for what names no office of the organization, or a database error.
+pub async fn set_targets(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    action: Uuid,
+    keys: &[String],
+) -> Result<()> {
+    let found = store::resolve_targets(conn, organization, keys, kernel.cx.now().date_naive()).await?;
+    let (mut offices, mut errors) = (Vec::new(), Vec::new());
+    for (i, office) in found.into_iter().enumerate() {
+        match office {
+            Some(office) if !offices.contains(&office) => offices.push(office),
+            Some(_) => {}
+            None => errors.push(FieldError::new(
+                format!("/muster:targets/{i}"),
+                "unknown_value",
+                "Names no office, and no official who holds one.",
+            )),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Error::Fields(errors));
+    }
+    store::set_targets(conn, action, &offices).await
+}
+
+/// A letter action by id or slug, whatever its state.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn find(conn: &mut PgConnection, kernel: &Kernel, key: &str) -> Result<LetterAction> {
+    store::by_key(conn, key, kernel.cx.now().date_naive()).await
+}
+
+/// A letter action for a reader: an organizer sees all of the organization's, everybody else what is public.
+///
+/// # Errors
+/// `not_found` for everything else.
+pub async fn find_for(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    key: &str,
+    actor: Option<&Actor>,
+) -> Result<LetterAction> {
+    let action = campaigns::find_for(conn, Kind::Letter, key, actor).await?;
+    store::complete(conn, action, kernel.cx.now().date_naive()).await
+}
+
+/// Switches a letter action live: every held letter is released, and later ones go out as they are confirmed. Switched
+/// back, what still waits in the queue is held again.
+///
+/// # Errors
+/// `conflict` (409) for an action without targets, or a database error.
+pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, live: bool) -> Result<()> {
+    let shared = campaigns::by_id(conn, action).await?;
+    let letter = store::complete(conn, shared, kernel.cx.now().date_naive()).await?;
+    if live && letter.targets.is_empty() {
+        return Err(Error::problem(
+            Code::Conflict,
+            "Name at least one office in `muster:targets` before letters go out.",
+        ));
+    }
+    if !store::switch_live(conn, action, live, kernel.cx.now()).await? {
+        return Ok(());
+    }
+    let at = kernel.cx.recorded_now(letter.action.protected);
+    if live {
+        loop {
+            let held = store::held_letters(conn, action, AT_ONCE).await?;
+            if held.is_empty() {
+                return Ok(());
+            }
+            store::dispatch(conn, &held, at).await?;
+        }
+    }
+    let queued = store::lock_queued(conn, action).await?;
+    stop(conn, kernel, letter.action.protected, &queued, "held").await.map(|_| ())
+}
+
+/// Takes parts out of the mail queue and writes their new state. Returns how many; what is being sent stays.
+async fn stop(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    protected: bool,
+    parts: &[store::Part],
+    state: &str,
+) -> Result<i64> {
+    let mails: Vec<Uuid> = parts.iter().filter(|p| p.state == "queued").filter_map(|p| p.email_id).collect();
+    let gone = mail::cancel(conn, kernel.cx.recorded_now(protected), &mails).await?;
+    let stops = |part: &&store::Part| part.state == "held" || part.email_id.is_some_and(|id| gone.contains(&id));
+    let stopped: Vec<Uuid> = parts.iter().filter(stops).map(|p| p.id).collect();
+    store::set_waiting(conn, &stopped, state).await?;
+    Ok(i64::try_from(stopped.len()).unwrap_or(i64::MAX))
+}
+
+/// The owner of the address confirmed a letter: it goes on its way, and what was typed and ticked takes effect.
+///
+/// # Errors
+/// `internal` when the vault does not open, or a database error.
+pub async fn confirm(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    vault: &Vault,
+    letter: &LetterAction,
+    row: &LetterRow,
+    typed: Typed,
+) -> Result<()> {
+    let action = &letter.action;
+    let protected = action.protected;
+    let at = kernel.cx.recorded_now(protected);
+    let tag = (!protected).then_some(typed.locale.as_str());
+    people::confirm(conn, kernel, vault, row.person_id, typed.details, tag, protected).await?;
+    let source = format!("letter:{}", action.slug);
+    let asked = Asked {
+        organization: action.organization_id,
+        organization_name: &action.organization_name,
+        locale: typed.locale,
+        source: &source,
+    };
+    people::append_consents(conn, kernel, row.person_id, &typed.consents, asked, protected).await?;
+    store::set_confirmed(conn, row.id, at).await?;
+    store::dispatch(conn, &[row.id], at).await?;
+    let parts = store::parts(conn, row.id).await?;
+    store::count(conn, row, i64::try_from(parts.len()).unwrap_or(0), 1, at.date_naive()).await?;
+    if action.send_thanks {
+        let email = NewEmail {
+            organization_id: action.organization_id,
+            class: Class::Notice,
+            kind: "letter_thanks",
+            lane: "",
+            refs: json!({ "letter": row.id }),
+            protected,
+            due_at: None,
+        };
+        mail::enqueue(conn, &kernel.cx, email).await?;
+    }
+    Ok(())
+}
+
+/// The writer stops what has not gone out yet; it does not count any more. Returns how many parts that were.
+///
+/// # Errors
+/// A database error.
+pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterAction, row: &LetterRow) -> Result<i64> {
+    let waiting = store::lock_waiting(conn, row.id).await?;
+    let stopped = stop(conn, kernel, letter.action.protected, &waiting, "cancelled").await?;
+    store::count(conn, row, stopped, -1, row.confirmed_at.unwrap_or(row.created_at).date_naive()).await?;
+    Ok(stopped)
+}

@@ -1,0 +1,261 @@
+//! `/l/{slug}`: the page that shows what is sent to whom, and its form.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Form, State, rejection::FormRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use minijinja::{context, value::Serde};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    api::MAX_MESSAGE,
+    store::LetterAction,
+    template::{MAX_SUBJECT, Prefilled},
+    writing::{Letters, NewLetter},
+};
+use crate::{
+    campaigns::{CampaignLink, received},
+    error::{Code, Error, FieldError, Result},
+    kernel::{
+        extract::Segments,
+        guard::{Proof, Source},
+        i18n, markdown,
+        pages::{Visitor, private},
+        text::{LocaleTag, clean_line, clean_text},
+    },
+    people::{Consents, PersonBody},
+};
+
+/// Bytes a form may have: 10,000 characters of any script, percent-encoded.
+const FORM_LIMIT: usize = 256 * 1024;
+
+/// Routes of the pages.
+pub fn pages(state: Letters) -> Router {
+    Router::new().route("/l/{slug}", get(show).post(send)).layer(DefaultBodyLimit::max(FORM_LIMIT)).with_state(state)
+}
+
+/// The form as it is posted, and as it is shown again after an error.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct LetterForm {
+    given_name: String,
+    family_name: String,
+    email: String,
+    postal_code: String,
+    city: String,
+    subject: String,
+    message: String,
+    show_email: String,
+    updates: String,
+    locale: String,
+    source: String,
+    #[serde(skip_serializing)]
+    website: String,
+    #[serde(skip_serializing)]
+    altcha: String,
+    #[serde(skip_serializing)]
+    wait_ticket: String,
+}
+
+/// One error beside its field.
+#[derive(Debug, Serialize)]
+struct Shown {
+    field: &'static str,
+    message: String,
+}
+
+/// The form's name of a refused field.
+fn field_of(pointer: &str) -> &'static str {
+    const FIELDS: [(&str, &str); 8] = [
+        ("/person/given_name", "given_name"),
+        ("/person/family_name", "family_name"),
+        ("/person/email_addresses", "email"),
+        ("/person/postal_addresses/0/postal_code", "postal_code"),
+        ("/person/postal_addresses/0/locality", "city"),
+        ("/subject", "subject"),
+        ("/message", "message"),
+        ("/muster:show_email", "show_email"),
+    ];
+    FIELDS.iter().find(|(start, _)| pointer.starts_with(start)).map_or("", |(_, field)| field)
+}
+
+fn shown(errors: &[FieldError], locale: LocaleTag) -> Vec<Shown> {
+    errors
+        .iter()
+        .map(|e| {
+            let key = format!("field-error-{}", e.code);
+            let message = i18n::text(locale, &key);
+            Shown { field: field_of(&e.pointer), message: if message == key { e.detail.clone() } else { message } }
+        })
+        .collect()
+}
+
+impl LetterForm {
+    /// What the form says, as an act. What is unchanged from `prefilled` is not typed: there the template speaks.
+    fn read(&self, letter: &LetterAction, prefilled: &Prefilled, locale: LocaleTag) -> Result<NewLetter> {
+        let body: PersonBody = serde_json::from_value(serde_json::json!({
+            "given_name": self.given_name,
+            "family_name": self.family_name,
+            "email_addresses": [{"address": self.email}],
+            "postal_addresses": [{"postal_code": self.postal_code, "locality": self.city}],
+            "preferred_language": locale.as_str(),
+        }))
+        .map_err(Error::internal)?;
+        let mut errors: Vec<FieldError> = Vec::new();
+        let subject = clean_line(&self.subject, MAX_SUBJECT);
+        let subject =
+            subject.map_err(|e| errors.push(FieldError::new("/subject", e.code, e.detail))).unwrap_or_default();
+        let message = clean_text(&self.message, MAX_MESSAGE.max(prefilled.message.chars().count()));
+        let message =
+            message.map_err(|e| errors.push(FieldError::new("/message", e.code, e.detail))).unwrap_or_default();
+        let suggested = prefilled.subjects.iter().position(|s| *s == subject);
+        let changed = message != prefilled.message;
+        let new = body.parse("/person").and_then(|person| {
+            let new = NewLetter {
+                person,
+                subject: if suggested.is_some() { String::new() } else { subject },
+                message: if changed { message } else { String::new() },
+                greeting: changed,
+                variant: suggested.and_then(|i| i16::try_from(i).ok()),
+                show_email: !self.show_email.is_empty(),
+                consents: Consents { updates: !self.updates.is_empty(), ..Consents::default() },
+                source: Some(self.source.clone()),
+            };
+            new.check(letter).map(|()| new)
+        });
+        match new {
+            Err(Error::Fields(more)) => Err(Error::Fields(more.into_iter().chain(errors).collect())),
+            Ok(_) if !errors.is_empty() => Err(Error::Fields(errors)),
+            other => other,
+        }
+    }
+}
+
+/// What became of a form that has to be shown again.
+#[derive(Default)]
+struct Again {
+    values: Option<LetterForm>,
+    errors: Vec<FieldError>,
+    challenge: Option<Value>,
+}
+
+async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again: Again) -> Result<Response> {
+    let kernel = &letters.kernel;
+    let (action, locale) = (&letter.action, visitor.locale);
+    let prefilled = Prefilled::of(letter, locale)?;
+    let mut conn = kernel.db.acquire().await?;
+    let (campaign, _) = CampaignLink::of(&mut conn, action.campaign_id, locale, 0).await?;
+    drop(conn);
+    let (text, _) = action.text(locale, "");
+    let targets: Vec<Value> = letter
+        .targets
+        .iter()
+        .zip(&prefilled.greetings)
+        .map(|(t, greeting)| serde_json::json!({"office": t.title_in(locale), "holder": t.holder_line(), "greeting": greeting}))
+        .collect();
+    let values = again.values.unwrap_or_else(|| LetterForm {
+        // each visitor starts with another of the suggestions: mail gateways drop letters that are all alike
+        subject: pick(&prefilled.subjects, kernel.cx.fraction()),
+        message: prefilled.message.clone(),
+        ..LetterForm::default()
+    });
+    let challenge = again.challenge.map(|c| {
+        serde_json::json!({"json": c.to_string(), "wait_ticket": c["wait_ticket"], "wait_seconds": c["wait_seconds"]})
+    });
+    let own_url = kernel.url(&action.path());
+    let context = context! {
+        letter => context! {
+            title => text.title, summary => text.summary, description_html => markdown::render(&text.description), url => own_url.as_str(),
+            count => action.published_count, editable => letter.editable, live => letter.live, protected => action.protected,
+            targets => Serde(targets), subjects => Serde(&prefilled.subjects),
+        },
+        campaign => Serde(&campaign),
+        form => context! {
+            action => format!("{}?lang={}", action.path(), locale.as_str()), values => Serde(&values),
+            errors => Serde(shown(&again.errors, locale)), locale => locale.as_str(),
+        },
+        challenge => Serde(challenge),
+        organization => action.organization_name.as_str(),
+    };
+    kernel.pages.page("pages/letter.html", visitor, &own_url, context)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a handful of subjects"
+)]
+fn pick(subjects: &[String], fraction: f64) -> String {
+    subjects.get((fraction * subjects.len() as f64) as usize).cloned().unwrap_or_default()
+}
+
+async fn visible(letters: &Letters, slug: &str) -> Result<std::sync::Arc<LetterAction>> {
+    let letter = letters.letter(slug).await?;
+    if letter.action.state.is_public() { Ok(letter) } else { Err(Error::not_found()) }
+}
+
+async fn show(State(letters): State<Letters>, visitor: Visitor, Segments(slug): Segments<String>) -> Result<Response> {
+    let letter = visible(&letters, &slug).await?;
+    page(&letters, &visitor, &letter, Again::default()).await
+}
+
+async fn send(
+    State(letters): State<Letters>,
+    mut visitor: Visitor,
+    source: Source,
+    Segments(slug): Segments<String>,
+    form: Result<Form<LetterForm>, FormRejection>,
+) -> Result<Response> {
+    let kernel = &letters.kernel;
+    let Form(form) = form.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::problem(Code::PayloadTooLarge, "The letter is too long."),
+        _ => Error::problem(Code::UnsupportedMediaType, "Send the form as it is."),
+    })?;
+    if let Ok(locale) = LocaleTag::parse(&form.locale) {
+        visitor.locale = locale;
+    }
+    let letter = visible(&letters, &slug).await?;
+    letter.action.require_open()?;
+    let prefilled = Prefilled::of(&letter, visitor.locale)?;
+    let (title, _) = letter.action.text(visitor.locale, "");
+    let new = match form.read(&letter, &prefilled, visitor.locale) {
+        Ok(new) => new,
+        Err(Error::Fields(errors)) => {
+            let again = Again { values: Some(form), errors, challenge: None };
+            return again_page(&letters, &visitor, &letter, again, StatusCode::UNPROCESSABLE_ENTITY).await;
+        }
+        Err(error) => return Err(error),
+    };
+    if form.website.is_empty() {
+        let proof = Proof {
+            altcha: Some(form.altcha.as_str()).filter(|p| !p.is_empty()),
+            ticket: Some(form.wait_ticket.as_str()).filter(|p| !p.is_empty()),
+        };
+        match kernel.guard.admit(source, proof).await {
+            Ok(()) => letters.write(&letter, new).await?,
+            Err(Error::Challenge(challenge)) => {
+                let again = Again { values: Some(form), errors: Vec::new(), challenge: Some(challenge) };
+                return again_page(&letters, &visitor, &letter, again, StatusCode::PRECONDITION_REQUIRED).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    received(kernel, &visitor, &letter.action, &title.title)
+}
+
+async fn again_page(
+    letters: &Letters,
+    visitor: &Visitor,
+    letter: &LetterAction,
+    again: Again,
+    status: StatusCode,
+) -> Result<Response> {
+    let mut response = page(letters, visitor, letter, again).await?.into_response();
+    *response.status_mut() = status;
+    Ok(private(response))
+}

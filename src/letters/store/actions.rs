@@ -1,0 +1,299 @@
+//! All SQL over `letter_actions`, their targets and templates.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::OfficialName;
+use crate::{
+    campaigns::{self, Action, Kind},
+    error::Result,
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        paging::PageParams,
+        text::LocaleTag,
+    },
+};
+
+/// What letter actions can be filtered by.
+pub const ACTION_FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "'muster:' || a.id", kind: FieldKind::Text },
+    Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
+    Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
+    Field {
+        name: "muster:status",
+        column_sql: "a.state",
+        kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]),
+    },
+    Field { name: "muster:live", column_sql: "l.live", kind: FieldKind::Boolean },
+    Field { name: "created_date", column_sql: "a.created_at", kind: FieldKind::Timestamp },
+    Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
+]);
+
+/// Where a letter goes: an office and, unless it is vacant, who holds it today.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The office.
+    pub office_id: Uuid,
+    /// Its slug.
+    pub slug: String,
+    /// Its title in its own language.
+    pub title: String,
+    /// Its title in other languages.
+    pub titles: BTreeMap<String, String>,
+    /// Its holder.
+    pub holder: Option<OfficialName>,
+}
+
+/// What a letter says in one language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateText {
+    /// The language.
+    pub locale: LocaleTag,
+    /// Subjects, at least one.
+    pub subjects: Vec<String>,
+    /// The text, with placeholders.
+    pub body: String,
+}
+
+/// A letter action with what all actions share.
+#[derive(Clone, Debug)]
+pub struct LetterAction {
+    /// The shared part.
+    pub action: Action,
+    /// May a supporter change the text?
+    pub editable: bool,
+    /// Do letters go out? Until then they are held.
+    pub live: bool,
+    /// Where letters go, in order.
+    pub targets: Vec<Target>,
+    /// Their texts.
+    pub templates: Vec<TemplateText>,
+}
+
+impl LetterAction {
+    /// The text in a language, else in the action's own, else the first.
+    pub fn template(&self, locale: LocaleTag) -> Option<&TemplateText> {
+        let of = |locale| self.templates.iter().find(|t| t.locale == locale);
+        of(locale).or_else(|| of(self.action.locale)).or_else(|| self.templates.first())
+    }
+}
+
+/// A target's office as a row.
+struct TargetRow {
+    office_id: Uuid,
+    slug: String,
+    title: String,
+    texts: Value,
+    honorific_prefix: Option<String>,
+    given_name: Option<String>,
+    family_name: Option<String>,
+}
+
+impl From<TargetRow> for Target {
+    fn from(row: TargetRow) -> Self {
+        Self {
+            office_id: row.office_id,
+            slug: row.slug,
+            title: row.title,
+            titles: titles(&row.texts),
+            holder: row.family_name.map(|family_name| OfficialName {
+                honorific_prefix: row.honorific_prefix.unwrap_or_default(),
+                given_name: row.given_name.unwrap_or_default(),
+                family_name,
+            }),
+        }
+    }
+}
+
+/// The titles in `offices.texts`.
+pub fn titles(texts: &Value) -> BTreeMap<String, String> {
+    let title = |text: &Value| text.get("title").and_then(Value::as_str).map(str::to_owned);
+    let texts = texts.as_object().into_iter().flatten();
+    texts.filter_map(|(tag, text)| Some((tag.clone(), title(text)?))).collect()
+}
+
+/// Completes an action to the letter action it belongs to, with the holders of `today`.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn complete(conn: &mut PgConnection, action: Action, today: NaiveDate) -> Result<LetterAction> {
+    let row = sqlx::query!("SELECT editable, live FROM letter_actions WHERE id = $1", action.id)
+        .fetch_one(&mut *conn)
+        .await?;
+    let targets = sqlx::query_as!(
+        TargetRow,
+        r#"SELECT o.id AS office_id, o.slug, o.title, o.texts, h.honorific_prefix AS "honorific_prefix?",
+                  h.given_name AS "given_name?", h.family_name AS "family_name?"
+           FROM letter_targets lt JOIN offices o ON o.id = lt.office_id
+           LEFT JOIN terms t ON t.office_id = o.id AND t.starts_on <= $2 AND (t.ends_on IS NULL OR t.ends_on >= $2)
+           LEFT JOIN officials h ON h.id = t.official_id
+           WHERE lt.letter_action_id = $1 ORDER BY lt.position, o.id"#,
+        action.id,
+        today
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let templates = sqlx::query!(
+        "SELECT locale, subjects, body FROM letter_templates WHERE letter_action_id = $1 ORDER BY locale",
+        action.id
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(LetterAction {
+        action,
+        editable: row.editable,
+        live: row.live,
+        targets: targets.into_iter().map(Target::from).collect(),
+        templates: templates
+            .into_iter()
+            .map(|t| TemplateText {
+                locale: LocaleTag::parse(&t.locale).unwrap_or_default(),
+                subjects: t.subjects,
+                body: t.body,
+            })
+            .collect(),
+    })
+}
+
+/// The office of one outreach as a target, even when the action no longer writes to it.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn target(conn: &mut PgConnection, office: Uuid, today: NaiveDate) -> Result<Target> {
+    Ok(sqlx::query_as!(
+        TargetRow,
+        r#"SELECT o.id AS office_id, o.slug, o.title, o.texts, h.honorific_prefix AS "honorific_prefix?",
+                  h.given_name AS "given_name?", h.family_name AS "family_name?"
+           FROM offices o
+           LEFT JOIN terms t ON t.office_id = o.id AND t.starts_on <= $2 AND (t.ends_on IS NULL OR t.ends_on >= $2)
+           LEFT JOIN officials h ON h.id = t.official_id
+           WHERE o.id = $1"#,
+        office,
+        today
+    )
+    .fetch_one(conn)
+    .await?
+    .into())
+}
+
+/// A letter action by id or slug.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn by_key(conn: &mut PgConnection, key: &str, today: NaiveDate) -> Result<LetterAction> {
+    let action = campaigns::by_key(conn, Kind::Letter, key).await?;
+    complete(conn, action, today).await
+}
+
+/// One page of an organization's letter actions (all public ones for `None`), newest first, and how many there are.
+///
+/// # Errors
+/// A database error.
+pub async fn list(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    filter: Option<&Filter>,
+    page: PageParams,
+    today: NaiveDate,
+) -> Result<(Vec<LetterAction>, i64)> {
+    let scope = |query: &mut QueryBuilder<Postgres>| {
+        query.push(" FROM actions a JOIN letter_actions l ON l.id = a.id WHERE ");
+        match organization {
+            Some(id) => query.push("a.organization_id = ").push_bind(id),
+            None => query.push("a.state NOT IN ('draft', 'archived')"),
+        };
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(query);
+        }
+    };
+    let mut count = QueryBuilder::new("SELECT count(*)");
+    scope(&mut count);
+    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
+    let mut ids = QueryBuilder::new("SELECT a.id");
+    scope(&mut ids);
+    ids.push(" ORDER BY a.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
+    let ids: Vec<Uuid> = ids.build_query_scalar().fetch_all(&mut *conn).await?;
+    let mut rows = Vec::with_capacity(ids.len());
+    for id in ids {
+        let action = campaigns::by_id(conn, id).await?;
+        rows.push(complete(conn, action, today).await?);
+    }
+    Ok((rows, total))
+}
+
+/// Writes a new letter action beside its `actions` row.
+///
+/// # Errors
+/// A database error.
+pub async fn insert(conn: &mut PgConnection, id: Uuid, editable: bool) -> Result<()> {
+    sqlx::query!("INSERT INTO letter_actions (id, editable) VALUES ($1, $2)", id, editable).execute(conn).await?;
+    Ok(())
+}
+
+/// Writes whether supporters may change the text.
+///
+/// # Errors
+/// A database error.
+pub async fn set_editable(conn: &mut PgConnection, id: Uuid, editable: bool) -> Result<()> {
+    sqlx::query!("UPDATE letter_actions SET editable = $2 WHERE id = $1", id, editable).execute(conn).await?;
+    Ok(())
+}
+
+/// Replaces where letters go.
+///
+/// # Errors
+/// A database error.
+pub async fn set_targets(conn: &mut PgConnection, id: Uuid, offices: &[Uuid]) -> Result<()> {
+    sqlx::query!("DELETE FROM letter_targets WHERE letter_action_id = $1", id).execute(&mut *conn).await?;
+    sqlx::query!(
+        "INSERT INTO letter_targets (letter_action_id, office_id, position)
+         SELECT $1, u.office_id, (u.n - 1)::smallint FROM unnest($2::uuid[]) WITH ORDINALITY u (office_id, n)",
+        id,
+        offices
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Replaces the texts.
+///
+/// # Errors
+/// A database error.
+pub async fn set_templates(conn: &mut PgConnection, id: Uuid, templates: &[TemplateText]) -> Result<()> {
+    sqlx::query!("DELETE FROM letter_templates WHERE letter_action_id = $1", id).execute(&mut *conn).await?;
+    for template in templates {
+        sqlx::query!(
+            "INSERT INTO letter_templates (letter_action_id, locale, subjects, body) VALUES ($1, $2, $3, $4)",
+            id,
+            template.locale.as_str(),
+            &template.subjects,
+            template.body
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Switches an action live, or back; false when it was so already. Waits for every letter that is being dispatched,
+/// since `dispatch_letters` holds this row: what follows in the transaction sees all held letters.
+///
+/// # Errors
+/// A database error.
+pub async fn switch_live(conn: &mut PgConnection, id: Uuid, live: bool, at: DateTime<Utc>) -> Result<bool> {
+    let switched = sqlx::query!(
+        "UPDATE letter_actions SET live = $2, live_at = CASE WHEN $2 THEN $3::timestamptz END WHERE id = $1 AND live <> $2",
+        id,
+        live,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(switched.rows_affected() == 1)
+}

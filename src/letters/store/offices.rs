@@ -1,0 +1,388 @@
+//! All SQL over `offices`, `mailboxes`, `officials` and `terms`.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// An office with who holds it.
+#[derive(Clone, Debug)]
+pub struct OfficeRow {
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub slug: String,
+    pub title: String,
+    pub texts: Value,
+    pub locale: String,
+    pub created_at: DateTime<Utc>,
+    pub modified_at: DateTime<Utc>,
+    pub mailboxes: Vec<String>,
+    pub official_id: Option<Uuid>,
+    pub honorific_prefix: Option<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub starts_on: Option<NaiveDate>,
+}
+
+/// One page of offices by title, of one organization or of all, and how many there are.
+///
+/// # Errors
+/// A database error.
+pub async fn offices(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    today: NaiveDate,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<OfficeRow>, i64)> {
+    let total = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM offices WHERE $1::uuid IS NULL OR organization_id = $1"#,
+        organization
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    let rows = sqlx::query_as!(
+        OfficeRow,
+        r#"SELECT o.id, o.organization_id, o.slug, o.title, o.texts, o.locale, o.created_at, o.modified_at,
+                  ARRAY(SELECT b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
+                        WHERE om.office_id = o.id ORDER BY om.position) AS "mailboxes!",
+                  h.id AS "official_id?", h.honorific_prefix AS "honorific_prefix?", h.given_name AS "given_name?",
+                  h.family_name AS "family_name?", t.starts_on AS "starts_on?"
+           FROM offices o
+           LEFT JOIN terms t ON t.office_id = o.id AND t.starts_on <= $2 AND (t.ends_on IS NULL OR t.ends_on >= $2)
+           LEFT JOIN officials h ON h.id = t.official_id
+           WHERE $1::uuid IS NULL OR o.organization_id = $1
+           ORDER BY o.title, o.id LIMIT $3 OFFSET $4"#,
+        organization,
+        today,
+        limit,
+        offset
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok((rows, total))
+}
+
+/// An office by id or slug, of one organization or of any.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn office(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    key: &str,
+    today: NaiveDate,
+) -> Result<OfficeRow> {
+    let id = Uuid::parse_str(key).ok();
+    Ok(sqlx::query_as!(
+        OfficeRow,
+        r#"SELECT o.id, o.organization_id, o.slug, o.title, o.texts, o.locale, o.created_at, o.modified_at,
+                  ARRAY(SELECT b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
+                        WHERE om.office_id = o.id ORDER BY om.position) AS "mailboxes!",
+                  h.id AS "official_id?", h.honorific_prefix AS "honorific_prefix?", h.given_name AS "given_name?",
+                  h.family_name AS "family_name?", t.starts_on AS "starts_on?"
+           FROM offices o
+           LEFT JOIN terms t ON t.office_id = o.id AND t.starts_on <= $4 AND (t.ends_on IS NULL OR t.ends_on >= $4)
+           LEFT JOIN officials h ON h.id = t.official_id
+           WHERE (o.id = $2 OR ($2 IS NULL AND o.slug = $3)) AND ($1::uuid IS NULL OR o.organization_id = $1)
+           ORDER BY o.id LIMIT 1"#,
+        organization,
+        id,
+        key,
+        today
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// The editable columns of an office.
+#[derive(Debug)]
+pub struct OfficeText<'a> {
+    pub title: &'a str,
+    pub texts: &'a Value,
+    pub locale: &'a str,
+}
+
+/// Writes a new office.
+///
+/// # Errors
+/// A breach of `offices_organization_slug_key`, or another database error.
+pub async fn insert_office(
+    conn: &mut PgConnection,
+    id: Uuid,
+    organization: Uuid,
+    slug: &str,
+    text: &OfficeText<'_>,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO offices (id, organization_id, slug, title, texts, locale, created_at, modified_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+        id,
+        organization,
+        slug,
+        text.title,
+        text.texts,
+        text.locale,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes an office's texts.
+///
+/// # Errors
+/// A database error.
+pub async fn save_office(conn: &mut PgConnection, id: Uuid, text: &OfficeText<'_>, at: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE offices SET title = $2, texts = $3, locale = $4, modified_at = $5 WHERE id = $1",
+        id,
+        text.title,
+        text.texts,
+        text.locale,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Locks an office, so that two changes of its holder follow each other.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn lock_office(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query_scalar!("SELECT id FROM offices WHERE id = $1 FOR UPDATE", id).fetch_one(conn).await?;
+    Ok(())
+}
+
+/// Replaces an office's mailboxes; the first is written to. `ids` are taken for those that are new.
+///
+/// # Errors
+/// A database error.
+pub async fn set_mailboxes(
+    conn: &mut PgConnection,
+    office: Uuid,
+    ids: &[Uuid],
+    addresses: &[String],
+    at: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO mailboxes (id, address, created_at)
+         SELECT u.id, u.address, $3 FROM unnest($1::uuid[], $2::text[]) u (id, address) ORDER BY u.address
+         ON CONFLICT (address) DO NOTHING",
+        ids,
+        addresses,
+        at
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!("DELETE FROM office_mailboxes WHERE office_id = $1", office).execute(&mut *conn).await?;
+    sqlx::query!(
+        "INSERT INTO office_mailboxes (office_id, mailbox_id, position)
+         SELECT $1, m.id, (u.n - 1)::smallint FROM unnest($2::text[]) WITH ORDINALITY u (address, n) JOIN mailboxes m ON m.address = u.address",
+        office,
+        addresses
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Who an official is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfficialName {
+    /// "The Honourable".
+    pub honorific_prefix: String,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+}
+
+/// Writes a new official.
+///
+/// # Errors
+/// A database error.
+pub async fn insert_official(
+    conn: &mut PgConnection,
+    id: Uuid,
+    organization: Uuid,
+    name: &OfficialName,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO officials (id, organization_id, honorific_prefix, given_name, family_name, created_at, modified_at) VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        id,
+        organization,
+        name.honorific_prefix,
+        name.given_name,
+        name.family_name,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes how an official is addressed.
+///
+/// # Errors
+/// A database error.
+pub async fn set_honorific(conn: &mut PgConnection, id: Uuid, honorific_prefix: &str, at: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE officials SET honorific_prefix = $2, modified_at = $3 WHERE id = $1",
+        id,
+        honorific_prefix,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends the open term of an office on the day before `day`; one that began on that very day never was.
+///
+/// # Errors
+/// A database error.
+pub async fn end_term_before(conn: &mut PgConnection, office: Uuid, day: NaiveDate) -> Result<()> {
+    sqlx::query!("DELETE FROM terms WHERE office_id = $1 AND starts_on = $2", office, day).execute(&mut *conn).await?;
+    sqlx::query!(
+        "UPDATE terms SET ends_on = $2::date - 1 WHERE office_id = $1 AND ends_on IS NULL AND starts_on < $2",
+        office,
+        day
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes a term.
+///
+/// # Errors
+/// A breach of `terms_office_current_key`, `terms_office_start_key` or `terms_dates_check`, or another database error.
+pub async fn insert_term(
+    conn: &mut PgConnection,
+    id: Uuid,
+    office: Uuid,
+    official: Uuid,
+    starts_on: NaiveDate,
+    ends_on: Option<NaiveDate>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO terms (id, office_id, official_id, starts_on, ends_on) VALUES ($1, $2, $3, $4, $5)",
+        id,
+        office,
+        official,
+        starts_on,
+        ends_on
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// An official with the terms, newest first, as `[{"office", "title", "start_date", "end_date"}]`.
+#[derive(Clone, Debug)]
+pub struct OfficialRow {
+    pub id: Uuid,
+    pub honorific_prefix: String,
+    pub given_name: String,
+    pub family_name: String,
+    pub created_at: DateTime<Utc>,
+    pub modified_at: DateTime<Utc>,
+    pub terms: Value,
+}
+
+/// One page of officials by name, of one organization or of all, and how many there are.
+///
+/// # Errors
+/// A database error.
+pub async fn officials(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<OfficialRow>, i64)> {
+    let total = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM officials WHERE $1::uuid IS NULL OR organization_id = $1"#,
+        organization
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    let rows = sqlx::query_as!(
+        OfficialRow,
+        r#"SELECT h.id, h.honorific_prefix, h.given_name, h.family_name, h.created_at, h.modified_at,
+                  coalesce((SELECT jsonb_agg(jsonb_build_object('office', o.slug, 'title', o.title, 'start_date', t.starts_on, 'end_date', t.ends_on) ORDER BY t.starts_on DESC)
+                            FROM terms t JOIN offices o ON o.id = t.office_id WHERE t.official_id = h.id), '[]') AS "terms!"
+           FROM officials h WHERE $1::uuid IS NULL OR h.organization_id = $1
+           ORDER BY h.family_name, h.given_name, h.id LIMIT $2 OFFSET $3"#,
+        organization,
+        limit,
+        offset
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok((rows, total))
+}
+
+/// One official.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn official(conn: &mut PgConnection, organization: Option<Uuid>, id: Uuid) -> Result<OfficialRow> {
+    Ok(sqlx::query_as!(
+        OfficialRow,
+        r#"SELECT h.id, h.honorific_prefix, h.given_name, h.family_name, h.created_at, h.modified_at,
+                  coalesce((SELECT jsonb_agg(jsonb_build_object('office', o.slug, 'title', o.title, 'start_date', t.starts_on, 'end_date', t.ends_on) ORDER BY t.starts_on DESC)
+                            FROM terms t JOIN offices o ON o.id = t.office_id WHERE t.official_id = h.id), '[]') AS "terms!"
+           FROM officials h WHERE h.id = $2 AND ($1::uuid IS NULL OR h.organization_id = $1)"#,
+        organization,
+        id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// The offices that keys name, in their order: an office by id or slug, or the office that an official holds.
+///
+/// # Errors
+/// A database error.
+pub async fn resolve_targets(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    keys: &[String],
+    today: NaiveDate,
+) -> Result<Vec<Option<Uuid>>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT (SELECT o.id FROM offices o
+                   WHERE o.organization_id = $1
+                     AND (o.slug = k.key OR o.id::text = lower(k.key)
+                          OR EXISTS (SELECT FROM terms t WHERE t.office_id = o.id AND t.official_id::text = lower(k.key)
+                                       AND t.starts_on <= $3 AND (t.ends_on IS NULL OR t.ends_on >= $3)))
+                   ORDER BY o.slug = k.key DESC, o.id LIMIT 1) AS office
+           FROM unnest($2::text[]) WITH ORDINALITY k (key, n) ORDER BY k.n"#,
+        organization,
+        keys,
+        today
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Has the organization an office of this slug?
+///
+/// # Errors
+/// A database error.
+pub async fn office_exists(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM offices WHERE organization_id = $1 AND slug = $2) AS "found!""#,
+        organization,
+        slug
+    )
+    .fetch_one(conn)
+    .await?)
+}

@@ -1,0 +1,248 @@
+//! What a letter says: templates written by organizers, and how they become the text for one target.
+//!
+//! A template is minijinja, strict about undefined names, in an environment of its own that has nothing but `target.*`:
+//! no filters, no functions, no other templates, of all statements only `if`, and a limit of fuel. What supporters write
+//! never comes here as a source, so a placeholder they type arrives as they typed it.
+
+use std::fmt;
+
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, value::Serde};
+use serde::Serialize;
+
+use super::store::{LetterAction, Target, TemplateText};
+use crate::{
+    error::{Error, Result},
+    kernel::text::{LocaleTag, clean_text},
+};
+
+/// Characters that a template and what it renders to may have.
+pub const MAX_BODY: usize = 20_000;
+/// Characters of a subject.
+pub const MAX_SUBJECT: usize = 200;
+/// Instructions that one rendering may take; a letter takes a few dozen.
+const FUEL: u64 = 5_000;
+
+/// What placeholders stand for: `target.salutation`, `target.name`, `target.title`, `target.office`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Words {
+    /// How the target is addressed: "Minister Roy"; a vacant office by its title.
+    pub salutation: String,
+    /// The holder's name; a vacant office's title.
+    pub name: String,
+    /// The office's title in the letter's language.
+    pub title: String,
+    /// The same.
+    pub office: String,
+}
+
+impl Words {
+    /// The words for one target.
+    pub fn of(target: &Target, locale: LocaleTag) -> Self {
+        let title = target.title_in(locale);
+        let (salutation, name) = match &target.holder {
+            None => (title.clone(), title.clone()),
+            Some(holder) => {
+                let name = join(&[&holder.given_name, &holder.family_name]);
+                let formal = join(&[&holder.honorific_prefix, &holder.family_name]);
+                (if holder.honorific_prefix.is_empty() { name.clone() } else { formal }, name)
+            }
+        };
+        Self { salutation, name, office: title.clone(), title }
+    }
+
+    /// The words of a text that goes to all these targets as it is: each of them, side by side.
+    fn of_all(targets: &[Target], locale: LocaleTag) -> Self {
+        let all: Vec<Self> = targets.iter().map(|t| Self::of(t, locale)).collect();
+        let side_by_side = |pick: fn(&Self) -> &str| all.iter().map(pick).collect::<Vec<_>>().join(" / ");
+        Self {
+            salutation: side_by_side(|w| &w.salutation),
+            name: side_by_side(|w| &w.name),
+            title: side_by_side(|w| &w.title),
+            office: side_by_side(|w| &w.office),
+        }
+    }
+
+    fn sample() -> Self {
+        let word = |text: &str| text.to_owned();
+        Self {
+            salutation: word("Minister Roy"),
+            name: word("Ana Roy"),
+            title: word("Minister"),
+            office: word("Minister"),
+        }
+    }
+}
+
+impl Target {
+    /// The office's title in a language, else in its own.
+    pub fn title_in(&self, locale: LocaleTag) -> String {
+        self.titles.get(locale.as_str()).filter(|t| !t.is_empty()).unwrap_or(&self.title).clone()
+    }
+
+    /// The holder's name as an address line; "" for a vacant office.
+    pub fn holder_line(&self) -> String {
+        let line = |h: &super::store::OfficialName| join(&[&h.honorific_prefix, &h.given_name, &h.family_name]);
+        self.holder.as_ref().map(line).unwrap_or_default()
+    }
+}
+
+fn join(words: &[&str]) -> String {
+    words.iter().filter(|w| !w.is_empty()).copied().collect::<Vec<_>>().join(" ")
+}
+
+/// Why a template cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, from 1.
+    pub line: usize,
+    /// Why, in English.
+    pub reason: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Line {}: {}.", self.line, self.reason)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        // a stored template was checked, so only a later version of ours could refuse it
+        Self::internal(format!("a letter's template does not render: {fault}"))
+    }
+}
+
+/// Checks a template: compiles it and renders it for a sample target.
+///
+/// # Errors
+/// The line and the reason.
+pub fn check(source: &str) -> Result<(), Fault> {
+    refuse_statements(source)?;
+    render(source, &Words::sample()).map(|_| ())
+}
+
+/// Renders a template.
+///
+/// # Errors
+/// The line and the reason.
+pub fn render(source: &str, words: &Words) -> Result<String, Fault> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    let rendered = environment.render_str(source, context! { target => Serde(words) }).map_err(|e| {
+        let reason = e.detail().map_or_else(|| e.kind().to_string(), |detail| format!("{}: {detail}", e.kind()));
+        Fault { line: e.line().unwrap_or(1), reason }
+    })?;
+    if rendered.chars().count() > MAX_BODY {
+        return Err(Fault { line: 1, reason: format!("the text becomes longer than {MAX_BODY} characters") });
+    }
+    Ok(rendered)
+}
+
+/// Fuel counts instructions, not memory: what could make a short template a huge text is refused as it is written.
+fn refuse_statements(source: &str) -> Result<(), Fault> {
+    for (at, _) in source.match_indices('{') {
+        let (closing, statement) = match source.as_bytes().get(at + 1) {
+            Some(b'%') => ("%}", true),
+            Some(b'{') => ("}}", false),
+            _ => continue,
+        };
+        let inner = &source[at + 2..];
+        let inner = inner.split(closing).next().unwrap_or(inner).trim_start_matches(['-', '+']).trim();
+        let word: &str = inner.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
+        let line = source[..at].matches('\n').count() + 1;
+        if statement && !matches!(word, "if" | "elif" | "else" | "endif") {
+            return Err(Fault { line, reason: "of all statements, only `if` is possible in a letter".to_owned() });
+        }
+        if inner.contains('*') {
+            return Err(Fault { line, reason: "nothing can be multiplied in a letter".to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// The greeting (first line) and the rest of a template whose first line names the target; `None` where the first line
+/// cannot stand alone.
+fn split(body: &str) -> Option<(&str, &str)> {
+    let (first, rest) = body.trim_start().split_once('\n')?;
+    let names_target = first.split("{{").skip(1).any(|inside| inside.trim_start().starts_with("target."));
+    let stands_alone = names_target && check(first).is_ok() && check(rest).is_ok();
+    stands_alone.then_some((first.trim_end(), rest.trim_start_matches(['\n', '\r'])))
+}
+
+/// What the form starts with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prefilled {
+    /// The greeting of each target, "" where the text has no line for it.
+    pub greetings: Vec<String>,
+    /// The suggested subjects.
+    pub subjects: Vec<String>,
+    /// The text below the greeting.
+    pub message: String,
+}
+
+impl Prefilled {
+    /// What the form of a letter action starts with in a language.
+    ///
+    /// # Errors
+    /// `internal` when a stored template does not render.
+    pub fn of(letter: &LetterAction, locale: LocaleTag) -> Result<Self> {
+        let Some(template) = letter.template(locale) else {
+            return Ok(Self { greetings: vec![String::new(); letter.targets.len()], ..Self::default() });
+        };
+        let all = Words::of_all(&letter.targets, template.locale);
+        let (greeting, rest) = split(&template.body).map_or((None, template.body.as_str()), |(g, r)| (Some(g), r));
+        let greet =
+            |target: &Target| greeting.map_or(Ok(String::new()), |g| render(g, &Words::of(target, template.locale)));
+        let rest = render(rest, &all)?;
+        Ok(Self {
+            greetings: letter.targets.iter().map(greet).collect::<Result<_, _>>()?,
+            subjects: template.subjects.iter().map(|s| render(s, &all)).collect::<Result<_, _>>()?,
+            message: clean_text(&rest, MAX_BODY).unwrap_or(rest),
+        })
+    }
+}
+
+/// What a supporter gave: the parts that are not given, the template says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// The subject; "" for one of the template's.
+    pub subject: &'a str,
+    /// The text; "" for the template's.
+    pub message: &'a str,
+    /// Does the template's greeting go before the text?
+    pub greeting: bool,
+    /// Which of the template's subjects.
+    pub variant: i16,
+}
+
+/// Subject and text of a letter for one target.
+///
+/// # Errors
+/// `internal` when a stored template does not render, or there is neither text nor template.
+pub fn compose(template: Option<&TemplateText>, given: Given<'_>, target: &Target) -> Result<(String, String)> {
+    let Some(template) = template else {
+        if given.subject.is_empty() || given.message.is_empty() {
+            return Err(Error::internal("a letter without text, and no template"));
+        }
+        return Ok((given.subject.to_owned(), given.message.to_owned()));
+    };
+    let words = Words::of(target, template.locale);
+    let subject = if given.subject.is_empty() {
+        let at = usize::from(given.variant.unsigned_abs()) % template.subjects.len().max(1);
+        render(template.subjects.get(at).map_or("", String::as_str), &words)?
+    } else {
+        given.subject.to_owned()
+    };
+    let body = match (given.message, split(&template.body).filter(|_| given.greeting)) {
+        ("", _) => render(&template.body, &words)?.trim().to_owned(),
+        (message, Some((greeting, _))) => format!("{}\n\n{message}", render(greeting, &words)?),
+        (message, None) => message.to_owned(),
+    };
+    Ok((subject, body))
+}
+
+#[cfg(test)]
+#[path = "template_tests.rs"]
+mod tests;

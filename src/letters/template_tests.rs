@@ -1,0 +1,111 @@
+//! Tests of [`super`]: templates, greetings, what is typed.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::*;
+use crate::letters::store::OfficialName;
+
+fn target(holder: Option<(&str, &str, &str)>) -> Target {
+    Target {
+        office_id: Uuid::nil(),
+        slug: "minister".to_owned(),
+        title: "Minister of Immigration".to_owned(),
+        titles: BTreeMap::from([("fr".to_owned(), "Ministre de l'Immigration".to_owned())]),
+        holder: holder.map(|(prefix, given, family)| OfficialName {
+            honorific_prefix: prefix.to_owned(),
+            given_name: given.to_owned(),
+            family_name: family.to_owned(),
+        }),
+    }
+}
+
+fn template(body: &str) -> TemplateText {
+    TemplateText {
+        locale: LocaleTag::En,
+        subjects: vec!["One".to_owned(), "Two, {{ target.title }}".to_owned()],
+        body: body.to_owned(),
+    }
+}
+
+const BODY: &str = "Dear {{ target.salutation }},\n\nAs {{ target.title }} you can act.\n\nSincerely,\n";
+
+#[test]
+fn a_target_is_addressed_by_name_or_by_title() {
+    let words = |holder| Words::of(&target(holder), LocaleTag::En);
+    assert_eq!(words(Some(("Minister", "Ana", "Roy"))).salutation, "Minister Roy");
+    assert_eq!(words(Some(("", "Ana", "Roy"))).salutation, "Ana Roy");
+    assert_eq!(words(None).salutation, "Minister of Immigration");
+    assert_eq!(words(None).name, "Minister of Immigration");
+    assert_eq!(Words::of(&target(None), LocaleTag::Fr).title, "Ministre de l'Immigration");
+    assert_eq!(Words::of(&target(None), LocaleTag::Pa).title, "Minister of Immigration");
+}
+
+#[test]
+fn the_template_speaks_where_nothing_was_typed() {
+    let minister = target(Some(("Minister", "Ana", "Roy")));
+    let (subject, body) = compose(Some(&template(BODY)), Given { variant: 3, ..Given::default() }, &minister).unwrap();
+    assert_eq!(subject, "Two, Minister of Immigration");
+    assert_eq!(body, "Dear Minister Roy,\n\nAs Minister of Immigration you can act.\n\nSincerely,");
+    let (subject, body) = compose(Some(&template(BODY)), Given::default(), &target(None)).unwrap();
+    assert!(subject == "One" && body.starts_with("Dear Minister of Immigration,"));
+}
+
+#[test]
+fn what_people_write_is_never_a_template() {
+    let typed = "{{ target.salutation }} {% for x in y %} {{ 7 * 7 }} {# gone? #}";
+    let given = Given { subject: "{{ target.name }}", message: typed, ..Given::default() };
+    let minister = target(Some(("Minister", "Ana", "Roy")));
+    let (subject, body) = compose(Some(&template(BODY)), given, &minister).unwrap();
+    assert_eq!((subject.as_str(), body.as_str()), ("{{ target.name }}", typed));
+    let (_, greeted) = compose(Some(&template(BODY)), Given { greeting: true, ..given }, &minister).unwrap();
+    assert_eq!(greeted, format!("Dear Minister Roy,\n\n{typed}"));
+    let official = target(Some(("{{ target.title }}", "{% if %}", "{{")));
+    let (_, body) = compose(Some(&template(BODY)), Given::default(), &official).unwrap();
+    assert!(body.starts_with("Dear {{ target.title }} {{,"), "{body}");
+}
+
+#[test]
+fn faults_name_the_line() {
+    assert_eq!(check(BODY), Ok(()));
+    assert_eq!(check("Dear {% if target.name %}{{ target.name }}{% else %}you{% endif %},"), Ok(()));
+    for (source, line) in [
+        ("Dear\n{{ target.nmae }}", 2),
+        ("a\nb\n{{ target.name", 3),
+        ("{{ person.email }}", 1),
+        ("{{ target.name|upper }}", 1),
+        ("{{ range(10) }}", 1),
+        ("a\n{% include 'mail/layout.txt' %}", 2),
+        ("{% for a in 'abc' %}{{ a }}{% endfor %}", 1),
+        ("{%- set x = 'a' %}", 1),
+        ("\n{{ 'a' * 100000 }}", 2),
+        ("{% if target.name %}", 1),
+    ] {
+        assert_eq!(check(source).map_err(|f| f.line), Err(line), "{source}");
+    }
+}
+
+#[test]
+fn fuel_and_length_are_limited() {
+    let long = "{{ target.name }}".repeat(6_000);
+    assert!(check(&long).unwrap_err().reason.contains("fuel"), "{}", check(&long).unwrap_err());
+    assert!(check(&"a".repeat(MAX_BODY + 1)).unwrap_err().reason.contains("longer"));
+}
+
+#[test]
+fn the_greeting_stands_apart_from_the_text() {
+    assert_eq!(
+        split(BODY),
+        Some(("Dear {{ target.salutation }},", "As {{ target.title }} you can act.\n\nSincerely,\n"))
+    );
+    assert_eq!(split("To whom it may concern,\n\n{{ target.title }}"), None);
+    assert_eq!(split("Dear {{ target.name }}"), None);
+    assert_eq!(split("{% if target.name %}Dear {{ target.name }}\n{% endif %}x"), None);
+}
+
+#[test]
+fn several_targets_share_one_text() {
+    let all = Words::of_all(&[target(None), target(Some(("", "Ana", "Roy")))], LocaleTag::En);
+    assert_eq!(all.salutation, "Minister of Immigration / Ana Roy");
+}

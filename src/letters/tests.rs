@@ -1,0 +1,392 @@
+//! Tests of this slice on a database: the way of a letter from the hot path to the mail it becomes.
+
+use std::sync::Arc;
+
+use chrono::{NaiveDate, TimeDelta};
+use serde_json::json;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{
+    mail::{Deliver, reply_address},
+    store, *,
+};
+use crate::{
+    campaigns::{ActionFields, Campaigns, Kind, exact_total},
+    config::Settings,
+    kernel::{
+        Kernel,
+        cx::Cx,
+        keyring::Keyring,
+        links::{Purpose, TokenPurposes},
+        text::{EmailAddress, LocaleTag, Slug},
+    },
+    mail::{Class, Composed, Fate, MailKind, QueuedEmail},
+    organizers::Access,
+    people::PersonBody,
+};
+
+struct House {
+    letters: Letters,
+    organization: Uuid,
+    purposes: TokenPurposes,
+}
+
+const BODY: &str = "Dear {{ target.salutation }},\n\nPlease act, {{ target.title }}.";
+
+impl House {
+    async fn new(db: PgPool) -> Self {
+        let cx = Cx::system();
+        let folder = std::env::temp_dir().join(format!("muster-letters-{}", cx.id()));
+        let settings = Settings::read("test", &[]).expect("settings");
+        let keyring = Keyring::init(&folder.join("keyring.json"), &cx).expect("a keyring");
+        let kernel = Kernel::new(settings, cx, db, Arc::new(keyring));
+        let organization = kernel.cx.id();
+        sqlx::query(
+            "INSERT INTO organizations (id, name, slug, created_at) VALUES ($1, 'Alliance', 'alliance', now())",
+        )
+        .bind(organization)
+        .execute(&kernel.db)
+        .await
+        .expect("an organization");
+        let mut conn = kernel.db.acquire().await.expect("a connection");
+        kernel.vaults.create_for_organization(&mut conn, organization).await.expect("a vault");
+        drop(conn);
+        let access = Access::new(kernel.clone());
+        let letters = Letters::new(kernel.clone(), access.clone(), Campaigns::new(kernel, access));
+        let mut purposes = TokenPurposes::default();
+        register_links(&letters, &mut purposes);
+        let house = Self { letters, organization, purposes };
+        house.office("immigration", &["minister@example.org", "Office@example.org"], Some("Roy")).await;
+        house.office("safety", &["safety@example.org"], None).await;
+        house
+    }
+
+    fn kernel(&self) -> &Kernel {
+        &self.letters.kernel
+    }
+
+    async fn office(&self, slug: &str, mailboxes: &[&str], family_name: Option<&str>) {
+        let day = |text: &str| text.parse::<NaiveDate>().expect("a day");
+        let name = |family: &str| OfficialName {
+            honorific_prefix: "Minister".to_owned(),
+            given_name: "Ana".to_owned(),
+            family_name: family.to_owned(),
+        };
+        let mut holders =
+            vec![Holder { name: name("Before"), starts_on: day("2019-01-01"), ends_on: Some(day("2020-01-01")) }];
+        holders.extend(family_name.map(|family| Holder {
+            name: name(family),
+            starts_on: day("2020-01-02"),
+            ends_on: None,
+        }));
+        let new = NewOffice {
+            slug: Slug::parse(slug).expect("a slug"),
+            title: format!("Minister of {slug}"),
+            titles: std::collections::BTreeMap::from([(LocaleTag::Fr, format!("Ministre {slug}"))]),
+            locale: LocaleTag::En,
+            mailboxes: mailboxes.iter().map(|a| EmailAddress::parse(a).expect("an address")).collect(),
+            holders,
+        };
+        let mut tx = self.kernel().db.begin().await.expect("a transaction");
+        create_office(&mut tx, self.kernel(), self.organization, self.kernel().cx.id(), &new).await.expect("an office");
+        tx.commit().await.expect("a commit");
+    }
+
+    async fn action(&self, privacy: &str) -> Arc<LetterAction> {
+        let fields =
+            json!({"title": format!("Write {privacy}"), "muster:status": "published", "muster:privacy": privacy});
+        let shared = serde_json::from_value::<ActionFields>(fields)
+            .expect("fields")
+            .parse(Kind::Letter, false)
+            .expect("an action");
+        let new = NewLetterAction {
+            editable: true,
+            targets: vec!["immigration".to_owned(), "safety".to_owned()],
+            templates: vec![TemplateText {
+                locale: LocaleTag::En,
+                subjects: vec!["One".to_owned(), "Two".to_owned()],
+                body: BODY.to_owned(),
+            }],
+        };
+        let id = self.kernel().cx.id();
+        let mut tx = self.kernel().db.begin().await.expect("a transaction");
+        create_letter_action(&mut tx, self.kernel(), self.organization, id, &shared, &new)
+            .await
+            .expect("a letter action");
+        tx.commit().await.expect("a commit");
+        self.letters.letter(&id.to_string()).await.expect("the action")
+    }
+
+    fn letter(name: &str, message: &str) -> NewLetter {
+        let person = json!({"given_name": name, "family_name": "Singh", "email_addresses": [{"address": format!("{name}@example.org")}],
+            "postal_addresses": [{"postal_code": "M5V 3L9", "locality": "Toronto"}]});
+        let person: PersonBody = serde_json::from_value(person).expect("a person");
+        NewLetter {
+            person: person.parse("/person").expect("a valid person"),
+            subject: String::new(),
+            message: message.to_owned(),
+            greeting: false,
+            variant: Some(1),
+            show_email: false,
+            consents: crate::people::Consents::default(),
+            source: None,
+        }
+    }
+
+    /// Presses the button of the only letter's link.
+    async fn press(&self, purpose: Purpose) -> crate::error::Result<crate::kernel::links::LinkPage> {
+        let row: (Uuid,) =
+            sqlx::query_as("SELECT id FROM letters ORDER BY id DESC LIMIT 1").fetch_one(&self.kernel().db).await?;
+        self.press_of(purpose, row.0).await
+    }
+
+    async fn press_of(&self, purpose: Purpose, letter: Uuid) -> crate::error::Result<crate::kernel::links::LinkPage> {
+        let url = self.kernel().links.url(purpose, letter, 0);
+        let token = self.kernel().links.parse(url.rsplit('/').next().expect("a token")).expect("a token");
+        self.purposes.of(&token)?.show(&token).await?;
+        self.purposes.of(&token)?.act(&token).await
+    }
+
+    async fn go_live(&self, letter: &LetterAction, live: bool) {
+        let mut tx = self.kernel().db.begin().await.expect("a transaction");
+        set_live(&mut tx, self.kernel(), letter.action.id, live).await.expect("live");
+        tx.commit().await.expect("a commit");
+        self.letters.forget(letter);
+    }
+
+    async fn states(&self) -> Vec<String> {
+        let sql = "SELECT o.state FROM outreaches o JOIN offices f ON f.id = o.office_id ORDER BY f.slug";
+        sqlx::query_scalar(sql).fetch_all(&self.kernel().db).await.expect("states")
+    }
+
+    async fn total(&self, letter: &LetterAction) -> i64 {
+        let mut conn = self.kernel().db.acquire().await.expect("a connection");
+        exact_total(&mut conn, letter.action.id).await.expect("a total")
+    }
+
+    /// Mails of a kind that are queued, in the order of their offices.
+    async fn queued(&self, kind: &str) -> Vec<QueuedEmail> {
+        let sql = "SELECT e.id, e.organization_id, e.lane, e.refs, e.protected, e.created_at, e.due_at FROM emails e
+                   LEFT JOIN outreaches o ON o.email_id = e.id LEFT JOIN offices f ON f.id = o.office_id
+                   WHERE e.kind = $1 AND e.state = 'queued' ORDER BY f.slug";
+        type Row =
+            (Uuid, Uuid, String, serde_json::Value, bool, chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>);
+        let rows: Vec<Row> = sqlx::query_as(sql).bind(kind).fetch_all(&self.kernel().db).await.expect("mails");
+        let email = |row: Row| QueuedEmail {
+            id: row.0,
+            organization_id: row.1,
+            class: Class::Letter,
+            kind: kind.to_owned(),
+            lane: row.2,
+            refs: row.3,
+            protected: row.4,
+            attempts: 1,
+            created_at: row.5,
+            due_at: row.6,
+        };
+        rows.into_iter().map(email).collect()
+    }
+
+    async fn delivered(&self) -> Vec<Composed> {
+        let mut composed = Vec::new();
+        for email in self.queued("letter_deliver").await {
+            composed.extend(Deliver(self.letters.clone()).compose(&email).await.expect("a letter"));
+        }
+        composed
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_letter_is_held_until_the_action_goes_live(db: PgPool) {
+    let house = House::new(db).await;
+    let action = house.action("standard").await;
+    house.letters.write(&action, House::letter("Amara", "")).await.unwrap();
+    assert_eq!(house.states().await, ["pending", "pending"]);
+    assert_eq!(house.queued("letter_confirm").await.len(), 1);
+    let mail = mail::Confirm(house.letters.clone());
+    let composed = mail.compose(&house.queued("letter_confirm").await[0]).await.unwrap().unwrap();
+    assert!(
+        !composed.text.contains("Amara")
+            && composed.text.contains("/t/")
+            && composed.text.contains("Minister of safety")
+    );
+
+    let page = house.press(Purpose::ConfirmLetter).await.unwrap();
+    assert!(page.done && page.lines[0].contains("kept safely"), "{page:?}");
+    assert_eq!((house.states().await, house.total(&action).await), (vec!["held".to_owned(); 2], 2));
+    house.press(Purpose::ConfirmLetter).await.unwrap();
+    assert_eq!((house.total(&action).await, house.queued("letter_thanks").await.len()), (2, 1));
+    assert!(house.queued("letter_deliver").await.is_empty());
+
+    house.go_live(&action, true).await;
+    assert_eq!(house.states().await, ["queued", "queued"]);
+    let letters = house.delivered().await;
+    assert_eq!(letters.len(), 2);
+    assert_eq!(letters[0].to.as_str(), "minister@example.org");
+    assert_eq!(letters[0].cc.iter().map(EmailAddress::as_str).collect::<Vec<_>>(), ["office@example.org"]);
+    assert_eq!(letters[0].to_name.as_deref(), Some("Minister Ana Roy"));
+    assert_eq!((letters[0].from_name.as_str(), letters[0].from_local.as_str()), ("Amara Singh", "letters"));
+    assert_eq!(letters[0].subject, "Two");
+    assert!(
+        letters[0].text.starts_with("Dear Minister Roy,\n\nPlease act, Minister of immigration."),
+        "{}",
+        letters[0].text
+    );
+    assert!(letters[0].text.contains("Amara Singh") && letters[0].text.contains("Toronto, M5V 3L9"));
+    assert!(!letters[0].text.contains("amara@") && letters[0].html.is_none() && letters[0].headers.is_empty());
+    assert!(letters[1].text.starts_with("Dear Minister of safety,"));
+    assert_eq!(letters[1].to_name.as_deref(), Some("Minister of safety"));
+    let emails = house.queued("letter_deliver").await;
+    let reply_to = letters[0].reply_to.clone().unwrap();
+    assert_eq!(reply_to, reply_address(house.kernel(), emails[0].ref_id("outreach").unwrap()));
+    assert!(reply_to.starts_with("reply+") && emails[0].lane != emails[1].lane && !emails[0].lane.is_empty());
+
+    let mut conn = house.kernel().db.acquire().await.unwrap();
+    Deliver(house.letters.clone()).settled(&mut conn, &emails[0], Fate::Sent).await.unwrap();
+    Deliver(house.letters.clone()).settled(&mut conn, &emails[1], Fate::Failed).await.unwrap();
+    assert_eq!(house.states().await, ["sent", "failed"]);
+    let sent: (Option<String>,) = sqlx::query_as("SELECT h.family_name FROM outreaches o LEFT JOIN officials h ON h.id = o.official_id WHERE o.state = 'sent' AND o.sent_at IS NOT NULL")
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(sent.0.as_deref(), Some("Roy"));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn typed_text_arrives_as_typed_and_can_be_stopped(db: PgPool) {
+    let house = House::new(db).await;
+    let action = house.action("standard").await;
+    house.go_live(&action, true).await;
+    let typed = "Please, {{ target.salutation }}, {% raw %}\nstay {# with #} us.";
+    let new = NewLetter { show_email: true, ..House::letter("Amara", typed) };
+    house.letters.write(&action, new).await.unwrap();
+    let page = house.press(Purpose::ConfirmLetter).await.unwrap();
+    assert!(page.lines[0].contains("steady pace"));
+    let letters = house.delivered().await;
+    assert!(
+        letters.iter().all(|l| l.text.starts_with(typed) && l.reply_to.as_deref() == Some("Amara@example.org")),
+        "{:?}",
+        letters[0].text
+    );
+    assert!(letters[0].text.contains("Amara@example.org"));
+
+    let emails = house.queued("letter_deliver").await;
+    sqlx::query("UPDATE emails SET state = 'sending', claim_token = $2, lease_until = now() WHERE id = $1")
+        .bind(emails[0].id)
+        .bind(house.kernel().cx.id())
+        .execute(&house.kernel().db)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        assert!(house.press(Purpose::ManageLetter).await.unwrap().done);
+        assert_eq!(
+            (house.states().await, house.total(&action).await),
+            (vec!["queued".to_owned(), "cancelled".to_owned()], 1)
+        );
+    }
+    assert!(house.queued("letter_deliver").await.is_empty());
+    assert!(Deliver(house.letters.clone()).compose(&emails[1]).await.unwrap().is_none());
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_paused_action_holds_again_what_waits(db: PgPool) {
+    let house = House::new(db).await;
+    let action = house.action("standard").await;
+    house.go_live(&action, true).await;
+    let written = house.letters.write_vouched(&action, House::letter("Amara", ""), None).await.unwrap();
+    assert_eq!((written.outcome.as_str(), house.total(&action).await), ("created", 2));
+    assert_eq!(house.states().await, ["queued", "queued"]);
+    house.go_live(&action, false).await;
+    assert_eq!(house.states().await, ["held", "held"]);
+    assert!(house.queued("letter_deliver").await.is_empty());
+    house.go_live(&action, true).await;
+    house.go_live(&action, true).await;
+    assert_eq!((house.states().await, house.delivered().await.len()), (vec!["queued".to_owned(); 2], 2));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn going_live_leaves_no_letter_behind(db: PgPool) {
+    let house = House::new(db).await;
+    let action = house.action("standard").await;
+    for n in 0..12 {
+        house.letters.write(&action, House::letter(&format!("p{n}"), "")).await.unwrap();
+    }
+    let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM letters").fetch_all(&house.kernel().db).await.unwrap();
+    let confirm = async {
+        for wave in ids.chunks(4) {
+            futures_util::future::join_all(wave.iter().map(|id| house.press_of(Purpose::ConfirmLetter, *id))).await;
+        }
+    };
+    futures_util::future::join(confirm, house.go_live(&action, true)).await;
+    assert_eq!(house.states().await, vec!["queued"; 24]);
+    assert_eq!((house.queued("letter_deliver").await.len(), house.total(&action).await), (24, 24));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_protected_letter_is_neutral_and_tells_only_the_day(db: PgPool) {
+    let house = House::new(db).await;
+    let action = house.action("protected").await;
+    house.letters.write(&action, House::letter("Amara", "")).await.unwrap();
+    let mail = mail::Confirm(house.letters.clone());
+    let composed = mail.compose(&house.queued("letter_confirm").await[0]).await.unwrap().unwrap();
+    assert!(!composed.text.contains("Write protected") && !composed.subject.contains("letter"), "{}", composed.subject);
+    let page = house.press(Purpose::ConfirmLetter).await.unwrap();
+    assert!(page.neutral && page.done);
+    let row: (Option<String>, bool) = sqlx::query_as(
+        "SELECT locale, created_at = date_trunc('day', created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' FROM letters",
+    )
+    .fetch_one(&house.kernel().db)
+    .await
+    .unwrap();
+    assert_eq!(row, (None, true));
+    house.go_live(&action, true).await;
+    assert_eq!(house.delivered().await.len(), 2);
+    assert!(house.press(Purpose::ManageLetter).await.unwrap().neutral);
+    assert_eq!(house.states().await, ["cancelled", "cancelled"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn this_was_not_me_drops_the_letter(db: PgPool) {
+    let house = House::new(db).await;
+    let action = house.action("standard").await;
+    house.letters.write(&action, House::letter("Amara", "")).await.unwrap();
+    let id: Uuid = sqlx::query_scalar("SELECT id FROM letters").fetch_one(&house.kernel().db).await.unwrap();
+    for _ in 0..2 {
+        assert!(house.press_of(Purpose::RejectLetter, id).await.unwrap().done);
+    }
+    assert!(house.press_of(Purpose::ConfirmLetter, id).await.is_err());
+    assert!(house.states().await.is_empty());
+    house.letters.write(&action, House::letter("Amara", "")).await.unwrap();
+    house.kernel().cx.advance(TimeDelta::days(30));
+    assert!(house.press(Purpose::ConfirmLetter).await.is_err());
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_new_holder_follows_and_history_stays(db: PgPool) {
+    let house = House::new(db).await;
+    let kernel = house.kernel();
+    let mut tx = kernel.db.begin().await.unwrap();
+    let today = house.letters.today();
+    let office = store::office(&mut tx, Some(house.organization), "immigration", today).await.unwrap();
+    let name = |family: &str| OfficialName {
+        honorific_prefix: String::new(),
+        given_name: "Bo".to_owned(),
+        family_name: family.to_owned(),
+    };
+    ops::set_holder(&mut tx, kernel, &office, Some(&name("Wrong"))).await.unwrap();
+    let office = store::office(&mut tx, Some(house.organization), "immigration", today).await.unwrap();
+    ops::set_holder(&mut tx, kernel, &office, Some(&name("Lee"))).await.unwrap();
+    let office = store::office(&mut tx, Some(house.organization), "immigration", today).await.unwrap();
+    assert_eq!((office.family_name.as_deref(), office.starts_on), (Some("Lee"), Some(today)));
+    let terms: Vec<(String, Option<NaiveDate>)> = sqlx::query_as("SELECT h.family_name, t.ends_on FROM terms t JOIN officials h ON h.id = t.official_id WHERE t.office_id = $1 ORDER BY t.starts_on")
+        .bind(office.id)
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+    assert_eq!(terms.iter().map(|t| t.0.as_str()).collect::<Vec<_>>(), ["Before", "Roy", "Lee"]);
+    assert_eq!((terms[1].1, terms[2].1), (today.pred_opt(), None));
+    ops::set_holder(&mut tx, kernel, &office, None).await.unwrap();
+    let office = store::office(&mut tx, Some(house.organization), "immigration", today).await.unwrap();
+    assert!(office.family_name.is_none() && office.mailboxes.len() == 2);
+}

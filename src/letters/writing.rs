@@ -1,0 +1,301 @@
+//! One act of writing, from what was typed to the batch: shared by the API and the page.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::extract::FromRef;
+use chrono::{NaiveDate, TimeDelta};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    ingest::{LetterAct, LetterActTarget, NewLetterAct, WriteBatch},
+    store::{self, LetterAction, Target, Written},
+    template::{self, Given},
+};
+use crate::{
+    campaigns::Campaigns,
+    error::{Error, FieldError, Result},
+    kernel::{
+        Kernel,
+        cache::Cache,
+        group_commit::GroupCommit,
+        idempotency::{self, IdempotencyKey},
+        text::LocaleTag,
+    },
+    organizers::Access,
+    people::{self, Asked, Consents, Details, NewPerson},
+};
+
+/// Name of the table, part of what a sealed value is bound to.
+pub const LETTERS: &str = "letters";
+
+/// How long a letter action is used from memory before it is asked for again.
+const CACHED_FOR: Duration = Duration::from_secs(2);
+
+/// What is sealed on a letter's row: everything that was typed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Typed {
+    /// The person's details.
+    pub details: Details,
+    /// The subject; "" where one of the template's speaks.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub subject: String,
+    /// The text; "" where the template speaks.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Does the template's greeting go before the text?
+    pub greeting: bool,
+    /// May the office see the writer's own address?
+    pub show_email: bool,
+    /// What was ticked.
+    pub consents: Consents,
+    /// Language of the letter; here, because protected rows keep none in the clear.
+    pub locale: LocaleTag,
+}
+
+impl Typed {
+    /// Subject and text for one target.
+    ///
+    /// # Errors
+    /// `internal` when the template does not render.
+    pub fn compose(&self, letter: &LetterAction, variant: i16, target: &Target) -> Result<(String, String)> {
+        let subject = match letter.template(self.locale) {
+            None if self.subject.is_empty() => &letter.action.title,
+            _ => &self.subject,
+        };
+        let given = Given { subject, message: &self.message, greeting: self.greeting, variant };
+        template::compose(letter.template(self.locale), given, target)
+    }
+}
+
+/// What somebody wants to send.
+#[derive(Debug)]
+pub struct NewLetter {
+    /// Who.
+    pub person: NewPerson,
+    /// The subject, cleaned; "" for one of the template's.
+    pub subject: String,
+    /// The text, cleaned; "" for the template's.
+    pub message: String,
+    /// Does the template's greeting go before the text?
+    pub greeting: bool,
+    /// Which of the template's subjects; by chance if absent.
+    pub variant: Option<i16>,
+    /// May the office see the writer's own address?
+    pub show_email: bool,
+    /// What was ticked.
+    pub consents: Consents,
+    /// Where the person came from, as typed.
+    pub source: Option<String>,
+}
+
+impl NewLetter {
+    /// Refuses a letter that officials would not take seriously: without a full name, or without any text.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused field.
+    pub fn check(&self, letter: &LetterAction) -> Result<()> {
+        let mut errors = Vec::new();
+        let mut require = |present: bool, pointer: &str| {
+            if !present {
+                errors.push(FieldError::new(pointer, "required", "This field must not be empty."));
+            }
+        };
+        require(!self.person.details.given_name.is_empty(), "/person/given_name");
+        require(!self.person.details.family_name.is_empty(), "/person/family_name");
+        require(!self.message.is_empty() || !letter.templates.is_empty(), "/message");
+        if !letter.editable && !letter.templates.is_empty() {
+            let fixed = "The text of this letter is the same for everyone.";
+            for (typed, pointer) in [(&self.subject, "/subject"), (&self.message, "/message")] {
+                if !typed.is_empty() {
+                    errors.push(FieldError::new(pointer, "not_allowed", fixed));
+                }
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(Error::Fields(errors)) }
+    }
+}
+
+/// What this slice's handlers share.
+#[derive(Clone, Debug, FromRef)]
+pub struct Letters {
+    /// Tools.
+    pub kernel: Arc<Kernel>,
+    /// Who is asking.
+    pub access: Access,
+    /// The slice below.
+    #[from_ref(skip)]
+    pub campaigns: Campaigns,
+    #[from_ref(skip)]
+    ingest: Arc<GroupCommit<WriteBatch>>,
+    #[from_ref(skip)]
+    cached: Arc<Cache<String, Arc<LetterAction>>>,
+}
+
+impl Letters {
+    /// The slice over these tools; starts its group commit.
+    pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns) -> Self {
+        let batch = WriteBatch { db: kernel.db.clone() };
+        Self {
+            ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
+            cached: Arc::new(Cache::new(kernel.cx.clone(), CACHED_FOR)),
+            kernel,
+            access,
+            campaigns,
+        }
+    }
+
+    /// Takes no more acts and returns when the queued ones are written and answered.
+    pub async fn close(&self) {
+        self.ingest.close().await;
+    }
+
+    /// Today, for who holds an office.
+    pub fn today(&self) -> NaiveDate {
+        self.kernel.cx.now().date_naive()
+    }
+
+    /// A letter action by id or slug, at most two seconds old.
+    ///
+    /// # Errors
+    /// `not_found`, or a database error.
+    pub async fn letter(&self, key: &str) -> Result<Arc<LetterAction>> {
+        let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key, self.today()).await.map(Arc::new);
+        self.cached.get(&key.to_owned(), load).await
+    }
+
+    /// Forgets a changed letter action.
+    pub fn forget(&self, letter: &LetterAction) {
+        self.cached.forget(&letter.action.slug);
+        self.cached.forget(&letter.action.id.to_string());
+    }
+
+    /// Forgets all letter actions, after an office changed.
+    pub fn forget_all(&self) {
+        self.cached.clear();
+    }
+
+    /// A public act of writing. What comes back says nothing about the person; callers answer everybody alike.
+    ///
+    /// # Errors
+    /// `unavailable` when it cannot be written now; then it was not.
+    pub async fn write(&self, letter: &LetterAction, new: NewLetter) -> Result<()> {
+        let person_id = self.kernel.cx.recorded_id(letter.action.protected);
+        let act = self
+            .act(letter, new, Bearer { person_id, person_sealed: None, wish: "pending", idempotency: None })
+            .await?;
+        self.ingest.submit(act).await.map(|_| ())
+    }
+
+    /// An organizer's act of writing: confirmed at once. Returns what became of it.
+    ///
+    /// # Errors
+    /// `idempotency_mismatch` (422), or `unavailable`.
+    pub async fn write_vouched(
+        &self,
+        letter: &LetterAction,
+        new: NewLetter,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Written> {
+        let (kernel, action) = (&self.kernel, &letter.action);
+        let protected = action.protected;
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        let mut conn = kernel.db.acquire().await?;
+        let vouched = people::vouched(&mut conn, kernel, &vault, &new.person, protected).await?;
+        drop(conn);
+        let (details, consents) = (new.person.details.clone(), new.consents.clone());
+        let locale = new.person.locale.unwrap_or(action.locale);
+        let bearer =
+            Bearer { person_id: vouched.id, person_sealed: Some(vouched.sealed), wish: "vouched", idempotency };
+        let act = self.act(letter, new, bearer).await?;
+        let written = self.ingest.submit(act).await?;
+        if written.outcome == "mismatch" {
+            return Err(idempotency::mismatch());
+        }
+        let Some(holder) = written.holder_id else { return Ok(written) };
+        if holder != vouched.id || consents != Consents::default() {
+            let mut tx = kernel.db.begin().await?;
+            if holder != vouched.id {
+                // somebody else made this person in between, so the sealed details did not fit the row
+                let tag = (!protected).then_some(locale.as_str());
+                people::confirm(&mut tx, kernel, &vault, holder, details, tag, protected).await?;
+            }
+            let asked = Asked {
+                organization: action.organization_id,
+                organization_name: &action.organization_name,
+                locale,
+                source: "api",
+            };
+            people::append_consents(&mut tx, kernel, holder, &consents, asked, protected).await?;
+            tx.commit().await?;
+        }
+        Ok(written)
+    }
+
+    async fn act(&self, letter: &LetterAction, new: NewLetter, bearer: Bearer) -> Result<NewLetterAct> {
+        let (kernel, action) = (&self.kernel, &letter.action);
+        let (cx, protected) = (&kernel.cx, action.protected);
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
+        let id = cx.recorded_id(protected);
+        let created_at = cx.recorded_now(protected);
+        let locale = new.person.locale.unwrap_or(action.locale);
+        let pending = bearer.wish == "pending";
+        let email_index = vault.email_index(&new.person.email);
+        let typed = Typed {
+            details: new.person.details,
+            subject: new.subject,
+            message: new.message,
+            greeting: new.greeting,
+            show_email: new.show_email,
+            consents: new.consents,
+            locale,
+        };
+        let act = LetterAct {
+            id,
+            letter_action_id: action.id,
+            vault_id: vault.id,
+            person_id: bearer.person_id,
+            email_index,
+            person_sealed: bearer.person_sealed,
+            wish: bearer.wish,
+            sealed: vault.seal(cx, LETTERS, id, &typed),
+            locale: (!protected).then_some(locale.as_str()),
+            source: source.filter(|_| !protected),
+            // the last byte of an id is random
+            variant: new.variant.unwrap_or_else(|| i16::from(id.as_bytes()[15])),
+            created_at,
+            confirm_expires_at: pending
+                .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
+            email_id: pending.then(|| cx.recorded_id(protected)),
+            organization_id: action.organization_id,
+            protected,
+            idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
+            idempotency_request: bearer.idempotency.map(|k| k.request),
+        };
+        let to = |target: &Target| LetterActTarget {
+            letter_id: id,
+            outreach_id: cx.recorded_id(protected),
+            office_id: target.office_id,
+            email_id: cx.recorded_id(protected),
+        };
+        Ok(NewLetterAct { act, targets: letter.targets.iter().map(to).collect() })
+    }
+
+    /// What a letter's row has sealed; empty once the contact was dropped.
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open it.
+    pub async fn typed(&self, vault: Uuid, id: Uuid, sealed: Option<&[u8]>) -> Result<Typed> {
+        let Some(sealed) = sealed else { return Ok(Typed::default()) };
+        self.kernel.vaults.open(vault).await?.open(LETTERS, id, sealed).map_err(Error::from)
+    }
+}
+
+struct Bearer {
+    person_id: Uuid,
+    person_sealed: Option<Vec<u8>>,
+    wish: &'static str,
+    idempotency: Option<IdempotencyKey>,
+}

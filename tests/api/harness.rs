@@ -1,0 +1,239 @@
+//! A whole Muster for one test: the real router on a database of its own, mail drained by hand into a mailbox, a clock
+//! that can be moved.
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use http_body_util::BodyExt;
+use muster::{
+    app::{App, from_loopback},
+    config::Settings,
+    kernel::{Kernel, cx::Cx, keyring::Keyring},
+    mail::{Engine, Mail, Transport},
+    organizers::{self, NewOrganizer, Role},
+    worker,
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+/// A Muster and its outside.
+pub struct TestApp {
+    pub app: App,
+    pub kernel: Arc<Kernel>,
+    pub engine: Engine,
+    router: Router,
+    folder: PathBuf,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{} is not JSON ({e}): {}", self.status, self.text()))
+    }
+
+    /// The JSON of an answer with this status.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        self.json()
+    }
+
+    /// Asserts a problem with its code and, for 422, the pointers of its fields.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str, pointers: &[&str]) {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{}", self.text());
+        let body = self.expect(status);
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["status"], status);
+        assert!(body["request_id"].is_string(), "{body}");
+        let named: Vec<&str> = body["errors"].as_array().into_iter().flatten().filter_map(|e| e["pointer"].as_str()).collect();
+        assert_eq!(named, pointers, "{body}");
+    }
+
+    /// The UUID in `identifiers[0]`.
+    #[track_caller]
+    pub fn id(&self) -> Uuid {
+        let body = self.json();
+        body["identifiers"][0].as_str().and_then(|id| id.strip_prefix("muster:")?.parse().ok()).unwrap_or_else(|| panic!("no id in {body}"))
+    }
+}
+
+impl TestApp {
+    pub async fn new(pool: PgPool) -> Self {
+        Self::with(pool, &[]).await
+    }
+
+    /// With settings of its own, as environment variables.
+    pub async fn with(pool: PgPool, environment: &[(&str, &str)]) -> Self {
+        let cx = Cx::system();
+        let folder = std::env::temp_dir().join(format!("muster-test-{}", cx.id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut variables = vec![("MUSTER__POSTGRES__DATA_ROOT".to_owned(), folder.display().to_string()), ("MUSTER__GUARD__FREE_PER_MINUTE".to_owned(), "1000".to_owned())];
+        variables.retain(|(name, _)| environment.iter().all(|(given, _)| given != name));
+        variables.extend(environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let settings = Settings::read("test", &variables).unwrap();
+        assert_eq!(settings.faults(), Vec::<String>::new());
+        let keyring = Keyring::init(&folder.join("keyring.json"), &cx).unwrap();
+        let kernel = Kernel::new(settings, cx, pool, Arc::new(keyring));
+        let app = App::new(kernel.clone());
+        let engine = Engine::new(kernel.clone(), app.mail_kinds()).unwrap();
+        Self { router: app.router(), app, engine, kernel, folder }
+    }
+
+    /// A token of an organizer of an organization; both are made on first use.
+    pub async fn token(&self, organization: &str, scopes: &str) -> String {
+        let email = format!("{}@staff.example.org", organization.to_lowercase());
+        let mut tx = self.kernel.db.begin().await.unwrap();
+        let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM organizers WHERE email = $1)").bind(&email).fetch_one(&mut *tx).await.unwrap();
+        if !known {
+            let new = NewOrganizer { email: email.clone(), name: "Org Anizer".into(), role: Role::Owner, password: "a long password".to_owned().into(), organization: Some(organization.to_owned()) };
+            organizers::add_organizer(&mut tx, &self.kernel, new).await.unwrap();
+        }
+        let scopes: Vec<String> = scopes.split(',').map(str::to_owned).collect();
+        let token = organizers::add_token(&mut tx, &self.kernel, &email, "test", &scopes).await.unwrap();
+        tx.commit().await.unwrap();
+        token
+    }
+
+    /// The token of the organization that most tests need, with all scopes.
+    pub async fn owner(&self) -> String {
+        self.token("Alliance", "all").await
+    }
+
+    /// Sends any request.
+    pub async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(from_loopback(request)).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Reply { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes().to_vec() }
+    }
+
+    /// A JSON request with further headers.
+    pub async fn request(&self, method: Method, path: &str, token: Option<&str>, headers: &[(&str, &str)], body: Option<&Value>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header("OSDI-API-Token", token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str, token: Option<&str>) -> Reply {
+        self.request(Method::GET, path, token, &[], None).await
+    }
+
+    pub async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Reply {
+        self.request(Method::POST, path, token, &[], Some(body)).await
+    }
+
+    pub async fn put(&self, path: &str, token: Option<&str>, body: &Value) -> Reply {
+        self.request(Method::PUT, path, token, &[], Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str, token: Option<&str>) -> Reply {
+        self.request(Method::DELETE, path, token, &[], None).await
+    }
+
+    /// A form of a page.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// Presses the button of a mailed link.
+    pub async fn press(&self, url: &str) -> Reply {
+        self.form(self.path_of(url), &[]).await
+    }
+
+    /// The path of an address of ours.
+    #[track_caller]
+    pub fn path_of<'a>(&self, url: &'a str) -> &'a str {
+        url.strip_prefix(&self.kernel.settings.http.public_url).unwrap_or_else(|| panic!("{url} is not ours"))
+    }
+
+    /// Sends all due mail and returns what the mailbox holds now, oldest first.
+    pub async fn mail(&self) -> Vec<Mail> {
+        self.engine.drain().await.unwrap();
+        let Transport::Mailbox(mailbox) = self.engine.transport() else { panic!("no mailbox") };
+        let mut mails = Vec::new();
+        for listed in mailbox.list().await.unwrap().into_iter().rev() {
+            mails.push(mailbox.read(&listed.id).await.unwrap());
+        }
+        mails
+    }
+
+    /// The mails to an address so far.
+    pub async fn mail_to(&self, address: &str) -> Vec<Mail> {
+        self.mail().await.into_iter().filter(|mail| mail.to.contains(address)).collect()
+    }
+
+    /// Folds and publishes all numbers, as the worker's tick does.
+    pub async fn tick(&self) {
+        worker::tick(&self.app, true).await.unwrap();
+    }
+
+    /// Creates something, asserting 201.
+    #[track_caller]
+    pub fn created(reply: &Reply) -> Uuid {
+        reply.expect(201);
+        reply.id()
+    }
+
+    /// A published petition.
+    pub async fn petition(&self, token: &str, more: Value) -> Uuid {
+        let mut body = json!({"title": "Status for all", "muster:slug": "status", "muster:status": "published"});
+        merge(&mut body, more);
+        Self::created(&self.post("/api/v1/petitions", Some(token), &body).await)
+    }
+
+    /// The number in one cell.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.kernel.db).await.unwrap()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Overwrites members of one object with those of another.
+pub fn merge(into: &mut Value, from: Value) {
+    if let (Some(into), Value::Object(from)) = (into.as_object_mut(), from) {
+        into.extend(from);
+    }
+}
+
+/// A body that signs.
+pub fn signer(address: &str) -> Value {
+    json!({"person": {"given_name": "Amara", "family_name": "Okafor", "email_addresses": [{"address": address}],
+                      "postal_addresses": [{"postal_code": "M5V 3L9", "country": "CA"}]}})
+}
