@@ -66,10 +66,11 @@ impl App {
     pub fn new(kernel: Arc<Kernel>) -> Self {
         let access = Access::new(kernel.clone());
         let campaigns = Campaigns::new(kernel.clone(), access.clone());
+        let letters = Letters::new(kernel.clone(), access.clone(), campaigns.clone());
         Self {
-            petitions: Petitions::new(kernel.clone(), access.clone(), campaigns.clone()),
+            petitions: Petitions::new(kernel.clone(), access.clone(), campaigns.clone(), letters.clone()),
             events: Events::new(kernel.clone(), access.clone(), campaigns.clone()),
-            letters: Letters::new(kernel.clone(), access.clone(), campaigns.clone()),
+            letters,
             campaigns,
             access,
             kernel,
@@ -277,6 +278,8 @@ async fn hal_json(mut response: Response) -> Response {
     if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/hal+json"));
     }
+    // what does not say that it may be kept belongs to one reader
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     response
 }
 

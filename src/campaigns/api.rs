@@ -279,10 +279,10 @@ fn update_resource(kernel: &Kernel, row: &store::UpdateRow) -> Value {
 
 /// Campaigns, newest first.
 #[utoipa::path(get, path = "/api/v1/campaigns", tag = "campaigns", responses((status = 200, description = "A page of campaigns", body = Value)))]
-async fn list_campaigns(State(campaigns): State<Campaigns>, MaybeActor(actor): MaybeActor, query: ListQuery) -> Result<Json<Value>> {
+async fn list_campaigns(State(campaigns): State<Campaigns>, reader: MaybeActor, query: ListQuery) -> Result<Json<Value>> {
     no_filter(&query)?;
     let mut conn = campaigns.kernel.db.acquire().await?;
-    let (rows, total) = store::campaigns(&mut conn, actor.map(|a| a.organization_id), query.page.limit(), query.page.offset()).await?;
+    let (rows, total) = store::campaigns(&mut conn, reader.reader().map(|a| a.organization_id), query.page.limit(), query.page.offset()).await?;
     let items = rows.iter().map(|row| campaign_resource(&campaigns.kernel, row)).collect();
     let url = campaigns.kernel.url("/api/v1/campaigns");
     Ok(Json(Listing::new(&url, "osdi:campaigns", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
@@ -294,9 +294,9 @@ fn no_filter(query: &ListQuery) -> Result<()> {
 
 /// One campaign.
 #[utoipa::path(get, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The campaign", body = Value), (status = 404)))]
-async fn get_campaign(State(campaigns): State<Campaigns>, MaybeActor(actor): MaybeActor, Segments(key): Segments<String>) -> Result<Json<Value>> {
+async fn get_campaign(State(campaigns): State<Campaigns>, reader: MaybeActor, Segments(key): Segments<String>) -> Result<Json<Value>> {
     let mut conn = campaigns.kernel.db.acquire().await?;
-    let row = store::campaign(&mut conn, actor.map(|a| a.organization_id), &key).await?;
+    let row = store::campaign(&mut conn, reader.reader().map(|a| a.organization_id), &key).await?;
     Ok(Json(campaign_resource(&campaigns.kernel, &row)))
 }
 
@@ -323,10 +323,10 @@ async fn post_campaign(State(campaigns): State<Campaigns>, actor: Actor, headers
 
 /// Updates, newest first.
 #[utoipa::path(get, path = "/api/v1/updates", tag = "updates", responses((status = 200, description = "A page of updates", body = Value)))]
-async fn list_updates(State(campaigns): State<Campaigns>, MaybeActor(actor): MaybeActor, query: ListQuery) -> Result<Json<Value>> {
+async fn list_updates(State(campaigns): State<Campaigns>, reader: MaybeActor, query: ListQuery) -> Result<Json<Value>> {
     no_filter(&query)?;
     let mut conn = campaigns.kernel.db.acquire().await?;
-    let (rows, total) = store::updates(&mut conn, actor.map(|a| a.organization_id), None, query.page.limit(), query.page.offset()).await?;
+    let (rows, total) = store::updates(&mut conn, reader.reader().map(|a| a.organization_id), None, query.page.limit(), query.page.offset()).await?;
     let items = rows.iter().map(|row| update_resource(&campaigns.kernel, row)).collect();
     let url = campaigns.kernel.url("/api/v1/updates");
     Ok(Json(Listing::new(&url, "muster:updates", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
@@ -334,9 +334,9 @@ async fn list_updates(State(campaigns): State<Campaigns>, MaybeActor(actor): May
 
 /// One update.
 #[utoipa::path(get, path = "/api/v1/updates/{id}", tag = "updates", params(("id" = Uuid, Path)), responses((status = 200, description = "The update", body = Value), (status = 404)))]
-async fn get_update(State(campaigns): State<Campaigns>, MaybeActor(actor): MaybeActor, Segments(id): Segments<Uuid>) -> Result<Json<Value>> {
+async fn get_update(State(campaigns): State<Campaigns>, reader: MaybeActor, Segments(id): Segments<Uuid>) -> Result<Json<Value>> {
     let mut conn = campaigns.kernel.db.acquire().await?;
-    let row = store::update(&mut conn, actor.map(|a| a.organization_id), id).await?;
+    let row = store::update(&mut conn, reader.reader().map(|a| a.organization_id), id).await?;
     Ok(Json(update_resource(&campaigns.kernel, &row)))
 }
 

@@ -350,7 +350,6 @@ pub async fn insert_update(conn: &mut PgConnection, id: Uuid, organization: Uuid
 /// An action as landing pages show it.
 #[derive(Clone, Debug)]
 pub struct LandingRow {
-    pub id: Uuid,
     pub kind: String,
     pub slug: String,
     pub locale: String,
@@ -374,14 +373,14 @@ pub struct LandingRow {
 pub async fn landing_rows(conn: &mut PgConnection, campaign: Option<Uuid>, now: DateTime<Utc>) -> Result<Vec<LandingRow>> {
     Ok(sqlx::query_as!(
         LandingRow,
-        r#"SELECT a.id, a.kind, a.slug, a.locale, a.title, a.summary, a.texts, a.state, a.published_count, p.goal AS "goal?",
+        r#"SELECT a.kind, a.slug, a.locale, a.title, a.summary, a.texts, a.state, a.published_count, p.goal AS "goal?",
                   e.starts_at AS "starts_at?", e.ends_at AS "ends_at?", e.timezone AS "timezone?",
                   CASE WHEN e.format = 'online' THEN NULL ELSE concat_ws(', ', nullif(e.venue, ''), nullif(e.locality, '')) END AS place,
                   e.published_status AS "published_status?"
            FROM actions a LEFT JOIN petitions p ON p.id = a.id LEFT JOIN events e ON e.id = a.id
            WHERE a.state IN ('published', 'paused', 'won', 'cancelled') AND ($1::uuid IS NULL OR a.campaign_id = $1)
              AND (e.ends_at IS NULL OR e.ends_at > $2)
-           ORDER BY e.starts_at, a.id LIMIT 200"#,
+           ORDER BY CASE a.kind WHEN 'petition' THEN 0 WHEN 'letter' THEN 1 ELSE 2 END, e.starts_at, a.id LIMIT 200"#,
         campaign,
         now
     )

@@ -31,7 +31,7 @@ pub use ops::{Typed, create_event, promote};
 pub use pages::pages;
 pub use plan::{Contact, Event, EventKind, Format, Place, Plan, Session};
 pub use registering::{Events, NewAttendance, Registered};
-pub use store::{ATTENDANCES, AttendanceRow, delete_expired as forget_unconfirmed, move_if_past};
+pub use store::{ATTENDANCES, AttendanceRow, forget_unconfirmed, move_if_past};
 
 use crate::{kernel::links::TokenPurposes, mail::MailKinds};
 

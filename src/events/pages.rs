@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    extract::{Form, State, rejection::FormRejection},
+    extract::{DefaultBodyLimit, Form, State, rejection::FormRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -20,7 +20,7 @@ use crate::{
     campaigns::{self, CampaignLink},
     error::{Code, Error, FieldError, Result},
     kernel::{
-        extract::Segments,
+        extract::{BODY_LIMIT, Segments},
         forms::{FormError, challenge_context, form_errors},
         guard::{Proof, Source},
         i18n, markdown,
@@ -32,7 +32,10 @@ use crate::{
 
 /// Routes of the pages.
 pub fn pages(state: Events) -> Router {
-    Router::new().route("/e/{slug}", get(show).post(register)).with_state(state)
+    Router::new()
+        .route("/e/{slug}", get(show).post(register))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(state)
 }
 
 /// What the form sends.

@@ -139,7 +139,7 @@ pub struct Session {
 
 /// The columns of `events` that an organizer sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0006_events.sql")]
+#[expect(missing_docs, reason = "the columns are described in migrations/0007_events.sql")]
 pub struct Plan {
     pub kind: EventKind,
     pub format: Format,

@@ -37,7 +37,9 @@ pub fn router() -> OpenApiRouter<Exports> {
 #[utoipa::path(get, path = "/api/v1/exports", tag = "exports", responses((status = 200, description = "Links to the exports", body = serde_json::Value, content_type = "application/hal+json"), (status = 401)))]
 async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
     let kernel = &exports.kernel;
-    let file = |collection: &str, list: &str| templated(kernel.url(&format!("/api/v1/exports/{collection}/{{id}}/{list}.csv{{?state,bom}}")));
+    let file = |collection: &str, list: &str| {
+        templated(kernel.url(&format!("/api/v1/exports/{collection}/{{id}}/{list}.csv{{?state,bom}}")))
+    };
     let body = json!({
         "_links": {
             "self": link(kernel.url("/api/v1/exports")),
@@ -63,7 +65,12 @@ async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
         (status = 400, description = "An unknown parameter or state"), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
     ),
 )]
-async fn export_signatures(State(exports): State<Exports>, actor: Actor, Segments(key): Segments<String>, RawQuery(query): RawQuery) -> Result<Response> {
+async fn export_signatures(
+    State(exports): State<Exports>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
     export::<Signatures>(&exports, &actor, &key, query.as_deref()).await
 }
 
@@ -80,7 +87,12 @@ async fn export_signatures(State(exports): State<Exports>, actor: Actor, Segment
         (status = 400, description = "An unknown parameter or state"), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
     ),
 )]
-async fn export_attendances(State(exports): State<Exports>, actor: Actor, Segments(key): Segments<String>, RawQuery(query): RawQuery) -> Result<Response> {
+async fn export_attendances(
+    State(exports): State<Exports>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
     export::<Attendances>(&exports, &actor, &key, query.as_deref()).await
 }
 
@@ -97,7 +109,12 @@ async fn export_attendances(State(exports): State<Exports>, actor: Actor, Segmen
         (status = 400, description = "An unknown parameter or state"), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
     ),
 )]
-async fn export_outreaches(State(exports): State<Exports>, actor: Actor, Segments(key): Segments<String>, RawQuery(query): RawQuery) -> Result<Response> {
+async fn export_outreaches(
+    State(exports): State<Exports>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
     export::<Outreaches>(&exports, &actor, &key, query.as_deref()).await
 }
 
@@ -148,7 +165,12 @@ impl Wish {
                     "0" | "1" => bom.replace(value == "1").is_some(),
                     _ => return refuse("`bom` is 0 or 1.".to_owned()),
                 },
-                other => return refuse(format!("`{}` is not a parameter of this export.", other.chars().take(40).collect::<String>())),
+                other => {
+                    return refuse(format!(
+                        "`{}` is not a parameter of this export.",
+                        other.chars().take(40).collect::<String>()
+                    ));
+                }
             };
             if repeated {
                 return refuse(format!("`{name}` stands there twice."));
@@ -165,7 +187,10 @@ mod tests {
     #[test]
     fn what_the_query_asks_for() {
         assert_eq!(Wish::parse::<Signatures>("").unwrap(), Wish { states: vec!["counted"], bom: false });
-        assert_eq!(Wish::parse::<Signatures>("state=withdrawn&bom=1").unwrap(), Wish { states: vec!["withdrawn"], bom: true });
+        assert_eq!(
+            Wish::parse::<Signatures>("state=withdrawn&bom=1").unwrap(),
+            Wish { states: vec!["withdrawn"], bom: true }
+        );
         assert_eq!(Wish::parse::<Signatures>("state=all").unwrap().states.len(), 6);
         assert_eq!(Wish::parse::<Attendances>("bom=0").unwrap().states, ["accepted", "waitlisted"]);
         assert!(!Wish::parse::<Outreaches>("").unwrap().states.contains(&"pending"));

@@ -7,8 +7,8 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use ::csv::{Terminator, Writer, WriterBuilder};
+use bytes::Bytes;
 
 use crate::error::{Error, Result};
 
@@ -74,7 +74,8 @@ impl Sheet {
 
 /// The text, with a single quote wherever a spreadsheet could begin a formula in it.
 pub fn guard(text: &str) -> Cow<'_, str> {
-    let begins = text.chars().find(|c| !is_passed_over(*c)).is_some_and(|c| is_formula(c) || matches!(c, '\t' | '\r' | '\n'));
+    let begins =
+        text.chars().find(|c| !is_passed_over(*c)).is_some_and(|c| is_formula(c) || matches!(c, '\t' | '\r' | '\n'));
     if !begins && !text.contains(is_break) {
         return Cow::Borrowed(text);
     }
@@ -94,7 +95,20 @@ pub fn guard(text: &str) -> Cow<'_, str> {
 
 /// Begins a formula, in ASCII or as the full-width or small form that spreadsheets fold into it.
 fn is_formula(c: char) -> bool {
-    matches!(c, '=' | '+' | '-' | '@' | '\u{FF1D}' | '\u{FF0B}' | '\u{FF0D}' | '\u{FF20}' | '\u{FE66}' | '\u{FE62}' | '\u{FE63}' | '\u{FE6B}')
+    matches!(
+        c,
+        '=' | '+'
+            | '-'
+            | '@'
+            | '\u{FF1D}'
+            | '\u{FF0B}'
+            | '\u{FF0D}'
+            | '\u{FF20}'
+            | '\u{FE66}'
+            | '\u{FE62}'
+            | '\u{FE63}'
+            | '\u{FE6B}'
+    )
 }
 
 /// May a cell begin after it, in some locale?
@@ -124,7 +138,12 @@ mod tests {
     }
 
     fn read(bytes: &[u8], delimiter: u8, quoting: bool) -> Vec<Vec<String>> {
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).quoting(quoting).from_reader(bytes);
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            .quoting(quoting)
+            .from_reader(bytes);
         reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect()
     }
 
@@ -150,7 +169,18 @@ mod tests {
         ] {
             assert_eq!(guard(text), expected);
         }
-        for text in ["", "Amara", "O'Neill", "Jean-Luc", "a@example.org", "1 = 1", "\"Al\" Khan", "one\ntwo", "ਸਿਮਰਨ", "'s-Gravenhage"] {
+        for text in [
+            "",
+            "Amara",
+            "O'Neill",
+            "Jean-Luc",
+            "a@example.org",
+            "1 = 1",
+            "\"Al\" Khan",
+            "one\ntwo",
+            "ਸਿਮਰਨ",
+            "'s-Gravenhage",
+        ] {
             assert_eq!(guard(text), text);
         }
     }

@@ -47,7 +47,13 @@ pub trait List: Send + Sync + 'static {
     const USUAL: &'static [&'static str];
 
     /// Reads the next batch after an id.
-    fn read(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, states: &[String], after: Uuid) -> impl Future<Output = Result<Vec<Self::Row>>> + Send;
+    fn read(
+        conn: &mut PgConnection,
+        kernel: &Kernel,
+        action: Uuid,
+        states: &[String],
+        after: Uuid,
+    ) -> impl Future<Output = Result<Vec<Self::Row>>> + Send;
     /// The row's id.
     fn id(row: &Self::Row) -> Uuid;
     /// Opens what the row has sealed; empty once the contact was dropped.
@@ -68,7 +74,7 @@ pub struct Export<L> {
 }
 
 /// A row with what it had sealed, and the indexes under which its address may be suppressed.
-struct Opened<L: List> {
+struct Line<L: List> {
     row: L::Row,
     opened: L::Opened,
     indexes: Option<(Vec<u8>, Vec<u8>)>,
@@ -105,19 +111,24 @@ impl<L: List> Export<L> {
     async fn batch(&self, sheet: &mut Sheet, after: Uuid) -> Result<Option<Uuid>> {
         // never from a stream's memory: a vault that was destroyed meanwhile must be shut for the rest of the list
         let vault = self.kernel.vaults.open(self.action.vault_id).await?;
-        let rows = L::read(&mut *self.kernel.db.acquire().await?, &self.kernel, self.action.id, &self.states, after).await?;
+        let rows =
+            L::read(&mut *self.kernel.db.acquire().await?, &self.kernel, self.action.id, &self.states, after).await?;
         let next = rows.last().map(L::id).filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read == BATCH));
         let kernel = self.kernel.clone();
-        let opened = tokio::task::spawn_blocking(move || open_all::<L>(&kernel, &vault, rows)).await.map_err(Error::internal)??;
+        let opened = tokio::task::spawn_blocking(move || open_all::<L>(&kernel, &vault, rows))
+            .await
+            .map_err(Error::internal)??;
         let unwilling = self.unwilling(&opened).await?;
-        for Opened { row, opened, indexes } in &opened {
-            let consents = indexes.as_ref().is_some_and(|(everywhere, within)| !unwilling.contains(everywhere) && !unwilling.contains(within));
+        for Line { row, opened, indexes } in &opened {
+            let consents = indexes
+                .as_ref()
+                .is_some_and(|(everywhere, within)| !unwilling.contains(everywhere) && !unwilling.contains(within));
             sheet.line(L::cells(row, opened, consents))?;
         }
         Ok(next)
     }
 
-    async fn unwilling(&self, opened: &[Opened<L>]) -> Result<HashSet<Vec<u8>>> {
+    async fn unwilling(&self, opened: &[Line<L>]) -> Result<HashSet<Vec<u8>>> {
         let (everywhere, within): (Vec<_>, Vec<_>) = opened.iter().filter_map(|o| o.indexes.clone()).unzip();
         if everywhere.is_empty() {
             return Ok(HashSet::new());
@@ -127,13 +138,14 @@ impl<L: List> Export<L> {
     }
 }
 
-fn open_all<L: List>(kernel: &Kernel, vault: &Vault, rows: Vec<L::Row>) -> Result<Vec<Opened<L>>> {
+fn open_all<L: List>(kernel: &Kernel, vault: &Vault, rows: Vec<L::Row>) -> Result<Vec<Line<L>>> {
     rows.into_iter()
         .map(|row| {
             let opened = L::open(vault, &row)?;
             let address = L::willing(&row, &opened).and_then(|address| EmailAddress::parse(address).ok());
-            let indexes = address.map(|address| (mail::everywhere_index(kernel, &address), vault.email_index(&address)));
-            Ok(Opened { row, opened, indexes })
+            let indexes =
+                address.map(|address| (mail::everywhere_index(kernel, &address), vault.email_index(&address)));
+            Ok(Line { row, opened, indexes })
         })
         .collect()
 }
@@ -149,13 +161,34 @@ impl List for Signatures {
     const NAME: &'static str = "signatures";
     const VERB: &'static str = "signatures.export";
     const COLUMNS: &'static [&'static str] = &[
-        "id", "state", "given_name", "family_name", "email", "phone", "postal_code", "city", "region", "country", "preferred_language", "comments", "display",
-        "consent_updates", "source", "created_date", "confirmed_date",
+        "id",
+        "state",
+        "given_name",
+        "family_name",
+        "email",
+        "phone",
+        "postal_code",
+        "city",
+        "region",
+        "country",
+        "preferred_language",
+        "comments",
+        "display",
+        "consent_updates",
+        "source",
+        "created_date",
+        "confirmed_date",
     ];
     const STATES: &'static [&'static str] = &["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"];
     const USUAL: &'static [&'static str] = &["counted"];
 
-    async fn read(conn: &mut PgConnection, _: &Kernel, action: Uuid, states: &[String], after: Uuid) -> Result<Vec<SignatureLine>> {
+    async fn read(
+        conn: &mut PgConnection,
+        _: &Kernel,
+        action: Uuid,
+        states: &[String],
+        after: Uuid,
+    ) -> Result<Vec<SignatureLine>> {
         store::signatures(conn, action, states, after).await
     }
 
@@ -164,7 +197,12 @@ impl List for Signatures {
     }
 
     fn open(vault: &Vault, row: &SignatureLine) -> Result<petitions::Typed> {
-        Ok(row.sealed.as_deref().map(|sealed| vault.open(petitions::SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default())
+        Ok(row
+            .sealed
+            .as_deref()
+            .map(|sealed| vault.open(petitions::SIGNATURES, row.id, sealed))
+            .transpose()?
+            .unwrap_or_default())
     }
 
     fn willing<'a>(row: &SignatureLine, opened: &'a petitions::Typed) -> Option<&'a str> {
@@ -199,13 +237,30 @@ impl List for Attendances {
     const NAME: &'static str = "attendances";
     const VERB: &'static str = "attendances.export";
     const COLUMNS: &'static [&'static str] = &[
-        "id", "state", "party_size", "given_name", "family_name", "email", "phone", "interpretation", "access_needs", "consent_updates", "source", "created_date",
+        "id",
+        "state",
+        "party_size",
+        "given_name",
+        "family_name",
+        "email",
+        "phone",
+        "interpretation",
+        "access_needs",
+        "consent_updates",
+        "source",
+        "created_date",
         "accepted_date",
     ];
     const STATES: &'static [&'static str] = &["pending", "accepted", "waitlisted", "cancelled", "declined"];
     const USUAL: &'static [&'static str] = &["accepted", "waitlisted"];
 
-    async fn read(conn: &mut PgConnection, _: &Kernel, action: Uuid, states: &[String], after: Uuid) -> Result<Vec<AttendanceLine>> {
+    async fn read(
+        conn: &mut PgConnection,
+        _: &Kernel,
+        action: Uuid,
+        states: &[String],
+        after: Uuid,
+    ) -> Result<Vec<AttendanceLine>> {
         store::attendances(conn, action, states, after).await
     }
 
@@ -214,7 +269,12 @@ impl List for Attendances {
     }
 
     fn open(vault: &Vault, row: &AttendanceLine) -> Result<events::Typed> {
-        Ok(row.sealed.as_deref().map(|sealed| vault.open(events::ATTENDANCES, row.id, sealed)).transpose()?.unwrap_or_default())
+        Ok(row
+            .sealed
+            .as_deref()
+            .map(|sealed| vault.open(events::ATTENDANCES, row.id, sealed))
+            .transpose()?
+            .unwrap_or_default())
     }
 
     fn willing<'a>(row: &AttendanceLine, opened: &'a events::Typed) -> Option<&'a str> {
@@ -290,12 +350,31 @@ impl List for Outreaches {
     const KIND: Kind = Kind::Letter;
     const NAME: &'static str = "outreaches";
     const VERB: &'static str = "outreaches.export";
-    const COLUMNS: &'static [&'static str] =
-        &["id", "state", "office", "official", "given_name", "family_name", "email", "postal_code", "city", "subject", "created_date", "sent_date"];
-    const STATES: &'static [&'static str] = &["pending", "held", "queued", "sent", "failed", "uncertain", "bounced", "cancelled"];
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "state",
+        "office",
+        "official",
+        "given_name",
+        "family_name",
+        "email",
+        "postal_code",
+        "city",
+        "subject",
+        "created_date",
+        "sent_date",
+    ];
+    const STATES: &'static [&'static str] =
+        &["pending", "held", "queued", "sent", "failed", "uncertain", "bounced", "cancelled"];
     const USUAL: &'static [&'static str] = &["held", "queued", "sent", "failed", "uncertain", "bounced"];
 
-    async fn read(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, states: &[String], after: Uuid) -> Result<Vec<OutreachRow>> {
+    async fn read(
+        conn: &mut PgConnection,
+        kernel: &Kernel,
+        action: Uuid,
+        states: &[String],
+        after: Uuid,
+    ) -> Result<Vec<OutreachRow>> {
         let letter = Arc::new(letters::find(conn, kernel, &action.to_string()).await?);
         let lines = store::outreaches(conn, action, states, after).await?;
         Ok(lines.into_iter().map(|line| OutreachRow { line, letter: letter.clone() }).collect())
@@ -307,9 +386,16 @@ impl List for Outreaches {
 
     fn open(vault: &Vault, row: &OutreachRow) -> Result<OpenedLetter> {
         let sealed = row.line.sealed.as_deref();
-        let typed: letters::Typed = sealed.map(|sealed| vault.open(letters::LETTERS, row.line.letter_id, sealed)).transpose()?.unwrap_or_default();
+        let typed: letters::Typed = sealed
+            .map(|sealed| vault.open(letters::LETTERS, row.line.letter_id, sealed))
+            .transpose()?
+            .unwrap_or_default();
         let subject = row.subject(&typed);
-        Ok(OpenedLetter { details: typed.details, subject, official: row.official().map(|official| full_name(&official)).unwrap_or_default() })
+        Ok(OpenedLetter {
+            details: typed.details,
+            subject,
+            official: row.official().map(|official| full_name(&official)).unwrap_or_default(),
+        })
     }
 
     fn willing<'a>(_: &OutreachRow, _: &'a OpenedLetter) -> Option<&'a str> {

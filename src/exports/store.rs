@@ -11,7 +11,7 @@ use crate::error::Result;
 /// Rows that are read, opened and written at a time.
 pub const BATCH: i64 = 1_000;
 
-/// A signature to export; the columns are described in `migrations/0005_petitions.sql`.
+/// A signature to export; the columns are described in `migrations/0006_petitions.sql`.
 #[derive(Debug)]
 pub struct SignatureLine {
     pub id: Uuid,
@@ -30,7 +30,12 @@ pub struct SignatureLine {
 ///
 /// # Errors
 /// A database error.
-pub async fn signatures(conn: &mut PgConnection, petition: Uuid, states: &[String], after: Uuid) -> Result<Vec<SignatureLine>> {
+pub async fn signatures(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    states: &[String],
+    after: Uuid,
+) -> Result<Vec<SignatureLine>> {
     Ok(sqlx::query_as!(
         SignatureLine,
         r#"SELECT s.id, s.state, s.sealed, s.display, s.locale, s.source, s.created_at, s.counted_at,
@@ -48,7 +53,7 @@ pub async fn signatures(conn: &mut PgConnection, petition: Uuid, states: &[Strin
     .await?)
 }
 
-/// An attendance to export; the columns are described in `migrations/0006_events.sql`.
+/// An attendance to export; the columns are described in `migrations/0007_events.sql`.
 #[derive(Debug)]
 pub struct AttendanceLine {
     pub id: Uuid,
@@ -66,7 +71,12 @@ pub struct AttendanceLine {
 ///
 /// # Errors
 /// A database error.
-pub async fn attendances(conn: &mut PgConnection, event: Uuid, states: &[String], after: Uuid) -> Result<Vec<AttendanceLine>> {
+pub async fn attendances(
+    conn: &mut PgConnection,
+    event: Uuid,
+    states: &[String],
+    after: Uuid,
+) -> Result<Vec<AttendanceLine>> {
     Ok(sqlx::query_as!(
         AttendanceLine,
         r#"SELECT a.id, a.state, a.party_size, a.sealed, a.source, a.created_at, a.accepted_at,
@@ -84,7 +94,7 @@ pub async fn attendances(conn: &mut PgConnection, event: Uuid, states: &[String]
     .await?)
 }
 
-/// An outreach to export; the columns are described in `migrations/0007_letters.sql`.
+/// An outreach to export; the columns are described in `migrations/0005_letters.sql`.
 #[derive(Debug)]
 pub struct OutreachLine {
     pub id: Uuid,
@@ -106,7 +116,12 @@ pub struct OutreachLine {
 ///
 /// # Errors
 /// A database error.
-pub async fn outreaches(conn: &mut PgConnection, letter_action: Uuid, states: &[String], after: Uuid) -> Result<Vec<OutreachLine>> {
+pub async fn outreaches(
+    conn: &mut PgConnection,
+    letter_action: Uuid,
+    states: &[String],
+    after: Uuid,
+) -> Result<Vec<OutreachLine>> {
     Ok(sqlx::query_as!(
         OutreachLine,
         r#"SELECT o.id, o.letter_id, o.state, o.office_id, f.title AS office,
@@ -132,7 +147,12 @@ pub async fn outreaches(conn: &mut PgConnection, letter_action: Uuid, states: &[
 ///
 /// # Errors
 /// A database error.
-pub async fn unwilling(conn: &mut PgConnection, everywhere: &[Vec<u8>], vault: Uuid, within: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+pub async fn unwilling(
+    conn: &mut PgConnection,
+    everywhere: &[Vec<u8>],
+    vault: Uuid,
+    within: &[Vec<u8>],
+) -> Result<Vec<Vec<u8>>> {
     Ok(sqlx::query_scalar!(
         "SELECT address_index FROM suppressions
          WHERE ((vault_id IS NULL AND address_index = ANY ($1)) OR (vault_id = $2 AND address_index = ANY ($3))) AND reason <> 'bounced'",

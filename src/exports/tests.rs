@@ -11,7 +11,9 @@ use uuid::Uuid;
 use super::{Exports, router};
 use crate::{
     config::Settings,
+    events,
     kernel::{Kernel, cx::Cx, keyring::Keyring},
+    letters,
     organizers::{Access, NewOrganizer, Role, add_organizer, add_token},
     people::Details,
     petitions::{SIGNATURES, Typed},
@@ -43,13 +45,16 @@ impl House {
         let access = Access::new(kernel.clone());
         let (router, _) = router().with_state(Exports::new(kernel.clone(), access)).split_for_parts();
         let organization = organization(&kernel, "Alliance", "owner@example.org").await;
-        let vault = kernel.vaults.of_organization(&mut *kernel.db.acquire().await.unwrap(), organization).await.unwrap();
+        let vault =
+            kernel.vaults.of_organization(&mut *kernel.db.acquire().await.unwrap(), organization).await.unwrap();
         Self { kernel, router, organization, vault, folder }
     }
 
     async fn token(&self, organizer: &str, scopes: &[&str]) -> String {
         let scopes: Vec<String> = scopes.iter().map(|&s| s.to_owned()).collect();
-        add_token(&mut *self.kernel.db.acquire().await.unwrap(), &self.kernel, organizer, "test", &scopes).await.unwrap()
+        add_token(&mut *self.kernel.db.acquire().await.unwrap(), &self.kernel, organizer, "test", &scopes)
+            .await
+            .unwrap()
     }
 
     async fn petition(&self, slug: &str, privacy: &str) -> Uuid {
@@ -57,46 +62,85 @@ impl House {
         let sql = "WITH a AS (INSERT INTO actions (id, organization_id, vault_id, kind, slug, title, privacy, state, created_at, modified_at)
                               VALUES ($1, $2, $3, 'petition', $4, 'T', $5, 'published', now(), now()) RETURNING id)
                    INSERT INTO petitions (id) SELECT id FROM a";
-        sqlx::query(sql).bind(id).bind(self.organization).bind(self.vault).bind(slug).bind(privacy).execute(&self.kernel.db).await.unwrap();
+        sqlx::query(sql)
+            .bind(id)
+            .bind(self.organization)
+            .bind(self.vault)
+            .bind(slug)
+            .bind(privacy)
+            .execute(&self.kernel.db)
+            .await
+            .unwrap();
         id
     }
 
     /// Signatures of as many people; every second one agreed to updates, and the fourth has unsubscribed since.
     async fn sign(&self, petition: Uuid, people: usize) {
         let (cx, vault) = (&self.kernel.cx, self.kernel.vaults.open(self.vault).await.unwrap());
-        let ids: Vec<Uuid> = (0..people).map(|_| cx.id()).collect();
+        let mut ids: Vec<Uuid> = (0..people).map(|_| cx.id()).collect();
+        ids.sort(); // the order of the file
         let address = |i: usize| format!("p{i}@example.org");
-        let details = |i: usize| Details { given_name: format!("=N{i}"), email: address(i), phone: "+1 416 555 0199".into(), ..Details::default() };
-        let typed = |i: usize| Typed { details: details(i), comments: "one, \"two\"\n-three".into(), ..Typed::default() };
-        let sealed: Vec<Vec<u8>> = ids.iter().enumerate().map(|(i, id)| vault.seal(cx, SIGNATURES, *id, &typed(i))).collect();
+        let details = |i: usize| Details {
+            given_name: format!("=N{i}"),
+            email: address(i),
+            phone: "+1 416 555 0199".into(),
+            ..Details::default()
+        };
+        let typed =
+            |i: usize| Typed { details: details(i), comments: "one, \"two\"\n-three".into(), ..Typed::default() };
+        let sealed: Vec<Vec<u8>> =
+            ids.iter().enumerate().map(|(i, id)| vault.seal(cx, SIGNATURES, *id, &typed(i))).collect();
         let index = |i: usize| vault.email_index(&crate::kernel::text::EmailAddress::parse(&address(i)).unwrap());
         let indexes: Vec<Vec<u8>> = (0..people).map(index).collect();
-        for sql in [
-            "INSERT INTO people (id, vault_id, email_index, created_at, modified_at) SELECT u.id, $4, u.email, now(), now() FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) u (id, sealed, email) WHERE $5 <> $4",
-            "INSERT INTO signatures (id, petition_id, person_id, state, sealed, created_at, counted_at) SELECT u.id, $5, u.id, 'counted', u.sealed, now(), now() FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) u (id, sealed, email) WHERE $5 <> $4",
-            "INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at) SELECT gen_random_uuid(), u.id, 'updates', u.n % 2 = 0, 'w', '1', 'en', 'api', now() FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) WITH ORDINALITY u (id, sealed, email, n) WHERE $5 <> $4",
-            "INSERT INTO suppressions (id, vault_id, address_index, reason, created_at) SELECT u.id, $4, u.email, 'unsubscribed', now() FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) WITH ORDINALITY u (id, sealed, email, n) WHERE u.n = 4 AND $5 <> $4",
-        ] {
-            sqlx::query(sql).bind(&ids).bind(&sealed).bind(&indexes).bind(self.vault).bind(petition).execute(&self.kernel.db).await.unwrap();
-        }
+        let sql = "WITH u AS (SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) WITH ORDINALITY u (id, sealed, email, n)),
+                        p AS (INSERT INTO people (id, vault_id, email_index, created_at, modified_at) SELECT id, $4, email, now(), now() FROM u),
+                        s AS (INSERT INTO signatures (id, petition_id, person_id, state, sealed, created_at, counted_at)
+                              SELECT id, $5, id, 'counted', sealed, now(), now() FROM u),
+                        c AS (INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at)
+                              SELECT id, id, 'updates', n % 2 = 0, 'w', '1', 'en', 'api', now() FROM u)
+                   INSERT INTO suppressions (id, vault_id, address_index, reason, created_at)
+                   SELECT id, $4, email, 'unsubscribed', now() FROM u WHERE n = 4";
+        sqlx::query(sql)
+            .bind(&ids)
+            .bind(&sealed)
+            .bind(&indexes)
+            .bind(self.vault)
+            .bind(petition)
+            .execute(&self.kernel.db)
+            .await
+            .unwrap();
     }
 
     async fn get(&self, path: &str, token: &str) -> Response {
-        let request = Request::get(format!("/api/v1/exports{path}")).header("OSDI-API-Token", token).body(Body::empty()).unwrap();
+        let request =
+            Request::get(format!("/api/v1/exports{path}")).header("OSDI-API-Token", token).body(Body::empty()).unwrap();
         self.router.clone().oneshot(request).await.unwrap()
     }
 
     async fn audited(&self) -> i64 {
-        sqlx::query_scalar("SELECT count(*) FROM audit_entries WHERE verb LIKE '%.export'").fetch_one(&self.kernel.db).await.unwrap()
+        sqlx::query_scalar("SELECT count(*) FROM audit_entries WHERE verb LIKE '%.export'")
+            .fetch_one(&self.kernel.db)
+            .await
+            .unwrap()
     }
 }
 
 async fn organization(kernel: &Kernel, name: &str, email: &str) -> Uuid {
     let mut tx = kernel.db.begin().await.unwrap();
-    let new = NewOrganizer { email: email.into(), name: "O".into(), role: Role::Owner, password: "a long password".to_owned().into(), organization: Some(name.into()) };
+    let new = NewOrganizer {
+        email: email.into(),
+        name: "O".into(),
+        role: Role::Owner,
+        password: "a long password".to_owned().into(),
+        organization: Some(name.into()),
+    };
     let organizer = add_organizer(&mut tx, kernel, new).await.unwrap();
     tx.commit().await.unwrap();
-    sqlx::query_scalar("SELECT organization_id FROM organizers WHERE id = $1").bind(organizer.id).fetch_one(&kernel.db).await.unwrap()
+    sqlx::query_scalar("SELECT organization_id FROM organizers WHERE id = $1")
+        .bind(organizer.id)
+        .fetch_one(&kernel.db)
+        .await
+        .unwrap()
 }
 
 async fn text(response: Response) -> String {
@@ -145,6 +189,65 @@ async fn a_vault_destroyed_meanwhile_breaks_the_download_off(db: PgPool) {
     assert!(body.frame().await.unwrap().is_err());
     assert_eq!(house.get("/petitions/p/signatures.csv", &token).await.status(), 500);
     assert_eq!(house.audited().await, 2);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn attendances_and_outreaches_have_all_their_columns(db: PgPool) {
+    let house = House::new(db).await;
+    let (cx, vault) = (&house.kernel.cx, house.kernel.vaults.open(house.vault).await.unwrap());
+    let details = Details {
+        given_name: "Amara".into(),
+        family_name: "Singh".into(),
+        email: "amara@example.org".into(),
+        locality: "Toronto".into(),
+        ..Details::default()
+    };
+    let (event, letter_action, row, office) = (cx.id(), cx.id(), cx.id(), cx.id());
+    let attending = vault.seal(
+        cx,
+        events::ATTENDANCES,
+        row,
+        &events::Typed {
+            details: details.clone(),
+            interpretation: "es".into(),
+            access_needs: "ramp".into(),
+            ..events::Typed::default()
+        },
+    );
+    let writing = vault.seal(cx, letters::LETTERS, row, &letters::Typed { details, ..letters::Typed::default() });
+    let (organization, in_vault, attending, writing) =
+        (house.organization, house.vault, hex::encode(attending), hex::encode(writing));
+    let script = format!(
+        r"INSERT INTO actions (id, organization_id, vault_id, kind, slug, title, created_at, modified_at) VALUES
+              ('{event}', '{organization}', '{in_vault}', 'event', 'assembly', 'T', now(), now()),
+              ('{letter_action}', '{organization}', '{in_vault}', 'letter', 'write', 'T', now(), now());
+          INSERT INTO people (id, vault_id, created_at, modified_at) VALUES ('{row}', '{in_vault}', now(), now());
+          INSERT INTO events (id, starts_at, ends_at, timezone) VALUES ('{event}', now(), now(), 'UTC');
+          INSERT INTO attendances (id, event_id, person_id, state, party_size, sealed, created_at, accepted_at)
+              VALUES ('{row}', '{event}', '{row}', 'accepted', 2, '\x{attending}', now(), now());
+          INSERT INTO letter_actions (id) VALUES ('{letter_action}');
+          INSERT INTO letter_templates (letter_action_id, locale, subjects, body)
+              VALUES ('{letter_action}', 'en', ARRAY['To {{{{ target.title }}}}'], 'b');
+          INSERT INTO offices (id, organization_id, slug, title, created_at, modified_at)
+              VALUES ('{office}', '{organization}', 'im', 'Minister', now(), now());
+          INSERT INTO officials (id, organization_id, honorific_prefix, given_name, family_name, created_at, modified_at)
+              VALUES ('{office}', '{organization}', 'The Honourable', 'Ana', 'Roy', now(), now());
+          INSERT INTO letter_targets (letter_action_id, office_id, position) VALUES ('{letter_action}', '{office}', 0);
+          INSERT INTO letters (id, letter_action_id, person_id, state, sealed, created_at, confirmed_at)
+              VALUES ('{row}', '{letter_action}', '{row}', 'confirmed', '\x{writing}', now(), now());
+          INSERT INTO outreaches (id, letter_id, letter_action_id, office_id, official_id, state, created_at, sent_at)
+              VALUES ('{row}', '{row}', '{letter_action}', '{office}', '{office}', 'sent', now(), now());"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&house.kernel.db).await.unwrap();
+    let token = house.token("owner@example.org", &["all"]).await;
+    let attendances = text(house.get("/events/assembly/attendances.csv", &token).await).await;
+    assert!(attendances.contains(",accepted,2,Amara,Singh,amara@example.org,,es,ramp,false,,20"), "{attendances}");
+    let outreaches = text(house.get("/advocacy_campaigns/write/outreaches.csv", &token).await).await;
+    assert!(
+        outreaches
+            .contains(",sent,Minister,The Honourable Ana Roy,Amara,Singh,amara@example.org,,Toronto,To Minister,20"),
+        "{outreaches}"
+    );
 }
 
 #[sqlx::test(migrations = "./migrations")]

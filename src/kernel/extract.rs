@@ -21,6 +21,9 @@ use crate::error::{Code, Error, FieldError, Result};
 /// Bytes that a body may have.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
+/// Bytes that a page's form may have: 10,000 characters of any script, percent-encoded.
+pub const FORM_LIMIT: usize = 256 * 1024;
+
 /// A value that passed its validation.
 ///
 /// As `Valid<Json<T>>` it answers 413 over 64 KiB, 415 for another type than JSON, and 422 whose `errors` name each

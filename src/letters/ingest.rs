@@ -15,6 +15,7 @@ use crate::kernel::group_commit::Batch;
 
 /// A validated and sealed letter: the composite type `letter_act`, member by member.
 #[derive(Clone, Debug, sqlx::Encode)]
+#[expect(missing_docs, reason = "described in migrations/0005_letters.sql")]
 pub struct LetterAct {
     pub id: Uuid,
     pub letter_action_id: Uuid,
@@ -50,6 +51,7 @@ impl PgHasArrayType for LetterAct {
 
 /// One office that a letter goes to: the composite type `letter_act_target`.
 #[derive(Clone, Copy, Debug, sqlx::Encode)]
+#[expect(missing_docs, reason = "described in migrations/0005_letters.sql")]
 pub struct LetterActTarget {
     pub letter_id: Uuid,
     pub outreach_id: Uuid,

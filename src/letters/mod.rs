@@ -9,6 +9,7 @@
 //! Organizers' texts are templates ([`template`]); what supporters write is data and never becomes one.
 
 mod api;
+mod carried;
 mod ingest;
 mod links;
 mod mail;
@@ -20,14 +21,16 @@ mod template;
 mod tests;
 mod writing;
 
+pub use carried::{confirm_carried, drop_carried, withdraw_carried};
+pub use ingest::{LetterAct, LetterActTarget, NewLetterAct};
 pub use api::{LetterBody, check_templates, router};
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
 pub use pages::pages;
 pub use store::{
     LetterAction, LetterRow, OfficialName, Target, TemplateText, delete_expired as forget_unconfirmed, office_exists,
 };
-pub use template::{Fault, Prefilled, check as check_template};
-pub use writing::{LETTERS, Letters, NewLetter, Typed};
+pub use template::{Changed, Fault, Prefilled, check as check_template};
+pub use writing::{Carrier, LETTERS, Letters, NewLetter, Typed};
 
 use crate::{kernel::links::TokenPurposes, mail::MailKinds};
 

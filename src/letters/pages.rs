@@ -21,7 +21,7 @@ use crate::{
     campaigns::{CampaignLink, received},
     error::{Code, Error, FieldError, Result},
     kernel::{
-        extract::Segments,
+        extract::{FORM_LIMIT, Segments},
         guard::{Proof, Source},
         i18n, markdown,
         pages::{Visitor, private},
@@ -29,9 +29,6 @@ use crate::{
     },
     people::{Consents, PersonBody},
 };
-
-/// Bytes a form may have: 10,000 characters of any script, percent-encoded.
-const FORM_LIMIT: usize = 256 * 1024;
 
 /// Routes of the pages.
 pub fn pages(state: Letters) -> Router {
@@ -112,15 +109,14 @@ impl LetterForm {
         let message = clean_text(&self.message, MAX_MESSAGE.max(prefilled.message.chars().count()));
         let message =
             message.map_err(|e| errors.push(FieldError::new("/message", e.code, e.detail))).unwrap_or_default();
-        let suggested = prefilled.subjects.iter().position(|s| *s == subject);
-        let changed = message != prefilled.message;
+        let changed = prefilled.changed(subject, message);
         let new = body.parse("/person").and_then(|person| {
             let new = NewLetter {
                 person,
-                subject: if suggested.is_some() { String::new() } else { subject },
-                message: if changed { message } else { String::new() },
-                greeting: changed,
-                variant: suggested.and_then(|i| i16::try_from(i).ok()),
+                subject: changed.subject,
+                message: changed.message,
+                greeting: changed.greeting,
+                variant: changed.variant,
                 show_email: !self.show_email.is_empty(),
                 consents: Consents { updates: !self.updates.is_empty(), ..Consents::default() },
                 source: Some(self.source.clone()),

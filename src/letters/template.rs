@@ -182,7 +182,32 @@ pub struct Prefilled {
     pub message: String,
 }
 
+/// What somebody changed of a prefilled letter; "" where the template speaks.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub message: String,
+    /// Does the template's greeting go before the text? It stands above the form's text box, not in it.
+    pub greeting: bool,
+    /// Which of the suggested subjects was left standing.
+    pub variant: Option<i16>,
+}
+
 impl Prefilled {
+    /// Compares what a form sent with what it started with.
+    pub fn changed(&self, subject: String, message: String) -> Changed {
+        let suggested = self.subjects.iter().position(|s| *s == subject);
+        let changed = message != self.message;
+        Changed {
+            subject: if suggested.is_some() { String::new() } else { subject },
+            message: if changed { message } else { String::new() },
+            greeting: changed,
+            variant: suggested.and_then(|i| i16::try_from(i).ok()),
+        }
+    }
+
     /// What the form of a letter action starts with in a language.
     ///
     /// # Errors

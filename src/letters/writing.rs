@@ -233,6 +233,17 @@ impl Letters {
         Ok(written)
     }
 
+    /// A letter that another act writes along: without a confirmation of its own, and for the person whom that act names.
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open, or a database error.
+    pub async fn carried(&self, letter: &LetterAction, new: NewLetter, by: Carrier) -> Result<NewLetterAct> {
+        let bearer = Bearer { person_id: by.person_id, person_sealed: by.person_sealed, wish: by.wish, idempotency: None };
+        let mut act = self.act(letter, new, bearer).await?;
+        act.act.email_id = None;
+        Ok(act)
+    }
+
     async fn act(&self, letter: &LetterAction, new: NewLetter, bearer: Bearer) -> Result<NewLetterAct> {
         let (kernel, action) = (&self.kernel, &letter.action);
         let (cx, protected) = (&kernel.cx, action.protected);
@@ -298,4 +309,15 @@ struct Bearer {
     person_sealed: Option<Vec<u8>>,
     wish: &'static str,
     idempotency: Option<IdempotencyKey>,
+}
+
+/// The act that carries a letter.
+#[derive(Debug)]
+pub struct Carrier {
+    /// Its person, unless somebody makes the same person in between.
+    pub person_id: Uuid,
+    /// The person's details where an organizer vouches.
+    pub person_sealed: Option<Vec<u8>>,
+    /// 'pending' or 'vouched'.
+    pub wish: &'static str,
 }

@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use super::{
     actor::Actor,
     ops::{self, SESSION_HOURS, TOKEN_PREFIX},
+    scope::Scope,
     store,
 };
 use crate::{
@@ -151,6 +152,13 @@ where
 /// The actor, or nobody. Credentials that do not count are 401 here too.
 #[derive(Clone, Debug)]
 pub struct MaybeActor(pub Option<Actor>);
+
+impl MaybeActor {
+    /// The actor, where it may see drafts and exact numbers; everybody else reads what is public.
+    pub fn reader(self) -> Option<Actor> {
+        self.0.filter(|a| a.allows(Scope::ActionsRead) || a.allows(Scope::ActionsWrite))
+    }
+}
 
 impl<S> FromRequestParts<S> for MaybeActor
 where

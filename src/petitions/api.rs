@@ -18,7 +18,7 @@ use validator::Validate;
 
 use super::{
     ops::{self, NewPetition, create_petition, target_names},
-    signing::{Display, NewSignature, Petitions},
+    signing::{Display, LetterWords, NewSignature, Petitions},
     store::{self, Petition, SignatureRow},
 };
 use crate::{
@@ -31,8 +31,9 @@ use crate::{
         hal::{curies, identifiers, link},
         idempotency::{self, Claim},
         paging::Listing,
-        text::{EmailAddress, clean_text},
+        text::{EmailAddress, clean_line, clean_text},
     },
+    letters::Changed,
     organizers::{self, Actor, MaybeActor, Scope, audit},
     people::{Consents, Details, PersonBody},
 };
@@ -66,10 +67,29 @@ pub struct SignatureBody {
     /// What was ticked.
     #[serde(default, rename = "muster:consents")]
     pub muster_consents: Consents,
+    /// What the signer changes of the letter that the petition carries.
+    #[serde(default, rename = "muster:letter")]
+    #[validate(nested)]
+    pub muster_letter: LetterBody,
     /// The solution of a challenge (ALTCHA payload, base64).
     #[serde(default, rename = "muster:challenge")]
     #[validate(length(max = 4000))]
     pub muster_challenge: Option<String>,
+}
+
+/// The signer's own words in the letter that a petition carries; absent: the template speaks.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+#[schema(as = CarriedLetter)]
+pub struct LetterBody {
+    /// Subject.
+    #[validate(length(max = 200))]
+    pub subject: String,
+    /// Text; arrives as typed.
+    #[validate(length(max = 10_000))]
+    pub message: String,
+    /// May the office see the writer's own address?
+    pub show_email: bool,
 }
 
 /// OSDI `referrer_data`.
@@ -128,6 +148,7 @@ async fn resource(petitions: &Petitions, conn: &mut PgConnection, petition: &Pet
         "muster:texts": action.texts,
         "muster:button": action.button,
         "muster:hosted_by": action.hosted_by,
+        "muster:letter": petition.letter_action_id.map(|id| kernel.url(&format!("/api/v1/advocacy_campaigns/{id}"))),
         "_links": {
             "self": link(kernel.url(&action.api_path())),
             "osdi:signatures": link(kernel.url(&format!("{}/signatures", action.api_path()))),
@@ -147,7 +168,8 @@ fn own(actor: Option<&Actor>, petition: &Petition) -> Result<()> {
 
 /// Petitions, newest first: all of the organization's with a token, the public ones without.
 #[utoipa::path(get, path = "/api/v1/petitions", tag = "petitions", responses((status = 200, description = "A page of petitions", body = Value), (status = 400)))]
-async fn list_petitions(State(petitions): State<Petitions>, MaybeActor(actor): MaybeActor, headers: HeaderMap, query: ListQuery) -> Result<Response> {
+async fn list_petitions(State(petitions): State<Petitions>, reader: MaybeActor, headers: HeaderMap, query: ListQuery) -> Result<Response> {
+    let actor = reader.reader();
     let filter = query.filter(store::PETITION_FIELDS)?;
     let mut conn = petitions.kernel.db.acquire().await?;
     let (rows, total) = store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), query.page).await?;
@@ -162,7 +184,8 @@ async fn list_petitions(State(petitions): State<Petitions>, MaybeActor(actor): M
 
 /// One petition.
 #[utoipa::path(get, path = "/api/v1/petitions/{id}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The petition", body = Value), (status = 404)))]
-async fn get_petition(State(petitions): State<Petitions>, MaybeActor(actor): MaybeActor, headers: HeaderMap, Segments(key): Segments<String>) -> Result<Response> {
+async fn get_petition(State(petitions): State<Petitions>, reader: MaybeActor, headers: HeaderMap, Segments(key): Segments<String>) -> Result<Response> {
+    let actor = reader.reader();
     if let Some(actor) = &actor {
         let mut conn = petitions.kernel.db.acquire().await?;
         let petition = store::by_key(&mut conn, &key).await?;
@@ -337,6 +360,7 @@ async fn post_signature(
     let new = accept(body)?;
     let Some(actor) = actor else {
         petition.action.require_open()?;
+        petitions.letter_of(&petition, &new).await?;
         kernel.guard.admit(source, Proof { altcha: challenge.as_deref(), ticket: None }).await?;
         petitions.sign(&petition, new).await?;
         return Ok((StatusCode::ACCEPTED, Json(petition.action.received(&kernel.settings.http.public_url))).into_response());
@@ -361,8 +385,11 @@ fn accept(body: SignatureBody) -> Result<NewSignature> {
         }
         (Err(e), _) | (_, Err(e)) => return Err(e),
     };
+    let subject = clean_line(&body.muster_letter.subject, 200).map_err(|e| Error::field("/muster:letter/subject", e.code, e.detail))?;
+    let message = clean_text(&body.muster_letter.message, 10_000).map_err(|e| Error::field("/muster:letter/message", e.code, e.detail))?;
+    let letter = LetterWords { changed: Changed { subject, message, ..Changed::default() }, show_email: body.muster_letter.show_email };
     let partners: BTreeMap<String, bool> = body.muster_consents.partners.into_iter().take(20).collect();
-    Ok(NewSignature { person, comments, display: body.muster_display, consents: Consents { partners, ..body.muster_consents }, source: body.referrer_data.source })
+    Ok(NewSignature { person, comments, display: body.muster_display, consents: Consents { partners, ..body.muster_consents }, source: body.referrer_data.source, letter })
 }
 
 /// Withdraws a signature on behalf of its signer.
@@ -377,7 +404,7 @@ async fn delete_signature(State(petitions): State<Petitions>, actor: Actor, Segm
         return Err(Error::not_found());
     }
     if row.state == "pending" {
-        store::delete_pending(&mut tx, id).await?;
+        ops::drop_pending(&mut tx, &row).await?;
     } else {
         ops::withdraw(&mut tx, kernel, &row, action.protected).await?;
     }

@@ -11,7 +11,10 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::store::{self, Written};
-use crate::kernel::group_commit::Batch;
+use crate::{
+    kernel::group_commit::Batch,
+    letters::{LetterAct, LetterActTarget, NewLetterAct},
+};
 
 /// A validated and sealed act: the composite type `signature_act`, member by member.
 #[derive(Clone, Debug, sqlx::Encode)]
@@ -38,6 +41,7 @@ pub struct SignatureAct {
     pub email_class: &'static str,
     pub organization_id: Uuid,
     pub protected: bool,
+    pub letter_id: Option<Uuid>,
     pub idempotency_key: Option<Vec<u8>>,
     pub idempotency_request: Option<Vec<u8>>,
 }
@@ -54,6 +58,15 @@ impl PgHasArrayType for SignatureAct {
     }
 }
 
+/// A signature, and the letter that is written along.
+#[derive(Clone, Debug)]
+pub struct NewSignatureAct {
+    /// The signature.
+    pub act: SignatureAct,
+    /// The letter.
+    pub letter: Option<NewLetterAct>,
+}
+
 /// Writes signatures.
 #[derive(Debug)]
 pub struct SignBatch {
@@ -62,15 +75,19 @@ pub struct SignBatch {
 }
 
 impl Batch for SignBatch {
-    type Act = SignatureAct;
+    type Act = NewSignatureAct;
     type Outcome = Written;
     const NAME: &'static str = "sign";
 
-    fn write<'a>(&'a self, acts: &'a [SignatureAct]) -> BoxFuture<'a, Result<Vec<Written>, sqlx::Error>> {
+    fn write<'a>(&'a self, acts: &'a [NewSignatureAct]) -> BoxFuture<'a, Result<Vec<Written>, sqlx::Error>> {
         Box::pin(async move {
-            let written = store::sign_batch(&self.db, acts).await?;
+            let signatures: Vec<SignatureAct> = acts.iter().map(|a| a.act.clone()).collect();
+            let letters: Vec<LetterAct> = acts.iter().filter_map(|a| Some(a.letter.as_ref()?.act.clone())).collect();
+            let targets: Vec<LetterActTarget> = acts.iter().filter_map(|a| a.letter.as_ref()).flat_map(|l| l.targets.iter().copied()).collect();
+            let written = store::sign_batch(&self.db, &signatures, &letters, &targets).await?;
             let mut by_act: HashMap<Uuid, Written> = written.into_iter().map(|w| (w.act_id, w)).collect();
-            acts.iter().map(|act| by_act.remove(&act.id).ok_or_else(|| sqlx::Error::Protocol("sign_petitions left an act without its outcome".to_owned()))).collect()
+            let missing = || sqlx::Error::Protocol("sign_petitions left an act without its outcome".to_owned());
+            acts.iter().map(|a| by_act.remove(&a.act.id).ok_or_else(missing)).collect()
         })
     }
 }

@@ -200,7 +200,7 @@ impl TokenPurpose for Reject {
             let mut tx = self.0.kernel.db.begin().await?;
             let locale = match find(&self.0, &mut tx, token, true).await {
                 Ok(c) if c.row.state == "pending" => {
-                    store::delete_pending(&mut tx, c.row.id).await?;
+                    ops::drop_pending(&mut tx, &c.row).await?;
                     c.locale
                 }
                 Ok(_) => return Err::<LinkPage, Error>(expired()),

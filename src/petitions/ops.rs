@@ -12,14 +12,15 @@ use super::{
     store::{self, Petition, SignatureRow},
 };
 use crate::{
-    campaigns::{self, ActionFields, Kind},
-    error::{Error, FieldError, Result},
+    campaigns::{self, ActionFields, Confirmation, Kind, NewAction, Privacy},
+    error::{Code, Error, FieldError, Result},
     kernel::{
         Kernel,
         links::expired,
         text::{LocaleTag, clean_text, required_line},
         vault::Vault,
     },
+    letters,
     mail::{self, Class, NewEmail},
     people::{self, Asked},
 };
@@ -38,6 +39,10 @@ pub struct NewPetition {
     #[serde(rename = "muster:goal")]
     #[validate(range(min = 1, max = 100_000_000))]
     pub muster_goal: Option<i64>,
+    /// Id or slug of a letter action: signing also writes this letter.
+    #[serde(rename = "muster:letter")]
+    #[validate(length(max = 80))]
+    pub muster_letter: Option<String>,
     /// `/go/{word}` leads here.
     #[serde(rename = "muster:short_link")]
     #[validate(length(max = 40))]
@@ -71,12 +76,32 @@ pub async fn create_petition(conn: &mut PgConnection, kernel: &Kernel, organizat
     let action = action.parse(Kind::Petition, true)?;
     let text = clean_text(&new.petition_text, 40_000).map_err(|e| Error::field("/petition_text", e.code, e.detail))?;
     let targets = target_names(&new.target)?;
+    let letter = match &new.muster_letter {
+        Some(key) => Some(carried(conn, kernel, organization, key, &action).await?),
+        None => None,
+    };
     campaigns::create_action(conn, kernel, organization, id, &action).await?;
-    store::insert(conn, id, &text, &targets, new.muster_goal).await?;
+    store::insert(conn, id, &text, &targets, new.muster_goal, letter).await?;
     if let Some(word) = &new.muster_short_link {
         campaigns::register_short_link(conn, kernel, word, id).await?;
     }
     Ok(())
+}
+
+/// The letter action that a new petition is to carry.
+async fn carried(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, key: &str, petition: &NewAction) -> Result<Uuid> {
+    let refuse = |code: &'static str, detail: &str| Error::field("/muster:letter", code, detail);
+    let letter = letters::find(conn, kernel, key).await.map_err(|e| if e.code() == Code::NotFound { refuse("unknown_value", "There is no such letter action.") } else { e })?;
+    if letter.action.organization_id != organization {
+        return Err(refuse("unknown_value", "There is no such letter action."));
+    }
+    if petition.privacy == Privacy::Protected || letter.action.protected {
+        return Err(refuse("not_allowed", "A letter shows who writes it; protected petitions and letters go separate ways."));
+    }
+    if petition.confirmation == Confirmation::None {
+        return Err(Error::field("/muster:confirmation", "not_allowed", "Letters always ask for confirmation."));
+    }
+    Ok(letter.action.id)
 }
 
 /// A signature with what it belongs to, for links and mails.
@@ -126,6 +151,9 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
     people::append_consents(conn, kernel, c.row.person_id, &c.typed.consents, asked, action.protected).await?;
     if store::count_signature(conn, c.row.id, at).await? {
         store::add_delta(conn, c.row.id, 1).await?;
+        if let Some(letter) = c.row.letter_id {
+            letters::confirm_carried(conn, kernel, letter).await?;
+        }
         if action.send_thanks {
             let email = NewEmail { organization_id: action.organization_id, class: Class::Notice, kind: "petition_thanks", lane: "", refs: json!({"signature": c.row.id}), protected: action.protected, due_at: None };
             mail::enqueue(conn, &kernel.cx, email).await?;
@@ -140,8 +168,23 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
         };
         store::renew_counted(conn, counted.id, &c.vault.seal(&kernel.cx, SIGNATURES, counted.id, &now), &c.row.display).await?;
         store::end_signature(conn, c.row.id, "duplicate", at).await?;
+        if let Some(letter) = c.row.letter_id {
+            letters::drop_carried(conn, letter).await?;
+        }
     }
     Ok(())
+}
+
+/// Drops a signature that nobody confirmed, with its letter.
+///
+/// # Errors
+/// A database error.
+pub async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
+    store::delete_pending(conn, row.id).await?;
+    match row.letter_id {
+        Some(letter) => letters::drop_carried(conn, letter).await,
+        None => Ok(()),
+    }
 }
 
 /// The signer takes the signature back; its contents are gone. A second press changes nothing.
@@ -151,6 +194,9 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
 pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, row: &SignatureRow, protected: bool) -> Result<()> {
     if row.state == "counted" {
         store::add_delta(conn, row.id, -1).await?;
+        if let Some(letter) = row.letter_id {
+            letters::withdraw_carried(conn, kernel, letter).await?;
+        }
         store::end_signature(conn, row.id, "withdrawn", kernel.cx.recorded_now(protected)).await?;
     }
     Ok(())

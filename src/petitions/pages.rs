@@ -1,30 +1,34 @@
 //! The page of a petition and its form.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
-    extract::{Form, State},
+    extract::{DefaultBodyLimit, Form, State, rejection::FormRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
 use minijinja::{Value, context, value::Serde};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
-    signing::{Display, NewSignature, Petitions},
+    signing::{Display, LetterWords, NewSignature, Petitions},
     store::Petition,
 };
 use crate::{
     campaigns::{self, CampaignLink, State as Life},
-    error::{Error, Result},
+    error::{Code, Error, Result},
     kernel::{
-        extract::Segments,
+        extract::{FORM_LIMIT, Segments},
         forms::{FormError, challenge_context, form_errors},
         guard::{Proof, Source},
         markdown,
         pages::{Visitor, language_name},
-        text::{LocaleTag, clean_text},
+        text::{LocaleTag, clean_line, clean_text},
     },
+    letters::{LetterAction, Prefilled},
     people::{Consents, PersonBody},
 };
 
@@ -33,7 +37,7 @@ const UPDATES: i64 = 5;
 
 /// Routes of the pages.
 pub fn pages(state: Petitions) -> Router {
-    Router::new().route("/p/{slug}", get(show).post(sign)).with_state(state)
+    Router::new().route("/p/{slug}", get(show).post(sign)).layer(DefaultBodyLimit::max(FORM_LIMIT)).with_state(state)
 }
 
 /// What the form sends.
@@ -47,6 +51,10 @@ struct SignForm {
     country: String,
     comments: String,
     display: String,
+    city: String,
+    subject: String,
+    message: String,
+    show_email: String,
     updates: String,
     locale: String,
     source: String,
@@ -60,8 +68,19 @@ struct SignForm {
 
 async fn show(State(petitions): State<Petitions>, visitor: Visitor, Segments(slug): Segments<String>) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
-    let form = SignForm { country: "CA".to_owned(), ..SignForm::default() };
+    let mut form = SignForm { country: "CA".to_owned(), ..SignForm::default() };
+    if let Some((_, prefilled)) = carried(&petitions, &petition, visitor.locale).await? {
+        form.subject = prefilled.subjects.first().cloned().unwrap_or_default();
+        form.message = prefilled.message;
+    }
     render(&petitions, &petition, &visitor, &form, &[], Value::from(())).await
+}
+
+/// The letter that the petition carries, as its form starts in a language.
+async fn carried(petitions: &Petitions, petition: &Petition, locale: LocaleTag) -> Result<Option<(Arc<LetterAction>, Prefilled)>> {
+    let Some(letter) = petitions.carried_letter(petition).await? else { return Ok(None) };
+    let prefilled = Prefilled::of(&letter, locale)?;
+    Ok(Some((letter, prefilled)))
 }
 
 async fn render(petitions: &Petitions, petition: &Petition, visitor: &Visitor, form: &SignForm, errors: &[FormError], challenge: Value) -> Result<Response> {
@@ -77,6 +96,11 @@ async fn render(petitions: &Petitions, petition: &Petition, visitor: &Visitor, f
         _ => "closed",
     };
     let count = action.published_count;
+    let letter = carried(petitions, petition, visitor.locale).await?.map(|(letter, prefilled)| {
+        let targets = letter.targets.iter().zip(&prefilled.greetings);
+        let targets = targets.map(|(t, greeting)| json!({"office": t.title_in(visitor.locale), "holder": t.holder_line(), "greeting": greeting}));
+        json!({"editable": letter.editable, "live": letter.live, "targets": targets.collect::<Vec<_>>(), "subjects": prefilled.subjects})
+    });
     let page = context! {
         petition => context! {
             title => text.title.as_str(),
@@ -97,13 +121,18 @@ async fn render(petitions: &Petitions, petition: &Petition, visitor: &Visitor, f
         },
         updates => Serde(updates),
         campaign => Serde(campaign),
+        letter => Serde(letter),
         form => context! { action => action.path(), values => Serde(form), errors => Serde(errors), locale => visitor.locale.as_str() },
         challenge,
     };
     kernel.pages.page("pages/petition.html", visitor, &kernel.url(&action.path()), page)
 }
 
-async fn sign(State(petitions): State<Petitions>, mut visitor: Visitor, source: Source, Segments(slug): Segments<String>, Form(form): Form<SignForm>) -> Result<Response> {
+async fn sign(State(petitions): State<Petitions>, mut visitor: Visitor, source: Source, Segments(slug): Segments<String>, form: Result<Form<SignForm>, FormRejection>) -> Result<Response> {
+    let Form(form) = form.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::problem(Code::PayloadTooLarge, "The form is too long."),
+        _ => Error::problem(Code::UnsupportedMediaType, "Send the form as it is."),
+    })?;
     let kernel = &petitions.kernel;
     // the language of the page that carried the form
     visitor.locale = LocaleTag::parse(&form.locale).unwrap_or(visitor.locale);
@@ -118,7 +147,9 @@ async fn sign(State(petitions): State<Petitions>, mut visitor: Visitor, source: 
         return done(&petition);
     }
     let outcome = async {
-        let new = accept(&form, visitor.locale, petition.action.protected)?;
+        let prefilled = carried(&petitions, &petition, visitor.locale).await?.map(|(_, prefilled)| prefilled);
+        let new = accept(&form, visitor.locale, petition.action.protected, prefilled)?;
+        petitions.letter_of(&petition, &new).await?;
         let proof = Proof { altcha: Some(form.altcha.as_str()).filter(|a| !a.is_empty()), ticket: Some(form.wait_ticket.as_str()).filter(|t| !t.is_empty()) };
         kernel.guard.admit(source, proof).await?;
         petitions.sign(&petition, new).await
@@ -137,16 +168,25 @@ async fn sign(State(petitions): State<Petitions>, mut visitor: Visitor, source: 
     }
 }
 
-fn accept(form: &SignForm, locale: LocaleTag, protected: bool) -> Result<NewSignature> {
+fn accept(form: &SignForm, locale: LocaleTag, protected: bool, prefilled: Option<Prefilled>) -> Result<NewSignature> {
     let mut person = PersonBody::of_form(&form.given_name, &form.family_name, &form.email, locale);
     if !protected {
-        person = person.with_postal(&form.postal_code, "", &form.country);
+        person = person.with_postal(&form.postal_code, &form.city, &form.country);
     }
     let person = person.parse("")?;
     if !protected && person.details.given_name.is_empty() {
         return Err(Error::field("/given_name", "required", ""));
     }
     let comments = clean_text(&form.comments, 5000).map_err(|e| Error::field("/comments", e.code, e.detail))?;
+    let letter = match prefilled {
+        Some(prefilled) => {
+            let subject = clean_line(&form.subject, 200).map_err(|e| Error::field("/subject", e.code, e.detail))?;
+            let most = prefilled.message.chars().count().max(10_000);
+            let message = clean_text(&form.message, most).map_err(|e| Error::field("/message", e.code, e.detail))?;
+            LetterWords { changed: prefilled.changed(subject, message), show_email: form.show_email == "true" }
+        }
+        None => LetterWords::default(),
+    };
     let display: Display = serde_json::from_value(form.display.clone().into()).unwrap_or_default();
     Ok(NewSignature {
         person,
@@ -154,5 +194,6 @@ fn accept(form: &SignForm, locale: LocaleTag, protected: bool) -> Result<NewSign
         display,
         consents: Consents { updates: form.updates == "true", ..Consents::default() },
         source: Some(form.source.clone()).filter(|s| !s.is_empty()),
+        letter,
     })
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    ingest::{SignBatch, SignatureAct},
+    ingest::{NewSignatureAct, SignBatch, SignatureAct},
     store::{self, Petition, Written},
 };
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
         idempotency::{self, IdempotencyKey},
         text::LocaleTag,
     },
+    letters::{Carrier, Changed, LetterAction, Letters, NewLetter},
     organizers::Access,
     people::{self, Consents, Details, NewPerson},
 };
@@ -87,6 +88,17 @@ pub struct NewSignature {
     pub consents: Consents,
     /// Where the person came from, as typed.
     pub source: Option<String>,
+    /// What the letter says that the petition carries.
+    pub letter: LetterWords,
+}
+
+/// The signer's part in the letter that a petition carries.
+#[derive(Clone, Debug, Default)]
+pub struct LetterWords {
+    /// Subject and text where the template does not speak.
+    pub changed: Changed,
+    /// May the office see the writer's own address?
+    pub show_email: bool,
 }
 
 /// What this slice's handlers share.
@@ -99,6 +111,9 @@ pub struct Petitions {
     /// The slice below.
     #[from_ref(skip)]
     pub campaigns: Campaigns,
+    /// Letters that petitions carry.
+    #[from_ref(skip)]
+    pub letters: Letters,
     #[from_ref(skip)]
     ingest: Arc<GroupCommit<SignBatch>>,
     #[from_ref(skip)]
@@ -107,7 +122,7 @@ pub struct Petitions {
 
 impl Petitions {
     /// The slice over these tools; starts its group commit.
-    pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns) -> Self {
+    pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns, letters: Letters) -> Self {
         let batch = SignBatch { db: kernel.db.clone() };
         Self {
             ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
@@ -115,6 +130,7 @@ impl Petitions {
             kernel,
             access,
             campaigns,
+            letters,
         }
     }
 
@@ -173,7 +189,60 @@ impl Petitions {
         Ok(written)
     }
 
-    async fn act(&self, petition: &Petition, new: NewSignature, bearer: Bearer) -> Result<SignatureAct> {
+    /// The letter action that a petition carries, at most two seconds old.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn carried_letter(&self, petition: &Petition) -> Result<Option<Arc<LetterAction>>> {
+        match petition.letter_action_id {
+            Some(id) => self.letters.letter(&id.to_string()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What the signature needs for the letter that goes with it; refuses what no office would take seriously.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused field.
+    pub async fn letter_of(&self, petition: &Petition, new: &NewSignature) -> Result<Option<(Arc<LetterAction>, NewLetter)>> {
+        let Some(letter) = self.carried_letter(petition).await? else { return Ok(None) };
+        let words = new.letter.clone();
+        let new_letter = NewLetter {
+            person: new.person.clone(),
+            subject: words.changed.subject,
+            message: words.changed.message,
+            greeting: words.changed.greeting,
+            variant: words.changed.variant,
+            show_email: words.show_email,
+            // the box stands in the petition's form, once
+            consents: Consents::default(),
+            source: new.source.clone(),
+        };
+        new_letter.check(&letter).map_err(|error| match error {
+            Error::Fields(mut fields) => {
+                for field in fields.iter_mut().filter(|f| !f.pointer.starts_with("/person")) {
+                    field.pointer.insert_str(0, "/muster:letter");
+                }
+                Error::Fields(fields)
+            }
+            error => error,
+        })?;
+        Ok(Some((letter, new_letter)))
+    }
+
+    async fn act(&self, petition: &Petition, new: NewSignature, bearer: Bearer) -> Result<NewSignatureAct> {
+        let letter = match self.letter_of(petition, &new).await? {
+            Some((letter, words)) => {
+                let by = Carrier { person_id: bearer.person_id, person_sealed: bearer.person_sealed.clone(), wish: bearer.wish };
+                Some(self.letters.carried(&letter, words, by).await?)
+            }
+            None => None,
+        };
+        let act = self.signature(petition, new, bearer, letter.as_ref().map(|l| l.act.id)).await?;
+        Ok(NewSignatureAct { act, letter })
+    }
+
+    async fn signature(&self, petition: &Petition, new: NewSignature, bearer: Bearer, letter_id: Option<Uuid>) -> Result<SignatureAct> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let (cx, protected) = (&kernel.cx, action.protected);
         let vault = kernel.vaults.open(action.vault_id).await?;
@@ -206,6 +275,7 @@ impl Petitions {
             email_class: if pending { "confirmation" } else { "notice" },
             organization_id: action.organization_id,
             protected,
+            letter_id,
             sealed: vault.seal(cx, SIGNATURES, id, &Typed { details: new.person.details, comments: new.comments, consents: new.consents, locale: new.person.locale }),
             idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
             idempotency_request: bearer.idempotency.map(|k| k.request),

@@ -12,6 +12,7 @@ use crate::{
         filter::{Field, FieldKind, FieldSet, Filter},
         paging::PageParams,
     },
+    letters::{LetterAct, LetterActTarget},
 };
 
 /// What petitions can be filtered by.
@@ -46,6 +47,8 @@ pub struct Petition {
     pub targets: Vec<String>,
     /// How many signatures it wants.
     pub goal: Option<i64>,
+    /// The letter action that signing writes along.
+    pub letter_action_id: Option<Uuid>,
 }
 
 /// Completes an action to the petition it belongs to.
@@ -53,8 +56,8 @@ pub struct Petition {
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
-    let row = sqlx::query!("SELECT petition_text, targets, goal FROM petitions WHERE id = $1", action.id).fetch_one(conn).await?;
-    Ok(Petition { action, petition_text: row.petition_text, targets: row.targets, goal: row.goal })
+    let row = sqlx::query!("SELECT petition_text, targets, goal, letter_action_id FROM petitions WHERE id = $1", action.id).fetch_one(conn).await?;
+    Ok(Petition { action, petition_text: row.petition_text, targets: row.targets, goal: row.goal, letter_action_id: row.letter_action_id })
 }
 
 /// A petition by id.
@@ -70,8 +73,8 @@ pub async fn petition(conn: &mut PgConnection, id: Uuid) -> Result<Petition> {
 ///
 /// # Errors
 /// A database error.
-pub async fn insert(conn: &mut PgConnection, id: Uuid, text: &str, targets: &[String], goal: Option<i64>) -> Result<()> {
-    sqlx::query!("INSERT INTO petitions (id, petition_text, targets, goal) VALUES ($1, $2, $3, $4)", id, text, targets, goal).execute(conn).await?;
+pub async fn insert(conn: &mut PgConnection, id: Uuid, text: &str, targets: &[String], goal: Option<i64>, letter: Option<Uuid>) -> Result<()> {
+    sqlx::query!("INSERT INTO petitions (id, petition_text, targets, goal, letter_action_id) VALUES ($1, $2, $3, $4, $5)", id, text, targets, goal, letter).execute(conn).await?;
     Ok(())
 }
 
@@ -127,7 +130,7 @@ pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Petition> {
 
 /// A row of `signatures`.
 #[derive(Clone, Debug, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0005_petitions.sql")]
+#[expect(missing_docs, reason = "the columns are described in migrations/0006_petitions.sql")]
 pub struct SignatureRow {
     pub id: Uuid,
     pub petition_id: Uuid,
@@ -139,6 +142,7 @@ pub struct SignatureRow {
     pub country: Option<String>,
     pub region: Option<String>,
     pub source: Option<String>,
+    pub letter_id: Option<Uuid>,
     pub link_generation: i16,
     pub confirm_expires_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
@@ -152,7 +156,7 @@ pub struct SignatureRow {
 pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, link_generation, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE id = $1",
         id
     )
@@ -167,7 +171,7 @@ pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow
 pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, link_generation, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE id = $1 FOR UPDATE",
         id
     )
@@ -182,7 +186,7 @@ pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<Signatu
 pub async fn lock_counted(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, link_generation, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE petition_id = $1 AND person_id = $2 AND state = 'counted' FOR UPDATE",
         petition,
         person
@@ -198,7 +202,7 @@ pub async fn lock_counted(conn: &mut PgConnection, petition: Uuid, person: Uuid)
 pub async fn counted(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, link_generation, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE petition_id = $1 AND person_id = $2 AND state = 'counted'",
         petition,
         person
@@ -295,7 +299,7 @@ pub async fn signatures(conn: &mut PgConnection, petition: Uuid, filter: Option<
     scope(&mut count);
     let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
     let mut rows = QueryBuilder::new(
-        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.locale, s.country, s.region, s.source, s.link_generation, s.confirm_expires_at, s.created_at, s.counted_at",
+        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.locale, s.country, s.region, s.source, s.letter_id, s.link_generation, s.confirm_expires_at, s.created_at, s.counted_at",
     );
     scope(&mut rows);
     rows.push(" ORDER BY s.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
@@ -319,11 +323,13 @@ pub struct Written {
 ///
 /// # Errors
 /// A database error; then nothing of the batch is written.
-pub async fn sign_batch(db: &PgPool, acts: &[SignatureAct]) -> Result<Vec<Written>, sqlx::Error> {
+pub async fn sign_batch(db: &PgPool, acts: &[SignatureAct], letters: &[LetterAct], targets: &[LetterActTarget]) -> Result<Vec<Written>, sqlx::Error> {
     sqlx::query_as!(
         Written,
-        r#"SELECT act_id AS "act_id!", signature_id AS "signature_id!", holder_id, outcome AS "outcome!" FROM sign_petitions($1)"#,
-        acts as _
+        r#"SELECT act_id AS "act_id!", signature_id AS "signature_id!", holder_id, outcome AS "outcome!" FROM sign_petitions($1, $2, $3)"#,
+        acts as _,
+        letters as _,
+        targets as _
     )
     .fetch_all(db)
     .await

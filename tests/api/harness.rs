@@ -98,6 +98,11 @@ impl TestApp {
         Self { router: app.router(), app, engine, kernel, folder }
     }
 
+    /// Where the keyring's file is, for a second process over the same database.
+    pub fn keyring_file(&self) -> PathBuf {
+        self.folder.join("keyring.json")
+    }
+
     /// A token of an organizer of an organization; both are made on first use.
     pub async fn token(&self, organization: &str, scopes: &str) -> String {
         let email = format!("{}@staff.example.org", organization.to_lowercase());

@@ -99,10 +99,11 @@ async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Even
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", responses((status = 200, description = "A page of events", body = Value), (status = 400)))]
 pub async fn list_events(
     State(events): State<Events>,
-    MaybeActor(actor): MaybeActor,
+    reader: MaybeActor,
     headers: HeaderMap,
     query: ListQuery,
 ) -> Result<Response> {
+    let actor = reader.reader();
     let filter = query.filter(store::EVENT_FIELDS)?;
     let mut conn = events.kernel.db.acquire().await?;
     let (rows, total) =
@@ -120,10 +121,11 @@ pub async fn list_events(
 #[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The event", body = Value), (status = 404)))]
 pub async fn get_event(
     State(events): State<Events>,
-    MaybeActor(actor): MaybeActor,
+    reader: MaybeActor,
     headers: HeaderMap,
     Segments(key): Segments<String>,
 ) -> Result<Response> {
+    let actor = reader.reader();
     if actor.is_some() {
         let mut conn = events.kernel.db.acquire().await?;
         let event = store::by_key(&mut conn, &key).await?;

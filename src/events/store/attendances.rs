@@ -38,7 +38,7 @@ pub const PROTECTED_ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
 
 /// A row of `attendances`.
 #[derive(Clone, Debug, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0006_events.sql")]
+#[expect(missing_docs, reason = "the columns are described in migrations/0007_events.sql")]
 pub struct AttendanceRow {
     pub id: Uuid,
     pub event_id: Uuid,

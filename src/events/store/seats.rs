@@ -197,26 +197,3 @@ pub async fn register_batch(db: &PgPool, acts: &[AttendanceAct]) -> Result<Vec<W
     .fetch_all(db)
     .await
 }
-
-/// Deletes registrations that nobody confirmed in time (retention), some at a time. Returns how many.
-///
-/// # Errors
-/// A database error.
-pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
-    Ok(sqlx::query!("DELETE FROM attendances WHERE id IN (SELECT id FROM attendances WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000)", now).execute(db).await?.rows_affected())
-}
-
-/// Moves an event that is over to a new time (the demo's events lie ahead again).
-///
-/// # Errors
-/// A database error.
-pub async fn move_if_past(
-    conn: &mut PgConnection,
-    id: Uuid,
-    starts_at: DateTime<Utc>,
-    ends_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!("UPDATE events SET starts_at = $2, ends_at = $3, calendar_sequence = calendar_sequence + 1 WHERE id = $1 AND ends_at < $4", id, starts_at, ends_at, now).execute(conn).await?;
-    Ok(())
-}

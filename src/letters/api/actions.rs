@@ -18,6 +18,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
+        caching::{cacheable, private_json},
         extract::{ListQuery, Segments, ValidWithBytes, parse},
         hal::{curies, identifiers, link},
         idempotency::{self, Claim},
@@ -178,8 +179,9 @@ async fn resource(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterActio
 pub(super) async fn list(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
+    headers: HeaderMap,
     query: ListQuery,
-) -> Result<Json<Value>> {
+) -> Result<Response> {
     let (kernel, actor) = (&letters.kernel, reader(actor));
     let filter = query.filter(store::ACTION_FIELDS)?;
     let mut conn = kernel.db.acquire().await?;
@@ -190,11 +192,9 @@ pub(super) async fn list(
         items.push(resource(&mut conn, kernel, row, actor.is_some()).await?);
     }
     let url = kernel.url("/api/v1/advocacy_campaigns");
-    Ok(Json(
-        Listing::new(&url, "osdi:advocacy_campaigns", query.page, total.unsigned_abs())
-            .keep_query(&query.raw)
-            .body(items),
-    ))
+    let list = Listing::new(&url, "osdi:advocacy_campaigns", query.page, total.unsigned_abs());
+    let body = list.keep_query(&query.raw).body(items);
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&headers, &body) })
 }
 
 /// One letter action.
@@ -209,8 +209,7 @@ pub(super) async fn get(
     let mut conn = kernel.db.acquire().await?;
     let letter = ops::find_for(&mut conn, kernel, &key, actor.as_ref()).await?;
     let value = resource(&mut conn, kernel, &letter, actor.is_some()).await?;
-    let _ = headers;
-    Ok(Json(value).into_response())
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &value) } else { cacheable(&headers, &value) })
 }
 
 /// Creates a letter action. Letters to it are held until it goes live.

@@ -62,7 +62,7 @@ pub async fn write_batch(
 
 /// A letter's row.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the columns are described in migrations/0007_letters.sql")]
+#[expect(missing_docs, reason = "the columns are described in migrations/0005_letters.sql")]
 pub struct LetterRow {
     pub id: Uuid,
     pub letter_action_id: Uuid,

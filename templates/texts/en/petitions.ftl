@@ -40,3 +40,5 @@ token-petition-manage-line-2 = You may take your signature back. Then it no long
 token-petition-manage-button = Take my signature back
 token-petition-manage-done-heading = Your signature is withdrawn
 token-petition-manage-done-line-1 = It no longer counts for “{ $title }”. You are welcome to come back at any time.
+petition-letter-title = Your letter
+petition-letter-hint = Signing also sends this letter, once you have confirmed. Change it if you like: letters in your own words count most.

@@ -40,3 +40,5 @@ token-petition-manage-line-2 = Puede retirar su firma. Entonces dejará de conta
 token-petition-manage-button = Retirar mi firma
 token-petition-manage-done-heading = Su firma está retirada
 token-petition-manage-done-line-1 = Ya no cuenta para «{ $title }». Puede volver cuando quiera.
+petition-letter-title = Tu carta
+petition-letter-hint = Al firmar también envías esta carta, una vez que hayas confirmado. Cámbiala si quieres: lo que más cuenta son tus propias palabras.

@@ -40,3 +40,5 @@ token-petition-manage-line-2 = Vous pouvez retirer votre signature. Elle ne comp
 token-petition-manage-button = Retirer ma signature
 token-petition-manage-done-heading = Votre signature est retirée
 token-petition-manage-done-line-1 = Elle ne compte plus pour « { $title } ». Vous pouvez revenir à tout moment.
+petition-letter-title = Votre lettre
+petition-letter-hint = En signant, vous envoyez aussi cette lettre, une fois votre signature confirmée. Modifiez-la si vous voulez : vos propres mots ont le plus de poids.

@@ -40,3 +40,5 @@ token-petition-manage-line-2 = ਤੁਸੀਂ ਆਪਣਾ ਦਸਤਖ਼ਤ �
 token-petition-manage-button = ਮੇਰਾ ਦਸਤਖ਼ਤ ਵਾਪਸ ਲਓ
 token-petition-manage-done-heading = ਤੁਹਾਡਾ ਦਸਤਖ਼ਤ ਵਾਪਸ ਲੈ ਲਿਆ ਗਿਆ ਹੈ
 token-petition-manage-done-line-1 = ਉਹ ਹੁਣ “{ $title }” ਲਈ ਨਹੀਂ ਗਿਣਿਆ ਜਾਂਦਾ। ਤੁਸੀਂ ਕਦੇ ਵੀ ਵਾਪਸ ਆ ਸਕਦੇ ਹੋ।
+petition-letter-title = ਤੁਹਾਡੀ ਚਿੱਠੀ
+petition-letter-hint = ਦਸਤਖ਼ਤ ਪੱਕੇ ਕਰਨ ਤੋਂ ਬਾਅਦ ਇਹ ਚਿੱਠੀ ਵੀ ਭੇਜੀ ਜਾਂਦੀ ਹੈ। ਚਾਹੋ ਤਾਂ ਇਸਨੂੰ ਬਦਲੋ: ਤੁਹਾਡੇ ਆਪਣੇ ਸ਼ਬਦਾਂ ਦਾ ਸਭ ਤੋਂ ਵੱਧ ਅਸਰ ਹੁੰਦਾ ਹੈ।

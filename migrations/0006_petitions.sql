@@ -3,8 +3,10 @@ CREATE TABLE petitions (
     petition_text text NOT NULL DEFAULT '', -- Markdown: what is being signed
     targets       text[] NOT NULL DEFAULT '{}', -- names of the recipients, as shown
     goal          bigint,
+    letter_action_id uuid REFERENCES letter_actions (id), -- signing also writes this letter: one form, both or neither
     CONSTRAINT petitions_goal_check CHECK (goal BETWEEN 1 AND 100000000)
 );
+CREATE INDEX petitions_letter_action_id_idx ON petitions (letter_action_id);
 
 CREATE TABLE signatures (
     id                 uuid PRIMARY KEY,
@@ -19,6 +21,7 @@ CREATE TABLE signatures (
     region             text,
     postal_prefix      text, -- first three characters
     source             text,
+    letter_id          uuid REFERENCES letters (id) ON DELETE SET NULL, -- the letter that was written with it
     link_generation    smallint NOT NULL DEFAULT 0, -- raising it voids the links mailed before
     confirm_expires_at timestamptz,
     created_at         timestamptz NOT NULL, -- protected petitions: floored to the day
@@ -33,6 +36,7 @@ CREATE TABLE signatures (
 CREATE UNIQUE INDEX signatures_counted_key ON signatures (petition_id, person_id, name_index) WHERE state = 'counted';
 CREATE INDEX signatures_petition_id_idx ON signatures (petition_id, id);
 CREATE INDEX signatures_person_id_idx ON signatures (person_id);
+CREATE INDEX signatures_letter_id_idx ON signatures (letter_id) WHERE letter_id IS NOT NULL;
 CREATE INDEX signatures_pending_idx ON signatures (confirm_expires_at) WHERE state = 'pending';
 
 -- One validated and sealed act on its way into the hot path's function.
@@ -41,17 +45,19 @@ CREATE TYPE signature_act AS (
     wish text, -- 'pending' | 'counted' (no confirmation asked) | 'vouched' (an organizer's token)
     sealed bytea, display text, locale text, country text, region text, postal_prefix text, source text,
     created_at timestamptz, confirm_expires_at timestamptz,
-    email_id uuid, email_kind text, email_class text, organization_id uuid, protected boolean,
+    email_id uuid, email_kind text, email_class text, organization_id uuid, protected boolean, letter_id uuid,
     idempotency_key bytea, idempotency_request bytea
 );
 
 -- Writes a batch of signatures with their people, counts, mail and idempotency rows: one round trip, one commit.
 -- Acts arrive ordered by (vault_id, email_index), so that two batches lock people in the same order.
--- Outcomes: 'created', 'duplicate' (kept uncounted, or already there for a vouched act), 'replayed' (idempotency key
+-- `carried` are the letters that some of the acts write along, by `letter_id`; they bring neither a mail nor a key of
+-- their own. Outcomes: 'created', 'duplicate' (kept uncounted, or already there for a vouched act), 'replayed' (idempotency key
 -- seen with the same request), 'mismatch' (seen with another request). signature_id is the row to show; holder_id, for
 -- vouched acts only, the person it belongs to (a sealed text is bound to its row's id, so a vouching caller looks the
 -- person up first and mends it afterwards in the rare case that somebody else created it in between).
-CREATE FUNCTION sign_petitions(acts signature_act[]) RETURNS TABLE (act_id uuid, signature_id uuid, holder_id uuid, outcome text)
+CREATE FUNCTION sign_petitions(acts signature_act[], carried letter_act[], targets letter_act_target[])
+RETURNS TABLE (act_id uuid, signature_id uuid, holder_id uuid, outcome text)
 LANGUAGE plpgsql AS $$
 DECLARE
     spent spent_key[];
@@ -91,6 +97,17 @@ BEGIN
         WHERE a.wish = 'pending' OR (a.wish = 'counted' AND NOT EXISTS (SELECT FROM c WHERE c.id = a.id))
     )
     SELECT (SELECT array_agg(c.id) FROM c), (SELECT array_agg(p.id) FROM p WHERE NOT p.created) INTO counted, known;
+
+    IF cardinality(carried) > 0 THEN -- both or neither: a signature that was there before sends no second letter
+        carried := ARRAY(SELECT l FROM unnest(carried) l JOIN unnest(acts) a ON a.letter_id = l.id
+                         WHERE a.wish = 'pending' OR a.id = ANY (coalesce(counted, '{}')));
+        IF cardinality(carried) > 0 THEN
+            PERFORM FROM write_letters(carried, ARRAY(
+                SELECT t FROM unnest(targets) t WHERE t.letter_id IN (SELECT l.id FROM unnest(carried) l)));
+            UPDATE signatures s SET letter_id = a.letter_id
+            FROM unnest(acts) a JOIN unnest(carried) l ON l.id = a.letter_id WHERE s.id = a.id;
+        END IF;
+    END IF;
 
     IF counted IS NOT NULL THEN
         INSERT INTO action_count_deltas (action_id, dimension, key, delta)

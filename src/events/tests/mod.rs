@@ -1,5 +1,7 @@
 //! Seats: who gets them, who waits, who moves up; alone and with many at once.
 
+mod flow;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};

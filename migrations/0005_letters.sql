@@ -75,10 +75,6 @@ CREATE TABLE letter_templates (
     CONSTRAINT letter_templates_subjects_check CHECK (cardinality(subjects) > 0)
 );
 
--- A petition may carry a letter action: one form, both or neither.
-ALTER TABLE petitions ADD COLUMN letter_action_id uuid REFERENCES letter_actions (id);
-CREATE INDEX petitions_letter_action_id_idx ON petitions (letter_action_id);
-
 -- What one person wrote, once; and one outreach for each office it goes to.
 CREATE TABLE letters (
     id                 uuid PRIMARY KEY,

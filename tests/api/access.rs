@@ -1,0 +1,372 @@
+//! Who may do what: every operation of the OpenAPI document, with every kind of caller.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    body::Body,
+    http::{Method, Request, header},
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::{
+    harness::{Reply, TestApp, signer},
+    things::{Everything, everything},
+};
+
+/// What an operation asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    /// Nothing, and it looks at no credentials.
+    Nothing,
+    /// Nothing; a token shows more.
+    NoToken,
+    /// The public act; a token vouches, which needs these.
+    NoTokenOr(&'static [&'static str]),
+    /// A token with these scopes.
+    Scopes(&'static [&'static str]),
+}
+use Needs::{NoToken, NoTokenOr, Nothing, Scopes};
+
+const READ: Needs = Scopes(&["contacts:read"]);
+const WRITE: Needs = Scopes(&["contacts:write"]);
+const EDIT: Needs = Scopes(&["actions:write"]);
+const EXPORT: Needs = Scopes(&["contacts:export"]);
+
+/// Every operation. One that is not listed here fails the tests: decide who may call it.
+const OPERATIONS: &[(&str, &str, Needs)] = &[
+    ("GET", "/api/v1", Nothing),
+    ("GET", "/api/v1/problems", Nothing),
+    ("GET", "/api/v1/advocacy_campaigns", NoToken),
+    ("POST", "/api/v1/advocacy_campaigns", EDIT),
+    ("GET", "/api/v1/advocacy_campaigns/{id}", NoToken),
+    ("PUT", "/api/v1/advocacy_campaigns/{id}", EDIT),
+    ("DELETE", "/api/v1/advocacy_campaigns/{id}", EDIT),
+    ("GET", "/api/v1/advocacy_campaigns/{id}/outreaches", READ),
+    ("POST", "/api/v1/advocacy_campaigns/{id}/outreaches", NoTokenOr(&["actions:write", "contacts:write"])),
+    ("GET", "/api/v1/advocacy_campaigns/{id}/outreaches/{outreach}", READ),
+    ("GET", "/api/v1/audit", Scopes(&["audit:read"])),
+    ("GET", "/api/v1/campaigns", NoToken),
+    ("POST", "/api/v1/campaigns", EDIT),
+    ("GET", "/api/v1/campaigns/{id}", NoToken),
+    ("GET", "/api/v1/events", NoToken),
+    ("POST", "/api/v1/events", EDIT),
+    ("GET", "/api/v1/events/{id}", NoToken),
+    ("PUT", "/api/v1/events/{id}", EDIT),
+    ("DELETE", "/api/v1/events/{id}", EDIT),
+    ("GET", "/api/v1/events/{id}/attendances", READ),
+    ("POST", "/api/v1/events/{id}/attendances", NoTokenOr(&["contacts:write"])),
+    ("GET", "/api/v1/events/{id}/attendances/{attendance}", READ),
+    ("PUT", "/api/v1/events/{id}/attendances/{attendance}", WRITE),
+    ("DELETE", "/api/v1/events/{id}/attendances/{attendance}", WRITE),
+    ("GET", "/api/v1/exports", Scopes(&[])),
+    ("GET", "/api/v1/exports/advocacy_campaigns/{id}/outreaches.csv", EXPORT),
+    ("GET", "/api/v1/exports/events/{id}/attendances.csv", EXPORT),
+    ("GET", "/api/v1/exports/petitions/{id}/signatures.csv", EXPORT),
+    ("GET", "/api/v1/mail", Scopes(&["mail:manage"])),
+    ("GET", "/api/v1/offices", NoToken),
+    ("POST", "/api/v1/offices", EDIT),
+    ("GET", "/api/v1/offices/{id}", NoToken),
+    ("PUT", "/api/v1/offices/{id}", EDIT),
+    ("GET", "/api/v1/officials", NoToken),
+    ("POST", "/api/v1/officials", EDIT),
+    ("GET", "/api/v1/officials/{id}", NoToken),
+    ("GET", "/api/v1/people", READ),
+    ("POST", "/api/v1/people", WRITE),
+    ("GET", "/api/v1/people/{id}", READ),
+    ("PUT", "/api/v1/people/{id}", WRITE),
+    ("GET", "/api/v1/petitions", NoToken),
+    ("POST", "/api/v1/petitions", EDIT),
+    ("GET", "/api/v1/petitions/{id}", NoToken),
+    ("PUT", "/api/v1/petitions/{id}", EDIT),
+    ("DELETE", "/api/v1/petitions/{id}", EDIT),
+    ("GET", "/api/v1/petitions/{id}/signatures", Scopes(&["actions:read"])),
+    ("POST", "/api/v1/petitions/{id}/signatures", NoTokenOr(&["contacts:write"])),
+    ("GET", "/api/v1/petitions/{id}/signatures/{signature}", Scopes(&["actions:read"])),
+    ("DELETE", "/api/v1/petitions/{id}/signatures/{signature}", WRITE),
+    ("GET", "/api/v1/updates", NoToken),
+    ("POST", "/api/v1/updates", EDIT),
+    ("GET", "/api/v1/updates/{id}", NoToken),
+];
+
+const SCOPES: [&str; 8] = ["actions:read", "actions:write", "contacts:read", "contacts:write", "contacts:export", "letters:golive", "mail:manage", "audit:read"];
+
+/// The operations of the document, each with what it needs.
+async fn operations(app: &TestApp) -> Vec<(Method, String, Needs)> {
+    let document = app.get("/api/v1/openapi.json", None).await.expect(200);
+    let table: BTreeMap<(&str, &str), Needs> = OPERATIONS.iter().map(|(method, path, needs)| ((*method, *path), *needs)).collect();
+    let mut found = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let method = method.to_uppercase();
+            let needs = table.get(&(method.as_str(), path.as_str())).unwrap_or_else(|| panic!("{method} {path}: who may call it?"));
+            found.push((method.parse().unwrap(), path.clone(), *needs));
+        }
+    }
+    assert_eq!(found.len(), table.len(), "the table names an operation that is gone");
+    found
+}
+
+/// The path to these things; `within` names what the collection belongs to.
+fn path_to(template: &str, things: &Everything, within: &Everything) -> String {
+    let own = match template.trim_start_matches("/api/v1/").trim_start_matches("exports/").split('/').next().unwrap() {
+        "petitions" => within.petition,
+        "events" => within.event,
+        "advocacy_campaigns" => within.letter_action,
+        "campaigns" => within.campaign,
+        "updates" => within.update,
+        "offices" => within.office,
+        "officials" => within.official,
+        "people" => within.person,
+        _ => Uuid::nil(),
+    };
+    let sub = [("{signature}", things.signature), ("{attendance}", things.attendance), ("{outreach}", things.outreach)];
+    sub.iter().fold(template.replace("{id}", &own.to_string()), |path, (name, id)| path.replace(name, &id.to_string()))
+}
+
+/// A body that the operation takes.
+fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Value> {
+    if *method == Method::POST {
+        let mut who = signer("vouched@example.org");
+        if template.ends_with("/people") {
+            return Some(who);
+        } else if template.contains("{id}") {
+            who["comments"] = json!("");
+            return Some(who);
+        }
+    } else if *method != Method::PUT {
+        return None;
+    }
+    Some(json!({"title": "Changed", "family_name": "Changed", "given_name": "Changed", "start_date": "2099-01-01 12:00:00", "muster:campaign": things.campaign}))
+}
+
+async fn call(app: &TestApp, method: &Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Reply {
+    app.request(method.clone(), path, None, headers, body).await
+}
+
+/// Makes the newest token of all as useless as `set` says.
+async fn spoil(app: &TestApp, set: &'static str) {
+    sqlx::query(set).execute(&app.kernel.db).await.unwrap();
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn every_operation_is_public_by_name_or_wants_a_token_that_counts(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let ours = everything(&app, "Alliance").await;
+    let expired = app.token("Alliance", "all").await;
+    spoil(&app, "UPDATE api_tokens SET expires_at = created_at WHERE id = (SELECT id FROM api_tokens ORDER BY id DESC LIMIT 1)").await;
+    let revoked = app.token("Alliance", "all").await;
+    spoil(&app, "UPDATE api_tokens SET revoked_at = created_at WHERE id = (SELECT id FROM api_tokens ORDER BY id DESC LIMIT 1)").await;
+    let disabled = app.token("Gone", "all").await;
+    spoil(&app, "UPDATE organizers SET disabled_at = created_at WHERE email = 'gone@staff.example.org'").await;
+    let unknown = format!("mstr_{}", "a".repeat(52));
+    let bearer = format!("Bearer {revoked}");
+    let callers = [
+        ("osdi-api-token", unknown.as_str()),
+        ("osdi-api-token", "nonsense"),
+        ("osdi-api-token", ""),
+        ("osdi-api-token", &expired),
+        ("osdi-api-token", &revoked),
+        ("osdi-api-token", &disabled),
+        ("authorization", &bearer),
+        ("authorization", "Basic YTpi"),
+    ];
+    for (method, template, needs) in operations(&app).await {
+        let path = path_to(&template, &ours, &ours);
+        let body = body_for(&method, &template, &ours);
+        let anonymous = call(&app, &method, &path, &[], body.as_ref()).await;
+        match needs {
+            Nothing | NoToken => assert_eq!(anonymous.status, 200, "{method} {path}: {}", anonymous.text()),
+            NoTokenOr(_) => assert_eq!(anonymous.status, 202, "{method} {path}: {}", anonymous.text()),
+            Scopes(_) => refused(&anonymous, &format!("{method} {path}")),
+        }
+        if needs != Nothing {
+            for credentials in &callers {
+                refused(&call(&app, &method, &path, &[*credentials], body.as_ref()).await, &format!("{method} {path} {credentials:?}"));
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn refused(reply: &Reply, what: &str) {
+    assert_eq!(reply.status, 401, "{what}: {}", reply.text());
+    reply.problem(401, "unauthorized", &[]);
+    assert_eq!(reply.headers[header::WWW_AUTHENTICATE], "Bearer", "{what}");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_missing_scope_is_named_and_nothing_happens(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let ours = everything(&app, "Alliance").await;
+    let state = async || -> Vec<Value> {
+        let sql = "SELECT to_jsonb(a) FROM actions a UNION ALL SELECT to_jsonb(s) FROM signatures s UNION ALL SELECT to_jsonb(t) FROM attendances t
+                   UNION ALL SELECT to_jsonb(p) FROM people p UNION ALL SELECT to_jsonb(o) FROM offices o UNION ALL SELECT to_jsonb(l) FROM letters l
+                   UNION ALL SELECT to_jsonb(c) FROM campaigns c UNION ALL SELECT to_jsonb(u) FROM updates u UNION ALL SELECT to_jsonb(f) FROM officials f
+                   UNION ALL SELECT to_jsonb(e) FROM audit_entries e WHERE verb NOT LIKE 'token.%'";
+        sqlx::query_scalar(sql).fetch_all(&app.kernel.db).await.unwrap()
+    };
+    let before = state().await;
+    for (method, template, needs) in operations(&app).await {
+        let (NoTokenOr(scopes) | Scopes(scopes)) = needs else { continue };
+        let path = path_to(&template, &ours, &ours);
+        let body = body_for(&method, &template, &ours);
+        for missing in scopes {
+            let others: Vec<&str> = SCOPES.into_iter().filter(|scope| scope != missing).collect();
+            let token = app.token("Alliance", &others.join(",")).await;
+            let reply = app.request(method.clone(), &path, Some(&token), &[], body.as_ref()).await;
+            assert_eq!(reply.status, 403, "{method} {path} without {missing}: {}", reply.text());
+            reply.problem(403, "forbidden", &[]);
+            assert!(reply.json()["detail"].as_str().unwrap().contains(missing), "{}", reply.text());
+        }
+    }
+    assert_eq!(state().await, before, "something was changed without a scope");
+    for (method, template, needs) in operations(&app).await {
+        let (NoTokenOr(scopes) | Scopes(scopes)) = needs else { continue };
+        let token = app.token("Alliance", &if scopes.is_empty() { "audit:read".to_owned() } else { scopes.join(",") }).await;
+        let path = template.replace("{id}", "nowhere").replace("{signature}", "nowhere").replace("{attendance}", "nowhere").replace("{outreach}", "nowhere");
+        let reply = app.request(method.clone(), &path, Some(&token), &[], body_for(&method, &template, &ours).as_ref()).await;
+        let expected: &[u16] = if template.contains('{') { &[404] } else { &[200, 201] };
+        assert!(expected.contains(&reply.status.as_u16()), "{method} {path} with {scopes:?}: {}", reply.text());
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn drafts_and_exact_numbers_need_a_scope(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let ours = everything(&app, "Alliance").await;
+    for path in ["/api/v1/petitions", "/api/v1/events", "/api/v1/advocacy_campaigns"] {
+        app.post(path, Some(&ours.token), &json!({"title": "Hidden draft"})).await.expect(201);
+    }
+    app.post("/api/v1/campaigns", Some(&ours.token), &json!({"title": "Hidden draft", "muster:status": "draft"})).await.expect(201);
+    let mailer = app.token("Alliance", "mail:manage").await;
+    for list in ["petitions", "events", "advocacy_campaigns", "campaigns"] {
+        let path = format!("/api/v1/{list}");
+        assert_eq!(app.get(&path, Some(&ours.token)).await.expect(200)["total_records"], 2, "{list}");
+        assert_eq!(app.get(&path, Some(&mailer)).await.expect(200), app.get(&path, None).await.expect(200), "{list}");
+    }
+    for path in [format!("/api/v1/petitions/{}", ours.petition), format!("/api/v1/events/{}", ours.event), format!("/api/v1/advocacy_campaigns/{}", ours.letter_action)] {
+        assert_eq!(app.get(&path, Some(&mailer)).await.expect(200), app.get(&path, None).await.expect(200), "{path}");
+        assert_ne!(app.get(&path, Some(&ours.token)).await.expect(200), app.get(&path, None).await.expect(200), "{path}");
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_neighbours_things_look_like_none(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let ours = everything(&app, "Alliance").await;
+    let theirs = everything(&app, "Neighbours").await;
+    let unknown = Everything {
+        token: String::new(),
+        petition: app.kernel.cx.id(),
+        signature: app.kernel.cx.id(),
+        event: app.kernel.cx.id(),
+        attendance: app.kernel.cx.id(),
+        letter_action: app.kernel.cx.id(),
+        outreach: app.kernel.cx.id(),
+        office: app.kernel.cx.id(),
+        official: app.kernel.cx.id(),
+        campaign: app.kernel.cx.id(),
+        update: app.kernel.cx.id(),
+        person: app.kernel.cx.id(),
+    };
+    let counts = "SELECT (SELECT count(*) FROM signatures) + (SELECT count(*) FROM attendances) + (SELECT count(*) FROM letters) + (SELECT count(*) FROM people)
+                       + (SELECT count(*) FROM audit_entries) + (SELECT count(*) FROM actions WHERE state = 'published' AND title <> 'Changed')";
+    let before = app.count(counts).await;
+    let mut walked = 0;
+    for (method, template, _) in operations(&app).await.into_iter().filter(|(_, template, _)| template.contains('{')) {
+        let body = body_for(&method, &template, &ours);
+        let mut paths = vec![path_to(&template, &theirs, &theirs), path_to(&template, &unknown, &unknown), template.replace('{', "%7B").replace('}', "%7D")];
+        if template.matches('{').count() == 2 {
+            // another's signature within one's own petition, and one's own within another's
+            paths.extend([path_to(&template, &theirs, &ours), path_to(&template, &ours, &theirs), path_to(&template, &unknown, &ours)]);
+        }
+        for path in paths {
+            let reply = app.request(method.clone(), &path, Some(&ours.token), &[], body.as_ref()).await;
+            assert_eq!(reply.status, 404, "{method} {path}: {}", reply.text());
+            reply.problem(404, "not_found", &[]);
+            walked += 1;
+        }
+    }
+    assert!(walked > 80, "{walked}");
+    assert_eq!(app.count(counts).await, before, "a neighbour changed something");
+    // what names a neighbour's thing in a body finds none either
+    let t = Some(ours.token.as_str());
+    app.post("/api/v1/petitions", t, &json!({"title": "x", "muster:campaign": theirs.campaign})).await.problem(422, "validation_failed", &["/muster:campaign"]);
+    app.post("/api/v1/updates", t, &json!({"title": "x", "muster:campaign": theirs.campaign})).await.problem(422, "validation_failed", &["/muster:campaign"]);
+    app.post("/api/v1/officials", t, &json!({"family_name": "x", "muster:office": theirs.office})).await.problem(422, "validation_failed", &["/muster:office"]);
+    app.post("/api/v1/advocacy_campaigns", t, &json!({"title": "x", "muster:targets": [theirs.office]})).await.problem(422, "validation_failed", &["/muster:targets/0"]);
+    for list in ["people", "mail", "audit", "campaigns", "updates", "offices", "officials", "petitions", "events", "advocacy_campaigns"] {
+        let text = app.get(&format!("/api/v1/{list}?per_page=100"), t).await.text();
+        for id in [theirs.petition, theirs.event, theirs.letter_action, theirs.campaign, theirs.update, theirs.office, theirs.official, theirs.person] {
+            assert!(!text.contains(&id.to_string()), "{list} shows a neighbour's {id}");
+        }
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let ours = everything(&app, "Alliance").await;
+    let token = Some(ours.token.as_str());
+    let large = format!("{{\"title\":\"{}\"}}", "x".repeat(65 * 1024));
+    for (method, template, needs) in operations(&app).await {
+        let path = path_to(&template, &ours, &ours);
+        let caller = if matches!(needs, NoTokenOr(_)) { None } else { token };
+        if method == Method::GET && !template.ends_with('}') && needs != Nothing && template != "/api/v1/exports" {
+            app.get(&format!("{path}?nonsense=1"), token).await.problem(400, "invalid_parameter", &[]);
+            if !template.ends_with(".csv") {
+                for query in ["page=0", "page=x", "per_page=0", "per_page=101"] {
+                    app.get(&format!("{path}?{query}"), token).await.problem(400, "invalid_parameter", &[]);
+                }
+                for filter in ["nonsense%20eq%20'x'", "created_date", "created_date%20eq%20'never'", "(created_date%20gt%20'2026-01-01'"] {
+                    app.get(&format!("{path}?filter={filter}"), token).await.problem(400, "invalid_filter", &[]);
+                }
+            }
+        }
+        if method == Method::POST || method == Method::PUT {
+            let send = async |kind: &str, body: String| {
+                let mut request = Request::builder().method(method.clone()).uri(&path).header(header::CONTENT_TYPE, kind);
+                if let Some(token) = caller {
+                    request = request.header("OSDI-API-Token", token);
+                }
+                app.send(request.body(Body::from(body)).unwrap()).await
+            };
+            let reply = send("text/plain", "{}".to_owned()).await;
+            assert_eq!(reply.status, 415, "{method} {path}: {}", reply.text());
+            reply.problem(415, "unsupported_media_type", &[]);
+            send("application/x-www-form-urlencoded", "a=b".to_owned()).await.problem(415, "unsupported_media_type", &[]);
+            let reply = send("application/json", large.clone()).await;
+            assert_eq!(reply.status, 413, "{method} {path}: {}", reply.text());
+            reply.problem(413, "payload_too_large", &[]);
+            send("application/json", "{\"title\": ".to_owned()).await.problem(422, "validation_failed", &[""]);
+            send("application/json", "[]".to_owned()).await.expect(422);
+        }
+        let reply = call(&app, &Method::PATCH, &path, &[], None).await;
+        reply.problem(405, "method_not_allowed", &[]);
+        assert!(reply.headers[header::ALLOW].to_str().unwrap().contains(method.as_str()), "{path}: {:?}", reply.headers);
+    }
+    app.get("/api/v1/nowhere", token).await.problem(404, "not_found", &[]);
+    for page in ["/p/alliance-petition", "/e/alliance-event", "/l/alliance-write"] {
+        let reply = call(&app, &Method::DELETE, page, &[], None).await;
+        assert_eq!((reply.status.as_u16(), &reply.headers[header::CONTENT_TYPE]), (405, &"text/html; charset=utf-8".parse().unwrap()));
+        for (kind, body, status) in [("application/json", "{}".to_owned(), 415), ("application/x-www-form-urlencoded", format!("email={}", "x".repeat(70_000)), 413)] {
+            let reply = app.send(Request::post(page).header(header::CONTENT_TYPE, kind).body(Body::from(body)).unwrap()).await;
+            assert_eq!((reply.status.as_u16(), &reply.headers[header::CONTENT_TYPE]), (status, &"text/html; charset=utf-8".parse().unwrap()), "{page}: {}", reply.text());
+        }
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn an_organizers_answers_are_kept_by_nobody(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let ours = everything(&app, "Alliance").await;
+    for (method, template, needs) in operations(&app).await.into_iter().filter(|(method, ..)| *method == Method::GET) {
+        let path = path_to(&template, &ours, &ours);
+        let reply = call(&app, &method, &path, &[("osdi-api-token", &ours.token)], None).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        let kept = reply.headers.get(header::CACHE_CONTROL).map_or("", |v| v.to_str().unwrap());
+        assert!(needs == Nothing || kept.contains("no-store"), "{path}: `{kept}`");
+    }
+}

@@ -1,0 +1,328 @@
+//! Every verb of the command line changes something, and here it is seen to.
+
+use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+
+use axum::http::header;
+use muster::{
+    config::Settings,
+    kernel::{Kernel, cx::Cx, keyring::Keyring},
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::{
+    harness::signer,
+    process::{Installation, Server, exchange, until},
+    smtp_sink::{Behaviour, SmtpSink},
+};
+
+const SIGN: &str = "/api/v1/petitions/status/signatures";
+
+async fn tables(pool: &PgPool) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetch_one(pool).await.unwrap()
+}
+
+fn keys(house: &Installation) -> BTreeMap<String, String> {
+    let file: Value = serde_json::from_slice(&std::fs::read(house.path("keys/keyring.json")).unwrap()).unwrap();
+    serde_json::from_value(file["keys"].clone()).unwrap()
+}
+
+fn write_keys(house: &Installation, keys: &BTreeMap<String, String>) {
+    std::fs::write(house.path("keys/keyring.json"), json!({"format": 1, "keys": keys}).to_string()).unwrap();
+}
+
+/// The tools of a process that starts now on this installation.
+fn kernel(house: &Installation, pool: &PgPool) -> Arc<Kernel> {
+    let settings = Settings::read("development", house.environment()).unwrap();
+    let keyring = Keyring::open(&settings.keyring.file).unwrap();
+    Kernel::new(settings, Cx::system(), pool.clone(), Arc::new(keyring))
+}
+
+async fn given_name(server: &Server, token: &str) -> Value {
+    let list = server.get(SIGN, Some(token)).await.expect(200);
+    list["_embedded"]["osdi:signatures"][0]["person"]["given_name"].clone()
+}
+
+#[sqlx::test(migrations = false)]
+async fn migrate_makes_the_tables_and_a_second_run_changes_nothing(pool: PgPool) {
+    assert_eq!(tables(&pool).await, 0);
+    let house = Installation::new(&pool);
+    house.run(&["migrate"]).await.ok();
+    let made = tables(&pool).await;
+    assert!(made > 20, "{made} tables");
+    house.run(&["migrate"]).await.ok();
+    assert_eq!(tables(&pool).await, made);
+    let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(&pool).await.unwrap();
+    assert_eq!(applied, i64::try_from(std::fs::read_dir("migrations").unwrap().count()).unwrap());
+}
+
+#[tokio::test]
+async fn migrate_without_a_server_says_so_and_fails() {
+    let house = Installation::bare().with("DATABASE_URL", "postgres://nobody:secretword@127.0.0.1:1/none");
+    let ran = house.run(&["migrate"]).await;
+    ran.refused(&["muster:"]);
+    assert!(!ran.stderr.contains("secretword"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn keyring_init_makes_a_private_file_and_never_overwrites_it() {
+    let house = Installation::bare().with("MUSTER_PROFILE", "test");
+    house.run(&["keyring", "init"]).await.ok();
+    let file = house.path("keys/keyring.json");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let keys = keys(&house);
+    assert!(keys.contains_key("root-1") && keys.contains_key("links"), "{:?}", keys.keys());
+    let before = std::fs::read(&file).unwrap();
+    house.run(&["keyring", "init"]).await.refused(&["exists already"]);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    assert!(!Path::new(&house.path("var/postgres")).exists(), "a key needs no database");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn keyring_rotate_wraps_with_a_new_key_and_everything_still_opens(pool: PgPool) {
+    let house = Installation::new(&pool);
+    let token = house.owner().await;
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    server.petition(&token, json!({})).await;
+    server.post(SIGN, Some(&token), &signer("amara@example.org")).await.expect(201);
+    let ran = house.run(&["keyring", "rotate"]).await;
+    ran.ok();
+    assert!(ran.stderr.contains("root-2"), "{}", ran.stderr);
+    let wrapped: Vec<String> = sqlx::query_scalar("SELECT DISTINCT wrapping_key FROM vaults WHERE kind = 'organization'").fetch_all(&pool).await.unwrap();
+    assert_eq!(wrapped, ["root-2"]);
+    // the running server notices; once its opened vault has aged, it opens with the new key or not at all
+    let mut left = keys(&house);
+    assert!(left.remove("root-1").is_some() && left.contains_key("root-2"));
+    write_keys(&house, &left);
+    tokio::time::sleep(Duration::from_millis(2100)).await; // opened vaults live two seconds
+    assert_eq!(given_name(&server, &token).await, "Amara");
+    server.stop().await;
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    assert_eq!(given_name(&server, &token).await, "Amara");
+    assert_eq!(std::fs::metadata(house.path("keys/keyring.json")).unwrap().permissions().mode() & 0o777, 0o600);
+    server.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn keyring_retire_ends_a_protected_vault_whose_month_has_passed_in_every_backup(pool: PgPool) {
+    let house = Installation::new(&pool);
+    let token = house.owner().await;
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    server.petition(&token, json!({"muster:privacy": "protected"})).await;
+    server.post(SIGN, None, &signer("amara@example.org")).await.expect(202);
+    server.stop().await;
+
+    // as if its month lay in the past: the same key under an earlier month's name
+    let (vault, month): (Uuid, String) = sqlx::query_as("SELECT id, wrapping_key FROM vaults WHERE kind = 'protected'").fetch_one(&pool).await.unwrap();
+    let mut all = keys(&house);
+    let key = all.remove(&month).expect("a month's key");
+    all.insert("month-2025-01".to_owned(), key);
+    write_keys(&house, &all);
+    sqlx::query("UPDATE vaults SET wrapping_key = 'month-2025-01', destroy_after = '2025-01-31' WHERE id = $1").bind(vault).execute(&pool).await.unwrap();
+    let backup: Vec<u8> = sqlx::query_scalar("SELECT wrapped_keys FROM vaults WHERE id = $1").bind(vault).fetch_one(&pool).await.unwrap();
+    let (signature, sealed): (Uuid, Vec<u8>) = sqlx::query_as("SELECT id, sealed FROM signatures").fetch_one(&pool).await.unwrap();
+    let opened = kernel(&house, &pool).vaults.open(vault).await.unwrap();
+    let typed: Value = opened.open("signatures", signature, &sealed).unwrap();
+    assert!(typed.to_string().contains("amara@example.org"), "until then it opens");
+
+    let ran = house.run(&["keyring", "retire"]).await;
+    ran.ok();
+    assert!(ran.stderr.contains("month-2025-01"), "{}", ran.stderr);
+    assert!(!keys(&house).contains_key("month-2025-01"));
+    let gone: bool = sqlx::query_scalar("SELECT wrapped_keys IS NULL AND destroyed_at IS NOT NULL FROM vaults WHERE id = $1").bind(vault).fetch_one(&pool).await.unwrap();
+    assert!(gone);
+    kernel(&house, &pool).vaults.open(vault).await.unwrap_err();
+    let restore = "UPDATE vaults SET wrapping_key = 'month-2025-01', wrapped_keys = $2, destroyed_at = NULL WHERE id = $1";
+    sqlx::query(restore).bind(vault).bind(&backup).execute(&pool).await.unwrap();
+    kernel(&house, &pool).vaults.open(vault).await.unwrap_err();
+
+    let own: Uuid = sqlx::query_scalar("SELECT id FROM vaults WHERE kind = 'organization'").fetch_one(&pool).await.unwrap();
+    kernel(&house, &pool).vaults.open(own).await.unwrap();
+    let again = house.run(&["keyring", "retire"]).await;
+    again.ok();
+    assert!(again.stderr.contains("Destroyed 0"), "{}", again.stderr);
+}
+
+fn add<'a>(email: &'a str, role: &'a str) -> [&'a str; 9] {
+    ["organizer", "add", "--email", email, "--name", "Olu Owner", "--role", role, "--password-stdin"]
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn organizer_add_makes_the_organization_and_lets_its_owner_sign_in(pool: PgPool) {
+    let house = Installation::new(&pool);
+    house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
+    let rows: (i64, i64) = sqlx::query_as("SELECT (SELECT count(*) FROM organizations), (SELECT count(*) FROM vaults WHERE kind = 'organization')").fetch_one(&pool).await.unwrap();
+    assert_eq!(rows, (1, 1), "the first one makes the organization and its vault");
+    house.run_with(&add("vera@example.org", "viewer"), "another horse\n").await.ok();
+    let organizations: i64 = sqlx::query_scalar("SELECT count(*) FROM organizations").fetch_one(&pool).await.unwrap();
+    assert_eq!(organizations, 1, "the second one joins it");
+
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    let sign_in = async |password: &str| {
+        let page = server.get("/console/sign-in", None).await;
+        let cookie = page.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let csrf = page.text().split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+        server.form("/console/sign-in", &[("cookie", &cookie)], &[("email", "olu@example.org"), ("password", password), ("csrf", &csrf)]).await
+    };
+    assert_eq!(sign_in("correct horse\n").await.status, 401, "the line's end is not part of the password");
+    let signed_in = sign_in("correct horse").await;
+    assert_eq!((signed_in.status.as_u16(), &signed_in.headers[header::LOCATION]), (303, &header::HeaderValue::from_static("/console")));
+    let session = signed_in.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let console = exchange(server.http, "GET", "/console", &[("cookie", &session)], b"").await.unwrap();
+    assert_eq!(console.status, 200);
+    assert!(console.text().contains("Olu Owner"));
+    server.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn organizer_add_says_what_is_wrong(pool: PgPool) {
+    let house = Installation::new(&pool);
+    house.run_with(&add("olu@example.org", "owner"), "short\n").await.refused(&["at least 10 characters"]);
+    house.run_with(&add("nobody", "owner"), "correct horse\n").await.refused(&["email"]);
+    house.run_with(&add("olu@example.org", "owner"), "").await.refused(&["at least 10 characters"]);
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM organizations").fetch_one(&pool).await.unwrap();
+    assert_eq!(left, 0, "a refused owner leaves nothing behind");
+    let usage = house.run_with(&add("olu@example.org", "boss"), "correct horse\n").await;
+    assert_eq!(usage.code, Some(2), "a command line that is not understood");
+    assert!(["boss", "owner", "organizer", "host", "viewer"].iter().all(|word| usage.stderr.contains(word)), "{}", usage.stderr);
+    house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
+    house.run_with(&add("OLU@example.org", "viewer"), "correct horse\n").await.refused(&["exists already"]);
+    let no_password = house.run(&add("new@example.org", "viewer")[..8]).await;
+    no_password.refused(&["--password-stdin"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn token_add_prints_the_token_and_nothing_else(pool: PgPool) {
+    let house = Installation::new(&pool);
+    house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
+    house.run_with(&add("vera@example.org", "viewer"), "correct horse\n").await.ok();
+    let token = async |organizer: &str, scopes: &str| house.run(&["token", "add", "--organizer", organizer, "--name", "CRM", "--scopes", scopes]).await;
+    let ran = token("olu@example.org", "actions:read,actions:write").await;
+    let printed = ran.ok();
+    let value = printed.strip_suffix('\n').unwrap();
+    assert!(value.starts_with("mstr_") && value.len() > 40 && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{printed:?}");
+    assert!(!ran.stderr.contains(value));
+
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    server.petition(value, json!({})).await;
+    server.get("/api/v1/people", Some(value)).await.problem(403, "forbidden", &[]);
+    server.get("/api/v1/people", None).await.problem(401, "unauthorized", &[]);
+    server.get("/api/v1/petitions", Some("mstr_nonsense")).await.problem(401, "unauthorized", &[]);
+    let all = token("olu@example.org", "all").await.ok().trim().to_owned();
+    server.get("/api/v1/people", Some(&all)).await.expect(200);
+    server.stop().await;
+
+    token("olu@example.org", "everything").await.refused(&["everything", "actions:read"]);
+    token("vera@example.org", "letters:golive").await.refused(&["viewer", "letters:golive"]);
+    token("nobody@example.org", "all").await.refused(&["no organizer"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn openapi_prints_the_committed_document_that_the_server_serves(pool: PgPool) {
+    let house = Installation::new(&pool);
+    let printed = house.run(&["openapi"]).await.ok().to_owned();
+    let document: Value = serde_json::from_str(&printed).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    assert_eq!(server.get("/api/v1/openapi.json", None).await.expect(200), document);
+    server.stop().await;
+    let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json")).expect("openapi.json: run `make openapi`");
+    assert!(committed == printed, "openapi.json is stale: run `make openapi`");
+}
+
+#[tokio::test]
+async fn check_config_names_each_key_that_is_unfit() {
+    let house = Installation::bare();
+    assert!(house.run(&["check-config"]).await.ok().contains("fit"));
+    let mut house = house.with("MUSTER_PROFILE", "production").with("MUSTER__KEYRING__FILE", &Installation::bare().path("none.json"));
+    house.run(&["check-config"]).await.refused(&["http.public_url", "mail.from_domain"]);
+    for (name, value) in [("MAIL__TRANSPORT", "mailbox"), ("KEYRING__GENERATE", "true"), ("GUARD__MODE", "off"), ("DATABASE__POOL_SIZE", "1"), ("HTTP__PUBLIC_URL", "http://muster.example.org")] {
+        house.set(&format!("MUSTER__{name}"), value);
+    }
+    let all = ["http.public_url: production needs https", "mail.transport:", "keyring.generate:", "guard.mode:", "database.pool_size:", "mail.from_domain:"];
+    house.run(&["check-config"]).await.refused(&all);
+    house.run(&["serve"]).await.refused(&all);
+
+    for (name, value) in [("MAIL__TRANSPORT", "smtp"), ("KEYRING__GENERATE", "false"), ("GUARD__MODE", "on"), ("DATABASE__POOL_SIZE", "8"), ("HTTP__PUBLIC_URL", "https://muster.example.org"), ("MAIL__FROM_DOMAIN", "muster.example.org")] {
+        house.set(&format!("MUSTER__{name}"), value);
+    }
+    house.run(&["check-config"]).await.refused(&["keyring.file:", "muster keyring init"]);
+    house.set("MUSTER__KEYRING__FILE", &house.path("keys/keyring.json"));
+    house.run(&["keyring", "init"]).await.ok();
+    let fit = house.run(&["check-config"]).await;
+    assert!(fit.ok().contains("fit") && fit.stdout.contains("warning: keyring.file:"), "{fit:?}");
+    house.set("MUSTER__GUARD__MODES", "on");
+    house.run(&["check-config"]).await.refused(&["modes"]);
+}
+
+#[tokio::test]
+async fn postgres_run_gives_a_command_a_database_and_passes_its_exit_code_on() {
+    let house = Installation::bare();
+    let run = async |script: &str| house.run(&["postgres", "run", "--", "sh", "-c", script]).await;
+    let ran = run(r#"psql "$DATABASE_URL" -qAtc "CREATE TABLE kept AS SELECT 42 AS n" && psql "$DATABASE_URL" -Atc "SHOW fsync" && exit 7"#).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(7), "on\n"), "{}", ran.stderr);
+    assert_eq!(run(r#"psql "$DATABASE_URL" -Atc "SELECT n FROM kept""#).await.ok(), "42\n", "the cluster stays");
+    let data = std::fs::read_dir(house.path("var")).unwrap().map(|entry| entry.unwrap().path());
+    let cluster = data.filter(|path| path.join("PG_VERSION").exists()).collect::<Vec<_>>();
+    assert_eq!(cluster, [Path::new(&house.path("var/postgres"))], "in the data root");
+    assert!(!cluster[0].join("postmaster.pid").exists(), "it was stopped");
+    let missing = house.run(&["postgres", "run", "--", "no-such-program"]).await;
+    missing.refused(&["no-such-program"]);
+    assert!(!cluster[0].join("postmaster.pid").exists(), "stopped after a failure, too");
+}
+
+#[tokio::test]
+async fn demo_prints_the_same_sign_in_and_token_at_a_second_start_and_keeps_its_data() {
+    let house = Installation::bare();
+    let start = async || {
+        let server = house.serve(&["demo"]).await;
+        let greeting = until("the greeting", async || Some(server.stdout()).filter(|out| out.contains("API token"))).await;
+        let value = |name: &str| greeting.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {greeting}")).trim().to_owned();
+        let words = ["organizer", "password", "API token"].map(value);
+        for (name, path) in [("site", "/"), ("petition", "/p/stop-deportations"), ("event", "/e/open-assembly"), ("letter", "/l/renewable-work-permit"), ("mailbox", "/mailbox")] {
+            assert_eq!(value(name), format!("http://{}{path}", server.http));
+            assert_eq!(server.get(path, None).await.status, 200, "{path}");
+        }
+        (server, words)
+    };
+    let (server, first) = start().await;
+    let token = first[2].clone();
+    let actions = server.get("/api/v1/petitions", Some(&token)).await.expect(200)["total_records"].clone();
+    server.post("/api/v1/petitions/fix-express-entry/signatures", None, &signer("amara@example.org")).await.expect(202);
+    until("the mail in the mailbox", async || server.get("/mailbox", None).await.text().contains("amara@example.org").then_some(())).await;
+    server.stop().await;
+
+    let (server, second) = start().await;
+    assert_eq!(first, second);
+    assert_eq!(server.get("/api/v1/petitions", Some(&token)).await.expect(200)["total_records"], actions, "nothing twice");
+    let kept = server.get("/api/v1/petitions/fix-express-entry/signatures", Some(&token)).await.expect(200);
+    assert_eq!(kept["total_records"], 1);
+    server.stop().await;
+    assert_eq!(std::fs::metadata(house.path("var/demo-access.json")).unwrap().permissions().mode() & 0o777, 0o600);
+    let public = house.with("MUSTER__HTTP__BIND", "0.0.0.0:0");
+    public.run(&["demo"]).await.refused(&["http.bind"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn web_sends_no_mail_and_a_worker_answers_no_requests(pool: PgPool) {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let house = Installation::new(&pool).with("MUSTER__MAIL__TRANSPORT", "smtp").with("MUSTER__MAIL__SMTP_URL", &sink.url());
+    let token = house.owner().await;
+    let web = house.serve(&["serve", "--role", "web"]).await;
+    web.petition(&token, json!({})).await;
+    web.post(SIGN, None, &signer("amara@example.org")).await.expect(202);
+    // three looks at the queue by an engine, if there were one
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let untouched: i64 = sqlx::query_scalar("SELECT count(*) FROM emails WHERE state = 'queued' AND attempts = 0").fetch_one(&pool).await.unwrap();
+    assert_eq!((untouched, sink.connections()), (1, 0));
+
+    let worker = house.serve(&["serve", "--role", "worker"]).await;
+    let mail = sink.wait_for(1).await;
+    assert_eq!(mail[0].to, ["amara@example.org"]);
+    let refused = exchange(worker.http, "GET", "/", &[], b"").await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(worker.admin("/healthz").await.status, 200);
+    web.stop().await;
+    worker.stop().await;
+}

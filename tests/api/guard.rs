@@ -1,0 +1,262 @@
+//! The guard in front of public acts: proof of work, waiting tickets, sources, attempts to sign in.
+
+use axum::{
+    body::Body,
+    http::{Method, Request, header},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+
+use crate::harness::{Reply, TestApp, merge, signer};
+
+const SIGN: &str = "/api/v1/petitions/status/signatures";
+
+/// Brute force, as any client does it (ALTCHA v1).
+pub fn solve(challenge: &Value) -> String {
+    assert_eq!(challenge["algorithm"], "SHA-256");
+    let (salt, wanted) = (challenge["salt"].as_str().unwrap(), challenge["challenge"].as_str().unwrap());
+    let most = challenge["maxnumber"].as_u64().unwrap();
+    let number = (0..=most).find(|n| hex::encode(Sha256::digest(format!("{salt}{n}"))) == wanted).expect("a solution");
+    payload(challenge, number)
+}
+
+fn payload(challenge: &Value, number: u64) -> String {
+    let solution = json!({"algorithm": "SHA-256", "challenge": challenge["challenge"], "number": number, "salt": challenge["salt"], "signature": challenge["signature"]});
+    STANDARD.encode(solution.to_string())
+}
+
+/// A petition behind a guard that lets one act a minute pass freely.
+struct Gate {
+    app: TestApp,
+    people: std::cell::Cell<u32>,
+}
+
+impl Gate {
+    async fn new(pool: PgPool, environment: &[(&str, &str)]) -> Self {
+        let strict = [("MUSTER__GUARD__FREE_PER_MINUTE", "1"), ("MUSTER__GUARD__CHALLENGE_WORK", "1000")];
+        let app = TestApp::with(pool, &[&strict, environment].concat()).await;
+        let token = app.owner().await;
+        app.petition(&token, json!({})).await;
+        let gate = Self { app, people: std::cell::Cell::new(0) };
+        gate.next_quarter();
+        gate
+    }
+
+    /// Moves the clock to the start of a quarter of an hour, so that no minute ends in the middle of a test.
+    fn next_quarter(&self) {
+        let cx = &self.app.kernel.cx;
+        cx.advance(TimeDelta::seconds(900 - cx.now().timestamp() % 900));
+    }
+
+    async fn sign(&self, headers: &[(&str, &str)], more: Value) -> Reply {
+        self.people.set(self.people.get() + 1);
+        let mut body = signer(&format!("person{}@example.org", self.people.get()));
+        merge(&mut body, more);
+        self.app.request(Method::POST, SIGN, None, headers, Some(&body)).await
+    }
+
+    async fn with_proof(&self, proof: &str) -> Reply {
+        self.sign(&[], json!({"muster:challenge": proof})).await
+    }
+
+    /// Spends the free act and returns the challenge for the next.
+    async fn challenge(&self) -> Value {
+        self.sign(&[], json!({})).await.expect(202);
+        self.demanded().await
+    }
+
+    async fn demanded(&self) -> Value {
+        let refused = self.sign(&[], json!({})).await;
+        refused.problem(428, "challenge_required", &[]);
+        refused.json()["muster:challenge"].clone()
+    }
+
+    async fn signatures(&self) -> i64 {
+        self.app.count("SELECT count(*) FROM signatures").await
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_busy_source_proves_its_work_once_for_each_act(pool: PgPool) {
+    let gate = Gate::new(pool, &[]).await;
+    let proof = solve(&gate.challenge().await);
+    assert_eq!(gate.signatures().await, 1, "the refused act was not written");
+    gate.with_proof(&proof).await.expect(202);
+    gate.with_proof(&proof).await.problem(428, "challenge_required", &[]);
+    assert_eq!(gate.signatures().await, 2);
+    let fresh = solve(&gate.demanded().await);
+    let twice = tokio::join!(gate.with_proof(&fresh), gate.with_proof(&fresh));
+    let mut statuses = [twice.0.status.as_u16(), twice.1.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [202, 428], "of two at once with one proof, one passes");
+    gate.app.kernel.cx.advance(TimeDelta::minutes(1));
+    gate.sign(&[], json!({})).await.expect(202);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn forged_foreign_and_expired_proofs_are_refused(pool: PgPool) {
+    let gate = Gate::new(pool, &[]).await;
+    let challenge = gate.challenge().await;
+    let refused = async |proof: &str| gate.with_proof(proof).await.problem(428, "challenge_required", &[]);
+    refused("nonsense").await;
+    refused(&STANDARD.encode("{}")).await;
+    let right = solve(&challenge);
+    let number = serde_json::from_slice::<Value>(&STANDARD.decode(&right).unwrap()).unwrap()["number"].as_u64().unwrap();
+    refused(&payload(&challenge, number + 1)).await;
+
+    // an easy puzzle of one's own, and a later expiry for ours: neither carries our signature
+    let mut own = challenge.clone();
+    own["salt"] = json!("mine?expires=99999999999&");
+    own["challenge"] = json!(hex::encode(Sha256::digest("mine?expires=99999999999&1")));
+    refused(&payload(&own, 1)).await;
+    let mut later = challenge.clone();
+    later["salt"] = json!(challenge["salt"].as_str().unwrap().replace("?expires=", "?expires=9"));
+    refused(&payload(&later, number)).await;
+
+    let mut swapped = challenge.clone();
+    swapped["signature"] = gate.demanded().await["signature"].clone();
+    refused(&payload(&swapped, number)).await;
+
+    gate.app.kernel.cx.advance(TimeDelta::minutes(21));
+    gate.sign(&[], json!({})).await.expect(202);
+    refused(&right).await;
+    assert_eq!(gate.signatures().await, 2, "only the free ones");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_proof_counts_in_another_process_of_the_same_installation_but_only_once_in_all(pool: PgPool) {
+    let gate = Gate::new(pool, &[]).await;
+    let proof = solve(&gate.challenge().await);
+    let kernel = &gate.app.kernel;
+    let beside = muster::kernel::Kernel::new(kernel.settings.clone(), kernel.cx.clone(), kernel.db.clone(), std::sync::Arc::new(muster::kernel::keyring::Keyring::open(&kernel.settings.postgres.data_root.join("keyring.json")).unwrap()));
+    let source = || async { axum::extract::FromRequestParts::from_request_parts(&mut Request::new(()).into_parts().0, &()).await.unwrap() };
+    let with = |altcha| muster::kernel::guard::Proof { altcha, ticket: None };
+    beside.guard.admit(source().await, with(None)).await.unwrap();
+    beside.guard.admit(source().await, with(None)).await.unwrap_err();
+    beside.guard.admit(source().await, with(Some(&proof))).await.unwrap();
+    gate.with_proof(&proof).await.problem(428, "challenge_required", &[]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn without_javascript_one_waits_and_presses_again(pool: PgPool) {
+    let gate = Gate::new(pool, &[]).await;
+    gate.sign(&[], json!({})).await.expect(202);
+    let fields = |ticket: String| vec![("given_name".to_owned(), "Amara".to_owned()), ("email".to_owned(), "amara@example.org".to_owned()), ("locale".to_owned(), "en".to_owned()), ("wait_ticket".to_owned(), ticket)];
+    let press = async |ticket: &str| {
+        let fields = fields(ticket.to_owned());
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        gate.app.form("/p/status", &fields).await
+    };
+    let asked = press("").await;
+    assert_eq!(asked.status, 428);
+    assert!(asked.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/html"));
+    let page = asked.text();
+    assert!(page.contains("value=\"Amara\""), "nothing has to be typed again");
+    assert!(page.contains("data-challenge=") && page.contains("/assets/sign-"));
+    let ticket = page.split("name=\"wait_ticket\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+
+    assert_eq!(press(&ticket).await.status, 428, "too early");
+    gate.app.kernel.cx.advance(TimeDelta::seconds(15));
+    assert_eq!(press(&ticket).await.status, 200);
+    assert_eq!(press(&ticket).await.status, 428, "a ticket is good for one act");
+    let mut forged = ticket.clone();
+    forged.replace_range(0..1, if ticket.starts_with('a') { "b" } else { "a" });
+    assert_eq!(press(&forged).await.status, 428);
+    assert_eq!(gate.signatures().await, 2);
+    // a crowd waits longer, so that waiting does not replace the work of a machine
+    let waits: Vec<i64> = [gate.demanded().await, gate.demanded().await].iter().map(|c| c["wait_seconds"].as_i64().unwrap()).collect();
+    assert!(waits[1] > waits[0], "{waits:?}");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_ticket_of_the_api_s_challenge_works_in_the_api(pool: PgPool) {
+    let gate = Gate::new(pool, &[]).await;
+    let challenge = gate.challenge().await;
+    let ticket = challenge["wait_ticket"].as_str().unwrap();
+    gate.with_proof(ticket).await.problem(428, "challenge_required", &[]);
+    gate.app.kernel.cx.advance(TimeDelta::seconds(challenge["wait_seconds"].as_i64().unwrap()));
+    gate.with_proof(ticket).await.expect(202);
+    gate.with_proof(ticket).await.problem(428, "challenge_required", &[]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_form_with_a_mistake_does_not_use_up_a_proof(pool: PgPool) {
+    let gate = Gate::new(pool, &[]).await;
+    let proof = solve(&gate.challenge().await);
+    gate.app.post(SIGN, None, &json!({"person": {"email_addresses": [{"address": "nobody"}]}, "muster:challenge": proof})).await.problem(422, "validation_failed", &["/person/email_addresses/0/address"]);
+    gate.with_proof(&proof).await.expect(202);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn behind_a_trusted_proxy_sources_are_told_apart(pool: PgPool) {
+    let gate = Gate::new(pool, &[("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.1,10.0.0.9")]).await;
+    let from = async |forwarded: &str| gate.sign(&[("x-forwarded-for", forwarded)], json!({})).await.status.as_u16();
+    assert_eq!(from("203.0.113.5").await, 202);
+    assert_eq!(from("203.0.113.6").await, 202);
+    assert_eq!(from("203.0.113.5").await, 428);
+    assert_eq!(from("198.51.100.1, 203.0.113.5").await, 428, "what the client itself wrote in front counts for nothing");
+    assert_eq!(from("203.0.113.5, 10.0.0.9").await, 428, "a second proxy of ours is seen through");
+    assert_eq!(from("2001:db8:1:1::1").await, 202);
+    assert_eq!(from("2001:db8:1:1::2").await, 428, "one customer has a whole /64");
+    assert_eq!(from("2001:db8:1:2::1").await, 202);
+    assert_eq!(from("::ffff:203.0.113.5").await, 428, "the same address in other clothes");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn without_one_nobody_can_choose_a_source(pool: PgPool) {
+    let gate = Gate::new(pool, &[]).await;
+    let from = async |forwarded: &str| gate.sign(&[("x-forwarded-for", forwarded), ("forwarded", "for=192.0.2.1"), ("x-real-ip", forwarded)], json!({})).await.status.as_u16();
+    assert_eq!(from("203.0.113.5").await, 202);
+    assert_eq!(from("203.0.113.6").await, 428);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_token_is_not_asked_for_work_and_off_means_off(pool: PgPool) {
+    let gate = Gate::new(pool.clone(), &[]).await;
+    let token = gate.app.owner().await;
+    for n in 0..3 {
+        gate.app.post(SIGN, Some(&token), &signer(&format!("vouched{n}@example.org"))).await.expect(201);
+    }
+    let open = TestApp::with(pool, &[("MUSTER__GUARD__FREE_PER_MINUTE", "1"), ("MUSTER__GUARD__MODE", "off")]).await;
+    let token = open.token("Elsewhere", "all").await;
+    open.petition(&token, json!({"muster:slug": "open"})).await;
+    for n in 0..3 {
+        open.post("/api/v1/petitions/open/signatures", None, &signer(&format!("open{n}@example.org"))).await.expect(202);
+    }
+}
+
+/// Sends the console's sign-in form as a browser does.
+async fn sign_in(app: &TestApp, from: &str, email: &str, password: &str) -> Reply {
+    let page = app.get("/console/sign-in", None).await;
+    let cookie = page.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let csrf = page.text().split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("email", email), ("password", password), ("csrf", &csrf)]).finish();
+    let request = Request::post("/console/sign-in").header(header::COOKIE, cookie).header("x-forwarded-for", from);
+    app.send(request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from(body)).unwrap()).await
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn guessing_passwords_ends_after_a_few_attempts_by_account_and_by_source(pool: PgPool) {
+    let gate = Gate::new(pool, &[("MUSTER__GUARD__SIGN_IN_ATTEMPTS", "3"), ("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let app = &gate.app;
+    let owner = "alliance@staff.example.org";
+    let attempt = async |from: &str, email: &str, password: &str| sign_in(app, from, email, password).await.status.as_u16();
+    assert_eq!(attempt("203.0.113.1", owner, "a long password").await, 303);
+    assert_eq!(attempt("203.0.113.1", owner, "guess one here").await, 401);
+    assert_eq!(attempt("203.0.113.2", "Alliance@STAFF.example.org", "guess two here").await, 401);
+    let locked = sign_in(app, "203.0.113.3", owner, "a long password").await;
+    assert_eq!(locked.status, 429, "the account is closed to every source, the right password included");
+    assert!(!locked.headers.contains_key(header::LOCATION));
+
+    for _ in 0..3 {
+        assert_eq!(attempt("198.51.100.7", &format!("{}@example.org", app.kernel.cx.id()), "whatever it is").await, 401);
+    }
+    assert_eq!(attempt("198.51.100.7", "other@example.org", "whatever it is").await, 429, "a source may not try account after account");
+    assert_eq!(attempt("198.51.100.8", "other@example.org", "whatever it is").await, 401, "its neighbour may");
+
+    gate.next_quarter();
+    assert_eq!(attempt("203.0.113.3", owner, "a long password").await, 303);
+}
