@@ -20,7 +20,7 @@ use crate::{
     campaigns::{self, CampaignLink},
     error::{Code, Error, FieldError, Result},
     kernel::{
-        extract::{BODY_LIMIT, Segments},
+        extract::{FORM_LIMIT, Segments},
         forms::{FormError, challenge_context, form_errors},
         guard::{Proof, Source},
         i18n, markdown,
@@ -34,7 +34,7 @@ use crate::{
 pub fn pages(state: Events) -> Router {
     Router::new()
         .route("/e/{slug}", get(show).post(register))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .with_state(state)
 }
 
@@ -228,7 +228,7 @@ async fn register(
 #[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
 fn not_a_form(rejection: FormRejection) -> Error {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Error::problem(Code::PayloadTooLarge, "A form may have 64 KiB.");
+        return Error::problem(Code::PayloadTooLarge, "This form is too large.");
     }
     Error::problem(Code::UnsupportedMediaType, "Send the form as application/x-www-form-urlencoded.")
 }

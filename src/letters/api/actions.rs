@@ -90,7 +90,7 @@ pub fn check_templates(letters: Vec<LetterBody>, default: LocaleTag) -> Result<V
     for (i, letter) in letters.into_iter().enumerate() {
         let at = format!("/muster:letters/{i}");
         let mut refuse = |rest: &str, code: &'static str, detail: String| {
-            errors.push(FieldError::new(format!("{at}{rest}"), code, detail))
+            errors.push(FieldError::new(format!("{at}{rest}"), code, detail));
         };
         let locale = letter.locale.as_deref().map_or(Ok(default), LocaleTag::parse).unwrap_or_else(|e| {
             refuse("/locale", "unknown_value", e.detail);

@@ -53,6 +53,7 @@ pub struct OfficeBody {
     /// Who holds it from today on; `null` leaves it vacant.
     #[serde(rename = "muster:holder", deserialize_with = "given")]
     #[schema(value_type = Option<HolderBody>)]
+    #[expect(clippy::option_option, reason = "`null` leaves the office vacant, absent changes nothing")]
     pub muster_holder: Option<Option<HolderBody>>,
     /// Language of the title.
     #[serde(rename = "muster:locale")]
@@ -113,6 +114,7 @@ pub struct TermBody {
 }
 
 /// Tells `null` from an absent member.
+#[expect(clippy::option_option, reason = "`null` leaves the office vacant, absent changes nothing")]
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<HolderBody>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
@@ -144,6 +146,7 @@ struct Checked {
     title: Option<String>,
     slug: Option<Slug>,
     mailboxes: Option<Vec<EmailAddress>>,
+    #[expect(clippy::option_option, reason = "`null` leaves the office vacant, absent changes nothing")]
     holder: Option<Option<OfficialName>>,
     locale: Option<LocaleTag>,
     titles: Option<BTreeMap<LocaleTag, String>>,
