@@ -110,7 +110,9 @@ impl App {
             .merge(console::api_router().with_state(console.clone()))
             .split_for_parts();
         let document = serde_json::to_value(document).unwrap_or_default();
-        let api = api.route("/api/v1/openapi.json", get(async move || Json(document))).layer(middleware::map_response(hal_json));
+        let api = api
+            .route("/api/v1/openapi.json", get(async move || Json(document)))
+            .layer(middleware::map_response(hal_json));
 
         let pages = Router::new()
             .merge(campaigns::landing(Landing { kernel: self.kernel.clone(), purposes: self.purposes() }))
@@ -127,7 +129,9 @@ impl App {
             .merge(api)
             .merge(pages)
             .fallback(nothing_here)
-            .method_not_allowed_fallback(async || Error::problem(Code::MethodNotAllowed, "This address does not take this method."))
+            .method_not_allowed_fallback(async || {
+                Error::problem(Code::MethodNotAllowed, "This address does not take this method.")
+            })
             .layer(middleware::from_fn_with_state(self.kernel.clone(), as_page))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
@@ -258,7 +262,12 @@ async fn entry_point(State(state): State<ApiState>) -> Json<Value> {
 /// The closed list of problem codes.
 #[utoipa::path(get, path = "/api/v1/problems", tag = "entry", responses((status = 200, description = "Codes, statuses and titles", body = Value)))]
 async fn problems() -> Json<Value> {
-    Json(Value::Array(Code::ALL.iter().map(|code| json!({"code": code, "status": code.status().as_u16(), "title": code.title()})).collect()))
+    Json(Value::Array(
+        Code::ALL
+            .iter()
+            .map(|code| json!({"code": code, "status": code.status().as_u16(), "title": code.title()}))
+            .collect(),
+    ))
 }
 
 async fn asset(State(kernel): State<Arc<Kernel>>, request: Request) -> Result<Response> {
@@ -333,7 +342,8 @@ async fn frame(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: 
         headers.insert("x-request-id", value);
     }
     if kernel.settings.http.public_url.starts_with("https://") {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
+        headers
+            .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
     }
     response
 }

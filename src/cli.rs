@@ -148,7 +148,8 @@ enum PostgresVerb {
 /// Runs a command line to its exit code.
 pub fn run(cli: Cli) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let outcome = runtime.context("the async runtime does not start").and_then(|runtime| runtime.block_on(dispatch(cli.command)));
+    let outcome =
+        runtime.context("the async runtime does not start").and_then(|runtime| runtime.block_on(dispatch(cli.command)));
     match outcome {
         Ok(code) => code,
         Err(error) => {
@@ -177,7 +178,10 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keyring { verb: KeyringVerb::Init } => {
             let settings = settings()?;
             Keyring::init(&settings.keyring.file, &Cx::system())?;
-            eprintln!("Made {}. Keep a copy off this machine: without it nothing sealed can be opened.", settings.keyring.file.display());
+            eprintln!(
+                "Made {}. Keep a copy off this machine: without it nothing sealed can be opened.",
+                settings.keyring.file.display()
+            );
         }
         Command::Keyring { verb } => {
             with_kernel(async |kernel| match verb {
@@ -350,9 +354,15 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
     // before anything is started: a taken port should not cost a database start
     let listener = match role {
         ServeRole::Worker => None,
-        _ => Some(tokio::net::TcpListener::bind(settings.http.bind).await.with_context(|| format!("http.bind: cannot listen on {}", settings.http.bind))?),
+        _ => Some(
+            tokio::net::TcpListener::bind(settings.http.bind)
+                .await
+                .with_context(|| format!("http.bind: cannot listen on {}", settings.http.bind))?,
+        ),
     };
-    let admin = tokio::net::TcpListener::bind(settings.admin.bind).await.with_context(|| format!("admin.bind: cannot listen on {}", settings.admin.bind))?;
+    let admin = tokio::net::TcpListener::bind(settings.admin.bind)
+        .await
+        .with_context(|| format!("admin.bind: cannot listen on {}", settings.admin.bind))?;
     let mut database = Database::open(&settings).await?;
     let stop = CancellationToken::new();
     let served = async {

@@ -237,20 +237,35 @@ pub async fn fill(kernel: &Kernel) -> anyhow::Result<()> {
     let mut tx = kernel.db.begin().await?;
     let organization = organizer(&mut tx, kernel, &content).await?;
     for partner in &content.partners {
-        campaigns::register_partner(&mut tx, kernel, organization, &partner.slug, &partner.name, &json!(partner.consent), &partner.source_code).await?;
+        campaigns::register_partner(
+            &mut tx,
+            kernel,
+            organization,
+            &partner.slug,
+            &partner.name,
+            &json!(partner.consent),
+            &partner.source_code,
+        )
+        .await?;
     }
     campaign(&mut tx, kernel, organization, &content).await?;
     for office in &content.offices {
         make_office(&mut tx, kernel, organization, office).await.with_context(|| office.slug.clone())?;
     }
     for letter in &content.letters {
-        make_letter(&mut tx, kernel, organization, &content.campaign.slug, letter).await.with_context(|| letter.slug.clone())?;
+        make_letter(&mut tx, kernel, organization, &content.campaign.slug, letter)
+            .await
+            .with_context(|| letter.slug.clone())?;
     }
     for petition in &content.petitions {
-        make_petition(&mut tx, kernel, organization, &content.campaign.slug, petition).await.with_context(|| petition.slug.clone())?;
+        make_petition(&mut tx, kernel, organization, &content.campaign.slug, petition)
+            .await
+            .with_context(|| petition.slug.clone())?;
     }
     for event in &content.events {
-        make_event(&mut tx, kernel, organization, &content.campaign.slug, event).await.with_context(|| event.slug.clone())?;
+        make_event(&mut tx, kernel, organization, &content.campaign.slug, event)
+            .await
+            .with_context(|| event.slug.clone())?;
     }
     tx.commit().await?;
     Ok(())
@@ -282,7 +297,10 @@ async fn organizer(conn: &mut PgConnection, kernel: &Kernel, content: &Content) 
         if read_access(kernel)?.is_some() {
             return Ok(known);
         }
-        bail!("the database has the demo's organizer, but {} is gone; `make clean-demo` starts afresh", access_file(kernel).display());
+        bail!(
+            "the database has the demo's organizer, but {} is gone; `make clean-demo` starts afresh",
+            access_file(kernel).display()
+        );
     }
     let password = base32(&kernel.cx.random::<10>());
     let new = NewOrganizer {
@@ -298,7 +316,12 @@ async fn organizer(conn: &mut PgConnection, kernel: &Kernel, content: &Content) 
     let access = serde_json::to_vec_pretty(&Access { email: content.organizer.email.clone(), password, token })?;
     let path = access_file(kernel);
     let _ = fs::remove_file(&path);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).with_context(|| path.display().to_string())?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| path.display().to_string())?;
     file.write_all(&access)?;
     file.sync_all()?;
     Ok(organizer.organization_id)
@@ -309,7 +332,10 @@ fn texts(title: &Words, summary: &Words, button: &Words) -> Value {
     let mut texts = serde_json::Map::new();
     for language in ["fr", "es", "pa"] {
         let word = |words: &Words| words.get(language).cloned().unwrap_or_default();
-        texts.insert(language.to_owned(), json!({"title": word(title), "summary": word(summary), "button": word(button)}));
+        texts.insert(
+            language.to_owned(),
+            json!({"title": word(title), "summary": word(summary), "button": word(button)}),
+        );
     }
     Value::Object(texts)
 }
@@ -335,7 +361,12 @@ async fn known(conn: &mut PgConnection, kind: Kind, slug: &str) -> anyhow::Resul
     }
 }
 
-async fn campaign(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, content: &Content) -> anyhow::Result<()> {
+async fn campaign(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    content: &Content,
+) -> anyhow::Result<()> {
     let campaign = &content.campaign;
     if campaigns::campaign_exists(conn, organization, &campaign.slug).await? {
         return Ok(());
@@ -350,35 +381,59 @@ async fn campaign(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, 
             "title": english(&update.title), "body": update.body, "muster:campaign": campaign.slug, "muster:kind": update.kind, "date": update.date,
             "figures": update.figures, "source_url": update.source_url, "muster:texts": texts(&update.title, &Words::new(), &Words::new()),
         });
-        campaigns::create_update(conn, kernel, organization, kernel.cx.id(), parse(body.to_string().as_bytes())?).await?;
+        campaigns::create_update(conn, kernel, organization, kernel.cx.id(), parse(body.to_string().as_bytes())?)
+            .await?;
     }
     Ok(())
 }
 
-async fn make_office(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, office: &Office) -> anyhow::Result<()> {
+async fn make_office(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    office: &Office,
+) -> anyhow::Result<()> {
     if letters::office_exists(conn, organization, &office.slug).await? {
         return Ok(());
     }
     let text = |e: crate::kernel::text::TextError| anyhow::anyhow!("{e}");
     let holders = office.holders.iter().map(|h| Holder {
-        name: OfficialName { honorific_prefix: h.honorific_prefix.clone(), given_name: h.given_name.clone(), family_name: h.family_name.clone() },
+        name: OfficialName {
+            honorific_prefix: h.honorific_prefix.clone(),
+            given_name: h.given_name.clone(),
+            family_name: h.family_name.clone(),
+        },
         starts_on: h.from,
         ends_on: h.to,
     });
-    let titles = office.title.iter().filter(|(tag, _)| *tag != "en").map(|(tag, title)| Ok((LocaleTag::parse(tag).map_err(text)?, title.clone())));
+    let titles = office
+        .title
+        .iter()
+        .filter(|(tag, _)| *tag != "en")
+        .map(|(tag, title)| Ok((LocaleTag::parse(tag).map_err(text)?, title.clone())));
     let new = NewOffice {
         slug: Slug::parse(&office.slug).map_err(text)?,
         title: english(&office.title).to_owned(),
         titles: titles.collect::<anyhow::Result<_>>()?,
         locale: LocaleTag::parse(&office.locale).map_err(text)?,
-        mailboxes: office.mailboxes.iter().map(|m| EmailAddress::parse(m).map_err(text)).collect::<anyhow::Result<_>>()?,
+        mailboxes: office
+            .mailboxes
+            .iter()
+            .map(|m| EmailAddress::parse(m).map_err(text))
+            .collect::<anyhow::Result<_>>()?,
         holders: holders.collect(),
     };
     letters::create_office(conn, kernel, organization, kernel.cx.id(), &new).await?;
     Ok(())
 }
 
-async fn make_letter(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, campaign: &str, letter: &Letter) -> anyhow::Result<()> {
+async fn make_letter(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    campaign: &str,
+    letter: &Letter,
+) -> anyhow::Result<()> {
     if known(conn, Kind::Letter, &letter.slug).await?.is_some() {
         return Ok(());
     }
@@ -392,11 +447,18 @@ async fn make_letter(conn: &mut PgConnection, kernel: &Kernel, organization: Uui
     Ok(())
 }
 
-async fn make_petition(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, campaign: &str, petition: &Petition) -> anyhow::Result<()> {
+async fn make_petition(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    campaign: &str,
+    petition: &Petition,
+) -> anyhow::Result<()> {
     if known(conn, Kind::Petition, &petition.slug).await?.is_some() {
         return Ok(());
     }
-    let mut body = shared(&petition.slug, campaign, &petition.title, &petition.summary, &petition.button, &petition.description);
+    let mut body =
+        shared(&petition.slug, campaign, &petition.title, &petition.summary, &petition.button, &petition.description);
     body["muster:privacy"] = json!(petition.privacy);
     body["muster:confirmation"] = json!(petition.confirmation);
     body["petition_text"] = json!(petition.petition_text);
@@ -410,7 +472,13 @@ async fn make_petition(conn: &mut PgConnection, kernel: &Kernel, organization: U
     Ok(())
 }
 
-async fn make_event(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, campaign: &str, event: &Event) -> anyhow::Result<()> {
+async fn make_event(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    campaign: &str,
+    event: &Event,
+) -> anyhow::Result<()> {
     let now = kernel.cx.now();
     let (starts_at, ends_at) = when(event, now)?;
     if let Some(id) = known(conn, Kind::Event, &event.slug).await? {
@@ -454,13 +522,18 @@ fn when(event: &Event, now: DateTime<Utc>) -> anyhow::Result<(DateTime<Utc>, Dat
 fn session(event: &Event, session: &Session, starts_at: DateTime<Utc>) -> anyhow::Result<Value> {
     let day = starts_at.with_timezone(&event.timezone).date_naive() + Days::new(session.days_after);
     let starts_at = at(event.timezone, day, &session.time)?;
-    Ok(json!({"title": session.title, "start_date": starts_at, "end_date": starts_at + TimeDelta::minutes(session.duration_minutes), "rrule": session.rrule}))
+    Ok(
+        json!({"title": session.title, "start_date": starts_at, "end_date": starts_at + TimeDelta::minutes(session.duration_minutes), "rrule": session.rrule}),
+    )
 }
 
 fn at(zone: Tz, day: NaiveDate, time: &str) -> anyhow::Result<DateTime<Utc>> {
     let time = NaiveTime::parse_from_str(time, "%H:%M").with_context(|| format!("{time} is not a time"))?;
     // an hour that a clock change leaves out begins one hour later
     let local = day.and_time(time);
-    let moment = local.and_local_timezone(zone).earliest().or_else(|| (local + TimeDelta::hours(1)).and_local_timezone(zone).earliest());
+    let moment = local
+        .and_local_timezone(zone)
+        .earliest()
+        .or_else(|| (local + TimeDelta::hours(1)).and_local_timezone(zone).earliest());
     moment.map(|m| m.with_timezone(&Utc)).context("no such local time")
 }

@@ -11,7 +11,9 @@ use crate::{
     app::App,
     campaigns::{Tick, fold, publish},
     error::Result,
-    events, kernel::{guard, idempotency}, letters,
+    events,
+    kernel::{guard, idempotency},
+    letters,
     mail::{self, Engine},
     organizers, petitions,
 };

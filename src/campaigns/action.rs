@@ -210,7 +210,9 @@ impl Action {
         }
         let Some(there) = self.texts.get(locale.as_str()) else { return (own, true) };
         let pick = |theirs: &str, own: String| if theirs.is_empty() { own } else { theirs.to_owned() };
-        let fell_back = there.title.is_empty() || (there.description.is_empty() && !own.description.is_empty()) || (there.body.is_empty() && !own.body.is_empty());
+        let fell_back = there.title.is_empty()
+            || (there.description.is_empty() && !own.description.is_empty())
+            || (there.body.is_empty() && !own.body.is_empty());
         let text = ActionText {
             title: pick(&there.title, own.title),
             summary: pick(&there.summary, own.summary),
@@ -347,24 +349,41 @@ impl ActionFields {
         let thanks = take("/muster:thanks", clean_text(&self.muster_thanks, 5000));
         let hosted_by = take("/muster:hosted_by", clean_line(&self.muster_hosted_by, 200));
         let slug = match &self.muster_slug {
-            Some(typed) => Slug::parse(typed).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok(),
+            Some(typed) => {
+                Slug::parse(typed).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok()
+            }
             None => {
                 let made = Slug::from_title(&title);
                 if made.is_none() && !title.is_empty() {
-                    errors.push(FieldError::new("/muster:slug", "required", "No address can be made from this title; give one."));
+                    errors.push(FieldError::new(
+                        "/muster:slug",
+                        "required",
+                        "No address can be made from this title; give one.",
+                    ));
                 }
                 made
             }
         };
         let locale = self.muster_locale.as_deref().map(LocaleTag::parse).transpose();
-        let locale = locale.map_err(|e| errors.push(FieldError::new("/muster:locale", "unknown_value", e.detail))).ok().flatten();
+        let locale = locale
+            .map_err(|e| errors.push(FieldError::new("/muster:locale", "unknown_value", e.detail)))
+            .ok()
+            .flatten();
         let texts = parse_texts(self.muster_texts, &mut errors);
         let confirmation = self.muster_confirmation.unwrap_or(Confirmation::Email);
         if confirmation == Confirmation::None && (self.muster_privacy == Privacy::Protected || !may_skip_confirmation) {
-            errors.push(FieldError::new("/muster:confirmation", "not_allowed", "Protected actions, events with a private link and letters always ask for confirmation."));
+            errors.push(FieldError::new(
+                "/muster:confirmation",
+                "not_allowed",
+                "Protected actions, events with a private link and letters always ask for confirmation.",
+            ));
         }
         if self.muster_destroy_after.is_some() && self.muster_privacy != Privacy::Protected {
-            errors.push(FieldError::new("/muster:destroy_after", "not_allowed", "Only a protected action has data of its own to destroy."));
+            errors.push(FieldError::new(
+                "/muster:destroy_after",
+                "not_allowed",
+                "Only a protected action has data of its own to destroy.",
+            ));
         }
         match slug {
             Some(slug) if errors.is_empty() => Ok(NewAction {

@@ -67,7 +67,11 @@ impl Campaigns {
 
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<Campaigns> {
-    OpenApiRouter::new().routes(routes!(list_campaigns, post_campaign)).routes(routes!(get_campaign)).routes(routes!(list_updates, post_update)).routes(routes!(get_update))
+    OpenApiRouter::new()
+        .routes(routes!(list_campaigns, post_campaign))
+        .routes(routes!(get_campaign))
+        .routes(routes!(list_updates, post_update))
+        .routes(routes!(get_update))
 }
 
 /// A campaign to create: the umbrella that groups actions.
@@ -177,14 +181,24 @@ pub struct Figure {
 ///
 /// # Errors
 /// 422 naming the field, or a database error.
-pub async fn create_campaign(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, id: Uuid, new: NewCampaign) -> Result<()> {
+pub async fn create_campaign(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    id: Uuid,
+    new: NewCampaign,
+) -> Result<()> {
     let mut errors: Vec<FieldError> = Vec::new();
     let title = required_line(&new.title, 300).map_err(|e| Error::field("/title", e.code, e.detail))?;
-    let summary = clean_text(&new.muster_summary, 1000).map_err(|e| Error::field("/muster:summary", e.code, e.detail))?;
-    let description = clean_text(&new.description, 40_000).map_err(|e| Error::field("/description", e.code, e.detail))?;
+    let summary =
+        clean_text(&new.muster_summary, 1000).map_err(|e| Error::field("/muster:summary", e.code, e.detail))?;
+    let description =
+        clean_text(&new.description, 40_000).map_err(|e| Error::field("/description", e.code, e.detail))?;
     let slug = match &new.muster_slug {
         Some(typed) => Slug::parse(typed).map_err(|e| Error::field("/muster:slug", e.code, e.detail))?,
-        None => Slug::from_title(&title).ok_or_else(|| Error::field("/muster:slug", "required", "No address can be made from this title; give one."))?,
+        None => Slug::from_title(&title).ok_or_else(|| {
+            Error::field("/muster:slug", "required", "No address can be made from this title; give one.")
+        })?,
     };
     let locale = match new.muster_locale.as_deref().map(LocaleTag::parse).transpose() {
         Ok(Some(locale)) => locale,
@@ -200,16 +214,34 @@ pub async fn create_campaign(conn: &mut PgConnection, kernel: &Kernel, organizat
         CampaignState::Published => "published",
         CampaignState::Archived => "archived",
     };
-    store::insert_campaign(conn, id, organization, slug.as_str(), locale, &title, &summary, &description, &texts, state, kernel.cx.now())
-        .await
-        .on_constraint("campaigns_slug_key", || Error::field("/muster:slug", "taken", "This address is taken."))
+    store::insert_campaign(
+        conn,
+        id,
+        organization,
+        slug.as_str(),
+        locale,
+        &title,
+        &summary,
+        &description,
+        &texts,
+        state,
+        kernel.cx.now(),
+    )
+    .await
+    .on_constraint("campaigns_slug_key", || Error::field("/muster:slug", "taken", "This address is taken."))
 }
 
 /// Creates an update.
 ///
 /// # Errors
 /// 422 naming the field, or a database error.
-pub async fn create_update(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, id: Uuid, new: NewUpdate) -> Result<()> {
+pub async fn create_update(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    id: Uuid,
+    new: NewUpdate,
+) -> Result<()> {
     let mut errors: Vec<FieldError> = Vec::new();
     let title = required_line(&new.title, 300).map_err(|e| Error::field("/title", e.code, e.detail))?;
     let body = clean_text(&new.body, 40_000).map_err(|e| Error::field("/body", e.code, e.detail))?;
@@ -228,15 +260,33 @@ pub async fn create_update(conn: &mut PgConnection, kernel: &Kernel, organizatio
     if !errors.is_empty() {
         return Err(Error::Fields(errors));
     }
-    let campaign = store::campaign(conn, Some(organization), &new.muster_campaign).await.map_err(|e| match e.code() {
-        crate::error::Code::NotFound => Error::field("/muster:campaign", "unknown_value", "There is no such campaign."),
-        _ => e,
-    })?;
+    let campaign =
+        store::campaign(conn, Some(organization), &new.muster_campaign).await.map_err(|e| match e.code() {
+            crate::error::Code::NotFound => {
+                Error::field("/muster:campaign", "unknown_value", "There is no such campaign.")
+            }
+            _ => e,
+        })?;
     let day = new.date.unwrap_or_else(|| kernel.cx.now().date_naive());
     let kind = serde_json::to_value(new.muster_kind).unwrap_or_default();
-    store::insert_update(conn, id, organization, campaign.id, kind.as_str().unwrap_or("news"), &title, &body, &texts, day, &json!(new.figures), &new.source_url, kernel.cx.now())
-        .await
-        .on_constraint("updates_campaign_title_key", || Error::field("/title", "taken", "There is an update of that day with this title."))
+    store::insert_update(
+        conn,
+        id,
+        organization,
+        campaign.id,
+        kind.as_str().unwrap_or("news"),
+        &title,
+        &body,
+        &texts,
+        day,
+        &json!(new.figures),
+        &new.source_url,
+        kernel.cx.now(),
+    )
+    .await
+    .on_constraint("updates_campaign_title_key", || {
+        Error::field("/title", "taken", "There is an update of that day with this title.")
+    })
 }
 
 fn campaign_resource(kernel: &Kernel, row: &store::CampaignRow) -> Value {
@@ -279,10 +329,20 @@ fn update_resource(kernel: &Kernel, row: &store::UpdateRow) -> Value {
 
 /// Campaigns, newest first.
 #[utoipa::path(get, path = "/api/v1/campaigns", tag = "campaigns", responses((status = 200, description = "A page of campaigns", body = Value)))]
-async fn list_campaigns(State(campaigns): State<Campaigns>, reader: MaybeActor, query: ListQuery) -> Result<Json<Value>> {
+async fn list_campaigns(
+    State(campaigns): State<Campaigns>,
+    reader: MaybeActor,
+    query: ListQuery,
+) -> Result<Json<Value>> {
     no_filter(&query)?;
     let mut conn = campaigns.kernel.db.acquire().await?;
-    let (rows, total) = store::campaigns(&mut conn, reader.reader().map(|a| a.organization_id), query.page.limit(), query.page.offset()).await?;
+    let (rows, total) = store::campaigns(
+        &mut conn,
+        reader.reader().map(|a| a.organization_id),
+        query.page.limit(),
+        query.page.offset(),
+    )
+    .await?;
     let items = rows.iter().map(|row| campaign_resource(&campaigns.kernel, row)).collect();
     let url = campaigns.kernel.url("/api/v1/campaigns");
     Ok(Json(Listing::new(&url, "osdi:campaigns", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
@@ -294,7 +354,11 @@ fn no_filter(query: &ListQuery) -> Result<()> {
 
 /// One campaign.
 #[utoipa::path(get, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The campaign", body = Value), (status = 404)))]
-async fn get_campaign(State(campaigns): State<Campaigns>, reader: MaybeActor, Segments(key): Segments<String>) -> Result<Json<Value>> {
+async fn get_campaign(
+    State(campaigns): State<Campaigns>,
+    reader: MaybeActor,
+    Segments(key): Segments<String>,
+) -> Result<Json<Value>> {
     let mut conn = campaigns.kernel.db.acquire().await?;
     let row = store::campaign(&mut conn, reader.reader().map(|a| a.organization_id), &key).await?;
     Ok(Json(campaign_resource(&campaigns.kernel, &row)))
@@ -302,7 +366,12 @@ async fn get_campaign(State(campaigns): State<Campaigns>, reader: MaybeActor, Se
 
 /// Creates a campaign.
 #[utoipa::path(post, path = "/api/v1/campaigns", tag = "campaigns", request_body = NewCampaign, responses((status = 201, description = "Created", body = Value), (status = 422)))]
-async fn post_campaign(State(campaigns): State<Campaigns>, actor: Actor, headers: HeaderMap, ValidWithBytes(body, bytes): ValidWithBytes<NewCampaign>) -> Result<Response> {
+async fn post_campaign(
+    State(campaigns): State<Campaigns>,
+    actor: Actor,
+    headers: HeaderMap,
+    ValidWithBytes(body, bytes): ValidWithBytes<NewCampaign>,
+) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/campaigns", &bytes)?;
@@ -326,7 +395,14 @@ async fn post_campaign(State(campaigns): State<Campaigns>, actor: Actor, headers
 async fn list_updates(State(campaigns): State<Campaigns>, reader: MaybeActor, query: ListQuery) -> Result<Json<Value>> {
     no_filter(&query)?;
     let mut conn = campaigns.kernel.db.acquire().await?;
-    let (rows, total) = store::updates(&mut conn, reader.reader().map(|a| a.organization_id), None, query.page.limit(), query.page.offset()).await?;
+    let (rows, total) = store::updates(
+        &mut conn,
+        reader.reader().map(|a| a.organization_id),
+        None,
+        query.page.limit(),
+        query.page.offset(),
+    )
+    .await?;
     let items = rows.iter().map(|row| update_resource(&campaigns.kernel, row)).collect();
     let url = campaigns.kernel.url("/api/v1/updates");
     Ok(Json(Listing::new(&url, "muster:updates", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
@@ -334,7 +410,11 @@ async fn list_updates(State(campaigns): State<Campaigns>, reader: MaybeActor, qu
 
 /// One update.
 #[utoipa::path(get, path = "/api/v1/updates/{id}", tag = "updates", params(("id" = Uuid, Path)), responses((status = 200, description = "The update", body = Value), (status = 404)))]
-async fn get_update(State(campaigns): State<Campaigns>, reader: MaybeActor, Segments(id): Segments<Uuid>) -> Result<Json<Value>> {
+async fn get_update(
+    State(campaigns): State<Campaigns>,
+    reader: MaybeActor,
+    Segments(id): Segments<Uuid>,
+) -> Result<Json<Value>> {
     let mut conn = campaigns.kernel.db.acquire().await?;
     let row = store::update(&mut conn, reader.reader().map(|a| a.organization_id), id).await?;
     Ok(Json(update_resource(&campaigns.kernel, &row)))
@@ -342,7 +422,12 @@ async fn get_update(State(campaigns): State<Campaigns>, reader: MaybeActor, Segm
 
 /// Creates an update.
 #[utoipa::path(post, path = "/api/v1/updates", tag = "updates", request_body = NewUpdate, responses((status = 201, description = "Created", body = Value), (status = 422)))]
-async fn post_update(State(campaigns): State<Campaigns>, actor: Actor, headers: HeaderMap, ValidWithBytes(body, bytes): ValidWithBytes<NewUpdate>) -> Result<Response> {
+async fn post_update(
+    State(campaigns): State<Campaigns>,
+    actor: Actor,
+    headers: HeaderMap,
+    ValidWithBytes(body, bytes): ValidWithBytes<NewUpdate>,
+) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/updates", &bytes)?;

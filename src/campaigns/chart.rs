@@ -40,7 +40,11 @@ pub fn draw(updates: &[UpdateRow]) -> String {
     // plotters writes a fixed size; the page scales it
     let label = series.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
     let label = label.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-    svg.replacen(&format!("width=\"640\" height=\"{height}\""), &format!("class=\"chart\" role=\"img\" aria-label=\"{label}\""), 1)
+    svg.replacen(
+        &format!("width=\"640\" height=\"{height}\""),
+        &format!("class=\"chart\" role=\"img\" aria-label=\"{label}\""),
+        1,
+    )
 }
 
 fn gather(updates: &[UpdateRow]) -> Vec<Series> {
@@ -65,12 +69,17 @@ fn gather(updates: &[UpdateRow]) -> Vec<Series> {
     series
 }
 
-fn draw_panel<DB: DrawingBackend>(panel: &DrawingArea<DB, plotters::coord::Shift>, series: &Series) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+fn draw_panel<DB: DrawingBackend>(
+    panel: &DrawingArea<DB, plotters::coord::Shift>,
+    series: &Series,
+) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
     let days = |day: NaiveDate| day.num_days_from_ce();
-    let (first, last) = (days(series.points[0].0), days(series.points[series.points.len() - 1].0).max(days(series.points[0].0) + 1));
+    let (first, last) =
+        (days(series.points[0].0), days(series.points[series.points.len() - 1].0).max(days(series.points[0].0) + 1));
     let top = series.points.iter().map(|(_, v)| *v).fold(1.0_f64, f64::max) * 1.1;
     let margin = ((last - first) / 20).max(1);
-    let caption = if series.unit.is_empty() { series.name.clone() } else { format!("{} ({})", series.name, series.unit) };
+    let caption =
+        if series.unit.is_empty() { series.name.clone() } else { format!("{} ({})", series.name, series.unit) };
     let mut chart = ChartBuilder::on(panel)
         .margin(12)
         .caption(caption, ("sans-serif", 16))
@@ -82,7 +91,9 @@ fn draw_panel<DB: DrawingBackend>(panel: &DrawingArea<DB, plotters::coord::Shift
         .disable_x_mesh()
         .x_labels(6)
         .y_labels(4)
-        .x_label_formatter(&|day| NaiveDate::from_num_days_from_ce_opt(*day).map(|d| d.format("%Y-%m").to_string()).unwrap_or_default())
+        .x_label_formatter(&|day| {
+            NaiveDate::from_num_days_from_ce_opt(*day).map(|d| d.format("%Y-%m").to_string()).unwrap_or_default()
+        })
         .y_label_formatter(&|value| format!("{value:.0}"))
         .draw()?;
     let color = RGBColor(0x8c, 0x14, 0x58);

@@ -13,8 +13,10 @@ mod ops;
 mod pages;
 mod store;
 
-pub use action::{Action, ActionChanges, ActionFields, ActionText, Kind, NewAction, Privacy, Confirmation, State, Texts};
-pub use api::{Campaigns, NewCampaign, NewUpdate, Figure, create_campaign, create_update, router};
+pub use action::{
+    Action, ActionChanges, ActionFields, ActionText, Confirmation, Kind, NewAction, Privacy, State, Texts,
+};
+pub use api::{Campaigns, Figure, NewCampaign, NewUpdate, create_campaign, create_update, router};
 pub use counts::{Tick, exact_total, fold, publish};
 pub use ops::{create_action, find_for, register_partner, register_short_link, update_action};
 pub use pages::{CampaignLink, Landing, landing, received};

@@ -25,14 +25,25 @@ const OPEN_ENDED_MONTHS: u32 = 9;
 ///
 /// # Errors
 /// 422 naming the field for a taken slug, an unknown campaign or a month the keyring does not reach; or a database error.
-pub async fn create_action(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, id: Uuid, new: &NewAction) -> Result<()> {
+pub async fn create_action(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    id: Uuid,
+    new: &NewAction,
+) -> Result<()> {
     let at = kernel.cx.now();
     let locale = match new.locale {
         Some(locale) => locale,
         None => store::organization_locale(conn, organization).await?,
     };
     let campaign = match &new.campaign {
-        Some(key) => Some(store::campaign(conn, Some(organization), key).await.map_err(|e| not_this(e, "/muster:campaign", "There is no such campaign."))?.id),
+        Some(key) => Some(
+            store::campaign(conn, Some(organization), key)
+                .await
+                .map_err(|e| not_this(e, "/muster:campaign", "There is no such campaign."))?
+                .id,
+        ),
         None => None,
     };
     let vault = match new.privacy {
@@ -42,7 +53,11 @@ pub async fn create_action(conn: &mut PgConnection, kernel: &Kernel, organizatio
             let over = new.over_on.unwrap_or(at.date_naive() + Months::new(OPEN_ENDED_MONTHS));
             let destroy_after = new.destroy_after.unwrap_or(over + latest);
             if destroy_after > over + latest || destroy_after < at.date_naive() {
-                return Err(Error::field("/muster:destroy_after", "out_of_range", format!("Must lie between today and {}.", over + latest)));
+                return Err(Error::field(
+                    "/muster:destroy_after",
+                    "out_of_range",
+                    format!("Must lie between today and {}.", over + latest),
+                ));
             }
             kernel.vaults.create_protected(conn, organization, destroy_after).await?
         }
@@ -73,9 +88,17 @@ pub async fn find_for(conn: &mut PgConnection, kind: Kind, key: &str, actor: Opt
 ///
 /// # Errors
 /// 422 with a pointer for each refused field, `conflict` for a state that cannot follow, or a database error.
-pub async fn update_action(conn: &mut PgConnection, kernel: &Kernel, actor: &Actor, mut action: Action, changes: ActionChanges) -> Result<Action> {
+pub async fn update_action(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    actor: &Actor,
+    mut action: Action,
+    changes: ActionChanges,
+) -> Result<Action> {
     let mut errors = Vec::new();
-    let mut set = |target: &mut String, pointer: &str, parsed: Option<Result<String, crate::kernel::text::TextError>>| match parsed {
+    let mut set = |target: &mut String,
+                   pointer: &str,
+                   parsed: Option<Result<String, crate::kernel::text::TextError>>| match parsed {
         Some(Ok(text)) => *target = text,
         Some(Err(e)) => errors.push(crate::error::FieldError::new(pointer, e.code, e.detail)),
         None => {}
@@ -94,7 +117,10 @@ pub async fn update_action(conn: &mut PgConnection, kernel: &Kernel, actor: &Act
     let before = action.state;
     if let Some(state) = changes.muster_status.filter(|s| *s != before) {
         if state == State::Draft {
-            return Err(Error::problem(Code::Conflict, "What was published does not become a draft again; pause, close or archive it."));
+            return Err(Error::problem(
+                Code::Conflict,
+                "What was published does not become a draft again; pause, close or archive it.",
+            ));
         }
         action.state = state;
     }
@@ -117,8 +143,26 @@ pub async fn register_short_link(conn: &mut PgConnection, kernel: &Kernel, word:
 ///
 /// # Errors
 /// A database error.
-pub async fn register_partner(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, slug: &str, name: &str, wording: &Value, source: &str) -> Result<()> {
-    store::upsert_partner(conn, (kernel.cx.id(), kernel.cx.id()), organization, slug, name, wording, source, kernel.cx.now()).await
+pub async fn register_partner(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    slug: &str,
+    name: &str,
+    wording: &Value,
+    source: &str,
+) -> Result<()> {
+    store::upsert_partner(
+        conn,
+        (kernel.cx.id(), kernel.cx.id()),
+        organization,
+        slug,
+        name,
+        wording,
+        source,
+        kernel.cx.now(),
+    )
+    .await
 }
 
 /// The word under which an act's source is counted: a registered one, else "other".
@@ -132,7 +176,8 @@ pub async fn registered_source(conn: &mut PgConnection, organization: Uuid, type
 
 /// The texts of a campaign or update in a language, falling back to its own.
 pub fn localized(texts: &Value, locale: LocaleTag, title: &str, summary: &str) -> (String, String) {
-    let there: ActionText = texts.get(locale.as_str()).and_then(|t| serde_json::from_value(t.clone()).ok()).unwrap_or_default();
+    let there: ActionText =
+        texts.get(locale.as_str()).and_then(|t| serde_json::from_value(t.clone()).ok()).unwrap_or_default();
     let pick = |theirs: String, own: &str| if theirs.is_empty() { own.to_owned() } else { theirs };
     (pick(there.title, title), pick(there.summary, summary))
 }

@@ -69,7 +69,11 @@ struct Card {
 }
 
 fn card(row: LandingRow, locale: LocaleTag) -> Card {
-    let (title, summary) = if row.locale == locale.as_str() { (row.title, row.summary) } else { localized(&row.texts, locale, &row.title, &row.summary) };
+    let (title, summary) = if row.locale == locale.as_str() {
+        (row.title, row.summary)
+    } else {
+        localized(&row.texts, locale, &row.title, &row.summary)
+    };
     let prefix = match row.kind.as_str() {
         "petition" => Kind::Petition.page_prefix(),
         "event" => Kind::Event.page_prefix(),
@@ -79,8 +83,19 @@ fn card(row: LandingRow, locale: LocaleTag) -> Card {
         (Some(from), Some(to), Some(zone)) => i18n::period(locale, from, to, zone),
         _ => String::new(),
     };
-    let status = if row.state == "published" { row.published_status.unwrap_or_else(|| "open".to_owned()) } else { row.state };
-    Card { url: format!("{prefix}{}", row.slug), kind: row.kind, title, summary, count: row.published_count, goal: row.goal, when, place: row.place.unwrap_or_default(), status }
+    let status =
+        if row.state == "published" { row.published_status.unwrap_or_else(|| "open".to_owned()) } else { row.state };
+    Card {
+        url: format!("{prefix}{}", row.slug),
+        kind: row.kind,
+        title,
+        summary,
+        count: row.published_count,
+        goal: row.goal,
+        when,
+        place: row.place.unwrap_or_default(),
+        status,
+    }
 }
 
 #[derive(Serialize)]
@@ -123,11 +138,21 @@ async fn home(State(landing): State<Landing>, visitor: Visitor) -> Result<Respon
         .collect();
     let cards: Vec<Card> = rows.into_iter().map(|row| card(row, visitor.locale)).collect();
     let of = |kind: &'static str| Serde(cards.iter().filter(|c| c.kind == kind).collect::<Vec<_>>()).into();
-    let (petitions, events, letters): (minijinja::Value, minijinja::Value, minijinja::Value) = (of("petition"), of("event"), of("letter"));
-    kernel.pages.page("pages/home.html", &visitor, &kernel.url("/"), context! { organization, campaigns => Serde(campaigns), petitions, events, letters })
+    let (petitions, events, letters): (minijinja::Value, minijinja::Value, minijinja::Value) =
+        (of("petition"), of("event"), of("letter"));
+    kernel.pages.page(
+        "pages/home.html",
+        &visitor,
+        &kernel.url("/"),
+        context! { organization, campaigns => Serde(campaigns), petitions, events, letters },
+    )
 }
 
-async fn campaign(State(landing): State<Landing>, visitor: Visitor, Segments(slug): Segments<String>) -> Result<Response> {
+async fn campaign(
+    State(landing): State<Landing>,
+    visitor: Visitor,
+    Segments(slug): Segments<String>,
+) -> Result<Response> {
     let kernel = &landing.kernel;
     let mut conn = kernel.db.acquire().await?;
     let row = store::campaign(&mut conn, None, &slug).await?;
@@ -190,8 +215,15 @@ impl CampaignLink {
     ///
     /// # Errors
     /// A database error.
-    pub async fn of(conn: &mut PgConnection, campaign: Option<Uuid>, locale: LocaleTag, updates: i64) -> Result<(Option<Self>, Value)> {
-        let Some((slug, title, texts)) = store::link_to_campaign(conn, campaign).await? else { return Ok((None, Value::Array(Vec::new()))) };
+    pub async fn of(
+        conn: &mut PgConnection,
+        campaign: Option<Uuid>,
+        locale: LocaleTag,
+        updates: i64,
+    ) -> Result<(Option<Self>, Value)> {
+        let Some((slug, title, texts)) = store::link_to_campaign(conn, campaign).await? else {
+            return Ok((None, Value::Array(Vec::new())));
+        };
         let (title, _) = localized(&texts, locale, &title, "");
         let (rows, _) = store::updates(conn, None, campaign, updates, 0).await?;
         let posts = rows.into_iter().map(|row| serde_json::to_value(post(row, locale)).unwrap_or_default()).collect();

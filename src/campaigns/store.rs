@@ -113,7 +113,16 @@ pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Action> {
 ///
 /// # Errors
 /// A breach of `actions_kind_slug_key`, or another database error.
-pub async fn insert_action(conn: &mut PgConnection, id: Uuid, organization: Uuid, vault: Uuid, campaign: Option<Uuid>, locale: LocaleTag, new: &NewAction, at: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub async fn insert_action(
+    conn: &mut PgConnection,
+    id: Uuid,
+    organization: Uuid,
+    vault: Uuid,
+    campaign: Option<Uuid>,
+    locale: LocaleTag,
+    new: &NewAction,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO actions (id, organization_id, campaign_id, vault_id, kind, slug, locale, title, summary, description, texts, button, thanks,
                               hosted_by, privacy, confirmation, state, created_at, modified_at)
@@ -169,7 +178,8 @@ pub async fn save_action(conn: &mut PgConnection, action: &Action, at: DateTime<
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn organization_locale(conn: &mut PgConnection, organization: Uuid) -> Result<LocaleTag> {
-    let tag = sqlx::query_scalar!("SELECT locale FROM organizations WHERE id = $1", organization).fetch_one(conn).await?;
+    let tag =
+        sqlx::query_scalar!("SELECT locale FROM organizations WHERE id = $1", organization).fetch_one(conn).await?;
     Ok(LocaleTag::parse(&tag).unwrap_or_default())
 }
 
@@ -211,15 +221,31 @@ pub async fn campaign(conn: &mut PgConnection, organization: Option<Uuid>, key: 
 /// # Errors
 /// A database error.
 pub async fn campaign_exists(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<bool> {
-    Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM campaigns WHERE organization_id = $1 AND slug = $2) AS "found!""#, organization, slug).fetch_one(conn).await?)
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM campaigns WHERE organization_id = $1 AND slug = $2) AS "found!""#,
+        organization,
+        slug
+    )
+    .fetch_one(conn)
+    .await?)
 }
 
 /// One page of campaigns, newest first, and how many there are.
 ///
 /// # Errors
 /// A database error.
-pub async fn campaigns(conn: &mut PgConnection, organization: Option<Uuid>, limit: i64, offset: i64) -> Result<(Vec<CampaignRow>, i64)> {
-    let total = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM campaigns WHERE organization_id = $1 OR ($1 IS NULL AND state = 'published')"#, organization).fetch_one(&mut *conn).await?;
+pub async fn campaigns(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<CampaignRow>, i64)> {
+    let total = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM campaigns WHERE organization_id = $1 OR ($1 IS NULL AND state = 'published')"#,
+        organization
+    )
+    .fetch_one(&mut *conn)
+    .await?;
     let rows = sqlx::query_as!(
         CampaignRow,
         "SELECT id, slug, locale, title, summary, description, texts, state, created_at, modified_at FROM campaigns
@@ -238,7 +264,19 @@ pub async fn campaigns(conn: &mut PgConnection, organization: Option<Uuid>, limi
 /// # Errors
 /// A breach of `campaigns_slug_key`, or another database error.
 #[expect(clippy::too_many_arguments, reason = "one for each column")]
-pub async fn insert_campaign(conn: &mut PgConnection, id: Uuid, organization: Uuid, slug: &str, locale: LocaleTag, title: &str, summary: &str, description: &str, texts: &Texts, state: &str, at: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub async fn insert_campaign(
+    conn: &mut PgConnection,
+    id: Uuid,
+    organization: Uuid,
+    slug: &str,
+    locale: LocaleTag,
+    title: &str,
+    summary: &str,
+    description: &str,
+    texts: &Texts,
+    state: &str,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO campaigns (id, organization_id, slug, locale, title, summary, description, texts, state, created_at, modified_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
@@ -279,7 +317,13 @@ pub struct UpdateRow {
 ///
 /// # Errors
 /// A database error.
-pub async fn updates(conn: &mut PgConnection, organization: Option<Uuid>, campaign: Option<Uuid>, limit: i64, offset: i64) -> Result<(Vec<UpdateRow>, i64)> {
+pub async fn updates(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    campaign: Option<Uuid>,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<UpdateRow>, i64)> {
     let total = sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM updates u JOIN campaigns c ON c.id = u.campaign_id
            WHERE (u.organization_id = $1 OR ($1 IS NULL AND c.state = 'published')) AND ($2::uuid IS NULL OR u.campaign_id = $2)"#,
@@ -326,7 +370,20 @@ pub async fn update(conn: &mut PgConnection, organization: Option<Uuid>, id: Uui
 /// # Errors
 /// A breach of `updates_campaign_title_key`, or another database error.
 #[expect(clippy::too_many_arguments, reason = "one for each column")]
-pub async fn insert_update(conn: &mut PgConnection, id: Uuid, organization: Uuid, campaign: Uuid, kind: &str, title: &str, body: &str, texts: &Texts, happened_on: NaiveDate, figures: &Value, source_url: &str, at: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub async fn insert_update(
+    conn: &mut PgConnection,
+    id: Uuid,
+    organization: Uuid,
+    campaign: Uuid,
+    kind: &str,
+    title: &str,
+    body: &str,
+    texts: &Texts,
+    happened_on: NaiveDate,
+    figures: &Value,
+    source_url: &str,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO updates (id, organization_id, campaign_id, kind, title, body, texts, happened_on, figures, source_url, created_at, modified_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
@@ -370,7 +427,11 @@ pub struct LandingRow {
 ///
 /// # Errors
 /// A database error.
-pub async fn landing_rows(conn: &mut PgConnection, campaign: Option<Uuid>, now: DateTime<Utc>) -> Result<Vec<LandingRow>> {
+pub async fn landing_rows(
+    conn: &mut PgConnection,
+    campaign: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<LandingRow>> {
     Ok(sqlx::query_as!(
         LandingRow,
         r#"SELECT a.kind, a.slug, a.locale, a.title, a.summary, a.texts, a.state, a.published_count, p.goal AS "goal?",
@@ -419,7 +480,16 @@ pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid
 ///
 /// # Errors
 /// A database error.
-pub async fn upsert_partner(conn: &mut PgConnection, ids: (Uuid, Uuid), organization: Uuid, slug: &str, name: &str, wording: &Value, source: &str, at: DateTime<Utc>) -> Result<()> {
+pub async fn upsert_partner(
+    conn: &mut PgConnection,
+    ids: (Uuid, Uuid),
+    organization: Uuid,
+    slug: &str,
+    name: &str,
+    wording: &Value,
+    source: &str,
+    at: DateTime<Utc>,
+) -> Result<()> {
     let partner = sqlx::query_scalar!(
         "INSERT INTO partners (id, organization_id, slug, name, wording, created_at) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (organization_id, slug) DO UPDATE SET name = excluded.name, wording = excluded.wording RETURNING id",
@@ -458,6 +528,8 @@ pub async fn source_words(conn: &mut PgConnection, organization: Uuid) -> Result
 /// A database error.
 pub async fn link_to_campaign(conn: &mut PgConnection, id: Option<Uuid>) -> Result<Option<(String, String, Value)>> {
     let Some(id) = id else { return Ok(None) };
-    let row = sqlx::query!("SELECT slug, title, texts FROM campaigns WHERE id = $1 AND state = 'published'", id).fetch_optional(conn).await?;
+    let row = sqlx::query!("SELECT slug, title, texts FROM campaigns WHERE id = $1 AND state = 'published'", id)
+        .fetch_optional(conn)
+        .await?;
     Ok(row.map(|r| (r.slug, r.title, r.texts)))
 }

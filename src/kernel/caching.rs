@@ -14,12 +14,22 @@ pub fn cacheable(request: &HeaderMap, body: &Value) -> Response {
     let bytes = Bytes::from(body.to_string());
     let etag = format!("\"{}\"", &hex::encode(sha256(&bytes))[..32]);
     // a token makes another answer, and an owner's answer is nobody else's
-    let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=5, stale-while-revalidate=30")), (header::VARY, HeaderValue::from_static("osdi-api-token, authorization, cookie"))];
-    let known = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).any(|tag| {
-        let tag = tag.trim();
-        tag == "*" || tag.trim_start_matches("W/") == etag
-    });
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { ([(header::CONTENT_TYPE, "application/hal+json")], bytes).into_response() };
+    let headers = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=5, stale-while-revalidate=30")),
+        (header::VARY, HeaderValue::from_static("osdi-api-token, authorization, cookie")),
+    ];
+    let known =
+        request.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).any(
+            |tag| {
+                let tag = tag.trim();
+                tag == "*" || tag.trim_start_matches("W/") == etag
+            },
+        );
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "application/hal+json")], bytes).into_response()
+    };
     for (name, value) in headers {
         response.headers_mut().insert(name, value);
     }
@@ -31,5 +41,10 @@ pub fn cacheable(request: &HeaderMap, body: &Value) -> Response {
 
 /// A JSON answer that belongs to one organizer: nobody keeps it.
 pub fn private_json(status: StatusCode, body: &Value) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/hal+json"), (header::CACHE_CONTROL, "private, no-store")], body.to_string()).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/hal+json"), (header::CACHE_CONTROL, "private, no-store")],
+        body.to_string(),
+    )
+        .into_response()
 }

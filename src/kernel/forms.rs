@@ -39,10 +39,16 @@ pub fn form_errors(locale: LocaleTag, fields: &[FieldError]) -> Vec<FormError> {
     fields
         .iter()
         .map(|field| {
-            let name = FIELDS.iter().find(|(pointer, _)| field.pointer.split('/').any(|part| part == *pointer)).map_or("", |(_, name)| *name);
+            let name = FIELDS
+                .iter()
+                .find(|(pointer, _)| field.pointer.split('/').any(|part| part == *pointer))
+                .map_or("", |(_, name)| *name);
             let key = format!("field-error-{}", field.code);
             let message = i18n::text(locale, &key);
-            FormError { field: name, message: if message == key { i18n::text(locale, "field-error-unknown_value") } else { message } }
+            FormError {
+                field: name,
+                message: if message == key { i18n::text(locale, "field-error-unknown_value") } else { message },
+            }
         })
         .collect()
 }
@@ -51,7 +57,12 @@ pub fn form_errors(locale: LocaleTag, fields: &[FieldError]) -> Vec<FormError> {
 pub fn challenge_context(challenge: &serde_json::Value) -> Value {
     let wait = challenge["wait_seconds"].as_i64().unwrap_or(5);
     let ticket = challenge["wait_ticket"].as_str().unwrap_or_default().to_owned();
-    let puzzle: serde_json::Map<String, serde_json::Value> =
-        challenge.as_object().into_iter().flatten().filter(|(key, _)| !key.starts_with("wait_")).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let puzzle: serde_json::Map<String, serde_json::Value> = challenge
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| !key.starts_with("wait_"))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     context! { json => serde_json::Value::Object(puzzle).to_string(), wait_ticket => ticket, wait_seconds => wait }
 }

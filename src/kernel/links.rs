@@ -49,7 +49,11 @@ impl Purpose {
         Self::ConfirmAttendance,
         Self::ManageAttendance,
         Self::ConfirmLetter,
-        Self::ManageLetter, Self::RejectSignature, Self::RejectAttendance, Self::RejectLetter];
+        Self::ManageLetter,
+        Self::RejectSignature,
+        Self::RejectAttendance,
+        Self::RejectLetter,
+    ];
 }
 
 /// Derives and checks link tokens.

@@ -7,7 +7,11 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use minijinja::{AutoEscape, Environment, State, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::{Kwargs, Serde}};
+use minijinja::{
+    AutoEscape, Environment, State, UndefinedBehavior, Value, context,
+    syntax::SyntaxConfig,
+    value::{Kwargs, Serde},
+};
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
@@ -62,7 +66,8 @@ impl Pages {
     pub fn new(public_url: &str) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build().expect("the standard delimiters are valid"));
+        environment
+            .set_syntax(SyntaxConfig::builder().trim_blocks(true).build().expect("the standard delimiters are valid"));
         environment
             .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
         environment.set_formatter(|out, state, value| {
@@ -72,7 +77,9 @@ impl Pages {
             minijinja::escape_formatter(out, state, value)
         });
         environment.add_function("t", translate);
-        environment.add_function("num", |state: &State<'_, '_>, value: Value| value.as_i64().map_or_else(|| value.to_string(), |number| i18n::number(locale_of(state), number)));
+        environment.add_function("num", |state: &State<'_, '_>, value: Value| {
+            value.as_i64().map_or_else(|| value.to_string(), |number| i18n::number(locale_of(state), number))
+        });
         let mut assets = HashMap::new();
         for name in Files::iter() {
             let file = Files::get(&name).expect("a listed file exists");
@@ -124,8 +131,6 @@ impl Pages {
         let html = self.render(template, visitor.locale, context! { ..page, ..frame })?;
         Ok(html_response(html, visitor.locale))
     }
-
-
 
     /// Answers a request for `/assets/{name}`.
     pub fn asset(&self, path: &str) -> Option<Response> {

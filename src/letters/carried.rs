@@ -39,7 +39,11 @@ pub async fn withdraw_carried(conn: &mut PgConnection, kernel: &Kernel, id: Uuid
     ops::withdraw(conn, kernel, &letter, &row).await.map(|_| ())
 }
 
-async fn find(conn: &mut PgConnection, kernel: &Kernel, id: Uuid) -> Result<Option<(store::LetterRow, store::LetterAction)>> {
+async fn find(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    id: Uuid,
+) -> Result<Option<(store::LetterRow, store::LetterAction)>> {
     let row = match store::lock_letter(conn, id).await {
         Err(error) if error.code() == Code::NotFound => return Ok(None),
         row => row?,

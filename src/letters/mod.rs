@@ -21,9 +21,9 @@ mod template;
 mod tests;
 mod writing;
 
+pub use api::{LetterBody, check_templates, router};
 pub use carried::{confirm_carried, drop_carried, withdraw_carried};
 pub use ingest::{LetterAct, LetterActTarget, NewLetterAct};
-pub use api::{LetterBody, check_templates, router};
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
 pub use pages::pages;
 pub use store::{

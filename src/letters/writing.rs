@@ -238,7 +238,8 @@ impl Letters {
     /// # Errors
     /// `internal` when the vault does not open, or a database error.
     pub async fn carried(&self, letter: &LetterAction, new: NewLetter, by: Carrier) -> Result<NewLetterAct> {
-        let bearer = Bearer { person_id: by.person_id, person_sealed: by.person_sealed, wish: by.wish, idempotency: None };
+        let bearer =
+            Bearer { person_id: by.person_id, person_sealed: by.person_sealed, wish: by.wish, idempotency: None };
         let mut act = self.act(letter, new, bearer).await?;
         act.act.email_id = None;
         Ok(act)

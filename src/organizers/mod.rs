@@ -18,7 +18,7 @@ pub use actor::Actor;
 pub use api::{AuditEntry, router};
 pub use auth::{Access, MaybeActor, MaybeSession, Session, clear_session_cookie, idempotency, session_cookie};
 pub use ops::{
-    NewOrganizer, Organizer, Profile, add_organizer, add_token, audit, audit_by_service, forget_expired_sessions, organization_of,
-    profile, sign_in, sign_out,
+    NewOrganizer, Organizer, Profile, add_organizer, add_token, audit, audit_by_service, forget_expired_sessions,
+    organization_of, profile, sign_in, sign_out,
 };
 pub use scope::{Role, Scope};

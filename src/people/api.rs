@@ -96,7 +96,12 @@ async fn get(State(people): State<People>, actor: Actor, Segments(id): Segments<
 
 /// Adds a person, or completes the one with this address (`person_signup_helper`).
 #[utoipa::path(post, path = "/api/v1/people", tag = "people", request_body = SignupBody, responses((status = 201, description = "Added", body = Value), (status = 200, description = "Completed", body = Value), (status = 422)))]
-async fn signup(State(people): State<People>, actor: Actor, headers: HeaderMap, ValidWithBytes(body, bytes): ValidWithBytes<SignupBody>) -> Result<Response> {
+async fn signup(
+    State(people): State<People>,
+    actor: Actor,
+    headers: HeaderMap,
+    ValidWithBytes(body, bytes): ValidWithBytes<SignupBody>,
+) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &people.kernel;
     let person = body.person.parse("/person")?;
@@ -123,7 +128,12 @@ async fn signup(State(people): State<People>, actor: Actor, headers: HeaderMap, 
 
 /// Merges details into a person: what is absent or empty stays.
 #[utoipa::path(put, path = "/api/v1/people/{id}", tag = "people", params(("id" = Uuid, Path)), request_body = PersonBody, responses((status = 200, description = "Merged", body = Value), (status = 404), (status = 422)))]
-async fn merge(State(people): State<People>, actor: Actor, Segments(id): Segments<Uuid>, ValidWithBytes(mut body, _): ValidWithBytes<PersonBody>) -> Result<Json<Value>> {
+async fn merge(
+    State(people): State<People>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+    ValidWithBytes(mut body, _): ValidWithBytes<PersonBody>,
+) -> Result<Json<Value>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &people.kernel;
     let vault = vault_of(&people, &actor).await?;
@@ -135,9 +145,22 @@ async fn merge(State(people): State<People>, actor: Actor, Segments(id): Segment
     }
     let person = body.parse("")?;
     if given.is_some() && known.address().is_some_and(|address| address.index_form() != person.email.index_form()) {
-        return Err(Error::field("/email_addresses/0/address", "invalid_value", "A person's address cannot be changed; add the person under the new one."));
+        return Err(Error::field(
+            "/email_addresses/0/address",
+            "invalid_value",
+            "A person's address cannot be changed; add the person under the new one.",
+        ));
     }
-    ops::confirm(&mut tx, kernel, &vault, id, person.details, person.locale.map(crate::kernel::text::LocaleTag::as_str), false).await?;
+    ops::confirm(
+        &mut tx,
+        kernel,
+        &vault,
+        id,
+        person.details,
+        person.locale.map(crate::kernel::text::LocaleTag::as_str),
+        false,
+    )
+    .await?;
     audit(&mut tx, &kernel.cx, &actor, "person.merge", Some(id), json!({})).await?;
     tx.commit().await?;
     let mut conn = kernel.db.acquire().await?;

@@ -86,7 +86,11 @@ impl Details {
         if !self.email.is_empty() {
             person["email_addresses"] = json!([{"address": self.email, "primary": true}]);
         }
-        if !(self.postal_code.is_empty() && self.region.is_empty() && self.country.is_empty() && self.locality.is_empty()) {
+        if !(self.postal_code.is_empty()
+            && self.region.is_empty()
+            && self.country.is_empty()
+            && self.locality.is_empty())
+        {
             person["postal_addresses"] = json!([{"primary": true, "locality": self.locality, "region": self.region, "postal_code": self.postal_code, "country": self.country}]);
         }
         if !self.phone.is_empty() {
@@ -209,7 +213,12 @@ impl PersonBody {
     /// Adds the postal fields of a form.
     #[must_use]
     pub fn with_postal(mut self, postal_code: &str, locality: &str, country: &str) -> Self {
-        self.postal_addresses = vec![PostalBody { postal_code: postal_code.to_owned(), locality: locality.to_owned(), country: country.to_owned(), ..PostalBody::default() }];
+        self.postal_addresses = vec![PostalBody {
+            postal_code: postal_code.to_owned(),
+            locality: locality.to_owned(),
+            country: country.to_owned(),
+            ..PostalBody::default()
+        }];
         self
     }
 
@@ -236,10 +245,12 @@ impl PersonBody {
         };
         let given_name = take("/given_name".to_owned(), clean_line(&self.given_name, 100));
         let family_name = take("/family_name".to_owned(), clean_line(&self.family_name, 100));
-        let (phone_index, phone) = primary(&self.phone_numbers, |p| p.primary).map_or((0, ""), |(i, p)| (i, p.number.as_str()));
+        let (phone_index, phone) =
+            primary(&self.phone_numbers, |p| p.primary).map_or((0, ""), |(i, p)| (i, p.number.as_str()));
         let phone = take(format!("/phone_numbers/{phone_index}/number"), clean_line(phone, 40));
 
-        let (index, postal) = primary(&self.postal_addresses, |p| p.primary).map_or((0, PostalBody::default()), |(i, p)| (i, p.clone()));
+        let (index, postal) =
+            primary(&self.postal_addresses, |p| p.primary).map_or((0, PostalBody::default()), |(i, p)| (i, p.clone()));
         let field = |name: &str| format!("/postal_addresses/{index}/{name}");
         let locality = take(field("locality"), clean_line(&postal.locality, 100));
         let mut region = take(field("region"), clean_line(&postal.region, 100));
@@ -262,14 +273,31 @@ impl PersonBody {
 
         let email = match primary(&self.email_addresses, |e| e.primary) {
             None => {
-                errors.push(FieldError::new(format!("{at}/email_addresses"), "required", "An e-mail address is needed."));
+                errors.push(FieldError::new(
+                    format!("{at}/email_addresses"),
+                    "required",
+                    "An e-mail address is needed.",
+                ));
                 None
             }
-            Some((i, email)) => EmailAddress::parse(&email.address).map_err(|e| errors.push(FieldError::new(format!("{at}/email_addresses/{i}/address"), e.code, e.detail))).ok(),
+            Some((i, email)) => EmailAddress::parse(&email.address)
+                .map_err(|e| {
+                    errors.push(FieldError::new(format!("{at}/email_addresses/{i}/address"), e.code, e.detail))
+                })
+                .ok(),
         };
         match email {
             Some(email) if errors.is_empty() => Ok(NewPerson {
-                details: Details { given_name, family_name, email: email.as_str().to_owned(), phone, postal_code, locality, region, country },
+                details: Details {
+                    given_name,
+                    family_name,
+                    email: email.as_str().to_owned(),
+                    phone,
+                    postal_code,
+                    locality,
+                    region,
+                    country,
+                },
                 email,
                 locale: self.preferred_language.as_deref().and_then(|tag| LocaleTag::parse(tag).ok()),
             }),
@@ -304,7 +332,14 @@ mod tests {
     fn a_canadian_postal_code_tells_the_province() {
         let person = body(json!({"given_name": " Amara ", "email_addresses": [{"address": "Amara+x@Example.org"}], "postal_addresses": [{"postal_code": "m5v3l9"}]})).parse("/person").unwrap();
         assert_eq!(person.details.given_name, "Amara");
-        assert_eq!((person.details.region.as_str(), person.details.country.as_str(), person.details.postal_prefix().as_deref()), ("ON", "CA", Some("M5V")));
+        assert_eq!(
+            (
+                person.details.region.as_str(),
+                person.details.country.as_str(),
+                person.details.postal_prefix().as_deref()
+            ),
+            ("ON", "CA", Some("M5V"))
+        );
         assert_eq!(person.details.email, "Amara+x@example.org");
     }
 
@@ -313,8 +348,18 @@ mod tests {
         let refused = body(json!({"given_name": "a\u{0}b", "email_addresses": [{"address": "nobody"}], "postal_addresses": [{"postal_code": "12345", "country": "Canada"}]})).parse("/person");
         let Err(Error::Fields(fields)) = refused else { panic!() };
         let pointers: Vec<&str> = fields.iter().map(|f| f.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/person/given_name", "/person/postal_addresses/0/country", "/person/postal_addresses/0/postal_code", "/person/email_addresses/0/address"]);
-        assert!(matches!(body(json!({})).parse("/person"), Err(Error::Fields(f)) if f[0].pointer == "/person/email_addresses" && f[0].code == "required"));
+        assert_eq!(
+            pointers,
+            [
+                "/person/given_name",
+                "/person/postal_addresses/0/country",
+                "/person/postal_addresses/0/postal_code",
+                "/person/email_addresses/0/address"
+            ]
+        );
+        assert!(
+            matches!(body(json!({})).parse("/person"), Err(Error::Fields(f)) if f[0].pointer == "/person/email_addresses" && f[0].code == "required")
+        );
     }
 
     #[test]

@@ -9,20 +9,22 @@ use super::{
 };
 use crate::{
     error::Result,
-    kernel::{
-        Kernel,
-        crypto::sha256,
-        i18n,
-        text::LocaleTag,
-        vault::Vault,
-    },
+    kernel::{Kernel, crypto::sha256, i18n, text::LocaleTag, vault::Vault},
 };
 
 /// The owner of the address confirmed an act: its details become the person's.
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, vault: &Vault, person: Uuid, newer: Details, locale: Option<&str>, protected: bool) -> Result<()> {
+pub async fn confirm(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    vault: &Vault,
+    person: Uuid,
+    newer: Details,
+    locale: Option<&str>,
+    protected: bool,
+) -> Result<()> {
     let known = store::lock(conn, person).await?.details(vault)?;
     let sealed = vault.seal(&kernel.cx, TABLE, person, &known.merged(newer));
     store::set_details(conn, person, &sealed, locale, kernel.cx.recorded_now(protected)).await
@@ -41,7 +43,13 @@ pub struct Vouched {
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn vouched(conn: &mut PgConnection, kernel: &Kernel, vault: &Vault, person: &NewPerson, protected: bool) -> Result<Vouched> {
+pub async fn vouched(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    vault: &Vault,
+    person: &NewPerson,
+    protected: bool,
+) -> Result<Vouched> {
     let (id, known) = match store::find(conn, vault.id, &vault.email_index(&person.email)).await? {
         Some(row) => (row.id, row.details(vault)?),
         None => (kernel.cx.recorded_id(protected), Details::default()),
@@ -53,7 +61,12 @@ pub async fn vouched(conn: &mut PgConnection, kernel: &Kernel, vault: &Vault, pe
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn vouch(conn: &mut PgConnection, kernel: &Kernel, vault: &Vault, person: &NewPerson) -> Result<(Uuid, bool)> {
+pub async fn vouch(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    vault: &Vault,
+    person: &NewPerson,
+) -> Result<(Uuid, bool)> {
     let index = vault.email_index(&person.email);
     let id = store::bare_person_id(conn, vault.id, kernel.cx.id(), &index, kernel.cx.now()).await?;
     let row = store::lock(conn, id).await?;
@@ -83,11 +96,21 @@ pub struct Asked<'a> {
 ///
 /// # Errors
 /// A database error.
-pub async fn append_consents(conn: &mut PgConnection, kernel: &Kernel, person: Uuid, consents: &Consents, asked: Asked<'_>, protected: bool) -> Result<()> {
+pub async fn append_consents(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    person: Uuid,
+    consents: &Consents,
+    asked: Asked<'_>,
+    protected: bool,
+) -> Result<()> {
     let at = kernel.cx.recorded_now(protected);
     let mut granted: Vec<(String, String)> = Vec::new();
     if consents.updates {
-        granted.push(("updates".to_owned(), i18n::text_of(asked.locale, "updates-label", "organization", asked.organization_name.to_owned())));
+        granted.push((
+            "updates".to_owned(),
+            i18n::text_of(asked.locale, "updates-label", "organization", asked.organization_name.to_owned()),
+        ));
     }
     for (slug, _) in consents.partners.iter().filter(|(_, ticked)| **ticked) {
         if let Some(wording) = store::partner_wording(conn, asked.organization, slug, asked.locale.as_str()).await? {
@@ -96,7 +119,15 @@ pub async fn append_consents(conn: &mut PgConnection, kernel: &Kernel, person: U
     }
     for (purpose, wording) in &granted {
         let version = hex::encode(&sha256(wording.as_bytes())[..8]);
-        let consent = NewConsent { id: kernel.cx.recorded_id(protected), person, purpose, wording, version: &version, locale: asked.locale.as_str(), source: asked.source };
+        let consent = NewConsent {
+            id: kernel.cx.recorded_id(protected),
+            person,
+            purpose,
+            wording,
+            version: &version,
+            locale: asked.locale.as_str(),
+            source: asked.source,
+        };
         store::append_consent(conn, &consent, at).await?;
     }
     Ok(())

@@ -55,7 +55,12 @@ impl PersonRow {
 ///
 /// # Errors
 /// A database error.
-pub async fn list(conn: &mut PgConnection, vault: Uuid, filter: Option<&Filter>, page: PageParams) -> Result<(Vec<PersonRow>, i64)> {
+pub async fn list(
+    conn: &mut PgConnection,
+    vault: Uuid,
+    filter: Option<&Filter>,
+    page: PageParams,
+) -> Result<(Vec<PersonRow>, i64)> {
     let scope = |query: &mut QueryBuilder<Postgres>| {
         query.push(" FROM people WHERE vault_id = ").push_bind(vault).push(" AND sealed IS NOT NULL");
         if let Some(filter) = filter {
@@ -85,7 +90,14 @@ pub async fn get(conn: &mut PgConnection, vault: Uuid, id: Uuid) -> Result<Perso
 /// # Errors
 /// A database error.
 pub async fn find(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<PersonRow>> {
-    Ok(sqlx::query_as!(PersonRow, "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE vault_id = $1 AND email_index = $2", vault, email_index).fetch_optional(conn).await?)
+    Ok(sqlx::query_as!(
+        PersonRow,
+        "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE vault_id = $1 AND email_index = $2",
+        vault,
+        email_index
+    )
+    .fetch_optional(conn)
+    .await?)
 }
 
 /// Locks a person for a change of details.
@@ -93,7 +105,13 @@ pub async fn find(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> R
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<PersonRow> {
-    Ok(sqlx::query_as!(PersonRow, "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = $1 FOR NO KEY UPDATE", id).fetch_one(conn).await?)
+    Ok(sqlx::query_as!(
+        PersonRow,
+        "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = $1 FOR NO KEY UPDATE",
+        id
+    )
+    .fetch_one(conn)
+    .await?)
 }
 
 /// The details of a person by id, opened.
@@ -101,14 +119,28 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<PersonRow> {
 /// # Errors
 /// `not_found`, `internal` when the vault does not open it, or a database error.
 pub async fn unsealed_details(conn: &mut PgConnection, vault: &Vault, id: Uuid) -> Result<Details> {
-    sqlx::query_as!(PersonRow, "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = $1 AND vault_id = $2", id, vault.id).fetch_one(conn).await?.details(vault)
+    sqlx::query_as!(
+        PersonRow,
+        "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = $1 AND vault_id = $2",
+        id,
+        vault.id
+    )
+    .fetch_one(conn)
+    .await?
+    .details(vault)
 }
 
 /// Writes a person's details.
 ///
 /// # Errors
 /// A database error.
-pub async fn set_details(conn: &mut PgConnection, id: Uuid, sealed: &[u8], locale: Option<&str>, at: DateTime<Utc>) -> Result<()> {
+pub async fn set_details(
+    conn: &mut PgConnection,
+    id: Uuid,
+    sealed: &[u8],
+    locale: Option<&str>,
+    at: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!("UPDATE people SET sealed = $2, locale = coalesce($3, locale), modified_at = $4, confirmed_at = coalesce(confirmed_at, $4) WHERE id = $1", id, sealed, locale, at).execute(conn).await?;
     Ok(())
 }
@@ -117,7 +149,13 @@ pub async fn set_details(conn: &mut PgConnection, id: Uuid, sealed: &[u8], local
 ///
 /// # Errors
 /// A database error.
-pub async fn bare_person_id(conn: &mut PgConnection, vault: Uuid, id: Uuid, email_index: &[u8], at: DateTime<Utc>) -> Result<Uuid> {
+pub async fn bare_person_id(
+    conn: &mut PgConnection,
+    vault: Uuid,
+    id: Uuid,
+    email_index: &[u8],
+    at: DateTime<Utc>,
+) -> Result<Uuid> {
     Ok(sqlx::query_scalar!(
         r#"SELECT id AS "id!" FROM upsert_people(ARRAY[($1::uuid, $2::uuid, $3::bytea, NULL, NULL, $4::timestamptz)::person_act])"#,
         id,
@@ -175,7 +213,12 @@ pub async fn append_consent(conn: &mut PgConnection, consent: &NewConsent<'_>, a
 ///
 /// # Errors
 /// A database error.
-pub async fn partner_wording(conn: &mut PgConnection, organization: Uuid, slug: &str, locale: &str) -> Result<Option<String>> {
+pub async fn partner_wording(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    slug: &str,
+    locale: &str,
+) -> Result<Option<String>> {
     Ok(sqlx::query_scalar!(
         r#"SELECT coalesce(wording ->> $3, wording ->> 'en', name) AS "wording!" FROM partners WHERE organization_id = $1 AND slug = $2"#,
         organization, slug, locale

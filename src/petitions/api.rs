@@ -121,7 +121,12 @@ pub struct PetitionChanges {
 }
 
 /// The petition as JSON: with its exact total for its own organizers, with the published one for everybody else.
-async fn resource(petitions: &Petitions, conn: &mut PgConnection, petition: &Petition, actor: Option<&Actor>) -> Result<Value> {
+async fn resource(
+    petitions: &Petitions,
+    conn: &mut PgConnection,
+    petition: &Petition,
+    actor: Option<&Actor>,
+) -> Result<Value> {
     let kernel = &petitions.kernel;
     let action = &petition.action;
     let total = match actor {
@@ -168,23 +173,35 @@ fn own(actor: Option<&Actor>, petition: &Petition) -> Result<()> {
 
 /// Petitions, newest first: all of the organization's with a token, the public ones without.
 #[utoipa::path(get, path = "/api/v1/petitions", tag = "petitions", responses((status = 200, description = "A page of petitions", body = Value), (status = 400)))]
-async fn list_petitions(State(petitions): State<Petitions>, reader: MaybeActor, headers: HeaderMap, query: ListQuery) -> Result<Response> {
+async fn list_petitions(
+    State(petitions): State<Petitions>,
+    reader: MaybeActor,
+    headers: HeaderMap,
+    query: ListQuery,
+) -> Result<Response> {
     let actor = reader.reader();
     let filter = query.filter(store::PETITION_FIELDS)?;
     let mut conn = petitions.kernel.db.acquire().await?;
-    let (rows, total) = store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), query.page).await?;
+    let (rows, total) =
+        store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), query.page).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
         items.push(resource(&petitions, &mut conn, row, actor.as_ref()).await?);
     }
     let url = petitions.kernel.url("/api/v1/petitions");
-    let body = Listing::new(&url, "osdi:petitions", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items);
+    let body =
+        Listing::new(&url, "osdi:petitions", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items);
     Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&headers, &body) })
 }
 
 /// One petition.
 #[utoipa::path(get, path = "/api/v1/petitions/{id}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The petition", body = Value), (status = 404)))]
-async fn get_petition(State(petitions): State<Petitions>, reader: MaybeActor, headers: HeaderMap, Segments(key): Segments<String>) -> Result<Response> {
+async fn get_petition(
+    State(petitions): State<Petitions>,
+    reader: MaybeActor,
+    headers: HeaderMap,
+    Segments(key): Segments<String>,
+) -> Result<Response> {
     let actor = reader.reader();
     if let Some(actor) = &actor {
         let mut conn = petitions.kernel.db.acquire().await?;
@@ -200,7 +217,12 @@ async fn get_petition(State(petitions): State<Petitions>, reader: MaybeActor, he
 
 /// Creates a petition; a draft unless it says otherwise.
 #[utoipa::path(post, path = "/api/v1/petitions", tag = "petitions", request_body(content = inline(PetitionDocument)), responses((status = 201, description = "Created", body = Value), (status = 401), (status = 403), (status = 422)))]
-async fn post_petition(State(petitions): State<Petitions>, actor: Actor, headers: HeaderMap, ValidWithBytes(new, bytes): ValidWithBytes<NewPetition>) -> Result<Response> {
+async fn post_petition(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    headers: HeaderMap,
+    ValidWithBytes(new, bytes): ValidWithBytes<NewPetition>,
+) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
     let fields: ActionFields = parse(&bytes)?;
@@ -223,7 +245,10 @@ async fn post_petition(State(petitions): State<Petitions>, actor: Actor, headers
 
 /// The whole document of a POST: a petition's own members beside those of every action.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; the two parts are parsed one after the other")]
+#[expect(
+    dead_code,
+    reason = "describes the body in the OpenAPI document; the two parts are parsed one after the other"
+)]
 struct PetitionDocument {
     #[schema(inline)]
     #[serde(flatten)]
@@ -235,14 +260,23 @@ struct PetitionDocument {
 
 /// Changes a petition; absent members stay.
 #[utoipa::path(put, path = "/api/v1/petitions/{id}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = PetitionChanges, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)))]
-async fn put_petition(State(petitions): State<Petitions>, actor: Actor, Segments(key): Segments<String>, ValidWithBytes(changes, bytes): ValidWithBytes<PetitionChanges>) -> Result<Response> {
+async fn put_petition(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+    ValidWithBytes(changes, bytes): ValidWithBytes<PetitionChanges>,
+) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
     let shared: ActionChanges = parse(&bytes)?;
     let mut tx = kernel.db.begin().await?;
     let action = campaigns::find_for(&mut tx, Kind::Petition, &key, Some(&actor)).await?;
     let id = action.id;
-    let text = changes.petition_text.map(|t| clean_text(&t, 40_000)).transpose().map_err(|e| Error::field("/petition_text", e.code, e.detail))?;
+    let text = changes
+        .petition_text
+        .map(|t| clean_text(&t, 40_000))
+        .transpose()
+        .map_err(|e| Error::field("/petition_text", e.code, e.detail))?;
     let targets = changes.target.map(|t| target_names(&t)).transpose()?;
     campaigns::update_action(&mut tx, kernel, &actor, action, shared).await?;
     store::save(&mut tx, id, text.as_deref(), targets.as_deref(), changes.muster_goal).await?;
@@ -255,7 +289,11 @@ async fn put_petition(State(petitions): State<Petitions>, actor: Actor, Segments
 
 /// Puts a petition away; its signatures stay.
 #[utoipa::path(delete, path = "/api/v1/petitions/{id}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "Archived", body = Value), (status = 404)))]
-async fn delete_petition(State(petitions): State<Petitions>, actor: Actor, Segments(key): Segments<String>) -> Result<Json<Value>> {
+async fn delete_petition(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let mut tx = petitions.kernel.db.begin().await?;
     let action = campaigns::find_for(&mut tx, Kind::Petition, &key, Some(&actor)).await?;
@@ -267,7 +305,13 @@ async fn delete_petition(State(petitions): State<Petitions>, actor: Actor, Segme
     Ok(Json(json!({"notice": "This petition was archived. Its signatures are kept."})))
 }
 
-fn signature_resource(petitions: &Petitions, petition: &Petition, row: &SignatureRow, details: Option<&Details>, comments: &str) -> Value {
+fn signature_resource(
+    petitions: &Petitions,
+    petition: &Petition,
+    row: &SignatureRow,
+    details: Option<&Details>,
+    comments: &str,
+) -> Value {
     let kernel = &petitions.kernel;
     let base = petition.action.api_path();
     let mut signature = json!({
@@ -304,7 +348,12 @@ async fn shown(petitions: &Petitions, petition: &Petition, row: &SignatureRow, a
 
 /// The signatures of a petition, newest first.
 #[utoipa::path(get, path = "/api/v1/petitions/{id}/signatures", tag = "signatures", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "A page of signatures", body = Value), (status = 401), (status = 404)))]
-async fn list_signatures(State(petitions): State<Petitions>, actor: Actor, Segments(key): Segments<String>, query: ListQuery) -> Result<Response> {
+async fn list_signatures(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+    query: ListQuery,
+) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     let kernel = &petitions.kernel;
     let mut conn = kernel.db.acquire().await?;
@@ -315,7 +364,12 @@ async fn list_signatures(State(petitions): State<Petitions>, actor: Actor, Segme
         actor.require(Scope::ContactsRead)?;
         let vault = kernel.vaults.open(petition.action.vault_id).await?;
         // a protected petition answers no question about one person
-        filter.resolve_virtual(|_, typed| EmailAddress::parse(typed).ok().filter(|_| !petition.action.protected).map(|address| vault.email_index(&address)));
+        filter.resolve_virtual(|_, typed| {
+            EmailAddress::parse(typed)
+                .ok()
+                .filter(|_| !petition.action.protected)
+                .map(|address| vault.email_index(&address))
+        });
     }
     let (rows, total) = store::signatures(&mut conn, petition.action.id, filter.as_ref(), query.page).await?;
     drop(conn);
@@ -324,12 +378,19 @@ async fn list_signatures(State(petitions): State<Petitions>, actor: Actor, Segme
         items.push(shown(&petitions, &petition, row, &actor).await?);
     }
     let url = kernel.url(&format!("{}/signatures", petition.action.api_path()));
-    Ok(private_json(StatusCode::OK, &Listing::new(&url, "osdi:signatures", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
+    Ok(private_json(
+        StatusCode::OK,
+        &Listing::new(&url, "osdi:signatures", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items),
+    ))
 }
 
 /// One signature.
 #[utoipa::path(get, path = "/api/v1/petitions/{id}/signatures/{signature}", tag = "signatures", params(("id" = String, Path), ("signature" = Uuid, Path)), responses((status = 200, description = "The signature", body = Value), (status = 404)))]
-async fn get_signature(State(petitions): State<Petitions>, actor: Actor, Segments((key, id)): Segments<(String, Uuid)>) -> Result<Response> {
+async fn get_signature(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     let mut conn = petitions.kernel.db.acquire().await?;
     let petition = store::by_key(&mut conn, &key).await?;
@@ -363,7 +424,9 @@ async fn post_signature(
         petitions.letter_of(&petition, &new).await?;
         kernel.guard.admit(source, Proof { altcha: challenge.as_deref(), ticket: None }).await?;
         petitions.sign(&petition, new).await?;
-        return Ok((StatusCode::ACCEPTED, Json(petition.action.received(&kernel.settings.http.public_url))).into_response());
+        return Ok(
+            (StatusCode::ACCEPTED, Json(petition.action.received(&kernel.settings.http.public_url))).into_response()
+        );
     };
     actor.require(Scope::ContactsWrite)?;
     let path = format!("{}/signatures", petition.action.api_path());
@@ -385,16 +448,32 @@ fn accept(body: SignatureBody) -> Result<NewSignature> {
         }
         (Err(e), _) | (_, Err(e)) => return Err(e),
     };
-    let subject = clean_line(&body.muster_letter.subject, 200).map_err(|e| Error::field("/muster:letter/subject", e.code, e.detail))?;
-    let message = clean_text(&body.muster_letter.message, 10_000).map_err(|e| Error::field("/muster:letter/message", e.code, e.detail))?;
-    let letter = LetterWords { changed: Changed { subject, message, ..Changed::default() }, show_email: body.muster_letter.show_email };
+    let subject = clean_line(&body.muster_letter.subject, 200)
+        .map_err(|e| Error::field("/muster:letter/subject", e.code, e.detail))?;
+    let message = clean_text(&body.muster_letter.message, 10_000)
+        .map_err(|e| Error::field("/muster:letter/message", e.code, e.detail))?;
+    let letter = LetterWords {
+        changed: Changed { subject, message, ..Changed::default() },
+        show_email: body.muster_letter.show_email,
+    };
     let partners: BTreeMap<String, bool> = body.muster_consents.partners.into_iter().take(20).collect();
-    Ok(NewSignature { person, comments, display: body.muster_display, consents: Consents { partners, ..body.muster_consents }, source: body.referrer_data.source, letter })
+    Ok(NewSignature {
+        person,
+        comments,
+        display: body.muster_display,
+        consents: Consents { partners, ..body.muster_consents },
+        source: body.referrer_data.source,
+        letter,
+    })
 }
 
 /// Withdraws a signature on behalf of its signer.
 #[utoipa::path(delete, path = "/api/v1/petitions/{id}/signatures/{signature}", tag = "signatures", params(("id" = String, Path), ("signature" = Uuid, Path)), responses((status = 200, description = "Withdrawn", body = Value), (status = 404)))]
-async fn delete_signature(State(petitions): State<Petitions>, actor: Actor, Segments((key, id)): Segments<(String, Uuid)>) -> Result<Json<Value>> {
+async fn delete_signature(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+) -> Result<Json<Value>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;

@@ -83,7 +83,8 @@ impl Batch for SignBatch {
         Box::pin(async move {
             let signatures: Vec<SignatureAct> = acts.iter().map(|a| a.act.clone()).collect();
             let letters: Vec<LetterAct> = acts.iter().filter_map(|a| Some(a.letter.as_ref()?.act.clone())).collect();
-            let targets: Vec<LetterActTarget> = acts.iter().filter_map(|a| a.letter.as_ref()).flat_map(|l| l.targets.iter().copied()).collect();
+            let targets: Vec<LetterActTarget> =
+                acts.iter().filter_map(|a| a.letter.as_ref()).flat_map(|l| l.targets.iter().copied()).collect();
             let written = store::sign_batch(&self.db, &signatures, &letters, &targets).await?;
             let mut by_act: HashMap<Uuid, Written> = written.into_iter().map(|w| (w.act_id, w)).collect();
             let missing = || sqlx::Error::Protocol("sign_petitions left an act without its outcome".to_owned());

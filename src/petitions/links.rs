@@ -86,7 +86,9 @@ fn share(c: &Context, petitions: &Petitions) -> Vec<Onward> {
         return Vec::new();
     }
     let url = petitions.kernel.url(&c.petition.action.path());
-    let words = url::form_urlencoded::byte_serialize(format!("{} {url}", title(c)).as_bytes()).collect::<String>().replace('+', "%20");
+    let words = url::form_urlencoded::byte_serialize(format!("{} {url}", title(c)).as_bytes())
+        .collect::<String>()
+        .replace('+', "%20");
     let link = url::form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>();
     let to = |label: &str, href: String| Onward { label: text(c.locale, label), href };
     vec![
@@ -105,7 +107,8 @@ fn confirmed(c: &Context, petitions: &Petitions) -> LinkPage {
             page.lines.push(text_of(c.locale, "token-petition-confirm-done-line-2", "title", title(c)));
         }
         // the published number moves on its tick; the signer sees the own one in it at once
-        let unseen = c.row.counted_at.is_none_or(|counted| action.published_at.is_none_or(|published| published < counted));
+        let unseen =
+            c.row.counted_at.is_none_or(|counted| action.published_at.is_none_or(|published| published < counted));
         page.own_count = Some(action.published_count + i64::from(unseen));
         page.share = share(c, petitions);
         page.links = vec![Onward { label: title(c), href: action.path() }];
@@ -126,7 +129,10 @@ impl TokenPurpose for Confirm {
                 "pending" if c.row.confirm_expires_at.is_some_and(|at| at > self.0.kernel.cx.now()) => {
                     let mut page = page(&c, "petition-confirm", "neutral-confirm", false);
                     page.details = details(&c);
-                    page.links = vec![Onward { label: text(c.locale, "token-not-me-link"), href: self.0.kernel.links.url(Purpose::RejectSignature, c.row.id, c.row.link_generation) }];
+                    page.links = vec![Onward {
+                        label: text(c.locale, "token-not-me-link"),
+                        href: self.0.kernel.links.url(Purpose::RejectSignature, c.row.id, c.row.link_generation),
+                    }];
                     Ok(page)
                 }
                 "counted" | "duplicate" => Ok(confirmed(&c, &self.0)),
@@ -216,8 +222,23 @@ impl TokenPurpose for Reject {
 fn reject_page(locale: LocaleTag, done: bool) -> LinkPage {
     let t = |key: &str| text(locale, &format!("token-not-me-{key}"));
     if done {
-        LinkPage { locale, heading: t("done-heading"), lines: vec![t("done-line-1")], done, neutral: true, ..LinkPage::default() }
+        LinkPage {
+            locale,
+            heading: t("done-heading"),
+            lines: vec![t("done-line-1")],
+            done,
+            neutral: true,
+            ..LinkPage::default()
+        }
     } else {
-        LinkPage { locale, heading: t("heading"), lines: vec![t("line-1"), t("line-2")], button: Some(t("button")), danger: true, neutral: true, ..LinkPage::default() }
+        LinkPage {
+            locale,
+            heading: t("heading"),
+            lines: vec![t("line-1"), t("line-2")],
+            button: Some(t("button")),
+            danger: true,
+            neutral: true,
+            ..LinkPage::default()
+        }
     }
 }

@@ -71,7 +71,9 @@ impl MailKind for Thanks {
             // signed before, where nothing is confirmed: the owner is told, with the link of the signature that counts
             if c.row.state == "duplicate" {
                 let mut conn = self.0.kernel.db.acquire().await?;
-                let Some(counted) = store::counted(&mut conn, c.row.petition_id, c.row.person_id).await? else { return Ok(None) };
+                let Some(counted) = store::counted(&mut conn, c.row.petition_id, c.row.person_id).await? else {
+                    return Ok(None);
+                };
                 c.row = counted;
             }
             if c.row.state != "counted" {
@@ -80,7 +82,11 @@ impl MailKind for Thanks {
             let action = &c.petition.action;
             let Some(to) = c.typed.details.address() else { return Ok(None) };
             // nobody has confirmed this address: such mail falls under the same cap
-            let allowed = if action.confirms { !mail::is_suppressed(&self.0.kernel, &to, &c.vault).await? } else { mail::may_confirm(&self.0.kernel, email, &to, &c.vault).await? };
+            let allowed = if action.confirms {
+                !mail::is_suppressed(&self.0.kernel, &to, &c.vault).await?
+            } else {
+                mail::may_confirm(&self.0.kernel, email, &to, &c.vault).await?
+            };
             if !allowed {
                 return Ok(None);
             }

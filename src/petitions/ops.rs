@@ -63,7 +63,11 @@ pub struct Target {
 /// 422 with a pointer for each refused one.
 pub fn target_names(targets: &[Target]) -> Result<Vec<String>> {
     let mut errors = Vec::new();
-    let names = targets.iter().enumerate().filter_map(|(i, t)| required_line(&t.name, 200).map_err(|e| errors.push(FieldError::new(format!("/target/{i}/name"), e.code, e.detail))).ok());
+    let names = targets.iter().enumerate().filter_map(|(i, t)| {
+        required_line(&t.name, 200)
+            .map_err(|e| errors.push(FieldError::new(format!("/target/{i}/name"), e.code, e.detail)))
+            .ok()
+    });
     let names: Vec<String> = names.collect();
     if errors.is_empty() { Ok(names) } else { Err(Error::Fields(errors)) }
 }
@@ -72,7 +76,14 @@ pub fn target_names(targets: &[Target]) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// 422 with a pointer for each refused field, or a database error.
-pub async fn create_petition(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, id: Uuid, action: ActionFields, new: NewPetition) -> Result<()> {
+pub async fn create_petition(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    id: Uuid,
+    action: ActionFields,
+    new: NewPetition,
+) -> Result<()> {
     let action = action.parse(Kind::Petition, true)?;
     let text = clean_text(&new.petition_text, 40_000).map_err(|e| Error::field("/petition_text", e.code, e.detail))?;
     let targets = target_names(&new.target)?;
@@ -89,14 +100,25 @@ pub async fn create_petition(conn: &mut PgConnection, kernel: &Kernel, organizat
 }
 
 /// The letter action that a new petition is to carry.
-async fn carried(conn: &mut PgConnection, kernel: &Kernel, organization: Uuid, key: &str, petition: &NewAction) -> Result<Uuid> {
+async fn carried(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    key: &str,
+    petition: &NewAction,
+) -> Result<Uuid> {
     let refuse = |code: &'static str, detail: &str| Error::field("/muster:letter", code, detail);
-    let letter = letters::find(conn, kernel, key).await.map_err(|e| if e.code() == Code::NotFound { refuse("unknown_value", "There is no such letter action.") } else { e })?;
+    let letter = letters::find(conn, kernel, key).await.map_err(|e| {
+        if e.code() == Code::NotFound { refuse("unknown_value", "There is no such letter action.") } else { e }
+    })?;
     if letter.action.organization_id != organization {
         return Err(refuse("unknown_value", "There is no such letter action."));
     }
     if petition.privacy == Privacy::Protected || letter.action.protected {
-        return Err(refuse("not_allowed", "A letter shows who writes it; protected petitions and letters go separate ways."));
+        return Err(refuse(
+            "not_allowed",
+            "A letter shows who writes it; protected petitions and letters go separate ways.",
+        ));
     }
     if petition.confirmation == Confirmation::None {
         return Err(Error::field("/muster:confirmation", "not_allowed", "Letters always ask for confirmation."));
@@ -125,8 +147,12 @@ pub struct Context {
 pub async fn context(petitions: &Petitions, conn: &mut PgConnection, row: SignatureRow) -> Result<Context> {
     let petition = store::petition(conn, row.petition_id).await?;
     let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
-    let typed: Typed = row.sealed.as_deref().map(|sealed| vault.open(SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default();
-    let locale = typed.locale.or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok())).unwrap_or(petition.action.locale);
+    let typed: Typed =
+        row.sealed.as_deref().map(|sealed| vault.open(SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default();
+    let locale = typed
+        .locale
+        .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
+        .unwrap_or(petition.action.locale);
     Ok(Context { row, petition, vault, typed, locale })
 }
 
@@ -145,9 +171,23 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
     action.require_open()?;
     let at = kernel.cx.recorded_now(action.protected);
     // the person's row is the lock under which one address has one counted signature
-    people::confirm(conn, kernel, &c.vault, c.row.person_id, c.typed.details.clone(), c.row.locale.as_deref(), action.protected).await?;
+    people::confirm(
+        conn,
+        kernel,
+        &c.vault,
+        c.row.person_id,
+        c.typed.details.clone(),
+        c.row.locale.as_deref(),
+        action.protected,
+    )
+    .await?;
     let source = format!("petition:{}", action.slug);
-    let asked = Asked { organization: action.organization_id, organization_name: &action.organization_name, locale: c.locale, source: &source };
+    let asked = Asked {
+        organization: action.organization_id,
+        organization_name: &action.organization_name,
+        locale: c.locale,
+        source: &source,
+    };
     people::append_consents(conn, kernel, c.row.person_id, &c.typed.consents, asked, action.protected).await?;
     if store::count_signature(conn, c.row.id, at).await? {
         store::add_delta(conn, c.row.id, 1).await?;
@@ -155,18 +195,32 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
             letters::confirm_carried(conn, kernel, letter).await?;
         }
         if action.send_thanks {
-            let email = NewEmail { organization_id: action.organization_id, class: Class::Notice, kind: "petition_thanks", lane: "", refs: json!({"signature": c.row.id}), protected: action.protected, due_at: None };
+            let email = NewEmail {
+                organization_id: action.organization_id,
+                class: Class::Notice,
+                kind: "petition_thanks",
+                lane: "",
+                refs: json!({"signature": c.row.id}),
+                protected: action.protected,
+                due_at: None,
+            };
             mail::enqueue(conn, &kernel.cx, email).await?;
         }
     } else if let Some(counted) = store::lock_counted(conn, action.id, c.row.person_id).await? {
         // signed before: what the owner says now replaces what counted so far
-        let before: Typed = counted.sealed.as_deref().map(|sealed| c.vault.open(SIGNATURES, counted.id, sealed)).transpose()?.unwrap_or_default();
+        let before: Typed = counted
+            .sealed
+            .as_deref()
+            .map(|sealed| c.vault.open(SIGNATURES, counted.id, sealed))
+            .transpose()?
+            .unwrap_or_default();
         let now = Typed {
             details: before.details.merged(c.typed.details.clone()),
             comments: if c.typed.comments.is_empty() { before.comments } else { c.typed.comments.clone() },
             ..c.typed.clone()
         };
-        store::renew_counted(conn, counted.id, &c.vault.seal(&kernel.cx, SIGNATURES, counted.id, &now), &c.row.display).await?;
+        store::renew_counted(conn, counted.id, &c.vault.seal(&kernel.cx, SIGNATURES, counted.id, &now), &c.row.display)
+            .await?;
         store::end_signature(conn, c.row.id, "duplicate", at).await?;
         if let Some(letter) = c.row.letter_id {
             letters::drop_carried(conn, letter).await?;

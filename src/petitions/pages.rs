@@ -66,7 +66,11 @@ struct SignForm {
     wait_ticket: String,
 }
 
-async fn show(State(petitions): State<Petitions>, visitor: Visitor, Segments(slug): Segments<String>) -> Result<Response> {
+async fn show(
+    State(petitions): State<Petitions>,
+    visitor: Visitor,
+    Segments(slug): Segments<String>,
+) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
     let mut form = SignForm { country: "CA".to_owned(), ..SignForm::default() };
     if let Some((_, prefilled)) = carried(&petitions, &petition, visitor.locale).await? {
@@ -77,18 +81,30 @@ async fn show(State(petitions): State<Petitions>, visitor: Visitor, Segments(slu
 }
 
 /// The letter that the petition carries, as its form starts in a language.
-async fn carried(petitions: &Petitions, petition: &Petition, locale: LocaleTag) -> Result<Option<(Arc<LetterAction>, Prefilled)>> {
+async fn carried(
+    petitions: &Petitions,
+    petition: &Petition,
+    locale: LocaleTag,
+) -> Result<Option<(Arc<LetterAction>, Prefilled)>> {
     let Some(letter) = petitions.carried_letter(petition).await? else { return Ok(None) };
     let prefilled = Prefilled::of(&letter, locale)?;
     Ok(Some((letter, prefilled)))
 }
 
-async fn render(petitions: &Petitions, petition: &Petition, visitor: &Visitor, form: &SignForm, errors: &[FormError], challenge: Value) -> Result<Response> {
+async fn render(
+    petitions: &Petitions,
+    petition: &Petition,
+    visitor: &Visitor,
+    form: &SignForm,
+    errors: &[FormError],
+    challenge: Value,
+) -> Result<Response> {
     let (kernel, action) = (&petitions.kernel, &petition.action);
     if !action.state.is_public() {
         return Err(Error::not_found());
     }
-    let (campaign, updates) = CampaignLink::of(&mut *kernel.db.acquire().await?, action.campaign_id, visitor.locale, UPDATES).await?;
+    let (campaign, updates) =
+        CampaignLink::of(&mut *kernel.db.acquire().await?, action.campaign_id, visitor.locale, UPDATES).await?;
     let (text, fell_back) = action.text(visitor.locale, &petition.petition_text);
     let state = match action.state {
         Life::Published => "published",
@@ -128,7 +144,13 @@ async fn render(petitions: &Petitions, petition: &Petition, visitor: &Visitor, f
     kernel.pages.page("pages/petition.html", visitor, &kernel.url(&action.path()), page)
 }
 
-async fn sign(State(petitions): State<Petitions>, mut visitor: Visitor, source: Source, Segments(slug): Segments<String>, form: Result<Form<SignForm>, FormRejection>) -> Result<Response> {
+async fn sign(
+    State(petitions): State<Petitions>,
+    mut visitor: Visitor,
+    source: Source,
+    Segments(slug): Segments<String>,
+    form: Result<Form<SignForm>, FormRejection>,
+) -> Result<Response> {
     let Form(form) = form.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::problem(Code::PayloadTooLarge, "The form is too long."),
         _ => Error::problem(Code::UnsupportedMediaType, "Send the form as it is."),
@@ -141,7 +163,9 @@ async fn sign(State(petitions): State<Petitions>, mut visitor: Visitor, source: 
         return Err(Error::not_found());
     }
     petition.action.require_open()?;
-    let done = |petition: &Petition| campaigns::received(kernel, &visitor, &petition.action, &petition.action.text(visitor.locale, "").0.title);
+    let done = |petition: &Petition| {
+        campaigns::received(kernel, &visitor, &petition.action, &petition.action.text(visitor.locale, "").0.title)
+    };
     if !form.website.is_empty() {
         // a box that no person sees was filled in: nothing is written, and the machine is told what everybody is told
         return done(&petition);
@@ -150,14 +174,19 @@ async fn sign(State(petitions): State<Petitions>, mut visitor: Visitor, source: 
         let prefilled = carried(&petitions, &petition, visitor.locale).await?.map(|(_, prefilled)| prefilled);
         let new = accept(&form, visitor.locale, petition.action.protected, prefilled)?;
         petitions.letter_of(&petition, &new).await?;
-        let proof = Proof { altcha: Some(form.altcha.as_str()).filter(|a| !a.is_empty()), ticket: Some(form.wait_ticket.as_str()).filter(|t| !t.is_empty()) };
+        let proof = Proof {
+            altcha: Some(form.altcha.as_str()).filter(|a| !a.is_empty()),
+            ticket: Some(form.wait_ticket.as_str()).filter(|t| !t.is_empty()),
+        };
         kernel.guard.admit(source, proof).await?;
         petitions.sign(&petition, new).await
     };
     match outcome.await {
         Ok(()) => done(&petition),
         Err(Error::Fields(fields)) => {
-            let page = render(&petitions, &petition, &visitor, &form, &form_errors(visitor.locale, &fields), Value::from(())).await?;
+            let page =
+                render(&petitions, &petition, &visitor, &form, &form_errors(visitor.locale, &fields), Value::from(()))
+                    .await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
         Err(Error::Challenge(challenge)) => {

@@ -171,19 +171,32 @@ impl Petitions {
     ///
     /// # Errors
     /// `idempotency_mismatch` (422), or `unavailable`.
-    pub async fn sign_vouched(&self, petition: &Petition, new: NewSignature, idempotency: Option<IdempotencyKey>) -> Result<Written> {
+    pub async fn sign_vouched(
+        &self,
+        petition: &Petition,
+        new: NewSignature,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Written> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let vault = kernel.vaults.open(action.vault_id).await?;
-        let vouched = people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
+        let vouched =
+            people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
         let (details, locale) = (new.person.details.clone(), new.person.locale);
-        let act = self.act(petition, new, Bearer { person_id: vouched.id, person_sealed: Some(vouched.sealed), wish: "vouched", idempotency }).await?;
+        let act = self
+            .act(
+                petition,
+                new,
+                Bearer { person_id: vouched.id, person_sealed: Some(vouched.sealed), wish: "vouched", idempotency },
+            )
+            .await?;
         let written = self.ingest.submit(act).await?;
         if written.outcome == "mismatch" {
             return Err(idempotency::mismatch());
         }
         if let Some(holder) = written.holder_id.filter(|holder| *holder != vouched.id) {
             let mut tx = kernel.db.begin().await?;
-            people::confirm(&mut tx, kernel, &vault, holder, details, locale.map(LocaleTag::as_str), action.protected).await?;
+            people::confirm(&mut tx, kernel, &vault, holder, details, locale.map(LocaleTag::as_str), action.protected)
+                .await?;
             tx.commit().await?;
         }
         Ok(written)
@@ -204,7 +217,11 @@ impl Petitions {
     ///
     /// # Errors
     /// 422 with a pointer for each refused field.
-    pub async fn letter_of(&self, petition: &Petition, new: &NewSignature) -> Result<Option<(Arc<LetterAction>, NewLetter)>> {
+    pub async fn letter_of(
+        &self,
+        petition: &Petition,
+        new: &NewSignature,
+    ) -> Result<Option<(Arc<LetterAction>, NewLetter)>> {
         let Some(letter) = self.carried_letter(petition).await? else { return Ok(None) };
         let words = new.letter.clone();
         let new_letter = NewLetter {
@@ -233,7 +250,11 @@ impl Petitions {
     async fn act(&self, petition: &Petition, new: NewSignature, bearer: Bearer) -> Result<NewSignatureAct> {
         let letter = match self.letter_of(petition, &new).await? {
             Some((letter, words)) => {
-                let by = Carrier { person_id: bearer.person_id, person_sealed: bearer.person_sealed.clone(), wish: bearer.wish };
+                let by = Carrier {
+                    person_id: bearer.person_id,
+                    person_sealed: bearer.person_sealed.clone(),
+                    wish: bearer.wish,
+                };
                 Some(self.letters.carried(&letter, words, by).await?)
             }
             None => None,
@@ -242,7 +263,13 @@ impl Petitions {
         Ok(NewSignatureAct { act, letter })
     }
 
-    async fn signature(&self, petition: &Petition, new: NewSignature, bearer: Bearer, letter_id: Option<Uuid>) -> Result<SignatureAct> {
+    async fn signature(
+        &self,
+        petition: &Petition,
+        new: NewSignature,
+        bearer: Bearer,
+        letter_id: Option<Uuid>,
+    ) -> Result<SignatureAct> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let (cx, protected) = (&kernel.cx, action.protected);
         let vault = kernel.vaults.open(action.vault_id).await?;
@@ -269,14 +296,25 @@ impl Petitions {
             postal_prefix: details.postal_prefix().filter(|_| !protected),
             source: source.filter(|_| !protected),
             created_at,
-            confirm_expires_at: pending.then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
+            confirm_expires_at: pending
+                .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
             email_id: (pending || action.send_thanks).then(|| cx.recorded_id(protected)),
             email_kind: if pending { "petition_confirm" } else { "petition_thanks" },
             email_class: if pending { "confirmation" } else { "notice" },
             organization_id: action.organization_id,
             protected,
             letter_id,
-            sealed: vault.seal(cx, SIGNATURES, id, &Typed { details: new.person.details, comments: new.comments, consents: new.consents, locale: new.person.locale }),
+            sealed: vault.seal(
+                cx,
+                SIGNATURES,
+                id,
+                &Typed {
+                    details: new.person.details,
+                    comments: new.comments,
+                    consents: new.consents,
+                    locale: new.person.locale,
+                },
+            ),
             idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
             idempotency_request: bearer.idempotency.map(|k| k.request),
         })

@@ -20,7 +20,11 @@ pub const PETITION_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "'muster:' || a.id", kind: FieldKind::Text },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
-    Field { name: "muster:status", column_sql: "a.state", kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]) },
+    Field {
+        name: "muster:status",
+        column_sql: "a.state",
+        kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]),
+    },
     Field { name: "created_date", column_sql: "a.created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
 ]);
@@ -29,7 +33,11 @@ pub const PETITION_FIELDS: FieldSet = FieldSet(&[
 pub const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "'muster:' || s.id", kind: FieldKind::Text },
     Field { name: "created_date", column_sql: "s.created_at", kind: FieldKind::Timestamp },
-    Field { name: "muster:state", column_sql: "s.state", kind: FieldKind::Enum(&["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"]) },
+    Field {
+        name: "muster:state",
+        column_sql: "s.state",
+        kind: FieldKind::Enum(&["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"]),
+    },
     Field { name: "muster:source", column_sql: "s.source", kind: FieldKind::Text },
     Field { name: "country", column_sql: "s.country", kind: FieldKind::Text },
     Field { name: "region", column_sql: "s.region", kind: FieldKind::Text },
@@ -56,8 +64,17 @@ pub struct Petition {
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
-    let row = sqlx::query!("SELECT petition_text, targets, goal, letter_action_id FROM petitions WHERE id = $1", action.id).fetch_one(conn).await?;
-    Ok(Petition { action, petition_text: row.petition_text, targets: row.targets, goal: row.goal, letter_action_id: row.letter_action_id })
+    let row =
+        sqlx::query!("SELECT petition_text, targets, goal, letter_action_id FROM petitions WHERE id = $1", action.id)
+            .fetch_one(conn)
+            .await?;
+    Ok(Petition {
+        action,
+        petition_text: row.petition_text,
+        targets: row.targets,
+        goal: row.goal,
+        letter_action_id: row.letter_action_id,
+    })
 }
 
 /// A petition by id.
@@ -73,8 +90,24 @@ pub async fn petition(conn: &mut PgConnection, id: Uuid) -> Result<Petition> {
 ///
 /// # Errors
 /// A database error.
-pub async fn insert(conn: &mut PgConnection, id: Uuid, text: &str, targets: &[String], goal: Option<i64>, letter: Option<Uuid>) -> Result<()> {
-    sqlx::query!("INSERT INTO petitions (id, petition_text, targets, goal, letter_action_id) VALUES ($1, $2, $3, $4, $5)", id, text, targets, goal, letter).execute(conn).await?;
+pub async fn insert(
+    conn: &mut PgConnection,
+    id: Uuid,
+    text: &str,
+    targets: &[String],
+    goal: Option<i64>,
+    letter: Option<Uuid>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO petitions (id, petition_text, targets, goal, letter_action_id) VALUES ($1, $2, $3, $4, $5)",
+        id,
+        text,
+        targets,
+        goal,
+        letter
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -82,7 +115,13 @@ pub async fn insert(conn: &mut PgConnection, id: Uuid, text: &str, targets: &[St
 ///
 /// # Errors
 /// A database error.
-pub async fn save(conn: &mut PgConnection, id: Uuid, text: Option<&str>, targets: Option<&[String]>, goal: Option<i64>) -> Result<()> {
+pub async fn save(
+    conn: &mut PgConnection,
+    id: Uuid,
+    text: Option<&str>,
+    targets: Option<&[String]>,
+    goal: Option<i64>,
+) -> Result<()> {
     sqlx::query!("UPDATE petitions SET petition_text = coalesce($2, petition_text), targets = coalesce($3, targets), goal = coalesce($4, goal) WHERE id = $1", id, text, targets, goal)
         .execute(conn)
         .await?;
@@ -93,7 +132,12 @@ pub async fn save(conn: &mut PgConnection, id: Uuid, text: Option<&str>, targets
 ///
 /// # Errors
 /// A database error.
-pub async fn list(conn: &mut PgConnection, organization: Option<Uuid>, filter: Option<&Filter>, page: PageParams) -> Result<(Vec<Petition>, i64)> {
+pub async fn list(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    filter: Option<&Filter>,
+    page: PageParams,
+) -> Result<(Vec<Petition>, i64)> {
     let scope = |query: &mut QueryBuilder<Postgres>| {
         query.push(" FROM actions a WHERE a.kind = 'petition'");
         match organization {
@@ -234,7 +278,9 @@ pub async fn count_signature(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc
 /// # Errors
 /// A database error.
 pub async fn renew_counted(conn: &mut PgConnection, id: Uuid, sealed: &[u8], display: &str) -> Result<()> {
-    sqlx::query!("UPDATE signatures SET sealed = $2, display = $3 WHERE id = $1", id, sealed, display).execute(conn).await?;
+    sqlx::query!("UPDATE signatures SET sealed = $2, display = $3 WHERE id = $1", id, sealed, display)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -287,7 +333,12 @@ pub async fn add_delta(conn: &mut PgConnection, signature: Uuid, by: i64) -> Res
 ///
 /// # Errors
 /// A database error.
-pub async fn signatures(conn: &mut PgConnection, petition: Uuid, filter: Option<&Filter>, page: PageParams) -> Result<(Vec<SignatureRow>, i64)> {
+pub async fn signatures(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    filter: Option<&Filter>,
+    page: PageParams,
+) -> Result<(Vec<SignatureRow>, i64)> {
     let scope = |query: &mut QueryBuilder<Postgres>| {
         query.push(" FROM signatures s JOIN people p ON p.id = s.person_id WHERE s.petition_id = ").push_bind(petition);
         if let Some(filter) = filter {
@@ -323,7 +374,12 @@ pub struct Written {
 ///
 /// # Errors
 /// A database error; then nothing of the batch is written.
-pub async fn sign_batch(db: &PgPool, acts: &[SignatureAct], letters: &[LetterAct], targets: &[LetterActTarget]) -> Result<Vec<Written>, sqlx::Error> {
+pub async fn sign_batch(
+    db: &PgPool,
+    acts: &[SignatureAct],
+    letters: &[LetterAct],
+    targets: &[LetterActTarget],
+) -> Result<Vec<Written>, sqlx::Error> {
     sqlx::query_as!(
         Written,
         r#"SELECT act_id AS "act_id!", signature_id AS "signature_id!", holder_id, outcome AS "outcome!" FROM sign_petitions($1, $2, $3)"#,

@@ -90,17 +90,29 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/updates/{id}", NoToken),
 ];
 
-const SCOPES: [&str; 8] = ["actions:read", "actions:write", "contacts:read", "contacts:write", "contacts:export", "letters:golive", "mail:manage", "audit:read"];
+const SCOPES: [&str; 8] = [
+    "actions:read",
+    "actions:write",
+    "contacts:read",
+    "contacts:write",
+    "contacts:export",
+    "letters:golive",
+    "mail:manage",
+    "audit:read",
+];
 
 /// The operations of the document, each with what it needs.
 async fn operations(app: &TestApp) -> Vec<(Method, String, Needs)> {
     let document = app.get("/api/v1/openapi.json", None).await.expect(200);
-    let table: BTreeMap<(&str, &str), Needs> = OPERATIONS.iter().map(|(method, path, needs)| ((*method, *path), *needs)).collect();
+    let table: BTreeMap<(&str, &str), Needs> =
+        OPERATIONS.iter().map(|(method, path, needs)| ((*method, *path), *needs)).collect();
     let mut found = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
             let method = method.to_uppercase();
-            let needs = table.get(&(method.as_str(), path.as_str())).unwrap_or_else(|| panic!("{method} {path}: who may call it?"));
+            let needs = table
+                .get(&(method.as_str(), path.as_str()))
+                .unwrap_or_else(|| panic!("{method} {path}: who may call it?"));
             found.push((method.parse().unwrap(), path.clone(), *needs));
         }
     }
@@ -138,7 +150,9 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
     } else if *method != Method::PUT {
         return None;
     }
-    Some(json!({"title": "Changed", "family_name": "Changed", "given_name": "Changed", "start_date": "2099-01-01 12:00:00", "muster:campaign": things.campaign}))
+    Some(
+        json!({"title": "Changed", "family_name": "Changed", "given_name": "Changed", "start_date": "2099-01-01 12:00:00", "muster:campaign": things.campaign}),
+    )
 }
 
 async fn call(app: &TestApp, method: &Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Reply {
@@ -155,9 +169,17 @@ async fn every_operation_is_public_by_name_or_wants_a_token_that_counts(pool: Pg
     let app = TestApp::new(pool).await;
     let ours = everything(&app, "Alliance").await;
     let expired = app.token("Alliance", "all").await;
-    spoil(&app, "UPDATE api_tokens SET expires_at = created_at WHERE id = (SELECT id FROM api_tokens ORDER BY id DESC LIMIT 1)").await;
+    spoil(
+        &app,
+        "UPDATE api_tokens SET expires_at = created_at WHERE id = (SELECT id FROM api_tokens ORDER BY id DESC LIMIT 1)",
+    )
+    .await;
     let revoked = app.token("Alliance", "all").await;
-    spoil(&app, "UPDATE api_tokens SET revoked_at = created_at WHERE id = (SELECT id FROM api_tokens ORDER BY id DESC LIMIT 1)").await;
+    spoil(
+        &app,
+        "UPDATE api_tokens SET revoked_at = created_at WHERE id = (SELECT id FROM api_tokens ORDER BY id DESC LIMIT 1)",
+    )
+    .await;
     let disabled = app.token("Gone", "all").await;
     spoil(&app, "UPDATE organizers SET disabled_at = created_at WHERE email = 'gone@staff.example.org'").await;
     let unknown = format!("mstr_{}", "a".repeat(52));
@@ -183,7 +205,10 @@ async fn every_operation_is_public_by_name_or_wants_a_token_that_counts(pool: Pg
         }
         if needs != Nothing {
             for credentials in &callers {
-                refused(&call(&app, &method, &path, &[*credentials], body.as_ref()).await, &format!("{method} {path} {credentials:?}"));
+                refused(
+                    &call(&app, &method, &path, &[*credentials], body.as_ref()).await,
+                    &format!("{method} {path} {credentials:?}"),
+                );
             }
         }
     }
@@ -224,9 +249,15 @@ async fn a_missing_scope_is_named_and_nothing_happens(pool: PgPool) {
     assert_eq!(state().await, before, "something was changed without a scope");
     for (method, template, needs) in operations(&app).await {
         let (NoTokenOr(scopes) | Scopes(scopes)) = needs else { continue };
-        let token = app.token("Alliance", &if scopes.is_empty() { "audit:read".to_owned() } else { scopes.join(",") }).await;
-        let path = template.replace("{id}", "nowhere").replace("{signature}", "nowhere").replace("{attendance}", "nowhere").replace("{outreach}", "nowhere");
-        let reply = app.request(method.clone(), &path, Some(&token), &[], body_for(&method, &template, &ours).as_ref()).await;
+        let token =
+            app.token("Alliance", &if scopes.is_empty() { "audit:read".to_owned() } else { scopes.join(",") }).await;
+        let path = template
+            .replace("{id}", "nowhere")
+            .replace("{signature}", "nowhere")
+            .replace("{attendance}", "nowhere")
+            .replace("{outreach}", "nowhere");
+        let reply =
+            app.request(method.clone(), &path, Some(&token), &[], body_for(&method, &template, &ours).as_ref()).await;
         let expected: &[u16] = if template.contains('{') { &[404] } else { &[200, 201] };
         assert!(expected.contains(&reply.status.as_u16()), "{method} {path} with {scopes:?}: {}", reply.text());
     }
@@ -239,16 +270,26 @@ async fn drafts_and_exact_numbers_need_a_scope(pool: PgPool) {
     for path in ["/api/v1/petitions", "/api/v1/events", "/api/v1/advocacy_campaigns"] {
         app.post(path, Some(&ours.token), &json!({"title": "Hidden draft"})).await.expect(201);
     }
-    app.post("/api/v1/campaigns", Some(&ours.token), &json!({"title": "Hidden draft", "muster:status": "draft"})).await.expect(201);
+    app.post("/api/v1/campaigns", Some(&ours.token), &json!({"title": "Hidden draft", "muster:status": "draft"}))
+        .await
+        .expect(201);
     let mailer = app.token("Alliance", "mail:manage").await;
     for list in ["petitions", "events", "advocacy_campaigns", "campaigns"] {
         let path = format!("/api/v1/{list}");
         assert_eq!(app.get(&path, Some(&ours.token)).await.expect(200)["total_records"], 2, "{list}");
         assert_eq!(app.get(&path, Some(&mailer)).await.expect(200), app.get(&path, None).await.expect(200), "{list}");
     }
-    for path in [format!("/api/v1/petitions/{}", ours.petition), format!("/api/v1/events/{}", ours.event), format!("/api/v1/advocacy_campaigns/{}", ours.letter_action)] {
+    for path in [
+        format!("/api/v1/petitions/{}", ours.petition),
+        format!("/api/v1/events/{}", ours.event),
+        format!("/api/v1/advocacy_campaigns/{}", ours.letter_action),
+    ] {
         assert_eq!(app.get(&path, Some(&mailer)).await.expect(200), app.get(&path, None).await.expect(200), "{path}");
-        assert_ne!(app.get(&path, Some(&ours.token)).await.expect(200), app.get(&path, None).await.expect(200), "{path}");
+        assert_ne!(
+            app.get(&path, Some(&ours.token)).await.expect(200),
+            app.get(&path, None).await.expect(200),
+            "{path}"
+        );
     }
 }
 
@@ -277,10 +318,18 @@ async fn a_neighbours_things_look_like_none(pool: PgPool) {
     let mut walked = 0;
     for (method, template, _) in operations(&app).await.into_iter().filter(|(_, template, _)| template.contains('{')) {
         let body = body_for(&method, &template, &ours);
-        let mut paths = vec![path_to(&template, &theirs, &theirs), path_to(&template, &unknown, &unknown), template.replace('{', "%7B").replace('}', "%7D")];
+        let mut paths = vec![
+            path_to(&template, &theirs, &theirs),
+            path_to(&template, &unknown, &unknown),
+            template.replace('{', "%7B").replace('}', "%7D"),
+        ];
         if template.matches('{').count() == 2 {
             // another's signature within one's own petition, and one's own within another's
-            paths.extend([path_to(&template, &theirs, &ours), path_to(&template, &ours, &theirs), path_to(&template, &unknown, &ours)]);
+            paths.extend([
+                path_to(&template, &theirs, &ours),
+                path_to(&template, &ours, &theirs),
+                path_to(&template, &unknown, &ours),
+            ]);
         }
         for path in paths {
             let reply = app.request(method.clone(), &path, Some(&ours.token), &[], body.as_ref()).await;
@@ -293,13 +342,49 @@ async fn a_neighbours_things_look_like_none(pool: PgPool) {
     assert_eq!(app.count(counts).await, before, "a neighbour changed something");
     // what names a neighbour's thing in a body finds none either
     let t = Some(ours.token.as_str());
-    app.post("/api/v1/petitions", t, &json!({"title": "x", "muster:campaign": theirs.campaign})).await.problem(422, "validation_failed", &["/muster:campaign"]);
-    app.post("/api/v1/updates", t, &json!({"title": "x", "muster:campaign": theirs.campaign})).await.problem(422, "validation_failed", &["/muster:campaign"]);
-    app.post("/api/v1/officials", t, &json!({"family_name": "x", "muster:office": theirs.office})).await.problem(422, "validation_failed", &["/muster:office"]);
-    app.post("/api/v1/advocacy_campaigns", t, &json!({"title": "x", "muster:targets": [theirs.office]})).await.problem(422, "validation_failed", &["/muster:targets/0"]);
-    for list in ["people", "mail", "audit", "campaigns", "updates", "offices", "officials", "petitions", "events", "advocacy_campaigns"] {
+    app.post("/api/v1/petitions", t, &json!({"title": "x", "muster:campaign": theirs.campaign})).await.problem(
+        422,
+        "validation_failed",
+        &["/muster:campaign"],
+    );
+    app.post("/api/v1/updates", t, &json!({"title": "x", "muster:campaign": theirs.campaign})).await.problem(
+        422,
+        "validation_failed",
+        &["/muster:campaign"],
+    );
+    app.post("/api/v1/officials", t, &json!({"family_name": "x", "muster:office": theirs.office})).await.problem(
+        422,
+        "validation_failed",
+        &["/muster:office"],
+    );
+    app.post("/api/v1/advocacy_campaigns", t, &json!({"title": "x", "muster:targets": [theirs.office]})).await.problem(
+        422,
+        "validation_failed",
+        &["/muster:targets/0"],
+    );
+    for list in [
+        "people",
+        "mail",
+        "audit",
+        "campaigns",
+        "updates",
+        "offices",
+        "officials",
+        "petitions",
+        "events",
+        "advocacy_campaigns",
+    ] {
         let text = app.get(&format!("/api/v1/{list}?per_page=100"), t).await.text();
-        for id in [theirs.petition, theirs.event, theirs.letter_action, theirs.campaign, theirs.update, theirs.office, theirs.official, theirs.person] {
+        for id in [
+            theirs.petition,
+            theirs.event,
+            theirs.letter_action,
+            theirs.campaign,
+            theirs.update,
+            theirs.office,
+            theirs.official,
+            theirs.person,
+        ] {
             assert!(!text.contains(&id.to_string()), "{list} shows a neighbour's {id}");
         }
     }
@@ -320,14 +405,20 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
                 for query in ["page=0", "page=x", "per_page=0", "per_page=101"] {
                     app.get(&format!("{path}?{query}"), token).await.problem(400, "invalid_parameter", &[]);
                 }
-                for filter in ["nonsense%20eq%20'x'", "created_date", "created_date%20eq%20'never'", "(created_date%20gt%20'2026-01-01'"] {
+                for filter in [
+                    "nonsense%20eq%20'x'",
+                    "created_date",
+                    "created_date%20eq%20'never'",
+                    "(created_date%20gt%20'2026-01-01'",
+                ] {
                     app.get(&format!("{path}?filter={filter}"), token).await.problem(400, "invalid_filter", &[]);
                 }
             }
         }
         if method == Method::POST || method == Method::PUT {
             let send = async |kind: &str, body: String| {
-                let mut request = Request::builder().method(method.clone()).uri(&path).header(header::CONTENT_TYPE, kind);
+                let mut request =
+                    Request::builder().method(method.clone()).uri(&path).header(header::CONTENT_TYPE, kind);
                 if let Some(token) = caller {
                     request = request.header("OSDI-API-Token", token);
                 }
@@ -336,7 +427,11 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
             let reply = send("text/plain", "{}".to_owned()).await;
             assert_eq!(reply.status, 415, "{method} {path}: {}", reply.text());
             reply.problem(415, "unsupported_media_type", &[]);
-            send("application/x-www-form-urlencoded", "a=b".to_owned()).await.problem(415, "unsupported_media_type", &[]);
+            send("application/x-www-form-urlencoded", "a=b".to_owned()).await.problem(
+                415,
+                "unsupported_media_type",
+                &[],
+            );
             let reply = send("application/json", large.clone()).await;
             assert_eq!(reply.status, 413, "{method} {path}: {}", reply.text());
             reply.problem(413, "payload_too_large", &[]);
@@ -345,15 +440,31 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
         }
         let reply = call(&app, &Method::PATCH, &path, &[], None).await;
         reply.problem(405, "method_not_allowed", &[]);
-        assert!(reply.headers[header::ALLOW].to_str().unwrap().contains(method.as_str()), "{path}: {:?}", reply.headers);
+        assert!(
+            reply.headers[header::ALLOW].to_str().unwrap().contains(method.as_str()),
+            "{path}: {:?}",
+            reply.headers
+        );
     }
     app.get("/api/v1/nowhere", token).await.problem(404, "not_found", &[]);
     for page in ["/p/alliance-petition", "/e/alliance-event", "/l/alliance-write"] {
         let reply = call(&app, &Method::DELETE, page, &[], None).await;
-        assert_eq!((reply.status.as_u16(), &reply.headers[header::CONTENT_TYPE]), (405, &"text/html; charset=utf-8".parse().unwrap()));
-        for (kind, body, status) in [("application/json", "{}".to_owned(), 415), ("application/x-www-form-urlencoded", format!("email={}", "x".repeat(70_000)), 413)] {
-            let reply = app.send(Request::post(page).header(header::CONTENT_TYPE, kind).body(Body::from(body)).unwrap()).await;
-            assert_eq!((reply.status.as_u16(), &reply.headers[header::CONTENT_TYPE]), (status, &"text/html; charset=utf-8".parse().unwrap()), "{page}: {}", reply.text());
+        assert_eq!(
+            (reply.status.as_u16(), &reply.headers[header::CONTENT_TYPE]),
+            (405, &"text/html; charset=utf-8".parse().unwrap())
+        );
+        for (kind, body, status) in [
+            ("application/json", "{}".to_owned(), 415),
+            ("application/x-www-form-urlencoded", format!("email={}", "x".repeat(70_000)), 413),
+        ] {
+            let reply =
+                app.send(Request::post(page).header(header::CONTENT_TYPE, kind).body(Body::from(body)).unwrap()).await;
+            assert_eq!(
+                (reply.status.as_u16(), &reply.headers[header::CONTENT_TYPE]),
+                (status, &"text/html; charset=utf-8".parse().unwrap()),
+                "{page}: {}",
+                reply.text()
+            );
         }
     }
 }

@@ -53,7 +53,8 @@ async fn migrate_makes_the_tables_and_a_second_run_changes_nothing(pool: PgPool)
     assert!(made > 20, "{made} tables");
     house.run(&["migrate"]).await.ok();
     assert_eq!(tables(&pool).await, made);
-    let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(&pool).await.unwrap();
+    let applied: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(&pool).await.unwrap();
     assert_eq!(applied, i64::try_from(std::fs::read_dir("migrations").unwrap().count()).unwrap());
 }
 
@@ -89,7 +90,11 @@ async fn keyring_rotate_wraps_with_a_new_key_and_everything_still_opens(pool: Pg
     let ran = house.run(&["keyring", "rotate"]).await;
     ran.ok();
     assert!(ran.stderr.contains("root-2"), "{}", ran.stderr);
-    let wrapped: Vec<String> = sqlx::query_scalar("SELECT DISTINCT wrapping_key FROM vaults WHERE kind = 'organization'").fetch_all(&pool).await.unwrap();
+    let wrapped: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT wrapping_key FROM vaults WHERE kind = 'organization'")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
     assert_eq!(wrapped, ["root-2"]);
     // the running server notices; once its opened vault has aged, it opens with the new key or not at all
     let mut left = keys(&house);
@@ -114,14 +119,21 @@ async fn keyring_retire_ends_a_protected_vault_whose_month_has_passed_in_every_b
     server.stop().await;
 
     // as if its month lay in the past: the same key under an earlier month's name
-    let (vault, month): (Uuid, String) = sqlx::query_as("SELECT id, wrapping_key FROM vaults WHERE kind = 'protected'").fetch_one(&pool).await.unwrap();
+    let (vault, month): (Uuid, String) =
+        sqlx::query_as("SELECT id, wrapping_key FROM vaults WHERE kind = 'protected'").fetch_one(&pool).await.unwrap();
     let mut all = keys(&house);
     let key = all.remove(&month).expect("a month's key");
     all.insert("month-2025-01".to_owned(), key);
     write_keys(&house, &all);
-    sqlx::query("UPDATE vaults SET wrapping_key = 'month-2025-01', destroy_after = '2025-01-31' WHERE id = $1").bind(vault).execute(&pool).await.unwrap();
-    let backup: Vec<u8> = sqlx::query_scalar("SELECT wrapped_keys FROM vaults WHERE id = $1").bind(vault).fetch_one(&pool).await.unwrap();
-    let (signature, sealed): (Uuid, Vec<u8>) = sqlx::query_as("SELECT id, sealed FROM signatures").fetch_one(&pool).await.unwrap();
+    sqlx::query("UPDATE vaults SET wrapping_key = 'month-2025-01', destroy_after = '2025-01-31' WHERE id = $1")
+        .bind(vault)
+        .execute(&pool)
+        .await
+        .unwrap();
+    let backup: Vec<u8> =
+        sqlx::query_scalar("SELECT wrapped_keys FROM vaults WHERE id = $1").bind(vault).fetch_one(&pool).await.unwrap();
+    let (signature, sealed): (Uuid, Vec<u8>) =
+        sqlx::query_as("SELECT id, sealed FROM signatures").fetch_one(&pool).await.unwrap();
     let opened = kernel(&house, &pool).vaults.open(vault).await.unwrap();
     let typed: Value = opened.open("signatures", signature, &sealed).unwrap();
     assert!(typed.to_string().contains("amara@example.org"), "until then it opens");
@@ -130,14 +142,21 @@ async fn keyring_retire_ends_a_protected_vault_whose_month_has_passed_in_every_b
     ran.ok();
     assert!(ran.stderr.contains("month-2025-01"), "{}", ran.stderr);
     assert!(!keys(&house).contains_key("month-2025-01"));
-    let gone: bool = sqlx::query_scalar("SELECT wrapped_keys IS NULL AND destroyed_at IS NOT NULL FROM vaults WHERE id = $1").bind(vault).fetch_one(&pool).await.unwrap();
+    let gone: bool =
+        sqlx::query_scalar("SELECT wrapped_keys IS NULL AND destroyed_at IS NOT NULL FROM vaults WHERE id = $1")
+            .bind(vault)
+            .fetch_one(&pool)
+            .await
+            .unwrap();
     assert!(gone);
     kernel(&house, &pool).vaults.open(vault).await.unwrap_err();
-    let restore = "UPDATE vaults SET wrapping_key = 'month-2025-01', wrapped_keys = $2, destroyed_at = NULL WHERE id = $1";
+    let restore =
+        "UPDATE vaults SET wrapping_key = 'month-2025-01', wrapped_keys = $2, destroyed_at = NULL WHERE id = $1";
     sqlx::query(restore).bind(vault).bind(&backup).execute(&pool).await.unwrap();
     kernel(&house, &pool).vaults.open(vault).await.unwrap_err();
 
-    let own: Uuid = sqlx::query_scalar("SELECT id FROM vaults WHERE kind = 'organization'").fetch_one(&pool).await.unwrap();
+    let own: Uuid =
+        sqlx::query_scalar("SELECT id FROM vaults WHERE kind = 'organization'").fetch_one(&pool).await.unwrap();
     kernel(&house, &pool).vaults.open(own).await.unwrap();
     let again = house.run(&["keyring", "retire"]).await;
     again.ok();
@@ -152,7 +171,12 @@ fn add<'a>(email: &'a str, role: &'a str) -> [&'a str; 9] {
 async fn organizer_add_makes_the_organization_and_lets_its_owner_sign_in(pool: PgPool) {
     let house = Installation::new(&pool);
     house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
-    let rows: (i64, i64) = sqlx::query_as("SELECT (SELECT count(*) FROM organizations), (SELECT count(*) FROM vaults WHERE kind = 'organization')").fetch_one(&pool).await.unwrap();
+    let rows: (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM organizations), (SELECT count(*) FROM vaults WHERE kind = 'organization')",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
     assert_eq!(rows, (1, 1), "the first one makes the organization and its vault");
     house.run_with(&add("vera@example.org", "viewer"), "another horse\n").await.ok();
     let organizations: i64 = sqlx::query_scalar("SELECT count(*) FROM organizations").fetch_one(&pool).await.unwrap();
@@ -162,12 +186,27 @@ async fn organizer_add_makes_the_organization_and_lets_its_owner_sign_in(pool: P
     let sign_in = async |password: &str| {
         let page = server.get("/console/sign-in", None).await;
         let cookie = page.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
-        let csrf = page.text().split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
-        server.form("/console/sign-in", &[("cookie", &cookie)], &[("email", "olu@example.org"), ("password", password), ("csrf", &csrf)]).await
+        let csrf = page
+            .text()
+            .split("name=\"csrf\" value=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .unwrap()
+            .to_owned();
+        server
+            .form(
+                "/console/sign-in",
+                &[("cookie", &cookie)],
+                &[("email", "olu@example.org"), ("password", password), ("csrf", &csrf)],
+            )
+            .await
     };
     assert_eq!(sign_in("correct horse\n").await.status, 401, "the line's end is not part of the password");
     let signed_in = sign_in("correct horse").await;
-    assert_eq!((signed_in.status.as_u16(), &signed_in.headers[header::LOCATION]), (303, &header::HeaderValue::from_static("/console")));
+    assert_eq!(
+        (signed_in.status.as_u16(), &signed_in.headers[header::LOCATION]),
+        (303, &header::HeaderValue::from_static("/console"))
+    );
     let session = signed_in.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
     let console = exchange(server.http, "GET", "/console", &[("cookie", &session)], b"").await.unwrap();
     assert_eq!(console.status, 200);
@@ -185,7 +224,11 @@ async fn organizer_add_says_what_is_wrong(pool: PgPool) {
     assert_eq!(left, 0, "a refused owner leaves nothing behind");
     let usage = house.run_with(&add("olu@example.org", "boss"), "correct horse\n").await;
     assert_eq!(usage.code, Some(2), "a command line that is not understood");
-    assert!(["boss", "owner", "organizer", "host", "viewer"].iter().all(|word| usage.stderr.contains(word)), "{}", usage.stderr);
+    assert!(
+        ["boss", "owner", "organizer", "host", "viewer"].iter().all(|word| usage.stderr.contains(word)),
+        "{}",
+        usage.stderr
+    );
     house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
     house.run_with(&add("OLU@example.org", "viewer"), "correct horse\n").await.refused(&["exists already"]);
     let no_password = house.run(&add("new@example.org", "viewer")[..8]).await;
@@ -197,11 +240,16 @@ async fn token_add_prints_the_token_and_nothing_else(pool: PgPool) {
     let house = Installation::new(&pool);
     house.run_with(&add("olu@example.org", "owner"), "correct horse\n").await.ok();
     house.run_with(&add("vera@example.org", "viewer"), "correct horse\n").await.ok();
-    let token = async |organizer: &str, scopes: &str| house.run(&["token", "add", "--organizer", organizer, "--name", "CRM", "--scopes", scopes]).await;
+    let token = async |organizer: &str, scopes: &str| {
+        house.run(&["token", "add", "--organizer", organizer, "--name", "CRM", "--scopes", scopes]).await
+    };
     let ran = token("olu@example.org", "actions:read,actions:write").await;
     let printed = ran.ok();
     let value = printed.strip_suffix('\n').unwrap();
-    assert!(value.starts_with("mstr_") && value.len() > 40 && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{printed:?}");
+    assert!(
+        value.starts_with("mstr_") && value.len() > 40 && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+        "{printed:?}"
+    );
     assert!(!ran.stderr.contains(value));
 
     let server = house.serve(&["serve", "--role", "web"]).await;
@@ -227,7 +275,8 @@ async fn openapi_prints_the_committed_document_that_the_server_serves(pool: PgPo
     let server = house.serve(&["serve", "--role", "web"]).await;
     assert_eq!(server.get("/api/v1/openapi.json", None).await.expect(200), document);
     server.stop().await;
-    let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json")).expect("openapi.json: run `make openapi`");
+    let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"))
+        .expect("openapi.json: run `make openapi`");
     assert!(committed == printed, "openapi.json is stale: run `make openapi`");
 }
 
@@ -235,16 +284,38 @@ async fn openapi_prints_the_committed_document_that_the_server_serves(pool: PgPo
 async fn check_config_names_each_key_that_is_unfit() {
     let house = Installation::bare();
     assert!(house.run(&["check-config"]).await.ok().contains("fit"));
-    let mut house = house.with("MUSTER_PROFILE", "production").with("MUSTER__KEYRING__FILE", &Installation::bare().path("none.json"));
+    let mut house = house
+        .with("MUSTER_PROFILE", "production")
+        .with("MUSTER__KEYRING__FILE", &Installation::bare().path("none.json"));
     house.run(&["check-config"]).await.refused(&["http.public_url", "mail.from_domain"]);
-    for (name, value) in [("MAIL__TRANSPORT", "mailbox"), ("KEYRING__GENERATE", "true"), ("GUARD__MODE", "off"), ("DATABASE__POOL_SIZE", "1"), ("HTTP__PUBLIC_URL", "http://muster.example.org")] {
+    for (name, value) in [
+        ("MAIL__TRANSPORT", "mailbox"),
+        ("KEYRING__GENERATE", "true"),
+        ("GUARD__MODE", "off"),
+        ("DATABASE__POOL_SIZE", "1"),
+        ("HTTP__PUBLIC_URL", "http://muster.example.org"),
+    ] {
         house.set(&format!("MUSTER__{name}"), value);
     }
-    let all = ["http.public_url: production needs https", "mail.transport:", "keyring.generate:", "guard.mode:", "database.pool_size:", "mail.from_domain:"];
+    let all = [
+        "http.public_url: production needs https",
+        "mail.transport:",
+        "keyring.generate:",
+        "guard.mode:",
+        "database.pool_size:",
+        "mail.from_domain:",
+    ];
     house.run(&["check-config"]).await.refused(&all);
     house.run(&["serve"]).await.refused(&all);
 
-    for (name, value) in [("MAIL__TRANSPORT", "smtp"), ("KEYRING__GENERATE", "false"), ("GUARD__MODE", "on"), ("DATABASE__POOL_SIZE", "8"), ("HTTP__PUBLIC_URL", "https://muster.example.org"), ("MAIL__FROM_DOMAIN", "muster.example.org")] {
+    for (name, value) in [
+        ("MAIL__TRANSPORT", "smtp"),
+        ("KEYRING__GENERATE", "false"),
+        ("GUARD__MODE", "on"),
+        ("DATABASE__POOL_SIZE", "8"),
+        ("HTTP__PUBLIC_URL", "https://muster.example.org"),
+        ("MAIL__FROM_DOMAIN", "muster.example.org"),
+    ] {
         house.set(&format!("MUSTER__{name}"), value);
     }
     house.run(&["check-config"]).await.refused(&["keyring.file:", "muster keyring init"]);
@@ -277,10 +348,24 @@ async fn demo_prints_the_same_sign_in_and_token_at_a_second_start_and_keeps_its_
     let house = Installation::bare();
     let start = async || {
         let server = house.serve(&["demo"]).await;
-        let greeting = until("the greeting", async || Some(server.stdout()).filter(|out| out.contains("API token"))).await;
-        let value = |name: &str| greeting.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {greeting}")).trim().to_owned();
+        let greeting =
+            until("the greeting", async || Some(server.stdout()).filter(|out| out.contains("API token"))).await;
+        let value = |name: &str| {
+            greeting
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(name))
+                .unwrap_or_else(|| panic!("no {name} in {greeting}"))
+                .trim()
+                .to_owned()
+        };
         let words = ["organizer", "password", "API token"].map(value);
-        for (name, path) in [("site", "/"), ("petition", "/p/stop-deportations"), ("event", "/e/open-assembly"), ("letter", "/l/renewable-work-permit"), ("mailbox", "/mailbox")] {
+        for (name, path) in [
+            ("site", "/"),
+            ("petition", "/p/stop-deportations"),
+            ("event", "/e/open-assembly"),
+            ("letter", "/l/renewable-work-permit"),
+            ("mailbox", "/mailbox"),
+        ] {
             assert_eq!(value(name), format!("http://{}{path}", server.http));
             assert_eq!(server.get(path, None).await.status, 200, "{path}");
         }
@@ -290,12 +375,19 @@ async fn demo_prints_the_same_sign_in_and_token_at_a_second_start_and_keeps_its_
     let token = first[2].clone();
     let actions = server.get("/api/v1/petitions", Some(&token)).await.expect(200)["total_records"].clone();
     server.post("/api/v1/petitions/fix-express-entry/signatures", None, &signer("amara@example.org")).await.expect(202);
-    until("the mail in the mailbox", async || server.get("/mailbox", None).await.text().contains("amara@example.org").then_some(())).await;
+    until("the mail in the mailbox", async || {
+        server.get("/mailbox", None).await.text().contains("amara@example.org").then_some(())
+    })
+    .await;
     server.stop().await;
 
     let (server, second) = start().await;
     assert_eq!(first, second);
-    assert_eq!(server.get("/api/v1/petitions", Some(&token)).await.expect(200)["total_records"], actions, "nothing twice");
+    assert_eq!(
+        server.get("/api/v1/petitions", Some(&token)).await.expect(200)["total_records"],
+        actions,
+        "nothing twice"
+    );
     let kept = server.get("/api/v1/petitions/fix-express-entry/signatures", Some(&token)).await.expect(200);
     assert_eq!(kept["total_records"], 1);
     server.stop().await;
@@ -307,14 +399,18 @@ async fn demo_prints_the_same_sign_in_and_token_at_a_second_start_and_keeps_its_
 #[sqlx::test(migrations = "./migrations")]
 async fn web_sends_no_mail_and_a_worker_answers_no_requests(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
-    let house = Installation::new(&pool).with("MUSTER__MAIL__TRANSPORT", "smtp").with("MUSTER__MAIL__SMTP_URL", &sink.url());
+    let house =
+        Installation::new(&pool).with("MUSTER__MAIL__TRANSPORT", "smtp").with("MUSTER__MAIL__SMTP_URL", &sink.url());
     let token = house.owner().await;
     let web = house.serve(&["serve", "--role", "web"]).await;
     web.petition(&token, json!({})).await;
     web.post(SIGN, None, &signer("amara@example.org")).await.expect(202);
     // three looks at the queue by an engine, if there were one
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let untouched: i64 = sqlx::query_scalar("SELECT count(*) FROM emails WHERE state = 'queued' AND attempts = 0").fetch_one(&pool).await.unwrap();
+    let untouched: i64 = sqlx::query_scalar("SELECT count(*) FROM emails WHERE state = 'queued' AND attempts = 0")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
     assert_eq!((untouched, sink.connections()), (1, 0));
 
     let worker = house.serve(&["serve", "--role", "worker"]).await;

@@ -44,7 +44,12 @@ const LOST: &str = "SELECT pg_terminate_backend(pg_backend_pid())";
 impl Book {
     async fn new(db: PgPool) -> Self {
         sqlx::query("CREATE TABLE lines (n integer PRIMARY KEY, text text NOT NULL)").execute(&db).await.unwrap();
-        Self { db, gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), begun: Arc::default(), trouble: Arc::default() }
+        Self {
+            db,
+            gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            begun: Arc::default(),
+            trouble: Arc::default(),
+        }
     }
 
     /// Batches wait before they write, until [`Book::open`].
@@ -85,7 +90,11 @@ impl Batch for Book {
             self.gate.acquire().await.expect("the gate").forget();
             let (numbers, texts): (Vec<i32>, Vec<&str>) = acts.iter().map(|act| (act.n, act.text.as_str())).unzip();
             let mut tx = self.db.begin().await?;
-            sqlx::query("INSERT INTO lines SELECT * FROM unnest($1::int[], $2::text[])").bind(numbers).bind(texts).execute(&mut *tx).await?;
+            sqlx::query("INSERT INTO lines SELECT * FROM unnest($1::int[], $2::text[])")
+                .bind(numbers)
+                .bind(texts)
+                .execute(&mut *tx)
+                .await?;
             let trouble = self.trouble.lock().unwrap().pop_front();
             if let Some(trouble) = trouble {
                 sqlx::query(trouble).execute(&mut *tx).await?;

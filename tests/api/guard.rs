@@ -1,11 +1,19 @@
 //! The guard in front of public acts: proof of work, waiting tickets, sources, attempts to sign in.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
+    extract::FromRequestParts,
     http::{Method, Request, header},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::TimeDelta;
+use muster::kernel::{
+    Kernel,
+    guard::{Proof, Source},
+    keyring::Keyring,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
@@ -104,7 +112,8 @@ async fn forged_foreign_and_expired_proofs_are_refused(pool: PgPool) {
     refused("nonsense").await;
     refused(&STANDARD.encode("{}")).await;
     let right = solve(&challenge);
-    let number = serde_json::from_slice::<Value>(&STANDARD.decode(&right).unwrap()).unwrap()["number"].as_u64().unwrap();
+    let number =
+        serde_json::from_slice::<Value>(&STANDARD.decode(&right).unwrap()).unwrap()["number"].as_u64().unwrap();
     refused(&payload(&challenge, number + 1)).await;
 
     // an easy puzzle of one's own, and a later expiry for ours: neither carries our signature
@@ -131,12 +140,13 @@ async fn a_proof_counts_in_another_process_of_the_same_installation_but_only_onc
     let gate = Gate::new(pool, &[]).await;
     let proof = solve(&gate.challenge().await);
     let kernel = &gate.app.kernel;
-    let beside = muster::kernel::Kernel::new(kernel.settings.clone(), kernel.cx.clone(), kernel.db.clone(), std::sync::Arc::new(muster::kernel::keyring::Keyring::open(&kernel.settings.postgres.data_root.join("keyring.json")).unwrap()));
-    let source = || async { axum::extract::FromRequestParts::from_request_parts(&mut Request::new(()).into_parts().0, &()).await.unwrap() };
-    let with = |altcha| muster::kernel::guard::Proof { altcha, ticket: None };
-    beside.guard.admit(source().await, with(None)).await.unwrap();
-    beside.guard.admit(source().await, with(None)).await.unwrap_err();
-    beside.guard.admit(source().await, with(Some(&proof))).await.unwrap();
+    let keyring = Keyring::open(&kernel.settings.postgres.data_root.join("keyring.json")).unwrap();
+    let beside = Kernel::new(kernel.settings.clone(), kernel.cx.clone(), kernel.db.clone(), Arc::new(keyring));
+    let source = Source::from_request_parts(&mut Request::new(()).into_parts().0, &()).await.unwrap();
+    let with = |altcha| Proof { altcha, ticket: None };
+    beside.guard.admit(source, with(None)).await.unwrap();
+    beside.guard.admit(source, with(None)).await.unwrap_err();
+    beside.guard.admit(source, with(Some(&proof))).await.unwrap();
     gate.with_proof(&proof).await.problem(428, "challenge_required", &[]);
 }
 
@@ -144,7 +154,14 @@ async fn a_proof_counts_in_another_process_of_the_same_installation_but_only_onc
 async fn without_javascript_one_waits_and_presses_again(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     gate.sign(&[], json!({})).await.expect(202);
-    let fields = |ticket: String| vec![("given_name".to_owned(), "Amara".to_owned()), ("email".to_owned(), "amara@example.org".to_owned()), ("locale".to_owned(), "en".to_owned()), ("wait_ticket".to_owned(), ticket)];
+    let fields = |ticket: String| {
+        vec![
+            ("given_name".to_owned(), "Amara".to_owned()),
+            ("email".to_owned(), "amara@example.org".to_owned()),
+            ("locale".to_owned(), "en".to_owned()),
+            ("wait_ticket".to_owned(), ticket),
+        ]
+    };
     let press = async |ticket: &str| {
         let fields = fields(ticket.to_owned());
         let fields: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -156,7 +173,8 @@ async fn without_javascript_one_waits_and_presses_again(pool: PgPool) {
     let page = asked.text();
     assert!(page.contains("value=\"Amara\""), "nothing has to be typed again");
     assert!(page.contains("data-challenge=") && page.contains("/assets/sign-"));
-    let ticket = page.split("name=\"wait_ticket\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let ticket =
+        page.split("name=\"wait_ticket\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
 
     assert_eq!(press(&ticket).await.status, 428, "too early");
     gate.app.kernel.cx.advance(TimeDelta::seconds(15));
@@ -167,7 +185,8 @@ async fn without_javascript_one_waits_and_presses_again(pool: PgPool) {
     assert_eq!(press(&forged).await.status, 428);
     assert_eq!(gate.signatures().await, 2);
     // a crowd waits longer, so that waiting does not replace the work of a machine
-    let waits: Vec<i64> = [gate.demanded().await, gate.demanded().await].iter().map(|c| c["wait_seconds"].as_i64().unwrap()).collect();
+    let waits: Vec<i64> =
+        [gate.demanded().await, gate.demanded().await].iter().map(|c| c["wait_seconds"].as_i64().unwrap()).collect();
     assert!(waits[1] > waits[0], "{waits:?}");
 }
 
@@ -186,7 +205,10 @@ async fn the_ticket_of_the_api_s_challenge_works_in_the_api(pool: PgPool) {
 async fn a_form_with_a_mistake_does_not_use_up_a_proof(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let proof = solve(&gate.challenge().await);
-    gate.app.post(SIGN, None, &json!({"person": {"email_addresses": [{"address": "nobody"}]}, "muster:challenge": proof})).await.problem(422, "validation_failed", &["/person/email_addresses/0/address"]);
+    gate.app
+        .post(SIGN, None, &json!({"person": {"email_addresses": [{"address": "nobody"}]}, "muster:challenge": proof}))
+        .await
+        .problem(422, "validation_failed", &["/person/email_addresses/0/address"]);
     gate.with_proof(&proof).await.expect(202);
 }
 
@@ -197,7 +219,11 @@ async fn behind_a_trusted_proxy_sources_are_told_apart(pool: PgPool) {
     assert_eq!(from("203.0.113.5").await, 202);
     assert_eq!(from("203.0.113.6").await, 202);
     assert_eq!(from("203.0.113.5").await, 428);
-    assert_eq!(from("198.51.100.1, 203.0.113.5").await, 428, "what the client itself wrote in front counts for nothing");
+    assert_eq!(
+        from("198.51.100.1, 203.0.113.5").await,
+        428,
+        "what the client itself wrote in front counts for nothing"
+    );
     assert_eq!(from("203.0.113.5, 10.0.0.9").await, 428, "a second proxy of ours is seen through");
     assert_eq!(from("2001:db8:1:1::1").await, 202);
     assert_eq!(from("2001:db8:1:1::2").await, 428, "one customer has a whole /64");
@@ -208,7 +234,15 @@ async fn behind_a_trusted_proxy_sources_are_told_apart(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn without_one_nobody_can_choose_a_source(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
-    let from = async |forwarded: &str| gate.sign(&[("x-forwarded-for", forwarded), ("forwarded", "for=192.0.2.1"), ("x-real-ip", forwarded)], json!({})).await.status.as_u16();
+    let from = async |forwarded: &str| {
+        gate.sign(
+            &[("x-forwarded-for", forwarded), ("forwarded", "for=192.0.2.1"), ("x-real-ip", forwarded)],
+            json!({}),
+        )
+        .await
+        .status
+        .as_u16()
+    };
     assert_eq!(from("203.0.113.5").await, 202);
     assert_eq!(from("203.0.113.6").await, 428);
 }
@@ -224,7 +258,9 @@ async fn a_token_is_not_asked_for_work_and_off_means_off(pool: PgPool) {
     let token = open.token("Elsewhere", "all").await;
     open.petition(&token, json!({"muster:slug": "open"})).await;
     for n in 0..3 {
-        open.post("/api/v1/petitions/open/signatures", None, &signer(&format!("open{n}@example.org"))).await.expect(202);
+        open.post("/api/v1/petitions/open/signatures", None, &signer(&format!("open{n}@example.org")))
+            .await
+            .expect(202);
     }
 }
 
@@ -232,18 +268,25 @@ async fn a_token_is_not_asked_for_work_and_off_means_off(pool: PgPool) {
 async fn sign_in(app: &TestApp, from: &str, email: &str, password: &str) -> Reply {
     let page = app.get("/console/sign-in", None).await;
     let cookie = page.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let csrf = page.text().split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("email", email), ("password", password), ("csrf", &csrf)]).finish();
+    let csrf =
+        page.text().split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("email", email), ("password", password), ("csrf", &csrf)])
+        .finish();
     let request = Request::post("/console/sign-in").header(header::COOKIE, cookie).header("x-forwarded-for", from);
-    app.send(request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from(body)).unwrap()).await
+    app.send(request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from(body)).unwrap())
+        .await
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn guessing_passwords_ends_after_a_few_attempts_by_account_and_by_source(pool: PgPool) {
-    let gate = Gate::new(pool, &[("MUSTER__GUARD__SIGN_IN_ATTEMPTS", "3"), ("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let gate =
+        Gate::new(pool, &[("MUSTER__GUARD__SIGN_IN_ATTEMPTS", "3"), ("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.1")])
+            .await;
     let app = &gate.app;
     let owner = "alliance@staff.example.org";
-    let attempt = async |from: &str, email: &str, password: &str| sign_in(app, from, email, password).await.status.as_u16();
+    let attempt =
+        async |from: &str, email: &str, password: &str| sign_in(app, from, email, password).await.status.as_u16();
     assert_eq!(attempt("203.0.113.1", owner, "a long password").await, 303);
     assert_eq!(attempt("203.0.113.1", owner, "guess one here").await, 401);
     assert_eq!(attempt("203.0.113.2", "Alliance@STAFF.example.org", "guess two here").await, 401);
@@ -252,9 +295,16 @@ async fn guessing_passwords_ends_after_a_few_attempts_by_account_and_by_source(p
     assert!(!locked.headers.contains_key(header::LOCATION));
 
     for _ in 0..3 {
-        assert_eq!(attempt("198.51.100.7", &format!("{}@example.org", app.kernel.cx.id()), "whatever it is").await, 401);
+        assert_eq!(
+            attempt("198.51.100.7", &format!("{}@example.org", app.kernel.cx.id()), "whatever it is").await,
+            401
+        );
     }
-    assert_eq!(attempt("198.51.100.7", "other@example.org", "whatever it is").await, 429, "a source may not try account after account");
+    assert_eq!(
+        attempt("198.51.100.7", "other@example.org", "whatever it is").await,
+        429,
+        "a source may not try account after account"
+    );
     assert_eq!(attempt("198.51.100.8", "other@example.org", "whatever it is").await, 401, "its neighbour may");
 
     gate.next_quarter();

@@ -46,7 +46,8 @@ impl Reply {
 
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{} is not JSON ({e}): {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("{} is not JSON ({e}): {}", self.status, self.text()))
     }
 
     /// The JSON of an answer with this status.
@@ -64,7 +65,8 @@ impl Reply {
         assert_eq!(body["code"], code, "{body}");
         assert_eq!(body["status"], status);
         assert!(body["request_id"].is_string(), "{body}");
-        let named: Vec<&str> = body["errors"].as_array().into_iter().flatten().filter_map(|e| e["pointer"].as_str()).collect();
+        let named: Vec<&str> =
+            body["errors"].as_array().into_iter().flatten().filter_map(|e| e["pointer"].as_str()).collect();
         assert_eq!(named, pointers, "{body}");
     }
 
@@ -72,7 +74,10 @@ impl Reply {
     #[track_caller]
     pub fn id(&self) -> Uuid {
         let body = self.json();
-        body["identifiers"][0].as_str().and_then(|id| id.strip_prefix("muster:")?.parse().ok()).unwrap_or_else(|| panic!("no id in {body}"))
+        body["identifiers"][0]
+            .as_str()
+            .and_then(|id| id.strip_prefix("muster:")?.parse().ok())
+            .unwrap_or_else(|| panic!("no id in {body}"))
     }
 }
 
@@ -86,7 +91,10 @@ impl TestApp {
         let cx = Cx::system();
         let folder = std::env::temp_dir().join(format!("muster-test-{}", cx.id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let mut variables = vec![("MUSTER__POSTGRES__DATA_ROOT".to_owned(), folder.display().to_string()), ("MUSTER__GUARD__FREE_PER_MINUTE".to_owned(), "1000".to_owned())];
+        let mut variables = vec![
+            ("MUSTER__POSTGRES__DATA_ROOT".to_owned(), folder.display().to_string()),
+            ("MUSTER__GUARD__FREE_PER_MINUTE".to_owned(), "1000".to_owned()),
+        ];
         variables.retain(|(name, _)| environment.iter().all(|(given, _)| given != name));
         variables.extend(environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let settings = Settings::read("test", &variables).unwrap();
@@ -107,9 +115,19 @@ impl TestApp {
     pub async fn token(&self, organization: &str, scopes: &str) -> String {
         let email = format!("{}@staff.example.org", organization.to_lowercase());
         let mut tx = self.kernel.db.begin().await.unwrap();
-        let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM organizers WHERE email = $1)").bind(&email).fetch_one(&mut *tx).await.unwrap();
+        let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM organizers WHERE email = $1)")
+            .bind(&email)
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
         if !known {
-            let new = NewOrganizer { email: email.clone(), name: "Org Anizer".into(), role: Role::Owner, password: "a long password".to_owned().into(), organization: Some(organization.to_owned()) };
+            let new = NewOrganizer {
+                email: email.clone(),
+                name: "Org Anizer".into(),
+                role: Role::Owner,
+                password: "a long password".to_owned().into(),
+                organization: Some(organization.to_owned()),
+            };
             organizers::add_organizer(&mut tx, &self.kernel, new).await.unwrap();
         }
         let scopes: Vec<String> = scopes.split(',').map(str::to_owned).collect();
@@ -131,7 +149,14 @@ impl TestApp {
     }
 
     /// A JSON request with further headers.
-    pub async fn request(&self, method: Method, path: &str, token: Option<&str>, headers: &[(&str, &str)], body: Option<&Value>) -> Reply {
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = token {
             request = request.header("OSDI-API-Token", token);

@@ -82,12 +82,20 @@ fn imports_go_down_only() {
     let mut breaches = Vec::new();
     for (module, source) in &found {
         let Some(own) = level(&HOUSE, &module[0]) else {
-            assert!(["lib", "main"].contains(&module[0].as_str()), "{module:?} has no place in the house: name its layer");
+            assert!(
+                ["lib", "main"].contains(&module[0].as_str()),
+                "{module:?} has no place in the house: name its layer"
+            );
             continue;
         };
         for name in used(source) {
             let Some(other) = level(&HOUSE, &name) else { continue };
-            if other > own || (other == own && name != module[0] && own > 0 && !["app", "worker", "demo", "cli"].contains(&name.as_str())) {
+            if other > own
+                || (other == own
+                    && name != module[0]
+                    && own > 0
+                    && !["app", "worker", "demo", "cli"].contains(&name.as_str()))
+            {
                 breaches.push(format!("{} uses crate::{name}", module.join("/")));
             }
         }
@@ -119,7 +127,11 @@ fn sql_lives_in_stores() {
     let slices = ["organizers", "people", "campaigns", "petitions", "events", "letters", "exports", "console"];
     let strays: Vec<String> = found
         .iter()
-        .filter(|(m, source)| slices.contains(&m[0].as_str()) && !m.iter().any(|part| ["store", "counts"].contains(&part.as_str())) && source.split("#[cfg(test)]").next().unwrap().contains("query"))
+        .filter(|(m, source)| {
+            slices.contains(&m[0].as_str())
+                && !m.iter().any(|part| ["store", "counts"].contains(&part.as_str()))
+                && source.split("#[cfg(test)]").next().unwrap().contains("query")
+        })
         .filter(|(_, source)| source.split("#[cfg(test)]").next().unwrap().contains("sqlx::query"))
         .map(|(m, _)| m.join("/"))
         .collect();

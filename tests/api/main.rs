@@ -1,6 +1,7 @@
 //! The integration tests: through HTTP on a real Postgres, a database of its own for each test.
 
 mod access;
+mod browser;
 mod cli;
 mod group_commit;
 mod guard;
@@ -17,3 +18,4 @@ mod smtp_client;
 mod smtp_sink;
 mod texts;
 mod things;
+mod weather;

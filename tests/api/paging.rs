@@ -69,8 +69,14 @@ fn condition(chance: &mut Chance, fields: &[Field], depth: usize) -> (String, St
 
 /// What one page of a list must hold: the total, and the ids in their order.
 async fn expected(app: &TestApp, from: &str, condition: &str, per_page: usize, page: usize) -> (i64, Vec<Uuid>) {
-    let total = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {from} AND ({condition})"))).fetch_one(&app.kernel.db).await.unwrap();
-    let sql = format!("SELECT x.id FROM {from} AND ({condition}) ORDER BY x.id DESC LIMIT {per_page} OFFSET {}", (page - 1) * per_page);
+    let total = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {from} AND ({condition})")))
+        .fetch_one(&app.kernel.db)
+        .await
+        .unwrap();
+    let sql = format!(
+        "SELECT x.id FROM {from} AND ({condition}) ORDER BY x.id DESC LIMIT {per_page} OFFSET {}",
+        (page - 1) * per_page
+    );
     (total, sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&app.kernel.db).await.unwrap())
 }
 
@@ -79,11 +85,18 @@ fn ids(body: &Value) -> Vec<Uuid> {
     let lists = body["_embedded"].as_object().unwrap();
     assert_eq!(lists.len(), 1, "{body}");
     let items = lists.values().next().unwrap().as_array().unwrap();
-    items.iter().map(|item| item["identifiers"][0].as_str().unwrap().strip_prefix("muster:").unwrap().parse().unwrap()).collect()
+    items
+        .iter()
+        .map(|item| item["identifiers"][0].as_str().unwrap().strip_prefix("muster:").unwrap().parse().unwrap())
+        .collect()
 }
 
 fn query(filter: &str, page: usize, per_page: usize) -> String {
-    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", filter).append_pair("page", &page.to_string()).append_pair("per_page", &per_page.to_string()).finish();
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("filter", filter)
+        .append_pair("page", &page.to_string())
+        .append_pair("per_page", &per_page.to_string())
+        .finish();
     query.replace('+', "%20")
 }
 
@@ -102,8 +115,16 @@ async fn compare(app: &TestApp, token: Option<&str>, list: &str, from: &str, fie
         let (total, rows) = expected(app, from, &sql, per_page, page).await;
         let body = app.get(&format!("{list}?{}", query(&filter, page, per_page)), token).await.expect(200);
         let what = format!("seed {seed}, round {round}: {filter}, page {page} of {per_page}");
-        assert_eq!((body["total_records"].as_i64(), body["total_pages"].as_u64()), (Some(total), Some(pages as u64)), "{what}");
-        assert_eq!((body["page"].as_u64(), body["per_page"].as_u64()), (Some(page as u64), Some(per_page as u64)), "{what}");
+        assert_eq!(
+            (body["total_records"].as_i64(), body["total_pages"].as_u64()),
+            (Some(total), Some(pages as u64)),
+            "{what}"
+        );
+        assert_eq!(
+            (body["page"].as_u64(), body["per_page"].as_u64()),
+            (Some(page as u64), Some(per_page as u64)),
+            "{what}"
+        );
         assert_eq!(ids(&body), rows, "{what}");
         assert_eq!(body["_links"].get("next").is_some(), page < pages, "{what}");
         (met, most) = (met + rows.len(), most.max(total));
@@ -122,7 +143,8 @@ async fn compare(app: &TestApp, token: Option<&str>, list: &str, from: &str, fie
     assert!(met > ROUNDS && most > 10, "the questions met only {met} rows: seed {seed}");
 }
 
-const DAYS: &[&str] = &["'2026-01-01'", "'2026-01-05'", "'2026-01-09T12:00:00Z'", "'2026-01-12T08:30:00+02:00'", "'2026-01-20'"];
+const DAYS: &[&str] =
+    &["'2026-01-01'", "'2026-01-05'", "'2026-01-09T12:00:00Z'", "'2026-01-12T08:30:00+02:00'", "'2026-01-20'"];
 
 #[sqlx::test(migrations = "./migrations")]
 async fn petitions_are_paged_and_filtered_as_plain_sql_would(pool: PgPool) {
@@ -146,13 +168,32 @@ async fn petitions_are_paged_and_filtered_as_plain_sql_would(pool: PgPool) {
     .await
     .unwrap();
     let fields = [
-        Field { name: "title", column: "x.title", values: &["'O''Brien'", "'Status'", "'status'", "'Été'", "'100%'", "'a_b'", "'axb'", "''"], ordered: true, nullable: false },
-        Field { name: "muster:slug", column: "x.slug", values: &["'s-1'", "'s-40'", "'s-77'"], ordered: true, nullable: false },
-        Field { name: "muster:status", column: "x.state", values: &["'draft'", "'published'", "'closed'", "'won'", "'archived'"], ordered: false, nullable: false },
+        Field {
+            name: "title",
+            column: "x.title",
+            values: &["'O''Brien'", "'Status'", "'status'", "'Été'", "'100%'", "'a_b'", "'axb'", "''"],
+            ordered: true,
+            nullable: false,
+        },
+        Field {
+            name: "muster:slug",
+            column: "x.slug",
+            values: &["'s-1'", "'s-40'", "'s-77'"],
+            ordered: true,
+            nullable: false,
+        },
+        Field {
+            name: "muster:status",
+            column: "x.state",
+            values: &["'draft'", "'published'", "'closed'", "'won'", "'archived'"],
+            ordered: false,
+            nullable: false,
+        },
         Field { name: "created_date", column: "x.created_at", values: DAYS, ordered: true, nullable: true },
         Field { name: "modified_date", column: "x.modified_at", values: DAYS, ordered: true, nullable: false },
     ];
-    let own = "actions x JOIN organizations o ON o.id = x.organization_id WHERE x.kind = 'petition' AND o.name = 'Alliance'";
+    let own =
+        "actions x JOIN organizations o ON o.id = x.organization_id WHERE x.kind = 'petition' AND o.name = 'Alliance'";
     compare(&app, Some(&token), "/api/v1/petitions", own, &fields).await;
     let public = "actions x WHERE x.kind = 'petition' AND x.state IN ('published', 'closed', 'won')";
     compare(&app, None, "/api/v1/petitions", public, &fields).await;
@@ -181,15 +222,38 @@ async fn signatures_are_paged_and_filtered_as_plain_sql_would(pool: PgPool) {
     }
     let fields = [
         Field { name: "created_date", column: "x.created_at", values: DAYS, ordered: true, nullable: true },
-        Field { name: "muster:state", column: "x.state", values: &["'pending'", "'counted'", "'duplicate'", "'withdrawn'", "'invalid'"], ordered: false, nullable: false },
-        Field { name: "country", column: "x.country", values: &["'CA'", "'FR'", "'MX'", "'XX'"], ordered: true, nullable: true },
+        Field {
+            name: "muster:state",
+            column: "x.state",
+            values: &["'pending'", "'counted'", "'duplicate'", "'withdrawn'", "'invalid'"],
+            ordered: false,
+            nullable: false,
+        },
+        Field {
+            name: "country",
+            column: "x.country",
+            values: &["'CA'", "'FR'", "'MX'", "'XX'"],
+            ordered: true,
+            nullable: true,
+        },
         Field { name: "region", column: "x.region", values: &["'ON'", "'QC'"], ordered: true, nullable: true },
-        Field { name: "muster:source", column: "x.source", values: &["'other'", "'flyer'"], ordered: true, nullable: true },
+        Field {
+            name: "muster:source",
+            column: "x.source",
+            values: &["'other'", "'flyer'"],
+            ordered: true,
+            nullable: true,
+        },
     ];
     let from = format!("signatures x WHERE x.petition_id = '{petition}'");
     compare(&app, Some(&token), "/api/v1/petitions/status/signatures", &from, &fields).await;
     // an address is found by its index, in any spelling; what is no address is nobody's
-    let total = async |filter: &str| app.get(&format!("/api/v1/petitions/status/signatures?{}", query(filter, 1, 1)), Some(&token)).await.expect(200)["total_records"].as_i64().unwrap();
+    let total = async |filter: &str| {
+        app.get(&format!("/api/v1/petitions/status/signatures?{}", query(filter, 1, 1)), Some(&token)).await.expect(200)
+            ["total_records"]
+            .as_i64()
+            .unwrap()
+    };
     let all = total("created_date gt '2000-01-01'").await;
     assert_eq!(total("email_address eq 'ONE@Example.org'").await, 1);
     assert_eq!(total("email_address ne 'one@example.org'").await, all - 1);
@@ -203,20 +267,32 @@ fn is_a_page(reply: &Reply, rel: &str, items: std::ops::RangeInclusive<usize>) {
     let body = reply.expect(200);
     assert_eq!(reply.headers["content-type"], "application/hal+json", "{rel}");
     let members: BTreeSet<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(members, BTreeSet::from(["total_pages", "total_records", "page", "per_page", "_links", "_embedded"]), "{rel}");
+    assert_eq!(
+        members,
+        BTreeSet::from(["total_pages", "total_records", "page", "per_page", "_links", "_embedded"]),
+        "{rel}"
+    );
     let embedded = body["_embedded"].as_object().unwrap();
     assert_eq!(embedded.keys().collect::<Vec<_>>(), [rel]);
     let list = embedded[rel].as_array().unwrap();
     assert!(items.contains(&list.len()), "{rel} has {} items", list.len());
     assert!(body["_links"]["self"]["href"].as_str().unwrap().starts_with("http"), "{rel}");
     assert_eq!(body["_links"]["curies"][0]["name"], "osdi");
-    assert_eq!(body["_links"][rel].as_array().unwrap().len(), list.iter().filter(|item| item["_links"]["self"].is_object()).count());
+    assert_eq!(
+        body["_links"][rel].as_array().unwrap().len(),
+        list.iter().filter(|item| item["_links"]["self"].is_object()).count()
+    );
     for item in list {
         assert!(item["identifiers"][0].as_str().unwrap().starts_with("muster:"), "{rel}: {item}");
         assert!(chrono::DateTime::parse_from_rfc3339(item["created_date"].as_str().unwrap()).is_ok(), "{rel}: {item}");
         if !["muster:audit", "muster:mail"].contains(&rel) {
-            let modified = chrono::DateTime::parse_from_rfc3339(item["modified_date"].as_str().unwrap_or_else(|| panic!("{rel} has no modified_date: {item}")));
-            assert!(modified.is_ok() && item["_links"]["self"]["href"].is_string() && item["_links"]["curies"].is_array(), "{rel}: {item}");
+            let modified = chrono::DateTime::parse_from_rfc3339(
+                item["modified_date"].as_str().unwrap_or_else(|| panic!("{rel} has no modified_date: {item}")),
+            );
+            assert!(
+                modified.is_ok() && item["_links"]["self"]["href"].is_string() && item["_links"]["curies"].is_array(),
+                "{rel}: {item}"
+            );
         }
     }
 }
@@ -235,7 +311,11 @@ async fn every_list_answers_alike(pool: PgPool) {
             lists.push((rel.clone(), app.path_of(href).to_owned()));
         }
     }
-    for (rel, of) in [("osdi:signatures", format!("petitions/{}", ours.petition)), ("osdi:attendances", format!("events/{}", ours.event)), ("osdi:outreaches", format!("advocacy_campaigns/{}", ours.letter_action))] {
+    for (rel, of) in [
+        ("osdi:signatures", format!("petitions/{}", ours.petition)),
+        ("osdi:attendances", format!("events/{}", ours.event)),
+        ("osdi:outreaches", format!("advocacy_campaigns/{}", ours.letter_action)),
+    ] {
         let parent = app.get(&format!("/api/v1/{of}"), token).await.expect(200);
         lists.push((rel.to_owned(), app.path_of(parent["_links"][rel]["href"].as_str().unwrap()).to_owned()));
     }
@@ -250,11 +330,19 @@ async fn every_list_answers_alike(pool: PgPool) {
         assert_eq!(one.json()["total_pages"], total, "{rel}");
         let past = app.get(&format!("{path}?page=999&per_page=100"), token).await;
         is_a_page(&past, rel, 0..=0);
-        assert_eq!((past.json()["total_records"].as_u64(), past.json()["page"].as_u64()), (Some(total), Some(999)), "{rel}");
+        assert_eq!(
+            (past.json()["total_records"].as_u64(), past.json()["page"].as_u64()),
+            (Some(total), Some(999)),
+            "{rel}"
+        );
         is_a_page(&app.get(&format!("{path}?page=18446744073709551615"), token).await, rel, 0..=0);
         for item in first.json()["_embedded"][rel.as_str()].as_array().unwrap() {
             if let Some(href) = item["_links"]["self"]["href"].as_str() {
-                assert_eq!(app.get(app.path_of(href), token).await.expect(200)["identifiers"], item["identifiers"], "{rel}");
+                assert_eq!(
+                    app.get(app.path_of(href), token).await.expect(200)["identifiers"],
+                    item["identifiers"],
+                    "{rel}"
+                );
             }
         }
     }

@@ -34,13 +34,18 @@ async fn a_signature_counts_when_its_owner_confirms_it(pool: PgPool) {
     let link = confirm_link(&app, "amara@example.org").await;
     let mail = &app.mail_to("amara@example.org").await[0];
     for typed in ["Amara", "Okafor", "M5V"] {
-        assert!(!mail.text.contains(typed) && !mail.subject.contains(typed), "a mail to an unconfirmed address says {typed}");
+        assert!(
+            !mail.text.contains(typed) && !mail.subject.contains(typed),
+            "a mail to an unconfirmed address says {typed}"
+        );
     }
     let page = app.get(app.path_of(&link), None).await;
     assert_eq!(page.status, 200);
     assert_eq!(page.text().matches("<form").count(), 1);
     assert!(page.text().contains("method=\"post\"") && page.text().contains("Amara Okafor"));
-    for (name, value) in [("cache-control", "no-store"), ("referrer-policy", "no-referrer"), ("x-robots-tag", "noindex")] {
+    for (name, value) in
+        [("cache-control", "no-store"), ("referrer-policy", "no-referrer"), ("x-robots-tag", "noindex")]
+    {
         assert_eq!(page.headers[name], value);
     }
     assert_eq!(total(&app, Some(&token)).await, 0, "GET changes nothing");
@@ -70,7 +75,11 @@ async fn a_signature_counts_when_its_owner_confirms_it(pool: PgPool) {
 async fn the_page_signs_too(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
-    app.petition(&token, json!({"petition_text": "We demand **status**.", "muster:texts": {"fr": {"title": "Un statut"}}})).await;
+    app.petition(
+        &token,
+        json!({"petition_text": "We demand **status**.", "muster:texts": {"fr": {"title": "Un statut"}}}),
+    )
+    .await;
     let page = app.get("/p/status", None).await;
     assert!(page.text().contains("<strong>status</strong>"));
     let french = app.get("/p/status?lang=fr", None).await;
@@ -80,14 +89,30 @@ async fn the_page_signs_too(pool: PgPool) {
     assert_eq!(refused.status, 422);
     assert!(refused.text().contains("value=\"Amara\"") && refused.text().contains("aria-invalid=\"true\""));
 
-    let signed = app.form("/p/status", &[("given_name", "Amara"), ("email", "amara@example.org"), ("country", "CA"), ("locale", "fr"), ("updates", "true")]).await;
+    let signed = app
+        .form(
+            "/p/status",
+            &[
+                ("given_name", "Amara"),
+                ("email", "amara@example.org"),
+                ("country", "CA"),
+                ("locale", "fr"),
+                ("updates", "true"),
+            ],
+        )
+        .await;
     assert_eq!(signed.status, 200, "{}", signed.text());
     let link = confirm_link(&app, "amara@example.org").await;
     let done = app.press(&link).await.text();
     assert!(done.contains("lang=\"fr\""), "the link's page speaks the language of the act");
-    assert_eq!(app.count("SELECT count(*) FROM consents WHERE purpose = 'updates' AND granted AND locale = 'fr'").await, 1);
+    assert_eq!(
+        app.count("SELECT count(*) FROM consents WHERE purpose = 'updates' AND granted AND locale = 'fr'").await,
+        1
+    );
 
-    let machine = app.form("/p/status", &[("given_name", "Bot"), ("email", "bot@example.org"), ("website", "http://spam.example")]).await;
+    let machine = app
+        .form("/p/status", &[("given_name", "Bot"), ("email", "bot@example.org"), ("website", "http://spam.example")])
+        .await;
     assert_eq!(machine.status, 200);
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 1, "the honeypot writes nothing");
 }
@@ -119,17 +144,26 @@ async fn a_stranger_who_was_first_changes_nothing_of_what_her_own_confirmation_d
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
     let mut stranger = signer("victim@example.org");
-    merge(&mut stranger, json!({"person": {"given_name": "Mallory", "family_name": "Liar", "email_addresses": [{"address": "victim@example.org"}]},
-                                "comments": "I hate this", "muster:display": "full_name", "muster:consents": {"updates": true}}));
+    merge(
+        &mut stranger,
+        json!({"person": {"given_name": "Mallory", "family_name": "Liar", "email_addresses": [{"address": "victim@example.org"}]},
+                                "comments": "I hate this", "muster:display": "full_name", "muster:consents": {"updates": true}}),
+    );
     app.post(SIGN, None, &stranger).await.expect(202);
     let strangers_link = confirm_link(&app, "victim@example.org").await;
     app.post(SIGN, None, &signer("victim@example.org")).await.expect(202);
     let own_link = confirm_link(&app, "victim@example.org").await;
     assert_ne!(strangers_link, own_link);
-    assert!(app.get(app.path_of(&strangers_link), None).await.text().contains("Mallory"), "each link shows its own act");
+    assert!(
+        app.get(app.path_of(&strangers_link), None).await.text().contains("Mallory"),
+        "each link shows its own act"
+    );
     app.press(&own_link).await;
 
-    let list = app.get("/api/v1/petitions/status/signatures?filter=muster:state%20eq%20'counted'", Some(&token)).await.expect(200);
+    let list = app
+        .get("/api/v1/petitions/status/signatures?filter=muster:state%20eq%20'counted'", Some(&token))
+        .await
+        .expect(200);
     let signature = &list["_embedded"]["osdi:signatures"][0];
     assert_eq!(list["total_records"], 1);
     assert_eq!(signature["person"]["given_name"], "Amara");
@@ -137,7 +171,10 @@ async fn a_stranger_who_was_first_changes_nothing_of_what_her_own_confirmation_d
     assert_eq!(signature["muster:display"], "hidden");
     assert_eq!(app.count("SELECT count(*) FROM consents").await, 0, "the stranger's tick is no consent");
     let people = app.get("/api/v1/people", Some(&token)).await.expect(200);
-    assert_eq!((people["total_records"].as_i64(), people["_embedded"]["osdi:people"][0]["given_name"].as_str()), (Some(1), Some("Amara")));
+    assert_eq!(
+        (people["total_records"].as_i64(), people["_embedded"]["osdi:people"][0]["given_name"].as_str()),
+        (Some(1), Some("Amara"))
+    );
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -165,7 +202,13 @@ async fn this_was_not_me_drops_what_was_entered(pool: PgPool) {
     app.post(SIGN, None, &signer("victim@example.org")).await.expect(202);
     let link = confirm_link(&app, "victim@example.org").await;
     let page = app.get(app.path_of(&link), None).await.text();
-    let reject = page.split("href=\"").skip(1).filter_map(|h| h.split('"').next()).find(|h| h.contains("/t/")).unwrap().to_owned();
+    let reject = page
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|h| h.split('"').next())
+        .find(|h| h.contains("/t/"))
+        .unwrap()
+        .to_owned();
     assert_eq!(app.get(app.path_of(&reject), None).await.status, 200);
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 1);
     assert_eq!(app.press(&reject).await.status, 200);
@@ -231,7 +274,9 @@ async fn an_idempotency_key_does_it_once(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 1);
 
     let create = json!({"title": "Twice"});
-    let make = async || app.request(Method::POST, "/api/v1/petitions", Some(&token), &[("Idempotency-Key", "k-2")], Some(&create)).await;
+    let make = async || {
+        app.request(Method::POST, "/api/v1/petitions", Some(&token), &[("Idempotency-Key", "k-2")], Some(&create)).await
+    };
     let first = make().await;
     first.expect(201);
     assert_eq!(make().await.id(), first.id());
@@ -245,20 +290,54 @@ async fn each_refused_field_is_named(pool: PgPool) {
     let refused = async |body: Value| -> Reply { app.post(SIGN, None, &body).await };
     refused(json!({})).await.problem(422, "validation_failed", &["/person"]);
     refused(json!({"person": {}})).await.problem(422, "validation_failed", &["/person/email_addresses"]);
-    refused(json!({"person": {"email_addresses": [{"address": "nobody"}]}})).await.problem(422, "validation_failed", &["/person/email_addresses/0/address"]);
-    refused(json!({"person": {"given_name": 7, "email_addresses": []}})).await.problem(422, "validation_failed", &["/person/given_name"]);
-    refused(json!({"person": {"given_name": "x".repeat(101), "email_addresses": [{"address": "a@example.org"}]}})).await.problem(422, "validation_failed", &["/person/given_name"]);
-    refused(json!({"person": {"given_name": "a\u{0}", "email_addresses": [{"address": "a@example.org"}]}})).await.problem(422, "validation_failed", &["/person/given_name"]);
+    refused(json!({"person": {"email_addresses": [{"address": "nobody"}]}})).await.problem(
+        422,
+        "validation_failed",
+        &["/person/email_addresses/0/address"],
+    );
+    refused(json!({"person": {"given_name": 7, "email_addresses": []}})).await.problem(
+        422,
+        "validation_failed",
+        &["/person/given_name"],
+    );
+    refused(json!({"person": {"given_name": "x".repeat(101), "email_addresses": [{"address": "a@example.org"}]}}))
+        .await
+        .problem(422, "validation_failed", &["/person/given_name"]);
+    refused(json!({"person": {"given_name": "a\u{0}", "email_addresses": [{"address": "a@example.org"}]}}))
+        .await
+        .problem(422, "validation_failed", &["/person/given_name"]);
     let mut body = signer("a@example.org");
     merge(&mut body, json!({"comments": "x".repeat(10_000)}));
     refused(body.clone()).await.problem(422, "validation_failed", &["/comments"]);
     merge(&mut body, json!({"comments": "", "muster:display": "loud"}));
     refused(body).await.problem(422, "validation_failed", &["/muster:display"]);
-    app.post("/api/v1/petitions", Some(&token), &json!({"title": ""})).await.problem(422, "validation_failed", &["/title"]);
-    app.post("/api/v1/petitions", Some(&token), &json!({"title": "x", "muster:goal": 0})).await.problem(422, "validation_failed", &["/muster:goal"]);
-    app.post("/api/v1/petitions", Some(&token), &json!({"title": "x", "muster:status": "open"})).await.problem(422, "validation_failed", &["/muster:status"]);
-    app.post("/api/v1/petitions", Some(&token), &json!({"title": "x", "muster:slug": "status"})).await.problem(422, "validation_failed", &["/muster:slug"]);
-    app.post("/api/v1/petitions", Some(&token), &json!({"title": "x", "muster:privacy": "protected", "muster:confirmation": "none"})).await.problem(422, "validation_failed", &["/muster:confirmation"]);
+    app.post("/api/v1/petitions", Some(&token), &json!({"title": ""})).await.problem(
+        422,
+        "validation_failed",
+        &["/title"],
+    );
+    app.post("/api/v1/petitions", Some(&token), &json!({"title": "x", "muster:goal": 0})).await.problem(
+        422,
+        "validation_failed",
+        &["/muster:goal"],
+    );
+    app.post("/api/v1/petitions", Some(&token), &json!({"title": "x", "muster:status": "open"})).await.problem(
+        422,
+        "validation_failed",
+        &["/muster:status"],
+    );
+    app.post("/api/v1/petitions", Some(&token), &json!({"title": "x", "muster:slug": "status"})).await.problem(
+        422,
+        "validation_failed",
+        &["/muster:slug"],
+    );
+    app.post(
+        "/api/v1/petitions",
+        Some(&token),
+        &json!({"title": "x", "muster:privacy": "protected", "muster:confirmation": "none"}),
+    )
+    .await
+    .problem(422, "validation_failed", &["/muster:confirmation"]);
 
     let emoji = "Zoë 👩🏽‍🌾 O\u{301}";
     let mut signs = signer("emoji@example.org");
@@ -274,12 +353,26 @@ async fn a_petition_that_is_not_open_says_why(pool: PgPool) {
     app.petition(&token, json!({"muster:status": "draft"})).await;
     app.post(SIGN, None, &signer("a@example.org")).await.problem(404, "not_found", &[]);
     assert_eq!(app.get("/p/status", None).await.status, 404);
-    for (state, status, code) in [("published", 202, ""), ("paused", 409, "action_closed"), ("closed", 409, "action_closed"), ("archived", 404, "not_found")] {
+    for (state, status, code) in [
+        ("published", 202, ""),
+        ("paused", 409, "action_closed"),
+        ("closed", 409, "action_closed"),
+        ("archived", 404, "not_found"),
+    ] {
         app.put("/api/v1/petitions/status", Some(&token), &json!({"muster:status": state})).await.expect(200);
         let reply = app.post(SIGN, None, &signer("a@example.org")).await;
-        if code.is_empty() { reply.expect(status) } else { reply.problem(status, code, &[]); Value::Null };
+        if code.is_empty() {
+            reply.expect(status)
+        } else {
+            reply.problem(status, code, &[]);
+            Value::Null
+        };
     }
-    app.put("/api/v1/petitions/status", Some(&token), &json!({"muster:status": "draft"})).await.problem(409, "conflict", &[]);
+    app.put("/api/v1/petitions/status", Some(&token), &json!({"muster:status": "draft"})).await.problem(
+        409,
+        "conflict",
+        &[],
+    );
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -22,8 +22,18 @@ use crate::{
 
 /// What people type in these tests; none of it may be found anywhere.
 const TYPED: [&str; 12] = [
-    "Xochiquetzal", "Quetzalcoatlus", "flutterwort", "nightshade.example", "5550177", "saffron marmalade", "velvet ramp", "cobalt hedgehog", "Umbrellaville",
-    "M5V 3L9", "M5V3L9", "Flutterwort@",
+    "Xochiquetzal",
+    "Quetzalcoatlus",
+    "flutterwort",
+    "nightshade.example",
+    "5550177",
+    "saffron marmalade",
+    "velvet ramp",
+    "cobalt hedgehog",
+    "Umbrellaville",
+    "M5V 3L9",
+    "M5V3L9",
+    "Flutterwort@",
 ];
 
 /// Somebody, with everything that can be typed.
@@ -54,14 +64,30 @@ impl Write for Buffer {
 /// The whole database as `pg_dump` writes it: what a thief of a backup has.
 fn dump(app: &TestApp) -> String {
     let options = app.kernel.db.connect_options();
-    let host = options.get_socket().map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string());
-    let beside = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(|e| Some(e.ok()?.path().join("bin/pg_dump"))).filter(|p| p.exists());
-    let binary = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|folder| folder.join("pg_dump")).find(|p| p.exists()).or(beside.max());
+    let host =
+        options.get_socket().map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string());
+    let beside = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|e| Some(e.ok()?.path().join("bin/pg_dump")))
+        .filter(|p| p.exists());
+    let binary = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+        .map(|folder| folder.join("pg_dump"))
+        .find(|p| p.exists())
+        .or(beside.max());
     let mut command = Command::new(binary.expect("pg_dump stands beside psql"));
     if let Some(password) = options.to_url_lossy().password() {
         command.env("PGPASSWORD", password);
     }
-    command.args(["--no-password", "--host", &host, "--port", &options.get_port().to_string(), "--username", options.get_username()]);
+    command.args([
+        "--no-password",
+        "--host",
+        &host,
+        "--port",
+        &options.get_port().to_string(),
+        "--username",
+        options.get_username(),
+    ]);
     let output = command.arg(options.get_database().unwrap()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -84,14 +110,20 @@ async fn actions(app: &TestApp, token: &str, privacy: &str) {
     app.petition(token, more("status")).await;
     event(app, token, more("assembly")).await;
     letter_action(app, token, more("write")).await;
-    app.put(&format!("/api/v1/advocacy_campaigns/write-{privacy}"), Some(token), &json!({"muster:live": true})).await.expect(200);
+    app.put(&format!("/api/v1/advocacy_campaigns/write-{privacy}"), Some(token), &json!({"muster:live": true}))
+        .await
+        .expect(200);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_stolen_database_and_a_log_name_nobody(pool: PgPool) {
     let log = Buffer::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
@@ -113,31 +145,61 @@ async fn a_stolen_database_and_a_log_name_nobody(pool: PgPool) {
                     }
                 }
             }
-            app.post(&path, Some(&token), &somebody(&format!("Flutterwort+vouched.{kind}@nightshade.example"))).await.expect(201);
+            app.post(&path, Some(&token), &somebody(&format!("Flutterwort+vouched.{kind}@nightshade.example")))
+                .await
+                .expect(201);
         }
         let address = format!("Flutterwort+form.{privacy}@nightshade.example");
-        let form = [("given_name", "Xochiquetzal"), ("family_name", "Quetzalcoatlus"), ("email", &*address), ("comments", "saffron marmalade"), ("source", "flutterwort"), ("locale", "en")];
+        let form = [
+            ("given_name", "Xochiquetzal"),
+            ("family_name", "Quetzalcoatlus"),
+            ("email", &*address),
+            ("comments", "saffron marmalade"),
+            ("source", "flutterwort"),
+            ("locale", "en"),
+        ];
         assert_eq!(app.form(&format!("/p/status-{privacy}"), &form).await.status, 200);
     }
     app.post("/api/v1/people", Some(&token), &somebody("Flutterwort+person@nightshade.example")).await.expect(201);
-    app.post("/api/v1/people", Some(&token), &json!({"person": {"given_name": "Xochiquetzal", "email_addresses": [{"address": "Flutterwort nobody"}]}})).await.expect(422);
-    app.get("/api/v1/people?filter=email_address%20eq%20'Flutterwort%2Bperson%40nightshade.example'", Some(&token)).await.expect(200);
+    app.post(
+        "/api/v1/people",
+        Some(&token),
+        &json!({"person": {"given_name": "Xochiquetzal", "email_addresses": [{"address": "Flutterwort nobody"}]}}),
+    )
+    .await
+    .expect(422);
+    app.get("/api/v1/people?filter=email_address%20eq%20'Flutterwort%2Bperson%40nightshade.example'", Some(&token))
+        .await
+        .expect(200);
     app.tick().await;
     let mails = app.mail().await;
     assert!(mails.iter().any(|mail| mail.to.contains("minister@office.example.org")), "letters went out");
 
     let dumped = dump(&app).to_lowercase();
-    assert!(dumped.contains("alliance@staff.example.org") && dumped.contains("copy public.signatures") && dumped.contains("\\\\x"), "this is no dump of it all");
+    assert!(
+        dumped.contains("alliance@staff.example.org")
+            && dumped.contains("copy public.signatures")
+            && dumped.contains("\\\\x"),
+        "this is no dump of it all"
+    );
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(logged.contains("/t/{token}") && logged.contains("sqlx"), "the log was not kept");
     for typed in TYPED {
         let hex = hex::encode(typed);
         for (place, text) in [("the dump", &dumped), ("the log", &logged.to_lowercase())] {
             assert!(!text.contains(&typed.to_lowercase()), "{place} says {typed}");
-            assert!(!text.contains(&hex) && !text.contains(&hex::encode(typed.to_lowercase())), "{place} says {typed}, in hex");
+            assert!(
+                !text.contains(&hex) && !text.contains(&hex::encode(typed.to_lowercase())),
+                "{place} says {typed}, in hex"
+            );
         }
     }
-    let links: Vec<&str> = mails.iter().flat_map(|mail| &mail.links).filter_map(|link| link.split_once("/t/")).map(|(_, token)| token).collect();
+    let links: Vec<&str> = mails
+        .iter()
+        .flat_map(|mail| &mail.links)
+        .filter_map(|link| link.split_once("/t/"))
+        .map(|(_, token)| token)
+        .collect();
     assert!(links.len() > 10);
     for link in links {
         assert!(!logged.contains(link) && !dumped.contains(link), "a mailed link was kept or logged");
@@ -146,7 +208,8 @@ async fn a_stolen_database_and_a_log_name_nobody(pool: PgPool) {
 
 /// What of an answer a stranger can compare.
 fn comparable(reply: &Reply) -> (u16, Vec<(String, Vec<u8>)>, String) {
-    let mut headers: Vec<_> = reply.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+    let mut headers: Vec<_> =
+        reply.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
     headers.retain(|(name, _)| name != "x-request-id" && name != "date");
     headers.sort();
     (reply.status.as_u16(), headers, reply.text())
@@ -162,12 +225,14 @@ async fn everybody_gets_the_same_answer(pool: PgPool) {
     event(&app, &token, json!({"capacity": 1, "muster:waitlist": false})).await;
     letter_action(&app, &token, json!({})).await;
     let suppressed = everywhere_index(&app.kernel, &EmailAddress::parse("suppressed@example.org").unwrap());
-    sqlx::query("INSERT INTO suppressions (id, address_index, reason, created_at) VALUES ($1, $2, 'never_again', now())")
-        .bind(app.kernel.cx.id())
-        .bind(suppressed)
-        .execute(&app.kernel.db)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO suppressions (id, address_index, reason, created_at) VALUES ($1, $2, 'never_again', now())",
+    )
+    .bind(app.kernel.cx.id())
+    .bind(suppressed)
+    .execute(&app.kernel.db)
+    .await
+    .unwrap();
     let kinds = [
         ("/api/v1/petitions/status", "signatures", "/p/status"),
         ("/api/v1/petitions/open", "signatures", "/p/open"),
@@ -182,7 +247,11 @@ async fn everybody_gets_the_same_answer(pool: PgPool) {
         }
         app.post(&format!("{action}/{acts}"), None, &signer("pending@example.org")).await.expect(202);
     }
-    assert_eq!(app.get("/api/v1/events/assembly", Some(&token)).await.expect(200)["total_accepted"], 1, "the only seat is taken");
+    assert_eq!(
+        app.get("/api/v1/events/assembly", Some(&token)).await.expect(200)["total_accepted"],
+        1,
+        "the only seat is taken"
+    );
     app.tick().await;
     tokio::time::sleep(Duration::from_millis(2100)).await; // pages are kept for two seconds
 
@@ -199,7 +268,14 @@ async fn everybody_gets_the_same_answer(pool: PgPool) {
             let posted = comparable(&app.post(&format!("{action}/{acts}"), None, &signer(&address)).await);
             assert_eq!(posted.0, 202, "{}", posted.2);
             assert_eq!(first_post.get_or_insert(posted.clone()), &posted, "{who} at {action}");
-            let form = [("given_name", "Amara"), ("family_name", "Okafor"), ("email", &*address), ("country", "CA"), ("party_size", "1"), ("locale", "en")];
+            let form = [
+                ("given_name", "Amara"),
+                ("family_name", "Okafor"),
+                ("email", &*address),
+                ("country", "CA"),
+                ("party_size", "1"),
+                ("locale", "en"),
+            ];
             let sent = comparable(&app.form(page, &form).await);
             assert_eq!(sent.0, 200, "{}", sent.2);
             assert_eq!(first_form.get_or_insert(sent.clone()), &sent, "{who} at {page}");
@@ -208,13 +284,19 @@ async fn everybody_gets_the_same_answer(pool: PgPool) {
     }
     app.tick().await;
     tokio::time::sleep(Duration::from_millis(2100)).await;
-    for ((action, ..), before) in kinds.iter().zip(&before).filter(|((action, ..), _)| *action != "/api/v1/petitions/open") {
+    for ((action, ..), before) in
+        kinds.iter().zip(&before).filter(|((action, ..), _)| *action != "/api/v1/petitions/open")
+    {
         assert_eq!(&comparable(&app.get(action, None).await), before, "an unconfirmed act moved a number");
     }
-    let mut kinds_of_mail: Vec<String> = app.mail_to("new@example.org").await.into_iter().map(|mail| mail.kind).collect();
+    let mut kinds_of_mail: Vec<String> =
+        app.mail_to("new@example.org").await.into_iter().map(|mail| mail.kind).collect();
     kinds_of_mail.sort_unstable();
     kinds_of_mail.dedup();
-    assert!(["petition_confirm", "event_confirm", "letter_confirm"].iter().all(|k| kinds_of_mail.iter().any(|m| m == k)), "{kinds_of_mail:?}");
+    assert!(
+        ["petition_confirm", "event_confirm", "letter_confirm"].iter().all(|k| kinds_of_mail.iter().any(|m| m == k)),
+        "{kinds_of_mail:?}"
+    );
     assert_eq!(app.mail_to("suppressed@example.org").await.len(), 0, "the acts differed where it matters");
 }
 
@@ -230,7 +312,10 @@ async fn what_was_sealed_for_one_row_does_not_open_in_another(pool: PgPool) {
     assert!(app.get(list, Some(&token)).await.text().contains("one@nightshade.example"));
     for table in ["signatures", "people"] {
         let swap = format!("UPDATE {table} t SET sealed = o.sealed FROM {table} o WHERE o.id <> t.id");
-        assert_eq!(sqlx::query(sqlx::AssertSqlSafe(swap.clone())).execute(&app.kernel.db).await.unwrap().rows_affected(), 2);
+        assert_eq!(
+            sqlx::query(sqlx::AssertSqlSafe(swap.clone())).execute(&app.kernel.db).await.unwrap().rows_affected(),
+            2
+        );
         let path = if table == "people" { "/api/v1/people" } else { list };
         let refused = app.get(path, Some(&token)).await;
         refused.problem(500, "internal", &[]);
@@ -241,7 +326,10 @@ async fn what_was_sealed_for_one_row_does_not_open_in_another(pool: PgPool) {
         app.get(path, Some(&token)).await.expect(200);
     }
     let export = "/api/v1/exports/petitions/status/signatures.csv";
-    sqlx::query("UPDATE signatures t SET sealed = o.sealed FROM signatures o WHERE o.id <> t.id").execute(&app.kernel.db).await.unwrap();
+    sqlx::query("UPDATE signatures t SET sealed = o.sealed FROM signatures o WHERE o.id <> t.id")
+        .execute(&app.kernel.db)
+        .await
+        .unwrap();
     app.get(export, Some(&token)).await.problem(500, "internal", &[]);
 }
 
@@ -256,7 +344,11 @@ async fn shut(app: &TestApp, other: &Kernel, vault: Uuid) {
 }
 
 async fn vault_of(app: &TestApp, slug: &str) -> Uuid {
-    sqlx::query_scalar("SELECT vault_id FROM actions WHERE slug = $1").bind(slug).fetch_one(&app.kernel.db).await.unwrap()
+    sqlx::query_scalar("SELECT vault_id FROM actions WHERE slug = $1")
+        .bind(slug)
+        .fetch_one(&app.kernel.db)
+        .await
+        .unwrap()
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -267,7 +359,8 @@ async fn what_is_destroyed_is_shut_in_every_process_soon(pool: PgPool) {
         app.petition(&token, json!({"muster:slug": slug, "muster:privacy": "protected"})).await;
     }
     let ring = || Keyring::open(&app.keyring_file()).unwrap();
-    let other = Kernel::new(app.kernel.settings.clone(), app.kernel.cx.clone(), app.kernel.db.clone(), Arc::new(ring()));
+    let other =
+        Kernel::new(app.kernel.settings.clone(), app.kernel.cx.clone(), app.kernel.db.clone(), Arc::new(ring()));
     let (first, second) = (vault_of(&app, "first").await, vault_of(&app, "second").await);
     for vault in [first, second] {
         other.vaults.open(vault).await.unwrap();
@@ -280,7 +373,11 @@ async fn what_is_destroyed_is_shut_in_every_process_soon(pool: PgPool) {
     app.post("/api/v1/petitions/first/signatures", None, &signer("a@example.org")).await.problem(500, "internal", &[]);
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 0, "nothing falls back to plain text");
 
-    let key: String = sqlx::query_scalar("SELECT wrapping_key FROM vaults WHERE id = $1").bind(second).fetch_one(&app.kernel.db).await.unwrap();
+    let key: String = sqlx::query_scalar("SELECT wrapping_key FROM vaults WHERE id = $1")
+        .bind(second)
+        .fetch_one(&app.kernel.db)
+        .await
+        .unwrap();
     assert!(key.starts_with("month-"), "{key}");
     ring().destroy(&[key]).unwrap();
     shut(&app, &other, second).await;
@@ -288,7 +385,8 @@ async fn what_is_destroyed_is_shut_in_every_process_soon(pool: PgPool) {
 
 /// Every time and every id of a row, but of what it belongs to.
 fn traces(row: &Value) -> Vec<(String, i64)> {
-    const BELONGS_TO: [&str; 7] = ["petition_id", "event_id", "letter_action_id", "vault_id", "organization_id", "office_id", "official_id"];
+    const BELONGS_TO: [&str; 7] =
+        ["petition_id", "event_id", "letter_action_id", "vault_id", "organization_id", "office_id", "official_id"];
     let mut found = Vec::new();
     for (name, value) in row.as_object().unwrap() {
         let Some(text) = value.as_str().filter(|_| !BELONGS_TO.contains(&name.as_str())) else { continue };
@@ -310,15 +408,24 @@ async fn protected_rows_keep_the_day_and_nothing_else(pool: PgPool) {
     actions(&app, &token, "protected").await;
     let check = async |least: usize| {
         let mut seen = 0;
-        for table in ["people", "consents", "signatures", "attendances", "letters", "outreaches", "emails", "idempotency_keys"] {
-            let rows: Vec<Value> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT to_jsonb(t) FROM {table} t"))).fetch_all(&app.kernel.db).await.unwrap();
+        for table in
+            ["people", "consents", "signatures", "attendances", "letters", "outreaches", "emails", "idempotency_keys"]
+        {
+            let rows: Vec<Value> =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT to_jsonb(t) FROM {table} t")))
+                    .fetch_all(&app.kernel.db)
+                    .await
+                    .unwrap();
             for row in rows {
                 for (name, millis) in traces(&row) {
                     seen += 1;
                     assert_eq!(millis % 86_400_000, 0, "{table}.{name} tells the hour: {row}");
                 }
                 for clear in ["locale", "country", "region", "postal_prefix", "source"] {
-                    assert!(table == "consents" || row.get(clear).is_none_or(Value::is_null), "{table}.{clear} is kept: {row}");
+                    assert!(
+                        table == "consents" || row.get(clear).is_none_or(Value::is_null),
+                        "{table}.{clear} is kept: {row}"
+                    );
                 }
             }
         }
@@ -326,7 +433,9 @@ async fn protected_rows_keep_the_day_and_nothing_else(pool: PgPool) {
     };
     for kind in KINDS {
         for stage in ["typed", "confirmed"] {
-            app.post(&acts(kind, "protected"), None, &somebody(&format!("{stage}@nightshade.example"))).await.expect(202);
+            app.post(&acts(kind, "protected"), None, &somebody(&format!("{stage}@nightshade.example")))
+                .await
+                .expect(202);
         }
     }
     check(20).await;
@@ -337,11 +446,23 @@ async fn protected_rows_keep_the_day_and_nothing_else(pool: PgPool) {
         check(20).await;
     }
     let key = [("Idempotency-Key", "k")];
-    app.request(axum::http::Method::POST, &acts("petition", "protected"), Some(&token), &key, Some(&somebody("vouched@nightshade.example"))).await.expect(201);
+    app.request(
+        axum::http::Method::POST,
+        &acts("petition", "protected"),
+        Some(&token),
+        &key,
+        Some(&somebody("vouched@nightshade.example")),
+    )
+    .await
+    .expect(201);
     check(20).await;
     app.mail().await;
     check(20).await;
-    assert_eq!(app.count("SELECT count(*) FROM emails WHERE state NOT IN ('queued', 'sending')").await, 0, "settled mail of protected actions is gone");
+    assert_eq!(
+        app.count("SELECT count(*) FROM emails WHERE state NOT IN ('queued', 'sending')").await,
+        0,
+        "settled mail of protected actions is gone"
+    );
     assert_eq!(app.count("SELECT count(*) FROM emails WHERE NOT protected").await, 0);
     assert!(app.count("SELECT count(*) FROM outreaches WHERE state = 'sent'").await > 0, "a letter was sent");
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 2);
@@ -355,7 +476,11 @@ async fn contacts_of_a_protected_action_never_leave_by_token(pool: PgPool) {
     for privacy in ["protected", "standard"] {
         actions(&app, &token, privacy).await;
     }
-    let silent = |reply: &Reply| TYPED.iter().all(|typed| !reply.text().contains(typed)) && !reply.text().contains("\"person\"") && !reply.text().contains("osdi:person");
+    let silent = |reply: &Reply| {
+        TYPED.iter().all(|typed| !reply.text().contains(typed))
+            && !reply.text().contains("\"person\"")
+            && !reply.text().contains("osdi:person")
+    };
     for kind in KINDS {
         let path = acts(kind, "protected");
         let vouched = app.post(&path, Some(&token), &somebody("flutterwort@nightshade.example")).await;
@@ -364,7 +489,12 @@ async fn contacts_of_a_protected_action_never_leave_by_token(pool: PgPool) {
         let list = app.get(&path, Some(&token)).await;
         assert_eq!(list.expect(200)["total_records"], 1);
         assert!(silent(&list), "{}", list.text());
-        let own = list.json()["_links"].as_object().unwrap().iter().find_map(|(rel, l)| rel.starts_with("osdi:").then(|| l[0]["href"].as_str().unwrap().to_owned())).unwrap();
+        let own = list.json()["_links"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .find_map(|(rel, l)| rel.starts_with("osdi:").then(|| l[0]["href"].as_str().unwrap().to_owned()))
+            .unwrap();
         let one = app.get(app.path_of(&own), Some(&token)).await;
         one.expect(200);
         assert!(silent(&one), "{}", one.text());
@@ -379,13 +509,28 @@ async fn contacts_of_a_protected_action_never_leave_by_token(pool: PgPool) {
         app.post(&acts(kind, "standard"), Some(&token), &somebody("flutterwort@nightshade.example")).await.expect(201);
         assert!(!silent(&app.get(&acts(kind, "standard"), Some(&token)).await), "{kind}");
     }
-    let attendance: Uuid = sqlx::query_scalar("SELECT t.id FROM attendances t JOIN actions a ON a.id = t.event_id WHERE a.privacy = 'protected'").fetch_one(&app.kernel.db).await.unwrap();
-    let changed = app.put(&format!("{}/{attendance}", acts("event", "protected")), Some(&token), &json!({"muster:access_needs": "velvet ramp"})).await;
+    let attendance: Uuid = sqlx::query_scalar(
+        "SELECT t.id FROM attendances t JOIN actions a ON a.id = t.event_id WHERE a.privacy = 'protected'",
+    )
+    .fetch_one(&app.kernel.db)
+    .await
+    .unwrap();
+    let changed = app
+        .put(
+            &format!("{}/{attendance}", acts("event", "protected")),
+            Some(&token),
+            &json!({"muster:access_needs": "velvet ramp"}),
+        )
+        .await;
     assert!(changed.status == 200 && silent(&changed), "{}", changed.text());
 
     let people = app.get("/api/v1/people", Some(&token)).await.expect(200);
     assert_eq!(people["total_records"], 1, "only the person of the organization's own vault");
-    let hidden: Vec<Uuid> = sqlx::query_scalar("SELECT p.id FROM people p JOIN vaults v ON v.id = p.vault_id WHERE v.kind = 'protected'").fetch_all(&app.kernel.db).await.unwrap();
+    let hidden: Vec<Uuid> =
+        sqlx::query_scalar("SELECT p.id FROM people p JOIN vaults v ON v.id = p.vault_id WHERE v.kind = 'protected'")
+            .fetch_all(&app.kernel.db)
+            .await
+            .unwrap();
     assert_eq!(hidden.len(), 3);
     for person in hidden {
         let mut body = json!({"given_name": "Mallory"});

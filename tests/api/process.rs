@@ -141,7 +141,8 @@ impl Installation {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(MUSTER);
         // nothing of the developer's own settings gets in: no variables, no config/ folder
-        let kept = ["PATH", "HOME", "LD_LIBRARY_PATH"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let kept =
+            ["PATH", "HOME", "LD_LIBRARY_PATH"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         command.args(arguments).env_clear().envs(kept).envs(self.environment.iter().map(|(k, v)| (k, v)));
         command.current_dir(&self.folder).kill_on_drop(true);
         command
@@ -168,9 +169,20 @@ impl Installation {
 
     /// Adds an owner and a token with all scopes; returns the token.
     pub async fn owner(&self) -> String {
-        let add = ["organizer", "add", "--email", "owner@example.org", "--name", "Olu Owner", "--role", "owner", "--password-stdin"];
+        let add = [
+            "organizer",
+            "add",
+            "--email",
+            "owner@example.org",
+            "--name",
+            "Olu Owner",
+            "--role",
+            "owner",
+            "--password-stdin",
+        ];
         self.run_with(&add, "a long password\n").await.ok();
-        let token = self.run(&["token", "add", "--organizer", "owner@example.org", "--name", "tests", "--scopes", "all"]).await;
+        let token =
+            self.run(&["token", "add", "--organizer", "owner@example.org", "--name", "tests", "--scopes", "all"]).await;
         token.ok().trim().to_owned()
     }
 
@@ -310,14 +322,27 @@ fn credentials(token: Option<&str>) -> Vec<(&str, &str)> {
 }
 
 /// A JSON request on a connection of its own.
-pub async fn json_exchange(to: SocketAddr, method: &str, path: &str, token: Option<&str>, body: &Value) -> io::Result<Reply> {
+pub async fn json_exchange(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> io::Result<Reply> {
     let headers = [credentials(token), vec![("content-type", "application/json")]].concat();
     exchange(to, method, path, &headers, body.to_string().as_bytes()).await
 }
 
 /// One request on a connection of its own. An answer that was cut short is an error, as is none.
-pub async fn exchange(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Reply> {
-    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+pub async fn exchange(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Reply> {
+    let mut head =
+        format!("{method} {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
@@ -326,7 +351,8 @@ pub async fn exchange(to: SocketAddr, method: &str, path: &str, headers: &[(&str
         stream.write_all(&[head.as_bytes(), b"\r\n", body].concat()).await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;
-        parse(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, format!("{} bytes of an answer", answer.len())))
+        parse(&answer)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, format!("{} bytes of an answer", answer.len())))
     };
     timeout(PATIENCE, talk).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

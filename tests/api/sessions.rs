@@ -15,7 +15,9 @@ const PASSWORD: &str = "a long password";
 /// A form with cookies.
 async fn send(app: &TestApp, path: &str, cookies: &str, fields: &[(&str, &str)]) -> Reply {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").header(header::COOKIE, cookies);
+    let request = Request::post(path)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::COOKIE, cookies);
     app.send(request.body(Body::from(body)).unwrap()).await
 }
 
@@ -27,7 +29,10 @@ async fn get(app: &TestApp, path: &str, cookies: &str) -> Reply {
 #[track_caller]
 fn cookie(reply: &Reply, name: &str) -> (String, String) {
     let all = reply.headers.get_all(header::SET_COOKIE).iter().map(|v| v.to_str().unwrap().to_owned());
-    let whole = all.into_iter().find(|c| c.starts_with(&format!("{name}="))).unwrap_or_else(|| panic!("no cookie {name}: {:?}", reply.headers));
+    let whole = all
+        .into_iter()
+        .find(|c| c.starts_with(&format!("{name}=")))
+        .unwrap_or_else(|| panic!("no cookie {name}: {:?}", reply.headers));
     (whole.split(';').next().unwrap().to_owned(), whole)
 }
 
@@ -42,8 +47,19 @@ fn csrf(reply: &Reply) -> String {
 /// Signs in; returns the session's cookie.
 async fn sign_in(app: &TestApp) -> String {
     let page = app.get("/console/sign-in", None).await;
-    let reply = send(app, "/console/sign-in", &cookie(&page, "muster_form").0, &[("email", EMAIL), ("password", PASSWORD), ("csrf", &csrf(&page))]).await;
-    assert_eq!((reply.status.as_u16(), &reply.headers[header::LOCATION]), (303, &"/console".parse().unwrap()), "{}", reply.text());
+    let reply = send(
+        app,
+        "/console/sign-in",
+        &cookie(&page, "muster_form").0,
+        &[("email", EMAIL), ("password", PASSWORD), ("csrf", &csrf(&page))],
+    )
+    .await;
+    assert_eq!(
+        (reply.status.as_u16(), &reply.headers[header::LOCATION]),
+        (303, &"/console".parse().unwrap()),
+        "{}",
+        reply.text()
+    );
     let (session, whole) = cookie(&reply, "muster_session");
     for attribute in ["HttpOnly", "SameSite=Strict", "Path=/"] {
         assert!(whole.contains(attribute), "{whole}");
@@ -60,16 +76,33 @@ async fn only_the_right_password_on_our_own_form_opens_the_console(pool: PgPool)
     let page = app.get("/console/sign-in", None).await;
     assert_eq!(page.headers[header::CACHE_CONTROL], "no-store");
     let (form, token) = (cookie(&page, "muster_form").0, csrf(&page));
-    let right = |csrf: &str| [("email", EMAIL.to_owned()), ("password", PASSWORD.to_owned()), ("csrf", csrf.to_owned())];
+    let right =
+        |csrf: &str| [("email", EMAIL.to_owned()), ("password", PASSWORD.to_owned()), ("csrf", csrf.to_owned())];
     let fields = right(&token);
     let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
     assert_eq!(send(&app, "/console/sign-in", "", &fields).await.status, 403, "without the form's cookie");
-    assert_eq!(send(&app, "/console/sign-in", "muster_form=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", &fields).await.status, 403, "with a planted one");
-    assert_eq!(send(&app, "/console/sign-in", &form, &[("email", EMAIL), ("password", PASSWORD), ("csrf", "x")]).await.status, 403);
-    for (email, password) in [(EMAIL, "a wrong password"), ("nobody@staff.example.org", PASSWORD), ("nonsense", ""), ("", PASSWORD)] {
-        let reply = send(&app, "/console/sign-in", &form, &[("email", email), ("password", password), ("csrf", &token)]).await;
+    assert_eq!(
+        send(&app, "/console/sign-in", "muster_form=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", &fields).await.status,
+        403,
+        "with a planted one"
+    );
+    assert_eq!(
+        send(&app, "/console/sign-in", &form, &[("email", EMAIL), ("password", PASSWORD), ("csrf", "x")]).await.status,
+        403
+    );
+    for (email, password) in
+        [(EMAIL, "a wrong password"), ("nobody@staff.example.org", PASSWORD), ("nonsense", ""), ("", PASSWORD)]
+    {
+        let reply =
+            send(&app, "/console/sign-in", &form, &[("email", email), ("password", password), ("csrf", &token)]).await;
         assert_eq!(reply.status, 401, "{email}");
-        assert!(reply.headers.get_all(header::SET_COOKIE).iter().all(|c| !c.to_str().unwrap().starts_with("muster_session")));
+        assert!(
+            reply
+                .headers
+                .get_all(header::SET_COOKIE)
+                .iter()
+                .all(|c| !c.to_str().unwrap().starts_with("muster_session"))
+        );
     }
     assert_eq!(app.count("SELECT count(*) FROM sessions").await, 0);
     sign_in(&app).await;

@@ -10,7 +10,9 @@ const SIGN: &str = "/api/v1/petitions/status/signatures";
 /// A published petition that carries a live letter to two offices. Returns the organizer's token.
 async fn carrying(app: &TestApp) -> String {
     let token = app.owner().await;
-    for (slug, title, family) in [("safety", "Minister of Safety", "Vandel"), ("status-minister", "Minister of Status", "Oyelar")] {
+    for (slug, title, family) in
+        [("safety", "Minister of Safety", "Vandel"), ("status-minister", "Minister of Status", "Oyelar")]
+    {
         let office = json!({"title": title, "muster:slug": slug, "muster:mailboxes": [format!("{slug}@example.org")],
                             "muster:holder": {"given_name": "Robin", "family_name": family, "honorific_prefix": "The Honourable"}});
         app.post("/api/v1/offices", Some(&token), &office).await.expect(201);
@@ -38,8 +40,13 @@ async fn confirming_the_signature_sends_the_letters(pool: PgPool) {
         assert!(page.contains(said), "the page does not show {said}");
     }
     let form = [
-        ("given_name", "Amara"), ("family_name", "Okafor"), ("email", "amara@example.org"), ("country", "CA"), ("locale", "en"),
-        ("subject", "Please act"), ("message", "My own words: {{ target.salutation }} stays as typed."),
+        ("given_name", "Amara"),
+        ("family_name", "Okafor"),
+        ("email", "amara@example.org"),
+        ("country", "CA"),
+        ("locale", "en"),
+        ("subject", "Please act"),
+        ("message", "My own words: {{ target.salutation }} stays as typed."),
     ];
     assert_eq!(app.form("/p/status", &form).await.status, 200);
     let mails = app.mail_to("amara@example.org").await;
@@ -51,14 +58,21 @@ async fn confirming_the_signature_sends_the_letters(pool: PgPool) {
     for (mailbox, name) in [("safety@example.org", "Vandel"), ("status-minister@example.org", "Oyelar")] {
         let letters = app.mail_to(mailbox).await;
         assert_eq!(letters.len(), 1);
-        assert!(letters[0].text.contains("My own words: {{ target.salutation }} stays as typed."), "{}", letters[0].text);
+        assert!(
+            letters[0].text.contains("My own words: {{ target.salutation }} stays as typed."),
+            "{}",
+            letters[0].text
+        );
         assert!(letters[0].text.contains(name) && letters[0].text.contains("Amara Okafor"), "{}", letters[0].text);
     }
     assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'sent'").await, 2);
 
     // signing once more sends no second letter
     assert_eq!(app.form("/p/status", &form).await.status, 200);
-    let link = app.mail_to("amara@example.org").await.into_iter().rev().find(|m| m.kind == "petition_confirm").unwrap().links[0].clone();
+    let link =
+        app.mail_to("amara@example.org").await.into_iter().rev().find(|m| m.kind == "petition_confirm").unwrap().links
+            [0]
+        .clone();
     app.press(&link).await;
     app.mail().await;
     assert_eq!(totals(&app, &token).await, (json!(1), json!(2)));
@@ -104,7 +118,11 @@ async fn withdrawing_and_rejecting_take_the_letter_along(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM letters WHERE state = 'pending'").await, 1);
     app.kernel.cx.advance(chrono::TimeDelta::days(22));
     muster::worker::tidy(&app.app).await.unwrap();
-    assert_eq!(app.count("SELECT count(*) FROM letters WHERE state = 'pending'").await, 0, "what nobody confirmed is deleted, both parts");
+    assert_eq!(
+        app.count("SELECT count(*) FROM letters WHERE state = 'pending'").await,
+        0,
+        "what nobody confirmed is deleted, both parts"
+    );
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'pending'").await, 0);
 }
 
@@ -115,7 +133,11 @@ async fn a_protected_petition_carries_no_letter(pool: PgPool) {
     let body = json!({"title": "Quiet", "muster:privacy": "protected", "muster:letter": "both"});
     app.post("/api/v1/petitions", Some(&token), &body).await.problem(422, "validation_failed", &["/muster:letter"]);
     let body = json!({"title": "Fast", "muster:confirmation": "none", "muster:letter": "both"});
-    app.post("/api/v1/petitions", Some(&token), &body).await.problem(422, "validation_failed", &["/muster:confirmation"]);
+    app.post("/api/v1/petitions", Some(&token), &body).await.problem(
+        422,
+        "validation_failed",
+        &["/muster:confirmation"],
+    );
     let body = json!({"title": "Lost", "muster:letter": "nowhere"});
     app.post("/api/v1/petitions", Some(&token), &body).await.problem(422, "validation_failed", &["/muster:letter"]);
 }

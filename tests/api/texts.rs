@@ -22,7 +22,10 @@ fn messages(language: &str) -> BTreeMap<String, String> {
                 found.entry(key.clone()).and_modify(|text: &mut String| text.push_str(line.trim()));
             } else if let Some((name, text)) = line.split_once(" =") {
                 name.clone_into(&mut key);
-                assert!(found.insert(key.clone(), text.trim().to_owned()).is_none(), "{language}: `{key}` is there twice");
+                assert!(
+                    found.insert(key.clone(), text.trim().to_owned()).is_none(),
+                    "{language}: `{key}` is there twice"
+                );
             }
         }
     }
@@ -35,7 +38,8 @@ fn every_language_has_every_text() {
     let english: BTreeSet<String> = messages("en").into_keys().collect();
     for language in &LANGUAGES[1..] {
         let theirs: BTreeSet<String> = messages(language).into_keys().collect();
-        let (missing, stray): (Vec<_>, Vec<_>) = (english.difference(&theirs).collect(), theirs.difference(&english).collect());
+        let (missing, stray): (Vec<_>, Vec<_>) =
+            (english.difference(&theirs).collect(), theirs.difference(&english).collect());
         assert!(missing.is_empty() && stray.is_empty(), "{language}: missing {missing:?}, stray {stray:?}");
     }
 }

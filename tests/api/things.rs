@@ -16,7 +16,8 @@ pub async fn office(app: &TestApp, token: &str, slug: &str) -> Uuid {
 /// A published event, a week ahead.
 pub async fn event(app: &TestApp, token: &str, more: Value) -> Uuid {
     let start = (app.kernel.cx.now() + TimeDelta::days(7)).to_rfc3339();
-    let mut body = json!({"title": "Assembly", "muster:slug": "assembly", "muster:status": "published", "start_date": start});
+    let mut body =
+        json!({"title": "Assembly", "muster:slug": "assembly", "muster:status": "published", "start_date": start});
     merge(&mut body, more);
     TestApp::created(&app.post("/api/v1/events", Some(token), &body).await)
 }
@@ -64,13 +65,28 @@ pub async fn everything(app: &TestApp, organization: &str) -> Everything {
     let event = event(app, &token, json!({"muster:slug": slug("event")})).await;
     let office = office(app, &token, &slug("office")).await;
     let official = made("/api/v1/officials", json!({"family_name": "Singh"})).await;
-    let letter_action = letter_action(app, &token, json!({"muster:slug": slug("write"), "muster:targets": [office.to_string()]})).await;
+    let letter_action =
+        letter_action(app, &token, json!({"muster:slug": slug("write"), "muster:targets": [office.to_string()]})).await;
     let who = signer(&format!("{}@example.org", slug("amara")));
     let signature = made(&format!("/api/v1/petitions/{petition}/signatures"), who.clone()).await;
     let attendance = made(&format!("/api/v1/events/{event}/attendances"), who.clone()).await;
-    let written = app.post(&format!("/api/v1/advocacy_campaigns/{letter_action}/outreaches"), t, &who).await.expect(201);
+    let written =
+        app.post(&format!("/api/v1/advocacy_campaigns/{letter_action}/outreaches"), t, &who).await.expect(201);
     let outreach = &written["_embedded"]["osdi:outreaches"][0]["identifiers"][0];
     let outreach = outreach.as_str().unwrap().trim_start_matches("muster:").parse().unwrap();
     let person = made("/api/v1/people", signer(&format!("{}@example.org", slug("bela")))).await;
-    Everything { token, petition, signature, event, attendance, letter_action, outreach, office, official, campaign, update, person }
+    Everything {
+        token,
+        petition,
+        signature,
+        event,
+        attendance,
+        letter_action,
+        outreach,
+        office,
+        official,
+        campaign,
+        update,
+        person,
+    }
 }
