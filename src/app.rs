@@ -15,7 +15,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use minijinja::context;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, timeout::TimeoutLayer};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -132,9 +132,9 @@ impl App {
             .method_not_allowed_fallback(async || {
                 Error::problem(Code::MethodNotAllowed, "This address does not take this method.")
             })
+            .layer(middleware::from_fn_with_state(timeout, in_time))
             .layer(middleware::from_fn_with_state(self.kernel.clone(), as_page))
             .layer(CatchPanicLayer::custom(panicked))
-            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
             .layer(DefaultBodyLimit::max(BODY_LIMIT))
             .layer(axum::Extension(TrustedProxies(settings.http.trusted_proxies.clone().into())))
             .layer(middleware::from_fn_with_state(self.kernel.clone(), frame))
@@ -290,6 +290,14 @@ async fn hal_json(mut response: Response) -> Response {
     // what does not say that it may be kept belongs to one reader
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     response
+}
+
+/// Gives a request up after a set time. What it queued for a commit may be written all the same.
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        Error::Unavailable { retry_after: 5, cause: "a request took too long".to_owned() }.into_response()
+    })
 }
 
 /// Shows problems as HTML everywhere but in the API.

@@ -30,7 +30,7 @@ use crate::{
 
 /// Muster: petitions, registrations and letters for campaigns whose supporters must not be found out.
 ///
-/// Settings come from config/*.toml and the environment (MUSTER__SECTION__KEY); without DATABASE_URL an embedded
+/// Settings come from config/*.toml and the environment (`MUSTER__SECTION__KEY`); without `DATABASE_URL` an embedded
 /// Postgres is started.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -137,7 +137,7 @@ enum TokenVerb {
 
 #[derive(Debug, Subcommand)]
 enum PostgresVerb {
-    /// Start the embedded Postgres, run a command with DATABASE_URL set, stop it, and exit as the command did
+    /// Start the embedded Postgres, run a command with `DATABASE_URL` set, stop it, and exit as the command did
     Run {
         /// The command and its arguments, after `--`
         #[arg(last = true, required = true)]
@@ -385,10 +385,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         }
         tracing::info!(http = %kernel.settings.http.bind, "ready");
         let served = tokio::select! {
-            served = async { match listener {
-                Some(listener) => app.serve(listener, stop.clone()).await,
-                None => { stop.cancelled().await; app.close().await; Ok(()) }
-            } } => served,
+            served = async { if let Some(listener) = listener { app.serve(listener, stop.clone()).await } else { stop.cancelled().await; app.close().await; Ok(()) } } => served,
             ended = database_ended(&mut database.own) => { ended }
         };
         work.cancel();

@@ -105,7 +105,8 @@ struct Petition {
     #[serde(default)]
     button: Words,
     description: String,
-    petition_text: String,
+    #[serde(rename = "petition_text")]
+    text: String,
     short_link: Option<String>,
     letter: Option<String>,
 }
@@ -461,7 +462,7 @@ async fn make_petition(
         shared(&petition.slug, campaign, &petition.title, &petition.summary, &petition.button, &petition.description);
     body["muster:privacy"] = json!(petition.privacy);
     body["muster:confirmation"] = json!(petition.confirmation);
-    body["petition_text"] = json!(petition.petition_text);
+    body["petition_text"] = json!(petition.text);
     body["target"] = petition.targets.iter().map(|name| json!({"name": name})).collect();
     body["muster:goal"] = json!(petition.goal);
     body["muster:short_link"] = json!(petition.short_link);

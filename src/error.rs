@@ -363,7 +363,7 @@ impl IntoResponse for Error {
                 body["muster:challenge"] = challenge.clone();
                 "Many requests come from where you are. Solve the challenge and send it in `muster:challenge`.".into()
             }
-            Self::Unavailable { .. } => "Nothing was changed. Please try again in a moment.".into(),
+            Self::Unavailable { .. } => "It is not certain that this was done. Please try again in a moment.".into(),
             Self::Internal(_) => "It has been noted. Please try again, and quote the request id if it stays.".into(),
         };
         body["detail"] = json!(detail);

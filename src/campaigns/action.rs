@@ -348,21 +348,18 @@ impl ActionFields {
         let button = take("/muster:button", clean_line(&self.muster_button, 60));
         let thanks = take("/muster:thanks", clean_text(&self.muster_thanks, 5000));
         let hosted_by = take("/muster:hosted_by", clean_line(&self.muster_hosted_by, 200));
-        let slug = match &self.muster_slug {
-            Some(typed) => {
-                Slug::parse(typed).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok()
+        let slug = if let Some(typed) = &self.muster_slug {
+            Slug::parse(typed).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok()
+        } else {
+            let made = Slug::from_title(&title);
+            if made.is_none() && !title.is_empty() {
+                errors.push(FieldError::new(
+                    "/muster:slug",
+                    "required",
+                    "No address can be made from this title; give one.",
+                ));
             }
-            None => {
-                let made = Slug::from_title(&title);
-                if made.is_none() && !title.is_empty() {
-                    errors.push(FieldError::new(
-                        "/muster:slug",
-                        "required",
-                        "No address can be made from this title; give one.",
-                    ));
-                }
-                made
-            }
+            made
         };
         let locale = self.muster_locale.as_deref().map(LocaleTag::parse).transpose();
         let locale = locale

@@ -51,12 +51,11 @@ fn gather(updates: &[UpdateRow]) -> Vec<Series> {
     let mut series: Vec<Series> = Vec::new();
     for update in updates {
         for figure in serde_json::from_value::<Vec<Figure>>(update.figures.clone()).unwrap_or_default() {
-            let at = match series.iter().position(|s| s.name == figure.series) {
-                Some(at) => at,
-                None => {
-                    series.push(Series { name: figure.series, unit: figure.unit, points: Vec::new() });
-                    series.len() - 1
-                }
+            let at = if let Some(at) = series.iter().position(|s| s.name == figure.series) {
+                at
+            } else {
+                series.push(Series { name: figure.series, unit: figure.unit, points: Vec::new() });
+                series.len() - 1
             };
             series[at].points.push((update.happened_on, figure.value));
         }

@@ -186,18 +186,18 @@ async fn short_link(State(landing): State<Landing>, Segments(word): Segments<Str
 async fn show_link(State(landing): State<Landing>, Segments(token): Segments<String>) -> Result<Response> {
     let token = landing.kernel.links.parse(&token).ok_or_else(expired)?;
     let page = landing.purposes.of(&token)?.show(&token).await?;
-    link_page(&landing.kernel, page)
+    link_page(&landing.kernel, &page)
 }
 
 async fn act_on_link(State(landing): State<Landing>, Segments(token): Segments<String>) -> Result<Response> {
     let token = landing.kernel.links.parse(&token).ok_or_else(expired)?;
     let page = landing.purposes.of(&token)?.act(&token).await?;
-    link_page(&landing.kernel, page)
+    link_page(&landing.kernel, &page)
 }
 
-fn link_page(kernel: &Kernel, page: LinkPage) -> Result<Response> {
+fn link_page(kernel: &Kernel, page: &LinkPage) -> Result<Response> {
     // the page speaks the language of the act, not of the browser: it was mailed to the person who acted
-    let html = kernel.pages.render("pages/token.html", page.locale, context! { languages => Serde(Vec::<()>::new()), canonical => "", action => "", ..minijinja::Value::from(Serde(&page)) })?;
+    let html = kernel.pages.render("pages/token.html", page.locale, context! { languages => Serde(Vec::<()>::new()), canonical => "", action => "", ..minijinja::Value::from(Serde(page)) })?;
     Ok(private(html_response(html, page.locale)))
 }
 

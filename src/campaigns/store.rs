@@ -113,6 +113,7 @@ pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Action> {
 ///
 /// # Errors
 /// A breach of `actions_kind_slug_key`, or another database error.
+#[expect(clippy::too_many_arguments, reason = "one for each part")]
 pub async fn insert_action(
     conn: &mut PgConnection,
     id: Uuid,
@@ -480,6 +481,7 @@ pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid
 ///
 /// # Errors
 /// A database error.
+#[expect(clippy::too_many_arguments, reason = "one for each column")]
 pub async fn upsert_partner(
     conn: &mut PgConnection,
     ids: (Uuid, Uuid),

@@ -115,6 +115,7 @@ fn page(kernel: &Kernel, c: &Context, has_place: bool, ics: bool) -> Value {
         place => c.event.place(),
         join_link_text => if has_place { c.event.plan.instructions.0.as_str() } else { "" },
         confirm_url => url(Purpose::ConfirmAttendance),
+        unconfirmed => !c.event.action.confirms,
         manage_url => url(Purpose::ManageAttendance),
         ics,
     }

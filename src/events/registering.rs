@@ -239,8 +239,10 @@ impl Events {
             return Ok(None);
         };
         if let Claim::Replayed(attendance) = idempotency::claim(&mut tx, &kernel.cx, idempotency, row.id).await? {
-            return Ok(Some(Registered { attendance, is_new: true }));
+            let is_new = idempotency::was_created(&mut tx, idempotency).await?;
+            return Ok(Some(Registered { attendance, is_new }));
         }
+        idempotency::found(&mut tx, idempotency).await?;
         let protected = event.action.protected;
         people::confirm(
             &mut tx,

@@ -1,4 +1,4 @@
-//! Answers that caches may keep: ETag (RFC 9110 section 8.8.3) and 304.
+//! Answers that caches may keep: `ETag` (RFC 9110 section 8.8.3) and 304.
 
 use axum::{
     body::Bytes,
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::crypto::sha256;
 
-/// A public JSON answer with an ETag over its bytes; 304 when the reader has them.
+/// A public JSON answer with an `ETag` over its bytes; 304 when the reader has them.
 pub fn cacheable(request: &HeaderMap, body: &Value) -> Response {
     let bytes = Bytes::from(body.to_string());
     let etag = format!("\"{}\"", &hex::encode(sha256(&bytes))[..32]);

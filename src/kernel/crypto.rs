@@ -42,6 +42,10 @@ impl Key {
     }
 
     /// A key for one purpose derived from this one (HKDF-SHA256, RFC 5869).
+    ///
+    /// # Panics
+    /// Never: 32 bytes are within what HKDF gives.
+    #[must_use]
     pub fn derive(&self, purpose: &str) -> Self {
         let mut out = Zeroizing::new([0; 32]);
         Hkdf::<Sha256>::new(None, self.expose())
@@ -51,6 +55,9 @@ impl Key {
     }
 
     /// HMAC-SHA256 of the parts, each preceded by its length so that no two lists of parts collide.
+    ///
+    /// # Panics
+    /// Never: HMAC takes keys of any length.
     pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.expose()).expect("HMAC takes keys of any length");
         for part in parts {
@@ -61,6 +68,9 @@ impl Key {
     }
 
     /// Seals `plain` for one place.
+    ///
+    /// # Panics
+    /// When `plain` has 4 GiB or more.
     pub fn seal(&self, cx: &Cx, place: &Place<'_>, plain: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE] = cx.random();
         let length = u32::try_from(plain.len()).expect("sealed texts are far below 4 GiB");

@@ -86,6 +86,27 @@ pub async fn claim(conn: &mut PgConnection, cx: &Cx, key: Option<&IdempotencyKey
     }
 }
 
+/// Notes that the request which claimed the key found its resource there already, and is answered with 200 for ever.
+///
+/// # Errors
+/// A database error.
+pub async fn found(conn: &mut PgConnection, key: Option<&IdempotencyKey>) -> Result<()> {
+    if let Some(key) = key {
+        sqlx::query!("UPDATE idempotency_keys SET status = 200 WHERE key = $1", key.key).execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// Was the request that spent the key answered with 201? A replay is answered alike.
+///
+/// # Errors
+/// A database error.
+pub async fn was_created(conn: &mut PgConnection, key: Option<&IdempotencyKey>) -> Result<bool> {
+    let Some(key) = key else { return Ok(true) };
+    let status = sqlx::query_scalar!("SELECT status FROM idempotency_keys WHERE key = $1", key.key);
+    Ok(status.fetch_optional(conn).await? != Some(200))
+}
+
 /// Forgets keys made before `before` (upkeep).
 ///
 /// # Errors

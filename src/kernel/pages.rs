@@ -9,7 +9,6 @@ use axum::{
 };
 use minijinja::{
     AutoEscape, Environment, State, UndefinedBehavior, Value, context,
-    syntax::SyntaxConfig,
     value::{Kwargs, Serde},
 };
 use rust_embed::RustEmbed;
@@ -66,10 +65,10 @@ impl Pages {
     pub fn new(public_url: &str) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment
-            .set_syntax(SyntaxConfig::builder().trim_blocks(true).build().expect("the standard delimiters are valid"));
-        environment
-            .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+        environment.set_auto_escape_callback(|name| match name.rsplit_once('.') {
+            Some((_, "html")) => AutoEscape::Html,
+            _ => AutoEscape::None,
+        });
         environment.set_formatter(|out, state, value| {
             if matches!(state.auto_escape(), AutoEscape::Html) && !value.is_safe() && !value.is_none() {
                 return escape_html(&value.to_string(), out);
@@ -194,6 +193,7 @@ fn locale_of(state: &State<'_, '_>) -> LocaleTag {
     state.lookup("lang").and_then(|lang| LocaleTag::parse(lang.as_str()?).ok()).unwrap_or_default()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a template function")]
 fn translate(state: &State<'_, '_>, key: &str, arguments: Kwargs) -> Result<String, minijinja::Error> {
     let locale = locale_of(state);
     let mut values = i18n::Arguments::new();

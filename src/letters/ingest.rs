@@ -2,74 +2,12 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use sqlx::{
-    PgPool, Postgres,
-    postgres::{PgHasArrayType, PgTypeInfo},
-};
+use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::store::{self, Written};
+use super::store::{self, LetterAct, LetterActTarget, Written};
 use crate::kernel::group_commit::Batch;
-
-/// A validated and sealed letter: the composite type `letter_act`, member by member.
-#[derive(Clone, Debug, sqlx::Encode)]
-#[expect(missing_docs, reason = "described in migrations/0005_letters.sql")]
-pub struct LetterAct {
-    pub id: Uuid,
-    pub letter_action_id: Uuid,
-    pub vault_id: Uuid,
-    pub person_id: Uuid,
-    pub email_index: Vec<u8>,
-    pub person_sealed: Option<Vec<u8>>,
-    pub wish: &'static str,
-    pub sealed: Vec<u8>,
-    pub locale: Option<&'static str>,
-    pub source: Option<String>,
-    pub variant: i16,
-    pub created_at: DateTime<Utc>,
-    pub confirm_expires_at: Option<DateTime<Utc>>,
-    pub email_id: Option<Uuid>,
-    pub organization_id: Uuid,
-    pub protected: bool,
-    pub idempotency_key: Option<Vec<u8>>,
-    pub idempotency_request: Option<Vec<u8>>,
-}
-
-impl sqlx::Type<Postgres> for LetterAct {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("letter_act")
-    }
-}
-
-impl PgHasArrayType for LetterAct {
-    fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("_letter_act")
-    }
-}
-
-/// One office that a letter goes to: the composite type `letter_act_target`.
-#[derive(Clone, Copy, Debug, sqlx::Encode)]
-#[expect(missing_docs, reason = "described in migrations/0005_letters.sql")]
-pub struct LetterActTarget {
-    pub letter_id: Uuid,
-    pub outreach_id: Uuid,
-    pub office_id: Uuid,
-    pub email_id: Uuid,
-}
-
-impl sqlx::Type<Postgres> for LetterActTarget {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("letter_act_target")
-    }
-}
-
-impl PgHasArrayType for LetterActTarget {
-    fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("_letter_act_target")
-    }
-}
 
 /// A letter with its targets.
 #[derive(Clone, Debug)]

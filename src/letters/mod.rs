@@ -23,10 +23,10 @@ mod writing;
 
 pub use api::{LetterBody, check_templates, router};
 pub use carried::{confirm_carried, drop_carried, withdraw_carried};
-pub use ingest::{LetterAct, LetterActTarget, NewLetterAct};
+pub use ingest::NewLetterAct;
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
 pub use pages::pages;
-pub use store::{
+pub use store::{LetterAct, LetterActTarget, 
     LetterAction, LetterRow, OfficialName, Target, TemplateText, delete_expired as forget_unconfirmed, office_exists,
 };
 pub use template::{Changed, Fault, Prefilled, check as check_template};

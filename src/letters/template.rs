@@ -9,7 +9,7 @@ use std::fmt;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, value::Serde};
 use serde::Serialize;
 
-use super::store::{LetterAction, Target, TemplateText};
+use super::store::{LetterAction, OfficialName, Target, TemplateText};
 use crate::{
     error::{Error, Result},
     kernel::text::{LocaleTag, clean_text},
@@ -43,8 +43,7 @@ impl Words {
             None => (title.clone(), title.clone()),
             Some(holder) => {
                 let name = join(&[&holder.given_name, &holder.family_name]);
-                let formal = join(&[&holder.honorific_prefix, &holder.family_name]);
-                (if holder.honorific_prefix.is_empty() { name.clone() } else { formal }, name)
+                (salutation(holder, &title, &name), name)
             }
         };
         Self { salutation, name, office: title.clone(), title }
@@ -71,6 +70,21 @@ impl Words {
             office: word("Minister"),
         }
     }
+}
+
+/// How a holder is addressed. "The Honourable" stands in an address line, never after "Dear": there the office's word
+/// does, "Minister Roy", "Premier ministre Roy".
+fn salutation(holder: &OfficialName, title: &str, name: &str) -> String {
+    let prefix = holder.honorific_prefix.to_lowercase();
+    if prefix.is_empty() {
+        return name.to_owned();
+    }
+    if !prefix.contains("hono") && !prefix.starts_with("hon") {
+        return join(&[&holder.honorific_prefix, &holder.family_name]);
+    }
+    let ends = [" of ", " for ", " de ", " des ", " du ", " d'", " d\u{2019}", " responsible "];
+    let end = ends.iter().filter_map(|word| title.to_lowercase().find(word)).min().unwrap_or(title.len());
+    join(&[title.get(..end).unwrap_or(title), &holder.family_name])
 }
 
 impl Target {

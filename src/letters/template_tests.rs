@@ -35,6 +35,8 @@ const BODY: &str = "Dear {{ target.salutation }},\n\nAs {{ target.title }} you c
 fn a_target_is_addressed_by_name_or_by_title() {
     let words = |holder| Words::of(&target(holder), LocaleTag::En);
     assert_eq!(words(Some(("Minister", "Ana", "Roy"))).salutation, "Minister Roy");
+    assert_eq!(words(Some(("The Honourable", "Ana", "Roy"))).salutation, "Minister Roy");
+    assert_eq!(words(Some(("Dr.", "Ana", "Roy"))).salutation, "Dr. Roy");
     assert_eq!(words(Some(("", "Ana", "Roy"))).salutation, "Ana Roy");
     assert_eq!(words(None).salutation, "Minister of Immigration");
     assert_eq!(words(None).name, "Minister of Immigration");

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    ingest::{LetterAct, LetterActTarget, NewLetterAct, WriteBatch},
-    store::{self, LetterAction, Target, Written},
+    ingest::{NewLetterAct, WriteBatch},
+    store::{self, LetterAct, LetterActTarget, LetterAction, Target, Written},
     template::{self, Given},
 };
 use crate::{

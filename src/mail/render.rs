@@ -23,6 +23,7 @@ pub struct Rendered {
 /// Renders `mail/{kind}.txt` and, where there is one, `mail/{kind}.html`.
 ///
 /// `page` holds what the template's first comment lists, and for every mail `organization` and `action_title`. A neutral
+/// `unconfirmed` says that nobody has confirmed the address yet. A neutral
 /// mail (protected actions) is text only and its subject, `{kind}-subject-neutral`, does not name the action.
 ///
 /// # Errors
@@ -39,7 +40,8 @@ pub fn render(kernel: &Kernel, kind: &str, locale: LocaleTag, neutral: bool, pag
     if subject == key {
         return Err(Error::internal(format!("there is no text `{key}`")));
     }
-    let page = context! { ..page, ..context! { neutral } };
+    let unconfirmed = page.get_attr("unconfirmed").is_ok_and(|value| value.is_true());
+    let page = context! { neutral, unconfirmed, ..page };
     let text = kernel.pages.render(&format!("mail/{kind}.txt"), locale, page.clone())?;
     let formatted = format!("mail/{kind}.html");
     let html = if !neutral && exists(kernel, &formatted) {

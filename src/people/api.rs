@@ -1,4 +1,4 @@
-//! `people` in the API (OSDI person, person_signup_helper).
+//! `people` in the API (OSDI person, `person_signup_helper`).
 
 use std::sync::Arc;
 
@@ -109,15 +109,19 @@ async fn signup(
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/people", &bytes)?;
     let mut tx = kernel.db.begin().await?;
     let (id, is_new) = ops::vouch(&mut tx, kernel, &vault, &person).await?;
-    let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
+    let (id, is_new) = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
         Claim::Fresh => {
             audit(&mut tx, &kernel.cx, &actor, "person.add", Some(id), json!({})).await?;
+            if !is_new {
+                idempotency::found(&mut tx, key.as_ref()).await?;
+            }
             tx.commit().await?;
-            id
+            (id, is_new)
         }
         Claim::Replayed(id) => {
+            let was_new = idempotency::was_created(&mut tx, key.as_ref()).await?;
             tx.rollback().await?;
-            id
+            (id, was_new)
         }
     };
     let mut conn = kernel.db.acquire().await?;

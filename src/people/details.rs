@@ -261,7 +261,7 @@ impl PersonBody {
             if canadian && !postal.postal_code.trim().is_empty() {
                 PostalCode::parse(&postal.postal_code).map(|code| {
                     if region.is_empty() {
-                        region = code.province().unwrap_or("").to_owned();
+                        code.province().unwrap_or("").clone_into(&mut region);
                     }
                     code.as_str().to_owned()
                 })
@@ -282,7 +282,7 @@ impl PersonBody {
             }
             Some((i, email)) => EmailAddress::parse(&email.address)
                 .map_err(|e| {
-                    errors.push(FieldError::new(format!("{at}/email_addresses/{i}/address"), e.code, e.detail))
+                    errors.push(FieldError::new(format!("{at}/email_addresses/{i}/address"), e.code, e.detail));
                 })
                 .ok(),
         };

@@ -1,4 +1,4 @@
-//! `petitions` and their `signatures` in the API (OSDI petition, signature, record_signature_helper).
+//! `petitions` and their `signatures` in the API (OSDI petition, signature, `record_signature_helper`).
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,7 @@ pub struct SignatureBody {
     #[serde(default, rename = "muster:letter")]
     #[validate(nested)]
     pub muster_letter: LetterBody,
-    /// The solution of a challenge (ALTCHA payload, base64).
+    /// A solved challenge (ALTCHA payload, base64), or the ticket of one that was waited for.
     #[serde(default, rename = "muster:challenge")]
     #[validate(length(max = 4000))]
     pub muster_challenge: Option<String>,
@@ -422,7 +422,7 @@ async fn post_signature(
     let Some(actor) = actor else {
         petition.action.require_open()?;
         petitions.letter_of(&petition, &new).await?;
-        kernel.guard.admit(source, Proof { altcha: challenge.as_deref(), ticket: None }).await?;
+        kernel.guard.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
         petitions.sign(&petition, new).await?;
         return Ok(
             (StatusCode::ACCEPTED, Json(petition.action.received(&kernel.settings.http.public_url))).into_response()
@@ -431,9 +431,16 @@ async fn post_signature(
     actor.require(Scope::ContactsWrite)?;
     let path = format!("{}/signatures", petition.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes)?;
-    let written = petitions.sign_vouched(&petition, new, key).await?;
-    let row = store::signature(&mut *kernel.db.acquire().await?, written.signature_id).await?;
-    let status = if written.outcome == "duplicate" { StatusCode::OK } else { StatusCode::CREATED };
+    let written = petitions.sign_vouched(&petition, new, key.clone()).await?;
+    let mut conn = kernel.db.acquire().await?;
+    let row = store::signature(&mut conn, written.signature_id).await?;
+    let is_new = match written.outcome.as_str() {
+        "duplicate" => false,
+        "replayed" => idempotency::was_created(&mut conn, key.as_ref()).await?,
+        _ => true,
+    };
+    drop(conn);
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(private_json(status, &shown(&petitions, &petition, &row, &actor).await?))
 }
 

@@ -43,7 +43,7 @@ fn page(c: &Context, name: &str, neutral_name: &str, done: bool) -> LinkPage {
     let part = |key: &str| text_of(c.locale, &format!("{stem}-{key}"), "title", title(c));
     let lines: &[&str] = match (neutral, done) {
         (true, false) => &["line-1"],
-        (true, true) | (false, true) => &["done-line-1"],
+        (true | false, true) => &["done-line-1"],
         (false, false) => &["line-1", "line-2"],
     };
     LinkPage {

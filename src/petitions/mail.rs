@@ -93,7 +93,12 @@ impl MailKind for Thanks {
             let (text, _) = action.text(c.locale, "");
             let manage_url = self.0.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
             let petition_url = self.0.kernel.url(&action.path());
-            compose(&self.0, &c, "petition_thanks", context! { manage_url, petition_url, share_text => text.thanks })
+            compose(
+                &self.0,
+                &c,
+                "petition_thanks",
+                context! { manage_url, petition_url, share_text => text.thanks, unconfirmed => !action.confirms },
+            )
         })
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    ingest::{NewSignatureAct, SignBatch, SignatureAct},
-    store::{self, Petition, Written},
+    ingest::{NewSignatureAct, SignBatch},
+    store::{self, Petition, SignatureAct, Written},
 };
 use crate::{
     campaigns::Campaigns,

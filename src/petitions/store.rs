@@ -1,10 +1,12 @@
 //! All SQL over `petitions` and `signatures`.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
+use sqlx::{
+    PgConnection, PgPool, Postgres, QueryBuilder,
+    postgres::{PgHasArrayType, PgTypeInfo},
+};
 use uuid::Uuid;
 
-use super::ingest::SignatureAct;
 use crate::{
     campaigns::{self, Action, Kind},
     error::{Error, Result},
@@ -355,6 +357,48 @@ pub async fn signatures(
     scope(&mut rows);
     rows.push(" ORDER BY s.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
     Ok((rows.build_query_as().fetch_all(conn).await?, total))
+}
+
+/// A validated and sealed act: the composite type `signature_act`, member by member.
+#[derive(Clone, Debug, sqlx::Encode)]
+pub struct SignatureAct {
+    pub id: Uuid,
+    pub petition_id: Uuid,
+    pub vault_id: Uuid,
+    pub person_id: Uuid,
+    pub email_index: Vec<u8>,
+    pub person_sealed: Option<Vec<u8>>,
+    pub name_index: Vec<u8>,
+    pub wish: &'static str,
+    pub sealed: Vec<u8>,
+    pub display: &'static str,
+    pub locale: Option<&'static str>,
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub postal_prefix: Option<String>,
+    pub source: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub confirm_expires_at: Option<DateTime<Utc>>,
+    pub email_id: Option<Uuid>,
+    pub email_kind: &'static str,
+    pub email_class: &'static str,
+    pub organization_id: Uuid,
+    pub protected: bool,
+    pub letter_id: Option<Uuid>,
+    pub idempotency_key: Option<Vec<u8>>,
+    pub idempotency_request: Option<Vec<u8>>,
+}
+
+impl sqlx::Type<Postgres> for SignatureAct {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("signature_act")
+    }
+}
+
+impl PgHasArrayType for SignatureAct {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("_signature_act")
+    }
 }
 
 /// What became of an act in a batch.

@@ -1,5 +1,5 @@
 //! A real browser on a running server: what a policy forbids, what a script does and what a button sends, only a browser
-//! knows. Chromium is driven through its DevTools protocol over a pipe (`--remote-debugging-pipe`), so no port is opened.
+//! knows. Chromium is driven through its `DevTools` protocol over a pipe (`--remote-debugging-pipe`), so no port is opened.
 //!
 //! Where there is no Chromium (`scripts/setup.sh` installs it where it can), these tests say so and pass.
 
@@ -38,7 +38,9 @@ impl Browser {
     /// Starts one, if there is one.
     async fn start() -> Option<Self> {
         let path = std::env::var_os("PATH")?;
-        let program = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name))).find(|file| file.exists());
+        let program = std::env::split_paths(&path)
+            .flat_map(|folder| NAMES.map(|name| folder.join(name)))
+            .find(|file| file.exists());
         let Some(program) = program else {
             eprintln!("there is no Chromium here: not tested");
             return None;
@@ -46,15 +48,30 @@ impl Browser {
         let profile = std::env::temp_dir().join(format!("muster-browser-{}", Cx::system().id()));
         let mut command = Command::new("sh");
         // the browser reads commands on descriptor 3 and answers on 4
-        command.args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>&2"#]).arg(program).arg("--remote-debugging-pipe");
-        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]);
+        command
+            .args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>&2"#])
+            .arg(program)
+            .arg("--remote-debugging-pipe");
+        command.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
+        ]);
         command.arg("--lang=en").arg(format!("--user-data-dir={}", profile.display()));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut browser = Self { child, to, from, calls: 0, session: None, complaints: Vec::new(), profile };
         let target = browser.call("Target.createTarget", json!({"url": "about:blank"})).await.unwrap();
-        let attached = browser.call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true})).await.unwrap();
+        let attached = browser
+            .call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true}))
+            .await
+            .unwrap();
         browser.session = Some(attached["sessionId"].as_str().unwrap().to_owned());
         for domain in ["Page", "Runtime", "Log", "Audits"] {
             browser.call(&format!("{domain}.enable"), json!({})).await.unwrap();
@@ -76,7 +93,11 @@ impl Browser {
             assert!(read.expect("the browser is silent").unwrap() > 0, "the browser ended");
             let heard: Value = serde_json::from_slice(heard.strip_suffix(b"\0").unwrap_or(&heard)).unwrap();
             if heard["id"] == self.calls {
-                return if heard["error"].is_null() { Ok(heard["result"].clone()) } else { Err(heard["error"].to_string()) };
+                return if heard["error"].is_null() {
+                    Ok(heard["result"].clone())
+                } else {
+                    Err(heard["error"].to_string())
+                };
             }
             self.note(&heard);
         }
@@ -128,7 +149,10 @@ impl Browser {
 
     /// Waits for what follows a press of the button; is it the challenge?
     async fn was_challenged(&mut self) -> bool {
-        self.wait_for("!!document.querySelector('.panel-good, [data-challenge]') && document.readyState === 'complete'").await;
+        self.wait_for(
+            "!!document.querySelector('.panel-good, [data-challenge]') && document.readyState === 'complete'",
+        )
+        .await;
         self.value("!!document.querySelector('[data-challenge]')").await == Some(json!(true))
     }
 }
@@ -152,15 +176,23 @@ async fn pages_load_whole_under_their_policy_and_what_it_forbids_does_not_run(po
     server.petition(&token, json!({"petition_text": "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'> We demand **status**."})).await;
     for path in ["/", "/p/status", "/p/status?lang=pa", "/console/sign-in", "/nothing-here"] {
         browser.open(&format!("http://{}{path}", server.http)).await;
-        let styled = "document.styleSheets.length > 0 && [...document.styleSheets].every(sheet => sheet.cssRules.length > 0)";
+        let styled =
+            "document.styleSheets.length > 0 && [...document.styleSheets].every(sheet => sheet.cssRules.length > 0)";
         assert_eq!(browser.value(styled).await, Some(json!(true)), "{path} has its style");
         assert_eq!(browser.value("document.querySelectorAll('main h1').length").await, Some(json!(1)), "{path}");
-        assert_eq!(browser.value("document.documentElement.scrollWidth <= innerWidth").await, Some(json!(true)), "{path} does not scroll sideways");
+        assert_eq!(
+            browser.value("document.documentElement.scrollWidth <= innerWidth").await,
+            Some(json!(true)),
+            "{path} does not scroll sideways"
+        );
         browser.complaints.retain(|complaint| !(path == "/nothing-here" && complaint.contains("404")));
-        assert_eq!(browser.complaints, [String::new(); 0], "{path}");
+        assert_eq!(browser.complaints, Vec::<String>::new(), "{path}");
     }
     browser.open(&format!("http://{}/p/status", server.http)).await;
-    assert_eq!(browser.value("document.querySelectorAll('form[method=post][action^=\"/p/status\"]').length").await, Some(json!(1)));
+    assert_eq!(
+        browser.value("document.querySelectorAll('form[method=post][action^=\"/p/status\"]').length").await,
+        Some(json!(1))
+    );
     assert_eq!(browser.value("typeof window.pwned").await, Some(json!("undefined")));
     // even if somebody got markup in, the policy stops it
     let inject = "const s = document.createElement('script'); s.textContent = 'window.pwned = 1'; document.head.append(s); typeof window.pwned";
@@ -172,7 +204,9 @@ async fn pages_load_whole_under_their_policy_and_what_it_forbids_does_not_run(po
 #[sqlx::test(migrations = "./migrations")]
 async fn on_a_busy_day_the_page_s_script_does_the_work_and_the_signature_counts(pool: PgPool) {
     let Some(mut browser) = Browser::start().await else { return };
-    let house = Installation::new(&pool).with("MUSTER__GUARD__FREE_PER_MINUTE", "1").with("MUSTER__GUARD__CHALLENGE_WORK", "20000");
+    let house = Installation::new(&pool)
+        .with("MUSTER__GUARD__FREE_PER_MINUTE", "1")
+        .with("MUSTER__GUARD__CHALLENGE_WORK", "20000");
     let token = house.owner().await;
     let server = house.serve(&["serve", "--role", "web"]).await;
     server.petition(&token, json!({})).await;
@@ -199,8 +233,11 @@ async fn on_a_busy_day_the_page_s_script_does_the_work_and_the_signature_counts(
     let count = async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap() };
     assert_eq!(count("SELECT count(*) FROM signatures").await, signed + 1);
     let proof: String = sqlx::query_scalar("SELECT challenge FROM used_challenges").fetch_one(&pool).await.unwrap();
-    assert!(proof.len() == 64 && proof.chars().all(|c| c.is_ascii_hexdigit()), "by the proof, not by a ticket: {proof}");
+    assert!(
+        proof.len() == 64 && proof.chars().all(|c| c.is_ascii_hexdigit()),
+        "by the proof, not by a ticket: {proof}"
+    );
     browser.complaints.retain(|complaint| !complaint.contains("428"));
-    assert_eq!(browser.complaints, [String::new(); 0]);
+    assert_eq!(browser.complaints, Vec::<String>::new());
     server.stop().await;
 }

@@ -166,7 +166,7 @@ async fn a_poison_row_fails_alone(pool: PgPool) {
     // these 32 gather behind the first and make one batch
     let acts = (0..32).map(|n| if n == 13 { Line { n, text: "a\0b".to_owned() } } else { line(n) });
     let gathered = join_all(acts.map(|act| commits.submit(act)));
-    let (_, outcomes) = tokio::join!(async { book.open() }, gathered);
+    let ((), outcomes) = tokio::join!(async { book.open() }, gathered);
     assert_eq!(first.await.unwrap().unwrap(), 1000);
     assert_eq!(book.begun()[..2], [1, 32], "one batch held them all");
     for (n, outcome) in (0..).zip(&outcomes) {

@@ -2,13 +2,16 @@
 
 mod access;
 mod browser;
+mod campaigns;
 mod cli;
+mod exports;
 mod group_commit;
 mod guard;
 mod harness;
 mod layers;
 mod mail_queue;
 mod paging;
+mod people;
 mod petitions;
 mod privacy;
 mod process;
@@ -16,6 +19,7 @@ mod sessions;
 mod sign_and_send;
 mod smtp_client;
 mod smtp_sink;
+mod templates;
 mod texts;
 mod things;
 mod weather;

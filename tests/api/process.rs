@@ -108,6 +108,8 @@ impl Installation {
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o711)).unwrap();
         let mut this = Self { folder, environment: Vec::new() };
         this.set("MUSTER_PROFILE", "development");
+        this.set("MUSTER__HTTP__BIND", "127.0.0.1:0");
+        this.set("MUSTER__ADMIN__BIND", "127.0.0.1:0");
         this.set("MUSTER__POSTGRES__DATA_ROOT", &this.path("var"));
         this.set("MUSTER__KEYRING__FILE", &this.path("keys/keyring.json"));
         this.set("MUSTER__GUARD__FREE_PER_MINUTE", "1000000");
@@ -344,7 +346,7 @@ pub async fn exchange(
     let mut head =
         format!("{method} {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        head.extend([name, ": ", value, "\r\n"]);
     }
     let talk = async {
         let mut stream = TcpStream::connect(to).await?;

@@ -59,3 +59,57 @@ fn translations_differ_from_english() {
     }
     assert!(equal.is_empty(), "{equal:#?}");
 }
+
+/// Keys that a file asks for by name: `t("key"` in templates, `text(locale, "key"` and the like in Rust.
+fn asked_for(source: &str, calls: &[&str]) -> Vec<String> {
+    let mut keys = Vec::new();
+    for call in calls {
+        for (at, _) in source.match_indices(call) {
+            let rest = &source[at + call.len()..];
+            let key: String =
+                rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect();
+            // a key that goes on (`"state-" ~ state`) is made at run time
+            if !key.is_empty() && !key.ends_with('-') && rest[key.len()..].starts_with('"') {
+                keys.push(key);
+            }
+        }
+    }
+    keys
+}
+
+fn files(folder: &Path, extension: &str, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, extension, found);
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn every_text_that_is_asked_for_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let english = messages("en");
+    let mut missing = Vec::new();
+    let mut asked = 0;
+    for (folder, extension, calls) in [
+        ("templates", "html", &["t(\"", "t('"][..]),
+        ("templates", "txt", &["t(\""][..]),
+        ("src", "rs", &["text(locale, \"", "text(c.locale, \"", "text(visitor.locale, \""][..]),
+    ] {
+        let mut sources = Vec::new();
+        files(&root.join(folder), extension, &mut sources);
+        for (file, source) in sources {
+            for key in asked_for(&source, calls) {
+                asked += 1;
+                if !english.contains_key(&key) {
+                    missing.push(format!("{file}: {key}"));
+                }
+            }
+        }
+    }
+    assert!(asked > 200, "only {asked} keys were found");
+    assert!(missing.is_empty(), "{missing:#?}");
+}

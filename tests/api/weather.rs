@@ -87,7 +87,13 @@ async fn without_its_database_it_answers_503_and_recovers_by_itself() {
     }
     assert_unavailable(&server.get("/p/status", None).await, "text/html");
     assert_unavailable(&server.get("/api/v1/people", Some(&token)).await, "application/problem+json");
-    let form = server.form("/p/status", &[], &[("given_name", "Amara"), ("email", "during@example.org"), ("country", "CA"), ("locale", "en")]).await;
+    let form = server
+        .form(
+            "/p/status",
+            &[],
+            &[("given_name", "Amara"), ("email", "during@example.org"), ("country", "CA"), ("locale", "en")],
+        )
+        .await;
     assert_unavailable(&form, "text/html");
     assert_eq!(server.admin("/readyz").await.status, 503);
     assert_eq!(server.admin("/healthz").await.status, 200, "it lives, so nobody needs to restart it");
@@ -97,22 +103,73 @@ async fn without_its_database_it_answers_503_and_recovers_by_itself() {
     server.post(SIGN, None, &signer("after@example.org")).await.expect(202);
     assert_eq!(server.get("/p/status", None).await.status, 200);
     let pool = PgPoolOptions::new().connect(&postgres.url()).await.unwrap();
-    assert_eq!(count(&pool, "SELECT count(*) FROM signatures").await, 2, "before and after; what got a 503 was not written");
-    until("both mails", async || (count(&pool, "SELECT count(*) FROM emails WHERE state = 'sent'").await == 2).then_some(())).await;
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM signatures").await,
+        2,
+        "before and after; what got a 503 was not written"
+    );
+    until("both mails", async || {
+        (count(&pool, "SELECT count(*) FROM emails WHERE state = 'sent'").await == 2).then_some(())
+    })
+    .await;
     assert!(!server.log().contains("panicked"), "{}", server.log());
     pool.close().await;
     server.stop().await;
     postgres.stop().await.unwrap();
 }
 
+#[sqlx::test(migrations = "./migrations")]
+async fn a_database_that_hangs_is_a_503_in_time(pool: PgPool) {
+    let house = Installation::new(&pool).with("MUSTER__HTTP__TIMEOUT_SECONDS", "1");
+    let token = house.owner().await;
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    server.petition(&token, json!({})).await;
+    let mut hold = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE signatures, updates IN ACCESS EXCLUSIVE MODE").execute(&mut *hold).await.unwrap();
+    let late = server.post(SIGN, None, &signer("late@example.org")).await;
+    late.problem(503, "unavailable", &[]);
+    assert_unavailable(&late, "application/problem+json");
+    let form = server
+        .form(
+            "/p/status",
+            &[],
+            &[("given_name", "Amara"), ("email", "form@example.org"), ("country", "CA"), ("locale", "en")],
+        )
+        .await;
+    assert_unavailable(&form, "text/html");
+    hold.commit().await.unwrap();
+    until("what was queued", async || (count(&pool, "SELECT count(*) FROM signatures").await == 2).then_some(())).await;
+    server.post(SIGN, None, &signer("late@example.org")).await.expect(202);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn killed_with_a_database_of_its_own_it_starts_again_with_everything() {
+    let house = Installation::bare();
+    let token = house.owner().await;
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    server.petition(&token, json!({})).await;
+    let signing = (0..20).map(async |n| server.post(SIGN, None, &signer(&format!("own{n}@example.org"))).await);
+    for reply in futures_util::future::join_all(signing).await {
+        reply.expect(202);
+    }
+    server.kill().await;
+    let server = house.serve(&["serve", "--role", "web"]).await;
+    assert_eq!(server.get(SIGN, Some(&token)).await.expect(200)["total_records"], 20);
+    server.post(SIGN, None, &signer("after@example.org")).await.expect(202);
+    server.stop().await;
+}
+
 fn with_relay(pool: &PgPool, sink: &SmtpSink) -> Installation {
-    let house = Installation::new(pool).with("MUSTER__MAIL__TRANSPORT", "smtp").with("MUSTER__MAIL__SMTP_URL", &sink.url());
+    let house =
+        Installation::new(pool).with("MUSTER__MAIL__TRANSPORT", "smtp").with("MUSTER__MAIL__SMTP_URL", &sink.url());
     house.with("MUSTER__MAIL__LEASE_SECONDS", "5").with("MUSTER__MAIL__FROM_DOMAIN", "muster.test")
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn killed_with_mail_in_flight_it_loses_none_and_writes_to_no_official_twice(pool: PgPool) {
-    let sink = SmtpSink::start(Behaviour::accept().script(vec![Step::SlowContent(Duration::from_secs(30)); 6])).await;
+    let sink = SmtpSink::start(Behaviour::accept().script(vec![Step::SlowContent(Duration::from_secs(30)); 5])).await;
+    sink.on("minister@gov.example", Step::SlowContent(Duration::from_secs(30)));
     let house = with_relay(&pool, &sink);
     let token = house.owner().await;
     let server = house.serve(&["serve"]).await;
@@ -123,18 +180,34 @@ async fn killed_with_mail_in_flight_it_loses_none_and_writes_to_no_official_twic
                         "muster:letters": [{"locale": "en", "subjects": ["Status for all"], "body": "Dear {{ target.salutation }}, please act."}]});
     server.post("/api/v1/advocacy_campaigns", Some(&token), &letter).await.expect(201);
     server.put("/api/v1/advocacy_campaigns/write", Some(&token), &json!({"muster:live": true})).await.expect(200);
-    server.post("/api/v1/advocacy_campaigns/write/outreaches", Some(&token), &signer("writer@example.org")).await.expect(201);
+    server
+        .post("/api/v1/advocacy_campaigns/write/outreaches", Some(&token), &signer("writer@example.org"))
+        .await
+        .expect(201);
     let addresses: Vec<String> = (0..20).map(|n| format!("signer{n}@example.org")).collect();
     for address in &addresses {
         server.post(SIGN, None, &signer(address)).await.expect(202);
     }
     // taken by the relay, which has not said so yet
-    let in_flight = until("mail in flight", async || Some(sink.messages()).filter(|all| all.len() >= 6 && !sink.messages_to("minister@gov.example").is_empty())).await;
-    assert!(count(&pool, "SELECT count(*) FROM emails WHERE state = 'sending' AND data_at IS NOT NULL").await >= 6);
+    let in_flight = until("mail in flight", async || {
+        Some(sink.messages()).filter(|all| all.len() >= 6 && !sink.messages_to("minister@gov.example").is_empty())
+    })
+    .await;
+    assert_eq!(
+        count(
+            &pool,
+            "SELECT count(*) FROM emails WHERE state = 'sending' AND class = 'letter' AND data_at IS NOT NULL"
+        )
+        .await,
+        1
+    );
     server.kill().await;
 
     let server = house.serve(&["serve"]).await;
-    until("an end for every mail", async || (count(&pool, "SELECT count(*) FROM emails WHERE state IN ('queued', 'sending')").await == 0).then_some(())).await;
+    until("an end for every mail", async || {
+        (count(&pool, "SELECT count(*) FROM emails WHERE state IN ('queued', 'sending')").await == 0).then_some(())
+    })
+    .await;
     assert_eq!(count(&pool, "SELECT count(*) FROM emails WHERE class = 'confirmation' AND state = 'sent'").await, 20);
     let mut repeated = 0;
     for address in &addresses {
@@ -145,7 +218,11 @@ async fn killed_with_mail_in_flight_it_loses_none_and_writes_to_no_official_twic
     }
     assert!((1..=in_flight.len()).contains(&repeated), "only what was in flight went again: {repeated}");
     assert_eq!(sink.messages_to("minister@gov.example").len(), 1);
-    assert_eq!(count(&pool, "SELECT count(*) FROM emails WHERE class = 'letter' AND state = 'uncertain'").await, 1, "an organizer decides");
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM emails WHERE class = 'letter' AND state = 'uncertain'").await,
+        1,
+        "an organizer decides"
+    );
     let shown = server.get("/api/v1/advocacy_campaigns/write/outreaches", Some(&token)).await.expect(200);
     assert!(shown.to_string().contains("\"uncertain\""), "{shown}");
     server.stop().await;
@@ -165,16 +242,36 @@ async fn each_mood_of_the_relay_ends_well(pool: PgPool) {
         server.post(SIGN, None, &signer(address)).await.expect(202);
         sqlx::query_scalar("SELECT id FROM emails ORDER BY id DESC LIMIT 1").fetch_one(&pool).await.unwrap()
     };
-    let (fine, later, never, halfway) = (sign("fine@example.org").await, sign("later@example.org").await, sign("never@example.org").await, sign("halfway@example.org").await);
+    let (fine, later, never, halfway) = (
+        sign("fine@example.org").await,
+        sign("later@example.org").await,
+        sign("never@example.org").await,
+        sign("halfway@example.org").await,
+    );
     let row = async |id: Uuid| -> (String, i16, String) {
-        sqlx::query_as("SELECT state, attempts, coalesce(failure, '') FROM emails WHERE id = $1").bind(id).fetch_one(&pool).await.unwrap()
+        sqlx::query_as("SELECT state, attempts, coalesce(failure, '') FROM emails WHERE id = $1")
+            .bind(id)
+            .fetch_one(&pool)
+            .await
+            .unwrap()
     };
     // every wait is over at once
-    let hurry = async || sqlx::query("UPDATE emails SET due_at = now() WHERE state = 'queued' AND due_at > now()").execute(&pool).await.unwrap();
+    let hurry = async || {
+        sqlx::query("UPDATE emails SET due_at = now() WHERE state = 'queued' AND due_at > now()")
+            .execute(&pool)
+            .await
+            .unwrap()
+    };
 
-    until("a refused connection", async || Some(row(fine).await).filter(|(state, _, failure)| state == "queued" && failure.contains("421"))).await;
+    until("a refused connection", async || {
+        Some(row(fine).await).filter(|(state, _, failure)| state == "queued" && failure.contains("421"))
+    })
+    .await;
     for id in [fine, later, never, halfway] {
-        let waiting = until("the others held back", async || Some(row(id).await).filter(|(state, _, failure)| state == "queued" && !failure.is_empty())).await;
+        let waiting = until("the others held back", async || {
+            Some(row(id).await).filter(|(state, _, failure)| state == "queued" && !failure.is_empty())
+        })
+        .await;
         assert_eq!(waiting.1, 0, "a closed relay is no attempt at a mail");
     }
     sink.change(|behaviour| behaviour.greeting = "220 sink.test ESMTP");
@@ -188,15 +285,28 @@ async fn each_mood_of_the_relay_ends_well(pool: PgPool) {
     reaches(fine, "sent").await;
     let (_, attempts, failure) = reaches(never, "failed").await;
     assert!(attempts == 1 && failure.contains("550") && !failure.contains("never@"), "{failure}");
-    until("the relay's 451", async || Some(row(later).await).filter(|(state, _, failure)| state == "queued" && failure.contains("451"))).await;
+    until("the relay's 451", async || {
+        Some(row(later).await).filter(|(state, _, failure)| state == "queued" && failure.contains("451"))
+    })
+    .await;
     sink.on("later@example.org", Step::Accept);
     assert!(reaches(later, "sent").await.1 >= 2);
-    until("what was taken before the line broke", async || (!sink.messages_to("halfway@example.org").is_empty()).then_some(())).await;
+    until("what was taken before the line broke", async || {
+        (!sink.messages_to("halfway@example.org").is_empty()).then_some(())
+    })
+    .await;
     sink.on("halfway@example.org", Step::Accept);
     reaches(halfway, "sent").await;
     let copies = sink.messages_to("halfway@example.org");
     assert!(copies.len() >= 2 && copies.iter().all(|copy| message_id(copy) == message_id(&copies[0])));
-    assert_eq!((sink.messages_to("fine@example.org").len(), sink.messages_to("later@example.org").len(), sink.messages_to("never@example.org").len()), (1, 1, 0));
+    assert_eq!(
+        (
+            sink.messages_to("fine@example.org").len(),
+            sink.messages_to("later@example.org").len(),
+            sink.messages_to("never@example.org").len()
+        ),
+        (1, 1, 0)
+    );
 
     // and the mail that arrived is the one that counts
     let mail = sink.messages_to("fine@example.org").remove(0);
@@ -251,7 +361,10 @@ impl Crowd {
     }
 
     async fn wait_for(&self, acknowledged: usize) {
-        until("acknowledgements", async || (self.seen.acknowledged.lock().unwrap().len() >= acknowledged).then_some(())).await;
+        until("acknowledgements", async || {
+            (self.seen.acknowledged.lock().unwrap().len() >= acknowledged).then_some(())
+        })
+        .await;
     }
 
     /// Sends everybody home and says what they were told.
@@ -269,7 +382,8 @@ async fn missing(house: &Installation, pool: &PgPool, addresses: &[String]) -> i
     let kernel = Kernel::new(settings, Cx::system(), pool.clone(), Arc::new(keyring));
     let vault = sqlx::query_scalar("SELECT id FROM vaults").fetch_one(pool).await.unwrap();
     let vault = kernel.vaults.open(vault).await.unwrap();
-    let indexes: Vec<Vec<u8>> = addresses.iter().map(|address| vault.email_index(&EmailAddress::parse(address).unwrap())).collect();
+    let indexes: Vec<Vec<u8>> =
+        addresses.iter().map(|address| vault.email_index(&EmailAddress::parse(address).unwrap())).collect();
     let sql = "SELECT count(*) FROM unnest($1::bytea[]) AS acknowledged (email_index)
                WHERE NOT EXISTS (SELECT FROM people p JOIN signatures s ON s.person_id = p.id JOIN emails e ON (e.refs ->> 'signature')::uuid = s.id
                                  WHERE p.email_index = acknowledged.email_index)";
@@ -284,7 +398,15 @@ async fn two_petitions(server: &Server, token: &str) {
 async fn assert_nothing_torn(pool: &PgPool) {
     assert_eq!(count(pool, "SELECT count(*) FROM signatures s WHERE NOT EXISTS (SELECT FROM emails e WHERE (e.refs ->> 'signature')::uuid = s.id)").await, 0, "a signature without its mail");
     assert_eq!(count(pool, "SELECT count(*) FROM emails e WHERE NOT EXISTS (SELECT FROM signatures s WHERE (e.refs ->> 'signature')::uuid = s.id)").await, 0, "a mail without its signature");
-    assert_eq!(count(pool, "SELECT count(*) FROM people p WHERE NOT EXISTS (SELECT FROM signatures s WHERE s.person_id = p.id)").await, 0, "a person who did nothing");
+    assert_eq!(
+        count(
+            pool,
+            "SELECT count(*) FROM people p WHERE NOT EXISTS (SELECT FROM signatures s WHERE s.person_id = p.id)"
+        )
+        .await,
+        0,
+        "a person who did nothing"
+    );
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -298,7 +420,7 @@ async fn killed_amid_64_signers_it_has_every_signature_that_it_acknowledged(pool
     server.kill().await;
     let seen = crowd.disperse().await;
     let acknowledged = seen.acknowledged.into_inner().unwrap();
-    assert_eq!(seen.otherwise.into_inner().unwrap(), [String::new(); 0]);
+    assert_eq!(seen.otherwise.into_inner().unwrap(), Vec::<String>::new());
     assert!(!seen.unanswered.into_inner().unwrap().is_empty(), "the kill came in the middle");
 
     let server = house.serve(&["serve", "--role", "web"]).await;
@@ -331,9 +453,13 @@ async fn asked_to_stop_under_load_it_answers_whatever_it_writes(pool: PgPool) {
     assert!(status.success(), "{status}: {}", server.log());
     let seen = crowd.disperse().await;
     let acknowledged = seen.acknowledged.into_inner().unwrap();
-    assert_eq!(seen.otherwise.into_inner().unwrap(), [String::new(); 0], "who got in got through");
+    assert_eq!(seen.otherwise.into_inner().unwrap(), Vec::<String>::new(), "who got in got through");
     assert_eq!(missing(&house, &pool, &acknowledged).await, 0);
-    assert_eq!(count(&pool, "SELECT count(*) FROM signatures").await, i64::try_from(acknowledged.len()).unwrap(), "nothing was written without an answer");
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM signatures").await,
+        i64::try_from(acknowledged.len()).unwrap(),
+        "nothing was written without an answer"
+    );
     assert_nothing_torn(&pool).await;
 }
 
@@ -348,17 +474,26 @@ async fn asked_to_stop_it_answers_every_request_that_it_holds_and_takes_no_more(
     sqlx::query("LOCK TABLE signatures IN ACCESS EXCLUSIVE MODE").execute(&mut *hold).await.unwrap();
     let mut signers = JoinSet::new();
     let at = server.http;
-    let mut sign = |n: i32| signers.spawn(async move { json_exchange(at, "POST", SIGN, None, &signer(&format!("held{n}@example.org"))).await });
+    let mut sign = |n: i32| {
+        signers
+            .spawn(async move { json_exchange(at, "POST", SIGN, None, &signer(&format!("held{n}@example.org"))).await })
+    };
     sign(0);
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     until("the first to wait", async || (count(&pool, waiting).await == 1).then_some(())).await;
     for n in 1..64 {
         sign(n);
     }
-    until("63 in the queue", async || (server.metric("muster_group_commit_queue{action=\"sign\"}").await > 62.5).then_some(())).await;
+    until("63 in the queue", async || {
+        (server.metric("muster_group_commit_queue{action=\"sign\"}").await > 62.5).then_some(())
+    })
+    .await;
 
     server.signal(Signal::SIGTERM);
-    until("a closed door", async || TcpStream::connect(at).await.err().filter(|error| error.kind() == io::ErrorKind::ConnectionRefused)).await;
+    until("a closed door", async || {
+        TcpStream::connect(at).await.err().filter(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    })
+    .await;
     assert!(signers.try_join_next().is_none(), "nobody was sent away");
     hold.commit().await.unwrap();
     let mut answers: Vec<Value> = Vec::new();

@@ -127,6 +127,7 @@ impl View<'_> {
             "identifiers": identifiers(row.id),
             "type": "email",
             "created_date": row.created_at,
+            "modified_date": row.sent_at.unwrap_or(row.created_at),
             "targets": [{"title": row.office_title, "muster:office": row.office_slug}],
             "muster:office": row.office_slug,
             "muster:official": row.official_id.map(|id| format!("muster:{id}")),

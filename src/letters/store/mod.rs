@@ -1,9 +1,11 @@
 //! All SQL of letters, by what it is about.
 
 mod actions;
+mod acts;
 mod offices;
 mod outreaches;
 
 pub use actions::*;
+pub use acts::*;
 pub use offices::*;
 pub use outreaches::*;

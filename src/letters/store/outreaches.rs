@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::super::ingest::{LetterAct, LetterActTarget};
+use super::{LetterAct, LetterActTarget};
 use crate::{
     error::Result,
     kernel::{

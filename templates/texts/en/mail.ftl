@@ -74,3 +74,4 @@ mail-neutral-confirm = To go on, please open this page and press the button:
 mail-neutral-thanks = Thank you. It is confirmed.
 mail-neutral-manage = To see or remove your entry:
 mail-neutral-why = You get this mail because this address was entered in a form.
+mail-why-entered = You get this mail because someone entered this address on our site.

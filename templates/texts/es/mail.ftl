@@ -73,3 +73,4 @@ mail-neutral-confirm = Para continuar, abra esta página y pulse el botón:
 mail-neutral-thanks = Gracias. Queda confirmado.
 mail-neutral-manage = Para ver o quitar su registro:
 mail-neutral-why = Recibe este correo porque esta dirección se escribió en un formulario.
+mail-why-entered = Recibe este correo porque alguien escribió esta dirección en nuestro sitio.

@@ -73,3 +73,4 @@ mail-neutral-confirm = Pour continuer, ouvrez cette page et appuyez sur le bouto
 mail-neutral-thanks = Merci. C’est confirmé.
 mail-neutral-manage = Pour voir ou retirer ce que vous avez saisi :
 mail-neutral-why = Vous recevez ce courriel parce que cette adresse a été saisie dans un formulaire.
+mail-why-entered = Vous recevez ce courriel parce que quelqu'un a inscrit cette adresse sur notre site.
