@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fmt lint sqlx openapi clean-demo
+.PHONY: help demo test fmt lint sqlx openapi clean-demo
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 muster := $(or $(CARGO_TARGET_DIR),target)/debug/muster
@@ -16,10 +16,6 @@ demo: ## Run Muster on this machine with examples: its own database, no mail lea
 test: ## Check everything: format, lints, documentation, generated files, tests
 	@scripts/setup.sh test
 	@scripts/test.sh
-
-bench: ## Measure how many signatures a second this machine takes
-	@scripts/setup.sh bench
-	@bench/run.sh
 
 fmt: ## Format the code
 	cargo fmt

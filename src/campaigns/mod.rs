@@ -20,4 +20,4 @@ pub use api::{Campaigns, Figure, NewCampaign, NewUpdate, create_campaign, create
 pub use counts::{Tick, exact_total, fold, publish};
 pub use ops::{create_action, find_for, register_partner, register_short_link, update_action};
 pub use pages::{CampaignLink, Landing, landing, received};
-pub use store::{by_id, by_key, campaign_exists};
+pub use store::{by_id, by_key, campaign_exists, page_of_ids};

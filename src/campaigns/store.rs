@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::action::{Action, Kind, NewAction, State, Texts};
 use crate::{
     error::{Error, Result},
-    kernel::text::LocaleTag,
+    kernel::{filter::Filter, paging::PageParams, text::LocaleTag},
 };
 
 struct ActionRow {
@@ -75,20 +75,7 @@ impl TryFrom<ActionRow> for Action {
 /// `not_found`, or a database error.
 pub async fn by_key(conn: &mut PgConnection, kind: Kind, key: &str) -> Result<Action> {
     let id = Uuid::parse_str(key).ok();
-    sqlx::query_as!(
-        ActionRow,
-        "SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, a.vault_id, a.kind, a.slug, a.locale, a.title, a.summary,
-                a.description, a.texts, a.button, a.thanks, a.hosted_by, a.privacy, a.confirmation, a.state, a.send_thanks, a.published_count,
-                a.published_at, a.created_at, a.modified_at
-         FROM actions a JOIN organizations o ON o.id = a.organization_id
-         WHERE a.kind = $1 AND (a.id = $2 OR ($2 IS NULL AND a.slug = $3))",
-        kind.as_str(),
-        id,
-        key
-    )
-    .fetch_one(conn)
-    .await?
-    .try_into()
+    find(conn, id, Some(kind), if id.is_none() { Some(key) } else { None }).await
 }
 
 /// An action by id.
@@ -96,17 +83,56 @@ pub async fn by_key(conn: &mut PgConnection, kind: Kind, key: &str) -> Result<Ac
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Action> {
+    find(conn, Some(id), None, None).await
+}
+
+async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slug: Option<&str>) -> Result<Action> {
     sqlx::query_as!(
         ActionRow,
         "SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, a.vault_id, a.kind, a.slug, a.locale, a.title, a.summary,
                 a.description, a.texts, a.button, a.thanks, a.hosted_by, a.privacy, a.confirmation, a.state, a.send_thanks, a.published_count,
                 a.published_at, a.created_at, a.modified_at
-         FROM actions a JOIN organizations o ON o.id = a.organization_id WHERE a.id = $1",
-        id
+         FROM actions a JOIN organizations o ON o.id = a.organization_id
+         WHERE (a.id = $1 OR ($1 IS NULL AND a.slug = $3)) AND ($2::text IS NULL OR a.kind = $2)",
+        id,
+        kind.map(Kind::as_str),
+        slug
     )
     .fetch_one(conn)
     .await?
     .try_into()
+}
+
+/// Ids of one page of actions of a kind, newest first, and how many there are: an organization's, or the public ones.
+/// `kind` is the kind's own table, joined as `k`, so that a filter may name its columns; actions are `a`.
+///
+/// # Errors
+/// A database error.
+pub async fn page_of_ids(
+    conn: &mut PgConnection,
+    kind: &'static str,
+    organization: Option<Uuid>,
+    filter: Option<&Filter>,
+    page: PageParams,
+) -> Result<(Vec<Uuid>, i64)> {
+    let scope = |query: &mut QueryBuilder<Postgres>| {
+        query.push(" FROM actions a JOIN ").push(kind).push(" k ON k.id = a.id WHERE ");
+        match organization {
+            Some(organization) => query.push("a.organization_id = ").push_bind(organization),
+            None => query.push("a.state NOT IN ('draft', 'archived')"),
+        };
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(query);
+        }
+    };
+    let mut count = QueryBuilder::new("SELECT count(*)");
+    scope(&mut count);
+    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
+    let mut ids = QueryBuilder::new("SELECT a.id");
+    scope(&mut ids);
+    ids.push(" ORDER BY a.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
+    Ok((ids.build_query_scalar().fetch_all(conn).await?, total))
 }
 
 /// Writes a new action.

@@ -15,7 +15,6 @@ use crate::{
         Kernel,
         i18n::{text, text_of},
         links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
-        text::LocaleTag,
     },
 };
 
@@ -242,10 +241,10 @@ impl TokenPurpose for Reject {
         Box::pin(async move {
             let mut conn = self.0.db.acquire().await?;
             match find(&self.0, &mut conn, token).await {
-                Ok(c) if c.row.state == "pending" => Ok(reject_page(c.locale, false)),
+                Ok(c) if c.row.state == "pending" => Ok(LinkPage::not_me(c.locale, false)),
                 Ok(_) => Err(expired()),
                 // dropped before: the same success
-                Err(error) if error.code() == Code::LinkExpired => dropped(token),
+                Err(error) if error.code() == Code::LinkExpired => token.dropped_before(),
                 Err(error) => Err(error),
             }
         })
@@ -257,41 +256,12 @@ impl TokenPurpose for Reject {
             match find(&self.0, &mut conn, token).await {
                 Ok(c) if c.row.state == "pending" => {
                     store::delete_pending(&mut conn, c.row.id).await?;
-                    Ok(reject_page(c.locale, true))
+                    Ok(LinkPage::not_me(c.locale, true))
                 }
                 Ok(_) => Err(expired()),
-                Err(error) if error.code() == Code::LinkExpired => dropped(token),
+                Err(error) if error.code() == Code::LinkExpired => token.dropped_before(),
                 Err(error) => Err(error),
             }
         })
-    }
-}
-
-/// A row that is gone has no generation any more; a pending one never had another than the first.
-fn dropped(token: &Token) -> Result<LinkPage> {
-    token.check(0).map(|()| reject_page(LocaleTag::default(), true))
-}
-
-fn reject_page(locale: LocaleTag, done: bool) -> LinkPage {
-    let t = |key: &str| text(locale, &format!("token-not-me-{key}"));
-    if done {
-        LinkPage {
-            locale,
-            heading: t("done-heading"),
-            lines: vec![t("done-line-1")],
-            done,
-            neutral: true,
-            ..LinkPage::default()
-        }
-    } else {
-        LinkPage {
-            locale,
-            heading: t("heading"),
-            lines: vec![t("line-1"), t("line-2")],
-            button: Some(t("button")),
-            danger: true,
-            neutral: true,
-            ..LinkPage::default()
-        }
     }
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     crypto::{Key, base32, from_base32},
+    i18n::text,
     text::LocaleTag,
 };
 use crate::error::{Code, Error, Result};
@@ -115,6 +116,17 @@ impl Token {
     }
 }
 
+impl Token {
+    /// The page of a "this was not me" whose act was dropped before: the row is gone, and with it its generation (a
+    /// pending act never had another than the first) and its language.
+    ///
+    /// # Errors
+    /// `link_expired` (410) for a forged token.
+    pub fn dropped_before(&self) -> Result<LinkPage> {
+        self.check(0).map(|()| LinkPage::not_me(LocaleTag::default(), true))
+    }
+}
+
 /// 410 for a link that does not work any more (or never did).
 pub fn expired() -> Error {
     Error::problem(Code::LinkExpired, "This link has expired or was replaced by a newer one.")
@@ -146,6 +158,20 @@ pub struct LinkPage {
     pub share: Vec<Onward>,
     /// The number with the own act in it.
     pub own_count: Option<i64>,
+}
+
+impl LinkPage {
+    /// The page of "this was not me", before and after the button.
+    pub fn not_me(locale: LocaleTag, done: bool) -> Self {
+        let part = |key: &str| text(locale, &format!("token-not-me-{key}"));
+        let page = Self { locale, neutral: true, done, ..Self::default() };
+        if done {
+            Self { heading: part("done-heading"), lines: vec![part("done-line-1")], ..page }
+        } else {
+            let lines = vec![part("line-1"), part("line-2")];
+            Self { heading: part("heading"), lines, button: Some(part("button")), danger: true, ..page }
+        }
+    }
 }
 
 /// One line of what a link's page is about.

@@ -250,45 +250,24 @@ impl TokenPurpose for Reject {
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.db.acquire().await?;
-            let Some(read) = Read::of(&self.0, &mut conn, token, false).await? else { return dropped(token) };
+            let Some(read) = Read::of(&self.0, &mut conn, token, false).await? else { return token.dropped_before() };
             refuse_confirmed(&read.row)?;
-            let locale = read.locale();
-            let key = |rest: &str| text(locale, &format!("token-not-me-{rest}"));
-            Ok(LinkPage {
-                locale,
-                heading: key("heading"),
-                lines: vec![key("line-1"), key("line-2")],
-                button: Some(key("button")),
-                danger: true,
-                neutral: read.neutral(),
-                ..LinkPage::default()
-            })
+            Ok(LinkPage::not_me(read.locale(), false))
         })
     }
 
     fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
-            let Some(read) = Read::of(&self.0, &mut tx, token, true).await? else { return dropped(token) };
+            let Some(read) = Read::of(&self.0, &mut tx, token, true).await? else { return token.dropped_before() };
             refuse_confirmed(&read.row)?;
             store::delete_pending(&mut tx, read.row.id).await?;
             tx.commit().await?;
-            Ok(not_me_done(read.locale(), read.neutral()))
+            Ok(LinkPage::not_me(read.locale(), true))
         })
     }
 }
 
 fn refuse_confirmed(row: &LetterRow) -> Result<()> {
     if row.state == "pending" { Ok(()) } else { Err(expired()) }
-}
-
-/// The page of a letter that was dropped before; its row is gone, and with it its generation and language.
-fn dropped(token: &Token) -> Result<LinkPage> {
-    token.check(0)?;
-    Ok(not_me_done(LocaleTag::default(), true))
-}
-
-fn not_me_done(locale: LocaleTag, neutral: bool) -> LinkPage {
-    let key = |rest: &str| text(locale, &format!("token-not-me-done-{rest}"));
-    LinkPage { locale, heading: key("heading"), lines: vec![key("line-1")], done: true, neutral, ..LinkPage::default() }
 }

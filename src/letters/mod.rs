@@ -26,8 +26,9 @@ pub use carried::{confirm_carried, drop_carried, withdraw_carried};
 pub use ingest::NewLetterAct;
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
 pub use pages::pages;
-pub use store::{LetterAct, LetterActTarget, 
-    LetterAction, LetterRow, OfficialName, Target, TemplateText, delete_expired as forget_unconfirmed, office_exists,
+pub use store::{
+    LetterAct, LetterActTarget, LetterAction, LetterRow, OfficialName, Target, TemplateText,
+    delete_expired as forget_unconfirmed, office_exists,
 };
 pub use template::{Changed, Fault, Prefilled, check as check_template};
 pub use writing::{Carrier, LETTERS, Letters, NewLetter, Typed};

@@ -22,8 +22,9 @@ use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
         extract::{FORM_LIMIT, Segments},
+        forms::{challenge_context, form_errors},
         guard::{Proof, Source},
-        i18n, markdown,
+        markdown,
         pages::{Visitor, private},
         text::{LocaleTag, clean_line, clean_text},
     },
@@ -56,39 +57,6 @@ struct LetterForm {
     altcha: String,
     #[serde(skip_serializing)]
     wait_ticket: String,
-}
-
-/// One error beside its field.
-#[derive(Debug, Serialize)]
-struct Shown {
-    field: &'static str,
-    message: String,
-}
-
-/// The form's name of a refused field.
-fn field_of(pointer: &str) -> &'static str {
-    const FIELDS: [(&str, &str); 8] = [
-        ("/person/given_name", "given_name"),
-        ("/person/family_name", "family_name"),
-        ("/person/email_addresses", "email"),
-        ("/person/postal_addresses/0/postal_code", "postal_code"),
-        ("/person/postal_addresses/0/locality", "city"),
-        ("/subject", "subject"),
-        ("/message", "message"),
-        ("/muster:show_email", "show_email"),
-    ];
-    FIELDS.iter().find(|(start, _)| pointer.starts_with(start)).map_or("", |(_, field)| field)
-}
-
-fn shown(errors: &[FieldError], locale: LocaleTag) -> Vec<Shown> {
-    errors
-        .iter()
-        .map(|e| {
-            let key = format!("field-error-{}", e.code);
-            let message = i18n::text(locale, &key);
-            Shown { field: field_of(&e.pointer), message: if message == key { e.detail.clone() } else { message } }
-        })
-        .collect()
 }
 
 impl LetterForm {
@@ -159,9 +127,7 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again
         message: prefilled.message.clone(),
         ..LetterForm::default()
     });
-    let challenge = again.challenge.map(|c| {
-        serde_json::json!({"json": c.to_string(), "wait_ticket": c["wait_ticket"], "wait_seconds": c["wait_seconds"]})
-    });
+    let challenge = again.challenge.as_ref().map(challenge_context);
     let own_url = kernel.url(&action.path());
     let context = context! {
         letter => context! {
@@ -172,9 +138,9 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again
         campaign => Serde(&campaign),
         form => context! {
             action => format!("{}?lang={}", action.path(), locale.as_str()), values => Serde(&values),
-            errors => Serde(shown(&again.errors, locale)), locale => locale.as_str(),
+            errors => Serde(form_errors(locale, &again.errors)), locale => locale.as_str(),
         },
-        challenge => Serde(challenge),
+        challenge,
         organization => action.organization_name.as_str(),
     };
     kernel.pages.page("pages/letter.html", visitor, &own_url, context)

@@ -13,7 +13,6 @@ use crate::{
     kernel::{
         i18n::{text, text_of},
         links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
-        text::LocaleTag,
     },
 };
 
@@ -192,10 +191,10 @@ impl TokenPurpose for Reject {
         Box::pin(async move {
             let mut conn = self.0.kernel.db.acquire().await?;
             match find(&self.0, &mut conn, token, false).await {
-                Ok(c) if c.row.state == "pending" => Ok(reject_page(c.locale, false)),
+                Ok(c) if c.row.state == "pending" => Ok(LinkPage::not_me(c.locale, false)),
                 Ok(_) => Err(expired()),
                 // dropped before: the same success
-                Err(error) if error.code() == Code::LinkExpired => Ok(reject_page(LocaleTag::default(), true)),
+                Err(error) if error.code() == Code::LinkExpired => token.dropped_before(),
                 Err(error) => Err(error),
             }
         })
@@ -210,35 +209,11 @@ impl TokenPurpose for Reject {
                     c.locale
                 }
                 Ok(_) => return Err::<LinkPage, Error>(expired()),
-                Err(error) if error.code() == Code::LinkExpired => LocaleTag::default(),
+                Err(error) if error.code() == Code::LinkExpired => return token.dropped_before(),
                 Err(error) => return Err(error),
             };
             tx.commit().await?;
-            Ok(reject_page(locale, true))
+            Ok(LinkPage::not_me(locale, true))
         })
-    }
-}
-
-fn reject_page(locale: LocaleTag, done: bool) -> LinkPage {
-    let t = |key: &str| text(locale, &format!("token-not-me-{key}"));
-    if done {
-        LinkPage {
-            locale,
-            heading: t("done-heading"),
-            lines: vec![t("done-line-1")],
-            done,
-            neutral: true,
-            ..LinkPage::default()
-        }
-    } else {
-        LinkPage {
-            locale,
-            heading: t("heading"),
-            lines: vec![t("line-1"), t("line-2")],
-            button: Some(t("button")),
-            danger: true,
-            neutral: true,
-            ..LinkPage::default()
-        }
     }
 }

@@ -140,24 +140,7 @@ pub async fn list(
     filter: Option<&Filter>,
     page: PageParams,
 ) -> Result<(Vec<Petition>, i64)> {
-    let scope = |query: &mut QueryBuilder<Postgres>| {
-        query.push(" FROM actions a WHERE a.kind = 'petition'");
-        match organization {
-            Some(organization) => query.push(" AND a.organization_id = ").push_bind(organization),
-            None => query.push(" AND a.state NOT IN ('draft', 'archived')"),
-        };
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(query);
-        }
-    };
-    let mut count = QueryBuilder::new("SELECT count(*)");
-    scope(&mut count);
-    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut rows = QueryBuilder::new("SELECT a.id");
-    scope(&mut rows);
-    rows.push(" ORDER BY a.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
-    let ids: Vec<Uuid> = rows.build_query_scalar().fetch_all(&mut *conn).await?;
+    let (ids, total) = campaigns::page_of_ids(conn, "petitions", organization, filter, page).await?;
     let mut petitions = Vec::with_capacity(ids.len());
     for id in ids {
         petitions.push(petition(conn, id).await?);

@@ -229,6 +229,28 @@ async fn killed_with_mail_in_flight_it_loses_none_and_writes_to_no_official_twic
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn two_processes_share_one_queue_and_send_each_mail_once(pool: PgPool) {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let house = with_relay(&pool, &sink);
+    let token = house.owner().await;
+    let (one, other) = tokio::join!(house.serve(&["serve"]), house.serve(&["serve"]));
+    one.petition(&token, json!({})).await;
+    let addresses: Vec<String> = (0..60).map(|n| format!("signer{n}@example.org")).collect();
+    let sign = async |(n, address): (usize, &String)| {
+        let server = if n % 2 == 0 { &one } else { &other };
+        server.post(SIGN, None, &signer(address)).await.expect(202)
+    };
+    futures_util::future::join_all(addresses.iter().enumerate().map(sign)).await;
+    let unsent = "SELECT count(*) FROM emails WHERE state <> 'sent'";
+    until("every mail", async || (count(&pool, unsent).await == 0).then_some(())).await;
+    for address in &addresses {
+        assert_eq!(sink.messages_to(address).len(), 1, "{address}");
+    }
+    one.stop().await;
+    other.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn each_mood_of_the_relay_ends_well(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour { greeting: "421 4.3.2 not now", ..Behaviour::accept() }).await;
     sink.on("later@example.org", Step::RejectRcpt("451 4.7.1 greylisted"));

@@ -1,7 +1,7 @@
 //! The events' own columns.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -18,12 +18,12 @@ use crate::{
 pub const EVENT_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "'muster:' || a.id", kind: FieldKind::Text },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
-    Field { name: "start_date", column_sql: "e.starts_at", kind: FieldKind::Timestamp },
-    Field { name: "end_date", column_sql: "e.ends_at", kind: FieldKind::Timestamp },
+    Field { name: "start_date", column_sql: "k.starts_at", kind: FieldKind::Timestamp },
+    Field { name: "end_date", column_sql: "k.ends_at", kind: FieldKind::Timestamp },
     Field { name: "created_date", column_sql: "a.created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
     Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
-    Field { name: "muster:kind", column_sql: "e.event_kind", kind: FieldKind::Text },
+    Field { name: "muster:kind", column_sql: "k.event_kind", kind: FieldKind::Text },
     Field {
         name: "muster:status",
         column_sql: "a.state",
@@ -106,24 +106,7 @@ pub async fn list(
     filter: Option<&Filter>,
     page: PageParams,
 ) -> Result<(Vec<Event>, i64)> {
-    let scope = |query: &mut QueryBuilder<Postgres>| {
-        query.push(" FROM actions a JOIN events e ON e.id = a.id WHERE ");
-        match organization {
-            Some(organization) => query.push("a.organization_id = ").push_bind(organization),
-            None => query.push("a.state NOT IN ('draft', 'archived')"),
-        };
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(query);
-        }
-    };
-    let mut count = QueryBuilder::new("SELECT count(*)");
-    scope(&mut count);
-    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut rows = QueryBuilder::new("SELECT a.id");
-    scope(&mut rows);
-    rows.push(" ORDER BY a.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
-    let ids: Vec<Uuid> = rows.build_query_scalar().fetch_all(&mut *conn).await?;
+    let (ids, total) = campaigns::page_of_ids(conn, "events", organization, filter, page).await?;
     let mut events = Vec::with_capacity(ids.len());
     for id in ids {
         events.push(event(conn, id).await?);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::OfficialName;
@@ -28,7 +28,7 @@ pub const ACTION_FIELDS: FieldSet = FieldSet(&[
         column_sql: "a.state",
         kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]),
     },
-    Field { name: "muster:live", column_sql: "l.live", kind: FieldKind::Boolean },
+    Field { name: "muster:live", column_sql: "k.live", kind: FieldKind::Boolean },
     Field { name: "created_date", column_sql: "a.created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
 ]);
@@ -200,24 +200,7 @@ pub async fn list(
     page: PageParams,
     today: NaiveDate,
 ) -> Result<(Vec<LetterAction>, i64)> {
-    let scope = |query: &mut QueryBuilder<Postgres>| {
-        query.push(" FROM actions a JOIN letter_actions l ON l.id = a.id WHERE ");
-        match organization {
-            Some(id) => query.push("a.organization_id = ").push_bind(id),
-            None => query.push("a.state NOT IN ('draft', 'archived')"),
-        };
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(query);
-        }
-    };
-    let mut count = QueryBuilder::new("SELECT count(*)");
-    scope(&mut count);
-    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut ids = QueryBuilder::new("SELECT a.id");
-    scope(&mut ids);
-    ids.push(" ORDER BY a.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
-    let ids: Vec<Uuid> = ids.build_query_scalar().fetch_all(&mut *conn).await?;
+    let (ids, total) = campaigns::page_of_ids(conn, "letter_actions", organization, filter, page).await?;
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
         let action = campaigns::by_id(conn, id).await?;
