@@ -28,6 +28,9 @@ use crate::{
     telemetry, worker,
 };
 
+/// What an operator has to look at when the migrations do not run.
+const NO_SCHEMA: &str = "database.url: the schema cannot be brought up to date";
+
 /// Muster: petitions, registrations and letters for campaigns whose supporters must not be found out.
 ///
 /// Settings come from config/*.toml and the environment (`MUSTER__SECTION__KEY`); without `DATABASE_URL` an embedded
@@ -172,7 +175,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             let migrated = db::migrate(&pool).await;
             pool.close().await;
             database.close().await?;
-            migrated?;
+            migrated.context(NO_SCHEMA)?;
             eprintln!("The schema is up to date.");
         }
         Command::Keyring { verb: KeyringVerb::Init } => {
@@ -308,7 +311,7 @@ impl Database {
         let pool = if direct.is_empty() { self.pool()? } else { db::pool(&self.settings.database, direct)? };
         let migrated = db::migrate(&pool).await;
         pool.close().await;
-        Ok(migrated?)
+        migrated.context(NO_SCHEMA)
     }
 
     async fn close(self) -> Result<(), EmbeddedError> {

@@ -16,7 +16,7 @@ use crate::{
 /// All migrations, compiled in.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
-/// A pool that connects when first used, so that a server starts (and says so on `/readyz`) while the database is away.
+/// A pool that connects when first used, and again by itself after the database was away.
 ///
 /// # Errors
 /// `internal` when the URL is not understood; the message does not repeat it.

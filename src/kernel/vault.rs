@@ -8,7 +8,10 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::NaiveDate;
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{
+    PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use uuid::Uuid;
 
 use super::{
@@ -22,6 +25,10 @@ use crate::error::{Error, Result};
 
 /// How long an opened vault is used before the database and the keyring are asked again.
 const OPEN_FOR: Duration = Duration::from_secs(2);
+/// Connections for opening vaults; each is asked at most once in two seconds for each vault.
+const DOORS: u32 = 2;
+/// How long opening waits for one of them.
+const DOOR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An opened vault.
 #[derive(Debug)]
@@ -66,6 +73,9 @@ impl Vault {
 #[derive(Debug)]
 pub struct Vaults {
     db: PgPool,
+    /// Where wrapped keys are read. Whoever opens a vault may hold a connection of `db`, and all who hold one may wait
+    /// for the same vault: if it were read through `db`, they would wait for each other.
+    doors: PgPool,
     cx: Cx,
     keyring: Arc<Keyring>,
     opened: Cache<Uuid, Arc<Vault>>,
@@ -74,7 +84,9 @@ pub struct Vaults {
 impl Vaults {
     /// Vaults of this database, opened with this keyring.
     pub fn new(db: PgPool, cx: Cx, keyring: Arc<Keyring>) -> Self {
-        Self { db, opened: Cache::new(cx.clone(), OPEN_FOR), cx, keyring }
+        let doors = PgPoolOptions::new().max_connections(DOORS).acquire_timeout(DOOR_TIMEOUT);
+        let doors = doors.connect_lazy_with(PgConnectOptions::clone(&db.connect_options()));
+        Self { db, doors, opened: Cache::new(cx.clone(), OPEN_FOR), cx, keyring }
     }
 
     /// The keyring behind the vaults.
@@ -151,7 +163,7 @@ impl Vaults {
             .get(&id, async || {
                 self.keyring.refresh();
                 let row = sqlx::query!("SELECT wrapping_key, wrapped_keys FROM vaults WHERE id = $1", id)
-                    .fetch_one(&self.db)
+                    .fetch_one(&self.doors)
                     .await?;
                 let (Some(name), Some(wrapped)) = (row.wrapping_key, row.wrapped_keys) else {
                     return Err(Error::internal(format!("vault {id} was destroyed")));

@@ -455,7 +455,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
         );
         for (kind, body, status) in [
             ("application/json", "{}".to_owned(), 415),
-            ("application/x-www-form-urlencoded", format!("email={}", "x".repeat(70_000)), 413),
+            ("application/x-www-form-urlencoded", format!("email={}", "x".repeat(300_000)), 413),
         ] {
             let reply =
                 app.send(Request::post(page).header(header::CONTENT_TYPE, kind).body(Body::from(body)).unwrap()).await;

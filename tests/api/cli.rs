@@ -62,7 +62,8 @@ async fn migrate_makes_the_tables_and_a_second_run_changes_nothing(pool: PgPool)
 async fn migrate_without_a_server_says_so_and_fails() {
     let house = Installation::bare().with("DATABASE_URL", "postgres://nobody:secretword@127.0.0.1:1/none");
     let ran = house.run(&["migrate"]).await;
-    ran.refused(&["muster:"]);
+    ran.refused(&["muster: database.url:"]);
+    house.run(&["serve"]).await.refused(&["muster: database.url:"]);
     assert!(!ran.stderr.contains("secretword"), "{}", ran.stderr);
 }
 

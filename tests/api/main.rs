@@ -15,6 +15,7 @@ mod people;
 mod petitions;
 mod privacy;
 mod process;
+mod relay;
 mod sessions;
 mod sign_and_send;
 mod smtp_client;
