@@ -3,7 +3,6 @@
 #
 #   scripts/setup.sh          to build and run: a C compiler, Postgres
 #   scripts/setup.sh test     and to test: rustfmt, clippy, a browser, fonts
-#   scripts/setup.sh bench    and to measure: wrk
 #
 # On Debian and Ubuntu it installs what is missing (as root, or through sudo); elsewhere it says what to install.
 set -euo pipefail
@@ -47,11 +46,10 @@ has_postgres() {
 has_certificates() {
     any_file /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem
 }
-# Ubuntu's is a snap, which containers cannot run: there the tests that need a browser are left out.
-has_browser() {
-    any_command chromium chromium-browser google-chrome google-chrome-stable ||
-        ! grep -q '^ID=debian' /etc/os-release
-}
+has_browser() { any_command chromium chromium-browser google-chrome google-chrome-stable; }
+# Ubuntu's package has another name (and brings a snap).
+browser=chromium
+if grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null; then browser=chromium-browser; fi
 has_fonts() { any_file /usr/share/fonts/*/noto/NotoSans-Regular.* /usr/share/fonts/noto/NotoSans-Regular.* /System/Library/Fonts; }
 
 want build-essential "a C compiler (cc)" has_compiler
@@ -63,12 +61,11 @@ want postgresql "a Postgres server (initdb, postgres, psql; version 14 or newer)
 case $purpose in
     "") ;;
     test)
-        want chromium "Chromium (or Chrome)" has_browser
+        want "$browser" "Chromium (or Chrome)" has_browser
         want fonts-noto-core "Noto fonts" has_fonts
         ;;
-    bench) want wrk "wrk" any_command wrk ;;
     *)
-        echo "usage: $0 [test|bench]" >&2
+        echo "usage: $0 [test]" >&2
         exit 2
         ;;
 esac
