@@ -52,7 +52,8 @@ LANGUAGE sql AS $$
     -- not DO NOTHING: that returns no row for a person whom a concurrent batch has just made
     ON CONFLICT (vault_id, email_index) DO UPDATE
         SET sealed = CASE WHEN excluded.id = p.id THEN coalesce(excluded.sealed, p.sealed) ELSE p.sealed END,
-            confirmed_at = CASE WHEN excluded.id = p.id THEN coalesce(p.confirmed_at, excluded.confirmed_at) ELSE p.confirmed_at END
+            confirmed_at = CASE WHEN excluded.id = p.id THEN coalesce(p.confirmed_at, excluded.confirmed_at) ELSE p.confirmed_at END,
+            modified_at = CASE WHEN excluded.id = p.id AND excluded.sealed IS NOT NULL THEN excluded.modified_at ELSE p.modified_at END
     RETURNING p.id, p.vault_id, p.email_index, (xmax = 0)
 $$;
 

@@ -85,6 +85,7 @@ CREATE TABLE letters (
     locale             text,
     source             text,
     variant            smallint NOT NULL DEFAULT 0, -- which of the template's subjects, where none was typed
+    attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
     link_generation    smallint NOT NULL DEFAULT 0,
     confirm_expires_at timestamptz,
     created_at         timestamptz NOT NULL,
@@ -124,18 +125,21 @@ CREATE TYPE letter_act AS (
 );
 CREATE TYPE letter_act_target AS (letter_id uuid, outreach_id uuid, office_id uuid, email_id uuid);
 
--- Puts confirmed letters on their way: one queue row for each outreach, or 'held' while the action is not live.
+-- Puts confirmed letters on their way: one queue row for each outreach, or 'held' while the action is not
+-- live and published.
 -- Locks the action against going live in between, so that no letter stays behind in 'held'.
 CREATE FUNCTION dispatch_letters(letter_ids uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM letter_actions la WHERE la.id IN (SELECT l.letter_action_id FROM letters l WHERE l.id = ANY (letter_ids)) ORDER BY la.id FOR SHARE;
     UPDATE outreaches o SET state = 'held'
     WHERE o.letter_id = ANY (letter_ids) AND o.state = 'pending'
-      AND NOT (SELECT la.live FROM letter_actions la WHERE la.id = o.letter_action_id);
+      AND NOT (SELECT la.live AND act.state = 'published' FROM letter_actions la JOIN actions act ON act.id = la.id
+               WHERE la.id = o.letter_action_id);
     WITH ready AS (
         UPDATE outreaches o SET state = 'queued', email_id = coalesce(o.email_id, gen_random_uuid())
-        FROM letter_actions la
-        WHERE o.letter_id = ANY (letter_ids) AND o.state IN ('pending', 'held') AND la.id = o.letter_action_id AND la.live
+        FROM letter_actions la JOIN actions act ON act.id = la.id
+        WHERE o.letter_id = ANY (letter_ids) AND o.state IN ('pending', 'held') AND la.id = o.letter_action_id
+          AND la.live AND act.state = 'published'
         RETURNING o.id, o.email_id, o.office_id, o.letter_action_id
     )
     INSERT INTO emails (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
@@ -151,7 +155,7 @@ CREATE FUNCTION write_letters(acts letter_act[], targets letter_act_target[]) RE
 LANGUAGE plpgsql AS $$
 DECLARE
     spent spent_key[];
-    known uuid[];
+    persons uuid[];
     vouched uuid[];
     keyed boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL);
 BEGIN
@@ -169,26 +173,29 @@ BEGIN
         SELECT * FROM upsert_people(ARRAY(
             SELECT (u.person_id, u.vault_id, u.email_index, u.person_sealed, u.locale, u.created_at)::person_act FROM unnest(acts) u))
     ), l AS (
-        INSERT INTO letters (id, letter_action_id, person_id, state, sealed, locale, source, variant, confirm_expires_at, created_at, confirmed_at)
+        INSERT INTO letters (id, letter_action_id, person_id, state, sealed, locale, source, variant, confirm_expires_at, created_at, confirmed_at, attempt)
         SELECT a.id, a.letter_action_id, p.id, CASE a.wish WHEN 'vouched' THEN 'confirmed' ELSE 'pending' END, a.sealed, a.locale, a.source,
                a.variant, CASE a.wish WHEN 'vouched' THEN NULL ELSE a.confirm_expires_at END, a.created_at,
-               CASE a.wish WHEN 'vouched' THEN a.created_at END
+               CASE a.wish WHEN 'vouched' THEN a.created_at END,
+               coalesce((SELECT max(x.attempt) FROM letters x WHERE x.letter_action_id = a.letter_action_id AND x.person_id = p.id), 0)
+               + row_number() OVER (PARTITION BY a.letter_action_id, p.id ORDER BY a.ordinality)
         FROM a JOIN p USING (vault_id, email_index) ORDER BY a.ordinality
     ), o AS (
         INSERT INTO outreaches (id, letter_id, letter_action_id, office_id, state, email_id, created_at)
         SELECT t.outreach_id, a.id, a.letter_action_id, t.office_id, 'pending', t.email_id, a.created_at
         FROM unnest(targets) t JOIN a ON a.id = t.letter_id
     )
-    SELECT array_agg(p.id) FILTER (WHERE NOT p.created) INTO known FROM p;
+    SELECT array_agg(p.id) INTO persons FROM p;
 
-    IF known IS NOT NULL THEN -- pending acts are not unique; the newest three of an address are kept
-        DELETE FROM letters s USING (
-            SELECT id, row_number() OVER (PARTITION BY letter_action_id, person_id ORDER BY created_at DESC, id DESC) AS age
-            FROM letters
-            WHERE person_id = ANY (known) AND state = 'pending'
-              AND letter_action_id IN (SELECT a.letter_action_id FROM unnest(acts) a WHERE a.wish = 'pending')
-        ) old WHERE old.id = s.id AND old.age > 3;
-    END IF;
+    -- Pending acts are not unique; the newest three of a person are kept, and this batch's own in any case. Those that a
+    -- signature carries go with it, so that nobody's letters push out hers.
+    DELETE FROM letters s USING (
+        SELECT x.id, row_number() OVER (PARTITION BY x.letter_action_id, x.person_id ORDER BY x.attempt DESC, x.id DESC) AS age
+        FROM letters x
+        WHERE x.person_id = ANY (persons) AND x.state = 'pending'
+          AND x.letter_action_id IN (SELECT a.letter_action_id FROM unnest(acts) a WHERE a.wish = 'pending')
+          AND NOT EXISTS (SELECT FROM signatures c WHERE c.letter_id = x.id)
+    ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
     SELECT array_agg(a.id) INTO vouched FROM unnest(acts) a WHERE a.wish = 'vouched';
     IF vouched IS NOT NULL THEN

@@ -22,6 +22,7 @@ CREATE TABLE signatures (
     postal_prefix      text, -- first three characters
     source             text,
     letter_id          uuid REFERENCES letters (id) ON DELETE SET NULL, -- the letter that was written with it
+    attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
     link_generation    smallint NOT NULL DEFAULT 0, -- raising it voids the links mailed before
     confirm_expires_at timestamptz,
     created_at         timestamptz NOT NULL, -- protected petitions: floored to the day
@@ -63,7 +64,8 @@ DECLARE
     spent spent_key[];
     keyed boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL);
     counted uuid[];
-    known uuid[];
+    persons uuid[];
+    letters_gone uuid[];
 BEGIN
     IF keyed THEN
         SELECT array_agg(s) INTO spent FROM claim_idempotency_keys(ARRAY(
@@ -71,6 +73,21 @@ BEGIN
             FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL)) AS s;
         RETURN QUERY SELECT s.act_id, s.resource_id, NULL::uuid, s.outcome FROM unnest(spent) AS s;
         acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id NOT IN (SELECT s.act_id FROM unnest(spent) AS s));
+    END IF;
+
+    -- Vouching must not tell who has signed a protected petition: whoever was there is signed anew, under a new id.
+    IF EXISTS (SELECT FROM unnest(acts) a WHERE a.wish = 'vouched' AND a.protected) THEN
+        WITH replaced AS (
+            UPDATE signatures s SET state = 'duplicate', ended_at = a.created_at, sealed = NULL
+            FROM unnest(acts) a JOIN people p ON p.vault_id = a.vault_id AND p.email_index = a.email_index
+            WHERE a.wish = 'vouched' AND a.protected AND s.petition_id = a.petition_id AND s.person_id = p.id
+              AND s.name_index = a.name_index AND s.state = 'counted'
+            RETURNING s.petition_id, to_char(s.counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day
+        )
+        INSERT INTO action_count_deltas (action_id, dimension, key, delta)
+        SELECT r.petition_id, d.dimension, d.key, -count(*)
+        FROM replaced r, LATERAL (VALUES ('total', ''), ('day', r.day)) d (dimension, key)
+        GROUP BY 1, 2, 3;
     END IF;
 
     WITH a AS (
@@ -89,14 +106,16 @@ BEGIN
         RETURNING s.id
     ), r AS (
         INSERT INTO signatures (id, petition_id, person_id, state, name_index, sealed, display, locale, country, region,
-                                postal_prefix, source, confirm_expires_at, created_at, ended_at)
+                                postal_prefix, source, confirm_expires_at, created_at, ended_at, attempt)
         SELECT a.id, a.petition_id, p.id, CASE a.wish WHEN 'pending' THEN 'pending' ELSE 'duplicate' END, a.name_index,
                a.sealed, a.display, a.locale, a.country, a.region, a.postal_prefix, a.source, a.confirm_expires_at,
-               a.created_at, CASE a.wish WHEN 'pending' THEN NULL ELSE a.created_at END
+               a.created_at, CASE a.wish WHEN 'pending' THEN NULL ELSE a.created_at END,
+               coalesce((SELECT max(x.attempt) FROM signatures x WHERE x.petition_id = a.petition_id AND x.person_id = p.id), 0)
+               + row_number() OVER (PARTITION BY a.petition_id, p.id ORDER BY a.ordinality)
         FROM a JOIN p USING (vault_id, email_index)
         WHERE a.wish = 'pending' OR (a.wish = 'counted' AND NOT EXISTS (SELECT FROM c WHERE c.id = a.id))
     )
-    SELECT (SELECT array_agg(c.id) FROM c), (SELECT array_agg(p.id) FROM p WHERE NOT p.created) INTO counted, known;
+    SELECT (SELECT array_agg(c.id) FROM c), (SELECT array_agg(p.id) FROM p) INTO counted, persons;
 
     IF cardinality(carried) > 0 THEN -- both or neither: a signature that was there before sends no second letter
         carried := ARRAY(SELECT l FROM unnest(carried) l JOIN unnest(acts) a ON a.letter_id = l.id
@@ -119,14 +138,20 @@ BEGIN
         GROUP BY 1, 2, 3;
     END IF;
 
-    -- Pending acts are not unique; the newest three of an address are kept.
-    IF known IS NOT NULL THEN
+    -- Pending acts are not unique; the newest three of a person are kept, and this batch's own in any case. For everybody,
+    -- known or not: the work must not tell them apart.
+    WITH gone AS (
         DELETE FROM signatures s USING (
-            SELECT id, row_number() OVER (PARTITION BY petition_id, person_id ORDER BY created_at DESC, id DESC) AS age
-            FROM signatures
-            WHERE person_id = ANY (known) AND state = 'pending'
-              AND petition_id IN (SELECT a.petition_id FROM unnest(acts) a WHERE a.wish = 'pending')
-        ) old WHERE old.id = s.id AND old.age > 3;
+            SELECT x.id, row_number() OVER (PARTITION BY x.petition_id, x.person_id ORDER BY x.attempt DESC, x.id DESC) AS age
+            FROM signatures x
+            WHERE x.person_id = ANY (persons) AND x.state = 'pending'
+              AND x.petition_id IN (SELECT a.petition_id FROM unnest(acts) a WHERE a.wish = 'pending')
+        ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a)
+        RETURNING s.letter_id
+    )
+    SELECT array_agg(g.letter_id) INTO letters_gone FROM gone g WHERE g.letter_id IS NOT NULL;
+    IF letters_gone IS NOT NULL THEN
+        DELETE FROM letters l WHERE l.id = ANY (letters_gone) AND l.state = 'pending';
     END IF;
 
     INSERT INTO emails (id, organization_id, class, kind, refs, protected, state, due_at, created_at)

@@ -21,6 +21,7 @@ CREATE TABLE events (
     capacity            integer, -- seats; null: no limit
     seats_taken         integer NOT NULL DEFAULT 0, -- exact; written only under this row's lock
     waitlist            boolean NOT NULL DEFAULT true,
+    next_place          bigint NOT NULL DEFAULT 1, -- the next place in the line; written only under this row's lock
     smaller_may_pass    boolean NOT NULL DEFAULT false, -- may a party that fits pass a larger one that waits?
     published_status    text NOT NULL DEFAULT 'open', -- what the public sees; moves only on the tick
     calendar_sequence   integer NOT NULL DEFAULT 0, -- iCalendar SEQUENCE: raised when time or place changes
@@ -45,8 +46,8 @@ CREATE TABLE attendances (
     link_generation    smallint NOT NULL DEFAULT 0,
     confirm_expires_at timestamptz,
     created_at         timestamptz NOT NULL, -- protected events: floored to the day
-    queue_number       bigint GENERATED ALWAYS AS IDENTITY, -- who came first, where times are only days
-    place_since        bigint, -- the queue number whose place in the line this row holds
+    attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
+    place_since        bigint, -- place in the line of this event, counted up as places are given
     accepted_at        timestamptz,
     ended_at           timestamptz,
     CONSTRAINT attendances_state_check CHECK (state IN ('pending', 'accepted', 'waitlisted', 'cancelled', 'declined')),
@@ -84,10 +85,10 @@ DECLARE
 BEGIN
     SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
     taken_before := e.seats_taken;
-    free := CASE WHEN e.capacity IS NULL THEN 9223372036854775807 ELSE e.capacity - e.seats_taken END;
+    free := CASE WHEN e.capacity IS NULL THEN 1000000000000 ELSE e.capacity - e.seats_taken END;
     waiting := EXISTS (SELECT FROM attendances w WHERE w.event_id = of_event AND w.state = 'waitlisted');
     FOR one IN
-        SELECT n.id, n.party_size, n.queue_number, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.place_since AS old_place,
+        SELECT n.id, n.party_size, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.place_since AS old_place,
                row_number() OVER (PARTITION BY n.person_id ORDER BY u.ordinality DESC) AS recency
         FROM unnest(ids) WITH ORDINALITY AS u (id, ordinality)
         JOIN attendances n ON n.id = u.id AND n.event_id = of_event AND n.state = 'pending'
@@ -118,9 +119,14 @@ BEGIN
         END IF;
         IF outcome <> 'declined' AND one.old_id IS NOT NULL THEN
             UPDATE attendances o SET state = 'cancelled', ended_at = at WHERE o.id = one.old_id;
-            IF one.party_size <= one.old_size THEN -- a larger party goes to the end of the line
-                heirs := heirs || one.id;
+        END IF;
+        IF outcome <> 'declined' THEN
+            heirs := heirs || one.id;
+            IF one.old_id IS NOT NULL AND one.party_size <= one.old_size THEN
                 inherited := inherited || one.old_place;
+            ELSE -- new, or a larger party: the end of the line
+                inherited := inherited || e.next_place;
+                e.next_place := e.next_place + 1;
             END IF;
         END IF;
         CASE outcome
@@ -135,11 +141,11 @@ BEGIN
             accepted_at = CASE WHEN n.id = ANY (accepted_ids) THEN at END,
             ended_at = CASE WHEN n.id = ANY (declined_ids) THEN at END,
             confirm_expires_at = NULL,
-            place_since = coalesce((SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id), n.queue_number)
+            place_since = (SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id)
         WHERE n.id = ANY (accepted_ids || waiting_ids || declined_ids)
         RETURNING n.id, n.state;
+    UPDATE events SET seats_taken = e.seats_taken, next_place = e.next_place WHERE events.id = of_event;
     IF e.seats_taken <> taken_before THEN
-        UPDATE events SET seats_taken = e.seats_taken WHERE events.id = of_event;
         INSERT INTO action_count_deltas (action_id, dimension, key, delta) VALUES (of_event, 'total', '', e.seats_taken - taken_before);
     END IF;
 END $$;
@@ -150,7 +156,7 @@ CREATE FUNCTION register_attendances(acts attendance_act[]) RETURNS TABLE (act_i
 LANGUAGE plpgsql AS $$
 DECLARE
     spent spent_key[];
-    known uuid[];
+    persons uuid[];
     of_event uuid;
     keyed boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL);
 BEGIN
@@ -168,21 +174,21 @@ BEGIN
         SELECT * FROM upsert_people(ARRAY(
             SELECT (u.person_id, u.vault_id, u.email_index, u.person_sealed, u.locale, u.created_at)::person_act FROM unnest(acts) u))
     ), n AS (
-        INSERT INTO attendances (id, event_id, person_id, state, party_size, sealed, locale, source, confirm_expires_at, created_at)
-        SELECT a.id, a.event_id, p.id, 'pending', a.party_size, a.sealed, a.locale, a.source, a.confirm_expires_at, a.created_at
+        INSERT INTO attendances (id, event_id, person_id, state, party_size, sealed, locale, source, confirm_expires_at, created_at, attempt)
+        SELECT a.id, a.event_id, p.id, 'pending', a.party_size, a.sealed, a.locale, a.source, a.confirm_expires_at, a.created_at,
+               coalesce((SELECT max(x.attempt) FROM attendances x WHERE x.event_id = a.event_id AND x.person_id = p.id), 0)
+               + row_number() OVER (PARTITION BY a.event_id, p.id ORDER BY a.ordinality)
         FROM a JOIN p USING (vault_id, email_index) ORDER BY a.ordinality
     )
-    SELECT array_agg(p.id) FILTER (WHERE NOT p.created) INTO known FROM p;
+    SELECT array_agg(p.id) INTO persons FROM p;
 
-    -- Pending acts are not unique; the newest three of an address are kept.
-    IF known IS NOT NULL THEN
-        DELETE FROM attendances s USING (
-            SELECT id, row_number() OVER (PARTITION BY event_id, person_id ORDER BY queue_number DESC) AS age
-            FROM attendances
-            WHERE person_id = ANY (known) AND state = 'pending'
-              AND event_id IN (SELECT a.event_id FROM unnest(acts) a WHERE a.wish = 'pending')
-        ) old WHERE old.id = s.id AND old.age > 3;
-    END IF;
+    -- Pending acts are not unique; the newest three of a person are kept, and this batch's own in any case.
+    DELETE FROM attendances s USING (
+        SELECT x.id, row_number() OVER (PARTITION BY x.event_id, x.person_id ORDER BY x.attempt DESC, x.id DESC) AS age
+        FROM attendances x
+        WHERE x.person_id = ANY (persons) AND x.state = 'pending'
+          AND x.event_id IN (SELECT a.event_id FROM unnest(acts) a WHERE a.wish = 'pending')
+    ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
     -- Without confirmation a second registration is kept uncounted; only a mailed link or an organizer may change a place.
     UPDATE attendances n SET state = 'declined', ended_at = a.created_at, confirm_expires_at = NULL
@@ -209,3 +215,12 @@ BEGIN
         SELECT a.id, a.id, CASE WHEN a.wish = 'vouched' THEN n.person_id END, n.state
         FROM unnest(acts) a JOIN attendances n ON n.id = a.id;
 END $$;
+
+-- Removes people who never confirmed anything and whose last act is gone: nothing of them stays.
+CREATE FUNCTION forget_bare_people(ids uuid[]) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM people p
+    WHERE p.id = ANY (ids) AND p.sealed IS NULL
+      AND NOT EXISTS (SELECT FROM signatures s WHERE s.person_id = p.id)
+      AND NOT EXISTS (SELECT FROM attendances a WHERE a.person_id = p.id)
+      AND NOT EXISTS (SELECT FROM letters l WHERE l.person_id = p.id)
+$$;

@@ -29,8 +29,28 @@ const KEYS_FOR: TimeDelta = TimeDelta::hours(48);
 /// When the mail transport cannot be set up.
 pub async fn run(app: App, cancel: CancellationToken) -> Result<()> {
     let engine = Arc::new(Engine::new(app.kernel.clone(), app.mail_kinds())?);
-    tokio::join!(engine.run(cancel.clone()), tick_counts(&app, &cancel), upkeep(&app, &cancel));
+    let ticking = restarted("the tick", &cancel, || {
+        let (app, cancel) = (app.clone(), cancel.clone());
+        async move { tick_counts(&app, &cancel).await }
+    });
+    let tidying = restarted("upkeep", &cancel, || {
+        let (app, cancel) = (app.clone(), cancel.clone());
+        async move { upkeep(&app, &cancel).await }
+    });
+    tokio::join!(engine.run(cancel.clone()), ticking, tidying);
     Ok(())
+}
+
+/// Runs a loop to its end; one that panics starts again.
+async fn restarted<F: Future<Output = ()> + Send + 'static>(
+    name: &str,
+    cancel: &CancellationToken,
+    run: impl Fn() -> F,
+) {
+    while tokio::spawn(run()).await.is_err() && !cancel.is_cancelled() {
+        tracing::error!("{name} panicked; it starts again");
+        sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// Folds and publishes on ticks that stand on the clock, so that the moment of publication says nothing about the moment
@@ -94,23 +114,44 @@ async fn upkeep(app: &App, cancel: &CancellationToken) {
     }
 }
 
-/// One round of upkeep: what nobody confirmed, expired sessions, spent proofs and keys, settled mail, vaults whose month
-/// has passed.
+/// One round of upkeep: vaults whose month has passed, what nobody confirmed, letters that were held, expired sessions,
+/// spent proofs and keys, settled mail. A step that fails does not keep the others from being done.
 ///
 /// # Errors
-/// A database error, or a keyring that cannot be written.
+/// The first error of a step: of the database, or of a keyring that cannot be written.
 pub async fn tidy(app: &App) -> Result<()> {
     let (kernel, now) = (&app.kernel, app.kernel.cx.now());
-    while petitions::forget_unconfirmed(&kernel.db, now).await? > 0 {}
-    while events::forget_unconfirmed(&kernel.db, now).await? > 0 {}
-    while letters::forget_unconfirmed(&kernel.db, now).await? > 0 {}
-    organizers::forget_expired_sessions(&kernel.db, now).await?;
-    guard::forget_spent(&kernel.db, now).await?;
-    idempotency::forget(&kernel.db, now - KEYS_FOR).await?;
-    while mail::forget(&mut *kernel.db.acquire().await?, now).await? > 0 {}
-    let retired = kernel.vaults.retire(now.date_naive()).await?;
-    if !retired.is_empty() {
-        tracing::info!(keys = retired.len(), "keys whose time had come were destroyed");
-    }
-    Ok(())
+    let retired = kernel.vaults.retire(now.date_naive()).await.map(|keys| {
+        if !keys.is_empty() {
+            tracing::info!(keys = keys.len(), "keys whose time had come were destroyed");
+        }
+    });
+    let steps = [
+        retired,
+        async {
+            while petitions::forget_unconfirmed(&kernel.db, now).await? > 0 {}
+            Ok(())
+        }
+        .await,
+        async {
+            while events::forget_unconfirmed(&kernel.db, now).await? > 0 {}
+            Ok(())
+        }
+        .await,
+        async {
+            while letters::forget_unconfirmed(&kernel.db, now).await? > 0 {}
+            Ok(())
+        }
+        .await,
+        letters::release_held(kernel).await,
+        organizers::forget_expired_sessions(&kernel.db, now).await.map(drop),
+        guard::forget_spent(&kernel.db, now).await.map(drop),
+        idempotency::forget(&kernel.db, now - KEYS_FOR).await.map(drop),
+        async {
+            while mail::forget(&mut *kernel.db.acquire().await?, now).await? > 0 {}
+            Ok(())
+        }
+        .await,
+    ];
+    steps.into_iter().collect()
 }

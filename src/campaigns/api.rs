@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -252,8 +252,10 @@ pub async fn create_update(
         if !figure.value.is_finite() {
             errors.push(FieldError::new(format!("/figures/{i}/value"), "out_of_range", "Must be a finite number."));
         }
-        if let Err(e) = clean_line(&figure.series, 100) {
-            errors.push(FieldError::new(format!("/figures/{i}/series"), e.code, e.detail));
+        for (name, text, most) in [("series", &figure.series, 100), ("unit", &figure.unit, 40)] {
+            if let Err(e) = clean_line(text, most) {
+                errors.push(FieldError::new(format!("/figures/{i}/{name}"), e.code, e.detail));
+            }
         }
     }
     let texts = parse_texts(new.muster_texts, &mut errors);
@@ -268,6 +270,9 @@ pub async fn create_update(
             _ => e,
         })?;
     let day = new.date.unwrap_or_else(|| kernel.cx.now().date_naive());
+    if !(1900..=2200).contains(&day.year()) {
+        return Err(Error::field("/date", "out_of_range", "Must lie between 1900 and 2200."));
+    }
     let kind = serde_json::to_value(new.muster_kind).unwrap_or_default();
     store::insert_update(
         conn,

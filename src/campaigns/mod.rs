@@ -18,6 +18,6 @@ pub use action::{
 };
 pub use api::{Campaigns, Figure, NewCampaign, NewUpdate, create_campaign, create_update, router};
 pub use counts::{Tick, exact_total, fold, publish};
-pub use ops::{create_action, find_for, register_partner, register_short_link, update_action};
+pub use ops::{create_action, find_for, find_to_change, register_partner, register_short_link, update_action};
 pub use pages::{CampaignLink, Landing, landing, received};
-pub use store::{by_id, by_key, campaign_exists, page_of_ids};
+pub use store::{by_id, by_key, campaign_exists, lock, page_of_ids};

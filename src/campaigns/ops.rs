@@ -84,6 +84,16 @@ pub async fn find_for(conn: &mut PgConnection, kind: Kind, key: &str, actor: Opt
     if visible { Ok(action) } else { Err(Error::not_found()) }
 }
 
+/// Finds an organization's action to change it, locked, so that two changes do not undo each other.
+///
+/// # Errors
+/// As [`find_for`].
+pub async fn find_to_change(conn: &mut PgConnection, kind: Kind, key: &str, actor: &Actor) -> Result<Action> {
+    let found = find_for(conn, kind, key, Some(actor)).await?;
+    store::lock(conn, found.id).await?;
+    store::by_id(conn, found.id).await
+}
+
 /// Changes the editorial part of an action.
 ///
 /// # Errors
@@ -133,10 +143,14 @@ pub async fn update_action(
 /// Points a short link, `/go/{word}`, to an action.
 ///
 /// # Errors
-/// 422 for a word that is not a slug, or a database error.
+/// 422 for a word that is not a slug or is taken, or a database error.
 pub async fn register_short_link(conn: &mut PgConnection, kernel: &Kernel, word: &str, action: Uuid) -> Result<()> {
     let word = Slug::parse(word).map_err(|e| Error::field("/muster:short_link", e.code, e.detail))?;
-    store::upsert_short_link(conn, word.as_str(), action, kernel.cx.now()).await
+    if store::upsert_short_link(conn, word.as_str(), action, kernel.cx.now()).await? {
+        Ok(())
+    } else {
+        Err(Error::field("/muster:short_link", "taken", "This word is taken."))
+    }
 }
 
 /// Registers a partner organization, its consent box and the word that marks who came from it.

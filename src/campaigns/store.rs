@@ -86,6 +86,15 @@ pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Action> {
     find(conn, Some(id), None, None).await
 }
 
+/// Locks an action for a change.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("SELECT id FROM actions WHERE id = $1 FOR NO KEY UPDATE", id).fetch_one(conn).await?;
+    Ok(())
+}
+
 async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slug: Option<&str>) -> Result<Action> {
     sqlx::query_as!(
         ActionRow,
@@ -494,13 +503,22 @@ pub async fn short_link(conn: &mut PgConnection, word: &str) -> Result<(String, 
     Ok((row.kind, row.slug))
 }
 
-/// Makes a short link, or points it elsewhere.
+/// Makes a short link, or points one of the same organization elsewhere. False: another organization has the word.
 ///
 /// # Errors
 /// A database error.
-pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid, at: DateTime<Utc>) -> Result<()> {
-    sqlx::query!("INSERT INTO short_links (word, action_id, created_at) VALUES ($1, $2, $3) ON CONFLICT (word) DO UPDATE SET action_id = excluded.action_id", word, action, at).execute(conn).await?;
-    Ok(())
+pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid, at: DateTime<Utc>) -> Result<bool> {
+    let done = sqlx::query!(
+        "INSERT INTO short_links AS s (word, action_id, created_at) VALUES ($1, $2, $3)
+         ON CONFLICT (word) DO UPDATE SET action_id = excluded.action_id
+         WHERE (SELECT organization_id FROM actions WHERE id = s.action_id) = (SELECT organization_id FROM actions WHERE id = excluded.action_id)",
+        word,
+        action,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Makes a partner with its wording, and its source word.

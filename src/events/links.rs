@@ -16,6 +16,7 @@ use crate::{
         i18n::{text, text_of},
         links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
     },
+    people,
 };
 
 /// Confirms a registration.
@@ -256,6 +257,7 @@ impl TokenPurpose for Reject {
             match find(&self.0, &mut conn, token).await {
                 Ok(c) if c.row.state == "pending" => {
                     store::delete_pending(&mut conn, c.row.id).await?;
+                    people::forget_bare_people(&mut conn, &[c.row.person_id]).await?;
                     Ok(LinkPage::not_me(c.locale, true))
                 }
                 Ok(_) => Err(expired()),

@@ -269,6 +269,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        // no name of ours has one, and Postgres takes none
+        if parts.uri.path().contains("%00") {
+            return Err(Error::not_found());
+        }
         Path::<T>::from_request_parts(parts, state).await.map(|Path(value)| Self(value)).map_err(|_| Error::not_found())
     }
 }

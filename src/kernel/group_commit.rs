@@ -160,6 +160,13 @@ fn write_isolating<'a, B: Batch>(batch: &'a B, acts: &'a [B::Act]) -> BoxFuture<
             let cause = error.to_string();
             return acts.iter().map(|_| Err(Error::Unavailable { retry_after: 5, cause: cause.clone() })).collect();
         }
+        // only what Postgres refused was rolled back for certain; anything else must not be written a second time
+        let refused = matches!(error, sqlx::Error::Database(_));
+        if acts.len() > 1 && !refused {
+            tracing::error!(action = B::NAME, %error, "a batch was answered in a way we do not understand");
+            let cause = error.to_string();
+            return acts.iter().map(|_| Err(Error::Unavailable { retry_after: 5, cause: cause.clone() })).collect();
+        }
         if acts.len() == 1 {
             tracing::error!(action = B::NAME, %error, "an act was refused by the database");
             return vec![Err(error.into())];

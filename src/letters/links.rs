@@ -16,6 +16,7 @@ use crate::{
         links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
         text::LocaleTag,
     },
+    people,
 };
 
 /// A letter as its links need it.
@@ -28,11 +29,17 @@ struct Read {
 impl Read {
     /// The letter behind a token, locked when `lock`; `None` when it is gone.
     async fn of(letters: &Letters, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Option<Self>> {
-        let row = if lock { store::lock_letter(conn, token.row).await } else { store::letter(conn, token.row).await };
-        let row = match row {
-            Err(error) if error.code() == Code::NotFound => return Ok(None),
-            row => row?,
+        let there = |row: Result<LetterRow>| match row {
+            Err(error) if error.code() == Code::NotFound => Ok(None),
+            row => row.map(Some),
         };
+        let Some(mut row) = there(store::letter(conn, token.row).await)? else { return Ok(None) };
+        if lock {
+            // person first, then the act: the order in which batches lock them
+            people::lock_person(conn, row.person_id).await?;
+            let Some(locked) = there(store::lock_letter(conn, token.row).await)? else { return Ok(None) };
+            row = locked;
+        }
         token.check(row.link_generation)?;
         let action = campaigns::by_id(conn, row.letter_action_id).await?;
         let letter = store::complete(conn, action, letters.today()).await?;
@@ -262,6 +269,7 @@ impl TokenPurpose for Reject {
             let Some(read) = Read::of(&self.0, &mut tx, token, true).await? else { return token.dropped_before() };
             refuse_confirmed(&read.row)?;
             store::delete_pending(&mut tx, read.row.id).await?;
+            people::forget_bare_people(&mut tx, &[read.row.person_id]).await?;
             tx.commit().await?;
             Ok(LinkPage::not_me(read.locale(), true))
         })

@@ -24,7 +24,9 @@ mod writing;
 pub use api::{LetterBody, check_templates, router};
 pub use carried::{confirm_carried, drop_carried, withdraw_carried};
 pub use ingest::NewLetterAct;
-pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
+pub use ops::{
+    Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, release_held, set_live,
+};
 pub use pages::pages;
 pub use store::{
     LetterAct, LetterActTarget, LetterAction, LetterRow, OfficialName, Target, TemplateText,

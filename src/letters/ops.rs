@@ -12,7 +12,7 @@ use super::{
     writing::Typed,
 };
 use crate::{
-    campaigns::{self, Kind, NewAction},
+    campaigns::{self, Kind, NewAction, State},
     error::{Code, Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
@@ -247,6 +247,20 @@ pub async fn find_for(
     store::complete(conn, action, kernel.cx.now().date_naive()).await
 }
 
+/// An organization's letter action to change, locked.
+///
+/// # Errors
+/// As [`find_for`].
+pub async fn find_to_change(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    key: &str,
+    actor: &Actor,
+) -> Result<LetterAction> {
+    let action = campaigns::find_to_change(conn, Kind::Letter, key, actor).await?;
+    store::complete(conn, action, kernel.cx.now().date_naive()).await
+}
+
 /// Switches a letter action live: every held letter is released, and later ones go out as they are confirmed. Switched
 /// back, what still waits in the queue is held again.
 ///
@@ -264,18 +278,43 @@ pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, li
     if !store::switch_live(conn, action, live, kernel.cx.now()).await? {
         return Ok(());
     }
-    let at = kernel.cx.recorded_now(letter.action.protected);
-    if live {
-        loop {
-            let held = store::held_letters(conn, action, AT_ONCE).await?;
-            if held.is_empty() {
-                return Ok(());
-            }
-            store::dispatch(conn, &held, at).await?;
-        }
+    settle_life(conn, kernel, action).await
+}
+
+/// Lets letters go, or holds them, as the action's life has it: they go out while it is live and published.
+///
+/// # Errors
+/// A database error.
+pub async fn settle_life(conn: &mut PgConnection, kernel: &Kernel, action: Uuid) -> Result<()> {
+    let shared = campaigns::by_id(conn, action).await?;
+    let letter = store::complete(conn, shared, kernel.cx.now().date_naive()).await?;
+    if !letter.live || letter.action.state != State::Published {
+        let queued = store::lock_queued(conn, action).await?;
+        return stop(conn, kernel, letter.action.protected, &queued, "held").await.map(|_| ());
     }
-    let queued = store::lock_queued(conn, action).await?;
-    stop(conn, kernel, letter.action.protected, &queued, "held").await.map(|_| ())
+    let at = kernel.cx.recorded_now(letter.action.protected);
+    loop {
+        let held = store::held_letters(conn, action, AT_ONCE).await?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        store::dispatch(conn, &held, at).await?;
+    }
+}
+
+/// Releases what was held while its action went live (upkeep; a confirmation may cross with the switch).
+///
+/// # Errors
+/// A database error.
+pub async fn release_held(kernel: &Kernel) -> Result<()> {
+    let ready = store::actions_to_release(&mut *kernel.db.acquire().await?).await?;
+    for action in ready {
+        let mut tx = kernel.db.begin().await?;
+        campaigns::lock(&mut tx, action).await?;
+        settle_life(&mut tx, kernel, action).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// Takes parts out of the mail queue and writes their new state. Returns how many; what is being sent stays.

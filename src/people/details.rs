@@ -9,7 +9,7 @@ use validator::Validate;
 
 use crate::{
     error::{Error, FieldError, Result},
-    kernel::text::{EmailAddress, LocaleTag, PostalCode, TextError, clean_line},
+    kernel::text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line},
 };
 
 /// What is sealed about a person. Empty strings were not given.
@@ -110,6 +110,21 @@ pub struct Consents {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub partners: BTreeMap<String, bool>,
 }
+
+impl Consents {
+    /// The boxes that can be ours: partners with a slug, not more than a form shows.
+    #[must_use]
+    pub fn cleaned(mut self) -> Self {
+        self.partners.retain(|slug, _| Slug::parse(slug).is_ok());
+        while self.partners.len() > MOST_PARTNERS {
+            self.partners.pop_last();
+        }
+        self
+    }
+}
+
+/// Partner boxes beside one form, at most.
+const MOST_PARTNERS: usize = 20;
 
 /// OSDI `person` in a request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]

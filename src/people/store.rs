@@ -226,3 +226,12 @@ pub async fn partner_wording(
     .fetch_optional(conn)
     .await?)
 }
+
+/// Removes those of the people who never confirmed anything and whose last act is gone.
+///
+/// # Errors
+/// A database error.
+pub async fn forget_bare_people(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+    sqlx::query!("SELECT forget_bare_people($1)", ids).execute(conn).await?;
+    Ok(())
+}

@@ -1,7 +1,5 @@
 //! `petitions` and their `signatures` in the API (OSDI petition, signature, `record_signature_helper`).
 
-use std::collections::BTreeMap;
-
 use axum::{
     Json,
     extract::State,
@@ -270,7 +268,7 @@ async fn put_petition(
     let kernel = &petitions.kernel;
     let shared: ActionChanges = parse(&bytes)?;
     let mut tx = kernel.db.begin().await?;
-    let action = campaigns::find_for(&mut tx, Kind::Petition, &key, Some(&actor)).await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     let id = action.id;
     let text = changes
         .petition_text
@@ -296,7 +294,7 @@ async fn delete_petition(
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let mut tx = petitions.kernel.db.begin().await?;
-    let action = campaigns::find_for(&mut tx, Kind::Petition, &key, Some(&actor)).await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     let changes = ActionChanges { muster_status: Some(campaigns::State::Archived), ..ActionChanges::default() };
     let action = campaigns::update_action(&mut tx, &petitions.kernel, &actor, action, changes).await?;
     let petition = store::complete(&mut tx, action).await?;
@@ -463,12 +461,11 @@ fn accept(body: SignatureBody) -> Result<NewSignature> {
         changed: Changed { subject, message, ..Changed::default() },
         show_email: body.muster_letter.show_email,
     };
-    let partners: BTreeMap<String, bool> = body.muster_consents.partners.into_iter().take(20).collect();
     Ok(NewSignature {
         person,
         comments,
         display: body.muster_display,
-        consents: Consents { partners, ..body.muster_consents },
+        consents: body.muster_consents.cleaned(),
         source: body.referrer_data.source,
         letter,
     })

@@ -14,6 +14,7 @@ use crate::{
         i18n::{text, text_of},
         links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
     },
+    people,
 };
 
 /// Confirms a signature.
@@ -25,8 +26,13 @@ pub struct Reject(pub Petitions);
 
 /// The signature of a token; a row that is gone looks like an expired link.
 async fn find(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Context> {
-    let row = if lock { store::lock_signature(conn, token.row).await } else { store::signature(conn, token.row).await };
-    let row = row.map_err(|e| if e.code() == Code::NotFound { expired() } else { e })?;
+    let gone = |e: Error| if e.code() == Code::NotFound { expired() } else { e };
+    let mut row = store::signature(conn, token.row).await.map_err(gone)?;
+    if lock {
+        // person first, then the act: the order in which batches lock them
+        people::lock_person(conn, row.person_id).await?;
+        row = store::lock_signature(conn, token.row).await.map_err(gone)?;
+    }
     token.check(row.link_generation)?;
     ops::context(petitions, conn, row).await
 }
@@ -134,7 +140,10 @@ impl TokenPurpose for Confirm {
                     }];
                     Ok(page)
                 }
-                "counted" | "duplicate" => Ok(confirmed(&c, &self.0)),
+                "counted" => Ok(confirmed(&c, &self.0)),
+                "duplicate" if store::counted(&mut conn, c.row.petition_id, c.row.person_id).await?.is_some() => {
+                    Ok(confirmed(&c, &self.0))
+                }
                 _ => Err(expired()),
             }
         })

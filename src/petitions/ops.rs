@@ -12,7 +12,7 @@ use super::{
     store::{self, Petition, SignatureRow},
 };
 use crate::{
-    campaigns::{self, ActionFields, Confirmation, Kind, NewAction, Privacy},
+    campaigns::{self, ActionFields, Confirmation, Kind, NewAction, Privacy, State},
     error::{Code, Error, FieldError, Result},
     kernel::{
         Kernel,
@@ -164,11 +164,18 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
     let kernel = &petitions.kernel;
     let action = &c.petition.action;
     match c.row.state.as_str() {
-        "counted" | "duplicate" => return Ok(()),
+        "counted" => return Ok(()),
+        "duplicate" => {
+            // shown as done only while the signature that took it over counts
+            return store::counted(conn, c.row.petition_id, c.row.person_id).await?.map(|_| ()).ok_or_else(expired);
+        }
         "pending" if c.row.confirm_expires_at.is_some_and(|at| at > kernel.cx.now()) => {}
         _ => return Err(expired()),
     }
-    action.require_open()?;
+    // who signed in time is counted, also when the petition has closed since
+    if matches!(action.state, State::Draft | State::Archived) {
+        return Err(expired());
+    }
     let at = kernel.cx.recorded_now(action.protected);
     // the person's row is the lock under which one address has one counted signature
     people::confirm(
@@ -235,10 +242,10 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
 /// A database error.
 pub async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
     store::delete_pending(conn, row.id).await?;
-    match row.letter_id {
-        Some(letter) => letters::drop_carried(conn, letter).await,
-        None => Ok(()),
+    if let Some(letter) = row.letter_id {
+        letters::drop_carried(conn, letter).await?;
     }
+    people::forget_bare_people(conn, &[row.person_id]).await
 }
 
 /// The signer takes the signature back; its contents are gone. A second press changes nothing.
@@ -252,6 +259,7 @@ pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, row: &SignatureR
             letters::withdraw_carried(conn, kernel, letter).await?;
         }
         store::end_signature(conn, row.id, "withdrawn", kernel.cx.recorded_now(protected)).await?;
+        store::empty_duplicates(conn, row.petition_id, row.person_id).await?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::{
     },
     letters::{Carrier, Changed, LetterAction, Letters, NewLetter},
     organizers::Access,
-    people::{self, Consents, Details, NewPerson},
+    people::{self, Asked, Consents, Details, NewPerson},
 };
 
 /// Name of the table, part of what a sealed value is bound to.
@@ -181,7 +181,7 @@ impl Petitions {
         let vault = kernel.vaults.open(action.vault_id).await?;
         let vouched =
             people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
-        let (details, locale) = (new.person.details.clone(), new.person.locale);
+        let (details, locale, consents) = (new.person.details.clone(), new.person.locale, new.consents.clone());
         let act = self
             .act(
                 petition,
@@ -193,10 +193,21 @@ impl Petitions {
         if written.outcome == "mismatch" {
             return Err(idempotency::mismatch());
         }
-        if let Some(holder) = written.holder_id.filter(|holder| *holder != vouched.id) {
+        let Some(holder) = written.holder_id else { return Ok(written) };
+        if holder != vouched.id || consents != Consents::default() {
             let mut tx = kernel.db.begin().await?;
-            people::confirm(&mut tx, kernel, &vault, holder, details, locale.map(LocaleTag::as_str), action.protected)
-                .await?;
+            if holder != vouched.id {
+                // somebody else made this person in between, so the sealed details did not fit the row
+                let tag = locale.map(LocaleTag::as_str);
+                people::confirm(&mut tx, kernel, &vault, holder, details, tag, action.protected).await?;
+            }
+            let asked = Asked {
+                organization: action.organization_id,
+                organization_name: &action.organization_name,
+                locale: locale.unwrap_or(action.locale),
+                source: "api",
+            };
+            people::append_consents(&mut tx, kernel, holder, &consents, asked, action.protected).await?;
             tx.commit().await?;
         }
         Ok(written)

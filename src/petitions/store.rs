@@ -15,6 +15,7 @@ use crate::{
         paging::PageParams,
     },
     letters::{LetterAct, LetterActTarget},
+    people::forget_bare_people,
 };
 
 /// What petitions can be filtered by.
@@ -269,16 +270,31 @@ pub async fn renew_counted(conn: &mut PgConnection, id: Uuid, sealed: &[u8], dis
     Ok(())
 }
 
-/// Ends a signature as 'duplicate' or 'withdrawn'; the contents go with a withdrawal.
+/// Ends a signature as 'duplicate' (what it said is in the one that counts) or 'withdrawn'; its contents go.
 ///
 /// # Errors
 /// A database error.
 pub async fn end_signature(conn: &mut PgConnection, id: Uuid, state: &str, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "UPDATE signatures SET state = $2, ended_at = $3, confirm_expires_at = NULL, sealed = CASE WHEN $2 = 'withdrawn' THEN NULL ELSE sealed END WHERE id = $1",
+        "UPDATE signatures SET state = $2, ended_at = $3, confirm_expires_at = NULL, sealed = NULL WHERE id = $1",
         id,
         state,
         at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Empties what was kept uncounted of a person's signatures, when the one that counts is taken back.
+///
+/// # Errors
+/// A database error.
+pub async fn empty_duplicates(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<()> {
+    sqlx::query!(
+        "UPDATE signatures SET sealed = NULL WHERE petition_id = $1 AND person_id = $2 AND state = 'duplicate'",
+        petition,
+        person
     )
     .execute(conn)
     .await?;
@@ -418,10 +434,19 @@ pub async fn sign_batch(
     .await
 }
 
-/// Deletes signatures that nobody confirmed in time (retention). Returns how many.
+/// Deletes signatures that nobody confirmed in time (retention), some at a time. Returns how many.
 ///
 /// # Errors
 /// A database error.
 pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64, Error> {
-    Ok(sqlx::query!("DELETE FROM signatures WHERE id IN (SELECT id FROM signatures WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000)", now).execute(db).await?.rows_affected())
+    let mut tx = db.begin().await?;
+    let people = sqlx::query_scalar!(
+        "DELETE FROM signatures WHERE id IN (SELECT id FROM signatures WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000) RETURNING person_id",
+        now
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    forget_bare_people(&mut tx, &people).await?;
+    tx.commit().await?;
+    Ok(people.len() as u64)
 }

@@ -5,6 +5,7 @@ mod browser;
 mod campaigns;
 mod cli;
 mod exports;
+mod floods;
 mod group_commit;
 mod guard;
 mod harness;

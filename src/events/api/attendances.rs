@@ -1,7 +1,5 @@
 //! `attendances`: registering, which is also the public act, and what organizers see and change of it.
 
-use std::collections::BTreeMap;
-
 use axum::{
     Json,
     extract::State,
@@ -213,8 +211,7 @@ fn accept(event: &Event, body: AttendanceBody) -> Result<NewAttendance> {
     else {
         return Err(Error::Fields(faults));
     };
-    let partners: BTreeMap<String, bool> = body.muster_consents.partners.into_iter().take(20).collect();
-    let consents = Consents { partners, ..body.muster_consents };
+    let consents = body.muster_consents.cleaned();
     Ok(NewAttendance { person, party_size, interpretation, access_needs, consents, source: body.referrer_data.source })
 }
 

@@ -12,6 +12,7 @@ use crate::{
         paging::PageParams,
     },
     mail::Class,
+    people::forget_bare_people,
 };
 
 /// Name of the table of registrations, part of what a sealed value is bound to.
@@ -213,12 +214,14 @@ pub async fn enqueue_all(
 /// # Errors
 /// A database error.
 pub async fn forget_unconfirmed(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
-    let done = sqlx::query!(
-        "DELETE FROM attendances
-         WHERE id IN (SELECT id FROM attendances WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000)",
+    let mut tx = db.begin().await?;
+    let people = sqlx::query_scalar!(
+        "DELETE FROM attendances WHERE id IN (SELECT id FROM attendances WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000) RETURNING person_id",
         now
     )
-    .execute(db)
+    .fetch_all(&mut *tx)
     .await?;
-    Ok(done.rows_affected())
+    forget_bare_people(&mut tx, &people).await?;
+    tx.commit().await?;
+    Ok(people.len() as u64)
 }

@@ -136,9 +136,12 @@ pub async fn cancel_active(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>)
 /// A database error.
 pub async fn resize(conn: &mut PgConnection, id: Uuid, party_size: i16) -> Result<()> {
     sqlx::query!(
-        "UPDATE attendances SET party_size = $2,
-                place_since = CASE WHEN state = 'waitlisted' AND $2 > party_size THEN nextval(pg_get_serial_sequence('attendances', 'queue_number')) ELSE place_since END
-         WHERE id = $1",
+        "WITH taken AS (
+             UPDATE events e SET next_place = next_place + 1 FROM attendances a
+             WHERE a.id = $1 AND e.id = a.event_id AND a.state = 'waitlisted' AND $2 > a.party_size
+             RETURNING e.next_place - 1 AS place
+         )
+         UPDATE attendances SET party_size = $2, place_since = coalesce((SELECT place FROM taken), place_since) WHERE id = $1",
         id,
         party_size
     )

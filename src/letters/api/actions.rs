@@ -268,7 +268,7 @@ pub(super) async fn put(
     }
     let changes = parse::<ActionChanges>(&bytes)?;
     let mut tx = kernel.db.begin().await?;
-    let letter = ops::find_for(&mut tx, kernel, &key, Some(&actor)).await?;
+    let letter = ops::find_to_change(&mut tx, kernel, &key, &actor).await?;
     let id = letter.action.id;
     if edits {
         let locale = letter.action.locale;
@@ -282,6 +282,7 @@ pub(super) async fn put(
         if let Some(texts) = body.muster_letters {
             store::set_templates(&mut tx, id, &check_templates(texts, locale)?).await?;
         }
+        ops::settle_life(&mut tx, kernel, id).await?;
     }
     if let Some(live) = body.muster_live {
         ops::set_live(&mut tx, kernel, id, live).await?;
@@ -305,9 +306,10 @@ pub(super) async fn delete(
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;
     let mut tx = kernel.db.begin().await?;
-    let letter = ops::find_for(&mut tx, kernel, &key, Some(&actor)).await?;
+    let letter = ops::find_to_change(&mut tx, kernel, &key, &actor).await?;
     let changes = ActionChanges { muster_status: Some(ActionState::Archived), ..ActionChanges::default() };
     campaigns::update_action(&mut tx, kernel, &actor, letter.action.clone(), changes).await?;
+    ops::settle_life(&mut tx, kernel, letter.action.id).await?;
     tx.commit().await?;
     letters.forget(&letter);
     Ok(Json(json!({"notice": "This letter action was archived."})))

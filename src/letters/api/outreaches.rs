@@ -104,7 +104,7 @@ impl OutreachBody {
             greeting: false,
             variant: None,
             show_email: self.muster_show_email,
-            consents: self.muster_consents.clone(),
+            consents: self.muster_consents.clone().cleaned(),
             source: self.referrer_data.as_ref().and_then(|r| r.source.clone()),
         };
         new.check(letter)?;

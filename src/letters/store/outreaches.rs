@@ -11,6 +11,7 @@ use crate::{
         filter::{Field, FieldKind, FieldSet, Filter},
         paging::PageParams,
     },
+    people::forget_bare_people,
 };
 
 /// What outreaches can be filtered by.
@@ -237,6 +238,19 @@ pub async fn held_letters(conn: &mut PgConnection, action: Uuid, limit: i64) -> 
     .await?)
 }
 
+/// Live and published actions with letters that are held.
+///
+/// # Errors
+/// A database error.
+pub async fn actions_to_release(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id
+         WHERE l.live AND a.state = 'published' AND EXISTS (SELECT FROM outreaches o WHERE o.letter_action_id = l.id AND o.state = 'held')"
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// The parts of an action that are queued, locked.
 ///
 /// # Errors
@@ -386,5 +400,14 @@ pub async fn outreaches_of(conn: &mut PgConnection, action: Uuid, letter: Uuid) 
 /// # Errors
 /// A database error.
 pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
-    Ok(sqlx::query!("DELETE FROM letters WHERE id IN (SELECT id FROM letters WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000)", now).execute(db).await?.rows_affected())
+    let mut tx = db.begin().await?;
+    let people = sqlx::query_scalar!(
+        "DELETE FROM letters WHERE id IN (SELECT id FROM letters WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000) RETURNING person_id",
+        now
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    forget_bare_people(&mut tx, &people).await?;
+    tx.commit().await?;
+    Ok(people.len() as u64)
 }
