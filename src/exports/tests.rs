@@ -45,16 +45,13 @@ impl House {
         let access = Access::new(kernel.clone());
         let (router, _) = router().with_state(Exports::new(kernel.clone(), access)).split_for_parts();
         let organization = organization(&kernel, "Alliance", "owner@example.org").await;
-        let vault =
-            kernel.vaults.of_organization(&mut *kernel.db.acquire().await.unwrap(), organization).await.unwrap();
+        let vault = kernel.vaults.of_organization(&mut kernel.db.acquire().await.unwrap(), organization).await.unwrap();
         Self { kernel, router, organization, vault, folder }
     }
 
     async fn token(&self, organizer: &str, scopes: &[&str]) -> String {
         let scopes: Vec<String> = scopes.iter().map(|&s| s.to_owned()).collect();
-        add_token(&mut *self.kernel.db.acquire().await.unwrap(), &self.kernel, organizer, "test", &scopes)
-            .await
-            .unwrap()
+        add_token(&mut self.kernel.db.acquire().await.unwrap(), &self.kernel, organizer, "test", &scopes).await.unwrap()
     }
 
     async fn petition(&self, slug: &str, privacy: &str) -> Uuid {
@@ -185,7 +182,7 @@ async fn a_vault_destroyed_meanwhile_breaks_the_download_off(db: PgPool) {
     let token = house.token("owner@example.org", &["all"]).await;
     let mut body = house.get("/petitions/p/signatures.csv", &token).await.into_body();
     assert!(body.frame().await.unwrap().is_ok());
-    house.kernel.vaults.destroy(&mut *house.kernel.db.acquire().await.unwrap(), house.vault).await.unwrap();
+    house.kernel.vaults.destroy(&mut house.kernel.db.acquire().await.unwrap(), house.vault).await.unwrap();
     assert!(body.frame().await.unwrap().is_err());
     assert_eq!(house.get("/petitions/p/signatures.csv", &token).await.status(), 500);
     assert_eq!(house.audited().await, 2);

@@ -93,7 +93,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_herd_on_a_cold_key_loads_once() {
-        let cache = Arc::new(Cache::new(Cx::system(), Duration::from_secs(60)));
+        let cache = Arc::new(Cache::new(Cx::system(), Duration::from_mins(1)));
         let loads = Arc::new(AtomicU32::new(0));
         let herd = (0..50).map(|_| {
             let (cache, loads) = (cache.clone(), loads.clone());

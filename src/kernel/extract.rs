@@ -174,7 +174,7 @@ fn collect(errors: &ValidationErrors, at: &str, into: &mut Vec<FieldError>) {
         match kind {
             ValidationErrorsKind::Struct(inner) => collect(inner, &pointer, into),
             ValidationErrorsKind::List(items) => {
-                for (i, inner) in items.iter() {
+                for (i, inner) in items {
                     collect(inner, &format!("{pointer}/{i}"), into);
                 }
             }

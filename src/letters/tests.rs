@@ -170,8 +170,6 @@ impl House {
         let sql = "SELECT e.id, e.organization_id, e.lane, e.refs, e.protected, e.created_at, e.due_at FROM emails e
                    LEFT JOIN outreaches o ON o.email_id = e.id LEFT JOIN offices f ON f.id = o.office_id
                    WHERE e.kind = $1 AND e.state = 'queued' ORDER BY f.slug";
-        type Row =
-            (Uuid, Uuid, String, serde_json::Value, bool, chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>);
         let rows: Vec<Row> = sqlx::query_as(sql).bind(kind).fetch_all(&self.kernel().db).await.expect("mails");
         let email = |row: Row| QueuedEmail {
             id: row.0,
@@ -196,6 +194,9 @@ impl House {
         composed
     }
 }
+
+/// A row of the queue as the test reads it.
+type Row = (Uuid, Uuid, String, serde_json::Value, bool, chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>);
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_letter_is_held_until_the_action_goes_live(db: PgPool) {

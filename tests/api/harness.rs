@@ -87,6 +87,7 @@ impl TestApp {
     }
 
     /// With settings of its own, as environment variables.
+    #[expect(clippy::unused_async, reason = "asynchronous like everything else that tests call")]
     pub async fn with(pool: PgPool, environment: &[(&str, &str)]) -> Self {
         let cx = Cx::system();
         let folder = std::env::temp_dir().join(format!("muster-test-{}", cx.id()));

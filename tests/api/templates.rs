@@ -34,11 +34,11 @@ fn every_template_renders_in_every_language() {
                 .unwrap_or_else(|e| panic!("{name} in {}: {e}", locale.as_str()));
         }
     }
-    let sampled: Vec<&str> = samples.values().map(|s| s.template.as_str()).collect();
+    let covered: Vec<&str> = samples.values().map(|s| s.template.as_str()).collect();
     let missing: Vec<String> = pages
         .names()
         .into_iter()
-        .filter(|name| !name.contains("/_") && !name.contains("/layout.") && !sampled.contains(&name.as_str()))
+        .filter(|name| !name.contains("/_") && !name.contains("/layout.") && !covered.contains(&name.as_str()))
         .collect();
     assert!(missing.is_empty(), "no sample for {missing:?}");
 }
