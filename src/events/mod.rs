@@ -1,6 +1,6 @@
 //! Events: people register, nobody is seated twice over, and nobody but the organizers can find out who comes.
 //!
-//! The way of a registration: [`api`] or [`pages`] checks what was typed, [`registering`] seals it on the registration's
+//! The way of a registration: [`api`] or [`mod@pages`] checks what was typed, [`registering`] seals it on the registration's
 //! own row and hands the act to [`ingest`], which writes it in a batch with its mail (`register_attendances` in the
 //! migrations). Where a confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] gives the seats, a
 //! place in the line, or neither, under the lock of the event's row. [`mail`] composes the messages, [`ics`] the calendar

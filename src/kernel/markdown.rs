@@ -237,7 +237,8 @@ mod tests {
             "[x](data:text/html;base64,PHNjcmlwdD4=)",
             "[x](vbscript:x)",
             "[x](//evil.example)",
-            "[x](/t/token)",
+            "[x](//evil.example/t)",
+            "[x](t/token)",
             "<javascript:alert(1)>",
             "[x]: javascript:alert(1)\n\n[x]",
             "![x](https://evil.example/pixel.png)",
@@ -291,6 +292,14 @@ mod tests {
         assert_eq!(excerpt("a", 0), "");
     }
 
+    #[test]
+    fn of_relative_links_only_paths_of_this_site_stay() {
+        assert!(render("[x](/p/status)").contains("href=\"/p/status\""));
+        for elsewhere in ["[x](//evil.example)", "[x](p/status)", "[x](?a=b)", "[x](#top)"] {
+            assert!(!render(elsewhere).contains("href"), "{elsewhere}: {}", render(elsewhere));
+        }
+    }
+
     fn assert_safe(html: &str) {
         let mut rest = html;
         while let Some(at) = rest.find('<') {
@@ -328,7 +337,8 @@ mod tests {
             if let Some(attributes) = tag.strip_prefix("a ") {
                 let href = attributes.strip_prefix("href=\"").unwrap_or("https:");
                 assert!(
-                    ["http:", "https:", "mailto:"].iter().any(|s| href.to_ascii_lowercase().starts_with(s)),
+                    ["http:", "https:", "mailto:"].iter().any(|s| href.to_ascii_lowercase().starts_with(s))
+                        || (href.starts_with('/') && !href.starts_with("//") && !href.starts_with("/\\")),
                     "{html}"
                 );
             } else if name != "ol" {

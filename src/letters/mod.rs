@@ -1,6 +1,6 @@
 //! Letters: people write to those who hold an office, and every letter has an honest state.
 //!
-//! The way of a letter: [`api`] or [`pages`] validates what was typed, [`writing`] seals it on the letter's own row and
+//! The way of a letter: [`api`] or [`mod@pages`] validates what was typed, [`writing`] seals it on the letter's own row and
 //! hands it to [`ingest`], which writes it in a batch with one outreach for each office and the mail that asks to confirm
 //! (`write_letters` in the migrations). [`links`] shows that mail's page; its button lets [`ops::confirm`] send the
 //! outreaches on their way: into the queue, or held until an organizer lets the action go live. [`mail`] composes each

@@ -88,7 +88,7 @@ pub struct Asked<'a> {
     pub organization_name: &'a str,
     /// Language of the box.
     pub locale: LocaleTag,
-    /// "petition:<slug>".
+    /// `petition:{slug}`.
     pub source: &'a str,
 }
 

@@ -183,7 +183,7 @@ pub struct NewConsent<'a> {
     pub id: Uuid,
     /// Whose.
     pub person: Uuid,
-    /// "updates" or "partner:<slug>".
+    /// `updates` or `partner:{slug}`.
     pub purpose: &'a str,
     /// The sentence beside the box.
     pub wording: &'a str,

@@ -1,6 +1,6 @@
 //! Petitions: people sign, each signature counts once, and nobody can find out who did.
 //!
-//! The way of a signature: [`api`] or [`pages`] validates what was typed, seals it on the signature's own row and hands
+//! The way of a signature: [`api`] or [`mod@pages`] validates what was typed, seals it on the signature's own row and hands
 //! the act to [`ingest`], which writes it in a batch with its mail (`sign_petitions` in the migrations). Where a
 //! confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] makes it count. [`mail`] composes the
 //! messages. Numbers come from the counts of `campaigns`, never from counting rows.
