@@ -136,6 +136,11 @@ impl MailKind for Deliver {
             let Some(read) = Read::of(&self.0, delivery.letter_id).await?.filter(|r| r.row.state == "confirmed") else {
                 return Ok(None);
             };
+            if !read.letter.goes_out() {
+                // switched off while this was tried again: it waits until it may go
+                store::set_waiting(&mut *kernel.db.acquire().await?, &[delivery.id], "held").await?;
+                return Ok(None);
+            }
             if read.row.sealed.is_none() {
                 return Err(Error::internal("what was written has been erased"));
             }

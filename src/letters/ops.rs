@@ -12,7 +12,7 @@ use super::{
     writing::Typed,
 };
 use crate::{
-    campaigns::{self, Kind, NewAction, State},
+    campaigns::{self, Kind, NewAction},
     error::{Code, Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
@@ -288,7 +288,7 @@ pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, li
 pub async fn settle_life(conn: &mut PgConnection, kernel: &Kernel, action: Uuid) -> Result<()> {
     let shared = campaigns::by_id(conn, action).await?;
     let letter = store::complete(conn, shared, kernel.cx.now().date_naive()).await?;
-    if !letter.live || letter.action.state != State::Published {
+    if !letter.goes_out() {
         let queued = store::lock_queued(conn, action).await?;
         return stop(conn, kernel, letter.action.protected, &queued, "held").await.map(|_| ());
     }

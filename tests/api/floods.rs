@@ -192,3 +192,33 @@ async fn somebody_who_never_confirmed_leaves_nothing(pool: PgPool) {
     muster::worker::tidy(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM people").await, 0);
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_letter_that_is_tried_again_after_its_action_was_paused_waits(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    office(&app, &token, "office").await;
+    letter_action(&app, &token, json!({"muster:slug": "letter", "muster:targets": ["office"]})).await;
+    app.put("/api/v1/advocacy_campaigns/letter", Some(&token), &json!({"muster:live": true})).await.expect(200);
+    app.post("/api/v1/advocacy_campaigns/letter/outreaches", Some(&token), &signer("amara@example.org"))
+        .await
+        .expect(201);
+    // under way when the action is paused, and put back by the relay afterwards
+    let db = &app.kernel.db;
+    sqlx::query("UPDATE emails SET state = 'sending', claim_token = gen_random_uuid(), lease_until = now() + interval '1 minute' WHERE class = 'letter'")
+        .execute(db)
+        .await
+        .unwrap();
+    app.put("/api/v1/advocacy_campaigns/letter", Some(&token), &json!({"muster:status": "paused"})).await.expect(200);
+    sqlx::query("UPDATE emails SET state = 'queued', claim_token = NULL, lease_until = NULL WHERE class = 'letter'")
+        .execute(db)
+        .await
+        .unwrap();
+    app.mail().await;
+    assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'held'").await, 1);
+    app.put("/api/v1/advocacy_campaigns/letter", Some(&token), &json!({"muster:status": "published"}))
+        .await
+        .expect(200);
+    app.mail().await;
+    assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'sent'").await, 1);
+}

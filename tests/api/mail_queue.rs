@@ -206,10 +206,13 @@ async fn protected_mails_leave_no_row(db: PgPool) {
     let nothing = house.put(Class::Notice, "", true, json!({ "to": "jane@example.org", "mode": "nothing" })).await;
     sink.on("who@example.org", Step::RejectRcpt("550 5.1.1 who?"));
     let failed = house.put(Class::Notice, "", true, json!({ "to": "who@example.org" })).await;
+    let letter = house.put(Class::Letter, "mailbox-1", true, json!({ "to": "who@example.org" })).await;
     house.engine().drain().await.expect("sent");
     assert_eq!((house.state(sent).await, house.state(nothing).await), ("gone".to_owned(), "gone".to_owned()));
     assert_eq!((house.fate(sent), house.fate(nothing)), (vec![Fate::Sent], vec![Fate::Cancelled]));
-    assert_eq!(house.state(failed).await, "failed");
+    assert_eq!((house.state(failed).await, house.fate(failed)), ("gone".to_owned(), vec![Fate::Failed]));
+    // an organizer has to see, and decide, what became of a letter
+    assert_eq!(house.state(letter).await, "failed");
     let whole_day: bool = sqlx::query_scalar("SELECT settled_at = date_trunc('day', settled_at, 'UTC') FROM emails")
         .fetch_one(&house.kernel.db)
         .await

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::OfficialName;
 use crate::{
-    campaigns::{self, Action, Kind},
+    campaigns::{self, Action, Kind, State},
     error::Result,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter},
@@ -75,6 +75,11 @@ pub struct LetterAction {
 }
 
 impl LetterAction {
+    /// Do its letters go out now? While it is live and published.
+    pub fn goes_out(&self) -> bool {
+        self.live && self.action.state == State::Published
+    }
+
     /// The text in a language, else in the action's own, else the first.
     pub fn template(&self, locale: LocaleTag) -> Option<&TemplateText> {
         let of = |locale| self.templates.iter().find(|t| t.locale == locale);

@@ -305,13 +305,15 @@ async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&En
                SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS v (id, token, failure, state, return_token)
            ), gone AS (
                DELETE FROM emails e USING v
-               WHERE e.id = v.id AND e.claim_token = v.token AND e.protected AND v.state IN ('sent', 'cancelled')
+               WHERE e.id = v.id AND e.claim_token = v.token AND e.protected
+                 AND (v.state IN ('sent', 'cancelled') OR (v.state = 'failed' AND e.class <> 'letter'))
                RETURNING e.id
            ), kept AS (
                UPDATE emails e SET state = v.state, settled_at = CASE WHEN e.protected THEN $7::timestamptz ELSE $6 END, claim_token = NULL,
                       lease_until = NULL, data_at = NULL, failure = v.failure, return_token = v.return_token
                FROM v
-               WHERE e.id = v.id AND e.claim_token = v.token AND NOT (e.protected AND v.state IN ('sent', 'cancelled'))
+               WHERE e.id = v.id AND e.claim_token = v.token
+                 AND NOT (e.protected AND (v.state IN ('sent', 'cancelled') OR (v.state = 'failed' AND e.class <> 'letter')))
                RETURNING e.id
            )
            SELECT id AS "id!" FROM gone UNION ALL SELECT id FROM kept"#,
