@@ -17,6 +17,7 @@ mod petitions;
 mod privacy;
 mod process;
 mod relay;
+mod schema;
 mod sessions;
 mod sign_and_send;
 mod smtp_client;

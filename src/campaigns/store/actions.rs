@@ -1,0 +1,220 @@
+//! `actions`: found, listed, written.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::super::action::{Action, Kind, NewAction, State};
+use crate::{
+    error::{Error, Result},
+    kernel::{filter::Filter, paging::PageParams, text::LocaleTag},
+};
+
+struct ActionRow {
+    id: Uuid,
+    organization_id: Uuid,
+    organization_name: String,
+    campaign_id: Option<Uuid>,
+    vault_id: Uuid,
+    kind: String,
+    slug: String,
+    locale: String,
+    title: String,
+    summary: String,
+    description: String,
+    texts: Value,
+    button: String,
+    thanks: String,
+    hosted_by: String,
+    privacy: String,
+    confirmation: String,
+    state: String,
+    send_thanks: bool,
+    published_count: i64,
+    published_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    modified_at: DateTime<Utc>,
+}
+
+impl TryFrom<ActionRow> for Action {
+    type Error = Error;
+
+    fn try_from(row: ActionRow) -> Result<Self> {
+        Ok(Self {
+            kind: serde_json::from_value(row.kind.into()).map_err(Error::internal)?,
+            locale: LocaleTag::parse(&row.locale).unwrap_or_default(),
+            texts: serde_json::from_value(row.texts).map_err(Error::internal)?,
+            protected: row.privacy == "protected",
+            confirms: row.confirmation == "email",
+            state: State::parse(&row.state)?,
+            id: row.id,
+            organization_id: row.organization_id,
+            organization_name: row.organization_name,
+            campaign_id: row.campaign_id,
+            vault_id: row.vault_id,
+            slug: row.slug,
+            title: row.title,
+            summary: row.summary,
+            description: row.description,
+            button: row.button,
+            thanks: row.thanks,
+            hosted_by: row.hosted_by,
+            send_thanks: row.send_thanks,
+            published_count: row.published_count,
+            published_at: row.published_at,
+            created_at: row.created_at,
+            modified_at: row.modified_at,
+        })
+    }
+}
+
+/// An action of a kind by id or slug.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn by_key(conn: &mut PgConnection, kind: Kind, key: &str) -> Result<Action> {
+    let id = Uuid::parse_str(key).ok();
+    find(conn, id, Some(kind), if id.is_none() { Some(key) } else { None }).await
+}
+
+/// An action by id.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Action> {
+    find(conn, Some(id), None, None).await
+}
+
+/// Locks an action for a change.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("SELECT id FROM actions WHERE id = $1 FOR NO KEY UPDATE", id).fetch_one(conn).await?;
+    Ok(())
+}
+
+async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slug: Option<&str>) -> Result<Action> {
+    sqlx::query_as!(
+        ActionRow,
+        "SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, a.vault_id, a.kind, a.slug, a.locale, a.title, a.summary,
+                a.description, a.texts, a.button, a.thanks, a.hosted_by, a.privacy, a.confirmation, a.state, a.send_thanks, a.published_count,
+                a.published_at, a.created_at, a.modified_at
+         FROM actions a JOIN organizations o ON o.id = a.organization_id
+         WHERE (a.id = $1 OR ($1 IS NULL AND a.slug = $3)) AND ($2::text IS NULL OR a.kind = $2)",
+        id,
+        kind.map(Kind::as_str),
+        slug
+    )
+    .fetch_one(conn)
+    .await?
+    .try_into()
+}
+
+/// Ids of one page of actions of a kind, newest first, and how many there are: an organization's, or the public ones.
+/// `kind` is the kind's own table, joined as `k`, so that a filter may name its columns; actions are `a`.
+///
+/// # Errors
+/// A database error.
+pub async fn page_of_ids(
+    conn: &mut PgConnection,
+    kind: &'static str,
+    organization: Option<Uuid>,
+    filter: Option<&Filter>,
+    page: PageParams,
+) -> Result<(Vec<Uuid>, i64)> {
+    let scope = |query: &mut QueryBuilder<Postgres>| {
+        query.push(" FROM actions a JOIN ").push(kind).push(" k ON k.id = a.id WHERE ");
+        match organization {
+            Some(organization) => query.push("a.organization_id = ").push_bind(organization),
+            None => query.push("a.state NOT IN ('draft', 'archived')"),
+        };
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(query);
+        }
+    };
+    let mut count = QueryBuilder::new("SELECT count(*)");
+    scope(&mut count);
+    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
+    let mut ids = QueryBuilder::new("SELECT a.id");
+    scope(&mut ids);
+    ids.push(" ORDER BY a.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
+    Ok((ids.build_query_scalar().fetch_all(conn).await?, total))
+}
+
+/// Writes a new action.
+///
+/// # Errors
+/// A breach of `actions_kind_slug_key`, or another database error.
+#[expect(clippy::too_many_arguments, reason = "one for each part")]
+pub async fn insert_action(
+    conn: &mut PgConnection,
+    id: Uuid,
+    organization: Uuid,
+    vault: Uuid,
+    campaign: Option<Uuid>,
+    locale: LocaleTag,
+    new: &NewAction,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO actions (id, organization_id, campaign_id, vault_id, kind, slug, locale, title, summary, description, texts, button, thanks,
+                              hosted_by, privacy, confirmation, state, created_at, modified_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)",
+        id,
+        organization,
+        campaign,
+        vault,
+        new.kind.as_str(),
+        new.slug.as_str(),
+        locale.as_str(),
+        new.title,
+        new.summary,
+        new.description,
+        serde_json::to_value(&new.texts).unwrap_or_default(),
+        new.button,
+        new.thanks,
+        new.hosted_by,
+        if new.privacy == super::super::Privacy::Protected { "protected" } else { "standard" },
+        if new.confirmation == super::super::Confirmation::Email { "email" } else { "none" },
+        new.state.as_str(),
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes the editorial columns of an action.
+///
+/// # Errors
+/// A database error.
+pub async fn save_action(conn: &mut PgConnection, action: &Action, at: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE actions SET title = $2, summary = $3, description = $4, texts = $5, button = $6, thanks = $7, state = $8, modified_at = $9 WHERE id = $1",
+        action.id,
+        action.title,
+        action.summary,
+        action.description,
+        serde_json::to_value(&action.texts).unwrap_or_default(),
+        action.button,
+        action.thanks,
+        action.state.as_str(),
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Id and language of an organization.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn organization_locale(conn: &mut PgConnection, organization: Uuid) -> Result<LocaleTag> {
+    let tag =
+        sqlx::query_scalar!("SELECT locale FROM organizations WHERE id = $1", organization).fetch_one(conn).await?;
+    Ok(LocaleTag::parse(&tag).unwrap_or_default())
+}

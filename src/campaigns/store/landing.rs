@@ -1,0 +1,148 @@
+//! What landing pages show, and the words that lead to them: short links, partners, sources.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// An action as landing pages show it.
+#[derive(Clone, Debug)]
+pub struct LandingRow {
+    pub kind: String,
+    pub slug: String,
+    pub locale: String,
+    pub title: String,
+    pub summary: String,
+    pub texts: Value,
+    pub state: String,
+    pub published_count: i64,
+    pub goal: Option<i64>,
+    pub starts_at: Option<DateTime<Utc>>,
+    pub ends_at: Option<DateTime<Utc>>,
+    pub timezone: Option<String>,
+    pub place: Option<String>,
+    pub published_status: Option<String>,
+}
+
+/// Public actions, of one campaign or of all: what is still ahead or open.
+///
+/// # Errors
+/// A database error.
+pub async fn landing_rows(
+    conn: &mut PgConnection,
+    campaign: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<LandingRow>> {
+    Ok(sqlx::query_as!(
+        LandingRow,
+        r#"SELECT a.kind, a.slug, a.locale, a.title, a.summary, a.texts, a.state, a.published_count, p.goal AS "goal?",
+                  e.starts_at AS "starts_at?", e.ends_at AS "ends_at?", e.timezone AS "timezone?",
+                  CASE WHEN e.format = 'online' THEN NULL ELSE concat_ws(', ', nullif(e.venue, ''), nullif(e.locality, '')) END AS place,
+                  e.published_status AS "published_status?"
+           FROM actions a LEFT JOIN petitions p ON p.id = a.id LEFT JOIN events e ON e.id = a.id
+           WHERE a.state IN ('published', 'paused', 'won', 'cancelled') AND ($1::uuid IS NULL OR a.campaign_id = $1)
+             AND (e.ends_at IS NULL OR e.ends_at > $2)
+           ORDER BY CASE a.kind WHEN 'petition' THEN 0 WHEN 'letter' THEN 1 ELSE 2 END, e.starts_at, a.id LIMIT 200"#,
+        campaign,
+        now
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The name shown on the home page while one organization runs this installation.
+///
+/// # Errors
+/// A database error.
+pub async fn only_organization(conn: &mut PgConnection) -> Result<Option<String>> {
+    let mut names = sqlx::query_scalar!("SELECT name FROM organizations LIMIT 2").fetch_all(conn).await?;
+    Ok(if names.len() == 1 { names.pop() } else { None })
+}
+
+/// Where a short link leads: kind and slug.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn short_link(conn: &mut PgConnection, word: &str) -> Result<(String, String)> {
+    let row = sqlx::query!("SELECT a.kind, a.slug FROM short_links s JOIN actions a ON a.id = s.action_id WHERE s.word = $1 AND a.state NOT IN ('draft', 'archived')", word).fetch_one(conn).await?;
+    Ok((row.kind, row.slug))
+}
+
+/// Makes a short link, or points one of the same organization elsewhere. False: another organization has the word.
+///
+/// # Errors
+/// A database error.
+pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid, at: DateTime<Utc>) -> Result<bool> {
+    let done = sqlx::query!(
+        "INSERT INTO short_links AS s (word, action_id, created_at) VALUES ($1, $2, $3)
+         ON CONFLICT (word) DO UPDATE SET action_id = excluded.action_id
+         WHERE (SELECT organization_id FROM actions WHERE id = s.action_id) = (SELECT organization_id FROM actions WHERE id = excluded.action_id)",
+        word,
+        action,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Makes a partner with its wording, and its source word.
+///
+/// # Errors
+/// A database error.
+#[expect(clippy::too_many_arguments, reason = "one for each column")]
+pub async fn upsert_partner(
+    conn: &mut PgConnection,
+    ids: (Uuid, Uuid),
+    organization: Uuid,
+    slug: &str,
+    name: &str,
+    wording: &Value,
+    source: &str,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    let partner = sqlx::query_scalar!(
+        "INSERT INTO partners (id, organization_id, slug, name, wording, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (organization_id, slug) DO UPDATE SET name = excluded.name, wording = excluded.wording RETURNING id",
+        ids.0,
+        organization,
+        slug,
+        name,
+        wording,
+        at
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO sources (id, organization_id, word, partner_id) VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id, word) DO UPDATE SET partner_id = excluded.partner_id",
+        ids.1,
+        organization,
+        source,
+        partner
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The registered source words of an organization.
+///
+/// # Errors
+/// A database error.
+pub async fn source_words(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!("SELECT word FROM sources WHERE organization_id = $1", organization).fetch_all(conn).await?)
+}
+
+/// Slug and title of a campaign, for links from its actions.
+///
+/// # Errors
+/// A database error.
+pub async fn link_to_campaign(conn: &mut PgConnection, id: Option<Uuid>) -> Result<Option<(String, String, Value)>> {
+    let Some(id) = id else { return Ok(None) };
+    let row = sqlx::query!("SELECT slug, title, texts FROM campaigns WHERE id = $1 AND state = 'published'", id)
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.map(|r| (r.slug, r.title, r.texts)))
+}
