@@ -128,7 +128,9 @@ CREATE TYPE letter_act_target AS (letter_id uuid, outreach_id uuid, office_id uu
 -- Puts confirmed letters on their way: one queue row for each outreach, or 'held' while the action is not
 -- live and published.
 -- Locks the action against going live in between, so that no letter stays behind in 'held'.
-CREATE FUNCTION dispatch_letters(letter_ids uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION dispatch_letters(letter_ids uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off -- a session's plans may be as old as its first batch, when the tables were empty
+AS $$
 BEGIN
     PERFORM FROM letter_actions la WHERE la.id IN (SELECT l.letter_action_id FROM letters l WHERE l.id = ANY (letter_ids)) ORDER BY la.id FOR SHARE;
     UPDATE outreaches o SET state = 'held'
@@ -152,7 +154,9 @@ END $$;
 -- Writes a batch of letters: people, letters, outreaches, counts, mail and idempotency rows in one commit.
 -- Outcomes: 'created', 'replayed', 'mismatch'.
 CREATE FUNCTION write_letters(acts letter_act[], targets letter_act_target[]) RETURNS TABLE (act_id uuid, letter_ref uuid, holder_id uuid, outcome text)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET enable_seqscan = off -- a session's plans may be as old as its first batch, when the tables were empty
+AS $$
 DECLARE
     spent spent_key[];
     persons uuid[];

@@ -59,7 +59,9 @@ CREATE TYPE signature_act AS (
 -- person up first and mends it afterwards in the rare case that somebody else created it in between).
 CREATE FUNCTION sign_petitions(acts signature_act[], carried letter_act[], targets letter_act_target[])
 RETURNS TABLE (act_id uuid, signature_id uuid, holder_id uuid, outcome text)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET enable_seqscan = off -- a session's plans may be as old as its first batch, when the tables were empty
+AS $$
 DECLARE
     spent spent_key[];
     keyed boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL);

@@ -72,7 +72,9 @@ CREATE TYPE attendance_act AS (
 -- Exact under any concurrency: the first statement locks the event, and each later one sees what was committed before.
 -- Somebody who already holds a place keeps it: the new row takes the place of the old one (which ends as 'cancelled').
 CREATE FUNCTION seat_attendances(of_event uuid, ids uuid[], at timestamptz) RETURNS TABLE (attendance_id uuid, seated text)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET enable_seqscan = off -- a session's plans may be as old as its first batch, when the tables were empty
+AS $$
 DECLARE
     e events;
     free bigint;
@@ -153,7 +155,9 @@ END $$;
 -- Writes a batch of registrations: people, attendances, seats, counts, mail and idempotency rows in one commit.
 -- Outcomes: the attendance's state, or 'replayed' | 'mismatch' as for sign_petitions.
 CREATE FUNCTION register_attendances(acts attendance_act[]) RETURNS TABLE (act_id uuid, attendance_id uuid, holder_id uuid, outcome text)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET enable_seqscan = off -- a session's plans may be as old as its first batch, when the tables were empty
+AS $$
 DECLARE
     spent spent_key[];
     persons uuid[];
