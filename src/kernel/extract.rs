@@ -31,20 +31,16 @@ pub const FORM_LIMIT: usize = 256 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct Valid<T>(pub T);
 
-/// The raw bytes of the body that was validated, for comparing repeated requests.
-#[derive(Clone, Debug)]
-pub struct RawBody(pub Bytes);
-
 impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Valid<Json<T>> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let (Valid(json), _) = <(Self, RawBody) as FromBody<S>>::from_body(request, state).await?;
-        Ok(Self(json))
+        let ValidWithBytes(value, _) = ValidWithBytes::from_request(request, state).await?;
+        Ok(Self(Json(value)))
     }
 }
 
-/// A valid body together with its bytes.
+/// A valid body as of [`Valid`], together with its bytes, for comparing repeated requests.
 #[derive(Clone, Debug)]
 pub struct ValidWithBytes<T>(pub T, pub Bytes);
 
@@ -52,23 +48,11 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidWit
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let (Valid(Json(value)), RawBody(bytes)) =
-            <(Valid<Json<T>>, RawBody) as FromBody<S>>::from_body(request, state).await?;
-        Ok(Self(value, bytes))
-    }
-}
-
-trait FromBody<S>: Sized {
-    async fn from_body(request: Request, state: &S) -> Result<Self>;
-}
-
-impl<S: Send + Sync, T: DeserializeOwned + Validate> FromBody<S> for (Valid<Json<T>>, RawBody) {
-    async fn from_body(request: Request, state: &S) -> Result<Self> {
         if !is_json(request.headers()) {
             return Err(Error::problem(Code::UnsupportedMediaType, "Send the body as application/json."));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(too_large)?;
-        Ok((Valid(Json(parse(&bytes)?)), RawBody(bytes)))
+        Ok(Self(parse(&bytes)?, bytes))
     }
 }
 

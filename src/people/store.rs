@@ -114,22 +114,6 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<PersonRow> {
     .await?)
 }
 
-/// The details of a person by id, opened.
-///
-/// # Errors
-/// `not_found`, `internal` when the vault does not open it, or a database error.
-pub async fn unsealed_details(conn: &mut PgConnection, vault: &Vault, id: Uuid) -> Result<Details> {
-    sqlx::query_as!(
-        PersonRow,
-        "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = $1 AND vault_id = $2",
-        id,
-        vault.id
-    )
-    .fetch_one(conn)
-    .await?
-    .details(vault)
-}
-
 /// Writes a person's details.
 ///
 /// # Errors

@@ -118,20 +118,17 @@ pub struct PetitionChanges {
     pub muster_goal: Option<i64>,
 }
 
-/// The petition as JSON: with its exact total for its own organizers, with the published one for everybody else.
-async fn resource(
-    petitions: &Petitions,
-    conn: &mut PgConnection,
-    petition: &Petition,
-    actor: Option<&Actor>,
-) -> Result<Value> {
+/// The petition as its own organizers see it, with the exact total.
+async fn own_resource(petitions: &Petitions, conn: &mut PgConnection, petition: &Petition) -> Result<Value> {
+    let total = campaigns::exact_total(conn, petition.action.id).await?;
+    Ok(resource(petitions, petition, total))
+}
+
+/// The petition as JSON; the public sees the published total.
+fn resource(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
     let kernel = &petitions.kernel;
     let action = &petition.action;
-    let total = match actor {
-        Some(_) => campaigns::exact_total(conn, action.id).await?,
-        None => action.published_count,
-    };
-    Ok(json!({
+    json!({
         "identifiers": identifiers(action.id),
         "title": action.title,
         "description": action.description,
@@ -158,7 +155,7 @@ async fn resource(
             "osdi:record_signature_helper": link(kernel.url(&format!("{}/signatures", action.api_path()))),
             "curies": curies(),
         },
-    }))
+    })
 }
 
 fn own(actor: Option<&Actor>, petition: &Petition) -> Result<()> {
@@ -184,7 +181,10 @@ async fn list_petitions(
         store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), query.page).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
-        items.push(resource(&petitions, &mut conn, row, actor.as_ref()).await?);
+        items.push(match &actor {
+            Some(_) => own_resource(&petitions, &mut conn, row).await?,
+            None => resource(&petitions, row, row.action.published_count),
+        });
     }
     let url = petitions.kernel.url("/api/v1/petitions");
     let body =
@@ -205,12 +205,11 @@ async fn get_petition(
         let mut conn = petitions.kernel.db.acquire().await?;
         let petition = store::by_key(&mut conn, &key).await?;
         own(Some(actor), &petition)?;
-        return Ok(private_json(StatusCode::OK, &resource(&petitions, &mut conn, &petition, Some(actor)).await?));
+        return Ok(private_json(StatusCode::OK, &own_resource(&petitions, &mut conn, &petition).await?));
     }
     let petition = petitions.petition(&key).await?;
     own(None, &petition)?;
-    let mut conn = petitions.kernel.db.acquire().await?;
-    Ok(cacheable(&headers, &resource(&petitions, &mut conn, &petition, None).await?))
+    Ok(cacheable(&headers, &resource(&petitions, &petition, petition.action.published_count)))
 }
 
 /// Creates a petition; a draft unless it says otherwise.
@@ -236,7 +235,7 @@ async fn post_petition(
         }
     };
     let petition = store::petition(&mut tx, id).await?;
-    let body = resource(&petitions, &mut tx, &petition, Some(&actor)).await?;
+    let body = own_resource(&petitions, &mut tx, &petition).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::CREATED, &body))
 }
@@ -279,7 +278,7 @@ async fn put_petition(
     campaigns::update_action(&mut tx, kernel, &actor, action, shared).await?;
     store::save(&mut tx, id, text.as_deref(), targets.as_deref(), changes.muster_goal).await?;
     let petition = store::petition(&mut tx, id).await?;
-    let body = resource(&petitions, &mut tx, &petition, Some(&actor)).await?;
+    let body = own_resource(&petitions, &mut tx, &petition).await?;
     tx.commit().await?;
     petitions.forget(&petition);
     Ok(private_json(StatusCode::OK, &body))
@@ -419,9 +418,9 @@ async fn post_signature(
     let new = accept(body)?;
     let Some(actor) = actor else {
         petition.action.require_open()?;
-        petitions.letter_of(&petition, &new).await?;
+        let letter = petitions.letter_of(&petition, &new).await?;
         kernel.guard.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
-        petitions.sign(&petition, new).await?;
+        petitions.sign(&petition, new, letter).await?;
         return Ok(
             (StatusCode::ACCEPTED, Json(petition.action.received(&kernel.settings.http.public_url))).into_response()
         );

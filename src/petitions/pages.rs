@@ -173,13 +173,13 @@ async fn sign(
     let outcome = async {
         let prefilled = carried(&petitions, &petition, visitor.locale).await?.map(|(_, prefilled)| prefilled);
         let new = accept(&form, visitor.locale, petition.action.protected, prefilled)?;
-        petitions.letter_of(&petition, &new).await?;
+        let letter = petitions.letter_of(&petition, &new).await?;
         let proof = Proof {
             altcha: Some(form.altcha.as_str()).filter(|a| !a.is_empty()),
             ticket: Some(form.wait_ticket.as_str()).filter(|t| !t.is_empty()),
         };
         kernel.guard.admit(source, proof).await?;
-        petitions.sign(&petition, new).await
+        petitions.sign(&petition, new, letter).await
     };
     match outcome.await {
         Ok(()) => done(&petition),

@@ -158,12 +158,13 @@ impl Petitions {
     ///
     /// # Errors
     /// `unavailable` when it cannot be written now; then it was not.
-    pub async fn sign(&self, petition: &Petition, new: NewSignature) -> Result<()> {
+    pub async fn sign(&self, petition: &Petition, new: NewSignature, letter: Along) -> Result<()> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let protected = action.protected;
         let person_id = kernel.cx.recorded_id(protected);
         let wish = if action.confirms { "pending" } else { "counted" };
-        let act = self.act(petition, new, Bearer { person_id, person_sealed: None, wish, idempotency: None }).await?;
+        let act =
+            self.act(petition, new, letter, Bearer { person_id, person_sealed: None, wish, idempotency: None }).await?;
         self.ingest.submit(act).await.map(|_| ())
     }
 
@@ -178,6 +179,7 @@ impl Petitions {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Written> {
         let (kernel, action) = (&self.kernel, &petition.action);
+        let letter = self.letter_of(petition, &new).await?;
         let vault = kernel.vaults.open(action.vault_id).await?;
         let vouched =
             people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
@@ -186,6 +188,7 @@ impl Petitions {
             .act(
                 petition,
                 new,
+                letter,
                 Bearer { person_id: vouched.id, person_sealed: Some(vouched.sealed), wish: "vouched", idempotency },
             )
             .await?;
@@ -228,11 +231,7 @@ impl Petitions {
     ///
     /// # Errors
     /// 422 with a pointer for each refused field.
-    pub async fn letter_of(
-        &self,
-        petition: &Petition,
-        new: &NewSignature,
-    ) -> Result<Option<(Arc<LetterAction>, NewLetter)>> {
+    pub async fn letter_of(&self, petition: &Petition, new: &NewSignature) -> Result<Along> {
         let Some(letter) = self.carried_letter(petition).await? else { return Ok(None) };
         let words = new.letter.clone();
         let new_letter = NewLetter {
@@ -258,8 +257,14 @@ impl Petitions {
         Ok(Some((letter, new_letter)))
     }
 
-    async fn act(&self, petition: &Petition, new: NewSignature, bearer: Bearer) -> Result<NewSignatureAct> {
-        let letter = match self.letter_of(petition, &new).await? {
+    async fn act(
+        &self,
+        petition: &Petition,
+        new: NewSignature,
+        letter: Along,
+        bearer: Bearer,
+    ) -> Result<NewSignatureAct> {
+        let letter = match letter {
             Some((letter, words)) => {
                 let by = Carrier {
                     person_id: bearer.person_id,
@@ -341,6 +346,9 @@ impl Petitions {
         vault.open(SIGNATURES, id, sealed).map_err(Error::from)
     }
 }
+
+/// The letter that is written along, checked; `None` where the petition carries none.
+pub type Along = Option<(Arc<LetterAction>, NewLetter)>;
 
 struct Bearer {
     person_id: Uuid,
