@@ -18,6 +18,22 @@ CREATE TABLE campaigns (
 );
 CREATE INDEX campaigns_organization_id_idx ON campaigns (organization_id);
 
+-- Pictures that were checked, made anew and stripped of everything but their pixels.
+CREATE TABLE images (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    content_type    text NOT NULL,
+    bytes           bytea NOT NULL,
+    width           integer NOT NULL, -- pixels
+    height          integer NOT NULL,
+    alt             text NOT NULL, -- what the picture shows, for those who do not see it
+    created_at      timestamptz NOT NULL,
+    CONSTRAINT images_content_type_check CHECK (content_type IN ('image/jpeg', 'image/png', 'image/webp')),
+    CONSTRAINT images_bytes_check CHECK (octet_length(bytes) <= 2097152),
+    CONSTRAINT images_alt_check CHECK (char_length(alt) BETWEEN 1 AND 500)
+);
+CREATE INDEX images_organization_id_idx ON images (organization_id);
+
 CREATE TABLE actions (
     id                uuid PRIMARY KEY,
     organization_id   uuid NOT NULL REFERENCES organizations (id),
@@ -36,9 +52,17 @@ CREATE TABLE actions (
     privacy           text NOT NULL DEFAULT 'standard',
     confirmation      text NOT NULL DEFAULT 'email',
     state             text NOT NULL DEFAULT 'draft',
+    state_reason      text NOT NULL DEFAULT '', -- why it is in this state, as the page says it
+    opens_at          timestamptz, -- null: when it is published
+    closes_at         timestamptz, -- null: when somebody closes it
+    next_action_id    uuid REFERENCES actions (id) ON DELETE SET NULL, -- where a page that takes nobody leads on to
+    image_id          uuid REFERENCES images (id) ON DELETE SET NULL,
+    preview_generation smallint NOT NULL DEFAULT 0, -- raising it voids the preview links given out before
     send_thanks       boolean NOT NULL DEFAULT true,
     published_count   bigint NOT NULL DEFAULT 0, -- the one public number; moves only on the tick
     published_at      timestamptz, -- when that number was taken
+    erased_count      bigint NOT NULL DEFAULT 0, -- acts that counted and whose rows are gone for good: the recount adds them
+    verified_at       timestamptz, -- when the counts were last compared with the rows
     created_at        timestamptz NOT NULL,
     modified_at       timestamptz NOT NULL, -- editorial: a signature does not touch it
     CONSTRAINT actions_kind_slug_key UNIQUE (kind, slug),
@@ -50,11 +74,15 @@ CREATE TABLE actions (
     CONSTRAINT actions_protected_confirms_check CHECK (confirmation = 'email' OR (privacy = 'standard' AND kind <> 'letter')),
     CONSTRAINT actions_state_check CHECK (state IN ('draft', 'published', 'paused', 'closed', 'won', 'lost', 'cancelled', 'archived')),
     CONSTRAINT actions_published_count_check CHECK (published_count >= 0),
+    CONSTRAINT actions_erased_count_check CHECK (erased_count >= 0),
+    CONSTRAINT actions_open_check CHECK (closes_at > opens_at),
     CONSTRAINT actions_texts_check CHECK (jsonb_typeof(texts) = 'object')
 );
 CREATE INDEX actions_organization_id_idx ON actions (organization_id, kind);
 CREATE INDEX actions_campaign_id_idx ON actions (campaign_id);
 CREATE INDEX actions_vault_id_idx ON actions (vault_id);
+CREATE INDEX actions_next_action_id_idx ON actions (next_action_id) WHERE next_action_id IS NOT NULL;
+CREATE INDEX actions_image_id_idx ON actions (image_id) WHERE image_id IS NOT NULL;
 
 CREATE TABLE updates (
     id              uuid PRIMARY KEY,

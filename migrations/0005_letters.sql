@@ -129,19 +129,27 @@ CREATE TYPE letter_act_target AS (letter_id uuid, outreach_id uuid, office_id uu
 -- live and published.
 -- Locks the action against going live in between, so that no letter stays behind in 'held'.
 CREATE FUNCTION dispatch_letters(letter_ids uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off -- a session's plans may be as old as its first batch, when the tables were empty
+SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
     PERFORM FROM letter_actions la WHERE la.id IN (SELECT l.letter_action_id FROM letters l WHERE l.id = ANY (letter_ids)) ORDER BY la.id FOR SHARE;
+    WITH theirs AS MATERIALIZED (
+        SELECT o.id, o.letter_action_id FROM outreaches o WHERE o.letter_id = ANY (letter_ids)
+    )
     UPDATE outreaches o SET state = 'held'
-    WHERE o.letter_id = ANY (letter_ids) AND o.state = 'pending'
+    FROM theirs t
+    WHERE o.id = t.id AND o.state = 'pending'
       AND NOT (SELECT la.live AND act.state = 'published' FROM letter_actions la JOIN actions act ON act.id = la.id
-               WHERE la.id = o.letter_action_id);
-    WITH ready AS (
+               WHERE la.id = t.letter_action_id);
+    WITH theirs AS MATERIALIZED (
+        SELECT o.id, o.letter_action_id FROM outreaches o WHERE o.letter_id = ANY (letter_ids)
+    ), ready AS (
         UPDATE outreaches o SET state = 'queued', email_id = coalesce(o.email_id, gen_random_uuid())
-        FROM letter_actions la JOIN actions act ON act.id = la.id
-        WHERE o.letter_id = ANY (letter_ids) AND o.state IN ('pending', 'held') AND la.id = o.letter_action_id
-          AND la.live AND act.state = 'published'
+        FROM theirs t
+        WHERE o.id = t.id AND o.state IN ('pending', 'held')
+          AND (SELECT la.live AND act.state = 'published' FROM letter_actions la JOIN actions act ON act.id = la.id
+               WHERE la.id = t.letter_action_id)
         RETURNING o.id, o.email_id, o.office_id, o.letter_action_id
     )
     INSERT INTO emails (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
@@ -155,7 +163,8 @@ END $$;
 -- Outcomes: 'created', 'replayed', 'mismatch'.
 CREATE FUNCTION write_letters(acts letter_act[], targets letter_act_target[]) RETURNS TABLE (act_id uuid, letter_ref uuid, holder_id uuid, outcome text)
 LANGUAGE plpgsql
-SET enable_seqscan = off -- a session's plans may be as old as its first batch, when the tables were empty
+SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     spent spent_key[];
@@ -181,7 +190,7 @@ BEGIN
         SELECT a.id, a.letter_action_id, p.id, CASE a.wish WHEN 'vouched' THEN 'confirmed' ELSE 'pending' END, a.sealed, a.locale, a.source,
                a.variant, CASE a.wish WHEN 'vouched' THEN NULL ELSE a.confirm_expires_at END, a.created_at,
                CASE a.wish WHEN 'vouched' THEN a.created_at END,
-               coalesce((SELECT max(x.attempt) FROM letters x WHERE x.letter_action_id = a.letter_action_id AND x.person_id = p.id), 0)
+               coalesce((SELECT max(x.attempt) FILTER (WHERE x.letter_action_id = a.letter_action_id) FROM letters x WHERE x.person_id = p.id), 0)
                + row_number() OVER (PARTITION BY a.letter_action_id, p.id ORDER BY a.ordinality)
         FROM a JOIN p USING (vault_id, email_index) ORDER BY a.ordinality
     ), o AS (
@@ -193,12 +202,13 @@ BEGIN
 
     -- Pending acts are not unique; the newest three of a person are kept, and this batch's own in any case. Those that a
     -- signature carries go with it, so that nobody's letters push out hers.
+    WITH theirs AS MATERIALIZED (
+        SELECT x.id, x.letter_action_id, x.person_id, x.attempt, x.state FROM letters x WHERE x.person_id = ANY (persons)
+    )
     DELETE FROM letters s USING (
         SELECT x.id, row_number() OVER (PARTITION BY x.letter_action_id, x.person_id ORDER BY x.attempt DESC, x.id DESC) AS age
-        FROM letters x
-        WHERE x.person_id = ANY (persons) AND x.state = 'pending'
-          AND x.letter_action_id IN (SELECT a.letter_action_id FROM unnest(acts) a WHERE a.wish = 'pending')
-          AND NOT EXISTS (SELECT FROM signatures c WHERE c.letter_id = x.id)
+        FROM theirs x WHERE x.state = 'pending'
+          AND (SELECT count(*) FROM signatures c WHERE c.letter_id = x.id) = 0
     ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
     SELECT array_agg(a.id) INTO vouched FROM unnest(acts) a WHERE a.wish = 'vouched';

@@ -4,7 +4,15 @@ CREATE TABLE petitions (
     targets       text[] NOT NULL DEFAULT '{}', -- names of the recipients, as shown
     goal          bigint,
     letter_action_id uuid REFERENCES letter_actions (id), -- signing also writes this letter: one form, both or neither
-    CONSTRAINT petitions_goal_check CHECK (goal BETWEEN 1 AND 100000000)
+    demands          text[] NOT NULL DEFAULT '{}', -- one sentence each
+    fields           jsonb NOT NULL DEFAULT '{}', -- {"postal_code": "off" | "optional" | "required"}: what the form asks for; absent: the standard
+    shares_addresses boolean NOT NULL DEFAULT false, -- may people of different names sign with one e-mail address?
+    keeps_contacts   boolean NOT NULL DEFAULT true, -- false: every contact is dropped right after confirmation
+    shows_breakdowns boolean NOT NULL DEFAULT true,
+    milestones       bigint[] NOT NULL DEFAULT '{}', -- own steps, beside 25, 50, 75 and 100 % of the goal
+    raises_goal      boolean NOT NULL DEFAULT false, -- once the goal is reached
+    CONSTRAINT petitions_goal_check CHECK (goal BETWEEN 1 AND 100000000),
+    CONSTRAINT petitions_fields_check CHECK (jsonb_typeof(fields) = 'object')
 );
 CREATE INDEX petitions_letter_action_id_idx ON petitions (letter_action_id);
 
@@ -16,6 +24,10 @@ CREATE TABLE signatures (
     name_index         bytea NOT NULL DEFAULT '', -- keyed hash of the name where people may share an address, else ''
     sealed             bytea, -- what was typed; null once the contact was dropped
     display            text NOT NULL DEFAULT 'hidden', -- takes effect when counted
+    comment_state      text NOT NULL DEFAULT 'none', -- an organizer reads a comment before it shows
+    delivers_name      boolean NOT NULL DEFAULT false, -- the signer wants the name handed over with the petition
+    vetted             text NOT NULL DEFAULT '', -- what an organizer found: '' nobody looked yet
+    suspicion          text, -- why it is quarantined, or will be once it is confirmed
     locale             text,
     country            text,
     region             text,
@@ -25,11 +37,17 @@ CREATE TABLE signatures (
     attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
     link_generation    smallint NOT NULL DEFAULT 0, -- raising it voids the links mailed before
     confirm_expires_at timestamptz,
+    reminded           boolean NOT NULL DEFAULT false, -- the one reminder to confirm was queued
+    import_id          uuid, -- the import that brought it
+    invalidation_id    uuid, -- the rule that made it invalid, until that is undone
     created_at         timestamptz NOT NULL, -- protected petitions: floored to the day
     counted_at         timestamptz,
     ended_at           timestamptz, -- when it was withdrawn, invalidated or found to be a duplicate
     CONSTRAINT signatures_state_check CHECK (state IN ('pending', 'counted', 'duplicate', 'quarantined', 'invalid', 'withdrawn')),
     CONSTRAINT signatures_display_check CHECK (display IN ('hidden', 'initials', 'first_name', 'full_name')),
+    CONSTRAINT signatures_comment_state_check CHECK (comment_state IN ('none', 'waiting', 'shown', 'hidden')),
+    CONSTRAINT signatures_vetted_check CHECK (vetted IN ('', 'genuine', 'doubtful')),
+    CONSTRAINT signatures_suspicion_check CHECK (suspicion IN ('network', 'domain', 'form', 'organizer')),
     CONSTRAINT signatures_counted_check CHECK (state <> 'counted' OR counted_at IS NOT NULL),
     CONSTRAINT signatures_pending_check CHECK (state <> 'pending' OR (counted_at IS NULL AND confirm_expires_at IS NOT NULL)),
     CONSTRAINT signatures_country_check CHECK (country ~ '^[A-Z]{2}$')
@@ -40,6 +58,21 @@ CREATE INDEX signatures_person_id_idx ON signatures (person_id);
 CREATE INDEX signatures_letter_id_idx ON signatures (letter_id) WHERE letter_id IS NOT NULL;
 CREATE INDEX signatures_pending_idx ON signatures (confirm_expires_at) WHERE state = 'pending';
 
+CREATE INDEX signatures_import_id_idx ON signatures (import_id) WHERE import_id IS NOT NULL;
+CREATE INDEX signatures_invalidation_id_idx ON signatures (invalidation_id) WHERE invalidation_id IS NOT NULL;
+CREATE INDEX signatures_comments_idx ON signatures (petition_id, id) WHERE comment_state = 'waiting';
+
+-- What tells a flood from a crowd: hashes under a key that is thrown away with the day. Unlogged, so that it is in no
+-- backup; gone after 72 hours; never for protected petitions.
+CREATE UNLOGGED TABLE signature_signals (
+    signature_id uuid PRIMARY KEY,
+    petition_id  uuid NOT NULL,
+    network_tag  bytea, -- of the sender's network (IPv4 /24, IPv6 /48)
+    domain_tag   bytea, -- of the e-mail address's domain
+    created_at   timestamptz NOT NULL
+);
+CREATE INDEX signature_signals_petition_id_idx ON signature_signals (petition_id, created_at);
+
 -- One validated and sealed act on its way into the hot path's function.
 CREATE TYPE signature_act AS (
     id uuid, petition_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea, name_index bytea,
@@ -47,8 +80,12 @@ CREATE TYPE signature_act AS (
     sealed bytea, display text, locale text, country text, region text, postal_prefix text, source text,
     created_at timestamptz, confirm_expires_at timestamptz,
     email_id uuid, email_kind text, email_class text, organization_id uuid, protected boolean, letter_id uuid,
+    comment_state text, delivers_name boolean, suspicion text, network_tag bytea, domain_tag bytea, import_id uuid,
     idempotency_key bytea, idempotency_request bytea
 );
+
+-- The signature that counts for a vouched act's person after the batch.
+CREATE TYPE held_signature AS (act_id uuid, signature_id uuid, person_id uuid);
 
 -- Writes a batch of signatures with their people, counts, mail and idempotency rows: one round trip, one commit.
 -- Acts arrive ordered by (vault_id, email_index), so that two batches lock people in the same order.
@@ -57,16 +94,23 @@ CREATE TYPE signature_act AS (
 -- seen with the same request), 'mismatch' (seen with another request). signature_id is the row to show; holder_id, for
 -- vouched acts only, the person it belongs to (a sealed text is bound to its row's id, so a vouching caller looks the
 -- person up first and mends it afterwards in the rare case that somebody else created it in between).
+--
+-- Sessions live for days and keep the plans they made when the tables were small or empty. So plans are generic, never
+-- sequential, and each statement names the one column whose index it wants: a person's few rows are found by person_id
+-- alone and told apart afterwards; a condition on petition_id beside it might one day be answered by reading the whole petition.
 CREATE FUNCTION sign_petitions(acts signature_act[], carried letter_act[], targets letter_act_target[])
 RETURNS TABLE (act_id uuid, signature_id uuid, holder_id uuid, outcome text)
 LANGUAGE plpgsql
-SET enable_seqscan = off -- a session's plans may be as old as its first batch, when the tables were empty
+SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    spent spent_key[];
     keyed boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL);
+    vouching boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.wish = 'vouched');
+    spent spent_key[];
     counted uuid[];
     persons uuid[];
+    held held_signature[];
     letters_gone uuid[];
 BEGIN
     IF keyed THEN
@@ -78,12 +122,17 @@ BEGIN
     END IF;
 
     -- Vouching must not tell who has signed a protected petition: whoever was there is signed anew, under a new id.
-    IF EXISTS (SELECT FROM unnest(acts) a WHERE a.wish = 'vouched' AND a.protected) THEN
-        WITH replaced AS (
-            UPDATE signatures s SET state = 'duplicate', ended_at = a.created_at, sealed = NULL
-            FROM unnest(acts) a JOIN people p ON p.vault_id = a.vault_id AND p.email_index = a.email_index
-            WHERE a.wish = 'vouched' AND a.protected AND s.petition_id = a.petition_id AND s.person_id = p.id
-              AND s.name_index = a.name_index AND s.state = 'counted'
+    IF vouching AND EXISTS (SELECT FROM unnest(acts) a WHERE a.wish = 'vouched' AND a.protected) THEN
+        WITH theirs AS MATERIALIZED (
+            SELECT a.petition_id, a.name_index, a.created_at, s.id, s.petition_id AS signed_id, s.name_index AS signed_name
+            FROM unnest(acts) a
+            JOIN people p ON p.vault_id = a.vault_id AND p.email_index = a.email_index
+            JOIN signatures s ON s.person_id = p.id
+            WHERE a.wish = 'vouched' AND a.protected
+        ), replaced AS (
+            UPDATE signatures s SET state = 'duplicate', ended_at = t.created_at, sealed = NULL
+            FROM theirs t
+            WHERE s.id = t.id AND s.state = 'counted' AND t.signed_id = t.petition_id AND t.signed_name = t.name_index
             RETURNING s.petition_id, to_char(s.counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day
         )
         INSERT INTO action_count_deltas (action_id, dimension, key, delta)
@@ -99,29 +148,32 @@ BEGIN
             SELECT (u.person_id, u.vault_id, u.email_index, u.person_sealed, u.locale, u.created_at)::person_act FROM unnest(acts) u))
     ), c AS (
         INSERT INTO signatures AS s (id, petition_id, person_id, state, name_index, sealed, display, locale, country, region,
-                                     postal_prefix, source, confirm_expires_at, created_at, counted_at)
+                                     postal_prefix, source, comment_state, delivers_name, suspicion, import_id,
+                                     created_at, counted_at)
         SELECT a.id, a.petition_id, p.id, 'counted', a.name_index, a.sealed, a.display, a.locale, a.country, a.region,
-               a.postal_prefix, a.source, NULL, a.created_at, a.created_at
+               a.postal_prefix, a.source, a.comment_state, a.delivers_name, a.suspicion, a.import_id,
+               a.created_at, a.created_at
         FROM a JOIN p USING (vault_id, email_index) WHERE a.wish <> 'pending'
         ORDER BY a.petition_id, p.id, a.name_index, a.ordinality
         ON CONFLICT (petition_id, person_id, name_index) WHERE state = 'counted' DO NOTHING
         RETURNING s.id
     ), r AS (
         INSERT INTO signatures (id, petition_id, person_id, state, name_index, sealed, display, locale, country, region,
-                                postal_prefix, source, confirm_expires_at, created_at, ended_at, attempt)
+                                postal_prefix, source, comment_state, delivers_name, suspicion, import_id,
+                                confirm_expires_at, created_at, ended_at, attempt)
         SELECT a.id, a.petition_id, p.id, CASE a.wish WHEN 'pending' THEN 'pending' ELSE 'duplicate' END, a.name_index,
-               a.sealed, a.display, a.locale, a.country, a.region, a.postal_prefix, a.source, a.confirm_expires_at,
-               a.created_at, CASE a.wish WHEN 'pending' THEN NULL ELSE a.created_at END,
-               coalesce((SELECT max(x.attempt) FROM signatures x WHERE x.petition_id = a.petition_id AND x.person_id = p.id), 0)
+               a.sealed, a.display, a.locale, a.country, a.region, a.postal_prefix, a.source, a.comment_state,
+               a.delivers_name, a.suspicion, a.import_id, a.confirm_expires_at, a.created_at, CASE a.wish WHEN 'pending' THEN NULL ELSE a.created_at END,
+               coalesce((SELECT max(x.attempt) FILTER (WHERE x.petition_id = a.petition_id) FROM signatures x WHERE x.person_id = p.id), 0)
                + row_number() OVER (PARTITION BY a.petition_id, p.id ORDER BY a.ordinality)
         FROM a JOIN p USING (vault_id, email_index)
         WHERE a.wish = 'pending' OR (a.wish = 'counted' AND NOT EXISTS (SELECT FROM c WHERE c.id = a.id))
     )
-    SELECT (SELECT array_agg(c.id) FROM c), (SELECT array_agg(p.id) FROM p) INTO counted, persons;
+    SELECT coalesce((SELECT array_agg(c.id) FROM c), '{}'), (SELECT array_agg(p.id) FROM p) INTO counted, persons;
 
     IF cardinality(carried) > 0 THEN -- both or neither: a signature that was there before sends no second letter
         carried := ARRAY(SELECT l FROM unnest(carried) l JOIN unnest(acts) a ON a.letter_id = l.id
-                         WHERE a.wish = 'pending' OR a.id = ANY (coalesce(counted, '{}')));
+                         WHERE a.wish = 'pending' OR a.id = ANY (counted));
         IF cardinality(carried) > 0 THEN
             PERFORM FROM write_letters(carried, ARRAY(
                 SELECT t FROM unnest(targets) t WHERE t.letter_id IN (SELECT l.id FROM unnest(carried) l)));
@@ -130,7 +182,7 @@ BEGIN
         END IF;
     END IF;
 
-    IF counted IS NOT NULL THEN
+    IF cardinality(counted) > 0 THEN
         INSERT INTO action_count_deltas (action_id, dimension, key, delta)
         SELECT a.petition_id, d.dimension, d.key, count(*)
         FROM unnest(acts) a,
@@ -140,14 +192,18 @@ BEGIN
         GROUP BY 1, 2, 3;
     END IF;
 
-    -- Pending acts are not unique; the newest three of a person are kept, and this batch's own in any case. For everybody,
-    -- known or not: the work must not tell them apart.
-    WITH gone AS (
+    INSERT INTO signature_signals (signature_id, petition_id, network_tag, domain_tag, created_at)
+    SELECT a.id, a.petition_id, a.network_tag, a.domain_tag, a.created_at
+    FROM unnest(acts) a WHERE NOT a.protected AND (a.network_tag IS NOT NULL OR a.domain_tag IS NOT NULL);
+
+    -- Pending acts are not unique; the newest three of a person for each petition are kept, and this batch's own in any
+    -- case. For everybody, known or not: the work must not tell them apart.
+    WITH theirs AS MATERIALIZED (
+        SELECT x.id, x.petition_id, x.person_id, x.attempt, x.state FROM signatures x WHERE x.person_id = ANY (persons)
+    ), gone AS (
         DELETE FROM signatures s USING (
             SELECT x.id, row_number() OVER (PARTITION BY x.petition_id, x.person_id ORDER BY x.attempt DESC, x.id DESC) AS age
-            FROM signatures x
-            WHERE x.person_id = ANY (persons) AND x.state = 'pending'
-              AND x.petition_id IN (SELECT a.petition_id FROM unnest(acts) a WHERE a.wish = 'pending')
+            FROM theirs x WHERE x.state = 'pending'
         ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a)
         RETURNING s.letter_id
     )
@@ -160,26 +216,26 @@ BEGIN
     SELECT a.email_id, a.organization_id, a.email_class, a.email_kind, jsonb_build_object('signature', a.id), a.protected,
            'queued', a.created_at, a.created_at
     FROM unnest(acts) a
-    WHERE a.email_id IS NOT NULL
-      AND (a.wish <> 'vouched' OR a.id = ANY (coalesce(counted, '{}')));
+    WHERE a.email_id IS NOT NULL AND (a.wish <> 'vouched' OR a.id = ANY (counted));
 
-    IF keyed THEN -- a vouched act that found its signature already there is replayed as that one
-        UPDATE idempotency_keys k SET resource_id = s.id, status = 200
-        FROM unnest(acts) a
-        JOIN people p ON p.vault_id = a.vault_id AND p.email_index = a.email_index
-        JOIN signatures s ON s.petition_id = a.petition_id AND s.person_id = p.id AND s.name_index = a.name_index AND s.state = 'counted'
-        WHERE k.key = a.idempotency_key AND k.resource_id = a.id AND s.id <> a.id AND a.wish = 'vouched';
+    IF vouching THEN
+        WITH theirs AS MATERIALIZED (
+            SELECT s.id, s.petition_id, s.person_id, s.name_index, p.vault_id, p.email_index
+            FROM signatures s JOIN people p ON p.id = s.person_id
+            WHERE s.person_id = ANY (persons) AND s.state = 'counted'
+        )
+        SELECT array_agg((a.id, t.id, t.person_id)::held_signature) INTO held
+        FROM unnest(acts) a JOIN theirs t USING (vault_id, email_index, petition_id, name_index)
+        WHERE a.wish = 'vouched';
+        IF keyed THEN -- a vouched act that found its signature already there is replayed as that one
+            UPDATE idempotency_keys k SET resource_id = h.signature_id, status = 200
+            FROM unnest(acts) a JOIN unnest(held) h ON h.act_id = a.id
+            WHERE k.key = a.idempotency_key AND k.resource_id = a.id AND h.signature_id <> a.id;
+        END IF;
     END IF;
 
     RETURN QUERY
-        SELECT a.id,
-               CASE WHEN a.wish = 'vouched' AND NOT a.id = ANY (coalesce(counted, '{}')) THEN there.id ELSE a.id END,
-               there.person_id,
-               CASE WHEN a.wish = 'pending' OR a.id = ANY (coalesce(counted, '{}')) THEN 'created' ELSE 'duplicate' END
-        FROM unnest(acts) a
-        LEFT JOIN LATERAL (
-            SELECT s.id, s.person_id FROM people p JOIN signatures s ON s.person_id = p.id
-            WHERE a.wish = 'vouched' AND p.vault_id = a.vault_id AND p.email_index = a.email_index
-              AND s.petition_id = a.petition_id AND s.name_index = a.name_index AND s.state = 'counted'
-        ) there ON true;
+        SELECT a.id, coalesce(h.signature_id, a.id), h.person_id,
+               CASE WHEN a.wish = 'pending' OR a.id = ANY (counted) THEN 'created' ELSE 'duplicate' END
+        FROM unnest(acts) a LEFT JOIN unnest(held) h ON h.act_id = a.id;
 END $$;

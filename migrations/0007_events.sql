@@ -73,7 +73,8 @@ CREATE TYPE attendance_act AS (
 -- Somebody who already holds a place keeps it: the new row takes the place of the old one (which ends as 'cancelled').
 CREATE FUNCTION seat_attendances(of_event uuid, ids uuid[], at timestamptz) RETURNS TABLE (attendance_id uuid, seated text)
 LANGUAGE plpgsql
-SET enable_seqscan = off -- a session's plans may be as old as its first batch, when the tables were empty
+SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     e events;
@@ -93,8 +94,9 @@ BEGIN
         SELECT n.id, n.party_size, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.place_since AS old_place,
                row_number() OVER (PARTITION BY n.person_id ORDER BY u.ordinality DESC) AS recency
         FROM unnest(ids) WITH ORDINALITY AS u (id, ordinality)
-        JOIN attendances n ON n.id = u.id AND n.event_id = of_event AND n.state = 'pending'
-        LEFT JOIN attendances o ON o.event_id = of_event AND o.person_id = n.person_id AND o.state IN ('accepted', 'waitlisted')
+        JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.id = u.id OFFSET 0) n ON n.event_id = of_event AND n.state = 'pending'
+        LEFT JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.person_id = n.person_id OFFSET 0) o
+            ON o.event_id = of_event AND o.state IN ('accepted', 'waitlisted')
         ORDER BY u.ordinality
     LOOP
         IF one.recency > 1 THEN -- the same person again later in this batch: the later one speaks
@@ -156,7 +158,8 @@ END $$;
 -- Outcomes: the attendance's state, or 'replayed' | 'mismatch' as for sign_petitions.
 CREATE FUNCTION register_attendances(acts attendance_act[]) RETURNS TABLE (act_id uuid, attendance_id uuid, holder_id uuid, outcome text)
 LANGUAGE plpgsql
-SET enable_seqscan = off -- a session's plans may be as old as its first batch, when the tables were empty
+SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     spent spent_key[];
@@ -180,25 +183,26 @@ BEGIN
     ), n AS (
         INSERT INTO attendances (id, event_id, person_id, state, party_size, sealed, locale, source, confirm_expires_at, created_at, attempt)
         SELECT a.id, a.event_id, p.id, 'pending', a.party_size, a.sealed, a.locale, a.source, a.confirm_expires_at, a.created_at,
-               coalesce((SELECT max(x.attempt) FROM attendances x WHERE x.event_id = a.event_id AND x.person_id = p.id), 0)
+               coalesce((SELECT max(x.attempt) FILTER (WHERE x.event_id = a.event_id) FROM attendances x WHERE x.person_id = p.id), 0)
                + row_number() OVER (PARTITION BY a.event_id, p.id ORDER BY a.ordinality)
         FROM a JOIN p USING (vault_id, email_index) ORDER BY a.ordinality
     )
     SELECT array_agg(p.id) INTO persons FROM p;
 
     -- Pending acts are not unique; the newest three of a person are kept, and this batch's own in any case.
+    WITH theirs AS MATERIALIZED (
+        SELECT x.id, x.event_id, x.person_id, x.attempt, x.state FROM attendances x WHERE x.person_id = ANY (persons)
+    )
     DELETE FROM attendances s USING (
         SELECT x.id, row_number() OVER (PARTITION BY x.event_id, x.person_id ORDER BY x.attempt DESC, x.id DESC) AS age
-        FROM attendances x
-        WHERE x.person_id = ANY (persons) AND x.state = 'pending'
-          AND x.event_id IN (SELECT a.event_id FROM unnest(acts) a WHERE a.wish = 'pending')
+        FROM theirs x WHERE x.state = 'pending'
     ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
     -- Without confirmation a second registration is kept uncounted; only a mailed link or an organizer may change a place.
     UPDATE attendances n SET state = 'declined', ended_at = a.created_at, confirm_expires_at = NULL
     FROM unnest(acts) a
     WHERE n.id = a.id AND a.wish = 'seat'
-      AND EXISTS (SELECT FROM attendances o WHERE o.event_id = n.event_id AND o.person_id = n.person_id AND o.state IN ('accepted', 'waitlisted'));
+      AND (SELECT bool_or(o.event_id = n.event_id AND o.state IN ('accepted', 'waitlisted')) FROM attendances o WHERE o.person_id = n.person_id);
 
     FOR of_event IN SELECT DISTINCT a.event_id FROM unnest(acts) a WHERE a.wish <> 'pending' ORDER BY 1 LOOP
         PERFORM seat_attendances(of_event,

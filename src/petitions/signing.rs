@@ -320,6 +320,12 @@ impl Petitions {
             organization_id: action.organization_id,
             protected,
             letter_id,
+            comment_state: if new.comments.is_empty() { "none" } else { "waiting" },
+            delivers_name: false,
+            suspicion: None,
+            network_tag: None,
+            domain_tag: None,
+            import_id: None,
             sealed: vault.seal(
                 cx,
                 SIGNATURES,

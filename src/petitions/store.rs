@@ -384,6 +384,12 @@ pub struct SignatureAct {
     pub organization_id: Uuid,
     pub protected: bool,
     pub letter_id: Option<Uuid>,
+    pub comment_state: &'static str,
+    pub delivers_name: bool,
+    pub suspicion: Option<&'static str>,
+    pub network_tag: Option<Vec<u8>>,
+    pub domain_tag: Option<Vec<u8>>,
+    pub import_id: Option<Uuid>,
     pub idempotency_key: Option<Vec<u8>>,
     pub idempotency_request: Option<Vec<u8>>,
 }
