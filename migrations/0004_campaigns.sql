@@ -152,10 +152,23 @@ CREATE TABLE action_count_deltas (
 );
 CREATE INDEX action_count_deltas_action_id_idx ON action_count_deltas (action_id, dimension);
 
--- Sends the change of anything that public pages cache to every web node.
-CREATE FUNCTION notify_action_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Tells every web node what changed of what public pages show (see src/kernel/changes.rs): the id in the column that the
+-- trigger names, or '*' where many pages may show it. Never on the tables of the hot path: a commit that notifies takes a
+-- lock that all of them share.
+CREATE FUNCTION notify_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('action_changed', NEW.id::text);
+    IF TG_NARGS = 0 THEN
+        PERFORM pg_notify('muster_changed', '*');
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM pg_notify('muster_changed', to_jsonb(OLD) ->> TG_ARGV[0]);
+    ELSE
+        PERFORM pg_notify('muster_changed', to_jsonb(NEW) ->> TG_ARGV[0]);
+    END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER actions_notify AFTER UPDATE ON actions FOR EACH ROW EXECUTE FUNCTION notify_action_changed();
+CREATE TRIGGER actions_changed AFTER INSERT OR UPDATE OR DELETE ON actions FOR EACH ROW EXECUTE FUNCTION notify_changed('id');
+CREATE TRIGGER campaigns_changed AFTER INSERT OR UPDATE OR DELETE ON campaigns FOR EACH ROW EXECUTE FUNCTION notify_changed('id');
+CREATE TRIGGER updates_changed AFTER INSERT OR UPDATE OR DELETE ON updates FOR EACH ROW EXECUTE FUNCTION notify_changed('campaign_id');
+CREATE TRIGGER partners_changed AFTER INSERT OR UPDATE OR DELETE ON partners FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();
+CREATE TRIGGER sources_changed AFTER INSERT OR UPDATE OR DELETE ON sources FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();
+CREATE TRIGGER organizations_changed AFTER UPDATE ON organizations FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();

@@ -239,3 +239,5 @@ BEGIN
                CASE WHEN a.wish = 'pending' OR a.id = ANY (counted) THEN 'created' ELSE 'duplicate' END
         FROM unnest(acts) a LEFT JOIN unnest(held) h ON h.act_id = a.id;
 END $$;
+
+CREATE TRIGGER petitions_changed AFTER UPDATE ON petitions FOR EACH ROW EXECUTE FUNCTION notify_changed('id');

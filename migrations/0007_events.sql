@@ -232,3 +232,8 @@ CREATE FUNCTION forget_bare_people(ids uuid[]) RETURNS void LANGUAGE sql AS $$
       AND NOT EXISTS (SELECT FROM attendances a WHERE a.person_id = p.id)
       AND NOT EXISTS (SELECT FROM letters l WHERE l.person_id = p.id)
 $$;
+
+-- Not for seats_taken and next_place, which the hot path writes.
+CREATE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, dated, timezone, venue, address_line, locality,
+    region, postal_code, country, map_url, accessibility, instructions, contacts, sessions, interpretation, capacity, waitlist,
+    published_status ON events FOR EACH ROW EXECUTE FUNCTION notify_changed('id');

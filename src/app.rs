@@ -26,7 +26,7 @@ use crate::{
     events::{self, Events},
     exports::{self, Exports},
     kernel::{
-        Kernel,
+        Kernel, caching,
         extract::BODY_LIMIT,
         guard::TrustedProxies,
         hal::{curies, link, templated},
@@ -115,13 +115,14 @@ impl App {
             .layer(middleware::map_response(hal_json));
 
         let pages = Router::new()
-            .merge(campaigns::landing(Landing { kernel: self.kernel.clone(), purposes: self.purposes() }))
+            .merge(campaigns::landing(Landing::new(self.kernel.clone(), self.purposes())))
             .merge(petitions::pages(self.petitions.clone()))
             .merge(events::pages(self.events.clone()))
             .merge(letters::pages(self.letters.clone()))
             .merge(console::router(console))
             .route("/assets/{name}", get(asset).with_state(self.kernel.clone()))
-            .layer(CompressionLayer::new());
+            .layer(CompressionLayer::new())
+            .layer(middleware::from_fn(caching::unchanged));
 
         let settings = &self.kernel.settings;
         let timeout = Duration::from_secs(settings.http.timeout_seconds);
@@ -303,9 +304,12 @@ async fn in_time(State(limit): State<Duration>, request: Request, next: Next) ->
 /// Shows problems as HTML everywhere but in the API.
 async fn as_page(State(kernel): State<Arc<Kernel>>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
+    if is_api {
+        return next.run(request).await;
+    }
     let visitor = Visitor::of(request.uri(), request.headers());
     let response = next.run(request).await;
-    let problem = if is_api { None } else { response.extensions().get::<Problem>().cloned() };
+    let problem = response.extensions().get::<Problem>().cloned();
     let Some(problem) = problem else { return response };
     let words = match problem.code {
         Code::LinkExpired => "gone",

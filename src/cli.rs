@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand, ValueEnum};
+use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -306,6 +307,12 @@ impl Database {
         Ok(db::pool(&self.settings.database, &self.url)?)
     }
 
+    /// Where changes of other processes are heard: not through a pooler.
+    fn listening(&self) -> anyhow::Result<PgConnectOptions> {
+        let direct = &self.settings.database.direct_url;
+        Ok(db::options(if direct.is_empty() { &self.url } else { direct })?)
+    }
+
     async fn migrate(&self) -> anyhow::Result<()> {
         let direct = &self.settings.database.direct_url;
         let pool = if direct.is_empty() { self.pool()? } else { db::pool(&self.settings.database, direct)? };
@@ -370,7 +377,9 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
     let stop = CancellationToken::new();
     let served = async {
         database.migrate().await?;
-        let kernel = Kernel::new(settings, cx, database.pool()?, keyring);
+        let pool = database.pool()?;
+        db::check(&pool).await.context("this database cannot be used")?;
+        let kernel = Kernel::new(settings, cx, pool, keyring);
         if with_demo {
             demo::fill(&kernel).await?;
         }
@@ -378,6 +387,8 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         let admin = axum::serve(admin, app.admin_router(Some(metrics)));
         let admin = tokio::spawn(admin.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future());
         let work = CancellationToken::new();
+        let (changes, hearing, listening) = (kernel.changes.clone(), stop.clone(), database.listening()?);
+        tokio::spawn(async move { changes.listen(listening, hearing).await });
         let worker = match role {
             ServeRole::Web => None,
             _ => Some(tokio::spawn(worker::run(app.clone(), work.clone()))),

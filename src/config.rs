@@ -83,8 +83,6 @@ pub struct Database {
     pub pool_size: u32,
     /// Seconds.
     pub acquire_timeout_seconds: u64,
-    /// Keep statements prepared?
-    pub prepared_statements: bool,
 }
 
 impl std::fmt::Debug for Database {

@@ -1,6 +1,6 @@
 //! `campaigns` and `updates` in the API.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -19,13 +19,16 @@ use validator::Validate;
 
 use super::{
     action::{Texts, parse_texts},
-    ops, store,
+    ops,
+    pages::CampaignLink,
+    store,
 };
 use crate::{
     error::{Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
         cache::Cache,
+        changes::Change,
         extract::{ListQuery, Segments, ValidWithBytes},
         hal::{curies, identifiers, link},
         idempotency::{self, Claim},
@@ -35,9 +38,6 @@ use crate::{
     organizers::{self, Access, Actor, MaybeActor, Scope, audit},
 };
 
-/// How long the registered source words of an organization are kept in memory.
-const SOURCES_FOR: Duration = Duration::from_secs(2);
-
 /// What this slice's handlers share, and what the slices above ask it.
 #[derive(Clone, Debug, FromRef)]
 pub struct Campaigns {
@@ -46,12 +46,21 @@ pub struct Campaigns {
     /// Who is asking.
     pub access: Access,
     sources: Arc<Cache<(Uuid, String), String>>,
+    links: Arc<Cache<(Uuid, LocaleTag, i64), Option<Arc<CampaignLink>>>>,
 }
 
 impl Campaigns {
     /// The slice over these tools.
     pub fn new(kernel: Arc<Kernel>, access: Access) -> Self {
-        Self { sources: Arc::new(Cache::new(kernel.cx.clone(), SOURCES_FOR)), kernel, access }
+        let cx = || kernel.cx.clone();
+        Self {
+            sources: Cache::watching(cx(), &kernel.changes, |_, _, change| change == Change::Any),
+            links: Cache::watching(cx(), &kernel.changes, |(campaign, ..): &(Uuid, _, _), _, change| {
+                change.concerns(*campaign)
+            }),
+            kernel,
+            access,
+        }
     }
 
     /// The word under which an act's source is counted: a registered one, "other", or nothing where nothing was said.
@@ -62,6 +71,24 @@ impl Campaigns {
         let Some(typed) = typed.map(str::trim).filter(|t| !t.is_empty() && t.len() <= 100) else { return Ok(None) };
         let load = async || ops::registered_source(&mut *self.kernel.db.acquire().await?, organization, typed).await;
         self.sources.get(&(organization, typed.to_owned()), load).await.map(Some)
+    }
+
+    /// The campaign of an action and its newest updates, for the action's page.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn link(
+        &self,
+        campaign: Option<Uuid>,
+        locale: LocaleTag,
+        updates: i64,
+    ) -> Result<Option<Arc<CampaignLink>>> {
+        let Some(campaign) = campaign else { return Ok(None) };
+        let load = async || {
+            let mut conn = self.kernel.db.acquire().await?;
+            CampaignLink::of(&mut conn, campaign, locale, updates).await.map(|link| link.map(Arc::new))
+        };
+        self.links.get(&(campaign, locale, updates), load).await
     }
 }
 
@@ -448,5 +475,6 @@ async fn post_update(
     };
     let row = store::update(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
+    kernel.changes.tell(Change::One(row.campaign_id));
     Ok((StatusCode::CREATED, Json(update_resource(kernel, &row))).into_response())
 }

@@ -24,6 +24,7 @@ use crate::{
     error::Result,
     kernel::{
         Kernel,
+        cache::Cache,
         extract::Segments,
         i18n,
         links::{LinkPage, TokenPurposes, expired},
@@ -43,6 +44,17 @@ pub struct Landing {
     pub kernel: Arc<Kernel>,
     /// What links in mail do.
     pub purposes: TokenPurposes,
+    /// What the home page (`/`) and campaigns' pages show, by path.
+    seen: Arc<Cache<(String, LocaleTag), minijinja::Value>>,
+}
+
+impl Landing {
+    /// The landing pages over these tools.
+    pub fn new(kernel: Arc<Kernel>, purposes: TokenPurposes) -> Self {
+        // they show many actions: any change may concern them
+        let seen = Cache::watching(kernel.cx.clone(), &kernel.changes, |_, _, _| true);
+        Self { kernel, purposes, seen }
+    }
 }
 
 /// Routes of the landing pages.
@@ -124,6 +136,12 @@ fn post(row: UpdateRow, locale: LocaleTag) -> Post {
 
 async fn home(State(landing): State<Landing>, visitor: Visitor) -> Result<Response> {
     let kernel = &landing.kernel;
+    let page =
+        landing.seen.get(&("/".to_owned(), visitor.locale), async || home_now(kernel, visitor.locale).await).await?;
+    kernel.pages.page("pages/home.html", &visitor, &kernel.url("/"), page)
+}
+
+async fn home_now(kernel: &Kernel, locale: LocaleTag) -> Result<minijinja::Value> {
     let mut conn = kernel.db.acquire().await?;
     let organization = store::only_organization(&mut conn).await?;
     let (campaigns, _) = store::campaigns(&mut conn, None, 20, 0).await?;
@@ -132,20 +150,15 @@ async fn home(State(landing): State<Landing>, visitor: Visitor) -> Result<Respon
     let campaigns: Vec<Value> = campaigns
         .iter()
         .map(|c| {
-            let (title, summary) = localized(&c.texts, visitor.locale, &c.title, &c.summary);
+            let (title, summary) = localized(&c.texts, locale, &c.title, &c.summary);
             serde_json::json!({"title": title, "summary": summary, "url": format!("/c/{}", c.slug)})
         })
         .collect();
-    let cards: Vec<Card> = rows.into_iter().map(|row| card(row, visitor.locale)).collect();
+    let cards: Vec<Card> = rows.into_iter().map(|row| card(row, locale)).collect();
     let of = |kind: &'static str| Serde(cards.iter().filter(|c| c.kind == kind).collect::<Vec<_>>()).into();
     let (petitions, events, letters): (minijinja::Value, minijinja::Value, minijinja::Value) =
         (of("petition"), of("event"), of("letter"));
-    kernel.pages.page(
-        "pages/home.html",
-        &visitor,
-        &kernel.url("/"),
-        context! { organization, campaigns => Serde(campaigns), petitions, events, letters },
-    )
+    Ok(context! { organization, campaigns => Serde(campaigns), petitions, events, letters })
 }
 
 async fn campaign(
@@ -154,21 +167,27 @@ async fn campaign(
     Segments(slug): Segments<String>,
 ) -> Result<Response> {
     let kernel = &landing.kernel;
+    let url = format!("/c/{slug}");
+    let load = async || campaign_now(kernel, &slug, visitor.locale).await;
+    let page = landing.seen.get(&(url.clone(), visitor.locale), load).await?;
+    kernel.pages.page("pages/campaign.html", &visitor, &kernel.url(&url), page)
+}
+
+async fn campaign_now(kernel: &Kernel, slug: &str, locale: LocaleTag) -> Result<minijinja::Value> {
     let mut conn = kernel.db.acquire().await?;
-    let row = store::campaign(&mut conn, None, &slug).await?;
+    let row = store::campaign(&mut conn, None, slug).await?;
     let (updates, _) = store::updates(&mut conn, None, Some(row.id), UPDATES, 0).await?;
     let actions = store::landing_rows(&mut conn, Some(row.id), kernel.cx.now()).await?;
     drop(conn);
-    let (title, summary) = localized(&row.texts, visitor.locale, &row.title, &row.summary);
+    let (title, summary) = localized(&row.texts, locale, &row.title, &row.summary);
     let url = format!("/c/{}", row.slug);
     let chart_svg_html = chart::draw(&updates);
-    let page = context! {
+    Ok(context! {
         campaign => context! { title, summary, description_html => markdown::render(&row.description), url => url.as_str() },
-        actions => Serde(actions.into_iter().map(|a| card(a, visitor.locale)).collect::<Vec<_>>()),
-        updates => Serde(updates.into_iter().map(|u| post(u, visitor.locale)).collect::<Vec<_>>()),
+        actions => Serde(actions.into_iter().map(|a| card(a, locale)).collect::<Vec<_>>()),
+        updates => Serde(updates.into_iter().map(|u| post(u, locale)).collect::<Vec<_>>()),
         chart_svg_html,
-    };
-    kernel.pages.page("pages/campaign.html", &visitor, &kernel.url(&url), page)
+    })
 }
 
 async fn short_link(State(landing): State<Landing>, Segments(word): Segments<String>) -> Result<Response> {
@@ -208,26 +227,22 @@ pub struct CampaignLink {
     pub title: String,
     /// Its page.
     pub url: String,
+    /// Its newest updates, as pages show them.
+    #[serde(skip)]
+    pub updates: Vec<Value>,
 }
 
 impl CampaignLink {
-    /// The campaign of an action and its newest updates, for the action's page.
+    /// The campaign as it is now, if it is published, with its newest `updates`.
     ///
     /// # Errors
     /// A database error.
-    pub async fn of(
-        conn: &mut PgConnection,
-        campaign: Option<Uuid>,
-        locale: LocaleTag,
-        updates: i64,
-    ) -> Result<(Option<Self>, Value)> {
-        let Some((slug, title, texts)) = store::link_to_campaign(conn, campaign).await? else {
-            return Ok((None, Value::Array(Vec::new())));
-        };
+    pub async fn of(conn: &mut PgConnection, campaign: Uuid, locale: LocaleTag, updates: i64) -> Result<Option<Self>> {
+        let Some((slug, title, texts)) = store::link_to_campaign(conn, campaign).await? else { return Ok(None) };
         let (title, _) = localized(&texts, locale, &title, "");
-        let (rows, _) = store::updates(conn, None, campaign, updates, 0).await?;
-        let posts = rows.into_iter().map(|row| serde_json::to_value(post(row, locale)).unwrap_or_default()).collect();
-        Ok((Some(Self { title, url: format!("/c/{slug}") }), Value::Array(posts)))
+        let (rows, _) = store::updates(conn, None, Some(campaign), updates, 0).await?;
+        let updates = rows.into_iter().map(|row| serde_json::to_value(post(row, locale)).unwrap_or_default()).collect();
+        Ok(Some(Self { title, url: format!("/c/{slug}"), updates }))
     }
 }
 

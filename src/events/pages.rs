@@ -17,7 +17,7 @@ use super::{
     registering::{Events, NewAttendance, access_needs, interpretation, party_size},
 };
 use crate::{
-    campaigns::{self, CampaignLink},
+    campaigns,
     error::{Code, Error, FieldError, Result},
     kernel::{
         extract::{FORM_LIMIT, Segments},
@@ -139,7 +139,7 @@ async fn render(
 ) -> Result<Response> {
     let (kernel, action, plan) = (&events.kernel, &event.action, &event.plan);
     let locale = visitor.locale;
-    let (campaign, _) = CampaignLink::of(&mut *kernel.db.acquire().await?, action.campaign_id, locale, 0).await?;
+    let campaign = events.campaigns.link(action.campaign_id, locale, 0).await?;
     let (text, _) = action.text(locale, "");
     let local = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&plan.zone).to_rfc3339();
     let sessions: Vec<serde_json::Value> = plan
@@ -172,7 +172,7 @@ async fn render(
             ics_url => format!("{}.ics", action.path()),
             url => action.path(),
         },
-        campaign => Serde(campaign),
+        campaign => Serde(campaign.as_deref()),
         form => context! {
             action => action.path(),
             values => Serde(form),

@@ -1,6 +1,6 @@
 //! One act of registering, from what was typed to the batch: shared by the API and the page.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::extract::FromRef;
 use chrono::TimeDelta;
@@ -19,6 +19,7 @@ use crate::{
     kernel::{
         Kernel,
         cache::Cache,
+        changes::Change,
         group_commit::GroupCommit,
         idempotency::{self, Claim, IdempotencyKey},
         text::{LocaleTag, clean_text},
@@ -28,8 +29,6 @@ use crate::{
     people::{self, Consents, NewPerson},
 };
 
-/// How long an event is used from memory before it is asked for again.
-const CACHED_FOR: Duration = Duration::from_secs(2);
 /// The largest party that registers at once.
 const MAX_PARTY: i64 = 10;
 
@@ -120,7 +119,9 @@ impl Events {
         let batch = RegisterBatch { db: kernel.db.clone() };
         Self {
             ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
-            cached: Arc::new(Cache::new(kernel.cx.clone(), CACHED_FOR)),
+            cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, event: &Arc<Event>, change| {
+                change.concerns(event.action.id)
+            }),
             kernel,
             access,
             campaigns,
@@ -132,7 +133,7 @@ impl Events {
         self.ingest.close().await;
     }
 
-    /// An event by id or slug, at most two seconds old.
+    /// An event by id or slug, from memory if it is there.
     ///
     /// # Errors
     /// `not_found`, or a database error.
@@ -143,8 +144,7 @@ impl Events {
 
     /// Forgets a changed event.
     pub fn forget(&self, event: &Event) {
-        self.cached.forget(&event.action.slug);
-        self.cached.forget(&event.action.id.to_string());
+        self.kernel.changes.tell(Change::One(event.action.id));
     }
 
     /// Refuses a public act on an event that takes nobody.

@@ -1,4 +1,5 @@
-//! A small per-process cache: values live at most a set time, and a herd on a cold key makes one query.
+//! A small per-process cache: values live at most a set time, a change makes it forget what it concerns, and a herd on a
+//! cold key makes one query.
 
 use std::{
     collections::HashMap,
@@ -7,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::cx::Cx;
+use super::{
+    changes::{Change, Changes},
+    cx::Cx,
+};
 
 /// Beyond this many keys, aged ones are dropped before another is added.
 const MANY: usize = 10_000;
@@ -16,8 +20,15 @@ const MANY: usize = 10_000;
 #[derive(Debug)]
 pub struct Cache<K, V> {
     cx: Cx,
-    ttl: Duration,
+    lifetime: Lifetime,
     slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
+}
+
+#[derive(Debug)]
+enum Lifetime {
+    Set(Duration),
+    /// As long as changes are heard: see [`Changes::lifetime`].
+    Heard(Arc<Changes>),
 }
 
 #[derive(Debug)]
@@ -29,7 +40,31 @@ struct Slot<V> {
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// A cache whose values live at most `ttl`.
     pub fn new(cx: Cx, ttl: Duration) -> Self {
-        Self { cx, ttl, slots: Mutex::default() }
+        Self { cx, lifetime: Lifetime::Set(ttl), slots: Mutex::default() }
+    }
+
+    /// A cache of what public pages show: forgets the values that a change `concerns`.
+    pub fn watching(
+        cx: Cx,
+        changes: &Arc<Changes>,
+        concerns: impl Fn(&K, &V, Change) -> bool + Send + Sync + 'static,
+    ) -> Arc<Self>
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        let cache = Arc::new(Self { cx, lifetime: Lifetime::Heard(changes.clone()), slots: Mutex::default() });
+        let watching = Arc::downgrade(&cache);
+        changes.watch(move |change| {
+            if let Some(cache) = watching.upgrade() {
+                cache.lock().retain(|key, slot| {
+                    let value = slot.value.read().unwrap_or_else(PoisonError::into_inner);
+                    // what is being loaded at this moment may have been read before the change: it is not kept either
+                    value.as_ref().is_some_and(|(value, _)| !concerns(key, value, change))
+                });
+            }
+        });
+        cache
     }
 
     /// The value of `key`, from memory or by `load`. While one caller loads, the others of that key wait for it.
@@ -46,6 +81,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
             return Ok(value);
         }
         let asked_at = self.cx.instant();
+        metrics::counter!("muster_cache_loads").increment(1);
         let value = load().await?;
         *slot.value.write().unwrap_or_else(PoisonError::into_inner) = Some((value.clone(), asked_at));
         Ok(value)
@@ -63,7 +99,11 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
 
     fn fresh(&self, slot: &Slot<V>) -> Option<V> {
         let value = slot.value.read().unwrap_or_else(PoisonError::into_inner);
-        value.as_ref().filter(|(_, at)| self.cx.instant().duration_since(*at) < self.ttl).map(|(v, _)| v.clone())
+        let lifetime = match &self.lifetime {
+            Lifetime::Set(time) => *time,
+            Lifetime::Heard(changes) => changes.lifetime(),
+        };
+        value.as_ref().filter(|(_, at)| self.cx.instant().duration_since(*at) < lifetime).map(|(v, _)| v.clone())
     }
 
     fn slot(&self, key: &K) -> Arc<Slot<V>> {

@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod caching;
+pub mod changes;
 pub mod crypto;
 pub mod cx;
 pub mod db;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use sqlx::PgPool;
 
 use crate::config::Settings;
+use changes::Changes;
 use crypto::Key;
 use cx::Cx;
 use guard::Guard;
@@ -55,6 +57,8 @@ pub struct Kernel {
     pub guard: Guard,
     /// Templates.
     pub pages: Pages,
+    /// What changed, for the caches.
+    pub changes: Arc<Changes>,
     /// Keys idempotency HMACs.
     pub requests_key: Key,
     /// Keys the global list of suppressed addresses.
@@ -73,6 +77,7 @@ impl Kernel {
                 keyring.lasting("requests").derive("guard"),
             ),
             pages: Pages::new(&settings.http.public_url),
+            changes: Arc::default(),
             requests_key: keyring.lasting("requests").derive("idempotency"),
             suppressions_key: keyring.lasting("suppressions"),
             vaults: Vaults::new(db.clone(), cx.clone(), keyring),

@@ -128,7 +128,13 @@ impl Pages {
     pub fn page(&self, template: &str, visitor: &Visitor, canonical: &str, page: Value) -> Result<Response> {
         let frame = context! { languages => Serde(visitor.languages()), canonical };
         let html = self.render(template, visitor.locale, context! { ..page, ..frame })?;
-        Ok(html_response(html, visitor.locale))
+        // weak: what is sent may be compressed
+        let etag = HeaderValue::try_from(format!("W/\"{}\"", &hex::encode(sha256(html.as_bytes()))[..32]));
+        let mut response = html_response(html, visitor.locale);
+        response.headers_mut().insert(header::ETAG, etag.map_err(Error::internal)?);
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+        Ok(response)
     }
 
     /// Answers a request for `/assets/{name}`.

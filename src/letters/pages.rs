@@ -18,7 +18,7 @@ use super::{
     writing::{Letters, NewLetter},
 };
 use crate::{
-    campaigns::{CampaignLink, received},
+    campaigns::received,
     error::{Code, Error, FieldError, Result},
     kernel::{
         extract::{FORM_LIMIT, Segments},
@@ -111,9 +111,7 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again
     let kernel = &letters.kernel;
     let (action, locale) = (&letter.action, visitor.locale);
     let prefilled = Prefilled::of(letter, locale)?;
-    let mut conn = kernel.db.acquire().await?;
-    let (campaign, _) = CampaignLink::of(&mut conn, action.campaign_id, locale, 0).await?;
-    drop(conn);
+    let campaign = letters.campaigns.link(action.campaign_id, locale, 0).await?;
     let (text, _) = action.text(locale, "");
     let targets: Vec<Value> = letter
         .targets
@@ -135,7 +133,7 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again
             count => action.published_count, editable => letter.editable, live => letter.live, protected => action.protected,
             targets => Serde(targets), subjects => Serde(&prefilled.subjects),
         },
-        campaign => Serde(&campaign),
+        campaign => Serde(campaign.as_deref()),
         form => context! {
             action => format!("{}?lang={}", action.path(), locale.as_str()), values => Serde(&values),
             errors => Serde(form_errors(locale, &again.errors)), locale => locale.as_str(),

@@ -1,6 +1,6 @@
 //! One act of writing, from what was typed to the batch: shared by the API and the page.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::extract::FromRef;
 use chrono::{NaiveDate, TimeDelta};
@@ -18,6 +18,7 @@ use crate::{
     kernel::{
         Kernel,
         cache::Cache,
+        changes::Change,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
         text::LocaleTag,
@@ -28,9 +29,6 @@ use crate::{
 
 /// Name of the table, part of what a sealed value is bound to.
 pub const LETTERS: &str = "letters";
-
-/// How long a letter action is used from memory before it is asked for again.
-const CACHED_FOR: Duration = Duration::from_secs(2);
 
 /// What is sealed on a letter's row: everything that was typed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -139,7 +137,9 @@ impl Letters {
         let batch = WriteBatch { db: kernel.db.clone() };
         Self {
             ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
-            cached: Arc::new(Cache::new(kernel.cx.clone(), CACHED_FOR)),
+            cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, letter: &Arc<LetterAction>, change| {
+                change.concerns(letter.action.id)
+            }),
             kernel,
             access,
             campaigns,
@@ -156,7 +156,7 @@ impl Letters {
         self.kernel.cx.now().date_naive()
     }
 
-    /// A letter action by id or slug, at most two seconds old.
+    /// A letter action by id or slug, from memory if it is there.
     ///
     /// # Errors
     /// `not_found`, or a database error.
@@ -167,13 +167,12 @@ impl Letters {
 
     /// Forgets a changed letter action.
     pub fn forget(&self, letter: &LetterAction) {
-        self.cached.forget(&letter.action.slug);
-        self.cached.forget(&letter.action.id.to_string());
+        self.kernel.changes.tell(Change::One(letter.action.id));
     }
 
     /// Forgets all letter actions, after an office changed.
     pub fn forget_all(&self) {
-        self.cached.clear();
+        self.kernel.changes.tell(Change::Any);
     }
 
     /// A public act of writing. What comes back says nothing about the person; callers answer everybody alike.

@@ -23,7 +23,7 @@ use crate::{
     campaigns::{self, ActionChanges, ActionFields, Kind},
     error::{Error, Result},
     kernel::{
-        caching::{cacheable, private_json},
+        caching::{Kept, cacheable, private_json},
         extract::{ListQuery, Segments, ValidWithBytes, parse},
         guard::{Proof, Source},
         hal::{curies, identifiers, link},
@@ -209,7 +209,8 @@ async fn get_petition(
     }
     let petition = petitions.petition(&key).await?;
     own(None, &petition)?;
-    Ok(cacheable(&headers, &resource(&petitions, &petition, petition.action.published_count)))
+    let public = || Kept::new(&resource(&petitions, &petition, petition.action.published_count));
+    Ok(petition.public.get_or_init(public).answer(&headers))
 }
 
 /// Creates a petition; a draft unless it says otherwise.

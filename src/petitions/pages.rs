@@ -18,7 +18,7 @@ use super::{
     store::Petition,
 };
 use crate::{
-    campaigns::{self, CampaignLink, State as Life},
+    campaigns::{self, State as Life},
     error::{Code, Error, Result},
     kernel::{
         extract::{FORM_LIMIT, Segments},
@@ -103,8 +103,7 @@ async fn render(
     if !action.state.is_public() {
         return Err(Error::not_found());
     }
-    let (campaign, updates) =
-        CampaignLink::of(&mut *kernel.db.acquire().await?, action.campaign_id, visitor.locale, UPDATES).await?;
+    let campaign = petitions.campaigns.link(action.campaign_id, visitor.locale, UPDATES).await?;
     let (text, fell_back) = action.text(visitor.locale, &petition.petition_text);
     let state = match action.state {
         Life::Published => "published",
@@ -135,8 +134,8 @@ async fn render(
             hosted_by => action.hosted_by.as_str(),
             button => text.button.as_str(),
         },
-        updates => Serde(updates),
-        campaign => Serde(campaign),
+        updates => Serde(campaign.as_ref().map_or(&[][..], |c| &c.updates)),
+        campaign => Serde(campaign.as_deref()),
         letter => Serde(letter),
         form => context! { action => action.path(), values => Serde(form), errors => Serde(errors), locale => visitor.locale.as_str() },
         challenge,

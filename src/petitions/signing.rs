@@ -1,6 +1,6 @@
 //! One act of signing, from what was typed to the batch: shared by the API and the page.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc};
 
 use axum::extract::FromRef;
 use chrono::TimeDelta;
@@ -17,6 +17,7 @@ use crate::{
     kernel::{
         Kernel,
         cache::Cache,
+        changes::Change,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
         text::LocaleTag,
@@ -28,9 +29,6 @@ use crate::{
 
 /// Name of the table, part of what a sealed value is bound to.
 pub const SIGNATURES: &str = "signatures";
-
-/// How long a petition is used from memory before it is asked for again.
-const CACHED_FOR: Duration = Duration::from_secs(2);
 
 /// What is sealed on a signature's row: everything that was typed, until the owner of the address confirms it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -101,37 +99,60 @@ pub struct LetterWords {
     pub show_email: bool,
 }
 
-/// What this slice's handlers share.
-#[derive(Clone, Debug, FromRef)]
-pub struct Petitions {
+/// What this slice's handlers share. One pointer: each request clones it several times, and on the hot path the counting
+/// of a dozen pointers was seen in the profile.
+#[derive(Clone, Debug)]
+pub struct Petitions(Arc<Shared>);
+
+/// See [`Petitions`].
+#[derive(Debug)]
+pub struct Shared {
     /// Tools.
     pub kernel: Arc<Kernel>,
     /// Who is asking.
     pub access: Access,
     /// The slice below.
-    #[from_ref(skip)]
     pub campaigns: Campaigns,
     /// Letters that petitions carry.
-    #[from_ref(skip)]
     pub letters: Letters,
-    #[from_ref(skip)]
-    ingest: Arc<GroupCommit<SignBatch>>,
-    #[from_ref(skip)]
+    ingest: GroupCommit<SignBatch>,
     cached: Arc<Cache<String, Arc<Petition>>>,
+}
+
+impl Deref for Petitions {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl FromRef<Petitions> for Arc<Kernel> {
+    fn from_ref(petitions: &Petitions) -> Self {
+        petitions.kernel.clone()
+    }
+}
+
+impl FromRef<Petitions> for Access {
+    fn from_ref(petitions: &Petitions) -> Self {
+        petitions.access.clone()
+    }
 }
 
 impl Petitions {
     /// The slice over these tools; starts its group commit.
     pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns, letters: Letters) -> Self {
         let batch = SignBatch { db: kernel.db.clone() };
-        Self {
-            ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
-            cached: Arc::new(Cache::new(kernel.cx.clone(), CACHED_FOR)),
+        Self(Arc::new(Shared {
+            ingest: GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone()),
+            cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, petition: &Arc<Petition>, change| {
+                change.concerns(petition.action.id)
+            }),
             kernel,
             access,
             campaigns,
             letters,
-        }
+        }))
     }
 
     /// Takes no more acts and returns when the queued ones are written and answered.
@@ -139,7 +160,7 @@ impl Petitions {
         self.ingest.close().await;
     }
 
-    /// A petition by id or slug, at most two seconds old.
+    /// A petition by id or slug, from memory if it is there.
     ///
     /// # Errors
     /// `not_found`, or a database error.
@@ -150,8 +171,7 @@ impl Petitions {
 
     /// Forgets a changed petition.
     pub fn forget(&self, petition: &Petition) {
-        self.cached.forget(&petition.action.slug);
-        self.cached.forget(&petition.action.id.to_string());
+        self.kernel.changes.tell(Change::One(petition.action.id));
     }
 
     /// A public act of signing. What comes back says nothing about the person; callers answer everybody alike.
@@ -216,7 +236,7 @@ impl Petitions {
         Ok(written)
     }
 
-    /// The letter action that a petition carries, at most two seconds old.
+    /// The letter action that a petition carries, from memory if it is there.
     ///
     /// # Errors
     /// A database error.

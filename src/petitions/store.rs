@@ -1,5 +1,7 @@
 //! All SQL over `petitions` and `signatures`.
 
+use std::sync::OnceLock;
+
 use chrono::{DateTime, Utc};
 use sqlx::{
     PgConnection, PgPool, Postgres, QueryBuilder,
@@ -11,6 +13,7 @@ use crate::{
     campaigns::{self, Action, Kind},
     error::{Error, Result},
     kernel::{
+        caching::Kept,
         filter::{Field, FieldKind, FieldSet, Filter},
         paging::PageParams,
     },
@@ -60,6 +63,8 @@ pub struct Petition {
     pub goal: Option<i64>,
     /// The letter action that signing writes along.
     pub letter_action_id: Option<Uuid>,
+    /// The public JSON, once somebody asked for it.
+    pub public: OnceLock<Kept>,
 }
 
 /// Completes an action to the petition it belongs to.
@@ -77,6 +82,7 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petitio
         targets: row.targets,
         goal: row.goal,
         letter_action_id: row.letter_action_id,
+        public: OnceLock::new(),
     })
 }
 

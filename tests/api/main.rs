@@ -2,6 +2,7 @@
 
 mod access;
 mod browser;
+mod caches;
 mod campaigns;
 mod cli;
 mod exports;

@@ -77,7 +77,7 @@ async fn without_its_database_it_answers_503_and_recovers_by_itself() {
         reply.problem(503, "unavailable", &[]);
         assert_unavailable(&reply, "application/problem+json");
     }
-    assert_unavailable(&server.get("/p/status", None).await, "text/html");
+    assert_unavailable(&server.get("/p/not-in-memory", None).await, "text/html");
     assert_unavailable(&server.get("/api/v1/people", Some(&token)).await, "application/problem+json");
     let form = server
         .form(

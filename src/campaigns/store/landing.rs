@@ -139,8 +139,7 @@ pub async fn source_words(conn: &mut PgConnection, organization: Uuid) -> Result
 ///
 /// # Errors
 /// A database error.
-pub async fn link_to_campaign(conn: &mut PgConnection, id: Option<Uuid>) -> Result<Option<(String, String, Value)>> {
-    let Some(id) = id else { return Ok(None) };
+pub async fn link_to_campaign(conn: &mut PgConnection, id: Uuid) -> Result<Option<(String, String, Value)>> {
     let row = sqlx::query!("SELECT slug, title, texts FROM campaigns WHERE id = $1 AND state = 'published'", id)
         .fetch_optional(conn)
         .await?;

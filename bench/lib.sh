@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# What the rows of the bench share: a server, databases made from a template, wrk and pgbench runs, medians.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/.." && pwd)
+muster=${CARGO_TARGET_DIR:-$root/target}/release/muster
+seconds=${BENCH_SECONDS:-8}
+rounds=${BENCH_ROUNDS:-3}
+million=${BENCH_MILLION:-1000000}
+http=127.0.0.1:18080
+admin=127.0.0.1:18081
+server=  # pid of the server under test
+round=0
+
+export MUSTER_PROFILE=development MUSTER__HTTP__BIND=$http MUSTER__HTTP__PUBLIC_URL=http://$http MUSTER__ADMIN__BIND=$admin
+export MUSTER__GUARD__MODE=on MUSTER__GUARD__FREE_PER_MINUTE=4000000000
+export MUSTER__KEYRING__FILE=$BENCH_DIR/keyring.json MUSTER__KEYRING__GENERATE=true RUST_LOG=warn
+
+say() { printf '%s\n' "$*" >&2; }
+
+# url NAME: the address of a database of the cluster; bench_base is the one that is always there.
+url() { sed "s#///[^?]*#///$1#" <<<"$BENCH_BASE_URL"; }
+
+# sql NAME QUERY: the answer, unaligned.
+sql() { psql "$(if [ "$1" = bench_base ]; then echo "$BENCH_BASE_URL"; else url "$1"; fi)" --no-psqlrc -qAtc "$2"; }
+
+# fresh NAME [TEMPLATE]: a new copy of a template, and a checkpoint, so that no run pays for the one before.
+fresh() {
+    sql bench_base "DROP DATABASE IF EXISTS $1 WITH (FORCE)"
+    sql bench_base "CREATE DATABASE $1 TEMPLATE ${2:-bench_template} STRATEGY file_copy"
+    sql bench_base CHECKPOINT
+}
+
+# serve NAME ROLE: starts the server on a database and waits until it is ready.
+serve() {
+    (cd "$BENCH_DIR" && DATABASE_URL=$(url "$1") exec "$muster" serve --role "$2" >>"$BENCH_DIR/server.log" 2>&1) &
+    server=$!
+    for _ in $(seq 400); do
+        if curl -sf "http://$admin/readyz" >/dev/null; then return 0; fi
+        sleep 0.05
+    done
+    say "the server did not become ready: see $BENCH_DIR/server.log"
+    return 1
+}
+
+# halt: stops the server as an operator would; what it accepted is written first.
+halt() {
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+        server=
+    fi
+}
+
+# api METHOD PATH BODY: a call with the owner's token.
+api() {
+    curl -sf -X "$1" "http://$http$2" -H "OSDI-API-Token: $(cat "$BENCH_DIR/token")" \
+        -H 'Content-Type: application/json' -d "$3"
+}
+
+# drive SCRIPT CONNECTIONS SECONDS [ARGS...]: wrk; prints "rate p50 p99 requests duration" (ms, s) and fails on any error.
+drive() {
+    local script=$1 connections=$2 time=$3 out
+    shift 3
+    out=$(wrk -t2 "-c$connections" "-d${time}s" -s "$here/wrk/$script" "http://$http" -- "$@")
+    if ! awk '/^RESULT/ { exit !($7 == 0 && $8 == 0) } END { if (!NR) exit 1 }' <<<"$out"; then
+        say "wrk saw errors or refusals: $out"
+        return 1
+    fi
+    awk '/^RESULT/ { print $2, $3, $4, $5, $6 }' <<<"$out"
+}
+
+# peer NAME SCRIPT PETITION OPTIONS...: pgbench, prepared, one statement for each transaction; prints transactions a second.
+peer() {
+    local name=$1 script=$2 petition=$3 out
+    shift 3
+    out=$(pgbench -n -M prepared -j 2 -f "$here/peer/$script.sql" -D "petition=$petition" -D "organization=$organization" \
+        -D "vault=$vault" -D "event=$event" "$@" "$(url "$name")" 2>&1)
+    if grep -q 'ERROR' <<<"$out"; then
+        say "pgbench failed: $out"
+        return 1
+    fi
+    awk '/^tps/ { print $3 }' <<<"$out"
+}
+
+# metric NAME: the sum over its labels.
+metric() { curl -sf "http://$admin/metrics" | awk -v name="$1" 'index($1, name) == 1 { s += $2 } END { printf "%.0f", s }'; }
+
+# resident PID: its memory in MB.
+resident() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
+
+now() { date +%s.%N; }
+since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.3f", b - a }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b ? a / b : 0 }'; }
+whole() { printf '%.0f' "$1"; }
+median() { sort -g | awk '{ v[NR] = $1 } END { print (NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2) }'; }
+
+# verdict VALUE least|most LIMIT
+verdict() {
+    awk -v value="$1" -v how="$2" -v limit="$3" \
+        'BEGIN { print ((how == "least" ? value >= limit : value <= limit) ? "reached" : "SHORT") }'
+}
+
+# put NAME OURS PEER RATIO TARGET VERDICT: one line of the table.
+put() {
+    printf '| %s | %s | %s | %s | %s | %s |\n' "$@" | tee -a "$BENCH_DIR/table.md" >&2
+}
+note() { printf -- '- %s\n' "$*" >>"$BENCH_DIR/notes.md"; }

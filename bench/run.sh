@@ -1,0 +1,321 @@
+#!/usr/bin/env bash
+# Measures Muster beside its peers on this machine and writes bench/results.md. See bench/README.md.
+#
+#   bench/run.sh [ROW...]      sign million latency register read export start; all of them if none is named
+#
+# BENCH_SECONDS (8) and BENCH_ROUNDS (3) say how long and how often. Everything talks to this machine only.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+muster=${CARGO_TARGET_DIR:-$PWD/target}/release/muster
+if [ -z "${BENCH_BASE_URL:-}" ]; then
+    # the outer half: a cluster of its own for the inner one, gone afterwards
+    BENCH_DIR=$(mktemp -d "${TMPDIR:-/tmp}/muster-bench.XXXXXX")
+    export BENCH_DIR
+    chmod 755 "$BENCH_DIR"
+    trap 'rm -rf "$BENCH_DIR"' EXIT
+    PATH=$PATH:$(dirname "$(printf '%s\n' /usr/lib/postgresql/*/bin/pgbench | sort -V | tail -n1)")
+    export PATH
+    cp -r config "$BENCH_DIR"
+    (
+        cd "$BENCH_DIR"
+        unset DATABASE_URL
+        # shellcheck disable=SC2016
+        MUSTER__POSTGRES__DATA_ROOT=$BENCH_DIR/var "$muster" postgres run -- \
+            bash -c 'BENCH_BASE_URL=$DATABASE_URL exec "$@"' bench "$OLDPWD/bench/run.sh" "$@"
+    )
+    exit
+fi
+
+unset DATABASE_URL
+# shellcheck source=bench/lib.sh
+. bench/lib.sh
+trap halt EXIT
+
+prepare() {
+    say "preparing the databases"
+    sql bench_base "CREATE DATABASE bench_template"
+    (
+        cd "$BENCH_DIR"
+        DATABASE_URL=$(url bench_template)
+        export DATABASE_URL
+        "$muster" migrate >>server.log 2>&1
+        echo "a long enough password" | "$muster" organizer add --email owner@example.org --name Owner --role owner --password-stdin >>server.log 2>&1
+        "$muster" token add --organizer owner@example.org --name bench --scopes all 2>>server.log | tail -n1 >token
+    )
+    serve bench_template web
+    local confirmation
+    for confirmation in none email; do
+        api POST /api/v1/petitions "{\"title\":\"Status for all\",\"muster:slug\":\"$confirmation\",\"muster:status\":\"published\",\"muster:confirmation\":\"$confirmation\"}" >/dev/null
+    done
+    api POST /api/v1/events '{"title":"Assembly","muster:slug":"assembly","muster:status":"published","muster:confirmation":"none","capacity":500,"start_date":"2030-05-01T18:00:00Z","end_date":"2030-05-01T20:00:00Z","timezone_identifier":"America/Toronto"}' >/dev/null
+    halt
+    organization=$(sql bench_template "SELECT id FROM organizations")
+    vault=$(sql bench_template "SELECT id FROM vaults")
+    event=$(sql bench_template "SELECT id FROM events")
+    sql bench_template "VACUUM ANALYZE"
+}
+
+petition() { sql bench_template "SELECT id FROM actions WHERE kind = 'petition' AND slug = '$1'"; }
+
+# signed NAME CONFIRMATION CONNECTIONS SECONDS [THINK]: signs on a running server; every acknowledged one must be there.
+signed() {
+    local before after result
+    before=$(sql "$1" "SELECT count(*) FROM signatures")
+    round=$((round + 1))
+    result=$(drive sign.lua "$3" "$4" "$2" "b$round-" ${5:+"$5"})
+    after=$(sql "$1" "SELECT count(*) FROM signatures")
+    if [ $((after - before)) -lt "$(cut -d' ' -f4 <<<"$result")" ]; then
+        say "LOST: $((after - before)) rows for $(cut -d' ' -f4 <<<"$result") acknowledged signatures"
+        exit 1
+    fi
+    echo "$result"
+}
+
+batches() {
+    printf 'mean batch %s, fallback_rows %s' \
+        "$(awk -v n="$(metric muster_group_commit_batch_count)" -v s="$(metric muster_group_commit_batch_sum)" 'BEGIN { printf "%.0f", n ? s / n : 0 }')" \
+        "$(metric muster_group_commit_fallback_rows)"
+}
+
+commits() { sql bench_base "SELECT xact_commit FROM pg_stat_database WHERE datname = '$1'"; }
+
+row_sign() {
+    local confirmation i before
+    for confirmation in email none; do
+        : >"$BENCH_DIR/peer" && : >"$BENCH_DIR/at64" && : >"$BENCH_DIR/at256"
+        for i in $(seq "$rounds"); do
+            say "sign, $confirmation, round $i"
+            fresh bench_peer
+            peer bench_peer "sign_$confirmation" "$(petition $confirmation)" -c 64 -T "$seconds" >>"$BENCH_DIR/peer"
+            fresh bench_ours
+            serve bench_ours web
+            before=$(commits bench_ours)
+            signed bench_ours $confirmation 256 "$seconds" >>"$BENCH_DIR/at256"
+            sleep 1 # the statistics of commits arrive late
+            note "sign, $confirmation, 256 connections: $(batches), $((($(commits bench_ours) - before) / seconds)) commits/s (pgbench: one for each signature)"
+            halt
+            fresh bench_ours
+            serve bench_ours web
+            signed bench_ours $confirmation 64 "$seconds" >>"$BENCH_DIR/at64"
+            note "sign, $confirmation, 64 connections: $(batches)"
+            halt
+        done
+        local theirs at256 at64
+        theirs=$(median <"$BENCH_DIR/peer")
+        at256=$(cut -d' ' -f1 "$BENCH_DIR/at256" | median)
+        at64=$(cut -d' ' -f1 "$BENCH_DIR/at64" | median)
+        [ $confirmation = email ] && echo "$at256" >"$BENCH_DIR/most"
+        put "sign, confirmation \`$confirmation\`, 256 connections" "$(whole "$at256")/s" "pgbench, 64 clients: $(whole "$theirs")/s" \
+            "$(ratio "$at256" "$theirs") x" ">= 2.0 x" "$(verdict "$(ratio "$at256" "$theirs")" least 2.0)"
+        put "sign, confirmation \`$confirmation\`, 64 connections" "$(whole "$at64")/s" "pgbench, 64 clients: $(whole "$theirs")/s" \
+            "$(ratio "$at64" "$theirs") x" ">= 1.5 x" "$(verdict "$(ratio "$at64" "$theirs")" least 1.5)"
+    done
+}
+
+# The petition with a million signatures: signed through the front door, once for all rows that need it.
+fill_million() {
+    if [ -n "$(sql bench_base "SELECT 1 FROM pg_database WHERE datname = 'bench_million'")" ]; then return; fi
+    say "signing $million times"
+    fresh bench_million
+    serve bench_million web
+    local there=0
+    while [ "$there" -lt "$million" ]; do
+        signed bench_million none 256 10 >/dev/null
+        there=$(sql bench_million "SELECT count(*) FROM signatures WHERE state = 'counted'")
+        say "  $there"
+    done
+    halt
+    sql bench_million "DELETE FROM emails"
+    sql bench_million "VACUUM ANALYZE"
+    sql bench_base "CHECKPOINT"
+}
+
+row_million() {
+    local i empty full
+    fill_million
+    : >"$BENCH_DIR/empty" && : >"$BENCH_DIR/full"
+    for i in $(seq "$rounds"); do
+        say "a million there, round $i"
+        fresh bench_ours
+        serve bench_ours web
+        signed bench_ours none 256 "$seconds" >>"$BENCH_DIR/empty"
+        halt
+        sql bench_base "CHECKPOINT"
+        serve bench_million web
+        signed bench_million none 256 "$seconds" >>"$BENCH_DIR/full"
+        note "sign, a million there: $(batches)"
+        halt
+    done
+    empty=$(cut -d' ' -f1 "$BENCH_DIR/empty" | median)
+    full=$(cut -d' ' -f1 "$BENCH_DIR/full" | median)
+    put "sign with $million there, 256 connections" "$(whole "$full")/s" "Muster at empty: $(whole "$empty")/s" \
+        "$(ratio "$full" "$empty") x" ">= 0.85 x" "$(verdict "$(ratio "$full" "$empty")" least 0.85)"
+}
+
+row_latency() {
+    local i most think ours theirs rate
+    if [ ! -s "$BENCH_DIR/most" ]; then
+        fresh bench_ours
+        serve bench_ours web
+        signed bench_ours email 256 "$seconds" | cut -d' ' -f1 >"$BENCH_DIR/most"
+        halt
+    fi
+    most=$(cat "$BENCH_DIR/most")
+    # 64 connections that think so long between two signatures that half the most comes together; an answer takes some 4 ms
+    think=$(awk -v most="$most" 'BEGIN { t = 64 / (most / 2) * 1000 - 4; printf "%.0f", t < 1 ? 1 : t }')
+    : >"$BENCH_DIR/p99" && : >"$BENCH_DIR/rates" && : >"$BENCH_DIR/peer"
+    for i in $(seq "$rounds"); do
+        say "latency, round $i"
+        fresh bench_peer
+        rm -f "$BENCH_DIR"/pgbench_log*
+        (cd "$BENCH_DIR" && peer bench_peer sign_email "$(petition email)" -c 1 -j 1 -T "$seconds" --log >/dev/null)
+        cat "$BENCH_DIR"/pgbench_log* | awk '{ print $3 / 1000 }' | sort -g |
+            awk '{ v[NR] = $1 } END { print v[int(NR * 0.99)] }' >>"$BENCH_DIR/peer"
+        fresh bench_ours
+        serve bench_ours web
+        signed bench_ours email 64 2 "$think" >/dev/null # warm connections and plans: nobody opens a campaign at full speed
+        signed bench_ours email 64 "$seconds" "$think" >"$BENCH_DIR/one"
+        cut -d' ' -f3 "$BENCH_DIR/one" >>"$BENCH_DIR/p99"
+        cut -d' ' -f1 "$BENCH_DIR/one" >>"$BENCH_DIR/rates"
+        halt
+    done
+    ours=$(median <"$BENCH_DIR/p99") theirs=$(median <"$BENCH_DIR/peer") rate=$(median <"$BENCH_DIR/rates")
+    put "p99 of signing at $(whole "$rate")/s (half the most: $(awk -v m="$most" 'BEGIN { printf "%.0f", m / 2 }')/s)" "$ours ms" \
+        "pgbench, 1 client, p99 $theirs ms, times 10" "$(ratio "$ours" "$(awk -v t="$theirs" 'BEGIN { print t * 10 }')") x" "<= 1 x" \
+        "$(verdict "$(ratio "$ours" "$(awk -v t="$theirs" 'BEGIN { print t * 10 }')")" most 1)"
+}
+
+row_register() {
+    local i ours theirs seated
+    : >"$BENCH_DIR/ours" && : >"$BENCH_DIR/peer"
+    for i in $(seq "$rounds"); do
+        say "register, round $i"
+        fresh bench_peer
+        peer bench_peer register "$event" -c 50 -t 200 >>"$BENCH_DIR/peer"
+        fresh bench_ours
+        serve bench_ours web
+        drive register.lua 128 10 assembly 5000 | awk '{ print 10000 / $5 }' >>"$BENCH_DIR/ours"
+        note "register: $(batches)"
+        halt
+        seated=$(sql bench_ours "SELECT count(*) FILTER (WHERE state = 'accepted') || ' accepted, ' || count(*) FILTER (WHERE state = 'waitlisted') || ' waitlisted, ' || (SELECT count(*) FROM emails) || ' mails' FROM attendances")
+        if [ "$seated" != "500 accepted, 9500 waitlisted, 10000 mails" ]; then
+            say "WRONG: $seated"
+            exit 1
+        fi
+    done
+    ours=$(median <"$BENCH_DIR/ours") theirs=$(median <"$BENCH_DIR/peer")
+    put "register, 10,000 attempts from 128 connections for 500 seats ($seated)" "$(whole "$ours")/s" \
+        "pgbench, 50 clients, conditional UPDATE: $(whole "$theirs")/s" "$(ratio "$ours" "$theirs") x" ">= 1.5 x" \
+        "$(verdict "$(ratio "$ours" "$theirs")" least 1.5)"
+}
+
+row_read() {
+    local i path constant ours
+    fresh bench_ours
+    serve bench_ours web
+    for path in /api/v1/petitions/email /api/v1/petitions/email/counts; do
+        : >"$BENCH_DIR/ours" && : >"$BENCH_DIR/peer"
+        for i in $(seq "$rounds"); do
+            say "read $path, round $i"
+            http=$admin drive read.lua 64 "$seconds" /healthz | cut -d' ' -f1 >>"$BENCH_DIR/peer"
+            drive read.lua 64 "$seconds" "$path" | cut -d' ' -f1 >>"$BENCH_DIR/ours"
+        done
+        ours=$(median <"$BENCH_DIR/ours") constant=$(median <"$BENCH_DIR/peer")
+        put "read \`$path\`, 64 connections" "$(whole "$ours")/s" "\`/healthz\` (constant, no middleware): $(whole "$constant")/s" \
+            "$(ratio "$ours" "$constant") x" ">= 0.6 x" "$(verdict "$(ratio "$ours" "$constant")" least 0.6)"
+    done
+    halt
+}
+
+row_export() {
+    local i before peak start ours theirs lines grown=0
+    fill_million
+    : >"$BENCH_DIR/ours" && : >"$BENCH_DIR/peer"
+    serve bench_million web
+    for i in $(seq "$rounds"); do
+        say "export, round $i"
+        start=$(now)
+        psql "$(url bench_million)" --no-psqlrc -qc "\\copy (SELECT id, person_id, state, sealed, display, locale, country, region, postal_prefix, source, created_at, counted_at FROM signatures WHERE petition_id = '$(petition none)' AND state = 'counted') TO '$BENCH_DIR/peer.csv' WITH (FORMAT csv, HEADER)"
+        since "$start" >>"$BENCH_DIR/peer"
+        before=$(resident "$server")
+        start=$(now)
+        curl -sf "http://$http/api/v1/exports/petitions/none/signatures.csv" -H "OSDI-API-Token: $(cat "$BENCH_DIR/token")" -o "$BENCH_DIR/ours.csv" &
+        local curl=$!
+        peak=$before
+        while kill -0 $curl 2>/dev/null; do
+            peak=$(printf '%s\n' "$peak" "$(resident "$server")" | sort -g | tail -n1)
+            sleep 0.1
+        done
+        wait $curl
+        since "$start" >>"$BENCH_DIR/ours"
+        grown=$(awk -v a="$before" -v b="$peak" -v g="$grown" 'BEGIN { d = b - a; printf "%.0f", d > g ? d : g }')
+        lines=$(($(wc -l <"$BENCH_DIR/ours.csv") - 1))
+        if [ "$lines" -ne "$(($(wc -l <"$BENCH_DIR/peer.csv") - 1))" ]; then
+            say "WRONG: $lines lines"
+            exit 1
+        fi
+        rm -f "$BENCH_DIR"/*.csv
+    done
+    halt
+    ours=$(median <"$BENCH_DIR/ours") theirs=$(median <"$BENCH_DIR/peer")
+    put "export of $lines signatures as CSV, unsealed" "$ours s, RSS grew $grown MB" "\`psql \\copy\` of the sealed rows: $theirs s" \
+        "$(ratio "$ours" "$theirs") x" "<= 2.0 x, < 64 MB" \
+        "$(if [ "$(verdict "$(ratio "$ours" "$theirs")" most 2.0)" = reached ]; then verdict "$grown" most 63; else echo SHORT; fi)"
+}
+
+row_start() {
+    local i start
+    fresh bench_ours
+    : >"$BENCH_DIR/ours"
+    for i in $(seq "$rounds"); do
+        start=$(now)
+        serve bench_ours all
+        since "$start" >>"$BENCH_DIR/ours"
+        sleep 2
+        resident "$server" >"$BENCH_DIR/idle"
+        halt
+    done
+    put "start to ready (Postgres up, migrated)" "$(median <"$BENCH_DIR/ours") s" "-" "-" "printed" "idle RSS $(cat "$BENCH_DIR/idle") MB"
+}
+
+machine() {
+    local setting
+    echo "Measured $(date -u +%F) at $(git rev-parse --short HEAD 2>/dev/null || echo unknown) on $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n1), $(nproc) cores," \
+        "$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB, $(df --output=fstype "$BENCH_DIR" | tail -n1), Linux $(uname -r);" \
+        "$(psql --version), $(wrk --version 2>&1 | head -n1 | cut -d' ' -f1-2), $(rustc --version). Postgres, server and load share the machine."
+    echo
+    echo "Both sides write to the same cluster with the same settings:"
+    for setting in fsync synchronous_commit full_page_writes wal_compression shared_buffers max_wal_size; do
+        echo "\`$setting = $(sql bench_base "SHOW $setting")\`"
+    done
+    echo "Medians of $rounds alternating rounds of $seconds s."
+}
+
+prepare
+rows=("$@")
+if [ ${#rows[@]} -eq 0 ]; then rows=(sign million latency register read export start); fi
+: >"$BENCH_DIR/table.md" && : >"$BENCH_DIR/notes.md"
+for row in "${rows[@]}"; do "row_$row"; done
+
+results() {
+    echo "# Results of \`make bench\`"
+    echo
+    machine
+    echo
+    echo "| row | Muster | peer in the same run | ratio | must reach | |"
+    echo "|---|---|---|---|---|---|"
+    cat "$BENCH_DIR/table.md"
+    echo
+    sort -u "$BENCH_DIR/notes.md"
+    local file
+    for file in bench/peer/*.sql; do
+        printf '\nThe peer in `%s`:\n\n```sql\n%s\n```\n' "$file" "$(cat "$file")"
+    done
+}
+if [ $# -eq 0 ]; then
+    results >bench/results.md
+    say "written to bench/results.md"
+fi
+echo
+results | sed '/^The peer in/,$d'

@@ -1,0 +1,129 @@
+//! What changed, told to the caches: by own writes at once, by other processes through Postgres' NOTIFY.
+//!
+//! Triggers send the id of a changed action or campaign (or `*`) on the channel `muster_changed`. While a process hears
+//! them, its caches may keep values for a minute; while it does not (PgBouncer has no LISTEN, the connection broke), for
+//! two seconds. After each new start of listening everything is forgotten, since messages were missed.
+
+use std::{
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// The channel of the triggers in migrations/0004_campaigns.sql.
+const CHANNEL: &str = "muster_changed";
+/// How long values are kept while changes are heard.
+const HEARD: Duration = Duration::from_mins(1);
+/// How long otherwise.
+const UNHEARD: Duration = Duration::from_secs(2);
+/// A connection that is silent for so long is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(20);
+/// Time for an answer, and between two attempts to connect.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The action or campaign of this id, or what its page shows beside it.
+    One(Uuid),
+    /// Something that many show: an office, a partner; or it is not known what.
+    Any,
+}
+
+impl Change {
+    /// Does it concern what was made from this row?
+    pub fn concerns(self, id: Uuid) -> bool {
+        self == Self::Any || self == Self::One(id)
+    }
+}
+
+type Watcher = Box<dyn Fn(Change) + Send + Sync>;
+
+/// Those who want to know, and whether other processes are heard.
+#[derive(Default)]
+pub struct Changes {
+    watchers: RwLock<Vec<Watcher>>,
+    heard: AtomicBool,
+}
+
+impl std::fmt::Debug for Changes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Changes(heard: {:?})", self.heard)
+    }
+}
+
+impl Changes {
+    /// Calls `watcher` on each change from now on.
+    pub fn watch(&self, watcher: impl Fn(Change) + Send + Sync + 'static) {
+        self.watchers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(watcher));
+    }
+
+    /// Tells every cache of this process, after a write of its own.
+    pub fn tell(&self, change: Change) {
+        for watcher in self.watchers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            watcher(change);
+        }
+    }
+
+    /// How long a cached value may be used now.
+    pub fn lifetime(&self) -> Duration {
+        if self.is_heard() { HEARD } else { UNHEARD }
+    }
+
+    /// Are other processes' changes heard?
+    pub fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::Acquire)
+    }
+
+    /// Listens until cancelled; connects again by itself whenever the connection is lost.
+    pub async fn listen(&self, options: PgConnectOptions, cancel: CancellationToken) {
+        let mut trouble = false;
+        while !cancel.is_cancelled() {
+            let ended = tokio::select! {
+                ended = self.hear(options.clone()) => ended,
+                () = cancel.cancelled() => Ok(()),
+            };
+            self.heard.store(false, Ordering::Release);
+            if let Err(error) = ended {
+                if !trouble {
+                    tracing::warn!(%error, "changes of other processes are not heard; pages may be two seconds old");
+                }
+                trouble = true;
+                tokio::select! { () = sleep(PATIENCE) => {}, () = cancel.cancelled() => {} }
+            } else {
+                trouble = false;
+            }
+        }
+    }
+
+    /// Hears changes until the connection is lost (`Ok`), or cannot be made.
+    async fn hear(&self, options: PgConnectOptions) -> Result<(), sqlx::Error> {
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(options);
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.ignore_pool_close_event(true);
+        listener.listen(CHANNEL).await?;
+        self.heard.store(true, Ordering::Release);
+        // whatever was read before this moment may have missed a change
+        self.tell(Change::Any);
+        loop {
+            match timeout(SILENCE, listener.try_recv()).await {
+                Ok(Ok(Some(message))) => {
+                    self.tell(Uuid::try_parse(message.payload()).map_or(Change::Any, Change::One));
+                }
+                Ok(Ok(None)) => return Ok(()),
+                Ok(Err(error)) => return Err(error),
+                Err(_silence) => {
+                    let there = timeout(PATIENCE, sqlx::query("SELECT 1").execute(&mut listener)).await;
+                    there.map_err(|_| sqlx::Error::PoolTimedOut)??;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Public reads come from memory: own writes are seen at once, other processes' as soon as Postgres tells.
+
+use std::time::{Duration, Instant};
+
+use axum::http::Method;
+use serde_json::json;
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::TestApp;
+
+const JSON: &str = "/api/v1/petitions/status";
+
+/// Starts to listen, as `muster serve` does; ends with the guard.
+async fn hearing(app: &TestApp) -> tokio_util::sync::DropGuard {
+    let stop = CancellationToken::new();
+    let (changes, options, stopped) =
+        (app.kernel.changes.clone(), (*app.kernel.db.connect_options()).clone(), stop.clone());
+    tokio::spawn(async move { changes.listen(options, stopped).await });
+    soon(Duration::from_secs(5), "the listener connects", async || app.kernel.changes.is_heard()).await;
+    stop.drop_guard()
+}
+
+async fn soon(limit: Duration, what: &str, is_so: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < limit, "{what}: not within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn title(app: &TestApp) -> String {
+    app.get(JSON, None).await.expect(200)["title"].as_str().unwrap().to_owned()
+}
+
+/// A connection beside the pool that keeps everybody from reading the table of petitions.
+async fn lock_petitions(pool: &PgPool) -> PgConnection {
+    let mut conn = PgConnection::connect_with(&pool.connect_options()).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE petitions IN ACCESS EXCLUSIVE MODE").execute(&mut conn).await.unwrap();
+    conn
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_herd_on_a_cold_petition_makes_one_query(pool: PgPool) {
+    let app = TestApp::new(pool.clone()).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let mut locked = lock_petitions(&pool).await;
+    let herd = futures_util::future::join_all((0..200).map(|_| app.get(JSON, None)));
+    let look = async {
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut most = 0;
+        for _ in 0..25 {
+            let now: i64 = sqlx::query_scalar(waiting).fetch_one(&mut locked).await.unwrap();
+            most = most.max(now);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        sqlx::raw_sql("ROLLBACK").execute(&mut locked).await.unwrap();
+        most
+    };
+    let (replies, waiting) = tokio::join!(herd, look);
+    assert_eq!(waiting, 1, "one reader asks the database, the others wait for its answer");
+    assert!(replies.iter().all(|r| r.status == 200 && r.body == replies[0].body));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn what_is_in_memory_needs_no_database(pool: PgPool) {
+    let app = TestApp::new(pool.clone()).await;
+    let _hearing = hearing(&app).await;
+    let token = app.owner().await;
+    let campaign = json!({"title": "Status now", "muster:slug": "status-now"});
+    TestApp::created(&app.post("/api/v1/campaigns", Some(&token), &campaign).await);
+    app.petition(&token, json!({"muster:campaign": "status-now"})).await;
+    let paths = [JSON, "/p/status", "/c/status-now", "/"];
+    for path in paths {
+        assert_eq!(app.get(path, None).await.status, 200, "{path}");
+    }
+    tokio::time::sleep(Duration::from_millis(2200)).await; // longer than an unheard value lives
+    // no connection can be had
+    let mut all = Vec::new();
+    while let Ok(Ok(conn)) = tokio::time::timeout(Duration::from_millis(300), pool.acquire()).await {
+        all.push(conn);
+    }
+    for path in paths {
+        let reply = tokio::time::timeout(Duration::from_secs(1), app.get(path, None)).await;
+        assert_eq!(reply.unwrap_or_else(|_| panic!("{path} asked the database")).status, 200, "{path}");
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn another_process_change_is_heard(pool: PgPool) {
+    let (one, other) = (TestApp::new(pool.clone()).await, TestApp::new(pool.clone()).await);
+    let _hearing = hearing(&other).await;
+    let token = one.owner().await;
+    one.petition(&token, json!({})).await;
+    for (n, changed) in ["First", "Second", "Third"].into_iter().enumerate() {
+        let before = title(&other).await;
+        one.put(JSON, Some(&token), &json!({"title": changed})).await.expect(200);
+        assert_eq!(title(&one).await, changed, "an own write is seen at once");
+        soon(Duration::from_millis(1500), "the change is heard", async || title(&other).await == changed).await;
+        assert_ne!(before, changed);
+        if n == 1 {
+            // the connection breaks: it comes back by itself, and nothing that was missed is shown
+            let broken: i64 = sqlx::query_scalar(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'",
+            )
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+            assert_eq!(broken, 1);
+            one.put(JSON, Some(&token), &json!({"title": "Missed"})).await.expect(200);
+            soon(Duration::from_millis(2500), "nothing is missed", async || title(&other).await == "Missed").await;
+            soon(Duration::from_secs(10), "it listens again", async || other.kernel.changes.is_heard()).await;
+        }
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn unheard_changes_are_seen_after_two_seconds(pool: PgPool) {
+    let (one, other) = (TestApp::new(pool.clone()).await, TestApp::new(pool).await);
+    let token = one.owner().await;
+    one.petition(&token, json!({})).await;
+    assert_eq!(title(&other).await, "Status for all");
+    one.put(JSON, Some(&token), &json!({"title": "Changed"})).await.expect(200);
+    soon(Duration::from_millis(2500), "the value has aged", async || title(&other).await == "Changed").await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn pages_are_not_sent_twice(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let page = app.get("/p/status", None).await;
+    let etag = page.headers["etag"].to_str().unwrap().to_owned();
+    let known = [("if-none-match", etag.as_str())];
+    let again = app.request(Method::GET, "/p/status", None, &known, None).await;
+    assert_eq!((again.status.as_u16(), again.body.len(), &again.headers["etag"]), (304, 0, &page.headers["etag"]));
+    let french = app.request(Method::GET, "/p/status?lang=fr", None, &known, None).await;
+    assert_eq!(french.status, 200, "another language is another page");
+    app.put(JSON, Some(&token), &json!({"title": "Changed"})).await.expect(200);
+    assert_eq!(app.request(Method::GET, "/p/status", None, &known, None).await.status, 200);
+}
