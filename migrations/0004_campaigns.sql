@@ -152,6 +152,18 @@ CREATE TABLE action_count_deltas (
 );
 CREATE INDEX action_count_deltas_action_id_idx ON action_count_deltas (action_id, dimension);
 
+-- Breakdowns as the public sees them: taken once a day, small cells merged into 'other', rounded.
+CREATE TABLE published_counts (
+    action_id uuid NOT NULL REFERENCES actions (id) ON DELETE CASCADE,
+    dimension text NOT NULL,
+    key       text NOT NULL,
+    value     bigint NOT NULL,
+    as_of     date NOT NULL,
+    CONSTRAINT published_counts_pkey PRIMARY KEY (action_id, dimension, key),
+    CONSTRAINT published_counts_dimension_check CHECK (dimension IN ('day', 'country', 'region', 'locale')),
+    CONSTRAINT published_counts_value_check CHECK (value >= 5)
+);
+
 -- Tells every web node what changed of what public pages show (see src/kernel/changes.rs): the id in the column that the
 -- trigger names, or '*' where many pages may show it. Never on the tables of the hot path: a commit that notifies takes a
 -- lock that all of them share.

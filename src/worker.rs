@@ -3,13 +3,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{TimeDelta, Timelike};
+use chrono::{DateTime, NaiveTime, TimeDelta, Timelike, Utc};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
-    campaigns::{Tick, fold, publish},
+    campaigns::{Tick, fold, publish, publish_breakdowns},
     error::Result,
     events,
     kernel::{guard, idempotency},
@@ -18,6 +18,8 @@ use crate::{
     organizers, petitions,
 };
 
+/// The hour (UTC) from which a night's recount is due: between Newfoundland's 2:30 and the Pacific's 22:00 few sign.
+const RECOUNT_HOUR: u32 = 6;
 /// Time between rounds of upkeep.
 const UPKEEP: Duration = Duration::from_mins(15);
 /// Time for which an idempotency key is remembered.
@@ -75,7 +77,7 @@ async fn tick_counts(app: &App, cancel: &CancellationToken) {
     }
 }
 
-/// One tick: folds what was counted and publishes it.
+/// One tick: folds what was counted and publishes it; the first one of a day publishes the breakdowns too.
 ///
 /// # Errors
 /// A database error.
@@ -86,6 +88,7 @@ pub async fn tick(app: &App, unconfirmed_too: bool) -> Result<()> {
     if unconfirmed_too {
         publish(db, Tick::Unconfirmed, now).await?;
     }
+    publish_breakdowns(db, now.date_naive()).await?;
     Ok(())
 }
 
@@ -114,7 +117,13 @@ async fn upkeep(app: &App, cancel: &CancellationToken) {
     }
 }
 
-/// One round of upkeep: vaults whose month has passed, what nobody confirmed, letters that were held, expired sessions,
+/// The newest moment at which a night's recount fell due.
+fn night_before(now: DateTime<Utc>) -> DateTime<Utc> {
+    let today = now.date_naive().and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(RECOUNT_HOUR.into());
+    if now >= today { today } else { today - TimeDelta::days(1) }
+}
+
+/// One round of upkeep: the night's recount, vaults whose month has passed, what nobody confirmed, letters that were held, expired sessions,
 /// spent proofs and keys, settled mail. A step that fails does not keep the others from being done.
 ///
 /// # Errors
@@ -144,6 +153,11 @@ pub async fn tidy(app: &App) -> Result<()> {
         }
         .await,
         letters::release_held(kernel).await,
+        async {
+            while petitions::verify_next(&kernel.db, night_before(now), now).await?.is_some() {}
+            Ok(())
+        }
+        .await,
         organizers::forget_expired_sessions(&kernel.db, now).await.map(drop),
         guard::forget_spent(&kernel.db, now).await.map(drop),
         idempotency::forget(&kernel.db, now - KEYS_FOR).await.map(drop),

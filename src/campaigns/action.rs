@@ -179,6 +179,7 @@ pub struct Action {
     pub send_thanks: bool,
     pub published_count: i64,
     pub published_at: Option<DateTime<Utc>>,
+    pub verified_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub modified_at: DateTime<Utc>,
 }

@@ -3,8 +3,12 @@
 //! Nothing here counts rows. Exact numbers (with a token) are folded counts plus deltas that wait, so they include one's
 //! own write; the public sees [`publish`]ed numbers only.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -95,4 +99,177 @@ pub async fn publish(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Result<u64>
     .execute(db)
     .await?;
     Ok(published.rows_affected() + events.rows_affected())
+}
+
+/// What counts are broken down by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Dimension {
+    /// Day of counting (UTC).
+    Day,
+    /// Country code.
+    Country,
+    /// Country and region code: `CA-ON`.
+    Region,
+    /// Language.
+    Locale,
+    /// Registered word of origin; for organizers only.
+    Source,
+}
+
+impl Dimension {
+    /// Those that the public may see.
+    pub const PUBLIC: [Self; 4] = [Self::Day, Self::Country, Self::Region, Self::Locale];
+
+    /// As it stands in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Country => "country",
+            Self::Region => "region",
+            Self::Locale => "locale",
+            Self::Source => "source",
+        }
+    }
+}
+
+/// Counts by key.
+pub type Cells = BTreeMap<String, i64>;
+
+/// An action's exact counts in one dimension; cells that have come back to nothing are left out.
+///
+/// # Errors
+/// A database error.
+pub async fn exact_cells(conn: &mut PgConnection, action: Uuid, by: Dimension) -> Result<Cells> {
+    let cells = sqlx::query!(
+        r#"SELECT key AS "key!", sum(value)::bigint AS "value!"
+           FROM (SELECT key, value FROM action_counts WHERE action_id = $1 AND dimension = $2
+                 UNION ALL SELECT key, delta FROM action_count_deltas WHERE action_id = $1 AND dimension = $2) c
+           GROUP BY key HAVING sum(value) <> 0"#,
+        action,
+        by.as_str()
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(cells.into_iter().map(|cell| (cell.key, cell.value)).collect())
+}
+
+/// An action's published counts in one dimension, and the day they were taken; `None` before there are enough.
+///
+/// # Errors
+/// A database error.
+pub async fn published_cells(
+    conn: &mut PgConnection,
+    action: Uuid,
+    by: Dimension,
+) -> Result<Option<(NaiveDate, Cells)>> {
+    let cells = sqlx::query!(
+        "SELECT key, value, as_of FROM published_counts WHERE action_id = $1 AND dimension = $2",
+        action,
+        by.as_str()
+    )
+    .fetch_all(conn)
+    .await?;
+    let Some(as_of) = cells.first().map(|cell| cell.as_of) else { return Ok(None) };
+    Ok(Some((as_of, cells.into_iter().map(|cell| (cell.key, cell.value)).collect())))
+}
+
+/// An action has breakdowns from this many on.
+const ENOUGH: i64 = 100;
+/// A cell of fewer is merged into [`OTHER`].
+const SMALL: i64 = 10;
+/// Published cells are rounded to this.
+const STEP: i64 = 5;
+/// The key of what was merged.
+const OTHER: &str = "other";
+
+/// What the public may see of exact cells: small ones are merged until the merged one is not small, all are rounded.
+fn public_cells(exact: Cells) -> Cells {
+    let mut cells: Vec<(String, i64)> = exact.into_iter().filter(|(_, value)| *value > 0).collect();
+    cells.sort_by_key(|(_, value)| std::cmp::Reverse(*value));
+    let mut merged = 0;
+    // the smallest are last; a lone small cell takes the next larger one along, or the rest would give it away
+    while let Some((_, value)) = cells.last() {
+        if *value >= SMALL && (merged == 0 || merged >= SMALL) {
+            break;
+        }
+        merged += value;
+        cells.pop();
+    }
+    if merged >= SMALL {
+        cells.push((OTHER.to_owned(), merged));
+    }
+    cells.into_iter().map(|(key, value)| (key, (value + STEP / 2) / STEP * STEP)).collect()
+}
+
+/// Publishes the day's breakdowns of all petitions that show any. Returns how many actions have new ones; a second call
+/// on the same day changes nothing, so that two readings around one act tell nothing.
+///
+/// # Errors
+/// A database error.
+pub async fn publish_breakdowns(db: &PgPool, today: NaiveDate) -> Result<u64> {
+    let due = sqlx::query_scalar!(
+        "SELECT a.id FROM actions a JOIN petitions p ON p.id = a.id
+         WHERE a.privacy = 'standard' AND a.state NOT IN ('draft', 'archived') AND p.shows_breakdowns AND a.published_count >= $1
+           AND NOT EXISTS (SELECT FROM published_counts c WHERE c.action_id = a.id AND c.as_of >= $2)",
+        ENOUGH,
+        today
+    )
+    .fetch_all(db)
+    .await?;
+    for action in &due {
+        let mut tx = db.begin().await?;
+        sqlx::query!("SELECT id FROM actions WHERE id = $1 FOR NO KEY UPDATE", action).fetch_one(&mut *tx).await?;
+        sqlx::query!("DELETE FROM published_counts WHERE action_id = $1", action).execute(&mut *tx).await?;
+        for by in Dimension::PUBLIC {
+            let (keys, values): (Vec<String>, Vec<i64>) =
+                public_cells(exact_cells(&mut tx, *action, by).await?).into_iter().unzip();
+            sqlx::query!(
+                "INSERT INTO published_counts (action_id, dimension, key, value, as_of)
+                 SELECT $1, $2, c.key, c.value, $5 FROM unnest($3::text[], $4::bigint[]) c (key, value)",
+                action,
+                by.as_str(),
+                &keys,
+                &values,
+                today
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(due.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(of: &[(&str, i64)]) -> Cells {
+        of.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect()
+    }
+
+    #[test]
+    fn small_cells_are_merged_until_nothing_small_is_left() {
+        let seen = public_cells(cells(&[("CA", 1203), ("US", 42), ("MX", 9), ("FR", 4)]));
+        assert_eq!(seen, cells(&[("CA", 1205), ("US", 40), ("other", 15)]));
+        // a single small cell is not left to be found by subtraction
+        assert_eq!(public_cells(cells(&[("CA", 100), ("US", 50), ("FR", 1)])), cells(&[("CA", 100), ("other", 50)]));
+        assert_eq!(public_cells(cells(&[("CA", 100), ("US", 50)])), cells(&[("CA", 100), ("US", 50)]));
+        assert_eq!(public_cells(cells(&[("CA", 4), ("US", 3)])), Cells::new());
+        assert_eq!(public_cells(Cells::new()), Cells::new());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_published_cell_is_small(values in proptest::collection::vec(0_i64..60, 0..12)) {
+            let exact: Cells = values.iter().enumerate().map(|(i, v)| (i.to_string(), *v)).collect();
+            let seen = public_cells(exact.clone());
+            proptest::prop_assert!(seen.values().all(|v| *v >= SMALL && v % STEP == 0), "{seen:?}");
+            // whatever is not shown, taken together, is nothing or not small
+            let shown: i64 = exact.iter().filter(|(key, _)| seen.contains_key(*key)).map(|(_, v)| v).sum();
+            let hidden: i64 = exact.values().sum::<i64>() - shown;
+            proptest::prop_assert!(hidden == 0 || hidden >= SMALL || shown == 0, "{exact:?} {seen:?}");
+        }
+    }
 }

@@ -17,7 +17,9 @@ pub use action::{
     Action, ActionChanges, ActionFields, ActionText, Confirmation, Kind, NewAction, Privacy, State, Texts,
 };
 pub use api::{Campaigns, Figure, NewCampaign, NewUpdate, create_campaign, create_update, router};
-pub use counts::{Tick, exact_total, fold, publish};
+pub use counts::{
+    Cells, Dimension, Tick, exact_cells, exact_total, fold, publish, publish_breakdowns, published_cells,
+};
 pub use ops::{create_action, find_for, find_to_change, register_partner, register_short_link, update_action};
 pub use pages::{CampaignLink, Landing, landing, received};
 pub use store::{by_id, by_key, campaign_exists, lock, page_of_ids};

@@ -1,5 +1,7 @@
 //! `petitions` and their `signatures` in the API (OSDI petition, signature, `record_signature_helper`).
 
+mod counts;
+
 use axum::{
     Json,
     extract::State,
@@ -43,6 +45,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .routes(routes!(get_petition, put_petition, delete_petition))
         .routes(routes!(list_signatures, post_signature))
         .routes(routes!(get_signature, delete_signature))
+        .merge(counts::router())
 }
 
 /// OSDI `record_signature_helper`.

@@ -6,6 +6,7 @@
 //! messages. Numbers come from the counts of `campaigns`, never from counting rows.
 
 mod api;
+mod counts;
 mod ingest;
 mod links;
 mod mail;
@@ -15,6 +16,7 @@ mod signing;
 mod store;
 
 pub use api::router;
+pub use counts::verify_next;
 pub use ops::{NewPetition, create_petition};
 pub use pages::pages;
 pub use signing::{Petitions, SIGNATURES, Typed};

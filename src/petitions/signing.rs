@@ -3,7 +3,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use axum::extract::FromRef;
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use super::{
     store::{self, Petition, SignatureAct, Written},
 };
 use crate::{
-    campaigns::Campaigns,
+    campaigns::{self, Campaigns, Cells, Dimension},
     error::{Error, Result},
     kernel::{
         Kernel,
@@ -117,6 +117,7 @@ pub struct Shared {
     pub letters: Letters,
     ingest: GroupCommit<SignBatch>,
     cached: Arc<Cache<String, Arc<Petition>>>,
+    breakdowns: Arc<Cache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>>,
 }
 
 impl Deref for Petitions {
@@ -148,6 +149,9 @@ impl Petitions {
             cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, petition: &Arc<Petition>, change| {
                 change.concerns(petition.action.id)
             }),
+            breakdowns: Cache::watching(kernel.cx.clone(), &kernel.changes, |(petition, _): &(Uuid, _), _, change| {
+                change.concerns(*petition)
+            }),
             kernel,
             access,
             campaigns,
@@ -167,6 +171,15 @@ impl Petitions {
     pub async fn petition(&self, key: &str) -> Result<Arc<Petition>> {
         let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key).await.map(Arc::new);
         self.cached.get(&key.to_owned(), load).await
+    }
+
+    /// The day's published counts in one dimension, from memory if they are there.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn published_cells(&self, petition: Uuid, by: Dimension) -> Result<Option<(NaiveDate, Cells)>> {
+        let load = async || campaigns::published_cells(&mut *self.kernel.db.acquire().await?, petition, by).await;
+        self.breakdowns.get(&(petition, by), load).await
     }
 
     /// Forgets a changed petition.

@@ -63,8 +63,12 @@ pub struct Petition {
     pub goal: Option<i64>,
     /// The letter action that signing writes along.
     pub letter_action_id: Option<Uuid>,
+    /// Does the public see breakdowns of the counts?
+    pub shows_breakdowns: bool,
     /// The public JSON, once somebody asked for it.
     pub public: OnceLock<Kept>,
+    /// The public counts, likewise.
+    pub public_counts: OnceLock<Kept>,
 }
 
 /// Completes an action to the petition it belongs to.
@@ -72,17 +76,21 @@ pub struct Petition {
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
-    let row =
-        sqlx::query!("SELECT petition_text, targets, goal, letter_action_id FROM petitions WHERE id = $1", action.id)
-            .fetch_one(conn)
-            .await?;
+    let row = sqlx::query!(
+        "SELECT petition_text, targets, goal, letter_action_id, shows_breakdowns FROM petitions WHERE id = $1",
+        action.id
+    )
+    .fetch_one(conn)
+    .await?;
     Ok(Petition {
         action,
         petition_text: row.petition_text,
         targets: row.targets,
         goal: row.goal,
         letter_action_id: row.letter_action_id,
+        shows_breakdowns: row.shows_breakdowns,
         public: OnceLock::new(),
+        public_counts: OnceLock::new(),
     })
 }
 

@@ -5,6 +5,7 @@ mod browser;
 mod caches;
 mod campaigns;
 mod cli;
+mod counts;
 mod exports;
 mod floods;
 mod group_commit;

@@ -33,6 +33,7 @@ struct ActionRow {
     send_thanks: bool,
     published_count: i64,
     published_at: Option<DateTime<Utc>>,
+    verified_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     modified_at: DateTime<Utc>,
 }
@@ -63,6 +64,7 @@ impl TryFrom<ActionRow> for Action {
             send_thanks: row.send_thanks,
             published_count: row.published_count,
             published_at: row.published_at,
+            verified_at: row.verified_at,
             created_at: row.created_at,
             modified_at: row.modified_at,
         })
@@ -100,7 +102,7 @@ async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slu
         ActionRow,
         "SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, a.vault_id, a.kind, a.slug, a.locale, a.title, a.summary,
                 a.description, a.texts, a.button, a.thanks, a.hosted_by, a.privacy, a.confirmation, a.state, a.send_thanks, a.published_count,
-                a.published_at, a.created_at, a.modified_at
+                a.published_at, a.verified_at, a.created_at, a.modified_at
          FROM actions a JOIN organizations o ON o.id = a.organization_id
          WHERE (a.id = $1 OR ($1 IS NULL AND a.slug = $3)) AND ($2::text IS NULL OR a.kind = $2)",
         id,

@@ -46,6 +46,7 @@ pub fn event() -> Event {
         send_thanks: true,
         published_count: 0,
         published_at: None,
+        verified_at: None,
         created_at: at,
         modified_at: at,
     };

@@ -1,0 +1,122 @@
+//! `petitions/{id}/counts`: the published number for everybody, exact ones for organizers; and the recount.
+
+use axum::{
+    Json,
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{own, store};
+use crate::{
+    campaigns::{self, Dimension, Kind, exact_cells, exact_total},
+    error::{Code, Error, Result},
+    kernel::{
+        caching::{Kept, cacheable, private_json},
+        extract::Segments,
+        hal::{curies, link},
+    },
+    organizers::{Actor, MaybeActor, Scope, audit},
+    petitions::{Petition, Petitions, counts},
+};
+
+/// Routes of the counts.
+pub fn router() -> OpenApiRouter<Petitions> {
+    OpenApiRouter::new().routes(routes!(get_counts)).routes(routes!(post_recount))
+}
+
+/// What to break the counts down by.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+pub struct By {
+    /// `day`, `country`, `region`, `locale`, or (with a token) `source`; absent: the total alone.
+    by: Option<String>,
+}
+
+impl By {
+    fn dimension(&self) -> Result<Option<Dimension>> {
+        let Some(by) = &self.by else { return Ok(None) };
+        serde_json::from_value(Value::from(by.as_str()))
+            .map(Some)
+            .map_err(|_| Error::problem(Code::InvalidParameter, "by: one of day, country, region, locale, source."))
+    }
+}
+
+fn document(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
+    let (kernel, action) = (&petitions.kernel, &petition.action);
+    json!({
+        "total_signatures": total,
+        "muster:published_date": action.published_at,
+        "muster:goal": petition.goal,
+        "muster:confirmation": if action.confirms { "email" } else { "none" },
+        "_links": {
+            "self": link(kernel.url(&format!("{}/counts", action.api_path()))),
+            "osdi:petition": link(kernel.url(&action.api_path())),
+            "curies": curies(),
+        },
+    })
+}
+
+/// How many have signed. Without a token: the published number, and the day's breakdown in one dimension; with one:
+/// exact, with one's own writes.
+#[utoipa::path(get, path = "/api/v1/petitions/{id}/counts", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), By), responses((status = 200, description = "The counts", body = Value), (status = 400), (status = 404)))]
+async fn get_counts(
+    State(petitions): State<Petitions>,
+    reader: MaybeActor,
+    headers: HeaderMap,
+    Segments(key): Segments<String>,
+    Query(by): Query<By>,
+) -> Result<Response> {
+    let by = by.dimension()?;
+    let kernel = &petitions.kernel;
+    if let Some(actor) = reader.reader() {
+        let mut conn = kernel.db.acquire().await?;
+        let petition = store::by_key(&mut conn, &key).await?;
+        own(Some(&actor), &petition)?;
+        let mut body = document(&petitions, &petition, exact_total(&mut conn, petition.action.id).await?);
+        body["muster:published"] = json!(petition.action.published_count);
+        body["muster:verified_date"] = json!(petition.action.verified_at);
+        if let Some(by) = by.filter(|_| !petition.action.protected) {
+            body["muster:by"] = json!(by);
+            body["muster:counts"] = json!(exact_cells(&mut conn, petition.action.id, by).await?);
+        }
+        return Ok(private_json(StatusCode::OK, &body));
+    }
+    let petition = petitions.petition(&key).await?;
+    own(None, &petition)?;
+    let Some(by) = by else {
+        let public = || Kept::new(&document(&petitions, &petition, petition.action.published_count));
+        return Ok(petition.public_counts.get_or_init(public).answer(&headers));
+    };
+    if by == Dimension::Source {
+        return Err(Error::problem(Code::InvalidParameter, "by: source is for organizers."));
+    }
+    let mut body = document(&petitions, &petition, petition.action.published_count);
+    body["muster:by"] = json!(by);
+    let shows = petition.shows_breakdowns && !petition.action.protected;
+    let cells = if shows { petitions.published_cells(petition.action.id, by).await? } else { None };
+    body["muster:counts_date"] = json!(cells.as_ref().map(|c| c.0));
+    body["muster:counts"] = json!(cells.as_ref().map(|c| &c.1));
+    Ok(cacheable(&headers, &body))
+}
+
+/// Compares the counts with the rows and repairs them.
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/recount", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "What was wrong, if anything", body = Value), (status = 401), (status = 404)))]
+async fn post_recount(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &petitions.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
+    let wrong = counts::recount(&mut tx, action.id, kernel.cx.now()).await?;
+    audit(&mut tx, &kernel.cx, &actor, "petition.recount", Some(action.id), json!({"repaired": wrong.len()})).await?;
+    tx.commit().await?;
+    let repaired: Vec<Value> = wrong.iter().map(|(by, key, off)| json!({"by": by, "key": key, "off": off})).collect();
+    Ok(Json(json!({"muster:verified_date": kernel.cx.now(), "muster:repaired": repaired})))
+}

@@ -1,0 +1,149 @@
+//! Counts: published ones for everybody, exact ones with a token, breakdowns that give nobody away, and the recount.
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::harness::{TestApp, signer};
+
+const COUNTS: &str = "/api/v1/petitions/status/counts";
+const SIGN: &str = "/api/v1/petitions/status/signatures";
+
+async fn vouch(app: &TestApp, token: &str, address: &str, country: &str) {
+    let mut body = signer(address);
+    body["person"]["postal_addresses"] = json!([{"country": country}]);
+    app.post(SIGN, Some(token), &body).await.expect(201);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn everybody_sees_the_published_number_and_organizers_the_exact_one(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({"muster:goal": 500})).await;
+    vouch(&app, &token, "amara@example.org", "CA").await;
+
+    let public = app.get(COUNTS, None).await;
+    let body = public.expect(200);
+    assert_eq!(
+        (body["total_signatures"].as_i64(), body["muster:goal"].as_i64()),
+        (Some(0), Some(500)),
+        "not before its tick"
+    );
+    assert!(public.headers["cache-control"].to_str().unwrap().contains("stale-while-revalidate"));
+    assert!(public.headers.contains_key("etag"));
+    let own = app.get(&format!("{COUNTS}?by=country"), Some(&token)).await.expect(200);
+    assert_eq!((&own["total_signatures"], &own["muster:counts"]), (&json!(1), &json!({"CA": 1})), "read your writes");
+    assert!(!own.to_string().contains("etag"));
+
+    app.tick().await;
+    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    assert_eq!(app.get(COUNTS, None).await.expect(200)["total_signatures"], 1);
+    let few = app.get(&format!("{COUNTS}?by=country"), None).await.expect(200);
+    assert_eq!(
+        (&few["muster:counts"], &few["muster:counts_date"]),
+        (&Value::Null, &Value::Null),
+        "too few to break down"
+    );
+    app.get(&format!("{COUNTS}?by=source"), None).await.problem(400, "invalid_parameter", &[]);
+    app.get(&format!("{COUNTS}?by=name"), None).await.problem(400, "invalid_parameter", &[]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn breakdowns_are_daily_coarse_and_can_be_switched_off(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    for n in 0..104 {
+        let country = if n < 88 {
+            "CA"
+        } else if n < 101 {
+            "US"
+        } else {
+            "MX"
+        };
+        vouch(&app, &token, &format!("s{n}@example.org"), country).await;
+    }
+    app.tick().await;
+    app.tick().await; // the first one made the number public, with 104 there are enough
+    let path = format!("{COUNTS}?by=country");
+    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    let shown = app.get(&path, None).await.expect(200);
+    // three from Mexico would be found by subtraction, so they take the next larger cell along
+    assert_eq!(shown["muster:counts"], json!({"CA": 90, "other": 15}));
+
+    for n in 104..130 {
+        vouch(&app, &token, &format!("s{n}@example.org"), "MX").await;
+    }
+    app.tick().await;
+    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    let later = app.get(&path, None).await.expect(200);
+    assert_eq!(
+        (&later["total_signatures"], &later["muster:counts"]),
+        (&json!(130), &shown["muster:counts"]),
+        "once a day"
+    );
+
+    sqlx::query("UPDATE petitions SET shows_breakdowns = false").execute(&app.kernel.db).await.unwrap();
+    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    assert_eq!(app.get(&path, None).await.expect(200)["muster:counts"], Value::Null);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_protected_petition_gives_its_total_only(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({"muster:privacy": "protected"})).await;
+    vouch(&app, &token, "amara@example.org", "CA").await;
+    for path in [COUNTS.to_owned(), format!("{COUNTS}?by=day"), format!("{COUNTS}?by=country")] {
+        assert_eq!(app.get(&path, None).await.expect(200).get("muster:counts").unwrap_or(&Value::Null), &Value::Null);
+    }
+    let own = app.get(&format!("{COUNTS}?by=country"), Some(&token)).await.expect(200);
+    assert_eq!((&own["total_signatures"], own.get("muster:counts")), (&json!(1), None));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_recount_finds_and_repairs_what_is_off(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    for n in 0..5 {
+        vouch(&app, &token, &format!("s{n}@example.org"), "CA").await;
+    }
+    app.tick().await;
+    let recount = async || app.post("/api/v1/petitions/status/recount", Some(&token), &json!({})).await;
+    assert_eq!(recount().await.expect(200)["muster:repaired"], json!([]));
+    sqlx::raw_sql(
+        "UPDATE action_counts SET value = value + 3 WHERE dimension = 'total';
+         DELETE FROM action_counts WHERE dimension = 'country';
+         INSERT INTO action_counts SELECT id, 'region', 'CA-ZZ', 2 FROM actions",
+    )
+    .execute(&app.kernel.db)
+    .await
+    .unwrap();
+    let repaired = recount().await.expect(200)["muster:repaired"].clone();
+    let expected = json!([
+        {"by": "country", "key": "CA", "off": 5}, {"by": "region", "key": "CA-ZZ", "off": -2}, {"by": "total", "key": "", "off": -3},
+    ]);
+    assert_eq!(repaired, expected);
+    assert_eq!(recount().await.expect(200)["muster:repaired"], json!([]));
+    let own = app.get(&format!("{COUNTS}?by=country"), Some(&token)).await.expect(200);
+    assert_eq!((&own["total_signatures"], &own["muster:counts"]), (&json!(5), &json!({"CA": 5})));
+    assert!(own["muster:verified_date"].is_string());
+
+    // rows that were erased for good are known by their number
+    sqlx::raw_sql(
+        "DELETE FROM signatures WHERE id = (SELECT id FROM signatures LIMIT 1); UPDATE actions SET erased_count = 1",
+    )
+    .execute(&app.kernel.db)
+    .await
+    .unwrap();
+    assert_eq!(recount().await.expect(200)["muster:repaired"], json!([]), "they still count");
+    // the worker's nightly round does it by itself, once
+    sqlx::raw_sql(
+        "UPDATE actions SET verified_at = NULL; UPDATE action_counts SET value = 9 WHERE dimension = 'total'",
+    )
+    .execute(&app.kernel.db)
+    .await
+    .unwrap();
+    muster::worker::tidy(&app.app).await.unwrap();
+    assert_eq!(app.get(COUNTS, Some(&token)).await.expect(200)["total_signatures"], 5);
+}
