@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint sqlx openapi clean-demo
+.PHONY: help demo test bench fmt lint sqlx openapi clean-demo
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 muster := $(or $(CARGO_TARGET_DIR),target)/debug/muster
@@ -16,6 +16,11 @@ demo: ## Run Muster on this machine with examples: its own database, no mail lea
 test: ## Check everything: format, lints, documentation, generated files, tests
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+bench: ## Measure speed beside peers on this machine (about 12 minutes); writes bench/results.md
+	@scripts/setup.sh bench
+	SQLX_OFFLINE=true cargo build --release
+	@bench/run.sh
 
 fmt: ## Format the code
 	cargo fmt

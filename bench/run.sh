@@ -249,7 +249,7 @@ row_export() {
         done
         wait $curl
         since "$start" >>"$BENCH_DIR/ours"
-        grown=$(awk -v a="$before" -v b="$peak" -v g="$grown" 'BEGIN { d = b - a; printf "%.0f", d > g ? d : g }')
+        grown=$(awk -v a="$before" -v b="$peak" -v g="$grown" 'BEGIN { d = b - a; printf "%.0f", (d > g ? d : g) }')
         lines=$(($(wc -l <"$BENCH_DIR/ours.csv") - 1))
         if [ "$lines" -ne "$(($(wc -l <"$BENCH_DIR/peer.csv") - 1))" ]; then
             say "WRONG: $lines lines"

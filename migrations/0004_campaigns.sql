@@ -81,8 +81,31 @@ CREATE TABLE actions (
 CREATE INDEX actions_organization_id_idx ON actions (organization_id, kind);
 CREATE INDEX actions_campaign_id_idx ON actions (campaign_id);
 CREATE INDEX actions_vault_id_idx ON actions (vault_id);
+CREATE INDEX actions_closes_at_idx ON actions (closes_at) WHERE state = 'published';
 CREATE INDEX actions_next_action_id_idx ON actions (next_action_id) WHERE next_action_id IS NOT NULL;
 CREATE INDEX actions_image_id_idx ON actions (image_id) WHERE image_id IS NOT NULL;
+
+-- What became of an action, when, by whom and why.
+CREATE TABLE action_state_changes (
+    id           uuid PRIMARY KEY,
+    action_id    uuid NOT NULL REFERENCES actions (id) ON DELETE CASCADE,
+    state        text NOT NULL,
+    reason       text NOT NULL DEFAULT '',
+    organizer_id uuid REFERENCES organizers (id), -- null: by itself, at its closing date
+    created_at   timestamptz NOT NULL
+);
+CREATE INDEX action_state_changes_action_id_idx ON action_state_changes (action_id, created_at);
+CREATE INDEX action_state_changes_organizer_id_idx ON action_state_changes (organizer_id);
+
+-- Addresses that actions had before; they lead to the present ones.
+CREATE TABLE former_slugs (
+    kind       text NOT NULL,
+    slug       text NOT NULL,
+    action_id  uuid NOT NULL REFERENCES actions (id) ON DELETE CASCADE,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT former_slugs_pkey PRIMARY KEY (kind, slug)
+);
+CREATE INDEX former_slugs_action_id_idx ON former_slugs (action_id);
 
 CREATE TABLE updates (
     id              uuid PRIMARY KEY,
@@ -131,6 +154,14 @@ CREATE TABLE short_links (
     CONSTRAINT short_links_word_check CHECK (word ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND char_length(word) <= 40)
 );
 CREATE INDEX short_links_action_id_idx ON short_links (action_id);
+
+-- How often short links are followed, and nothing about who follows them.
+CREATE TABLE short_link_hits (
+    word text NOT NULL REFERENCES short_links (word) ON DELETE CASCADE,
+    day  date NOT NULL,
+    hits bigint NOT NULL,
+    CONSTRAINT short_link_hits_pkey PRIMARY KEY (word, day)
+);
 
 -- Counts by one dimension at a time: dimension "total" with key '', or "day", "country", "region", "locale", "source".
 CREATE TABLE action_counts (

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh          to build and run: a C compiler, Postgres
 #   scripts/setup.sh test     and to test: rustfmt, clippy, a browser, fonts
+#   scripts/setup.sh bench    and to measure: wrk, and Postfix's smtp-sink and smtp-source (unpacked, not installed)
 #
 # On Debian and Ubuntu it installs what is missing (as root, or through sudo); elsewhere it says what to install.
 set -euo pipefail
@@ -64,8 +65,11 @@ case $purpose in
         want "$browser" "Chromium (or Chrome)" has_browser
         want fonts-noto-core "Noto fonts" has_fonts
         ;;
+    bench)
+        want wrk "wrk" any_command wrk
+        ;;
     *)
-        echo "usage: $0 [test]" >&2
+        echo "usage: $0 [test|bench]" >&2
         exit 2
         ;;
 esac
@@ -135,4 +139,17 @@ if [ "$purpose" = test ]; then
             exit 1
         fi
     done
+fi
+# Installing Postfix would start a mail server; its package is only unpacked, for the two load tools in it.
+tools=${CARGO_TARGET_DIR:-target}/tools
+if [ "$purpose" = bench ] && ! any_command smtp-sink >/dev/null && [ ! -x "$tools/postfix/usr/sbin/smtp-sink" ]; then
+    if ! command -v apt-get >/dev/null; then
+        echo "Please put Postfix's smtp-sink and smtp-source on your PATH, then run this again." >&2
+        exit 1
+    fi
+    fetched=$(mktemp -d)
+    (cd "$fetched" && apt-get -q download postfix)
+    mkdir -p "$tools/postfix"
+    dpkg -x "$fetched"/postfix_*.deb "$tools/postfix"
+    rm -rf "$fetched"
 fi

@@ -204,6 +204,8 @@ pub struct Counts {
 pub struct Retention {
     /// Days.
     pub unconfirmed_days: u32,
+    /// Days after which the owner of the address is reminded to confirm, once.
+    pub reminder_days: u32,
     /// Months.
     pub protected_months: u32,
 }
@@ -343,6 +345,10 @@ impl Settings {
         fault(
             !(1..=365).contains(&self.retention.unconfirmed_days),
             "retention.unconfirmed_days: must lie between 1 and 365".to_owned(),
+        );
+        fault(
+            !(1..self.retention.unconfirmed_days.max(2)).contains(&self.retention.reminder_days),
+            "retention.reminder_days: must lie between 1 and unconfirmed_days".to_owned(),
         );
         fault(
             !(1..=48).contains(&self.retention.protected_months),

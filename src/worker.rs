@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
-    campaigns::{Tick, fold, publish, publish_breakdowns},
+    campaigns::{Tick, close_due, fold, publish, publish_breakdowns},
     error::Result,
     events,
     kernel::{guard, idempotency},
@@ -77,12 +77,13 @@ async fn tick_counts(app: &App, cancel: &CancellationToken) {
     }
 }
 
-/// One tick: folds what was counted and publishes it; the first one of a day publishes the breakdowns too.
+/// One tick: closes what is due, folds what was counted and publishes it; the first one of a day publishes the breakdowns too.
 ///
 /// # Errors
 /// A database error.
 pub async fn tick(app: &App, unconfirmed_too: bool) -> Result<()> {
     let (db, now) = (&app.kernel.db, app.kernel.cx.now());
+    close_due(db, now).await?;
     fold(db).await?;
     publish(db, Tick::Confirmed, now).await?;
     if unconfirmed_too {
@@ -137,6 +138,12 @@ pub async fn tidy(app: &App) -> Result<()> {
     });
     let steps = [
         retired,
+        async {
+            let before = now - TimeDelta::days(kernel.settings.retention.reminder_days.into());
+            while petitions::remind(&kernel.db, before, now).await? > 0 {}
+            Ok(())
+        }
+        .await,
         async {
             while petitions::forget_unconfirmed(&kernel.db, now).await? > 0 {}
             Ok(())

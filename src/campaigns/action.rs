@@ -8,9 +8,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
+use super::life::NextAction;
 use crate::{
-    error::{Code, Error, FieldError, Result},
-    kernel::text::{LocaleTag, Slug, clean_line, clean_text, required_line},
+    error::{Error, FieldError, Result},
+    kernel::{
+        extract::nullable,
+        text::{LocaleTag, Slug, clean_line, clean_text, required_line},
+    },
 };
 
 /// The kinds of action.
@@ -176,6 +180,12 @@ pub struct Action {
     pub protected: bool,
     pub confirms: bool,
     pub state: State,
+    pub state_reason: String,
+    pub state_since: Option<DateTime<Utc>>,
+    pub opens_at: Option<DateTime<Utc>>,
+    pub closes_at: Option<DateTime<Utc>>,
+    pub next: Option<NextAction>,
+    pub preview_generation: i16,
     pub send_thanks: bool,
     pub published_count: i64,
     pub published_at: Option<DateTime<Utc>>,
@@ -223,23 +233,6 @@ impl Action {
             thanks: pick(&there.thanks, own.thanks),
         };
         (text, fell_back)
-    }
-
-    /// Refuses a public act on an action that takes nobody.
-    ///
-    /// # Errors
-    /// `not_found` for what the public may not see, `action_closed` (409) with the reason otherwise.
-    pub fn require_open(&self) -> Result<()> {
-        let reason = match self.state {
-            State::Published => return Ok(()),
-            State::Draft | State::Archived => return Err(Error::not_found()),
-            State::Paused => "paused: it takes nobody for the moment.",
-            State::Closed => "closed: it takes nobody any more.",
-            State::Won => "won: thank you, it has reached its aim.",
-            State::Lost => "lost: it is over.",
-            State::Cancelled => "cancelled: it was called off.",
-        };
-        Err(Error::problem(Code::ActionClosed, reason))
     }
 
     /// Bytes that answer every valid public act on this action alike.
@@ -302,6 +295,12 @@ pub struct ActionFields {
     #[serde(default, rename = "muster:campaign")]
     #[validate(length(max = 80))]
     pub muster_campaign: Option<String>,
+    /// When it begins to take people; from the start if absent.
+    #[serde(default, rename = "muster:opens_at")]
+    pub muster_opens_at: Option<DateTime<Utc>>,
+    /// When it closes by itself.
+    #[serde(default, rename = "muster:closes_at")]
+    pub muster_closes_at: Option<DateTime<Utc>>,
     /// Last month of a protected action's data; may be shortened, never extended.
     #[serde(default, rename = "muster:destroy_after")]
     pub muster_destroy_after: Option<NaiveDate>,
@@ -325,6 +324,8 @@ pub struct NewAction {
     pub thanks: String,
     pub hosted_by: String,
     pub campaign: Option<String>,
+    pub opens_at: Option<DateTime<Utc>>,
+    pub closes_at: Option<DateTime<Utc>>,
     pub destroy_after: Option<NaiveDate>,
     /// When the action itself is over, if that is known: retention counts from there.
     pub over_on: Option<NaiveDate>,
@@ -383,6 +384,7 @@ impl ActionFields {
                 "Only a protected action has data of its own to destroy.",
             ));
         }
+        errors.extend(check_dates(self.muster_opens_at, self.muster_closes_at));
         match slug {
             Some(slug) if errors.is_empty() => Ok(NewAction {
                 kind,
@@ -399,12 +401,20 @@ impl ActionFields {
                 thanks,
                 hosted_by,
                 campaign: self.muster_campaign,
+                opens_at: self.muster_opens_at,
+                closes_at: self.muster_closes_at,
                 destroy_after: self.muster_destroy_after,
                 over_on: None,
             }),
             _ => Err(Error::Fields(errors)),
         }
     }
+}
+
+/// What is wrong with the dates between which an action takes people.
+pub(super) fn check_dates(opens: Option<DateTime<Utc>>, closes: Option<DateTime<Utc>>) -> Option<FieldError> {
+    let swapped = opens.zip(closes).is_some_and(|(opens, closes)| closes <= opens);
+    swapped.then(|| FieldError::new("/muster:closes_at", "out_of_range", "Must lie after muster:opens_at."))
 }
 
 /// Checks texts in other languages.
@@ -452,6 +462,29 @@ pub struct ActionChanges {
     /// Draft, published, paused, ...
     #[serde(rename = "muster:status")]
     pub muster_status: Option<State>,
+    /// Why it is in this state, as its page says it; a new state without one has none.
+    #[serde(rename = "muster:status_reason")]
+    #[validate(length(max = 500))]
+    pub muster_status_reason: Option<String>,
+    /// When it begins to take people; null: from the start.
+    #[serde(rename = "muster:opens_at", deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[expect(clippy::option_option, reason = "null clears, absent leaves")]
+    pub muster_opens_at: Option<Option<DateTime<Utc>>>,
+    /// When it closes by itself; null: never.
+    #[serde(rename = "muster:closes_at", deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[expect(clippy::option_option, reason = "null clears, absent leaves")]
+    pub muster_closes_at: Option<Option<DateTime<Utc>>>,
+    /// Where its page leads on to when it takes nobody: id or page path (`/p/...`) of a published action; null: nowhere.
+    #[serde(rename = "muster:next_action", deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    #[expect(clippy::option_option, reason = "null clears, absent leaves")]
+    pub muster_next_action: Option<Option<String>>,
+    /// Another address; the old one leads to it.
+    #[serde(rename = "muster:slug")]
+    #[validate(length(max = 80))]
+    pub muster_slug: Option<String>,
     /// Texts in other languages; replaces them all.
     #[serde(rename = "muster:texts")]
     pub muster_texts: Option<Texts>,

@@ -9,6 +9,8 @@ mod action;
 mod api;
 mod chart;
 mod counts;
+mod hits;
+mod life;
 mod ops;
 mod pages;
 mod store;
@@ -20,6 +22,10 @@ pub use api::{Campaigns, Figure, NewCampaign, NewUpdate, create_campaign, create
 pub use counts::{
     Cells, Dimension, Tick, exact_cells, exact_total, fold, publish, publish_breakdowns, published_cells,
 };
+pub use life::{NextAction, Standing};
 pub use ops::{create_action, find_for, find_to_change, register_partner, register_short_link, update_action};
-pub use pages::{CampaignLink, Landing, landing, received};
-pub use store::{by_id, by_key, campaign_exists, lock, page_of_ids};
+pub use pages::{CampaignLink, Landing, landing, link_page, received, standing};
+pub use store::{
+    ShortLink, StateChange, by_id, by_key, campaign_exists, close_due, delete_short_link, lock, log_state, page_of_ids,
+    short_links, state_changes, void_previews,
+};

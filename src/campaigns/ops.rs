@@ -6,11 +6,11 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    action::{Action, ActionChanges, ActionText, Kind, NewAction, Privacy, State, parse_texts},
+    action::{Action, ActionChanges, ActionText, Kind, NewAction, Privacy, check_dates, parse_texts},
     store,
 };
 use crate::{
-    error::{Code, Error, OnConstraint, Result},
+    error::{Code, Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
         text::{LocaleTag, Slug, clean_line, clean_text, required_line},
@@ -62,9 +62,16 @@ pub async fn create_action(
             kernel.vaults.create_protected(conn, organization, destroy_after).await?
         }
     };
+    if store::former_slug(conn, new.kind, new.slug.as_str()).await?.is_some() {
+        return Err(taken());
+    }
     store::insert_action(conn, id, organization, vault, campaign, locale, new, at)
         .await
-        .on_constraint("actions_kind_slug_key", || Error::field("/muster:slug", "taken", "This address is taken."))
+        .on_constraint("actions_kind_slug_key", taken)
+}
+
+fn taken() -> Error {
+    Error::field("/muster:slug", "taken", "This address is taken, or leads to a page that had it before.")
 }
 
 fn not_this(error: Error, pointer: &str, detail: &str) -> Error {
@@ -110,7 +117,7 @@ pub async fn update_action(
                    pointer: &str,
                    parsed: Option<Result<String, crate::kernel::text::TextError>>| match parsed {
         Some(Ok(text)) => *target = text,
-        Some(Err(e)) => errors.push(crate::error::FieldError::new(pointer, e.code, e.detail)),
+        Some(Err(e)) => errors.push(FieldError::new(pointer, e.code, e.detail)),
         None => {}
     };
     set(&mut action.title, "/title", changes.title.map(|t| required_line(&t, 300)));
@@ -121,23 +128,85 @@ pub async fn update_action(
     if let Some(texts) = changes.muster_texts {
         action.texts = parse_texts(texts, &mut errors);
     }
+    let before = action.state;
+    let mut set = |target: &mut String, reason: Option<String>| match reason.map(|r| clean_text(&r, 500)) {
+        Some(Ok(reason)) => *target = reason,
+        Some(Err(e)) => errors.push(FieldError::new("/muster:status_reason", e.code, e.detail)),
+        None => {}
+    };
+    if changes.muster_status.is_some_and(|state| state != before) {
+        action.state_reason.clear();
+    }
+    set(&mut action.state_reason, changes.muster_status_reason);
+    action.opens_at = changes.muster_opens_at.unwrap_or(action.opens_at);
+    action.closes_at = changes.muster_closes_at.unwrap_or(action.closes_at);
+    errors.extend(check_dates(action.opens_at, action.closes_at));
+    let slug = match changes.muster_slug.map(|typed| Slug::parse(&typed)) {
+        Some(Ok(slug)) => Some(slug).filter(|slug| slug.as_str() != action.slug),
+        Some(Err(e)) => {
+            errors.push(FieldError::new("/muster:slug", e.code, e.detail));
+            None
+        }
+        None => None,
+    };
     if !errors.is_empty() {
         return Err(Error::Fields(errors));
     }
-    let before = action.state;
-    if let Some(state) = changes.muster_status.filter(|s| *s != before) {
-        if state == State::Draft {
+    if let Some(state) = changes.muster_status {
+        if !before.may_become(state) {
             return Err(Error::problem(
                 Code::Conflict,
-                "What was published does not become a draft again; pause, close or archive it.",
+                "What was published does not become a draft again (pause, close or archive it); a draft is published or archived.",
             ));
         }
         action.state = state;
     }
     store::save_action(conn, &action, kernel.cx.now()).await?;
+    if let Some(next) = changes.muster_next_action {
+        set_next(conn, &action, next).await?;
+    }
+    if let Some(slug) = &slug {
+        rename(conn, kernel, &action, slug).await?;
+    }
     let verb = if action.state == before { "edit" } else { action.state.as_str() };
+    if action.state != before {
+        store::log_state(conn, &kernel.cx, action.id, action.state, &action.state_reason, Some(actor.organizer_id))
+            .await?;
+    }
     audit(conn, &kernel.cx, actor, &format!("{}.{verb}", action.kind.as_str()), Some(action.id), json!({})).await?;
     store::by_id(conn, action.id).await
+}
+
+/// Gives an action another address. The old one leads to it from now on, so no other action may take it.
+async fn rename(conn: &mut PgConnection, kernel: &Kernel, action: &Action, slug: &Slug) -> Result<()> {
+    let former = store::former_slug(conn, action.kind, slug.as_str()).await?;
+    if former.is_some_and(|owner| owner != action.id) {
+        return Err(taken());
+    }
+    store::rename(conn, action.kind, action.id, &action.slug, slug, kernel.cx.now())
+        .await
+        .on_constraint("actions_kind_slug_key", taken)
+}
+
+/// Sets where the page of an action leads on to: another published action of the organization, by id or page path.
+async fn set_next(conn: &mut PgConnection, action: &Action, next: Option<String>) -> Result<()> {
+    let next = match next {
+        None => None,
+        Some(typed) => {
+            let kinds = [Kind::Petition, Kind::Event, Kind::Letter];
+            let at = kinds.into_iter().find_map(|kind| Some((kind, typed.strip_prefix(kind.page_prefix())?)));
+            let found = store::sibling(conn, action.organization_id, typed.parse().ok(), at).await?;
+            let found = found.filter(|id| *id != action.id).ok_or_else(|| {
+                Error::field(
+                    "/muster:next_action",
+                    "unknown_value",
+                    "Not another published action: give its id or page path.",
+                )
+            })?;
+            Some(found)
+        }
+    };
+    store::set_next(conn, action.id, next).await
 }
 
 /// Points a short link, `/go/{word}`, to an action.

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::State,
+    body::Bytes,
+    extract::{RawQuery, State as Shared},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
     routing::get,
 };
+use chrono::{DateTime, Utc};
 use minijinja::{context, value::Serde};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,19 +18,21 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    action::Kind,
+    action::{Kind, State},
     chart,
+    hits::Hits,
+    life::Standing,
     ops::localized,
     store::{self, LandingRow, UpdateRow},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     kernel::{
         Kernel,
         cache::Cache,
         extract::Segments,
         i18n,
-        links::{LinkPage, TokenPurposes, expired},
+        links::{Choices, LinkPage, TokenPurposes, expired},
         markdown,
         pages::{Visitor, html_response, private, see_other},
         text::LocaleTag,
@@ -46,6 +51,7 @@ pub struct Landing {
     pub purposes: TokenPurposes,
     /// What the home page (`/`) and campaigns' pages show, by path.
     seen: Arc<Cache<(String, LocaleTag), minijinja::Value>>,
+    hits: Arc<Hits>,
 }
 
 impl Landing {
@@ -53,7 +59,7 @@ impl Landing {
     pub fn new(kernel: Arc<Kernel>, purposes: TokenPurposes) -> Self {
         // they show many actions: any change may concern them
         let seen = Cache::watching(kernel.cx.clone(), &kernel.changes, |_, _, _| true);
-        Self { kernel, purposes, seen }
+        Self { hits: Hits::new(kernel.db.clone()), kernel, purposes, seen }
     }
 }
 
@@ -134,7 +140,7 @@ fn post(row: UpdateRow, locale: LocaleTag) -> Post {
     }
 }
 
-async fn home(State(landing): State<Landing>, visitor: Visitor) -> Result<Response> {
+async fn home(Shared(landing): Shared<Landing>, visitor: Visitor) -> Result<Response> {
     let kernel = &landing.kernel;
     let page =
         landing.seen.get(&("/".to_owned(), visitor.locale), async || home_now(kernel, visitor.locale).await).await?;
@@ -162,7 +168,7 @@ async fn home_now(kernel: &Kernel, locale: LocaleTag) -> Result<minijinja::Value
 }
 
 async fn campaign(
-    State(landing): State<Landing>,
+    Shared(landing): Shared<Landing>,
     visitor: Visitor,
     Segments(slug): Segments<String>,
 ) -> Result<Response> {
@@ -190,31 +196,51 @@ async fn campaign_now(kernel: &Kernel, slug: &str, locale: LocaleTag) -> Result<
     })
 }
 
-async fn short_link(State(landing): State<Landing>, Segments(word): Segments<String>) -> Result<Response> {
-    let mut conn = landing.kernel.db.acquire().await?;
-    let (kind, slug) = store::short_link(&mut conn, &word).await?;
+async fn short_link(
+    Shared(landing): Shared<Landing>,
+    Segments(word): Segments<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    let (kind, slug) = store::short_link(&mut *landing.kernel.db.acquire().await?, &word).await?;
+    landing.hits.count(&word, landing.kernel.cx.now().date_naive());
     let prefix = match kind.as_str() {
         "petition" => Kind::Petition,
         "event" => Kind::Event,
         _ => Kind::Letter,
     }
     .page_prefix();
-    Ok(see_other(&format!("{prefix}{slug}")))
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    Ok(see_other(&format!("{prefix}{slug}{query}")))
 }
 
-async fn show_link(State(landing): State<Landing>, Segments(token): Segments<String>) -> Result<Response> {
+async fn show_link(Shared(landing): Shared<Landing>, Segments(token): Segments<String>) -> Result<Response> {
     let token = landing.kernel.links.parse(&token).ok_or_else(expired)?;
     let page = landing.purposes.of(&token)?.show(&token).await?;
     link_page(&landing.kernel, &page)
 }
 
-async fn act_on_link(State(landing): State<Landing>, Segments(token): Segments<String>) -> Result<Response> {
+async fn act_on_link(
+    Shared(landing): Shared<Landing>,
+    Segments(token): Segments<String>,
+    form: Bytes,
+) -> Result<Response> {
     let token = landing.kernel.links.parse(&token).ok_or_else(expired)?;
-    let page = landing.purposes.of(&token)?.act(&token).await?;
+    let page = landing.purposes.of(&token)?.act(&token, &Choices::of(&form)).await?;
+    if let Some(handed) = &page.handed {
+        let name =
+            HeaderValue::try_from(format!("attachment; filename=\"{}\"", handed.name)).map_err(Error::internal)?;
+        let mut file = axum::Json(&handed.json).into_response();
+        file.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+        return Ok(private(file));
+    }
     link_page(&landing.kernel, &page)
 }
 
-fn link_page(kernel: &Kernel, page: &LinkPage) -> Result<Response> {
+/// The page behind a link, as a response that nobody keeps.
+///
+/// # Errors
+/// `internal` when the template does not render.
+pub fn link_page(kernel: &Kernel, page: &LinkPage) -> Result<Response> {
     // the page speaks the language of the act, not of the browser: it was mailed to the person who acted
     let html = kernel.pages.render("pages/token.html", page.locale, context! { languages => Serde(Vec::<()>::new()), canonical => "", action => "", ..minijinja::Value::from(Serde(page)) })?;
     Ok(private(html_response(html, page.locale)))
@@ -243,6 +269,22 @@ impl CampaignLink {
         let (rows, _) = store::updates(conn, None, Some(campaign), updates, 0).await?;
         let updates = rows.into_iter().map(|row| serde_json::to_value(post(row, locale)).unwrap_or_default()).collect();
         Ok(Some(Self { title, url: format!("/c/{slug}"), updates }))
+    }
+}
+
+/// What a page says about an action that takes nobody; nothing while it does. A draft (seen in a preview) counts as open.
+pub fn standing(action: &super::Action, locale: LocaleTag, now: DateTime<Utc>) -> minijinja::Value {
+    let (state, opens) = match action.standing(now) {
+        None | Some(Standing::Open) => return minijinja::Value::from(()),
+        Some(Standing::NotYet(opens)) => ("not_yet", i18n::date(locale, opens.date_naive())),
+        Some(Standing::Over(state)) => (state.as_str(), String::new()),
+    };
+    let since = action.state_since.filter(|_| action.state != State::Published);
+    context! {
+        state, opens,
+        reason => action.state_reason.as_str(),
+        since => since.map(|at| i18n::date(locale, at.date_naive())).unwrap_or_default(),
+        next => action.next.as_ref().map(|next| context! { title => next.title.as_str(), url => next.path() }),
     }
 }
 

@@ -92,7 +92,7 @@ pub async fn sign_in(
     }
     // counted under one spelling, so that capitals win no further attempts
     let account = form.email.trim().to_lowercase();
-    if kernel.guard.admit_sign_in(source, &account).is_err() {
+    if kernel.guard.admit_attempt(source, &account).is_err() {
         let text = "console-sign-in-locked";
         return sign_in_page(kernel, &visitor, &headers, text, &form.email, StatusCode::TOO_MANY_REQUESTS);
     }

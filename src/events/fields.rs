@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
@@ -14,7 +14,7 @@ use crate::{
     campaigns::{ActionFields, Kind, NewAction},
     error::{Error, FieldError, Result},
     kernel::{
-        extract,
+        extract::{self, nullable},
         text::{EmailAddress, TextError, clean_line, clean_text, required_line},
     },
 };
@@ -106,11 +106,6 @@ pub struct SessionBody {
     /// How it repeats (RFC 5545): `FREQ=WEEKLY;COUNT=6`.
     #[serde(default)]
     pub rrule: Option<String>,
-}
-
-/// Tells an explicit null from an absent member.
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// A checked event to create.

@@ -14,9 +14,9 @@ use crate::{
     kernel::{
         Kernel,
         i18n::{text, text_of},
-        links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
+        links::{Choices, Detail, LinkPage, NEVER_AGAIN, Onward, Purpose, Token, TokenPurpose, expired},
     },
-    people,
+    mail, people,
 };
 
 /// Confirms a registration.
@@ -157,7 +157,7 @@ impl TokenPurpose for Confirm {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0;
             let mut tx = kernel.db.begin().await?;
@@ -204,7 +204,7 @@ impl TokenPurpose for Manage {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0;
             let mut tx = kernel.db.begin().await?;
@@ -251,13 +251,17 @@ impl TokenPurpose for Reject {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut conn = self.0.db.acquire().await?;
-            match find(&self.0, &mut conn, token).await {
+            let mut tx = self.0.db.begin().await?;
+            match find(&self.0, &mut tx, token).await {
                 Ok(c) if c.row.state == "pending" => {
-                    store::delete_pending(&mut conn, c.row.id).await?;
-                    people::forget_bare_people(&mut conn, &[c.row.person_id]).await?;
+                    if let Some(address) = c.typed.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
+                        mail::never_again(&mut tx, &self.0, &address, c.event.action.protected).await?;
+                    }
+                    store::delete_pending(&mut tx, c.row.id).await?;
+                    people::forget_bare_people(&mut tx, &[c.row.person_id]).await?;
+                    tx.commit().await?;
                     Ok(LinkPage::not_me(c.locale, true))
                 }
                 Ok(_) => Err(expired()),

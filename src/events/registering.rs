@@ -152,7 +152,7 @@ impl Events {
     /// # Errors
     /// `not_found` or `action_closed`, with the reason. A full event is none: that would tell how many have come.
     pub fn require_open(&self, event: &Event) -> Result<()> {
-        event.action.require_open()?;
+        event.action.require_open(self.kernel.cx.now())?;
         if event.is_over(self.kernel.cx.now()) {
             return Err(Error::problem(Code::ActionClosed, "past: it is over."));
         }

@@ -16,7 +16,7 @@ pub struct FormError {
 }
 
 /// What a JSON pointer is called in a form.
-const FIELDS: [(&str, &str); 15] = [
+const FIELDS: [(&str, &str); 16] = [
     ("given_name", "given_name"),
     ("family_name", "family_name"),
     ("email_addresses", "email"),
@@ -32,6 +32,7 @@ const FIELDS: [(&str, &str); 15] = [
     ("message", "message"),
     ("muster:display", "display"),
     ("muster:show_email", "show_email"),
+    ("muster:code", "code"),
 ];
 
 /// Turns refused fields of a body into those of the form that stands for it.

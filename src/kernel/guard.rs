@@ -138,11 +138,11 @@ impl Guard {
         Err(self.challenge(source))
     }
 
-    /// Counts an attempt to sign in, by source and by account.
+    /// Counts an attempt to sign in, or at another secret, by source and by what is tried.
     ///
     /// # Errors
     /// `too_many_requests` (429).
-    pub fn admit_sign_in(&self, source: Source, account: &str) -> Result<()> {
+    pub fn admit_attempt(&self, source: Source, account: &str) -> Result<()> {
         if self.settings.mode == GuardMode::Off {
             return Ok(());
         }

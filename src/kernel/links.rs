@@ -4,7 +4,10 @@
 //! the generation (raising it voids the links mailed before) and the expiry. What a link shows and does is known to the
 //! slice that mails it; slices register a [`TokenPurpose`] each, and one route, `/t/{token}`, serves them all.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -18,6 +21,9 @@ use super::{
 use crate::error::{Code, Error, Result};
 
 const MAC: usize = 15;
+
+/// The box of "this was not me": never mail this address again.
+pub const NEVER_AGAIN: &str = "never_again";
 
 /// What a link is for; each has its own byte, which never changes, since old mail carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,10 +47,18 @@ pub enum Purpose {
     RejectAttendance = 8,
     /// "This was not me", for a letter.
     RejectLetter = 9,
+    /// Shows an action that nobody else sees yet. Not mailed: given out by organizers, and not under `/t/`.
+    PreviewAction = 10,
+    /// Changes how a signer's name is shown.
+    ShowName = 11,
+    /// Hands a signer everything that is held of them.
+    MyData = 12,
+    /// Erases a signer.
+    EraseSigner = 13,
 }
 
 impl Purpose {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 13] = [
         Self::ConfirmSignature,
         Self::ManageSignature,
         Self::ConfirmAttendance,
@@ -54,6 +68,10 @@ impl Purpose {
         Self::RejectSignature,
         Self::RejectAttendance,
         Self::RejectLetter,
+        Self::PreviewAction,
+        Self::ShowName,
+        Self::MyData,
+        Self::EraseSigner,
     ];
 }
 
@@ -72,11 +90,29 @@ impl Links {
 
     /// The full address of a link to a row.
     pub fn url(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
+        format!("{}/t/{}", self.public_url, self.token(purpose, row, generation))
+    }
+
+    /// The token alone.
+    pub fn token(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
         let mut token = Vec::with_capacity(17 + MAC);
         token.push(purpose as u8);
         token.extend_from_slice(row.as_bytes());
         token.extend_from_slice(&self.mac(purpose, row, generation));
-        format!("{}/t/{}", self.public_url, base32(&token))
+        base32(&token)
+    }
+
+    /// A short code for those who would rather type than follow a link: eight characters that stand for the row as the
+    /// link of this purpose does. Forty bits: whoever checks one limits the attempts.
+    pub fn code(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
+        let mac = self.key.mac(&[b"code", &[purpose as u8], row.as_bytes(), &generation.to_be_bytes()]);
+        base32(&mac[..5])
+    }
+
+    /// Is this the code, however it was typed?
+    pub fn is_code(&self, typed: &str, purpose: Purpose, row: Uuid, generation: i16) -> bool {
+        let typed: String = typed.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        subtle::ConstantTimeEq::ct_eq(typed.as_bytes(), self.code(purpose, row, generation).as_bytes()).into()
     }
 
     /// Reads a token. Its MAC can be checked only against the row's generation: see [`Token::check`].
@@ -158,6 +194,13 @@ pub struct LinkPage {
     pub share: Vec<Onward>,
     /// The number with the own act in it.
     pub own_count: Option<i64>,
+    /// A box beside the button.
+    pub tick: Option<Tick>,
+    /// Several to choose from.
+    pub pick: Option<Pick>,
+    /// A file instead of the page.
+    #[serde(skip)]
+    pub handed: Option<Handed>,
 }
 
 impl LinkPage {
@@ -169,9 +212,60 @@ impl LinkPage {
             Self { heading: part("done-heading"), lines: vec![part("done-line-1")], ..page }
         } else {
             let lines = vec![part("line-1"), part("line-2")];
-            Self { heading: part("heading"), lines, button: Some(part("button")), danger: true, ..page }
+            let tick = Some(Tick { name: NEVER_AGAIN, label: part("never-again") });
+            Self { heading: part("heading"), lines, button: Some(part("button")), danger: true, tick, ..page }
         }
     }
+}
+
+/// What was chosen in the form of a link's page; empty when only the button was pressed.
+#[derive(Clone, Debug, Default)]
+pub struct Choices(BTreeMap<String, String>);
+
+impl Choices {
+    /// The fields of a form, `application/x-www-form-urlencoded`.
+    pub fn of(form: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(form).into_owned().collect())
+    }
+
+    /// Was this box ticked?
+    pub fn ticked(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| value == "true")
+    }
+
+    /// What was chosen among several.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+/// A box beside the button.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tick {
+    /// Name of the field; its value is `true`.
+    pub name: &'static str,
+    /// What ticking it does.
+    pub label: String,
+}
+
+/// Several to choose from, beside the button.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pick {
+    /// Name of the field.
+    pub name: &'static str,
+    /// What is chosen.
+    pub legend: String,
+    /// Value, label, and whether it is chosen now.
+    pub options: Vec<(String, String, bool)>,
+}
+
+/// What a pressed button hands over instead of a page.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    /// Name of the file.
+    pub name: String,
+    /// JSON.
+    pub json: serde_json::Value,
 }
 
 /// One line of what a link's page is about.
@@ -200,8 +294,8 @@ pub trait TokenPurpose: Send + Sync {
     /// What the page shows; changes nothing (mail scanners follow links).
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>>;
 
-    /// Does what the page said; a second time shows the same success.
-    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>>;
+    /// Does what the page said, as the form chose; a second time shows the same success.
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>>;
 }
 
 /// The registered purposes.

@@ -185,6 +185,12 @@ fn render_error(error: minijinja::Error) -> Error {
     ))
 }
 
+/// 308 to the address that a page has now, with the query that was asked with.
+pub fn moved(path: &str, query: Option<&str>) -> Response {
+    let to = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    redirect(StatusCode::PERMANENT_REDIRECT, &to)
+}
+
 /// An HTML response under our content security policy.
 pub fn html_response(html: String, locale: LocaleTag) -> Response {
     let headers = [
@@ -283,8 +289,12 @@ pub fn private(mut response: Response) -> Response {
 
 /// Sends the browser to another page of ours after a form (303).
 pub fn see_other(path: &str) -> Response {
-    match HeaderValue::from_str(path) {
-        Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
-        Err(_) => StatusCode::SEE_OTHER.into_response(),
+    redirect(StatusCode::SEE_OTHER, path)
+}
+
+fn redirect(status: StatusCode, to: &str) -> Response {
+    match HeaderValue::from_str(to) {
+        Ok(location) => (status, [(header::LOCATION, location)]).into_response(),
+        Err(_) => status.into_response(),
     }
 }

@@ -13,10 +13,10 @@ use crate::{
     error::{Code, Result},
     kernel::{
         i18n::{text, text_of},
-        links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
+        links::{Choices, Detail, LinkPage, NEVER_AGAIN, Onward, Purpose, Token, TokenPurpose, expired},
         text::LocaleTag,
     },
-    people,
+    mail, people,
 };
 
 /// A letter as its links need it.
@@ -177,7 +177,7 @@ impl TokenPurpose for Confirm {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
             let mut tx = kernel.db.begin().await?;
@@ -230,7 +230,7 @@ impl TokenPurpose for Manage {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
             let mut tx = kernel.db.begin().await?;
@@ -263,11 +263,14 @@ impl TokenPurpose for Reject {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let Some(read) = Read::of(&self.0, &mut tx, token, true).await? else { return token.dropped_before() };
             refuse_confirmed(&read.row)?;
+            if let Some(address) = read.typed.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
+                mail::never_again(&mut tx, &self.0.kernel, &address, read.letter.action.protected).await?;
+            }
             store::delete_pending(&mut tx, read.row.id).await?;
             people::forget_bare_people(&mut tx, &[read.row.person_id]).await?;
             tx.commit().await?;

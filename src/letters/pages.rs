@@ -18,7 +18,7 @@ use super::{
     writing::{Letters, NewLetter},
 };
 use crate::{
-    campaigns::received,
+    campaigns::{received, standing},
     error::{Code, Error, FieldError, Result},
     kernel::{
         extract::{FORM_LIMIT, Segments},
@@ -138,6 +138,7 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again
             action => format!("{}?lang={}", action.path(), locale.as_str()), values => Serde(&values),
             errors => Serde(form_errors(locale, &again.errors)), locale => locale.as_str(),
         },
+        standing => standing(action, locale, kernel.cx.now()),
         challenge,
         organization => action.organization_name.as_str(),
     };
@@ -180,7 +181,7 @@ async fn send(
         visitor.locale = locale;
     }
     let letter = visible(&letters, &slug).await?;
-    letter.action.require_open()?;
+    letter.action.require_open(letters.kernel.cx.now())?;
     let prefilled = Prefilled::of(&letter, visitor.locale)?;
     let (title, _) = letter.action.text(visitor.locale, "");
     let new = match form.read(&letter, &prefilled, visitor.locale) {

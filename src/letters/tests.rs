@@ -18,7 +18,7 @@ use crate::{
         Kernel,
         cx::Cx,
         keyring::Keyring,
-        links::{Purpose, TokenPurposes},
+        links::{Choices, Purpose, TokenPurposes},
         text::{EmailAddress, LocaleTag, Slug},
     },
     mail::{Class, Composed, Fate, MailKind, QueuedEmail},
@@ -145,7 +145,7 @@ impl House {
         let url = self.kernel().links.url(purpose, letter, 0);
         let token = self.kernel().links.parse(url.rsplit('/').next().expect("a token")).expect("a token");
         self.purposes.of(&token)?.show(&token).await?;
-        self.purposes.of(&token)?.act(&token).await
+        self.purposes.of(&token)?.act(&token, &Choices::default()).await
     }
 
     async fn go_live(&self, letter: &LetterAction, live: bool) {

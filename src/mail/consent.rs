@@ -4,6 +4,7 @@
 //! key that is thrown away with the day, in tables that are never written to the log or a backup.
 
 use chrono::NaiveDate;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::kinds::QueuedEmail;
@@ -32,6 +33,28 @@ pub async fn is_suppressed(kernel: &Kernel, address: &EmailAddress, vault: &Vaul
     )
     .fetch_one(&kernel.db)
     .await?)
+}
+
+/// The owner of an address wants no mail from this installation, ever: not even a confirmation.
+///
+/// # Errors
+/// A database error.
+pub async fn never_again(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    address: &EmailAddress,
+    protected: bool,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO suppressions (id, vault_id, address_index, reason, created_at) VALUES ($1, NULL, $2, 'never_again', $3)
+         ON CONFLICT (address_index) WHERE vault_id IS NULL DO UPDATE SET reason = excluded.reason",
+        kernel.cx.recorded_id(protected),
+        everywhere_index(kernel, address),
+        kernel.cx.recorded_now(protected)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// May this mail, which asks an address to confirm something it has perhaps never heard of, be sent?

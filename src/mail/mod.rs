@@ -35,7 +35,7 @@ mod verdict;
 use crate::config::{Settings, Transport as TransportSetting};
 
 pub use self::{
-    consent::{everywhere_index, is_suppressed, may_confirm},
+    consent::{everywhere_index, is_suppressed, may_confirm, never_again},
     engine::Engine,
     kinds::{Class, Fate, MailKind, MailKinds, QueuedEmail},
     mailbox::{Mail, MailFile, MailHeader, Mailbox},

@@ -12,4 +12,4 @@ mod store;
 pub use api::{People, router};
 pub use details::{Consents, Details, NewPerson, PersonBody};
 pub use ops::{Asked, Vouched, append_consents, confirm, vouch, vouched};
-pub use store::{forget_bare_people, lock as lock_person};
+pub use store::{Consent, consents, forget_bare_people, lock as lock_person};

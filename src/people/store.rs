@@ -219,3 +219,32 @@ pub async fn forget_bare_people(conn: &mut PgConnection, ids: &[Uuid]) -> Result
     sqlx::query!("SELECT forget_bare_people($1)", ids).execute(conn).await?;
     Ok(())
 }
+
+/// A consent as its giver reads it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Consent {
+    /// `updates` or `partner:{slug}`.
+    pub purpose: String,
+    /// False: withdrawn.
+    pub granted: bool,
+    /// The sentence beside the box.
+    pub wording: String,
+    /// Where the box stood.
+    pub source: String,
+    /// When.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a person agreed to, oldest first.
+///
+/// # Errors
+/// A database error.
+pub async fn consents(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Consent>> {
+    Ok(sqlx::query_as!(
+        Consent,
+        "SELECT purpose, granted, wording, source, created_at FROM consents WHERE person_id = $1 ORDER BY created_at, id",
+        person
+    )
+    .fetch_all(conn)
+    .await?)
+}

@@ -1,6 +1,7 @@
 //! `petitions` and their `signatures` in the API (OSDI petition, signature, `record_signature_helper`).
 
 mod counts;
+mod life;
 
 use axum::{
     Json,
@@ -46,6 +47,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .routes(routes!(list_signatures, post_signature))
         .routes(routes!(get_signature, delete_signature))
         .merge(counts::router())
+        .merge(life::router())
 }
 
 /// OSDI `record_signature_helper`.
@@ -145,6 +147,10 @@ fn resource(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
         "muster:summary": action.summary,
         "muster:goal": petition.goal,
         "muster:status": action.state,
+        "muster:status_reason": action.state_reason,
+        "muster:opens_at": action.opens_at,
+        "muster:closes_at": action.closes_at,
+        "muster:next_action": action.next.as_ref().map(campaigns::NextAction::path),
         "muster:confirmation": if action.confirms { "email" } else { "none" },
         "muster:privacy": if action.protected { "protected" } else { "standard" },
         "muster:locale": action.locale,
@@ -233,7 +239,9 @@ async fn post_petition(
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
         Claim::Replayed(id) => id,
         Claim::Fresh => {
+            let state = fields.muster_status;
             create_petition(&mut tx, kernel, actor.organization_id, id, fields, new).await?;
+            campaigns::log_state(&mut tx, &kernel.cx, id, state, "", Some(actor.organizer_id)).await?;
             audit(&mut tx, &kernel.cx, &actor, "petition.create", Some(id), json!({})).await?;
             id
         }
@@ -421,7 +429,7 @@ async fn post_signature(
     let challenge = body.muster_challenge.clone();
     let new = accept(body)?;
     let Some(actor) = actor else {
-        petition.action.require_open()?;
+        petition.action.require_open(kernel.cx.now())?;
         let letter = petitions.letter_of(&petition, &new).await?;
         kernel.guard.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
         petitions.sign(&petition, new, letter).await?;

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use super::{
     ops::{self, Context},
+    own_links,
     signing::Petitions,
     store,
 };
@@ -12,9 +13,9 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         i18n::{text, text_of},
-        links::{Detail, LinkPage, Onward, Purpose, Token, TokenPurpose, expired},
+        links::{Choices, Detail, LinkPage, NEVER_AGAIN, Onward, Purpose, Token, TokenPurpose, expired},
     },
-    people,
+    mail, people,
 };
 
 /// Confirms a signature.
@@ -25,7 +26,7 @@ pub struct Manage(pub Petitions);
 pub struct Reject(pub Petitions);
 
 /// The signature of a token; a row that is gone looks like an expired link.
-async fn find(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Context> {
+pub(super) async fn find(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Context> {
     let gone = |e: Error| if e.code() == Code::NotFound { expired() } else { e };
     let mut row = store::signature(conn, token.row).await.map_err(gone)?;
     if lock {
@@ -37,7 +38,7 @@ async fn find(petitions: &Petitions, conn: &mut PgConnection, token: &Token, loc
     ops::context(petitions, conn, row).await
 }
 
-fn title(c: &Context) -> String {
+pub(super) fn title(c: &Context) -> String {
     c.petition.action.text(c.locale, "").0.title
 }
 
@@ -104,7 +105,8 @@ fn share(c: &Context, petitions: &Petitions) -> Vec<Onward> {
     ]
 }
 
-fn confirmed(c: &Context, petitions: &Petitions) -> LinkPage {
+/// The page after a signature was confirmed.
+pub(super) fn confirmed(c: &Context, petitions: &Petitions) -> LinkPage {
     let mut page = page(c, "petition-confirm", "neutral-confirm", true);
     let action = &c.petition.action;
     if !action.protected {
@@ -149,7 +151,7 @@ impl TokenPurpose for Confirm {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let c = find(&self.0, &mut tx, token, true).await?;
@@ -173,14 +175,16 @@ impl TokenPurpose for Manage {
             let c = find(&self.0, &mut conn, token, false).await?;
             let mut page = page(&c, "petition-manage", "neutral-manage", c.row.state != "counted");
             page.danger = true;
-            if c.row.state == "counted" {
+            if c.row.state == "counted" && !c.petition.action.protected {
                 page.details = details(&c);
+                page.details.extend(own_links::also_signed(&mut conn, &c).await?);
+                page.links = own_links::onward(&self.0, &c);
             }
             Ok(page)
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let c = find(&self.0, &mut tx, token, true).await?;
@@ -209,11 +213,14 @@ impl TokenPurpose for Reject {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let locale = match find(&self.0, &mut tx, token, true).await {
                 Ok(c) if c.row.state == "pending" => {
+                    if let Some(address) = c.typed.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
+                        mail::never_again(&mut tx, &self.0.kernel, &address, c.petition.action.protected).await?;
+                    }
                     ops::drop_pending(&mut tx, &c.row).await?;
                     c.locale
                 }

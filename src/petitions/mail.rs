@@ -18,6 +18,10 @@ use crate::{
 pub struct Confirm(pub Petitions);
 /// Thanks for a signature that counts.
 pub struct Thanks(pub Petitions);
+/// Reminds, once, of a signature that waits for its confirmation.
+pub struct Reminder(pub Petitions);
+/// Leads the owner of an address to the signer's own page.
+pub struct OwnPage(pub Petitions);
 
 async fn find(petitions: &Petitions, email: &QueuedEmail) -> Result<Option<Context>> {
     let mut conn = petitions.kernel.db.acquire().await?;
@@ -39,23 +43,62 @@ fn compose(petitions: &Petitions, c: &Context, kind: &str, page: minijinja::Valu
     Ok(Some(composed))
 }
 
+/// A mail that asks to confirm a pending signature, if it may be sent.
+async fn asking(petitions: &Petitions, email: &QueuedEmail, kind: &str) -> Result<Option<Composed>> {
+    let Some(c) = find(petitions, email).await? else { return Ok(None) };
+    if c.row.state != "pending" {
+        return Ok(None);
+    }
+    let Some(to) = c.typed.details.address() else { return Ok(None) };
+    if !mail::may_confirm(&petitions.kernel, email, &to, &c.vault).await? {
+        return Ok(None);
+    }
+    let (links, action) = (&petitions.kernel.links, &c.petition.action);
+    let confirm_url = links.url(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
+    // the page of the code names the petition, so a neutral mail has none
+    let mut code = String::new();
+    if !action.protected {
+        code = links.code(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
+        code.insert(code.len() / 2, '-');
+    }
+    let code_url = petitions.kernel.url(&format!("{}/code", action.path()));
+    compose(petitions, &c, kind, context! { confirm_url, code, code_url })
+}
+
 impl MailKind for Confirm {
     fn kind(&self) -> &'static str {
         "petition_confirm"
     }
 
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
+        Box::pin(asking(&self.0, email, "petition_confirm"))
+    }
+}
+
+impl MailKind for Reminder {
+    fn kind(&self) -> &'static str {
+        "petition_reminder"
+    }
+
+    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
+        Box::pin(asking(&self.0, email, "petition_reminder"))
+    }
+}
+
+impl MailKind for OwnPage {
+    fn kind(&self) -> &'static str {
+        "petition_own_page"
+    }
+
+    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
         Box::pin(async move {
             let Some(c) = find(&self.0, email).await? else { return Ok(None) };
-            if c.row.state != "pending" {
-                return Ok(None);
-            }
-            let Some(to) = c.typed.details.address() else { return Ok(None) };
+            let Some(to) = c.typed.details.address().filter(|_| c.row.state == "counted") else { return Ok(None) };
             if !mail::may_confirm(&self.0.kernel, email, &to, &c.vault).await? {
                 return Ok(None);
             }
-            let confirm_url = self.0.kernel.links.url(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
-            compose(&self.0, &c, "petition_confirm", context! { confirm_url })
+            let manage_url = self.0.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
+            compose(&self.0, &c, "petition_own_page", context! { manage_url })
         })
     }
 }

@@ -11,6 +11,8 @@ mod ingest;
 mod links;
 mod mail;
 mod ops;
+mod own_links;
+mod own_page;
 mod pages;
 mod signing;
 mod store;
@@ -20,6 +22,7 @@ pub use counts::verify_next;
 pub use ops::{NewPetition, create_petition};
 pub use pages::pages;
 pub use signing::{Petitions, SIGNATURES, Typed};
+pub use store::signers::remind;
 pub use store::{Petition, SignatureRow, delete_expired as forget_unconfirmed};
 
 use crate::{kernel::links::TokenPurposes, mail::MailKinds};
@@ -28,6 +31,8 @@ use crate::{kernel::links::TokenPurposes, mail::MailKinds};
 pub fn register_mail(petitions: &Petitions, kinds: &mut MailKinds) {
     kinds.register(mail::Confirm(petitions.clone()));
     kinds.register(mail::Thanks(petitions.clone()));
+    kinds.register(mail::Reminder(petitions.clone()));
+    kinds.register(mail::OwnPage(petitions.clone()));
 }
 
 /// Registers what the links of this slice do.
@@ -35,4 +40,7 @@ pub fn register_links(petitions: &Petitions, purposes: &mut TokenPurposes) {
     purposes.register(links::Confirm(petitions.clone()));
     purposes.register(links::Manage(petitions.clone()));
     purposes.register(links::Reject(petitions.clone()));
+    purposes.register(own_links::ShowName(petitions.clone()));
+    purposes.register(own_links::MyData(petitions.clone()));
+    purposes.register(own_links::EraseSigner(petitions.clone()));
 }

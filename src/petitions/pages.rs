@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Form, State, rejection::FormRejection},
+    extract::{DefaultBodyLimit, Form, RawQuery, State, rejection::FormRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
@@ -14,18 +14,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
+    own_page,
     signing::{Display, LetterWords, NewSignature, Petitions},
-    store::Petition,
+    store::{self, Petition},
 };
 use crate::{
-    campaigns::{self, State as Life},
+    campaigns,
     error::{Code, Error, Result},
     kernel::{
         extract::{FORM_LIMIT, Segments},
         forms::{FormError, challenge_context, form_errors},
         guard::{Proof, Source},
+        links::{Purpose, expired},
         markdown,
-        pages::{Visitor, language_name},
+        pages::{Visitor, language_name, moved, private},
         text::{LocaleTag, clean_line, clean_text},
     },
     letters::{LetterAction, Prefilled},
@@ -37,7 +39,12 @@ const UPDATES: i64 = 5;
 
 /// Routes of the pages.
 pub fn pages(state: Petitions) -> Router {
-    Router::new().route("/p/{slug}", get(show).post(sign)).layer(DefaultBodyLimit::max(FORM_LIMIT)).with_state(state)
+    Router::new()
+        .route("/p/{slug}", get(show).post(sign))
+        .route("/p/{slug}/preview/{token}", get(preview))
+        .merge(own_page::routes())
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
+        .with_state(state)
 }
 
 /// What the form sends.
@@ -70,14 +77,43 @@ async fn show(
     State(petitions): State<Petitions>,
     visitor: Visitor,
     Segments(slug): Segments<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
-    let mut form = SignForm { country: "CA".to_owned(), ..SignForm::default() };
-    if let Some((_, prefilled)) = carried(&petitions, &petition, visitor.locale).await? {
-        form.subject = prefilled.subjects.first().cloned().unwrap_or_default();
-        form.message = prefilled.message;
+    if petition.action.slug != slug && petition.action.state.is_public() {
+        return Ok(moved(&petition.action.path(), query.as_deref()));
     }
-    render(&petitions, &petition, &visitor, &form, &[], Value::from(())).await
+    let form = SignForm::empty(&petitions, &petition, visitor.locale).await?;
+    render(&petitions, &petition, &visitor, &form, &[], Value::from(()), false).await
+}
+
+/// The page for those who were given its preview link, whether the public sees it or not.
+async fn preview(
+    State(petitions): State<Petitions>,
+    visitor: Visitor,
+    Segments((slug, token)): Segments<(String, String)>,
+) -> Result<Response> {
+    let kernel = &petitions.kernel;
+    let token = kernel.links.parse(&token).filter(|t| t.purpose == Purpose::PreviewAction).ok_or_else(expired)?;
+    let petition = store::by_key(&mut *kernel.db.acquire().await?, &slug).await?;
+    if token.row != petition.action.id {
+        return Err(expired());
+    }
+    token.check(petition.action.preview_generation)?;
+    let form = SignForm::empty(&petitions, &petition, visitor.locale).await?;
+    Ok(private(render(&petitions, &petition, &visitor, &form, &[], Value::from(()), true).await?))
+}
+
+impl SignForm {
+    /// The form as somebody finds it.
+    async fn empty(petitions: &Petitions, petition: &Petition, locale: LocaleTag) -> Result<Self> {
+        let mut form = Self { country: "CA".to_owned(), ..Self::default() };
+        if let Some((_, prefilled)) = carried(petitions, petition, locale).await? {
+            form.subject = prefilled.subjects.first().cloned().unwrap_or_default();
+            form.message = prefilled.message;
+        }
+        Ok(form)
+    }
 }
 
 /// The letter that the petition carries, as its form starts in a language.
@@ -98,18 +134,14 @@ async fn render(
     form: &SignForm,
     errors: &[FormError],
     challenge: Value,
+    preview: bool,
 ) -> Result<Response> {
     let (kernel, action) = (&petitions.kernel, &petition.action);
-    if !action.state.is_public() {
+    if !preview && !action.state.is_public() {
         return Err(Error::not_found());
     }
     let campaign = petitions.campaigns.link(action.campaign_id, visitor.locale, UPDATES).await?;
     let (text, fell_back) = action.text(visitor.locale, &petition.petition_text);
-    let state = match action.state {
-        Life::Published => "published",
-        Life::Paused => "paused",
-        _ => "closed",
-    };
     let count = action.published_count;
     let letter = carried(petitions, petition, visitor.locale).await?.map(|(letter, prefilled)| {
         let targets = letter.targets.iter().zip(&prefilled.greetings);
@@ -127,7 +159,7 @@ async fn render(
             count,
             goal => petition.goal,
             percent => petition.goal.map_or(0, |goal| (count * 100 / goal.max(1)).min(100)),
-            state,
+            preview,
             protected => action.protected,
             confirmation => if action.confirms { "email" } else { "none" },
             fallback_language => fell_back.then(|| language_name(action.locale)),
@@ -138,6 +170,7 @@ async fn render(
         campaign => Serde(campaign.as_deref()),
         letter => Serde(letter),
         form => context! { action => action.path(), values => Serde(form), errors => Serde(errors), locale => visitor.locale.as_str() },
+        standing => campaigns::standing(action, visitor.locale, kernel.cx.now()),
         challenge,
     };
     kernel.pages.page("pages/petition.html", visitor, &kernel.url(&action.path()), page)
@@ -161,7 +194,7 @@ async fn sign(
     if !petition.action.state.is_public() {
         return Err(Error::not_found());
     }
-    petition.action.require_open()?;
+    petition.action.require_open(kernel.cx.now())?;
     let done = |petition: &Petition| {
         campaigns::received(kernel, &visitor, &petition.action, &petition.action.text(visitor.locale, "").0.title)
     };
@@ -183,13 +216,21 @@ async fn sign(
     match outcome.await {
         Ok(()) => done(&petition),
         Err(Error::Fields(fields)) => {
-            let page =
-                render(&petitions, &petition, &visitor, &form, &form_errors(visitor.locale, &fields), Value::from(()))
-                    .await?;
+            let page = render(
+                &petitions,
+                &petition,
+                &visitor,
+                &form,
+                &form_errors(visitor.locale, &fields),
+                Value::from(()),
+                false,
+            )
+            .await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
         Err(Error::Challenge(challenge)) => {
-            let page = render(&petitions, &petition, &visitor, &form, &[], challenge_context(&challenge)).await?;
+            let page =
+                render(&petitions, &petition, &visitor, &form, &[], challenge_context(&challenge), false).await?;
             Ok((StatusCode::PRECONDITION_REQUIRED, page).into_response())
         }
         Err(error) => Err(error),

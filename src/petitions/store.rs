@@ -1,5 +1,7 @@
 //! All SQL over `petitions` and `signatures`.
 
+pub mod signers;
+
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};

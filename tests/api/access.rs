@@ -81,6 +81,14 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/petitions/{id}", NoToken),
     ("PUT", "/api/v1/petitions/{id}", EDIT),
     ("DELETE", "/api/v1/petitions/{id}", EDIT),
+    ("GET", "/api/v1/petitions/{id}/counts", NoToken),
+    ("GET", "/api/v1/petitions/{id}/history", Scopes(&["actions:read"])),
+    ("POST", "/api/v1/petitions/{id}/preview", Scopes(&["actions:read"])),
+    ("DELETE", "/api/v1/petitions/{id}/preview", EDIT),
+    ("POST", "/api/v1/petitions/{id}/recount", EDIT),
+    ("GET", "/api/v1/petitions/{id}/short_links", Scopes(&["actions:read"])),
+    ("POST", "/api/v1/petitions/{id}/short_links", EDIT),
+    ("DELETE", "/api/v1/petitions/{id}/short_links/{word}", EDIT),
     ("GET", "/api/v1/petitions/{id}/signatures", Scopes(&["actions:read"])),
     ("POST", "/api/v1/petitions/{id}/signatures", NoTokenOr(&["contacts:write"])),
     ("GET", "/api/v1/petitions/{id}/signatures/{signature}", Scopes(&["actions:read"])),
@@ -143,6 +151,8 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
         let mut who = signer("vouched@example.org");
         if template.ends_with("/people") {
             return Some(who);
+        } else if template.ends_with("/short_links") {
+            return Some(json!({"word": "changed"}));
         } else if template.contains("{id}") {
             who["comments"] = json!("");
             return Some(who);
@@ -399,9 +409,10 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
     for (method, template, needs) in operations(&app).await {
         let path = path_to(&template, &ours, &ours);
         let caller = if matches!(needs, NoTokenOr(_)) { None } else { token };
-        if method == Method::GET && !template.ends_with('}') && needs != Nothing && template != "/api/v1/exports" {
+        let whole = ["/exports", "/history", "/short_links"].iter().any(|name| template.ends_with(name));
+        if method == Method::GET && !template.ends_with('}') && needs != Nothing && !whole {
             app.get(&format!("{path}?nonsense=1"), token).await.problem(400, "invalid_parameter", &[]);
-            if !template.contains("/exports/") {
+            if !template.contains("/exports/") && !template.ends_with("/counts") {
                 for query in ["page=0", "page=x", "per_page=0", "per_page=101"] {
                     app.get(&format!("{path}?{query}"), token).await.problem(400, "invalid_parameter", &[]);
                 }

@@ -5,9 +5,12 @@ use serde_json::Value;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::super::action::{Action, Kind, NewAction, State};
+use super::super::{
+    action::{Action, Kind, NewAction, State},
+    life::NextAction,
+};
 use crate::{
-    error::{Error, Result},
+    error::{Code, Error, Result},
     kernel::{filter::Filter, paging::PageParams, text::LocaleTag},
 };
 
@@ -30,6 +33,14 @@ struct ActionRow {
     privacy: String,
     confirmation: String,
     state: String,
+    state_reason: String,
+    state_since: Option<DateTime<Utc>>,
+    opens_at: Option<DateTime<Utc>>,
+    closes_at: Option<DateTime<Utc>>,
+    next_kind: Option<String>,
+    next_slug: Option<String>,
+    next_title: Option<String>,
+    preview_generation: i16,
     send_thanks: bool,
     published_count: i64,
     published_at: Option<DateTime<Utc>>,
@@ -49,6 +60,19 @@ impl TryFrom<ActionRow> for Action {
             protected: row.privacy == "protected",
             confirms: row.confirmation == "email",
             state: State::parse(&row.state)?,
+            state_reason: row.state_reason,
+            state_since: row.state_since,
+            opens_at: row.opens_at,
+            closes_at: row.closes_at,
+            next: match (row.next_kind, row.next_slug, row.next_title) {
+                (Some(kind), Some(slug), Some(title)) => Some(NextAction {
+                    kind: serde_json::from_value(kind.into()).map_err(Error::internal)?,
+                    slug,
+                    title,
+                }),
+                _ => None,
+            },
+            preview_generation: row.preview_generation,
             id: row.id,
             organization_id: row.organization_id,
             organization_name: row.organization_name,
@@ -71,13 +95,21 @@ impl TryFrom<ActionRow> for Action {
     }
 }
 
-/// An action of a kind by id or slug.
+/// An action of a kind by id or slug; a former slug finds it too.
 ///
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn by_key(conn: &mut PgConnection, kind: Kind, key: &str) -> Result<Action> {
-    let id = Uuid::parse_str(key).ok();
-    find(conn, id, Some(kind), if id.is_none() { Some(key) } else { None }).await
+    if let Ok(id) = Uuid::parse_str(key) {
+        return find(conn, Some(id), Some(kind), None).await;
+    }
+    match find(conn, None, Some(kind), Some(key)).await {
+        Err(error) if error.code() == Code::NotFound => {
+            let renamed = super::former_slug(conn, kind, key).await?.ok_or(error)?;
+            find(conn, Some(renamed), Some(kind), None).await
+        }
+        found => found,
+    }
 }
 
 /// An action by id.
@@ -100,11 +132,14 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<()> {
 async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slug: Option<&str>) -> Result<Action> {
     sqlx::query_as!(
         ActionRow,
-        "SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, a.vault_id, a.kind, a.slug, a.locale, a.title, a.summary,
-                a.description, a.texts, a.button, a.thanks, a.hosted_by, a.privacy, a.confirmation, a.state, a.send_thanks, a.published_count,
-                a.published_at, a.verified_at, a.created_at, a.modified_at
+        r#"SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, a.vault_id, a.kind, a.slug, a.locale, a.title, a.summary,
+                a.description, a.texts, a.button, a.thanks, a.hosted_by, a.privacy, a.confirmation, a.state, a.state_reason,
+                (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.opens_at, a.closes_at,
+                n.kind AS "next_kind?", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation,
+                a.send_thanks, a.published_count, a.published_at, a.verified_at, a.created_at, a.modified_at
          FROM actions a JOIN organizations o ON o.id = a.organization_id
-         WHERE (a.id = $1 OR ($1 IS NULL AND a.slug = $3)) AND ($2::text IS NULL OR a.kind = $2)",
+              LEFT JOIN actions n ON n.id = a.next_action_id AND n.state = 'published'
+         WHERE (a.id = $1 OR ($1 IS NULL AND a.slug = $3)) AND ($2::text IS NULL OR a.kind = $2)"#,
         id,
         kind.map(Kind::as_str),
         slug
@@ -163,8 +198,8 @@ pub async fn insert_action(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO actions (id, organization_id, campaign_id, vault_id, kind, slug, locale, title, summary, description, texts, button, thanks,
-                              hosted_by, privacy, confirmation, state, created_at, modified_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)",
+                              hosted_by, privacy, confirmation, state, opens_at, closes_at, created_at, modified_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)",
         id,
         organization,
         campaign,
@@ -182,6 +217,8 @@ pub async fn insert_action(
         if new.privacy == super::super::Privacy::Protected { "protected" } else { "standard" },
         if new.confirmation == super::super::Confirmation::Email { "email" } else { "none" },
         new.state.as_str(),
+        new.opens_at,
+        new.closes_at,
         at
     )
     .execute(conn)
@@ -195,7 +232,8 @@ pub async fn insert_action(
 /// A database error.
 pub async fn save_action(conn: &mut PgConnection, action: &Action, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "UPDATE actions SET title = $2, summary = $3, description = $4, texts = $5, button = $6, thanks = $7, state = $8, modified_at = $9 WHERE id = $1",
+        "UPDATE actions SET title = $2, summary = $3, description = $4, texts = $5, button = $6, thanks = $7, state = $8, state_reason = $9,
+                            opens_at = $10, closes_at = $11, modified_at = $12 WHERE id = $1",
         action.id,
         action.title,
         action.summary,
@@ -204,10 +242,22 @@ pub async fn save_action(conn: &mut PgConnection, action: &Action, at: DateTime<
         action.button,
         action.thanks,
         action.state.as_str(),
+        action.state_reason,
+        action.opens_at,
+        action.closes_at,
         at
     )
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Sets where the page of an action leads on to.
+///
+/// # Errors
+/// A database error.
+pub async fn set_next(conn: &mut PgConnection, action: Uuid, next: Option<Uuid>) -> Result<()> {
+    sqlx::query!("UPDATE actions SET next_action_id = $2 WHERE id = $1", action, next).execute(conn).await?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What landing pages show, and the words that lead to them: short links, partners, sources.
+//! What landing pages show; partners and sources.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -59,33 +59,6 @@ pub async fn landing_rows(
 pub async fn only_organization(conn: &mut PgConnection) -> Result<Option<String>> {
     let mut names = sqlx::query_scalar!("SELECT name FROM organizations LIMIT 2").fetch_all(conn).await?;
     Ok(if names.len() == 1 { names.pop() } else { None })
-}
-
-/// Where a short link leads: kind and slug.
-///
-/// # Errors
-/// `not_found`, or a database error.
-pub async fn short_link(conn: &mut PgConnection, word: &str) -> Result<(String, String)> {
-    let row = sqlx::query!("SELECT a.kind, a.slug FROM short_links s JOIN actions a ON a.id = s.action_id WHERE s.word = $1 AND a.state NOT IN ('draft', 'archived')", word).fetch_one(conn).await?;
-    Ok((row.kind, row.slug))
-}
-
-/// Makes a short link, or points one of the same organization elsewhere. False: another organization has the word.
-///
-/// # Errors
-/// A database error.
-pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid, at: DateTime<Utc>) -> Result<bool> {
-    let done = sqlx::query!(
-        "INSERT INTO short_links AS s (word, action_id, created_at) VALUES ($1, $2, $3)
-         ON CONFLICT (word) DO UPDATE SET action_id = excluded.action_id
-         WHERE (SELECT organization_id FROM actions WHERE id = s.action_id) = (SELECT organization_id FROM actions WHERE id = excluded.action_id)",
-        word,
-        action,
-        at
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// Makes a partner with its wording, and its source word.

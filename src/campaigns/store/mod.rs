@@ -3,7 +3,11 @@
 mod actions;
 mod campaigns;
 mod landing;
+mod life;
+mod short_links;
 
 pub use actions::*;
 pub use campaigns::*;
 pub use landing::*;
+pub use life::*;
+pub use short_links::*;

@@ -182,6 +182,8 @@ pub async fn post_event(
         Claim::Replayed(id) => id,
         Claim::Fresh => {
             ops::create_event(&mut tx, kernel, actor.organization_id, id, new).await?;
+            let state = store::event(&mut tx, id).await?.action.state;
+            campaigns::log_state(&mut tx, &kernel.cx, id, state, "", Some(actor.organizer_id)).await?;
             audit(&mut tx, &kernel.cx, &actor, "event.create", Some(id), json!({})).await?;
             id
         }

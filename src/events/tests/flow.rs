@@ -115,7 +115,12 @@ impl Flow {
             Purpose::ConfirmAttendance => Box::new(links::Confirm(kernel)),
             _ => Box::new(links::Manage(kernel)),
         };
-        let page = if press { purpose.act(&token).await } else { purpose.show(&token).await }.unwrap();
+        let page = if press {
+            purpose.act(&token, &crate::kernel::links::Choices::default()).await
+        } else {
+            purpose.show(&token).await
+        }
+        .unwrap();
         let context = context! { languages => Vec::<String>::new(), canonical => "", action => "", ..minijinja::Value::from(minijinja::value::Serde(&page)) };
         self.kernel().pages.render("pages/token.html", page.locale, context).unwrap();
         page

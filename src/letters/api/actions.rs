@@ -238,6 +238,7 @@ pub(super) async fn post(
         Claim::Replayed(id) => id,
         Claim::Fresh => {
             ops::create_letter_action(&mut tx, kernel, actor.organization_id, id, &shared, &new).await?;
+            campaigns::log_state(&mut tx, &kernel.cx, id, shared.state, "", Some(actor.organizer_id)).await?;
             audit(&mut tx, &kernel.cx, &actor, "letter.create", Some(id), json!({})).await?;
             id
         }

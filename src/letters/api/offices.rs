@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::NaiveDate;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, Segments, ValidWithBytes},
+        extract::{ListQuery, Segments, ValidWithBytes, nullable},
         filter::FieldSet,
         hal::{curies, identifiers, link},
         idempotency::{self, Claim},
@@ -51,7 +51,7 @@ pub struct OfficeBody {
     #[validate(length(max = 20))]
     pub muster_mailboxes: Option<Vec<String>>,
     /// Who holds it from today on; `null` leaves it vacant.
-    #[serde(rename = "muster:holder", deserialize_with = "given")]
+    #[serde(rename = "muster:holder", deserialize_with = "nullable")]
     #[schema(value_type = Option<HolderBody>)]
     #[expect(clippy::option_option, reason = "`null` leaves the office vacant, absent changes nothing")]
     pub muster_holder: Option<Option<HolderBody>>,
@@ -111,12 +111,6 @@ pub struct TermBody {
     /// Last day; absent: still there.
     #[serde(default)]
     pub end_date: Option<NaiveDate>,
-}
-
-/// Tells `null` from an absent member.
-#[expect(clippy::option_option, reason = "`null` leaves the office vacant, absent changes nothing")]
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<HolderBody>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// Gathers refused fields.

@@ -234,7 +234,7 @@ pub(super) async fn post(
         return Err(Error::not_found());
     }
     let new = body.check(&letter)?;
-    letter.action.require_open()?;
+    letter.action.require_open(letters.kernel.cx.now())?;
     let proof = body.muster_challenge.as_deref();
     kernel.guard.admit(source, Proof { altcha: proof, ticket: proof }).await?;
     letters.write(&letter, new).await?;

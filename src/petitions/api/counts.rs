@@ -2,13 +2,11 @@
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{RawQuery, State},
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{own, store};
@@ -29,20 +27,18 @@ pub fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(get_counts)).routes(routes!(post_recount))
 }
 
-/// What to break the counts down by.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-pub struct By {
-    /// `day`, `country`, `region`, `locale`, or (with a token) `source`; absent: the total alone.
-    by: Option<String>,
-}
-
-impl By {
-    fn dimension(&self) -> Result<Option<Dimension>> {
-        let Some(by) = &self.by else { return Ok(None) };
-        serde_json::from_value(Value::from(by.as_str()))
-            .map(Some)
-            .map_err(|_| Error::problem(Code::InvalidParameter, "by: one of day, country, region, locale, source."))
+/// What to break the counts down by, from the query.
+fn dimension(query: Option<&str>) -> Result<Option<Dimension>> {
+    let refuse = |detail: &str| Error::problem(Code::InvalidParameter, detail);
+    let mut by = None;
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if name != "by" {
+            return Err(refuse("This address takes one parameter: by."));
+        }
+        let known = serde_json::from_value(Value::from(value.into_owned()));
+        by = Some(known.map_err(|_| refuse("by: one of day, country, region, locale, source."))?);
     }
+    Ok(by)
 }
 
 fn document(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
@@ -62,15 +58,15 @@ fn document(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
 
 /// How many have signed. Without a token: the published number, and the day's breakdown in one dimension; with one:
 /// exact, with one's own writes.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/counts", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), By), responses((status = 200, description = "The counts", body = Value), (status = 400), (status = 404)))]
+#[utoipa::path(get, path = "/api/v1/petitions/{id}/counts", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("by" = Option<Dimension>, Query, description = "What to break the total down by; `source` with a token only")), responses((status = 200, description = "The counts", body = Value), (status = 400), (status = 404)))]
 async fn get_counts(
     State(petitions): State<Petitions>,
     reader: MaybeActor,
     headers: HeaderMap,
     Segments(key): Segments<String>,
-    Query(by): Query<By>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response> {
-    let by = by.dimension()?;
+    let by = dimension(query.as_deref())?;
     let kernel = &petitions.kernel;
     if let Some(actor) = reader.reader() {
         let mut conn = kernel.db.acquire().await?;

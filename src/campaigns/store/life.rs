@@ -1,0 +1,154 @@
+//! The log of states, former addresses, closing dates.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::super::action::{Kind, State};
+use crate::{
+    error::Result,
+    kernel::{cx::Cx, text::Slug},
+};
+
+/// A change of an action's state.
+#[derive(Clone, Debug)]
+pub struct StateChange {
+    /// What it became.
+    pub state: String,
+    /// Why, as the page says it.
+    pub reason: String,
+    /// Name of the organizer; `None`: by itself, at its closing date.
+    pub organizer: Option<String>,
+    /// When.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Writes a change of state into the log.
+///
+/// # Errors
+/// A database error.
+pub async fn log_state(
+    conn: &mut PgConnection,
+    cx: &Cx,
+    action: Uuid,
+    state: State,
+    reason: &str,
+    organizer: Option<Uuid>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO action_state_changes (id, action_id, state, reason, organizer_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        cx.id(),
+        action,
+        state.as_str(),
+        reason,
+        organizer,
+        cx.now()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The log of an action, oldest first.
+///
+/// # Errors
+/// A database error.
+pub async fn state_changes(conn: &mut PgConnection, action: Uuid) -> Result<Vec<StateChange>> {
+    Ok(sqlx::query_as!(
+        StateChange,
+        r#"SELECT c.state, c.reason, o.name AS "organizer?", c.created_at
+           FROM action_state_changes c LEFT JOIN organizers o ON o.id = c.organizer_id
+           WHERE c.action_id = $1 ORDER BY c.created_at, c.id"#,
+        action
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Closes what has reached its closing date, and logs that it closed by itself. Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn close_due(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+    let closed = sqlx::query!(
+        "WITH closed AS (
+             UPDATE actions SET state = 'closed' WHERE state = 'published' AND closes_at <= $1 RETURNING id
+         )
+         INSERT INTO action_state_changes (id, action_id, state, reason, created_at)
+         SELECT gen_random_uuid(), id, 'closed', '', $1 FROM closed",
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(closed.rows_affected())
+}
+
+/// The action that had an address before.
+///
+/// # Errors
+/// A database error.
+pub async fn former_slug(conn: &mut PgConnection, kind: Kind, slug: &str) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT action_id FROM former_slugs WHERE kind = $1 AND slug = $2", kind.as_str(), slug)
+        .fetch_optional(conn)
+        .await?)
+}
+
+/// Gives an action another address; the old one stays its own and leads to the new one.
+///
+/// # Errors
+/// A breach of `actions_kind_slug_key`, or another database error.
+pub async fn rename(
+    conn: &mut PgConnection,
+    kind: Kind,
+    action: Uuid,
+    from: &str,
+    to: &Slug,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("DELETE FROM former_slugs WHERE kind = $1 AND slug = $2", kind.as_str(), to.as_str())
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!("UPDATE actions SET slug = $2 WHERE id = $1", action, to.as_str()).execute(&mut *conn).await?;
+    sqlx::query!(
+        "INSERT INTO former_slugs (kind, slug, action_id, created_at) VALUES ($1, $2, $3, $4)",
+        kind.as_str(),
+        from,
+        action,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The published action of an organization with this id, or this kind and slug.
+///
+/// # Errors
+/// A database error.
+pub async fn sibling(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    id: Option<Uuid>,
+    at: Option<(Kind, &str)>,
+) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM actions WHERE organization_id = $1 AND state = 'published' AND (id = $2 OR (kind = $3 AND slug = $4))",
+        organization,
+        id,
+        at.map(|(kind, _)| kind.as_str()),
+        at.map(|(_, slug)| slug)
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Voids all preview links of an action.
+///
+/// # Errors
+/// A database error.
+pub async fn void_previews(conn: &mut PgConnection, action: Uuid) -> Result<()> {
+    sqlx::query!("UPDATE actions SET preview_generation = preview_generation + 1 WHERE id = $1", action)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

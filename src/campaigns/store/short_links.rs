@@ -1,0 +1,93 @@
+//! Short links, `/go/{word}`, and how often they are followed.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// A short link of an action.
+#[derive(Clone, Debug)]
+pub struct ShortLink {
+    /// `/go/{word}`.
+    pub word: String,
+    /// How often it was followed.
+    pub hits: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Where a short link leads: kind and slug.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn short_link(conn: &mut PgConnection, word: &str) -> Result<(String, String)> {
+    let row = sqlx::query!("SELECT a.kind, a.slug FROM short_links s JOIN actions a ON a.id = s.action_id WHERE s.word = $1 AND a.state NOT IN ('draft', 'archived')", word).fetch_one(conn).await?;
+    Ok((row.kind, row.slug))
+}
+
+/// Makes a short link, or points one of the same organization elsewhere. False: another organization has the word.
+///
+/// # Errors
+/// A database error.
+pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid, at: DateTime<Utc>) -> Result<bool> {
+    let done = sqlx::query!(
+        "INSERT INTO short_links AS s (word, action_id, created_at) VALUES ($1, $2, $3)
+         ON CONFLICT (word) DO UPDATE SET action_id = excluded.action_id
+         WHERE (SELECT organization_id FROM actions WHERE id = s.action_id) = (SELECT organization_id FROM actions WHERE id = excluded.action_id)",
+        word,
+        action,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The short links of an action, with their hits.
+///
+/// # Errors
+/// A database error.
+pub async fn short_links(conn: &mut PgConnection, action: Uuid) -> Result<Vec<ShortLink>> {
+    Ok(sqlx::query_as!(
+        ShortLink,
+        r#"SELECT s.word, coalesce(sum(h.hits), 0)::bigint AS "hits!", s.created_at
+           FROM short_links s LEFT JOIN short_link_hits h ON h.word = s.word
+           WHERE s.action_id = $1 GROUP BY s.word ORDER BY s.created_at, s.word"#,
+        action
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Removes a short link of an action, with its hits. False: it has none of this word.
+///
+/// # Errors
+/// A database error.
+pub async fn delete_short_link(conn: &mut PgConnection, action: Uuid, word: &str) -> Result<bool> {
+    let done =
+        sqlx::query!("DELETE FROM short_links WHERE action_id = $1 AND word = $2", action, word).execute(conn).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Adds visits by word and day; those of words that are gone are dropped.
+///
+/// # Errors
+/// A database error.
+pub async fn add_hits(db: &PgPool, hits: &[(String, NaiveDate, i64)]) -> Result<()> {
+    let words: Vec<String> = hits.iter().map(|(word, ..)| word.clone()).collect();
+    let days: Vec<NaiveDate> = hits.iter().map(|(_, day, _)| *day).collect();
+    let counts: Vec<i64> = hits.iter().map(|(.., count)| *count).collect();
+    sqlx::query!(
+        "INSERT INTO short_link_hits AS h (word, day, hits)
+         SELECT n.word, n.day, n.hits FROM unnest($1::text[], $2::date[], $3::bigint[]) n (word, day, hits) JOIN short_links s ON s.word = n.word
+         ORDER BY 1, 2
+         ON CONFLICT (word, day) DO UPDATE SET hits = h.hits + excluded.hits",
+        &words,
+        &days,
+        &counts
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

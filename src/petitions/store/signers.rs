@@ -1,0 +1,168 @@
+//! What belongs to one signer: reminders, codes, the own page, erasure.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::SignatureRow;
+use crate::error::Result;
+
+/// A signature as its signer's own page lists it.
+#[derive(Clone, Debug)]
+pub struct OwnSignature {
+    /// The row.
+    pub id: Uuid,
+    /// Its petition.
+    pub title: String,
+    /// The petition's address.
+    pub slug: String,
+    /// Its state.
+    pub state: String,
+    /// What was typed, sealed.
+    pub sealed: Option<Vec<u8>>,
+    /// How the name is shown.
+    pub display: String,
+    /// When it was given.
+    pub created_at: DateTime<Utc>,
+    /// When it began to count.
+    pub counted_at: Option<DateTime<Utc>>,
+}
+
+/// All signatures of a person, newest first.
+///
+/// # Errors
+/// A database error.
+pub async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<OwnSignature>> {
+    Ok(sqlx::query_as!(
+        OwnSignature,
+        "SELECT s.id, a.title, a.slug, s.state, s.sealed, s.display, s.created_at, s.counted_at
+         FROM signatures s JOIN actions a ON a.id = s.petition_id WHERE s.person_id = $1 ORDER BY s.id DESC",
+        person
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The newest signatures of an address on a petition that a code may stand for: waiting to be confirmed, or counted.
+///
+/// # Errors
+/// A database error.
+pub async fn by_address(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    vault: Uuid,
+    email_index: &[u8],
+) -> Result<Vec<SignatureRow>> {
+    Ok(sqlx::query_as!(
+        SignatureRow,
+        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.locale, s.country, s.region, s.source, s.letter_id,
+                s.link_generation, s.confirm_expires_at, s.created_at, s.counted_at
+         FROM people p JOIN signatures s ON s.person_id = p.id
+         WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state IN ('pending', 'counted')
+         ORDER BY s.attempt DESC LIMIT 4",
+        vault,
+        email_index,
+        petition
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// A counted signature of an address in a vault, the newest; for the mail that leads to the own page.
+///
+/// # Errors
+/// A database error.
+pub async fn newest_counted(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT s.id FROM people p JOIN signatures s ON s.person_id = p.id
+         WHERE p.vault_id = $1 AND p.email_index = $2 AND s.state = 'counted' ORDER BY s.id DESC LIMIT 1",
+        vault,
+        email_index
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The vaults of the organizations: id and organization.
+///
+/// # Errors
+/// A database error.
+pub async fn organization_vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>> {
+    let rows = sqlx::query!(
+        "SELECT id, organization_id FROM vaults WHERE kind = 'organization' AND destroyed_at IS NULL ORDER BY id"
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.organization_id)).collect())
+}
+
+/// Changes how a counted signature shows its name.
+///
+/// # Errors
+/// A database error.
+pub async fn set_display(conn: &mut PgConnection, id: Uuid, display: &str) -> Result<()> {
+    sqlx::query!("UPDATE signatures SET display = $2 WHERE id = $1 AND state = 'counted'", id, display)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Queues the one reminder of signatures that were not confirmed for a while, some at a time: the newest of each person
+/// and petition, while the petition is open and the person has not signed it. Returns how many were looked at.
+///
+/// # Errors
+/// A database error.
+pub async fn remind(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
+    let looked = sqlx::query_scalar!(
+        r#"WITH due AS (
+               SELECT s.id, s.petition_id, s.person_id, s.name_index, s.attempt, s.suspicion FROM signatures s
+               WHERE s.state = 'pending' AND NOT s.reminded AND s.created_at < $1 AND s.confirm_expires_at > $2
+               ORDER BY s.id LIMIT 1000 FOR UPDATE SKIP LOCKED
+           ), marked AS (
+               UPDATE signatures s SET reminded = true FROM due WHERE s.id = due.id
+           ), mailed AS (
+               INSERT INTO emails (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
+               SELECT gen_random_uuid(), a.organization_id, 'notice', 'petition_reminder', jsonb_build_object('signature', d.id),
+                      a.privacy = 'protected', 'queued', CASE a.privacy WHEN 'protected' THEN date_trunc('day', $2, 'UTC') ELSE $2 END,
+                      CASE a.privacy WHEN 'protected' THEN date_trunc('day', $2, 'UTC') ELSE $2 END
+               FROM due d JOIN actions a ON a.id = d.petition_id
+               WHERE a.state = 'published' AND d.suspicion IS NULL
+                 AND NOT EXISTS (SELECT FROM signatures o WHERE o.person_id = d.person_id AND o.petition_id = d.petition_id AND o.name_index = d.name_index
+                                 AND (o.state = 'counted' OR (o.state = 'pending' AND (o.attempt > d.attempt OR o.reminded))))
+           )
+           SELECT count(*) AS "n!" FROM due"#,
+        before,
+        now
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(looked.unsigned_abs())
+}
+
+/// Erases a signer: the signatures with all they say, the consents, and the person unless something else still stands
+/// for it (a registration, a letter). What counted goes on counting, as a number.
+///
+/// # Errors
+/// A database error.
+pub async fn erase(conn: &mut PgConnection, person: Uuid) -> Result<()> {
+    sqlx::query!(
+        "UPDATE actions a SET erased_count = a.erased_count + c.n
+         FROM (SELECT petition_id, count(*) AS n FROM signatures WHERE person_id = $1 AND state = 'counted' GROUP BY 1) c
+         WHERE a.id = c.petition_id",
+        person
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM signature_signals WHERE signature_id IN (SELECT id FROM signatures WHERE person_id = $1)",
+        person
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!("DELETE FROM signatures WHERE person_id = $1", person).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM consents WHERE person_id = $1", person).execute(&mut *conn).await?;
+    sqlx::query!("UPDATE people SET sealed = NULL, confirmed_at = NULL, locale = NULL WHERE id = $1", person)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
