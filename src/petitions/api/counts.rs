@@ -29,7 +29,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
 
 /// What to break the counts down by, from the query.
 fn dimension(query: Option<&str>) -> Result<Option<Dimension>> {
-    let refuse = |detail: &str| Error::problem(Code::InvalidParameter, detail);
+    let refuse = |detail: &'static str| Error::problem(Code::InvalidParameter, detail);
     let mut by = None;
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         if name != "by" {
