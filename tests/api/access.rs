@@ -426,7 +426,8 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
                 }
             }
         }
-        if method == Method::POST || method == Method::PUT {
+        let bare = ["/preview", "/recount"].iter().any(|name| template.ends_with(name)); // take no body
+        if (method == Method::POST || method == Method::PUT) && !bare {
             let send = async |kind: &str, body: String| {
                 let mut request =
                     Request::builder().method(method.clone()).uri(&path).header(header::CONTENT_TYPE, kind);
