@@ -60,7 +60,7 @@ CREATE INDEX signatures_pending_idx ON signatures (confirm_expires_at) WHERE sta
 
 CREATE INDEX signatures_import_id_idx ON signatures (import_id) WHERE import_id IS NOT NULL;
 CREATE INDEX signatures_invalidation_id_idx ON signatures (invalidation_id) WHERE invalidation_id IS NOT NULL;
-CREATE INDEX signatures_comments_idx ON signatures (petition_id, id) WHERE comment_state = 'waiting';
+CREATE INDEX signatures_comments_idx ON signatures (petition_id, comment_state, id) WHERE comment_state IN ('waiting', 'shown');
 
 -- What tells a flood from a crowd: hashes under a key that is thrown away with the day. Unlogged, so that it is in no
 -- backup; gone after 72 hours; never for protected petitions.

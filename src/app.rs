@@ -166,8 +166,11 @@ impl App {
         let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
             let _ = stream.set_nodelay(true);
         });
-        let asked = stop.clone();
-        let server = axum::serve(listener, router).with_graceful_shutdown(async move { asked.cancelled().await });
+        let (asked, stopping) = (stop.clone(), self.kernel.stopping.clone());
+        let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+            asked.cancelled().await;
+            stopping.cancel();
+        });
         let mut server = std::pin::pin!(server.into_future());
         tokio::select! {
             ended = &mut server => ended?,

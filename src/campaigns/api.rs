@@ -21,7 +21,8 @@ use super::{
     action::{Texts, parse_texts},
     ops,
     pages::CampaignLink,
-    store,
+    sources,
+    store::{self, PartnerBox},
 };
 use crate::{
     error::{Error, FieldError, OnConstraint, Result},
@@ -47,6 +48,7 @@ pub struct Campaigns {
     pub access: Access,
     sources: Arc<Cache<(Uuid, String), String>>,
     links: Arc<Cache<(Uuid, LocaleTag, i64), Option<Arc<CampaignLink>>>>,
+    partners: Arc<Cache<(Uuid, LocaleTag), Arc<Vec<PartnerBox>>>>,
 }
 
 impl Campaigns {
@@ -54,6 +56,7 @@ impl Campaigns {
     pub fn new(kernel: Arc<Kernel>, access: Access) -> Self {
         let cx = || kernel.cx.clone();
         Self {
+            partners: Cache::watching(cx(), &kernel.changes, |_, _, change| change == Change::Any),
             sources: Cache::watching(cx(), &kernel.changes, |_, _, change| change == Change::Any),
             links: Cache::watching(cx(), &kernel.changes, |(campaign, ..): &(Uuid, _, _), _, change| {
                 change.concerns(*campaign)
@@ -71,6 +74,18 @@ impl Campaigns {
         let Some(typed) = typed.map(str::trim).filter(|t| !t.is_empty() && t.len() <= 100) else { return Ok(None) };
         let load = async || ops::registered_source(&mut *self.kernel.db.acquire().await?, organization, typed).await;
         self.sources.get(&(organization, typed.to_owned()), load).await.map(Some)
+    }
+
+    /// The consent boxes of an organization's partners.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn partner_boxes(&self, organization: Uuid, locale: LocaleTag) -> Result<Arc<Vec<PartnerBox>>> {
+        let load = async || {
+            let mut conn = self.kernel.db.acquire().await?;
+            store::partner_boxes(&mut conn, organization, locale.as_str()).await.map(Arc::new)
+        };
+        self.partners.get(&(organization, locale), load).await
     }
 
     /// The campaign of an action and its newest updates, for the action's page.
@@ -99,6 +114,7 @@ pub fn router() -> OpenApiRouter<Campaigns> {
         .routes(routes!(get_campaign))
         .routes(routes!(list_updates, post_update))
         .routes(routes!(get_update))
+        .merge(sources::router())
 }
 
 /// A campaign to create: the umbrella that groups actions.

@@ -13,6 +13,7 @@ mod hits;
 mod life;
 mod ops;
 mod pages;
+mod sources;
 mod store;
 
 pub use action::{
@@ -26,6 +27,6 @@ pub use life::{NextAction, Standing};
 pub use ops::{create_action, find_for, find_to_change, register_partner, register_short_link, update_action};
 pub use pages::{CampaignLink, Landing, landing, link_page, received, standing};
 pub use store::{
-    ShortLink, StateChange, by_id, by_key, campaign_exists, close_due, delete_short_link, lock, log_state, page_of_ids,
-    short_links, state_changes, void_previews,
+    PartnerBox, ShortLink, StateChange, by_id, by_key, campaign_exists, close_due, delete_short_link, lock, log_state,
+    page_of_ids, short_links, state_changes, void_previews,
 };

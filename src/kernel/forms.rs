@@ -16,7 +16,7 @@ pub struct FormError {
 }
 
 /// What a JSON pointer is called in a form.
-const FIELDS: [(&str, &str); 16] = [
+const FIELDS: [(&str, &str); 17] = [
     ("given_name", "given_name"),
     ("family_name", "family_name"),
     ("email_addresses", "email"),
@@ -33,6 +33,7 @@ const FIELDS: [(&str, &str); 16] = [
     ("muster:display", "display"),
     ("muster:show_email", "show_email"),
     ("muster:code", "code"),
+    ("muster:keep_nothing", "keep_nothing"),
 ];
 
 /// Turns refused fields of a body into those of the form that stands for it.

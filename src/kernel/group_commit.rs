@@ -1,8 +1,9 @@
 //! Group commit: many requests, one transaction.
 //!
-//! Acts queue in memory; each of a few flushers takes **whatever has gathered** while the last commits were under way and
-//! writes it as one batch. There is no timer: a lone act is written at once, and the busier it gets, the larger the
-//! batches grow by themselves. (mySociety's petition daemon worked this way in 2006.)
+//! Acts queue in memory; a flusher takes **whatever has gathered** while the last commit was under way and writes it as one
+//! batch. There is no timer: a lone act is written at once, and the busier it gets, the larger the batches grow by
+//! themselves. (mySociety's petition daemon worked this way in 2006.) While one flusher writes, another begins only once
+//! there is [`COMPANY`]: two small batches at once cost more than one after the other.
 //!
 //! Invariants:
 //! - An act is answered after its batch committed, never before, and each act gets its own answer.
@@ -14,13 +15,16 @@
 //! - [`GroupCommit::close`] takes no more acts and returns when all queued ones were answered.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use futures_util::future::BoxFuture;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     task::JoinSet,
 };
 
@@ -29,6 +33,10 @@ use crate::{
     config::HotPath,
     error::{Error, Result, is_outage, is_retryable},
 };
+
+/// Acts that are worth a second batch beside one that is being written: a batch of so many costs nearly as little for each
+/// of them as a large one (bench/README.md).
+pub const COMPANY: usize = 32;
 
 /// How often a batch that lost a deadlock is tried again.
 const TRIES: u32 = 5;
@@ -52,9 +60,36 @@ struct Waiting<B: Batch> {
     answer: oneshot::Sender<Result<B::Outcome>>,
 }
 
+/// What the flushers tell each other.
+#[derive(Default)]
+struct Turn {
+    /// Batches being written.
+    writing: AtomicUsize,
+    /// Something to look at: a batch was written, or there is company. Holds one call until somebody listens.
+    look: Notify,
+}
+
+impl Turn {
+    /// A batch begins; it ends when the guard goes, by a panic too.
+    fn begin(&self) -> Writing<'_> {
+        self.writing.fetch_add(1, Ordering::AcqRel);
+        Writing(self)
+    }
+}
+
+struct Writing<'a>(&'a Turn);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.writing.fetch_sub(1, Ordering::AcqRel);
+        self.0.look.notify_one();
+    }
+}
+
 /// The queue in front of a [`Batch`].
 pub struct GroupCommit<B: Batch> {
     queue: Mutex<Option<mpsc::Sender<Waiting<B>>>>,
+    turn: Arc<Turn>,
     flushers: tokio::sync::Mutex<JoinSet<()>>,
     cx: Cx,
 }
@@ -70,11 +105,11 @@ impl<B: Batch> GroupCommit<B> {
     pub fn start(batch: B, settings: HotPath, cx: Cx) -> Self {
         let (queue, waiting) = mpsc::channel(settings.queue_limit);
         let (batch, waiting) = (Arc::new(batch), Arc::new(tokio::sync::Mutex::new(waiting)));
-        let mut flushers = JoinSet::new();
+        let (mut flushers, turn) = (JoinSet::new(), Arc::<Turn>::default());
         for _ in 0..settings.flushers {
-            flushers.spawn(flush_until_closed(batch.clone(), waiting.clone(), settings, cx.clone()));
+            flushers.spawn(flush_until_closed(batch.clone(), waiting.clone(), turn.clone(), settings, cx.clone()));
         }
-        Self { queue: Mutex::new(Some(queue)), flushers: tokio::sync::Mutex::new(flushers), cx }
+        Self { queue: Mutex::new(Some(queue)), turn, flushers: tokio::sync::Mutex::new(flushers), cx }
     }
 
     /// Hands an act over and waits until its batch has committed.
@@ -90,7 +125,12 @@ impl<B: Batch> GroupCommit<B> {
             let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             let queue = queue.as_ref().ok_or_else(|| busy("shutting down"))?;
             queue.try_send(waiting).map_err(|_| busy("the queue is full"))?;
-            metrics::gauge!("muster_group_commit_queue", "action" => B::NAME).set(depth(queue));
+            let depth = queue.max_capacity() - queue.capacity();
+            #[expect(clippy::cast_precision_loss, reason = "a queue depth is far below 2^52")]
+            metrics::gauge!("muster_group_commit_queue", "action" => B::NAME).set(depth as f64);
+            if depth >= COMPANY {
+                self.turn.look.notify_one();
+            }
         }
         outcome.await.unwrap_or_else(|_| Err(busy("the flusher ended")))
     }
@@ -98,28 +138,32 @@ impl<B: Batch> GroupCommit<B> {
     /// Takes no more acts; returns when every queued one was written and answered.
     pub async fn close(&self) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.turn.look.notify_one();
         while self.flushers.lock().await.join_next().await.is_some() {}
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a queue depth is far below 2^52")]
-fn depth<T>(queue: &mpsc::Sender<T>) -> f64 {
-    (queue.max_capacity() - queue.capacity()) as f64
 }
 
 async fn flush_until_closed<B: Batch>(
     batch: Arc<B>,
     queue: Arc<tokio::sync::Mutex<mpsc::Receiver<Waiting<B>>>>,
+    turn: Arc<Turn>,
     settings: HotPath,
     cx: Cx,
 ) {
     let deadline = Duration::from_secs(settings.deadline_seconds);
     let mut taken = Vec::with_capacity(settings.batch_limit);
     loop {
-        // one flusher waits here, holding the lock; the others are writing or wait for the lock
-        if queue.lock().await.recv_many(&mut taken, settings.batch_limit).await == 0 {
-            return;
-        }
+        let writing = {
+            // one flusher waits here, holding the lock; the others are writing or wait for the lock
+            let mut queue = queue.lock().await;
+            while turn.writing.load(Ordering::Acquire) > 0 && queue.len() < COMPANY && !queue.is_closed() {
+                turn.look.notified().await;
+            }
+            if queue.recv_many(&mut taken, settings.batch_limit).await == 0 {
+                return;
+            }
+            turn.begin()
+        };
         let now = cx.instant();
         let (mut acts, mut answers) = (Vec::with_capacity(taken.len()), Vec::with_capacity(taken.len()));
         for waiting in taken.drain(..) {
@@ -134,12 +178,14 @@ async fn flush_until_closed<B: Batch>(
                 answers.push(waiting.answer);
             }
         }
-        if acts.is_empty() {
-            continue;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^52")]
-        metrics::histogram!("muster_group_commit_batch", "action" => B::NAME).record(acts.len() as f64);
-        let outcomes = write_isolating(&*batch, &acts).await;
+        let outcomes = if acts.is_empty() {
+            Vec::new()
+        } else {
+            #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^52")]
+            metrics::histogram!("muster_group_commit_batch", "action" => B::NAME).record(acts.len() as f64);
+            write_isolating(&*batch, &acts).await
+        };
+        drop(writing);
         metrics::histogram!("muster_group_commit_flush_seconds", "action" => B::NAME)
             .record(cx.instant().duration_since(now));
         for (answer, outcome) in answers.into_iter().zip(outcomes) {

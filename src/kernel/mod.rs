@@ -29,6 +29,7 @@ pub mod vault;
 use std::sync::Arc;
 
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use changes::Changes;
@@ -59,6 +60,8 @@ pub struct Kernel {
     pub pages: Pages,
     /// What changed, for the caches.
     pub changes: Arc<Changes>,
+    /// Cancelled when the server is asked to stop: streams end then.
+    pub stopping: CancellationToken,
     /// Keys idempotency HMACs.
     pub requests_key: Key,
     /// Keys the global list of suppressed addresses.
@@ -78,6 +81,7 @@ impl Kernel {
             ),
             pages: Pages::new(&settings.http.public_url),
             changes: Arc::default(),
+            stopping: CancellationToken::new(),
             requests_key: keyring.lasting("requests").derive("idempotency"),
             suppressions_key: keyring.lasting("suppressions"),
             vaults: Vaults::new(db.clone(), cx.clone(), keyring),

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -27,7 +27,7 @@ use crate::{
     error::{Error, Result},
     kernel::{
         caching::{Kept, cacheable, private_json},
-        extract::{ListQuery, Segments, ValidWithBytes, parse},
+        extract::{ListQuery, Segments, Valid, ValidWithBytes, parse},
         guard::{Proof, Source},
         hal::{curies, identifiers, link},
         idempotency::{self, Claim},
@@ -45,7 +45,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .routes(routes!(list_petitions, post_petition))
         .routes(routes!(get_petition, put_petition, delete_petition))
         .routes(routes!(list_signatures, post_signature))
-        .routes(routes!(get_signature, delete_signature))
+        .routes(routes!(get_signature, put_signature, delete_signature))
         .merge(counts::router())
         .merge(life::router())
 }
@@ -70,6 +70,9 @@ pub struct SignatureBody {
     /// What was ticked.
     #[serde(default, rename = "muster:consents")]
     pub muster_consents: Consents,
+    /// Count me, keep nothing: the contact is dropped right after confirmation. Not together with consents.
+    #[serde(default, rename = "muster:keep_nothing")]
+    pub muster_keep_nothing: bool,
     /// What the signer changes of the letter that the petition carries.
     #[serde(default, rename = "muster:letter")]
     #[validate(nested)]
@@ -121,6 +124,12 @@ pub struct PetitionChanges {
     #[serde(rename = "muster:goal")]
     #[validate(range(min = 1, max = 100_000_000))]
     pub muster_goal: Option<i64>,
+    /// False: every contact is dropped right after confirmation, from now on.
+    #[serde(rename = "muster:keeps_contacts")]
+    pub muster_keeps_contacts: Option<bool>,
+    /// Does the public see breakdowns of the counts?
+    #[serde(rename = "muster:shows_breakdowns")]
+    pub muster_shows_breakdowns: Option<bool>,
 }
 
 /// The petition as its own organizers see it, with the exact total.
@@ -156,6 +165,7 @@ fn resource(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
         "muster:locale": action.locale,
         "muster:texts": action.texts,
         "muster:button": action.button,
+        "muster:keeps_contacts": petition.keeps_contacts && !action.protected,
         "muster:hosted_by": action.hosted_by,
         "muster:letter": petition.letter_action_id.map(|id| kernel.url(&format!("/api/v1/advocacy_campaigns/{id}"))),
         "_links": {
@@ -289,6 +299,7 @@ async fn put_petition(
     let targets = changes.target.map(|t| target_names(&t)).transpose()?;
     campaigns::update_action(&mut tx, kernel, &actor, action, shared).await?;
     store::save(&mut tx, id, text.as_deref(), targets.as_deref(), changes.muster_goal).await?;
+    store::switch(&mut tx, id, changes.muster_keeps_contacts, changes.muster_shows_breakdowns).await?;
     let petition = store::petition(&mut tx, id).await?;
     let body = own_resource(&petitions, &mut tx, &petition).await?;
     tx.commit().await?;
@@ -337,6 +348,8 @@ fn signature_resource(
     if !petition.action.protected {
         signature["comments"] = json!(comments);
         signature["muster:display"] = json!(row.display);
+        signature["muster:comment_state"] = json!(row.comment_state);
+        signature["muster:vetted"] = json!(row.vetted);
         signature["referrer_data"] = json!({"source": row.source});
         signature["_links"]["osdi:person"] = link(kernel.url(&format!("/api/v1/people/{}", row.person_id)));
     }
@@ -477,9 +490,88 @@ fn accept(body: SignatureBody) -> Result<NewSignature> {
         comments,
         display: body.muster_display,
         consents: body.muster_consents.cleaned(),
+        keep_nothing: body.muster_keep_nothing,
         source: body.referrer_data.source,
         letter,
     })
+}
+
+/// What an organizer may decide about a signature; absent members stay.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct SignatureChanges {
+    /// Show the comment, or hide it.
+    #[serde(rename = "muster:comment_state")]
+    muster_comment_state: Option<CommentDecision>,
+    /// `hidden` only: an organizer may hide a name; only its owner shows it.
+    #[serde(rename = "muster:display")]
+    muster_display: Option<Display>,
+    /// What a look at it has shown.
+    #[serde(rename = "muster:vetted")]
+    muster_vetted: Option<Vetted>,
+}
+
+/// What becomes of a comment that an organizer has read.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CommentDecision {
+    /// It may be shown.
+    Shown,
+    /// It may not.
+    Hidden,
+}
+
+/// What a look at a signature has shown.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Vetted {
+    /// A real person's.
+    Genuine,
+    /// Perhaps not.
+    Doubtful,
+}
+
+/// Decides about a signature: its comment, its name, whether it is genuine.
+#[utoipa::path(put, path = "/api/v1/petitions/{id}/signatures/{signature}", tag = "signatures", params(("id" = String, Path), ("signature" = Uuid, Path)), request_body = SignatureChanges, responses((status = 200, description = "Decided", body = Value), (status = 404), (status = 409), (status = 422)))]
+async fn put_signature(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+    Valid(Json(changes)): Valid<Json<SignatureChanges>>,
+) -> Result<Response> {
+    actor.require(Scope::ContactsWrite)?;
+    let kernel = &petitions.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let petition = store::by_key(&mut tx, &key).await?;
+    own(Some(&actor), &petition)?;
+    let row = store::lock_signature(&mut tx, id).await?;
+    if row.petition_id != petition.action.id {
+        return Err(Error::not_found());
+    }
+    let hide = match changes.muster_display {
+        None => false,
+        Some(Display::Hidden) => true,
+        Some(_) => return Err(Error::field("/muster:display", "not_allowed", "Only its owner shows a name.")),
+    };
+    if changes.muster_comment_state.is_some() && row.comment_state == "none" {
+        return Err(Error::field("/muster:comment_state", "not_allowed", "This signature has no comment."));
+    }
+    let decision = changes.muster_comment_state.map(|d| match d {
+        CommentDecision::Shown => "shown",
+        CommentDecision::Hidden => "hidden",
+    });
+    let vetted = changes.muster_vetted.map(|v| match v {
+        Vetted::Genuine => "genuine",
+        Vetted::Doubtful => "doubtful",
+    });
+    store::comments::moderate(&mut tx, id, decision, vetted, hide).await?;
+    store::comments::announce(&mut tx, petition.action.id).await?;
+    let details = json!({"comment": decision, "vetted": vetted, "name_hidden": hide});
+    audit(&mut tx, &kernel.cx, &actor, "signature.decide", Some(id), details).await?;
+    let row = store::signature(&mut tx, id).await?;
+    tx.commit().await?;
+    petitions.forget(&petition);
+    Ok(private_json(StatusCode::OK, &shown(&petitions, &petition, &row, &actor).await?))
 }
 
 /// Withdraws a signature on behalf of its signer.

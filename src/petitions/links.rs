@@ -120,6 +120,12 @@ pub(super) fn confirmed(c: &Context, petitions: &Petitions) -> LinkPage {
         page.share = share(c, petitions);
         page.links = vec![Onward { label: title(c), href: action.path() }];
     }
+    if c.row.state == "counted" && c.row.sealed.is_none() {
+        // nothing was kept, so no mail can bring this link later
+        let href = petitions.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
+        page.lines.push(text(c.locale, "token-nothing-kept"));
+        page.links.push(Onward { label: text(c.locale, "token-keep-link"), href });
+    }
     page
 }
 
@@ -154,11 +160,13 @@ impl TokenPurpose for Confirm {
     fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
-            let c = find(&self.0, &mut tx, token, true).await?;
-            ops::confirm(&self.0, &mut tx, &c).await?;
+            let before = find(&self.0, &mut tx, token, true).await?;
+            ops::confirm(&self.0, &mut tx, &before).await?;
             tx.commit().await?;
             let mut conn = self.0.kernel.db.acquire().await?;
-            let c = find(&self.0, &mut conn, token, false).await?;
+            // the language may have been dropped with the rest
+            let c = Context { locale: before.locale, ..find(&self.0, &mut conn, token, false).await? };
+            self.0.renewed(&c);
             Ok(confirmed(&c, &self.0))
         })
     }

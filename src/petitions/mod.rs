@@ -6,9 +6,11 @@
 //! messages. Numbers come from the counts of `campaigns`, never from counting rows.
 
 mod api;
+mod comments;
 mod counts;
 mod ingest;
 mod links;
+mod live;
 mod mail;
 mod ops;
 mod own_links;

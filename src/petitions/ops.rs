@@ -177,7 +177,63 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
         return Err(expired());
     }
     let at = kernel.cx.recorded_now(action.protected);
+    let dropped = c.petition.drops_contact(c.typed.keep_nothing);
     // the person's row is the lock under which one address has one counted signature
+    if dropped {
+        people::lock_person(conn, c.row.person_id).await?;
+    } else {
+        take_over(conn, kernel, c).await?;
+    }
+    if store::count_signature(conn, c.row.id, at).await? {
+        store::add_delta(conn, c.row.id, 1).await?;
+        if let Some(letter) = c.row.letter_id {
+            letters::confirm_carried(conn, kernel, letter).await?;
+        }
+        if dropped {
+            // the address is gone, so the page that follows carries what the mail would have
+            store::drop_contact(conn, &c.row).await?;
+        } else if action.send_thanks {
+            let email = NewEmail {
+                organization_id: action.organization_id,
+                class: Class::Notice,
+                kind: "petition_thanks",
+                lane: "",
+                refs: json!({"signature": c.row.id}),
+                protected: action.protected,
+                due_at: None,
+            };
+            mail::enqueue(conn, &kernel.cx, email).await?;
+        }
+    } else if let Some(counted) = store::lock_counted(conn, action.id, c.row.person_id).await? {
+        store::end_signature(conn, c.row.id, "duplicate", at).await?;
+        if let Some(letter) = c.row.letter_id {
+            letters::drop_carried(conn, letter).await?;
+        }
+        if dropped {
+            return store::drop_contact(conn, &counted).await;
+        }
+        // signed before: what the owner says now replaces what counted so far
+        let before: Typed = counted
+            .sealed
+            .as_deref()
+            .map(|sealed| c.vault.open(SIGNATURES, counted.id, sealed))
+            .transpose()?
+            .unwrap_or_default();
+        let now = Typed {
+            details: before.details.merged(c.typed.details.clone()),
+            comments: if c.typed.comments.is_empty() { before.comments } else { c.typed.comments.clone() },
+            ..c.typed.clone()
+        };
+        let sealed = c.vault.seal(&kernel.cx, SIGNATURES, counted.id, &now);
+        store::renew_counted(conn, counted.id, &sealed, &c.row.display, !c.typed.comments.is_empty()).await?;
+        store::comments::announce(conn, action.id).await?;
+    }
+    Ok(())
+}
+
+/// What was typed becomes the person's: details and consents.
+async fn take_over(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> Result<()> {
+    let action = &c.petition.action;
     people::confirm(
         conn,
         kernel,
@@ -195,45 +251,7 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
         locale: c.locale,
         source: &source,
     };
-    people::append_consents(conn, kernel, c.row.person_id, &c.typed.consents, asked, action.protected).await?;
-    if store::count_signature(conn, c.row.id, at).await? {
-        store::add_delta(conn, c.row.id, 1).await?;
-        if let Some(letter) = c.row.letter_id {
-            letters::confirm_carried(conn, kernel, letter).await?;
-        }
-        if action.send_thanks {
-            let email = NewEmail {
-                organization_id: action.organization_id,
-                class: Class::Notice,
-                kind: "petition_thanks",
-                lane: "",
-                refs: json!({"signature": c.row.id}),
-                protected: action.protected,
-                due_at: None,
-            };
-            mail::enqueue(conn, &kernel.cx, email).await?;
-        }
-    } else if let Some(counted) = store::lock_counted(conn, action.id, c.row.person_id).await? {
-        // signed before: what the owner says now replaces what counted so far
-        let before: Typed = counted
-            .sealed
-            .as_deref()
-            .map(|sealed| c.vault.open(SIGNATURES, counted.id, sealed))
-            .transpose()?
-            .unwrap_or_default();
-        let now = Typed {
-            details: before.details.merged(c.typed.details.clone()),
-            comments: if c.typed.comments.is_empty() { before.comments } else { c.typed.comments.clone() },
-            ..c.typed.clone()
-        };
-        store::renew_counted(conn, counted.id, &c.vault.seal(&kernel.cx, SIGNATURES, counted.id, &now), &c.row.display)
-            .await?;
-        store::end_signature(conn, c.row.id, "duplicate", at).await?;
-        if let Some(letter) = c.row.letter_id {
-            letters::drop_carried(conn, letter).await?;
-        }
-    }
-    Ok(())
+    people::append_consents(conn, kernel, c.row.person_id, &c.typed.consents, asked, action.protected).await
 }
 
 /// Drops a signature that nobody confirmed, with its letter.
@@ -259,6 +277,9 @@ pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, row: &SignatureR
             letters::withdraw_carried(conn, kernel, letter).await?;
         }
         store::end_signature(conn, row.id, "withdrawn", kernel.cx.recorded_now(protected)).await?;
+        if row.comment_state == "shown" {
+            store::comments::announce(conn, row.petition_id).await?;
+        }
         store::empty_duplicates(conn, row.petition_id, row.person_id).await?;
     }
     Ok(())

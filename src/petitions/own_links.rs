@@ -9,11 +9,12 @@ use super::{
     links::{find, title},
     ops::Context,
     signing::{Display, Petitions, Typed},
-    store::signers,
+    store::{comments, signers},
 };
 use crate::{
     error::{Code, Error, Result},
     kernel::{
+        changes::Change,
         i18n::{self, text, text_of},
         links::{Choices, Detail, Handed, LinkPage, Onward, Pick, Purpose, Token, TokenPurpose, expired},
         text::LocaleTag,
@@ -99,7 +100,9 @@ impl TokenPurpose for ShowName {
             let chosen =
                 chosen.ok_or_else(|| Error::field("/muster:display", "unknown_value", "Choose one of the four."))?;
             signers::set_display(&mut tx, c.row.id, chosen.as_str()).await?;
+            comments::announce(&mut tx, c.row.petition_id).await?;
             tx.commit().await?;
+            self.0.forget(&c.petition);
             Ok(LinkPage {
                 locale: c.locale,
                 heading: text(c.locale, "own-display-done"),
@@ -203,9 +206,13 @@ impl TokenPurpose for EraseSigner {
                 }
                 other => other?,
             };
-            signers::erase(&mut tx, c.row.person_id).await?;
+            let erased_from = signers::erase(&mut tx, c.row.person_id).await?;
             people::forget_bare_people(&mut tx, &[c.row.person_id]).await?;
+            for petition in &erased_from {
+                comments::announce(&mut tx, *petition).await?;
+            }
             tx.commit().await?;
+            self.0.kernel.changes.tell(Change::Any);
             Ok(erased(c.locale))
         })
     }

@@ -107,6 +107,7 @@ async fn try_code(
     let mut conn = kernel.db.acquire().await?;
     let row = store::signature(&mut conn, id).await?;
     let c = ops::context(&petitions, &mut conn, row).await?;
+    petitions.renewed(&c);
     link_page(kernel, &confirmed(&c, &petitions))
 }
 

@@ -1,6 +1,6 @@
 //! The page of a petition and its form.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    own_page,
+    live, own_page,
     signing::{Display, LetterWords, NewSignature, Petitions},
     store::{self, Petition},
 };
@@ -42,6 +42,7 @@ pub fn pages(state: Petitions) -> Router {
     Router::new()
         .route("/p/{slug}", get(show).post(sign))
         .route("/p/{slug}/preview/{token}", get(preview))
+        .route("/p/{slug}/live", get(live::live))
         .merge(own_page::routes())
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .with_state(state)
@@ -63,8 +64,12 @@ struct SignForm {
     message: String,
     show_email: String,
     updates: String,
+    keep_nothing: String,
     locale: String,
     source: String,
+    /// `partner-{slug}`: the boxes of partner organizations.
+    #[serde(flatten)]
+    partners: BTreeMap<String, String>,
     #[serde(skip_serializing)]
     website: String,
     #[serde(skip_serializing)]
@@ -83,7 +88,10 @@ async fn show(
     if petition.action.slug != slug && petition.action.state.is_public() {
         return Ok(moved(&petition.action.path(), query.as_deref()));
     }
-    let form = SignForm::empty(&petitions, &petition, visitor.locale).await?;
+    let mut form = SignForm::empty(&petitions, &petition, visitor.locale).await?;
+    let asked = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+    form.source =
+        asked.filter(|(name, _)| name == "source").map(|(_, word)| word.into_owned()).next().unwrap_or_default();
     render(&petitions, &petition, &visitor, &form, &[], Value::from(()), false).await
 }
 
@@ -158,9 +166,10 @@ async fn render(
             url => action.path(),
             count,
             goal => petition.goal,
-            percent => petition.goal.map_or(0, |goal| (count * 100 / goal.max(1)).min(100)),
+            percent => petition.percent(),
             preview,
             protected => action.protected,
+            keeps_contacts => petition.keeps_contacts,
             confirmation => if action.confirms { "email" } else { "none" },
             fallback_language => fell_back.then(|| language_name(action.locale)),
             hosted_by => action.hosted_by.as_str(),
@@ -170,6 +179,8 @@ async fn render(
         campaign => Serde(campaign.as_deref()),
         letter => Serde(letter),
         form => context! { action => action.path(), values => Serde(form), errors => Serde(errors), locale => visitor.locale.as_str() },
+        partners => Serde(petitions.campaigns.partner_boxes(action.organization_id, visitor.locale).await?.as_ref()),
+        comments => Serde(petitions.comments(petition).await?.as_ref()),
         standing => campaigns::standing(action, visitor.locale, kernel.cx.now()),
         challenge,
     };
@@ -237,6 +248,12 @@ async fn sign(
     }
 }
 
+/// The boxes of partners that were ticked, by slug.
+fn partners(form: &SignForm) -> BTreeMap<String, bool> {
+    let ticked = form.partners.iter().filter(|(_, value)| *value == "true");
+    ticked.filter_map(|(name, _)| Some((name.strip_prefix("partner-")?.to_owned(), true))).collect()
+}
+
 fn accept(form: &SignForm, locale: LocaleTag, protected: bool, prefilled: Option<Prefilled>) -> Result<NewSignature> {
     let mut person = PersonBody::of_form(&form.given_name, &form.family_name, &form.email, locale);
     if !protected {
@@ -261,7 +278,8 @@ fn accept(form: &SignForm, locale: LocaleTag, protected: bool, prefilled: Option
         person,
         comments: if protected { String::new() } else { comments },
         display,
-        consents: Consents { updates: form.updates == "true", ..Consents::default() },
+        consents: Consents { updates: form.updates == "true", partners: partners(form) }.cleaned(),
+        keep_nothing: form.keep_nothing == "true",
         source: Some(form.source.clone()).filter(|s| !s.is_empty()),
         letter,
     })

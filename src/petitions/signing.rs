@@ -5,10 +5,13 @@ use std::{ops::Deref, sync::Arc};
 use axum::extract::FromRef;
 use chrono::{NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
+    comments::Shown,
     ingest::{NewSignatureAct, SignBatch},
+    live::STREAMS,
     store::{self, Petition, SignatureAct, Written},
 };
 use crate::{
@@ -41,6 +44,9 @@ pub struct Typed {
     pub comments: String,
     /// What was ticked.
     pub consents: Consents,
+    /// Count me, keep nothing: everything here is dropped once it is confirmed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_nothing: bool,
     /// The language the person chose; protected rows keep it only here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<LocaleTag>,
@@ -84,6 +90,8 @@ pub struct NewSignature {
     pub display: Display,
     /// What was ticked.
     pub consents: Consents,
+    /// Count me, keep nothing.
+    pub keep_nothing: bool,
     /// Where the person came from, as typed.
     pub source: Option<String>,
     /// What the letter says that the petition carries.
@@ -118,6 +126,8 @@ pub struct Shared {
     ingest: GroupCommit<SignBatch>,
     cached: Arc<Cache<String, Arc<Petition>>>,
     breakdowns: Arc<Cache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>>,
+    pub(super) comments: Arc<Cache<Uuid, Arc<Vec<Shown>>>>,
+    pub(super) streams: Arc<Semaphore>,
 }
 
 impl Deref for Petitions {
@@ -148,6 +158,10 @@ impl Petitions {
             ingest: GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone()),
             cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, petition: &Arc<Petition>, change| {
                 change.concerns(petition.action.id)
+            }),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            comments: Cache::watching(kernel.cx.clone(), &kernel.changes, |petition: &Uuid, _, change| {
+                change.concerns(*petition)
             }),
             breakdowns: Cache::watching(kernel.cx.clone(), &kernel.changes, |(petition, _): &(Uuid, _), _, change| {
                 change.concerns(*petition)
@@ -217,6 +231,7 @@ impl Petitions {
         let vouched =
             people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
         let (details, locale, consents) = (new.person.details.clone(), new.person.locale, new.consents.clone());
+        let keep_nothing = new.keep_nothing;
         let act = self
             .act(
                 petition,
@@ -230,7 +245,8 @@ impl Petitions {
             return Err(idempotency::mismatch());
         }
         let Some(holder) = written.holder_id else { return Ok(written) };
-        if holder != vouched.id || consents != Consents::default() {
+        let dropped = petition.drops_contact(keep_nothing);
+        if !dropped && (holder != vouched.id || consents != Consents::default()) {
             let mut tx = kernel.db.begin().await?;
             if holder != vouched.id {
                 // somebody else made this person in between, so the sealed details did not fit the row
@@ -260,11 +276,25 @@ impl Petitions {
         }
     }
 
+    /// Refuses what cannot go with "keep nothing": news need an address, a letter shows who writes.
+    ///
+    /// # Errors
+    /// 422 at `/muster:keep_nothing`.
+    pub fn check_keep_nothing(&self, petition: &Petition, new: &NewSignature) -> Result<()> {
+        let wants_more = new.consents != Consents::default() || petition.letter_action_id.is_some();
+        if new.keep_nothing && wants_more {
+            let detail = "News and letters need what would be dropped: choose one or the other.";
+            return Err(Error::field("/muster:keep_nothing", "not_allowed", detail));
+        }
+        Ok(())
+    }
+
     /// What the signature needs for the letter that goes with it; refuses what no office would take seriously.
     ///
     /// # Errors
     /// 422 with a pointer for each refused field.
     pub async fn letter_of(&self, petition: &Petition, new: &NewSignature) -> Result<Along> {
+        self.check_keep_nothing(petition, new)?;
         let Some(letter) = self.carried_letter(petition).await? else { return Ok(None) };
         let words = new.letter.clone();
         let new_letter = NewLetter {
@@ -329,16 +359,18 @@ impl Petitions {
         let clear = |text: &str| (!protected && !text.is_empty()).then(|| text.to_owned());
         let details = &new.person.details;
         let pending = bearer.wish == "pending";
+        // what is not asked to be confirmed is dropped at once where nothing is to be kept
+        let dropped = !pending && petition.drops_contact(new.keep_nothing);
         Ok(SignatureAct {
             id,
             petition_id: action.id,
             vault_id: vault.id,
             person_id: bearer.person_id,
             email_index: vault.email_index(&new.person.email),
-            person_sealed: bearer.person_sealed,
+            person_sealed: bearer.person_sealed.filter(|_| !dropped),
             name_index: Vec::new(),
             wish: bearer.wish,
-            display: if protected { "hidden" } else { new.display.as_str() },
+            display: if protected || dropped { "hidden" } else { new.display.as_str() },
             locale: (!protected).then_some(locale.as_str()),
             country: clear(&details.country),
             region: clear(&details.region),
@@ -347,29 +379,28 @@ impl Petitions {
             created_at,
             confirm_expires_at: pending
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
-            email_id: (pending || action.send_thanks).then(|| cx.recorded_id(protected)),
+            email_id: (pending || (action.send_thanks && !dropped)).then(|| cx.recorded_id(protected)),
             email_kind: if pending { "petition_confirm" } else { "petition_thanks" },
             email_class: if pending { "confirmation" } else { "notice" },
             organization_id: action.organization_id,
             protected,
             letter_id,
-            comment_state: if new.comments.is_empty() { "none" } else { "waiting" },
+            comment_state: if new.comments.is_empty() || dropped { "none" } else { "waiting" },
             delivers_name: false,
             suspicion: None,
             network_tag: None,
             domain_tag: None,
             import_id: None,
-            sealed: vault.seal(
-                cx,
-                SIGNATURES,
-                id,
-                &Typed {
+            sealed: (!dropped).then(|| {
+                let typed = Typed {
                     details: new.person.details,
                     comments: new.comments,
                     consents: new.consents,
+                    keep_nothing: new.keep_nothing,
                     locale: new.person.locale,
-                },
-            ),
+                };
+                vault.seal(cx, SIGNATURES, id, &typed)
+            }),
             idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
             idempotency_request: bearer.idempotency.map(|k| k.request),
         })

@@ -1,5 +1,6 @@
 //! All SQL over `petitions` and `signatures`.
 
+pub mod comments;
 pub mod signers;
 
 use std::sync::OnceLock;
@@ -46,6 +47,12 @@ pub const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
         column_sql: "s.state",
         kind: FieldKind::Enum(&["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"]),
     },
+    Field {
+        name: "muster:comment_state",
+        column_sql: "s.comment_state",
+        kind: FieldKind::Enum(&["none", "waiting", "shown", "hidden"]),
+    },
+    Field { name: "muster:vetted", column_sql: "s.vetted", kind: FieldKind::Enum(&["", "genuine", "doubtful"]) },
     Field { name: "muster:source", column_sql: "s.source", kind: FieldKind::Text },
     Field { name: "country", column_sql: "s.country", kind: FieldKind::Text },
     Field { name: "region", column_sql: "s.region", kind: FieldKind::Text },
@@ -65,6 +72,8 @@ pub struct Petition {
     pub goal: Option<i64>,
     /// The letter action that signing writes along.
     pub letter_action_id: Option<Uuid>,
+    /// False: every contact is dropped right after confirmation.
+    pub keeps_contacts: bool,
     /// Does the public see breakdowns of the counts?
     pub shows_breakdowns: bool,
     /// The public JSON, once somebody asked for it.
@@ -73,13 +82,26 @@ pub struct Petition {
     pub public_counts: OnceLock<Kept>,
 }
 
+impl Petition {
+    /// How much of its goal is reached, 0 to 100; 0 without a goal.
+    pub fn percent(&self) -> i64 {
+        self.goal.map_or(0, |goal| (self.action.published_count * 100 / goal.max(1)).min(100))
+    }
+
+    /// Is the contact dropped once the signature counts? Always for protected petitions, where the petition says so, and
+    /// where the signer asks for it.
+    pub fn drops_contact(&self, keep_nothing: bool) -> bool {
+        keep_nothing || self.action.protected || !self.keeps_contacts
+    }
+}
+
 /// Completes an action to the petition it belongs to.
 ///
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
     let row = sqlx::query!(
-        "SELECT petition_text, targets, goal, letter_action_id, shows_breakdowns FROM petitions WHERE id = $1",
+        "SELECT petition_text, targets, goal, letter_action_id, keeps_contacts, shows_breakdowns FROM petitions WHERE id = $1",
         action.id
     )
     .fetch_one(conn)
@@ -90,6 +112,7 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petitio
         targets: row.targets,
         goal: row.goal,
         letter_action_id: row.letter_action_id,
+        keeps_contacts: row.keeps_contacts,
         shows_breakdowns: row.shows_breakdowns,
         public: OnceLock::new(),
         public_counts: OnceLock::new(),
@@ -147,6 +170,27 @@ pub async fn save(
     Ok(())
 }
 
+/// Switches what a petition keeps and shows; `None` leaves it as it is.
+///
+/// # Errors
+/// A database error.
+pub async fn switch(
+    conn: &mut PgConnection,
+    id: Uuid,
+    keeps_contacts: Option<bool>,
+    shows_breakdowns: Option<bool>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE petitions SET keeps_contacts = coalesce($2, keeps_contacts), shows_breakdowns = coalesce($3, shows_breakdowns) WHERE id = $1",
+        id,
+        keeps_contacts,
+        shows_breakdowns
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Ids of one page of petitions, newest first, and how many there are: an organization's, or the public ones.
 ///
 /// # Errors
@@ -184,6 +228,8 @@ pub struct SignatureRow {
     pub state: String,
     pub sealed: Option<Vec<u8>>,
     pub display: String,
+    pub comment_state: String,
+    pub vetted: String,
     pub locale: Option<String>,
     pub country: Option<String>,
     pub region: Option<String>,
@@ -202,7 +248,7 @@ pub struct SignatureRow {
 pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE id = $1",
         id
     )
@@ -217,7 +263,7 @@ pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow
 pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE id = $1 FOR UPDATE",
         id
     )
@@ -232,7 +278,7 @@ pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<Signatu
 pub async fn lock_counted(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE petition_id = $1 AND person_id = $2 AND state = 'counted' FOR UPDATE",
         petition,
         person
@@ -248,7 +294,7 @@ pub async fn lock_counted(conn: &mut PgConnection, petition: Uuid, person: Uuid)
 pub async fn counted(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE petition_id = $1 AND person_id = $2 AND state = 'counted'",
         petition,
         person
@@ -275,15 +321,50 @@ pub async fn count_signature(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc
     Ok(done.rows_affected() == 1)
 }
 
-/// Takes over what a newer, confirmed act of the same person says into the signature that counts.
+/// Takes over what a newer, confirmed act of the same person says into the signature that counts; a new comment waits to be
+/// read again.
 ///
 /// # Errors
 /// A database error.
-pub async fn renew_counted(conn: &mut PgConnection, id: Uuid, sealed: &[u8], display: &str) -> Result<()> {
-    sqlx::query!("UPDATE signatures SET sealed = $2, display = $3 WHERE id = $1", id, sealed, display)
-        .execute(conn)
-        .await?;
+pub async fn renew_counted(
+    conn: &mut PgConnection,
+    id: Uuid,
+    sealed: &[u8],
+    display: &str,
+    new_comment: bool,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE signatures SET sealed = $2, display = $3, comment_state = CASE WHEN $4 THEN 'waiting' ELSE comment_state END WHERE id = $1",
+        id,
+        sealed,
+        display,
+        new_comment
+    )
+    .execute(conn)
+    .await?;
     Ok(())
+}
+
+/// Drops everything that a counted signature says but what counting needs, and the person's other attempts here.
+///
+/// # Errors
+/// A database error.
+pub async fn drop_contact(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
+    sqlx::query!(
+        "UPDATE signatures SET sealed = NULL, display = 'hidden', comment_state = 'none' WHERE id = $1",
+        row.id
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM signatures WHERE petition_id = $1 AND person_id = $2 AND state = 'pending' AND id <> $3 AND letter_id IS NULL",
+        row.petition_id,
+        row.person_id,
+        row.id
+    )
+    .execute(&mut *conn)
+    .await?;
+    empty_duplicates(conn, row.petition_id, row.person_id).await
 }
 
 /// Ends a signature as 'duplicate' (what it said is in the one that counts) or 'withdrawn'; its contents go.
@@ -292,7 +373,7 @@ pub async fn renew_counted(conn: &mut PgConnection, id: Uuid, sealed: &[u8], dis
 /// A database error.
 pub async fn end_signature(conn: &mut PgConnection, id: Uuid, state: &str, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "UPDATE signatures SET state = $2, ended_at = $3, confirm_expires_at = NULL, sealed = NULL WHERE id = $1",
+        "UPDATE signatures SET state = $2, ended_at = $3, confirm_expires_at = NULL, sealed = NULL, comment_state = 'none' WHERE id = $1",
         id,
         state,
         at
@@ -367,7 +448,7 @@ pub async fn signatures(
     scope(&mut count);
     let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
     let mut rows = QueryBuilder::new(
-        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.locale, s.country, s.region, s.source, s.letter_id, s.link_generation, s.confirm_expires_at, s.created_at, s.counted_at",
+        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id, s.link_generation, s.confirm_expires_at, s.created_at, s.counted_at",
     );
     scope(&mut rows);
     rows.push(" ORDER BY s.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
@@ -385,7 +466,7 @@ pub struct SignatureAct {
     pub person_sealed: Option<Vec<u8>>,
     pub name_index: Vec<u8>,
     pub wish: &'static str,
-    pub sealed: Vec<u8>,
+    pub sealed: Option<Vec<u8>>,
     pub display: &'static str,
     pub locale: Option<&'static str>,
     pub country: Option<String>,

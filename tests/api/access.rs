@@ -92,7 +92,11 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/petitions/{id}/signatures", Scopes(&["actions:read"])),
     ("POST", "/api/v1/petitions/{id}/signatures", NoTokenOr(&["contacts:write"])),
     ("GET", "/api/v1/petitions/{id}/signatures/{signature}", Scopes(&["actions:read"])),
+    ("PUT", "/api/v1/petitions/{id}/signatures/{signature}", WRITE),
     ("DELETE", "/api/v1/petitions/{id}/signatures/{signature}", WRITE),
+    ("GET", "/api/v1/sources", Scopes(&["actions:read"])),
+    ("POST", "/api/v1/sources", EDIT),
+    ("DELETE", "/api/v1/sources/{word}", EDIT),
     ("GET", "/api/v1/updates", NoToken),
     ("POST", "/api/v1/updates", EDIT),
     ("GET", "/api/v1/updates/{id}", NoToken),
@@ -151,7 +155,7 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
         let mut who = signer("vouched@example.org");
         if template.ends_with("/people") {
             return Some(who);
-        } else if template.ends_with("/short_links") {
+        } else if template.ends_with("/short_links") || template.ends_with("/sources") {
             return Some(json!({"word": "changed"}));
         } else if template.contains("{id}") {
             who["comments"] = json!("");
@@ -409,7 +413,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
     for (method, template, needs) in operations(&app).await {
         let path = path_to(&template, &ours, &ours);
         let caller = if matches!(needs, NoTokenOr(_)) { None } else { token };
-        let whole = ["/exports", "/history", "/short_links"].iter().any(|name| template.ends_with(name));
+        let whole = ["/exports", "/history", "/short_links", "/sources"].iter().any(|name| template.ends_with(name));
         if method == Method::GET && !template.ends_with('}') && needs != Nothing && !whole {
             app.get(&format!("{path}?nonsense=1"), token).await.problem(400, "invalid_parameter", &[]);
             if !template.contains("/exports/") && !template.ends_with("/counts") {

@@ -147,3 +147,38 @@ async fn the_recount_finds_and_repairs_what_is_off(pool: PgPool) {
     muster::worker::tidy(&app.app).await.unwrap();
     assert_eq!(app.get(COUNTS, Some(&token)).await.expect(200)["total_signatures"], 5);
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_open_page_is_told_when_the_number_moves(pool: PgPool) {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+    let house = crate::process::Installation::new(&pool).with("MUSTER__COUNTS__TICK_SECONDS", "1");
+    let token = house.owner().await;
+    let server = house.serve(&["serve"]).await;
+    server.petition(&token, json!({"muster:goal": 4})).await;
+    let page = server.get("/p/status", None).await.text();
+    assert!(page.contains("data-live=\"/p/status/live?lang=en\"") && page.contains("live-"));
+    assert_eq!(server.get("/p/status/live", None).await.json()["count"], 0, "who polls gets it once");
+    assert_eq!(server.get("/p/none/live", None).await.status, 404);
+
+    let mut stream = tokio::net::TcpStream::connect(server.http).await.unwrap();
+    stream
+        .write_all(b"GET /p/status/live?lang=fr HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n")
+        .await
+        .unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    let mut number = async || loop {
+        let line = lines.next_line().await.unwrap().expect("the stream is open");
+        if let Some(data) = line.strip_prefix("data: ") {
+            break serde_json::from_str::<Value>(data).unwrap();
+        }
+    };
+    assert_eq!(number().await["count"], 0);
+    server.post(SIGN, Some(&token), &signer("amara@example.org")).await.expect(201);
+    let moved = tokio::time::timeout(std::time::Duration::from_secs(20), number()).await.expect("it is told");
+    assert_eq!((&moved["count"], &moved["percent"]), (&json!(1), &json!(25)));
+    assert!(moved["text"].as_str().unwrap().starts_with("1 "), "{moved}");
+    let begun = std::time::Instant::now();
+    server.stop().await;
+    assert!(begun.elapsed().as_secs() < 10, "an open stream does not keep the server from stopping");
+}

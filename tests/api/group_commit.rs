@@ -12,7 +12,7 @@ use muster::{
     error::Error,
     kernel::{
         cx::Cx,
-        group_commit::{Batch, GroupCommit},
+        group_commit::{Batch, COMPANY, GroupCommit},
     },
 };
 use sqlx::PgPool;
@@ -296,7 +296,7 @@ async fn a_caller_that_goes_away_does_not_take_its_act_along(pool: PgPool) {
 async fn closing_writes_and_answers_what_is_queued_and_takes_no_more(pool: PgPool) {
     let book = Book::closed(pool).await;
     let commits = book.start(HotPath { batch_limit: 4, ..settings(2) });
-    let queued = join_all((0..20).map(|n| commits.submit(line(n))));
+    let queued = join_all((0..60).map(|n| commits.submit(line(n))));
     let close = async {
         book.wait_for_batches(2).await;
         let closing = tokio::spawn({
@@ -308,8 +308,38 @@ async fn closing_writes_and_answers_what_is_queued_and_takes_no_more(pool: PgPoo
         assert_busy(&commits.submit(line(99)).await, "shutting down");
         book.open();
         closing.await.unwrap();
-        assert_eq!(book.written().await.len(), 20, "all is written when it returns");
+        assert_eq!(book.written().await.len(), 60, "all is written when it returns");
     };
     let (outcomes, ()) = tokio::join!(queued, close);
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_second_batch_begins_beside_the_first_only_with_company(pool: PgPool) {
+    let book = Book::closed(pool).await;
+    let commits = book.start(settings(2));
+    let company = i32::try_from(COMPANY).unwrap();
+    let first = tokio::spawn({
+        let commits = commits.clone();
+        async move { commits.submit(line(0)).await }
+    });
+    book.wait_for_batches(1).await;
+    let few = join_all((1..company).map(|n| commits.submit(line(n))));
+    let more = async {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(book.begun().len(), 1, "too few wait for the batch that is being written");
+        let last = tokio::spawn({
+            let commits = commits.clone();
+            async move { commits.submit(line(company)).await }
+        });
+        book.wait_for_batches(2).await;
+        book.open();
+        last.await.unwrap().unwrap();
+    };
+    let (few, ()) = tokio::join!(few, more);
+    assert!(few.iter().all(Result::is_ok) && first.await.unwrap().is_ok());
+    assert_eq!(book.begun()[..2], [1, COMPANY]);
+    commits.close().await;
 }

@@ -61,7 +61,7 @@ async fn a_signature_counts_when_its_owner_confirms_it(pool: PgPool) {
     tokio::time::sleep(std::time::Duration::from_millis(2100)).await; // the page cache lives two seconds
     assert_eq!(total(&app, None).await, 1);
     let page = app.get("/p/status", None).await.text();
-    assert!(page.contains("<strong>1 "), "the page shows the published number");
+    assert!(page.contains("data-live-text>1 "), "the page shows the published number");
 
     let thanks = app.mail_to("amara@example.org").await.pop().unwrap();
     assert_eq!(thanks.kind, "petition_thanks");

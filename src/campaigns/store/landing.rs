@@ -88,16 +88,31 @@ pub async fn upsert_partner(
     )
     .fetch_one(&mut *conn)
     .await?;
-    sqlx::query!(
-        "INSERT INTO sources (id, organization_id, word, partner_id) VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id, word) DO UPDATE SET partner_id = excluded.partner_id",
-        ids.1,
+    super::upsert_source(conn, ids.1, organization, source, Some(partner)).await
+}
+
+/// A partner's consent box.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct PartnerBox {
+    /// The partner.
+    pub slug: String,
+    /// The sentence beside the box, in the reader's language if there is one.
+    pub wording: String,
+}
+
+/// The consent boxes of an organization's partners.
+///
+/// # Errors
+/// A database error.
+pub async fn partner_boxes(conn: &mut PgConnection, organization: Uuid, locale: &str) -> Result<Vec<PartnerBox>> {
+    Ok(sqlx::query_as!(
+        PartnerBox,
+        r#"SELECT slug, coalesce(wording ->> $2, wording ->> 'en', name) AS "wording!" FROM partners WHERE organization_id = $1 ORDER BY name"#,
         organization,
-        source,
-        partner
+        locale
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_all(conn)
+    .await?)
 }
 
 /// The registered source words of an organization.

@@ -5,9 +5,11 @@ mod campaigns;
 mod landing;
 mod life;
 mod short_links;
+mod sources;
 
 pub use actions::*;
 pub use campaigns::*;
 pub use landing::*;
 pub use life::*;
 pub use short_links::*;
+pub use sources::*;

@@ -55,7 +55,7 @@ pub async fn by_address(
 ) -> Result<Vec<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.locale, s.country, s.region, s.source, s.letter_id,
+        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id,
                 s.link_generation, s.confirm_expires_at, s.created_at, s.counted_at
          FROM people p JOIN signatures s ON s.person_id = p.id
          WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state IN ('pending', 'counted')
@@ -140,11 +140,11 @@ pub async fn remind(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> R
 }
 
 /// Erases a signer: the signatures with all they say, the consents, and the person unless something else still stands
-/// for it (a registration, a letter). What counted goes on counting, as a number.
+/// for it (a registration, a letter). What counted goes on counting, as a number. Returns the petitions.
 ///
 /// # Errors
 /// A database error.
-pub async fn erase(conn: &mut PgConnection, person: Uuid) -> Result<()> {
+pub async fn erase(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
     sqlx::query!(
         "UPDATE actions a SET erased_count = a.erased_count + c.n
          FROM (SELECT petition_id, count(*) AS n FROM signatures WHERE person_id = $1 AND state = 'counted' GROUP BY 1) c
@@ -159,10 +159,12 @@ pub async fn erase(conn: &mut PgConnection, person: Uuid) -> Result<()> {
     )
     .execute(&mut *conn)
     .await?;
-    sqlx::query!("DELETE FROM signatures WHERE person_id = $1", person).execute(&mut *conn).await?;
+    let petitions = sqlx::query_scalar!("DELETE FROM signatures WHERE person_id = $1 RETURNING petition_id", person)
+        .fetch_all(&mut *conn)
+        .await?;
     sqlx::query!("DELETE FROM consents WHERE person_id = $1", person).execute(&mut *conn).await?;
     sqlx::query!("UPDATE people SET sealed = NULL, confirmed_at = NULL, locale = NULL WHERE id = $1", person)
         .execute(conn)
         .await?;
-    Ok(())
+    Ok(petitions)
 }

@@ -1,0 +1,92 @@
+//! The published number as it moves, for pages that are open: Server-Sent Events, or JSON for those that poll. It moves on
+//! its tick only, like everywhere; a stream reads memory, not the database.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, header},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::{signing::Petitions, store::Petition};
+use crate::{
+    error::{Error, Result},
+    kernel::{
+        extract::Segments,
+        i18n::{self, Arguments},
+        pages::Visitor,
+        text::LocaleTag,
+    },
+};
+
+/// Streams of one process at most; whoever comes later polls.
+pub const STREAMS: usize = 2000;
+/// Time between looks at the number.
+const LOOK: Duration = Duration::from_secs(5);
+/// Time after which a silent stream says that it lives, so that proxies keep it.
+const ALIVE: Duration = Duration::from_secs(20);
+
+/// The number as the page shows it.
+fn number(petition: &Petition, locale: LocaleTag) -> Value {
+    let count = petition.action.published_count;
+    let arguments = Arguments::from([("count".into(), count.into()), ("n".into(), i18n::number(locale, count).into())]);
+    json!({
+        "count": count,
+        "text": i18n::text_with(locale, "petition-count", &arguments),
+        "percent": petition.percent(),
+    })
+}
+
+/// `GET /p/{slug}/live`: a stream for who accepts `text/event-stream`, else the number once.
+///
+/// # Errors
+/// `not_found`; `unavailable` when there are too many streams.
+pub async fn live(
+    State(petitions): State<Petitions>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Segments(slug): Segments<String>,
+) -> Result<Response> {
+    let petition = petitions.petition(&slug).await?;
+    if !petition.action.state.is_public() {
+        return Err(Error::not_found());
+    }
+    let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if !accepts.contains("text/event-stream") {
+        let answer = ([(header::CACHE_CONTROL, "public, max-age=5")], Json(number(&petition, visitor.locale)));
+        return Ok(answer.into_response());
+    }
+    let place = petitions.streams.clone().try_acquire_owned();
+    let place = place.map_err(|_| Error::Unavailable { retry_after: 60, cause: "too many streams".to_owned() })?;
+    let key = petition.action.id.to_string();
+    let locale = visitor.locale;
+    let events = stream::unfold((petitions, place, None), move |(petitions, place, last)| {
+        let key = key.clone();
+        async move {
+            loop {
+                // an answer that cannot be had now is left out: the page shows the last one
+                if let Ok(petition) = petitions.petition(&key).await {
+                    let now = petition.action.published_count;
+                    if last != Some(now) {
+                        let event = Event::default().event("count").data(number(&petition, locale).to_string());
+                        return Some((Ok::<_, Infallible>(event), (petitions, place, Some(now))));
+                    }
+                }
+                tokio::select! {
+                    () = sleep(LOOK) => {}
+                    // a stream has no end of its own: it must not keep the server from stopping
+                    () = petitions.kernel.stopping.cancelled() => return None,
+                }
+            }
+        }
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
+}

@@ -1,0 +1,67 @@
+//! Comments: read by an organizer, then shown.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// A comment that may be shown.
+#[derive(Clone, Debug)]
+pub struct CommentRow {
+    /// The signature.
+    pub id: Uuid,
+    /// What was typed, sealed.
+    pub sealed: Option<Vec<u8>>,
+    /// How the name is shown.
+    pub display: String,
+}
+
+/// The newest comments of a petition that an organizer let through.
+///
+/// # Errors
+/// A database error.
+pub async fn shown(conn: &mut PgConnection, petition: Uuid, most: i64) -> Result<Vec<CommentRow>> {
+    Ok(sqlx::query_as!(
+        CommentRow,
+        "SELECT id, sealed, display FROM signatures
+         WHERE petition_id = $1 AND comment_state = 'shown' AND state = 'counted' ORDER BY id DESC LIMIT $2",
+        petition,
+        most
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// What an organizer decides about a signature; `None` leaves it as it is. Tells the other processes.
+///
+/// # Errors
+/// A database error.
+pub async fn moderate(
+    conn: &mut PgConnection,
+    signature: Uuid,
+    comment_state: Option<&str>,
+    vetted: Option<&str>,
+    hide_name: bool,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE signatures SET comment_state = coalesce($2, comment_state), vetted = coalesce($3, vetted),
+                               display = CASE WHEN $4 THEN 'hidden' ELSE display END
+         WHERE id = $1",
+        signature,
+        comment_state,
+        vetted,
+        hide_name
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Tells every process that what a petition's page shows of its signers has changed; sent when the transaction commits.
+///
+/// # Errors
+/// A database error.
+pub async fn announce(conn: &mut PgConnection, petition: Uuid) -> Result<()> {
+    sqlx::query!("SELECT pg_notify('muster_changed', $1::uuid::text)", petition).fetch_one(conn).await?;
+    Ok(())
+}
