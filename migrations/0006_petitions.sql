@@ -16,6 +16,23 @@ CREATE TABLE petitions (
 );
 CREATE INDEX petitions_letter_action_id_idx ON petitions (letter_action_id);
 
+-- Signatures on paper, counted by hand; shown apart from the others.
+CREATE TABLE paper_batches (
+    id           uuid PRIMARY KEY,
+    petition_id  uuid NOT NULL REFERENCES petitions (id) ON DELETE CASCADE,
+    reference    text NOT NULL, -- what is written on the folder
+    sheets       integer NOT NULL,
+    count        bigint NOT NULL,
+    collected_on date,
+    note         text NOT NULL DEFAULT '',
+    organizer_id uuid NOT NULL REFERENCES organizers (id),
+    created_at   timestamptz NOT NULL,
+    CONSTRAINT paper_batches_reference_key UNIQUE (petition_id, reference),
+    CONSTRAINT paper_batches_sheets_check CHECK (sheets >= 1),
+    CONSTRAINT paper_batches_count_check CHECK (count >= 1)
+);
+CREATE INDEX paper_batches_organizer_id_idx ON paper_batches (organizer_id);
+
 CREATE TABLE signatures (
     id                 uuid PRIMARY KEY,
     petition_id        uuid NOT NULL REFERENCES petitions (id),

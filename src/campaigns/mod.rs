@@ -3,7 +3,7 @@
 //! `actions` has one row for each petition, event and letter action, so the home page, a campaign's page, short links and
 //! the counts need not know the kinds. The route behind every mailed link, `/t/{token}`, stands here too; what a link does
 //! is registered by the slice that mails it. Rooms: `action` (the row as a type), `counts`, `store`, `ops`, `api`
-//! (campaigns and updates), `pages`, `chart`.
+//! (campaigns and updates), `sources`, `pages`, `chart`, `life` (what may follow what), `hits` (of short links).
 
 mod action;
 mod api;

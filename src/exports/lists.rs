@@ -6,6 +6,7 @@ use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::{Stream, TryStreamExt, stream::try_unfold};
 use sqlx::PgConnection;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{
@@ -92,28 +93,45 @@ impl<L: List> Export<L> {
     /// # Errors
     /// `internal` when the vault was destroyed, or a database error.
     pub async fn stream(self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
+        let action = self.action.id;
+        let export = Arc::new(self);
         let mut sheet = Sheet::beginning_with(if bom { BOM } else { b"" });
         sheet.line(L::COLUMNS.iter().map(|&name| ours(name)))?;
-        let next = self.batch(&mut sheet, Uuid::nil()).await?;
-        let action = self.action.id;
+        let (rows, next) = export.read(Uuid::nil()).await?;
+        let ahead = export.ahead(next);
+        export.write(&mut sheet, rows).await?;
         let first = futures_util::stream::once(std::future::ready(sheet.into_bytes()));
-        let rest = try_unfold((self, next), |(export, next)| async move {
-            let Some(after) = next else { return Ok(None) };
+        let rest = try_unfold((export, ahead), |(export, ahead)| async move {
+            let Some(ahead) = ahead else { return Ok(None) };
+            let (rows, next) = ahead.await.map_err(Error::internal)??;
+            let ahead = export.ahead(next);
             let mut sheet = Sheet::beginning_with(b"");
-            let next = export.batch(&mut sheet, after).await?;
-            Ok(Some((sheet.into_bytes()?, (export, next))))
+            export.write(&mut sheet, rows).await?;
+            Ok(Some((sheet.into_bytes()?, (export, ahead))))
         });
         Ok(futures_util::StreamExt::chain(first, rest)
             .inspect_err(move |error| tracing::error!(list = L::NAME, %action, "an export broke off: {error}")))
     }
 
-    /// Writes the batch after an id; the id to go on from, unless that was the last.
-    async fn batch(&self, sheet: &mut Sheet, after: Uuid) -> Result<Option<Uuid>> {
+    /// Begins to read the batch after an id while the one before it is opened and written: the database and we work on
+    /// different cores.
+    fn ahead(self: &Arc<Self>, after: Option<Uuid>) -> Option<JoinHandle<Result<(Vec<L::Row>, Option<Uuid>)>>> {
+        let (export, after) = (self.clone(), after?);
+        Some(tokio::spawn(async move { export.read(after).await }))
+    }
+
+    /// Reads the batch after an id, and the id to go on from, unless that was the last.
+    async fn read(&self, after: Uuid) -> Result<(Vec<L::Row>, Option<Uuid>)> {
+        let mut conn = self.kernel.db.acquire().await?;
+        let rows = L::read(&mut conn, &self.kernel, self.action.id, &self.states, after).await?;
+        let next = rows.last().map(L::id).filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read == BATCH));
+        Ok((rows, next))
+    }
+
+    /// Opens a batch and writes its lines.
+    async fn write(&self, sheet: &mut Sheet, rows: Vec<L::Row>) -> Result<()> {
         // never from a stream's memory: a vault that was destroyed meanwhile must be shut for the rest of the list
         let vault = self.kernel.vaults.open(self.action.vault_id).await?;
-        let rows =
-            L::read(&mut *self.kernel.db.acquire().await?, &self.kernel, self.action.id, &self.states, after).await?;
-        let next = rows.last().map(L::id).filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read == BATCH));
         let kernel = self.kernel.clone();
         let opened = tokio::task::spawn_blocking(move || open_all::<L>(&kernel, &vault, rows))
             .await
@@ -125,7 +143,7 @@ impl<L: List> Export<L> {
                 .is_some_and(|(everywhere, within)| !unwilling.contains(everywhere) && !unwilling.contains(within));
             sheet.line(L::cells(row, opened, consents))?;
         }
-        Ok(next)
+        Ok(())
     }
 
     async fn unwilling(&self, opened: &[Line<L>]) -> Result<HashSet<Vec<u8>>> {

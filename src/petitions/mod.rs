@@ -3,7 +3,9 @@
 //! The way of a signature: [`api`] or [`mod@pages`] validates what was typed, seals it on the signature's own row and hands
 //! the act to [`ingest`], which writes it in a batch with its mail (`sign_petitions` in the migrations). Where a
 //! confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] makes it count. [`mail`] composes the
-//! messages. Numbers come from the counts of `campaigns`, never from counting rows.
+//! messages. Numbers come from the counts of `campaigns`, never from counting rows; [`counts`] compares the two at night.
+//! What a signer can do alone stands in [`own_links`] (behind mailed links) and [`own_page`] (by address); [`comments`] and
+//! [`live`] are what the page shows besides.
 
 mod api;
 mod comments;

@@ -166,6 +166,7 @@ async fn render(
             url => action.path(),
             count,
             goal => petition.goal,
+            extra => petition.extra,
             percent => petition.percent(),
             preview,
             protected => action.protected,

@@ -1,15 +1,16 @@
 //! All SQL over `petitions` and `signatures`.
 
+mod acts;
 pub mod comments;
+pub mod paper;
 pub mod signers;
+
+pub use acts::{SignatureAct, Written, sign_batch};
 
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
-use sqlx::{
-    PgConnection, PgPool, Postgres, QueryBuilder,
-    postgres::{PgHasArrayType, PgTypeInfo},
-};
+use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{
@@ -20,7 +21,6 @@ use crate::{
         filter::{Field, FieldKind, FieldSet, Filter},
         paging::PageParams,
     },
-    letters::{LetterAct, LetterActTarget},
     people::forget_bare_people,
 };
 
@@ -72,6 +72,8 @@ pub struct Petition {
     pub goal: Option<i64>,
     /// The letter action that signing writes along.
     pub letter_action_id: Option<Uuid>,
+    /// Signatures on paper, shown apart.
+    pub extra: i64,
     /// False: every contact is dropped right after confirmation.
     pub keeps_contacts: bool,
     /// Does the public see breakdowns of the counts?
@@ -101,7 +103,9 @@ impl Petition {
 /// `not_found`, or a database error.
 pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
     let row = sqlx::query!(
-        "SELECT petition_text, targets, goal, letter_action_id, keeps_contacts, shows_breakdowns FROM petitions WHERE id = $1",
+        r#"SELECT petition_text, targets, goal, letter_action_id, keeps_contacts, shows_breakdowns,
+                  (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = p.id) AS "extra!"
+           FROM petitions p WHERE id = $1"#,
         action.id
     )
     .fetch_one(conn)
@@ -112,6 +116,7 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petitio
         targets: row.targets,
         goal: row.goal,
         letter_action_id: row.letter_action_id,
+        extra: row.extra,
         keeps_contacts: row.keeps_contacts,
         shows_breakdowns: row.shows_breakdowns,
         public: OnceLock::new(),
@@ -453,88 +458,6 @@ pub async fn signatures(
     scope(&mut rows);
     rows.push(" ORDER BY s.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
     Ok((rows.build_query_as().fetch_all(conn).await?, total))
-}
-
-/// A validated and sealed act: the composite type `signature_act`, member by member.
-#[derive(Clone, Debug, sqlx::Encode)]
-pub struct SignatureAct {
-    pub id: Uuid,
-    pub petition_id: Uuid,
-    pub vault_id: Uuid,
-    pub person_id: Uuid,
-    pub email_index: Vec<u8>,
-    pub person_sealed: Option<Vec<u8>>,
-    pub name_index: Vec<u8>,
-    pub wish: &'static str,
-    pub sealed: Option<Vec<u8>>,
-    pub display: &'static str,
-    pub locale: Option<&'static str>,
-    pub country: Option<String>,
-    pub region: Option<String>,
-    pub postal_prefix: Option<String>,
-    pub source: Option<String>,
-    pub created_at: DateTime<Utc>,
-    pub confirm_expires_at: Option<DateTime<Utc>>,
-    pub email_id: Option<Uuid>,
-    pub email_kind: &'static str,
-    pub email_class: &'static str,
-    pub organization_id: Uuid,
-    pub protected: bool,
-    pub letter_id: Option<Uuid>,
-    pub comment_state: &'static str,
-    pub delivers_name: bool,
-    pub suspicion: Option<&'static str>,
-    pub network_tag: Option<Vec<u8>>,
-    pub domain_tag: Option<Vec<u8>>,
-    pub import_id: Option<Uuid>,
-    pub idempotency_key: Option<Vec<u8>>,
-    pub idempotency_request: Option<Vec<u8>>,
-}
-
-impl sqlx::Type<Postgres> for SignatureAct {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("signature_act")
-    }
-}
-
-impl PgHasArrayType for SignatureAct {
-    fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("_signature_act")
-    }
-}
-
-/// What became of an act in a batch.
-#[derive(Clone, Debug)]
-pub struct Written {
-    /// The act.
-    pub act_id: Uuid,
-    /// The row to show.
-    pub signature_id: Uuid,
-    /// Vouched acts: the person the signature belongs to.
-    pub holder_id: Option<Uuid>,
-    /// 'created', 'duplicate', 'replayed' or 'mismatch'.
-    pub outcome: String,
-}
-
-/// Writes a batch of acts: one round trip, one commit.
-///
-/// # Errors
-/// A database error; then nothing of the batch is written.
-pub async fn sign_batch(
-    db: &PgPool,
-    acts: &[SignatureAct],
-    letters: &[LetterAct],
-    targets: &[LetterActTarget],
-) -> Result<Vec<Written>, sqlx::Error> {
-    sqlx::query_as!(
-        Written,
-        r#"SELECT act_id AS "act_id!", signature_id AS "signature_id!", holder_id, outcome AS "outcome!" FROM sign_petitions($1, $2, $3)"#,
-        acts as _,
-        letters as _,
-        targets as _
-    )
-    .fetch_all(db)
-    .await
 }
 
 /// Deletes signatures that nobody confirmed in time (retention), some at a time. Returns how many.

@@ -83,6 +83,9 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("DELETE", "/api/v1/petitions/{id}", EDIT),
     ("GET", "/api/v1/petitions/{id}/counts", NoToken),
     ("GET", "/api/v1/petitions/{id}/history", Scopes(&["actions:read"])),
+    ("GET", "/api/v1/petitions/{id}/paper_batches", Scopes(&["actions:read"])),
+    ("POST", "/api/v1/petitions/{id}/paper_batches", EDIT),
+    ("DELETE", "/api/v1/petitions/{id}/paper_batches/{batch}", EDIT),
     ("POST", "/api/v1/petitions/{id}/preview", Scopes(&["actions:read"])),
     ("DELETE", "/api/v1/petitions/{id}/preview", EDIT),
     ("POST", "/api/v1/petitions/{id}/recount", EDIT),
@@ -145,7 +148,12 @@ fn path_to(template: &str, things: &Everything, within: &Everything) -> String {
         "people" => within.person,
         _ => Uuid::nil(),
     };
-    let sub = [("{signature}", things.signature), ("{attendance}", things.attendance), ("{outreach}", things.outreach)];
+    let sub = [
+        ("{batch}", Uuid::nil()),
+        ("{signature}", things.signature),
+        ("{attendance}", things.attendance),
+        ("{outreach}", things.outreach),
+    ];
     sub.iter().fold(template.replace("{id}", &own.to_string()), |path, (name, id)| path.replace(name, &id.to_string()))
 }
 
@@ -157,6 +165,8 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
             return Some(who);
         } else if template.ends_with("/short_links") || template.ends_with("/sources") {
             return Some(json!({"word": "changed"}));
+        } else if template.ends_with("/paper_batches") {
+            return Some(json!({"reference": "Changed", "sheets": 1, "count": 1}));
         } else if template.contains("{id}") {
             who["comments"] = json!("");
             return Some(who);
@@ -413,7 +423,9 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
     for (method, template, needs) in operations(&app).await {
         let path = path_to(&template, &ours, &ours);
         let caller = if matches!(needs, NoTokenOr(_)) { None } else { token };
-        let whole = ["/exports", "/history", "/short_links", "/sources"].iter().any(|name| template.ends_with(name));
+        let whole = ["/exports", "/history", "/short_links", "/sources", "/paper_batches"]
+            .iter()
+            .any(|name| template.ends_with(name));
         if method == Method::GET && !template.ends_with('}') && needs != Nothing && !whole {
             app.get(&format!("{path}?nonsense=1"), token).await.problem(400, "invalid_parameter", &[]);
             if !template.contains("/exports/") && !template.ends_with("/counts") {

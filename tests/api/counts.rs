@@ -182,3 +182,29 @@ async fn the_open_page_is_told_when_the_number_moves(pool: PgPool) {
     server.stop().await;
     assert!(begun.elapsed().as_secs() < 10, "an open stream does not keep the server from stopping");
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn paper_is_counted_apart(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let path = "/api/v1/petitions/status/paper_batches";
+    let batch = json!({"reference": "May Day", "sheets": 12, "count": 240, "collected_on": "2026-05-01"});
+    app.post(path, Some(&token), &batch).await.expect(201);
+    app.post(path, Some(&token), &batch).await.problem(422, "validation_failed", &["/reference"]);
+    app.post(path, Some(&token), &json!({"reference": "x", "sheets": 0, "count": 0})).await.problem(
+        422,
+        "validation_failed",
+        &["/count", "/sheets"],
+    );
+    let two =
+        app.post(path, Some(&token), &json!({"reference": "Union hall", "sheets": 1, "count": 1000})).await.expect(201);
+    assert_eq!(two["muster:extra"], 1240);
+    let public = app.get(COUNTS, None).await.expect(200);
+    assert_eq!((&public["total_signatures"], &public["muster:extra"]), (&json!(0), &json!(1240)));
+    assert!(app.get("/p/status", None).await.text().contains("and 1,240 on paper"));
+    let first =
+        two["muster:paper_batches"][1]["identifiers"][0].as_str().unwrap().strip_prefix("muster:").unwrap().to_owned();
+    app.delete(&format!("{path}/{first}"), Some(&token)).await.expect(200);
+    assert_eq!(app.get(COUNTS, None).await.expect(200)["muster:extra"], 1000);
+}

@@ -47,6 +47,7 @@ fn document(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
         "total_signatures": total,
         "muster:published_date": action.published_at,
         "muster:goal": petition.goal,
+        "muster:extra": petition.extra,
         "muster:confirmation": if action.confirms { "email" } else { "none" },
         "_links": {
             "self": link(kernel.url(&format!("{}/counts", action.api_path()))),

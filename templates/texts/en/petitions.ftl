@@ -45,3 +45,4 @@ token-nothing-kept = We have dropped your name and address. Only the number stay
 token-keep-link = Keep this link: it leads to your entry
 petition-comments-title = What people say
 petition-comments-somebody = A supporter
+petition-extra = and { $n } on paper

@@ -45,3 +45,4 @@ token-nothing-kept = Hemos borrado su nombre y su dirección. Solo queda el núm
 token-keep-link = Guarde este enlace: lleva a su registro
 petition-comments-title = Lo que dice la gente
 petition-comments-somebody = Una persona solidaria
+petition-extra = y { $n } en papel

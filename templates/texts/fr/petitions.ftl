@@ -45,3 +45,4 @@ token-nothing-kept = Nous avons effacé votre nom et votre adresse. Seul le nomb
 token-keep-link = Gardez ce lien : il mène à ce que vous avez saisi
 petition-comments-title = Ce que disent les gens
 petition-comments-somebody = Une personne solidaire
+petition-extra = et { $n } sur papier

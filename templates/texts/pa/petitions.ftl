@@ -45,3 +45,4 @@ token-nothing-kept = ਅਸੀਂ ਤੁਹਾਡਾ ਨਾਂ ਅਤੇ ਪਤ�
 token-keep-link = ਇਹ ਲਿੰਕ ਸੰਭਾਲ ਕੇ ਰੱਖੋ: ਇਹ ਤੁਹਾਡੀ ਜਾਣਕਾਰੀ ਤੱਕ ਲੈ ਜਾਂਦਾ ਹੈ
 petition-comments-title = ਲੋਕ ਕੀ ਕਹਿੰਦੇ ਹਨ
 petition-comments-somebody = ਇੱਕ ਸਮਰਥਕ
+petition-extra = ਅਤੇ { $n } ਕਾਗ਼ਜ਼ ਤੇ
