@@ -469,17 +469,14 @@ pub struct ActionChanges {
     /// When it begins to take people; null: from the start.
     #[serde(rename = "muster:opens_at", deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    #[expect(clippy::option_option, reason = "null clears, absent leaves")]
     pub muster_opens_at: Option<Option<DateTime<Utc>>>,
     /// When it closes by itself; null: never.
     #[serde(rename = "muster:closes_at", deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    #[expect(clippy::option_option, reason = "null clears, absent leaves")]
     pub muster_closes_at: Option<Option<DateTime<Utc>>>,
     /// Where its page leads on to when it takes nobody: id or page path (`/p/...`) of a published action; null: nowhere.
     #[serde(rename = "muster:next_action", deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
-    #[expect(clippy::option_option, reason = "null clears, absent leaves")]
     pub muster_next_action: Option<Option<String>>,
     /// Another address; the old one leads to it.
     #[serde(rename = "muster:slug")]

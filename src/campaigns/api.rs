@@ -28,7 +28,7 @@ use crate::{
     error::{Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
-        cache::Cache,
+        cache::{Cache, SharedCache},
         changes::Change,
         extract::{ListQuery, Segments, ValidWithBytes},
         hal::{curies, identifiers, link},
@@ -46,9 +46,9 @@ pub struct Campaigns {
     pub kernel: Arc<Kernel>,
     /// Who is asking.
     pub access: Access,
-    sources: Arc<Cache<(Uuid, String), String>>,
-    links: Arc<Cache<(Uuid, LocaleTag, i64), Option<Arc<CampaignLink>>>>,
-    partners: Arc<Cache<(Uuid, LocaleTag), Arc<Vec<PartnerBox>>>>,
+    sources: SharedCache<(Uuid, String), String>,
+    links: SharedCache<(Uuid, LocaleTag, i64), Option<Arc<CampaignLink>>>,
+    partners: SharedCache<(Uuid, LocaleTag), Arc<Vec<PartnerBox>>>,
 }
 
 impl Campaigns {

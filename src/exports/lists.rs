@@ -81,6 +81,9 @@ struct Line<L: List> {
     indexes: Option<(Vec<u8>, Vec<u8>)>,
 }
 
+/// A batch, and the id to go on from, unless it was the last.
+type Read<L> = (Vec<<L as List>::Row>, Option<Uuid>);
+
 impl<L: List> Export<L> {
     /// An export of an action's rows in these states.
     pub fn new(kernel: Arc<Kernel>, action: Action, states: &[&str]) -> Self {
@@ -115,13 +118,13 @@ impl<L: List> Export<L> {
 
     /// Begins to read the batch after an id while the one before it is opened and written: the database and we work on
     /// different cores.
-    fn ahead(self: &Arc<Self>, after: Option<Uuid>) -> Option<JoinHandle<Result<(Vec<L::Row>, Option<Uuid>)>>> {
+    fn ahead(self: &Arc<Self>, after: Option<Uuid>) -> Option<JoinHandle<Result<Read<L>>>> {
         let (export, after) = (self.clone(), after?);
         Some(tokio::spawn(async move { export.read(after).await }))
     }
 
     /// Reads the batch after an id, and the id to go on from, unless that was the last.
-    async fn read(&self, after: Uuid) -> Result<(Vec<L::Row>, Option<Uuid>)> {
+    async fn read(&self, after: Uuid) -> Result<Read<L>> {
         let mut conn = self.kernel.db.acquire().await?;
         let rows = L::read(&mut conn, &self.kernel, self.action.id, &self.states, after).await?;
         let next = rows.last().map(L::id).filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read == BATCH));

@@ -16,6 +16,9 @@ use super::{
 /// Beyond this many keys, aged ones are dropped before another is added.
 const MANY: usize = 10_000;
 
+/// A cache that several share.
+pub type SharedCache<K, V> = Arc<Cache<K, V>>;
+
 /// Values by key, each loaded by one caller at a time.
 #[derive(Debug)]
 pub struct Cache<K, V> {

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The channel of the triggers in migrations/0004_campaigns.sql.
+/// The channel of the triggers in `migrations/0004_campaigns.sql`.
 const CHANNEL: &str = "muster_changed";
 /// How long values are kept while changes are heard.
 const HEARD: Duration = Duration::from_mins(1);

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Result},
     kernel::{
         Kernel,
-        cache::Cache,
+        cache::{Cache, SharedCache},
         changes::Change,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
@@ -124,9 +124,9 @@ pub struct Shared {
     /// Letters that petitions carry.
     pub letters: Letters,
     ingest: GroupCommit<SignBatch>,
-    cached: Arc<Cache<String, Arc<Petition>>>,
-    breakdowns: Arc<Cache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>>,
-    pub(super) comments: Arc<Cache<Uuid, Arc<Vec<Shown>>>>,
+    cached: SharedCache<String, Arc<Petition>>,
+    breakdowns: SharedCache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>,
+    pub(super) comments: SharedCache<Uuid, Arc<Vec<Shown>>>,
     pub(super) streams: Arc<Semaphore>,
 }
 

@@ -1,8 +1,9 @@
 //! Public reads come from memory: own writes are seen at once, other processes' as soon as Postgres tells.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::Method;
+use muster::kernel::cx::Cx;
 use serde_json::json;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ async fn hearing(app: &TestApp) -> tokio_util::sync::DropGuard {
 }
 
 async fn soon(limit: Duration, what: &str, is_so: impl AsyncFn() -> bool) {
-    let begun = Instant::now();
+    let begun = Cx::system().instant();
     while !is_so().await {
         assert!(begun.elapsed() < limit, "{what}: not within {limit:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;

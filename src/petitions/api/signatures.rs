@@ -282,13 +282,13 @@ fn accept(body: SignatureBody) -> Result<NewSignature> {
 pub struct SignatureChanges {
     /// Show the comment, or hide it.
     #[serde(rename = "muster:comment_state")]
-    muster_comment_state: Option<CommentDecision>,
+    comment_state: Option<CommentDecision>,
     /// `hidden` only: an organizer may hide a name; only its owner shows it.
     #[serde(rename = "muster:display")]
-    muster_display: Option<Display>,
+    display: Option<Display>,
     /// What a look at it has shown.
     #[serde(rename = "muster:vetted")]
-    muster_vetted: Option<Vetted>,
+    vetted: Option<Vetted>,
 }
 
 /// What becomes of a comment that an organizer has read.
@@ -328,19 +328,19 @@ async fn put_signature(
     if row.petition_id != petition.action.id {
         return Err(Error::not_found());
     }
-    let hide = match changes.muster_display {
+    let hide = match changes.display {
         None => false,
         Some(Display::Hidden) => true,
         Some(_) => return Err(Error::field("/muster:display", "not_allowed", "Only its owner shows a name.")),
     };
-    if changes.muster_comment_state.is_some() && row.comment_state == "none" {
+    if changes.comment_state.is_some() && row.comment_state == "none" {
         return Err(Error::field("/muster:comment_state", "not_allowed", "This signature has no comment."));
     }
-    let decision = changes.muster_comment_state.map(|d| match d {
+    let decision = changes.comment_state.map(|d| match d {
         CommentDecision::Shown => "shown",
         CommentDecision::Hidden => "hidden",
     });
-    let vetted = changes.muster_vetted.map(|v| match v {
+    let vetted = changes.vetted.map(|v| match v {
         Vetted::Genuine => "genuine",
         Vetted::Doubtful => "doubtful",
     });

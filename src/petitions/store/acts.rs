@@ -1,4 +1,4 @@
-//! A batch of acts on its way into `sign_petitions` (migrations/0006_petitions.sql).
+//! A batch of acts on its way into `sign_petitions` (`migrations/0006_petitions.sql`).
 
 use chrono::{DateTime, Utc};
 use sqlx::{
