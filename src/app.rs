@@ -1,6 +1,6 @@
 //! The whole house: what runs, its routes, and how it stops.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use metrics::Histogram;
 use metrics_exporter_prometheus::PrometheusHandle;
 use minijinja::context;
 use serde_json::{Value, json};
@@ -110,9 +111,7 @@ impl App {
             .merge(console::api_router().with_state(console.clone()))
             .split_for_parts();
         let document = serde_json::to_value(document).unwrap_or_default();
-        let api = api
-            .route("/api/v1/openapi.json", get(async move || Json(document)))
-            .layer(middleware::map_response(hal_json));
+        let api = api.route("/api/v1/openapi.json", get(async move || Json(document)));
 
         let pages = Router::new()
             .merge(campaigns::landing(Landing::new(self.kernel.clone(), self.purposes())))
@@ -124,8 +123,7 @@ impl App {
             .layer(CompressionLayer::new())
             .layer(middleware::from_fn(caching::unchanged));
 
-        let settings = &self.kernel.settings;
-        let timeout = Duration::from_secs(settings.http.timeout_seconds);
+        let trusted = TrustedProxies(self.kernel.settings.http.trusted_proxies.clone().into());
         Router::new()
             .merge(api)
             .merge(pages)
@@ -133,12 +131,13 @@ impl App {
             .method_not_allowed_fallback(async || {
                 Error::problem(Code::MethodNotAllowed, "This address does not take this method.")
             })
-            .layer(middleware::from_fn_with_state(timeout, in_time))
-            .layer(CatchPanicLayer::custom(panicked))
-            .layer(middleware::from_fn_with_state(self.kernel.clone(), as_page))
-            .layer(DefaultBodyLimit::max(BODY_LIMIT))
-            .layer(axum::Extension(TrustedProxies(settings.http.trusted_proxies.clone().into())))
-            .layer(middleware::from_fn_with_state(self.kernel.clone(), frame))
+            // one layer of several parts, outermost first: each layer of its own would box every request once more
+            .layer((
+                middleware::from_fn_with_state(self.kernel.clone(), frame),
+                CatchPanicLayer::custom(panicked),
+                axum::Extension(trusted),
+                DefaultBodyLimit::max(BODY_LIMIT),
+            ))
     }
 
     /// Routes for operators: health and metrics.
@@ -286,32 +285,58 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     Error::internal("a handler panicked").into_response()
 }
 
-/// JSON of the API is HAL, unless it says what else it is.
-async fn hal_json(mut response: Response) -> Response {
-    if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/hal+json"));
+/// The outermost layer: a request id, the time limit, problems in the form that the reader can read, the log line, metrics,
+/// and headers that every answer carries.
+async fn frame(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: Next) -> Response {
+    let id = kernel.cx.id();
+    let started = kernel.cx.instant();
+    let method = request.method().clone();
+    // the route, never the path: links in mail are paths
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let visitor =
+        (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
+    let limit = Duration::from_secs(kernel.settings.http.timeout_seconds);
+    let mut response = with_request_id(id, in_time(limit, next.run(request))).await;
+    match &visitor {
+        Some(visitor) => response = as_page(&kernel, visitor, response),
+        None => as_hal(&mut response),
     }
-    // what does not say that it may be kept belongs to one reader
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
+    let (took, status) = (kernel.cx.instant().duration_since(started), response.status());
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    tracing::debug!(request_id = %id, %method, route, status = status.as_u16(), micros = took.as_micros(), "request");
+    observe(route, &method, status, took);
+    let headers = response.headers_mut();
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer())) {
+        headers.insert("x-request-id", value);
+    }
+    if kernel.settings.http.public_url.starts_with("https://") {
+        headers
+            .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
+    }
     response
 }
 
 /// Gives a request up after a set time. What it queued for a commit may be written all the same.
-async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(limit, next.run(request)).await;
-    answer.unwrap_or_else(|_| {
+async fn in_time(limit: Duration, answer: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
         Error::Unavailable { retry_after: 5, cause: "a request took too long".to_owned() }.into_response()
     })
 }
 
-/// Shows problems as HTML everywhere but in the API.
-async fn as_page(State(kernel): State<Arc<Kernel>>, request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api/");
-    if is_api {
-        return next.run(request).await;
+/// JSON of the API is HAL, unless it says what else it is.
+fn as_hal(response: &mut Response) {
+    let headers = response.headers_mut();
+    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/hal+json"));
     }
-    let visitor = Visitor::of(request.uri(), request.headers());
-    let response = next.run(request).await;
+    // what does not say that it may be kept belongs to one reader
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
+}
+
+/// A problem as HTML; every other answer as it is.
+fn as_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Response {
     let problem = response.extensions().get::<Problem>().cloned();
     let Some(problem) = problem else { return response };
     let words = match problem.code {
@@ -325,7 +350,7 @@ async fn as_page(State(kernel): State<Arc<Kernel>>, request: Request, next: Next
     let detail = i18n::text(visitor.locale, &format!("error-{words}-detail"));
     let status = response.status();
     let page = context! { status => status.as_u16(), title, detail, request_id => problem.request_id.map(|id| id.to_string()).unwrap_or_default() };
-    match kernel.pages.page("pages/error.html", &visitor, "", page) {
+    match kernel.pages.page("pages/error.html", visitor, "", page) {
         Ok(page) => {
             let mut shown = (status, page).into_response();
             for name in [header::RETRY_AFTER, header::CACHE_CONTROL] {
@@ -339,28 +364,23 @@ async fn as_page(State(kernel): State<Arc<Kernel>>, request: Request, next: Next
     }
 }
 
-/// The outermost layer: a request id, the log line, metrics, and headers that every answer carries.
-async fn frame(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: Next) -> Response {
-    let id = kernel.cx.id();
-    let started = kernel.cx.instant();
-    let method = request.method().clone();
-    // the route, never the path: links in mail are paths
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "-".to_owned(), |m| m.as_str().to_owned());
-    let mut response = with_request_id(id, next.run(request)).await;
-    let (took, status) = (kernel.cx.instant().duration_since(started), response.status().as_u16());
-    tracing::debug!(request_id = %id, %method, route, status, micros = took.as_micros(), "request");
-    metrics::histogram!("muster_http_request_seconds", "route" => route, "method" => known_method(&method), "status" => status.to_string()).record(took);
-    let headers = response.headers_mut();
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
-    if let Ok(value) = HeaderValue::try_from(id.to_string()) {
-        headers.insert("x-request-id", value);
+/// Counts an answer. Each thread keeps the histograms it has used: to look one up by its labels costs more than many an
+/// answer does.
+fn observe(route: &str, method: &Method, status: StatusCode, took: Duration) {
+    thread_local! {
+        static USED: RefCell<HashMap<String, Vec<(&'static str, StatusCode, Histogram)>>> = RefCell::default();
     }
-    if kernel.settings.http.public_url.starts_with("https://") {
-        headers
-            .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
-    }
-    response
+    let method = known_method(method);
+    USED.with_borrow_mut(|used| {
+        if let Some((_, _, histogram)) =
+            used.get(route).and_then(|of| of.iter().find(|(m, s, _)| *m == method && *s == status))
+        {
+            return histogram.record(took);
+        }
+        let histogram = metrics::histogram!("muster_http_request_seconds", "route" => route.to_owned(), "method" => method, "status" => status.as_u16().to_string());
+        histogram.record(took);
+        used.entry(route.to_owned()).or_default().push((method, status, histogram));
+    });
 }
 
 /// A method's name in metrics; anybody may invent further ones.
