@@ -48,6 +48,8 @@ prepare() {
     for confirmation in none email; do
         api POST /api/v1/petitions "{\"title\":\"Status for all\",\"muster:slug\":\"$confirmation\",\"muster:status\":\"published\",\"muster:confirmation\":\"$confirmation\"}" >/dev/null
     done
+    # like the guard's: everything comes from one network here
+    api PUT /api/v1/integrity '{"muster:per_network_hour":1000000000,"muster:per_domain_hour":1000000000}' >/dev/null
     api POST /api/v1/events '{"title":"Assembly","muster:slug":"assembly","muster:status":"published","muster:confirmation":"none","capacity":500,"start_date":"2030-05-01T18:00:00Z","end_date":"2030-05-01T20:00:00Z","timezone_identifier":"America/Toronto"}' >/dev/null
     halt
     organization=$(sql bench_template "SELECT id FROM organizations")

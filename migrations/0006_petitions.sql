@@ -9,12 +9,24 @@ CREATE TABLE petitions (
     shares_addresses boolean NOT NULL DEFAULT false, -- may people of different names sign with one e-mail address?
     keeps_contacts   boolean NOT NULL DEFAULT true, -- false: every contact is dropped right after confirmation
     shows_breakdowns boolean NOT NULL DEFAULT true,
+    questions        jsonb NOT NULL DEFAULT '[]', -- what the form asks besides (see src/petitions/questions.rs)
     milestones       bigint[] NOT NULL DEFAULT '{}', -- own steps, beside 25, 50, 75 and 100 % of the goal
     raises_goal      boolean NOT NULL DEFAULT false, -- once the goal is reached
     CONSTRAINT petitions_goal_check CHECK (goal BETWEEN 1 AND 100000000),
-    CONSTRAINT petitions_fields_check CHECK (jsonb_typeof(fields) = 'object')
+    CONSTRAINT petitions_fields_check CHECK (jsonb_typeof(fields) = 'object'),
+    CONSTRAINT petitions_questions_check CHECK (jsonb_typeof(questions) = 'array')
 );
 CREATE INDEX petitions_letter_action_id_idx ON petitions (letter_action_id);
+
+-- Steps that the published number has reached, and that organizers were told of. A row goes when the number falls below
+-- its step again.
+CREATE TABLE milestones (
+    petition_id uuid NOT NULL REFERENCES petitions (id) ON DELETE CASCADE,
+    step        bigint NOT NULL,
+    reached_at  timestamptz NOT NULL,
+    CONSTRAINT milestones_pkey PRIMARY KEY (petition_id, step),
+    CONSTRAINT milestones_step_check CHECK (step >= 1)
+);
 
 -- Signatures on paper, counted by hand; shown apart from the others.
 CREATE TABLE paper_batches (
@@ -56,7 +68,8 @@ CREATE TABLE signatures (
     confirm_expires_at timestamptz,
     reminded           boolean NOT NULL DEFAULT false, -- the one reminder to confirm was queued
     import_id          uuid, -- the import that brought it
-    invalidation_id    uuid, -- the rule that made it invalid, until that is undone
+    invalidation_id    uuid, -- the job that changed its state last, until that is undone
+    state_before       text, -- what an organizer or a job changed the state from
     created_at         timestamptz NOT NULL, -- protected petitions: floored to the day
     counted_at         timestamptz,
     ended_at           timestamptz, -- when it was withdrawn, invalidated or found to be a duplicate
@@ -65,7 +78,8 @@ CREATE TABLE signatures (
     CONSTRAINT signatures_comment_state_check CHECK (comment_state IN ('none', 'waiting', 'shown', 'hidden')),
     CONSTRAINT signatures_vetted_check CHECK (vetted IN ('', 'genuine', 'doubtful')),
     CONSTRAINT signatures_suspicion_check CHECK (suspicion IN ('network', 'domain', 'form', 'organizer')),
-    CONSTRAINT signatures_counted_check CHECK (state <> 'counted' OR counted_at IS NOT NULL),
+    CONSTRAINT signatures_state_before_check CHECK (state_before IN ('pending', 'counted', 'quarantined', 'invalid')),
+    CONSTRAINT signatures_counted_check CHECK (state NOT IN ('counted', 'quarantined') OR counted_at IS NOT NULL),
     CONSTRAINT signatures_pending_check CHECK (state <> 'pending' OR (counted_at IS NULL AND confirm_expires_at IS NOT NULL)),
     CONSTRAINT signatures_country_check CHECK (country ~ '^[A-Z]{2}$')
 );
@@ -88,7 +102,41 @@ CREATE UNLOGGED TABLE signature_signals (
     domain_tag   bytea, -- of the e-mail address's domain
     created_at   timestamptz NOT NULL
 );
-CREATE INDEX signature_signals_petition_id_idx ON signature_signals (petition_id, created_at);
+CREATE INDEX signature_signals_created_at_idx ON signature_signals (created_at);
+
+-- Networks and mail domains of places where many sign at once: shelters, union halls, campuses. Never held as a burst.
+CREATE TABLE allowances (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    kind            text NOT NULL,
+    value           text NOT NULL, -- '203.0.113.0/24' or 'union.example'
+    note            text NOT NULL DEFAULT '',
+    created_at      timestamptz NOT NULL,
+    CONSTRAINT allowances_value_key UNIQUE (organization_id, kind, value),
+    CONSTRAINT allowances_kind_check CHECK (kind IN ('network', 'domain'))
+);
+
+-- Jobs that change the states of many signatures by a rule, a batch at a time; each can be taken back.
+CREATE TABLE invalidations (
+    id           uuid PRIMARY KEY,
+    petition_id  uuid NOT NULL REFERENCES petitions (id) ON DELETE CASCADE,
+    organizer_id uuid NOT NULL REFERENCES organizers (id),
+    effect       text NOT NULL,
+    rule         bytea NOT NULL, -- sealed: a rule may name somebody
+    reason       text NOT NULL,
+    state        text NOT NULL DEFAULT 'running',
+    after_id     uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000', -- signatures up to here are done
+    total        bigint NOT NULL, -- signatures to look at, when it began
+    seen         bigint NOT NULL DEFAULT 0,
+    changed      bigint NOT NULL DEFAULT 0, -- signatures whose state is changed by it at present
+    created_at   timestamptz NOT NULL,
+    finished_at  timestamptz,
+    CONSTRAINT invalidations_effect_check CHECK (effect IN ('invalidate', 'release')),
+    CONSTRAINT invalidations_state_check CHECK (state IN ('running', 'done', 'cancelled', 'undoing', 'undone'))
+);
+CREATE INDEX invalidations_petition_id_idx ON invalidations (petition_id, id);
+CREATE INDEX invalidations_organizer_id_idx ON invalidations (organizer_id);
+CREATE INDEX invalidations_running_idx ON invalidations (id) WHERE state IN ('running', 'undoing');
 
 -- One validated and sealed act on its way into the hot path's function.
 CREATE TYPE signature_act AS (
@@ -170,20 +218,27 @@ BEGIN
         SELECT a.id, a.petition_id, p.id, 'counted', a.name_index, a.sealed, a.display, a.locale, a.country, a.region,
                a.postal_prefix, a.source, a.comment_state, a.delivers_name, a.suspicion, a.import_id,
                a.created_at, a.created_at
-        FROM a JOIN p USING (vault_id, email_index) WHERE a.wish <> 'pending'
+        FROM a JOIN p USING (vault_id, email_index) WHERE a.wish <> 'pending' AND a.suspicion IS NULL
         ORDER BY a.petition_id, p.id, a.name_index, a.ordinality
         ON CONFLICT (petition_id, person_id, name_index) WHERE state = 'counted' DO NOTHING
         RETURNING s.id
     ), r AS (
         INSERT INTO signatures (id, petition_id, person_id, state, name_index, sealed, display, locale, country, region,
                                 postal_prefix, source, comment_state, delivers_name, suspicion, import_id,
-                                confirm_expires_at, created_at, ended_at, attempt)
-        SELECT a.id, a.petition_id, p.id, CASE a.wish WHEN 'pending' THEN 'pending' ELSE 'duplicate' END, a.name_index,
+                                confirm_expires_at, created_at, counted_at, ended_at, attempt)
+        SELECT a.id, a.petition_id, p.id, u.state, a.name_index,
                a.sealed, a.display, a.locale, a.country, a.region, a.postal_prefix, a.source, a.comment_state,
-               a.delivers_name, a.suspicion, a.import_id, a.confirm_expires_at, a.created_at, CASE a.wish WHEN 'pending' THEN NULL ELSE a.created_at END,
+               a.delivers_name, a.suspicion, a.import_id, a.confirm_expires_at, a.created_at,
+               CASE u.state WHEN 'quarantined' THEN a.created_at END, CASE u.state WHEN 'duplicate' THEN a.created_at END,
                coalesce((SELECT max(x.attempt) FILTER (WHERE x.petition_id = a.petition_id) FROM signatures x WHERE x.person_id = p.id), 0)
                + row_number() OVER (PARTITION BY a.petition_id, p.id ORDER BY a.ordinality)
-        FROM a JOIN p USING (vault_id, email_index)
+        FROM a JOIN p USING (vault_id, email_index),
+             -- what is suspected is held back, unless it would be a duplicate anyway
+             LATERAL (SELECT CASE WHEN a.wish = 'pending' THEN 'pending'
+                                  WHEN a.suspicion IS NULL THEN 'duplicate'
+                                  WHEN (SELECT coalesce(bool_or(x.petition_id = a.petition_id AND x.name_index = a.name_index AND x.state IN ('counted', 'quarantined')), false)
+                                        FROM signatures x WHERE x.person_id = p.id) THEN 'duplicate'
+                                  ELSE 'quarantined' END AS state) u
         WHERE a.wish = 'pending' OR (a.wish = 'counted' AND NOT EXISTS (SELECT FROM c WHERE c.id = a.id))
     )
     SELECT coalesce((SELECT array_agg(c.id) FROM c), '{}'), (SELECT array_agg(p.id) FROM p) INTO counted, persons;
@@ -257,4 +312,5 @@ BEGIN
         FROM unnest(acts) a LEFT JOIN unnest(held) h ON h.act_id = a.id;
 END $$;
 
+CREATE TRIGGER allowances_changed AFTER INSERT OR UPDATE OR DELETE ON allowances FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();
 CREATE TRIGGER petitions_changed AFTER UPDATE ON petitions FOR EACH ROW EXECUTE FUNCTION notify_changed('id');

@@ -293,8 +293,7 @@ async fn frame(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: 
     let method = request.method().clone();
     // the route, never the path: links in mail are paths
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let visitor =
-        (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
+    let visitor = (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
     let limit = Duration::from_secs(kernel.settings.http.timeout_seconds);
     let mut response = with_request_id(id, in_time(limit, next.run(request))).await;
     match &visitor {
@@ -364,11 +363,14 @@ fn as_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Response {
     }
 }
 
+/// The histograms of a route, by method and status.
+type OfRoute = Vec<(&'static str, StatusCode, Histogram)>;
+
 /// Counts an answer. Each thread keeps the histograms it has used: to look one up by its labels costs more than many an
 /// answer does.
 fn observe(route: &str, method: &Method, status: StatusCode, took: Duration) {
     thread_local! {
-        static USED: RefCell<HashMap<String, Vec<(&'static str, StatusCode, Histogram)>>> = RefCell::default();
+        static USED: RefCell<HashMap<String, OfRoute>> = RefCell::default();
     }
     let method = known_method(method);
     USED.with_borrow_mut(|used| {

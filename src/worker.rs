@@ -22,6 +22,10 @@ use crate::{
 const RECOUNT_HOUR: u32 = 6;
 /// Time between rounds of upkeep.
 const UPKEEP: Duration = Duration::from_mins(15);
+/// Time between looks for jobs.
+const JOBS: Duration = Duration::from_secs(1);
+/// Time for which signals are kept.
+const SIGNALS_FOR: TimeDelta = TimeDelta::hours(72);
 /// Time for which an idempotency key is remembered.
 const KEYS_FOR: TimeDelta = TimeDelta::hours(48);
 
@@ -39,7 +43,11 @@ pub async fn run(app: App, cancel: CancellationToken) -> Result<()> {
         let (app, cancel) = (app.clone(), cancel.clone());
         async move { upkeep(&app, &cancel).await }
     });
-    tokio::join!(engine.run(cancel.clone()), ticking, tidying);
+    let working = restarted("jobs", &cancel, || {
+        let (app, cancel) = (app.clone(), cancel.clone());
+        async move { work(&app, &cancel).await }
+    });
+    tokio::join!(engine.run(cancel.clone()), ticking, tidying, working);
     Ok(())
 }
 
@@ -107,6 +115,22 @@ async fn pause(time: Duration, cancel: &CancellationToken) -> bool {
     }
 }
 
+/// Does the jobs that organizers begin, a batch at a time, each as soon as it is there.
+async fn work(app: &App, cancel: &CancellationToken) {
+    loop {
+        let more = match petitions::work_invalidations(&app.petitions).await {
+            Ok(more) => more,
+            Err(error) => {
+                tracing::warn!(%error, "a job did not go on; it is tried again");
+                false
+            }
+        };
+        if !pause(if more { Duration::ZERO } else { JOBS }, cancel).await {
+            return;
+        }
+    }
+}
+
 async fn upkeep(app: &App, cancel: &CancellationToken) {
     loop {
         if let Err(error) = tidy(app).await {
@@ -162,6 +186,12 @@ pub async fn tidy(app: &App) -> Result<()> {
         letters::release_held(kernel).await,
         async {
             while petitions::verify_next(&kernel.db, night_before(now), now).await?.is_some() {}
+            Ok(())
+        }
+        .await,
+        async {
+            while petitions::forget_signals(&kernel.db, now - SIGNALS_FOR).await? > 0 {}
+            while petitions::forget_invalid(&app.petitions).await? > 0 {}
             Ok(())
         }
         .await,

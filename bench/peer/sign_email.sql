@@ -8,6 +8,9 @@ WITH p AS (
     SELECT gen_random_uuid(), :petition::uuid, p.id, 'pending', decode(repeat('a7', 425), 'hex'), 'initials', 'waiting', 'en', 'CA', 'ON', 'M5V', now() + interval '21 days', now()
     FROM p
     RETURNING id
+), g AS (
+    INSERT INTO signature_signals (signature_id, petition_id, network_tag, domain_tag, created_at)
+    SELECT s.id, :petition::uuid, decode(repeat('a7', 16), 'hex'), decode(repeat('a7', 16), 'hex'), now() FROM s
 )
 INSERT INTO emails (id, organization_id, class, kind, refs, state, due_at, created_at)
 SELECT gen_random_uuid(), :organization::uuid, 'confirmation', 'petition_confirm', jsonb_build_object('signature', s.id), 'queued', now(), now()

@@ -13,6 +13,9 @@ WITH p AS (
     INSERT INTO action_count_deltas (action_id, dimension, key, delta)
     SELECT :petition::uuid, v.dimension, v.key, 1
     FROM s, (VALUES ('total', ''), ('day', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')), ('country', 'CA'), ('region', 'CA-ON'), ('locale', 'en')) v (dimension, key)
+), g AS (
+    INSERT INTO signature_signals (signature_id, petition_id, network_tag, domain_tag, created_at)
+    SELECT s.id, :petition::uuid, decode(repeat('a7', 16), 'hex'), decode(repeat('a7', 16), 'hex'), now() FROM s
 )
 INSERT INTO emails (id, organization_id, class, kind, refs, state, due_at, created_at)
 SELECT gen_random_uuid(), :organization::uuid, 'notice', 'petition_thanks', jsonb_build_object('signature', s.id), 'queued', now(), now()

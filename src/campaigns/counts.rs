@@ -210,7 +210,9 @@ fn public_cells(exact: Cells) -> Cells {
 pub async fn publish_breakdowns(db: &PgPool, today: NaiveDate) -> Result<u64> {
     let due = sqlx::query_scalar!(
         "SELECT a.id FROM actions a JOIN petitions p ON p.id = a.id
-         WHERE a.privacy = 'standard' AND a.state NOT IN ('draft', 'archived') AND p.shows_breakdowns AND a.published_count >= $1
+         JOIN organizations o ON o.id = a.organization_id
+         WHERE a.privacy = 'standard' AND a.state NOT IN ('draft', 'archived') AND p.shows_breakdowns
+           AND NOT coalesce((o.integrity ->> 'breakdowns_paused')::boolean, false) AND a.published_count >= $1
            AND NOT EXISTS (SELECT FROM published_counts c WHERE c.action_id = a.id AND c.as_of >= $2)",
         ENOUGH,
         today

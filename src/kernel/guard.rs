@@ -23,6 +23,7 @@ use sqlx::PgPool;
 use super::{
     crypto::{Key, base32},
     cx::Cx,
+    network::Network,
 };
 use crate::{
     config::{self, GuardMode},
@@ -49,6 +50,18 @@ impl std::fmt::Debug for Source {
 /// The proxies whose word on the source is believed; put into each request's extensions by the app.
 #[derive(Clone, Debug)]
 pub struct TrustedProxies(pub std::sync::Arc<[IpAddr]>);
+
+impl Source {
+    /// The sender's network as far as it is told apart: an IPv4 /24, an IPv6 /48.
+    pub fn network(self) -> Option<Network> {
+        self.0.map(|address| Network::of(address, if address.is_ipv4() { 24 } else { 48 }))
+    }
+
+    /// Is the sender in one of these networks?
+    pub fn is_in(self, networks: &[Network]) -> bool {
+        self.0.is_some_and(|address| networks.iter().any(|network| network.contains(address)))
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Source {
     type Rejection = std::convert::Infallible;

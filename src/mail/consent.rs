@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::kinds::QueuedEmail;
 use crate::{
     error::Result,
-    kernel::{Kernel, crypto::Key, text::EmailAddress, vault::Vault},
+    kernel::{Kernel, crypto::Key, day_secret, text::EmailAddress, vault::Vault},
 };
 
 /// The index of an address in the list of those that nobody here ever mails again (`suppressions.vault_id` null).
@@ -86,23 +86,9 @@ pub async fn may_confirm(kernel: &Kernel, email: &QueuedEmail, to: &EmailAddress
     }
     let secret = match known.secret.as_deref().and_then(Key::from_slice) {
         Some(secret) => secret,
-        None => secret_of(kernel, day).await?,
+        None => day_secret::of(&kernel.db, &kernel.cx, day).await?,
     };
     count(kernel, day, &secret, email.id, to).await
-}
-
-/// Makes the day's secret, or reads the one that another process made first.
-async fn secret_of(kernel: &Kernel, day: NaiveDate) -> Result<Key> {
-    let fresh = Key::random(&kernel.cx);
-    let secret = sqlx::query_scalar!(
-        "INSERT INTO day_secrets (day, secret) VALUES ($1, $2) ON CONFLICT (day) DO UPDATE SET day = EXCLUDED.day RETURNING secret",
-        day,
-        fresh.expose().as_slice()
-    )
-    .fetch_one(&kernel.db)
-    .await?;
-    sqlx::query!("DELETE FROM day_secrets WHERE day < $1", day).execute(&kernel.db).await?;
-    Ok(Key::from_slice(&secret).unwrap_or(fresh))
 }
 
 /// Counts the mail against its address unless it was counted before; an attempt that the relay never saw is not counted

@@ -1,6 +1,8 @@
 //! `petitions` in the API (OSDI petition); their signatures, counts and lives have rooms of their own.
 
 mod counts;
+mod integrity;
+mod invalidations;
 mod life;
 mod paper;
 mod signatures;
@@ -46,6 +48,8 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .merge(counts::router())
         .merge(life::router())
         .merge(paper::router())
+        .merge(integrity::router())
+        .merge(invalidations::router())
 }
 
 /// A PUT on a petition; absent members stay.
@@ -68,6 +72,9 @@ pub struct PetitionChanges {
     /// Does the public see breakdowns of the counts?
     #[serde(rename = "muster:shows_breakdowns")]
     pub muster_shows_breakdowns: Option<bool>,
+    /// May people of different names sign with one e-mail address?
+    #[serde(rename = "muster:shares_addresses")]
+    pub muster_shares_addresses: Option<bool>,
 }
 
 /// The petition as its own organizers see it, with the exact total.
@@ -105,6 +112,7 @@ fn resource(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
         "muster:texts": action.texts,
         "muster:button": action.button,
         "muster:keeps_contacts": petition.keeps_contacts && !action.protected,
+        "muster:shares_addresses": petition.shares_addresses,
         "muster:hosted_by": action.hosted_by,
         "muster:letter": petition.letter_action_id.map(|id| kernel.url(&format!("/api/v1/advocacy_campaigns/{id}"))),
         "_links": {
@@ -238,7 +246,14 @@ async fn put_petition(
     let targets = changes.target.map(|t| target_names(&t)).transpose()?;
     campaigns::update_action(&mut tx, kernel, &actor, action, shared).await?;
     store::save(&mut tx, id, text.as_deref(), targets.as_deref(), changes.muster_goal).await?;
-    store::switch(&mut tx, id, changes.muster_keeps_contacts, changes.muster_shows_breakdowns).await?;
+    store::switch(
+        &mut tx,
+        id,
+        changes.muster_keeps_contacts,
+        changes.muster_shows_breakdowns,
+        changes.muster_shares_addresses,
+    )
+    .await?;
     let petition = store::petition(&mut tx, id).await?;
     let body = own_resource(&petitions, &mut tx, &petition).await?;
     tx.commit().await?;

@@ -120,7 +120,7 @@ pub(super) fn confirmed(c: &Context, petitions: &Petitions) -> LinkPage {
         page.share = share(c, petitions);
         page.links = vec![Onward { label: title(c), href: action.path() }];
     }
-    if c.row.state == "counted" && c.row.sealed.is_none() {
+    if c.row.stands() && c.row.sealed.is_none() {
         // nothing was kept, so no mail can bring this link later
         let href = petitions.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
         page.lines.push(text(c.locale, "token-nothing-kept"));
@@ -148,10 +148,8 @@ impl TokenPurpose for Confirm {
                     }];
                     Ok(page)
                 }
-                "counted" => Ok(confirmed(&c, &self.0)),
-                "duplicate" if store::counted(&mut conn, c.row.petition_id, c.row.person_id).await?.is_some() => {
-                    Ok(confirmed(&c, &self.0))
-                }
+                "counted" | "quarantined" => Ok(confirmed(&c, &self.0)),
+                "duplicate" if store::standing(&mut conn, &c.row).await?.is_some() => Ok(confirmed(&c, &self.0)),
                 _ => Err(expired()),
             }
         })
@@ -181,9 +179,9 @@ impl TokenPurpose for Manage {
         Box::pin(async move {
             let mut conn = self.0.kernel.db.acquire().await?;
             let c = find(&self.0, &mut conn, token, false).await?;
-            let mut page = page(&c, "petition-manage", "neutral-manage", c.row.state != "counted");
+            let mut page = page(&c, "petition-manage", "neutral-manage", !c.row.stands());
             page.danger = true;
-            if c.row.state == "counted" && !c.petition.action.protected {
+            if c.row.stands() && !c.petition.action.protected {
                 page.details = details(&c);
                 page.details.extend(own_links::also_signed(&mut conn, &c).await?);
                 page.links = own_links::onward(&self.0, &c);

@@ -93,7 +93,7 @@ impl MailKind for OwnPage {
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
         Box::pin(async move {
             let Some(c) = find(&self.0, email).await? else { return Ok(None) };
-            let Some(to) = c.typed.details.address().filter(|_| c.row.state == "counted") else { return Ok(None) };
+            let Some(to) = c.typed.details.address().filter(|_| c.row.stands()) else { return Ok(None) };
             if !mail::may_confirm(&self.0.kernel, email, &to, &c.vault).await? {
                 return Ok(None);
             }
@@ -114,12 +114,12 @@ impl MailKind for Thanks {
             // signed before, where nothing is confirmed: the owner is told, with the link of the signature that counts
             if c.row.state == "duplicate" {
                 let mut conn = self.0.kernel.db.acquire().await?;
-                let Some(counted) = store::counted(&mut conn, c.row.petition_id, c.row.person_id).await? else {
+                let Some(counted) = store::standing(&mut conn, &c.row).await? else {
                     return Ok(None);
                 };
                 c.row = counted;
             }
-            if c.row.state != "counted" {
+            if !c.row.stands() {
                 return Ok(None);
             }
             let action = &c.petition.action;

@@ -5,12 +5,14 @@
 //! confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] makes it count. [`mail`] composes the
 //! messages. Numbers come from the counts of `campaigns`, never from counting rows; [`counts`] compares the two at night.
 //! What a signer can do alone stands in [`own_links`] (behind mailed links) and [`own_page`] (by address); [`comments`] and
-//! [`live`] are what the page shows besides.
+//! [`live`] are what the page shows besides. [`integrity`] holds floods back, [`invalidation`] takes out what does not belong.
 
 mod api;
 mod comments;
 mod counts;
 mod ingest;
+mod integrity;
+mod invalidation;
 mod links;
 mod live;
 mod mail;
@@ -23,9 +25,11 @@ mod store;
 
 pub use api::router;
 pub use counts::verify_next;
+pub use invalidation::{forget as forget_invalid, work as work_invalidations};
 pub use ops::{NewPetition, create_petition};
 pub use pages::pages;
 pub use signing::{Petitions, SIGNATURES, Typed};
+pub use store::integrity::forget_signals;
 pub use store::signers::remind;
 pub use store::{Petition, SignatureRow, delete_expired as forget_unconfirmed};
 

@@ -164,10 +164,10 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
     let kernel = &petitions.kernel;
     let action = &c.petition.action;
     match c.row.state.as_str() {
-        "counted" => return Ok(()),
+        "counted" | "quarantined" => return Ok(()),
         "duplicate" => {
-            // shown as done only while the signature that took it over counts
-            return store::counted(conn, c.row.petition_id, c.row.person_id).await?.map(|_| ()).ok_or_else(expired);
+            // shown as done only while the signature that took it over stands
+            return store::standing(conn, &c.row).await?.map(|_| ()).ok_or_else(expired);
         }
         "pending" if c.row.confirm_expires_at.is_some_and(|at| at > kernel.cx.now()) => {}
         _ => return Err(expired()),
@@ -184,10 +184,11 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
     } else {
         take_over(conn, kernel, c).await?;
     }
-    if store::count_signature(conn, c.row.id, at).await? {
-        store::add_delta(conn, c.row.id, 1).await?;
-        if let Some(letter) = c.row.letter_id {
-            letters::confirm_carried(conn, kernel, letter).await?;
+    // what is suspected waits for an organizer: it does not count yet, and its letter does not go
+    let counts = c.row.suspicion.is_none();
+    if store::settle_pending(conn, &c.row, if counts { "counted" } else { "quarantined" }, at).await? {
+        if counts {
+            count(conn, kernel, &[c.row.id], c.row.letter_id.as_slice()).await?;
         }
         if dropped {
             // the address is gone, so the page that follows carries what the mail would have
@@ -204,7 +205,7 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
             };
             mail::enqueue(conn, &kernel.cx, email).await?;
         }
-    } else if let Some(counted) = store::lock_counted(conn, action.id, c.row.person_id).await? {
+    } else if let Some(counted) = store::lock_standing(conn, &c.row).await? {
         store::end_signature(conn, c.row.id, "duplicate", at).await?;
         if let Some(letter) = c.row.letter_id {
             letters::drop_carried(conn, letter).await?;
@@ -227,6 +228,30 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
         let sealed = c.vault.seal(&kernel.cx, SIGNATURES, counted.id, &now);
         store::renew_counted(conn, counted.id, &sealed, &c.row.display, !c.typed.comments.is_empty()).await?;
         store::comments::announce(conn, action.id).await?;
+    }
+    Ok(())
+}
+
+/// Signatures begin to count, and the letters they carry go on their way.
+///
+/// # Errors
+/// `internal` when a vault does not open, or a database error.
+pub async fn count(conn: &mut PgConnection, kernel: &Kernel, signatures: &[Uuid], carried: &[Uuid]) -> Result<()> {
+    store::add_deltas(conn, signatures, 1).await?;
+    for letter in carried {
+        letters::confirm_carried(conn, kernel, *letter).await?;
+    }
+    Ok(())
+}
+
+/// Signatures stop counting, and what has not gone out of the letters they carry is stopped.
+///
+/// # Errors
+/// A database error.
+pub async fn uncount(conn: &mut PgConnection, kernel: &Kernel, signatures: &[Uuid], carried: &[Uuid]) -> Result<()> {
+    store::add_deltas(conn, signatures, -1).await?;
+    for letter in carried {
+        letters::withdraw_carried(conn, kernel, *letter).await?;
     }
     Ok(())
 }
@@ -271,10 +296,15 @@ pub async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result
 /// # Errors
 /// A database error.
 pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, row: &SignatureRow, protected: bool) -> Result<()> {
-    if row.state == "counted" {
-        store::add_delta(conn, row.id, -1).await?;
-        if let Some(letter) = row.letter_id {
-            letters::withdraw_carried(conn, kernel, letter).await?;
+    if row.stands() {
+        match row.state.as_str() {
+            "counted" => uncount(conn, kernel, &[row.id], row.letter_id.as_slice()).await?,
+            // held back, so its letter never went
+            _ => {
+                if let Some(letter) = row.letter_id {
+                    letters::drop_carried(conn, letter).await?;
+                }
+            }
         }
         store::end_signature(conn, row.id, "withdrawn", kernel.cx.recorded_now(protected)).await?;
         if row.comment_state == "shown" {

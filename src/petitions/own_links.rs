@@ -48,7 +48,7 @@ pub fn onward(petitions: &Petitions, c: &Context) -> Vec<Onward> {
 /// A database error.
 pub async fn also_signed(conn: &mut PgConnection, c: &Context) -> Result<Vec<Detail>> {
     let all = signers::of_person(conn, c.row.person_id).await?;
-    let counted = all.into_iter().filter(|s| s.state == "counted");
+    let counted = all.into_iter().filter(|s| matches!(s.state.as_str(), "counted" | "quarantined"));
     Ok(counted
         .map(|s| Detail {
             label: text(c.locale, "own-signed"),
@@ -60,7 +60,7 @@ pub async fn also_signed(conn: &mut PgConnection, c: &Context) -> Result<Vec<Det
 /// The signature of a token, if it counts and is no protected one (whose rows hold nothing to see).
 async fn counted(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Context> {
     let c = find(petitions, conn, token, lock).await?;
-    if c.row.state == "counted" && !c.petition.action.protected { Ok(c) } else { Err(expired()) }
+    if c.row.stands() && !c.petition.action.protected { Ok(c) } else { Err(expired()) }
 }
 
 const DISPLAYS: [Display; 4] = [Display::Hidden, Display::Initials, Display::FirstName, Display::FullName];

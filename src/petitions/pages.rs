@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
+    integrity::Trace,
     live, own_page,
     signing::{Display, LetterWords, NewSignature, Petitions},
     store::{self, Petition},
@@ -72,6 +73,8 @@ struct SignForm {
     partners: BTreeMap<String, String>,
     #[serde(skip_serializing)]
     website: String,
+    #[serde(skip_serializing)]
+    seconds: String,
     #[serde(skip_serializing)]
     altcha: String,
     #[serde(skip_serializing)]
@@ -156,6 +159,10 @@ async fn render(
         let targets = targets.map(|(t, greeting)| json!({"office": t.title_in(visitor.locale), "holder": t.holder_line(), "greeting": greeting}));
         json!({"editable": letter.editable, "live": letter.live, "targets": targets.collect::<Vec<_>>(), "subjects": prefilled.subjects})
     });
+    let mut standing = campaigns::standing(action, visitor.locale, kernel.cx.now());
+    if standing.is_none() && petitions.integrity(action.organization_id).await?.limits.signing_paused {
+        standing = context! { state => "paused", opens => "", reason => "", since => "", next => Value::from(()) };
+    }
     let page = context! {
         petition => context! {
             title => text.title.as_str(),
@@ -182,7 +189,7 @@ async fn render(
         form => context! { action => action.path(), values => Serde(form), errors => Serde(errors), locale => visitor.locale.as_str() },
         partners => Serde(petitions.campaigns.partner_boxes(action.organization_id, visitor.locale).await?.as_ref()),
         comments => Serde(petitions.comments(petition).await?.as_ref()),
-        standing => campaigns::standing(action, visitor.locale, kernel.cx.now()),
+        standing,
         challenge,
     };
     kernel.pages.page("pages/petition.html", visitor, &kernel.url(&action.path()), page)
@@ -206,17 +213,14 @@ async fn sign(
     if !petition.action.state.is_public() {
         return Err(Error::not_found());
     }
-    petition.action.require_open(kernel.cx.now())?;
+    petitions.require_open(&petition).await?;
     let done = |petition: &Petition| {
         campaigns::received(kernel, &visitor, &petition.action, &petition.action.text(visitor.locale, "").0.title)
     };
-    if !form.website.is_empty() {
-        // a box that no person sees was filled in: nothing is written, and the machine is told what everybody is told
-        return done(&petition);
-    }
     let outcome = async {
         let prefilled = carried(&petitions, &petition, visitor.locale).await?.map(|(_, prefilled)| prefilled);
-        let new = accept(&form, visitor.locale, petition.action.protected, prefilled)?;
+        let mut new = accept(&form, visitor.locale, petition.action.protected, prefilled)?;
+        new.trace.source = Some(source);
         let letter = petitions.letter_of(&petition, &new).await?;
         let proof = Proof {
             altcha: Some(form.altcha.as_str()).filter(|a| !a.is_empty()),
@@ -275,7 +279,10 @@ fn accept(form: &SignForm, locale: LocaleTag, protected: bool, prefilled: Option
         None => LetterWords::default(),
     };
     let display: Display = serde_json::from_value(form.display.clone().into()).unwrap_or_default();
+    // a box that no person sees: a machine's mark, or a person's whose browser fills in too much, so nothing is lost
+    let trace = Trace { source: None, form_seconds: form.seconds.parse().ok(), trapped: !form.website.is_empty() };
     Ok(NewSignature {
+        trace,
         person,
         comments: if protected { String::new() } else { comments },
         display,

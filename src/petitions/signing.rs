@@ -1,6 +1,6 @@
 //! One act of signing, from what was typed to the batch: shared by the API and the page.
 
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use axum::extract::FromRef;
 use chrono::{NaiveDate, TimeDelta};
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     comments::Shown,
     ingest::{NewSignatureAct, SignBatch},
+    integrity::{Bursts, Integrity, Judgement, Trace},
     live::STREAMS,
     store::{self, Petition, SignatureAct, Written},
 };
@@ -21,6 +22,7 @@ use crate::{
         Kernel,
         cache::{Cache, SharedCache},
         changes::Change,
+        crypto::Key,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
         text::LocaleTag,
@@ -30,6 +32,8 @@ use crate::{
     people::{self, Asked, Consents, Details, NewPerson},
 };
 
+/// How long a process remembers the day's secret before it looks again whether there is still the same.
+const SECRET_FOR: Duration = Duration::from_mins(5);
 /// Name of the table, part of what a sealed value is bound to.
 pub const SIGNATURES: &str = "signatures";
 
@@ -96,6 +100,8 @@ pub struct NewSignature {
     pub source: Option<String>,
     /// What the letter says that the petition carries.
     pub letter: LetterWords,
+    /// How the act was made.
+    pub trace: Trace,
 }
 
 /// The signer's part in the letter that a petition carries.
@@ -128,6 +134,9 @@ pub struct Shared {
     breakdowns: SharedCache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>,
     pub(super) comments: SharedCache<Uuid, Arc<Vec<Shown>>>,
     pub(super) streams: Arc<Semaphore>,
+    pub(super) bursts: Bursts,
+    pub(super) integrity: SharedCache<Uuid, Arc<Integrity>>,
+    pub(super) day_secrets: Cache<NaiveDate, Arc<Key>>,
 }
 
 impl Deref for Petitions {
@@ -160,6 +169,9 @@ impl Petitions {
                 change.concerns(petition.action.id)
             }),
             streams: Arc::new(Semaphore::new(STREAMS)),
+            bursts: Bursts::default(),
+            integrity: Cache::watching(kernel.cx.clone(), &kernel.changes, |_: &Uuid, _, change| change == Change::Any),
+            day_secrets: Cache::new(kernel.cx.clone(), SECRET_FOR),
             comments: Cache::watching(kernel.cx.clone(), &kernel.changes, |petition: &Uuid, _, change| {
                 change.concerns(*petition)
             }),
@@ -210,8 +222,9 @@ impl Petitions {
         let protected = action.protected;
         let person_id = kernel.cx.recorded_id(protected);
         let wish = if action.confirms { "pending" } else { "counted" };
-        let act =
-            self.act(petition, new, letter, Bearer { person_id, person_sealed: None, wish, idempotency: None }).await?;
+        let judgement = self.judge(petition, &new.person.email, new.trace).await?;
+        let bearer = Bearer { person_id, person_sealed: None, wish, idempotency: None, judgement };
+        let act = self.act(petition, new, letter, bearer).await?;
         self.ingest.submit(act).await.map(|_| ())
     }
 
@@ -232,14 +245,14 @@ impl Petitions {
             people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
         let (details, locale, consents) = (new.person.details.clone(), new.person.locale, new.consents.clone());
         let keep_nothing = new.keep_nothing;
-        let act = self
-            .act(
-                petition,
-                new,
-                letter,
-                Bearer { person_id: vouched.id, person_sealed: Some(vouched.sealed), wish: "vouched", idempotency },
-            )
-            .await?;
+        let bearer = Bearer {
+            person_id: vouched.id,
+            person_sealed: Some(vouched.sealed),
+            wish: "vouched",
+            idempotency,
+            judgement: Judgement::default(),
+        };
+        let act = self.act(petition, new, letter, bearer).await?;
         let written = self.ingest.submit(act).await?;
         if written.outcome == "mismatch" {
             return Err(idempotency::mismatch());
@@ -368,7 +381,7 @@ impl Petitions {
             person_id: bearer.person_id,
             email_index: vault.email_index(&new.person.email),
             person_sealed: bearer.person_sealed.filter(|_| !dropped),
-            name_index: Vec::new(),
+            name_index: if petition.shares_addresses { vault.name_index(&name_key(details)) } else { Vec::new() },
             wish: bearer.wish,
             display: if protected || dropped { "hidden" } else { new.display.as_str() },
             locale: (!protected).then_some(locale.as_str()),
@@ -387,9 +400,9 @@ impl Petitions {
             letter_id,
             comment_state: if new.comments.is_empty() || dropped { "none" } else { "waiting" },
             delivers_name: false,
-            suspicion: None,
-            network_tag: None,
-            domain_tag: None,
+            suspicion: bearer.judgement.suspicion,
+            network_tag: bearer.judgement.network_tag,
+            domain_tag: bearer.judgement.domain_tag,
             import_id: None,
             sealed: (!dropped).then(|| {
                 let typed = Typed {
@@ -417,6 +430,12 @@ impl Petitions {
     }
 }
 
+/// The form in which a name is compared where several people sign with one address.
+fn name_key(details: &Details) -> String {
+    let name = details.full_name().to_lowercase();
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The letter that is written along, checked; `None` where the petition carries none.
 pub type Along = Option<(Arc<LetterAction>, NewLetter)>;
 
@@ -425,4 +444,5 @@ struct Bearer {
     person_sealed: Option<Vec<u8>>,
     wish: &'static str,
     idempotency: Option<IdempotencyKey>,
+    judgement: Judgement,
 }

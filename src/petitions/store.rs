@@ -2,6 +2,8 @@
 
 mod acts;
 pub mod comments;
+pub mod integrity;
+pub mod invalidations;
 pub mod paper;
 pub mod signers;
 
@@ -78,6 +80,10 @@ pub struct Petition {
     pub keeps_contacts: bool,
     /// Does the public see breakdowns of the counts?
     pub shows_breakdowns: bool,
+    /// May people of different names sign with one address?
+    pub shares_addresses: bool,
+    /// Signatures that it usually gets in an hour: the mean of the last seven whole days.
+    pub usual_hour: u64,
     /// The public JSON, once somebody asked for it.
     pub public: OnceLock<Kept>,
     /// The public counts, likewise.
@@ -103,8 +109,11 @@ impl Petition {
 /// `not_found`, or a database error.
 pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
     let row = sqlx::query!(
-        r#"SELECT petition_text, targets, goal, letter_action_id, keeps_contacts, shows_breakdowns,
-                  (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = p.id) AS "extra!"
+        r#"SELECT petition_text, targets, goal, letter_action_id, keeps_contacts, shows_breakdowns, shares_addresses,
+                  (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = p.id) AS "extra!",
+                  (SELECT coalesce(sum(c.value), 0)::bigint / 168 FROM action_counts c
+                   WHERE c.action_id = p.id AND c.dimension = 'day' AND c.key = ANY (
+                       SELECT to_char((now() AT TIME ZONE 'UTC')::date - d, 'YYYY-MM-DD') FROM generate_series(1, 7) d)) AS "usual_hour!"
            FROM petitions p WHERE id = $1"#,
         action.id
     )
@@ -119,6 +128,8 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petitio
         extra: row.extra,
         keeps_contacts: row.keeps_contacts,
         shows_breakdowns: row.shows_breakdowns,
+        shares_addresses: row.shares_addresses,
+        usual_hour: row.usual_hour.max(0).unsigned_abs(),
         public: OnceLock::new(),
         public_counts: OnceLock::new(),
     })
@@ -184,12 +195,14 @@ pub async fn switch(
     id: Uuid,
     keeps_contacts: Option<bool>,
     shows_breakdowns: Option<bool>,
+    shares_addresses: Option<bool>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE petitions SET keeps_contacts = coalesce($2, keeps_contacts), shows_breakdowns = coalesce($3, shows_breakdowns) WHERE id = $1",
+        "UPDATE petitions SET keeps_contacts = coalesce($2, keeps_contacts), shows_breakdowns = coalesce($3, shows_breakdowns), shares_addresses = coalesce($4, shares_addresses) WHERE id = $1",
         id,
         keeps_contacts,
-        shows_breakdowns
+        shows_breakdowns,
+        shares_addresses
     )
     .execute(conn)
     .await?;
@@ -241,9 +254,18 @@ pub struct SignatureRow {
     pub source: Option<String>,
     pub letter_id: Option<Uuid>,
     pub link_generation: i16,
+    pub suspicion: Option<String>,
+    pub name_index: Vec<u8>,
     pub confirm_expires_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub counted_at: Option<DateTime<Utc>>,
+}
+
+impl SignatureRow {
+    /// Has it taken effect for its signer? One that is held back looks signed to whoever gave it.
+    pub fn stands(&self) -> bool {
+        matches!(self.state.as_str(), "counted" | "quarantined")
+    }
 }
 
 /// A signature by id.
@@ -253,7 +275,7 @@ pub struct SignatureRow {
 pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE id = $1",
         id
     )
@@ -268,7 +290,7 @@ pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow
 pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE id = $1 FOR UPDATE",
         id
     )
@@ -276,53 +298,77 @@ pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<Signatu
     .await?)
 }
 
-/// The signature of a person that counts for a petition, locked.
+/// The signature that stands for the same signer as this row: the counted one, or the one that is held back. Locked.
 ///
 /// # Errors
 /// A database error.
-pub async fn lock_counted(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<Option<SignatureRow>> {
+pub async fn lock_standing(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
-         FROM signatures WHERE petition_id = $1 AND person_id = $2 AND state = 'counted' FOR UPDATE",
-        petition,
-        person
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, confirm_expires_at, created_at, counted_at
+         FROM signatures WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state IN ('counted', 'quarantined')
+         ORDER BY state LIMIT 1 FOR UPDATE",
+        row.petition_id,
+        row.person_id,
+        row.name_index
     )
     .fetch_optional(conn)
     .await?)
 }
 
-/// The signature of a person that counts for a petition.
+/// The signature that stands for the same signer as this row: the counted one, or the one that is held back.
 ///
 /// # Errors
 /// A database error.
-pub async fn counted(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<Option<SignatureRow>> {
+pub async fn standing(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, confirm_expires_at, created_at, counted_at
-         FROM signatures WHERE petition_id = $1 AND person_id = $2 AND state = 'counted'",
-        petition,
-        person
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, confirm_expires_at, created_at, counted_at
+         FROM signatures WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state IN ('counted', 'quarantined')
+         ORDER BY state LIMIT 1",
+        row.petition_id,
+        row.person_id,
+        row.name_index
     )
     .fetch_optional(conn)
     .await?)
 }
 
-/// Makes a pending signature count. False when another one of the same person counts already.
+/// Makes a pending signature count, or holds it back (`into`: 'counted' or 'quarantined'). False when another one of the
+/// same signer stands already; one that counts takes the place of one that was held back.
 ///
 /// # Errors
 /// A database error.
-pub async fn count_signature(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+pub async fn settle_pending(
+    conn: &mut PgConnection,
+    row: &SignatureRow,
+    into: &str,
+    at: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
     // a savepoint-free race: the partial unique index decides, and the caller holds the person's lock
     let done = sqlx::query!(
-        "UPDATE signatures s SET state = 'counted', counted_at = $2, confirm_expires_at = NULL
+        "UPDATE signatures s SET state = $2, counted_at = $3, confirm_expires_at = NULL
          WHERE s.id = $1 AND s.state = 'pending'
-           AND NOT EXISTS (SELECT FROM signatures o WHERE o.petition_id = s.petition_id AND o.person_id = s.person_id AND o.name_index = s.name_index AND o.state = 'counted')",
-        id,
+           AND NOT EXISTS (SELECT FROM signatures o WHERE o.person_id = s.person_id AND o.petition_id = s.petition_id AND o.name_index = s.name_index
+                           AND (o.state = 'counted' OR (o.state = 'quarantined' AND $2 = 'quarantined')))",
+        row.id,
+        into,
         at
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    if done.rows_affected() == 1 && into == "counted" {
+        sqlx::query!(
+            "UPDATE signatures SET state = 'duplicate', ended_at = $4, sealed = NULL
+             WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state = 'quarantined'",
+            row.petition_id,
+            row.person_id,
+            row.name_index,
+            at
+        )
+        .execute(conn)
+        .await?;
+    }
     Ok(done.rows_affected() == 1)
 }
 
@@ -412,19 +458,20 @@ pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Adds what one signature counts for (`by` is 1 or -1) to every dimension.
+/// Adds what these signatures count for (`by` is 1 or -1 for each) to every dimension.
 ///
 /// # Errors
 /// A database error.
-pub async fn add_delta(conn: &mut PgConnection, signature: Uuid, by: i64) -> Result<()> {
+pub async fn add_deltas(conn: &mut PgConnection, signatures: &[Uuid], by: i64) -> Result<()> {
     sqlx::query!(
         "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
-         SELECT s.petition_id, d.dimension, d.key, $2
+         SELECT s.petition_id, d.dimension, d.key, $2 * count(*)
          FROM signatures s,
               LATERAL (VALUES ('total', ''), ('day', to_char(s.counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')), ('country', s.country),
                               ('region', s.country || '-' || s.region), ('locale', s.locale), ('source', s.source)) d (dimension, key)
-         WHERE s.id = $1 AND d.key IS NOT NULL",
-        signature,
+         WHERE s.id = ANY ($1) AND d.key IS NOT NULL
+         GROUP BY 1, 2, 3",
+        signatures,
         by
     )
     .execute(conn)
@@ -453,7 +500,7 @@ pub async fn signatures(
     scope(&mut count);
     let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
     let mut rows = QueryBuilder::new(
-        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id, s.link_generation, s.confirm_expires_at, s.created_at, s.counted_at",
+        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id, s.link_generation, s.suspicion, s.name_index, s.confirm_expires_at, s.created_at, s.counted_at",
     );
     scope(&mut rows);
     rows.push(" ORDER BY s.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());

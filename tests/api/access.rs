@@ -83,6 +83,10 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("DELETE", "/api/v1/petitions/{id}", EDIT),
     ("GET", "/api/v1/petitions/{id}/counts", NoToken),
     ("GET", "/api/v1/petitions/{id}/history", Scopes(&["actions:read"])),
+    ("GET", "/api/v1/petitions/{id}/invalidations", READ),
+    ("POST", "/api/v1/petitions/{id}/invalidations", WRITE),
+    ("POST", "/api/v1/petitions/{id}/invalidations/{job}/cancel", WRITE),
+    ("POST", "/api/v1/petitions/{id}/invalidations/{job}/undo", WRITE),
     ("GET", "/api/v1/petitions/{id}/paper_batches", Scopes(&["actions:read"])),
     ("POST", "/api/v1/petitions/{id}/paper_batches", EDIT),
     ("DELETE", "/api/v1/petitions/{id}/paper_batches/{batch}", EDIT),
@@ -97,6 +101,10 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/petitions/{id}/signatures/{signature}", Scopes(&["actions:read"])),
     ("PUT", "/api/v1/petitions/{id}/signatures/{signature}", WRITE),
     ("DELETE", "/api/v1/petitions/{id}/signatures/{signature}", WRITE),
+    ("GET", "/api/v1/integrity", Scopes(&["actions:read"])),
+    ("PUT", "/api/v1/integrity", EDIT),
+    ("POST", "/api/v1/integrity/allowances", EDIT),
+    ("DELETE", "/api/v1/integrity/allowances/{allowance}", EDIT),
     ("GET", "/api/v1/sources", Scopes(&["actions:read"])),
     ("POST", "/api/v1/sources", EDIT),
     ("DELETE", "/api/v1/sources/{word}", EDIT),
@@ -150,6 +158,8 @@ fn path_to(template: &str, things: &Everything, within: &Everything) -> String {
     };
     let sub = [
         ("{batch}", Uuid::nil()),
+        ("{job}", Uuid::nil()),
+        ("{allowance}", Uuid::nil()),
         ("{signature}", things.signature),
         ("{attendance}", things.attendance),
         ("{outreach}", things.outreach),
@@ -167,6 +177,10 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
             return Some(json!({"word": "changed"}));
         } else if template.ends_with("/paper_batches") {
             return Some(json!({"reference": "Changed", "sheets": 1, "count": 1}));
+        } else if template.ends_with("/allowances") {
+            return Some(json!({"domain": "changed.example"}));
+        } else if template.ends_with("/invalidations") {
+            return Some(json!({"effect": "release", "reason": "Changed"}));
         } else if template.contains("{id}") {
             who["comments"] = json!("");
             return Some(who);
@@ -423,9 +437,10 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
     for (method, template, needs) in operations(&app).await {
         let path = path_to(&template, &ours, &ours);
         let caller = if matches!(needs, NoTokenOr(_)) { None } else { token };
-        let whole = ["/exports", "/history", "/short_links", "/sources", "/paper_batches"]
-            .iter()
-            .any(|name| template.ends_with(name));
+        let whole =
+            ["/exports", "/history", "/short_links", "/sources", "/paper_batches", "/invalidations", "/integrity"]
+                .iter()
+                .any(|name| template.ends_with(name));
         if method == Method::GET && !template.ends_with('}') && needs != Nothing && !whole {
             app.get(&format!("{path}?nonsense=1"), token).await.problem(400, "invalid_parameter", &[]);
             if !template.contains("/exports/") && !template.ends_with("/counts") {
@@ -442,7 +457,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
                 }
             }
         }
-        let bare = ["/preview", "/recount"].iter().any(|name| template.ends_with(name)); // take no body
+        let bare = ["/preview", "/recount", "/cancel", "/undo"].iter().any(|name| template.ends_with(name)); // take no body
         if (method == Method::POST || method == Method::PUT) && !bare {
             let send = async |kind: &str, body: String| {
                 let mut request =

@@ -93,7 +93,8 @@ async fn get_counts(
     }
     let mut body = document(&petitions, &petition, petition.action.published_count);
     body["muster:by"] = json!(by);
-    let shows = petition.shows_breakdowns && !petition.action.protected;
+    let paused = petitions.integrity(petition.action.organization_id).await?.limits.breakdowns_paused;
+    let shows = petition.shows_breakdowns && !petition.action.protected && !paused;
     let cells = if shows { petitions.published_cells(petition.action.id, by).await? } else { None };
     body["muster:counts_date"] = json!(cells.as_ref().map(|c| c.0));
     body["muster:counts"] = json!(cells.as_ref().map(|c| &c.1));

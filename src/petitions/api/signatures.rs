@@ -30,7 +30,8 @@ use crate::{
     organizers::{self, Actor, MaybeActor, Scope, audit},
     people::{Consents, Details, PersonBody},
     petitions::{
-        ops,
+        integrity::Trace,
+        invalidation, ops,
         signing::{Display, LetterWords, NewSignature, Petitions},
         store::{self, Petition, SignatureRow},
     },
@@ -76,6 +77,9 @@ pub struct SignatureBody {
     #[serde(default, rename = "muster:challenge")]
     #[validate(length(max = 4000))]
     pub muster_challenge: Option<String>,
+    /// Seconds from opening the form to sending it, where the form's script knows.
+    #[serde(default, rename = "muster:form_seconds")]
+    pub muster_form_seconds: Option<u32>,
 }
 
 /// The signer's own words in the letter that a petition carries; absent: the template speaks.
@@ -130,6 +134,7 @@ fn signature_resource(
         signature["muster:display"] = json!(row.display);
         signature["muster:comment_state"] = json!(row.comment_state);
         signature["muster:vetted"] = json!(row.vetted);
+        signature["muster:suspicion"] = json!(row.suspicion);
         signature["referrer_data"] = json!({"source": row.source});
         signature["_links"]["osdi:person"] = link(kernel.url(&format!("/api/v1/people/{}", row.person_id)));
     }
@@ -220,9 +225,10 @@ async fn post_signature(
     let petition = petitions.petition(&key).await?;
     own(actor.as_ref(), &petition)?;
     let challenge = body.muster_challenge.clone();
-    let new = accept(body)?;
+    let mut new = accept(body)?;
     let Some(actor) = actor else {
-        petition.action.require_open(kernel.cx.now())?;
+        new.trace.source = Some(source);
+        petitions.require_open(&petition).await?;
         let letter = petitions.letter_of(&petition, &new).await?;
         kernel.guard.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
         petitions.sign(&petition, new, letter).await?;
@@ -265,7 +271,9 @@ fn accept(body: SignatureBody) -> Result<NewSignature> {
         changed: Changed { subject, message, ..Changed::default() },
         show_email: body.muster_letter.show_email,
     };
+    let trace = Trace { form_seconds: body.muster_form_seconds, ..Trace::default() };
     Ok(NewSignature {
+        trace,
         person,
         comments,
         display: body.muster_display,
@@ -289,6 +297,21 @@ pub struct SignatureChanges {
     /// What a look at it has shown.
     #[serde(rename = "muster:vetted")]
     vetted: Option<Vetted>,
+    /// Lets it count, holds it back, or makes it invalid; what its signer has withdrawn stays withdrawn.
+    #[serde(rename = "muster:state")]
+    state: Option<Ruling>,
+}
+
+/// The states that an organizer may give a signature.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// It counts.
+    Counted,
+    /// It waits.
+    Quarantined,
+    /// It does not count.
+    Invalid,
 }
 
 /// What becomes of a comment that an organizer has read.
@@ -344,9 +367,24 @@ async fn put_signature(
         Vetted::Genuine => "genuine",
         Vetted::Doubtful => "doubtful",
     });
+    let ruling = changes.state.map(|r| match r {
+        Ruling::Counted => "counted",
+        Ruling::Quarantined => "quarantined",
+        Ruling::Invalid => "invalid",
+    });
+    if let Some(to) = ruling.filter(|to| *to != row.state) {
+        let may = row.counted_at.is_some() || (to == "invalid" && row.state == "pending");
+        let done = may
+            && invalidation::change_one(&petitions, &mut tx, &row, to, petition.action.protected).await?.is_some();
+        if !done {
+            let detail =
+                "A signature that waits to be confirmed, or that its signer took back, cannot be given this state.";
+            return Err(Error::field("/muster:state", "not_allowed", detail));
+        }
+    }
     store::comments::moderate(&mut tx, id, decision, vetted, hide).await?;
     store::comments::announce(&mut tx, petition.action.id).await?;
-    let details = json!({"comment": decision, "vetted": vetted, "name_hidden": hide});
+    let details = json!({"comment": decision, "vetted": vetted, "name_hidden": hide, "state": ruling});
     audit(&mut tx, &kernel.cx, &actor, "signature.decide", Some(id), details).await?;
     let row = store::signature(&mut tx, id).await?;
     tx.commit().await?;

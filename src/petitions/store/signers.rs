@@ -56,9 +56,9 @@ pub async fn by_address(
     Ok(sqlx::query_as!(
         SignatureRow,
         "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id,
-                s.link_generation, s.confirm_expires_at, s.created_at, s.counted_at
+                s.link_generation, s.suspicion, s.name_index, s.confirm_expires_at, s.created_at, s.counted_at
          FROM people p JOIN signatures s ON s.person_id = p.id
-         WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state IN ('pending', 'counted')
+         WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state IN ('pending', 'counted', 'quarantined')
          ORDER BY s.attempt DESC LIMIT 4",
         vault,
         email_index,
@@ -75,7 +75,7 @@ pub async fn by_address(
 pub async fn newest_counted(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT s.id FROM people p JOIN signatures s ON s.person_id = p.id
-         WHERE p.vault_id = $1 AND p.email_index = $2 AND s.state = 'counted' ORDER BY s.id DESC LIMIT 1",
+         WHERE p.vault_id = $1 AND p.email_index = $2 AND s.state IN ('counted', 'quarantined') ORDER BY s.id DESC LIMIT 1",
         vault,
         email_index
     )
@@ -101,9 +101,13 @@ pub async fn organization_vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, U
 /// # Errors
 /// A database error.
 pub async fn set_display(conn: &mut PgConnection, id: Uuid, display: &str) -> Result<()> {
-    sqlx::query!("UPDATE signatures SET display = $2 WHERE id = $1 AND state = 'counted'", id, display)
-        .execute(conn)
-        .await?;
+    sqlx::query!(
+        "UPDATE signatures SET display = $2 WHERE id = $1 AND state IN ('counted', 'quarantined')",
+        id,
+        display
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -128,7 +132,7 @@ pub async fn remind(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> R
                FROM due d JOIN actions a ON a.id = d.petition_id
                WHERE a.state = 'published' AND d.suspicion IS NULL
                  AND NOT EXISTS (SELECT FROM signatures o WHERE o.person_id = d.person_id AND o.petition_id = d.petition_id AND o.name_index = d.name_index
-                                 AND (o.state = 'counted' OR (o.state = 'pending' AND (o.attempt > d.attempt OR o.reminded))))
+                                 AND (o.state IN ('counted', 'quarantined') OR (o.state = 'pending' AND (o.attempt > d.attempt OR o.reminded))))
            )
            SELECT count(*) AS "n!" FROM due"#,
         before,

@@ -1,0 +1,25 @@
+//! The secret of the day: keys the hashes that limits and signals are known by, and is thrown away with its day. All
+//! processes share it, in an unlogged table that no backup holds.
+
+use chrono::NaiveDate;
+use sqlx::PgPool;
+
+use super::{crypto::Key, cx::Cx};
+use crate::error::Result;
+
+/// The day's secret: made now, or the one that another process made first. Those of earlier days go.
+///
+/// # Errors
+/// A database error.
+pub async fn of(db: &PgPool, cx: &Cx, day: NaiveDate) -> Result<Key> {
+    let fresh = Key::random(cx);
+    let secret = sqlx::query_scalar!(
+        "INSERT INTO day_secrets (day, secret) VALUES ($1, $2) ON CONFLICT (day) DO UPDATE SET day = EXCLUDED.day RETURNING secret",
+        day,
+        fresh.expose().as_slice()
+    )
+    .fetch_one(db)
+    .await?;
+    sqlx::query!("DELETE FROM day_secrets WHERE day < $1", day).execute(db).await?;
+    Ok(Key::from_slice(&secret).unwrap_or(fresh))
+}

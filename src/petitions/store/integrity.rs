@@ -1,0 +1,130 @@
+//! Limits, allowances and signals.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    error::Result,
+    kernel::network::Network,
+    petitions::integrity::{Integrity, Limits},
+};
+
+/// An organization's limits and allowances. A value that this version cannot read allows nothing.
+///
+/// # Errors
+/// A database error.
+pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<Integrity> {
+    let limits = sqlx::query_scalar!(
+        r#"SELECT integrity AS "integrity: Json<Limits>" FROM organizations WHERE id = $1"#,
+        organization
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    let mut known = Integrity { limits: limits.0, ..Integrity::default() };
+    for allowance in allowances(conn, organization).await? {
+        match allowance.kind.as_str() {
+            "network" => known.networks.extend(allowance.value.parse::<Network>().ok()),
+            _ => known.domains.push(allowance.value),
+        }
+    }
+    Ok(known)
+}
+
+/// Writes an organization's limits.
+///
+/// # Errors
+/// A database error.
+pub async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &Limits) -> Result<()> {
+    sqlx::query!("UPDATE organizations SET integrity = $2 WHERE id = $1", organization, Json(limits) as _)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A place where many sign at once.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// Its row.
+    pub id: Uuid,
+    /// `network` or `domain`.
+    pub kind: String,
+    /// The network (CIDR) or the domain.
+    pub value: String,
+    /// What place it is.
+    pub note: String,
+}
+
+/// An organization's allowances.
+///
+/// # Errors
+/// A database error.
+pub async fn allowances(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<Allowance>> {
+    Ok(sqlx::query_as!(
+        Allowance,
+        "SELECT id, kind, value, note FROM allowances WHERE organization_id = $1 ORDER BY kind, value",
+        organization
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Adds an allowance; one that is there gets the new note.
+///
+/// # Errors
+/// A database error.
+pub async fn allow(conn: &mut PgConnection, organization: Uuid, new: &Allowance, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO allowances (id, organization_id, kind, value, note, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (organization_id, kind, value) DO UPDATE SET note = excluded.note",
+        new.id,
+        organization,
+        new.kind,
+        new.value,
+        new.note,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Removes an allowance. False: there was none.
+///
+/// # Errors
+/// A database error.
+pub async fn disallow(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
+    let done = sqlx::query!("DELETE FROM allowances WHERE organization_id = $1 AND id = $2", organization, id)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Deletes signals from before a moment, some at a time. Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn forget_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    let done = sqlx::query!(
+        "DELETE FROM signature_signals WHERE signature_id IN (SELECT signature_id FROM signature_signals WHERE created_at < $1 LIMIT 10000)",
+        before
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// The network tag of a signature, while it is kept.
+///
+/// # Errors
+/// A database error.
+pub async fn network_tag(conn: &mut PgConnection, petition: Uuid, signature: Uuid) -> Result<Option<Vec<u8>>> {
+    let tag = sqlx::query_scalar!(
+        "SELECT network_tag FROM signature_signals WHERE signature_id = $2 AND petition_id = $1",
+        petition,
+        signature
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(tag.flatten())
+}

@@ -1,0 +1,315 @@
+//! Jobs that change the states of many signatures, and the changes themselves.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// A job.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub id: Uuid,
+    pub petition_id: Uuid,
+    pub organizer_id: Uuid,
+    pub effect: String,
+    pub rule: Vec<u8>,
+    pub reason: String,
+    pub state: String,
+    pub after_id: Uuid,
+    pub total: i64,
+    pub seen: i64,
+    pub changed: i64,
+    pub created_at: DateTime<Utc>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// Adds a running job.
+///
+/// # Errors
+/// A database error.
+pub async fn insert(conn: &mut PgConnection, job: &Job) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO invalidations (id, petition_id, organizer_id, effect, rule, reason, total, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        job.id,
+        job.petition_id,
+        job.organizer_id,
+        job.effect,
+        job.rule,
+        job.reason,
+        job.total,
+        job.created_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A petition's jobs, newest first.
+///
+/// # Errors
+/// A database error.
+pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<Job>> {
+    Ok(sqlx::query_as!(
+        Job,
+        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, seen, changed, created_at, finished_at
+         FROM invalidations WHERE petition_id = $1 ORDER BY id DESC LIMIT 200",
+        petition
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// A petition's job, locked.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Job> {
+    Ok(sqlx::query_as!(
+        Job,
+        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, seen, changed, created_at, finished_at
+         FROM invalidations WHERE petition_id = $1 AND id = $2 FOR UPDATE",
+        petition,
+        id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// The next job with work to do that no other process holds, locked.
+///
+/// # Errors
+/// A database error.
+pub async fn next(conn: &mut PgConnection) -> Result<Option<Job>> {
+    Ok(sqlx::query_as!(
+        Job,
+        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, seen, changed, created_at, finished_at
+         FROM invalidations WHERE state IN ('running', 'undoing') ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Writes how far a job is.
+///
+/// # Errors
+/// A database error.
+pub async fn save(conn: &mut PgConnection, job: &Job) -> Result<()> {
+    sqlx::query!(
+        "UPDATE invalidations SET state = $2, after_id = $3, seen = $4, changed = $5, finished_at = $6 WHERE id = $1",
+        job.id,
+        job.state,
+        job.after_id,
+        job.seen,
+        job.changed,
+        job.finished_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What the database can tell of whether a signature falls under a rule.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// The petition.
+    pub petition: Uuid,
+    /// In one of these states.
+    pub states: Vec<String>,
+    /// Given at this moment or later.
+    pub after: Option<DateTime<Utc>>,
+    /// Given before this moment.
+    pub before: Option<DateTime<Utc>>,
+    /// From this country.
+    pub country: Option<String>,
+    /// With this word of origin.
+    pub source: Option<String>,
+    /// From this network, while its signals are kept.
+    pub network_tag: Option<Vec<u8>>,
+}
+
+/// A signature that may fall under a rule.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The row.
+    pub id: Uuid,
+    /// Its person.
+    pub person_id: Uuid,
+    /// What was typed, sealed.
+    pub sealed: Option<Vec<u8>>,
+}
+
+/// The next signatures within these bounds after an id.
+///
+/// # Errors
+/// A database error.
+pub async fn candidates(conn: &mut PgConnection, bounds: &Bounds, after: Uuid, most: i64) -> Result<Vec<Candidate>> {
+    Ok(sqlx::query_as!(
+        Candidate,
+        "SELECT s.id, s.person_id, s.sealed FROM signatures s
+         WHERE s.petition_id = $1 AND s.id > $2 AND s.state = ANY ($3)
+           AND ($4::timestamptz IS NULL OR s.created_at >= $4) AND ($5::timestamptz IS NULL OR s.created_at < $5)
+           AND ($6::text IS NULL OR s.country = $6) AND ($7::text IS NULL OR s.source = $7)
+           AND ($8::bytea IS NULL OR EXISTS (SELECT FROM signature_signals g WHERE g.signature_id = s.id AND g.network_tag = $8))
+         ORDER BY s.id LIMIT $9",
+        bounds.petition,
+        after,
+        &bounds.states,
+        bounds.after,
+        bounds.before,
+        bounds.country,
+        bounds.source,
+        bounds.network_tag,
+        most
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// How many signatures are within these bounds.
+///
+/// # Errors
+/// A database error.
+pub async fn count_candidates(conn: &mut PgConnection, bounds: &Bounds) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM signatures s
+           WHERE s.petition_id = $1 AND s.state = ANY ($2)
+             AND ($3::timestamptz IS NULL OR s.created_at >= $3) AND ($4::timestamptz IS NULL OR s.created_at < $4)
+             AND ($5::text IS NULL OR s.country = $5) AND ($6::text IS NULL OR s.source = $6)
+             AND ($7::bytea IS NULL OR EXISTS (SELECT FROM signature_signals g WHERE g.signature_id = s.id AND g.network_tag = $7))"#,
+        bounds.petition,
+        &bounds.states,
+        bounds.after,
+        bounds.before,
+        bounds.country,
+        bounds.source,
+        bounds.network_tag
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// The next signatures that a job has changed, after an id.
+///
+/// # Errors
+/// A database error.
+pub async fn changed_by(conn: &mut PgConnection, job: Uuid, after: Uuid, most: i64) -> Result<Vec<Candidate>> {
+    Ok(sqlx::query_as!(
+        Candidate,
+        "SELECT id, person_id, NULL::bytea AS sealed FROM signatures WHERE invalidation_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        job,
+        after,
+        most
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Locks people in the order in which batches lock them.
+///
+/// # Errors
+/// A database error.
+pub async fn lock_people(conn: &mut PgConnection, people: &[Uuid]) -> Result<()> {
+    sqlx::query!("SELECT id FROM people WHERE id = ANY ($1) ORDER BY vault_id, email_index FOR NO KEY UPDATE", people)
+        .fetch_all(conn)
+        .await?;
+    Ok(())
+}
+
+/// A signature whose state was changed.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The row.
+    pub id: Uuid,
+    /// Its state before.
+    pub before: String,
+    /// Its state now.
+    pub now: String,
+    /// The letter that was written with it.
+    pub letter_id: Option<Uuid>,
+}
+
+/// Makes signatures invalid, holds them back or lets them count (`to`); of several by one signer the newest counts. People
+/// are locked by the caller.
+///
+/// # Errors
+/// A database error.
+pub async fn change(
+    conn: &mut PgConnection,
+    job: Option<Uuid>,
+    signatures: &[Uuid],
+    to: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<Changed>> {
+    Ok(sqlx::query_as!(
+        Changed,
+        r#"WITH before AS (
+               SELECT s.id, s.state,
+                      CASE WHEN $3 = 'counted'
+                                AND (row_number() OVER (PARTITION BY s.person_id, s.name_index ORDER BY s.attempt DESC, s.id DESC) > 1
+                                     OR EXISTS (SELECT FROM signatures o WHERE o.person_id = s.person_id AND o.petition_id = s.petition_id
+                                                AND o.name_index = s.name_index AND o.state = 'counted'))
+                           THEN 'duplicate' ELSE $3 END AS becomes
+               FROM signatures s
+               WHERE s.id = ANY ($2) AND s.state <> $3
+                 AND s.state IN ('pending', 'counted', 'quarantined', 'invalid') AND ($3 <> 'counted' OR s.counted_at IS NOT NULL)
+           )
+           UPDATE signatures s
+           SET state = b.becomes, state_before = b.state, invalidation_id = $1,
+               ended_at = CASE WHEN b.becomes IN ('invalid', 'duplicate') THEN $4::timestamptz END
+           FROM before b WHERE s.id = b.id
+           RETURNING s.id, b.state AS before, s.state AS now, s.letter_id"#,
+        job,
+        signatures,
+        to,
+        now
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Gives signatures back the state they had before a job; of several by one signer the newest counts. People are locked by
+/// the caller.
+///
+/// # Errors
+/// A database error.
+pub async fn restore(conn: &mut PgConnection, signatures: &[Uuid], now: DateTime<Utc>) -> Result<Vec<Changed>> {
+    Ok(sqlx::query_as!(
+        Changed,
+        r#"WITH before AS (
+               SELECT s.id, s.state,
+                      CASE WHEN s.state_before = 'counted'
+                                AND (row_number() OVER (PARTITION BY s.person_id, s.name_index, s.state_before ORDER BY s.attempt DESC, s.id DESC) > 1
+                                     OR EXISTS (SELECT FROM signatures o WHERE o.person_id = s.person_id AND o.petition_id = s.petition_id
+                                                AND o.name_index = s.name_index AND o.state = 'counted'))
+                           THEN 'duplicate' ELSE s.state_before END AS becomes
+               FROM signatures s
+               WHERE s.id = ANY ($1) AND s.state_before IS NOT NULL
+           )
+           UPDATE signatures s
+           SET state = b.becomes, state_before = NULL, invalidation_id = NULL,
+               ended_at = CASE WHEN b.becomes IN ('invalid', 'duplicate') THEN $2::timestamptz END
+           FROM before b WHERE s.id = b.id
+           RETURNING s.id, b.state AS before, s.state AS now, s.letter_id"#,
+        signatures,
+        now
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Empties what was said in signatures that have been invalid since before a moment, some at a time. Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn empty_invalid(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
+    let done = sqlx::query!(
+        "UPDATE signatures SET sealed = NULL, comment_state = 'none'
+         WHERE id IN (SELECT id FROM signatures WHERE state = 'invalid' AND sealed IS NOT NULL AND ended_at < $1 LIMIT 1000)",
+        before
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
