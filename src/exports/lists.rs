@@ -61,8 +61,12 @@ pub trait List: Send + Sync + 'static {
     fn open(vault: &Vault, row: &Self::Row) -> Result<Self::Opened>;
     /// The address of somebody whose latest word is that updates may come.
     fn willing<'a>(row: &Self::Row, opened: &'a Self::Opened) -> Option<&'a str>;
+    /// Keys of columns that only this action has, after [`List::COLUMNS`].
+    fn more(_: &mut PgConnection, _: Uuid) -> impl Future<Output = Result<Vec<String>>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
     /// The row's cells, in the order of the columns.
-    fn cells<'a>(row: &'a Self::Row, opened: &'a Self::Opened, consents: bool) -> Vec<Cell<'a>>;
+    fn cells<'a>(row: &'a Self::Row, opened: &'a Self::Opened, consents: bool, more: &[String]) -> Vec<Cell<'a>>;
 }
 
 /// One list of one action, on its way out.
@@ -71,6 +75,7 @@ pub struct Export<L> {
     kernel: Arc<Kernel>,
     action: Action,
     states: Vec<String>,
+    more: Vec<String>,
     list: PhantomData<L>,
 }
 
@@ -87,7 +92,13 @@ type Read<L> = (Vec<<L as List>::Row>, Option<Uuid>);
 impl<L: List> Export<L> {
     /// An export of an action's rows in these states.
     pub fn new(kernel: Arc<Kernel>, action: Action, states: &[&str]) -> Self {
-        Self { kernel, action, states: states.iter().map(|&s| s.to_owned()).collect(), list: PhantomData }
+        Self {
+            kernel,
+            action,
+            states: states.iter().map(|&s| s.to_owned()).collect(),
+            more: Vec::new(),
+            list: PhantomData,
+        }
     }
 
     /// The file in pieces. The first is read before this returns, so that an outage is answered as one; an error later
@@ -95,11 +106,13 @@ impl<L: List> Export<L> {
     ///
     /// # Errors
     /// `internal` when the vault was destroyed, or a database error.
-    pub async fn stream(self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
+    pub async fn stream(mut self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
         let action = self.action.id;
+        self.more = L::more(&mut *self.kernel.db.acquire().await?, action).await?;
         let export = Arc::new(self);
         let mut sheet = Sheet::beginning_with(if bom { BOM } else { b"" });
-        sheet.line(L::COLUMNS.iter().map(|&name| ours(name)))?;
+        let more = export.more.iter().map(|key| ours(format!("answer_{key}")));
+        sheet.line(L::COLUMNS.iter().map(|&name| ours(name)).chain(more))?;
         let (rows, next) = export.read(Uuid::nil()).await?;
         let ahead = export.ahead(next);
         export.write(&mut sheet, rows).await?;
@@ -144,7 +157,7 @@ impl<L: List> Export<L> {
             let consents = indexes
                 .as_ref()
                 .is_some_and(|(everywhere, within)| !unwilling.contains(everywhere) && !unwilling.contains(within));
-            sheet.line(L::cells(row, opened, consents))?;
+            sheet.line(L::cells(row, opened, consents, &self.more))?;
         }
         Ok(())
     }
@@ -199,6 +212,8 @@ impl List for Signatures {
         "source",
         "created_date",
         "confirmed_date",
+        "vetted",
+        "deliver_name",
     ];
     const STATES: &'static [&'static str] = &["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"];
     const USUAL: &'static [&'static str] = &["counted"];
@@ -230,7 +245,16 @@ impl List for Signatures {
         row.consent_updates.then_some(opened.details.email.as_str())
     }
 
-    fn cells<'a>(row: &'a SignatureLine, opened: &'a petitions::Typed, consents: bool) -> Vec<Cell<'a>> {
+    async fn more(conn: &mut PgConnection, action: Uuid) -> Result<Vec<String>> {
+        petitions::question_keys(conn, action).await
+    }
+
+    fn cells<'a>(
+        row: &'a SignatureLine,
+        opened: &'a petitions::Typed,
+        consents: bool,
+        more: &[String],
+    ) -> Vec<Cell<'a>> {
         let language = opened.locale.map(LocaleTag::as_str).or(row.locale.as_deref());
         let mut cells = vec![ours(row.id.to_string()), ours(&*row.state)];
         cells.extend(contact(&opened.details));
@@ -242,7 +266,10 @@ impl List for Signatures {
             typed(row.source.as_deref().unwrap_or("")),
             time(Some(row.created_at)),
             time(row.counted_at),
+            ours(&*row.vetted),
+            yes_or_no(row.delivers_name),
         ]);
+        cells.extend(more.iter().map(|key| typed(opened.answers.get(key).map_or("", String::as_str))));
         cells
     }
 }
@@ -302,7 +329,7 @@ impl List for Attendances {
         row.consent_updates.then_some(opened.details.email.as_str())
     }
 
-    fn cells<'a>(row: &'a AttendanceLine, opened: &'a events::Typed, consents: bool) -> Vec<Cell<'a>> {
+    fn cells<'a>(row: &'a AttendanceLine, opened: &'a events::Typed, consents: bool, _: &[String]) -> Vec<Cell<'a>> {
         let [given_name, family_name, email, phone, ..] = contact(&opened.details);
         vec![
             ours(row.id.to_string()),
@@ -423,7 +450,12 @@ impl List for Outreaches {
         None
     }
 
-    fn cells<'a>(OutreachRow { line, .. }: &'a OutreachRow, opened: &'a OpenedLetter, _: bool) -> Vec<Cell<'a>> {
+    fn cells<'a>(
+        OutreachRow { line, .. }: &'a OutreachRow,
+        opened: &'a OpenedLetter,
+        _: bool,
+        _: &[String],
+    ) -> Vec<Cell<'a>> {
         let [given_name, family_name, email, _, postal_code, city, ..] = contact(&opened.details);
         vec![
             ours(line.id.to_string()),

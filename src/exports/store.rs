@@ -22,6 +22,8 @@ pub struct SignatureLine {
     pub source: Option<String>,
     pub created_at: DateTime<Utc>,
     pub counted_at: Option<DateTime<Utc>>,
+    pub vetted: String,
+    pub delivers_name: bool,
     /// The person's latest word on updates is yes.
     pub consent_updates: bool,
 }
@@ -40,7 +42,7 @@ pub async fn signatures(
         SignatureLine,
         // the consents of a whole batch at once: a look for each row would cost as much as all the rest
         r#"WITH batch AS MATERIALIZED (
-               SELECT s.id, s.person_id, s.state, s.sealed, s.display, s.locale, s.source, s.created_at, s.counted_at
+               SELECT s.id, s.person_id, s.state, s.sealed, s.display, s.locale, s.source, s.created_at, s.counted_at, s.vetted, s.delivers_name
                FROM signatures s
                WHERE s.petition_id = $1 AND s.state = ANY ($2) AND s.id > $3
                ORDER BY s.id LIMIT $4
@@ -50,7 +52,7 @@ pub async fn signatures(
                WHERE c.purpose = 'updates' AND c.person_id = ANY (ARRAY(SELECT b.person_id FROM batch b))
                ORDER BY c.person_id, c.created_at DESC, c.id DESC
            )
-           SELECT b.id, b.state, b.sealed, b.display, b.locale, b.source, b.created_at, b.counted_at,
+           SELECT b.id, b.state, b.sealed, b.display, b.locale, b.source, b.created_at, b.counted_at, b.vetted, b.delivers_name,
                   coalesce(l.granted, false) AS "consent_updates!"
            FROM batch b LEFT JOIN latest l ON l.person_id = b.person_id
            ORDER BY b.id"#,

@@ -169,7 +169,7 @@ async fn a_list_leaves_whole_safe_and_audited(db: PgPool) {
         assert_eq!(&row[13], if i % 2 == 1 && i != 3 { "true" } else { "false" }, "{i}");
     }
     let nothing = text(house.get(&format!("/petitions/{id}/signatures.csv?state=withdrawn&bom=1"), &token).await).await;
-    assert!(nothing.starts_with("\u{FEFF}id,") && nothing.ends_with("confirmed_date\r\n"), "{nothing}");
+    assert!(nothing.starts_with("\u{FEFF}id,") && nothing.ends_with("vetted,deliver_name\r\n"), "{nothing}");
     assert_eq!(house.get("/petitions/status-for-all/signatures.csv?state=some", &token).await.status(), 400);
     assert_eq!(house.get("", &token).await.status(), 200);
 }

@@ -10,7 +10,7 @@ use crate::error::FieldError;
 #[derive(Clone, Debug, Serialize)]
 pub struct FormError {
     /// The field's name, "" for the form as a whole.
-    pub field: &'static str,
+    pub field: String,
     /// What to do about it, in the page's language.
     pub message: String,
 }
@@ -41,10 +41,11 @@ pub fn form_errors(locale: LocaleTag, fields: &[FieldError]) -> Vec<FormError> {
     fields
         .iter()
         .map(|field| {
-            let name = FIELDS
-                .iter()
-                .find(|(pointer, _)| field.pointer.split('/').any(|part| part == *pointer))
-                .map_or("", |(_, name)| *name);
+            let known = FIELDS.iter().find(|(pointer, _)| field.pointer.split('/').any(|part| part == *pointer));
+            let name = match field.pointer.strip_prefix("/muster:answers/") {
+                Some(question) => format!("answer-{question}"),
+                None => known.map_or("", |(_, name)| *name).to_owned(),
+            };
             let key = format!("field-error-{}", field.code);
             let message = i18n::text(locale, &key);
             FormError {

@@ -22,6 +22,7 @@ use validator::Validate;
 
 use super::{
     ops::{self, NewPetition, create_petition, target_names},
+    questions::{self, Fields, Question},
     signing::Petitions,
     store::{self, Petition},
 };
@@ -75,6 +76,13 @@ pub struct PetitionChanges {
     /// May people of different names sign with one e-mail address?
     #[serde(rename = "muster:shares_addresses")]
     pub muster_shares_addresses: Option<bool>,
+    /// Which of the usual fields the form asks for.
+    #[serde(rename = "muster:fields")]
+    pub muster_fields: Option<Fields>,
+    /// What it asks besides; takes the place of all questions there are. Answers given before stay with their signatures.
+    #[serde(rename = "muster:questions")]
+    #[validate(nested)]
+    pub muster_questions: Option<Vec<Question>>,
 }
 
 /// The petition as its own organizers see it, with the exact total.
@@ -113,6 +121,8 @@ fn resource(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
         "muster:button": action.button,
         "muster:keeps_contacts": petition.keeps_contacts && !action.protected,
         "muster:shares_addresses": petition.shares_addresses,
+        "muster:fields": petition.fields,
+        "muster:questions": petition.questions,
         "muster:hosted_by": action.hosted_by,
         "muster:letter": petition.letter_action_id.map(|id| kernel.url(&format!("/api/v1/advocacy_campaigns/{id}"))),
         "_links": {
@@ -244,7 +254,9 @@ async fn put_petition(
         .transpose()
         .map_err(|e| Error::field("/petition_text", e.code, e.detail))?;
     let targets = changes.target.map(|t| target_names(&t)).transpose()?;
+    let questions = changes.muster_questions.map(|q| questions::parse(q, action.protected)).transpose()?;
     campaigns::update_action(&mut tx, kernel, &actor, action, shared).await?;
+    store::set_form(&mut tx, id, changes.muster_fields.as_ref(), questions.as_deref()).await?;
     store::save(&mut tx, id, text.as_deref(), targets.as_deref(), changes.muster_goal).await?;
     store::switch(
         &mut tx,

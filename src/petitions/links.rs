@@ -69,20 +69,30 @@ fn details(c: &Context) -> Vec<Detail> {
     }
     let t = |key: &str| text(c.locale, key);
     let mut details = Vec::new();
-    let mut add = |label: &str, value: String| {
+    let mut add = |label: String, value: String| {
         if !value.is_empty() {
-            details.push(Detail { label: t(label), value });
+            details.push(Detail { label, value });
         }
     };
     let typed = &c.typed;
-    add("detail-name", typed.details.full_name());
-    add("detail-email", typed.details.email.clone());
-    add("detail-postal_code", typed.details.postal_code.clone());
-    add("detail-country", typed.details.country.clone());
-    add("detail-comments", typed.comments.clone());
-    add("detail-display", t(&format!("display-{}", c.row.display)));
+    add(t("detail-name"), typed.details.full_name());
+    add(t("detail-email"), typed.details.email.clone());
+    add(t("detail-postal_code"), typed.details.postal_code.clone());
+    add(t("detail-country"), typed.details.country.clone());
+    add(t("detail-comments"), typed.comments.clone());
+    add(t("detail-phone"), typed.details.phone.clone());
+    add(t("detail-display"), t(&format!("display-{}", c.row.display)));
+    for question in &c.petition.questions {
+        if let Some(answer) = typed.answers.get(&question.key) {
+            let value = if answer == "true" { t("value-yes") } else { question.answer_in(answer, c.locale).to_owned() };
+            add(question.label_in(c.locale).to_owned(), value);
+        }
+    }
+    if c.row.delivers_name {
+        add(t("detail-deliver_name"), t("value-yes"));
+    }
     if typed.consents.updates {
-        add("detail-updates", t("value-yes"));
+        add(t("detail-updates"), t("value-yes"));
     }
     details
 }

@@ -4,7 +4,8 @@
 //! the act to [`ingest`], which writes it in a batch with its mail (`sign_petitions` in the migrations). Where a
 //! confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] makes it count. [`mail`] composes the
 //! messages. Numbers come from the counts of `campaigns`, never from counting rows; [`counts`] compares the two at night.
-//! What a signer can do alone stands in [`own_links`] (behind mailed links) and [`own_page`] (by address); [`comments`] and
+//! What a signer can do alone stands in [`own_links`] (behind mailed links) and [`own_page`] (by address); [`questions`] is what
+//! the form asks. [`comments`] and
 //! [`live`] are what the page shows besides. [`integrity`] holds floods back, [`invalidation`] takes out what does not belong.
 
 mod api;
@@ -20,6 +21,7 @@ mod ops;
 mod own_links;
 mod own_page;
 mod pages;
+mod questions;
 mod signing;
 mod store;
 
@@ -31,7 +33,7 @@ pub use pages::pages;
 pub use signing::{Petitions, SIGNATURES, Typed};
 pub use store::integrity::forget_signals;
 pub use store::signers::remind;
-pub use store::{Petition, SignatureRow, delete_expired as forget_unconfirmed};
+pub use store::{Petition, SignatureRow, delete_expired as forget_unconfirmed, question_keys};
 
 use crate::{kernel::links::TokenPurposes, mail::MailKinds};
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
+    questions::{self, Fields, Question},
     signing::{Petitions, SIGNATURES, Typed},
     store::{self, Petition, SignatureRow},
 };
@@ -47,6 +48,13 @@ pub struct NewPetition {
     #[serde(rename = "muster:short_link")]
     #[validate(length(max = 40))]
     pub muster_short_link: Option<String>,
+    /// Which of the usual fields the form asks for.
+    #[serde(rename = "muster:fields")]
+    pub muster_fields: Fields,
+    /// What it asks besides.
+    #[serde(rename = "muster:questions")]
+    #[validate(nested)]
+    pub muster_questions: Vec<Question>,
 }
 
 /// OSDI `target[]`.
@@ -91,8 +99,10 @@ pub async fn create_petition(
         Some(key) => Some(carried(conn, kernel, organization, key, &action).await?),
         None => None,
     };
+    let questions = questions::parse(new.muster_questions, action.privacy == Privacy::Protected)?;
     campaigns::create_action(conn, kernel, organization, id, &action).await?;
     store::insert(conn, id, &text, &targets, new.muster_goal, letter).await?;
+    store::set_form(conn, id, Some(&new.muster_fields), Some(&questions)).await?;
     if let Some(word) = &new.muster_short_link {
         campaigns::register_short_link(conn, kernel, word, id).await?;
     }
@@ -223,10 +233,11 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
         let now = Typed {
             details: before.details.merged(c.typed.details.clone()),
             comments: if c.typed.comments.is_empty() { before.comments } else { c.typed.comments.clone() },
+            answers: before.answers.into_iter().chain(c.typed.answers.clone()).collect(),
             ..c.typed.clone()
         };
         let sealed = c.vault.seal(&kernel.cx, SIGNATURES, counted.id, &now);
-        store::renew_counted(conn, counted.id, &sealed, &c.row.display, !c.typed.comments.is_empty()).await?;
+        store::renew_counted(conn, counted.id, &sealed, &c.row, !c.typed.comments.is_empty()).await?;
         store::comments::announce(conn, action.id).await?;
     }
     Ok(())

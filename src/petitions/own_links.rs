@@ -150,6 +150,7 @@ impl TokenPurpose for MyData {
                     "counted_date": s.counted_at,
                     "person": typed.details.to_osdi(),
                     "comments": typed.comments,
+                    "answers": typed.answers,
                 }));
             }
             let consents = people::consents(&mut tx, c.row.person_id).await?;

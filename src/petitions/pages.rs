@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{
     integrity::Trace,
-    live, own_page,
+    live, own_page, questions,
     signing::{Display, LetterWords, NewSignature, Petitions},
     store::{self, Petition},
 };
@@ -58,6 +58,7 @@ struct SignForm {
     email: String,
     postal_code: String,
     country: String,
+    phone: String,
     comments: String,
     display: String,
     city: String,
@@ -66,11 +67,12 @@ struct SignForm {
     show_email: String,
     updates: String,
     keep_nothing: String,
+    deliver_name: String,
     locale: String,
     source: String,
-    /// `partner-{slug}`: the boxes of partner organizations.
+    /// `partner-{slug}`: the boxes of partner organizations; `answer-{key}`: the petition's own questions.
     #[serde(flatten)]
-    partners: BTreeMap<String, String>,
+    more: BTreeMap<String, String>,
     #[serde(skip_serializing)]
     website: String,
     #[serde(skip_serializing)]
@@ -182,6 +184,8 @@ async fn render(
             fallback_language => fell_back.then(|| language_name(action.locale)),
             hosted_by => action.hosted_by.as_str(),
             button => text.button.as_str(),
+            fields => Serde(petition.fields.shown(action.protected)),
+            questions => Serde(petition.questions.iter().map(|q| q.shown(visitor.locale)).collect::<Vec<_>>()),
         },
         updates => Serde(campaign.as_ref().map_or(&[][..], |c| &c.updates)),
         campaign => Serde(campaign.as_deref()),
@@ -220,6 +224,7 @@ async fn sign(
     let outcome = async {
         let prefilled = carried(&petitions, &petition, visitor.locale).await?.map(|(_, prefilled)| prefilled);
         let mut new = accept(&form, visitor.locale, petition.action.protected, prefilled)?;
+        questions::check(&petition, &mut new, true)?;
         new.trace.source = Some(source);
         let letter = petitions.letter_of(&petition, &new).await?;
         let proof = Proof {
@@ -255,14 +260,14 @@ async fn sign(
 
 /// The boxes of partners that were ticked, by slug.
 fn partners(form: &SignForm) -> BTreeMap<String, bool> {
-    let ticked = form.partners.iter().filter(|(_, value)| *value == "true");
+    let ticked = form.more.iter().filter(|(_, value)| *value == "true");
     ticked.filter_map(|(name, _)| Some((name.strip_prefix("partner-")?.to_owned(), true))).collect()
 }
 
 fn accept(form: &SignForm, locale: LocaleTag, protected: bool, prefilled: Option<Prefilled>) -> Result<NewSignature> {
     let mut person = PersonBody::of_form(&form.given_name, &form.family_name, &form.email, locale);
     if !protected {
-        person = person.with_postal(&form.postal_code, &form.city, &form.country);
+        person = person.with_postal(&form.postal_code, &form.city, &form.country).with_phone(&form.phone);
     }
     let person = person.parse("")?;
     if !protected && person.details.given_name.is_empty() {
@@ -281,7 +286,11 @@ fn accept(form: &SignForm, locale: LocaleTag, protected: bool, prefilled: Option
     let display: Display = serde_json::from_value(form.display.clone().into()).unwrap_or_default();
     // a box that no person sees: a machine's mark, or a person's whose browser fills in too much, so nothing is lost
     let trace = Trace { source: None, form_seconds: form.seconds.parse().ok(), trapped: !form.website.is_empty() };
+    let answers = form.more.iter().filter_map(|(name, value)| Some((name.strip_prefix("answer-")?, value)));
     Ok(NewSignature {
+        given_answers: answers.map(|(key, value)| (key.to_owned(), value.clone().into())).collect(),
+        answers: BTreeMap::new(),
+        delivers_name: form.deliver_name == "true",
         trace,
         person,
         comments: if protected { String::new() } else { comments },

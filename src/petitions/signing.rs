@@ -1,6 +1,6 @@
 //! One act of signing, from what was typed to the batch: shared by the API and the page.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Deref, sync::Arc, time::Duration};
 
 use axum::extract::FromRef;
 use chrono::{NaiveDate, TimeDelta};
@@ -48,6 +48,9 @@ pub struct Typed {
     pub comments: String,
     /// What was ticked.
     pub consents: Consents,
+    /// Answers to the petition's own questions, by key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
     /// Count me, keep nothing: everything here is dropped once it is confirmed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keep_nothing: bool,
@@ -94,6 +97,12 @@ pub struct NewSignature {
     pub display: Display,
     /// What was ticked.
     pub consents: Consents,
+    /// Answers to the petition's own questions as they came.
+    pub given_answers: BTreeMap<String, serde_json::Value>,
+    /// The same, checked: see [`super::questions::check`].
+    pub answers: BTreeMap<String, String>,
+    /// The name may be handed over with the petition.
+    pub delivers_name: bool,
     /// Count me, keep nothing.
     pub keep_nothing: bool,
     /// Where the person came from, as typed.
@@ -399,7 +408,7 @@ impl Petitions {
             protected,
             letter_id,
             comment_state: if new.comments.is_empty() || dropped { "none" } else { "waiting" },
-            delivers_name: false,
+            delivers_name: new.delivers_name && !protected && !dropped,
             suspicion: bearer.judgement.suspicion,
             network_tag: bearer.judgement.network_tag,
             domain_tag: bearer.judgement.domain_tag,
@@ -409,6 +418,7 @@ impl Petitions {
                     details: new.person.details,
                     comments: new.comments,
                     consents: new.consents,
+                    answers: new.answers,
                     keep_nothing: new.keep_nothing,
                     locale: new.person.locale,
                 };

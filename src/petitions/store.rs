@@ -12,7 +12,7 @@ pub use acts::{SignatureAct, Written, sign_batch};
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
+use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder, types::Json};
 use uuid::Uuid;
 
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
         paging::PageParams,
     },
     people::forget_bare_people,
+    petitions::questions::{Fields, Question},
 };
 
 /// What petitions can be filtered by.
@@ -80,6 +81,10 @@ pub struct Petition {
     pub keeps_contacts: bool,
     /// Does the public see breakdowns of the counts?
     pub shows_breakdowns: bool,
+    /// Which of the usual fields the form asks for.
+    pub fields: Fields,
+    /// What it asks besides.
+    pub questions: Vec<Question>,
     /// May people of different names sign with one address?
     pub shares_addresses: bool,
     /// Signatures that it usually gets in an hour: the mean of the last seven whole days.
@@ -110,6 +115,7 @@ impl Petition {
 pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
     let row = sqlx::query!(
         r#"SELECT petition_text, targets, goal, letter_action_id, keeps_contacts, shows_breakdowns, shares_addresses,
+                  fields AS "fields: Json<Fields>", questions AS "questions: Json<Vec<Question>>",
                   (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = p.id) AS "extra!",
                   (SELECT coalesce(sum(c.value), 0)::bigint / 168 FROM action_counts c
                    WHERE c.action_id = p.id AND c.dimension = 'day' AND c.key = ANY (
@@ -129,6 +135,8 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petitio
         keeps_contacts: row.keeps_contacts,
         shows_breakdowns: row.shows_breakdowns,
         shares_addresses: row.shares_addresses,
+        fields: row.fields.0,
+        questions: row.questions.0,
         usual_hour: row.usual_hour.max(0).unsigned_abs(),
         public: OnceLock::new(),
         public_counts: OnceLock::new(),
@@ -209,6 +217,41 @@ pub async fn switch(
     Ok(())
 }
 
+/// Changes what the form asks; `None` leaves it as it is.
+///
+/// # Errors
+/// A database error.
+pub async fn set_form(
+    conn: &mut PgConnection,
+    id: Uuid,
+    fields: Option<&Fields>,
+    questions: Option<&[Question]>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE petitions SET fields = coalesce($2, fields), questions = coalesce($3, questions) WHERE id = $1",
+        id,
+        fields.map(Json) as _,
+        questions.map(Json) as _
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The keys of a petition's own questions, in their order.
+///
+/// # Errors
+/// A database error.
+pub async fn question_keys(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<String>> {
+    let questions = sqlx::query_scalar!(
+        r#"SELECT questions AS "questions: Json<Vec<Question>>" FROM petitions WHERE id = $1"#,
+        petition
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(questions.0.into_iter().map(|question| question.key).collect())
+}
+
 /// Ids of one page of petitions, newest first, and how many there are: an organization's, or the public ones.
 ///
 /// # Errors
@@ -256,6 +299,7 @@ pub struct SignatureRow {
     pub link_generation: i16,
     pub suspicion: Option<String>,
     pub name_index: Vec<u8>,
+    pub delivers_name: bool,
     pub confirm_expires_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub counted_at: Option<DateTime<Utc>>,
@@ -275,7 +319,7 @@ impl SignatureRow {
 pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, delivers_name, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE id = $1",
         id
     )
@@ -290,7 +334,7 @@ pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow
 pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, delivers_name, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE id = $1 FOR UPDATE",
         id
     )
@@ -305,7 +349,7 @@ pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<Signatu
 pub async fn lock_standing(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, delivers_name, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state IN ('counted', 'quarantined')
          ORDER BY state LIMIT 1 FOR UPDATE",
         row.petition_id,
@@ -323,7 +367,7 @@ pub async fn lock_standing(conn: &mut PgConnection, row: &SignatureRow) -> Resul
 pub async fn standing(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, delivers_name, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state IN ('counted', 'quarantined')
          ORDER BY state LIMIT 1",
         row.petition_id,
@@ -381,15 +425,17 @@ pub async fn renew_counted(
     conn: &mut PgConnection,
     id: Uuid,
     sealed: &[u8],
-    display: &str,
+    newer: &SignatureRow,
     new_comment: bool,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE signatures SET sealed = $2, display = $3, comment_state = CASE WHEN $4 THEN 'waiting' ELSE comment_state END WHERE id = $1",
+        "UPDATE signatures SET sealed = $2, display = $3, comment_state = CASE WHEN $4 THEN 'waiting' ELSE comment_state END, delivers_name = $5
+         WHERE id = $1",
         id,
         sealed,
-        display,
-        new_comment
+        newer.display,
+        new_comment,
+        newer.delivers_name
     )
     .execute(conn)
     .await?;
@@ -402,7 +448,7 @@ pub async fn renew_counted(
 /// A database error.
 pub async fn drop_contact(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
     sqlx::query!(
-        "UPDATE signatures SET sealed = NULL, display = 'hidden', comment_state = 'none' WHERE id = $1",
+        "UPDATE signatures SET sealed = NULL, display = 'hidden', comment_state = 'none', delivers_name = false WHERE id = $1",
         row.id
     )
     .execute(&mut *conn)
@@ -500,7 +546,7 @@ pub async fn signatures(
     scope(&mut count);
     let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
     let mut rows = QueryBuilder::new(
-        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id, s.link_generation, s.suspicion, s.name_index, s.confirm_expires_at, s.created_at, s.counted_at",
+        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id, s.link_generation, s.suspicion, s.name_index, s.delivers_name, s.confirm_expires_at, s.created_at, s.counted_at",
     );
     scope(&mut rows);
     rows.push(" ORDER BY s.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());

@@ -30,6 +30,7 @@ async fn a_signer_may_ask_for_it(pool: PgPool) {
     let both = json!({"muster:keep_nothing": true, "muster:consents": {"updates": true}});
     sign(&app, both).await.problem(422, "validation_failed", &["/muster:keep_nothing"]);
     sign(&app, json!({"comments": "first"})).await.expect(202);
+    assert_eq!(app.mail_to("amara@example.org").await.len(), 1, "its mail goes first");
     sign(&app, json!({"muster:keep_nothing": true, "muster:display": "full_name", "comments": "x"})).await.expect(202);
     let mails = app.mail_to("amara@example.org").await;
     let done = app.press(&mails[1].links[0]).await.text();

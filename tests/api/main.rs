@@ -26,6 +26,7 @@ mod people;
 mod petitions;
 mod privacy;
 mod process;
+mod questions;
 mod referral;
 mod relay;
 mod schema;

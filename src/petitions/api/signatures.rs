@@ -1,5 +1,7 @@
 //! The `signatures` of a petition in the API (OSDI signature, `record_signature_helper`).
 
+use std::collections::BTreeMap;
+
 use axum::{
     Json,
     extract::State,
@@ -28,11 +30,11 @@ use crate::{
     },
     letters::Changed,
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{Consents, Details, PersonBody},
+    people::{Consents, PersonBody},
     petitions::{
         integrity::Trace,
-        invalidation, ops,
-        signing::{Display, LetterWords, NewSignature, Petitions},
+        invalidation, ops, questions,
+        signing::{Display, LetterWords, NewSignature, Petitions, Typed},
         store::{self, Petition, SignatureRow},
     },
 };
@@ -69,6 +71,13 @@ pub struct SignatureBody {
     /// Count me, keep nothing: the contact is dropped right after confirmation. Not together with consents.
     #[serde(default, rename = "muster:keep_nothing")]
     pub muster_keep_nothing: bool,
+    /// Answers to the petition's own questions, by key: a text, the value of a choice, or true.
+    #[serde(default, rename = "muster:answers")]
+    #[schema(value_type = Object)]
+    pub muster_answers: BTreeMap<String, Value>,
+    /// May the name be handed over with the petition?
+    #[serde(default, rename = "muster:deliver_name")]
+    pub muster_deliver_name: bool,
     /// What the signer changes of the letter that the petition carries.
     #[serde(default, rename = "muster:letter")]
     #[validate(nested)]
@@ -109,13 +118,7 @@ pub struct ReferrerData {
     pub website: Option<String>,
 }
 
-fn signature_resource(
-    petitions: &Petitions,
-    petition: &Petition,
-    row: &SignatureRow,
-    details: Option<&Details>,
-    comments: &str,
-) -> Value {
+fn signature_resource(petitions: &Petitions, petition: &Petition, row: &SignatureRow, typed: Option<&Typed>) -> Value {
     let kernel = &petitions.kernel;
     let base = petition.action.api_path();
     let mut signature = json!({
@@ -130,7 +133,8 @@ fn signature_resource(
         },
     });
     if !petition.action.protected {
-        signature["comments"] = json!(comments);
+        signature["comments"] = json!(typed.map_or("", |t| &*t.comments));
+        signature["muster:deliver_name"] = json!(row.delivers_name);
         signature["muster:display"] = json!(row.display);
         signature["muster:comment_state"] = json!(row.comment_state);
         signature["muster:vetted"] = json!(row.vetted);
@@ -138,8 +142,9 @@ fn signature_resource(
         signature["referrer_data"] = json!({"source": row.source});
         signature["_links"]["osdi:person"] = link(kernel.url(&format!("/api/v1/people/{}", row.person_id)));
     }
-    if let Some(details) = details {
-        signature["person"] = details.to_osdi();
+    if let Some(typed) = typed {
+        signature["person"] = typed.details.to_osdi();
+        signature["muster:answers"] = json!(typed.answers);
     }
     signature
 }
@@ -147,10 +152,10 @@ fn signature_resource(
 /// A signature with its person where the token may see contacts; those of protected petitions never leave by token.
 async fn shown(petitions: &Petitions, petition: &Petition, row: &SignatureRow, actor: &Actor) -> Result<Value> {
     if petition.action.protected || !actor.allows(Scope::ContactsRead) {
-        return Ok(signature_resource(petitions, petition, row, None, ""));
+        return Ok(signature_resource(petitions, petition, row, None));
     }
     let typed = petitions.typed(petition.action.vault_id, row.id, row.sealed.as_deref()).await?;
-    Ok(signature_resource(petitions, petition, row, Some(&typed.details), &typed.comments))
+    Ok(signature_resource(petitions, petition, row, Some(&typed)))
 }
 
 /// The signatures of a petition, newest first.
@@ -226,6 +231,7 @@ async fn post_signature(
     own(actor.as_ref(), &petition)?;
     let challenge = body.muster_challenge.clone();
     let mut new = accept(body)?;
+    questions::check(&petition, &mut new, actor.is_none())?;
     let Some(actor) = actor else {
         new.trace.source = Some(source);
         petitions.require_open(&petition).await?;
@@ -273,6 +279,9 @@ fn accept(body: SignatureBody) -> Result<NewSignature> {
     };
     let trace = Trace { form_seconds: body.muster_form_seconds, ..Trace::default() };
     Ok(NewSignature {
+        given_answers: body.muster_answers,
+        answers: BTreeMap::new(),
+        delivers_name: body.muster_deliver_name,
         trace,
         person,
         comments,
@@ -374,8 +383,8 @@ async fn put_signature(
     });
     if let Some(to) = ruling.filter(|to| *to != row.state) {
         let may = row.counted_at.is_some() || (to == "invalid" && row.state == "pending");
-        let done = may
-            && invalidation::change_one(&petitions, &mut tx, &row, to, petition.action.protected).await?.is_some();
+        let done =
+            may && invalidation::change_one(&petitions, &mut tx, &row, to, petition.action.protected).await?.is_some();
         if !done {
             let detail =
                 "A signature that waits to be confirmed, or that its signer took back, cannot be given this state.";

@@ -56,7 +56,7 @@ pub async fn by_address(
     Ok(sqlx::query_as!(
         SignatureRow,
         "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id,
-                s.link_generation, s.suspicion, s.name_index, s.confirm_expires_at, s.created_at, s.counted_at
+                s.link_generation, s.suspicion, s.name_index, s.delivers_name, s.confirm_expires_at, s.created_at, s.counted_at
          FROM people p JOIN signatures s ON s.person_id = p.id
          WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state IN ('pending', 'counted', 'quarantined')
          ORDER BY s.attempt DESC LIMIT 4",

@@ -46,3 +46,5 @@ token-keep-link = Keep this link: it leads to your entry
 petition-comments-title = What people say
 petition-comments-somebody = A supporter
 petition-extra = and { $n } on paper
+petition-deliver-name = My name may stand on the list that is handed over to { $targets }
+detail-deliver_name = Name handed over with the petition

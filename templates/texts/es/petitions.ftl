@@ -46,3 +46,5 @@ token-keep-link = Guarde este enlace: lleva a su registro
 petition-comments-title = Lo que dice la gente
 petition-comments-somebody = Una persona solidaria
 petition-extra = y { $n } en papel
+petition-deliver-name = Mi nombre puede figurar en la lista que se entrega a { $targets }
+detail-deliver_name = Nombre entregado con la petición

@@ -46,3 +46,5 @@ token-keep-link = Gardez ce lien : il mène à ce que vous avez saisi
 petition-comments-title = Ce que disent les gens
 petition-comments-somebody = Une personne solidaire
 petition-extra = et { $n } sur papier
+petition-deliver-name = Mon nom peut figurer sur la liste remise à { $targets }
+detail-deliver_name = Nom remis avec la pétition

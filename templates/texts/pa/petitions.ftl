@@ -46,3 +46,5 @@ token-keep-link = ਇਹ ਲਿੰਕ ਸੰਭਾਲ ਕੇ ਰੱਖੋ: ਇ�
 petition-comments-title = ਲੋਕ ਕੀ ਕਹਿੰਦੇ ਹਨ
 petition-comments-somebody = ਇੱਕ ਸਮਰਥਕ
 petition-extra = ਅਤੇ { $n } ਕਾਗ਼ਜ਼ ਤੇ
+petition-deliver-name = ਮੇਰਾ ਨਾਮ ਉਸ ਸੂਚੀ ਵਿੱਚ ਹੋ ਸਕਦਾ ਹੈ ਜੋ { $targets } ਨੂੰ ਸੌਂਪੀ ਜਾਵੇਗੀ
+detail-deliver_name = ਪਟੀਸ਼ਨ ਨਾਲ ਸੌਂਪਿਆ ਗਿਆ ਨਾਮ

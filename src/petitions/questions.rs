@@ -1,0 +1,466 @@
+//! What a petition's form asks: which of the usual fields, and questions of the organizers' own.
+//!
+//! Answers are sealed with the signature and stand in its export as columns of their own. A protected petition refuses
+//! questions whose answers could harm, and drops all answers with the contact.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::{signing::NewSignature, store::Petition};
+use crate::{
+    error::{Error, FieldError, Result},
+    kernel::text::{LocaleTag, TextError, clean_line, clean_text, required_line},
+};
+
+/// Questions of one form, at most.
+const MOST_QUESTIONS: usize = 20;
+/// Choices of one question, at most.
+const MOST_CHOICES: usize = 40;
+/// Characters of a typed answer, at most.
+const LONGEST_ANSWER: u16 = 2_000;
+
+/// How much a form wants a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// Not asked; what comes all the same is not kept.
+    Off,
+    /// Asked.
+    Optional,
+    /// Asked, and needed in public acts.
+    Required,
+}
+
+/// Which of the usual fields a form asks for. A member that is absent is as usual: the page asks for the family name, the
+/// postal code, the country and a comment, none of them needed, and the API keeps what it is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(as = PetitionFields)]
+pub struct Fields {
+    /// Family name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<Wanted>,
+    /// Postal code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<Wanted>,
+    /// City.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<Wanted>,
+    /// Country.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<Wanted>,
+    /// Telephone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Wanted>,
+    /// Comment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comments: Option<Wanted>,
+}
+
+impl Fields {
+    /// Each field as the page shows it.
+    pub fn shown(&self, protected: bool) -> Value {
+        let usual = |given: Option<Wanted>, usual: Wanted| if protected { Wanted::Off } else { given.unwrap_or(usual) };
+        json!({
+            "family_name": usual(self.family_name, Wanted::Optional),
+            "postal_code": usual(self.postal_code, Wanted::Optional),
+            "city": usual(self.city, Wanted::Off),
+            "country": usual(self.country, Wanted::Optional),
+            "phone": usual(self.phone, Wanted::Off),
+            "comments": usual(self.comments, Wanted::Optional),
+        })
+    }
+
+    /// Empties what is not asked, and names what is needed and missing.
+    fn apply(&self, new: &mut NewSignature, public: bool) -> Vec<FieldError> {
+        let details = &mut new.person.details;
+        let members = [
+            (self.family_name, &mut details.family_name, "/person/family_name"),
+            (self.postal_code, &mut details.postal_code, "/person/postal_addresses/0/postal_code"),
+            (self.city, &mut details.locality, "/person/postal_addresses/0/locality"),
+            (self.country, &mut details.country, "/person/postal_addresses/0/country"),
+            (self.phone, &mut details.phone, "/person/phone_numbers"),
+            (self.comments, &mut new.comments, "/comments"),
+        ];
+        let mut errors = Vec::new();
+        for (wanted, value, pointer) in members {
+            match wanted {
+                Some(Wanted::Off) => value.clear(),
+                Some(Wanted::Required) if public && value.is_empty() => {
+                    errors.push(FieldError::new(pointer, "required", "This petition needs it."));
+                }
+                _ => {}
+            }
+        }
+        if self.postal_code == Some(Wanted::Off) && self.country == Some(Wanted::Off) {
+            details.region.clear();
+        }
+        errors
+    }
+}
+
+/// The kinds of question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QuestionKind {
+    /// A line or more of text.
+    #[default]
+    Text,
+    /// One of several.
+    Choice,
+    /// Ticked or not.
+    Checkbox,
+}
+
+/// One of several answers to choose from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[schema(as = QuestionChoice)]
+pub struct Choice {
+    /// What is kept.
+    #[validate(length(min = 1, max = 60))]
+    pub value: String,
+    /// What the form shows.
+    #[validate(length(min = 1, max = 200))]
+    pub label: String,
+    /// The same in other languages, by tag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A question of the organizers' own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[schema(as = PetitionQuestion)]
+pub struct Question {
+    /// Its name in answers and exports: small letters, digits and `_`.
+    #[validate(length(min = 1, max = 40))]
+    pub key: String,
+    /// What kind.
+    #[serde(default)]
+    pub kind: QuestionKind,
+    /// What the form asks.
+    #[validate(length(min = 1, max = 300))]
+    pub label: String,
+    /// The same in other languages, by tag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// What may be chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[validate(nested)]
+    pub choices: Vec<Choice>,
+    /// Must a public act answer it?
+    #[serde(default)]
+    pub required: bool,
+    /// Characters of a typed answer, at most.
+    #[serde(default = "usual_length")]
+    pub max_length: u16,
+}
+
+fn usual_length() -> u16 {
+    500
+}
+
+/// Words whose questions a protected petition refuses: the answer tells whom somebody could deport, and where to find
+/// them. Compared within the small letters of key and labels.
+const HARMFUL: &[&str] = &[
+    "status",
+    "visa",
+    "permit",
+    "citizen",
+    "nationalit",
+    "passport",
+    "undocumented",
+    "country of",
+    "born",
+    "birth",
+    "immigra",
+    "refugee",
+    "asylum",
+    "deport",
+    "address",
+    "street",
+    "where do you live",
+    "employer",
+    "social insurance",
+    "statut",
+    "permis",
+    "citoyen",
+    "passeport",
+    "sans-papiers",
+    "pays d",
+    "né",
+    "naissance",
+    "réfugié",
+    "asile",
+    "adresse",
+    "rue",
+    "où habitez",
+    "employeur",
+    "estatus",
+    "ciudadan",
+    "nacionalidad",
+    "pasaporte",
+    "indocumentad",
+    "país de",
+    "nacid",
+    "nacimiento",
+    "refugiad",
+    "asilo",
+    "dirección",
+    "domicilio",
+    "calle",
+    "empleador",
+    "ਸਟੇਟਸ",
+    "ਵੀਜ਼ਾ",
+    "ਪਰਮਿਟ",
+    "ਨਾਗਰਿਕ",
+    "ਪਾਸਪੋਰਟ",
+    "ਪਤਾ",
+    "ਜਨਮ",
+];
+
+fn is_harmful(question: &Question) -> bool {
+    let texts = question.labels.values().chain([&question.key, &question.label]);
+    texts.map(|text| text.to_lowercase().replace('_', " ")).any(|text| {
+        HARMFUL.iter().any(|word| {
+            // a short word counts only as one of its own
+            if word.chars().count() > 3 {
+                text.contains(word)
+            } else {
+                text.split(|c: char| !c.is_alphanumeric()).any(|part| part == *word)
+            }
+        })
+    })
+}
+
+/// Checks and cleans the questions of a form.
+///
+/// # Errors
+/// 422 with a pointer for each refused member.
+pub fn parse(questions: Vec<Question>, protected: bool) -> Result<Vec<Question>> {
+    let mut errors = Vec::new();
+    if questions.len() > MOST_QUESTIONS {
+        let detail = format!("At most {MOST_QUESTIONS} questions.");
+        return Err(Error::Fields(vec![FieldError::new("/muster:questions", "too_long", detail)]));
+    }
+    let mut seen: Vec<String> = Vec::new();
+    let mut parsed = Vec::with_capacity(questions.len());
+    for (i, mut question) in questions.into_iter().enumerate() {
+        let at = |member: &str| format!("/muster:questions/{i}/{member}");
+        let mut refuse =
+            |member: &str, error: TextError| errors.push(FieldError::new(at(member), error.code, error.detail));
+        let known = |code: &'static str, detail: &str| TextError { code, detail: detail.to_owned() };
+        if !question.key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+            refuse("key", known("unknown_value", "Small letters, digits and _ only."));
+        } else if seen.contains(&question.key) {
+            refuse("key", known("taken", "Another question has this key."));
+        }
+        seen.push(question.key.clone());
+        match required_line(&question.label, 300) {
+            Ok(label) => question.label = label,
+            Err(error) => refuse("label", error),
+        }
+        if let Err(error) = clean_labels(&mut question.labels) {
+            refuse("labels", error);
+        }
+        if !(1..=LONGEST_ANSWER).contains(&question.max_length) {
+            refuse("max_length", known("out_of_range", &format!("1 to {LONGEST_ANSWER}.")));
+        }
+        match question.kind {
+            QuestionKind::Choice if question.choices.len() < 2 || question.choices.len() > MOST_CHOICES => {
+                refuse("choices", known("out_of_range", &format!("2 to {MOST_CHOICES} choices.")));
+            }
+            QuestionKind::Text | QuestionKind::Checkbox if !question.choices.is_empty() => {
+                refuse("choices", known("not_allowed", "Only a choice has choices."));
+            }
+            _ => {}
+        }
+        let mut values: Vec<&str> = Vec::new();
+        for (j, choice) in question.choices.iter_mut().enumerate() {
+            let cleaned =
+                required_line(&choice.value, 60).and_then(|value| Ok((value, required_line(&choice.label, 200)?)));
+            match cleaned.and_then(|cleaned| clean_labels(&mut choice.labels).map(|()| cleaned)) {
+                Ok((value, label)) => (choice.value, choice.label) = (value, label),
+                Err(error) => refuse(&format!("choices/{j}"), error),
+            }
+        }
+        for (j, choice) in question.choices.iter().enumerate() {
+            if values.contains(&choice.value.as_str()) {
+                refuse(&format!("choices/{j}/value"), known("taken", "Another choice has this value."));
+            }
+            values.push(&choice.value);
+        }
+        if protected && is_harmful(&question) {
+            refuse(
+                "label",
+                known("not_allowed", "A protected petition asks nobody for status, nationality or where they live."),
+            );
+        }
+        parsed.push(question);
+    }
+    if errors.is_empty() { Ok(parsed) } else { Err(Error::Fields(errors)) }
+}
+
+fn clean_labels(labels: &mut BTreeMap<String, String>) -> Result<(), TextError> {
+    for (tag, label) in labels.iter_mut() {
+        LocaleTag::parse(tag)?;
+        *label = clean_line(label, 300)?;
+    }
+    labels.retain(|_, label| !label.is_empty());
+    Ok(())
+}
+
+fn in_language<'a>(label: &'a str, labels: &'a BTreeMap<String, String>, locale: LocaleTag) -> &'a str {
+    labels.get(locale.as_str()).map_or(label, String::as_str)
+}
+
+impl Question {
+    /// What the form asks in a language; its own words where there is no translation.
+    pub fn label_in(&self, locale: LocaleTag) -> &str {
+        in_language(&self.label, &self.labels, locale)
+    }
+
+    /// The question as the page's form shows it.
+    pub fn shown(&self, locale: LocaleTag) -> Value {
+        let choice = |c: &Choice| json!({"value": c.value, "label": in_language(&c.label, &c.labels, locale)});
+        json!({
+            "key": self.key, "kind": self.kind, "label": self.label_in(locale), "required": self.required,
+            "max_length": self.max_length, "choices": self.choices.iter().map(choice).collect::<Vec<_>>(),
+        })
+    }
+
+    /// An answer as a person reads it.
+    pub fn answer_in<'a>(&'a self, answer: &'a str, locale: LocaleTag) -> &'a str {
+        let choice = self.choices.iter().find(|c| c.value == answer);
+        choice.map_or(answer, |c| in_language(&c.label, &c.labels, locale))
+    }
+
+    /// An answer as it came, checked; empty when there is none.
+    fn check(&self, given: Option<&Value>) -> Result<String, TextError> {
+        let unknown = |detail: &str| TextError { code: "unknown_value", detail: detail.to_owned() };
+        match (self.kind, given) {
+            (_, None | Some(Value::Null)) => Ok(String::new()),
+            (QuestionKind::Checkbox, Some(Value::Bool(ticked))) => Ok(if *ticked { "true" } else { "" }.to_owned()),
+            (QuestionKind::Checkbox, Some(Value::String(ticked))) if ticked == "true" => Ok(ticked.clone()),
+            (QuestionKind::Checkbox, Some(Value::String(ticked))) if ticked.is_empty() => Ok(String::new()),
+            (QuestionKind::Checkbox, Some(_)) => Err(unknown("true or false.")),
+            (QuestionKind::Choice, Some(Value::String(value))) => {
+                if value.is_empty() || self.choices.iter().any(|c| c.value == *value) {
+                    Ok(value.clone())
+                } else {
+                    Err(unknown("None of the choices."))
+                }
+            }
+            (QuestionKind::Text, Some(Value::String(text))) => clean_text(text, self.max_length.into()),
+            (QuestionKind::Choice | QuestionKind::Text, Some(_)) => Err(unknown("A text.")),
+        }
+    }
+}
+
+/// Checks a signature against what the petition's form asks: what is not asked goes, what is needed must be there
+/// (`public`: an organizer who vouches may leave it out). Answers to questions that are not asked are left out.
+///
+/// # Errors
+/// 422 with a pointer for each refused field.
+pub fn check(petition: &Petition, new: &mut NewSignature, public: bool) -> Result<()> {
+    let mut errors = petition.fields.apply(new, public);
+    let mut answers = BTreeMap::new();
+    for question in &petition.questions {
+        let pointer = || format!("/muster:answers/{}", question.key);
+        match question.check(new.given_answers.get(&question.key)) {
+            Ok(answer) if answer.is_empty() => {
+                if question.required && public {
+                    errors.push(FieldError::new(pointer(), "required", "This petition needs an answer."));
+                }
+            }
+            Ok(answer) => {
+                answers.insert(question.key.clone(), answer);
+            }
+            Err(error) => errors.push(FieldError::new(pointer(), error.code, error.detail)),
+        }
+    }
+    new.answers = answers;
+    if errors.is_empty() { Ok(()) } else { Err(Error::Fields(errors)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(json: Value) -> Question {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn pointers(refused: Result<Vec<Question>>) -> Vec<String> {
+        let Err(Error::Fields(fields)) = refused else { panic!("{refused:?}") };
+        fields.into_iter().map(|f| f.pointer).collect()
+    }
+
+    #[test]
+    fn what_could_harm_is_not_asked_by_a_protected_petition() {
+        for label in [
+            "What is your immigration status?",
+            "Nationality",
+            "Home address",
+            "Quel est votre statut ?",
+            "¿Cuál es su dirección?",
+            "In which street do you work?",
+            "Votre rue",
+        ] {
+            let asked = question(json!({"key": "q", "label": label}));
+            assert_eq!(pointers(parse(vec![asked.clone()], true)), ["/muster:questions/0/label"], "{label}");
+            assert!(parse(vec![asked], false).is_ok());
+        }
+        for label in ["How did you hear of us?", "Do you want to help?", "Construction or truepenny?"] {
+            assert!(parse(vec![question(json!({"key": "q", "label": label}))], true).is_ok(), "{label}");
+        }
+        let hidden = question(json!({"key": "q", "label": "Quick one", "labels": {"es": "Nacionalidad"}}));
+        assert_eq!(pointers(parse(vec![hidden], true)), ["/muster:questions/0/label"]);
+    }
+
+    #[test]
+    fn each_refused_member_has_its_pointer() {
+        let questions = vec![
+            question(json!({"key": "Bad Key", "label": " "})),
+            question(
+                json!({"key": "a", "label": "A", "kind": "choice", "choices": [{"value": "x", "label": "X"}, {"value": "x", "label": "Y"}]}),
+            ),
+            question(json!({"key": "a", "label": "A", "choices": [{"value": "x", "label": "X"}], "max_length": 0})),
+            question(json!({"key": "b", "label": "B", "labels": {"xx": "?"}})),
+        ];
+        assert_eq!(
+            pointers(parse(questions, false)),
+            [
+                "/muster:questions/0/key",
+                "/muster:questions/0/label",
+                "/muster:questions/1/choices/1/value",
+                "/muster:questions/2/key",
+                "/muster:questions/2/max_length",
+                "/muster:questions/2/choices",
+                "/muster:questions/3/labels",
+            ]
+        );
+    }
+
+    #[test]
+    fn answers_are_of_their_kind() {
+        let choice = question(
+            json!({"key": "q", "label": "Q", "kind": "choice", "choices": [{"value": "a", "label": "A"}, {"value": "b", "label": "B", "labels": {"fr": "Bé"}}]}),
+        );
+        assert_eq!(choice.check(Some(&json!("a"))).unwrap(), "a");
+        assert!(choice.check(Some(&json!("c"))).is_err() && choice.check(Some(&json!(1))).is_err());
+        assert_eq!(choice.answer_in("b", LocaleTag::Fr), "Bé");
+        let text = question(json!({"key": "q", "label": "Q", "max_length": 3}));
+        assert_eq!(text.check(Some(&json!(" abc "))).unwrap(), "abc");
+        assert_eq!(text.check(Some(&json!("abcd"))).unwrap_err().code, "too_long");
+        let tick = question(json!({"key": "q", "label": "Q", "kind": "checkbox"}));
+        assert_eq!(
+            (tick.check(Some(&json!(true))).unwrap(), tick.check(Some(&json!(false))).unwrap()),
+            ("true".into(), String::new())
+        );
+        assert!(tick.check(Some(&json!("perhaps"))).is_err());
+    }
+}
