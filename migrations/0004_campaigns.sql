@@ -45,9 +45,10 @@ CREATE TABLE actions (
     title             text NOT NULL,
     summary           text NOT NULL DEFAULT '',
     description       text NOT NULL DEFAULT '', -- Markdown
-    texts             jsonb NOT NULL DEFAULT '{}', -- {"fr": {"title", "summary", "description", "body", "button", "thanks"}}
+    texts             jsonb NOT NULL DEFAULT '{}', -- {"fr": {"title", "summary", "description", "body", "button", "thanks", "share"}}
     button            text NOT NULL DEFAULT '', -- empty: the standard words
     thanks            text NOT NULL DEFAULT '',
+    share_text        text NOT NULL DEFAULT '', -- what people say when they pass it on
     hosted_by         text NOT NULL DEFAULT '',
     privacy           text NOT NULL DEFAULT 'standard',
     confirmation      text NOT NULL DEFAULT 'email',
@@ -118,13 +119,24 @@ CREATE TABLE updates (
     happened_on     date NOT NULL,
     figures         jsonb NOT NULL DEFAULT '[]', -- [{"series", "value", "unit"}]
     source_url      text NOT NULL DEFAULT '',
+    image_id        uuid REFERENCES images (id) ON DELETE SET NULL,
+    embargo_until   timestamptz, -- press: nobody sees it before
+    media_contact   text NOT NULL DEFAULT '', -- press: whom journalists ask
+    quotes          jsonb NOT NULL DEFAULT '[]', -- press: [{"text", "by"}]
+    pseudonym       text NOT NULL DEFAULT '', -- story: the name it is told under
+    consent_scope   text NOT NULL DEFAULT '', -- story: where the one who tells it agreed to have it shown
+    consent_on      date, -- story: when
     created_at      timestamptz NOT NULL,
     modified_at     timestamptz NOT NULL,
+    CONSTRAINT updates_story_check CHECK (kind <> 'story' OR (pseudonym <> '' AND consent_scope <> '' AND consent_on IS NOT NULL)),
+    CONSTRAINT updates_press_check CHECK (kind = 'press' OR embargo_until IS NULL),
+    CONSTRAINT updates_quotes_check CHECK (jsonb_typeof(quotes) = 'array'),
     CONSTRAINT updates_kind_check CHECK (kind IN ('news', 'win', 'deadline', 'draw', 'press', 'story')),
     CONSTRAINT updates_figures_check CHECK (jsonb_typeof(figures) = 'array'),
     CONSTRAINT updates_campaign_title_key UNIQUE (campaign_id, happened_on, title)
 );
 CREATE INDEX updates_organization_id_idx ON updates (organization_id);
+CREATE INDEX updates_image_id_idx ON updates (image_id) WHERE image_id IS NOT NULL;
 
 -- Organizations that get their own consent box.
 CREATE TABLE partners (

@@ -24,6 +24,8 @@ CREATE TABLE milestones (
     petition_id uuid NOT NULL REFERENCES petitions (id) ON DELETE CASCADE,
     step        bigint NOT NULL,
     reached_at  timestamptz NOT NULL,
+    raised_from bigint, -- the goal that was raised when this step was reached, and what it was raised to
+    raised_to   bigint,
     CONSTRAINT milestones_pkey PRIMARY KEY (petition_id, step),
     CONSTRAINT milestones_step_check CHECK (step >= 1)
 );

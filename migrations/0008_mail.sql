@@ -51,6 +51,11 @@ CREATE UNLOGGED TABLE confirmation_caps (
     sent         smallint NOT NULL,
     CONSTRAINT confirmation_caps_pkey PRIMARY KEY (day, address_hash)
 );
+-- How many first mails to an address the whole installation has sent in an hour: the brake.
+CREATE UNLOGGED TABLE first_contacts (
+    hour timestamptz PRIMARY KEY,
+    sent bigint NOT NULL
+);
 CREATE UNLOGGED TABLE day_secrets (
     day    date PRIMARY KEY,
     secret bytea NOT NULL

@@ -139,6 +139,8 @@ pub struct Mail {
     pub poll_seconds: u64,
     /// Confirmations an address may get in a day.
     pub confirmations_per_day: i16,
+    /// First mails to an address that the whole installation sends in an hour.
+    pub first_contacts_per_hour: i64,
 }
 
 impl std::fmt::Debug for Mail {
@@ -334,6 +336,7 @@ impl Settings {
         );
         fault(self.mail.poll_seconds == 0, "mail.poll_seconds: must be at least 1".to_owned());
         fault(self.mail.confirmations_per_day < 1, "mail.confirmations_per_day: must be at least 1".to_owned());
+        fault(self.mail.first_contacts_per_hour < 1, "mail.first_contacts_per_hour: must be at least 1".to_owned());
         fault(
             !is_domain(&self.mail.from_domain),
             format!("mail.from_domain: `{}` is not a domain", self.mail.from_domain),

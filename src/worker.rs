@@ -85,7 +85,7 @@ async fn tick_counts(app: &App, cancel: &CancellationToken) {
     }
 }
 
-/// One tick: closes what is due, folds what was counted and publishes it; the first one of a day publishes the breakdowns too.
+/// One tick: closes what is due, folds what was counted, publishes it and marks milestones; the first one of a day publishes the breakdowns too.
 ///
 /// # Errors
 /// A database error.
@@ -98,6 +98,7 @@ pub async fn tick(app: &App, unconfirmed_too: bool) -> Result<()> {
         publish(db, Tick::Unconfirmed, now).await?;
     }
     publish_breakdowns(db, now.date_naive()).await?;
+    petitions::mark_milestones(&app.petitions).await?;
     Ok(())
 }
 

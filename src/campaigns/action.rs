@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::life::NextAction;
+use super::{images::Picture, life::NextAction};
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
@@ -153,6 +153,9 @@ pub struct ActionText {
     /// What the thank-you mail says.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub thanks: String,
+    /// What people say when they pass it on.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub share: String,
 }
 
 /// Texts by language tag.
@@ -176,6 +179,8 @@ pub struct Action {
     pub texts: Texts,
     pub button: String,
     pub thanks: String,
+    pub share_text: String,
+    pub image: Option<Picture>,
     pub hosted_by: String,
     pub protected: bool,
     pub confirms: bool,
@@ -215,6 +220,7 @@ impl Action {
             body: body.to_owned(),
             button: self.button.clone(),
             thanks: self.thanks.clone(),
+            share: self.share_text.clone(),
         };
         if locale == self.locale {
             return (own, false);
@@ -231,6 +237,7 @@ impl Action {
             body: pick(&there.body, own.body),
             button: pick(&there.button, own.button),
             thanks: pick(&there.thanks, own.thanks),
+            share: pick(&there.share, own.share),
         };
         (text, fell_back)
     }
@@ -287,6 +294,13 @@ pub struct ActionFields {
     #[serde(default, rename = "muster:thanks")]
     #[validate(length(max = 5000))]
     pub muster_thanks: String,
+    /// What people say when they pass it on; the title if absent.
+    #[serde(default, rename = "muster:share_text")]
+    #[validate(length(max = 500))]
+    pub muster_share_text: String,
+    /// Id of a picture of the organization (see `POST /api/v1/images`).
+    #[serde(default, rename = "muster:image")]
+    pub muster_image: Option<Uuid>,
     /// Who holds it, as shown.
     #[serde(default, rename = "muster:hosted_by")]
     #[validate(length(max = 200))]
@@ -322,6 +336,10 @@ pub struct NewAction {
     pub confirmation: Confirmation,
     pub button: String,
     pub thanks: String,
+    /// What people say when they pass it on.
+    pub share_text: String,
+    /// A picture.
+    pub image: Option<Uuid>,
     pub hosted_by: String,
     pub campaign: Option<String>,
     pub opens_at: Option<DateTime<Utc>>,
@@ -349,6 +367,7 @@ impl ActionFields {
         let description = take("/description", clean_text(&self.description, 40_000));
         let button = take("/muster:button", clean_line(&self.muster_button, 60));
         let thanks = take("/muster:thanks", clean_text(&self.muster_thanks, 5000));
+        let share_text = take("/muster:share_text", clean_text(&self.muster_share_text, 500));
         let hosted_by = take("/muster:hosted_by", clean_line(&self.muster_hosted_by, 200));
         let slug = if let Some(typed) = &self.muster_slug {
             Slug::parse(typed).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok()
@@ -399,6 +418,8 @@ impl ActionFields {
                 confirmation,
                 button,
                 thanks,
+                share_text,
+                image: self.muster_image,
                 hosted_by,
                 campaign: self.muster_campaign,
                 opens_at: self.muster_opens_at,
@@ -439,6 +460,7 @@ pub(super) fn parse_texts(texts: Texts, errors: &mut Vec<FieldError>) -> Texts {
             body: take("body", clean_text(&text.body, 40_000)),
             button: take("button", clean_line(&text.button, 60)),
             thanks: take("thanks", clean_text(&text.thanks, 5000)),
+            share: take("share", clean_text(&text.share, 500)),
         };
         checked.insert(locale.as_str().to_owned(), text);
     }
@@ -493,4 +515,12 @@ pub struct ActionChanges {
     #[serde(rename = "muster:thanks")]
     #[validate(length(max = 5000))]
     pub muster_thanks: Option<String>,
+    /// What people say when they pass it on.
+    #[serde(rename = "muster:share_text")]
+    #[validate(length(max = 500))]
+    pub muster_share_text: Option<String>,
+    /// Id of a picture of the organization; null: none.
+    #[serde(rename = "muster:image", deserialize_with = "nullable")]
+    #[schema(value_type = Option<Uuid>)]
+    pub muster_image: Option<Option<Uuid>>,
 }

@@ -1,4 +1,4 @@
-//! `campaigns` and `updates` in the API.
+//! `campaigns` in the API.
 
 use std::sync::Arc;
 
@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -19,10 +18,11 @@ use validator::Validate;
 
 use super::{
     action::{Texts, parse_texts},
-    ops,
+    images, ops,
     pages::CampaignLink,
     sources,
     store::{self, PartnerBox},
+    updates,
 };
 use crate::{
     error::{Error, FieldError, OnConstraint, Result},
@@ -30,11 +30,11 @@ use crate::{
         Kernel,
         cache::{Cache, SharedCache},
         changes::Change,
-        extract::{ListQuery, Segments, ValidWithBytes},
+        extract::{ListQuery, Overlay, Segments, Valid, ValidWithBytes},
         hal::{curies, identifiers, link},
         idempotency::{self, Claim},
         paging::Listing,
-        text::{LocaleTag, Slug, clean_line, clean_text, required_line},
+        text::{LocaleTag, Slug, clean_text, required_line},
     },
     organizers::{self, Access, Actor, MaybeActor, Scope, audit},
 };
@@ -111,13 +111,13 @@ impl Campaigns {
 pub fn router() -> OpenApiRouter<Campaigns> {
     OpenApiRouter::new()
         .routes(routes!(list_campaigns, post_campaign))
-        .routes(routes!(get_campaign))
-        .routes(routes!(list_updates, post_update))
-        .routes(routes!(get_update))
+        .routes(routes!(get_campaign, put_campaign, delete_campaign))
+        .merge(updates::router())
+        .merge(images::router())
         .merge(sources::router())
 }
 
-/// A campaign to create: the umbrella that groups actions.
+/// A campaign to create: the umbrella that groups actions. In a PUT, absent members stay.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 pub struct NewCampaign {
     /// Title.
@@ -160,77 +160,18 @@ pub enum CampaignState {
     Archived,
 }
 
-/// A timeline post to create.
-#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
-pub struct NewUpdate {
-    /// Title.
-    #[validate(length(min = 1, max = 300))]
-    pub title: String,
-    /// Markdown.
-    #[serde(default)]
-    #[validate(length(max = 40_000))]
-    pub body: String,
-    /// Id or slug of the campaign.
-    #[serde(rename = "muster:campaign")]
-    #[validate(length(min = 1, max = 80))]
-    pub muster_campaign: String,
-    /// News if absent.
-    #[serde(default, rename = "muster:kind")]
-    pub muster_kind: UpdateKind,
-    /// The day it is about; today if absent.
-    #[serde(default)]
-    pub date: Option<NaiveDate>,
-    /// Numbers for the chart.
-    #[serde(default)]
-    #[validate(length(max = 50), nested)]
-    pub figures: Vec<Figure>,
-    /// Where the numbers come from.
-    #[serde(default)]
-    #[validate(length(max = 500))]
-    pub source_url: String,
-    /// Titles in other languages.
-    #[serde(default, rename = "muster:texts")]
-    pub muster_texts: Texts,
+/// A campaign that passed.
+struct Checked {
+    title: String,
+    summary: String,
+    description: String,
+    slug: Slug,
+    locale: LocaleTag,
+    texts: Texts,
+    state: &'static str,
 }
 
-/// The kinds of update.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum UpdateKind {
-    #[default]
-    News,
-    Win,
-    Deadline,
-    Draw,
-    Press,
-    Story,
-}
-
-/// One number of a series.
-#[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
-pub struct Figure {
-    /// Which series: "Invitations".
-    #[validate(length(min = 1, max = 100))]
-    pub series: String,
-    /// The number.
-    pub value: f64,
-    /// Its unit: "people".
-    #[serde(default)]
-    #[validate(length(max = 40))]
-    pub unit: String,
-}
-
-/// Creates a campaign.
-///
-/// # Errors
-/// 422 naming the field, or a database error.
-pub async fn create_campaign(
-    conn: &mut PgConnection,
-    kernel: &Kernel,
-    organization: Uuid,
-    id: Uuid,
-    new: NewCampaign,
-) -> Result<()> {
+async fn check(conn: &mut PgConnection, organization: Uuid, new: NewCampaign) -> Result<Checked> {
     let mut errors: Vec<FieldError> = Vec::new();
     let title = required_line(&new.title, 300).map_err(|e| Error::field("/title", e.code, e.detail))?;
     let summary =
@@ -257,6 +198,26 @@ pub async fn create_campaign(
         CampaignState::Published => "published",
         CampaignState::Archived => "archived",
     };
+    Ok(Checked { title, summary, description, slug, locale, texts, state })
+}
+
+fn taken() -> Error {
+    Error::field("/muster:slug", "taken", "This address is taken.")
+}
+
+/// Creates a campaign.
+///
+/// # Errors
+/// 422 naming the field, or a database error.
+pub async fn create_campaign(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Uuid,
+    id: Uuid,
+    new: NewCampaign,
+) -> Result<()> {
+    let Checked { title, summary, description, slug, locale, texts, state } = check(conn, organization, new).await?;
+    let at = kernel.cx.now();
     store::insert_campaign(
         conn,
         id,
@@ -268,73 +229,10 @@ pub async fn create_campaign(
         &description,
         &texts,
         state,
-        kernel.cx.now(),
+        at,
     )
     .await
-    .on_constraint("campaigns_slug_key", || Error::field("/muster:slug", "taken", "This address is taken."))
-}
-
-/// Creates an update.
-///
-/// # Errors
-/// 422 naming the field, or a database error.
-pub async fn create_update(
-    conn: &mut PgConnection,
-    kernel: &Kernel,
-    organization: Uuid,
-    id: Uuid,
-    new: NewUpdate,
-) -> Result<()> {
-    let mut errors: Vec<FieldError> = Vec::new();
-    let title = required_line(&new.title, 300).map_err(|e| Error::field("/title", e.code, e.detail))?;
-    let body = clean_text(&new.body, 40_000).map_err(|e| Error::field("/body", e.code, e.detail))?;
-    if !new.source_url.is_empty() && !new.source_url.starts_with("https://") && !new.source_url.starts_with("http://") {
-        return Err(Error::field("/source_url", "invalid_value", "Must start with https://."));
-    }
-    for (i, figure) in new.figures.iter().enumerate() {
-        if !figure.value.is_finite() {
-            errors.push(FieldError::new(format!("/figures/{i}/value"), "out_of_range", "Must be a finite number."));
-        }
-        for (name, text, most) in [("series", &figure.series, 100), ("unit", &figure.unit, 40)] {
-            if let Err(e) = clean_line(text, most) {
-                errors.push(FieldError::new(format!("/figures/{i}/{name}"), e.code, e.detail));
-            }
-        }
-    }
-    let texts = parse_texts(new.muster_texts, &mut errors);
-    if !errors.is_empty() {
-        return Err(Error::Fields(errors));
-    }
-    let campaign =
-        store::campaign(conn, Some(organization), &new.muster_campaign).await.map_err(|e| match e.code() {
-            crate::error::Code::NotFound => {
-                Error::field("/muster:campaign", "unknown_value", "There is no such campaign.")
-            }
-            _ => e,
-        })?;
-    let day = new.date.unwrap_or_else(|| kernel.cx.now().date_naive());
-    if !(1900..=2200).contains(&day.year()) {
-        return Err(Error::field("/date", "out_of_range", "Must lie between 1900 and 2200."));
-    }
-    let kind = serde_json::to_value(new.muster_kind).unwrap_or_default();
-    store::insert_update(
-        conn,
-        id,
-        organization,
-        campaign.id,
-        kind.as_str().unwrap_or("news"),
-        &title,
-        &body,
-        &texts,
-        day,
-        &json!(new.figures),
-        &new.source_url,
-        kernel.cx.now(),
-    )
-    .await
-    .on_constraint("updates_campaign_title_key", || {
-        Error::field("/title", "taken", "There is an update of that day with this title.")
-    })
+    .on_constraint("campaigns_slug_key", taken)
 }
 
 fn campaign_resource(kernel: &Kernel, row: &store::CampaignRow) -> Value {
@@ -351,27 +249,6 @@ fn campaign_resource(kernel: &Kernel, row: &store::CampaignRow) -> Value {
         "muster:locale": row.locale,
         "muster:texts": row.texts,
         "_links": {"self": link(kernel.url(&format!("/api/v1/campaigns/{}", row.id))), "curies": curies()},
-    })
-}
-
-fn update_resource(kernel: &Kernel, row: &store::UpdateRow) -> Value {
-    json!({
-        "identifiers": identifiers(row.id),
-        "title": row.title,
-        "body": row.body,
-        "date": row.happened_on,
-        "figures": row.figures,
-        "source_url": row.source_url,
-        "created_date": row.created_at,
-        "modified_date": row.modified_at,
-        "muster:kind": row.kind,
-        "muster:campaign": row.campaign_slug,
-        "muster:texts": row.texts,
-        "_links": {
-            "self": link(kernel.url(&format!("/api/v1/updates/{}", row.id))),
-            "osdi:campaign": link(kernel.url(&format!("/api/v1/campaigns/{}", row.campaign_id))),
-            "curies": curies(),
-        },
     })
 }
 
@@ -396,7 +273,8 @@ async fn list_campaigns(
     Ok(Json(Listing::new(&url, "osdi:campaigns", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
 }
 
-fn no_filter(query: &ListQuery) -> Result<()> {
+/// Nothing here can be filtered by.
+pub(super) fn no_filter(query: &ListQuery) -> Result<()> {
     query.filter(crate::kernel::filter::FieldSet(&[])).map(|_| ())
 }
 
@@ -438,59 +316,46 @@ async fn post_campaign(
     Ok((StatusCode::CREATED, Json(campaign_resource(kernel, &row))).into_response())
 }
 
-/// Updates, newest first.
-#[utoipa::path(get, path = "/api/v1/updates", tag = "updates", responses((status = 200, description = "A page of updates", body = Value)))]
-async fn list_updates(State(campaigns): State<Campaigns>, reader: MaybeActor, query: ListQuery) -> Result<Json<Value>> {
-    no_filter(&query)?;
-    let mut conn = campaigns.kernel.db.acquire().await?;
-    let (rows, total) = store::updates(
-        &mut conn,
-        reader.reader().map(|a| a.organization_id),
-        None,
-        query.page.limit(),
-        query.page.offset(),
-    )
-    .await?;
-    let items = rows.iter().map(|row| update_resource(&campaigns.kernel, row)).collect();
-    let url = campaigns.kernel.url("/api/v1/updates");
-    Ok(Json(Listing::new(&url, "muster:updates", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
-}
-
-/// One update.
-#[utoipa::path(get, path = "/api/v1/updates/{id}", tag = "updates", params(("id" = Uuid, Path)), responses((status = 200, description = "The update", body = Value), (status = 404)))]
-async fn get_update(
-    State(campaigns): State<Campaigns>,
-    reader: MaybeActor,
-    Segments(id): Segments<Uuid>,
-) -> Result<Json<Value>> {
-    let mut conn = campaigns.kernel.db.acquire().await?;
-    let row = store::update(&mut conn, reader.reader().map(|a| a.organization_id), id).await?;
-    Ok(Json(update_resource(&campaigns.kernel, &row)))
-}
-
-/// Creates an update.
-#[utoipa::path(post, path = "/api/v1/updates", tag = "updates", request_body = NewUpdate, responses((status = 201, description = "Created", body = Value), (status = 422)))]
-async fn post_update(
+/// Changes a campaign; absent members stay.
+#[utoipa::path(put, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = String, Path, description = "UUID or slug")), request_body = NewCampaign, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)))]
+async fn put_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    headers: HeaderMap,
-    ValidWithBytes(body, bytes): ValidWithBytes<NewUpdate>,
+    Segments(key): Segments<String>,
+    Valid(Json(changes)): Valid<Json<Overlay>>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/updates", &bytes)?;
-    let id = kernel.cx.id();
     let mut tx = kernel.db.begin().await?;
-    let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
-        Claim::Replayed(id) => id,
-        Claim::Fresh => {
-            create_update(&mut tx, kernel, actor.organization_id, id, body).await?;
-            audit(&mut tx, &kernel.cx, &actor, "update.create", Some(id), json!({})).await?;
-            id
-        }
-    };
-    let row = store::update(&mut tx, Some(actor.organization_id), id).await?;
+    let row = store::campaign(&mut tx, Some(actor.organization_id), &key).await?;
+    let new: NewCampaign = changes.over(campaign_resource(kernel, &row))?;
+    let Checked { title, summary, description, slug, locale, texts, state } =
+        check(&mut tx, actor.organization_id, new).await?;
+    let at = kernel.cx.now();
+    store::save_campaign(&mut tx, row.id, slug.as_str(), locale, &title, &summary, &description, &texts, state, at)
+        .await
+        .on_constraint("campaigns_slug_key", taken)?;
+    audit(&mut tx, &kernel.cx, &actor, "campaign.edit", Some(row.id), json!({})).await?;
+    let row = store::campaign(&mut tx, Some(actor.organization_id), &row.id.to_string()).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::One(row.campaign_id));
-    Ok((StatusCode::CREATED, Json(update_resource(kernel, &row))).into_response())
+    kernel.changes.tell(Change::One(row.id));
+    Ok(Json(campaign_resource(kernel, &row)).into_response())
+}
+
+/// Puts a campaign away; its actions and updates stay.
+#[utoipa::path(delete, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "Archived", body = Value), (status = 404)))]
+async fn delete_campaign(
+    State(campaigns): State<Campaigns>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &campaigns.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let row = store::campaign(&mut tx, Some(actor.organization_id), &key).await?;
+    store::archive_campaign(&mut tx, row.id, kernel.cx.now()).await?;
+    audit(&mut tx, &kernel.cx, &actor, "campaign.archive", Some(row.id), json!({})).await?;
+    tx.commit().await?;
+    kernel.changes.tell(Change::One(row.id));
+    Ok(Json(json!({"notice": "This campaign was archived. Its actions and updates are kept."})))
 }

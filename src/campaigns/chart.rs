@@ -68,6 +68,14 @@ fn gather(updates: &[UpdateRow]) -> Vec<Series> {
     series
 }
 
+/// The points in runs without a gap: more than three times the usual distance between two.
+fn runs(points: &[(i32, f64)]) -> Vec<&[(i32, f64)]> {
+    let mut distances: Vec<i32> = points.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    distances.sort_unstable();
+    let usual = distances.get(distances.len() / 2).copied().unwrap_or(1).max(1);
+    points.chunk_by(|a, b| b.0 - a.0 <= usual * 3).collect()
+}
+
 fn draw_panel<DB: DrawingBackend>(
     panel: &DrawingArea<DB, plotters::coord::Shift>,
     series: &Series,
@@ -97,8 +105,23 @@ fn draw_panel<DB: DrawingBackend>(
         .draw()?;
     let color = RGBColor(0x8c, 0x14, 0x58);
     let points = || series.points.iter().map(|(day, value)| (days(*day), *value));
-    // a thin line says only which point follows which; the gaps between draws stay visible as distance
-    chart.draw_series(LineSeries::new(points(), color.mix(0.4).stroke_width(1)))?;
+    // a thin line says only which point follows which; it breaks where nothing is known for long
+    let known: Vec<(i32, f64)> = points().collect();
+    for run in runs(&known) {
+        chart.draw_series(LineSeries::new(run.iter().copied(), color.mix(0.4).stroke_width(1)))?;
+    }
     chart.draw_series(points().map(|point| Circle::new(point, 5, color.filled())))?;
     panel.present()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_breaks_where_nothing_is_known_for_long() {
+        let points = [(0, 1.0), (14, 2.0), (28, 3.0), (200, 4.0), (214, 5.0)];
+        assert_eq!(runs(&points).iter().map(|run| run.len()).collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(runs(&points[..1]).len(), 1);
+    }
 }

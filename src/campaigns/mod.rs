@@ -3,30 +3,36 @@
 //! `actions` has one row for each petition, event and letter action, so the home page, a campaign's page, short links and
 //! the counts need not know the kinds. The route behind every mailed link, `/t/{token}`, stands here too; what a link does
 //! is registered by the slice that mails it. Rooms: `action` (the row as a type), `counts`, `store`, `ops`, `api`
-//! (campaigns and updates), `sources`, `pages`, `chart`, `life` (what may follow what), `hits` (of short links).
+//! (campaigns), `updates`, `images`, `share`, `sources`, `pages`, `chart`, `life` (what may follow what), `hits` (of short links).
 
 mod action;
 mod api;
 mod chart;
 mod counts;
 mod hits;
+mod images;
 mod life;
 mod ops;
 mod pages;
+mod share;
 mod sources;
 mod store;
+mod updates;
 
 pub use action::{
     Action, ActionChanges, ActionFields, ActionText, Confirmation, Kind, NewAction, Privacy, State, Texts,
 };
-pub use api::{Campaigns, Figure, NewCampaign, NewUpdate, create_campaign, create_update, router};
+pub use api::{Campaigns, NewCampaign, create_campaign, router};
 pub use counts::{
     Cells, Dimension, Tick, exact_cells, exact_total, fold, publish, publish_breakdowns, published_cells,
 };
+pub use images::Picture;
 pub use life::{NextAction, Standing};
 pub use ops::{create_action, find_for, find_to_change, register_partner, register_short_link, update_action};
 pub use pages::{CampaignLink, Landing, landing, link_page, received, standing};
+pub use share::{Paper, links as share_links, poster};
 pub use store::{
     PartnerBox, ShortLink, StateChange, by_id, by_key, campaign_exists, close_due, delete_short_link, lock, log_state,
     page_of_ids, short_links, state_changes, void_previews,
 };
+pub use updates::{Figure, NewUpdate, save_update};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     action::{Action, ActionChanges, ActionText, Kind, NewAction, Privacy, check_dates, parse_texts},
-    store,
+    images, store,
 };
 use crate::{
     error::{Code, Error, FieldError, OnConstraint, Result},
@@ -46,6 +46,9 @@ pub async fn create_action(
         ),
         None => None,
     };
+    if let Some(image) = new.image {
+        images::of_organization(conn, organization, image).await?;
+    }
     let vault = match new.privacy {
         Privacy::Standard => kernel.vaults.of_organization(conn, organization).await?,
         Privacy::Protected => {
@@ -125,6 +128,7 @@ pub async fn update_action(
     set(&mut action.description, "/description", changes.description.map(|t| clean_text(&t, 40_000)));
     set(&mut action.button, "/muster:button", changes.muster_button.map(|t| clean_line(&t, 60)));
     set(&mut action.thanks, "/muster:thanks", changes.muster_thanks.map(|t| clean_text(&t, 5000)));
+    set(&mut action.share_text, "/muster:share_text", changes.muster_share_text.map(|t| clean_text(&t, 500)));
     if let Some(texts) = changes.muster_texts {
         action.texts = parse_texts(texts, &mut errors);
     }
@@ -160,6 +164,11 @@ pub async fn update_action(
             ));
         }
         action.state = state;
+    }
+    match changes.muster_image {
+        Some(Some(image)) => action.image = Some(images::of_organization(conn, action.organization_id, image).await?),
+        Some(None) => action.image = None,
+        None => {}
     }
     store::save_action(conn, &action, kernel.cx.now()).await?;
     if let Some(next) = changes.muster_next_action {

@@ -21,6 +21,7 @@ use super::{
     action::{Kind, State},
     chart,
     hits::Hits,
+    images::{self, Picture},
     life::Standing,
     ops::localized,
     store::{self, LandingRow, UpdateRow},
@@ -68,6 +69,8 @@ pub fn landing(state: Landing) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/c/{slug}", get(campaign))
+        .route("/u/{id}", get(update))
+        .route("/images/{id}", get(image))
         .route("/go/{word}", get(short_link))
         .route("/t/{token}", get(show_link).post(act_on_link))
         .with_state(state)
@@ -125,6 +128,11 @@ struct Post {
     body_html: String,
     figures: Value,
     source_url: String,
+    url: String,
+    pseudonym: String,
+    image: Option<Picture>,
+    media_contact: String,
+    quotes: Value,
 }
 
 fn post(row: UpdateRow, locale: LocaleTag) -> Post {
@@ -137,6 +145,11 @@ fn post(row: UpdateRow, locale: LocaleTag) -> Post {
         body_html: markdown::render(&row.body),
         figures: row.figures,
         source_url: row.source_url,
+        url: format!("/u/{}", row.id),
+        pseudonym: row.pseudonym,
+        image: Picture::of(row.image_id, row.image_alt, row.image_width, row.image_height),
+        media_contact: row.media_contact,
+        quotes: row.quotes,
     }
 }
 
@@ -194,6 +207,26 @@ async fn campaign_now(kernel: &Kernel, slug: &str, locale: LocaleTag) -> Result<
         updates => Serde(updates.into_iter().map(|u| post(u, locale)).collect::<Vec<_>>()),
         chart_svg_html,
     })
+}
+
+/// One update on a page of its own: to be linked, and to be printed.
+async fn update(Shared(landing): Shared<Landing>, visitor: Visitor, Segments(id): Segments<Uuid>) -> Result<Response> {
+    let kernel = &landing.kernel;
+    let path = format!("/u/{id}");
+    let load = async || {
+        let mut conn = kernel.db.acquire().await?;
+        let row = store::update(&mut conn, None, id).await?;
+        let campaign = store::campaign(&mut conn, None, &row.campaign_slug).await?;
+        let (title, _) = localized(&campaign.texts, visitor.locale, &campaign.title, "");
+        let url = format!("/c/{}", campaign.slug);
+        Ok::<_, Error>(context! { campaign => context! { title, url }, update => Serde(post(row, visitor.locale)) })
+    };
+    let page = landing.seen.get(&(path.clone(), visitor.locale), load).await?;
+    kernel.pages.page("pages/update.html", &visitor, &kernel.url(&path), page)
+}
+
+async fn image(Shared(landing): Shared<Landing>, Segments(id): Segments<Uuid>) -> Result<Response> {
+    images::show(&landing.kernel, id).await
 }
 
 async fn short_link(

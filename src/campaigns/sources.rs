@@ -1,6 +1,8 @@
 //! `sources` in the API: the registered words under which it is counted where people come from. Links carry them as
 //! `?source={word}`; any other word counts as "other".
 
+use std::collections::BTreeMap;
+
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use validator::Validate;
 
-use super::{api::Campaigns, store};
+use super::{api::Campaigns, ops::register_partner, store};
 use crate::{
     error::{Error, Result},
     kernel::{
@@ -16,14 +18,105 @@ use crate::{
         changes::Change,
         extract::{Segments, Valid},
         hal::{curies, link},
-        text::Slug,
+        text::{LocaleTag, Slug, TextError, required_line},
     },
     organizers::{Actor, Scope, audit},
 };
 
 /// Routes of sources.
 pub fn router() -> OpenApiRouter<Campaigns> {
-    OpenApiRouter::new().routes(routes!(list_sources, post_source)).routes(routes!(delete_source))
+    OpenApiRouter::new()
+        .routes(routes!(list_sources, post_source))
+        .routes(routes!(delete_source))
+        .routes(routes!(list_partners, post_partner))
+        .routes(routes!(delete_partner))
+}
+
+/// A partner organization: its consent box beside forms, and the word that marks who came from it.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[schema(as = NewPartner)]
+pub struct PartnerBody {
+    /// As people know it.
+    #[validate(length(min = 1, max = 200))]
+    name: String,
+    /// Small letters, digits and hyphens; made from the name if absent. Also its word of origin.
+    #[serde(default, rename = "muster:slug")]
+    #[validate(length(max = 80))]
+    muster_slug: Option<String>,
+    /// The sentence beside the box, by language. Changing it makes a new version; given consents keep the old one.
+    #[serde(rename = "muster:wording")]
+    #[validate(length(min = 1, max = 10))]
+    muster_wording: BTreeMap<String, String>,
+}
+
+async fn partners_document(campaigns: &Campaigns, actor: &Actor) -> Result<Value> {
+    let kernel = &campaigns.kernel;
+    let partners = store::partners(&mut *kernel.db.acquire().await?, actor.organization_id).await?;
+    let each = |p: &store::PartnerRow| json!({"name": p.name, "muster:slug": p.slug, "muster:wording": p.wording});
+    Ok(json!({
+        "muster:partners": partners.iter().map(each).collect::<Vec<_>>(),
+        "_links": {"self": link(kernel.url("/api/v1/partners")), "curies": curies()},
+    }))
+}
+
+/// The partners of the organization.
+#[utoipa::path(get, path = "/api/v1/partners", tag = "sources", responses((status = 200, description = "The partners", body = Value), (status = 401)))]
+async fn list_partners(State(campaigns): State<Campaigns>, actor: Actor) -> Result<Response> {
+    actor.require(Scope::ActionsRead)?;
+    Ok(private_json(StatusCode::OK, &partners_document(&campaigns, &actor).await?))
+}
+
+/// Adds a partner, or changes the one of this slug.
+#[utoipa::path(post, path = "/api/v1/partners", tag = "sources", request_body = PartnerBody, responses((status = 201, description = "The partners", body = Value), (status = 401), (status = 422)))]
+async fn post_partner(
+    State(campaigns): State<Campaigns>,
+    actor: Actor,
+    Valid(Json(body)): Valid<Json<PartnerBody>>,
+) -> Result<Response> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &campaigns.kernel;
+    let name = required_line(&body.name, 200).map_err(|e| Error::field("/name", e.code, e.detail))?;
+    let refused = || Error::field("/muster:slug", "required", "No slug can be made from this name; give one.");
+    let slug = match &body.muster_slug {
+        Some(typed) => Slug::parse(typed).map_err(|e| Error::field("/muster:slug", e.code, e.detail))?,
+        None => Slug::from_title(&name).ok_or_else(refused)?,
+    };
+    if slug.as_str() == "other" {
+        return Err(Error::field("/muster:slug", "not_allowed", "\"other\" stands for what is not registered."));
+    }
+    let mut wording = serde_json::Map::new();
+    for (tag, sentence) in &body.muster_wording {
+        let refuse =
+            |e: TextError| Error::field(format!("/muster:wording/{}", tag.replace('/', "~1")), e.code, e.detail);
+        let locale = LocaleTag::parse(tag).map_err(refuse)?;
+        wording.insert(locale.as_str().to_owned(), required_line(sentence, 500).map_err(refuse)?.into());
+    }
+    let mut tx = kernel.db.begin().await?;
+    let wording = Value::Object(wording);
+    register_partner(&mut tx, kernel, actor.organization_id, slug.as_str(), &name, &wording, slug.as_str()).await?;
+    audit(&mut tx, &kernel.cx, &actor, "partner.save", None, json!({"slug": slug.as_str()})).await?;
+    tx.commit().await?;
+    kernel.changes.tell(Change::Any);
+    Ok(private_json(StatusCode::CREATED, &partners_document(&campaigns, &actor).await?))
+}
+
+/// Removes a partner's box and its word of origin; given consents stay on record.
+#[utoipa::path(delete, path = "/api/v1/partners/{slug}", tag = "sources", params(("slug" = String, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
+async fn delete_partner(
+    State(campaigns): State<Campaigns>,
+    actor: Actor,
+    Segments(slug): Segments<String>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &campaigns.kernel;
+    let mut tx = kernel.db.begin().await?;
+    if !store::delete_partner(&mut tx, actor.organization_id, &slug).await? {
+        return Err(Error::not_found());
+    }
+    audit(&mut tx, &kernel.cx, &actor, "partner.delete", None, json!({"slug": slug})).await?;
+    tx.commit().await?;
+    kernel.changes.tell(Change::Any);
+    Ok(Json(json!({"notice": "This partner's box is gone. Consents that were given stay on record."})))
 }
 
 /// A word to register.

@@ -126,6 +126,10 @@ impl MailKind for EventMail {
         self.kind
     }
 
+    fn is_first_contact(&self) -> bool {
+        self.kind == "event_confirm"
+    }
+
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
         Box::pin(self.write(email))
     }

@@ -56,6 +56,30 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidWit
     }
 }
 
+/// What a PUT changes of a resource whose POST takes the same members: laid over the resource as it is, so that absent
+/// members stay and the whole is checked as a new one would be.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+pub struct Overlay(serde_json::Map<String, serde_json::Value>);
+
+impl Validate for Overlay {
+    fn validate(&self) -> Result<(), validator::ValidationErrors> {
+        Ok(())
+    }
+}
+
+impl Overlay {
+    /// The resource with these changes, as a body of its POST.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused field.
+    pub fn over<T: DeserializeOwned + Validate>(self, resource: serde_json::Value) -> Result<T> {
+        let serde_json::Value::Object(mut whole) = resource else { return Err(Error::internal("not a resource")) };
+        whole.extend(self.0);
+        parse(serde_json::Value::Object(whole).to_string().as_bytes())
+    }
+}
+
 /// Parses and validates a JSON body.
 ///
 /// # Errors

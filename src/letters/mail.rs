@@ -70,6 +70,10 @@ impl MailKind for Confirm {
         "letter_confirm"
     }
 
+    fn is_first_contact(&self) -> bool {
+        true
+    }
+
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    kinds::{Class, Fate, MailKinds, QueuedEmail},
+    kinds::{Class, Fate, MailKind, MailKinds, QueuedEmail},
     message::{Composed, Sender},
     progress::Progress,
     smtp::{Envelope, SendError},
@@ -196,6 +196,7 @@ impl Engine {
         if emails.is_empty() {
             return Ok(progress);
         }
+        self.brake(claim, &mut emails).await;
         if i64::try_from(emails.len()).is_ok_and(|n| n >= limit) {
             self.more.notify_waiters();
         }
@@ -203,6 +204,35 @@ impl Engine {
         progress.claimed = emails.len();
         progress.add(self.deliver(claim.token, emails, cancel).await);
         Ok(progress)
+    }
+
+    /// Takes those first mails out of a batch that are too many for this hour; they wait for the next one.
+    async fn brake(&self, claim: Claim, emails: &mut Vec<QueuedEmail>) {
+        let is_first = |email: &QueuedEmail| self.kinds.get(&email.kind).is_some_and(MailKind::is_first_contact);
+        // what goes again was let through before
+        let first: Vec<Uuid> = emails.iter().filter(|e| e.attempts <= 1 && is_first(e)).map(|e| e.id).collect();
+        if first.is_empty() {
+            return;
+        }
+        let most = self.kernel.settings.mail.first_contacts_per_hour;
+        let held = async {
+            let mut conn = self.kernel.db.acquire().await?;
+            store::brake(&mut conn, claim, &first, most).await
+        };
+        match held.await {
+            Ok(held) => {
+                metrics::gauge!("muster_mail_brake").set(if held.is_empty() { 0.0 } else { 1.0 });
+                if !held.is_empty() {
+                    tracing::error!(
+                        held = held.len(),
+                        "mail.first_contacts_per_hour is reached: first mails wait for the next hour. Is a form being abused?"
+                    );
+                    emails.retain(|email| !held.contains(&email.id));
+                }
+            }
+            // better one mail too many than none
+            Err(error) => tracing::warn!(%error, "first mails could not be counted"),
+        }
     }
 
     fn lease(&self) -> TimeDelta {

@@ -118,6 +118,11 @@ pub trait MailKind: Send + Sync {
     /// cancelled. `unavailable` puts it back; any other error fails this mail, and its text is kept on the row.
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>>;
 
+    /// Is it the first that an address hears of us, because somebody typed it into a form? Such mail is braked.
+    fn is_first_contact(&self) -> bool {
+        false
+    }
+
     /// Told in the settling transaction, so that a slice can change its own row. Must not wait for anything but the
     /// database. An error (other than `unavailable`, which is tried again) is logged and the mail settled without it: what
     /// was sent must not be sent again.

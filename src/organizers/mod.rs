@@ -19,6 +19,6 @@ pub use api::{AuditEntry, router};
 pub use auth::{Access, MaybeActor, MaybeSession, Session, clear_session_cookie, idempotency, session_cookie};
 pub use ops::{
     NewOrganizer, Organizer, Profile, add_organizer, add_token, audit, audit_by_service, forget_expired_sessions,
-    organization_of, profile, sign_in, sign_out,
+    organization_of, profile, sign_in, sign_out, staff,
 };
 pub use scope::{Role, Scope};

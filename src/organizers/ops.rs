@@ -224,6 +224,15 @@ pub async fn forget_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<
     store::delete_expired_sessions(&mut *db.acquire().await?, now).await
 }
 
+/// The owners and organizers of an organization, with their addresses.
+///
+/// # Errors
+/// A database error.
+pub async fn staff(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<(Uuid, EmailAddress)>> {
+    let rows = store::staff(conn, organization).await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.id, EmailAddress::parse(&row.email).ok()?))).collect())
+}
+
 /// What the console shows of the one who is signed in.
 #[derive(Clone)]
 pub struct Profile {

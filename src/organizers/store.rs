@@ -90,6 +90,23 @@ pub async fn organizer_by_email(conn: &mut PgConnection, email: &str) -> Result<
     .await?)
 }
 
+/// An organizer who can be written to.
+pub struct StaffRow {
+    pub id: Uuid,
+    pub email: String,
+}
+
+/// The owners and organizers of an organization, unless disabled.
+pub async fn staff(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<StaffRow>> {
+    Ok(sqlx::query_as!(
+        StaffRow,
+        "SELECT id, email FROM organizers WHERE organization_id = $1 AND role IN ('owner', 'organizer') AND disabled_at IS NULL ORDER BY id",
+        organization
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// What the console shows of the one who is signed in.
 pub struct ProfileRow {
     pub email: String,

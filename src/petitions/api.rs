@@ -63,6 +63,10 @@ pub struct PetitionChanges {
     /// Whom it is addressed to.
     #[validate(length(max = 20), nested)]
     pub target: Option<Vec<ops::Target>>,
+    /// What is demanded, one sentence each.
+    #[serde(rename = "muster:demands")]
+    #[validate(length(max = 20))]
+    pub muster_demands: Option<Vec<String>>,
     /// How many signatures it wants.
     #[serde(rename = "muster:goal")]
     #[validate(range(min = 1, max = 100_000_000))]
@@ -83,12 +87,25 @@ pub struct PetitionChanges {
     #[serde(rename = "muster:questions")]
     #[validate(nested)]
     pub muster_questions: Option<Vec<Question>>,
+    /// Steps of the organizers' own, beside the quarters of the goal: organizers are told when they are reached.
+    #[serde(rename = "muster:milestones")]
+    #[validate(custom(function = "ops::check_steps"))]
+    pub muster_milestones: Option<Vec<i64>>,
+    /// Is the goal raised to the next round number once it is reached?
+    #[serde(rename = "muster:raises_goal")]
+    pub muster_raises_goal: Option<bool>,
 }
 
 /// The petition as its own organizers see it, with the exact total.
 async fn own_resource(petitions: &Petitions, conn: &mut PgConnection, petition: &Petition) -> Result<Value> {
     let total = campaigns::exact_total(conn, petition.action.id).await?;
-    Ok(resource(petitions, petition, total))
+    let reached = store::milestones::of_petition(conn, petition.action.id).await?;
+    let mut resource = resource(petitions, petition, total);
+    resource["muster:milestones"] = json!(petition.milestones);
+    resource["muster:raises_goal"] = json!(petition.raises_goal);
+    resource["muster:milestones_reached"] =
+        reached.into_iter().map(|(step, at)| json!({"step": step, "reached_date": at})).collect();
+    Ok(resource)
 }
 
 /// The petition as JSON; the public sees the published total.
@@ -106,6 +123,11 @@ fn resource(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
         "created_date": action.created_at,
         "modified_date": action.modified_at,
         "muster:slug": action.slug,
+        "muster:demands": petition.demands,
+        "muster:share_text": action.share_text,
+        "muster:image": action.image.as_ref().map(|image| image.id),
+        "featured_image_url": action.image.as_ref().map(|image| kernel.url(&image.url)),
+        "muster:image_alt": action.image.as_ref().map(|image| image.alt.as_str()),
         "muster:summary": action.summary,
         "muster:goal": petition.goal,
         "muster:extra": petition.extra,
@@ -256,7 +278,11 @@ async fn put_petition(
     let targets = changes.target.map(|t| target_names(&t)).transpose()?;
     let questions = changes.muster_questions.map(|q| questions::parse(q, action.protected)).transpose()?;
     campaigns::update_action(&mut tx, kernel, &actor, action, shared).await?;
+    if let Some(typed) = &changes.muster_demands {
+        store::set_demands(&mut tx, id, &ops::demands(typed)?).await?;
+    }
     store::set_form(&mut tx, id, changes.muster_fields.as_ref(), questions.as_deref()).await?;
+    store::milestones::set(&mut tx, id, changes.muster_milestones.as_deref(), changes.muster_raises_goal).await?;
     store::save(&mut tx, id, text.as_deref(), targets.as_deref(), changes.muster_goal).await?;
     store::switch(
         &mut tx,

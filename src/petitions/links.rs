@@ -10,6 +10,7 @@ use super::{
     store,
 };
 use crate::{
+    campaigns,
     error::{Code, Error, Result},
     kernel::{
         i18n::{text, text_of},
@@ -102,17 +103,7 @@ fn share(c: &Context, petitions: &Petitions) -> Vec<Onward> {
         return Vec::new();
     }
     let url = petitions.kernel.url(&c.petition.action.path());
-    let words = url::form_urlencoded::byte_serialize(format!("{} {url}", title(c)).as_bytes())
-        .collect::<String>()
-        .replace('+', "%20");
-    let link = url::form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>();
-    let to = |label: &str, href: String| Onward { label: text(c.locale, label), href };
-    vec![
-        to("share-whatsapp", format!("https://wa.me/?text={words}")),
-        to("share-telegram", format!("https://t.me/share/url?url={link}")),
-        to("share-facebook", format!("https://www.facebook.com/sharer/sharer.php?u={link}")),
-        to("share-email", format!("mailto:?body={words}")),
-    ]
+    campaigns::share_links(&c.petition.action, &url, c.locale)
 }
 
 /// The page after a signature was confirmed.

@@ -1,4 +1,4 @@
-//! The messages of petitions: please confirm, and thank you.
+//! The messages of petitions: please confirm, thank you, and what organizers are told.
 
 use futures_util::future::BoxFuture;
 use minijinja::context;
@@ -12,6 +12,7 @@ use crate::{
     error::{Code, Result},
     kernel::links::Purpose,
     mail::{self, Composed, MailKind, QueuedEmail},
+    organizers,
 };
 
 /// Asks the owner of an address to confirm; carries nothing that was typed.
@@ -22,6 +23,8 @@ pub struct Thanks(pub Petitions);
 pub struct Reminder(pub Petitions);
 /// Leads the owner of an address to the signer's own page.
 pub struct OwnPage(pub Petitions);
+/// Tells an organizer of a milestone.
+pub struct Milestone(pub Petitions);
 
 async fn find(petitions: &Petitions, email: &QueuedEmail) -> Result<Option<Context>> {
     let mut conn = petitions.kernel.db.acquire().await?;
@@ -70,6 +73,10 @@ impl MailKind for Confirm {
         "petition_confirm"
     }
 
+    fn is_first_contact(&self) -> bool {
+        true
+    }
+
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
         Box::pin(asking(&self.0, email, "petition_confirm"))
     }
@@ -90,6 +97,10 @@ impl MailKind for OwnPage {
         "petition_own_page"
     }
 
+    fn is_first_contact(&self) -> bool {
+        true
+    }
+
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
         Box::pin(async move {
             let Some(c) = find(&self.0, email).await? else { return Ok(None) };
@@ -99,6 +110,40 @@ impl MailKind for OwnPage {
             }
             let manage_url = self.0.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
             compose(&self.0, &c, "petition_own_page", context! { manage_url })
+        })
+    }
+}
+
+impl MailKind for Milestone {
+    fn kind(&self) -> &'static str {
+        "petition_milestone"
+    }
+
+    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
+        Box::pin(async move {
+            let kernel = &self.0.kernel;
+            let mut conn = kernel.db.acquire().await?;
+            let petition = store::petition(&mut conn, email.ref_id("petition")?).await?;
+            let step = email.refs.get("step").and_then(serde_json::Value::as_i64).unwrap_or_default();
+            let organizer = email.ref_id("organizer")?;
+            let staff = organizers::staff(&mut conn, email.organization_id).await?;
+            let to = staff.into_iter().find(|(id, _)| *id == organizer).map(|(_, address)| address);
+            let action = &petition.action;
+            // one that was taken back meanwhile is not worth a mail
+            let Some(to) = to.filter(|_| action.published_count >= step) else { return Ok(None) };
+            let locale = action.locale;
+            let page = context! {
+                organization => action.organization_name.as_str(),
+                action_title => action.title.as_str(),
+                petition_url => kernel.url(&action.path()),
+                count => action.published_count,
+                step,
+                goal => petition.goal,
+            };
+            let rendered = mail::render(kernel, "petition_milestone", locale, false, page)?;
+            let mut composed = Composed::new(to, action.organization_name.clone(), rendered.subject, rendered.text);
+            composed.html = rendered.html;
+            Ok(Some(composed))
         })
     }
 }

@@ -17,6 +17,7 @@ mod invalidation;
 mod links;
 mod live;
 mod mail;
+mod milestones;
 mod ops;
 mod own_links;
 mod own_page;
@@ -28,6 +29,7 @@ mod store;
 pub use api::router;
 pub use counts::verify_next;
 pub use invalidation::{forget as forget_invalid, work as work_invalidations};
+pub use milestones::mark as mark_milestones;
 pub use ops::{NewPetition, create_petition};
 pub use pages::pages;
 pub use signing::{Petitions, SIGNATURES, Typed};
@@ -43,6 +45,7 @@ pub fn register_mail(petitions: &Petitions, kinds: &mut MailKinds) {
     kinds.register(mail::Thanks(petitions.clone()));
     kinds.register(mail::Reminder(petitions.clone()));
     kinds.register(mail::OwnPage(petitions.clone()));
+    kinds.register(mail::Milestone(petitions.clone()));
 }
 
 /// Registers what the links of this slice do.

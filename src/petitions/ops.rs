@@ -36,6 +36,10 @@ pub struct NewPetition {
     /// Whom it is addressed to.
     #[validate(length(max = 20), nested)]
     pub target: Vec<Target>,
+    /// What is demanded, one sentence each.
+    #[serde(rename = "muster:demands")]
+    #[validate(length(max = 20))]
+    pub muster_demands: Vec<String>,
     /// How many signatures it wants.
     #[serde(rename = "muster:goal")]
     #[validate(range(min = 1, max = 100_000_000))]
@@ -55,6 +59,13 @@ pub struct NewPetition {
     #[serde(rename = "muster:questions")]
     #[validate(nested)]
     pub muster_questions: Vec<Question>,
+    /// Steps of the organizers' own, beside the quarters of the goal: organizers are told when they are reached.
+    #[serde(rename = "muster:milestones")]
+    #[validate(custom(function = "check_steps"))]
+    pub muster_milestones: Vec<i64>,
+    /// Is the goal raised to the next round number once it is reached?
+    #[serde(rename = "muster:raises_goal")]
+    pub muster_raises_goal: bool,
 }
 
 /// OSDI `target[]`.
@@ -63,6 +74,27 @@ pub struct Target {
     /// Name or title.
     #[validate(length(min = 1, max = 200))]
     pub name: String,
+}
+
+/// Steps are few and can be reached.
+pub fn check_steps(steps: &[i64]) -> Result<(), validator::ValidationError> {
+    if steps.len() <= 20 && steps.iter().all(|step| (1..=100_000_000).contains(step)) {
+        return Ok(());
+    }
+    Err(validator::ValidationError::new("range"))
+}
+
+/// The checked demands.
+///
+/// # Errors
+/// 422 with a pointer for each refused one.
+pub fn demands(typed: &[String]) -> Result<Vec<String>> {
+    let parsed = typed.iter().enumerate().map(|(i, demand)| {
+        required_line(demand, 500).map_err(|e| FieldError::new(format!("/muster:demands/{i}"), e.code, e.detail))
+    });
+    let (demands, errors): (Vec<_>, Vec<_>) = parsed.partition(Result::is_ok);
+    let errors: Vec<FieldError> = errors.into_iter().filter_map(Result::err).collect();
+    if errors.is_empty() { Ok(demands.into_iter().flatten().collect()) } else { Err(Error::Fields(errors)) }
 }
 
 /// The checked names of targets.
@@ -99,10 +131,13 @@ pub async fn create_petition(
         Some(key) => Some(carried(conn, kernel, organization, key, &action).await?),
         None => None,
     };
+    let demands = demands(&new.muster_demands)?;
     let questions = questions::parse(new.muster_questions, action.privacy == Privacy::Protected)?;
     campaigns::create_action(conn, kernel, organization, id, &action).await?;
     store::insert(conn, id, &text, &targets, new.muster_goal, letter).await?;
+    store::set_demands(conn, id, &demands).await?;
     store::set_form(conn, id, Some(&new.muster_fields), Some(&questions)).await?;
+    store::milestones::set(conn, id, Some(&new.muster_milestones), Some(new.muster_raises_goal)).await?;
     if let Some(word) = &new.muster_short_link {
         campaigns::register_short_link(conn, kernel, word, id).await?;
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Form, RawQuery, State, rejection::FormRejection},
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -44,6 +44,7 @@ pub fn pages(state: Petitions) -> Router {
         .route("/p/{slug}", get(show).post(sign))
         .route("/p/{slug}/preview/{token}", get(preview))
         .route("/p/{slug}/live", get(live::live))
+        .route("/p/{slug}/poster.svg", get(poster))
         .merge(own_page::routes())
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .with_state(state)
@@ -184,6 +185,9 @@ async fn render(
             fallback_language => fell_back.then(|| language_name(action.locale)),
             hosted_by => action.hosted_by.as_str(),
             button => text.button.as_str(),
+            image => Serde(&action.image),
+            demands => petition.demands.clone(),
+            share => Serde(campaigns::share_links(action, &kernel.url(&action.path()), visitor.locale)),
             fields => Serde(petition.fields.shown(action.protected)),
             questions => Serde(petition.questions.iter().map(|q| q.shown(visitor.locale)).collect::<Vec<_>>()),
         },
@@ -197,6 +201,33 @@ async fn render(
         challenge,
     };
     kernel.pages.page("pages/petition.html", visitor, &kernel.url(&action.path()), page)
+}
+
+/// A poster with a QR code that leads here: `?paper=a4|letter`, `?lang=`, `?source=`.
+async fn poster(
+    State(petitions): State<Petitions>,
+    visitor: Visitor,
+    Segments(slug): Segments<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    let kernel = &petitions.kernel;
+    let petition = petitions.petition(&slug).await?;
+    if !petition.action.state.is_public() {
+        return Err(Error::not_found());
+    }
+    let asked = |wanted: &str| {
+        let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+        pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+    };
+    let paper = campaigns::Paper::parse(asked("paper").as_deref().unwrap_or("letter"))
+        .ok_or_else(|| Error::problem(Code::InvalidParameter, "paper: a4 or letter."))?;
+    let mut url = kernel.url(&petition.action.path());
+    if let Some(source) = asked("source") {
+        let word = petitions.campaigns.source_word(petition.action.organization_id, Some(&source)).await?;
+        url.extend(word.map(|word| format!("?source={word}")));
+    }
+    let svg = campaigns::poster(&petition.action, &url, visitor.locale, paper)?;
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=60")], svg).into_response())
 }
 
 async fn sign(

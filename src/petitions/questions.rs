@@ -63,7 +63,7 @@ pub struct Fields {
 
 impl Fields {
     /// Each field as the page shows it.
-    pub fn shown(&self, protected: bool) -> Value {
+    pub fn shown(self, protected: bool) -> Value {
         let usual = |given: Option<Wanted>, usual: Wanted| if protected { Wanted::Off } else { given.unwrap_or(usual) };
         json!({
             "family_name": usual(self.family_name, Wanted::Optional),
@@ -76,7 +76,7 @@ impl Fields {
     }
 
     /// Empties what is not asked, and names what is needed and missing.
-    fn apply(&self, new: &mut NewSignature, public: bool) -> Vec<FieldError> {
+    fn apply(self, new: &mut NewSignature, public: bool) -> Vec<FieldError> {
         let details = &mut new.person.details;
         let members = [
             (self.family_name, &mut details.family_name, "/person/family_name"),

@@ -4,6 +4,7 @@ mod acts;
 pub mod comments;
 pub mod integrity;
 pub mod invalidations;
+pub mod milestones;
 pub mod paper;
 pub mod signers;
 
@@ -64,6 +65,7 @@ pub const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
 
 /// A petition with what all actions share.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each switch")]
 pub struct Petition {
     /// The shared part.
     pub action: Action,
@@ -71,6 +73,8 @@ pub struct Petition {
     pub petition_text: String,
     /// Whom it is addressed to.
     pub targets: Vec<String>,
+    /// What is demanded, one sentence each.
+    pub demands: Vec<String>,
     /// How many signatures it wants.
     pub goal: Option<i64>,
     /// The letter action that signing writes along.
@@ -85,6 +89,10 @@ pub struct Petition {
     pub fields: Fields,
     /// What it asks besides.
     pub questions: Vec<Question>,
+    /// Steps of the organizers' own, beside the quarters of the goal.
+    pub milestones: Vec<i64>,
+    /// Is the goal raised once it is reached?
+    pub raises_goal: bool,
     /// May people of different names sign with one address?
     pub shares_addresses: bool,
     /// Signatures that it usually gets in an hour: the mean of the last seven whole days.
@@ -114,7 +122,7 @@ impl Petition {
 /// `not_found`, or a database error.
 pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
     let row = sqlx::query!(
-        r#"SELECT petition_text, targets, goal, letter_action_id, keeps_contacts, shows_breakdowns, shares_addresses,
+        r#"SELECT petition_text, targets, demands, goal, letter_action_id, keeps_contacts, shows_breakdowns, shares_addresses, milestones, raises_goal,
                   fields AS "fields: Json<Fields>", questions AS "questions: Json<Vec<Question>>",
                   (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = p.id) AS "extra!",
                   (SELECT coalesce(sum(c.value), 0)::bigint / 168 FROM action_counts c
@@ -129,12 +137,15 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petitio
         action,
         petition_text: row.petition_text,
         targets: row.targets,
+        demands: row.demands,
         goal: row.goal,
         letter_action_id: row.letter_action_id,
         extra: row.extra,
         keeps_contacts: row.keeps_contacts,
         shows_breakdowns: row.shows_breakdowns,
         shares_addresses: row.shares_addresses,
+        milestones: row.milestones,
+        raises_goal: row.raises_goal,
         fields: row.fields.0,
         questions: row.questions.0,
         usual_hour: row.usual_hour.max(0).unsigned_abs(),
@@ -214,6 +225,15 @@ pub async fn switch(
     )
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Writes a petition's demands.
+///
+/// # Errors
+/// A database error.
+pub async fn set_demands(conn: &mut PgConnection, id: Uuid, demands: &[String]) -> Result<()> {
+    sqlx::query!("UPDATE petitions SET demands = $2 WHERE id = $1", id, demands).execute(conn).await?;
     Ok(())
 }
 

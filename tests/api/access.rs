@@ -47,6 +47,16 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/advocacy_campaigns/{id}/outreaches", NoTokenOr(&["actions:write", "contacts:write"])),
     ("GET", "/api/v1/advocacy_campaigns/{id}/outreaches/{outreach}", READ),
     ("GET", "/api/v1/audit", Scopes(&["audit:read"])),
+    ("POST", "/api/v1/images", EDIT),
+    ("DELETE", "/api/v1/images/{image}", EDIT),
+    ("GET", "/api/v1/partners", Scopes(&["actions:read"])),
+    ("POST", "/api/v1/partners", EDIT),
+    ("DELETE", "/api/v1/partners/{slug}", EDIT),
+    ("PUT", "/api/v1/campaigns/{id}", EDIT),
+    ("DELETE", "/api/v1/campaigns/{id}", EDIT),
+    ("PUT", "/api/v1/updates/{id}", EDIT),
+    ("DELETE", "/api/v1/updates/{id}", EDIT),
+    ("POST", "/api/v1/updates/figures.csv", EDIT),
     ("GET", "/api/v1/campaigns", NoToken),
     ("POST", "/api/v1/campaigns", EDIT),
     ("GET", "/api/v1/campaigns/{id}", NoToken),
@@ -159,6 +169,7 @@ fn path_to(template: &str, things: &Everything, within: &Everything) -> String {
     let sub = [
         ("{batch}", Uuid::nil()),
         ("{job}", Uuid::nil()),
+        ("{image}", Uuid::nil()),
         ("{allowance}", Uuid::nil()),
         ("{signature}", things.signature),
         ("{attendance}", things.attendance),
@@ -177,6 +188,8 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
             return Some(json!({"word": "changed"}));
         } else if template.ends_with("/paper_batches") {
             return Some(json!({"reference": "Changed", "sheets": 1, "count": 1}));
+        } else if template.ends_with("/partners") {
+            return Some(json!({"name": "Changed", "muster:wording": {"en": "Changed"}}));
         } else if template.ends_with("/allowances") {
             return Some(json!({"domain": "changed.example"}));
         } else if template.ends_with("/invalidations") {
@@ -296,7 +309,13 @@ async fn a_missing_scope_is_named_and_nothing_happens(pool: PgPool) {
             .replace("{outreach}", "nowhere");
         let reply =
             app.request(method.clone(), &path, Some(&token), &[], body_for(&method, &template, &ours).as_ref()).await;
-        let expected: &[u16] = if template.contains('{') { &[404] } else { &[200, 201] };
+        // files are asked for after the scope
+        let takes_a_file = ["/images", "/figures.csv"].iter().any(|name| template.ends_with(name));
+        let expected: &[u16] = match (template.contains('{'), takes_a_file) {
+            (true, _) => &[404],
+            (false, true) => &[415],
+            (false, false) => &[200, 201],
+        };
         assert!(expected.contains(&reply.status.as_u16()), "{method} {path} with {scopes:?}: {}", reply.text());
     }
 }
@@ -437,10 +456,18 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
     for (method, template, needs) in operations(&app).await {
         let path = path_to(&template, &ours, &ours);
         let caller = if matches!(needs, NoTokenOr(_)) { None } else { token };
-        let whole =
-            ["/exports", "/history", "/short_links", "/sources", "/paper_batches", "/invalidations", "/integrity"]
-                .iter()
-                .any(|name| template.ends_with(name));
+        let whole = [
+            "/exports",
+            "/history",
+            "/short_links",
+            "/sources",
+            "/paper_batches",
+            "/invalidations",
+            "/integrity",
+            "/partners",
+        ]
+        .iter()
+        .any(|name| template.ends_with(name));
         if method == Method::GET && !template.ends_with('}') && needs != Nothing && !whole {
             app.get(&format!("{path}?nonsense=1"), token).await.problem(400, "invalid_parameter", &[]);
             if !template.contains("/exports/") && !template.ends_with("/counts") {
@@ -457,7 +484,9 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
                 }
             }
         }
-        let bare = ["/preview", "/recount", "/cancel", "/undo"].iter().any(|name| template.ends_with(name)); // take no body
+        let bare = ["/preview", "/recount", "/cancel", "/undo", "/images", "/figures.csv"]
+            .iter()
+            .any(|name| template.ends_with(name)); // take no body
         if (method == Method::POST || method == Method::PUT) && !bare {
             let send = async |kind: &str, body: String| {
                 let mut request =

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::{
     action::{Action, Kind, NewAction, State},
+    images::Picture,
     life::NextAction,
 };
 use crate::{
@@ -29,6 +30,11 @@ struct ActionRow {
     texts: Value,
     button: String,
     thanks: String,
+    share_text: String,
+    image_id: Option<Uuid>,
+    image_alt: Option<String>,
+    image_width: Option<i32>,
+    image_height: Option<i32>,
     hosted_by: String,
     privacy: String,
     confirmation: String,
@@ -84,6 +90,8 @@ impl TryFrom<ActionRow> for Action {
             description: row.description,
             button: row.button,
             thanks: row.thanks,
+            share_text: row.share_text,
+            image: Picture::of(row.image_id, row.image_alt, row.image_width, row.image_height),
             hosted_by: row.hosted_by,
             send_thanks: row.send_thanks,
             published_count: row.published_count,
@@ -133,11 +141,12 @@ async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slu
     sqlx::query_as!(
         ActionRow,
         r#"SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, a.vault_id, a.kind, a.slug, a.locale, a.title, a.summary,
-                a.description, a.texts, a.button, a.thanks, a.hosted_by, a.privacy, a.confirmation, a.state, a.state_reason,
+                a.description, a.texts, a.button, a.thanks, a.share_text, a.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", a.hosted_by, a.privacy, a.confirmation, a.state, a.state_reason,
                 (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.opens_at, a.closes_at,
                 n.kind AS "next_kind?", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation,
                 a.send_thanks, a.published_count, a.published_at, a.verified_at, a.created_at, a.modified_at
          FROM actions a JOIN organizations o ON o.id = a.organization_id
+              LEFT JOIN images i ON i.id = a.image_id
               LEFT JOIN actions n ON n.id = a.next_action_id AND n.state = 'published'
          WHERE (a.id = $1 OR ($1 IS NULL AND a.slug = $3)) AND ($2::text IS NULL OR a.kind = $2)"#,
         id,
@@ -198,8 +207,8 @@ pub async fn insert_action(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO actions (id, organization_id, campaign_id, vault_id, kind, slug, locale, title, summary, description, texts, button, thanks,
-                              hosted_by, privacy, confirmation, state, opens_at, closes_at, created_at, modified_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)",
+                              hosted_by, privacy, confirmation, state, opens_at, closes_at, created_at, modified_at, share_text, image_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20, $21, $22)",
         id,
         organization,
         campaign,
@@ -219,7 +228,9 @@ pub async fn insert_action(
         new.state.as_str(),
         new.opens_at,
         new.closes_at,
-        at
+        at,
+        new.share_text,
+        new.image
     )
     .execute(conn)
     .await?;
@@ -233,7 +244,7 @@ pub async fn insert_action(
 pub async fn save_action(conn: &mut PgConnection, action: &Action, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE actions SET title = $2, summary = $3, description = $4, texts = $5, button = $6, thanks = $7, state = $8, state_reason = $9,
-                            opens_at = $10, closes_at = $11, modified_at = $12 WHERE id = $1",
+                            opens_at = $10, closes_at = $11, modified_at = $12, share_text = $13, image_id = $14 WHERE id = $1",
         action.id,
         action.title,
         action.summary,
@@ -245,7 +256,9 @@ pub async fn save_action(conn: &mut PgConnection, action: &Action, at: DateTime<
         action.state_reason,
         action.opens_at,
         action.closes_at,
-        at
+        at,
+        action.share_text,
+        action.image.as_ref().map(|image| image.id)
     )
     .execute(conn)
     .await?;

@@ -1,6 +1,6 @@
-//! `campaigns` and `updates`.
+//! `campaigns`.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -121,110 +121,48 @@ pub async fn insert_campaign(
     Ok(())
 }
 
-/// An update's row.
-#[derive(Clone, Debug)]
-pub struct UpdateRow {
-    pub id: Uuid,
-    pub campaign_id: Uuid,
-    pub campaign_slug: String,
-    pub kind: String,
-    pub title: String,
-    pub body: String,
-    pub texts: Value,
-    pub happened_on: NaiveDate,
-    pub figures: Value,
-    pub source_url: String,
-    pub created_at: DateTime<Utc>,
-    pub modified_at: DateTime<Utc>,
-}
-
-/// Updates, newest first: of one campaign, of one organization, or all public ones; and how many there are.
+/// Writes the columns of a campaign anew.
 ///
 /// # Errors
-/// A database error.
-pub async fn updates(
-    conn: &mut PgConnection,
-    organization: Option<Uuid>,
-    campaign: Option<Uuid>,
-    limit: i64,
-    offset: i64,
-) -> Result<(Vec<UpdateRow>, i64)> {
-    let total = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM updates u JOIN campaigns c ON c.id = u.campaign_id
-           WHERE (u.organization_id = $1 OR ($1 IS NULL AND c.state = 'published')) AND ($2::uuid IS NULL OR u.campaign_id = $2)"#,
-        organization,
-        campaign
-    )
-    .fetch_one(&mut *conn)
-    .await?;
-    let rows = sqlx::query_as!(
-        UpdateRow,
-        "SELECT u.id, u.campaign_id, c.slug AS campaign_slug, u.kind, u.title, u.body, u.texts, u.happened_on, u.figures, u.source_url, u.created_at, u.modified_at
-         FROM updates u JOIN campaigns c ON c.id = u.campaign_id
-         WHERE (u.organization_id = $1 OR ($1 IS NULL AND c.state = 'published')) AND ($2::uuid IS NULL OR u.campaign_id = $2)
-         ORDER BY u.happened_on DESC, u.id DESC LIMIT $3 OFFSET $4",
-        organization,
-        campaign,
-        limit,
-        offset
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok((rows, total))
-}
-
-/// One update.
-///
-/// # Errors
-/// `not_found`, or a database error.
-pub async fn update(conn: &mut PgConnection, organization: Option<Uuid>, id: Uuid) -> Result<UpdateRow> {
-    Ok(sqlx::query_as!(
-        UpdateRow,
-        "SELECT u.id, u.campaign_id, c.slug AS campaign_slug, u.kind, u.title, u.body, u.texts, u.happened_on, u.figures, u.source_url, u.created_at, u.modified_at
-         FROM updates u JOIN campaigns c ON c.id = u.campaign_id
-         WHERE u.id = $2 AND (u.organization_id = $1 OR ($1 IS NULL AND c.state = 'published'))",
-        organization,
-        id
-    )
-    .fetch_one(conn)
-    .await?)
-}
-
-/// Writes a new update.
-///
-/// # Errors
-/// A breach of `updates_campaign_title_key`, or another database error.
+/// A breach of `campaigns_slug_key`, or another database error.
 #[expect(clippy::too_many_arguments, reason = "one for each column")]
-pub async fn insert_update(
+pub async fn save_campaign(
     conn: &mut PgConnection,
     id: Uuid,
-    organization: Uuid,
-    campaign: Uuid,
-    kind: &str,
+    slug: &str,
+    locale: LocaleTag,
     title: &str,
-    body: &str,
+    summary: &str,
+    description: &str,
     texts: &Texts,
-    happened_on: NaiveDate,
-    figures: &Value,
-    source_url: &str,
+    state: &str,
     at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO updates (id, organization_id, campaign_id, kind, title, body, texts, happened_on, figures, source_url, created_at, modified_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
+        "UPDATE campaigns SET slug = $2, locale = $3, title = $4, summary = $5, description = $6, texts = $7, state = $8, modified_at = $9
+         WHERE id = $1",
         id,
-        organization,
-        campaign,
-        kind,
+        slug,
+        locale.as_str(),
         title,
-        body,
+        summary,
+        description,
         serde_json::to_value(texts).unwrap_or_default(),
-        happened_on,
-        figures,
-        source_url,
+        state,
         at
     )
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Puts a campaign away.
+///
+/// # Errors
+/// A database error.
+pub async fn archive_campaign(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("UPDATE campaigns SET state = 'archived', modified_at = $2 WHERE id = $1", id, at)
+        .execute(conn)
+        .await?;
     Ok(())
 }

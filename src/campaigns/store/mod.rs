@@ -2,10 +2,12 @@
 
 mod actions;
 mod campaigns;
+pub mod images;
 mod landing;
 mod life;
 mod short_links;
 mod sources;
+mod updates;
 
 pub use actions::*;
 pub use campaigns::*;
@@ -13,3 +15,4 @@ pub use landing::*;
 pub use life::*;
 pub use short_links::*;
 pub use sources::*;
+pub use updates::*;

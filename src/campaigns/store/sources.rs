@@ -29,6 +29,49 @@ pub async fn sources(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<
     .await?)
 }
 
+/// A partner organization.
+#[derive(Clone, Debug)]
+pub struct PartnerRow {
+    /// Its slug.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// The sentence beside its box, by language.
+    pub wording: serde_json::Value,
+}
+
+/// The partners of an organization, by name.
+///
+/// # Errors
+/// A database error.
+pub async fn partners(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<PartnerRow>> {
+    Ok(sqlx::query_as!(
+        PartnerRow,
+        "SELECT slug, name, wording FROM partners WHERE organization_id = $1 ORDER BY name",
+        organization
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Removes a partner and the words that stand for it. False: there was none.
+///
+/// # Errors
+/// A database error.
+pub async fn delete_partner(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<bool> {
+    sqlx::query!(
+        "DELETE FROM sources s USING partners p WHERE p.id = s.partner_id AND p.organization_id = $1 AND p.slug = $2",
+        organization,
+        slug
+    )
+    .execute(&mut *conn)
+    .await?;
+    let done = sqlx::query!("DELETE FROM partners WHERE organization_id = $1 AND slug = $2", organization, slug)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// A partner of an organization, by slug.
 ///
 /// # Errors

@@ -39,6 +39,8 @@ pub fn event() -> Event {
         texts: std::collections::BTreeMap::new(),
         button: String::new(),
         thanks: String::new(),
+        share_text: String::new(),
+        image: None,
         hosted_by: String::new(),
         protected: false,
         confirms: true,

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
 mod lanes;
@@ -184,6 +184,44 @@ pub(super) async fn claim(conn: &mut PgConnection, claim: Claim, limit: i64) -> 
     .fetch_all(conn)
     .await?;
     in_order(rows)
+}
+
+/// Counts first mails to an address into the present hour, up to `most` for the whole installation. The others go back
+/// into the queue, due at different moments of the next hour; returns which.
+pub(super) async fn brake(conn: &mut PgConnection, claim: Claim, first: &[Uuid], most: i64) -> Result<Vec<Uuid>> {
+    let mut tx = conn.begin().await?;
+    let many = i64::try_from(first.len()).unwrap_or(i64::MAX);
+    let sent = sqlx::query_scalar!(
+        "INSERT INTO first_contacts AS f (hour, sent) VALUES (date_trunc('hour', $1, 'UTC'), $2)
+         ON CONFLICT (hour) DO UPDATE SET sent = f.sent + excluded.sent RETURNING sent",
+        claim.now,
+        many
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let over = usize::try_from((sent - most).clamp(0, many)).unwrap_or_default();
+    let held = &first[first.len() - over..];
+    if over > 0 {
+        sqlx::query!(
+            "UPDATE first_contacts SET sent = $2 WHERE hour = date_trunc('hour', $1, 'UTC') AND sent > $2",
+            claim.now,
+            most
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "UPDATE emails SET state = 'queued', claim_token = NULL, lease_until = NULL, attempts = greatest(attempts - 1, 0),
+                    due_at = date_trunc('hour', $1, 'UTC') + interval '1 hour' + random() * interval '50 minutes'
+             WHERE id = ANY ($2) AND claim_token = $3",
+            claim.now,
+            held,
+            claim.token
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(held.to_vec())
 }
 
 /// Prolongs the lease of what this claim still holds.

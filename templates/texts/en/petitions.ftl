@@ -48,3 +48,6 @@ petition-comments-somebody = A supporter
 petition-extra = and { $n } on paper
 petition-deliver-name = My name may stand on the list that is handed over to { $targets }
 detail-deliver_name = Name handed over with the petition
+petition-demands-title = Our demands
+petition-share-title = Pass it on
+petition-poster = Poster with QR code

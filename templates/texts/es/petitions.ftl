@@ -48,3 +48,6 @@ petition-comments-somebody = Una persona solidaria
 petition-extra = y { $n } en papel
 petition-deliver-name = Mi nombre puede figurar en la lista que se entrega a { $targets }
 detail-deliver_name = Nombre entregado con la petición
+petition-demands-title = Nuestras demandas
+petition-share-title = Compártala
+petition-poster = Cartel con código QR

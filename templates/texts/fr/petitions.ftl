@@ -48,3 +48,6 @@ petition-comments-somebody = Une personne solidaire
 petition-extra = et { $n } sur papier
 petition-deliver-name = Mon nom peut figurer sur la liste remise à { $targets }
 detail-deliver_name = Nom remis avec la pétition
+petition-demands-title = Nos revendications
+petition-share-title = Faites passer
+petition-poster = Affiche avec code QR

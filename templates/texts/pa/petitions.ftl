@@ -48,3 +48,6 @@ petition-comments-somebody = ਇੱਕ ਸਮਰਥਕ
 petition-extra = ਅਤੇ { $n } ਕਾਗ਼ਜ਼ ਤੇ
 petition-deliver-name = ਮੇਰਾ ਨਾਮ ਉਸ ਸੂਚੀ ਵਿੱਚ ਹੋ ਸਕਦਾ ਹੈ ਜੋ { $targets } ਨੂੰ ਸੌਂਪੀ ਜਾਵੇਗੀ
 detail-deliver_name = ਪਟੀਸ਼ਨ ਨਾਲ ਸੌਂਪਿਆ ਗਿਆ ਨਾਮ
+petition-demands-title = ਸਾਡੀਆਂ ਮੰਗਾਂ
+petition-share-title = ਅੱਗੇ ਸਾਂਝਾ ਕਰੋ
+petition-poster = QR ਕੋਡ ਵਾਲਾ ਪੋਸਟਰ

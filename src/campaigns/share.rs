@@ -1,0 +1,164 @@
+//! Passing an action on: links that open the usual networks with its words in them, and a poster with a QR code.
+
+use std::fmt::Write;
+
+use qrcode::{Color, EcLevel, QrCode};
+
+use super::action::Action;
+use crate::{
+    error::{Error, Result},
+    kernel::{i18n::text, links::Onward, text::LocaleTag},
+};
+
+/// Where people pass things on: the text's key, and the address before and after the words or the link. `{words}` and
+/// `{link}` are filled in, percent-encoded.
+const NETWORKS: [(&str, &str); 6] = [
+    ("share-whatsapp", "https://wa.me/?text={words}"),
+    ("share-telegram", "https://t.me/share/url?url={link}&text={text}"),
+    ("share-facebook", "https://www.facebook.com/sharer/sharer.php?u={link}"),
+    ("share-bluesky", "https://bsky.app/intent/compose?text={words}"),
+    ("share-x", "https://x.com/intent/post?text={words}"),
+    ("share-email", "mailto:?subject={text}&body={words}"),
+];
+
+fn encoded(text: &str) -> String {
+    // a plus sign is a space in some readers and a plus sign in others
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// Links that pass an action on in a language; `url` is its page's.
+pub fn links(action: &Action, url: &str, locale: LocaleTag) -> Vec<Onward> {
+    let texts = action.text(locale, "").0;
+    let say = if texts.share.is_empty() { texts.title } else { texts.share };
+    let (words, link, say) = (encoded(&format!("{say} {url}")), encoded(url), encoded(&say));
+    NETWORKS
+        .iter()
+        .map(|(label, address)| Onward {
+            label: text(locale, label),
+            href: address.replace("{words}", &words).replace("{link}", &link).replace("{text}", &say),
+        })
+        .collect()
+}
+
+/// Sizes of paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paper {
+    /// 210 by 297 mm.
+    A4,
+    /// 8.5 by 11 inches.
+    Letter,
+}
+
+impl Paper {
+    /// From an address: `a4` or `letter`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "a4" => Some(Self::A4),
+            "letter" => Some(Self::Letter),
+            _ => None,
+        }
+    }
+
+    /// Width and height as SVG lengths, and in tenths of a millimetre.
+    fn size(self) -> (&'static str, &'static str, u32, u32) {
+        match self {
+            Self::A4 => ("210mm", "297mm", 2100, 2970),
+            Self::Letter => ("8.5in", "11in", 2159, 2794),
+        }
+    }
+}
+
+/// A poster as SVG, ready to print: title, QR code, address.
+///
+/// # Errors
+/// `internal` for an address that is too long for a QR code.
+pub fn poster(action: &Action, url: &str, locale: LocaleTag, paper: Paper) -> Result<String> {
+    let code = QrCode::with_error_correction_level(url.as_bytes(), EcLevel::M).map_err(Error::internal)?;
+    let (width, height, w, h) = paper.size();
+    let middle = w / 2;
+    let (title, _) = action.text(locale, "");
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {w} {h}\" lang=\"{}\"><rect width=\"{w}\" height=\"{h}\" fill=\"#fff\"/>",
+        locale.as_str()
+    );
+    let mut line = |y: u32, size: u32, weight: &str, words: &str| {
+        let _ = write!(
+            svg,
+            "<text x=\"{middle}\" y=\"{y}\" font-family=\"sans-serif\" font-size=\"{size}\" font-weight=\"{weight}\" text-anchor=\"middle\">{}</text>",
+            escaped(words)
+        );
+    };
+    let (size, step) = (150, 175);
+    let mut y = 330;
+    for words in wrapped(&title.title, 24, 4) {
+        line(y, size, "bold", &words);
+        y += step;
+    }
+    for words in wrapped(&title.summary, 54, 4) {
+        line(y, 68, "normal", &words);
+        y += 92;
+    }
+    let square = (h - y - 620).min(w - 600);
+    let below = y + square + 160;
+    line(below, 80, "bold", &text(locale, &format!("poster-scan-{}", action.kind.as_str())));
+    line(below + 110, 60, "normal", url.trim_start_matches("https://").trim_start_matches("http://"));
+    line(h - 110, 56, "normal", &action.organization_name);
+    svg.push_str(&qr(&code, middle - square / 2, y, square));
+    svg.push_str("</svg>");
+    Ok(svg)
+}
+
+/// The modules of a QR code as one path within a square, with the quiet zone of four modules that readers need.
+fn qr(code: &QrCode, x: u32, y: u32, side: u32) -> String {
+    let width = code.width();
+    let mut path = String::new();
+    for (at, _) in code.to_colors().iter().enumerate().filter(|(_, color)| **color == Color::Dark) {
+        let _ = write!(path, "M{} {}h1v1h-1z", at % width + 4, at / width + 4);
+    }
+    let modules = width + 8;
+    format!(
+        "<svg x=\"{x}\" y=\"{y}\" width=\"{side}\" height=\"{side}\" viewBox=\"0 0 {modules} {modules}\" shape-rendering=\"crispEdges\" role=\"img\"><path d=\"{path}\"/></svg>"
+    )
+}
+
+/// Words in lines of at most so many characters; what does not fit into the lines is cut.
+fn wrapped(words: &str, longest: usize, lines: usize) -> Vec<String> {
+    let mut wrapped: Vec<String> = Vec::new();
+    for word in words.split_whitespace() {
+        match wrapped.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= longest => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => wrapped.push(word.to_owned()),
+        }
+    }
+    if wrapped.len() > lines {
+        wrapped.truncate(lines);
+        if let Some(last) = wrapped.last_mut() {
+            last.push('…');
+        }
+    }
+    wrapped
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_titles_are_wrapped_and_cut() {
+        assert_eq!(wrapped("Status for all migrants now", 12, 4), ["Status for", "all migrants", "now"]);
+        assert_eq!(wrapped("one two three", 3, 2), ["one", "two…"]);
+        assert_eq!(wrapped("", 3, 2), Vec::<String>::new());
+    }
+
+    #[test]
+    fn markup_in_a_title_stays_text() {
+        assert_eq!(escaped("a<script> & \"b\""), "a&lt;script&gt; &amp; &quot;b&quot;");
+    }
+}

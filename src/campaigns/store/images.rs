@@ -1,0 +1,96 @@
+//! Pictures.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// A picture's row.
+#[derive(Clone, Debug)]
+pub struct ImageRow {
+    /// `image/jpeg` or `image/png`.
+    pub content_type: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Pixels.
+    pub width: i32,
+    /// Pixels.
+    pub height: i32,
+    /// What it shows.
+    pub alt: String,
+}
+
+/// What is said about a picture.
+#[derive(Clone, Debug)]
+pub struct Caption {
+    /// What it shows.
+    pub alt: String,
+    /// Pixels.
+    pub width: i32,
+    /// Pixels.
+    pub height: i32,
+}
+
+/// Writes a new picture.
+///
+/// # Errors
+/// A database error.
+pub async fn insert(
+    conn: &mut PgConnection,
+    id: Uuid,
+    organization: Uuid,
+    row: &ImageRow,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO images (id, organization_id, content_type, bytes, width, height, alt, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        id,
+        organization,
+        row.content_type,
+        row.bytes,
+        row.width,
+        row.height,
+        row.alt,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A picture of an organization.
+///
+/// # Errors
+/// A database error.
+pub async fn find(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Caption>> {
+    Ok(sqlx::query_as!(
+        Caption,
+        "SELECT alt, width, height FROM images WHERE id = $1 AND organization_id = $2",
+        id,
+        organization
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// A picture with its bytes.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn bytes(conn: &mut PgConnection, id: Uuid) -> Result<ImageRow> {
+    Ok(sqlx::query_as!(ImageRow, "SELECT content_type, bytes, width, height, alt FROM images WHERE id = $1", id)
+        .fetch_one(conn)
+        .await?)
+}
+
+/// Removes a picture. False: there was none.
+///
+/// # Errors
+/// A database error.
+pub async fn delete(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
+    let done = sqlx::query!("DELETE FROM images WHERE id = $1 AND organization_id = $2", id, organization)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}

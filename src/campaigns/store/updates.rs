@@ -1,0 +1,180 @@
+//! `updates`: posts on a campaign's timeline. The public sees what stands under a published campaign, after its embargo.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// An update's row.
+#[derive(Clone, Debug)]
+pub struct UpdateRow {
+    pub id: Uuid,
+    pub campaign_id: Uuid,
+    pub campaign_slug: String,
+    pub kind: String,
+    pub title: String,
+    pub body: String,
+    pub texts: Value,
+    pub happened_on: NaiveDate,
+    pub figures: Value,
+    pub source_url: String,
+    pub image_id: Option<Uuid>,
+    pub image_alt: Option<String>,
+    pub image_width: Option<i32>,
+    pub image_height: Option<i32>,
+    pub embargo_until: Option<DateTime<Utc>>,
+    pub media_contact: String,
+    pub quotes: Value,
+    pub pseudonym: String,
+    pub consent_scope: String,
+    pub consent_on: Option<NaiveDate>,
+    pub created_at: DateTime<Utc>,
+    pub modified_at: DateTime<Utc>,
+}
+
+/// Updates, newest first: of one campaign, of one organization, or all public ones; and how many there are.
+///
+/// # Errors
+/// A database error.
+pub async fn updates(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    campaign: Option<Uuid>,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<UpdateRow>, i64)> {
+    let total = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM updates u JOIN campaigns c ON c.id = u.campaign_id
+           WHERE (u.organization_id = $1 OR ($1 IS NULL AND c.state = 'published' AND (u.embargo_until IS NULL OR u.embargo_until <= now()))) AND ($2::uuid IS NULL OR u.campaign_id = $2)"#,
+        organization,
+        campaign
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    let rows = sqlx::query_as!(
+        UpdateRow,
+        r#"SELECT u.id, u.campaign_id, c.slug AS campaign_slug, u.kind, u.title, u.body, u.texts, u.happened_on, u.figures, u.source_url, u.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", u.embargo_until, u.media_contact, u.quotes, u.pseudonym, u.consent_scope, u.consent_on, u.created_at, u.modified_at
+           FROM updates u JOIN campaigns c ON c.id = u.campaign_id LEFT JOIN images i ON i.id = u.image_id
+           WHERE (u.organization_id = $1 OR ($1 IS NULL AND c.state = 'published' AND (u.embargo_until IS NULL OR u.embargo_until <= now()))) AND ($2::uuid IS NULL OR u.campaign_id = $2)
+           ORDER BY u.happened_on DESC, u.id DESC LIMIT $3 OFFSET $4"#,
+        organization,
+        campaign,
+        limit,
+        offset
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok((rows, total))
+}
+
+/// One update.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn update(conn: &mut PgConnection, organization: Option<Uuid>, id: Uuid) -> Result<UpdateRow> {
+    Ok(sqlx::query_as!(
+        UpdateRow,
+        r#"SELECT u.id, u.campaign_id, c.slug AS campaign_slug, u.kind, u.title, u.body, u.texts, u.happened_on, u.figures, u.source_url, u.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", u.embargo_until, u.media_contact, u.quotes, u.pseudonym, u.consent_scope, u.consent_on, u.created_at, u.modified_at
+           FROM updates u JOIN campaigns c ON c.id = u.campaign_id LEFT JOIN images i ON i.id = u.image_id
+           WHERE u.id = $2 AND (u.organization_id = $1 OR ($1 IS NULL AND c.state = 'published' AND (u.embargo_until IS NULL OR u.embargo_until <= now())))"#,
+        organization,
+        id
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// The columns of an update that an organizer writes.
+#[derive(Clone, Debug)]
+pub struct UpdateColumns {
+    pub campaign_id: Uuid,
+    pub kind: &'static str,
+    pub title: String,
+    pub body: String,
+    pub texts: Value,
+    pub happened_on: NaiveDate,
+    pub figures: Value,
+    pub source_url: String,
+    pub image_id: Option<Uuid>,
+    pub embargo_until: Option<DateTime<Utc>>,
+    pub media_contact: String,
+    pub quotes: Value,
+    pub pseudonym: String,
+    pub consent_scope: String,
+    pub consent_on: Option<NaiveDate>,
+}
+
+/// Writes an update, new or anew.
+///
+/// # Errors
+/// A breach of `updates_campaign_title_key`, or another database error.
+pub async fn save_update(
+    conn: &mut PgConnection,
+    id: Uuid,
+    organization: Uuid,
+    row: &UpdateColumns,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO updates (id, organization_id, campaign_id, kind, title, body, texts, happened_on, figures, source_url, image_id,
+                              embargo_until, media_contact, quotes, pseudonym, consent_scope, consent_on, created_at, modified_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)
+         ON CONFLICT (id) DO UPDATE SET campaign_id = excluded.campaign_id, kind = excluded.kind, title = excluded.title, body = excluded.body,
+             texts = excluded.texts, happened_on = excluded.happened_on, figures = excluded.figures, source_url = excluded.source_url,
+             image_id = excluded.image_id, embargo_until = excluded.embargo_until, media_contact = excluded.media_contact,
+             quotes = excluded.quotes, pseudonym = excluded.pseudonym, consent_scope = excluded.consent_scope,
+             consent_on = excluded.consent_on, modified_at = excluded.modified_at",
+        id,
+        organization,
+        row.campaign_id,
+        row.kind,
+        row.title,
+        row.body,
+        row.texts,
+        row.happened_on,
+        row.figures,
+        row.source_url,
+        row.image_id,
+        row.embargo_until,
+        row.media_contact,
+        row.quotes,
+        row.pseudonym,
+        row.consent_scope,
+        row.consent_on,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The update of a campaign's day with a title.
+///
+/// # Errors
+/// A database error.
+pub async fn update_titled(
+    conn: &mut PgConnection,
+    campaign: Uuid,
+    day: NaiveDate,
+    title: &str,
+) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM updates WHERE campaign_id = $1 AND happened_on = $2 AND title = $3",
+        campaign,
+        day,
+        title
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Deletes an update for good.
+///
+/// # Errors
+/// A database error.
+pub async fn delete_update(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("DELETE FROM updates WHERE id = $1", id).execute(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Milestones: a quarter, half, three quarters and all of the goal, and steps of the organizers' own. Reached by the
+//! published number, told to the organizers once, and taken back when the number falls again.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{signing::Petitions, store::milestones};
+use crate::{
+    error::Result,
+    mail::{self, Class, NewEmail},
+    organizers,
+};
+
+/// Notes what was reached and what is reached no longer, raises goals, and queues the mails. Returns how many petitions
+/// reached something. A second call, or another process, adds nothing.
+///
+/// # Errors
+/// A database error.
+pub async fn mark(petitions: &Petitions) -> Result<usize> {
+    let kernel = &petitions.kernel;
+    let mut tx = kernel.db.begin().await?;
+    milestones::take_back(&mut tx).await?;
+    let reached = milestones::reach(&mut tx, kernel.cx.now()).await?;
+    for petition in &reached {
+        if petition.raises_goal && petition.goal == Some(petition.step) {
+            raise(&mut tx, petition.id, petition.count, kernel.cx.now()).await?;
+        }
+        for (organizer, _) in organizers::staff(&mut tx, petition.organization_id).await? {
+            let email = NewEmail {
+                organization_id: petition.organization_id,
+                class: Class::Notice,
+                kind: "petition_milestone",
+                lane: "",
+                refs: json!({"petition": petition.id, "organizer": organizer, "step": petition.step}),
+                protected: false,
+                due_at: None,
+            };
+            mail::enqueue(&mut tx, &kernel.cx, email).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(reached.len())
+}
+
+/// Raises the goal beyond what is counted; the steps of the new goal that are passed already are told to nobody.
+async fn raise(conn: &mut PgConnection, petition: Uuid, count: i64, now: DateTime<Utc>) -> Result<()> {
+    milestones::raise(conn, petition, next_goal(count)).await?;
+    milestones::pass(conn, petition, now).await
+}
+
+/// The next round number that leaves something to reach: 1, 1.5, 2, 2.5, 3, 4, 5, 7.5 and 10 times a power of ten, at least
+/// a fifth above the count.
+fn next_goal(count: i64) -> i64 {
+    let least = count + count / 5 + 1;
+    let mut power = 10;
+    loop {
+        if let Some(goal) =
+            [10, 15, 20, 25, 30, 40, 50, 75].into_iter().map(|tenths| tenths * power / 10).find(|g| *g >= least)
+        {
+            return goal;
+        }
+        power *= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_goal;
+
+    #[test]
+    fn goals_are_round_and_ahead() {
+        for (count, goal) in [
+            (0, 10),
+            (10, 15),
+            (100, 150),
+            (500, 750),
+            (1_000, 1_500),
+            (5_000, 7_500),
+            (10_003, 15_000),
+            (999_999, 1_500_000),
+        ] {
+            assert_eq!(next_goal(count), goal, "{count}");
+        }
+    }
+}
