@@ -140,6 +140,49 @@ CREATE INDEX invalidations_petition_id_idx ON invalidations (petition_id, id);
 CREATE INDEX invalidations_organizer_id_idx ON invalidations (organizer_id);
 CREATE INDEX invalidations_running_idx ON invalidations (id) WHERE state IN ('running', 'undoing');
 
+-- Files of signers that organizers bring. The file is kept in sealed pieces until it is done.
+CREATE TABLE imports (
+    id              uuid PRIMARY KEY,
+    petition_id     uuid NOT NULL REFERENCES petitions (id) ON DELETE CASCADE,
+    organizer_id    uuid NOT NULL REFERENCES organizers (id),
+    name            text NOT NULL, -- of the file
+    bytes           bigint NOT NULL,
+    delimiter       text NOT NULL,
+    columns         text[] NOT NULL, -- the header
+    mapping         jsonb NOT NULL DEFAULT '{}', -- {"email": "E-mail address"}: which column is what
+    source          text, -- the word of origin of its signatures
+    consent_wording text NOT NULL DEFAULT '', -- what the people agreed to who have a yes in the consent column
+    dry_run         boolean NOT NULL DEFAULT false,
+    state           text NOT NULL DEFAULT 'uploaded',
+    offset_bytes    bigint NOT NULL DEFAULT 0, -- lines that end before this byte are done
+    seen            bigint NOT NULL DEFAULT 0, -- lines
+    imported        bigint NOT NULL DEFAULT 0,
+    duplicates      bigint NOT NULL DEFAULT 0, -- people who had signed before, or stand in the file twice
+    refused         bigint NOT NULL DEFAULT 0,
+    created_at      timestamptz NOT NULL,
+    finished_at     timestamptz,
+    CONSTRAINT imports_state_check CHECK (state IN ('uploaded', 'running', 'checked', 'done', 'cancelled', 'failed')),
+    CONSTRAINT imports_mapping_check CHECK (jsonb_typeof(mapping) = 'object')
+);
+CREATE INDEX imports_petition_id_idx ON imports (petition_id, id);
+CREATE INDEX imports_organizer_id_idx ON imports (organizer_id);
+CREATE INDEX imports_running_idx ON imports (id) WHERE state = 'running';
+CREATE TABLE import_pieces (
+    import_id uuid NOT NULL REFERENCES imports (id) ON DELETE CASCADE,
+    number    integer NOT NULL,
+    sealed    bytea NOT NULL,
+    CONSTRAINT import_pieces_pkey PRIMARY KEY (import_id, number)
+);
+-- Lines that were refused: which, where and why, never what stood there.
+CREATE TABLE import_faults (
+    import_id uuid NOT NULL REFERENCES imports (id) ON DELETE CASCADE,
+    line      bigint NOT NULL,
+    field     text NOT NULL,
+    code      text NOT NULL,
+    detail    text NOT NULL,
+    CONSTRAINT import_faults_pkey PRIMARY KEY (import_id, line, field)
+);
+
 -- One validated and sealed act on its way into the hot path's function.
 CREATE TYPE signature_act AS (
     id uuid, petition_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea, name_index bytea,

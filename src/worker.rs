@@ -119,13 +119,14 @@ async fn pause(time: Duration, cancel: &CancellationToken) -> bool {
 /// Does the jobs that organizers begin, a batch at a time, each as soon as it is there.
 async fn work(app: &App, cancel: &CancellationToken) {
     loop {
-        let more = match petitions::work_invalidations(&app.petitions).await {
-            Ok(more) => more,
-            Err(error) => {
-                tracing::warn!(%error, "a job did not go on; it is tried again");
-                false
+        let mut more = false;
+        for done in [petitions::work_invalidations(&app.petitions).await, petitions::work_imports(&app.petitions).await]
+        {
+            match done {
+                Ok(done) => more |= done,
+                Err(error) => tracing::warn!(%error, "a job did not go on; it is tried again"),
             }
-        };
+        }
         if !pause(if more { Duration::ZERO } else { JOBS }, cancel).await {
             return;
         }
@@ -193,6 +194,7 @@ pub async fn tidy(app: &App) -> Result<()> {
         async {
             while petitions::forget_signals(&kernel.db, now - SIGNALS_FOR).await? > 0 {}
             while petitions::forget_invalid(&app.petitions).await? > 0 {}
+            petitions::forget_uploads(&app.petitions).await?;
             Ok(())
         }
         .await,

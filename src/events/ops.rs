@@ -260,6 +260,7 @@ pub async fn consent(
         organization_name: &action.organization_name,
         locale,
         source: &source,
+        updates_wording: None,
     };
     people::append_consents(conn, kernel, person, consents, asked, action.protected).await
 }

@@ -356,6 +356,7 @@ pub async fn confirm(
         organization_name: &action.organization_name,
         locale: typed.locale,
         source: &source,
+        updates_wording: None,
     };
     people::append_consents(conn, kernel, row.person_id, &typed.consents, asked, protected).await?;
     store::set_confirmed(conn, row.id, at).await?;

@@ -225,6 +225,7 @@ impl Letters {
                 organization_name: &action.organization_name,
                 locale,
                 source: "api",
+                updates_wording: None,
             };
             people::append_consents(&mut tx, kernel, holder, &consents, asked, protected).await?;
             tx.commit().await?;

@@ -90,6 +90,8 @@ pub struct Asked<'a> {
     pub locale: LocaleTag,
     /// `petition:{slug}`.
     pub source: &'a str,
+    /// The sentence about updates, where it was not our own.
+    pub updates_wording: Option<&'a str>,
 }
 
 /// Appends what was ticked; an empty box appends nothing, so it withdraws nothing.
@@ -109,7 +111,10 @@ pub async fn append_consents(
     if consents.updates {
         granted.push((
             "updates".to_owned(),
-            i18n::text_of(asked.locale, "updates-label", "organization", asked.organization_name.to_owned()),
+            asked.updates_wording.map_or_else(
+                || i18n::text_of(asked.locale, "updates-label", "organization", asked.organization_name.to_owned()),
+                str::to_owned,
+            ),
         ));
     }
     for (slug, _) in consents.partners.iter().filter(|(_, ticked)| **ticked) {

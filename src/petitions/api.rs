@@ -1,6 +1,7 @@
 //! `petitions` in the API (OSDI petition); their signatures, counts and lives have rooms of their own.
 
 mod counts;
+mod imports;
 mod integrity;
 mod invalidations;
 mod life;
@@ -49,6 +50,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .merge(counts::router())
         .merge(life::router())
         .merge(paper::router())
+        .merge(imports::router())
         .merge(integrity::router())
         .merge(invalidations::router())
 }

@@ -6,11 +6,13 @@
 //! messages. Numbers come from the counts of `campaigns`, never from counting rows; [`counts`] compares the two at night.
 //! What a signer can do alone stands in [`own_links`] (behind mailed links) and [`own_page`] (by address); [`questions`] is what
 //! the form asks. [`comments`] and
-//! [`live`] are what the page shows besides. [`integrity`] holds floods back, [`invalidation`] takes out what does not belong.
+//! [`live`] are what the page shows besides. [`integrity`] holds floods back, [`invalidation`] takes out what
+//! does not belong, [`import`] brings in what was signed elsewhere.
 
 mod api;
 mod comments;
 mod counts;
+mod import;
 mod ingest;
 mod integrity;
 mod invalidation;
@@ -28,6 +30,7 @@ mod store;
 
 pub use api::router;
 pub use counts::verify_next;
+pub use import::{forget as forget_uploads, work as work_imports};
 pub use invalidation::{forget as forget_invalid, work as work_invalidations};
 pub use milestones::mark as mark_milestones;
 pub use ops::{NewPetition, create_petition};

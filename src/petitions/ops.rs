@@ -321,6 +321,7 @@ async fn take_over(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> Res
         organization_name: &action.organization_name,
         locale: c.locale,
         source: &source,
+        updates_wording: None,
     };
     people::append_consents(conn, kernel, c.row.person_id, &c.typed.consents, asked, action.protected).await
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::Deref, sync::Arc, time::Duration};
 
 use axum::extract::FromRef;
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use super::{
     ingest::{NewSignatureAct, SignBatch},
     integrity::{Bursts, Integrity, Judgement, Trace},
     live::STREAMS,
-    store::{self, Petition, SignatureAct, Written},
+    store::{self, Petition, SignatureAct, Written, imports::Import},
 };
 use crate::{
     campaigns::{self, Campaigns, Cells, Dimension},
@@ -26,6 +26,7 @@ use crate::{
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
         text::LocaleTag,
+        vault::Vault,
     },
     letters::{Carrier, Changed, LetterAction, Letters, NewLetter},
     organizers::Access,
@@ -232,7 +233,7 @@ impl Petitions {
         let person_id = kernel.cx.recorded_id(protected);
         let wish = if action.confirms { "pending" } else { "counted" };
         let judgement = self.judge(petition, &new.person.email, new.trace).await?;
-        let bearer = Bearer { person_id, person_sealed: None, wish, idempotency: None, judgement };
+        let bearer = Bearer { person_id, person_sealed: None, wish, idempotency: None, judgement, imported: None };
         let act = self.act(petition, new, letter, bearer).await?;
         self.ingest.submit(act).await.map(|_| ())
     }
@@ -252,39 +253,92 @@ impl Petitions {
         let vault = kernel.vaults.open(action.vault_id).await?;
         let vouched =
             people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
-        let (details, locale, consents) = (new.person.details.clone(), new.person.locale, new.consents.clone());
-        let keep_nothing = new.keep_nothing;
+        let theirs = Theirs::of(&new, vouched.id);
         let bearer = Bearer {
             person_id: vouched.id,
             person_sealed: Some(vouched.sealed),
             wish: "vouched",
             idempotency,
             judgement: Judgement::default(),
+            imported: None,
         };
         let act = self.act(petition, new, letter, bearer).await?;
         let written = self.ingest.submit(act).await?;
         if written.outcome == "mismatch" {
             return Err(idempotency::mismatch());
         }
-        let Some(holder) = written.holder_id else { return Ok(written) };
-        let dropped = petition.drops_contact(keep_nothing);
-        if !dropped && (holder != vouched.id || consents != Consents::default()) {
-            let mut tx = kernel.db.begin().await?;
-            if holder != vouched.id {
-                // somebody else made this person in between, so the sealed details did not fit the row
-                let tag = locale.map(LocaleTag::as_str);
-                people::confirm(&mut tx, kernel, &vault, holder, details, tag, action.protected).await?;
-            }
-            let asked = Asked {
-                organization: action.organization_id,
-                organization_name: &action.organization_name,
-                locale: locale.unwrap_or(action.locale),
-                source: "api",
-            };
-            people::append_consents(&mut tx, kernel, holder, &consents, asked, action.protected).await?;
-            tx.commit().await?;
+        if let Some(holder) = written.holder_id {
+            self.complete(petition, &vault, holder, theirs, "api", None).await?;
         }
         Ok(written)
+    }
+
+    /// A signature from a file: counts at once, on the day it was given, without a mail or a letter. False: that person had
+    /// signed before.
+    ///
+    /// # Errors
+    /// `unavailable` when it cannot be written now; then it was not.
+    pub async fn sign_imported(
+        &self,
+        petition: &Petition,
+        new: NewSignature,
+        import: &Import,
+        signed_at: DateTime<Utc>,
+    ) -> Result<bool> {
+        let (kernel, action) = (&self.kernel, &petition.action);
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        let vouched =
+            people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
+        let theirs = Theirs::of(&new, vouched.id);
+        let bearer = Bearer {
+            person_id: vouched.id,
+            person_sealed: Some(vouched.sealed),
+            wish: "vouched",
+            idempotency: None,
+            judgement: Judgement::default(),
+            imported: Some((import.id, signed_at)),
+        };
+        let act = self.act(petition, new, None, bearer).await?;
+        let written = self.ingest.submit(act).await?;
+        if let Some(holder) = written.holder_id {
+            let source = format!("import:{}", import.id);
+            self.complete(petition, &vault, holder, theirs, &source, Some(&import.consent_wording)).await?;
+        }
+        Ok(written.outcome == "created")
+    }
+
+    /// What a vouched act leaves to do once its person is known: details of a person whom somebody else made in between, and
+    /// consents.
+    async fn complete(
+        &self,
+        petition: &Petition,
+        vault: &Vault,
+        holder: Uuid,
+        theirs: Theirs,
+        source: &str,
+        updates_wording: Option<&str>,
+    ) -> Result<()> {
+        let (kernel, action) = (&self.kernel, &petition.action);
+        let Theirs { person_id, details, locale, consents, keep_nothing } = theirs;
+        if petition.drops_contact(keep_nothing) || (holder == person_id && consents == Consents::default()) {
+            return Ok(());
+        }
+        let mut tx = kernel.db.begin().await?;
+        if holder != person_id {
+            // the sealed details did not fit the row
+            let tag = locale.map(LocaleTag::as_str);
+            people::confirm(&mut tx, kernel, vault, holder, details, tag, action.protected).await?;
+        }
+        let asked = Asked {
+            organization: action.organization_id,
+            organization_name: &action.organization_name,
+            locale: locale.unwrap_or(action.locale),
+            source,
+            updates_wording,
+        };
+        people::append_consents(&mut tx, kernel, holder, &consents, asked, action.protected).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// The letter action that a petition carries, from memory if it is there.
@@ -376,7 +430,7 @@ impl Petitions {
         let vault = kernel.vaults.open(action.vault_id).await?;
         let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
         let id = cx.recorded_id(protected);
-        let created_at = cx.recorded_now(protected);
+        let created_at = bearer.imported.map_or_else(|| cx.recorded_now(protected), |(_, given_at)| given_at);
         let locale = new.person.locale.unwrap_or(action.locale);
         let clear = |text: &str| (!protected && !text.is_empty()).then(|| text.to_owned());
         let details = &new.person.details;
@@ -401,7 +455,8 @@ impl Petitions {
             created_at,
             confirm_expires_at: pending
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
-            email_id: (pending || (action.send_thanks && !dropped)).then(|| cx.recorded_id(protected)),
+            email_id: (pending || (action.send_thanks && !dropped && bearer.imported.is_none()))
+                .then(|| cx.recorded_id(protected)),
             email_kind: if pending { "petition_confirm" } else { "petition_thanks" },
             email_class: if pending { "confirmation" } else { "notice" },
             organization_id: action.organization_id,
@@ -412,7 +467,7 @@ impl Petitions {
             suspicion: bearer.judgement.suspicion,
             network_tag: bearer.judgement.network_tag,
             domain_tag: bearer.judgement.domain_tag,
-            import_id: None,
+            import_id: bearer.imported.map(|(import, _)| import),
             sealed: (!dropped).then(|| {
                 let typed = Typed {
                     details: new.person.details,
@@ -455,4 +510,46 @@ struct Bearer {
     wish: &'static str,
     idempotency: Option<IdempotencyKey>,
     judgement: Judgement,
+    /// The import that brings it, and when it was given.
+    imported: Option<(Uuid, DateTime<Utc>)>,
+}
+
+/// What a vouched act says of its person, for [`Petitions::complete`].
+struct Theirs {
+    person_id: Uuid,
+    details: Details,
+    locale: Option<LocaleTag>,
+    consents: Consents,
+    keep_nothing: bool,
+}
+
+impl Theirs {
+    fn of(new: &NewSignature, person_id: Uuid) -> Self {
+        Self {
+            person_id,
+            details: new.person.details.clone(),
+            locale: new.person.locale,
+            consents: new.consents.clone(),
+            keep_nothing: new.keep_nothing,
+        }
+    }
+}
+
+impl NewSignature {
+    /// A signature of this person with nothing else said.
+    pub fn of(person: NewPerson) -> Self {
+        Self {
+            person,
+            comments: String::new(),
+            display: Display::Hidden,
+            consents: Consents::default(),
+            given_answers: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            delivers_name: false,
+            keep_nothing: false,
+            source: None,
+            letter: LetterWords::default(),
+            trace: Trace::default(),
+        }
+    }
 }

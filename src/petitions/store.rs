@@ -2,6 +2,7 @@
 
 mod acts;
 pub mod comments;
+pub mod imports;
 pub mod integrity;
 pub mod invalidations;
 pub mod milestones;

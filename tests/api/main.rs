@@ -14,6 +14,7 @@ mod floods;
 mod group_commit;
 mod guard;
 mod harness;
+mod imports;
 mod integrity;
 mod keep_nothing;
 mod layers;

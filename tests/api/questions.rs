@@ -20,7 +20,7 @@ fn questions() -> Value {
     ])
 }
 
-fn answering(address: &str, answers: Value) -> Value {
+fn answering(address: &str, answers: &Value) -> Value {
     let mut body = signer(address);
     merge(&mut body, json!({"muster:answers": answers}));
     body
@@ -36,13 +36,13 @@ async fn answers_are_checked_sealed_shown_and_exported(pool: PgPool) {
 
     app.post(SIGN, None, &signer("a@example.org")).await.problem(422, "validation_failed", &["/muster:answers/sector"]);
     let wrong = json!({"sector": "mine", "story": "x".repeat(201), "help": 3});
-    app.post(SIGN, None, &answering("a@example.org", wrong)).await.problem(
+    app.post(SIGN, None, &answering("a@example.org", &wrong)).await.problem(
         422,
         "validation_failed",
         &["/muster:answers/sector", "/muster:answers/story", "/muster:answers/help"],
     );
     let right = json!({"sector": "farm", "story": "=HYPERLINK(\"x\")", "help": true, "unasked": "no"});
-    app.post(SIGN, None, &answering("amara@example.org", right)).await.expect(202);
+    app.post(SIGN, None, &answering("amara@example.org", &right)).await.expect(202);
     let page = app.get(app.path_of(&confirm_link(&app, "amara@example.org").await), None).await.text();
     assert!(page.contains("On a farm") && page.contains("I want to help"), "the owner sees what will be kept");
     app.press(&confirm_link(&app, "amara@example.org").await).await;
@@ -127,7 +127,7 @@ async fn a_protected_petition_refuses_harmful_questions_and_keeps_no_answers(poo
         "validation_failed",
         &["/muster:questions/0/label"],
     );
-    app.post(SIGN, None, &answering("amara@example.org", json!({"hear": "A friend"}))).await.expect(202);
+    app.post(SIGN, None, &answering("amara@example.org", &json!({"hear": "A friend"}))).await.expect(202);
     app.press(&confirm_link(&app, "amara@example.org").await).await;
     assert_eq!(
         app.count("SELECT count(*) FROM signatures WHERE state = 'counted' AND sealed IS NULL AND NOT delivers_name")

@@ -83,6 +83,22 @@ pub async fn newest_counted(conn: &mut PgConnection, vault: Uuid, email_index: &
     .await?)
 }
 
+/// Has an address signed a petition?
+///
+/// # Errors
+/// A database error.
+pub async fn has_signed(conn: &mut PgConnection, petition: Uuid, vault: Uuid, email_index: &[u8]) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM people p JOIN signatures s ON s.person_id = p.id
+                          WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state = 'counted') AS "signed!""#,
+        vault,
+        email_index,
+        petition
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// The vaults of the organizations: id and organization.
 ///
 /// # Errors

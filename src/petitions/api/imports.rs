@@ -1,0 +1,318 @@
+//! `petitions/{id}/imports`: files of signers. Upload, look at the columns, try, start.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream::try_unfold};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+use validator::Validate;
+
+use super::own;
+use crate::{
+    error::{Code, Error, Result},
+    kernel::{
+        Kernel,
+        caching::private_json,
+        extract::{Segments, Valid},
+        hal::{curies, identifiers, link},
+        text::{clean_line, required_line},
+    },
+    organizers::{Actor, Scope, audit},
+    petitions::{
+        Petitions,
+        import::{self, Mapping, PIECE},
+        store::{
+            self, Petition,
+            imports::{self, Import},
+        },
+    },
+};
+
+/// Bytes of a file, at most.
+const LARGEST: i64 = 200 * 1024 * 1024;
+/// Refused lines that are read at a time.
+const FAULTS: i64 = 1_000;
+
+/// Routes of imports.
+pub fn router() -> OpenApiRouter<Petitions> {
+    OpenApiRouter::new()
+        .routes(routes!(list_imports, post_import))
+        .routes(routes!(start_import))
+        .routes(routes!(cancel_import))
+        .routes(routes!(get_faults))
+}
+
+fn resource(kernel: &Kernel, petition: &Petition, import: &Import) -> Value {
+    let base = kernel.url(&format!("{}/imports/{}", petition.action.api_path(), import.id));
+    json!({
+        "identifiers": identifiers(import.id),
+        "created_date": import.created_at,
+        "name": import.name,
+        "columns": import.columns,
+        "mapping": import.mapping,
+        "source": import.source,
+        "dry_run": import.dry_run,
+        "muster:state": import.state,
+        "muster:finished_date": import.finished_at,
+        "muster:progress": {
+            "bytes": import.bytes, "done_bytes": import.offset_bytes, "lines": import.seen, "imported": import.imported,
+            "duplicates": import.duplicates, "refused": import.refused,
+        },
+        "_links": {
+            "muster:start": link(format!("{base}/start")),
+            "muster:cancel": link(format!("{base}/cancel")),
+            "muster:faults": link(format!("{base}/faults.csv")),
+            "curies": curies(),
+        },
+    })
+}
+
+async fn find(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petition> {
+    let petition = store::by_key(&mut *petitions.kernel.db.acquire().await?, key).await?;
+    own(Some(actor), &petition)?;
+    Ok(petition)
+}
+
+/// The imports of a petition, newest first, with their progress.
+#[utoipa::path(get, path = "/api/v1/petitions/{id}/imports", tag = "imports", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The imports", body = Value), (status = 401), (status = 404)))]
+async fn list_imports(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+) -> Result<Response> {
+    actor.require(Scope::ContactsRead)?;
+    let petition = find(&petitions, &actor, &key).await?;
+    let rows = imports::of_petition(&mut *petitions.kernel.db.acquire().await?, petition.action.id).await?;
+    let items: Vec<Value> = rows.iter().map(|row| resource(&petitions.kernel, &petition, row)).collect();
+    Ok(private_json(StatusCode::OK, &json!({"muster:imports": items})))
+}
+
+/// Takes a CSV file (UTF-8, with a header; comma, semicolon or tab). Nothing is signed yet: the answer shows the columns,
+/// the first lines, and what the columns seem to be.
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/imports", tag = "imports", params(("id" = String, Path, description = "UUID or slug"), ("name" = Option<String>, Query, description = "Name of the file")),
+    request_body(content = String, content_type = "text/csv", description = "At most 200 MiB"),
+    responses((status = 201, description = "Uploaded", body = Value), (status = 401), (status = 404), (status = 413), (status = 415), (status = 422)))]
+async fn post_import(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+    body: Body,
+) -> Result<Response> {
+    actor.require(Scope::ContactsWrite)?;
+    let kernel = &petitions.kernel;
+    let petition = find(&petitions, &actor, &key).await?;
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("text/csv") {
+        return Err(Error::problem(Code::UnsupportedMediaType, "Send the file itself, as text/csv."));
+    }
+    if petition.action.protected {
+        let detail = "A protected petition keeps no contacts, so there are none to bring.";
+        return Err(Error::field("", "not_allowed", detail));
+    }
+    let asked = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+    let name = asked.filter(|(name, _)| name == "name").map(|(_, value)| value.into_owned()).next();
+    let name = clean_line(&name.unwrap_or_else(|| "signers.csv".to_owned()), 200)
+        .map_err(|e| Error::field("/name", e.code, e.detail))?;
+    let vault = kernel.vaults.open(petition.action.vault_id).await?;
+    let mut import = Import {
+        id: kernel.cx.id(),
+        petition_id: petition.action.id,
+        organizer_id: actor.organizer_id,
+        name,
+        bytes: 0,
+        delimiter: String::new(),
+        columns: Vec::new(),
+        mapping: json!({}),
+        source: None,
+        consent_wording: String::new(),
+        dry_run: false,
+        state: "uploaded".to_owned(),
+        offset_bytes: 0,
+        seen: 0,
+        imported: 0,
+        duplicates: 0,
+        refused: 0,
+        created_at: kernel.cx.now(),
+        finished_at: None,
+    };
+    // an upload that breaks off leaves nothing: all pieces stand in one transaction
+    let mut tx = kernel.db.begin().await?;
+    imports::insert(&mut tx, &import).await?;
+    let mut stream = body.into_data_stream();
+    let (mut piece, mut number, mut preview) = (Vec::with_capacity(PIECE), 0, Vec::new());
+    loop {
+        let more = match stream.next().await {
+            Some(bytes) => Some(bytes.map_err(|_| Error::field("", "invalid_value", "The upload broke off."))?),
+            None => None,
+        };
+        let is_end = more.is_none();
+        import.bytes += more.as_ref().map_or(0, |bytes| i64::try_from(bytes.len()).unwrap_or(LARGEST));
+        if import.bytes > LARGEST {
+            return Err(Error::problem(Code::PayloadTooLarge, "A file may have 200 MiB."));
+        }
+        piece.extend_from_slice(&more.unwrap_or_default());
+        while piece.len() >= PIECE || (is_end && !piece.is_empty()) {
+            let rest = piece.split_off(piece.len().min(PIECE));
+            if number == 0 {
+                let beginning = import::beginning(&piece)?;
+                import.delimiter = char::from(beginning.delimiter).to_string();
+                import.columns = beginning.columns;
+                import.offset_bytes = i64::try_from(beginning.offset).map_err(Error::internal)?;
+                preview = beginning.preview;
+            }
+            imports::add_piece(&mut tx, import.id, number, &import::seal(&petitions, &vault, import.id, &piece))
+                .await?;
+            number += 1;
+            piece = rest;
+        }
+        if is_end {
+            break;
+        }
+    }
+    if number == 0 {
+        return Err(Error::field("", "invalid_value", "The file is empty."));
+    }
+    imports::uploaded(&mut tx, &import).await?;
+    audit(&mut tx, &kernel.cx, &actor, "import.upload", Some(petition.action.id), json!({"import": import.id})).await?;
+    tx.commit().await?;
+    let mut document = resource(kernel, &petition, &import);
+    document["muster:preview"] = json!(preview);
+    document["muster:suggested_mapping"] = import::suggest(&import.columns);
+    Ok(private_json(StatusCode::CREATED, &document))
+}
+
+/// How to read a file.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[schema(as = ImportStart)]
+pub struct StartBody {
+    /// Which column is what.
+    #[serde(default)]
+    #[validate(nested)]
+    mapping: Mapping,
+    /// Only check every line and count; write nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// A registered word of origin for these signatures.
+    #[serde(default)]
+    #[validate(length(max = 100))]
+    source: Option<String>,
+    /// What the people agreed to who have a yes in the consent column; needed with that column.
+    #[serde(default)]
+    #[validate(length(max = 1000))]
+    consent_wording: String,
+}
+
+/// Starts an import, or tries it with `dry_run`; one that was tried starts anew from the first line.
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/imports/{import}/start", tag = "imports", params(("id" = String, Path), ("import" = Uuid, Path)), request_body = StartBody, responses((status = 202, description = "Running", body = Value), (status = 401), (status = 404), (status = 409), (status = 422)))]
+async fn start_import(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+    Valid(Json(body)): Valid<Json<StartBody>>,
+) -> Result<Response> {
+    actor.require(Scope::ContactsWrite)?;
+    let kernel = &petitions.kernel;
+    let petition = find(&petitions, &actor, &key).await?;
+    let source = petitions.campaigns.source_word(petition.action.organization_id, body.source.as_deref()).await?;
+    let mut tx = kernel.db.begin().await?;
+    let mut row = imports::lock(&mut tx, petition.action.id, id).await?;
+    if !matches!(row.state.as_str(), "uploaded" | "checked") {
+        return Err(Error::problem(Code::Conflict, "This import runs, or has ended."));
+    }
+    body.mapping.check(&row.columns)?;
+    row.consent_wording = match body.mapping.consent_updates {
+        Some(_) => required_line(&body.consent_wording, 1000)
+            .map_err(|e| Error::field("/consent_wording", e.code, "Say in which words they agreed."))?,
+        None => String::new(),
+    };
+    let first = imports::pieces(&mut tx, row.id, 0, 1).await?;
+    let vault = kernel.vaults.open(petition.action.vault_id).await?;
+    let head = first.first().map(|(_, sealed)| import::open(&vault, row.id, sealed)).transpose()?.unwrap_or_default();
+    row.offset_bytes = i64::try_from(import::beginning(&head)?.offset).map_err(Error::internal)?;
+    row.mapping = json!(body.mapping);
+    row.source = source;
+    row.dry_run = body.dry_run;
+    "running".clone_into(&mut row.state);
+    (row.seen, row.imported, row.duplicates, row.refused, row.finished_at) = (0, 0, 0, 0, None);
+    imports::clear_faults(&mut tx, row.id).await?;
+    imports::save(&mut tx, &row).await?;
+    let details = json!({"import": row.id, "dry_run": row.dry_run});
+    audit(&mut tx, &kernel.cx, &actor, "import.start", Some(petition.action.id), details).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::ACCEPTED, &resource(kernel, &petition, &row)))
+}
+
+/// Stops an import and throws its file away; what it has signed stays signed.
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/imports/{import}/cancel", tag = "imports", params(("id" = String, Path), ("import" = Uuid, Path)), responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)))]
+async fn cancel_import(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+) -> Result<Response> {
+    actor.require(Scope::ContactsWrite)?;
+    let kernel = &petitions.kernel;
+    let petition = find(&petitions, &actor, &key).await?;
+    let mut tx = kernel.db.begin().await?;
+    let mut row = imports::lock(&mut tx, petition.action.id, id).await?;
+    if !matches!(row.state.as_str(), "uploaded" | "checked" | "running") {
+        return Err(Error::problem(Code::Conflict, "This import has ended."));
+    }
+    "cancelled".clone_into(&mut row.state);
+    row.finished_at = Some(kernel.cx.now());
+    imports::drop_pieces(&mut tx, row.id).await?;
+    imports::save(&mut tx, &row).await?;
+    audit(&mut tx, &kernel.cx, &actor, "import.cancel", Some(petition.action.id), json!({"import": row.id})).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::OK, &resource(kernel, &petition, &row)))
+}
+
+/// The refused lines as CSV: number, field, code, reason. What stood in them is not repeated.
+#[utoipa::path(get, path = "/api/v1/petitions/{id}/imports/{import}/faults.csv", tag = "imports", params(("id" = String, Path), ("import" = Uuid, Path)), responses((status = 200, description = "The first 10,000 refused lines", body = String, content_type = "text/csv"), (status = 401), (status = 404)))]
+async fn get_faults(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+) -> Result<Response> {
+    actor.require(Scope::ContactsRead)?;
+    let petition = find(&petitions, &actor, &key).await?;
+    let mut conn = petitions.kernel.db.acquire().await?;
+    let row = imports::lock(&mut conn, petition.action.id, id).await?;
+    drop(conn);
+    let db = petitions.kernel.db.clone();
+    let pages = try_unfold(Some(0_i64), move |after| {
+        let (db, import) = (db.clone(), row.id);
+        async move {
+            let Some(after) = after else { return Ok::<_, Error>(None) };
+            let faults = imports::faults(&mut *db.acquire().await?, import, after, FAULTS).await?;
+            let mut sheet = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+            if after == 0 {
+                sheet.write_record(["line", "field", "code", "detail"]).map_err(Error::internal)?;
+            }
+            for fault in &faults {
+                let line = fault.line.to_string();
+                let cells = [line.as_str(), &fault.field, &fault.code, &fault.detail];
+                sheet.write_record(cells).map_err(Error::internal)?;
+            }
+            let next = faults.last().filter(|_| faults.len() >= 1_000).map(|fault| fault.line);
+            let bytes = sheet.into_inner().map_err(|_| Error::internal("a CSV buffer could not be finished"))?;
+            Ok(Some((Bytes::from(bytes), next)))
+        }
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"faults.csv\""),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
+    Ok((headers, Body::from_stream(pages)).into_response())
+}

@@ -1,0 +1,237 @@
+//! Signers from CSV: mapping, trial, faults by line, duplicates, hostile files, a kill in the middle, and many lines.
+
+use std::fmt::Write as _;
+
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    harness::{Reply, TestApp, signer},
+    process::{Installation, exchange, until},
+};
+
+const IMPORTS: &str = "/api/v1/petitions/status/imports";
+
+async fn upload(app: &TestApp, token: &str, csv: impl Into<Vec<u8>>) -> Reply {
+    let request = Request::post(format!("{IMPORTS}?name=list.csv"))
+        .header("OSDI-API-Token", token)
+        .header(header::CONTENT_TYPE, "text/csv; charset=utf-8");
+    app.send(request.body(Body::from(csv.into())).unwrap()).await
+}
+
+async fn work(app: &TestApp) {
+    while muster::petitions::work_imports(&app.app.petitions).await.unwrap() {}
+}
+
+async fn run(app: &TestApp, token: &str, import: &Value, body: &Value) -> Value {
+    let start = import["_links"]["muster:start"]["href"].as_str().unwrap();
+    app.post(app.path_of(start), Some(token), body).await.expect(202);
+    work(app).await;
+    let all = app.get(IMPORTS, Some(token)).await.expect(200);
+    let found = all["muster:imports"].as_array().unwrap().iter().find(|i| i["identifiers"] == import["identifiers"]);
+    found.unwrap().clone()
+}
+
+fn numbers(import: &Value) -> [i64; 4] {
+    ["lines", "imported", "duplicates", "refused"].map(|name| import["muster:progress"][name].as_i64().unwrap())
+}
+
+async fn total(app: &TestApp, token: &str) -> i64 {
+    let recount = app.post("/api/v1/petitions/status/recount", Some(token), &json!({})).await.expect(200);
+    assert_eq!(recount["muster:repaired"], json!([]));
+    app.get("/api/v1/petitions/status", Some(token)).await.expect(200)["total_signatures"].as_i64().unwrap()
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_file_is_looked_at_tried_and_signed(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    app.post("/api/v1/sources", Some(&token), &json!({"word": "union-hall"})).await.expect(201);
+    app.post("/api/v1/petitions/status/signatures", Some(&token), &signer("there@example.org")).await.expect(201);
+    let csv = "\u{FEFF}Prénom;Nom;Courriel;Code postal;Date;Infolettre;Commentaire\r\n\
+        Ana;López;Ana@Example.org;M5V 3L9;2026-03-31;oui;=HYPERLINK(\"x\")\r\n\
+        Bo;;bo@example.org;;;non;\"deux\nlignes\"\r\n\
+        There;;there@example.org;;;;\r\n\
+        Ana;López;ana@example.org;;;;\r\n\
+        Nobody;;not an address;;;;\r\n\
+        Short;line\r\n\
+        Cy;;cy@example.org;99999;31/03/2026;;\r\n\
+        Nul\u{0};;nul@example.org;;;;";
+    let refused = upload(&app, &token, csv).await;
+    refused.problem(422, "validation_failed", &[""]);
+    let csv = csv.replace('\u{0}', "\u{7}");
+    let uploaded = upload(&app, &token, csv).await.expect(201);
+    assert_eq!(uploaded["columns"][2], "Courriel");
+    assert_eq!(uploaded["muster:preview"][0][0], "Ana");
+    assert_eq!(
+        uploaded["muster:suggested_mapping"],
+        json!({"email": "Courriel", "given_name": "Prénom", "family_name": "Nom", "postal_code": "Code postal", "comments": "Commentaire", "signed_on": "Date"})
+    );
+    let mut mapping = uploaded["muster:suggested_mapping"].clone();
+    mapping["consent_updates"] = json!("Infolettre");
+    let start = app.path_of(uploaded["_links"]["muster:start"]["href"].as_str().unwrap()).to_owned();
+    for (body, pointer) in [
+        (json!({"mapping": {}}), "/mapping/email"),
+        (json!({"mapping": {"email": "Adresse"}}), "/mapping/email"),
+        (json!({"mapping": mapping}), "/consent_wording"),
+    ] {
+        app.post(&start, Some(&token), &body).await.problem(422, "validation_failed", &[pointer]);
+    }
+
+    let mut body = json!({"mapping": mapping, "consent_wording": "J’accepte l’infolettre", "source": "union-hall", "dry_run": true});
+    let tried = run(&app, &token, &uploaded, &body).await;
+    assert_eq!((tried["muster:state"].as_str(), numbers(&tried)), (Some("checked"), [8, 3, 1, 4]));
+    assert_eq!(total(&app, &token).await, 1, "a trial signs nothing");
+
+    body["dry_run"] = json!(false);
+    let done = run(&app, &token, &uploaded, &body).await;
+    assert_eq!((done["muster:state"].as_str(), numbers(&done)), (Some("done"), [8, 2, 2, 4]));
+    assert_eq!(total(&app, &token).await, 3);
+    let faults = app.path_of(done["_links"]["muster:faults"]["href"].as_str().unwrap()).to_owned();
+    let faults = app.get(&faults, Some(&token)).await.text();
+    let lines: Vec<&str> = faults.lines().collect();
+    assert_eq!(lines[0], "line,field,code,detail");
+    for (line, expected) in
+        lines[1..].iter().zip(["6,email,invalid_email", "7,,invalid_value", "8,postal_code,", "9,given_name,"])
+    {
+        assert!(line.starts_with(expected), "{line}");
+    }
+    assert!(!faults.contains("not an address"), "what stood there is not repeated");
+
+    let days = app.get("/api/v1/petitions/status/counts?by=day", Some(&token)).await.expect(200);
+    assert_eq!(days["muster:counts"]["2026-03-31"], 1);
+    let sources = app.get("/api/v1/petitions/status/counts?by=source", Some(&token)).await.expect(200);
+    assert_eq!(sources["muster:counts"], json!({"union-hall": 2}));
+    let agreed = "SELECT count(*) FROM consents WHERE purpose = 'updates' AND granted AND wording = 'J’accepte l’infolettre' AND source LIKE 'import:%'";
+    assert_eq!(app.count(agreed).await, 1, "who said yes, and nobody else");
+    assert_eq!(app.count("SELECT count(*) FROM import_pieces").await, 0, "the file is gone");
+    assert_eq!(app.mail().await.len(), 1, "only the one who was vouched for was thanked");
+    app.post(&start, Some(&token), &body).await.problem(409, "conflict", &[]);
+
+    // the whole import can be taken out again by its source, and taken back
+    let rule = json!({"rule": {"source": "union-hall"}, "reason": "The wrong list"});
+    app.post("/api/v1/petitions/status/invalidations", Some(&token), &rule).await.expect(202);
+    while muster::petitions::work_invalidations(&app.app.petitions).await.unwrap() {}
+    assert_eq!(total(&app, &token).await, 1);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn hostile_files_apply_nothing_silently(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    for bad in [
+        b"".to_vec(),
+        b"\xFF\xFEe\0m\0".to_vec(),
+        b"Pr\xE9nom,email\nAna,a@example.org\n".to_vec(),
+        vec![b'x'; 300 * 1024],
+    ] {
+        upload(&app, &token, bad).await.problem(422, "validation_failed", &[""]);
+    }
+    assert_eq!(app.count("SELECT count(*) FROM imports").await, 0);
+
+    // one line that never ends, after two good ones
+    let mut endless = b"email\na@example.org\nb@example.org\n\"".to_vec();
+    endless.resize(endless.len() + 3 * 1024 * 1024, b'y');
+    let uploaded = upload(&app, &token, endless).await.expect(201);
+    let failed = run(&app, &token, &uploaded, &json!({"mapping": {"email": "email"}})).await;
+    assert_eq!((failed["muster:state"].as_str(), numbers(&failed)), (Some("failed"), [2, 2, 0, 0]));
+    let faults = app.path_of(failed["_links"]["muster:faults"]["href"].as_str().unwrap()).to_owned();
+    assert!(app.get(&faults, Some(&token)).await.text().contains("4,,too_long,"));
+    assert_eq!(total(&app, &token).await, 2, "what was signed is counted, and said");
+
+    // a file in another encoding from some line on: those lines are named
+    let mixed = b"email,name\na1@example.org,Ana\na2@example.org,Ren\xE9e\n".to_vec();
+    let uploaded = upload(&app, &token, mixed).await.expect(201);
+    let done = run(&app, &token, &uploaded, &json!({"mapping": {"email": "email", "given_name": "name"}})).await;
+    assert_eq!(numbers(&done), [2, 1, 0, 1]);
+
+    let kind = Request::post(IMPORTS)
+        .header("OSDI-API-Token", &token)
+        .header(header::CONTENT_TYPE, "application/vnd.ms-excel");
+    app.send(kind.body(Body::from("PK")).unwrap()).await.problem(415, "unsupported_media_type", &[]);
+    app.petition(&token, json!({"muster:slug": "quiet", "muster:privacy": "protected"})).await;
+    let quiet = Request::post("/api/v1/petitions/quiet/imports")
+        .header("OSDI-API-Token", &token)
+        .header(header::CONTENT_TYPE, "text/csv");
+    app.send(quiet.body(Body::from("email\na@example.org\n")).unwrap()).await.problem(422, "validation_failed", &[""]);
+}
+
+/// Lines with addresses of their own.
+fn many(lines: usize) -> String {
+    let mut csv = "email,given_name,postal_code\n".to_owned();
+    for n in 0..lines {
+        writeln!(csv, "person{n}@example.org,Person {n},M5V 3L9").unwrap();
+    }
+    csv
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn rounds_go_on_where_they_were_and_may_be_done_twice(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let uploaded = upload(&app, &token, many(1_000)).await.expect(201);
+    let start = app.path_of(uploaded["_links"]["muster:start"]["href"].as_str().unwrap()).to_owned();
+    app.post(&start, Some(&token), &json!({"mapping": {"email": "email"}})).await.expect(202);
+    assert!(muster::petitions::work_imports(&app.app.petitions).await.unwrap());
+    let before: i64 = app.count("SELECT offset_bytes FROM imports").await;
+    assert!(muster::petitions::work_imports(&app.app.petitions).await.unwrap());
+    // as if the process had been killed after signing and before noting its place
+    sqlx::query("UPDATE imports SET offset_bytes = $1, seen = 400").bind(before).execute(&app.kernel.db).await.unwrap();
+    work(&app).await;
+    let all = app.get(IMPORTS, Some(&token)).await.expect(200);
+    assert_eq!(numbers(&all["muster:imports"][0]), [1_000, 1_000, 0, 0]);
+    assert_eq!(total(&app, &token).await, 1_000);
+
+    let again = upload(&app, &token, many(1_001)).await.expect(201);
+    let done = run(&app, &token, &again, &json!({"mapping": {"email": "email"}})).await;
+    assert_eq!(numbers(&done), [1_001, 1, 1_000, 0]);
+
+    let third = upload(&app, &token, many(2)).await.expect(201);
+    let cancel = app.path_of(third["_links"]["muster:cancel"]["href"].as_str().unwrap()).to_owned();
+    assert_eq!(app.post(&cancel, Some(&token), &json!({})).await.expect(200)["muster:state"], "cancelled");
+    app.post(&cancel, Some(&token), &json!({})).await.problem(409, "conflict", &[]);
+}
+
+/// Kilobytes of memory that a process holds, without what files and libraries share.
+fn memory(pid: i32) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_hundred_thousand_lines_take_no_more_memory_than_a_few(pool: PgPool) {
+    let house = Installation::new(&pool);
+    let token = house.owner().await;
+    let server = house.serve(&["serve"]).await;
+    server.petition(&token, json!({})).await;
+    let lines = 100_000;
+    let headers = [("osdi-api-token", token.as_str()), ("content-type", "text/csv")];
+    let uploaded = exchange(server.http, "POST", IMPORTS, &headers, many(lines).as_bytes()).await.unwrap().expect(201);
+    let href = uploaded["_links"]["muster:start"]["href"].as_str().unwrap();
+    let start = &href[href.find("/api/").unwrap()..];
+    let mapping = json!({"email": "email", "given_name": "given_name", "postal_code": "postal_code"});
+    server.post(start, Some(&token), &json!({"mapping": mapping, "dry_run": true})).await.expect(202);
+    let progress = async || server.get(IMPORTS, Some(&token)).await.expect(200)["muster:imports"][0].clone();
+    until("the first thousand lines", async || (numbers(&progress().await)[0] > 1_000).then_some(())).await;
+    let warm = memory(server.pid());
+    let mut most = warm;
+    let done = loop {
+        let import = progress().await;
+        most = most.max(memory(server.pid()));
+        if import["muster:state"] != "running" {
+            break import;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    assert_eq!((done["muster:state"].as_str(), numbers(&done)), (Some("checked"), [100_000, 100_000, 0, 0]));
+    assert!(most - warm < 32 * 1024, "grew by {} KiB", most - warm);
+    server.stop().await;
+}
