@@ -183,6 +183,42 @@ CREATE TABLE import_faults (
     CONSTRAINT import_faults_pkey PRIMARY KEY (import_id, line, field)
 );
 
+-- Handing a petition over. The statement fixes the number at one moment; it is null before.
+CREATE TABLE deliveries (
+    id              uuid PRIMARY KEY,
+    petition_id     uuid NOT NULL REFERENCES petitions (id) ON DELETE CASCADE,
+    state           text NOT NULL DEFAULT 'planned',
+    delivered_on    date NOT NULL, -- planned: when it will be
+    place           text NOT NULL DEFAULT '',
+    received_by     text NOT NULL DEFAULT '',
+    note            text NOT NULL DEFAULT '',
+    event_id        uuid REFERENCES actions (id) ON DELETE SET NULL,
+    image_id        uuid REFERENCES images (id) ON DELETE SET NULL,
+    created_at      timestamptz NOT NULL,
+    stated_at       timestamptz, -- when the number was fixed
+    receipts        bigint, -- signatures that each have a receipt in the list
+    erased          bigint, -- signatures that counted and whose owners had them erased: no receipt
+    paper           bigint, -- signatures on paper
+    regions         jsonb, -- {"CA-ON": 120}: small cells merged
+    receipts_sha256 bytea, -- of the list as a text file
+    CONSTRAINT deliveries_state_check CHECK (state IN ('planned', 'delivered')),
+    CONSTRAINT deliveries_stated_check CHECK (
+        (stated_at IS NULL) = (receipts IS NULL) AND (stated_at IS NULL) = (erased IS NULL) AND (stated_at IS NULL) = (paper IS NULL)
+        AND (stated_at IS NULL) = (regions IS NULL) AND (stated_at IS NULL) = (receipts_sha256 IS NULL)
+        AND (state = 'planned' OR stated_at IS NOT NULL))
+);
+CREATE INDEX deliveries_petition_id_idx ON deliveries (petition_id, id);
+CREATE INDEX deliveries_event_id_idx ON deliveries (event_id);
+CREATE INDEX deliveries_image_id_idx ON deliveries (image_id);
+-- The list of receipts, sorted, 16 bytes each: a keyed hash of a signature's id, which tells only its owner anything.
+CREATE TABLE delivery_receipts (
+    delivery_id uuid NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    number      integer NOT NULL,
+    receipts    bytea NOT NULL,
+    CONSTRAINT delivery_receipts_pkey PRIMARY KEY (delivery_id, number),
+    CONSTRAINT delivery_receipts_receipts_check CHECK (octet_length(receipts) % 16 = 0)
+);
+
 -- One validated and sealed act on its way into the hot path's function.
 CREATE TYPE signature_act AS (
     id uuid, petition_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea, name_index bytea,

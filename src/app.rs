@@ -118,7 +118,7 @@ impl App {
             .merge(petitions::pages(self.petitions.clone()))
             .merge(events::pages(self.events.clone()))
             .merge(letters::pages(self.letters.clone()))
-            .merge(console::router(console))
+            .merge(console::router(console, api.clone()))
             .route("/assets/{name}", get(asset).with_state(self.kernel.clone()))
             .layer(CompressionLayer::new())
             .layer(middleware::from_fn(caching::unchanged));

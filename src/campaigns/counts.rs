@@ -183,8 +183,8 @@ const STEP: i64 = 5;
 /// The key of what was merged.
 const OTHER: &str = "other";
 
-/// What the public may see of exact cells: small ones are merged until the merged one is not small, all are rounded.
-fn public_cells(exact: Cells) -> Cells {
+/// Exact cells without small ones: those are merged until the merged one is not small.
+pub fn merge_small(exact: Cells) -> Cells {
     let mut cells: Vec<(String, i64)> = exact.into_iter().filter(|(_, value)| *value > 0).collect();
     cells.sort_by_key(|(_, value)| std::cmp::Reverse(*value));
     let mut merged = 0;
@@ -199,7 +199,12 @@ fn public_cells(exact: Cells) -> Cells {
     if merged >= SMALL {
         cells.push((OTHER.to_owned(), merged));
     }
-    cells.into_iter().map(|(key, value)| (key, (value + STEP / 2) / STEP * STEP)).collect()
+    cells.into_iter().collect()
+}
+
+/// What the public may see of exact cells: small ones are merged, all are rounded.
+fn public_cells(exact: Cells) -> Cells {
+    merge_small(exact).into_iter().map(|(key, value)| (key, (value + STEP / 2) / STEP * STEP)).collect()
 }
 
 /// Publishes the day's breakdowns of all petitions that show any. Returns how many actions have new ones; a second call

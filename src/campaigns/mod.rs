@@ -24,9 +24,9 @@ pub use action::{
 };
 pub use api::{Campaigns, NewCampaign, create_campaign, router};
 pub use counts::{
-    Cells, Dimension, Tick, exact_cells, exact_total, fold, publish, publish_breakdowns, published_cells,
+    Cells, Dimension, Tick, exact_cells, exact_total, fold, merge_small, publish, publish_breakdowns, published_cells,
 };
-pub use images::Picture;
+pub use images::{Picture, of_organization as picture_of};
 pub use life::{NextAction, Standing};
 pub use ops::{create_action, find_for, find_to_change, register_partner, register_short_link, update_action};
 pub use pages::{CampaignLink, Landing, landing, link_page, received, standing};

@@ -1,20 +1,23 @@
 //! The organizers' console, the list of the mail queue, and the mailbox of the demo.
 //!
-//! The console shows numbers only; lists of people leave through `exports`. A session begins at `/console/sign-in` and
+//! The first page shows numbers only; lists of people leave through `exports`. The pages of one action are clients of the
+//! API ([`desk`]), so that what an organizer may do is decided in one place. A session begins at `/console/sign-in` and
 //! lives in a cookie; every form carries a token that only its own session can know. The mailbox shows the mails that the
 //! demo keeps instead of sending, and does not exist under any other transport.
 
 mod api;
 mod dashboard;
+mod desk;
 mod mailbox;
 mod pages;
+mod petition;
 mod store;
 
 use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::FromRef,
+    extract::{DefaultBodyLimit, FromRef},
     routing::{get, post},
 };
 
@@ -38,15 +41,28 @@ impl Console {
     }
 }
 
+impl FromRef<desk::Desk> for Access {
+    fn from_ref(desk: &desk::Desk) -> Self {
+        desk.console.access.clone()
+    }
+}
+
 impl FromRef<Console> for Access {
     fn from_ref(console: &Console) -> Self {
         console.access.clone()
     }
 }
 
-/// The pages.
-pub fn router(state: Console) -> Router {
+/// The pages; those about one action are clients of the API.
+pub fn router(state: Console, api: Router) -> Router {
+    let desk = Router::new()
+        .route("/console/act", post(desk::act))
+        .route("/console/petitions/{id}", get(petition::show))
+        .route("/console/petitions/{id}/deliveries/{delivery}", get(petition::sheet))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(desk::Desk { console: state.clone(), api });
     Router::new()
+        .merge(desk)
         .route("/console", get(pages::dashboard))
         .route("/console/sign-in", get(pages::sign_in_form).post(pages::sign_in))
         .route("/console/sign-out", post(pages::sign_out))

@@ -8,13 +8,15 @@ use axum::{
 };
 use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use super::{
     Exports,
     lists::{Attendances, Export, List, Outreaches, Signatures},
+    names,
 };
 use crate::{
-    campaigns,
+    campaigns::{self, Kind},
     error::{Code, Error, Result},
     kernel::{
         caching::private_json,
@@ -22,6 +24,7 @@ use crate::{
         hal::{curies, link, templated},
     },
     organizers::{Actor, Scope, audit},
+    petitions::{self, Delivery, Figures, Petition},
 };
 
 /// Routes of this slice.
@@ -31,6 +34,8 @@ pub fn router() -> OpenApiRouter<Exports> {
         .routes(routes!(export_signatures))
         .routes(routes!(export_attendances))
         .routes(routes!(export_outreaches))
+        .routes(routes!(export_names))
+        .routes(routes!(export_workbook))
 }
 
 /// What can be exported.
@@ -45,6 +50,8 @@ async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
             "self": link(kernel.url("/api/v1/exports")),
             "muster:signatures": file("petitions", Signatures::NAME),
             "muster:attendances": file("events", Attendances::NAME),
+            "muster:names": templated(kernel.url("/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.csv{?bom}")),
+            "muster:names_workbook": templated(kernel.url("/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.xlsx")),
             "muster:outreaches": file("advocacy_campaigns", Outreaches::NAME),
             "curies": curies(),
         },
@@ -118,6 +125,90 @@ async fn export_outreaches(
     export::<Outreaches>(&exports, &actor, &key, query.as_deref()).await
 }
 
+const PROTECTED: &str = "Contacts of a protected action never leave by a token, and not by one person's decision.";
+
+/// A petition and its delivery, for whoever may take the names out, with the audit row of it.
+async fn handed_over(
+    exports: &Exports,
+    actor: &Actor,
+    key: &str,
+    delivery: Uuid,
+) -> Result<(Petition, Delivery, Figures)> {
+    actor.require(Scope::ContactsExport)?;
+    let kernel = &exports.kernel;
+    let mut conn = kernel.db.acquire().await?;
+    let action = campaigns::find_for(&mut conn, Kind::Petition, key, Some(actor)).await?;
+    if action.protected {
+        return Err(Error::problem(Code::Forbidden, PROTECTED));
+    }
+    let petition = petitions::complete(&mut conn, action).await?;
+    let delivery = petitions::find_delivery(&mut conn, &petition, delivery).await?;
+    let figures = petitions::figures(&mut conn, &petition, &delivery).await?;
+    let details = json!({"delivery": delivery.id});
+    audit(&mut conn, &kernel.cx, actor, "names.export", Some(petition.action.id), details).await?;
+    Ok((petition, delivery, figures))
+}
+
+fn download(body: Body, kind: &'static str, name: &str) -> Result<Response> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    let name = format!("attachment; filename=\"{name}\"");
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::try_from(name).map_err(Error::internal)?);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// The names that are handed over, as CSV: of counted signatures whose owners said so.
+#[utoipa::path(
+    get, path = "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.csv", tag = "exports",
+    params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path), ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel")),
+    responses(
+        (status = 200, description = "A header and one line for each name. Scope `contacts:export`.", body = String, content_type = "text/csv"),
+        (status = 400), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
+    ),
+)]
+async fn export_names(
+    State(exports): State<Exports>,
+    actor: Actor,
+    Segments((key, delivery)): Segments<(String, Uuid)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    let bom = match query.as_deref().unwrap_or("") {
+        "" | "bom=0" => false,
+        "bom=1" => true,
+        _ => return Err(Error::problem(Code::InvalidParameter, "`bom` is 0 or 1, and the only parameter.")),
+    };
+    let (petition, delivery, _) = handed_over(&exports, &actor, &key, delivery).await?;
+    let lines = names::csv(exports.kernel.clone(), &petition.action, bom);
+    let name = format!("{}-names-{}.csv", petition.action.slug, delivery.date);
+    download(Body::from_stream(lines), "text/csv; charset=utf-8; header=present", &name)
+}
+
+/// The numbers and the names that are handed over, as a workbook.
+#[utoipa::path(
+    get, path = "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.xlsx", tag = "exports",
+    params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)),
+    responses(
+        (status = 200, description = "Two worksheets: the numbers, the names. Scope `contacts:export`.", body = Vec<u8>, content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404), (status = 409, description = "More names than a worksheet holds"),
+    ),
+)]
+async fn export_workbook(
+    State(exports): State<Exports>,
+    actor: Actor,
+    Segments((key, delivery)): Segments<(String, Uuid)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    if query.is_some_and(|query| !query.is_empty()) {
+        return Err(Error::problem(Code::InvalidParameter, "This address takes no parameter."));
+    }
+    let (petition, delivery, figures) = handed_over(&exports, &actor, &key, delivery).await?;
+    let bytes = names::workbook(exports.kernel.clone(), &petition, &delivery, &figures).await?;
+    let name = format!("{}-{}.xlsx", petition.action.slug, delivery.date);
+    download(bytes.into(), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", &name)
+}
+
 async fn export<L: List>(exports: &Exports, actor: &Actor, key: &str, query: Option<&str>) -> Result<Response> {
     actor.require(Scope::ContactsExport)?;
     let wish = Wish::parse::<L>(query.unwrap_or(""))?;
@@ -125,22 +216,14 @@ async fn export<L: List>(exports: &Exports, actor: &Actor, key: &str, query: Opt
     let mut conn = kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, L::KIND, key, Some(actor)).await?;
     if action.protected {
-        return Err(Error::problem(
-            Code::Forbidden,
-            "Contacts of a protected action never leave by a token, and not by one person's decision.",
-        ));
+        return Err(Error::problem(Code::Forbidden, PROTECTED));
     }
     // before the first byte: a download that breaks off has left too
     audit(&mut conn, &kernel.cx, actor, L::VERB, Some(action.id), json!({"states": wish.states})).await?;
     drop(conn);
-    let name = format!("attachment; filename=\"{}-{}-{}.csv\"", action.slug, L::NAME, kernel.cx.now().date_naive());
+    let name = format!("{}-{}-{}.csv", action.slug, L::NAME, kernel.cx.now().date_naive());
     let lines = Export::<L>::new(kernel.clone(), action, &wish.states).stream(wish.bom).await?;
-    let mut response = Response::new(Body::from_stream(lines));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::try_from(name).map_err(Error::internal)?);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    download(Body::from_stream(lines), "text/csv; charset=utf-8; header=present", &name)
 }
 
 /// What the query asks for.

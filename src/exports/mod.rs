@@ -4,13 +4,14 @@
 //! lets the first byte out. [`lists`] says what a row of each list looks like and reads it batch by batch: each batch is a
 //! short query of its own, continued by id, so that a download of an hour holds no snapshot open, and no more than one
 //! batch in memory. The vault is asked for again with each batch: when it is destroyed meanwhile, the download breaks off.
-//! [`csv`] writes the cells so that no spreadsheet takes what somebody typed for a formula.
+//! [`mod@names`] are those handed over with a petition, whose owners said so. [`csv`] writes the cells so that no spreadsheet takes what somebody typed for a formula.
 //!
 //! Contacts of protected actions do not leave here at all.
 
 mod api;
 mod csv;
 mod lists;
+mod names;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 pub use api::router;
+pub use names::{Name, names};
 
 use crate::{kernel::Kernel, organizers::Access};
 

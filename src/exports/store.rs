@@ -65,6 +65,32 @@ pub async fn signatures(
     .await?)
 }
 
+/// A name to hand over.
+#[derive(Debug)]
+pub struct NameLine {
+    pub id: Uuid,
+    pub sealed: Vec<u8>,
+    pub region: Option<String>,
+}
+
+/// The next counted signatures of a petition whose owners want their names handed over, after the one with id `after`.
+///
+/// # Errors
+/// A database error.
+pub async fn names(conn: &mut PgConnection, petition: Uuid, after: Uuid) -> Result<Vec<NameLine>> {
+    Ok(sqlx::query_as!(
+        NameLine,
+        r#"SELECT id, sealed AS "sealed!", country || '-' || region AS region FROM signatures
+           WHERE petition_id = $1 AND id > $2 AND state = 'counted' AND delivers_name AND vetted <> 'doubtful' AND sealed IS NOT NULL
+           ORDER BY id LIMIT $3"#,
+        petition,
+        after,
+        BATCH
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// An attendance to export; the columns are described in `migrations/0007_events.sql`.
 #[derive(Debug)]
 pub struct AttendanceLine {

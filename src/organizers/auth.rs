@@ -34,7 +34,8 @@ const KNOWN_FOR: Duration = Duration::from_secs(2);
 /// The header of OSDI 1.2.
 const TOKEN_HEADER: &str = "osdi-api-token";
 /// The console's cookie.
-const SESSION_COOKIE: &str = "muster_session";
+/// The cookie of a session at the console.
+pub const SESSION_COOKIE: &str = "muster_session";
 /// Characters of a token or cookie value: base32 of 32 bytes.
 const SECRET_CHARS: usize = 52;
 

@@ -1,6 +1,7 @@
 //! `petitions` in the API (OSDI petition); their signatures, counts and lives have rooms of their own.
 
 mod counts;
+mod deliveries;
 mod imports;
 mod integrity;
 mod invalidations;
@@ -50,6 +51,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .merge(counts::router())
         .merge(life::router())
         .merge(paper::router())
+        .merge(deliveries::router())
         .merge(imports::router())
         .merge(integrity::router())
         .merge(invalidations::router())
@@ -147,6 +149,7 @@ fn resource(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
         "muster:shares_addresses": petition.shares_addresses,
         "muster:fields": petition.fields,
         "muster:questions": petition.questions,
+        "muster:deliveries": deliveries::public(kernel, petition),
         "muster:hosted_by": action.hosted_by,
         "muster:letter": petition.letter_action_id.map(|id| kernel.url(&format!("/api/v1/advocacy_campaigns/{id}"))),
         "_links": {

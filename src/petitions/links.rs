@@ -4,6 +4,7 @@ use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 
 use super::{
+    delivery,
     ops::{self, Context},
     own_links,
     signing::Petitions,
@@ -185,6 +186,7 @@ impl TokenPurpose for Manage {
             if c.row.stands() && !c.petition.action.protected {
                 page.details = details(&c);
                 page.details.extend(own_links::also_signed(&mut conn, &c).await?);
+                page.details.extend(delivery::own_receipts(&mut conn, &c).await?);
                 page.links = own_links::onward(&self.0, &c);
             }
             Ok(page)

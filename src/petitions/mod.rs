@@ -7,11 +7,13 @@
 //! What a signer can do alone stands in [`own_links`] (behind mailed links) and [`own_page`] (by address); [`questions`] is what
 //! the form asks. [`comments`] and
 //! [`live`] are what the page shows besides. [`integrity`] holds floods back, [`invalidation`] takes out what
-//! does not belong, [`import`] brings in what was signed elsewhere.
+//! does not belong, [`import`] brings in what was signed elsewhere, [`delivery`] fixes the number that is handed over.
 
 mod api;
 mod comments;
 mod counts;
+mod delivery;
+mod delivery_page;
 mod import;
 mod ingest;
 mod integrity;
@@ -30,15 +32,17 @@ mod store;
 
 pub use api::router;
 pub use counts::verify_next;
+pub use delivery::{Figures, figures, find as find_delivery};
 pub use import::{forget as forget_uploads, work as work_imports};
 pub use invalidation::{forget as forget_invalid, work as work_invalidations};
 pub use milestones::mark as mark_milestones;
 pub use ops::{NewPetition, create_petition};
 pub use pages::pages;
 pub use signing::{Petitions, SIGNATURES, Typed};
+pub use store::deliveries::Delivery;
 pub use store::integrity::forget_signals;
 pub use store::signers::remind;
-pub use store::{Petition, SignatureRow, delete_expired as forget_unconfirmed, question_keys};
+pub use store::{Petition, SignatureRow, complete, delete_expired as forget_unconfirmed, question_keys};
 
 use crate::{kernel::links::TokenPurposes, mail::MailKinds};
 

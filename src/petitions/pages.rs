@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
+    delivery_page,
     integrity::Trace,
     live, own_page, questions,
     signing::{Display, LetterWords, NewSignature, Petitions},
@@ -45,6 +46,7 @@ pub fn pages(state: Petitions) -> Router {
         .route("/p/{slug}/preview/{token}", get(preview))
         .route("/p/{slug}/live", get(live::live))
         .route("/p/{slug}/poster.svg", get(poster))
+        .merge(delivery_page::routes())
         .merge(own_page::routes())
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .with_state(state)
@@ -187,6 +189,7 @@ async fn render(
             button => text.button.as_str(),
             image => Serde(&action.image),
             demands => petition.demands.clone(),
+            deliveries => Serde(delivery_page::told(petition, visitor.locale)),
             share => Serde(campaigns::share_links(action, &kernel.url(&action.path()), visitor.locale)),
             fields => Serde(petition.fields.shown(action.protected)),
             questions => Serde(petition.questions.iter().map(|q| q.shown(visitor.locale)).collect::<Vec<_>>()),

@@ -2,6 +2,7 @@
 
 mod acts;
 pub mod comments;
+pub mod deliveries;
 pub mod imports;
 pub mod integrity;
 pub mod invalidations;
@@ -16,6 +17,8 @@ use std::sync::OnceLock;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder, types::Json};
 use uuid::Uuid;
+
+use deliveries::Delivery;
 
 use crate::{
     campaigns::{self, Action, Kind},
@@ -96,6 +99,8 @@ pub struct Petition {
     pub raises_goal: bool,
     /// May people of different names sign with one address?
     pub shares_addresses: bool,
+    /// Deliveries that were done, newest first.
+    pub deliveries: Vec<Delivery>,
     /// Signatures that it usually gets in an hour: the mean of the last seven whole days.
     pub usual_hour: u64,
     /// The public JSON, once somebody asked for it.
@@ -132,8 +137,10 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petitio
            FROM petitions p WHERE id = $1"#,
         action.id
     )
-    .fetch_one(conn)
+    .fetch_one(&mut *conn)
     .await?;
+    let mut deliveries = deliveries::deliveries(conn, action.id, None).await?;
+    deliveries.retain(|delivery| delivery.delivered);
     Ok(Petition {
         action,
         petition_text: row.petition_text,
@@ -149,6 +156,7 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petitio
         raises_goal: row.raises_goal,
         fields: row.fields.0,
         questions: row.questions.0,
+        deliveries,
         usual_hour: row.usual_hour.max(0).unsigned_abs(),
         public: OnceLock::new(),
         public_counts: OnceLock::new(),

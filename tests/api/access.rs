@@ -74,6 +74,8 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/exports/advocacy_campaigns/{id}/outreaches.csv", EXPORT),
     ("GET", "/api/v1/exports/events/{id}/attendances.csv", EXPORT),
     ("GET", "/api/v1/exports/petitions/{id}/signatures.csv", EXPORT),
+    ("GET", "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.csv", EXPORT),
+    ("GET", "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.xlsx", EXPORT),
     ("GET", "/api/v1/mail", Scopes(&["mail:manage"])),
     ("GET", "/api/v1/offices", NoToken),
     ("POST", "/api/v1/offices", EDIT),
@@ -92,6 +94,11 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("PUT", "/api/v1/petitions/{id}", EDIT),
     ("DELETE", "/api/v1/petitions/{id}", EDIT),
     ("GET", "/api/v1/petitions/{id}/counts", NoToken),
+    ("GET", "/api/v1/petitions/{id}/deliveries", Scopes(&["actions:read"])),
+    ("POST", "/api/v1/petitions/{id}/deliveries", EDIT),
+    ("PUT", "/api/v1/petitions/{id}/deliveries/{delivery}", EDIT),
+    ("DELETE", "/api/v1/petitions/{id}/deliveries/{delivery}", EDIT),
+    ("POST", "/api/v1/petitions/{id}/deliveries/{delivery}/statement", EDIT),
     ("GET", "/api/v1/petitions/{id}/history", Scopes(&["actions:read"])),
     ("GET", "/api/v1/petitions/{id}/imports", READ),
     ("POST", "/api/v1/petitions/{id}/imports", WRITE),
@@ -175,6 +182,7 @@ fn path_to(template: &str, things: &Everything, within: &Everything) -> String {
         ("{batch}", Uuid::nil()),
         ("{job}", Uuid::nil()),
         ("{import}", Uuid::nil()),
+        ("{delivery}", things.delivery),
         ("{image}", Uuid::nil()),
         ("{allowance}", Uuid::nil()),
         ("{signature}", things.signature),
@@ -194,6 +202,8 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
             return Some(json!({"word": "changed"}));
         } else if template.ends_with("/paper_batches") {
             return Some(json!({"reference": "Changed", "sheets": 1, "count": 1}));
+        } else if template.ends_with("/deliveries") {
+            return Some(json!({"date": "2026-12-10"}));
         } else if template.ends_with("/partners") {
             return Some(json!({"name": "Changed", "muster:wording": {"en": "Changed"}}));
         } else if template.ends_with("/allowances") {
@@ -374,6 +384,7 @@ async fn a_neighbours_things_look_like_none(pool: PgPool) {
         campaign: app.kernel.cx.id(),
         update: app.kernel.cx.id(),
         person: app.kernel.cx.id(),
+        delivery: app.kernel.cx.id(),
     };
     let counts = "SELECT (SELECT count(*) FROM signatures) + (SELECT count(*) FROM attendances) + (SELECT count(*) FROM letters) + (SELECT count(*) FROM people)
                        + (SELECT count(*) FROM audit_entries) + (SELECT count(*) FROM actions WHERE state = 'published' AND title <> 'Changed')";
@@ -468,6 +479,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
             "/short_links",
             "/sources",
             "/paper_batches",
+            "/deliveries",
             "/invalidations",
             "/integrity",
             "/partners",
@@ -492,7 +504,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
                 }
             }
         }
-        let bare = ["/preview", "/recount", "/cancel", "/undo", "/images", "/figures.csv", "/imports"]
+        let bare = ["/preview", "/recount", "/cancel", "/undo", "/statement", "/images", "/figures.csv", "/imports"]
             .iter()
             .any(|name| template.ends_with(name)); // take no body
         if (method == Method::POST || method == Method::PUT) && !bare {

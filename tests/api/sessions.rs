@@ -13,7 +13,7 @@ const EMAIL: &str = "alliance@staff.example.org";
 const PASSWORD: &str = "a long password";
 
 /// A form with cookies.
-async fn send(app: &TestApp, path: &str, cookies: &str, fields: &[(&str, &str)]) -> Reply {
+pub async fn send(app: &TestApp, path: &str, cookies: &str, fields: &[(&str, &str)]) -> Reply {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let request = Request::post(path)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -21,7 +21,7 @@ async fn send(app: &TestApp, path: &str, cookies: &str, fields: &[(&str, &str)])
     app.send(request.body(Body::from(body)).unwrap()).await
 }
 
-async fn get(app: &TestApp, path: &str, cookies: &str) -> Reply {
+pub async fn get(app: &TestApp, path: &str, cookies: &str) -> Reply {
     app.request(Method::GET, path, None, &[("cookie", cookies)], None).await
 }
 
@@ -38,14 +38,14 @@ fn cookie(reply: &Reply, name: &str) -> (String, String) {
 
 /// The hidden field of a page's forms.
 #[track_caller]
-fn csrf(reply: &Reply) -> String {
+pub fn csrf(reply: &Reply) -> String {
     let text = reply.text();
     let (_, rest) = text.split_once("name=\"csrf\" value=\"").unwrap_or_else(|| panic!("no csrf field: {text}"));
     rest.split('"').next().unwrap().to_owned()
 }
 
 /// Signs in; returns the session's cookie.
-async fn sign_in(app: &TestApp) -> String {
+pub async fn sign_in(app: &TestApp) -> String {
     let page = app.get("/console/sign-in", None).await;
     let reply = send(
         app,

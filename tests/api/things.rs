@@ -52,6 +52,7 @@ pub struct Everything {
     pub campaign: Uuid,
     pub update: Uuid,
     pub person: Uuid,
+    pub delivery: Uuid,
 }
 
 /// Makes them; slugs begin with the organization's name in lower case.
@@ -63,6 +64,7 @@ pub async fn everything(app: &TestApp, organization: &str) -> Everything {
     let campaign = made("/api/v1/campaigns", json!({"title": "Status", "muster:slug": slug("campaign")})).await;
     let update = made("/api/v1/updates", json!({"title": "News", "muster:campaign": campaign.to_string()})).await;
     let petition = app.petition(&token, json!({"muster:slug": slug("petition")})).await;
+    let delivery = made(&format!("/api/v1/petitions/{petition}/deliveries"), json!({"date": "2026-12-10"})).await;
     let event = event(app, &token, json!({"muster:slug": slug("event")})).await;
     let office = office(app, &token, &slug("office")).await;
     let official = made("/api/v1/officials", json!({"family_name": "Singh"})).await;
@@ -89,5 +91,6 @@ pub async fn everything(app: &TestApp, organization: &str) -> Everything {
         campaign,
         update,
         person,
+        delivery,
     }
 }

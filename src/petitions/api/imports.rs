@@ -59,6 +59,7 @@ fn resource(kernel: &Kernel, petition: &Petition, import: &Import) -> Value {
         "name": import.name,
         "columns": import.columns,
         "mapping": import.mapping,
+        "muster:suggested_mapping": import::suggest(&import.columns),
         "source": import.source,
         "dry_run": import.dry_run,
         "muster:state": import.state,
@@ -188,7 +189,6 @@ async fn post_import(
     tx.commit().await?;
     let mut document = resource(kernel, &petition, &import);
     document["muster:preview"] = json!(preview);
-    document["muster:suggested_mapping"] = import::suggest(&import.columns);
     Ok(private_json(StatusCode::CREATED, &document))
 }
 

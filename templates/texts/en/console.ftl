@@ -74,3 +74,149 @@ mailbox-html = As formatted mail
 mailbox-links = Links in this mail
 mailbox-attachments = Attachments
 mailbox-headers = All headers
+
+# one petition
+console-back = Back
+console-back-all = All petitions, events and letters
+console-refused = This was not done
+console-refused-hint = Nothing was changed. Your browser’s back button brings your form back as you filled it in.
+console-done = Done.
+console-would-change = { $count ->
+    [one] It would change { $n } signature.
+   *[other] It would change { $n } signatures.
+}
+console-preview = For those who may see it before the public:
+console-numbers = Numbers
+console-press = The number to tell the press
+console-exact = Exactly now
+console-on-paper = On paper, besides
+console-goal = Goal
+console-verified = Last verified (UTC)
+console-recount = Count again and repair
+console-by-source = By source
+console-by-region = By region
+console-life = Life
+console-reason-public = Reason, as the public reads it
+console-opens = Opens (UTC)
+console-closes = Closes (UTC)
+console-save = Save
+console-history = History
+console-goal-title = Goal and milestones
+console-steps = Own milestones
+console-raises-goal = Raise the goal by itself
+console-picture = Picture
+console-faces = Can faces be seen? Ask everybody first: a photo of a rally can be used to find people. Place and time inside the file are removed.
+console-alt = What the picture shows
+console-file-picture = JPEG, PNG or WebP
+console-upload = Upload
+console-held = Held signatures
+console-held-none = No signature is held.
+console-held-count = { $count ->
+    [one] { $n } signature is held until somebody decides.
+   *[other] { $n } signatures are held until somebody decides.
+}
+console-col-why = Why
+console-col-who = Who
+console-make-counted = Let it count
+console-make-invalid = Make it invalid
+suspicion-network = Many from one network
+suspicion-domain = Many from one mail domain
+suspicion-form = Filled in like a machine
+suspicion-organizer = Held by an organizer
+console-rule = Many at once
+console-rule-hint = Fill in what the signatures have in common; all of it must be true. Count first: nothing changes until you choose to do it, and it can be undone.
+console-effect = What to do
+effect-invalidate = Make invalid
+effect-release = Let held ones count
+console-rule-domain = Mail domain
+console-rule-name = Name
+console-rule-country = Country code
+console-rule-source = Source
+console-rule-after = From (UTC)
+console-rule-before = Until (UTC)
+console-rule-network = Same network as signature (id)
+console-reason = Reason, for the record
+console-how = How
+console-how-count = Only count
+console-how-do = Do it
+console-how-try = Only try
+console-how-import = Import
+console-go = Go
+console-jobs = Jobs
+console-progress = Progress
+console-changed = { $n } changed
+console-cancel = Cancel
+console-undo = Undo
+job-running = Running
+job-done = Done
+job-cancelled = Cancelled
+job-undoing = Being undone
+job-undone = Undone
+console-comments = Comments to read
+console-comments-none = No comment waits.
+console-comments-count = { $count ->
+    [one] { $n } comment waits to be read.
+   *[other] { $n } comments wait to be read.
+}
+console-comment-shown = Show
+console-comment-hidden = Hide
+console-import = Signers from a file
+console-import-hint = A CSV file in UTF-8 with a header. Only people who agreed to sign this petition. Try first: every line is checked and nothing is written.
+console-file-csv = CSV file
+console-dry = only tried
+import-uploaded = Uploaded
+import-running = Running
+import-checked = Tried
+import-done = Imported
+import-cancelled = Cancelled
+import-failed = Failed
+console-import-numbers = { $lines } lines: { $imported } new, { $duplicates } had signed, { $refused } refused.
+console-faults = Refused lines (CSV)
+console-mapping = Which column is what?
+import-field-email = E-mail
+import-field-given-name = Given name
+import-field-family-name = Family name
+import-field-phone = Phone
+import-field-postal-code = Postal code
+import-field-city = City
+import-field-country = Country
+import-field-language = Language
+import-field-comments = Comment
+import-field-signed-on = Signed on
+import-field-consent-updates = Agreed to updates (yes or no)
+console-import-wording = What they agreed to, word for word
+console-paper = Signatures on paper
+console-paper-reference = Reference on the folder
+console-paper-sheets = Sheets
+console-remove = Remove
+console-add = Add
+console-links = Links and sources
+console-hits = { $count ->
+    [one] followed { $n } time
+   *[other] followed { $n } times
+}
+console-short-link = New short link: /go/…
+console-source-hint = A source tells where a signature came from: { $url }?source=word. Words that are not registered count as “other”.
+console-source-word = New source
+console-deliveries = Handing over
+delivery-planned = Planned
+delivery-delivered = Handed over
+console-not-stated = The number is not fixed yet.
+console-public-page = Public page
+console-sheet = Print the sheet
+console-state-number = Fix the number now
+console-deliver = It was handed over
+console-note = Note
+console-limits = Floods
+console-limits-hint = For all petitions. Signatures over a limit are held, never lost.
+console-per-network = From one network in an hour
+console-per-domain = From one mail domain in an hour
+console-least-seconds = Least seconds to fill in the form
+console-signing-paused = Pause all signing
+console-breakdowns-paused = Pause public breakdowns
+console-allowances = Places where many sign at once
+console-allowances-hint = Networks and mail domains of shelters, union halls and campuses are never held for their number.
+console-network = Network
+sheet-names = Names
+sheet-names-note = Those who asked for their name to be handed over. The others are counted above and stay unnamed.
+state-archived = Archived

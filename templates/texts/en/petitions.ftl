@@ -51,3 +51,25 @@ detail-deliver_name = Name handed over with the petition
 petition-demands-title = Our demands
 petition-share-title = Pass it on
 petition-poster = Poster with QR code
+
+# handing over
+petition-deliveries-title = Handed over
+petition-delivery-to = received by { $name }
+delivery-heading = Handed over: { $title }
+delivery-date = Day
+delivery-place = Place
+delivery-received-by = Received by
+delivery-event = Event
+delivery-number-title = The number
+delivery-regions = Signatures by province and country. Small places are taken together.
+delivery-region = Region
+delivery-signatures = Signatures
+delivery-elsewhere = Elsewhere
+delivery-proof-title = How this number can be checked
+delivery-proof-what = It was fixed at { $at }, with a receipt for each signature. A receipt is a row of digits that tells nothing about the person.
+delivery-proof-list = Download the list of receipts
+delivery-proof-count = It has { $n } lines, one for each signature (wc -l receipts.txt).
+delivery-proof-erased = { $n } more people signed and had all their data erased since; they have no receipt.
+delivery-proof-hash = It is the list that was handed over if its SHA-256 is (sha256sum receipts.txt):
+delivery-proof-own = Did you sign? The link in your thank-you mail shows your own receipt: look for it in the list.
+own-receipt = Your line in the list handed over on { $date }

@@ -74,3 +74,149 @@ mailbox-html = Como correo con formato
 mailbox-links = Enlaces en este correo
 mailbox-attachments = Archivos adjuntos
 mailbox-headers = Todos los encabezados
+
+# one petition
+console-back = Volver
+console-back-all = Peticiones, eventos y cartas
+console-refused = Esto no se hizo
+console-refused-hint = Nada ha cambiado. El botón Atrás del navegador le devuelve el formulario como lo llenó.
+console-done = Hecho.
+console-would-change = { $count ->
+    [one] Cambiaría { $n } firma.
+   *[other] Cambiaría { $n } firmas.
+}
+console-preview = Para quienes pueden verla antes que el público:
+console-numbers = Números
+console-press = El número para la prensa
+console-exact = Exactamente ahora
+console-on-paper = Además, en papel
+console-goal = Meta
+console-verified = Última verificación (UTC)
+console-recount = Contar de nuevo y reparar
+console-by-source = Por origen
+console-by-region = Por región
+console-life = Estado
+console-reason-public = Motivo, como lo lee el público
+console-opens = Abre (UTC)
+console-closes = Cierra (UTC)
+console-save = Guardar
+console-history = Historial
+console-goal-title = Meta y etapas
+console-steps = Etapas propias
+console-raises-goal = Subir la meta automáticamente
+console-picture = Imagen
+console-faces = ¿Se ven caras? Pregunte antes a cada persona: una foto de una concentración puede servir para encontrar a la gente. El lugar y la hora del archivo se eliminan.
+console-alt = Lo que muestra la imagen
+console-file-picture = JPEG, PNG o WebP
+console-upload = Subir
+console-held = Firmas retenidas
+console-held-none = No hay firmas retenidas.
+console-held-count = { $count ->
+    [one] { $n } firma está retenida hasta que alguien decida.
+   *[other] { $n } firmas están retenidas hasta que alguien decida.
+}
+console-col-why = Por qué
+console-col-who = Quién
+console-make-counted = Contarla
+console-make-invalid = Invalidarla
+suspicion-network = Muchas de una misma red
+suspicion-domain = Muchas de un mismo dominio de correo
+suspicion-form = Llenada como por una máquina
+suspicion-organizer = Retenida por el equipo
+console-rule = Muchas a la vez
+console-rule-hint = Indique lo que las firmas tienen en común; todo debe cumplirse. Cuente primero: nada cambia hasta que usted elija hacerlo, y se puede deshacer.
+console-effect = Qué hacer
+effect-invalidate = Invalidar
+effect-release = Contar las retenidas
+console-rule-domain = Dominio de correo
+console-rule-name = Nombre
+console-rule-country = Código de país
+console-rule-source = Origen
+console-rule-after = Desde (UTC)
+console-rule-before = Hasta (UTC)
+console-rule-network = Misma red que la firma (id)
+console-reason = Motivo, para el registro
+console-how = Cómo
+console-how-count = Solo contar
+console-how-do = Hacerlo
+console-how-try = Solo probar
+console-how-import = Importar
+console-go = Empezar
+console-jobs = Tareas
+console-progress = Progreso
+console-changed = { $n } cambiadas
+console-cancel = Cancelar
+console-undo = Deshacer
+job-running = En curso
+job-done = Terminada
+job-cancelled = Cancelada
+job-undoing = Deshaciendo
+job-undone = Deshecha
+console-comments = Comentarios por leer
+console-comments-none = Ningún comentario espera.
+console-comments-count = { $count ->
+    [one] { $n } comentario espera ser leído.
+   *[other] { $n } comentarios esperan ser leídos.
+}
+console-comment-shown = Mostrar
+console-comment-hidden = Ocultar
+console-import = Firmantes de un archivo
+console-import-hint = Un archivo CSV en UTF-8 con encabezado. Solo personas que aceptaron firmar esta petición. Pruebe primero: se revisa cada línea y no se escribe nada.
+console-file-csv = Archivo CSV
+console-dry = solo prueba
+import-uploaded = Subido
+import-running = En curso
+import-checked = Probado
+import-done = Importado
+import-cancelled = Cancelado
+import-failed = Falló
+console-import-numbers = { $lines } líneas: { $imported } nuevas, { $duplicates } ya habían firmado, { $refused } rechazadas.
+console-faults = Líneas rechazadas (CSV)
+console-mapping = ¿Qué es cada columna?
+import-field-email = Correo
+import-field-given-name = Nombre
+import-field-family-name = Apellido
+import-field-phone = Teléfono
+import-field-postal-code = Código postal
+import-field-city = Ciudad
+import-field-country = País
+import-field-language = Idioma
+import-field-comments = Comentario
+import-field-signed-on = Fecha de firma
+import-field-consent-updates = Aceptó noticias (sí o no)
+console-import-wording = Lo que aceptaron, palabra por palabra
+console-paper = Firmas en papel
+console-paper-reference = Referencia de la carpeta
+console-paper-sheets = Hojas
+console-remove = Quitar
+console-add = Añadir
+console-links = Enlaces y orígenes
+console-hits = { $count ->
+    [one] seguido { $n } vez
+   *[other] seguido { $n } veces
+}
+console-short-link = Nuevo enlace corto: /go/…
+console-source-hint = Un origen dice de dónde vino una firma: { $url }?source=palabra. Las palabras no registradas cuentan como «other».
+console-source-word = Nuevo origen
+console-deliveries = Entrega
+delivery-planned = Prevista
+delivery-delivered = Entregada
+console-not-stated = El número aún no está fijado.
+console-public-page = Página pública
+console-sheet = Imprimir la hoja
+console-state-number = Fijar el número ahora
+console-deliver = Se entregó
+console-note = Nota
+console-limits = Avalanchas
+console-limits-hint = Para todas las peticiones. Las firmas por encima de un límite se retienen, nunca se pierden.
+console-per-network = De una red en una hora
+console-per-domain = De un dominio en una hora
+console-least-seconds = Segundos mínimos para llenar el formulario
+console-signing-paused = Pausar todas las firmas
+console-breakdowns-paused = Pausar los desgloses públicos
+console-allowances = Lugares donde muchos firman a la vez
+console-allowances-hint = Las redes y dominios de albergues, sindicatos y universidades nunca se retienen por su número.
+console-network = Red
+sheet-names = Nombres
+sheet-names-note = Quienes pidieron que se entregara su nombre. Los demás están contados arriba y quedan sin nombre.
+state-archived = Archivada

@@ -51,3 +51,25 @@ detail-deliver_name = Nombre entregado con la petición
 petition-demands-title = Nuestras demandas
 petition-share-title = Compártala
 petition-poster = Cartel con código QR
+
+# handing over
+petition-deliveries-title = Entrega
+petition-delivery-to = recibida por { $name }
+delivery-heading = Entrega: { $title }
+delivery-date = Día
+delivery-place = Lugar
+delivery-received-by = Recibida por
+delivery-event = Evento
+delivery-number-title = El número
+delivery-regions = Firmas por provincia y país. Los números pequeños van juntos.
+delivery-region = Región
+delivery-signatures = Firmas
+delivery-elsewhere = Otros lugares
+delivery-proof-title = Cómo comprobar este número
+delivery-proof-what = Se fijó el { $at }, con un recibo por cada firma. Un recibo es una serie de cifras que no dice nada de la persona.
+delivery-proof-list = Descargar la lista de recibos
+delivery-proof-count = Tiene { $n } líneas, una por firma (wc -l receipts.txt).
+delivery-proof-erased = Otras { $n } personas firmaron y desde entonces hicieron borrar todos sus datos; no tienen recibo.
+delivery-proof-hash = Es la lista entregada si su SHA-256 es (sha256sum receipts.txt):
+delivery-proof-own = ¿Ha firmado? El enlace de su correo de agradecimiento muestra su recibo: búsquelo en la lista.
+own-receipt = Su línea en la lista entregada el { $date }

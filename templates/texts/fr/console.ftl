@@ -74,3 +74,149 @@ mailbox-html = En courriel mis en forme
 mailbox-links = Liens dans ce courriel
 mailbox-attachments = Pièces jointes
 mailbox-headers = Tous les en-têtes
+
+# one petition
+console-back = Retour
+console-back-all = Pétitions, événements et lettres
+console-refused = Cela n’a pas été fait
+console-refused-hint = Rien n’a changé. Le bouton Retour du navigateur ramène votre formulaire tel que vous l’avez rempli.
+console-done = C’est fait.
+console-would-change = { $count ->
+    [one] Cela changerait { $n } signature.
+   *[other] Cela changerait { $n } signatures.
+}
+console-preview = Pour qui peut la voir avant le public :
+console-numbers = Nombres
+console-press = Le nombre à donner à la presse
+console-exact = Exactement maintenant
+console-on-paper = En plus, sur papier
+console-goal = Objectif
+console-verified = Dernière vérification (UTC)
+console-recount = Recompter et réparer
+console-by-source = Par provenance
+console-by-region = Par région
+console-life = État
+console-reason-public = Raison, telle que le public la lit
+console-opens = Ouvre (UTC)
+console-closes = Ferme (UTC)
+console-save = Enregistrer
+console-history = Historique
+console-goal-title = Objectif et étapes
+console-steps = Étapes choisies
+console-raises-goal = Relever l’objectif automatiquement
+console-picture = Image
+console-faces = Voit-on des visages? Demandez d’abord à chaque personne : une photo de rassemblement peut servir à retrouver des gens. Le lieu et l’heure inscrits dans le fichier sont retirés.
+console-alt = Ce que montre l’image
+console-file-picture = JPEG, PNG ou WebP
+console-upload = Téléverser
+console-held = Signatures retenues
+console-held-none = Aucune signature n’est retenue.
+console-held-count = { $count ->
+    [one] { $n } signature est retenue en attendant une décision.
+   *[other] { $n } signatures sont retenues en attendant une décision.
+}
+console-col-why = Pourquoi
+console-col-who = Qui
+console-make-counted = Compter
+console-make-invalid = Invalider
+suspicion-network = Beaucoup d’un même réseau
+suspicion-domain = Beaucoup d’un même domaine de courriel
+suspicion-form = Rempli comme par une machine
+suspicion-organizer = Retenue par l’équipe
+console-rule = Plusieurs à la fois
+console-rule-hint = Indiquez ce que les signatures ont en commun; tout doit être vrai. Comptez d’abord : rien ne change avant que vous choisissiez d’agir, et tout peut être annulé.
+console-effect = Que faire
+effect-invalidate = Invalider
+effect-release = Compter les retenues
+console-rule-domain = Domaine de courriel
+console-rule-name = Nom
+console-rule-country = Code de pays
+console-rule-source = Provenance
+console-rule-after = Depuis (UTC)
+console-rule-before = Jusqu’à (UTC)
+console-rule-network = Même réseau que la signature (id)
+console-reason = Raison, pour le registre
+console-how = Comment
+console-how-count = Compter seulement
+console-how-do = Le faire
+console-how-try = Essayer seulement
+console-how-import = Importer
+console-go = Lancer
+console-jobs = Tâches
+console-progress = Avancement
+console-changed = { $n } changées
+console-cancel = Arrêter
+console-undo = Annuler
+job-running = En cours
+job-done = Terminée
+job-cancelled = Arrêtée
+job-undoing = Annulation en cours
+job-undone = Annulée
+console-comments = Commentaires à lire
+console-comments-none = Aucun commentaire n’attend.
+console-comments-count = { $count ->
+    [one] { $n } commentaire attend d’être lu.
+   *[other] { $n } commentaires attendent d’être lus.
+}
+console-comment-shown = Montrer
+console-comment-hidden = Masquer
+console-import = Signataires d’un fichier
+console-import-hint = Un fichier CSV en UTF-8 avec un en-tête. Seulement des personnes qui ont accepté de signer cette pétition. Essayez d’abord : chaque ligne est vérifiée et rien n’est écrit.
+console-file-csv = Fichier CSV
+console-dry = essai seulement
+import-uploaded = Téléversé
+import-running = En cours
+import-checked = Essayé
+import-done = Importé
+import-cancelled = Arrêté
+import-failed = Échoué
+console-import-numbers = { $lines } lignes : { $imported } nouvelles, { $duplicates } déjà signées, { $refused } refusées.
+console-faults = Lignes refusées (CSV)
+console-mapping = À quoi correspond chaque colonne?
+import-field-email = Courriel
+import-field-given-name = Prénom
+import-field-family-name = Nom de famille
+import-field-phone = Téléphone
+import-field-postal-code = Code postal
+import-field-city = Ville
+import-field-country = Pays
+import-field-language = Langue
+import-field-comments = Commentaire
+import-field-signed-on = Date de signature
+import-field-consent-updates = Accepte les nouvelles (oui ou non)
+console-import-wording = Ce qu’elles ont accepté, mot pour mot
+console-paper = Signatures sur papier
+console-paper-reference = Référence sur le dossier
+console-paper-sheets = Feuilles
+console-remove = Retirer
+console-add = Ajouter
+console-links = Liens et provenances
+console-hits = { $count ->
+    [one] suivi { $n } fois
+   *[other] suivi { $n } fois
+}
+console-short-link = Nouveau lien court : /go/…
+console-source-hint = Une provenance dit d’où vient une signature : { $url }?source=mot. Les mots non inscrits comptent comme « other ».
+console-source-word = Nouvelle provenance
+console-deliveries = Remise
+delivery-planned = Prévue
+delivery-delivered = Remise
+console-not-stated = Le nombre n’est pas encore fixé.
+console-public-page = Page publique
+console-sheet = Imprimer la feuille
+console-state-number = Fixer le nombre maintenant
+console-deliver = La remise a eu lieu
+console-note = Note
+console-limits = Afflux
+console-limits-hint = Pour toutes les pétitions. Les signatures au-delà d’une limite sont retenues, jamais perdues.
+console-per-network = D’un même réseau en une heure
+console-per-domain = D’un même domaine en une heure
+console-least-seconds = Secondes minimales pour remplir le formulaire
+console-signing-paused = Suspendre toutes les signatures
+console-breakdowns-paused = Suspendre les répartitions publiques
+console-allowances = Lieux où beaucoup signent à la fois
+console-allowances-hint = Les réseaux et domaines des refuges, des locaux syndicaux et des campus ne sont jamais retenus pour leur nombre.
+console-network = Réseau
+sheet-names = Noms
+sheet-names-note = Les personnes qui ont demandé que leur nom soit remis. Les autres sont comptées ci-dessus et restent sans nom.
+state-archived = Archivée

@@ -51,3 +51,25 @@ detail-deliver_name = Nom remis avec la pétition
 petition-demands-title = Nos revendications
 petition-share-title = Faites passer
 petition-poster = Affiche avec code QR
+
+# handing over
+petition-deliveries-title = Remise
+petition-delivery-to = reçue par { $name }
+delivery-heading = Remise : { $title }
+delivery-date = Jour
+delivery-place = Lieu
+delivery-received-by = Reçue par
+delivery-event = Événement
+delivery-number-title = Le nombre
+delivery-regions = Signatures par province et par pays. Les petits nombres sont regroupés.
+delivery-region = Région
+delivery-signatures = Signatures
+delivery-elsewhere = Ailleurs
+delivery-proof-title = Comment vérifier ce nombre
+delivery-proof-what = Il a été fixé à { $at }, avec un reçu pour chaque signature. Un reçu est une suite de chiffres qui ne dit rien de la personne.
+delivery-proof-list = Télécharger la liste des reçus
+delivery-proof-count = Elle compte { $n } lignes, une par signature (wc -l receipts.txt).
+delivery-proof-erased = { $n } autres personnes ont signé et ont depuis fait effacer toutes leurs données; elles n’ont pas de reçu.
+delivery-proof-hash = C’est bien la liste remise si son SHA-256 est (sha256sum receipts.txt) :
+delivery-proof-own = Vous avez signé? Le lien de votre courriel de remerciement montre votre reçu : cherchez-le dans la liste.
+own-receipt = Votre ligne dans la liste remise le { $date }

@@ -74,3 +74,149 @@ mailbox-html = ਸਜਾਈ ਹੋਈ ਈਮੇਲ ਵਜੋਂ
 mailbox-links = ਇਸ ਈਮੇਲ ਵਿਚਲੇ ਲਿੰਕ
 mailbox-attachments = ਨਾਲ ਲੱਗੀਆਂ ਫ਼ਾਈਲਾਂ
 mailbox-headers = ਸਾਰੇ ਹੈਡਰ
+
+# one petition
+console-back = ਵਾਪਸ
+console-back-all = ਪਟੀਸ਼ਨਾਂ, ਸਮਾਗਮ ਅਤੇ ਚਿੱਠੀਆਂ
+console-refused = ਇਹ ਨਹੀਂ ਹੋਇਆ
+console-refused-hint = ਕੁਝ ਨਹੀਂ ਬਦਲਿਆ। ਬ੍ਰਾਊਜ਼ਰ ਦਾ ਵਾਪਸ ਬਟਨ ਤੁਹਾਡਾ ਭਰਿਆ ਫਾਰਮ ਵਾਪਸ ਲਿਆਉਂਦਾ ਹੈ।
+console-done = ਹੋ ਗਿਆ।
+console-would-change = { $count ->
+    [one] ਇਹ { $n } ਦਸਤਖ਼ਤ ਬਦਲੇਗਾ।
+   *[other] ਇਹ { $n } ਦਸਤਖ਼ਤ ਬਦਲੇਗਾ।
+}
+console-preview = ਉਹਨਾਂ ਲਈ ਜੋ ਲੋਕਾਂ ਤੋਂ ਪਹਿਲਾਂ ਦੇਖ ਸਕਦੇ ਹਨ:
+console-numbers = ਗਿਣਤੀਆਂ
+console-press = ਪ੍ਰੈੱਸ ਨੂੰ ਦੱਸਣ ਵਾਲੀ ਗਿਣਤੀ
+console-exact = ਹੁਣੇ ਬਿਲਕੁਲ
+console-on-paper = ਇਸ ਤੋਂ ਇਲਾਵਾ ਕਾਗਜ਼ ’ਤੇ
+console-goal = ਟੀਚਾ
+console-verified = ਆਖਰੀ ਜਾਂਚ (UTC)
+console-recount = ਦੁਬਾਰਾ ਗਿਣੋ ਅਤੇ ਠੀਕ ਕਰੋ
+console-by-source = ਸਰੋਤ ਅਨੁਸਾਰ
+console-by-region = ਖੇਤਰ ਅਨੁਸਾਰ
+console-life = ਸਥਿਤੀ
+console-reason-public = ਕਾਰਨ, ਜਿਵੇਂ ਲੋਕ ਪੜ੍ਹਦੇ ਹਨ
+console-opens = ਖੁੱਲ੍ਹਦੀ ਹੈ (UTC)
+console-closes = ਬੰਦ ਹੁੰਦੀ ਹੈ (UTC)
+console-save = ਸੰਭਾਲੋ
+console-history = ਇਤਿਹਾਸ
+console-goal-title = ਟੀਚਾ ਅਤੇ ਪੜਾਅ
+console-steps = ਆਪਣੇ ਪੜਾਅ
+console-raises-goal = ਟੀਚਾ ਆਪਣੇ ਆਪ ਵਧਾਓ
+console-picture = ਤਸਵੀਰ
+console-faces = ਕੀ ਚਿਹਰੇ ਦਿਸਦੇ ਹਨ? ਪਹਿਲਾਂ ਹਰ ਇੱਕ ਨੂੰ ਪੁੱਛੋ: ਰੈਲੀ ਦੀ ਫੋਟੋ ਨਾਲ ਲੋਕ ਲੱਭੇ ਜਾ ਸਕਦੇ ਹਨ। ਫਾਈਲ ਵਿੱਚੋਂ ਥਾਂ ਅਤੇ ਸਮਾਂ ਹਟਾਏ ਜਾਂਦੇ ਹਨ।
+console-alt = ਤਸਵੀਰ ਕੀ ਦਿਖਾਉਂਦੀ ਹੈ
+console-file-picture = JPEG, PNG ਜਾਂ WebP
+console-upload = ਅੱਪਲੋਡ ਕਰੋ
+console-held = ਰੋਕੇ ਗਏ ਦਸਤਖ਼ਤ
+console-held-none = ਕੋਈ ਦਸਤਖ਼ਤ ਰੋਕਿਆ ਨਹੀਂ ਗਿਆ।
+console-held-count = { $count ->
+    [one] { $n } ਦਸਤਖ਼ਤ ਫੈਸਲੇ ਤੱਕ ਰੋਕਿਆ ਹੈ।
+   *[other] { $n } ਦਸਤਖ਼ਤ ਫੈਸਲੇ ਤੱਕ ਰੋਕੇ ਹਨ।
+}
+console-col-why = ਕਿਉਂ
+console-col-who = ਕੌਣ
+console-make-counted = ਗਿਣੋ
+console-make-invalid = ਅਯੋਗ ਕਰੋ
+suspicion-network = ਇੱਕ ਨੈੱਟਵਰਕ ਤੋਂ ਬਹੁਤ
+suspicion-domain = ਇੱਕ ਈਮੇਲ ਡੋਮੇਨ ਤੋਂ ਬਹੁਤ
+suspicion-form = ਮਸ਼ੀਨ ਵਾਂਗ ਭਰਿਆ
+suspicion-organizer = ਟੀਮ ਨੇ ਰੋਕਿਆ
+console-rule = ਇਕੱਠੇ ਬਹੁਤ ਸਾਰੇ
+console-rule-hint = ਭਰੋ ਕਿ ਦਸਤਖ਼ਤਾਂ ਵਿੱਚ ਕੀ ਸਾਂਝਾ ਹੈ; ਸਭ ਕੁਝ ਸੱਚ ਹੋਣਾ ਚਾਹੀਦਾ ਹੈ। ਪਹਿਲਾਂ ਗਿਣੋ: ਜਦੋਂ ਤੱਕ ਤੁਸੀਂ ਨਾ ਚੁਣੋ ਕੁਝ ਨਹੀਂ ਬਦਲਦਾ, ਅਤੇ ਇਹ ਵਾਪਸ ਹੋ ਸਕਦਾ ਹੈ।
+console-effect = ਕੀ ਕਰਨਾ ਹੈ
+effect-invalidate = ਅਯੋਗ ਕਰੋ
+effect-release = ਰੋਕੇ ਹੋਏ ਗਿਣੋ
+console-rule-domain = ਈਮੇਲ ਡੋਮੇਨ
+console-rule-name = ਨਾਮ
+console-rule-country = ਦੇਸ਼ ਕੋਡ
+console-rule-source = ਸਰੋਤ
+console-rule-after = ਤੋਂ (UTC)
+console-rule-before = ਤੱਕ (UTC)
+console-rule-network = ਉਸੇ ਨੈੱਟਵਰਕ ਤੋਂ ਜਿਵੇਂ ਦਸਤਖ਼ਤ (id)
+console-reason = ਰਿਕਾਰਡ ਲਈ ਕਾਰਨ
+console-how = ਕਿਵੇਂ
+console-how-count = ਸਿਰਫ਼ ਗਿਣੋ
+console-how-do = ਕਰੋ
+console-how-try = ਸਿਰਫ਼ ਪਰਖੋ
+console-how-import = ਆਯਾਤ ਕਰੋ
+console-go = ਸ਼ੁਰੂ ਕਰੋ
+console-jobs = ਕੰਮ
+console-progress = ਪ੍ਰਗਤੀ
+console-changed = { $n } ਬਦਲੇ
+console-cancel = ਰੱਦ ਕਰੋ
+console-undo = ਵਾਪਸ ਕਰੋ
+job-running = ਚੱਲ ਰਿਹਾ ਹੈ
+job-done = ਹੋ ਗਿਆ
+job-cancelled = ਰੱਦ
+job-undoing = ਵਾਪਸ ਹੋ ਰਿਹਾ ਹੈ
+job-undone = ਵਾਪਸ ਹੋਇਆ
+console-comments = ਪੜ੍ਹਨ ਵਾਲੀਆਂ ਟਿੱਪਣੀਆਂ
+console-comments-none = ਕੋਈ ਟਿੱਪਣੀ ਉਡੀਕ ਵਿੱਚ ਨਹੀਂ।
+console-comments-count = { $count ->
+    [one] { $n } ਟਿੱਪਣੀ ਪੜ੍ਹੇ ਜਾਣ ਦੀ ਉਡੀਕ ਵਿੱਚ ਹੈ।
+   *[other] { $n } ਟਿੱਪਣੀਆਂ ਪੜ੍ਹੇ ਜਾਣ ਦੀ ਉਡੀਕ ਵਿੱਚ ਹਨ।
+}
+console-comment-shown = ਦਿਖਾਓ
+console-comment-hidden = ਲੁਕਾਓ
+console-import = ਫਾਈਲ ਤੋਂ ਦਸਤਖ਼ਤ ਕਰਨ ਵਾਲੇ
+console-import-hint = UTF-8 ਵਿੱਚ ਸਿਰਲੇਖ ਵਾਲੀ CSV ਫਾਈਲ। ਸਿਰਫ਼ ਉਹ ਲੋਕ ਜੋ ਇਸ ਪਟੀਸ਼ਨ ’ਤੇ ਦਸਤਖ਼ਤ ਲਈ ਮੰਨੇ। ਪਹਿਲਾਂ ਪਰਖੋ: ਹਰ ਲਾਈਨ ਜਾਂਚੀ ਜਾਂਦੀ ਹੈ ਅਤੇ ਕੁਝ ਨਹੀਂ ਲਿਖਿਆ ਜਾਂਦਾ।
+console-file-csv = CSV ਫਾਈਲ
+console-dry = ਸਿਰਫ਼ ਪਰਖ
+import-uploaded = ਅੱਪਲੋਡ ਹੋਈ
+import-running = ਚੱਲ ਰਹੀ ਹੈ
+import-checked = ਪਰਖੀ ਗਈ
+import-done = ਆਯਾਤ ਹੋਈ
+import-cancelled = ਰੱਦ
+import-failed = ਅਸਫਲ
+console-import-numbers = { $lines } ਲਾਈਨਾਂ: { $imported } ਨਵੀਆਂ, { $duplicates } ਪਹਿਲਾਂ ਦਸਤਖ਼ਤ ਵਾਲੀਆਂ, { $refused } ਰੱਦ।
+console-faults = ਰੱਦ ਲਾਈਨਾਂ (CSV)
+console-mapping = ਕਿਹੜਾ ਕਾਲਮ ਕੀ ਹੈ?
+import-field-email = ਈਮੇਲ
+import-field-given-name = ਪਹਿਲਾ ਨਾਮ
+import-field-family-name = ਪਰਿਵਾਰਕ ਨਾਮ
+import-field-phone = ਫ਼ੋਨ
+import-field-postal-code = ਡਾਕ ਕੋਡ
+import-field-city = ਸ਼ਹਿਰ
+import-field-country = ਦੇਸ਼
+import-field-language = ਭਾਸ਼ਾ
+import-field-comments = ਟਿੱਪਣੀ
+import-field-signed-on = ਦਸਤਖ਼ਤ ਦੀ ਤਾਰੀਖ
+import-field-consent-updates = ਖ਼ਬਰਾਂ ਲਈ ਮੰਨੇ (ਹਾਂ ਜਾਂ ਨਾਂਹ)
+console-import-wording = ਉਹ ਕਿਸ ਲਈ ਮੰਨੇ, ਸ਼ਬਦ ਦਰ ਸ਼ਬਦ
+console-paper = ਕਾਗਜ਼ ’ਤੇ ਦਸਤਖ਼ਤ
+console-paper-reference = ਫੋਲਡਰ ਦਾ ਹਵਾਲਾ
+console-paper-sheets = ਪੰਨੇ
+console-remove = ਹਟਾਓ
+console-add = ਜੋੜੋ
+console-links = ਲਿੰਕ ਅਤੇ ਸਰੋਤ
+console-hits = { $count ->
+    [one] { $n } ਵਾਰ ਖੋਲ੍ਹਿਆ
+   *[other] { $n } ਵਾਰ ਖੋਲ੍ਹਿਆ
+}
+console-short-link = ਨਵਾਂ ਛੋਟਾ ਲਿੰਕ: /go/…
+console-source-hint = ਸਰੋਤ ਦੱਸਦਾ ਹੈ ਕਿ ਦਸਤਖ਼ਤ ਕਿੱਥੋਂ ਆਇਆ: { $url }?source=ਸ਼ਬਦ। ਜੋ ਸ਼ਬਦ ਦਰਜ ਨਹੀਂ, ਉਹ “other” ਗਿਣੇ ਜਾਂਦੇ ਹਨ।
+console-source-word = ਨਵਾਂ ਸਰੋਤ
+console-deliveries = ਸੌਂਪਣਾ
+delivery-planned = ਯੋਜਨਾ
+delivery-delivered = ਸੌਂਪੀ ਗਈ
+console-not-stated = ਗਿਣਤੀ ਅਜੇ ਤੈਅ ਨਹੀਂ।
+console-public-page = ਜਨਤਕ ਪੰਨਾ
+console-sheet = ਪੰਨਾ ਛਾਪੋ
+console-state-number = ਗਿਣਤੀ ਹੁਣੇ ਤੈਅ ਕਰੋ
+console-deliver = ਸੌਂਪੀ ਗਈ
+console-note = ਨੋਟ
+console-limits = ਹੜ੍ਹ
+console-limits-hint = ਸਾਰੀਆਂ ਪਟੀਸ਼ਨਾਂ ਲਈ। ਹੱਦ ਤੋਂ ਵੱਧ ਦਸਤਖ਼ਤ ਰੋਕੇ ਜਾਂਦੇ ਹਨ, ਕਦੇ ਗੁਆਚਦੇ ਨਹੀਂ।
+console-per-network = ਇੱਕ ਨੈੱਟਵਰਕ ਤੋਂ ਇੱਕ ਘੰਟੇ ਵਿੱਚ
+console-per-domain = ਇੱਕ ਡੋਮੇਨ ਤੋਂ ਇੱਕ ਘੰਟੇ ਵਿੱਚ
+console-least-seconds = ਫਾਰਮ ਭਰਨ ਦੇ ਘੱਟੋ-ਘੱਟ ਸਕਿੰਟ
+console-signing-paused = ਸਾਰੇ ਦਸਤਖ਼ਤ ਰੋਕੋ
+console-breakdowns-paused = ਜਨਤਕ ਵੰਡ ਰੋਕੋ
+console-allowances = ਥਾਵਾਂ ਜਿੱਥੇ ਬਹੁਤ ਲੋਕ ਇਕੱਠੇ ਦਸਤਖ਼ਤ ਕਰਦੇ ਹਨ
+console-allowances-hint = ਸ਼ੈਲਟਰਾਂ, ਯੂਨੀਅਨ ਹਾਲਾਂ ਅਤੇ ਕੈਂਪਸਾਂ ਦੇ ਨੈੱਟਵਰਕ ਅਤੇ ਡੋਮੇਨ ਗਿਣਤੀ ਕਰਕੇ ਕਦੇ ਨਹੀਂ ਰੋਕੇ ਜਾਂਦੇ।
+console-network = ਨੈੱਟਵਰਕ
+sheet-names = ਨਾਮ
+sheet-names-note = ਉਹ ਜਿਨ੍ਹਾਂ ਨੇ ਆਪਣਾ ਨਾਮ ਸੌਂਪਣ ਲਈ ਕਿਹਾ। ਬਾਕੀ ਉੱਪਰ ਗਿਣੇ ਗਏ ਹਨ ਅਤੇ ਬੇਨਾਮ ਰਹਿੰਦੇ ਹਨ।
+state-archived = ਸੰਭਾਲੀ ਗਈ

@@ -51,3 +51,25 @@ detail-deliver_name = ਪਟੀਸ਼ਨ ਨਾਲ ਸੌਂਪਿਆ ਗਿਆ 
 petition-demands-title = ਸਾਡੀਆਂ ਮੰਗਾਂ
 petition-share-title = ਅੱਗੇ ਸਾਂਝਾ ਕਰੋ
 petition-poster = QR ਕੋਡ ਵਾਲਾ ਪੋਸਟਰ
+
+# handing over
+petition-deliveries-title = ਸੌਂਪੀ ਗਈ
+petition-delivery-to = { $name } ਨੇ ਪ੍ਰਾਪਤ ਕੀਤੀ
+delivery-heading = ਸੌਂਪੀ ਗਈ: { $title }
+delivery-date = ਦਿਨ
+delivery-place = ਥਾਂ
+delivery-received-by = ਪ੍ਰਾਪਤ ਕਰਨ ਵਾਲੇ
+delivery-event = ਸਮਾਗਮ
+delivery-number-title = ਗਿਣਤੀ
+delivery-regions = ਸੂਬੇ ਅਤੇ ਦੇਸ਼ ਅਨੁਸਾਰ ਦਸਤਖ਼ਤ। ਛੋਟੀਆਂ ਗਿਣਤੀਆਂ ਇਕੱਠੀਆਂ ਹਨ।
+delivery-region = ਖੇਤਰ
+delivery-signatures = ਦਸਤਖ਼ਤ
+delivery-elsewhere = ਹੋਰ ਥਾਵਾਂ
+delivery-proof-title = ਇਹ ਗਿਣਤੀ ਕਿਵੇਂ ਜਾਂਚੀ ਜਾ ਸਕਦੀ ਹੈ
+delivery-proof-what = ਇਹ { $at } ਨੂੰ ਤੈਅ ਕੀਤੀ ਗਈ, ਹਰ ਦਸਤਖ਼ਤ ਲਈ ਇੱਕ ਰਸੀਦ ਨਾਲ। ਰਸੀਦ ਅੰਕਾਂ ਦੀ ਇੱਕ ਲੜੀ ਹੈ ਜੋ ਵਿਅਕਤੀ ਬਾਰੇ ਕੁਝ ਨਹੀਂ ਦੱਸਦੀ।
+delivery-proof-list = ਰਸੀਦਾਂ ਦੀ ਸੂਚੀ ਡਾਊਨਲੋਡ ਕਰੋ
+delivery-proof-count = ਇਸ ਵਿੱਚ { $n } ਲਾਈਨਾਂ ਹਨ, ਹਰ ਦਸਤਖ਼ਤ ਲਈ ਇੱਕ (wc -l receipts.txt)।
+delivery-proof-erased = ਹੋਰ { $n } ਲੋਕਾਂ ਨੇ ਦਸਤਖ਼ਤ ਕੀਤੇ ਅਤੇ ਬਾਅਦ ਵਿੱਚ ਆਪਣਾ ਸਾਰਾ ਡਾਟਾ ਮਿਟਵਾ ਦਿੱਤਾ; ਉਹਨਾਂ ਦੀ ਰਸੀਦ ਨਹੀਂ ਹੈ।
+delivery-proof-hash = ਇਹ ਉਹੀ ਸੌਂਪੀ ਗਈ ਸੂਚੀ ਹੈ ਜੇ ਇਸਦਾ SHA-256 ਇਹ ਹੈ (sha256sum receipts.txt):
+delivery-proof-own = ਕੀ ਤੁਸੀਂ ਦਸਤਖ਼ਤ ਕੀਤੇ? ਤੁਹਾਡੀ ਧੰਨਵਾਦ ਈਮੇਲ ਦਾ ਲਿੰਕ ਤੁਹਾਡੀ ਰਸੀਦ ਦਿਖਾਉਂਦਾ ਹੈ: ਉਸਨੂੰ ਸੂਚੀ ਵਿੱਚ ਲੱਭੋ।
+own-receipt = { $date } ਨੂੰ ਸੌਂਪੀ ਸੂਚੀ ਵਿੱਚ ਤੁਹਾਡੀ ਲਾਈਨ

@@ -1,0 +1,288 @@
+//! The console as a client of the API: its pages read what the API answers to the session, and its forms are turned into
+//! calls, so that no rule, right or limit stands in two places.
+//!
+//! A form posts to `/console/act`. Fields of ours: `csrf`, `method`, `path` (of the API), `back` (of the console), and
+//! `show`, the name of a number in the answer that the page shall tell. Fields named by a JSON pointer are members of the
+//! body, as text unless a type follows: `/muster:goal|number`, `|numbers`, `|lines`, `|flag`, `|time`; with a type,
+//! an empty field is left out; `|text` leaves an empty one out too. Fields that begin with `?` go into the query. A file takes
+//! the body's place and is passed on as it comes in; with `then` (a path of the API) and `then_member`, the id of what was
+//! made is put into that member of another resource afterwards.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use axum_extra::extract::cookie::Cookie;
+use minijinja::{context, value::Serde};
+use serde_json::{Map, Value};
+use tower::ServiceExt;
+
+use super::Console;
+use crate::{
+    error::{Code, Error, Result},
+    kernel::pages::{Visitor, private, see_other},
+    organizers::{MaybeSession, Session},
+};
+
+/// Bytes of a form without a file, at most.
+const FORM: usize = 256 * 1024;
+/// Bytes of an answer that a page reads, at most.
+const ANSWER: usize = 8 * 1024 * 1024;
+
+/// The console's pages: its tools, and the API that they call.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// The tools.
+    pub console: Console,
+    /// The API.
+    pub api: Router,
+}
+
+impl Desk {
+    /// Calls the API as the session does from its own pages.
+    async fn call(&self, session: &Session, method: Method, uri: &str, kind: &str, body: Body) -> Result<Response> {
+        let cookie = Cookie::new(crate::organizers::SESSION_COOKIE, session.token.clone()).to_string();
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::COOKIE, cookie)
+            .header(header::ORIGIN, self.console.kernel.settings.http.public_url.trim_end_matches('/'))
+            .header(header::CONTENT_TYPE, kind)
+            .body(body)
+            .map_err(|_| Error::not_found())?;
+        Ok(self.api.clone().oneshot(request).await.unwrap_or_else(|never| match never {}))
+    }
+
+    /// What the API answers to a GET; `null` where the session's role may not ask.
+    ///
+    /// # Errors
+    /// `not_found`, or `internal`.
+    pub async fn read(&self, session: &Session, path: &str) -> Result<Value> {
+        let response = self.call(session, Method::GET, path, "application/json", Body::empty()).await?;
+        match response.status() {
+            StatusCode::FORBIDDEN => Ok(Value::Null),
+            StatusCode::NOT_FOUND => Err(Error::not_found()),
+            _ => json(response).await,
+        }
+    }
+
+    /// What the API answers to a POST without a body that changes nothing.
+    ///
+    /// # Errors
+    /// As [`Desk::read`].
+    pub async fn made(&self, session: &Session, path: &str) -> Result<Value> {
+        let response = self.call(session, Method::POST, path, "application/json", Body::empty()).await?;
+        if response.status().is_success() { json(response).await } else { Ok(Value::Null) }
+    }
+}
+
+async fn json(response: Response) -> Result<Value> {
+    let bytes = axum::body::to_bytes(response.into_body(), ANSWER).await.map_err(Error::internal)?;
+    serde_json::from_slice(&bytes).map_err(Error::internal)
+}
+
+/// A form as it came in: ours, the query, the body.
+#[derive(Debug, Default)]
+struct Sent {
+    csrf: String,
+    method: String,
+    path: String,
+    back: String,
+    show: String,
+    then: String,
+    then_member: String,
+    query: Vec<(String, String)>,
+    body: Map<String, Value>,
+}
+
+impl Sent {
+    fn take(&mut self, name: &str, value: String) {
+        match name {
+            "csrf" => self.csrf = value,
+            "method" => self.method = value,
+            "path" => self.path = value,
+            "back" => self.back = value,
+            "show" => self.show = value,
+            "then" => self.then = value,
+            "then_member" => self.then_member = value,
+            _ => {
+                if let Some(name) = name.strip_prefix('?') {
+                    self.query.push((name.to_owned(), value));
+                } else if let Some((pointer, kind)) =
+                    name.strip_prefix('/').map(|n| n.split_once('|').unwrap_or((n, "")))
+                    && let Some(value) = typed(kind, value)
+                {
+                    put(&mut self.body, pointer, value);
+                }
+            }
+        }
+    }
+
+    /// Where the browser goes afterwards: a page of the console, whatever the form says.
+    fn back(&self) -> &str {
+        if self.back == "/console" || self.back.starts_with("/console/") { &self.back } else { "/console" }
+    }
+
+    fn uri(&self) -> Result<String> {
+        if !self.path.starts_with("/api/v1/") || !(self.then.is_empty() || self.then.starts_with("/api/v1/")) {
+            return Err(Error::not_found());
+        }
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+        Ok(if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) })
+    }
+}
+
+/// A field's value in the body; `None`: the member is left out.
+fn typed(kind: &str, value: String) -> Option<Value> {
+    let text = value.trim();
+    let numbers =
+        || text.split(|c: char| c == ',' || c.is_whitespace()).filter(|n| !n.is_empty()).map(number).collect();
+    Some(match kind {
+        "" => Value::String(value),
+        "numbers" => Value::Array(numbers()),
+        "lines" => text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().into(),
+        _ if text.is_empty() => return None,
+        "number" => number(text),
+        "flag" => (text == "true").into(),
+        // a browser's `datetime-local` names no zone; the page says that it is UTC
+        "time" => format!("{text}{}Z", if text.len() == 16 { ":00" } else { "" }).into(),
+        _ => text.into(),
+    })
+}
+
+/// A number, or the text as it is, for the API to refuse by name.
+fn number(text: &str) -> Value {
+    text.parse::<i64>().map_or_else(|_| text.into(), Value::from)
+}
+
+/// Puts a value at a pointer's place, `a/b`.
+fn put(body: &mut Map<String, Value>, pointer: &str, value: Value) {
+    match pointer.split_once('/') {
+        None => {
+            body.insert(pointer.to_owned(), value);
+        }
+        Some((first, rest)) => {
+            let inner = body.entry(first).or_insert_with(|| Map::new().into());
+            if let Some(inner) = inner.as_object_mut() {
+                put(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// `POST /console/act`
+pub async fn act(
+    State(desk): State<Desk>,
+    MaybeSession(session): MaybeSession,
+    visitor: Visitor,
+    request: Request,
+) -> Result<Response> {
+    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+    let mut sent = Sent::default();
+    let mut file = None;
+    if let Ok(boundary) = multer::parse_boundary(&kind) {
+        let mut parts = multer::Multipart::new(request.into_body().into_data_stream(), boundary);
+        // the file is the last field, so that everything is known before it comes in
+        while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
+            if part.file_name().is_some() {
+                let name = part.file_name().unwrap_or("").to_owned();
+                let kind = part.content_type().map_or("application/octet-stream".to_owned(), ToString::to_string);
+                file = Some((name, kind, part));
+                break;
+            }
+            let name = part.name().unwrap_or("").to_owned();
+            sent.take(&name, part.text().await.map_err(|_| broken())?);
+        }
+    } else {
+        let bytes = axum::body::to_bytes(request.into_body(), FORM).await.map_err(|_| broken())?;
+        for (name, value) in url::form_urlencoded::parse(&bytes) {
+            sent.take(&name, value.into_owned());
+        }
+    }
+    session.check(&sent.csrf)?;
+    let method = match &*sent.method {
+        "PUT" => Method::PUT,
+        "DELETE" => Method::DELETE,
+        _ => Method::POST,
+    };
+    let mut answer = if let Some((name, kind, part)) = file {
+        sent.query.push(("name".to_owned(), name));
+        desk.call(&session, method, &sent.uri()?, &kind, Body::from_stream(part)).await?
+    } else {
+        let body = Value::Object(std::mem::take(&mut sent.body)).to_string();
+        desk.call(&session, method, &sent.uri()?, "application/json", body.into()).await?
+    };
+    if answer.status().is_success() && !sent.then.is_empty() {
+        let made = json(answer).await?;
+        let id = made["identifiers"][0].as_str().unwrap_or("").trim_start_matches("muster:");
+        let body = Value::Object(Map::from_iter([(sent.then_member.clone(), id.into())])).to_string();
+        answer = desk.call(&session, Method::PUT, &sent.then, "application/json", body.into()).await?;
+    }
+    let status = answer.status();
+    if status.is_success() {
+        let n = match &*sent.show {
+            "" => None,
+            show => json(answer).await?.get(show).and_then(Value::as_i64),
+        };
+        let told = n.map_or_else(|| "done=1".to_owned(), |n| format!("n={n}"));
+        let (path, anchor) = sent.back().split_once('#').map_or((sent.back(), ""), |(path, anchor)| (path, anchor));
+        return Ok(private(see_other(&format!("{path}?{told}#{anchor}"))));
+    }
+    let problem = json(answer).await?;
+    let page = context! { csrf => session.csrf, back => sent.back(), problem => Serde(&problem) };
+    let page = desk.console.kernel.pages.page("console/refused.html", &visitor, "", page)?;
+    Ok((status, private(page)).into_response())
+}
+
+fn broken() -> Error {
+    Error::problem(Code::UnsupportedMediaType, "This form did not come in whole. Go back and send it again.")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_forms_fields_become_a_body() {
+        let mut sent = Sent::default();
+        for (name, value) in [
+            ("csrf", "x"),
+            ("/title", "  T "),
+            ("/muster:goal|number", "500"),
+            ("/muster:milestones|numbers", "10, 20  30"),
+            ("/muster:demands|lines", "One\r\n\r\nTwo "),
+            ("/muster:raises_goal|flag", "false"),
+            ("/rule/domain|text", ""),
+            ("/rule/country|text", "CA"),
+            ("/muster:opens_at|time", "2026-12-01T08:00"),
+            ("/limit|number", "many"),
+            ("?alt", "a b"),
+            ("website", "ignored"),
+        ] {
+            sent.take(name, value.to_owned());
+        }
+        let body = json!({
+            "title": "  T ", "muster:goal": 500, "muster:milestones": [10, 20, 30], "muster:demands": ["One", "Two"],
+            "muster:raises_goal": false, "rule": {"country": "CA"}, "muster:opens_at": "2026-12-01T08:00:00Z", "limit": "many",
+        });
+        assert_eq!(Value::Object(sent.body.clone()), body);
+        assert!(sent.uri().is_err(), "only the API is called");
+        sent.path = "/api/v1/images".to_owned();
+        assert_eq!(sent.uri().unwrap(), "/api/v1/images?alt=a+b");
+    }
+
+    #[test]
+    fn the_way_back_stays_in_the_console() {
+        let back = |to: &str| Sent { back: to.to_owned(), ..Sent::default() }.back().to_owned();
+        assert_eq!(back("/console/petitions/x#held"), "/console/petitions/x#held");
+        for elsewhere in ["", "https://evil.example", "//evil.example", "/consoles", "/p/x"] {
+            assert_eq!(back(elsewhere), "/console");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A petition's own page in the console, and the sheet that is printed for handing it over.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{RawQuery, State},
+    http::{HeaderValue, header},
+    response::Response,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use minijinja::{context, value::Serde};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::desk::Desk;
+use crate::{
+    campaigns::{self, Kind},
+    error::Result,
+    exports,
+    kernel::{
+        extract::Segments,
+        i18n,
+        pages::{Visitor, private, see_other},
+    },
+    organizers::{self, MaybeSession, Scope},
+    petitions,
+};
+
+/// Held signatures, and comments to read, on the page at a time.
+const ROWS: u32 = 25;
+
+/// `GET /console/petitions/{id}`
+pub async fn show(
+    State(desk): State<Desk>,
+    MaybeSession(session): MaybeSession,
+    visitor: Visitor,
+    Segments(key): Segments<Uuid>,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
+    let base = format!("/api/v1/petitions/{key}");
+    let read = async |path: &str| desk.read(&session, &format!("{base}{path}")).await;
+    let held = format!("/signatures?per_page={ROWS}&filter=muster%3Astate%20eq%20%27quarantined%27");
+    let unread = format!("/signatures?per_page={ROWS}&filter=muster%3Acomment_state%20eq%20%27waiting%27");
+    let petition = read("").await?;
+    let is_protected = petition["muster:privacy"] == "protected";
+    let sections = json!({
+        "counts": read("/counts").await?,
+        "sources": read("/counts?by=source").await?["muster:counts"],
+        "regions": read("/counts?by=region").await?["muster:counts"],
+        "held": read(&held).await?,
+        "unread": if is_protected { Value::Null } else { read(&unread).await? },
+        "jobs": read("/invalidations").await?["muster:invalidations"],
+        "imports": read("/imports").await?["muster:imports"],
+        "paper": read("/paper_batches").await?["muster:paper_batches"],
+        "links": read("/short_links").await?["muster:short_links"],
+        "deliveries": read("/deliveries").await?["muster:deliveries"],
+        "history": read("/history").await?["muster:history"],
+        "limits": desk.read(&session, "/api/v1/integrity").await?,
+        "words": desk.read(&session, "/api/v1/sources").await?["muster:sources"],
+        "preview_url": desk.made(&session, &format!("{base}/preview")).await?["muster:preview_url"],
+    });
+    let told = query.unwrap_or_default();
+    let told_n = told.strip_prefix("n=").and_then(|n| n.parse::<i64>().ok());
+    let busy = ["jobs", "imports"].iter().any(|list| {
+        sections[*list].as_array().is_some_and(|all| {
+            all.iter().any(|job| matches!(job["muster:state"].as_str(), Some("running" | "undoing")))
+        })
+    });
+    let page = context! {
+        csrf => session.csrf, id => key.to_string(), base, back => format!("/console/petitions/{key}"), petition => Serde(&petition),
+        may => context! {
+            write => session.actor.allows(Scope::ActionsWrite), decide => session.actor.allows(Scope::ContactsWrite),
+            export => session.actor.allows(Scope::ContactsExport) && !is_protected,
+        },
+        done => told.starts_with("done="), told_n, busy,
+        today => desk.console.kernel.cx.now().date_naive().to_string(),
+    };
+    let page = context! { ..page, ..minijinja::Value::from(Serde(&sections)) };
+    desk.console.kernel.pages.page("console/petition.html", &visitor, "", page).map(private)
+}
+
+/// Where the names go in the rendered sheet.
+const NAMES: &str = "<!--names-->";
+
+/// `GET /console/petitions/{id}/deliveries/{delivery}`: the sheet, with its names as they come from the database.
+pub async fn sheet(
+    State(desk): State<Desk>,
+    MaybeSession(session): MaybeSession,
+    visitor: Visitor,
+    Segments((id, delivery)): Segments<(Uuid, Uuid)>,
+) -> Result<Response> {
+    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
+    session.actor.require(Scope::ContactsExport)?;
+    let kernel = &desk.console.kernel;
+    let mut conn = kernel.db.acquire().await?;
+    let action = campaigns::find_for(&mut conn, Kind::Petition, &id.to_string(), Some(&session.actor)).await?;
+    let petition = petitions::complete(&mut conn, action).await?;
+    let delivery = petitions::find_delivery(&mut conn, &petition, delivery).await?;
+    let figures = petitions::figures(&mut conn, &petition, &delivery).await?;
+    let details = json!({"delivery": delivery.id, "as": "sheet"});
+    organizers::audit(&mut conn, &kernel.cx, &session.actor, "names.export", Some(id), details).await?;
+    drop(conn);
+    let (text, _) = petition.action.text(visitor.locale, &petition.petition_text);
+    let page = context! {
+        canonical => "", title => text.title, text_html => crate::kernel::markdown::render(&text.body),
+        targets => petition.targets.clone(), demands => petition.demands.clone(), hosted_by => petition.action.hosted_by.as_str(),
+        date => i18n::date(visitor.locale, delivery.date), place => delivery.place.as_str(),
+        total => figures.total, paper => figures.paper, regions => Serde(&figures.regions),
+        stated_at => delivery.statement.as_ref().map(|s| s.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
+        sha256 => delivery.statement.as_ref().map(|s| hex::encode(&s.sha256)),
+        receipts_url => kernel.url(&format!("{}/deliveries/{}", petition.action.path(), delivery.id)),
+    };
+    let html = kernel.pages.render("console/sheet.html", visitor.locale, page)?;
+    let (head, tail) = html.split_once(NAMES).unwrap_or((&html, ""));
+    let (head, tail) = (Bytes::copy_from_slice(head.as_bytes()), Bytes::copy_from_slice(tail.as_bytes()));
+    let names = exports::names(kernel.clone(), &petition.action).map_ok(|batch| {
+        let lines = batch.iter().map(|n| format!("<li>{}</li>\n", minijinja::HtmlEscape(&n.name)));
+        Bytes::from(lines.collect::<String>())
+    });
+    let one = |bytes| stream::once(std::future::ready(Ok(bytes)));
+    let mut response = crate::kernel::pages::html_response(String::new(), visitor.locale);
+    *response.body_mut() = Body::from_stream(one(head).chain(names).chain(one(tail)));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(private(response))
+}

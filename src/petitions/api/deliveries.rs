@@ -1,0 +1,265 @@
+//! `petitions/{id}/deliveries`: handing over, planned and done, with a statement that fixes the number.
+
+use axum::{Json, extract::State, http::StatusCode, response::Response};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+use validator::Validate;
+
+use crate::{
+    campaigns::{self, Action, Kind},
+    error::{Code, Error, Result},
+    kernel::{
+        Kernel,
+        caching::private_json,
+        changes::Change,
+        extract::{Overlay, Segments, Valid},
+        hal::{curies, identifiers, link},
+        text::{clean_line, clean_text},
+    },
+    organizers::{Actor, Scope, audit},
+    petitions::{
+        Petitions, delivery,
+        store::{
+            self, Petition, comments,
+            deliveries::{self, Delivery, Record},
+        },
+    },
+};
+
+/// Routes of deliveries.
+pub fn router() -> OpenApiRouter<Petitions> {
+    OpenApiRouter::new()
+        .routes(routes!(list_deliveries, post_delivery))
+        .routes(routes!(put_delivery, delete_delivery))
+        .routes(routes!(state_delivery))
+}
+
+/// Is it done?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// It will be; only organizers see it.
+    #[default]
+    Planned,
+    /// It was; the petition's page says so, and the statement is public. The number is fixed if it was not before.
+    Delivered,
+}
+
+/// A delivery to write. In a PUT, absent members stay.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[schema(as = NewDelivery)]
+pub struct DeliveryBody {
+    /// The day.
+    date: NaiveDate,
+    /// Where.
+    #[serde(default)]
+    #[validate(length(max = 200))]
+    place: String,
+    /// Who took it.
+    #[serde(default)]
+    #[validate(length(max = 200))]
+    received_by: String,
+    /// What happened; public once it is done.
+    #[serde(default)]
+    #[validate(length(max = 5000))]
+    note: String,
+    /// Planned if absent.
+    #[serde(default, rename = "muster:status")]
+    muster_status: DeliveryStatus,
+    /// Slug or id of the event it is part of.
+    #[serde(default, rename = "muster:event")]
+    muster_event: Option<String>,
+    /// Id of a picture of the organization (see `POST /api/v1/images`).
+    #[serde(default, rename = "muster:image")]
+    muster_image: Option<Uuid>,
+}
+
+fn path(action: &Action, delivery: &Delivery) -> String {
+    format!("{}/deliveries/{}", action.api_path(), delivery.id)
+}
+
+fn document(kernel: &Kernel, action: &Action, d: &Delivery) -> Value {
+    let statement = d.statement.as_ref().map(|s| {
+        json!({
+            "created_date": s.at, "total": s.total(), "receipts": s.receipts, "erased": s.erased, "paper": s.paper,
+            "regions": s.regions, "receipts_sha256": hex::encode(&s.sha256),
+        })
+    });
+    let page = kernel.url(&format!("{}/deliveries/{}", action.path(), d.id));
+    json!({
+        "identifiers": identifiers(d.id), "date": d.date, "place": d.place, "received_by": d.received_by, "note": d.note,
+        "muster:status": if d.delivered { DeliveryStatus::Delivered } else { DeliveryStatus::Planned },
+        "muster:event": d.event.as_ref().map(|(slug, _)| slug),
+        "muster:image": d.image.as_ref().map(|image| image.id),
+        "muster:statement": statement,
+        "browser_url": d.delivered.then_some(&page),
+        "_links": {
+            "self": link(kernel.url(&path(action, d))),
+            "muster:receipts": link(format!("{page}/receipts.txt")),
+            "curies": curies(),
+        },
+    })
+}
+
+/// The deliveries that the public sees, newest first.
+pub fn public(kernel: &Kernel, petition: &Petition) -> Vec<Value> {
+    petition.deliveries.iter().map(|d| document(kernel, &petition.action, d)).collect()
+}
+
+/// The deliveries of a petition, newest first. Those that are done stand in the petition itself for everyone.
+#[utoipa::path(get, path = "/api/v1/petitions/{id}/deliveries", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The deliveries", body = Value), (status = 401), (status = 404)))]
+async fn list_deliveries(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+) -> Result<Response> {
+    actor.require(Scope::ActionsRead)?;
+    let kernel = &petitions.kernel;
+    let mut conn = kernel.db.acquire().await?;
+    let action = campaigns::find_for(&mut conn, Kind::Petition, &key, Some(&actor)).await?;
+    let all = deliveries::deliveries(&mut conn, action.id, None).await?;
+    let body = json!({
+        "muster:deliveries": all.iter().map(|d| document(kernel, &action, d)).collect::<Vec<_>>(),
+        "_links": {"self": link(kernel.url(&format!("{}/deliveries", action.api_path()))), "curies": curies()},
+    });
+    Ok(private_json(StatusCode::OK, &body))
+}
+
+async fn record(conn: &mut PgConnection, actor: &Actor, body: &DeliveryBody) -> Result<Record> {
+    let line =
+        |text: &str, pointer: &'static str| clean_line(text, 200).map_err(|e| Error::field(pointer, e.code, e.detail));
+    let event = match body.muster_event.as_deref() {
+        None | Some("") => None,
+        Some(key) => {
+            let unknown = |e: Error| match e.code() {
+                Code::NotFound => Error::field("/muster:event", "unknown_value", "There is no such event."),
+                _ => e,
+            };
+            Some(campaigns::find_for(conn, Kind::Event, key, Some(actor)).await.map_err(unknown)?.id)
+        }
+    };
+    if let Some(image) = body.muster_image {
+        campaigns::picture_of(conn, actor.organization_id, image).await?;
+    }
+    Ok(Record {
+        date: body.date,
+        place: line(&body.place, "/place")?,
+        received_by: line(&body.received_by, "/received_by")?,
+        note: clean_text(&body.note, 5000).map_err(|e| Error::field("/note", e.code, e.detail))?,
+        event,
+        image: body.muster_image,
+    })
+}
+
+/// Writes the record and does what its status asks for; returns the delivery.
+async fn save(
+    petitions: &Petitions,
+    conn: &mut PgConnection,
+    actor: &Actor,
+    petition: &Petition,
+    before: Option<&Delivery>,
+    body: &DeliveryBody,
+) -> Result<Delivery> {
+    let kernel = &petitions.kernel;
+    let id = before.map_or_else(|| kernel.cx.id(), |d| d.id);
+    let record = record(conn, actor, body).await?;
+    deliveries::save(conn, petition.action.id, id, &record, kernel.cx.now()).await?;
+    let done = body.muster_status == DeliveryStatus::Delivered;
+    if done && before.is_none_or(|d| d.statement.is_none()) {
+        delivery::state(petitions, conn, petition, id).await?;
+    }
+    deliveries::set_delivered(conn, id, done).await?;
+    let verb = if before.is_none() { "delivery.create" } else { "delivery.edit" };
+    let details = json!({"delivery": id, "status": body.muster_status});
+    audit(conn, &kernel.cx, actor, verb, Some(petition.action.id), details).await?;
+    comments::announce(conn, petition.action.id).await?;
+    delivery::find(conn, petition, id).await
+}
+
+/// Enters a delivery.
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/deliveries", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = DeliveryBody, responses((status = 201, description = "The delivery", body = Value), (status = 401), (status = 404), (status = 422)))]
+async fn post_delivery(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+    Valid(Json(body)): Valid<Json<DeliveryBody>>,
+) -> Result<Response> {
+    actor.require(Scope::ActionsWrite)?;
+    let mut tx = petitions.kernel.db.begin().await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
+    let petition = store::complete(&mut tx, action).await?;
+    let made = save(&petitions, &mut tx, &actor, &petition, None, &body).await?;
+    tx.commit().await?;
+    petitions.kernel.changes.tell(Change::One(petition.action.id));
+    Ok(private_json(StatusCode::CREATED, &document(&petitions.kernel, &petition.action, &made)))
+}
+
+/// Changes a delivery; absent members stay. The number stays as it was fixed.
+#[utoipa::path(put, path = "/api/v1/petitions/{id}/deliveries/{delivery}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)), request_body = DeliveryBody, responses((status = 200, description = "The delivery", body = Value), (status = 401), (status = 404), (status = 422)))]
+async fn put_delivery(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+    Valid(Json(changes)): Valid<Json<Overlay>>,
+) -> Result<Response> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &petitions.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
+    let petition = store::complete(&mut tx, action).await?;
+    let before = delivery::find(&mut tx, &petition, id).await?;
+    let body: DeliveryBody = changes.over(document(kernel, &petition.action, &before))?;
+    let saved = save(&petitions, &mut tx, &actor, &petition, Some(&before), &body).await?;
+    tx.commit().await?;
+    kernel.changes.tell(Change::One(petition.action.id));
+    Ok(private_json(StatusCode::OK, &document(kernel, &petition.action, &saved)))
+}
+
+/// Removes a delivery with its statement.
+#[utoipa::path(delete, path = "/api/v1/petitions/{id}/deliveries/{delivery}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
+async fn delete_delivery(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &petitions.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
+    if !deliveries::delete(&mut tx, action.id, id).await? {
+        return Err(Error::not_found());
+    }
+    audit(&mut tx, &kernel.cx, &actor, "delivery.delete", Some(action.id), json!({"delivery": id})).await?;
+    comments::announce(&mut tx, action.id).await?;
+    tx.commit().await?;
+    kernel.changes.tell(Change::One(action.id));
+    Ok(Json(json!({"notice": "This delivery is gone, and its statement with it."})))
+}
+
+/// Fixes the number of a planned delivery as it is now, so that it can be printed. Until it is delivered this can be
+/// repeated; afterwards the number stays.
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/deliveries/{delivery}/statement", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)), responses((status = 200, description = "The delivery", body = Value), (status = 401), (status = 404), (status = 409, description = "It was delivered")))]
+async fn state_delivery(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments((key, id)): Segments<(String, Uuid)>,
+) -> Result<Response> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &petitions.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
+    let petition = store::complete(&mut tx, action).await?;
+    if delivery::find(&mut tx, &petition, id).await?.delivered {
+        return Err(Error::problem(Code::Conflict, "It was handed over with the number it has."));
+    }
+    delivery::state(&petitions, &mut tx, &petition, id).await?;
+    audit(&mut tx, &kernel.cx, &actor, "delivery.state", Some(petition.action.id), json!({"delivery": id})).await?;
+    let stated = delivery::find(&mut tx, &petition, id).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::OK, &document(kernel, &petition.action, &stated)))
+}

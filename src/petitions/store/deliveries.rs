@@ -1,0 +1,264 @@
+//! Deliveries: their rows, their statements, and the lists of receipts.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::{Stream, TryStreamExt};
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    campaigns::{Cells, Picture},
+    error::Result,
+};
+
+/// Bytes of a receipt.
+pub const RECEIPT: usize = 16;
+/// Receipts in a row of the list.
+const PIECE: usize = 32_768;
+
+/// What was fixed about the number.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Signatures that each have a receipt in the list.
+    pub receipts: i64,
+    /// Signatures that counted and whose owners had them erased.
+    pub erased: i64,
+    /// Signatures on paper.
+    pub paper: i64,
+    /// Signatures by country and region, small cells merged.
+    pub regions: Cells,
+    /// SHA-256 of the list as a text file.
+    pub sha256: Vec<u8>,
+}
+
+impl Statement {
+    /// Signatures given here, those erased since among them; paper stands apart.
+    pub fn total(&self) -> i64 {
+        self.receipts + self.erased
+    }
+}
+
+/// A petition handed over, or to be.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Id.
+    pub id: Uuid,
+    /// Is it done, and public?
+    pub delivered: bool,
+    /// The day.
+    pub date: NaiveDate,
+    /// Where.
+    pub place: String,
+    /// Who took it.
+    pub received_by: String,
+    /// What happened.
+    pub note: String,
+    /// The event it was part of: slug and title.
+    pub event: Option<(String, String)>,
+    /// A picture of it.
+    pub image: Option<Picture>,
+    /// Once the number is fixed.
+    pub statement: Option<Statement>,
+}
+
+/// A petition's deliveries, newest first; or the one of this id.
+///
+/// # Errors
+/// A database error.
+pub async fn deliveries(conn: &mut PgConnection, petition: Uuid, id: Option<Uuid>) -> Result<Vec<Delivery>> {
+    let rows = sqlx::query!(
+        r#"SELECT d.id, d.state, d.delivered_on, d.place, d.received_by, d.note, d.stated_at, d.receipts, d.erased, d.paper,
+                  d.receipts_sha256, d.regions AS "regions: Json<Cells>",
+                  e.slug AS "event_slug?", e.title AS "event_title?",
+                  i.id AS "image_id?", i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?"
+           FROM deliveries d
+           LEFT JOIN actions e ON e.id = d.event_id AND e.state NOT IN ('draft', 'archived')
+           LEFT JOIN images i ON i.id = d.image_id
+           WHERE d.petition_id = $1 AND ($2::uuid IS NULL OR d.id = $2)
+           ORDER BY d.delivered_on DESC, d.id DESC"#,
+        petition,
+        id
+    )
+    .fetch_all(conn)
+    .await?;
+    let each = rows.into_iter().map(|row| Delivery {
+        id: row.id,
+        delivered: row.state == "delivered",
+        date: row.delivered_on,
+        place: row.place,
+        received_by: row.received_by,
+        note: row.note,
+        event: row.event_slug.zip(row.event_title),
+        image: Picture::of(row.image_id, row.image_alt, row.image_width, row.image_height),
+        // all of them or none: a constraint of the table
+        statement: row.stated_at.map(|at| Statement {
+            at,
+            receipts: row.receipts.unwrap_or_default(),
+            erased: row.erased.unwrap_or_default(),
+            paper: row.paper.unwrap_or_default(),
+            regions: row.regions.map(|regions| regions.0).unwrap_or_default(),
+            sha256: row.receipts_sha256.unwrap_or_default(),
+        }),
+    });
+    Ok(each.collect())
+}
+
+/// What an organizer writes about a delivery.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The day.
+    pub date: NaiveDate,
+    /// Where.
+    pub place: String,
+    /// Who took it.
+    pub received_by: String,
+    /// What happened.
+    pub note: String,
+    /// The event it is part of.
+    pub event: Option<Uuid>,
+    /// A picture of it.
+    pub image: Option<Uuid>,
+}
+
+/// Writes a new, planned delivery, or another record over one.
+///
+/// # Errors
+/// A database error.
+pub async fn save(conn: &mut PgConnection, petition: Uuid, id: Uuid, record: &Record, at: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO deliveries (id, petition_id, delivered_on, place, received_by, note, event_id, image_id, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (id) DO UPDATE SET delivered_on = excluded.delivered_on, place = excluded.place, received_by = excluded.received_by,
+             note = excluded.note, event_id = excluded.event_id, image_id = excluded.image_id",
+        id,
+        petition,
+        record.date,
+        record.place,
+        record.received_by,
+        record.note,
+        record.event,
+        record.image,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Makes a delivery public, or takes it back.
+///
+/// # Errors
+/// A database error.
+pub async fn set_delivered(conn: &mut PgConnection, id: Uuid, delivered: bool) -> Result<()> {
+    let state = if delivered { "delivered" } else { "planned" };
+    sqlx::query!("UPDATE deliveries SET state = $2 WHERE id = $1", id, state).execute(conn).await?;
+    Ok(())
+}
+
+/// Removes a delivery with its statement. False: the petition has none of this id.
+///
+/// # Errors
+/// A database error.
+pub async fn delete(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<bool> {
+    let done =
+        sqlx::query!("DELETE FROM deliveries WHERE petition_id = $1 AND id = $2", petition, id).execute(conn).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A signature that counts at this moment.
+#[derive(Debug)]
+pub struct Counted {
+    /// Its row.
+    pub id: Uuid,
+    /// `CA-ON`.
+    pub region: Option<String>,
+}
+
+/// All signatures of a petition that count, as of one moment, one after the other.
+pub fn counted(conn: &mut PgConnection, petition: Uuid) -> impl Stream<Item = Result<Counted>> + Send {
+    sqlx::query_as!(
+        Counted,
+        "SELECT id, country || '-' || region AS region FROM signatures WHERE petition_id = $1 AND state = 'counted'",
+        petition
+    )
+    .fetch(conn)
+    .map_err(Into::into)
+}
+
+/// Signatures that counted and are gone, and those on paper.
+///
+/// # Errors
+/// A database error.
+pub async fn beside(conn: &mut PgConnection, petition: Uuid) -> Result<(i64, i64)> {
+    let row = sqlx::query!(
+        r#"SELECT erased_count, (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = a.id) AS "paper!"
+           FROM actions a WHERE id = $1"#,
+        petition
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.erased_count, row.paper))
+}
+
+/// Fixes the number, with the sorted list of receipts in the place of one that was there.
+///
+/// # Errors
+/// A database error.
+pub async fn state(conn: &mut PgConnection, id: Uuid, statement: &Statement, receipts: &[[u8; RECEIPT]]) -> Result<()> {
+    sqlx::query!(
+        "UPDATE deliveries SET stated_at = $2, receipts = $3, erased = $4, paper = $5, regions = $6, receipts_sha256 = $7 WHERE id = $1",
+        id,
+        statement.at,
+        statement.receipts,
+        statement.erased,
+        statement.paper,
+        Json(&statement.regions) as _,
+        statement.sha256
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!("DELETE FROM delivery_receipts WHERE delivery_id = $1", id).execute(&mut *conn).await?;
+    for (number, piece) in (0_i32..).zip(receipts.chunks(PIECE)) {
+        sqlx::query!(
+            "INSERT INTO delivery_receipts (delivery_id, number, receipts) VALUES ($1, $2, $3)",
+            id,
+            number,
+            piece.as_flattened()
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// A piece of the list of receipts; `None` after the last.
+///
+/// # Errors
+/// A database error.
+pub async fn piece(conn: &mut PgConnection, delivery: Uuid, number: i32) -> Result<Option<Vec<u8>>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT receipts FROM delivery_receipts WHERE delivery_id = $1 AND number = $2",
+        delivery,
+        number
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Does the list of a delivery hold this receipt?
+///
+/// # Errors
+/// A database error.
+pub async fn holds(conn: &mut PgConnection, delivery: Uuid, receipt: [u8; RECEIPT]) -> Result<bool> {
+    let piece = sqlx::query_scalar!(
+        "SELECT receipts FROM delivery_receipts WHERE delivery_id = $1 AND substring(receipts FOR 16) <= $2
+         ORDER BY number DESC LIMIT 1",
+        delivery,
+        &receipt[..]
+    )
+    .fetch_optional(conn)
+    .await?;
+    let (sorted, _) = piece.as_deref().unwrap_or_default().as_chunks::<RECEIPT>();
+    Ok(sorted.binary_search(&receipt).is_ok())
+}

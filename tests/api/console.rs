@@ -1,0 +1,253 @@
+//! One petition at the console: its forms speak to the API as the session, and nothing goes past the API's rules.
+
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    harness::{Reply, TestApp, merge, signer},
+    sessions::{csrf, get, send, sign_in},
+};
+
+/// A browser at the page of the petition.
+struct Desk<'a> {
+    app: &'a TestApp,
+    session: String,
+    page: String,
+}
+
+impl<'a> Desk<'a> {
+    async fn at(app: &'a TestApp, petition: uuid::Uuid) -> Self {
+        Desk { app, session: sign_in(app).await, page: format!("/console/petitions/{petition}") }
+    }
+
+    async fn look(&self) -> Reply {
+        let page = get(self.app, &self.page, &self.session).await;
+        assert_eq!(page.status, 200, "{}", page.text());
+        page
+    }
+
+    /// The hidden fields of the form whose call ends like this.
+    fn form(page: &str, path_ends: &str) -> Vec<(String, String)> {
+        let forms = page.split("<form ").skip(1).map(|f| f.split("</form>").next().unwrap());
+        let hidden = |form: &str| {
+            form.split("<input type=\"hidden\" name=\"")
+                .skip(1)
+                .map(|input| {
+                    let (name, rest) = input.split_once("\" value=\"").unwrap();
+                    (name.to_owned(), rest.split('"').next().unwrap().to_owned())
+                })
+                .collect::<Vec<_>>()
+        };
+        let fits = |fields: &Vec<(String, String)>| {
+            fields.iter().any(|(name, value)| name == "path" && value.ends_with(path_ends))
+        };
+        forms.map(hidden).find(fits).unwrap_or_else(|| panic!("no form calls …{path_ends} in {page}"))
+    }
+
+    /// Sends that form with what is typed; where the browser is sent, or the refusal's text.
+    async fn fill(&self, path_ends: &str, typed: &[(&str, &str)]) -> Result<String, String> {
+        let page = self.look().await.text();
+        let hidden = Self::form(&page, path_ends);
+        let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        fields.extend_from_slice(typed);
+        let reply = send(self.app, "/console/act", &self.session, &fields).await;
+        match reply.status.as_u16() {
+            303 => Ok(reply.headers[header::LOCATION].to_str().unwrap().to_owned()),
+            _ => Err(reply.text()),
+        }
+    }
+
+    /// Sends a form with a file.
+    async fn upload(&self, path_ends: &str, typed: &[(&str, &str)], name: &str, kind: &str, file: &[u8]) -> Reply {
+        let page = self.look().await.text();
+        let mut body = Vec::new();
+        let hidden = Self::form(&page, path_ends);
+        let fields = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain(typed.iter().copied());
+        for (name, value) in fields {
+            body.extend(
+                format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
+            );
+        }
+        body.extend(format!("--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {kind}\r\n\r\n").as_bytes());
+        body.extend(file);
+        body.extend(b"\r\n--cut--\r\n");
+        let request = Request::post("/console/act")
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=cut")
+            .header(header::COOKIE, &self.session);
+        self.app.send(request.body(Body::from(body)).unwrap()).await
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn everything_about_a_petition_is_seen_and_done_on_its_page(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = app.petition(&token, json!({})).await;
+    for i in 0..3 {
+        let mut body = signer(&format!("s{i}@example.org"));
+        merge(&mut body, json!({"comments": format!("Comment {i} <b>")}));
+        app.post("/api/v1/petitions/status/signatures", Some(&token), &body).await.expect(201);
+    }
+    let desk = Desk::at(&app, id).await;
+    assert!(get(&app, "/console", &desk.session).await.text().contains(&desk.page));
+
+    // numbers, goal, state
+    app.tick().await;
+    assert!(desk.look().await.text().contains("<p class=\"press-number\">3</p>"));
+    desk.fill("/recount", &[]).await.unwrap();
+    let typed = [
+        ("/muster:goal|number", "500"),
+        ("/muster:milestones|numbers", "10, 20"),
+        ("/muster:raises_goal|flag", "true"),
+    ];
+    desk.fill(&format!("/petitions/{id}"), &typed).await.unwrap();
+    desk.fill(&format!("/petitions/{id}"), &[("/muster:status", "paused"), ("/muster:status_reason", "We count")])
+        .await
+        .unwrap();
+    let petition = app.get("/api/v1/petitions/status", Some(&token)).await.expect(200);
+    assert_eq!(
+        [
+            &petition["muster:goal"],
+            &petition["muster:milestones"],
+            &petition["muster:status"],
+            &petition["muster:status_reason"]
+        ],
+        [&json!(500), &json!([10, 20]), &json!("paused"), &json!("We count")]
+    );
+    let refused = desk.fill(&format!("/petitions/{id}"), &[("/muster:goal|number", "0")]).await.unwrap_err();
+    assert!(refused.contains("/muster:goal"), "{refused}");
+
+    // comments: read, shown, and no markup of theirs
+    let page = desk.look().await.text();
+    assert!(page.contains("Comment 1 &lt;b&gt;") && !page.contains("Comment 1 <b>"));
+    let signatures = app.get("/api/v1/petitions/status/signatures", Some(&token)).await.expect(200);
+    let first =
+        signatures["_embedded"]["osdi:signatures"][0]["identifiers"][0].as_str().unwrap().replace("muster:", "");
+    desk.fill(&format!("/signatures/{first}"), &[]).await.unwrap();
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE comment_state = 'shown'").await, 1);
+
+    // a flood: counted first, then taken out, then brought back
+    let rule = [("/rule/domain|text", "example.org"), ("/reason", "A flood"), ("/effect", "invalidate")];
+    let dry = desk.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "true")]].concat()).await.unwrap();
+    assert!(dry.contains("?n=3#held"), "{dry}");
+    assert!(
+        get(&app, dry.split('#').next().unwrap(), &desk.session).await.text().contains("would change 3 signatures")
+    );
+    desk.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "false")]].concat()).await.unwrap();
+    while muster::petitions::work_invalidations(&app.app.petitions).await.unwrap() {}
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'invalid'").await, 3);
+    desk.fill("/undo", &[]).await.unwrap();
+    while muster::petitions::work_invalidations(&app.app.petitions).await.unwrap() {}
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 3);
+
+    // paper, links, limits, handing over
+    let sheet = [("/reference", "Box 1"), ("/sheets|number", "3"), ("/count|number", "41"), ("/collected_on|text", "")];
+    desk.fill("/paper_batches", &sheet).await.unwrap();
+    desk.fill("/short_links", &[("/word", "now")]).await.unwrap();
+    desk.fill("/sources", &[("/word", "union-hall")]).await.unwrap();
+    desk.fill("/integrity", &[("/muster:signing_paused|flag", "true")]).await.unwrap();
+    desk.fill("/allowances", &[("/domain|text", "union.example"), ("/network|text", "")]).await.unwrap();
+    desk.fill("/deliveries", &[("/date", "2026-12-10"), ("/place", "Parliament Hill"), ("/muster:event|text", "")])
+        .await
+        .unwrap();
+    desk.fill("/statement", &[]).await.unwrap();
+    let page = desk.look().await.text();
+    for told in ["Box 1", "/go/now", "union-hall", "union.example", "Parliament Hill"] {
+        assert!(page.contains(told), "{told}");
+    }
+    assert_eq!(app.count("SELECT total FROM (SELECT receipts AS total FROM deliveries) d").await, 3);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_file_goes_through_the_form(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = app.petition(&token, json!({})).await;
+    let desk = Desk::at(&app, id).await;
+    let csv = b"Courriel,Nom\nana@example.org,Ana\nnobody,Bo\n";
+    let reply = desk.upload("/imports", &[], "liste.csv", "text/csv", csv).await;
+    assert_eq!(reply.status, 303, "{}", reply.text());
+    let page = desk.look().await.text();
+    assert!(page.contains("liste.csv") && page.contains("<option value=\"Courriel\" selected>"), "{page}");
+    let mapping =
+        [("/mapping/email|text", "Courriel"), ("/mapping/given_name|text", "Nom"), ("/dry_run|flag", "false")];
+    desk.fill("/start", &mapping).await.unwrap();
+    while muster::petitions::work_imports(&app.app.petitions).await.unwrap() {}
+    let page = desk.look().await.text();
+    assert!(page.contains("2 lines: 1 new, 0 had signed, 1 refused"), "{page}");
+    assert!(page.contains("faults.csv"));
+
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let reply = desk.upload("/images", &[("?alt", "Boxes of sheets")], "x.png", "image/png", png.get_ref()).await;
+    assert_eq!(reply.status, 303, "{}", reply.text());
+    let petition = app.get("/api/v1/petitions/status", Some(&token)).await.expect(200);
+    assert_eq!(petition["muster:image_alt"], "Boxes of sheets");
+    let reply = desk.upload("/images", &[("?alt", "Text")], "x.txt", "text/plain", b"no picture").await;
+    assert_eq!(reply.status, 415, "{}", reply.text());
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_forms_open_no_other_door(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = app.petition(&token, json!({})).await;
+    let session = sign_in(&app).await;
+    let page = get(&app, &format!("/console/petitions/{id}"), &session).await;
+    let key = csrf(&page);
+    let path = format!("/api/v1/petitions/{id}");
+    let act = async |fields: &[(&str, &str)], cookies: &str| send(&app, "/console/act", cookies, fields).await;
+    let fields = |key: &'static str| [("method", "DELETE"), ("csrf", key)];
+    assert_eq!(act(&[&fields("x")[..], &[("path", &path)]].concat(), &session).await.status, 403, "forged");
+    let away = act(&[("method", "DELETE"), ("csrf", &key), ("path", &path)], "").await;
+    assert_eq!(away.headers[header::LOCATION], "/console/sign-in");
+    for elsewhere in ["/console/sign-out", "https://evil.example/api/v1/", "/t/x", ""] {
+        let reply = act(&[("csrf", &key), ("path", elsewhere)], &session).await;
+        assert_eq!(reply.status, 404, "{elsewhere}");
+    }
+    let state = async || app.get(&path, Some(&token)).await.expect(200)["muster:status"].clone();
+    assert_eq!(state().await, Value::from("published"));
+    let done =
+        act(&[("method", "DELETE"), ("csrf", &key), ("path", &path), ("back", "https://evil.example")], &session).await;
+    assert!(done.headers[header::LOCATION].to_str().unwrap().starts_with("/console?"));
+    assert_eq!(state().await, Value::from("archived"));
+    // another organization's petition looks like none
+    app.token("Neighbours", "all").await;
+    let theirs = app.token("Neighbours", "all").await;
+    let other = app.petition(&theirs, json!({"muster:slug": "theirs"})).await;
+    assert_eq!(get(&app, &format!("/console/petitions/{other}"), &session).await.status, 404);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_sheet_has_the_number_and_only_the_names_that_may_go(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id =
+        app.petition(&token, json!({"muster:demands": ["Status for all"], "target": [{"name": "The Minister"}]})).await;
+    for (name, deliver) in [("<i>Ana</i>", true), ("Silent", false)] {
+        let mut body = signer(&format!("{}@example.org", if deliver { "ana" } else { "silent" }));
+        body["person"]["given_name"] = json!(name);
+        body["muster:deliver_name"] = json!(deliver);
+        app.post("/api/v1/petitions/status/signatures", Some(&token), &body).await.expect(201);
+    }
+    let made = app.post("/api/v1/petitions/status/deliveries", Some(&token), &json!({"date": "2026-12-10"})).await;
+    let delivery = made.id();
+    let session = sign_in(&app).await;
+    let path = format!("/console/petitions/{id}/deliveries/{delivery}");
+    let sheet = get(&app, &path, &session).await;
+    assert_eq!((sheet.status.as_u16(), &sheet.headers[header::CACHE_CONTROL]), (200, &"no-store".parse().unwrap()));
+    let text = sheet.text();
+    assert!(
+        text.contains("&lt;i&gt;Ana&lt;/i&gt; Okafor") || text.contains("&lt;i&gt;Ana&lt;&#x2f;i&gt; Okafor"),
+        "{text}"
+    );
+    assert!(text.contains("2 people have signed") || text.contains(">2 "), "{text}");
+    assert!(!text.contains("Silent") && text.ends_with("</html>\n") || text.trim_end().ends_with("</html>"), "{text}");
+    assert!(text.contains("The number is not fixed yet."));
+    assert_eq!(app.count("SELECT count(*) FROM audit_entries WHERE verb = 'names.export'").await, 1);
+    assert_eq!(get(&app, &path, "").await.status, 303);
+}
