@@ -38,9 +38,38 @@ CREATE TABLE mail_lanes (
     rate_per_hour integer NOT NULL DEFAULT 60,
     burst         integer NOT NULL DEFAULT 5, -- letters that may go at once after a quiet time
     paused        boolean NOT NULL DEFAULT false,
+    pause_reason  text NOT NULL DEFAULT '', -- 'bounced', 'complained': a human must look at the address; '': as an organizer wishes
     next_at       timestamptz NOT NULL DEFAULT '-infinity', -- theoretical arrival time of the next letter (GCRA)
+    CONSTRAINT mail_lanes_pause_reason_check CHECK (pause_reason IN ('', 'bounced', 'complained') AND (paused OR pause_reason = '')),
     CONSTRAINT mail_lanes_rate_check CHECK (rate_per_hour BETWEEN 1 AND 100000),
     CONSTRAINT mail_lanes_burst_check CHECK (burst BETWEEN 1 AND 1000)
+);
+
+-- What does not go out at present, for the whole installation: a class, or everything.
+CREATE TABLE mail_pauses (
+    scope      text PRIMARY KEY,
+    reason     text NOT NULL DEFAULT '', -- 'restored': this database is older than the mail that went out; else an organizer's words
+    created_at timestamptz NOT NULL,
+    CONSTRAINT mail_pauses_scope_check CHECK (scope IN ('everything', 'confirmation', 'urgent', 'letter', 'notice', 'update'))
+);
+
+-- Counts up while mail goes out. The number is also kept in a file beside the keyring: a database with a lower number than
+-- the file's was restored from a copy, and would send again what had gone out since.
+CREATE TABLE mail_epoch (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    number   bigint NOT NULL
+);
+INSERT INTO mail_epoch (number) VALUES (0);
+
+-- What became of mail by the domain it went to. Only the great providers are named: a small domain may name a person.
+CREATE TABLE mail_domains (
+    day        date NOT NULL,
+    domain     text NOT NULL, -- or 'other'
+    sent       bigint NOT NULL DEFAULT 0,
+    failed     bigint NOT NULL DEFAULT 0,
+    bounced    bigint NOT NULL DEFAULT 0,
+    complained bigint NOT NULL DEFAULT 0,
+    CONSTRAINT mail_domains_pkey PRIMARY KEY (day, domain)
 );
 
 -- How many unrequested confirmations an address got today. Keyed by a secret that is thrown away with the day; unlogged:

@@ -97,7 +97,7 @@ impl App {
 
     /// All public routes.
     pub fn router(&self) -> Router {
-        let console = Console::new(self.access.clone());
+        let console = Console::new(self.access.clone(), self.mail_kinds());
         let state = ApiState { kernel: self.kernel.clone() };
         let (api, document) = OpenApiRouter::with_openapi(Document::openapi())
             .merge(entry_router().with_state(state))

@@ -22,6 +22,8 @@ use crate::{
 const RECOUNT_HOUR: u32 = 6;
 /// Time between rounds of upkeep.
 const UPKEEP: Duration = Duration::from_mins(15);
+/// Time between looks for mail that came back.
+const SPOOL: Duration = Duration::from_secs(5);
 /// Time between looks for jobs.
 const JOBS: Duration = Duration::from_secs(1);
 /// Time for which signals are kept.
@@ -47,7 +49,11 @@ pub async fn run(app: App, cancel: CancellationToken) -> Result<()> {
         let (app, cancel) = (app.clone(), cancel.clone());
         async move { work(&app, &cancel).await }
     });
-    tokio::join!(engine.run(cancel.clone()), ticking, tidying, working);
+    let taking_back = restarted("the intake of returned mail", &cancel, || {
+        let (app, cancel) = (app.clone(), cancel.clone());
+        async move { take_back(&app, &cancel).await }
+    });
+    tokio::join!(engine.run(cancel.clone()), ticking, tidying, working, taking_back);
     Ok(())
 }
 
@@ -113,6 +119,19 @@ async fn pause(time: Duration, cancel: &CancellationToken) -> bool {
     tokio::select! {
         () = sleep(time) => true,
         () = cancel.cancelled() => false,
+    }
+}
+
+/// Takes back what lies in the folder of returned mail.
+async fn take_back(app: &App, cancel: &CancellationToken) {
+    let kinds = app.mail_kinds();
+    if app.kernel.settings.mail.bounce_spool.is_empty() {
+        return;
+    }
+    while pause(SPOOL, cancel).await {
+        if let Err(error) = mail::read_spool(&app.kernel, &kinds).await {
+            tracing::warn!(%error, "mail that came back was not taken in; it is tried again");
+        }
     }
 }
 

@@ -1,4 +1,7 @@
-//! `GET /api/v1/mail`: the queue as organizers may see it, without anybody's address.
+//! `/api/v1/mail`: the queue as organizers may see it, without anybody's address; what they may do about it stands in
+//! [`controls`].
+
+mod controls;
 
 use axum::{
     extract::State,
@@ -21,7 +24,7 @@ use crate::{
 
 /// The API's routes of this slice.
 pub fn router() -> OpenApiRouter<Console> {
-    OpenApiRouter::new().routes(routes!(list_mail))
+    OpenApiRouter::new().routes(routes!(list_mail)).merge(controls::router())
 }
 
 /// A mail in the queue.
@@ -41,6 +44,8 @@ pub struct MailItem {
     pub due_at: DateTime<Utc>,
     /// How often it was tried.
     pub attempts: i16,
+    /// Letters: the mailbox they wait for; else "".
+    pub lane: String,
     /// What the relay said last.
     pub failure: Option<String>,
     /// When it was queued.
@@ -59,6 +64,7 @@ impl From<store::MailRow> for MailItem {
             state: row.state,
             due_at: row.due_at,
             attempts: row.attempts,
+            lane: row.lane,
             failure: row.failure,
             created_date: row.created_at,
             created_at: row.created_at,
@@ -72,7 +78,7 @@ impl From<store::MailRow> for MailItem {
     params(
         ("page" = Option<u64>, Query, description = "From 1."),
         ("per_page" = Option<u32>, Query, description = "1 to 100; 25 unless told."),
-        ("filter" = Option<String>, Query, description = "OData over `state`, `class`, `kind`, `created_date`."),
+        ("filter" = Option<String>, Query, description = "OData over `state`, `class`, `kind`, `lane`, `created_date`."),
     ),
     responses(
         (status = 200, content_type = "application/hal+json", body = [MailItem],

@@ -23,7 +23,7 @@ use axum::{
 
 pub use api::{MailItem, router as api_router};
 
-use crate::{kernel::Kernel, organizers::Access};
+use crate::{kernel::Kernel, mail::MailKinds, organizers::Access};
 
 /// What the console's handlers share.
 #[derive(Clone, Debug)]
@@ -32,12 +32,14 @@ pub struct Console {
     pub kernel: Arc<Kernel>,
     /// The door.
     pub access: Access,
+    /// What composes mail, and is told of its fate.
+    pub kinds: MailKinds,
 }
 
 impl Console {
     /// A console behind this door.
-    pub fn new(access: Access) -> Self {
-        Self { kernel: access.kernel().clone(), access }
+    pub fn new(access: Access, kinds: MailKinds) -> Self {
+        Self { kernel: access.kernel().clone(), access, kinds }
     }
 }
 

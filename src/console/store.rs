@@ -1,6 +1,6 @@
 //! The numbers on the console's page and the mail queue's list. Every query is scoped by organization.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -129,6 +129,7 @@ pub struct MailRow {
     pub state: String,
     pub due_at: DateTime<Utc>,
     pub attempts: i16,
+    pub lane: String,
     pub failure: Option<String>,
     pub created_at: DateTime<Utc>,
 }
@@ -155,6 +156,7 @@ pub const MAIL_FIELDS: FieldSet = FieldSet(&[
         kind: FieldKind::Enum(&["confirmation", "urgent", "letter", "notice", "update"]),
     },
     Field { name: "kind", column_sql: "kind", kind: FieldKind::Text },
+    Field { name: "lane", column_sql: "lane", kind: FieldKind::Text },
     Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
 ]);
 
@@ -175,8 +177,68 @@ pub async fn mails(
         query
     };
     let total = query("SELECT count(*)").build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut rows = query("SELECT id, class, kind, state, due_at, attempts, failure, created_at");
+    let mut rows = query("SELECT id, class, kind, state, due_at, attempts, lane, failure, created_at");
     rows.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(page.limit());
     rows.push(" OFFSET ").push_bind(page.offset());
     Ok((rows.build_query_as().fetch_all(conn).await?, total))
+}
+
+/// Mail by provider on a day.
+pub struct DomainRow {
+    pub domain: String,
+    pub sent: i64,
+    pub failed: i64,
+    pub bounced: i64,
+    pub complained: i64,
+}
+
+/// What became of mail in the last days, by provider; of the whole installation.
+pub async fn domains(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<DomainRow>> {
+    Ok(sqlx::query_as!(
+        DomainRow,
+        r#"SELECT domain, sum(sent)::bigint AS "sent!", sum(failed)::bigint AS "failed!", sum(bounced)::bigint AS "bounced!", sum(complained)::bigint AS "complained!"
+           FROM mail_domains WHERE day >= $1 GROUP BY domain ORDER BY 2 DESC, 1"#,
+        since
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// How much of an organization's mail was settled since a moment, and how much is late: due for an hour, or left behind by
+/// its sender.
+pub struct PaceRow {
+    pub settled: i64,
+    pub late: i64,
+    pub uncertain: i64,
+}
+
+pub async fn pace(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    since: DateTime<Utc>,
+    late: DateTime<Utc>,
+) -> Result<PaceRow> {
+    Ok(sqlx::query_as!(
+        PaceRow,
+        r#"SELECT count(*) FILTER (WHERE state = 'sent' AND settled_at >= $2) AS "settled!",
+                  count(*) FILTER (WHERE (state = 'queued' AND due_at < $3 AND lane = '') OR (state = 'sending' AND lease_until < $3)) AS "late!",
+                  count(*) FILTER (WHERE state = 'uncertain') AS "uncertain!"
+           FROM emails WHERE organization_id = $1"#,
+        organization,
+        since,
+        late
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Is this mail the organization's?
+pub async fn has_mail(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM emails WHERE id = $1 AND organization_id = $2) AS "found!""#,
+        id,
+        organization
+    )
+    .fetch_one(conn)
+    .await?)
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    kernel::{Kernel, links::Purpose},
+    kernel::{Kernel, links::Purpose, text::EmailAddress},
     mail::{self, Attachment, Class, Composed, Fate, MailKind, QueuedEmail},
 };
 
@@ -128,6 +128,17 @@ impl MailKind for EventMail {
 
     fn is_first_contact(&self) -> bool {
         self.kind == "event_confirm"
+    }
+
+    fn addressee<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+        Box::pin(async move {
+            let Some(row) = store::attendance(conn, email.ref_id("attendance")?).await? else { return Ok(None) };
+            Ok(ops::context(&self.kernel, conn, row).await?.typed.details.address())
+        })
     }
 
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {

@@ -29,15 +29,17 @@ struct Read {
 impl Read {
     /// The letter, or `None` when it is gone.
     async fn of(letters: &Letters, id: Uuid) -> Result<Option<Self>> {
+        Self::with(letters, &mut *letters.kernel.db.acquire().await?, id).await
+    }
+
+    async fn with(letters: &Letters, conn: &mut PgConnection, id: Uuid) -> Result<Option<Self>> {
         let kernel = &letters.kernel;
-        let mut conn = kernel.db.acquire().await?;
-        let row = match store::letter(&mut conn, id).await {
+        let row = match store::letter(conn, id).await {
             Err(error) if error.code() == Code::NotFound => return Ok(None),
             row => row?,
         };
-        let action = campaigns::by_id(&mut conn, row.letter_action_id).await?;
-        let letter = store::complete(&mut conn, action, letters.today()).await?;
-        drop(conn);
+        let action = campaigns::by_id(conn, row.letter_action_id).await?;
+        let letter = store::complete(conn, action, letters.today()).await?;
         let vault = kernel.vaults.open(row.vault_id).await?;
         let typed = letters.typed(row.vault_id, row.id, row.sealed.as_deref()).await?;
         Ok(Some(Self { row, letter, vault, typed }))
@@ -61,6 +63,12 @@ impl Read {
     }
 }
 
+/// Whose letter it is.
+async fn writer(letters: &Letters, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<EmailAddress>> {
+    let read = Read::with(letters, conn, email.ref_id("letter")?).await?;
+    Ok(read.and_then(|read| read.typed.details.address()))
+}
+
 /// "Please confirm": to an address that nobody has confirmed, so it carries nothing that was typed.
 #[derive(Debug)]
 pub struct Confirm(pub Letters);
@@ -72,6 +80,14 @@ impl MailKind for Confirm {
 
     fn is_first_contact(&self) -> bool {
         true
+    }
+
+    fn addressee<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+        Box::pin(writer(&self.0, conn, email))
     }
 
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
@@ -98,6 +114,14 @@ pub struct Thanks(pub Letters);
 impl MailKind for Thanks {
     fn kind(&self) -> &'static str {
         "letter_thanks"
+    }
+
+    fn addressee<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+        Box::pin(writer(&self.0, conn, email))
     }
 
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
@@ -131,7 +155,8 @@ impl MailKind for Deliver {
             let mut conn = kernel.db.acquire().await?;
             let delivery = store::delivery(&mut conn, email.ref_id("outreach")?).await?;
             // an organizer may have decided that a failed or uncertain one goes again
-            let Some(delivery) = delivery.filter(|d| matches!(d.state.as_str(), "queued" | "failed" | "uncertain"))
+            let Some(delivery) =
+                delivery.filter(|d| matches!(d.state.as_str(), "queued" | "failed" | "uncertain" | "bounced"))
             else {
                 return Ok(None);
             };
@@ -185,6 +210,9 @@ impl MailKind for Deliver {
         fate: Fate,
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
+            if fate == Fate::Complained {
+                return Ok(()); // it arrived
+            }
             let at = self.0.kernel.cx.recorded_now(email.protected);
             store::settle(conn, email.ref_id("outreach")?, fate.as_str(), at, self.0.today()).await
         })

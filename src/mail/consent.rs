@@ -57,6 +57,32 @@ pub async fn never_again(
     Ok(())
 }
 
+/// An address within a vault gets no more news and notices, for this reason. A stronger reason that stands there stays.
+///
+/// # Errors
+/// A database error.
+pub async fn suppress(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    vault: &Vault,
+    address: &EmailAddress,
+    reason: &'static str,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO suppressions AS s (id, vault_id, address_index, reason, created_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (vault_id, address_index) WHERE vault_id IS NOT NULL DO UPDATE SET reason = excluded.reason
+         WHERE s.reason = 'unsubscribed' OR (s.reason = 'bounced' AND excluded.reason = 'complained')",
+        kernel.cx.id(),
+        vault.id,
+        vault.email_index(address),
+        reason,
+        kernel.cx.now()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// May this mail, which asks an address to confirm something it has perhaps never heard of, be sent?
 ///
 /// No, when the address wants no mail or has had its mails of the day. Whoever unsubscribed from news may still confirm.

@@ -27,9 +27,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
+    domains::{Count, Domains},
+    fence::Fence,
     kinds::{Class, Fate, MailKind, MailKinds, QueuedEmail},
     message::{Composed, Sender},
     progress::Progress,
+    returned,
     smtp::{Envelope, SendError},
     store::{self, Claim, End, Ending},
     transport::Transport,
@@ -69,6 +72,8 @@ pub struct Engine {
     slots: Semaphore,
     /// Says to idle lines that there is more than one can take.
     more: Notify,
+    domains: Domains,
+    fence: Fence,
 }
 
 impl Engine {
@@ -82,7 +87,8 @@ impl Engine {
         let settings = &kernel.settings.mail;
         let sender = Sender::new(key, &settings.from_domain);
         let slots = Semaphore::new(settings.connections.max(1));
-        Ok(Self { sender, slots, transport, kinds, kernel, more: Notify::new() })
+        let fence = Fence::new(&kernel);
+        Ok(Self { sender, slots, transport, kinds, kernel, fence, more: Notify::new(), domains: Domains::default() })
     }
 
     /// Where mail goes.
@@ -92,6 +98,7 @@ impl Engine {
 
     /// Sends until cancelled; then what is being sent may finish, and the rest goes back into the queue.
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
+        self.fence.check_until_known(&self.kernel, &cancel).await;
         let lines = self.kernel.settings.mail.connections.clamp(1, LINES);
         let mut running = JoinSet::new();
         for first in (0..lines).map(|line| line == 0) {
@@ -104,8 +111,20 @@ impl Engine {
                 running.spawn(self.clone().line(true, lines, cancel.clone()));
             }
         }
+        self.note_down().await;
         if let Transport::Smtp(pool) = &self.transport {
             pool.close().await;
+        }
+    }
+
+    /// Writes down what is counted in memory: mail by domain, and the fence's number.
+    async fn note_down(&self) {
+        let noted = async {
+            self.domains.flush(&self.kernel).await?;
+            self.fence.advance(&self.kernel).await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "the mail counters could not be written; they are kept");
         }
     }
 
@@ -124,6 +143,12 @@ impl Engine {
                 }
                 Ok(progress) => {
                     troubles = 0;
+                    if progress.claimed > 0 {
+                        self.fence.moved();
+                    }
+                    if first && self.domains.is_due(self.kernel.cx.instant()) {
+                        self.note_down().await;
+                    }
                     if progress.claimed + progress.recovered > 0 {
                         continue;
                     }
@@ -305,6 +330,9 @@ impl Engine {
         if let Some(verdict) = self.held_back(email, refusals, cancel) {
             return Some(verdict);
         }
+        if let Some(verdict) = verdict::when_stale(email, self.kernel.cx.now()) {
+            return Some(verdict);
+        }
         let (mail, raw) = match self.compose(email).await {
             Ok(composed) => composed,
             Err(verdict) => return Some(verdict),
@@ -334,9 +362,14 @@ impl Engine {
                 SendError::Refused { .. } => refusals.fetch_add(1, Ordering::Relaxed),
                 _ => refusals.swap(0, Ordering::Relaxed),
             };
-            return Some(verdict::after_send(email, &error, self.kernel.cx.now(), self.kernel.cx.fraction()));
+            let verdict = verdict::after_send(email, &error, self.kernel.cx.now(), self.kernel.cx.fraction());
+            if !matches!(verdict, Verdict::Retry { .. }) {
+                self.domains.count(mail.to.domain(), Count::Failed);
+            }
+            return Some(verdict);
         }
         refusals.store(0, Ordering::Relaxed);
+        self.domains.count(mail.to.domain(), Count::Sent);
         for cc in &mail.cc {
             let copy = Envelope { from: &return_path, to: cc.as_str() };
             if let Err(error) = self.transport.send(&email.kind, copy, &raw).await {
@@ -476,8 +509,18 @@ impl Engine {
         if tell {
             let known: HashSet<&Uuid> = held.iter().collect();
             for item in items.iter().filter(|item| known.contains(&item.email.id)) {
-                if let (Verdict::Settle(fate, _), Some(kind)) = (&item.verdict, self.kinds.get(&item.email.kind)) {
-                    let told = async { kind.settled(&mut *conn, &item.email, *fate).await };
+                let fate = match &item.verdict {
+                    Verdict::Settle(fate, _) => *fate,
+                    Verdict::Dead(_) => Fate::Failed,
+                    Verdict::Retry { .. } => continue,
+                };
+                if let Some(kind) = self.kinds.get(&item.email.kind) {
+                    let told = async {
+                        if matches!(item.verdict, Verdict::Dead(_)) {
+                            returned::bury(&self.kernel, kind, &mut *conn, &item.email, "bounced").await?;
+                        }
+                        kind.settled(&mut *conn, &item.email, fate).await
+                    };
                     let told = AssertUnwindSafe(told).catch_unwind().await;
                     told.unwrap_or_else(|_| Err(Error::internal("settling panicked")))?;
                 }
@@ -489,6 +532,7 @@ impl Engine {
     fn end_of(&self, item: &Item) -> End {
         let (ending, failure) = match &item.verdict {
             Verdict::Settle(fate, why) => (Ending::Settled(fate.as_str()), why.clone()),
+            Verdict::Dead(why) => (Ending::Settled(Fate::Failed.as_str()), Some(why.clone())),
             Verdict::Retry { due_at, counted, why } => {
                 (Ending::Queued { due_at: *due_at, counted: *counted }, why.clone())
             }

@@ -8,7 +8,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::message::Composed;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    kernel::text::EmailAddress,
+};
 
 /// The priority of a mail, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,6 +98,10 @@ pub enum Fate {
     Uncertain,
     /// There was nothing to send any more.
     Cancelled,
+    /// It came back after the relay had taken it.
+    Bounced,
+    /// Its reader called it spam.
+    Complained,
 }
 
 impl Fate {
@@ -105,6 +112,8 @@ impl Fate {
             Self::Failed => "failed",
             Self::Uncertain => "uncertain",
             Self::Cancelled => "cancelled",
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
         }
     }
 }
@@ -121,6 +130,17 @@ pub trait MailKind: Send + Sync {
     /// Is it the first that an address hears of us, because somebody typed it into a form? Such mail is braked.
     fn is_first_contact(&self) -> bool {
         false
+    }
+
+    /// Whose address it goes to, read from the mail's ids whether it may still be sent or not: a supporter whose address
+    /// turns out dead is not written to again. `None` for mail to officials and organizers.
+    fn addressee<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+        let _ = (conn, email);
+        Box::pin(async { Ok(None) })
     }
 
     /// Told in the settling transaction, so that a slice can change its own row. Must not wait for anything but the

@@ -13,20 +13,27 @@
 //! 4. A process that died leaves a lease to run out: a letter whose content had begun is `uncertain`, everything else
 //!    goes again with the same Message-ID.
 //!
-//! Rows of protected actions are deleted when sent or cancelled. `bounced` and `complained` come later, by the token in
-//! the envelope's sender. Letters stand in *lanes*, one for each official's mailbox, whose pace all processes share.
+//! Rows of protected actions are deleted when sent or cancelled. `bounced` and `complained` come later: what comes back is
+//! read (`report`) and found by the token in the envelope's sender (`returned`), from a folder (`spool`) or by the API; a dead
+//! address of a supporter is suppressed, an official's mailbox is paused for a human. Letters stand in *lanes*, one for each official's mailbox, whose pace all processes share.
 //!
+//! A database that was restored from a copy sends nothing until an organizer says so (`fence`). `domains` counts by provider.
 //! `message` builds bytes, `render` texts, `consent` asks whether an address may be written to, `mailbox` is the transport
 //! of demo and development, `smtp` the one of everybody else, `upkeep` forgets.
 
 mod consent;
+mod domains;
 mod engine;
+mod fence;
 mod kinds;
 mod mailbox;
 mod message;
 mod progress;
 mod render;
+mod report;
+mod returned;
 pub mod smtp;
+mod spool;
 mod store;
 mod transport;
 mod upkeep;
@@ -42,7 +49,13 @@ pub use self::{
     message::{Attachment, Composed, LETTERS, NO_REPLY, Sender},
     progress::Progress,
     render::{Rendered, render},
-    store::{NewEmail, QueueLength, cancel, enqueue, queue_length, requeue, set_lane},
+    report::Report,
+    returned::{Taken, take_back},
+    spool::read_spool,
+    store::{
+        Lane, NewEmail, Pause, QueueLength, cancel, enqueue, lanes, pause, pauses, queue_length, requeue, resume,
+        retry_all, set_lane,
+    },
     transport::Transport,
     upkeep::forget,
 };

@@ -30,7 +30,9 @@ impl Progress {
     pub(super) fn note(&mut self, class: Class, verdict: &Verdict) {
         let (count, outcome) = match verdict {
             Verdict::Settle(Fate::Sent, _) => (&mut self.sent, "sent"),
-            Verdict::Settle(Fate::Failed, _) => (&mut self.failed, "failed"),
+            Verdict::Settle(Fate::Failed | Fate::Bounced | Fate::Complained, _) | Verdict::Dead(_) => {
+                (&mut self.failed, "failed")
+            }
             Verdict::Settle(Fate::Uncertain, _) => (&mut self.uncertain, "uncertain"),
             Verdict::Settle(Fate::Cancelled, _) => (&mut self.cancelled, "cancelled"),
             Verdict::Retry { counted: true, .. } => (&mut self.retried, "retried"),

@@ -26,6 +26,7 @@ pub async fn forget(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> 
     sqlx::query!("DELETE FROM day_secrets WHERE day < $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM confirmation_caps WHERE day < $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM first_contacts WHERE hour < $1", now - TimeDelta::hours(2)).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM mail_domains WHERE day < $1", today - TimeDelta::days(90)).execute(&mut *conn).await?;
     let deleted = sqlx::query!(
         "DELETE FROM emails WHERE id IN (SELECT id FROM emails WHERE settled_at < $1 ORDER BY settled_at LIMIT $2)",
         now - TimeDelta::days(30),

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     kinds::{Class, Fate, QueuedEmail},
+    report::is_dead,
     smtp::{SendError, without_addresses},
 };
 
@@ -11,6 +12,23 @@ use super::{
 ///
 /// Not the row's age: a letter may have waited longer than that for its turn in its lane.
 const TRIES: i16 = 20;
+/// Time after which mail of a class is of no use any more. Letters are sent however late; so are confirmations: until the
+/// act itself has expired, without them it would be lost.
+fn useful_for(class: Class) -> Option<TimeDelta> {
+    match class {
+        Class::Confirmation | Class::Letter => None,
+        Class::Urgent => Some(TimeDelta::days(3)),
+        Class::Notice | Class::Update => Some(TimeDelta::days(7)),
+    }
+}
+
+/// A stale mail is cancelled, not sent.
+pub(super) fn when_stale(email: &QueuedEmail, now: DateTime<Utc>) -> Option<Verdict> {
+    // protected rows know the day only, which errs towards cancelling by less than one
+    let is_stale = useful_for(email.class).is_some_and(|useful| now - email.created_at > useful);
+    is_stale.then(|| Verdict::Settle(Fate::Cancelled, Some("too late to be of use".to_owned())))
+}
+
 /// Longest failure kept, in characters.
 const MAX_FAILURE: usize = 500;
 
@@ -19,6 +37,8 @@ const MAX_FAILURE: usize = 500;
 pub(super) enum Verdict {
     /// It ends.
     Settle(Fate, Option<String>),
+    /// It ends as failed, and its address will never take mail.
+    Dead(String),
     /// It goes again.
     Retry { due_at: DateTime<Utc>, counted: bool, why: Option<String> },
 }
@@ -30,6 +50,9 @@ pub(super) fn after_send(email: &QueuedEmail, error: &SendError, now: DateTime<U
         SendError::Refused { .. } | SendError::Broken { .. } => later(now, jitter, why),
         SendError::Unknown { .. } if email.class == Class::Letter => {
             Verdict::Settle(Fate::Uncertain, Some(failure(&why)))
+        }
+        SendError::Permanent { enhanced, text, .. } if !error.retryable() && is_dead(*enhanced, text) => {
+            Verdict::Dead(failure(&why))
         }
         SendError::Permanent { .. } if !error.retryable() => Verdict::Settle(Fate::Failed, Some(failure(&why))),
         SendError::Unknown { .. } | SendError::Temporary { .. } | SendError::Permanent { .. } => {
@@ -113,6 +136,7 @@ mod tests {
         let free = |verdict| matches!(verdict, Verdict::Retry { counted: false, .. });
         let ends = |verdict| match verdict {
             Verdict::Settle(fate, _) => Some(fate),
+            Verdict::Dead(_) => Some(Fate::Failed),
             Verdict::Retry { .. } => None,
         };
         let later = SendError::Temporary { code: 451, enhanced: None, text: text() };
@@ -121,7 +145,9 @@ mod tests {
         for away in [SendError::Refused { text: text() }, SendError::Broken { text: text() }] {
             assert!(free(of(Class::Letter, 1, &away)) && free(of(Class::Notice, TRIES, &away)));
         }
-        assert_eq!(ends(of(Class::Notice, 1, &permanent(550, "5.1.1", "who?"))), Some(Fate::Failed));
+        assert!(matches!(of(Class::Notice, 1, &permanent(550, "5.1.1", "who?")), Verdict::Dead(_)));
+        assert!(matches!(of(Class::Notice, 1, &permanent(550, "", "no such user")), Verdict::Dead(_)));
+        assert_eq!(ends(of(Class::Notice, 1, &permanent(550, "5.7.1", "spam"))), Some(Fate::Failed));
         assert!(counts(of(Class::Notice, 1, &permanent(552, "5.2.2", "full"))));
         assert!(counts(of(Class::Notice, 1, &permanent(550, "5.7.0", "daily quota exceeded"))));
         let unknown = SendError::Unknown { text: text() };
@@ -131,6 +157,23 @@ mod tests {
         assert!(counts(after_expiry(&email(Class::Letter, 1), false, now)));
         assert!(counts(after_expiry(&email(Class::Notice, 1), true, now)));
         assert_eq!(ends(after_expiry(&email(Class::Notice, TRIES), false, now)), Some(Fate::Failed));
+    }
+
+    #[test]
+    fn what_is_too_late_is_cancelled_and_letters_never_are() {
+        let at = |days| DateTime::UNIX_EPOCH + TimeDelta::days(days);
+        for (class, fresh, stale) in [
+            (Class::Urgent, 3, Some(4)),
+            (Class::Notice, 7, Some(8)),
+            (Class::Update, 7, Some(8)),
+            (Class::Letter, 90, None),
+            (Class::Confirmation, 20, None),
+        ] {
+            assert_eq!(when_stale(&email(class, 1), at(fresh)), None, "{class:?}");
+            if let Some(days) = stale {
+                assert!(matches!(when_stale(&email(class, 1), at(days)), Some(Verdict::Settle(Fate::Cancelled, _))));
+            }
+        }
     }
 
     #[test]

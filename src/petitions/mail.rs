@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use minijinja::context;
+use sqlx::PgConnection;
 
 use super::{
     ops::{self, Context},
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Code, Result},
-    kernel::links::Purpose,
+    kernel::{links::Purpose, text::EmailAddress},
     mail::{self, Composed, MailKind, QueuedEmail},
     organizers,
 };
@@ -27,12 +28,20 @@ pub struct OwnPage(pub Petitions);
 pub struct Milestone(pub Petitions);
 
 async fn find(petitions: &Petitions, email: &QueuedEmail) -> Result<Option<Context>> {
-    let mut conn = petitions.kernel.db.acquire().await?;
-    match store::signature(&mut conn, email.ref_id("signature")?).await {
-        Ok(row) => Ok(Some(ops::context(petitions, &mut conn, row).await?)),
+    find_with(petitions, &mut *petitions.kernel.db.acquire().await?, email).await
+}
+
+async fn find_with(petitions: &Petitions, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Context>> {
+    match store::signature(conn, email.ref_id("signature")?).await {
+        Ok(row) => Ok(Some(ops::context(petitions, conn, row).await?)),
         Err(error) if error.code() == Code::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whose signature it is.
+async fn signer(petitions: &Petitions, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<EmailAddress>> {
+    Ok(find_with(petitions, conn, email).await?.and_then(|c| c.typed.details.address()))
 }
 
 fn compose(petitions: &Petitions, c: &Context, kind: &str, page: minijinja::Value) -> Result<Option<Composed>> {
@@ -77,6 +86,14 @@ impl MailKind for Confirm {
         true
     }
 
+    fn addressee<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+        Box::pin(signer(&self.0, conn, email))
+    }
+
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
         Box::pin(asking(&self.0, email, "petition_confirm"))
     }
@@ -85,6 +102,14 @@ impl MailKind for Confirm {
 impl MailKind for Reminder {
     fn kind(&self) -> &'static str {
         "petition_reminder"
+    }
+
+    fn addressee<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+        Box::pin(signer(&self.0, conn, email))
     }
 
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
@@ -99,6 +124,14 @@ impl MailKind for OwnPage {
 
     fn is_first_contact(&self) -> bool {
         true
+    }
+
+    fn addressee<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+        Box::pin(signer(&self.0, conn, email))
     }
 
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
@@ -151,6 +184,14 @@ impl MailKind for Milestone {
 impl MailKind for Thanks {
     fn kind(&self) -> &'static str {
         "petition_thanks"
+    }
+
+    fn addressee<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        email: &'a QueuedEmail,
+    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+        Box::pin(signer(&self.0, conn, email))
     }
 
     fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {

@@ -32,6 +32,7 @@ use Needs::{NoToken, NoTokenOr, Nothing, Scopes};
 const READ: Needs = Scopes(&["contacts:read"]);
 const WRITE: Needs = Scopes(&["contacts:write"]);
 const EDIT: Needs = Scopes(&["actions:write"]);
+const MAIL: Needs = Scopes(&["mail:manage"]);
 const EXPORT: Needs = Scopes(&["contacts:export"]);
 
 /// Every operation. One that is not listed here fails the tests: decide who may call it.
@@ -76,7 +77,14 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/exports/petitions/{id}/signatures.csv", EXPORT),
     ("GET", "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.csv", EXPORT),
     ("GET", "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.xlsx", EXPORT),
-    ("GET", "/api/v1/mail", Scopes(&["mail:manage"])),
+    ("GET", "/api/v1/mail", MAIL),
+    ("GET", "/api/v1/mail/summary", MAIL),
+    ("PUT", "/api/v1/mail/pauses", MAIL),
+    ("PUT", "/api/v1/mail/lanes/{lane}", MAIL),
+    ("POST", "/api/v1/mail/retry", MAIL),
+    ("POST", "/api/v1/mail/bounces", MAIL),
+    ("POST", "/api/v1/mail/{id}/retry", MAIL),
+    ("POST", "/api/v1/mail/{id}/cancel", MAIL),
     ("GET", "/api/v1/offices", NoToken),
     ("POST", "/api/v1/offices", EDIT),
     ("GET", "/api/v1/offices/{id}", NoToken),
@@ -326,7 +334,7 @@ async fn a_missing_scope_is_named_and_nothing_happens(pool: PgPool) {
         let reply =
             app.request(method.clone(), &path, Some(&token), &[], body_for(&method, &template, &ours).as_ref()).await;
         // files are asked for after the scope
-        let takes_a_file = ["/images", "/figures.csv"].iter().any(|name| template.ends_with(name));
+        let takes_a_file = ["/images", "/figures.csv", "/bounces"].iter().any(|name| template.ends_with(name));
         let expected: &[u16] = match (template.contains('{'), takes_a_file) {
             (true, _) => &[404],
             (false, true) => &[415],
@@ -480,6 +488,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
             "/sources",
             "/paper_batches",
             "/deliveries",
+            "/summary",
             "/invalidations",
             "/integrity",
             "/partners",
@@ -504,9 +513,20 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
                 }
             }
         }
-        let bare = ["/preview", "/recount", "/cancel", "/undo", "/statement", "/images", "/figures.csv", "/imports"]
-            .iter()
-            .any(|name| template.ends_with(name)); // take no body
+        let bare = [
+            "/preview",
+            "/recount",
+            "/cancel",
+            "/undo",
+            "/statement",
+            "/retry",
+            "/bounces",
+            "/images",
+            "/figures.csv",
+            "/imports",
+        ]
+        .iter()
+        .any(|name| template.ends_with(name)); // take no body
         if (method == Method::POST || method == Method::PUT) && !bare {
             let send = async |kind: &str, body: String| {
                 let mut request =

@@ -94,6 +94,7 @@ impl TestApp {
         std::fs::create_dir_all(&folder).unwrap();
         let mut variables = vec![
             ("MUSTER__POSTGRES__DATA_ROOT".to_owned(), folder.display().to_string()),
+            ("MUSTER__KEYRING__FILE".to_owned(), folder.join("keyring.json").display().to_string()),
             ("MUSTER__GUARD__FREE_PER_MINUTE".to_owned(), "1000".to_owned()),
         ];
         variables.retain(|(name, _)| environment.iter().all(|(given, _)| given != name));

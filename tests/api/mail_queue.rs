@@ -106,6 +106,7 @@ impl House {
         "muster.test".clone_into(&mut settings.mail.from_domain);
         settings.mail.poll_seconds = 1;
         settings.postgres.data_root.clone_from(&folder);
+        settings.keyring.file = folder.join("keyring");
         let keyring = Arc::new(Keyring::init(&folder.join("keyring"), &cx).expect("a keyring"));
         let organization = cx.id();
         sqlx::query("INSERT INTO organizations (id, name, slug, created_at) VALUES ($1, 'A', 'a', $2)")

@@ -1,6 +1,7 @@
 //! The integration tests: through HTTP on a real Postgres, a database of its own for each test.
 
 mod access;
+mod bounces;
 mod browser;
 mod caches;
 mod campaigns;

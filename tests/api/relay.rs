@@ -203,3 +203,41 @@ async fn each_mood_of_the_relay_ends_well(pool: PgPool) {
     until("thanks", async || (sink.messages_to("fine@example.org").len() == 2).then_some(())).await;
     server.stop().await;
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_database_restored_from_a_copy_sends_nothing_until_an_organizer_says_so(pool: PgPool) {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let house = with_relay(&pool, &sink);
+    let token = house.owner().await;
+    let server = house.serve(&["serve"]).await;
+    server.petition(&token, json!({})).await;
+    server.post(SIGN, None, &signer("jane@example.org")).await.expect(202);
+    until("the mail, and the number beside the keyring", async || {
+        let written = count(&pool, "SELECT number FROM mail_epoch").await > 0;
+        Some(()).filter(|()| written && sink.messages_to("jane@example.org").len() == 1)
+    })
+    .await;
+    server.stop().await;
+    // as it was before the mail went out
+    sqlx::query("UPDATE emails SET state = 'queued', settled_at = NULL, return_token = NULL").execute(&pool).await.unwrap();
+    sqlx::query("UPDATE mail_epoch SET number = 0").execute(&pool).await.unwrap();
+    let server = house.serve(&["serve"]).await;
+    let paused = until("the pause", async || {
+        let summary = server.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
+        summary["muster:pauses"].as_array().unwrap().first().cloned()
+    })
+    .await;
+    assert_eq!((&paused["scope"], &paused["reason"]), (&json!("everything"), &json!("restored")));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(sink.messages_to("jane@example.org").len(), 1, "not sent again");
+    server.put("/api/v1/mail/pauses", Some(&token), &json!({"everything": false})).await.expect(200);
+    until("the mail again, as the organizer wished", async || {
+        Some(()).filter(|()| sink.messages_to("jane@example.org").len() == 2)
+    })
+    .await;
+    server.stop().await;
+    // lifted once, it stays lifted
+    let server = house.serve(&["serve"]).await;
+    let summary = server.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
+    assert_eq!(summary["muster:pauses"], json!([]));
+}

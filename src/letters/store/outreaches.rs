@@ -303,7 +303,7 @@ pub async fn settle(conn: &mut PgConnection, id: Uuid, state: &str, at: DateTime
              official_id = CASE WHEN $2 IN ('sent', 'uncertain') THEN (
                  SELECT t.official_id FROM terms t
                  WHERE t.office_id = o.office_id AND t.starts_on <= $4 AND (t.ends_on IS NULL OR t.ends_on >= $4)) ELSE o.official_id END
-         WHERE o.id = $1 AND o.state IN ('queued', 'failed', 'uncertain')",
+         WHERE o.id = $1 AND (o.state IN ('queued', 'failed', 'uncertain', 'bounced') OR ($2 = 'bounced' AND o.state = 'sent'))",
         id,
         state,
         at,

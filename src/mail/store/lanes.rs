@@ -12,8 +12,10 @@ use crate::{error::Result, mail::kinds::QueuedEmail};
 /// A database error; the ranges are the table's (1 to 100000, 1 to 1000).
 pub async fn set_lane(conn: &mut PgConnection, lane: &str, rate_per_hour: i32, burst: i32, paused: bool) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO mail_lanes (lane, rate_per_hour, burst, paused) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (lane) DO UPDATE SET rate_per_hour = $2, burst = $3, paused = $4",
+        // at a faster pace nobody waits for a turn of the slower one
+        "INSERT INTO mail_lanes AS l (lane, rate_per_hour, burst, paused) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (lane) DO UPDATE SET rate_per_hour = $2, burst = $3, paused = $4, pause_reason = '',
+             next_at = least(l.next_at, now() + interval '1 hour' / $2)",
         lane,
         rate_per_hour,
         burst,
@@ -22,6 +24,60 @@ pub async fn set_lane(conn: &mut PgConnection, lane: &str, rate_per_hour: i32, b
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Pauses a lane until a human has looked; false when it was paused before.
+pub(in crate::mail) async fn pause_lane(conn: &mut PgConnection, lane: &str, reason: &str) -> Result<bool> {
+    let done = sqlx::query!(
+        "INSERT INTO mail_lanes AS l (lane, paused, pause_reason) VALUES ($1, true, $2)
+         ON CONFLICT (lane) DO UPDATE SET paused = true, pause_reason = excluded.pause_reason WHERE NOT l.paused",
+        lane,
+        reason
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A lane as organizers see it.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// Its name: the mailbox's id.
+    pub lane: String,
+    /// Letters an hour.
+    pub rate_per_hour: i32,
+    /// Letters at once after a quiet time.
+    pub burst: i32,
+    /// Does nothing go out?
+    pub paused: bool,
+    /// `bounced`, `complained`: a human must look; "": an organizer's wish.
+    pub pause_reason: String,
+    /// Letters that wait.
+    pub waiting: i64,
+    /// The oldest of them is due since.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// The lanes in which an organization's letters wait or that are paused, by name. A mailbox belongs to no organization; who has no
+/// letter for it does not see it.
+///
+/// # Errors
+/// A database error.
+pub async fn lanes(conn: &mut PgConnection, organization: uuid::Uuid) -> Result<Vec<Lane>> {
+    Ok(sqlx::query_as!(
+        Lane,
+        r#"SELECT q.lane AS "lane!", coalesce(l.rate_per_hour, 60) AS "rate_per_hour!", coalesce(l.burst, 5) AS "burst!",
+                  coalesce(l.paused, false) AS "paused!", coalesce(l.pause_reason, '') AS "pause_reason!",
+                  q.waiting AS "waiting!", q.oldest
+           FROM (SELECT lane, count(*) FILTER (WHERE state = 'queued') AS waiting, min(due_at) FILTER (WHERE state = 'queued') AS oldest
+                 FROM emails WHERE organization_id = $1 AND lane <> '' GROUP BY lane) q
+           LEFT JOIN mail_lanes l ON l.lane = q.lane
+           WHERE q.waiting > 0 OR l.paused
+           ORDER BY q.lane"#,
+        organization
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Claims letters: for each lane that has some due and is not paused, as many as its pace allows now.
@@ -39,7 +95,8 @@ pub(in crate::mail) async fn claim_letters(db: &PgPool, claim: Claim, limit: i64
            )
            SELECT lane AS "lane!" FROM lanes
            WHERE lane IS NOT NULL AND EXISTS (
-               SELECT FROM emails e WHERE e.lane = lanes.lane AND e.lane <> '' AND e.state = 'queued' AND e.due_at <= $1)"#,
+               SELECT FROM emails e WHERE e.lane = lanes.lane AND e.lane <> '' AND e.state = 'queued' AND e.due_at <= $1)
+             AND NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', 'letter'))"#,
         claim.now
     )
     .fetch_all(db)

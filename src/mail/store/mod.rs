@@ -9,10 +9,15 @@ use serde_json::Value;
 use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
+mod controls;
 mod lanes;
+mod returned;
 
-pub(super) use lanes::claim_letters;
-pub use lanes::set_lane;
+pub use controls::{Pause, pause, pauses, resume, retry_all};
+pub(super) use controls::{add_to_domains, is_behind, next_epoch};
+pub use lanes::{Lane, lanes, set_lane};
+pub(super) use lanes::{claim_letters, pause_lane};
+pub(super) use returned::{add_returned, bounce, by_return_token};
 
 use super::kinds::{Class, QueuedEmail};
 use crate::{
@@ -85,14 +90,14 @@ pub async fn cancel(conn: &mut PgConnection, now: DateTime<Utc>, ids: &[Uuid]) -
     Ok(cancelled)
 }
 
-/// Queues a failed or uncertain mail again, as an organizer decided; false when it is in no such state (any more).
+/// Queues a failed, uncertain or returned mail again, as an organizer decided; false when it is in no such state (any more).
 ///
 /// # Errors
 /// A database error.
 pub async fn requeue(conn: &mut PgConnection, now: DateTime<Utc>, organization: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE emails SET state = 'queued', due_at = $3, attempts = 0, settled_at = NULL, return_token = NULL, failure = NULL
-         WHERE id = $1 AND organization_id = $2 AND state IN ('failed', 'uncertain')",
+         WHERE id = $1 AND organization_id = $2 AND state IN ('failed', 'uncertain', 'bounced')",
         id,
         organization,
         now
@@ -161,6 +166,7 @@ pub(super) async fn claim(conn: &mut PgConnection, claim: Claim, limit: i64) -> 
                       (SELECT count(*) FROM (SELECT FROM emails e WHERE e.class = c.class AND e.state = 'queued' AND e.lane = ''
                                              AND e.due_at <= $1 LIMIT $2) AS due) AS n
                FROM (VALUES ('confirmation', 1), ('urgent', 2), ('letter', 3), ('notice', 4), ('update', 5)) AS c (class, priority)
+               WHERE NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', c.class))
            ), shared AS (
                SELECT class, priority, n, least(n, greatest($2 / 8, 1)) AS share FROM waiting
            ), quota AS (

@@ -1,0 +1,260 @@
+//! What organizers may do about mail: see how it goes, pause and resume it, send again, set the pace of a mailbox, hand in
+//! what came back.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{DefaultBodyLimit, RawQuery, State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
+};
+use chrono::TimeDelta;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+use validator::Validate;
+
+use super::super::{Console, store};
+use crate::{
+    error::{Code, Error, Result},
+    kernel::{
+        caching::private_json,
+        extract::{ListQuery, Segments, Valid, too_large},
+        hal::{curies, link},
+        text::clean_line,
+    },
+    mail::{self, Class, Lane, Report},
+    organizers::{Actor, Scope, audit},
+};
+
+/// Days that the numbers by provider are about.
+const DAYS: i64 = 7;
+
+/// Bytes of a mail that came back, at most.
+const LARGEST_BOUNCE: usize = 4 * 1024 * 1024;
+
+/// Routes of the controls.
+pub fn router() -> OpenApiRouter<Console> {
+    let intake = OpenApiRouter::new().routes(routes!(post_bounce)).layer(DefaultBodyLimit::max(LARGEST_BOUNCE));
+    intake
+        .routes(routes!(get_summary))
+        .routes(routes!(put_pauses))
+        .routes(routes!(put_lane))
+        .routes(routes!(retry_mail))
+        .routes(routes!(cancel_mail))
+        .routes(routes!(retry_many))
+}
+
+fn lane(lane: &Lane) -> Value {
+    json!({
+        "lane": lane.lane, "rate_per_hour": lane.rate_per_hour, "burst": lane.burst, "paused": lane.paused,
+        "pause_reason": lane.pause_reason, "waiting": lane.waiting, "oldest_due_at": lane.oldest,
+    })
+}
+
+async fn summary(console: &Console, actor: &Actor) -> Result<Value> {
+    let (kernel, now) = (&console.kernel, console.kernel.cx.now());
+    let mut conn = kernel.db.acquire().await?;
+    let counts = store::mail_counts(&mut conn, actor.organization_id).await?;
+    let lanes = mail::lanes(&mut conn, actor.organization_id).await?;
+    let pauses = mail::pauses(&mut conn).await?;
+    let domains = store::domains(&mut conn, now.date_naive() - TimeDelta::days(DAYS)).await?;
+    let hour = now - TimeDelta::hours(1);
+    let pace = store::pace(&mut conn, actor.organization_id, hour, hour).await?;
+    let share = |part: i64, of: i64| if of > 0 { part * 10_000 / of } else { 0 };
+    Ok(json!({
+        "muster:queue": counts.iter().map(|c| json!({"class": c.class, "state": c.state, "count": c.count, "oldest_date": c.oldest})).collect::<Vec<_>>(),
+        "muster:lanes": lanes.iter().map(lane).collect::<Vec<_>>(),
+        "muster:pauses": pauses.iter().map(|p| json!({"scope": p.scope, "reason": p.reason, "created_date": p.created_at})).collect::<Vec<_>>(),
+        "muster:sent_last_hour": pace.settled,
+        "muster:late": pace.late,
+        "muster:uncertain": pace.uncertain,
+        "muster:providers": domains.iter().map(|d| json!({
+            "domain": d.domain, "sent": d.sent, "failed": d.failed, "bounced": d.bounced, "complained": d.complained,
+            "bounced_per_10000": share(d.bounced + d.failed, d.sent + d.failed), "complained_per_10000": share(d.complained, d.sent),
+        })).collect::<Vec<_>>(),
+        "_links": {
+            "self": link(kernel.url("/api/v1/mail/summary")),
+            "muster:mail": link(kernel.url("/api/v1/mail")),
+            "curies": curies(),
+        },
+    }))
+}
+
+/// How mail goes: by class and state, by mailbox, by provider over seven days, what is paused and what is late.
+#[utoipa::path(get, path = "/api/v1/mail/summary", tag = "mail", responses((status = 200, description = "The numbers. Scope `mail:manage`.", body = Value), (status = 401), (status = 403)))]
+async fn get_summary(State(console): State<Console>, actor: Actor) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
+}
+
+/// What is to be paused or to go on. Absent members stay.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct PauseChanges {
+    /// All mail of the installation.
+    everything: Option<bool>,
+    /// Single classes: `{"update": true}`.
+    classes: BTreeMap<String, bool>,
+    /// Why.
+    #[validate(length(max = 200))]
+    reason: String,
+}
+
+/// Pauses mail, or lets it go on: everything, or classes; at once, for the whole installation. After a database was restored from a copy
+/// everything is paused until this lifts it.
+#[utoipa::path(put, path = "/api/v1/mail/pauses", tag = "mail", request_body = PauseChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 422)))]
+async fn put_pauses(
+    State(console): State<Console>,
+    actor: Actor,
+    Valid(Json(body)): Valid<Json<PauseChanges>>,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &console.kernel;
+    let reason = clean_line(&body.reason, 200).map_err(|e| Error::field("/reason", e.code, e.detail))?;
+    let unknown = body.classes.keys().find(|class| Class::parse(class).is_none());
+    if let Some(class) = unknown {
+        let pointer = format!("/classes/{}", class.replace('~', "~0").replace('/', "~1"));
+        return Err(Error::field(&pointer, "unknown_value", "Classes: confirmation, urgent, letter, notice, update."));
+    }
+    let mut tx = kernel.db.begin().await?;
+    let everything = body.everything.map(|paused| ("everything".to_owned(), paused));
+    for (scope, paused) in everything.into_iter().chain(body.classes) {
+        if paused {
+            mail::pause(&mut tx, &scope, &reason, kernel.cx.now()).await?;
+        } else {
+            mail::resume(&mut tx, &scope).await?;
+        }
+        let verb = if paused { "mail.pause" } else { "mail.resume" };
+        audit(&mut tx, &kernel.cx, &actor, verb, None, json!({"scope": scope, "reason": reason})).await?;
+    }
+    tx.commit().await?;
+    Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
+}
+
+/// The pace of a mailbox. Absent members stay.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct LaneChanges {
+    /// Letters an hour.
+    #[validate(range(min = 1, max = 100_000))]
+    rate_per_hour: Option<i32>,
+    /// Letters that may go at once after a quiet time.
+    #[validate(range(min = 1, max = 1000))]
+    burst: Option<i32>,
+    /// Does nothing go out? A pause after a bounce ends when an organizer says false.
+    paused: Option<bool>,
+}
+
+/// Sets the pace of an official's mailbox that letters of the organization wait for, or pauses it.
+#[utoipa::path(put, path = "/api/v1/mail/lanes/{lane}", tag = "mail", params(("lane" = String, Path, description = "As in the summary")), request_body = LaneChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 404), (status = 422)))]
+async fn put_lane(
+    State(console): State<Console>,
+    actor: Actor,
+    Segments(name): Segments<String>,
+    Valid(Json(body)): Valid<Json<LaneChanges>>,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &console.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let all = mail::lanes(&mut tx, actor.organization_id).await?;
+    let found = all.iter().find(|l| l.lane == name).ok_or_else(Error::not_found)?;
+    let (rate, burst) = (body.rate_per_hour.unwrap_or(found.rate_per_hour), body.burst.unwrap_or(found.burst));
+    let paused = body.paused.unwrap_or(found.paused);
+    mail::set_lane(&mut tx, &name, rate, burst, paused).await?;
+    let details = json!({"lane": name, "rate_per_hour": rate, "burst": burst, "paused": paused});
+    audit(&mut tx, &kernel.cx, &actor, "mail.lane", None, details).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
+}
+
+/// Queues a failed, uncertain or returned mail again.
+#[utoipa::path(post, path = "/api/v1/mail/{id}/retry", tag = "mail", params(("id" = Uuid, Path)), responses((status = 200, description = "Queued", body = Value), (status = 401), (status = 403), (status = 404), (status = 409, description = "In another state")))]
+async fn retry_mail(State(console): State<Console>, actor: Actor, Segments(id): Segments<Uuid>) -> Result<Json<Value>> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &console.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let done = mail::requeue(&mut tx, kernel.cx.now(), actor.organization_id, id).await?;
+    decided(&mut tx, &actor, id, done).await?;
+    audit(&mut tx, &kernel.cx, &actor, "mail.retry", Some(id), json!({})).await?;
+    tx.commit().await?;
+    Ok(Json(json!({"notice": "This mail goes again."})))
+}
+
+/// Cancels a mail that waits.
+#[utoipa::path(post, path = "/api/v1/mail/{id}/cancel", tag = "mail", params(("id" = Uuid, Path)), responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 403), (status = 404), (status = 409, description = "In another state")))]
+async fn cancel_mail(
+    State(console): State<Console>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &console.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let ours = store::has_mail(&mut tx, actor.organization_id, id).await?;
+    let done = ours && !mail::cancel(&mut tx, kernel.cx.now(), &[id]).await?.is_empty();
+    decided(&mut tx, &actor, id, done).await?;
+    audit(&mut tx, &kernel.cx, &actor, "mail.cancel", Some(id), json!({})).await?;
+    tx.commit().await?;
+    Ok(Json(json!({"notice": "This mail is cancelled."})))
+}
+
+/// 404 for a mail that is not the actor's, 409 for one whose state did not allow it.
+async fn decided(conn: &mut sqlx::PgConnection, actor: &Actor, id: Uuid, done: bool) -> Result<()> {
+    match done || store::has_mail(conn, actor.organization_id, id).await? {
+        true if done => Ok(()),
+        true => Err(Error::problem(Code::Conflict, "This mail is in no state for that (any more).")),
+        false => Err(Error::not_found()),
+    }
+}
+
+/// Queues all failed mails again, or those that a filter names (as in the list of mail).
+#[utoipa::path(post, path = "/api/v1/mail/retry", tag = "mail", params(("filter" = Option<String>, Query, description = "As in the list of mail")), responses((status = 200, description = "How many go again", body = Value), (status = 400), (status = 401), (status = 403)))]
+async fn retry_many(State(console): State<Console>, actor: Actor, query: ListQuery) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &console.kernel;
+    let filter = query.filter(store::MAIL_FIELDS)?;
+    let mut tx = kernel.db.begin().await?;
+    let n = mail::retry_all(&mut tx, kernel.cx.now(), actor.organization_id, filter.as_ref()).await?;
+    audit(&mut tx, &kernel.cx, &actor, "mail.retry_all", None, json!({"mails": n})).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::OK, &json!({"muster:retried": n})))
+}
+
+/// Hands in a mail that came back, as it is: `?recipient=` is the envelope's, where it is known.
+#[utoipa::path(
+    post, path = "/api/v1/mail/bounces", tag = "mail",
+    params(("recipient" = Option<String>, Query, description = "The envelope's recipient")),
+    request_body(content = String, content_type = "message/rfc822"),
+    responses(
+        (status = 200, description = "What it says, and whether the mail was found that it is about", body = Value), (status = 401), (status = 403),
+        (status = 413), (status = 415), (status = 503, description = "The mail is still being sent; hand it in again"),
+    ),
+)]
+async fn post_bounce(
+    State(console): State<Console>,
+    actor: Actor,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("message/rfc822") {
+        return Err(Error::problem(Code::UnsupportedMediaType, "Send the mail itself, as message/rfc822."));
+    }
+    let raw = body.map_err(too_large)?;
+    let mut asked = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+    let recipient = asked.find(|(name, _)| name == "recipient").map(|(_, value)| value.into_owned());
+    let taken = mail::take_back(&console.kernel, &console.kinds, &raw, recipient.as_deref()).await?;
+    let (status, is_dead) = match &taken.report {
+        Report::Failed { status, is_dead, .. } => (status.map(|s| s.to_string()), *is_dead),
+        _ => (None, false),
+    };
+    let body = json!({"muster:report": taken.report.as_str(), "muster:status": status, "muster:is_dead": is_dead, "muster:is_known": taken.is_known});
+    Ok(private_json(StatusCode::OK, &body))
+}

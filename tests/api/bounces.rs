@@ -1,0 +1,308 @@
+//! Mail that came back: what each system's report means, and what follows from it.
+
+use std::{fs, path::Path, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    harness::{Reply, TestApp, signer},
+    things,
+};
+
+const TOKEN: &str = "abcdefghijklmnopqrstuvwxy2";
+
+/// A sample of the corpus about the mail of this token.
+fn sample(name: &str, token: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bounces").join(format!("{name}.eml"));
+    let raw = fs::read(path).unwrap();
+    let original = STANDARD.encode(format!("Return-Path: <bounce+{token}@muster.test>\r\nSubject: Please confirm\r\n"));
+    // not by text: one sample is no UTF-8
+    let replaced = |raw: &[u8], from: &[u8], to: &[u8]| {
+        let mut out = Vec::new();
+        let mut at = 0;
+        while at < raw.len() {
+            if raw[at..].starts_with(from) {
+                out.extend_from_slice(to);
+                at += from.len();
+            } else {
+                out.push(raw[at]);
+                at += 1;
+            }
+        }
+        out
+    };
+    replaced(&replaced(&raw, b"{token}", token.as_bytes()), b"@@B64@@", original.as_bytes())
+}
+
+/// What each sample says: kind, enhanced status, whether the address is dead.
+const CORPUS: &[(&str, &str, Option<&str>, bool)] = &[
+    ("postfix-unknown", "bounce", Some("5.1.1"), true),
+    ("postfix-full", "bounce", Some("5.2.2"), false),
+    ("postfix-no-host", "bounce", Some("5.4.4"), true),
+    ("postfix-delayed", "underway", None, false),
+    ("postfix-expired", "bounce", Some("4.4.1"), false),
+    ("postfix-spam", "bounce", Some("5.7.1"), false),
+    ("postfix-delivered", "underway", None, false),
+    ("exim-unknown", "bounce", Some("5.0.0"), true),
+    ("exim-old-plain", "bounce", None, true),
+    ("exim-warning", "underway", None, false),
+    ("exchange-365-unknown", "bounce", Some("5.1.10"), true),
+    ("exchange-365-policy", "bounce", Some("5.7.133"), false),
+    ("exchange-2010-full", "bounce", Some("5.2.2"), false),
+    ("gmail-unknown", "bounce", Some("5.1.1"), true),
+    ("gmail-over-quota", "bounce", Some("5.2.2"), false),
+    ("gmail-delay", "underway", None, false),
+    ("qmail-unknown", "bounce", Some("5.1.1"), true),
+    ("qmail-remote", "bounce", None, true),
+    ("sendmail-unknown", "bounce", Some("5.1.1"), true),
+    ("sendmail-warning", "underway", None, false),
+    ("icloud-closed", "bounce", Some("5.2.1"), true),
+    ("yahoo-status-only", "bounce", Some("5.0.0"), true),
+    ("french-exchange", "bounce", Some("5.1.1"), true),
+    ("arf-abuse", "complaint", None, false),
+    ("arf-not-spam", "other", None, false),
+    ("auto-rfc3834", "auto_reply", None, false),
+    ("auto-outlook", "auto_reply", None, false),
+    ("auto-minister", "auto_reply", None, false),
+    ("human-reply", "other", None, false),
+    ("broken-boundary", "bounce", Some("5.1.1"), true),
+    ("broken-no-fields", "bounce", Some("5.1.1"), true),
+    ("broken-latin1", "bounce", Some("5.1.1"), true),
+    ("encoded-original", "bounce", Some("5.1.1"), true),
+];
+
+async fn hand_in(app: &TestApp, token: &str, raw: Vec<u8>, query: &str) -> Reply {
+    let request = Request::post(format!("/api/v1/mail/bounces{query}"))
+        .header("OSDI-API-Token", token)
+        .header(header::CONTENT_TYPE, "message/rfc822");
+    app.send(request.body(Body::from(raw)).unwrap()).await
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn every_systems_report_is_understood(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bounces")).unwrap().count();
+    assert_eq!(files, CORPUS.len(), "each sample is judged");
+    for (name, report, status, is_dead) in CORPUS {
+        let reply = hand_in(&app, &token, sample(name, TOKEN), "").await.expect(200);
+        let expected = json!({"muster:report": report, "muster:status": status, "muster:is_dead": is_dead, "muster:is_known": false});
+        assert_eq!(reply, expected, "{name}");
+        let raw = sample(name, TOKEN);
+        assert!(!String::from_utf8_lossy(&raw).contains("{token}"), "{name}");
+    }
+    hand_in(&app, &token, vec![b'x'; 5 * 1024 * 1024], "").await.problem(413, "payload_too_large", &[]);
+    app.post("/api/v1/mail/bounces", Some(&token), &json!({})).await.problem(415, "unsupported_media_type", &[]);
+}
+
+/// Signs, so that a mail goes out; its token, and the mail's id.
+async fn sent_to(app: &TestApp, address: &str) -> (String, uuid::Uuid) {
+    app.post("/api/v1/petitions/status/signatures", None, &signer(address)).await.expect(202);
+    assert!(!app.mail_to(address).await.is_empty());
+    sqlx::query_as("SELECT return_token, id FROM emails WHERE state = 'sent' ORDER BY id DESC LIMIT 1")
+        .fetch_one(&app.kernel.db)
+        .await
+        .unwrap()
+}
+
+async fn state(app: &TestApp, id: uuid::Uuid) -> (String, Option<String>) {
+    sqlx::query_as("SELECT state, failure FROM emails WHERE id = $1").bind(id).fetch_one(&app.kernel.db).await.unwrap()
+}
+
+async fn suppressed(app: &TestApp) -> Vec<String> {
+    sqlx::query_scalar("SELECT reason FROM suppressions WHERE vault_id IS NOT NULL ORDER BY created_at")
+        .fetch_all(&app.kernel.db)
+        .await
+        .unwrap()
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_dead_address_is_not_written_to_again_and_a_full_one_is(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let (full, id) = sent_to(&app, "jane.doe@example.org").await;
+    let reply = hand_in(&app, &token, sample("postfix-full", &full), "").await.expect(200);
+    assert_eq!(reply["muster:is_known"], true);
+    let (now, why) = state(&app, id).await;
+    assert_eq!(now, "bounced");
+    assert!(why.as_deref().unwrap().starts_with("5.2.2 ") && !why.unwrap().contains("jane"), "nobody is named");
+    assert!(suppressed(&app).await.is_empty());
+
+    // again, now with a dead one: only then no more
+    let (dead, id) = sent_to(&app, "jane.doe@example.org").await;
+    let taken = hand_in(&app, &token, sample("auto-rfc3834", &dead), "").await.expect(200);
+    assert_eq!(
+        (&taken["muster:is_known"], state(&app, id).await.0.as_str()),
+        (&json!(true), "sent"),
+        "an answer is no bounce"
+    );
+    for _ in 0..2 {
+        hand_in(&app, &token, sample("gmail-unknown", &dead), "").await.expect(200);
+        assert_eq!((state(&app, id).await.0.as_str(), suppressed(&app).await), ("bounced", vec!["bounced".to_owned()]));
+    }
+    let before = app.mail_to("jane.doe@example.org").await.len();
+    app.post("/api/v1/petitions/status/signatures", None, &signer("jane.doe@example.org")).await.expect(202);
+    assert_eq!(app.mail_to("jane.doe@example.org").await.len(), before, "the same answer, and no mail");
+
+    // a complaint weighs more than a bounce; the token may come by the envelope alone
+    let (spam, id) = sent_to(&app, "john@example.org").await;
+    let query = format!("?recipient=bounce%2B{spam}%40muster.test");
+    let raw = sample("arf-abuse", "").replace_all(b"bounce+", b"nobody+");
+    hand_in(&app, &token, raw, &query).await.expect(200);
+    assert_eq!((state(&app, id).await.0.as_str(), suppressed(&app).await.len()), ("complained", 2));
+    let summary = app.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
+    let other = &summary["muster:providers"][0];
+    assert_eq!((&other["domain"], &other["bounced"], &other["complained"]), (&json!("other"), &json!(2), &json!(1)));
+    // tokens are forgotten after a week
+    app.kernel.cx.advance(chrono::TimeDelta::days(8));
+    muster::mail::forget(&mut app.kernel.db.acquire().await.unwrap(), app.kernel.cx.now()).await.unwrap();
+    assert_eq!(hand_in(&app, &token, sample("gmail-unknown", &spam), "").await.expect(200)["muster:is_known"], false);
+}
+
+trait ReplaceAll {
+    fn replace_all(&self, from: &[u8], to: &[u8]) -> Vec<u8>;
+}
+
+impl ReplaceAll for Vec<u8> {
+    fn replace_all(&self, from: &[u8], to: &[u8]) -> Vec<u8> {
+        let text = String::from_utf8(self.clone()).unwrap();
+        text.replace(std::str::from_utf8(from).unwrap(), std::str::from_utf8(to).unwrap()).into_bytes()
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn an_officials_mailbox_is_paused_for_a_human_and_goes_on(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    things::office(&app, &token, "minister").await;
+    things::letter_action(&app, &token, json!({})).await;
+    app.put("/api/v1/advocacy_campaigns/write", Some(&token), &json!({"muster:live": true})).await.expect(200);
+    let write = async |address: &str| {
+        app.post("/api/v1/advocacy_campaigns/write/outreaches", Some(&token), &signer(address)).await.expect(201)
+    };
+    write("one@example.org").await;
+    app.mail().await;
+    let (id, back): (uuid::Uuid, String) =
+        sqlx::query_as("SELECT id, return_token FROM emails WHERE class = 'letter' AND state = 'sent'")
+            .fetch_one(&app.kernel.db)
+            .await
+            .unwrap();
+    hand_in(&app, &token, sample("exchange-365-unknown", &back), "").await.expect(200);
+    assert_eq!(state(&app, id).await.0, "bounced");
+    assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'bounced'").await, 1);
+    assert!(suppressed(&app).await.is_empty(), "officials are not suppressed");
+
+    write("two@example.org").await;
+    app.mail().await;
+    assert_eq!(app.count("SELECT count(*) FROM emails WHERE class = 'letter' AND state = 'queued'").await, 1);
+    let summary = app.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
+    let lane = &summary["muster:lanes"][0];
+    assert_eq!(
+        (&lane["paused"], &lane["pause_reason"], &lane["waiting"]),
+        (&json!(true), &json!("bounced"), &json!(1))
+    );
+
+    // the address was looked at: the lane goes on, and the letter that came back goes again
+    let path = format!("/api/v1/mail/lanes/{}", lane["lane"].as_str().unwrap());
+    app.put(&path, Some(&token), &json!({"rate_per_hour": 0})).await.problem(
+        422,
+        "validation_failed",
+        &["/rate_per_hour"],
+    );
+    app.put("/api/v1/mail/lanes/none", Some(&token), &json!({})).await.problem(404, "not_found", &[]);
+    app.put(&path, Some(&token), &json!({"paused": false, "rate_per_hour": 600})).await.expect(200);
+    app.post(&format!("/api/v1/mail/{id}/retry"), Some(&token), &json!({})).await.expect(200);
+    app.mail().await;
+    assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'sent'").await, 2);
+    app.post(&format!("/api/v1/mail/{id}/retry"), Some(&token), &json!({})).await.problem(409, "conflict", &[]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_folder_of_returned_mail_is_emptied_only_after_commit(pool: PgPool) {
+    let folder = std::env::temp_dir().join(format!("muster-spool-{}", muster::kernel::cx::Cx::system().id()));
+    fs::create_dir_all(&folder).unwrap();
+    let app = TestApp::with(pool, &[("MUSTER__MAIL__BOUNCE_SPOOL", folder.to_str().unwrap())]).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let (back, id) = sent_to(&app, "jane.doe@example.org").await;
+    let drop_in = |name: &str, raw: &[u8], age: u64| {
+        let path = folder.join(name);
+        fs::write(&path, raw).unwrap();
+        let at = std::time::SystemTime::from(app.kernel.cx.now()) - Duration::from_secs(age);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+    };
+    drop_in("1.eml", &sample("qmail-unknown", &back), 10);
+    drop_in("2.eml", &sample("human-reply", "none"), 10);
+    drop_in("3.eml", &sample("postfix-unknown", TOKEN), 10);
+    drop_in("4.eml", &sample("postfix-unknown", TOKEN), 7200);
+    drop_in("5.eml", &sample("auto-minister", TOKEN), 10);
+    drop_in(".6.tmp", b"half a mail", 10);
+    drop_in("7.eml", &sample("qmail-unknown", &back), 0);
+    let kinds = app.app.mail_kinds();
+    // no database: every file stays
+    app.kernel.db.execute_unchecked("ALTER TABLE emails RENAME TO away").await;
+    assert!(muster::mail::read_spool(&app.kernel, &kinds).await.is_err());
+    assert!(folder.join("1.eml").exists());
+    app.kernel.db.execute_unchecked("ALTER TABLE away RENAME TO emails").await;
+    muster::mail::read_spool(&app.kernel, &kinds).await.unwrap();
+    assert_eq!(state(&app, id).await.0, "bounced");
+    let there = |name: &str| folder.join(name).exists();
+    assert_eq!(
+        ["1.eml", "2.eml", "3.eml", "4.eml", "5.eml", ".6.tmp", "7.eml"].map(there),
+        [false, false, true, false, false, true, true],
+        "what may yet be settled, what is being written and what is hidden stays"
+    );
+    assert!(there("unknown/2.eml") && there("unknown/4.eml"), "what nobody knows is put aside for a human");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+trait Unchecked {
+    async fn execute_unchecked(&self, sql: &'static str);
+}
+
+impl Unchecked for PgPool {
+    async fn execute_unchecked(&self, sql: &'static str) {
+        sqlx::query(sql).execute(self).await.unwrap();
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn mail_is_paused_by_class_or_as_a_whole_and_sent_again_by_filter(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let pause = async |body: Value| app.put("/api/v1/mail/pauses", Some(&token), &body).await;
+    pause(json!({"classes": {"letters": true}})).await.problem(422, "validation_failed", &["/classes/letters"]);
+    let summary = pause(json!({"classes": {"confirmation": true}, "reason": "We look"})).await.expect(200);
+    assert_eq!(summary["muster:pauses"][0]["scope"], "confirmation");
+    app.post("/api/v1/petitions/status/signatures", None, &signer("jane@example.org")).await.expect(202);
+    app.post("/api/v1/petitions/status/signatures", Some(&token), &signer("ana@example.org")).await.expect(201);
+    assert!(app.mail_to("jane@example.org").await.is_empty(), "the class waits");
+    assert_eq!(app.mail_to("ana@example.org").await.len(), 1, "the others go");
+    pause(json!({"classes": {"confirmation": false}, "everything": true})).await.expect(200);
+    assert!(app.mail_to("jane@example.org").await.is_empty());
+    pause(json!({"everything": false})).await.expect(200);
+    assert_eq!(app.mail_to("jane@example.org").await.len(), 1, "nothing was lost");
+
+    app.kernel
+        .db
+        .execute_unchecked("UPDATE emails SET state = 'failed', failure = 'refused' WHERE kind = 'petition_thanks'")
+        .await;
+    let retry = async |query: &str| app.post(&format!("/api/v1/mail/retry{query}"), Some(&token), &json!({})).await;
+    assert_eq!(retry("?filter=class%20eq%20%27letter%27").await.expect(200)["muster:retried"], 0);
+    retry("?filter=nonsense").await.problem(400, "invalid_filter", &[]);
+    assert_eq!(retry("?filter=kind%20eq%20%27petition_thanks%27").await.expect(200)["muster:retried"], 1);
+    let waiting = app.get("/api/v1/mail?filter=state%20eq%20%27queued%27", Some(&token)).await.expect(200);
+    let id = waiting["_embedded"]["muster:mail"][0]["id"].as_str().unwrap().to_owned();
+    app.post(&format!("/api/v1/mail/{id}/cancel"), Some(&token), &json!({})).await.expect(200);
+    app.post(&format!("/api/v1/mail/{id}/cancel"), Some(&token), &json!({})).await.problem(409, "conflict", &[]);
+    let theirs = app.token("Neighbours", "all").await;
+    app.post(&format!("/api/v1/mail/{id}/retry"), Some(&theirs), &json!({})).await.problem(404, "not_found", &[]);
+}
