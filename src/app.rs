@@ -21,6 +21,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    broadcasts::{self, Broadcasts},
     campaigns::{self, Campaigns, Landing},
     console::{self, Console},
     error::{Code, Error, Problem, Result, with_request_id},
@@ -84,6 +85,7 @@ impl App {
         petitions::register_mail(&self.petitions, &mut kinds);
         events::register_mail(&self.events, &mut kinds);
         letters::register_mail(&self.letters, &mut kinds);
+        broadcasts::register_mail(&self.kernel, &mut kinds);
         kinds
     }
 
@@ -92,6 +94,7 @@ impl App {
         petitions::register_links(&self.petitions, &mut purposes);
         events::register_links(&self.events, &mut purposes);
         letters::register_links(&self.letters, &mut purposes);
+        broadcasts::register_links(&self.kernel, &mut purposes);
         purposes
     }
 
@@ -108,6 +111,7 @@ impl App {
             .merge(events::router().with_state(self.events.clone()))
             .merge(letters::router().with_state(self.letters.clone()))
             .merge(exports::router().with_state(Exports { kernel: self.kernel.clone(), access: self.access.clone() }))
+            .merge(broadcasts::router().with_state(Broadcasts::new(self.kernel.clone(), self.access.clone())))
             .merge(console::api_router().with_state(console.clone()))
             .split_for_parts();
         let document = serde_json::to_value(document).unwrap_or_default();
@@ -201,6 +205,7 @@ pub fn openapi() -> String {
         .merge(merged(events::router()))
         .merge(merged(letters::router()))
         .merge(merged(exports::router()))
+        .merge(merged(broadcasts::router()))
         .merge(merged(console::api_router()))
         .split_for_parts();
     let mut text = serde_json::to_string_pretty(&document).expect("plain data is JSON");

@@ -139,6 +139,8 @@ pub struct Mail {
     pub poll_seconds: u64,
     /// Confirmations an address may get in a day.
     pub confirmations_per_day: i16,
+    /// Broadcasts that those of one action may get in thirty days.
+    pub broadcasts_per_month: i64,
     /// A folder of mail that came back, or "".
     pub bounce_spool: String,
     /// First mails to an address that the whole installation sends in an hour.

@@ -12,7 +12,7 @@
 //! | [`campaigns`] | what all actions share: texts, life, counts, landing pages, the route behind mailed links |
 //! | [`letters`] | offices, officials, letters to them |
 //! | [`petitions`] [`events`] | signatures; registrations and seats |
-//! | [`exports`] | lists, taken out as CSV |
+//! | [`exports`] [`broadcasts`] | lists, taken out as CSV; news to those who agreed |
 //! | [`console`] | the organizers' pages, routes about mail |
 //! | [`app`] [`worker`] | the routes put together; what runs beside the requests |
 //! | [`demo`] [`cli`] | the demo campaign; the command line's verbs |
@@ -26,6 +26,7 @@
 //! [`mail::MailKind`], [`kernel::links::TokenPurpose`].
 
 pub mod app;
+pub mod broadcasts;
 pub mod campaigns;
 pub mod cli;
 pub mod config;

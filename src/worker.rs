@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
+    broadcasts,
     campaigns::{Tick, close_due, fold, publish, publish_breakdowns},
     error::Result,
     events,
@@ -139,8 +140,11 @@ async fn take_back(app: &App, cancel: &CancellationToken) {
 async fn work(app: &App, cancel: &CancellationToken) {
     loop {
         let mut more = false;
-        for done in [petitions::work_invalidations(&app.petitions).await, petitions::work_imports(&app.petitions).await]
-        {
+        for done in [
+            petitions::work_invalidations(&app.petitions).await,
+            petitions::work_imports(&app.petitions).await,
+            broadcasts::work(&app.kernel).await,
+        ] {
             match done {
                 Ok(done) => more |= done,
                 Err(error) => tracing::warn!(%error, "a job did not go on; it is tried again"),

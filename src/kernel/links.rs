@@ -55,10 +55,14 @@ pub enum Purpose {
     MyData = 12,
     /// Erases a signer.
     EraseSigner = 13,
+    /// No news any more, with one press (RFC 8058).
+    Unsubscribe = 14,
+    /// Which mail is wanted.
+    Preferences = 15,
 }
 
 impl Purpose {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::ConfirmSignature,
         Self::ManageSignature,
         Self::ConfirmAttendance,
@@ -72,6 +76,8 @@ impl Purpose {
         Self::ShowName,
         Self::MyData,
         Self::EraseSigner,
+        Self::Unsubscribe,
+        Self::Preferences,
     ];
 }
 

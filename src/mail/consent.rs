@@ -18,8 +18,8 @@ pub fn everywhere_index(kernel: &Kernel, address: &EmailAddress) -> Vec<u8> {
     kernel.suppressions_key.mac(&[b"email", address.index_form().as_bytes()]).to_vec()
 }
 
-/// Is the address suppressed, everywhere or within this vault? For news and notices; see [`may_confirm`] for the first
-/// mail to an address.
+/// Is the address suppressed, everywhere or within this vault? For news and notices (whether news are wanted is a consent); see
+/// [`may_confirm`] for the first mail to an address.
 ///
 /// # Errors
 /// A database error.

@@ -21,6 +21,6 @@ pub use auth::{
 };
 pub use ops::{
     NewOrganizer, Organizer, Profile, add_organizer, add_token, audit, audit_by_service, forget_expired_sessions,
-    organization_of, profile, sign_in, sign_out, staff,
+    organization_name, organization_of, profile, sign_in, sign_out, staff,
 };
 pub use scope::{Role, Scope};

@@ -259,6 +259,14 @@ pub async fn profile(conn: &mut PgConnection, actor: &Actor) -> Result<Profile> 
     Ok(Profile { email: row.email, organization: row.organization })
 }
 
+/// An organization's name.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn organization_name(conn: &mut PgConnection, organization: Uuid) -> Result<String> {
+    store::organization_name(conn, organization).await
+}
+
 /// Writes down what an actor did, in the transaction in which it was done. `detail` holds numbers, ids and our own words,
 /// never a person's data.
 ///

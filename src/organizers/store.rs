@@ -107,6 +107,11 @@ pub async fn staff(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<St
     .await?)
 }
 
+/// An organization's name.
+pub async fn organization_name(conn: &mut PgConnection, id: Uuid) -> Result<String> {
+    Ok(sqlx::query_scalar!("SELECT name FROM organizations WHERE id = $1", id).fetch_one(conn).await?)
+}
+
 /// What the console shows of the one who is signed in.
 pub struct ProfileRow {
     pub email: String,

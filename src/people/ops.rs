@@ -94,6 +94,32 @@ pub struct Asked<'a> {
     pub updates_wording: Option<&'a str>,
 }
 
+/// The owner of an address wants news from now on, or none any more, said on a page of ours in these words.
+///
+/// # Errors
+/// A database error.
+pub async fn say_about_news(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    person: Uuid,
+    wants: bool,
+    wording: &str,
+    locale: LocaleTag,
+) -> Result<()> {
+    let consent = NewConsent {
+        id: kernel.cx.id(),
+        person,
+        purpose: "updates",
+        granted: wants,
+        by_owner: true,
+        wording,
+        version: &hex::encode(&sha256(wording.as_bytes())[..8]),
+        locale: locale.as_str(),
+        source: "preferences",
+    };
+    store::append_consent(conn, &consent, kernel.cx.now()).await
+}
+
 /// Appends what was ticked; an empty box appends nothing, so it withdraws nothing.
 ///
 /// # Errors
@@ -128,6 +154,8 @@ pub async fn append_consents(
             id: kernel.cx.recorded_id(protected),
             person,
             purpose,
+            granted: true,
+            by_owner: asked.source != "api" && !asked.source.starts_with("import:"),
             wording,
             version: &version,
             locale: asked.locale.as_str(),

@@ -169,6 +169,10 @@ pub struct NewConsent<'a> {
     pub person: Uuid,
     /// `updates` or `partner:{slug}`.
     pub purpose: &'a str,
+    /// False: withdrawn.
+    pub granted: bool,
+    /// Did the owner of the address say so, and not somebody else for her?
+    pub by_owner: bool,
     /// The sentence beside the box.
     pub wording: &'a str,
     /// Hash of the sentence.
@@ -179,14 +183,26 @@ pub struct NewConsent<'a> {
     pub source: &'a str,
 }
 
-/// Appends a consent.
+/// Appends a consent. What its owner has withdrawn, nobody else gives back.
 ///
 /// # Errors
 /// A database error.
 pub async fn append_consent(conn: &mut PgConnection, consent: &NewConsent<'_>, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at) VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8)",
-        consent.id, consent.person, consent.purpose, consent.wording, consent.version, consent.locale, consent.source, at
+        "INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at)
+         SELECT $1, $2, $3, $9, $4, $5, $6, $7, $8
+         WHERE $10 OR coalesce((SELECT c.granted FROM consents c WHERE c.person_id = $2 AND c.purpose = $3
+                                ORDER BY c.created_at DESC, c.id DESC LIMIT 1), true)",
+        consent.id,
+        consent.person,
+        consent.purpose,
+        consent.wording,
+        consent.version,
+        consent.locale,
+        consent.source,
+        at,
+        consent.granted,
+        consent.by_owner
     )
     .execute(conn)
     .await?;

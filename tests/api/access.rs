@@ -77,6 +77,16 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/exports/petitions/{id}/signatures.csv", EXPORT),
     ("GET", "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.csv", EXPORT),
     ("GET", "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.xlsx", EXPORT),
+    ("GET", "/api/v1/broadcasts", MAIL),
+    ("POST", "/api/v1/broadcasts", MAIL),
+    ("GET", "/api/v1/broadcasts/{id}", MAIL),
+    ("PUT", "/api/v1/broadcasts/{id}", MAIL),
+    ("DELETE", "/api/v1/broadcasts/{id}", MAIL),
+    ("POST", "/api/v1/broadcasts/{id}/test", MAIL),
+    ("POST", "/api/v1/broadcasts/{id}/send", MAIL),
+    ("POST", "/api/v1/broadcasts/{id}/pause", MAIL),
+    ("POST", "/api/v1/broadcasts/{id}/resume", MAIL),
+    ("POST", "/api/v1/broadcasts/{id}/cancel", MAIL),
     ("GET", "/api/v1/mail", MAIL),
     ("GET", "/api/v1/mail/summary", MAIL),
     ("PUT", "/api/v1/mail/pauses", MAIL),
@@ -184,6 +194,7 @@ fn path_to(template: &str, things: &Everything, within: &Everything) -> String {
         "offices" => within.office,
         "officials" => within.official,
         "people" => within.person,
+        "broadcasts" => within.broadcast,
         _ => Uuid::nil(),
     };
     let sub = [
@@ -210,6 +221,10 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
             return Some(json!({"word": "changed"}));
         } else if template.ends_with("/paper_batches") {
             return Some(json!({"reference": "Changed", "sheets": 1, "count": 1}));
+        } else if template.ends_with("/broadcasts") {
+            return Some(
+                json!({"muster:texts": {"en": {"subject": "Changed", "body": "Changed"}}, "muster:audience": {"actions": [things.petition]}}),
+            );
         } else if template.ends_with("/deliveries") {
             return Some(json!({"date": "2026-12-10"}));
         } else if template.ends_with("/partners") {
@@ -393,6 +408,7 @@ async fn a_neighbours_things_look_like_none(pool: PgPool) {
         update: app.kernel.cx.id(),
         person: app.kernel.cx.id(),
         delivery: app.kernel.cx.id(),
+        broadcast: app.kernel.cx.id(),
     };
     let counts = "SELECT (SELECT count(*) FROM signatures) + (SELECT count(*) FROM attendances) + (SELECT count(*) FROM letters) + (SELECT count(*) FROM people)
                        + (SELECT count(*) FROM audit_entries) + (SELECT count(*) FROM actions WHERE state = 'published' AND title <> 'Changed')";
@@ -488,6 +504,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
             "/sources",
             "/paper_batches",
             "/deliveries",
+            "/broadcasts",
             "/summary",
             "/invalidations",
             "/integrity",
@@ -518,6 +535,9 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
             "/recount",
             "/cancel",
             "/undo",
+            "/test",
+            "/pause",
+            "/resume",
             "/statement",
             "/retry",
             "/bounces",

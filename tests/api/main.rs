@@ -2,6 +2,7 @@
 
 mod access;
 mod bounces;
+mod broadcasts;
 mod browser;
 mod caches;
 mod campaigns;

@@ -53,6 +53,7 @@ pub struct Everything {
     pub update: Uuid,
     pub person: Uuid,
     pub delivery: Uuid,
+    pub broadcast: Uuid,
 }
 
 /// Makes them; slugs begin with the organization's name in lower case.
@@ -65,6 +66,8 @@ pub async fn everything(app: &TestApp, organization: &str) -> Everything {
     let update = made("/api/v1/updates", json!({"title": "News", "muster:campaign": campaign.to_string()})).await;
     let petition = app.petition(&token, json!({"muster:slug": slug("petition")})).await;
     let delivery = made(&format!("/api/v1/petitions/{petition}/deliveries"), json!({"date": "2026-12-10"})).await;
+    let news = json!({"muster:texts": {"en": {"subject": "News", "body": "News"}}, "muster:audience": {"actions": [petition]}});
+    let broadcast = made("/api/v1/broadcasts", news).await;
     let event = event(app, &token, json!({"muster:slug": slug("event")})).await;
     let office = office(app, &token, &slug("office")).await;
     let official = made("/api/v1/officials", json!({"family_name": "Singh"})).await;
@@ -92,5 +95,6 @@ pub async fn everything(app: &TestApp, organization: &str) -> Everything {
         update,
         person,
         delivery,
+        broadcast,
     }
 }

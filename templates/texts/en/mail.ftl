@@ -91,3 +91,26 @@ mail-milestone-2 = The number to tell the press is { $n }.
 mail-milestone-goal = The goal is { $n }.
 mail-milestone-button = Open the petition
 mail-milestone-why = You get this mail because you are an organizer of this petition.
+
+# broadcasts
+broadcast-subject = { $title }
+broadcast-why = You get this because you agreed to news of { $organization }.
+broadcast-unsubscribe = No news any more:
+broadcast-unsubscribe-link = No news any more
+broadcast-preferences = Choose what we may send:
+broadcast-preferences-link = Choose what we may send
+unsubscribe-heading = No news any more?
+unsubscribe-line = { $organization } will send you no news. What you signed stays, and mail about your own signatures and registrations still comes.
+unsubscribe-button = Send me no news
+unsubscribe-done-heading = You get no news any more
+unsubscribe-done-line = If this was a mistake, choose again below.
+preferences-link = Choose what we may send
+preferences-heading = What may we send you?
+preferences-line = { $organization } writes as you choose here.
+preferences-legend = Mail from us
+preferences-news = News, now and then
+preferences-none = No news; only mail about what I sign or register for
+preferences-never = Never write to this address again, about anything
+preferences-button = Save
+preferences-done-heading = Saved
+preferences-done-line = Saved

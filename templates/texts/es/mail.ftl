@@ -90,3 +90,26 @@ mail-milestone-2 = El número para la prensa es { $n }.
 mail-milestone-goal = La meta es { $n }.
 mail-milestone-button = Abrir la petición
 mail-milestone-why = Recibe este correo porque usted organiza esta petición.
+
+# broadcasts
+broadcast-subject = { $title }
+broadcast-why = Recibe esto porque aceptó las noticias de { $organization }.
+broadcast-unsubscribe = No más noticias:
+broadcast-unsubscribe-link = No más noticias
+broadcast-preferences = Elegir lo que podemos enviar:
+broadcast-preferences-link = Elegir lo que podemos enviar
+unsubscribe-heading = ¿No más noticias?
+unsubscribe-line = { $organization } no le enviará noticias. Lo que firmó se queda, y los correos sobre sus propias firmas e inscripciones siguen llegando.
+unsubscribe-button = No me envíen noticias
+unsubscribe-done-heading = Ya no recibe noticias
+unsubscribe-done-line = Si fue un error, elija de nuevo abajo.
+preferences-link = Elegir lo que recibe
+preferences-heading = ¿Qué podemos enviarle?
+preferences-line = { $organization } escribe según lo que elija aquí.
+preferences-legend = Correos nuestros
+preferences-news = Noticias, de vez en cuando
+preferences-none = Sin noticias; solo correos sobre lo que firmo o a lo que me inscribo
+preferences-never = No escribir nunca más a esta dirección, sobre nada
+preferences-button = Guardar
+preferences-done-heading = Guardado
+preferences-done-line = Guardado

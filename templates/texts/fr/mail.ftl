@@ -90,3 +90,26 @@ mail-milestone-2 = Le nombre à donner à la presse est { $n }.
 mail-milestone-goal = L’objectif est de { $n }.
 mail-milestone-button = Ouvrir la pétition
 mail-milestone-why = Vous recevez ce courriel parce que vous organisez cette pétition.
+
+# broadcasts
+broadcast-subject = { $title }
+broadcast-why = Vous recevez ceci parce que vous avez accepté les nouvelles de { $organization }.
+broadcast-unsubscribe = Plus de nouvelles :
+broadcast-unsubscribe-link = Plus de nouvelles
+broadcast-preferences = Choisir ce que nous pouvons envoyer :
+broadcast-preferences-link = Choisir ce que nous pouvons envoyer
+unsubscribe-heading = Plus de nouvelles?
+unsubscribe-line = { $organization } ne vous enverra plus de nouvelles. Ce que vous avez signé reste, et les courriels sur vos propres signatures et inscriptions continuent.
+unsubscribe-button = Ne plus m’envoyer de nouvelles
+unsubscribe-done-heading = Vous ne recevez plus de nouvelles
+unsubscribe-done-line = Si c’était une erreur, choisissez de nouveau ci-dessous.
+preferences-link = Choisir ce que vous recevez
+preferences-heading = Que pouvons-nous vous envoyer?
+preferences-line = { $organization } écrit selon votre choix.
+preferences-legend = Courriels de notre part
+preferences-news = Des nouvelles, de temps en temps
+preferences-none = Pas de nouvelles; seulement ce qui concerne mes signatures et inscriptions
+preferences-never = Ne plus jamais écrire à cette adresse, pour quoi que ce soit
+preferences-button = Enregistrer
+preferences-done-heading = Enregistré
+preferences-done-line = Enregistré

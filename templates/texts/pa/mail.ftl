@@ -90,3 +90,26 @@ mail-milestone-2 = ਪ੍ਰੈੱਸ ਨੂੰ ਦੱਸਣ ਵਾਲੀ ਗਿ
 mail-milestone-goal = ਟੀਚਾ { $n } ਹੈ।
 mail-milestone-button = ਪਟੀਸ਼ਨ ਖੋਲ੍ਹੋ
 mail-milestone-why = ਤੁਹਾਨੂੰ ਇਹ ਈਮੇਲ ਇਸ ਲਈ ਮਿਲੀ ਕਿਉਂਕਿ ਤੁਸੀਂ ਇਸ ਪਟੀਸ਼ਨ ਦੇ ਪ੍ਰਬੰਧਕ ਹੋ।
+
+# broadcasts
+broadcast-subject = { $title }
+broadcast-why = ਤੁਹਾਨੂੰ ਇਹ ਇਸ ਲਈ ਮਿਲਿਆ ਕਿਉਂਕਿ ਤੁਸੀਂ { $organization } ਦੀਆਂ ਖ਼ਬਰਾਂ ਲਈ ਮੰਨੇ।
+broadcast-unsubscribe = ਹੋਰ ਖ਼ਬਰਾਂ ਨਹੀਂ:
+broadcast-unsubscribe-link = ਹੋਰ ਖ਼ਬਰਾਂ ਨਹੀਂ
+broadcast-preferences = ਚੁਣੋ ਕਿ ਅਸੀਂ ਕੀ ਭੇਜੀਏ:
+broadcast-preferences-link = ਚੁਣੋ ਕਿ ਅਸੀਂ ਕੀ ਭੇਜੀਏ
+unsubscribe-heading = ਹੋਰ ਖ਼ਬਰਾਂ ਨਹੀਂ?
+unsubscribe-line = { $organization } ਤੁਹਾਨੂੰ ਖ਼ਬਰਾਂ ਨਹੀਂ ਭੇਜੇਗੀ। ਤੁਹਾਡੇ ਦਸਤਖ਼ਤ ਕਾਇਮ ਰਹਿੰਦੇ ਹਨ, ਅਤੇ ਤੁਹਾਡੇ ਆਪਣੇ ਦਸਤਖ਼ਤਾਂ ਤੇ ਰਜਿਸਟ੍ਰੇਸ਼ਨਾਂ ਬਾਰੇ ਈਮੇਲ ਆਉਂਦੀ ਰਹੇਗੀ।
+unsubscribe-button = ਮੈਨੂੰ ਖ਼ਬਰਾਂ ਨਾ ਭੇਜੋ
+unsubscribe-done-heading = ਤੁਹਾਨੂੰ ਹੁਣ ਖ਼ਬਰਾਂ ਨਹੀਂ ਮਿਲਣਗੀਆਂ
+unsubscribe-done-line = ਜੇ ਇਹ ਗਲਤੀ ਸੀ, ਤਾਂ ਹੇਠਾਂ ਦੁਬਾਰਾ ਚੁਣੋ।
+preferences-link = ਚੁਣੋ ਕਿ ਤੁਹਾਨੂੰ ਕੀ ਮਿਲੇ
+preferences-heading = ਅਸੀਂ ਤੁਹਾਨੂੰ ਕੀ ਭੇਜ ਸਕਦੇ ਹਾਂ?
+preferences-line = { $organization } ਤੁਹਾਡੀ ਚੋਣ ਅਨੁਸਾਰ ਲਿਖਦੀ ਹੈ।
+preferences-legend = ਸਾਡੀ ਈਮੇਲ
+preferences-news = ਕਦੇ-ਕਦੇ ਖ਼ਬਰਾਂ
+preferences-none = ਖ਼ਬਰਾਂ ਨਹੀਂ; ਸਿਰਫ਼ ਮੇਰੇ ਦਸਤਖ਼ਤਾਂ ਅਤੇ ਰਜਿਸਟ੍ਰੇਸ਼ਨਾਂ ਬਾਰੇ ਈਮੇਲ
+preferences-never = ਇਸ ਪਤੇ ’ਤੇ ਕਦੇ ਵੀ, ਕਿਸੇ ਬਾਰੇ ਵੀ ਨਾ ਲਿਖੋ
+preferences-button = ਸੰਭਾਲੋ
+preferences-done-heading = ਸੰਭਾਲਿਆ ਗਿਆ
+preferences-done-line = ਸੰਭਾਲਿਆ ਗਿਆ

@@ -1,0 +1,55 @@
+-- News to those who agreed to it.
+CREATE TABLE broadcasts (
+    id              uuid PRIMARY KEY,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    organizer_id    uuid NOT NULL REFERENCES organizers (id),
+    texts           jsonb NOT NULL, -- {"en": {"subject", "body"}}: Markdown
+    locale          text NOT NULL, -- for readers whose language has no text
+    actions         uuid[] NOT NULL, -- those who took part in one of these
+    locales         text[] NOT NULL DEFAULT '{}', -- and read one of these; empty: any
+    regions         text[] NOT NULL DEFAULT '{}', -- and signed from one of these ('CA-ON')
+    sources         text[] NOT NULL DEFAULT '{}', -- and came by one of these words
+    state           text NOT NULL DEFAULT 'draft',
+    due_at          timestamptz, -- begins then
+    gathered        boolean NOT NULL DEFAULT false, -- the recipients are known
+    recipients      bigint NOT NULL DEFAULT 0,
+    created_at      timestamptz NOT NULL,
+    started_at      timestamptz,
+    finished_at     timestamptz,
+    CONSTRAINT broadcasts_state_check CHECK (state IN ('draft', 'scheduled', 'sending', 'paused', 'done', 'cancelled')),
+    CONSTRAINT broadcasts_texts_check CHECK (jsonb_typeof(texts) = 'object'),
+    CONSTRAINT broadcasts_due_check CHECK (state = 'draft' OR state = 'cancelled' OR due_at IS NOT NULL)
+);
+CREATE INDEX broadcasts_organization_id_idx ON broadcasts (organization_id, id);
+CREATE INDEX broadcasts_organizer_id_idx ON broadcasts (organizer_id);
+CREATE INDEX broadcasts_running_idx ON broadcasts (due_at) WHERE state IN ('scheduled', 'sending');
+
+-- Who gets one, found by the database in one go; the mail queue is fed from here a little at a time, so that it stays small
+-- and a pause is felt at once.
+CREATE TABLE broadcast_recipients (
+    broadcast_id uuid NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE,
+    person_id    uuid NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+    state        text NOT NULL DEFAULT 'waiting',
+    CONSTRAINT broadcast_recipients_pkey PRIMARY KEY (broadcast_id, person_id),
+    CONSTRAINT broadcast_recipients_state_check CHECK (state IN ('waiting', 'queued', 'sent', 'failed', 'uncertain', 'cancelled', 'bounced', 'complained'))
+);
+CREATE INDEX broadcast_recipients_person_id_idx ON broadcast_recipients (person_id);
+CREATE INDEX broadcast_recipients_state_idx ON broadcast_recipients (broadcast_id, state);
+
+-- People of a vault who took part in one of the actions, whose latest word on news is yes, and whose address is not known as dead.
+CREATE FUNCTION broadcast_audience(vault uuid, actions uuid[], locales text[], regions text[], sources text[]) RETURNS SETOF uuid
+LANGUAGE sql STABLE AS $$
+    SELECT p.id FROM people p
+    WHERE p.vault_id = vault AND p.sealed IS NOT NULL AND (cardinality(locales) = 0 OR p.locale = ANY (locales))
+      AND coalesce((SELECT c.granted FROM consents c WHERE c.person_id = p.id AND c.purpose = 'updates'
+                    ORDER BY c.created_at DESC, c.id DESC LIMIT 1), false)
+      AND NOT EXISTS (SELECT FROM suppressions x WHERE x.vault_id = vault AND x.address_index = p.email_index)
+      AND (EXISTS (SELECT FROM signatures s WHERE s.person_id = p.id AND s.petition_id = ANY (actions) AND s.state = 'counted'
+                     AND (cardinality(regions) = 0 OR s.country || '-' || s.region = ANY (regions))
+                     AND (cardinality(sources) = 0 OR s.source = ANY (sources)))
+           OR cardinality(regions) = 0 AND (
+               EXISTS (SELECT FROM attendances a WHERE a.person_id = p.id AND a.event_id = ANY (actions) AND a.state IN ('accepted', 'waitlisted')
+                         AND (cardinality(sources) = 0 OR a.source = ANY (sources)))
+               OR EXISTS (SELECT FROM letters l WHERE l.person_id = p.id AND l.letter_action_id = ANY (actions) AND l.state = 'confirmed'
+                            AND (cardinality(sources) = 0 OR l.source = ANY (sources)))))
+$$;

@@ -1,0 +1,385 @@
+//! `broadcasts` in the API: write, see how many, try, send, pause, go on, cancel.
+
+use std::collections::BTreeMap;
+
+use axum::{Json, extract::State, http::StatusCode, response::Response};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sqlx::{PgConnection, types::Json as Stored};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+use validator::Validate;
+
+use super::{
+    Broadcasts,
+    store::{self, Broadcast, Text},
+};
+use crate::{
+    error::{Code, Error, FieldError, Result},
+    kernel::{
+        Kernel,
+        caching::private_json,
+        extract::{Overlay, Segments, Valid},
+        hal::{curies, identifiers, link},
+        text::{LocaleTag, clean_text, required_line},
+    },
+    mail::{self, Class, NewEmail},
+    organizers::{Actor, Scope, audit},
+};
+
+/// Routes of this slice.
+pub fn router() -> OpenApiRouter<Broadcasts> {
+    OpenApiRouter::new()
+        .routes(routes!(list_broadcasts, post_broadcast))
+        .routes(routes!(get_broadcast, put_broadcast, delete_broadcast))
+        .routes(routes!(try_broadcast))
+        .routes(routes!(send_broadcast))
+        .routes(routes!(pause_broadcast))
+        .routes(routes!(resume_broadcast))
+        .routes(routes!(cancel_broadcast))
+}
+
+/// Who gets it: those who took part in one of the actions and agreed to news.
+#[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct Audience {
+    /// Ids or slugs of petitions, events and letter actions; none of them protected.
+    #[validate(length(min = 1, max = 50))]
+    actions: Vec<String>,
+    /// Only who reads one of these languages.
+    #[validate(length(max = 10))]
+    locales: Vec<String>,
+    /// Only who signed from one of these (`CA-ON`).
+    #[validate(length(max = 100))]
+    regions: Vec<String>,
+    /// Only who came by one of these registered words.
+    #[validate(length(max = 100))]
+    sources: Vec<String>,
+}
+
+/// A broadcast to write. In a PUT, absent members stay.
+#[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+#[schema(as = NewBroadcast)]
+pub struct BroadcastBody {
+    /// Subject and body (Markdown) by language: `{"en": {"subject", "body"}}`.
+    #[serde(rename = "muster:texts")]
+    muster_texts: BTreeMap<String, Text>,
+    /// The language for readers whose own has no text; the first text's if absent.
+    #[serde(default, rename = "muster:locale")]
+    muster_locale: Option<String>,
+    /// Who gets it.
+    #[serde(rename = "muster:audience")]
+    #[validate(nested)]
+    muster_audience: Audience,
+}
+
+async fn resource(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<Value> {
+    let progress = store::progress(conn, b.id).await?;
+    let base = kernel.url(&format!("/api/v1/broadcasts/{}", b.id));
+    // before it begins: how many it would be now
+    let audience = if b.gathered {
+        b.recipients
+    } else {
+        let vault = kernel.vaults.of_organization(conn, b.organization_id).await?;
+        store::audience(conn, vault, b).await?
+    };
+    Ok(json!({
+        "identifiers": identifiers(b.id),
+        "created_date": b.created_at,
+        "muster:texts": b.texts.0,
+        "muster:locale": b.locale,
+        "muster:audience": {"actions": b.actions, "locales": b.locales, "regions": b.regions, "sources": b.sources},
+        "muster:recipients": audience,
+        "muster:state": b.state,
+        "muster:due_at": b.due_at,
+        "muster:started_date": b.started_at,
+        "muster:finished_date": b.finished_at,
+        "muster:progress": progress,
+        "_links": {
+            "self": link(base.clone()),
+            "muster:test": link(format!("{base}/test")), "muster:send": link(format!("{base}/send")),
+            "muster:pause": link(format!("{base}/pause")), "muster:resume": link(format!("{base}/resume")),
+            "muster:cancel": link(format!("{base}/cancel")),
+            "curies": curies(),
+        },
+    }))
+}
+
+async fn find(conn: &mut PgConnection, actor: &Actor, id: Uuid, lock: bool) -> Result<Broadcast> {
+    let found = store::broadcasts(conn, actor.organization_id, Some(id), lock).await?.pop();
+    found.ok_or_else(Error::not_found)
+}
+
+/// Checks what was typed and puts it into a broadcast.
+async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastBody) -> Result<()> {
+    let mut errors = Vec::new();
+    let mut texts = BTreeMap::new();
+    for (locale, text) in body.muster_texts {
+        let at = format!("/muster:texts/{}", locale.replace('~', "~0").replace('/', "~1"));
+        if LocaleTag::parse(&locale).is_err() {
+            errors.push(FieldError::new(&at, "unknown_value", "There are no pages in this language."));
+            continue;
+        }
+        let subject = required_line(&text.subject, 200)
+            .map_err(|e| errors.push(FieldError::new(format!("{at}/subject"), e.code, e.detail)));
+        let typed = clean_text(&text.body, 40_000)
+            .map_err(|e| (e.code, e.detail))
+            .and_then(|typed| if typed.is_empty() { Err(("required", "This is needed.".into())) } else { Ok(typed) });
+        let typed = typed.map_err(|(code, detail)| errors.push(FieldError::new(format!("{at}/body"), code, detail)));
+        if let (Ok(subject), Ok(body)) = (subject, typed) {
+            texts.insert(locale, Text { subject, body });
+        }
+    }
+    if texts.is_empty() && errors.is_empty() {
+        errors.push(FieldError::new("/muster:texts", "required", "At least one text is needed."));
+    }
+    let locale = body.muster_locale.or_else(|| texts.keys().next().cloned()).unwrap_or_default();
+    if errors.is_empty() && !texts.contains_key(&locale) {
+        errors.push(FieldError::new("/muster:locale", "unknown_value", "There is no text in this language."));
+    }
+    let audience = body.muster_audience;
+    let known = store::open_actions(conn, b.organization_id, &audience.actions).await?;
+    for (i, key) in audience.actions.iter().enumerate() {
+        if !known.iter().any(|(k, _)| k == key) {
+            let detail = "There is no such action, or it is protected: nobody is written to because of it.";
+            errors.push(FieldError::new(format!("/muster:audience/actions/{i}"), "unknown_value", detail));
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Error::Fields(errors));
+    }
+    b.texts = Stored(texts);
+    b.locale = locale;
+    b.actions = known.into_iter().map(|(_, id)| id).collect();
+    (b.locales, b.regions, b.sources) = (audience.locales, audience.regions, audience.sources);
+    Ok(())
+}
+
+/// The broadcasts, newest first (200).
+#[utoipa::path(get, path = "/api/v1/broadcasts", tag = "broadcasts", responses((status = 200, description = "The broadcasts", body = Value), (status = 401), (status = 403)))]
+async fn list_broadcasts(State(broadcasts): State<Broadcasts>, actor: Actor) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &broadcasts.kernel;
+    let mut conn = kernel.db.acquire().await?;
+    let mut items = Vec::new();
+    for b in store::broadcasts(&mut conn, actor.organization_id, None, false).await? {
+        items.push(json!({
+            "identifiers": identifiers(b.id), "created_date": b.created_at, "muster:state": b.state, "muster:due_at": b.due_at,
+            "subject": b.text(&b.locale).map(|(_, text)| &text.subject), "muster:recipients": b.gathered.then_some(b.recipients),
+            "_links": {"self": link(kernel.url(&format!("/api/v1/broadcasts/{}", b.id)))},
+        }));
+    }
+    let body = json!({"muster:broadcasts": items, "_links": {"self": link(kernel.url("/api/v1/broadcasts")), "curies": curies()}});
+    Ok(private_json(StatusCode::OK, &body))
+}
+
+/// Writes a draft; the answer says how many would get it.
+#[utoipa::path(post, path = "/api/v1/broadcasts", tag = "broadcasts", request_body = BroadcastBody, responses((status = 201, description = "The draft", body = Value), (status = 401), (status = 403), (status = 422)))]
+async fn post_broadcast(
+    State(broadcasts): State<Broadcasts>,
+    actor: Actor,
+    Valid(Json(body)): Valid<Json<BroadcastBody>>,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &broadcasts.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let mut b = Broadcast {
+        id: kernel.cx.id(),
+        organization_id: actor.organization_id,
+        texts: Stored(BTreeMap::new()),
+        locale: String::new(),
+        actions: Vec::new(),
+        locales: Vec::new(),
+        regions: Vec::new(),
+        sources: Vec::new(),
+        state: "draft".to_owned(),
+        due_at: None,
+        gathered: false,
+        recipients: 0,
+        created_at: kernel.cx.now(),
+        started_at: None,
+        finished_at: None,
+    };
+    fill(&mut tx, &mut b, body).await?;
+    store::save(&mut tx, &b, actor.organizer_id).await?;
+    audit(&mut tx, &kernel.cx, &actor, "broadcast.create", Some(b.id), json!({})).await?;
+    let body = resource(kernel, &mut tx, &b).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::CREATED, &body))
+}
+
+/// One broadcast with its progress: recipients by the state of their mail.
+#[utoipa::path(get, path = "/api/v1/broadcasts/{id}", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "The broadcast", body = Value), (status = 401), (status = 404)))]
+async fn get_broadcast(
+    State(broadcasts): State<Broadcasts>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let mut conn = broadcasts.kernel.db.acquire().await?;
+    let b = find(&mut conn, &actor, id, false).await?;
+    Ok(private_json(StatusCode::OK, &resource(&broadcasts.kernel, &mut conn, &b).await?))
+}
+
+fn is_in(b: &Broadcast, states: &[&str]) -> Result<()> {
+    if states.contains(&b.state.as_str()) {
+        return Ok(());
+    }
+    Err(Error::problem(Code::Conflict, format!("This broadcast is {}.", b.state)))
+}
+
+/// Changes a draft; absent members stay.
+#[utoipa::path(put, path = "/api/v1/broadcasts/{id}", tag = "broadcasts", params(("id" = Uuid, Path)), request_body = BroadcastBody, responses((status = 200, description = "The draft", body = Value), (status = 401), (status = 404), (status = 409), (status = 422)))]
+async fn put_broadcast(
+    State(broadcasts): State<Broadcasts>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+    Valid(Json(changes)): Valid<Json<Overlay>>,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &broadcasts.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let mut b = find(&mut tx, &actor, id, true).await?;
+    is_in(&b, &["draft"])?;
+    let body: BroadcastBody = changes.over(resource(kernel, &mut tx, &b).await?)?;
+    fill(&mut tx, &mut b, body).await?;
+    store::save(&mut tx, &b, actor.organizer_id).await?;
+    audit(&mut tx, &kernel.cx, &actor, "broadcast.edit", Some(id), json!({})).await?;
+    let body = resource(kernel, &mut tx, &b).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::OK, &body))
+}
+
+/// Removes a draft.
+#[utoipa::path(delete, path = "/api/v1/broadcasts/{id}", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404), (status = 409)))]
+async fn delete_broadcast(
+    State(broadcasts): State<Broadcasts>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &broadcasts.kernel;
+    let mut tx = kernel.db.begin().await?;
+    is_in(&find(&mut tx, &actor, id, true).await?, &["draft"])?;
+    store::delete(&mut tx, id).await?;
+    audit(&mut tx, &kernel.cx, &actor, "broadcast.delete", Some(id), json!({})).await?;
+    tx.commit().await?;
+    Ok(Json(json!({"notice": "This draft is gone."})))
+}
+
+/// Mails the broadcast to the organizer who asks, once for each of its languages.
+#[utoipa::path(post, path = "/api/v1/broadcasts/{id}/test", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Queued", body = Value), (status = 401), (status = 404)))]
+async fn try_broadcast(
+    State(broadcasts): State<Broadcasts>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &broadcasts.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let b = find(&mut tx, &actor, id, false).await?;
+    for locale in b.texts.keys() {
+        let email = NewEmail {
+            organization_id: b.organization_id,
+            class: Class::Notice,
+            kind: "broadcast_test",
+            lane: "",
+            refs: json!({"broadcast": id, "organizer": actor.organizer_id, "locale": locale}),
+            protected: false,
+            due_at: None,
+        };
+        mail::enqueue(&mut tx, &kernel.cx, email).await?;
+    }
+    audit(&mut tx, &kernel.cx, &actor, "broadcast.test", Some(id), json!({})).await?;
+    tx.commit().await?;
+    Ok(Json(json!({"notice": "It is on its way to you."})))
+}
+
+/// When to send.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct SendBody {
+    /// Not before; at once if absent.
+    at: Option<DateTime<Utc>>,
+}
+
+/// Sends a draft, at once or later.
+#[utoipa::path(post, path = "/api/v1/broadcasts/{id}/send", tag = "broadcasts", params(("id" = Uuid, Path)), request_body = SendBody, responses((status = 202, description = "Scheduled", body = Value), (status = 401), (status = 404), (status = 409, description = "No draft, or those of one of its actions have had their broadcasts of the month")))]
+async fn send_broadcast(
+    State(broadcasts): State<Broadcasts>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+    Valid(Json(body)): Valid<Json<SendBody>>,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &broadcasts.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let b = find(&mut tx, &actor, id, true).await?;
+    is_in(&b, &["draft"])?;
+    let due_at = body.at.unwrap_or(kernel.cx.now());
+    let most = kernel.settings.mail.broadcasts_per_month;
+    if store::about(&mut tx, &b, due_at - TimeDelta::days(30)).await? >= most {
+        let detail = format!("Those who took part in one action get {most} broadcasts in thirty days at most.");
+        return Err(Error::problem(Code::Conflict, detail));
+    }
+    store::set_state(&mut tx, id, "scheduled", Some(due_at), None).await?;
+    audit(&mut tx, &kernel.cx, &actor, "broadcast.send", Some(id), json!({"at": due_at})).await?;
+    answer(kernel, tx, &actor, id, StatusCode::ACCEPTED).await
+}
+
+async fn answer(
+    kernel: &Kernel,
+    mut tx: sqlx::Transaction<'_, sqlx::Postgres>,
+    actor: &Actor,
+    id: Uuid,
+    status: StatusCode,
+) -> Result<Response> {
+    let b = find(&mut tx, actor, id, false).await?;
+    let body = resource(kernel, &mut tx, &b).await?;
+    tx.commit().await?;
+    Ok(private_json(status, &body))
+}
+
+async fn switch(broadcasts: &Broadcasts, actor: &Actor, id: Uuid, from: &[&str], to: &str) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &broadcasts.kernel;
+    let mut tx = kernel.db.begin().await?;
+    is_in(&find(&mut tx, actor, id, true).await?, from)?;
+    let ended = (to == "cancelled").then(|| kernel.cx.now());
+    store::set_state(&mut tx, id, to, None, ended).await?;
+    audit(&mut tx, &kernel.cx, actor, &format!("broadcast.{to}"), Some(id), json!({})).await?;
+    answer(kernel, tx, actor, id, StatusCode::OK).await
+}
+
+/// Stops a broadcast under way; what is being sent at this moment goes out.
+#[utoipa::path(post, path = "/api/v1/broadcasts/{id}/pause", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Paused", body = Value), (status = 401), (status = 404), (status = 409)))]
+async fn pause_broadcast(
+    State(broadcasts): State<Broadcasts>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+) -> Result<Response> {
+    switch(&broadcasts, &actor, id, &["sending"], "paused").await
+}
+
+/// Goes on with a paused broadcast.
+#[utoipa::path(post, path = "/api/v1/broadcasts/{id}/resume", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Goes on", body = Value), (status = 401), (status = 404), (status = 409)))]
+async fn resume_broadcast(
+    State(broadcasts): State<Broadcasts>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+) -> Result<Response> {
+    switch(&broadcasts, &actor, id, &["paused"], "sending").await
+}
+
+/// Ends a broadcast for good; who has not had it yet does not get it.
+#[utoipa::path(post, path = "/api/v1/broadcasts/{id}/cancel", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)))]
+async fn cancel_broadcast(
+    State(broadcasts): State<Broadcasts>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+) -> Result<Response> {
+    switch(&broadcasts, &actor, id, &["scheduled", "sending", "paused"], "cancelled").await
+}

@@ -1,0 +1,148 @@
+//! What the links in a broadcast show and do: no news any more, with one press; which mail is wanted.
+//!
+//! A mail program that offers "unsubscribe" posts to the first by itself (RFC 8058): it needs no cookie and no page before.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
+
+use super::store::{self, Reader};
+use crate::{
+    error::{Error, Result},
+    kernel::{
+        Kernel,
+        i18n::{text, text_of},
+        links::{Choices, LinkPage, Onward, Pick, Purpose, Token, TokenPurpose, expired},
+        text::LocaleTag,
+    },
+    mail,
+    people::{self, Details, PEOPLE},
+};
+
+/// No news any more.
+pub struct Unsubscribe(pub Arc<Kernel>);
+/// Which mail is wanted.
+pub struct Preferences(pub Arc<Kernel>);
+
+async fn find(conn: &mut PgConnection, token: &Token) -> Result<(Reader, LocaleTag)> {
+    token.check(0)?;
+    let reader = store::reader(conn, token.row).await?.ok_or_else(expired)?;
+    let locale = reader.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()).unwrap_or_default();
+    Ok((reader, locale))
+}
+
+fn page(locale: LocaleTag, reader: &Reader, name: &str) -> LinkPage {
+    let part = |key: &str| text_of(locale, &format!("{name}-{key}"), "organization", reader.organization_name.clone());
+    LinkPage { locale, heading: part("heading"), lines: vec![part("line")], ..LinkPage::default() }
+}
+
+/// Says so once; a second press changes nothing.
+async fn stop(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    token: &Token,
+    reader: &Reader,
+    locale: LocaleTag,
+) -> Result<()> {
+    people::lock_person(conn, token.row).await?;
+    if reader.wants_news {
+        let wording = text(locale, "unsubscribe-button");
+        people::say_about_news(conn, kernel, token.row, false, &wording, locale).await?;
+    }
+    Ok(())
+}
+
+impl TokenPurpose for Unsubscribe {
+    fn purpose(&self) -> Purpose {
+        Purpose::Unsubscribe
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let (reader, locale) = find(&mut *self.0.db.acquire().await?, token).await?;
+            let mut page = page(locale, &reader, "unsubscribe");
+            page.button = Some(text(locale, "unsubscribe-button"));
+            Ok(page)
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut tx = self.0.db.begin().await?;
+            let (reader, locale) = find(&mut tx, token).await?;
+            stop(&mut tx, &self.0, token, &reader, locale).await?;
+            tx.commit().await?;
+            let mut page = page(locale, &reader, "unsubscribe-done");
+            page.done = true;
+            page.links = vec![Onward {
+                label: text(locale, "preferences-link"),
+                href: self.0.links.url(Purpose::Preferences, token.row, 0),
+            }];
+            Ok(page)
+        })
+    }
+}
+
+impl TokenPurpose for Preferences {
+    fn purpose(&self) -> Purpose {
+        Purpose::Preferences
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let (reader, locale) = find(&mut *self.0.db.acquire().await?, token).await?;
+            let mut page = page(locale, &reader, "preferences");
+            let option =
+                |value: &str, chosen| (value.to_owned(), text(locale, &format!("preferences-{value}")), chosen);
+            page.pick = Some(Pick {
+                name: "mail",
+                legend: text(locale, "preferences-legend"),
+                options: vec![
+                    option("news", reader.wants_news),
+                    option("none", !reader.wants_news),
+                    option("never", false),
+                ],
+            });
+            page.button = Some(text(locale, "preferences-button"));
+            Ok(page)
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0;
+            let mut tx = kernel.db.begin().await?;
+            let (reader, locale) = find(&mut tx, token).await?;
+            let chosen = choices.get("mail").unwrap_or("");
+            match chosen {
+                "news" if reader.wants_news => {}
+                "news" => {
+                    people::lock_person(&mut tx, token.row).await?;
+                    let wording = text(locale, "preferences-news");
+                    people::say_about_news(&mut tx, kernel, token.row, true, &wording, locale).await?;
+                }
+                "none" => stop(&mut tx, kernel, token, &reader, locale).await?,
+                "never" => {
+                    stop(&mut tx, kernel, token, &reader, locale).await?;
+                    let vault = kernel.vaults.open(reader.vault_id).await?;
+                    let details: Details = reader
+                        .sealed
+                        .as_deref()
+                        .map(|s| vault.open(PEOPLE, token.row, s))
+                        .transpose()?
+                        .unwrap_or_default();
+                    if let Some(address) = details.address() {
+                        mail::never_again(&mut tx, kernel, &address, false).await?;
+                    }
+                }
+                _ => return Err(Error::field("/mail", "unknown_value", "Choose one of the three.")),
+            }
+            tx.commit().await?;
+            let mut page = page(locale, &reader, "preferences-done");
+            page.lines = vec![text(locale, &format!("preferences-{chosen}"))];
+            page.done = true;
+            Ok(page)
+        })
+    }
+}
