@@ -88,11 +88,14 @@ pub fn poster(action: &Action, url: &str, locale: LocaleTag, paper: Paper) -> Re
             escaped(words)
         );
     };
-    let (size, step) = (150, 175);
+    // a long title is set smaller before anything of it is cut
+    let set = [(150, 24, 4), (120, 30, 5), (90, 40, 6)];
+    let fits = |&(_, longest, lines): &(u32, usize, usize)| wrapped(&title.title, longest, usize::MAX).len() <= lines;
+    let (size, longest, lines) = set.into_iter().find(fits).unwrap_or((90, 40, 6));
     let mut y = 330;
-    for words in wrapped(&title.title, 24, 4) {
+    for words in wrapped(&title.title, longest, lines) {
         line(y, size, "bold", &words);
-        y += step;
+        y += size * 7 / 6;
     }
     for words in wrapped(&title.summary, 54, 4) {
         line(y, 68, "normal", &words);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use minijinja::{Value, context, value::Serde};
-use muster::kernel::{pages::Pages, text::LocaleTag};
+use muster::kernel::{i18n, pages::Pages, text::LocaleTag};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -53,4 +53,35 @@ fn a_confirmation_mail_has_its_link_first_and_nothing_that_was_typed() {
         let first = text.find("http").unwrap();
         assert!(text[first..].starts_with(confirm), "{name}: another link stands before the confirmation");
     }
+}
+
+/// Each mail as its reader gets it, subject first, in all languages. After a wanted change: `INSTA_UPDATE=always`.
+#[test]
+fn every_mail_reads_as_it_was_approved() {
+    let pages = Pages::new("https://muster.example.org");
+    let mut seen = 0;
+    for (name, sample) in samples().iter().filter(|(name, _)| name.starts_with("mail_")) {
+        let (kind, extension) = sample.template.trim_start_matches("mail/").rsplit_once('.').unwrap();
+        let is_neutral = sample.context["neutral"] == true;
+        let mut all = String::new();
+        for locale in LocaleTag::ALL {
+            let key = format!("{kind}-subject{}", if is_neutral { "-neutral" } else { "" });
+            let arguments = i18n::Arguments::from([
+                ("title".into(), sample.context["action_title"].as_str().unwrap_or("").into()),
+                ("organization".into(), sample.context["organization"].as_str().unwrap_or("").into()),
+            ]);
+            let page = context! { ..Value::from(Serde(&sample.context)), ..frame() };
+            let body = pages.render(&sample.template, locale, page).unwrap();
+            // what all formatted mails share would only be noise here
+            let body = body.split_once("</style>").map_or(&*body, |(_, rest)| rest);
+            // officials read the writer's own subject
+            let subject =
+                if kind == "letter_deliver" { String::new() } else { i18n::text_with(locale, &key, &arguments) };
+            assert!(!is_neutral || !subject.contains("Status"), "{name}: a neutral subject names the action");
+            all.push_str(&format!("== {} ==\nSubject: {subject}\n\n{}\n\n", locale.as_str(), body.trim()));
+        }
+        insta::assert_snapshot!(format!("{}.{extension}", name.trim_end_matches(&format!(".{extension}"))), all);
+        seen += 1;
+    }
+    assert!(seen >= 25, "{seen}");
 }
