@@ -352,7 +352,7 @@ impl Engine {
         let return_path = self.sender.return_path(&return_token);
         let envelope = Envelope { from: &return_path, to: mail.to.as_str() };
         let sent = tokio::select! {
-            sent = self.transport.send(&email.kind, envelope, &raw) => sent,
+            sent = self.transport.send(&self.kernel, &email.kind, envelope, &raw) => sent,
             () = async { cancel.cancelled().await; sleep(GRACE).await } => {
                 Err(SendError::Unknown { text: "this process had to stop".to_owned() })
             }
@@ -372,7 +372,7 @@ impl Engine {
         self.domains.count(mail.to.domain(), Count::Sent);
         for cc in &mail.cc {
             let copy = Envelope { from: &return_path, to: cc.as_str() };
-            if let Err(error) = self.transport.send(&email.kind, copy, &raw).await {
+            if let Err(error) = self.transport.send(&self.kernel, &email.kind, copy, &raw).await {
                 tracing::info!(mail = %email.id, %error, "a copy was not taken");
             }
         }

@@ -64,7 +64,7 @@ pub use self::{
 pub fn faults(settings: &Settings) -> Vec<String> {
     let mut faults = Vec::new();
     if settings.mail.transport == TransportSetting::Smtp
-        && let Err(error) = smtp::SmtpSettings::parse(&settings.mail.smtp_url)
+        && let Err(error) = smtp::Relays::settings(&settings.mail.smtp_url)
     {
         faults.push(error.to_string());
     }
@@ -80,7 +80,7 @@ pub fn warnings(settings: &Settings) -> Vec<String> {
     if settings.mail.transport != TransportSetting::Smtp {
         return warnings;
     }
-    if let Ok(relay) = smtp::SmtpSettings::parse(&settings.mail.smtp_url) {
+    for relay in smtp::Relays::settings(&settings.mail.smtp_url).unwrap_or_default() {
         let host = relay.host();
         let stays_here =
             host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     mailbox::Mailbox,
-    smtp::{Accepted, Envelope, Pool, PoolConfig, SendError, SmtpSettings},
+    smtp::{Accepted, Envelope, PoolConfig, Relays, SendError},
 };
 use crate::{
     config,
@@ -15,8 +15,8 @@ use crate::{
 /// Where mail goes.
 #[derive(Debug)]
 pub enum Transport {
-    /// To a relay.
-    Smtp(Arc<Pool>),
+    /// To relays.
+    Smtp(Relays),
     /// To files on this machine.
     Mailbox(Mailbox),
 }
@@ -31,19 +31,26 @@ impl Transport {
         match settings.transport {
             config::Transport::Mailbox => Ok(Self::Mailbox(Mailbox::open(&kernel.settings, &kernel.cx)?)),
             config::Transport::Smtp => {
-                let relay = SmtpSettings::parse(&settings.smtp_url).map_err(Error::internal)?;
+                let relays = Relays::settings(&settings.smtp_url).map_err(Error::internal)?;
+                let relays = relays.into_iter().map(|relay| relay.hello(&settings.from_domain)).collect();
                 let pool = PoolConfig { size: settings.connections, ..PoolConfig::default() };
                 let cx = kernel.cx.clone();
                 let clock = Arc::new(move || cx.instant());
-                Ok(Self::Smtp(Arc::new(Pool::new(relay.hello(&settings.from_domain), pool, clock))))
+                Ok(Self::Smtp(Relays::new(relays, pool, clock)))
             }
         }
     }
 
     /// Sends one message.
-    pub(super) async fn send(&self, kind: &str, envelope: Envelope<'_>, raw: &[u8]) -> Result<(), SendError> {
+    pub(super) async fn send(
+        &self,
+        kernel: &Kernel,
+        kind: &str,
+        envelope: Envelope<'_>,
+        raw: &[u8],
+    ) -> Result<(), SendError> {
         match self {
-            Self::Smtp(pool) => pool.send(envelope, raw).await.map(|Accepted { .. }| ()),
+            Self::Smtp(relays) => relays.send(kernel.cx.fraction(), envelope, raw).await.map(|Accepted { .. }| ()),
             Self::Mailbox(mailbox) => {
                 mailbox.deliver(kind, raw).await.map_err(|e| SendError::Refused { text: e.to_string() })
             }

@@ -611,3 +611,17 @@ async fn subject_and_texts_come_from_templates(db: PgPool) {
     }
     assert!(render(&house.kernel, "no_such_kind", LocaleTag::En, false, page()).is_err());
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn where_one_relay_is_away_the_others_take_over(db: PgPool) {
+    let (one, two) = (SmtpSink::start(Behaviour::accept()).await, SmtpSink::start(Behaviour::accept()).await);
+    let house = House::new(db, &format!("{}?weight=3 {} {}", one.url(), two.url(), closed_url().await)).await;
+    for n in 0..60 {
+        house.queue(Class::Notice, &format!("n{n}@example.org")).await;
+    }
+    let progress = house.engine().drain().await.expect("sent");
+    assert_eq!((progress.sent, progress.released), (60, 0), "nothing waits for the one that is away");
+    let (first, second) = (one.messages().len(), two.messages().len());
+    assert_eq!(first + second, 60);
+    assert!(first > second && second > 0, "{first} and {second}: three to one");
+}

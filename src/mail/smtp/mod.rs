@@ -1,4 +1,4 @@
-//! Outgoing SMTP: one message to one mailbox, through the relay of `mail.smtp_url`.
+//! Outgoing SMTP: one message to one mailbox, through a relay of `mail.smtp_url`.
 //!
 //! A message's way: [`Pool::send`] takes an idle connection or opens one (`connection`), runs MAIL, RCPT, DATA and
 //! the content one after the other, and answers [`Accepted`] or a [`SendError`] that says what the queue has to know:
@@ -12,6 +12,7 @@
 
 mod connection;
 mod pool;
+mod relays;
 mod settings;
 mod stream;
 mod text;
@@ -20,6 +21,7 @@ use std::fmt;
 
 pub use self::{
     pool::{Clock, Pool, PoolConfig, Timeouts},
+    relays::Relays,
     settings::{SettingsError, SmtpSettings, TlsMode},
     text::{EnhancedCode, without_addresses},
 };

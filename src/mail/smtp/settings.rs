@@ -31,6 +31,7 @@ pub struct SmtpSettings {
     pub(super) tls: Option<TlsParameters>,
     pub(super) credentials: Option<Credentials>,
     pub(super) hello: ClientId,
+    weight: u32,
 }
 
 /// Why `mail.smtp_url` cannot be used. Never repeats the value, which may hold a password.
@@ -46,7 +47,7 @@ pub enum SettingsError {
     #[error("mail.smtp_url must be smtp[s]://user:password@host:port, special characters percent-encoded")]
     Shape,
     /// A query that is none of ours.
-    #[error("mail.smtp_url takes only ?tls=required or ?tls=opportunistic, and smtps:// takes neither")]
+    #[error("mail.smtp_url takes only ?tls=required or ?tls=opportunistic (not for smtps://) and &weight=1 to 1000")]
     Query,
     /// A password without a user, or the other way round, or text that is not UTF-8.
     #[error("mail.smtp_url needs both a user name and a password, or neither, in UTF-8")]
@@ -60,7 +61,8 @@ pub enum SettingsError {
 }
 
 impl SmtpSettings {
-    /// Reads `smtp://[user:password@]host[:port][?tls=required|opportunistic]` or `smtps://...`.
+    /// Reads `smtp://[user:password@]host[:port][?tls=required|opportunistic]` or `smtps://...`; among several relays, `weight`
+    /// in the query says how many times as much as another it gets.
     ///
     /// Ports when none is given: 465 for `smtps`, 587 with `tls`, else 25 (RFC 8314, RFC 6409, RFC 5321).
     ///
@@ -82,11 +84,25 @@ impl SmtpSettings {
         if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
             return Err(SettingsError::Shape);
         }
-        let mode = match (implicit, url.query()) {
+        let (mut tls, mut weight) = (None, None);
+        for (name, value) in url.query_pairs() {
+            let is_twice = match &*name {
+                "tls" => tls.replace(value.into_owned()).is_some(),
+                "weight" => {
+                    let number = value.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or(SettingsError::Query)?;
+                    weight.replace(number).is_some()
+                }
+                _ => return Err(SettingsError::Query),
+            };
+            if is_twice {
+                return Err(SettingsError::Query);
+            }
+        }
+        let mode = match (implicit, tls.as_deref()) {
             (true, None) => TlsMode::Implicit,
-            (false, None | Some("tls=none")) => TlsMode::None,
-            (false, Some("tls=required")) => TlsMode::Required,
-            (false, Some("tls=opportunistic")) => TlsMode::Opportunistic,
+            (false, None | Some("none")) => TlsMode::None,
+            (false, Some("required")) => TlsMode::Required,
+            (false, Some("opportunistic")) => TlsMode::Opportunistic,
             _ => return Err(SettingsError::Query),
         };
         let credentials = match (url.username(), url.password()) {
@@ -111,7 +127,7 @@ impl SmtpSettings {
             TlsMode::None => None,
             _ => Some(TlsParameters::new(host.clone()).map_err(|_| SettingsError::Tls)?),
         };
-        Ok(Self { host, port, mode, tls, credentials, hello: ClientId::default() })
+        Ok(Self { host, port, mode, tls, credentials, hello: ClientId::default(), weight: weight.unwrap_or(1) })
     }
 
     /// The name to greet with (EHLO) instead of the machine's own; relays write it into `Received` headers.
@@ -150,6 +166,11 @@ impl SmtpSettings {
     /// The relay's port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Its share among several relays.
+    pub fn weight(&self) -> u32 {
+        self.weight
     }
 
     /// When connections are encrypted.
