@@ -1,6 +1,6 @@
 //! Every template renders with a sample of its context, in every language, strict about undefined names.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use minijinja::{Value, context, value::Serde};
 use muster::kernel::{i18n, pages::Pages, text::LocaleTag};
@@ -78,7 +78,7 @@ fn every_mail_reads_as_it_was_approved() {
             let subject =
                 if kind == "letter_deliver" { String::new() } else { i18n::text_with(locale, &key, &arguments) };
             assert!(!is_neutral || !subject.contains("Status"), "{name}: a neutral subject names the action");
-            all.push_str(&format!("== {} ==\nSubject: {subject}\n\n{}\n\n", locale.as_str(), body.trim()));
+            writeln!(all, "== {} ==\nSubject: {subject}\n\n{}\n", locale.as_str(), body.trim()).unwrap();
         }
         insta::assert_snapshot!(format!("{}.{extension}", name.trim_end_matches(&format!(".{extension}"))), all);
         seen += 1;
