@@ -7,6 +7,7 @@ muster=${CARGO_TARGET_DIR:-$root/target}/release/muster
 seconds=${BENCH_SECONDS:-8}
 rounds=${BENCH_ROUNDS:-3}
 million=${BENCH_MILLION:-1000000}
+mails=${BENCH_MAILS:-100000}
 http=127.0.0.1:18080
 admin=127.0.0.1:18081
 server=  # pid of the server under test

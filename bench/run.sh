@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Measures Muster beside its peers on this machine and writes bench/results.md. See bench/README.md.
 #
-#   bench/run.sh [ROW...]      sign latency register read start million export; all of them if none is named
+#   bench/run.sh [ROW...]      sign latency register read start drain million export; all of them if none is named
 #
-# BENCH_SECONDS (8) and BENCH_ROUNDS (3) say how long and how often. Everything talks to this machine only.
+# BENCH_SECONDS (8), BENCH_ROUNDS (3) and BENCH_MAILS (100000) say how long and how often. Everything talks to this machine only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -266,6 +266,60 @@ row_export() {
         "$(if [ "$(verdict "$(ratio "$ours" "$theirs")" most 2.0)" = reached ]; then verdict "$grown" most 63; else echo SHORT; fi)"
 }
 
+# drained DATABASE: seconds until a worker has handed all that waits to the sink.
+drained() {
+    local start
+    start=$(now)
+    serve "$1" worker
+    while [ "$(sql "$1" "SELECT count(*) FROM emails WHERE state IN ('queued', 'sending')")" -gt 0 ]; do
+        echo "$(resident "$server")" >>"$BENCH_DIR/resident"
+        sleep 0.2
+    done
+    since "$start"
+    halt
+}
+
+# Mail by the hot path, one thank-you for each signature; the relay of both sides is Postfix's smtp-sink, which takes all.
+row_drain() {
+    local tools=${CARGO_TARGET_DIR:-$PWD/target}/tools/postfix/usr
+    local -x PATH=$PATH:$tools/sbin LD_LIBRARY_PATH=$tools/lib/postfix${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+    local i sink relay=127.0.0.1:18525 there=0 before peak size=1800
+    fresh bench_queue
+    serve bench_queue web
+    while [ "$there" -lt "$mails" ]; do
+        signed bench_queue none 256 4 >/dev/null
+        there=$(sql bench_queue "SELECT count(*) FROM emails")
+    done
+    halt
+    sql bench_queue "DELETE FROM emails WHERE id IN (SELECT id FROM emails OFFSET $mails)"
+    sql bench_queue "VACUUM ANALYZE"
+    # as root it wants to be somebody else
+    # shellcheck disable=SC2046
+    smtp-sink $([ "$(id -u)" = 0 ] && echo -u nobody) "$relay" 1000 2>>"$BENCH_DIR/server.log" &
+    sink=$!
+    export MUSTER__MAIL__TRANSPORT=smtp MUSTER__MAIL__SMTP_URL=smtp://$relay MUSTER__MAIL__CONNECTIONS=8
+    : >"$BENCH_DIR/ours" && : >"$BENCH_DIR/peer" && : >"$BENCH_DIR/resident"
+    for i in $(seq "$rounds"); do
+        say "drain, round $i"
+        before=$(now)
+        smtp-source -d -s 8 -m "$mails" -l $size -f a@example.org -t b@example.org "$relay"
+        since "$before" | awk -v n="$mails" '{ print n / $1 }' >>"$BENCH_DIR/peer"
+        fresh bench_ours bench_queue
+        rm -f "$BENCH_DIR"/keyring.mail-epoch # or the copy would be taken for a restored one, and send nothing
+        drained bench_ours | awk -v n="$mails" '{ print n / $1 }' >>"$BENCH_DIR/ours"
+        if [ "$(sql bench_ours "SELECT count(*) FROM emails WHERE state = 'sent'")" -ne "$mails" ]; then
+            say "WRONG: not every mail was sent"
+            exit 1
+        fi
+    done
+    kill "$sink"
+    unset MUSTER__MAIL__TRANSPORT MUSTER__MAIL__SMTP_URL MUSTER__MAIL__CONNECTIONS
+    local ours theirs
+    ours=$(median <"$BENCH_DIR/ours") theirs=$(median <"$BENCH_DIR/peer") peak=$(sort -g "$BENCH_DIR/resident" | tail -n1)
+    put "drain $mails queued mails over 8 connections: claim, unseal, render, send, settle" "$(whole "$ours")/s, RSS at most $peak MB" \
+        "\`smtp-source -d -s 8\`, as long: $(whole "$theirs")/s" "$(ratio "$ours" "$theirs") x" ">= 0.4 x" "$(verdict "$(ratio "$ours" "$theirs")" least 0.4)"
+}
+
 row_start() {
     local i start
     fresh bench_ours
@@ -296,7 +350,7 @@ machine() {
 
 prepare
 rows=("$@")
-if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start million export); fi
+if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start drain million export); fi
 : >"$BENCH_DIR/table.md" && : >"$BENCH_DIR/notes.md"
 for row in "${rows[@]}"; do "row_$row"; done
 
