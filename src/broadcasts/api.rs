@@ -76,6 +76,15 @@ pub struct BroadcastBody {
     muster_audience: Audience,
 }
 
+/// What was written: the members that a PUT lays its own over.
+fn written(b: &Broadcast) -> Value {
+    json!({
+        "muster:texts": b.texts.0,
+        "muster:locale": b.locale,
+        "muster:audience": {"actions": b.actions, "locales": b.locales, "regions": b.regions, "sources": b.sources},
+    })
+}
+
 async fn resource(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<Value> {
     let progress = store::progress(conn, b.id).await?;
     let base = kernel.url(&format!("/api/v1/broadcasts/{}", b.id));
@@ -86,26 +95,27 @@ async fn resource(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Re
         let vault = kernel.vaults.of_organization(conn, b.organization_id).await?;
         store::audience(conn, vault, b).await?
     };
-    Ok(json!({
-        "identifiers": identifiers(b.id),
-        "created_date": b.created_at,
-        "muster:texts": b.texts.0,
-        "muster:locale": b.locale,
-        "muster:audience": {"actions": b.actions, "locales": b.locales, "regions": b.regions, "sources": b.sources},
-        "muster:recipients": audience,
-        "muster:state": b.state,
-        "muster:due_at": b.due_at,
-        "muster:started_date": b.started_at,
-        "muster:finished_date": b.finished_at,
-        "muster:progress": progress,
-        "_links": {
-            "self": link(base.clone()),
-            "muster:test": link(format!("{base}/test")), "muster:send": link(format!("{base}/send")),
-            "muster:pause": link(format!("{base}/pause")), "muster:resume": link(format!("{base}/resume")),
-            "muster:cancel": link(format!("{base}/cancel")),
-            "curies": curies(),
-        },
-    }))
+    let mut resource = written(b);
+    for (name, value) in [
+        ("identifiers", json!(identifiers(b.id))),
+        ("created_date", json!(b.created_at)),
+        ("muster:recipients", json!(audience)),
+        ("muster:state", json!(b.state)),
+        ("muster:due_at", json!(b.due_at)),
+        ("muster:started_date", json!(b.started_at)),
+        ("muster:finished_date", json!(b.finished_at)),
+        ("muster:progress", json!(progress)),
+    ] {
+        resource[name] = value;
+    }
+    resource["_links"] = json!({
+        "self": link(base.clone()),
+        "muster:test": link(format!("{base}/test")), "muster:send": link(format!("{base}/send")),
+        "muster:pause": link(format!("{base}/pause")), "muster:resume": link(format!("{base}/resume")),
+        "muster:cancel": link(format!("{base}/cancel")),
+        "curies": curies(),
+    });
+    Ok(resource)
 }
 
 async fn find(conn: &mut PgConnection, actor: &Actor, id: Uuid, lock: bool) -> Result<Broadcast> {
@@ -244,7 +254,7 @@ async fn put_broadcast(
     let mut tx = kernel.db.begin().await?;
     let mut b = find(&mut tx, &actor, id, true).await?;
     is_in(&b, &["draft"])?;
-    let body: BroadcastBody = changes.over(resource(kernel, &mut tx, &b).await?)?;
+    let body: BroadcastBody = changes.over(written(&b))?;
     fill(&mut tx, &mut b, body).await?;
     store::save(&mut tx, &b, actor.organizer_id).await?;
     audit(&mut tx, &kernel.cx, &actor, "broadcast.edit", Some(id), json!({})).await?;

@@ -16,8 +16,7 @@ use crate::{
         links::{Choices, LinkPage, Onward, Pick, Purpose, Token, TokenPurpose, expired},
         text::LocaleTag,
     },
-    mail,
-    people::{self, Details, PEOPLE},
+    mail, people,
 };
 
 /// No news any more.
@@ -126,13 +125,7 @@ impl TokenPurpose for Preferences {
                 "never" => {
                     stop(&mut tx, kernel, token, &reader, locale).await?;
                     let vault = kernel.vaults.open(reader.vault_id).await?;
-                    let details: Details = reader
-                        .sealed
-                        .as_deref()
-                        .map(|s| vault.open(PEOPLE, token.row, s))
-                        .transpose()?
-                        .unwrap_or_default();
-                    if let Some(address) = details.address() {
+                    if let Some(address) = reader.address(&vault, token.row)? {
                         mail::never_again(&mut tx, kernel, &address, false).await?;
                     }
                 }

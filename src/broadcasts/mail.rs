@@ -17,7 +17,6 @@ use crate::{
     },
     mail::{self, Composed, Fate, MailKind, QueuedEmail},
     organizers,
-    people::{Details, PEOPLE},
 };
 
 /// News to somebody who agreed to it.
@@ -71,9 +70,7 @@ impl MailKind for Broadcast {
             let person = email.ref_id("person")?;
             let Some(reader) = store::reader(conn, person).await? else { return Ok(None) };
             let vault = self.0.vaults.open(reader.vault_id).await?;
-            let details: Option<Details> =
-                reader.sealed.as_deref().map(|sealed| vault.open(PEOPLE, person, sealed)).transpose()?;
-            Ok(details.and_then(|details| details.address()))
+            reader.address(&vault, person)
         })
     }
 
@@ -94,9 +91,8 @@ impl MailKind for Broadcast {
             };
             drop(conn);
             let vault = kernel.vaults.open(reader.vault_id).await?;
-            let details: Details =
-                reader.sealed.as_deref().map(|s| vault.open(PEOPLE, person, s)).transpose()?.unwrap_or_default();
-            let (Some(to), Some(text)) = (details.address(), broadcast.text(reader.locale.as_deref().unwrap_or("")))
+            let (Some(to), Some(text)) =
+                (reader.address(&vault, person)?, broadcast.text(reader.locale.as_deref().unwrap_or("")))
             else {
                 return Ok(None);
             };

@@ -8,7 +8,11 @@ use sqlx::{PgConnection, types::Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    kernel::{text::EmailAddress, vault::Vault},
+    people::{Details, PEOPLE},
+};
 
 /// What a broadcast says in one language.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -209,14 +213,13 @@ pub async fn take(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Option<
     )
     .execute(&mut *conn)
     .await?;
-    Ok(sqlx::query_as!(
-        Broadcast,
-        r#"SELECT id, organization_id, texts AS "texts: Json<BTreeMap<String, Text>>", locale, actions, locales, regions, sources, state, due_at,
-                  gathered, recipients, created_at, started_at, finished_at
-           FROM broadcasts WHERE state = 'sending' ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED"#
+    let taken = sqlx::query!(
+        "SELECT id, organization_id FROM broadcasts WHERE state = 'sending' ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED"
     )
-    .fetch_optional(conn)
-    .await?)
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(taken) = taken else { return Ok(None) };
+    Ok(broadcasts(conn, taken.organization_id, Some(taken.id), false).await?.pop())
 }
 
 /// Finds the recipients, all at once and without bringing them here.
@@ -299,6 +302,18 @@ pub struct Reader {
     pub locale: Option<String>,
     /// The latest word on news is yes.
     pub wants_news: bool,
+}
+
+impl Reader {
+    /// The address, opened; `None` when nothing is kept.
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open it.
+    pub fn address(&self, vault: &Vault, person: Uuid) -> Result<Option<EmailAddress>> {
+        let details: Option<Details> =
+            self.sealed.as_deref().map(|sealed| vault.open(PEOPLE, person, sealed)).transpose()?;
+        Ok(details.and_then(|details| details.address()))
+    }
 }
 
 /// A person of an organization's own vault; nobody of another.

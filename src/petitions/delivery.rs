@@ -18,7 +18,7 @@ use super::{
     },
 };
 use crate::{
-    campaigns::{Cells, merge_small},
+    campaigns::{Cells, Dimension, exact_cells, exact_total, merge_small},
     error::{Error, Result},
     kernel::{
         i18n::{self, text_of},
@@ -105,7 +105,6 @@ pub struct Figures {
 /// # Errors
 /// A database error.
 pub async fn figures(conn: &mut PgConnection, petition: &Petition, delivery: &Delivery) -> Result<Figures> {
-    use crate::campaigns::{Dimension, exact_cells, exact_total};
     Ok(match &delivery.statement {
         Some(s) => Figures { total: s.total(), paper: s.paper, regions: s.regions.clone() },
         None => Figures {

@@ -248,29 +248,9 @@ impl Petitions {
         new: NewSignature,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Written> {
-        let (kernel, action) = (&self.kernel, &petition.action);
         let letter = self.letter_of(petition, &new).await?;
-        let vault = kernel.vaults.open(action.vault_id).await?;
-        let vouched =
-            people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
-        let theirs = Theirs::of(&new, vouched.id);
-        let bearer = Bearer {
-            person_id: vouched.id,
-            person_sealed: Some(vouched.sealed),
-            wish: "vouched",
-            idempotency,
-            judgement: Judgement::default(),
-            imported: None,
-        };
-        let act = self.act(petition, new, letter, bearer).await?;
-        let written = self.ingest.submit(act).await?;
-        if written.outcome == "mismatch" {
-            return Err(idempotency::mismatch());
-        }
-        if let Some(holder) = written.holder_id {
-            self.complete(petition, &vault, holder, theirs, "api", None).await?;
-        }
-        Ok(written)
+        let voucher = Voucher { idempotency, imported: None, source: "api", updates_wording: None };
+        self.vouch(petition, new, letter, voucher).await
     }
 
     /// A signature from a file: counts at once, on the day it was given, without a mail or a letter. False: that person had
@@ -285,6 +265,23 @@ impl Petitions {
         import: &Import,
         signed_at: DateTime<Utc>,
     ) -> Result<bool> {
+        let voucher = Voucher {
+            idempotency: None,
+            imported: Some((import.id, signed_at)),
+            source: &format!("import:{}", import.id),
+            updates_wording: Some(&import.consent_wording),
+        };
+        Ok(self.vouch(petition, new, None, voucher).await?.outcome == "created")
+    }
+
+    /// Every act that somebody else vouches for: it counts at once, and the person is completed afterwards.
+    async fn vouch(
+        &self,
+        petition: &Petition,
+        new: NewSignature,
+        letter: Along,
+        voucher: Voucher<'_>,
+    ) -> Result<Written> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let vault = kernel.vaults.open(action.vault_id).await?;
         let vouched =
@@ -294,17 +291,19 @@ impl Petitions {
             person_id: vouched.id,
             person_sealed: Some(vouched.sealed),
             wish: "vouched",
-            idempotency: None,
+            idempotency: voucher.idempotency,
             judgement: Judgement::default(),
-            imported: Some((import.id, signed_at)),
+            imported: voucher.imported,
         };
-        let act = self.act(petition, new, None, bearer).await?;
+        let act = self.act(petition, new, letter, bearer).await?;
         let written = self.ingest.submit(act).await?;
-        if let Some(holder) = written.holder_id {
-            let source = format!("import:{}", import.id);
-            self.complete(petition, &vault, holder, theirs, &source, Some(&import.consent_wording)).await?;
+        if written.outcome == "mismatch" {
+            return Err(idempotency::mismatch());
         }
-        Ok(written.outcome == "created")
+        if let Some(holder) = written.holder_id {
+            self.complete(petition, &vault, holder, theirs, voucher.source, voucher.updates_wording).await?;
+        }
+        Ok(written)
     }
 
     /// What a vouched act leaves to do once its person is known: details of a person whom somebody else made in between, and
@@ -512,6 +511,17 @@ struct Bearer {
     judgement: Judgement,
     /// The import that brings it, and when it was given.
     imported: Option<(Uuid, DateTime<Utc>)>,
+}
+
+/// Who vouches for an act, and with what.
+struct Voucher<'a> {
+    idempotency: Option<IdempotencyKey>,
+    /// The import that brings it, and when it was given.
+    imported: Option<(Uuid, DateTime<Utc>)>,
+    /// Where consents come from: `api`, `import:{id}`.
+    source: &'a str,
+    /// The sentence about updates, where it was not our own.
+    updates_wording: Option<&'a str>,
 }
 
 /// What a vouched act says of its person, for [`Petitions::complete`].

@@ -15,30 +15,24 @@ use crate::{
 /// # Errors
 /// `unavailable` while it is being sent: its sender will settle it.
 pub(in crate::mail) async fn by_return_token(conn: &mut PgConnection, token: &str) -> Result<Option<QueuedEmail>> {
-    let row = sqlx::query!(
-        "SELECT id, organization_id, class, kind, lane, refs, protected, state, attempts, created_at, due_at
-         FROM emails WHERE return_token = $1 FOR UPDATE",
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at
+         FROM emails WHERE return_token = $1 AND state <> 'sending' FOR UPDATE",
         token
     )
-    .fetch_optional(conn)
+    .fetch_optional(&mut *conn)
     .await?;
-    let Some(r) = row else { return Ok(None) };
-    if r.state == "sending" {
+    if row.is_none() && is_being_sent(conn, token).await? {
         return Err(Error::Unavailable { retry_after: 60, cause: "this mail is still being sent".to_owned() });
     }
-    let row = Row {
-        id: r.id,
-        organization_id: r.organization_id,
-        class: r.class,
-        kind: r.kind,
-        lane: r.lane,
-        refs: r.refs,
-        protected: r.protected,
-        attempts: r.attempts,
-        created_at: r.created_at,
-        due_at: r.due_at,
-    };
-    row.into_email().map(Some)
+    row.map(Row::into_email).transpose()
+}
+
+async fn is_being_sent(conn: &mut PgConnection, token: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM emails WHERE return_token = $1) AS "found!""#, token)
+        .fetch_one(conn)
+        .await?)
 }
 
 /// Gives a mail that had gone out the state `bounced` or `complained`; false when it has it, or never went out.
