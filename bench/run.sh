@@ -297,6 +297,8 @@ row_drain() {
     # shellcheck disable=SC2046
     smtp-sink $([ "$(id -u)" = 0 ] && echo -u nobody) "$relay" 1000 2>>"$BENCH_DIR/server.log" &
     sink=$!
+    trap 'kill $sink 2>/dev/null; halt' EXIT
+    until (: <>"/dev/tcp/${relay/:/\/}") 2>/dev/null; do sleep 0.05; done
     export MUSTER__MAIL__TRANSPORT=smtp MUSTER__MAIL__SMTP_URL=smtp://$relay MUSTER__MAIL__CONNECTIONS=8
     : >"$BENCH_DIR/ours" && : >"$BENCH_DIR/peer" && : >"$BENCH_DIR/resident"
     for i in $(seq "$rounds"); do
@@ -313,6 +315,7 @@ row_drain() {
         fi
     done
     kill "$sink"
+    trap halt EXIT
     unset MUSTER__MAIL__TRANSPORT MUSTER__MAIL__SMTP_URL MUSTER__MAIL__CONNECTIONS
     local ours theirs
     ours=$(median <"$BENCH_DIR/ours") theirs=$(median <"$BENCH_DIR/peer") peak=$(sort -g "$BENCH_DIR/resident" | tail -n1)

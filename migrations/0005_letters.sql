@@ -102,19 +102,20 @@ CREATE TABLE outreaches (
     letter_id        uuid NOT NULL REFERENCES letters (id) ON DELETE CASCADE,
     letter_action_id uuid NOT NULL REFERENCES letter_actions (id),
     office_id        uuid NOT NULL REFERENCES offices (id),
-    official_id      uuid REFERENCES officials (id), -- who held the office when it was sent
+    official_id      uuid, -- who held the office when it was sent; officials are never deleted, so no foreign key is kept for it
     state            text NOT NULL,
     email_id         uuid, -- its row in the mail queue, while that exists
     created_at       timestamptz NOT NULL,
     sent_at          timestamptz,
+    -- apart from the state, so that a letter that is sent needs no new entry in any index
+    is_held          boolean NOT NULL GENERATED ALWAYS AS (state = 'held') STORED,
     CONSTRAINT outreaches_state_check CHECK (state IN ('pending', 'held', 'queued', 'sent', 'failed', 'uncertain', 'bounced', 'cancelled')),
     CONSTRAINT outreaches_letter_office_key UNIQUE (letter_id, office_id),
     CONSTRAINT outreaches_sent_check CHECK (state <> 'sent' OR sent_at IS NOT NULL)
-);
+) WITH (fillfactor = 70);
 CREATE INDEX outreaches_letter_action_id_idx ON outreaches (letter_action_id, id);
-CREATE INDEX outreaches_held_idx ON outreaches (letter_action_id) WHERE state = 'held';
+CREATE INDEX outreaches_held_idx ON outreaches (letter_action_id) WHERE is_held;
 CREATE INDEX outreaches_office_id_idx ON outreaches (office_id);
-CREATE INDEX outreaches_official_id_idx ON outreaches (official_id);
 
 CREATE TYPE letter_act AS (
     id uuid, letter_action_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea,
@@ -152,11 +153,16 @@ BEGIN
                WHERE la.id = t.letter_action_id)
         RETURNING o.id, o.email_id, o.office_id, o.letter_action_id
     )
-    INSERT INTO emails (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
+    INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
     SELECT r.email_id, act.organization_id, 'letter', 'letter_deliver',
            coalesce((SELECT m.mailbox_id::text FROM office_mailboxes m WHERE m.office_id = r.office_id AND m.position = 0), ''),
            jsonb_build_object('outreach', r.id), act.privacy = 'protected', 'queued', at, at
     FROM ready r JOIN actions act ON act.id = r.letter_action_id;
+    -- only lanes that are known are looked at
+    INSERT INTO mail_lanes (lane)
+    SELECT DISTINCT m.mailbox_id::text FROM outreaches o JOIN office_mailboxes m ON m.office_id = o.office_id AND m.position = 0
+    WHERE o.letter_id = ANY (letter_ids) AND NOT EXISTS (SELECT FROM mail_lanes l WHERE l.lane = m.mailbox_id::text)
+    ORDER BY 1 ON CONFLICT DO NOTHING;
 END $$;
 
 -- Writes a batch of letters: people, letters, outreaches, counts, mail and idempotency rows in one commit.
@@ -222,7 +228,7 @@ BEGIN
         GROUP BY 1, 2, 3;
     END IF;
 
-    INSERT INTO emails (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
+    INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
     SELECT a.email_id, a.organization_id, 'confirmation', 'letter_confirm', jsonb_build_object('letter', a.id), a.protected,
            'queued', a.created_at, a.created_at
     FROM unnest(acts) a

@@ -365,7 +365,7 @@ BEGIN
         DELETE FROM letters l WHERE l.id = ANY (letters_gone) AND l.state = 'pending';
     END IF;
 
-    INSERT INTO emails (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
+    INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
     SELECT a.email_id, a.organization_id, a.email_class, a.email_kind, jsonb_build_object('signature', a.id), a.protected,
            'queued', a.created_at, a.created_at
     FROM unnest(acts) a

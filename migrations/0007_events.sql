@@ -210,7 +210,7 @@ BEGIN
             (SELECT min(a.created_at) FROM unnest(acts) a WHERE a.event_id = of_event));
     END LOOP;
 
-    INSERT INTO emails (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
+    INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
     SELECT a.email_id, a.organization_id,
            CASE WHEN n.state IN ('pending', 'accepted') THEN 'confirmation' ELSE 'notice' END,
            CASE n.state WHEN 'pending' THEN 'event_confirm' WHEN 'accepted' THEN 'event_registered'

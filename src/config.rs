@@ -127,6 +127,8 @@ pub struct Mail {
     pub transport: Transport,
     /// The relay.
     pub smtp_url: String,
+    /// Path of a PEM file with an authority to trust besides the public ones; "" for none.
+    pub smtp_ca_file: String,
     /// Domain of our sender addresses.
     pub from_domain: String,
     /// Connections to the relay.
@@ -214,6 +216,8 @@ pub struct Retention {
     pub reminder_days: u32,
     /// Months.
     pub protected_months: u32,
+    /// Days after which a month of settled mail is dropped.
+    pub mail_days: u32,
 }
 
 /// `log.*`
@@ -356,6 +360,10 @@ impl Settings {
         fault(
             !(1..self.retention.unconfirmed_days.max(2)).contains(&self.retention.reminder_days),
             "retention.reminder_days: must lie between 1 and unconfirmed_days".to_owned(),
+        );
+        fault(
+            !(7..=3650).contains(&self.retention.mail_days),
+            "retention.mail_days: must lie between 7 and 3650".to_owned(),
         );
         fault(
             !(1..=48).contains(&self.retention.protected_months),

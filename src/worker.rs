@@ -225,7 +225,8 @@ pub async fn tidy(app: &App) -> Result<()> {
         guard::forget_spent(&kernel.db, now).await.map(drop),
         idempotency::forget(&kernel.db, now - KEYS_FOR).await.map(drop),
         async {
-            while mail::forget(&mut *kernel.db.acquire().await?, now).await? > 0 {}
+            let keep = TimeDelta::days(kernel.settings.retention.mail_days.into());
+            while mail::forget(&mut *kernel.db.acquire().await?, now, keep).await? > 0 {}
             Ok(())
         }
         .await,

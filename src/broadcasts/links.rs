@@ -125,7 +125,7 @@ impl TokenPurpose for Preferences {
                 "never" => {
                     stop(&mut tx, kernel, token, &reader, locale).await?;
                     let vault = kernel.vaults.open(reader.vault_id).await?;
-                    if let Some(address) = reader.address(&vault, token.row)? {
+                    if let Some(address) = reader.address(&vault)? {
                         mail::never_again(&mut tx, kernel, &address, false).await?;
                     }
                 }

@@ -1,10 +1,14 @@
 //! The messages of this slice: the broadcast, and the same to the organizer who tries it.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use futures_util::future::BoxFuture;
 use minijinja::context;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::store::{self, Broadcast as Row, Text};
 use crate::{
@@ -14,8 +18,9 @@ use crate::{
         links::Purpose,
         markdown,
         text::{EmailAddress, LocaleTag},
+        vault::Vault,
     },
-    mail::{self, Composed, Fate, MailKind, QueuedEmail},
+    mail::{self, Addressee, Composed, Composition, Draft, Fate, Leave, MailKind, QueuedEmail},
     organizers,
 };
 
@@ -30,21 +35,39 @@ async fn find(conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Row
     Ok(store::broadcasts(conn, email.organization_id, Some(email.ref_id("broadcast")?), false).await?.pop())
 }
 
+/// What a broadcast says in one language, ready to be put into mails.
+struct Written {
+    locale: LocaleTag,
+    subject: String,
+    text: String,
+    html: String,
+}
+
+impl Written {
+    fn of((locale, text): (&str, &Text)) -> Self {
+        Self {
+            locale: LocaleTag::parse(locale).unwrap_or_default(),
+            subject: text.subject.clone(),
+            text: text.body.clone(),
+            html: markdown::render(&text.body),
+        }
+    }
+}
+
 /// The mail; `links` are those of the reader, none for a trial.
 fn compose(
     kernel: &Kernel,
     to: EmailAddress,
     organization: &str,
-    (locale, text): (&str, &Text),
+    written: &Written,
     links: Option<(String, String)>,
-) -> Result<Composed> {
-    let locale = LocaleTag::parse(locale).unwrap_or_default();
+) -> Composition {
     let (unsubscribe_url, preferences_url) = links.clone().unwrap_or_default();
     let page = context! {
-        organization, action_title => text.subject.as_str(), text => text.body.as_str(), body_html => markdown::render(&text.body),
+        organization, action_title => written.subject.as_str(), text => written.text.as_str(), body_html => written.html.as_str(),
         unsubscribe_url, preferences_url,
     };
-    let rendered = mail::render(kernel, "broadcast", locale, false, page)?;
+    let rendered = mail::render(kernel, "broadcast", written.locale, false, page)?;
     let mut composed = Composed::new(to, organization, rendered.subject, rendered.text);
     composed.html = rendered.html;
     if let Some((unsubscribe, _)) = links {
@@ -53,7 +76,7 @@ fn compose(
             ("List-Unsubscribe-Post".to_owned(), "List-Unsubscribe=One-Click".to_owned()),
         ];
     }
-    Ok(composed)
+    Ok(Some(composed))
 }
 
 impl MailKind for Broadcast {
@@ -65,20 +88,54 @@ impl MailKind for Broadcast {
         &'a self,
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
         Box::pin(async move {
-            let person = email.ref_id("person")?;
-            let Some(reader) = store::reader(conn, person).await? else { return Ok(None) };
+            let Some(reader) = store::reader(conn, email.ref_id("person")?).await? else { return Ok(None) };
             let vault = self.0.vaults.open(reader.vault_id).await?;
-            reader.address(&vault, person)
+            Ok(reader.address(&vault)?.map(|address| Addressee { address, vault }))
         })
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        Box::pin(self.write(emails))
+    }
+
+    fn settled<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        ended: &'a [(&'a QueuedEmail, Fate)],
+    ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let (kernel, person) = (&self.0, email.ref_id("person")?);
-            let mut conn = kernel.db.acquire().await?;
-            let Some(broadcast) = find(&mut conn, email).await? else { return Ok(None) };
+            let settled = ended
+                .iter()
+                .map(|(email, fate)| Ok((email.ref_id("broadcast")?, email.ref_id("person")?, fate.as_str())));
+            store::settle(conn, &settled.collect::<Result<Vec<_>>>()?).await
+        })
+    }
+}
+
+impl Broadcast {
+    async fn write(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
+        let kernel = &self.0;
+        let mut conn = kernel.db.acquire().await?;
+        let mut broadcasts: HashMap<Uuid, Option<Row>> = HashMap::new();
+        for email in emails {
+            if let Entry::Vacant(place) = broadcasts.entry(email.ref_id("broadcast")?) {
+                place.insert(find(&mut conn, email).await?);
+            }
+        }
+        let readers = store::readers(&mut conn, &QueuedEmail::ref_ids(emails, "person")?).await?;
+        drop(conn);
+        let mut vaults: HashMap<Uuid, Arc<Vault>> = HashMap::new();
+        for reader in &readers {
+            if let Entry::Vacant(place) = vaults.entry(reader.vault_id) {
+                place.insert(kernel.vaults.open(reader.vault_id).await?);
+            }
+        }
+        let mut texts: HashMap<(Uuid, String), Arc<Written>> = HashMap::new();
+        let drafts = emails.iter().map(|email| {
+            let (id, person) = (email.ref_id("broadcast")?, email.ref_id("person")?);
+            let Some(broadcast) = broadcasts.get(&id).and_then(Option::as_ref) else { return Ok(None) };
             match broadcast.state.as_str() {
                 "cancelled" => return Ok(None),
                 "paused" => {
@@ -86,34 +143,19 @@ impl MailKind for Broadcast {
                 }
                 _ => {}
             }
-            let Some(reader) = store::reader(&mut conn, person).await?.filter(|r| r.wants_news) else {
-                return Ok(None);
-            };
-            drop(conn);
-            let vault = kernel.vaults.open(reader.vault_id).await?;
-            let (Some(to), Some(text)) =
-                (reader.address(&vault, person)?, broadcast.text(reader.locale.as_deref().unwrap_or("")))
-            else {
-                return Ok(None);
-            };
-            if mail::is_suppressed(kernel, &to, &vault).await? {
-                return Ok(None);
-            }
-            let link = |purpose| kernel.links.url(purpose, person, 0);
+            let Some(reader) = readers.iter().find(|r| r.id == person && r.wants_news) else { return Ok(None) };
+            let Some(vault) = vaults.get(&reader.vault_id).cloned() else { return Ok(None) };
+            let Some((locale, text)) = broadcast.text(reader.locale.as_deref().unwrap_or("")) else { return Ok(None) };
+            let written = texts.entry((id, locale.to_owned())).or_insert_with(|| Arc::new(Written::of((locale, text))));
+            let about = (reader, written.clone());
+            Ok(reader.address(&vault)?.map(|to| Draft { about, to, vault, leave: Leave::Notice }))
+        });
+        mail::compose_allowed(kernel, emails, drafts.collect(), |(reader, written), to| {
+            let link = |purpose| kernel.links.url(purpose, reader.id, 0);
             let links = Some((link(Purpose::Unsubscribe), link(Purpose::Preferences)));
-            compose(kernel, to, &reader.organization_name, text, links).map(Some)
+            compose(kernel, to, &reader.organization_name, &written, links)
         })
-    }
-
-    fn settled<'a>(
-        &'a self,
-        conn: &'a mut PgConnection,
-        email: &'a QueuedEmail,
-        fate: Fate,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            store::settle(conn, email.ref_id("broadcast")?, email.ref_id("person")?, fate.as_str()).await
-        })
+        .await
     }
 }
 
@@ -122,17 +164,21 @@ impl MailKind for Test {
         "broadcast_test"
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
-        Box::pin(async move {
-            let mut conn = self.0.db.acquire().await?;
-            let Some(broadcast) = find(&mut conn, email).await? else { return Ok(None) };
-            let organizer = email.ref_id("organizer")?;
-            let staff = organizers::staff(&mut conn, email.organization_id).await?;
-            let Some((_, to)) = staff.into_iter().find(|(id, _)| *id == organizer) else { return Ok(None) };
-            let locale = email.refs.get("locale").and_then(|l| l.as_str()).unwrap_or(&broadcast.locale).to_owned();
-            let Some(text) = broadcast.text(&locale) else { return Ok(None) };
-            let name = organizers::organization_name(&mut conn, email.organization_id).await?;
-            compose(&self.0, to, &name, text, None).map(Some)
-        })
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        Box::pin(mail::one_by_one(emails, |email| self.write(email)))
+    }
+}
+
+impl Test {
+    async fn write(&self, email: &QueuedEmail) -> Composition {
+        let mut conn = self.0.db.acquire().await?;
+        let Some(broadcast) = find(&mut conn, email).await? else { return Ok(None) };
+        let organizer = email.ref_id("organizer")?;
+        let staff = organizers::staff(&mut conn, email.organization_id).await?;
+        let Some((_, to)) = staff.into_iter().find(|(id, _)| *id == organizer) else { return Ok(None) };
+        let locale = email.refs.get("locale").and_then(|l| l.as_str()).unwrap_or(&broadcast.locale);
+        let Some(text) = broadcast.text(locale) else { return Ok(None) };
+        let name = organizers::organization_name(&mut conn, email.organization_id).await?;
+        compose(&self.0, to, &name, &Written::of(text), None)
     }
 }

@@ -262,7 +262,7 @@ pub async fn feed(conn: &mut PgConnection, b: &Broadcast, window: i64, now: Date
                UPDATE broadcast_recipients r SET state = 'queued' FROM picked p WHERE r.broadcast_id = $1 AND r.person_id = p.person_id
                RETURNING r.person_id
            ), mails AS (
-               INSERT INTO emails (id, organization_id, class, kind, refs, state, due_at, created_at)
+               INSERT INTO emails_waiting (id, organization_id, class, kind, refs, state, due_at, created_at)
                SELECT gen_random_uuid(), $2, 'update', 'broadcast', jsonb_build_object('broadcast', $1::uuid, 'person', m.person_id), 'queued', $4, $4
                FROM marked m RETURNING 1
            )
@@ -277,16 +277,22 @@ pub async fn feed(conn: &mut PgConnection, b: &Broadcast, window: i64, now: Date
     Ok((row.queued, row.there))
 }
 
-/// What became of a recipient's mail.
+/// What became of recipients' mails: broadcast, person, state.
 ///
 /// # Errors
 /// A database error.
-pub async fn settle(conn: &mut PgConnection, broadcast: Uuid, person: Uuid, state: &str) -> Result<()> {
+pub async fn settle(conn: &mut PgConnection, settled: &[(Uuid, Uuid, &'static str)]) -> Result<()> {
+    let mut settled = settled.to_vec();
+    settled.sort_unstable();
+    let broadcasts: Vec<Uuid> = settled.iter().map(|s| s.0).collect();
+    let people: Vec<Uuid> = settled.iter().map(|s| s.1).collect();
+    let states: Vec<String> = settled.iter().map(|s| s.2.to_owned()).collect();
     sqlx::query!(
-        "UPDATE broadcast_recipients SET state = $3 WHERE broadcast_id = $1 AND person_id = $2",
-        broadcast,
-        person,
-        state
+        "UPDATE broadcast_recipients r SET state = v.state FROM unnest($1::uuid[], $2::uuid[], $3::text[]) v (broadcast, person, state)
+         WHERE r.broadcast_id = v.broadcast AND r.person_id = v.person",
+        &broadcasts,
+        &people,
+        &states
     )
     .execute(conn)
     .await?;
@@ -296,6 +302,8 @@ pub async fn settle(conn: &mut PgConnection, broadcast: Uuid, person: Uuid, stat
 /// A reader, as a mail or a page of preferences needs one.
 #[derive(Clone, Debug)]
 pub struct Reader {
+    /// The person.
+    pub id: Uuid,
     pub vault_id: Uuid,
     pub organization_name: String,
     pub sealed: Option<Vec<u8>>,
@@ -309,9 +317,9 @@ impl Reader {
     ///
     /// # Errors
     /// `internal` when the vault does not open it.
-    pub fn address(&self, vault: &Vault, person: Uuid) -> Result<Option<EmailAddress>> {
+    pub fn address(&self, vault: &Vault) -> Result<Option<EmailAddress>> {
         let details: Option<Details> =
-            self.sealed.as_deref().map(|sealed| vault.open(PEOPLE, person, sealed)).transpose()?;
+            self.sealed.as_deref().map(|sealed| vault.open(PEOPLE, self.id, sealed)).transpose()?;
         Ok(details.and_then(|details| details.address()))
     }
 }
@@ -321,15 +329,23 @@ impl Reader {
 /// # Errors
 /// A database error.
 pub async fn reader(conn: &mut PgConnection, person: Uuid) -> Result<Option<Reader>> {
+    Ok(readers(conn, &[person]).await?.pop())
+}
+
+/// Those of the people who are of an organization's own vault, in no order.
+///
+/// # Errors
+/// A database error.
+pub async fn readers(conn: &mut PgConnection, people: &[Uuid]) -> Result<Vec<Reader>> {
     Ok(sqlx::query_as!(
         Reader,
-        r#"SELECT p.vault_id, o.name AS organization_name, p.sealed, p.locale,
+        r#"SELECT p.id, p.vault_id, o.name AS organization_name, p.sealed, p.locale,
                   coalesce((SELECT c.granted FROM consents c WHERE c.person_id = p.id AND c.purpose = 'updates'
                             ORDER BY c.created_at DESC, c.id DESC LIMIT 1), false) AS "wants_news!"
            FROM people p JOIN vaults v ON v.id = p.vault_id JOIN organizations o ON o.id = v.organization_id
-           WHERE p.id = $1 AND v.kind = 'organization'"#,
-        person
+           WHERE p.id = ANY ($1) AND v.kind = 'organization'"#,
+        people
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await?)
 }

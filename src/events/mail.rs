@@ -10,12 +10,12 @@ use sqlx::PgConnection;
 use super::{
     ics,
     ops::{self, Context},
-    store,
+    store::{self, AttendanceRow},
 };
 use crate::{
     error::Result,
     kernel::{Kernel, links::Purpose, text::EmailAddress},
-    mail::{self, Attachment, Class, Composed, Fate, MailKind, QueuedEmail},
+    mail::{self, Addressee, Attachment, Class, Composed, Composition, Draft, Fate, Leave, MailKind, QueuedEmail},
 };
 
 /// One kind of message about a registration.
@@ -41,49 +41,81 @@ impl EventMail {
         .collect()
     }
 
-    /// The registration, if this message still holds: what it says must be its state now.
-    async fn find(&self, email: &QueuedEmail) -> Result<Option<(Context, &'static str)>> {
+    /// The registrations with what their owners are told, in the mails' order; `None` where a message holds no more: what it
+    /// says must be the registration's state now.
+    async fn find(&self, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<(Context, &'static str)>>>> {
         let kernel = &self.kernel;
         let mut conn = kernel.db.acquire().await?;
-        let Some(mut row) = store::attendance(&mut conn, email.ref_id("attendance")?).await? else { return Ok(None) };
+        let ids = QueuedEmail::ref_ids(emails, "attendance")?;
+        let there = store::attendances_by_id(&mut conn, &ids).await?;
+        let (mut rows, mut kinds) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
+        for id in ids {
+            let told = match there.iter().find(|row| row.id == id) {
+                Some(row) => self.now_of(&mut conn, row.clone()).await?,
+                None => None,
+            };
+            kinds.push(told.map(|(row, kind)| {
+                rows.push(row);
+                kind
+            }));
+        }
+        let mut contexts = ops::contexts(kernel, &mut conn, rows).await?.into_iter();
+        let with_context = |kind: Option<&'static str>| {
+            let Some((c, kind)) = kind.and_then(|kind| Some((contexts.next()?, kind))) else { return Ok(None) };
+            let c = c?;
+            let holds = c.event.is_on(kernel.cx.now()) || kind == "event_cancelled_by_you";
+            Ok(holds.then_some((c, kind)))
+        };
+        Ok(kinds.into_iter().map(with_context).collect())
+    }
+
+    /// The registration that the owner of the address is told of now, and by which message.
+    async fn now_of(
+        &self,
+        conn: &mut PgConnection,
+        mut row: AttendanceRow,
+    ) -> Result<Option<(AttendanceRow, &'static str)>> {
         let mut kind = self.kind;
         // refused because the owner of the address has a place, or waits for one: that is what she is told
         if kind == "event_declined"
             && row.state == "declined"
-            && let Some(active) = store::active(&mut conn, row.event_id, row.person_id).await?
+            && let Some(active) = store::active(conn, row.event_id, row.person_id).await?
         {
             kind = if active.state == "accepted" { "event_registered" } else { "event_waitlisted" };
             row = active;
         }
         let holds = match kind {
-            "event_confirm" => row.state == "pending" && row.confirm_expires_at.is_some_and(|at| at > kernel.cx.now()),
+            "event_confirm" => {
+                row.state == "pending" && row.confirm_expires_at.is_some_and(|at| at > self.kernel.cx.now())
+            }
             "event_registered" | "event_promoted" => row.state == "accepted",
             "event_waitlisted" => row.state == "waitlisted",
             "event_declined" => row.state == "declined",
             _ => row.state == "cancelled",
         };
-        if !holds {
-            return Ok(None);
-        }
-        let c = ops::context(kernel, &mut conn, row).await?;
-        let holds = c.event.is_on(kernel.cx.now()) || kind == "event_cancelled_by_you";
-        Ok(holds.then_some((c, kind)))
+        Ok(holds.then_some((row, kind)))
     }
 
-    async fn write(&self, email: &QueuedEmail) -> Result<Option<Composed>> {
-        let Some((c, kind)) = self.find(email).await? else { return Ok(None) };
+    async fn write_all(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
+        let drafts = self.find(emails).await?.into_iter().zip(emails).map(|(found, email)| {
+            Ok(found?.and_then(|(c, kind)| {
+                // where nothing is confirmed, every message is one to an address that somebody else may have typed
+                let is_first = matches!(self.kind, "event_registered" | "event_waitlisted" | "event_declined")
+                    && email.class != Class::Urgent;
+                let is_unrequested = kind == "event_confirm" || (is_first && !c.event.action.confirms);
+                let leave = if is_unrequested { Leave::Unrequested } else { Leave::Owed };
+                let to = c.typed.details.address()?;
+                Some(Draft { to, vault: c.vault.clone(), leave, about: (c, kind) })
+            }))
+        });
+        mail::compose_allowed(&self.kernel, emails, drafts.collect(), |(c, kind), to| self.write(&c, kind, to)).await
+    }
+
+    fn write(&self, c: &Context, kind: &str, to: EmailAddress) -> Composition {
         let (kernel, action) = (&self.kernel, &c.event.action);
-        let Some(to) = c.typed.details.address() else { return Ok(None) };
-        // where nothing is confirmed, every message is one to an address that somebody else may have typed
-        let is_first = matches!(self.kind, "event_registered" | "event_waitlisted" | "event_declined")
-            && email.class != Class::Urgent;
-        let is_unrequested = kind == "event_confirm" || (is_first && !action.confirms);
-        if is_unrequested && !mail::may_confirm(kernel, email, &to, &c.vault).await? {
-            return Ok(None);
-        }
         let has_place = matches!(kind, "event_registered" | "event_promoted");
         let ics = has_place && !action.protected;
-        let rendered = mail::render(kernel, kind, c.locale, action.protected, page(kernel, &c, has_place, ics))?;
+        let rendered = mail::render(kernel, kind, c.locale, action.protected, page(kernel, c, has_place, ics))?;
         let from_name = if action.protected { String::new() } else { action.organization_name.clone() };
         let mut composed = Composed::new(to, from_name, rendered.subject, rendered.text);
         composed.html = rendered.html;
@@ -134,22 +166,29 @@ impl MailKind for EventMail {
         &'a self,
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
         Box::pin(async move {
             let Some(row) = store::attendance(conn, email.ref_id("attendance")?).await? else { return Ok(None) };
-            Ok(ops::context(&self.kernel, conn, row).await?.typed.details.address())
+            let c = ops::context(&self.kernel, conn, row).await?;
+            Ok(c.typed.details.address().map(|address| Addressee { address, vault: c.vault }))
         })
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
-        Box::pin(self.write(email))
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        Box::pin(self.write_all(emails))
     }
 
-    fn settled<'a>(&'a self, conn: &'a mut PgConnection, email: &'a QueuedEmail, _: Fate) -> BoxFuture<'a, Result<()>> {
+    fn settled<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        ended: &'a [(&'a QueuedEmail, Fate)],
+    ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if self.kind == "event_cancelled_by_you" {
-                // the address was needed for this last message
-                store::set_sealed(conn, email.ref_id("attendance")?, None).await?;
+                for (email, _) in ended {
+                    // the address was needed for this last message
+                    store::set_sealed(conn, email.ref_id("attendance")?, None).await?;
+                }
             }
             Ok(())
         })

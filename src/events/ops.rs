@@ -3,7 +3,10 @@
 //! Locks, in this order, so that nobody waits in a circle: the person, the pending registration, the event, registrations
 //! that hold or wait for a place. Batches take them in the same order.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -161,7 +164,7 @@ pub struct Context {
     /// The row.
     pub row: AttendanceRow,
     /// Its event.
-    pub event: Event,
+    pub event: Arc<Event>,
     /// The opened vault.
     pub vault: Arc<Vault>,
     /// What is sealed on the row.
@@ -175,14 +178,36 @@ pub struct Context {
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
 pub async fn context(kernel: &Kernel, conn: &mut PgConnection, row: AttendanceRow) -> Result<Context> {
-    let event = store::event(conn, row.event_id).await?;
-    let vault = kernel.vaults.open(event.action.vault_id).await?;
-    let typed = typed(&vault, &row)?;
-    let locale = typed
-        .locale
-        .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
-        .unwrap_or(event.action.locale);
-    Ok(Context { row, event, vault, typed, locale })
+    contexts(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
+}
+
+/// The same for many, in their order; each event is read once.
+///
+/// # Errors
+/// As [`context`]; that of a row that does not open stands in its place.
+pub async fn contexts(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    rows: Vec<AttendanceRow>,
+) -> Result<Vec<Result<Context>>> {
+    let mut known: HashMap<Uuid, (Arc<Event>, Arc<Vault>)> = HashMap::new();
+    for row in &rows {
+        if let Entry::Vacant(place) = known.entry(row.event_id) {
+            let event = store::event(conn, row.event_id).await?;
+            let vault = kernel.vaults.open(event.action.vault_id).await?;
+            place.insert((Arc::new(event), vault));
+        }
+    }
+    let open = |row: AttendanceRow| {
+        let (event, vault) = known[&row.event_id].clone();
+        let typed = typed(&vault, &row)?;
+        let locale = typed
+            .locale
+            .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
+            .unwrap_or(event.action.locale);
+        Ok(Context { row, event, vault, typed, locale })
+    };
+    Ok(rows.into_iter().map(open).collect())
 }
 
 /// What a registration's row has sealed; empty once it was dropped.

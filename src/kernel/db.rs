@@ -36,8 +36,9 @@ pub fn options(url: &str) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| Error::internal("database.url: not a Postgres URL"))?
         .application_name("muster");
-    // an answer means durable, whatever the server's default
-    Ok(options.options([("synchronous_commit", "on"), ("timezone", "UTC")]))
+    // an answer means durable, whatever the server's default; and no statement of ours runs long enough to be worth compiling,
+    // but plans that are kept from reading whole tables (enable_seqscan) look so expensive that they would be
+    Ok(options.options([("synchronous_commit", "on"), ("timezone", "UTC"), ("jit", "off")]))
 }
 
 /// Refuses a database that cannot keep what Muster promises: one that answers before a commit is on disk, or a pooler that

@@ -1,6 +1,9 @@
 //! The messages of this slice: a first mail that asks to confirm, the letter itself, and thanks.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use futures_util::future::BoxFuture;
 use minijinja::{context, value::Serde};
@@ -8,41 +11,56 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    store::{self, LetterAction, LetterRow},
-    writing::{Letters, Typed},
+    store::{self, LetterAction, LetterRow, Target},
+    writing::{LETTERS, Letters, Typed},
 };
 use crate::{
     campaigns,
-    error::{Code, Error, Result},
+    error::{Error, Result},
     kernel::{Kernel, crypto::base32, links::Purpose, text::EmailAddress, vault::Vault},
-    mail::{self, Composed, Fate, LETTERS, MailKind, QueuedEmail},
+    mail::{self, Addressee, Composed, Composition, Draft, Fate, Leave, MailKind, QueuedEmail},
 };
 
 /// A letter as its mails need it.
 struct Read {
     row: LetterRow,
-    letter: LetterAction,
+    letter: Arc<LetterAction>,
     vault: Arc<Vault>,
     typed: Typed,
 }
 
 impl Read {
-    /// The letter, or `None` when it is gone.
-    async fn of(letters: &Letters, id: Uuid) -> Result<Option<Self>> {
-        Self::with(letters, &mut *letters.kernel.db.acquire().await?, id).await
+    /// The letters of these ids, in their order; `None` for one that is gone. Each action is read once.
+    async fn all(letters: &Letters, conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Option<Self>>>> {
+        let rows = store::letters(conn, ids).await?;
+        let mut known: HashMap<Uuid, (Arc<LetterAction>, Arc<Vault>)> = HashMap::new();
+        for row in &rows {
+            if let Entry::Vacant(place) = known.entry(row.letter_action_id) {
+                let action = campaigns::by_id(conn, row.letter_action_id).await?;
+                let letter = store::complete(conn, action, letters.today()).await?;
+                let vault = letters.kernel.vaults.open(row.vault_id).await?;
+                place.insert((Arc::new(letter), vault));
+            }
+        }
+        let open = |id: &Uuid| {
+            let Some(row) = rows.iter().find(|row| row.id == *id).cloned() else { return Ok(None) };
+            let (letter, vault) = known[&row.letter_action_id].clone();
+            let typed = row.sealed.as_deref().map(|sealed| vault.open(LETTERS, row.id, sealed)).transpose()?;
+            Ok(Some(Self { row, letter, vault, typed: typed.unwrap_or_default() }))
+        };
+        Ok(ids.iter().map(open).collect())
     }
 
-    async fn with(letters: &Letters, conn: &mut PgConnection, id: Uuid) -> Result<Option<Self>> {
-        let kernel = &letters.kernel;
-        let row = match store::letter(conn, id).await {
-            Err(error) if error.code() == Code::NotFound => return Ok(None),
-            row => row?,
-        };
-        let action = campaigns::by_id(conn, row.letter_action_id).await?;
-        let letter = store::complete(conn, action, letters.today()).await?;
-        let vault = kernel.vaults.open(row.vault_id).await?;
-        let typed = letters.typed(row.vault_id, row.id, row.sealed.as_deref()).await?;
-        Ok(Some(Self { row, letter, vault, typed }))
+    /// The letters that mails to their writers are about.
+    async fn of(letters: &Letters, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<Self>>>> {
+        let mut conn = letters.kernel.db.acquire().await?;
+        Self::all(letters, &mut conn, &QueuedEmail::ref_ids(emails, "letter")?).await
+    }
+
+    /// A mail to its writer.
+    fn draft(self, leave: Leave) -> Option<Draft<Self>> {
+        let to = self.typed.details.address()?;
+        Some(Draft { to, vault: self.vault.clone(), leave, about: self })
     }
 
     fn offices(&self) -> Vec<String> {
@@ -50,7 +68,7 @@ impl Read {
     }
 
     /// A mail of ours to the writer; `link` is what it is about.
-    fn compose(&self, kernel: &Kernel, kind: &str, to: EmailAddress, page: minijinja::Value) -> Result<Composed> {
+    fn compose(&self, kernel: &Kernel, kind: &str, to: EmailAddress, page: minijinja::Value) -> Composition {
         let action = &self.letter.action;
         let neutral = action.protected;
         let (text, _) = action.text(self.typed.locale, "");
@@ -59,14 +77,15 @@ impl Read {
         let from_name = if neutral { String::new() } else { action.organization_name.clone() };
         let mut composed = Composed::new(to, from_name, mail.subject, mail.text);
         composed.html = mail.html;
-        Ok(composed)
+        Ok(Some(composed))
     }
 }
 
 /// Whose letter it is.
-async fn writer(letters: &Letters, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<EmailAddress>> {
-    let read = Read::with(letters, conn, email.ref_id("letter")?).await?;
-    Ok(read.and_then(|read| read.typed.details.address()))
+async fn writer(letters: &Letters, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Addressee>> {
+    let mut read = Read::all(letters, conn, &[email.ref_id("letter")?]).await?;
+    let Some(Read { typed, vault, .. }) = read.pop().transpose()?.flatten() else { return Ok(None) };
+    Ok(typed.details.address().map(|address| Addressee { address, vault }))
 }
 
 /// "Please confirm": to an address that nobody has confirmed, so it carries nothing that was typed.
@@ -86,23 +105,22 @@ impl MailKind for Confirm {
         &'a self,
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
         Box::pin(writer(&self.0, conn, email))
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
         Box::pin(async move {
-            let kernel = &self.0.kernel;
-            let Some(read) = Read::of(&self.0, email.ref_id("letter")?).await? else { return Ok(None) };
-            let expired = read.row.confirm_expires_at.is_some_and(|at| at <= kernel.cx.now());
-            let Some(to) = read.typed.details.address().filter(|_| read.row.state == "pending" && !expired) else {
-                return Ok(None);
-            };
-            if !mail::may_confirm(kernel, email, &to, &read.vault).await? {
-                return Ok(None);
-            }
-            let confirm_url = kernel.links.url(Purpose::ConfirmLetter, read.row.id, read.row.link_generation);
-            read.compose(kernel, self.kind(), to, context! { confirm_url }).map(Some)
+            let (kernel, now) = (&self.0.kernel, self.0.kernel.cx.now());
+            let waits =
+                |read: &Read| read.row.state == "pending" && read.row.confirm_expires_at.is_none_or(|at| at > now);
+            let found = Read::of(&self.0, emails).await?.into_iter();
+            let drafts = found.map(|read| Ok(read?.filter(waits).and_then(|read| read.draft(Leave::Unrequested))));
+            mail::compose_allowed(kernel, emails, drafts.collect(), |read, to| {
+                let confirm_url = kernel.links.url(Purpose::ConfirmLetter, read.row.id, read.row.link_generation);
+                read.compose(kernel, self.kind(), to, context! { confirm_url })
+            })
+            .await
         })
     }
 }
@@ -120,22 +138,22 @@ impl MailKind for Thanks {
         &'a self,
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
         Box::pin(writer(&self.0, conn, email))
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
-            let Some(read) = Read::of(&self.0, email.ref_id("letter")?).await? else { return Ok(None) };
-            let Some(to) = read.typed.details.address().filter(|_| read.row.state == "confirmed") else {
-                return Ok(None);
-            };
-            if mail::is_suppressed(kernel, &to, &read.vault).await? {
-                return Ok(None);
-            }
-            let manage_url = kernel.links.url(Purpose::ManageLetter, read.row.id, read.row.link_generation);
-            read.compose(kernel, self.kind(), to, context! { manage_url }).map(Some)
+            let found = Read::of(&self.0, emails).await?.into_iter();
+            let drafts = found.map(|read| {
+                Ok(read?.filter(|r| r.row.state == "confirmed").and_then(|read| read.draft(Leave::Notice)))
+            });
+            mail::compose_allowed(kernel, emails, drafts.collect(), |read, to| {
+                let manage_url = kernel.links.url(Purpose::ManageLetter, read.row.id, read.row.link_generation);
+                read.compose(kernel, self.kind(), to, context! { manage_url })
+            })
+            .await
         })
     }
 }
@@ -149,74 +167,90 @@ impl MailKind for Deliver {
         "letter_deliver"
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
-        Box::pin(async move {
-            let kernel = &self.0.kernel;
-            let mut conn = kernel.db.acquire().await?;
-            let delivery = store::delivery(&mut conn, email.ref_id("outreach")?).await?;
-            // an organizer may have decided that a failed or uncertain one goes again
-            let Some(delivery) =
-                delivery.filter(|d| matches!(d.state.as_str(), "queued" | "failed" | "uncertain" | "bounced"))
-            else {
-                return Ok(None);
-            };
-            let target = store::target(&mut conn, delivery.office_id, self.0.today()).await?;
-            drop(conn);
-            let Some(read) = Read::of(&self.0, delivery.letter_id).await?.filter(|r| r.row.state == "confirmed") else {
-                return Ok(None);
-            };
-            if !read.letter.goes_out() {
-                // switched off while this was tried again: it waits until it may go
-                store::set_waiting(&mut *kernel.db.acquire().await?, &[delivery.id], "held").await?;
-                return Ok(None);
-            }
-            if read.row.sealed.is_none() {
-                return Err(Error::internal("what was written has been erased"));
-            }
-            let mut mailboxes = Vec::with_capacity(delivery.mailboxes.len());
-            for address in &delivery.mailboxes {
-                mailboxes.push(
-                    EmailAddress::parse(address)
-                        .map_err(|_| Error::internal("the office has an impossible mailbox"))?,
-                );
-            }
-            if mailboxes.is_empty() {
-                return Err(Error::internal("the office has no mailbox"));
-            }
-            let to = mailboxes.remove(0);
-            let (typed, details) = (&read.typed, &read.typed.details);
-            let (subject, body) = typed.compose(&read.letter, read.row.variant, &target)?;
-            let shown = if typed.show_email { details.email.as_str() } else { "" };
-            let page = context! {
-                body, name => details.full_name(), city => details.locality.as_str(), postal_code => details.postal_code.as_str(),
-                show_email_address => shown,
-            };
-            let text = kernel.pages.render("mail/letter_deliver.txt", typed.locale, page)?;
-            let holder = target.holder_line();
-            let mut composed = Composed::new(to, details.full_name(), subject, text);
-            composed.to_name = Some(if holder.is_empty() { target.title_in(typed.locale) } else { holder });
-            composed.cc = mailboxes;
-            LETTERS.clone_into(&mut composed.from_local);
-            composed.reply_to =
-                Some(if shown.is_empty() { reply_address(kernel, delivery.id) } else { shown.to_owned() });
-            Ok(Some(composed))
-        })
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        Box::pin(self.deliver(emails))
     }
 
     fn settled<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        email: &'a QueuedEmail,
-        fate: Fate,
+        ended: &'a [(&'a QueuedEmail, Fate)],
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            if fate == Fate::Complained {
-                return Ok(()); // it arrived
+            let mut settled = Vec::with_capacity(ended.len());
+            // one that is called spam has arrived
+            for (email, fate) in ended.iter().filter(|(_, fate)| *fate != Fate::Complained) {
+                let at = self.0.kernel.cx.recorded_now(email.protected);
+                settled.push(store::Settled { id: email.ref_id("outreach")?, state: fate.as_str(), at });
             }
-            let at = self.0.kernel.cx.recorded_now(email.protected);
-            store::settle(conn, email.ref_id("outreach")?, fate.as_str(), at, self.0.today()).await
+            store::settle(conn, &settled, self.0.today()).await
         })
     }
+}
+
+impl Deliver {
+    async fn deliver(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
+        let kernel = &self.0.kernel;
+        let mut conn = kernel.db.acquire().await?;
+        let ids = QueuedEmail::ref_ids(emails, "outreach")?;
+        // an organizer may have decided that a failed or uncertain one goes again
+        let mut deliveries = store::deliveries(&mut conn, &ids).await?;
+        deliveries.retain(|d| matches!(d.state.as_str(), "queued" | "failed" | "uncertain" | "bounced"));
+        let mut offices: Vec<Uuid> = deliveries.iter().map(|d| d.office_id).collect();
+        offices.sort_unstable();
+        offices.dedup();
+        let mailboxes = store::mailboxes(&mut conn, &offices).await?;
+        let targets = store::targets(&mut conn, &offices, self.0.today()).await?;
+        let letters: Vec<Uuid> = deliveries.iter().map(|d| d.letter_id).collect();
+        let read = Read::all(&self.0, &mut conn, &letters).await?;
+        let (mut composed, mut held) = (HashMap::new(), Vec::new());
+        for (delivery, read) in deliveries.iter().zip(read) {
+            let letter = read.and_then(|read| {
+                let Some(read) = read.filter(|read| read.row.state == "confirmed") else { return Ok(None) };
+                if !read.letter.goes_out() {
+                    // switched off while this was tried again: it waits until it may go
+                    held.push(delivery.id);
+                    return Ok(None);
+                }
+                let target = targets.iter().find(|target| target.office_id == delivery.office_id);
+                let target = target.ok_or_else(|| Error::internal("the office is gone"))?;
+                let mailboxes = mailboxes.get(&delivery.office_id).map_or(&[][..], Vec::as_slice);
+                write(kernel, delivery.id, mailboxes, target, &read).map(Some)
+            });
+            composed.insert(delivery.id, letter);
+        }
+        if !held.is_empty() {
+            store::set_waiting(&mut conn, &held, "held").await?;
+        }
+        Ok(ids.iter().map(|id| composed.remove(id).unwrap_or(Ok(None))).collect())
+    }
+}
+
+/// The letter as its official reads it.
+fn write(kernel: &Kernel, outreach: Uuid, mailboxes: &[String], target: &Target, read: &Read) -> Result<Composed> {
+    if read.row.sealed.is_none() {
+        return Err(Error::internal("what was written has been erased"));
+    }
+    let parse = |address: &String| {
+        EmailAddress::parse(address).map_err(|_| Error::internal("the office has an impossible mailbox"))
+    };
+    let (to, cc) = mailboxes.split_first().ok_or_else(|| Error::internal("the office has no mailbox"))?;
+    let (to, cc) = (parse(to)?, cc.iter().map(parse).collect::<Result<Vec<_>>>()?);
+    let (typed, details) = (&read.typed, &read.typed.details);
+    let (subject, body) = typed.compose(&read.letter, read.row.variant, target)?;
+    let shown = if typed.show_email { details.email.as_str() } else { "" };
+    let page = context! {
+        body, name => details.full_name(), city => details.locality.as_str(), postal_code => details.postal_code.as_str(),
+        show_email_address => shown,
+    };
+    let text = kernel.pages.render("mail/letter_deliver.txt", typed.locale, page)?;
+    let holder = target.holder_line();
+    let mut composed = Composed::new(to, details.full_name(), subject, text);
+    composed.to_name = Some(if holder.is_empty() { target.title_in(typed.locale) } else { holder });
+    composed.cc = cc;
+    mail::LETTERS.clone_into(&mut composed.from_local);
+    composed.reply_to = Some(if shown.is_empty() { reply_address(kernel, outreach) } else { shown.to_owned() });
+    Ok(composed)
 }
 
 /// Our address for answers to an outreach: derived, so that it needs no storing and tells nothing.

@@ -21,7 +21,7 @@ use crate::{
         links::{Choices, Purpose, TokenPurposes},
         text::{EmailAddress, LocaleTag, Slug},
     },
-    mail::{Class, Composed, Fate, MailKind, QueuedEmail},
+    mail::{Class, Composed, Fate, MailKind, QueuedEmail, compose_one},
     organizers::Access,
     people::PersonBody,
 };
@@ -189,7 +189,7 @@ impl House {
     async fn delivered(&self) -> Vec<Composed> {
         let mut composed = Vec::new();
         for email in self.queued("letter_deliver").await {
-            composed.extend(Deliver(self.letters.clone()).compose(&email).await.expect("a letter"));
+            composed.extend(compose_one(&Deliver(self.letters.clone()), &email).await.expect("a letter"));
         }
         composed
     }
@@ -206,7 +206,7 @@ async fn a_letter_is_held_until_the_action_goes_live(db: PgPool) {
     assert_eq!(house.states().await, ["pending", "pending"]);
     assert_eq!(house.queued("letter_confirm").await.len(), 1);
     let mail = mail::Confirm(house.letters.clone());
-    let composed = mail.compose(&house.queued("letter_confirm").await[0]).await.unwrap().unwrap();
+    let composed = compose_one(&mail, &house.queued("letter_confirm").await[0]).await.unwrap().unwrap();
     assert!(
         !composed.text.contains("Amara")
             && composed.text.contains("/t/")
@@ -244,8 +244,8 @@ async fn a_letter_is_held_until_the_action_goes_live(db: PgPool) {
     assert!(reply_to.starts_with("reply+") && emails[0].lane != emails[1].lane && !emails[0].lane.is_empty());
 
     let mut conn = house.kernel().db.acquire().await.unwrap();
-    Deliver(house.letters.clone()).settled(&mut conn, &emails[0], Fate::Sent).await.unwrap();
-    Deliver(house.letters.clone()).settled(&mut conn, &emails[1], Fate::Failed).await.unwrap();
+    let ended = [(&emails[0], Fate::Sent), (&emails[1], Fate::Failed)];
+    Deliver(house.letters.clone()).settled(&mut conn, &ended).await.unwrap();
     assert_eq!(house.states().await, ["sent", "failed"]);
     let sent: (Option<String>,) = sqlx::query_as("SELECT h.family_name FROM outreaches o LEFT JOIN officials h ON h.id = o.official_id WHERE o.state = 'sent' AND o.sent_at IS NOT NULL")
         .fetch_one(&mut *conn)
@@ -287,7 +287,7 @@ async fn typed_text_arrives_as_typed_and_can_be_stopped(db: PgPool) {
         );
     }
     assert!(house.queued("letter_deliver").await.is_empty());
-    assert!(Deliver(house.letters.clone()).compose(&emails[1]).await.unwrap().is_none());
+    assert!(compose_one(&Deliver(house.letters.clone()), &emails[1]).await.unwrap().is_none());
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -330,7 +330,7 @@ async fn a_protected_letter_is_neutral_and_tells_only_the_day(db: PgPool) {
     let action = house.action("protected").await;
     house.letters.write(&action, House::letter("Amara", "")).await.unwrap();
     let mail = mail::Confirm(house.letters.clone());
-    let composed = mail.compose(&house.queued("letter_confirm").await[0]).await.unwrap().unwrap();
+    let composed = compose_one(&mail, &house.queued("letter_confirm").await[0]).await.unwrap().unwrap();
     assert!(!composed.text.contains("Write protected") && !composed.subject.contains("letter"), "{}", composed.subject);
     let page = house.press(Purpose::ConfirmLetter).await.unwrap();
     assert!(page.neutral && page.done);

@@ -5,21 +5,15 @@
 //! whom a mail is for.
 
 use std::{
-    collections::HashSet,
-    convert::Infallible,
-    panic::AssertUnwindSafe,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use chrono::TimeDelta;
-use futures_util::{FutureExt, StreamExt, future::join, stream};
-use sqlx::PgConnection;
 use tokio::{
-    sync::{Notify, Semaphore, mpsc},
+    sync::{Notify, Semaphore},
     task::JoinSet,
     time::sleep,
 };
@@ -27,53 +21,44 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    domains::{Count, Domains},
+    domains::Domains,
     fence::Fence,
-    kinds::{Class, Fate, MailKind, MailKinds, QueuedEmail},
-    message::{Composed, Sender},
+    kinds::{MailKind, MailKinds, QueuedEmail},
+    message::Sender,
     progress::Progress,
-    returned,
-    smtp::{Envelope, SendError},
-    store::{self, Claim, End, Ending},
+    settling::{Item, noted},
+    smtp::Permits,
+    store::{self, Claim},
     transport::Transport,
-    verdict::{self, Verdict},
+    upkeep, verdict,
 };
 use crate::{
     error::{Error, Result},
     kernel::Kernel,
 };
 
-/// How long mails under way may still take once the engine is to stop.
-const GRACE: Duration = Duration::from_secs(10);
-/// Refusals of a connection in a row after which the rest of a batch is put back untried.
-const AWAY: usize = 3;
 /// Rounds under way at once, so that one slow mail holds up only its own round.
 const LINES: usize = 4;
+/// Time between looks whether the queue's table wants sweeping, and mails after which it does.
+const SWEEPING: Duration = Duration::from_secs(5);
+const SWEPT_AFTER: usize = 20_000;
 /// Leases that one round recovers at most.
 const RECOVERED_AT_ONCE: i64 = 200;
-/// Outcomes that are settled in one transaction at most.
-const SETTLED_AT_ONCE: usize = 256;
-
-/// A mail and what is to be written on its row.
-struct Item {
-    email: QueuedEmail,
-    token: Uuid,
-    verdict: Verdict,
-}
-
 /// Sends what is queued.
 #[derive(Debug)]
 pub struct Engine {
-    kernel: Arc<Kernel>,
-    kinds: MailKinds,
-    transport: Transport,
-    sender: Sender,
+    pub(super) kernel: Arc<Kernel>,
+    pub(super) kinds: MailKinds,
+    pub(super) transport: Transport,
+    pub(super) sender: Sender,
     /// One for each mail being sent, whichever round it belongs to.
-    slots: Semaphore,
+    pub(super) slots: Semaphore,
     /// Says to idle lines that there is more than one can take.
     more: Notify,
-    domains: Domains,
+    pub(super) domains: Domains,
     fence: Fence,
+    /// Mails dealt with since the queue's table was swept.
+    settled: AtomicUsize,
 }
 
 impl Engine {
@@ -83,12 +68,20 @@ impl Engine {
     /// As [`Transport::new`].
     pub fn new(kernel: Arc<Kernel>, kinds: MailKinds) -> Result<Self> {
         let transport = Transport::new(&kernel)?;
-        let key = kernel.requests_key.derive("mail");
-        let settings = &kernel.settings.mail;
-        let sender = Sender::new(key, &settings.from_domain);
-        let slots = Semaphore::new(settings.connections.max(1));
+        let sender = Sender::of(&kernel);
+        let slots = Semaphore::new(kernel.settings.mail.connections.max(1));
         let fence = Fence::new(&kernel);
-        Ok(Self { sender, slots, transport, kinds, kernel, fence, more: Notify::new(), domains: Domains::default() })
+        Ok(Self {
+            sender,
+            slots,
+            transport,
+            kinds,
+            kernel,
+            fence,
+            more: Notify::new(),
+            domains: Domains::default(),
+            settled: AtomicUsize::new(0),
+        })
     }
 
     /// Where mail goes.
@@ -99,6 +92,8 @@ impl Engine {
     /// Sends until cancelled; then what is being sent may finish, and the rest goes back into the queue.
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
         self.fence.check_until_known(&self.kernel, &cancel).await;
+        self.introduce_relays().await;
+        let sweeping = tokio::spawn(self.clone().sweep(cancel.clone()));
         let lines = self.kernel.settings.mail.connections.clamp(1, LINES);
         let mut running = JoinSet::new();
         for first in (0..lines).map(|line| line == 0) {
@@ -111,9 +106,19 @@ impl Engine {
                 running.spawn(self.clone().line(true, lines, cancel.clone()));
             }
         }
+        let _ = sweeping.await;
         self.note_down().await;
         if let Transport::Smtp(pool) = &self.transport {
             pool.close().await;
+        }
+    }
+
+    /// Lets organizers know the relays, so that they can set a pace for each.
+    async fn introduce_relays(&self) {
+        let introduced =
+            async { store::introduce(&mut *self.kernel.db.acquire().await?, &self.transport.relays()).await };
+        if let Err(error) = introduced.await {
+            tracing::warn!(%error, "the relays could not be written down: they have no pace of their own until the next start");
         }
     }
 
@@ -125,6 +130,23 @@ impl Engine {
         };
         if let Err(error) = noted.await {
             tracing::warn!(%error, "the mail counters could not be written; they are kept");
+        }
+    }
+
+    /// Sweeps the queue's table after so many mails.
+    async fn sweep(self: Arc<Self>, cancel: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = sleep(SWEEPING) => {}
+                () = cancel.cancelled() => return,
+            }
+            if self.settled.load(Ordering::Relaxed) < SWEPT_AFTER {
+                continue;
+            }
+            self.settled.store(0, Ordering::Relaxed);
+            if let Err(error) = upkeep::sweep(&self.kernel.db).await {
+                tracing::warn!(%error, "the queue's table was not swept; it is tried again");
+            }
         }
     }
 
@@ -145,6 +167,7 @@ impl Engine {
                     troubles = 0;
                     if progress.claimed > 0 {
                         self.fence.moved();
+                        self.settled.fetch_add(progress.claimed, Ordering::Relaxed);
                     }
                     if first && self.domains.is_due(self.kernel.cx.instant()) {
                         self.note_down().await;
@@ -174,7 +197,7 @@ impl Engine {
     }
 
     /// 1 to 30 seconds, jittered.
-    fn pause_after(&self, troubles: u32) -> Duration {
+    pub(super) fn pause_after(&self, troubles: u32) -> Duration {
         Duration::from_secs(1 << troubles.min(5))
             .min(Duration::from_secs(30))
             .mul_f64(0.5 + self.kernel.cx.fraction() / 2.0)
@@ -206,28 +229,30 @@ impl Engine {
     async fn round(&self, limit: i64, cancel: &CancellationToken) -> Result<Progress> {
         let mut progress = self.recover().await?;
         let (cx, db) = (&self.kernel.cx, &self.kernel.db);
-        let now = cx.now();
+        let (now, instant) = (cx.now(), cx.instant());
         let claim = Claim { token: cx.id(), now, lease_until: now + self.lease() };
-        let mut emails = {
+        let relays = self.transport.relays();
+        let (mut emails, allowances) = {
             let mut conn = db.acquire().await?;
-            store::claim(&mut conn, claim, limit).await?
+            store::claim(&mut conn, claim, limit, cx.fraction(), &relays).await?
         };
-        match store::claim_letters(db, claim, limit).await {
-            Ok(letters) => emails.extend(letters),
-            Err(error) if emails.is_empty() => return Err(error),
-            // the others are claimed already and have to go out
-            Err(error) => tracing::warn!(%error, "letters could not be claimed"),
-        }
         if emails.is_empty() {
             return Ok(progress);
         }
+        let is_full = i64::try_from(emails.len()).is_ok_and(|n| n >= limit);
         self.brake(claim, &mut emails).await;
-        if i64::try_from(emails.len()).is_ok_and(|n| n >= limit) {
+        if is_full {
             self.more.notify_waiters();
         }
-        emails.sort_by_key(|email| email.class);
         progress.claimed = emails.len();
-        progress.add(self.deliver(claim.token, emails, cancel).await);
+        let permits = Permits::new(allowances.into_iter().map(|a| (a.relay, a.mails)));
+        progress.add(self.deliver(claim.token, instant, emails, &permits, cancel).await);
+        for (relay, mails) in permits.left() {
+            let given_back = async { store::give_back(&mut *db.acquire().await?, relay, mails).await };
+            if let Err(error) = given_back.await {
+                tracing::warn!(%error, "a relay's pace counts mails that were not sent");
+            }
+        }
         Ok(progress)
     }
 
@@ -260,159 +285,8 @@ impl Engine {
         }
     }
 
-    fn lease(&self) -> TimeDelta {
-        TimeDelta::seconds(i64::from(self.kernel.settings.mail.lease_seconds.max(1)))
-    }
-
-    /// Sends what was claimed, settling as the answers come.
-    async fn deliver(&self, token: Uuid, emails: Vec<QueuedEmail>, cancel: &CancellationToken) -> Progress {
-        let held: Mutex<HashSet<Uuid>> = Mutex::new(emails.iter().map(|email| email.id).collect());
-        let refusals = &AtomicUsize::new(0);
-        let (done, mut outcomes) = mpsc::unbounded_channel();
-        // takes `done` along, so that the channel ends with the sending
-        let sending = async move {
-            let done = &done;
-            stream::iter(emails)
-                .for_each_concurrent(self.kernel.settings.mail.connections.max(1), |email| async move {
-                    let verdict = self.attempt(token, &email, refusals, cancel).await;
-                    let _ = done.send((email, verdict));
-                })
-                .await;
-        };
-        let settling = async {
-            let mut progress = Progress::default();
-            let mut ready = Vec::new();
-            while outcomes.recv_many(&mut ready, SETTLED_AT_ONCE).await > 0 {
-                let ids: Vec<Uuid> = ready.iter().map(|(email, _)| email.id).collect();
-                let items: Vec<Item> = ready
-                    .drain(..)
-                    .filter_map(|(email, verdict)| Some(Item { email, token, verdict: verdict? }))
-                    .collect();
-                progress.add(self.settle(&items, cancel).await);
-                let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-                held.retain(|id| !ids.contains(id));
-            }
-            progress
-        };
-        tokio::select! {
-            ((), progress) = join(sending, settling) => progress,
-            never = self.beat(token, &held) => match never {},
-        }
-    }
-
-    /// Prolongs the leases of mails under way.
-    async fn beat(&self, token: Uuid, held: &Mutex<HashSet<Uuid>>) -> Infallible {
-        let every =
-            Duration::from_secs(u64::from(self.kernel.settings.mail.lease_seconds)).max(Duration::from_secs(1)) / 3;
-        loop {
-            sleep(every).await;
-            let ids: Vec<Uuid> = held.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-            let beaten = async {
-                let mut conn = self.kernel.db.acquire().await?;
-                store::heartbeat(&mut conn, token, &ids, self.kernel.cx.now() + self.lease()).await
-            };
-            if let Err(error) = beaten.await {
-                tracing::warn!(%error, "a mail lease could not be prolonged");
-            }
-        }
-    }
-
-    /// One attempt at one mail; `None` when the claim was lost and nothing was sent.
-    async fn attempt(
-        &self,
-        token: Uuid,
-        email: &QueuedEmail,
-        refusals: &AtomicUsize,
-        cancel: &CancellationToken,
-    ) -> Option<Verdict> {
-        // composing, too, holds a database connection
-        let Ok(_slot) = self.slots.acquire().await else { return None };
-        if let Some(verdict) = self.held_back(email, refusals, cancel) {
-            return Some(verdict);
-        }
-        if let Some(verdict) = verdict::when_stale(email, self.kernel.cx.now()) {
-            return Some(verdict);
-        }
-        let (mail, raw) = match self.compose(email).await {
-            Ok(composed) => composed,
-            Err(verdict) => return Some(verdict),
-        };
-        let return_token = self.sender.return_token(email.id);
-        if email.class == Class::Letter {
-            let begun = async {
-                let mut conn = self.kernel.db.acquire().await?;
-                store::begin_data(&mut conn, token, email.id, self.kernel.cx.now(), &return_token).await
-            };
-            match begun.await {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => return Some(self.later(&error)),
-            }
-        }
-        let return_path = self.sender.return_path(&return_token);
-        let envelope = Envelope { from: &return_path, to: mail.to.as_str() };
-        let sent = tokio::select! {
-            sent = self.transport.send(&self.kernel, &email.kind, envelope, &raw) => sent,
-            () = async { cancel.cancelled().await; sleep(GRACE).await } => {
-                Err(SendError::Unknown { text: "this process had to stop".to_owned() })
-            }
-        };
-        if let Err(error) = sent {
-            match error {
-                SendError::Refused { .. } => refusals.fetch_add(1, Ordering::Relaxed),
-                _ => refusals.swap(0, Ordering::Relaxed),
-            };
-            let verdict = verdict::after_send(email, &error, self.kernel.cx.now(), self.kernel.cx.fraction());
-            if !matches!(verdict, Verdict::Retry { .. }) {
-                self.domains.count(mail.to.domain(), Count::Failed);
-            }
-            return Some(verdict);
-        }
-        refusals.store(0, Ordering::Relaxed);
-        self.domains.count(mail.to.domain(), Count::Sent);
-        for cc in &mail.cc {
-            let copy = Envelope { from: &return_path, to: cc.as_str() };
-            if let Err(error) = self.transport.send(&self.kernel, &email.kind, copy, &raw).await {
-                tracing::info!(mail = %email.id, %error, "a copy was not taken");
-            }
-        }
-        Some(Verdict::Settle(Fate::Sent, None))
-    }
-
-    /// The verdict on a mail that is not to be tried: the engine stops, or the relay is away.
-    fn held_back(&self, email: &QueuedEmail, refusals: &AtomicUsize, cancel: &CancellationToken) -> Option<Verdict> {
-        if cancel.is_cancelled() {
-            return Some(Verdict::Retry { due_at: email.due_at, counted: false, why: None });
-        }
-        (refusals.load(Ordering::Relaxed) >= AWAY).then(|| self.later(&"relay not available"))
-    }
-
-    fn later(&self, why: &impl std::fmt::Display) -> Verdict {
-        verdict::later(self.kernel.cx.now(), self.kernel.cx.fraction(), why.to_string())
-    }
-
-    /// Has a mail composed; `Err` is the verdict when there is nothing to send.
-    async fn compose(&self, email: &QueuedEmail) -> Result<(Composed, Vec<u8>), Verdict> {
-        let failed = |error: Error| {
-            tracing::warn!(mail = %email.id, kind = email.kind, %error, "a mail could not be composed");
-            Verdict::Settle(Fate::Failed, Some(verdict::failure(&format!("not composed: {error}"))))
-        };
-        let Some(kind) = self.kinds.get(&email.kind) else {
-            // a newer process may know it
-            tracing::error!(kind = email.kind, "nobody here composes this kind of mail");
-            return Err(self.later(&"nobody composes this kind of mail"));
-        };
-        // one slice's mistake must not stop everybody's mail
-        let composed = AssertUnwindSafe(async { kind.compose(email).await }).catch_unwind().await;
-        match composed.unwrap_or_else(|_| Err(Error::internal("composing panicked"))) {
-            Ok(Some(mail)) => {
-                let raw = self.sender.message(email.id, self.kernel.cx.now(), &mail).map_err(failed)?;
-                Ok((mail, raw))
-            }
-            Ok(None) => Err(Verdict::Settle(Fate::Cancelled, None)),
-            Err(error @ Error::Unavailable { .. }) => Err(self.later(&error)),
-            Err(error) => Err(failed(error)),
-        }
+    pub(super) fn lease(&self) -> Duration {
+        Duration::from_secs(self.kernel.settings.mail.lease_seconds.max(1).into())
     }
 
     /// Deals with leases that ran out.
@@ -449,105 +323,4 @@ impl Engine {
         tracing::warn!(mails = held.len(), "mails were left behind by a process that went away");
         Ok(progress)
     }
-
-    /// Writes down what became of mails, waiting for the database as long as it takes: what was sent must not go again.
-    async fn settle(&self, items: &[Item], cancel: &CancellationToken) -> Progress {
-        match self.persist(items, true, cancel).await {
-            Ok(held) => return noted(items, &held),
-            Err(error) if items.len() > 1 => tracing::warn!(%error, "mails are settled one by one"),
-            Err(_) => {}
-        }
-        let mut progress = Progress::default();
-        for item in items {
-            let alone = std::slice::from_ref(item);
-            let settled = match self.persist(alone, true, cancel).await {
-                Ok(held) => Ok(held),
-                Err(error) => {
-                    tracing::error!(mail = %item.email.id, kind = item.email.kind, %error, "a slice could not be told of a mail's fate");
-                    self.persist(alone, false, cancel).await
-                }
-            };
-            match settled {
-                Ok(held) => progress.add(noted(alone, &held)),
-                Err(error) => tracing::error!(mail = %item.email.id, %error, "a mail could not be settled"),
-            }
-        }
-        progress
-    }
-
-    /// One transaction, again and again through an outage. When the engine stops, only for a while.
-    async fn persist(&self, items: &[Item], tell: bool, cancel: &CancellationToken) -> Result<Vec<Uuid>> {
-        let (mut troubles, mut left) = (0, GRACE);
-        loop {
-            let written = async {
-                let mut tx = self.kernel.db.begin().await?;
-                let held = self.write(&mut tx, items, tell).await?;
-                tx.commit().await?;
-                Ok(held)
-            };
-            match written.await {
-                Err(error @ Error::Unavailable { .. }) if !left.is_zero() => {
-                    if troubles == 0 {
-                        tracing::warn!(%error, "mails cannot be settled; trying until they can");
-                    }
-                    troubles += 1;
-                    let mut pause = self.pause_after(troubles);
-                    if cancel.is_cancelled() {
-                        pause = pause.min(left);
-                        left -= pause;
-                    }
-                    sleep(pause).await;
-                }
-                written => return written,
-            }
-        }
-    }
-
-    async fn write(&self, conn: &mut PgConnection, items: &[Item], tell: bool) -> Result<Vec<Uuid>> {
-        let ends: Vec<End> = items.iter().map(|item| self.end_of(item)).collect();
-        let held = store::end(conn, self.kernel.cx.now(), &ends).await?;
-        if tell {
-            let known: HashSet<&Uuid> = held.iter().collect();
-            for item in items.iter().filter(|item| known.contains(&item.email.id)) {
-                let fate = match &item.verdict {
-                    Verdict::Settle(fate, _) => *fate,
-                    Verdict::Dead(_) => Fate::Failed,
-                    Verdict::Retry { .. } => continue,
-                };
-                if let Some(kind) = self.kinds.get(&item.email.kind) {
-                    let told = async {
-                        if matches!(item.verdict, Verdict::Dead(_)) {
-                            returned::bury(&self.kernel, kind, &mut *conn, &item.email, "bounced").await?;
-                        }
-                        kind.settled(&mut *conn, &item.email, fate).await
-                    };
-                    let told = AssertUnwindSafe(told).catch_unwind().await;
-                    told.unwrap_or_else(|_| Err(Error::internal("settling panicked")))?;
-                }
-            }
-        }
-        Ok(held)
-    }
-
-    fn end_of(&self, item: &Item) -> End {
-        let (ending, failure) = match &item.verdict {
-            Verdict::Settle(fate, why) => (Ending::Settled(fate.as_str()), why.clone()),
-            Verdict::Dead(why) => (Ending::Settled(Fate::Failed.as_str()), Some(why.clone())),
-            Verdict::Retry { due_at, counted, why } => {
-                (Ending::Queued { due_at: *due_at, counted: *counted }, why.clone())
-            }
-        };
-        let may_bounce = matches!(item.verdict, Verdict::Settle(Fate::Sent | Fate::Uncertain, _));
-        let return_token = may_bounce.then(|| self.sender.return_token(item.email.id));
-        End { id: item.email.id, token: item.token, ending, failure, return_token }
-    }
-}
-
-fn noted(items: &[Item], held: &[Uuid]) -> Progress {
-    let held: HashSet<&Uuid> = held.iter().collect();
-    let mut progress = Progress::default();
-    for item in items.iter().filter(|item| held.contains(&item.email.id)) {
-        progress.note(item.email.class, &item.verdict);
-    }
-    progress
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::message::Composed;
 use crate::{
     error::{Error, Result},
-    kernel::text::EmailAddress,
+    kernel::{text::EmailAddress, vault::Vault},
 };
 
 /// The priority of a mail, most urgent first.
@@ -75,6 +75,14 @@ pub struct QueuedEmail {
 }
 
 impl QueuedEmail {
+    /// The ids that stand under `name` in the `refs` of mails.
+    ///
+    /// # Errors
+    /// As [`QueuedEmail::ref_id`], for the first without one.
+    pub fn ref_ids(emails: &[Self], name: &str) -> Result<Vec<Uuid>> {
+        emails.iter().map(|email| email.ref_id(name)).collect()
+    }
+
     /// The id that stands under `name` in `refs`.
     ///
     /// # Errors
@@ -123,9 +131,13 @@ pub trait MailKind: Send + Sync {
     /// The name in `emails.kind`.
     fn kind(&self) -> &'static str;
 
-    /// Composes the mail from its ids, at each attempt anew. `Ok(None)`: nothing is to be sent any more, and the mail is
-    /// cancelled. `unavailable` puts it back; any other error fails this mail, and its text is kept on the row.
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>>;
+    /// Composes mails from their ids, at each attempt anew: one answer for each, in their order. `Ok(None)`: nothing is to be
+    /// sent any more, and the mail is cancelled. `unavailable` puts it back; any other error fails this mail, and its text is
+    /// kept on the row. They come together so that what they share is read once; see [`one_by_one`] for rare ones.
+    ///
+    /// # Errors
+    /// `unavailable` puts all of them back; after any other error each is tried alone.
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>>;
 
     /// Is it the first that an address hears of us, because somebody typed it into a form? Such mail is braked.
     fn is_first_contact(&self) -> bool {
@@ -138,23 +150,55 @@ pub trait MailKind: Send + Sync {
         &'a self,
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
         let _ = (conn, email);
         Box::pin(async { Ok(None) })
     }
 
-    /// Told in the settling transaction, so that a slice can change its own row. Must not wait for anything but the
-    /// database. An error (other than `unavailable`, which is tried again) is logged and the mail settled without it: what
-    /// was sent must not be sent again.
+    /// Told in the settling transaction, so that a slice can change its own rows; many at once, in no order. Must not wait for
+    /// anything but the database. After an error (other than `unavailable`, which is tried again) each is settled alone, and
+    /// one that fails then is logged and settled without it: what was sent must not be sent again.
     fn settled<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        email: &'a QueuedEmail,
-        fate: Fate,
+        ended: &'a [(&'a QueuedEmail, Fate)],
     ) -> BoxFuture<'a, Result<()>> {
-        let _ = (conn, email, fate);
+        let _ = (conn, ended);
         Box::pin(async { Ok(()) })
     }
+}
+
+/// What came of composing a mail.
+pub type Composition = Result<Option<Composed>>;
+
+/// Whom a mail of a supporter's goes to.
+#[derive(Clone, Debug)]
+pub struct Addressee {
+    /// The address.
+    pub address: EmailAddress,
+    /// The vault that the person is in: what is known of the address stays inside it.
+    pub vault: Arc<Vault>,
+}
+
+/// Composes mails of a rare kind.
+pub async fn one_by_one<'a, F: Future<Output = Composition>>(
+    emails: &'a [QueuedEmail],
+    compose: impl Fn(&'a QueuedEmail) -> F,
+) -> Result<Vec<Composition>> {
+    let mut composed = Vec::with_capacity(emails.len());
+    for email in emails {
+        composed.push(compose(email).await);
+    }
+    Ok(composed)
+}
+
+/// Composes one mail (tests).
+///
+/// # Errors
+/// As [`MailKind::compose`].
+#[cfg(test)]
+pub async fn compose_one(kind: &dyn MailKind, email: &QueuedEmail) -> Composition {
+    kind.compose(std::slice::from_ref(email)).await?.pop().ok_or_else(|| Error::internal("no answer"))?
 }
 
 /// The kinds by name.

@@ -16,7 +16,8 @@ use uuid::Uuid;
 use crate::{
     error::{Error, Result},
     kernel::{
-        crypto::{Key, base32},
+        Kernel,
+        crypto::{Key, base32, from_base32},
         text::EmailAddress,
     },
 };
@@ -110,18 +111,31 @@ impl std::fmt::Debug for Attachment {
 #[derive(Clone, Debug)]
 pub struct Sender {
     key: Key,
+    returns: Key,
     domain: String,
 }
 
 impl Sender {
     /// A sender on `domain` whose tokens are derived from `key`.
     pub fn new(key: Key, domain: &str) -> Self {
-        Self { key, domain: domain.to_owned() }
+        Self { returns: key.derive("return"), key, domain: domain.to_owned() }
     }
 
-    /// The token of a mail's envelope sender, kept on the row while bounces are expected.
+    /// The sender of an installation's mail.
+    pub fn of(kernel: &Kernel) -> Self {
+        Self::new(kernel.requests_key.derive("mail"), &kernel.settings.mail.from_domain)
+    }
+
+    /// The token of a mail's envelope sender. It is the mail's id, shuffled under the key, so that nothing need be stored for
+    /// a bounce to be understood.
     pub fn return_token(&self, email: Uuid) -> String {
-        self.token("return", email)
+        base32(&self.returns.shuffle(email.into_bytes()))
+    }
+
+    /// The mail of which [`Sender::return_token`] made this token. For any other one an id that no mail has.
+    pub fn of_return_token(&self, token: &str) -> Option<Uuid> {
+        let token: [u8; 16] = from_base32(token)?.try_into().ok()?;
+        Some(Uuid::from_bytes(self.returns.unshuffle(token)))
     }
 
     /// The envelope sender of a token: bounces come to it and say which mail they are about (VERP).
@@ -131,11 +145,8 @@ impl Sender {
 
     /// The mail's Message-ID, with its angle brackets; the same at each attempt, so that a copy is seen to be one.
     pub fn message_id(&self, email: Uuid) -> String {
-        format!("<{}@{}>", self.token("message-id", email), self.domain)
-    }
-
-    fn token(&self, purpose: &str, email: Uuid) -> String {
-        base32(&self.key.mac(&[purpose.as_bytes(), email.as_bytes()])[..16])
+        let mac = self.key.mac(&[b"message-id", email.as_bytes()]);
+        format!("<{}@{}>", base32(&mac[..16]), self.domain)
     }
 
     /// The message's bytes.
@@ -343,7 +354,9 @@ mod tests {
 
     #[test]
     fn ids_are_lasting_and_opaque() {
-        assert_eq!(sender().return_token(ID), sender().return_token(ID));
+        let token = sender().return_token(ID);
+        assert_eq!((sender().return_token(ID), sender().of_return_token(&token)), (token, Some(ID)));
+        assert_eq!((sender().of_return_token("short"), sender().of_return_token("é")), (None, None));
         assert_ne!(sender().return_token(ID), sender().return_token(Uuid::from_u128(8)));
         let path = sender().return_path(&sender().return_token(ID));
         assert!(path.starts_with("bounce+") && path.ends_with("@mail.example.org") && path.len() < 64);

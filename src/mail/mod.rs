@@ -23,6 +23,7 @@
 
 mod consent;
 mod domains;
+mod drafts;
 mod engine;
 mod fence;
 mod kinds;
@@ -32,6 +33,8 @@ mod progress;
 mod render;
 mod report;
 mod returned;
+mod round;
+mod settling;
 pub mod smtp;
 mod spool;
 mod store;
@@ -41,10 +44,13 @@ mod verdict;
 
 use crate::config::{Settings, Transport as TransportSetting};
 
+#[cfg(test)]
+pub use self::kinds::compose_one;
 pub use self::{
-    consent::{everywhere_index, is_suppressed, may_confirm, never_again},
+    consent::{Whom, everywhere_index, may_confirm, never_again, suppressed},
+    drafts::{Draft, Leave, compose_allowed},
     engine::Engine,
-    kinds::{Class, Fate, MailKind, MailKinds, QueuedEmail},
+    kinds::{Addressee, Class, Composition, Fate, MailKind, MailKinds, QueuedEmail, one_by_one},
     mailbox::{Mail, MailFile, MailHeader, Mailbox},
     message::{Attachment, Composed, LETTERS, NO_REPLY, Sender},
     progress::Progress,
@@ -53,8 +59,8 @@ pub use self::{
     returned::{Taken, take_back},
     spool::read_spool,
     store::{
-        Lane, NewEmail, Pause, QueueLength, cancel, enqueue, lanes, pause, pauses, queue_length, requeue, resume,
-        retry_all, set_lane,
+        Hours, Lane, NewEmail, Pace, Pause, QueueLength, RelayPace, cancel, enqueue, lanes, pause, pauses,
+        queue_length, relays, requeue, resume, retry_all, set_lane, set_relay,
     },
     transport::Transport,
     upkeep::forget,
@@ -64,9 +70,9 @@ pub use self::{
 pub fn faults(settings: &Settings) -> Vec<String> {
     let mut faults = Vec::new();
     if settings.mail.transport == TransportSetting::Smtp
-        && let Err(error) = smtp::Relays::settings(&settings.mail.smtp_url)
+        && let Err(error) = transport::relays(&settings.mail)
     {
-        faults.push(error.to_string());
+        faults.push(error);
     }
     if lettre::Address::new(NO_REPLY, &settings.mail.from_domain).is_err() {
         faults.push("mail.from_domain: is not a mail domain".to_owned());

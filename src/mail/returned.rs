@@ -3,7 +3,8 @@
 use super::{
     consent,
     domains::provider,
-    kinds::{Class, Fate, MailKind, MailKinds, QueuedEmail},
+    kinds::{Addressee, Class, Fate, MailKind, MailKinds, QueuedEmail},
+    message::Sender,
     report::{self, Report},
     store,
 };
@@ -16,7 +17,7 @@ use sqlx::PgConnection;
 pub struct Taken {
     /// What it says.
     pub report: Report,
-    /// Was the mail found that it is about? Tokens are forgotten after seven days; mail of protected actions at once.
+    /// Was the mail found that it is about? It is known for seven days; mail of protected actions for three.
     pub is_known: bool,
 }
 
@@ -30,9 +31,9 @@ pub async fn take_back(kernel: &Kernel, kinds: &MailKinds, raw: &[u8], recipient
     let token = recipient.and_then(|to| report::token_in(to.as_bytes())).or_else(|| report::token_of(raw));
     metrics::counter!("muster_mail_returned", "what" => report.as_str()).increment(1);
     let unknown = |report| Ok(Taken { report, is_known: false });
-    let Some(token) = token else { return unknown(report) };
+    let Some(id) = token.and_then(|token| Sender::of(kernel).of_return_token(&token)) else { return unknown(report) };
     let mut tx = kernel.db.begin().await?;
-    let Some(email) = store::by_return_token(&mut tx, &token).await? else { return unknown(report) };
+    let Some(email) = store::gone_out(&mut tx, id, kernel.cx.now()).await? else { return unknown(report) };
     let (fate, text) = match &report {
         Report::Failed { text, status, .. } => {
             (Fate::Bounced, status.map_or_else(|| text.clone(), |status| format!("{status} {text}")))
@@ -40,7 +41,7 @@ pub async fn take_back(kernel: &Kernel, kinds: &MailKinds, raw: &[u8], recipient
         Report::Complaint => (Fate::Complained, "its reader called it spam".to_owned()),
         Report::Underway | Report::AutoReply | Report::Other => return Ok(Taken { report, is_known: true }),
     };
-    if !store::bounce(&mut tx, email.id, fate.as_str(), &text, kernel.cx.recorded_now(email.protected)).await? {
+    if !store::bounce(&mut tx, &email, fate.as_str(), &text).await? {
         return Ok(Taken { report, is_known: true });
     }
     if let Some(kind) = kinds.get(&email.kind) {
@@ -49,11 +50,10 @@ pub async fn take_back(kernel: &Kernel, kinds: &MailKinds, raw: &[u8], recipient
             Report::Complaint => bury(kernel, kind, &mut tx, &email, "complained").await?,
             _ => {}
         }
-        kind.settled(&mut tx, &email, fate).await?;
-        let domain = kind.addressee(&mut tx, &email).await?;
-        if let Some(address) = domain {
+        kind.settled(&mut tx, &[(&email, fate)]).await?;
+        if let Some(whom) = kind.addressee(&mut tx, &email).await? {
             let day = kernel.cx.now().date_naive();
-            store::add_returned(&mut tx, day, provider(address.domain()), fate == Fate::Complained).await?;
+            store::add_returned(&mut tx, day, provider(whom.address.domain()), fate == Fate::Complained).await?;
         }
     }
     tx.commit().await?;
@@ -79,14 +79,8 @@ pub(super) async fn bury(
         }
         return Ok(());
     }
-    // mail of protected actions leaves no row behind, and so nothing that could be written about its addressee
-    if email.protected {
-        return Ok(());
-    }
-    if let Some(address) = kind.addressee(conn, email).await? {
-        let vault = kernel.vaults.of_organization(conn, email.organization_id).await?;
-        let vault = kernel.vaults.open(vault).await?;
-        consent::suppress(conn, kernel, &vault, &address, reason).await?;
+    if let Some(Addressee { address, vault }) = kind.addressee(conn, email).await? {
+        consent::suppress(conn, kernel, &vault, &address, reason, email.protected).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     mailbox::Mailbox,
-    smtp::{Accepted, Envelope, PoolConfig, Relays, SendError},
+    smtp::{Accepted, Envelope, Permits, PoolConfig, Relays, SendError, SmtpSettings},
 };
 use crate::{
     config,
@@ -31,7 +31,7 @@ impl Transport {
         match settings.transport {
             config::Transport::Mailbox => Ok(Self::Mailbox(Mailbox::open(&kernel.settings, &kernel.cx)?)),
             config::Transport::Smtp => {
-                let relays = Relays::settings(&settings.smtp_url).map_err(Error::internal)?;
+                let relays = relays(settings).map_err(Error::internal)?;
                 let relays = relays.into_iter().map(|relay| relay.hello(&settings.from_domain)).collect();
                 let pool = PoolConfig { size: settings.connections, ..PoolConfig::default() };
                 let cx = kernel.cx.clone();
@@ -41,19 +41,56 @@ impl Transport {
         }
     }
 
-    /// Sends one message.
+    /// The relays, as they are called where their pace is kept.
+    pub(super) fn relays(&self) -> Vec<String> {
+        match self {
+            Self::Smtp(relays) => relays.names(),
+            Self::Mailbox(_) => Vec::new(),
+        }
+    }
+
+    /// Sends one message, by a relay that may still be given one.
     pub(super) async fn send(
         &self,
         kernel: &Kernel,
         kind: &str,
         envelope: Envelope<'_>,
         raw: &[u8],
+        permits: &Permits,
     ) -> Result<(), SendError> {
         match self {
-            Self::Smtp(relays) => relays.send(kernel.cx.fraction(), envelope, raw).await.map(|Accepted { .. }| ()),
+            Self::Smtp(relays) => {
+                relays.send(kernel.cx.fraction(), envelope, raw, permits).await.map(|Accepted { .. }| ())
+            }
             Self::Mailbox(mailbox) => {
                 mailbox.deliver(kind, raw).await.map_err(|e| SendError::Refused { text: e.to_string() })
             }
         }
     }
+
+    /// Sends a copy of a message that has gone out: now or never, so it takes a permit that is not there yet, if need be.
+    pub(super) async fn send_copy(
+        &self,
+        kernel: &Kernel,
+        kind: &str,
+        envelope: Envelope<'_>,
+        raw: &[u8],
+        permits: &Permits,
+    ) -> Result<(), SendError> {
+        self.send(kernel, kind, envelope, raw, &permits.overdrawn()).await
+    }
+}
+
+/// The relays of the settings.
+///
+/// # Errors
+/// What is wrong, naming the key.
+pub(super) fn relays(settings: &config::Mail) -> Result<Vec<SmtpSettings>, String> {
+    let relays = Relays::settings(&settings.smtp_url).map_err(|error| error.to_string())?;
+    if settings.smtp_ca_file.is_empty() {
+        return Ok(relays);
+    }
+    let pem = std::fs::read(&settings.smtp_ca_file).map_err(|error| format!("mail.smtp_ca_file: {error}"))?;
+    let trusted = relays.into_iter().map(|relay| relay.trust(&pem));
+    trusted.collect::<Result<_, _>>().map_err(|_| "mail.smtp_ca_file: is no PEM certificate".to_owned())
 }

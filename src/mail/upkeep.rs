@@ -1,38 +1,45 @@
-//! What the queue forgets, and when. The worker runs it now and then; twice does no harm.
+//! What the queue forgets and tidies, and when. The worker runs it now and then; twice does no harm.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
+use super::store;
 use crate::error::Result;
 
 /// Rows that one call forgets at most of each sort, so that no transaction grows long.
 const AT_ONCE: i64 = 5000;
 
-/// Forgets what is old: return tokens (7 days; protected: 72 hours), settled mails (30 days), the days' caps and their
-/// keys. Returns how many mail rows were deleted; call again while it is not 0.
+/// Forgets what is old: mail of protected actions that may have come back (72 hours), months of settled mails that ended `keep`
+/// ago, the days' caps and their keys; and makes room for the months to come. Returns how many single rows were deleted; call
+/// again while it is not 0.
 ///
 /// # Errors
-/// A database error.
-pub async fn forget(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u64> {
-    sqlx::query!(
-        "UPDATE emails SET return_token = NULL
-         WHERE return_token IS NOT NULL AND settled_at < $2 AND (protected OR settled_at < $1)",
-        now - TimeDelta::days(7),
-        now - TimeDelta::hours(72)
-    )
-    .execute(&mut *conn)
-    .await?;
+/// A database error; that of a lock not had in time passes.
+pub async fn forget(conn: &mut PgConnection, now: DateTime<Utc>, keep: TimeDelta) -> Result<u64> {
     let today = now.date_naive();
     sqlx::query!("DELETE FROM day_secrets WHERE day < $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM confirmation_caps WHERE day < $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM first_contacts WHERE hour < $1", now - TimeDelta::hours(2)).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM mail_domains WHERE day < $1", today - TimeDelta::days(90)).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM mail_returns WHERE forget_on <= $1", today).execute(&mut *conn).await?;
+    store::keep_months(conn, today, (now - keep).date_naive()).await?;
     let deleted = sqlx::query!(
-        "DELETE FROM emails WHERE id IN (SELECT id FROM emails WHERE settled_at < $1 ORDER BY settled_at LIMIT $2)",
-        now - TimeDelta::days(30),
+        "DELETE FROM emails_settled_other WHERE ctid IN (SELECT ctid FROM emails_settled_other WHERE settled_at < $1 LIMIT $2)",
+        now - keep,
         AT_ONCE
     )
     .execute(conn)
     .await?;
     Ok(deleted.rows_affected())
+}
+
+/// Gives the place of settled mails back to the queue's table, so that it stays as small as the queue is: too many go through
+/// it in a minute to wait for the database's own rounds.
+///
+/// # Errors
+/// A database error.
+pub(super) async fn sweep(db: &PgPool) -> Result<()> {
+    // not a statement that can be prepared
+    sqlx::raw_sql("VACUUM (SKIP_LOCKED, TRUNCATE FALSE) emails_waiting").execute(db).await?;
+    Ok(())
 }

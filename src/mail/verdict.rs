@@ -47,7 +47,7 @@ pub(super) enum Verdict {
 pub(super) fn after_send(email: &QueuedEmail, error: &SendError, now: DateTime<Utc>, jitter: f64) -> Verdict {
     let why = error.to_string();
     match error {
-        SendError::Refused { .. } | SendError::Broken { .. } => later(now, jitter, why),
+        SendError::Refused { .. } | SendError::Broken { .. } | SendError::HeldBack => later(now, jitter, why),
         SendError::Unknown { .. } if email.class == Class::Letter => {
             Verdict::Settle(Fate::Uncertain, Some(failure(&why)))
         }

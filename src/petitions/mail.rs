@@ -10,9 +10,9 @@ use super::{
     store,
 };
 use crate::{
-    error::{Code, Result},
+    error::Result,
     kernel::{links::Purpose, text::EmailAddress},
-    mail::{self, Composed, MailKind, QueuedEmail},
+    mail::{self, Addressee, Composed, Composition, Draft, Leave, MailKind, QueuedEmail},
     organizers,
 };
 
@@ -27,25 +27,50 @@ pub struct OwnPage(pub Petitions);
 /// Tells an organizer of a milestone.
 pub struct Milestone(pub Petitions);
 
-async fn find(petitions: &Petitions, email: &QueuedEmail) -> Result<Option<Context>> {
-    find_with(petitions, &mut *petitions.kernel.db.acquire().await?, email).await
+/// What each mail is about; `None` when it is gone.
+async fn find(petitions: &Petitions, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<Context>>>> {
+    find_with(petitions, &mut *petitions.kernel.db.acquire().await?, emails).await
 }
 
-async fn find_with(petitions: &Petitions, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Context>> {
-    match store::signature(conn, email.ref_id("signature")?).await {
-        Ok(row) => Ok(Some(ops::context(petitions, conn, row).await?)),
-        Err(error) if error.code() == Code::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+async fn find_with(
+    petitions: &Petitions,
+    conn: &mut PgConnection,
+    emails: &[QueuedEmail],
+) -> Result<Vec<Result<Option<Context>>>> {
+    let ids = QueuedEmail::ref_ids(emails, "signature")?;
+    let rows = store::signatures_by_id(conn, &ids).await?;
+    let found: Vec<Option<usize>> = ids.iter().map(|id| rows.iter().position(|row| row.id == *id)).collect();
+    let rows = found.iter().flatten().map(|&n| rows[n].clone()).collect();
+    let mut contexts = ops::contexts(petitions, conn, rows).await?.into_iter();
+    Ok(found.into_iter().map(|found| found.and_then(|_| contexts.next()).transpose()).collect())
 }
 
 /// Whose signature it is.
-async fn signer(petitions: &Petitions, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<EmailAddress>> {
-    Ok(find_with(petitions, conn, email).await?.and_then(|c| c.typed.details.address()))
+async fn signer(petitions: &Petitions, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Addressee>> {
+    let mut found = find_with(petitions, conn, std::slice::from_ref(email)).await?;
+    let Some(c) = found.pop().transpose()?.flatten() else { return Ok(None) };
+    Ok(c.typed.details.address().map(|address| Addressee { address, vault: c.vault }))
 }
 
-fn compose(petitions: &Petitions, c: &Context, kind: &str, page: minijinja::Value) -> Result<Option<Composed>> {
-    let Some(to) = c.typed.details.address() else { return Ok(None) };
+/// A mail about this signature, unless it has no address (any more).
+fn draft(c: Context, leave: Leave) -> Option<Draft<Context>> {
+    let to = c.typed.details.address()?;
+    Some(Draft { to, vault: c.vault.clone(), leave, about: c })
+}
+
+/// Composes mails to addresses that nobody has confirmed, about those signatures of which this is true.
+async fn compose_unrequested(
+    petitions: &Petitions,
+    emails: &[QueuedEmail],
+    holds: impl Fn(&Context) -> bool,
+    write: impl Fn(Context, EmailAddress) -> Composition,
+) -> Result<Vec<Composition>> {
+    let found = find(petitions, emails).await?.into_iter();
+    let drafts = found.map(|c| Ok(c?.filter(&holds).and_then(|c| draft(c, Leave::Unrequested))));
+    mail::compose_allowed(&petitions.kernel, emails, drafts.collect(), write).await
+}
+
+fn compose(petitions: &Petitions, c: &Context, to: EmailAddress, kind: &str, page: minijinja::Value) -> Composition {
     let action = &c.petition.action;
     let common = context! { organization => action.organization_name.as_str(), action_title => action.text(c.locale, "").0.title };
     let rendered = mail::render(&petitions.kernel, kind, c.locale, action.protected, context! { ..page, ..common })?;
@@ -55,26 +80,22 @@ fn compose(petitions: &Petitions, c: &Context, kind: &str, page: minijinja::Valu
     Ok(Some(composed))
 }
 
-/// A mail that asks to confirm a pending signature, if it may be sent.
-async fn asking(petitions: &Petitions, email: &QueuedEmail, kind: &str) -> Result<Option<Composed>> {
-    let Some(c) = find(petitions, email).await? else { return Ok(None) };
-    if c.row.state != "pending" {
-        return Ok(None);
-    }
-    let Some(to) = c.typed.details.address() else { return Ok(None) };
-    if !mail::may_confirm(&petitions.kernel, email, &to, &c.vault).await? {
-        return Ok(None);
-    }
-    let (links, action) = (&petitions.kernel.links, &c.petition.action);
-    let confirm_url = links.url(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
-    // the page of the code names the petition, so a neutral mail has none
-    let mut code = String::new();
-    if !action.protected {
-        code = links.code(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
-        code.insert(code.len() / 2, '-');
-    }
-    let code_url = petitions.kernel.url(&format!("{}/code", action.path()));
-    compose(petitions, &c, kind, context! { confirm_url, code, code_url })
+/// Mails that ask to confirm pending signatures.
+async fn asking(petitions: &Petitions, emails: &[QueuedEmail], kind: &str) -> Result<Vec<Composition>> {
+    let links = &petitions.kernel.links;
+    let write = |c: Context, to| {
+        let action = &c.petition.action;
+        let confirm_url = links.url(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
+        // the page of the code names the petition, so a neutral mail has none
+        let mut code = String::new();
+        if !action.protected {
+            code = links.code(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
+            code.insert(code.len() / 2, '-');
+        }
+        let code_url = petitions.kernel.url(&format!("{}/code", action.path()));
+        compose(petitions, &c, to, kind, context! { confirm_url, code, code_url })
+    };
+    compose_unrequested(petitions, emails, |c| c.row.state == "pending", write).await
 }
 
 impl MailKind for Confirm {
@@ -90,12 +111,12 @@ impl MailKind for Confirm {
         &'a self,
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
         Box::pin(signer(&self.0, conn, email))
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
-        Box::pin(asking(&self.0, email, "petition_confirm"))
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        Box::pin(asking(&self.0, emails, "petition_confirm"))
     }
 }
 
@@ -108,12 +129,12 @@ impl MailKind for Reminder {
         &'a self,
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
         Box::pin(signer(&self.0, conn, email))
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
-        Box::pin(asking(&self.0, email, "petition_reminder"))
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        Box::pin(asking(&self.0, emails, "petition_reminder"))
     }
 }
 
@@ -130,20 +151,16 @@ impl MailKind for OwnPage {
         &'a self,
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
         Box::pin(signer(&self.0, conn, email))
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
-        Box::pin(async move {
-            let Some(c) = find(&self.0, email).await? else { return Ok(None) };
-            let Some(to) = c.typed.details.address().filter(|_| c.row.stands()) else { return Ok(None) };
-            if !mail::may_confirm(&self.0.kernel, email, &to, &c.vault).await? {
-                return Ok(None);
-            }
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        let write = |c: Context, to| {
             let manage_url = self.0.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
-            compose(&self.0, &c, "petition_own_page", context! { manage_url })
-        })
+            compose(&self.0, &c, to, "petition_own_page", context! { manage_url })
+        };
+        Box::pin(compose_unrequested(&self.0, emails, |c| c.row.stands(), write))
     }
 }
 
@@ -152,32 +169,36 @@ impl MailKind for Milestone {
         "petition_milestone"
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
-        Box::pin(async move {
-            let kernel = &self.0.kernel;
-            let mut conn = kernel.db.acquire().await?;
-            let petition = store::petition(&mut conn, email.ref_id("petition")?).await?;
-            let step = email.refs.get("step").and_then(serde_json::Value::as_i64).unwrap_or_default();
-            let organizer = email.ref_id("organizer")?;
-            let staff = organizers::staff(&mut conn, email.organization_id).await?;
-            let to = staff.into_iter().find(|(id, _)| *id == organizer).map(|(_, address)| address);
-            let action = &petition.action;
-            // one that was taken back meanwhile is not worth a mail
-            let Some(to) = to.filter(|_| action.published_count >= step) else { return Ok(None) };
-            let locale = action.locale;
-            let page = context! {
-                organization => action.organization_name.as_str(),
-                action_title => action.title.as_str(),
-                petition_url => kernel.url(&action.path()),
-                count => action.published_count,
-                step,
-                goal => petition.goal,
-            };
-            let rendered = mail::render(kernel, "petition_milestone", locale, false, page)?;
-            let mut composed = Composed::new(to, action.organization_name.clone(), rendered.subject, rendered.text);
-            composed.html = rendered.html;
-            Ok(Some(composed))
-        })
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        Box::pin(mail::one_by_one(emails, |email| self.write(email)))
+    }
+}
+
+impl Milestone {
+    async fn write(&self, email: &QueuedEmail) -> Composition {
+        let kernel = &self.0.kernel;
+        let mut conn = kernel.db.acquire().await?;
+        let petition = store::petition(&mut conn, email.ref_id("petition")?).await?;
+        let step = email.refs.get("step").and_then(serde_json::Value::as_i64).unwrap_or_default();
+        let organizer = email.ref_id("organizer")?;
+        let staff = organizers::staff(&mut conn, email.organization_id).await?;
+        let to = staff.into_iter().find(|(id, _)| *id == organizer).map(|(_, address)| address);
+        let action = &petition.action;
+        // one that was taken back meanwhile is not worth a mail
+        let Some(to) = to.filter(|_| action.published_count >= step) else { return Ok(None) };
+        let locale = action.locale;
+        let page = context! {
+            organization => action.organization_name.as_str(),
+            action_title => action.title.as_str(),
+            petition_url => kernel.url(&action.path()),
+            count => action.published_count,
+            step,
+            goal => petition.goal,
+        };
+        let rendered = mail::render(kernel, "petition_milestone", locale, false, page)?;
+        let mut composed = Composed::new(to, action.organization_name.clone(), rendered.subject, rendered.text);
+        composed.html = rendered.html;
+        Ok(Some(composed))
     }
 }
 
@@ -190,44 +211,44 @@ impl MailKind for Thanks {
         &'a self,
         conn: &'a mut PgConnection,
         email: &'a QueuedEmail,
-    ) -> BoxFuture<'a, Result<Option<EmailAddress>>> {
+    ) -> BoxFuture<'a, Result<Option<Addressee>>> {
         Box::pin(signer(&self.0, conn, email))
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
-        Box::pin(async move {
-            let Some(mut c) = find(&self.0, email).await? else { return Ok(None) };
-            // signed before, where nothing is confirmed: the owner is told, with the link of the signature that counts
-            if c.row.state == "duplicate" {
-                let mut conn = self.0.kernel.db.acquire().await?;
-                let Some(counted) = store::standing(&mut conn, &c.row).await? else {
-                    return Ok(None);
-                };
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        Box::pin(self.thank(emails))
+    }
+}
+
+impl Thanks {
+    async fn thank(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
+        let kernel = &self.0.kernel;
+        let mut found = find(&self.0, emails).await?;
+        // signed before, where nothing is confirmed: the owner is told, with the link of the signature that counts
+        for c in found.iter_mut().filter_map(|found| found.as_mut().ok()?.as_mut()) {
+            if c.row.state == "duplicate"
+                && let Some(counted) = store::standing(&mut *kernel.db.acquire().await?, &c.row).await?
+            {
                 c.row = counted;
             }
-            if !c.row.stands() {
-                return Ok(None);
-            }
+        }
+        // where nobody confirms an address, such mail falls under the same cap
+        let leave = |c: &Context| if c.petition.action.confirms { Leave::Notice } else { Leave::Unrequested };
+        let drafts = found.into_iter().map(|c| {
+            Ok(c?.filter(|c| c.row.stands()).and_then(|c| {
+                let leave = leave(&c);
+                draft(c, leave)
+            }))
+        });
+        let write = |c: Context, to| {
             let action = &c.petition.action;
-            let Some(to) = c.typed.details.address() else { return Ok(None) };
-            // nobody has confirmed this address: such mail falls under the same cap
-            let allowed = if action.confirms {
-                !mail::is_suppressed(&self.0.kernel, &to, &c.vault).await?
-            } else {
-                mail::may_confirm(&self.0.kernel, email, &to, &c.vault).await?
-            };
-            if !allowed {
-                return Ok(None);
-            }
             let (text, _) = action.text(c.locale, "");
-            let manage_url = self.0.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
-            let petition_url = self.0.kernel.url(&action.path());
-            compose(
-                &self.0,
-                &c,
-                "petition_thanks",
-                context! { manage_url, petition_url, share_text => text.thanks, unconfirmed => !action.confirms },
-            )
-        })
+            let manage_url = kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
+            let petition_url = kernel.url(&action.path());
+            let page =
+                context! { manage_url, petition_url, share_text => text.thanks, unconfirmed => !action.confirms };
+            compose(&self.0, &c, to, "petition_thanks", page)
+        };
+        mail::compose_allowed(kernel, emails, drafts.collect(), write).await
     }
 }

@@ -1,5 +1,10 @@
 //! Verbs of petitions: create, confirm, withdraw, reject.
 
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -176,9 +181,9 @@ pub struct Context {
     /// The row.
     pub row: SignatureRow,
     /// Its petition.
-    pub petition: Petition,
+    pub petition: Arc<Petition>,
     /// The opened vault.
-    pub vault: std::sync::Arc<Vault>,
+    pub vault: Arc<Vault>,
     /// What is sealed on the row.
     pub typed: Typed,
     /// The language of the act.
@@ -190,15 +195,37 @@ pub struct Context {
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
 pub async fn context(petitions: &Petitions, conn: &mut PgConnection, row: SignatureRow) -> Result<Context> {
-    let petition = store::petition(conn, row.petition_id).await?;
-    let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
-    let typed: Typed =
-        row.sealed.as_deref().map(|sealed| vault.open(SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default();
-    let locale = typed
-        .locale
-        .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
-        .unwrap_or(petition.action.locale);
-    Ok(Context { row, petition, vault, typed, locale })
+    contexts(petitions, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
+}
+
+/// The same for many, in their order; each petition is read once.
+///
+/// # Errors
+/// As [`context`]; that of a row that does not open stands in its place.
+pub async fn contexts(
+    petitions: &Petitions,
+    conn: &mut PgConnection,
+    rows: Vec<SignatureRow>,
+) -> Result<Vec<Result<Context>>> {
+    let mut known: HashMap<Uuid, (Arc<Petition>, Arc<Vault>)> = HashMap::new();
+    for row in &rows {
+        if let Entry::Vacant(place) = known.entry(row.petition_id) {
+            let petition = store::petition(conn, row.petition_id).await?;
+            let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
+            place.insert((Arc::new(petition), vault));
+        }
+    }
+    let open = |row: SignatureRow| {
+        let (petition, vault) = known[&row.petition_id].clone();
+        let typed: Typed =
+            row.sealed.as_deref().map(|sealed| vault.open(SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default();
+        let locale = typed
+            .locale
+            .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
+            .unwrap_or(petition.action.locale);
+        Ok(Context { row, petition, vault, typed, locale })
+    };
+    Ok(rows.into_iter().map(open).collect())
 }
 
 /// The owner of the address pressed the button: exactly this act takes effect. A second press changes nothing.

@@ -346,13 +346,21 @@ impl SignatureRow {
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
+    signatures_by_id(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
+}
+
+/// Those of the signatures that are there, in no order.
+///
+/// # Errors
+/// A database error.
+pub async fn signatures_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
         "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, delivers_name, confirm_expires_at, created_at, counted_at
-         FROM signatures WHERE id = $1",
-        id
+         FROM signatures WHERE id = ANY ($1)",
+        ids
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?)
 }
 

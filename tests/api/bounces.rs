@@ -7,6 +7,7 @@ use axum::{
     http::{Request, header},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use muster::mail::Sender;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -105,10 +106,11 @@ async fn every_systems_report_is_understood(pool: PgPool) {
 async fn sent_to(app: &TestApp, address: &str) -> (String, uuid::Uuid) {
     app.post("/api/v1/petitions/status/signatures", None, &signer(address)).await.expect(202);
     assert!(!app.mail_to(address).await.is_empty());
-    sqlx::query_as("SELECT return_token, id FROM emails WHERE state = 'sent' ORDER BY id DESC LIMIT 1")
+    let id = sqlx::query_scalar("SELECT id FROM emails WHERE state = 'sent' ORDER BY id DESC LIMIT 1")
         .fetch_one(&app.kernel.db)
         .await
-        .unwrap()
+        .unwrap();
+    (Sender::of(&app.kernel).return_token(id), id)
 }
 
 async fn state(app: &TestApp, id: uuid::Uuid) -> (String, Option<String>) {
@@ -162,7 +164,6 @@ async fn a_dead_address_is_not_written_to_again_and_a_full_one_is(pool: PgPool) 
     assert_eq!((&other["domain"], &other["bounced"], &other["complained"]), (&json!("other"), &json!(2), &json!(1)));
     // tokens are forgotten after a week
     app.kernel.cx.advance(chrono::TimeDelta::days(8));
-    muster::mail::forget(&mut app.kernel.db.acquire().await.unwrap(), app.kernel.cx.now()).await.unwrap();
     assert_eq!(hand_in(&app, &token, sample("gmail-unknown", &spam), "").await.expect(200)["muster:is_known"], false);
 }
 
@@ -178,6 +179,52 @@ impl ReplaceAll for Vec<u8> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn what_comes_back_from_a_protected_action_stays_in_its_vault_and_is_forgotten_in_three_days(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    for (slug, privacy) in [("open", "standard"), ("status", "protected")] {
+        app.petition(&token, json!({"muster:slug": slug, "muster:privacy": privacy})).await;
+    }
+    let sign = async |slug: &str, address: &str| {
+        app.post(&format!("/api/v1/petitions/{slug}/signatures"), None, &signer(address)).await.expect(202);
+    };
+    // the row is gone when the mail is; its id is taken before
+    let sent_to = async |address: &str| -> String {
+        sign("status", address).await;
+        let id =
+            sqlx::query_scalar("SELECT id FROM emails WHERE state = 'queued'").fetch_one(&app.kernel.db).await.unwrap();
+        assert!(!app.mail_to(address).await.is_empty());
+        assert_eq!(app.count("SELECT count(*) FROM emails WHERE protected").await, 0);
+        Sender::of(&app.kernel).return_token(id)
+    };
+    let (gone, other) = (sent_to("jane.doe@example.org").await, sent_to("john@example.org").await);
+    assert_eq!(app.count("SELECT count(*) FROM mail_returns").await, 2);
+    for known in [true, false] {
+        let taken = hand_in(&app, &token, sample("gmail-unknown", &gone), "").await.expect(200);
+        assert_eq!(taken["muster:is_known"], known, "with the bounce it is forgotten which mail it was");
+    }
+    let (vault, day): (String, bool) = sqlx::query_as(
+        "SELECT v.kind, s.created_at = date_trunc('day', s.created_at, 'UTC') FROM suppressions s JOIN vaults v ON v.id = s.vault_id",
+    )
+    .fetch_one(&app.kernel.db)
+    .await
+    .unwrap();
+    assert_eq!((vault.as_str(), day), ("protected", true));
+    let mails = app.mail_to("jane.doe@example.org").await.len();
+    sign("status", "jane.doe@example.org").await;
+    assert_eq!(app.mail_to("jane.doe@example.org").await.len(), mails, "the protected action writes no more");
+    sign("open", "jane.doe@example.org").await;
+    assert_eq!(app.mail_to("jane.doe@example.org").await.len(), mails + 1, "no other action learns of it");
+
+    app.kernel.cx.advance(chrono::TimeDelta::hours(73));
+    assert_eq!(hand_in(&app, &token, sample("gmail-unknown", &other), "").await.expect(200)["muster:is_known"], false);
+    let now = app.kernel.cx.now();
+    let mut conn = app.kernel.db.acquire().await.unwrap();
+    muster::mail::forget(&mut conn, now, chrono::TimeDelta::days(30)).await.unwrap();
+    assert_eq!(app.count("SELECT count(*) FROM mail_returns").await, 0);
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn an_officials_mailbox_is_paused_for_a_human_and_goes_on(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
@@ -189,11 +236,11 @@ async fn an_officials_mailbox_is_paused_for_a_human_and_goes_on(pool: PgPool) {
     };
     write("one@example.org").await;
     app.mail().await;
-    let (id, back): (uuid::Uuid, String) =
-        sqlx::query_as("SELECT id, return_token FROM emails WHERE class = 'letter' AND state = 'sent'")
-            .fetch_one(&app.kernel.db)
-            .await
-            .unwrap();
+    let id: uuid::Uuid = sqlx::query_scalar("SELECT id FROM emails WHERE class = 'letter' AND state = 'sent'")
+        .fetch_one(&app.kernel.db)
+        .await
+        .unwrap();
+    let back = Sender::of(&app.kernel).return_token(id);
     hand_in(&app, &token, sample("exchange-365-unknown", &back), "").await.expect(200);
     assert_eq!(state(&app, id).await.0, "bounced");
     assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'bounced'").await, 1);
@@ -247,10 +294,10 @@ async fn a_folder_of_returned_mail_is_emptied_only_after_commit(pool: PgPool) {
     drop_in("7.eml", &sample("qmail-unknown", &back), 0);
     let kinds = app.app.mail_kinds();
     // no database: every file stays
-    app.kernel.db.execute_unchecked("ALTER TABLE emails RENAME TO away").await;
+    app.kernel.db.execute_unchecked("ALTER TABLE emails_settled RENAME TO away").await;
     assert!(muster::mail::read_spool(&app.kernel, &kinds).await.is_err());
     assert!(folder.join("1.eml").exists());
-    app.kernel.db.execute_unchecked("ALTER TABLE away RENAME TO emails").await;
+    app.kernel.db.execute_unchecked("ALTER TABLE away RENAME TO emails_settled").await;
     muster::mail::read_spool(&app.kernel, &kinds).await.unwrap();
     assert_eq!(state(&app, id).await.0, "bounced");
     let there = |name: &str| folder.join(name).exists();

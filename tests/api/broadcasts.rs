@@ -103,11 +103,11 @@ async fn those_who_agreed_get_it_in_their_language_and_nobody_else(pool: PgPool)
     app.post(&format!("{path}/send"), Some(&token), &json!({})).await.problem(409, "conflict", &[]);
 
     // a bounce is told in the numbers
-    let back: String =
-        sqlx::query_scalar("SELECT return_token FROM emails WHERE kind = 'broadcast' AND state = 'sent' LIMIT 1")
-            .fetch_one(&app.kernel.db)
-            .await
-            .unwrap();
+    let sent = sqlx::query_scalar("SELECT id FROM emails WHERE kind = 'broadcast' AND state = 'sent' LIMIT 1")
+        .fetch_one(&app.kernel.db)
+        .await
+        .unwrap();
+    let back = muster::mail::Sender::of(&app.kernel).return_token(sent);
     let raw = format!(
         "From: MAILER-DAEMON@x\r\nTo: bounce+{back}@muster.test\r\nSubject: Undelivered Mail\r\n\r\n550 5.1.1 no such user"
     );

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::TimeDelta;
+use chrono::{Datelike, Days, Months, NaiveTime, TimeDelta};
 use futures_util::future::BoxFuture;
 use minijinja::context;
 use muster::{
@@ -19,8 +19,9 @@ use muster::{
         text::{EmailAddress, LocaleTag},
     },
     mail::{
-        self, Class, Composed, Engine, Fate, MailKind, MailKinds, Mailbox, NewEmail, Progress, QueuedEmail, cancel,
-        enqueue, forget, may_confirm, render, requeue, set_lane,
+        self, Class, Composed, Composition, Engine, Fate, Hours, MailKind, MailKinds, Mailbox, NewEmail, Pace,
+        Progress, QueuedEmail, Sender, cancel, enqueue, forget, may_confirm, one_by_one, render, requeue, set_lane,
+        set_relay,
     },
 };
 use serde_json::{Value, json};
@@ -60,8 +61,8 @@ impl MailKind for TestKind {
         "test_mail"
     }
 
-    fn compose<'a>(&'a self, email: &'a QueuedEmail) -> BoxFuture<'a, Result<Option<Composed>>> {
-        Box::pin(async move {
+    fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
+        Box::pin(one_by_one(emails, move |email| async move {
             let to = EmailAddress::parse(email.refs["to"].as_str().unwrap_or_default()).expect("an address");
             match email.refs["mode"].as_str() {
                 Some("error") => return Err(Error::internal("no such row for jane@example.org")),
@@ -70,27 +71,26 @@ impl MailKind for TestKind {
                 Some("nothing") => return Ok(None),
                 Some("confirm") => {
                     let vault = self.kernel.vaults.open(email.ref_id("vault")?).await?;
-                    if !may_confirm(&self.kernel, email, &to, &vault).await? {
+                    if !may_confirm(&self.kernel, &[(email, (&to, &vault))]).await?[0] {
                         return Ok(None);
                     }
                 }
                 _ => {}
             }
             Ok(Some(Composed::new(to, "Test", format!("{} mail", email.class.as_str()), "Hello\n")))
-        })
+        }))
     }
 
     fn settled<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        email: &'a QueuedEmail,
-        fate: Fate,
+        ended: &'a [(&'a QueuedEmail, Fate)],
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            if email.refs["mode"] == "poison" {
+            if ended.iter().any(|(email, _)| email.refs["mode"] == "poison") {
                 sqlx::query("SELECT 1 / 0").execute(conn).await?;
             }
-            self.fates.lock().expect("fates").push((email.id, fate));
+            self.fates.lock().expect("fates").extend(ended.iter().map(|(email, fate)| (email.id, *fate)));
             Ok(())
         })
     }
@@ -191,12 +191,8 @@ async fn a_mail_is_sent_once_and_its_kind_is_told(db: PgPool) {
     let messages = sink.messages();
     assert_eq!(messages.len(), 1);
     assert!(messages[0].from.starts_with("bounce+") && messages[0].from.ends_with("@muster.test"));
-    let token: Option<String> = sqlx::query_scalar("SELECT return_token FROM emails WHERE id = $1")
-        .bind(id)
-        .fetch_one(&house.kernel.db)
-        .await
-        .expect("a token");
-    assert_eq!(messages[0].from, format!("bounce+{}@muster.test", token.expect("a token")));
+    let token = Sender::of(&house.kernel).return_token(id);
+    assert_eq!(messages[0].from, format!("bounce+{token}@muster.test"));
     assert_eq!(messages[0].header("From").as_deref(), Some("Test <no-reply@muster.test>"));
 }
 
@@ -352,7 +348,7 @@ async fn engines_side_by_side_send_each_mail_once(db: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn urgent_classes_go_first_and_none_starves(db: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
-    let house = House::new(db, &sink.url()).await;
+    let house = House::new(db, &sink.url()).await.with(|settings| settings.mail.batch = 64);
     for class in [Class::Update, Class::Notice, Class::Letter, Class::Urgent] {
         for n in 0..20 {
             house.queue(class, &format!("{}{n}@example.org", class.as_str())).await;
@@ -377,7 +373,9 @@ async fn a_lane_keeps_its_pace_whoever_sends(db: PgPool) {
         house.put(Class::Letter, lane, false, json!({ "to": format!("{lane}@example.org") })).await;
     }
     let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    set_lane(&mut conn, "b", 120, 2, true).await.expect("paused");
+    set_lane(&mut conn, "b", &Pace { rate_per_hour: 120, burst: 2, paused: true, ..Pace::default() })
+        .await
+        .expect("paused");
     let (one, two) = (house.engine(), house.engine());
     let drain = |engine: &Arc<Engine>| {
         let engine = engine.clone();
@@ -392,11 +390,93 @@ async fn a_lane_keeps_its_pace_whoever_sends(db: PgPool) {
     assert_eq!(both().await, (0, 0));
     house.advance(TimeDelta::seconds(11));
     assert_eq!(both().await, (1, 0));
-    set_lane(&mut conn, "b", 120, 2, false).await.expect("open");
+    set_lane(&mut conn, "b", &Pace { rate_per_hour: 120, burst: 2, ..Pace::default() }).await.expect("open");
     house.advance(TimeDelta::minutes(3));
     assert_eq!(both().await, (5, 2), "three of one, two of the other");
     house.advance(TimeDelta::hours(2));
     assert_eq!(both().await, (7, 4), "a quiet time gathers no more than the burst");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_lane_keeps_its_hours_where_its_official_is(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    let hours = |opens: u32, closes: u32| {
+        let at = |hour| NaiveTime::from_hms_opt(hour, 0, 0).expect("a time");
+        let hours = Hours { opens_at: at(opens), closes_at: at(closes), timezone: chrono_tz::America::St_Johns };
+        Pace { hours: Some(hours), ..Pace::default() }
+    };
+    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    set_lane(&mut conn, "office", &hours(9, 17)).await.expect("by day");
+    set_lane(&mut conn, "nightly", &hours(22, 6)).await.expect("by night");
+    let engine = house.engine();
+    // at 7:59, 9:01, 16:59, 17:01, 21:59, 22:01, 5:59 and 6:01 in Newfoundland, which is half an hour off
+    let mut at = house.kernel.cx.now().with_timezone(&chrono_tz::America::St_Johns).date_naive() + Days::new(1);
+    for (hour, minute, expected) in [
+        (7, 59, (0, 0)),
+        (9, 1, (1, 0)),
+        (16, 59, (1, 0)),
+        (17, 1, (0, 0)),
+        (21, 59, (0, 0)),
+        (22, 1, (0, 1)),
+        (5, 59, (0, 1)),
+        (6, 1, (0, 0)),
+    ] {
+        if hour == 5 {
+            at = at + Days::new(1);
+        }
+        let clock = at.and_hms_opt(hour, minute, 0).expect("a time");
+        let clock = clock.and_local_timezone(chrono_tz::America::St_Johns).single().expect("a time").to_utc();
+        house.advance(clock - house.kernel.cx.now());
+        for lane in ["office", "nightly"] {
+            house.put(Class::Letter, lane, false, json!({ "to": format!("{lane}@example.org") })).await;
+        }
+        sink.clear();
+        engine.tick().await.expect("a round");
+        let sent = ["office", "nightly"].map(|lane| sink.messages_to(&format!("{lane}@example.org")).len().min(1));
+        assert_eq!((sent[0], sent[1]), expected, "at {hour}:{minute:02}");
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_relay_keeps_its_pace_whoever_sends(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    for n in 0..100 {
+        house.queue(Class::Notice, &format!("a{n}@example.org")).await;
+        house.put(Class::Letter, &format!("lane-{n}"), false, json!({ "to": "minister@example.org" })).await;
+    }
+    let relay = sink.address().to_string();
+    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    assert!(!set_relay(&mut conn, &relay, Some(1200)).await.expect("nobody knows it yet"));
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    house.engine().run(cancel).await;
+    assert!(set_relay(&mut conn, &relay, Some(1200)).await.expect("a pace"));
+    // two new processes each time, without idle connections
+    let both = async || {
+        let drain = |engine: Arc<Engine>| tokio::spawn(async move { engine.drain().await.expect("drained").sent });
+        let (one, two) = (drain(house.engine()), drain(house.engine()));
+        one.await.expect("one") + two.await.expect("two")
+    };
+    assert_eq!(both().await, 20, "a minute's worth");
+    assert_eq!(both().await, 0);
+    house.advance(TimeDelta::seconds(31));
+    assert_eq!(both().await, 10);
+    let letters = sink.messages_to("minister@example.org").len();
+    assert!((1..30).contains(&letters), "{letters} letters: neither kind starves the other");
+    house.advance(TimeDelta::hours(1));
+    assert_eq!(both().await, 20, "a quiet time gathers no more than a minute's worth");
+    // a relay that is away costs nothing of the pace
+    house.advance(TimeDelta::hours(1));
+    sink.change(|behaviour| behaviour.greeting = "421 4.3.2 not now");
+    assert_eq!(both().await, 0);
+    sink.change(|behaviour| behaviour.greeting = "220 sink.test ESMTP");
+    sqlx::query("UPDATE emails SET due_at = now() WHERE state = 'queued'")
+        .execute(&house.kernel.db)
+        .await
+        .expect("due");
+    assert_eq!(both().await, 20);
+    set_relay(&mut conn, &relay, None).await.expect("no pace any more");
+    assert_eq!(both().await, 200 - 70);
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -507,8 +587,8 @@ async fn nobody_who_wants_no_mail_gets_any(db: PgPool) {
     for name in ["never", "bounced", "news", "jane"] {
         let refs = json!({ "to": format!("{name}@example.org"), "mode": "confirm", "vault": id });
         house.put(Class::Confirmation, "", false, refs).await;
-        let suppressed = mail::is_suppressed(&house.kernel, &address(&format!("{name}@example.org")), &vault).await;
-        assert_eq!(suppressed.expect("an answer"), name != "jane");
+        let suppressed = mail::suppressed(&house.kernel, &[(&address(&format!("{name}@example.org")), &vault)]).await;
+        assert_eq!(suppressed.expect("an answer"), [name != "jane"]);
     }
     let progress = house.engine().drain().await.expect("sent");
     assert_eq!((progress.sent, progress.cancelled), (2, 2));
@@ -556,25 +636,28 @@ async fn what_is_cancelled_does_not_go(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn old_mails_are_forgotten(db: PgPool) {
+async fn old_months_are_forgotten(db: PgPool) {
     let (house, _sink) = house(db, Behaviour::accept()).await;
     let id = house.queue(Class::Notice, "jane@example.org").await;
     house.engine().drain().await.expect("sent");
     let waiting = house.queue(Class::Notice, "jane@example.org").await;
-    let token = async || -> Option<String> {
-        let token = sqlx::query_scalar("SELECT return_token FROM emails WHERE id = $1").bind(id);
-        token.fetch_one(&house.kernel.db).await.expect("a row")
+    let months = async || -> Vec<String> {
+        let sql =
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'emails_settled'::regclass ORDER BY 1";
+        sqlx::query_scalar(sql).fetch_all(&house.kernel.db).await.expect("the months")
     };
+    let month = |at: chrono::DateTime<chrono::Utc>| at.format("emails_settled_%Y_%m").to_string();
+    let (sent, keep) = (house.kernel.cx.now(), TimeDelta::days(30));
     let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    house.advance(TimeDelta::days(6));
-    assert_eq!(forget(&mut conn, house.kernel.cx.now()).await.expect("nothing"), 0);
-    assert!(token().await.is_some());
+    let ends = (sent.date_naive().with_day(1).expect("a first") + Months::new(1)).and_time(NaiveTime::MIN).and_utc();
+    house.advance(ends - sent + TimeDelta::days(29));
+    forget(&mut conn, house.kernel.cx.now(), keep).await.expect("nothing yet");
+    assert_eq!(house.state(id).await, "sent", "its month ended less than thirty days ago");
+    assert!(months().await.contains(&month(house.kernel.cx.now() + Months::new(1))), "there is room for the next one");
     house.advance(TimeDelta::days(2));
-    assert_eq!(forget(&mut conn, house.kernel.cx.now()).await.expect("the token"), 0);
-    assert!(token().await.is_none());
-    house.advance(TimeDelta::days(23));
-    assert_eq!(forget(&mut conn, house.kernel.cx.now()).await.expect("the row"), 1);
+    forget(&mut conn, house.kernel.cx.now(), keep).await.expect("the month");
     assert_eq!((house.state(id).await, house.state(waiting).await), ("gone".to_owned(), "queued".to_owned()));
+    assert!(!months().await.contains(&month(sent)));
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -20,6 +20,7 @@ mod guard;
 mod harness;
 mod imports;
 mod integrity;
+mod interrupted;
 mod keep_nothing;
 mod layers;
 mod life;

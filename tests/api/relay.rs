@@ -219,10 +219,7 @@ async fn a_database_restored_from_a_copy_sends_nothing_until_an_organizer_says_s
     .await;
     server.stop().await;
     // as it was before the mail went out
-    sqlx::query("UPDATE emails SET state = 'queued', settled_at = NULL, return_token = NULL")
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::query("UPDATE emails SET state = 'queued', settled_at = NULL").execute(&pool).await.unwrap();
     sqlx::query("UPDATE mail_epoch SET number = 0").execute(&pool).await.unwrap();
     let server = house.serve(&["serve"]).await;
     let paused = until("the pause", async || {

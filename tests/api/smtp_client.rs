@@ -6,12 +6,14 @@ use std::{
 };
 
 use muster::mail::smtp::{
-    EnhancedCode, Envelope, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, Timeouts, TlsMode,
+    Clock, EnhancedCode, Envelope, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, Timeouts, TlsMode,
 };
+
+use tokio_rustls::rustls;
 
 use crate::smtp_sink::{Behaviour, SmtpSink, Step, closed_url};
 
-const MAIL: Envelope<'static> = Envelope { from: "b-mzxw6@muster.test", to: "minister@example.org" };
+const MAIL: Envelope<'static> = Envelope { from: "b-mzxw6@muster.test", to: "minister@example.org", leave: &|| true };
 const RAW: &[u8] = b"Subject: Hello\r\n\r\nDear Minister,\r\n";
 
 /// A clock that stands still until moved.
@@ -26,6 +28,11 @@ impl HandClock {
 
     fn forward(&self, by: Duration) {
         *self.0.lock().expect("clock") += by;
+    }
+
+    fn clock(&self) -> Clock {
+        let now = self.0.clone();
+        Arc::new(move || *now.lock().expect("clock"))
     }
 }
 
@@ -46,20 +53,55 @@ fn config() -> PoolConfig {
 fn pool_with(url: &str, config: PoolConfig) -> (Pool, HandClock) {
     let clock = HandClock::new();
     let settings = SmtpSettings::parse(url).expect("a relay");
-    let now = clock.clone();
-    let pool = Pool::new(settings, config, Arc::new(move || *now.0.lock().expect("clock")));
-    (pool, clock)
+    (Pool::new(settings, config, clock.clock()), clock)
 }
 
 fn pool(url: &str) -> Pool {
     pool_with(url, config()).0
 }
 
-/// Sends one message to a relay whose first step is `step`.
+/// Sends one message to a relay whose first step is `step`; to one that takes commands in one go and to one that does not.
 async fn outcome(step: Step) -> (SendError, SmtpSink) {
+    let slow = Behaviour { pipelining: false, ..Behaviour::accept() }.script([step.clone()]);
+    let slow = SmtpSink::start(slow).await;
+    let in_steps = pool(&slow.url()).send(MAIL, RAW).await.expect_err("a failure");
     let sink = SmtpSink::start(Behaviour::accept().script([step])).await;
     let error = pool(&sink.url()).send(MAIL, RAW).await.expect_err("a failure");
+    assert_eq!(in_steps, error, "however it was said");
+    assert_eq!(slow.messages(), sink.messages());
     (error, sink)
+}
+
+#[tokio::test]
+async fn commands_go_in_one_go_where_the_relay_takes_them_so() {
+    for pipelining in [true, false] {
+        let sink = SmtpSink::start(Behaviour { pipelining, ..Behaviour::accept() }).await;
+        let pool = pool(&sink.url());
+        for _ in 0..2 {
+            pool.send(MAIL, RAW).await.expect("sent");
+        }
+        assert_eq!(sink.ahead(), if pipelining { 4 } else { 0 }, "RCPT and DATA were there before MAIL was answered");
+        assert_eq!(sink.messages().len(), 2);
+    }
+    // refused, and yet asked for content: whatever were said next would be taken for it
+    let behaviour = Behaviour { data_anyway: true, ..Behaviour::accept() };
+    let sink = SmtpSink::start(behaviour.script([Step::RejectRcpt("550 5.1.1 who?")])).await;
+    let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
+    let error = pool.send(MAIL, RAW).await.expect_err("refused");
+    assert_eq!((error.code(), error.enhanced()), (Some(550), enhanced("5.1.1")));
+    pool.send(MAIL, RAW).await.expect("on another connection");
+    assert_eq!((sink.connections(), sink.messages().len()), (2, 1));
+    assert!(!sink.commands().iter().any(|command| command == "RSET"));
+}
+
+#[tokio::test]
+async fn what_has_no_leave_any_more_does_not_go_out() {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
+    let error = pool.send(Envelope { leave: &|| false, ..MAIL }, RAW).await.expect_err("held back");
+    assert_eq!(error, SendError::HeldBack);
+    pool.send(MAIL, RAW).await.expect("the next one, on another connection");
+    assert_eq!((sink.connections(), sink.messages().len()), (2, 1));
 }
 
 fn enhanced(code: &str) -> Option<EnhancedCode> {
@@ -404,7 +446,8 @@ async fn signing_in() {
         let behaviour = Behaviour { auth: Some(auth), ..Behaviour::accept() };
         let sink = SmtpSink::start(behaviour).await;
         pool(&with_credentials(&sink)).send(MAIL, RAW).await.expect("accepted");
-        assert_eq!(sink.commands()[1..=heard.len()], *heard);
+        let said: Vec<String> = sink.commands().into_iter().skip_while(|command| command.starts_with("EHLO")).collect();
+        assert_eq!(said[..heard.len()], *heard);
     }
 }
 
@@ -421,6 +464,68 @@ async fn failing_to_sign_in_is_no_messages_fault() {
     let sink = SmtpSink::start(Behaviour { auth: Some("PLAIN"), ..Behaviour::accept() }).await;
     let error = pool(&sink.url()).send(MAIL, RAW).await.expect_err("530");
     assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
+}
+
+/// A certificate for `localhost` and the authority that signed it (PEM).
+fn certificate(name: &str) -> (Arc<rustls::ServerConfig>, Vec<u8>) {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let pem = authority.self_signed(&key).expect("a certificate").pem().into_bytes();
+    let issuer = rcgen::Issuer::new(authority, key);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = rcgen::CertificateParams::new([name.to_owned()]).expect("parameters");
+    let certificate = certificate.signed_by(&key, &issuer).expect("a certificate");
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .expect("a configuration");
+    (Arc::new(config), pem)
+}
+
+#[tokio::test]
+async fn mail_is_encrypted_to_a_relay_that_proves_its_name() {
+    let (tls, authority) = certificate("localhost");
+    let (_, somebody_else) = certificate("localhost");
+    for (implicit_tls, scheme, query) in
+        [(false, "smtp", "?tls=required"), (false, "smtp", "?tls=opportunistic"), (true, "smtps", "")]
+    {
+        let behaviour = Behaviour {
+            starttls: !implicit_tls,
+            implicit_tls,
+            tls: Some(tls.clone()),
+            auth: Some("PLAIN"),
+            ..Behaviour::accept()
+        };
+        let sink = SmtpSink::start(behaviour).await;
+        let relay = |host: &str, authority: Option<&[u8]>| {
+            let url = format!("{scheme}://muster:secret@{host}:{}{query}", sink.address().port());
+            let settings = SmtpSettings::parse(&url).expect("a relay");
+            let settings = authority.map_or(Ok(settings.clone()), |pem| settings.trust(pem)).expect("an authority");
+            Pool::new(settings, config(), HandClock::new().clock())
+        };
+        let pool = relay("localhost", Some(&authority));
+        for _ in 0..2 {
+            pool.send(MAIL, RAW).await.expect("sent");
+        }
+        assert_eq!((sink.messages().len(), sink.connections()), (2, 1), "{scheme}{query}");
+        let said = sink.commands();
+        let signed_in = said.iter().position(|command| command.starts_with("AUTH")).expect("signed in");
+        let began = said.iter().position(|command| command == "STARTTLS");
+        assert!(implicit_tls || began.is_some_and(|began| began < signed_in), "no password in clear text: {said:?}");
+        // nobody vouches for it, somebody else does, or it has another name
+        for (host, authority) in
+            [("localhost", None), ("localhost", Some(&somebody_else)), ("127.0.0.1", Some(&authority))]
+        {
+            let error = relay(host, authority.map(Vec::as_slice)).send(MAIL, RAW).await.expect_err("not to this one");
+            assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
+        }
+        assert_eq!(sink.messages().len(), 2, "{scheme}{query}");
+    }
 }
 
 #[tokio::test]

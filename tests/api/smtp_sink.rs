@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+use tokio_rustls::{TlsAcceptor, rustls};
+
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -65,8 +67,16 @@ pub struct Behaviour {
     pub eight_bit_mime: bool,
     /// Offers SMTPUTF8 (RFC 6531).
     pub smtp_utf8: bool,
-    /// Offers STARTTLS (RFC 3207); the handshake fails, since there is no certificate.
+    /// Offers PIPELINING (RFC 2920).
+    pub pipelining: bool,
+    /// Says 354 to DATA though no recipient was taken.
+    pub data_anyway: bool,
+    /// Offers STARTTLS (RFC 3207); without a certificate the handshake fails.
     pub starttls: bool,
+    /// Its certificate and key.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Speaks TLS from the first byte (RFC 8314).
+    pub implicit_tls: bool,
     /// Mechanisms to offer, such as `"PLAIN LOGIN"`; then MAIL without AUTH is a 530.
     pub auth: Option<&'static str>,
     /// The reply to credentials.
@@ -90,7 +100,11 @@ impl Default for Behaviour {
         Self {
             eight_bit_mime: true,
             smtp_utf8: true,
+            pipelining: true,
+            data_anyway: false,
             starttls: false,
+            tls: None,
+            implicit_tls: false,
             auth: None,
             auth_reply: "235 2.7.0 ok",
             greeting_delay: Duration::ZERO,
@@ -155,6 +169,7 @@ struct State {
     behaviour: Behaviour,
     messages: Vec<Received>,
     commands: Vec<String>,
+    ahead: usize,
     connections: usize,
     open: usize,
 }
@@ -237,6 +252,11 @@ impl SmtpSink {
         self.shared.lock().commands.clone()
     }
 
+    /// Commands that came before the one in front of them was answered.
+    pub fn ahead(&self) -> usize {
+        self.shared.lock().ahead
+    }
+
     /// Connections accepted so far.
     pub fn connections(&self) -> usize {
         self.shared.lock().connections
@@ -312,10 +332,24 @@ struct Transaction {
     step: Step,
 }
 
+/// A connection, in clear text or not.
+trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Socket for T {}
+
+async fn encrypted(stream: Box<dyn Socket>, shared: &Shared) -> io::Result<Box<dyn Socket>> {
+    let tls = shared.lock().behaviour.tls.clone().ok_or(io::ErrorKind::Unsupported)?;
+    Ok(Box::new(TlsAcceptor::from(tls).accept(stream).await?))
+}
+
 /// One connection. `Err` and `Ok` both mean that it is over.
 async fn converse(stream: TcpStream, shared: &Shared, number: usize) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let mut stream: Box<dyn Socket> = Box::new(stream);
+    if shared.lock().behaviour.implicit_tls {
+        stream = encrypted(stream, shared).await?;
+    }
     let mut stream = BufReader::new(stream);
+    let mut is_encrypted = shared.lock().behaviour.implicit_tls;
     let (delay, greeting) = {
         let behaviour = &shared.lock().behaviour;
         (behaviour.greeting_delay, behaviour.greeting)
@@ -328,10 +362,14 @@ async fn converse(stream: TcpStream, shared: &Shared, number: usize) -> io::Resu
     let (mut signed_in, mut taken) = (false, 0);
     let mut transaction: Option<Transaction> = None;
     while let Some(command) = hear(&mut stream).await? {
-        shared.lock().commands.push(command.clone());
+        {
+            let mut state = shared.lock();
+            state.commands.push(command.clone());
+            state.ahead += usize::from(!stream.buffer().is_empty());
+        }
         let verb = command.split([' ', ':']).next().unwrap_or_default().to_uppercase();
         let reply = match verb.as_str() {
-            "EHLO" => extensions(&shared.lock().behaviour),
+            "EHLO" => extensions(&shared.lock().behaviour, is_encrypted),
             "HELO" | "NOOP" => "250 ok".to_owned(),
             "RSET" => {
                 transaction = None;
@@ -343,7 +381,9 @@ async fn converse(stream: TcpStream, shared: &Shared, number: usize) -> io::Resu
             }
             "STARTTLS" if shared.lock().behaviour.starttls => {
                 say(&mut stream, "220 2.0.0 go ahead").await?;
-                return Ok(());
+                stream = BufReader::new(encrypted(stream.into_inner(), shared).await?);
+                is_encrypted = true;
+                continue;
             }
             "AUTH" => {
                 let reply = sign_in(&mut stream, shared, &command).await?;
@@ -380,6 +420,7 @@ async fn converse(stream: TcpStream, shared: &Shared, number: usize) -> io::Resu
                     }
                     None => return Ok(()),
                 },
+                None if shared.lock().behaviour.data_anyway => "354 go ahead".to_owned(),
                 None => "503 5.5.1 RCPT first".to_owned(),
             },
             _ => "502 5.5.2 no such command".to_owned(),
@@ -392,11 +433,12 @@ async fn converse(stream: TcpStream, shared: &Shared, number: usize) -> io::Resu
     Ok(())
 }
 
-fn extensions(behaviour: &Behaviour) -> String {
+fn extensions(behaviour: &Behaviour, is_encrypted: bool) -> String {
     let mut lines = vec!["sink.test".to_owned()];
     lines.extend(behaviour.eight_bit_mime.then(|| "8BITMIME".to_owned()));
     lines.extend(behaviour.smtp_utf8.then(|| "SMTPUTF8".to_owned()));
-    lines.extend(behaviour.starttls.then(|| "STARTTLS".to_owned()));
+    lines.extend(behaviour.pipelining.then(|| "PIPELINING".to_owned()));
+    lines.extend((behaviour.starttls && !is_encrypted).then(|| "STARTTLS".to_owned()));
     lines.extend(behaviour.auth.map(|mechanisms| format!("AUTH {mechanisms}")));
     let last = lines.len() - 1;
     let lines: Vec<String> = lines

@@ -10,8 +10,9 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use chrono::TimeDelta;
-use serde::Deserialize;
+use chrono::{NaiveTime, TimeDelta};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -20,14 +21,14 @@ use validator::Validate;
 
 use super::super::{Console, store};
 use crate::{
-    error::{Code, Error, Result},
+    error::{Code, Error, FieldError, Result},
     kernel::{
         caching::private_json,
         extract::{ListQuery, Segments, Valid, too_large},
         hal::{curies, link},
         text::clean_line,
     },
-    mail::{self, Class, Lane, Report},
+    mail::{self, Class, Hours, Lane, Pace, Report},
     organizers::{Actor, Scope, audit},
 };
 
@@ -51,7 +52,11 @@ pub fn router() -> OpenApiRouter<Console> {
 
 fn lane(lane: &Lane) -> Value {
     json!({
-        "lane": lane.lane, "rate_per_hour": lane.rate_per_hour, "burst": lane.burst, "paused": lane.paused,
+        "lane": lane.lane, "rate_per_hour": lane.pace.rate_per_hour, "burst": lane.pace.burst, "paused": lane.pace.paused,
+        "hours": lane.pace.hours.map(|hours| json!({
+            "opens_at": hours.opens_at.format(CLOCK).to_string(), "closes_at": hours.closes_at.format(CLOCK).to_string(),
+            "timezone": hours.timezone.name(),
+        })),
         "pause_reason": lane.pause_reason, "waiting": lane.waiting, "oldest_due_at": lane.oldest,
     })
 }
@@ -148,6 +153,50 @@ pub struct LaneChanges {
     burst: Option<i32>,
     /// Does nothing go out? A pause after a bounce ends when an organizer says false.
     paused: Option<bool>,
+    /// The hours of every day in which letters go.
+    hours: Option<DailyHours>,
+    /// They go at any hour (again).
+    any_hour: bool,
+}
+
+/// Hours of every day; past midnight when they close before they open.
+#[derive(Debug, Default, Deserialize, Serialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct DailyHours {
+    /// `09:00`.
+    opens_at: String,
+    /// `17:30`.
+    closes_at: String,
+    /// `America/Toronto`.
+    timezone: String,
+}
+
+/// How a time of day is written.
+const CLOCK: &str = "%H:%M";
+
+impl DailyHours {
+    fn read(&self) -> Result<Hours> {
+        let mut errors = Vec::new();
+        let mut time = |name: &str, typed: &str| {
+            NaiveTime::parse_from_str(typed, CLOCK).unwrap_or_else(|_| {
+                errors.push(FieldError::new(
+                    format!("/hours/{name}"),
+                    "invalid_time",
+                    "Hours and minutes, as in 09:30.",
+                ));
+                NaiveTime::MIN
+            })
+        };
+        let (opens_at, closes_at) = (time("opens_at", &self.opens_at), time("closes_at", &self.closes_at));
+        if errors.is_empty() && opens_at == closes_at {
+            errors.push(FieldError::new("/hours/closes_at", "invalid_time", "This is when they open."));
+        }
+        let timezone = self.timezone.parse().unwrap_or_else(|_| {
+            errors.push(FieldError::new("/hours/timezone", "unknown_value", "A time zone, as in America/Toronto."));
+            Tz::UTC
+        });
+        if errors.is_empty() { Ok(Hours { opens_at, closes_at, timezone }) } else { Err(Error::Fields(errors)) }
+    }
 }
 
 /// Sets the pace of an official's mailbox that letters of the organization wait for, or pauses it.
@@ -163,10 +212,15 @@ async fn put_lane(
     let mut tx = kernel.db.begin().await?;
     let all = mail::lanes(&mut tx, actor.organization_id).await?;
     let found = all.iter().find(|l| l.lane == name).ok_or_else(Error::not_found)?;
-    let (rate, burst) = (body.rate_per_hour.unwrap_or(found.rate_per_hour), body.burst.unwrap_or(found.burst));
-    let paused = body.paused.unwrap_or(found.paused);
-    mail::set_lane(&mut tx, &name, rate, burst, paused).await?;
-    let details = json!({"lane": name, "rate_per_hour": rate, "burst": burst, "paused": paused});
+    let hours = body.hours.as_ref().map(DailyHours::read).transpose()?;
+    let pace = Pace {
+        rate_per_hour: body.rate_per_hour.unwrap_or(found.pace.rate_per_hour),
+        burst: body.burst.unwrap_or(found.pace.burst),
+        paused: body.paused.unwrap_or(found.pace.paused),
+        hours: hours.or(found.pace.hours.filter(|_| !body.any_hour)),
+    };
+    mail::set_lane(&mut tx, &name, &pace).await?;
+    let details = lane(&Lane { pace, ..found.clone() });
     audit(&mut tx, &kernel.cx, &actor, "mail.lane", None, details).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))

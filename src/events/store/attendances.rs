@@ -61,13 +61,21 @@ pub struct AttendanceRow {
 /// # Errors
 /// A database error.
 pub async fn attendance(conn: &mut PgConnection, id: Uuid) -> Result<Option<AttendanceRow>> {
+    Ok(attendances_by_id(conn, &[id]).await?.pop())
+}
+
+/// Those of the registrations that are there, in no order.
+///
+/// # Errors
+/// A database error.
+pub async fn attendances_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>> {
     Ok(sqlx::query_as!(
         AttendanceRow,
         "SELECT id, event_id, person_id, state, party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
-         FROM attendances WHERE id = $1",
-        id
+         FROM attendances WHERE id = ANY ($1)",
+        ids
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await?)
 }
 
@@ -194,7 +202,7 @@ pub async fn enqueue_all(
 ) -> Result<()> {
     let (email_ids, attendance_ids): (Vec<Uuid>, Vec<Uuid>) = mails.iter().copied().unzip();
     sqlx::query!(
-        "INSERT INTO emails (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
+        "INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
          SELECT m.id, $1, $2, $3, jsonb_build_object('attendance', m.attendance), $4, 'queued', $5, $5 FROM unnest($6::uuid[], $7::uuid[]) AS m (id, attendance)",
         action.organization_id,
         class.as_str(),

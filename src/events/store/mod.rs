@@ -10,7 +10,8 @@ mod seats;
 
 pub use attendances::{
     ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, accepted_ids, active, attendance,
-    attendances, delete_pending, enqueue_all, forget_unconfirmed, lock_attendance, lock_person, set_sealed, waitlisted,
+    attendances, attendances_by_id, delete_pending, enqueue_all, forget_unconfirmed, lock_attendance, lock_person,
+    set_sealed, waitlisted,
 };
 pub use events::{EVENT_FIELDS, by_key, event, insert, list, move_if_past, save};
 pub use seats::{

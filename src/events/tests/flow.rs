@@ -19,7 +19,7 @@ use crate::{
         links::{LinkPage, Purpose, TokenPurpose},
         text::LocaleTag,
     },
-    mail::{Class, Composed, MailKind, QueuedEmail},
+    mail::{Class, Composed, MailKind, QueuedEmail, compose_one},
     organizers::Access,
     people::{Consents, PersonBody},
 };
@@ -104,7 +104,7 @@ impl Flow {
             due_at: now,
         };
         let composer = EventMail::all(self.kernel()).into_iter().find(|k| k.kind() == kind).unwrap();
-        composer.compose(&email).await.unwrap().map(|composed| (kind, composed))
+        compose_one(&composer, &email).await.unwrap().map(|composed| (kind, composed))
     }
 
     async fn open(&self, mail: &Composed, press: bool) -> LinkPage {

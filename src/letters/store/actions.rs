@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::OfficialName;
 use crate::{
     campaigns::{self, Action, Kind, State},
-    error::Result,
+    error::{Error, Result},
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter},
         paging::PageParams,
@@ -164,25 +164,33 @@ pub async fn complete(conn: &mut PgConnection, action: Action, today: NaiveDate)
     })
 }
 
-/// The office of one outreach as a target, even when the action no longer writes to it.
+/// An office as a target.
 ///
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn target(conn: &mut PgConnection, office: Uuid, today: NaiveDate) -> Result<Target> {
-    Ok(sqlx::query_as!(
+    targets(conn, &[office], today).await?.pop().ok_or_else(Error::not_found)
+}
+
+/// Offices as targets, even when no action writes to them any more; those that are there, in no order.
+///
+/// # Errors
+/// A database error.
+pub async fn targets(conn: &mut PgConnection, offices: &[Uuid], today: NaiveDate) -> Result<Vec<Target>> {
+    let rows = sqlx::query_as!(
         TargetRow,
-        r#"SELECT o.id AS office_id, o.slug, o.title, o.texts, h.honorific_prefix AS "honorific_prefix?",
+        r#"SELECT o.id AS "office_id!", o.slug AS "slug!", o.title AS "title!", o.texts AS "texts!", h.honorific_prefix AS "honorific_prefix?",
                   h.given_name AS "given_name?", h.family_name AS "family_name?"
            FROM offices o
            LEFT JOIN terms t ON t.office_id = o.id AND t.starts_on <= $2 AND (t.ends_on IS NULL OR t.ends_on >= $2)
            LEFT JOIN officials h ON h.id = t.official_id
-           WHERE o.id = $1"#,
-        office,
+           WHERE o.id = ANY ($1)"#,
+        offices,
         today
     )
-    .fetch_one(conn)
-    .await?
-    .into())
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Target::from).collect())
 }
 
 /// A letter action by id or slug.

@@ -1,5 +1,7 @@
 //! All SQL over `offices`, `mailboxes`, `officials` and `terms`.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -148,6 +150,25 @@ pub async fn save_office(conn: &mut PgConnection, id: Uuid, text: &OfficeText<'_
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// The mailboxes of offices, the one that is written to first.
+///
+/// # Errors
+/// A database error.
+pub async fn mailboxes(conn: &mut PgConnection, offices: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {
+    let rows = sqlx::query!(
+        "SELECT om.office_id, b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
+         WHERE om.office_id = ANY ($1) ORDER BY om.office_id, om.position",
+        offices
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut mailboxes: HashMap<Uuid, Vec<String>> = HashMap::new();
+    for row in rows {
+        mailboxes.entry(row.office_id).or_default().push(row.address);
+    }
+    Ok(mailboxes)
 }
 
 /// Locks an office, so that two changes of its holder follow each other.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{LetterAct, LetterActTarget};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter},
         paging::PageParams,
@@ -85,14 +85,22 @@ pub struct LetterRow {
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn letter(conn: &mut PgConnection, id: Uuid) -> Result<LetterRow> {
+    letters(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
+}
+
+/// Those of the letters that are there, in no order.
+///
+/// # Errors
+/// A database error.
+pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterRow>> {
     Ok(sqlx::query_as!(
         LetterRow,
         "SELECT l.id, l.letter_action_id, l.person_id, p.vault_id, l.state, l.sealed, l.locale, l.source, l.variant, l.link_generation,
                 l.confirm_expires_at, l.created_at, l.confirmed_at
-         FROM letters l JOIN people p ON p.id = l.person_id WHERE l.id = $1",
-        id
+         FROM letters l JOIN people p ON p.id = l.person_id WHERE l.id = ANY ($1)",
+        ids
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?)
 }
 
@@ -230,7 +238,7 @@ pub async fn set_waiting(conn: &mut PgConnection, parts: &[Uuid], state: &str) -
 /// A database error.
 pub async fn held_letters(conn: &mut PgConnection, action: Uuid, limit: i64) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
-        "SELECT DISTINCT letter_id FROM outreaches WHERE letter_action_id = $1 AND state = 'held' ORDER BY letter_id LIMIT $2",
+        "SELECT DISTINCT letter_id FROM outreaches WHERE letter_action_id = $1 AND is_held ORDER BY letter_id LIMIT $2",
         action,
         limit
     )
@@ -245,7 +253,7 @@ pub async fn held_letters(conn: &mut PgConnection, action: Uuid, limit: i64) -> 
 pub async fn actions_to_release(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id
-         WHERE l.live AND a.state = 'published' AND EXISTS (SELECT FROM outreaches o WHERE o.letter_action_id = l.id AND o.state = 'held')"
+         WHERE l.live AND a.state = 'published' AND EXISTS (SELECT FROM outreaches o WHERE o.letter_action_id = l.id AND o.is_held)"
     )
     .fetch_all(conn)
     .await?)
@@ -272,41 +280,47 @@ pub struct Delivery {
     pub letter_id: Uuid,
     pub office_id: Uuid,
     pub state: String,
-    pub mailboxes: Vec<String>,
 }
 
-/// What is needed to send an outreach; `None` when it is gone.
+/// What is needed to send outreaches, those that are there, in no order.
 ///
 /// # Errors
 /// A database error.
-pub async fn delivery(conn: &mut PgConnection, id: Uuid) -> Result<Option<Delivery>> {
-    Ok(sqlx::query_as!(
-        Delivery,
-        r#"SELECT o.id, o.letter_id, o.office_id, o.state,
-                  ARRAY(SELECT b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
-                        WHERE om.office_id = o.office_id ORDER BY om.position) AS "mailboxes!"
-           FROM outreaches o WHERE o.id = $1"#,
-        id
-    )
-    .fetch_optional(conn)
-    .await?)
+pub async fn deliveries(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Delivery>> {
+    Ok(sqlx::query_as!(Delivery, "SELECT id, letter_id, office_id, state FROM outreaches WHERE id = ANY ($1)", ids)
+        .fetch_all(conn)
+        .await?)
 }
 
-/// Writes what became of an outreach, and for a sent one when and to whom it went.
+/// What became of an outreach.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    pub id: Uuid,
+    pub state: &'static str,
+    pub at: DateTime<Utc>,
+}
+
+/// Writes what became of outreaches, and for sent ones when and to whom they went.
 ///
 /// # Errors
 /// A database error.
-pub async fn settle(conn: &mut PgConnection, id: Uuid, state: &str, at: DateTime<Utc>, today: NaiveDate) -> Result<()> {
+pub async fn settle(conn: &mut PgConnection, settled: &[Settled], today: NaiveDate) -> Result<()> {
+    let mut settled = settled.to_vec();
+    settled.sort_by_key(|s| s.id);
+    let ids: Vec<Uuid> = settled.iter().map(|s| s.id).collect();
+    let states: Vec<String> = settled.iter().map(|s| s.state.to_owned()).collect();
+    let times: Vec<DateTime<Utc>> = settled.iter().map(|s| s.at).collect();
     sqlx::query!(
-        "UPDATE outreaches o SET state = $2,
-             sent_at = CASE WHEN $2 = 'sent' THEN $3 ELSE o.sent_at END,
-             official_id = CASE WHEN $2 IN ('sent', 'uncertain') THEN (
+        "UPDATE outreaches o SET state = v.state,
+             sent_at = CASE WHEN v.state = 'sent' THEN v.at ELSE o.sent_at END,
+             official_id = CASE WHEN v.state IN ('sent', 'uncertain') THEN (
                  SELECT t.official_id FROM terms t
                  WHERE t.office_id = o.office_id AND t.starts_on <= $4 AND (t.ends_on IS NULL OR t.ends_on >= $4)) ELSE o.official_id END
-         WHERE o.id = $1 AND (o.state IN ('queued', 'failed', 'uncertain', 'bounced') OR ($2 = 'bounced' AND o.state = 'sent'))",
-        id,
-        state,
-        at,
+         FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) v (id, state, at)
+         WHERE o.id = v.id AND (o.state IN ('queued', 'failed', 'uncertain', 'bounced') OR (v.state = 'bounced' AND o.state = 'sent'))",
+        &ids,
+        &states,
+        &times,
         today
     )
     .execute(conn)

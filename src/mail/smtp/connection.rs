@@ -1,7 +1,7 @@
 //! One connection to the relay: opening it (TCP, TLS, EHLO, AUTH) and one transaction at a time (RFC 5321 section 3.3).
 //!
-//! Commands are driven one by one, because only that tells in which phase a failure came: before the content nothing
-//! was delivered; once it has begun to flow, only a reply tells.
+//! Commands are driven here, because only that tells in which phase a failure came: before the content nothing was
+//! delivered; once it has begun to flow, only a reply tells.
 
 use std::{borrow::Cow, error::Error as _, future::Future, time::Duration};
 
@@ -57,6 +57,10 @@ impl Failure {
 pub(super) struct Connection {
     smtp: AsyncSmtpConnection,
     offers: ServerInfo,
+    /// The relay takes commands without being waited for (RFC 2920).
+    pipelines: bool,
+    /// The relay waits for content that will not come.
+    is_stuck: bool,
     /// Transactions begun on it.
     pub(super) messages: u32,
 }
@@ -72,11 +76,12 @@ impl Connection {
         tcp.set_nodelay(true).map_err(|error| refused(&format!("TCP_NODELAY failed: {error}")))?;
         let stays_here = tcp.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
         timeout(timeouts.greeting, async {
-            let mut connection = match settings.mode {
+            let smtp = match settings.mode {
                 TlsMode::None => Self::plain(Box::new(tcp), settings).await?,
                 TlsMode::Required | TlsMode::Opportunistic => Self::starttls(tcp, settings).await?,
                 TlsMode::Implicit => Self::implicit_tls(tcp, settings).await?,
             };
+            let mut connection = Self::greet(smtp, settings).await?;
             connection.authenticate(settings, stays_here).await?;
             Ok(connection)
         })
@@ -84,52 +89,44 @@ impl Connection {
         .map_err(|_| refused("the relay was too slow to greet or sign in"))?
     }
 
-    fn new(smtp: AsyncSmtpConnection, offers: ServerInfo) -> Self {
-        Self { smtp, offers, messages: 0 }
+    /// Asks what the relay offers; lettre has asked before, but does not tell about pipelining.
+    async fn greet(mut smtp: AsyncSmtpConnection, settings: &SmtpSettings) -> Result<Self, SendError> {
+        let response = smtp.command(Ehlo::new(settings.hello.clone())).await.map_err(|error| not_opened(&error))?;
+        let offers = ServerInfo::from_response(&response).map_err(|error| not_opened(&error))?;
+        let pipelines = response.message().any(|line| line.trim().eq_ignore_ascii_case("PIPELINING"));
+        Ok(Self { smtp, offers, pipelines, is_stuck: false, messages: 0 })
     }
 
-    async fn plain(stream: Box<dyn AsyncTokioStream>, settings: &SmtpSettings) -> Result<Self, SendError> {
-        let smtp = AsyncSmtpConnection::connect_with_transport(stream, &settings.hello)
-            .await
-            .map_err(|error| not_opened(&error))?;
-        let offers = smtp.server_info().clone();
-        Ok(Self::new(smtp, offers))
+    async fn plain(
+        stream: Box<dyn AsyncTokioStream>,
+        settings: &SmtpSettings,
+    ) -> Result<AsyncSmtpConnection, SendError> {
+        AsyncSmtpConnection::connect_with_transport(stream, &settings.hello).await.map_err(|error| not_opened(&error))
     }
 
     /// STARTTLS (RFC 3207).
-    async fn starttls(tcp: TcpStream, settings: &SmtpSettings) -> Result<Self, SendError> {
-        let stream = Box::new(UntilTls::new(tcp));
-        let mut connection = Self::plain(stream, settings).await?;
-        if !connection.smtp.can_starttls() {
-            if settings.mode == TlsMode::Required {
-                return Err(refused("the relay does not offer STARTTLS"));
-            }
+    async fn starttls(tcp: TcpStream, settings: &SmtpSettings) -> Result<AsyncSmtpConnection, SendError> {
+        let mut smtp = Self::plain(Box::new(UntilTls::new(tcp)), settings).await?;
+        if smtp.can_starttls() {
+            smtp.starttls(tls_of(settings)?, &settings.hello).await.map_err(|error| not_opened(&error))?;
+        } else if settings.mode == TlsMode::Required {
+            return Err(refused("the relay does not offer STARTTLS"));
+        } else {
             tracing::debug!("the relay does not offer STARTTLS; mail goes unencrypted");
-            return Ok(connection);
         }
-        connection.smtp.starttls(tls_of(settings)?, &settings.hello).await.map_err(|error| not_opened(&error))?;
-        connection.offers = connection.smtp.server_info().clone();
-        Ok(connection)
+        Ok(smtp)
     }
 
     /// TLS from the first byte (RFC 8314). lettre can do this only over sockets it opens itself, so its connection is
     /// made over a [`Prelude`] and then given the encrypted stream.
     #[expect(deprecated, reason = "see the import")]
-    async fn implicit_tls(tcp: TcpStream, settings: &SmtpSettings) -> Result<Self, SendError> {
+    async fn implicit_tls(tcp: TcpStream, settings: &SmtpSettings) -> Result<AsyncSmtpConnection, SendError> {
         let mut stream = AsyncNetworkStream::use_existing_tokio1(Box::new(tcp));
         stream.upgrade_tls(tls_of(settings)?).await.map_err(|error| not_opened(&error))?;
-        let prelude: Box<dyn AsyncTokioStream> = Box::new(Prelude::new());
-        let mut smtp = AsyncSmtpConnection::connect_with_transport(prelude, &settings.hello)
-            .await
-            .map_err(|error| not_opened(&error))?;
+        let mut smtp = Self::plain(Box::new(Prelude::new()), settings).await?;
         smtp.set_stream(stream);
         smtp.read_response().await.map_err(|error| not_opened(&error))?;
-        let offers = smtp
-            .command(Ehlo::new(settings.hello.clone()))
-            .await
-            .and_then(|response| ServerInfo::from_response(&response))
-            .map_err(|error| not_opened(&error))?;
-        Ok(Self::new(smtp, offers))
+        Ok(smtp)
     }
 
     /// AUTH PLAIN or LOGIN (RFC 4954), never readable on a network.
@@ -169,18 +166,31 @@ impl Connection {
             [envelope.from, envelope.to].map(|address| address.rsplit_once('@').map_or("", |(local, _)| local));
         let (mail, rcpt) = self.commands(envelope, raw).map_err(|error| Failure::new(Phase::Unsent, error))?;
 
-        step(timeouts.command, self.smtp.command(mail), &locals)
-            .await
-            .map_err(|error| Failure::new(Phase::Mail, blame_the_relay(error)))?;
         let open = |error| Failure::new(Phase::Open, error);
-        step(timeouts.command, self.smtp.command(rcpt), &locals).await.map_err(open)?;
-        let go_ahead = step(timeouts.command, self.smtp.command(Data), &locals).await.map_err(open)?;
+        let go_ahead = if self.pipelines {
+            self.envelope_at_once(mail, rcpt, timeouts, &locals).await?
+        } else {
+            step(timeouts.command, self.smtp.command(mail), &locals)
+                .await
+                .map_err(|error| Failure::new(Phase::Mail, blame_the_relay(error)))?;
+            step(timeouts.command, self.smtp.command(rcpt), &locals).await.map_err(open)?;
+            step(timeouts.command, self.smtp.command(Data), &locals).await.map_err(open)?
+        };
         if !go_ahead.has_code(354) {
             return Err(open(SendError::Broken { text: format!("unexpected reply {} to DATA", go_ahead.code()) }));
         }
-        let response = step(timeouts.content, self.smtp.message(&content(raw)), &locals)
-            .await
-            .map_err(|error| open(uncertain(error)))?;
+        if !(envelope.leave)() {
+            // the connection is dropped, and with it what the relay has of the message
+            return Err(open(SendError::HeldBack));
+        }
+        let content = content(raw);
+        let sent = async {
+            match std::str::from_utf8(&content) {
+                Ok(text) => self.smtp.command(in_one_piece(text)).await,
+                Err(_) => self.smtp.message(&content).await,
+            }
+        };
+        let response = step(timeouts.content, sent, &locals).await.map_err(|error| open(uncertain(error)))?;
         let code = u16::from(response.code());
         let text = text::clean(&response.message().collect::<Vec<_>>().join(" "), &locals);
         if (200..300).contains(&code) {
@@ -189,6 +199,29 @@ impl Connection {
             let text = format!("unexpected reply {code} to the content");
             Err(open(SendError::Unknown { text }))
         }
+    }
+
+    /// MAIL, RCPT and DATA in one go (RFC 2920), so that the relay is waited for once and not three times.
+    async fn envelope_at_once(
+        &mut self,
+        mail: Mail,
+        rcpt: Rcpt,
+        timeouts: &Timeouts,
+        locals: &[&str],
+    ) -> Result<Response, Failure> {
+        let mail = step(timeouts.command, self.smtp.command(format!("{mail}{rcpt}{Data}")), locals).await;
+        if let Err(error @ (SendError::Broken { .. } | SendError::Unknown { .. } | SendError::Refused { .. })) = mail {
+            return Err(Failure::new(Phase::Mail, error));
+        }
+        let rcpt = step(timeouts.command, self.smtp.read_response(), locals).await;
+        if let Err(error @ SendError::Broken { .. }) = rcpt {
+            return Err(Failure::new(Phase::Open, error));
+        }
+        let data = step(timeouts.command, self.smtp.read_response(), locals).await;
+        // who takes DATA without a recipient would take the next command for content
+        self.is_stuck = data.is_ok() && (mail.is_err() || rcpt.is_err());
+        mail.map_err(|error| Failure::new(Phase::Mail, blame_the_relay(error)))?;
+        rcpt.and(data).map_err(|error| Failure::new(Phase::Open, error))
     }
 
     /// MAIL and RCPT for this relay's extensions, or why it cannot carry the message.
@@ -219,6 +252,9 @@ impl Connection {
 
     /// Forgets a failed transaction (RSET, RFC 5321 section 4.1.1.5); false when the connection is of no use any more.
     pub(super) async fn reset(&mut self, timeouts: &Timeouts) -> bool {
+        if self.is_stuck {
+            return false;
+        }
         let reply = timeout(timeouts.farewell, self.smtp.command(Rset)).await;
         matches!(reply, Ok(Ok(response)) if response.has_code(250))
     }
@@ -338,4 +374,11 @@ fn content(raw: &[u8]) -> Cow<'_, [u8]> {
         clean.truncate(clean.len() - 2);
     }
     Cow::Owned(clean)
+}
+
+/// The content as it goes over the wire, dots doubled (RFC 5321 section 4.5.2) and the final one behind it: lettre would
+/// write that one by itself, and the relay wake up twice.
+fn in_one_piece(content: &str) -> String {
+    let first = if content.starts_with('.') { "." } else { "" };
+    format!("{first}{}\r\n.\r\n", content.replace("\r\n.", "\r\n.."))
 }

@@ -21,7 +21,7 @@ use std::fmt;
 
 pub use self::{
     pool::{Clock, Pool, PoolConfig, Timeouts},
-    relays::Relays,
+    relays::{Permits, Relays},
     settings::{SettingsError, SmtpSettings, TlsMode},
     text::{EnhancedCode, without_addresses},
 };
@@ -35,6 +35,15 @@ pub struct Envelope<'a> {
     pub from: &'a str,
     /// The mailbox.
     pub to: &'a str,
+    /// Asked right before the content goes out: may it still?
+    pub leave: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl<'a> Envelope<'a> {
+    /// An envelope of a message that may go out whenever the relay takes it.
+    pub fn new(from: &'a str, to: &'a str) -> Self {
+        Self { from, to, leave: &|| true }
+    }
 }
 
 impl fmt::Debug for Envelope<'_> {
@@ -87,6 +96,9 @@ pub enum SendError {
         /// What went wrong.
         text: String,
     },
+    /// There was no leave any more when the relay was ready for the content: nothing was delivered.
+    #[error("held back before the content")]
+    HeldBack,
     /// The connection broke or timed out after the content began to be transmitted: the relay may have the message
     /// or not (RFC 5321 section 4.5.3.2.6; RFC 1047).
     #[error("outcome uncertain: {text}")]
@@ -112,7 +124,7 @@ impl SendError {
     /// speaks of a quota or a rate. False for [`SendError::Unknown`]: there the kind of mail decides.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Temporary { .. } | Self::Refused { .. } | Self::Broken { .. } => true,
+            Self::Temporary { .. } | Self::Refused { .. } | Self::Broken { .. } | Self::HeldBack => true,
             Self::Unknown { .. } => false,
             Self::Permanent { code, enhanced, text } => match enhanced {
                 Some(EnhancedCode { class: 5, subject: 2, detail: 2 }) => true,
@@ -147,6 +159,7 @@ impl SendError {
             | Self::Refused { text }
             | Self::Broken { text }
             | Self::Unknown { text } => text,
+            Self::HeldBack => "",
         }
     }
 }

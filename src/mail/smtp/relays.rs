@@ -1,7 +1,11 @@
 //! Several relays: each takes its share, and where one is away the others take over.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -27,6 +31,8 @@ impl std::fmt::Debug for ClockBox {
 
 #[derive(Debug)]
 struct Relay {
+    /// `host:port`.
+    name: String,
     pool: Pool,
     weight: u32,
     away_until: Mutex<Option<Instant>>,
@@ -57,6 +63,7 @@ impl Relays {
         let relays = settings
             .into_iter()
             .map(|settings| Relay {
+                name: format!("{}:{}", settings.host(), settings.port()),
                 weight: settings.weight(),
                 pool: Pool::new(settings, config, clock.clone()),
                 away_until: Mutex::new(None),
@@ -65,20 +72,38 @@ impl Relays {
         Self { relays, clock: ClockBox(clock) }
     }
 
-    /// Sends one message by one of the relays. `fraction`, in `[0, 1)`, chooses by weight; a relay that is not available is passed
-    /// over, since nothing was transmitted to it.
+    /// The relays by name, `host:port`.
+    pub fn names(&self) -> Vec<String> {
+        self.relays.iter().map(|relay| relay.name.clone()).collect()
+    }
+
+    /// Sends one message by one of the relays. `fraction`, in `[0, 1)`, chooses by weight; a relay that is not available, or
+    /// has had what it may be given, is passed over, since nothing was transmitted to it.
     ///
     /// # Errors
     /// As [`Pool::send`]; [`SendError::Refused`] when no relay is available.
-    pub async fn send(&self, fraction: f64, envelope: Envelope<'_>, raw: &[u8]) -> Result<Accepted, SendError> {
-        let mut refused = SendError::Refused { text: "there is no relay".to_owned() };
+    pub async fn send(
+        &self,
+        fraction: f64,
+        envelope: Envelope<'_>,
+        raw: &[u8],
+        permits: &Permits,
+    ) -> Result<Accepted, SendError> {
+        let mut refused = SendError::Refused { text: "no relay may be given mail now".to_owned() };
         for relay in self.order(fraction) {
+            if !permits.take(&relay.name) {
+                continue;
+            }
             match relay.pool.send(envelope, raw).await {
                 Err(error @ SendError::Refused { .. }) => {
+                    permits.put_back(&relay.name);
                     relay.set_away(Some((self.clock.0)() + AWAY));
                     refused = error;
                 }
                 answer => {
+                    if matches!(answer, Err(SendError::Broken { .. } | SendError::HeldBack)) {
+                        permits.put_back(&relay.name);
+                    }
                     relay.set_away(None);
                     return answer;
                 }
@@ -116,11 +141,60 @@ impl Relays {
     }
 }
 
+/// How many messages each relay that has a pace may be given; the others are given any number.
+#[derive(Clone, Debug, Default)]
+pub struct Permits {
+    left: Arc<HashMap<String, AtomicI64>>,
+    may_exceed: bool,
+}
+
+impl Permits {
+    /// So many for each of these relays.
+    pub fn new(numbers: impl IntoIterator<Item = (String, i64)>) -> Self {
+        let left = numbers.into_iter().map(|(relay, number)| (relay, AtomicI64::new(number))).collect();
+        Self { left: Arc::new(left), may_exceed: false }
+    }
+
+    /// The same, for messages that cannot wait: their number may fall below zero.
+    #[must_use]
+    pub fn overdrawn(&self) -> Self {
+        Self { left: self.left.clone(), may_exceed: true }
+    }
+
+    /// What was not used, or used beyond it.
+    pub fn left(&self) -> impl Iterator<Item = (&str, i64)> {
+        let left = self.left.iter().map(|(relay, left)| (relay.as_str(), left.load(Ordering::Relaxed)));
+        left.filter(|(_, left)| *left != 0)
+    }
+
+    fn take(&self, relay: &str) -> bool {
+        let Some(left) = self.left.get(relay) else { return true };
+        let one_less = |n: i64| (n > 0 || self.may_exceed).then_some(n - 1);
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+
+    fn put_back(&self, relay: &str) {
+        if let Some(left) = self.left.get(relay) {
+            left.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
+
+    #[test]
+    fn a_relay_with_a_pace_is_given_no_more_than_that() {
+        let permits = Permits::new([("a:25".to_owned(), 2)]);
+        assert_eq!([(); 3].map(|()| permits.take("a:25")), [true, true, false]);
+        assert!(permits.take("b:25"), "another has no pace");
+        assert!(permits.overdrawn().take("a:25"));
+        assert_eq!(permits.left().collect::<Vec<_>>(), [("a:25", -1)]);
+        permits.put_back("a:25");
+        assert!(!permits.take("a:25"));
+        assert_eq!(permits.left().count(), 0);
+    }
 
     #[tokio::test]
     async fn each_takes_its_share_and_who_is_away_comes_last() {

@@ -64,14 +64,21 @@ pub async fn retry_all(
     organization: Uuid,
     filter: Option<&Filter>,
 ) -> Result<u64> {
-    let mut query = QueryBuilder::<Postgres>::new("UPDATE emails SET state = 'queued', due_at = ");
-    query.push_bind(now);
-    query.push(", attempts = 0, settled_at = NULL, return_token = NULL, failure = NULL WHERE state = 'failed' AND organization_id = ");
+    let mut query = QueryBuilder::<Postgres>::new(
+        "WITH back AS (DELETE FROM emails_settled WHERE state = 'failed' AND organization_id = ",
+    );
     query.push_bind(organization);
     if let Some(filter) = filter {
         query.push(" AND ");
         filter.push_sql(&mut query);
     }
+    query.push(
+        " RETURNING id, organization_id, class, kind, lane, refs, protected, created_at)
+         INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
+         SELECT id, organization_id, class, kind, lane, refs, protected, 'queued', ",
+    );
+    query.push_bind(now);
+    query.push(", created_at FROM back");
     Ok(query.build().execute(conn).await?.rows_affected())
 }
 

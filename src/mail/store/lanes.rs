@@ -1,25 +1,59 @@
 //! Lanes: the pace at which each official's mailbox is written to, whichever process does it.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgConnection, PgPool};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use sqlx::PgConnection;
 
-use super::{Claim, Row, in_order};
-use crate::{error::Result, mail::kinds::QueuedEmail};
+use super::{Claim, Row};
+use crate::error::Result;
 
-/// Sets the pace of a lane: letters an hour, how many at once after a quiet time, and whether any go at all.
+/// How a mailbox is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Letters an hour.
+    pub rate_per_hour: i32,
+    /// Letters at once after a quiet time.
+    pub burst: i32,
+    /// The hours in which they go; `None`: any.
+    pub hours: Option<Hours>,
+    /// Does nothing go out?
+    pub paused: bool,
+}
+
+impl Default for Pace {
+    /// The table's own: 60 an hour, five at once, at any hour.
+    fn default() -> Self {
+        Self { rate_per_hour: 60, burst: 5, hours: None, paused: false }
+    }
+}
+
+/// Hours of every day, past midnight when they close before they open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hours {
+    /// From this time on.
+    pub opens_at: NaiveTime,
+    /// Until just before this one.
+    pub closes_at: NaiveTime,
+    /// Where the clock hangs.
+    pub timezone: Tz,
+}
+
+/// Sets the pace of a lane. Waiting letters keep their turn, but nobody waits for a turn of a slower pace.
 ///
 /// # Errors
-/// A database error; the ranges are the table's (1 to 100000, 1 to 1000).
-pub async fn set_lane(conn: &mut PgConnection, lane: &str, rate_per_hour: i32, burst: i32, paused: bool) -> Result<()> {
+/// A database error; the ranges are the table's (1 to 100000 an hour, 1 to 1000 at once).
+pub async fn set_lane(conn: &mut PgConnection, lane: &str, pace: &Pace) -> Result<()> {
     sqlx::query!(
-        // at a faster pace nobody waits for a turn of the slower one
-        "INSERT INTO mail_lanes AS l (lane, rate_per_hour, burst, paused) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (lane) DO UPDATE SET rate_per_hour = $2, burst = $3, paused = $4, pause_reason = '',
-             next_at = least(l.next_at, now() + interval '1 hour' / $2)",
+        "INSERT INTO mail_lanes AS l (lane, rate_per_hour, burst, paused, opens_at, closes_at, timezone) VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (lane) DO UPDATE SET rate_per_hour = $2, burst = $3, paused = $4, opens_at = $5, closes_at = $6, timezone = $7,
+             pause_reason = '', next_at = least(l.next_at, now() + interval '1 hour' / $2)",
         lane,
-        rate_per_hour,
-        burst,
-        paused
+        pace.rate_per_hour,
+        pace.burst,
+        pace.paused,
+        pace.hours.map(|hours| hours.opens_at),
+        pace.hours.map(|hours| hours.closes_at),
+        pace.hours.map_or("UTC", |hours| hours.timezone.name())
     )
     .execute(conn)
     .await?;
@@ -44,12 +78,8 @@ pub(in crate::mail) async fn pause_lane(conn: &mut PgConnection, lane: &str, rea
 pub struct Lane {
     /// Its name: the mailbox's id.
     pub lane: String,
-    /// Letters an hour.
-    pub rate_per_hour: i32,
-    /// Letters at once after a quiet time.
-    pub burst: i32,
-    /// Does nothing go out?
-    pub paused: bool,
+    /// How it is written to.
+    pub pace: Pace,
     /// `bounced`, `complained`: a human must look; "": an organizer's wish.
     pub pause_reason: String,
     /// Letters that wait.
@@ -58,15 +88,15 @@ pub struct Lane {
     pub oldest: Option<DateTime<Utc>>,
 }
 
-/// The lanes in which an organization's letters wait or that are paused, by name. A mailbox belongs to no organization; who has no
-/// letter for it does not see it.
+/// The lanes in which an organization's letters wait or that are paused, by name. A mailbox belongs to no organization; who
+/// has had no letter for it (in what is kept) does not see it.
 ///
 /// # Errors
 /// A database error.
 pub async fn lanes(conn: &mut PgConnection, organization: uuid::Uuid) -> Result<Vec<Lane>> {
-    Ok(sqlx::query_as!(
-        Lane,
+    let rows = sqlx::query!(
         r#"SELECT q.lane AS "lane!", coalesce(l.rate_per_hour, 60) AS "rate_per_hour!", coalesce(l.burst, 5) AS "burst!",
+                  l.opens_at AS "opens_at?", l.closes_at AS "closes_at?", coalesce(l.timezone, 'UTC') AS "timezone!",
                   coalesce(l.paused, false) AS "paused!", coalesce(l.pause_reason, '') AS "pause_reason!",
                   q.waiting AS "waiting!", q.oldest
            FROM (SELECT lane, count(*) FILTER (WHERE state = 'queued') AS waiting, min(due_at) FILTER (WHERE state = 'queued') AS oldest
@@ -77,49 +107,58 @@ pub async fn lanes(conn: &mut PgConnection, organization: uuid::Uuid) -> Result<
         organization
     )
     .fetch_all(conn)
-    .await?)
+    .await?;
+    let lanes = rows.into_iter().map(|row| {
+        let hours = row.opens_at.zip(row.closes_at).map(|(opens_at, closes_at)| Hours {
+            opens_at,
+            closes_at,
+            timezone: row.timezone.parse().unwrap_or(Tz::UTC),
+        });
+        let pace = Pace { rate_per_hour: row.rate_per_hour, burst: row.burst, hours, paused: row.paused };
+        let (lane, pause_reason, waiting, oldest) = (row.lane, row.pause_reason, row.waiting, row.oldest);
+        Lane { lane, pace, pause_reason, waiting, oldest }
+    });
+    Ok(lanes.collect())
+}
+
+/// Lanes that one claim locks at most, so that others find some, too.
+const LANES_AT_ONCE: i64 = 8;
+
+/// Makes a lane known, at the table's own pace.
+pub(super) async fn open_lane(conn: &mut PgConnection, lane: &str) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO mail_lanes (lane) SELECT $1 WHERE NOT EXISTS (SELECT FROM mail_lanes WHERE lane = $1) ON CONFLICT DO NOTHING",
+        lane
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Claims letters: for each lane that has some due and is not paused, as many as its pace allows now.
 ///
 /// The pace is GCRA (ITU-T I.371): `next_at` is when the next letter would come at an even pace; one may go while that
 /// lies no further ahead than the burst. The lane's row is locked meanwhile, so processes share the pace exactly.
-pub(in crate::mail) async fn claim_letters(db: &PgPool, claim: Claim, limit: i64) -> Result<Vec<QueuedEmail>> {
-    // a loose index scan: one probe for each lane, however many letters wait in it
-    let due = sqlx::query_scalar!(
-        r#"WITH RECURSIVE lanes AS (
-               (SELECT lane FROM emails WHERE state = 'queued' AND lane <> '' ORDER BY lane LIMIT 1)
-               UNION ALL
-               SELECT (SELECT e.lane FROM emails e WHERE e.state = 'queued' AND e.lane <> '' AND e.lane > lanes.lane ORDER BY e.lane LIMIT 1)
-               FROM lanes WHERE lanes.lane IS NOT NULL
-           )
-           SELECT lane AS "lane!" FROM lanes
-           WHERE lane IS NOT NULL AND EXISTS (
-               SELECT FROM emails e WHERE e.lane = lanes.lane AND e.lane <> '' AND e.state = 'queued' AND e.due_at <= $1)
-             AND NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', 'letter'))"#,
-        claim.now
-    )
-    .fetch_all(db)
-    .await?;
-    if due.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut tx = db.begin().await?;
-    // read before locked: most lanes exist, and most ticks find none that may go
-    sqlx::query!(
-        "INSERT INTO mail_lanes (lane) SELECT l FROM UNNEST($1::text[]) AS l
-         WHERE NOT EXISTS (SELECT FROM mail_lanes m WHERE m.lane = l) ORDER BY l ON CONFLICT DO NOTHING",
-        &due
-    )
-    .execute(&mut *tx)
-    .await?;
+pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<Row>> {
+    // lane by lane in the order of their turns, so that no more are asked than needed
     let lanes = sqlx::query!(
-        r#"SELECT lane, rate_per_hour, burst, greatest(next_at, $2) AS "next_at!" FROM mail_lanes
-           WHERE lane = ANY ($1) AND NOT paused AND next_at <= $2 + (burst - 1) * interval '1 hour' / rate_per_hour
-           ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED"#,
-        &due,
+        r#"WITH open AS MATERIALIZED (
+               SELECT lane, next_at FROM mail_lanes
+               WHERE NOT paused AND next_at <= $1::timestamptz + (burst - 1) * interval '1 hour' / rate_per_hour
+                 AND (opens_at IS NULL OR CASE WHEN opens_at < closes_at
+                          THEN ($1 AT TIME ZONE timezone)::time >= opens_at AND ($1 AT TIME ZONE timezone)::time < closes_at
+                          ELSE ($1 AT TIME ZONE timezone)::time >= opens_at OR ($1 AT TIME ZONE timezone)::time < closes_at END)
+                 AND NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', 'letter'))
+               ORDER BY next_at
+           )
+           SELECT l.lane, l.rate_per_hour, l.burst, greatest(l.next_at, $1) AS "next_at!"
+           FROM open CROSS JOIN LATERAL (
+               SELECT e.lane FROM emails_waiting e WHERE e.lane = open.lane AND e.lane <> '' AND e.state = 'queued' AND e.due_at <= $1 LIMIT 1
+           ) AS due JOIN mail_lanes l ON l.lane = due.lane
+           LIMIT least($2, $3::bigint) FOR UPDATE OF l SKIP LOCKED"#,
         claim.now,
-        limit
+        limit,
+        LANES_AT_ONCE
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -133,18 +172,16 @@ pub(in crate::mail) async fn claim_letters(db: &PgPool, claim: Claim, limit: i64
         }
     }
     if names.is_empty() {
-        // keeps the rows of lanes seen for the first time
-        tx.commit().await?;
         return Ok(Vec::new());
     }
     let rows = sqlx::query_as!(
         Row,
         r#"WITH picked AS (
                SELECT e.id FROM UNNEST($1::text[], $2::bigint[]) AS l (lane, n) CROSS JOIN LATERAL (
-                   SELECT id FROM emails WHERE lane = l.lane AND lane <> '' AND state = 'queued' AND due_at <= $3
+                   SELECT id FROM emails_waiting WHERE lane = l.lane AND lane <> '' AND state = 'queued' AND due_at <= $3
                    ORDER BY due_at LIMIT l.n FOR UPDATE SKIP LOCKED) AS e
            )
-           UPDATE emails SET state = 'sending', claim_token = $4, lease_until = $5, attempts = least(attempts + 1, 1000), data_at = NULL
+           UPDATE emails_waiting SET state = 'sending', claim_token = $4, lease_until = $5, attempts = least(attempts + 1, 1000), data_at = NULL
            WHERE id = ANY (ARRAY(SELECT id FROM picked))
            RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
         &names,
@@ -170,17 +207,16 @@ pub(in crate::mail) async fn claim_letters(db: &PgPool, claim: Claim, limit: i64
     )
     .execute(&mut *tx)
     .await?;
-    tx.commit().await?;
-    in_order(rows)
+    Ok(rows)
 }
 
-/// Time between two letters of a lane.
-fn interval(rate_per_hour: i32) -> TimeDelta {
+/// Time between two letters of a lane, or two mails to a relay.
+pub(super) fn interval(rate_per_hour: i32) -> TimeDelta {
     TimeDelta::microseconds(3_600_000_000 / i64::from(rate_per_hour.max(1)))
 }
 
-/// How many letters a lane may take now. `next_at` is not in the past.
-fn allowed(now: DateTime<Utc>, next_at: DateTime<Utc>, rate_per_hour: i32, burst: i32) -> i64 {
+/// How many a lane, or a relay, may take now. `next_at` is not in the past.
+pub(super) fn allowed(now: DateTime<Utc>, next_at: DateTime<Utc>, rate_per_hour: i32, burst: i32) -> i64 {
     let each = interval(rate_per_hour);
     let room = each * (burst - 1) - (next_at - now);
     let (room, each) = (room.num_microseconds().unwrap_or(0), each.num_microseconds().unwrap_or(1).max(1));

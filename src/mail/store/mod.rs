@@ -4,20 +4,27 @@
 //! Whoever claims a mail writes a `claim_token` on its row; every later write of that claim names the token, so a process
 //! that lost its lease changes nothing any more.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
 mod controls;
 mod lanes;
+mod months;
+mod relays;
 mod returned;
+#[cfg(test)]
+mod tests;
 
 pub use controls::{Pause, pause, pauses, resume, retry_all};
 pub(super) use controls::{add_to_domains, is_behind, next_epoch};
-pub use lanes::{Lane, lanes, set_lane};
-pub(super) use lanes::{claim_letters, pause_lane};
-pub(super) use returned::{add_returned, bounce, by_return_token};
+pub(super) use lanes::pause_lane;
+pub use lanes::{Hours, Lane, Pace, lanes, set_lane};
+pub(super) use months::keep_months;
+pub(super) use relays::{Allowance, give_back, introduce};
+pub use relays::{RelayPace, relays, set_relay};
+pub(super) use returned::{add_returned, bounce, gone_out};
 
 use super::kinds::{Class, QueuedEmail};
 use crate::{
@@ -51,8 +58,11 @@ pub struct NewEmail<'a> {
 pub async fn enqueue(conn: &mut PgConnection, cx: &Cx, email: NewEmail<'_>) -> Result<Uuid> {
     let id = cx.recorded_id(email.protected);
     let now = cx.recorded_now(email.protected);
+    if !email.lane.is_empty() {
+        lanes::open_lane(conn, email.lane).await?;
+    }
     sqlx::query!(
-        "INSERT INTO emails (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
+        "INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8, $9)",
         id,
         email.organization_id,
@@ -64,7 +74,7 @@ pub async fn enqueue(conn: &mut PgConnection, cx: &Cx, email: NewEmail<'_>) -> R
         email.due_at.unwrap_or(now),
         now
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
     Ok(id)
 }
@@ -76,12 +86,13 @@ pub async fn enqueue(conn: &mut PgConnection, cx: &Cx, email: NewEmail<'_>) -> R
 pub async fn cancel(conn: &mut PgConnection, now: DateTime<Utc>, ids: &[Uuid]) -> Result<Vec<Uuid>> {
     let cancelled = sqlx::query_scalar!(
         r#"WITH gone AS (
-               DELETE FROM emails WHERE id = ANY ($1) AND state = 'queued' AND protected RETURNING id
+               DELETE FROM emails_waiting WHERE id = ANY ($1) AND state = 'queued'
+               RETURNING id, organization_id, class, kind, lane, refs, protected, due_at, attempts, created_at
            ), kept AS (
-               UPDATE emails SET state = 'cancelled', settled_at = $2, failure = NULL
-               WHERE id = ANY ($1) AND state = 'queued' AND NOT protected RETURNING id
+               INSERT INTO emails_settled (id, organization_id, class, kind, lane, refs, state, due_at, attempts, created_at, settled_at)
+               SELECT id, organization_id, class, kind, lane, refs, 'cancelled', due_at, attempts, created_at, $2 FROM gone WHERE NOT protected
            )
-           SELECT id AS "id!" FROM gone UNION ALL SELECT id FROM kept"#,
+           SELECT id FROM gone"#,
         ids,
         now
     )
@@ -96,8 +107,12 @@ pub async fn cancel(conn: &mut PgConnection, now: DateTime<Utc>, ids: &[Uuid]) -
 /// A database error.
 pub async fn requeue(conn: &mut PgConnection, now: DateTime<Utc>, organization: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!(
-        "UPDATE emails SET state = 'queued', due_at = $3, attempts = 0, settled_at = NULL, return_token = NULL, failure = NULL
-         WHERE id = $1 AND organization_id = $2 AND state IN ('failed', 'uncertain', 'bounced')",
+        "WITH back AS (
+             DELETE FROM emails_settled WHERE id = $1 AND organization_id = $2 AND state IN ('failed', 'uncertain', 'bounced')
+             RETURNING id, organization_id, class, kind, lane, refs, protected, created_at
+         )
+         INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
+         SELECT id, organization_id, class, kind, lane, refs, protected, 'queued', $3, created_at FROM back",
         id,
         organization,
         now
@@ -139,13 +154,6 @@ impl Row {
     }
 }
 
-/// In the order in which they are to go out.
-fn in_order(rows: Vec<Row>) -> Result<Vec<QueuedEmail>> {
-    let mut emails = rows.into_iter().map(Row::into_email).collect::<Result<Vec<_>>>()?;
-    emails.sort_by_key(|e| (e.class, e.due_at, e.id));
-    Ok(emails)
-}
-
 /// Who claims, when, until when.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim {
@@ -154,16 +162,56 @@ pub(super) struct Claim {
     pub(super) lease_until: DateTime<Utc>,
 }
 
-/// Claims up to `limit` mails without a lane. Classes go by priority, but an eighth of the batch is kept for each class
+/// Time in which mail of protected actions may come back and is known.
+const RETURNS_FOR: TimeDelta = TimeDelta::hours(72);
+
+/// Claims up to `limit` mails, in the order in which they are to go out, and takes from the relays' pace what they may
+/// need. An eighth, or as many on top where no pace is kept, may be letters whatever else waits; `fraction`, in `[0, 1)`, is
+/// for rounding. `relays` are those of this process; what is not used is given back ([`give_back`]).
+pub(super) async fn claim(
+    conn: &mut PgConnection,
+    claim: Claim,
+    limit: i64,
+    fraction: f64,
+    relays: &[String],
+) -> Result<(Vec<QueuedEmail>, Vec<Allowance>)> {
+    let mut tx = conn.begin().await?;
+    plan_on_indexes(&mut tx).await?;
+    let mut allowances = relays::allowances(&mut tx, relays, claim.now).await?;
+    let (mut others, mut letters_at_least) = (limit, an_eighth(limit, fraction));
+    if !relays.is_empty() && allowances.len() == relays.len() {
+        let allowed = limit.min(allowances.iter().map(|a| a.mails).sum());
+        letters_at_least = an_eighth(allowed, fraction);
+        others = allowed - letters_at_least;
+    }
+    let mut rows = claim_others(&mut tx, claim, others).await?;
+    let letters = (others - i64::try_from(rows.len()).unwrap_or(others)).max(letters_at_least);
+    rows.extend(lanes::claim_letters(&mut tx, claim, letters).await?);
+    let claimed = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    allowances.iter_mut().for_each(|a| a.mails = a.mails.min(claimed));
+    relays::take(&mut tx, &allowances).await?;
+    tx.commit().await?;
+    let mut emails = rows.into_iter().map(Row::into_email).collect::<Result<Vec<_>>>()?;
+    emails.sort_by_key(|e| (e.class, e.due_at, e.id));
+    Ok((emails, allowances))
+}
+
+/// An eighth of a number, on the average: of 1, every eighth time.
+#[expect(clippy::cast_possible_truncation, reason = "a number below 8")]
+fn an_eighth(of: i64, fraction: f64) -> i64 {
+    (of + (fraction * 8.0) as i64) / 8
+}
+
+/// Claims mails without a lane. Classes go by priority, but an eighth of the batch is kept for each class
 /// that waits, so that a peak of confirmations delays updates without stopping them.
 ///
 /// The picked ids are handed over as an array: as a join, their number is overestimated and the whole table read.
-pub(super) async fn claim(conn: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<QueuedEmail>> {
+async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<Row>> {
     let rows = sqlx::query_as!(
         Row,
         r#"WITH waiting AS MATERIALIZED (
                SELECT c.class, c.priority,
-                      (SELECT count(*) FROM (SELECT FROM emails e WHERE e.class = c.class AND e.state = 'queued' AND e.lane = ''
+                      (SELECT count(*) FROM (SELECT FROM emails_waiting e WHERE e.class = c.class AND e.state = 'queued' AND e.lane = ''
                                              AND e.due_at <= $1 LIMIT $2) AS due) AS n
                FROM (VALUES ('confirmation', 1), ('urgent', 2), ('letter', 3), ('notice', 4), ('update', 5)) AS c (class, priority)
                WHERE NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', c.class))
@@ -175,21 +223,28 @@ pub(super) async fn claim(conn: &mut PgConnection, claim: Claim, limit: i64) -> 
                FROM shared
            ), picked AS (
                SELECT e.id FROM quota q CROSS JOIN LATERAL (
-                   SELECT id FROM emails
+                   SELECT id FROM emails_waiting
                    WHERE class = q.class AND state = 'queued' AND lane = '' AND due_at <= $1
                    ORDER BY due_at LIMIT q.n::bigint FOR UPDATE SKIP LOCKED) AS e
            )
-           UPDATE emails SET state = 'sending', claim_token = $3, lease_until = $4, attempts = least(attempts + 1, 1000), data_at = NULL
-           WHERE id = ANY (ARRAY(SELECT id FROM picked))
+           UPDATE emails_waiting SET state = 'sending', claim_token = $3, lease_until = $4, attempts = least(attempts + 1, 1000), data_at = NULL
+           WHERE id = ANY (ARRAY(SELECT id FROM picked LIMIT $2))
            RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
         claim.now,
         limit,
         claim.token,
         claim.lease_until
     )
-    .fetch_all(conn)
+    .fetch_all(tx)
     .await?;
-    in_order(rows)
+    Ok(rows)
+}
+
+/// For the rest of the transaction: a plan that was made while the queue was short is kept when it is long, and must not
+/// read all of it then.
+async fn plan_on_indexes(tx: &mut PgConnection) -> Result<()> {
+    sqlx::query!("SELECT set_config('enable_seqscan', 'off', true)").fetch_one(tx).await?;
+    Ok(())
 }
 
 /// Counts first mails to an address into the present hour, up to `most` for the whole installation. The others go back
@@ -216,7 +271,7 @@ pub(super) async fn brake(conn: &mut PgConnection, claim: Claim, first: &[Uuid],
         .execute(&mut *tx)
         .await?;
         sqlx::query!(
-            "UPDATE emails SET state = 'queued', claim_token = NULL, lease_until = NULL, attempts = greatest(attempts - 1, 0),
+            "UPDATE emails_waiting SET state = 'queued', claim_token = NULL, lease_until = NULL, attempts = greatest(attempts - 1, 0),
                     due_at = date_trunc('hour', $1, 'UTC') + interval '1 hour' + random() * interval '50 minutes'
              WHERE id = ANY ($2) AND claim_token = $3",
             claim.now,
@@ -238,7 +293,7 @@ pub(super) async fn heartbeat(
     lease_until: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE emails SET lease_until = $3 WHERE id = ANY ($2) AND claim_token = $1",
+        "UPDATE emails_waiting SET lease_until = $3 WHERE id = ANY ($2) AND claim_token = $1",
         token,
         ids,
         lease_until
@@ -248,24 +303,21 @@ pub(super) async fn heartbeat(
     Ok(())
 }
 
-/// Notes that a letter's content is about to go out; false when the claim was lost, and then it must not go.
+/// Notes that the content of letters is about to go out; returns those that the claim still holds. The others must not go.
 pub(super) async fn begin_data(
     conn: &mut PgConnection,
     token: Uuid,
-    id: Uuid,
+    ids: &[Uuid],
     now: DateTime<Utc>,
-    return_token: &str,
-) -> Result<bool> {
-    let done = sqlx::query!(
-        "UPDATE emails SET data_at = $3, return_token = $4 WHERE id = $2 AND claim_token = $1",
+) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "UPDATE emails_waiting SET data_at = $3 WHERE id = ANY ($2) AND claim_token = $1 RETURNING id",
         token,
-        id,
-        now,
-        return_token
+        ids,
+        now
     )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .fetch_all(conn)
+    .await?)
 }
 
 /// What is written on a row when a claim ends.
@@ -289,11 +341,11 @@ pub(super) struct End {
     pub(super) token: Uuid,
     pub(super) ending: Ending,
     pub(super) failure: Option<String>,
-    pub(super) return_token: Option<String>,
 }
 
-/// Ends claims; returns the ids that were still held.
+/// Ends claims in a transaction; returns the ids that were still held.
 pub(super) async fn end(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[End]) -> Result<Vec<Uuid>> {
+    plan_on_indexes(conn).await?;
     let (mut retries, mut settled): (Vec<&End>, Vec<&End>) =
         ends.iter().partition(|end| matches!(end.ending, Ending::Queued { .. }));
     retries.sort_by_key(|end| end.id);
@@ -316,8 +368,8 @@ async fn requeue_claimed(conn: &mut PgConnection, ends: &[&End]) -> Result<Vec<U
     }
     let (ids, tokens, failures) = columns(ends);
     Ok(sqlx::query_scalar!(
-        r#"UPDATE emails e SET state = 'queued', due_at = v.due_at, claim_token = NULL, lease_until = NULL, data_at = NULL,
-                  return_token = NULL, failure = v.failure, attempts = CASE WHEN v.counted THEN e.attempts ELSE greatest(e.attempts - 1, 0) END
+        r#"UPDATE emails_waiting e SET state = 'queued', due_at = v.due_at, claim_token = NULL, lease_until = NULL, data_at = NULL,
+                  failure = v.failure, attempts = CASE WHEN v.counted THEN e.attempts ELSE greatest(e.attempts - 1, 0) END
            FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[]) AS v (id, token, failure, due_at, counted)
            WHERE e.id = v.id AND e.claim_token = v.token
            RETURNING e.id"#,
@@ -342,32 +394,31 @@ async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&En
             Ending::Queued { .. } => "failed".to_owned(),
         })
         .collect();
-    let return_tokens: Vec<Option<String>> = ends.iter().map(|end| end.return_token.clone()).collect();
     let (ids, tokens, failures) = columns(ends);
     Ok(sqlx::query_scalar!(
         r#"WITH v AS (
-               SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS v (id, token, failure, state, return_token)
+               SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS v (id, token, failure, state)
            ), gone AS (
-               DELETE FROM emails e USING v
-               WHERE e.id = v.id AND e.claim_token = v.token AND e.protected
-                 AND (v.state IN ('sent', 'cancelled') OR (v.state = 'failed' AND e.class <> 'letter'))
-               RETURNING e.id
+               DELETE FROM emails_waiting e USING v WHERE e.id = v.id AND e.claim_token = v.token
+               RETURNING e.id, e.organization_id, e.class, e.kind, e.lane, e.refs, e.protected, v.state, e.due_at, e.attempts, v.failure, e.created_at
            ), kept AS (
-               UPDATE emails e SET state = v.state, settled_at = CASE WHEN e.protected THEN $7::timestamptz ELSE $6 END, claim_token = NULL,
-                      lease_until = NULL, data_at = NULL, failure = v.failure, return_token = v.return_token
-               FROM v
-               WHERE e.id = v.id AND e.claim_token = v.token
-                 AND NOT (e.protected AND (v.state IN ('sent', 'cancelled') OR (v.state = 'failed' AND e.class <> 'letter')))
-               RETURNING e.id
+               INSERT INTO emails_settled (id, organization_id, class, kind, lane, refs, protected, state, due_at, attempts, failure, created_at, settled_at)
+               SELECT id, organization_id, class, kind, lane, refs, protected, state, due_at, attempts, failure, created_at,
+                      CASE WHEN protected THEN $6::timestamptz ELSE $5 END
+               FROM gone
+               WHERE NOT protected OR state = 'uncertain' OR (state = 'failed' AND class = 'letter')
+           ), may_return AS (
+               INSERT INTO mail_returns (id, organization_id, class, kind, lane, refs, forget_on)
+               SELECT id, organization_id, class, kind, lane, refs, $7::date FROM gone WHERE protected AND state = 'sent'
            )
-           SELECT id AS "id!" FROM gone UNION ALL SELECT id FROM kept"#,
+           SELECT id FROM gone"#,
         &ids,
         &tokens,
         &failures as &[Option<String>],
         &states,
-        &return_tokens as &[Option<String>],
         now,
-        floor_to_day(now)
+        floor_to_day(now),
+        (now + RETURNS_FOR).date_naive()
     )
     .fetch_all(conn)
     .await?)
@@ -392,7 +443,7 @@ pub(super) async fn expired(conn: &mut PgConnection, now: DateTime<Utc>, limit: 
     let rows = sqlx::query!(
         r#"SELECT id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at,
                   claim_token AS "claim_token!", data_at IS NOT NULL AS "data_began!"
-           FROM emails WHERE state = 'sending' AND lease_until < $1 ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED"#,
+           FROM emails_waiting WHERE state = 'sending' AND lease_until < $1 ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED"#,
         now,
         limit
     )
@@ -433,7 +484,7 @@ pub struct QueueLength {
 pub async fn queue_length(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<QueueLength> {
     let row = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE state = 'queued' AND due_at <= $1) AS "due!", count(*) FILTER (WHERE state = 'sending') AS "sending!"
-           FROM emails WHERE state IN ('queued', 'sending')"#,
+           FROM emails_waiting"#,
         now
     )
     .fetch_one(conn)

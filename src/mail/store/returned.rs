@@ -1,6 +1,6 @@
 //! Mail that came back.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -10,49 +10,70 @@ use crate::{
     mail::kinds::QueuedEmail,
 };
 
-/// The mail whose envelope's sender had this token, locked.
+/// Time after which nobody knows any more which mail the token of an envelope's sender stood for.
+const KNOWN_FOR: TimeDelta = TimeDelta::days(7);
+
+/// A mail that has gone out not long ago, locked: settled within seven days, or of a protected action within 72 hours.
 ///
 /// # Errors
 /// `unavailable` while it is being sent: its sender will settle it.
-pub(in crate::mail) async fn by_return_token(conn: &mut PgConnection, token: &str) -> Result<Option<QueuedEmail>> {
+pub(in crate::mail) async fn gone_out(
+    conn: &mut PgConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<QueuedEmail>> {
+    let state =
+        sqlx::query_scalar!("SELECT state FROM emails_waiting WHERE id = $1", id).fetch_optional(&mut *conn).await?;
+    if state.as_deref() == Some("sending") {
+        return Err(Error::Unavailable { retry_after: 60, cause: "this mail is still being sent".to_owned() });
+    }
     let row = sqlx::query_as!(
         Row,
         "SELECT id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at
-         FROM emails WHERE return_token = $1 AND state <> 'sending' FOR UPDATE",
-        token
+         FROM emails_settled WHERE id = $1 AND settled_at > $2 FOR UPDATE",
+        id,
+        now - KNOWN_FOR
     )
     .fetch_optional(&mut *conn)
     .await?;
-    if row.is_none() && is_being_sent(conn, token).await? {
-        return Err(Error::Unavailable { retry_after: 60, cause: "this mail is still being sent".to_owned() });
-    }
+    let row = match row {
+        Some(row) => Some(row),
+        None => sqlx::query_as!(
+            Row,
+            r#"SELECT id, organization_id, class, kind, lane, refs, true AS "protected!", 1::smallint AS "attempts!",
+                          $2::timestamptz AS "created_at!", $2::timestamptz AS "due_at!"
+                   FROM mail_returns WHERE id = $1 AND forget_on > $3 FOR UPDATE"#,
+            id,
+            now,
+            now.date_naive()
+        )
+        .fetch_optional(conn)
+        .await?,
+    };
     row.map(Row::into_email).transpose()
 }
 
-async fn is_being_sent(conn: &mut PgConnection, token: &str) -> Result<bool> {
-    Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM emails WHERE return_token = $1) AS "found!""#, token)
-        .fetch_one(conn)
-        .await?)
-}
-
-/// Gives a mail that had gone out the state `bounced` or `complained`; false when it has it, or never went out.
+/// Gives a mail that had gone out the state `bounced` or `complained`; false when it has it, or never went out. What is
+/// known of one of a protected action is forgotten with it.
 pub(in crate::mail) async fn bounce(
     conn: &mut PgConnection,
-    id: Uuid,
+    email: &QueuedEmail,
     state: &str,
     text: &str,
-    at: DateTime<Utc>,
 ) -> Result<bool> {
     let done = sqlx::query!(
-        "UPDATE emails SET state = $2, failure = $3, settled_at = $4
+        "UPDATE emails_settled SET state = $2, failure = $3
          WHERE id = $1 AND (state IN ('sent', 'uncertain') OR (state = 'bounced' AND $2 = 'complained'))",
-        id,
+        email.id,
         state,
-        text,
-        at
+        text
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    if done.rows_affected() == 1 || !email.protected {
+        return Ok(done.rows_affected() == 1);
+    }
+    let done = sqlx::query!("DELETE FROM mail_returns WHERE id = $1", email.id).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -1,0 +1,334 @@
+//! What one round claimed, on its way: composed together, sent a few at a time, settled as the answers come.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::{FutureExt, StreamExt, future::join, stream};
+use tokio::{sync::mpsc, time::sleep};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    domains::Count,
+    engine::Engine,
+    kinds::{Class, Composition, Fate, MailKind, QueuedEmail},
+    message::Composed,
+    progress::Progress,
+    settling::Item,
+    smtp::{Envelope, Permits, SendError},
+    store,
+    verdict::{self, Verdict},
+};
+use crate::error::{Error, Result};
+
+/// How long mails under way may still take once the engine is to stop.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
+/// Refusals of a connection in a row after which the rest of a round is put back untried.
+const AWAY: usize = 3;
+/// Mails that are composed together at most: what they share is read once, but what is read grows old while they wait.
+const COMPOSED_AT_ONCE: usize = 128;
+/// Letters that are noted as begun together at most, and so uncertain when the process dies.
+const BEGUN_AT_ONCE: usize = 64;
+/// Outcomes that are settled in one transaction at most, and the time in which they gather.
+const SETTLED_AT_ONCE: usize = 128;
+const GATHERED_FOR: Duration = Duration::from_millis(25);
+
+/// What the mails of a round share.
+struct Round<'a> {
+    permits: &'a Permits,
+    token: Uuid,
+    /// Refused connections in a row.
+    refusals: AtomicUsize,
+    cancel: &'a CancellationToken,
+    lease: &'a Lease,
+}
+
+/// Until when the mails of a round are this process's, by its own clock: one that was stopped for longer must not go on to
+/// send what another has taken over.
+struct Lease {
+    until: Mutex<Instant>,
+}
+
+impl Lease {
+    fn new(until: Instant) -> Self {
+        Self { until: Mutex::new(until) }
+    }
+
+    fn prolong(&self, until: Instant) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    fn holds(&self, now: Instant) -> bool {
+        now < *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A mail ready to be sent.
+struct Ready {
+    email: QueuedEmail,
+    mail: Composed,
+    raw: Vec<u8>,
+}
+
+/// A mail with its end; `None` when the claim was lost and nothing was sent.
+type Ended = (QueuedEmail, Option<Verdict>);
+
+/// The same in parts of a size, the last one perhaps smaller.
+fn in_parts<T>(all: Vec<T>, size: usize) -> Vec<Vec<T>> {
+    let mut parts = Vec::with_capacity(all.len().div_ceil(size));
+    let mut all = all.into_iter().peekable();
+    while all.peek().is_some() {
+        parts.push(all.by_ref().take(size).collect());
+    }
+    parts
+}
+
+/// Waits a little for more outcomes, so that many are settled in one commit; not longer than there are some to come.
+async fn gather(ready: &mut Vec<Ended>, outcomes: &mut mpsc::UnboundedReceiver<Ended>) {
+    let over = sleep(GATHERED_FOR);
+    tokio::pin!(over);
+    while ready.len() < SETTLED_AT_ONCE {
+        tokio::select! {
+            biased;
+            next = outcomes.recv() => match next {
+                Some(next) => ready.push(next),
+                None => return,
+            },
+            () = &mut over => return,
+        }
+    }
+}
+
+impl Engine {
+    /// Sends what was claimed, settling as the answers come.
+    pub(super) async fn deliver(
+        &self,
+        token: Uuid,
+        leased_at: Instant,
+        emails: Vec<QueuedEmail>,
+        permits: &Permits,
+        cancel: &CancellationToken,
+    ) -> Progress {
+        let held: Mutex<HashSet<Uuid>> = Mutex::new(emails.iter().map(|email| email.id).collect());
+        // the channel ends with the sending, which takes its end along
+        let (done, outcomes) = mpsc::unbounded_channel();
+        let lease = Lease::new(leased_at + self.lease());
+        let round = Round { token, permits, refusals: AtomicUsize::new(0), cancel, lease: &lease };
+        let sending = self.send_all(round, emails, done);
+        let settling = self.settle_all(token, outcomes, &held, cancel);
+        tokio::select! {
+            ((), progress) = join(sending, settling) => progress,
+            never = self.beat(token, &held, &lease) => match never {},
+        }
+    }
+
+    async fn send_all(&self, round: Round<'_>, emails: Vec<QueuedEmail>, done: mpsc::UnboundedSender<Ended>) {
+        let (round, done) = (&round, &done);
+        let at_once = self.kernel.settings.mail.connections.max(1);
+        stream::iter(in_parts(emails, COMPOSED_AT_ONCE))
+            .then(|part| self.prepare(round, part))
+            .flat_map(|prepared| stream::iter(in_parts(prepared, BEGUN_AT_ONCE)))
+            .then(|part| self.begin(round, part))
+            .flat_map(stream::iter)
+            .for_each_concurrent(at_once, |prepared| async move {
+                let ended = match prepared {
+                    Ok(ready) => {
+                        let verdict = self.send(round, &ready).await;
+                        (ready.email, verdict)
+                    }
+                    Err(ended) => ended,
+                };
+                let _ = done.send(ended);
+            })
+            .await;
+    }
+
+    async fn settle_all(
+        &self,
+        token: Uuid,
+        mut outcomes: mpsc::UnboundedReceiver<Ended>,
+        held: &Mutex<HashSet<Uuid>>,
+        cancel: &CancellationToken,
+    ) -> Progress {
+        let mut progress = Progress::default();
+        let mut ready = Vec::new();
+        while let Some(first) = outcomes.recv().await {
+            ready.push(first);
+            gather(&mut ready, &mut outcomes).await;
+            let ids: Vec<Uuid> = ready.iter().map(|(email, _)| email.id).collect();
+            let items: Vec<Item> =
+                ready.drain(..).filter_map(|(email, verdict)| Some(Item { email, token, verdict: verdict? })).collect();
+            progress.add(self.settle(&items, cancel).await);
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            for id in ids {
+                held.remove(&id);
+            }
+        }
+        progress
+    }
+
+    /// Prolongs the leases of mails under way.
+    async fn beat(&self, token: Uuid, held: &Mutex<HashSet<Uuid>>, lease: &Lease) -> Infallible {
+        loop {
+            sleep(self.lease() / 3).await;
+            let ids: Vec<Uuid> = held.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+            let (now, instant) = (self.kernel.cx.now(), self.kernel.cx.instant());
+            let beaten = async {
+                let mut conn = self.kernel.db.acquire().await?;
+                store::heartbeat(&mut conn, token, &ids, now + self.lease()).await
+            };
+            match beaten.await {
+                // one that has lapsed stays so: part of the mails may be another process's by now
+                Ok(()) if lease.holds(self.kernel.cx.instant()) => lease.prolong(instant + self.lease()),
+                Ok(()) => {}
+                Err(error) => tracing::warn!(%error, "a mail lease could not be prolonged"),
+            }
+        }
+    }
+
+    /// Composes mails; `Err` is the end of one of which nothing is to be sent.
+    async fn prepare(&self, round: &Round<'_>, emails: Vec<QueuedEmail>) -> Vec<Result<Ready, Ended>> {
+        let mut prepared = Vec::with_capacity(emails.len());
+        let mut by_kind: BTreeMap<(Class, String), Vec<QueuedEmail>> = BTreeMap::new();
+        for email in emails {
+            let held_back = self.held_back(round, &email);
+            match held_back.or_else(|| verdict::when_stale(&email, self.kernel.cx.now())) {
+                Some(verdict) => prepared.push(Err((email, Some(verdict)))),
+                None => by_kind.entry((email.class, email.kind.clone())).or_default().push(email),
+            }
+        }
+        for ((_, kind), emails) in by_kind {
+            let Some(kind) = self.kinds.get(&kind) else {
+                // a newer process may know it
+                tracing::error!(kind, "nobody here composes this kind of mail");
+                let verdict = self.later(&"nobody composes this kind of mail");
+                prepared.extend(emails.into_iter().map(|email| Err((email, Some(verdict.clone())))));
+                continue;
+            };
+            let composed = self.compose(kind, &emails).await;
+            prepared.extend(emails.into_iter().zip(composed).map(|(email, composed)| self.pack(email, composed)));
+        }
+        prepared
+    }
+
+    /// Notes on the rows of letters, in one commit, that their content is about to go out: a process that dies from here on
+    /// leaves them uncertain.
+    async fn begin(&self, round: &Round<'_>, prepared: Vec<Result<Ready, Ended>>) -> Vec<Result<Ready, Ended>> {
+        let is_letter = |ready: &Ready| ready.email.class == Class::Letter;
+        let letters = prepared.iter().filter_map(|prepared| prepared.as_ref().ok()).filter(|ready| is_letter(ready));
+        let letters: Vec<Uuid> = letters.map(|ready| ready.email.id).collect();
+        if letters.is_empty() {
+            return prepared;
+        }
+        let begun = async {
+            let mut conn = self.kernel.db.acquire().await?;
+            store::begin_data(&mut conn, round.token, &letters, self.kernel.cx.now()).await
+        };
+        let begun = begun.await.map(HashSet::<Uuid>::from_iter);
+        let leave = |ready: Ready| match &begun {
+            _ if !is_letter(&ready) => Ok(ready),
+            Ok(held) if held.contains(&ready.email.id) => Ok(ready),
+            Ok(_) => Err((ready.email, None)),
+            Err(error) => Err((ready.email, Some(self.later(error)))),
+        };
+        prepared.into_iter().map(|prepared| prepared.and_then(leave)).collect()
+    }
+
+    /// Has mails of a kind composed; where that fails as a whole, each alone, so that one stops no other.
+    async fn compose(&self, kind: &dyn MailKind, emails: &[QueuedEmail]) -> Vec<Composition> {
+        let composed = AssertUnwindSafe(async { kind.compose(emails).await }).catch_unwind().await;
+        let error = match composed.unwrap_or_else(|_| Err(Error::internal("composing panicked"))) {
+            Ok(composed) if composed.len() == emails.len() => return composed,
+            Ok(_) => Error::internal("not every mail was composed"),
+            Err(error) => error,
+        };
+        if let Error::Unavailable { retry_after, cause } = error {
+            let away = || Err(Error::Unavailable { retry_after, cause: cause.clone() });
+            return emails.iter().map(|_| away()).collect();
+        }
+        if emails.len() == 1 {
+            return vec![Err(error)];
+        }
+        let mut alone = Vec::with_capacity(emails.len());
+        for email in emails {
+            alone.extend(Box::pin(self.compose(kind, std::slice::from_ref(email))).await);
+        }
+        alone
+    }
+
+    /// A composed mail as its bytes.
+    fn pack(&self, email: QueuedEmail, composed: Composition) -> Result<Ready, Ended> {
+        let built = composed.and_then(|mail| match mail {
+            Some(mail) => Ok(Some((self.sender.message(email.id, self.kernel.cx.now(), &mail)?, mail))),
+            None => Ok(None),
+        });
+        match built {
+            Ok(Some((raw, mail))) => Ok(Ready { email, mail, raw }),
+            Ok(None) => Err((email, Some(Verdict::Settle(Fate::Cancelled, None)))),
+            Err(error @ Error::Unavailable { .. }) => Err((email, Some(self.later(&error)))),
+            Err(error) => {
+                tracing::warn!(mail = %email.id, kind = email.kind, %error, "a mail could not be composed");
+                let why = verdict::failure(&format!("not composed: {error}"));
+                Err((email, Some(Verdict::Settle(Fate::Failed, Some(why)))))
+            }
+        }
+    }
+
+    /// One attempt at one mail; `None` when the claim was lost and nothing was sent.
+    async fn send(&self, round: &Round<'_>, Ready { email, mail, raw }: &Ready) -> Option<Verdict> {
+        let Ok(_slot) = self.slots.acquire().await else { return None };
+        if let Some(verdict) = self.held_back(round, email) {
+            return Some(verdict);
+        }
+        let return_path = self.sender.return_path(&self.sender.return_token(email.id));
+        let leave = || round.lease.holds(self.kernel.cx.instant());
+        let envelope = Envelope { from: &return_path, to: mail.to.as_str(), leave: &leave };
+        let sent = tokio::select! {
+            sent = self.transport.send(&self.kernel, &email.kind, envelope, raw, round.permits) => sent,
+            () = async { round.cancel.cancelled().await; sleep(GRACE).await } => {
+                Err(SendError::Unknown { text: "this process had to stop".to_owned() })
+            }
+        };
+        if let Err(error) = sent {
+            match error {
+                SendError::HeldBack => return None,
+                SendError::Refused { .. } => round.refusals.fetch_add(1, Ordering::Relaxed),
+                _ => round.refusals.swap(0, Ordering::Relaxed),
+            };
+            let verdict = verdict::after_send(email, &error, self.kernel.cx.now(), self.kernel.cx.fraction());
+            if !matches!(verdict, Verdict::Retry { .. }) {
+                self.domains.count(mail.to.domain(), Count::Failed);
+            }
+            return Some(verdict);
+        }
+        round.refusals.store(0, Ordering::Relaxed);
+        self.domains.count(mail.to.domain(), Count::Sent);
+        for cc in &mail.cc {
+            let copy = Envelope::new(&return_path, cc.as_str());
+            if let Err(error) = self.transport.send_copy(&self.kernel, &email.kind, copy, raw, round.permits).await {
+                tracing::info!(mail = %email.id, %error, "a copy was not taken");
+            }
+        }
+        Some(Verdict::Settle(Fate::Sent, None))
+    }
+
+    /// The verdict on a mail that is not to be tried: the engine stops, or the relay is away.
+    fn held_back(&self, round: &Round<'_>, email: &QueuedEmail) -> Option<Verdict> {
+        if round.cancel.is_cancelled() {
+            return Some(Verdict::Retry { due_at: email.due_at, counted: false, why: None });
+        }
+        (round.refusals.load(Ordering::Relaxed) >= AWAY).then(|| self.later(&"relay not available"))
+    }
+
+    fn later(&self, why: &impl std::fmt::Display) -> Verdict {
+        verdict::later(self.kernel.cx.now(), self.kernel.cx.fraction(), why.to_string())
+    }
+}

@@ -1,0 +1,63 @@
+//! The queue's table under many mails.
+
+use chrono::TimeDelta;
+use sqlx::PgPool;
+
+use super::{Claim, End, Ending, claim, end};
+use crate::{kernel::cx::Cx, mail::upkeep};
+
+/// Bytes of the queue's table and of its indexes.
+async fn size(db: &PgPool) -> (i64, i64) {
+    sqlx::query_as("SELECT pg_table_size('emails_waiting'), pg_indexes_size('emails_waiting')")
+        .fetch_one(db)
+        .await
+        .unwrap()
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn two_hundred_thousand_mails_leave_the_queue_as_small_as_a_few(db: PgPool) {
+    let cx = Cx::system();
+    let (mut sizes, mut since_swept) = (Vec::new(), 0);
+    for _ in 0..40 {
+        sqlx::query(
+            "INSERT INTO emails_waiting (id, organization_id, class, kind, refs, state, due_at, created_at)
+             SELECT gen_random_uuid(), gen_random_uuid(), (ARRAY['confirmation', 'notice', 'update'])[1 + n % 3], 'test',
+                    jsonb_build_object('signature', gen_random_uuid()), 'queued', now() - interval '1 second', now()
+             FROM generate_series(1, 5000) n",
+        )
+        .execute(&db)
+        .await
+        .unwrap();
+        loop {
+            let now = cx.now();
+            let claimed = Claim { token: cx.id(), now, lease_until: now + TimeDelta::seconds(60) };
+            let mut conn = db.acquire().await.unwrap();
+            let (emails, _) = claim(&mut conn, claimed, 1000, 0.0, &[]).await.unwrap();
+            if emails.is_empty() {
+                break;
+            }
+            let ends: Vec<End> = emails
+                .iter()
+                .map(|email| End { id: email.id, token: claimed.token, ending: Ending::Settled("sent"), failure: None })
+                .collect();
+            let mut tx = db.begin().await.unwrap();
+            assert_eq!(end(&mut tx, now, &ends).await.unwrap().len(), emails.len());
+            tx.commit().await.unwrap();
+            since_swept += emails.len();
+        }
+        // as the engine does while mail goes out
+        if since_swept >= 20_000 {
+            since_swept = 0;
+            upkeep::sweep(&db).await.unwrap();
+            sizes.push(size(&db).await);
+        }
+    }
+    let settled: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM emails WHERE state = 'sent'").fetch_one(&db).await.unwrap();
+    assert_eq!((settled, sizes.len()), (200_000, 10));
+    // the first ones make what the others find
+    let (half, last) = (sizes[4], sizes[9]);
+    assert!(last.0 <= half.0 && last.1 <= half.1, "the queue has grown: {sizes:?}");
+    assert!(half.0 < 16 << 20 && half.1 < 4 << 20, "the queue is large: {sizes:?}");
+    println!("bytes of table and indexes after each 20,000 mails: {sizes:?}");
+}
