@@ -21,8 +21,9 @@ use crate::{
     kernel::{
         Kernel,
         caching::private_json,
-        extract::{Overlay, Segments, Valid},
+        extract::{ListQuery, Overlay, Segments, Valid},
         hal::{curies, identifiers, link},
+        paging::Listing,
         text::{LocaleTag, clean_text, required_line},
     },
     mail::{self, Class, NewEmail},
@@ -39,6 +40,7 @@ pub fn router() -> OpenApiRouter<Broadcasts> {
         .routes(routes!(pause_broadcast))
         .routes(routes!(resume_broadcast))
         .routes(routes!(cancel_broadcast))
+        .routes(routes!(list_recipients))
 }
 
 /// Who gets it: those who took part in one of the actions and agreed to news.
@@ -112,7 +114,7 @@ async fn resource(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Re
         "self": link(base.clone()),
         "muster:test": link(format!("{base}/test")), "muster:send": link(format!("{base}/send")),
         "muster:pause": link(format!("{base}/pause")), "muster:resume": link(format!("{base}/resume")),
-        "muster:cancel": link(format!("{base}/cancel")),
+        "muster:cancel": link(format!("{base}/cancel")), "muster:recipients": link(format!("{base}/recipients")),
         "curies": curies(),
     });
     Ok(resource)
@@ -392,4 +394,36 @@ async fn cancel_broadcast(
     Segments(id): Segments<Uuid>,
 ) -> Result<Response> {
     switch(&broadcasts, &actor, id, &["scheduled", "sending", "paused"], "cancelled").await
+}
+
+/// To whom a broadcast goes, with what became of each mail: people by id, whom `/api/v1/people` shows to those who may see them.
+#[utoipa::path(
+    get, path = "/api/v1/broadcasts/{id}/recipients", tag = "broadcasts",
+    params(
+        ("id" = Uuid, Path),
+        ("page" = Option<u64>, Query, description = "From 1."),
+        ("per_page" = Option<u32>, Query, description = "1 to 100; 25 unless told."),
+        ("filter" = Option<String>, Query, description = "OData over `muster:state`."),
+    ),
+    responses((status = 200, description = "A page; recipients stand in `_embedded[\"muster:recipients\"]`", body = Value), (status = 400), (status = 401), (status = 404)),
+)]
+async fn list_recipients(
+    State(broadcasts): State<Broadcasts>,
+    actor: Actor,
+    Segments(id): Segments<Uuid>,
+    query: ListQuery,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let filter = query.filter(store::RECIPIENT_FIELDS)?;
+    let kernel = &broadcasts.kernel;
+    let mut conn = kernel.db.acquire().await?;
+    let b = find(&mut conn, &actor, id, false).await?;
+    let (rows, total) = store::recipients(&mut conn, b.id, filter.as_ref(), query.page).await?;
+    let items = rows.into_iter().map(|(person, state)| {
+        json!({"muster:state": state, "_links": {"osdi:person": link(kernel.url(&format!("/api/v1/people/{person}")))}})
+    });
+    let url = kernel.url(&format!("/api/v1/broadcasts/{id}/recipients"));
+    let total = u64::try_from(total).map_err(Error::internal)?;
+    let body = Listing::new(&url, "muster:recipients", query.page, total).keep_query(&query.raw).body(items.collect());
+    Ok(private_json(StatusCode::OK, &body))
 }

@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, types::Json};
+use sqlx::{PgConnection, Postgres, QueryBuilder, types::Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     error::Result,
-    kernel::{text::EmailAddress, vault::Vault},
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        paging::PageParams,
+        text::EmailAddress,
+        vault::Vault,
+    },
     people::{Details, PEOPLE},
 };
 
@@ -200,6 +205,38 @@ pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<Stri
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (row.state, row.n)).collect())
+}
+
+/// What recipients can be filtered by.
+pub const RECIPIENT_FIELDS: FieldSet = FieldSet(&[Field {
+    name: "muster:state",
+    column_sql: "state",
+    kind: FieldKind::Enum(&["waiting", "queued", "sent", "failed", "uncertain", "cancelled", "bounced", "complained"]),
+}]);
+
+/// A page of a broadcast's recipients with the state of their mail, and how many there are.
+///
+/// # Errors
+/// A database error.
+pub async fn recipients(
+    conn: &mut PgConnection,
+    broadcast: Uuid,
+    filter: Option<&Filter>,
+    page: PageParams,
+) -> Result<(Vec<(Uuid, String)>, i64)> {
+    let query = |what: &'static str| {
+        let mut query = QueryBuilder::<Postgres>::new(what);
+        query.push(" FROM broadcast_recipients WHERE broadcast_id = ").push_bind(broadcast);
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(&mut query);
+        }
+        query
+    };
+    let total = query("SELECT count(*)").build_query_scalar().fetch_one(&mut *conn).await?;
+    let mut rows = query("SELECT person_id, state");
+    rows.push(" ORDER BY person_id LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
+    Ok((rows.build_query_as().fetch_all(conn).await?, total))
 }
 
 /// Begins what is due, and takes one that is being sent, for this transaction alone.

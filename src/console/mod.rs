@@ -8,6 +8,7 @@
 mod api;
 mod dashboard;
 mod desk;
+mod mail;
 mod mailbox;
 mod pages;
 mod petition;
@@ -61,6 +62,9 @@ pub fn router(state: Console, api: Router) -> Router {
         .route("/console/act", post(desk::act))
         .route("/console/petitions/{id}", get(petition::show))
         .route("/console/petitions/{id}/deliveries/{delivery}", get(petition::sheet))
+        .route("/console/mail", get(mail::queue))
+        .route("/console/broadcasts", get(mail::broadcasts))
+        .route("/console/broadcasts/{id}", get(mail::broadcast))
         .layer(DefaultBodyLimit::disable())
         .with_state(desk::Desk { console: state.clone(), api });
     Router::new()

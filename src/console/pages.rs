@@ -23,7 +23,7 @@ use crate::{
         i18n,
         pages::{Visitor, private, see_other},
     },
-    organizers::{self, MaybeSession},
+    organizers::{self, MaybeSession, Scope},
 };
 
 /// The cookie that proves, before there is a session, that a form came from our own page (double submit).
@@ -47,7 +47,8 @@ pub async fn dashboard(
         email => profile.email,
         role => session.actor.role.as_str(),
     };
-    let frame = context! { organizer, organization => profile.organization, csrf => session.csrf };
+    let may_mail = session.actor.allows(Scope::MailManage);
+    let frame = context! { organizer, organization => profile.organization, csrf => session.csrf, may_mail };
     let page = context! { ..frame, ..Value::from(Serde(&tables)) };
     console.kernel.pages.page("console/dashboard.html", &visitor, "", page).map(private)
 }

@@ -1,5 +1,7 @@
 //! The numbers on the console's page and the mail queue's list. Every query is scoped by organization.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -241,4 +243,22 @@ pub async fn has_mail(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> 
     )
     .fetch_one(conn)
     .await?)
+}
+
+/// The titles of an organization's offices by the lane in which letters to them wait.
+pub async fn offices_of_lanes(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    lanes: &[String],
+) -> Result<HashMap<String, Vec<String>>> {
+    let rows = sqlx::query!(
+        r#"SELECT m.mailbox_id::text AS "lane!", array_agg(o.title ORDER BY o.title) AS "titles!"
+           FROM office_mailboxes m JOIN offices o ON o.id = m.office_id
+           WHERE m.position = 0 AND o.organization_id = $1 AND m.mailbox_id::text = ANY ($2) GROUP BY 1"#,
+        organization,
+        lanes
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.lane, row.titles)).collect())
 }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::{
     domains::Domains,
     fence::Fence,
-    kinds::{MailKind, MailKinds, QueuedEmail},
+    kinds::{Class, MailKind, MailKinds, QueuedEmail},
     message::Sender,
     progress::Progress,
     settling::{Item, noted},
@@ -122,11 +122,12 @@ impl Engine {
         }
     }
 
-    /// Writes down what is counted in memory: mail by domain, and the fence's number.
+    /// Writes down what is counted in memory, mail by domain and the fence's number, and shows what waits.
     async fn note_down(&self) {
         let noted = async {
             self.domains.flush(&self.kernel).await?;
-            self.fence.advance(&self.kernel).await
+            self.fence.advance(&self.kernel).await?;
+            self.show_waiting().await
         };
         if let Err(error) = noted.await {
             tracing::warn!(%error, "the mail counters could not be written; they are kept");
@@ -148,6 +149,22 @@ impl Engine {
                 tracing::warn!(%error, "the queue's table was not swept; it is tried again");
             }
         }
+    }
+
+    /// Shows in the metrics what waits, and how long the oldest has been due.
+    async fn show_waiting(&self) -> Result<()> {
+        let now = self.kernel.cx.now();
+        let waiting = store::waiting(&mut *self.kernel.db.acquire().await?).await?;
+        for class in Class::ALL.map(Class::as_str) {
+            for state in ["queued", "sending"] {
+                let found = waiting.iter().find(|w| w.class == class && w.state == state);
+                let mails = found.map_or(0, |w| w.mails);
+                let age = found.map_or(0, |w| (now - w.oldest).num_seconds().max(0));
+                metrics::gauge!("muster_mail_waiting", "class" => class, "state" => state).set(as_gauge(mails));
+                metrics::gauge!("muster_mail_oldest_seconds", "class" => class, "state" => state).set(as_gauge(age));
+            }
+        }
+        Ok(())
     }
 
     async fn line(self: Arc<Self>, first: bool, lines: usize, cancel: CancellationToken) {
@@ -323,4 +340,9 @@ impl Engine {
         tracing::warn!(mails = held.len(), "mails were left behind by a process that went away");
         Ok(progress)
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+fn as_gauge(number: i64) -> f64 {
+    number as f64
 }

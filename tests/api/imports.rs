@@ -104,7 +104,7 @@ async fn a_file_is_looked_at_tried_and_signed(pool: PgPool) {
     assert!(!faults.contains("not an address"), "what stood there is not repeated");
 
     let days = app.get("/api/v1/petitions/status/counts?by=day", Some(&token)).await.expect(200);
-    assert_eq!(days["muster:counts"]["2026-03-31"], 1);
+    assert_eq!(days["muster:counts"]["2026-03-31"], 1, "{days}");
     let sources = app.get("/api/v1/petitions/status/counts?by=source", Some(&token)).await.expect(200);
     assert_eq!(sources["muster:counts"], json!({"union-hall": 2}));
     let agreed = "SELECT count(*) FROM consents WHERE purpose = 'updates' AND granted AND wording = 'J’accepte l’infolettre' AND source LIKE 'import:%'";

@@ -45,13 +45,15 @@ pub fn router() -> OpenApiRouter<Console> {
         .routes(routes!(get_summary))
         .routes(routes!(put_pauses))
         .routes(routes!(put_lane))
+        .routes(routes!(put_relay))
         .routes(routes!(retry_mail))
         .routes(routes!(cancel_mail))
         .routes(routes!(retry_many))
 }
 
-fn lane(lane: &Lane) -> Value {
+fn lane(lane: &Lane, offices: &[String]) -> Value {
     json!({
+        "offices": offices,
         "lane": lane.lane, "rate_per_hour": lane.pace.rate_per_hour, "burst": lane.pace.burst, "paused": lane.pace.paused,
         "hours": lane.pace.hours.map(|hours| json!({
             "opens_at": hours.opens_at.format(CLOCK).to_string(), "closes_at": hours.closes_at.format(CLOCK).to_string(),
@@ -66,14 +68,22 @@ async fn summary(console: &Console, actor: &Actor) -> Result<Value> {
     let mut conn = kernel.db.acquire().await?;
     let counts = store::mail_counts(&mut conn, actor.organization_id).await?;
     let lanes = mail::lanes(&mut conn, actor.organization_id).await?;
+    let names: Vec<String> = lanes.iter().map(|l| l.lane.clone()).collect();
+    let offices = store::offices_of_lanes(&mut conn, actor.organization_id, &names).await?;
     let pauses = mail::pauses(&mut conn).await?;
     let domains = store::domains(&mut conn, now.date_naive() - TimeDelta::days(DAYS)).await?;
+    let relays = mail::relays(&mut conn).await?;
+    let first_contacts = mail::first_contacts(&mut conn, now).await?;
+    let most = kernel.settings.mail.first_contacts_per_hour;
     let hour = now - TimeDelta::hours(1);
     let pace = store::pace(&mut conn, actor.organization_id, hour, hour).await?;
     let share = |part: i64, of: i64| if of > 0 { part * 10_000 / of } else { 0 };
     Ok(json!({
         "muster:queue": counts.iter().map(|c| json!({"class": c.class, "state": c.state, "count": c.count, "oldest_date": c.oldest})).collect::<Vec<_>>(),
-        "muster:lanes": lanes.iter().map(lane).collect::<Vec<_>>(),
+        "muster:lanes": lanes.iter().map(|l| lane(l, offices.get(&l.lane).map_or(&[], Vec::as_slice))).collect::<Vec<_>>(),
+        "muster:relays": relays.iter().map(|r| json!({"relay": r.relay, "rate_per_hour": r.rate_per_hour})).collect::<Vec<_>>(),
+        // the brake: beyond so many, first mails to an address wait for the next hour
+        "muster:first_contacts": {"this_hour": first_contacts, "per_hour": most, "is_braked": first_contacts >= most},
         "muster:pauses": pauses.iter().map(|p| json!({"scope": p.scope, "reason": p.reason, "created_date": p.created_at})).collect::<Vec<_>>(),
         "muster:sent_last_hour": pace.settled,
         "muster:late": pace.late,
@@ -155,11 +165,9 @@ pub struct LaneChanges {
     paused: Option<bool>,
     /// The hours of every day in which letters go.
     hours: Option<DailyHours>,
-    /// They go at any hour (again).
-    any_hour: bool,
 }
 
-/// Hours of every day; past midnight when they close before they open.
+/// Hours of every day, past midnight when they close before they open; without times, any hour.
 #[derive(Debug, Default, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(default)]
 pub struct DailyHours {
@@ -175,7 +183,10 @@ pub struct DailyHours {
 const CLOCK: &str = "%H:%M";
 
 impl DailyHours {
-    fn read(&self) -> Result<Hours> {
+    fn read(&self) -> Result<Option<Hours>> {
+        if self.opens_at.is_empty() && self.closes_at.is_empty() {
+            return Ok(None);
+        }
         let mut errors = Vec::new();
         let mut time = |name: &str, typed: &str| {
             NaiveTime::parse_from_str(typed, CLOCK).unwrap_or_else(|_| {
@@ -195,7 +206,7 @@ impl DailyHours {
             errors.push(FieldError::new("/hours/timezone", "unknown_value", "A time zone, as in America/Toronto."));
             Tz::UTC
         });
-        if errors.is_empty() { Ok(Hours { opens_at, closes_at, timezone }) } else { Err(Error::Fields(errors)) }
+        if errors.is_empty() { Ok(Some(Hours { opens_at, closes_at, timezone })) } else { Err(Error::Fields(errors)) }
     }
 }
 
@@ -217,11 +228,40 @@ async fn put_lane(
         rate_per_hour: body.rate_per_hour.unwrap_or(found.pace.rate_per_hour),
         burst: body.burst.unwrap_or(found.pace.burst),
         paused: body.paused.unwrap_or(found.pace.paused),
-        hours: hours.or(found.pace.hours.filter(|_| !body.any_hour)),
+        hours: hours.unwrap_or(found.pace.hours),
     };
     mail::set_lane(&mut tx, &name, &pace).await?;
-    let details = lane(&Lane { pace, ..found.clone() });
+    let details = lane(&Lane { pace, ..found.clone() }, &[]);
     audit(&mut tx, &kernel.cx, &actor, "mail.lane", None, details).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
+}
+
+/// The pace of a relay.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct RelayChanges {
+    /// Mails an hour, all processes together; `null`: as fast as it takes them.
+    #[validate(range(min = 1, max = 100_000_000))]
+    rate_per_hour: Option<i32>,
+}
+
+/// Sets how many mails an hour a relay is given, for the whole installation.
+#[utoipa::path(put, path = "/api/v1/mail/relays/{relay}", tag = "mail", params(("relay" = String, Path, description = "host:port, as in the summary")), request_body = RelayChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 404), (status = 422)))]
+async fn put_relay(
+    State(console): State<Console>,
+    actor: Actor,
+    Segments(relay): Segments<String>,
+    Valid(Json(body)): Valid<Json<RelayChanges>>,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &console.kernel;
+    let mut tx = kernel.db.begin().await?;
+    if !mail::set_relay(&mut tx, &relay, body.rate_per_hour).await? {
+        return Err(Error::not_found());
+    }
+    let details = json!({"relay": relay, "rate_per_hour": body.rate_per_hour});
+    audit(&mut tx, &kernel.cx, &actor, "mail.relay", None, details).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }

@@ -52,6 +52,39 @@ pub async fn resume(conn: &mut PgConnection, scope: &str) -> Result<()> {
     Ok(())
 }
 
+/// First mails to an address that were sent in the present hour: what the brake counts.
+///
+/// # Errors
+/// A database error.
+pub async fn first_contacts(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<i64> {
+    let sent = sqlx::query_scalar!(
+        "SELECT sent FROM first_contacts WHERE hour = date_trunc('hour', $1::timestamptz, 'UTC')",
+        now
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(sent.unwrap_or(0))
+}
+
+/// What waits, for the metrics.
+#[derive(Clone, Debug)]
+pub(in crate::mail) struct Waiting {
+    pub(in crate::mail) class: String,
+    pub(in crate::mail) state: String,
+    pub(in crate::mail) mails: i64,
+    pub(in crate::mail) oldest: DateTime<Utc>,
+}
+
+/// What waits by class and state, with the oldest's time due.
+pub(in crate::mail) async fn waiting(conn: &mut PgConnection) -> Result<Vec<Waiting>> {
+    Ok(sqlx::query_as!(
+        Waiting,
+        r#"SELECT class, state, count(*) AS "mails!", min(due_at) AS "oldest!" FROM emails_waiting GROUP BY class, state"#
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Queues those of an organization's failed mails again that a filter names. Returns how many.
 ///
 /// Not letters of which nobody knows whether they arrived: each of those is decided about alone.

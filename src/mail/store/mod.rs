@@ -17,8 +17,8 @@ mod returned;
 #[cfg(test)]
 mod tests;
 
-pub use controls::{Pause, pause, pauses, resume, retry_all};
-pub(super) use controls::{add_to_domains, is_behind, next_epoch};
+pub use controls::{Pause, first_contacts, pause, pauses, resume, retry_all};
+pub(super) use controls::{add_to_domains, is_behind, next_epoch, waiting};
 pub(super) use lanes::pause_lane;
 pub use lanes::{Hours, Lane, Pace, lanes, set_lane};
 pub(super) use months::keep_months;

@@ -220,3 +220,96 @@ console-network = Network
 sheet-names = Names
 sheet-names-note = Those who asked for their name to be handed over. The others are counted above and stay unnamed.
 state-archived = Archived
+
+# mail and broadcasts
+console-mail-more = How mail goes, and what holds it up
+console-mail-paused = Paused: { $what }.
+console-mail-restored = This database was restored from a copy. What was sent since would be sent again: look at the queue before you let it go on.
+console-mail-braked = First mails to an address have reached { $n } this hour. The others wait for the next hour: is a form being abused?
+console-mail-sent-hour = Sent in the last hour
+console-mail-late = Late by more than an hour
+console-mail-uncertain = Letters of which nobody knows
+console-mail-first = First mails this hour
+console-mail-queue = The queue
+console-mail-pauses = Pause and go on
+console-mail-pauses-hint = For the whole installation, at once. What is being sent at this moment goes out.
+console-mail-pause = Pause { $what }
+console-mail-resume = Let { $what } go on
+mail-scope-everything = all mail
+mail-scope-confirmation = confirmations
+mail-scope-urgent = urgent changes
+mail-scope-letter = letters to officials
+mail-scope-notice = thank-yous and reminders
+mail-scope-update = news
+console-mail-unhappy = Failed, returned or uncertain
+console-mail-unhappy-none = None.
+console-mail-unhappy-count = { $count ->
+    [one] { $n } mail.
+   *[other] { $n } mails.
+}
+console-mail-uncertain-hint = An uncertain letter may have arrived. Sending it again may write to its official twice.
+console-mail-retry = Send again
+console-mail-retry-all = Send all failed ones again
+console-mail-retried = { $count ->
+    [one] { $n } mail goes again.
+   *[other] { $n } mails go again.
+}
+console-mail-lanes = Officials’ mailboxes
+console-mail-lanes-none = No letter waits, and no mailbox is paused.
+console-mail-waiting = { $count ->
+    [one] { $n } letter waits
+   *[other] { $n } letters wait
+}
+lane-bounced = Paused because a letter came back: is the address still right? Correct the office, then let the mailbox go on.
+lane-complained = Paused because a letter was called spam: somebody should ask the office.
+console-mail-rate = Letters an hour
+console-mail-burst = At once after a quiet time
+console-mail-goes = Goes
+console-mail-from = Every day from (empty: any hour)
+console-mail-until = Until
+console-mail-zone = Time zone
+console-mail-relays = Relays
+console-mail-relays-hint = Mails an hour that each may be given; empty: as fast as it takes them.
+console-mail-providers = By provider, last seven days
+console-mail-provider = Provider
+console-mail-other = All others
+console-broadcasts = News to those who agreed
+console-broadcasts-hint = Only people who took part in what you choose, and agreed to news, get it. Every mail has a link to leave with one press.
+console-broadcasts-none = Nothing was written yet.
+console-broadcast-new = Write news
+console-broadcast-write = Save as a draft
+console-broadcast-text = Text and audience
+console-broadcast-language = The same in another language ({ $lang })
+console-broadcast-send-title = Send
+console-broadcast-would = { $count ->
+    [one] { $n } person would get it now.
+   *[other] { $n } people would get it now.
+}
+console-broadcast-at = Not before (UTC; empty: now)
+console-broadcast-due = Begins (UTC)
+console-broadcast-send = Send
+console-broadcast-test = Send it to me first
+console-broadcast-pause = Pause
+console-broadcast-resume = Go on
+console-broadcast-cancel = End it for good
+console-subject = Subject
+console-text = Text
+console-recipients = Recipients
+console-audience-actions = Who took part in (addresses of petitions, events, letters; one a line)
+console-audience-locales = Only who reads (en, fr, es, pa; one a line)
+console-audience-regions = Only who signed from (CA-ON; one a line)
+console-audience-sources = Only who came by (source; one a line)
+broadcast-draft = Draft
+broadcast-scheduled = Scheduled
+broadcast-sending = Being sent
+broadcast-paused = Paused
+broadcast-done = Sent
+broadcast-cancelled = Ended
+recipient-waiting = Waiting
+recipient-queued = In the queue
+recipient-sent = Sent
+recipient-failed = Failed
+recipient-uncertain = Uncertain
+recipient-cancelled = Not sent
+recipient-bounced = Came back
+recipient-complained = Called spam

@@ -220,3 +220,96 @@ console-network = Red
 sheet-names = Nombres
 sheet-names-note = Quienes pidieron que se entregara su nombre. Los demás están contados arriba y quedan sin nombre.
 state-archived = Archivada
+
+# correo y novedades
+console-mail-more = Cómo va el correo y qué lo detiene
+console-mail-paused = En pausa: { $what }.
+console-mail-restored = Esta base de datos se restauró de una copia. Lo enviado desde entonces saldría otra vez: mire la cola antes de dejarla seguir.
+console-mail-braked = Los primeros correos a una dirección llegaron a { $n } esta hora. Los demás esperan la próxima: ¿se abusa de un formulario?
+console-mail-sent-hour = Enviados en la última hora
+console-mail-late = Con más de una hora de retraso
+console-mail-uncertain = Cartas de las que nadie sabe
+console-mail-first = Primeros correos esta hora
+console-mail-queue = La cola
+console-mail-pauses = Pausar y seguir
+console-mail-pauses-hint = Para toda la instalación, al instante. Lo que sale en este momento todavía sale.
+console-mail-pause = Pausar { $what }
+console-mail-resume = Dejar seguir { $what }
+mail-scope-everything = todo el correo
+mail-scope-confirmation = confirmaciones
+mail-scope-urgent = cambios urgentes
+mail-scope-letter = cartas a responsables
+mail-scope-notice = agradecimientos y recordatorios
+mail-scope-update = novedades
+console-mail-unhappy = Fallidos, devueltos o inciertos
+console-mail-unhappy-none = Ninguno.
+console-mail-unhappy-count = { $count ->
+    [one] { $n } correo.
+   *[other] { $n } correos.
+}
+console-mail-uncertain-hint = Una carta incierta puede haber llegado. Enviarla otra vez puede escribir dos veces a su destinatario.
+console-mail-retry = Enviar otra vez
+console-mail-retry-all = Enviar otra vez todos los fallidos
+console-mail-retried = { $count ->
+    [one] { $n } correo sale otra vez.
+   *[other] { $n } correos salen otra vez.
+}
+console-mail-lanes = Buzones de responsables
+console-mail-lanes-none = No espera ninguna carta y ningún buzón está en pausa.
+console-mail-waiting = { $count ->
+    [one] { $n } carta espera
+   *[other] { $n } cartas esperan
+}
+lane-bounced = En pausa porque una carta volvió: ¿sigue siendo buena la dirección? Corrija el cargo y deje seguir el buzón.
+lane-complained = En pausa porque una carta se marcó como spam: alguien debería preguntar al despacho.
+console-mail-rate = Cartas por hora
+console-mail-burst = De una vez tras una calma
+console-mail-goes = Sale
+console-mail-from = Cada día desde (vacío: a toda hora)
+console-mail-until = Hasta
+console-mail-zone = Zona horaria
+console-mail-relays = Relés
+console-mail-relays-hint = Correos por hora que se dan a cada uno; vacío: tan rápido como los tome.
+console-mail-providers = Por proveedor, últimos siete días
+console-mail-provider = Proveedor
+console-mail-other = Todos los demás
+console-broadcasts = Novedades a quienes las aceptaron
+console-broadcasts-hint = Solo las recibe quien participó en lo que usted elija y aceptó novedades. Cada correo lleva un enlace para darse de baja de un toque.
+console-broadcasts-none = Todavía no se escribió nada.
+console-broadcast-new = Escribir novedades
+console-broadcast-write = Guardar como borrador
+console-broadcast-text = Texto y destinatarios
+console-broadcast-language = Lo mismo en otro idioma ({ $lang })
+console-broadcast-send-title = Enviar
+console-broadcast-would = { $count ->
+    [one] Ahora lo recibiría { $n } persona.
+   *[other] Ahora lo recibirían { $n } personas.
+}
+console-broadcast-at = No antes de (UTC; vacío: ahora)
+console-broadcast-due = Empieza (UTC)
+console-broadcast-send = Enviar
+console-broadcast-test = Enviármelo primero
+console-broadcast-pause = Pausar
+console-broadcast-resume = Seguir
+console-broadcast-cancel = Terminar para siempre
+console-subject = Asunto
+console-text = Texto
+console-recipients = Destinatarios
+console-audience-actions = Quienes participaron en (direcciones de peticiones, eventos, cartas; una por línea)
+console-audience-locales = Solo quien lee (en, fr, es, pa; uno por línea)
+console-audience-regions = Solo quien firmó desde (CA-ON; una por línea)
+console-audience-sources = Solo quien vino por (fuente; una por línea)
+broadcast-draft = Borrador
+broadcast-scheduled = Programado
+broadcast-sending = Enviándose
+broadcast-paused = En pausa
+broadcast-done = Enviado
+broadcast-cancelled = Terminado
+recipient-waiting = Esperan
+recipient-queued = En la cola
+recipient-sent = Enviados
+recipient-failed = Fallidos
+recipient-uncertain = Inciertos
+recipient-cancelled = No enviados
+recipient-bounced = Devueltos
+recipient-complained = Marcados como spam

@@ -220,3 +220,96 @@ console-network = Réseau
 sheet-names = Noms
 sheet-names-note = Les personnes qui ont demandé que leur nom soit remis. Les autres sont comptées ci-dessus et restent sans nom.
 state-archived = Archivée
+
+# courriels et nouvelles
+console-mail-more = Comment va le courrier, et ce qui le retient
+console-mail-paused = En pause : { $what }.
+console-mail-restored = Cette base de données a été restaurée d’une copie. Ce qui est parti depuis repartirait : regardez la file avant de la laisser continuer.
+console-mail-braked = Les premiers courriels à une adresse ont atteint { $n } cette heure. Les autres attendent la prochaine : abuse-t-on d’un formulaire ?
+console-mail-sent-hour = Envoyés dans la dernière heure
+console-mail-late = En retard de plus d’une heure
+console-mail-uncertain = Lettres au sort inconnu
+console-mail-first = Premiers courriels cette heure
+console-mail-queue = La file
+console-mail-pauses = Mettre en pause et continuer
+console-mail-pauses-hint = Pour toute l’installation, tout de suite. Ce qui part en ce moment part encore.
+console-mail-pause = Mettre en pause : { $what }
+console-mail-resume = Laisser continuer : { $what }
+mail-scope-everything = tout le courrier
+mail-scope-confirmation = demandes de confirmation
+mail-scope-urgent = changements urgents
+mail-scope-letter = lettres aux responsables
+mail-scope-notice = remerciements et rappels
+mail-scope-update = nouvelles
+console-mail-unhappy = Échoués, revenus ou incertains
+console-mail-unhappy-none = Aucun.
+console-mail-unhappy-count = { $count ->
+    [one] { $n } courriel.
+   *[other] { $n } courriels.
+}
+console-mail-uncertain-hint = Une lettre incertaine est peut-être arrivée. La renvoyer écrirait peut-être deux fois à son destinataire.
+console-mail-retry = Renvoyer
+console-mail-retry-all = Renvoyer tous ceux qui ont échoué
+console-mail-retried = { $count ->
+    [one] { $n } courriel repart.
+   *[other] { $n } courriels repartent.
+}
+console-mail-lanes = Boîtes des responsables
+console-mail-lanes-none = Aucune lettre n’attend, aucune boîte n’est en pause.
+console-mail-waiting = { $count ->
+    [one] { $n } lettre attend
+   *[other] { $n } lettres attendent
+}
+lane-bounced = En pause parce qu’une lettre est revenue : l’adresse est-elle encore bonne ? Corrigez le bureau, puis laissez la boîte continuer.
+lane-complained = En pause parce qu’une lettre a été signalée comme pourriel : quelqu’un devrait demander au bureau.
+console-mail-rate = Lettres par heure
+console-mail-burst = D’un coup après un calme
+console-mail-goes = Part
+console-mail-from = Chaque jour dès (vide : à toute heure)
+console-mail-until = Jusqu’à
+console-mail-zone = Fuseau horaire
+console-mail-relays = Relais
+console-mail-relays-hint = Courriels par heure que chacun peut recevoir ; vide : aussi vite qu’il les prend.
+console-mail-providers = Par fournisseur, sept derniers jours
+console-mail-provider = Fournisseur
+console-mail-other = Tous les autres
+console-broadcasts = Nouvelles à qui les veut
+console-broadcasts-hint = Seules les personnes qui ont participé à ce que vous choisissez et ont accepté les nouvelles les reçoivent. Chaque courriel a un lien pour se désinscrire d’un geste.
+console-broadcasts-none = Rien n’a encore été écrit.
+console-broadcast-new = Écrire des nouvelles
+console-broadcast-write = Enregistrer le brouillon
+console-broadcast-text = Texte et destinataires
+console-broadcast-language = La même chose dans une autre langue ({ $lang })
+console-broadcast-send-title = Envoyer
+console-broadcast-would = { $count ->
+    [one] { $n } personne le recevrait maintenant.
+   *[other] { $n } personnes le recevraient maintenant.
+}
+console-broadcast-at = Pas avant (UTC ; vide : maintenant)
+console-broadcast-due = Commence (UTC)
+console-broadcast-send = Envoyer
+console-broadcast-test = Me l’envoyer d’abord
+console-broadcast-pause = Mettre en pause
+console-broadcast-resume = Continuer
+console-broadcast-cancel = Arrêter pour de bon
+console-subject = Objet
+console-text = Texte
+console-recipients = Destinataires
+console-audience-actions = Qui a participé à (adresses de pétitions, d’événements, de lettres ; une par ligne)
+console-audience-locales = Seulement qui lit (en, fr, es, pa ; un par ligne)
+console-audience-regions = Seulement qui a signé de (CA-ON ; une par ligne)
+console-audience-sources = Seulement qui est venu par (source ; une par ligne)
+broadcast-draft = Brouillon
+broadcast-scheduled = Prévu
+broadcast-sending = En cours d’envoi
+broadcast-paused = En pause
+broadcast-done = Envoyé
+broadcast-cancelled = Arrêté
+recipient-waiting = En attente
+recipient-queued = Dans la file
+recipient-sent = Envoyés
+recipient-failed = Échoués
+recipient-uncertain = Incertains
+recipient-cancelled = Non envoyés
+recipient-bounced = Revenus
+recipient-complained = Signalés comme pourriel

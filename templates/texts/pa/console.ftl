@@ -220,3 +220,96 @@ console-network = ਨੈੱਟਵਰਕ
 sheet-names = ਨਾਮ
 sheet-names-note = ਉਹ ਜਿਨ੍ਹਾਂ ਨੇ ਆਪਣਾ ਨਾਮ ਸੌਂਪਣ ਲਈ ਕਿਹਾ। ਬਾਕੀ ਉੱਪਰ ਗਿਣੇ ਗਏ ਹਨ ਅਤੇ ਬੇਨਾਮ ਰਹਿੰਦੇ ਹਨ।
 state-archived = ਸੰਭਾਲੀ ਗਈ
+
+# ਡਾਕ ਅਤੇ ਖ਼ਬਰਾਂ
+console-mail-more = ਡਾਕ ਕਿਵੇਂ ਚੱਲ ਰਹੀ ਹੈ ਅਤੇ ਕੀ ਰੋਕ ਰਿਹਾ ਹੈ
+console-mail-paused = ਰੋਕਿਆ ਹੋਇਆ: { $what }।
+console-mail-restored = ਇਹ ਡਾਟਾਬੇਸ ਇੱਕ ਕਾਪੀ ਤੋਂ ਵਾਪਸ ਲਿਆਂਦਾ ਗਿਆ। ਉਸ ਤੋਂ ਬਾਅਦ ਭੇਜਿਆ ਗਿਆ ਸਭ ਕੁਝ ਦੁਬਾਰਾ ਜਾਵੇਗਾ: ਚੱਲਣ ਦੇਣ ਤੋਂ ਪਹਿਲਾਂ ਕਤਾਰ ਵੇਖੋ।
+console-mail-braked = ਪਤਿਆਂ ਨੂੰ ਪਹਿਲੀਆਂ ਈਮੇਲਾਂ ਇਸ ਘੰਟੇ { $n } ਤੱਕ ਪਹੁੰਚ ਗਈਆਂ। ਬਾਕੀ ਅਗਲੇ ਘੰਟੇ ਦੀ ਉਡੀਕ ਕਰਦੀਆਂ ਹਨ: ਕੀ ਕੋਈ ਫ਼ਾਰਮ ਦੀ ਦੁਰਵਰਤੋਂ ਕਰ ਰਿਹਾ ਹੈ?
+console-mail-sent-hour = ਪਿਛਲੇ ਘੰਟੇ ਭੇਜੀਆਂ
+console-mail-late = ਇੱਕ ਘੰਟੇ ਤੋਂ ਵੱਧ ਦੇਰ ਨਾਲ
+console-mail-uncertain = ਚਿੱਠੀਆਂ ਜਿਨ੍ਹਾਂ ਦਾ ਪਤਾ ਨਹੀਂ
+console-mail-first = ਇਸ ਘੰਟੇ ਪਹਿਲੀਆਂ ਈਮੇਲਾਂ
+console-mail-queue = ਕਤਾਰ
+console-mail-pauses = ਰੋਕੋ ਅਤੇ ਚਲਾਓ
+console-mail-pauses-hint = ਪੂਰੇ ਸਿਸਟਮ ਲਈ, ਤੁਰੰਤ। ਜੋ ਇਸ ਪਲ ਭੇਜਿਆ ਜਾ ਰਿਹਾ ਹੈ ਉਹ ਚਲਾ ਜਾਵੇਗਾ।
+console-mail-pause = ਰੋਕੋ: { $what }
+console-mail-resume = ਚੱਲਣ ਦਿਓ: { $what }
+mail-scope-everything = ਸਾਰੀ ਡਾਕ
+mail-scope-confirmation = ਪੁਸ਼ਟੀਆਂ
+mail-scope-urgent = ਜ਼ਰੂਰੀ ਤਬਦੀਲੀਆਂ
+mail-scope-letter = ਅਧਿਕਾਰੀਆਂ ਨੂੰ ਚਿੱਠੀਆਂ
+mail-scope-notice = ਧੰਨਵਾਦ ਅਤੇ ਯਾਦ-ਦਹਾਨੀਆਂ
+mail-scope-update = ਖ਼ਬਰਾਂ
+console-mail-unhappy = ਅਸਫਲ, ਵਾਪਸ ਆਈਆਂ ਜਾਂ ਅਨਿਸ਼ਚਿਤ
+console-mail-unhappy-none = ਕੋਈ ਨਹੀਂ।
+console-mail-unhappy-count = { $count ->
+    [one] { $n } ਈਮੇਲ।
+   *[other] { $n } ਈਮੇਲਾਂ।
+}
+console-mail-uncertain-hint = ਅਨਿਸ਼ਚਿਤ ਚਿੱਠੀ ਸ਼ਾਇਦ ਪਹੁੰਚ ਗਈ ਹੋਵੇ। ਦੁਬਾਰਾ ਭੇਜਣ ਨਾਲ ਅਧਿਕਾਰੀ ਨੂੰ ਦੋ ਵਾਰ ਲਿਖਿਆ ਜਾ ਸਕਦਾ ਹੈ।
+console-mail-retry = ਦੁਬਾਰਾ ਭੇਜੋ
+console-mail-retry-all = ਸਾਰੀਆਂ ਅਸਫਲ ਦੁਬਾਰਾ ਭੇਜੋ
+console-mail-retried = { $count ->
+    [one] { $n } ਈਮੇਲ ਦੁਬਾਰਾ ਜਾਂਦੀ ਹੈ।
+   *[other] { $n } ਈਮੇਲਾਂ ਦੁਬਾਰਾ ਜਾਂਦੀਆਂ ਹਨ।
+}
+console-mail-lanes = ਅਧਿਕਾਰੀਆਂ ਦੇ ਮੇਲਬਾਕਸ
+console-mail-lanes-none = ਕੋਈ ਚਿੱਠੀ ਉਡੀਕ ਵਿੱਚ ਨਹੀਂ ਅਤੇ ਕੋਈ ਮੇਲਬਾਕਸ ਰੋਕਿਆ ਨਹੀਂ।
+console-mail-waiting = { $count ->
+    [one] { $n } ਚਿੱਠੀ ਉਡੀਕ ਵਿੱਚ
+   *[other] { $n } ਚਿੱਠੀਆਂ ਉਡੀਕ ਵਿੱਚ
+}
+lane-bounced = ਰੋਕਿਆ ਕਿਉਂਕਿ ਇੱਕ ਚਿੱਠੀ ਵਾਪਸ ਆਈ: ਕੀ ਪਤਾ ਅਜੇ ਸਹੀ ਹੈ? ਦਫ਼ਤਰ ਠੀਕ ਕਰੋ, ਫਿਰ ਮੇਲਬਾਕਸ ਚੱਲਣ ਦਿਓ।
+lane-complained = ਰੋਕਿਆ ਕਿਉਂਕਿ ਇੱਕ ਚਿੱਠੀ ਨੂੰ ਸਪੈਮ ਕਿਹਾ ਗਿਆ: ਕਿਸੇ ਨੂੰ ਦਫ਼ਤਰ ਤੋਂ ਪੁੱਛਣਾ ਚਾਹੀਦਾ ਹੈ।
+console-mail-rate = ਪ੍ਰਤੀ ਘੰਟਾ ਚਿੱਠੀਆਂ
+console-mail-burst = ਸ਼ਾਂਤ ਸਮੇਂ ਤੋਂ ਬਾਅਦ ਇਕੱਠੀਆਂ
+console-mail-goes = ਚੱਲਦਾ ਹੈ
+console-mail-from = ਹਰ ਰੋਜ਼ ਇਸ ਵੇਲੇ ਤੋਂ (ਖਾਲੀ: ਕਿਸੇ ਵੀ ਵੇਲੇ)
+console-mail-until = ਇਸ ਵੇਲੇ ਤੱਕ
+console-mail-zone = ਸਮਾਂ ਖੇਤਰ
+console-mail-relays = ਰਿਲੇਅ
+console-mail-relays-hint = ਹਰੇਕ ਨੂੰ ਪ੍ਰਤੀ ਘੰਟਾ ਈਮੇਲਾਂ; ਖਾਲੀ: ਜਿੰਨੀ ਤੇਜ਼ੀ ਨਾਲ ਉਹ ਲਵੇ।
+console-mail-providers = ਪ੍ਰਦਾਤਾ ਅਨੁਸਾਰ, ਪਿਛਲੇ ਸੱਤ ਦਿਨ
+console-mail-provider = ਪ੍ਰਦਾਤਾ
+console-mail-other = ਬਾਕੀ ਸਾਰੇ
+console-broadcasts = ਸਹਿਮਤ ਲੋਕਾਂ ਲਈ ਖ਼ਬਰਾਂ
+console-broadcasts-hint = ਸਿਰਫ਼ ਉਹ ਲੋਕ ਜਿਨ੍ਹਾਂ ਨੇ ਤੁਹਾਡੀ ਚੁਣੀ ਕਾਰਵਾਈ ਵਿੱਚ ਹਿੱਸਾ ਲਿਆ ਅਤੇ ਖ਼ਬਰਾਂ ਲਈ ਹਾਂ ਕਹੀ। ਹਰ ਈਮੇਲ ਵਿੱਚ ਇੱਕ ਦਬਾਅ ਨਾਲ ਹਟਣ ਦਾ ਲਿੰਕ ਹੈ।
+console-broadcasts-none = ਅਜੇ ਕੁਝ ਨਹੀਂ ਲਿਖਿਆ ਗਿਆ।
+console-broadcast-new = ਖ਼ਬਰਾਂ ਲਿਖੋ
+console-broadcast-write = ਖਰੜੇ ਵਜੋਂ ਸੰਭਾਲੋ
+console-broadcast-text = ਲਿਖਤ ਅਤੇ ਪਾਠਕ
+console-broadcast-language = ਇਹੀ ਕਿਸੇ ਹੋਰ ਭਾਸ਼ਾ ਵਿੱਚ ({ $lang })
+console-broadcast-send-title = ਭੇਜੋ
+console-broadcast-would = { $count ->
+    [one] ਹੁਣ { $n } ਵਿਅਕਤੀ ਨੂੰ ਮਿਲੇਗੀ।
+   *[other] ਹੁਣ { $n } ਵਿਅਕਤੀਆਂ ਨੂੰ ਮਿਲੇਗੀ।
+}
+console-broadcast-at = ਇਸ ਤੋਂ ਪਹਿਲਾਂ ਨਹੀਂ (UTC; ਖਾਲੀ: ਹੁਣੇ)
+console-broadcast-due = ਸ਼ੁਰੂ (UTC)
+console-broadcast-send = ਭੇਜੋ
+console-broadcast-test = ਪਹਿਲਾਂ ਮੈਨੂੰ ਭੇਜੋ
+console-broadcast-pause = ਰੋਕੋ
+console-broadcast-resume = ਜਾਰੀ ਰੱਖੋ
+console-broadcast-cancel = ਸਦਾ ਲਈ ਖ਼ਤਮ ਕਰੋ
+console-subject = ਵਿਸ਼ਾ
+console-text = ਲਿਖਤ
+console-recipients = ਪ੍ਰਾਪਤਕਰਤਾ
+console-audience-actions = ਜਿਨ੍ਹਾਂ ਨੇ ਹਿੱਸਾ ਲਿਆ (ਪਟੀਸ਼ਨਾਂ, ਸਮਾਗਮਾਂ, ਚਿੱਠੀਆਂ ਦੇ ਪਤੇ; ਹਰ ਲਾਈਨ ਵਿੱਚ ਇੱਕ)
+console-audience-locales = ਸਿਰਫ਼ ਜੋ ਪੜ੍ਹਦੇ ਹਨ (en, fr, es, pa; ਹਰ ਲਾਈਨ ਵਿੱਚ ਇੱਕ)
+console-audience-regions = ਸਿਰਫ਼ ਜਿਨ੍ਹਾਂ ਨੇ ਇੱਥੋਂ ਦਸਤਖ਼ਤ ਕੀਤੇ (CA-ON; ਹਰ ਲਾਈਨ ਵਿੱਚ ਇੱਕ)
+console-audience-sources = ਸਿਰਫ਼ ਜੋ ਇਸ ਰਾਹੀਂ ਆਏ (ਸਰੋਤ; ਹਰ ਲਾਈਨ ਵਿੱਚ ਇੱਕ)
+broadcast-draft = ਖਰੜਾ
+broadcast-scheduled = ਤਹਿ ਕੀਤਾ
+broadcast-sending = ਭੇਜਿਆ ਜਾ ਰਿਹਾ
+broadcast-paused = ਰੋਕਿਆ ਹੋਇਆ
+broadcast-done = ਭੇਜਿਆ ਗਿਆ
+broadcast-cancelled = ਖ਼ਤਮ
+recipient-waiting = ਉਡੀਕ ਵਿੱਚ
+recipient-queued = ਕਤਾਰ ਵਿੱਚ
+recipient-sent = ਭੇਜੀਆਂ
+recipient-failed = ਅਸਫਲ
+recipient-uncertain = ਅਨਿਸ਼ਚਿਤ
+recipient-cancelled = ਨਹੀਂ ਭੇਜੀਆਂ
+recipient-bounced = ਵਾਪਸ ਆਈਆਂ
+recipient-complained = ਸਪੈਮ ਕਿਹਾ ਗਿਆ

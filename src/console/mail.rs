@@ -1,0 +1,89 @@
+//! The console's pages about mail: how the queue goes and what holds it up, and news to those who agreed.
+
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use minijinja::{context, value::Serde};
+use uuid::Uuid;
+
+use super::desk::Desk;
+use crate::{
+    error::Result,
+    kernel::{
+        extract::Segments,
+        pages::{Visitor, private, see_other},
+    },
+    organizers::{MaybeSession, Scope},
+};
+
+/// Mails, and recipients, on a page at a time.
+const ROWS: u32 = 50;
+
+/// What a form that came back tells the page: that it is done, or a number.
+fn told(query: Option<&str>) -> (bool, Option<i64>) {
+    let query = query.unwrap_or_default();
+    (query.starts_with("done="), query.strip_prefix("n=").and_then(|n| n.parse().ok()))
+}
+
+/// `GET /console/mail`
+pub async fn queue(
+    State(desk): State<Desk>,
+    MaybeSession(session): MaybeSession,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
+    session.actor.require(Scope::MailManage)?;
+    let unhappy = format!(
+        "/api/v1/mail?per_page={ROWS}&filter=state%20eq%20%27failed%27%20or%20state%20eq%20%27uncertain%27%20or%20state%20eq%20%27bounced%27"
+    );
+    let (done, told_n) = told(query.as_deref());
+    let page = context! {
+        csrf => session.csrf.as_str(), back => "/console/mail", done, told_n,
+        summary => Serde(&desk.read(&session, "/api/v1/mail/summary").await?),
+        unhappy => Serde(&desk.read(&session, &unhappy).await?),
+    };
+    desk.console.kernel.pages.page("console/mail.html", &visitor, "", page).map(private)
+}
+
+/// `GET /console/broadcasts`
+pub async fn broadcasts(
+    State(desk): State<Desk>,
+    MaybeSession(session): MaybeSession,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
+    session.actor.require(Scope::MailManage)?;
+    let (done, _) = told(query.as_deref());
+    let page = context! {
+        csrf => session.csrf.as_str(), back => "/console/broadcasts", done, language => visitor.locale.as_str(),
+        broadcasts => Serde(&desk.read(&session, "/api/v1/broadcasts").await?["muster:broadcasts"]),
+    };
+    desk.console.kernel.pages.page("console/broadcasts.html", &visitor, "", page).map(private)
+}
+
+/// `GET /console/broadcasts/{id}`
+pub async fn broadcast(
+    State(desk): State<Desk>,
+    MaybeSession(session): MaybeSession,
+    visitor: Visitor,
+    Segments(id): Segments<Uuid>,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
+    session.actor.require(Scope::MailManage)?;
+    let base = format!("/api/v1/broadcasts/{id}");
+    let (done, _) = told(query.as_deref());
+    let broadcast = desk.read(&session, &base).await?;
+    let is_busy = matches!(broadcast["muster:state"].as_str(), Some("scheduled" | "sending"));
+    let unhappy = "muster%3Astate%20eq%20%27failed%27%20or%20muster%3Astate%20eq%20%27bounced%27%20or%20muster%3Astate%20eq%20%27complained%27";
+    let page = context! {
+        csrf => session.csrf.as_str(), back => format!("/console/broadcasts/{id}"), base => base.as_str(), done, busy => is_busy, id => id.to_string(),
+        may_see => session.actor.allows(Scope::ContactsRead),
+        broadcast => Serde(&broadcast),
+        unhappy => Serde(&desk.read(&session, &format!("{base}/recipients?per_page={ROWS}&filter={unhappy}")).await?),
+    };
+    desk.console.kernel.pages.page("console/broadcast.html", &visitor, "", page).map(private)
+}
