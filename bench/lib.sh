@@ -10,6 +10,7 @@ million=${BENCH_MILLION:-1000000}
 mails=${BENCH_MAILS:-100000}
 http=127.0.0.1:18080
 admin=127.0.0.1:18081
+relay=127.0.0.1:18525
 server=  # pid of the server under test
 round=0
 
@@ -86,6 +87,9 @@ peer() {
 
 # metric NAME: the sum over its labels.
 metric() { curl -sf "http://$admin/metrics" | awk -v name="$1" 'index($1, name) == 1 { s += $2 } END { printf "%.0f", s }'; }
+
+# seconds_in NAME: a sum of seconds.
+seconds_in() { curl -sf "http://$admin/metrics" | awk -v name="$1" 'index($1, name) == 1 { s += $2 } END { printf "%.6f", s }'; }
 
 # resident PID: its memory in MB.
 resident() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Muster beside its peers on this machine and writes bench/results.md. See bench/README.md.
 #
-#   bench/run.sh [ROW...]      sign latency register read start drain million export; all of them if none is named
+#   bench/run.sh [ROW...]      sign latency register read start drain workers claim million export; all if none is named
 #
 # BENCH_SECONDS (8), BENCH_ROUNDS (3) and BENCH_MAILS (100000) say how long and how often. Everything talks to this machine only.
 set -euo pipefail
@@ -266,61 +266,135 @@ row_export() {
         "$(if [ "$(verdict "$(ratio "$ours" "$theirs")" most 2.0)" = reached ]; then verdict "$grown" most 63; else echo SHORT; fi)"
 }
 
-# drained DATABASE: seconds until a worker has handed all that waits to the sink.
+# with_sink COMMAND...: runs it while Postfix's smtp-sink takes all mail; SINK_OPTIONS are more options of it.
+with_sink() {
+    local tools=${CARGO_TARGET_DIR:-$PWD/target}/tools/postfix/usr
+    local -x PATH=$PATH:$tools/sbin LD_LIBRARY_PATH=$tools/lib/postfix${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+    local -x MUSTER__MAIL__TRANSPORT=smtp MUSTER__MAIL__SMTP_URL=smtp://$relay MUSTER__MAIL__CONNECTIONS=8
+    # as root it wants to be somebody else
+    # shellcheck disable=SC2046,SC2086
+    smtp-sink $([ "$(id -u)" = 0 ] && echo -u nobody) ${SINK_OPTIONS:-} "$relay" 1000 2>>"$BENCH_DIR/server.log" &
+    sink=$!
+    trap 'kill $sink 2>/dev/null; halt' EXIT
+    until (: <>"/dev/tcp/${relay/:/\/}") 2>/dev/null; do sleep 0.05; done
+    "$@"
+    kill "$sink"
+    trap halt EXIT
+}
+
+# drained DATABASE MAILS: seconds until a worker has handed all of them to the sink.
 drained() {
     local start
+    rm -f "$BENCH_DIR"/keyring.mail-epoch # or a copy would be taken for a restored database, and nothing be sent
     start=$(now)
     serve "$1" worker
-    while [ "$(sql "$1" "SELECT count(*) FROM emails WHERE state IN ('queued', 'sending')")" -gt 0 ]; do
+    while [ "$(metric muster_mails)" -lt "$2" ]; do
         echo "$(resident "$server")" >>"$BENCH_DIR/resident"
         sleep 0.2
     done
     since "$start"
     halt
+    if [ "$(sql "$1" "SELECT count(*) FROM emails WHERE state = 'sent'")" -ne "$2" ]; then
+        say "WRONG: not every mail was sent"
+        exit 1
+    fi
 }
 
-# Mail by the hot path, one thank-you for each signature; the relay of both sides is Postfix's smtp-sink, which takes all.
-row_drain() {
-    local tools=${CARGO_TARGET_DIR:-$PWD/target}/tools/postfix/usr
-    local -x PATH=$PATH:$tools/sbin LD_LIBRARY_PATH=$tools/lib/postfix${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-    local i sink relay=127.0.0.1:18525 there=0 before peak size=1800
-    fresh bench_queue
-    serve bench_queue web
-    while [ "$there" -lt "$mails" ]; do
-        signed bench_queue none 256 4 >/dev/null
-        there=$(sql bench_queue "SELECT count(*) FROM emails")
+# letters MAILS: a database bench_letters with so many letters waiting, in a hundred officials' mailboxes.
+letters() {
+    local each=$(($1 / 100)) action office targets
+    fresh bench_letters
+    serve bench_letters web
+    for action in 1 2 3 4 5; do
+        targets=
+        for office in $(seq 20); do
+            api POST /api/v1/offices "{\"title\":\"Minister of $action-$office\",\"muster:slug\":\"o$action-$office\",\"muster:mailboxes\":[\"m$action-$office@example.org\"],\"muster:holder\":{\"given_name\":\"Ana\",\"family_name\":\"Roy\",\"honorific_prefix\":\"Minister\"}}" >/dev/null
+            targets=$targets,\"o$action-$office\"
+        done
+        api POST /api/v1/advocacy_campaigns "{\"title\":\"Status for all\",\"muster:slug\":\"write$action\",\"muster:status\":\"published\",\"muster:targets\":[${targets#,}],\"muster:letters\":[{\"locale\":\"en\",\"subjects\":[\"Status for all\",\"Permanent status for all migrants\",\"No exclusions\"],\"body\":\"$(cat bench/letter.txt)\"}]}" >/dev/null
+        api PUT "/api/v1/advocacy_campaigns/write$action" '{"muster:live":true}' >/dev/null
+        while [ "$(sql bench_letters "SELECT coalesce(min(n), 0) FROM (SELECT count(*) AS n FROM emails_waiting e JOIN outreaches o ON o.email_id = e.id JOIN actions a ON a.id = o.letter_action_id WHERE a.slug = 'write$action' GROUP BY e.lane) l")" -lt $each ]; do
+            round=$((round + 1))
+            drive write.lua 32 1 "write$action" "w$round-" "$(cat "$BENCH_DIR/token")" >/dev/null
+        done
     done
     halt
-    sql bench_queue "DELETE FROM emails WHERE id IN (SELECT id FROM emails OFFSET $mails)"
-    sql bench_queue "VACUUM ANALYZE"
-    # as root it wants to be somebody else
-    # shellcheck disable=SC2046
-    smtp-sink $([ "$(id -u)" = 0 ] && echo -u nobody) "$relay" 1000 2>>"$BENCH_DIR/server.log" &
-    sink=$!
-    trap 'kill $sink 2>/dev/null; halt' EXIT
-    until (: <>"/dev/tcp/${relay/:/\/}") 2>/dev/null; do sleep 0.05; done
-    export MUSTER__MAIL__TRANSPORT=smtp MUSTER__MAIL__SMTP_URL=smtp://$relay MUSTER__MAIL__CONNECTIONS=8
+    sql bench_letters "DELETE FROM emails_waiting WHERE lane = '' OR id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY lane) AS n FROM emails_waiting) e WHERE n > $each)"
+    # as fast as a mailbox may be written to at all, and all that wait at once
+    sql bench_letters "UPDATE mail_lanes SET rate_per_hour = 100000, burst = 1000"
+    sql bench_letters "VACUUM ANALYZE"
+}
+
+# Letters to officials against smtp-source, which sends one constant message of the same size again and again.
+row_drain() {
+    letters "$mails"
+    with_sink drain_rounds
+}
+
+drain_rounds() {
+    local i before size=1500
     : >"$BENCH_DIR/ours" && : >"$BENCH_DIR/peer" && : >"$BENCH_DIR/resident"
     for i in $(seq "$rounds"); do
         say "drain, round $i"
         before=$(now)
         smtp-source -d -s 8 -m "$mails" -l $size -f a@example.org -t b@example.org "$relay"
         since "$before" | awk -v n="$mails" '{ print n / $1 }' >>"$BENCH_DIR/peer"
-        fresh bench_ours bench_queue
-        rm -f "$BENCH_DIR"/keyring.mail-epoch # or the copy would be taken for a restored one, and send nothing
-        drained bench_ours | awk -v n="$mails" '{ print n / $1 }' >>"$BENCH_DIR/ours"
-        if [ "$(sql bench_ours "SELECT count(*) FROM emails WHERE state = 'sent'")" -ne "$mails" ]; then
-            say "WRONG: not every mail was sent"
-            exit 1
-        fi
+        fresh bench_ours bench_letters
+        drained bench_ours "$mails" | awk -v n="$mails" '{ print n / $1 }' >>"$BENCH_DIR/ours"
     done
-    kill "$sink"
-    trap halt EXIT
-    unset MUSTER__MAIL__TRANSPORT MUSTER__MAIL__SMTP_URL MUSTER__MAIL__CONNECTIONS
     local ours theirs
-    ours=$(median <"$BENCH_DIR/ours") theirs=$(median <"$BENCH_DIR/peer") peak=$(sort -g "$BENCH_DIR/resident" | tail -n1)
-    put "drain $mails queued mails over 8 connections: claim, unseal, render, send, settle" "$(whole "$ours")/s, RSS at most $peak MB" \
+    ours=$(median <"$BENCH_DIR/ours") theirs=$(median <"$BENCH_DIR/peer")
+    put "drain $mails letters over 8 connections: claim, unseal, render, send, settle" "$(whole "$ours")/s" \
         "\`smtp-source -d -s 8\`, as long: $(whole "$theirs")/s" "$(ratio "$ours" "$theirs") x" ">= 0.4 x" "$(verdict "$(ratio "$ours" "$theirs")" least 0.4)"
+    # the first samples are from before the first mail
+    put "memory while draining" "RSS $(sed -n '4,$p' "$BENCH_DIR/resident" | sort -g | sed -n '1p;$p' | paste -sd- | sed 's/-/ to /') MB" "-" "-" "flat" "printed"
+}
+
+# Two worker processes on one queue; each message is written down by the sink and looked for twice.
+row_workers() {
+    mails=$((mails / 5))
+    letters "$mails"
+    mkdir -p "$BENCH_DIR/taken" && chmod 777 "$BENCH_DIR/taken"
+    SINK_OPTIONS="-D $BENCH_DIR/taken/all" with_sink two_workers
+    local taken once
+    taken=$(grep -ac '^Message-ID:' "$BENCH_DIR/taken/all")
+    once=$(grep -a '^Message-ID:' "$BENCH_DIR/taken/all" | sort -u | wc -l)
+    put "two worker processes, $mails letters" "$taken taken by the sink, $once different" "-" "-" "each exactly once" \
+        "$([ "$taken" = "$mails" ] && [ "$once" = "$mails" ] && echo reached || echo SHORT)"
+}
+
+two_workers() {
+    local one
+    fresh bench_ours bench_letters
+    rm -f "$BENCH_DIR"/keyring.mail-epoch
+    serve bench_ours worker
+    one=$server
+    (cd "$BENCH_DIR" && MUSTER__ADMIN__BIND=127.0.0.1:18083 MUSTER__HTTP__BIND=127.0.0.1:18082 DATABASE_URL=$(url bench_ours) \
+        exec "$muster" serve --role worker >>"$BENCH_DIR/server.log" 2>&1) &
+    server=$!
+    while [ "$(sql bench_ours "SELECT count(*) FROM emails_waiting")" -gt 0 ]; do sleep 0.3; done
+    halt
+    server=$one
+    halt
+}
+
+# The time of a claim by how many mails wait. What waits is about signatures that are gone, so nothing is sent.
+row_claim() {
+    local number few many
+    for number in 10000 "$million"; do
+        fresh bench_ours
+        sql bench_ours "INSERT INTO emails_waiting (id, organization_id, class, kind, refs, state, due_at, created_at)
+            SELECT uuid_v7(now() - ($number - n) * interval '1 millisecond'), '$organization', 'notice', 'petition_thanks', jsonb_build_object('signature', gen_random_uuid()), 'queued',
+                   now() - ($number - n) * interval '1 millisecond', now() FROM generate_series(1, $number) n"
+        sql bench_ours "VACUUM ANALYZE emails_waiting"
+        rm -f "$BENCH_DIR"/keyring.mail-epoch
+        serve bench_ours worker
+        while [ "$(metric muster_mails)" -lt 9000 ]; do sleep 0.05; done
+        awk -v s="$(seconds_in muster_mail_claim_seconds_sum)" -v n="$(metric muster_mail_claim_seconds_count)" 'BEGIN { printf "%.3f\n", 1000 * s / n }' >"$BENCH_DIR/claim$number"
+        halt
+    done
+    few=$(cat "$BENCH_DIR/claim10000") many=$(cat "$BENCH_DIR/claim$million")
+    put "claim of 128 mails with $million waiting" "$many ms" "with 10,000: $few ms" "$(ratio "$many" "$few") x" "<= 1.3 x" "$(verdict "$(ratio "$many" "$few")" most 1.3)"
 }
 
 row_start() {
@@ -353,7 +427,7 @@ machine() {
 
 prepare
 rows=("$@")
-if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start drain million export); fi
+if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start drain workers claim million export); fi
 : >"$BENCH_DIR/table.md" && : >"$BENCH_DIR/notes.md"
 for row in "${rows[@]}"; do "row_$row"; done
 

@@ -1,5 +1,12 @@
 -- Who runs campaigns here, and what they did: organizations, organizers, their tokens and sessions, the audit trail.
 
+-- An id of version 7 (RFC 9562) for a row that SQL makes: beside the others of its time in every index. With the day instead
+-- of the time for rows of protected actions.
+CREATE FUNCTION uuid_v7(at timestamptz) RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+    SELECT encode(set_byte(r.bytes, 6, 112 + get_byte(r.bytes, 6) % 16), 'hex')::uuid
+    FROM (SELECT overlay(uuid_send(gen_random_uuid()) PLACING substring(int8send(floor(extract(epoch FROM at) * 1000)::bigint) FROM 3) FROM 1 FOR 6)) AS r (bytes)
+$$;
+
 CREATE TABLE organizations (
     id          uuid PRIMARY KEY,
     name        text NOT NULL,

@@ -146,7 +146,7 @@ BEGIN
     WITH theirs AS MATERIALIZED (
         SELECT o.id, o.letter_action_id FROM outreaches o WHERE o.letter_id = ANY (letter_ids)
     ), ready AS (
-        UPDATE outreaches o SET state = 'queued', email_id = coalesce(o.email_id, gen_random_uuid())
+        UPDATE outreaches o SET state = 'queued', email_id = coalesce(o.email_id, uuid_v7(at))
         FROM theirs t
         WHERE o.id = t.id AND o.state IN ('pending', 'held')
           AND (SELECT la.live AND act.state = 'published' FROM letter_actions la JOIN actions act ON act.id = la.id

@@ -127,6 +127,10 @@ pub struct Mail {
     pub transport: Transport,
     /// The relay.
     pub smtp_url: String,
+    /// Messages after which a connection is closed.
+    pub messages_per_connection: u32,
+    /// Seconds for which a connection may lie unused.
+    pub idle_seconds: u64,
     /// Path of a PEM file with an authority to trust besides the public ones; "" for none.
     pub smtp_ca_file: String,
     /// Domain of our sender addresses.

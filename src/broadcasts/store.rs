@@ -300,7 +300,7 @@ pub async fn feed(conn: &mut PgConnection, b: &Broadcast, window: i64, now: Date
                RETURNING r.person_id
            ), mails AS (
                INSERT INTO emails_waiting (id, organization_id, class, kind, refs, state, due_at, created_at)
-               SELECT gen_random_uuid(), $2, 'update', 'broadcast', jsonb_build_object('broadcast', $1::uuid, 'person', m.person_id), 'queued', $4, $4
+               SELECT uuid_v7($4), $2, 'update', 'broadcast', jsonb_build_object('broadcast', $1::uuid, 'person', m.person_id), 'queued', $4, $4
                FROM marked m RETURNING 1
            )
            SELECT (SELECT count(*) FROM mails) AS "queued!", (SELECT n FROM there) AS "there!""#,

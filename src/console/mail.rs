@@ -5,6 +5,7 @@ use axum::{
     response::Response,
 };
 use minijinja::{context, value::Serde};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::desk::Desk;
@@ -14,7 +15,7 @@ use crate::{
         extract::Segments,
         pages::{Visitor, private, see_other},
     },
-    organizers::{MaybeSession, Scope},
+    organizers::{MaybeSession, Scope, Session},
 };
 
 /// Mails, and recipients, on a page at a time.
@@ -47,6 +48,21 @@ pub async fn queue(
     desk.console.kernel.pages.page("console/mail.html", &visitor, "", page).map(private)
 }
 
+/// The actions that news can be about, protected ones left out: `{id, slug, title}` each, the newest of each kind.
+async fn actions(desk: &Desk, session: &Session) -> Result<Value> {
+    let mut actions = Vec::new();
+    for kind in ["petitions", "events", "advocacy_campaigns"] {
+        let list = desk.read(session, &format!("/api/v1/{kind}?per_page=100")).await?;
+        for action in list["_embedded"][format!("osdi:{kind}")].as_array().into_iter().flatten() {
+            if action["muster:privacy"] != "protected" {
+                let id = action["identifiers"][0].as_str().unwrap_or_default().trim_start_matches("muster:");
+                actions.push(json!({"id": id, "slug": action["muster:slug"], "title": action["title"]}));
+            }
+        }
+    }
+    Ok(Value::Array(actions))
+}
+
 /// `GET /console/broadcasts`
 pub async fn broadcasts(
     State(desk): State<Desk>,
@@ -59,6 +75,7 @@ pub async fn broadcasts(
     let (done, _) = told(query.as_deref());
     let page = context! {
         csrf => session.csrf.as_str(), back => "/console/broadcasts", done, language => visitor.locale.as_str(),
+        actions => Serde(&actions(&desk, &session).await?),
         broadcasts => Serde(&desk.read(&session, "/api/v1/broadcasts").await?["muster:broadcasts"]),
     };
     desk.console.kernel.pages.page("console/broadcasts.html", &visitor, "", page).map(private)
@@ -76,13 +93,21 @@ pub async fn broadcast(
     session.actor.require(Scope::MailManage)?;
     let base = format!("/api/v1/broadcasts/{id}");
     let (done, _) = told(query.as_deref());
-    let broadcast = desk.read(&session, &base).await?;
+    let mut broadcast = desk.read(&session, &base).await?;
+    let actions = actions(&desk, &session).await?;
+    // people know an action by its address
+    let slug_of = |id: &Value| {
+        let known = actions.as_array().into_iter().flatten().find(|action| action["id"] == *id);
+        known.map_or_else(|| id.clone(), |action| action["slug"].clone())
+    };
+    let slugs = broadcast["muster:audience"]["actions"].as_array().into_iter().flatten().map(slug_of).collect();
+    broadcast["muster:audience"]["actions"] = slugs;
     let is_busy = matches!(broadcast["muster:state"].as_str(), Some("scheduled" | "sending"));
     let unhappy = "muster%3Astate%20eq%20%27failed%27%20or%20muster%3Astate%20eq%20%27bounced%27%20or%20muster%3Astate%20eq%20%27complained%27";
     let page = context! {
         csrf => session.csrf.as_str(), back => format!("/console/broadcasts/{id}"), base => base.as_str(), done, busy => is_busy, id => id.to_string(),
         may_see => session.actor.allows(Scope::ContactsRead),
-        broadcast => Serde(&broadcast),
+        broadcast => Serde(&broadcast), actions => Serde(&actions),
         unhappy => Serde(&desk.read(&session, &format!("{base}/recipients?per_page={ROWS}&filter={unhappy}")).await?),
     };
     desk.console.kernel.pages.page("console/broadcast.html", &visitor, "", page).map(private)

@@ -17,7 +17,13 @@ use super::{
 use crate::{
     campaigns,
     error::{Error, Result},
-    kernel::{Kernel, crypto::base32, links::Purpose, text::EmailAddress, vault::Vault},
+    kernel::{
+        Kernel,
+        crypto::base32,
+        links::Purpose,
+        text::{EmailAddress, LocaleTag},
+        vault::Vault,
+    },
     mail::{self, Addressee, Composed, Composition, Draft, Fate, Leave, MailKind, QueuedEmail},
 };
 
@@ -203,7 +209,7 @@ impl Deliver {
         let targets = store::targets(&mut conn, &offices, self.0.today()).await?;
         let letters: Vec<Uuid> = deliveries.iter().map(|d| d.letter_id).collect();
         let read = Read::all(&self.0, &mut conn, &letters).await?;
-        let (mut composed, mut held) = (HashMap::new(), Vec::new());
+        let (mut composed, mut held, mut texts) = (HashMap::new(), Vec::new(), Texts::new());
         for (delivery, read) in deliveries.iter().zip(read) {
             let letter = read.and_then(|read| {
                 let Some(read) = read.filter(|read| read.row.state == "confirmed") else { return Ok(None) };
@@ -215,7 +221,8 @@ impl Deliver {
                 let target = targets.iter().find(|target| target.office_id == delivery.office_id);
                 let target = target.ok_or_else(|| Error::internal("the office is gone"))?;
                 let mailboxes = mailboxes.get(&delivery.office_id).map_or(&[][..], Vec::as_slice);
-                write(kernel, delivery.id, mailboxes, target, &read).map(Some)
+                let said = texts.of(&read, target)?;
+                write(kernel, delivery.id, mailboxes, target, &read, said).map(Some)
             });
             composed.insert(delivery.id, letter);
         }
@@ -226,8 +233,35 @@ impl Deliver {
     }
 }
 
+/// What letters say that nobody has changed: rendered once for each office, however many write it.
+struct Texts(HashMap<(Uuid, LocaleTag, i16, Uuid), (String, String)>);
+
+impl Texts {
+    fn new() -> Self {
+        Self(HashMap::new())
+    }
+
+    /// Subject and text.
+    fn of(&mut self, Read { row, letter, typed, .. }: &Read, target: &Target) -> Result<(String, String)> {
+        if !typed.subject.is_empty() || !typed.message.is_empty() {
+            return typed.compose(letter, row.variant, target);
+        }
+        Ok(match self.0.entry((letter.action.id, typed.locale, row.variant, target.office_id)) {
+            Entry::Occupied(said) => said.get().clone(),
+            Entry::Vacant(place) => place.insert(typed.compose(letter, row.variant, target)?).clone(),
+        })
+    }
+}
+
 /// The letter as its official reads it.
-fn write(kernel: &Kernel, outreach: Uuid, mailboxes: &[String], target: &Target, read: &Read) -> Result<Composed> {
+fn write(
+    kernel: &Kernel,
+    outreach: Uuid,
+    mailboxes: &[String],
+    target: &Target,
+    read: &Read,
+    (subject, body): (String, String),
+) -> Result<Composed> {
     if read.row.sealed.is_none() {
         return Err(Error::internal("what was written has been erased"));
     }
@@ -237,7 +271,6 @@ fn write(kernel: &Kernel, outreach: Uuid, mailboxes: &[String], target: &Target,
     let (to, cc) = mailboxes.split_first().ok_or_else(|| Error::internal("the office has no mailbox"))?;
     let (to, cc) = (parse(to)?, cc.iter().map(parse).collect::<Result<Vec<_>>>()?);
     let (typed, details) = (&read.typed, &read.typed.details);
-    let (subject, body) = typed.compose(&read.letter, read.row.variant, target)?;
     let shown = if typed.show_email { details.email.as_str() } else { "" };
     let page = context! {
         body, name => details.full_name(), city => details.locality.as_str(), postal_code => details.postal_code.as_str(),

@@ -251,7 +251,11 @@ impl Engine {
         let relays = self.transport.relays();
         let (mut emails, allowances) = {
             let mut conn = db.acquire().await?;
-            store::claim(&mut conn, claim, limit, cx.fraction(), &relays).await?
+            let claimed = store::claim(&mut conn, claim, limit, cx.fraction(), &relays).await?;
+            if !claimed.0.is_empty() {
+                metrics::histogram!("muster_mail_claim_seconds").record((cx.instant() - instant).as_secs_f64());
+            }
+            claimed
         };
         if emails.is_empty() {
             return Ok(progress);

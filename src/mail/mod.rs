@@ -4,22 +4,25 @@
 //! the queue: an address, a name, a subject, a text. A [`MailKind`] of the slice that the mail belongs to composes it
 //! when it is sent, and learns of its fate in the transaction that settles it.
 //!
-//! A mail's way, driven by the [`Engine`]:
-//! 1. `queued` → `sending`: *claimed* with a short lease and a token, the attempt counted, and committed.
-//! 2. *Composed* from its ids and *sent*, a few at a time; a heartbeat prolongs the lease. Letters note first, under
-//!    their token, that content is about to go out (`data_at`).
-//! 3. *Settled* in batches, guarded by the token: `sent`, `failed`, `uncertain`, `cancelled`; or back to `queued`: refused
+//! A mail's way, driven by the [`Engine`], a batch at a time so that a mail costs a share of a query and no query of its own:
+//! 1. `queued` → `sending`: *claimed* with a short lease and a token, the attempt counted, and committed (`engine`).
+//! 2. *Composed* from its ids, those of a kind together, and *sent*, a few at a time (`round`); a heartbeat prolongs the lease,
+//!    and a process whose lease ran out by its own clock sends nothing any more. Letters note first, under their token,
+//!    that content is about to go out (`data_at`).
+//! 3. *Settled*, guarded by the token (`settling`): `sent`, `failed`, `uncertain`, `cancelled`; or back to `queued`: refused
 //!    for now (the attempt counts, waiting times grow for three days), or the relay was away (it does not).
 //! 4. A process that died leaves a lease to run out: a letter whose content had begun is `uncertain`, everything else
 //!    goes again with the same Message-ID.
 //!
-//! Rows of protected actions are deleted when sent or cancelled. `bounced` and `complained` come later: what comes back is
-//! read (`report`) and found by the token in the envelope's sender (`returned`), from a folder (`spool`) or by the API; a dead
-//! address of a supporter is suppressed, an official's mailbox is paused for a human. Letters stand in *lanes*, one for each official's mailbox, whose pace all processes share.
+//! What waits lies in the partition `emails_waiting`, what is settled in one for its month, which is dropped whole (`upkeep`).
+//! Rows of protected actions are deleted when sent or cancelled; for 72 hours `mail_returns` knows their ids. `bounced` and
+//! `complained` come later: what comes back is read (`report`) and found by the token in the envelope's sender (`returned`), from
+//! a folder (`spool`) or by the API; a dead address of a supporter is suppressed, an official's mailbox is paused for a human.
 //!
-//! A database that was restored from a copy sends nothing until an organizer says so (`fence`). `domains` counts by provider.
-//! `message` builds bytes, `render` texts, `consent` asks whether an address may be written to, `mailbox` is the transport
-//! of demo and development, `smtp` the one of everybody else, `upkeep` forgets.
+//! Letters stand in *lanes*, one for each official's mailbox; lanes and relays have a pace, and lanes hours, that all processes
+//! share (`store`). A database that was restored from a copy sends nothing until an organizer says so (`fence`). `domains`
+//! counts by provider. `drafts` and `consent` ask whether addresses may be written to, `message` builds bytes, `render` texts,
+//! `mailbox` is the transport of demo and development, `smtp` the one of everybody else.
 
 mod consent;
 mod domains;

@@ -38,8 +38,8 @@ const COMPOSED_AT_ONCE: usize = 128;
 /// Letters that are noted as begun together at most, and so uncertain when the process dies.
 const BEGUN_AT_ONCE: usize = 64;
 /// Outcomes that are settled in one transaction at most, and the time in which they gather.
-const SETTLED_AT_ONCE: usize = 128;
-const GATHERED_FOR: Duration = Duration::from_millis(25);
+const SETTLED_AT_ONCE: usize = 256;
+const GATHERED_FOR: Duration = Duration::from_millis(40);
 
 /// What the mails of a round share.
 struct Round<'a> {

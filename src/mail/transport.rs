@@ -1,6 +1,6 @@
 //! Where mail goes: a relay, or files on this machine.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     mailbox::Mailbox,
@@ -33,7 +33,12 @@ impl Transport {
             config::Transport::Smtp => {
                 let relays = relays(settings).map_err(Error::internal)?;
                 let relays = relays.into_iter().map(|relay| relay.hello(&settings.from_domain)).collect();
-                let pool = PoolConfig { size: settings.connections, ..PoolConfig::default() };
+                let pool = PoolConfig {
+                    size: settings.connections,
+                    messages_per_connection: settings.messages_per_connection.max(1),
+                    idle: Duration::from_secs(settings.idle_seconds),
+                    ..PoolConfig::default()
+                };
                 let cx = kernel.cx.clone();
                 let clock = Arc::new(move || cx.instant());
                 Ok(Self::Smtp(Relays::new(relays, pool, clock)))

@@ -4,7 +4,7 @@
 //! at a time. Each round takes some lines from where the last one stopped, signs them through the same group commit as
 //! everybody else, and notes its place; a line that is met again after a crash finds its signature there and counts once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use csv::{ByteRecord, ReaderBuilder};
@@ -24,7 +24,10 @@ use super::{
 };
 use crate::{
     error::{Error, FieldError, Result},
-    kernel::{text::LocaleTag, vault::Vault},
+    kernel::{
+        text::{EmailAddress, LocaleTag},
+        vault::Vault,
+    },
     people::{Consents, PersonBody},
 };
 
@@ -303,6 +306,22 @@ fn lines(part: &[u8], is_end: bool, delimiter: u8, columns: usize, first: i64) -
     Ok((read, used))
 }
 
+/// Lines of one address together, in their order: of two, the first one counts, with its date.
+fn by_address(lines: Vec<Line>, email: Option<usize>) -> Vec<Vec<Line>> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut together: Vec<Vec<Line>> = Vec::with_capacity(lines.len());
+    for line in lines {
+        let cell = line.cells.as_ref().ok().and_then(|cells| cells.get(email?));
+        let address = cell.and_then(|cell| EmailAddress::parse(cell).ok());
+        let place = address.map(|address| *places.entry(address.index_form().to_owned()).or_insert(together.len()));
+        match place.and_then(|place| together.get_mut(place)) {
+            Some(lines) => lines.push(line),
+            None => together.push(vec![line]),
+        }
+    }
+    together
+}
+
 /// What became of a line.
 enum Outcome {
     Imported,
@@ -341,15 +360,21 @@ pub async fn work(petitions: &Petitions) -> Result<bool> {
     let mapping: Mapping = serde_json::from_value(import.mapping.clone()).map_err(Error::internal)?;
     let positions = mapping.positions(&import.columns);
     let read = lines.len();
-    let outcomes: Vec<Outcome> = stream::iter(lines)
-        .map(|line| take(petitions, &petition, &import, &positions, line))
+    let outcomes: Vec<Vec<Outcome>> = stream::iter(by_address(lines, positions.get("email").copied()))
+        .map(async |lines| {
+            let mut outcomes = Vec::with_capacity(lines.len());
+            for line in lines {
+                outcomes.push(take(petitions, &petition, &import, &positions, line).await?);
+            }
+            Ok(outcomes)
+        })
         .buffer_unordered(AT_ONCE)
-        .collect::<Vec<Result<Outcome>>>()
+        .collect::<Vec<Result<_>>>()
         .await
         .into_iter()
         .collect::<Result<_>>()?;
     let mut faults = Vec::new();
-    for outcome in outcomes {
+    for outcome in outcomes.into_iter().flatten() {
         match outcome {
             Outcome::Imported => import.imported += 1,
             Outcome::Duplicate => import.duplicates += 1,

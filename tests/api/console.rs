@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use crate::{
     harness::{Reply, TestApp, merge, signer},
     sessions::{csrf, get, send, sign_in},
+    things,
 };
 
 /// A browser at the page of the petition.
@@ -250,4 +251,140 @@ async fn the_sheet_has_the_number_and_only_the_names_that_may_go(pool: PgPool) {
     assert!(text.contains("The number is not fixed yet."));
     assert_eq!(app.count("SELECT count(*) FROM audit_entries WHERE verb = 'names.export'").await, 1);
     assert_eq!(get(&app, &path, "").await.status, 303);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn how_mail_goes_is_seen_and_steered(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    things::office(&app, &token, "minister").await;
+    things::letter_action(&app, &token, json!({})).await;
+    app.put("/api/v1/advocacy_campaigns/write", Some(&token), &json!({"muster:live": true})).await.expect(200);
+    let desk = Desk { app: &app, session: sign_in(&app).await, page: "/console/mail".to_owned() };
+    assert!(get(&app, "/console", &desk.session).await.text().contains("href=\"/console/mail\""));
+
+    // paused as a whole, by class, and on again
+    let pauses = async || {
+        let summary = app.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
+        summary["muster:pauses"].as_array().unwrap().iter().map(|p| p["scope"].clone()).collect::<Vec<_>>()
+    };
+    desk.fill("/mail/pauses", &[]).await.unwrap();
+    assert_eq!(pauses().await, ["everything"]);
+    assert!(desk.look().await.text().contains("Paused: all mail."));
+    for n in 0..7 {
+        let path = "/api/v1/advocacy_campaigns/write/outreaches";
+        app.post(path, Some(&token), &signer(&format!("w{n}@example.org"))).await.expect(201);
+    }
+    app.mail().await;
+    let page = desk.look().await.text();
+    assert!(page.contains("Minister of Immigration") && page.contains("7 letters wait"), "{page}");
+    desk.fill("/mail/pauses", &[]).await.unwrap();
+    assert!(pauses().await.is_empty());
+
+    // hours that are no hours are refused by name; good ones stand in the form again
+    let lane: String = sqlx::query_scalar("SELECT lane FROM mail_lanes").fetch_one(&app.kernel.db).await.unwrap();
+    let path = format!("/mail/lanes/{lane}");
+    let hours = |from: &'static str, zone: &'static str| {
+        [("/hours/opens_at", from), ("/hours/closes_at", "17:00"), ("/hours/timezone", zone)]
+    };
+    let refused = desk.fill(&path, &hours("17:00", "Mars/Crater")).await.unwrap_err();
+    assert!(refused.contains("/hours/closes_at") && refused.contains("/hours/timezone"), "{refused}");
+    let typed = [("/rate_per_hour|number", "120"), ("/burst|number", "2")];
+    desk.fill(&path, &[&typed[..], &hours("08:30", "America/Toronto")].concat()).await.unwrap();
+    let page = desk.look().await.text();
+    assert!(page.contains("value=\"08:30\"") && page.contains("value=\"120\""), "{page}");
+    desk.fill(&path, &[("/hours/opens_at", ""), ("/hours/closes_at", ""), ("/hours/timezone", "UTC")]).await.unwrap();
+    app.mail().await;
+    assert_eq!(app.count("SELECT count(*) FROM emails WHERE class = 'letter' AND state = 'sent'").await, 2);
+
+    // a failed one goes again, alone or with all others
+    sqlx::query("UPDATE emails SET state = 'failed', settled_at = now(), failure = '550 no' WHERE class = 'letter' AND state = 'queued'")
+        .execute(&app.kernel.db)
+        .await
+        .unwrap();
+    assert!(desk.look().await.text().contains("550 no"));
+    desk.fill("/retry", &[]).await.unwrap();
+    let back = desk.fill("/mail/retry", &[]).await.unwrap();
+    assert!(back.contains("n=4"), "{back}");
+    assert_eq!(app.count("SELECT count(*) FROM emails WHERE class = 'letter' AND state = 'queued'").await, 5);
+
+    // relays are known once a worker has run
+    sqlx::query("INSERT INTO mail_relays (relay) VALUES ('relay.example.org:587')")
+        .execute(&app.kernel.db)
+        .await
+        .unwrap();
+    desk.fill("/mail/relays/relay.example.org:587", &[("/rate_per_hour|number", "3600")]).await.unwrap();
+    let summary = app.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
+    assert_eq!(summary["muster:relays"], json!([{"relay": "relay.example.org:587", "rate_per_hour": 3600}]));
+    assert_eq!(summary["muster:first_contacts"]["is_braked"], false);
+    desk.fill("/mail/relays/relay.example.org:587", &[("/rate_per_hour|number", "")]).await.unwrap();
+    assert_eq!(app.count("SELECT count(*) FROM mail_relays WHERE rate_per_hour IS NULL").await, 1);
+    app.put("/api/v1/mail/relays/none:25", Some(&token), &json!({})).await.problem(404, "not_found", &[]);
+    let zero = app.put("/api/v1/mail/relays/relay.example.org:587", Some(&token), &json!({"rate_per_hour": 0})).await;
+    zero.problem(422, "validation_failed", &["/rate_per_hour"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn news_are_written_tried_sent_and_followed(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    for n in 0..3 {
+        let mut body = signer(&format!("s{n}@example.org"));
+        merge(&mut body, json!({"muster:consents": {"updates": true}}));
+        app.post("/api/v1/petitions/status/signatures", Some(&token), &body).await.expect(201);
+    }
+    let session = sign_in(&app).await;
+    let list = Desk { app: &app, session: session.clone(), page: "/console/broadcasts".to_owned() };
+    let typed = [
+        ("/muster:texts/en/subject", "We won"),
+        ("/muster:texts/en/body", "Thank you."),
+        ("/muster:audience/actions|lines", "status"),
+        ("/muster:audience/locales|lines", ""),
+    ];
+    let refused =
+        list.fill("/broadcasts", &[&typed[..2], &[("/muster:audience/actions|lines", "nothing")]].concat()).await;
+    assert!(refused.unwrap_err().contains("/muster:audience/actions/0"));
+    list.fill("/broadcasts", &typed).await.unwrap();
+    let page = list.look().await.text();
+    let id = page.split("href=\"/console/broadcasts/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let desk = Desk { app: &app, session, page: format!("/console/broadcasts/{id}") };
+    let page = desk.look().await.text();
+    assert!(page.contains(">status</textarea>"), "an action is known by its address: {page}");
+    assert!(page.contains("3 people would get it now."));
+
+    // another language, with the first one's text in hidden fields of its form
+    let page = desk.look().await.text();
+    let adding = page.split("<details>").find(|part| part.contains("/muster:texts/fr/subject")).unwrap();
+    let hidden = Desk::form(adding, &format!("/broadcasts/{id}"));
+    let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    fields.extend([("/muster:texts/fr/subject", "Gagné"), ("/muster:texts/fr/body", "Merci.")]);
+    assert_eq!(send(&app, "/console/act", &desk.session, &fields).await.status, 303);
+    let page = desk.look().await.text();
+    assert!(page.contains("value=\"Gagné\"") && page.contains("value=\"We won\""), "{page}");
+    desk.fill("/test", &[]).await.unwrap();
+    assert_eq!(app.mail().await.iter().filter(|mail| mail.kind == "broadcast_test").count(), 2);
+    desk.fill("/send", &[]).await.unwrap();
+    while muster::broadcasts::work(&app.kernel).await.unwrap() {}
+    let under_way = desk.look().await.text();
+    assert!(under_way.contains("http-equiv=\"refresh\"") && !under_way.contains("<textarea"), "{under_way}");
+    desk.fill("/pause", &[]).await.unwrap();
+    desk.fill("/resume", &[]).await.unwrap();
+    app.mail().await;
+    while muster::broadcasts::work(&app.kernel).await.unwrap() {}
+    let page = desk.look().await.text();
+    assert!(page.contains("<dt>Sent</dt><dd>3</dd>"), "{page}");
+
+    // the state of each mail, for who may see it
+    let path = format!("/api/v1/broadcasts/{id}/recipients");
+    let all = app.get(&path, Some(&token)).await.expect(200);
+    assert_eq!(all["total_records"], 3);
+    let person = all["_embedded"]["muster:recipients"][0]["_links"]["osdi:person"]["href"].as_str().unwrap().to_owned();
+    app.get(app.path_of(&person), Some(&token)).await.expect(200);
+    let failed = app.get(&format!("{path}?filter=muster:state%20eq%20%27failed%27"), Some(&token)).await.expect(200);
+    assert_eq!(failed["total_records"], 0);
+    app.get(&format!("{path}?filter=nothing%20eq%201"), Some(&token)).await.problem(400, "invalid_filter", &[]);
+    app.get(&path, None).await.problem(401, "unauthorized", &[]);
+    let neighbour = app.token("Neighbours", "all").await;
+    app.get(&path, Some(&neighbour)).await.problem(404, "not_found", &[]);
 }

@@ -480,6 +480,62 @@ async fn a_relay_keeps_its_pace_whoever_sends(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn whatever_the_relay_does_each_mail_ends_in_one_honest_state(db: PgPool) {
+    let first = |step: Step| Behaviour::accept().script(vec![step; 10]);
+    let moods: [(&str, Behaviour, (&str, usize), (&str, usize)); 10] = [
+        ("refuses", Behaviour { greeting: "554 5.3.2 no", ..Behaviour::accept() }, ("sent", 1), ("sent", 1)),
+        ("greylists", Behaviour { greylists: true, ..Behaviour::accept() }, ("sent", 1), ("sent", 1)),
+        ("4xx on RCPT", first(Step::RejectRcpt("450 4.2.0 later")), ("sent", 1), ("sent", 1)),
+        ("5xx on DATA", first(Step::RejectData("554 5.7.1 no")), ("failed", 0), ("failed", 0)),
+        ("421 mid-session", first(Step::RejectRcpt("421 4.3.2 closing")), ("sent", 1), ("sent", 1)),
+        ("hangs up with it", first(Step::HangUpAfterContent { counted: true }), ("sent", 2), ("uncertain", 1)),
+        ("hangs up without", first(Step::HangUpAfterContent { counted: false }), ("sent", 1), ("uncertain", 0)),
+        ("answers slowly", first(Step::SlowRcpt(Duration::from_millis(100))), ("sent", 1), ("sent", 1)),
+        ("takes it slowly", first(Step::SlowContent(Duration::from_millis(100))), ("sent", 1), ("sent", 1)),
+        (
+            "closes idle lines",
+            Behaviour { messages_per_connection: 1, ..Behaviour::accept() },
+            ("sent", 1),
+            ("sent", 1),
+        ),
+    ];
+    let first_house = House::new(db, "smtp://127.0.0.1:1").await;
+    for (n, (mood, behaviour, notice, letter)) in moods.into_iter().enumerate() {
+        let sink = SmtpSink::start(behaviour).await;
+        let house = first_house.with(|settings| settings.mail.smtp_url = sink.url());
+        let mut mails = Vec::new();
+        for m in 0..10 {
+            let (class, lane) =
+                if m < 8 { (Class::Notice, String::new()) } else { (Class::Letter, format!("{n}-{m}")) };
+            let to = format!("{n}-{m}@example.org");
+            mails.push((
+                house.put(class, &lane, false, json!({ "to": to })).await,
+                to,
+                if m < 8 { notice } else { letter },
+            ));
+        }
+        let engine = house.engine();
+        for round in 0..40 {
+            engine.drain().await.expect("a round");
+            if round == 2 {
+                sink.change(|behaviour| behaviour.greeting = "220 sink.test ESMTP");
+            }
+            house.advance(TimeDelta::minutes(20));
+        }
+        for (id, to, (state, copies)) in mails {
+            assert_eq!(house.state(id).await, state, "{mood}: {to}");
+            let arrived = sink.messages_to(&to);
+            assert_eq!(arrived.len(), copies, "{mood}: {to}");
+            assert!(arrived.iter().all(|copy| copy.header("Message-ID") == arrived[0].header("Message-ID")), "{mood}");
+            assert_eq!(house.fate(id).len(), 1, "{mood}: its kind is told once");
+        }
+    }
+    let rows: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM emails").fetch_one(&first_house.kernel.db).await.expect("rows");
+    assert_eq!(rows, 100, "none is lost, none is there twice");
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn one_bad_mail_stops_no_other(db: PgPool) {
     let (house, sink) = house(db, Behaviour::accept()).await;
     let error = house.with_mode("error").await;

@@ -13,7 +13,7 @@
 #![allow(dead_code, reason = "a tool for several test files")]
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -89,6 +89,8 @@ pub struct Behaviour {
     pub rset_reply: &'static str,
     /// Hangs up after so many messages on one connection, as relays do with idle ones: without a word.
     pub messages_per_connection: usize,
+    /// Refuses each recipient the first time (greylisting).
+    pub greylists: bool,
     /// One step per message, in the order of MAIL over all connections.
     pub script: VecDeque<Step>,
     /// Steps by recipient (lower case), for tests in which the order is open.
@@ -111,6 +113,7 @@ impl Default for Behaviour {
             greeting: "220 sink.test ESMTP",
             rset_reply: "250 2.0.0 ok",
             messages_per_connection: usize::MAX,
+            greylists: false,
             script: VecDeque::new(),
             by_recipient: HashMap::new(),
         }
@@ -172,6 +175,7 @@ struct State {
     ahead: usize,
     connections: usize,
     open: usize,
+    seen: HashSet<String>,
 }
 
 #[derive(Default)]
@@ -476,6 +480,12 @@ fn begin(shared: &Shared, command: &str, connection: usize) -> Transaction {
 /// The reply to RCPT; none hangs up.
 async fn recipient(shared: &Shared, transaction: &mut Transaction, command: &str) -> Option<&'static str> {
     let (to, _) = path_and_rest(command);
+    {
+        let mut state = shared.lock();
+        if state.behaviour.greylists && state.seen.insert(to.to_lowercase()) {
+            return Some("451 4.7.1 greylisted");
+        }
+    }
     if let Some(step) = shared.lock().behaviour.by_recipient.get(&to.to_lowercase()) {
         transaction.step = step.clone();
     }

@@ -142,7 +142,7 @@ pub async fn remind(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> R
                UPDATE signatures s SET reminded = true FROM due WHERE s.id = due.id
            ), mailed AS (
                INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
-               SELECT gen_random_uuid(), a.organization_id, 'notice', 'petition_reminder', jsonb_build_object('signature', d.id),
+               SELECT uuid_v7(CASE WHEN a.privacy = 'protected' THEN date_trunc('day', $2::timestamptz, 'UTC') ELSE $2 END), a.organization_id, 'notice', 'petition_reminder', jsonb_build_object('signature', d.id),
                       a.privacy = 'protected', 'queued', CASE a.privacy WHEN 'protected' THEN date_trunc('day', $2, 'UTC') ELSE $2 END,
                       CASE a.privacy WHEN 'protected' THEN date_trunc('day', $2, 'UTC') ELSE $2 END
                FROM due d JOIN actions a ON a.id = d.petition_id

@@ -296,6 +296,7 @@ console-subject = Subject
 console-text = Text
 console-recipients = Recipients
 console-audience-actions = Who took part in (addresses of petitions, events, letters; one a line)
+console-audience-known = Which addresses are there?
 console-audience-locales = Only who reads (en, fr, es, pa; one a line)
 console-audience-regions = Only who signed from (CA-ON; one a line)
 console-audience-sources = Only who came by (source; one a line)

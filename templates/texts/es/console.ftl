@@ -296,6 +296,7 @@ console-subject = Asunto
 console-text = Texto
 console-recipients = Destinatarios
 console-audience-actions = Quienes participaron en (direcciones de peticiones, eventos, cartas; una por línea)
+console-audience-known = ¿Qué direcciones hay?
 console-audience-locales = Solo quien lee (en, fr, es, pa; uno por línea)
 console-audience-regions = Solo quien firmó desde (CA-ON; una por línea)
 console-audience-sources = Solo quien vino por (fuente; una por línea)

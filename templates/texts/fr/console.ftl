@@ -296,6 +296,7 @@ console-subject = Objet
 console-text = Texte
 console-recipients = Destinataires
 console-audience-actions = Qui a participé à (adresses de pétitions, d’événements, de lettres ; une par ligne)
+console-audience-known = Quelles adresses y a-t-il ?
 console-audience-locales = Seulement qui lit (en, fr, es, pa ; un par ligne)
 console-audience-regions = Seulement qui a signé de (CA-ON ; une par ligne)
 console-audience-sources = Seulement qui est venu par (source ; une par ligne)

@@ -296,6 +296,7 @@ console-subject = ਵਿਸ਼ਾ
 console-text = ਲਿਖਤ
 console-recipients = ਪ੍ਰਾਪਤਕਰਤਾ
 console-audience-actions = ਜਿਨ੍ਹਾਂ ਨੇ ਹਿੱਸਾ ਲਿਆ (ਪਟੀਸ਼ਨਾਂ, ਸਮਾਗਮਾਂ, ਚਿੱਠੀਆਂ ਦੇ ਪਤੇ; ਹਰ ਲਾਈਨ ਵਿੱਚ ਇੱਕ)
+console-audience-known = ਕਿਹੜੇ ਪਤੇ ਹਨ?
 console-audience-locales = ਸਿਰਫ਼ ਜੋ ਪੜ੍ਹਦੇ ਹਨ (en, fr, es, pa; ਹਰ ਲਾਈਨ ਵਿੱਚ ਇੱਕ)
 console-audience-regions = ਸਿਰਫ਼ ਜਿਨ੍ਹਾਂ ਨੇ ਇੱਥੋਂ ਦਸਤਖ਼ਤ ਕੀਤੇ (CA-ON; ਹਰ ਲਾਈਨ ਵਿੱਚ ਇੱਕ)
 console-audience-sources = ਸਿਰਫ਼ ਜੋ ਇਸ ਰਾਹੀਂ ਆਏ (ਸਰੋਤ; ਹਰ ਲਾਈਨ ਵਿੱਚ ਇੱਕ)
