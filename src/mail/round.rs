@@ -311,9 +311,11 @@ impl Engine {
         }
         round.refusals.store(0, Ordering::Relaxed);
         self.domains.count(mail.to.domain(), Count::Sent);
+        // copies go now or never, so they may take permits that are not there yet
+        let permits = round.permits.overdrawn();
         for cc in &mail.cc {
             let copy = Envelope::new(&return_path, cc.as_str());
-            if let Err(error) = self.transport.send_copy(&self.kernel, &email.kind, copy, raw, round.permits).await {
+            if let Err(error) = self.transport.send(&self.kernel, &email.kind, copy, raw, &permits).await {
                 tracing::info!(mail = %email.id, %error, "a copy was not taken");
             }
         }

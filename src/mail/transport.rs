@@ -72,18 +72,6 @@ impl Transport {
             }
         }
     }
-
-    /// Sends a copy of a message that has gone out: now or never, so it takes a permit that is not there yet, if need be.
-    pub(super) async fn send_copy(
-        &self,
-        kernel: &Kernel,
-        kind: &str,
-        envelope: Envelope<'_>,
-        raw: &[u8],
-        permits: &Permits,
-    ) -> Result<(), SendError> {
-        self.send(kernel, kind, envelope, raw, &permits.overdrawn()).await
-    }
 }
 
 /// The relays of the settings.
