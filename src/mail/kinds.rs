@@ -181,6 +181,9 @@ pub struct Addressee {
 }
 
 /// Composes mails of a rare kind.
+///
+/// # Errors
+/// Never: that of a mail stands in its place.
 pub async fn one_by_one<'a, F: Future<Output = Composition>>(
     emails: &'a [QueuedEmail],
     compose: impl Fn(&'a QueuedEmail) -> F,

@@ -27,7 +27,7 @@ use super::{
     store,
     verdict::{self, Verdict},
 };
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// How long mails under way may still take once the engine is to stop.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
@@ -80,6 +80,12 @@ struct Ready {
 
 /// A mail with its end; `None` when the claim was lost and nothing was sent.
 type Ended = (QueuedEmail, Option<Verdict>);
+
+/// A mail that is ready to be sent, or has ended before.
+enum Prepared {
+    Ready(Box<Ready>),
+    Ended(Ended),
+}
 
 /// The same in parts of a size, the last one perhaps smaller.
 fn in_parts<T>(all: Vec<T>, size: usize) -> Vec<Vec<T>> {
@@ -140,11 +146,11 @@ impl Engine {
             .flat_map(stream::iter)
             .for_each_concurrent(at_once, |prepared| async move {
                 let ended = match prepared {
-                    Ok(ready) => {
+                    Prepared::Ready(ready) => {
                         let verdict = self.send(round, &ready).await;
                         (ready.email, verdict)
                     }
-                    Err(ended) => ended,
+                    Prepared::Ended(ended) => ended,
                 };
                 let _ = done.send(ended);
             })
@@ -194,14 +200,14 @@ impl Engine {
         }
     }
 
-    /// Composes mails; `Err` is the end of one of which nothing is to be sent.
-    async fn prepare(&self, round: &Round<'_>, emails: Vec<QueuedEmail>) -> Vec<Result<Ready, Ended>> {
+    /// Composes mails.
+    async fn prepare(&self, round: &Round<'_>, emails: Vec<QueuedEmail>) -> Vec<Prepared> {
         let mut prepared = Vec::with_capacity(emails.len());
         let mut by_kind: BTreeMap<(Class, String), Vec<QueuedEmail>> = BTreeMap::new();
         for email in emails {
             let held_back = self.held_back(round, &email);
             match held_back.or_else(|| verdict::when_stale(&email, self.kernel.cx.now())) {
-                Some(verdict) => prepared.push(Err((email, Some(verdict)))),
+                Some(verdict) => prepared.push(Prepared::Ended((email, Some(verdict)))),
                 None => by_kind.entry((email.class, email.kind.clone())).or_default().push(email),
             }
         }
@@ -210,7 +216,7 @@ impl Engine {
                 // a newer process may know it
                 tracing::error!(kind, "nobody here composes this kind of mail");
                 let verdict = self.later(&"nobody composes this kind of mail");
-                prepared.extend(emails.into_iter().map(|email| Err((email, Some(verdict.clone())))));
+                prepared.extend(emails.into_iter().map(|email| Prepared::Ended((email, Some(verdict.clone())))));
                 continue;
             };
             let composed = self.compose(kind, &emails).await;
@@ -221,10 +227,12 @@ impl Engine {
 
     /// Notes on the rows of letters, in one commit, that their content is about to go out: a process that dies from here on
     /// leaves them uncertain.
-    async fn begin(&self, round: &Round<'_>, prepared: Vec<Result<Ready, Ended>>) -> Vec<Result<Ready, Ended>> {
-        let is_letter = |ready: &Ready| ready.email.class == Class::Letter;
-        let letters = prepared.iter().filter_map(|prepared| prepared.as_ref().ok()).filter(|ready| is_letter(ready));
-        let letters: Vec<Uuid> = letters.map(|ready| ready.email.id).collect();
+    async fn begin(&self, round: &Round<'_>, prepared: Vec<Prepared>) -> Vec<Prepared> {
+        let letter = |prepared: &Prepared| match prepared {
+            Prepared::Ready(ready) if ready.email.class == Class::Letter => Some(ready.email.id),
+            _ => None,
+        };
+        let letters: Vec<Uuid> = prepared.iter().filter_map(letter).collect();
         if letters.is_empty() {
             return prepared;
         }
@@ -233,13 +241,15 @@ impl Engine {
             store::begin_data(&mut conn, round.token, &letters, self.kernel.cx.now()).await
         };
         let begun = begun.await.map(HashSet::<Uuid>::from_iter);
-        let leave = |ready: Ready| match &begun {
-            _ if !is_letter(&ready) => Ok(ready),
-            Ok(held) if held.contains(&ready.email.id) => Ok(ready),
-            Ok(_) => Err((ready.email, None)),
-            Err(error) => Err((ready.email, Some(self.later(error)))),
+        let leave = |prepared: Prepared| match prepared {
+            Prepared::Ready(ready) if ready.email.class == Class::Letter => match &begun {
+                Ok(held) if held.contains(&ready.email.id) => Prepared::Ready(ready),
+                Ok(_) => Prepared::Ended((ready.email, None)),
+                Err(error) => Prepared::Ended((ready.email, Some(self.later(error)))),
+            },
+            other => other,
         };
-        prepared.into_iter().map(|prepared| prepared.and_then(leave)).collect()
+        prepared.into_iter().map(leave).collect()
     }
 
     /// Has mails of a kind composed; where that fails as a whole, each alone, so that one stops no other.
@@ -265,21 +275,21 @@ impl Engine {
     }
 
     /// A composed mail as its bytes.
-    fn pack(&self, email: QueuedEmail, composed: Composition) -> Result<Ready, Ended> {
+    fn pack(&self, email: QueuedEmail, composed: Composition) -> Prepared {
         let built = composed.and_then(|mail| match mail {
             Some(mail) => Ok(Some((self.sender.message(email.id, self.kernel.cx.now(), &mail)?, mail))),
             None => Ok(None),
         });
-        match built {
-            Ok(Some((raw, mail))) => Ok(Ready { email, mail, raw }),
-            Ok(None) => Err((email, Some(Verdict::Settle(Fate::Cancelled, None)))),
-            Err(error @ Error::Unavailable { .. }) => Err((email, Some(self.later(&error)))),
+        let verdict = match built {
+            Ok(Some((raw, mail))) => return Prepared::Ready(Box::new(Ready { email, mail, raw })),
+            Ok(None) => Verdict::Settle(Fate::Cancelled, None),
+            Err(error @ Error::Unavailable { .. }) => self.later(&error),
             Err(error) => {
                 tracing::warn!(mail = %email.id, kind = email.kind, %error, "a mail could not be composed");
-                let why = verdict::failure(&format!("not composed: {error}"));
-                Err((email, Some(Verdict::Settle(Fate::Failed, Some(why)))))
+                Verdict::Settle(Fate::Failed, Some(verdict::failure(&format!("not composed: {error}"))))
             }
-        }
+        };
+        Prepared::Ended((email, Some(verdict)))
     }
 
     /// One attempt at one mail; `None` when the claim was lost and nothing was sent.

@@ -313,7 +313,7 @@ fn by_address(lines: Vec<Line>, email: Option<usize>) -> Vec<Vec<Line>> {
     for line in lines {
         let cell = line.cells.as_ref().ok().and_then(|cells| cells.get(email?));
         let address = cell.and_then(|cell| EmailAddress::parse(cell).ok());
-        let place = address.map(|address| *places.entry(address.index_form().to_owned()).or_insert(together.len()));
+        let place = address.map(|address| *places.entry(address.index_form()).or_insert(together.len()));
         match place.and_then(|place| together.get_mut(place)) {
             Some(lines) => lines.push(line),
             None => together.push(vec![line]),

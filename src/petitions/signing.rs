@@ -284,12 +284,12 @@ impl Petitions {
     ) -> Result<Written> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let vault = kernel.vaults.open(action.vault_id).await?;
-        let vouched =
+        let person =
             people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
-        let theirs = Theirs::of(&new, vouched.id);
+        let theirs = Theirs::of(&new, person.id);
         let bearer = Bearer {
-            person_id: vouched.id,
-            person_sealed: Some(vouched.sealed),
+            person_id: person.id,
+            person_sealed: Some(person.sealed),
             wish: "vouched",
             idempotency: voucher.idempotency,
             judgement: Judgement::default(),

@@ -102,7 +102,7 @@ struct Death {
 #[sqlx::test(migrations = "./migrations")]
 async fn killed_at_any_step_a_worker_loses_no_mail_and_repeats_no_letter(pool: PgPool) {
     let (house, mut server) = House::new(pool).await;
-    let slow = Duration::from_secs(60);
+    let slow = Duration::from_mins(1);
     for (n, death) in [
         // first, while no connection lies idle
         Death {

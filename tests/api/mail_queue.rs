@@ -482,7 +482,7 @@ async fn a_relay_keeps_its_pace_whoever_sends(db: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn whatever_the_relay_does_each_mail_ends_in_one_honest_state(db: PgPool) {
     let first = |step: Step| Behaviour::accept().script(vec![step; 10]);
-    let moods: [(&str, Behaviour, (&str, usize), (&str, usize)); 10] = [
+    let moods = [
         ("refuses", Behaviour { greeting: "554 5.3.2 no", ..Behaviour::accept() }, ("sent", 1), ("sent", 1)),
         ("greylists", Behaviour { greylists: true, ..Behaviour::accept() }, ("sent", 1), ("sent", 1)),
         ("4xx on RCPT", first(Step::RejectRcpt("450 4.2.0 later")), ("sent", 1), ("sent", 1)),

@@ -62,6 +62,7 @@ pub enum Step {
 
 /// How a sink behaves.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches, each for itself")]
 pub struct Behaviour {
     /// Offers 8BITMIME (RFC 6152).
     pub eight_bit_mime: bool,

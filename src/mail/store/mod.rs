@@ -191,7 +191,9 @@ pub(super) async fn claim(
     let letters = (others - i64::try_from(rows.len()).unwrap_or(others)).max(letters_at_least);
     rows.extend(lanes::claim_letters(&mut tx, claim, letters).await?);
     let claimed = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    allowances.iter_mut().for_each(|a| a.mails = a.mails.min(claimed));
+    for a in &mut allowances {
+        a.mails = a.mails.min(claimed);
+    }
     relays::take(&mut tx, &allowances).await?;
     tx.commit().await?;
     let mut emails = rows.into_iter().map(Row::into_email).collect::<Result<Vec<_>>>()?;
