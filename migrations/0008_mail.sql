@@ -48,8 +48,8 @@ CREATE TABLE emails_settled_other PARTITION OF emails_settled DEFAULT;
 -- emails_settled_other already is left there.
 CREATE FUNCTION make_mail_month(a_day date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    starts timestamptz := date_trunc('month', a_day)::timestamp AT TIME ZONE 'UTC';
-    ends timestamptz := (date_trunc('month', a_day) + interval '1 month') AT TIME ZONE 'UTC';
+    starts timestamptz := date_trunc('month', a_day::timestamp) AT TIME ZONE 'UTC';
+    ends timestamptz := (date_trunc('month', a_day::timestamp) + interval '1 month') AT TIME ZONE 'UTC';
     part text := 'emails_settled_' || to_char(a_day, 'YYYY_MM');
 BEGIN
     IF to_regclass(part) IS NULL AND NOT EXISTS (SELECT FROM emails_settled_other WHERE settled_at >= starts AND settled_at < ends) THEN

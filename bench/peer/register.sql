@@ -15,6 +15,6 @@ WITH p AS (
 ), d AS (
     INSERT INTO action_count_deltas (action_id, dimension, key, delta) SELECT id, 'total', '', 1 FROM seat
 )
-INSERT INTO emails (id, organization_id, class, kind, refs, state, due_at, created_at)
+INSERT INTO emails_waiting (id, organization_id, class, kind, refs, state, due_at, created_at)
 SELECT gen_random_uuid(), :organization::uuid, 'confirmation', CASE a.state WHEN 'accepted' THEN 'event_registered' ELSE 'event_waitlisted' END, jsonb_build_object('attendance', a.id), 'queued', now(), now()
 FROM a;

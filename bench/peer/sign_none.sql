@@ -17,6 +17,6 @@ WITH p AS (
     INSERT INTO signature_signals (signature_id, petition_id, network_tag, domain_tag, created_at)
     SELECT s.id, :petition::uuid, decode(repeat('a7', 16), 'hex'), decode(repeat('a7', 16), 'hex'), now() FROM s
 )
-INSERT INTO emails (id, organization_id, class, kind, refs, state, due_at, created_at)
+INSERT INTO emails_waiting (id, organization_id, class, kind, refs, state, due_at, created_at)
 SELECT gen_random_uuid(), :organization::uuid, 'notice', 'petition_thanks', jsonb_build_object('signature', s.id), 'queued', now(), now()
 FROM s;

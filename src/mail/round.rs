@@ -225,9 +225,10 @@ impl Engine {
         prepared
     }
 
-    /// Notes on the rows of letters, in one commit, that their content is about to go out: a process that dies from here on
-    /// leaves them uncertain.
+    /// Last words before some go out. What was paused since it was claimed goes back; and it is noted on the rows of letters, in
+    /// one commit, that their content is about to go out: a process that dies from here on leaves them uncertain.
     async fn begin(&self, round: &Round<'_>, prepared: Vec<Prepared>) -> Vec<Prepared> {
+        let prepared = self.without_paused(prepared).await;
         let letter = |prepared: &Prepared| match prepared {
             Prepared::Ready(ready) if ready.email.class == Class::Letter => Some(ready.email.id),
             _ => None,
@@ -250,6 +251,22 @@ impl Engine {
             other => other,
         };
         prepared.into_iter().map(leave).collect()
+    }
+
+    async fn without_paused(&self, prepared: Vec<Prepared>) -> Vec<Prepared> {
+        let paused = async { store::pauses(&mut *self.kernel.db.acquire().await?).await };
+        // where that cannot be read, what was claimed goes out
+        let paused = paused.await.unwrap_or_default();
+        let is_paused =
+            |class: Class| paused.iter().any(|pause| pause.scope == "everything" || pause.scope == class.as_str());
+        let put_back = |prepared: Prepared| match prepared {
+            Prepared::Ready(ready) if is_paused(ready.email.class) => {
+                let verdict = Verdict::Retry { due_at: ready.email.due_at, counted: false, why: None };
+                Prepared::Ended((ready.email, Some(verdict)))
+            }
+            other => other,
+        };
+        prepared.into_iter().map(put_back).collect()
     }
 
     /// Has mails of a kind composed; where that fails as a whole, each alone, so that one stops no other.

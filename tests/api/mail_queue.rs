@@ -536,6 +536,27 @@ async fn whatever_the_relay_does_each_mail_ends_in_one_honest_state(db: PgPool) 
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn a_pause_is_felt_by_what_is_claimed_already(db: PgPool) {
+    let (house, sink) = house(db, Behaviour::accept()).await;
+    for n in 0..200 {
+        house.queue(Class::Update, &format!("a{n}@example.org")).await;
+    }
+    // one connection, and a relay that takes its time with the first of them
+    sink.push(Step::SlowContent(Duration::from_millis(500)));
+    let slow = house.with(|settings| settings.mail.connections = 1);
+    let engine = slow.engine();
+    let round = tokio::spawn(async move { engine.tick().await.expect("a round") });
+    sink.wait_for(1).await;
+    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    mail::pause(&mut conn, "update", "", house.kernel.cx.now()).await.expect("paused");
+    let progress = round.await.expect("a round");
+    assert_eq!((progress.claimed, progress.sent, progress.released), (200, 64, 136), "the part under way, and no more");
+    assert_eq!(house.engine().tick().await.expect("nothing"), Progress::default());
+    mail::resume(&mut conn, "update").await.expect("goes on");
+    assert_eq!(house.engine().drain().await.expect("the others").sent, 136);
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn one_bad_mail_stops_no_other(db: PgPool) {
     let (house, sink) = house(db, Behaviour::accept()).await;
     let error = house.with_mode("error").await;
