@@ -17,7 +17,7 @@ test: ## Check everything: format, lints, documentation, generated files, tests
 	@scripts/setup.sh test
 	@scripts/test.sh
 
-bench: ## Measure speed beside peers on this machine (about 20 minutes); writes bench/results.md
+bench: ## Measure speed beside peers on this machine (10 to 20 minutes); writes bench/results.md
 	@scripts/setup.sh bench
 	SQLX_OFFLINE=true cargo build --release
 	@bench/run.sh
