@@ -131,6 +131,7 @@ CREATE TYPE letter_act_target AS (letter_id uuid, outreach_id uuid, office_id uu
 -- Locks the action against going live in between, so that no letter stays behind in 'held'.
 CREATE FUNCTION dispatch_letters(letter_ids uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
@@ -170,6 +171,7 @@ END $$;
 CREATE FUNCTION write_letters(acts letter_act[], targets letter_act_target[]) RETURNS TABLE (act_id uuid, letter_ref uuid, holder_id uuid, outcome text)
 LANGUAGE plpgsql
 SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE

@@ -74,6 +74,7 @@ CREATE TYPE attendance_act AS (
 CREATE FUNCTION seat_attendances(of_event uuid, ids uuid[], at timestamptz) RETURNS TABLE (attendance_id uuid, seated text)
 LANGUAGE plpgsql
 SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
@@ -159,6 +160,7 @@ END $$;
 CREATE FUNCTION register_attendances(acts attendance_act[]) RETURNS TABLE (act_id uuid, attendance_id uuid, holder_id uuid, outcome text)
 LANGUAGE plpgsql
 SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE

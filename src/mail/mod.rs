@@ -62,8 +62,8 @@ pub use self::{
     returned::{Taken, take_back},
     spool::read_spool,
     store::{
-        Hours, Lane, NewEmail, Pace, Pause, QueueLength, RelayPace, cancel, enqueue, first_contacts, lanes, pause,
-        pauses, queue_length, relays, requeue, resume, retry_all, set_lane, set_relay,
+        Hours, Lane, NewEmail, Pace, Pause, QueueLength, RelayPace, cancel, enqueue, first_contacts, knows_timezone,
+        lanes, pause, pauses, queue_length, relays, requeue, resume, retry_all, set_lane, set_relay,
     },
     transport::Transport,
     upkeep::forget,

@@ -224,6 +224,11 @@ async fn put_lane(
     let all = mail::lanes(&mut tx, actor.organization_id).await?;
     let found = all.iter().find(|l| l.lane == name).ok_or_else(Error::not_found)?;
     let hours = body.hours.as_ref().map(DailyHours::read).transpose()?;
+    if let Some(Some(hours)) = hours
+        && !mail::knows_timezone(&mut tx, hours.timezone).await?
+    {
+        return Err(Error::field("/hours/timezone", "unknown_value", "The database does not know this time zone."));
+    }
     let pace = Pace {
         rate_per_hour: body.rate_per_hour.unwrap_or(found.pace.rate_per_hour),
         burst: body.burst.unwrap_or(found.pace.burst),

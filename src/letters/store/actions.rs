@@ -182,8 +182,9 @@ pub async fn targets(conn: &mut PgConnection, offices: &[Uuid], today: NaiveDate
         r#"SELECT o.id AS "office_id!", o.slug AS "slug!", o.title AS "title!", o.texts AS "texts!", h.honorific_prefix AS "honorific_prefix?",
                   h.given_name AS "given_name?", h.family_name AS "family_name?"
            FROM offices o
-           LEFT JOIN terms t ON t.office_id = o.id AND t.starts_on <= $2 AND (t.ends_on IS NULL OR t.ends_on >= $2)
-           LEFT JOIN officials h ON h.id = t.official_id
+           LEFT JOIN LATERAL (
+               SELECT f.honorific_prefix, f.given_name, f.family_name FROM terms t JOIN officials f ON f.id = t.official_id
+               WHERE t.office_id = o.id AND t.starts_on <= $2 AND (t.ends_on IS NULL OR t.ends_on >= $2) LIMIT 1) AS h ON true
            WHERE o.id = ANY ($1)"#,
         offices,
         today

@@ -38,6 +38,19 @@ pub struct Hours {
     pub timezone: Tz,
 }
 
+/// Does the database know this time zone? One that it does not know would stop all claims.
+///
+/// # Errors
+/// A database error.
+pub async fn knows_timezone(conn: &mut PgConnection, timezone: Tz) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = $1) AS "known!""#,
+        timezone.name()
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Sets the pace of a lane. Waiting letters keep their turn, but nobody waits for a turn of a slower pace.
 ///
 /// # Errors

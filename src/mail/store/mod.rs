@@ -20,7 +20,7 @@ mod tests;
 pub use controls::{Pause, first_contacts, pause, pauses, resume, retry_all};
 pub(super) use controls::{add_to_domains, is_behind, next_epoch, waiting};
 pub(super) use lanes::pause_lane;
-pub use lanes::{Hours, Lane, Pace, lanes, set_lane};
+pub use lanes::{Hours, Lane, Pace, knows_timezone, lanes, set_lane};
 pub(super) use months::keep_months;
 pub(super) use relays::{Allowance, give_back, introduce};
 pub use relays::{RelayPace, relays, set_relay};
@@ -248,7 +248,10 @@ async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result
 /// For the rest of the transaction: a plan that was made while the queue was short is kept when it is long, and must not
 /// read all of it then.
 async fn plan_on_indexes(tx: &mut PgConnection) -> Result<()> {
-    sqlx::query!("SELECT set_config('enable_seqscan', 'off', true)").fetch_one(tx).await?;
+    // nor look so expensive that it would be compiled, where a pooler drops what `db::options` asks for
+    sqlx::query!("SELECT set_config('enable_seqscan', 'off', true) AS seqscan, set_config('jit', 'off', true) AS jit")
+        .fetch_one(tx)
+        .await?;
     Ok(())
 }
 
