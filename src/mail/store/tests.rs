@@ -57,7 +57,9 @@ async fn two_hundred_thousand_mails_leave_the_queue_as_small_as_a_few(db: PgPool
     assert_eq!((settled, sizes.len()), (200_000, 10));
     // the first ones make what the others find
     let (half, last) = (sizes[4], sizes[9]);
-    assert!(last.0 <= half.0 && last.1 <= half.1, "the queue has grown: {sizes:?}");
+    // a page more or less is where a vacuum happened to come; a leak of one in ten mails would double it
+    let flat = |half: i64, last: i64| last <= half + half / 50;
+    assert!(flat(half.0, last.0) && flat(half.1, last.1), "the queue has grown: {sizes:?}");
     assert!(half.0 < 16 << 20 && half.1 < 4 << 20, "the queue is large: {sizes:?}");
     println!("bytes of table and indexes after each 20,000 mails: {sizes:?}");
 }
