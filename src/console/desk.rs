@@ -173,6 +173,12 @@ fn put(body: &mut Map<String, Value>, pointer: &str, value: Value) {
     }
 }
 
+/// What [`act`] tells the page that a form comes back to: that it is done, or a number.
+pub fn told(query: Option<&str>) -> (bool, Option<i64>) {
+    let query = query.unwrap_or_default();
+    (query.starts_with("done="), query.strip_prefix("n=").and_then(|n| n.parse().ok()))
+}
+
 /// `POST /console/act`
 pub async fn act(
     State(desk): State<Desk>,

@@ -8,7 +8,7 @@ use minijinja::{context, value::Serde};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::desk::Desk;
+use super::desk::{Desk, told};
 use crate::{
     error::Result,
     kernel::{
@@ -20,12 +20,6 @@ use crate::{
 
 /// Mails, and recipients, on a page at a time.
 const ROWS: u32 = 50;
-
-/// What a form that came back tells the page: that it is done, or a number.
-fn told(query: Option<&str>) -> (bool, Option<i64>) {
-    let query = query.unwrap_or_default();
-    (query.starts_with("done="), query.strip_prefix("n=").and_then(|n| n.parse().ok()))
-}
 
 /// `GET /console/mail`
 pub async fn queue(

@@ -11,7 +11,7 @@ use minijinja::{context, value::Serde};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::desk::Desk;
+use super::desk::{Desk, told};
 use crate::{
     campaigns::{self, Kind},
     error::Result,
@@ -59,8 +59,7 @@ pub async fn show(
         "words": desk.read(&session, "/api/v1/sources").await?["muster:sources"],
         "preview_url": desk.made(&session, &format!("{base}/preview")).await?["muster:preview_url"],
     });
-    let told = query.unwrap_or_default();
-    let told_n = told.strip_prefix("n=").and_then(|n| n.parse::<i64>().ok());
+    let (done, told_n) = told(query.as_deref());
     let busy = ["jobs", "imports"].iter().any(|list| {
         sections[*list].as_array().is_some_and(|all| {
             all.iter().any(|job| matches!(job["muster:state"].as_str(), Some("running" | "undoing")))
@@ -72,7 +71,7 @@ pub async fn show(
             write => session.actor.allows(Scope::ActionsWrite), decide => session.actor.allows(Scope::ContactsWrite),
             export => session.actor.allows(Scope::ContactsExport) && !is_protected,
         },
-        done => told.starts_with("done="), told_n, busy,
+        done, told_n, busy,
         today => desk.console.kernel.cx.now().date_naive().to_string(),
     };
     let page = context! { ..page, ..minijinja::Value::from(Serde(&sections)) };
