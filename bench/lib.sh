@@ -92,7 +92,7 @@ metric() { curl -sf "http://$admin/metrics" | awk -v name="$1" 'index($1, name) 
 seconds_in() { curl -sf "http://$admin/metrics" | awk -v name="$1" 'index($1, name) == 1 { s += $2 } END { printf "%.6f", s }'; }
 
 # resident PID: its memory in MB.
-resident() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
+resident() { awk '/^VmRSS/ { printf "%.1f\n", $2 / 1024 }' "/proc/$1/status"; }
 
 now() { date +%s.%N; }
 since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.3f\n", b - a }'; }

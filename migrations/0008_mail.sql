@@ -30,7 +30,8 @@ CREATE TABLE emails (
 ) PARTITION BY LIST ((settled_at IS NULL));
 
 -- Vacuumed by the worker after every so many mails (src/mail/upkeep.rs); the settings are for when none runs.
-CREATE TABLE emails_waiting PARTITION OF emails (CONSTRAINT emails_waiting_pkey PRIMARY KEY (id)) FOR VALUES IN (true)
+-- Each claim gives a row a new place and its id a second entry in the index, which has room for it.
+CREATE TABLE emails_waiting PARTITION OF emails (CONSTRAINT emails_waiting_pkey PRIMARY KEY (id) WITH (fillfactor = 50)) FOR VALUES IN (true)
     WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX emails_waiting_due_idx ON emails_waiting (class, due_at) WHERE state = 'queued' AND lane = '';
 CREATE INDEX emails_waiting_lane_idx ON emails_waiting (lane, due_at) WHERE state = 'queued' AND lane <> '';

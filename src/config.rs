@@ -137,7 +137,7 @@ pub struct Mail {
     pub from_domain: String,
     /// Connections to the relay.
     pub connections: usize,
-    /// Mails claimed at once.
+    /// Mails claimed at once, at most.
     pub batch: i64,
     /// Seconds.
     pub lease_seconds: u32,

@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use futures_util::future::join_all;
 use sqlx::{
-    PgPool,
+    Connection, PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -17,6 +17,9 @@ use crate::{
 /// All migrations, compiled in.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
+/// Time for which a connection that nobody used is taken to be there still; after it, it is asked.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
 /// A pool that connects when first used, and again by itself after the database was away.
 ///
 /// # Errors
@@ -25,6 +28,16 @@ pub fn pool(settings: &config::Database, url: &str) -> Result<PgPool> {
     Ok(PgPoolOptions::new()
         .max_connections(settings.pool_size)
         .acquire_timeout(Duration::from_secs(settings.acquire_timeout_seconds))
+        // sqlx would ask before every use, which is a round trip for each
+        .test_before_acquire(false)
+        .before_acquire(|conn, connection| {
+            Box::pin(async move {
+                if connection.idle_for >= TRUSTED_FOR {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options(url)?))
 }
 

@@ -48,8 +48,9 @@ impl Read {
                 place.insert((Arc::new(letter), vault));
             }
         }
+        let rows: HashMap<Uuid, LetterRow> = rows.into_iter().map(|row| (row.id, row)).collect();
         let open = |id: &Uuid| {
-            let Some(row) = rows.iter().find(|row| row.id == *id).cloned() else { return Ok(None) };
+            let Some(row) = rows.get(id).cloned() else { return Ok(None) };
             let (letter, vault) = known[&row.letter_action_id].clone();
             let typed = row.sealed.as_deref().map(|sealed| vault.open(LETTERS, row.id, sealed)).transpose()?;
             Ok(Some(Self { row, letter, vault, typed: typed.unwrap_or_default() }))
@@ -202,13 +203,19 @@ impl Deliver {
         // an organizer may have decided that a failed or uncertain one goes again
         let mut deliveries = store::deliveries(&mut conn, &ids).await?;
         deliveries.retain(|d| matches!(d.state.as_str(), "queued" | "failed" | "uncertain" | "bounced"));
+        let letters: Vec<Uuid> = deliveries.iter().map(|d| d.letter_id).collect();
+        let read = Read::all(&self.0, &mut conn, &letters).await?;
         let mut offices: Vec<Uuid> = deliveries.iter().map(|d| d.office_id).collect();
         offices.sort_unstable();
         offices.dedup();
         let mailboxes = store::mailboxes(&mut conn, &offices).await?;
-        let targets = store::targets(&mut conn, &offices, self.0.today()).await?;
-        let letters: Vec<Uuid> = deliveries.iter().map(|d| d.letter_id).collect();
-        let read = Read::all(&self.0, &mut conn, &letters).await?;
+        // those that its action does not write to any more
+        let former = deliveries.iter().zip(&read).filter(
+            |(delivery, read)| matches!(read, Ok(Some(read)) if read.letter.target(delivery.office_id).is_none()),
+        );
+        let former: Vec<Uuid> = former.map(|(delivery, _)| delivery.office_id).collect();
+        let former =
+            if former.is_empty() { Vec::new() } else { store::targets(&mut conn, &former, self.0.today()).await? };
         let (mut composed, mut held, mut texts) = (HashMap::new(), Vec::new(), Texts::new());
         for (delivery, read) in deliveries.iter().zip(read) {
             let letter = read.and_then(|read| {
@@ -218,7 +225,8 @@ impl Deliver {
                     held.push(delivery.id);
                     return Ok(None);
                 }
-                let target = targets.iter().find(|target| target.office_id == delivery.office_id);
+                let office = delivery.office_id;
+                let target = read.letter.target(office).or_else(|| former.iter().find(|t| t.office_id == office));
                 let target = target.ok_or_else(|| Error::internal("the office is gone"))?;
                 let mailboxes = mailboxes.get(&delivery.office_id).map_or(&[][..], Vec::as_slice);
                 let said = texts.of(&read, target)?;

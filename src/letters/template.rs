@@ -274,10 +274,12 @@ pub fn compose(template: Option<&TemplateText>, given: Given<'_>, target: &Targe
     } else {
         given.subject.to_owned()
     };
-    let body = match (given.message, split(&template.body).filter(|_| given.greeting)) {
-        ("", _) => render(&template.body, &words)?.trim().to_owned(),
-        (message, Some((greeting, _))) => format!("{}\n\n{message}", render(greeting, &words)?),
-        (message, None) => message.to_owned(),
+    let body = match given.message {
+        "" => render(&template.body, &words)?.trim().to_owned(),
+        message => match given.greeting.then(|| split(&template.body)).flatten() {
+            Some((greeting, _)) => format!("{}\n\n{message}", render(greeting, &words)?),
+            None => message.to_owned(),
+        },
     };
     Ok((subject, body))
 }

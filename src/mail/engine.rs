@@ -37,13 +37,17 @@ use crate::{
     kernel::Kernel,
 };
 
-/// Rounds under way at once, so that one slow mail holds up only its own round.
-const LINES: usize = 4;
+/// Rounds under way at once: one slow mail holds up only its own, and while some wait for the disk others send.
+const LINES: usize = 6;
+/// Time that a round should not exceed, and the fewest mails that a line claims to that end.
+const ROUND: Duration = Duration::from_secs(1);
+const FEWEST: i64 = 8;
 /// Time between looks whether the queue's table wants sweeping, and mails after which it does.
 const SWEEPING: Duration = Duration::from_secs(5);
 const SWEPT_AFTER: usize = 20_000;
 /// Leases that one round recovers at most.
 const RECOVERED_AT_ONCE: i64 = 200;
+
 /// Sends what is queued.
 #[derive(Debug)]
 pub struct Engine {
@@ -169,13 +173,15 @@ impl Engine {
 
     async fn line(self: Arc<Self>, first: bool, lines: usize, cancel: CancellationToken) {
         let settings = &self.kernel.settings.mail;
-        let limit = (settings.batch / i64::try_from(lines).unwrap_or(1)).max(1);
+        let mut limit = (settings.batch / i64::try_from(lines).unwrap_or(1)).max(1);
         let poll = Duration::from_secs(settings.poll_seconds.max(1));
         // one line asks often; the others are woken, and ask now and then in case that one is stuck in a slow mail
         let idle = if first { poll } else { poll * 5 };
         let mut troubles = 0;
         while !cancel.is_cancelled() {
-            let pause = match self.round(limit, &cancel).await {
+            let began = self.kernel.cx.instant();
+            let round = self.round(limit, &cancel).await;
+            let pause = match round {
                 Ok(progress) if progress.released > 0 && progress.sent == 0 => {
                     troubles += 1;
                     self.pause_after(troubles)
@@ -183,6 +189,8 @@ impl Engine {
                 Ok(progress) => {
                     troubles = 0;
                     if progress.claimed > 0 {
+                        let is_full = i64::try_from(progress.claimed).is_ok_and(|n| n >= limit);
+                        limit = next_limit(limit, is_full, self.kernel.cx.instant() - began, settings.batch);
                         self.fence.moved();
                         self.settled.fetch_add(progress.claimed, Ordering::Relaxed);
                     }
@@ -346,7 +354,33 @@ impl Engine {
     }
 }
 
+/// How many mails a line claims after a round of `limit`. What is more urgent goes out with the next round, so none is to
+/// take much longer than [`ROUND`], however slow the relay; and where it is quick, few claims do for many mails.
+fn next_limit(limit: i64, was_full: bool, took: Duration, most: i64) -> i64 {
+    if took > ROUND {
+        (limit / 2).max(FEWEST.min(most))
+    } else if was_full && took < ROUND / 4 {
+        (limit * 2).min(most)
+    } else {
+        limit
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
 fn as_gauge(number: i64) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_claims_what_a_second_is_enough_for() {
+        let after = |limit, was_full, took| next_limit(limit, was_full, Duration::from_millis(took), 512);
+        assert_eq!([after(128, true, 50), after(400, true, 50), after(512, true, 50)], [256, 512, 512]);
+        assert_eq!([after(128, false, 50), after(128, true, 600)], [128, 128]);
+        assert_eq!([after(128, true, 1500), after(128, false, 1500), after(9, true, 60_000)], [64, 64, 8]);
+        assert_eq!(next_limit(3, true, Duration::from_secs(9), 3), 3, "an operator's own limit is kept");
+    }
 }

@@ -3,9 +3,12 @@
 //! From and envelope are always on our own domain: a foreign one in From fails DMARC. Message-ID and the envelope's VERP
 //! token are derived from the mail's id under a key, so that they need no storing and tell nothing.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use lettre::{
     Address,
+    address::Envelope,
     message::{
         Body, Mailbox, Message, MultiPart, SinglePart,
         header::{ContentDisposition, ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
@@ -155,9 +158,13 @@ impl Sender {
     /// `internal` when a header's name or value, an address or a content type is not possible; names no value.
     pub fn message(&self, email: Uuid, at: DateTime<Utc>, mail: &Composed) -> Result<Vec<u8>> {
         let from = Address::new(&mail.from_local, &self.domain).map_err(|_| impossible("sender"))?;
+        let to = address(&mail.to)?;
+        // not the one that it is sent with, but lettre would read one out of the headers
+        let envelope = Envelope::new(Some(from.clone()), vec![to.clone()]).map_err(|_| impossible("recipient"))?;
         let mut builder = Message::builder()
+            .envelope(envelope)
             .from(Mailbox::new(name_of(&mail.from_name), from))
-            .to(Mailbox::new(mail.to_name.as_deref().and_then(name_of), address(&mail.to)?))
+            .to(Mailbox::new(mail.to_name.as_deref().and_then(name_of), to))
             .subject(one_line(&mail.subject, MAX_SUBJECT))
             .date(at.into())
             .raw_header(raw_header("Message-ID", &self.message_id(email))?);
@@ -216,7 +223,13 @@ fn part(attachment: &Attachment) -> Result<SinglePart> {
 
 /// Text as it is where that is safe, else quoted-printable: either way a link can be read in the raw message.
 fn encoded(text: &str) -> Body {
-    let plain: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    let may_stay = |b: &u8| (0x20..0x7f).contains(b) || matches!(b, b'\n' | b'\t');
+    // counted to the end, so that many bytes are looked at together
+    let plain = if text.bytes().filter(|b| !may_stay(b)).count() == 0 {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect::<String>())
+    };
     if plain.is_ascii() && plain.lines().all(|line| line.len() <= MAX_LINE) {
         return Body::dangerous_pre_encoded(
             plain.replace('\n', "\r\n").into_bytes(),
@@ -224,7 +237,7 @@ fn encoded(text: &str) -> Body {
         );
     }
     // quoted-printable takes every text; the other arm is there for the type
-    Body::new_with_encoding(plain, ContentTransferEncoding::QuotedPrintable).unwrap_or_else(Body::new)
+    Body::new_with_encoding(plain.into_owned(), ContentTransferEncoding::QuotedPrintable).unwrap_or_else(Body::new)
 }
 
 /// A header that must stay as it is (an identifier, a link), so it is neither encoded nor folded.

@@ -6,9 +6,11 @@
 //!
 //! A mail's way, driven by the [`Engine`], a batch at a time so that a mail costs a share of a query and no query of its own:
 //! 1. `queued` → `sending`: *claimed* with a short lease and a token, the attempt counted, and committed (`engine`).
-//! 2. *Composed* from its ids, those of a kind together, and *sent*, a few at a time (`round`); a heartbeat prolongs the lease,
-//!    and a process whose lease ran out by its own clock sends nothing any more. Letters note first, under their token,
-//!    that content is about to go out (`data_at`).
+//!    How many a round claims follows from how long the last one took, so that what is more urgent soon gets its turn.
+//! 2. *Composed* from its ids, those of a kind together, and *sent* (`round`), over a few connections a run of them on each, where
+//!    the next begins in the same write that ends the one before; a heartbeat prolongs the lease, and a process whose lease ran
+//!    out by its own clock sends nothing any more. Letters note first, under their token, that content is about to go out
+//!    (`data_at`).
 //! 3. *Settled*, guarded by the token (`settling`): `sent`, `failed`, `uncertain`, `cancelled`; or back to `queued`: refused
 //!    for now (the attempt counts, waiting times grow for three days), or the relay was away (it does not).
 //! 4. A process that died leaves a lease to run out: a letter whose content had begun is `uncertain`, everything else

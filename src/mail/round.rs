@@ -1,7 +1,7 @@
 //! What one round claimed, on its way: composed together, sent a few at a time, settled as the answers come.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, VecDeque},
     convert::Infallible,
     panic::AssertUnwindSafe,
     sync::{
@@ -23,11 +23,11 @@ use super::{
     message::Composed,
     progress::Progress,
     settling::Item,
-    smtp::{Envelope, Permits, SendError},
+    smtp::{Accepted, Message, Permits, SendError},
     store,
     verdict::{self, Verdict},
 };
-use crate::error::Error;
+use crate::{error::Error, kernel::text::EmailAddress};
 
 /// How long mails under way may still take once the engine is to stop.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
@@ -37,6 +37,8 @@ const AWAY: usize = 3;
 const COMPOSED_AT_ONCE: usize = 128;
 /// Letters that are noted as begun together at most, and so uncertain when the process dies.
 const BEGUN_AT_ONCE: usize = 64;
+/// Mails that go over one connection one behind the other at most.
+const LONGEST_RUN: usize = 8;
 /// Outcomes that are settled in one transaction at most, and the time in which they gather.
 const SETTLED_AT_ONCE: usize = 256;
 const GATHERED_FOR: Duration = Duration::from_millis(40);
@@ -78,6 +80,21 @@ struct Ready {
     raw: Vec<u8>,
 }
 
+/// A mail on its way, without its row.
+struct Leaving {
+    kind: String,
+    /// Where it comes back to.
+    from: String,
+    mail: Composed,
+    raw: Vec<u8>,
+}
+
+impl Leaving {
+    fn to<'a>(&'a self, address: &'a EmailAddress) -> Message<'a> {
+        Message { kind: &self.kind, from: &self.from, to: address.as_str(), raw: &self.raw }
+    }
+}
+
 /// A mail with its end; `None` when the claim was lost and nothing was sent.
 type Ended = (QueuedEmail, Option<Verdict>);
 
@@ -95,6 +112,24 @@ fn in_parts<T>(all: Vec<T>, size: usize) -> Vec<Vec<T>> {
         parts.push(all.by_ref().take(size).collect());
     }
     parts
+}
+
+/// Mails in runs, each for one connection, dealt out like cards, so that what comes first goes first on all of them. One with
+/// copies goes alone.
+fn in_runs(all: Vec<Ready>, connections: usize) -> Vec<Vec<Ready>> {
+    let mut runs = Vec::with_capacity(all.len());
+    for part in in_parts(all, connections * LONGEST_RUN) {
+        let (alone, together): (Vec<Ready>, Vec<Ready>) = part.into_iter().partition(|ready| !ready.mail.cc.is_empty());
+        let mut dealt: Vec<Vec<Ready>> = Vec::with_capacity(connections);
+        for (n, ready) in together.into_iter().enumerate() {
+            match dealt.get_mut(n % connections) {
+                Some(run) => run.push(ready),
+                None => dealt.push(vec![ready]),
+            }
+        }
+        runs.extend(dealt.into_iter().chain(alone.into_iter().map(|ready| vec![ready])));
+    }
+    runs
 }
 
 /// Waits a little for more outcomes, so that many are settled in one commit; not longer than there are some to come.
@@ -143,17 +178,17 @@ impl Engine {
             .then(|part| self.prepare(round, part))
             .flat_map(|prepared| stream::iter(in_parts(prepared, BEGUN_AT_ONCE)))
             .then(|part| self.begin(round, part))
-            .flat_map(stream::iter)
-            .for_each_concurrent(at_once, |prepared| async move {
-                let ended = match prepared {
-                    Prepared::Ready(ready) => {
-                        let verdict = self.send(round, &ready).await;
-                        (ready.email, verdict)
+            .flat_map(|prepared| {
+                let mut all = Vec::with_capacity(prepared.len());
+                for prepared in prepared {
+                    match prepared {
+                        Prepared::Ready(ready) => all.push(*ready),
+                        Prepared::Ended(ended) => drop(done.send(ended)),
                     }
-                    Prepared::Ended(ended) => ended,
-                };
-                let _ = done.send(ended);
+                }
+                stream::iter(in_runs(all, at_once))
             })
+            .for_each_concurrent(at_once, |run| self.send(round, run, done))
             .await;
     }
 
@@ -309,44 +344,86 @@ impl Engine {
         Prepared::Ended((email, Some(verdict)))
     }
 
-    /// One attempt at one mail; `None` when the claim was lost and nothing was sent.
-    async fn send(&self, round: &Round<'_>, Ready { email, mail, raw }: &Ready) -> Option<Verdict> {
-        let Ok(_slot) = self.slots.acquire().await else { return None };
-        if let Some(verdict) = self.held_back(round, email) {
-            return Some(verdict);
+    /// One attempt at each of some mails, over one connection.
+    async fn send(&self, round: &Round<'_>, run: Vec<Ready>, done: &mpsc::UnboundedSender<Ended>) {
+        let end = |email, verdict| drop(done.send((email, verdict)));
+        let slot = self.slots.acquire().await;
+        let (mut emails, mut mails) = (VecDeque::with_capacity(run.len()), Vec::with_capacity(run.len()));
+        for Ready { email, mail, raw } in run {
+            match self.held_back(round, &email) {
+                _ if slot.is_err() => end(email, None),
+                Some(verdict) => end(email, Some(verdict)),
+                None => {
+                    let from = self.sender.return_path(&self.sender.return_token(email.id));
+                    mails.push(Leaving { kind: email.kind.clone(), from, mail, raw });
+                    emails.push_back(email);
+                }
+            }
         }
-        let return_path = self.sender.return_path(&self.sender.return_token(email.id));
-        let leave = || round.lease.holds(self.kernel.cx.instant());
-        let envelope = Envelope { from: &return_path, to: mail.to.as_str(), leave: &leave };
-        let sent = tokio::select! {
-            sent = self.transport.send(&self.kernel, &email.kind, envelope, raw, round.permits) => sent,
-            () = async { round.cancel.cancelled().await; sleep(GRACE).await } => {
-                Err(SendError::Unknown { text: "this process had to stop".to_owned() })
+        let messages: Vec<Message<'_>> = mails.iter().map(|leaving| leaving.to(&leaving.mail.to)).collect();
+        let mut answered = mails.iter();
+        let (mut is_refused, mut copied) = (false, None);
+        let mut answers = |answer: Result<Accepted, SendError>| {
+            let (Some(email), Some(leaving)) = (emails.pop_front(), answered.next()) else { return };
+            is_refused |= matches!(answer, Err(SendError::Refused { .. }));
+            copied = answer.is_ok().then_some(leaving).filter(|leaving| !leaving.mail.cc.is_empty());
+            let verdict = self.verdict(round, &email, &leaving.mail, answer.err());
+            end(email, verdict);
+        };
+        let leave = || !round.cancel.is_cancelled() && round.lease.holds(self.kernel.cx.instant());
+        let sending = self.transport.send(&messages, &leave, round.permits, &mut answers);
+        let is_over = tokio::select! {
+            () = sending => true,
+            () = async { round.cancel.cancelled().await; sleep(GRACE).await } => false,
+        };
+        if !is_over {
+            answers(Err(SendError::Unknown { text: "this process had to stop".to_owned() }));
+        }
+        if is_refused {
+            round.refusals.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(leaving) = copied {
+            self.copy(round, leaving).await;
+        }
+        for email in emails {
+            let verdict = self.held_back(round, &email);
+            end(email, verdict);
+        }
+    }
+
+    /// What a relay's answer to a mail, or its failure, means; `None` when the claim was lost and nothing was sent.
+    fn verdict(
+        &self,
+        round: &Round<'_>,
+        email: &QueuedEmail,
+        mail: &Composed,
+        failure: Option<SendError>,
+    ) -> Option<Verdict> {
+        match failure {
+            Some(SendError::HeldBack) => return self.held_back(round, email),
+            Some(SendError::Refused { .. }) => {}
+            _ => round.refusals.store(0, Ordering::Relaxed),
+        }
+        let Some(error) = failure else {
+            self.domains.count(mail.to.domain(), Count::Sent);
+            return Some(Verdict::Settle(Fate::Sent, None));
+        };
+        let verdict = verdict::after_send(email, &error, self.kernel.cx.now(), self.kernel.cx.fraction());
+        if !matches!(verdict, Verdict::Retry { .. }) {
+            self.domains.count(mail.to.domain(), Count::Failed);
+        }
+        Some(verdict)
+    }
+
+    /// Sends a mail's copies: now or never, so they may take permits that are not there yet.
+    async fn copy(&self, round: &Round<'_>, leaving: &Leaving) {
+        let copies: Vec<Message<'_>> = leaving.mail.cc.iter().map(|cc| leaving.to(cc)).collect();
+        let mut answers = |answer: Result<Accepted, SendError>| {
+            if let Err(error) = answer {
+                tracing::info!(kind = leaving.kind, %error, "a copy was not taken");
             }
         };
-        if let Err(error) = sent {
-            match error {
-                SendError::HeldBack => return None,
-                SendError::Refused { .. } => round.refusals.fetch_add(1, Ordering::Relaxed),
-                _ => round.refusals.swap(0, Ordering::Relaxed),
-            };
-            let verdict = verdict::after_send(email, &error, self.kernel.cx.now(), self.kernel.cx.fraction());
-            if !matches!(verdict, Verdict::Retry { .. }) {
-                self.domains.count(mail.to.domain(), Count::Failed);
-            }
-            return Some(verdict);
-        }
-        round.refusals.store(0, Ordering::Relaxed);
-        self.domains.count(mail.to.domain(), Count::Sent);
-        // copies go now or never, so they may take permits that are not there yet
-        let permits = round.permits.overdrawn();
-        for cc in &mail.cc {
-            let copy = Envelope::new(&return_path, cc.as_str());
-            if let Err(error) = self.transport.send(&self.kernel, &email.kind, copy, raw, &permits).await {
-                tracing::info!(mail = %email.id, %error, "a copy was not taken");
-            }
-        }
-        Some(Verdict::Settle(Fate::Sent, None))
+        self.transport.send(&copies, &|| true, &round.permits.overdrawn(), &mut answers).await;
     }
 
     /// The verdict on a mail that is not to be tried: the engine stops, or the relay is away.

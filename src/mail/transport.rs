@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     mailbox::Mailbox,
-    smtp::{Accepted, Envelope, Permits, PoolConfig, Relays, SendError, SmtpSettings},
+    smtp::{Accepted, Answers, Leave, Message, Permits, PoolConfig, Relays, SendError, SmtpSettings},
 };
 use crate::{
     config,
@@ -54,21 +54,22 @@ impl Transport {
         }
     }
 
-    /// Sends one message, by a relay that may still be given one.
+    /// Sends messages, one after the other, by a relay that may still be given some.
     pub(super) async fn send(
         &self,
-        kernel: &Kernel,
-        kind: &str,
-        envelope: Envelope<'_>,
-        raw: &[u8],
+        messages: &[Message<'_>],
+        leave: Leave<'_>,
         permits: &Permits,
-    ) -> Result<(), SendError> {
+        answers: Answers<'_>,
+    ) {
         match self {
-            Self::Smtp(relays) => {
-                relays.send(kernel.cx.fraction(), envelope, raw, permits).await.map(|Accepted { .. }| ())
-            }
+            Self::Smtp(relays) => relays.send(messages, leave, permits, answers).await,
             Self::Mailbox(mailbox) => {
-                mailbox.deliver(kind, raw).await.map_err(|e| SendError::Refused { text: e.to_string() })
+                for message in messages {
+                    let delivered = mailbox.deliver(message.kind, message.raw).await;
+                    let accepted = delivered.map(|()| Accepted { code: 250, text: String::new() });
+                    answers(accepted.map_err(|error| SendError::Refused { text: error.to_string() }));
+                }
             }
         }
     }

@@ -1,20 +1,24 @@
 //! The outgoing SMTP client against a real socket: what each behaviour of a relay means to the queue.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use muster::mail::smtp::{
-    Clock, EnhancedCode, Envelope, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, Timeouts, TlsMode,
+    Accepted, Clock, EnhancedCode, Message, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, Timeouts, TlsMode,
 };
 
 use tokio_rustls::rustls;
 
 use crate::smtp_sink::{Behaviour, SmtpSink, Step, closed_url};
 
-const MAIL: Envelope<'static> = Envelope { from: "b-mzxw6@muster.test", to: "minister@example.org", leave: &|| true };
 const RAW: &[u8] = b"Subject: Hello\r\n\r\nDear Minister,\r\n";
+const MAIL: Message<'static> =
+    Message { kind: "letter_deliver", from: "b-mzxw6@muster.test", to: "minister@example.org", raw: RAW };
 
 /// A clock that stands still until moved.
 #[derive(Clone)]
@@ -60,13 +64,28 @@ fn pool(url: &str) -> Pool {
     pool_with(url, config()).0
 }
 
+async fn send_all(
+    pool: &Pool,
+    messages: &[Message<'_>],
+    leave: &(dyn Fn() -> bool + Sync),
+) -> Vec<Result<Accepted, SendError>> {
+    let mut answers = Vec::new();
+    let ended = pool.send(messages, leave, &mut |answer| answers.push(answer)).await;
+    answers.extend(ended.err().map(Err));
+    answers
+}
+
+async fn send(pool: &Pool, message: Message<'_>) -> Result<Accepted, SendError> {
+    send_all(pool, &[message], &|| true).await.pop().expect("an answer")
+}
+
 /// Sends one message to a relay whose first step is `step`; to one that takes commands in one go and to one that does not.
 async fn outcome(step: Step) -> (SendError, SmtpSink) {
     let slow = Behaviour { pipelining: false, ..Behaviour::accept() }.script([step.clone()]);
     let slow = SmtpSink::start(slow).await;
-    let in_steps = pool(&slow.url()).send(MAIL, RAW).await.expect_err("a failure");
+    let in_steps = send(&pool(&slow.url()), MAIL).await.expect_err("a failure");
     let sink = SmtpSink::start(Behaviour::accept().script([step])).await;
-    let error = pool(&sink.url()).send(MAIL, RAW).await.expect_err("a failure");
+    let error = send(&pool(&sink.url()), MAIL).await.expect_err("a failure");
     assert_eq!(in_steps, error, "however it was said");
     assert_eq!(slow.messages(), sink.messages());
     (error, sink)
@@ -78,7 +97,7 @@ async fn commands_go_in_one_go_where_the_relay_takes_them_so() {
         let sink = SmtpSink::start(Behaviour { pipelining, ..Behaviour::accept() }).await;
         let pool = pool(&sink.url());
         for _ in 0..2 {
-            pool.send(MAIL, RAW).await.expect("sent");
+            send(&pool, MAIL).await.expect("sent");
         }
         assert_eq!(sink.ahead(), if pipelining { 4 } else { 0 }, "RCPT and DATA were there before MAIL was answered");
         assert_eq!(sink.messages().len(), 2);
@@ -87,20 +106,90 @@ async fn commands_go_in_one_go_where_the_relay_takes_them_so() {
     let behaviour = Behaviour { data_anyway: true, ..Behaviour::accept() };
     let sink = SmtpSink::start(behaviour.script([Step::RejectRcpt("550 5.1.1 who?")])).await;
     let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
-    let error = pool.send(MAIL, RAW).await.expect_err("refused");
+    let error = send(&pool, MAIL).await.expect_err("refused");
     assert_eq!((error.code(), error.enhanced()), (Some(550), enhanced("5.1.1")));
-    pool.send(MAIL, RAW).await.expect("on another connection");
+    send(&pool, MAIL).await.expect("on another connection");
     assert_eq!((sink.connections(), sink.messages().len()), (2, 1));
     assert!(!sink.commands().iter().any(|command| command == "RSET"));
+}
+
+#[tokio::test]
+async fn the_next_message_begins_behind_the_content() {
+    let many = [MAIL; 5];
+    for pipelining in [true, false] {
+        let sink = SmtpSink::start(Behaviour { pipelining, ..Behaviour::accept() }).await;
+        let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, messages_per_connection: 3, ..config() });
+        let answers = send_all(&pool, &many, &|| true).await;
+        assert!(answers.len() == 5 && answers.iter().all(Result::is_ok), "{answers:?}");
+        // RCPT and DATA of each; and MAIL of three, since on a new connection nothing comes before the first
+        assert_eq!(sink.ahead(), if pipelining { 10 + 3 } else { 0 });
+        assert_eq!((sink.connections(), sink.messages().len()), (2, 5));
+        assert!(sink.messages().iter().all(|message| message.data == RAW));
+        assert!(!sink.commands().iter().any(|command| command == "RSET"));
+    }
+}
+
+#[tokio::test]
+async fn whatever_happens_to_a_message_the_one_behind_it_goes_out_once() {
+    let accepted = |answer: &Result<Accepted, SendError>| answer.is_ok();
+    let steps = [
+        (Step::RejectMail("451 4.3.0 later"), Some(451)),
+        (Step::RejectRcpt("550 5.1.1 who?"), Some(550)),
+        (Step::RejectData("554 5.7.0 no"), Some(554)),
+        (Step::RejectContent("452 4.3.1 full"), Some(452)),
+        (Step::HangUpAtRcpt, None),
+        (Step::HangUpAtData, None),
+        (Step::HangUpAfterContent { counted: false }, None),
+        (Step::RejectContent("421 4.3.0 closing"), None),
+        (Step::RejectRcpt("421 4.3.0 closing"), None),
+    ];
+    for (step, code) in steps {
+        for data_anyway in [true, false] {
+            let script = [Step::Accept, step.clone()];
+            let sink = SmtpSink::start(Behaviour { data_anyway, ..Behaviour::accept() }.script(script)).await;
+            let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
+            let to = ["a@example.org", "b@example.org", "c@example.org", "d@example.org"];
+            let answers = send_all(&pool, &to.map(|to| Message { to, ..MAIL }), &|| true).await;
+            assert_eq!(answers.iter().map(accepted).collect::<Vec<_>>(), [true, false, true, true], "{step:?}");
+            assert_eq!(answers[1].as_ref().expect_err("the step").code(), code, "{step:?}");
+            let taken: Vec<_> = sink.messages().into_iter().flat_map(|message| message.to).collect();
+            assert_eq!(taken, ["a@example.org", "c@example.org", "d@example.org"], "{step:?}");
+            send(&pool, MAIL).await.expect("and whatever comes later");
+        }
+    }
+    // gone when the next one begins: a fresh connection, as for one that lay idle
+    let sink = SmtpSink::start(Behaviour::accept().script([Step::Accept, Step::HangUpAtMail])).await;
+    let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
+    assert!(send_all(&pool, &[MAIL; 3], &|| true).await.iter().all(accepted));
+    assert_eq!((sink.connections(), sink.messages().len()), (2, 3));
+    // a message that cannot be sent is not begun early, nor in the way
+    let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
+    let impossible = Message { to: "no address", ..MAIL };
+    let answers = send_all(&pool, &[MAIL, impossible, MAIL], &|| true).await;
+    assert_eq!(answers.iter().map(accepted).collect::<Vec<_>>(), [true, false, true]);
+}
+
+#[tokio::test]
+async fn leave_is_asked_for_each_message() {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
+    let answers = send_all(&pool, &[MAIL; 3], &|| sink.messages().is_empty()).await;
+    let held = || Err(SendError::HeldBack);
+    assert_eq!((answers[0].is_ok(), &answers[1..]), (true, &[held(), held()][..]));
+    assert_eq!(sink.messages().len(), 1);
+    send(&pool, MAIL).await.expect("on another connection");
 }
 
 #[tokio::test]
 async fn what_has_no_leave_any_more_does_not_go_out() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
-    let error = pool.send(Envelope { leave: &|| false, ..MAIL }, RAW).await.expect_err("held back");
-    assert_eq!(error, SendError::HeldBack);
-    pool.send(MAIL, RAW).await.expect("the next one, on another connection");
+    assert_eq!(send_all(&pool, &[MAIL], &|| false).await, [Err(SendError::HeldBack)]);
+    assert_eq!(sink.connections(), 0);
+    let asked = AtomicUsize::new(0);
+    let until_the_content = || asked.fetch_add(1, Ordering::Relaxed) == 0;
+    assert_eq!(send_all(&pool, &[MAIL], &until_the_content).await, [Err(SendError::HeldBack)]);
+    send(&pool, MAIL).await.expect("the next one, on another connection");
     assert_eq!((sink.connections(), sink.messages().len()), (2, 1));
 }
 
@@ -121,7 +210,7 @@ async fn until(mut condition: impl FnMut() -> bool) {
 #[tokio::test]
 async fn a_message_arrives_as_it_was_given() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
-    let accepted = pool(&sink.url()).send(MAIL, RAW).await.expect("accepted");
+    let accepted = send(&pool(&sink.url()), MAIL).await.expect("accepted");
     assert_eq!((accepted.code, accepted.text.as_str()), (250, "ok: queued as 4XyZ12"));
     let messages = sink.messages();
     assert_eq!(messages.len(), 1);
@@ -147,7 +236,7 @@ async fn dots_long_lines_and_line_ends() {
         "a\r.\rb\n.\r\nc\r\r\n.\nd".to_owned(),
     ];
     for raw in &given {
-        pool.send(MAIL, raw.as_bytes()).await.expect("accepted");
+        send(&pool, Message { raw: raw.as_bytes(), ..MAIL }).await.expect("accepted");
     }
     let taken: Vec<String> = sink.messages().iter().map(crate::smtp_sink::Received::text).collect();
     let expected = [
@@ -166,12 +255,12 @@ async fn dots_long_lines_and_line_ends() {
 async fn the_null_path_and_extensions() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let pool = pool(&sink.url());
-    let bounce = Envelope { from: "", ..MAIL };
-    pool.send(bounce, "é\r\n".as_bytes()).await.expect("8 bit");
-    let utf8 = Envelope { to: "josé@ejemplo.españa", ..MAIL };
-    pool.send(utf8, RAW).await.expect("UTF-8");
-    let domain = Envelope { to: "jose@ejemplo.españa", ..MAIL };
-    pool.send(domain, RAW).await.expect("IDN");
+    let bounce = Message { from: "", ..MAIL };
+    send(&pool, Message { raw: "é\r\n".as_bytes(), ..bounce }).await.expect("8 bit");
+    let utf8 = Message { to: "josé@ejemplo.españa", ..MAIL };
+    send(&pool, utf8).await.expect("UTF-8");
+    let domain = Message { to: "jose@ejemplo.españa", ..MAIL };
+    send(&pool, domain).await.expect("IDN");
     let messages = sink.messages();
     assert_eq!((messages[0].from.as_str(), messages[0].parameters.as_str()), ("", "BODY=8BITMIME"));
     assert_eq!(messages[1].parameters, "SMTPUTF8");
@@ -185,17 +274,17 @@ async fn what_the_relay_cannot_carry_is_final_and_costs_no_connection() {
     let behaviour = Behaviour { eight_bit_mime: false, smtp_utf8: false, ..Behaviour::accept() };
     let sink = SmtpSink::start(behaviour).await;
     let pool = pool(&sink.url());
-    let utf8 = Envelope { to: "josé@example.org", ..MAIL };
-    let error = pool.send(utf8, RAW).await.expect_err("no SMTPUTF8");
+    let utf8 = Message { to: "josé@example.org", ..MAIL };
+    let error = send(&pool, utf8).await.expect_err("no SMTPUTF8");
     assert_eq!((error.code(), error.enhanced()), (Some(550), enhanced("5.6.7")));
     assert!(error.text().contains("SMTPUTF8") && !error.retryable());
-    let error = pool.send(MAIL, "é".as_bytes()).await.expect_err("no 8BITMIME");
+    let error = send(&pool, Message { raw: "é".as_bytes(), ..MAIL }).await.expect_err("no 8BITMIME");
     assert_eq!((error.code(), error.enhanced()), (Some(554), enhanced("5.6.3")));
     for to in ["", "nobody", "@example.org", "a@", "a@b.org\r\nRCPT TO:<x@y.org>", "a b@c.org", "a@b.org>"] {
-        let error = pool.send(Envelope { to, ..MAIL }, RAW).await.expect_err(to);
+        let error = send(&pool, Message { to, ..MAIL }).await.expect_err(to);
         assert_eq!((error.code(), error.enhanced()), (Some(553), enhanced("5.1.3")), "{to}");
     }
-    pool.send(MAIL, RAW).await.expect("still in use");
+    send(&pool, MAIL).await.expect("still in use");
     assert_eq!(sink.connections(), 1);
     assert_eq!(sink.messages().len(), 1);
 }
@@ -257,9 +346,9 @@ async fn a_refusal_is_forgotten_with_rset_and_the_connection_serves_on() {
     let steps = [Step::RejectRcpt("550 5.1.1 no"), Step::RejectContent("451 4.3.0 no"), Step::Accept];
     let sink = SmtpSink::start(Behaviour::accept().script(steps)).await;
     let pool = pool(&sink.url());
-    pool.send(MAIL, RAW).await.expect_err("5xx");
-    pool.send(MAIL, RAW).await.expect_err("4xx");
-    pool.send(MAIL, RAW).await.expect("accepted");
+    send(&pool, MAIL).await.expect_err("5xx");
+    send(&pool, MAIL).await.expect_err("4xx");
+    send(&pool, MAIL).await.expect("accepted");
     assert_eq!(sink.connections(), 1);
     assert_eq!(sink.commands().iter().filter(|c| *c == "RSET").count(), 2);
 }
@@ -270,8 +359,8 @@ async fn a_relay_that_refuses_rset_is_left() {
     behaviour.rset_reply = "500 what?";
     let sink = SmtpSink::start(behaviour).await;
     let pool = pool(&sink.url());
-    pool.send(MAIL, RAW).await.expect_err("5xx");
-    pool.send(MAIL, RAW).await.expect("accepted");
+    send(&pool, MAIL).await.expect_err("5xx");
+    send(&pool, MAIL).await.expect("accepted");
     assert_eq!(sink.connections(), 2);
 }
 
@@ -300,9 +389,9 @@ async fn a_slow_reply_before_the_content() {
     let steps = [Step::SlowRcpt(Duration::from_secs(10))];
     let sink = SmtpSink::start(Behaviour::accept().script(steps)).await;
     let (pool, _) = pool_with(&sink.url(), config);
-    let error = pool.send(MAIL, RAW).await.expect_err("too slow");
+    let error = send(&pool, MAIL).await.expect_err("too slow");
     assert!(matches!(error, SendError::Broken { .. }), "{error:?}");
-    pool.send(MAIL, RAW).await.expect("a fresh connection");
+    send(&pool, MAIL).await.expect("a fresh connection");
     assert_eq!(sink.connections(), 2);
 }
 
@@ -323,20 +412,20 @@ async fn a_slow_reply_to_the_content_is_uncertain() {
     let steps = [Step::SlowContent(Duration::from_secs(10))];
     let sink = SmtpSink::start(Behaviour::accept().script(steps)).await;
     let (pool, _) = pool_with(&sink.url(), config);
-    let error = pool.send(MAIL, RAW).await.expect_err("too slow");
+    let error = send(&pool, MAIL).await.expect_err("too slow");
     assert!(matches!(error, SendError::Unknown { .. }), "{error:?}");
     assert_eq!(sink.messages().len(), 1);
 }
 
 #[tokio::test]
 async fn a_relay_that_is_away() {
-    let error = pool(&closed_url().await).send(MAIL, RAW).await.expect_err("closed port");
+    let error = send(&pool(&closed_url().await), MAIL).await.expect_err("closed port");
     assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
 
     for greeting in ["554 5.7.1 go away", "450 4.7.1 not now", "421 4.3.2 closing"] {
         let behaviour = Behaviour { greeting, ..Behaviour::accept() };
         let sink = SmtpSink::start(behaviour).await;
-        let error = pool(&sink.url()).send(MAIL, RAW).await.expect_err("no service");
+        let error = send(&pool(&sink.url()), MAIL).await.expect_err("no service");
         assert!(matches!(error, SendError::Refused { .. } | SendError::Broken { .. }), "{error:?}");
         assert!(error.text().starts_with(&greeting[..3]), "{error:?}");
     }
@@ -345,7 +434,7 @@ async fn a_relay_that_is_away() {
     let sink = SmtpSink::start(behaviour).await;
     let mut config = config();
     config.timeouts.greeting = Duration::from_millis(50);
-    let error = pool_with(&sink.url(), config).0.send(MAIL, RAW).await.expect_err("slow");
+    let error = send(&pool_with(&sink.url(), config).0, MAIL).await.expect_err("slow");
     assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
 }
 
@@ -355,17 +444,17 @@ async fn a_connection_that_the_relay_closed_meanwhile_is_replaced_silently() {
     let sink = SmtpSink::start(behaviour).await;
     let pool = pool(&sink.url());
     for _ in 0..3 {
-        pool.send(MAIL, RAW).await.expect("accepted");
+        send(&pool, MAIL).await.expect("accepted");
         until(|| sink.open_connections() == 0).await;
     }
     assert_eq!((sink.messages().len(), sink.connections()), (3, 3));
 
     // but only once, and only when nothing was said before
     sink.change(|behaviour| behaviour.messages_per_connection = 2);
-    pool.send(MAIL, RAW).await.expect("accepted");
+    send(&pool, MAIL).await.expect("accepted");
     sink.push(Step::RejectMail("421 4.7.0 slow down"));
     sink.push(Step::RejectMail("421 4.7.0 slow down"));
-    let error = pool.send(MAIL, RAW).await.expect_err("421 twice");
+    let error = send(&pool, MAIL).await.expect_err("421 twice");
     assert!(matches!(error, SendError::Broken { .. }), "{error:?}");
 }
 
@@ -374,16 +463,16 @@ async fn connections_grow_old() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let (pool, clock) = pool_with(&sink.url(), PoolConfig { messages_per_connection: 2, ..config() });
     for _ in 0..5 {
-        pool.send(MAIL, RAW).await.expect("accepted");
+        send(&pool, MAIL).await.expect("accepted");
     }
     let on: Vec<usize> = sink.messages().iter().map(|m| m.connection).collect();
     assert_eq!(on, [1, 1, 2, 2, 3]);
 
     clock.forward(Duration::from_secs(59));
-    pool.send(MAIL, RAW).await.expect("accepted");
-    pool.send(MAIL, RAW).await.expect("accepted");
+    send(&pool, MAIL).await.expect("accepted");
+    send(&pool, MAIL).await.expect("accepted");
     clock.forward(Duration::from_mins(1));
-    pool.send(MAIL, RAW).await.expect("accepted");
+    send(&pool, MAIL).await.expect("accepted");
     assert_eq!(sink.messages().last().map(|m| m.connection), Some(5));
     clock.forward(Duration::from_mins(1));
     pool.sweep();
@@ -398,7 +487,7 @@ async fn never_more_connections_than_the_pool_is_big() {
     let senders: Vec<_> = (0..40)
         .map(|_| {
             let pool = Arc::clone(&pool);
-            tokio::spawn(async move { pool.send(MAIL, RAW).await })
+            tokio::spawn(async move { send(&pool, MAIL).await })
         })
         .collect();
     for sender in senders {
@@ -414,10 +503,10 @@ async fn a_dropped_send_takes_its_connection_along() {
     let sink = SmtpSink::start(Behaviour::accept().script(steps)).await;
     let pool = pool_with(&sink.url(), PoolConfig { size: 1, ..config() }).0;
     tokio::select! {
-        _ = pool.send(MAIL, RAW) => panic!("the relay is slow"),
+        _ = send(&pool, MAIL) => panic!("the relay is slow"),
         _ = sink.wait_for(1) => {}
     }
-    pool.send(MAIL, RAW).await.expect("accepted");
+    send(&pool, MAIL).await.expect("accepted");
     assert_eq!(sink.connections(), 2);
 }
 
@@ -425,10 +514,10 @@ async fn a_dropped_send_takes_its_connection_along() {
 async fn closing_says_quit_and_takes_no_more() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let pool = pool(&sink.url());
-    pool.send(MAIL, RAW).await.expect("accepted");
+    send(&pool, MAIL).await.expect("accepted");
     pool.close().await;
     assert_eq!(sink.commands().last().map(String::as_str), Some("QUIT"));
-    let error = pool.send(MAIL, RAW).await.expect_err("closed");
+    let error = send(&pool, MAIL).await.expect_err("closed");
     assert!(matches!(error, SendError::Refused { .. }));
 }
 
@@ -445,7 +534,7 @@ async fn signing_in() {
     ] {
         let behaviour = Behaviour { auth: Some(auth), ..Behaviour::accept() };
         let sink = SmtpSink::start(behaviour).await;
-        pool(&with_credentials(&sink)).send(MAIL, RAW).await.expect("accepted");
+        send(&pool(&with_credentials(&sink)), MAIL).await.expect("accepted");
         let said: Vec<String> = sink.commands().into_iter().skip_while(|command| command.starts_with("EHLO")).collect();
         assert_eq!(said[..heard.len()], *heard);
     }
@@ -457,12 +546,12 @@ async fn failing_to_sign_in_is_no_messages_fault() {
     let unknown = Behaviour { auth: Some("GSSAPI"), ..Behaviour::accept() };
     for behaviour in [wrong, unknown] {
         let sink = SmtpSink::start(behaviour).await;
-        let error = pool(&with_credentials(&sink)).send(MAIL, RAW).await.expect_err("no");
+        let error = send(&pool(&with_credentials(&sink)), MAIL).await.expect_err("no");
         assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
         assert!(!format!("{error:?}{error}").contains("p@ss"));
     }
     let sink = SmtpSink::start(Behaviour { auth: Some("PLAIN"), ..Behaviour::accept() }).await;
-    let error = pool(&sink.url()).send(MAIL, RAW).await.expect_err("530");
+    let error = send(&pool(&sink.url()), MAIL).await.expect_err("530");
     assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
 }
 
@@ -510,7 +599,7 @@ async fn mail_is_encrypted_to_a_relay_that_proves_its_name() {
         };
         let pool = relay("localhost", Some(&authority));
         for _ in 0..2 {
-            pool.send(MAIL, RAW).await.expect("sent");
+            send(&pool, MAIL).await.expect("sent");
         }
         assert_eq!((sink.messages().len(), sink.connections()), (2, 1), "{scheme}{query}");
         let said = sink.commands();
@@ -521,7 +610,7 @@ async fn mail_is_encrypted_to_a_relay_that_proves_its_name() {
         for (host, authority) in
             [("localhost", None), ("localhost", Some(&somebody_else)), ("127.0.0.1", Some(&authority))]
         {
-            let error = relay(host, authority.map(Vec::as_slice)).send(MAIL, RAW).await.expect_err("not to this one");
+            let error = send(&relay(host, authority.map(Vec::as_slice)), MAIL).await.expect_err("not to this one");
             assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
         }
         assert_eq!(sink.messages().len(), 2, "{scheme}{query}");
@@ -532,19 +621,19 @@ async fn mail_is_encrypted_to_a_relay_that_proves_its_name() {
 async fn tls_is_required_or_not() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let required = pool(&format!("{}?tls=required", sink.url()));
-    let error = required.send(MAIL, RAW).await.expect_err("no STARTTLS");
+    let error = send(&required, MAIL).await.expect_err("no STARTTLS");
     assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
     let opportunistic = pool(&format!("{}?tls=opportunistic", sink.url()));
-    opportunistic.send(MAIL, RAW).await.expect("without");
+    send(&opportunistic, MAIL).await.expect("without");
     assert_eq!(sink.messages().len(), 1);
 
     // offered, but the handshake fails: no falling back to clear text
     sink.change(|behaviour| behaviour.starttls = true);
     let opportunistic = pool(&format!("{}?tls=opportunistic", sink.url()));
-    let error = opportunistic.send(MAIL, RAW).await.expect_err("no TLS");
+    let error = send(&opportunistic, MAIL).await.expect_err("no TLS");
     assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
     let implicit = pool(&sink.url().replace("smtp://", "smtps://"));
-    let error = implicit.send(MAIL, RAW).await.expect_err("no TLS");
+    let error = send(&implicit, MAIL).await.expect_err("no TLS");
     assert!(matches!(error, SendError::Refused { .. }), "{error:?}");
     assert_eq!(sink.messages().len(), 1);
 }

@@ -416,6 +416,7 @@ async fn converse(stream: TcpStream, shared: &Shared, number: usize) -> io::Resu
             "DATA" => match transaction.take_if(|t| !t.message.to.is_empty()) {
                 Some(transaction) => match data(&mut stream, shared, transaction).await? {
                     Some(reply) => {
+                        shared.lock().ahead += usize::from(!stream.buffer().is_empty());
                         taken += 1;
                         if taken >= shared.lock().behaviour.messages_per_connection {
                             say(&mut stream, reply).await?;

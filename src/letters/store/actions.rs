@@ -80,6 +80,11 @@ impl LetterAction {
         self.live && self.action.state == State::Published
     }
 
+    /// The target that this office is.
+    pub fn target(&self, office: Uuid) -> Option<&Target> {
+        self.targets.iter().find(|target| target.office_id == office)
+    }
+
     /// The text in a language, else in the action's own, else the first.
     pub fn template(&self, locale: LocaleTag) -> Option<&TemplateText> {
         let of = |locale| self.templates.iter().find(|t| t.locale == locale);

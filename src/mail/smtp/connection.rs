@@ -24,7 +24,7 @@ use lettre::{
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    Accepted, EnhancedCode, Envelope, SendError, SmtpSettings, Timeouts, TlsMode,
+    Accepted, EnhancedCode, Leave, Message, SendError, SmtpSettings, Timeouts, TlsMode,
     stream::{Prelude, UntilTls},
     text,
 };
@@ -59,6 +59,8 @@ pub(super) struct Connection {
     offers: ServerInfo,
     /// The relay takes commands without being waited for (RFC 2920).
     pipelines: bool,
+    /// MAIL, RCPT and DATA of the next message have been said, and wait for their replies.
+    is_ahead: bool,
     /// The relay waits for content that will not come.
     is_stuck: bool,
     /// Transactions begun on it.
@@ -94,7 +96,7 @@ impl Connection {
         let response = smtp.command(Ehlo::new(settings.hello.clone())).await.map_err(|error| not_opened(&error))?;
         let offers = ServerInfo::from_response(&response).map_err(|error| not_opened(&error))?;
         let pipelines = response.message().any(|line| line.trim().eq_ignore_ascii_case("PIPELINING"));
-        Ok(Self { smtp, offers, pipelines, is_stuck: false, messages: 0 })
+        Ok(Self { smtp, offers, pipelines, is_ahead: false, is_stuck: false, messages: 0 })
     }
 
     async fn plain(
@@ -154,39 +156,51 @@ impl Connection {
         Err(refused("signing in did not come to an end"))
     }
 
-    /// Sends one message.
+    /// Sends one message. Where the relay takes commands in one go, those of the `next` one follow right behind its content:
+    /// whoever names one must send it then.
     pub(super) async fn transact(
         &mut self,
-        envelope: Envelope<'_>,
-        raw: &[u8],
+        message: &Message<'_>,
+        next: Option<&Message<'_>>,
+        leave: Leave<'_>,
         timeouts: &Timeouts,
     ) -> Result<Accepted, Failure> {
         self.messages += 1;
-        let locals =
-            [envelope.from, envelope.to].map(|address| address.rsplit_once('@').map_or("", |(local, _)| local));
-        let (mail, rcpt) = self.commands(envelope, raw).map_err(|error| Failure::new(Phase::Unsent, error))?;
-
+        let locals = [message.from, message.to].map(|address| address.rsplit_once('@').map_or("", |(local, _)| local));
         let open = |error| Failure::new(Phase::Open, error);
-        let go_ahead = if self.pipelines {
-            self.envelope_at_once(mail, rcpt, timeouts, &locals).await?
+        let go_ahead = if std::mem::take(&mut self.is_ahead) {
+            let mail = step(timeouts.command, self.smtp.read_response(), &locals).await;
+            self.rest_of_envelope(mail, timeouts, &locals).await?
         } else {
-            step(timeouts.command, self.smtp.command(mail), &locals)
-                .await
-                .map_err(|error| Failure::new(Phase::Mail, blame_the_relay(error)))?;
-            step(timeouts.command, self.smtp.command(rcpt), &locals).await.map_err(open)?;
-            step(timeouts.command, self.smtp.command(Data), &locals).await.map_err(open)?
+            let (mail, rcpt) = self.commands(message).map_err(|error| Failure::new(Phase::Unsent, error))?;
+            if self.pipelines {
+                let commands = self.smtp.command(format!("{mail}{rcpt}{Data}"));
+                let mail = step(timeouts.command, commands, &locals).await;
+                self.rest_of_envelope(mail, timeouts, &locals).await?
+            } else {
+                step(timeouts.command, self.smtp.command(mail), &locals)
+                    .await
+                    .map_err(|error| Failure::new(Phase::Mail, blame_the_relay(error)))?;
+                step(timeouts.command, self.smtp.command(rcpt), &locals).await.map_err(open)?;
+                step(timeouts.command, self.smtp.command(Data), &locals).await.map_err(open)?
+            }
         };
         if !go_ahead.has_code(354) {
             return Err(open(SendError::Broken { text: format!("unexpected reply {} to DATA", go_ahead.code()) }));
         }
-        if !(envelope.leave)() {
+        if !leave() {
             // the connection is dropped, and with it what the relay has of the message
             return Err(open(SendError::HeldBack));
         }
-        let content = content(raw);
+        let next = next.filter(|_| self.pipelines).and_then(|next| self.commands(next).ok());
+        let content = content(message.raw);
         let sent = async {
             match std::str::from_utf8(&content) {
-                Ok(text) => self.smtp.command(in_one_piece(text)).await,
+                Ok(text) => {
+                    self.is_ahead = next.is_some();
+                    let next = next.map_or_else(String::new, |(mail, rcpt)| format!("{mail}{rcpt}{Data}"));
+                    self.smtp.command(in_one_piece(text, &next)).await
+                }
                 Err(_) => self.smtp.message(&content).await,
             }
         };
@@ -201,15 +215,14 @@ impl Connection {
         }
     }
 
-    /// MAIL, RCPT and DATA in one go (RFC 2920), so that the relay is waited for once and not three times.
-    async fn envelope_at_once(
+    /// The reply to DATA, where MAIL, RCPT and DATA went in one go (RFC 2920), so that the relay is waited for once and not
+    /// three times; `mail` is the reply to the first.
+    async fn rest_of_envelope(
         &mut self,
-        mail: Mail,
-        rcpt: Rcpt,
+        mail: Result<Response, SendError>,
         timeouts: &Timeouts,
         locals: &[&str],
     ) -> Result<Response, Failure> {
-        let mail = step(timeouts.command, self.smtp.command(format!("{mail}{rcpt}{Data}")), locals).await;
         if let Err(error @ (SendError::Broken { .. } | SendError::Unknown { .. } | SendError::Refused { .. })) = mail {
             return Err(Failure::new(Phase::Mail, error));
         }
@@ -225,12 +238,12 @@ impl Connection {
     }
 
     /// MAIL and RCPT for this relay's extensions, or why it cannot carry the message.
-    fn commands(&self, envelope: Envelope<'_>, raw: &[u8]) -> Result<(Mail, Rcpt), SendError> {
-        let from = match envelope.from {
+    fn commands(&self, message: &Message<'_>) -> Result<(Mail, Rcpt), SendError> {
+        let from = match message.from {
             "" => None,
             from => Some(path(from)?),
         };
-        let to = path(envelope.to)?;
+        let to = path(message.to)?;
         let mut parameters = Vec::new();
         let ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
         if !from.as_ref().is_none_or(ascii) || !ascii(&to) {
@@ -240,7 +253,7 @@ impl Connection {
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
-        if !raw.is_ascii() {
+        if !message.raw.is_ascii() {
             if !self.offers.supports_feature(Extension::EightBitMime) {
                 // RFC 6152 section 3 and RFC 3463 section 3.7
                 return Err(unsendable(554, 6, 3, "the content needs 8BITMIME, which the relay lacks"));
@@ -250,10 +263,11 @@ impl Connection {
         Ok((Mail::new(from, parameters), Rcpt::new(to, Vec::new())))
     }
 
-    /// Forgets a failed transaction (RSET, RFC 5321 section 4.1.1.5); false when the connection is of no use any more.
+    /// Forgets a failed transaction (RSET, RFC 5321 section 4.1.1.5); false when the connection is of no use any more. After
+    /// a content that was refused there is nothing to forget, and the next MAIL may have been said already.
     pub(super) async fn reset(&mut self, timeouts: &Timeouts) -> bool {
-        if self.is_stuck {
-            return false;
+        if self.is_stuck || self.is_ahead {
+            return self.is_ahead;
         }
         let reply = timeout(timeouts.farewell, self.smtp.command(Rset)).await;
         matches!(reply, Ok(Ok(response)) if response.has_code(250))
@@ -354,12 +368,9 @@ fn path(address: &str) -> Result<Address, SendError> {
 /// A bare CR or LF must not be sent (RFC 5321 section 2.3.8): relays disagree on `LF . LF`, so that a body could end
 /// its message and begin another ("SMTP smuggling"). Dots are doubled by lettre (section 4.5.2).
 fn content(raw: &[u8]) -> Cow<'_, [u8]> {
-    let bare = |(at, byte): (usize, &u8)| match byte {
-        b'\n' => at == 0 || raw[at - 1] != b'\r',
-        b'\r' => raw.get(at + 1) != Some(&b'\n'),
-        _ => false,
-    };
-    if !raw.iter().enumerate().any(bare) {
+    // counted to the end, so that many bytes are looked at together
+    let torn = raw.windows(2).filter(|pair| (pair[0] == b'\r') != (pair[1] == b'\n')).count();
+    if torn == 0 && !raw.starts_with(b"\n") && !raw.ends_with(b"\r") {
         return Cow::Borrowed(raw.strip_suffix(b"\r\n").unwrap_or(raw));
     }
     let mut clean = Vec::with_capacity(raw.len() + raw.len() / 32);
@@ -376,9 +387,19 @@ fn content(raw: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(clean)
 }
 
-/// The content as it goes over the wire, dots doubled (RFC 5321 section 4.5.2) and the final one behind it: lettre would
-/// write that one by itself, and the relay wake up twice.
-fn in_one_piece(content: &str) -> String {
-    let first = if content.starts_with('.') { "." } else { "" };
-    format!("{first}{}\r\n.\r\n", content.replace("\r\n.", "\r\n.."))
+/// The content as it goes over the wire, dots doubled (RFC 5321 section 4.5.2), and behind it the final one and the commands
+/// that begin the next message (RFC 2920: none of them flushes a relay's input): the relay wakes up once for all of it.
+fn in_one_piece(content: &str, next: &str) -> String {
+    let mut whole = String::with_capacity(content.len() + content.len() / 32 + next.len() + 8);
+    if content.starts_with('.') {
+        whole.push('.');
+    }
+    let mut rest = content;
+    while let Some(at) = rest.find("\r\n.") {
+        whole.push_str(&rest[..at + 3]);
+        whole.push('.');
+        rest = &rest[at + 3..];
+    }
+    whole.extend([rest, "\r\n.\r\n", next]);
+    whole
 }

@@ -1,7 +1,7 @@
-//! Outgoing SMTP: one message to one mailbox, through a relay of `mail.smtp_url`.
+//! Outgoing SMTP: messages to one mailbox each, through a relay of `mail.smtp_url`.
 //!
-//! A message's way: [`Pool::send`] takes an idle connection or opens one (`connection`), runs MAIL, RCPT, DATA and
-//! the content one after the other, and answers [`Accepted`] or a [`SendError`] that says what the queue has to know:
+//! The messages' way: [`Pool::send`] takes an idle connection or opens one (`connection`), runs MAIL, RCPT, DATA and
+//! the content of one after the other, and answers [`Accepted`] or a [`SendError`] that says what the queue has to know:
 //! was the mail refused, is the relay away, or is the outcome uncertain. `settings` reads the URL, `stream` begins TLS,
 //! `text` cleans what relays write, so that no e-mail address gets from a reply into a table or a log.
 //!
@@ -26,31 +26,32 @@ pub use self::{
     text::{EnhancedCode, without_addresses},
 };
 
-/// Who a message is from and whom it goes to on the wire (RFC 5321 section 2.3.1); headers do not matter here.
+/// A message, and who it is from and whom it goes to on the wire (RFC 5321 section 2.3.1); its headers do not matter here.
 ///
 /// One recipient only: with several, a relay may take some and refuse others, and no letter would have one state.
 #[derive(Clone, Copy)]
-pub struct Envelope<'a> {
+pub struct Message<'a> {
+    /// What it is, for whoever keeps it on this machine; nothing that goes over the wire.
+    pub kind: &'a str,
     /// The reverse path, where bounces go; empty for the null path `<>`.
     pub from: &'a str,
     /// The mailbox.
     pub to: &'a str,
-    /// Asked right before the content goes out: may it still?
-    pub leave: &'a (dyn Fn() -> bool + Sync),
+    /// The whole message (RFC 5322); bare line feeds become CRLF, leading dots are doubled.
+    pub raw: &'a [u8],
 }
 
-impl<'a> Envelope<'a> {
-    /// An envelope of a message that may go out whenever the relay takes it.
-    pub fn new(from: &'a str, to: &'a str) -> Self {
-        Self { from, to, leave: &|| true }
-    }
-}
-
-impl fmt::Debug for Envelope<'_> {
+impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Envelope { .. }")
+        f.write_str("Message { .. }")
     }
 }
+
+/// Asked before each message, and again right before its content goes out: may it still?
+pub type Leave<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Told what became of each message, in their order.
+pub type Answers<'a> = &'a mut (dyn FnMut(Result<Accepted, SendError>) + Send);
 
 /// The relay has taken responsibility for the message (RFC 5321 section 4.2.5).
 #[derive(Clone, Debug, PartialEq, Eq)]

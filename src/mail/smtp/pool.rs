@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::Semaphore;
 
 use super::{
-    Accepted, Envelope, SendError, SmtpSettings,
+    Accepted, Answers, Leave, Message, SendError, SmtpSettings,
     connection::{Connection, Failure, Phase},
 };
 
@@ -90,32 +90,62 @@ impl Pool {
         Self { settings, slots: Semaphore::new(config.size.max(1)), config, clock, idle: Mutex::new(Vec::new()) }
     }
 
-    /// Sends one message, waiting for a free connection first.
+    /// Sends messages one after the other over one connection, waiting for a free one first.
     ///
-    /// `raw` is the whole message (RFC 5322); bare line feeds become CRLF, leading dots are doubled. Dropping the
-    /// future closes the connection, and the outcome is then as uncertain as with [`SendError::Unknown`].
+    /// Dropping the future closes the connection, and the outcome of the message in hand is then as uncertain as with
+    /// [`SendError::Unknown`].
     ///
     /// A relay may have closed a connection that lay idle. If one that served before fails at MAIL, a fresh one is
     /// tried once; that costs nobody anything, since nothing was transmitted.
     ///
     /// # Errors
-    /// See [`SendError`].
-    pub async fn send(&self, envelope: Envelope<'_>, raw: &[u8]) -> Result<Accepted, SendError> {
+    /// What becomes of a message is its answer. [`SendError::Refused`] and [`SendError::Broken`] when no connection could be
+    /// opened: of the messages without an answer, nothing was said to the relay or no content.
+    pub async fn send(
+        &self,
+        messages: &[Message<'_>],
+        leave: Leave<'_>,
+        answers: Answers<'_>,
+    ) -> Result<(), SendError> {
         let Ok(_slot) = self.slots.acquire().await else {
             return Err(closed());
         };
-        let mut connection = match self.take_idle() {
-            Some(connection) => connection,
-            None => self.open().await?,
-        };
+        let mut kept = self.take_idle();
+        for (n, message) in messages.iter().enumerate() {
+            if !leave() {
+                // it may have begun this one
+                kept = None;
+                answers(Err(SendError::HeldBack));
+                continue;
+            }
+            let connection = match kept {
+                Some(connection) => connection,
+                None => self.open().await?,
+            };
+            let (usable, answer) = self.send_one(connection, message, messages.get(n + 1), leave).await?;
+            kept = usable.and_then(|connection| self.unless_worn(connection));
+            answers(answer);
+        }
+        if let Some(connection) = kept {
+            self.put_back(connection);
+        }
+        Ok(())
+    }
+
+    /// Sends one message, perhaps beginning the next; the connection is there for more unless it is spoiled.
+    async fn send_one(
+        &self,
+        mut connection: Connection,
+        message: &Message<'_>,
+        next: Option<&Message<'_>>,
+        leave: Leave<'_>,
+    ) -> Result<(Option<Connection>, Result<Accepted, SendError>), SendError> {
+        let timeouts = &self.config.timeouts;
         loop {
             let served_before = connection.messages > 0;
-            let result = connection.transact(envelope, raw, &self.config.timeouts).await;
-            let Failure { phase, error } = match result {
-                Ok(accepted) => {
-                    self.put_back(connection);
-                    return Ok(accepted);
-                }
+            let next = next.filter(|_| connection.messages + 1 < self.config.messages_per_connection);
+            let Failure { phase, error } = match connection.transact(message, next, leave, timeouts).await {
+                Ok(accepted) => return Ok((Some(connection), Ok(accepted))),
                 Err(failure) => failure,
             };
             let usable = match error {
@@ -124,14 +154,11 @@ impl Pool {
                     continue;
                 }
                 SendError::Temporary { .. } | SendError::Permanent { .. } => {
-                    phase == Phase::Unsent || connection.reset(&self.config.timeouts).await
+                    phase == Phase::Unsent || connection.reset(timeouts).await
                 }
                 _ => false,
             };
-            if usable {
-                self.put_back(connection);
-            }
-            return Err(error);
+            return Ok((usable.then_some(connection), Err(error)));
         }
     }
 
@@ -165,8 +192,17 @@ impl Pool {
         self.idle().pop().map(|idle| idle.connection)
     }
 
+    /// The connection, unless it has carried as many messages as one may.
+    fn unless_worn(&self, connection: Connection) -> Option<Connection> {
+        if connection.messages < self.config.messages_per_connection {
+            return Some(connection);
+        }
+        self.dismiss(connection);
+        None
+    }
+
     fn put_back(&self, connection: Connection) {
-        if connection.messages >= self.config.messages_per_connection || self.slots.is_closed() {
+        if self.slots.is_closed() {
             return self.dismiss(connection);
         }
         let since = (self.clock)();

@@ -4,12 +4,12 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use super::{Accepted, Envelope, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, pool::Clock};
+use super::{Accepted, Answers, Leave, Message, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, pool::Clock};
 
 /// Time for which a relay that was away is not asked while another is there.
 const AWAY: Duration = Duration::from_secs(30);
@@ -17,7 +17,9 @@ const AWAY: Duration = Duration::from_secs(30);
 /// The relays of `mail.smtp_url`.
 #[derive(Debug)]
 pub struct Relays {
-    relays: Vec<Relay>,
+    all: Vec<Relay>,
+    /// Turns taken.
+    turns: AtomicU32,
     clock: ClockBox,
 }
 
@@ -60,7 +62,7 @@ impl Relays {
 
     /// One pool for each of them; `config.size` connections each.
     pub fn new(settings: Vec<SmtpSettings>, config: PoolConfig, clock: Clock) -> Self {
-        let relays = settings
+        let all = settings
             .into_iter()
             .map(|settings| Relay {
                 name: format!("{}:{}", settings.host(), settings.port()),
@@ -69,60 +71,60 @@ impl Relays {
                 away_until: Mutex::new(None),
             })
             .collect();
-        Self { relays, clock: ClockBox(clock) }
+        Self { all, turns: AtomicU32::new(0), clock: ClockBox(clock) }
     }
 
     /// The relays by name, `host:port`.
     pub fn names(&self) -> Vec<String> {
-        self.relays.iter().map(|relay| relay.name.clone()).collect()
+        self.all.iter().map(|relay| relay.name.clone()).collect()
     }
 
-    /// Sends one message by one of the relays. `fraction`, in `[0, 1)`, chooses by weight; a relay that is not available, or
+    /// Sends messages, one after the other, by one of the relays, which take turns by weight; one that is not available, or
     /// has had what it may be given, is passed over, since nothing was transmitted to it.
     ///
-    /// # Errors
-    /// As [`Pool::send`]; [`SendError::Refused`] when no relay is available.
-    pub async fn send(
-        &self,
-        fraction: f64,
-        envelope: Envelope<'_>,
-        raw: &[u8],
-        permits: &Permits,
-    ) -> Result<Accepted, SendError> {
+    /// The answers are those of [`Pool::send`], and [`SendError::Refused`] for what no relay is available to.
+    pub async fn send(&self, messages: &[Message<'_>], leave: Leave<'_>, permits: &Permits, answers: Answers<'_>) {
         let mut refused = SendError::Refused { text: "no relay may be given mail now".to_owned() };
-        for relay in self.order(fraction) {
-            if !permits.take(&relay.name) {
+        let mut left = messages;
+        for relay in self.order(self.turns.fetch_add(1, Ordering::Relaxed)) {
+            let permitted = permits.take(&relay.name, left.len());
+            if permitted == 0 {
                 continue;
             }
-            match relay.pool.send(envelope, raw).await {
-                Err(error @ SendError::Refused { .. }) => {
-                    permits.put_back(&relay.name);
-                    relay.set_away(Some((self.clock.0)() + AWAY));
-                    refused = error;
-                }
-                answer => {
-                    if matches!(answer, Err(SendError::Broken { .. } | SendError::HeldBack)) {
-                        permits.put_back(&relay.name);
-                    }
-                    relay.set_away(None);
-                    return answer;
-                }
+            let (mut answered, mut untouched) = (0, 0);
+            let mut count = |answer: Result<Accepted, SendError>| {
+                answered += 1;
+                untouched += usize::from(matches!(answer, Err(SendError::Broken { .. } | SendError::HeldBack)));
+                answers(answer);
+            };
+            let ended = relay.pool.send(&left[..permitted], leave, &mut count).await;
+            permits.put_back(&relay.name, permitted - answered + untouched);
+            left = &left[answered..];
+            relay.set_away(ended.is_err().then(|| (self.clock.0)() + AWAY));
+            if let Err(error) = ended {
+                refused = error;
+            }
+            if left.is_empty() {
+                return;
             }
         }
-        Err(refused)
+        for _ in left {
+            answers(Err(refused.clone()));
+        }
     }
 
-    /// The one that is chosen, then the others; those that were away come last.
-    fn order(&self, fraction: f64) -> Vec<&Relay> {
+    /// The one whose turn it is, then the others; those that were away come last.
+    fn order(&self, turn: u32) -> Vec<&Relay> {
         let now = (self.clock.0)();
-        let mut order: Vec<&Relay> = self.relays.iter().collect();
+        let mut order: Vec<&Relay> = self.all.iter().collect();
         order.sort_by_key(|relay| relay.is_away(now));
         let there = order.iter().take_while(|relay| !relay.is_away(now)).count().max(1).min(order.len());
         let all: u32 = order[..there].iter().map(|relay| relay.weight).sum();
-        let mut point = fraction * f64::from(all);
+        let mut point = turn % all.max(1);
         let chosen = order[..there].iter().position(|relay| {
-            point -= f64::from(relay.weight);
-            point < 0.0
+            let is_here = point < relay.weight;
+            point = point.saturating_sub(relay.weight);
+            is_here
         });
         order[..there].rotate_left(chosen.unwrap_or(0));
         order
@@ -130,12 +132,12 @@ impl Relays {
 
     /// As [`Pool::sweep`].
     pub fn sweep(&self) {
-        self.relays.iter().for_each(|relay| relay.pool.sweep());
+        self.all.iter().for_each(|relay| relay.pool.sweep());
     }
 
     /// As [`Pool::close`].
     pub async fn close(&self) {
-        for relay in &self.relays {
+        for relay in &self.all {
             relay.pool.close().await;
         }
     }
@@ -167,15 +169,18 @@ impl Permits {
         left.filter(|(_, left)| *left != 0)
     }
 
-    fn take(&self, relay: &str) -> bool {
-        let Some(left) = self.left.get(relay) else { return true };
-        let one_less = |n: i64| (n > 0 || self.may_exceed).then_some(n - 1);
-        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    /// Takes up to so many; returns how many there were.
+    fn take(&self, relay: &str, wanted: usize) -> usize {
+        let Some(left) = self.left.get(relay) else { return wanted };
+        let most = i64::try_from(wanted).unwrap_or(i64::MAX);
+        let taken = |n: i64| if self.may_exceed { most } else { n.clamp(0, most) };
+        let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n - taken(n)));
+        before.map_or(0, |n| usize::try_from(taken(n)).unwrap_or(0))
     }
 
-    fn put_back(&self, relay: &str) {
+    fn put_back(&self, relay: &str, mails: usize) {
         if let Some(left) = self.left.get(relay) {
-            left.fetch_add(1, Ordering::Relaxed);
+            left.fetch_add(i64::try_from(mails).unwrap_or(0), Ordering::Relaxed);
         }
     }
 }
@@ -187,12 +192,12 @@ mod tests {
     #[test]
     fn a_relay_with_a_pace_is_given_no_more_than_that() {
         let permits = Permits::new([("a:25".to_owned(), 2)]);
-        assert_eq!([(); 3].map(|()| permits.take("a:25")), [true, true, false]);
-        assert!(permits.take("b:25"), "another has no pace");
-        assert!(permits.overdrawn().take("a:25"));
+        assert_eq!([1, 3, 1].map(|wanted| permits.take("a:25", wanted)), [1, 1, 0]);
+        assert_eq!(permits.take("b:25", 3), 3, "another has no pace");
+        assert_eq!(permits.overdrawn().take("a:25", 1), 1);
         assert_eq!(permits.left().collect::<Vec<_>>(), [("a:25", -1)]);
-        permits.put_back("a:25");
-        assert!(!permits.take("a:25"));
+        permits.put_back("a:25", 1);
+        assert_eq!(permits.take("a:25", 1), 0);
         assert_eq!(permits.left().count(), 0);
     }
 
@@ -201,13 +206,13 @@ mod tests {
         let start = crate::kernel::cx::Cx::system().instant();
         let settings = Relays::settings("smtp://127.0.0.1:1025?weight=3\n smtp://127.0.0.1:1026").expect("two relays");
         let relays = Relays::new(settings, PoolConfig::default(), Arc::new(move || start));
-        let first = |fraction: f64| relays.order(fraction)[0].weight;
-        assert_eq!([0.0, 0.5, 0.74, 0.76, 0.99].map(first), [3, 3, 3, 1, 1]);
-        relays.relays[0].set_away(Some(start + AWAY));
-        assert_eq!([0.0, 0.5, 0.99].map(first), [1, 1, 1]);
-        assert_eq!(relays.order(0.0).len(), 2, "it is asked when nobody else is there");
-        relays.relays[1].set_away(Some(start + AWAY));
-        assert_eq!(relays.order(0.9).len(), 2);
+        let first = |turn| relays.order(turn)[0].weight;
+        assert_eq!([0, 1, 2, 3, 4, 7, 8].map(first), [3, 3, 3, 1, 3, 1, 3]);
+        relays.all[0].set_away(Some(start + AWAY));
+        assert_eq!([0, 1, 3].map(first), [1, 1, 1]);
+        assert_eq!(relays.order(0).len(), 2, "it is asked when nobody else is there");
+        relays.all[1].set_away(Some(start + AWAY));
+        assert_eq!(relays.order(3).len(), 2);
         for wrong in
             ["", "  ", "smtp://a http://b", "smtp://a?weight=0", "smtp://a?weight=x", "smtp://a?weight=2&weight=3"]
         {

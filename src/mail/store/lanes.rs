@@ -190,12 +190,12 @@ pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i6
     let rows = sqlx::query_as!(
         Row,
         r#"WITH picked AS (
-               SELECT e.id FROM UNNEST($1::text[], $2::bigint[]) AS l (lane, n) CROSS JOIN LATERAL (
-                   SELECT id FROM emails_waiting WHERE lane = l.lane AND lane <> '' AND state = 'queued' AND due_at <= $3
+               SELECT e.ctid FROM UNNEST($1::text[], $2::bigint[]) AS l (lane, n) CROSS JOIN LATERAL (
+                   SELECT ctid FROM emails_waiting WHERE lane = l.lane AND lane <> '' AND state = 'queued' AND due_at <= $3
                    ORDER BY due_at LIMIT l.n FOR UPDATE SKIP LOCKED) AS e
            )
            UPDATE emails_waiting SET state = 'sending', claim_token = $4, lease_until = $5, attempts = least(attempts + 1, 1000), data_at = NULL
-           WHERE id = ANY (ARRAY(SELECT id FROM picked))
+           WHERE ctid = ANY (ARRAY(SELECT ctid FROM picked))
            RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
         &names,
         &numbers,

@@ -176,7 +176,7 @@ pub(super) async fn claim(
     relays: &[String],
 ) -> Result<(Vec<QueuedEmail>, Vec<Allowance>)> {
     let mut tx = conn.begin().await?;
-    plan_on_indexes(&mut tx).await?;
+    plan_once_on_indexes(&mut tx).await?;
     // a claim that a crash of the database loses is one that was not settled either: its mails go again all the same, and
     // what tells that a letter has begun is on disk before it does
     sqlx::query!("SELECT set_config('synchronous_commit', 'off', true)").fetch_one(&mut *tx).await?;
@@ -210,7 +210,8 @@ fn an_eighth(of: i64, fraction: f64) -> i64 {
 /// Claims mails without a lane. Classes go by priority, but an eighth of the batch is kept for each class
 /// that waits, so that a peak of confirmations delays updates without stopping them.
 ///
-/// The picked ids are handed over as an array: as a join, their number is overestimated and the whole table read.
+/// The picked rows are handed over as an array: as a join, their number is overestimated and the whole table read. They are
+/// locked, so their places are theirs until they are updated, and need not be looked up again.
 async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<Row>> {
     let rows = sqlx::query_as!(
         Row,
@@ -227,13 +228,13 @@ async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result
                           - coalesce(sum(n - share) OVER (ORDER BY priority ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)), 0) AS n
                FROM shared
            ), picked AS (
-               SELECT e.id FROM quota q CROSS JOIN LATERAL (
-                   SELECT id FROM emails_waiting
+               SELECT e.ctid FROM quota q CROSS JOIN LATERAL (
+                   SELECT ctid FROM emails_waiting
                    WHERE class = q.class AND state = 'queued' AND lane = '' AND due_at <= $1
                    ORDER BY due_at LIMIT q.n::bigint FOR UPDATE SKIP LOCKED) AS e
            )
            UPDATE emails_waiting SET state = 'sending', claim_token = $3, lease_until = $4, attempts = least(attempts + 1, 1000), data_at = NULL
-           WHERE id = ANY (ARRAY(SELECT id FROM picked LIMIT $2))
+           WHERE ctid = ANY (ARRAY(SELECT ctid FROM picked LIMIT $2))
            RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
         claim.now,
         limit,
@@ -245,13 +246,15 @@ async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result
     Ok(rows)
 }
 
-/// For the rest of the transaction: a plan that was made while the queue was short is kept when it is long, and must not
-/// read all of it then.
-async fn plan_on_indexes(tx: &mut PgConnection) -> Result<()> {
+/// For the rest of the transaction: a plan is made once and kept, and must not read the whole queue when it has grown since.
+async fn plan_once_on_indexes(tx: &mut PgConnection) -> Result<()> {
     // nor look so expensive that it would be compiled, where a pooler drops what `db::options` asks for
-    sqlx::query!("SELECT set_config('enable_seqscan', 'off', true) AS seqscan, set_config('jit', 'off', true) AS jit")
-        .fetch_one(tx)
-        .await?;
+    sqlx::query!(
+        "SELECT set_config('plan_cache_mode', 'force_generic_plan', true) AS plans, set_config('enable_seqscan', 'off', true) AS seqscan,
+                set_config('jit', 'off', true) AS jit"
+    )
+    .fetch_one(tx)
+    .await?;
     Ok(())
 }
 
@@ -353,7 +356,7 @@ pub(super) struct End {
 
 /// Ends claims in a transaction; returns the ids that were still held.
 pub(super) async fn end(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[End]) -> Result<Vec<Uuid>> {
-    plan_on_indexes(conn).await?;
+    plan_once_on_indexes(conn).await?;
     let (mut retries, mut settled): (Vec<&End>, Vec<&End>) =
         ends.iter().partition(|end| matches!(end.ending, Ending::Queued { .. }));
     retries.sort_by_key(|end| end.id);
