@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, Semaphore},
+    sync::{Notify, Semaphore, SemaphorePermit},
     task::JoinSet,
     time::sleep,
 };
@@ -39,6 +39,9 @@ use crate::{
 
 /// Rounds under way at once: one slow mail holds up only its own, and while some wait for the disk others send.
 const LINES: usize = 6;
+/// Claims, compositions and settlings at the database at once. With more each has a connection that has forgotten more, and
+/// the pages people wait for have fewer.
+const TURNS: usize = 5;
 /// Time that a round should not exceed, and the fewest mails that a line claims to that end.
 const ROUND: Duration = Duration::from_secs(1);
 const FEWEST: i64 = 8;
@@ -57,6 +60,8 @@ pub struct Engine {
     pub(super) sender: Sender,
     /// One for each mail being sent, whichever round it belongs to.
     pub(super) slots: Semaphore,
+    /// See [`Engine::turn`].
+    turns: Semaphore,
     /// Says to idle lines that there is more than one can take.
     more: Notify,
     pub(super) domains: Domains,
@@ -78,6 +83,7 @@ impl Engine {
         Ok(Self {
             sender,
             slots,
+            turns: Semaphore::new(TURNS),
             transport,
             kinds,
             kernel,
@@ -252,6 +258,7 @@ impl Engine {
     }
 
     async fn round(&self, limit: i64, cancel: &CancellationToken) -> Result<Progress> {
+        let turn = self.turn().await;
         let mut progress = self.recover().await?;
         let (cx, db) = (&self.kernel.cx, &self.kernel.db);
         let (now, instant) = (cx.now(), cx.instant());
@@ -265,6 +272,7 @@ impl Engine {
             }
             claimed
         };
+        drop(turn);
         if emails.is_empty() {
             return Ok(progress);
         }
@@ -312,6 +320,11 @@ impl Engine {
             // better one mail too many than none
             Err(error) => tracing::warn!(%error, "first mails could not be counted"),
         }
+    }
+
+    /// Waits for a turn at the database, of which there are [`TURNS`].
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
     }
 
     pub(super) fn lease(&self) -> Duration {

@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -23,7 +23,7 @@ use super::{
     message::Composed,
     progress::Progress,
     settling::Item,
-    smtp::{Accepted, Message, Permits, SendError},
+    smtp::{Accepted, Message, Outbox, Permits, SendError},
     store,
     verdict::{self, Verdict},
 };
@@ -37,8 +37,6 @@ const AWAY: usize = 3;
 const COMPOSED_AT_ONCE: usize = 128;
 /// Letters that are noted as begun together at most, and so uncertain when the process dies.
 const BEGUN_AT_ONCE: usize = 64;
-/// Mails that go over one connection one behind the other at most.
-const LONGEST_RUN: usize = 8;
 /// Outcomes that are settled in one transaction at most, and the time in which they gather.
 const SETTLED_AT_ONCE: usize = 256;
 const GATHERED_FOR: Duration = Duration::from_millis(40);
@@ -51,6 +49,13 @@ struct Round<'a> {
     refusals: AtomicUsize,
     cancel: &'a CancellationToken,
     lease: &'a Lease,
+}
+
+impl Round<'_> {
+    /// Is no mail to be tried any more, because the engine stops or the relay is away?
+    fn is_over(&self) -> bool {
+        self.cancel.is_cancelled() || self.refusals.load(Ordering::Relaxed) >= AWAY
+    }
 }
 
 /// Until when the mails of a round are this process's, by its own clock: one that was stopped for longer must not go on to
@@ -80,6 +85,17 @@ struct Ready {
     raw: Vec<u8>,
 }
 
+/// Mails of which each connection takes the next one when it is free.
+struct Part {
+    mails: Vec<Leaving>,
+    /// Their rows, until they have ended.
+    emails: Mutex<Vec<Option<QueuedEmail>>>,
+    /// The first that nobody has taken.
+    next: AtomicUsize,
+    /// Connections that are to take from it and have not begun.
+    idle: AtomicUsize,
+}
+
 /// A mail on its way, without its row.
 struct Leaving {
     kind: String,
@@ -92,6 +108,84 @@ struct Leaving {
 impl Leaving {
     fn to<'a>(&'a self, address: &'a EmailAddress) -> Message<'a> {
         Message { kind: &self.kind, from: &self.from, to: address.as_str(), raw: &self.raw }
+    }
+}
+
+impl Part {
+    fn left(&self) -> usize {
+        self.mails.len().saturating_sub(self.next.load(Ordering::Relaxed))
+    }
+
+    fn next(&self) -> Option<usize> {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        (next < self.mails.len()).then_some(next)
+    }
+
+    fn email(&self, number: usize) -> Option<QueuedEmail> {
+        self.emails.lock().unwrap_or_else(PoisonError::into_inner).get_mut(number)?.take()
+    }
+}
+
+/// What one connection takes out of a part.
+struct Share<'a> {
+    engine: &'a Engine,
+    round: &'a Round<'a>,
+    part: &'a Part,
+    done: &'a mpsc::UnboundedSender<Ended>,
+    /// Those taken that have no answer yet.
+    in_hand: VecDeque<usize>,
+    /// Those that the relay took and that have copies to be sent.
+    copied: Vec<usize>,
+    /// A relay could not be reached.
+    is_refused: bool,
+}
+
+impl Share<'_> {
+    fn end(&self, number: usize, verdict: impl FnOnce(&QueuedEmail) -> Option<Verdict>) {
+        if let Some(email) = self.part.email(number) {
+            let verdict = verdict(&email);
+            let _ = self.done.send((email, verdict));
+        }
+    }
+}
+
+impl Outbox for Share<'_> {
+    fn next(&mut self, waits: bool) -> Option<usize> {
+        let another_is_free = waits && self.part.left() <= self.part.idle.load(Ordering::Relaxed);
+        // copies come first
+        let next = if another_is_free || !self.copied.is_empty() { None } else { self.part.next() };
+        self.in_hand.extend(next);
+        next
+    }
+
+    fn answer(&mut self, message: usize, answer: Result<Accepted, SendError>) {
+        self.in_hand.retain(|other| *other != message);
+        let mail = &self.part.mails[message].mail;
+        self.is_refused |= matches!(answer, Err(SendError::Refused { .. }));
+        if answer.is_ok() && !mail.cc.is_empty() {
+            self.copied.push(message);
+        }
+        self.end(message, |email| self.engine.verdict(self.round, email, mail, answer.err()));
+    }
+}
+
+/// The copies of a mail.
+struct Copies<'a> {
+    of: &'a Leaving,
+    next: usize,
+}
+
+impl Outbox for Copies<'_> {
+    fn next(&mut self, _: bool) -> Option<usize> {
+        let next = self.next;
+        self.next += 1;
+        (next < self.of.mail.cc.len()).then_some(next)
+    }
+
+    fn answer(&mut self, _: usize, answer: Result<Accepted, SendError>) {
+        if let Err(error) = answer {
+            tracing::info!(kind = self.of.kind, %error, "a copy was not taken");
+        }
     }
 }
 
@@ -112,24 +206,6 @@ fn in_parts<T>(all: Vec<T>, size: usize) -> Vec<Vec<T>> {
         parts.push(all.by_ref().take(size).collect());
     }
     parts
-}
-
-/// Mails in runs, each for one connection, dealt out like cards, so that what comes first goes first on all of them. One with
-/// copies goes alone.
-fn in_runs(all: Vec<Ready>, connections: usize) -> Vec<Vec<Ready>> {
-    let mut runs = Vec::with_capacity(all.len());
-    for part in in_parts(all, connections * LONGEST_RUN) {
-        let (alone, together): (Vec<Ready>, Vec<Ready>) = part.into_iter().partition(|ready| !ready.mail.cc.is_empty());
-        let mut dealt: Vec<Vec<Ready>> = Vec::with_capacity(connections);
-        for (n, ready) in together.into_iter().enumerate() {
-            match dealt.get_mut(n % connections) {
-                Some(run) => run.push(ready),
-                None => dealt.push(vec![ready]),
-            }
-        }
-        runs.extend(dealt.into_iter().chain(alone.into_iter().map(|ready| vec![ready])));
-    }
-    runs
 }
 
 /// Waits a little for more outcomes, so that many are settled in one commit; not longer than there are some to come.
@@ -179,17 +255,30 @@ impl Engine {
             .flat_map(|prepared| stream::iter(in_parts(prepared, BEGUN_AT_ONCE)))
             .then(|part| self.begin(round, part))
             .flat_map(|prepared| {
-                let mut all = Vec::with_capacity(prepared.len());
-                for prepared in prepared {
-                    match prepared {
-                        Prepared::Ready(ready) => all.push(*ready),
-                        Prepared::Ended(ended) => drop(done.send(ended)),
-                    }
-                }
-                stream::iter(in_runs(all, at_once))
+                let part = Arc::new(self.part(prepared, at_once, done));
+                let connections = part.idle.load(Ordering::Relaxed);
+                stream::iter(std::iter::repeat_n(part, connections))
             })
-            .for_each_concurrent(at_once, |run| self.send(round, run, done))
+            .for_each_concurrent(at_once, |part| async move { self.send(round, &part, done).await })
             .await;
+    }
+
+    /// The mails that are ready, for so many connections at most; the others have ended.
+    fn part(&self, prepared: Vec<Prepared>, connections: usize, done: &mpsc::UnboundedSender<Ended>) -> Part {
+        let (mut mails, mut emails) = (Vec::with_capacity(prepared.len()), Vec::with_capacity(prepared.len()));
+        for prepared in prepared {
+            match prepared {
+                Prepared::Ready(ready) => {
+                    let Ready { email, mail, raw } = *ready;
+                    let from = self.sender.return_path(&self.sender.return_token(email.id));
+                    mails.push(Leaving { kind: email.kind.clone(), from, mail, raw });
+                    emails.push(Some(email));
+                }
+                Prepared::Ended(ended) => drop(done.send(ended)),
+            }
+        }
+        let idle = AtomicUsize::new(mails.len().min(connections));
+        Part { mails, emails: Mutex::new(emails), next: AtomicUsize::new(0), idle }
     }
 
     async fn settle_all(
@@ -254,7 +343,9 @@ impl Engine {
                 prepared.extend(emails.into_iter().map(|email| Prepared::Ended((email, Some(verdict.clone())))));
                 continue;
             };
+            let turn = self.turn().await;
             let composed = self.compose(kind, &emails).await;
+            drop(turn);
             prepared.extend(emails.into_iter().zip(composed).map(|(email, composed)| self.pack(email, composed)));
         }
         prepared
@@ -263,6 +354,7 @@ impl Engine {
     /// Last words before some go out. What was paused since it was claimed goes back; and it is noted on the rows of letters, in
     /// one commit, that their content is about to go out: a process that dies from here on leaves them uncertain.
     async fn begin(&self, round: &Round<'_>, prepared: Vec<Prepared>) -> Vec<Prepared> {
+        let _turn = self.turn().await;
         let prepared = self.without_paused(prepared).await;
         let letter = |prepared: &Prepared| match prepared {
             Prepared::Ready(ready) if ready.email.class == Class::Letter => Some(ready.email.id),
@@ -344,50 +436,33 @@ impl Engine {
         Prepared::Ended((email, Some(verdict)))
     }
 
-    /// One attempt at each of some mails, over one connection.
-    async fn send(&self, round: &Round<'_>, run: Vec<Ready>, done: &mpsc::UnboundedSender<Ended>) {
-        let end = |email, verdict| drop(done.send((email, verdict)));
-        let slot = self.slots.acquire().await;
-        let (mut emails, mut mails) = (VecDeque::with_capacity(run.len()), Vec::with_capacity(run.len()));
-        for Ready { email, mail, raw } in run {
-            match self.held_back(round, &email) {
-                _ if slot.is_err() => end(email, None),
-                Some(verdict) => end(email, Some(verdict)),
-                None => {
-                    let from = self.sender.return_path(&self.sender.return_token(email.id));
-                    mails.push(Leaving { kind: email.kind.clone(), from, mail, raw });
-                    emails.push_back(email);
-                }
+    /// One attempt at each mail of a part, beside other connections that take from it.
+    async fn send(&self, round: &Round<'_>, part: &Part, done: &mpsc::UnboundedSender<Ended>) {
+        let _slot = self.slots.acquire().await;
+        part.idle.fetch_sub(1, Ordering::Relaxed);
+        let messages: Vec<Message<'_>> = part.mails.iter().map(|leaving| leaving.to(&leaving.mail.to)).collect();
+        let leave = || !round.cancel.is_cancelled() && round.lease.holds(self.kernel.cx.instant());
+        let mut share =
+            Share { engine: self, round, part, done, in_hand: VecDeque::new(), copied: Vec::new(), is_refused: false };
+        while part.left() > 0 && !round.is_over() {
+            let sending = self.transport.send(&messages, &mut share, &leave, round.permits);
+            let is_over = tokio::select! {
+                () = sending => true,
+                () = async { round.cancel.cancelled().await; sleep(GRACE).await } => false,
+            };
+            if let Some(number) = share.in_hand.pop_front().filter(|_| !is_over) {
+                share.answer(number, Err(SendError::Unknown { text: "this process had to stop".to_owned() }));
+            }
+            if std::mem::take(&mut share.is_refused) {
+                round.refusals.fetch_add(1, Ordering::Relaxed);
+            }
+            for number in std::mem::take(&mut share.copied) {
+                self.copy(round, &part.mails[number]).await;
             }
         }
-        let messages: Vec<Message<'_>> = mails.iter().map(|leaving| leaving.to(&leaving.mail.to)).collect();
-        let mut answered = mails.iter();
-        let (mut is_refused, mut copied) = (false, None);
-        let mut answers = |answer: Result<Accepted, SendError>| {
-            let (Some(email), Some(leaving)) = (emails.pop_front(), answered.next()) else { return };
-            is_refused |= matches!(answer, Err(SendError::Refused { .. }));
-            copied = answer.is_ok().then_some(leaving).filter(|leaving| !leaving.mail.cc.is_empty());
-            let verdict = self.verdict(round, &email, &leaving.mail, answer.err());
-            end(email, verdict);
-        };
-        let leave = || !round.cancel.is_cancelled() && round.lease.holds(self.kernel.cx.instant());
-        let sending = self.transport.send(&messages, &leave, round.permits, &mut answers);
-        let is_over = tokio::select! {
-            () = sending => true,
-            () = async { round.cancel.cancelled().await; sleep(GRACE).await } => false,
-        };
-        if !is_over {
-            answers(Err(SendError::Unknown { text: "this process had to stop".to_owned() }));
-        }
-        if is_refused {
-            round.refusals.fetch_add(1, Ordering::Relaxed);
-        }
-        if let Some(leaving) = copied {
-            self.copy(round, leaving).await;
-        }
-        for email in emails {
-            let verdict = self.held_back(round, &email);
-            end(email, verdict);
+        let rest = std::iter::from_fn(|| part.next());
+        for number in std::mem::take(&mut share.in_hand).into_iter().chain(rest) {
+            share.end(number, |email| self.held_back(round, email));
         }
     }
 
@@ -417,21 +492,19 @@ impl Engine {
 
     /// Sends a mail's copies: now or never, so they may take permits that are not there yet.
     async fn copy(&self, round: &Round<'_>, leaving: &Leaving) {
-        let copies: Vec<Message<'_>> = leaving.mail.cc.iter().map(|cc| leaving.to(cc)).collect();
-        let mut answers = |answer: Result<Accepted, SendError>| {
-            if let Err(error) = answer {
-                tracing::info!(kind = leaving.kind, %error, "a copy was not taken");
-            }
-        };
-        self.transport.send(&copies, &|| true, &round.permits.overdrawn(), &mut answers).await;
+        let messages: Vec<Message<'_>> = leaving.mail.cc.iter().map(|cc| leaving.to(cc)).collect();
+        let mut copies = Copies { of: leaving, next: 0 };
+        while copies.next < messages.len() {
+            self.transport.send(&messages, &mut copies, &|| true, &round.permits.overdrawn()).await;
+        }
     }
 
-    /// The verdict on a mail that is not to be tried: the engine stops, or the relay is away.
+    /// The verdict on a mail that is not to be tried.
     fn held_back(&self, round: &Round<'_>, email: &QueuedEmail) -> Option<Verdict> {
         if round.cancel.is_cancelled() {
             return Some(Verdict::Retry { due_at: email.due_at, counted: false, why: None });
         }
-        (round.refusals.load(Ordering::Relaxed) >= AWAY).then(|| self.later(&"relay not available"))
+        round.is_over().then(|| self.later(&"relay not available"))
     }
 
     fn later(&self, why: &impl std::fmt::Display) -> Verdict {

@@ -60,6 +60,7 @@ impl Engine {
         let (mut troubles, mut left) = (0, GRACE);
         loop {
             let written = async {
+                let _turn = self.turn().await;
                 let mut tx = self.kernel.db.begin().await?;
                 let held = self.write(&mut tx, items, tell).await?;
                 tx.commit().await?;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     mailbox::Mailbox,
-    smtp::{Accepted, Answers, Leave, Message, Permits, PoolConfig, Relays, SendError, SmtpSettings},
+    smtp::{Accepted, Leave, Message, Outbox, Permits, PoolConfig, Relays, SendError, SmtpSettings},
 };
 use crate::{
     config,
@@ -54,21 +54,21 @@ impl Transport {
         }
     }
 
-    /// Sends messages, one after the other, by a relay that may still be given some.
+    /// Sends messages, one after the other, by a relay that may still be given some; as [`Relays::send`].
     pub(super) async fn send(
         &self,
         messages: &[Message<'_>],
+        outbox: &mut dyn Outbox,
         leave: Leave<'_>,
         permits: &Permits,
-        answers: Answers<'_>,
     ) {
         match self {
-            Self::Smtp(relays) => relays.send(messages, leave, permits, answers).await,
+            Self::Smtp(relays) => relays.send(messages, outbox, leave, permits).await,
             Self::Mailbox(mailbox) => {
-                for message in messages {
-                    let delivered = mailbox.deliver(message.kind, message.raw).await;
+                while let Some(n) = outbox.next(false) {
+                    let delivered = mailbox.deliver(messages[n].kind, messages[n].raw).await;
                     let accepted = delivered.map(|()| Accepted { code: 250, text: String::new() });
-                    answers(accepted.map_err(|error| SendError::Refused { text: error.to_string() }));
+                    outbox.answer(n, accepted.map_err(|error| SendError::Refused { text: error.to_string() }));
                 }
             }
         }

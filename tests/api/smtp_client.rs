@@ -3,13 +3,14 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use muster::mail::smtp::{
-    Accepted, Clock, EnhancedCode, Message, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, Timeouts, TlsMode,
+    Accepted, Clock, EnhancedCode, Message, Outbox, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, Timeouts,
+    TlsMode,
 };
 
 use tokio_rustls::rustls;
@@ -64,15 +65,32 @@ fn pool(url: &str) -> Pool {
     pool_with(url, config()).0
 }
 
+/// Messages in their order, and what became of them.
+struct InTurn {
+    left: std::ops::Range<usize>,
+    answers: Vec<Result<Accepted, SendError>>,
+}
+
+impl Outbox for InTurn {
+    fn next(&mut self, _: bool) -> Option<usize> {
+        self.left.next()
+    }
+
+    fn answer(&mut self, message: usize, answer: Result<Accepted, SendError>) {
+        assert_eq!(message, self.answers.len());
+        self.answers.push(answer);
+    }
+}
+
 async fn send_all(
     pool: &Pool,
     messages: &[Message<'_>],
     leave: &(dyn Fn() -> bool + Sync),
 ) -> Vec<Result<Accepted, SendError>> {
-    let mut answers = Vec::new();
-    let ended = pool.send(messages, leave, &mut |answer| answers.push(answer)).await;
-    answers.extend(ended.err().map(Err));
-    answers
+    let mut outbox = InTurn { left: 0..messages.len(), answers: Vec::new() };
+    let ended = pool.send(messages, &mut outbox, leave).await;
+    outbox.answers.extend(ended.err().map(Err));
+    outbox.answers
 }
 
 async fn send(pool: &Pool, message: Message<'_>) -> Result<Accepted, SendError> {
@@ -121,12 +139,25 @@ async fn the_next_message_begins_behind_the_content() {
         let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, messages_per_connection: 3, ..config() });
         let answers = send_all(&pool, &many, &|| true).await;
         assert!(answers.len() == 5 && answers.iter().all(Result::is_ok), "{answers:?}");
-        // RCPT and DATA of each; and MAIL of three, since on a new connection nothing comes before the first
-        assert_eq!(sink.ahead(), if pipelining { 10 + 3 } else { 0 });
+        // RCPT and DATA of each, and MAIL of one: on a new connection nothing comes before the first, and the second shows
+        // that the relay is quick
+        assert_eq!(sink.ahead(), if pipelining { 10 + 1 } else { 0 });
         assert_eq!((sink.connections(), sink.messages().len()), (2, 5));
         assert!(sink.messages().iter().all(|message| message.data == RAW));
         assert!(!sink.commands().iter().any(|command| command == "RSET"));
     }
+}
+
+#[tokio::test]
+async fn nothing_begins_behind_a_message_that_a_relay_takes_long_over() {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let (start, seconds) = (HandClock::new().clock()(), AtomicU64::new(0));
+    // each look at it is a second later
+    let clock: Clock = Arc::new(move || start + Duration::from_secs(seconds.fetch_add(1, Ordering::Relaxed)));
+    let pool = Pool::new(SmtpSettings::parse(&sink.url()).expect("a relay"), config(), clock);
+    let answers = send_all(&pool, &[MAIL; 5], &|| true).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!((sink.ahead(), sink.connections()), (10, 1));
 }
 
 #[tokio::test]
@@ -145,38 +176,38 @@ async fn whatever_happens_to_a_message_the_one_behind_it_goes_out_once() {
     ];
     for (step, code) in steps {
         for data_anyway in [true, false] {
-            let script = [Step::Accept, step.clone()];
+            let script = [Step::Accept, Step::Accept, step.clone()];
             let sink = SmtpSink::start(Behaviour { data_anyway, ..Behaviour::accept() }.script(script)).await;
             let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
-            let to = ["a@example.org", "b@example.org", "c@example.org", "d@example.org"];
+            let to = ["first@example.org", "a@example.org", "b@example.org", "c@example.org", "d@example.org"];
             let answers = send_all(&pool, &to.map(|to| Message { to, ..MAIL }), &|| true).await;
-            assert_eq!(answers.iter().map(accepted).collect::<Vec<_>>(), [true, false, true, true], "{step:?}");
-            assert_eq!(answers[1].as_ref().expect_err("the step").code(), code, "{step:?}");
+            assert_eq!(answers.iter().map(accepted).collect::<Vec<_>>(), [true, true, false, true, true], "{step:?}");
+            assert_eq!(answers[2].as_ref().expect_err("the step").code(), code, "{step:?}");
             let taken: Vec<_> = sink.messages().into_iter().flat_map(|message| message.to).collect();
-            assert_eq!(taken, ["a@example.org", "c@example.org", "d@example.org"], "{step:?}");
+            assert_eq!(taken, [to[0], to[1], to[3], to[4]], "{step:?}");
             send(&pool, MAIL).await.expect("and whatever comes later");
         }
     }
     // gone when the next one begins: a fresh connection, as for one that lay idle
-    let sink = SmtpSink::start(Behaviour::accept().script([Step::Accept, Step::HangUpAtMail])).await;
+    let sink = SmtpSink::start(Behaviour::accept().script([Step::Accept, Step::Accept, Step::HangUpAtMail])).await;
     let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
-    assert!(send_all(&pool, &[MAIL; 3], &|| true).await.iter().all(accepted));
-    assert_eq!((sink.connections(), sink.messages().len()), (2, 3));
+    assert!(send_all(&pool, &[MAIL; 4], &|| true).await.iter().all(accepted));
+    assert_eq!((sink.connections(), sink.messages().len()), (2, 4));
     // a message that cannot be sent is not begun early, nor in the way
     let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
     let impossible = Message { to: "no address", ..MAIL };
-    let answers = send_all(&pool, &[MAIL, impossible, MAIL], &|| true).await;
-    assert_eq!(answers.iter().map(accepted).collect::<Vec<_>>(), [true, false, true]);
+    let answers = send_all(&pool, &[MAIL, MAIL, impossible, MAIL], &|| true).await;
+    assert_eq!(answers.iter().map(accepted).collect::<Vec<_>>(), [true, true, false, true]);
 }
 
 #[tokio::test]
 async fn leave_is_asked_for_each_message() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
-    let answers = send_all(&pool, &[MAIL; 3], &|| sink.messages().is_empty()).await;
+    let answers = send_all(&pool, &[MAIL; 4], &|| sink.messages().len() < 2).await;
     let held = || Err(SendError::HeldBack);
-    assert_eq!((answers[0].is_ok(), &answers[1..]), (true, &[held(), held()][..]));
-    assert_eq!(sink.messages().len(), 1);
+    assert_eq!((answers[1].is_ok(), &answers[2..]), (true, &[held(), held()][..]));
+    assert_eq!(sink.messages().len(), 2);
     send(&pool, MAIL).await.expect("on another connection");
 }
 

@@ -53,16 +53,25 @@ impl Failure {
     }
 }
 
+/// What was said to the relay beyond the last message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    Nothing,
+    /// MAIL, RCPT and DATA of the next message, whose replies are to be read.
+    Next,
+    /// DATA, so that it waits for content that will not come.
+    Stuck,
+}
+
 /// An open connection, ready for MAIL.
 pub(super) struct Connection {
     smtp: AsyncSmtpConnection,
     offers: ServerInfo,
     /// The relay takes commands without being waited for (RFC 2920).
     pipelines: bool,
-    /// MAIL, RCPT and DATA of the next message have been said, and wait for their replies.
-    is_ahead: bool,
-    /// The relay waits for content that will not come.
-    is_stuck: bool,
+    /// The relay answered the last message at once.
+    pub(super) is_quick: bool,
+    begun: Begun,
     /// Transactions begun on it.
     pub(super) messages: u32,
 }
@@ -96,7 +105,7 @@ impl Connection {
         let response = smtp.command(Ehlo::new(settings.hello.clone())).await.map_err(|error| not_opened(&error))?;
         let offers = ServerInfo::from_response(&response).map_err(|error| not_opened(&error))?;
         let pipelines = response.message().any(|line| line.trim().eq_ignore_ascii_case("PIPELINING"));
-        Ok(Self { smtp, offers, pipelines, is_ahead: false, is_stuck: false, messages: 0 })
+        Ok(Self { smtp, offers, pipelines, is_quick: false, begun: Begun::Nothing, messages: 0 })
     }
 
     async fn plain(
@@ -156,8 +165,14 @@ impl Connection {
         Err(refused("signing in did not come to an end"))
     }
 
-    /// Sends one message. Where the relay takes commands in one go, those of the `next` one follow right behind its content:
-    /// whoever names one must send it then.
+    /// May the next message begin in the write that ends this one? Not where the relay is waited for, so that it goes out by
+    /// another connection that is free before; and not beyond what one connection carries.
+    pub(super) fn looks_ahead(&self, messages_per_connection: u32) -> bool {
+        self.pipelines && self.is_quick && self.messages + 1 < messages_per_connection
+    }
+
+    /// Sends one message. The commands that begin the `next` one, if any, follow right behind its content, and it must be sent
+    /// then (see [`Connection::looks_ahead`]).
     pub(super) async fn transact(
         &mut self,
         message: &Message<'_>,
@@ -168,7 +183,7 @@ impl Connection {
         self.messages += 1;
         let locals = [message.from, message.to].map(|address| address.rsplit_once('@').map_or("", |(local, _)| local));
         let open = |error| Failure::new(Phase::Open, error);
-        let go_ahead = if std::mem::take(&mut self.is_ahead) {
+        let go_ahead = if std::mem::replace(&mut self.begun, Begun::Nothing) == Begun::Next {
             let mail = step(timeouts.command, self.smtp.read_response(), &locals).await;
             self.rest_of_envelope(mail, timeouts, &locals).await?
         } else {
@@ -192,12 +207,12 @@ impl Connection {
             // the connection is dropped, and with it what the relay has of the message
             return Err(open(SendError::HeldBack));
         }
-        let next = next.filter(|_| self.pipelines).and_then(|next| self.commands(next).ok());
+        let next = next.and_then(|next| self.commands(next).ok());
         let content = content(message.raw);
         let sent = async {
             match std::str::from_utf8(&content) {
                 Ok(text) => {
-                    self.is_ahead = next.is_some();
+                    self.begun = if next.is_some() { Begun::Next } else { Begun::Nothing };
                     let next = next.map_or_else(String::new, |(mail, rcpt)| format!("{mail}{rcpt}{Data}"));
                     self.smtp.command(in_one_piece(text, &next)).await
                 }
@@ -232,7 +247,9 @@ impl Connection {
         }
         let data = step(timeouts.command, self.smtp.read_response(), locals).await;
         // who takes DATA without a recipient would take the next command for content
-        self.is_stuck = data.is_ok() && (mail.is_err() || rcpt.is_err());
+        if data.is_ok() && (mail.is_err() || rcpt.is_err()) {
+            self.begun = Begun::Stuck;
+        }
         mail.map_err(|error| Failure::new(Phase::Mail, blame_the_relay(error)))?;
         rcpt.and(data).map_err(|error| Failure::new(Phase::Open, error))
     }
@@ -266,8 +283,8 @@ impl Connection {
     /// Forgets a failed transaction (RSET, RFC 5321 section 4.1.1.5); false when the connection is of no use any more. After
     /// a content that was refused there is nothing to forget, and the next MAIL may have been said already.
     pub(super) async fn reset(&mut self, timeouts: &Timeouts) -> bool {
-        if self.is_stuck || self.is_ahead {
-            return self.is_ahead;
+        if self.begun != Begun::Nothing {
+            return self.begun == Begun::Next;
         }
         let reply = timeout(timeouts.farewell, self.smtp.command(Rset)).await;
         matches!(reply, Ok(Ok(response)) if response.has_code(250))

@@ -50,8 +50,16 @@ impl fmt::Debug for Message<'_> {
 /// Asked before each message, and again right before its content goes out: may it still?
 pub type Leave<'a> = &'a (dyn Fn() -> bool + Sync);
 
-/// Told what became of each message, in their order.
-pub type Answers<'a> = &'a mut (dyn FnMut(Result<Accepted, SendError>) + Send);
+/// Hands messages out to whoever has a connection free, and is told what became of each. They go by their place in the slice
+/// that comes along.
+pub trait Outbox: Send {
+    /// The next message; `None` when there is none, or none for the present. One that `waits` begins behind another, so it is
+    /// not handed out where a connection may be free for it.
+    fn next(&mut self, waits: bool) -> Option<usize>;
+
+    /// What became of a message that was handed out.
+    fn answer(&mut self, message: usize, answer: Result<Accepted, SendError>);
+}
 
 /// The relay has taken responsibility for the message (RFC 5321 section 4.2.5).
 #[derive(Clone, Debug, PartialEq, Eq)]

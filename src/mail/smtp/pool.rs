@@ -9,9 +9,12 @@ use std::{
 use tokio::sync::Semaphore;
 
 use super::{
-    Accepted, Answers, Leave, Message, SendError, SmtpSettings,
+    Accepted, Leave, Message, Outbox, SendError, SmtpSettings,
     connection::{Connection, Failure, Phase},
 };
+
+/// A relay that answers within this time is trusted to take the next message as well; behind a slower one that would wait.
+const QUICK: Duration = Duration::from_millis(250);
 
 /// Says what time it is; passed in, so that tests can move it.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -90,7 +93,7 @@ impl Pool {
         Self { settings, slots: Semaphore::new(config.size.max(1)), config, clock, idle: Mutex::new(Vec::new()) }
     }
 
-    /// Sends messages one after the other over one connection, waiting for a free one first.
+    /// Sends messages one after the other over one connection, waiting for a free one first, until the outbox has no more.
     ///
     /// Dropping the future closes the connection, and the outcome of the message in hand is then as uncertain as with
     /// [`SendError::Unknown`].
@@ -100,31 +103,34 @@ impl Pool {
     ///
     /// # Errors
     /// What becomes of a message is its answer. [`SendError::Refused`] and [`SendError::Broken`] when no connection could be
-    /// opened: of the messages without an answer, nothing was said to the relay or no content.
+    /// opened: the messages that were handed out and have no answer were not transmitted.
     pub async fn send(
         &self,
         messages: &[Message<'_>],
+        outbox: &mut dyn Outbox,
         leave: Leave<'_>,
-        answers: Answers<'_>,
     ) -> Result<(), SendError> {
         let Ok(_slot) = self.slots.acquire().await else {
             return Err(closed());
         };
-        let mut kept = self.take_idle();
-        for (n, message) in messages.iter().enumerate() {
+        let (mut kept, mut begun) = (self.take_idle(), None);
+        while let Some(n) = begun.take().or_else(|| outbox.next(false)) {
             if !leave() {
                 // it may have begun this one
                 kept = None;
-                answers(Err(SendError::HeldBack));
+                outbox.answer(n, Err(SendError::HeldBack));
                 continue;
             }
             let connection = match kept {
                 Some(connection) => connection,
                 None => self.open().await?,
             };
-            let (usable, answer) = self.send_one(connection, message, messages.get(n + 1), leave).await?;
+            let looks_ahead = connection.looks_ahead(self.config.messages_per_connection);
+            begun = if looks_ahead { outbox.next(true) } else { None };
+            let next = begun.map(|next| &messages[next]);
+            let (usable, answer) = self.send_one(connection, &messages[n], next, leave).await?;
             kept = usable.and_then(|connection| self.unless_worn(connection));
-            answers(answer);
+            outbox.answer(n, answer);
         }
         if let Some(connection) = kept {
             self.put_back(connection);
@@ -142,9 +148,10 @@ impl Pool {
     ) -> Result<(Option<Connection>, Result<Accepted, SendError>), SendError> {
         let timeouts = &self.config.timeouts;
         loop {
-            let served_before = connection.messages > 0;
-            let next = next.filter(|_| connection.messages + 1 < self.config.messages_per_connection);
-            let Failure { phase, error } = match connection.transact(message, next, leave, timeouts).await {
+            let (served_before, began) = (connection.messages > 0, (self.clock)());
+            let sent = connection.transact(message, next, leave, timeouts).await;
+            connection.is_quick = (self.clock)().saturating_duration_since(began) < QUICK;
+            let Failure { phase, error } = match sent {
                 Ok(accepted) => return Ok((Some(connection), Ok(accepted))),
                 Err(failure) => failure,
             };

@@ -1,7 +1,7 @@
 //! Several relays: each takes its share, and where one is away the others take over.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU32, Ordering},
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Accepted, Answers, Leave, Message, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, pool::Clock};
+use super::{Accepted, Leave, Message, Outbox, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, pool::Clock};
 
 /// Time for which a relay that was away is not asked while another is there.
 const AWAY: Duration = Duration::from_secs(30);
@@ -82,34 +82,31 @@ impl Relays {
     /// Sends messages, one after the other, by one of the relays, which take turns by weight; one that is not available, or
     /// has had what it may be given, is passed over, since nothing was transmitted to it.
     ///
-    /// The answers are those of [`Pool::send`], and [`SendError::Refused`] for what no relay is available to.
-    pub async fn send(&self, messages: &[Message<'_>], leave: Leave<'_>, permits: &Permits, answers: Answers<'_>) {
+    /// Ends when the outbox has no more, or no relay takes more: then the answer of at least one is [`SendError::Refused`],
+    /// or what else befell the last relay that was asked.
+    pub async fn send(&self, messages: &[Message<'_>], outbox: &mut dyn Outbox, leave: Leave<'_>, permits: &Permits) {
         let mut refused = SendError::Refused { text: "no relay may be given mail now".to_owned() };
-        let mut left = messages;
+        let mut again = VecDeque::new();
         for relay in self.order(self.turns.fetch_add(1, Ordering::Relaxed)) {
-            let permitted = permits.take(&relay.name, left.len());
-            if permitted == 0 {
-                continue;
-            }
-            let (mut answered, mut untouched) = (0, 0);
-            let mut count = |answer: Result<Accepted, SendError>| {
-                answered += 1;
-                untouched += usize::from(matches!(answer, Err(SendError::Broken { .. } | SendError::HeldBack)));
-                answers(answer);
-            };
-            let ended = relay.pool.send(&left[..permitted], leave, &mut count).await;
-            permits.put_back(&relay.name, permitted - answered + untouched);
-            left = &left[answered..];
-            relay.set_away(ended.is_err().then(|| (self.clock.0)() + AWAY));
-            if let Err(error) = ended {
-                refused = error;
-            }
-            if left.is_empty() {
-                return;
+            let mut permitted =
+                Permitted { outbox: &mut *outbox, relay, permits, again, unanswered: VecDeque::new(), is_over: false };
+            let ended = relay.pool.send(messages, &mut permitted, leave).await;
+            let is_over = permitted.is_over;
+            again = permitted.back();
+            match ended {
+                Ok(()) if is_over => {}
+                Ok(()) => return,
+                Err(error) => {
+                    relay.set_away(Some((self.clock.0)() + AWAY));
+                    refused = error;
+                }
             }
         }
-        for _ in left {
-            answers(Err(refused.clone()));
+        if again.is_empty() {
+            again.extend(outbox.next(false));
+        }
+        for message in again {
+            outbox.answer(message, Err(refused.clone()));
         }
     }
 
@@ -143,6 +140,51 @@ impl Relays {
     }
 }
 
+/// An outbox as a relay sees it: it hands out as many as the relay may be given.
+struct Permitted<'a> {
+    outbox: &'a mut dyn Outbox,
+    relay: &'a Relay,
+    permits: &'a Permits,
+    /// Those that another relay was to send, but could not.
+    again: VecDeque<usize>,
+    /// Those handed out.
+    unanswered: VecDeque<usize>,
+    /// The relay has had all it may be given.
+    is_over: bool,
+}
+
+impl Permitted<'_> {
+    /// Takes back what was handed out and not transmitted.
+    fn back(self) -> VecDeque<usize> {
+        self.unanswered.iter().for_each(|_| self.permits.put_back(&self.relay.name));
+        self.unanswered.into_iter().chain(self.again).collect()
+    }
+}
+
+impl Outbox for Permitted<'_> {
+    fn next(&mut self, waits: bool) -> Option<usize> {
+        if !self.permits.take(&self.relay.name) {
+            self.is_over = true;
+            return None;
+        }
+        let next = self.again.pop_front().or_else(|| self.outbox.next(waits));
+        match next {
+            Some(message) => self.unanswered.push_back(message),
+            None => self.permits.put_back(&self.relay.name),
+        }
+        next
+    }
+
+    fn answer(&mut self, message: usize, answer: Result<Accepted, SendError>) {
+        self.unanswered.retain(|other| *other != message);
+        if matches!(answer, Err(SendError::Broken { .. } | SendError::HeldBack)) {
+            self.permits.put_back(&self.relay.name);
+        }
+        self.relay.set_away(None);
+        self.outbox.answer(message, answer);
+    }
+}
+
 /// How many messages each relay that has a pace may be given; the others are given any number.
 #[derive(Clone, Debug, Default)]
 pub struct Permits {
@@ -169,18 +211,15 @@ impl Permits {
         left.filter(|(_, left)| *left != 0)
     }
 
-    /// Takes up to so many; returns how many there were.
-    fn take(&self, relay: &str, wanted: usize) -> usize {
-        let Some(left) = self.left.get(relay) else { return wanted };
-        let most = i64::try_from(wanted).unwrap_or(i64::MAX);
-        let taken = |n: i64| if self.may_exceed { most } else { n.clamp(0, most) };
-        let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n - taken(n)));
-        before.map_or(0, |n| usize::try_from(taken(n)).unwrap_or(0))
+    fn take(&self, relay: &str) -> bool {
+        let Some(left) = self.left.get(relay) else { return true };
+        let one_less = |n: i64| (n > 0 || self.may_exceed).then_some(n - 1);
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }
 
-    fn put_back(&self, relay: &str, mails: usize) {
+    fn put_back(&self, relay: &str) {
         if let Some(left) = self.left.get(relay) {
-            left.fetch_add(i64::try_from(mails).unwrap_or(0), Ordering::Relaxed);
+            left.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -192,12 +231,12 @@ mod tests {
     #[test]
     fn a_relay_with_a_pace_is_given_no_more_than_that() {
         let permits = Permits::new([("a:25".to_owned(), 2)]);
-        assert_eq!([1, 3, 1].map(|wanted| permits.take("a:25", wanted)), [1, 1, 0]);
-        assert_eq!(permits.take("b:25", 3), 3, "another has no pace");
-        assert_eq!(permits.overdrawn().take("a:25", 1), 1);
+        assert_eq!([(); 3].map(|()| permits.take("a:25")), [true, true, false]);
+        assert!(permits.take("b:25"), "another has no pace");
+        assert!(permits.overdrawn().take("a:25"));
         assert_eq!(permits.left().collect::<Vec<_>>(), [("a:25", -1)]);
-        permits.put_back("a:25", 1);
-        assert_eq!(permits.take("a:25", 1), 0);
+        permits.put_back("a:25");
+        assert!(!permits.take("a:25"));
         assert_eq!(permits.left().count(), 0);
     }
 
