@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     hash::Hash,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
     time::{Duration, Instant},
 };
 
@@ -24,7 +24,7 @@ pub type SharedCache<K, V> = Arc<Cache<K, V>>;
 pub struct Cache<K, V> {
     cx: Cx,
     lifetime: Lifetime,
-    slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
+    slots: RwLock<HashMap<K, Arc<Slot<V>>>>,
 }
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ struct Slot<V> {
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// A cache whose values live at most `ttl`.
     pub fn new(cx: Cx, ttl: Duration) -> Self {
-        Self { cx, lifetime: Lifetime::Set(ttl), slots: Mutex::default() }
+        Self { cx, lifetime: Lifetime::Set(ttl), slots: RwLock::default() }
     }
 
     /// A cache of what public pages show: forgets the values that a change `concerns`.
@@ -56,7 +56,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        let cache = Arc::new(Self { cx, lifetime: Lifetime::Heard(changes.clone()), slots: Mutex::default() });
+        let cache = Arc::new(Self { cx, lifetime: Lifetime::Heard(changes.clone()), slots: RwLock::default() });
         let watching = Arc::downgrade(&cache);
         changes.watch(move |change| {
             if let Some(cache) = watching.upgrade() {
@@ -75,10 +75,13 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// # Errors
     /// What `load` answers; an error is not kept.
     pub async fn get<E>(&self, key: &K, load: impl AsyncFnOnce() -> Result<V, E>) -> Result<V, E> {
-        let slot = self.slot(key);
-        if let Some(value) = self.fresh(&slot) {
+        // the same few keys are asked for by everybody at once: what is there is answered beside others
+        let known =
+            self.slots.read().unwrap_or_else(PoisonError::into_inner).get(key).and_then(|slot| self.fresh(slot));
+        if let Some(value) = known {
             return Ok(value);
         }
+        let slot = self.slot(key);
         let _one_at_a_time = slot.loading.lock().await;
         if let Some(value) = self.fresh(&slot) {
             return Ok(value);
@@ -120,8 +123,8 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
             .clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Arc<Slot<V>>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> RwLockWriteGuard<'_, HashMap<K, Arc<Slot<V>>>> {
+        self.slots.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Answers that caches may keep: `ETag` (RFC 9110 section 8.8.3) and 304.
 
+use std::convert::Infallible;
+
 use axum::{
-    body::Bytes,
-    extract::Request,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    body::{Body, Bytes},
+    extract::{FromRequestParts, Request},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -27,41 +29,62 @@ impl Kept {
     }
 
     /// The answer to a request; 304 when the reader has these bytes.
-    pub fn answer(&self, request: &HeaderMap) -> Response {
-        let mut response = if knows(request, &self.etag) {
-            StatusCode::NOT_MODIFIED.into_response()
+    pub fn answer(&self, asked: &IfNoneMatch) -> Response {
+        let is_known = asked.names(&self.etag);
+        let mut response = Response::new(if is_known { Body::empty() } else { Body::from(self.bytes.clone()) });
+        // room for those that every answer carries, too
+        let mut headers = HeaderMap::with_capacity(16);
+        if is_known {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
         } else {
-            ([(header::CONTENT_TYPE, HeaderValue::from_static("application/hal+json"))], self.bytes.clone())
-                .into_response()
-        };
-        let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/hal+json"));
+        }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=5, stale-while-revalidate=30"));
         // a token makes another answer, and an owner's answer is nobody else's
         headers.insert(header::VARY, HeaderValue::from_static("osdi-api-token, authorization, cookie"));
         headers.insert(header::ETAG, self.etag.clone());
+        *response.headers_mut() = headers;
         response
     }
 }
 
-/// Does the reader say that it has what this tag stands for? Compared weakly (RFC 9110 section 8.8.3.2).
-fn knows(request: &HeaderMap, etag: &HeaderValue) -> bool {
-    fn opaque(tag: &[u8]) -> &[u8] {
-        tag.strip_prefix(b"W/").unwrap_or(tag)
+/// The tags of what a reader has already (RFC 9110 section 13.1.2), usually none.
+#[derive(Clone, Debug, Default)]
+pub struct IfNoneMatch(Vec<HeaderValue>);
+
+impl IfNoneMatch {
+    /// Those of a request.
+    pub fn of(request: &HeaderMap) -> Self {
+        Self(request.get_all(header::IF_NONE_MATCH).iter().cloned().collect())
     }
-    request
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .flat_map(|v| v.as_bytes().split(|b| *b == b','))
-        .map(<[u8]>::trim_ascii)
-        .any(|tag| tag == b"*" || opaque(tag) == opaque(etag.as_bytes()))
+
+    /// Is this tag among them? Compared weakly (RFC 9110 section 8.8.3.2).
+    fn names(&self, etag: &HeaderValue) -> bool {
+        fn opaque(tag: &[u8]) -> &[u8] {
+            tag.strip_prefix(b"W/").unwrap_or(tag)
+        }
+        self.0
+            .iter()
+            .flat_map(|v| v.as_bytes().split(|b| *b == b','))
+            .map(<[u8]>::trim_ascii)
+            .any(|tag| tag == b"*" || opaque(tag) == opaque(etag.as_bytes()))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
 }
 
 /// Middleware for pages: 304 instead of a page that the reader has.
 pub async fn unchanged(request: Request, next: Next) -> Response {
-    let asked = request.headers().contains_key(header::IF_NONE_MATCH).then(|| request.headers().clone());
+    let asked = IfNoneMatch::of(request.headers());
     let response = next.run(request).await;
-    match (asked, response.headers().get(header::ETAG)) {
-        (Some(asked), Some(etag)) if response.status() == StatusCode::OK && knows(&asked, etag) => {
+    match response.headers().get(header::ETAG) {
+        Some(etag) if response.status() == StatusCode::OK && asked.names(etag) => {
             let mut unchanged = StatusCode::NOT_MODIFIED.into_response();
             for name in [header::ETAG, header::CACHE_CONTROL, header::VARY] {
                 if let Some(value) = response.headers().get(&name) {
@@ -75,8 +98,8 @@ pub async fn unchanged(request: Request, next: Next) -> Response {
 }
 
 /// A public JSON answer with an `ETag` over its bytes; 304 when the reader has them.
-pub fn cacheable(request: &HeaderMap, body: &Value) -> Response {
-    Kept::new(body).answer(request)
+pub fn cacheable(asked: &IfNoneMatch, body: &Value) -> Response {
+    Kept::new(body).answer(asked)
 }
 
 /// A JSON answer that belongs to one organizer: nobody keeps it.

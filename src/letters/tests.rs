@@ -40,6 +40,8 @@ impl House {
         let folder = std::env::temp_dir().join(format!("muster-letters-{}", cx.id()));
         let settings = Settings::read("test", &[]).expect("settings");
         let keyring = Keyring::init(&folder.join("keyring.json"), &cx).expect("a keyring");
+        // it is in memory now, and nobody reads it again
+        std::fs::remove_dir_all(&folder).expect("tidy");
         let kernel = Kernel::new(settings, cx, db, Arc::new(keyring));
         let organization = kernel.cx.id();
         sqlx::query(

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{FromRef, FromRequestParts},
-    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
 };
 use axum_extra::extract::cookie::CookieJar;
 use chrono::{DateTime, Utc};
@@ -32,8 +32,7 @@ use crate::{
 /// How long a revoked token may still be believed.
 const KNOWN_FOR: Duration = Duration::from_secs(2);
 /// The header of OSDI 1.2.
-const TOKEN_HEADER: &str = "osdi-api-token";
-/// The console's cookie.
+const TOKEN_HEADER: HeaderName = HeaderName::from_static("osdi-api-token");
 /// The cookie of a session at the console.
 pub const SESSION_COOKIE: &str = "muster_session";
 /// Characters of a token or cookie value: base32 of 32 bytes.
@@ -273,7 +272,7 @@ pub fn idempotency(
 
 /// The token in a request's headers; any credentials that cannot be one of ours are refused.
 fn token_of(headers: &HeaderMap) -> Result<Option<&str>> {
-    let token = if let Some(value) = headers.get(TOKEN_HEADER) {
+    let token = if let Some(value) = headers.get(&TOKEN_HEADER) {
         value.to_str().ok()
     } else if let Some(value) = headers.get(header::AUTHORIZATION) {
         let scheme_and_token = value.to_str().ok().and_then(|v| v.trim().split_once(' '));
@@ -286,6 +285,9 @@ fn token_of(headers: &HeaderMap) -> Result<Option<&str>> {
 }
 
 fn session_of(headers: &HeaderMap) -> Option<String> {
+    if !headers.contains_key(header::COOKIE) {
+        return None;
+    }
     let jar = CookieJar::from_headers(headers);
     jar.get(SESSION_COOKIE).map(|c| c.value().to_owned()).filter(|value| !value.is_empty())
 }

@@ -32,7 +32,7 @@ use crate::{
     campaigns::{self, ActionChanges, ActionFields, Kind},
     error::{Error, Result},
     kernel::{
-        caching::{Kept, cacheable, private_json},
+        caching::{IfNoneMatch, Kept, cacheable, private_json},
         extract::{ListQuery, Segments, ValidWithBytes, parse},
         hal::{curies, identifiers, link},
         idempotency::{self, Claim},
@@ -174,7 +174,7 @@ fn own(actor: Option<&Actor>, petition: &Petition) -> Result<()> {
 async fn list_petitions(
     State(petitions): State<Petitions>,
     reader: MaybeActor,
-    headers: HeaderMap,
+    asked: IfNoneMatch,
     query: ListQuery,
 ) -> Result<Response> {
     let actor = reader.reader();
@@ -192,7 +192,7 @@ async fn list_petitions(
     let url = petitions.kernel.url("/api/v1/petitions");
     let body =
         Listing::new(&url, "osdi:petitions", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items);
-    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&headers, &body) })
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&asked, &body) })
 }
 
 /// One petition.
@@ -200,7 +200,7 @@ async fn list_petitions(
 async fn get_petition(
     State(petitions): State<Petitions>,
     reader: MaybeActor,
-    headers: HeaderMap,
+    asked: IfNoneMatch,
     Segments(key): Segments<String>,
 ) -> Result<Response> {
     let actor = reader.reader();
@@ -213,7 +213,7 @@ async fn get_petition(
     let petition = petitions.petition(&key).await?;
     own(None, &petition)?;
     let public = || Kept::new(&resource(&petitions, &petition, petition.action.published_count));
-    Ok(petition.public.get_or_init(public).answer(&headers))
+    Ok(petition.public.get_or_init(public).answer(&asked))
 }
 
 /// Creates a petition; a draft unless it says otherwise.

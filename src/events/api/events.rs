@@ -22,7 +22,7 @@ use crate::{
         store,
     },
     kernel::{
-        caching::{cacheable, private_json},
+        caching::{IfNoneMatch, cacheable, private_json},
         extract::{ListQuery, Segments, ValidWithBytes, parse},
         hal::{curies, identifiers, link},
         idempotency::{self, Claim},
@@ -100,7 +100,7 @@ async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Even
 pub async fn list_events(
     State(events): State<Events>,
     reader: MaybeActor,
-    headers: HeaderMap,
+    asked: IfNoneMatch,
     query: ListQuery,
 ) -> Result<Response> {
     let actor = reader.reader();
@@ -114,7 +114,7 @@ pub async fn list_events(
     }
     let url = events.kernel.url("/api/v1/events");
     let body = Listing::new(&url, "osdi:events", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items);
-    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&headers, &body) })
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&asked, &body) })
 }
 
 /// One event.
@@ -122,7 +122,7 @@ pub async fn list_events(
 pub async fn get_event(
     State(events): State<Events>,
     reader: MaybeActor,
-    headers: HeaderMap,
+    asked: IfNoneMatch,
     Segments(key): Segments<String>,
 ) -> Result<Response> {
     let actor = reader.reader();
@@ -134,7 +134,7 @@ pub async fn get_event(
     }
     let event = events.event(&key).await?;
     own(None, &event)?;
-    Ok(cacheable(&headers, &resource(&events, None, &event).await?))
+    Ok(cacheable(&asked, &resource(&events, None, &event).await?))
 }
 
 /// The whole document of a POST: an event's own members beside those of every action.

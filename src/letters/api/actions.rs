@@ -18,7 +18,7 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
-        caching::{cacheable, private_json},
+        caching::{IfNoneMatch, cacheable, private_json},
         extract::{ListQuery, Segments, ValidWithBytes, parse},
         hal::{curies, identifiers, link},
         idempotency::{self, Claim},
@@ -179,7 +179,7 @@ async fn resource(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterActio
 pub(super) async fn list(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
-    headers: HeaderMap,
+    asked: IfNoneMatch,
     query: ListQuery,
 ) -> Result<Response> {
     let (kernel, actor) = (&letters.kernel, reader(actor));
@@ -194,7 +194,7 @@ pub(super) async fn list(
     let url = kernel.url("/api/v1/advocacy_campaigns");
     let list = Listing::new(&url, "osdi:advocacy_campaigns", query.page, total.unsigned_abs());
     let body = list.keep_query(&query.raw).body(items);
-    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&headers, &body) })
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&asked, &body) })
 }
 
 /// One letter action.
@@ -202,14 +202,14 @@ pub(super) async fn list(
 pub(super) async fn get(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
-    headers: HeaderMap,
+    asked: IfNoneMatch,
     Segments(key): Segments<String>,
 ) -> Result<Response> {
     let (kernel, actor) = (&letters.kernel, reader(actor));
     let mut conn = kernel.db.acquire().await?;
     let letter = ops::find_for(&mut conn, kernel, &key, actor.as_ref()).await?;
     let value = resource(&mut conn, kernel, &letter, actor.is_some()).await?;
-    Ok(if actor.is_some() { private_json(StatusCode::OK, &value) } else { cacheable(&headers, &value) })
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &value) } else { cacheable(&asked, &value) })
 }
 
 /// Creates a letter action. Letters to it are held until it goes live.

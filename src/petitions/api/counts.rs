@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::Response,
 };
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::{
     campaigns::{self, Dimension, Kind, exact_cells, exact_total},
     error::{Code, Error, Result},
     kernel::{
-        caching::{Kept, cacheable, private_json},
+        caching::{IfNoneMatch, Kept, cacheable, private_json},
         extract::Segments,
         hal::{curies, link},
     },
@@ -63,7 +63,7 @@ fn document(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
 async fn get_counts(
     State(petitions): State<Petitions>,
     reader: MaybeActor,
-    headers: HeaderMap,
+    asked: IfNoneMatch,
     Segments(key): Segments<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
@@ -86,7 +86,7 @@ async fn get_counts(
     own(None, &petition)?;
     let Some(by) = by else {
         let public = || Kept::new(&document(&petitions, &petition, petition.action.published_count));
-        return Ok(petition.public_counts.get_or_init(public).answer(&headers));
+        return Ok(petition.public_counts.get_or_init(public).answer(&asked));
     };
     if by == Dimension::Source {
         return Err(Error::problem(Code::InvalidParameter, "by: source is for organizers."));
@@ -98,7 +98,7 @@ async fn get_counts(
     let cells = if shows { petitions.published_cells(petition.action.id, by).await? } else { None };
     body["muster:counts_date"] = json!(cells.as_ref().map(|c| c.0));
     body["muster:counts"] = json!(cells.as_ref().map(|c| &c.1));
-    Ok(cacheable(&headers, &body))
+    Ok(cacheable(&asked, &body))
 }
 
 /// Compares the counts with the rows and repairs them.
