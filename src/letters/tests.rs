@@ -1,6 +1,6 @@
 //! Tests of this slice on a database: the way of a letter from the hot path to the mail it becomes.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use chrono::{NaiveDate, TimeDelta};
 use serde_json::json;
@@ -30,6 +30,14 @@ struct House {
     letters: Letters,
     organization: Uuid,
     purposes: TokenPurposes,
+    /// Where its keyring lies.
+    folder: PathBuf,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
 }
 
 const BODY: &str = "Dear {{ target.salutation }},\n\nPlease act, {{ target.title }}.";
@@ -40,8 +48,6 @@ impl House {
         let folder = std::env::temp_dir().join(format!("muster-letters-{}", cx.id()));
         let settings = Settings::read("test", &[]).expect("settings");
         let keyring = Keyring::init(&folder.join("keyring.json"), &cx).expect("a keyring");
-        // it is in memory now, and nobody reads it again
-        std::fs::remove_dir_all(&folder).expect("tidy");
         let kernel = Kernel::new(settings, cx, db, Arc::new(keyring));
         let organization = kernel.cx.id();
         sqlx::query(
@@ -58,7 +64,7 @@ impl House {
         let letters = Letters::new(kernel.clone(), access.clone(), Campaigns::new(kernel, access));
         let mut purposes = TokenPurposes::default();
         register_links(&letters, &mut purposes);
-        let house = Self { letters, organization, purposes };
+        let house = Self { letters, organization, purposes, folder };
         house.office("immigration", &["minister@example.org", "Office@example.org"], Some("Roy")).await;
         house.office("safety", &["safety@example.org"], None).await;
         house
