@@ -31,6 +31,8 @@ fresh() {
     sql bench_base "DROP DATABASE IF EXISTS $1 WITH (FORCE)"
     sql bench_base "CREATE DATABASE $1 TEMPLATE ${2:-bench_template} STRATEGY file_copy"
     sql bench_base CHECKPOINT
+    # or a worker would take the copy for a database that was restored, and send nothing
+    rm -f "$BENCH_DIR"/keyring.mail-epoch
 }
 
 # serve NAME ROLE: starts the server on a database and waits until it is ready.
@@ -85,11 +87,8 @@ peer() {
     awk '/^tps/ { print $3 }' <<<"$out"
 }
 
-# metric NAME: the sum over its labels.
-metric() { curl -sf "http://$admin/metrics" | awk -v name="$1" 'index($1, name) == 1 { s += $2 } END { printf "%.0f", s }'; }
-
-# seconds_in NAME: a sum of seconds.
-seconds_in() { curl -sf "http://$admin/metrics" | awk -v name="$1" 'index($1, name) == 1 { s += $2 } END { printf "%.6f", s }'; }
+# metric NAME [DIGITS]: the sum over its labels, with so many digits behind the point (none).
+metric() { curl -sf "http://$admin/metrics" | awk -v name="$1" -v digits="${2:-0}" 'index($1, name) == 1 { s += $2 } END { printf "%." digits "f", s }'; }
 
 # resident PID: its memory in MB.
 resident() { awk '/^VmRSS/ { printf "%.1f\n", $2 / 1024 }' "/proc/$1/status"; }

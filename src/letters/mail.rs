@@ -228,7 +228,7 @@ impl Deliver {
                 let office = delivery.office_id;
                 let target = read.letter.target(office).or_else(|| former.iter().find(|t| t.office_id == office));
                 let target = target.ok_or_else(|| Error::internal("the office is gone"))?;
-                let mailboxes = mailboxes.get(&delivery.office_id).map_or(&[][..], Vec::as_slice);
+                let mailboxes = mailboxes.get(&office).map_or(&[][..], Vec::as_slice);
                 let said = texts.of(&read, target)?;
                 write(kernel, delivery.id, mailboxes, target, &read, said).map(Some)
             });

@@ -186,8 +186,7 @@ impl Engine {
         let mut troubles = 0;
         while !cancel.is_cancelled() {
             let began = self.kernel.cx.instant();
-            let round = self.round(limit, &cancel).await;
-            let pause = match round {
+            let pause = match self.round(limit, &cancel).await {
                 Ok(progress) if progress.released > 0 && progress.sent == 0 => {
                     troubles += 1;
                     self.pause_after(troubles)

@@ -81,8 +81,7 @@ impl Lease {
 /// A mail ready to be sent.
 struct Ready {
     email: QueuedEmail,
-    mail: Composed,
-    raw: Vec<u8>,
+    leaving: Leaving,
 }
 
 /// Mails of which each connection takes the next one when it is free.
@@ -255,7 +254,7 @@ impl Engine {
             .flat_map(|prepared| stream::iter(in_parts(prepared, BEGUN_AT_ONCE)))
             .then(|part| self.begin(round, part))
             .flat_map(|prepared| {
-                let part = Arc::new(self.part(prepared, at_once, done));
+                let part = Arc::new(Self::part(prepared, at_once, done));
                 let connections = part.idle.load(Ordering::Relaxed);
                 stream::iter(std::iter::repeat_n(part, connections))
             })
@@ -264,15 +263,13 @@ impl Engine {
     }
 
     /// The mails that are ready, for so many connections at most; the others have ended.
-    fn part(&self, prepared: Vec<Prepared>, connections: usize, done: &mpsc::UnboundedSender<Ended>) -> Part {
+    fn part(prepared: Vec<Prepared>, connections: usize, done: &mpsc::UnboundedSender<Ended>) -> Part {
         let (mut mails, mut emails) = (Vec::with_capacity(prepared.len()), Vec::with_capacity(prepared.len()));
         for prepared in prepared {
             match prepared {
                 Prepared::Ready(ready) => {
-                    let Ready { email, mail, raw } = *ready;
-                    let from = self.sender.return_path(&self.sender.return_token(email.id));
-                    mails.push(Leaving { kind: email.kind.clone(), from, mail, raw });
-                    emails.push(Some(email));
+                    mails.push(ready.leaving);
+                    emails.push(Some(ready.email));
                 }
                 Prepared::Ended(ended) => drop(done.send(ended)),
             }
@@ -425,7 +422,11 @@ impl Engine {
             None => Ok(None),
         });
         let verdict = match built {
-            Ok(Some((raw, mail))) => return Prepared::Ready(Box::new(Ready { email, mail, raw })),
+            Ok(Some((raw, mail))) => {
+                let from = self.sender.return_path(&self.sender.return_token(email.id));
+                let leaving = Leaving { kind: email.kind.clone(), from, mail, raw };
+                return Prepared::Ready(Box::new(Ready { email, leaving }));
+            }
             Ok(None) => Verdict::Settle(Fate::Cancelled, None),
             Err(error @ Error::Unavailable { .. }) => self.later(&error),
             Err(error) => {
