@@ -1,10 +1,16 @@
 //! Logs and metrics. A log line carries routes, codes, ids and durations: never an address, a name, an IP or the path of
 //! a request (links in mail are paths).
 
+use std::time::Duration;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
+
+/// Time between two rounds of the recorder's own upkeep.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Starts logging to standard error.
 pub fn init_logging(settings: &Log) {
@@ -22,7 +28,7 @@ pub fn init_logging(settings: &Log) {
 /// # Errors
 /// When a recorder is installed already.
 pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
-    Ok(PrometheusBuilder::new()
+    let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(
             Matcher::Suffix("_seconds".to_owned()),
             &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
@@ -31,5 +37,14 @@ pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
             Matcher::Suffix("_batch".to_owned()),
             &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0],
         )?
-        .install_recorder()?)
+        .install_recorder()?;
+    // samples of histograms are kept until somebody reads them or this runs: without it, memory grows where nobody scrapes
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            sleep(UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
 }

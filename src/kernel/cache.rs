@@ -4,17 +4,23 @@
 use std::{
     collections::HashMap,
     hash::Hash,
-    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
     time::{Duration, Instant},
 };
 
 use super::{
     changes::{Change, Changes},
     cx::Cx,
+    db::in_time,
 };
+use crate::error::{Error, Result};
 
 /// Beyond this many keys, aged ones are dropped before another is added.
 const MANY: usize = 10_000;
+/// Time that a load may take.
+const LOAD_LIMIT: Duration = Duration::from_secs(5);
+/// Time for which an outage is told to others than those who met it.
+const OUTAGE_TOLD_FOR: Duration = Duration::from_millis(250);
 
 /// A cache that several share.
 pub type SharedCache<K, V> = Arc<Cache<K, V>>;
@@ -38,6 +44,16 @@ enum Lifetime {
 struct Slot<V> {
     value: RwLock<Option<(V, Instant)>>,
     loading: tokio::sync::Mutex<()>,
+    /// Why the last load failed, and when.
+    outage: Mutex<Option<(String, Instant)>>,
+}
+
+impl<V> Slot<V> {
+    fn outage(&self, now: Instant) -> Option<Error> {
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        *outage = outage.take().filter(|(_, at)| now.saturating_duration_since(*at) < OUTAGE_TOLD_FOR);
+        outage.as_ref().map(|(cause, _)| Error::Unavailable { retry_after: 2, cause: cause.clone() })
+    }
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
@@ -72,9 +88,12 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
 
     /// The value of `key`, from memory or by `load`. While one caller loads, the others of that key wait for it.
     ///
+    /// An outage that one caller met is told to those who waited with it, and to others for a quarter of a second: they
+    /// do not each wait for the same answer.
+    ///
     /// # Errors
-    /// What `load` answers; an error is not kept.
-    pub async fn get<E>(&self, key: &K, load: impl AsyncFnOnce() -> Result<V, E>) -> Result<V, E> {
+    /// What `load` answers, which is not kept; `unavailable` when it took longer than [`LOAD_LIMIT`].
+    pub async fn get(&self, key: &K, load: impl AsyncFnOnce() -> Result<V>) -> Result<V> {
         // the same few keys are asked for by everybody at once: what is there is answered beside others
         let known =
             self.slots.read().unwrap_or_else(PoisonError::into_inner).get(key).and_then(|slot| self.fresh(slot));
@@ -87,10 +106,21 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
             return Ok(value);
         }
         let asked_at = self.cx.instant();
+        if let Some(outage) = slot.outage(asked_at) {
+            return Err(outage);
+        }
         metrics::counter!("muster_cache_loads").increment(1);
-        let value = load().await?;
-        *slot.value.write().unwrap_or_else(PoisonError::into_inner) = Some((value.clone(), asked_at));
-        Ok(value)
+        let loaded = in_time(LOAD_LIMIT, "a cache's load", load()).await;
+        match &loaded {
+            Ok(value) => {
+                *slot.value.write().unwrap_or_else(PoisonError::into_inner) = Some((value.clone(), asked_at));
+            }
+            Err(Error::Unavailable { cause, .. }) => {
+                *slot.outage.lock().unwrap_or_else(PoisonError::into_inner) = Some((cause.clone(), self.cx.instant()));
+            }
+            Err(_) => {}
+        }
+        loaded
     }
 
     /// Forgets a key, after a write that changed it.
@@ -119,7 +149,13 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         }
         slots
             .entry(key.clone())
-            .or_insert_with(|| Arc::new(Slot { value: RwLock::new(None), loading: tokio::sync::Mutex::default() }))
+            .or_insert_with(|| {
+                Arc::new(Slot {
+                    value: RwLock::new(None),
+                    loading: tokio::sync::Mutex::default(),
+                    outage: Mutex::default(),
+                })
+            })
             .clone()
     }
 
@@ -130,10 +166,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        convert::Infallible,
-        sync::atomic::{AtomicU32, Ordering},
-    };
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
 
@@ -148,16 +181,38 @@ mod tests {
                     .get(&1, async || {
                         loads.fetch_add(1, Ordering::SeqCst);
                         tokio::time::sleep(Duration::from_millis(20)).await;
-                        Ok::<_, Infallible>(7)
+                        Ok(7)
                     })
                     .await
             })
         });
         for one in herd.collect::<Vec<_>>() {
-            assert_eq!(one.await.unwrap(), Ok(7));
+            assert_eq!(one.await.unwrap().unwrap(), 7);
         }
         assert_eq!(loads.load(Ordering::SeqCst), 1);
         cache.forget(&1);
-        assert_eq!(cache.get(&1, async || Ok::<_, Infallible>(8)).await, Ok(8));
+        assert_eq!(cache.get(&1, async || Ok(8)).await.unwrap(), 8);
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_for_a_load_share_its_outage() {
+        let cache = Arc::new(Cache::<u8, u8>::new(Cx::system(), Duration::from_mins(1)));
+        let loads = Arc::new(AtomicU32::new(0));
+        let waiting = (0..50).map(|_| {
+            let (cache, loads) = (cache.clone(), loads.clone());
+            tokio::spawn(async move {
+                cache
+                    .get(&1, async || {
+                        loads.fetch_add(1, Ordering::SeqCst);
+                        tokio::task::yield_now().await;
+                        Err(sqlx::Error::PoolTimedOut.into())
+                    })
+                    .await
+            })
+        });
+        for one in waiting.collect::<Vec<_>>() {
+            assert!(matches!(one.await.unwrap(), Err(Error::Unavailable { .. })));
+        }
+        assert_eq!(loads.load(Ordering::SeqCst), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! What changed, told to the caches: by own writes at once, by other processes through Postgres' NOTIFY.
 //!
-//! Triggers send the id of a changed action or campaign (or `*`) on the channel `muster_changed`. While a process hears
+//! Triggers send the id of a changed action or campaign (or `*`, or `image:` and the id of a picture that was removed) on the
+//! channel `muster_changed`. While a process hears
 //! them, its caches may keep values for a minute; while it does not (PgBouncer has no LISTEN, the connection broke), for
 //! two seconds. After each new start of listening everything is forgotten, since messages were missed.
 
@@ -33,11 +34,23 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub enum Change {
     /// The action or campaign of this id, or what its page shows beside it.
     One(Uuid),
+    /// The picture of this id was removed.
+    ImageRemoved(Uuid),
     /// Something that many show: an office, a partner; or it is not known what.
     Any,
 }
 
 impl Change {
+    /// Reads what a trigger sends.
+    fn parse(payload: &str) -> Self {
+        let id = |text| Uuid::try_parse(text).ok();
+        match payload.strip_prefix("image:") {
+            Some(image) => id(image).map(Self::ImageRemoved),
+            None => id(payload).map(Self::One),
+        }
+        .unwrap_or(Self::Any)
+    }
+
     /// Does it concern what was made from this row?
     pub fn concerns(self, id: Uuid) -> bool {
         self == Self::Any || self == Self::One(id)
@@ -115,7 +128,7 @@ impl Changes {
         loop {
             match timeout(SILENCE, listener.try_recv()).await {
                 Ok(Ok(Some(message))) => {
-                    self.tell(Uuid::try_parse(message.payload()).map_or(Change::Any, Change::One));
+                    self.tell(Change::parse(message.payload()));
                 }
                 Ok(Ok(None)) => return Ok(()),
                 Ok(Err(error)) => return Err(error),

@@ -1,17 +1,25 @@
-//! The database: pools and migrations.
+//! The database: pools, sessions, limits in time, migrations.
+//!
+//! Every statement has an end. On the server, each session carries limits ([`Use::statement_limit`]); in the program,
+//! whoever waits for a statement waits for a set time ([`in_time`], the group commit, the request's own limit), and a
+//! connection whose statement overran is closed instead of given back: sqlx has no read timeout, and a connection whose
+//! network vanished would never answer. Every connection proves itself: it is asked when it was idle, it is asked when it
+//! comes back, both with a limit, and none that is older than the last broken one is used again.
 
-use std::{str::FromStr, time::Duration};
+use std::{fmt::Write as _, str::FromStr, time::Duration};
 
 use futures_util::future::join_all;
 use sqlx::{
-    Connection, PgPool,
-    migrate::Migrator,
+    Connection, PgConnection, PgPool,
+    migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     config,
-    error::{Error, Result},
+    error::{Error, Result, is_suspect, note_broken_connection},
 };
 
 /// All migrations, compiled in.
@@ -19,26 +27,216 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// Time for which a connection that nobody used is taken to be there still; after it, it is asked.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// Time in which a connection must answer when it is asked whether it is there, and in which a new one must be ready.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// Time for which a connection is used at most, so that a session that a balancer sent to the wrong server ends.
+const MAX_LIFETIME: Duration = Duration::from_mins(30);
+/// Time after which a migration's statement gives up waiting for a lock that holds up everybody behind it, and attempts.
+const MIGRATION_LOCK_LIMIT: &str = "5s";
+const MIGRATION_TRIES: u32 = 60;
+/// Time between two looks at the pools for their gauges.
+const SHOWN_EVERY: Duration = Duration::from_secs(5);
+/// Time that all migrations together may take.
+const MIGRATION_LIMIT: Duration = Duration::from_hours(1);
+
+/// What a pool's connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Pages, the API, the console: somebody waits.
+    People,
+    /// Group commits.
+    HotPath,
+    /// Background work.
+    Background,
+}
+
+impl Use {
+    /// The server's limit on one statement, below the program's own for the same work.
+    pub const fn statement_limit(self) -> Duration {
+        match self {
+            Self::People | Self::HotPath => Duration::from_secs(8),
+            Self::Background => Duration::from_secs(30),
+        }
+    }
+
+    /// Name in metrics and in `application_name`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::People => "people",
+            Self::HotPath => "hot",
+            Self::Background => "work",
+        }
+    }
+}
+
+/// The pools of one process: three, so that none of them can starve another.
+#[derive(Clone, Debug)]
+pub struct Pools {
+    /// Pages, the API, the console.
+    pub people: PgPool,
+    /// Group commits.
+    pub hot: PgPool,
+    /// Background work.
+    pub work: PgPool,
+}
+
+impl From<PgPool> for Pools {
+    /// One pool for everything (short commands, tests).
+    fn from(pool: PgPool) -> Self {
+        Self { people: pool.clone(), hot: pool.clone(), work: pool }
+    }
+}
+
+impl Pools {
+    /// The pools of these settings; nothing is connected yet.
+    ///
+    /// # Errors
+    /// As [`pool`].
+    pub fn new(settings: &config::Settings, url: &str) -> Result<Self> {
+        let database = &settings.database;
+        let flushers = u32::try_from(settings.hot_path.flushers).unwrap_or(u32::MAX);
+        Ok(Self {
+            people: pool(database, url, Use::People, database.pool_size)?,
+            // one for each flusher of the three group commits
+            hot: pool(database, url, Use::HotPath, flushers.saturating_mul(3))?,
+            work: pool(database, url, Use::Background, database.work_pool_size)?,
+        })
+    }
+
+    /// The pools with their names.
+    pub fn each(&self) -> [(Use, &PgPool); 3] {
+        [(Use::People, &self.people), (Use::HotPath, &self.hot), (Use::Background, &self.work)]
+    }
+
+    /// Shows how many connections each pool has open, in use and idle, every five seconds until cancelled.
+    pub async fn show(&self, cancel: &CancellationToken) {
+        loop {
+            for (purpose, pool) in self.each() {
+                let (open, idle) = (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
+                let show = |state: &'static str, number: u32| {
+                    metrics::gauge!("muster_pool_connections", "pool" => purpose.as_str(), "state" => state)
+                        .set(number);
+                };
+                show("idle", idle);
+                show("used", open.saturating_sub(idle));
+                show("most", pool.options().get_max_connections());
+            }
+            tokio::select! {
+                () = sleep(SHOWN_EVERY) => {}
+                () = cancel.cancelled() => return,
+            }
+        }
+    }
+
+    /// Closes all, waiting no longer than `limit`.
+    pub async fn close(&self, limit: Duration) {
+        let all = [self.people.close(), self.hot.close(), self.work.close()];
+        let _ = timeout(limit, join_all(all)).await;
+    }
+}
 
 /// A pool that connects when first used, and again by itself after the database was away.
 ///
 /// # Errors
 /// `internal` when the URL is not understood; the message does not repeat it.
-pub fn pool(settings: &config::Database, url: &str) -> Result<PgPool> {
-    Ok(PgPoolOptions::new()
-        .max_connections(settings.pool_size)
-        .acquire_timeout(Duration::from_secs(settings.acquire_timeout_seconds))
+pub fn pool(settings: &config::Database, url: &str, purpose: Use, connections: u32) -> Result<PgPool> {
+    let options = options(url)?.application_name(&format!("muster {}", purpose.as_str()));
+    let patience = Duration::from_secs(settings.acquire_timeout_seconds);
+    Ok(pool_options(purpose, connections, patience).connect_lazy_with(options))
+}
+
+/// A further pool on the database of another one, for what must not queue behind that.
+pub fn pool_beside(pool: &PgPool, purpose: Use, connections: u32) -> PgPool {
+    let options = PgConnectOptions::clone(&pool.connect_options());
+    pool_options(purpose, connections, pool.options().get_acquire_timeout()).connect_lazy_with(options)
+}
+
+fn pool_options(purpose: Use, connections: u32, patience: Duration) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections.max(1))
+        .max_lifetime(MAX_LIFETIME)
+        .acquire_timeout(patience)
         // sqlx would ask before every use, which is a round trip for each
         .test_before_acquire(false)
+        .after_connect(move |conn, _| Box::pin(begin_session(conn, purpose)))
         .before_acquire(|conn, connection| {
             Box::pin(async move {
-                if connection.idle_for >= TRUSTED_FOR {
-                    conn.ping().await?;
+                if is_suspect(connection.age) {
+                    return Err(broken("it is older than one that proved broken"));
                 }
-                Ok(true)
+                if connection.idle_for >= TRUSTED_FOR { is_there(conn).await } else { Ok(true) }
             })
         })
-        .connect_lazy_with(options(url)?))
+        // sqlx asks, too, but without a limit: a connection that does not answer would keep its place in the pool for ever
+        .after_release(|conn, connection| {
+            Box::pin(async move {
+                if is_suspect(connection.age) {
+                    return Err(broken("it is older than one that proved broken"));
+                }
+                is_there(conn).await
+            })
+        })
+}
+
+/// Asks a connection whether it answers; what a dropped statement left behind must have ended, too.
+async fn is_there(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let Ok(answer) = timeout(ANSWER_LIMIT, conn.ping()).await else {
+        // idle ones of the same age lead to the same silence: they are not asked one after the other
+        note_broken_connection();
+        return Err(broken("no answer in time"));
+    };
+    answer.map(|()| true)
+}
+
+fn broken(why: &str) -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        format!("a database connection is closed: {why}"),
+    ))
+}
+
+/// Limits and habits of a session. An answer means durable, whatever the server's default; days are UTC's; no statement of
+/// ours runs long enough to be worth compiling, but plans that are kept from reading whole tables look so expensive that
+/// they would be. A client whose network vanished is noticed while a statement runs, while it idles, and by TCP.
+const SESSION: &[(&str, &str)] = &[
+    ("synchronous_commit", "on"),
+    ("timezone", "UTC"),
+    ("jit", "off"),
+    ("lock_timeout", "6s"),
+    ("idle_in_transaction_session_timeout", "20s"),
+    ("client_connection_check_interval", "2s"),
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "3"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "15000"),
+];
+
+/// Those of them without which an acknowledged act could be lost or a day be wrong; the others may be unknown to a server.
+const ESSENTIAL: usize = 3;
+
+/// Sets a new session up and refuses one on a server that cannot write: a standby, or a primary that was demoted.
+async fn begin_session(conn: &mut PgConnection, purpose: Use) -> Result<(), sqlx::Error> {
+    let limit = purpose.statement_limit().as_millis().to_string();
+    let begun = async {
+        let read_only = match set_up(conn, SESSION, &limit).await {
+            // a server that does not know all of them
+            Err(sqlx::Error::Database(_)) => set_up(conn, &SESSION[..ESSENTIAL], &limit).await?,
+            other => other?,
+        };
+        if read_only { Err(broken("the server is a standby or read-only")) } else { Ok(()) }
+    };
+    timeout(ANSWER_LIMIT * 2, begun).await.unwrap_or_else(|_| Err(broken("the session could not be set up in time")))
+}
+
+/// Sets settings in one round trip; says whether the session is read-only.
+async fn set_up(conn: &mut PgConnection, settings: &[(&str, &str)], limit: &str) -> Result<bool, sqlx::Error> {
+    let (names, values): (Vec<&str>, Vec<&str>) =
+        settings.iter().copied().chain([("statement_timeout", limit)]).unzip();
+    let set = sqlx::query_scalar::<_, bool>(
+        "SELECT count(set_config(s.name, s.value, false)) >= 0 AND current_setting('transaction_read_only') = 'on'
+         FROM unnest($1::text[], $2::text[]) AS s (name, value)",
+    );
+    set.bind(names).bind(values).persistent(false).fetch_one(conn).await
 }
 
 /// How to connect to `url`.
@@ -46,33 +244,83 @@ pub fn pool(settings: &config::Database, url: &str) -> Result<PgPool> {
 /// # Errors
 /// As [`pool`].
 pub fn options(url: &str) -> Result<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|_| Error::internal("database.url: not a Postgres URL"))?
-        .application_name("muster");
-    // an answer means durable, whatever the server's default; and no statement of ours runs long enough to be worth compiling,
-    // but plans that are kept from reading whole tables (enable_seqscan) look so expensive that they would be
-    Ok(options.options([("synchronous_commit", "on"), ("timezone", "UTC"), ("jit", "off")]))
+    let options = PgConnectOptions::from_str(url).map_err(|_| Error::internal("database.url: not a Postgres URL"))?;
+    Ok(options.application_name("muster"))
 }
 
-/// Refuses a database that cannot keep what Muster promises: one that answers before a commit is on disk, or a pooler that
-/// mixes up the prepared statements of its clients.
+/// A connection of its own, outside the pools, set up as theirs are.
+///
+/// # Errors
+/// `unavailable` when there is none in time, or the server cannot write.
+pub async fn connect(url: &str, purpose: Use) -> Result<PgConnection> {
+    let connecting = async {
+        let mut conn = PgConnection::connect_with(&options(url)?).await?;
+        begin_session(&mut conn, purpose).await?;
+        Ok(conn)
+    };
+    in_time(ANSWER_LIMIT * 2, "connecting", connecting).await
+}
+
+/// Waits for `work` for a set time. What overran is dropped, and its connection with it (see the pool's hooks).
+///
+/// # Errors
+/// `unavailable` when it overran; otherwise what it answers.
+pub fn in_time<T, F: Future<Output = Result<T>>>(
+    limit: Duration,
+    what: &'static str,
+    work: F,
+) -> impl Future<Output = Result<T>> {
+    // boxed, or whatever waits with a limit would carry the whole of what it waits for
+    let work = Box::pin(work);
+    async move {
+        timeout(limit, work).await.unwrap_or_else(|_| {
+            metrics::counter!("muster_overrun", "what" => what).increment(1);
+            Err(Error::Unavailable { retry_after: 5, cause: format!("{what}: not done within {limit:?}") })
+        })
+    }
+}
+
+/// Refuses a database that cannot keep what Muster promises: one that answers before a commit is on disk, that counts days
+/// in another zone, or a pooler that mixes up the prepared statements of its clients. Returns what else is unwise: session
+/// settings that do not hold, which a pooler in transaction mode may drop.
 ///
 /// # Errors
 /// `internal` saying what to set, or a database error.
-pub async fn check(pool: &PgPool) -> Result<()> {
+pub async fn check(pool: &PgPool) -> Result<Vec<String>> {
     let ask = async || {
-        sqlx::query_scalar!(r#"SELECT current_setting('synchronous_commit') AS "mode!""#).fetch_one(pool).await
+        sqlx::query!(
+            r#"SELECT current_setting('synchronous_commit') AS "synchronous_commit!", current_setting('TimeZone') AS "timezone!",
+                      current_setting('statement_timeout') AS "statement_timeout!", current_setting('lock_timeout') AS "lock_timeout!",
+                      current_setting('idle_in_transaction_session_timeout') AS "idle_timeout!""#
+        )
+        .fetch_one(pool)
+        .await
     };
     // side by side and again, so that a pooler in transaction mode moves them from one server connection to another
     let answers = [join_all((0..4).map(|_| ask())).await, join_all((0..4).map(|_| ask())).await];
+    let mut unlimited = std::collections::BTreeSet::new();
     for answer in answers.into_iter().flatten() {
         match answer {
-            Ok(mode) if mode == "off" || mode == "local" => {
-                return Err(Error::internal(format!(
-                    "database.url: synchronous_commit is {mode:?}, so an acknowledged act could be lost; set it to on"
-                )));
+            Ok(row) => {
+                if matches!(&*row.synchronous_commit, "off" | "local") {
+                    return Err(Error::internal(format!(
+                        "database.url: synchronous_commit is {:?}, so an acknowledged act could be lost; set it to on",
+                        row.synchronous_commit
+                    )));
+                }
+                if !matches!(&*row.timezone, "UTC" | "Etc/UTC" | "GMT") {
+                    return Err(Error::internal(format!(
+                        "database.url: the session's TimeZone is {:?}; set it to UTC: ALTER ROLE CURRENT_USER SET timezone = 'UTC'",
+                        row.timezone
+                    )));
+                }
+                let limits = [
+                    ("statement_timeout", row.statement_timeout),
+                    ("lock_timeout", row.lock_timeout),
+                    ("idle_in_transaction_session_timeout", row.idle_timeout),
+                ];
+                unlimited.extend(limits.into_iter().filter(|(_, value)| value == "0").map(|(name, _)| name));
             }
-            Ok(_) => {}
             Err(sqlx::Error::Database(e)) if matches!(e.code().as_deref(), Some("26000" | "42P05" | "08P01")) => {
                 return Err(Error::internal(format!(
                     "database.url: its pooler does not carry prepared statements ({}); PgBouncer does from 1.21 on with max_prepared_statements",
@@ -82,17 +330,98 @@ pub async fn check(pool: &PgPool) -> Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    Ok(unlimited
+        .into_iter()
+        .map(|name| format!("database.url: {name} does not hold in every session, as behind a pooler in transaction mode; `muster migrate` sets it for the role, or: ALTER ROLE CURRENT_USER SET {name} = '{}'", role_value(name)))
+        .collect())
 }
 
-/// Brings the schema up to date; several processes may call it at once.
+/// Whether the server has room for the connections that one process may open; warnings when it is tight.
 ///
 /// # Errors
-/// `unavailable` while the database is away, `internal` when a migration fails or was changed after it ran.
-pub async fn migrate(pool: &PgPool) -> Result<()> {
-    match MIGRATOR.run(pool).await {
+/// A database error.
+pub async fn room(pools: &Pools) -> Result<Vec<String>> {
+    let row = sqlx::query!(
+        r#"SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS "most!",
+                  (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS "of_role!""#
+    )
+    .fetch_one(&pools.work)
+    .await?;
+    let most = if row.of_role >= 0 { row.most.min(row.of_role) } else { row.most };
+    // two for keys, one for changes, one for readiness
+    let needed = pools.each().into_iter().map(|(_, pool)| pool.options().get_max_connections()).sum::<u32>() + 4;
+    Ok(match u32::try_from(most).unwrap_or(0) {
+        most if needed > most => vec![format!(
+            "database: one process may open {needed} connections, the server takes {most}; lower database.pool_size or raise max_connections"
+        )],
+        most if needed * 2 > most => vec![format!(
+            "database: one process may open {needed} connections of the {most} that the server takes; a second process does not fit"
+        )],
+        _ => Vec::new(),
+    })
+}
+
+/// The value that a role should have of its own, where sessions cannot be set up.
+fn role_value(name: &str) -> &'static str {
+    SESSION.iter().find(|(known, _)| *known == name).map_or("30s", |(_, value)| value)
+}
+
+/// Brings the schema up to date; several processes may call it at once. It waits for locks a few seconds at a time, so that
+/// a migration that waits for a long statement does not hold up everybody behind it. Needs a direct connection: the lock
+/// that keeps two migrations apart belongs to a session.
+///
+/// # Errors
+/// `unavailable` while the database is away or its locks are taken, `internal` when a migration fails or was changed after
+/// it ran.
+pub async fn migrate(url: &str) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let mut conn = timeout(Duration::from_secs(10), PgConnection::connect_with(&options(url)?))
+            .await
+            .map_err(|_| Error::Unavailable { retry_after: 5, cause: "no connection in time".to_owned() })??;
+        let limits = [("lock_timeout", MIGRATION_LOCK_LIMIT), ("timezone", "UTC")];
+        set_up(&mut conn, &limits, "0").await?;
+        let migrated = timeout(MIGRATION_LIMIT, migrate_on(&mut conn)).await.unwrap_or_else(|_| {
+            Err(Error::Unavailable { retry_after: 60, cause: "the migration did not end in time".to_owned() })
+        });
+        let _ = timeout(ANSWER_LIMIT, conn.close()).await;
+        match migrated {
+            Err(Error::Unavailable { cause, .. }) if tries < MIGRATION_TRIES => {
+                tracing::warn!(cause, "the migration waits for a lock and tries again");
+                sleep(Duration::from_secs(2)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn migrate_on(conn: &mut PgConnection) -> Result<()> {
+    match MIGRATOR.run(conn).await {
         Ok(()) => Ok(()),
-        Err(sqlx::migrate::MigrateError::Execute(error)) => Err(error.into()),
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(error.into()),
         Err(error) => Err(Error::internal(error)),
     }
+}
+
+/// Gives the role of `url` the session settings as its own in this database: sessions behind a pooler in transaction mode
+/// have no others.
+///
+/// # Errors
+/// A database error.
+pub async fn set_role_settings(url: &str) -> Result<()> {
+    let mut statements = "DO $$ BEGIN ".to_owned();
+    for (name, value) in SESSION.iter().chain([&("statement_timeout", "30s")]) {
+        let _ = write!(
+            statements,
+            "EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET {name} = %L', current_database(), '{value}'); "
+        );
+    }
+    statements.push_str("END $$");
+    let work = async {
+        let mut conn = PgConnection::connect_with(&options(url)?).await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut conn).await?;
+        Ok(conn.close().await?)
+    };
+    in_time(Duration::from_secs(10), "role settings", work).await
 }

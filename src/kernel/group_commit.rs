@@ -9,8 +9,10 @@
 //! - An act is answered after its batch committed, never before, and each act gets its own answer.
 //! - A caller that went away does not cancel an act: it was handed over when it was queued.
 //! - A data error (a poison row) fails only the act that caused it: the batch is halved until that act is alone.
-//!   Deadlocks and serialization failures are tried again whole. A lost connection fails the batch as 503: whether it
-//!   committed is unknown, so nothing is claimed.
+//!   Deadlocks and serialization failures are tried again whole. Everything else (a lost connection, a read-only server, a
+//!   limit in time) fails the batch as 503: whether it committed is unknown, so nothing is claimed ([`Fault`]).
+//! - A write ends within `hot_path.write_seconds`: what overran is answered 503 and its connection closed, so that a
+//!   connection whose network vanished holds up nobody for longer.
 //! - The queue is bounded; when it is full, or an act waited past its deadline, the answer is 503 with `Retry-After`.
 //! - [`GroupCommit::close`] takes no more acts and returns when all queued ones were answered.
 
@@ -26,12 +28,13 @@ use futures_util::future::BoxFuture;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     task::JoinSet,
+    time::timeout,
 };
 
 use super::cx::Cx;
 use crate::{
     config::HotPath,
-    error::{Error, Result, is_outage, is_retryable},
+    error::{self, Error, Fault, Result},
 };
 
 /// Acts that are worth a second batch beside one that is being written: a batch of so many costs nearly as little for each
@@ -126,8 +129,7 @@ impl<B: Batch> GroupCommit<B> {
             let queue = queue.as_ref().ok_or_else(|| busy("shutting down"))?;
             queue.try_send(waiting).map_err(|_| busy("the queue is full"))?;
             let depth = queue.max_capacity() - queue.capacity();
-            #[expect(clippy::cast_precision_loss, reason = "a queue depth is far below 2^52")]
-            metrics::gauge!("muster_group_commit_queue", "action" => B::NAME).set(depth as f64);
+            show_depth::<B>(depth);
             if depth >= COMPANY {
                 self.turn.look.notify_one();
             }
@@ -141,6 +143,12 @@ impl<B: Batch> GroupCommit<B> {
         self.turn.look.notify_one();
         while self.flushers.lock().await.join_next().await.is_some() {}
     }
+}
+
+/// Shows how many acts wait.
+#[expect(clippy::cast_precision_loss, reason = "a queue depth is far below 2^52")]
+fn show_depth<B: Batch>(depth: usize) {
+    metrics::gauge!("muster_group_commit_queue", "action" => B::NAME).set(depth as f64);
 }
 
 async fn flush_until_closed<B: Batch>(
@@ -162,6 +170,7 @@ async fn flush_until_closed<B: Batch>(
             if queue.recv_many(&mut taken, settings.batch_limit).await == 0 {
                 return;
             }
+            show_depth::<B>(queue.len());
             turn.begin()
         };
         let now = cx.instant();
@@ -183,7 +192,7 @@ async fn flush_until_closed<B: Batch>(
         } else {
             #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^52")]
             metrics::histogram!("muster_group_commit_batch", "action" => B::NAME).record(acts.len() as f64);
-            write_isolating(&*batch, &acts).await
+            write_isolating(&*batch, &acts, Duration::from_secs(settings.write_seconds)).await
         };
         drop(writing);
         metrics::histogram!("muster_group_commit_flush_seconds", "action" => B::NAME)
@@ -196,43 +205,60 @@ async fn flush_until_closed<B: Batch>(
 }
 
 /// Writes a batch; on a data error halves it until the poisoned act stands alone.
-fn write_isolating<'a, B: Batch>(batch: &'a B, acts: &'a [B::Act]) -> BoxFuture<'a, Vec<Result<B::Outcome>>> {
+fn write_isolating<'a, B: Batch>(
+    batch: &'a B,
+    acts: &'a [B::Act],
+    limit: Duration,
+) -> BoxFuture<'a, Vec<Result<B::Outcome>>> {
     Box::pin(async move {
-        let error = match write_retrying(batch, acts).await {
+        let error = match write_retrying(batch, acts, limit).await {
             Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
             Err(error) => error,
         };
-        if is_outage(&error) {
-            let cause = error.to_string();
-            return acts.iter().map(|_| Err(Error::Unavailable { retry_after: 5, cause: cause.clone() })).collect();
-        }
+        let fault = Fault::of(&error);
         // only what Postgres refused was rolled back for certain; anything else must not be written a second time
-        let refused = matches!(error, sqlx::Error::Database(_));
-        if acts.len() > 1 && !refused {
-            tracing::error!(action = B::NAME, %error, "a batch was answered in a way we do not understand");
+        if fault != Fault::Data {
+            if fault == Fault::Program {
+                tracing::error!(action = B::NAME, %error, "the database's answer to a batch is not understood");
+            }
             let cause = error.to_string();
             return acts.iter().map(|_| Err(Error::Unavailable { retry_after: 5, cause: cause.clone() })).collect();
         }
         if acts.len() == 1 {
             tracing::error!(action = B::NAME, %error, "an act was refused by the database");
-            return vec![Err(error.into())];
+            return vec![Err(refused(error))];
         }
         metrics::counter!("muster_group_commit_fallback_rows", "action" => B::NAME).increment(acts.len() as u64);
         let (left, right) = acts.split_at(acts.len() / 2);
-        let mut outcomes = write_isolating(batch, left).await;
-        outcomes.extend(write_isolating(batch, right).await);
+        let mut outcomes = write_isolating(batch, left, limit).await;
+        outcomes.extend(write_isolating(batch, right, limit).await);
         outcomes
     })
 }
 
-async fn write_retrying<B: Batch>(batch: &B, acts: &[B::Act]) -> Result<Vec<B::Outcome>, sqlx::Error> {
-    for _ in 1..TRIES {
-        match batch.write(acts).await {
-            Err(sqlx::Error::Database(e)) if e.code().is_some_and(|c| is_retryable(&c)) => {
-                metrics::counter!("muster_group_commit_retries", "action" => B::NAME).increment(1);
-            }
-            other => return other,
-        }
+/// What the caller of a refused act is told: what it refers to is gone, or it is our fault.
+fn refused(error: sqlx::Error) -> Error {
+    match &error {
+        sqlx::Error::Database(e) if e.is_foreign_key_violation() => Error::not_found(),
+        _ => error.into(),
     }
-    batch.write(acts).await
+}
+
+async fn write_retrying<B: Batch>(batch: &B, acts: &[B::Act], limit: Duration) -> Result<Vec<B::Outcome>, sqlx::Error> {
+    let mut tries = 1;
+    loop {
+        let written = timeout(limit, batch.write(acts)).await.unwrap_or_else(|_| {
+            metrics::counter!("muster_overrun", "what" => B::NAME).increment(1);
+            // most often a network that vanished: older connections lead nowhere, either
+            error::note_broken_connection();
+            Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "a batch was not written in time")))
+        });
+        let Err(error) = &written else { return written };
+        error::note(error);
+        if tries == TRIES || Fault::of(error) != Fault::Retry {
+            return written;
+        }
+        tries += 1;
+        metrics::counter!("muster_group_commit_retries", "action" => B::NAME).increment(1);
+    }
 }

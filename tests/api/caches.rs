@@ -13,7 +13,7 @@ use crate::harness::TestApp;
 const JSON: &str = "/api/v1/petitions/status";
 
 /// Starts to listen, as `muster serve` does; ends with the guard.
-async fn hearing(app: &TestApp) -> tokio_util::sync::DropGuard {
+pub async fn hearing(app: &TestApp) -> tokio_util::sync::DropGuard {
     let stop = CancellationToken::new();
     let (changes, options, stopped) =
         (app.kernel.changes.clone(), (*app.kernel.db.connect_options()).clone(), stop.clone());
@@ -22,7 +22,7 @@ async fn hearing(app: &TestApp) -> tokio_util::sync::DropGuard {
     stop.drop_guard()
 }
 
-async fn soon(limit: Duration, what: &str, is_so: impl AsyncFn() -> bool) {
+pub async fn soon(limit: Duration, what: &str, is_so: impl AsyncFn() -> bool) {
     let begun = Cx::system().instant();
     while !is_so().await {
         assert!(begun.elapsed() < limit, "{what}: not within {limit:?}");

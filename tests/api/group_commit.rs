@@ -106,7 +106,7 @@ impl Batch for Book {
 }
 
 fn settings(flushers: usize) -> HotPath {
-    HotPath { flushers, batch_limit: 512, queue_limit: 1000, deadline_seconds: 10 }
+    HotPath { flushers, batch_limit: 512, queue_limit: 1000, deadline_seconds: 10, write_seconds: 10 }
 }
 
 fn line(n: i32) -> Line {

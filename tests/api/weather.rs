@@ -87,7 +87,7 @@ async fn without_its_database_it_answers_503_and_recovers_by_itself() {
         )
         .await;
     assert_unavailable(&form, "text/html");
-    assert_eq!(server.admin("/readyz").await.status, 503);
+    until("no readiness", async || (server.admin("/readyz").await.status == 503).then_some(())).await;
     assert_eq!(server.admin("/healthz").await.status, 200, "it lives, so nobody needs to restart it");
 
     let postgres = EmbeddedPostgres::start(options).await.unwrap();

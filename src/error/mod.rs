@@ -1,6 +1,8 @@
 //! The one error type: what went wrong for the reader (RFC 9457 problem+json with a closed list of codes), and apart from
 //! that what the log says. Neither ever carries a person's data.
 
+mod sqlstate;
+
 use std::{borrow::Cow, cell::Cell, fmt};
 
 use axum::{
@@ -11,6 +13,8 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+pub use sqlstate::{Fault, breaks_connections, is_suspect, note_broken_connection};
 
 /// A result with the house's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -238,12 +242,28 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl From<sqlx::Error> for Error {
+    /// See [`Fault`]: nobody is answered 500 because the database was away, read-only, slow or of another version.
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::RowNotFound => Self::not_found(),
-            error if is_outage(&error) => Self::Unavailable { retry_after: 5, cause: error.to_string() },
-            error => Self::Internal(error.into()),
+        note(&error);
+        match Fault::of(&error) {
+            Fault::NotFound => Self::not_found(),
+            Fault::Retry | Fault::Outage => Self::Unavailable { retry_after: 5, cause: error.to_string() },
+            Fault::Data | Fault::Program => Self::Internal(error.into()),
         }
+    }
+}
+
+/// Counts a database error by its SQLSTATE, and notes it when it speaks against the connections.
+pub fn note(error: &sqlx::Error) {
+    let state = match error {
+        sqlx::Error::RowNotFound => return,
+        sqlx::Error::Database(e) => e.code().map_or_else(|| "none".to_owned(), std::borrow::Cow::into_owned),
+        sqlx::Error::PoolTimedOut => "pool_timed_out".to_owned(),
+        _ => "connection".to_owned(),
+    };
+    metrics::counter!("muster_database_errors", "sqlstate" => state).increment(1);
+    if breaks_connections(error) {
+        note_broken_connection();
     }
 }
 
@@ -251,27 +271,6 @@ impl From<anyhow::Error> for Error {
     fn from(error: anyhow::Error) -> Self {
         Self::Internal(error)
     }
-}
-
-/// Is the database away, overloaded or restarting, so that the same request may succeed later?
-pub fn is_outage(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        // 08 connection, 53 resources (disk full, too many connections), 57P admin shutdown, 25006 read-only standby
-        sqlx::Error::Database(e) => e.code().is_some_and(|c| {
-            c.starts_with("08") || c.starts_with("53") || c.starts_with("57P") || c == "25006" || is_retryable(&c)
-        }),
-        _ => false,
-    }
-}
-
-/// Did two transactions get in each other's way (serialization failure, deadlock), so that the loser just tries again?
-pub fn is_retryable(sql_state: &str) -> bool {
-    matches!(sql_state, "40001" | "40P01")
 }
 
 /// Turns the breach of a named constraint into a client's error, instead of a look-up before each write.
@@ -343,7 +342,13 @@ impl IntoResponse for Error {
         let request_id = request_id();
         match &self {
             Self::Internal(_) => tracing::error!(request_id = ?request_id, "{self}"),
-            Self::Unavailable { .. } => tracing::warn!(request_id = ?request_id, "{self}"),
+            // in an outage there are thousands a second: one line of each second says why
+            Self::Unavailable { .. } => {
+                metrics::counter!("muster_unavailable_answers").increment(1);
+                if let Some(more) = sqlstate::once_a_second() {
+                    tracing::warn!(request_id = ?request_id, more, "{self}");
+                }
+            }
             _ => {}
         }
         let mut body = json!({

@@ -1,0 +1,190 @@
+//! What a database error means for whoever asked: one table of SQLSTATEs (Postgres manual, appendix A).
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// What to do about a database error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A value or a row that Postgres refuses wherever it stands: only the act that brought it fails.
+    Data,
+    /// The statement was rolled back because of others (deadlock, serialization failure) or of a prepared statement that
+    /// is not valid any more: the same again may succeed at once.
+    Retry,
+    /// The database cannot do it now: it is away, restarting, read-only, full, or slower than the limits. Also every
+    /// state that this table does not know: an innocent act must not fail for good because of it.
+    Outage,
+    /// There was no such row.
+    NotFound,
+    /// An error of this program: a column that does not decode, a configuration that cannot be read.
+    Program,
+}
+
+/// One row of the table: a class (two characters) or a whole SQLSTATE (five), and what it means. The longest match counts.
+const TABLE: &[(&str, Fault)] = &[
+    // classes whose every state is about the data
+    ("21", Fault::Data), // cardinality violation: a row twice in one ON CONFLICT DO UPDATE
+    ("22", Fault::Data), // data exception: NUL in a text, a number out of range
+    ("23", Fault::Data), // integrity constraint violation
+    ("44", Fault::Data), // WITH CHECK OPTION violation
+    ("54", Fault::Data), // program limit exceeded: a value too large for its index
+    ("P0", Fault::Data), // raised by a function of the schema
+    // states with which the same statement may be tried again at once
+    ("40001", Fault::Retry), // serialization failure
+    ("40P01", Fault::Retry), // deadlock
+    ("0A000", Fault::Retry), // "cached plan must not change result type", after a migration
+    ("26000", Fault::Retry), // prepared statement unknown: a pooler moved to another server
+    ("42P05", Fault::Retry), // prepared statement known already: likewise
+    // states in which the server or the connection cannot take it now
+    ("08", Fault::Outage), // connection exception
+    ("25", Fault::Outage), // read-only (25006), idle in transaction too long (25P03), aborted transaction (25P02)
+    ("40", Fault::Outage), // other rollbacks: whether it was done is not known (40003)
+    ("53", Fault::Outage), // disk full, out of memory, too many connections
+    ("55", Fault::Outage), // lock not available (55P03), object in use
+    ("57", Fault::Outage), // cancelled by a limit (57014), shutdown (57P01 to 57P03), idle session (57P05)
+    ("58", Fault::Outage), // system error: I/O
+    ("42", Fault::Outage), // a schema of another version during a deployment; a missing privilege
+    ("XX", Fault::Outage), // internal error of Postgres
+];
+
+impl Fault {
+    /// What a SQLSTATE means.
+    pub fn of_sqlstate(state: &str) -> Self {
+        let matching = TABLE.iter().filter(|(prefix, _)| state.starts_with(prefix));
+        matching.max_by_key(|(prefix, _)| prefix.len()).map_or(Self::Outage, |(_, fault)| *fault)
+    }
+
+    /// What a database error means.
+    pub fn of(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(e) => e.code().map_or(Self::Outage, |code| Self::of_sqlstate(&code)),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => Self::Outage,
+            sqlx::Error::RowNotFound => Self::NotFound,
+            _ => Self::Program,
+        }
+    }
+}
+
+/// Does this error speak against the connection it came over, and against those that were made before it? A server that
+/// was demoted to a standby, is shutting down, or forgot our statements answers so on each of them.
+pub fn breaks_connections(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| {
+            code.starts_with("08")
+                || code.starts_with("57P")
+                || matches!(&*code, "25006" | "25P03" | "0A000" | "26000" | "42P05")
+        }),
+        _ => false,
+    }
+}
+
+/// Milliseconds after the start of this process at which a connection last proved broken; 0: never.
+static LAST_BROKEN: AtomicU64 = AtomicU64::new(0);
+
+#[expect(clippy::disallowed_methods, reason = "ages of connections are real time; no test moves it")]
+fn since_start() -> u64 {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+/// Notes that a connection proved broken: those made before this moment are not used again (`kernel::db`).
+pub fn note_broken_connection() {
+    LAST_BROKEN.fetch_max(since_start(), Ordering::Relaxed);
+}
+
+/// Was a connection of this age made before one proved broken?
+pub fn is_suspect(age: Duration) -> bool {
+    let broken = LAST_BROKEN.load(Ordering::Relaxed);
+    let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    broken > 0 && since_start().saturating_sub(age) <= broken
+}
+
+/// For a log line that may be due thousands of times a second: the number of times it was passed over since it was last
+/// written, once in each second; otherwise nothing.
+pub(super) fn once_a_second() -> Option<u64> {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    static PASSED_OVER: AtomicU64 = AtomicU64::new(0);
+    let second = since_start() / 1000 + 1;
+    if LAST.fetch_max(second, Ordering::Relaxed) < second {
+        return Some(PASSED_OVER.swap(0, Ordering::Relaxed));
+    }
+    PASSED_OVER.fetch_add(1, Ordering::Relaxed);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sqlstate_has_one_meaning() {
+        for (state, fault) in [
+            ("22021", Fault::Data), // invalid byte sequence
+            ("22P02", Fault::Data),
+            ("23503", Fault::Data),
+            ("23505", Fault::Data),
+            ("23514", Fault::Data),
+            ("21000", Fault::Data),
+            ("54000", Fault::Data),
+            ("P0001", Fault::Data),
+            ("40001", Fault::Retry),
+            ("40P01", Fault::Retry),
+            ("0A000", Fault::Retry),
+            ("26000", Fault::Retry),
+            ("40003", Fault::Outage),
+            ("08006", Fault::Outage),
+            ("25006", Fault::Outage),
+            ("25P02", Fault::Outage),
+            ("25P03", Fault::Outage),
+            ("25P04", Fault::Outage),
+            ("53100", Fault::Outage),
+            ("53300", Fault::Outage),
+            ("55P03", Fault::Outage),
+            ("57014", Fault::Outage),
+            ("57P01", Fault::Outage),
+            ("57P05", Fault::Outage),
+            ("58030", Fault::Outage),
+            ("42P01", Fault::Outage),
+            ("42501", Fault::Outage),
+            ("42846", Fault::Outage),
+            ("XX000", Fault::Outage),
+            ("ZZ999", Fault::Outage), // unknown
+        ] {
+            assert_eq!(Fault::of_sqlstate(state), fault, "{state}");
+        }
+        // no row is there twice, and none is shadowed by a row of its own length
+        for (n, (prefix, _)) in TABLE.iter().enumerate() {
+            assert!(matches!(prefix.len(), 2 | 5), "{prefix}");
+            assert!(TABLE[n + 1..].iter().all(|(other, _)| other != prefix), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn a_broken_connection_makes_older_ones_suspect_and_newer_ones_not() {
+        std::thread::sleep(Duration::from_millis(20));
+        note_broken_connection();
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(is_suspect(Duration::from_hours(1)));
+        assert!(!is_suspect(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_is_not_about_data_is_an_outage() {
+        for error in [sqlx::Error::PoolTimedOut, sqlx::Error::PoolClosed, sqlx::Error::Protocol("x".to_owned())] {
+            assert_eq!(Fault::of(&error), Fault::Outage, "{error}");
+        }
+        assert_eq!(Fault::of(&sqlx::Error::RowNotFound), Fault::NotFound);
+        assert!(breaks_connections(&sqlx::Error::Protocol("x".to_owned())));
+        assert!(!breaks_connections(&sqlx::Error::PoolTimedOut));
+    }
+}

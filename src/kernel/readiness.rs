@@ -1,0 +1,127 @@
+//! Readiness: does a durable write work?
+//!
+//! A process writes its row of `process_heartbeats` every two seconds, on a connection of its own, so that neither busy
+//! pools nor slow pages speak for or against it. `/readyz` answers 200 while the last write is recent: at most ten seconds
+//! after the database stopped taking writes (gone, half-open, read-only, full) it says so, and as soon after it can again.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use sqlx::PgConnection;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{cx::Cx, db};
+use crate::error::{Error, Result};
+
+/// Time between two writes.
+const EVERY: Duration = Duration::from_secs(2);
+/// Time that one write may take, connecting included.
+const LIMIT: Duration = Duration::from_secs(3);
+/// Time for which a write speaks for the process: a failed one ends it at once, and one that hangs within this time, so that
+/// no answer is wrong for longer than ten seconds.
+const FRESH_FOR: Duration = Duration::from_secs(7);
+
+/// Whether this process can do its work.
+#[derive(Debug)]
+pub struct Readiness {
+    cx: Cx,
+    last_write: Mutex<Option<Instant>>,
+    stopping: AtomicBool,
+}
+
+impl Readiness {
+    /// Not ready until a write has worked.
+    pub fn new(cx: Cx) -> Self {
+        Self { cx, last_write: Mutex::new(None), stopping: AtomicBool::new(false) }
+    }
+
+    /// Is this process ready?
+    ///
+    /// # Errors
+    /// Why not, in one line for an operator.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err("stopping");
+        }
+        let last = *self.last_write.lock().unwrap_or_else(PoisonError::into_inner);
+        match last {
+            Some(at) if self.cx.instant().saturating_duration_since(at) <= FRESH_FOR => Ok(()),
+            _ => Err("a durable write does not work"),
+        }
+    }
+
+    /// Says "not ready" from now on: a balancer is to send no more.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn note(&self, last_write: Option<Instant>) {
+        *self.last_write.lock().unwrap_or_else(PoisonError::into_inner) = last_write;
+    }
+
+    /// Writes again and again until cancelled.
+    pub async fn keep_writing(&self, url: &str, role: &'static str, cancel: CancellationToken) {
+        let process = Heartbeat { id: self.cx.id(), role };
+        let (mut conn, mut trouble) = (None, false);
+        loop {
+            let written = timeout(LIMIT, process.write(&self.cx, url, &mut conn)).await;
+            match written.unwrap_or_else(|_| {
+                Err(Error::Unavailable { retry_after: 2, cause: "no durable write within three seconds".to_owned() })
+            }) {
+                Ok(()) => {
+                    self.note(Some(self.cx.instant()));
+                    trouble = false;
+                }
+                Err(error) => {
+                    conn = None;
+                    self.note(None);
+                    if !trouble {
+                        tracing::warn!(%error, "not ready: a durable write does not work");
+                    }
+                    trouble = true;
+                }
+            }
+            metrics::gauge!("muster_ready").set(if self.check().is_ok() { 1.0 } else { 0.0 });
+            tokio::select! {
+                () = sleep(EVERY) => {}
+                () = cancel.cancelled() => return,
+            }
+        }
+    }
+}
+
+struct Heartbeat {
+    id: Uuid,
+    role: &'static str,
+}
+
+impl Heartbeat {
+    async fn write(&self, cx: &Cx, url: &str, conn: &mut Option<PgConnection>) -> Result<()> {
+        // taken out meanwhile: a connection that overran is not used again
+        let mut used = match conn.take() {
+            Some(conn) => conn,
+            None => db::connect(url, db::Use::Background).await?,
+        };
+        let now = cx.now();
+        sqlx::query!(
+            "WITH gone AS (DELETE FROM process_heartbeats WHERE seen_at < $4::timestamptz - interval '1 day')
+             INSERT INTO process_heartbeats AS h (process_id, role, version, started_at, seen_at) VALUES ($1, $2, $3, $4, $4)
+             ON CONFLICT (process_id) DO UPDATE SET seen_at = excluded.seen_at",
+            self.id,
+            self.role,
+            env!("CARGO_PKG_VERSION"),
+            now
+        )
+        .execute(&mut used)
+        .await?;
+        *conn = Some(used);
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! The database in bad weather: connections that become black holes, a primary that turns read-only, locks, short limits.
+//! Signing, confirming, registering, writing and mail go on within fifteen seconds of the way being free, without a restart,
+//! and nobody is answered 500.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use muster::kernel::cx::Cx;
+use serde_json::json;
+use sqlx::PgPool;
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::{
+    fault_proxy::Proxy,
+    harness::signer,
+    process::{Installation, Server, exchange, json_exchange, until},
+    smtp_sink::{Behaviour, SmtpSink},
+};
+
+/// Within this time of the way being free everything goes on: fifteen seconds, and room for the other tests on the same cores.
+const GOES_ON_WITHIN: Duration = Duration::from_secs(25);
+
+const ACTS: [(&str, &str); 3] = [
+    ("sign", "/api/v1/petitions/status/signatures"),
+    ("register", "/api/v1/events/assembly/attendances"),
+    ("write", "/api/v1/advocacy_campaigns/write/outreaches"),
+];
+
+/// A petition, an event and a letter action, with a relay, over this address of the database.
+async fn installation(pool: &PgPool, url: Option<&str>) -> (Installation, SmtpSink) {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let mut house = Installation::new(pool)
+        .with("MUSTER__MAIL__TRANSPORT", "smtp")
+        .with("MUSTER__MAIL__SMTP_URL", &sink.url())
+        .with("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "10000");
+    if let Some(url) = url {
+        house.set("DATABASE_URL", url);
+    }
+    (house, sink)
+}
+
+async fn fill(house: &Installation, server: &Server) {
+    let token = house.owner().await;
+    server.petition(&token, json!({})).await;
+    let event = json!({"title": "Assembly", "muster:slug": "assembly", "muster:status": "published",
+                       "start_date": "2030-05-01T18:00:00Z", "timezone_identifier": "America/Toronto"});
+    server.post("/api/v1/events", Some(&token), &event).await.expect(201);
+    let office = json!({"title": "Minister", "muster:slug": "minister", "muster:mailboxes": ["minister@gov.example"]});
+    server.post("/api/v1/offices", Some(&token), &office).await.expect(201);
+    let letter = json!({"title": "Write", "muster:slug": "write", "muster:status": "published", "muster:targets": ["minister"],
+                        "muster:letters": [{"locale": "en", "subjects": ["Status for all"], "body": "Please act."}]});
+    server.post("/api/v1/advocacy_campaigns", Some(&token), &letter).await.expect(201);
+}
+
+/// What was tried, how it was answered (0: not at all), and when.
+type Attempt = (&'static str, u16, Instant);
+
+/// What people do again and again, each with a new address, and how each attempt ended.
+struct Traffic {
+    people: JoinSet<()>,
+    seen: Arc<Mutex<Vec<Attempt>>>,
+    over: Arc<AtomicBool>,
+    cx: Cx,
+}
+
+impl Traffic {
+    fn start(server: &Server, people_each: usize) -> Self {
+        let (mut people, seen, over, cx) =
+            (JoinSet::new(), Arc::default(), Arc::new(AtomicBool::new(false)), Cx::system());
+        let at = server.http;
+        for (kind, path) in ACTS {
+            for person in 0..people_each {
+                let (seen, over, cx): (Arc<Mutex<Vec<_>>>, _, _) = (Arc::clone(&seen), over.clone(), cx.clone());
+                people.spawn(async move {
+                    for act in 0.. {
+                        if over.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let body = signer(&format!("{kind}{person}x{act}@example.org"));
+                        let status =
+                            json_exchange(at, "POST", path, None, &body).await.map_or(0, |r| r.status.as_u16());
+                        seen.lock().unwrap().push((kind, status, cx.instant()));
+                        sleep(Duration::from_millis(50)).await;
+                    }
+                });
+            }
+        }
+        Self { people, seen, over, cx }
+    }
+
+    /// Waits until each kind of act has succeeded after `since`; panics when one took longer than it may.
+    async fn goes_on(&self, what: &str, since: Instant) {
+        until(what, async || {
+            let seen = self.seen.lock().unwrap();
+            let all = ACTS.iter().all(|(kind, _)| seen.iter().any(|(k, s, at)| k == kind && *s == 202 && *at > since));
+            all.then_some(())
+        })
+        .await;
+        let took = self.cx.instant() - since;
+        assert!(took < GOES_ON_WITHIN, "{what}: it took {took:?}");
+    }
+
+    /// Ends it; nobody was answered anything but 202 and 503.
+    async fn end(mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        while self.people.join_next().await.is_some() {}
+        let seen = self.seen.lock().unwrap();
+        let other: Vec<_> = seen.iter().filter(|(_, status, _)| !matches!(status, 202 | 503)).collect();
+        assert!(other.is_empty(), "{other:?} of {}", seen.len());
+    }
+}
+
+/// The link of the newest mail that asks this address to confirm.
+async fn link_to(sink: &SmtpSink, address: &str) -> String {
+    until("a mail that asks to confirm", async || {
+        let text = sink.messages_to(address).last()?.text().replace("=\r\n", "");
+        let at = text.find("/t/")?;
+        let path: String =
+            text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '-')).collect();
+        Some(path)
+    })
+    .await
+}
+
+async fn press(server: &Server, path: &str) -> u16 {
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    exchange(server.http, "POST", path, &form, b"").await.map_or(0, |reply| reply.status.as_u16())
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn black_holes_under_load_and_while_idle_stop_nothing(pool: PgPool) {
+    let proxy = Proxy::start(&pool).await;
+    let (house, sink) = installation(&pool, Some(&proxy.url())).await;
+    let server = house.serve(&["serve"]).await;
+    fill(&house, &server).await;
+    for name in ["early", "late"] {
+        server.post(ACTS[0].1, None, &signer(&format!("{name}@example.org"))).await.expect(202);
+    }
+    let (early, late) = (link_to(&sink, "early@example.org").await, link_to(&sink, "late@example.org").await);
+
+    // under load
+    let traffic = Traffic::start(&server, 4);
+    traffic.goes_on("acts before", Cx::system().instant()).await;
+    proxy.hole();
+    let hole = Cx::system().instant();
+    traffic.goes_on("acts after a black hole under load", hole).await;
+    assert_eq!(press(&server, &early).await, 200);
+    let mailed = sink.messages().len();
+    until("mail after a black hole", async || (sink.messages().len() > mailed).then_some(())).await;
+    until("readiness", async || (server.admin("/readyz").await.status == 200).then_some(())).await;
+    assert!(Cx::system().instant() - hole < GOES_ON_WITHIN * 2, "mail took too long");
+    traffic.end().await;
+
+    // idle pools: nothing was under way when the network vanished
+    sleep(Duration::from_secs(3)).await;
+    proxy.hole();
+    let hole = Cx::system().instant();
+    let traffic = Traffic::start(&server, 1);
+    traffic.goes_on("acts after a black hole while idle", hole).await;
+    until("a confirmation", async || (press(&server, &late).await == 200).then_some(())).await;
+    assert!(Cx::system().instant() - hole < GOES_ON_WITHIN);
+    traffic.end().await;
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+    server.stop().await;
+    let confirmed: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM signatures WHERE state = 'counted'").fetch_one(&pool).await.unwrap();
+    assert_eq!(confirmed, 2);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn web_and_worker_apart_survive_black_holes(pool: PgPool) {
+    let (web_proxy, work_proxy) = (Proxy::start(&pool).await, Proxy::start(&pool).await);
+    let (mut house, sink) = installation(&pool, Some(&web_proxy.url())).await;
+    let web = house.serve(&["serve", "--role", "web"]).await;
+    house.set("DATABASE_URL", &work_proxy.url());
+    let worker = house.serve(&["serve", "--role", "worker"]).await;
+    fill(&house, &web).await;
+    let traffic = Traffic::start(&web, 1);
+    traffic.goes_on("acts before", Cx::system().instant()).await;
+    until("mail before", async || (!sink.messages().is_empty()).then_some(())).await;
+    work_proxy.hole();
+    let hole = Cx::system().instant();
+    let mailed = sink.messages().len();
+    // what was under way when the network vanished is waited for; then the queue goes on
+    until("mail after a black hole of the worker", async || (sink.messages().len() > mailed + 5).then_some(())).await;
+    assert!(Cx::system().instant() - hole < GOES_ON_WITHIN);
+    traffic.end().await;
+    web.stop().await;
+    worker.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_primary_that_turns_read_only_is_not_ready_and_answers_no_500(pool: PgPool) {
+    let (house, _sink) = installation(&pool, None).await;
+    let server = house.serve(&["serve"]).await;
+    fill(&house, &server).await;
+    let traffic = Traffic::start(&server, 2);
+    traffic.goes_on("acts before", Cx::system().instant()).await;
+    // as after a switchover: sessions that stay open lead to a server that takes no writes, and so do new ones
+    let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(&pool).await.unwrap();
+    let read_only =
+        |on: &str| sqlx::AssertSqlSafe(format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = {on}"));
+    let mut admin = pool.acquire().await.unwrap();
+    sqlx::query("SET default_transaction_read_only = off").execute(&mut *admin).await.unwrap();
+    sqlx::query(read_only("on")).execute(&mut *admin).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'muster%'";
+    sqlx::query(end).execute(&mut *admin).await.unwrap();
+    until("no readiness", async || (server.admin("/readyz").await.status == 503).then_some(())).await;
+    sleep(Duration::from_secs(2)).await;
+    sqlx::query(read_only("off")).execute(&mut *admin).await.unwrap();
+    let free = Cx::system().instant();
+    traffic.goes_on("acts on the new primary", free).await;
+    until("readiness", async || (server.admin("/readyz").await.status == 200).then_some(())).await;
+    traffic.end().await;
+    server.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_role_with_a_short_limit_and_a_locked_table_answer_no_500(pool: PgPool) {
+    let (house, _sink) = installation(&pool, None).await;
+    let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(&pool).await.unwrap();
+    let short = sqlx::AssertSqlSafe(format!("ALTER DATABASE \"{name}\" SET statement_timeout = '400ms'"));
+    sqlx::query(short).execute(&pool).await.unwrap();
+    let server = house.serve(&["serve"]).await;
+    fill(&house, &server).await;
+    let traffic = Traffic::start(&server, 3);
+    traffic.goes_on("acts before", Cx::system().instant()).await;
+    // each in a transaction of its own: one that held a table and waited for the next could deadlock with an act
+    let mut held = Vec::new();
+    for lock in ["signatures", "attendances", "letters"] {
+        let mut hold = pool.begin().await.unwrap();
+        sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *hold).await.unwrap();
+        let lock = sqlx::AssertSqlSafe(format!("LOCK TABLE {lock} IN ACCESS EXCLUSIVE MODE"));
+        sqlx::query(lock).execute(&mut *hold).await.unwrap();
+        held.push(hold);
+    }
+    sleep(Duration::from_secs(12)).await;
+    for hold in held {
+        hold.commit().await.unwrap();
+    }
+    traffic.goes_on("acts after the lock", Cx::system().instant()).await;
+    traffic.end().await;
+    server.stop().await;
+}
