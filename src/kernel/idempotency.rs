@@ -5,14 +5,18 @@
 //! transaction.
 
 use axum::http::{HeaderMap, Method};
-use sqlx::PgConnection;
+use chrono::TimeDelta;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{crypto::Key, cx::Cx};
+use super::{crypto::Key, cx::Cx, keyring::SigningKeys};
 use crate::error::{Code, Error, Result};
 
 /// The header (draft-ietf-httpapi-idempotency-key-header).
 pub const HEADER: &str = "idempotency-key";
+
+/// Time for which a key is remembered.
+pub const KEPT_FOR: TimeDelta = TimeDelta::hours(48);
 
 /// A keyed request, hashed.
 #[derive(Clone, Debug)]
@@ -32,12 +36,14 @@ pub enum Claim {
     Replayed(Uuid),
 }
 
-/// Reads the header of a request made with token `token`.
+/// Reads the header of a request made with token `token`. After a rotation of the keyring it is hashed as it was before if
+/// it was spent then, for as long as keys are remembered.
 ///
 /// # Errors
-/// `invalid_parameter` (400) for an empty or over-long key.
-pub fn from_request(
-    requests_key: &Key,
+/// `invalid_parameter` (400) for an empty or over-long key, or a database error.
+pub async fn from_request(
+    db: &PgPool,
+    requests_keys: &SigningKeys,
     headers: &HeaderMap,
     token: Uuid,
     method: &Method,
@@ -49,10 +55,19 @@ pub fn from_request(
     if !(1..=255).contains(&value.len()) {
         return Err(Error::problem(Code::InvalidParameter, "Idempotency-Key: must have between 1 and 255 characters."));
     }
-    Ok(Some(IdempotencyKey {
-        key: requests_key.mac(&[b"key", token.as_bytes(), value]).to_vec(),
-        request: requests_key.mac(&[b"request", method.as_str().as_bytes(), path.as_bytes(), body]).to_vec(),
-    }))
+    let hashed = |key: &Key| IdempotencyKey {
+        key: key.mac(&[b"key", token.as_bytes(), value]).to_vec(),
+        request: key.mac(&[b"request", method.as_str().as_bytes(), path.as_bytes(), body]).to_vec(),
+    };
+    let mut hashed: Vec<IdempotencyKey> = requests_keys.used_within(KEPT_FOR).iter().map(hashed).collect();
+    if hashed.len() > 1 {
+        let keys: Vec<Vec<u8>> = hashed.iter().map(|hashed| hashed.key.clone()).collect();
+        let spent = sqlx::query_scalar!("SELECT key FROM idempotency_keys WHERE key = ANY ($1) LIMIT 1", &keys);
+        if let Some(spent) = spent.fetch_optional(db).await? {
+            hashed.retain(|hashed| hashed.key == spent);
+        }
+    }
+    Ok(hashed.into_iter().next())
 }
 
 /// 422 for a key that belongs to another request.

@@ -1,314 +1,497 @@
-//! The root keyring: a versioned file outside the database (mode 0600) that every other secret hangs on.
+//! The keyring: the two files outside the database (mode 0600) that every other secret hangs on.
 //!
-//! It holds numbered root keys (the newest wraps, older ones still unwrap), one key for each month in which a protected
-//! vault may have to end, and three keys that never rotate with them: links, tokens of requests, and the global list of
-//! suppressed addresses. Destroying a month's key makes the vaults of that month unreadable everywhere, in backups too.
+//! * `keyring.file` holds what is copied off the machine, in numbered generations: `root-2` wraps the vaults of
+//!   organizations, `links-2`, `requests-2` and `suppressions-2` sign and index. A rotation adds a generation; no key of
+//!   this file is ever removed, since older backups and links need it.
+//! * `keyring.vault_keys_file` holds one key for each protected vault, `vault-<id>`. It is copied between the hosts of an
+//!   installation and never into a backup: destroying a vault's key ends the vault in every copy of the database.
+//!
+//! Knows no database: what depends on one (who needs which key, which generation writes) is in [`super::vault`]. A key that
+//! is not here, or a file that cannot be read, is an outage ([`Error::Unavailable`]) and not a failure.
+
+mod file;
+mod signing;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::BTreeMap,
-    fs,
-    io::Write,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::RwLock,
-    time::SystemTime,
+    sync::{PoisonError, RwLock, RwLockReadGuard},
+    time::Instant,
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use chrono::{Datelike, Months, NaiveDate};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
+pub use self::signing::{Activation, Family, SigningKeys};
+use self::{
+    file::{Entry, KeyFile, Keys, Kind},
+    signing::Signing,
+};
 use super::{crypto::Key, cx::Cx};
+use crate::error::Error;
 
-/// How many months ahead a keyring carries keys for protected vaults.
-const MONTHS_AHEAD: u32 = 60;
+/// The name of root keys, before the generation.
+const ROOT: &str = "root";
+/// The names of vault keys begin so; the vault's id follows.
+const VAULT: &str = "vault-";
+/// Format 1 wrapped protected vaults with the key of the month in which they ended.
+const MONTH: &str = "month-";
+/// Seconds after which somebody who ran into a missing key may try again.
+const RETRY_AFTER: u32 = 5;
 
-/// What can go wrong with the keyring file. Each message says what to do.
+/// What can go wrong with the key files. Each message names the setting and says what to do; none has key material.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// There is no file, and this profile does not make one by itself.
-    #[error("keyring.file: {0} does not exist; make one with `muster keyring init`")]
-    Missing(PathBuf),
+    #[error("{setting}: {path} does not exist; put it back, or make one with `muster keyring init`")]
+    Missing {
+        /// The setting that names the file.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// `keyring init` does not overwrite.
-    #[error("keyring.file: {0} exists already; it is never overwritten, since every vault would be lost")]
-    Exists(PathBuf),
+    #[error("{setting}: {path} exists already; it is never overwritten, since every vault would be lost")]
+    Exists {
+        /// The setting that names the file.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// Others may read the file.
-    #[error("keyring.file: {path} has mode {mode:o}; only its owner may read it: chmod 600 {path}")]
+    #[error("{setting}: {path} has mode {mode:o}; only its owner may read it: chmod 600 {path}")]
     Exposed {
+        /// The setting that names the file.
+        setting: &'static str,
         /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// Not a keyring of ours.
-    #[error("keyring.file: {path} cannot be read as a keyring: {reason}")]
+    /// Not a key file of ours.
+    #[error("{setting}: {path} cannot be read as a keyring: {reason}")]
     Malformed {
+        /// The setting that names the file.
+        setting: &'static str,
         /// The file.
         path: PathBuf,
         /// What was wrong; never key material.
         reason: String,
     },
     /// Reading or writing failed.
-    #[error("keyring.file: {path}: {source}")]
+    #[error("{setting}: {path}: {source}")]
     Io {
+        /// The setting that names the file.
+        setting: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's error.
         source: std::io::Error,
     },
+    /// Another process holds the lock for too long.
+    #[error("{setting}: another process holds the lock {path}")]
+    Busy {
+        /// The setting that names the file.
+        setting: &'static str,
+        /// The lock's file.
+        path: PathBuf,
+    },
+    /// The file could not be read for longer than the last good keys may be used.
+    #[error("nothing can be opened: {why}")]
+    Unreadable {
+        /// What the last attempt to read it said.
+        why: String,
+    },
+    /// This host's files do not have a key.
+    #[error("this host has no key `{name}`: copy the key file from a host that has it, or use `muster keyring import`")]
+    Lacks {
+        /// The key.
+        name: String,
+    },
+    /// Two files have different keys of one name.
+    #[error(
+        "the key `{name}` is another one here than there; find out which of the two is in use before anything is changed"
+    )]
+    Differs {
+        /// The key.
+        name: String,
+    },
 }
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    format: u32,
-    keys: BTreeMap<String, String>,
+impl From<KeyringError> for Error {
+    /// Every trouble with the key files passes once somebody has put them right: try again.
+    fn from(error: KeyringError) -> Self {
+        Self::Unavailable { retry_after: RETRY_AFTER, cause: error.to_string() }
+    }
 }
 
-/// An opened keyring. Notices when another process changed the file (rotated, retired).
+/// What is known of a key, without the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// Its name.
+    pub name: String,
+    /// When it was made; not known of keys from a file of format 1.
+    pub created_at: Option<DateTime<Utc>>,
+    /// The database for which a vault's key was made.
+    pub database: Option<String>,
+}
+
+/// Keys read from another host's file, to be taken over.
+#[derive(Debug)]
+pub struct Import(Keys);
+
+impl Import {
+    /// Reads the text of a key file.
+    ///
+    /// # Errors
+    /// [`KeyringError::Malformed`].
+    pub fn read(text: &str, from: &Path) -> Result<Self, KeyringError> {
+        let malformed = |reason| KeyringError::Malformed { setting: "keyring import", path: from.to_owned(), reason };
+        file::parse(text).map(Self).map_err(malformed)
+    }
+
+    /// The vaults whose keys it has.
+    pub fn vaults(&self) -> Vec<Uuid> {
+        self.0.keys().filter_map(|name| vault_of(name)).collect()
+    }
+
+    /// Leaves out the key of a vault.
+    pub fn leave_out(&mut self, vault: Uuid) {
+        self.0.remove(&vault_key(vault));
+    }
+}
+
+/// The opened key files. Notices when another process changed them.
 #[derive(Debug)]
 pub struct Keyring {
-    path: PathBuf,
-    loaded: RwLock<Loaded>,
+    root: KeyFile,
+    vault: KeyFile,
+    signing: RwLock<Signing>,
 }
-
-#[derive(Debug, Clone)]
-struct Loaded {
-    keys: BTreeMap<String, Key>,
-    stamp: Option<(SystemTime, u64)>,
-}
-
-/// Keys that are not wrapping keys and stay for the life of the installation.
-const LASTING: [&str; 3] = ["links", "requests", "suppressions"];
 
 impl Keyring {
-    /// Makes a new keyring file.
+    /// Makes what is missing of the key files: the root keys at `path`, the vault keys beside it.
     ///
     /// # Errors
-    /// [`KeyringError::Exists`], or [`KeyringError::Io`].
+    /// [`KeyringError::Exists`] when both are there, or [`KeyringError::Io`].
     pub fn init(path: &Path, cx: &Cx) -> Result<Self, KeyringError> {
-        if path.exists() {
-            return Err(KeyringError::Exists(path.to_owned()));
-        }
-        let mut keys = BTreeMap::from([("root-1".to_owned(), Key::random(cx))]);
-        keys.extend(LASTING.map(|name| (name.to_owned(), Key::random(cx))));
-        add_months(&mut keys, cx);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|source| KeyringError::Io { path: folder.to_owned(), source })?;
-        }
-        write(path, &keys)?;
-        Self::open(path)
+        Self::init_files(path, &vault_keys_beside(path), cx)
     }
 
-    /// Opens an existing keyring file.
+    /// As [`Keyring::init`], with the vault keys at a path of their own.
     ///
     /// # Errors
-    /// [`KeyringError`], when it is missing, readable by others, or not a keyring.
+    /// As [`Keyring::init`].
+    pub fn init_files(root: &Path, vault: &Path, cx: &Cx) -> Result<Self, KeyringError> {
+        let is_there = |made: Result<(), KeyringError>| match made {
+            Ok(()) => Ok(None),
+            Err(error @ KeyringError::Exists { .. }) => Ok(Some(error)),
+            Err(error) => Err(error),
+        };
+        let mut first = Keys::new();
+        add_generation(&mut first, 1, cx);
+        let root_was_there = is_there(file::create(root, Kind::Root, &first))?;
+        let vault_was_there = is_there(file::create(vault, Kind::Vault, &Keys::new()))?;
+        match (root_was_there, vault_was_there) {
+            (Some(exists), Some(_)) => Err(exists),
+            _ => Self::open_files(root, vault),
+        }
+    }
+
+    /// Opens the root keys at `path` and the vault keys beside it.
+    ///
+    /// # Errors
+    /// [`KeyringError`], when a file is readable by others or not a keyring, or the root keys are missing. Without vault keys
+    /// protected vaults stay shut.
     pub fn open(path: &Path) -> Result<Self, KeyringError> {
-        Ok(Self { path: path.to_owned(), loaded: RwLock::new(load(path)?) })
+        Self::open_files(path, &vault_keys_beside(path))
     }
 
-    /// Reads the file again if it changed. A file that cannot be read any more leaves no keys: fail closed.
-    pub fn refresh(&self) {
-        let stamp = fs::metadata(&self.path).ok().and_then(|m| stamp(&m));
-        if stamp.is_some() && self.read().stamp == stamp {
-            return;
+    /// As [`Keyring::open`], with the vault keys at a path of their own.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn open_files(root: &Path, vault: &Path) -> Result<Self, KeyringError> {
+        let keyring = Self {
+            root: KeyFile::new(root, Kind::Root),
+            vault: KeyFile::new(vault, Kind::Vault),
+            signing: RwLock::default(),
+        };
+        keyring.root.open()?;
+        match keyring.vault.open() {
+            Err(error @ KeyringError::Missing { .. }) => keyring.vault.failed(instant(), error.to_string()),
+            opened => opened?,
         }
-        let fresh = load(&self.path).unwrap_or_else(|error| {
-            tracing::error!(%error, "the keyring cannot be read; nothing can be opened until it can");
-            Loaded { keys: BTreeMap::new(), stamp: None }
+        keyring.adopt();
+        Ok(keyring)
+    }
+
+    /// Makes the file of vault keys when it is missing. Only where no other host can have one: an empty file in place of
+    /// one that is away for a while would take keys that are lost when the other comes back.
+    ///
+    /// # Errors
+    /// [`KeyringError::Io`].
+    pub fn make_vault_keys(&self) -> Result<(), KeyringError> {
+        match file::create(self.vault.path(), Kind::Vault, &Keys::new()) {
+            Err(KeyringError::Exists { .. }) => Ok(()),
+            made => {
+                self.vault.refresh(instant());
+                made
+            }
+        }
+    }
+
+    /// Reads the files again if they changed; true when there is another version of one. While a file cannot be read, the
+    /// last good keys are used for a minute, then none.
+    pub fn refresh(&self) -> bool {
+        let now = instant();
+        let root = self.root.refresh(now);
+        let vault = self.vault.refresh(now);
+        if root {
+            self.adopt();
+        }
+        root || vault
+    }
+
+    /// The files do not even answer: counts as not readable.
+    pub fn not_answering(&self) {
+        for file in [&self.root, &self.vault] {
+            file.failed(instant(), format!("{} does not answer", file.path().display()));
+        }
+    }
+
+    /// A wrapping key by name.
+    ///
+    /// # Errors
+    /// [`KeyringError::Lacks`] or [`KeyringError::Unreadable`].
+    pub fn wrapping(&self, name: &str) -> Result<Key, KeyringError> {
+        let keys = if name.starts_with(VAULT) { &self.vault } else { &self.root }.keys(instant())?;
+        let is_wrapping = name.starts_with(VAULT) || name.starts_with(MONTH) || generation_of(name, ROOT).is_some();
+        let entry = keys.get(name).filter(|_| is_wrapping);
+        entry.map(|entry| entry.key.clone()).ok_or_else(|| KeyringError::Lacks { name: name.to_owned() })
+    }
+
+    /// The root key of a generation, with its name.
+    ///
+    /// # Errors
+    /// As [`Keyring::wrapping`].
+    pub fn root(&self, generation: u32) -> Result<(String, Key), KeyringError> {
+        let name = format!("{ROOT}-{generation}");
+        let key = self.wrapping(&name)?;
+        Ok((name, key))
+    }
+
+    /// The newest generation of which all keys are here.
+    ///
+    /// # Errors
+    /// [`KeyringError::Lacks`] or [`KeyringError::Unreadable`].
+    pub fn newest_generation(&self) -> Result<u32, KeyringError> {
+        let keys = self.root.keys(instant())?;
+        let numbers = keys.keys().filter_map(|name| generation_of(name, ROOT));
+        let whole = numbers.filter(|n| names_of(*n).iter().all(|name| keys.contains_key(name))).max();
+        whole.ok_or_else(|| KeyringError::Lacks { name: format!("{ROOT}-1") })
+    }
+
+    /// Adds a generation of root and signing keys, which nothing uses before it is activated. Refuses while the file lacks a
+    /// key that is `needed`: it is not the newest copy then, and a number could be given twice. Returns the new generation.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; the file then stands unchanged.
+    pub fn rotate(&self, cx: &Cx, needed: &[String]) -> Result<u32, KeyringError> {
+        let added = self.root.update(instant(), |keys| {
+            if let Some(name) = needed.iter().find(|name| !keys.contains_key(*name)) {
+                return Err(KeyringError::Lacks { name: name.clone() });
+            }
+            let prefixes = || [ROOT].into_iter().chain(Family::ALL.map(Family::name));
+            let newest = keys.keys().filter_map(|name| prefixes().find_map(|prefix| generation_of(name, prefix))).max();
+            let generation = newest.unwrap_or(0) + 1;
+            add_generation(keys, generation, cx);
+            Ok(generation)
         });
-        *self.loaded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = fresh;
+        self.adopt();
+        added
     }
 
-    /// A wrapping key by name, if the keyring still has it.
-    pub fn wrapping(&self, name: &str) -> Option<Key> {
-        self.read().keys.get(name).filter(|_| !LASTING.contains(&name)).cloned()
-    }
-
-    /// The key that wraps new organization vaults, with its name.
-    pub fn newest_root(&self) -> Option<(String, Key)> {
-        let loaded = self.read();
-        loaded
-            .keys
-            .iter()
-            .filter_map(|(name, key)| Some((root_number(name)?, name, key)))
-            .max_by_key(|(n, ..)| *n)
-            .map(|(_, name, key)| (name.clone(), key.clone()))
-    }
-
-    /// One of the lasting keys.
-    ///
-    /// # Panics
-    /// Never: [`Keyring::open`] refuses a file without them, and a keyring lost later answers with a key that fits nothing.
-    pub fn lasting(&self, name: &'static str) -> Key {
-        self.read().keys.get(name).cloned().unwrap_or_else(|| Key::from_slice(&[0; 32]).expect("32 bytes"))
-    }
-
-    /// Adds a new root key, which wraps from now on, and keys for further months. Returns the new key's name.
+    /// Adds the key of a new protected vault; it is on disk when this returns.
     ///
     /// # Errors
-    /// [`KeyringError::Io`]; the old file then stands unchanged.
-    pub fn rotate(&self, cx: &Cx) -> Result<String, KeyringError> {
-        let mut keys = self.read().keys.clone();
-        let next = keys.keys().filter_map(|name| root_number(name)).max().unwrap_or(0) + 1;
-        let name = format!("root-{next}");
-        keys.insert(name.clone(), Key::random(cx));
-        add_months(&mut keys, cx);
-        self.replace(&keys)?;
-        Ok(name)
+    /// [`KeyringError`]; the file then stands unchanged.
+    pub fn add_vault_key(&self, cx: &Cx, vault: Uuid, database: &str) -> Result<(String, Key), KeyringError> {
+        let name = vault_key(vault);
+        self.vault.update(instant(), |keys| {
+            let entry = keys.entry(name.clone()).or_insert_with(|| Entry {
+                database: Some(database.to_owned()),
+                ..Entry::new(Key::random(cx), cx.now())
+            });
+            Ok((name.clone(), entry.key.clone()))
+        })
     }
 
-    /// Destroys keys by name, for good. Lasting keys and the newest root key are kept.
+    /// Takes over the keys of another host's file that are not here. Returns their names.
     ///
     /// # Errors
-    /// [`KeyringError::Io`]; the old file then stands unchanged.
+    /// [`KeyringError::Differs`] when a key of the same name is another one here, or [`KeyringError`]; the files then stand
+    /// unchanged.
+    pub fn import(&self, import: Import) -> Result<Vec<String>, KeyringError> {
+        let is_of_a_vault = |name: &String| vault_of(name).is_some();
+        let (of_vaults, of_root): (Keys, Keys) = import.0.into_iter().partition(|(name, _)| is_of_a_vault(name));
+        let mut names = Vec::new();
+        for (file, keys) in [(&self.root, of_root), (&self.vault, of_vaults)] {
+            if !keys.is_empty() {
+                names.extend(file.update(instant(), |here| merge(here, keys))?);
+            }
+        }
+        self.adopt();
+        Ok(names)
+    }
+
+    /// Destroys keys of vaults by name, for good. Root and signing keys stay: older backups and links need them.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; the keys are then still there.
     pub fn destroy(&self, names: &[String]) -> Result<(), KeyringError> {
-        let newest = self.newest_root().map(|(name, _)| name);
-        let mut keys = self.read().keys.clone();
-        keys.retain(|name, _| {
-            !names.contains(name) || LASTING.contains(&name.as_str()) || Some(name) == newest.as_ref()
-        });
-        self.replace(&keys)
-    }
-
-    /// Names of the month keys whose month lies before `today`'s.
-    pub fn past_months(&self, today: NaiveDate) -> Vec<String> {
-        let this = month_key(today);
-        self.read().keys.keys().filter(|name| name.starts_with("month-") && **name < this).cloned().collect()
-    }
-
-    fn replace(&self, keys: &BTreeMap<String, Key>) -> Result<(), KeyringError> {
-        write(&self.path, keys)?;
-        *self.loaded.write().unwrap_or_else(std::sync::PoisonError::into_inner) = load(&self.path)?;
+        for (file, prefix) in [(&self.vault, VAULT), (&self.root, MONTH)] {
+            let names: Vec<&String> = names.iter().filter(|name| name.starts_with(prefix)).collect();
+            if !names.is_empty() {
+                file.update(instant(), |keys| {
+                    keys.retain(|name, _| !names.contains(&name));
+                    Ok(())
+                })?;
+            }
+        }
         Ok(())
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Loaded> {
-        self.loaded.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// What is known of the root and signing keys.
+    ///
+    /// # Errors
+    /// [`KeyringError::Unreadable`].
+    pub fn root_keys(&self) -> Result<Vec<KeyInfo>, KeyringError> {
+        self.root.keys(instant()).map(|keys| infos(&keys))
     }
-}
 
-/// What tells one version of the file from another: clocks of file systems are coarse, but each version is a new inode.
-fn stamp(metadata: &fs::Metadata) -> Option<(SystemTime, u64)> {
-    Some((metadata.modified().ok()?, metadata.ino()))
-}
+    /// What is known of the keys of protected vaults.
+    ///
+    /// # Errors
+    /// [`KeyringError::Unreadable`].
+    pub fn vault_keys(&self) -> Result<Vec<KeyInfo>, KeyringError> {
+        self.vault.keys(instant()).map(|keys| infos(&keys))
+    }
 
-/// The name of the key for protected vaults that end in the month of `day`.
-pub fn month_key(day: NaiveDate) -> String {
-    format!("month-{:04}-{:02}", day.year(), day.month())
-}
+    /// Names and fingerprints of all keys that are here, `root-2:91c3…`: equal fingerprints mean equal keys, and nothing about
+    /// a key can be learned from them.
+    pub fn fingerprints(&self) -> Vec<String> {
+        let files = [&self.root, &self.vault].map(|file| file.keys(instant()).unwrap_or_default());
+        let entries = files.iter().flat_map(|keys| keys.iter());
+        entries.map(|(name, entry)| fingerprint(name, &entry.key)).collect()
+    }
 
-fn root_number(name: &str) -> Option<u32> {
-    name.strip_prefix("root-")?.parse().ok()
-}
+    /// The fingerprints of a generation.
+    ///
+    /// # Errors
+    /// [`KeyringError::Lacks`] or [`KeyringError::Unreadable`].
+    pub fn fingerprints_of(&self, generation: u32) -> Result<Vec<String>, KeyringError> {
+        let keys = self.root.keys(instant())?;
+        let of = |name: &String| keys.get(name).map(|entry| fingerprint(name, &entry.key));
+        let lacks = |name: String| KeyringError::Lacks { name };
+        names_of(generation).into_iter().map(|name| of(&name).ok_or_else(|| lacks(name))).collect()
+    }
 
-fn add_months(keys: &mut BTreeMap<String, Key>, cx: &Cx) {
-    let today = cx.now().date_naive();
-    for ahead in 0..=MONTHS_AHEAD {
-        if let Some(day) = today.checked_add_months(Months::new(ahead)) {
-            keys.entry(month_key(day)).or_insert_with(|| Key::random(cx));
+    /// Why files cannot be read at present, one line each.
+    pub fn failing(&self) -> Vec<String> {
+        [&self.root, &self.vault].iter().filter_map(|file| file.failing()).collect()
+    }
+
+    /// The two files: root keys, vault keys.
+    pub fn paths(&self) -> [&Path; 2] {
+        [self.root.path(), self.vault.path()]
+    }
+
+    /// Which generations have written from when on, as the database says.
+    pub fn set_history(&self, mut history: Vec<Activation>) {
+        history.sort_by_key(|activation| activation.generation);
+        self.signing.write().unwrap_or_else(PoisonError::into_inner).history = history;
+    }
+
+    /// Takes the signing keys over that the file has.
+    fn adopt(&self) {
+        let Ok(keys) = self.root.keys(instant()) else { return };
+        let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
+        for family in Family::ALL {
+            let known = signing.keys.entry(family).or_default();
+            known
+                .extend(keys.iter().filter_map(|(name, e)| Some((generation_of(name, family.name())?, e.key.clone()))));
         }
     }
+
+    fn read_signing(&self) -> RwLockReadGuard<'_, Signing> {
+        self.signing.read().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn load(path: &Path) -> Result<Loaded, KeyringError> {
-    let malformed = |reason: String| KeyringError::Malformed { path: path.to_owned(), reason };
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(KeyringError::Missing(path.to_owned())),
-        Err(source) => return Err(KeyringError::Io { path: path.to_owned(), source }),
+/// Where the vault keys are when nothing else is set: beside the root keys.
+pub fn vault_keys_beside(root: &Path) -> PathBuf {
+    root.with_file_name("vault-keys.json")
+}
+
+/// The name of a protected vault's key.
+pub fn vault_key(vault: Uuid) -> String {
+    format!("{VAULT}{vault}")
+}
+
+/// The vault whose key has this name.
+pub fn vault_of(name: &str) -> Option<Uuid> {
+    name.strip_prefix(VAULT)?.parse().ok()
+}
+
+/// Is this the name of a month's key of format 1?
+pub fn is_of_month(name: &str) -> bool {
+    name.starts_with(MONTH)
+}
+
+/// The names of the keys of a generation.
+pub fn names_of(generation: u32) -> [String; 4] {
+    let [links, requests, suppressions] = Family::ALL.map(Family::name);
+    [ROOT, links, requests, suppressions].map(|prefix| format!("{prefix}-{generation}"))
+}
+
+fn generation_of(name: &str, prefix: &str) -> Option<u32> {
+    name.strip_prefix(prefix)?.strip_prefix('-')?.parse().ok().filter(|n| *n > 0)
+}
+
+fn add_generation(keys: &mut Keys, generation: u32, cx: &Cx) {
+    for name in names_of(generation) {
+        keys.insert(name, Entry::new(Key::random(cx), cx.now()));
+    }
+}
+
+fn merge(here: &mut Keys, there: Keys) -> Result<Vec<String>, KeyringError> {
+    let differs = |name: &String, entry: &Entry| here.get(name).is_some_and(|e| e.key.expose() != entry.key.expose());
+    if let Some((name, _)) = there.iter().find(|(name, entry)| differs(name, entry)) {
+        return Err(KeyringError::Differs { name: name.clone() });
+    }
+    let names = there.keys().filter(|name| !here.contains_key(*name)).cloned().collect();
+    for (name, entry) in there {
+        here.entry(name).or_insert(entry);
+    }
+    Ok(names)
+}
+
+fn infos(keys: &Keys) -> Vec<KeyInfo> {
+    let info = |(name, entry): (&String, &Entry)| KeyInfo {
+        name: name.clone(),
+        created_at: entry.created_at,
+        database: entry.database.clone(),
     };
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyringError::Exposed { path: path.to_owned(), mode });
-    }
-    let text = fs::read_to_string(path).map_err(|source| KeyringError::Io { path: path.to_owned(), source })?;
-    // serde's messages may quote the input, which is secret: say only that it failed
-    let stored: Stored =
-        serde_json::from_str(&text).map_err(|e| malformed(format!("not the expected JSON (line {})", e.line())))?;
-    if stored.format != 1 {
-        return Err(malformed(format!("format {} is not known to this version", stored.format)));
-    }
-    let mut keys = BTreeMap::new();
-    for (name, value) in &stored.keys {
-        let key = STANDARD.decode(value).ok().and_then(|bytes| Key::from_slice(&bytes));
-        keys.insert(name.clone(), key.ok_or_else(|| malformed(format!("key `{name}` is not 32 bytes of base64")))?);
-    }
-    if let Some(absent) = LASTING.iter().find(|name| !keys.contains_key(**name)) {
-        return Err(malformed(format!("key `{absent}` is missing")));
-    }
-    if !keys.keys().any(|name| root_number(name).is_some()) {
-        return Err(malformed("no root key".to_owned()));
-    }
-    Ok(Loaded { keys, stamp: stamp(&metadata) })
+    keys.iter().map(info).collect()
 }
 
-/// Writes beside the file, syncs and renames, so that a crash leaves the old keyring or the new one.
-fn write(path: &Path, keys: &BTreeMap<String, Key>) -> Result<(), KeyringError> {
-    let io = |source| KeyringError::Io { path: path.to_owned(), source };
-    let stored = Stored {
-        format: 1,
-        keys: keys.iter().map(|(name, key)| (name.clone(), STANDARD.encode(key.expose()))).collect(),
-    };
-    let text = serde_json::to_string_pretty(&stored).expect("a map of strings is JSON");
-    let beside = path.with_extension("new");
-    let _ = fs::remove_file(&beside);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(io)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all()).map_err(io)?;
-    fs::rename(&beside, path).map_err(io)?;
-    if let Some(folder) = path.parent() {
-        fs::File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
-            .and_then(|f| f.sync_all())
-            .map_err(io)?;
-    }
-    Ok(())
+fn fingerprint(name: &str, key: &Key) -> String {
+    let mac = key.mac(&[b"fingerprint", name.as_bytes()]);
+    format!("{name}:{}", hex::encode(&mac[..8]))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scratch(name: &str) -> PathBuf {
-        let cx = Cx::system();
-        std::env::temp_dir().join(format!("muster-keyring-{name}-{}", cx.id()))
-    }
-
-    #[test]
-    fn init_open_rotate_retire() {
-        let cx = Cx::system();
-        let path = scratch("life").join("keyring.json");
-        let ring = Keyring::init(&path, &cx).unwrap();
-        assert!(matches!(Keyring::init(&path, &cx), Err(KeyringError::Exists(_))));
-        let (first, key) = ring.newest_root().unwrap();
-        assert_eq!(first, "root-1");
-
-        let other_process = Keyring::open(&path).unwrap();
-        assert_eq!(ring.rotate(&cx).unwrap(), "root-2");
-        assert_eq!(ring.wrapping("root-1").unwrap().expose(), key.expose());
-        other_process.refresh();
-        assert_eq!(other_process.newest_root().unwrap().0, "root-2");
-
-        let later = cx.now().date_naive().checked_add_months(Months::new(2)).unwrap();
-        assert_eq!(ring.past_months(later).len(), 2);
-        ring.destroy(&ring.past_months(later)).unwrap();
-        assert!(ring.past_months(later).is_empty());
-        ring.destroy(&["links".to_owned(), "root-2".to_owned(), "root-1".to_owned()]).unwrap();
-        assert_eq!(ring.newest_root().unwrap().0, "root-2");
-        assert!(ring.wrapping("root-1").is_none());
-        fs::remove_dir_all(path.parent().unwrap()).unwrap();
-    }
-
-    #[test]
-    fn an_exposed_or_broken_file_is_refused() {
-        let cx = Cx::system();
-        let path = scratch("bad").join("keyring.json");
-        assert!(matches!(Keyring::open(&path), Err(KeyringError::Missing(_))));
-        Keyring::init(&path, &cx).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(Keyring::open(&path), Err(KeyringError::Exposed { mode: 0o644, .. })));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        fs::write(&path, r#"{"format":1,"keys":{"root-1":"c2hvcnQ="}}"#).unwrap();
-        assert!(matches!(Keyring::open(&path), Err(KeyringError::Malformed { .. })));
-        fs::remove_dir_all(path.parent().unwrap()).unwrap();
-    }
+fn instant() -> Instant {
+    Cx::system().instant()
 }

@@ -1,7 +1,8 @@
 //! Links in mail: derived, not stored.
 //!
 //! A token is base32 of `purpose (1) | row id (16) | HMAC(links key, purpose | row id | generation) (15)`. The row keeps
-//! the generation (raising it voids the links mailed before) and the expiry. What a link shows and does is known to the
+//! the generation (raising it voids the links mailed before) and the expiry. New links are made with the links key that
+//! writes; those made with an older one hold until their own end. What a link shows and does is known to the
 //! slice that mails it; slices register a [`TokenPurpose`] each, and one route, `/t/{token}`, serves them all.
 
 use std::{
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use super::{
     crypto::{Key, base32, from_base32},
     i18n::text,
+    keyring::SigningKeys,
     text::LocaleTag,
 };
 use crate::error::{Code, Error, Result};
@@ -84,14 +86,14 @@ impl Purpose {
 /// Derives and checks link tokens.
 #[derive(Clone, Debug)]
 pub struct Links {
-    key: Key,
+    keys: SigningKeys,
     public_url: Arc<str>,
 }
 
 impl Links {
     /// Links of this installation.
-    pub fn new(key: Key, public_url: &str) -> Self {
-        Self { key, public_url: public_url.into() }
+    pub fn new(keys: SigningKeys, public_url: &str) -> Self {
+        Self { keys, public_url: public_url.into() }
     }
 
     /// The full address of a link to a row.
@@ -104,21 +106,23 @@ impl Links {
         let mut token = Vec::with_capacity(17 + MAC);
         token.push(purpose as u8);
         token.extend_from_slice(row.as_bytes());
-        token.extend_from_slice(&self.mac(purpose, row, generation));
+        token.extend_from_slice(&mac(&self.keys.writing(), purpose, row, generation));
         base32(&token)
     }
 
     /// A short code for those who would rather type than follow a link: eight characters that stand for the row as the
     /// link of this purpose does. Forty bits: whoever checks one limits the attempts.
     pub fn code(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
-        let mac = self.key.mac(&[b"code", &[purpose as u8], row.as_bytes(), &generation.to_be_bytes()]);
-        base32(&mac[..5])
+        code(&self.keys.writing(), purpose, row, generation)
     }
 
     /// Is this the code, however it was typed?
     pub fn is_code(&self, typed: &str, purpose: Purpose, row: Uuid, generation: i16) -> bool {
         let typed: String = typed.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-        subtle::ConstantTimeEq::ct_eq(typed.as_bytes(), self.code(purpose, row, generation).as_bytes()).into()
+        let is_of = |key: &Key| -> bool {
+            subtle::ConstantTimeEq::ct_eq(typed.as_bytes(), code(key, purpose, row, generation).as_bytes()).into()
+        };
+        self.keys.all().iter().any(is_of)
     }
 
     /// Reads a token. Its MAC can be checked only against the row's generation: see [`Token::check`].
@@ -129,11 +133,16 @@ impl Links {
         let purpose = Purpose::ALL.into_iter().find(|p| *p as u8 == purpose)?;
         Some(Token { purpose, row: Uuid::from_bytes(*row), mac: mac.try_into().ok()?, links: self.clone() })
     }
+}
 
-    fn mac(&self, purpose: Purpose, row: Uuid, generation: i16) -> [u8; MAC] {
-        let mac = self.key.mac(&[&[purpose as u8], row.as_bytes(), &generation.to_be_bytes()]);
-        *mac.first_chunk().expect("an HMAC has 32 bytes")
-    }
+fn mac(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> [u8; MAC] {
+    let mac = key.mac(&[&[purpose as u8], row.as_bytes(), &generation.to_be_bytes()]);
+    *mac.first_chunk().expect("an HMAC has 32 bytes")
+}
+
+fn code(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> String {
+    let mac = key.mac(&[b"code", &[purpose as u8], row.as_bytes(), &generation.to_be_bytes()]);
+    base32(&mac[..5])
 }
 
 /// A token as it came in; believe its row id only after [`Token::check`].
@@ -153,8 +162,11 @@ impl Token {
     /// # Errors
     /// `link_expired` (410) when the generation has moved on or the token is forged: the two look alike.
     pub fn check(&self, generation: i16) -> Result<()> {
-        let right = self.links.mac(self.purpose, self.row, generation);
-        if subtle::ConstantTimeEq::ct_eq(&right[..], &self.mac[..]).into() { Ok(()) } else { Err(expired()) }
+        let is_of = |key: &Key| -> bool {
+            let right = mac(key, self.purpose, self.row, generation);
+            subtle::ConstantTimeEq::ct_eq(&right[..], &self.mac[..]).into()
+        };
+        if self.links.keys.all().iter().any(is_of) { Ok(()) } else { Err(expired()) }
     }
 }
 
@@ -337,14 +349,14 @@ mod tests {
     #[test]
     fn a_link_holds_for_its_purpose_row_and_generation() {
         let cx = Cx::system();
-        let links = Links::new(Key::random(&cx), "https://muster.example.org");
+        let links = Links::new(SigningKeys::fixed(Key::random(&cx)), "https://muster.example.org");
         let row = cx.id();
         let url = links.url(Purpose::ConfirmSignature, row, 0);
         let token = links.parse(url.rsplit('/').next().unwrap()).unwrap();
         assert_eq!((token.purpose, token.row), (Purpose::ConfirmSignature, row));
         assert!(token.check(0).is_ok());
         assert!(token.check(1).is_err());
-        let other = Links::new(Key::random(&cx), "https://muster.example.org");
+        let other = Links::new(SigningKeys::fixed(Key::random(&cx)), "https://muster.example.org");
         assert!(other.parse(url.rsplit('/').next().unwrap()).unwrap().check(0).is_err());
         assert!(links.parse("short").is_none());
     }

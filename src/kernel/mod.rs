@@ -6,10 +6,12 @@
 pub mod cache;
 pub mod caching;
 pub mod changes;
+pub mod connections;
 pub mod crypto;
 pub mod cx;
 pub mod day_secret;
 pub mod db;
+pub mod durability;
 pub mod embedded_postgres;
 pub mod extract;
 pub mod filter;
@@ -19,14 +21,21 @@ pub mod guard;
 pub mod hal;
 pub mod i18n;
 pub mod idempotency;
+pub mod jobs;
 pub mod keyring;
+pub mod leader;
 pub mod links;
+pub mod listing;
 pub mod markdown;
 pub mod network;
 pub mod pages;
 pub mod paging;
+pub mod per_network;
+pub mod readiness;
+pub mod table_stats;
 pub mod text;
 pub mod vault;
+pub mod zones;
 
 use std::sync::Arc;
 
@@ -35,12 +44,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use changes::Changes;
-use crypto::Key;
 use cx::Cx;
+use db::Pools;
 use guard::Guard;
-use keyring::Keyring;
+use keyring::{Family, Keyring, SigningKeys};
 use links::Links;
 use pages::Pages;
+use readiness::Readiness;
 use vault::Vaults;
 
 /// The tools at run time.
@@ -50,8 +60,12 @@ pub struct Kernel {
     pub settings: Settings,
     /// Clock, ids, randomness.
     pub cx: Cx,
-    /// The database.
+    /// The database, for what people wait for: pages, the API, the console.
     pub db: PgPool,
+    /// The database, for group commits: nobody's slow page takes their connections.
+    pub hot: PgPool,
+    /// The database, for background work: the mail engine, ticks, jobs, upkeep.
+    pub work: PgPool,
     /// Vaults.
     pub vaults: Vaults,
     /// Links in mail.
@@ -62,35 +76,42 @@ pub struct Kernel {
     pub pages: Pages,
     /// What changed, for the caches.
     pub changes: Arc<Changes>,
+    /// Can this process do its work?
+    pub readiness: Readiness,
     /// Cancelled when the server is asked to stop: streams end then.
     pub stopping: CancellationToken,
     /// Keys idempotency HMACs.
-    pub requests_key: Key,
+    pub requests_key: SigningKeys,
     /// Keys the global list of suppressed addresses.
-    pub suppressions_key: Key,
+    pub suppressions_key: SigningKeys,
 }
 
 impl Kernel {
     /// Puts the tools together.
-    pub fn new(settings: Settings, cx: Cx, db: PgPool, keyring: Arc<Keyring>) -> Arc<Self> {
+    pub fn new(settings: Settings, cx: Cx, pools: impl Into<Pools>, keyring: Arc<Keyring>) -> Arc<Self> {
+        let Pools { people: db, hot, work } = pools.into();
+        let requests = SigningKeys::of(&keyring, Family::Requests, &cx);
         Arc::new(Self {
-            links: Links::new(keyring.lasting("links"), &settings.http.public_url),
-            guard: Guard::new(
-                settings.guard.clone(),
-                cx.clone(),
-                db.clone(),
-                keyring.lasting("requests").derive("guard"),
-            ),
+            links: Links::new(SigningKeys::of(&keyring, Family::Links, &cx), &settings.http.public_url),
+            guard: Guard::new(settings.guard.clone(), cx.clone(), db.clone(), requests.derive("guard")),
             pages: Pages::new(&settings.http.public_url),
             changes: Arc::default(),
+            readiness: Readiness::new(cx.clone()),
             stopping: CancellationToken::new(),
-            requests_key: keyring.lasting("requests").derive("idempotency"),
-            suppressions_key: keyring.lasting("suppressions"),
-            vaults: Vaults::new(db.clone(), cx.clone(), keyring),
+            requests_key: requests.derive("idempotency"),
+            suppressions_key: SigningKeys::of(&keyring, Family::Suppressions, &cx),
+            vaults: Vaults::new(work.clone(), cx.clone(), keyring),
             settings,
             cx,
             db,
+            hot,
+            work,
         })
+    }
+
+    /// The pools with their names.
+    pub fn pools(&self) -> Pools {
+        Pools { people: self.db.clone(), hot: self.hot.clone(), work: self.work.clone() }
     }
 
     /// A full address of ours.

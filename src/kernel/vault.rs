@@ -3,32 +3,41 @@
 //! A vault has a data key, which seals, and an index key, which makes a blind index of an e-mail address, so that two
 //! vaults cannot be joined on it. Both stand in the database only wrapped by a key of the [`Keyring`]. An opened vault is
 //! kept for at most two seconds: one that was destroyed is shut in every process soon after.
+//!
+//! A key that is not on this host is an outage: whoever asks may try again. Only `vaults.destroyed_at` is final.
 
-use std::{sync::Arc, time::Duration};
+mod report;
+mod rotation;
+mod store;
+pub mod upkeep;
 
-use chrono::NaiveDate;
-use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{
-    PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
 };
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub use self::rotation::Activated;
 use super::{
     cache::Cache,
     crypto::{CannotOpen, Key, Place},
     cx::Cx,
-    keyring::{Keyring, month_key},
+    db::{Use, pool_beside},
+    keyring::Keyring,
     text::EmailAddress,
 };
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// How long an opened vault is used before the database and the keyring are asked again.
 const OPEN_FOR: Duration = Duration::from_secs(2);
 /// Connections for opening vaults; each is asked at most once in two seconds for each vault.
 const DOORS: u32 = 2;
-/// How long opening waits for one of them.
-const DOOR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An opened vault.
 #[derive(Debug)]
@@ -78,72 +87,87 @@ impl Vault {
 /// Makes, opens and destroys vaults.
 #[derive(Debug)]
 pub struct Vaults {
-    db: PgPool,
-    /// Where wrapped keys are read. Whoever opens a vault may hold a connection of `db`, and all who hold one may wait
-    /// for the same vault: if it were read through `db`, they would wait for each other.
+    /// For rotation and upkeep.
+    work: PgPool,
+    /// Where wrapped keys are read. Whoever opens a vault may hold a connection of another pool, and all who hold one may
+    /// wait for the same vault: if it were read through that pool, they would wait for each other.
     doors: PgPool,
     cx: Cx,
     keyring: Arc<Keyring>,
     opened: Cache<Uuid, Arc<Vault>>,
+    /// Held by whoever reads the key files.
+    looking: Arc<tokio::sync::Mutex<()>>,
+    /// Says to the upkeep that a vault was destroyed.
+    destroyed: Notify,
+    /// Keys without a vault, and when they were first seen.
+    leftovers: Mutex<HashMap<String, DateTime<Utc>>>,
 }
 
 impl Vaults {
-    /// Vaults of this database, opened with this keyring.
-    pub fn new(db: PgPool, cx: Cx, keyring: Arc<Keyring>) -> Self {
-        let doors = PgPoolOptions::new().max_connections(DOORS).acquire_timeout(DOOR_TIMEOUT);
-        let doors = doors.connect_lazy_with(PgConnectOptions::clone(&db.connect_options()));
-        Self { db, doors, opened: Cache::new(cx.clone(), OPEN_FOR), cx, keyring }
+    /// Vaults of a database, opened with this keyring; `work` is the pool for background work.
+    pub fn new(work: PgPool, cx: Cx, keyring: Arc<Keyring>) -> Self {
+        let doors = pool_beside(&work, Use::People, DOORS);
+        let opened = Cache::new(cx.clone(), OPEN_FOR);
+        Self {
+            work,
+            doors,
+            opened,
+            cx,
+            keyring,
+            looking: Arc::default(),
+            destroyed: Notify::new(),
+            leftovers: Mutex::default(),
+        }
     }
 
     /// The keyring behind the vaults.
-    pub fn keyring(&self) -> &Keyring {
+    pub fn keyring(&self) -> &Arc<Keyring> {
         &self.keyring
     }
 
     /// Makes the vault of an organization.
     ///
     /// # Errors
-    /// `internal` without a root key, or a database error.
+    /// `unavailable` without the root key that wraps at present, or a database error.
     pub async fn create_for_organization(&self, conn: &mut PgConnection, organization: Uuid) -> Result<Uuid> {
-        self.keyring.refresh();
-        let (name, key) = self.keyring.newest_root().ok_or_else(|| Error::internal("the keyring has no root key"))?;
-        self.create(conn, organization, "organization", None, &name, &key).await
+        self.refresh().await;
+        let generation = store::current_generation(conn).await?;
+        let (name, key) = self.keyring.root(generation)?;
+        self.create(conn, self.cx.id(), organization, "organization", None, &name, &key).await
     }
 
-    /// Makes a vault of its own for a protected action, which ends with the month of `destroy_after`.
+    /// Makes a vault of its own for a protected action, which ends with the day `destroy_after`. Its key is on disk before the
+    /// row can be committed; one whose transaction does not commit is removed later ([`Vaults::prune`]).
     ///
     /// # Errors
-    /// 422 at `/muster:destroy_after` when the keyring has no key for that month, or a database error.
+    /// `unavailable` when the file of vault keys cannot be written, or a database error.
     pub async fn create_protected(
         &self,
         conn: &mut PgConnection,
         organization: Uuid,
         destroy_after: NaiveDate,
     ) -> Result<Uuid> {
-        let name = month_key(destroy_after);
-        let key = self.keyring.wrapping(&name).ok_or_else(|| {
-            Error::field("/muster:destroy_after", "out_of_range", format!("The keyring has no key for {destroy_after}; choose a month within the next five years, or run `muster keyring rotate`."))
-        })?;
-        self.create(conn, organization, "protected", Some(destroy_after), &name, &key).await
+        let id = self.cx.id();
+        let database = store::database(conn).await?;
+        let cx = self.cx.clone();
+        let (name, key) = self.with_files(move |keyring| keyring.add_vault_key(&cx, id, &database)).await?;
+        self.create(conn, id, organization, "protected", Some(destroy_after), &name, &key).await
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
     async fn create(
         &self,
         conn: &mut PgConnection,
+        id: Uuid,
         organization: Uuid,
         kind: &str,
         destroy_after: Option<NaiveDate>,
         wrapping_key: &str,
         key: &Key,
     ) -> Result<Uuid> {
-        let id = self.cx.id();
-        let wrapped = wrap(&self.cx, key, id, &Key::random(&self.cx), &Key::random(&self.cx));
-        sqlx::query!(
-            "INSERT INTO vaults (id, organization_id, kind, wrapping_key, wrapped_keys, destroy_after, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            id, organization, kind, wrapping_key, wrapped, destroy_after, self.cx.now()
-        )
-        .execute(conn)
-        .await?;
+        let wrapped_keys = &wrap(&self.cx, key, id, &Key::random(&self.cx), &Key::random(&self.cx));
+        let new = store::New { id, organization, kind, destroy_after, wrapping_key, wrapped_keys };
+        store::insert(conn, new, self.cx.now()).await?;
         Ok(id)
     }
 
@@ -152,103 +176,48 @@ impl Vaults {
     /// # Errors
     /// A database error.
     pub async fn of_organization(&self, conn: &mut PgConnection, organization: Uuid) -> Result<Uuid> {
-        Ok(sqlx::query_scalar!(
-            "SELECT id FROM vaults WHERE organization_id = $1 AND kind = 'organization'",
-            organization
-        )
-        .fetch_one(conn)
-        .await?)
+        store::of_organization(conn, organization).await
     }
 
     /// Opens a vault.
     ///
     /// # Errors
-    /// `internal` when it was destroyed or its key is gone: refuse, never fall back to plain text.
+    /// `link_expired` (410) when it was destroyed, which is final; `unavailable` (503) when its key cannot be had on this
+    /// host at present: refuse, never fall back to plain text.
     pub async fn open(&self, id: Uuid) -> Result<Arc<Vault>> {
         self.opened
             .get(&id, async || {
-                self.keyring.refresh();
-                let row = sqlx::query!("SELECT wrapping_key, wrapped_keys FROM vaults WHERE id = $1", id)
-                    .fetch_one(&self.doors)
-                    .await?;
-                let (Some(name), Some(wrapped)) = (row.wrapping_key, row.wrapped_keys) else {
-                    return Err(Error::internal(format!("vault {id} was destroyed")));
-                };
-                let key = self
-                    .keyring
-                    .wrapping(&name)
-                    .ok_or_else(|| Error::internal(format!("the keyring has no key `{name}` for vault {id}")))?;
-                let (data, index) = unwrap(&key, id, &wrapped)?;
+                self.refresh().await;
+                let (name, wrapped) = store::wrapped(&self.doors, id).await?.ok_or_else(destroyed)?;
+                let key = self.keyring.wrapping(&name)?;
+                let (data, index) = unwrap(&key, id, &wrapped).map_err(|_| does_not_fit(id, &name))?;
                 Ok(Arc::new(Vault { id, data, index }))
             })
             .await
     }
 
-    /// Destroys a vault: its keys are gone with this transaction, and what it sealed opens nowhere any more.
+    /// Destroys a vault: with this transaction it is shut in every process, and a moment later its key is gone from the hosts'
+    /// files ([`upkeep`]), so that it opens from no copy of the database any more.
     ///
     /// # Errors
     /// A database error.
     pub async fn destroy(&self, conn: &mut PgConnection, id: Uuid) -> Result<()> {
-        sqlx::query!("UPDATE vaults SET wrapped_keys = NULL, wrapping_key = NULL, destroyed_at = $2 WHERE id = $1 AND destroyed_at IS NULL", id, self.cx.now()).execute(conn).await?;
+        store::destroy(conn, id, self.cx.now()).await?;
         self.opened.forget(&id);
+        self.destroyed.notify_one();
         Ok(())
     }
+}
 
-    /// Wraps every organization vault with the newest root key. Returns how many were changed.
-    ///
-    /// # Errors
-    /// `internal` when a vault does not open with the key it names, or a database error; then nothing is changed.
-    pub async fn rewrap(&self) -> Result<usize> {
-        let (newest, key) = self.keyring.newest_root().ok_or_else(|| Error::internal("the keyring has no root key"))?;
-        let mut tx = self.db.begin().await?;
-        let rows = sqlx::query!(
-            r#"SELECT id, wrapping_key AS "wrapping_key!", wrapped_keys AS "wrapped_keys!" FROM vaults
-               WHERE kind = 'organization' AND destroyed_at IS NULL AND wrapping_key <> $1 ORDER BY id FOR UPDATE"#,
-            newest
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        for row in &rows {
-            let old = self
-                .keyring
-                .wrapping(&row.wrapping_key)
-                .ok_or_else(|| Error::internal(format!("the keyring has no key `{}`", row.wrapping_key)))?;
-            let (data, index) = unwrap(&old, row.id, &row.wrapped_keys)?;
-            sqlx::query!(
-                "UPDATE vaults SET wrapping_key = $2, wrapped_keys = $3 WHERE id = $1",
-                row.id,
-                newest,
-                wrap(&self.cx, &key, row.id, &data, &index)
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
-        tx.commit().await?;
-        Ok(rows.len())
-    }
+/// 410 for what a destroyed vault held.
+pub fn destroyed() -> Error {
+    Error::problem(Code::LinkExpired, "This action has ended, and the data of those who took part was destroyed.")
+}
 
-    /// Destroys what must have ended by `today`: the vaults of past months, then the keys that wrapped them, so that no
-    /// backup opens them either. Returns the names of the destroyed keys. Old root keys stay: older backups need them.
-    ///
-    /// # Errors
-    /// `internal` when the keyring file cannot be written, or a database error.
-    pub async fn retire(&self, today: NaiveDate) -> Result<Vec<String>> {
-        self.keyring.refresh();
-        let names = self.keyring.past_months(today);
-        if names.is_empty() {
-            return Ok(names);
-        }
-        sqlx::query!(
-            "UPDATE vaults SET wrapped_keys = NULL, wrapping_key = NULL, destroyed_at = $2 WHERE wrapping_key = ANY ($1)",
-            &names,
-            self.cx.now()
-        )
-        .execute(&self.db)
-        .await?;
-        self.keyring.destroy(&names).map_err(Error::internal)?;
-        self.opened.clear();
-        Ok(names)
-    }
+/// Another key of the same name, which somebody has to put right; or damaged bytes in the database.
+fn does_not_fit(vault: Uuid, name: &str) -> Error {
+    tracing::error!(%vault, key = name, "a vault does not open with the key that is on this host");
+    Error::Unavailable { retry_after: 60, cause: format!("vault {vault} does not open with the key `{name}`") }
 }
 
 fn wrap(cx: &Cx, key: &Key, vault: Uuid, data: &Key, index: &Key) -> Vec<u8> {

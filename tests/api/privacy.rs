@@ -373,7 +373,8 @@ async fn what_is_destroyed_is_shut_in_every_process_soon(pool: PgPool) {
     app.kernel.vaults.destroy(&mut tx, first).await.unwrap();
     tx.commit().await.unwrap();
     shut(&app, &other, first).await;
-    app.post("/api/v1/petitions/first/signatures", None, &signer("a@example.org")).await.problem(500, "internal", &[]);
+    let refused = app.post("/api/v1/petitions/first/signatures", None, &signer("a@example.org")).await;
+    refused.problem(410, "link_expired", &[]);
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 0, "nothing falls back to plain text");
 
     let key: String = sqlx::query_scalar("SELECT wrapping_key FROM vaults WHERE id = $1")
@@ -381,9 +382,12 @@ async fn what_is_destroyed_is_shut_in_every_process_soon(pool: PgPool) {
         .fetch_one(&app.kernel.db)
         .await
         .unwrap();
-    assert!(key.starts_with("month-"), "{key}");
+    assert_eq!(key, format!("vault-{second}"));
     ring().destroy(&[key]).unwrap();
     shut(&app, &other, second).await;
+    let refused = app.post("/api/v1/petitions/second/signatures", None, &signer("a@example.org")).await;
+    refused.problem(503, "unavailable", &[]);
+    assert_eq!(app.count("SELECT count(*) FROM signatures").await, 0, "nothing falls back to plain text");
 }
 
 /// Every time and every id of a row, but of what it belongs to.

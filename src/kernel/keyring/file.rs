@@ -1,0 +1,383 @@
+//! One key file: read whole, changed only under a lock, and replaced in one piece.
+//!
+//! Whoever changes the file takes `flock` on a side file (the key file itself is replaced by each change), reads the file
+//! again inside the lock, changes what it read, writes beside it, syncs file and folder, and renames. So two processes
+//! cannot undo each other's change, and a crash leaves the old file or the new one.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{ErrorKind, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
+    time::{Duration, Instant, SystemTime},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Family, KeyringError, generation_of};
+use crate::kernel::crypto::Key;
+
+/// How long the last good keys stay in use while the file cannot be read: longer than a file takes to be replaced or a
+/// volume to be mounted again. Afterwards nothing can be opened until it can be read.
+pub(super) const GRACE: Duration = Duration::from_mins(1);
+/// Attempts to take the lock, and the time between two of them.
+const LOCK_TRIES: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// The format that is written. Format 1 had unnumbered names and no times.
+const FORMAT: u32 = 2;
+
+/// Which of the two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `keyring.file`
+    Root,
+    /// `keyring.vault_keys_file`
+    Vault,
+}
+
+impl Kind {
+    /// The setting that names the file.
+    pub(super) fn setting(self) -> &'static str {
+        match self {
+            Self::Root => "keyring.file",
+            Self::Vault => "keyring.vault_keys_file",
+        }
+    }
+
+    /// The file's name in metrics.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Vault => "vault",
+        }
+    }
+}
+
+/// A key with what is known about it.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) key: Key,
+    /// Not known of keys from a file of format 1.
+    pub(super) created_at: Option<DateTime<Utc>>,
+    /// The database for which a vault's key was made.
+    pub(super) database: Option<String>,
+}
+
+impl Entry {
+    pub(super) fn new(key: Key, created_at: DateTime<Utc>) -> Self {
+        Self { key, created_at: Some(created_at), database: None }
+    }
+}
+
+/// The keys of a file by name.
+pub(super) type Keys = BTreeMap<String, Entry>;
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    format: u32,
+    keys: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    created_at: BTreeMap<String, DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    database: BTreeMap<String, String>,
+}
+
+/// What tells one version of the file from another: clocks of file systems are coarse, but each version that we write is a
+/// new inode, and a change of mode or owner moves the change time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: Option<SystemTime>,
+    changed: (i64, i64),
+    inode: u64,
+    length: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            modified: metadata.modified().ok(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+            length: metadata.len(),
+        }
+    }
+}
+
+/// A key file as this process last saw it.
+#[derive(Debug)]
+pub(super) struct KeyFile {
+    path: PathBuf,
+    kind: Kind,
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The keys of the last version that could be read.
+    keys: Option<Arc<Keys>>,
+    stamp: Option<Stamp>,
+    failing: Option<Failing>,
+}
+
+#[derive(Debug)]
+struct Failing {
+    since: Instant,
+    why: String,
+}
+
+impl KeyFile {
+    /// A file that has not been read yet.
+    pub(super) fn new(path: &Path, kind: Kind) -> Self {
+        Self { path: path.to_owned(), kind, state: RwLock::default() }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the file for the first time.
+    pub(super) fn open(&self) -> Result<(), KeyringError> {
+        let (keys, stamp) = load(&self.path, self.kind)?;
+        *self.lock_state() = State { keys: Some(Arc::new(keys)), stamp: Some(stamp), failing: None };
+        self.show(true);
+        Ok(())
+    }
+
+    /// Reads the file again if it changed; true when there is another version now.
+    pub(super) fn refresh(&self, now: Instant) -> bool {
+        let stamp = fs::metadata(&self.path).ok().map(|metadata| Stamp::of(&metadata));
+        {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            if stamp.is_some() && state.stamp == stamp && state.failing.is_none() {
+                self.show(true);
+                return false;
+            }
+        }
+        match load(&self.path, self.kind) {
+            Ok((keys, stamp)) => {
+                let mut state = self.lock_state();
+                if state.failing.take().is_some() {
+                    tracing::info!(file = %self.path.display(), "the key file can be read again");
+                }
+                state.keys = Some(Arc::new(keys));
+                state.stamp = Some(stamp);
+                self.show(true);
+                true
+            }
+            Err(error) => {
+                self.failed(now, error.to_string());
+                false
+            }
+        }
+    }
+
+    /// The file could not be read: from the first time on the last good keys are used for [`GRACE`].
+    pub(super) fn failed(&self, now: Instant, why: String) {
+        let mut state = self.lock_state();
+        if let Some(failing) = &mut state.failing {
+            failing.why = why;
+        } else {
+            tracing::error!(error = why, grace_seconds = GRACE.as_secs(), "a key file cannot be read");
+            state.failing = Some(Failing { since: now, why });
+        }
+        self.show(false);
+    }
+
+    /// The keys that may be used now.
+    pub(super) fn keys(&self, now: Instant) -> Result<Arc<Keys>, KeyringError> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let failing = state.failing.as_ref();
+        let in_grace = failing.is_none_or(|failing| now.duration_since(failing.since) < GRACE);
+        match &state.keys {
+            Some(keys) if in_grace => Ok(keys.clone()),
+            _ => Err(KeyringError::Unreadable { why: failing.map(|failing| failing.why.clone()).unwrap_or_default() }),
+        }
+    }
+
+    /// Why the file cannot be read at present.
+    pub(super) fn failing(&self) -> Option<String> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.failing.as_ref().map(|failing| failing.why.clone())
+    }
+
+    /// Changes the keys that the file has at that moment. Nothing is written when `change` neither adds nor removes one.
+    pub(super) fn update<T>(
+        &self,
+        now: Instant,
+        change: impl FnOnce(&mut Keys) -> Result<T, KeyringError>,
+    ) -> Result<T, KeyringError> {
+        let target = target(&self.path, self.kind)?;
+        let lock = lock(&target, self.kind)?;
+        let (mut keys, _) = load(&target, self.kind)?;
+        let before: Vec<String> = keys.keys().cloned().collect();
+        let done = change(&mut keys)?;
+        if !keys.keys().eq(&before) {
+            check(&keys, self.kind, &target)?;
+            write(&target, self.kind, &keys)?;
+        }
+        drop(lock);
+        self.refresh(now);
+        Ok(done)
+    }
+
+    fn show(&self, readable: bool) {
+        metrics::gauge!("muster_keyring_readable", "file" => self.kind.label()).set(u32::from(readable));
+    }
+
+    fn lock_state(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a file that is not there yet, and its folder.
+pub(super) fn create(path: &Path, kind: Kind, keys: &Keys) -> Result<(), KeyringError> {
+    let refuse_existing = || match fs::symlink_metadata(path) {
+        Ok(_) => Err(KeyringError::Exists { setting: kind.setting(), path: path.to_owned() }),
+        Err(_) => Ok(()),
+    };
+    refuse_existing()?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|source| io(kind, folder, source))?;
+    }
+    let _lock = lock(path, kind)?;
+    // another process may have made it while this one waited
+    refuse_existing()?;
+    write(path, kind, keys)
+}
+
+/// Reads and checks a file.
+fn load(path: &Path, kind: Kind) -> Result<(Keys, Stamp), KeyringError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            return Err(KeyringError::Missing { setting: kind.setting(), path: path.to_owned() });
+        }
+        Err(source) => return Err(io(kind, path, source)),
+    };
+    let metadata = file.metadata().map_err(|source| io(kind, path, source))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyringError::Exposed { setting: kind.setting(), path: path.to_owned(), mode });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text).map_err(|source| io(kind, path, source))?;
+    let keys = parse(&text).map_err(|reason| malformed(kind, path, reason))?;
+    check(&keys, kind, path)?;
+    Ok((keys, Stamp::of(&metadata)))
+}
+
+/// The keys in a file's text. Unnumbered names of format 1 are those of the first generation.
+pub(super) fn parse(text: &str) -> Result<Keys, String> {
+    // serde's messages may quote the input, which is secret: say only that it failed
+    let stored: Stored =
+        serde_json::from_str(text).map_err(|e| format!("not the expected JSON (line {})", e.line()))?;
+    if !(1..=FORMAT).contains(&stored.format) {
+        return Err(format!("format {} is not known to this version", stored.format));
+    }
+    let mut keys = Keys::new();
+    for (name, value) in &stored.keys {
+        let key = STANDARD.decode(value).ok().map(Zeroizing::new).and_then(|bytes| Key::from_slice(&bytes));
+        let key = key.ok_or_else(|| format!("key `{name}` is not 32 bytes of base64"))?;
+        let (created_at, database) = (stored.created_at.get(name).copied(), stored.database.get(name).cloned());
+        let is_unnumbered = Family::ALL.iter().any(|family| family.name() == name);
+        let name = if is_unnumbered { format!("{name}-1") } else { name.clone() };
+        keys.insert(name, Entry { key, created_at, database });
+    }
+    Ok(keys)
+}
+
+/// Has the root file what nothing works without?
+fn check(keys: &Keys, kind: Kind, path: &Path) -> Result<(), KeyringError> {
+    if kind == Kind::Vault {
+        return Ok(());
+    }
+    for prefix in [super::ROOT].into_iter().chain(Family::ALL.map(Family::name)) {
+        if !keys.keys().any(|name| generation_of(name, prefix).is_some()) {
+            return Err(malformed(kind, path, format!("it has no key `{prefix}-1` or later")));
+        }
+    }
+    Ok(())
+}
+
+/// Where the file really is: the one that a symbolic link leads to is replaced, not the link.
+fn target(path: &Path, kind: Kind) -> Result<PathBuf, KeyringError> {
+    fs::canonicalize(path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => KeyringError::Missing { setting: kind.setting(), path: path.to_owned() },
+        _ => io(kind, path, source),
+    })
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// Waits for the lock; it ends with the returned file.
+fn lock(target: &Path, kind: Kind) -> Result<File, KeyringError> {
+    let path = beside(target, ".lock");
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|source| io(kind, &path, source))?;
+    keep_owner(&file, target).map_err(|source| io(kind, &path, source))?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(io(kind, &path, source)),
+        }
+    }
+    Err(KeyringError::Busy { setting: kind.setting(), path })
+}
+
+/// Writes beside the file, syncs and renames.
+fn write(target: &Path, kind: Kind, keys: &Keys) -> Result<(), KeyringError> {
+    let stored = Stored {
+        format: FORMAT,
+        keys: keys.iter().map(|(name, entry)| (name.clone(), STANDARD.encode(entry.key.expose()))).collect(),
+        created_at: keys.iter().filter_map(|(name, entry)| Some((name.clone(), entry.created_at?))).collect(),
+        database: keys.iter().filter_map(|(name, entry)| Some((name.clone(), entry.database.clone()?))).collect(),
+    };
+    let mut text = Zeroizing::new(serde_json::to_string_pretty(&stored).expect("maps of strings are JSON"));
+    text.push('\n');
+    let new = beside(target, ".new");
+    let written = || {
+        match fs::remove_file(&new) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        keep_owner(&file, target)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, target)?;
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
+    };
+    written().map_err(|source| io(kind, target, source))
+}
+
+/// Gives a new file to the owner of the key file: a command run as root must not shut the service out.
+fn keep_owner(file: &File, target: &Path) -> std::io::Result<()> {
+    let (Ok(ours), Ok(theirs)) = (file.metadata(), fs::metadata(target)) else { return Ok(()) };
+    if (ours.uid(), ours.gid()) == (theirs.uid(), theirs.gid()) {
+        return Ok(());
+    }
+    match fchown(file, Some(theirs.uid()), Some(theirs.gid())) {
+        // only the owner decides who reads the file; the group has no rights
+        Err(_) if ours.uid() == theirs.uid() => Ok(()),
+        done => done,
+    }
+}
+
+fn io(kind: Kind, path: &Path, source: std::io::Error) -> KeyringError {
+    KeyringError::Io { setting: kind.setting(), path: path.to_owned(), source }
+}
+
+fn malformed(kind: Kind, path: &Path, reason: String) -> KeyringError {
+    KeyringError::Malformed { setting: kind.setting(), path: path.to_owned(), reason }
+}

@@ -1,0 +1,125 @@
+//! Rotation of the keyring, in two steps, so that no process meets a key that it does not have: `rotate` adds a generation to
+//! this host's file; once every host has the file, `activate` lets it write, for all processes at one moment.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::{
+    Vaults,
+    store::{self, NodeRow},
+    unwrap, wrap,
+};
+use crate::{
+    error::{Code, Error, Result},
+    kernel::keyring::{Import, names_of},
+};
+
+/// What an activation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activated {
+    /// The generation that writes.
+    pub generation: u32,
+    /// Vaults that were wrapped anew.
+    pub vaults: usize,
+    /// From when on its keys sign.
+    pub signs_from: DateTime<Utc>,
+}
+
+impl Vaults {
+    /// Adds a generation of keys to this host's root file. Nothing uses it before [`Vaults::activate`]. Returns its number.
+    ///
+    /// # Errors
+    /// `unavailable` when the file cannot be changed or lacks a key that a vault needs, or a database error.
+    pub async fn rotate(&self) -> Result<u32> {
+        let current = store::current_generation(&mut *self.work.acquire().await?).await?;
+        let mut needed = store::needed(&self.work).await?;
+        needed.retain(|name| crate::kernel::keyring::vault_of(name).is_none());
+        needed.extend(names_of(current));
+        let cx = self.cx.clone();
+        self.with_files(move |keyring| keyring.rotate(&cx, &needed)).await
+    }
+
+    /// Lets the newest generation of this host's root file write: wraps every organization's vault with it, and has every
+    /// process sign with it a minute later.
+    ///
+    /// # Errors
+    /// `conflict` when it writes already or a process seen within ten minutes does not have it; `unavailable` when a vault's
+    /// present key is not here; or a database error. Then nothing is changed.
+    pub async fn activate(&self) -> Result<Activated> {
+        self.refresh().await;
+        let generation = self.keyring.newest_generation()?;
+        let (name, key) = self.keyring.root(generation)?;
+        let wanted = self.keyring.fingerprints_of(generation)?;
+        let mut tx = self.work.begin().await?;
+        store::lock_generations(&mut tx).await?;
+        let current = store::current_generation(&mut tx).await?;
+        if generation <= current {
+            return Err(Error::problem(
+                Code::Conflict,
+                format!("Generation {current} writes already; `muster keyring rotate` adds another."),
+            ));
+        }
+        refuse_while_behind(&mut tx, &wanted, generation).await?;
+        let vaults = store::wrapped_otherwise(&mut tx, &name).await?;
+        for vault in &vaults {
+            let old = self.keyring.wrapping(&vault.wrapping_key)?;
+            let (data, index) = unwrap(&old, vault.id, &vault.wrapped_keys)?;
+            store::rewrap(&mut tx, vault.id, &name, &wrap(&self.cx, &key, vault.id, &data, &index)).await?;
+        }
+        // each process hears of it before that moment (`upkeep::ROUND`), so that all change over together
+        let signs_from = store::activate(&mut tx, generation, self.cx.now()).await?;
+        tx.commit().await?;
+        self.load_generations().await?;
+        Ok(Activated { generation, vaults: vaults.len(), signs_from })
+    }
+
+    /// Learns from the database which generations write.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn load_generations(&self) -> Result<()> {
+        self.keyring.set_history(store::generations(&self.work).await?);
+        Ok(())
+    }
+
+    /// Takes over keys of another host's file that are not here, except those of vaults that were destroyed. Returns their
+    /// names.
+    ///
+    /// # Errors
+    /// `unavailable` when the text is no key file, a key of the same name is another one here, or the files cannot be
+    /// changed; or a database error.
+    pub async fn import(&self, text: &str, from: &Path) -> Result<Vec<String>> {
+        let mut import = Import::read(text, from)?;
+        for (vault, destroyed) in store::known(&self.work, &import.vaults()).await? {
+            if destroyed {
+                import.leave_out(vault);
+            }
+        }
+        self.with_files(move |keyring| {
+            keyring.make_vault_keys()?;
+            keyring.import(import)
+        })
+        .await
+    }
+}
+
+async fn refuse_while_behind(conn: &mut PgConnection, wanted: &[String], generation: u32) -> Result<()> {
+    let behind = |node: &NodeRow| !wanted.iter().all(|key| node.keys.contains(key));
+    let behind: Vec<String> = store::nodes(conn).await?.iter().filter(|node| behind(node)).map(describe).collect();
+    if behind.is_empty() {
+        return Ok(());
+    }
+    Err(Error::problem(
+        Code::Conflict,
+        format!(
+            "These processes do not have the keys of generation {generation} of this host: {}. Copy the root file to their hosts (they notice it within seconds); one that was killed stops counting after ten minutes.",
+            behind.join(", ")
+        ),
+    ))
+}
+
+fn describe(node: &NodeRow) -> String {
+    format!("{} ({}, seen {:.0} s ago)", node.node, node.role, node.age)
+}

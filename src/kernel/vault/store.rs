@@ -1,0 +1,201 @@
+//! The SQL of vaults and of the keyring's tables.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::{error::Result, kernel::keyring::Activation};
+
+/// A vault with its keys, wrapped.
+pub(super) struct VaultRow {
+    pub(super) id: Uuid,
+    pub(super) wrapping_key: String,
+    pub(super) wrapped_keys: Vec<u8>,
+    pub(super) destroy_after: Option<NaiveDate>,
+}
+
+/// A new vault.
+pub(super) struct New<'a> {
+    pub(super) id: Uuid,
+    pub(super) organization: Uuid,
+    pub(super) kind: &'a str,
+    pub(super) destroy_after: Option<NaiveDate>,
+    pub(super) wrapping_key: &'a str,
+    pub(super) wrapped_keys: &'a [u8],
+}
+
+pub(super) async fn insert(conn: &mut PgConnection, new: New<'_>, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO vaults (id, organization_id, kind, wrapping_key, wrapped_keys, destroy_after, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        new.id, new.organization, new.kind, new.wrapping_key, new.wrapped_keys, new.destroy_after, now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn of_organization(conn: &mut PgConnection, organization: Uuid) -> Result<Uuid> {
+    let id =
+        sqlx::query_scalar!("SELECT id FROM vaults WHERE organization_id = $1 AND kind = 'organization'", organization);
+    Ok(id.fetch_one(conn).await?)
+}
+
+/// The name of a vault's wrapping key and its wrapped keys; `None` once it was destroyed.
+pub(super) async fn wrapped(db: &PgPool, id: Uuid) -> Result<Option<(String, Vec<u8>)>> {
+    let row = sqlx::query!("SELECT wrapping_key, wrapped_keys FROM vaults WHERE id = $1", id).fetch_one(db).await?;
+    Ok(row.wrapping_key.zip(row.wrapped_keys))
+}
+
+pub(super) async fn destroy(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE vaults SET wrapped_keys = NULL, wrapping_key = NULL, destroyed_at = $2 WHERE id = $1 AND destroyed_at IS NULL",
+        id,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Destroys the protected vaults whose last day lies before `day`.
+pub(super) async fn destroy_ended(db: &PgPool, day: NaiveDate, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "UPDATE vaults SET wrapped_keys = NULL, wrapping_key = NULL, destroyed_at = $2
+         WHERE kind = 'protected' AND destroyed_at IS NULL AND destroy_after < $1 RETURNING id",
+        day,
+        now
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// Which of these vaults there are, and whether each was destroyed.
+pub(super) async fn known(db: &PgPool, ids: &[Uuid]) -> Result<Vec<(Uuid, bool)>> {
+    let rows =
+        sqlx::query!(r#"SELECT id, destroyed_at IS NOT NULL AS "destroyed!" FROM vaults WHERE id = ANY ($1)"#, ids);
+    Ok(rows.fetch_all(db).await?.into_iter().map(|row| (row.id, row.destroyed)).collect())
+}
+
+/// The names of the keys that vaults need.
+pub(super) async fn needed(db: &PgPool) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT DISTINCT wrapping_key AS "name!" FROM vaults WHERE destroyed_at IS NULL ORDER BY 1"#
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// All vaults that were not destroyed.
+pub(super) async fn live(db: &PgPool) -> Result<Vec<VaultRow>> {
+    Ok(sqlx::query_as!(
+        VaultRow,
+        r#"SELECT id, wrapping_key AS "wrapping_key!", wrapped_keys AS "wrapped_keys!", destroy_after
+           FROM vaults WHERE destroyed_at IS NULL ORDER BY id"#
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// The organizations' vaults that are not wrapped with this key, locked.
+pub(super) async fn wrapped_otherwise(conn: &mut PgConnection, name: &str) -> Result<Vec<VaultRow>> {
+    Ok(sqlx::query_as!(
+        VaultRow,
+        r#"SELECT id, wrapping_key AS "wrapping_key!", wrapped_keys AS "wrapped_keys!", destroy_after FROM vaults
+           WHERE kind = 'organization' AND destroyed_at IS NULL AND wrapping_key <> $1 ORDER BY id FOR UPDATE"#,
+        name
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+pub(super) async fn rewrap(conn: &mut PgConnection, id: Uuid, name: &str, wrapped: &[u8]) -> Result<()> {
+    sqlx::query!("UPDATE vaults SET wrapping_key = $2, wrapped_keys = $3 WHERE id = $1", id, name, wrapped)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// What tells this database from others that use the same key files, also from a copy of itself in the same cluster.
+pub(super) async fn database(conn: &mut PgConnection) -> Result<String> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT k.id::text || '/' || d.oid AS "tag!" FROM keyring_database k, pg_database d WHERE d.datname = current_database()"#
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// The generation that wraps the vaults of organizations; holds an activation off until the transaction ends.
+pub(super) async fn current_generation(conn: &mut PgConnection) -> Result<u32> {
+    let row =
+        sqlx::query_scalar!("SELECT generation FROM keyring_generations ORDER BY generation DESC LIMIT 1 FOR SHARE");
+    Ok(u32::try_from(row.fetch_one(conn).await?).unwrap_or(1))
+}
+
+/// Lets nobody else activate a generation or make an organization's vault until the transaction ends.
+pub(super) async fn lock_generations(conn: &mut PgConnection) -> Result<()> {
+    sqlx::query!("LOCK TABLE keyring_generations IN EXCLUSIVE MODE").execute(conn).await?;
+    Ok(())
+}
+
+/// Lets a generation write, and sign from a minute later on, by the later of the two clocks: processes with either must hear
+/// of it before. Returns that moment.
+pub(super) async fn activate(conn: &mut PgConnection, generation: u32, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    Ok(sqlx::query_scalar!(
+        "INSERT INTO keyring_generations (generation, writes_from, activated_at)
+         VALUES ($1, greatest($2::timestamptz, now()) + interval '1 minute', $2) RETURNING writes_from",
+        i32::try_from(generation).unwrap_or(i32::MAX),
+        now
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// All generations that were activated.
+pub(super) async fn generations(db: &PgPool) -> Result<Vec<Activation>> {
+    let rows = sqlx::query!("SELECT generation, writes_from FROM keyring_generations ORDER BY generation");
+    let activation =
+        |generation, writes_from| Some(Activation { generation: u32::try_from(generation).ok()?, writes_from });
+    Ok(rows.fetch_all(db).await?.into_iter().filter_map(|row| activation(row.generation, row.writes_from)).collect())
+}
+
+/// A process that uses the keyring.
+pub(super) struct NodeRow {
+    pub(super) node: String,
+    pub(super) role: String,
+    /// Fingerprints of the keys that it has.
+    pub(super) keys: Vec<String>,
+    /// Seconds since it was last seen.
+    pub(super) age: f64,
+}
+
+/// Notes which keys a process has. By the clock of the database: those of hosts differ.
+pub(super) async fn register(db: &PgPool, node: &str, role: &str, keys: &[String]) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO keyring_nodes AS n (node, role, keys, seen_at) VALUES ($1, $2, $3, now())
+         ON CONFLICT (node) DO UPDATE
+         SET seen_at = excluded.seen_at, keys = CASE WHEN n.keys = excluded.keys THEN n.keys ELSE excluded.keys END",
+        node,
+        role,
+        keys
+    )
+    .execute(db)
+    .await?;
+    sqlx::query!("DELETE FROM keyring_nodes WHERE seen_at < now() - interval '1 day'").execute(db).await?;
+    Ok(())
+}
+
+pub(super) async fn forget_node(db: &PgPool, node: &str) -> Result<()> {
+    sqlx::query!("DELETE FROM keyring_nodes WHERE node = $1", node).execute(db).await?;
+    Ok(())
+}
+
+/// The processes that were seen within the last ten minutes.
+pub(super) async fn nodes(conn: &mut PgConnection) -> Result<Vec<NodeRow>> {
+    Ok(sqlx::query_as!(
+        NodeRow,
+        r#"SELECT node, role, keys, extract(epoch FROM now() - seen_at)::float8 AS "age!" FROM keyring_nodes
+           WHERE seen_at > now() - interval '10 minutes' ORDER BY node"#
+    )
+    .fetch_all(conn)
+    .await?)
+}

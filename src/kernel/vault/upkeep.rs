@@ -1,0 +1,192 @@
+//! What every process does for the keyring, whatever its role: says which keys it has, learns which generation writes, and
+//! removes the keys of vaults that have ended from this host's files.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{Vaults, store};
+use crate::{
+    error::{Error, Result},
+    kernel::{
+        Kernel,
+        cx::Cx,
+        keyring::{KeyInfo, is_of_month, vault_key, vault_of},
+    },
+};
+
+/// Time between two looks at the files, and between two rounds.
+const LOOK: Duration = Duration::from_secs(2);
+const ROUND: Duration = Duration::from_secs(20);
+/// Time after which a file counts as one that cannot be read.
+const FILE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for the transaction that destroys a vault to commit.
+const COMMIT: Duration = Duration::from_secs(1);
+/// Time for a last word to the database.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// A day ends everywhere on Earth twelve hours after it has ended in UTC.
+const END_OF_DAY: TimeDelta = TimeDelta::hours(12);
+/// Time for which the key of a vault that was never committed is kept.
+const LEFTOVER: TimeDelta = TimeDelta::days(1);
+
+/// A process that uses the keyring, as the others see it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Host and a random part: each process is one of its own, since each may have another file.
+    pub name: String,
+    /// What it does: `all`, `web`, `worker`.
+    pub role: &'static str,
+}
+
+impl Node {
+    /// This process.
+    pub fn new(cx: &Cx, role: &'static str) -> Self {
+        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        Self { name: format!("{host}/{}", hex::encode(cx.random::<4>())), role }
+    }
+}
+
+/// Runs until it is stopped.
+pub async fn run(kernel: Arc<Kernel>, role: &'static str, stop: CancellationToken) {
+    let node = Node::new(&kernel.cx, role);
+    while tokio::spawn(rounds(kernel.clone(), node.clone(), stop.clone())).await.is_err() && !stop.is_cancelled() {
+        tracing::error!("the upkeep of the keyring panicked; it starts again");
+        sleep(LOOK).await;
+    }
+    // otherwise it would count for ten minutes more
+    let _ = timeout(FAREWELL, store::forget_node(&kernel.work, &node.name)).await;
+}
+
+async fn rounds(kernel: Arc<Kernel>, node: Node, stop: CancellationToken) {
+    let vaults = &kernel.vaults;
+    let (mut due, mut is_in_trouble) = (kernel.cx.instant(), false);
+    while !stop.is_cancelled() {
+        if vaults.refresh().await || kernel.cx.instant() >= due {
+            match vaults.check_in(&node).await {
+                Ok(()) => is_in_trouble = false,
+                Err(error) => {
+                    if !is_in_trouble {
+                        tracing::error!(%error, "the keyring is not kept up; it is tried again");
+                    }
+                    is_in_trouble = true;
+                }
+            }
+            due = kernel.cx.instant() + ROUND;
+        }
+        tokio::select! {
+            () = sleep(LOOK) => {}
+            () = vaults.destroyed.notified() => {
+                sleep(COMMIT).await;
+                due = kernel.cx.instant();
+            }
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+impl Vaults {
+    /// One round: says which keys this process has, learns which generation writes, and prunes.
+    ///
+    /// # Errors
+    /// As [`Vaults::prune`].
+    pub async fn check_in(&self, node: &Node) -> Result<()> {
+        self.refresh().await;
+        store::register(&self.work, &node.name, node.role, &self.keyring.fingerprints()).await?;
+        self.load_generations().await?;
+        self.prune().await.map(drop)
+    }
+
+    /// Destroys the vaults whose last day is over everywhere on Earth, then removes the keys of all destroyed vaults from
+    /// this host's files, so that no copy of the database opens them. Returns the names of the removed keys.
+    ///
+    /// The key of a vault that was never committed goes after a day, in the process that saw it for so long. A key that was
+    /// made for another database is left alone.
+    ///
+    /// # Errors
+    /// `unavailable` when the files cannot be read or written (it is to be tried again), or a database error.
+    pub async fn prune(&self) -> Result<Vec<String>> {
+        self.refresh().await;
+        let now = self.cx.now();
+        for vault in store::destroy_ended(&self.work, (now - END_OF_DAY).date_naive(), now).await? {
+            tracing::info!(%vault, "a protected vault was destroyed: its last day is over");
+            self.opened.forget(&vault);
+        }
+        let needed = store::needed(&self.work).await?;
+        let missing = needed.iter().filter(|name| self.keyring.wrapping(name).is_err()).count();
+        gauge("muster_keyring_missing_keys", missing);
+
+        let here = self.keyring.vault_keys()?;
+        let ids: Vec<Uuid> = here.iter().filter_map(|key| vault_of(&key.name)).collect();
+        let known = store::known(&self.work, &ids).await?;
+        let mut gone: Vec<String> = known.iter().filter(|(_, gone)| *gone).map(|(id, _)| vault_key(*id)).collect();
+        gauge("muster_keyring_destroyed_keys_present", gone.len());
+        let known: HashSet<Uuid> = known.into_iter().map(|(id, _)| id).collect();
+        gone.extend(self.leftovers(here, &known).await?);
+        let months = self.keyring.root_keys()?.into_iter().filter(|key| is_of_month(&key.name));
+        gone.extend(months.map(|key| key.name).filter(|name| !needed.contains(name)));
+        if gone.is_empty() {
+            return Ok(gone);
+        }
+        let names = gone.clone();
+        self.with_files(move |keyring| keyring.destroy(&names)).await?;
+        gauge("muster_keyring_destroyed_keys_present", 0);
+        tracing::info!(keys = gone.len(), "keys of vaults that have ended were destroyed");
+        Ok(gone)
+    }
+
+    /// The keys of this database without a vault: those that are old enough to go.
+    async fn leftovers(&self, here: Vec<KeyInfo>, known: &HashSet<Uuid>) -> Result<Vec<String>> {
+        let ours = store::database(&mut *self.work.acquire().await?).await?;
+        let is_left = |key: &KeyInfo| {
+            vault_of(&key.name).is_some_and(|id| !known.contains(&id)) && key.database.as_ref() == Some(&ours)
+        };
+        let left: Vec<KeyInfo> = here.into_iter().filter(is_left).collect();
+        let before = self.cx.now() - LEFTOVER;
+        let mut seen = self.leftovers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        seen.retain(|name, _| left.iter().any(|key| key.name == *name));
+        let mut old = Vec::new();
+        for key in left {
+            let seen_at = *seen.entry(key.name.clone()).or_insert(self.cx.now());
+            if seen_at < before && key.created_at.is_some_and(|at| at < before) {
+                old.push(key.name);
+            }
+        }
+        Ok(old)
+    }
+
+    /// Looks whether the files changed; true when one did. A disk that does not answer stops one thread and nothing else.
+    pub(super) async fn refresh(&self) -> bool {
+        let keyring = self.keyring.clone();
+        let looking = async {
+            let alone = self.looking.clone().lock_owned().await;
+            let look = move || {
+                let changed = keyring.refresh();
+                drop(alone);
+                changed
+            };
+            tokio::task::spawn_blocking(look).await.unwrap_or(false)
+        };
+        let looked = timeout(FILE_TIMEOUT, looking).await;
+        looked.unwrap_or_else(|_| {
+            self.keyring.not_answering();
+            false
+        })
+    }
+
+    /// Does something with the files that takes its time.
+    pub(super) async fn with_files<T: Send + 'static, E: Into<Error> + Send + 'static>(
+        &self,
+        change: impl FnOnce(&crate::kernel::keyring::Keyring) -> Result<T, E> + Send + 'static,
+    ) -> Result<T> {
+        let keyring = self.keyring.clone();
+        let changed = tokio::task::spawn_blocking(move || change(&keyring)).await.map_err(Error::internal)?;
+        changed.map_err(Into::into)
+    }
+}
+
+fn gauge(name: &'static str, keys: usize) {
+    metrics::gauge!(name).set(f64::from(u32::try_from(keys).unwrap_or(u32::MAX)));
+}
