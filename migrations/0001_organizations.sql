@@ -59,6 +59,18 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_organizer_id_idx ON sessions (organizer_id);
 CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
 
+-- Browsers in which an organizer has signed in before. They open nothing; their wrong passwords are counted apart, so that
+-- strangers' do not keep the organizer out.
+CREATE TABLE known_devices (
+    token_hash   bytea NOT NULL, -- SHA-256 of the cookie's random value
+    organizer_id uuid NOT NULL REFERENCES organizers (id) ON DELETE CASCADE,
+    expires_at   timestamptz NOT NULL,
+    CONSTRAINT known_devices_pkey PRIMARY KEY (token_hash, organizer_id),
+    CONSTRAINT known_devices_token_hash_check CHECK (octet_length(token_hash) = 32)
+);
+CREATE INDEX known_devices_organizer_id_idx ON known_devices (organizer_id);
+CREATE INDEX known_devices_expires_at_idx ON known_devices (expires_at);
+
 CREATE TABLE audit_entries (
     id              uuid PRIMARY KEY,
     organization_id uuid NOT NULL REFERENCES organizations (id),
@@ -69,7 +81,9 @@ CREATE TABLE audit_entries (
     detail          jsonb NOT NULL DEFAULT '{}', -- numbers and ids only, never a person's data
     created_at      timestamptz NOT NULL
 );
-CREATE INDEX audit_entries_organization_id_idx ON audit_entries (organization_id, created_at);
+CREATE INDEX audit_entries_organization_id_idx ON audit_entries (organization_id, created_at, id);
+CREATE INDEX audit_entries_verb_idx ON audit_entries (organization_id, verb);
+CREATE INDEX audit_entries_object_id_idx ON audit_entries (object_id) WHERE object_id IS NOT NULL;
 CREATE INDEX audit_entries_organizer_id_idx ON audit_entries (organizer_id);
 CREATE INDEX audit_entries_api_token_id_idx ON audit_entries (api_token_id);
 

@@ -18,12 +18,13 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        crypto::base32,
-        guard::Source,
+        crypto::{Key, base32},
+        forms::challenge_context,
+        guard::{Proof, Source},
         i18n,
         pages::{Visitor, private, see_other},
     },
-    organizers::{self, MaybeSession, Scope},
+    organizers::{self, Credentials, MaybeSession, Scope},
 };
 
 /// The cookie that proves, before there is a session, that a form came from our own page (double submit).
@@ -40,7 +41,7 @@ pub async fn dashboard(
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     let mut conn = console.kernel.db.acquire().await?;
     let profile = organizers::profile(&mut conn, &session.actor).await?;
-    let tables = Dashboard::read(&mut conn, &session.actor, visitor.locale).await?;
+    let tables = Dashboard::read(&mut conn, &session.actor, visitor.locale, console.kernel.cx.now()).await?;
     drop(conn);
     let organizer = context! {
         name => &*session.actor.name,
@@ -63,7 +64,7 @@ pub async fn sign_in_form(
     if session.is_some() {
         return Ok(private(see_other("/console")));
     }
-    sign_in_page(&console.kernel, &visitor, &headers, "", "", StatusCode::OK)
+    sign_in_page(&console.kernel, &visitor, &headers, "", &Answer::new(StatusCode::OK, ""))
 }
 
 /// The sign-in form as sent.
@@ -75,6 +76,10 @@ pub struct SignIn {
     password: String,
     #[serde(default)]
     csrf: String,
+    #[serde(default)]
+    altcha: String,
+    #[serde(default)]
+    wait_ticket: String,
 }
 
 /// `POST /console/sign-in`
@@ -88,31 +93,44 @@ pub async fn sign_in(
     let kernel = &console.kernel;
     let Form(form) = form.map_err(|_| not_a_form())?;
     let cookie = form_cookie(&headers).ok_or_else(expired)?;
-    if !bool::from(subtle::ConstantTimeEq::ct_eq(form_token(kernel, &cookie).as_bytes(), form.csrf.as_bytes())) {
+    if !is_form_token(kernel, &cookie, &form.csrf) {
         return Err(expired());
     }
-    // counted under one spelling, so that capitals win no further attempts
-    let account = form.email.trim().to_lowercase();
-    if kernel.guard.admit_attempt(source, &account).is_err() {
-        let text = "console-sign-in-locked";
-        return sign_in_page(kernel, &visitor, &headers, text, &form.email, StatusCode::TOO_MANY_REQUESTS);
-    }
-    match organizers::sign_in(kernel, &form.email, &form.password).await {
-        Ok((_, token)) => {
+    let device = organizers::device_of(kernel, &headers);
+    let credentials = Credentials {
+        email: &form.email,
+        password: &form.password,
+        source,
+        device: device.as_deref(),
+        proof: Proof::of_form(&form.altcha, &form.wait_ticket),
+    };
+    let answer = match organizers::sign_in(kernel, credentials).await {
+        Ok(signed_in) => {
             // a session that this browser had before ends, so that no cookie planted earlier lives on
             if let MaybeSession(Some(old)) = MaybeSession::of(&console.access, &headers).await? {
                 console.access.end_session(&old.token).await?;
             }
             let mut response = private(see_other("/console"));
-            response.headers_mut().append(header::SET_COOKIE, organizers::session_cookie(kernel, &token)?);
-            Ok(response)
+            let cookies = response.headers_mut();
+            cookies.append(header::SET_COOKIE, organizers::session_cookie(kernel, &signed_in.session)?);
+            cookies.append(header::SET_COOKIE, organizers::device_cookie(kernel, &signed_in.device)?);
+            return Ok(response);
         }
         Err(error) if error.code() == Code::Unauthorized => {
-            let text = "console-sign-in-failed";
-            sign_in_page(kernel, &visitor, &headers, text, &form.email, StatusCode::UNAUTHORIZED)
+            Answer::new(StatusCode::UNAUTHORIZED, "console-sign-in-failed")
         }
-        Err(error) => Err(error),
-    }
+        Err(error) if error.code() == Code::TooManyRequests => Answer {
+            retry_after: Some(kernel.guard.seconds_until_next_window()),
+            ..Answer::new(StatusCode::TOO_MANY_REQUESTS, "console-sign-in-locked")
+        },
+        Err(Error::Challenge(challenge)) => Answer {
+            retry_after: challenge["wait_seconds"].as_i64(),
+            challenge: challenge_context(&challenge),
+            ..Answer::new(StatusCode::TOO_MANY_REQUESTS, "console-sign-in-check")
+        },
+        Err(error) => return Err(error),
+    };
+    sign_in_page(kernel, &visitor, &headers, &form.email, &answer)
 }
 
 /// The one field of the sign-out form.
@@ -138,24 +156,44 @@ pub async fn sign_out(
     Ok(response)
 }
 
+/// What the page of the sign-in form says.
+struct Answer {
+    status: StatusCode,
+    /// The key of its text, or "".
+    error: &'static str,
+    /// What has to be solved or waited for before the next attempt.
+    challenge: Value,
+    /// Seconds.
+    retry_after: Option<i64>,
+}
+
+impl Answer {
+    fn new(status: StatusCode, error: &'static str) -> Self {
+        Self { status, error, challenge: Value::from(()), retry_after: None }
+    }
+}
+
 fn sign_in_page(
     kernel: &Kernel,
     visitor: &Visitor,
     headers: &HeaderMap,
-    error: &str,
     email: &str,
-    status: StatusCode,
+    answer: &Answer,
 ) -> Result<Response> {
     // the cookie of an open form stays, so that a second tab does not void the first
     let cookie = form_cookie(headers).unwrap_or_else(|| base32(&kernel.cx.random::<20>()));
-    let error = if error.is_empty() { String::new() } else { i18n::text(visitor.locale, error) };
-    let page = context! { error, email, csrf => form_token(kernel, &cookie) };
+    let error = if answer.error.is_empty() { String::new() } else { i18n::text(visitor.locale, answer.error) };
+    let csrf = form_token(&kernel.requests_key.derive("csrf").writing(), &cookie);
+    let page = context! { error, email, csrf, challenge => answer.challenge.clone() };
     let mut response = kernel.pages.page("console/sign_in.html", visitor, "", page).map(private)?;
     let secure = if kernel.settings.http.public_url.starts_with("https:") { "; Secure" } else { "" };
     let set_cookie =
         format!("{FORM_COOKIE}={cookie}; Path=/console; Max-Age={FORM_SECONDS}; HttpOnly; SameSite=Strict{secure}");
     response.headers_mut().append(header::SET_COOKIE, HeaderValue::try_from(set_cookie).map_err(Error::internal)?);
-    *response.status_mut() = status;
+    if let Some(seconds) = answer.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    *response.status_mut() = answer.status;
     Ok(response)
 }
 
@@ -166,8 +204,15 @@ fn form_cookie(headers: &HeaderMap) -> Option<String> {
     (value.len() == 32 && value.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| value.to_owned())
 }
 
-fn form_token(kernel: &Kernel, cookie: &str) -> String {
-    base32(&kernel.requests_key.derive("csrf").mac(&[b"sign-in", cookie.as_bytes()]))
+fn form_token(key: &Key, cookie: &str) -> String {
+    base32(&key.mac(&[b"sign-in", cookie.as_bytes()]))
+}
+
+fn is_form_token(kernel: &Kernel, cookie: &str, token: &str) -> bool {
+    let is_of = |key: &Key| -> bool {
+        subtle::ConstantTimeEq::ct_eq(form_token(key, cookie).as_bytes(), token.as_bytes()).into()
+    };
+    kernel.requests_key.derive("csrf").all().iter().any(is_of)
 }
 
 fn expired() -> Error {

@@ -1,54 +1,50 @@
 //! Networks of the internet (CIDR, RFC 4632 and RFC 4291): which addresses belong together.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    str::FromStr,
-};
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use ipnet::IpNet;
 
 use super::text::TextError;
+use crate::config;
 
-/// A network: an address and how many of its leading bits count.
+/// A network: an address and how many of its leading bits count. An IPv4 network is never written as an IPv6 one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network {
-    first: IpAddr,
-    prefix: u8,
-}
+pub struct Network(IpNet);
 
 impl Network {
     /// The network of an address with so many leading bits; more bits than the address has are all of them.
     pub fn of(address: IpAddr, prefix: u8) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(a) => {
-                let prefix = prefix.min(32);
-                let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
-                Self { first: Ipv4Addr::from_bits(a.to_bits() & mask).into(), prefix }
-            }
-            IpAddr::V6(a) => {
-                let prefix = prefix.min(128);
-                let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
-                Self { first: Ipv6Addr::from_bits(a.to_bits() & mask).into(), prefix }
-            }
-        }
+        let address = address.to_canonical();
+        Self(IpNet::new(address, prefix).unwrap_or_else(|_| address.into()).trunc())
+    }
+
+    /// What one customer of a provider has: an IPv4 address, or an IPv6 /64.
+    pub fn of_client(address: IpAddr) -> Self {
+        Self::of(address, if address.to_canonical().is_ipv4() { 32 } else { 64 })
     }
 
     /// Does the address belong to it?
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_ipv4() == self.first.is_ipv4() && Self::of(address, self.prefix) == *self
+        self.0.contains(&address.to_canonical())
     }
 
     /// How many leading bits count.
     pub fn prefix(&self) -> u8 {
-        self.prefix
+        self.0.prefix_len()
     }
 
     /// Its first address as bytes.
     pub fn bytes(&self) -> Vec<u8> {
-        match self.first {
+        match self.0.network() {
             IpAddr::V4(a) => a.octets().to_vec(),
             IpAddr::V6(a) => a.octets().to_vec(),
         }
+    }
+}
+
+impl From<IpNet> for Network {
+    fn from(network: IpNet) -> Self {
+        Self(network)
     }
 }
 
@@ -58,17 +54,13 @@ impl FromStr for Network {
     /// `203.0.113.0/24`, `2001:db8::/32`, or one address.
     fn from_str(text: &str) -> Result<Self, TextError> {
         let refuse = || TextError { code: "unknown_value", detail: "A network looks like 203.0.113.0/24.".to_owned() };
-        let (address, prefix) = text.trim().split_once('/').map_or((text.trim(), None), |(a, p)| (a, Some(p)));
-        let address: IpAddr = address.parse().map_err(|_| refuse())?;
-        let most = if address.to_canonical().is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(most), |p| p.parse().map_err(|_| refuse()))?;
-        if prefix > most { Err(refuse()) } else { Ok(Self::of(address, prefix)) }
+        config::parse_network(text).map(Self).ok_or_else(refuse)
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.prefix)
+        self.0.fmt(f)
     }
 }
 
@@ -89,7 +81,10 @@ mod tests {
         assert!(six.contains("2001:db8:1:ffff::1".parse().unwrap()) && !six.contains("2001:db8:2::1".parse().unwrap()));
         assert!("0.0.0.0/0".parse::<Network>().unwrap().contains("8.8.8.8".parse().unwrap()));
         assert_eq!("192.0.2.7".parse::<Network>().unwrap().prefix(), 32);
-        for bad in ["", "example.org", "203.0.113.0/33", "203.0.113/24", "203.0.113.0/-1", "::1/129"] {
+        let mapped: Network = "::ffff:203.0.113.0/120".parse().unwrap();
+        assert_eq!(mapped, net, "IPv4 in IPv6's clothes");
+        assert_eq!(Network::of("203.0.113.9".parse().unwrap(), 48).prefix(), 32);
+        for bad in ["", "example.org", "203.0.113.0/33", "203.0.113/24", "203.0.113.0/-1", "::1/129", "::ffff:0:0/24"] {
             assert!(bad.parse::<Network>().is_err(), "{bad}");
         }
     }

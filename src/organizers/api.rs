@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{actor::Actor, auth::Access, scope::Scope, store};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     kernel::{extract::ListQuery, hal, paging::Listing},
 };
 
@@ -62,6 +62,7 @@ impl From<store::AuditRow> for AuditEntry {
     get, path = "/api/v1/audit", tag = "audit",
     params(
         ("page" = Option<u64>, Query, description = "From 1."),
+        ("after" = Option<String>, Query, description = "As the `next` link of a page has it."),
         ("per_page" = Option<u32>, Query, description = "1 to 100; 25 unless told."),
         ("filter" = Option<String>, Query, description = "OData over `verb`, `created_date`, `organizer_id`, `object_id`."),
     ),
@@ -77,11 +78,10 @@ async fn list_audit(State(access): State<Access>, actor: Actor, query: ListQuery
     let kernel = access.kernel();
     let filter = query.filter(store::AUDIT_FIELDS)?;
     let mut conn = kernel.db.acquire().await?;
-    let (rows, total) = store::list_audit(&mut conn, actor.organization_id, filter.as_ref(), query.page).await?;
+    let (rows, extent) = store::list_audit(&mut conn, actor.organization_id, filter.as_ref(), &query.page).await?;
     let url = kernel.url("/api/v1/audit");
     let entries = rows.into_iter().map(|row| json!(AuditEntry::from(row))).collect();
-    let total = u64::try_from(total).map_err(Error::internal)?;
-    let body = Listing::new(&url, "muster:audit", query.page, total).keep_query(&query.raw).body(entries);
+    let body = Listing::new(&url, "muster:audit", &query.page, extent).keep_query(&query.raw).body(entries);
     let headers = [(header::CONTENT_TYPE, "application/hal+json"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, body.to_string()).into_response())
 }

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     actor::Actor,
-    ops::{self, SESSION_HOURS, TOKEN_PREFIX},
+    ops::{self, DEVICE_DAYS, SESSION_HOURS, TOKEN_PREFIX},
     scope::Scope,
     store,
 };
@@ -24,7 +24,7 @@ use crate::{
     kernel::{
         Kernel,
         cache::Cache,
-        crypto::{base32, sha256},
+        crypto::{Key, base32, sha256},
         idempotency::{self, IdempotencyKey},
     },
 };
@@ -35,6 +35,11 @@ const KNOWN_FOR: Duration = Duration::from_secs(2);
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("osdi-api-token");
 /// The cookie of a session at the console.
 pub const SESSION_COOKIE: &str = "muster_session";
+/// The cookie of a browser in which an organizer has signed in; over https with the prefix that keeps other hosts from
+/// setting it (RFC 6265bis, 4.1.3.2).
+const DEVICE_COOKIE: &str = "__Host-muster_device";
+/// Likewise over http (development), where browsers take no such prefix.
+const DEVICE_COOKIE_HTTP: &str = "muster_device";
 /// Characters of a token or cookie value: base32 of 32 bytes.
 const SECRET_CHARS: usize = 52;
 
@@ -179,6 +184,8 @@ pub struct Session {
     pub actor: Actor,
     /// The hidden field of the session's forms.
     pub csrf: String,
+    /// That field as forms have it that were loaded before the keyring was rotated.
+    accepted: Vec<String>,
     /// The cookie's value, for ending the session.
     pub token: String,
 }
@@ -189,7 +196,8 @@ impl Session {
     /// # Errors
     /// `forbidden` (403).
     pub fn check(&self, csrf: &str) -> Result<()> {
-        if subtle::ConstantTimeEq::ct_eq(self.csrf.as_bytes(), csrf.as_bytes()).into() {
+        let is_equal = |own: &String| -> bool { subtle::ConstantTimeEq::ct_eq(own.as_bytes(), csrf.as_bytes()).into() };
+        if self.accepted.iter().any(is_equal) {
             return Ok(());
         }
         Err(Error::problem(Code::Forbidden, "This form has expired. Load the page again."))
@@ -209,8 +217,10 @@ impl MaybeSession {
         let hash = sha256(token.as_bytes());
         match access.who_has(Secret::Session(hash)).await {
             Ok(actor) => {
-                let csrf = base32(&access.kernel().requests_key.derive("csrf").mac(&[b"session", &hash]));
-                Ok(Self(Some(Session { actor, csrf, token })))
+                let keys = access.kernel().requests_key.derive("csrf");
+                let csrf = |key: &Key| base32(&key.mac(&[b"session", &hash]));
+                let accepted = keys.all().iter().map(csrf).collect();
+                Ok(Self(Some(Session { actor, csrf: csrf(&keys.writing()), accepted, token })))
             }
             Err(error) if error.code() == Code::Unauthorized => Ok(Self(None)),
             Err(error) => Err(error),
@@ -235,7 +245,24 @@ where
 /// # Errors
 /// `internal` for a value that no header can hold.
 pub fn session_cookie(kernel: &Kernel, token: &str) -> Result<HeaderValue> {
-    cookie(kernel, token, SESSION_HOURS * 3600)
+    cookie(kernel, SESSION_COOKIE, token, SESSION_HOURS * 3600)
+}
+
+/// The `Set-Cookie` by which a browser is known when its organizer signs in again. It opens nothing.
+///
+/// # Errors
+/// As [`session_cookie`].
+pub fn device_cookie(kernel: &Kernel, device: &str) -> Result<HeaderValue> {
+    cookie(kernel, device_cookie_name(kernel), device, DEVICE_DAYS * 86_400)
+}
+
+/// The value of the device's cookie in a request's headers.
+pub fn device_of(kernel: &Kernel, headers: &HeaderMap) -> Option<String> {
+    value_of(headers, device_cookie_name(kernel)).filter(|value| value.len() == SECRET_CHARS)
+}
+
+fn device_cookie_name(kernel: &Kernel) -> &'static str {
+    if is_https(kernel) { DEVICE_COOKIE } else { DEVICE_COOKIE_HTTP }
 }
 
 /// The `Set-Cookie` that ends it.
@@ -243,22 +270,24 @@ pub fn session_cookie(kernel: &Kernel, token: &str) -> Result<HeaderValue> {
 /// # Errors
 /// As [`session_cookie`].
 pub fn clear_session_cookie(kernel: &Kernel) -> Result<HeaderValue> {
-    cookie(kernel, "", 0)
+    cookie(kernel, SESSION_COOKIE, "", 0)
 }
 
-fn cookie(kernel: &Kernel, value: &str, seconds: i64) -> Result<HeaderValue> {
-    let secure = if kernel.settings.http.public_url.starts_with("https:") { "; Secure" } else { "" };
-    HeaderValue::try_from(format!(
-        "{SESSION_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
-    ))
-    .map_err(Error::internal)
+fn cookie(kernel: &Kernel, name: &str, value: &str, seconds: i64) -> Result<HeaderValue> {
+    let secure = if is_https(kernel) { "; Secure" } else { "" };
+    HeaderValue::try_from(format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"))
+        .map_err(Error::internal)
+}
+
+fn is_https(kernel: &Kernel) -> bool {
+    kernel.settings.http.public_url.starts_with("https:")
 }
 
 /// The request's `Idempotency-Key`, bound to the token (or, at the console, to the organizer).
 ///
 /// # Errors
-/// `invalid_parameter` (400) for an empty or over-long key.
-pub fn idempotency(
+/// `invalid_parameter` (400) for an empty or over-long key, or a database error.
+pub async fn idempotency(
     kernel: &Kernel,
     headers: &HeaderMap,
     actor: &Actor,
@@ -267,7 +296,7 @@ pub fn idempotency(
     body: &[u8],
 ) -> Result<Option<IdempotencyKey>> {
     let owner = actor.api_token_id.unwrap_or(actor.organizer_id);
-    idempotency::from_request(&kernel.requests_key, headers, owner, method, path, body)
+    idempotency::from_request(&kernel.db, &kernel.requests_key, headers, owner, method, path, body).await
 }
 
 /// The token in a request's headers; any credentials that cannot be one of ours are refused.
@@ -285,11 +314,15 @@ fn token_of(headers: &HeaderMap) -> Result<Option<&str>> {
 }
 
 fn session_of(headers: &HeaderMap) -> Option<String> {
+    value_of(headers, SESSION_COOKIE)
+}
+
+fn value_of(headers: &HeaderMap, name: &str) -> Option<String> {
     if !headers.contains_key(header::COOKIE) {
         return None;
     }
     let jar = CookieJar::from_headers(headers);
-    jar.get(SESSION_COOKIE).map(|c| c.value().to_owned()).filter(|value| !value.is_empty())
+    jar.get(name).map(|c| c.value().to_owned()).filter(|value| !value.is_empty())
 }
 
 /// Did a page of ours cause this request? Browsers say so themselves; where they say nothing, it is not believed.

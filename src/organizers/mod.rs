@@ -17,10 +17,11 @@ mod store;
 pub use actor::Actor;
 pub use api::{AuditEntry, router};
 pub use auth::{
-    Access, MaybeActor, MaybeSession, SESSION_COOKIE, Session, clear_session_cookie, idempotency, session_cookie,
+    Access, MaybeActor, MaybeSession, SESSION_COOKIE, Session, clear_session_cookie, device_cookie, device_of,
+    idempotency, session_cookie,
 };
 pub use ops::{
-    NewOrganizer, Organizer, Profile, add_organizer, add_token, audit, audit_by_service, forget_expired_sessions,
-    organization_name, organization_of, profile, sign_in, sign_out, staff,
+    Credentials, NewOrganizer, Organizer, Profile, SignedIn, add_organizer, add_token, audit, audit_by_service,
+    forget_expired_sessions, organization_name, organization_of, profile, sign_in, sign_out, staff,
 };
 pub use scope::{Role, Scope};

@@ -18,6 +18,7 @@ use crate::{
         Kernel,
         crypto::{base32, sha256},
         cx::Cx,
+        guard::{Attempt, Proof, Purpose, Source},
         text::{EmailAddress, Slug, TextError, required_line},
     },
 };
@@ -26,6 +27,10 @@ use crate::{
 pub const TOKEN_PREFIX: &str = "mstr_";
 /// Hours a session lasts.
 pub const SESSION_HOURS: i64 = 12;
+/// Days for which a device is known, from the last time that its organizer signed in on it.
+pub const DEVICE_DAYS: i64 = 180;
+/// Devices known of one organizer, the newest.
+const DEVICES: i64 = 10;
 
 /// Somebody to be added.
 pub struct NewOrganizer {
@@ -167,31 +172,92 @@ pub async fn add_token(
     Ok(token)
 }
 
-/// Begins a session for the owner of these credentials; returns the cookie's value, of which only the hash is kept.
+/// What somebody signs in with.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// As typed.
+    pub email: &'a str,
+    /// As typed.
+    pub password: &'a str,
+    /// Where it comes from.
+    pub source: Source,
+    /// The value of the device's cookie.
+    pub device: Option<&'a str>,
+    /// What the guard asked for.
+    pub proof: Proof<'a>,
+}
+
+/// A session that has begun. Of both secrets only the hashes are kept.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// Who.
+    pub organizer: Organizer,
+    /// The value of the session's cookie.
+    pub session: String,
+    /// The value of the device's cookie.
+    pub device: String,
+}
+
+/// Begins a session for the owner of these credentials.
 ///
-/// Takes its connections from the pool itself, because it must hold none while the password is hashed. An unknown
-/// address takes as long as a wrong password.
+/// Failures are counted before any password is hashed, under the address in the form in which it is looked up. Takes its
+/// connections from the pool itself, because it must hold none while the password is hashed. An unknown address takes as
+/// long as a wrong password.
 ///
 /// # Errors
-/// `unauthorized` (401) for a wrong address or password, or a disabled organizer.
-pub async fn sign_in(kernel: &Kernel, email: &str, password: &str) -> Result<(Organizer, String)> {
-    let found = match EmailAddress::parse(email) {
-        Ok(address) => {
-            let mut conn = kernel.db.acquire().await?;
-            store::organizer_by_email(&mut conn, &sign_in_form(&address)).await?
-        }
-        Err(_) => None,
+/// `unauthorized` (401) for a wrong address or password, or a disabled organizer; as [`crate::kernel::guard::Guard::begin`]
+/// after too many of them.
+pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn> {
+    // what is no address is no account's, which everybody knows beforehand
+    let Ok(address) = EmailAddress::parse(given.email) else { return Err(wrong_credentials()) };
+    let account = sign_in_form(&address);
+    let hash = given.device.map(|device| sha256(device.as_bytes()));
+    let known_here = match &hash {
+        Some(hash) => store::organizers_of_device(&mut *kernel.db.acquire().await?, hash, kernel.cx.now()).await?,
+        None => Vec::new(),
     };
+    let attempt = Attempt {
+        purpose: Purpose::SignIn,
+        subject: &account,
+        source: given.source,
+        known_device: hash.filter(|_| known_here.contains(&account)),
+        proof: given.proof,
+    };
+    let counted = kernel.guard.begin(attempt).await?;
+    // several organizers may share a device; a value that we do not know is not taken over
+    let device = given.device.filter(|_| !known_here.is_empty());
+    match begin_session(kernel, &account, given.password, device).await {
+        Ok(Some(signed_in)) => {
+            counted.succeeded().await;
+            Ok(signed_in)
+        }
+        Ok(None) => Err(wrong_credentials()),
+        Err(error) => {
+            counted.withdraw().await;
+            Err(error)
+        }
+    }
+}
+
+/// The session of an account; none when the password is wrong.
+async fn begin_session(
+    kernel: &Kernel,
+    account: &str,
+    password: &str,
+    device: Option<&str>,
+) -> Result<Option<SignedIn>> {
+    let found = store::organizer_by_email(&mut *kernel.db.acquire().await?, account).await?;
     let hash = found.as_ref().map(|row| row.password_hash.clone());
     let right = password::verify(hash, Zeroizing::new(password.to_owned())).await?;
-    let Some(row) = found.filter(|_| right) else {
-        return Err(Error::problem(Code::Unauthorized, "E-mail address or password is wrong."));
-    };
-    let token = base32(&kernel.cx.random::<32>());
+    let Some(row) = found.filter(|_| right) else { return Ok(None) };
+    let session = base32(&kernel.cx.random::<32>());
+    let device = device.map_or_else(|| base32(&kernel.cx.random::<32>()), str::to_owned);
     let now = kernel.cx.now();
     let mut tx = kernel.db.begin().await?;
     let expires = now + TimeDelta::hours(SESSION_HOURS);
-    store::insert_session(&mut tx, &sha256(token.as_bytes()), row.id, now, expires).await?;
+    store::insert_session(&mut tx, &sha256(session.as_bytes()), row.id, now, expires).await?;
+    let known_until = now + TimeDelta::days(DEVICE_DAYS);
+    store::remember_device(&mut tx, &sha256(device.as_bytes()), row.id, known_until, DEVICES).await?;
     let entry = store::AuditRow {
         id: kernel.cx.id(),
         organization_id: row.organization_id,
@@ -205,7 +271,12 @@ pub async fn sign_in(kernel: &Kernel, email: &str, password: &str) -> Result<(Or
     store::insert_audit(&mut tx, &entry).await?;
     tx.commit().await?;
     let role = row.role.parse()?;
-    Ok((Organizer { id: row.id, organization_id: row.organization_id, name: row.name, role }, token))
+    let organizer = Organizer { id: row.id, organization_id: row.organization_id, name: row.name, role };
+    Ok(Some(SignedIn { organizer, session, device }))
+}
+
+fn wrong_credentials() -> Error {
+    Error::problem(Code::Unauthorized, "E-mail address or password is wrong.")
 }
 
 /// Ends the session with this cookie value, if there is one. [`super::Access::end_session`] also forgets it at once.
@@ -216,12 +287,14 @@ pub async fn sign_out(conn: &mut PgConnection, token: &str) -> Result<()> {
     store::delete_session(conn, &sha256(token.as_bytes())).await
 }
 
-/// Removes sessions that have ended (upkeep). Returns how many.
+/// Removes sessions that have ended, and devices that were not used for long (upkeep). Returns how many sessions.
 ///
 /// # Errors
 /// A database error.
 pub async fn forget_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
-    store::delete_expired_sessions(&mut *db.acquire().await?, now).await
+    let mut conn = db.acquire().await?;
+    store::delete_expired_devices(&mut conn, now).await?;
+    store::delete_expired_sessions(&mut conn, now).await
 }
 
 /// The owners and organizers of an organization, with their addresses.

@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
     error::Result,
     kernel::{
-        filter::{Field, FieldKind, FieldSet, Filter},
-        paging::PageParams,
+        filter::{Field, FieldKind, FieldSet, Filter, Index},
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
     },
 };
 
@@ -217,8 +218,52 @@ pub async fn delete_expired_sessions(conn: &mut PgConnection, now: DateTime<Utc>
     Ok(sqlx::query!("DELETE FROM sessions WHERE expires_at <= $1", now).execute(conn).await?.rows_affected())
 }
 
+/// The addresses of the organizers who have signed in on a device, unless disabled.
+pub async fn organizers_of_device(conn: &mut PgConnection, hash: &[u8], now: DateTime<Utc>) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT r.email FROM known_devices d JOIN organizers r ON r.id = d.organizer_id
+         WHERE d.token_hash = $1 AND d.expires_at > $2 AND r.disabled_at IS NULL",
+        hash,
+        now
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Remembers that an organizer has signed in on a device, and forgets all of theirs but the newest `most`.
+pub async fn remember_device(
+    conn: &mut PgConnection,
+    hash: &[u8],
+    organizer: Uuid,
+    expires_at: DateTime<Utc>,
+    most: i64,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO known_devices (token_hash, organizer_id, expires_at) VALUES ($1, $2, $3)
+         ON CONFLICT (token_hash, organizer_id) DO UPDATE SET expires_at = EXCLUDED.expires_at",
+        hash,
+        organizer,
+        expires_at
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM known_devices WHERE organizer_id = $1 AND token_hash IN
+             (SELECT token_hash FROM known_devices WHERE organizer_id = $1 ORDER BY expires_at DESC OFFSET $2)",
+        organizer,
+        most
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub async fn delete_expired_devices(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("DELETE FROM known_devices WHERE expires_at <= $1", now).execute(conn).await?;
+    Ok(())
+}
+
 /// One line of the audit trail.
-#[derive(FromRow)]
 pub struct AuditRow {
     pub id: Uuid,
     pub organization_id: Uuid,
@@ -255,25 +300,33 @@ pub const AUDIT_FIELDS: FieldSet = FieldSet(&[
     Field { name: "object_id", column_sql: "object_id", kind: FieldKind::Uuid },
 ]);
 
-/// A page of an organization's audit trail, newest first, and how many entries there are.
+/// Indexes over the audit trail of an organization.
+const AUDIT_INDEXES: &[Index] =
+    &[Index::equal("object_id"), Index::equal("organizer_id"), Index::equal("verb"), Index::ordered("created_at")];
+
+/// A page of an organization's audit trail, newest first.
 pub async fn list_audit(
     conn: &mut PgConnection,
     organization: Uuid,
     filter: Option<&Filter>,
-    page: PageParams,
-) -> Result<(Vec<AuditRow>, i64)> {
-    let query = |what: &'static str| {
-        let mut query = QueryBuilder::<Postgres>::new(what);
-        query.push(" FROM audit_entries WHERE organization_id = ").push_bind(organization);
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(&mut query);
-        }
-        query
+    page: &PageParams,
+) -> Result<(Vec<AuditRow>, Extent)> {
+    let list = List {
+        table: "audit_entries",
+        filtered: "audit_entries",
+        key: &[KeyColumn { sql: "created_at", kind: KeyKind::Timestamp }, KeyColumn { sql: "id", kind: KeyKind::Uuid }],
+        is_ascending: false,
+        indexes: AUDIT_INDEXES,
+        within: &[("organization_id", Within::Id(organization))],
+        also: "",
     };
-    let total = query("SELECT count(*)").build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut rows = query("SELECT *");
-    rows.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(page.limit());
-    rows.push(" OFFSET ").push_bind(page.offset());
-    Ok((rows.build_query_as().fetch_all(conn).await?, total))
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let rows = sqlx::query_as!(
+        AuditRow,
+        "SELECT id, organization_id, organizer_id, api_token_id, verb, object_id, detail, created_at FROM audit_entries WHERE id = ANY ($1)",
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }

@@ -8,10 +8,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,7 +25,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    kernel::{crypto::Key, day_secret, guard::Source, network::Network, text::EmailAddress},
+    kernel::{crypto::Key, cx::Cx, day_secret, guard::Source, network::Network, text::EmailAddress},
 };
 
 /// The part of an hour's signatures, in percent, that one network may bring whatever the limits say.
@@ -32,6 +36,15 @@ const DOMAIN_SHARE: u64 = 25;
 const MANY: usize = 500_000;
 /// Bytes of a tag.
 const TAG: usize = 16;
+/// Seconds between two folds of one process.
+const FOLD_SECONDS: i64 = 2;
+/// Tags that one fold tells and asks about.
+const FOLDED_AT_ONCE: usize = 4_000;
+/// Processes up to which a network that each of them keeps to itself, because it brings too little to be told, cannot
+/// exceed its limit in all.
+const PROCESSES: u64 = 16;
+/// Time that an act waits for a fold; the numbers of this process alone have to do then.
+const FOLD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Limits and switches of an organization, as they stand in `organizations.integrity`. They take effect at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,28 +107,132 @@ pub struct Judgement {
     pub domain_tag: Option<Vec<u8>>,
 }
 
-/// How many acts each tag brought within the present hour, in this process.
-#[derive(Debug, Default)]
-pub struct Bursts(Mutex<Hour>);
+/// How many acts each tag brought within the present hour: those of this process, and, folded through the database every
+/// few seconds, those of the others.
+#[derive(Debug)]
+pub struct Bursts {
+    cx: Cx,
+    hour: Mutex<Hour>,
+    /// When this process last folded, in Unix seconds.
+    folded_at: AtomicI64,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Hour {
     number: i64,
-    acts: HashMap<[u8; TAG], u64>,
+    /// Whose counts these are. A new one when they start anew within an hour, so that what was folded before still counts.
+    process: Uuid,
+    acts: HashMap<Tag, Acts>,
+    /// Tags that were counted since the last fold.
+    touched: Vec<Tag>,
+}
+
+/// A network's or a domain's name within one petition and day.
+type Tag = [u8; TAG];
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Acts {
+    here: u64,
+    elsewhere: u64,
+    /// Fewer than this are not worth telling the others.
+    worth: u64,
+    touched: bool,
+}
+
+/// What one process tells the others and asks them.
+#[derive(Debug)]
+pub(super) struct Fold {
+    /// The hour's number since 1970.
+    pub hour: i64,
+    /// Whose counts these are.
+    pub process: Uuid,
+    /// Tags and how many acts they brought in this process so far.
+    pub told: Vec<(Tag, i64)>,
+    /// Tags of which the others' acts are asked for.
+    pub asked: Vec<Tag>,
 }
 
 impl Bursts {
-    /// Counts an act under each tag; returns how many each has now, this one included.
-    fn count<const N: usize>(&self, hour: i64, tags: [[u8; TAG]; N]) -> [u64; N] {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Counts of a process that has just begun.
+    pub fn new(cx: Cx) -> Self {
+        let hour = Mutex::new(Hour::new(0, &cx));
+        Self { cx, hour, folded_at: AtomicI64::new(0) }
+    }
+
+    /// Counts an act under each tag, with how many are worth telling the other processes.
+    fn count<const N: usize>(&self, hour: i64, tags: [(Tag, u64); N]) {
+        let mut now = self.lock();
         if now.number != hour || now.acts.len() >= MANY {
-            *now = Hour { number: hour, acts: HashMap::new() };
+            *now = Hour::new(hour, &self.cx);
         }
-        tags.map(|tag| {
+        for (tag, worth) in tags {
             let acts = now.acts.entry(tag).or_default();
-            *acts += 1;
-            *acts
-        })
+            acts.here += 1;
+            acts.worth = worth;
+            if !std::mem::replace(&mut acts.touched, true) {
+                now.touched.push(tag);
+            }
+        }
+    }
+
+    /// How many acts each tag brought in all processes, as far as is known here.
+    fn seen<const N: usize>(&self, tags: [Tag; N]) -> [u64; N] {
+        let now = self.lock();
+        tags.map(|tag| now.acts.get(&tag).map_or(0, |acts| acts.here + acts.elsewhere))
+    }
+
+    /// Is it time to fold? Yes once in [`FOLD_SECONDS`], to one caller.
+    fn is_fold_due(&self) -> bool {
+        let (now, before) = (self.cx.now().timestamp(), self.folded_at.load(Ordering::Relaxed));
+        now - before >= FOLD_SECONDS
+            && self.folded_at.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// What is to be folded, if anything was counted since the last time; the largest counts first.
+    fn begin_fold(&self) -> Option<Fold> {
+        let mut now = self.lock();
+        let mut touched: Vec<(Tag, Acts)> =
+            std::mem::take(&mut now.touched).into_iter().filter_map(|tag| Some((tag, *now.acts.get(&tag)?))).collect();
+        touched.sort_unstable_by_key(|(_, acts)| std::cmp::Reverse(acts.here));
+        let later = touched.split_off(touched.len().min(FOLDED_AT_ONCE));
+        now.touched = later.into_iter().map(|(tag, _)| tag).collect();
+        for (tag, _) in &touched {
+            if let Some(acts) = now.acts.get_mut(tag) {
+                acts.touched = false;
+            }
+        }
+        let worth_telling = touched.iter().filter(|(_, acts)| acts.here >= acts.worth);
+        let told = worth_telling.map(|(tag, acts)| (*tag, i64::try_from(acts.here).unwrap_or(i64::MAX))).collect();
+        let asked: Vec<Tag> = touched.into_iter().map(|(tag, _)| tag).collect();
+        (!asked.is_empty()).then_some(Fold { hour: now.number, process: now.process, told, asked })
+    }
+
+    /// Takes over what the others have; without their answer the tags are folded again next time.
+    fn end_fold(&self, fold: &Fold, elsewhere: Option<&HashMap<Tag, u64>>) {
+        let mut now = self.lock();
+        if now.process != fold.process {
+            return; // the hour has changed meanwhile
+        }
+        let mut again = Vec::new();
+        for tag in &fold.asked {
+            let Some(acts) = now.acts.get_mut(tag) else { continue };
+            match elsewhere {
+                Some(elsewhere) => acts.elsewhere = elsewhere.get(tag).copied().unwrap_or(0),
+                None if !std::mem::replace(&mut acts.touched, true) => again.push(*tag),
+                None => {}
+            }
+        }
+        now.touched.append(&mut again);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Hour> {
+        self.hour.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hour {
+    fn new(number: i64, cx: &Cx) -> Self {
+        Self { number, process: cx.id(), acts: HashMap::new(), touched: Vec::new() }
     }
 }
 
@@ -160,15 +277,23 @@ impl Petitions {
         let limits = &known.limits;
         let now = self.kernel.cx.now();
         let secret = self.day_secret(now.date_naive()).await?;
-        let tag = |what: &[u8], value: &[u8]| -> [u8; TAG] {
+        let tag = |what: &[u8], value: &[u8]| -> Tag {
             let mac = secret.mac(&[what, action.id.as_bytes(), value]);
             std::array::from_fn(|i| mac[i])
         };
         let network = trace.source.and_then(Source::network);
         let network_tag = tag(b"network", &network.map(|n| n.bytes()).unwrap_or_default());
         let domain_tag = tag(b"domain", email.domain().as_bytes());
-        let [all, of_network, of_domain] =
-            self.bursts.count(now.timestamp() / 3600, [tag(b"all", b""), network_tag, domain_tag]);
+        let all_tag = tag(b"all", b"");
+        let worth = |limit: u32| u64::from(limit) / PROCESSES;
+        self.bursts.count(
+            hour_of(now),
+            [(all_tag, 0), (network_tag, worth(limits.per_network_hour)), (domain_tag, worth(limits.per_domain_hour))],
+        );
+        if self.bursts.is_fold_due() {
+            self.fold_bursts().await;
+        }
+        let [all, of_network, of_domain] = self.bursts.seen([all_tag, network_tag, domain_tag]);
         let usual = petition.usual_hour;
         let hasty = trace.form_seconds.is_some_and(|s| s < limits.least_form_seconds);
         let suspicion = if trace.trapped || hasty {
@@ -196,11 +321,29 @@ impl Petitions {
         })
     }
 
+    /// Tells the other processes how many signatures this one has taken, and learns theirs. While the database is away
+    /// each process goes by its own numbers.
+    pub async fn fold_bursts(&self) {
+        let Some(fold) = self.bursts.begin_fold() else { return };
+        let folding = store::integrity::fold_bursts(&self.kernel.db, &fold);
+        if let Ok(Ok(elsewhere)) = tokio::time::timeout(FOLD_PATIENCE, folding).await {
+            self.bursts.end_fold(&fold, Some(&elsewhere));
+        } else {
+            metrics::counter!("muster_burst_folds_failed").increment(1);
+            self.bursts.end_fold(&fold, None);
+        }
+    }
+
     /// The secret of a day, from memory if it is there.
     async fn day_secret(&self, day: NaiveDate) -> Result<Arc<Key>> {
         let load = async || day_secret::of(&self.kernel.db, &self.kernel.cx, day).await.map(Arc::new);
         self.day_secrets.get(&day, load).await
     }
+}
+
+/// The number of a moment's hour since 1970.
+pub(super) fn hour_of(now: DateTime<Utc>) -> i64 {
+    now.timestamp().div_euclid(3600)
 }
 
 #[cfg(test)]
@@ -216,12 +359,46 @@ mod tests {
         assert!(is_burst(1_001, 60, 10, 10_000, NETWORK_SHARE));
     }
 
+    fn count(bursts: &Bursts, hour: i64, tags: [Tag; 2]) -> [u64; 2] {
+        bursts.count(hour, tags.map(|tag| (tag, 2)));
+        bursts.seen(tags)
+    }
+
     #[test]
     fn an_hour_starts_anew() {
-        let bursts = Bursts::default();
+        let bursts = Bursts::new(Cx::system());
         let (a, b) = ([1; TAG], [2; TAG]);
-        assert_eq!(bursts.count(1, [a, b]), [1, 1]);
-        assert_eq!(bursts.count(1, [a, a]), [2, 3]);
-        assert_eq!(bursts.count(2, [a, b]), [1, 1]);
+        assert_eq!(count(&bursts, 1, [a, b]), [1, 1]);
+        assert_eq!(count(&bursts, 1, [a, a]), [3, 3]);
+        assert_eq!(count(&bursts, 2, [a, b]), [1, 1]);
+    }
+
+    #[test]
+    fn a_fold_tells_what_is_worth_it_and_what_failed_is_told_again() {
+        let bursts = Bursts::new(Cx::system());
+        let (a, b) = ([1; TAG], [2; TAG]);
+        assert!(bursts.begin_fold().is_none(), "nothing was counted");
+        count(&bursts, 1, [a, b]);
+        count(&bursts, 1, [a, a]);
+        let lost = bursts.begin_fold().unwrap();
+        assert_eq!((&lost.told, &lost.asked), (&vec![(a, 3)], &vec![a, b]), "the one act of the other stays here");
+        assert!(bursts.begin_fold().is_none(), "nothing new");
+        bursts.end_fold(&lost, None);
+        let fold = bursts.begin_fold().unwrap();
+        assert_eq!(fold.told, lost.told, "a total, so that telling it twice does no harm");
+        bursts.end_fold(&fold, Some(&HashMap::from([(a, 40)])));
+        assert_eq!(bursts.seen([a, b]), [43, 1]);
+        count(&bursts, 2, [b, b]);
+        bursts.end_fold(&fold, Some(&HashMap::from([(b, 40)])));
+        assert_eq!(bursts.seen([b]), [2], "what was asked in another hour is no answer");
+    }
+
+    #[test]
+    fn one_caller_folds_at_a_time() {
+        let cx = Cx::system();
+        let bursts = Bursts::new(cx.clone());
+        assert!(bursts.is_fold_due() && !bursts.is_fold_due());
+        cx.advance(chrono::TimeDelta::seconds(FOLD_SECONDS));
+        assert!(bursts.is_fold_due());
     }
 }

@@ -4,28 +4,30 @@
 use axum::{
     Router,
     extract::{Form, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use minijinja::{Value, context, value::Serde};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     links::confirmed,
     ops,
     signing::Petitions,
-    store::{self, signers},
+    store::{self, Petition, signers},
 };
 use crate::{
     campaigns::link_page,
-    error::{Error, FieldError, Result},
+    error::{Code, Error, FieldError, Result},
     kernel::{
+        Kernel,
         extract::Segments,
-        forms::form_errors,
-        guard::Source,
-        links::Purpose,
+        forms::{challenge_context, form_errors},
+        guard::{Attempt, Proof, Purpose, Source},
+        links::Purpose as LinkPurpose,
         pages::{Visitor, private},
         text::EmailAddress,
     },
@@ -38,22 +40,60 @@ pub fn routes() -> Router<Petitions> {
     Router::new().route("/p/{slug}/code", get(show_code).post(try_code)).route("/my", get(show_my).post(ask_my))
 }
 
+/// What is to be said on a form that is shown again, beside what was typed.
+struct Again {
+    errors: Vec<FieldError>,
+    /// What has to be solved or waited for before the next attempt.
+    challenge: Value,
+}
+
+impl Default for Again {
+    fn default() -> Self {
+        Self { errors: Vec::new(), challenge: Value::from(()) }
+    }
+}
+
+impl Again {
+    fn because(error: FieldError) -> Self {
+        Self { errors: vec![error], ..Self::default() }
+    }
+}
+
+/// The form again where the guard takes no attempt now: 429, with what to do about it. Other errors go on.
+fn limited(kernel: &Kernel, error: Error, page: impl FnOnce(&Again) -> Result<Response>) -> Result<Response> {
+    let (seconds, again) = match error {
+        Error::Challenge(challenge) => (
+            challenge["wait_seconds"].as_i64().unwrap_or_default(),
+            Again {
+                challenge: challenge_context(&challenge),
+                ..Again::because(FieldError::new("", "attempt_needs_proof", ""))
+            },
+        ),
+        error if error.code() == Code::TooManyRequests => {
+            (kernel.guard.seconds_until_next_window(), Again::because(FieldError::new("", "too_many_attempts", "")))
+        }
+        error => return Err(error),
+    };
+    let mut response = (StatusCode::TOO_MANY_REQUESTS, page(&again)?).into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    Ok(response)
+}
+
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct CodeForm {
     email: String,
     code: String,
+    #[serde(skip_serializing)]
+    altcha: String,
+    #[serde(skip_serializing)]
+    wait_ticket: String,
 }
 
-fn code_page(
-    petitions: &Petitions,
-    visitor: &Visitor,
-    path: &str,
-    form: &CodeForm,
-    errors: &[FieldError],
-) -> Result<Response> {
+fn code_page(petitions: &Petitions, visitor: &Visitor, path: &str, form: &CodeForm, again: &Again) -> Result<Response> {
     let page = context! {
-        form => context! { action => path, values => Serde(form), errors => Serde(form_errors(visitor.locale, errors)), locale => visitor.locale.as_str() },
+        form => context! { action => path, values => Serde(form), errors => Serde(form_errors(visitor.locale, &again.errors)), locale => visitor.locale.as_str() },
+        challenge => again.challenge.clone(),
     };
     Ok(private(petitions.kernel.pages.page("pages/code.html", visitor, "", page)?))
 }
@@ -63,7 +103,7 @@ async fn show_code(
     visitor: Visitor,
     Segments(slug): Segments<String>,
 ) -> Result<Response> {
-    code_page(&petitions, &visitor, &format!("/p/{slug}/code"), &CodeForm::default(), &[])
+    code_page(&petitions, &visitor, &format!("/p/{slug}/code"), &CodeForm::default(), &Again::default())
 }
 
 /// Does what the button behind the mailed link does, for whoever types the code of that mail.
@@ -76,64 +116,93 @@ async fn try_code(
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
     let path = format!("/p/{slug}/code");
-    let again = |errors: &[FieldError]| -> Result<Response> {
-        Ok((StatusCode::UNPROCESSABLE_ENTITY, code_page(&petitions, &visitor, &path, &form, errors)?).into_response())
+    let page = |again: &Again| code_page(&petitions, &visitor, &path, &form, again);
+    let refused = |error: FieldError| -> Result<Response> {
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&Again::because(error))?).into_response())
     };
     let address = match EmailAddress::parse(&form.email) {
         Ok(address) => address,
-        Err(e) => return again(&[FieldError::new("/email_addresses", e.code, e.detail)]),
+        Err(e) => return refused(FieldError::new("/email_addresses", e.code, e.detail)),
     };
-    kernel.guard.admit_attempt(source, &format!("code {}", address.index_form()))?;
     let petition = petitions.petition(&slug).await?;
     if !petition.action.state.is_public() || petition.action.protected {
         return Err(Error::not_found());
     }
+    let subject = address.index_form();
+    let attempt = Attempt {
+        purpose: Purpose::TypedCode,
+        subject: &subject,
+        source,
+        known_device: None,
+        proof: Proof::of_form(&form.altcha, &form.wait_ticket),
+    };
+    let counted = match kernel.guard.begin(attempt).await {
+        Ok(counted) => counted,
+        Err(error) => return limited(kernel, error, page),
+    };
+    match confirm_by_code(&petitions, &petition, &address, &form.code).await {
+        Ok(Some(id)) => {
+            counted.succeeded().await;
+            let mut conn = kernel.db.acquire().await?;
+            let row = store::signature(&mut conn, id).await?;
+            let c = ops::context(&petitions, &mut conn, row).await?;
+            petitions.renewed(&c);
+            link_page(kernel, &confirmed(&c, &petitions))
+        }
+        Ok(None) => refused(FieldError::new("/muster:code", "unknown_value", "")),
+        Err(error) => {
+            counted.withdraw().await;
+            Err(error)
+        }
+    }
+}
+
+/// Confirms the signature of an address that this code belongs to; none when it belongs to none of them.
+async fn confirm_by_code(
+    petitions: &Petitions,
+    petition: &Petition,
+    address: &EmailAddress,
+    code: &str,
+) -> Result<Option<Uuid>> {
+    let kernel = &petitions.kernel;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
     let mut tx = kernel.db.begin().await?;
-    let rows = signers::by_address(&mut tx, petition.action.id, vault.id, &vault.email_index(&address)).await?;
+    let rows = signers::by_address(&mut tx, petition.action.id, vault.id, &vault.email_index(address)).await?;
     let fits = |row: &store::SignatureRow| {
-        kernel.links.is_code(&form.code, Purpose::ConfirmSignature, row.id, row.link_generation)
+        kernel.links.is_code(code, LinkPurpose::ConfirmSignature, row.id, row.link_generation)
     };
-    let Some(row) = rows.iter().find(|row| fits(row)) else {
-        return again(&[FieldError::new("/muster:code", "unknown_value", "")]);
-    };
+    let Some(row) = rows.iter().find(|row| fits(row)) else { return Ok(None) };
     // person first, then the act: the order in which batches lock them
     people::lock_person(&mut tx, row.person_id).await?;
     let row = store::lock_signature(&mut tx, row.id).await?;
     let id = row.id;
-    let c = ops::context(&petitions, &mut tx, row).await?;
-    ops::confirm(&petitions, &mut tx, &c).await?;
+    let c = ops::context(petitions, &mut tx, row).await?;
+    ops::confirm(petitions, &mut tx, &c).await?;
     tx.commit().await?;
-    let mut conn = kernel.db.acquire().await?;
-    let row = store::signature(&mut conn, id).await?;
-    let c = ops::context(&petitions, &mut conn, row).await?;
-    petitions.renewed(&c);
-    link_page(kernel, &confirmed(&c, &petitions))
+    Ok(Some(id))
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct MyForm {
     email: String,
+    #[serde(skip_serializing)]
+    altcha: String,
+    #[serde(skip_serializing)]
+    wait_ticket: String,
 }
 
-fn my_page(
-    petitions: &Petitions,
-    visitor: &Visitor,
-    form: &MyForm,
-    errors: &[FieldError],
-    asked: bool,
-) -> Result<Response> {
+fn my_page(petitions: &Petitions, visitor: &Visitor, form: &MyForm, again: &Again, asked: bool) -> Result<Response> {
     let page = context! {
         asked,
-        form => context! { action => "/my", values => Serde(form), errors => Serde(form_errors(visitor.locale, errors)), locale => visitor.locale.as_str() },
-        challenge => Value::from(()),
+        form => context! { action => "/my", values => Serde(form), errors => Serde(form_errors(visitor.locale, &again.errors)), locale => visitor.locale.as_str() },
+        challenge => again.challenge.clone(),
     };
     Ok(private(petitions.kernel.pages.page("pages/my.html", visitor, "", page)?))
 }
 
 async fn show_my(State(petitions): State<Petitions>, visitor: Visitor) -> Result<Response> {
-    my_page(&petitions, &visitor, &MyForm::default(), &[], false)
+    my_page(&petitions, &visitor, &MyForm::default(), &Again::default(), false)
 }
 
 /// Mails the link of the own page to the owner of an address, if there is anything to show.
@@ -144,15 +213,27 @@ async fn ask_my(
     Form(form): Form<MyForm>,
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
+    let page = |again: &Again| my_page(&petitions, &visitor, &form, again, false);
     let address = match EmailAddress::parse(&form.email) {
         Ok(address) => address,
         Err(e) => {
-            let errors = [FieldError::new("/email_addresses", e.code, e.detail)];
-            let page = my_page(&petitions, &visitor, &form, &errors, false)?;
+            let page = page(&Again::because(FieldError::new("/email_addresses", e.code, e.detail)))?;
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
     };
-    kernel.guard.admit_attempt(source, &format!("my {}", address.index_form()))?;
+    let subject = address.index_form();
+    let attempt = Attempt {
+        purpose: Purpose::OwnPage,
+        subject: &subject,
+        source,
+        known_device: None,
+        proof: Proof::of_form(&form.altcha, &form.wait_ticket),
+    };
+    // nobody says whether the mail was wanted, so each asking counts
+    let _counted = match kernel.guard.begin(attempt).await {
+        Ok(counted) => counted,
+        Err(error) => return limited(kernel, error, page),
+    };
     let mut tx = kernel.db.begin().await?;
     for (vault_id, organization_id) in signers::organization_vaults(&mut tx).await? {
         let vault = kernel.vaults.open(vault_id).await?;
@@ -170,5 +251,5 @@ async fn ask_my(
         mail::enqueue(&mut tx, &kernel.cx, email).await?;
     }
     tx.commit().await?;
-    my_page(&petitions, &visitor, &MyForm::default(), &[], true)
+    my_page(&petitions, &visitor, &MyForm::default(), &Again::default(), true)
 }

@@ -1,9 +1,8 @@
-//! The guard in front of public acts: proof of work, waiting tickets, sources, attempts to sign in.
+//! The guard in front of public acts: proof of work, waiting tickets, sources.
 
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
     extract::FromRequestParts,
     http::{Method, Request, header},
 };
@@ -180,6 +179,7 @@ async fn without_javascript_one_waits_and_presses_again(pool: PgPool) {
     gate.app.kernel.cx.advance(TimeDelta::seconds(15));
     assert_eq!(press(&ticket).await.status, 200);
     assert_eq!(press(&ticket).await.status, 428, "a ticket is good for one act");
+    assert_eq!(press(&ticket.to_uppercase()).await.status, 428, "in whatever case");
     let mut forged = ticket.clone();
     forged.replace_range(0..1, if ticket.starts_with('a') { "b" } else { "a" });
     assert_eq!(press(&forged).await.status, 428);
@@ -232,6 +232,27 @@ async fn behind_a_trusted_proxy_sources_are_told_apart(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn proxies_are_trusted_by_network_and_what_is_no_address_hides_nobody(pool: PgPool) {
+    let gate = Gate::new(pool, &[("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8,2001:db8:9::/48")]).await;
+    let from = async |lines: &[&str]| {
+        let headers: Vec<(&str, &str)> = lines.iter().map(|line| ("x-forwarded-for", *line)).collect();
+        gate.sign(&headers, json!({})).await.status.as_u16()
+    };
+    assert_eq!(from(&["203.0.113.5"]).await, 202);
+    assert_eq!(from(&["203.0.113.5, 10.250.1.1, 2001:db8:9:ffff::1"]).await, 428, "any proxy of these networks");
+    assert_eq!(from(&["198.51.100.77", "203.0.113.5"]).await, 428, "the header of the nearest hop is the last one");
+    assert_eq!(from(&["203.0.113.5:40000"]).await, 428, "with a port");
+    assert_eq!(from(&["[2001:db8:1::1]:40000"]).await, 202);
+    assert_eq!(from(&["2001:db8:1::1"]).await, 428);
+    assert_eq!(from(&["11.0.0.1"]).await, 202, "outside of 10.0.0.0/8");
+    // one source for all who send garbage to one proxy, whatever they invent beside it
+    assert_eq!(from(&["198.51.100.1, garbage, 10.0.0.3"]).await, 202);
+    for n in 2..5 {
+        assert_eq!(from(&[&format!("198.51.100.{n}, garbage{n}, 10.0.0.3")]).await, 428);
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn without_one_nobody_can_choose_a_source(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let from = async |forwarded: &str| {
@@ -262,51 +283,4 @@ async fn a_token_is_not_asked_for_work_and_off_means_off(pool: PgPool) {
             .await
             .expect(202);
     }
-}
-
-/// Sends the console's sign-in form as a browser does.
-async fn sign_in(app: &TestApp, from: &str, email: &str, password: &str) -> Reply {
-    let page = app.get("/console/sign-in", None).await;
-    let cookie = page.headers[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let csrf =
-        page.text().split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("email", email), ("password", password), ("csrf", &csrf)])
-        .finish();
-    let request = Request::post("/console/sign-in").header(header::COOKIE, cookie).header("x-forwarded-for", from);
-    app.send(request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from(body)).unwrap())
-        .await
-}
-
-#[sqlx::test(migrations = "./migrations")]
-async fn guessing_passwords_ends_after_a_few_attempts_by_account_and_by_source(pool: PgPool) {
-    let gate =
-        Gate::new(pool, &[("MUSTER__GUARD__SIGN_IN_ATTEMPTS", "3"), ("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.1")])
-            .await;
-    let app = &gate.app;
-    let owner = "alliance@staff.example.org";
-    let attempt =
-        async |from: &str, email: &str, password: &str| sign_in(app, from, email, password).await.status.as_u16();
-    assert_eq!(attempt("203.0.113.1", owner, "a long password").await, 303);
-    assert_eq!(attempt("203.0.113.1", owner, "guess one here").await, 401);
-    assert_eq!(attempt("203.0.113.2", "Alliance@STAFF.example.org", "guess two here").await, 401);
-    let locked = sign_in(app, "203.0.113.3", owner, "a long password").await;
-    assert_eq!(locked.status, 429, "the account is closed to every source, the right password included");
-    assert!(!locked.headers.contains_key(header::LOCATION));
-
-    for _ in 0..3 {
-        assert_eq!(
-            attempt("198.51.100.7", &format!("{}@example.org", app.kernel.cx.id()), "whatever it is").await,
-            401
-        );
-    }
-    assert_eq!(
-        attempt("198.51.100.7", "other@example.org", "whatever it is").await,
-        429,
-        "a source may not try account after account"
-    );
-    assert_eq!(attempt("198.51.100.8", "other@example.org", "whatever it is").await, 401, "its neighbour may");
-
-    gate.next_quarter();
-    assert_eq!(attempt("203.0.113.3", owner, "a long password").await, 303);
 }

@@ -1,5 +1,7 @@
 //! Limits, allowances and signals.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
@@ -7,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     error::Result,
     kernel::network::Network,
-    petitions::integrity::{Integrity, Limits},
+    petitions::integrity::{Fold, Integrity, Limits, hour_of},
 };
 
 /// An organization's limits and allowances. A value that this version cannot read allows nothing.
@@ -112,6 +114,59 @@ pub async fn forget_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
     .execute(db)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// Writes down how many acts a process took under some tags in an hour, and reads what the others took under these.
+///
+/// # Errors
+/// A database error.
+pub async fn fold_bursts(db: &PgPool, fold: &Fold) -> Result<HashMap<[u8; 16], u64>> {
+    let hour = hour_start(fold.hour);
+    if !fold.told.is_empty() {
+        let (tags, acts): (Vec<&[u8]>, Vec<i64>) = fold.told.iter().map(|(tag, n)| (tag.as_slice(), *n)).unzip();
+        sqlx::query!(
+            "INSERT INTO signature_bursts (hour, tag, process, acts)
+             SELECT $1, u.tag, $2, u.acts FROM unnest($3::bytea[], $4::bigint[]) AS u (tag, acts)
+             ON CONFLICT (hour, tag, process) DO UPDATE SET acts = EXCLUDED.acts",
+            hour,
+            fold.process,
+            &tags as &[&[u8]],
+            &acts
+        )
+        .execute(db)
+        .await?;
+    }
+    let asked: Vec<&[u8]> = fold.asked.iter().map(<[u8; 16]>::as_slice).collect();
+    let rows = sqlx::query!(
+        r#"SELECT tag, sum(acts)::bigint AS "acts!" FROM signature_bursts
+           WHERE hour = $1 AND tag = ANY($2) AND process <> $3 GROUP BY tag"#,
+        hour,
+        &asked as &[&[u8]],
+        fold.process
+    )
+    .fetch_all(db)
+    .await?;
+    let known = rows.into_iter().filter_map(|row| Some((row.tag.try_into().ok()?, u64::try_from(row.acts).ok()?)));
+    Ok(known.collect())
+}
+
+/// Deletes the counts of hours that are over, some at a time. Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn forget_bursts(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+    let done = sqlx::query!(
+        "DELETE FROM signature_bursts WHERE ctid IN (SELECT ctid FROM signature_bursts WHERE hour < $1 LIMIT 10000)",
+        // a process whose clock is late may still be in the hour before
+        hour_start(hour_of(now) - 1)
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+fn hour_start(hour: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(hour * 3600, 0).unwrap_or_default()
 }
 
 /// The network tag of a signature, while it is kept.

@@ -1,0 +1,325 @@
+//! Attempts at secrets: passwords, typed codes, asking for the own page.
+//!
+//! What failed within a quarter of an hour is counted for all processes, in an unlogged table, under keys that are HMACs
+//! of what is tried and where from, under the day's secret: neither an account nor an address can be read from them. An
+//! attempt is counted before it is checked, so that many at once pass no limit; one that succeeds takes its count back,
+//! with all that its subject failed from the same source.
+//!
+//! Three counters, so that nobody can lock anybody out:
+//! - one subject from one source: few failures, then a wait until the quarter of an hour ends;
+//! - one source, whatever it tries: then a proof of work or a wait is asked for, which a shelter behind one address gets
+//!   through and a machine pays for;
+//! - one subject, wherever it is tried from: likewise. Failures elsewhere slow the owner at most, and not at all on a
+//!   device that the subject has signed in on before, which has a counter of its own.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use super::{Guard, Proof, Source};
+use crate::{
+    config::{self, GuardMode},
+    error::{Code, Error, Result},
+    kernel::{crypto::Key, day_secret},
+};
+
+/// Seconds of a window. Days begin with one, so that the day's secret holds for the whole of it.
+const WINDOW_SECONDS: i64 = 900;
+/// Seconds to wait instead of proving work, when the counter has just reached its limit.
+const WAIT_SECONDS: i64 = 15;
+/// Work and wait double with the count, so many times at most.
+const DOUBLINGS: u32 = 3;
+/// Times the limit for one source, from which failures for a subject from all sources ask for a proof.
+const ALL_SOURCES: u32 = 3;
+/// Times the limit that asks for a proof, from which a proof does not help any more.
+const EVEN_PROVEN: u32 = 10;
+/// Time for which an answer waits until an attempt is taken back.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// A limit that is never reached.
+const NEVER: u32 = u32::MAX;
+
+/// What is tried. Each purpose counts by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A password.
+    SignIn,
+    /// The code of a mail, typed instead of following its link.
+    TypedCode,
+    /// Asking for the mail that leads to the own page. Nothing is guessed, but each asking makes a mail.
+    OwnPage,
+}
+
+impl Purpose {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::TypedCode => "typed_code",
+            Self::OwnPage => "own_page",
+        }
+    }
+}
+
+/// An attempt that is about to be checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The account or address whose secret is tried, in the form in which it is looked up.
+    pub subject: &'a str,
+    /// Where it comes from.
+    pub source: Source,
+    /// The hash of a device on which the subject has signed in before.
+    pub known_device: Option<[u8; 32]>,
+    /// What came along.
+    pub proof: Proof<'a>,
+}
+
+/// An attempt that was counted. Dropped, it has failed.
+#[must_use = "an attempt that is not told to have succeeded counts as a failure"]
+#[derive(Debug)]
+pub struct Counted<'a> {
+    guard: &'a Guard,
+    /// The counter of the subject at this source or device first, then the wider ones.
+    keys: Vec<Vec<u8>>,
+}
+
+/// A counter and its limits: how many failures there may be before the next attempt needs a proof, or is refused.
+#[derive(Clone, Debug)]
+struct Counter {
+    key: Vec<u8>,
+    proof_from: u32,
+    refused_from: u32,
+}
+
+/// How an attempt stands, given the failures before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    Free,
+    /// A proof is needed, with work and wait doubled so many times.
+    Proof(u32),
+    Refused,
+}
+
+impl Counter {
+    fn standing(&self, failures: u32) -> Standing {
+        if failures >= self.refused_from {
+            Standing::Refused
+        } else if failures >= self.proof_from {
+            Standing::Proof((failures / self.proof_from.max(1)).ilog2().min(DOUBLINGS))
+        } else {
+            Standing::Free
+        }
+    }
+}
+
+impl Guard {
+    /// Counts an attempt, and lets it be checked or not.
+    ///
+    /// # Errors
+    /// `challenge_required` with a challenge when a proof is needed; `too_many_requests` when the attempt has to wait for
+    /// the end of the window; `unavailable` when the database is away, for then nothing can be counted.
+    pub async fn begin(&self, attempt: Attempt<'_>) -> Result<Counted<'_>> {
+        let mut counted = Counted { guard: self, keys: Vec::new() };
+        if self.settings.mode == GuardMode::Off {
+            return Ok(counted);
+        }
+        let day = self.cx.now().date_naive();
+        let load = async || day_secret::of(&self.db, &self.cx, day).await.map(Arc::new);
+        let secret = self.day_secrets.get(&day, load).await?;
+        let counters = counters(&self.settings, &secret, self.window(), &attempt);
+        let keys: Vec<Vec<u8>> = counters.iter().map(|counter| counter.key.clone()).collect();
+
+        let purpose = attempt.purpose.as_str();
+        let limited = |answer: &'static str| {
+            metrics::counter!("muster_attempts_limited", "purpose" => purpose, "answer" => answer).increment(1);
+        };
+        let refuse = || {
+            limited("refused");
+            Error::problem(Code::TooManyRequests, "Too many attempts. Please wait up to a quarter of an hour.")
+        };
+        let ask = |doublings: u32| {
+            limited("proof");
+            self.challenge(purpose, self.settings.challenge_work << doublings, WAIT_SECONDS << doublings)
+        };
+        let proven = match worst(&counters, &self.failures(&keys).await?) {
+            Standing::Free => false,
+            Standing::Proof(doublings) => {
+                if !self.accepts(attempt.proof, purpose, self.settings.challenge_work << doublings).await? {
+                    return Err(ask(doublings));
+                }
+                true
+            }
+            Standing::Refused => return Err(refuse()),
+        };
+        // The narrowest counter first: what it stops is not counted in the wider ones, so that many attempts at once from
+        // one source stand in nobody else's way.
+        for counter in &counters {
+            let limit = if proven { counter.refused_from } else { counter.refused_from.min(counter.proof_from) };
+            if self.count_below(&counter.key, limit).await? {
+                counted.keys.push(counter.key.clone());
+                continue;
+            }
+            counted.withdraw().await;
+            return Err(match counter.standing(limit) {
+                Standing::Proof(doublings) => ask(doublings),
+                Standing::Free | Standing::Refused => refuse(),
+            });
+        }
+        Ok(counted)
+    }
+
+    /// Seconds until attempts that are refused now are taken again.
+    pub fn seconds_until_next_window(&self) -> i64 {
+        WINDOW_SECONDS - self.cx.now().timestamp().rem_euclid(WINDOW_SECONDS)
+    }
+
+    fn window(&self) -> i64 {
+        self.cx.now().timestamp().div_euclid(WINDOW_SECONDS)
+    }
+
+    async fn failures(&self, keys: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, u32)>> {
+        let rows = sqlx::query!("SELECT key, failures FROM attempts WHERE key = ANY($1)", keys);
+        let rows = rows.fetch_all(&self.db).await?;
+        Ok(rows.into_iter().map(|row| (row.key, number(row.failures))).collect())
+    }
+
+    /// Counts one more, unless there are so many already. Of many at once no more than that many pass.
+    async fn count_below(&self, key: &[u8], limit: u32) -> Result<bool> {
+        let ends_at = DateTime::from_timestamp((self.window() + 1) * WINDOW_SECONDS, 0).unwrap_or_default();
+        let done = sqlx::query!(
+            "INSERT INTO attempts AS a (key, failures, ends_at) VALUES ($1, 1, $2)
+             ON CONFLICT (key) DO UPDATE SET failures = a.failures + 1 WHERE a.failures < $3",
+            key,
+            ends_at,
+            i64::from(limit)
+        );
+        Ok(done.execute(&self.db).await?.rows_affected() == 1)
+    }
+
+    /// Takes failures back, one row to a statement, so that no two wait for each other.
+    async fn take_back(&self, keys: &[Vec<u8>], failures: i64) -> Result<()> {
+        for key in keys {
+            sqlx::query!(
+                "UPDATE attempts SET failures = greatest(failures - $2, 0) WHERE key = $1",
+                key.as_slice(),
+                failures
+            )
+            .execute(&self.db)
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+impl Counted<'_> {
+    /// The secret was right: what its subject failed from here is forgotten, in the wider counters too.
+    pub async fn succeeded(self) {
+        let Some((own, wider)) = self.keys.split_first() else { return };
+        let forget = async {
+            let gone = sqlx::query_scalar!("DELETE FROM attempts WHERE key = $1 RETURNING failures", own.as_slice());
+            let failures = gone.fetch_optional(&self.guard.db).await?.unwrap_or(1);
+            self.guard.take_back(wider, failures).await
+        };
+        in_time(forget).await;
+    }
+
+    /// The attempt could not be checked, so it was none.
+    pub async fn withdraw(self) {
+        in_time(self.guard.take_back(&self.keys, 1)).await;
+    }
+}
+
+/// What cannot be taken back at once counts until its window ends; the answer does not wait for it.
+async fn in_time(taking_back: impl Future<Output = Result<()>>) {
+    let failed = match tokio::time::timeout(PATIENCE, taking_back).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it took too long".to_owned(),
+    };
+    tracing::warn!(error = failed, "an attempt stays counted as a failure until its window ends");
+}
+
+fn number(failures: i64) -> u32 {
+    u32::try_from(failures).unwrap_or(if failures < 0 { 0 } else { u32::MAX })
+}
+
+/// The counters of an attempt, that of its subject at its source first.
+fn counters(settings: &config::Guard, secret: &Key, window: i64, attempt: &Attempt<'_>) -> Vec<Counter> {
+    let (purpose, subject) = (attempt.purpose.as_str().as_bytes(), attempt.subject.as_bytes());
+    let key = |what: &[u8], subject: &[u8], place: &[u8]| {
+        secret.mac(&[b"attempt", purpose, &window.to_be_bytes(), what, subject, place]).to_vec()
+    };
+    let (few, from_source) = match attempt.purpose {
+        Purpose::SignIn => (settings.sign_in_attempts, settings.sign_in_attempts),
+        Purpose::TypedCode => (settings.code_attempts, settings.attempts_per_network),
+        Purpose::OwnPage => (settings.own_page_requests, settings.attempts_per_network),
+    };
+    if let Some(device) = attempt.known_device {
+        return vec![Counter { key: key(b"device", subject, &device), proof_from: NEVER, refused_from: few }];
+    }
+    let many = few.saturating_mul(EVEN_PROVEN);
+    let is_password = attempt.purpose == Purpose::SignIn;
+    vec![
+        Counter {
+            key: key(b"subject at source", subject, &attempt.source.customer()),
+            proof_from: if is_password { NEVER } else { few },
+            refused_from: if is_password { few } else { many },
+        },
+        Counter {
+            key: key(b"subject", subject, b""),
+            proof_from: few.saturating_mul(ALL_SOURCES),
+            refused_from: NEVER,
+        },
+        Counter {
+            key: key(b"source", b"", &attempt.source.site()),
+            proof_from: from_source,
+            // each password costs us a slow hash, so that a source's work does not buy any number of them
+            refused_from: if is_password { many } else { NEVER },
+        },
+    ]
+}
+
+/// How an attempt stands at the counter where it stands worst. A counter without a row has no failures.
+fn worst(counters: &[Counter], failures: &[(Vec<u8>, u32)]) -> Standing {
+    let of = |counter: &Counter| failures.iter().find(|(key, _)| *key == counter.key).map_or(0, |(_, n)| *n);
+    counters.iter().map(|counter| counter.standing(of(counter))).max().unwrap_or(Standing::Free)
+}
+
+/// Forgets attempts whose window has ended, some at a time. Returns how many.
+///
+/// # Errors
+/// A database error.
+pub(super) async fn forget(db: &PgPool, now: DateTime<Utc>, at_once: i64) -> Result<u64> {
+    let done = sqlx::query!(
+        "DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE ends_at <= $1 LIMIT $2)",
+        now,
+        at_once
+    );
+    Ok(done.execute(db).await?.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_doubles_with_the_count_up_to_a_point() {
+        let counter = Counter { key: Vec::new(), proof_from: 10, refused_from: 400 };
+        for (failures, standing) in [
+            (0, Standing::Free),
+            (9, Standing::Free),
+            (10, Standing::Proof(0)),
+            (19, Standing::Proof(0)),
+            (20, Standing::Proof(1)),
+            (40, Standing::Proof(2)),
+            (80, Standing::Proof(3)),
+            (399, Standing::Proof(3)),
+            (400, Standing::Refused),
+        ] {
+            assert_eq!(counter.standing(failures), standing, "{failures}");
+        }
+        let other = Counter { key: vec![1], proof_from: 1, refused_from: NEVER };
+        assert_eq!(worst(&[counter, other], &[(vec![], 10), (vec![1], 0)]), Standing::Proof(0));
+    }
+}

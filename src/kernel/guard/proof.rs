@@ -1,0 +1,138 @@
+//! What a busy source is asked for: a proof of work (ALTCHA), or, without JavaScript, a ticket that says how long its
+//! bearer has waited. Each is good once, in all processes, for the purpose and the work that it was made for.
+
+use altcha_lib_rs::{Challenge, ChallengeOptions, Payload, algorithm::AltchaAlgorithm};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+use super::Guard;
+use crate::{
+    error::{Error, Result},
+    kernel::crypto::{Key, base32, from_base32},
+};
+
+/// Minutes for which a challenge may be answered.
+const CHALLENGE_MINUTES: i64 = 20;
+
+/// Proof that a request may send along.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Proof<'a> {
+    /// An ALTCHA payload (base64 JSON).
+    pub altcha: Option<&'a str>,
+    /// A ticket that says how long its bearer has waited.
+    pub ticket: Option<&'a str>,
+}
+
+impl<'a> Proof<'a> {
+    /// The two hidden fields of a form; empty ones are none.
+    pub fn of_form(altcha: &'a str, ticket: &'a str) -> Self {
+        Self { altcha: Some(altcha).filter(|a| !a.is_empty()), ticket: Some(ticket).filter(|t| !t.is_empty()) }
+    }
+}
+
+impl Guard {
+    /// Is this proof right for the purpose, of that much work at least, and not used before? Then it is used now.
+    ///
+    /// # Errors
+    /// `unavailable` when that cannot be looked up.
+    pub(super) async fn accepts(&self, proof: Proof<'_>, purpose: &str, work: u64) -> Result<bool> {
+        if let Some(challenge) = proof.altcha.and_then(|altcha| self.check_altcha(altcha, purpose, work)) {
+            return self.spend(&challenge).await;
+        }
+        match proof.ticket {
+            Some(ticket) if self.check_ticket(ticket, purpose) => self.spend(ticket).await,
+            _ => Ok(false),
+        }
+    }
+
+    /// 428 with an ALTCHA challenge, and a ticket for those who cannot solve one and wait so many seconds instead.
+    pub(super) fn challenge(&self, purpose: &str, work: u64, wait: i64) -> Error {
+        let now = self.cx.now();
+        let expires = now + TimeDelta::minutes(CHALLENGE_MINUTES);
+        // The library signs the salt with the rest. It shuffles parameters after the `?`, so only one stands there.
+        let nonce = base32(&self.cx.random::<12>());
+        let salt = format!("{nonce}.{purpose}.{work}?expires={}&", expires.timestamp());
+        let options = ChallengeOptions {
+            algorithm: Some(AltchaAlgorithm::Sha256),
+            max_number: Some(work),
+            number: Some(u64::from_le_bytes(self.cx.random()) % work),
+            salt: Some(salt),
+            hmac_key: &hmac_key(&self.secret.writing()),
+            ..Default::default()
+        };
+        match altcha_lib_rs::create_challenge(options) {
+            Ok(challenge) => {
+                let ticket = self.ticket(purpose, now + TimeDelta::seconds(wait));
+                Error::Challenge(describe(&challenge, &ticket, wait))
+            }
+            Err(error) => Error::internal(format!("no challenge could be made: {error}")),
+        }
+    }
+
+    fn check_altcha(&self, altcha: &str, purpose: &str, work: u64) -> Option<String> {
+        let payload: Payload = serde_json::from_slice(&STANDARD.decode(altcha).ok()?).ok()?;
+        let (made_for, rest) = payload.salt.split_once("?expires=")?;
+        let expires = rest.split('&').next()?.parse().ok()?;
+        let mut made_for = made_for.rsplitn(3, '.');
+        let made_work: u64 = made_for.next()?.parse().ok()?;
+        if made_for.next()? != purpose || made_work < work || DateTime::from_timestamp(expires, 0)? < self.cx.now() {
+            return None;
+        }
+        let challenge = payload.challenge.clone();
+        // the expiry is in the signed salt and was checked above on our own clock
+        let is_ours = |key: &Key| altcha_lib_rs::verify_solution(&payload, &hmac_key(key), false).is_ok();
+        self.secret.all().iter().any(is_ours).then_some(challenge)
+    }
+
+    fn ticket(&self, purpose: &str, not_before: DateTime<Utc>) -> String {
+        let nonce: [u8; 8] = self.cx.random();
+        let at = not_before.timestamp().to_be_bytes();
+        let mac = self.secret.mac(&[b"ticket", purpose.as_bytes(), &nonce, &at]);
+        base32(&[&nonce[..], &at, &mac[..16]].concat())
+    }
+
+    fn check_ticket(&self, ticket: &str, purpose: &str) -> bool {
+        let Some(bytes) = from_base32(ticket).filter(|b| b.len() == 32) else { return false };
+        let (nonce, rest) = bytes.split_at(8);
+        let (at, mac) = rest.split_at(8);
+        let is_of = |key: &Key| {
+            let right = key.mac(&[b"ticket", purpose.as_bytes(), nonce, at]);
+            bool::from(subtle::ConstantTimeEq::ct_eq(&right[..16], mac))
+        };
+        let not_before = i64::from_be_bytes(at.try_into().unwrap_or_default());
+        let now = self.cx.now().timestamp();
+        self.secret.all().iter().any(is_of) && not_before <= now && now < not_before + CHALLENGE_MINUTES * 60
+    }
+
+    /// Marks a proof as used; false when it was before.
+    async fn spend(&self, proof: &str) -> Result<bool> {
+        // base32 is read in either case
+        let proof = proof.to_ascii_lowercase();
+        let expires = self.cx.now() + TimeDelta::minutes(CHALLENGE_MINUTES * 2);
+        let done = sqlx::query!(
+            "INSERT INTO used_challenges (challenge, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            proof,
+            expires
+        )
+        .execute(&self.db)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+fn hmac_key(secret: &Key) -> String {
+    hex::encode(secret.derive("altcha").expose())
+}
+
+fn describe(challenge: &Challenge, ticket: &str, wait: i64) -> Value {
+    serde_json::json!({
+        "algorithm": challenge.algorithm.to_string(),
+        "challenge": challenge.challenge,
+        "maxnumber": challenge.maxnumber,
+        "salt": challenge.salt,
+        "signature": challenge.signature,
+        "wait_ticket": ticket,
+        "wait_seconds": wait,
+    })
+}
