@@ -33,6 +33,7 @@ fresh() {
     sql bench_base CHECKPOINT
     # or a worker would take the copy for a database that was restored, and send nothing
     rm -f "$BENCH_DIR"/keyring.mail-epoch
+    sql "$1" "UPDATE mail_epoch SET number = 0"
 }
 
 # serve NAME ROLE: starts the server on a database and waits until it is ready.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Muster beside its peers on this machine and writes bench/results.md. See bench/README.md.
 #
-#   bench/run.sh [ROW...]      sign latency register read start drain workers claim million export; all if none is named
+#   bench/run.sh [ROW...]      sign latency register read start drain workers claim backlog million export; all if none is named
 #
 # BENCH_SECONDS (8), BENCH_ROUNDS (3) and BENCH_MAILS (100000) say how long and how often. Everything talks to this machine only.
 set -euo pipefail
@@ -396,6 +396,67 @@ row_claim() {
     put "claim of 128 mails with $million waiting" "$many ms" "with 10,000: $few ms" "$(ratio "$many" "$few") x" "<= 1.3 x" "$(verdict "$(ratio "$many" "$few")" most 1.3)"
 }
 
+# until_none DATABASE QUERY: seconds until a query answers 0; writes down the longest transaction (ms) and the worker's memory (MB) meanwhile.
+until_none() {
+    local start left
+    start=$(now)
+    while left=$(sql "$1" "$2"); [ "$left" != 0 ]; do
+        sql "$1" "SELECT coalesce(round(1000 * max(extract(epoch FROM now() - xact_start))), 0) FROM pg_stat_activity
+            WHERE datname = '$1' AND application_name = 'muster' AND backend_type = 'client backend' AND xact_start IS NOT NULL" >>"$BENCH_DIR/longest"
+        resident "$server" >>"$BENCH_DIR/resident"
+        sleep 0.05
+    done
+    since "$start"
+}
+
+# A backlog let go: letters that are held when their action goes live, and a broadcast. No mail goes out meanwhile, so what is
+# measured is the jobs; the answers to the two requests are measured too.
+row_backlog() {
+    local row start answer took
+    fresh bench_ours
+    serve bench_ours web
+    api POST /api/v1/offices '{"title":"Minister","muster:slug":"minister","muster:mailboxes":["minister@example.org"]}' >/dev/null
+    api POST /api/v1/advocacy_campaigns '{"title":"Write","muster:slug":"write","muster:status":"published","muster:targets":["minister"],"muster:letters":[{"locale":"en","subjects":["Status"],"body":"Please act."}]}' >/dev/null
+    halt
+    say "filling the backlog"
+    sql bench_ours "INSERT INTO mail_pauses (scope, created_at) VALUES ('everything', now())"
+    sql bench_ours "INSERT INTO people (id, vault_id, email_index, sealed, origin, created_at, modified_at, confirmed_at)
+        SELECT uuid_v7(now()), '$vault', sha256(n::text::bytea), '\\x00', 'act', now(), now(), now() FROM generate_series(1, $million) n"
+    sql bench_ours "INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at)
+        SELECT uuid_v7(now()), id, 'updates', true, 'Yes', '1', 'en', 'petition:none', now() FROM people"
+    sql bench_ours "INSERT INTO signatures (id, petition_id, person_id, state, created_at, counted_at)
+        SELECT uuid_v7(now()), '$(petition none)', id, 'counted', now(), now() FROM people"
+    sql bench_ours "INSERT INTO letters (id, letter_action_id, person_id, state, locale, created_at, confirmed_at)
+        SELECT uuid_v7(now()), (SELECT id FROM letter_actions), id, 'confirmed', 'en', now(), now() FROM people"
+    sql bench_ours "INSERT INTO outreaches (id, letter_id, letter_action_id, office_id, state, email_id, created_at)
+        SELECT uuid_v7(now()), l.id, l.letter_action_id, (SELECT id FROM offices), 'held', uuid_v7(now()), now() FROM letters l"
+    sql bench_ours "VACUUM ANALYZE"
+    sql bench_base "CHECKPOINT"
+    serve bench_ours all
+    for row in letters broadcast; do
+        say "backlog, $row"
+        : >"$BENCH_DIR/longest" && : >"$BENCH_DIR/resident"
+        start=$(now)
+        if [ $row = letters ]; then
+            api PUT /api/v1/advocacy_campaigns/write '{"muster:live":true}' >/dev/null
+            answer=$(since "$start")
+            took=$(until_none bench_ours "SELECT count(*) FROM jobs WHERE kind = 'letters'")
+        else
+            api POST /api/v1/broadcasts '{"muster:texts":{"en":{"subject":"News","body":"News"}},"muster:audience":{"actions":["none"]}}' >/dev/null
+            api POST "/api/v1/broadcasts/$(sql bench_ours "SELECT id FROM broadcasts")/send" '{}' >/dev/null
+            answer=$(since "$start")
+            took=$(until_none bench_ours "SELECT count(*) FROM broadcasts WHERE NOT gathered")
+        fi
+        put "backlog: $million $row let go, in steps" "$(awk -v n="$million" -v t="$took" 'BEGIN { printf "%.0f", n / t }')/s" "the request was answered in $answer s" "-" \
+            "longest transaction < 1000 ms, memory flat" "longest $(sort -g "$BENCH_DIR/longest" | tail -n1) ms, RSS $(sort -g "$BENCH_DIR/resident" | sed -n '1p;$p' | paste -sd- | sed 's/-/ to /') MB"
+    done
+    halt
+    if [ "$(sql bench_ours "SELECT (SELECT count(*) FROM outreaches WHERE state = 'queued') || ' ' || (SELECT recipients FROM broadcasts)")" != "$million $million" ]; then
+        say "WRONG: not everything was let go"
+        exit 1
+    fi
+}
+
 row_start() {
     local i start
     fresh bench_ours
@@ -426,7 +487,7 @@ machine() {
 
 prepare
 rows=("$@")
-if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start drain workers claim million export); fi
+if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start drain workers claim backlog million export); fi
 : >"$BENCH_DIR/table.md" && : >"$BENCH_DIR/notes.md"
 for row in "${rows[@]}"; do "row_$row"; done
 

@@ -1,4 +1,4 @@
--- Short-lived memory of requests.
+-- Short-lived memory of requests, and the work that runs beside them.
 
 CREATE TABLE idempotency_keys (
     key         bytea PRIMARY KEY, -- HMAC of token and Idempotency-Key
@@ -7,7 +7,7 @@ CREATE TABLE idempotency_keys (
     status      smallint NOT NULL,
     created_at  timestamptz NOT NULL,
     CONSTRAINT idempotency_keys_status_check CHECK (status BETWEEN 200 AND 299)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02);
 CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (created_at);
 
 CREATE TYPE spent_key AS (act_id uuid, resource_id uuid, outcome text);
@@ -37,5 +37,55 @@ END $$;
 CREATE UNLOGGED TABLE used_challenges (
     challenge  text PRIMARY KEY,
     expires_at timestamptz NOT NULL
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02);
 CREATE INDEX used_challenges_expires_at_idx ON used_challenges (expires_at);
+
+-- Failed attempts at passwords and codes, for all processes. Unlogged: in no backup, and emptied by a crash.
+CREATE UNLOGGED TABLE attempts (
+    key      bytea PRIMARY KEY, -- HMAC under the secret of the day: of the purpose, the window, and the subject or source or both
+    failures bigint NOT NULL,
+    ends_at  timestamptz NOT NULL, -- end of the window in which they count
+    CONSTRAINT attempts_key_check CHECK (octet_length(key) = 32),
+    CONSTRAINT attempts_failures_check CHECK (failures >= 0)
+);
+CREATE INDEX attempts_ends_at_idx ON attempts (ends_at);
+
+-- Long work in small steps (src/kernel/jobs.rs): one row for each thing that has work left, or whose work has failed.
+CREATE TABLE jobs (
+    kind            text NOT NULL,
+    id              uuid NOT NULL, -- of the row that the kind works on: an import, a broadcast, a letter action
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    state           text NOT NULL DEFAULT 'running',
+    attempts        integer NOT NULL DEFAULT 0, -- failed steps in a row
+    next_at         timestamptz NOT NULL, -- no step is made before
+    begun           bigint NOT NULL DEFAULT 1, -- how often it was asked for: a step that was under way then neither ends the job nor moves it on
+    place           uuid, -- where the kind goes on
+    done            bigint NOT NULL DEFAULT 0, -- rows dealt with since it was asked for
+    last_error      text, -- a word of the list in src/kernel/jobs.rs, never a message
+    claim_token     uuid, -- who makes a step at present
+    lease_until     timestamptz, -- by the database's clock; then another may
+    created_at      timestamptz NOT NULL,
+    CONSTRAINT jobs_pkey PRIMARY KEY (kind, id),
+    CONSTRAINT jobs_state_check CHECK (state IN ('running', 'failed')),
+    CONSTRAINT jobs_attempts_check CHECK (attempts BETWEEN 0 AND 10),
+    CONSTRAINT jobs_failed_check CHECK (state <> 'failed' OR last_error IS NOT NULL),
+    CONSTRAINT jobs_claim_check CHECK ((claim_token IS NULL) = (lease_until IS NULL))
+) WITH (fillfactor = 50);
+CREATE INDEX jobs_due_idx ON jobs (kind, next_at) WHERE state = 'running';
+CREATE INDEX jobs_organization_id_idx ON jobs (organization_id);
+
+-- When an organization last had a step of a kind: the one that waited longest comes next.
+CREATE TABLE job_turns (
+    kind            text NOT NULL,
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    served_at       timestamptz NOT NULL, -- by the database's clock
+    CONSTRAINT job_turns_pkey PRIMARY KEY (kind, organization_id)
+) WITH (fillfactor = 50);
+CREATE INDEX job_turns_organization_id_idx ON job_turns (organization_id);
+
+-- Rounds that one process at a time makes for all of them (src/kernel/leader.rs): the tick, upkeep.
+CREATE TABLE leases (
+    name   text PRIMARY KEY,
+    holder uuid, -- null: nobody, and nobody needs to before `until`
+    until  timestamptz NOT NULL -- by the database's clock
+) WITH (fillfactor = 50);

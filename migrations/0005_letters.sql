@@ -10,6 +10,8 @@ CREATE TABLE offices (
     modified_at     timestamptz NOT NULL,
     CONSTRAINT offices_organization_slug_key UNIQUE (organization_id, slug)
 );
+CREATE INDEX offices_organization_title_idx ON offices (organization_id, title, id);
+CREATE INDEX offices_title_idx ON offices (title, id);
 
 -- Officials share mailboxes; a letter's lane in the mail queue is the mailbox.
 CREATE TABLE mailboxes (
@@ -36,7 +38,8 @@ CREATE TABLE officials (
     created_at       timestamptz NOT NULL,
     modified_at      timestamptz NOT NULL
 );
-CREATE INDEX officials_organization_id_idx ON officials (organization_id);
+CREATE INDEX officials_organization_id_idx ON officials (organization_id, family_name, given_name, id);
+CREATE INDEX officials_name_idx ON officials (family_name, given_name, id);
 
 CREATE TABLE terms (
     id          uuid PRIMARY KEY,
@@ -55,6 +58,7 @@ CREATE TABLE letter_actions (
     editable boolean NOT NULL DEFAULT true, -- may a supporter change the text?
     live     boolean NOT NULL DEFAULT false, -- until then accepted letters are held
     live_at  timestamptz,
+    goes_out boolean NOT NULL DEFAULT false, -- live and published when its letters were last released or held back
     CONSTRAINT letter_actions_live_check CHECK (live = (live_at IS NOT NULL))
 );
 
@@ -92,7 +96,7 @@ CREATE TABLE letters (
     confirmed_at       timestamptz,
     CONSTRAINT letters_state_check CHECK (state IN ('pending', 'confirmed', 'withdrawn')),
     CONSTRAINT letters_confirmed_check CHECK (state <> 'confirmed' OR confirmed_at IS NOT NULL)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 CREATE INDEX letters_letter_action_id_idx ON letters (letter_action_id, id);
 CREATE INDEX letters_person_id_idx ON letters (person_id);
 CREATE INDEX letters_pending_idx ON letters (confirm_expires_at) WHERE state = 'pending';
@@ -109,12 +113,16 @@ CREATE TABLE outreaches (
     sent_at          timestamptz,
     -- apart from the state, so that a letter that is sent needs no new entry in any index
     is_held          boolean NOT NULL GENERATED ALWAYS AS (state = 'held') STORED,
+    undelivered      text GENERATED ALWAYS AS (CASE WHEN state IN ('held', 'failed', 'uncertain', 'bounced', 'cancelled') THEN state END) STORED,
     CONSTRAINT outreaches_state_check CHECK (state IN ('pending', 'held', 'queued', 'sent', 'failed', 'uncertain', 'bounced', 'cancelled')),
     CONSTRAINT outreaches_letter_office_key UNIQUE (letter_id, office_id),
     CONSTRAINT outreaches_sent_check CHECK (state <> 'sent' OR sent_at IS NOT NULL)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02,
+        autovacuum_analyze_scale_factor = 0.02);
+CREATE INDEX outreaches_created_at_idx ON outreaches (letter_action_id, created_at);
+CREATE INDEX outreaches_undelivered_idx ON outreaches (letter_action_id, undelivered) WHERE undelivered IS NOT NULL;
 CREATE INDEX outreaches_letter_action_id_idx ON outreaches (letter_action_id, id);
-CREATE INDEX outreaches_held_idx ON outreaches (letter_action_id) WHERE is_held;
+CREATE INDEX outreaches_held_idx ON outreaches (letter_action_id, letter_id) WHERE is_held;
 CREATE INDEX outreaches_office_id_idx ON outreaches (office_id);
 
 CREATE TYPE letter_act AS (
@@ -128,7 +136,10 @@ CREATE TYPE letter_act_target AS (letter_id uuid, outreach_id uuid, office_id uu
 
 -- Puts confirmed letters on their way: one queue row for each outreach, or 'held' while the action is not
 -- live and published.
--- Locks the action against going live in between, so that no letter stays behind in 'held'.
+-- Whoever changes whether an action's letters go out takes a stronger lock of its `letter_actions` row: a letter that is
+-- dispatched before the change is there for the job that follows it (src/letters/dispatch.rs), and one that is dispatched
+-- after it sees it. So none stays behind in 'held', and none is queued twice: only what is 'pending' or 'held' is queued,
+-- and what is held again has lost its row in the queue in the same transaction.
 CREATE FUNCTION dispatch_letters(letter_ids uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
 SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled

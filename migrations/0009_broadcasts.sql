@@ -11,39 +11,61 @@ CREATE TABLE broadcasts (
     sources         text[] NOT NULL DEFAULT '{}', -- and came by one of these words
     state           text NOT NULL DEFAULT 'draft',
     due_at          timestamptz, -- begins then
+    audience        bigint, -- how many would have got it when they were last counted; null: that goes on
+    audience_at     timestamptz, -- when that was
+    audience_found  bigint NOT NULL DEFAULT 0, -- counted so far
+    audience_after  bytea, -- counted up to this address index, in steps
     gathered        boolean NOT NULL DEFAULT false, -- the recipients are known
+    gathered_after  bytea, -- found up to this address index, in steps
     recipients      bigint NOT NULL DEFAULT 0,
+    fed_after       uuid, -- recipients up to this person were queued
+    resuming        boolean NOT NULL DEFAULT false, -- it goes on: who was given up meanwhile is asked again
     created_at      timestamptz NOT NULL,
     started_at      timestamptz,
     finished_at     timestamptz,
-    CONSTRAINT broadcasts_state_check CHECK (state IN ('draft', 'scheduled', 'sending', 'paused', 'done', 'cancelled')),
+    CONSTRAINT broadcasts_state_check CHECK (state IN ('draft', 'scheduled', 'sending', 'paused', 'done', 'cancelled', 'failed')),
     CONSTRAINT broadcasts_texts_check CHECK (jsonb_typeof(texts) = 'object'),
     CONSTRAINT broadcasts_due_check CHECK (state = 'draft' OR state = 'cancelled' OR due_at IS NOT NULL)
 );
 CREATE INDEX broadcasts_organization_id_idx ON broadcasts (organization_id, id);
 CREATE INDEX broadcasts_organizer_id_idx ON broadcasts (organizer_id);
-CREATE INDEX broadcasts_running_idx ON broadcasts (due_at) WHERE state IN ('scheduled', 'sending');
 
--- Who gets one, found by the database in one go; the mail queue is fed from here a little at a time, so that it stays small
--- and a pause is felt at once.
+-- Who gets one, found in steps; the mail queue is fed from here a little at a time, so that it stays small and a pause is felt
+-- at once: what waits in the queue goes back to 'waiting' here.
 CREATE TABLE broadcast_recipients (
     broadcast_id uuid NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE,
     person_id    uuid NOT NULL REFERENCES people (id) ON DELETE CASCADE,
     state        text NOT NULL DEFAULT 'waiting',
+    email_id     uuid, -- the mail in the queue that is this recipient's
     CONSTRAINT broadcast_recipients_pkey PRIMARY KEY (broadcast_id, person_id),
     CONSTRAINT broadcast_recipients_state_check CHECK (state IN ('waiting', 'queued', 'sent', 'failed', 'uncertain', 'cancelled', 'bounced', 'complained'))
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 CREATE INDEX broadcast_recipients_person_id_idx ON broadcast_recipients (person_id);
 CREATE INDEX broadcast_recipients_state_idx ON broadcast_recipients (broadcast_id, state);
+CREATE INDEX broadcast_recipients_waiting_idx ON broadcast_recipients (broadcast_id, person_id) WHERE state = 'waiting';
 
--- People of a vault who took part in one of the actions, whose latest word on news is yes, and whose address is not known as dead.
-CREATE FUNCTION broadcast_audience(vault uuid, actions uuid[], locales text[], regions text[], sources text[]) RETURNS SETOF uuid
+-- Recipients by state, so that nobody counts them: appended with each change, folded by the job that feeds the queue.
+CREATE TABLE broadcast_counts (
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    broadcast_id uuid NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE,
+    state        text NOT NULL,
+    delta        bigint NOT NULL,
+    CONSTRAINT broadcast_counts_pkey PRIMARY KEY (id)
+);
+CREATE INDEX broadcast_counts_broadcast_id_idx ON broadcast_counts (broadcast_id, id);
+
+-- People of a vault, behind one address index and up to another (null: the last), who took part in one of the actions, whose
+-- latest word on news is yes, and whose address is not known as dead. Whoever is on paper has no address.
+CREATE FUNCTION broadcast_audience(vault uuid, actions uuid[], locales text[], regions text[], sources text[], behind bytea, up_to bytea) RETURNS SETOF uuid
 LANGUAGE sql STABLE AS $$
     SELECT p.id FROM people p
-    WHERE p.vault_id = vault AND p.sealed IS NOT NULL AND (cardinality(locales) = 0 OR p.locale = ANY (locales))
+    WHERE p.vault_id = vault AND p.email_index > behind AND (up_to IS NULL OR p.email_index <= up_to)
+      AND p.sealed IS NOT NULL AND (cardinality(locales) = 0 OR p.locale = ANY (locales))
       AND coalesce((SELECT c.granted FROM consents c WHERE c.person_id = p.id AND c.purpose = 'updates'
                     ORDER BY c.created_at DESC, c.id DESC LIMIT 1), false)
-      AND NOT EXISTS (SELECT FROM suppressions x WHERE x.vault_id = vault AND x.address_index = p.email_index)
+      AND NOT EXISTS (SELECT FROM suppressions x WHERE x.vault_id = vault AND x.address_index = p.email_index
+                        -- one for bouncing ends by itself
+                        AND (x.unsubscribed OR x.reason <> 'bounced' OR coalesce(x.expires_at, x.created_at + interval '90 days') > now()))
       AND (EXISTS (SELECT FROM signatures s WHERE s.person_id = p.id AND s.petition_id = ANY (actions) AND s.state = 'counted'
                      AND (cardinality(regions) = 0 OR s.country || '-' || s.region = ANY (regions))
                      AND (cardinality(sources) = 0 OR s.source = ANY (sources)))

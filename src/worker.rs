@@ -1,9 +1,13 @@
-//! What runs beside the requests: the mail engine, the tick of published numbers, and upkeep. Any number of processes
-//! may run it at once.
+//! What runs beside the requests: the mail engine, the tick of published numbers, long jobs, and upkeep. Any number of processes
+//! may run it at once: mail and jobs are shared among them, each tick and each round of upkeep is made by one.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Timelike, Utc};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -11,9 +15,15 @@ use crate::{
     app::App,
     broadcasts,
     campaigns::{Tick, close_due, fold, publish, publish_breakdowns},
-    error::Result,
+    error::{Error, Result},
     events,
-    kernel::{guard, idempotency},
+    kernel::{
+        db::in_time,
+        guard, idempotency,
+        jobs::{self, JobKind},
+        leader::lead,
+        table_stats,
+    },
     letters,
     mail::{self, Engine},
     organizers, petitions,
@@ -21,16 +31,42 @@ use crate::{
 
 /// The hour (UTC) from which a night's recount is due: between Newfoundland's 2:30 and the Pacific's 22:00 few sign.
 const RECOUNT_HOUR: u32 = 6;
-/// Time between rounds of upkeep.
+/// Time between rounds of upkeep, and between looks whether one is due.
 const UPKEEP: Duration = Duration::from_mins(15);
+const LOOK: Duration = Duration::from_secs(20);
 /// Time between looks for mail that came back.
 const SPOOL: Duration = Duration::from_secs(5);
-/// Time between looks for jobs.
-const JOBS: Duration = Duration::from_secs(1);
+/// Time that one batch of a step may take, and a step with all its batches: what is left comes in the next round.
+const BATCH_LIMIT: Duration = Duration::from_secs(40);
+const STEP_LIMIT: Duration = Duration::from_hours(1);
 /// Time for which signals are kept.
 const SIGNALS_FOR: TimeDelta = TimeDelta::hours(72);
-/// Time for which an idempotency key is remembered.
-const KEYS_FOR: TimeDelta = TimeDelta::hours(48);
+
+/// The kinds of long jobs.
+pub fn job_kinds(app: &App) -> Vec<Arc<dyn JobKind>> {
+    vec![
+        Arc::new(petitions::Invalidations(app.petitions.clone())),
+        Arc::new(petitions::Imports(app.petitions.clone())),
+        Arc::new(petitions::ImportFiles(app.petitions.clone())),
+        Arc::new(letters::Dispatching(app.letters.clone())),
+        Arc::new(broadcasts::Counting(app.kernel.clone())),
+        Arc::new(broadcasts::Sending(app.kernel.clone())),
+    ]
+}
+
+/// Makes steps of all kinds of jobs until none is due (tests). Returns how many.
+///
+/// # Errors
+/// `unavailable` while the database is away.
+pub async fn work(app: &App) -> Result<usize> {
+    let mut steps = 0;
+    for kind in job_kinds(app) {
+        while jobs::run_one(&app.kernel, &*kind).await? {
+            steps += 1;
+        }
+    }
+    Ok(steps)
+}
 
 /// Runs everything until cancelled.
 ///
@@ -46,10 +82,13 @@ pub async fn run(app: App, cancel: CancellationToken) -> Result<()> {
         let (app, cancel) = (app.clone(), cancel.clone());
         async move { upkeep(&app, &cancel).await }
     });
-    let working = restarted("jobs", &cancel, || {
-        let (app, cancel) = (app.clone(), cancel.clone());
-        async move { work(&app, &cancel).await }
-    });
+    // each kind by itself: a slow step of one does not keep the others waiting
+    let working = join_all(job_kinds(&app).into_iter().map(|kind| {
+        let (kernel, cancel) = (app.kernel.clone(), cancel.clone());
+        async move {
+            restarted(kind.kind(), &cancel, || jobs::run(kernel.clone(), kind.clone(), cancel.clone())).await;
+        }
+    }));
     let taking_back = restarted("the intake of returned mail", &cancel, || {
         let (app, cancel) = (app.clone(), cancel.clone());
         async move { take_back(&app, &cancel).await }
@@ -80,9 +119,13 @@ async fn tick_counts(app: &App, cancel: &CancellationToken) {
     while pause(until_next(app, counts.tick_seconds), cancel).await {
         let crossed = slow_now() != slow;
         slow = slow_now();
-        match tick(app, crossed).await {
-            Ok(()) => trouble = false,
-            Err(error) => {
+        // each process has numbers of its own
+        app.petitions.fold_bursts().await;
+        // half a tick later nobody has it any more: whoever comes first makes the next one
+        let rest = Duration::from_secs(counts.tick_seconds.into()) / 2;
+        match lead(&app.kernel, "tick", rest, tick(app, crossed)).await {
+            Ok(Some(Ok(())) | None) => trouble = false,
+            Ok(Some(Err(error))) | Err(error) => {
                 if !trouble {
                     tracing::warn!(%error, "the published numbers stand still until the database answers");
                 }
@@ -92,21 +135,34 @@ async fn tick_counts(app: &App, cancel: &CancellationToken) {
     }
 }
 
-/// One tick: closes what is due, folds what was counted, publishes it and marks milestones; the first one of a day publishes the breakdowns too.
+/// One tick: closes what is due, folds what was counted, publishes it and marks milestones; the first one of a day publishes the
+/// breakdowns too. A part that fails does not keep the others from being done.
 ///
 /// # Errors
-/// A database error.
+/// The first error of a part.
 pub async fn tick(app: &App, unconfirmed_too: bool) -> Result<()> {
-    let (db, now) = (&app.kernel.db, app.kernel.cx.now());
-    close_due(db, now).await?;
-    fold(db).await?;
-    publish(db, Tick::Confirmed, now).await?;
+    let (db, now) = (&app.kernel.work, app.kernel.cx.now());
+    let mut steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)> = vec![
+        ("closing dates", Box::pin(async { close_due(db, now).await.map(drop) })),
+        ("letters of closed actions", Box::pin(async { letters::settle_changed(&app.kernel).await.map(drop) })),
+        ("free seats", Box::pin(async { events::promote_everywhere(&app.kernel).await.map(drop) })),
+        ("counts", Box::pin(async { fold(db).await.map(drop) })),
+        ("counts of mail", Box::pin(async { mail::fold_counts(db).await.map(drop) })),
+        ("published numbers", Box::pin(async { publish(db, Tick::Confirmed, now).await.map(drop) })),
+    ];
     if unconfirmed_too {
-        publish(db, Tick::Unconfirmed, now).await?;
+        steps.push(("unconfirmed numbers", Box::pin(async { publish(db, Tick::Unconfirmed, now).await.map(drop) })));
     }
-    publish_breakdowns(db, now.date_naive()).await?;
-    petitions::mark_milestones(&app.petitions).await?;
-    Ok(())
+    steps.push(("breakdowns", Box::pin(async { publish_breakdowns(db, now.date_naive()).await.map(drop) })));
+    steps.push(("milestones", Box::pin(async { petitions::mark_milestones(&app.petitions).await.map(drop) })));
+    steps.push((
+        "bursts",
+        Box::pin(async {
+            app.petitions.fold_bursts().await;
+            Ok(())
+        }),
+    ));
+    all(steps, &CancellationToken::new()).await
 }
 
 fn until_next(app: &App, seconds: u32) -> Duration {
@@ -136,32 +192,14 @@ async fn take_back(app: &App, cancel: &CancellationToken) {
     }
 }
 
-/// Does the jobs that organizers begin, a batch at a time, each as soon as it is there.
-async fn work(app: &App, cancel: &CancellationToken) {
-    loop {
-        let mut more = false;
-        for done in [
-            petitions::work_invalidations(&app.petitions).await,
-            petitions::work_imports(&app.petitions).await,
-            broadcasts::work(&app.kernel).await,
-        ] {
-            match done {
-                Ok(done) => more |= done,
-                Err(error) => tracing::warn!(%error, "a job did not go on; it is tried again"),
-            }
-        }
-        if !pause(if more { Duration::ZERO } else { JOBS }, cancel).await {
-            return;
-        }
-    }
-}
-
+/// Makes rounds of upkeep, each by one process for all.
 async fn upkeep(app: &App, cancel: &CancellationToken) {
     loop {
-        if let Err(error) = tidy(app).await {
-            tracing::warn!(%error, "upkeep did not finish; it is tried again");
+        // what failed is logged by its step, and tried again in the next round
+        if let Err(error) = lead(&app.kernel, "upkeep", UPKEEP, tidy_all(app, cancel)).await {
+            tracing::warn!(%error, "upkeep was not begun; it is tried again");
         }
-        if !pause(UPKEEP, cancel).await {
+        if !pause(LOOK, cancel).await {
             return;
         }
     }
@@ -173,63 +211,92 @@ fn night_before(now: DateTime<Utc>) -> DateTime<Utc> {
     if now >= today { today } else { today - TimeDelta::days(1) }
 }
 
-/// One round of upkeep: the night's recount, vaults whose month has passed, what nobody confirmed, letters that were held, expired sessions,
-/// spent proofs and keys, settled mail. A step that fails does not keep the others from being done.
+/// One round of upkeep, and of the keyring's (tests; a process does the latter beside, in every role).
 ///
 /// # Errors
 /// The first error of a step: of the database, or of a keyring that cannot be written.
 pub async fn tidy(app: &App) -> Result<()> {
+    let pruned = app.kernel.vaults.prune().await.map(drop);
+    let tidied = tidy_all(app, &CancellationToken::new()).await;
+    pruned.and(tidied)
+}
+
+/// Batches of one step of upkeep, until there is none left or it is time to stop.
+async fn batches<F: Future<Output = Result<u64>>>(
+    cancel: &CancellationToken,
+    mut batch: impl FnMut() -> F,
+) -> Result<()> {
+    while !cancel.is_cancelled() && in_time(BATCH_LIMIT, "a batch of upkeep", batch()).await? > 0 {}
+    Ok(())
+}
+
+/// The steps of upkeep: what nobody confirmed, letters that were held, the night's recount, expired sessions, spent proofs and keys,
+/// settled mail. A step that fails, or panics, does not keep the others from being done.
+async fn tidy_all(app: &App, cancel: &CancellationToken) -> Result<()> {
     let (kernel, now) = (&app.kernel, app.kernel.cx.now());
-    let retired = kernel.vaults.retire(now.date_naive()).await.map(|keys| {
-        if !keys.is_empty() {
-            tracing::info!(keys = keys.len(), "keys whose time had come were destroyed");
-        }
-    });
-    let steps = [
-        retired,
-        async {
-            let before = now - TimeDelta::days(kernel.settings.retention.reminder_days.into());
-            while petitions::remind(&kernel.db, before, now).await? > 0 {}
-            Ok(())
-        }
-        .await,
-        async {
-            while petitions::forget_unconfirmed(&kernel.db, now).await? > 0 {}
-            Ok(())
-        }
-        .await,
-        async {
-            while events::forget_unconfirmed(&kernel.db, now).await? > 0 {}
-            Ok(())
-        }
-        .await,
-        async {
-            while letters::forget_unconfirmed(&kernel.db, now).await? > 0 {}
-            Ok(())
-        }
-        .await,
-        letters::release_held(kernel).await,
-        async {
-            while petitions::verify_next(&kernel.db, night_before(now), now).await?.is_some() {}
-            Ok(())
-        }
-        .await,
-        async {
-            while petitions::forget_signals(&kernel.db, now - SIGNALS_FOR).await? > 0 {}
-            while petitions::forget_invalid(&app.petitions).await? > 0 {}
-            petitions::forget_uploads(&app.petitions).await?;
-            Ok(())
-        }
-        .await,
-        organizers::forget_expired_sessions(&kernel.db, now).await.map(drop),
-        guard::forget_spent(&kernel.db, now).await.map(drop),
-        idempotency::forget(&kernel.db, now - KEYS_FOR).await.map(drop),
-        async {
-            let keep = TimeDelta::days(kernel.settings.retention.mail_days.into());
-            while mail::forget(&mut *kernel.db.acquire().await?, now, keep).await? > 0 {}
-            Ok(())
-        }
-        .await,
+    let db = &kernel.work;
+    let remind_before = now - TimeDelta::days(kernel.settings.retention.reminder_days.into());
+    let keep_mail = TimeDelta::days(kernel.settings.retention.mail_days.into());
+    let kinds: Vec<&'static str> = job_kinds(app).iter().map(|kind| kind.kind()).collect();
+    let steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)> = vec![
+        ("reminders", Box::pin(batches(cancel, move || petitions::remind(db, remind_before, now)))),
+        ("unconfirmed signatures", Box::pin(batches(cancel, move || petitions::forget_unconfirmed(db, now)))),
+        ("unconfirmed registrations", Box::pin(batches(cancel, move || events::forget_unconfirmed(db, now)))),
+        ("unconfirmed letters", Box::pin(batches(cancel, move || letters::forget_unconfirmed(db, now)))),
+        ("held letters", Box::pin(async { letters::release_left_behind(kernel).await.map(drop) })),
+        (
+            "recount",
+            Box::pin(async move {
+                // its statements have limits of their own: a petition of a hundred million takes longer than a batch may
+                let night = night_before(now);
+                while !cancel.is_cancelled()
+                    && (petitions::verify_next(db, night, now).await?.is_some()
+                        | events::verify_next(db, night, now).await?.is_some()
+                        | letters::verify_next(db, night, now).await?.is_some())
+                {}
+                Ok(())
+            }),
+        ),
+        ("dead rows", Box::pin(table_stats::gauge(db))),
+        ("signals", Box::pin(batches(cancel, move || petitions::forget_signals(db, now - SIGNALS_FOR)))),
+        ("invalid signatures", Box::pin(batches(cancel, move || petitions::forget_invalid(&app.petitions)))),
+        ("uploads", Box::pin(batches(cancel, move || petitions::forget_uploads(&app.petitions)))),
+        ("sessions", Box::pin(async { organizers::forget_expired_sessions(db, now).await.map(drop) })),
+        ("spent proofs and attempts", Box::pin(guard::forget(db, now))),
+        ("bursts", Box::pin(batches(cancel, move || petitions::forget_bursts(db, now)))),
+        ("idempotency keys", Box::pin(async { idempotency::forget(db, now - idempotency::KEPT_FOR).await.map(drop) })),
+        (
+            "settled mail",
+            Box::pin(batches(
+                cancel,
+                move || async move { mail::forget(&mut *db.acquire().await?, now, keep_mail).await },
+            )),
+        ),
+        (
+            "jobs",
+            Box::pin(async {
+                jobs::forget(db, now).await?;
+                jobs::show(db, &kinds, now).await
+            }),
+        ),
     ];
-    steps.into_iter().collect()
+    all(steps, cancel).await
+}
+
+/// Makes steps one after the other, whatever becomes of each. Returns the first error.
+async fn all(steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)>, cancel: &CancellationToken) -> Result<()> {
+    let mut first = Ok(());
+    for (name, step) in steps {
+        if cancel.is_cancelled() {
+            break;
+        }
+        let made = AssertUnwindSafe(in_time(STEP_LIMIT, name, step)).catch_unwind().await;
+        let made = made.unwrap_or_else(|_| Err(Error::internal(format!("{name}: a step of upkeep panicked"))));
+        if let Err(error) = made {
+            tracing::warn!(%error, step = name, "a step of upkeep did not finish; it is tried again");
+            metrics::counter!("muster_upkeep_failures_total", "step" => name).increment(1);
+            first = first.and(Err(error));
+        }
+    }
+    first
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
-    Broadcasts,
+    Broadcasts, ops,
     store::{self, Broadcast, Text},
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
         caching::private_json,
         extract::{ListQuery, Overlay, Segments, Valid},
         hal::{curies, identifiers, link},
+        jobs::{self, Standing},
         paging::Listing,
         text::{LocaleTag, clean_text, required_line},
     },
@@ -90,18 +91,19 @@ fn written(b: &Broadcast) -> Value {
 async fn resource(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<Value> {
     let progress = store::progress(conn, b.id).await?;
     let base = kernel.url(&format!("/api/v1/broadcasts/{}", b.id));
-    // before it begins: how many it would be now
-    let audience = if b.gathered {
-        b.recipients
-    } else {
-        let vault = kernel.vaults.of_organization(conn, b.organization_id).await?;
-        store::audience(conn, vault, b).await?
-    };
+    let jobs = jobs::standings(conn, ops::JOB, &[b.id]).await?;
+    let counting = jobs::standings(conn, ops::AUDIENCE_JOB, &[b.id]).await?;
+    let job = jobs.get(&b.id).or_else(|| counting.get(&b.id)).map(Standing::body);
+    // before it begins: how many it would have been when they were counted; null while that goes on
+    let (audience, counted_at) =
+        if b.gathered { (Some(b.recipients), b.started_at) } else { (b.audience, b.audience_at) };
     let mut resource = written(b);
     for (name, value) in [
         ("identifiers", json!(identifiers(b.id))),
         ("created_date", json!(b.created_at)),
         ("muster:recipients", json!(audience)),
+        ("muster:recipients_counted_date", json!(counted_at)),
+        ("muster:job", json!(job)),
         ("muster:state", json!(b.state)),
         ("muster:due_at", json!(b.due_at)),
         ("muster:started_date", json!(b.started_at)),
@@ -180,7 +182,7 @@ async fn list_broadcasts(State(broadcasts): State<Broadcasts>, actor: Actor) -> 
     for b in store::broadcasts(&mut conn, actor.organization_id, None, false).await? {
         items.push(json!({
             "identifiers": identifiers(b.id), "created_date": b.created_at, "muster:state": b.state, "muster:due_at": b.due_at,
-            "subject": b.text(&b.locale).map(|(_, text)| &text.subject), "muster:recipients": b.gathered.then_some(b.recipients),
+            "subject": b.text(&b.locale).map(|(_, text)| &text.subject), "muster:recipients": if b.gathered { Some(b.recipients) } else { b.audience },
             "_links": {"self": link(kernel.url(&format!("/api/v1/broadcasts/{}", b.id)))},
         }));
     }
@@ -188,7 +190,7 @@ async fn list_broadcasts(State(broadcasts): State<Broadcasts>, actor: Actor) -> 
     Ok(private_json(StatusCode::OK, &body))
 }
 
-/// Writes a draft; the answer says how many would get it.
+/// Writes a draft; how many would get it is counted then, and stands in `muster:recipients` once that is known.
 #[utoipa::path(post, path = "/api/v1/broadcasts", tag = "broadcasts", request_body = BroadcastBody, responses((status = 201, description = "The draft", body = Value), (status = 401), (status = 403), (status = 422)))]
 async fn post_broadcast(
     State(broadcasts): State<Broadcasts>,
@@ -209,14 +211,21 @@ async fn post_broadcast(
         sources: Vec::new(),
         state: "draft".to_owned(),
         due_at: None,
+        audience: None,
+        audience_at: None,
+        audience_after: None,
         gathered: false,
+        gathered_after: None,
         recipients: 0,
+        fed_after: None,
+        resuming: false,
         created_at: kernel.cx.now(),
         started_at: None,
         finished_at: None,
     };
     fill(&mut tx, &mut b, body).await?;
     store::save(&mut tx, &b, actor.organizer_id).await?;
+    ops::count(&mut tx, kernel, &b).await?;
     audit(&mut tx, &kernel.cx, &actor, "broadcast.create", Some(b.id), json!({})).await?;
     let body = resource(kernel, &mut tx, &b).await?;
     tx.commit().await?;
@@ -259,6 +268,8 @@ async fn put_broadcast(
     let body: BroadcastBody = changes.over(written(&b))?;
     fill(&mut tx, &mut b, body).await?;
     store::save(&mut tx, &b, actor.organizer_id).await?;
+    (b.audience, b.audience_at) = (None, None);
+    ops::count(&mut tx, kernel, &b).await?;
     audit(&mut tx, &kernel.cx, &actor, "broadcast.edit", Some(id), json!({})).await?;
     let body = resource(kernel, &mut tx, &b).await?;
     tx.commit().await?;
@@ -277,6 +288,7 @@ async fn delete_broadcast(
     let mut tx = kernel.db.begin().await?;
     is_in(&find(&mut tx, &actor, id, true).await?, &["draft"])?;
     store::delete(&mut tx, id).await?;
+    jobs::end(&mut tx, ops::AUDIENCE_JOB, id).await?;
     audit(&mut tx, &kernel.cx, &actor, "broadcast.delete", Some(id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "This draft is gone."})))
@@ -329,7 +341,7 @@ async fn send_broadcast(
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
-    let b = find(&mut tx, &actor, id, true).await?;
+    let mut b = find(&mut tx, &actor, id, true).await?;
     is_in(&b, &["draft"])?;
     let due_at = body.at.unwrap_or(kernel.cx.now());
     let most = kernel.settings.mail.broadcasts_per_month;
@@ -338,6 +350,8 @@ async fn send_broadcast(
         return Err(Error::problem(Code::Conflict, detail));
     }
     store::set_state(&mut tx, id, "scheduled", Some(due_at), None).await?;
+    b.due_at = Some(due_at);
+    ops::go_on(&mut tx, kernel, &b).await?;
     audit(&mut tx, &kernel.cx, &actor, "broadcast.send", Some(id), json!({"at": due_at})).await?;
     answer(kernel, tx, &actor, id, StatusCode::ACCEPTED).await
 }
@@ -359,9 +373,14 @@ async fn switch(broadcasts: &Broadcasts, actor: &Actor, id: Uuid, from: &[&str],
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
-    is_in(&find(&mut tx, actor, id, true).await?, from)?;
+    let b = find(&mut tx, actor, id, true).await?;
+    is_in(&b, from)?;
     let ended = (to == "cancelled").then(|| kernel.cx.now());
     store::set_state(&mut tx, id, to, None, ended).await?;
+    if to == "sending" {
+        store::feed_anew(&mut tx, id, true).await?;
+    }
+    ops::go_on(&mut tx, kernel, &Broadcast { due_at: None, ..b }).await?;
     audit(&mut tx, &kernel.cx, actor, &format!("broadcast.{to}"), Some(id), json!({})).await?;
     answer(kernel, tx, actor, id, StatusCode::OK).await
 }
@@ -376,14 +395,14 @@ async fn pause_broadcast(
     switch(&broadcasts, &actor, id, &["sending"], "paused").await
 }
 
-/// Goes on with a paused broadcast.
+/// Goes on with a broadcast that was paused or that failed; whose mail was given up meanwhile is asked again.
 #[utoipa::path(post, path = "/api/v1/broadcasts/{id}/resume", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Goes on", body = Value), (status = 401), (status = 404), (status = 409)))]
 async fn resume_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
     Segments(id): Segments<Uuid>,
 ) -> Result<Response> {
-    switch(&broadcasts, &actor, id, &["paused"], "sending").await
+    switch(&broadcasts, &actor, id, &["paused", "failed"], "sending").await
 }
 
 /// Ends a broadcast for good; who has not had it yet does not get it.
@@ -393,7 +412,7 @@ async fn cancel_broadcast(
     actor: Actor,
     Segments(id): Segments<Uuid>,
 ) -> Result<Response> {
-    switch(&broadcasts, &actor, id, &["scheduled", "sending", "paused"], "cancelled").await
+    switch(&broadcasts, &actor, id, &["scheduled", "sending", "paused", "failed"], "cancelled").await
 }
 
 /// To whom a broadcast goes, with what became of each mail: people by id, whom `/api/v1/people` shows to those who may see them.
@@ -402,6 +421,7 @@ async fn cancel_broadcast(
     params(
         ("id" = Uuid, Path),
         ("page" = Option<u64>, Query, description = "From 1."),
+        ("after" = Option<String>, Query, description = "As the `next` link of a page has it."),
         ("per_page" = Option<u32>, Query, description = "1 to 100; 25 unless told."),
         ("filter" = Option<String>, Query, description = "OData over `muster:state`."),
     ),
@@ -418,12 +438,12 @@ async fn list_recipients(
     let kernel = &broadcasts.kernel;
     let mut conn = kernel.db.acquire().await?;
     let b = find(&mut conn, &actor, id, false).await?;
-    let (rows, total) = store::recipients(&mut conn, b.id, filter.as_ref(), query.page).await?;
+    let (rows, extent) = store::recipients(&mut conn, b.id, filter.as_ref(), &query.page).await?;
     let items = rows.into_iter().map(|(person, state)| {
         json!({"muster:state": state, "_links": {"osdi:person": link(kernel.url(&format!("/api/v1/people/{person}")))}})
     });
     let url = kernel.url(&format!("/api/v1/broadcasts/{id}/recipients"));
-    let total = u64::try_from(total).map_err(Error::internal)?;
-    let body = Listing::new(&url, "muster:recipients", query.page, total).keep_query(&query.raw).body(items.collect());
+    let body =
+        Listing::new(&url, "muster:recipients", &query.page, extent).keep_query(&query.raw).body(items.collect());
     Ok(private_json(StatusCode::OK, &body))
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::store::{self, Broadcast as Row, Text};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     kernel::{
         Kernel,
         links::Purpose,
@@ -106,9 +106,10 @@ impl MailKind for Broadcast {
         ended: &'a [(&'a QueuedEmail, Fate)],
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let settled = ended
-                .iter()
-                .map(|(email, fate)| Ok((email.ref_id("broadcast")?, email.ref_id("person")?, fate.as_str())));
+            let settled = ended.iter().map(|(email, fate)| {
+                let (broadcast, person) = (email.ref_id("broadcast")?, email.ref_id("person")?);
+                Ok(store::Settled { broadcast, person, email: email.id, state: fate.as_str() })
+            });
             store::settle(conn, &settled.collect::<Result<Vec<_>>>()?).await
         })
     }
@@ -117,7 +118,7 @@ impl MailKind for Broadcast {
 impl Broadcast {
     async fn write(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
         let kernel = &self.0;
-        let mut conn = kernel.db.acquire().await?;
+        let mut conn = kernel.work.acquire().await?;
         let mut broadcasts: HashMap<Uuid, Option<Row>> = HashMap::new();
         for email in emails {
             if let Entry::Vacant(place) = broadcasts.entry(email.ref_id("broadcast")?) {
@@ -138,9 +139,7 @@ impl Broadcast {
             let Some(broadcast) = broadcasts.get(&id).and_then(Option::as_ref) else { return Ok(None) };
             match broadcast.state.as_str() {
                 "cancelled" => return Ok(None),
-                "paused" => {
-                    return Err(Error::Unavailable { retry_after: 60, cause: "the broadcast is paused".to_owned() });
-                }
+                "paused" => return Err(mail::paused("the broadcast")),
                 _ => {}
             }
             let Some(reader) = readers.iter().find(|r| r.id == person && r.wants_news) else { return Ok(None) };

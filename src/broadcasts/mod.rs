@@ -1,8 +1,9 @@
 //! Broadcasts: news to those who took part and agreed to it, and the page on which they change their mind.
 //!
-//! A broadcast is written ([`api`]), tried on oneself, and sent, at once or later. The worker ([`ops::work`]) then has the
-//! database gather the recipients in one go and feeds the mail queue a little at a time; [`mail`] composes each in the
-//! reader's language and asks once more whether it may go. Every one carries one-click unsubscribing (RFC 8058) and a link to
+//! A broadcast is written ([`api`]), tried on oneself, and sent, at once or later. A job ([`ops`]) counts who would get it, and
+//! when it is sent gathers the recipients in steps and feeds the mail queue a little at a time; [`mail`] composes each in the
+//! reader's language and asks once more whether it may go. When it is paused, what waits in the queue is taken back, however
+//! long the pause; when it goes on, all who did not get it are asked again. Every one carries one-click unsubscribing (RFC 8058) and a link to
 //! the preferences ([`links`]). Nobody is counted opening or clicking anything.
 //!
 //! Only people of the organization's own vault are written to: whoever took part in a protected action gets no news by it.
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 pub use api::router;
-pub use ops::work;
+pub use ops::{Counting, Sending};
 
 use crate::{
     kernel::{Kernel, links::TokenPurposes},

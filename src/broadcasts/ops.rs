@@ -1,39 +1,170 @@
-//! What is done with broadcasts.
+//! What is done with broadcasts: counted, gathered, fed into the mail queue, taken back from it, each in steps.
 
 use std::sync::Arc;
 
-use super::store::{self, Broadcast};
-use crate::{error::Result, kernel::Kernel};
+use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
 
+use super::store::{self, Broadcast};
+use crate::{
+    error::Result,
+    kernel::{
+        Kernel,
+        jobs::{self, Job, JobKind, Next},
+    },
+    mail,
+};
+
+/// Name of the job that sends, and of the one that counts who would get it.
+pub const JOB: &str = "broadcast";
+pub const AUDIENCE_JOB: &str = "broadcast_audience";
 /// Mails of one broadcast that wait in the queue at a time: enough for a second of sending at full speed, so little that a
 /// pause is felt at once and the queue stays small.
 const WINDOW: i64 = 5_000;
+/// People that one statement looks at.
+const PEOPLE: i64 = 2_500;
+/// Mails that are taken out of the queue, or let wait again, in one transaction.
+const TAKEN_BACK: i64 = 1_000;
+/// Seconds until the queue is looked at again that is full, or whose last mails are on their way.
+const LOOK_AGAIN: i64 = 1;
 
-/// Goes on with one broadcast: gathers its recipients, or feeds the queue. True when there may be more to do at once.
-///
-/// # Errors
-/// A database error; nothing of the step was done then.
-pub async fn work(kernel: &Arc<Kernel>) -> Result<bool> {
-    let mut tx = kernel.db.begin().await?;
-    let Some(broadcast) = store::take(&mut tx, kernel.cx.now()).await? else {
-        tx.commit().await?;
-        return Ok(false);
-    };
-    let more = step(kernel, &mut tx, &broadcast).await?;
-    tx.commit().await?;
-    Ok(more)
+/// Broadcasts on their way.
+pub struct Sending(pub Arc<Kernel>);
+
+impl JobKind for Sending {
+    fn kind(&self) -> &'static str {
+        JOB
+    }
+
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+        Box::pin(async move {
+            let mut tx = self.0.work.begin().await?;
+            let Some(broadcast) = store::lock(&mut tx, job.organization_id, job.id).await? else {
+                return Ok(Next::Done);
+            };
+            let next = send(&self.0, &mut tx, &broadcast).await?;
+            tx.commit().await?;
+            Ok(next)
+        })
+    }
+
+    fn failed<'a>(&'a self, conn: &'a mut PgConnection, job: &'a Job, _: &'static str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            match store::lock(conn, job.organization_id, job.id).await? {
+                Some(b) if matches!(b.state.as_str(), "scheduled" | "sending") => {
+                    store::set_state(conn, job.id, "failed", None, None).await
+                }
+                _ => Ok(()),
+            }
+        })
+    }
 }
 
-async fn step(kernel: &Kernel, conn: &mut sqlx::PgConnection, broadcast: &Broadcast) -> Result<bool> {
-    if !broadcast.gathered {
-        let vault = kernel.vaults.of_organization(conn, broadcast.organization_id).await?;
-        store::gather(conn, vault, broadcast).await?;
-        return Ok(true);
+/// One step of a broadcast, by the state it is in.
+async fn send(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<Next> {
+    let now = kernel.cx.now();
+    match b.state.as_str() {
+        "scheduled" => {
+            if let Some(due) = b.due_at.filter(|due| *due > now) {
+                return Ok(Next::At(due));
+            }
+            store::start(conn, b.id, now).await?;
+            Ok(Next::Again)
+        }
+        "sending" if !b.gathered => {
+            let vault = kernel.vaults.of_organization(conn, b.organization_id).await?;
+            let after = b.gathered_after.as_deref().unwrap_or_default();
+            let up_to = store::range_end(conn, vault, after, PEOPLE).await?;
+            store::gather(conn, vault, b, up_to.as_deref()).await?;
+            Ok(Next::Again)
+        }
+        "sending" if b.resuming => {
+            if store::wait_again(conn, b.id, TAKEN_BACK).await? < TAKEN_BACK {
+                store::feed_anew(conn, b.id, false).await?;
+            }
+            Ok(Next::Again)
+        }
+        "sending" => feed(kernel, conn, b).await,
+        "paused" => take_back(kernel, conn, b, "waiting").await,
+        "cancelled" => take_back(kernel, conn, b, "cancelled").await,
+        _ => Ok(Next::Done),
     }
-    let (queued, there) = store::feed(conn, broadcast, WINDOW, kernel.cx.now()).await?;
-    if queued == 0 && there == 0 {
-        store::set_state(conn, broadcast.id, "done", None, Some(kernel.cx.now())).await?;
+}
+
+async fn feed(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<Next> {
+    let now = kernel.cx.now();
+    store::fold_counts(conn, b.id).await?;
+    let fed = store::feed(conn, b, WINDOW, now).await?;
+    if fed.queued > 0 && fed.there + fed.queued < WINDOW {
+        return Ok(Next::Again);
+    }
+    if fed.queued == 0 && fed.there == 0 {
+        store::set_state(conn, b.id, "done", None, Some(now)).await?;
+        return Ok(Next::Done);
     }
     // a full window empties at the relay's pace
-    Ok(queued > 0 && there + queued < WINDOW)
+    Ok(Next::At(now + TimeDelta::seconds(LOOK_AGAIN)))
+}
+
+/// Takes mails that wait out of the queue. Those that are on their way end as they end: what finds the broadcast paused goes back
+/// into the queue, and is taken out then.
+async fn take_back(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast, state: &str) -> Result<Next> {
+    let now = kernel.cx.now();
+    store::fold_counts(conn, b.id).await?;
+    let queued = store::lock_queued(conn, b.id, TAKEN_BACK).await?;
+    let mails: Vec<_> = queued.iter().map(|(_, mail)| *mail).collect();
+    let gone = mail::cancel(conn, now, &mails).await?;
+    let people: Vec<_> = queued.iter().filter(|(_, mail)| gone.contains(mail)).map(|(person, _)| *person).collect();
+    store::take_back(conn, b.id, &people, state).await?;
+    Ok(if !gone.is_empty() {
+        Next::Again
+    } else if store::is_queued(conn, b.id).await? {
+        Next::At(now + TimeDelta::seconds(LOOK_AGAIN))
+    } else {
+        Next::Done
+    })
+}
+
+/// Counts who would get a draft.
+pub struct Counting(pub Arc<Kernel>);
+
+impl JobKind for Counting {
+    fn kind(&self) -> &'static str {
+        AUDIENCE_JOB
+    }
+
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+        Box::pin(async move {
+            let mut tx = self.0.work.begin().await?;
+            let draft = store::lock(&mut tx, job.organization_id, job.id).await?;
+            let Some(b) = draft.filter(|b| matches!(b.state.as_str(), "draft" | "scheduled") && b.audience.is_none())
+            else {
+                return Ok(Next::Done);
+            };
+            let vault = self.0.vaults.of_organization(&mut tx, b.organization_id).await?;
+            let after = b.audience_after.as_deref().unwrap_or_default();
+            let up_to = store::range_end(&mut tx, vault, after, PEOPLE).await?;
+            store::count_audience(&mut tx, vault, &b, up_to.as_deref(), self.0.cx.now()).await?;
+            tx.commit().await?;
+            Ok(if up_to.is_some() { Next::Again } else { Next::Done })
+        })
+    }
+}
+
+/// Has a broadcast's job look at the state that it is in now.
+///
+/// # Errors
+/// A database error.
+pub async fn go_on(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
+    let now = kernel.cx.now();
+    jobs::begin(conn, JOB, b.organization_id, b.id, b.due_at.map_or(now, |due| due.max(now))).await
+}
+
+/// Has it counted who would get a draft.
+///
+/// # Errors
+/// A database error.
+pub async fn count(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
+    jobs::begin(conn, AUDIENCE_JOB, b.organization_id, b.id, kernel.cx.now()).await
 }

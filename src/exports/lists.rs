@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::{
     csv::{BOM, Cell, Sheet, ours, typed},
-    store::{self, AttendanceLine, BATCH, OutreachLine, SignatureLine},
+    store::{self, AttendanceLine, OutreachLine, SignatureLine},
+    walk::{Walk, patiently},
 };
 use crate::{
     campaigns::{Action, Kind},
@@ -79,15 +80,14 @@ pub struct Export<L> {
     list: PhantomData<L>,
 }
 
-/// A row with what it had sealed, and the indexes under which its address may be suppressed.
+/// What a row had sealed, and the indexes under which its address may be suppressed.
 struct Line<L: List> {
-    row: L::Row,
     opened: L::Opened,
-    indexes: Option<(Vec<u8>, Vec<u8>)>,
+    indexes: Vec<Vec<u8>>,
 }
 
-/// A batch, and the id to go on from, unless it was the last.
-type Read<L> = (Vec<<L as List>::Row>, Option<Uuid>);
+/// A batch, and how far the list was read with it, unless it was the last.
+type Read<L> = (Vec<<L as List>::Row>, Option<Walk>);
 
 impl<L: List> Export<L> {
     /// An export of an action's rows in these states.
@@ -101,11 +101,11 @@ impl<L: List> Export<L> {
         }
     }
 
-    /// The file in pieces. The first is read before this returns, so that an outage is answered as one; an error later
-    /// on breaks the stream off.
+    /// The file in pieces. The first is read before this returns, so that an outage is answered as one; later on an outage is
+    /// waited for, page by page, and another error breaks the stream off.
     ///
     /// # Errors
-    /// `internal` when the vault was destroyed, or a database error.
+    /// `link_expired` when the vault was destroyed, `unavailable` while its key is away, or a database error.
     pub async fn stream(mut self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
         let action = self.action.id;
         self.more = L::more(&mut *self.kernel.db.acquire().await?, action).await?;
@@ -113,73 +113,82 @@ impl<L: List> Export<L> {
         let mut sheet = Sheet::beginning_with(if bom { BOM } else { b"" });
         let more = export.more.iter().map(|key| ours(format!("answer_{key}")));
         sheet.line(L::COLUMNS.iter().map(|&name| ours(name)).chain(more))?;
-        let (rows, next) = export.read(Uuid::nil()).await?;
+        let (rows, next) = export.clone().read(Walk::new(&export.kernel.cx)).await?;
         let ahead = export.ahead(next);
-        export.write(&mut sheet, rows).await?;
+        export.write(&mut sheet, Arc::new(rows)).await?;
         let first = futures_util::stream::once(std::future::ready(sheet.into_bytes()));
         let rest = try_unfold((export, ahead), |(export, ahead)| async move {
             let Some(ahead) = ahead else { return Ok(None) };
             let (rows, next) = ahead.await.map_err(Error::internal)??;
             let ahead = export.ahead(next);
-            let mut sheet = Sheet::beginning_with(b"");
-            export.write(&mut sheet, rows).await?;
-            Ok(Some((sheet.into_bytes()?, (export, ahead))))
+            let rows = Arc::new(rows);
+            let writing = export.clone();
+            let bytes = patiently(move || writing.clone().lines(rows.clone())).await?;
+            Ok(Some((bytes, (export, ahead))))
         });
         Ok(futures_util::StreamExt::chain(first, rest)
             .inspect_err(move |error| tracing::error!(list = L::NAME, %action, "an export broke off: {error}")))
     }
 
-    /// Begins to read the batch after an id while the one before it is opened and written: the database and we work on
+    /// Begins to read the next batch while the one before it is opened and written: the database and we work on
     /// different cores.
-    fn ahead(self: &Arc<Self>, after: Option<Uuid>) -> Option<JoinHandle<Result<Read<L>>>> {
-        let (export, after) = (self.clone(), after?);
-        Some(tokio::spawn(async move { export.read(after).await }))
+    fn ahead(self: &Arc<Self>, walk: Option<Walk>) -> Option<JoinHandle<Result<Read<L>>>> {
+        let (export, walk) = (self.clone(), walk?);
+        Some(tokio::spawn(patiently(move || export.clone().read(walk.clone()))))
     }
 
-    /// Reads the batch after an id, and the id to go on from, unless that was the last.
-    async fn read(&self, after: Uuid) -> Result<Read<L>> {
+    /// Reads the next batch.
+    async fn read(self: Arc<Self>, mut walk: Walk) -> Result<Read<L>> {
         let mut conn = self.kernel.db.acquire().await?;
-        let rows = L::read(&mut conn, &self.kernel, self.action.id, &self.states, after).await?;
-        let next = rows.last().map(L::id).filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read == BATCH));
-        Ok((rows, next))
+        let rows = L::read(&mut conn, &self.kernel, self.action.id, &self.states, walk.after()).await?;
+        let (rows, more) = walk.take(rows, L::id);
+        Ok((rows, more.then_some(walk)))
+    }
+
+    /// The lines of a batch.
+    async fn lines(self: Arc<Self>, rows: Arc<Vec<L::Row>>) -> Result<Bytes> {
+        let mut sheet = Sheet::beginning_with(b"");
+        self.write(&mut sheet, rows).await?;
+        sheet.into_bytes()
     }
 
     /// Opens a batch and writes its lines.
-    async fn write(&self, sheet: &mut Sheet, rows: Vec<L::Row>) -> Result<()> {
+    async fn write(&self, sheet: &mut Sheet, rows: Arc<Vec<L::Row>>) -> Result<()> {
         // never from a stream's memory: a vault that was destroyed meanwhile must be shut for the rest of the list
         let vault = self.kernel.vaults.open(self.action.vault_id).await?;
-        let kernel = self.kernel.clone();
-        let opened = tokio::task::spawn_blocking(move || open_all::<L>(&kernel, &vault, rows))
+        let (kernel, sealed) = (self.kernel.clone(), rows.clone());
+        let opened = tokio::task::spawn_blocking(move || open_all::<L>(&kernel, &vault, &sealed))
             .await
             .map_err(Error::internal)??;
         let unwilling = self.unwilling(&opened).await?;
-        for Line { row, opened, indexes } in &opened {
-            let consents = indexes
-                .as_ref()
-                .is_some_and(|(everywhere, within)| !unwilling.contains(everywhere) && !unwilling.contains(within));
+        for (row, Line { opened, indexes }) in rows.iter().zip(&opened) {
+            let consents = !indexes.is_empty() && !indexes.iter().any(|index| unwilling.contains(index));
             sheet.line(L::cells(row, opened, consents, &self.more))?;
         }
         Ok(())
     }
 
     async fn unwilling(&self, opened: &[Line<L>]) -> Result<HashSet<Vec<u8>>> {
-        let (everywhere, within): (Vec<_>, Vec<_>) = opened.iter().filter_map(|o| o.indexes.clone()).unzip();
-        if everywhere.is_empty() {
+        let indexes: Vec<Vec<u8>> = opened.iter().flat_map(|line| line.indexes.clone()).collect();
+        if indexes.is_empty() {
             return Ok(HashSet::new());
         }
         let mut conn = self.kernel.db.acquire().await?;
-        Ok(store::unwilling(&mut conn, &everywhere, self.action.vault_id, &within).await?.into_iter().collect())
+        Ok(store::unwilling(&mut conn, self.action.vault_id, &indexes).await?.into_iter().collect())
     }
 }
 
-fn open_all<L: List>(kernel: &Kernel, vault: &Vault, rows: Vec<L::Row>) -> Result<Vec<Line<L>>> {
-    rows.into_iter()
+fn open_all<L: List>(kernel: &Kernel, vault: &Vault, rows: &[L::Row]) -> Result<Vec<Line<L>>> {
+    rows.iter()
         .map(|row| {
-            let opened = L::open(vault, &row)?;
-            let address = L::willing(&row, &opened).and_then(|address| EmailAddress::parse(address).ok());
-            let indexes =
-                address.map(|address| (mail::everywhere_index(kernel, &address), vault.email_index(&address)));
-            Ok(Line { row, opened, indexes })
+            let opened = L::open(vault, row)?;
+            let address = L::willing(row, &opened).and_then(|address| EmailAddress::parse(address).ok());
+            let mut indexes = Vec::new();
+            if let Some(address) = address {
+                indexes = mail::everywhere_indexes(kernel, &address);
+                indexes.push(vault.email_index(&address));
+            }
+            Ok(Line { opened, indexes })
         })
         .collect()
 }

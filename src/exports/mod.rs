@@ -2,7 +2,7 @@
 //!
 //! A request's way: [`api`] asks for the scope, finds the organization's own action, writes the audit row and only then
 //! lets the first byte out. [`lists`] says what a row of each list looks like and reads it batch by batch: each batch is a
-//! short query of its own, continued by id, so that a download of an hour holds no snapshot open, and no more than one
+//! short query of its own, continued by id ([`walk`]), so that a download of an hour holds no snapshot open, and no more than one
 //! batch in memory. The vault is asked for again with each batch: when it is destroyed meanwhile, the download breaks off.
 //! [`mod@names`] are those handed over with a petition, whose owners said so. [`csv`] writes the cells so that no spreadsheet takes what somebody typed for a formula.
 //!
@@ -15,6 +15,7 @@ mod names;
 mod store;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::sync::Arc;
 

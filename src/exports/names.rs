@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt, stream::try_unfold};
 use rust_xlsxwriter::{Format, Workbook, XlsxError};
-use uuid::Uuid;
 
 use super::{
     csv::{BOM, Sheet, ours, typed},
-    store::{self, BATCH, NameLine},
+    store::{self, NameLine},
+    walk::{Walk, patiently},
 };
 use crate::{
     campaigns::Action,
@@ -31,25 +31,31 @@ pub struct Name {
     pub region: String,
 }
 
-/// A petition's names in batches, in the order of their ids. A protected petition has none.
+/// A petition's names in batches, in the order of their ids; last those that were committed behind the batches. A protected petition has none.
 ///
 /// # Errors
 /// In the stream: `internal` when the vault was destroyed, or a database error.
 pub fn names(kernel: Arc<Kernel>, action: &Action) -> impl Stream<Item = Result<Vec<Name>>> + Send + 'static {
-    let start = (!action.protected).then_some(Uuid::nil());
+    let start = (!action.protected).then(|| Walk::new(&kernel.cx));
     let (id, vault_id) = (action.id, action.vault_id);
-    try_unfold((kernel, start), move |(kernel, after)| async move {
-        let Some(after) = after else { return Ok(None) };
-        let rows = store::names(&mut *kernel.db.acquire().await?, id, after).await?;
-        let vault = kernel.vaults.open(vault_id).await?;
-        let more = i64::try_from(rows.len()).is_ok_and(|read| read == BATCH);
-        let next = rows.last().map(|row| row.id).filter(|_| more);
+    try_unfold((kernel, start), move |(kernel, walk)| async move {
+        let Some(mut walk) = walk else { return Ok(None) };
+        let (reading, after) = (kernel.clone(), walk.after());
+        let read = patiently(move || {
+            let kernel = reading.clone();
+            async move {
+                let rows = store::names(&mut *kernel.db.acquire().await?, id, after).await?;
+                Ok((rows, kernel.vaults.open(vault_id).await?))
+            }
+        });
+        let (rows, vault) = read.await?;
+        let (rows, more) = walk.take(rows, |row| row.id);
         let open = |row: NameLine| {
             let opened: petitions::Typed = vault.open(petitions::SIGNATURES, row.id, &row.sealed)?;
             Ok(Name { name: opened.details.full_name(), region: row.region.unwrap_or_default() })
         };
         let batch = rows.into_iter().map(open).collect::<Result<Vec<_>>>()?;
-        Ok(Some((batch.into_iter().filter(|n| !n.name.is_empty()).collect(), (kernel, next))))
+        Ok(Some((batch.into_iter().filter(|n| !n.name.is_empty()).collect(), (kernel, more.then_some(walk)))))
     })
 }
 

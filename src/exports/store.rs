@@ -1,6 +1,6 @@
 //! All SQL of the exports: one batch of a list, by id, and who wants no news.
 //!
-//! Each batch is a statement of its own. Rows that come in meanwhile have newer ids and are met at the end.
+//! Each batch is a statement of its own (see `walk`).
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -180,23 +180,17 @@ pub async fn outreaches(
     .await?)
 }
 
-/// Which of these addresses want no mail: by their indexes in the list that holds everywhere, and in their vault's own.
-/// A bounce is not a wish.
+/// Which of these addresses want no mail: by their indexes, those in the list that holds everywhere as well as those in
+/// their vault's own. A bounce is not a wish.
 ///
 /// # Errors
 /// A database error.
-pub async fn unwilling(
-    conn: &mut PgConnection,
-    everywhere: &[Vec<u8>],
-    vault: Uuid,
-    within: &[Vec<u8>],
-) -> Result<Vec<Vec<u8>>> {
+pub async fn unwilling(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
     Ok(sqlx::query_scalar!(
         "SELECT address_index FROM suppressions
-         WHERE ((vault_id IS NULL AND address_index = ANY ($1)) OR (vault_id = $2 AND address_index = ANY ($3))) AND reason <> 'bounced'",
-        everywhere,
+         WHERE ((vault_id IS NULL AND address_index = ANY ($2)) OR (vault_id = $1 AND address_index = ANY ($2))) AND reason <> 'bounced'",
         vault,
-        within
+        indexes
     )
     .fetch_all(conn)
     .await?)

@@ -184,7 +184,7 @@ async fn a_vault_destroyed_meanwhile_breaks_the_download_off(db: PgPool) {
     assert!(body.frame().await.unwrap().is_ok());
     house.kernel.vaults.destroy(&mut house.kernel.db.acquire().await.unwrap(), house.vault).await.unwrap();
     assert!(body.frame().await.unwrap().is_err());
-    assert_eq!(house.get("/petitions/p/signatures.csv", &token).await.status(), 500);
+    assert_eq!(house.get("/petitions/p/signatures.csv", &token).await.status(), 410);
     assert_eq!(house.audited().await, 2);
 }
 

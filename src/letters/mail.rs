@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use minijinja::{context, value::Serde};
-use sqlx::PgConnection;
+use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
 use super::{
@@ -60,7 +60,7 @@ impl Read {
 
     /// The letters that mails to their writers are about.
     async fn of(letters: &Letters, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<Self>>>> {
-        let mut conn = letters.kernel.db.acquire().await?;
+        let mut conn = letters.kernel.work.acquire().await?;
         Self::all(letters, &mut conn, &QueuedEmail::ref_ids(emails, "letter")?).await
     }
 
@@ -188,7 +188,8 @@ impl MailKind for Deliver {
             // one that is called spam has arrived
             for (email, fate) in ended.iter().filter(|(_, fate)| *fate != Fate::Complained) {
                 let at = self.0.kernel.cx.recorded_now(email.protected);
-                settled.push(store::Settled { id: email.ref_id("outreach")?, state: fate.as_str(), at });
+                let id = email.ref_id("outreach")?;
+                settled.push(store::Settled { id, email: email.id, state: fate.as_str(), at });
             }
             store::settle(conn, &settled, self.0.today()).await
         })
@@ -198,11 +199,15 @@ impl MailKind for Deliver {
 impl Deliver {
     async fn deliver(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
         let kernel = &self.0.kernel;
-        let mut conn = kernel.db.acquire().await?;
+        let mut conn = kernel.work.acquire().await?;
         let ids = QueuedEmail::ref_ids(emails, "outreach")?;
         // an organizer may have decided that a failed or uncertain one goes again
         let mut deliveries = store::deliveries(&mut conn, &ids).await?;
-        deliveries.retain(|d| matches!(d.state.as_str(), "queued" | "failed" | "uncertain" | "bounced"));
+        let copied = |id: &Uuid| ids.iter().zip(emails).any(|(other, email)| other == id && email.is_copy());
+        deliveries.retain(|d| {
+            matches!(d.state.as_str(), "queued" | "failed" | "uncertain" | "bounced")
+                || (d.state == "sent" && copied(&d.id))
+        });
         let letters: Vec<Uuid> = deliveries.iter().map(|d| d.letter_id).collect();
         let read = Read::all(&self.0, &mut conn, &letters).await?;
         let mut offices: Vec<Uuid> = deliveries.iter().map(|d| d.office_id).collect();
@@ -219,7 +224,11 @@ impl Deliver {
         let (mut composed, mut held, mut texts) = (HashMap::new(), Vec::new(), Texts::new());
         for (delivery, read) in deliveries.iter().zip(read) {
             let letter = read.and_then(|read| {
-                let Some(read) = read.filter(|read| read.row.state == "confirmed") else { return Ok(None) };
+                let stands = |read: &Read| read.row.state == "confirmed" && read.row.sealed.is_some();
+                let Some(read) = read.filter(stands) else { return Ok(None) };
+                if !read.letter.goes_out() && delivery.state == "sent" {
+                    return Err(mail::paused("the letter action does not send"));
+                }
                 if !read.letter.goes_out() {
                     // switched off while this was tried again: it waits until it may go
                     held.push(delivery.id);
@@ -235,7 +244,13 @@ impl Deliver {
             composed.insert(delivery.id, letter);
         }
         if !held.is_empty() {
-            store::set_waiting(&mut conn, &held, "held").await?;
+            let mut tx = conn.begin().await?;
+            let stopped = store::hold_stopped(&mut tx, &held).await?;
+            tx.commit().await?;
+            for outreach in held.into_iter().filter(|outreach| !stopped.contains(outreach)) {
+                let cause = "the letter's action goes out again".to_owned();
+                composed.insert(outreach, Err(Error::Unavailable { retry_after: 1, cause }));
+            }
         }
         Ok(ids.iter().map(|id| composed.remove(id).unwrap_or(Ok(None))).collect())
     }
@@ -296,6 +311,6 @@ fn write(
 
 /// Our address for answers to an outreach: derived, so that it needs no storing and tells nothing.
 pub fn reply_address(kernel: &Kernel, outreach: Uuid) -> String {
-    let mac = kernel.requests_key.derive("letter-replies").mac(&[b"reply", outreach.as_bytes()]);
+    let mac = kernel.requests_key.derive("letter-replies").of_row(outreach).mac(&[b"reply", outreach.as_bytes()]);
     format!("reply+{}@{}", base32(&mac[..16]), kernel.settings.mail.from_domain)
 }

@@ -3,13 +3,16 @@
 //! The way of a letter: [`api`] or [`mod@pages`] validates what was typed, [`writing`] seals it on the letter's own row and
 //! hands it to [`ingest`], which writes it in a batch with one outreach for each office and the mail that asks to confirm
 //! (`write_letters` in the migrations). [`links`] shows that mail's page; its button lets [`ops::confirm`] send the
-//! outreaches on their way: into the queue, or held until an organizer lets the action go live. [`mail`] composes each
+//! outreaches on their way: into the queue, or held until an organizer lets the action go live, when a job releases them
+//! ([`dispatch`]). [`mail`] composes each
 //! letter when its turn comes, for whoever holds the office that day, and notes what became of it.
 //!
 //! Organizers' texts are templates ([`template`]); what supporters write is data and never becomes one.
 
 mod api;
 mod carried;
+mod counts;
+mod dispatch;
 mod ingest;
 mod links;
 mod mail;
@@ -23,10 +26,10 @@ mod writing;
 
 pub use api::{LetterBody, check_templates, router};
 pub use carried::{confirm_carried, drop_carried, withdraw_carried};
+pub use counts::verify_next;
+pub use dispatch::{Dispatching, dispatching, release_left_behind, settle_changed};
 pub use ingest::NewLetterAct;
-pub use ops::{
-    Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, release_held, set_live,
-};
+pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
 pub use pages::pages;
 pub use store::{
     LetterAct, LetterActTarget, LetterAction, LetterRow, OfficialName, Target, TemplateText,

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
+    dispatch,
     store::{self, LetterAction, LetterRow, OfficeText, OfficialName, TemplateText},
     writing::Typed,
 };
@@ -23,9 +24,6 @@ use crate::{
     organizers::Actor,
     people::{self, Asked},
 };
-
-/// Held letters released in one statement.
-const AT_ONCE: i64 = 500;
 
 /// A holder of an office, with the days.
 #[derive(Clone, Debug)]
@@ -275,62 +273,8 @@ pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, li
             "Name at least one office in `muster:targets` before letters go out.",
         ));
     }
-    if !store::switch_live(conn, action, live, kernel.cx.now()).await? {
-        return Ok(());
-    }
-    settle_life(conn, kernel, action).await
-}
-
-/// Lets letters go, or holds them, as the action's life has it: they go out while it is live and published.
-///
-/// # Errors
-/// A database error.
-pub async fn settle_life(conn: &mut PgConnection, kernel: &Kernel, action: Uuid) -> Result<()> {
-    let shared = campaigns::by_id(conn, action).await?;
-    let letter = store::complete(conn, shared, kernel.cx.now().date_naive()).await?;
-    if !letter.goes_out() {
-        let queued = store::lock_queued(conn, action).await?;
-        return stop(conn, kernel, letter.action.protected, &queued, "held").await.map(|_| ());
-    }
-    let at = kernel.cx.recorded_now(letter.action.protected);
-    loop {
-        let held = store::held_letters(conn, action, AT_ONCE).await?;
-        if held.is_empty() {
-            return Ok(());
-        }
-        store::dispatch(conn, &held, at).await?;
-    }
-}
-
-/// Releases what was held while its action went live (upkeep; a confirmation may cross with the switch).
-///
-/// # Errors
-/// A database error.
-pub async fn release_held(kernel: &Kernel) -> Result<()> {
-    let ready = store::actions_to_release(&mut *kernel.db.acquire().await?).await?;
-    for action in ready {
-        let mut tx = kernel.db.begin().await?;
-        campaigns::lock(&mut tx, action).await?;
-        settle_life(&mut tx, kernel, action).await?;
-        tx.commit().await?;
-    }
-    Ok(())
-}
-
-/// Takes parts out of the mail queue and writes their new state. Returns how many; what is being sent stays.
-async fn stop(
-    conn: &mut PgConnection,
-    kernel: &Kernel,
-    protected: bool,
-    parts: &[store::Part],
-    state: &str,
-) -> Result<i64> {
-    let mails: Vec<Uuid> = parts.iter().filter(|p| p.state == "queued").filter_map(|p| p.email_id).collect();
-    let gone = mail::cancel(conn, kernel.cx.recorded_now(protected), &mails).await?;
-    let stops = |part: &&store::Part| part.state == "held" || part.email_id.is_some_and(|id| gone.contains(&id));
-    let stopped: Vec<Uuid> = parts.iter().filter(stops).map(|p| p.id).collect();
-    store::set_waiting(conn, &stopped, state).await?;
-    Ok(i64::try_from(stopped.len()).unwrap_or(i64::MAX))
+    store::switch_live(conn, action, live, kernel.cx.now()).await?;
+    dispatch::settle_life(conn, kernel, action).await
 }
 
 /// The owner of the address confirmed a letter: it goes on its way, and what was typed and ticked takes effect.
@@ -384,7 +328,8 @@ pub async fn confirm(
 /// A database error.
 pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterAction, row: &LetterRow) -> Result<i64> {
     let waiting = store::lock_waiting(conn, row.id).await?;
-    let stopped = stop(conn, kernel, letter.action.protected, &waiting, "cancelled").await?;
+    let stopped = dispatch::stop(conn, kernel, letter.action.protected, &waiting, "cancelled").await?;
+    let stopped = i64::try_from(stopped).unwrap_or(i64::MAX);
     store::count(conn, row, stopped, -1, row.confirmed_at.unwrap_or(row.created_at).date_naive()).await?;
     Ok(stopped)
 }

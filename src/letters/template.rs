@@ -1,12 +1,23 @@
 //! What a letter says: templates written by organizers, and how they become the text for one target.
 //!
-//! A template is minijinja, strict about undefined names, in an environment of its own that has nothing but `target.*`:
-//! no filters, no functions, no other templates, of all statements only `if`, and a limit of fuel. What supporters write
-//! never comes here as a source, so a placeholder they type arrives as they typed it.
+//! A template is minijinja in an environment of its own that has nothing but `target.*`: no filters, no functions, no other
+//! templates, of all statements only `if`. What it may say is decided on its parsed structure ([`checked`]), before anything
+//! of it is computed; the parser itself goes as deep as its source, so the source's tokens are counted first. Rendering has a
+//! limit of fuel and stops at the longest text. What supporters write never comes here as a source, so a placeholder they type
+//! arrives as they typed it.
 
-use std::fmt;
+use std::{fmt, io};
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, value::Serde};
+use minijinja::{
+    AutoEscape, Environment, UndefinedBehavior, context,
+    machinery::{
+        Token,
+        ast::{BinOpKind, CompareOpKind, Expr, Stmt, UnaryOpKind},
+        parse, tokenize,
+    },
+    syntax::SyntaxConfig,
+    value::{Serde, ValueKind},
+};
 use serde::Serialize;
 
 use super::store::{LetterAction, OfficialName, Target, TemplateText};
@@ -21,6 +32,14 @@ pub const MAX_BODY: usize = 20_000;
 pub const MAX_SUBJECT: usize = 200;
 /// Instructions that one rendering may take; a letter takes a few dozen.
 const FUEL: u64 = 5_000;
+/// Characters of a text within quotes.
+const MAX_LITERAL: usize = 200;
+/// Words and signs between one pair of braces.
+const MAX_TOKENS: usize = 60;
+/// `if`s within one another, each `elif` counted as one more.
+const MAX_IFS: usize = 20;
+/// What a target has, see [`Words`].
+const WORDS: [&str; 4] = ["salutation", "name", "title", "office"];
 
 /// What placeholders stand for: `target.salutation`, `target.name`, `target.title`, `target.office`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -126,12 +145,11 @@ impl From<Fault> for Error {
     }
 }
 
-/// Checks a template: compiles it and renders it for a sample target.
+/// Checks a template: reads it and renders it for a sample target.
 ///
 /// # Errors
 /// The line and the reason.
 pub fn check(source: &str) -> Result<(), Fault> {
-    refuse_statements(source)?;
     render(source, &Words::sample()).map(|_| ())
 }
 
@@ -140,41 +158,170 @@ pub fn check(source: &str) -> Result<(), Fault> {
 /// # Errors
 /// The line and the reason.
 pub fn render(source: &str, words: &Words) -> Result<String, Fault> {
+    checked(source)?;
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
-    let rendered = environment.render_str(source, context! { target => Serde(words) }).map_err(|e| {
-        let reason = e.detail().map_or_else(|| e.kind().to_string(), |detail| format!("{}: {detail}", e.kind()));
-        Fault { line: e.line().unwrap_or(1), reason }
-    })?;
-    if rendered.chars().count() > MAX_BODY {
+    let mut text = Text::default();
+    let template = environment.template_from_str(source).map_err(|error| fault(&error))?;
+    let rendered = template.render_captured_to(context! { target => Serde(words) }, &mut text).map(drop);
+    if text.is_full {
         return Err(Fault { line: 1, reason: format!("the text becomes longer than {MAX_BODY} characters") });
     }
-    Ok(rendered)
+    rendered.map_err(|error| fault(&error))?;
+    String::from_utf8(text.bytes).map_err(|_| Fault { line: 1, reason: "the text is not UTF-8".to_owned() })
 }
 
-/// Fuel counts instructions, not memory: what could make a short template a huge text is refused as it is written.
-fn refuse_statements(source: &str) -> Result<(), Fault> {
-    for (at, _) in source.match_indices('{') {
-        let (closing, statement) = match source.as_bytes().get(at + 1) {
-            Some(b'%') => ("%}", true),
-            Some(b'{') => ("}}", false),
-            _ => continue,
-        };
-        let inner = &source[at + 2..];
-        let inner = inner.split(closing).next().unwrap_or(inner).trim_start_matches(['-', '+']).trim();
-        let word: &str = inner.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
-        let line = source[..at].matches('\n').count() + 1;
-        if statement && !matches!(word, "if" | "elif" | "else" | "endif") {
-            return Err(Fault { line, reason: "of all statements, only `if` is possible in a letter".to_owned() });
+fn fault(error: &minijinja::Error) -> Fault {
+    let reason =
+        error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+    Fault { line: error.line().unwrap_or(1), reason }
+}
+
+/// A text that takes [`MAX_BODY`] characters and no more.
+#[derive(Default)]
+struct Text {
+    bytes: Vec<u8>,
+    characters: usize,
+    is_full: bool,
+}
+
+impl io::Write for Text {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        // all bytes but those that continue a character
+        self.characters += more.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
+        if self.characters > MAX_BODY {
+            self.is_full = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
-        if inner.contains('*') {
-            return Err(Fault { line, reason: "nothing can be multiplied in a letter".to_owned() });
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Does a template say only what a letter may? Nothing in it is computed here.
+fn checked(source: &str) -> Result<(), Fault> {
+    count_tokens(source)?;
+    let parsed = parse(source, "<letter>", SyntaxConfig::default()).map_err(|error| fault(&error))?;
+    statement(&parsed)
+}
+
+/// Keeps away from the parser what would take it too deep: long expressions and `if`s within one another.
+fn count_tokens(source: &str) -> Result<(), Fault> {
+    let (mut tokens, mut begins_statement) = (0, false);
+    // for each `if` that is open, itself and its `elif`s
+    let mut open: Vec<usize> = Vec::new();
+    for token in tokenize(source, false, SyntaxConfig::default()) {
+        let (token, span) = token.map_err(|error| fault(&error))?;
+        let refuse = |reason: String| Err(Fault { line: span.start_line.into(), reason });
+        let literal = match &token {
+            Token::Str(text) => text,
+            Token::String(text) => &**text,
+            _ => "",
+        };
+        if literal.chars().count() > MAX_LITERAL {
+            return refuse(format!("a text within quotes has at most {MAX_LITERAL} characters"));
+        }
+        match &token {
+            Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => tokens = 0,
+            Token::Ident(word) if begins_statement => match *word {
+                "if" => open.push(1),
+                "elif" => {
+                    if let Some(ifs) = open.last_mut() {
+                        *ifs += 1;
+                    }
+                }
+                "endif" => {
+                    open.pop();
+                }
+                "else" => {}
+                _ => return refuse("of all statements, only `if` is possible in a letter".to_owned()),
+            },
+            _ => {}
+        }
+        begins_statement = matches!(token, Token::BlockStart);
+        tokens += 1;
+        if tokens > MAX_TOKENS {
+            return refuse(format!("there are more than {MAX_TOKENS} words and signs between braces"));
+        }
+        if open.iter().sum::<usize>() > MAX_IFS {
+            return refuse(format!("there are more than {MAX_IFS} `if`s within one another"));
         }
     }
     Ok(())
 }
+
+fn refused(line: u16, reason: &str) -> Result<(), Fault> {
+    Err(Fault { line: line.into(), reason: reason.to_owned() })
+}
+
+fn statement(statement: &Stmt<'_>) -> Result<(), Fault> {
+    match statement {
+        Stmt::Template(template) => template.children.iter().try_for_each(self::statement),
+        Stmt::EmitRaw(_) => Ok(()),
+        Stmt::EmitExpr(emit) => expression(&emit.expr),
+        Stmt::IfCond(condition) => {
+            expression(&condition.expr)?;
+            condition.true_body.iter().chain(&condition.false_body).try_for_each(self::statement)
+        }
+        _ => refused(1, "of all statements, only `if` is possible in a letter"),
+    }
+}
+
+fn expression(expr: &Expr<'_>) -> Result<(), Fault> {
+    let line = expr.span().start_line;
+    match expr {
+        Expr::GetAttr(attribute) => match &attribute.expr {
+            Expr::Var(variable) if variable.id == "target" && WORDS.contains(&attribute.name) => Ok(()),
+            _ => refused(line, UNKNOWN),
+        },
+        Expr::Const(constant)
+            if matches!(constant.value.kind(), ValueKind::String | ValueKind::Bool | ValueKind::None) =>
+        {
+            Ok(())
+        }
+        Expr::BinOp(operation) => match operation.op {
+            BinOpKind::Concat | BinOpKind::Eq | BinOpKind::Ne | BinOpKind::ScAnd | BinOpKind::ScOr | BinOpKind::In => {
+                expression(&operation.left)?;
+                expression(&operation.right)
+            }
+            BinOpKind::Mul | BinOpKind::Pow => refused(line, "nothing can be multiplied in a letter"),
+            _ => refused(line, "nothing can be calculated in a letter"),
+        },
+        Expr::Compare(comparison) => {
+            expression(&comparison.expr)?;
+            comparison.ops.iter().try_for_each(|next| match next.op {
+                CompareOpKind::Eq | CompareOpKind::Ne | CompareOpKind::In | CompareOpKind::NotIn => {
+                    expression(&next.expr)
+                }
+                _ => refused(line, "nothing can be calculated in a letter"),
+            })
+        }
+        Expr::UnaryOp(operation) => match operation.op {
+            UnaryOpKind::Not => expression(&operation.expr),
+            UnaryOpKind::Neg => refused(line, "nothing can be calculated in a letter"),
+        },
+        Expr::IfExpr(choice) => {
+            expression(&choice.test_expr)?;
+            expression(&choice.true_expr)?;
+            choice.false_expr.as_ref().map_or(Ok(()), expression)
+        }
+        Expr::Var(_) => refused(line, UNKNOWN),
+        Expr::Filter(_) | Expr::Test(_) | Expr::Call(_) => {
+            refused(line, "there are no filters, tests or functions in a letter")
+        }
+        _ => refused(line, "a letter knows placeholders and texts within quotes only"),
+    }
+}
+
+/// Why a name is refused.
+const UNKNOWN: &str =
+    "there is no such placeholder; there are target.salutation, target.name, target.title and target.office";
 
 /// The greeting (first line) and the rest of a template whose first line names the target; `None` where the first line
 /// cannot stand alone.

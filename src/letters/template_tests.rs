@@ -89,6 +89,71 @@ fn faults_name_the_line() {
 }
 
 #[test]
+fn what_could_grow_is_refused_before_it_is_computed() {
+    let reason = |source: &str| check(source).unwrap_err().reason;
+    let product = r#""}}" * 20000000"#;
+    for source in [
+        format!("{{{{ {product} }}}}"),
+        format!("{{{{ {} }}}}", [product; 400].join(" ~ ")),
+        format!("{{% if {product} %}}x{{% endif %}}"),
+        r#"{{ "a" * 30000 }}"#.to_owned(),
+        "{{ target.name * 30000 }}".to_owned(),
+        r#"{{ ("a" ~ "b") * 30000 }}"#.to_owned(),
+        "{{ 9 ** 9 ** 9 }}".to_owned(),
+    ] {
+        let reason = reason(&source);
+        assert!(reason.contains("multiplied") || reason.contains("words and signs"), "{reason}");
+    }
+    assert!(reason(&format!("{{{{ \"{}\" }}}}", "a".repeat(201))).contains("within quotes"));
+    assert!(reason(&format!("{{{{ '{}' }}}}", "\\n".repeat(201))).contains("within quotes"));
+    for calculated in ["1 + 1", "'a' + 'b'", "-1", "7 // 2", "7 % 2", "target.name < 'b'"] {
+        assert!(reason(&format!("{{{{ {calculated} }}}}")).contains("calculated"), "{calculated}");
+    }
+    for odd in ["[1]", "{'a': 1}", "target.name[0]", "target.name[:2]", "1", "(1, 2)", "target['name']"] {
+        assert!(reason(&format!("{{{{ {odd} }}}}")).contains("placeholders and texts"), "{odd}");
+    }
+    for unknown in ["target", "name", "self", "loop.index", "target.name.real", "target.__class__", "target.nmae"] {
+        assert!(reason(&format!("{{{{ {unknown} }}}}")).contains("no such placeholder"), "{unknown}");
+    }
+    assert!(reason("{{ target.name is defined }}").contains("no filters"));
+    assert!(reason("{% do target.name() %}").contains("only `if`"));
+}
+
+#[test]
+fn nothing_takes_the_parser_too_deep() {
+    // each of these went as deep as it is long, and ended the process
+    for source in [
+        format!("{{{{ {}target.name }}}}", "not ".repeat(4_000)),
+        format!("{{{{ {}1 }}}}", "-".repeat(19_000)),
+        format!("{{{{ target{} }}}}", ".name".repeat(3_000)),
+        format!("{{{{ {}target.name }}}}", "target.name ~ ".repeat(1_400)),
+        format!("{{{{ target.name{} }}}}", "|e".repeat(9_000)),
+        format!("{{{{ {}'a' }}}}", "'a' if 'b' else ".repeat(1_200)),
+        format!("{{{{ {}target.name{} }}}}", "(".repeat(9_000), ")".repeat(9_000)),
+        format!("{}x{}", "{% if target.name %}".repeat(600), "{% endif %}".repeat(600)),
+        format!("{{% if target.name %}}{}x{{% endif %}}", "{% elif target.name %}".repeat(800)),
+        "{% if target.name %}".repeat(900),
+    ] {
+        let reason = check(&source).unwrap_err().reason;
+        assert!(reason.contains("more than"), "{reason}");
+    }
+}
+
+#[test]
+fn what_a_letter_may_say() {
+    let rendered = |source: &str| render(source, &Words::sample()).unwrap();
+    assert_eq!(rendered("{{ 'To ' ~ target.name }} {{- ',' }}{# a note #}"), "To Ana Roy,");
+    assert_eq!(
+        rendered(
+            "{% if target.title == 'Premier' or not target.name %}a{% elif target.office != 'x' %}b{% else %}c{% endif %}"
+        ),
+        "b"
+    );
+    assert_eq!(rendered("{{ target.name if 'Min' in target.title else 'you' }}"), "Ana Roy");
+    assert_eq!(rendered("a } b {x} 5 * 5 % {\n"), "a } b {x} 5 * 5 % {");
+}
+
+#[test]
 fn fuel_and_length_are_limited() {
     let long = "{{ target.name }}".repeat(6_000);
     assert!(check(&long).unwrap_err().reason.contains("fuel"), "{}", check(&long).unwrap_err());

@@ -17,6 +17,7 @@ use crate::{
     kernel::{
         Kernel,
         cx::Cx,
+        jobs,
         keyring::Keyring,
         links::{Choices, Purpose, TokenPurposes},
         text::{EmailAddress, LocaleTag, Slug},
@@ -161,6 +162,8 @@ impl House {
         set_live(&mut tx, self.kernel(), letter.action.id, live).await.expect("live");
         tx.commit().await.expect("a commit");
         self.letters.forget(letter);
+        let dispatching = Dispatching(self.letters.clone());
+        while jobs::run_one(self.kernel(), &dispatching).await.expect("a step") {}
     }
 
     async fn states(&self) -> Vec<String> {

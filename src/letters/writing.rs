@@ -134,7 +134,7 @@ pub struct Letters {
 impl Letters {
     /// The slice over these tools; starts its group commit.
     pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns) -> Self {
-        let batch = WriteBatch { db: kernel.db.clone() };
+        let batch = WriteBatch { db: kernel.hot.clone() };
         Self {
             ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
             cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, letter: &Arc<LetterAction>, change| {
@@ -216,7 +216,7 @@ impl Letters {
         if holder != vouched.id || consents != Consents::default() {
             let mut tx = kernel.db.begin().await?;
             if holder != vouched.id {
-                // somebody else made this person in between, so the sealed details did not fit the row
+                // she was there before: her details are completed under her lock
                 let tag = (!protected).then_some(locale.as_str());
                 people::confirm(&mut tx, kernel, &vault, holder, details, tag, protected).await?;
             }

@@ -1,21 +1,23 @@
 //! Signers from a CSV file: uploaded in sealed pieces, looked at, tried without writing, then signed line by line.
 //!
 //! The file never stands in memory or in the clear: pieces of [`PIECE`] bytes are sealed as they come in and opened a few
-//! at a time. Each round takes some lines from where the last one stopped, signs them through the same group commit as
+//! at a time. Each step of the job takes some lines from where the last one stopped, signs them through the same group commit as
 //! everybody else, and notes its place; a line that is met again after a crash finds its signature there and counts once.
+//! [`super::csv_lines`] reads them.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use csv::{ByteRecord, ReaderBuilder};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::BoxFuture, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
 use super::{
+    csv_lines::{self, LONGEST_LINE, Line, Part},
     signing::{NewSignature, Petitions},
     store::{
         self, Petition,
@@ -25,6 +27,7 @@ use super::{
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
+        jobs::{self, Job, JobKind, Next},
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
@@ -37,18 +40,19 @@ const PIECES: &str = "import_pieces";
 pub const PIECE: usize = 256 * 1024;
 /// Pieces that are open at once; a line must fit into less than all of them.
 const OPEN: i64 = 3;
-/// Bytes of a line, at most.
-const LONGEST_LINE: usize = 64 * 1024;
-/// Lines in one round.
-const ROUND: usize = 400;
+/// Name of the job that signs the lines, and of the one that throws the file away.
+pub const JOB: &str = "import";
+const FILES_JOB: &str = "import_file";
+/// Pieces that are thrown away in one statement.
+const DROPPED_AT_ONCE: i64 = 40;
 /// Lines that are signed at once: they share commits.
 const AT_ONCE: usize = 32;
 /// Refused lines that are kept, at most.
 const MOST_FAULTS: i64 = 10_000;
-/// Lines shown before anything is done.
-const PREVIEW: usize = 5;
 /// Days for which a file waits to be started.
 const WAITS_DAYS: i64 = 7;
+/// Hours after which an upload of which nothing came in any more is given up.
+const UPLOADING_HOURS: i64 = 1;
 
 /// Which column of the file is what. Names of columns as they stand in the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
@@ -192,57 +196,6 @@ impl Mapping {
     }
 }
 
-/// The beginning of a file: its delimiter, header, first lines, and where the first line begins.
-pub struct Beginning {
-    /// Comma, semicolon or tab.
-    pub delimiter: u8,
-    /// The header.
-    pub columns: Vec<String>,
-    /// The first lines.
-    pub preview: Vec<Vec<String>>,
-    /// Bytes of mark and header.
-    pub offset: u64,
-}
-
-/// Reads the beginning of a file.
-///
-/// # Errors
-/// 422 for what is not CSV in UTF-8 with a header.
-pub fn beginning(head: &[u8]) -> Result<Beginning> {
-    let refuse = |detail: &str| Error::field("", "invalid_value", detail);
-    if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") || head.contains(&0) {
-        return Err(refuse("This file is not UTF-8. Save it as “CSV UTF-8”."));
-    }
-    let mark = if head.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-    let rest = &head[mark..];
-    let first = rest.split(|b| *b == b'\n').next().unwrap_or_default();
-    if first.len() > LONGEST_LINE {
-        return Err(refuse("The header is too long."));
-    }
-    let count = |delimiter: u8| first.split(|b| *b == delimiter).count();
-    let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|d| (count(*d), *d == b',')).unwrap_or(b',');
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(rest);
-    let mut record = ByteRecord::new();
-    let mut lines: Vec<Vec<String>> = Vec::new();
-    let mut offset = 0;
-    while lines.len() <= PREVIEW
-        && reader.read_byte_record(&mut record).map_err(|_| refuse("This is not a CSV file."))?
-    {
-        if lines.is_empty() {
-            if record.iter().any(|cell| std::str::from_utf8(cell).is_err()) {
-                return Err(refuse("This file is not UTF-8. Save it as “CSV UTF-8”."));
-            }
-            offset = reader.position().byte();
-        }
-        lines.push(record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect());
-    }
-    if lines.is_empty() || lines[0].iter().all(String::is_empty) {
-        return Err(refuse("The file is empty."));
-    }
-    let columns = lines.remove(0);
-    Ok(Beginning { delimiter, columns, preview: lines, offset: offset + mark as u64 })
-}
-
 /// Seals a piece of the file.
 pub fn seal(petitions: &Petitions, vault: &Vault, import: Uuid, piece: &[u8]) -> Vec<u8> {
     vault.seal(&petitions.kernel.cx, PIECES, import, &Piece(piece.to_vec()))
@@ -274,38 +227,6 @@ mod base64_bytes {
     }
 }
 
-/// A line of the file, with its number.
-struct Line {
-    number: i64,
-    cells: Result<Vec<String>, &'static str>,
-}
-
-/// Lines from an open part of the file: as many as are whole, at most [`ROUND`]; and the bytes they take.
-fn lines(part: &[u8], is_end: bool, delimiter: u8, columns: usize, first: i64) -> Result<(Vec<Line>, usize)> {
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(part);
-    let mut record = ByteRecord::new();
-    let (mut read, mut used) = (Vec::new(), 0);
-    while read.len() < ROUND && reader.read_byte_record(&mut record).map_err(Error::internal)? {
-        let end = usize::try_from(reader.position().byte()).map_err(Error::internal)?;
-        // the last line of an open part may go on in the next piece
-        if end >= part.len() && !is_end {
-            break;
-        }
-        let number = first + i64::try_from(read.len()).map_err(Error::internal)?;
-        let cells = if end - used > LONGEST_LINE {
-            Err("too_long")
-        } else if record.len() == columns {
-            let cells = record.iter().map(|cell| std::str::from_utf8(cell).map(|text| text.trim().to_owned()));
-            cells.collect::<Result<Vec<_>, _>>().map_err(|_| "invalid_characters")
-        } else {
-            Err("invalid_value")
-        };
-        read.push(Line { number, cells });
-        used = end;
-    }
-    Ok((read, used))
-}
-
 /// Lines of one address together, in their order: of two, the first one counts, with its date.
 fn by_address(lines: Vec<Line>, email: Option<usize>) -> Vec<Vec<Line>> {
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -329,35 +250,55 @@ enum Outcome {
     Refused(Vec<Fault>),
 }
 
-/// Does the next round of the oldest import that runs and that nobody else works on. False: there is none.
-///
-/// # Errors
-/// A database error; then the round comes again.
-pub async fn work(petitions: &Petitions) -> Result<bool> {
+/// Imports as a job: each step signs some lines.
+pub struct Imports(pub Petitions);
+
+impl JobKind for Imports {
+    fn kind(&self) -> &'static str {
+        JOB
+    }
+
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+        Box::pin(step(&self.0, job))
+    }
+
+    fn failed<'a>(&'a self, conn: &'a mut PgConnection, job: &'a Job, why: &'static str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(fail(&self.0, conn, job, why))
+    }
+}
+
+/// Signs the next lines of an import. No transaction is open while it does: a line that is met again, because its place was not
+/// noted, finds its signature there.
+async fn step(petitions: &Petitions, job: &Job) -> Result<Next> {
     let kernel = &petitions.kernel;
-    let mut tx = kernel.db.begin().await?;
-    let Some(mut import) = imports::next(&mut tx).await? else { return Ok(false) };
-    let petition = store::petition(&mut tx, import.petition_id).await?;
-    let Ok(vault) = kernel.vaults.open(petition.action.vault_id).await else {
-        return fail(petitions, tx, import, "internal", "The vault of this petition does not open.").await;
+    let mut conn = kernel.work.acquire().await?;
+    let Some(import) = imports::by_id(&mut conn, job.id).await?.filter(|import| import.state == "running") else {
+        return Ok(Next::Done);
     };
+    let petition = store::petition(&mut conn, import.petition_id).await?;
+    let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::because("vault_closed"))?;
     let offset = usize::try_from(import.offset_bytes).map_err(Error::internal)?;
     let from = i32::try_from(offset / PIECE).map_err(Error::internal)?;
-    let pieces = imports::pieces(&mut tx, import.id, from, OPEN).await?;
+    let pieces = imports::pieces(&mut conn, import.id, from, OPEN).await?;
+    drop(conn);
     let mut part = Vec::new();
     for (_, sealed) in &pieces {
-        part.extend(open(&vault, import.id, sealed)?);
+        part.extend(open(&vault, import.id, sealed).map_err(jobs::because("unreadable"))?);
     }
     let part: &[u8] = part.get(offset % PIECE..).unwrap_or_default();
     let is_end = i64::try_from(offset + part.len()).map_err(Error::internal)? >= import.bytes;
     let delimiter = import.delimiter.bytes().next().unwrap_or(b',');
     // the header is line 1
-    let (lines, used) = lines(part, is_end, delimiter, import.columns.len(), import.seen + 2)?;
-    if lines.is_empty() && !is_end {
-        return fail(petitions, tx, import, "too_long", "This line is too long, or a quote in it is never closed.")
-            .await;
-    }
-    let mapping: Mapping = serde_json::from_value(import.mapping.clone()).map_err(Error::internal)?;
+    let (lines, used, is_last) = match csv_lines::read(part, is_end, delimiter, import.columns.len(), import.seen + 2)?
+    {
+        Part::Lines { lines, used, is_last } => (lines, used.get(), is_last),
+        Part::End => (Vec::new(), 0, true),
+        Part::Unfinished if part.len() < LONGEST_LINE => return Ok(Next::Failed("unreadable")),
+        Part::Unfinished => return Ok(Next::Failed("too_long")),
+    };
+    let mapping: Mapping = serde_json::from_value(import.mapping.clone())
+        .map_err(Error::internal)
+        .map_err(jobs::because("not_understood"))?;
     let positions = mapping.positions(&import.columns);
     let read = lines.len();
     let outcomes: Vec<Vec<Outcome>> = stream::iter(by_address(lines, positions.get("email").copied()))
@@ -373,60 +314,109 @@ pub async fn work(petitions: &Petitions) -> Result<bool> {
         .await
         .into_iter()
         .collect::<Result<_>>()?;
+
+    let mut tx = kernel.work.begin().await?;
+    let mut row = imports::lock(&mut tx, import.petition_id, import.id).await?;
+    if row.state != "running" {
+        return Ok(Next::Done);
+    }
+    if (row.offset_bytes, row.seen) != (import.offset_bytes, import.seen) {
+        return Err(jobs::lost());
+    }
     let mut faults = Vec::new();
     for outcome in outcomes.into_iter().flatten() {
         match outcome {
-            Outcome::Imported => import.imported += 1,
-            Outcome::Duplicate => import.duplicates += 1,
+            Outcome::Imported => row.imported += 1,
+            Outcome::Duplicate => row.duplicates += 1,
             Outcome::Refused(why) => {
-                import.refused += 1;
-                if import.refused <= MOST_FAULTS {
+                row.refused += 1;
+                if row.refused <= MOST_FAULTS {
                     faults.extend(why);
                 }
             }
         }
     }
-    imports::add_faults(&mut tx, import.id, &faults).await?;
-    import.seen += i64::try_from(read).map_err(Error::internal)?;
-    import.offset_bytes += i64::try_from(used).map_err(Error::internal)?;
-    if is_end && used >= part.len() {
-        finish(&mut tx, petitions, &mut import).await?;
+    imports::add_faults(&mut tx, row.id, &faults).await?;
+    row.seen += i64::try_from(read).map_err(Error::internal)?;
+    row.offset_bytes += i64::try_from(used).map_err(Error::internal)?;
+    if !row.dry_run {
+        let done = usize::try_from(row.offset_bytes).map_err(Error::internal)? / PIECE;
+        let done = i32::try_from(done).map_err(Error::internal)?;
+        imports::drop_pieces(&mut tx, row.id, if is_last { i32::MAX } else { done }, i64::MAX).await?;
     }
-    imports::save(&mut tx, &import).await?;
+    if is_last {
+        row.finished_at = Some(kernel.cx.now());
+        if row.dry_run {
+            "checked".clone_into(&mut row.state);
+        } else {
+            "done".clone_into(&mut row.state);
+            make_exact(&mut tx, &mut row).await?;
+        }
+    }
+    imports::save(&mut tx, &row).await?;
     tx.commit().await?;
-    Ok(true)
+    Ok(if is_last { Next::Done } else { Next::Again })
 }
 
-/// The last line is done: the numbers are made exact, and a file that was imported is thrown away.
-async fn finish(conn: &mut sqlx::PgConnection, petitions: &Petitions, import: &mut Import) -> Result<()> {
-    import.finished_at = Some(petitions.kernel.cx.now());
-    if import.dry_run {
-        "checked".clone_into(&mut import.state);
-        return Ok(());
+/// Makes the numbers of an import that has ended exact: lines that were signed twice, because a step was repeated, have met
+/// their own signatures.
+async fn make_exact(conn: &mut PgConnection, import: &mut Import) -> Result<()> {
+    if !import.dry_run {
+        import.imported = imports::brought(conn, import.id).await?;
+        import.duplicates = (import.seen - import.refused - import.imported).max(0);
     }
-    "done".clone_into(&mut import.state);
-    // a round that was done twice after a crash has met its own signatures
-    import.imported = imports::brought(conn, import.id).await?;
-    import.duplicates = import.seen - import.refused - import.imported;
-    imports::drop_pieces(conn, import.id).await
+    Ok(())
 }
 
 /// Ends an import that cannot go on; what it has signed stays signed, and its lines are told.
-async fn fail(
-    petitions: &Petitions,
-    mut tx: sqlx::Transaction<'_, sqlx::Postgres>,
-    mut import: Import,
-    code: &str,
-    detail: &str,
-) -> Result<bool> {
+async fn fail(petitions: &Petitions, conn: &mut PgConnection, job: &Job, why: &'static str) -> Result<()> {
+    let Some(row) = imports::by_id(conn, job.id).await? else { return Ok(()) };
+    let mut import = imports::lock(conn, row.petition_id, row.id).await?;
+    if import.state != "running" {
+        return Ok(());
+    }
     "failed".clone_into(&mut import.state);
     import.finished_at = Some(petitions.kernel.cx.now());
-    let fault = Fault { line: import.seen + 2, field: String::new(), code: code.to_owned(), detail: detail.to_owned() };
-    imports::add_faults(&mut tx, import.id, &[fault]).await?;
-    imports::drop_pieces(&mut tx, import.id).await?;
-    imports::save(&mut tx, &import).await?;
-    tx.commit().await?;
-    Ok(true)
+    let detail = jobs::detail(why).to_owned();
+    let fault = Fault { line: import.seen + 2, field: String::new(), code: why.to_owned(), detail };
+    imports::add_faults(conn, import.id, &[fault]).await?;
+    make_exact(conn, &mut import).await?;
+    imports::save(conn, &import).await?;
+    throw_away(petitions, conn, job.organization_id, import.id).await
+}
+
+/// Has the file of an import thrown away that has ended.
+///
+/// # Errors
+/// A database error.
+pub async fn throw_away(
+    petitions: &Petitions,
+    conn: &mut PgConnection,
+    organization: Uuid,
+    import: Uuid,
+) -> Result<()> {
+    jobs::begin(conn, FILES_JOB, organization, import, petitions.kernel.cx.now()).await
+}
+
+/// Files of imports that have ended, as a job: each step throws some pieces away.
+pub struct ImportFiles(pub Petitions);
+
+impl JobKind for ImportFiles {
+    fn kind(&self) -> &'static str {
+        FILES_JOB
+    }
+
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+        Box::pin(async move {
+            let mut conn = self.0.kernel.work.acquire().await?;
+            match imports::by_id(&mut conn, job.id).await? {
+                Some(import) if matches!(import.state.as_str(), "done" | "cancelled" | "failed") => {}
+                _ => return Ok(Next::Done),
+            }
+            let gone = imports::drop_pieces(&mut conn, job.id, i32::MAX, DROPPED_AT_ONCE).await?;
+            Ok(if gone == 0 { Next::Done } else { Next::Again })
+        })
+    }
 }
 
 fn refused(line: i64, errors: Vec<FieldError>) -> Outcome {
@@ -442,6 +432,12 @@ fn refused(line: i64, errors: Vec<FieldError>) -> Outcome {
         Fault { line, field: field.to_owned(), code: e.code.into_owned(), detail: e.detail }
     };
     Outcome::Refused(errors.into_iter().map(fault).collect())
+}
+
+/// A line whose person took the signature back: who put the name on a list does not know better.
+fn withdrawn(line: i64) -> Outcome {
+    let detail = "This person signed here and took the signature back.";
+    refused(line, vec![FieldError::new("", "withdrawn", detail)])
 }
 
 /// Takes one line: checks it and, unless this is a trial, signs.
@@ -473,18 +469,21 @@ async fn take(
     if import.dry_run {
         let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
         let index = vault.email_index(&new.person.email);
-        let there = store::signers::has_signed(
-            &mut *petitions.kernel.db.acquire().await?,
-            petition.action.id,
-            vault.id,
-            &index,
-        )
-        .await?;
-        return Ok(if there { Outcome::Duplicate } else { Outcome::Imported });
+        let conn = &mut *petitions.kernel.work.acquire().await?;
+        let states = store::signers::states_of(conn, petition.action.id, vault.id, &index).await?;
+        let is_there = |state: &str| states.iter().any(|there| there == state);
+        return Ok(match (is_there("counted"), is_there("withdrawn")) {
+            (true, _) => Outcome::Duplicate,
+            (false, true) => withdrawn(number),
+            _ => Outcome::Imported,
+        });
     }
     match petitions.sign_imported(petition, new, import, signed_at).await {
-        Ok(true) => Ok(Outcome::Imported),
-        Ok(false) => Ok(Outcome::Duplicate),
+        Ok(outcome) => Ok(match outcome.as_str() {
+            "created" => Outcome::Imported,
+            "withdrawn" => withdrawn(number),
+            _ => Outcome::Duplicate,
+        }),
         Err(Error::Fields(errors)) => Ok(refused(number, errors)),
         Err(error) => Err(error),
     }
@@ -528,13 +527,21 @@ fn moment(typed: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(typed).map(|at| at.to_utc()).ok().or_else(day)
 }
 
-/// Throws away the files that nobody has started for long (upkeep).
+/// Gives up the files that broke off while they came in, and those that nobody has started for long (upkeep). Returns how many.
 ///
 /// # Errors
 /// A database error.
 pub async fn forget(petitions: &Petitions) -> Result<u64> {
-    let before = petitions.kernel.cx.now() - TimeDelta::days(WAITS_DAYS);
-    imports::forget(&mut *petitions.kernel.db.acquire().await?, before).await
+    let kernel = &petitions.kernel;
+    let now = kernel.cx.now();
+    let mut tx = kernel.work.begin().await?;
+    let broken_off = now - TimeDelta::hours(UPLOADING_HOURS);
+    let given_up = imports::give_up(&mut tx, broken_off, now - TimeDelta::days(WAITS_DAYS), now).await?;
+    for (import, organization) in &given_up {
+        throw_away(petitions, &mut tx, *organization, *import).await?;
+    }
+    tx.commit().await?;
+    Ok(given_up.len() as u64)
 }
 
 #[cfg(test)]
@@ -542,30 +549,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_beginning_tells_delimiter_header_and_first_lines() {
-        let b =
-            beginning("\u{FEFF}Prénom;Courriel\r\nAna;a@example.org\r\n\"B;o\";b@example.org\r\n".as_bytes()).unwrap();
-        // the reader stops after CR; the LF left over is an empty line, which is passed over
-        assert_eq!((b.delimiter, b.columns, b.offset), (b';', vec!["Prénom".to_owned(), "Courriel".to_owned()], 20));
-        assert_eq!(b.preview, [["Ana", "a@example.org"], ["B;o", "b@example.org"]]);
+    fn a_header_suggests_its_mapping() {
         assert_eq!(
             suggest(&["Prénom".to_owned(), "Courriel".to_owned()]),
             json!({"email": "Courriel", "given_name": "Prénom"})
         );
-        for bad in [&b""[..], b"\xFF\xFEa\0", b"Qu\xE9bec,x\n", b"\n\n", b",,\n"] {
-            assert!(beginning(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_line_that_is_not_whole_waits_for_the_next_piece() {
-        let (read, used) = lines(b"a,b\n\"c\nc\",d\ne,", false, b',', 2, 2).unwrap();
-        assert_eq!((read.len(), used), (2, 12));
-        assert_eq!(read[1].cells.as_ref().unwrap(), &["c\nc", "d"]);
-        let (read, used) = lines(b"a,b\ne,f", true, b',', 2, 2).unwrap();
-        assert_eq!((read.len(), used), (2, 7));
-        let (read, _) = lines(b"a\n\xE9,b\n", true, b',', 2, 2).unwrap();
-        assert!(matches!((&read[0].cells, &read[1].cells), (Err("invalid_value"), Err("invalid_characters"))));
     }
 
     #[test]

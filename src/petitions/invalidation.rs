@@ -1,11 +1,12 @@
 //! Jobs that make many signatures invalid by a rule, or let held ones count: a batch at a time, with progress, to be
 //! cancelled and taken back.
 //!
-//! Each batch is one transaction with its counts and its place, so a job goes on where it was after any interruption, and
-//! any process may go on with it. What a signature said is kept for [`KEPT_DAYS`] after it was made invalid; a letter that
+//! First the signatures are counted that it looks at, also in steps. Each batch is one transaction with its counts and its
+//! place, so a job goes on where it was after any interruption, and any process may go on with it. What a signature said is kept for [`KEPT_DAYS`] after it was made invalid; a letter that
 //! was stopped with it stays stopped.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use sqlx::{Acquire, PgConnection};
 use utoipa::ToSchema;
@@ -22,13 +23,24 @@ use super::{
 };
 use crate::{
     error::{Code, Error, FieldError, Result},
-    kernel::{text::EmailAddress, vault::Vault},
+    kernel::{
+        jobs::{self, JobKind, Next},
+        text::EmailAddress,
+        vault::Vault,
+    },
 };
 
 /// Name of the table, part of what a sealed rule is bound to.
 const TABLE: &str = "invalidations";
-/// Signatures in one transaction, at most.
+/// Name of the job.
+pub const JOB: &str = "invalidation";
+/// Signatures that are changed in one transaction, at most.
 const BATCH: i64 = 500;
+/// Signatures that one statement looks at, at most.
+const SCANNED: i64 = 10_000;
+/// Signatures that are looked at while somebody waits for a number, where the row tells, and where what was typed is read.
+const MOST_LOOKED_AT: i64 = 1_000_000;
+const MOST_READ: i64 = 100_000;
 /// Days for which an invalid signature keeps what it said.
 pub const KEPT_DAYS: i64 = 30;
 
@@ -193,26 +205,31 @@ impl Rule {
     }
 }
 
-/// How many signatures a rule would change now.
+/// How many signatures a rule would change now, as far as that is found while somebody waits; and whether that is all.
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn dry_count(petitions: &Petitions, petition: &Petition, rule: &Rule, effect: Effect) -> Result<i64> {
+pub async fn dry_count(petitions: &Petitions, petition: &Petition, rule: &Rule, effect: Effect) -> Result<(i64, bool)> {
     let bounds = rule.bounds(petition.action.id, effect);
     let mut conn = petitions.kernel.db.acquire().await?;
-    if !rule.reads() {
-        return invalidations::count_candidates(&mut conn, &bounds).await;
-    }
     let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
+    let pages = if rule.reads() { MOST_READ } else { MOST_LOOKED_AT } / SCANNED;
     let (mut after, mut fit) = (Uuid::nil(), 0);
-    loop {
-        let batch = invalidations::candidates(&mut conn, &bounds, after, BATCH * 4).await?;
-        let Some(last) = batch.last() else { return Ok(fit) };
-        after = last.id;
-        for candidate in &batch {
-            fit += i64::from(rule.fits(&vault, candidate)?);
+    for _ in 0..pages {
+        let up_to = invalidations::range_end(&mut conn, bounds.petition, after, SCANNED).await?;
+        if rule.reads() {
+            for candidate in invalidations::candidates(&mut conn, &bounds, after, up_to, SCANNED).await? {
+                fit += i64::from(rule.fits(&vault, &candidate)?);
+            }
+        } else {
+            fit += invalidations::count_candidates(&mut conn, &bounds, after, up_to).await?;
+        }
+        match up_to {
+            Some(up_to) => after = up_to,
+            None => return Ok((fit, true)),
         }
     }
+    Ok((fit, false))
 }
 
 /// Begins a job.
@@ -230,7 +247,6 @@ pub async fn begin(
 ) -> Result<Job> {
     let kernel = &petitions.kernel;
     let id = kernel.cx.id();
-    let total = invalidations::count_candidates(conn, &rule.bounds(petition.action.id, effect)).await?;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
     let sealed = Sealed { network_tag: rule.network_tag.clone(), rule };
     let job = Job {
@@ -242,13 +258,15 @@ pub async fn begin(
         reason,
         state: "running".to_owned(),
         after_id: Uuid::nil(),
-        total,
+        total: 0,
+        is_counted: false,
         seen: 0,
         changed: 0,
         created_at: kernel.cx.now(),
         finished_at: None,
     };
     invalidations::insert(conn, &job).await?;
+    jobs::begin(conn, JOB, petition.action.organization_id, id, kernel.cx.now()).await?;
     Ok(job)
 }
 
@@ -261,39 +279,76 @@ pub fn rule_of(vault: &Vault, job: &Job) -> Result<Rule> {
     Ok(Rule { network_tag: sealed.network_tag, ..sealed.rule })
 }
 
-/// Does the next batch of the oldest job that has work and that nobody else does. False: there is none.
-///
-/// # Errors
-/// A database error; then the batch was not done and comes again.
-pub async fn work(petitions: &Petitions) -> Result<bool> {
+/// These jobs, a batch at a time.
+pub struct Invalidations(pub Petitions);
+
+impl JobKind for Invalidations {
+    fn kind(&self) -> &'static str {
+        JOB
+    }
+
+    fn step<'a>(&'a self, job: &'a jobs::Job) -> BoxFuture<'a, Result<Next>> {
+        Box::pin(step(&self.0, job.id))
+    }
+
+    fn failed<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        job: &'a jobs::Job,
+        _: &'static str,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let Some(mut job) = invalidations::lock_by_id(conn, job.id).await? else { return Ok(()) };
+            if matches!(job.state.as_str(), "running" | "undoing") {
+                "failed".clone_into(&mut job.state);
+                job.finished_at = Some(self.0.kernel.cx.now());
+                invalidations::save(conn, &job).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Makes one step of a job, in one transaction: counts some signatures first, later changes some.
+async fn step(petitions: &Petitions, id: Uuid) -> Result<Next> {
     let kernel = &petitions.kernel;
-    let mut tx = kernel.db.begin().await?;
-    let Some(mut job) = invalidations::next(&mut tx).await? else { return Ok(false) };
+    let mut tx = kernel.work.begin().await?;
+    let Some(mut job) = invalidations::lock_by_id(&mut tx, id).await? else { return Ok(Next::Done) };
+    let undoing = match job.state.as_str() {
+        "running" => false,
+        "undoing" => true,
+        _ => return Ok(Next::Done),
+    };
     let petition = store::petition(&mut tx, job.petition_id).await?;
     let now = kernel.cx.recorded_now(petition.action.protected);
-    let undoing = job.state == "undoing";
-    let (batch, chosen) = if undoing {
+    let (chosen, seen, place) = if undoing {
         let batch = invalidations::changed_by(&mut tx, job.id, job.after_id, BATCH).await?;
-        (batch.clone(), batch)
+        let place = batch.last().map(|last| last.id).filter(|_| is_full(&batch));
+        (batch, 0, place)
     } else {
-        let Ok(vault) = kernel.vaults.open(petition.action.vault_id).await else {
-            // a vault that was destroyed has nothing left to judge by
-            "cancelled".clone_into(&mut job.state);
-            job.finished_at = Some(kernel.cx.now());
+        // what was destroyed with its vault leaves nothing to judge by
+        let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::because("vault_closed"))?;
+        let rule = rule_of(&vault, &job).map_err(jobs::because("not_understood"))?;
+        let bounds = rule.bounds(job.petition_id, Effect::parse(&job.effect));
+        let up_to = invalidations::range_end(&mut tx, job.petition_id, job.after_id, SCANNED).await?;
+        if !job.is_counted {
+            job.total += invalidations::count_candidates(&mut tx, &bounds, job.after_id, up_to).await?;
+            job.is_counted = up_to.is_none();
+            job.after_id = up_to.unwrap_or_default();
             invalidations::save(&mut tx, &job).await?;
             tx.commit().await?;
-            return Ok(true);
-        };
-        let rule = rule_of(&vault, &job)?;
-        let bounds = rule.bounds(job.petition_id, Effect::parse(&job.effect));
-        let batch = invalidations::candidates(&mut tx, &bounds, job.after_id, BATCH).await?;
+            return Ok(Next::Again);
+        }
+        let batch = invalidations::candidates(&mut tx, &bounds, job.after_id, up_to, BATCH).await?;
+        let place = if is_full(&batch) { batch.last().map(|last| last.id) } else { up_to };
+        let seen = i64::try_from(batch.len()).unwrap_or_default();
         let mut chosen = Vec::new();
-        for candidate in &batch {
-            if rule.fits(&vault, candidate)? {
-                chosen.push(candidate.clone());
+        for candidate in batch {
+            if rule.fits(&vault, &candidate)? {
+                chosen.push(candidate);
             }
         }
-        (batch, chosen)
+        (chosen, seen, place)
     };
     let (ids, people): (Vec<Uuid>, Vec<Uuid>) = chosen.iter().map(|c| (c.id, c.person_id)).unzip();
     invalidations::lock_people(&mut tx, &people).await?;
@@ -305,20 +360,24 @@ pub async fn work(petitions: &Petitions) -> Result<bool> {
     take_effect(petitions, &mut tx, &changed).await?;
     let many = i64::try_from(changed.len()).unwrap_or_default();
     job.changed += if undoing { -many } else { many };
-    job.after_id = batch.last().map_or(job.after_id, |last| last.id);
-    let read = i64::try_from(batch.len()).unwrap_or_default();
-    if !undoing {
-        job.seen += read;
-    }
-    if read < BATCH {
+    job.seen += seen;
+    if let Some(place) = place {
+        job.after_id = place;
+    } else {
         if undoing { "undone" } else { "done" }.clone_into(&mut job.state);
         job.finished_at = Some(kernel.cx.now());
     }
     invalidations::save(&mut tx, &job).await?;
-    comments::announce(&mut tx, job.petition_id).await?;
+    if !changed.is_empty() {
+        comments::announce(&mut tx, job.petition_id).await?;
+    }
     tx.commit().await?;
     petitions.forget(&petition);
-    Ok(true)
+    Ok(if place.is_some() { Next::Again } else { Next::Done })
+}
+
+fn is_full(batch: &[Candidate]) -> bool {
+    i64::try_from(batch.len()).is_ok_and(|read| read >= BATCH)
 }
 
 /// An organizer changes the state of one signature. `None`: there is nothing to change.
@@ -371,7 +430,7 @@ pub fn cancel(job: &mut Job, now: DateTime<Utc>) -> Result<()> {
 /// # Errors
 /// 409 when it is still running, or was taken back before.
 pub fn undo(job: &mut Job) -> Result<()> {
-    if !matches!(job.state.as_str(), "done" | "cancelled") {
+    if !matches!(job.state.as_str(), "done" | "cancelled" | "failed") {
         return Err(Error::problem(Code::Conflict, "Only a job that has ended can be taken back, once."));
     }
     "undoing".clone_into(&mut job.state);
@@ -386,5 +445,5 @@ pub fn undo(job: &mut Job) -> Result<()> {
 /// A database error.
 pub async fn forget(petitions: &Petitions) -> Result<u64> {
     let before = petitions.kernel.cx.now() - TimeDelta::days(KEPT_DAYS);
-    invalidations::empty_invalid(&mut *petitions.kernel.db.acquire().await?, before).await
+    invalidations::empty_invalid(&mut *petitions.kernel.work.acquire().await?, before).await
 }

@@ -25,15 +25,23 @@ fn news(actions: &[&str]) -> Value {
            "muster:audience": {"actions": actions}})
 }
 
+/// A draft, with its audience counted.
 async fn write(app: &TestApp, token: &str, body: &Value) -> (String, Value) {
     let made = app.post(BROADCASTS, Some(token), body).await.expect(201);
-    (app.path_of(made["_links"]["self"]["href"].as_str().unwrap()).to_owned(), made)
+    let path = app.path_of(made["_links"]["self"]["href"].as_str().unwrap()).to_owned();
+    assert_eq!((&made["muster:recipients"], &made["muster:recipients_counted_date"]), (&Value::Null, &Value::Null));
+    app.jobs().await;
+    let counted = app.get(&path, Some(token)).await.expect(200);
+    assert!(counted["muster:recipients_counted_date"].is_string(), "{counted}");
+    (path, counted)
 }
 
 async fn run(app: &TestApp) {
-    while muster::broadcasts::work(&app.kernel).await.unwrap() {}
+    app.jobs().await;
     app.mail().await;
-    while muster::broadcasts::work(&app.kernel).await.unwrap() {}
+    // the queue is looked at again a second later
+    app.kernel.cx.advance(chrono::TimeDelta::seconds(2));
+    app.jobs().await;
 }
 
 async fn received(app: &TestApp, address: &str) -> Vec<Mail> {
@@ -70,9 +78,10 @@ async fn those_who_agreed_get_it_in_their_language_and_nobody_else(pool: PgPool)
 
     let (path, made) = write(&app, &token, &news(&["status"])).await;
     assert_eq!(made["muster:recipients"], 3, "the one who wants no mail at all is known only by the other index");
-    let only =
-        app.put(&path, Some(&token), &json!({"muster:audience": {"actions": ["status"], "locales": ["fr"]}})).await;
-    assert_eq!(only.expect(200)["muster:recipients"], 1);
+    let only = json!({"muster:audience": {"actions": ["status"], "locales": ["fr"]}});
+    assert_eq!(app.put(&path, Some(&token), &only).await.expect(200)["muster:recipients"], Value::Null);
+    app.jobs().await;
+    assert_eq!(app.get(&path, Some(&token)).await.expect(200)["muster:recipients"], 1);
     app.put(&path, Some(&token), &json!({"muster:audience": {"actions": ["status"], "regions": ["CA-QC"]}}))
         .await
         .expect(200);
@@ -172,7 +181,7 @@ async fn it_is_scheduled_paused_resumed_cancelled_and_not_too_often(pool: PgPool
     sqlx::query(
         "WITH v AS (SELECT id, organization_id FROM vaults WHERE kind = 'organization'), p AS (
              INSERT INTO people (id, vault_id, email_index, sealed, origin, created_at, modified_at, confirmed_at)
-             SELECT gen_random_uuid(), v.id, sha256(n::text::bytea), '\\x00', 'act', now(), now(), now() FROM v, generate_series(1, 20000) n RETURNING id
+             SELECT gen_random_uuid(), v.id, sha256(n::text::bytea), '\\x00', 'act', now(), now(), now() FROM v, generate_series(1, 12000) n RETURNING id
          ), c AS (
              INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at)
              SELECT gen_random_uuid(), id, 'updates', true, 'Yes', '1', 'en', 'petition:status', now() FROM p
@@ -184,29 +193,36 @@ async fn it_is_scheduled_paused_resumed_cancelled_and_not_too_often(pool: PgPool
     .await
     .unwrap();
     let (path, made) = write(&app, &token, &news(&["status"])).await;
-    assert_eq!(made["muster:recipients"], 20_000);
+    assert_eq!(made["muster:recipients"], 12_000);
     let later = app.kernel.cx.now() + chrono::TimeDelta::hours(2);
     app.post(&format!("{path}/send"), Some(&token), &json!({"at": later})).await.expect(202);
     app.put(&path, Some(&token), &json!({})).await.problem(409, "conflict", &[]);
-    assert!(!muster::broadcasts::work(&app.kernel).await.unwrap(), "not yet");
+    assert!(!app.step("broadcast").await, "not yet");
     app.kernel.cx.advance(chrono::TimeDelta::hours(3));
-    while muster::broadcasts::work(&app.kernel).await.unwrap() {}
+    app.jobs().await;
     let queued = "SELECT count(*) FROM emails WHERE kind = 'broadcast' AND state = 'queued'";
     assert_eq!(app.count(queued).await, 5_000, "the queue stays small");
+    let progress = async || app.get(&path, Some(&token)).await.expect(200)["muster:progress"].clone();
+    assert_eq!(progress().await, json!({"queued": 5_000, "waiting": 7_000}));
     let switch = async |verb: &str| app.post(&format!("{path}/{verb}"), Some(&token), &json!({})).await;
     switch("pause").await.expect(200);
     switch("pause").await.problem(409, "conflict", &[]);
-    assert!(!muster::broadcasts::work(&app.kernel).await.unwrap());
-    app.engine.tick().await.unwrap();
-    assert_eq!(app.count(queued).await, 5_000, "what waits goes back");
+    app.jobs().await;
+    assert_eq!(app.count(queued).await, 0, "what waits is taken back");
+    assert_eq!(progress().await, json!({"waiting": 12_000}));
+    // however long the pause, nobody is lost
+    app.kernel.cx.advance(chrono::TimeDelta::days(40));
     switch("resume").await.expect(200);
+    app.jobs().await;
+    assert_eq!(progress().await, json!({"queued": 5_000, "waiting": 7_000}));
     let ended = switch("cancel").await.expect(200);
     assert_eq!(ended["muster:state"], "cancelled");
-    app.kernel.cx.advance(chrono::TimeDelta::minutes(10));
-    app.engine.drain().await.unwrap();
+    app.jobs().await;
     assert_eq!(app.count(queued).await, 0);
-    let end = app.get(&path, Some(&token)).await.expect(200);
-    assert_eq!(end["muster:progress"], json!({"cancelled": 5_000, "waiting": 15_000}));
+    assert_eq!(progress().await, json!({"cancelled": 5_000, "waiting": 7_000}));
+    assert_eq!(app.count("SELECT count(*) FROM jobs").await, 0, "nothing is left to do");
+    let states = "SELECT count(*) FROM broadcast_recipients WHERE state = 'cancelled' AND email_id IS NULL";
+    assert_eq!(app.count(states).await, 5_000);
 
     // two a month
     for status in [202, 202, 409] {
@@ -220,4 +236,54 @@ async fn it_is_scheduled_paused_resumed_cancelled_and_not_too_often(pool: PgPool
             .await;
         assert_eq!(reply.status, status, "{}", reply.text());
     }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn whoever_was_given_up_during_a_pause_is_asked_again(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    for name in ["ana", "bo", "cy"] {
+        sign(&app, "status", &format!("{name}@example.org"), true, json!({})).await;
+    }
+    let (path, _) = write(&app, &token, &news(&["status"])).await;
+    app.post(&format!("{path}/send"), Some(&token), &json!({})).await.expect(202);
+    app.jobs().await;
+    let switch = async |verb: &str| app.post(&format!("{path}/{verb}"), Some(&token), &json!({})).await.expect(200);
+    switch("pause").await;
+    // as if one had been given up as stale before it was taken back, while another's mail was being sent
+    let sql = "UPDATE broadcast_recipients SET state = 'cancelled' WHERE person_id = (SELECT min(person_id::text)::uuid FROM broadcast_recipients)";
+    sqlx::query(sql).execute(&app.kernel.db).await.unwrap();
+    let gone =
+        "DELETE FROM emails_waiting WHERE id = (SELECT email_id FROM broadcast_recipients WHERE state = 'cancelled')";
+    sqlx::query(gone).execute(&app.kernel.db).await.unwrap();
+    let counts = "INSERT INTO broadcast_counts (broadcast_id, state, delta) SELECT id, s, d FROM broadcasts, (VALUES ('queued', -1), ('cancelled', 1)) v (s, d)";
+    sqlx::query(counts).execute(&app.kernel.db).await.unwrap();
+    let sending = "UPDATE emails_waiting SET state = 'sending', claim_token = gen_random_uuid(), lease_until = now() + interval '1 hour'
+                   WHERE id = (SELECT email_id FROM broadcast_recipients WHERE state = 'queued' LIMIT 1)";
+    sqlx::query(sending).execute(&app.kernel.db).await.unwrap();
+    app.jobs().await;
+    let progress = async || app.get(&path, Some(&token)).await.expect(200)["muster:progress"].clone();
+    assert_eq!(progress().await, json!({"cancelled": 1, "queued": 1, "waiting": 1}));
+    sqlx::query("UPDATE emails_waiting SET state = 'queued', claim_token = NULL, lease_until = NULL")
+        .execute(&app.kernel.db)
+        .await
+        .unwrap();
+    app.kernel.cx.advance(chrono::TimeDelta::seconds(2));
+    app.jobs().await;
+    assert_eq!(progress().await, json!({"cancelled": 1, "waiting": 2}), "that one is taken back as soon as it can be");
+
+    // one withdraws her consent meanwhile
+    app.kernel.cx.advance(chrono::TimeDelta::days(30));
+    sqlx::query(
+        "INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at)
+         SELECT gen_random_uuid(), max(person_id::text)::uuid, 'updates', false, 'No', '1', 'en', 'preferences', now() + interval '60 days' FROM broadcast_recipients",
+    )
+    .execute(&app.kernel.db)
+    .await
+    .unwrap();
+    switch("resume").await;
+    run(&app).await;
+    let end = app.get(&path, Some(&token)).await.expect(200);
+    assert_eq!((&end["muster:state"], &end["muster:progress"]), (&json!("done"), &json!({"sent": 2, "cancelled": 1})));
 }

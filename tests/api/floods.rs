@@ -102,6 +102,7 @@ async fn letters_wait_while_their_action_is_not_published(pool: PgPool) {
     app.put("/api/v1/advocacy_campaigns/letter", Some(&token), &json!({"muster:status": "published"}))
         .await
         .expect(200);
+    app.jobs().await;
     app.mail().await;
     assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'sent'").await, 1);
 }
@@ -219,6 +220,7 @@ async fn a_letter_that_is_tried_again_after_its_action_was_paused_waits(pool: Pg
     app.put("/api/v1/advocacy_campaigns/letter", Some(&token), &json!({"muster:status": "published"}))
         .await
         .expect(200);
+    app.jobs().await;
     app.mail().await;
     assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'sent'").await, 1);
 }

@@ -24,7 +24,7 @@ async fn upload(app: &TestApp, token: &str, csv: impl Into<Vec<u8>>) -> Reply {
 }
 
 async fn work(app: &TestApp) {
-    while muster::petitions::work_imports(&app.app.petitions).await.unwrap() {}
+    app.jobs().await;
 }
 
 async fn run(app: &TestApp, token: &str, import: &Value, body: &Value) -> Value {
@@ -116,7 +116,7 @@ async fn a_file_is_looked_at_tried_and_signed(pool: PgPool) {
     // the whole import can be taken out again by its source, and taken back
     let rule = json!({"rule": {"source": "union-hall"}, "reason": "The wrong list"});
     app.post("/api/v1/petitions/status/invalidations", Some(&token), &rule).await.expect(202);
-    while muster::petitions::work_invalidations(&app.app.petitions).await.unwrap() {}
+    app.jobs().await;
     assert_eq!(total(&app, &token).await, 1);
 }
 
@@ -179,9 +179,9 @@ async fn rounds_go_on_where_they_were_and_may_be_done_twice(pool: PgPool) {
     let uploaded = upload(&app, &token, many(1_000)).await.expect(201);
     let start = app.path_of(uploaded["_links"]["muster:start"]["href"].as_str().unwrap()).to_owned();
     app.post(&start, Some(&token), &json!({"mapping": {"email": "email"}})).await.expect(202);
-    assert!(muster::petitions::work_imports(&app.app.petitions).await.unwrap());
+    assert!(app.step("import").await);
     let before: i64 = app.count("SELECT offset_bytes FROM imports").await;
-    assert!(muster::petitions::work_imports(&app.app.petitions).await.unwrap());
+    assert!(app.step("import").await);
     // as if the process had been killed after signing and before noting its place
     sqlx::query("UPDATE imports SET offset_bytes = $1, seen = 400").bind(before).execute(&app.kernel.db).await.unwrap();
     work(&app).await;

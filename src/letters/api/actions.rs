@@ -26,6 +26,7 @@ use crate::{
         text::{LocaleTag, required_line, required_text},
     },
     letters::{
+        dispatch,
         ops::{self, NewLetterAction},
         store::{self, LetterAction, TemplateText},
         template::{self, MAX_BODY, MAX_SUBJECT},
@@ -140,9 +141,10 @@ async fn resource(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterActio
             })
         })
         .collect();
+    let progress = if exact { dispatch::progress(conn, action.id, letter.goes_out()).await? } else { Value::Null };
     let letters: Vec<Value> =
         letter.templates.iter().map(|t| json!({"locale": t.locale, "subjects": t.subjects, "body": t.body})).collect();
-    Ok(json!({
+    let mut resource = json!({
         "identifiers": identifiers(action.id),
         "title": action.title,
         "description": action.description,
@@ -171,7 +173,13 @@ async fn resource(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterActio
             "osdi:outreaches": link(kernel.url(&format!("{}/outreaches", action.api_path()))),
             "curies": curies(),
         },
-    }))
+    });
+    if exact {
+        resource["muster:held"] = progress["held"].clone();
+        resource["muster:held_is_minimum"] = progress["held_is_minimum"].clone();
+        resource["muster:job"] = progress["job"].clone();
+    }
+    Ok(resource)
 }
 
 /// Letter actions, newest first.
@@ -186,13 +194,13 @@ pub(super) async fn list(
     let filter = query.filter(store::ACTION_FIELDS)?;
     let mut conn = kernel.db.acquire().await?;
     let organization = actor.as_ref().map(|a| a.organization_id);
-    let (rows, total) = store::list(&mut conn, organization, filter.as_ref(), query.page, letters.today()).await?;
+    let (rows, extent) = store::list(&mut conn, organization, filter.as_ref(), &query.page, letters.today()).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
         items.push(resource(&mut conn, kernel, row, actor.is_some()).await?);
     }
     let url = kernel.url("/api/v1/advocacy_campaigns");
-    let list = Listing::new(&url, "osdi:advocacy_campaigns", query.page, total.unsigned_abs());
+    let list = Listing::new(&url, "osdi:advocacy_campaigns", &query.page, extent);
     let body = list.keep_query(&query.raw).body(items);
     Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&asked, &body) })
 }
@@ -231,7 +239,8 @@ pub(super) async fn post(
         targets: body.muster_targets.unwrap_or_default(),
         templates: check_templates(body.muster_letters.unwrap_or_default(), shared.locale.unwrap_or_default())?,
     };
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/advocacy_campaigns", &bytes)?;
+    let key =
+        organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/advocacy_campaigns", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.cx.id();
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
@@ -283,7 +292,7 @@ pub(super) async fn put(
         if let Some(texts) = body.muster_letters {
             store::set_templates(&mut tx, id, &check_templates(texts, locale)?).await?;
         }
-        ops::settle_life(&mut tx, kernel, id).await?;
+        dispatch::settle_life(&mut tx, kernel, id).await?;
     }
     if let Some(live) = body.muster_live {
         ops::set_live(&mut tx, kernel, id, live).await?;
@@ -310,7 +319,7 @@ pub(super) async fn delete(
     let letter = ops::find_to_change(&mut tx, kernel, &key, &actor).await?;
     let changes = ActionChanges { muster_status: Some(ActionState::Archived), ..ActionChanges::default() };
     campaigns::update_action(&mut tx, kernel, &actor, letter.action.clone(), changes).await?;
-    ops::settle_life(&mut tx, kernel, letter.action.id).await?;
+    dispatch::settle_life(&mut tx, kernel, letter.action.id).await?;
     tx.commit().await?;
     letters.forget(&letter);
     Ok(Json(json!({"notice": "This letter action was archived."})))

@@ -240,11 +240,10 @@ pub(super) async fn list(
     let (kernel, actor) = (&letters.kernel, reader(actor));
     let mut conn = kernel.db.acquire().await?;
     let organization = actor.as_ref().map(|a| a.organization_id);
-    let (rows, total) =
-        store::offices(&mut conn, organization, letters.today(), query.page.limit(), query.page.offset()).await?;
+    let (rows, extent) = store::offices(&mut conn, organization, letters.today(), &query.page).await?;
     let items = rows.iter().map(|row| resource(kernel, row, actor.as_ref())).collect();
     let url = kernel.url("/api/v1/offices");
-    Ok(Json(Listing::new(&url, "muster:offices", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
+    Ok(Json(Listing::new(&url, "muster:offices", &query.page, extent).keep_query(&query.raw).body(items)))
 }
 
 /// One office.
@@ -288,7 +287,7 @@ pub(super) async fn post(
             .into_iter()
             .collect(),
     };
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/offices", &bytes)?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/offices", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.cx.id();
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
@@ -349,12 +348,10 @@ pub(super) async fn list_officials(
     let kernel = &letters.kernel;
     let mut conn = kernel.db.acquire().await?;
     let organization = reader(actor).map(|a| a.organization_id);
-    let (rows, total) = store::officials(&mut conn, organization, query.page.limit(), query.page.offset()).await?;
+    let (rows, extent) = store::officials(&mut conn, organization, &query.page).await?;
     let items = rows.iter().map(|row| official_resource(kernel, row)).collect();
     let url = kernel.url("/api/v1/officials");
-    Ok(Json(
-        Listing::new(&url, "muster:officials", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items),
-    ))
+    Ok(Json(Listing::new(&url, "muster:officials", &query.page, extent).keep_query(&query.raw).body(items)))
 }
 
 /// One official.
@@ -385,7 +382,7 @@ pub(super) async fn post_official(
         refused.0.push(FieldError::new("/muster:office", "required", "A term is a term in an office."));
     }
     refused.done()?;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/officials", &bytes)?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/officials", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.cx.id();
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {

@@ -20,7 +20,7 @@ use crate::{
         guard::{Proof, Source},
         hal::{curies, identifiers, link},
         paging::Listing,
-        text::{EmailAddress, clean_line, clean_text},
+        text::{clean_line, clean_text},
         vault::Vault,
     },
     letters::{
@@ -30,7 +30,7 @@ use crate::{
         writing::{Letters, NewLetter},
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{Consents, PersonBody},
+    people::{self, Consents, PersonBody},
 };
 
 /// Characters that a supporter's text may have.
@@ -187,16 +187,16 @@ pub(super) async fn list(
     let mut conn = kernel.db.acquire().await?;
     let (letter, vault) = open(&letters, &mut conn, &key, &actor).await?;
     if let (Some(filter), Some(vault)) = (&mut filter, &vault) {
-        filter.resolve_virtual(|_, typed| EmailAddress::parse(typed).ok().map(|address| vault.email_index(&address)));
+        people::resolve_addresses(&mut conn, vault, filter).await?;
     }
-    let (rows, total) = store::outreaches(&mut conn, letter.action.id, filter.as_ref(), query.page).await?;
+    let (rows, extent) = store::outreaches(&mut conn, letter.action.id, filter.as_ref(), &query.page).await?;
     let view = View { letters: &letters, letter: &letter, vault: vault.as_deref() };
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
         items.push(view.resource(&mut conn, row).await?);
     }
     let url = kernel.url(&format!("{}/outreaches", letter.action.api_path()));
-    Ok(Json(Listing::new(&url, "osdi:outreaches", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
+    Ok(Json(Listing::new(&url, "osdi:outreaches", &query.page, extent).keep_query(&query.raw).body(items)))
 }
 
 /// One outreach.
@@ -258,7 +258,7 @@ async fn vouch(
     let action = &letter.action;
     let new = body.check(&letter)?;
     let path = format!("{}/outreaches", action.api_path());
-    let idempotency = organizers::idempotency(kernel, headers, actor, &Method::POST, &path, bytes)?;
+    let idempotency = organizers::idempotency(kernel, headers, actor, &Method::POST, &path, bytes).await?;
     let written = letters.write_vouched(&letter, new, idempotency).await?;
     let mut conn = kernel.db.acquire().await?;
     if written.outcome == "created" {

@@ -13,14 +13,14 @@ use crate::{
     error::{Error, Result},
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter},
-        paging::PageParams,
+        paging::{Extent, PageParams},
         text::LocaleTag,
     },
 };
 
 /// What letter actions can be filtered by.
 pub const ACTION_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "'muster:' || a.id", kind: FieldKind::Text },
+    Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
     Field {
@@ -208,24 +208,23 @@ pub async fn by_key(conn: &mut PgConnection, key: &str, today: NaiveDate) -> Res
     complete(conn, action, today).await
 }
 
-/// One page of an organization's letter actions (all public ones for `None`), newest first, and how many there are.
+/// One page of an organization's letter actions (all public ones for `None`), newest first.
 ///
 /// # Errors
-/// A database error.
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
 pub async fn list(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     filter: Option<&Filter>,
-    page: PageParams,
+    page: &PageParams,
     today: NaiveDate,
-) -> Result<(Vec<LetterAction>, i64)> {
-    let (ids, total) = campaigns::page_of_ids(conn, "letter_actions", organization, filter, page).await?;
-    let mut rows = Vec::with_capacity(ids.len());
-    for id in ids {
-        let action = campaigns::by_id(conn, id).await?;
+) -> Result<(Vec<LetterAction>, Extent)> {
+    let (actions, extent) = campaigns::page_of_actions(conn, Kind::Letter, organization, filter, page).await?;
+    let mut rows = Vec::with_capacity(actions.len());
+    for action in actions {
         rows.push(complete(conn, action, today).await?);
     }
-    Ok((rows, total))
+    Ok((rows, extent))
 }
 
 /// Writes a new letter action beside its `actions` row.
@@ -283,13 +282,12 @@ pub async fn set_templates(conn: &mut PgConnection, id: Uuid, templates: &[Templ
     Ok(())
 }
 
-/// Switches an action live, or back; false when it was so already. Waits for every letter that is being dispatched,
-/// since `dispatch_letters` holds this row: what follows in the transaction sees all held letters.
+/// Switches an action live, or back. Waits for every letter that is being dispatched, since `dispatch_letters` holds this row.
 ///
 /// # Errors
 /// A database error.
-pub async fn switch_live(conn: &mut PgConnection, id: Uuid, live: bool, at: DateTime<Utc>) -> Result<bool> {
-    let switched = sqlx::query!(
+pub async fn switch_live(conn: &mut PgConnection, id: Uuid, live: bool, at: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
         "UPDATE letter_actions SET live = $2, live_at = CASE WHEN $2 THEN $3::timestamptz END WHERE id = $1 AND live <> $2",
         id,
         live,
@@ -297,5 +295,78 @@ pub async fn switch_live(conn: &mut PgConnection, id: Uuid, live: bool, at: Date
     )
     .execute(conn)
     .await?;
-    Ok(switched.rows_affected() == 1)
+    Ok(())
+}
+
+/// Whether an action's letters go out.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    /// Whose it is.
+    pub organization_id: Uuid,
+    /// Its rows tell only the day.
+    pub protected: bool,
+    /// It is live and published.
+    pub goes_out: bool,
+    /// It was when its letters were last released or held back.
+    pub went_out: bool,
+}
+
+/// Whether an action's letters go out.
+///
+/// # Errors
+/// A database error.
+pub async fn life(conn: &mut PgConnection, id: Uuid) -> Result<Option<Life>> {
+    Ok(sqlx::query_as!(
+        Life,
+        r#"SELECT a.organization_id, a.privacy = 'protected' AS "protected!", l.live AND a.state = 'published' AS "goes_out!", l.goes_out AS went_out
+           FROM letter_actions l JOIN actions a ON a.id = l.id WHERE l.id = $1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The same, after locking the row that `dispatch_letters` holds: what it read before is committed then.
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn lock_life(conn: &mut PgConnection, id: Uuid) -> Result<Life> {
+    sqlx::query!("SELECT FROM letter_actions WHERE id = $1 FOR NO KEY UPDATE", id).fetch_optional(&mut *conn).await?;
+    life(conn, id).await?.ok_or_else(Error::not_found)
+}
+
+/// Notes whether an action's letters go out.
+///
+/// # Errors
+/// A database error.
+pub async fn set_goes_out(conn: &mut PgConnection, id: Uuid, goes_out: bool) -> Result<()> {
+    sqlx::query!("UPDATE letter_actions SET goes_out = $2 WHERE id = $1", id, goes_out).execute(conn).await?;
+    Ok(())
+}
+
+/// Actions for which it changed whether letters go out while nobody told.
+///
+/// # Errors
+/// A database error.
+pub async fn unsettled(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id WHERE l.goes_out <> (l.live AND a.state = 'published')"
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Actions whose letters go out while some are held and there is no job of this name.
+///
+/// # Errors
+/// A database error.
+pub async fn left_behind(conn: &mut PgConnection, job: &str) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id
+         WHERE l.live AND a.state = 'published' AND NOT EXISTS (SELECT FROM jobs j WHERE j.kind = $1 AND j.id = l.id)
+           AND EXISTS (SELECT FROM outreaches o WHERE o.letter_action_id = l.id AND o.is_held)",
+        job
+    )
+    .fetch_all(conn)
+    .await?)
 }

@@ -2,10 +2,12 @@
 
 mod actions;
 mod acts;
+mod counts;
 mod offices;
 mod outreaches;
 
 pub use actions::*;
 pub use acts::*;
+pub use counts::Outreaches;
 pub use offices::*;
 pub use outreaches::*;

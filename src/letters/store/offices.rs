@@ -7,7 +7,13 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    kernel::{
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
+    },
+};
 
 /// An office with who holds it.
 #[derive(Clone, Debug)]
@@ -28,26 +34,31 @@ pub struct OfficeRow {
     pub starts_on: Option<NaiveDate>,
 }
 
-/// One page of offices by title, of one organization or of all, and how many there are.
+/// One page of offices by title, of one organization or of all.
 ///
 /// # Errors
-/// A database error.
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
 pub async fn offices(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     today: NaiveDate,
-    limit: i64,
-    offset: i64,
-) -> Result<(Vec<OfficeRow>, i64)> {
-    let total = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM offices WHERE $1::uuid IS NULL OR organization_id = $1"#,
-        organization
-    )
-    .fetch_one(&mut *conn)
-    .await?;
+    page: &PageParams,
+) -> Result<(Vec<OfficeRow>, Extent)> {
+    let within: Vec<_> = organization.map(|id| ("o.organization_id", Within::Id(id))).into_iter().collect();
+    let list = List {
+        table: "offices o",
+        filtered: "offices o",
+        key: &[KeyColumn { sql: "o.title", kind: KeyKind::Text }, KeyColumn { sql: "o.id", kind: KeyKind::Uuid }],
+        is_ascending: true,
+        indexes: &[],
+        within: &within,
+        also: "",
+    };
+    let (ids, extent) = list.page(conn, None, page).await?;
     let rows = sqlx::query_as!(
         OfficeRow,
-        r#"SELECT o.id, o.organization_id, o.slug, o.title, o.texts, o.locale, o.created_at, o.modified_at,
+        r#"SELECT o.id AS "id!", o.organization_id AS "organization_id!", o.slug AS "slug!", o.title AS "title!", o.texts AS "texts!",
+                  o.locale AS "locale!", o.created_at AS "created_at!", o.modified_at AS "modified_at!",
                   ARRAY(SELECT b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
                         WHERE om.office_id = o.id ORDER BY om.position) AS "mailboxes!",
                   h.id AS "official_id?", h.honorific_prefix AS "honorific_prefix?", h.given_name AS "given_name?",
@@ -55,16 +66,13 @@ pub async fn offices(
            FROM offices o
            LEFT JOIN terms t ON t.office_id = o.id AND t.starts_on <= $2 AND (t.ends_on IS NULL OR t.ends_on >= $2)
            LEFT JOIN officials h ON h.id = t.official_id
-           WHERE $1::uuid IS NULL OR o.organization_id = $1
-           ORDER BY o.title, o.id LIMIT $3 OFFSET $4"#,
-        organization,
-        today,
-        limit,
-        offset
+           WHERE o.id = ANY ($1)"#,
+        &ids,
+        today
     )
     .fetch_all(conn)
     .await?;
-    Ok((rows, total))
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
 /// An office by id or slug, of one organization or of any.
@@ -318,36 +326,41 @@ pub struct OfficialRow {
     pub terms: Value,
 }
 
-/// One page of officials by name, of one organization or of all, and how many there are.
+/// One page of officials by name, of one organization or of all.
 ///
 /// # Errors
-/// A database error.
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
 pub async fn officials(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
-    limit: i64,
-    offset: i64,
-) -> Result<(Vec<OfficialRow>, i64)> {
-    let total = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM officials WHERE $1::uuid IS NULL OR organization_id = $1"#,
-        organization
-    )
-    .fetch_one(&mut *conn)
-    .await?;
+    page: &PageParams,
+) -> Result<(Vec<OfficialRow>, Extent)> {
+    let within: Vec<_> = organization.map(|id| ("h.organization_id", Within::Id(id))).into_iter().collect();
+    let list = List {
+        table: "officials h",
+        filtered: "officials h",
+        key: &[
+            KeyColumn { sql: "h.family_name", kind: KeyKind::Text },
+            KeyColumn { sql: "h.given_name", kind: KeyKind::Text },
+            KeyColumn { sql: "h.id", kind: KeyKind::Uuid },
+        ],
+        is_ascending: true,
+        indexes: &[],
+        within: &within,
+        also: "",
+    };
+    let (ids, extent) = list.page(conn, None, page).await?;
     let rows = sqlx::query_as!(
         OfficialRow,
         r#"SELECT h.id, h.honorific_prefix, h.given_name, h.family_name, h.created_at, h.modified_at,
                   coalesce((SELECT jsonb_agg(jsonb_build_object('office', o.slug, 'title', o.title, 'start_date', t.starts_on, 'end_date', t.ends_on) ORDER BY t.starts_on DESC)
                             FROM terms t JOIN offices o ON o.id = t.office_id WHERE t.official_id = h.id), '[]') AS "terms!"
-           FROM officials h WHERE $1::uuid IS NULL OR h.organization_id = $1
-           ORDER BY h.family_name, h.given_name, h.id LIMIT $2 OFFSET $3"#,
-        organization,
-        limit,
-        offset
+           FROM officials h WHERE h.id = ANY ($1)"#,
+        &ids
     )
     .fetch_all(conn)
     .await?;
-    Ok((rows, total))
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
 /// One official.

@@ -8,15 +8,16 @@ use super::{LetterAct, LetterActTarget};
 use crate::{
     error::{Error, Result},
     kernel::{
-        filter::{Field, FieldKind, FieldSet, Filter},
-        paging::PageParams,
+        filter::{Field, FieldKind, FieldSet, Filter, Index},
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
     },
     people::forget_bare_people,
 };
 
 /// What outreaches can be filtered by.
 pub const OUTREACH_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "'muster:' || o.id", kind: FieldKind::Text },
+    Field { name: "identifier", column_sql: "o.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "o.created_at", kind: FieldKind::Timestamp },
     Field { name: "muster:sent_date", column_sql: "o.sent_at", kind: FieldKind::Timestamp },
     Field {
@@ -26,7 +27,7 @@ pub const OUTREACH_FIELDS: FieldSet = FieldSet(&[
     },
     Field { name: "muster:office", column_sql: "f.slug", kind: FieldKind::Text },
     Field { name: "muster:source", column_sql: "l.source", kind: FieldKind::Text },
-    Field { name: "email_address", column_sql: "p.email_index", kind: FieldKind::Virtual },
+    Field { name: "email_address", column_sql: "l.person_id", kind: FieldKind::Virtual },
 ]);
 
 /// What became of an act that was written.
@@ -232,42 +233,98 @@ pub async fn set_waiting(conn: &mut PgConnection, parts: &[Uuid], state: &str) -
     Ok(())
 }
 
-/// Confirmed letters of an action that wait to be released, a few at a time.
+/// Confirmed letters of an action that wait to be released, a few at a time: those after a letter, so that no step meets again
+/// what the ones before it have left in the index.
 ///
 /// # Errors
 /// A database error.
-pub async fn held_letters(conn: &mut PgConnection, action: Uuid, limit: i64) -> Result<Vec<Uuid>> {
+pub async fn held_letters(conn: &mut PgConnection, action: Uuid, after: Uuid, limit: i64) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
-        "SELECT DISTINCT letter_id FROM outreaches WHERE letter_action_id = $1 AND is_held ORDER BY letter_id LIMIT $2",
+        "SELECT DISTINCT letter_id FROM outreaches WHERE letter_action_id = $1 AND is_held AND letter_id > $2 ORDER BY letter_id LIMIT $3",
         action,
+        after,
         limit
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// Live and published actions with letters that are held.
+/// How many parts of an action are held, counted up to so many, of the letters after one.
 ///
 /// # Errors
 /// A database error.
-pub async fn actions_to_release(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+pub async fn count_held(conn: &mut PgConnection, action: Uuid, after: Uuid, most: i64) -> Result<i64> {
     Ok(sqlx::query_scalar!(
-        "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id
-         WHERE l.live AND a.state = 'published' AND EXISTS (SELECT FROM outreaches o WHERE o.letter_action_id = l.id AND o.is_held)"
+        r#"SELECT count(*) AS "n!" FROM (
+               SELECT FROM outreaches WHERE letter_action_id = $1 AND is_held AND letter_id > $2 LIMIT $3) held"#,
+        action,
+        after,
+        most
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// The id up to which an action's next so many parts after another lie; `None` when there are not so many.
+///
+/// # Errors
+/// A database error.
+pub async fn parts_end(conn: &mut PgConnection, action: Uuid, after: Uuid, most: i64) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM outreaches WHERE letter_action_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1",
+        action,
+        after,
+        most - 1
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The parts of an action that are queued, after an id and up to another, locked.
+///
+/// # Errors
+/// A database error.
+pub async fn lock_queued(
+    conn: &mut PgConnection,
+    action: Uuid,
+    after: Uuid,
+    up_to: Option<Uuid>,
+    most: i64,
+) -> Result<Vec<Part>> {
+    Ok(sqlx::query_as!(
+        Part,
+        "SELECT id, office_id, state, email_id FROM outreaches
+         WHERE letter_action_id = $1 AND id > $2 AND ($3::uuid IS NULL OR id <= $3) AND state = 'queued' ORDER BY id LIMIT $4 FOR UPDATE",
+        action,
+        after,
+        up_to,
+        most
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// The parts of an action that are queued, locked.
+/// Holds parts whose mail was about to go out though their action has stopped; returns those that are held now. One whose action
+/// goes out again by now is not: whether it does is looked at under the lock with which that changes, so that none is left
+/// behind in 'held'.
 ///
 /// # Errors
 /// A database error.
-pub async fn lock_queued(conn: &mut PgConnection, action: Uuid) -> Result<Vec<Part>> {
-    Ok(sqlx::query_as!(
-        Part,
-        "SELECT id, office_id, state, email_id FROM outreaches WHERE letter_action_id = $1 AND state = 'queued' ORDER BY id FOR UPDATE",
-        action
+pub async fn hold_stopped(conn: &mut PgConnection, parts: &[Uuid]) -> Result<Vec<Uuid>> {
+    sqlx::query!(
+        "SELECT FROM letter_actions WHERE id IN (SELECT letter_action_id FROM outreaches WHERE id = ANY ($1)) ORDER BY id FOR SHARE",
+        parts
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(
+        "WITH locked AS MATERIALIZED (SELECT id FROM outreaches WHERE id = ANY ($1) ORDER BY id FOR UPDATE)
+         UPDATE outreaches o SET state = 'held', email_id = NULL
+         WHERE o.id IN (SELECT l.id FROM locked l) AND o.state IN ('queued', 'failed', 'uncertain', 'bounced')
+           AND NOT EXISTS (SELECT FROM letter_actions la JOIN actions a ON a.id = la.id
+                           WHERE la.id = o.letter_action_id AND la.live AND a.state = 'published')
+         RETURNING o.id",
+        parts
     )
     .fetch_all(conn)
     .await?)
@@ -296,11 +353,13 @@ pub async fn deliveries(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Del
 #[derive(Clone, Copy, Debug)]
 pub struct Settled {
     pub id: Uuid,
+    /// The mail: one that was taken out of the queue since has nothing to say any more.
+    pub email: Uuid,
     pub state: &'static str,
     pub at: DateTime<Utc>,
 }
 
-/// Writes what became of outreaches, and for sent ones when and to whom they went.
+/// Writes what became of outreaches, and for sent ones when and to whom they went; counts them by state.
 ///
 /// # Errors
 /// A database error.
@@ -308,20 +367,41 @@ pub async fn settle(conn: &mut PgConnection, settled: &[Settled], today: NaiveDa
     let mut settled = settled.to_vec();
     settled.sort_by_key(|s| s.id);
     let ids: Vec<Uuid> = settled.iter().map(|s| s.id).collect();
+    let emails: Vec<Uuid> = settled.iter().map(|s| s.email).collect();
     let states: Vec<String> = settled.iter().map(|s| s.state.to_owned()).collect();
     let times: Vec<DateTime<Utc>> = settled.iter().map(|s| s.at).collect();
     sqlx::query!(
-        "UPDATE outreaches o SET state = v.state,
-             sent_at = CASE WHEN v.state = 'sent' THEN v.at ELSE o.sent_at END,
-             official_id = CASE WHEN v.state IN ('sent', 'uncertain') THEN (
-                 SELECT t.official_id FROM terms t
-                 WHERE t.office_id = o.office_id AND t.starts_on <= $4 AND (t.ends_on IS NULL OR t.ends_on >= $4)) ELSE o.official_id END
-         FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) v (id, state, at)
-         WHERE o.id = v.id AND (o.state IN ('queued', 'failed', 'uncertain', 'bounced') OR (v.state = 'bounced' AND o.state = 'sent'))",
+        "WITH v AS (
+             SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $5::uuid[]) v (id, state, at, email)
+         ), old AS MATERIALIZED (
+             SELECT o.id, o.state FROM v JOIN outreaches o ON o.id = v.id ORDER BY o.id FOR UPDATE OF o
+         ), changed AS (
+             UPDATE outreaches o SET state = v.state,
+                 sent_at = CASE WHEN v.state = 'sent' THEN v.at ELSE o.sent_at END,
+                 official_id = CASE WHEN v.state IN ('sent', 'uncertain') THEN (
+                     SELECT t.official_id FROM terms t
+                     WHERE t.office_id = o.office_id AND t.starts_on <= $4 AND (t.ends_on IS NULL OR t.ends_on >= $4)) ELSE o.official_id END
+             FROM v JOIN old ON old.id = v.id
+             WHERE o.id = v.id AND o.email_id = v.email
+               AND (o.state IN ('queued', 'failed', 'uncertain', 'bounced') OR (v.state = 'bounced' AND o.state = 'sent'))
+             RETURNING o.letter_action_id, o.letter_id, old.state AS before, o.state AS now
+         )
+         INSERT INTO action_count_deltas (action_id, dimension, key, delta)
+         SELECT c.letter_action_id, 'state', d.key, sum(d.delta)
+         FROM changed c, LATERAL (VALUES (c.before, -1), (c.now, 1)) d (key, delta)
+         WHERE d.key IN ('sent', 'failed', 'uncertain', 'bounced')
+         GROUP BY 1, 2, 3 HAVING sum(d.delta) <> 0
+         UNION ALL -- one that will not be sent does not count any more
+         SELECT c.letter_action_id, d.dimension, d.key, -count(*)
+         FROM changed c JOIN letters l ON l.id = c.letter_id,
+              LATERAL (VALUES ('total', ''), ('day', to_char(l.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')), ('locale', l.locale), ('source', l.source)) d (dimension, key)
+         WHERE c.now = 'cancelled' AND d.key IS NOT NULL
+         GROUP BY 1, 2, 3",
         &ids,
         &states,
         &times,
-        today
+        today,
+        &emails
     )
     .execute(conn)
     .await?;
@@ -358,30 +438,39 @@ fn scope(query: &mut QueryBuilder<Postgres>, action: Uuid) {
         .push_bind(action);
 }
 
-/// One page of an action's outreaches whose letters are confirmed, newest first, and how many there are.
+/// Indexes over the outreaches of an action. None is over the state itself, so that a letter that is sent needs no new entry.
+const INDEXES: &[Index] = &[
+    Index::equal("o.id"),
+    Index::equal("l.person_id"),
+    Index::values("o.state", &["held", "failed", "uncertain", "bounced", "cancelled"]).stored_as("o.undelivered"),
+    Index::ordered("o.created_at"),
+];
+
+/// One page of an action's outreaches whose letters are confirmed, newest first.
 ///
 /// # Errors
-/// A database error.
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
 pub async fn outreaches(
     conn: &mut PgConnection,
     action: Uuid,
     filter: Option<&Filter>,
-    page: PageParams,
-) -> Result<(Vec<OutreachRow>, i64)> {
-    let filtered = |query: &mut QueryBuilder<Postgres>| {
-        scope(query, action);
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(query);
-        }
+    page: &PageParams,
+) -> Result<(Vec<OutreachRow>, Extent)> {
+    let list = List {
+        table: "outreaches o",
+        filtered: "outreaches o JOIN letters l ON l.id = o.letter_id JOIN offices f ON f.id = o.office_id",
+        key: &[KeyColumn { sql: "o.id", kind: KeyKind::Uuid }],
+        is_ascending: false,
+        indexes: INDEXES,
+        within: &[("o.letter_action_id", Within::Id(action))],
+        also: "o.state <> 'pending'",
     };
-    let mut count = QueryBuilder::new("SELECT count(*)");
-    filtered(&mut count);
-    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut rows = QueryBuilder::new(OUTREACH);
-    filtered(&mut rows);
-    rows.push(" ORDER BY o.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
-    Ok((rows.build_query_as().fetch_all(conn).await?, total))
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let mut query = QueryBuilder::new(OUTREACH);
+    scope(&mut query, action);
+    query.push(" AND o.id = ANY (").push_bind(ids.clone()).push(")");
+    let rows = query.build_query_as().fetch_all(conn).await?;
+    Ok((in_order(rows, &ids, |row: &OutreachRow| row.id), extent))
 }
 
 /// One outreach of an action.
@@ -409,14 +498,22 @@ pub async fn outreaches_of(conn: &mut PgConnection, action: Uuid, letter: Uuid) 
     Ok(query.build_query_as().fetch_all(conn).await?)
 }
 
-/// Deletes letters that nobody confirmed in time (retention), some at a time. Returns how many.
+/// Deletes letters that nobody confirmed in time (retention), some at a time; of people whom somebody writes for at this
+/// moment, the next time. Returns how many.
 ///
 /// # Errors
 /// A database error.
 pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let mut tx = db.begin().await?;
     let people = sqlx::query_scalar!(
-        "DELETE FROM letters WHERE id IN (SELECT id FROM letters WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000) RETURNING person_id",
+        "WITH due AS MATERIALIZED (
+             SELECT id, person_id FROM letters WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 2000
+         ), locked AS MATERIALIZED (
+             SELECT p.id FROM people p WHERE p.id = ANY (ARRAY(SELECT d.person_id FROM due d))
+             ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED
+         )
+         DELETE FROM letters l USING due d JOIN locked p ON p.id = d.person_id
+         WHERE l.id = d.id AND l.state = 'pending' RETURNING l.person_id",
         now
     )
     .fetch_all(&mut *tx)

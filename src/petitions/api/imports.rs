@@ -1,5 +1,7 @@
 //! `petitions/{id}/imports`: files of signers. Upload, look at the columns, try, start.
 
+use std::{sync::Arc, time::Duration};
+
 use axum::{
     Json,
     body::Body,
@@ -24,11 +26,13 @@ use crate::{
         caching::private_json,
         extract::{Segments, Valid},
         hal::{curies, identifiers, link},
+        jobs::{self, Standing},
         text::{clean_line, required_line},
+        vault::Vault,
     },
     organizers::{Actor, Scope, audit},
     petitions::{
-        Petitions,
+        Petitions, csv_lines,
         import::{self, Mapping, PIECE},
         store::{
             self, Petition,
@@ -38,7 +42,9 @@ use crate::{
 };
 
 /// Bytes of a file, at most.
-const LARGEST: i64 = 200 * 1024 * 1024;
+const LARGEST: usize = 200 * 1024 * 1024;
+/// How often a piece is tried again while the database is away; the pauses grow by a second.
+const PIECE_TRIES: u64 = 6;
 /// Refused lines that are read at a time.
 const FAULTS: i64 = 1_000;
 
@@ -51,7 +57,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .routes(routes!(get_faults))
 }
 
-fn resource(kernel: &Kernel, petition: &Petition, import: &Import) -> Value {
+fn resource(kernel: &Kernel, petition: &Petition, import: &Import, job: Option<&Standing>) -> Value {
     let base = kernel.url(&format!("{}/imports/{}", petition.action.api_path(), import.id));
     json!({
         "identifiers": identifiers(import.id),
@@ -64,6 +70,7 @@ fn resource(kernel: &Kernel, petition: &Petition, import: &Import) -> Value {
         "dry_run": import.dry_run,
         "muster:state": import.state,
         "muster:finished_date": import.finished_at,
+        "muster:job": job.map(Standing::body),
         "muster:progress": {
             "bytes": import.bytes, "done_bytes": import.offset_bytes, "lines": import.seen, "imported": import.imported,
             "duplicates": import.duplicates, "refused": import.refused,
@@ -92,8 +99,12 @@ async fn list_imports(
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
     let petition = find(&petitions, &actor, &key).await?;
-    let rows = imports::of_petition(&mut *petitions.kernel.db.acquire().await?, petition.action.id).await?;
-    let items: Vec<Value> = rows.iter().map(|row| resource(&petitions.kernel, &petition, row)).collect();
+    let mut conn = petitions.kernel.db.acquire().await?;
+    let rows = imports::of_petition(&mut conn, petition.action.id).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let jobs = jobs::standings(&mut conn, import::JOB, &ids).await?;
+    let items: Vec<Value> =
+        rows.iter().map(|row| resource(&petitions.kernel, &petition, row, jobs.get(&row.id))).collect();
     Ok(private_json(StatusCode::OK, &json!({"muster:imports": items})))
 }
 
@@ -126,7 +137,7 @@ async fn post_import(
     let name = clean_line(&name.unwrap_or_else(|| "signers.csv".to_owned()), 200)
         .map_err(|e| Error::field("/name", e.code, e.detail))?;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
-    let mut import = Import {
+    let import = Import {
         id: kernel.cx.id(),
         petition_id: petition.action.id,
         organizer_id: actor.organizer_id,
@@ -138,7 +149,7 @@ async fn post_import(
         source: None,
         consent_wording: String::new(),
         dry_run: false,
-        state: "uploaded".to_owned(),
+        state: "uploading".to_owned(),
         offset_bytes: 0,
         seen: 0,
         imported: 0,
@@ -147,49 +158,113 @@ async fn post_import(
         created_at: kernel.cx.now(),
         finished_at: None,
     };
-    // an upload that breaks off leaves nothing: all pieces stand in one transaction
+    let mut upload = Upload { petitions: &petitions, vault, import, number: 0, preview: Vec::new() };
+    if let Err(error) = upload.take(body).await {
+        upload.break_off(&petition).await;
+        return Err(error);
+    }
     let mut tx = kernel.db.begin().await?;
-    imports::insert(&mut tx, &import).await?;
-    let mut stream = body.into_data_stream();
-    let (mut piece, mut number, mut preview) = (Vec::with_capacity(PIECE), 0, Vec::new());
-    loop {
-        let more = match stream.next().await {
-            Some(bytes) => Some(bytes.map_err(|_| Error::field("", "invalid_value", "The upload broke off."))?),
-            None => None,
-        };
-        let is_end = more.is_none();
-        import.bytes += more.as_ref().map_or(0, |bytes| i64::try_from(bytes.len()).unwrap_or(LARGEST));
-        if import.bytes > LARGEST {
-            return Err(Error::problem(Code::PayloadTooLarge, "A file may have 200 MiB."));
-        }
-        piece.extend_from_slice(&more.unwrap_or_default());
-        while piece.len() >= PIECE || (is_end && !piece.is_empty()) {
-            let rest = piece.split_off(piece.len().min(PIECE));
-            if number == 0 {
-                let beginning = import::beginning(&piece)?;
-                import.delimiter = char::from(beginning.delimiter).to_string();
-                import.columns = beginning.columns;
-                import.offset_bytes = i64::try_from(beginning.offset).map_err(Error::internal)?;
-                preview = beginning.preview;
-            }
-            imports::add_piece(&mut tx, import.id, number, &import::seal(&petitions, &vault, import.id, &piece))
-                .await?;
-            number += 1;
-            piece = rest;
-        }
-        if is_end {
-            break;
-        }
+    if !imports::uploaded(&mut tx, upload.import.id).await? {
+        return Err(given_up());
     }
-    if number == 0 {
-        return Err(Error::field("", "invalid_value", "The file is empty."));
-    }
-    imports::uploaded(&mut tx, &import).await?;
-    audit(&mut tx, &kernel.cx, &actor, "import.upload", Some(petition.action.id), json!({"import": import.id})).await?;
+    let details = json!({"import": upload.import.id});
+    audit(&mut tx, &kernel.cx, &actor, "import.upload", Some(petition.action.id), details).await?;
     tx.commit().await?;
-    let mut document = resource(kernel, &petition, &import);
-    document["muster:preview"] = json!(preview);
+    "uploaded".clone_into(&mut upload.import.state);
+    let mut document = resource(kernel, &petition, &upload.import, None);
+    document["muster:preview"] = json!(upload.preview);
     Ok(private_json(StatusCode::CREATED, &document))
+}
+
+fn given_up() -> Error {
+    Error::problem(Code::Conflict, "This upload was cancelled.")
+}
+
+/// A file on its way in. Each piece is a statement of its own, so that nothing is held while the client takes its time; what
+/// breaks off is thrown away, at once or by upkeep.
+struct Upload<'a> {
+    petitions: &'a Petitions,
+    vault: Arc<Vault>,
+    import: Import,
+    /// Pieces that are there.
+    number: i32,
+    preview: Vec<Vec<String>>,
+}
+
+impl Upload<'_> {
+    async fn take(&mut self, body: Body) -> Result<()> {
+        let mut stream = body.into_data_stream();
+        let mut piece = Vec::with_capacity(PIECE);
+        let mut bytes = 0;
+        while let Some(more) = stream.next().await {
+            let more = more.map_err(|_| Error::field("", "invalid_value", "The upload broke off."))?;
+            bytes += more.len();
+            if bytes > LARGEST {
+                return Err(Error::problem(Code::PayloadTooLarge, "A file may have 200 MiB."));
+            }
+            piece.extend_from_slice(&more);
+            while piece.len() >= PIECE {
+                let rest = piece.split_off(PIECE);
+                self.add(&piece).await?;
+                piece = rest;
+            }
+        }
+        if !piece.is_empty() {
+            self.add(&piece).await?;
+        }
+        if self.number == 0 { Err(Error::field("", "invalid_value", "The file is empty.")) } else { Ok(()) }
+    }
+
+    async fn add(&mut self, piece: &[u8]) -> Result<()> {
+        let kernel = &self.petitions.kernel;
+        if self.number == 0 {
+            let beginning = csv_lines::beginning(piece)?;
+            self.import.delimiter = char::from(beginning.delimiter).to_string();
+            self.import.columns = beginning.columns;
+            self.import.offset_bytes = i64::try_from(beginning.offset).map_err(Error::internal)?;
+            self.preview = beginning.preview;
+            imports::insert(&mut *kernel.db.acquire().await?, &self.import).await?;
+        }
+        self.import.bytes += i64::try_from(piece.len()).map_err(Error::internal)?;
+        let sealed = import::seal(self.petitions, &self.vault, self.import.id, piece);
+        let mut tries = 0;
+        loop {
+            let added = async {
+                let mut conn = kernel.db.acquire().await?;
+                let (id, bytes) = (self.import.id, self.import.bytes);
+                imports::add_piece(&mut conn, id, self.number, &sealed, bytes, kernel.cx.now()).await
+            };
+            match added.await {
+                Ok(true) => break,
+                Ok(false) => return Err(given_up()),
+                // a file of hours is not thrown away because the database was away for a moment
+                Err(Error::Unavailable { .. }) if tries < PIECE_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_secs(tries)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.number += 1;
+        Ok(())
+    }
+
+    /// Throws away what came in; upkeep does where this cannot.
+    async fn break_off(&self, petition: &Petition) {
+        if self.number == 0 && self.import.columns.is_empty() {
+            return;
+        }
+        let kernel = &self.petitions.kernel;
+        let thrown = async {
+            let mut tx = kernel.db.begin().await?;
+            imports::break_off(&mut tx, self.import.id, kernel.cx.now()).await?;
+            import::throw_away(self.petitions, &mut tx, petition.action.organization_id, self.import.id).await?;
+            tx.commit().await.map_err(Error::from)
+        };
+        if let Err(error) = thrown.await {
+            tracing::info!(%error, import = %self.import.id, "an upload that broke off waits for upkeep");
+        }
+    }
 }
 
 /// How to read a file.
@@ -239,7 +314,7 @@ async fn start_import(
     let first = imports::pieces(&mut tx, row.id, 0, 1).await?;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
     let head = first.first().map(|(_, sealed)| import::open(&vault, row.id, sealed)).transpose()?.unwrap_or_default();
-    row.offset_bytes = i64::try_from(import::beginning(&head)?.offset).map_err(Error::internal)?;
+    row.offset_bytes = i64::try_from(csv_lines::beginning(&head)?.offset).map_err(Error::internal)?;
     row.mapping = json!(body.mapping);
     row.source = source;
     row.dry_run = body.dry_run;
@@ -247,10 +322,11 @@ async fn start_import(
     (row.seen, row.imported, row.duplicates, row.refused, row.finished_at) = (0, 0, 0, 0, None);
     imports::clear_faults(&mut tx, row.id).await?;
     imports::save(&mut tx, &row).await?;
+    jobs::begin(&mut tx, import::JOB, petition.action.organization_id, row.id, kernel.cx.now()).await?;
     let details = json!({"import": row.id, "dry_run": row.dry_run});
     audit(&mut tx, &kernel.cx, &actor, "import.start", Some(petition.action.id), details).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::ACCEPTED, &resource(kernel, &petition, &row)))
+    Ok(private_json(StatusCode::ACCEPTED, &resource(kernel, &petition, &row, None)))
 }
 
 /// Stops an import and throws its file away; what it has signed stays signed.
@@ -265,16 +341,17 @@ async fn cancel_import(
     let petition = find(&petitions, &actor, &key).await?;
     let mut tx = kernel.db.begin().await?;
     let mut row = imports::lock(&mut tx, petition.action.id, id).await?;
-    if !matches!(row.state.as_str(), "uploaded" | "checked" | "running") {
+    if !matches!(row.state.as_str(), "uploading" | "uploaded" | "checked" | "running") {
         return Err(Error::problem(Code::Conflict, "This import has ended."));
     }
     "cancelled".clone_into(&mut row.state);
     row.finished_at = Some(kernel.cx.now());
-    imports::drop_pieces(&mut tx, row.id).await?;
     imports::save(&mut tx, &row).await?;
+    jobs::end(&mut tx, import::JOB, row.id).await?;
+    import::throw_away(&petitions, &mut tx, petition.action.organization_id, row.id).await?;
     audit(&mut tx, &kernel.cx, &actor, "import.cancel", Some(petition.action.id), json!({"import": row.id})).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::OK, &resource(kernel, &petition, &row)))
+    Ok(private_json(StatusCode::OK, &resource(kernel, &petition, &row, None)))
 }
 
 /// The refused lines as CSV: number, field, code, reason. What stood in them is not repeated.

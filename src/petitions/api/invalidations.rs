@@ -15,6 +15,7 @@ use crate::{
         caching::private_json,
         extract::{Segments, Valid},
         hal::{curies, identifiers, link},
+        jobs::{self, Standing},
         text::required_line,
     },
     organizers::{Actor, Scope, audit},
@@ -59,11 +60,11 @@ fn invalidate() -> Effect {
     Effect::Invalidate
 }
 
-async fn resource(petitions: &Petitions, petition: &Petition, job: &Job) -> Result<Value> {
+async fn resource(petitions: &Petitions, petition: &Petition, job: &Job, standing: Option<&Standing>) -> Result<Value> {
     let kernel = &petitions.kernel;
     // the rules of a vault that was destroyed are gone with it
     let rule = match kernel.vaults.open(petition.action.vault_id).await {
-        Ok(vault) => invalidation::rule_of(&vault, job)?,
+        Ok(vault) => invalidation::rule_of(&vault, job).unwrap_or_default(),
         Err(_) => Rule::default(),
     };
     let base = kernel.url(&format!("{}/invalidations/{}", petition.action.api_path(), job.id));
@@ -75,7 +76,9 @@ async fn resource(petitions: &Petitions, petition: &Petition, job: &Job) -> Resu
         "reason": job.reason,
         "muster:state": job.state,
         "muster:finished_date": job.finished_at,
-        "muster:progress": {"seen": job.seen, "total": job.total, "changed": job.changed},
+        "muster:job": standing.map(Standing::body),
+        // counted first
+        "muster:progress": {"seen": job.seen, "total": job.is_counted.then_some(job.total), "changed": job.changed},
         "_links": {"muster:cancel": link(format!("{base}/cancel")), "muster:undo": link(format!("{base}/undo")), "curies": curies()},
     }))
 }
@@ -95,15 +98,19 @@ async fn list_invalidations(
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
     let petition = find(&petitions, &actor, &key).await?;
-    let jobs = invalidations::of_petition(&mut *petitions.kernel.db.acquire().await?, petition.action.id).await?;
-    let mut items = Vec::with_capacity(jobs.len());
-    for job in &jobs {
-        items.push(resource(&petitions, &petition, job).await?);
+    let mut conn = petitions.kernel.db.acquire().await?;
+    let found = invalidations::of_petition(&mut conn, petition.action.id).await?;
+    let ids: Vec<Uuid> = found.iter().map(|job| job.id).collect();
+    let standings = jobs::standings(&mut conn, invalidation::JOB, &ids).await?;
+    drop(conn);
+    let mut items = Vec::with_capacity(found.len());
+    for job in &found {
+        items.push(resource(&petitions, &petition, job, standings.get(&job.id)).await?);
     }
     Ok(private_json(StatusCode::OK, &json!({"muster:invalidations": items})))
 }
 
-/// Begins a job; with `dry_run` only says how many signatures it would change.
+/// Begins a job; with `dry_run` only says how many signatures it would change, or how many at least where there are very many.
 #[utoipa::path(post, path = "/api/v1/petitions/{id}/invalidations", tag = "signatures", params(("id" = String, Path, description = "UUID or slug")), request_body = InvalidationBody, responses((status = 202, description = "Begun", body = Value), (status = 200, description = "Counted only", body = Value), (status = 401), (status = 404), (status = 422)))]
 async fn post_invalidation(
     State(petitions): State<Petitions>,
@@ -119,15 +126,16 @@ async fn post_invalidation(
     let rule = body.rule.parse(&mut tx, &petition, body.effect).await?;
     if body.dry_run {
         drop(tx);
-        let would = invalidation::dry_count(&petitions, &petition, &rule, body.effect).await?;
-        return Ok(private_json(StatusCode::OK, &json!({"muster:would_change": would})));
+        let (would, is_all) = invalidation::dry_count(&petitions, &petition, &rule, body.effect).await?;
+        let answer = json!({"muster:would_change": would, "muster:would_change_is_minimum": !is_all});
+        return Ok(private_json(StatusCode::OK, &answer));
     }
     let job =
         invalidation::begin(&petitions, &mut tx, &petition, actor.organizer_id, rule, body.effect, reason).await?;
     let details = json!({"effect": job.effect, "job": job.id});
     audit(&mut tx, &kernel.cx, &actor, "signatures.invalidate", Some(petition.action.id), details).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::ACCEPTED, &resource(&petitions, &petition, &job).await?))
+    Ok(private_json(StatusCode::ACCEPTED, &resource(&petitions, &petition, &job, None).await?))
 }
 
 /// Stops a running job; what it has changed stays changed.
@@ -165,7 +173,13 @@ async fn steer(
     let mut job = invalidations::lock(&mut tx, petition.action.id, job).await?;
     change(&mut job)?;
     invalidations::save(&mut tx, &job).await?;
+    if job.state == "undoing" {
+        jobs::begin(&mut tx, invalidation::JOB, petition.action.organization_id, job.id, petitions.kernel.cx.now())
+            .await?;
+    } else {
+        jobs::end(&mut tx, invalidation::JOB, job.id).await?;
+    }
     audit(&mut tx, &petitions.kernel.cx, actor, verb, Some(petition.action.id), json!({"job": job.id})).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::OK, &resource(petitions, &petition, &job).await?))
+    Ok(private_json(StatusCode::OK, &resource(petitions, &petition, &job, None).await?))
 }

@@ -37,7 +37,8 @@ pub struct Import {
 /// A database error.
 pub async fn insert(conn: &mut PgConnection, import: &Import) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO imports (id, petition_id, organizer_id, name, bytes, delimiter, columns, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO imports (id, petition_id, organizer_id, name, bytes, delimiter, columns, offset_bytes, state, created_at, touched_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'uploading', $9, $9)",
         import.id,
         import.petition_id,
         import.organizer_id,
@@ -45,6 +46,7 @@ pub async fn insert(conn: &mut PgConnection, import: &Import) -> Result<()> {
         import.bytes,
         import.delimiter,
         &import.columns,
+        import.offset_bytes,
         import.created_at
     )
     .execute(conn)
@@ -52,33 +54,43 @@ pub async fn insert(conn: &mut PgConnection, import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// Writes what the upload has shown, once it is complete.
+/// Ends an upload: the file is complete. False when it was given up meanwhile.
 ///
 /// # Errors
 /// A database error.
-pub async fn uploaded(conn: &mut PgConnection, import: &Import) -> Result<()> {
-    sqlx::query!(
-        "UPDATE imports SET bytes = $2, delimiter = $3, columns = $4, offset_bytes = $5 WHERE id = $1",
-        import.id,
-        import.bytes,
-        import.delimiter,
-        &import.columns,
-        import.offset_bytes
+pub async fn uploaded(conn: &mut PgConnection, import: Uuid) -> Result<bool> {
+    let done = sqlx::query!("UPDATE imports SET state = 'uploaded' WHERE id = $1 AND state = 'uploading'", import)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Adds a piece of a file that comes in, or writes it again; `bytes` is how much of it there is then. False when the upload was
+/// given up meanwhile.
+///
+/// # Errors
+/// A database error.
+pub async fn add_piece(
+    conn: &mut PgConnection,
+    import: Uuid,
+    number: i32,
+    sealed: &[u8],
+    bytes: i64,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let added = sqlx::query!(
+        "WITH uploading AS (UPDATE imports SET bytes = $4, touched_at = $5 WHERE id = $1 AND state = 'uploading' RETURNING id)
+         INSERT INTO import_pieces (import_id, number, sealed) SELECT id, $2, $3 FROM uploading
+         ON CONFLICT (import_id, number) DO UPDATE SET sealed = excluded.sealed",
+        import,
+        number,
+        sealed,
+        bytes,
+        now
     )
     .execute(conn)
     .await?;
-    Ok(())
-}
-
-/// Adds a piece of the file.
-///
-/// # Errors
-/// A database error.
-pub async fn add_piece(conn: &mut PgConnection, import: Uuid, number: i32, sealed: &[u8]) -> Result<()> {
-    sqlx::query!("INSERT INTO import_pieces (import_id, number, sealed) VALUES ($1, $2, $3)", import, number, sealed)
-        .execute(conn)
-        .await?;
-    Ok(())
+    Ok(added.rows_affected() == 1)
 }
 
 /// The pieces from a number on, at most so many, sealed.
@@ -122,7 +134,7 @@ pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<I
         Import,
         "SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording, dry_run, state,
                 offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
-         FROM imports WHERE petition_id = $1 AND id = $2 FOR UPDATE",
+         FROM imports WHERE petition_id = $1 AND id = $2 FOR NO KEY UPDATE",
         petition,
         id
     )
@@ -130,16 +142,17 @@ pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<I
     .await?)
 }
 
-/// The next import that runs and that no other process works on, locked.
+/// An import.
 ///
 /// # Errors
 /// A database error.
-pub async fn next(conn: &mut PgConnection) -> Result<Option<Import>> {
+pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     Ok(sqlx::query_as!(
         Import,
         "SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording, dry_run, state,
                 offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
-         FROM imports WHERE state = 'running' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+         FROM imports WHERE id = $1",
+        id
     )
     .fetch_optional(conn)
     .await?)
@@ -240,28 +253,62 @@ pub async fn clear_faults(conn: &mut PgConnection, import: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Throws the file away.
+/// Throws the first pieces of a file away: those below a number, and not more than so many. Returns how many.
 ///
 /// # Errors
 /// A database error.
-pub async fn drop_pieces(conn: &mut PgConnection, import: Uuid) -> Result<()> {
-    sqlx::query!("DELETE FROM import_pieces WHERE import_id = $1", import).execute(conn).await?;
-    Ok(())
-}
-
-/// Throws away the files that nobody has started, or gone on with, since a moment. Returns how many.
-///
-/// # Errors
-/// A database error.
-pub async fn forget(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
-    let done = sqlx::query!(
-        "WITH old AS (
-             UPDATE imports SET state = 'cancelled', finished_at = now() WHERE state IN ('uploaded', 'checked') AND created_at < $1 RETURNING id
-         )
-         DELETE FROM import_pieces p USING old WHERE p.import_id = old.id",
-        before
+pub async fn drop_pieces(conn: &mut PgConnection, import: Uuid, below: i32, most: i64) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM import_pieces WHERE import_id = $1 AND number IN (
+             SELECT number FROM import_pieces WHERE import_id = $1 AND number < $2 ORDER BY number LIMIT $3)",
+        import,
+        below,
+        most
     )
     .execute(conn)
     .await?;
-    Ok(done.rows_affected())
+    Ok(gone.rows_affected())
+}
+
+/// Cancels an upload that broke off.
+///
+/// # Errors
+/// A database error.
+pub async fn break_off(conn: &mut PgConnection, import: Uuid, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE imports SET state = 'cancelled', finished_at = $2 WHERE id = $1 AND state = 'uploading'",
+        import,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Cancels uploads of which nothing came in since a moment, and files that were made before another and that nobody has
+/// started: some at a time. Returns each with its organization.
+///
+/// # Errors
+/// A database error.
+pub async fn give_up(
+    conn: &mut PgConnection,
+    broken_off: DateTime<Utc>,
+    not_started: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<(Uuid, Uuid)>> {
+    let rows = sqlx::query!(
+        "UPDATE imports i SET state = 'cancelled', finished_at = $3 FROM actions a
+         WHERE a.id = i.petition_id AND i.id IN (
+             SELECT o.id FROM imports o
+             WHERE o.state IN ('uploading', 'uploaded', 'checked')
+               AND ((o.state = 'uploading' AND o.touched_at < $1) OR (o.state <> 'uploading' AND o.created_at < $2))
+             ORDER BY o.created_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED)
+         RETURNING i.id, a.organization_id",
+        broken_off,
+        not_started,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.organization_id)).collect())
 }

@@ -18,6 +18,7 @@ pub struct Job {
     pub state: String,
     pub after_id: Uuid,
     pub total: i64,
+    pub is_counted: bool,
     pub seen: i64,
     pub changed: i64,
     pub created_at: DateTime<Utc>,
@@ -30,15 +31,14 @@ pub struct Job {
 /// A database error.
 pub async fn insert(conn: &mut PgConnection, job: &Job) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO invalidations (id, petition_id, organizer_id, effect, rule, reason, total, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO invalidations (id, petition_id, organizer_id, effect, rule, reason, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         job.id,
         job.petition_id,
         job.organizer_id,
         job.effect,
         job.rule,
         job.reason,
-        job.total,
         job.created_at
     )
     .execute(conn)
@@ -53,7 +53,7 @@ pub async fn insert(conn: &mut PgConnection, job: &Job) -> Result<()> {
 pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<Job>> {
     Ok(sqlx::query_as!(
         Job,
-        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, seen, changed, created_at, finished_at
+        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, is_counted, seen, changed, created_at, finished_at
          FROM invalidations WHERE petition_id = $1 ORDER BY id DESC LIMIT 200",
         petition
     )
@@ -68,7 +68,7 @@ pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<
 pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Job> {
     Ok(sqlx::query_as!(
         Job,
-        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, seen, changed, created_at, finished_at
+        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, is_counted, seen, changed, created_at, finished_at
          FROM invalidations WHERE petition_id = $1 AND id = $2 FOR UPDATE",
         petition,
         id
@@ -77,15 +77,16 @@ pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<J
     .await?)
 }
 
-/// The next job with work to do that no other process holds, locked.
+/// A job to make a step of, locked.
 ///
 /// # Errors
 /// A database error.
-pub async fn next(conn: &mut PgConnection) -> Result<Option<Job>> {
+pub async fn lock_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Job>> {
     Ok(sqlx::query_as!(
         Job,
-        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, seen, changed, created_at, finished_at
-         FROM invalidations WHERE state IN ('running', 'undoing') ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, is_counted, seen, changed, created_at, finished_at
+         FROM invalidations WHERE id = $1 FOR UPDATE",
+        id
     )
     .fetch_optional(conn)
     .await?)
@@ -97,13 +98,15 @@ pub async fn next(conn: &mut PgConnection) -> Result<Option<Job>> {
 /// A database error.
 pub async fn save(conn: &mut PgConnection, job: &Job) -> Result<()> {
     sqlx::query!(
-        "UPDATE invalidations SET state = $2, after_id = $3, seen = $4, changed = $5, finished_at = $6 WHERE id = $1",
+        "UPDATE invalidations SET state = $2, after_id = $3, seen = $4, changed = $5, finished_at = $6, total = $7, is_counted = $8 WHERE id = $1",
         job.id,
         job.state,
         job.after_id,
         job.seen,
         job.changed,
-        job.finished_at
+        job.finished_at,
+        job.total,
+        job.is_counted
     )
     .execute(conn)
     .await?;
@@ -140,15 +143,37 @@ pub struct Candidate {
     pub sealed: Option<Vec<u8>>,
 }
 
-/// The next signatures within these bounds after an id.
+/// The id up to which a petition's next so many signatures after an id lie; `None` when there are not so many. Whatever a rule
+/// asks for, no statement looks at more of them than that.
 ///
 /// # Errors
 /// A database error.
-pub async fn candidates(conn: &mut PgConnection, bounds: &Bounds, after: Uuid, most: i64) -> Result<Vec<Candidate>> {
+pub async fn range_end(conn: &mut PgConnection, petition: Uuid, after: Uuid, most: i64) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM signatures WHERE petition_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1",
+        petition,
+        after,
+        most - 1
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The next signatures within these bounds after an id and up to another, at most so many.
+///
+/// # Errors
+/// A database error.
+pub async fn candidates(
+    conn: &mut PgConnection,
+    bounds: &Bounds,
+    after: Uuid,
+    up_to: Option<Uuid>,
+    most: i64,
+) -> Result<Vec<Candidate>> {
     Ok(sqlx::query_as!(
         Candidate,
         "SELECT s.id, s.person_id, s.sealed FROM signatures s
-         WHERE s.petition_id = $1 AND s.id > $2 AND s.state = ANY ($3)
+         WHERE s.petition_id = $1 AND s.id > $2 AND ($10::uuid IS NULL OR s.id <= $10) AND s.state = ANY ($3)
            AND ($4::timestamptz IS NULL OR s.created_at >= $4) AND ($5::timestamptz IS NULL OR s.created_at < $5)
            AND ($6::text IS NULL OR s.country = $6) AND ($7::text IS NULL OR s.source = $7)
            AND ($8::bytea IS NULL OR EXISTS (SELECT FROM signature_signals g WHERE g.signature_id = s.id AND g.network_tag = $8))
@@ -161,20 +186,26 @@ pub async fn candidates(conn: &mut PgConnection, bounds: &Bounds, after: Uuid, m
         bounds.country,
         bounds.source,
         bounds.network_tag,
-        most
+        most,
+        up_to
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// How many signatures are within these bounds.
+/// How many signatures are within these bounds, after an id and up to another.
 ///
 /// # Errors
 /// A database error.
-pub async fn count_candidates(conn: &mut PgConnection, bounds: &Bounds) -> Result<i64> {
+pub async fn count_candidates(
+    conn: &mut PgConnection,
+    bounds: &Bounds,
+    after: Uuid,
+    up_to: Option<Uuid>,
+) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM signatures s
-           WHERE s.petition_id = $1 AND s.state = ANY ($2)
+           WHERE s.petition_id = $1 AND s.id > $8 AND ($9::uuid IS NULL OR s.id <= $9) AND s.state = ANY ($2)
              AND ($3::timestamptz IS NULL OR s.created_at >= $3) AND ($4::timestamptz IS NULL OR s.created_at < $4)
              AND ($5::text IS NULL OR s.country = $5) AND ($6::text IS NULL OR s.source = $6)
              AND ($7::bytea IS NULL OR EXISTS (SELECT FROM signature_signals g WHERE g.signature_id = s.id AND g.network_tag = $7))"#,
@@ -184,7 +215,9 @@ pub async fn count_candidates(conn: &mut PgConnection, bounds: &Bounds) -> Resul
         bounds.before,
         bounds.country,
         bounds.source,
-        bounds.network_tag
+        bounds.network_tag,
+        after,
+        up_to
     )
     .fetch_one(conn)
     .await?)

@@ -1,21 +1,20 @@
-//! All SQL over broadcasts and their recipients.
+//! All SQL over broadcasts; `recipients` are those who get one.
+
+mod recipients;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, Postgres, QueryBuilder, types::Json};
+use sqlx::{PgConnection, types::Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use recipients::*;
+
 use crate::{
     error::Result,
-    kernel::{
-        filter::{Field, FieldKind, FieldSet, Filter},
-        paging::PageParams,
-        text::EmailAddress,
-        vault::Vault,
-    },
+    kernel::{text::EmailAddress, vault::Vault},
     people::{Details, PEOPLE},
 };
 
@@ -41,8 +40,16 @@ pub struct Broadcast {
     pub sources: Vec<String>,
     pub state: String,
     pub due_at: Option<DateTime<Utc>>,
+    /// How many would have got it when they were last counted; `None` while that goes on.
+    pub audience: Option<i64>,
+    /// When that was.
+    pub audience_at: Option<DateTime<Utc>>,
+    pub audience_after: Option<Vec<u8>>,
     pub gathered: bool,
+    pub gathered_after: Option<Vec<u8>>,
     pub recipients: i64,
+    pub fed_after: Option<Uuid>,
+    pub resuming: bool,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
@@ -67,7 +74,8 @@ pub async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Re
         "INSERT INTO broadcasts (id, organization_id, organizer_id, texts, locale, actions, locales, regions, sources, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (id) DO UPDATE SET texts = excluded.texts, locale = excluded.locale, actions = excluded.actions,
-             locales = excluded.locales, regions = excluded.regions, sources = excluded.sources",
+             locales = excluded.locales, regions = excluded.regions, sources = excluded.sources,
+             audience = NULL, audience_at = NULL, audience_found = 0, audience_after = NULL",
         b.id,
         b.organization_id,
         organizer,
@@ -84,6 +92,14 @@ pub async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Re
     Ok(())
 }
 
+/// A broadcast to make a step of, locked.
+///
+/// # Errors
+/// A database error.
+pub async fn lock(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Broadcast>> {
+    Ok(broadcasts(conn, organization, Some(id), true).await?.pop())
+}
+
 /// An organization's broadcasts, newest first; or the one of this id. `lock` holds them for a change.
 ///
 /// # Errors
@@ -95,14 +111,18 @@ pub async fn broadcasts(
     lock: bool,
 ) -> Result<Vec<Broadcast>> {
     if lock {
-        sqlx::query!("SELECT FROM broadcasts WHERE id = $1 AND organization_id = $2 FOR UPDATE", id, organization)
-            .fetch_optional(&mut *conn)
-            .await?;
+        sqlx::query!(
+            "SELECT FROM broadcasts WHERE id = $1 AND organization_id = $2 FOR NO KEY UPDATE",
+            id,
+            organization
+        )
+        .fetch_optional(&mut *conn)
+        .await?;
     }
     Ok(sqlx::query_as!(
         Broadcast,
         r#"SELECT id, organization_id, texts AS "texts: Json<BTreeMap<String, Text>>", locale, actions, locales, regions, sources, state, due_at,
-                  gathered, recipients, created_at, started_at, finished_at
+                  audience, audience_at, audience_after, gathered, gathered_after, recipients, fed_after, resuming, created_at, started_at, finished_at
            FROM broadcasts WHERE organization_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id DESC LIMIT 200"#,
         organization,
         id
@@ -143,21 +163,53 @@ pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// How many would get it now, before the list of those who never want mail is asked.
+/// The address index up to which a vault's next so many people after another lie; `None` when there are not so many. No statement
+/// looks at more of them than that.
 ///
 /// # Errors
 /// A database error.
-pub async fn audience(conn: &mut PgConnection, vault: Uuid, b: &Broadcast) -> Result<i64> {
+pub async fn range_end(conn: &mut PgConnection, vault: Uuid, after: &[u8], most: i64) -> Result<Option<Vec<u8>>> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM broadcast_audience($1, $2, $3, $4, $5)"#,
+        r#"SELECT email_index AS "email_index!" FROM people WHERE vault_id = $1 AND email_index > $2 ORDER BY email_index OFFSET $3 LIMIT 1"#,
+        vault,
+        after,
+        most - 1
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Counts those of a range of people who would get it now, before the list of those who never want mail is asked. After the
+/// last range (`up_to` is `None`) the number is there, with its time.
+///
+/// # Errors
+/// A database error.
+pub async fn count_audience(
+    conn: &mut PgConnection,
+    vault: Uuid,
+    b: &Broadcast,
+    up_to: Option<&[u8]>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let after = b.audience_after.as_deref().unwrap_or_default();
+    sqlx::query!(
+        "WITH found AS (SELECT count(*) AS n FROM broadcast_audience($2, $3, $4, $5, $6, $7, $8))
+         UPDATE broadcasts b SET audience_found = b.audience_found + f.n, audience_after = $8,
+             audience = CASE WHEN $8::bytea IS NULL THEN b.audience_found + f.n END, audience_at = CASE WHEN $8::bytea IS NULL THEN $9::timestamptz END
+         FROM found f WHERE b.id = $1",
+        b.id,
         vault,
         &b.actions,
         &b.locales,
         &b.regions,
-        &b.sources
+        &b.sources,
+        after,
+        up_to,
+        now
     )
-    .fetch_one(conn)
-    .await?)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Broadcasts about one of these actions that began, or will, since a moment; other than this one.
@@ -167,7 +219,7 @@ pub async fn audience(conn: &mut PgConnection, vault: Uuid, b: &Broadcast) -> Re
 pub async fn about(conn: &mut PgConnection, b: &Broadcast, since: DateTime<Utc>) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM broadcasts
-           WHERE organization_id = $1 AND id <> $2 AND actions && $3 AND state IN ('scheduled', 'sending', 'paused', 'done') AND due_at >= $4"#,
+           WHERE organization_id = $1 AND id <> $2 AND actions && $3 AND state IN ('scheduled', 'sending', 'paused', 'done', 'failed') AND due_at >= $4"#,
         b.organization_id,
         b.id,
         &b.actions,
@@ -193,143 +245,15 @@ pub async fn open_actions(conn: &mut PgConnection, organization: Uuid, keys: &[S
     Ok(rows.into_iter().map(|row| (row.key, row.id)).collect())
 }
 
-/// Recipients by state.
+/// Begins a broadcast that is due.
 ///
 /// # Errors
 /// A database error.
-pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<String, i64>> {
-    let rows = sqlx::query!(
-        r#"SELECT state, count(*) AS "n!" FROM broadcast_recipients WHERE broadcast_id = $1 GROUP BY state"#,
-        id
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.state, row.n)).collect())
-}
-
-/// What recipients can be filtered by.
-pub const RECIPIENT_FIELDS: FieldSet = FieldSet(&[Field {
-    name: "muster:state",
-    column_sql: "state",
-    kind: FieldKind::Enum(&["waiting", "queued", "sent", "failed", "uncertain", "cancelled", "bounced", "complained"]),
-}]);
-
-/// A page of a broadcast's recipients with the state of their mail, and how many there are.
-///
-/// # Errors
-/// A database error.
-pub async fn recipients(
-    conn: &mut PgConnection,
-    broadcast: Uuid,
-    filter: Option<&Filter>,
-    page: PageParams,
-) -> Result<(Vec<(Uuid, String)>, i64)> {
-    let query = |what: &'static str| {
-        let mut query = QueryBuilder::<Postgres>::new(what);
-        query.push(" FROM broadcast_recipients WHERE broadcast_id = ").push_bind(broadcast);
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(&mut query);
-        }
-        query
-    };
-    let total = query("SELECT count(*)").build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut rows = query("SELECT person_id, state");
-    rows.push(" ORDER BY person_id LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
-    Ok((rows.build_query_as().fetch_all(conn).await?, total))
-}
-
-/// Begins what is due, and takes one that is being sent, for this transaction alone.
-///
-/// # Errors
-/// A database error.
-pub async fn take(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Option<Broadcast>> {
+pub async fn start(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "UPDATE broadcasts SET state = 'sending', started_at = $1 WHERE state = 'scheduled' AND due_at <= $1",
+        "UPDATE broadcasts SET state = 'sending', started_at = $2 WHERE id = $1 AND state = 'scheduled'",
+        id,
         now
-    )
-    .execute(&mut *conn)
-    .await?;
-    let taken = sqlx::query!(
-        "SELECT id, organization_id FROM broadcasts WHERE state = 'sending' ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED"
-    )
-    .fetch_optional(&mut *conn)
-    .await?;
-    let Some(taken) = taken else { return Ok(None) };
-    Ok(broadcasts(conn, taken.organization_id, Some(taken.id), false).await?.pop())
-}
-
-/// Finds the recipients, all at once and without bringing them here.
-///
-/// # Errors
-/// A database error.
-pub async fn gather(conn: &mut PgConnection, vault: Uuid, b: &Broadcast) -> Result<()> {
-    sqlx::query!(
-        "WITH found AS (
-             INSERT INTO broadcast_recipients (broadcast_id, person_id)
-             SELECT $1, person FROM broadcast_audience($2, $3, $4, $5, $6) AS person
-             ON CONFLICT DO NOTHING RETURNING 1
-         )
-         UPDATE broadcasts SET gathered = true, recipients = (SELECT count(*) FROM found) WHERE id = $1",
-        b.id,
-        vault,
-        &b.actions,
-        &b.locales,
-        &b.regions,
-        &b.sources
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Queues mail for some who wait, up to `window` mails of this broadcast in the queue. Returns how many were queued, and how many are
-/// in the queue.
-///
-/// # Errors
-/// A database error.
-pub async fn feed(conn: &mut PgConnection, b: &Broadcast, window: i64, now: DateTime<Utc>) -> Result<(i64, i64)> {
-    let row = sqlx::query!(
-        r#"WITH there AS (
-               SELECT count(*) AS n FROM broadcast_recipients WHERE broadcast_id = $1 AND state = 'queued'
-           ), picked AS (
-               SELECT person_id FROM broadcast_recipients WHERE broadcast_id = $1 AND state = 'waiting'
-               LIMIT (SELECT greatest($3 - n, 0) FROM there) FOR UPDATE
-           ), marked AS (
-               UPDATE broadcast_recipients r SET state = 'queued' FROM picked p WHERE r.broadcast_id = $1 AND r.person_id = p.person_id
-               RETURNING r.person_id
-           ), mails AS (
-               INSERT INTO emails_waiting (id, organization_id, class, kind, refs, state, due_at, created_at)
-               SELECT uuid_v7($4), $2, 'update', 'broadcast', jsonb_build_object('broadcast', $1::uuid, 'person', m.person_id), 'queued', $4, $4
-               FROM marked m RETURNING 1
-           )
-           SELECT (SELECT count(*) FROM mails) AS "queued!", (SELECT n FROM there) AS "there!""#,
-        b.id,
-        b.organization_id,
-        window,
-        now
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok((row.queued, row.there))
-}
-
-/// What became of recipients' mails: broadcast, person, state.
-///
-/// # Errors
-/// A database error.
-pub async fn settle(conn: &mut PgConnection, settled: &[(Uuid, Uuid, &'static str)]) -> Result<()> {
-    let mut settled = settled.to_vec();
-    settled.sort_unstable();
-    let broadcasts: Vec<Uuid> = settled.iter().map(|s| s.0).collect();
-    let people: Vec<Uuid> = settled.iter().map(|s| s.1).collect();
-    let states: Vec<String> = settled.iter().map(|s| s.2.to_owned()).collect();
-    sqlx::query!(
-        "UPDATE broadcast_recipients r SET state = v.state FROM unnest($1::uuid[], $2::uuid[], $3::text[]) v (broadcast, person, state)
-         WHERE r.broadcast_id = v.broadcast AND r.person_id = v.person",
-        &broadcasts,
-        &people,
-        &states
     )
     .execute(conn)
     .await?;

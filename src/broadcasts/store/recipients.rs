@@ -1,0 +1,308 @@
+//! Who gets a broadcast, what became of each mail, and the numbers of it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Broadcast;
+use crate::{
+    error::Result,
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter, Index},
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
+    },
+};
+
+/// Recipients by state.
+///
+/// # Errors
+/// A database error.
+pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<String, i64>> {
+    let rows = sqlx::query!(
+        r#"SELECT state, sum(delta)::bigint AS "n!" FROM broadcast_counts WHERE broadcast_id = $1 GROUP BY state HAVING sum(delta) <> 0"#,
+        id
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.state, row.n)).collect())
+}
+
+/// Adds up what was appended to a broadcast's counts, some of it.
+///
+/// # Errors
+/// A database error.
+pub async fn fold_counts(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!(
+        "WITH gone AS (
+             DELETE FROM broadcast_counts WHERE id IN (SELECT c.id FROM broadcast_counts c WHERE c.broadcast_id = $1 ORDER BY c.id LIMIT 5000)
+             RETURNING state, delta
+         )
+         INSERT INTO broadcast_counts (broadcast_id, state, delta) SELECT $1, state, sum(delta) FROM gone GROUP BY state HAVING sum(delta) <> 0",
+        id
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What recipients can be filtered by.
+pub const RECIPIENT_FIELDS: FieldSet = FieldSet(&[Field {
+    name: "muster:state",
+    column_sql: "state",
+    kind: FieldKind::Enum(&["waiting", "queued", "sent", "failed", "uncertain", "cancelled", "bounced", "complained"]),
+}]);
+
+/// Indexes over the recipients of a broadcast.
+const RECIPIENT_INDEXES: &[Index] = &[Index::equal("state")];
+
+/// A page of a broadcast's recipients with the state of their mail.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
+pub async fn recipients(
+    conn: &mut PgConnection,
+    broadcast: Uuid,
+    filter: Option<&Filter>,
+    page: &PageParams,
+) -> Result<(Vec<(Uuid, String)>, Extent)> {
+    let list = List {
+        table: "broadcast_recipients",
+        filtered: "broadcast_recipients",
+        key: &[KeyColumn { sql: "person_id", kind: KeyKind::Uuid }],
+        is_ascending: true,
+        indexes: RECIPIENT_INDEXES,
+        within: &[("broadcast_id", Within::Id(broadcast))],
+        also: "",
+    };
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let rows = sqlx::query!(
+        "SELECT person_id, state FROM broadcast_recipients WHERE broadcast_id = $1 AND person_id = ANY ($2)",
+        broadcast,
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    let rows = rows.into_iter().map(|row| (row.person_id, row.state)).collect();
+    Ok((in_order(rows, &ids, |(person, _)| *person), extent))
+}
+
+/// Finds the recipients in a range of people, without bringing them here. After the last range (`up_to` is `None`) all are known:
+/// whoever agreed before the broadcast began, since each range is looked at after that.
+///
+/// # Errors
+/// A database error.
+pub async fn gather(conn: &mut PgConnection, vault: Uuid, b: &Broadcast, up_to: Option<&[u8]>) -> Result<()> {
+    let after = b.gathered_after.as_deref().unwrap_or_default();
+    sqlx::query!(
+        "WITH found AS (
+             INSERT INTO broadcast_recipients (broadcast_id, person_id)
+             SELECT $1, person FROM broadcast_audience($2, $3, $4, $5, $6, $7, $8) AS person
+             ON CONFLICT DO NOTHING RETURNING 1
+         ), total AS (
+             SELECT count(*) AS n FROM found
+         ), counted AS (
+             INSERT INTO broadcast_counts (broadcast_id, state, delta) SELECT $1, 'waiting', n FROM total WHERE n > 0
+         )
+         UPDATE broadcasts b SET gathered_after = $8, gathered = $8::bytea IS NULL, recipients = b.recipients + t.n FROM total t WHERE b.id = $1",
+        b.id,
+        vault,
+        &b.actions,
+        &b.locales,
+        &b.regions,
+        &b.sources,
+        after,
+        up_to
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What [`feed`] has done.
+#[derive(Clone, Copy, Debug)]
+pub struct Fed {
+    /// Recipients whose mail it queued.
+    pub queued: i64,
+    /// Mails of the broadcast that were in the queue before.
+    pub there: i64,
+}
+
+/// Queues mail for the next who wait, up to `window` mails of this broadcast in the queue.
+///
+/// # Errors
+/// A database error.
+pub async fn feed(conn: &mut PgConnection, b: &Broadcast, window: i64, now: DateTime<Utc>) -> Result<Fed> {
+    Ok(sqlx::query_as!(
+        Fed,
+        r#"WITH there AS (
+               SELECT count(*) AS n FROM (SELECT FROM broadcast_recipients WHERE broadcast_id = $1 AND state = 'queued' LIMIT $3) q
+           ), picked AS (
+               SELECT person_id, uuid_v7($4) AS email_id FROM broadcast_recipients
+               WHERE broadcast_id = $1 AND state = 'waiting' AND person_id > $5
+               ORDER BY person_id LIMIT (SELECT greatest($3 - n, 0) FROM there)
+           ), marked AS (
+               UPDATE broadcast_recipients r SET state = 'queued', email_id = p.email_id
+               FROM picked p WHERE r.broadcast_id = $1 AND r.person_id = p.person_id AND r.state = 'waiting'
+               RETURNING r.person_id, r.email_id
+           ), mails AS (
+               INSERT INTO emails_waiting (id, organization_id, class, kind, refs, state, due_at, created_at)
+               SELECT m.email_id, $2, 'update', 'broadcast', jsonb_build_object('broadcast', $1::uuid, 'person', m.person_id), 'queued', $4, $4
+               FROM marked m
+           ), fed AS (
+               SELECT count(*) AS n, (SELECT p.person_id FROM picked p ORDER BY p.person_id DESC LIMIT 1) AS last FROM marked
+           ), counted AS (
+               INSERT INTO broadcast_counts (broadcast_id, state, delta)
+               SELECT $1, c.state, c.delta FROM fed f, LATERAL (VALUES ('waiting', -f.n), ('queued', f.n)) c (state, delta) WHERE f.n > 0
+           ), noted AS (
+               UPDATE broadcasts SET fed_after = f.last FROM fed f WHERE id = $1 AND f.last IS NOT NULL
+           )
+           SELECT (SELECT n FROM fed) AS "queued!", (SELECT n FROM there) AS "there!""#,
+        b.id,
+        b.organization_id,
+        window,
+        now,
+        b.fed_after.unwrap_or_default()
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Some of a broadcast's recipients whose mail is in the queue, locked: the person, and the mail.
+///
+/// # Errors
+/// A database error.
+pub async fn lock_queued(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<Vec<(Uuid, Uuid)>> {
+    let rows = sqlx::query!(
+        r#"SELECT r.person_id, r.email_id AS "email_id!" FROM broadcast_recipients r JOIN emails_waiting e ON e.id = r.email_id
+           WHERE r.broadcast_id = $1 AND r.state = 'queued' AND e.state = 'queued' ORDER BY r.person_id LIMIT $2 FOR UPDATE OF r"#,
+        broadcast,
+        most
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.person_id, row.email_id)).collect())
+}
+
+/// Is any mail of a broadcast in the queue, or on its way?
+///
+/// # Errors
+/// A database error.
+pub async fn is_queued(conn: &mut PgConnection, broadcast: Uuid) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM broadcast_recipients WHERE broadcast_id = $1 AND state = 'queued') AS "any!""#,
+        broadcast
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Gives recipients whose mail was taken out of the queue another state.
+///
+/// # Errors
+/// A database error.
+pub async fn take_back(conn: &mut PgConnection, broadcast: Uuid, people: &[Uuid], state: &str) -> Result<()> {
+    sqlx::query!(
+        "WITH changed AS (
+             UPDATE broadcast_recipients SET state = $3, email_id = NULL
+             WHERE broadcast_id = $1 AND person_id = ANY ($2) AND state = 'queued' RETURNING 1
+         )
+         INSERT INTO broadcast_counts (broadcast_id, state, delta)
+         SELECT $1, c.state, c.delta FROM (SELECT count(*) AS n FROM changed) t, LATERAL (VALUES ('queued', -t.n), ($3, t.n)) c (state, delta)
+         WHERE t.n > 0",
+        broadcast,
+        people,
+        state
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Lets some wait again whose mail was given up: because it had become stale, or for a reason that is asked anew when the
+/// next mail is composed. Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn wait_again(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"WITH changed AS (
+               UPDATE broadcast_recipients SET state = 'waiting', email_id = NULL
+               WHERE broadcast_id = $1 AND state = 'cancelled' AND person_id IN (
+                   SELECT person_id FROM broadcast_recipients WHERE broadcast_id = $1 AND state = 'cancelled' LIMIT $2)
+               RETURNING 1
+           ), total AS (
+               SELECT count(*) AS n FROM changed
+           ), counted AS (
+               INSERT INTO broadcast_counts (broadcast_id, state, delta)
+               SELECT $1, c.state, c.delta FROM total t, LATERAL (VALUES ('cancelled', -t.n), ('waiting', t.n)) c (state, delta) WHERE t.n > 0
+           )
+           SELECT n AS "n!" FROM total"#,
+        broadcast,
+        most
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Begins to feed the queue from the first recipient; `resuming` lets those wait again first who were given up.
+///
+/// # Errors
+/// A database error.
+pub async fn feed_anew(conn: &mut PgConnection, broadcast: Uuid, resuming: bool) -> Result<()> {
+    sqlx::query!("UPDATE broadcasts SET fed_after = NULL, resuming = $2 WHERE id = $1", broadcast, resuming)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// What became of a recipient's mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Settled {
+    /// The broadcast.
+    pub broadcast: Uuid,
+    /// The recipient.
+    pub person: Uuid,
+    /// The mail: one that was taken out of the queue since has nothing to say any more.
+    pub email: Uuid,
+    /// The state.
+    pub state: &'static str,
+}
+
+/// Writes what became of recipients' mails.
+///
+/// # Errors
+/// A database error.
+pub async fn settle(conn: &mut PgConnection, settled: &[Settled]) -> Result<()> {
+    let mut settled = settled.to_vec();
+    settled.sort_unstable();
+    let broadcasts: Vec<Uuid> = settled.iter().map(|s| s.broadcast).collect();
+    let people: Vec<Uuid> = settled.iter().map(|s| s.person).collect();
+    let emails: Vec<Uuid> = settled.iter().map(|s| s.email).collect();
+    let states: Vec<String> = settled.iter().map(|s| s.state.to_owned()).collect();
+    sqlx::query!(
+        "WITH v AS (
+             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) v (broadcast, person, email, state)
+         ), before AS (
+             SELECT r.broadcast_id, r.person_id, r.state AS was, v.state AS becomes
+             FROM v JOIN broadcast_recipients r ON r.broadcast_id = v.broadcast AND r.person_id = v.person
+             WHERE r.email_id = v.email ORDER BY r.broadcast_id, r.person_id FOR UPDATE OF r
+         ), changed AS (
+             UPDATE broadcast_recipients r SET state = b.becomes FROM before b
+             WHERE r.broadcast_id = b.broadcast_id AND r.person_id = b.person_id AND b.was <> b.becomes
+             RETURNING r.broadcast_id, b.was, b.becomes
+         )
+         INSERT INTO broadcast_counts (broadcast_id, state, delta)
+         SELECT c.broadcast_id, d.state, sum(d.delta) FROM changed c, LATERAL (VALUES (c.was, -1), (c.becomes, 1)) d (state, delta)
+         GROUP BY 1, 2 HAVING sum(d.delta) <> 0 ORDER BY 1, 2",
+        &broadcasts,
+        &people,
+        &emails,
+        &states
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

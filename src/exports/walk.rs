@@ -1,0 +1,124 @@
+//! Reading a list page by page so that nobody is missed.
+//!
+//! Pages are short statements of their own, continued by id; together they see everything that was committed before the first
+//! one. Ids are made before their rows are committed, so while the pages are read a row may appear behind them. An id carries
+//! the time at which it was made, and a row is written within a short time of that or not at all: so at the end the young part
+//! is read once more, from [`YOUNG`] before the beginning on, and rows that are met for the first time are taken too.
+//!
+//! A page that an outage interrupts is read again; what was given out before stays as it was.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::store::BATCH;
+use crate::{
+    error::{Error, Result},
+    kernel::cx::Cx,
+};
+
+/// Minutes within which a row is committed, or is not, once its id was made: much longer than any request may take.
+const YOUNG: i64 = 5;
+/// How often a page is tried again while the database is away; the pauses grow by a second.
+const TRIES: u64 = 10;
+
+/// How far a list was read.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    after: Uuid,
+    /// No id below this belongs to a row that may still appear.
+    young_from: Uuid,
+    /// Young rows that were read, by id.
+    young: Vec<Uuid>,
+    is_second: bool,
+}
+
+impl Walk {
+    /// From the beginning.
+    pub fn new(cx: &Cx) -> Self {
+        let since = (cx.now() - TimeDelta::minutes(YOUNG)).timestamp_millis();
+        // the first 48 bits of an id are its time
+        let young_from = Uuid::from_u128(u128::from(since.unsigned_abs()) << 80);
+        Self { after: Uuid::nil(), young_from, young: Vec::new(), is_second: false }
+    }
+
+    /// The id after which the next page begins.
+    pub fn after(&self) -> Uuid {
+        self.after
+    }
+
+    /// Goes on behind a page: its rows that were not read before, and whether there is another page.
+    pub fn take<R>(&mut self, page: Vec<R>, id: impl Fn(&R) -> Uuid) -> (Vec<R>, bool) {
+        let is_full = i64::try_from(page.len()).is_ok_and(|read| read >= BATCH);
+        if let Some(last) = page.last() {
+            self.after = id(last);
+        }
+        let rows = if self.is_second {
+            page.into_iter().filter(|row| self.young.binary_search(&id(row)).is_err()).collect()
+        } else {
+            self.young.extend(page.iter().map(&id).filter(|id| *id > self.young_from));
+            page
+        };
+        if is_full {
+            return (rows, true);
+        }
+        let was_second = std::mem::replace(&mut self.is_second, true);
+        self.after = self.young_from;
+        (rows, !was_second)
+    }
+}
+
+/// Reads a page, again and again through an outage that is not too long.
+///
+/// # Errors
+/// The page's, the last of an outage.
+pub async fn patiently<T, F: Future<Output = Result<T>> + Send>(page: impl Fn() -> F + Send) -> Result<T> {
+    for tries in 1..=TRIES {
+        match page().await {
+            Err(Error::Unavailable { cause, .. }) => {
+                tracing::warn!(cause, "a page of an export could not be read; it is tried again");
+                sleep(Duration::from_secs(tries)).await;
+            }
+            read => return read,
+        }
+    }
+    page().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(from: u128, to: u128) -> Vec<Uuid> {
+        (from..to).map(Uuid::from_u128).collect()
+    }
+
+    #[test]
+    fn what_appears_behind_a_page_is_read_at_the_end_and_nothing_twice() {
+        let cx = Cx::system();
+        let mut walk = Walk::new(&cx);
+        let old = walk.young_from.as_u128() - 5_000;
+        let batch = u128::from(BATCH.unsigned_abs());
+        assert_eq!(walk.after(), Uuid::nil());
+        let (rows, more) = walk.take(page(old, old + batch), |id| *id);
+        assert_eq!((rows.len(), more, walk.after()), (1_000, true, Uuid::from_u128(old + batch - 1)));
+        // ids that come in now, every second one
+        let now = cx.id().as_u128() & !0xFFFF;
+        let every_second: Vec<Uuid> = page(now, now + 400).into_iter().step_by(2).collect();
+        let (rows, more) = walk.take(every_second, |id| *id);
+        assert_eq!((rows.len(), more, walk.after()), (200, true, walk.young_from));
+        // the young part again, with those between them that were committed since
+        let (rows, more) = walk.take(page(now, now + 400), |id| *id);
+        assert_eq!((rows.len(), more), (200, false));
+        assert!(rows.iter().all(|id| id.as_u128() % 2 == 1));
+    }
+
+    #[test]
+    fn an_empty_list_is_looked_at_twice() {
+        let mut walk = Walk::new(&Cx::system());
+        assert!(walk.take(Vec::<Uuid>::new(), |id| *id).1);
+        assert!(!walk.take(Vec::<Uuid>::new(), |id| *id).1);
+    }
+}

@@ -1,0 +1,344 @@
+//! Long work in small steps: a slice says what a step of its kind is, and this makes the steps.
+//!
+//! A row of `jobs` stands for something with work left: an import, a broadcast, an action whose letters are released. Each
+//! process has one loop for each kind ([`run`]); it claims a job whose organization has waited longest for a step of this kind,
+//! lets the kind make one step, and gives the job back. So kinds do not delay each other, nor does one organization the
+//! others, and several processes share the work. A claim is a lease by the database's clock, prolonged while the step runs.
+//!
+//! A step is short: at most a second or so at the database, in transactions of its own. It notes its place in the transaction
+//! that did the work ([`advance`], or on the kind's own row), so that a step that is repeated after a crash, or made by two
+//! processes because a lease ran out, does nothing twice.
+//!
+//! A step that fails is tried again after a while, and after [`TRIES`] failures in a row the job is `failed` and its kind is
+//! told, with a word of a closed list: organizers read it, and it must say nothing of anybody. A panic counts, and so does a
+//! process that dies in the middle. An outage of the database does not.
+
+mod rows;
+
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{FutureExt, future::BoxFuture};
+use sqlx::PgConnection;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub use rows::{Standing, begin, end, forget, show, standing, standings};
+
+use super::Kernel;
+use crate::error::{Error, Result};
+
+/// Failed steps in a row after which a job has failed.
+pub const TRIES: i32 = 10;
+/// Time for which a claim holds unless it is prolonged.
+const LEASE: Duration = Duration::from_secs(20);
+/// Time after which a step is given up.
+const STEP: Duration = Duration::from_mins(2);
+/// Time between looks for work.
+const IDLE: Duration = Duration::from_secs(1);
+/// Seconds until a job is tried again after its first failure; twice as long after each further one.
+const FIRST_PAUSE: i64 = 2;
+/// Seconds until a job is tried again, at most.
+const LONGEST_PAUSE: i64 = 300;
+/// Seconds until a job is tried again after an outage.
+const OUTAGE_PAUSE: i64 = 5;
+
+/// Why a step failed or a job did: words for `jobs.last_error`, and what organizers read.
+const REASONS: [(&str, &str); 8] = [
+    ("internal", "A step failed on our side, again and again. The log knows more under the job's id."),
+    ("panicked", "A step broke off on our side, again and again. The log knows more under the job's id."),
+    ("too_slow", "A step took too long, again and again."),
+    ("worker_died", "The worker stopped in the middle of a step, again and again."),
+    ("vault_closed", "What is kept of these people cannot be opened any more."),
+    ("too_long", "A line is too long, or a quote in it is never closed."),
+    ("unreadable", "A part of the file is missing or cannot be opened any more."),
+    ("not_understood", "What was asked for cannot be read any more. Begin it anew."),
+];
+
+/// What a kind has to say after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// There is more to do at once.
+    Again,
+    /// There is more to do, but not before this moment.
+    At(DateTime<Utc>),
+    /// Nothing is left to do.
+    Done,
+    /// It cannot go on, and trying again would not help. A word of the closed list.
+    Failed(&'static str),
+}
+
+/// A job as a step is made of it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The row that the kind works on.
+    pub id: Uuid,
+    /// Whose it is.
+    pub organization_id: Uuid,
+    /// Where the kind goes on, see [`advance`]; `None` from the beginning.
+    pub place: Option<Uuid>,
+    kind: String,
+    token: Uuid,
+    begun: i64,
+    attempts: i32,
+    last_error: Option<String>,
+}
+
+/// A kind of job, registered by `worker.rs`.
+pub trait JobKind: Send + Sync {
+    /// The name in `jobs.kind`.
+    fn kind(&self) -> &'static str;
+
+    /// Makes one bounded step.
+    ///
+    /// # Errors
+    /// `unavailable` for an outage, which is not counted; anything else is a failed attempt. The step's transaction is rolled
+    /// back then.
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>>;
+
+    /// Told in the transaction in which the job fails, so that a slice can end its own row.
+    ///
+    /// # Errors
+    /// A database error.
+    fn failed<'a>(&'a self, conn: &'a mut PgConnection, job: &'a Job, why: &'static str) -> BoxFuture<'a, Result<()>> {
+        let _ = (conn, job, why);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Marks [`lost`].
+const LOST: &str = "lost";
+
+/// A reason of the closed list, on the error that it explains.
+#[derive(Debug)]
+struct Because(&'static str);
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Says of an error which reason organizers are to read, should the job fail of it. An outage stays one.
+pub fn because(why: &'static str) -> impl Fn(Error) -> Error {
+    move |error| match error {
+        Error::Unavailable { .. } => error,
+        Error::Internal(cause) => Error::Internal(cause.context(Because(why))),
+        error => Error::Internal(anyhow::anyhow!("{error}").context(Because(why))),
+    }
+}
+
+fn reason(error: &Error) -> &'static str {
+    match error {
+        Error::Internal(cause) => cause.downcast_ref::<Because>().map_or("internal", |because| because.0),
+        _ => "internal",
+    }
+}
+
+/// The sentence for a reason.
+pub fn detail(why: &str) -> &'static str {
+    REASONS.iter().find(|(word, _)| *word == why).map_or(REASONS[0].1, |(_, detail)| detail)
+}
+
+fn pause_after(attempts: i32) -> TimeDelta {
+    let doublings = u32::try_from(attempts.clamp(1, TRIES) - 1).unwrap_or_default();
+    TimeDelta::seconds((FIRST_PAUSE << doublings).min(LONGEST_PAUSE))
+}
+
+/// Notes in a step's transaction, as its last statement, where the next step goes on, and how many rows were dealt with.
+///
+/// # Errors
+/// [`lost`] when the claim was lost or the job was begun anew meanwhile: the step must be rolled back then.
+pub async fn advance(conn: &mut PgConnection, job: &Job, place: Uuid, done: usize) -> Result<()> {
+    if rows::advance(conn, job, place, i64::try_from(done).unwrap_or(i64::MAX)).await? { Ok(()) } else { Err(lost()) }
+}
+
+/// The error of a step whose job is not this process's any more, or is not what it was: not a failure, and nothing was done.
+pub fn lost() -> Error {
+    because(LOST)(Error::internal("this job was begun anew, or is another process's by now"))
+}
+
+/// Prolongs a claim for as long as this runs; returns when it is another process's.
+async fn beat(kernel: &Kernel, job: &Job) {
+    loop {
+        sleep(LEASE / 4).await;
+        let beaten = rows::prolong(&kernel.work, job).await;
+        match beaten {
+            Ok(false) => return,
+            Ok(true) => {}
+            Err(error) => {
+                tracing::warn!(%error, kind = job.kind, job = %job.id, "a job's lease could not be prolonged");
+            }
+        }
+    }
+}
+
+/// How a step ended.
+enum Ended {
+    Next(Next),
+    Failed(&'static str),
+    Outage(Error),
+}
+
+async fn step(kernel: &Kernel, kind: &dyn JobKind, job: &Job) -> Ended {
+    let made = AssertUnwindSafe(tokio::time::timeout(STEP, kind.step(job))).catch_unwind();
+    let made = tokio::select! {
+        made = made => made,
+        () = beat(kernel, job) => return Ended::Next(Next::Again),
+    };
+    let about = (kind.kind(), job.id);
+    match made {
+        Ok(Ok(Ok(next))) => Ended::Next(next),
+        Ok(Ok(Err(error @ Error::Unavailable { .. }))) => Ended::Outage(error),
+        Ok(Ok(Err(error))) if reason(&error) == LOST => Ended::Next(Next::Again),
+        Ok(Ok(Err(error))) => {
+            tracing::error!(kind = about.0, job = %about.1, %error, "a step of a job failed");
+            Ended::Failed(reason(&error))
+        }
+        Ok(Err(_)) => {
+            tracing::error!(kind = about.0, job = %about.1, "a step of a job took too long");
+            Ended::Failed("too_slow")
+        }
+        Err(_) => {
+            tracing::error!(kind = about.0, job = %about.1, "a step of a job panicked");
+            Ended::Failed("panicked")
+        }
+    }
+}
+
+/// Gives a job back as its step ended.
+async fn settle(kernel: &Kernel, kind: &dyn JobKind, job: &Job, ended: &Ended) -> Result<()> {
+    let (db, now) = (&kernel.work, kernel.cx.now());
+    match ended {
+        Ended::Next(Next::Done) => rows::finish(db, job, now).await,
+        Ended::Next(Next::Again) => rows::give_back(db, job, now, 0, None).await,
+        Ended::Next(Next::At(at)) => rows::give_back(db, job, *at, 0, None).await,
+        Ended::Next(Next::Failed(why)) => fail(kernel, kind, job, job.attempts, why).await,
+        Ended::Failed(why) if job.attempts + 1 >= TRIES => fail(kernel, kind, job, TRIES, why).await,
+        Ended::Failed(why) => {
+            let attempts = job.attempts + 1;
+            rows::give_back(db, job, now + pause_after(attempts), attempts, Some(why)).await
+        }
+        // as it was claimed
+        Ended::Outage(_) => {
+            let later = now + TimeDelta::seconds(OUTAGE_PAUSE);
+            rows::give_back(db, job, later, job.attempts, job.last_error.as_deref()).await
+        }
+    }
+}
+
+/// Ends a job that cannot go on. One that was begun anew meanwhile is given back.
+async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why: &'static str) -> Result<()> {
+    for tells in [true, false] {
+        let mut tx = kernel.work.begin().await?;
+        if rows::fail(&mut tx, job, attempts, why).await? {
+            tracing::error!(kind = job.kind, job = %job.id, why, "a job has failed");
+            metrics::counter!("muster_jobs_failed_total", "kind" => kind.kind()).increment(1);
+            if tells {
+                match kind.failed(&mut tx, job, why).await {
+                    Ok(()) => {}
+                    Err(error @ Error::Unavailable { .. }) => return Err(error),
+                    Err(error) => {
+                        // then at least nobody tries it any more
+                        tracing::error!(kind = job.kind, job = %job.id, %error, "a slice could not be told that its job failed");
+                        continue;
+                    }
+                }
+            }
+        }
+        tx.commit().await?;
+        return Ok(());
+    }
+    Ok(())
+}
+
+/// Claims a job of a kind and makes one step of it. False: none is due.
+///
+/// # Errors
+/// `unavailable` while the database is away.
+pub async fn run_one(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
+    let Some(job) = rows::claim(&kernel.work, kind.kind(), kernel.cx.id(), kernel.cx.now()).await? else {
+        return Ok(false);
+    };
+    let started = kernel.cx.instant();
+    // one that has taken ten processes with it is not given to the next
+    let ended =
+        if job.attempts >= TRIES { Ended::Next(Next::Failed("worker_died")) } else { step(kernel, kind, &job).await };
+    let outcome = match &ended {
+        Ended::Next(Next::Failed(_)) | Ended::Failed(_) => "failed",
+        Ended::Outage(_) => "outage",
+        Ended::Next(_) => "done",
+    };
+    metrics::histogram!("muster_job_step_seconds", "kind" => kind.kind(), "outcome" => outcome)
+        .record((kernel.cx.instant() - started).as_secs_f64());
+    let mut troubles = 0;
+    // an outage must not be taken for a process that died: as long as this one lives, it says how the step ended
+    while let Err(error) = settle(kernel, kind, &job, &ended).await {
+        let is_outage = matches!(error, Error::Unavailable { .. });
+        troubles += 1;
+        if !is_outage || troubles > 60 || kernel.stopping.is_cancelled() {
+            return Err(error);
+        }
+        sleep(IDLE).await;
+    }
+    // the database has taken that, so whatever is away is away for this job only, and others need not wait for it
+    if let Ended::Outage(error) = &ended {
+        tracing::info!(kind = kind.kind(), job = %job.id, %error, "a job waits until what it needs is there again");
+    }
+    Ok(true)
+}
+
+/// Makes steps of a kind until cancelled.
+pub async fn run(kernel: Arc<Kernel>, kind: Arc<dyn JobKind>, cancel: CancellationToken) {
+    let mut trouble = false;
+    while !cancel.is_cancelled() {
+        match run_one(&kernel, &*kind).await {
+            Ok(true) => {
+                trouble = false;
+                continue;
+            }
+            Ok(false) => trouble = false,
+            Err(error) => {
+                if !trouble {
+                    tracing::warn!(%error, kind = kind.kind(), "jobs stand still until the database answers");
+                }
+                trouble = true;
+            }
+        }
+        tokio::select! {
+            () = sleep(IDLE) => {}
+            () = cancel.cancelled() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_from_seconds_to_minutes() {
+        let pauses: Vec<i64> = (1..=TRIES).map(|n| pause_after(n).num_seconds()).collect();
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    }
+
+    #[test]
+    fn an_error_may_say_why_and_an_outage_stays_one() {
+        assert_eq!(reason(&because("unreadable")(Error::internal("x"))), "unreadable");
+        assert_eq!(reason(&because("unreadable")(Error::not_found())), "unreadable");
+        assert_eq!(reason(&Error::not_found()), "internal");
+        let outage = || Error::Unavailable { retry_after: 1, cause: "away".to_owned() };
+        assert!(matches!(because("unreadable")(outage()), Error::Unavailable { .. }));
+        assert_eq!(reason(&lost()), LOST);
+    }
+
+    #[test]
+    fn every_reason_has_its_sentence() {
+        for (word, sentence) in REASONS {
+            assert_eq!(detail(word), sentence);
+            assert!(sentence.ends_with('.'));
+        }
+        assert_eq!(detail("unheard of"), REASONS[0].1);
+    }
+}
