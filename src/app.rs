@@ -1,10 +1,23 @@
 //! The whole house: what runs, its routes, and how it stops.
 
-use std::{cell::RefCell, collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+pub mod fuzzing;
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
-    body::Body,
+    body::{Body, Bytes, HttpBody},
     extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
@@ -12,6 +25,7 @@ use axum::{
     routing::get,
 };
 use futures_util::future::poll_immediate;
+use http_body::{Frame, SizeHint};
 use metrics::Histogram;
 use metrics_exporter_prometheus::PrometheusHandle;
 use minijinja::context;
@@ -30,11 +44,13 @@ use crate::{
     exports::{self, Exports},
     kernel::{
         Kernel, caching,
+        connections::{self, Limits},
         extract::BODY_LIMIT,
         guard::TrustedProxies,
         hal::{curies, link, templated},
         i18n,
         links::TokenPurposes,
+        network::Network,
         pages::Visitor,
     },
     letters::{self, Letters},
@@ -45,7 +61,11 @@ use crate::{
 };
 
 /// How long accepted requests may take to finish once a stop was asked for.
-const DRAIN: Duration = Duration::from_secs(30);
+const DRAIN: Duration = Duration::from_secs(10);
+/// A request's body may rest for so many times the limit of a request, and must bring so many bytes in that time: an upload
+/// takes as long as it needs, one that trickles does not.
+const BODY_RESTS: u32 = 3;
+const BODY_BRINGS: u64 = 16 * 1024;
 
 /// The slices over one kernel.
 #[derive(Clone, Debug)]
@@ -128,7 +148,8 @@ impl App {
             .layer(CompressionLayer::new())
             .layer(middleware::from_fn(caching::unchanged));
 
-        let trusted = TrustedProxies(self.kernel.settings.http.trusted_proxies.clone().into());
+        let proxies = self.kernel.settings.http.proxy_networks().map(Network::from);
+        let trusted = TrustedProxies::new(proxies, self.kernel.cx.clone());
         Router::new()
             .merge(api)
             .merge(pages)
@@ -147,14 +168,14 @@ impl App {
 
     /// Routes for operators: health and metrics.
     pub fn admin_router(&self, metrics: Option<PrometheusHandle>) -> Router {
-        let db = self.kernel.db.clone();
+        let kernel = self.kernel.clone();
         Router::new()
             .route("/healthz", get(async || "ok\n"))
             .route(
                 "/readyz",
-                get(async move || match sqlx::query_scalar!(r#"SELECT 1 AS "one!""#).fetch_one(&db).await {
-                    Ok(_) => (StatusCode::OK, "ready\n"),
-                    Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+                get(async move || match kernel.readiness.check() {
+                    Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+                    Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
                 }),
             )
             .route("/metrics", get(async move || metrics.map(|m| m.render()).unwrap_or_default()))
@@ -164,20 +185,25 @@ impl App {
     /// queued.
     ///
     /// # Errors
-    /// When the address cannot be listened on, or the listener fails.
+    /// Never: what fails is one connection's, or passes.
     pub async fn serve(&self, listener: tokio::net::TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-        let router = self.router().into_make_service_with_connect_info::<SocketAddr>();
-        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-            let _ = stream.set_nodelay(true);
-        });
-        let (asked, stopping) = (stop.clone(), self.kernel.stopping.clone());
-        let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-            asked.cancelled().await;
-            stopping.cancel();
-        });
-        let mut server = std::pin::pin!(server.into_future());
+        let http = &self.kernel.settings.http;
+        let limits = Limits {
+            connections: connections::room_for(http.max_connections),
+            per_network: http.max_connections_per_network,
+            header: Duration::from_secs(http.header_timeout_seconds),
+            stalled: Duration::from_secs(http.timeout_seconds),
+        };
+        let proxies: Vec<_> = http.proxy_networks().collect();
+        let is_proxy = |address| proxies.iter().any(|network| network.contains(&address));
+        let server = connections::serve(listener, self.router(), limits, is_proxy, stop.clone());
+        // streams have no end of their own
+        let ending = async {
+            stop.cancelled().await;
+            self.kernel.stopping.cancel();
+        };
         tokio::select! {
-            ended = &mut server => ended?,
+            ((), ()) = async { tokio::join!(server, ending) } => {}
             () = async { stop.cancelled().await; tokio::time::sleep(DRAIN).await } => tracing::warn!("some requests did not finish in time"),
         }
         self.close().await;
@@ -301,7 +327,18 @@ async fn frame(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: 
     let route = request.extensions().get::<MatchedPath>().cloned();
     let visitor = (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
     let limit = Duration::from_secs(kernel.settings.http.timeout_seconds);
-    let mut response = with_request_id(id, in_time(limit, next.run(request))).await;
+    let (request, incoming) = if request.body().is_end_stream() {
+        (request, None)
+    } else {
+        let incoming = Arc::<Incoming>::default();
+        let rests = limit * BODY_RESTS;
+        let watched = |body| {
+            let deadline = Box::pin(tokio::time::sleep(rests));
+            Body::new(Watched { body, incoming: incoming.clone(), rests, deadline, brought: 0 })
+        };
+        (request.map(watched), Some(incoming))
+    };
+    let mut response = with_request_id(id, in_time(limit, incoming, next.run(request))).await;
     match &visitor {
         Some(visitor) => response = as_page(&kernel, visitor, response),
         None => as_hal(&mut response),
@@ -323,16 +360,111 @@ async fn frame(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: 
     response
 }
 
-/// Gives a request up after a set time. What it queued for a commit may be written all the same.
-async fn in_time(limit: Duration, answer: impl Future<Output = Response>) -> Response {
+/// Gives a request up: so long after its body has come in. Until then that has limits of its own ([`Watched`]), unless the
+/// handler does not read it. What it queued for a commit may be written all the same.
+async fn in_time(limit: Duration, incoming: Option<Arc<Incoming>>, answer: impl Future<Output = Response>) -> Response {
     let mut answer = std::pin::pin!(answer);
     // what comes from memory is there at once and needs no clock
     if let Some(response) = poll_immediate(answer.as_mut()).await {
         return response;
     }
-    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
-        Error::Unavailable { retry_after: 5, cause: "a request took too long".to_owned() }.into_response()
-    })
+    loop {
+        let seen = incoming.as_ref().map_or(0, |incoming| incoming.frames.load(Ordering::Relaxed));
+        let is_whole = incoming.as_ref().is_none_or(|incoming| incoming.is_whole.load(Ordering::Relaxed));
+        let wait = if is_whole { limit } else { limit * (BODY_RESTS + 1) };
+        let ended = async {
+            match &incoming {
+                Some(incoming) if !is_whole => incoming.ended.notified().await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            response = answer.as_mut() => return response,
+            () = ended => {}
+            () = tokio::time::sleep(wait) => {
+                let goes_on = incoming.as_ref().is_some_and(|incoming| incoming.frames.load(Ordering::Relaxed) != seen);
+                if is_whole || !goes_on {
+                    metrics::counter!("muster_overrun", "what" => "request").increment(1);
+                    return Error::Unavailable { retry_after: 5, cause: "a request took too long".to_owned() }.into_response();
+                }
+            }
+        }
+    }
+}
+
+/// What has come in of a request's body.
+#[derive(Debug, Default)]
+struct Incoming {
+    frames: AtomicU64,
+    is_whole: AtomicBool,
+    ended: tokio::sync::Notify,
+}
+
+impl Incoming {
+    fn end(&self) {
+        if !self.is_whole.swap(true, Ordering::Relaxed) {
+            self.ended.notify_one();
+        }
+    }
+}
+
+/// A request's body, watched as it comes in. It breaks off when it rests, or trickles, for too long.
+struct Watched {
+    body: Body,
+    incoming: Arc<Incoming>,
+    rests: Duration,
+    deadline: Pin<Box<tokio::time::Sleep>>,
+    /// Bytes since the deadline was set.
+    brought: u64,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.body).poll_frame(context);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.incoming.frames.fetch_add(1, Ordering::Relaxed);
+                this.brought += frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+                if this.brought >= BODY_BRINGS {
+                    this.brought = 0;
+                    this.deadline = Box::pin(tokio::time::sleep(this.rests));
+                }
+                if this.body.is_end_stream() {
+                    this.incoming.end();
+                }
+            }
+            Poll::Ready(_) => this.incoming.end(),
+            Poll::Pending if this.deadline.as_mut().poll(context).is_ready() => {
+                this.incoming.end();
+                let why = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body did not come in");
+                return Poll::Ready(Some(Err(axum::Error::new(why))));
+            }
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Watched {
+    /// A handler that does not want the rest has all it needs.
+    fn drop(&mut self) {
+        self.incoming.end();
+    }
 }
 
 /// JSON of the API is HAL, unless it says what else it is.

@@ -1,13 +1,14 @@
 //! Pictures: checked by what they are, not by what they say they are, made anew from their pixels so that no place, time
-//! or name stays in them, and shown with words for those who do not see them.
+//! or name stays in them, and shown with words for those who do not see them. `image_cache` keeps those that are asked for in
+//! memory.
 
 use std::io::Cursor;
 
 use axum::{
     Json,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{DefaultBodyLimit, RawQuery, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use image::{
@@ -20,7 +21,11 @@ use tokio::sync::Semaphore;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{api::Campaigns, store};
+use super::{
+    api::Campaigns,
+    image_cache::{ImageCache, ShownImage},
+    store,
+};
 use crate::{
     error::{Code, Error, Result},
     kernel::{
@@ -38,7 +43,9 @@ use crate::{
 const LARGEST_UPLOAD: usize = 12 * 1024 * 1024;
 /// Pixels on the longer side that are read, at most.
 const WIDEST_READ: u32 = 12_000;
-/// Bytes of memory for reading one.
+/// Pixels that are read, at most.
+const MOST_PIXELS: u64 = 40_000_000;
+/// Bytes that the pixels of one may take in memory.
 const MEMORY: u64 = 256 * 1024 * 1024;
 /// Pixels on the longer side that are kept.
 const WIDEST: u32 = 1_600;
@@ -48,6 +55,8 @@ const LARGEST: usize = 2 * 1024 * 1024;
 const QUALITIES: [u8; 4] = [84, 75, 60, 45];
 /// Pictures that one process reads at a time: each may take much memory.
 static READING: Semaphore = Semaphore::const_new(1);
+/// Pictures that one process takes in at a time, those that wait for being read among them.
+static UPLOADS: Semaphore = Semaphore::const_new(8);
 
 /// A picture as pages show it.
 #[derive(Clone, Debug, Serialize)]
@@ -101,6 +110,9 @@ fn refuse(code: &'static str, detail: &str) -> Error {
 }
 
 /// Reads a picture and makes it anew: upright, not too large, nothing but pixels.
+///
+/// A file of a few kilobytes may hold a picture of gigabytes, so its size is looked at before it is unpacked, and nothing is
+/// copied before it is small: not to turn it, not to make 8 bits of 16.
 fn remake(upload: &[u8]) -> Result<Remade> {
     let unreadable = || refuse("invalid_value", "This is not a JPEG, PNG or WebP picture that can be read.");
     let format = image::guess_format(upload).map_err(|_| unreadable())?;
@@ -111,14 +123,23 @@ fn remake(upload: &[u8]) -> Result<Remade> {
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(WIDEST_READ), Some(WIDEST_READ));
     limits.max_alloc = Some(MEMORY);
-    reader.limits(limits);
+    reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(|_| unreadable())?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MOST_PIXELS || limits.reserve(decoder.total_bytes()).is_err() {
+        return Err(refuse("too_long", "A picture may have 40 million pixels of 32 bits."));
+    }
+    decoder.set_limits(limits).map_err(|_| unreadable())?;
     let upright = decoder.orientation().map_err(|_| unreadable())?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| unreadable())?;
-    picture.apply_orientation(upright);
+    if picture.width().max(picture.height()) > 2 * WIDEST {
+        // pixel by pixel, where the better filter below would need a floating point copy
+        picture = picture.thumbnail(2 * WIDEST, 2 * WIDEST);
+    }
     if picture.width().max(picture.height()) > WIDEST {
         picture = picture.resize(WIDEST, WIDEST, FilterType::Triangle);
     }
+    picture.apply_orientation(upright);
     let (width, height) = (picture.width(), picture.height());
     let made = |content_type, bytes| Ok(Remade { content_type, bytes, width, height });
     if picture.color().has_alpha() {
@@ -146,9 +167,9 @@ fn remake(upload: &[u8]) -> Result<Remade> {
 async fn post_image(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
@@ -162,7 +183,12 @@ async fn post_image(
     let asked = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let alt = asked.filter(|(name, _)| name == "alt").map(|(_, alt)| alt.into_owned()).next().unwrap_or_default();
     let alt = required_line(&alt, 500).map_err(|e| Error::field("/alt", e.code, e.detail))?;
-    let upload = body.map_err(|_| Error::problem(Code::PayloadTooLarge, "A picture may have 12 MiB."))?;
+    let _place = UPLOADS
+        .try_acquire()
+        .map_err(|_| Error::Unavailable { retry_after: 5, cause: "too many pictures come in at once".to_owned() })?;
+    let upload: Bytes = axum::body::to_bytes(body, LARGEST_UPLOAD)
+        .await
+        .map_err(|_| Error::problem(Code::PayloadTooLarge, "A picture may have 12 MiB."))?;
     let remade = {
         let _one_at_a_time = READING.acquire().await.map_err(Error::internal)?;
         tokio::task::spawn_blocking(move || remake(&upload)).await.map_err(Error::internal)??
@@ -207,21 +233,34 @@ async fn delete_image(
     }
     audit(&mut tx, &kernel.cx, &actor, "image.delete", Some(id), json!({})).await?;
     tx.commit().await?;
+    // first the picture itself, then whatever shows it
+    kernel.changes.tell(Change::ImageRemoved(id));
     kernel.changes.tell(Change::Any);
     Ok(Json(json!({"notice": "This picture is gone from every page. Copies that others have made are not."})))
 }
 
-/// The picture itself. It never changes under its address; one that was removed may stay with readers for an hour.
+/// The picture itself. It never changes under its address, so whoever has it is told so without looking for it; one that was
+/// removed may stay with readers who have it.
 ///
 /// # Errors
 /// `not_found`, or a database error.
-pub async fn show(kernel: &Kernel, id: Uuid) -> Result<Response> {
-    let row = store::images::bytes(&mut *kernel.db.acquire().await?, id).await?;
-    let kind = HeaderValue::try_from(row.content_type).map_err(Error::internal)?;
-    let keep = HeaderValue::from_static("public, max-age=3600");
-    let etag = HeaderValue::try_from(format!("\"{id}\"")).map_err(Error::internal)?;
-    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, keep), (header::ETAG, etag)];
-    Ok((headers, row.bytes).into_response())
+pub async fn show(kernel: &Kernel, cache: &ImageCache, asked: &HeaderMap, id: Uuid) -> Result<Response> {
+    let etag = format!("\"{id}\"");
+    let is_known = asked
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .any(|tags| tags.as_bytes().windows(etag.len()).any(|tag| tag == etag.as_bytes()));
+    let etag = HeaderValue::try_from(etag).map_err(Error::internal)?;
+    let keep = HeaderValue::from_static("public, max-age=31536000, immutable");
+    let headers = [(header::CACHE_CONTROL, keep), (header::ETAG, etag)];
+    if is_known && !cache.is_gone(id) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    let ShownImage { content_type, bytes } = cache.get(kernel, id).await?;
+    // opened by itself, nothing in it may act
+    let policy = HeaderValue::from_static("default-src 'none'; sandbox");
+    let more = [(header::CONTENT_TYPE, content_type), (header::CONTENT_SECURITY_POLICY, policy)];
+    Ok((headers, more, bytes).into_response())
 }
 
 #[cfg(test)]
@@ -254,10 +293,34 @@ mod tests {
     }
 
     #[test]
+    fn deep_and_large_pictures_become_common_ones() {
+        let deep =
+            DynamicImage::ImageRgba16(image::ImageBuffer::from_pixel(5_000, 40, image::Rgba([u16::MAX, 0, 0, 0x8000])));
+        let remade = remake(&encoded(&deep, ImageFormat::Png)).unwrap();
+        assert_eq!((remade.content_type, remade.width, remade.height), ("image/png", 1_600, 13));
+        let read = image::load_from_memory(&remade.bytes).unwrap();
+        assert_eq!((read.color(), read.to_rgba8().get_pixel(800, 6).0), (image::ColorType::Rgba8, [255, 0, 0, 128]));
+    }
+
+    #[test]
     fn what_is_see_through_stays_so() {
         let picture = DynamicImage::ImageRgba8(RgbaImage::new(30, 20));
         let remade = remake(&encoded(&picture, ImageFormat::WebP)).unwrap();
         assert_eq!((remade.content_type, remade.width, remade.height), ("image/png", 30, 20));
+    }
+
+    /// The same PNG, saying that it is so large, of this bit depth and colour type (PNG specification, 11.2.2).
+    fn claiming(png: &[u8], width: u32, height: u32, kind: [u8; 2]) -> Vec<u8> {
+        let mut claiming = png.to_vec();
+        claiming[16..20].copy_from_slice(&width.to_be_bytes());
+        claiming[20..24].copy_from_slice(&height.to_be_bytes());
+        claiming[24..26].copy_from_slice(&kind);
+        // the chunk's CRC-32, over its name and its 13 bytes
+        let crc = claiming[12..29].iter().fold(u32::MAX, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
+        });
+        claiming[29..33].copy_from_slice(&(!crc).to_be_bytes());
+        claiming
     }
 
     #[test]
@@ -268,6 +331,13 @@ mod tests {
         for bad in [&b""[..], b"hello", svg, b"GIF89a........", &whole[..whole.len() / 2]] {
             assert!(matches!(remake(bad), Err(Error::Fields(_))));
         }
+        // small files that hold enormous pictures
+        for (width, height) in [(7_000, 6_000), (WIDEST_READ + 1, 1)] {
+            assert!(matches!(remake(&claiming(&whole, width, height, [8, 2])), Err(Error::Fields(_))));
+        }
+        // 16 bits of red, green, blue and alpha
+        let refused = remake(&claiming(&whole, 6_000, 6_000, [16, 6])).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), Some("validation_failed:  too_long;"), "it would take 288 MB");
         // a small file that says it is enormous
         let mut bomb = whole.clone();
         bomb[16..24].copy_from_slice(&[0, 1, 0x86, 0xA0, 0, 1, 0x86, 0xA0]);

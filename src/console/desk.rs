@@ -1,21 +1,31 @@
 //! The console as a client of the API: its pages read what the API answers to the session, and its forms are turned into
 //! calls, so that no rule, right or limit stands in two places.
 //!
-//! A form posts to `/console/act`. Fields of ours: `csrf`, `method`, `path` (of the API), `back` (of the console), and
+//! A form posts to `/console/act`. Fields of ours: `csrf`, which is the first and is checked before anything else is read, `method`, `path` (of the API), `back` (of the console), and
 //! `show`, the name of a number in the answer that the page shall tell. Fields named by a JSON pointer are members of the
 //! body, as text unless a type follows: `/muster:goal|number`, `|numbers`, `|lines`, `|flag`, `|time`; with a type,
 //! an empty field is left out; `|text` leaves an empty one out too. Fields that begin with `?` go into the query. A file takes
 //! the body's place and is passed on as it comes in; with `then` (a path of the API) and `then_member`, the id of what was
 //! made is put into that member of another resource afterwards.
 
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
 use axum::{
     Router,
-    body::Body,
+    body::{Body, BodyDataStream, Bytes},
     extract::{Request, State},
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use axum_extra::extract::cookie::Cookie;
+use futures_util::{Stream, StreamExt};
 use minijinja::{context, value::Serde};
 use serde_json::{Map, Value};
 use tower::ServiceExt;
@@ -27,8 +37,18 @@ use crate::{
     organizers::{MaybeSession, Session},
 };
 
-/// Bytes of a form without a file, at most.
+/// Bytes of a form without its file, at most.
 const FORM: usize = 256 * 1024;
+/// Bytes of one field, at most; also what is read before the form's token is known.
+const FIELD: usize = 64 * 1024;
+/// Fields of a form, at most.
+const FIELDS: usize = 200;
+/// Members within one another that a field's name may speak of.
+const DEPTH: usize = 8;
+/// Bytes of a file, at most: what the API takes of the largest kind (imports), which has limits of its own.
+const FILE: usize = 200 * 1024 * 1024;
+/// Bytes of a form that are handed on at a time.
+const PIECE: usize = 16 * 1024;
 /// Bytes of an answer that a page reads, at most.
 const ANSWER: usize = 8 * 1024 * 1024;
 
@@ -99,7 +119,8 @@ struct Sent {
 }
 
 impl Sent {
-    fn take(&mut self, name: &str, value: String) {
+    /// Takes a field in.
+    fn take(&mut self, name: &str, value: String) -> Result<()> {
         match name {
             "csrf" => self.csrf = value,
             "method" => self.method = value,
@@ -115,10 +136,14 @@ impl Sent {
                     name.strip_prefix('/').map(|n| n.split_once('|').unwrap_or((n, "")))
                     && let Some(value) = typed(kind, value)
                 {
+                    if pointer.matches('/').count() >= DEPTH {
+                        return Err(broken());
+                    }
                     put(&mut self.body, pointer, value);
                 }
             }
         }
+        Ok(())
     }
 
     /// Where the browser goes afterwards: a page of the console, whatever the form says.
@@ -188,36 +213,18 @@ pub async fn act(
 ) -> Result<Response> {
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
-    let mut sent = Sent::default();
-    let mut file = None;
-    if let Ok(boundary) = multer::parse_boundary(&kind) {
-        let mut parts = multer::Multipart::new(request.into_body().into_data_stream(), boundary);
-        // the file is the last field, so that everything is known before it comes in
-        while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
-            if part.file_name().is_some() {
-                let name = part.file_name().unwrap_or("").to_owned();
-                let kind = part.content_type().map_or("application/octet-stream".to_owned(), ToString::to_string);
-                file = Some((name, kind, part));
-                break;
-            }
-            let name = part.name().unwrap_or("").to_owned();
-            sent.take(&name, part.text().await.map_err(|_| broken())?);
-        }
-    } else {
-        let bytes = axum::body::to_bytes(request.into_body(), FORM).await.map_err(|_| broken())?;
-        for (name, value) in url::form_urlencoded::parse(&bytes) {
-            sent.take(&name, value.into_owned());
-        }
-    }
-    session.check(&sent.csrf)?;
+    let (mut sent, file) = match multer::parse_boundary(&kind) {
+        Ok(boundary) => read_multipart(request.into_body(), boundary, &session).await?,
+        Err(_) => (read_form(request.into_body(), &session).await?, None),
+    };
     let method = match &*sent.method {
         "PUT" => Method::PUT,
         "DELETE" => Method::DELETE,
         _ => Method::POST,
     };
-    let mut answer = if let Some((name, kind, part)) = file {
-        sent.query.push(("name".to_owned(), name));
-        desk.call(&session, method, &sent.uri()?, &kind, Body::from_stream(part)).await?
+    let mut answer = if let Some(file) = file {
+        sent.query.push(("name".to_owned(), file.name));
+        desk.call(&session, method, &sent.uri()?, &file.kind, Body::from_stream(file.content)).await?
     } else {
         let body = Value::Object(std::mem::take(&mut sent.body)).to_string();
         desk.call(&session, method, &sent.uri()?, "application/json", body.into()).await?
@@ -242,6 +249,152 @@ pub async fn act(
     let page = context! { csrf => session.csrf, back => sent.back(), problem => Serde(&problem) };
     let page = desk.console.kernel.pages.page("console/refused.html", &visitor, "", page)?;
     Ok((status, private(page)).into_response())
+}
+
+/// A file in a form.
+struct SentFile {
+    name: String,
+    kind: String,
+    content: multer::Field<'static>,
+}
+
+/// A form without a file.
+async fn read_form(body: Body, session: &Session) -> Result<Sent> {
+    let bytes = axum::body::to_bytes(body, FORM).await.map_err(|_| too_large())?;
+    let csrf = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf");
+    session.check(&csrf.map(|(_, value)| value).unwrap_or_default())?;
+    let mut sent = Sent::default();
+    for (n, (name, value)) in url::form_urlencoded::parse(&bytes).enumerate() {
+        if n >= FIELDS {
+            return Err(too_large());
+        }
+        sent.take(&name, value.into_owned())?;
+    }
+    Ok(sent)
+}
+
+/// A form that may have a file, which is its last field, so that everything is known before it comes in. The token is the
+/// first: whoever does not have it is read no further.
+async fn read_multipart(body: Body, boundary: String, session: &Session) -> Result<(Sent, Option<SentFile>)> {
+    let allowed = Allowance::new(FIELD);
+    let mut parts = multer::Multipart::new(Metered::new(body, allowed.clone()), boundary);
+    let refused = |_| if allowed.is_spent() { too_large() } else { broken() };
+    let mut sent = Sent::default();
+    let mut fields = 0;
+    while let Some(mut part) = parts.next_field().await.map_err(refused)? {
+        let name = part.name().unwrap_or("").to_owned();
+        if fields == 0 && name != "csrf" {
+            session.check("")?;
+        }
+        if let Some(file) = part.file_name().filter(|_| fields > 0) {
+            let kind = part.content_type().map_or("application/octet-stream".to_owned(), ToString::to_string);
+            let name = file.to_owned();
+            allowed.set(FILE);
+            return Ok((sent, Some(SentFile { name, kind, content: part })));
+        }
+        let mut value = Vec::new();
+        while let Some(piece) = part.chunk().await.map_err(refused)? {
+            if value.len() + piece.len() > FIELD {
+                return Err(too_large());
+            }
+            value.extend_from_slice(&piece);
+        }
+        let value = String::from_utf8_lossy(&value).into_owned();
+        if fields == 0 {
+            session.check(&value)?;
+            allowed.set(FORM);
+        }
+        fields += 1;
+        if fields > FIELDS {
+            return Err(too_large());
+        }
+        sent.take(&name, value)?;
+    }
+    // a form without a field has no token
+    if fields == 0 {
+        session.check("")?;
+    }
+    Ok((sent, None))
+}
+
+/// Bytes that may still come in.
+#[derive(Clone)]
+struct Allowance(Arc<AtomicU64>);
+
+impl Allowance {
+    fn new(bytes: usize) -> Self {
+        Self(Arc::new(AtomicU64::new(bytes as u64)))
+    }
+
+    /// From now on.
+    fn set(&self, bytes: usize) {
+        // the reader of parts has taken one piece more than it has shown
+        self.0.store((bytes + PIECE) as u64, Ordering::Relaxed);
+    }
+
+    fn is_spent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    /// False when there are fewer left, which then are none.
+    fn spend(&self, bytes: usize) -> bool {
+        let left = self.0.load(Ordering::Relaxed).checked_sub(bytes as u64);
+        self.0.store(left.unwrap_or(0), Ordering::Relaxed);
+        left.is_some()
+    }
+}
+
+/// A form had more bytes than allowed.
+#[derive(Debug, thiserror::Error)]
+#[error("the form is too large")]
+struct Spent;
+
+/// The bytes of a form, no more than allowed and a piece at a time: the reader of parts takes what it can get before it looks
+/// at it, which of a fast client is the whole file.
+struct Metered {
+    body: BodyDataStream,
+    rest: Bytes,
+    allowed: Allowance,
+    handed_out: bool,
+}
+
+impl Metered {
+    fn new(body: Body, allowed: Allowance) -> Self {
+        Self { body: body.into_data_stream(), rest: Bytes::new(), allowed, handed_out: false }
+    }
+}
+
+impl Stream for Metered {
+    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.handed_out) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        while self.rest.is_empty() {
+            match self.body.poll_next_unpin(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(Some(Ok(bytes))) => self.rest = bytes,
+            }
+        }
+        let length = self.rest.len().min(PIECE);
+        let piece = self.rest.split_to(length);
+        if !self.allowed.spend(length) {
+            return Poll::Ready(Some(Err(Spent.into())));
+        }
+        self.handed_out = true;
+        Poll::Ready(Some(Ok(piece)))
+    }
+}
+
+fn too_large() -> Error {
+    Error::problem(
+        Code::PayloadTooLarge,
+        "A form may have 200 fields of at most 64 KiB, 256 KiB together, and a file of at most 200 MiB.",
+    )
 }
 
 fn broken() -> Error {
@@ -271,13 +424,14 @@ mod tests {
             ("?alt", "a b"),
             ("website", "ignored"),
         ] {
-            sent.take(name, value.to_owned());
+            sent.take(name, value.to_owned()).unwrap();
         }
         let body = json!({
             "title": "  T ", "muster:goal": 500, "muster:milestones": [10, 20, 30], "muster:demands": ["One", "Two"],
             "muster:raises_goal": false, "rule": {"country": "CA"}, "muster:opens_at": "2026-12-01T08:00:00Z", "limit": "many",
         });
         assert_eq!(Value::Object(sent.body.clone()), body);
+        assert!(sent.take(&"/a".repeat(100_000), String::new()).is_err(), "names say little");
         assert!(sent.uri().is_err(), "only the API is called");
         sent.path = "/api/v1/images".to_owned();
         assert_eq!(sent.uri().unwrap(), "/api/v1/images?alt=a+b");

@@ -1,16 +1,23 @@
-//! A folder in which mail that came back is dropped, one file for each, as a delivery agent or `fetchmail` does. A file is
-//! removed after what follows from it was committed; one that is about no mail of ours moves to `unknown/`, for a human, and
-//! stays there for a week.
+//! A folder in which mail that came back is dropped, one file for each, as a delivery agent or `fetchmail` does.
+//!
+//! A file is moved to `working/` before it is read, so that no two processes read the same one, and none is read again that
+//! ended its process: what is left in `working/` moves to `unknown/` after some minutes. It is removed after what follows from
+//! it was committed, and goes back when that could not be. One that is about no mail of ours, or cannot be read, moves to
+//! `unknown/`, for a human, and stays there for a week.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::Metadata,
-    path::Path,
+    io,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
-use tokio::fs;
+use tokio::{fs, io::AsyncReadExt};
 
 use super::{
+    intake::LARGEST,
     kinds::MailKinds,
     report::Report,
     returned::{Taken, take_back},
@@ -20,14 +27,20 @@ use crate::{
     kernel::Kernel,
 };
 
-/// Bytes of a file that are read, at most; the head of a longer one says enough.
-const LARGEST: usize = 1024 * 1024;
 /// Age that a file must have: whoever writes it without renaming it into place has finished then.
 const SETTLED: Duration = Duration::from_secs(2);
 /// Age at which a file about a mail that nobody knows (yet) is put aside: its sender may not have settled it.
 const PATIENCE: Duration = Duration::from_hours(1);
+/// Time after which a file in `working/` is put aside: whoever read it has ended.
+const ABANDONED: Duration = Duration::from_mins(10);
 /// Age at which what was put aside is removed: it holds what somebody wrote.
 const KEPT: Duration = Duration::from_hours(7 * 24);
+/// Files that are kept aside, the newest of them: anybody may write to our addresses.
+const KEPT_FILES: usize = 2_000;
+/// Bytes of a file's name that leave room for what is put before it.
+const LONGEST_NAME: usize = 200;
+/// Where they are while they are read.
+const WORKING: &str = "working";
 /// Where they are put aside.
 const UNKNOWN: &str = "unknown";
 
@@ -41,68 +54,191 @@ pub async fn read_spool(kernel: &Kernel, kinds: &MailKinds) -> Result<usize> {
     if folder.as_os_str().is_empty() {
         return Ok(0);
     }
-    let cannot = |error: std::io::Error| Error::internal(format!("mail.bounce_spool: {error}"));
+    let spool = Spool { kernel, folder };
+    spool.put_abandoned_aside().await.map_err(cannot)?;
     let (mut done, mut trouble) = (0, None);
     let mut files = fs::read_dir(folder).await.map_err(cannot)?;
     while let Some(file) = files.next_entry().await.map_err(cannot)? {
-        let is_hidden = file.file_name().as_encoded_bytes().starts_with(b".");
+        let is_hidden = file.file_name().as_bytes().starts_with(b".");
         let Ok(metadata) = file.metadata().await else { continue };
-        let age = age_of(kernel, &metadata);
+        let age = spool.age_of(&metadata);
         if is_hidden || !metadata.is_file() || age < SETTLED {
             continue;
         }
-        match one(kernel, kinds, &file.path(), age).await {
+        match spool.one(kinds, &file.file_name(), age).await {
             Ok(true) => done += 1,
             Ok(false) => {}
             Err(error) => trouble = trouble.or(Some(error)),
         }
     }
-    forget(kernel, &folder.join(UNKNOWN)).await;
+    spool.forget().await;
     trouble.map_or(Ok(done), Err)
 }
 
-/// Deals with one file; false when it is to stay for now.
-async fn one(kernel: &Kernel, kinds: &MailKinds, path: &Path, age: Duration) -> Result<bool> {
-    let mut raw = match fs::read(path).await {
-        Ok(raw) => raw,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false), // another process was faster
-        Err(error) => return Err(Error::internal(format!("mail.bounce_spool: {error}"))),
-    };
-    raw.truncate(LARGEST);
-    let Taken { report, is_known } = take_back(kernel, kinds, &raw, None).await?;
-    let is_ours = is_known || matches!(report, Report::AutoReply | Report::Underway);
-    let moved = if is_ours {
-        fs::remove_file(path).await
-    } else if age < PATIENCE && report != Report::Other {
-        return Ok(false);
-    } else {
-        put_aside(path).await
-    };
-    match moved {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::internal(format!("mail.bounce_spool: {error}")))
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn cannot(error: io::Error) -> Error {
+    Error::internal(format!("mail.bounce_spool: {error}"))
+}
+
+struct Spool<'a> {
+    kernel: &'a Kernel,
+    folder: &'a Path,
+}
+
+impl Spool<'_> {
+    /// Deals with one file; false when it is to stay for now.
+    async fn one(&self, kinds: &MailKinds, name: &OsStr, age: Duration) -> Result<bool> {
+        let Some(claimed) = self.claim(name).await.map_err(cannot)? else { return Ok(false) };
+        let raw = match head_of(&claimed).await {
+            Ok(raw) => raw,
+            Err(error) => {
+                tracing::warn!(%error, "a mail that came back cannot be opened");
+                return self.put_aside(&claimed, name).await.map(|()| true).map_err(cannot);
+            }
+        };
+        let is_young = age < PATIENCE;
+        match take_back(self.kernel, kinds, &raw, None).await {
+            Ok(Taken { report, is_known }) => {
+                if is_known || matches!(report, Report::AutoReply | Report::Underway) {
+                    fs::remove_file(&claimed).await.map_err(cannot)?;
+                    return Ok(true);
+                }
+                if is_young && report != Report::Other {
+                    self.give_back(&claimed, name).await.map_err(cannot)?;
+                    return Ok(false);
+                }
+                self.put_aside(&claimed, name).await.map_err(cannot)?;
+                Ok(true)
+            }
+            Err(error @ Error::Fields(_)) => {
+                tracing::warn!(%error, "a mail that came back cannot be read");
+                metrics::counter!("muster_mail_spool_unreadable").increment(1);
+                self.put_aside(&claimed, name).await.map_err(cannot)?;
+                Ok(true)
+            }
+            // an outage passes; what else fails again and again is for a human
+            Err(error) if is_young || matches!(error, Error::Unavailable { .. }) => {
+                self.give_back(&claimed, name).await.map_err(cannot)?;
+                Err(error)
+            }
+            Err(error) => {
+                self.put_aside(&claimed, name).await.map_err(cannot)?;
+                Err(error)
+            }
         }
-        _ => Ok(true),
+    }
+
+    /// Moves a file to where nobody else reads it; `None` when another process was faster.
+    async fn claim(&self, name: &OsStr) -> io::Result<Option<PathBuf>> {
+        let working = self.folder.join(WORKING);
+        fs::create_dir_all(&working).await?;
+        let mut claimed = OsString::from(format!("{CLAIMED}{}-", self.kernel.cx.now().timestamp()));
+        // a name may have 255 bytes
+        claimed.push(if name.len() > LONGEST_NAME { self.new_name() } else { name.to_owned() });
+        let claimed = working.join(claimed);
+        if fs::try_exists(&claimed).await? {
+            return Ok(None); // dropped and claimed twice within a second: the next round's
+        }
+        match fs::rename(self.folder.join(name), &claimed).await {
+            Ok(()) => Ok(Some(claimed)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn give_back(&self, claimed: &Path, name: &OsStr) -> io::Result<()> {
+        self.move_to(claimed, self.folder, name).await
+    }
+
+    async fn put_aside(&self, claimed: &Path, name: &OsStr) -> io::Result<()> {
+        let aside = self.folder.join(UNKNOWN);
+        fs::create_dir_all(&aside).await?;
+        self.move_to(claimed, &aside, name).await
+    }
+
+    async fn move_to(&self, claimed: &Path, folder: &Path, name: &OsStr) -> io::Result<()> {
+        match fs::rename(claimed, self.free(folder, name).await?).await {
+            // somebody tidied it away
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// A path in a folder at which nothing lies: a file of the same name may have been dropped meanwhile.
+    async fn free(&self, folder: &Path, name: &OsStr) -> io::Result<PathBuf> {
+        let path = folder.join(name);
+        Ok(if fs::try_exists(&path).await? { folder.join(self.new_name()) } else { path })
+    }
+
+    fn new_name(&self) -> OsString {
+        format!("{}.eml", self.kernel.cx.id()).into()
+    }
+
+    /// Puts aside what a process that has ended was reading: perhaps it ended of that.
+    async fn put_abandoned_aside(&self) -> io::Result<()> {
+        let mut files = match fs::read_dir(self.folder.join(WORKING)).await {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        while let Some(file) = files.next_entry().await? {
+            let found = file.file_name();
+            let Ok(metadata) = file.metadata().await else { continue };
+            let (age, name) = match claim_of(&found) {
+                Some((at, name)) => {
+                    let age = self.kernel.cx.now().timestamp().saturating_sub(at);
+                    (Duration::from_secs(u64::try_from(age).unwrap_or(0)), name)
+                }
+                None => (self.age_of(&metadata), found.clone()),
+            };
+            if metadata.is_file() && age >= ABANDONED {
+                tracing::warn!("a mail that came back was left half read, and is put aside: see {UNKNOWN}/");
+                metrics::counter!("muster_mail_spool_abandoned").increment(1);
+                self.put_aside(&file.path(), &name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn age_of(&self, file: &Metadata) -> Duration {
+        let now = SystemTime::from(self.kernel.cx.now());
+        file.modified().ok().and_then(|at| now.duration_since(at).ok()).unwrap_or_default()
+    }
+
+    /// Removes what was put aside long ago, or too much of it.
+    async fn forget(&self) {
+        let Ok(mut files) = fs::read_dir(self.folder.join(UNKNOWN)).await else { return };
+        let mut kept = Vec::new();
+        while let Ok(Some(file)) = files.next_entry().await {
+            let Ok(metadata) = file.metadata().await else { continue };
+            let age = self.age_of(&metadata);
+            if age > KEPT {
+                let _ = fs::remove_file(file.path()).await;
+            } else {
+                kept.push((age, file.path()));
+            }
+        }
+        kept.sort_unstable();
+        for (_, path) in kept.iter().skip(KEPT_FILES) {
+            let _ = fs::remove_file(path).await;
+        }
     }
 }
 
-async fn put_aside(path: &Path) -> std::io::Result<()> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-    let aside = folder.join(UNKNOWN);
-    fs::create_dir_all(&aside).await?;
-    fs::rename(path, aside.join(name)).await
+/// What the name of a file in `working/` begins with, before the time (Unix seconds) at which it was moved there.
+const CLAIMED: &str = "claimed-";
+
+/// When a file was claimed, and the name that it had.
+fn claim_of(name: &OsStr) -> Option<(i64, OsString)> {
+    let rest = name.as_bytes().strip_prefix(CLAIMED.as_bytes())?;
+    let dash = rest.iter().position(|&byte| byte == b'-')?;
+    let at = std::str::from_utf8(&rest[..dash]).ok()?.parse().ok()?;
+    Some((at, OsString::from_vec(rest[dash + 1..].to_vec())))
 }
 
-fn age_of(kernel: &Kernel, file: &Metadata) -> Duration {
-    let now = SystemTime::from(kernel.cx.now());
-    file.modified().ok().and_then(|at| now.duration_since(at).ok()).unwrap_or_default()
-}
-
-async fn forget(kernel: &Kernel, aside: &Path) {
-    let Ok(mut files) = fs::read_dir(aside).await else { return };
-    while let Ok(Some(file)) = files.next_entry().await {
-        if file.metadata().await.is_ok_and(|metadata| age_of(kernel, &metadata) > KEPT) {
-            let _ = fs::remove_file(file.path()).await;
-        }
-    }
+/// The beginning of a file.
+async fn head_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut raw = Vec::new();
+    fs::File::open(path).await?.take(LARGEST as u64).read_to_end(&mut raw).await?;
+    Ok(raw)
 }

@@ -1,5 +1,8 @@
 //! The published number as it moves, for pages that are open: Server-Sent Events, or JSON for those that poll. It moves on
 //! its tick only, like everywhere; a stream reads memory, not the database.
+//!
+//! Each stream is a connection that stays open, so they are few for each network and end after a time: a page that is still
+//! open connects again, one that was left behind does not.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -12,6 +15,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
+use chrono::TimeDelta;
 use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -21,6 +25,7 @@ use crate::{
     error::{Error, Result},
     kernel::{
         extract::Segments,
+        guard::Source,
         i18n::{self, Arguments},
         pages::Visitor,
         text::LocaleTag,
@@ -29,6 +34,10 @@ use crate::{
 
 /// Streams of one process at most; whoever comes later polls.
 pub const STREAMS: usize = 2000;
+/// Streams of one network at most (see [`Source::client`]); its further pages poll.
+pub const STREAMS_PER_NETWORK: usize = 8;
+/// Time after which a stream ends.
+const LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// Time between looks at the number.
 const LOOK: Duration = Duration::from_secs(5);
 /// Time after which a silent stream says that it lives, so that proxies keep it.
@@ -48,10 +57,11 @@ fn number(petition: &Petition, locale: LocaleTag) -> Value {
 /// `GET /p/{slug}/live`: a stream for who accepts `text/event-stream`, else the number once.
 ///
 /// # Errors
-/// `not_found`; `unavailable` when there are too many streams.
+/// `not_found`; `unavailable` when there are too many streams, or too many of this network.
 pub async fn live(
     State(petitions): State<Petitions>,
     visitor: Visitor,
+    source: Source,
     headers: HeaderMap,
     Segments(slug): Segments<String>,
 ) -> Result<Response> {
@@ -64,14 +74,16 @@ pub async fn live(
         let answer = ([(header::CACHE_CONTROL, "public, max-age=5")], Json(number(&petition, visitor.locale)));
         return Ok(answer.into_response());
     }
-    let place = petitions.streams.clone().try_acquire_owned();
-    let place = place.map_err(|_| Error::Unavailable { retry_after: 60, cause: "too many streams".to_owned() })?;
+    let too_many = || Error::Unavailable { retry_after: 60, cause: "too many streams".to_owned() };
+    let own = petitions.streams_per_network.take(source.client()).ok_or_else(too_many)?;
+    let place = petitions.streams.clone().try_acquire_owned().map_err(|_| too_many())?;
+    let ends_at = petitions.kernel.cx.now() + LIFETIME;
     let key = petition.action.id.to_string();
     let locale = visitor.locale;
-    let events = stream::unfold((petitions, place, None), move |(petitions, place, last)| {
+    let events = stream::unfold((petitions, (place, own), None), move |(petitions, place, last)| {
         let key = key.clone();
         async move {
-            loop {
+            while petitions.kernel.cx.now() < ends_at {
                 // an answer that cannot be had now is left out: the page shows the last one
                 if let Ok(petition) = petitions.petition(&key).await {
                     let now = petition.action.published_count;
@@ -86,6 +98,7 @@ pub async fn live(
                     () = petitions.kernel.stopping.cancelled() => return None,
                 }
             }
+            None
         }
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())

@@ -63,7 +63,7 @@ const CORPUS: &[(&str, &str, Option<&str>, bool)] = &[
     ("qmail-remote", "bounce", None, true),
     ("sendmail-unknown", "bounce", Some("5.1.1"), true),
     ("sendmail-warning", "underway", None, false),
-    ("icloud-closed", "bounce", Some("5.2.1"), true),
+    ("icloud-closed", "bounce", Some("5.2.1"), false),
     ("yahoo-status-only", "bounce", Some("5.0.0"), true),
     ("french-exchange", "bounce", Some("5.1.1"), true),
     ("arf-abuse", "complaint", None, false),
@@ -150,8 +150,10 @@ async fn a_dead_address_is_not_written_to_again_and_a_full_one_is(pool: PgPool) 
         assert_eq!((state(&app, id).await.0.as_str(), suppressed(&app).await), ("bounced", vec!["bounced".to_owned()]));
     }
     let before = app.mail_to("jane.doe@example.org").await.len();
-    app.post("/api/v1/petitions/status/signatures", None, &signer("jane.doe@example.org")).await.expect(202);
-    assert_eq!(app.mail_to("jane.doe@example.org").await.len(), before, "the same answer, and no mail");
+    for _ in 0..3 {
+        app.post("/api/v1/petitions/status/signatures", None, &signer("jane.doe@example.org")).await.expect(202);
+        assert_eq!(app.mail_to("jane.doe@example.org").await.len(), before + 1, "one is tried, and no more");
+    }
 
     // a complaint weighs more than a bounce; the token may come by the envelope alone
     let (spam, id) = sent_to(&app, "john@example.org").await;
@@ -165,6 +167,63 @@ async fn a_dead_address_is_not_written_to_again_and_a_full_one_is(pool: PgPool) 
     // tokens are forgotten after a week
     app.kernel.cx.advance(chrono::TimeDelta::days(8));
     assert_eq!(hand_in(&app, &token, sample("gmail-unknown", &spam), "").await.expect(200)["muster:is_known"], false);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_bounce_is_over_some_day_and_can_be_lifted(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let address = "jane.doe@example.org";
+    let mails = async || app.mail_to(address).await.len();
+    let sign = async || {
+        app.post("/api/v1/petitions/status/signatures", None, &signer(address)).await.expect(202);
+    };
+    // a disabled mailbox: two strikes days apart
+    for expected in [vec![], vec![], vec!["bounced".to_owned()]] {
+        let (back, _) = sent_to(&app, address).await;
+        hand_in(&app, &token, sample("icloud-closed", &back), "").await.expect(200);
+        assert_eq!(suppressed(&app).await, expected);
+        app.kernel.cx.advance(chrono::TimeDelta::hours(if expected.is_empty() { 30 } else { 1 }));
+    }
+    // somebody acts again: one is tried; it comes back, and no other is
+    let (back, _) = sent_to(&app, address).await;
+    let before = mails().await;
+    sign().await;
+    assert_eq!(mails().await, before);
+    hand_in(&app, &token, sample("gmail-unknown", &back), "").await.expect(200);
+    app.kernel.cx.advance(chrono::TimeDelta::days(10));
+    sign().await;
+    assert_eq!((mails().await, suppressed(&app).await), (before, vec!["bounced".to_owned()]));
+
+    // lifted by an organizer, which tells nobody whether there was anything to lift
+    let few = app.token("Alliance", "mail:manage").await;
+    let unsuppress = async |token: &str, address: &str| {
+        app.post("/api/v1/mail/unsuppress", Some(token), &json!({"address": address})).await
+    };
+    unsuppress(&few, "nobody").await.problem(422, "validation_failed", &["/address"]);
+    let none = unsuppress(&few, "nobody@example.org").await.expect(200);
+    assert_eq!(unsuppress(&few, address).await.expect(200), none);
+    assert!(suppressed(&app).await.is_empty());
+    assert_eq!(unsuppress(&token, address).await.expect(200)["muster:lifted"], false);
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit_entries WHERE verb = 'mail.unsuppress' AND detail = '{}'").await,
+        3
+    );
+    let (back, _) = sent_to(&app, address).await;
+    // a bounce expires, a complaint never does
+    hand_in(&app, &token, sample("gmail-unknown", &back), "").await.expect(200);
+    let (spam, _) = sent_to(&app, "john@example.org").await;
+    hand_in(&app, &token, sample("arf-abuse", &spam), "").await.expect(200);
+    app.kernel.cx.advance(chrono::TimeDelta::days(91));
+    sent_to(&app, address).await;
+    let now = app.kernel.cx.now();
+    muster::mail::forget(&mut app.kernel.db.acquire().await.unwrap(), now, chrono::TimeDelta::days(30)).await.unwrap();
+    unsuppress(&token, "john@example.org").await.expect(200);
+    assert_eq!(suppressed(&app).await, ["complained"]);
+    let mails_to_john = app.mail_to("john@example.org").await.len();
+    app.post("/api/v1/petitions/status/signatures", None, &signer("john@example.org")).await.expect(202);
+    assert_eq!(app.mail_to("john@example.org").await.len(), mails_to_john);
 }
 
 trait ReplaceAll {
@@ -210,9 +269,11 @@ async fn what_comes_back_from_a_protected_action_stays_in_its_vault_and_is_forgo
     .await
     .unwrap();
     assert_eq!((vault.as_str(), day), ("protected", true));
-    let mails = app.mail_to("jane.doe@example.org").await.len();
-    sign("status", "jane.doe@example.org").await;
-    assert_eq!(app.mail_to("jane.doe@example.org").await.len(), mails, "the protected action writes no more");
+    let mails = app.mail_to("jane.doe@example.org").await.len() + 1;
+    for _ in 0..2 {
+        sign("status", "jane.doe@example.org").await;
+        assert_eq!(app.mail_to("jane.doe@example.org").await.len(), mails, "the protected action tries once");
+    }
     sign("open", "jane.doe@example.org").await;
     assert_eq!(app.mail_to("jane.doe@example.org").await.len(), mails + 1, "no other action learns of it");
 
@@ -234,17 +295,29 @@ async fn an_officials_mailbox_is_paused_for_a_human_and_goes_on(pool: PgPool) {
     let write = async |address: &str| {
         app.post("/api/v1/advocacy_campaigns/write/outreaches", Some(&token), &signer(address)).await.expect(201)
     };
-    write("one@example.org").await;
-    app.mail().await;
-    let id: uuid::Uuid = sqlx::query_scalar("SELECT id FROM emails WHERE class = 'letter' AND state = 'sent'")
-        .fetch_one(&app.kernel.db)
-        .await
-        .unwrap();
-    let back = Sender::of(&app.kernel).return_token(id);
-    hand_in(&app, &token, sample("exchange-365-unknown", &back), "").await.expect(200);
+    let returned = async |sample_name: &str| {
+        write(&format!("{}@example.org", app.kernel.cx.id())).await;
+        app.kernel.cx.advance(chrono::TimeDelta::minutes(5));
+        app.mail().await;
+        let newest = "SELECT id FROM emails WHERE class = 'letter' AND state = 'sent' ORDER BY id DESC LIMIT 1";
+        let id: uuid::Uuid = sqlx::query_scalar(newest).fetch_one(&app.kernel.db).await.unwrap();
+        let back = Sender::of(&app.kernel).return_token(id);
+        for _ in 0..2 {
+            hand_in(&app, &token, sample(sample_name, &back), "").await.expect(200);
+        }
+        id
+    };
+    // the token stands in the letter: who has it can write a report, so one, or an old one, says little
+    let id = returned("exchange-365-unknown").await;
     assert_eq!(state(&app, id).await.0, "bounced");
     assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'bounced'").await, 1);
     assert!(suppressed(&app).await.is_empty(), "officials are not suppressed");
+    app.kernel.cx.advance(chrono::TimeDelta::hours(25));
+    returned("arf-abuse").await;
+    returned("exchange-365-unknown").await;
+    assert_eq!(app.count("SELECT count(*) FROM mail_lanes WHERE paused").await, 0, "two letters within a day");
+    returned("exchange-365-unknown").await;
+    assert_eq!(app.count("SELECT count(*) FROM mail_lanes WHERE paused").await, 1, "three letters within a day");
 
     write("two@example.org").await;
     app.mail().await;
@@ -265,9 +338,11 @@ async fn an_officials_mailbox_is_paused_for_a_human_and_goes_on(pool: PgPool) {
     );
     app.put("/api/v1/mail/lanes/none", Some(&token), &json!({})).await.problem(404, "not_found", &[]);
     app.put(&path, Some(&token), &json!({"paused": false, "rate_per_hour": 600})).await.expect(200);
+    assert_eq!(app.count("SELECT count(*) FROM mail_lane_reports").await, 0, "and those reports are done with");
     app.post(&format!("/api/v1/mail/{id}/retry"), Some(&token), &json!({})).await.expect(200);
     app.mail().await;
-    assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'sent'").await, 2);
+    // the one that came back first, the one that waited, and the one that was called spam: it arrived
+    assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'sent'").await, 3);
     app.post(&format!("/api/v1/mail/{id}/retry"), Some(&token), &json!({})).await.problem(409, "conflict", &[]);
 }
 
@@ -308,6 +383,79 @@ async fn a_folder_of_returned_mail_is_emptied_only_after_commit(pool: PgPool) {
     );
     assert!(there("unknown/2.eml") && there("unknown/4.eml"), "what nobody knows is put aside for a human");
     fs::remove_dir_all(&folder).unwrap();
+}
+
+/// `levels` messages, each the only content of the one around it.
+fn nested(levels: usize) -> Vec<u8> {
+    let mut raw = b"Content-Type: message/rfc822\n\n".repeat(levels);
+    raw.extend_from_slice(b"Subject: x\n\nbody");
+    raw
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_mail_made_to_end_its_reader_is_read_once_and_put_aside(pool: PgPool) {
+    let folder = std::env::temp_dir().join(format!("muster-hostile-{}", muster::kernel::cx::Cx::system().id()));
+    fs::create_dir_all(folder.join("working")).unwrap();
+    let app = TestApp::with(pool, &[("MUSTER__MAIL__BOUNCE_SPOOL", folder.to_str().unwrap())]).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let (back, id) = sent_to(&app, "jane.doe@example.org").await;
+    let drop_in = |name: &str, raw: &[u8], age: u64| {
+        let path = folder.join(name);
+        fs::write(&path, raw).unwrap();
+        let at = std::time::SystemTime::from(app.kernel.cx.now()) - Duration::from_secs(age);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+    };
+    let there = |name: &str| folder.join(name).exists();
+    drop_in("deep.eml", &nested(34_000), 10);
+    drop_in("parts.eml", &b"Content-Type: multipart/mixed; boundary=b\n\n--b\n".repeat(20_000), 10);
+    drop_in(
+        "base64.eml",
+        format!(
+            "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{}",
+            STANDARD.encode(nested(25_000))
+        )
+        .as_bytes(),
+        10,
+    );
+    drop_in("long.eml", &[sample("qmail-unknown", &back), vec![b'x'; 3 << 20]].concat(), 10);
+    // what other processes were reading when they ended, and one that is still at it
+    drop_in("working/ended.eml", &sample("qmail-unknown", &back), 3600);
+    let claimed = |ago: i64| format!("working/claimed-{}-{ago}.eml", app.kernel.cx.now().timestamp() - ago);
+    let (ended, busy) = (claimed(1200), claimed(60));
+    drop_in(&ended, b"x", 7200);
+    drop_in(&busy, b"x", 7200);
+    let kinds = app.app.mail_kinds();
+    assert_eq!(muster::mail::read_spool(&app.kernel, &kinds).await.unwrap(), 4);
+    assert_eq!(state(&app, id).await.0, "bounced", "the head of a long one says enough");
+    for aside in ["deep.eml", "parts.eml", "base64.eml", "ended.eml", "1200.eml"] {
+        assert!(there(&format!("unknown/{aside}")), "{aside}");
+    }
+    assert!(there(&busy) && !there("working/ended.eml") && !there(&ended) && !there("deep.eml"));
+    assert_eq!(muster::mail::read_spool(&app.kernel, &kinds).await.unwrap(), 0, "nothing is read twice");
+
+    for raw in [nested(34_000), nested(130_000)] {
+        let taken = hand_in(&app, &token, raw, "").await.expect(200);
+        assert_eq!((&taken["muster:report"], &taken["muster:is_known"]), (&json!("other"), &json!(false)));
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn what_is_kept_of_a_bounce_does_not_name_the_person(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    let (back, id) = sent_to(&app, "jane.doe@example.org").await;
+    // no address anywhere, as qmail and Exim write it
+    let raw = format!(
+        "From: MAILER-DAEMON\nTo: bounce+{back}@muster.test\nSubject: failure notice\n\n550 5.1.1 sorry, no mailbox here for Jane.Doe (doe)\n"
+    );
+    hand_in(&app, &token, raw.into_bytes(), "").await.expect(200);
+    let (now, why) = state(&app, id).await;
+    let why = why.unwrap();
+    assert_eq!(now, "bounced");
+    assert!(why.contains("sorry, no mailbox here") && !why.to_lowercase().contains("doe"), "{why}");
 }
 
 trait Unchecked {

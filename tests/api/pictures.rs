@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    http::{Request, header},
+    http::{Method, Request, header},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -64,6 +64,60 @@ async fn a_picture_is_checked_kept_shown_and_removed_everywhere(pool: PgPool) {
     app.delete(&format!("/api/v1/images/{id}"), Some(&token)).await.expect(200);
     assert_eq!(app.get(&format!("/images/{id}"), None).await.status, 404);
     assert!(!app.get("/p/status", None).await.text().contains("og:image"));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_picture_comes_from_memory_and_who_has_it_is_told_so(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let (shown, other) = (upload(&app, &token).await, upload(&app, &token).await);
+    let path = format!("/images/{shown}");
+    let first = app.get(&path, None).await;
+    assert_eq!(first.status, 200);
+    let etag = format!("\"{shown}\"");
+    assert_eq!(first.headers["etag"], etag.as_str());
+    assert_eq!(first.headers["cache-control"], "public, max-age=31536000, immutable");
+    assert!(first.headers["content-security-policy"].to_str().unwrap().contains("sandbox"));
+    sqlx::query("ALTER TABLE images RENAME TO away").execute(&app.kernel.db).await.unwrap();
+    let again = app.get(&path, None).await;
+    assert_eq!((again.status.as_u16(), again.body == first.body), (200, true), "without the database");
+    let unseen = format!("/images/{other}");
+    assert_eq!(app.get(&unseen, None).await.status, 503);
+    // not even for one that was never asked for
+    for (path, tag) in [(&path, etag.clone()), (&unseen, format!("W/\"x\", W/\"{other}\""))] {
+        let known = app.request(Method::GET, path, None, &[("if-none-match", &tag)], None).await;
+        assert_eq!((known.status.as_u16(), known.body.len()), (304, 0), "{tag}");
+        assert!(known.headers.contains_key("etag") && known.headers.contains_key("cache-control"));
+    }
+    let another = app.request(Method::GET, &unseen, None, &[("if-none-match", &etag)], None).await;
+    assert_eq!(another.status, 503, "another picture's tag is none of this one's");
+    sqlx::query("ALTER TABLE away RENAME TO images").execute(&app.kernel.db).await.unwrap();
+    app.delete(&format!("/api/v1/images/{shown}"), Some(&token)).await.expect(200);
+    let gone = app.request(Method::GET, &path, None, &[("if-none-match", &etag)], None).await;
+    assert_eq!((gone.status.as_u16(), app.get(&path, None).await.status.as_u16()), (404, 404));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_picture_that_another_process_removed_is_shown_no_more(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let path = format!("/images/{}", upload(&app, &token).await);
+    assert_eq!(app.get(&path, None).await.status, 200);
+    sqlx::query("DELETE FROM images").execute(&app.kernel.db).await.unwrap();
+    assert_eq!(app.get(&path, None).await.status, 200, "not heard of yet");
+    // after a time without hearing, or when something may have been missed, it is looked for
+    told(&app);
+    assert_eq!(app.get(&path, None).await.status, 404);
+
+    let path = format!("/images/{}", upload(&app, &token).await);
+    assert_eq!(app.get(&path, None).await.status, 200);
+    let _hearing = crate::caches::hearing(&app).await;
+    assert_eq!(app.get(&path, None).await.status, 200);
+    sqlx::query("DELETE FROM images").execute(&app.kernel.db).await.unwrap();
+    crate::caches::soon(std::time::Duration::from_secs(5), "the picture is gone", async || {
+        app.get(&path, None).await.status == 404
+    })
+    .await;
 }
 
 #[sqlx::test(migrations = "./migrations")]

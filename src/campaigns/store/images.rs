@@ -84,6 +84,16 @@ pub async fn bytes(conn: &mut PgConnection, id: Uuid) -> Result<ImageRow> {
         .await?)
 }
 
+/// Is there a picture?
+///
+/// # Errors
+/// A database error.
+pub async fn exists(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
+    Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM images WHERE id = $1) AS "exists!""#, id)
+        .fetch_one(conn)
+        .await?)
+}
+
 /// Removes a picture. False: there was none.
 ///
 /// # Errors

@@ -1,0 +1,4 @@
+//! See `muster::app::fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|raw: &[u8]| muster::app::fuzzing::bounce(raw));

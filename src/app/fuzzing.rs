@@ -1,0 +1,72 @@
+//! What reads input that others write, as functions over any bytes: the targets of `fuzz/`, which says how to run them. Each
+//! must return, soon and without a panic, and what it lets through must hold what it promises.
+
+use sqlx::{Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use crate::{
+    kernel::filter::{Field, FieldKind, FieldSet, Filter},
+    letters::check_template,
+    mail::{self, Report},
+    petitions,
+};
+
+/// A target: its name, and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 4] = [("bounce", bounce), ("filter", filter), ("csv", csv), ("template", template)];
+
+/// A mail that came back (`mail::report`).
+///
+/// # Panics
+/// When a failure's text is longer than a row keeps, or still has an address in it.
+pub fn bounce(raw: &[u8]) {
+    if let Report::Failed { text, .. } = mail::read_returned(raw).report {
+        assert!(text.chars().count() <= 500 && mail::smtp::without_addresses(&text) == text, "{text:?}");
+    }
+}
+
+/// The value of `?filter=`, over a field of each kind (`kernel::filter`).
+///
+/// # Panics
+/// When the SQL holds anything of the filter but its structure.
+pub fn filter(raw: &[u8]) {
+    const FIELDS: FieldSet = FieldSet(&[
+        Field { name: "name", column_sql: "n", kind: FieldKind::Text },
+        Field { name: "id", column_sql: "i", kind: FieldKind::Uuid },
+        Field { name: "created_date", column_sql: "c", kind: FieldKind::Timestamp },
+        Field { name: "count", column_sql: "k", kind: FieldKind::Integer },
+        Field { name: "is_open", column_sql: "o", kind: FieldKind::Boolean },
+        Field { name: "state", column_sql: "s", kind: FieldKind::Enum(&["open", "closed"]) },
+        Field { name: "email_address", column_sql: "e", kind: FieldKind::Virtual },
+    ]);
+    let Ok(text) = std::str::from_utf8(raw) else { return };
+    let Ok(mut filter) = Filter::parse(text, FIELDS) else { return };
+    filter.resolve_virtual(|_, text| (text.len() % 2 == 0).then_some(Uuid::nil()));
+    let mut query: QueryBuilder<Postgres> = QueryBuilder::new("");
+    filter.push_sql(&mut query);
+    let sql = query.into_sql();
+    let is_ours = |c: char| c.is_ascii_alphanumeric() || "$()=<> ".contains(c);
+    assert!(sql.as_str().chars().all(is_ours), "{:?}", sql.as_str());
+}
+
+/// The beginning of a file of signers, and its lines (`petitions::csv_lines`).
+///
+/// # Panics
+/// When the first line after the header lies outside of the file.
+pub fn csv(raw: &[u8]) {
+    if let Ok(beginning) = petitions::beginning_of_file(raw) {
+        let offset = usize::try_from(beginning.offset).unwrap_or(usize::MAX);
+        assert!(offset <= raw.len(), "{offset}");
+        let _ = petitions::read_lines(&raw[offset..], true, beginning.delimiter, beginning.columns.len(), 1);
+    }
+}
+
+/// A letter's template (`letters::template`).
+pub fn template(raw: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(raw) {
+        // whether it may be used or not
+        let _ = check_template(text);
+    }
+}

@@ -1,0 +1,80 @@
+//! Reads a message that came back, on a thread of its own: it was written by anybody, so whatever it does to its reader must
+//! not be done to the threads that serve requests. The reader (`report`, `mime`) takes time and stack in proportion to the
+//! message; this is what holds should that be wrong.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    time::timeout,
+};
+
+use super::report::{self, Reading};
+use crate::error::{Error, Result};
+
+/// Bytes of a message that are read; the head of a longer one says enough.
+pub(super) const LARGEST: usize = 1024 * 1024;
+/// Time that a message may take. A common one takes a millisecond.
+const TIME: Duration = Duration::from_secs(5);
+/// Stack of the thread: more than any message of [`LARGEST`] needs.
+const STACK: usize = 8 * 1024 * 1024;
+/// Messages read at a time. One that overran keeps its place until its thread ends, so that such messages cannot take all
+/// processors.
+static READERS: std::sync::LazyLock<std::sync::Arc<Semaphore>> =
+    std::sync::LazyLock::new(|| std::sync::Arc::new(Semaphore::new(2)));
+
+/// Reads a message that came back.
+///
+/// # Errors
+/// 422 for one that cannot be read: it took too long, or its reader panicked; reading it again would do the same.
+/// `unavailable` while others take too long.
+pub(super) async fn read(raw: &[u8]) -> Result<Reading> {
+    let raw = raw[..raw.len().min(LARGEST)].to_vec();
+    let place = timeout(TIME, READERS.clone().acquire_owned()).await.ok().and_then(Result::ok);
+    let place = place.ok_or_else(|| Error::Unavailable {
+        retry_after: 60,
+        cause: "mail that came back is being read, and does not end".to_owned(),
+    })?;
+    match on_a_thread(TIME, place, move || report::read(&raw)).await.map_err(Error::internal)? {
+        Some(reading) => Ok(reading),
+        None => Err(Error::field("", "invalid_value", "This mail cannot be read.")),
+    }
+}
+
+/// Runs `work` on a new thread; `None` when it panics or is not done in time. It is not stopped then: nothing can stop a
+/// thread.
+async fn on_a_thread<T: Send + 'static>(
+    limit: Duration,
+    place: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<Option<T>> {
+    let (done, outcome) = oneshot::channel();
+    std::thread::Builder::new().name("bounce".to_owned()).stack_size(STACK).spawn(move || {
+        let _place = place;
+        // nobody waits any more for what comes too late
+        let _ = done.send(work());
+    })?;
+    Ok(timeout(limit, outcome).await.ok().and_then(Result::ok))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_takes_too_long_is_left_behind_and_keeps_its_place() {
+        let places = Arc::new(Semaphore::new(1));
+        let (end, wait) = mpsc::channel::<()>();
+        let place = places.clone().acquire_owned().await.unwrap();
+        let endless = on_a_thread(Duration::from_millis(20), place, move || wait.recv()).await.unwrap();
+        assert!(endless.is_none() && places.available_permits() == 0);
+        drop(end);
+        let place = places.clone().acquire_owned().await.unwrap();
+        assert_eq!(on_a_thread(TIME, place, || 7).await.unwrap(), Some(7));
+        let place = places.acquire_owned().await.unwrap();
+        let panics = on_a_thread(TIME, place, || panic!("the test's")).await.unwrap();
+        assert_eq!(panics, None::<()>);
+    }
+}
