@@ -41,6 +41,11 @@ impl Cx {
         Instant::now()
     }
 
+    /// How far this clock runs ahead of the system's: zero but in tests. Who reads the database's clock adds it.
+    pub fn ahead(&self) -> TimeDelta {
+        TimeDelta::microseconds(self.ahead.load(Ordering::Relaxed))
+    }
+
     /// Moves this clock and all its clones forward (tests).
     pub fn advance(&self, by: TimeDelta) {
         self.ahead.fetch_add(by.num_microseconds().unwrap_or(0), Ordering::Relaxed);

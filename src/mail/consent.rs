@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::kinds::QueuedEmail;
+use super::kinds::{Addressee, Class, MailKind, QueuedEmail};
 use crate::{
     error::Result,
     kernel::{Kernel, crypto::Key, day_secret, text::EmailAddress, vault::Vault},
@@ -18,6 +18,12 @@ use crate::{
 /// The index of an address in the list of those that nobody here ever mails again (`suppressions.vault_id` null).
 pub fn everywhere_index(kernel: &Kernel, address: &EmailAddress) -> Vec<u8> {
     kernel.suppressions_key.mac(&[b"email", address.index_form().as_bytes()]).to_vec()
+}
+
+/// The same under every key that the keyring has, in an order of its own: the list has entries from before a rotation.
+pub fn everywhere_indexes(kernel: &Kernel, address: &EmailAddress) -> Vec<Vec<u8>> {
+    let index = |key: &Key| key.mac(&[b"email", address.index_form().as_bytes()]).to_vec();
+    kernel.suppressions_key.all().iter().map(index).collect()
 }
 
 /// An address and the vault in which it is written to.
@@ -29,7 +35,8 @@ pub type Whom<'a> = (&'a EmailAddress, &'a Vault);
 /// # Errors
 /// A database error.
 pub async fn suppressed(kernel: &Kernel, whom: &[Whom<'_>]) -> Result<Vec<bool>> {
-    Ok(standing(kernel, whom).await?.into_iter().map(|standing| standing != Standing::Free).collect())
+    let may = |standing| matches!(standing, Standing::Free | Standing::Tried(Trial { unsubscribed: false, .. }));
+    Ok(standing(kernel, whom).await?.into_iter().map(|standing| !may(standing)).collect())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,33 +44,66 @@ enum Standing {
     Free,
     /// No news, but whoever unsubscribed may still confirm.
     Unsubscribed,
+    /// It bounced, and since then somebody has acted again: one new confirmation went out and has not come back.
+    Tried(Trial),
+    /// It bounced. One new confirmation may be tried when somebody acts again, unless one was and bounced.
+    Bounced {
+        suppression: Uuid,
+        may_try: bool,
+    },
     Suppressed,
+}
+
+/// The new confirmation to an address that had bounced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Trial {
+    mail: Uuid,
+    at: DateTime<Utc>,
+    unsubscribed: bool,
 }
 
 async fn standing(kernel: &Kernel, whom: &[Whom<'_>]) -> Result<Vec<Standing>> {
     let mut all = vec![Standing::Free; whom.len()];
-    let everywhere: Vec<Vec<u8>> = whom.iter().map(|(address, _)| everywhere_index(kernel, address)).collect();
+    let (places, everywhere): (Vec<i64>, Vec<Vec<u8>>) = (1..)
+        .zip(whom)
+        .flat_map(|(n, (address, _))| everywhere_indexes(kernel, address).into_iter().map(move |index| (n, index)))
+        .unzip();
     let vaults: Vec<Uuid> = whom.iter().map(|(_, vault)| vault.id).collect();
     let within: Vec<Vec<u8>> = whom.iter().map(|(address, vault)| vault.email_index(address)).collect();
     let rows = sqlx::query!(
-        r#"SELECT w.n AS "n!", s.reason FROM unnest($1::bytea[], $2::uuid[], $3::bytea[]) WITH ORDINALITY AS w (everywhere, vault, within, n)
+        r#"SELECT w.n AS "n!", s.id AS "id!", s.reason AS "reason!", s.bounces AS "bounces!", s.tried_at, s.trial,
+                  s.unsubscribed AS "unsubscribed!"
+           FROM unnest($1::bigint[], $2::bytea[]) AS w (n, everywhere)
+           JOIN suppressions s ON s.vault_id IS NULL AND s.address_index = w.everywhere
+           UNION ALL
+           SELECT w.n, s.id, s.reason, s.bounces, s.tried_at, s.trial, s.unsubscribed
+           FROM unnest($3::uuid[], $4::bytea[]) WITH ORDINALITY AS w (vault, within, n)
            CROSS JOIN LATERAL (
-               SELECT reason FROM suppressions WHERE vault_id IS NULL AND address_index = w.everywhere
-               UNION ALL
-               SELECT reason FROM suppressions WHERE vault_id = w.vault AND address_index = w.within) AS s"#,
+               SELECT id, CASE WHEN is_over THEN 'unsubscribed' ELSE reason END AS reason, bounces, tried_at, trial, unsubscribed FROM (
+                   SELECT *, reason = 'bounced' AND coalesce(expires_at, created_at + interval '90 days') <= $5 AS is_over FROM suppressions
+                   WHERE vault_id = w.vault AND address_index = w.within) AS known
+               WHERE unsubscribed OR NOT is_over) AS s"#,
+        &places,
         &everywhere,
         &vaults,
-        &within
+        &within,
+        kernel.cx.now()
     )
-    .fetch_all(&kernel.db)
+    .fetch_all(&kernel.work)
     .await?;
     for row in rows {
         let Some(standing) = usize::try_from(row.n - 1).ok().and_then(|n| all.get_mut(n)) else { continue };
-        if row.reason.as_deref() != Some("unsubscribed") {
-            *standing = Standing::Suppressed;
-        } else if *standing == Standing::Free {
-            *standing = Standing::Unsubscribed;
+        if *standing == Standing::Suppressed {
+            continue;
         }
+        *standing = match (row.reason.as_str(), row.trial.zip(row.tried_at)) {
+            ("unsubscribed", _) => Standing::Unsubscribed,
+            ("bounced", Some((mail, at))) if row.bounces == 0 => {
+                Standing::Tried(Trial { mail, at, unsubscribed: row.unsubscribed })
+            }
+            ("bounced", trial) => Standing::Bounced { suppression: row.id, may_try: trial.is_none() },
+            _ => Standing::Suppressed,
+        };
     }
     Ok(all)
 }
@@ -78,11 +118,18 @@ pub async fn never_again(
     address: &EmailAddress,
     protected: bool,
 ) -> Result<()> {
+    let index = everywhere_index(kernel, address);
+    // an entry under an older key gives way to the new one
+    let mut older = everywhere_indexes(kernel, address);
+    older.retain(|other| *other != index);
+    sqlx::query!("DELETE FROM suppressions WHERE vault_id IS NULL AND address_index = ANY ($1)", &older)
+        .execute(&mut *conn)
+        .await?;
     sqlx::query!(
         "INSERT INTO suppressions (id, vault_id, address_index, reason, created_at) VALUES ($1, NULL, $2, 'never_again', $3)
          ON CONFLICT (address_index) WHERE vault_id IS NULL DO UPDATE SET reason = excluded.reason",
         kernel.cx.recorded_id(protected),
-        everywhere_index(kernel, address),
+        index,
         kernel.cx.recorded_now(protected)
     )
     .execute(conn)
@@ -90,7 +137,15 @@ pub async fn never_again(
     Ok(())
 }
 
-/// An address within a vault gets no more news and notices, for this reason. A stronger reason that stands there stays.
+/// Time for which a bounce suppresses an address: it may come to life again.
+const BOUNCED_FOR: TimeDelta = TimeDelta::days(90);
+/// Strikes so far apart make an address dead.
+const APART: TimeDelta = TimeDelta::days(2);
+/// Time after which a new confirmation to an address that had bounced has arrived, if it has not come back.
+const TRIAL: TimeDelta = TimeDelta::days(2);
+
+/// An address within a vault gets no more news and notices, for this reason. A stronger reason that stands there stays. One
+/// that bounced is suppressed for 90 days, from the newest bounce on.
 ///
 /// # Errors
 /// A database error.
@@ -102,43 +157,175 @@ pub async fn suppress(
     reason: &'static str,
     protected: bool,
 ) -> Result<()> {
+    let now = kernel.cx.recorded_now(protected);
+    let expires_at = (reason == "bounced").then(|| now + BOUNCED_FOR);
     sqlx::query!(
-        "INSERT INTO suppressions AS s (id, vault_id, address_index, reason, created_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (vault_id, address_index) WHERE vault_id IS NOT NULL DO UPDATE SET reason = excluded.reason
-         WHERE s.reason = 'unsubscribed' OR (s.reason = 'bounced' AND excluded.reason = 'complained')",
+        "INSERT INTO suppressions AS s (id, vault_id, address_index, reason, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (vault_id, address_index) WHERE vault_id IS NOT NULL DO UPDATE
+             SET reason = excluded.reason, created_at = excluded.created_at, expires_at = excluded.expires_at,
+                 bounces = least(s.bounces + 1, 1000), unsubscribed = excluded.reason = 'bounced' AND (s.unsubscribed OR s.reason = 'unsubscribed'),
+                 tried_at = CASE WHEN excluded.reason = 'bounced' THEN s.tried_at END,
+                 trial = CASE WHEN excluded.reason = 'bounced' THEN s.trial END
+         WHERE s.reason = 'unsubscribed' OR s.reason = 'bounced'",
         kernel.cx.recorded_id(protected),
         vault.id,
         vault.email_index(address),
         reason,
-        kernel.cx.recorded_now(protected)
+        now,
+        expires_at
+    )
+    .execute(&mut *conn)
+    .await?;
+    forget_strikes(conn, vault, address).await
+}
+
+async fn forget_strikes(conn: &mut PgConnection, vault: &Vault, address: &EmailAddress) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM address_strikes WHERE vault_id = $1 AND address_index = $2",
+        vault.id,
+        vault.email_index(address)
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
+/// A mail bounced in a way that may pass: the second time, two days or more after the first, its address is taken for dead.
+/// Not for mail to officials and organizers.
+///
+/// # Errors
+/// A database error, or that of opening what the mail is about.
+pub(super) async fn strike_addressee(
+    kernel: &Kernel,
+    kind: &dyn MailKind,
+    conn: &mut PgConnection,
+    email: &QueuedEmail,
+) -> Result<()> {
+    if email.class == Class::Letter {
+        return Ok(());
+    }
+    let Some(Addressee { address, vault }) = kind.addressee(conn, email).await? else { return Ok(()) };
+    let now = kernel.cx.recorded_now(email.protected);
+    let first = sqlx::query_scalar!(
+        "INSERT INTO address_strikes AS s (vault_id, address_index, struck_at) VALUES ($1, $2, $3)
+         ON CONFLICT (vault_id, address_index) DO UPDATE
+             SET struck_at = CASE WHEN s.struck_at < $4 THEN excluded.struck_at ELSE s.struck_at END
+         RETURNING struck_at",
+        vault.id,
+        vault.email_index(&address),
+        now,
+        now - BOUNCED_FOR
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    if now - first >= APART {
+        suppress(conn, kernel, &vault, &address, "bounced", email.protected).await?;
+    }
+    Ok(())
+}
+
+/// Lets an address that bounced be written to again within a vault; false when it was not suppressed for bouncing. Whoever
+/// unsubscribed, complained or wants no mail ever stays as they are.
+///
+/// # Errors
+/// A database error.
+pub(super) async fn lift_bounce(conn: &mut PgConnection, vault: &Vault, address: &EmailAddress) -> Result<bool> {
+    forget_strikes(conn, vault, address).await?;
+    let lifted = sqlx::query_scalar!(
+        r#"WITH kept AS (
+               UPDATE suppressions SET reason = 'unsubscribed', unsubscribed = false, bounces = 1, expires_at = NULL, tried_at = NULL, trial = NULL
+               WHERE vault_id = $1 AND address_index = $2 AND reason = 'bounced' AND unsubscribed RETURNING id
+           ), gone AS (
+               DELETE FROM suppressions WHERE vault_id = $1 AND address_index = $2 AND reason = 'bounced' AND NOT unsubscribed RETURNING id
+           )
+           SELECT (SELECT count(*) FROM kept) + (SELECT count(*) FROM gone) > 0 AS "lifted!""#,
+        vault.id,
+        vault.email_index(address)
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(lifted)
+}
+
+/// Forgets bounces that have expired, those after which a new confirmation arrived, and strikes of long ago.
+pub(super) async fn forget_bounces(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
+    let arrived = now - TimeDelta::days(7);
+    sqlx::query!(
+        "UPDATE suppressions SET reason = 'unsubscribed', unsubscribed = false, bounces = 1, expires_at = NULL, tried_at = NULL, trial = NULL
+         WHERE expires_at IS NOT NULL AND unsubscribed AND (expires_at <= $1 OR (bounces = 0 AND tried_at < $2))",
+        now,
+        arrived
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM suppressions
+         WHERE expires_at IS NOT NULL AND NOT unsubscribed AND (expires_at <= $1 OR (bounces = 0 AND tried_at < $2))",
+        now,
+        arrived
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!("DELETE FROM address_strikes WHERE struck_at < $1", now - BOUNCED_FOR).execute(conn).await?;
+    Ok(())
+}
+
 /// Which of these mails, each asking an address to confirm something it has perhaps never heard of, may be sent?
 ///
-/// Not when the address wants no mail or has had its mails of the day. Whoever unsubscribed from news may still confirm.
+/// Not when the address wants no mail or has had its mails of the day. Whoever unsubscribed from news may still confirm; to an
+/// address that bounced one new confirmation is tried.
 /// Counts each mail once, however often it is tried. Not for join, change or cancel mails, which their owner asked for.
 ///
 /// # Errors
 /// A database error.
 pub async fn may_confirm(kernel: &Kernel, mails: &[(&QueuedEmail, Whom<'_>)]) -> Result<Vec<bool>> {
     let whom: Vec<Whom<'_>> = mails.iter().map(|(_, whom)| *whom).collect();
-    let mut may: Vec<bool> =
-        standing(kernel, &whom).await?.into_iter().map(|standing| standing != Standing::Suppressed).collect();
+    let standing = standing(kernel, &whom).await?;
+    let now = kernel.cx.now();
+    let may_try = |(standing, (email, _)): (&Standing, &(&QueuedEmail, Whom<'_>))| match standing {
+        Standing::Free | Standing::Unsubscribed => true,
+        Standing::Tried(trial) => trial.mail == email.id || now - trial.at >= TRIAL,
+        Standing::Bounced { may_try, .. } => *may_try,
+        Standing::Suppressed => false,
+    };
+    let mut may: Vec<bool> = standing.iter().zip(mails).map(may_try).collect();
+    cap(kernel, mails, &mut may).await?;
+    for (n, standing) in standing.iter().enumerate() {
+        if let Standing::Bounced { suppression, .. } = standing
+            && may[n]
+        {
+            may[n] = begin_trial(kernel, *suppression, mails[n].0).await?;
+        }
+    }
+    Ok(may)
+}
+
+/// Makes a mail the one that is tried to an address that bounced; false when another one was faster.
+async fn begin_trial(kernel: &Kernel, suppression: Uuid, email: &QueuedEmail) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE suppressions SET trial = $2, tried_at = $3, bounces = 0 WHERE id = $1 AND reason = 'bounced' AND trial IS NULL",
+        suppression,
+        email.id,
+        kernel.cx.recorded_now(email.protected)
+    )
+    .execute(&kernel.work)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes those out that are beyond the day's number of their address.
+async fn cap(kernel: &Kernel, mails: &[(&QueuedEmail, Whom<'_>)], may: &mut [bool]) -> Result<()> {
     // one that goes again was counted at its first attempt
     let counted: Vec<usize> = (0..mails.len()).filter(|&n| may[n] && mails[n].0.attempts <= 1).collect();
     if counted.is_empty() {
-        return Ok(may);
+        return Ok(());
     }
     let day = kernel.cx.now().date_naive();
     let secret =
-        sqlx::query_scalar!("SELECT secret FROM day_secrets WHERE day = $1", day).fetch_optional(&kernel.db).await?;
+        sqlx::query_scalar!("SELECT secret FROM day_secrets WHERE day = $1", day).fetch_optional(&kernel.work).await?;
     let secret = match secret.as_deref().and_then(Key::from_slice) {
         Some(secret) => secret,
-        None => day_secret::of(&kernel.db, &kernel.cx, day).await?,
+        None => day_secret::of(&kernel.work, &kernel.cx, day).await?,
     };
     // an attempt that the relay never saw is not counted on the mail's row, so the mail leaves a mark of its own
     let acts: Vec<Counted> = counted
@@ -151,7 +338,7 @@ pub async fn may_confirm(kernel: &Kernel, mails: &[(&QueuedEmail, Whom<'_>)]) ->
     for (n, allowed) in counted.into_iter().zip(count(kernel, day, &acts).await?) {
         may[n] = allowed;
     }
-    Ok(may)
+    Ok(())
 }
 
 /// A mail and its address as the day's counts know them.
@@ -164,7 +351,7 @@ struct Counted {
 async fn count(kernel: &Kernel, day: NaiveDate, mails: &[Counted]) -> Result<Vec<bool>> {
     let cap = kernel.settings.mail.confirmations_per_day;
     let marks: Vec<Vec<u8>> = mails.iter().map(|mail| mail.mark.clone()).collect();
-    let mut tx = kernel.db.begin().await?;
+    let mut tx = kernel.work.begin().await?;
     let known = sqlx::query_scalar!(
         "SELECT address_hash FROM confirmation_caps WHERE day = $1 AND address_hash = ANY ($2)",
         day,

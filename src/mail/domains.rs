@@ -90,7 +90,7 @@ impl Domains {
         let day: NaiveDate = kernel.cx.now().date_naive();
         let mut rows: Vec<(&str, [i64; 2])> = taken.iter().map(|(domain, counts)| (*domain, *counts)).collect();
         rows.sort_unstable(); // one order for all processes
-        let written = async { store::add_to_domains(&mut *kernel.db.acquire().await?, day, &rows).await };
+        let written = async { store::add_to_domains(&mut *kernel.work.acquire().await?, day, &rows).await };
         if let Err(error) = written.await {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             for (domain, counts) in taken {

@@ -7,13 +7,14 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{
-    sync::{Notify, Semaphore, SemaphorePermit},
+    sync::{Mutex, Notify, Semaphore, SemaphorePermit},
     task::JoinSet,
     time::sleep,
 };
@@ -21,20 +22,21 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
+    breaker::{Breakers, Change},
     domains::Domains,
     fence::Fence,
-    kinds::{Class, MailKind, MailKinds, QueuedEmail},
+    kinds::{Claimed, MailKind, MailKinds},
     message::Sender,
     progress::Progress,
     settling::{Item, noted},
     smtp::Permits,
-    store::{self, Claim},
+    store::{self, Asked, Claim},
     transport::Transport,
     upkeep, verdict,
 };
 use crate::{
-    error::{Error, Result},
-    kernel::Kernel,
+    error::Result,
+    kernel::{Kernel, db::in_time},
 };
 
 /// Rounds under way at once: one slow mail holds up only its own, and while some wait for the disk others send.
@@ -48,6 +50,8 @@ const FEWEST: i64 = 8;
 /// Time between looks whether the queue's table wants sweeping, and mails after which it does.
 const SWEEPING: Duration = Duration::from_secs(5);
 const SWEPT_AFTER: usize = 20_000;
+/// Time that the statements of one turn at the database may take: a connection whose network vanished holds a turn no longer.
+pub(super) const STATEMENTS_LIMIT: Duration = Duration::from_secs(12);
 /// Leases that one round recovers at most.
 const RECOVERED_AT_ONCE: i64 = 200;
 
@@ -65,7 +69,16 @@ pub struct Engine {
     /// Says to idle lines that there is more than one can take.
     more: Notify,
     pub(super) domains: Domains,
-    fence: Fence,
+    /// Which relays refuse us.
+    pub(super) breakers: Breakers,
+    pub(super) fence: Fence,
+    /// Microseconds by which the database's clock is ahead of this process's: leases and due times are the database's.
+    pub(super) skew: AtomicI64,
+    /// The month whose place for settled mail is known to be there, counted from year 0.
+    pub(super) month: AtomicI32,
+    pub(super) durability_seen: Mutex<Option<Instant>>,
+    /// First mails wait for the limit, and that was said.
+    is_braked: AtomicBool,
     /// Mails dealt with since the queue's table was swept.
     settled: AtomicUsize,
 }
@@ -90,6 +103,11 @@ impl Engine {
             fence,
             more: Notify::new(),
             domains: Domains::default(),
+            breakers: Breakers::default(),
+            skew: AtomicI64::new(0),
+            month: AtomicI32::new(0),
+            durability_seen: Mutex::new(None),
+            is_braked: AtomicBool::new(false),
             settled: AtomicUsize::new(0),
         })
     }
@@ -101,7 +119,7 @@ impl Engine {
 
     /// Sends until cancelled; then what is being sent may finish, and the rest goes back into the queue.
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
-        self.fence.check_until_known(&self.kernel, &cancel).await;
+        self.fence.check_until_known(&self.kernel, self.now(), &cancel).await;
         self.introduce_relays().await;
         let sweeping = tokio::spawn(self.clone().sweep(cancel.clone()));
         let lines = self.kernel.settings.mail.connections.clamp(1, LINES);
@@ -126,21 +144,9 @@ impl Engine {
     /// Lets organizers know the relays, so that they can set a pace for each.
     async fn introduce_relays(&self) {
         let introduced =
-            async { store::introduce(&mut *self.kernel.db.acquire().await?, &self.transport.relays()).await };
+            async { store::introduce(&mut *self.kernel.work.acquire().await?, &self.transport.relays()).await };
         if let Err(error) = introduced.await {
             tracing::warn!(%error, "the relays could not be written down: they have no pace of their own until the next start");
-        }
-    }
-
-    /// Writes down what is counted in memory, mail by domain and the fence's number, and shows what waits.
-    async fn note_down(&self) {
-        let noted = async {
-            self.domains.flush(&self.kernel).await?;
-            self.fence.advance(&self.kernel).await?;
-            self.show_waiting().await
-        };
-        if let Err(error) = noted.await {
-            tracing::warn!(%error, "the mail counters could not be written; they are kept");
         }
     }
 
@@ -155,26 +161,10 @@ impl Engine {
                 continue;
             }
             self.settled.store(0, Ordering::Relaxed);
-            if let Err(error) = upkeep::sweep(&self.kernel.db).await {
+            if let Err(error) = upkeep::sweep(&self.kernel.work).await {
                 tracing::warn!(%error, "the queue's table was not swept; it is tried again");
             }
         }
-    }
-
-    /// Shows in the metrics what waits, and how long the oldest has been due.
-    async fn show_waiting(&self) -> Result<()> {
-        let now = self.kernel.cx.now();
-        let waiting = store::waiting(&mut *self.kernel.db.acquire().await?).await?;
-        for class in Class::ALL.map(Class::as_str) {
-            for state in ["queued", "sending"] {
-                let found = waiting.iter().find(|w| w.class == class && w.state == state);
-                let mails = found.map_or(0, |w| w.mails);
-                let age = found.map_or(0, |w| (now - w.oldest).num_seconds().max(0));
-                metrics::gauge!("muster_mail_waiting", "class" => class, "state" => state).set(as_gauge(mails));
-                metrics::gauge!("muster_mail_oldest_seconds", "class" => class, "state" => state).set(as_gauge(age));
-            }
-        }
-        Ok(())
     }
 
     async fn line(self: Arc<Self>, first: bool, lines: usize, cancel: CancellationToken) {
@@ -186,8 +176,8 @@ impl Engine {
         let mut troubles = 0;
         while !cancel.is_cancelled() {
             let began = self.kernel.cx.instant();
-            let pause = match self.round(limit, &cancel).await {
-                Ok(progress) if progress.released > 0 && progress.sent == 0 => {
+            let pause = match Box::pin(self.round(limit, &cancel)).await {
+                Ok(progress) if progress.released > progress.paused && progress.sent == 0 => {
                     troubles += 1;
                     self.pause_after(troubles)
                 }
@@ -238,7 +228,8 @@ impl Engine {
     /// # Errors
     /// `unavailable` while the database is away; nothing was claimed then.
     pub async fn tick(&self) -> Result<Progress> {
-        self.round(self.kernel.settings.mail.batch, &CancellationToken::new()).await
+        self.tell_again().await?;
+        Box::pin(self.round(self.kernel.settings.mail.batch, &CancellationToken::new())).await
     }
 
     /// Rounds until nothing is due any more.
@@ -248,7 +239,7 @@ impl Engine {
     pub async fn drain(&self) -> Result<Progress> {
         let mut all = Progress::default();
         loop {
-            let progress = self.tick().await?;
+            let progress = Box::pin(self.tick()).await?;
             if progress.claimed + progress.recovered == 0 {
                 return Ok(all);
             }
@@ -258,31 +249,47 @@ impl Engine {
 
     async fn round(&self, limit: i64, cancel: &CancellationToken) -> Result<Progress> {
         let turn = self.turn().await;
-        let mut progress = self.recover().await?;
-        let (cx, db) = (&self.kernel.cx, &self.kernel.db);
-        let (now, instant) = (cx.now(), cx.instant());
-        let claim = Claim { token: cx.id(), now, lease_until: now + self.lease() };
+        self.note_relays().await;
+        let mut progress = in_time(STATEMENTS_LIMIT, "recovering leases", self.recover()).await?;
+        let (cx, db) = (&self.kernel.cx, &self.kernel.work);
+        let (instant, seen, lease) = (cx.instant(), self.fence.seen(), delta(self.lease()));
+        let (epoch, started) = (seen.number, seen.started);
+        let asked = Asked { token: cx.id(), lease, ahead: cx.ahead(), epoch, started };
         let relays = self.transport.relays();
-        let (mut emails, allowances) = {
+        let taken = in_time(STATEMENTS_LIMIT, "claiming mails", async {
             let mut conn = db.acquire().await?;
-            let claimed = store::claim(&mut conn, claim, limit, cx.fraction(), &relays).await?;
-            if !claimed.0.is_empty() {
-                metrics::histogram!("muster_mail_claim_seconds").record((cx.instant() - instant).as_secs_f64());
-            }
-            claimed
-        };
+            store::claim(&mut conn, asked, limit, cx.fraction(), &relays).await
+        })
+        .await?;
         drop(turn);
+        self.set_clock(taken.now);
+        if taken.is_suspect {
+            // the server was started anew, or is another one: nothing goes out before it is known to be the newest
+            self.fence.check(&self.kernel, self.now()).await?;
+            return Ok(progress);
+        }
+        self.fence.saw(taken.epoch, taken.started);
+        for relay in &relays {
+            let is_refused = taken.allowances.iter().any(|a| a.relay == *relay && a.is_refused);
+            self.breakers.take_over(relay, is_refused);
+        }
+        let mut emails = taken.emails;
         if emails.is_empty() {
             return Ok(progress);
         }
+        metrics::histogram!("muster_mail_claim_seconds").record((cx.instant() - instant).as_secs_f64());
         let is_full = i64::try_from(emails.len()).is_ok_and(|n| n >= limit);
+        let claim = Claim { token: asked.token, now: taken.now, lease_until: taken.now + lease };
         self.brake(claim, &mut emails).await;
         if is_full {
             self.more.notify_waiters();
         }
         progress.claimed = emails.len();
-        let permits = Permits::new(allowances.into_iter().map(|a| (a.relay, a.mails)));
-        progress.add(self.deliver(claim.token, instant, emails, &permits, cancel).await);
+        // a relay that refuses mail is given the one that it was claimed for
+        let probed = taken.allowances.iter().filter(|a| a.is_refused && a.mails > 0).map(|a| a.relay.clone()).collect();
+        let permits = Permits::new(taken.allowances.into_iter().map(|a| (a.relay, a.mails)));
+        progress.add(Box::pin(self.deliver(asked.token, instant, emails, &permits, probed, cancel)).await);
+        self.note_relays().await;
         for (relay, mails) in permits.left() {
             let given_back = async { store::give_back(&mut *db.acquire().await?, relay, mails).await };
             if let Err(error) = given_back.await {
@@ -292,28 +299,62 @@ impl Engine {
         Ok(progress)
     }
 
+    /// Writes down which relays refuse us and which do not any more, for all processes. What cannot be written waits.
+    async fn note_relays(&self) {
+        for (relay, change) in self.breakers.take_changes() {
+            let written = async {
+                let mut conn = self.kernel.work.acquire().await?;
+                match &change {
+                    Change::Refused(refusal) => store::relay_refused(&mut conn, &relay, refusal, self.now()).await,
+                    Change::Accepted => store::relay_accepted(&mut conn, &relay).await,
+                }
+            };
+            match (in_time(STATEMENTS_LIMIT, "noting a relay", written).await, &change) {
+                (Ok(true), Change::Refused(refusal)) => tracing::error!(
+                    relay,
+                    refusal,
+                    "a relay refuses our mail: it is offered one mail at a time until it takes one; nothing is lost"
+                ),
+                (Ok(true), Change::Accepted) => tracing::info!(relay, "a relay that refused our mail takes it again"),
+                (Ok(false), _) => {}
+                (Err(error), _) => {
+                    tracing::warn!(relay, %error, "that a relay refuses mail could not be written down; it is tried again");
+                    self.breakers.put_back(&relay, change);
+                }
+            }
+        }
+    }
+
     /// Takes those first mails out of a batch that are too many for this hour; they wait for the next one.
-    async fn brake(&self, claim: Claim, emails: &mut Vec<QueuedEmail>) {
-        let is_first = |email: &QueuedEmail| self.kinds.get(&email.kind).is_some_and(MailKind::is_first_contact);
-        // what goes again was let through before
-        let first: Vec<Uuid> = emails.iter().filter(|e| e.attempts <= 1 && is_first(e)).map(|e| e.id).collect();
+    async fn brake(&self, claim: Claim, emails: &mut Vec<Claimed>) {
+        let is_first = |email: &Claimed| self.kinds.get(&email.kind).is_some_and(MailKind::is_first_contact);
+        let mut first: Vec<(DateTime<Utc>, Uuid)> =
+            emails.iter().filter(|e| !e.history.first_counted && is_first(e)).map(|e| (e.created_at, e.id)).collect();
         if first.is_empty() {
             return;
         }
-        let most = self.kernel.settings.mail.first_contacts_per_hour;
+        // those that came first go first
+        first.sort_unstable();
+        let first: Vec<Uuid> = first.into_iter().map(|(_, id)| id).collect();
+        let default = self.kernel.settings.mail.first_contacts_per_hour;
         let held = async {
-            let mut conn = self.kernel.db.acquire().await?;
-            store::brake(&mut conn, claim, &first, most).await
+            let mut conn = self.kernel.work.acquire().await?;
+            store::brake(&mut conn, claim, &first, default).await
         };
-        match held.await {
-            Ok(held) => {
+        match in_time(STATEMENTS_LIMIT, "counting first contacts", held).await {
+            Ok((held, most)) => {
                 metrics::gauge!("muster_mail_brake").set(if held.is_empty() { 0.0 } else { 1.0 });
-                if !held.is_empty() {
+                if !held.is_empty() && !self.is_braked.swap(true, Ordering::Relaxed) {
                     tracing::error!(
-                        held = held.len(),
-                        "mail.first_contacts_per_hour is reached: first mails wait for the next hour. Is a form being abused?"
+                        most,
+                        "the limit on first mails to an address is reached: the others wait for the next hour. Is a form being abused? (PUT /api/v1/mail/first_contacts)"
                     );
-                    emails.retain(|email| !held.contains(&email.id));
+                } else if held.is_empty() {
+                    self.is_braked.store(false, Ordering::Relaxed);
+                }
+                emails.retain(|email| !held.contains(&email.id));
+                for email in emails.iter_mut().filter(|email| first.contains(&email.id)) {
+                    email.history.first_counted = true;
                 }
             }
             // better one mail too many than none
@@ -332,31 +373,31 @@ impl Engine {
 
     /// Deals with leases that ran out.
     async fn recover(&self) -> Result<Progress> {
-        match self.try_recover(true).await {
-            Err(error @ Error::Unavailable { .. }) => Err(error),
+        self.make_room().await;
+        match self.try_recover(false).await {
             Err(error) => {
-                tracing::error!(%error, "a slice could not be told of a mail's fate");
-                self.try_recover(false).await
+                tracing::warn!(%error, "slices are told one by one of mails that were left behind");
+                self.try_recover(true).await
             }
             recovered => recovered,
         }
     }
 
-    async fn try_recover(&self, tell: bool) -> Result<Progress> {
-        let now = self.kernel.cx.now();
-        let mut tx = self.kernel.db.begin().await?;
-        let expired = store::expired(&mut tx, now, RECOVERED_AT_ONCE).await?;
+    async fn try_recover(&self, is_careful: bool) -> Result<Progress> {
+        let mut tx = self.kernel.work.begin().await?;
+        let expired = store::expired(&mut tx, self.kernel.cx.ahead(), RECOVERED_AT_ONCE).await?;
         if expired.is_empty() {
             return Ok(Progress::default());
         }
+        let now = self.now();
         let items: Vec<Item> = expired
             .into_iter()
             .map(|lost| {
                 let verdict = verdict::after_expiry(&lost.email, lost.data_began, now);
-                Item { email: lost.email, token: lost.token, verdict }
+                Item { email: lost.email, token: lost.token, verdict, copies: Vec::new() }
             })
             .collect();
-        let held = self.write(&mut tx, &items, tell).await?;
+        let held = self.write(&mut tx, &items, is_careful).await?;
         tx.commit().await?;
         let mut progress = noted(&items, &held);
         // not attempts of this round
@@ -364,6 +405,10 @@ impl Engine {
         tracing::warn!(mails = held.len(), "mails were left behind by a process that went away");
         Ok(progress)
     }
+}
+
+fn delta(time: Duration) -> TimeDelta {
+    TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX)
 }
 
 /// How many mails a line claims after a round of `limit`. What is more urgent goes out with the next round, so none is to
@@ -376,11 +421,6 @@ fn next_limit(limit: i64, was_full: bool, took: Duration, most: i64) -> i64 {
     } else {
         limit
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a gauge")]
-fn as_gauge(number: i64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

@@ -1,34 +1,151 @@
-//! The fence: a database that was restored from a copy does not send again what had gone out since.
+//! The fence: a database that was put back (restored from a copy, failed over to a standby that lagged) does not send again
+//! what had gone out since.
 //!
-//! While mail goes out, a number in the database counts up and is written to a file beside the keyring, which no copy of the
-//! database holds. A worker that finds the database behind its file pauses everything and says so; an organizer who has
-//! looked lifts the pause (`PUT /api/v1/mail/pauses`). A copy that is at most a few seconds old is not noticed: what was
-//! settled in them may go again, with the same Message-ID.
+//! While mail goes out, a number in the database counts up and is written to a file beside the keyring (`mail.epoch_file`),
+//! which no copy of the database holds, with the identifier of the cluster and its timeline. The database is compared with
+//! the file and with what this process remembers: at start, whenever the number is counted up, and at each claim of mails
+//! whose server was started anew or whose number went down. What does not fit pauses everything and is logged; an organizer
+//! who has looked lifts the pause (`PUT /api/v1/mail/pauses`), or an operator does (`muster mail epoch --accept`):
+//! - `restored`: the number is lower than it was;
+//! - `other_database`: another cluster, so a copy on another machine, and it is not empty;
+//! - `unverified`: mail has gone out of this database, and there is no file to compare it with, or it cannot be read.
+//!
+//! A new timeline with a number that is not lower is a failover that lost nothing: it is logged. The file is never written
+//! lower. What went out in the seconds before the last count may go again, with the same Message-ID.
 
 use std::{
-    io,
-    path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::{fs, time::sleep};
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::store;
-use crate::{error::Result, kernel::Kernel};
+use super::store::{self, Server};
+use crate::{
+    error::{Error, Result},
+    kernel::Kernel,
+};
 
-/// The file and whether anything has gone out since it was written.
+/// Reasons of pauses that are the fence's.
+pub(super) const REASONS: [&str; 3] = [RESTORED, OTHER_DATABASE, UNVERIFIED];
+const RESTORED: &str = "restored";
+const OTHER_DATABASE: &str = "other_database";
+const UNVERIFIED: &str = "unverified";
+
+/// What the file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Noted {
+    number: i64,
+    /// Not in files of older releases, nor where our role may not ask for it.
+    server: Option<Server>,
+}
+
+/// What came of reading the file.
+#[derive(Debug)]
+enum Contents {
+    Known(Noted),
+    Missing,
+    Unreadable(String),
+}
+
+/// What this process has seen of the database.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// The highest number.
+    pub(super) number: i64,
+    /// When the server was started that it came from.
+    pub(super) started: Option<DateTime<Utc>>,
+}
+
+/// The file, what was seen, and whether anything has gone out since the number was counted up.
 #[derive(Debug)]
 pub(super) struct Fence {
     file: PathBuf,
+    seen: Mutex<Seen>,
+    /// The file was compared with the database since this process started.
+    is_verified: AtomicBool,
     has_moved: AtomicBool,
+    is_written: AtomicBool,
+}
+
+/// What follows from a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    Go,
+    /// A failover or a restore that lost no number.
+    NewTimeline,
+    Pause(&'static str),
+}
+
+/// Compares a database with what is known of it. `remembered` is the highest number this process has seen, once it has
+/// compared the file.
+fn judge(
+    contents: &Contents,
+    remembered: Option<i64>,
+    number: i64,
+    server: Option<Server>,
+    is_fresh: bool,
+) -> Judgement {
+    let is_lower = |than: i64| number < than.max(remembered.unwrap_or(0));
+    match contents {
+        Contents::Known(noted) => match noted.server.zip(server) {
+            Some((then, now)) if then.system != now.system => {
+                if is_fresh {
+                    Judgement::Go
+                } else {
+                    Judgement::Pause(OTHER_DATABASE)
+                }
+            }
+            _ if is_lower(noted.number) => Judgement::Pause(RESTORED),
+            Some((then, now)) if then.timeline != now.timeline => Judgement::NewTimeline,
+            _ => Judgement::Go,
+        },
+        _ if is_lower(0) => Judgement::Pause(RESTORED),
+        Contents::Missing if number == 0 || remembered.is_some() => Judgement::Go,
+        Contents::Unreadable(_) if is_fresh || remembered.is_some() => Judgement::Go,
+        Contents::Missing | Contents::Unreadable(_) => Judgement::Pause(UNVERIFIED),
+    }
 }
 
 impl Fence {
     pub(super) fn new(kernel: &Kernel) -> Self {
-        let file = kernel.settings.keyring.file.with_extension("mail-epoch");
-        Self { file, has_moved: AtomicBool::new(false) }
+        Self {
+            file: file_of(kernel),
+            seen: Mutex::default(),
+            is_verified: AtomicBool::new(false),
+            has_moved: AtomicBool::new(false),
+            is_written: AtomicBool::new(true),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this process has seen.
+    pub(super) fn seen(&self) -> Seen {
+        *self.lock()
+    }
+
+    /// A claim found this number, which is not lower than what was seen, on this server.
+    pub(super) fn saw(&self, number: i64, started: DateTime<Utc>) {
+        let mut seen = self.lock();
+        seen.number = seen.number.max(number);
+        seen.started = Some(started);
+    }
+
+    fn reached(&self, number: i64) {
+        let mut seen = self.lock();
+        seen.number = seen.number.max(number);
     }
 
     /// Mail has been claimed: the number is to go up.
@@ -37,8 +154,8 @@ impl Fence {
     }
 
     /// Compares the database with the file before the first mail goes out, waiting for the database.
-    pub(super) async fn check_until_known(&self, kernel: &Kernel, cancel: &CancellationToken) {
-        while let Err(error) = self.check(kernel).await {
+    pub(super) async fn check_until_known(&self, kernel: &Kernel, now: DateTime<Utc>, cancel: &CancellationToken) {
+        while let Err(error) = self.check(kernel, now).await {
             tracing::warn!(%error, "the mail queue waits until it knows whether this database is the newest");
             tokio::select! {
                 () = sleep(Duration::from_secs(2)) => {}
@@ -47,41 +164,292 @@ impl Fence {
         }
     }
 
-    async fn check(&self, kernel: &Kernel) -> Result<()> {
-        let ours = match fs::read_to_string(&self.file).await {
-            Ok(text) => text.trim().parse::<i64>().unwrap_or(0),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
-                tracing::warn!(file = %self.file.display(), %error, "the mail epoch cannot be read: a restored database will not be noticed");
-                return Ok(());
-            }
-        };
-        let mut tx = kernel.db.begin().await?;
-        if store::is_behind(&mut tx, ours, kernel.cx.now()).await? {
-            tracing::error!(
-                "this database is older than the mail that went out: it was restored from a copy. Nothing is sent until an organizer lifts the pause (PUT /api/v1/mail/pauses)"
-            );
+    /// Compares the database with the file and with what was seen, and pauses everything where they do not fit.
+    pub(super) async fn check(&self, kernel: &Kernel, now: DateTime<Utc>) -> Result<()> {
+        // before the database: its number was counted up before any file was written
+        let contents = read(&self.file).await;
+        let remembered = self.is_verified.load(Ordering::Acquire).then(|| self.seen().number);
+        let mut conn = kernel.work.acquire().await?;
+        let server = store::server(&mut conn).await?;
+        let (number, started) = store::number(&mut conn).await?;
+        let is_fresh = store::is_fresh(&mut conn).await?;
+        let judgement = judge(&contents, remembered, number, server, is_fresh);
+        if let Contents::Unreadable(error) = &contents {
+            tracing::error!(file = %self.file.display(), error, "the mail epoch cannot be read");
         }
+        let known = match &contents {
+            Contents::Known(noted) => noted.number,
+            _ => 0,
+        };
+        let mut reached = number.max(known).max(remembered.unwrap_or(0));
+        match judgement {
+            Judgement::Go if known > number => reached = number, // an empty database beside an old file
+            Judgement::Go => {}
+            Judgement::NewTimeline => {
+                tracing::warn!(number, "the database is on a new timeline and has lost no count of mail: mail goes on");
+            }
+            Judgement::Pause(reason) => self.pause(&mut conn, reached, reason, now).await?,
+        }
+        drop(conn);
+        self.write(Noted { number: reached, server }, judgement == Judgement::Go && known > number).await;
+        *self.lock() = Seen { number: reached, started: Some(started) };
+        self.is_verified.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    async fn pause(
+        &self,
+        conn: &mut PgConnection,
+        reached: i64,
+        reason: &'static str,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let mut tx = sqlx::Acquire::begin(conn).await?;
+        store::pause_behind(&mut tx, reached, reason, now).await?;
         tx.commit().await?;
+        tracing::error!(
+            reason,
+            reached,
+            "this database may be older than the mail that went out: nothing is sent until an organizer lifts the pause (PUT /api/v1/mail/pauses) or `muster mail epoch --accept` is run"
+        );
         Ok(())
     }
 
     /// Counts up and writes the file, if anything has gone out.
-    pub(super) async fn advance(&self, kernel: &Kernel) -> Result<()> {
+    pub(super) async fn advance(&self, kernel: &Kernel, now: DateTime<Utc>) -> Result<()> {
         if !self.has_moved.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
-        let counted = async { store::next_epoch(&mut *kernel.db.acquire().await?).await };
-        let number = counted.await.inspect_err(|_| self.moved())?;
-        // in one piece, or a kill in between would leave an empty file
-        let new = self.file.with_extension("mail-epoch.new");
-        let written = async {
-            fs::write(&new, format!("{number}\n")).await?;
-            fs::rename(&new, &self.file).await
+        let advanced = async {
+            let contents = read(&self.file).await;
+            let reached = match contents {
+                Contents::Known(noted) => noted.number,
+                _ => 0,
+            }
+            .max(self.seen().number);
+            let mut conn = kernel.work.acquire().await?;
+            let number = store::next_number(&mut conn).await?;
+            if number <= reached {
+                // it had gone down
+                self.pause(&mut conn, reached, RESTORED, now).await?;
+                return Ok(());
+            }
+            let server = store::server(&mut conn).await?;
+            drop(conn);
+            self.reached(number);
+            self.write(Noted { number, server }, false).await;
+            Ok(())
         };
-        if let Err(error) = written.await {
-            tracing::warn!(file = %self.file.display(), %error, "the mail epoch cannot be written: a restored database will not be noticed");
+        advanced.await.inspect_err(|_: &Error| self.moved())
+    }
+
+    /// Writes the file, never lower than it is unless `anew`. Where it cannot be written, what this process remembers is all
+    /// that is left to compare with.
+    async fn write(&self, noted: Noted, anew: bool) {
+        let written = write(&self.file, noted, anew).await;
+        metrics::gauge!("muster_mail_fence_written").set(if written.is_ok() { 1.0 } else { 0.0 });
+        let was_written = self.is_written.swap(written.is_ok(), Ordering::Relaxed);
+        if let Err(error) = written
+            && was_written
+        {
+            tracing::error!(file = %self.file.display(), %error, "the mail epoch cannot be written: after the next start a restored database would not be noticed (mail.epoch_file)");
         }
-        Ok(())
+    }
+}
+
+/// Where the number is kept.
+fn file_of(kernel: &Kernel) -> PathBuf {
+    let set = &kernel.settings.mail.epoch_file;
+    if set.as_os_str().is_empty() { kernel.settings.keyring.file.with_extension("mail-epoch") } else { set.clone() }
+}
+
+impl std::str::FromStr for Noted {
+    type Err = ();
+
+    /// `number`, and behind it the cluster's identifier and timeline.
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        let mut words = text.split_whitespace();
+        let number = words.next().and_then(|word| word.parse().ok()).filter(|n| *n >= 0).ok_or(())?;
+        let server = match (words.next(), words.next()) {
+            (None, _) => None,
+            (Some(system), Some(timeline)) => {
+                Some(Server { system: system.parse().map_err(|_| ())?, timeline: timeline.parse().map_err(|_| ())? })
+            }
+            _ => return Err(()),
+        };
+        if words.next().is_some() { Err(()) } else { Ok(Self { number, server }) }
+    }
+}
+
+fn read_now(file: &Path) -> Contents {
+    match fs::read_to_string(file) {
+        Ok(text) => {
+            text.parse().map_or_else(|()| Contents::Unreadable("it holds no number".to_owned()), Contents::Known)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Contents::Missing,
+        Err(error) => Contents::Unreadable(error.to_string()),
+    }
+}
+
+async fn read(file: &Path) -> Contents {
+    let file = file.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_now(&file)).await;
+    read.unwrap_or_else(|error| Contents::Unreadable(error.to_string()))
+}
+
+/// Writes the file in one piece and to the disk; processes on one machine take turns.
+fn write_now(file: &Path, noted: Noted, anew: bool) -> io::Result<()> {
+    let lock = File::create(file.with_extension("mail-epoch.lock"))?;
+    lock.lock()?;
+    match read_now(file) {
+        Contents::Known(there) if !anew && there.number > noted.number => return Ok(()),
+        Contents::Known(there) if there == noted => return Ok(()),
+        _ => {}
+    }
+    let server = noted.server.map_or_else(String::new, |server| format!(" {} {}", server.system, server.timeline));
+    let new = file.with_extension(format!("mail-epoch.{}.new", std::process::id()));
+    let written = (|| {
+        let mut out = File::create(&new)?;
+        out.write_all(format!("{}{server}\n", noted.number).as_bytes())?;
+        out.sync_all()?;
+        fs::rename(&new, file)?;
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written
+}
+
+async fn write(file: &Path, noted: Noted, anew: bool) -> io::Result<()> {
+    let file = file.to_owned();
+    tokio::task::spawn_blocking(move || write_now(&file, noted, anew)).await.map_err(io::Error::other)?
+}
+
+/// How the fence stands on this machine.
+#[derive(Clone, Debug)]
+pub struct Epoch {
+    /// The database's number.
+    pub number: i64,
+    /// The file.
+    pub file: PathBuf,
+    /// The file's number; `None` when it is missing or cannot be read.
+    pub noted: Option<i64>,
+    /// The cluster's identifier and timeline, where our role may ask.
+    pub cluster: Option<(i64, i32)>,
+    /// Is everything paused for a reason of the fence's?
+    pub paused: Option<String>,
+}
+
+/// Compares without changing anything.
+///
+/// # Errors
+/// A database error.
+pub async fn epoch(kernel: &Kernel) -> Result<Epoch> {
+    let file = file_of(kernel);
+    let noted = match read(&file).await {
+        Contents::Known(noted) => Some(noted.number),
+        _ => None,
+    };
+    let mut conn = kernel.work.acquire().await?;
+    let server = store::server(&mut conn).await?;
+    let (number, _) = store::number(&mut conn).await?;
+    let pauses = store::pauses(&mut conn).await?;
+    let ours = pauses.into_iter().find(|p| p.scope == "everything" && REASONS.contains(&p.reason.as_str()));
+    let cluster = server.map(|server| (server.system, server.timeline));
+    Ok(Epoch { number, file, noted, cluster, paused: ours.map(|pause| pause.reason) })
+}
+
+/// Takes this database for the newest: its number and cluster are written to the file of this machine, and a pause of the
+/// fence's is lifted. Returns whether there was one.
+///
+/// # Errors
+/// A database error, or `internal` when the file cannot be written; nothing is changed then.
+pub async fn accept_epoch(kernel: &Kernel) -> Result<bool> {
+    let file = file_of(kernel);
+    let reached = match read(&file).await {
+        Contents::Known(noted) => noted.number,
+        _ => 0,
+    };
+    let server = store::server(&mut *kernel.work.acquire().await?).await?;
+    let mut tx = kernel.work.begin().await?;
+    let reasons = REASONS.map(str::to_owned);
+    let (number, lifted) = store::accept(&mut tx, reached, &reasons, kernel.cx.now()).await?;
+    write(&file, Noted { number, server }, true)
+        .await
+        .map_err(|error| Error::internal(format!("mail.epoch_file: {}: {error}", file.display())))?;
+    tx.commit().await?;
+    Ok(lifted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Option<Server> = Some(Server { system: 7, timeline: 1 });
+    const B: Option<Server> = Some(Server { system: 7, timeline: 2 });
+    const OTHER: Option<Server> = Some(Server { system: 8, timeline: 1 });
+
+    fn known(number: i64, server: Option<Server>) -> Contents {
+        Contents::Known(Noted { number, server })
+    }
+
+    #[test]
+    fn databases_are_judged() {
+        let garbled = || Contents::Unreadable("it holds no number".to_owned());
+        for (contents, remembered, number, server, is_fresh, expected) in [
+            (known(5, A), None, 5, A, false, Judgement::Go),
+            (known(5, A), None, 9, A, false, Judgement::Go),
+            (known(5, A), None, 4, A, false, Judgement::Pause(RESTORED)),
+            (known(5, A), None, 0, A, true, Judgement::Pause(RESTORED)),
+            (known(5, A), Some(8), 6, A, false, Judgement::Pause(RESTORED)),
+            (known(5, A), None, 5, B, false, Judgement::NewTimeline),
+            (known(5, A), None, 4, B, false, Judgement::Pause(RESTORED)),
+            (known(5, A), None, 9, OTHER, false, Judgement::Pause(OTHER_DATABASE)),
+            (known(5, A), Some(5), 9, OTHER, false, Judgement::Pause(OTHER_DATABASE)),
+            (known(5, A), None, 0, OTHER, false, Judgement::Pause(OTHER_DATABASE)),
+            (known(5, A), None, 0, OTHER, true, Judgement::Go),
+            (known(5, A), None, 9, None, false, Judgement::Go),
+            (known(5, None), None, 5, A, false, Judgement::Go),
+            (known(5, None), None, 4, A, false, Judgement::Pause(RESTORED)),
+            (Contents::Missing, None, 0, A, false, Judgement::Go),
+            (Contents::Missing, None, 1, A, false, Judgement::Pause(UNVERIFIED)),
+            (Contents::Missing, Some(3), 3, A, false, Judgement::Go),
+            (Contents::Missing, Some(3), 2, A, false, Judgement::Pause(RESTORED)),
+            (garbled(), None, 1, A, false, Judgement::Pause(UNVERIFIED)),
+            (garbled(), None, 0, A, false, Judgement::Pause(UNVERIFIED)),
+            (garbled(), None, 0, A, true, Judgement::Go),
+            (garbled(), Some(3), 2, A, false, Judgement::Pause(RESTORED)),
+        ] {
+            let found = judge(&contents, remembered, number, server, is_fresh);
+            assert_eq!(found, expected, "{contents:?} {remembered:?} {number} {server:?} {is_fresh}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_written_whole_and_never_lower() {
+        let folder = std::env::temp_dir().join(format!("muster-epoch-{}", crate::kernel::cx::Cx::system().id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join("keyring.mail-epoch");
+        let number = || match read_now(&file) {
+            Contents::Known(noted) => noted.number,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(read_now(&file), Contents::Missing));
+        write_now(&file, Noted { number: 7, server: A }, false).expect("written");
+        write_now(&file, Noted { number: 6, server: B }, false).expect("kept");
+        assert_eq!((number(), fs::read_to_string(&file).expect("a text")), (7, "7 7 1\n".to_owned()));
+        write_now(&file, Noted { number: 0, server: OTHER }, true).expect("anew");
+        assert_eq!(number(), 0);
+        for garbled in ["", "x", "-1", "5 7", "5 7 1 9", "5 seven 1"] {
+            fs::write(&file, garbled).expect("a text");
+            assert!(matches!(read_now(&file), Contents::Unreadable(_)), "{garbled:?}");
+        }
+        fs::write(&file, "12\n").expect("as older releases wrote it");
+        assert_eq!(number(), 12);
+        let left = fs::read_dir(&folder).expect("a folder").count();
+        assert_eq!(left, 2, "the file and its lock");
+        fs::remove_dir_all(&folder).expect("removed");
     }
 }

@@ -74,7 +74,45 @@ pub struct QueuedEmail {
     pub due_at: DateTime<Utc>,
 }
 
+/// Stands in the `refs` of a copy: which of the letter's further recipients it goes to, as a keyed hash.
+pub(super) const COPY: &str = "copy";
+/// Stands in the `refs` of a copy: the letter's own mail.
+pub(super) const COPY_OF: &str = "copy_of";
+
+/// What has happened to a mail while it waited.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct History {
+    /// When an organizer queued it again, or a pause last put it back.
+    pub(super) queued_at: Option<DateTime<Utc>>,
+    /// A relay first refused it for good.
+    pub(super) refused_at: Option<DateTime<Utc>>,
+    /// Connections lost over it.
+    pub(super) breaks: i16,
+    /// It counts towards the first-contact limit already.
+    pub(super) first_counted: bool,
+}
+
+/// A mail that this process has claimed.
+#[derive(Clone, Debug)]
+pub(super) struct Claimed {
+    pub(super) email: QueuedEmail,
+    pub(super) history: History,
+}
+
+impl std::ops::Deref for Claimed {
+    type Target = QueuedEmail;
+
+    fn deref(&self) -> &QueuedEmail {
+        &self.email
+    }
+}
+
 impl QueuedEmail {
+    /// Is it the copy of a letter, to a further mailbox of the office? What becomes of it is not what becomes of the letter.
+    pub fn is_copy(&self) -> bool {
+        self.refs.get(COPY).is_some()
+    }
+
     /// The ids that stand under `name` in the `refs` of mails.
     ///
     /// # Errors
@@ -86,7 +124,7 @@ impl QueuedEmail {
     /// The id that stands under `name` in `refs`.
     ///
     /// # Errors
-    /// `internal` when there is none, which fails this mail.
+    /// `internal` when there is none.
     pub fn ref_id(&self, name: &str) -> Result<Uuid> {
         self.refs
             .get(name)
@@ -124,6 +162,12 @@ impl Fate {
             Self::Complained => "complained",
         }
     }
+
+    /// Reads what [`Fate::as_str`] writes.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Sent, Self::Failed, Self::Uncertain, Self::Cancelled, Self::Bounced, Self::Complained];
+        all.into_iter().find(|fate| fate.as_str() == text)
+    }
 }
 
 /// One kind of mail, registered by `worker.rs`.
@@ -132,8 +176,10 @@ pub trait MailKind: Send + Sync {
     fn kind(&self) -> &'static str;
 
     /// Composes mails from their ids, at each attempt anew: one answer for each, in their order. `Ok(None)`: nothing is to be
-    /// sent any more, and the mail is cancelled. `unavailable` puts it back; any other error fails this mail, and its text is
-    /// kept on the row. They come together so that what they share is read once; see [`one_by_one`] for rare ones.
+    /// sent any more, and the mail is cancelled. `unavailable` puts it back without counting; [`paused`] does so without letting
+    /// it grow old; any other error is a counted attempt, tried again for days, and its text is kept on the row. They come
+    /// together so that what they share is read once; see [`one_by_one`] for rare ones. One that [`QueuedEmail::is_copy`] is
+    /// composed like the letter it is a copy of, which was sent.
     ///
     /// # Errors
     /// `unavailable` puts all of them back; after any other error each is tried alone.
@@ -156,8 +202,8 @@ pub trait MailKind: Send + Sync {
     }
 
     /// Told in the settling transaction, so that a slice can change its own rows; many at once, in no order. Must not wait for
-    /// anything but the database. After an error (other than `unavailable`, which is tried again) each is settled alone, and
-    /// one that fails then is logged and settled without it: what was sent must not be sent again.
+    /// anything but the database. After an error each is told alone; one that fails then is settled all the same, since what
+    /// was sent must not be sent again, and told later, until that works. Never told of copies ([`QueuedEmail::is_copy`]).
     fn settled<'a>(
         &'a self,
         conn: &'a mut PgConnection,
@@ -170,6 +216,20 @@ pub trait MailKind: Send + Sync {
 
 /// What came of composing a mail.
 pub type Composition = Result<Option<Composed>>;
+
+/// The cause of [`paused`], by which it is known.
+const PAUSED: &str = "paused: ";
+
+/// The error of a mail that waits because what it belongs to is paused: it costs no attempt, does not count as trouble, and
+/// the mail does not grow old meanwhile.
+pub fn paused(what: &str) -> Error {
+    Error::Unavailable { retry_after: 60, cause: format!("{PAUSED}{what}") }
+}
+
+/// Is this error one of [`paused`]?
+pub(super) fn is_paused(error: &Error) -> bool {
+    matches!(error, Error::Unavailable { cause, .. } if cause.starts_with(PAUSED))
+}
 
 /// Whom a mail of a supporter's goes to.
 #[derive(Clone, Debug)]

@@ -21,6 +21,7 @@ use crate::{
     kernel::{
         Kernel,
         crypto::{Key, base32, from_base32},
+        keyring::SigningKeys,
         text::EmailAddress,
     },
 };
@@ -54,7 +55,7 @@ pub struct Composed {
     pub to: EmailAddress,
     /// The recipient's name.
     pub to_name: Option<String>,
-    /// Further recipients. They get the same mail once the first was accepted, without a state of their own.
+    /// Further recipients (letters). Each gets the same mail once the first was accepted, as a mail of its own in the queue.
     pub cc: Vec<EmailAddress>,
     /// The name in front of our address.
     pub from_name: String,
@@ -113,15 +114,15 @@ impl std::fmt::Debug for Attachment {
 /// Who we are in mail: the domain of our addresses and the key behind tokens.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    key: Key,
-    returns: Key,
+    keys: SigningKeys,
+    returns: SigningKeys,
     domain: String,
 }
 
 impl Sender {
-    /// A sender on `domain` whose tokens are derived from `key`.
-    pub fn new(key: Key, domain: &str) -> Self {
-        Self { returns: key.derive("return"), key, domain: domain.to_owned() }
+    /// A sender on `domain` whose tokens are derived from these keys: for each mail from the one that wrote when it was queued.
+    pub fn new(keys: SigningKeys, domain: &str) -> Self {
+        Self { returns: keys.derive("return"), keys, domain: domain.to_owned() }
     }
 
     /// The sender of an installation's mail.
@@ -132,13 +133,14 @@ impl Sender {
     /// The token of a mail's envelope sender. It is the mail's id, shuffled under the key, so that nothing need be stored for
     /// a bounce to be understood.
     pub fn return_token(&self, email: Uuid) -> String {
-        base32(&self.returns.shuffle(email.into_bytes()))
+        base32(&self.returns.of_row(email).shuffle(email.into_bytes()))
     }
 
     /// The mail of which [`Sender::return_token`] made this token. For any other one an id that no mail has.
     pub fn of_return_token(&self, token: &str) -> Option<Uuid> {
         let token: [u8; 16] = from_base32(token)?.try_into().ok()?;
-        Some(Uuid::from_bytes(self.returns.unshuffle(token)))
+        let mail = |key: &Key| Uuid::from_bytes(key.unshuffle(token));
+        self.returns.row_of(&token, mail, |key, email| key.shuffle(email.into_bytes()))
     }
 
     /// The envelope sender of a token: bounces come to it and say which mail they are about (VERP).
@@ -148,8 +150,40 @@ impl Sender {
 
     /// The mail's Message-ID, with its angle brackets; the same at each attempt, so that a copy is seen to be one.
     pub fn message_id(&self, email: Uuid) -> String {
-        let mac = self.key.mac(&[b"message-id", email.as_bytes()]);
+        let mac = self.keys.of_row(email).mac(&[b"message-id", email.as_bytes()]);
         format!("<{}@{}>", base32(&mac[..16]), self.domain)
+    }
+
+    /// Can a message be addressed so at all?
+    pub(super) fn can_write_to(to: &EmailAddress) -> bool {
+        address(to).is_ok()
+    }
+
+    /// The further recipients of a mail: for each the id of its copy, the same however often the mail is sent, and the keyed
+    /// hash by which the copy knows its recipient.
+    pub(super) fn copies(&self, email: Uuid, mail: &Composed) -> Vec<(Uuid, String)> {
+        let mut copies: Vec<(Uuid, String)> = Vec::new();
+        for cc in mail.cc.iter().filter(|cc| cc.as_str() != mail.to.as_str()) {
+            let mac = self.keys.of_row(email).mac(&[b"copy-id", email.as_bytes(), cc.as_str().as_bytes()]);
+            let mut bytes = email.into_bytes();
+            bytes[6..].copy_from_slice(&mac[6..16]);
+            // a version 7 id of the letter's time
+            (bytes[6], bytes[8]) = (bytes[6] & 0x0f | 0x70, bytes[8] & 0x3f | 0x80);
+            let id = Uuid::from_bytes(bytes);
+            if copies.iter().all(|(other, _)| *other != id) {
+                copies.push((id, self.copy_to(email, cc)));
+            }
+        }
+        copies
+    }
+
+    /// Which of a mail's further recipients a copy goes to. `row` is the copy's id, which has the time of its letter.
+    pub(super) fn copied_to<'a>(&self, row: Uuid, copy: &str, mail: &'a Composed) -> Option<&'a EmailAddress> {
+        mail.cc.iter().find(|cc| self.copy_to(row, cc) == copy)
+    }
+
+    fn copy_to(&self, row: Uuid, address: &EmailAddress) -> String {
+        base32(&self.keys.of_row(row).mac(&[b"copy", address.as_str().as_bytes()])[..16])
     }
 
     /// The message's bytes.
@@ -273,7 +307,7 @@ mod tests {
     const ID: Uuid = Uuid::from_u128(7);
 
     fn sender() -> Sender {
-        Sender::new(Key::from_slice(&[7; 32]).expect("a key"), "mail.example.org")
+        Sender::new(SigningKeys::fixed(Key::from_slice(&[7; 32]).expect("a key")), "mail.example.org")
     }
 
     fn mail() -> Composed {

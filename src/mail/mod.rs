@@ -12,28 +12,36 @@
 //!    out by its own clock sends nothing any more. Letters note first, under their token, that content is about to go out
 //!    (`data_at`).
 //! 3. *Settled*, guarded by the token (`settling`): `sent`, `failed`, `uncertain`, `cancelled`; or back to `queued`: refused
-//!    for now (the attempt counts, waiting times grow for three days), or the relay was away (it does not).
+//!    for now or not composed for a fault of ours (the attempt counts, waiting times grow for three days), or the relay was away
+//!    (it does not). A relay that refuses our account, or everything, is away as well (`breaker`). A slice that cannot be told
+//!    of a mail's end is told later. The further recipients of a letter get copies, which are mails of their own.
 //! 4. A process that died leaves a lease to run out: a letter whose content had begun is `uncertain`, everything else
 //!    goes again with the same Message-ID.
 //!
 //! What waits lies in the partition `emails_waiting`, what is settled in one for its month, which is dropped whole (`upkeep`).
 //! Rows of protected actions are deleted when sent or cancelled; for 72 hours `mail_returns` knows their ids. `bounced` and
-//! `complained` come later: what comes back is read (`report`) and found by the token in the envelope's sender (`returned`), from
-//! a folder (`spool`) or by the API; a dead address of a supporter is suppressed, an official's mailbox is paused for a human.
+//! `complained` come later: what comes back is read (`intake`, `mime`, `report`) and found by the token in the envelope's sender (`returned`), from
+//! a folder (`spool`) or by the API; a dead address of a supporter is suppressed for a while, an official's mailbox is paused
+//! for a human.
 //!
 //! Letters stand in *lanes*, one for each official's mailbox; lanes and relays have a pace, and lanes hours, that all processes
-//! share (`store`). A database that was restored from a copy sends nothing until an organizer says so (`fence`). `domains`
+//! share (`store`); leases and due times go by the database's clock. A database that was restored from a copy sends nothing
+//! until an organizer says so (`fence`). `domains`
 //! counts by provider. `drafts` and `consent` ask whether addresses may be written to, `message` builds bytes, `render` texts,
 //! `mailbox` is the transport of demo and development, `smtp` the one of everybody else.
 
+mod breaker;
+mod composing;
 mod consent;
 mod domains;
 mod drafts;
 mod engine;
 mod fence;
+mod intake;
 mod kinds;
 mod mailbox;
 mod message;
+mod mime;
 mod progress;
 mod render;
 mod report;
@@ -44,30 +52,35 @@ pub mod smtp;
 mod spool;
 mod store;
 mod transport;
+mod unsuppress;
 mod upkeep;
 mod verdict;
+mod watch;
 
 use crate::config::{Settings, Transport as TransportSetting};
 
 #[cfg(test)]
 pub use self::kinds::compose_one;
 pub use self::{
-    consent::{Whom, everywhere_index, may_confirm, never_again, suppressed},
+    consent::{Whom, everywhere_index, everywhere_indexes, may_confirm, never_again, suppressed},
     drafts::{Draft, Leave, compose_allowed},
     engine::Engine,
-    kinds::{Addressee, Class, Composition, Fate, MailKind, MailKinds, QueuedEmail, one_by_one},
+    fence::{Epoch, accept_epoch, epoch},
+    kinds::{Addressee, Class, Composition, Fate, MailKind, MailKinds, QueuedEmail, one_by_one, paused},
     mailbox::{Mail, MailFile, MailHeader, Mailbox},
     message::{Attachment, Composed, LETTERS, NO_REPLY, Sender},
     progress::Progress,
     render::{Rendered, render},
-    report::Report,
+    report::{Reading, Report, read as read_returned},
     returned::{Taken, take_back},
     spool::read_spool,
     store::{
-        Hours, Lane, NewEmail, Pace, Pause, QueueLength, RelayPace, cancel, enqueue, first_contacts, knows_timezone,
-        lanes, pause, pauses, queue_length, relays, requeue, resume, retry_all, set_lane, set_relay,
+        FirstContacts, Hours, Lane, MailCount, MailCounts, NewEmail, Pace, Pause, QueueLength, RelayPace, Retry,
+        cancel, enqueue, first_contacts, fold_counts, lanes, mail_counts, pause, pauses, queue_length, relays, requeue,
+        resume, resume_at, retry_all, sent_since, set_first_contacts, set_lane, set_relay,
     },
-    transport::Transport,
+    transport::{Transport, probe_relays},
+    unsuppress::{Lifted, unsuppress},
     upkeep::forget,
 };
 

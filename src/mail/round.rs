@@ -1,33 +1,34 @@
 //! What one round claimed, on its way: composed together, sent a few at a time, settled as the answers come.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{HashSet, VecDeque},
     convert::Infallible,
-    panic::AssertUnwindSafe,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use futures_util::{FutureExt, StreamExt, future::join, stream};
+use chrono::TimeDelta;
+use futures_util::{StreamExt, future::join, stream};
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
+    breaker::Standing,
     domains::Count,
-    engine::Engine,
-    kinds::{Class, Composition, Fate, MailKind, QueuedEmail},
-    message::Composed,
+    engine::{Engine, STATEMENTS_LIMIT},
+    kinds::{Claimed, Class, Fate},
     progress::Progress,
+    report::is_dead,
     settling::Item,
     smtp::{Accepted, Message, Outbox, Permits, SendError},
     store,
     verdict::{self, Verdict},
 };
-use crate::{error::Error, kernel::text::EmailAddress};
+use crate::kernel::{db::in_time, text::EmailAddress};
 
 /// How long mails under way may still take once the engine is to stop.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
@@ -42,11 +43,13 @@ const SETTLED_AT_ONCE: usize = 256;
 const GATHERED_FOR: Duration = Duration::from_millis(40);
 
 /// What the mails of a round share.
-struct Round<'a> {
+pub(super) struct Round<'a> {
     permits: &'a Permits,
     token: Uuid,
     /// Refused connections in a row.
     refusals: AtomicUsize,
+    /// Relays that refuse mail and are offered one of these, to see whether they still do.
+    probed: Mutex<HashSet<String>>,
     cancel: &'a CancellationToken,
     lease: &'a Lease,
 }
@@ -55,6 +58,10 @@ impl Round<'_> {
     /// Is no mail to be tried any more, because the engine stops or the relay is away?
     fn is_over(&self) -> bool {
         self.cancel.is_cancelled() || self.refusals.load(Ordering::Relaxed) >= AWAY
+    }
+
+    fn probed(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.probed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,16 +86,16 @@ impl Lease {
 }
 
 /// A mail ready to be sent.
-struct Ready {
-    email: QueuedEmail,
-    leaving: Leaving,
+pub(super) struct Ready {
+    pub(super) email: Claimed,
+    pub(super) leaving: Leaving,
 }
 
 /// Mails of which each connection takes the next one when it is free.
 struct Part {
     mails: Vec<Leaving>,
     /// Their rows, until they have ended.
-    emails: Mutex<Vec<Option<QueuedEmail>>>,
+    emails: Mutex<Vec<Option<Claimed>>>,
     /// The first that nobody has taken.
     next: AtomicUsize,
     /// Connections that are to take from it and have not begun.
@@ -96,17 +103,19 @@ struct Part {
 }
 
 /// A mail on its way, without its row.
-struct Leaving {
-    kind: String,
+pub(super) struct Leaving {
+    pub(super) kind: String,
     /// Where it comes back to.
-    from: String,
-    mail: Composed,
-    raw: Vec<u8>,
+    pub(super) from: String,
+    pub(super) to: EmailAddress,
+    pub(super) raw: Vec<u8>,
+    /// Its further recipients.
+    pub(super) copies: Vec<(Uuid, String)>,
 }
 
 impl Leaving {
-    fn to<'a>(&'a self, address: &'a EmailAddress) -> Message<'a> {
-        Message { kind: &self.kind, from: &self.from, to: address.as_str(), raw: &self.raw }
+    fn message(&self) -> Message<'_> {
+        Message { kind: &self.kind, from: &self.from, to: self.to.as_str(), raw: &self.raw }
     }
 }
 
@@ -120,7 +129,7 @@ impl Part {
         (next < self.mails.len()).then_some(next)
     }
 
-    fn email(&self, number: usize) -> Option<QueuedEmail> {
+    fn email(&self, number: usize) -> Option<Claimed> {
         self.emails.lock().unwrap_or_else(PoisonError::into_inner).get_mut(number)?.take()
     }
 }
@@ -133,17 +142,20 @@ struct Share<'a> {
     done: &'a mpsc::UnboundedSender<Ended>,
     /// Those taken that have no answer yet.
     in_hand: VecDeque<usize>,
-    /// Those that the relay took and that have copies to be sent.
-    copied: Vec<usize>,
+    /// The relay whose answer comes next.
+    relay: String,
+    /// One that a relay refused at MAIL, which took others not long ago.
+    singled_out: Option<usize>,
     /// A relay could not be reached.
     is_refused: bool,
 }
 
 impl Share<'_> {
-    fn end(&self, number: usize, verdict: impl FnOnce(&QueuedEmail) -> Option<Verdict>) {
+    fn end(&self, number: usize, verdict: impl FnOnce(&Claimed) -> Option<Verdict>) {
         if let Some(email) = self.part.email(number) {
             let verdict = verdict(&email);
-            let _ = self.done.send((email, verdict));
+            let copies = self.part.mails[number].copies.clone();
+            let _ = self.done.send(Ended { email, verdict, copies });
         }
     }
 }
@@ -151,50 +163,65 @@ impl Share<'_> {
 impl Outbox for Share<'_> {
     fn next(&mut self, waits: bool) -> Option<usize> {
         let another_is_free = waits && self.part.left() <= self.part.idle.load(Ordering::Relaxed);
-        // copies come first
-        let next = if another_is_free || !self.copied.is_empty() { None } else { self.part.next() };
+        let next = if another_is_free { None } else { self.part.next() };
         self.in_hand.extend(next);
         next
     }
 
     fn answer(&mut self, message: usize, answer: Result<Accepted, SendError>) {
         self.in_hand.retain(|other| *other != message);
-        let mail = &self.part.mails[message].mail;
+        let to = &self.part.mails[message].to;
         self.is_refused |= matches!(answer, Err(SendError::Refused { .. }));
-        if answer.is_ok() && !mail.cc.is_empty() {
-            self.copied.push(message);
-        }
-        self.end(message, |email| self.engine.verdict(self.round, email, mail, answer.err()));
-    }
-}
-
-/// The copies of a mail.
-struct Copies<'a> {
-    of: &'a Leaving,
-    next: usize,
-}
-
-impl Outbox for Copies<'_> {
-    fn next(&mut self, _: bool) -> Option<usize> {
-        let next = self.next;
-        self.next += 1;
-        (next < self.of.mail.cc.len()).then_some(next)
+        let is_singled_out = self.singled_out.take_if(|other| *other == message).is_some();
+        self.end(message, |email| {
+            self.engine.verdict(self.round, email, to, &self.relay, answer.err().as_ref(), is_singled_out)
+        });
     }
 
-    fn answer(&mut self, _: usize, answer: Result<Accepted, SendError>) {
-        if let Err(error) = answer {
-            tracing::info!(kind = self.of.kind, %error, "a copy was not taken");
+    fn allows(&mut self, relay: &str) -> bool {
+        !self.engine.breakers.is_open(relay) || self.round.probed().contains(relay)
+    }
+
+    fn answered_by(&mut self, relay: &str) {
+        relay.clone_into(&mut self.relay);
+    }
+
+    fn refused_by(&mut self, relay: &str, begun: Option<usize>, error: &SendError) {
+        self.round.probed().remove(relay);
+        let breakers = &self.engine.breakers;
+        if !error.is_account_refused() {
+            breakers.away(relay, error.text());
+        } else if breakers.account_refused(relay, error.text(), self.engine.now()) {
+            self.singled_out = begun;
         }
     }
 }
 
-/// A mail with its end; `None` when the claim was lost and nothing was sent.
-type Ended = (QueuedEmail, Option<Verdict>);
+/// A mail with its end.
+pub(super) struct Ended {
+    email: Claimed,
+    /// `None` when the claim was lost and nothing was sent.
+    verdict: Option<Verdict>,
+    /// Further recipients, each to get a copy if it was taken.
+    copies: Vec<(Uuid, String)>,
+}
+
+impl Ended {
+    fn untried(email: Claimed, verdict: Option<Verdict>) -> Self {
+        Self { email, verdict, copies: Vec::new() }
+    }
+}
 
 /// A mail that is ready to be sent, or has ended before.
-enum Prepared {
+pub(super) enum Prepared {
     Ready(Box<Ready>),
-    Ended(Ended),
+    Ended(Box<Ended>),
+}
+
+impl Prepared {
+    pub(super) fn ended(email: Claimed, verdict: Option<Verdict>) -> Self {
+        Self::Ended(Box::new(Ended::untried(email, verdict)))
+    }
 }
 
 /// The same in parts of a size, the last one perhaps smaller.
@@ -229,15 +256,17 @@ impl Engine {
         &self,
         token: Uuid,
         leased_at: Instant,
-        emails: Vec<QueuedEmail>,
+        emails: Vec<Claimed>,
         permits: &Permits,
+        probed: HashSet<String>,
         cancel: &CancellationToken,
     ) -> Progress {
         let held: Mutex<HashSet<Uuid>> = Mutex::new(emails.iter().map(|email| email.id).collect());
         // the channel ends with the sending, which takes its end along
         let (done, outcomes) = mpsc::unbounded_channel();
         let lease = Lease::new(leased_at + self.lease());
-        let round = Round { token, permits, refusals: AtomicUsize::new(0), cancel, lease: &lease };
+        let refusals = AtomicUsize::new(0);
+        let round = Round { token, permits, refusals, probed: Mutex::new(probed), cancel, lease: &lease };
         let sending = self.send_all(round, emails, done);
         let settling = self.settle_all(token, outcomes, &held, cancel);
         tokio::select! {
@@ -246,13 +275,13 @@ impl Engine {
         }
     }
 
-    async fn send_all(&self, round: Round<'_>, emails: Vec<QueuedEmail>, done: mpsc::UnboundedSender<Ended>) {
+    async fn send_all(&self, round: Round<'_>, emails: Vec<Claimed>, done: mpsc::UnboundedSender<Ended>) {
         let (round, done) = (&round, &done);
         let at_once = self.kernel.settings.mail.connections.max(1);
         stream::iter(in_parts(emails, COMPOSED_AT_ONCE))
-            .then(|part| self.prepare(round, part))
+            .then(|part| Box::pin(self.prepare(round, part)))
             .flat_map(|prepared| stream::iter(in_parts(prepared, BEGUN_AT_ONCE)))
-            .then(|part| self.begin(round, part))
+            .then(|part| Box::pin(self.begin(round, part)))
             .flat_map(|prepared| {
                 let part = Arc::new(Self::part(prepared, at_once, done));
                 let connections = part.idle.load(Ordering::Relaxed);
@@ -271,7 +300,7 @@ impl Engine {
                     mails.push(ready.leaving);
                     emails.push(Some(ready.email));
                 }
-                Prepared::Ended(ended) => drop(done.send(ended)),
+                Prepared::Ended(ended) => drop(done.send(*ended)),
             }
         }
         let idle = AtomicUsize::new(mails.len().min(connections));
@@ -290,9 +319,9 @@ impl Engine {
         while let Some(first) = outcomes.recv().await {
             ready.push(first);
             gather(&mut ready, &mut outcomes).await;
-            let ids: Vec<Uuid> = ready.iter().map(|(email, _)| email.id).collect();
-            let items: Vec<Item> =
-                ready.drain(..).filter_map(|(email, verdict)| Some(Item { email, token, verdict: verdict? })).collect();
+            let ids: Vec<Uuid> = ready.iter().map(|ended| ended.email.id).collect();
+            let item = |Ended { email, verdict, copies }| Some(Item { email, token, verdict: verdict?, copies });
+            let items: Vec<Item> = ready.drain(..).filter_map(item).collect();
             progress.add(self.settle(&items, cancel).await);
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
             for id in ids {
@@ -307,45 +336,19 @@ impl Engine {
         loop {
             sleep(self.lease() / 3).await;
             let ids: Vec<Uuid> = held.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-            let (now, instant) = (self.kernel.cx.now(), self.kernel.cx.instant());
+            let instant = self.kernel.cx.instant();
+            let lease_for = TimeDelta::from_std(self.lease()).unwrap_or_default();
             let beaten = async {
-                let mut conn = self.kernel.db.acquire().await?;
-                store::heartbeat(&mut conn, token, &ids, now + self.lease()).await
+                let mut conn = self.kernel.work.acquire().await?;
+                store::heartbeat(&mut conn, token, &ids, lease_for, self.kernel.cx.ahead()).await
             };
-            match beaten.await {
+            match in_time(STATEMENTS_LIMIT, "prolonging leases", beaten).await {
                 // one that has lapsed stays so: part of the mails may be another process's by now
                 Ok(()) if lease.holds(self.kernel.cx.instant()) => lease.prolong(instant + self.lease()),
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, "a mail lease could not be prolonged"),
             }
         }
-    }
-
-    /// Composes mails.
-    async fn prepare(&self, round: &Round<'_>, emails: Vec<QueuedEmail>) -> Vec<Prepared> {
-        let mut prepared = Vec::with_capacity(emails.len());
-        let mut by_kind: BTreeMap<(Class, String), Vec<QueuedEmail>> = BTreeMap::new();
-        for email in emails {
-            let held_back = self.held_back(round, &email);
-            match held_back.or_else(|| verdict::when_stale(&email, self.kernel.cx.now())) {
-                Some(verdict) => prepared.push(Prepared::Ended((email, Some(verdict)))),
-                None => by_kind.entry((email.class, email.kind.clone())).or_default().push(email),
-            }
-        }
-        for ((_, kind), emails) in by_kind {
-            let Some(kind) = self.kinds.get(&kind) else {
-                // a newer process may know it
-                tracing::error!(kind, "nobody here composes this kind of mail");
-                let verdict = self.later(&"nobody composes this kind of mail");
-                prepared.extend(emails.into_iter().map(|email| Prepared::Ended((email, Some(verdict.clone())))));
-                continue;
-            };
-            let turn = self.turn().await;
-            let composed = self.compose(kind, &emails).await;
-            drop(turn);
-            prepared.extend(emails.into_iter().zip(composed).map(|(email, composed)| self.pack(email, composed)));
-        }
-        prepared
     }
 
     /// Last words before some go out. What was paused since it was claimed goes back; and it is noted on the rows of letters, in
@@ -362,15 +365,15 @@ impl Engine {
             return prepared;
         }
         let begun = async {
-            let mut conn = self.kernel.db.acquire().await?;
-            store::begin_data(&mut conn, round.token, &letters, self.kernel.cx.now()).await
+            let mut conn = self.kernel.work.acquire().await?;
+            store::begin_data(&mut conn, round.token, &letters, self.now()).await
         };
-        let begun = begun.await.map(HashSet::<Uuid>::from_iter);
+        let begun = in_time(STATEMENTS_LIMIT, "beginning letters", begun).await.map(HashSet::<Uuid>::from_iter);
         let leave = |prepared: Prepared| match prepared {
             Prepared::Ready(ready) if ready.email.class == Class::Letter => match &begun {
                 Ok(held) if held.contains(&ready.email.id) => Prepared::Ready(ready),
-                Ok(_) => Prepared::Ended((ready.email, None)),
-                Err(error) => Prepared::Ended((ready.email, Some(self.later(error)))),
+                Ok(_) => Prepared::ended(ready.email, None),
+                Err(error) => Prepared::ended(ready.email, Some(self.later(error))),
             },
             other => other,
         };
@@ -378,73 +381,35 @@ impl Engine {
     }
 
     async fn without_paused(&self, prepared: Vec<Prepared>) -> Vec<Prepared> {
-        let paused = async { store::pauses(&mut *self.kernel.db.acquire().await?).await };
-        // where that cannot be read, what was claimed goes out
-        let paused = paused.await.unwrap_or_default();
-        let is_paused =
-            |class: Class| paused.iter().any(|pause| pause.scope == "everything" || pause.scope == class.as_str());
-        let put_back = |prepared: Prepared| match prepared {
-            Prepared::Ready(ready) if is_paused(ready.email.class) => {
-                let verdict = Verdict::Retry { due_at: ready.email.due_at, counted: false, why: None };
-                Prepared::Ended((ready.email, Some(verdict)))
+        let reading = async { store::pauses(&mut *self.kernel.work.acquire().await?).await };
+        let paused = in_time(STATEMENTS_LIMIT, "reading pauses", reading).await;
+        let verdict = |email: &Claimed| match &paused {
+            // where that cannot be read, everything may be paused
+            Err(error) => Some(self.later(error)),
+            Ok(paused) => {
+                let class = email.class.as_str();
+                let is_paused = paused.iter().any(|pause| pause.scope == "everything" || pause.scope == class);
+                is_paused.then(|| verdict::untried(email.due_at))
             }
-            other => other,
+        };
+        let put_back = |prepared: Prepared| match prepared {
+            Prepared::Ready(ready) => match verdict(&ready.email) {
+                Some(verdict) => Prepared::ended(ready.email, Some(verdict)),
+                None => Prepared::Ready(ready),
+            },
+            other @ Prepared::Ended(_) => other,
         };
         prepared.into_iter().map(put_back).collect()
-    }
-
-    /// Has mails of a kind composed; where that fails as a whole, each alone, so that one stops no other.
-    async fn compose(&self, kind: &dyn MailKind, emails: &[QueuedEmail]) -> Vec<Composition> {
-        let composed = AssertUnwindSafe(async { kind.compose(emails).await }).catch_unwind().await;
-        let error = match composed.unwrap_or_else(|_| Err(Error::internal("composing panicked"))) {
-            Ok(composed) if composed.len() == emails.len() => return composed,
-            Ok(_) => Error::internal("not every mail was composed"),
-            Err(error) => error,
-        };
-        if let Error::Unavailable { retry_after, cause } = error {
-            let away = || Err(Error::Unavailable { retry_after, cause: cause.clone() });
-            return emails.iter().map(|_| away()).collect();
-        }
-        if emails.len() == 1 {
-            return vec![Err(error)];
-        }
-        let mut alone = Vec::with_capacity(emails.len());
-        for email in emails {
-            alone.extend(Box::pin(self.compose(kind, std::slice::from_ref(email))).await);
-        }
-        alone
-    }
-
-    /// A composed mail as its bytes.
-    fn pack(&self, email: QueuedEmail, composed: Composition) -> Prepared {
-        let built = composed.and_then(|mail| match mail {
-            Some(mail) => Ok(Some((self.sender.message(email.id, self.kernel.cx.now(), &mail)?, mail))),
-            None => Ok(None),
-        });
-        let verdict = match built {
-            Ok(Some((raw, mail))) => {
-                let from = self.sender.return_path(&self.sender.return_token(email.id));
-                let leaving = Leaving { kind: email.kind.clone(), from, mail, raw };
-                return Prepared::Ready(Box::new(Ready { email, leaving }));
-            }
-            Ok(None) => Verdict::Settle(Fate::Cancelled, None),
-            Err(error @ Error::Unavailable { .. }) => self.later(&error),
-            Err(error) => {
-                tracing::warn!(mail = %email.id, kind = email.kind, %error, "a mail could not be composed");
-                Verdict::Settle(Fate::Failed, Some(verdict::failure(&format!("not composed: {error}"))))
-            }
-        };
-        Prepared::Ended((email, Some(verdict)))
     }
 
     /// One attempt at each mail of a part, beside other connections that take from it.
     async fn send(&self, round: &Round<'_>, part: &Part, done: &mpsc::UnboundedSender<Ended>) {
         let _slot = self.slots.acquire().await;
         part.idle.fetch_sub(1, Ordering::Relaxed);
-        let messages: Vec<Message<'_>> = part.mails.iter().map(|leaving| leaving.to(&leaving.mail.to)).collect();
+        let messages: Vec<Message<'_>> = part.mails.iter().map(Leaving::message).collect();
         let leave = || !round.cancel.is_cancelled() && round.lease.holds(self.kernel.cx.instant());
-        let mut share =
-            Share { engine: self, round, part, done, in_hand: VecDeque::new(), copied: Vec::new(), is_refused: false };
+        let (in_hand, relay) = (VecDeque::new(), String::new());
+        let mut share = Share { engine: self, round, part, done, in_hand, relay, singled_out: None, is_refused: false };
         while part.left() > 0 && !round.is_over() {
             let sending = self.transport.send(&messages, &mut share, &leave, round.permits);
             let is_over = tokio::select! {
@@ -457,9 +422,6 @@ impl Engine {
             if std::mem::take(&mut share.is_refused) {
                 round.refusals.fetch_add(1, Ordering::Relaxed);
             }
-            for number in std::mem::take(&mut share.copied) {
-                self.copy(round, &part.mails[number]).await;
-            }
         }
         let rest = std::iter::from_fn(|| part.next());
         for number in std::mem::take(&mut share.in_hand).into_iter().chain(rest) {
@@ -471,44 +433,71 @@ impl Engine {
     fn verdict(
         &self,
         round: &Round<'_>,
-        email: &QueuedEmail,
-        mail: &Composed,
-        failure: Option<SendError>,
+        email: &Claimed,
+        to: &EmailAddress,
+        relay: &str,
+        failure: Option<&SendError>,
+        is_singled_out: bool,
     ) -> Option<Verdict> {
         match failure {
             Some(SendError::HeldBack) => return self.held_back(round, email),
             Some(SendError::Refused { .. }) => {}
             _ => round.refusals.store(0, Ordering::Relaxed),
         }
+        let (now, jitter) = (self.now(), self.kernel.cx.fraction());
         let Some(error) = failure else {
-            self.domains.count(mail.to.domain(), Count::Sent);
+            self.breakers.accepted(relay, now);
+            self.domains.count(to.domain(), Count::Sent);
             return Some(Verdict::Settle(Fate::Sent, None));
         };
-        let verdict = verdict::after_send(email, &error, self.kernel.cx.now(), self.kernel.cx.fraction());
+        let standing = self.note_failure(round, email, to, relay, error);
+        let verdict = match error {
+            SendError::Refused { text } if is_singled_out => verdict::after_break(email, now, jitter, text),
+            SendError::Broken { .. } if standing.is_open => verdict::later(now, jitter, error.to_string()),
+            _ => verdict::after_send(email, error, standing, now, jitter),
+        };
         if !matches!(verdict, Verdict::Retry { .. }) {
-            self.domains.count(mail.to.domain(), Count::Failed);
+            self.domains.count(to.domain(), Count::Failed);
         }
         Some(verdict)
     }
 
-    /// Sends a mail's copies: now or never, so they may take permits that are not there yet.
-    async fn copy(&self, round: &Round<'_>, leaving: &Leaving) {
-        let messages: Vec<Message<'_>> = leaving.mail.cc.iter().map(|cc| leaving.to(cc)).collect();
-        let mut copies = Copies { of: leaving, next: 0 };
-        while copies.next < messages.len() {
-            self.transport.send(&messages, &mut copies, &|| true, &round.permits.overdrawn()).await;
+    /// What a failure says about the relay.
+    fn note_failure(
+        &self,
+        round: &Round<'_>,
+        email: &Claimed,
+        to: &EmailAddress,
+        relay: &str,
+        error: &SendError,
+    ) -> Standing {
+        let standing = match error {
+            SendError::Permanent { enhanced, text, .. } if !error.is_unsendable() => {
+                let speaks_of_address = is_dead(*enhanced, text);
+                let why = error.to_string();
+                self.breakers.refused(relay, email.id, to.domain(), speaks_of_address, &why, self.now())
+            }
+            SendError::Broken { text } => {
+                self.breakers.broken(relay, email.id, text);
+                self.breakers.standing(relay, self.now())
+            }
+            _ => self.breakers.standing(relay, self.now()),
+        };
+        if standing.is_open && !matches!(error, SendError::Temporary { .. }) {
+            round.probed().remove(relay);
         }
+        standing
     }
 
     /// The verdict on a mail that is not to be tried.
-    fn held_back(&self, round: &Round<'_>, email: &QueuedEmail) -> Option<Verdict> {
+    pub(super) fn held_back(&self, round: &Round<'_>, email: &Claimed) -> Option<Verdict> {
         if round.cancel.is_cancelled() {
-            return Some(Verdict::Retry { due_at: email.due_at, counted: false, why: None });
+            return Some(verdict::untried(email.due_at));
         }
         round.is_over().then(|| self.later(&"relay not available"))
     }
 
-    fn later(&self, why: &impl std::fmt::Display) -> Verdict {
-        verdict::later(self.kernel.cx.now(), self.kernel.cx.fraction(), why.to_string())
+    pub(super) fn later(&self, why: &impl std::fmt::Display) -> Verdict {
+        verdict::later(self.now(), self.kernel.cx.fraction(), why.to_string())
     }
 }

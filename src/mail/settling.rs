@@ -1,54 +1,75 @@
-//! How a mail's end is written down: in batches, guarded by the claim's token, the slices told in the same transaction.
+//! How a mail's end is written down: in batches, guarded by the claim's token, the slices told in the same transaction. A slice
+//! that cannot be told does not hold up the settling: that it is still to be told is noted with it (`mail_untold`).
 
 use std::{
     collections::{BTreeMap, HashSet},
     panic::AssertUnwindSafe,
 };
 
+use chrono::{Datelike, TimeDelta};
 use futures_util::FutureExt;
-use sqlx::PgConnection;
+use sqlx::{Acquire, PgConnection};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    engine::Engine,
-    kinds::{Fate, MailKind, QueuedEmail},
+    consent,
+    engine::{Engine, STATEMENTS_LIMIT},
+    kinds::{Claimed, Fate, MailKind, QueuedEmail},
     progress::Progress,
     returned,
     round::GRACE,
-    store::{self, End, Ending},
+    store::{self, Copy, End, Ending, Untold},
     verdict::Verdict,
+    watch::as_gauge,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    kernel::db::in_time,
+};
+
+/// Time after which a slice that could not be told is told again for the first time.
+const TELL_AGAIN: TimeDelta = TimeDelta::seconds(30);
+/// Those that are told again in one transaction at most.
+const TOLD_AT_ONCE: i64 = 100;
 
 /// A mail and what is to be written on its row.
 pub(super) struct Item {
-    pub(super) email: QueuedEmail,
+    pub(super) email: Claimed,
     pub(super) token: Uuid,
     pub(super) verdict: Verdict,
+    /// Further recipients, each to get a copy once the mail was taken: ids and keyed hashes.
+    pub(super) copies: Vec<(Uuid, String)>,
+}
+
+/// What follows for an address, as it is noted.
+const STRIKE: &str = "strike";
+const DEAD: &str = "dead";
+
+/// A mail that has ended, as its slice is told.
+struct Ended<'a> {
+    email: &'a QueuedEmail,
+    fate: Fate,
+    address_fault: &'a str,
 }
 
 impl Engine {
     /// Writes down what became of mails, waiting for the database as long as it takes: what was sent must not go again.
     pub(super) async fn settle(&self, items: &[Item], cancel: &CancellationToken) -> Progress {
-        match self.persist(items, true, cancel).await {
-            Ok(held) => return noted(items, &held),
-            Err(error) if items.len() > 1 => tracing::warn!(%error, "mails are settled one by one"),
-            Err(_) => {}
+        // at first as if every slice could be told; then with a note where one cannot
+        for is_careful in [false, true] {
+            match self.persist(items, is_careful, cancel).await {
+                Ok(held) => return noted(items, &held),
+                Err(error) if is_careful => tracing::error!(mails = items.len(), %error, "mails could not be settled"),
+                Err(error) => tracing::warn!(%error, "slices are told of their mails one by one"),
+            }
         }
+        // one row that the database refuses does not keep the others
         let mut progress = Progress::default();
-        for item in items {
-            let alone = std::slice::from_ref(item);
-            let settled = match self.persist(alone, true, cancel).await {
-                Ok(held) => Ok(held),
-                Err(error) => {
-                    tracing::error!(mail = %item.email.id, kind = item.email.kind, %error, "a slice could not be told of a mail's fate");
-                    self.persist(alone, false, cancel).await
-                }
-            };
-            match settled {
-                Ok(held) => progress.add(noted(alone, &held)),
+        for item in items.iter().filter(|_| items.len() > 1) {
+            match self.persist(std::slice::from_ref(item), true, cancel).await {
+                Ok(held) => progress.add(noted(std::slice::from_ref(item), &held)),
                 Err(error) => tracing::error!(mail = %item.email.id, %error, "a mail could not be settled"),
             }
         }
@@ -56,17 +77,22 @@ impl Engine {
     }
 
     /// One transaction, again and again through an outage. When the engine stops, only for a while.
-    async fn persist(&self, items: &[Item], tell: bool, cancel: &CancellationToken) -> Result<Vec<Uuid>> {
+    async fn persist(&self, items: &[Item], is_careful: bool, cancel: &CancellationToken) -> Result<Vec<Uuid>> {
         let (mut troubles, mut left) = (0, GRACE);
         loop {
             let written = async {
                 let _turn = self.turn().await;
-                let mut tx = self.kernel.db.begin().await?;
-                let held = self.write(&mut tx, items, tell).await?;
-                tx.commit().await?;
-                Ok(held)
+                in_time(STATEMENTS_LIMIT, "settling mails", async {
+                    let mut tx = self.kernel.work.begin().await?;
+                    let held = self.write(&mut tx, items, is_careful).await?;
+                    tx.commit().await?;
+                    Ok(held)
+                })
+                .await
             };
             match written.await {
+                // it may be a slice that is not able now, and not the database
+                Err(Error::Unavailable { .. }) if !is_careful && troubles > 0 => return Err(outage()),
                 Err(error @ Error::Unavailable { .. }) if !left.is_zero() => {
                     if troubles == 0 {
                         tracing::warn!(%error, "mails cannot be settled; trying until they can");
@@ -84,47 +110,156 @@ impl Engine {
         }
     }
 
-    pub(super) async fn write(&self, conn: &mut PgConnection, items: &[Item], tell: bool) -> Result<Vec<Uuid>> {
+    /// Ends the claims of these mails and tells their slices; with care, a slice that cannot be told is noted instead.
+    pub(super) async fn write(&self, conn: &mut PgConnection, items: &[Item], is_careful: bool) -> Result<Vec<Uuid>> {
+        let now = self.now();
         let ends: Vec<End> = items.iter().map(end_of).collect();
-        let held = store::end(conn, self.kernel.cx.now(), &ends).await?;
-        if tell {
-            let known: HashSet<&Uuid> = held.iter().collect();
-            let mut by_kind: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
-            for item in items.iter().filter(|item| known.contains(&item.email.id)) {
-                by_kind.entry(&item.email.kind).or_default().push(item);
+        let held = store::end(conn, now, &ends).await?;
+        let known: HashSet<&Uuid> = held.iter().collect();
+        let items: Vec<&Item> = items.iter().filter(|item| known.contains(&item.email.id)).collect();
+        let copies: Vec<Copy<'_>> = items
+            .iter()
+            .filter(|item| matches!(item.verdict, Verdict::Settle(Fate::Sent, _)))
+            .flat_map(|item| item.copies.iter().map(|(id, to)| Copy { of: &item.email, id: *id, to: to.clone() }))
+            .collect();
+        store::add_copies(conn, now, &copies).await?;
+        let mut by_kind: BTreeMap<&str, Vec<Ended<'_>>> = BTreeMap::new();
+        for item in items.iter().filter(|item| !item.email.is_copy()) {
+            if let Some((fate, address_fault)) = fate_of(&item.verdict) {
+                by_kind.entry(&item.email.kind).or_default().push(Ended { email: &item.email, fate, address_fault });
             }
-            for (kind, items) in by_kind {
-                let Some(kind) = self.kinds.get(kind) else { continue };
-                let told = AssertUnwindSafe(self.tell(conn, kind, &items)).catch_unwind().await;
-                told.unwrap_or_else(|_| Err(Error::internal("settling panicked")))?;
+        }
+        for (kind, ended) in by_kind {
+            let Some(kind) = self.kinds.get(kind) else { continue };
+            if !is_careful {
+                self.tell(conn, kind, &ended).await?;
+                continue;
+            }
+            for one in self.tell_each(conn, kind, ended).await? {
+                tracing::error!(mail = %one.email.id, kind = one.email.kind, "a slice could not be told of a mail's fate; it is told later");
+                store::add_untold(conn, one.email, one.fate.as_str(), one.address_fault, now + TELL_AGAIN).await?;
             }
         }
         Ok(held)
     }
 
-    async fn tell(&self, conn: &mut PgConnection, kind: &dyn MailKind, items: &[&Item]) -> Result<()> {
-        let mut ended = Vec::with_capacity(items.len());
-        for item in items {
-            match &item.verdict {
-                Verdict::Settle(fate, _) => ended.push((&item.email, *fate)),
-                Verdict::Dead(_) => {
-                    returned::bury(&self.kernel, kind, conn, &item.email, "bounced").await?;
-                    ended.push((&item.email, Fate::Failed));
+    /// Tells a slice of each mail alone; returns those of which it could not be told.
+    async fn tell_each<'a>(
+        &self,
+        conn: &mut PgConnection,
+        kind: &dyn MailKind,
+        ended: Vec<Ended<'a>>,
+    ) -> Result<Vec<Ended<'a>>> {
+        let mut untold = Vec::new();
+        for one in ended {
+            let mut savepoint = conn.begin().await?;
+            match self.tell(&mut savepoint, kind, std::slice::from_ref(&one)).await {
+                Ok(()) => savepoint.commit().await?,
+                Err(error) => {
+                    // where the database is away this fails, too, and all of it is tried again
+                    savepoint.rollback().await?;
+                    tracing::warn!(mail = %one.email.id, kind = one.email.kind, %error, "a slice could not be told of a mail's fate");
+                    untold.push(one);
                 }
-                Verdict::Retry { .. } => {}
             }
         }
-        if ended.is_empty() { Ok(()) } else { kind.settled(conn, &ended).await }
+        Ok(untold)
+    }
+
+    async fn tell(&self, conn: &mut PgConnection, kind: &dyn MailKind, ended: &[Ended<'_>]) -> Result<()> {
+        let telling = AssertUnwindSafe(async {
+            for one in ended {
+                match one.address_fault {
+                    DEAD => returned::bury(&self.kernel, kind, conn, one.email, "bounced").await?,
+                    STRIKE => consent::strike_addressee(&self.kernel, kind, conn, one.email).await?,
+                    _ => {}
+                }
+            }
+            let fates: Vec<(&QueuedEmail, Fate)> = ended.iter().map(|one| (one.email, one.fate)).collect();
+            kind.settled(conn, &fates).await
+        });
+        telling.catch_unwind().await.unwrap_or_else(|_| Err(Error::internal("settling panicked")))
+    }
+
+    /// Tells slices what they could not be told when their mails were settled. Returns how many were told.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn tell_again(&self) -> Result<usize> {
+        let mut tx = self.kernel.work.begin().await?;
+        let now = self.now();
+        let waiting = store::untold(&mut tx, now, TOLD_AT_ONCE).await?;
+        if waiting.is_empty() {
+            return Ok(0);
+        }
+        let mut failed: Vec<Uuid> = Vec::new();
+        for Untold { email, fate, address_fault } in &waiting {
+            // a process of a newer release may know it
+            let Some(kind) = self.kinds.get(&email.kind) else {
+                failed.push(email.id);
+                continue;
+            };
+            let Some(fate) = Fate::parse(fate) else { continue };
+            let ended = vec![Ended { email, fate, address_fault: address_fault.as_str() }];
+            failed.extend(self.tell_each(&mut tx, kind, ended).await?.iter().map(|one| one.email.id));
+        }
+        let told: Vec<Uuid> = waiting.iter().map(|one| one.email.id).filter(|id| !failed.contains(id)).collect();
+        store::told(&mut tx, &told).await?;
+        let left = store::postpone_untold(&mut tx, &failed, now).await?;
+        tx.commit().await?;
+        metrics::gauge!("muster_mail_untold").set(as_gauge(left));
+        Ok(told.len())
+    }
+
+    /// Makes the place of this month's settled mails before the first of them comes.
+    pub(super) async fn make_room(&self) {
+        let today = self.now().date_naive();
+        let month = today.year() * 12 + i32::try_from(today.month0()).unwrap_or_default();
+        if self.month.load(std::sync::atomic::Ordering::Relaxed) == month {
+            return;
+        }
+        let made = async { store::make_month(&mut *self.kernel.work.acquire().await?, today).await };
+        match in_time(STATEMENTS_LIMIT, "making a month", made).await {
+            Ok(()) => self.month.store(month, std::sync::atomic::Ordering::Relaxed),
+            // they go where mails of no month go, and upkeep moves them
+            Err(error) => tracing::warn!(%error, "this month's place for settled mail is not made yet"),
+        }
+    }
+}
+
+fn outage() -> Error {
+    Error::internal("a slice or the database is not available")
+}
+
+/// What the slice is told of a verdict, and what follows for the address; `None` for a mail that goes again.
+fn fate_of(verdict: &Verdict) -> Option<(Fate, &'static str)> {
+    match verdict {
+        Verdict::Settle(fate, _) => Some((*fate, "")),
+        Verdict::Ours(_) => Some((Fate::Failed, "")),
+        Verdict::Dead(_) => Some((Fate::Failed, DEAD)),
+        Verdict::Strike(_) => Some((Fate::Failed, STRIKE)),
+        Verdict::Retry { .. } => None,
     }
 }
 
 fn end_of(item: &Item) -> End {
     let (ending, failure) = match &item.verdict {
         Verdict::Settle(fate, why) => (Ending::Settled(fate.as_str()), why.clone()),
-        Verdict::Dead(why) => (Ending::Settled(Fate::Failed.as_str()), Some(why.clone())),
-        Verdict::Retry { due_at, counted, why } => (Ending::Queued { due_at: *due_at, counted: *counted }, why.clone()),
+        Verdict::Dead(why) | Verdict::Strike(why) | Verdict::Ours(why) => {
+            (Ending::Settled(Fate::Failed.as_str()), Some(why.clone()))
+        }
+        Verdict::Retry { due_at, counted, why, mark } => {
+            (Ending::Queued { due_at: *due_at, counted: *counted, mark: *mark }, why.clone())
+        }
     };
-    End { id: item.email.id, token: item.token, ending, failure }
+    End {
+        id: item.email.id,
+        token: item.token,
+        ending,
+        failure: failure.map(|why| if item.email.is_copy() { format!("a copy: {why}") } else { why }),
+        is_ours: matches!(item.verdict, Verdict::Ours(_)),
+        first_counted: item.email.history.first_counted,
+    }
 }
 
 /// What settling these did.

@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     mailbox::Mailbox,
-    smtp::{Accepted, Leave, Message, Outbox, Permits, PoolConfig, Relays, SendError, SmtpSettings},
+    smtp::{Accepted, Leave, Message, Outbox, Permits, PoolConfig, Relays, SendError, SmtpSettings, Timeouts},
 };
 use crate::{
     config,
     error::{Error, Result},
-    kernel::Kernel,
+    kernel::{Kernel, cx::Cx},
 };
 
 /// Where mail goes.
@@ -73,6 +73,20 @@ impl Transport {
             }
         }
     }
+}
+
+/// Connects to each relay of the settings as for sending, and says good-bye: what each answered.
+pub async fn probe_relays(settings: &config::Mail, limit: Duration) -> Vec<(String, Result<(), String>)> {
+    let relays = match relays(settings) {
+        Ok(relays) => relays.into_iter().map(|relay| relay.hello(&settings.from_domain)).collect(),
+        Err(error) => return vec![("mail.smtp_url".to_owned(), Err(error))],
+    };
+    let timeouts = Timeouts { connect: limit, greeting: limit, ..Timeouts::default() };
+    let cx = Cx::system();
+    let clock = Arc::new(move || cx.instant());
+    let relays = Relays::new(relays, PoolConfig { timeouts, ..PoolConfig::default() }, clock);
+    let answers = relays.probe().await;
+    answers.into_iter().map(|(name, answer)| (name, answer.map_err(|error| error.to_string()))).collect()
 }
 
 /// The relays of the settings.

@@ -3,14 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
 
-use super::store;
+use super::{consent, store};
 use crate::error::Result;
 
 /// Rows that one call forgets at most of each sort, so that no transaction grows long.
 const AT_ONCE: i64 = 5000;
 
 /// Forgets what is old: mail of protected actions that may have come back (72 hours), months of settled mails that ended `keep`
-/// ago, the days' caps and their keys; and makes room for the months to come. Returns how many single rows were deleted; call
+/// ago, the days' caps and their keys, bounces that have expired; and makes room for the months to come. Returns how many single rows were deleted; call
 /// again while it is not 0.
 ///
 /// # Errors
@@ -22,7 +22,15 @@ pub async fn forget(conn: &mut PgConnection, now: DateTime<Utc>, keep: TimeDelta
     sqlx::query!("DELETE FROM first_contacts WHERE hour < $1", now - TimeDelta::hours(2)).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM mail_domains WHERE day < $1", today - TimeDelta::days(90)).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM mail_returns WHERE forget_on <= $1", today).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM mail_pauses_ended WHERE ended_at < $1", now - TimeDelta::days(30))
+        .execute(&mut *conn)
+        .await?;
+    consent::forget_bounces(conn, now).await?;
+    sqlx::query!("DELETE FROM mail_lane_reports WHERE reported_at < $1", now - TimeDelta::days(2))
+        .execute(&mut *conn)
+        .await?;
     store::keep_months(conn, today, (now - keep).date_naive()).await?;
+    store::forget_counts(conn, (now - keep).date_naive(), now).await?;
     let deleted = sqlx::query!(
         "DELETE FROM emails_settled_other WHERE ctid IN (SELECT ctid FROM emails_settled_other WHERE settled_at < $1 LIMIT $2)",
         now - keep,

@@ -1,20 +1,29 @@
 //! What follows from an attempt: the rules that turn an answer of the relay into the next state. Pure.
+//!
+//! A fault of ours (a template, a key, a relay that refuses our account) fails no mail: it waits and is tried again. A
+//! permanent refusal is final at the second time, with a success of the same relay in between; at once only where its code
+//! speaks of the address and the relay is known to take mail. An address is dead by such a code, or after two strikes days
+//! apart (`consent`).
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    kinds::{Class, Fate, QueuedEmail},
+    breaker::Standing,
+    kinds::{Claimed, Class, Fate},
     report::is_dead,
-    smtp::{SendError, without_addresses},
+    smtp::{EnhancedCode, SendError, without_addresses},
+    store::{Mark, NOT_COMPOSED},
 };
 
 /// Counted attempts after which a mail is given up: about three days of growing waiting times.
 ///
 /// Not the row's age: a letter may have waited longer than that for its turn in its lane.
 const TRIES: i16 = 20;
+/// Connections lost over one mail after which it is set aside: about two days.
+const BREAKS: i16 = 50;
 /// Time after which mail of a class is of no use any more. Letters are sent however late; so are confirmations: until the
 /// act itself has expired, without them it would be lost.
-fn useful_for(class: Class) -> Option<TimeDelta> {
+pub(super) fn useful_for(class: Class) -> Option<TimeDelta> {
     match class {
         Class::Confirmation | Class::Letter => None,
         Class::Urgent => Some(TimeDelta::days(3)),
@@ -22,11 +31,18 @@ fn useful_for(class: Class) -> Option<TimeDelta> {
     }
 }
 
-/// A stale mail is cancelled, not sent.
-pub(super) fn when_stale(email: &QueuedEmail, now: DateTime<Utc>) -> Option<Verdict> {
+/// A stale mail is cancelled, not sent. Its age counts from when it was last queued, without the time for which its class was
+/// `paused`.
+pub(super) fn when_stale(email: &Claimed, paused: TimeDelta, now: DateTime<Utc>) -> Option<Verdict> {
     // protected rows know the day only, which errs towards cancelling by less than one
-    let is_stale = useful_for(email.class).is_some_and(|useful| now - email.created_at > useful);
+    let age = now - queued_at(email) - paused;
+    let is_stale = useful_for(email.class).is_some_and(|useful| age > useful);
     is_stale.then(|| Verdict::Settle(Fate::Cancelled, Some("too late to be of use".to_owned())))
+}
+
+/// From when a mail's age counts.
+pub(super) fn queued_at(email: &Claimed) -> DateTime<Utc> {
+    email.history.queued_at.unwrap_or(email.created_at)
 }
 
 /// Longest failure kept, in characters.
@@ -37,50 +53,155 @@ const MAX_FAILURE: usize = 500;
 pub(super) enum Verdict {
     /// It ends.
     Settle(Fate, Option<String>),
-    /// It ends as failed, and its address will never take mail.
+    /// It ends as failed, and its address takes no mail.
     Dead(String),
+    /// It ends as failed, and that is a strike against its address.
+    Strike(String),
+    /// It ends as failed by a fault of ours: its row is kept, so that it can be sent again.
+    Ours(String),
     /// It goes again.
-    Retry { due_at: DateTime<Utc>, counted: bool, why: Option<String> },
+    Retry { due_at: DateTime<Utc>, counted: bool, why: Option<String>, mark: Mark },
 }
 
 /// After the relay's answer. `jitter` lies in `[0, 1)`.
-pub(super) fn after_send(email: &QueuedEmail, error: &SendError, now: DateTime<Utc>, jitter: f64) -> Verdict {
+pub(super) fn after_send(
+    email: &Claimed,
+    error: &SendError,
+    relay: Standing,
+    now: DateTime<Utc>,
+    jitter: f64,
+) -> Verdict {
     let why = error.to_string();
     match error {
-        SendError::Refused { .. } | SendError::Broken { .. } | SendError::HeldBack => later(now, jitter, why),
+        SendError::Refused { .. } | SendError::HeldBack => later(now, jitter, why),
+        SendError::Temporary { .. } if relay.is_open => later(now, jitter, why),
+        SendError::Broken { .. } => after_break(email, now, jitter, &why),
         SendError::Unknown { .. } if email.class == Class::Letter => {
             Verdict::Settle(Fate::Uncertain, Some(failure(&why)))
         }
-        SendError::Permanent { enhanced, text, .. } if !error.retryable() && is_dead(*enhanced, text) => {
-            Verdict::Dead(failure(&why))
-        }
-        SendError::Permanent { .. } if !error.retryable() => Verdict::Settle(Fate::Failed, Some(failure(&why))),
-        SendError::Unknown { .. } | SendError::Temporary { .. } | SendError::Permanent { .. } => {
-            if email.attempts >= TRIES {
-                return Verdict::Settle(Fate::Failed, Some(failure(&format!("given up: {why}"))));
+        SendError::Permanent { enhanced, text, .. } if error.is_unsendable() => {
+            if is_dead(*enhanced, text) {
+                Verdict::Dead(failure(&why))
+            } else {
+                Verdict::Settle(Fate::Failed, Some(failure(&why)))
             }
-            let due_at = now + backoff(email.attempts, jitter);
-            Verdict::Retry { due_at, counted: true, why: Some(failure(&why)) }
+        }
+        SendError::Permanent { .. } if relay.is_open => {
+            // not at once: the next tries of the relay are for other mails
+            let wait = TimeDelta::minutes(10) + scaled(TimeDelta::minutes(10), jitter);
+            let why = Some(failure(&format!("the relay refuses everything: {why}")));
+            Verdict::Retry { due_at: now + wait, counted: false, why, mark: Mark::None }
+        }
+        SendError::Permanent { enhanced, text, .. } if !error.retryable() => {
+            let is_second = email.history.refused_at.is_some_and(|at| relay.accepted_at.is_some_and(|took| took > at));
+            let speaks_of_address = is_dead(*enhanced, text);
+            if (relay.is_trusted && (speaks_of_address || is_second)) || (is_second && speaks_of_address) {
+                return if speaks_of_address {
+                    Verdict::Dead(failure(&why))
+                } else if is_strike(*enhanced) {
+                    Verdict::Strike(failure(&why))
+                } else {
+                    Verdict::Settle(Fate::Failed, Some(failure(&why)))
+                };
+            }
+            again(email, relay, now, jitter, &why, Mark::Refused)
+        }
+        SendError::Unknown { .. } | SendError::Temporary { .. } | SendError::Permanent { .. } => {
+            again(email, relay, now, jitter, &why, Mark::None)
         }
     }
+}
+
+/// A counted attempt that failed. A relay that has taken no mail at all of late may be to blame: then it is tried for days
+/// longer, and can be sent again.
+fn again(email: &Claimed, relay: Standing, now: DateTime<Utc>, jitter: f64, why: &str, mark: Mark) -> Verdict {
+    let given_up = failure(&format!("given up: {why}"));
+    if relay.is_recent && email.attempts >= TRIES {
+        return Verdict::Settle(Fate::Failed, Some(given_up));
+    }
+    if email.attempts >= 2 * TRIES {
+        return Verdict::Ours(given_up);
+    }
+    let due_at = now + backoff(email.attempts, jitter);
+    Verdict::Retry { due_at, counted: true, why: Some(failure(why)), mark }
+}
+
+/// A connection was lost over a mail, or the relay refused it at MAIL while it takes others: set aside after many.
+pub(super) fn after_break(email: &Claimed, now: DateTime<Utc>, jitter: f64, why: &str) -> Verdict {
+    let breaks = email.history.breaks.saturating_add(1);
+    if breaks >= BREAKS {
+        return Verdict::Ours(failure(&format!("set aside: the connection was lost over it {breaks} times: {why}")));
+    }
+    // as for a relay that is away at first, then up to an hour
+    let wait = if breaks <= 5 {
+        TimeDelta::seconds(30) + scaled(TimeDelta::seconds(270), jitter)
+    } else {
+        let minutes = 5 << (breaks - 5).min(4);
+        let longest = TimeDelta::minutes(minutes.min(60));
+        longest / 2 + scaled(longest / 2, jitter)
+    };
+    Verdict::Retry { due_at: now + wait, counted: false, why: Some(failure(why)), mark: Mark::Broke }
+}
+
+/// A mail that could not be composed for a fault of ours: it waits, counted, for days.
+pub(super) fn after_compose(email: &Claimed, why: &str, now: DateTime<Utc>, jitter: f64) -> Verdict {
+    let why = format!("{NOT_COMPOSED}{why}");
+    if email.attempts >= TRIES {
+        return Verdict::Ours(failure(&format!("given up: {why}")));
+    }
+    let due_at = now + backoff(email.attempts, jitter);
+    Verdict::Retry { due_at, counted: true, why: Some(failure(&why)), mark: Mark::None }
 }
 
 /// The relay, the database or this process is not able now; the mail is not to blame and no attempt is counted.
 pub(super) fn later(now: DateTime<Utc>, jitter: f64, why: impl AsRef<str>) -> Verdict {
-    let wait = TimeDelta::seconds(30) + scaled(TimeDelta::seconds(270), jitter);
-    Verdict::Retry { due_at: now + wait, counted: false, why: Some(failure(why.as_ref())) }
+    let due_at = now + TimeDelta::seconds(30) + scaled(TimeDelta::seconds(270), jitter);
+    Verdict::Retry { due_at, counted: false, why: Some(failure(why.as_ref())), mark: Mark::None }
+}
+
+/// What the mail belongs to is paused.
+pub(super) fn while_paused(now: DateTime<Utc>, jitter: f64, why: impl AsRef<str>) -> Verdict {
+    let due_at = now + TimeDelta::seconds(30) + scaled(TimeDelta::seconds(270), jitter);
+    Verdict::Retry { due_at, counted: false, why: Some(failure(why.as_ref())), mark: Mark::Paused }
+}
+
+/// It goes back as it was.
+pub(super) fn untried(due_at: DateTime<Utc>) -> Verdict {
+    Verdict::Retry { due_at, counted: false, why: None, mark: Mark::None }
+}
+
+/// For how long a mail's class was paused since a moment; pauses may overlap.
+pub(super) fn paused_since(since: DateTime<Utc>, pauses: &[(DateTime<Utc>, DateTime<Utc>)]) -> TimeDelta {
+    let mut pauses = pauses.to_vec();
+    pauses.sort_unstable();
+    let (mut until, mut total) = (since, TimeDelta::zero());
+    for (began, ended) in pauses {
+        let from = began.max(until);
+        if ended > from {
+            total += ended - from;
+            until = ended;
+        }
+    }
+    total
 }
 
 /// After a lease ran out.
-pub(super) fn after_expiry(email: &QueuedEmail, data_began: bool, now: DateTime<Utc>) -> Verdict {
+pub(super) fn after_expiry(email: &Claimed, data_began: bool, now: DateTime<Utc>) -> Verdict {
     let why = "interrupted while it was being sent";
     if data_began && email.class == Class::Letter {
         Verdict::Settle(Fate::Uncertain, Some(why.to_owned()))
     } else if email.attempts >= TRIES {
-        Verdict::Settle(Fate::Failed, Some(format!("given up: {why}")))
+        Verdict::Ours(format!("given up: {why}"))
     } else {
-        Verdict::Retry { due_at: now, counted: true, why: Some(why.to_owned()) }
+        Verdict::Retry { due_at: now, counted: true, why: Some(why.to_owned()), mark: Mark::None }
     }
+}
+
+/// Does a final refusal with this code count against the address, though it may pass: a disabled mailbox (RFC 3463 section
+/// 3.3), an address or domain that may yet be put right?
+pub(super) fn is_strike(status: Option<EnhancedCode>) -> bool {
+    let code = status.map(|s| (s.class, s.subject, s.detail));
+    matches!(code, Some((5, 2, 1) | (5, 1, 0 | 4) | (5, 4, 1 | 310)))
 }
 
 /// One minute, doubled with each attempt up to six hours, times 0.5 to 1.5.
@@ -105,10 +226,13 @@ pub(super) fn failure(text: &str) -> String {
 mod tests {
     use uuid::Uuid;
 
-    use super::*;
+    use super::{
+        super::kinds::{History, QueuedEmail},
+        *,
+    };
 
-    fn email(class: Class, attempts: i16) -> QueuedEmail {
-        QueuedEmail {
+    fn email(class: Class, attempts: i16) -> Claimed {
+        let email = QueuedEmail {
             id: Uuid::nil(),
             organization_id: Uuid::nil(),
             class,
@@ -119,49 +243,137 @@ mod tests {
             attempts,
             created_at: DateTime::UNIX_EPOCH,
             due_at: DateTime::UNIX_EPOCH,
-        }
+        };
+        Claimed { email, history: History::default() }
     }
 
     fn permanent(code: u16, enhanced: &str, text: &str) -> SendError {
-        let enhanced = super::super::smtp::EnhancedCode::at_start_of(enhanced);
+        let enhanced = EnhancedCode::at_start_of(enhanced);
         SendError::Permanent { code, enhanced, text: text.to_owned() }
+    }
+
+    fn counts(verdict: &Verdict) -> bool {
+        matches!(verdict, Verdict::Retry { counted: true, .. })
+    }
+
+    fn free(verdict: &Verdict) -> bool {
+        matches!(verdict, Verdict::Retry { counted: false, .. })
+    }
+
+    fn fate(verdict: &Verdict) -> Option<Fate> {
+        match verdict {
+            Verdict::Settle(fate, _) => Some(*fate),
+            Verdict::Dead(_) | Verdict::Strike(_) | Verdict::Ours(_) => Some(Fate::Failed),
+            Verdict::Retry { .. } => None,
+        }
+    }
+
+    /// A relay that took mail a moment ago.
+    fn well() -> Standing {
+        Standing { is_open: false, is_recent: true, is_trusted: true, accepted_at: Some(DateTime::UNIX_EPOCH) }
     }
 
     #[test]
     fn rules() {
         let now = DateTime::UNIX_EPOCH;
-        let of = |class, attempts, error: &SendError| after_send(&email(class, attempts), error, now, 0.5);
+        let of = |class, attempts, error: &SendError| after_send(&email(class, attempts), error, well(), now, 0.5);
         let text = || "x".to_owned();
-        let counts = |verdict| matches!(verdict, Verdict::Retry { counted: true, .. });
-        let free = |verdict| matches!(verdict, Verdict::Retry { counted: false, .. });
-        let ends = |verdict| match verdict {
-            Verdict::Settle(fate, _) => Some(fate),
-            Verdict::Dead(_) => Some(Fate::Failed),
-            Verdict::Retry { .. } => None,
-        };
         let later = SendError::Temporary { code: 451, enhanced: None, text: text() };
-        assert!(counts(of(Class::Letter, 1, &later)) && counts(of(Class::Notice, TRIES - 1, &later)));
-        assert_eq!(ends(of(Class::Notice, TRIES, &later)), Some(Fate::Failed));
+        assert!(counts(&of(Class::Letter, 1, &later)) && counts(&of(Class::Notice, TRIES - 1, &later)));
+        assert_eq!(fate(&of(Class::Notice, TRIES, &later)), Some(Fate::Failed));
+        let silent = |attempts| after_send(&email(Class::Letter, attempts), &later, Standing::default(), now, 0.5);
+        assert!(counts(&silent(2 * TRIES - 1)), "the relay takes nothing at all");
+        assert!(matches!(silent(2 * TRIES), Verdict::Ours(_)));
         for away in [SendError::Refused { text: text() }, SendError::Broken { text: text() }] {
-            assert!(free(of(Class::Letter, 1, &away)) && free(of(Class::Notice, TRIES, &away)));
+            assert!(free(&of(Class::Letter, 1, &away)) && free(&of(Class::Notice, TRIES, &away)));
         }
-        assert!(matches!(of(Class::Notice, 1, &permanent(550, "5.1.1", "who?")), Verdict::Dead(_)));
-        assert!(matches!(of(Class::Notice, 1, &permanent(550, "", "no such user")), Verdict::Dead(_)));
-        assert_eq!(ends(of(Class::Notice, 1, &permanent(550, "5.7.1", "spam"))), Some(Fate::Failed));
-        assert!(counts(of(Class::Notice, 1, &permanent(552, "5.2.2", "full"))));
-        assert!(counts(of(Class::Notice, 1, &permanent(550, "5.7.0", "daily quota exceeded"))));
+        assert!(counts(&of(Class::Notice, 1, &permanent(552, "5.2.2", "full"))));
+        assert!(counts(&of(Class::Notice, 1, &permanent(550, "5.7.0", "daily quota exceeded"))));
         let unknown = SendError::Unknown { text: text() };
-        assert_eq!(ends(of(Class::Letter, 1, &unknown)), Some(Fate::Uncertain));
-        assert!(counts(of(Class::Confirmation, 1, &unknown)));
-        assert_eq!(ends(after_expiry(&email(Class::Letter, 1), true, now)), Some(Fate::Uncertain));
-        assert!(counts(after_expiry(&email(Class::Letter, 1), false, now)));
-        assert!(counts(after_expiry(&email(Class::Notice, 1), true, now)));
-        assert_eq!(ends(after_expiry(&email(Class::Notice, TRIES), false, now)), Some(Fate::Failed));
+        assert_eq!(fate(&of(Class::Letter, 1, &unknown)), Some(Fate::Uncertain));
+        assert!(counts(&of(Class::Confirmation, 1, &unknown)));
+        assert_eq!(fate(&after_expiry(&email(Class::Letter, 1), true, now)), Some(Fate::Uncertain));
+        assert!(counts(&after_expiry(&email(Class::Letter, 1), false, now)));
+        assert!(counts(&after_expiry(&email(Class::Notice, 1), true, now)));
+        assert!(matches!(after_expiry(&email(Class::Notice, TRIES), false, now), Verdict::Ours(_)));
+    }
+
+    #[test]
+    fn a_refusal_is_final_at_once_only_where_it_speaks_of_the_address_and_the_relay_is_well() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::minutes(5);
+        let of = |relay, enhanced: &str, text: &str| {
+            after_send(&email(Class::Notice, 1), &permanent(550, enhanced, text), relay, now, 0.5)
+        };
+        for code in ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.4.4"] {
+            assert!(matches!(of(well(), code, ""), Verdict::Dead(_)), "{code}");
+            assert!(counts(&of(Standing::default(), code, "")), "{code}: nothing is known of the relay");
+        }
+        assert!(matches!(of(well(), "", "no such user"), Verdict::Dead(_)));
+        for (code, text) in [("5.7.1", "user unknown"), ("5.1.7", ""), ("5.1.8", ""), ("5.2.1", ""), ("", "Nein")] {
+            let verdict = of(well(), code, text);
+            assert!(matches!(verdict, Verdict::Retry { counted: true, mark: Mark::Refused, .. }), "{code} {text}");
+        }
+        let open = Standing { is_open: true, ..well() };
+        assert!(free(&of(open, "5.1.1", "")), "it refuses everything");
+        assert!(matches!(of(open, "5.1.3", "not a valid e-mail address"), Verdict::Dead(_)), "no relay was asked");
+    }
+
+    #[test]
+    fn the_second_refusal_is_final_when_the_relay_took_other_mail_in_between() {
+        let (refused, now) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::minutes(5));
+        let mut email = email(Class::Notice, 2);
+        email.history.refused_at = Some(refused);
+        let of = |relay, enhanced: &str| after_send(&email, &permanent(550, enhanced, "no"), relay, now, 0.5);
+        let took = |at| Standing { accepted_at: Some(at), ..well() };
+        assert!(counts(&of(took(refused - TimeDelta::minutes(1)), "5.7.1")), "it may refuse everything since");
+        assert!(counts(&of(Standing { is_trusted: false, ..took(now) }, "5.7.1")), "another domain was refused since");
+        assert_eq!(of(took(now), "5.7.1"), Verdict::Settle(Fate::Failed, Some("refused: 550 5.7.1 no".to_owned())));
+        assert!(matches!(of(took(now), "5.2.1"), Verdict::Strike(_)));
+        assert!(matches!(of(Standing { is_trusted: false, ..took(now) }, "5.1.1"), Verdict::Dead(_)));
+    }
+
+    #[test]
+    fn what_is_ours_waits_for_days_and_can_be_sent_again() {
+        let now = DateTime::UNIX_EPOCH;
+        assert!(counts(&after_compose(&email(Class::Confirmation, 1), "internal: no key", now, 0.5)));
+        let Verdict::Ours(why) = after_compose(&email(Class::Confirmation, TRIES), "internal: no key", now, 0.5) else {
+            panic!("it ends")
+        };
+        assert_eq!(why, "given up: not composed: internal: no key");
+    }
+
+    #[test]
+    fn a_mail_that_breaks_connections_is_set_aside_after_fifty() {
+        let mut email = email(Class::Letter, 0);
+        let (mut at, mut all) = (DateTime::UNIX_EPOCH, 0);
+        let why = loop {
+            all += 1;
+            match after_break(&email, at, 0.999, "lost") {
+                Verdict::Retry { due_at, counted: false, mark: Mark::Broke, .. } => {
+                    assert!(due_at - at <= TimeDelta::hours(1));
+                    at = due_at;
+                    email.history.breaks += 1;
+                }
+                Verdict::Ours(why) => break why,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((all, why.as_str()), (50, "set aside: the connection was lost over it 50 times: lost"));
+        assert!(at - DateTime::UNIX_EPOCH > TimeDelta::days(1), "an outage of a day sets nothing aside");
+    }
+
+    #[test]
+    fn pauses_are_counted_once() {
+        let at = |hours| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
+        let pauses = [(at(10), at(20)), (at(0), at(6)), (at(15), at(25)), (at(12), at(13))];
+        assert_eq!(paused_since(at(4), &pauses), TimeDelta::hours(2 + 15));
+        assert_eq!(paused_since(at(30), &pauses), TimeDelta::zero());
     }
 
     #[test]
     fn what_is_too_late_is_cancelled_and_letters_never_are() {
         let at = |days| DateTime::UNIX_EPOCH + TimeDelta::days(days);
+        let none = TimeDelta::zero();
         for (class, fresh, stale) in [
             (Class::Urgent, 3, Some(4)),
             (Class::Notice, 7, Some(8)),
@@ -169,9 +381,14 @@ mod tests {
             (Class::Letter, 90, None),
             (Class::Confirmation, 20, None),
         ] {
-            assert_eq!(when_stale(&email(class, 1), at(fresh)), None, "{class:?}");
+            assert_eq!(when_stale(&email(class, 1), none, at(fresh)), None, "{class:?}");
             if let Some(days) = stale {
-                assert!(matches!(when_stale(&email(class, 1), at(days)), Some(Verdict::Settle(Fate::Cancelled, _))));
+                let verdict = when_stale(&email(class, 1), none, at(days));
+                assert!(matches!(verdict, Some(Verdict::Settle(Fate::Cancelled, _))));
+                assert_eq!(when_stale(&email(class, 1), TimeDelta::days(2), at(days)), None, "it was paused");
+                let mut again = email(class, 1);
+                again.history.queued_at = Some(at(days - 1));
+                assert_eq!(when_stale(&again, none, at(days)), None, "somebody queued it again");
             }
         }
     }

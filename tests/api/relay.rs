@@ -169,7 +169,8 @@ async fn each_mood_of_the_relay_ends_well(pool: PgPool) {
     };
     reaches(fine, "sent").await;
     let (_, attempts, failure) = reaches(never, "failed").await;
-    assert!(attempts == 1 && failure.contains("550") && !failure.contains("never@"), "{failure}");
+    // at once where the relay had taken other mail before, else at the second time
+    assert!((1..=2).contains(&attempts) && failure.contains("550") && !failure.contains("never@"), "{failure}");
     until("the relay's 451", async || {
         Some(row(later).await).filter(|(state, _, failure)| state == "queued" && failure.contains("451"))
     })

@@ -339,8 +339,10 @@ async fn temporary_refusals() {
 #[tokio::test]
 async fn final_refusals_name_nobody() {
     let reply = "550-5.1.1 <minister@example.org>:\r\n550 5.1.1 user Minister unknown";
-    for step in [Step::RejectMail(reply), Step::RejectRcpt(reply), Step::RejectData(reply), Step::RejectContent(reply)]
-    {
+    // MAIL names the sender only: whatever is said to it, it is said of us
+    let (error, _sink) = outcome(Step::RejectMail(reply)).await;
+    assert!(error.is_account_refused() && error.retryable() && !error.to_string().contains('@'), "{error:?}");
+    for step in [Step::RejectRcpt(reply), Step::RejectData(reply), Step::RejectContent(reply)] {
         let (error, _sink) = outcome(step.clone()).await;
         let expected = SendError::Permanent {
             code: 550,

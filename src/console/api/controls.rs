@@ -11,7 +11,6 @@ use axum::{
     response::Response,
 };
 use chrono::{NaiveTime, TimeDelta};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -26,9 +25,10 @@ use crate::{
         caching::private_json,
         extract::{ListQuery, Segments, Valid, too_large},
         hal::{curies, link},
-        text::clean_line,
+        text::{EmailAddress, clean_line},
+        zones::Zone,
     },
-    mail::{self, Class, Hours, Lane, Pace, Report},
+    mail::{self, Class, Hours, Lane, MailCount, Pace, RelayPace, Report, Retry},
     organizers::{Actor, Scope, audit},
 };
 
@@ -46,6 +46,8 @@ pub fn router() -> OpenApiRouter<Console> {
         .routes(routes!(put_pauses))
         .routes(routes!(put_lane))
         .routes(routes!(put_relay))
+        .routes(routes!(put_first_contacts))
+        .routes(routes!(unsuppress))
         .routes(routes!(retry_mail))
         .routes(routes!(cancel_mail))
         .routes(routes!(retry_many))
@@ -63,10 +65,26 @@ fn lane(lane: &Lane, offices: &[String]) -> Value {
     })
 }
 
+fn count(c: &MailCount) -> Value {
+    json!({"class": c.class, "state": c.state, "count": c.count, "is_estimate": c.is_estimate, "oldest_date": c.oldest})
+}
+
+/// A relay; what stands about its refusals only while it refuses.
+fn relay(relay: &RelayPace) -> Value {
+    let mut shown = json!({"relay": relay.relay, "rate_per_hour": relay.rate_per_hour});
+    if let Some(since) = relay.refused_since {
+        shown["refused_since"] = json!(since);
+        shown["refusal"] = json!(relay.refusal);
+        shown["retry_at"] = json!(relay.retry_at);
+    }
+    shown
+}
+
 async fn summary(console: &Console, actor: &Actor) -> Result<Value> {
     let (kernel, now) = (&console.kernel, console.kernel.cx.now());
     let mut conn = kernel.db.acquire().await?;
-    let counts = store::mail_counts(&mut conn, actor.organization_id).await?;
+    let hour = now - TimeDelta::hours(1);
+    let counts = mail::mail_counts(&mut conn, actor.organization_id, hour).await?;
     let lanes = mail::lanes(&mut conn, actor.organization_id).await?;
     let names: Vec<String> = lanes.iter().map(|l| l.lane.clone()).collect();
     let offices = store::offices_of_lanes(&mut conn, actor.organization_id, &names).await?;
@@ -74,20 +92,22 @@ async fn summary(console: &Console, actor: &Actor) -> Result<Value> {
     let domains = store::domains(&mut conn, now.date_naive() - TimeDelta::days(DAYS)).await?;
     let relays = mail::relays(&mut conn).await?;
     let first_contacts = mail::first_contacts(&mut conn, now).await?;
-    let most = kernel.settings.mail.first_contacts_per_hour;
-    let hour = now - TimeDelta::hours(1);
-    let pace = store::pace(&mut conn, actor.organization_id, hour, hour).await?;
+    let most = first_contacts.per_hour.unwrap_or(kernel.settings.mail.first_contacts_per_hour);
+    let sent_last_hour = mail::sent_since(&mut conn, actor.organization_id, hour).await?;
+    let uncertain: i64 = counts.rows.iter().filter(|c| c.state == "uncertain").map(|c| c.count).sum();
     let share = |part: i64, of: i64| if of > 0 { part * 10_000 / of } else { 0 };
     Ok(json!({
-        "muster:queue": counts.iter().map(|c| json!({"class": c.class, "state": c.state, "count": c.count, "oldest_date": c.oldest})).collect::<Vec<_>>(),
+        "muster:queue": counts.rows.iter().map(count).collect::<Vec<_>>(),
         "muster:lanes": lanes.iter().map(|l| lane(l, offices.get(&l.lane).map_or(&[], Vec::as_slice))).collect::<Vec<_>>(),
-        "muster:relays": relays.iter().map(|r| json!({"relay": r.relay, "rate_per_hour": r.rate_per_hour})).collect::<Vec<_>>(),
-        // the brake: beyond so many, first mails to an address wait for the next hour
-        "muster:first_contacts": {"this_hour": first_contacts, "per_hour": most, "is_braked": first_contacts >= most},
+        "muster:relays": relays.iter().map(relay).collect::<Vec<_>>(),
+        // beyond so many, first mails to an address wait for the next hour
+        "muster:first_contacts": {
+            "this_hour": first_contacts.this_hour, "per_hour": most, "is_braked": first_contacts.this_hour >= most, "held": first_contacts.held,
+        },
         "muster:pauses": pauses.iter().map(|p| json!({"scope": p.scope, "reason": p.reason, "created_date": p.created_at})).collect::<Vec<_>>(),
-        "muster:sent_last_hour": pace.settled,
-        "muster:late": pace.late,
-        "muster:uncertain": pace.uncertain,
+        "muster:sent_last_hour": sent_last_hour,
+        "muster:late": counts.late,
+        "muster:uncertain": uncertain,
         "muster:providers": domains.iter().map(|d| json!({
             "domain": d.domain, "sent": d.sent, "failed": d.failed, "bounced": d.bounced, "complained": d.complained,
             "bounced_per_10000": share(d.bounced + d.failed, d.sent + d.failed), "complained_per_10000": share(d.complained, d.sent),
@@ -142,7 +162,7 @@ async fn put_pauses(
         if paused {
             mail::pause(&mut tx, &scope, &reason, kernel.cx.now()).await?;
         } else {
-            mail::resume(&mut tx, &scope).await?;
+            mail::resume_at(&mut tx, &scope, kernel.cx.now()).await?;
         }
         let verb = if paused { "mail.pause" } else { "mail.resume" };
         audit(&mut tx, &kernel.cx, &actor, verb, None, json!({"scope": scope, "reason": reason})).await?;
@@ -204,7 +224,7 @@ impl DailyHours {
         }
         let timezone = self.timezone.parse().unwrap_or_else(|_| {
             errors.push(FieldError::new("/hours/timezone", "unknown_value", "A time zone, as in America/Toronto."));
-            Tz::UTC
+            Zone::UTC
         });
         if errors.is_empty() { Ok(Some(Hours { opens_at, closes_at, timezone })) } else { Err(Error::Fields(errors)) }
     }
@@ -224,17 +244,20 @@ async fn put_lane(
     let all = mail::lanes(&mut tx, actor.organization_id).await?;
     let found = all.iter().find(|l| l.lane == name).ok_or_else(Error::not_found)?;
     let hours = body.hours.as_ref().map(DailyHours::read).transpose()?;
-    if let Some(Some(hours)) = hours
-        && !mail::knows_timezone(&mut tx, hours.timezone).await?
-    {
-        return Err(Error::field("/hours/timezone", "unknown_value", "The database does not know this time zone."));
-    }
     let pace = Pace {
         rate_per_hour: body.rate_per_hour.unwrap_or(found.pace.rate_per_hour),
         burst: body.burst.unwrap_or(found.pace.burst),
         paused: body.paused.unwrap_or(found.pace.paused),
         hours: hours.unwrap_or(found.pace.hours),
     };
+    // those that stay may be in a zone that is unknown by now: the mailbox would be paused again at once
+    if pace.hours.is_some_and(|hours| !hours.timezone.is_known()) && !pace.paused {
+        return Err(Error::field(
+            "/hours/timezone",
+            "unknown_value",
+            "The time zone of this mailbox is unknown here: send its hours anew, with one such as America/Toronto.",
+        ));
+    }
     mail::set_lane(&mut tx, &name, &pace).await?;
     let details = lane(&Lane { pace, ..found.clone() }, &[]);
     audit(&mut tx, &kernel.cx, &actor, "mail.lane", None, details).await?;
@@ -269,6 +292,66 @@ async fn put_relay(
     audit(&mut tx, &kernel.cx, &actor, "mail.relay", None, details).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
+}
+
+/// The limit on first mails to an address.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct FirstContactChanges {
+    /// First mails to an address that the whole installation sends in an hour; `null`: as in the settings.
+    #[validate(range(min = 1, max = 1_000_000_000))]
+    per_hour: Option<i64>,
+}
+
+/// Sets how many first mails to an address go out in an hour, for the whole installation, at once. What waits for the limit is
+/// looked at again.
+#[utoipa::path(put, path = "/api/v1/mail/first_contacts", tag = "mail", request_body = FirstContactChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 422)))]
+async fn put_first_contacts(
+    State(console): State<Console>,
+    actor: Actor,
+    Valid(Json(body)): Valid<Json<FirstContactChanges>>,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &console.kernel;
+    let mut tx = kernel.db.begin().await?;
+    mail::set_first_contacts(&mut tx, body.per_hour, kernel.cx.now()).await?;
+    let details = json!({"per_hour": body.per_hour});
+    audit(&mut tx, &kernel.cx, &actor, "mail.first_contacts", None, details).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
+}
+
+/// An address that bounced.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct Unsuppress {
+    /// The address.
+    address: String,
+}
+
+/// Lets an address that bounced be written to again in the organization. Who unsubscribed, complained or wants no mail ever stays so.
+/// The answer is the same whether it was suppressed or not; who may read contacts is told.
+#[utoipa::path(post, path = "/api/v1/mail/unsuppress", tag = "mail", request_body = Unsuppress, responses((status = 200, description = "It may be written to", body = Value), (status = 401), (status = 403), (status = 422)))]
+async fn unsuppress(
+    State(console): State<Console>,
+    actor: Actor,
+    Valid(Json(body)): Valid<Json<Unsuppress>>,
+) -> Result<Response> {
+    actor.require(Scope::MailManage)?;
+    let kernel = &console.kernel;
+    let address = EmailAddress::parse(&body.address)
+        .map_err(|_| Error::field("/address", "invalid_email", "This is not an e-mail address."))?;
+    let mut tx = kernel.db.begin().await?;
+    let lifted = mail::unsuppress(&mut tx, kernel, Some(actor.organization_id), &address).await?;
+    // nothing in the entry says whether there was one
+    audit(&mut tx, &kernel.cx, &actor, "mail.unsuppress", None, json!({})).await?;
+    tx.commit().await?;
+    let mut answer = json!({"notice": "If this address was suppressed for bouncing, it may be written to again."});
+    if actor.allows(Scope::ContactsRead) {
+        // of protected actions nothing is told
+        answer["muster:lifted"] = json!(lifted.iter().any(|lifted| !lifted.is_protected));
+    }
+    Ok(private_json(StatusCode::OK, &answer))
 }
 
 /// Queues a failed, uncertain or returned mail again.
@@ -318,7 +401,8 @@ async fn retry_many(State(console): State<Console>, actor: Actor, query: ListQue
     let kernel = &console.kernel;
     let filter = query.filter(store::MAIL_FIELDS)?;
     let mut tx = kernel.db.begin().await?;
-    let n = mail::retry_all(&mut tx, kernel.cx.now(), actor.organization_id, filter.as_ref()).await?;
+    let which = Retry { organization: Some(actor.organization_id), filter: filter.as_ref(), not_composed: false };
+    let n = mail::retry_all(&mut tx, kernel.cx.now(), which).await?;
     audit(&mut tx, &kernel.cx, &actor, "mail.retry_all", None, json!({"mails": n})).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &json!({"muster:retried": n})))

@@ -29,6 +29,12 @@ use super::{
     text,
 };
 
+/// What is said of messages that cannot be handed to the relay at all.
+pub(super) const UNSENDABLE: [&str; 3] = [NO_ADDRESS, NO_SMTPUTF8, NO_8BITMIME];
+const NO_ADDRESS: &str = "not a valid e-mail address";
+const NO_SMTPUTF8: &str = "the address needs SMTPUTF8, which the relay lacks";
+const NO_8BITMIME: &str = "the content needs 8BITMIME, which the relay lacks";
+
 /// How far a transaction had come when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -266,14 +272,14 @@ impl Connection {
         if !from.as_ref().is_none_or(ascii) || !ascii(&to) {
             if !self.offers.supports_feature(Extension::SmtpUtfEight) {
                 // RFC 6531 section 3.5 gives the codes
-                return Err(unsendable(550, 6, 7, "the address needs SMTPUTF8, which the relay lacks"));
+                return Err(unsendable(550, 6, 7, NO_SMTPUTF8));
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
         if !message.raw.is_ascii() {
             if !self.offers.supports_feature(Extension::EightBitMime) {
                 // RFC 6152 section 3 and RFC 3463 section 3.7
-                return Err(unsendable(554, 6, 3, "the content needs 8BITMIME, which the relay lacks"));
+                return Err(unsendable(554, 6, 3, NO_8BITMIME));
             }
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
@@ -327,10 +333,14 @@ fn read_reply(error: &SmtpError, locals: &[&str]) -> SendError {
     }
 }
 
-/// "Authentication required" (RFC 4954 section 6) is about our settings: no message may fail of it.
+/// MAIL names the sender only, so a 5xx to it speaks of our account, our domain or our settings (RFC 5321 section 4.2.3,
+/// RFC 4954 section 6), whatever its words: no message may fail of it.
 fn blame_the_relay(error: SendError) -> SendError {
     match error {
-        SendError::Permanent { code: 530, text, .. } => SendError::Refused { text: format!("530 {text}") },
+        SendError::Permanent { code, enhanced, text } => {
+            let enhanced = enhanced.map_or_else(String::new, |enhanced| format!("{enhanced} "));
+            SendError::Refused { text: format!("{code} {enhanced}{text}") }
+        }
         other => other,
     }
 }
@@ -369,7 +379,7 @@ fn tls_of(settings: &SmtpSettings) -> Result<TlsParameters, SendError> {
 /// An address as it may stand in a path. The domain goes as A-labels, so that only a local part outside ASCII needs
 /// SMTPUTF8 (RFC 6531 section 3.2).
 fn path(address: &str) -> Result<Address, SendError> {
-    let invalid = || unsendable(553, 1, 3, "not a valid e-mail address");
+    let invalid = || unsendable(553, 1, 3, NO_ADDRESS);
     let (local, domain) = address.rsplit_once('@').ok_or_else(invalid)?;
     // a line break here would be a command of somebody else's
     if address.chars().any(char::is_control) {

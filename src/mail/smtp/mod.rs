@@ -23,7 +23,7 @@ pub use self::{
     pool::{Clock, Pool, PoolConfig, Timeouts},
     relays::{Permits, Relays},
     settings::{SettingsError, SmtpSettings, TlsMode},
-    text::{EnhancedCode, without_addresses},
+    text::{EnhancedCode, without_addresses, without_locals},
 };
 
 /// A message, and who it is from and whom it goes to on the wire (RFC 5321 section 2.3.1); its headers do not matter here.
@@ -59,6 +59,23 @@ pub trait Outbox: Send {
 
     /// What became of a message that was handed out.
     fn answer(&mut self, message: usize, answer: Result<Accepted, SendError>);
+
+    /// May this relay be given a message now?
+    fn allows(&mut self, relay: &str) -> bool {
+        let _ = relay;
+        true
+    }
+
+    /// The answer that comes next is this relay's.
+    fn answered_by(&mut self, relay: &str) {
+        let _ = relay;
+    }
+
+    /// This relay was not available, or takes no mail from us: what was handed out goes to the next relay. `begun` is the
+    /// message that it was offered first.
+    fn refused_by(&mut self, relay: &str, begun: Option<usize>, error: &SendError) {
+        let _ = (relay, begun, error);
+    }
 }
 
 /// The relay has taken responsibility for the message (RFC 5321 section 4.2.5).
@@ -93,7 +110,8 @@ pub enum SendError {
         /// The reply's text.
         text: String,
     },
-    /// No usable connection: refused, timed out, TLS or sign-in failed. Nothing was delivered; no message is to blame.
+    /// No usable connection: refused, timed out, TLS or sign-in failed; or a 5xx reply to MAIL, which speaks of the sender
+    /// and never of a recipient. Nothing was delivered; no message is to blame.
     #[error("relay not available: {text}")]
     Refused {
         /// What went wrong.
@@ -142,6 +160,16 @@ impl SendError {
                 Some(_) => false,
             },
         }
+    }
+
+    /// Whether a relay said for good (5xx, at the greeting, when signing in or at MAIL) that it takes no mail from us.
+    pub fn is_account_refused(&self) -> bool {
+        matches!(self, Self::Refused { text } if text.starts_with('5') && text.as_bytes().get(3) == Some(&b' '))
+    }
+
+    /// Whether no relay was asked: the address is none, or this relay lacks the extension that the message needs.
+    pub fn is_unsendable(&self) -> bool {
+        matches!(self, Self::Permanent { text, .. } if connection::UNSENDABLE.contains(&text.as_str()))
     }
 
     /// The reply code, when the relay judged the message.

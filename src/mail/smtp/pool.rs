@@ -103,7 +103,8 @@ impl Pool {
     ///
     /// # Errors
     /// What becomes of a message is its answer. [`SendError::Refused`] and [`SendError::Broken`] when no connection could be
-    /// opened: the messages that were handed out and have no answer were not transmitted.
+    /// opened, `Refused` when the relay takes no mail from us: the messages that were handed out and have no answer were not
+    /// transmitted.
     pub async fn send(
         &self,
         messages: &[Message<'_>],
@@ -160,6 +161,8 @@ impl Pool {
                     connection = self.open().await?;
                     continue;
                 }
+                // not this message's answer: another relay may take it
+                SendError::Refused { .. } => return Err(error),
                 SendError::Temporary { .. } | SendError::Permanent { .. } => {
                     phase == Phase::Unsent || connection.reset(timeouts).await
                 }
@@ -187,6 +190,15 @@ impl Pool {
         for Idle { connection, .. } in idle {
             connection.quit(&self.config.timeouts).await;
         }
+    }
+
+    /// Opens a connection up to where mail may be sent, and says good-bye.
+    ///
+    /// # Errors
+    /// [`SendError::Refused`] or [`SendError::Broken`].
+    pub async fn probe(&self) -> Result<(), SendError> {
+        self.open().await?.quit(&self.config.timeouts).await;
+        Ok(())
     }
 
     async fn open(&self) -> Result<Connection, SendError> {

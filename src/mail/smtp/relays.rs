@@ -82,8 +82,7 @@ impl Relays {
     /// Sends messages, one after the other, by one of the relays, which take turns by weight; one that is not available, or
     /// has had what it may be given, is passed over, since nothing was transmitted to it.
     ///
-    /// Ends when the outbox has no more, or no relay takes more: then the answer of at least one is [`SendError::Refused`],
-    /// or what else befell the last relay that was asked.
+    /// Ends when the outbox has no more, or no relay takes more: then the answer of at least one is [`SendError::Refused`].
     pub async fn send(&self, messages: &[Message<'_>], outbox: &mut dyn Outbox, leave: Leave<'_>, permits: &Permits) {
         let mut refused = SendError::Refused { text: "no relay may be given mail now".to_owned() };
         let mut again = VecDeque::new();
@@ -97,8 +96,16 @@ impl Relays {
                 Ok(()) if is_over => {}
                 Ok(()) => return,
                 Err(error) => {
-                    relay.set_away(Some((self.clock.0)() + AWAY));
-                    refused = error;
+                    // when one that refuses our account is asked again is for the outbox to say
+                    if !error.is_account_refused() {
+                        relay.set_away(Some((self.clock.0)() + AWAY));
+                    }
+                    outbox.refused_by(&relay.name, again.front().copied(), &error);
+                    // lost before anything was said about a message
+                    refused = match error {
+                        SendError::Broken { text } => SendError::Refused { text },
+                        error => error,
+                    };
                 }
             }
         }
@@ -125,6 +132,15 @@ impl Relays {
         });
         order[..there].rotate_left(chosen.unwrap_or(0));
         order
+    }
+
+    /// Connects to each relay as for sending (see [`Pool::probe`]) and says what it answered.
+    pub async fn probe(&self) -> Vec<(String, Result<(), SendError>)> {
+        let mut answers = Vec::new();
+        for relay in &self.all {
+            answers.push((relay.name.clone(), relay.pool.probe().await));
+        }
+        answers
     }
 
     /// As [`Pool::sweep`].
@@ -163,7 +179,7 @@ impl Permitted<'_> {
 
 impl Outbox for Permitted<'_> {
     fn next(&mut self, waits: bool) -> Option<usize> {
-        if !self.permits.take(&self.relay.name) {
+        if !self.outbox.allows(&self.relay.name) || !self.permits.take(&self.relay.name) {
             self.is_over = true;
             return None;
         }
@@ -181,6 +197,7 @@ impl Outbox for Permitted<'_> {
             self.permits.put_back(&self.relay.name);
         }
         self.relay.set_away(None);
+        self.outbox.answered_by(&self.relay.name);
         self.outbox.answer(message, answer);
     }
 }

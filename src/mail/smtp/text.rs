@@ -65,6 +65,19 @@ pub(super) fn clean(text: &str, locals: &[&str]) -> String {
     text.chars().take(MAX_TEXT).collect()
 }
 
+/// Takes the local parts of addresses out of a text, with and without what stands behind a plus sign, and each name that they
+/// are made of: `jane.doe+news` leaves neither "jane.doe" nor "Doe".
+pub fn without_locals(text: &str, locals: &[impl AsRef<str>]) -> String {
+    let mut text = text.to_owned();
+    for local in locals.iter().map(AsRef::as_ref) {
+        let base = local.split('+').next().unwrap_or(local);
+        for word in [local, base].into_iter().chain(base.split(['.', '_', '-'])) {
+            text = without_word(&text, word);
+        }
+    }
+    text
+}
+
 /// Replaces `word` (any case, standing alone) by the placeholder; words under three characters say nothing.
 fn without_word(text: &str, word: &str) -> String {
     if word.chars().count() < 3 {

@@ -43,27 +43,48 @@ pub async fn pause(conn: &mut PgConnection, scope: &str, reason: &str, now: Date
     Ok(())
 }
 
-/// Lets a class or everything go out again.
+/// Lets a class or everything go out again. That there was a pause is remembered: in it no mail grew old.
+///
+/// # Errors
+/// A database error.
+pub async fn resume_at(conn: &mut PgConnection, scope: &str, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "WITH gone AS (DELETE FROM mail_pauses WHERE scope = $1 RETURNING scope, created_at)
+         INSERT INTO mail_pauses_ended (scope, began_at, ended_at) SELECT scope, created_at, $2 FROM gone",
+        scope,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// As [`resume_at`], now by the database's clock.
 ///
 /// # Errors
 /// A database error.
 pub async fn resume(conn: &mut PgConnection, scope: &str) -> Result<()> {
-    sqlx::query!("DELETE FROM mail_pauses WHERE scope = $1", scope).execute(conn).await?;
-    Ok(())
+    let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&mut *conn).await?;
+    resume_at(conn, scope, now).await
 }
 
-/// First mails to an address that were sent in the present hour: what the brake counts.
-///
-/// # Errors
-/// A database error.
-pub async fn first_contacts(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<i64> {
-    let sent = sqlx::query_scalar!(
-        "SELECT sent FROM first_contacts WHERE hour = date_trunc('hour', $1::timestamptz, 'UTC')",
-        now
+/// A pause that has ended.
+#[derive(Clone, Debug)]
+pub(in crate::mail) struct PastPause {
+    pub(in crate::mail) scope: String,
+    pub(in crate::mail) began_at: DateTime<Utc>,
+    pub(in crate::mail) ended_at: DateTime<Utc>,
+}
+
+/// The pauses that ended after a moment.
+pub(in crate::mail) async fn pauses_ended(conn: &mut PgConnection, after: DateTime<Utc>) -> Result<Vec<PastPause>> {
+    Ok(sqlx::query_as!(
+        PastPause,
+        "SELECT scope, began_at, ended_at FROM mail_pauses_ended WHERE ended_at > $1 ORDER BY began_at",
+        after
     )
-    .fetch_optional(conn)
-    .await?;
-    Ok(sent.unwrap_or(0))
+    .fetch_all(conn)
+    .await?)
 }
 
 /// What waits, for the metrics.
@@ -85,50 +106,46 @@ pub(in crate::mail) async fn waiting(conn: &mut PgConnection) -> Result<Vec<Wait
     .await?)
 }
 
-/// Queues those of an organization's failed mails again that a filter names. Returns how many.
+/// What begins the failure of a mail that could not be written for a fault of ours.
+pub(in crate::mail) const NOT_COMPOSED: &str = "not composed: ";
+
+/// Which failed mails go again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Retry<'a> {
+    /// Those of this organization; `None`: of all (the command line).
+    pub organization: Option<Uuid>,
+    /// Those that a filter names.
+    pub filter: Option<&'a Filter>,
+    /// Only those that could not be composed.
+    pub not_composed: bool,
+}
+
+/// Queues failed mails again. Returns how many.
 ///
 /// Not letters of which nobody knows whether they arrived: each of those is decided about alone.
 ///
 /// # Errors
 /// A database error.
-pub async fn retry_all(
-    conn: &mut PgConnection,
-    now: DateTime<Utc>,
-    organization: Uuid,
-    filter: Option<&Filter>,
-) -> Result<u64> {
-    let mut query = QueryBuilder::<Postgres>::new(
-        "WITH back AS (DELETE FROM emails_settled WHERE state = 'failed' AND organization_id = ",
-    );
-    query.push_bind(organization);
-    if let Some(filter) = filter {
+pub async fn retry_all(conn: &mut PgConnection, now: DateTime<Utc>, which: Retry<'_>) -> Result<u64> {
+    let mut query = QueryBuilder::<Postgres>::new("WITH back AS (DELETE FROM emails_settled WHERE state = 'failed'");
+    if let Some(organization) = which.organization {
+        query.push(" AND organization_id = ").push_bind(organization);
+    }
+    if which.not_composed {
+        query.push(" AND failure LIKE ").push_bind(format!("%{NOT_COMPOSED}%"));
+    }
+    if let Some(filter) = which.filter {
         query.push(" AND ");
         filter.push_sql(&mut query);
     }
     query.push(
         " RETURNING id, organization_id, class, kind, lane, refs, protected, created_at)
-         INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
+         INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at, queued_at)
          SELECT id, organization_id, class, kind, lane, refs, protected, 'queued', ",
     );
     query.push_bind(now);
-    query.push(", created_at FROM back");
+    query.push(", created_at, ").push_bind(now).push(" FROM back");
     Ok(query.build().execute(conn).await?.rows_affected())
-}
-
-/// Is the database's number below this one? Then it was restored from a copy, and everything is paused.
-pub(in crate::mail) async fn is_behind(conn: &mut PgConnection, number: i64, now: DateTime<Utc>) -> Result<bool> {
-    // taken over, so that the pause is set once and may be lifted
-    let done = sqlx::query!("UPDATE mail_epoch SET number = $1 WHERE number < $1", number).execute(&mut *conn).await?;
-    let is_behind = done.rows_affected() == 1;
-    if is_behind {
-        pause(conn, "everything", "restored", now).await?;
-    }
-    Ok(is_behind)
-}
-
-/// Counts the epoch up.
-pub(in crate::mail) async fn next_epoch(conn: &mut PgConnection) -> Result<i64> {
-    Ok(sqlx::query_scalar!("UPDATE mail_epoch SET number = number + 1 RETURNING number").fetch_one(conn).await?)
 }
 
 /// Adds to the counts of a day: sent and failed, by provider.

@@ -1,11 +1,14 @@
 //! Lanes: the pace at which each official's mailbox is written to, whichever process does it.
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
-use chrono_tz::Tz;
-use sqlx::PgConnection;
+use sqlx::{Acquire, PgConnection};
+use uuid::Uuid;
 
-use super::{Claim, Row};
-use crate::error::Result;
+use super::{Claim, claims::ClaimedRow};
+use crate::{
+    error::Result,
+    kernel::{listing::by_index_only, zones::Zone},
+};
 
 /// How a mailbox is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,21 +37,20 @@ pub struct Hours {
     pub opens_at: NaiveTime,
     /// Until just before this one.
     pub closes_at: NaiveTime,
-    /// Where the clock hangs.
-    pub timezone: Tz,
+    /// IANA time zone in which they are read.
+    pub timezone: Zone,
 }
 
-/// Does the database know this time zone? One that it does not know would stop all claims.
-///
-/// # Errors
-/// A database error.
-pub async fn knows_timezone(conn: &mut PgConnection, timezone: Tz) -> Result<bool> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = $1) AS "known!""#,
-        timezone.name()
-    )
-    .fetch_one(conn)
-    .await?)
+impl Hours {
+    /// May letters go at this moment?
+    pub fn contain(&self, at: DateTime<Utc>) -> bool {
+        let clock = self.timezone.time_of_day(at);
+        if self.opens_at < self.closes_at {
+            clock >= self.opens_at && clock < self.closes_at
+        } else {
+            clock >= self.opens_at || clock < self.closes_at
+        }
+    }
 }
 
 /// Sets the pace of a lane. Waiting letters keep their turn, but nobody waits for a turn of a slower pace.
@@ -68,9 +70,46 @@ pub async fn set_lane(conn: &mut PgConnection, lane: &str, pace: &Pace) -> Resul
         pace.hours.map(|hours| hours.closes_at),
         pace.hours.map_or("UTC", |hours| hours.timezone.name())
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    if !pace.paused {
+        // somebody has looked at the address: what was reported before is settled
+        sqlx::query!("DELETE FROM mail_lane_reports WHERE lane = $1", lane).execute(conn).await?;
+    }
     Ok(())
+}
+
+/// Notes that a letter of a lane came back; returns how many different ones did since `since`, this one included.
+pub(in crate::mail) async fn report_lane(
+    conn: &mut PgConnection,
+    lane: &str,
+    mail: Uuid,
+    at: DateTime<Utc>,
+    since: DateTime<Utc>,
+) -> Result<i64> {
+    // reports of one lane that come in at once are counted one after the other
+    sqlx::query!("INSERT INTO mail_lanes (lane) VALUES ($1) ON CONFLICT (lane) DO NOTHING", lane)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query_scalar!("SELECT lane FROM mail_lanes WHERE lane = $1 FOR NO KEY UPDATE", lane)
+        .fetch_one(&mut *conn)
+        .await?;
+    sqlx::query!(
+        "INSERT INTO mail_lane_reports (lane, mail_id, reported_at) VALUES ($1, $2, $3)
+         ON CONFLICT (lane, mail_id) DO UPDATE SET reported_at = excluded.reported_at",
+        lane,
+        mail,
+        at
+    )
+    .execute(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM mail_lane_reports WHERE lane = $1 AND reported_at > $2"#,
+        lane,
+        since
+    )
+    .fetch_one(conn)
+    .await?)
 }
 
 /// Pauses a lane until a human has looked; false when it was paused before.
@@ -93,9 +132,9 @@ pub struct Lane {
     pub lane: String,
     /// How it is written to.
     pub pace: Pace,
-    /// `bounced`, `complained`: a human must look; "": an organizer's wish.
+    /// `bounced`, `complained`, `unknown_time_zone`: a human must look; "": an organizer's wish.
     pub pause_reason: String,
-    /// Letters that wait.
+    /// Letters that wait, counted up to 10,000.
     pub waiting: i64,
     /// The oldest of them is due since.
     pub oldest: Option<DateTime<Utc>>,
@@ -107,25 +146,41 @@ pub struct Lane {
 /// # Errors
 /// A database error.
 pub async fn lanes(conn: &mut PgConnection, organization: uuid::Uuid) -> Result<Vec<Lane>> {
+    let mut tx = conn.begin().await?;
+    by_index_only(&mut tx).await?;
     let rows = sqlx::query!(
-        r#"SELECT q.lane AS "lane!", coalesce(l.rate_per_hour, 60) AS "rate_per_hour!", coalesce(l.burst, 5) AS "burst!",
+        r#"WITH RECURSIVE next (lane) AS ( -- from lane to lane along the index
+               (SELECT lane FROM emails_waiting WHERE organization_id = $1 AND state = 'queued' AND lane <> '' ORDER BY lane LIMIT 1)
+               UNION ALL
+               SELECT (SELECT e.lane FROM emails_waiting e WHERE e.organization_id = $1 AND e.state = 'queued' AND e.lane <> '' AND e.lane > next.lane
+                       ORDER BY e.lane LIMIT 1)
+               FROM next WHERE next.lane IS NOT NULL
+           )
+           SELECT q.lane AS "lane!", coalesce(l.rate_per_hour, 60) AS "rate_per_hour!", coalesce(l.burst, 5) AS "burst!",
                   l.opens_at AS "opens_at?", l.closes_at AS "closes_at?", coalesce(l.timezone, 'UTC') AS "timezone!",
                   coalesce(l.paused, false) AS "paused!", coalesce(l.pause_reason, '') AS "pause_reason!",
                   q.waiting AS "waiting!", q.oldest
-           FROM (SELECT lane, count(*) FILTER (WHERE state = 'queued') AS waiting, min(due_at) FILTER (WHERE state = 'queued') AS oldest
-                 FROM emails WHERE organization_id = $1 AND lane <> '' GROUP BY lane) q
+           FROM (SELECT u.lane, w.waiting, w.oldest
+                 FROM (SELECT lane FROM mail_lane_users WHERE organization_id = $1
+                       UNION SELECT lane FROM mail_count_deltas WHERE organization_id = $1 AND lane <> ''
+                       UNION SELECT next.lane FROM next WHERE next.lane IS NOT NULL) u
+                 CROSS JOIN LATERAL (SELECT count(*) AS waiting, min(due_at) AS oldest
+                                     FROM (SELECT e.due_at FROM emails_waiting e
+                                           WHERE e.organization_id = $1 AND e.state = 'queued' AND e.lane <> '' AND e.lane = u.lane
+                                           ORDER BY e.due_at LIMIT 10000) front) w) q
            LEFT JOIN mail_lanes l ON l.lane = q.lane
            WHERE q.waiting > 0 OR l.paused
            ORDER BY q.lane"#,
         organization
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *tx)
     .await?;
+    tx.commit().await?;
     let lanes = rows.into_iter().map(|row| {
         let hours = row.opens_at.zip(row.closes_at).map(|(opens_at, closes_at)| Hours {
             opens_at,
             closes_at,
-            timezone: row.timezone.parse().unwrap_or(Tz::UTC),
+            timezone: Zone::stored(&row.timezone),
         });
         let pace = Pace { rate_per_hour: row.rate_per_hour, burst: row.burst, hours, paused: row.paused };
         let (lane, pause_reason, waiting, oldest) = (row.lane, row.pause_reason, row.waiting, row.oldest);
@@ -148,19 +203,55 @@ pub(super) async fn open_lane(conn: &mut PgConnection, lane: &str) -> Result<()>
     Ok(())
 }
 
+/// The hours in which letters go now, of all that lanes have. A lane whose time zone is unknown here is paused until a human
+/// has set another; the others go on.
+async fn hours_that_contain(tx: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Hours>> {
+    let rows = sqlx::query!(
+        r#"SELECT DISTINCT timezone, opens_at AS "opens_at!", closes_at AS "closes_at!" FROM mail_lanes
+           WHERE opens_at IS NOT NULL AND NOT paused"#
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let (mut open, mut unknown) = (Vec::new(), Vec::new());
+    for row in rows {
+        match Zone::find(&row.timezone) {
+            Some(timezone) => open.push(Hours { opens_at: row.opens_at, closes_at: row.closes_at, timezone }),
+            None => unknown.push(row.timezone),
+        }
+    }
+    if !unknown.is_empty() {
+        // lanes that another process holds are paused by the next claim
+        let paused = sqlx::query_scalar!(
+            "UPDATE mail_lanes SET paused = true, pause_reason = 'unknown_time_zone' WHERE lane IN (
+                 SELECT lane FROM mail_lanes WHERE opens_at IS NOT NULL AND NOT paused AND timezone = ANY ($1) FOR UPDATE SKIP LOCKED)
+             RETURNING lane",
+            &unknown
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        if !paused.is_empty() {
+            tracing::error!(zones = ?unknown, lanes = ?paused, "mailboxes are paused: their time zone is unknown here");
+        }
+    }
+    open.retain(|hours| hours.contain(now));
+    Ok(open)
+}
+
 /// Claims letters: for each lane that has some due and is not paused, as many as its pace allows now.
 ///
 /// The pace is GCRA (ITU-T I.371): `next_at` is when the next letter would come at an even pace; one may go while that
 /// lies no further ahead than the burst. The lane's row is locked meanwhile, so processes share the pace exactly.
-pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<Row>> {
+pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<ClaimedRow>> {
+    let hours = hours_that_contain(tx, claim.now).await?;
+    let zones: Vec<String> = hours.iter().map(|hours| hours.timezone.name().to_owned()).collect();
+    let opens: Vec<NaiveTime> = hours.iter().map(|hours| hours.opens_at).collect();
+    let closes: Vec<NaiveTime> = hours.iter().map(|hours| hours.closes_at).collect();
     // lane by lane in the order of their turns, so that no more are asked than needed
     let lanes = sqlx::query!(
         r#"WITH open AS MATERIALIZED (
                SELECT lane, next_at FROM mail_lanes
                WHERE NOT paused AND next_at <= $1::timestamptz + (burst - 1) * interval '1 hour' / rate_per_hour
-                 AND (opens_at IS NULL OR CASE WHEN opens_at < closes_at
-                          THEN ($1 AT TIME ZONE timezone)::time >= opens_at AND ($1 AT TIME ZONE timezone)::time < closes_at
-                          ELSE ($1 AT TIME ZONE timezone)::time >= opens_at OR ($1 AT TIME ZONE timezone)::time < closes_at END)
+                 AND (opens_at IS NULL OR (timezone, opens_at, closes_at) IN (SELECT * FROM unnest($4::text[], $5::time[], $6::time[])))
                  AND NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', 'letter'))
                ORDER BY next_at
            )
@@ -171,7 +262,10 @@ pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i6
            LIMIT least($2, $3::bigint) FOR UPDATE OF l SKIP LOCKED"#,
         claim.now,
         limit,
-        LANES_AT_ONCE
+        LANES_AT_ONCE,
+        &zones,
+        &opens,
+        &closes
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -188,7 +282,7 @@ pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i6
         return Ok(Vec::new());
     }
     let rows = sqlx::query_as!(
-        Row,
+        ClaimedRow,
         r#"WITH picked AS (
                SELECT e.ctid FROM UNNEST($1::text[], $2::bigint[]) AS l (lane, n) CROSS JOIN LATERAL (
                    SELECT ctid FROM emails_waiting WHERE lane = l.lane AND lane <> '' AND state = 'queued' AND due_at <= $3
@@ -196,7 +290,8 @@ pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i6
            )
            UPDATE emails_waiting SET state = 'sending', claim_token = $4, lease_until = $5, attempts = least(attempts + 1, 1000), data_at = NULL
            WHERE ctid = ANY (ARRAY(SELECT ctid FROM picked))
-           RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
+           RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at,
+                     queued_at, refused_at, breaks, first_counted"#,
         &names,
         &numbers,
         claim.now,
@@ -239,6 +334,22 @@ pub(super) fn allowed(now: DateTime<Utc>, next_at: DateTime<Utc>, rate_per_hour:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hours_are_read_on_the_clock_of_the_mailbox() {
+        let at = |text: &str| DateTime::parse_from_rfc3339(text).expect("a time").to_utc();
+        let hours = |opens: u32, closes: u32, zone: &str| {
+            let clock = |hour| NaiveTime::from_hms_opt(hour, 30, 0).expect("a time");
+            Hours { opens_at: clock(opens), closes_at: clock(closes), timezone: Zone::stored(zone) }
+        };
+        // Vancouver has been seven hours behind UTC all year since 2026
+        let day = hours(9, 17, "America/Vancouver");
+        assert!(!day.contain(at("2027-01-15T16:29:59Z")) && day.contain(at("2027-01-15T16:30:00Z")));
+        assert!(day.contain(at("2027-01-16T00:29:59Z")) && !day.contain(at("2027-01-16T00:30:00Z")));
+        let night = hours(22, 5, "Asia/Kolkata");
+        assert!(!night.contain(at("2027-01-15T16:59:59Z")) && night.contain(at("2027-01-15T17:00:00Z")));
+        assert!(night.contain(at("2027-01-15T23:59:59Z")) && !night.contain(at("2027-01-16T00:00:00Z")));
+    }
 
     #[test]
     fn a_lane_takes_its_burst_and_then_its_pace() {

@@ -6,27 +6,41 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
-use sqlx::{Acquire, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+mod claims;
 mod controls;
+mod copies;
+mod counts;
+mod epoch;
+mod first_contacts;
 mod lanes;
 mod months;
 mod relays;
 mod returned;
 #[cfg(test)]
 mod tests;
+mod untold;
 
-pub use controls::{Pause, first_contacts, pause, pauses, resume, retry_all};
-pub(super) use controls::{add_to_domains, is_behind, next_epoch, waiting};
-pub(super) use lanes::pause_lane;
-pub use lanes::{Hours, Lane, Pace, knows_timezone, lanes, set_lane};
-pub(super) use months::keep_months;
-pub(super) use relays::{Allowance, give_back, introduce};
+pub(super) use claims::{Asked, claim};
+pub(super) use controls::{NOT_COMPOSED, add_to_domains, pauses_ended, waiting};
+pub use controls::{Pause, Retry, pause, pauses, resume, resume_at, retry_all};
+pub(super) use copies::{Copy, add_copies};
+pub(super) use counts::forget_counts;
+pub use counts::{MailCount, MailCounts, fold_counts, mail_counts, sent_since};
+pub(super) use epoch::{Server, accept, is_fresh, next_number, number, pause_behind, server};
+pub(super) use first_contacts::brake;
+pub use first_contacts::{FirstContacts, first_contacts, set_first_contacts};
+pub use lanes::{Hours, Lane, Pace, lanes, set_lane};
+pub(super) use lanes::{pause_lane, report_lane};
+pub(super) use months::{keep_months, make_month};
+pub(super) use relays::{Allowance, give_back, introduce, relay_accepted, relay_refused};
 pub use relays::{RelayPace, relays, set_relay};
 pub(super) use returned::{add_returned, bounce, gone_out};
+pub(super) use untold::{Untold, add_untold, postpone_untold, told, untold};
 
-use super::kinds::{Class, QueuedEmail};
+use super::kinds::{Claimed, Class, History, QueuedEmail};
 use crate::{
     error::{Error, Result},
     kernel::cx::{Cx, floor_to_day},
@@ -111,8 +125,8 @@ pub async fn requeue(conn: &mut PgConnection, now: DateTime<Utc>, organization: 
              DELETE FROM emails_settled WHERE id = $1 AND organization_id = $2 AND state IN ('failed', 'uncertain', 'bounced')
              RETURNING id, organization_id, class, kind, lane, refs, protected, created_at
          )
-         INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
-         SELECT id, organization_id, class, kind, lane, refs, protected, 'queued', $3, created_at FROM back",
+         INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at, queued_at)
+         SELECT id, organization_id, class, kind, lane, refs, protected, 'queued', $3, created_at, $3 FROM back",
         id,
         organization,
         now
@@ -165,87 +179,6 @@ pub(super) struct Claim {
 /// Time in which mail of protected actions may come back and is known.
 const RETURNS_FOR: TimeDelta = TimeDelta::hours(72);
 
-/// Claims up to `limit` mails, in the order in which they are to go out, and takes from the relays' pace what they may
-/// need. An eighth, or as many on top where no pace is kept, may be letters whatever else waits; `fraction`, in `[0, 1)`, is
-/// for rounding. `relays` are those of this process; what is not used is given back ([`give_back`]).
-pub(super) async fn claim(
-    conn: &mut PgConnection,
-    claim: Claim,
-    limit: i64,
-    fraction: f64,
-    relays: &[String],
-) -> Result<(Vec<QueuedEmail>, Vec<Allowance>)> {
-    let mut tx = conn.begin().await?;
-    plan_once_on_indexes(&mut tx).await?;
-    // a claim that a crash of the database loses is one that was not settled either: its mails go again all the same, and
-    // what tells that a letter has begun is on disk before it does
-    sqlx::query!("SELECT set_config('synchronous_commit', 'off', true)").fetch_one(&mut *tx).await?;
-    let mut allowances = relays::allowances(&mut tx, relays, claim.now).await?;
-    let (mut others, mut letters_at_least) = (limit, an_eighth(limit, fraction));
-    if !relays.is_empty() && allowances.len() == relays.len() {
-        let allowed = limit.min(allowances.iter().map(|a| a.mails).sum());
-        letters_at_least = an_eighth(allowed, fraction);
-        others = allowed - letters_at_least;
-    }
-    let mut rows = claim_others(&mut tx, claim, others).await?;
-    let letters = (others - i64::try_from(rows.len()).unwrap_or(others)).max(letters_at_least);
-    rows.extend(lanes::claim_letters(&mut tx, claim, letters).await?);
-    let claimed = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    for a in &mut allowances {
-        a.mails = a.mails.min(claimed);
-    }
-    relays::take(&mut tx, &allowances).await?;
-    tx.commit().await?;
-    let mut emails = rows.into_iter().map(Row::into_email).collect::<Result<Vec<_>>>()?;
-    emails.sort_by_key(|e| (e.class, e.due_at, e.id));
-    Ok((emails, allowances))
-}
-
-/// An eighth of a number, on the average: of 1, every eighth time.
-#[expect(clippy::cast_possible_truncation, reason = "a number below 8")]
-fn an_eighth(of: i64, fraction: f64) -> i64 {
-    (of + (fraction * 8.0) as i64) / 8
-}
-
-/// Claims mails without a lane. Classes go by priority, but an eighth of the batch is kept for each class
-/// that waits, so that a peak of confirmations delays updates without stopping them.
-///
-/// The picked rows are handed over as an array: as a join, their number is overestimated and the whole table read. They are
-/// locked, so their places are theirs until they are updated, and need not be looked up again.
-async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<Row>> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"WITH waiting AS MATERIALIZED (
-               SELECT c.class, c.priority,
-                      (SELECT count(*) FROM (SELECT FROM emails_waiting e WHERE e.class = c.class AND e.state = 'queued' AND e.lane = ''
-                                             AND e.due_at <= $1 LIMIT $2) AS due) AS n
-               FROM (VALUES ('confirmation', 1), ('urgent', 2), ('letter', 3), ('notice', 4), ('update', 5)) AS c (class, priority)
-               WHERE NOT EXISTS (SELECT FROM mail_pauses p WHERE p.scope IN ('everything', c.class))
-           ), shared AS (
-               SELECT class, priority, n, least(n, greatest($2 / 8, 1)) AS share FROM waiting
-           ), quota AS (
-               SELECT class, share + greatest(least(n - share, $2 - sum(share) OVER ()
-                          - coalesce(sum(n - share) OVER (ORDER BY priority ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)), 0) AS n
-               FROM shared
-           ), picked AS (
-               SELECT e.ctid FROM quota q CROSS JOIN LATERAL (
-                   SELECT ctid FROM emails_waiting
-                   WHERE class = q.class AND state = 'queued' AND lane = '' AND due_at <= $1
-                   ORDER BY due_at LIMIT q.n::bigint FOR UPDATE SKIP LOCKED) AS e
-           )
-           UPDATE emails_waiting SET state = 'sending', claim_token = $3, lease_until = $4, attempts = least(attempts + 1, 1000), data_at = NULL
-           WHERE ctid = ANY (ARRAY(SELECT ctid FROM picked LIMIT $2))
-           RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at"#,
-        claim.now,
-        limit,
-        claim.token,
-        claim.lease_until
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(rows)
-}
-
 /// For the rest of the transaction: a plan is made once and kept, and must not read the whole queue when it has grown since.
 async fn plan_once_on_indexes(tx: &mut PgConnection) -> Result<()> {
     // nor look so expensive that it would be compiled, where a pooler drops what `db::options` asks for
@@ -258,56 +191,20 @@ async fn plan_once_on_indexes(tx: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Counts first mails to an address into the present hour, up to `most` for the whole installation. The others go back
-/// into the queue, due at different moments of the next hour; returns which.
-pub(super) async fn brake(conn: &mut PgConnection, claim: Claim, first: &[Uuid], most: i64) -> Result<Vec<Uuid>> {
-    let mut tx = conn.begin().await?;
-    let many = i64::try_from(first.len()).unwrap_or(i64::MAX);
-    let sent = sqlx::query_scalar!(
-        "INSERT INTO first_contacts AS f (hour, sent) VALUES (date_trunc('hour', $1, 'UTC'), $2)
-         ON CONFLICT (hour) DO UPDATE SET sent = f.sent + excluded.sent RETURNING sent",
-        claim.now,
-        many
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    let over = usize::try_from((sent - most).clamp(0, many)).unwrap_or_default();
-    let held = &first[first.len() - over..];
-    if over > 0 {
-        sqlx::query!(
-            "UPDATE first_contacts SET sent = $2 WHERE hour = date_trunc('hour', $1, 'UTC') AND sent > $2",
-            claim.now,
-            most
-        )
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query!(
-            "UPDATE emails_waiting SET state = 'queued', claim_token = NULL, lease_until = NULL, attempts = greatest(attempts - 1, 0),
-                    due_at = date_trunc('hour', $1, 'UTC') + interval '1 hour' + random() * interval '50 minutes'
-             WHERE id = ANY ($2) AND claim_token = $3",
-            claim.now,
-            held,
-            claim.token
-        )
-        .execute(&mut *tx)
-        .await?;
-    }
-    tx.commit().await?;
-    Ok(held.to_vec())
-}
-
 /// Prolongs the lease of what this claim still holds.
 pub(super) async fn heartbeat(
     conn: &mut PgConnection,
     token: Uuid,
     ids: &[Uuid],
-    lease_until: DateTime<Utc>,
+    lease: TimeDelta,
+    ahead: TimeDelta,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE emails_waiting SET lease_until = $3 WHERE id = ANY ($2) AND claim_token = $1",
+        "UPDATE emails_waiting SET lease_until = clock_timestamp() + $3::bigint * interval '1 microsecond'
+         WHERE id = ANY ($2) AND claim_token = $1",
         token,
         ids,
-        lease_until
+        (lease + ahead).num_microseconds().unwrap_or(0)
     )
     .execute(conn)
     .await?;
@@ -342,7 +239,23 @@ pub(super) enum Ending {
         due_at: DateTime<Utc>,
         /// Whether the attempt counts.
         counted: bool,
+        /// What is remembered of it.
+        mark: Mark,
     },
+}
+
+/// What is remembered on the row of a mail that goes back into the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Nothing.
+    #[default]
+    None,
+    /// A relay refused it for good, which is final only at the second time.
+    Refused,
+    /// A connection was lost over it.
+    Broke,
+    /// What it belongs to is paused: it does not grow old meanwhile.
+    Paused,
 }
 
 /// One claim's end.
@@ -352,6 +265,10 @@ pub(super) struct End {
     pub(super) token: Uuid,
     pub(super) ending: Ending,
     pub(super) failure: Option<String>,
+    /// It failed by a fault of ours, so its row is kept, of a protected action's too: it can be sent again.
+    pub(super) is_ours: bool,
+    /// It counts towards the first-contact limit already.
+    pub(super) first_counted: bool,
 }
 
 /// Ends claims in a transaction; returns the ids that were still held.
@@ -361,34 +278,50 @@ pub(super) async fn end(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[End
         ends.iter().partition(|end| matches!(end.ending, Ending::Queued { .. }));
     retries.sort_by_key(|end| end.id);
     settled.sort_by_key(|end| end.id);
-    let mut held = requeue_claimed(conn, &retries).await?;
+    let mut held = requeue_claimed(conn, now, &retries).await?;
     held.extend(settle_claimed(conn, now, &settled).await?);
     Ok(held)
 }
 
-async fn requeue_claimed(conn: &mut PgConnection, ends: &[&End]) -> Result<Vec<Uuid>> {
+async fn requeue_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&End]) -> Result<Vec<Uuid>> {
     if ends.is_empty() {
         return Ok(Vec::new());
     }
     let (mut due, mut counted) = (Vec::with_capacity(ends.len()), Vec::with_capacity(ends.len()));
+    let mut marks = [const { Vec::new() }; 3];
     for end in ends {
-        if let Ending::Queued { due_at, counted: counts } = end.ending {
+        if let Ending::Queued { due_at, counted: counts, mark } = end.ending {
             due.push(due_at);
             counted.push(counts);
+            for (marks, of) in marks.iter_mut().zip([Mark::Refused, Mark::Broke, Mark::Paused]) {
+                marks.push(mark == of);
+            }
         }
     }
+    let [refused, broke, paused] = marks;
+    let first_counted: Vec<bool> = ends.iter().map(|end| end.first_counted).collect();
     let (ids, tokens, failures) = columns(ends);
     Ok(sqlx::query_scalar!(
         r#"UPDATE emails_waiting e SET state = 'queued', due_at = v.due_at, claim_token = NULL, lease_until = NULL, data_at = NULL,
-                  failure = v.failure, attempts = CASE WHEN v.counted THEN e.attempts ELSE greatest(e.attempts - 1, 0) END
-           FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[]) AS v (id, token, failure, due_at, counted)
+                  failure = v.failure, attempts = CASE WHEN v.counted THEN e.attempts ELSE greatest(e.attempts - 1, 0) END,
+                  refused_at = CASE WHEN v.refused THEN coalesce(e.refused_at, $10::timestamptz) ELSE e.refused_at END,
+                  breaks = least(e.breaks + v.broke::integer, 1000),
+                  queued_at = CASE WHEN v.paused THEN $10 ELSE e.queued_at END,
+                  first_counted = e.first_counted OR v.first_counted
+           FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[], $6::boolean[], $7::boolean[], $8::boolean[],
+                       $9::boolean[]) AS v (id, token, failure, due_at, counted, refused, broke, paused, first_counted)
            WHERE e.id = v.id AND e.claim_token = v.token
            RETURNING e.id"#,
         &ids,
         &tokens,
         &failures as &[Option<String>],
         &due,
-        &counted
+        &counted,
+        &refused,
+        &broke,
+        &paused,
+        &first_counted,
+        now
     )
     .fetch_all(conn)
     .await?)
@@ -405,19 +338,20 @@ async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&En
             Ending::Queued { .. } => "failed".to_owned(),
         })
         .collect();
+    let ours: Vec<bool> = ends.iter().map(|end| end.is_ours).collect();
     let (ids, tokens, failures) = columns(ends);
     Ok(sqlx::query_scalar!(
         r#"WITH v AS (
-               SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS v (id, token, failure, state)
+               SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $8::boolean[]) AS v (id, token, failure, state, ours)
            ), gone AS (
                DELETE FROM emails_waiting e USING v WHERE e.id = v.id AND e.claim_token = v.token
-               RETURNING e.id, e.organization_id, e.class, e.kind, e.lane, e.refs, e.protected, v.state, e.due_at, e.attempts, v.failure, e.created_at
+               RETURNING e.id, e.organization_id, e.class, e.kind, e.lane, e.refs, e.protected, v.state, e.due_at, e.attempts, v.failure, e.created_at, v.ours
            ), kept AS (
                INSERT INTO emails_settled (id, organization_id, class, kind, lane, refs, protected, state, due_at, attempts, failure, created_at, settled_at)
                SELECT id, organization_id, class, kind, lane, refs, protected, state, due_at, attempts, failure, created_at,
                       CASE WHEN protected THEN $6::timestamptz ELSE $5 END
                FROM gone
-               WHERE NOT protected OR state = 'uncertain' OR (state = 'failed' AND class = 'letter')
+               WHERE NOT protected OR state = 'uncertain' OR (state = 'failed' AND (class = 'letter' OR ours))
            ), may_return AS (
                INSERT INTO mail_returns (id, organization_id, class, kind, lane, refs, forget_on)
                SELECT id, organization_id, class, kind, lane, refs, $7::date FROM gone WHERE protected AND state = 'sent'
@@ -429,7 +363,8 @@ async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&En
         &states,
         now,
         floor_to_day(now),
-        (now + RETURNS_FOR).date_naive()
+        (now + RETURNS_FOR).date_naive(),
+        &ours
     )
     .fetch_all(conn)
     .await?)
@@ -443,19 +378,21 @@ fn columns(ends: &[&End]) -> (Vec<Uuid>, Vec<Uuid>, Vec<Option<String>>) {
 
 /// A mail whose sender went away.
 pub(super) struct Expired {
-    pub(super) email: QueuedEmail,
+    pub(super) email: Claimed,
     pub(super) token: Uuid,
     /// Its content may have gone out.
     pub(super) data_began: bool,
 }
 
-/// Locks mails whose lease is over. A sender that is merely late waits for the lock and finds its token gone.
-pub(super) async fn expired(conn: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> Result<Vec<Expired>> {
+/// Locks mails whose lease is over by the database's clock. A sender that is merely late waits for the lock and finds its
+/// token gone.
+pub(super) async fn expired(conn: &mut PgConnection, ahead: TimeDelta, limit: i64) -> Result<Vec<Expired>> {
     let rows = sqlx::query!(
         r#"SELECT id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at,
                   claim_token AS "claim_token!", data_at IS NOT NULL AS "data_began!"
-           FROM emails_waiting WHERE state = 'sending' AND lease_until < $1 ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED"#,
-        now,
+           FROM emails_waiting WHERE state = 'sending' AND lease_until < now() + $1::bigint * interval '1 microsecond'
+           ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED"#,
+        ahead.num_microseconds().unwrap_or(0),
         limit
     )
     .fetch_all(conn)
@@ -474,7 +411,13 @@ pub(super) async fn expired(conn: &mut PgConnection, now: DateTime<Utc>, limit: 
                 created_at: r.created_at,
                 due_at: r.due_at,
             };
-            Ok(Expired { email: row.into_email()?, token: r.claim_token, data_began: r.data_began })
+            // it was counted when it was claimed
+            let history = History { first_counted: true, ..History::default() };
+            Ok(Expired {
+                email: Claimed { email: row.into_email()?, history },
+                token: r.claim_token,
+                data_began: r.data_began,
+            })
         })
         .collect()
 }

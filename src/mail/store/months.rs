@@ -18,3 +18,12 @@ pub(in crate::mail) async fn keep_months(conn: &mut PgConnection, today: NaiveDa
     tx.commit().await?;
     Ok(())
 }
+
+/// Makes a month's place before the first mail is settled in it.
+pub(in crate::mail) async fn make_month(conn: &mut PgConnection, today: NaiveDate) -> Result<()> {
+    let mut tx = conn.begin().await?;
+    sqlx::query!("SELECT set_config('lock_timeout', '1s', true)").fetch_one(&mut *tx).await?;
+    sqlx::query!("SELECT make_mail_month($1)", today).fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}

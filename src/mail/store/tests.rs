@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use sqlx::PgPool;
 
-use super::{Claim, End, Ending, claim, end};
+use super::{Asked, End, Ending, claim, end};
 use crate::{kernel::cx::Cx, mail::upkeep};
 
 /// Bytes of the queue's table and of its indexes.
@@ -29,16 +29,24 @@ async fn two_hundred_thousand_mails_leave_the_queue_as_small_as_a_few(db: PgPool
         .await
         .unwrap();
         loop {
-            let now = cx.now();
-            let claimed = Claim { token: cx.id(), now, lease_until: now + TimeDelta::seconds(60) };
+            let lease = TimeDelta::seconds(60);
+            let asked = Asked { token: cx.id(), lease, ahead: TimeDelta::zero(), epoch: 0, started: None };
             let mut conn = db.acquire().await.unwrap();
-            let (emails, _) = claim(&mut conn, claimed, 1000, 0.0, &[]).await.unwrap();
+            let taken = claim(&mut conn, asked, 1000, 0.0, &[]).await.unwrap();
+            let (emails, now) = (taken.emails, taken.now);
             if emails.is_empty() {
                 break;
             }
             let ends: Vec<End> = emails
                 .iter()
-                .map(|email| End { id: email.id, token: claimed.token, ending: Ending::Settled("sent"), failure: None })
+                .map(|email| End {
+                    id: email.id,
+                    token: asked.token,
+                    ending: Ending::Settled("sent"),
+                    failure: None,
+                    is_ours: false,
+                    first_counted: false,
+                })
                 .collect();
             let mut tx = db.begin().await.unwrap();
             assert_eq!(end(&mut tx, now, &ends).await.unwrap().len(), emails.len());

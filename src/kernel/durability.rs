@@ -1,0 +1,132 @@
+//! How durable a commit is: on the disk of one database server (`database.durability = "local"`), or on a standby's as well
+//! (`"remote"`). Postgres' `synchronous_commit = on` means the local disk alone where no standby is synchronous, and Patroni
+//! changes which are while everything runs; so it is looked at when the service starts and every minute (`mail::Engine`).
+
+use sqlx::PgPool;
+
+use crate::{
+    config::{Durability, Settings},
+    error::{Error, Result},
+};
+
+/// What the server says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Standbys {
+    synchronous_commit: String,
+    /// `synchronous_standby_names`: while it is set, commits wait for one of them.
+    names: String,
+    /// Standbys that are attached.
+    attached: i64,
+    /// Those that commits wait for; none are seen by a role without `pg_monitor`.
+    synchronous: i64,
+}
+
+impl Standbys {
+    /// Do commits wait for a standby?
+    fn waits(&self) -> bool {
+        !self.names.is_empty() && matches!(self.synchronous_commit.as_str(), "on" | "remote_apply")
+    }
+
+    /// What is wrong, in one line.
+    fn fault(&self, durability: Durability, is_production: bool) -> Option<String> {
+        match durability {
+            Durability::Remote if !self.waits() => Some(format!(
+                "database.durability is `remote`, and no commit waits for a standby (synchronous_standby_names is {:?}, synchronous_commit is {:?}): what is acknowledged would be lost with this server",
+                self.names, self.synchronous_commit
+            )),
+            Durability::Remote if self.synchronous == 0 => Some(
+                "database.durability is `remote`, and no synchronous standby is attached (or our role lacks pg_monitor and does not see it): commits wait until one is".to_owned(),
+            ),
+            Durability::Local if is_production && self.attached > 0 && !self.waits() => Some(format!(
+                "{} standby(s) are attached and none is synchronous: after a failover what was acknowledged last is lost and letters may go again; set synchronous_standby_names (Patroni: synchronous_mode) and database.durability = \"remote\"",
+                self.attached
+            )),
+            _ => None,
+        }
+    }
+}
+
+async fn read(db: &PgPool) -> Result<Standbys> {
+    Ok(sqlx::query_as!(
+        Standbys,
+        r#"SELECT current_setting('synchronous_commit') AS "synchronous_commit!", current_setting('synchronous_standby_names') AS "names!",
+                  count(*) AS "attached!", count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) AS "synchronous!"
+           FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup'"#
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+fn show(standbys: &Standbys, fault: Option<&str>) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    metrics::gauge!("muster_database_standbys").set(standbys.attached as f64);
+    metrics::gauge!("muster_database_durable").set(if fault.is_none() { 1.0 } else { 0.0 });
+}
+
+/// Refuses a database whose commits do not wait for a standby where the settings ask for that, and says what else is unwise.
+///
+/// # Errors
+/// `internal` saying what to set, or a database error.
+pub async fn at_start(settings: &Settings, db: &PgPool) -> Result<()> {
+    let standbys = read(db).await?;
+    let fault = standbys.fault(settings.database.durability, settings.is_production());
+    show(&standbys, fault.as_deref());
+    match fault {
+        Some(fault) if settings.database.durability == Durability::Remote && !standbys.waits() => {
+            Err(Error::internal(fault))
+        }
+        Some(fault) => {
+            tracing::warn!("{fault}");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Looks again, for the metrics and the log.
+///
+/// # Errors
+/// A database error.
+pub async fn look(settings: &Settings, db: &PgPool) -> Result<()> {
+    let standbys = read(db).await?;
+    let fault = standbys.fault(settings.database.durability, settings.is_production());
+    show(&standbys, fault.as_deref());
+    match fault {
+        Some(fault) if settings.database.durability == Durability::Remote => tracing::error!("{fault}"),
+        Some(fault) => tracing::warn!("{fault}"),
+        None => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_durable_is_named() {
+        let with = |commit: &str, names: &str, attached, synchronous| Standbys {
+            synchronous_commit: commit.to_owned(),
+            names: names.to_owned(),
+            attached,
+            synchronous,
+        };
+        for (standbys, durability, is_production, is_fault) in [
+            (with("on", "", 0, 0), Durability::Local, true, false),
+            (with("on", "", 1, 0), Durability::Local, true, true),
+            (with("on", "", 1, 0), Durability::Local, false, false),
+            (with("on", "*", 1, 1), Durability::Local, true, false),
+            (with("on", "", 0, 0), Durability::Remote, false, true),
+            (with("on", "", 2, 0), Durability::Remote, true, true),
+            (with("on", "*", 0, 0), Durability::Remote, true, true),
+            (with("remote_write", "*", 1, 1), Durability::Remote, true, true),
+            (with("local", "*", 1, 1), Durability::Remote, true, true),
+            (with("on", "*", 1, 1), Durability::Remote, true, false),
+            (with("remote_apply", "ANY 1 (a, b)", 2, 2), Durability::Remote, true, false),
+        ] {
+            let fault = standbys.fault(durability, is_production);
+            assert_eq!(fault.is_some(), is_fault, "{standbys:?} {durability:?} {is_production}");
+            assert!(fault.is_none_or(|fault| fault.contains("standby")));
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! From what was claimed to bytes: mails of a kind are composed together. What cannot be composed for a fault of ours waits.
+
+use std::{collections::BTreeMap, panic::AssertUnwindSafe};
+
+use axum::http::StatusCode;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+
+use super::{
+    engine::{Engine, STATEMENTS_LIMIT},
+    kinds::{self, COPY, COPY_OF, Claimed, Class, Composition, Fate, History, MailKind, QueuedEmail},
+    message::{Composed, Sender},
+    round::{Leaving, Prepared, Ready, Round},
+    store,
+    verdict::{self, Verdict},
+};
+use crate::{
+    error::{Error, Result},
+    kernel::db::in_time,
+};
+
+/// What came of writing a composed mail down.
+enum Packed {
+    Leaving(Box<Leaving>),
+    /// There is nothing to send any more.
+    Nothing,
+    /// No relay can be given its address.
+    Impossible,
+}
+
+impl Engine {
+    /// Composes mails.
+    pub(super) async fn prepare(&self, round: &Round<'_>, emails: Vec<Claimed>) -> Vec<Prepared> {
+        let mut prepared = Vec::with_capacity(emails.len());
+        // copies of one letter, of which there may be several, are not composed together
+        let mut by_kind: BTreeMap<(Class, String, Option<String>), Vec<Claimed>> = BTreeMap::new();
+        for email in emails {
+            if let Some(verdict) = self.held_back(round, &email) {
+                prepared.push(Prepared::ended(email, Some(verdict)));
+            } else {
+                let copy = email.refs.get(COPY).and_then(|to| to.as_str()).map(str::to_owned);
+                by_kind.entry((email.class, email.kind.clone(), copy)).or_default().push(email);
+            }
+        }
+        for ((_, kind, _), claimed) in by_kind {
+            let Some(kind) = self.kinds.get(&kind) else {
+                // a newer process may know it
+                tracing::error!(kind, "nobody here composes this kind of mail");
+                let verdict = self.later(&"nobody composes this kind of mail");
+                prepared.extend(claimed.into_iter().map(|email| Prepared::ended(email, Some(verdict.clone()))));
+                continue;
+            };
+            let (emails, histories): (Vec<QueuedEmail>, Vec<History>) =
+                claimed.into_iter().map(|Claimed { email, history }| (email, history)).unzip();
+            let turn = self.turn().await;
+            let composed = self.compose(kind, &emails).await;
+            drop(turn);
+            let claimed = emails.into_iter().zip(histories).map(|(email, history)| Claimed { email, history });
+            prepared.extend(claimed.zip(composed).map(|(email, composed)| self.pack(email, composed)));
+        }
+        self.without_stale(prepared).await
+    }
+
+    /// Those that are not too late to be of use.
+    async fn without_stale(&self, prepared: Vec<Prepared>) -> Vec<Prepared> {
+        let now = self.now();
+        let is_old = |prepared: &Prepared| matches!(prepared, Prepared::Ready(ready) if verdict::when_stale(&ready.email, TimeDelta::zero(), now).is_some());
+        if !prepared.iter().any(is_old) {
+            return prepared;
+        }
+        let oldest = prepared.iter().filter_map(|prepared| match prepared {
+            Prepared::Ready(ready) => Some(verdict::queued_at(&ready.email)),
+            Prepared::Ended(_) => None,
+        });
+        let since = oldest.min().unwrap_or(now);
+        let reading = async { store::pauses_ended(&mut *self.kernel.work.acquire().await?, since).await };
+        let ended = in_time(STATEMENTS_LIMIT, "reading pauses", reading).await;
+        let judged = |prepared: Prepared| {
+            let ready = match prepared {
+                Prepared::Ready(ready) => ready,
+                ended @ Prepared::Ended(_) => return ended,
+            };
+            let pauses = match &ended {
+                Ok(ended) => ended,
+                Err(error) => return Prepared::ended(ready.email, Some(self.later(error))),
+            };
+            let class = ready.email.class.as_str();
+            let ours = pauses.iter().filter(|p| p.scope == "everything" || p.scope == class);
+            let ours: Vec<(DateTime<Utc>, DateTime<Utc>)> = ours.map(|p| (p.began_at, p.ended_at)).collect();
+            let time_off = verdict::paused_since(verdict::queued_at(&ready.email), &ours);
+            match verdict::when_stale(&ready.email, time_off, now) {
+                Some(verdict) => Prepared::ended(ready.email, Some(verdict)),
+                None => Prepared::Ready(ready),
+            }
+        };
+        prepared.into_iter().map(judged).collect()
+    }
+
+    /// Has mails of a kind composed; where that fails as a whole, each alone, so that one stops no other.
+    async fn compose(&self, kind: &dyn MailKind, emails: &[QueuedEmail]) -> Vec<Composition> {
+        let composed =
+            AssertUnwindSafe(in_time(STATEMENTS_LIMIT, "composing mails", kind.compose(emails))).catch_unwind().await;
+        let error = match composed.unwrap_or_else(|_| Err(Error::internal("composing panicked"))) {
+            Ok(composed) if composed.len() == emails.len() => return composed,
+            Ok(_) => Error::internal("not every mail was composed"),
+            Err(error) => error,
+        };
+        if let Error::Unavailable { retry_after, cause } = error {
+            let away = || Err(Error::Unavailable { retry_after, cause: cause.clone() });
+            return emails.iter().map(|_| away()).collect();
+        }
+        if emails.len() == 1 {
+            return vec![Err(error)];
+        }
+        let mut alone = Vec::with_capacity(emails.len());
+        for email in emails {
+            alone.extend(Box::pin(self.compose(kind, std::slice::from_ref(email))).await);
+        }
+        alone
+    }
+
+    /// A composed mail as its bytes.
+    fn pack(&self, email: Claimed, composed: Composition) -> Prepared {
+        let (now, jitter) = (self.now(), self.kernel.cx.fraction());
+        let verdict = match composed.and_then(|mail| self.bytes_of(&email, mail)) {
+            Ok(Packed::Leaving(leaving)) => return Prepared::Ready(Box::new(Ready { email, leaving: *leaving })),
+            Ok(Packed::Nothing) => Verdict::Settle(Fate::Cancelled, None),
+            Ok(Packed::Impossible) => Verdict::Dead("the address cannot be written to".to_owned()),
+            Err(error) if kinds::is_paused(&error) => verdict::while_paused(now, jitter, error.to_string()),
+            Err(error @ Error::Unavailable { .. }) => self.later(&error),
+            // what it is about has ended
+            Err(error) if error.code().status() == StatusCode::GONE => Verdict::Settle(Fate::Cancelled, None),
+            Err(error) => {
+                tracing::warn!(mail = %email.id, kind = email.kind, %error, "a mail could not be composed; it is tried again");
+                verdict::after_compose(&email, &error.to_string(), now, jitter)
+            }
+        };
+        Prepared::ended(email, Some(verdict))
+    }
+
+    fn bytes_of(&self, email: &Claimed, mail: Option<Composed>) -> Result<Packed> {
+        let Some(mail) = mail else { return Ok(Packed::Nothing) };
+        if !Sender::can_write_to(&mail.to) {
+            return Ok(Packed::Impossible);
+        }
+        let copy = email.refs.get(COPY).and_then(|to| to.as_str());
+        let (to, id, copies) = match copy {
+            None => (mail.to.clone(), email.id, self.sender.copies(email.id, &mail)),
+            Some(copy) => {
+                // not one of the office's mailboxes any more
+                let Some(to) = self.sender.copied_to(email.id, copy, &mail) else { return Ok(Packed::Nothing) };
+                let of = email.refs.get(COPY_OF).and_then(|of| of.as_str()?.parse().ok());
+                (to.clone(), of.unwrap_or(email.id), Vec::new())
+            }
+        };
+        let raw = self.sender.message(id, self.now(), &mail)?;
+        let from = self.sender.return_path(&self.sender.return_token(email.id));
+        Ok(Packed::Leaving(Box::new(Leaving { kind: email.kind.clone(), from, to, raw, copies })))
+    }
+}

@@ -1,0 +1,218 @@
+//! How an organization's mail stands: settled mail by counters, waiting mail by the front of its queue.
+//!
+//! A trigger on `emails_settled` appends what a statement settles, changes or takes back to `mail_count_deltas`; the tick
+//! folds that into `mail_counts`, `mail_minutes` and `mail_lane_users`. What is read here is the sum of both, so it includes
+//! one's own write.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{Acquire, PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::{
+    error::Result,
+    kernel::listing::{WALKED, by_index_only},
+};
+
+/// Deltas folded in one transaction, at most.
+const BATCH: i64 = 20_000;
+
+/// How many mails of a class are in a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailCount {
+    /// Its class.
+    pub class: String,
+    /// Its state.
+    pub state: String,
+    /// How many.
+    pub count: i64,
+    /// More wait than are counted one by one, so the number is an estimate.
+    pub is_estimate: bool,
+    /// When the oldest was queued; of settled ones, the first day of which some are kept.
+    pub oldest: DateTime<Utc>,
+}
+
+/// An organization's mail.
+#[derive(Clone, Debug, Default)]
+pub struct MailCounts {
+    /// By class and state, in the order of priority.
+    pub rows: Vec<MailCount>,
+    /// Mails that wait though they were due long ago, or whose sender went away, among those that are counted.
+    pub late: i64,
+}
+
+struct Waiting {
+    class: String,
+    mails: i64,
+    oldest: DateTime<Utc>,
+    late: i64,
+}
+
+/// An organization's mail by class and state. Late is what was due before `late`.
+///
+/// # Errors
+/// A database error.
+pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: DateTime<Utc>) -> Result<MailCounts> {
+    let mut tx = conn.begin().await?;
+    by_index_only(&mut tx).await?;
+    let front = i64::try_from(WALKED).unwrap_or(i64::MAX);
+    let settled = sqlx::query!(
+        r#"SELECT class AS "class!", state AS "state!", sum(n)::bigint AS "mails!", min(day) FILTER (WHERE n > 0) AS "day!"
+           FROM (SELECT class, state, mails AS n, day FROM mail_counts WHERE organization_id = $1
+                 UNION ALL
+                 SELECT class, state, delta, (settled_at AT TIME ZONE 'UTC')::date FROM mail_count_deltas WHERE organization_id = $1) c
+           GROUP BY class, state HAVING sum(n) > 0"#,
+        organization
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let queued = sqlx::query_as!(
+        Waiting,
+        r#"SELECT class AS "class!", count(*) AS "mails!", min(created_at) AS "oldest!",
+                  count(*) FILTER (WHERE due_at < $2 AND lane = '') AS "late!"
+           FROM (SELECT organization_id, class, created_at, due_at, lane FROM emails_waiting
+                 WHERE state = 'queued' ORDER BY id LIMIT $3) front
+           WHERE organization_id = $1
+           GROUP BY class"#,
+        organization,
+        late,
+        front
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let sending = sqlx::query_as!(
+        Waiting,
+        r#"SELECT class AS "class!", count(*) AS "mails!", min(created_at) AS "oldest!",
+                  count(*) FILTER (WHERE lease_until < $2) AS "late!"
+           FROM emails_waiting WHERE state = 'sending' AND organization_id = $1 GROUP BY class"#,
+        organization,
+        late
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    // the front of the queue stands for the rest
+    let is_estimate = reaches(&mut tx, front).await?;
+    let queue = if is_estimate { expected(&mut tx).await?.max(front) } else { front };
+    tx.commit().await?;
+
+    let mut counts = MailCounts { rows: Vec::new(), late: queued.iter().chain(&sending).map(|row| row.late).sum() };
+    for row in queued {
+        let count = row.mails.saturating_mul(queue) / front;
+        counts.rows.push(MailCount {
+            class: row.class,
+            state: "queued".into(),
+            count,
+            is_estimate,
+            oldest: row.oldest,
+        });
+    }
+    for row in sending {
+        let (count, oldest) = (row.mails, row.oldest);
+        counts.rows.push(MailCount { class: row.class, state: "sending".into(), count, is_estimate: false, oldest });
+    }
+    for row in settled {
+        let oldest = row.day.and_time(chrono::NaiveTime::MIN).and_utc();
+        let (class, state, count) = (row.class, row.state, row.mails);
+        counts.rows.push(MailCount { class, state, count, is_estimate: false, oldest });
+    }
+    let priority = BTreeMap::from([("confirmation", 1), ("urgent", 2), ("letter", 3), ("notice", 4), ("update", 5)]);
+    counts.rows.sort_by(|a, b| {
+        let key = |row: &MailCount| (priority.get(row.class.as_str()).copied(), row.state.clone());
+        key(a).cmp(&key(b))
+    });
+    Ok(counts)
+}
+
+/// Do more mails wait than these?
+async fn reaches(conn: &mut PgConnection, mails: i64) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM emails_waiting WHERE state = 'queued' ORDER BY id OFFSET $1 LIMIT 1) AS "more!""#,
+        mails
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// How many mails the planner expects to wait, of all organizations.
+async fn expected(conn: &mut PgConnection) -> Result<i64> {
+    let sql = "EXPLAIN (FORMAT JSON) SELECT FROM emails_waiting WHERE state = 'queued'";
+    let plan: Value = sqlx::query_scalar(sql).persistent(false).fetch_one(conn).await?;
+    Ok(plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_i64).unwrap_or(0))
+}
+
+/// How many of an organization's mails were sent since a moment, to the minute.
+///
+/// # Errors
+/// A database error.
+pub async fn sent_since(conn: &mut PgConnection, organization: Uuid, since: DateTime<Utc>) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT (coalesce((SELECT sum(sent) FROM mail_minutes WHERE organization_id = $1 AND minute >= date_trunc('minute', $2::timestamptz)), 0)
+                 + coalesce((SELECT sum(delta) FROM mail_count_deltas WHERE organization_id = $1 AND state = 'sent' AND settled_at >= $2), 0))::bigint AS "n!""#,
+        organization,
+        since
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Folds waiting deltas into the counts. Several processes may do it at once: each takes rows that no other holds.
+/// Returns how many were folded.
+///
+/// # Errors
+/// A database error.
+pub async fn fold_counts(db: &PgPool) -> Result<u64> {
+    let mut folded = 0;
+    loop {
+        // rows are taken and added in one statement, so a reader sees each delta exactly once
+        let batch = sqlx::query_scalar!(
+            r#"WITH taken AS (
+                   DELETE FROM mail_count_deltas WHERE id IN (SELECT id FROM mail_count_deltas ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
+                   RETURNING organization_id, class, state, lane, settled_at, delta
+               ), counted AS (
+                   INSERT INTO mail_counts AS c (organization_id, class, state, day, mails)
+                   SELECT organization_id, class, state, (settled_at AT TIME ZONE 'UTC')::date, sum(delta) FROM taken
+                   GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+                   ON CONFLICT (organization_id, class, state, day) DO UPDATE SET mails = c.mails + excluded.mails
+               ), paced AS (
+                   INSERT INTO mail_minutes AS m (organization_id, minute, sent)
+                   SELECT organization_id, date_trunc('minute', settled_at), sum(delta) FROM taken WHERE state = 'sent'
+                   GROUP BY 1, 2 ORDER BY 1, 2
+                   ON CONFLICT (organization_id, minute) DO UPDATE SET sent = m.sent + excluded.sent
+               ), used AS (
+                   INSERT INTO mail_lane_users AS u (organization_id, lane, day)
+                   SELECT organization_id, lane, max((settled_at AT TIME ZONE 'UTC')::date) FROM taken WHERE lane <> '' AND delta > 0
+                   GROUP BY 1, 2 ORDER BY 1, 2
+                   ON CONFLICT (organization_id, lane) DO UPDATE SET day = excluded.day WHERE u.day < excluded.day
+               )
+               SELECT count(*) AS "n!" FROM taken"#,
+            BATCH
+        )
+        .fetch_one(db)
+        .await?;
+        folded += batch.unsigned_abs();
+        if batch < BATCH {
+            return Ok(folded);
+        }
+    }
+}
+
+/// Forgets the counts of months that are gone (those that ended by the day `before`), and of minutes before `now`'s last two hours.
+///
+/// # Errors
+/// A database error.
+pub(in crate::mail) async fn forget_counts(
+    conn: &mut PgConnection,
+    before: chrono::NaiveDate,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!("DELETE FROM mail_counts WHERE day < date_trunc('month', $1::date)", before)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!("DELETE FROM mail_lane_users WHERE day < date_trunc('month', $1::date)", before)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!("DELETE FROM mail_minutes WHERE minute < $1", now - chrono::TimeDelta::hours(2)).execute(conn).await?;
+    Ok(())
+}

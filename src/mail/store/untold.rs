@@ -1,0 +1,114 @@
+//! What slices could not be told when a mail was settled.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Row;
+use crate::{error::Result, mail::kinds::QueuedEmail};
+
+/// A mail whose slice is still to be told.
+#[derive(Clone, Debug)]
+pub(in crate::mail) struct Untold {
+    pub(in crate::mail) email: QueuedEmail,
+    /// What became of it, as it stands now.
+    pub(in crate::mail) fate: String,
+    /// What follows for its address: `strike`, `dead` or nothing.
+    pub(in crate::mail) address_fault: String,
+}
+
+/// Notes in the settling transaction that a slice is still to be told.
+pub(in crate::mail) async fn add_untold(
+    conn: &mut PgConnection,
+    email: &QueuedEmail,
+    fate: &str,
+    address_fault: &str,
+    due_at: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO mail_untold (email_id, organization_id, class, kind, lane, refs, protected, fate, address_fault, due_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         ON CONFLICT (email_id) DO UPDATE SET fate = excluded.fate, address_fault = excluded.address_fault, due_at = excluded.due_at",
+        email.id,
+        email.organization_id,
+        email.class.as_str(),
+        email.kind,
+        email.lane,
+        email.refs,
+        email.protected,
+        fate,
+        address_fault,
+        due_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+struct UntoldRow {
+    email_id: Uuid,
+    organization_id: Uuid,
+    class: String,
+    kind: String,
+    lane: String,
+    refs: Value,
+    protected: bool,
+    fate: String,
+    address_fault: String,
+    due_at: DateTime<Utc>,
+}
+
+/// Some that are due, locked. What happened to the mail since counts: one that came back has another fate by now, and of one
+/// that waits again nothing is told until it has ended.
+pub(in crate::mail) async fn untold(conn: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> Result<Vec<Untold>> {
+    let rows = sqlx::query_as!(
+        UntoldRow,
+        r#"SELECT u.email_id, u.organization_id, u.class, u.kind, u.lane, u.refs, u.protected,
+                  coalesce((SELECT e.state FROM emails_settled e WHERE e.id = u.email_id ORDER BY e.settled_at DESC LIMIT 1), u.fate) AS "fate!",
+                  u.address_fault, u.due_at
+           FROM mail_untold u WHERE u.due_at <= $1 AND NOT EXISTS (SELECT FROM emails_waiting w WHERE w.id = u.email_id)
+           ORDER BY u.due_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED"#,
+        now,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|r| {
+            let row = Row {
+                id: r.email_id,
+                organization_id: r.organization_id,
+                class: r.class,
+                kind: r.kind,
+                lane: r.lane,
+                refs: r.refs,
+                protected: r.protected,
+                attempts: 1,
+                created_at: r.due_at,
+                due_at: r.due_at,
+            };
+            Ok(Untold { email: row.into_email()?, fate: r.fate, address_fault: r.address_fault })
+        })
+        .collect()
+}
+
+/// Slices were told of these.
+pub(in crate::mail) async fn told(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+    sqlx::query!("DELETE FROM mail_untold WHERE email_id = ANY ($1)", ids).execute(conn).await?;
+    Ok(())
+}
+
+/// These could not be told again; the next try is later each time, up to an hour. Returns how many wait in all.
+pub(in crate::mail) async fn postpone_untold(conn: &mut PgConnection, ids: &[Uuid], now: DateTime<Utc>) -> Result<i64> {
+    sqlx::query!(
+        "UPDATE mail_untold SET attempts = attempts + 1,
+                due_at = $2::timestamptz + least(power(2, least(attempts, 10)), 60) * interval '1 minute'
+         WHERE email_id = ANY ($1)",
+        ids,
+        now
+    )
+    .execute(&mut *conn)
+    .await?;
+    Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM mail_untold"#).fetch_one(conn).await?)
+}

@@ -1,0 +1,57 @@
+//! An address that bounced may be written to again: an organizer, or whoever runs the installation, says so.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::consent::lift_bounce;
+use crate::{
+    error::{Error, Result},
+    kernel::{Kernel, text::EmailAddress},
+};
+
+/// Where an address was suppressed for bouncing and is not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifted {
+    /// Whose vault it was.
+    pub organization: Uuid,
+    /// It was a protected action's.
+    pub is_protected: bool,
+}
+
+/// Lifts the bounces of an address in every vault of an organization (`None`: of all). Unsubscriptions, complaints and
+/// "never again" stay.
+///
+/// # Errors
+/// A database error, or `unavailable` while the keys of a vault are not here.
+pub async fn unsuppress(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    organization: Option<Uuid>,
+    address: &EmailAddress,
+) -> Result<Vec<Lifted>> {
+    let vaults = sqlx::query!(
+        r#"SELECT id, organization_id, kind = 'protected' AS "is_protected!" FROM vaults
+           WHERE destroyed_at IS NULL AND ($1::uuid IS NULL OR organization_id = $1)
+             AND (EXISTS (SELECT FROM suppressions s WHERE s.vault_id = vaults.id AND s.reason = 'bounced')
+                  OR EXISTS (SELECT FROM address_strikes t WHERE t.vault_id = vaults.id)) ORDER BY id"#,
+        organization
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut lifted = Vec::new();
+    for row in vaults {
+        let vault = match kernel.vaults.open(row.id).await {
+            Ok(vault) => vault,
+            Err(error @ Error::Unavailable { .. }) => return Err(error),
+            // one that has ended opens nowhere any more, and writes to nobody
+            Err(error) => {
+                tracing::warn!(vault = %row.id, %error, "a vault does not open: no bounce is lifted in it");
+                continue;
+            }
+        };
+        if lift_bounce(conn, &vault, address).await? {
+            lifted.push(Lifted { organization: row.organization_id, is_protected: row.is_protected });
+        }
+    }
+    Ok(lifted)
+}

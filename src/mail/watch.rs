@@ -1,0 +1,107 @@
+//! What the engine shows and looks after beside the mails: the metrics, the database's clock, how durable commits are.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    engine::{Engine, STATEMENTS_LIMIT},
+    fence::REASONS,
+    kinds::Class,
+    store,
+};
+use crate::{
+    error::Result,
+    kernel::{db::in_time, durability},
+};
+
+/// Difference between the database's clock and this process's that is worth a warning, in microseconds.
+const SKEWED: i64 = 2_000_000;
+/// Time between two looks whether commits are as durable as the settings say.
+const DURABILITY: Duration = Duration::from_mins(1);
+
+impl Engine {
+    /// Writes down what is counted in memory, mail by domain and the fence's number, tells slices what they could not be told,
+    /// and shows what waits. A step that fails does not keep the others from being done.
+    pub(super) async fn note_down(&self) {
+        let steps = [
+            in_time(STATEMENTS_LIMIT, "counting providers", self.domains.flush(&self.kernel)).await,
+            in_time(STATEMENTS_LIMIT, "the restore guard", self.fence.advance(&self.kernel, self.now())).await,
+            in_time(STATEMENTS_LIMIT, "telling slices again", self.tell_again()).await.map(drop),
+            in_time(STATEMENTS_LIMIT, "counting the queue", self.show_waiting()).await,
+            in_time(STATEMENTS_LIMIT, "looking at durability", self.look_at_durability()).await,
+        ];
+        for error in steps.into_iter().filter_map(Result::err) {
+            tracing::warn!(%error, "what the mail engine counts and shows could not be brought up to date; it is kept");
+        }
+    }
+
+    /// Are commits still as durable as the settings say? Standbys come and go while we run.
+    async fn look_at_durability(&self) -> Result<()> {
+        let mut seen = self.durability_seen.lock().await;
+        let now = self.kernel.cx.instant();
+        if seen.is_none_or(|at| now.saturating_duration_since(at) >= DURABILITY) {
+            durability::look(&self.kernel.settings, &self.kernel.work).await?;
+            *seen = Some(now);
+        }
+        Ok(())
+    }
+
+    /// The present time by the database's clock, as it was at the last claim.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.kernel.cx.now() + TimeDelta::microseconds(self.skew.load(Ordering::Relaxed))
+    }
+
+    /// Notes what time it is at the database.
+    pub(super) fn set_clock(&self, database: DateTime<Utc>) {
+        let skew = (database - self.kernel.cx.now()).num_microseconds().unwrap_or(0);
+        let before = self.skew.swap(skew, Ordering::Relaxed);
+        metrics::gauge!("muster_clock_skew_seconds").set(TimeDelta::microseconds(skew).as_seconds_f64());
+        if skew.abs() > SKEWED && before.abs() <= SKEWED {
+            tracing::warn!(
+                seconds = skew / 1_000_000,
+                "this machine's clock differs from the database's; mail goes by the database's"
+            );
+        }
+    }
+
+    /// Shows in the metrics what waits, and how long the oldest has been due.
+    async fn show_waiting(&self) -> Result<()> {
+        let now = self.now();
+        let mut conn = self.kernel.work.acquire().await?;
+        let waiting = store::waiting(&mut conn).await?;
+        let pauses = store::pauses(&mut conn).await?;
+        let first = store::first_contacts(&mut conn, now).await?;
+        let relays = store::relays(&mut conn).await?;
+        drop(conn);
+        for class in Class::ALL.map(Class::as_str) {
+            for state in ["queued", "sending"] {
+                let found = waiting.iter().find(|w| w.class == class && w.state == state);
+                let mails = found.map_or(0, |w| w.mails);
+                let age = found.map_or(0, |w| (now - w.oldest).num_seconds().max(0));
+                metrics::gauge!("muster_mail_waiting", "class" => class, "state" => state).set(as_gauge(mails));
+                metrics::gauge!("muster_mail_oldest_seconds", "class" => class, "state" => state).set(as_gauge(age));
+            }
+        }
+        for scope in ["everything"].into_iter().chain(Class::ALL.map(Class::as_str)) {
+            let is_stopped = pauses.iter().any(|pause| pause.scope == scope);
+            metrics::gauge!("muster_mail_paused", "scope" => scope).set(if is_stopped { 1.0 } else { 0.0 });
+        }
+        let is_fenced = pauses.iter().any(|pause| REASONS.contains(&pause.reason.as_str()));
+        metrics::gauge!("muster_mail_fence").set(if is_fenced { 0.0 } else { 1.0 });
+        let most = first.per_hour.unwrap_or(self.kernel.settings.mail.first_contacts_per_hour);
+        metrics::gauge!("muster_mail_first_contacts").set(as_gauge(first.this_hour));
+        metrics::gauge!("muster_mail_first_contacts_limit").set(as_gauge(most));
+        metrics::gauge!("muster_mail_first_contacts_held").set(as_gauge(first.held));
+        for relay in relays {
+            let refused = if relay.refused_since.is_some() { 1.0 } else { 0.0 };
+            metrics::gauge!("muster_mail_relay_refused", "relay" => relay.relay).set(refused);
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+pub(super) fn as_gauge(number: i64) -> f64 {
+    number as f64
+}
