@@ -53,11 +53,15 @@ CREATE TABLE attendances (
     CONSTRAINT attendances_state_check CHECK (state IN ('pending', 'accepted', 'waitlisted', 'cancelled', 'declined')),
     CONSTRAINT attendances_party_size_check CHECK (party_size BETWEEN 1 AND 10),
     CONSTRAINT attendances_accepted_check CHECK (state <> 'accepted' OR accepted_at IS NOT NULL)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+CREATE INDEX attendances_created_at_idx ON attendances (event_id, created_at);
+CREATE INDEX attendances_state_idx ON attendances (event_id, state) WHERE state IN ('waitlisted', 'cancelled', 'declined');
 CREATE UNIQUE INDEX attendances_active_key ON attendances (event_id, person_id) WHERE state IN ('accepted', 'waitlisted');
 CREATE INDEX attendances_event_id_idx ON attendances (event_id, id);
 CREATE INDEX attendances_person_id_idx ON attendances (person_id);
 CREATE INDEX attendances_waitlist_idx ON attendances (event_id, place_since) WHERE state = 'waitlisted';
+-- The next in line of each size, of which there are ten.
+CREATE INDEX attendances_waitlist_size_idx ON attendances (event_id, party_size, place_since) WHERE state = 'waitlisted';
 CREATE INDEX attendances_pending_idx ON attendances (confirm_expires_at) WHERE state = 'pending';
 
 CREATE TYPE attendance_act AS (
@@ -68,10 +72,97 @@ CREATE TYPE attendance_act AS (
     idempotency_key bytea, idempotency_request bytea
 );
 
+-- Gives the free seats of an event to those who wait, first come first, and queues the mail that tells them; returns how many
+-- parties got theirs. Whatever frees seats, shortens the line or changes the rules calls it in the same transaction, so that
+-- no seat stays empty while somebody waits whom it fits.
+-- The next in line is the first party that the whole room can hold: a larger one (the capacity was lowered after it came)
+-- keeps its place in the line, but nobody waits behind it. While the next does not fit, nobody passes it, unless the event
+-- lets smaller parties pass. Nothing moves at an event that is over, called off, put away or not published yet.
+-- A very long line moves in parts, so that no transaction takes minutes: the tick goes on where this one ended.
+-- `clock` is the present time; those of `told` hear of their seat in another mail.
+CREATE FUNCTION promote_waiting(of_event uuid, clock timestamptz, told uuid[] DEFAULT '{}') RETURNS integer
+LANGUAGE plpgsql
+SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    e events;
+    a actions;
+    most constant integer := 5000; -- parties at once
+    free bigint;
+    at timestamptz;
+    promoted uuid[];
+    seats bigint;
+    one record;
+BEGIN
+    SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
+    free := coalesce(e.capacity, 2147483647) - e.seats_taken;
+    IF free <= 0 OR e.ends_at <= clock THEN
+        RETURN 0;
+    END IF;
+    SELECT * INTO a FROM actions WHERE actions.id = of_event;
+    IF a.state IN ('draft', 'cancelled', 'archived') THEN
+        RETURN 0;
+    END IF;
+    at := CASE WHEN a.privacy = 'protected' THEN date_trunc('day', clock, 'UTC') ELSE clock END;
+    -- the front of the line, as far as it fits: no more parties than there are seats
+    WITH line AS (
+        SELECT w.id, sum(w.party_size) OVER (ORDER BY w.place_since ROWS UNBOUNDED PRECEDING) AS seats
+        FROM (SELECT x.id, x.party_size, x.place_since FROM attendances x
+              WHERE x.event_id = of_event AND x.state = 'waitlisted' AND x.party_size <= coalesce(e.capacity, 10)
+              ORDER BY x.place_since LIMIT least(free, most)) w
+    ), front AS (
+        UPDATE attendances n SET state = 'accepted', accepted_at = at
+        FROM line WHERE line.seats <= free AND n.id = line.id RETURNING n.id, n.party_size, n.place_since
+    )
+    SELECT coalesce(array_agg(front.id ORDER BY front.place_since), '{}'), coalesce(sum(front.party_size), 0)
+    INTO promoted, seats FROM front;
+    IF e.smaller_may_pass AND cardinality(promoted) < most THEN
+        -- the next does not fit, so fewer than ten seats are left; or nobody waits any more
+        WHILE seats < free LOOP
+            SELECT w.id, w.party_size INTO one
+            FROM generate_series(1, least(free - seats, 10)) AS s (size)
+            CROSS JOIN LATERAL (SELECT x.id, x.party_size, x.place_since FROM attendances x
+                                WHERE x.event_id = of_event AND x.state = 'waitlisted' AND x.party_size = s.size
+                                ORDER BY x.place_since LIMIT 1) AS w
+            ORDER BY w.place_since LIMIT 1;
+            EXIT WHEN NOT FOUND;
+            UPDATE attendances n SET state = 'accepted', accepted_at = at WHERE n.id = one.id;
+            promoted := promoted || one.id;
+            seats := seats + one.party_size;
+        END LOOP;
+    END IF;
+    IF seats = 0 THEN
+        RETURN 0;
+    END IF;
+    UPDATE events SET seats_taken = seats_taken + seats WHERE events.id = of_event;
+    INSERT INTO action_count_deltas (action_id, dimension, key, delta) VALUES (of_event, 'total', '', seats);
+    INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
+    SELECT uuid_v7(at), a.organization_id, 'confirmation', 'event_promoted', jsonb_build_object('attendance', p.id),
+           a.privacy = 'protected', 'queued', at, at
+    FROM unnest(promoted) AS p (id) WHERE p.id <> ALL (told);
+    RETURN cardinality(promoted);
+END $$;
+
+-- What the public may know of an event's seats: 'open' while somebody who registers alone would get one at once. The same
+-- rule as seat_attendances has.
+CREATE FUNCTION event_status(e events) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE
+        WHEN e.capacity IS NULL THEN 'open'
+        WHEN e.seats_taken < e.capacity AND (e.smaller_may_pass OR NOT EXISTS (
+            SELECT FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted' AND w.party_size <= e.capacity)) THEN 'open'
+        WHEN e.waitlist THEN 'waitlist'
+        ELSE 'closed'
+    END
+$$;
+
 -- Gives pending attendances of one event their seats, in the order given: 'accepted', 'waitlisted' or 'declined'.
 -- Exact under any concurrency: the first statement locks the event, and each later one sees what was committed before.
 -- Somebody who already holds a place keeps it: the new row takes the place of the old one (which ends as 'cancelled').
-CREATE FUNCTION seat_attendances(of_event uuid, ids uuid[], at timestamptz) RETURNS TABLE (attendance_id uuid, seated text)
+-- A party larger than the whole room is declined. When one act frees seats or shortens the line, those who wait move up
+-- before the next one is looked at. `at` is the time to be written down, `clock` the present one.
+CREATE FUNCTION seat_attendances(of_event uuid, ids uuid[], at timestamptz, clock timestamptz) RETURNS void
 LANGUAGE plpgsql
 SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
 SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
@@ -82,82 +173,99 @@ DECLARE
     free bigint;
     waiting boolean;
     one record;
-    accepted_ids uuid[] := '{}'; waiting_ids uuid[] := '{}'; declined_ids uuid[] := '{}';
-    heirs uuid[] := '{}'; inherited bigint[] := '{}';
+    rest uuid[] := ids;
+    accepted_ids uuid[]; waiting_ids uuid[]; declined_ids uuid[];
+    heirs uuid[]; inherited bigint[];
     outcome text;
     taken_before integer;
+    looked_at integer;
 BEGIN
-    SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
-    taken_before := e.seats_taken;
-    free := CASE WHEN e.capacity IS NULL THEN 1000000000000 ELSE e.capacity - e.seats_taken END;
-    waiting := EXISTS (SELECT FROM attendances w WHERE w.event_id = of_event AND w.state = 'waitlisted');
-    FOR one IN
-        SELECT n.id, n.party_size, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.place_since AS old_place,
-               row_number() OVER (PARTITION BY n.person_id ORDER BY u.ordinality DESC) AS recency
-        FROM unnest(ids) WITH ORDINALITY AS u (id, ordinality)
-        JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.id = u.id OFFSET 0) n ON n.event_id = of_event AND n.state = 'pending'
-        LEFT JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.person_id = n.person_id OFFSET 0) o
-            ON o.event_id = of_event AND o.state IN ('accepted', 'waitlisted')
-        ORDER BY u.ordinality
-    LOOP
-        IF one.recency > 1 THEN -- the same person again later in this batch: the later one speaks
-            declined_ids := declined_ids || one.id;
-            CONTINUE;
-        END IF;
-        IF one.old_state = 'accepted' THEN
-            IF e.capacity IS NULL OR one.party_size - one.old_size <= free THEN
+    WHILE cardinality(rest) > 0 LOOP
+        SELECT * INTO e FROM events WHERE events.id = of_event FOR NO KEY UPDATE;
+        taken_before := e.seats_taken;
+        free := CASE WHEN e.capacity IS NULL THEN 1000000000000 ELSE e.capacity - e.seats_taken END;
+        waiting := EXISTS (SELECT FROM attendances w WHERE w.event_id = of_event AND w.state = 'waitlisted'
+                           AND w.party_size <= coalesce(e.capacity, 10));
+        accepted_ids := '{}'; waiting_ids := '{}'; declined_ids := '{}';
+        heirs := '{}'; inherited := '{}';
+        looked_at := cardinality(rest);
+        FOR one IN
+            SELECT n.id, n.party_size, u.ordinality, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.place_since AS old_place,
+                   row_number() OVER (PARTITION BY n.person_id ORDER BY u.ordinality DESC) AS recency
+            FROM unnest(rest) WITH ORDINALITY AS u (id, ordinality)
+            JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.id = u.id OFFSET 0) n ON n.event_id = of_event AND n.state = 'pending'
+            LEFT JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.person_id = n.person_id OFFSET 0) o
+                ON o.event_id = of_event AND o.state IN ('accepted', 'waitlisted')
+            ORDER BY u.ordinality
+        LOOP
+            IF one.recency > 1 THEN -- the same person again later in this batch: the later one speaks
+                declined_ids := declined_ids || one.id;
+                CONTINUE;
+            END IF;
+            IF one.old_state = 'accepted' THEN
+                IF e.capacity IS NULL OR one.party_size - one.old_size <= free THEN
+                    outcome := 'accepted';
+                    free := free - (one.party_size - one.old_size);
+                    e.seats_taken := e.seats_taken + one.party_size - one.old_size;
+                ELSE
+                    outcome := 'declined'; -- the larger party does not fit: the seats held before stay
+                END IF;
+            ELSIF one.party_size > e.capacity THEN
+                outcome := 'declined'; -- never fits, so it would wait for nothing
+            ELSIF free >= one.party_size AND (NOT waiting OR e.smaller_may_pass) THEN
                 outcome := 'accepted';
-                free := free - (one.party_size - one.old_size);
-                e.seats_taken := e.seats_taken + one.party_size - one.old_size;
+                free := free - one.party_size;
+                e.seats_taken := e.seats_taken + one.party_size;
+            ELSIF e.waitlist OR one.old_state = 'waitlisted' THEN
+                outcome := 'waitlisted';
+                waiting := true;
             ELSE
-                outcome := 'declined'; -- the larger party does not fit: the seats held before stay
+                outcome := 'declined';
             END IF;
-        ELSIF free >= one.party_size AND (NOT waiting OR e.smaller_may_pass) THEN
-            outcome := 'accepted';
-            free := free - one.party_size;
-            e.seats_taken := e.seats_taken + one.party_size;
-        ELSIF e.waitlist OR one.old_state = 'waitlisted' THEN
-            outcome := 'waitlisted';
-            waiting := true;
-        ELSE
-            outcome := 'declined';
-        END IF;
-        IF outcome <> 'declined' AND one.old_id IS NOT NULL THEN
-            UPDATE attendances o SET state = 'cancelled', ended_at = at WHERE o.id = one.old_id;
-        END IF;
-        IF outcome <> 'declined' THEN
-            heirs := heirs || one.id;
-            IF one.old_id IS NOT NULL AND one.party_size <= one.old_size THEN
-                inherited := inherited || one.old_place;
-            ELSE -- new, or a larger party: the end of the line
-                inherited := inherited || e.next_place;
-                e.next_place := e.next_place + 1;
+            IF outcome <> 'declined' AND one.old_id IS NOT NULL THEN
+                UPDATE attendances o SET state = 'cancelled', ended_at = at WHERE o.id = one.old_id;
             END IF;
-        END IF;
-        CASE outcome
-            WHEN 'accepted' THEN accepted_ids := accepted_ids || one.id;
-            WHEN 'waitlisted' THEN waiting_ids := waiting_ids || one.id;
-            ELSE declined_ids := declined_ids || one.id;
-        END CASE;
-    END LOOP;
-    RETURN QUERY
+            IF outcome <> 'declined' THEN
+                heirs := heirs || one.id;
+                IF one.old_id IS NOT NULL AND one.party_size <= one.old_size THEN
+                    inherited := inherited || one.old_place;
+                ELSE -- new, or a larger party: the end of the line
+                    inherited := inherited || e.next_place;
+                    e.next_place := e.next_place + 1;
+                END IF;
+            END IF;
+            CASE outcome
+                WHEN 'accepted' THEN accepted_ids := accepted_ids || one.id;
+                WHEN 'waitlisted' THEN waiting_ids := waiting_ids || one.id;
+                ELSE declined_ids := declined_ids || one.id;
+            END CASE;
+            IF waiting AND free > 0 AND one.old_id IS NOT NULL AND outcome <> 'declined' THEN
+                looked_at := one.ordinality; -- a party became smaller, or left its place in the line: who waits is next
+                EXIT;
+            END IF;
+        END LOOP;
+        rest := rest[looked_at + 1 :];
         UPDATE attendances n
         SET state = CASE WHEN n.id = ANY (accepted_ids) THEN 'accepted' WHEN n.id = ANY (waiting_ids) THEN 'waitlisted' ELSE 'declined' END,
             accepted_at = CASE WHEN n.id = ANY (accepted_ids) THEN at END,
             ended_at = CASE WHEN n.id = ANY (declined_ids) THEN at END,
             confirm_expires_at = NULL,
             place_since = (SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id)
-        WHERE n.id = ANY (accepted_ids || waiting_ids || declined_ids)
-        RETURNING n.id, n.state;
-    UPDATE events SET seats_taken = e.seats_taken, next_place = e.next_place WHERE events.id = of_event;
-    IF e.seats_taken <> taken_before THEN
-        INSERT INTO action_count_deltas (action_id, dimension, key, delta) VALUES (of_event, 'total', '', e.seats_taken - taken_before);
-    END IF;
+        WHERE n.id = ANY (accepted_ids || waiting_ids || declined_ids);
+        UPDATE events SET seats_taken = e.seats_taken, next_place = e.next_place WHERE events.id = of_event;
+        IF e.seats_taken <> taken_before THEN
+            INSERT INTO action_count_deltas (action_id, dimension, key, delta) VALUES (of_event, 'total', '', e.seats_taken - taken_before);
+        END IF;
+        IF waiting AND free > 0 THEN
+            -- those of this batch are told by the mail of their act
+            PERFORM promote_waiting(of_event, clock, ids);
+        END IF;
+    END LOOP;
 END $$;
 
 -- Writes a batch of registrations: people, attendances, seats, counts, mail and idempotency rows in one commit.
 -- Outcomes: the attendance's state, or 'replayed' | 'mismatch' as for sign_petitions.
-CREATE FUNCTION register_attendances(acts attendance_act[]) RETURNS TABLE (act_id uuid, attendance_id uuid, holder_id uuid, outcome text)
+CREATE FUNCTION register_attendances(acts attendance_act[], clock timestamptz) RETURNS TABLE (act_id uuid, attendance_id uuid, holder_id uuid, outcome text)
 LANGUAGE plpgsql
 SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
 SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
@@ -209,7 +317,7 @@ BEGIN
     FOR of_event IN SELECT DISTINCT a.event_id FROM unnest(acts) a WHERE a.wish <> 'pending' ORDER BY 1 LOOP
         PERFORM seat_attendances(of_event,
             (SELECT array_agg(a.id ORDER BY a.ordinality) FROM unnest(acts) WITH ORDINALITY a WHERE a.event_id = of_event AND a.wish <> 'pending'),
-            (SELECT min(a.created_at) FROM unnest(acts) a WHERE a.event_id = of_event));
+            (SELECT min(a.created_at) FROM unnest(acts) a WHERE a.event_id = of_event), clock);
     END LOOP;
 
     INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
@@ -226,14 +334,21 @@ BEGIN
         FROM unnest(acts) a JOIN attendances n ON n.id = a.id;
 END $$;
 
--- Removes people who never confirmed anything and whose last act is gone: nothing of them stays.
-CREATE FUNCTION forget_bare_people(ids uuid[]) RETURNS void LANGUAGE sql AS $$
+-- Removes people who never confirmed anything and whose last act is gone: nothing of them stays. Each is locked first: an act
+-- that somebody writes for one at this moment has locked her before, and she stays; one that is written later waits, and
+-- makes her anew. The second statement sees what was committed before the locks were taken.
+CREATE FUNCTION forget_bare_people(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    bare uuid[];
+BEGIN
+    bare := ARRAY(SELECT p.id FROM people p WHERE p.id = ANY (ids) AND p.sealed IS NULL
+                  ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED);
     DELETE FROM people p
-    WHERE p.id = ANY (ids) AND p.sealed IS NULL
+    WHERE p.id = ANY (bare) AND p.sealed IS NULL
       AND NOT EXISTS (SELECT FROM signatures s WHERE s.person_id = p.id)
       AND NOT EXISTS (SELECT FROM attendances a WHERE a.person_id = p.id)
-      AND NOT EXISTS (SELECT FROM letters l WHERE l.person_id = p.id)
-$$;
+      AND NOT EXISTS (SELECT FROM letters l WHERE l.person_id = p.id);
+END $$;
 
 -- Not for seats_taken and next_place, which the hot path writes.
 CREATE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, dated, timezone, venue, address_line, locality,

@@ -7,7 +7,6 @@ use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, pa
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -23,6 +22,7 @@ use crate::{
         crypto::base32,
         extract::parse,
         text::{EmailAddress, LocaleTag, Slug},
+        zones::{self, Zone},
     },
     letters::{self, Holder, LetterBody, NewLetterAction, NewOffice, OfficialName},
     organizers::{self, NewOrganizer, Role},
@@ -30,8 +30,6 @@ use crate::{
 };
 
 const CONTENT: &str = include_str!("../config/demo.toml");
-/// The zone in which "today" is taken, so that the march is on one weekend in all cities.
-const HERE: Tz = chrono_tz::America::Toronto;
 
 type Words = BTreeMap<String, String>;
 
@@ -135,7 +133,7 @@ struct Event {
     time: String,
     duration_minutes: Option<i64>,
     end_time: Option<String>,
-    timezone: Tz,
+    timezone: Zone,
     title: Words,
     summary: Words,
     #[serde(default)]
@@ -506,7 +504,8 @@ async fn make_event(
 
 /// When a demo event is, seen from today.
 fn when(event: &Event, now: DateTime<Utc>) -> anyhow::Result<(DateTime<Utc>, DateTime<Utc>)> {
-    let mut day = now.with_timezone(&HERE).date_naive() + Days::new(event.days_ahead);
+    // "today" is taken in one zone, so that the march is on one weekend in all cities
+    let mut day = now.with_timezone(&*zones::DEFAULT).date_naive() + Days::new(event.days_ahead);
     while event.weekday.is_some_and(|weekday| day.weekday() != weekday) {
         day = day + Days::new(1);
     }
@@ -527,7 +526,7 @@ fn session(event: &Event, session: &Session, starts_at: DateTime<Utc>) -> anyhow
     )
 }
 
-fn at(zone: Tz, day: NaiveDate, time: &str) -> anyhow::Result<DateTime<Utc>> {
+fn at(zone: Zone, day: NaiveDate, time: &str) -> anyhow::Result<DateTime<Utc>> {
     let time = NaiveTime::parse_from_str(time, "%H:%M").with_context(|| format!("{time} is not a time"))?;
     // an hour that a clock change leaves out begins one hour later
     let local = day.and_time(time);

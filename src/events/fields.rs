@@ -1,7 +1,6 @@
 //! Events as they are typed into the API: one body for creating and changing, each member checked once.
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
@@ -16,6 +15,7 @@ use crate::{
     kernel::{
         extract::{self, nullable},
         text::{EmailAddress, TextError, clean_line, clean_text, required_line},
+        zones::Zone,
     },
 };
 
@@ -31,7 +31,7 @@ const MAX_ADDRESS_LINES: usize = 5;
 #[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 pub struct EventFields {
-    /// RFC 3339, or `YYYY-MM-DD HH:MM:SS` in the event's zone. A draft without one gets noon of the next day until
+    /// RFC 3339, or `YYYY-MM-DD HH:MM:SS` in the event's zone; fractions of a second are dropped. A draft without one gets noon of the next day until
     /// somebody says; publishing needs one.
     pub start_date: Option<String>,
     /// Likewise; two hours after the start if absent.
@@ -174,7 +174,7 @@ impl Faults {
         })
     }
 
-    fn time(&mut self, pointer: impl Into<String>, text: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    fn time(&mut self, pointer: impl Into<String>, text: &str, zone: Zone) -> Option<DateTime<Utc>> {
         times::parse(text, zone).map_err(|detail| self.add(pointer, "invalid_value", detail)).ok()
     }
 
@@ -314,7 +314,7 @@ impl LocationBody {
 }
 
 impl SessionBody {
-    fn parse(&self, i: usize, zone: Tz, faults: &mut Faults) -> Option<Session> {
+    fn parse(&self, i: usize, zone: Zone, faults: &mut Faults) -> Option<Session> {
         let at = |name: &str| format!("/muster:sessions/{i}/{name}");
         let title = faults.text(at("title"), required_line(&self.title, 200));
         let starts_at = faults.time(at("start_date"), &self.start_date, zone);
@@ -426,7 +426,8 @@ mod tests {
     #[test]
     fn local_times_follow_the_zone() {
         let event = new(&json!({"title": "March", "start_date": "2026-12-06 14:00:00", "timezone_identifier": "America/Vancouver", "muster:status": "published"})).unwrap();
-        assert_eq!(event.plan.starts_at.to_rfc3339(), "2026-12-06T22:00:00+00:00");
+        // the clocks of British Columbia stay on summer time since 2026
+        assert_eq!(event.plan.starts_at.to_rfc3339(), "2026-12-06T21:00:00+00:00");
         assert_eq!(faults(&json!({"title": "March", "timezone_identifier": "Mars/Base"}))[0].0, "/timezone_identifier");
         assert_eq!(
             faults(&json!({"title": "March", "start_date": "2026-12-06 14:00:00", "end_date": "2026-12-06 13:00:00"}))

@@ -3,12 +3,17 @@
 //!
 //! Never in a calendar file: the join link (calendars are synced to other people's machines) and who attends.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc, Weekday};
-use chrono_tz::{OffsetComponents, OffsetName, Tz};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc, Weekday};
 use icalendar::{Calendar, CalendarDateTime, Component, Event as Entry, EventLike, EventStatus, Property};
 
 use super::plan::Event;
-use crate::{campaigns::State, kernel::text::LocaleTag};
+use crate::{
+    campaigns::State,
+    kernel::{
+        text::LocaleTag,
+        zones::{Change, Zone},
+    },
+};
 
 /// What a calendar file is called in HTTP and mail.
 pub const CONTENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH";
@@ -40,7 +45,7 @@ pub fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str, now:
     }
     calendar.push(entry.done());
     let text = calendar.to_string();
-    if plan.zone == chrono_tz::UTC {
+    if is_utc(plan.zone) {
         return text;
     }
     // by hand: the library writes a UID into every component, which a VTIMEZONE must not have
@@ -48,43 +53,58 @@ pub fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str, now:
     text.replacen("BEGIN:VEVENT\r\n", &format!("{rules}BEGIN:VEVENT\r\n"), 1)
 }
 
-fn in_zone(at: DateTime<Utc>, zone: Tz) -> CalendarDateTime {
-    if zone == chrono_tz::UTC {
-        return CalendarDateTime::Utc(at);
-    }
-    CalendarDateTime::WithTimezone { date_time: at.with_timezone(&zone).naive_local(), tzid: zone.name().to_owned() }
+/// A zone whose rules nobody knows here has the times of UTC, and its entries are written so.
+fn is_utc(zone: Zone) -> bool {
+    zone == Zone::UTC || !zone.is_known()
 }
 
-/// A change of the clocks.
+fn in_zone(at: DateTime<Utc>, zone: Zone) -> CalendarDateTime {
+    let local = at.with_timezone(&zone).naive_local();
+    // an hour that the clocks repeat is read as its first turn (RFC 5545 section 3.3.5), whichever was meant
+    if is_utc(zone) || zone.is_ambiguous(local) {
+        return CalendarDateTime::Utc(at);
+    }
+    CalendarDateTime::WithTimezone { date_time: local, tzid: zone.name().to_owned() }
+}
+
+/// One STANDARD or DAYLIGHT of a VTIMEZONE.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Change {
-    /// Wall-clock time at which it happens, on the clock before it.
+struct Observance {
+    /// When it begins, on the clock before it.
     onset: NaiveDateTime,
     /// Seconds east of UTC before and after.
     from: i32,
     to: i32,
-    /// Does summer time begin?
-    summer: bool,
+    is_summer: bool,
     name: String,
 }
 
-/// The VTIMEZONE of a zone around an event: yearly rules where the years about it follow one, else each change.
-fn timezone(zone: Tz, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> String {
-    let first = starts_at.year() - 2;
-    let last = ends_at.year() + 2;
-    let changes = changes(zone, first, last);
+impl From<Change> for Observance {
+    fn from(change: Change) -> Self {
+        let onset = change.at.naive_utc() + TimeDelta::seconds(change.from.into());
+        Self { onset, from: change.from, to: change.to, is_summer: change.is_summer, name: change.name }
+    }
+}
+
+/// The VTIMEZONE of a zone around an event: yearly rules where the years about it follow one, else each change, after what
+/// held before the first.
+fn timezone(zone: Zone, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> String {
+    let midnight = |year| NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default().and_time(NaiveTime::MIN);
+    let (first, last) = (starts_at.year() - 2, ends_at.year() + 2);
+    let begin = midnight(first).and_utc();
+    let changes: Vec<Observance> =
+        zone.changes(begin, midnight(last + 1).and_utc()).into_iter().map(Observance::from).collect();
     let mut out = format!("BEGIN:VTIMEZONE\r\nTZID:{}\r\n", zone.name());
-    if changes.is_empty() {
-        let offset = zone.offset_from_utc_datetime(&starts_at.naive_utc());
-        let seconds = offset.fix().local_minus_utc();
-        let name = offset.abbreviation().unwrap_or("").to_owned();
-        let always = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap_or_default().and_time(chrono::NaiveTime::MIN);
-        observance(&mut out, &Change { onset: always, from: seconds, to: seconds, summer: false, name }, None);
-    } else if let Some(rules) = yearly(&changes, last - first + 1) {
+    if let Some(rules) = yearly(&changes, last - first + 1) {
         for (change, rule) in rules {
             observance(&mut out, &change, Some(&rule));
         }
     } else {
+        let offset = zone.offset_from_utc_datetime(&begin.naive_utc());
+        let seconds = offset.fix().local_minus_utc();
+        let name = offset.to_string();
+        let before = Observance { onset: midnight(1970), from: seconds, to: seconds, is_summer: false, name };
+        observance(&mut out, &before, None);
         for change in changes {
             observance(&mut out, &change, None);
         }
@@ -93,8 +113,8 @@ fn timezone(zone: Tz, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Strin
     out
 }
 
-fn observance(out: &mut String, change: &Change, rule: Option<&str>) {
-    let kind = if change.summer { "DAYLIGHT" } else { "STANDARD" };
+fn observance(out: &mut String, change: &Observance, rule: Option<&str>) {
+    let kind = if change.is_summer { "DAYLIGHT" } else { "STANDARD" };
     let mut line = |line: String| {
         out.push_str(&line);
         out.push_str("\r\n");
@@ -118,40 +138,9 @@ fn offset(seconds: i32) -> String {
     format!("{sign}{:02}{:02}{rest}", s / 3600, s / 60 % 60)
 }
 
-/// Every change of the clocks from the beginning of year `first` to the end of year `last`.
-fn changes(zone: Tz, first: i32, last: i32) -> Vec<Change> {
-    let midnight = |year| NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default().and_time(chrono::NaiveTime::MIN);
-    let seconds_at = |at: NaiveDateTime| zone.offset_from_utc_datetime(&at).fix().local_minus_utc();
-    let (mut day, end) = (midnight(first), midnight(last + 1));
-    let mut found = Vec::new();
-    while day < end {
-        let next = day + TimeDelta::days(1);
-        if seconds_at(day) != seconds_at(next) {
-            // halve the day until the second of the change stands alone
-            let (mut before, mut after) = (day, next);
-            while after - before > TimeDelta::seconds(1) {
-                let middle = before + TimeDelta::seconds((after - before).num_seconds() / 2);
-                if seconds_at(middle) == seconds_at(day) { before = middle } else { after = middle }
-            }
-            let offset = zone.offset_from_utc_datetime(&after);
-            let from = seconds_at(day);
-            let name = offset.abbreviation().unwrap_or("").to_owned();
-            found.push(Change {
-                onset: after + TimeDelta::seconds(from.into()),
-                from,
-                to: offset.fix().local_minus_utc(),
-                summer: offset.dst_offset() != TimeDelta::zero(),
-                name,
-            });
-        }
-        day = next;
-    }
-    found
-}
-
 /// One rule for each half of the year, when every year follows them.
-fn yearly(changes: &[Change], years: i32) -> Option<Vec<(Change, String)>> {
-    let halves = [true, false].map(|summer| changes.iter().filter(|c| c.summer == summer).collect::<Vec<_>>());
+fn yearly(changes: &[Observance], years: i32) -> Option<Vec<(Observance, String)>> {
+    let halves = [true, false].map(|summer| changes.iter().filter(|c| c.is_summer == summer).collect::<Vec<_>>());
     let mut rules = Vec::new();
     for half in halves {
         let first = *half.first()?;
@@ -162,8 +151,8 @@ fn yearly(changes: &[Change], years: i32) -> Option<Vec<(Change, String)>> {
         if !alike || i32::try_from(half.len()) != Ok(years) {
             return None;
         }
-        let nth = |c: &&Change| (c.onset.day() - 1) / 7 + 1;
-        let is_last = |c: &&Change| (c.onset + TimeDelta::days(7)).month() != c.onset.month();
+        let nth = |c: &&Observance| (c.onset.day() - 1) / 7 + 1;
+        let is_last = |c: &&Observance| (c.onset + TimeDelta::days(7)).month() != c.onset.month();
         let which = if half.iter().all(is_last) {
             "-1".to_owned()
         } else if half.iter().all(|c| nth(c) == nth(&first)) {
@@ -187,19 +176,21 @@ fn day_code(day: Weekday) -> &'static str {
 mod tests {
     use super::*;
 
-    const TORONTO: Tz = chrono_tz::America::Toronto;
+    fn zone(name: &str) -> Zone {
+        name.parse().unwrap()
+    }
 
     fn at(text: &str) -> DateTime<Utc> {
         DateTime::parse_from_rfc3339(text).unwrap().to_utc()
     }
 
-    fn rules(zone: Tz, text: &str) -> String {
-        timezone(zone, at(text), at(text))
+    fn rules(name: &str, text: &str) -> String {
+        timezone(zone(name), at(text), at(text))
     }
 
     #[test]
     fn toronto_has_its_rules_of_march_and_november() {
-        let text = rules(TORONTO, "2026-12-06T19:00:00Z");
+        let text = rules("America/Toronto", "2026-12-06T19:00:00Z");
         let summer = "BEGIN:DAYLIGHT\r\nDTSTART:20240310T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=2SU\r\nTZOFFSETFROM:-0500\r\nTZOFFSETTO:-0400\r\nTZNAME:EDT\r\nEND:DAYLIGHT\r\n";
         let winter = "BEGIN:STANDARD\r\nDTSTART:20241103T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=1SU\r\nTZOFFSETFROM:-0400\r\nTZOFFSETTO:-0500\r\nTZNAME:EST\r\nEND:STANDARD\r\n";
         assert_eq!(text, format!("BEGIN:VTIMEZONE\r\nTZID:America/Toronto\r\n{summer}{winter}END:VTIMEZONE\r\n"));
@@ -207,16 +198,68 @@ mod tests {
 
     #[test]
     fn other_zones_have_theirs() {
-        assert!(rules(chrono_tz::Europe::Paris, "2026-06-01T00:00:00Z").contains("BYMONTH=3;BYDAY=-1SU"));
-        let regina = rules(chrono_tz::America::Regina, "2026-06-01T00:00:00Z");
+        assert!(rules("Europe/Paris", "2026-06-01T00:00:00Z").contains("BYMONTH=3;BYDAY=-1SU"));
+        let regina = rules("America/Regina", "2026-06-01T00:00:00Z");
         assert!(
             regina.contains("DTSTART:19700101T000000\r\nTZOFFSETFROM:-0600\r\nTZOFFSETTO:-0600")
                 && !regina.contains("DAYLIGHT")
         );
-        assert!(rules(chrono_tz::Asia::Kolkata, "2026-06-01T00:00:00Z").contains("TZOFFSETTO:+0530"));
+        assert!(rules("Asia/Kolkata", "2026-06-01T00:00:00Z").contains("TZOFFSETTO:+0530"));
         // Morocco changes around Ramadan: no yearly rule, each change by its date
-        let casablanca = rules(chrono_tz::Africa::Casablanca, "2026-06-01T00:00:00Z");
+        let casablanca = rules("Africa/Casablanca", "2026-06-01T00:00:00Z");
         assert!(!casablanca.contains("RRULE") && casablanca.matches("DTSTART").count() >= 8);
+    }
+
+    /// The offset at a moment, by nothing but the text of a VTIMEZONE without rules (RFC 5545 section 3.6.5).
+    fn offset_by(text: &str, at: DateTime<Utc>) -> String {
+        let value = |part: &str, name: &str| {
+            let line = part.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.unwrap_or_default().to_owned()
+        };
+        let mut in_force = (NaiveDateTime::MIN, String::new());
+        for part in text.split("BEGIN:").skip(2) {
+            let onset = NaiveDateTime::parse_from_str(&value(part, "DTSTART"), "%Y%m%dT%H%M%S").unwrap();
+            let from: i64 = value(part, "TZOFFSETFROM").parse().unwrap();
+            let begins = onset - TimeDelta::minutes(from / 100 * 60 + from % 100);
+            if begins <= at.naive_utc() && begins >= in_force.0 {
+                in_force = (begins, value(part, "TZOFFSETTO"));
+            }
+        }
+        in_force.1
+    }
+
+    #[test]
+    fn the_rules_of_2026_are_in_the_file() {
+        for (name, before, after) in [
+            ("America/Vancouver", "-0800", "-0700"),
+            ("America/Edmonton", "-0700", "-0600"),
+            ("America/Winnipeg", "-0600", "-0500"),
+        ] {
+            for (event, winter, expected) in [
+                ("2026-12-06T22:00:00Z", "2026-12-06T22:00:00Z", after),
+                ("2027-03-02T01:00:00Z", "2027-03-02T01:00:00Z", after),
+                ("2026-02-01T20:00:00Z", "2026-02-01T20:00:00Z", before),
+                ("2040-01-15T20:00:00Z", "2040-01-15T20:00:00Z", after),
+            ] {
+                assert_eq!(offset_by(&rules(name, event), at(winter)), expected, "{name} {event}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_hour_that_the_clocks_repeat_is_written_in_utc() {
+        let mut event = super::super::tests::event();
+        (event.plan.starts_at, event.plan.ends_at) = (at("2027-11-07T06:30:00Z"), at("2027-11-07T08:30:00Z"));
+        let file = |event: &Event| {
+            calendar(event, LocaleTag::En, "example.org", "https://example.org/e/x", at("2027-01-01T00:00:00Z"))
+        };
+        let text = file(&event);
+        assert!(text.contains("DTSTART:20271107T063000Z\r\n"), "{text}");
+        assert!(text.contains("DTEND;TZID=America/Toronto:20271107T033000\r\n"), "{text}");
+        // a zone that nobody knows here
+        event.plan.zone = Zone::stored("America/Atlantis");
+        let text = file(&event);
+        assert!(text.contains("DTEND:20271107T083000Z\r\n") && !text.contains("TZID"), "{text}");
     }
 
     #[test]

@@ -254,7 +254,8 @@ impl TokenPurpose for Reject {
     fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.db.begin().await?;
-            match find(&self.0, &mut tx, token).await {
+            // the person first, as who confirms at this moment does: the row and then the person are deleted here
+            match find_locked(&self.0, &mut tx, token).await {
                 Ok(c) if c.row.state == "pending" => {
                     if let Some(address) = c.typed.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
                         mail::never_again(&mut tx, &self.0, &address, c.event.action.protected).await?;

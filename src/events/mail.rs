@@ -45,7 +45,7 @@ impl EventMail {
     /// says must be the registration's state now.
     async fn find(&self, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<(Context, &'static str)>>>> {
         let kernel = &self.kernel;
-        let mut conn = kernel.db.acquire().await?;
+        let mut conn = kernel.work.acquire().await?;
         let ids = QueuedEmail::ref_ids(emails, "attendance")?;
         let there = store::attendances_by_id(&mut conn, &ids).await?;
         let (mut rows, mut kinds) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));

@@ -3,13 +3,15 @@
 //! The way of a registration: [`api`] or [`mod@pages`] checks what was typed, [`registering`] seals it on the registration's
 //! own row and hands the act to [`ingest`], which writes it in a batch with its mail (`register_attendances` in the
 //! migrations). Where a confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] gives the seats, a
-//! place in the line, or neither, under the lock of the event's row. [`mail`] composes the messages, [`ics`] the calendar
+//! place in the line, or neither, under the lock of the event's row. Whatever frees seats or moves the line ends with
+//! `promote_waiting` in the migrations, so that no seat stays empty while somebody waits whom it fits. [`mail`] composes the messages, [`ics`] the calendar
 //! files. What an event is beyond an action stands in [`plan`], how it is typed in [`fields`] and [`times`].
 //!
 //! What the public may not learn: how many have come (an event is open, has a waiting list, or is closed), and the join
 //! link (`instructions`): it is mailed to those who have a place, and pages show it to them on the day itself.
 
 mod api;
+mod counts;
 mod fields;
 mod ics;
 mod ingest;
@@ -25,9 +27,10 @@ mod tests;
 mod times;
 
 pub use api::router;
+pub use counts::verify_next;
 pub use fields::{EventFields, NewEvent};
 pub use mail::EventMail;
-pub use ops::{Typed, create_event, promote};
+pub use ops::{Typed, create_event, promote_everywhere};
 pub use pages::pages;
 pub use plan::{Contact, Event, EventKind, Format, Place, Plan, Session};
 pub use registering::{Events, NewAttendance, Registered};

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     fields::{EventFields, NewEvent, both, require_date},
     plan::Event,
-    store::{self, ATTENDANCES, AttendanceRow, Seats},
+    store::{self, ATTENDANCES, AttendanceRow},
 };
 use crate::{
     campaigns::{self, ActionChanges},
@@ -98,7 +98,7 @@ pub async fn update_event(
         let accepted = store::accepted_ids(conn, id).await?;
         tell(conn, kernel, &event, Class::Urgent, "event_registered", &accepted).await?;
     }
-    promote(conn, kernel, &event).await?;
+    store::promote(conn, id, now).await?;
     store::event(conn, id).await
 }
 
@@ -120,43 +120,33 @@ async fn tell(
     }
 }
 
-/// Those of the waiting line who get the free seats: the first who fit, up to the first who does not, unless smaller
-/// parties may pass.
-pub fn who_moves_up(line: &[(Uuid, i16)], mut free: i64, smaller_may_pass: bool) -> Vec<(Uuid, i16)> {
-    let mut moving = Vec::new();
-    for (id, party_size) in line {
-        if i64::from(*party_size) <= free {
-            free -= i64::from(*party_size);
-            moving.push((*id, *party_size));
-        } else if !smaller_may_pass {
-            break;
-        }
-    }
-    moving
-}
-
-/// Gives free seats to those who wait, first come first, and tells them. Returns how many parties moved up.
+/// Gives the free seats of all events to those who wait. Every change of seats does so itself, in its own transaction; this
+/// finds what none has: an event that is on again, rows that were put right by hand. Returns how many parties got seats.
 ///
 /// # Errors
-/// A database error.
-pub async fn promote(conn: &mut PgConnection, kernel: &Kernel, event: &Event) -> Result<usize> {
-    let seats = store::lock_seats(conn, event.action.id).await?;
-    promote_locked(conn, kernel, event, seats).await
-}
-
-async fn promote_locked(conn: &mut PgConnection, kernel: &Kernel, event: &Event, seats: Seats) -> Result<usize> {
-    if seats.free() <= 0 || !event.is_on(kernel.cx.now()) {
-        return Ok(0);
+/// A database error; one event that fails does not keep the others from theirs.
+pub async fn promote_everywhere(kernel: &Kernel) -> Result<i32> {
+    let now = kernel.cx.now();
+    let mut conn = kernel.work.acquire().await?;
+    let mut promoted = 0;
+    for event in store::promotable(&mut conn, now).await? {
+        loop {
+            match store::promote(&mut conn, event, now).await {
+                // a long line moves in parts
+                Ok(parties) if parties > 0 => promoted += parties,
+                Ok(_) => break,
+                Err(error @ Error::Unavailable { .. }) => return Err(error),
+                Err(error) => {
+                    tracing::error!(%event, %error, "free seats were not given to those who wait");
+                    break;
+                }
+            }
+        }
     }
-    let moving = who_moves_up(&store::waiting_line(conn, event.action.id).await?, seats.free(), seats.smaller_may_pass);
-    if moving.is_empty() {
-        return Ok(0);
+    if promoted > 0 {
+        tracing::info!(parties = promoted, "free seats were given to those who waited");
     }
-    let ids: Vec<Uuid> = moving.iter().map(|(id, _)| *id).collect();
-    store::accept_waiting(conn, &ids, kernel.cx.recorded_now(event.action.protected)).await?;
-    store::add_seats(conn, event.action.id, moving.iter().map(|(_, size)| i32::from(*size)).sum()).await?;
-    tell(conn, kernel, event, Class::Confirmation, "event_promoted", &ids).await?;
-    Ok(ids.len())
+    Ok(promoted)
 }
 
 /// A registration with what it belongs to, for links and mails.
@@ -247,7 +237,8 @@ pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> R
     )
     .await?;
     consent(conn, kernel, &c.event, c.row.person_id, &c.typed.consents, c.locale).await?;
-    let seated = store::seat(conn, action.id, &[c.row.id], kernel.cx.recorded_now(protected)).await?;
+    let (at, now) = (kernel.cx.recorded_now(protected), kernel.cx.now());
+    let seated = store::seat(conn, action.id, &[c.row.id], at, now).await?;
     let (class, kind) = match seated.first().map(|(_, state)| state.as_str()) {
         Some("accepted") => (Class::Confirmation, "event_registered"),
         Some("waitlisted") => (Class::Notice, "event_waitlisted"),
@@ -300,12 +291,11 @@ pub async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, att
     if store::cancel_pending(conn, attendance, at).await? {
         return Ok(true);
     }
-    let mut seats = store::lock_seats(conn, event.action.id).await?;
+    store::lock_seats(conn, event.action.id).await?;
     let Some(freed) = store::cancel_active(conn, attendance, at).await? else { return Ok(false) };
     store::add_seats(conn, event.action.id, -freed).await?;
-    seats.taken -= freed;
     // also when a party that only waited left: it may have stood in front of one that fits
-    promote_locked(conn, kernel, event, seats).await?;
+    store::promote(conn, event.action.id, kernel.cx.now()).await?;
     Ok(true)
 }
 
@@ -317,7 +307,7 @@ pub async fn tell_cancelled(conn: &mut PgConnection, kernel: &Kernel, event: &Ev
     tell(conn, kernel, event, Class::Notice, "event_cancelled_by_you", &[attendance]).await
 }
 
-/// Changes the size of a party that has a place or waits for one.
+/// Changes the size of a party that has a place or waits for one. Under the event's lock.
 ///
 /// # Errors
 /// 422 at `/muster:party_size` when the larger party does not fit, `conflict` when the registration is not active, or a
@@ -326,28 +316,25 @@ pub async fn resize(
     conn: &mut PgConnection,
     kernel: &Kernel,
     event: &Event,
-    attendance: Uuid,
+    row: &AttendanceRow,
     party_size: i16,
 ) -> Result<()> {
-    let mut seats = store::lock_seats(conn, event.action.id).await?;
-    let row = store::lock_attendance(conn, attendance).await?.ok_or_else(Error::not_found)?;
     let more = i32::from(party_size) - i32::from(row.party_size);
     match row.state.as_str() {
         "accepted" => {
             store::add_seats(conn, event.action.id, more).await.on_constraint("events_seats_check", || {
                 Error::field("/muster:party_size", "out_of_range", "There are not enough seats left for this party.")
             })?;
-            seats.taken += more;
         }
         "waitlisted" => {}
-        _ => {
-            return Err(Error::problem(
-                Code::Conflict,
-                "Only a registration that has a place or waits for one can be changed.",
-            ));
-        }
+        _ => return Err(not_active()),
     }
-    store::resize(conn, attendance, party_size).await?;
-    promote_locked(conn, kernel, event, seats).await?;
+    store::resize(conn, row.id, party_size).await?;
+    store::promote(conn, event.action.id, kernel.cx.now()).await?;
     Ok(())
+}
+
+/// `conflict`: the registration was not confirmed, or has ended.
+pub fn not_active() -> Error {
+    Error::problem(Code::Conflict, "Only a registration that has a place or waits for one can be changed.")
 }

@@ -254,8 +254,9 @@ fn accept(event: &Event, form: &RegisterForm, locale: LocaleTag) -> Result<NewAt
         faults.push(FieldError::new("/given_name", "required", ""));
     }
     let typed = form.party_size.trim();
-    let size =
-        party_size(if typed.is_empty() { 1 } else { typed.parse().unwrap_or(0) }).map_err(|e| faults.push(e)).ok();
+    let size = party_size(event, if typed.is_empty() { 1 } else { typed.parse().unwrap_or(0) })
+        .map_err(|e| faults.push(e))
+        .ok();
     let language = interpretation(event, &form.interpretation).map_err(|e| faults.push(e)).ok();
     let needs = access_needs(&form.access_needs).map_err(|e| faults.push(e)).ok();
     match (person, size, language, needs) {

@@ -3,18 +3,19 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use crate::{
     campaigns::{Action, State},
     error::{Error, Result},
-    kernel::{i18n, text::LocaleTag},
+    kernel::{
+        i18n,
+        text::LocaleTag,
+        zones::{self, Zone},
+    },
 };
 
-/// Where events take place that name no zone.
-pub const DEFAULT_ZONE: Tz = chrono_tz::America::Toronto;
 /// How long an event lasts that names no end.
 pub const DEFAULT_LENGTH: TimeDelta = TimeDelta::hours(2);
 
@@ -147,7 +148,7 @@ pub struct Plan {
     pub ends_at: DateTime<Utc>,
     /// False: the start is a placeholder that nobody chose.
     pub dated: bool,
-    pub zone: Tz,
+    pub zone: Zone,
     pub place: Place,
     pub map_url: String,
     pub accessibility: String,
@@ -163,14 +164,14 @@ pub struct Plan {
 impl Plan {
     /// A plan that says nothing yet.
     pub fn empty(now: DateTime<Utc>) -> Self {
-        let starts_at = super::times::placeholder(now, DEFAULT_ZONE);
+        let starts_at = super::times::placeholder(now, *zones::DEFAULT);
         Self {
             kind: EventKind::default(),
             format: Format::default(),
             starts_at,
             ends_at: starts_at + DEFAULT_LENGTH,
             dated: false,
-            zone: DEFAULT_ZONE,
+            zone: *zones::DEFAULT,
             place: Place::default(),
             map_url: String::new(),
             accessibility: String::new(),
@@ -242,6 +243,11 @@ impl Event {
             "cancelled" | "past" => "closed",
             status => status,
         }
+    }
+
+    /// Could a party of this size ever come? Not one that is larger than the whole room.
+    pub fn can_seat(&self, party_size: i16) -> bool {
+        self.plan.capacity.is_none_or(|capacity| i32::from(party_size) <= capacity)
     }
 
     /// When it takes place, in words and in its zone.

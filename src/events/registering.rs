@@ -49,14 +49,18 @@ pub struct NewAttendance {
     pub source: Option<String>,
 }
 
-/// Checks the size of a party.
+/// Checks the size of a party. One that is larger than the whole room could never come: it is refused here, and once more
+/// when seats are given (`seat_attendances`), as the capacity may have changed since.
 ///
 /// # Errors
 /// 422 at `/muster:party_size`.
-pub fn party_size(typed: i64) -> Result<i16, FieldError> {
-    let refused =
-        || FieldError::new("/muster:party_size", "out_of_range", format!("Must lie between 1 and {MAX_PARTY}."));
-    i16::try_from(typed).ok().filter(|size| (1..=MAX_PARTY).contains(&(*size).into())).ok_or_else(refused)
+pub fn party_size(event: &Event, typed: i64) -> Result<i16, FieldError> {
+    let refused = |code, detail: &str| FieldError::new("/muster:party_size", code, detail.to_owned());
+    let size = i16::try_from(typed).ok().filter(|size| (1..=MAX_PARTY).contains(&(*size).into()));
+    let size = size.ok_or_else(|| refused("out_of_range", &format!("Must lie between 1 and {MAX_PARTY}.")))?;
+    // the number of seats is not public, so it is not named
+    let too_large = || refused("party_too_large", "This event has no room for a party of this size.");
+    if event.can_seat(size) { Ok(size) } else { Err(too_large()) }
 }
 
 /// Checks the language that is to be interpreted: one of the event's, where it names any.
@@ -116,7 +120,7 @@ pub struct Registered {
 impl Events {
     /// The slice over these tools; starts its group commit.
     pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns) -> Self {
-        let batch = RegisterBatch { db: kernel.db.clone() };
+        let batch = RegisterBatch { db: kernel.hot.clone(), cx: kernel.cx.clone() };
         Self {
             ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
             cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, event: &Arc<Event>, change| {
@@ -191,7 +195,8 @@ impl Events {
         let vouched =
             people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
         if !action.protected
-            && let Some(known) = self.keep(event, &vault, vouched.id, &new, idempotency.as_ref()).await?
+            && let Some(known) =
+                self.keep(event, &vault, vouched.known.unwrap_or(vouched.id), &new, idempotency.as_ref()).await?
         {
             return Ok(known);
         }

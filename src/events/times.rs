@@ -1,15 +1,16 @@
 //! Reading the times that organizers type: RFC 3339, or a local time in the event's zone (OSDI's examples have no zone).
 
 use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
 
-/// Forms of a local time.
-const LOCAL: [&str; 4] = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
+use crate::kernel::zones::Zone;
+
+/// Forms of a local time; seconds may have a fraction, as Python's `str(datetime)` writes it.
+const LOCAL: [&str; 4] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
 
 /// Reads a time: with an offset as it says, without one in `zone`.
 ///
 /// An hour that a clock change repeats is its first turn. The error is a sentence for the reader.
-pub fn parse(text: &str, zone: Tz) -> Result<DateTime<Utc>, &'static str> {
+pub fn parse(text: &str, zone: Zone) -> Result<DateTime<Utc>, &'static str> {
     let text = text.trim();
     let at = if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         at.to_utc()
@@ -33,7 +34,7 @@ pub fn parse(text: &str, zone: Tz) -> Result<DateTime<Utc>, &'static str> {
 }
 
 /// The start of a draft that says none: noon of the next day in its zone. Such an event cannot be published.
-pub fn placeholder(now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+pub fn placeholder(now: DateTime<Utc>, zone: Zone) -> DateTime<Utc> {
     let noon =
         (now.with_timezone(&zone).date_naive() + TimeDelta::days(1)).and_time(NaiveTime::MIN) + TimeDelta::hours(12);
     zone.from_local_datetime(&noon).earliest().map_or_else(|| noon.and_utc(), |at| at.to_utc())
@@ -45,11 +46,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    const TORONTO: Tz = chrono_tz::America::Toronto;
+    use crate::kernel::zones;
 
     fn utc(text: &str) -> Result<String, &'static str> {
-        parse(text, TORONTO).map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
+        parse(text, *zones::DEFAULT).map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
     }
 
     #[test]
@@ -58,6 +58,10 @@ mod tests {
             ("2026-12-06 14:00:00", "2026-12-06T19:00:00Z"),
             ("2026-07-01T14:00:00", "2026-07-01T18:00:00Z"),
             (" 2026-07-01 14:00 ", "2026-07-01T18:00:00Z"),
+            ("2027-05-01 18:00:00.000123", "2027-05-01T22:00:00Z"),
+            ("2027-05-01T18:00:00.5", "2027-05-01T22:00:00Z"),
+            ("2027-05-01 18:00:00.000123-04:00", "2027-05-01T22:00:00Z"),
+            ("2027-05-01 18:00:00+00:00", "2027-05-01T18:00:00Z"),
             ("2026-12-06T14:00:00Z", "2026-12-06T14:00:00Z"),
             ("2026-12-06T14:00:00.123+01:00", "2026-12-06T13:00:00Z"),
             // the hour that the autumn repeats: its first turn, still summer time
@@ -72,6 +76,7 @@ mod tests {
             "tomorrow",
             "",
             "2026-12-06",
+            "2026-12-06 14:00:00.",
             "1999-01-01 00:00:00",
             "99999-01-01T00:00:00Z",
         ] {
@@ -82,21 +87,21 @@ mod tests {
     #[test]
     fn a_placeholder_is_tomorrow_noon() {
         let late = DateTime::parse_from_rfc3339("2026-11-23T04:00:00Z").unwrap().to_utc();
-        assert_eq!(placeholder(late, TORONTO).to_rfc3339(), "2026-11-23T17:00:00+00:00");
+        assert_eq!(placeholder(late, *zones::DEFAULT).to_rfc3339(), "2026-11-23T17:00:00+00:00");
     }
 
     proptest! {
         #[test]
         fn reading_never_panics(text in "\\PC{0,40}|[0-9T:+Z. -]{0,30}") {
-            let _ = parse(&text, TORONTO);
+            let _ = parse(&text, *zones::DEFAULT);
         }
 
         #[test]
         fn what_is_written_is_read(seconds in 946_684_800_i64..7_000_000_000) {
             let at = DateTime::from_timestamp(seconds, 0).unwrap();
-            prop_assert_eq!(parse(&at.to_rfc3339(), TORONTO), Ok(at));
-            let local = at.with_timezone(&TORONTO).format("%Y-%m-%d %H:%M:%S").to_string();
-            let read = parse(&local, TORONTO).unwrap();
+            prop_assert_eq!(parse(&at.to_rfc3339(), *zones::DEFAULT), Ok(at));
+            let local = at.with_timezone(&*zones::DEFAULT).format("%Y-%m-%d %H:%M:%S").to_string();
+            let read = parse(&local, *zones::DEFAULT).unwrap();
             prop_assert!(read == at || read == at - TimeDelta::hours(1));
         }
     }

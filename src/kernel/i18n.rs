@@ -3,10 +3,9 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
-use chrono_tz::Tz;
 use fluent_templates::{LanguageIdentifier, Loader, fluent_bundle::FluentValue};
 
-use super::text::LocaleTag;
+use super::{text::LocaleTag, zones::Zone};
 
 fluent_templates::static_loader! {
     static TEXTS = {
@@ -91,13 +90,13 @@ pub fn number(locale: LocaleTag, value: i64) -> String {
 }
 
 /// A time in its zone, written out: "Sunday, 6 December 2026, 14:00 EST".
-pub fn date_time(locale: LocaleTag, at: DateTime<Utc>, zone: Tz) -> String {
+pub fn date_time(locale: LocaleTag, at: DateTime<Utc>, zone: Zone) -> String {
     let local = at.with_timezone(&zone);
     format!("{}, {:02}:{:02} {}", date_of(locale, &local), local.hour(), local.minute(), local.format("%Z"))
 }
 
 /// From one time to another in a zone; the second date is left out when it is the same day.
-pub fn period(locale: LocaleTag, from: DateTime<Utc>, to: DateTime<Utc>, zone: Tz) -> String {
+pub fn period(locale: LocaleTag, from: DateTime<Utc>, to: DateTime<Utc>, zone: Zone) -> String {
     let (start, end) = (from.with_timezone(&zone), to.with_timezone(&zone));
     if start == end {
         date_time(locale, from, zone)
@@ -129,7 +128,7 @@ pub fn date(locale: LocaleTag, day: chrono::NaiveDate) -> String {
     )
 }
 
-fn date_of(locale: LocaleTag, local: &DateTime<Tz>) -> String {
+fn date_of(locale: LocaleTag, local: &DateTime<Zone>) -> String {
     let weekday = text(locale, &format!("weekday-{}", local.weekday().number_from_monday()));
     format!("{weekday}, {}", date(locale, local.date_naive()))
 }

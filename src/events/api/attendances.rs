@@ -15,7 +15,7 @@ use validator::Validate;
 
 use super::own;
 use crate::{
-    error::{Code, Error, Result},
+    error::{Error, Result},
     events::{
         ops,
         plan::Event,
@@ -28,10 +28,9 @@ use crate::{
         guard::{Proof, Source},
         hal::{curies, identifiers, link},
         paging::Listing,
-        text::EmailAddress,
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{Consents, PersonBody},
+    people::{self, Consents, PersonBody},
 };
 
 /// OSDI `record_attendance_helper`.
@@ -40,7 +39,8 @@ pub struct AttendanceBody {
     /// Who comes.
     #[validate(nested)]
     pub person: PersonBody,
-    /// How many people, this one included: 1 to 10; they get places together or not at all.
+    /// How many people, this one included: 1 to 10, and no more than the event has seats; they get places together or not
+    /// at all.
     #[serde(default = "one", rename = "muster:party_size")]
     pub muster_party_size: i64,
     /// A language to be interpreted: one of the event's.
@@ -84,7 +84,7 @@ pub struct EventReferrer {
 #[serde(default)]
 #[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
 pub struct AttendanceChanges {
-    /// How many people, 1 to 10.
+    /// How many people, 1 to 10, and no more than the event has seats.
     #[serde(rename = "muster:party_size")]
     pub muster_party_size: Option<i64>,
     /// A language to be interpreted, or "".
@@ -166,9 +166,9 @@ pub async fn list_attendances(
     let mut filter = query.filter(fields)?;
     if let Some(filter) = &mut filter {
         let vault = kernel.vaults.open(event.action.vault_id).await?;
-        filter.resolve_virtual(|_, typed| EmailAddress::parse(typed).ok().map(|address| vault.email_index(&address)));
+        people::resolve_addresses(&mut conn, &vault, filter).await?;
     }
-    let (rows, total) = store::attendances(&mut conn, event.action.id, filter.as_ref(), query.page).await?;
+    let (rows, extent) = store::attendances(&mut conn, event.action.id, filter.as_ref(), &query.page).await?;
     drop(conn);
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -177,7 +177,7 @@ pub async fn list_attendances(
     let url = kernel.url(&format!("{}/attendances", event.action.api_path()));
     Ok(private_json(
         StatusCode::OK,
-        &Listing::new(&url, "osdi:attendances", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items),
+        &Listing::new(&url, "osdi:attendances", &query.page, extent).keep_query(&query.raw).body(items),
     ))
 }
 
@@ -203,7 +203,7 @@ fn accept(event: &Event, body: AttendanceBody) -> Result<NewAttendance> {
         }
         Err(error) => return Err(error),
     };
-    let size = party_size(body.muster_party_size).map_err(|e| faults.push(e)).ok();
+    let size = party_size(event, body.muster_party_size).map_err(|e| faults.push(e)).ok();
     let language =
         interpretation(event, body.muster_interpretation.as_deref().unwrap_or("")).map_err(|e| faults.push(e)).ok();
     let needs = access_needs(body.muster_access_needs.as_deref().unwrap_or("")).map_err(|e| faults.push(e)).ok();
@@ -241,7 +241,7 @@ pub async fn post_attendance(
     };
     actor.require(Scope::ContactsWrite)?;
     let path = format!("{}/attendances", event.action.api_path());
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes)?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes).await?;
     let registered = events.register_vouched(&event, new, key).await?;
     let row = store::attendance(&mut *kernel.db.acquire().await?, registered.attendance)
         .await?
@@ -263,10 +263,14 @@ pub async fn put_attendance(
     let mut tx = kernel.db.begin().await?;
     let (event, row) = find(&mut tx, &actor, &key, id).await?;
     if !matches!(row.state.as_str(), "accepted" | "waitlisted") {
-        return Err(Error::problem(
-            Code::Conflict,
-            "Only a registration that has a place or waits for one can be changed.",
-        ));
+        return Err(ops::not_active());
+    }
+    // read again under their locks: the capacity may have changed, or the registration have ended, meanwhile
+    store::lock_seats(&mut tx, event.action.id).await?;
+    store::lock_attendance(&mut tx, row.id).await?;
+    let (event, row) = find(&mut tx, &actor, &key, id).await?;
+    if !matches!(row.state.as_str(), "accepted" | "waitlisted") {
+        return Err(ops::not_active());
     }
     let field = |e| Error::Fields(vec![e]);
     let vault = kernel.vaults.open(event.action.vault_id).await?;
@@ -278,7 +282,7 @@ pub async fn put_attendance(
         typed.access_needs = access_needs(needs).map_err(field)?;
     }
     if let Some(size) = changes.muster_party_size {
-        ops::resize(&mut tx, kernel, &event, id, party_size(size).map_err(field)?).await?;
+        ops::resize(&mut tx, kernel, &event, &row, party_size(&event, size).map_err(field)?).await?;
     }
     if row.sealed.is_some() {
         store::set_sealed(&mut tx, id, Some(&vault.seal(&kernel.cx, ATTENDANCES, id, &typed))).await?;

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::own;
 use crate::{
-    campaigns::{self, ActionChanges, ActionFields},
+    campaigns::{self, ActionChanges, ActionFields, Kind},
     error::Result,
     events::{
         fields::{EventFields, NewEvent, both},
@@ -89,7 +89,11 @@ async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Even
         body["capacity"] = json!(plan.capacity);
         body["instructions"] = json!(plan.instructions.0);
         body["total_accepted"] = json!(event.seats_taken);
-        body["muster:waitlisted"] = json!(store::waitlisted(conn, action.id).await?);
+        let (waiting, too_large) = store::waiting_parties(conn, action.id).await?;
+        body["muster:waitlisted"] = json!(waiting);
+        // parties that registered before the capacity was lowered below their size: they keep their place in the line, but
+        // get seats only once there is room for them again
+        body["muster:waitlisted_too_large"] = json!(too_large);
         body["muster:waitlist_smaller_parties"] = json!(plan.smaller_may_pass);
     }
     Ok(body)
@@ -106,14 +110,14 @@ pub async fn list_events(
     let actor = reader.reader();
     let filter = query.filter(store::EVENT_FIELDS)?;
     let mut conn = events.kernel.db.acquire().await?;
-    let (rows, total) =
-        store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), query.page).await?;
+    let (rows, extent) =
+        store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), &query.page).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
         items.push(resource(&events, actor.is_some().then_some(&mut *conn), row).await?);
     }
     let url = events.kernel.url("/api/v1/events");
-    let body = Listing::new(&url, "osdi:events", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items);
+    let body = Listing::new(&url, "osdi:events", &query.page, extent).keep_query(&query.raw).body(items);
     Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&asked, &body) })
 }
 
@@ -175,7 +179,7 @@ pub async fn post_event(
     actor.require(Scope::ActionsWrite)?;
     let kernel = &events.kernel;
     let new = NewEvent::parse(&bytes, kernel.cx.now())?;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/events", &bytes)?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/events", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.cx.id();
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
@@ -206,11 +210,10 @@ pub async fn put_event(
     let kernel = &events.kernel;
     let (changes, fields) = both(parse::<ActionChanges>(&bytes), parse::<EventFields>(&bytes))?;
     let mut tx = kernel.db.begin().await?;
-    let event = store::by_key(&mut tx, &key).await?;
-    own(Some(&actor), &event)?;
-    // read again under its lock, so that two changes at once do not undo each other
-    store::lock_seats(&mut tx, event.action.id).await?;
-    let event = store::event(&mut tx, event.action.id).await?;
+    // read under both its locks, so that two changes at once do not undo each other
+    let action = campaigns::find_to_change(&mut tx, Kind::Event, &key, &actor).await?;
+    store::lock_seats(&mut tx, action.id).await?;
+    let event = store::event(&mut tx, action.id).await?;
     let event = ops::update_event(&mut tx, kernel, &actor, event, changes, fields).await?;
     let body = resource(&events, Some(&mut tx), &event).await?;
     tx.commit().await?;
@@ -227,8 +230,8 @@ pub async fn delete_event(
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let mut tx = events.kernel.db.begin().await?;
-    let event = store::by_key(&mut tx, &key).await?;
-    own(Some(&actor), &event)?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Event, &key, &actor).await?;
+    let event = store::event(&mut tx, action.id).await?;
     let changes = ActionChanges { muster_status: Some(campaigns::State::Archived), ..ActionChanges::default() };
     campaigns::update_action(&mut tx, &events.kernel, &actor, event.action.clone(), changes).await?;
     tx.commit().await?;

@@ -1,15 +1,16 @@
 //! Registrations: one, many, and what is told to whom.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::{
     campaigns::Action,
     error::Result,
     kernel::{
-        filter::{Field, FieldKind, FieldSet, Filter},
-        paging::PageParams,
+        filter::{Field, FieldKind, FieldSet, Filter, Index},
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
     },
     mail::Class,
     people::forget_bare_people,
@@ -22,17 +23,17 @@ const STATES: FieldKind = FieldKind::Enum(&["pending", "accepted", "waitlisted",
 
 /// What registrations can be filtered by.
 pub const ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "'muster:' || t.id", kind: FieldKind::Text },
+    Field { name: "identifier", column_sql: "t.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "t.created_at", kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "t.state", kind: STATES },
     Field { name: "muster:party_size", column_sql: "t.party_size", kind: FieldKind::Integer },
     Field { name: "muster:source", column_sql: "t.source", kind: FieldKind::Text },
-    Field { name: "email_address", column_sql: "p.email_index", kind: FieldKind::Virtual },
+    Field { name: "email_address", column_sql: "t.person_id", kind: FieldKind::Virtual },
 ]);
 
 /// What registrations for a protected event can be filtered by: nothing that could find somebody.
 pub const PROTECTED_ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "'muster:' || t.id", kind: FieldKind::Text },
+    Field { name: "identifier", column_sql: "t.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "t.created_at", kind: FieldKind::Timestamp },
     Field { name: "muster:state", column_sql: "t.state", kind: STATES },
 ]);
@@ -119,45 +120,51 @@ pub async fn lock_person(conn: &mut PgConnection, person: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// One page of an event's registrations, newest first, and how many there are.
+/// Indexes over the registrations for an event.
+const INDEXES: &[Index] = &[
+    Index::equal("t.id"),
+    Index::equal("t.person_id"),
+    Index::values("t.state", &["waitlisted", "cancelled", "declined"]),
+    Index::ordered("t.created_at"),
+];
+
+/// One page of an event's registrations, newest first.
 ///
 /// # Errors
-/// A database error.
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
 pub async fn attendances(
     conn: &mut PgConnection,
     event: Uuid,
     filter: Option<&Filter>,
-    page: PageParams,
-) -> Result<(Vec<AttendanceRow>, i64)> {
-    let scope = |query: &mut QueryBuilder<Postgres>| {
-        query.push(" FROM attendances t JOIN people p ON p.id = t.person_id WHERE t.event_id = ").push_bind(event);
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(query);
-        }
+    page: &PageParams,
+) -> Result<(Vec<AttendanceRow>, Extent)> {
+    let list = List {
+        table: "attendances t",
+        filtered: "attendances t",
+        key: &[KeyColumn { sql: "t.id", kind: KeyKind::Uuid }],
+        is_ascending: false,
+        indexes: INDEXES,
+        within: &[("t.event_id", Within::Id(event))],
+        also: "",
     };
-    let mut count = QueryBuilder::new("SELECT count(*)");
-    scope(&mut count);
-    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut rows = QueryBuilder::new(
-        "SELECT t.id, t.event_id, t.person_id, t.state, t.party_size, t.sealed, t.locale, t.source, t.link_generation, t.confirm_expires_at, t.created_at, t.accepted_at, t.ended_at",
-    );
-    scope(&mut rows);
-    rows.push(" ORDER BY t.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
-    Ok((rows.build_query_as().fetch_all(conn).await?, total))
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let rows = attendances_by_id(conn, &ids).await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
-/// How many parties wait for a place.
+/// How many parties wait for a place, and how many of them are larger than the whole room.
 ///
 /// # Errors
 /// A database error.
-pub async fn waitlisted(conn: &mut PgConnection, event: Uuid) -> Result<i64> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM attendances WHERE event_id = $1 AND state = 'waitlisted'"#,
+pub async fn waiting_parties(conn: &mut PgConnection, event: Uuid) -> Result<(i64, i64)> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) AS "waiting!", count(*) FILTER (WHERE w.party_size > e.capacity) AS "too_large!"
+           FROM attendances w JOIN events e ON e.id = w.event_id WHERE w.event_id = $1 AND w.state = 'waitlisted'"#,
         event
     )
     .fetch_one(conn)
-    .await?)
+    .await?;
+    Ok((row.waiting, row.too_large))
 }
 
 /// Replaces what is sealed on a registration; `None` drops it.
@@ -217,14 +224,22 @@ pub async fn enqueue_all(
     Ok(())
 }
 
-/// Deletes registrations that nobody confirmed in time, some thousands at a time. Returns how many.
+/// Deletes registrations that nobody confirmed in time, some at a time; of people whom somebody registers at this moment, the
+/// next time. Returns how many.
 ///
 /// # Errors
 /// A database error.
 pub async fn forget_unconfirmed(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let mut tx = db.begin().await?;
     let people = sqlx::query_scalar!(
-        "DELETE FROM attendances WHERE id IN (SELECT id FROM attendances WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000) RETURNING person_id",
+        "WITH due AS MATERIALIZED (
+             SELECT id, person_id FROM attendances WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 2000
+         ), locked AS MATERIALIZED (
+             SELECT p.id FROM people p WHERE p.id = ANY (ARRAY(SELECT d.person_id FROM due d))
+             ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED
+         )
+         DELETE FROM attendances x USING due d JOIN locked p ON p.id = d.person_id
+         WHERE x.id = d.id AND x.state = 'pending' RETURNING x.person_id",
         now
     )
     .fetch_all(&mut *tx)

@@ -10,13 +10,14 @@ use crate::{
     events::plan::{Event, Place, Plan, Private, from_word, word},
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter},
-        paging::PageParams,
+        paging::{Extent, PageParams},
+        zones::Zone,
     },
 };
 
 /// What events can be filtered by.
 pub const EVENT_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "'muster:' || a.id", kind: FieldKind::Text },
+    Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "start_date", column_sql: "k.starts_at", kind: FieldKind::Timestamp },
     Field { name: "end_date", column_sql: "k.ends_at", kind: FieldKind::Timestamp },
@@ -50,7 +51,7 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Event> 
         starts_at: row.starts_at,
         ends_at: row.ends_at,
         dated: row.dated,
-        zone: row.timezone.parse().map_err(|_| Error::internal(format!("event {}: unknown time zone", action.id)))?,
+        zone: Zone::stored(&row.timezone),
         place: Place {
             venue: row.venue,
             address: row.address_line,
@@ -96,22 +97,22 @@ pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Event> {
     complete(conn, action).await
 }
 
-/// One page of events, newest first, and how many there are: an organization's, or the public ones.
+/// One page of events, newest first: an organization's, or the public ones.
 ///
 /// # Errors
-/// A database error.
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
 pub async fn list(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     filter: Option<&Filter>,
-    page: PageParams,
-) -> Result<(Vec<Event>, i64)> {
-    let (ids, total) = campaigns::page_of_ids(conn, "events", organization, filter, page).await?;
-    let mut events = Vec::with_capacity(ids.len());
-    for id in ids {
-        events.push(event(conn, id).await?);
+    page: &PageParams,
+) -> Result<(Vec<Event>, Extent)> {
+    let (actions, extent) = campaigns::page_of_actions(conn, Kind::Event, organization, filter, page).await?;
+    let mut events = Vec::with_capacity(actions.len());
+    for action in actions {
+        events.push(complete(conn, action).await?);
     }
-    Ok((events, total))
+    Ok((events, extent))
 }
 
 /// Writes a new event's own columns.

@@ -5,16 +5,18 @@
 //! `events` has the events' own columns, `attendances` the registrations, `seats` what moves places and the batch.
 
 mod attendances;
+mod counts;
 mod events;
 mod seats;
 
 pub use attendances::{
     ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, accepted_ids, active, attendance,
     attendances, attendances_by_id, delete_pending, enqueue_all, forget_unconfirmed, lock_attendance, lock_person,
-    set_sealed, waitlisted,
+    set_sealed, waiting_parties,
 };
+pub use counts::{Attendances, verify_seats};
 pub use events::{EVENT_FIELDS, by_key, event, insert, list, move_if_past, save};
 pub use seats::{
-    AttendanceAct, Seats, Written, accept_waiting, add_seats, cancel_active, cancel_pending, lock_seats,
-    register_batch, resize, seat, waiting_line,
+    AttendanceAct, Written, add_seats, cancel_active, cancel_pending, lock_seats, promotable, promote, register_batch,
+    resize, seat,
 };

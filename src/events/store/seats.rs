@@ -6,39 +6,18 @@ use uuid::Uuid;
 
 use crate::error::Result;
 
-/// The seats of an event.
-#[derive(Clone, Copy, Debug)]
-pub struct Seats {
-    /// None: no limit.
-    pub capacity: Option<i32>,
-    /// Taken.
-    pub taken: i32,
-    /// May a party that fits pass a larger one that waits?
-    pub smaller_may_pass: bool,
-}
-
-impl Seats {
-    /// How many are left.
-    pub fn free(self) -> i64 {
-        self.capacity.map_or(i64::MAX, |capacity| i64::from(capacity) - i64::from(self.taken))
-    }
-}
-
-/// Locks an event: whoever holds this lock alone moves its seats and its waiting line.
+/// Locks an event: whoever holds this lock alone moves its seats and its waiting line. Returns its capacity.
 ///
 /// # Errors
 /// `not_found`, or a database error.
-pub async fn lock_seats(conn: &mut PgConnection, event: Uuid) -> Result<Seats> {
-    Ok(sqlx::query_as!(
-        Seats,
-        "SELECT capacity, seats_taken AS taken, smaller_may_pass FROM events WHERE id = $1 FOR NO KEY UPDATE",
-        event
-    )
-    .fetch_one(conn)
-    .await?)
+pub async fn lock_seats(conn: &mut PgConnection, event: Uuid) -> Result<Option<i32>> {
+    Ok(sqlx::query_scalar!("SELECT capacity FROM events WHERE id = $1 FOR NO KEY UPDATE", event)
+        .fetch_one(conn)
+        .await?)
 }
 
-/// Gives pending registrations of an event their seats, in this order.
+/// Gives pending registrations of an event their seats, in this order; returns what became of each that is there. `at` is
+/// the time to be written down, `now` the present one.
 ///
 /// # Errors
 /// A database error.
@@ -47,45 +26,41 @@ pub async fn seat(
     event: Uuid,
     ids: &[Uuid],
     at: DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> Result<Vec<(Uuid, String)>> {
-    let rows = sqlx::query!(
-        r#"SELECT attendance_id AS "id!", seated AS "seated!" FROM seat_attendances($1, $2, $3)"#,
-        event,
-        ids,
-        at
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.seated)).collect())
+    sqlx::query!("SELECT seat_attendances($1, $2, $3, $4)", event, ids, at, now).execute(&mut *conn).await?;
+    let rows = sqlx::query!("SELECT id, state FROM attendances WHERE id = ANY ($1)", ids).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
 }
 
-/// Those who wait, first come first. Under the event's lock.
+/// Gives free seats to those who wait, first come first, and queues the mail that tells them. Returns how many parties got
+/// theirs. Whatever frees seats, shortens the line or changes an event's rules ends with this.
 ///
 /// # Errors
 /// A database error.
-pub async fn waiting_line(conn: &mut PgConnection, event: Uuid) -> Result<Vec<(Uuid, i16)>> {
-    let rows = sqlx::query!(
-        "SELECT id, party_size FROM attendances WHERE event_id = $1 AND state = 'waitlisted' ORDER BY place_since, id",
-        event
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.party_size)).collect())
+pub async fn promote(conn: &mut PgConnection, event: Uuid, now: DateTime<Utc>) -> Result<i32> {
+    Ok(sqlx::query_scalar!(r#"SELECT promote_waiting($1, $2) AS "n!""#, event, now).fetch_one(conn).await?)
 }
 
-/// Gives those who waited their places; the seats are counted by [`add_seats`]. Under the event's lock.
+/// Events at which somebody waits whom a free seat fits.
 ///
 /// # Errors
 /// A database error.
-pub async fn accept_waiting(conn: &mut PgConnection, ids: &[Uuid], at: DateTime<Utc>) -> Result<()> {
-    sqlx::query!(
-        "UPDATE attendances SET state = 'accepted', accepted_at = $2 WHERE id = ANY ($1) AND state = 'waitlisted'",
-        ids,
-        at
+pub async fn promotable(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT e.id FROM events e JOIN actions a ON a.id = e.id
+         WHERE a.state NOT IN ('draft', 'cancelled', 'archived') AND e.ends_at > $1
+           AND (e.capacity IS NULL OR e.seats_taken < e.capacity)
+           AND CASE WHEN e.smaller_may_pass OR e.capacity IS NULL
+               THEN EXISTS (SELECT FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted'
+                            AND (e.capacity IS NULL OR w.party_size <= e.capacity - e.seats_taken))
+               ELSE (SELECT w.party_size FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted'
+                     AND w.party_size <= e.capacity ORDER BY w.place_since LIMIT 1) <= e.capacity - e.seats_taken END
+         ORDER BY e.id",
+        now
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Counts seats as taken (or, below zero, as free again). Under the event's lock.
@@ -191,11 +166,16 @@ pub struct Written {
 ///
 /// # Errors
 /// A database error; then nothing of the batch is written.
-pub async fn register_batch(db: &PgPool, acts: &[AttendanceAct]) -> Result<Vec<Written>, sqlx::Error> {
+pub async fn register_batch(
+    db: &PgPool,
+    acts: &[AttendanceAct],
+    now: DateTime<Utc>,
+) -> Result<Vec<Written>, sqlx::Error> {
     sqlx::query_as!(
         Written,
-        r#"SELECT act_id AS "act_id!", attendance_id AS "attendance_id!", holder_id, outcome AS "outcome!" FROM register_attendances($1)"#,
-        acts as _
+        r#"SELECT act_id AS "act_id!", attendance_id AS "attendance_id!", holder_id, outcome AS "outcome!" FROM register_attendances($1, $2)"#,
+        acts as _,
+        now
     )
     .fetch_all(db)
     .await

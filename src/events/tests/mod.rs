@@ -1,17 +1,22 @@
 //! Seats: who gets them, who waits, who moves up; alone and with many at once.
 
 mod flow;
+mod model;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use proptest::prelude::*;
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, TestRunner},
+};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use self::model::Model;
 use super::{
     ingest::RegisterBatch,
-    ops::who_moves_up,
     plan::{Event, Plan},
     store::{self, AttendanceAct},
 };
@@ -89,35 +94,6 @@ fn the_join_link_is_shown_on_the_day_itself() {
     assert!(!event.is_today(event.plan.ends_at));
 }
 
-fn line(sizes: &[i16]) -> Vec<(Uuid, i16)> {
-    sizes.iter().zip(1..).map(|(size, id)| (Uuid::from_u128(id), *size)).collect()
-}
-
-#[test]
-fn nobody_passes_a_larger_party_unless_the_event_says_so() {
-    let sizes = |moving: Vec<(Uuid, i16)>| moving.into_iter().map(|(_, size)| size).collect::<Vec<_>>();
-    assert_eq!(sizes(who_moves_up(&line(&[1, 4, 1]), 3, false)), [1]);
-    assert_eq!(sizes(who_moves_up(&line(&[1, 4, 1]), 3, true)), [1, 1]);
-    assert_eq!(sizes(who_moves_up(&line(&[3, 1]), 3, false)), [3]);
-    assert_eq!(sizes(who_moves_up(&line(&[3, 1]), 0, true)), [0_i16; 0]);
-}
-
-proptest! {
-    #[test]
-    fn promotion_never_oversells_and_keeps_the_order(sizes in prop::collection::vec(1_i16..=10, 0..40), free in 0_i64..60, pass: bool) {
-        let line = line(&sizes);
-        let moving = who_moves_up(&line, free, pass);
-        prop_assert!(moving.iter().map(|(_, size)| i64::from(*size)).sum::<i64>() <= free);
-        if pass {
-            prop_assert!(moving.is_sorted());
-        } else {
-            prop_assert!(line.starts_with(&moving));
-            let next = line.get(moving.len()).map(|(_, size)| i64::from(*size));
-            prop_assert!(next.is_none_or(|size| size > free - moving.iter().map(|(_, s)| i64::from(*s)).sum::<i64>()));
-        }
-    }
-}
-
 struct House {
     db: PgPool,
     cx: Cx,
@@ -185,7 +161,7 @@ impl House {
     }
 
     async fn register(&self, acts: &[AttendanceAct]) -> Vec<String> {
-        let written = store::register_batch(&self.db, acts).await.unwrap();
+        let written = store::register_batch(&self.db, acts, self.now).await.unwrap();
         acts.iter().map(|act| written.iter().find(|w| w.act_id == act.id).unwrap().outcome.clone()).collect()
     }
 
@@ -204,6 +180,61 @@ impl House {
         taken
     }
 
+    /// As `ops::cancel` does; returns how many parties move up.
+    async fn cancel(&self, id: Uuid) -> i32 {
+        let mut tx = self.db.begin().await.unwrap();
+        store::lock_seats(&mut tx, self.event).await.unwrap();
+        let freed = store::cancel_active(&mut tx, id, self.now).await.unwrap().unwrap();
+        store::add_seats(&mut tx, self.event, -freed).await.unwrap();
+        let moved = store::promote(&mut tx, self.event, self.now).await.unwrap();
+        tx.commit().await.unwrap();
+        moved
+    }
+
+    /// As `ops::resize` does.
+    async fn resize(&self, id: Uuid, size: i16, more_seats: i32) -> i32 {
+        let mut tx = self.db.begin().await.unwrap();
+        store::lock_seats(&mut tx, self.event).await.unwrap();
+        store::add_seats(&mut tx, self.event, more_seats).await.unwrap();
+        store::resize(&mut tx, id, size).await.unwrap();
+        let moved = store::promote(&mut tx, self.event, self.now).await.unwrap();
+        tx.commit().await.unwrap();
+        moved
+    }
+
+    /// The n-th registration that has a place or waits for one, around and around, and whose it is.
+    async fn nth_active(&self, n: usize) -> Option<(Uuid, u64)> {
+        let rows: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(
+            "SELECT a.id, p.email_index FROM attendances a JOIN people p ON p.id = a.person_id
+             WHERE a.event_id = $1 AND a.state IN ('accepted', 'waitlisted') ORDER BY a.id",
+        )
+        .bind(self.event)
+        .fetch_all(&self.db)
+        .await
+        .unwrap();
+        let (id, index) = rows.get(n % rows.len().max(1))?;
+        Some((*id, u64::from_be_bytes(index[..8].try_into().unwrap())))
+    }
+
+    /// Who has seats, by person, and who waits, in the order of the line.
+    async fn parties(&self) -> (Vec<(u64, i16)>, Vec<(u64, i16)>) {
+        let rows: Vec<(Vec<u8>, i16, String)> = sqlx::query_as(
+            "SELECT p.email_index, a.party_size, a.state FROM attendances a JOIN people p ON p.id = a.person_id
+             WHERE a.event_id = $1 AND a.state IN ('accepted', 'waitlisted') ORDER BY a.place_since",
+        )
+        .bind(self.event)
+        .fetch_all(&self.db)
+        .await
+        .unwrap();
+        let of = |state: &str| {
+            let rows = rows.iter().filter(|row| row.2 == state);
+            rows.map(|(index, size, _)| (u64::from_be_bytes(index[..8].try_into().unwrap()), *size)).collect::<Vec<_>>()
+        };
+        let mut seated = of("accepted");
+        seated.sort_unstable();
+        (seated, of("waitlisted"))
+    }
+
     async fn state(&self, id: Uuid) -> String {
         store::attendance(&mut self.db.acquire().await.unwrap(), id).await.unwrap().unwrap().state
     }
@@ -212,8 +243,13 @@ impl House {
 #[sqlx::test(migrations = "./migrations")]
 async fn a_hundred_seats_are_sold_a_hundred_times(db: PgPool) {
     let house = Arc::new(House::build(&db, 100, true).await);
-    let settings = HotPath { flushers: 4, batch_limit: 64, queue_limit: 10_000, deadline_seconds: 60 };
-    let ingest = Arc::new(GroupCommit::start(RegisterBatch { db: db.clone() }, settings, house.cx.clone()));
+    let settings =
+        HotPath { flushers: 4, batch_limit: 64, queue_limit: 10_000, deadline_seconds: 60, write_seconds: 30 };
+    let ingest = Arc::new(GroupCommit::start(
+        RegisterBatch { db: db.clone(), cx: house.cx.clone() },
+        settings,
+        house.cx.clone(),
+    ));
     let tasks = (0..40_u64).map(|task| {
         let (house, ingest) = (house.clone(), ingest.clone());
         tokio::spawn(async move {
@@ -232,7 +268,7 @@ async fn a_hundred_seats_are_sold_a_hundred_times(db: PgPool) {
     ingest.close().await;
     assert_eq!((accepted, house.seats().await), (100, 100));
     let mut conn = db.acquire().await.unwrap();
-    assert_eq!(store::waitlisted(&mut conn, house.event).await.unwrap(), 900);
+    assert_eq!(store::waiting_parties(&mut conn, house.event).await.unwrap(), (900, 0));
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -245,7 +281,7 @@ async fn confirming_at_once_never_oversells(db: PgPool) {
         let (house, id) = (house.clone(), act.id);
         tokio::spawn(async move {
             let mut conn = house.db.acquire().await.unwrap();
-            store::seat(&mut conn, house.event, &[id], house.now).await.unwrap()[0].1.clone()
+            store::seat(&mut conn, house.event, &[id], house.now, house.now).await.unwrap()[0].1.clone()
         })
     });
     let mut outcomes = Vec::new();
@@ -262,18 +298,7 @@ async fn those_who_wait_move_up_in_their_order(db: PgPool) {
     let house = House::build(&db, 4, true).await;
     let acts = [house.act(1, "seat", 4), house.act(2, "seat", 2), house.act(3, "seat", 3), house.act(4, "seat", 1)];
     assert_eq!(house.register(&acts).await, ["accepted", "waitlisted", "waitlisted", "waitlisted"]);
-    let mut tx = db.begin().await.unwrap();
-    let seats = store::lock_seats(&mut tx, house.event).await.unwrap();
-    assert_eq!(seats.free(), 0);
-    let freed = store::cancel_active(&mut tx, acts[0].id, house.now).await.unwrap().unwrap();
-    store::add_seats(&mut tx, house.event, -freed).await.unwrap();
-    let waiting = store::waiting_line(&mut tx, house.event).await.unwrap();
-    assert_eq!(waiting.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [acts[1].id, acts[2].id, acts[3].id]);
-    let moving = who_moves_up(&waiting, 4, false);
-    let ids: Vec<Uuid> = moving.iter().map(|(id, _)| *id).collect();
-    store::accept_waiting(&mut tx, &ids, house.now).await.unwrap();
-    store::add_seats(&mut tx, house.event, 2).await.unwrap();
-    tx.commit().await.unwrap();
+    assert_eq!(house.cancel(acts[0].id).await, 1);
     // a party of one would fit, but the party of three stands before it
     assert_eq!(
         (house.state(acts[1].id).await, house.state(acts[2].id).await, house.state(acts[3].id).await),
@@ -291,6 +316,23 @@ async fn those_who_wait_move_up_in_their_order(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn a_very_long_line_moves_in_parts(db: PgPool) {
+    let house = House::build(&db, 1, true).await;
+    for batch in 0..6 {
+        let acts: Vec<AttendanceAct> = (0..1000).map(|n| house.act(batch * 1000 + n, "seat", 1)).collect();
+        house.register(&acts).await;
+    }
+    let mut conn = db.acquire().await.unwrap();
+    sqlx::query("UPDATE events SET capacity = NULL, smaller_may_pass = true").execute(&mut *conn).await.unwrap();
+    assert_eq!(store::promotable(&mut conn, house.now).await.unwrap(), [house.event]);
+    for parties in [5000, 999, 0] {
+        assert_eq!(store::promote(&mut conn, house.event, house.now).await.unwrap(), parties);
+    }
+    assert_eq!(house.seats().await, 6000);
+    assert!(store::promotable(&mut conn, house.now).await.unwrap().is_empty());
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn a_second_registration_changes_no_place_until_it_is_confirmed(db: PgPool) {
     let house = House::build(&db, 4, true).await;
     let (first, second, third) = (house.act(1, "seat", 2), house.act(1, "seat", 1), house.act(1, "pending", 4));
@@ -299,6 +341,131 @@ async fn a_second_registration_changes_no_place_until_it_is_confirmed(db: PgPool
     assert_eq!(house.register(std::slice::from_ref(&third)).await, ["pending"]);
     assert_eq!((house.seats().await, house.state(first.id).await), (2, "accepted".into()));
     let mut conn = db.acquire().await.unwrap();
-    assert_eq!(store::seat(&mut conn, house.event, &[third.id], house.now).await.unwrap()[0].1, "accepted");
+    assert_eq!(store::seat(&mut conn, house.event, &[third.id], house.now, house.now).await.unwrap()[0].1, "accepted");
     assert_eq!((house.seats().await, house.state(first.id).await), (4, "cancelled".into()));
+}
+
+/// Runs of batches and changes, and how many in each.
+const RUNS: u32 = 16;
+const STEPS: usize = 30;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// One batch: who registers, with how many, and whether an organizer vouches.
+    Batch(Vec<(u64, i16, bool)>),
+    /// The n-th of those who have or wait for a place leaves.
+    Cancel(usize),
+    /// The n-th of them comes with another number.
+    Resize(usize, i16),
+    /// The capacity, raised to what is taken.
+    Capacity(Option<i16>),
+    Rules(bool, bool),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let act = (0_u64..12, 1_i16..=5, any::<bool>());
+    prop_oneof![
+        6 => prop::collection::vec(act, 1..8).prop_map(Step::Batch),
+        2 => any::<usize>().prop_map(Step::Cancel),
+        2 => (any::<usize>(), 1_i16..=5).prop_map(|(n, size)| Step::Resize(n, size)),
+        3 => prop::option::weighted(0.9, 1_i16..=8).prop_map(Step::Capacity),
+        1 => any::<(bool, bool)>().prop_map(|(waitlist, pass)| Step::Rules(waitlist, pass)),
+    ]
+}
+
+async fn take(house: &House, model: &mut Model, step: &Step) {
+    match step {
+        Step::Batch(acts) => {
+            // a person twice in one batch is one act, the later one
+            let mut acts: Vec<_> = acts.iter().rev().copied().collect();
+            let mut seen = std::collections::HashSet::new();
+            acts.retain(|(person, ..)| seen.insert(*person));
+            let wish = |vouched: bool| if vouched { "vouched" } else { "seat" };
+            let rows: Vec<AttendanceAct> =
+                acts.iter().map(|(person, size, vouched)| house.act(*person, wish(*vouched), *size)).collect();
+            let outcomes = house.register(&rows).await;
+            for (person, size, vouched) in &acts {
+                // without a confirmation nobody changes a place that is there
+                if *vouched || !model.parties.contains_key(person) {
+                    model.seat(*person, *size);
+                }
+            }
+            for ((person, size, _), outcome) in acts.iter().zip(outcomes) {
+                let party = model.parties.get(person).filter(|party| party.size == *size);
+                match outcome.as_str() {
+                    "accepted" => assert!(party.is_some_and(|party| party.place.is_none())),
+                    "waitlisted" => assert!(party.is_some_and(|party| party.place.is_some())),
+                    other => assert_eq!(other, "declined"),
+                }
+            }
+        }
+        Step::Cancel(n) => {
+            if let Some((id, person)) = house.nth_active(*n).await {
+                let moved = house.cancel(id).await;
+                assert_eq!(usize::try_from(moved), Ok(model.cancel(person).len()));
+            }
+        }
+        Step::Resize(n, size) => {
+            if let Some((id, person)) = house.nth_active(*n).await {
+                let before = model.parties[&person];
+                if let Some(promoted) = model.resize(person, *size) {
+                    let more = if before.place.is_none() { size - before.size } else { 0 };
+                    let moved = house.resize(id, *size, more.into()).await;
+                    assert_eq!(usize::try_from(moved), Ok(promoted.len()));
+                }
+            }
+        }
+        Step::Capacity(_) | Step::Rules(..) => {
+            match step {
+                Step::Capacity(capacity) => model.capacity = capacity.map(|seats| seats.max(model.taken()).max(1)),
+                Step::Rules(waitlist, pass) => (model.waitlist, model.smaller_may_pass) = (*waitlist, *pass),
+                _ => {}
+            }
+            let mut tx = house.db.begin().await.unwrap();
+            sqlx::query("UPDATE events SET capacity = $2, waitlist = $3, smaller_may_pass = $4 WHERE id = $1")
+                .bind(house.event)
+                .bind(model.capacity.map(i32::from))
+                .bind(model.waitlist)
+                .bind(model.smaller_may_pass)
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+            let moved = store::promote(&mut tx, house.event, house.now).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(usize::try_from(moved), Ok(model.promote().len()));
+        }
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_batch_gives_seats_as_one_act_after_the_other_would(db: PgPool) {
+    let house = House::build(&db, 8, true).await;
+    let mut runner = TestRunner::new(Config::default());
+    let (mut waited, mut moved_up) = (0, 0);
+    for _ in 0..RUNS {
+        let reset = "DELETE FROM attendances; DELETE FROM action_count_deltas; DELETE FROM emails;
+             UPDATE events SET capacity = 8, seats_taken = 0, waitlist = true, smaller_may_pass = false, next_place = 1";
+        sqlx::raw_sql(reset).execute(&db).await.unwrap();
+        let mut model = Model::new(Some(8));
+        let steps = prop::collection::vec(step(), STEPS).new_tree(&mut runner).unwrap().current();
+        for (n, step) in steps.iter().enumerate() {
+            take(&house, &mut model, step).await;
+            model.assert_sound();
+            let told = || format!("after {:?}: {model:?}", &steps[..=n]);
+            assert_eq!(house.parties().await, (model.seated(), model.line()), "{}", told());
+            assert_eq!(house.seats().await, i64::from(model.taken()), "{}", told());
+            let status: String =
+                sqlx::query_scalar("SELECT event_status(events) FROM events").fetch_one(&db).await.unwrap();
+            assert_eq!(status, model.status(), "{}", told());
+            let mut conn = db.acquire().await.unwrap();
+            assert!(store::promotable(&mut conn, house.now).await.unwrap().is_empty(), "{}", told());
+            waited += model.line().len();
+        }
+        let promoted: i64 = sqlx::query_scalar("SELECT count(*) FROM emails WHERE kind = 'event_promoted'")
+            .fetch_one(&db)
+            .await
+            .unwrap();
+        moved_up += promoted;
+    }
+    assert!(waited > 100 && moved_up > 10, "the steps do make lines, and move them: {waited}, {moved_up}");
 }
