@@ -16,7 +16,8 @@ CREATE TABLE campaigns (
     CONSTRAINT campaigns_state_check CHECK (state IN ('draft', 'published', 'archived')),
     CONSTRAINT campaigns_texts_check CHECK (jsonb_typeof(texts) = 'object')
 );
-CREATE INDEX campaigns_organization_id_idx ON campaigns (organization_id);
+CREATE INDEX campaigns_organization_id_idx ON campaigns (organization_id, id);
+CREATE INDEX campaigns_published_idx ON campaigns (id) WHERE state = 'published';
 
 -- Pictures that were checked, made anew and stripped of everything but their pixels.
 CREATE TABLE images (
@@ -78,8 +79,15 @@ CREATE TABLE actions (
     CONSTRAINT actions_erased_count_check CHECK (erased_count >= 0),
     CONSTRAINT actions_open_check CHECK (closes_at > opens_at),
     CONSTRAINT actions_texts_check CHECK (jsonb_typeof(texts) = 'object')
-);
-CREATE INDEX actions_organization_id_idx ON actions (organization_id, kind);
+) WITH (fillfactor = 70, -- the published number moves on each tick, in place
+        autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.02);
+CREATE INDEX actions_organization_id_idx ON actions (organization_id, kind, id);
+CREATE INDEX actions_state_idx ON actions (organization_id, kind, state);
+CREATE INDEX actions_title_idx ON actions (organization_id, kind, title);
+CREATE INDEX actions_created_at_idx ON actions (organization_id, kind, created_at);
+CREATE INDEX actions_modified_at_idx ON actions (organization_id, kind, modified_at);
+CREATE INDEX actions_public_idx ON actions (kind, id) WHERE state NOT IN ('draft', 'archived');
+CREATE INDEX actions_verified_at_idx ON actions (verified_at NULLS FIRST, id);
 CREATE INDEX actions_campaign_id_idx ON actions (campaign_id);
 CREATE INDEX actions_vault_id_idx ON actions (vault_id);
 CREATE INDEX actions_closes_at_idx ON actions (closes_at) WHERE state = 'published';
@@ -135,7 +143,9 @@ CREATE TABLE updates (
     CONSTRAINT updates_figures_check CHECK (jsonb_typeof(figures) = 'array'),
     CONSTRAINT updates_campaign_title_key UNIQUE (campaign_id, happened_on, title)
 );
-CREATE INDEX updates_organization_id_idx ON updates (organization_id);
+CREATE INDEX updates_organization_id_idx ON updates (organization_id, happened_on, id);
+CREATE INDEX updates_campaign_id_idx ON updates (campaign_id, happened_on, id);
+CREATE INDEX updates_happened_on_idx ON updates (happened_on, id);
 CREATE INDEX updates_image_id_idx ON updates (image_id) WHERE image_id IS NOT NULL;
 
 -- Organizations that get their own consent box.
@@ -175,15 +185,18 @@ CREATE TABLE short_link_hits (
     CONSTRAINT short_link_hits_pkey PRIMARY KEY (word, day)
 );
 
--- Counts by one dimension at a time: dimension "total" with key '', or "day", "country", "region", "locale", "source".
+-- Counts by one dimension at a time: dimension "total" with key '', or "day", "country", "region", "locale", "source". Letters
+-- also by "state" of what was settled.
 CREATE TABLE action_counts (
-    action_id uuid NOT NULL REFERENCES actions (id) ON DELETE CASCADE,
-    dimension text NOT NULL,
-    key       text NOT NULL,
-    value     bigint NOT NULL,
+    action_id   uuid NOT NULL REFERENCES actions (id) ON DELETE CASCADE,
+    dimension   text NOT NULL,
+    key         text NOT NULL,
+    value       bigint NOT NULL,
+    unpublished boolean NOT NULL DEFAULT true, -- the total moved since its number was published
     CONSTRAINT action_counts_pkey PRIMARY KEY (action_id, dimension, key),
-    CONSTRAINT action_counts_dimension_check CHECK (dimension IN ('total', 'day', 'country', 'region', 'locale', 'source'))
-);
+    CONSTRAINT action_counts_dimension_check CHECK (dimension IN ('total', 'day', 'country', 'region', 'locale', 'source', 'state'))
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.02);
+CREATE INDEX action_counts_unpublished_idx ON action_counts (action_id) WHERE unpublished AND dimension = 'total';
 -- What acts add to the counts. Appended, never updated: signers of one petition do not wait for each other.
 -- The tick folds these rows into action_counts.
 CREATE TABLE action_count_deltas (
@@ -191,9 +204,17 @@ CREATE TABLE action_count_deltas (
     action_id uuid NOT NULL,
     dimension text NOT NULL,
     key       text NOT NULL,
-    delta     bigint NOT NULL
-);
+    delta     bigint NOT NULL,
+    CONSTRAINT action_count_deltas_pkey PRIMARY KEY (id)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.02);
 CREATE INDEX action_count_deltas_action_id_idx ON action_count_deltas (action_id, dimension);
+
+-- Who compares the counts of an action with its rows at present. A claim that is not renewed ends by itself.
+CREATE TABLE recounts (
+    action_id     uuid PRIMARY KEY REFERENCES actions (id) ON DELETE CASCADE,
+    claim_token   uuid NOT NULL,
+    claimed_until timestamptz NOT NULL -- by the database's clock; nobody else begins before
+);
 
 -- Breakdowns as the public sees them: taken once a day, small cells merged into 'other', rounded.
 CREATE TABLE published_counts (
@@ -226,4 +247,11 @@ CREATE TRIGGER campaigns_changed AFTER INSERT OR UPDATE OR DELETE ON campaigns F
 CREATE TRIGGER updates_changed AFTER INSERT OR UPDATE OR DELETE ON updates FOR EACH ROW EXECUTE FUNCTION notify_changed('campaign_id');
 CREATE TRIGGER partners_changed AFTER INSERT OR UPDATE OR DELETE ON partners FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();
 CREATE TRIGGER sources_changed AFTER INSERT OR UPDATE OR DELETE ON sources FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();
+-- Not by the function above: a picture's row is large.
+CREATE FUNCTION notify_image_removed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('muster_changed', 'image:' || OLD.id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER images_removed AFTER DELETE ON images FOR EACH ROW EXECUTE FUNCTION notify_image_removed();
 CREATE TRIGGER organizations_changed AFTER UPDATE ON organizations FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();

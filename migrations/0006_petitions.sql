@@ -84,12 +84,17 @@ CREATE TABLE signatures (
     CONSTRAINT signatures_counted_check CHECK (state NOT IN ('counted', 'quarantined') OR counted_at IS NOT NULL),
     CONSTRAINT signatures_pending_check CHECK (state <> 'pending' OR (counted_at IS NULL AND confirm_expires_at IS NOT NULL)),
     CONSTRAINT signatures_country_check CHECK (country ~ '^[A-Z]{2}$')
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 CREATE UNIQUE INDEX signatures_counted_key ON signatures (petition_id, person_id, name_index) WHERE state = 'counted';
 CREATE INDEX signatures_petition_id_idx ON signatures (petition_id, id);
 CREATE INDEX signatures_person_id_idx ON signatures (person_id);
 CREATE INDEX signatures_letter_id_idx ON signatures (letter_id) WHERE letter_id IS NOT NULL;
 CREATE INDEX signatures_pending_idx ON signatures (confirm_expires_at) WHERE state = 'pending';
+CREATE INDEX signatures_unreminded_idx ON signatures (created_at) WHERE state = 'pending' AND NOT reminded;
+CREATE INDEX signatures_invalid_idx ON signatures (ended_at) WHERE state = 'invalid' AND sealed IS NOT NULL;
+CREATE INDEX signatures_created_at_idx ON signatures (petition_id, created_at);
+-- states that few have: one that counts needs no entry here
+CREATE INDEX signatures_state_idx ON signatures (petition_id, state) WHERE state IN ('duplicate', 'quarantined', 'invalid', 'withdrawn');
 
 CREATE INDEX signatures_import_id_idx ON signatures (import_id) WHERE import_id IS NOT NULL;
 CREATE INDEX signatures_invalidation_id_idx ON signatures (invalidation_id) WHERE invalidation_id IS NOT NULL;
@@ -103,8 +108,19 @@ CREATE UNLOGGED TABLE signature_signals (
     network_tag  bytea, -- of the sender's network (IPv4 /24, IPv6 /48)
     domain_tag   bytea, -- of the e-mail address's domain
     created_at   timestamptz NOT NULL
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02);
 CREATE INDEX signature_signals_created_at_idx ON signature_signals (created_at);
+
+-- How many signatures each process has taken within an hour under each tag, so that all see the sum: one network that is
+-- spread over many processes is one network. Tags as above; gone after the hour.
+CREATE UNLOGGED TABLE signature_bursts (
+    hour    timestamptz NOT NULL,
+    tag     bytea NOT NULL,
+    process uuid NOT NULL,
+    acts    bigint NOT NULL,
+    CONSTRAINT signature_bursts_pkey PRIMARY KEY (hour, tag, process),
+    CONSTRAINT signature_bursts_acts_check CHECK (acts > 0)
+);
 
 -- Networks and mail domains of places where many sign at once: shelters, union halls, campuses. Never held as a burst.
 CREATE TABLE allowances (
@@ -128,19 +144,20 @@ CREATE TABLE invalidations (
     reason       text NOT NULL,
     state        text NOT NULL DEFAULT 'running',
     after_id     uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000', -- signatures up to here are done
-    total        bigint NOT NULL, -- signatures to look at, when it began
+    total        bigint NOT NULL DEFAULT 0, -- signatures to look at; counted first, in steps
+    is_counted   boolean NOT NULL DEFAULT false, -- the total is known; until then after_id is where counting goes on
     seen         bigint NOT NULL DEFAULT 0,
     changed      bigint NOT NULL DEFAULT 0, -- signatures whose state is changed by it at present
     created_at   timestamptz NOT NULL,
     finished_at  timestamptz,
     CONSTRAINT invalidations_effect_check CHECK (effect IN ('invalidate', 'release')),
-    CONSTRAINT invalidations_state_check CHECK (state IN ('running', 'done', 'cancelled', 'undoing', 'undone'))
+    CONSTRAINT invalidations_state_check CHECK (state IN ('running', 'done', 'cancelled', 'undoing', 'undone', 'failed'))
 );
 CREATE INDEX invalidations_petition_id_idx ON invalidations (petition_id, id);
 CREATE INDEX invalidations_organizer_id_idx ON invalidations (organizer_id);
-CREATE INDEX invalidations_running_idx ON invalidations (id) WHERE state IN ('running', 'undoing');
 
--- Files of signers that organizers bring. The file is kept in sealed pieces until it is done.
+-- Files of signers that organizers bring. A file is kept in sealed pieces, each written as it comes in; those whose lines
+-- are done go with them.
 CREATE TABLE imports (
     id              uuid PRIMARY KEY,
     petition_id     uuid NOT NULL REFERENCES petitions (id) ON DELETE CASCADE,
@@ -153,7 +170,8 @@ CREATE TABLE imports (
     source          text, -- the word of origin of its signatures
     consent_wording text NOT NULL DEFAULT '', -- what the people agreed to who have a yes in the consent column
     dry_run         boolean NOT NULL DEFAULT false,
-    state           text NOT NULL DEFAULT 'uploaded',
+    state           text NOT NULL DEFAULT 'uploading',
+    touched_at      timestamptz NOT NULL, -- when the last piece came in
     offset_bytes    bigint NOT NULL DEFAULT 0, -- lines that end before this byte are done
     seen            bigint NOT NULL DEFAULT 0, -- lines
     imported        bigint NOT NULL DEFAULT 0,
@@ -161,12 +179,12 @@ CREATE TABLE imports (
     refused         bigint NOT NULL DEFAULT 0,
     created_at      timestamptz NOT NULL,
     finished_at     timestamptz,
-    CONSTRAINT imports_state_check CHECK (state IN ('uploaded', 'running', 'checked', 'done', 'cancelled', 'failed')),
+    CONSTRAINT imports_state_check CHECK (state IN ('uploading', 'uploaded', 'running', 'checked', 'done', 'cancelled', 'failed')),
     CONSTRAINT imports_mapping_check CHECK (jsonb_typeof(mapping) = 'object')
 );
 CREATE INDEX imports_petition_id_idx ON imports (petition_id, id);
 CREATE INDEX imports_organizer_id_idx ON imports (organizer_id);
-CREATE INDEX imports_running_idx ON imports (id) WHERE state = 'running';
+CREATE INDEX imports_waiting_idx ON imports (created_at) WHERE state IN ('uploading', 'uploaded', 'checked');
 CREATE TABLE import_pieces (
     import_id uuid NOT NULL REFERENCES imports (id) ON DELETE CASCADE,
     number    integer NOT NULL,
@@ -201,10 +219,14 @@ CREATE TABLE deliveries (
     paper           bigint, -- signatures on paper
     regions         jsonb, -- {"CA-ON": 120}: small cells merged
     receipts_sha256 bytea, -- of the list as a text file
+    receipts_list   uuid, -- the list that belongs to the number
+    stating_list    uuid, -- the list that is being made, by a process that holds it until `stating_until` (the database's clock)
+    stating_until   timestamptz,
     CONSTRAINT deliveries_state_check CHECK (state IN ('planned', 'delivered')),
     CONSTRAINT deliveries_stated_check CHECK (
         (stated_at IS NULL) = (receipts IS NULL) AND (stated_at IS NULL) = (erased IS NULL) AND (stated_at IS NULL) = (paper IS NULL)
         AND (stated_at IS NULL) = (regions IS NULL) AND (stated_at IS NULL) = (receipts_sha256 IS NULL)
+        AND (stated_at IS NULL) = (receipts_list IS NULL)
         AND (state = 'planned' OR stated_at IS NOT NULL))
 );
 CREATE INDEX deliveries_petition_id_idx ON deliveries (petition_id, id);
@@ -212,12 +234,24 @@ CREATE INDEX deliveries_event_id_idx ON deliveries (event_id);
 CREATE INDEX deliveries_image_id_idx ON deliveries (image_id);
 -- The list of receipts, sorted, 16 bytes each: a keyed hash of a signature's id, which tells only its owner anything.
 CREATE TABLE delivery_receipts (
+    list_id     uuid NOT NULL,
     delivery_id uuid NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
     number      integer NOT NULL,
     receipts    bytea NOT NULL,
-    CONSTRAINT delivery_receipts_pkey PRIMARY KEY (delivery_id, number),
+    CONSTRAINT delivery_receipts_pkey PRIMARY KEY (list_id, number),
     CONSTRAINT delivery_receipts_receipts_check CHECK (octet_length(receipts) % 16 = 0)
 );
+CREATE INDEX delivery_receipts_delivery_id_idx ON delivery_receipts (delivery_id);
+-- Receipts of a list that is being made, unsorted, by their first byte: what is sorted at once stays small.
+CREATE TABLE delivery_buckets (
+    list_id     uuid NOT NULL,
+    delivery_id uuid NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    bucket      smallint NOT NULL,
+    number      integer NOT NULL, -- of the page of signatures
+    receipts    bytea NOT NULL,
+    CONSTRAINT delivery_buckets_pkey PRIMARY KEY (list_id, bucket, number)
+);
+CREATE INDEX delivery_buckets_delivery_id_idx ON delivery_buckets (delivery_id);
 
 -- One validated and sealed act on its way into the hot path's function.
 CREATE TYPE signature_act AS (
@@ -236,10 +270,11 @@ CREATE TYPE held_signature AS (act_id uuid, signature_id uuid, person_id uuid);
 -- Writes a batch of signatures with their people, counts, mail and idempotency rows: one round trip, one commit.
 -- Acts arrive ordered by (vault_id, email_index), so that two batches lock people in the same order.
 -- `carried` are the letters that some of the acts write along, by `letter_id`; they bring neither a mail nor a key of
--- their own. Outcomes: 'created', 'duplicate' (kept uncounted, or already there for a vouched act), 'replayed' (idempotency key
+-- their own. Outcomes: 'created', 'duplicate' (kept uncounted, or already there for a vouched act), 'withdrawn' (imported, and
+-- its owner took the signature back before: nothing is written), 'replayed' (idempotency key
 -- seen with the same request), 'mismatch' (seen with another request). signature_id is the row to show; holder_id, for
--- vouched acts only, the person it belongs to (a sealed text is bound to its row's id, so a vouching caller looks the
--- person up first and mends it afterwards in the rare case that somebody else created it in between).
+-- vouched acts only, the person it belongs to (whose details the vouching caller completes
+-- afterwards, where she was there before).
 --
 -- Sessions live for days and keep the plans they made when the tables were small or empty. So plans are generic, never
 -- sequential, and each statement names the one column whose index it wants: a person's few rows are found by person_id
@@ -258,6 +293,7 @@ DECLARE
     counted uuid[];
     persons uuid[];
     held held_signature[];
+    withdrawn held_signature[];
     letters_gone uuid[];
 BEGIN
     IF keyed THEN
@@ -266,6 +302,30 @@ BEGIN
             FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL)) AS s;
         RETURN QUERY SELECT s.act_id, s.resource_id, NULL::uuid, s.outcome FROM unnest(spent) AS s;
         acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id NOT IN (SELECT s.act_id FROM unnest(spent) AS s));
+    END IF;
+
+    -- What its owner has taken back, no file gives again. People are locked first, in the order of every batch, so that who
+    -- takes it back at this moment has done so, or has a signature that counts.
+    IF EXISTS (SELECT FROM unnest(acts) a WHERE a.import_id IS NOT NULL) THEN
+        PERFORM FROM people p
+        WHERE p.id IN (SELECT k.id FROM unnest(acts) a JOIN people k ON k.vault_id = a.vault_id AND k.email_index = a.email_index WHERE a.import_id IS NOT NULL)
+        ORDER BY p.vault_id, p.email_index FOR NO KEY UPDATE;
+        WITH theirs AS MATERIALIZED (
+            SELECT a.id, a.petition_id, a.name_index, s.id AS signed_id, s.petition_id AS signed, s.name_index AS signed_name, s.state
+            FROM unnest(acts) a
+            JOIN people p ON p.vault_id = a.vault_id AND p.email_index = a.email_index
+            JOIN signatures s ON s.person_id = p.id
+            WHERE a.import_id IS NOT NULL
+        )
+        SELECT array_agg((t.id, t.signed_id, NULL)::held_signature) INTO withdrawn
+        FROM (SELECT DISTINCT ON (x.id) x.id, x.signed_id, x.state FROM theirs x
+              WHERE x.signed = x.petition_id AND x.signed_name = x.name_index AND x.state IN ('counted', 'withdrawn')
+              ORDER BY x.id, x.state) t
+        WHERE t.state = 'withdrawn'; -- one that signed again since has a row that counts, which sorts first
+        IF withdrawn IS NOT NULL THEN
+            RETURN QUERY SELECT w.act_id, w.signature_id, NULL::uuid, 'withdrawn'::text FROM unnest(withdrawn) AS w;
+            acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id NOT IN (SELECT w.act_id FROM unnest(withdrawn) AS w));
+        END IF;
     END IF;
 
     -- Vouching must not tell who has signed a protected petition: whoever was there is signed anew, under a new id.

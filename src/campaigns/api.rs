@@ -47,7 +47,7 @@ pub struct Campaigns {
     /// Who is asking.
     pub access: Access,
     sources: SharedCache<(Uuid, String), String>,
-    links: SharedCache<(Uuid, LocaleTag, i64), Option<Arc<CampaignLink>>>,
+    links: SharedCache<(Uuid, LocaleTag, u32), Option<Arc<CampaignLink>>>,
     partners: SharedCache<(Uuid, LocaleTag), Arc<Vec<PartnerBox>>>,
 }
 
@@ -96,7 +96,7 @@ impl Campaigns {
         &self,
         campaign: Option<Uuid>,
         locale: LocaleTag,
-        updates: i64,
+        updates: u32,
     ) -> Result<Option<Arc<CampaignLink>>> {
         let Some(campaign) = campaign else { return Ok(None) };
         let load = async || {
@@ -261,16 +261,11 @@ async fn list_campaigns(
 ) -> Result<Json<Value>> {
     no_filter(&query)?;
     let mut conn = campaigns.kernel.db.acquire().await?;
-    let (rows, total) = store::campaigns(
-        &mut conn,
-        reader.reader().map(|a| a.organization_id),
-        query.page.limit(),
-        query.page.offset(),
-    )
-    .await?;
+    let organization = reader.reader().map(|a| a.organization_id);
+    let (rows, extent) = store::campaigns(&mut conn, organization, &query.page).await?;
     let items = rows.iter().map(|row| campaign_resource(&campaigns.kernel, row)).collect();
     let url = campaigns.kernel.url("/api/v1/campaigns");
-    Ok(Json(Listing::new(&url, "osdi:campaigns", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
+    Ok(Json(Listing::new(&url, "osdi:campaigns", &query.page, extent).keep_query(&query.raw).body(items)))
 }
 
 /// Nothing here can be filtered by.
@@ -300,7 +295,7 @@ async fn post_campaign(
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/campaigns", &bytes)?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/campaigns", &bytes).await?;
     let id = kernel.cx.id();
     let mut tx = kernel.db.begin().await?;
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {

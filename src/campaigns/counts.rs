@@ -3,7 +3,7 @@
 //! Nothing here counts rows. Exact numbers (with a token) are folded counts plus deltas that wait, so they include one's
 //! own write; the public sees [`publish`]ed numbers only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,23 @@ pub async fn exact_total(conn: &mut PgConnection, action: Uuid) -> Result<i64> {
     .await?)
 }
 
+/// The exact totals of actions; one that nobody acted on has none.
+///
+/// # Errors
+/// A database error.
+pub async fn exact_totals(conn: &mut PgConnection, actions: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
+    let rows = sqlx::query!(
+        r#"SELECT action_id AS "action_id!", sum(n)::bigint AS "n!"
+           FROM (SELECT action_id, value AS n FROM action_counts WHERE action_id = ANY ($1) AND dimension = 'total' AND key = ''
+                 UNION ALL SELECT action_id, delta FROM action_count_deltas WHERE action_id = ANY ($1) AND dimension = 'total') c
+           GROUP BY action_id"#,
+        actions
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.action_id, row.n)).collect())
+}
+
 /// Folds waiting deltas into the counts. Several processes may do it at once: each takes rows that no other holds.
 /// Returns how many were folded.
 ///
@@ -44,9 +61,9 @@ pub async fn fold(db: &PgPool) -> Result<u64> {
                    DELETE FROM action_count_deltas WHERE id IN (SELECT id FROM action_count_deltas ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
                    RETURNING action_id, dimension, key, delta
                ), added AS (
-                   INSERT INTO action_counts AS c (action_id, dimension, key, value)
-                   SELECT action_id, dimension, key, sum(delta) FROM taken GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-                   ON CONFLICT (action_id, dimension, key) DO UPDATE SET value = c.value + excluded.value
+                   INSERT INTO action_counts AS c (action_id, dimension, key, value, unpublished)
+                   SELECT action_id, dimension, key, sum(delta), dimension = 'total' FROM taken GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+                   ON CONFLICT (action_id, dimension, key) DO UPDATE SET value = c.value + excluded.value, unpublished = excluded.unpublished
                )
                SELECT count(*) AS "n!" FROM taken"#,
             BATCH
@@ -69,7 +86,8 @@ pub enum Tick {
     Unconfirmed,
 }
 
-/// Publishes the numbers of a tick. Returns how many moved.
+/// Publishes the numbers of a tick: of actions whose total moved. One that somebody holds at the moment waits for the next
+/// tick, and keeps nobody waiting. Returns how many moved.
 ///
 /// # Errors
 /// A database error.
@@ -78,27 +96,36 @@ pub async fn publish(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Result<u64>
         Tick::Confirmed => ("email", 1),
         Tick::Unconfirmed => ("none", 10_i64),
     };
-    let published = sqlx::query!(
-        "UPDATE actions a SET published_count = c.value / $2 * $2, published_at = $3
-         FROM action_counts c
-         WHERE c.action_id = a.id AND c.dimension = 'total' AND c.key = '' AND a.confirmation = $1
-           AND a.published_count <> c.value / $2 * $2 AND c.value >= 0",
+    let published = sqlx::query_scalar!(
+        r#"WITH due AS MATERIALIZED (
+               SELECT a.id, c.value, c.value / $2 * $2 AS number
+               FROM action_counts c JOIN actions a ON a.id = c.action_id
+               WHERE c.unpublished AND c.dimension = 'total' AND c.key = '' AND c.value >= 0 AND a.confirmation = $1
+               FOR NO KEY UPDATE OF a SKIP LOCKED
+           ), moved AS (
+               UPDATE actions a SET published_count = due.number, published_at = $3 FROM due
+               WHERE a.id = due.id AND a.published_count <> due.number
+               RETURNING a.id
+           ), done AS ( -- not where a fold has moved it again meanwhile
+               UPDATE action_counts c SET unpublished = false FROM due
+               WHERE c.action_id = due.id AND c.dimension = 'total' AND c.key = '' AND c.value = due.value
+           )
+           SELECT count(*) AS "n!" FROM moved"#,
         confirmation,
         step,
         now
     )
-    .execute(db)
+    .fetch_one(db)
     .await?;
     let events = sqlx::query!(
         "UPDATE events e SET published_status = s.status
-         FROM (SELECT id, CASE WHEN capacity IS NULL OR (seats_taken < capacity AND NOT EXISTS (SELECT FROM attendances w WHERE w.event_id = events.id AND w.state = 'waitlisted')) THEN 'open'
-                               WHEN waitlist THEN 'waitlist' ELSE 'closed' END AS status FROM events) s, actions a
+         FROM (SELECT id, event_status(events) AS status FROM events) s, actions a
          WHERE s.id = e.id AND a.id = e.id AND a.confirmation = $1 AND e.published_status <> s.status",
         confirmation
     )
     .execute(db)
     .await?;
-    Ok(published.rows_affected() + events.rows_affected())
+    Ok(published.unsigned_abs() + events.rows_affected())
 }
 
 /// What counts are broken down by.
@@ -224,9 +251,23 @@ pub async fn publish_breakdowns(db: &PgPool, today: NaiveDate) -> Result<u64> {
     )
     .fetch_all(db)
     .await?;
+    let mut published = 0;
     for action in &due {
         let mut tx = db.begin().await?;
-        sqlx::query!("SELECT id FROM actions WHERE id = $1 FOR NO KEY UPDATE", action).fetch_one(&mut *tx).await?;
+        // one that is held waits for the next tick; one that another process has published meanwhile is done
+        let locked = sqlx::query_scalar!("SELECT id FROM actions WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED", action)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let done = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM published_counts WHERE action_id = $1 AND as_of >= $2) AS "done!""#,
+            action,
+            today
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if locked.is_none() || done {
+            continue;
+        }
         sqlx::query!("DELETE FROM published_counts WHERE action_id = $1", action).execute(&mut *tx).await?;
         for by in Dimension::PUBLIC {
             let (keys, values): (Vec<String>, Vec<i64>) =
@@ -244,8 +285,9 @@ pub async fn publish_breakdowns(db: &PgPool, today: NaiveDate) -> Result<u64> {
             .await?;
         }
         tx.commit().await?;
+        published += 1;
     }
-    Ok(due.len() as u64)
+    Ok(published)
 }
 
 #[cfg(test)]

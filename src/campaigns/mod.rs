@@ -3,17 +3,19 @@
 //! `actions` has one row for each petition, event and letter action, so the home page, a campaign's page, short links and
 //! the counts need not know the kinds. The route behind every mailed link, `/t/{token}`, stands here too; what a link does
 //! is registered by the slice that mails it. Rooms: `action` (the row as a type), `counts`, `store`, `ops`, `api`
-//! (campaigns), `updates`, `images`, `share`, `sources`, `pages`, `chart`, `life` (what may follow what), `hits` (of short links).
+//! (campaigns), `recount`, `updates`, `images` and `image_cache`, `share`, `sources`, `pages`, `chart`, `life` (what may follow what), `hits` (of short links).
 
 mod action;
 mod api;
 mod chart;
 mod counts;
 mod hits;
+mod image_cache;
 mod images;
 mod life;
 mod ops;
 mod pages;
+pub mod recount;
 mod share;
 mod sources;
 mod store;
@@ -24,7 +26,8 @@ pub use action::{
 };
 pub use api::{Campaigns, NewCampaign, create_campaign, router};
 pub use counts::{
-    Cells, Dimension, Tick, exact_cells, exact_total, fold, merge_small, publish, publish_breakdowns, published_cells,
+    Cells, Dimension, Tick, exact_cells, exact_total, exact_totals, fold, merge_small, publish, publish_breakdowns,
+    published_cells,
 };
 pub use images::{Picture, of_organization as picture_of};
 pub use life::{NextAction, Standing};
@@ -32,7 +35,7 @@ pub use ops::{create_action, find_for, find_to_change, register_partner, registe
 pub use pages::{CampaignLink, Landing, landing, link_page, received, standing};
 pub use share::{Paper, links as share_links, poster};
 pub use store::{
-    PartnerBox, ShortLink, StateChange, by_id, by_key, campaign_exists, close_due, delete_short_link, lock, log_state,
-    page_of_ids, short_links, state_changes, void_previews,
+    PartnerBox, ShortLink, StateChange, by_id, by_ids, by_key, campaign_exists, close_due, delete_short_link, lock,
+    log_state, page_of_actions, short_links, state_changes, void_previews,
 };
 pub use updates::{Figure, NewUpdate, save_update};

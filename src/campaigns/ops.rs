@@ -24,7 +24,8 @@ const OPEN_ENDED_MONTHS: u32 = 9;
 /// Makes the `actions` row of a new petition, event or letter action with id `id`; a protected one gets a vault of its own.
 ///
 /// # Errors
-/// 422 naming the field for a taken slug, an unknown campaign or a month the keyring does not reach; or a database error.
+/// 422 naming the field for a taken slug, an unknown campaign or a day that is out of range; `unavailable` while a
+/// protected action's key cannot be written; or a database error.
 pub async fn create_action(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -104,7 +105,8 @@ pub async fn find_to_change(conn: &mut PgConnection, kind: Kind, key: &str, acto
     store::by_id(conn, found.id).await
 }
 
-/// Changes the editorial part of an action.
+/// Changes the editorial part of an action: as it stands under its lock, whatever the caller has read before, so that neither
+/// another change nor a closing date that was reached meanwhile is undone.
 ///
 /// # Errors
 /// 422 with a pointer for each refused field, `conflict` for a state that cannot follow, or a database error.
@@ -112,9 +114,11 @@ pub async fn update_action(
     conn: &mut PgConnection,
     kernel: &Kernel,
     actor: &Actor,
-    mut action: Action,
+    action: Action,
     changes: ActionChanges,
 ) -> Result<Action> {
+    store::lock(conn, action.id).await?;
+    let mut action = store::by_id(conn, action.id).await?;
     let mut errors = Vec::new();
     let mut set = |target: &mut String,
                    pointer: &str,

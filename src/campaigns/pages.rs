@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::{RawQuery, State as Shared},
-    http::{HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -21,6 +21,7 @@ use super::{
     action::{Kind, State},
     chart,
     hits::Hits,
+    image_cache::ImageCache,
     images::{self, Picture},
     life::Standing,
     ops::localized,
@@ -36,12 +37,14 @@ use crate::{
         links::{Choices, LinkPage, TokenPurposes, expired},
         markdown,
         pages::{Visitor, html_response, private, see_other},
+        paging::PageParams,
         text::LocaleTag,
+        zones::Zone,
     },
 };
 
 /// Updates on a campaign's page, at most.
-const UPDATES: i64 = 60;
+const UPDATES: u32 = 60;
 
 /// What the landing pages share.
 #[derive(Clone, Debug)]
@@ -53,6 +56,7 @@ pub struct Landing {
     /// What the home page (`/`) and campaigns' pages show, by path.
     seen: Arc<Cache<(String, LocaleTag), minijinja::Value>>,
     hits: Arc<Hits>,
+    images: Arc<ImageCache>,
 }
 
 impl Landing {
@@ -60,7 +64,8 @@ impl Landing {
     pub fn new(kernel: Arc<Kernel>, purposes: TokenPurposes) -> Self {
         // they show many actions: any change may concern them
         let seen = Cache::watching(kernel.cx.clone(), &kernel.changes, |_, _, _| true);
-        Self { hits: Hits::new(kernel.db.clone()), kernel, purposes, seen }
+        let images = ImageCache::watching(&kernel.cx, &kernel.changes);
+        Self { hits: Hits::new(kernel.db.clone()), kernel, purposes, seen, images }
     }
 }
 
@@ -100,7 +105,7 @@ fn card(row: LandingRow, locale: LocaleTag) -> Card {
         "event" => Kind::Event.page_prefix(),
         _ => Kind::Letter.page_prefix(),
     };
-    let when = match (row.starts_at, row.ends_at, row.timezone.and_then(|tz| tz.parse().ok())) {
+    let when = match (row.starts_at, row.ends_at, row.timezone.map(|name| Zone::stored(&name))) {
         (Some(from), Some(to), Some(zone)) => i18n::period(locale, from, to, zone),
         _ => String::new(),
     };
@@ -163,7 +168,7 @@ async fn home(Shared(landing): Shared<Landing>, visitor: Visitor) -> Result<Resp
 async fn home_now(kernel: &Kernel, locale: LocaleTag) -> Result<minijinja::Value> {
     let mut conn = kernel.db.acquire().await?;
     let organization = store::only_organization(&mut conn).await?;
-    let (campaigns, _) = store::campaigns(&mut conn, None, 20, 0).await?;
+    let (campaigns, _) = store::campaigns(&mut conn, None, &PageParams::first(20)).await?;
     let rows = store::landing_rows(&mut conn, None, kernel.cx.now()).await?;
     drop(conn);
     let campaigns: Vec<Value> = campaigns
@@ -195,7 +200,7 @@ async fn campaign(
 async fn campaign_now(kernel: &Kernel, slug: &str, locale: LocaleTag) -> Result<minijinja::Value> {
     let mut conn = kernel.db.acquire().await?;
     let row = store::campaign(&mut conn, None, slug).await?;
-    let (updates, _) = store::updates(&mut conn, None, Some(row.id), UPDATES, 0).await?;
+    let (updates, _) = store::updates(&mut conn, None, Some(row.id), &PageParams::first(UPDATES)).await?;
     let actions = store::landing_rows(&mut conn, Some(row.id), kernel.cx.now()).await?;
     drop(conn);
     let (title, summary) = localized(&row.texts, locale, &row.title, &row.summary);
@@ -225,8 +230,8 @@ async fn update(Shared(landing): Shared<Landing>, visitor: Visitor, Segments(id)
     kernel.pages.page("pages/update.html", &visitor, &kernel.url(&path), page)
 }
 
-async fn image(Shared(landing): Shared<Landing>, Segments(id): Segments<Uuid>) -> Result<Response> {
-    images::show(&landing.kernel, id).await
+async fn image(Shared(landing): Shared<Landing>, Segments(id): Segments<Uuid>, headers: HeaderMap) -> Result<Response> {
+    images::show(&landing.kernel, &landing.images, &headers, id).await
 }
 
 async fn short_link(
@@ -296,10 +301,13 @@ impl CampaignLink {
     ///
     /// # Errors
     /// A database error.
-    pub async fn of(conn: &mut PgConnection, campaign: Uuid, locale: LocaleTag, updates: i64) -> Result<Option<Self>> {
+    pub async fn of(conn: &mut PgConnection, campaign: Uuid, locale: LocaleTag, updates: u32) -> Result<Option<Self>> {
         let Some((slug, title, texts)) = store::link_to_campaign(conn, campaign).await? else { return Ok(None) };
         let (title, _) = localized(&texts, locale, &title, "");
-        let (rows, _) = store::updates(conn, None, Some(campaign), updates, 0).await?;
+        let rows = match updates {
+            0 => Vec::new(),
+            n => store::updates(conn, None, Some(campaign), &PageParams::first(n)).await?.0,
+        };
         let updates = rows.into_iter().map(|row| serde_json::to_value(post(row, locale)).unwrap_or_default()).collect();
         Ok(Some(Self { title, url: format!("/c/{slug}"), updates }))
     }

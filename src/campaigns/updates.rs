@@ -323,10 +323,10 @@ async fn list_updates(State(campaigns): State<Campaigns>, reader: MaybeActor, qu
     no_filter(&query)?;
     let organization = reader.reader().map(|a| a.organization_id);
     let mut conn = campaigns.kernel.db.acquire().await?;
-    let (rows, total) = store::updates(&mut conn, organization, None, query.page.limit(), query.page.offset()).await?;
+    let (rows, extent) = store::updates(&mut conn, organization, None, &query.page).await?;
     let items = rows.iter().map(|row| resource(&campaigns.kernel, row, organization.is_some())).collect();
     let url = campaigns.kernel.url("/api/v1/updates");
-    Ok(Json(Listing::new(&url, "muster:updates", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
+    Ok(Json(Listing::new(&url, "muster:updates", &query.page, extent).keep_query(&query.raw).body(items)))
 }
 
 /// One update.
@@ -351,7 +351,7 @@ async fn post_update(
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/updates", &bytes)?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/updates", &bytes).await?;
     let id = kernel.cx.id();
     let mut tx = kernel.db.begin().await?;
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{Console, store};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     kernel::{extract::ListQuery, hal, paging::Listing},
     organizers::{Actor, Scope},
 };
@@ -77,6 +77,7 @@ impl From<store::MailRow> for MailItem {
     get, path = "/api/v1/mail", tag = "mail",
     params(
         ("page" = Option<u64>, Query, description = "From 1."),
+        ("after" = Option<String>, Query, description = "As the `next` link of a page has it."),
         ("per_page" = Option<u32>, Query, description = "1 to 100; 25 unless told."),
         ("filter" = Option<String>, Query, description = "OData over `state`, `class`, `kind`, `lane`, `created_date`."),
     ),
@@ -91,11 +92,10 @@ async fn list_mail(State(console): State<Console>, actor: Actor, query: ListQuer
     actor.require(Scope::MailManage)?;
     let filter = query.filter(store::MAIL_FIELDS)?;
     let mut conn = console.kernel.db.acquire().await?;
-    let (rows, total) = store::mails(&mut conn, actor.organization_id, filter.as_ref(), query.page).await?;
+    let (rows, extent) = store::mails(&mut conn, actor.organization_id, filter.as_ref(), &query.page).await?;
     let url = console.kernel.url("/api/v1/mail");
     let items = rows.into_iter().map(|row| json!(MailItem::from(row))).collect();
-    let total = u64::try_from(total).map_err(Error::internal)?;
-    let body = Listing::new(&url, "muster:mail", query.page, total).keep_query(&query.raw).body(items);
+    let body = Listing::new(&url, "muster:mail", &query.page, extent).keep_query(&query.raw).body(items);
     let headers = [(header::CONTENT_TYPE, "application/hal+json"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, body.to_string()).into_response())
 }

@@ -1,6 +1,6 @@
 //! What the console's first page shows (see `templates/console/dashboard.html`).
 
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::store;
 use crate::{
     error::Result,
-    kernel::{i18n, text::LocaleTag},
+    kernel::{i18n, text::LocaleTag, zones::Zone},
+    letters, mail,
     organizers::{Actor, Scope},
 };
 
@@ -52,6 +53,9 @@ struct Letter {
     sent: i64,
     failed: i64,
     export_url: String,
+    /// What a job does with its letters at present.
+    dispatch: &'static str,
+    dispatched: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,6 +63,7 @@ struct MailCount {
     class: String,
     state: String,
     count: i64,
+    is_estimate: bool,
     oldest: String,
 }
 
@@ -67,7 +72,7 @@ impl Dashboard {
     ///
     /// # Errors
     /// `forbidden` without `actions:read`, or a database error.
-    pub async fn read(conn: &mut PgConnection, actor: &Actor, locale: LocaleTag) -> Result<Self> {
+    pub async fn read(conn: &mut PgConnection, actor: &Actor, locale: LocaleTag, now: DateTime<Utc>) -> Result<Self> {
         actor.require(Scope::ActionsRead)?;
         let organization = actor.organization_id;
         let may_export = actor.allows(Scope::ContactsExport);
@@ -87,13 +92,22 @@ impl Dashboard {
         let events = store::events(&mut *conn, organization).await?.into_iter().map(|row| Event {
             url: format!("/e/{}", row.slug),
             export_url: export(row.is_protected, "events", row.id, "attendances"),
-            when: i18n::period(locale, row.starts_at, row.ends_at, row.timezone.parse().unwrap_or(Tz::UTC)),
+            when: i18n::period(locale, row.starts_at, row.ends_at, Zone::stored(&row.timezone)),
             title: row.title,
             capacity: row.capacity,
             accepted: row.accepted,
             waitlisted: row.waitlisted,
         });
-        let letters = store::letters(&mut *conn, organization).await?.into_iter().map(|row| Letter {
+        let letters = store::letters(&mut *conn, organization).await?;
+        let ids: Vec<Uuid> = letters.iter().map(|row| row.id).collect();
+        let jobs = letters::dispatching(&mut *conn, &ids).await?;
+        let letters = letters.into_iter().map(|row| Letter {
+            dispatch: jobs.get(&row.id).map_or("", |job| match (job.state.as_str(), row.live) {
+                ("failed", _) => "failed",
+                (_, true) => "releasing",
+                (_, false) => "holding",
+            }),
+            dispatched: jobs.get(&row.id).map_or(0, |job| job.done),
             url: format!("/l/{}", row.slug),
             export_url: export(row.is_protected, "advocacy_campaigns", row.id, "outreaches"),
             title: row.title,
@@ -102,11 +116,12 @@ impl Dashboard {
             sent: row.sent,
             failed: row.failed,
         });
-        let mail = store::mail_counts(&mut *conn, organization).await?.into_iter().map(|row| MailCount {
-            oldest: i18n::date_time(locale, row.oldest, Tz::UTC),
+        let mail = mail::mail_counts(&mut *conn, organization, now).await?.rows.into_iter().map(|row| MailCount {
+            oldest: i18n::date_time(locale, row.oldest, Zone::UTC),
             class: row.class,
             state: row.state,
             count: row.count,
+            is_estimate: row.is_estimate,
         });
         Ok(Self {
             petitions: petitions.collect(),

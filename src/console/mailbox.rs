@@ -5,7 +5,6 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use chrono_tz::Tz;
 use minijinja::{context, value::Serde};
 use serde::Serialize;
 
@@ -18,6 +17,7 @@ use crate::{
         i18n,
         pages::{Visitor, private},
         text::LocaleTag,
+        zones::Zone,
     },
     mail::{Mail, MailHeader, Mailbox},
 };
@@ -146,7 +146,7 @@ fn open(console: &Console) -> Result<Mailbox> {
 }
 
 fn date(mail: &Mail, locale: LocaleTag) -> String {
-    i18n::date_time(locale, mail.date, Tz::UTC)
+    i18n::date_time(locale, mail.date, Zone::UTC)
 }
 
 /// A file's name with nothing in it that a header or a file system reads otherwise.

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
     error::Result,
     kernel::{
-        filter::{Field, FieldKind, FieldSet, Filter},
-        paging::PageParams,
+        filter::{Field, FieldKind, FieldSet, Filter, Index},
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
     },
 };
 
@@ -40,7 +41,7 @@ pub async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Result<Ve
     .await?)
 }
 
-/// An event and its exact seats.
+/// An event and its exact seats; of its waiting line, the first ten thousand parties.
 pub struct EventRow {
     pub id: Uuid,
     pub slug: String,
@@ -59,7 +60,7 @@ pub async fn events(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<E
         EventRow,
         r#"SELECT a.id, a.slug, a.title, a.privacy = 'protected' AS "is_protected!", e.starts_at, e.ends_at, e.timezone, e.capacity,
                   e.seats_taken AS accepted,
-                  coalesce((SELECT sum(w.party_size) FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted'), 0) AS "waitlisted!"
+                  coalesce((SELECT sum(w.party_size) FROM (SELECT party_size FROM attendances WHERE event_id = e.id AND state = 'waitlisted' LIMIT 10000) w), 0) AS "waitlisted!"
            FROM actions a JOIN events e ON e.id = a.id
            WHERE a.organization_id = $1 AND a.state <> 'archived'
            ORDER BY e.starts_at DESC, a.id LIMIT 200"#,
@@ -90,8 +91,10 @@ pub async fn letters(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<
                   o.sent AS "sent!", o.failed AS "failed!"
            FROM actions a JOIN letter_actions l ON l.id = a.id
            CROSS JOIN LATERAL (
-               SELECT count(*) FILTER (WHERE r.state = 'sent') AS sent, count(*) FILTER (WHERE r.state IN ('failed', 'bounced')) AS failed
-               FROM outreaches r WHERE r.letter_action_id = a.id
+               SELECT coalesce(sum(c.n) FILTER (WHERE c.key = 'sent'), 0)::bigint AS sent,
+                      coalesce(sum(c.n) FILTER (WHERE c.key IN ('failed', 'bounced')), 0)::bigint AS failed
+               FROM (SELECT key, value AS n FROM action_counts WHERE action_id = a.id AND dimension = 'state'
+                     UNION ALL SELECT key, delta FROM action_count_deltas WHERE action_id = a.id AND dimension = 'state') c
            ) o
            WHERE a.organization_id = $1 AND a.state <> 'archived'
            ORDER BY a.created_at DESC, a.id LIMIT 200"#,
@@ -101,29 +104,7 @@ pub async fn letters(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<
     .await?)
 }
 
-/// How many mails of a class are in a state.
-pub struct MailCountRow {
-    pub class: String,
-    pub state: String,
-    pub count: i64,
-    pub oldest: DateTime<Utc>,
-}
-
-pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<MailCountRow>> {
-    Ok(sqlx::query_as!(
-        MailCountRow,
-        r#"SELECT class, state, count(*) AS "count!", min(created_at) AS "oldest!"
-           FROM emails WHERE organization_id = $1
-           GROUP BY class, state
-           ORDER BY array_position(ARRAY['confirmation', 'urgent', 'letter', 'notice', 'update'], class), state"#,
-        organization
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
 /// A mail in the queue's list. Neither row says to whom it goes.
-#[derive(FromRow)]
 pub struct MailRow {
     pub id: Uuid,
     pub class: String,
@@ -162,27 +143,38 @@ pub const MAIL_FIELDS: FieldSet = FieldSet(&[
     Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
 ]);
 
-/// A page of an organization's mails, newest first, and how many there are.
+/// Indexes over the mail of an organization: states that few have.
+const MAIL_INDEXES: &[Index] =
+    &[Index::values("state", &["failed", "uncertain", "cancelled", "bounced", "complained", "sending"])];
+
+/// A page of an organization's mails, newest first.
 pub async fn mails(
     conn: &mut PgConnection,
     organization: Uuid,
     filter: Option<&Filter>,
-    page: PageParams,
-) -> Result<(Vec<MailRow>, i64)> {
-    let query = |what: &'static str| {
-        let mut query = QueryBuilder::<Postgres>::new(what);
-        query.push(" FROM emails WHERE organization_id = ").push_bind(organization);
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(&mut query);
-        }
-        query
+    page: &PageParams,
+) -> Result<(Vec<MailRow>, Extent)> {
+    let list = List {
+        table: "emails",
+        filtered: "emails",
+        key: &[KeyColumn { sql: "id", kind: KeyKind::Uuid }],
+        is_ascending: false,
+        indexes: MAIL_INDEXES,
+        // the queue itself has no index over organizations: each claim would have to keep it, too
+        within: &[("organization_id", Within::Tried(organization))],
+        also: "",
     };
-    let total = query("SELECT count(*)").build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut rows = query("SELECT id, class, kind, state, due_at, attempts, lane, failure, created_at");
-    rows.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(page.limit());
-    rows.push(" OFFSET ").push_bind(page.offset());
-    Ok((rows.build_query_as().fetch_all(conn).await?, total))
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let rows = sqlx::query_as!(
+        MailRow,
+        r#"SELECT id AS "id!", class AS "class!", kind AS "kind!", state AS "state!", due_at AS "due_at!", attempts AS "attempts!",
+                  lane AS "lane!", failure, created_at AS "created_at!"
+           FROM emails WHERE id = ANY ($1)"#,
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
 /// Mail by provider on a day.
@@ -203,34 +195,6 @@ pub async fn domains(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<Do
         since
     )
     .fetch_all(conn)
-    .await?)
-}
-
-/// How much of an organization's mail was settled since a moment, and how much is late: due for an hour, or left behind by
-/// its sender.
-pub struct PaceRow {
-    pub settled: i64,
-    pub late: i64,
-    pub uncertain: i64,
-}
-
-pub async fn pace(
-    conn: &mut PgConnection,
-    organization: Uuid,
-    since: DateTime<Utc>,
-    late: DateTime<Utc>,
-) -> Result<PaceRow> {
-    Ok(sqlx::query_as!(
-        PaceRow,
-        r#"SELECT count(*) FILTER (WHERE state = 'sent' AND settled_at >= $2) AS "settled!",
-                  count(*) FILTER (WHERE (state = 'queued' AND due_at < $3 AND lane = '') OR (state = 'sending' AND lease_until < $3)) AS "late!",
-                  count(*) FILTER (WHERE state = 'uncertain') AS "uncertain!"
-           FROM emails WHERE organization_id = $1"#,
-        organization,
-        since,
-        late
-    )
-    .fetch_one(conn)
     .await?)
 }
 

@@ -221,7 +221,7 @@ fn describe(error: &validator::ValidationError) -> Cow<'static, str> {
     }
 }
 
-/// `page`, `per_page` and `filter` of a list; any other parameter is refused by name.
+/// `page`, `per_page`, `after` and `filter` of a list; any other parameter is refused by name.
 #[derive(Debug)]
 pub struct ListQuery {
     /// Which page.
@@ -254,7 +254,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
         let mut filter = None;
         for (name, value) in url::form_urlencoded::parse(raw.as_bytes()) {
             match name.as_ref() {
-                "page" | "per_page" => {}
+                "page" | "per_page" | "after" => {}
                 "filter" => filter = Some(value.into_owned()),
                 // OSDI clients may still send their token here; it is not read from an address, which logs keep
                 other => {

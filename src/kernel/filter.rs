@@ -11,14 +11,19 @@
 //! A quote inside a text is doubled. Times are RFC 3339, or a day or time without a zone, which is then UTC.
 //!
 //! Each list names its fields in a [`FieldSet`]; SQL comes from there only. A virtual field's value is not what the
-//! column holds (an e-mail address and its HMAC): the caller translates it with [`Filter::resolve_virtual`], and until
-//! then it matches nothing. Neither errors nor `Debug` repeat a value: it may be somebody's address.
+//! column holds (an e-mail address, and the id of the person who has it): the caller looks it up
+//! ([`Filter::virtual_texts`], [`Filter::resolve_virtual`]), and until then it matches nothing. Which conditions an index
+//! can answer is found out by `anchors`. Neither errors nor `Debug` repeat a value: it may be somebody's address.
+
+mod anchors;
 
 use std::fmt;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
+
+pub use anchors::{Anchor, Index};
 
 /// The longest filter, in characters.
 pub const MAX_CHARS: usize = 2_000;
@@ -42,8 +47,10 @@ pub enum FieldKind {
     Boolean,
     /// `text` with these values only; `eq` and `ne`.
     Enum(&'static [&'static str]),
-    /// `bytea`, computed from a text by the caller; `eq` and `ne`.
+    /// `uuid`, found by the caller for a text that no column holds, such as an e-mail address; `eq` and `ne`.
     Virtual,
+    /// `uuid`, written as OSDI's `muster:<uuid>`; all operators. An identifier of another system is nobody's here.
+    Identifier,
 }
 
 /// A name that filters may use.
@@ -109,7 +116,7 @@ enum Value {
     Timestamp(DateTime<Utc>),
     Integer(i64),
     Boolean(bool),
-    Virtual(String, Option<Vec<u8>>),
+    Virtual(String, Option<Uuid>),
 }
 
 impl Filter {
@@ -131,13 +138,25 @@ impl Filter {
         Ok(Self { root })
     }
 
-    /// Gives each virtual value its bytes; called with the field's name and the text to compare with.
+    /// The texts that virtual fields are compared with.
+    pub fn virtual_texts(&mut self) -> Vec<String> {
+        let mut texts = Vec::new();
+        self.resolve_virtual(|_, text| {
+            texts.push(text.to_owned());
+            None
+        });
+        texts
+    }
+
+    /// Gives each virtual value the id it stands for; called with the field's name and the text to compare with.
     ///
     /// `None` means that no row can have the value (not an address, no key): `eq` is then false and `ne` true.
-    pub fn resolve_virtual(&mut self, mut resolve: impl FnMut(&str, &str) -> Option<Vec<u8>>) {
+    pub fn resolve_virtual(&mut self, mut resolve: impl FnMut(&str, &str) -> Option<Uuid>) {
         self.root.each_comparison(&mut |comparison| {
-            if let Value::Virtual(text, bytes) = &mut comparison.value {
-                *bytes = resolve(comparison.field.name, text);
+            if comparison.field.kind == FieldKind::Virtual
+                && let Value::Virtual(text, id) = &mut comparison.value
+            {
+                *id = resolve(comparison.field.name, text);
             }
         });
     }
@@ -184,13 +203,17 @@ impl Expr {
 }
 
 impl Comparison {
-    /// `ne` is IS DISTINCT FROM: whoever asks for "not x" means the rows without a value too.
     fn push_sql(&self, query: &mut QueryBuilder<Postgres>) {
+        self.push_sql_on(query, self.field.column_sql);
+    }
+
+    /// `ne` is IS DISTINCT FROM: whoever asks for "not x" means the rows without a value too.
+    fn push_sql_on(&self, query: &mut QueryBuilder<Postgres>, column: &str) {
         let is_eq = self.operator == Operator::Eq;
         match &self.value {
             Value::Null => {
                 let test = if is_eq { "IS NULL" } else { "IS NOT NULL" };
-                query.push(format_args!("({} {test})", self.field.column_sql));
+                query.push(format_args!("({column} {test})"));
                 return;
             }
             Value::Virtual(_, None) => {
@@ -199,7 +222,6 @@ impl Comparison {
             }
             _ => {}
         }
-        let column = self.field.column_sql;
         query.push(format_args!("({column} {} ", self.operator.sql()));
         match &self.value {
             Value::Text(text) => query.push_bind(text.clone()),
@@ -207,7 +229,7 @@ impl Comparison {
             Value::Timestamp(time) => query.push_bind(*time),
             Value::Integer(number) => query.push_bind(*number),
             Value::Boolean(truth) => query.push_bind(*truth),
-            Value::Virtual(_, bytes) => query.push_bind(bytes.clone()),
+            Value::Virtual(_, id) => query.push_bind(*id),
             Value::Null => query.push("NULL"),
         };
         query.push(")");
@@ -327,6 +349,9 @@ impl<'a> Parser<'a> {
         if value == Value::Null && operator.is_order() {
             return Err(self.error_at(start, "null can only be compared with eq and ne"));
         }
+        if matches!(value, Value::Virtual(..)) && operator.is_order() {
+            return Err(self.error_at(start, "only identifiers of the form 'muster:<uuid>' have an order"));
+        }
         Ok(Comparison { field, operator, value })
     }
 
@@ -409,7 +434,7 @@ fn one_or(mut parts: Vec<Expr>, many: fn(Vec<Expr>) -> Expr) -> Expr {
 
 impl FieldKind {
     fn has_order(self) -> bool {
-        matches!(self, Self::Text | Self::Timestamp | Self::Integer)
+        matches!(self, Self::Text | Self::Timestamp | Self::Integer | Self::Identifier)
     }
 
     fn value(self, literal: Literal<'_>) -> Option<Value> {
@@ -422,7 +447,7 @@ impl FieldKind {
                     // Later versions of OData write these two without quotes.
                     Self::Timestamp => timestamp(bare).map(Value::Timestamp),
                     Self::Uuid => Uuid::try_parse(bare).ok().map(Value::Uuid),
-                    Self::Text | Self::Enum(_) | Self::Virtual => None,
+                    Self::Text | Self::Enum(_) | Self::Virtual | Self::Identifier => None,
                 };
             }
             Literal::Quoted(text) => text,
@@ -437,6 +462,10 @@ impl FieldKind {
             Self::Timestamp => timestamp(&text).map(Value::Timestamp),
             Self::Enum(known) => known.contains(&text.as_str()).then_some(Value::Text(text)),
             Self::Virtual => Some(Value::Virtual(text, None)),
+            Self::Identifier => {
+                let id = text.strip_prefix("muster:").and_then(|id| Uuid::try_parse(id).ok());
+                Some(id.map_or(Value::Virtual(text, None), Value::Uuid))
+            }
             Self::Integer | Self::Boolean => None,
         }
     }
@@ -446,6 +475,7 @@ impl fmt::Display for FieldKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text | Self::Virtual => f.write_str("a text in single quotes"),
+            Self::Identifier => f.write_str("an identifier in single quotes, such as 'muster:<uuid>'"),
             Self::Uuid => f.write_str("a UUID in single quotes"),
             Self::Timestamp => f.write_str("an RFC 3339 date or time in single quotes"),
             Self::Integer => f.write_str("a whole number"),

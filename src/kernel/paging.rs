@@ -1,7 +1,11 @@
 //! OSDI's paging: `?page=1&per_page=25` in, a HAL page with `_links` and `_embedded` out.
 //!
-//! A page past the end is an empty page, not an error: lists shrink while clients walk through them.
+//! A page past the end is an empty page, not an error: lists shrink while clients walk through them. The `next` link also
+//! carries `after`, the key of the page's last record, so whoever follows the links never pays for the pages before.
+//! Totals of long lists are estimates and say so (`muster:total_is_estimate`); `kernel::listing` reads the rows.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
@@ -12,12 +16,69 @@ pub const DEFAULT_PER_PAGE: u32 = 25;
 /// The largest page a client can ask for.
 pub const MAX_PER_PAGE: u32 = 100;
 
+/// The longest `after`, in characters.
+const MAX_AFTER: usize = 4_000;
+
 /// Which page is asked for; both numbers are in range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageParams {
     page: u64,
     per_page: u32,
+    after: Option<Cursor>,
 }
+
+/// Where a page begins: after the record with this key. Opaque to clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The values of the list's key columns, as text.
+    #[serde(rename = "k")]
+    pub key: Vec<String>,
+    /// The total of a filtered list, counted for its first page and not again for each.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Total>,
+}
+
+impl Cursor {
+    /// As it stands in a link.
+    pub fn encode(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        if text.len() > MAX_AFTER {
+            return None;
+        }
+        let cursor: Self = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        // Postgres has no text with a NUL in it
+        (!cursor.key.iter().any(|value| value.contains('\0'))).then_some(cursor)
+    }
+}
+
+/// How many records a list has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Total {
+    /// So many.
+    #[serde(rename = "n")]
+    pub records: u64,
+    /// Roughly.
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_estimate: bool,
+}
+
+/// What a page says about the list around it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// How many records the list has.
+    pub total: Total,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Cursor>,
+    /// The search for matching records stopped before the page was full; `next` goes on with it.
+    pub is_partial: bool,
+}
+
+/// The largest number of records before a page that is found by its number in a list without a filter; later pages are
+/// reached by the `next` links.
+pub const MAX_OFFSET: u64 = 1_000_000;
 
 /// A paging parameter that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,19 +92,31 @@ pub struct PageError {
 
 impl Default for PageParams {
     fn default() -> Self {
-        Self { page: 1, per_page: DEFAULT_PER_PAGE }
+        Self { page: 1, per_page: DEFAULT_PER_PAGE, after: None }
     }
 }
 
 impl PageParams {
-    /// Reads both parameters from a raw query string (percent-encoded, without `?`); the first of a repeated one counts.
+    /// Reads the parameters from a raw query string (percent-encoded, without `?`); the first of a repeated one counts.
     ///
     /// # Errors
     /// [`PageError`] naming the parameter that is not a whole number in its range.
     pub fn from_query(query: &str) -> Result<Self, PageError> {
         let value =
             |name| form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value);
-        Self::parse(value("page").as_deref(), value("per_page").as_deref())
+        let mut params = Self::parse(value("page").as_deref(), value("per_page").as_deref())?;
+        if let Some(after) = value("after") {
+            params.after = Some(Cursor::decode(&after).ok_or_else(|| PageError {
+                parameter: "after",
+                detail: "must be taken from the `next` link of a page".to_owned(),
+            })?);
+        }
+        Ok(params)
+    }
+
+    /// The first page of a list, with so many records.
+    pub fn first(per_page: u32) -> Self {
+        Self { page: 1, per_page, after: None }
     }
 
     /// Reads both parameters from their decoded values.
@@ -63,24 +136,28 @@ impl PageParams {
     }
 
     /// The page, counted from 1.
-    pub fn page(self) -> u64 {
+    pub fn page(&self) -> u64 {
         self.page
     }
 
     /// Records on a page, 1 to [`MAX_PER_PAGE`].
-    pub fn per_page(self) -> u32 {
+    pub fn per_page(&self) -> u32 {
         self.per_page
     }
 
     /// The page's size for `LIMIT`.
-    pub fn limit(self) -> i64 {
+    pub fn limit(&self) -> i64 {
         self.per_page.into()
     }
 
-    /// The records to skip for `OFFSET`; saturates, since nobody has that many.
-    pub fn offset(self) -> i64 {
-        let skipped = (self.page - 1).saturating_mul(self.per_page.into());
-        i64::try_from(skipped).unwrap_or(i64::MAX)
+    /// The records before the page; saturates, since nobody has that many.
+    pub fn offset(&self) -> u64 {
+        (self.page - 1).saturating_mul(self.per_page.into())
+    }
+
+    /// Where it begins, when a link said so; then the page's number is only repeated.
+    pub fn after(&self) -> Option<&Cursor> {
+        self.after.as_ref()
     }
 }
 
@@ -99,22 +176,22 @@ fn number(parameter: &'static str, text: &str, max: u64) -> Result<u64, PageErro
 pub struct Listing<'a> {
     url: &'a str,
     rel: &'a str,
-    params: PageParams,
-    total: u64,
+    params: &'a PageParams,
+    extent: Extent,
     query: Vec<(String, String)>,
 }
 
 impl<'a> Listing<'a> {
     /// A page of the list at `url` (absolute, without a query), whose members are `rel`, such as `osdi:petitions`.
-    pub fn new(url: &'a str, rel: &'a str, params: PageParams, total_records: u64) -> Self {
-        Self { url, rel, params, total: total_records, query: Vec::new() }
+    pub fn new(url: &'a str, rel: &'a str, params: &'a PageParams, extent: Extent) -> Self {
+        Self { url, rel, params, extent, query: Vec::new() }
     }
 
     /// Keeps the request's other parameters (`filter`) in the links; `query` is the raw query string.
     #[must_use]
     pub fn keep_query(mut self, query: &str) -> Self {
         self.query = form_urlencoded::parse(query.as_bytes())
-            .filter(|(key, _)| key != "page" && key != "per_page")
+            .filter(|(key, _)| key != "page" && key != "per_page" && key != "after")
             .map(|(key, value)| (key.into_owned(), value.into_owned()))
             .collect();
         self
@@ -122,44 +199,55 @@ impl<'a> Listing<'a> {
 
     /// The body, around the page's `items`; each item's own `_links.self` also stands in the page's `_links`.
     pub fn body(self, items: Vec<Value>) -> Value {
-        let PageParams { page, per_page } = self.params;
-        let total_pages = self.total.div_ceil(per_page.into());
+        let (page, per_page, total) = (self.params.page, self.params.per_page, self.extent.total);
+        let total_pages = total.records.div_ceil(per_page.into());
         let hrefs: Vec<Value> =
             items.iter().filter_map(|item| item.pointer("/_links/self/href")?.as_str()).map(hal::link).collect();
 
         let mut links = Map::new();
-        links.insert("self".to_owned(), hal::link(self.href(page)));
-        if page < total_pages {
-            links.insert("next".to_owned(), hal::link(self.href(page + 1)));
+        links.insert("self".to_owned(), hal::link(self.href(page, self.params.after.as_ref())));
+        if let Some(next) = &self.extent.next {
+            links.insert("next".to_owned(), hal::link(self.href(page.saturating_add(1), Some(next))));
         }
         // From past the end, `previous` leads back to the last page.
-        let previous = (page - 1).min(total_pages);
-        if previous > 0 {
-            links.insert("previous".to_owned(), hal::link(self.href(previous)));
+        let last = if total.is_estimate { u64::MAX } else { total_pages };
+        let previous = (page - 1).min(last);
+        if previous > 0 && (previous - 1).saturating_mul(per_page.into()) <= MAX_OFFSET {
+            links.insert("previous".to_owned(), hal::link(self.href(previous, None)));
         }
         links.insert(self.rel.to_owned(), Value::Array(hrefs));
         links.insert("curies".to_owned(), hal::curies());
 
         let mut embedded = Map::new();
         embedded.insert(self.rel.to_owned(), Value::Array(items));
-        json!({
+        let mut body = json!({
             "total_pages": total_pages,
-            "total_records": self.total,
+            "total_records": total.records,
             "page": page,
             "per_page": per_page,
             "_links": links,
             "_embedded": embedded,
-        })
+        });
+        if total.is_estimate {
+            body["muster:total_is_estimate"] = true.into();
+        }
+        if self.extent.is_partial {
+            body["muster:is_partial"] = true.into();
+        }
+        body
     }
 
-    fn href(&self, page: u64) -> String {
-        let query = form_urlencoded::Serializer::new(String::new())
+    fn href(&self, page: u64, after: Option<&Cursor>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query
             .extend_pairs(&self.query)
             .append_pair("page", &page.to_string())
-            .append_pair("per_page", &self.params.per_page.to_string())
-            .finish();
+            .append_pair("per_page", &self.params.per_page.to_string());
+        if let Some(after) = after {
+            query.append_pair("after", &after.encode());
+        }
         // Not every client reads `+` as a space; a plus sign itself is %2B by now.
-        format!("{}?{}", self.url, query.replace('+', "%20"))
+        format!("{}?{}", self.url, query.finish().replace('+', "%20"))
     }
 }
 
@@ -171,9 +259,17 @@ mod tests {
 
     const URL: &str = "https://muster.example/api/v1/petitions";
 
-    fn page(query: &str, total: u64) -> Value {
+    fn cursor() -> Cursor {
+        Cursor { key: vec!["018f".to_owned()], total: None }
+    }
+
+    /// A page of a list with so many records.
+    fn page(query: &str, records: u64) -> Value {
         let params = PageParams::from_query(query).unwrap();
-        Listing::new(URL, "osdi:petitions", params, total).keep_query(query).body(vec![])
+        let is_last = params.offset().saturating_add(params.per_page.into()) >= records;
+        let total = Total { records, is_estimate: false };
+        let extent = Extent { total, next: (!is_last).then(cursor), is_partial: false };
+        Listing::new(URL, "osdi:petitions", &params, extent).keep_query(query).body(vec![])
     }
 
     #[test]
@@ -183,7 +279,13 @@ mod tests {
         let params = PageParams::from_query("filter=a%26page%3D9&per_page=100&page=3").unwrap();
         assert_eq!((params.page(), params.limit(), params.offset()), (3, 100, 200));
         let params = PageParams::from_query("page=18446744073709551615").unwrap();
-        assert_eq!(params.offset(), i64::MAX);
+        assert_eq!(params.offset(), u64::MAX);
+        let after = Cursor {
+            key: vec!["a".to_owned(), "Été ✊".to_owned()],
+            total: Some(Total { records: 7, is_estimate: true }),
+        };
+        let params = PageParams::from_query(&format!("page=2&after={}", after.encode())).unwrap();
+        assert_eq!(params.after(), Some(&after));
         for (query, parameter) in [
             ("page=0", "page"),
             ("page=-1", "page"),
@@ -194,6 +296,9 @@ mod tests {
             ("page=2&per_page=0", "per_page"),
             ("per_page=101", "per_page"),
             ("per_page=ten", "per_page"),
+            ("after=", "after"),
+            ("after=3", "after"),
+            ("after=eyJrIjpbIlx1MDAwMCJdfQ", "after"), // {"k":["\u0000"]}
         ] {
             let error = PageParams::from_query(query).unwrap_err();
             assert_eq!(error.parameter, parameter, "{query}");
@@ -205,7 +310,7 @@ mod tests {
         let body = page("per_page=10&page=2&filter=title+eq+'a%26b+%2B'", 25);
         let kept = "?filter=title%20eq%20%27a%26b%20%2B%27&page=";
         assert_eq!(body["_links"]["self"]["href"], format!("{URL}{kept}2&per_page=10"));
-        assert_eq!(body["_links"]["next"]["href"], format!("{URL}{kept}3&per_page=10"));
+        assert_eq!(body["_links"]["next"]["href"], format!("{URL}{kept}3&per_page=10&after={}", cursor().encode()));
         assert_eq!(body["_links"]["previous"]["href"], format!("{URL}{kept}1&per_page=10"));
         assert_eq!(body["total_pages"], 3);
         assert_eq!(body["total_records"], 25);
@@ -226,9 +331,23 @@ mod tests {
     }
 
     #[test]
+    fn an_estimate_says_so() {
+        let params = PageParams::from_query("page=500&per_page=100").unwrap();
+        let extent = Extent { total: Total { records: 40_000, is_estimate: true }, next: None, is_partial: true };
+        let body = Listing::new(URL, "osdi:petitions", &params, extent).body(vec![]);
+        assert_eq!((&body["muster:total_is_estimate"], &body["muster:is_partial"]), (&json!(true), &json!(true)));
+        assert_eq!(body["_links"]["previous"]["href"], format!("{URL}?page=499&per_page=100"), "wherever the end is");
+        let exact = page("", 3);
+        assert!(exact.get("muster:total_is_estimate").is_none() && exact.get("muster:is_partial").is_none());
+        let far = page("page=20000&per_page=100", 9_000_000);
+        assert!(far["_links"].get("previous").is_none(), "it is not found by its number");
+    }
+
+    #[test]
     fn items_are_linked_and_embedded() {
         let item = json!({"title": "x", "_links": {"self": {"href": "/p/1"}}});
-        let body = Listing::new(URL, "osdi:petitions", PageParams::default(), 1).body(vec![item.clone()]);
+        let body =
+            Listing::new(URL, "osdi:petitions", &PageParams::default(), Extent::default()).body(vec![item.clone()]);
         assert_eq!(body["_links"]["osdi:petitions"], json!([{"href": "/p/1"}]));
         assert_eq!(body["_embedded"]["osdi:petitions"], json!([item]));
     }
@@ -238,9 +357,10 @@ mod tests {
         fn links_round_trip(query in "\\PC{0,40}", filter in "\\PC{0,20}", total in any::<u64>(), page in 1..=u64::MAX) {
             let _ = PageParams::from_query(&query);
             let params = PageParams::parse(Some(&page.to_string()), None).unwrap();
-            prop_assert!(params.offset() >= 0);
             let raw = form_urlencoded::Serializer::new(query).append_pair("filter", &filter).finish();
-            let body = Listing::new(URL, "osdi:petitions", params, total).keep_query(&raw).body(vec![]);
+            let total = Total { records: total, is_estimate: false };
+            let extent = Extent { total, ..Extent::default() };
+            let body = Listing::new(URL, "osdi:petitions", &params, extent).keep_query(&raw).body(vec![]);
             let href = url::Url::parse(body["_links"]["self"]["href"].as_str().unwrap()).unwrap();
             let kept = |pair: &(_, _)| pair.0 != "page" && pair.0 != "per_page";
             let sent: Vec<_> = form_urlencoded::parse(raw.as_bytes()).filter(kept).collect();

@@ -24,7 +24,6 @@ use crate::{
         hal::{curies, identifiers, link},
         idempotency::{self, Claim},
         paging::Listing,
-        text::EmailAddress,
         vault::Vault,
     },
     organizers::{self, Access, Actor, Scope, audit},
@@ -74,14 +73,14 @@ async fn list(State(people): State<People>, actor: Actor, query: ListQuery) -> R
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
     let mut filter = query.filter(store::FIELDS)?;
-    if let Some(filter) = &mut filter {
-        filter.resolve_virtual(|_, typed| EmailAddress::parse(typed).ok().map(|address| vault.email_index(&address)));
-    }
     let mut conn = people.kernel.db.acquire().await?;
-    let (rows, total) = store::list(&mut conn, vault.id, filter.as_ref(), query.page).await?;
+    if let Some(filter) = &mut filter {
+        ops::resolve_addresses(&mut conn, &vault, filter).await?;
+    }
+    let (rows, extent) = store::list(&mut conn, vault.id, filter.as_ref(), &query.page).await?;
     let items = rows.iter().map(|row| resource(&people.kernel, &vault, row)).collect::<Result<_>>()?;
     let url = people.kernel.url("/api/v1/people");
-    Ok(Json(Listing::new(&url, "osdi:people", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items)))
+    Ok(Json(Listing::new(&url, "osdi:people", &query.page, extent).keep_query(&query.raw).body(items)))
 }
 
 /// One person.
@@ -106,7 +105,7 @@ async fn signup(
     let kernel = &people.kernel;
     let person = body.person.parse("/person")?;
     let vault = vault_of(&people, &actor).await?;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/people", &bytes)?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/people", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let (id, is_new) = ops::vouch(&mut tx, kernel, &vault, &person).await?;
     let (id, is_new) = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {

@@ -11,6 +11,6 @@ mod store;
 
 pub use api::{People, router};
 pub use details::{Consents, Details, NewPerson, PersonBody};
-pub use ops::{Asked, Vouched, append_consents, confirm, say_about_news, vouch, vouched};
+pub use ops::{Asked, Vouched, append_consents, confirm, resolve_addresses, say_about_news, vouch, vouched};
 pub use store::TABLE as PEOPLE;
 pub use store::{Consent, consents, forget_bare_people, lock as lock_person};

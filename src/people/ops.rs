@@ -1,5 +1,7 @@
 //! What can happen to a person: confirmed by the owner of the address, vouched for by an organizer, asked for consent.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -9,7 +11,14 @@ use super::{
 };
 use crate::{
     error::Result,
-    kernel::{Kernel, crypto::sha256, i18n, text::LocaleTag, vault::Vault},
+    kernel::{
+        Kernel,
+        crypto::sha256,
+        filter::Filter,
+        i18n,
+        text::{EmailAddress, LocaleTag},
+        vault::Vault,
+    },
 };
 
 /// The owner of the address confirmed an act: its details become the person's.
@@ -30,16 +39,34 @@ pub async fn confirm(
     store::set_details(conn, person, &sealed, locale, kernel.cx.recorded_now(protected)).await
 }
 
-/// What a batch needs to vouch for a person: the id (known or new) and the merged details sealed for it.
+/// Looks up whom the addresses in a filter belong to.
+///
+/// # Errors
+/// A database error.
+pub async fn resolve_addresses(conn: &mut PgConnection, vault: &Vault, filter: &mut Filter) -> Result<()> {
+    let index_of = |typed: &str| EmailAddress::parse(typed).ok().map(|address| vault.email_index(&address));
+    let indexes: Vec<Vec<u8>> = filter.virtual_texts().iter().filter_map(|typed| index_of(typed)).collect();
+    if indexes.is_empty() {
+        return Ok(());
+    }
+    let known: HashMap<Vec<u8>, Uuid> = store::ids_of(conn, vault.id, &indexes).await?.into_iter().collect();
+    filter.resolve_virtual(|_, typed| known.get(&index_of(typed)?).copied());
+    Ok(())
+}
+
+/// What a batch needs to vouch for a person whom it may have to make: an id, and the details sealed for it.
 #[derive(Debug)]
 pub struct Vouched {
-    /// The person's id, unless somebody makes the same person in between.
+    /// The person's id, unless she is there already. Then the batch leaves her details alone and says who she is, and whoever
+    /// vouches completes them under her lock ([`confirm`]): what she confirms meanwhile is not undone.
     pub id: Uuid,
     /// Details sealed for that id.
     pub sealed: Vec<u8>,
+    /// Who she was when this was made.
+    pub known: Option<Uuid>,
 }
 
-/// Looks a person up before an organizer's act, merges and seals.
+/// Looks a person up before an organizer's act, and seals what it says of her.
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
@@ -50,11 +77,9 @@ pub async fn vouched(
     person: &NewPerson,
     protected: bool,
 ) -> Result<Vouched> {
-    let (id, known) = match store::find(conn, vault.id, &vault.email_index(&person.email)).await? {
-        Some(row) => (row.id, row.details(vault)?),
-        None => (kernel.cx.recorded_id(protected), Details::default()),
-    };
-    Ok(Vouched { id, sealed: vault.seal(&kernel.cx, TABLE, id, &known.merged(person.details.clone())) })
+    let known = store::find(conn, vault.id, &vault.email_index(&person.email)).await?.map(|row| row.id);
+    let id = kernel.cx.recorded_id(protected);
+    Ok(Vouched { id, sealed: vault.seal(&kernel.cx, TABLE, id, &person.details), known })
 }
 
 /// An organizer adds or completes a person. Returns the id and whether the person is new to the lists.

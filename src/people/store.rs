@@ -1,15 +1,16 @@
 //! All SQL over `people` and `consents`.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::details::Details;
 use crate::{
     error::Result,
     kernel::{
-        filter::{Field, FieldKind, FieldSet, Filter},
-        paging::PageParams,
+        filter::{Field, FieldKind, FieldSet, Filter, Index},
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
         vault::Vault,
     },
 };
@@ -19,10 +20,10 @@ pub const TABLE: &str = "people";
 
 /// What people can be filtered by.
 pub const FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "'muster:' || id", kind: FieldKind::Text },
+    Field { name: "identifier", column_sql: "id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: "modified_at", kind: FieldKind::Timestamp },
-    Field { name: "email_address", column_sql: "email_index", kind: FieldKind::Virtual },
+    Field { name: "email_address", column_sql: "id", kind: FieldKind::Virtual },
     Field { name: "preferred_language", column_sql: "locale", kind: FieldKind::Text },
 ]);
 
@@ -51,30 +52,52 @@ impl PersonRow {
     }
 }
 
-/// One page of the listed people of a vault, newest first, and how many there are.
+/// Indexes over the listed people of a vault.
+const INDEXES: &[Index] = &[Index::equal("id"), Index::ordered("modified_at"), Index::ordered("created_at")];
+
+/// One page of the listed people of a vault, newest first.
 ///
 /// # Errors
-/// A database error.
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
 pub async fn list(
     conn: &mut PgConnection,
     vault: Uuid,
     filter: Option<&Filter>,
-    page: PageParams,
-) -> Result<(Vec<PersonRow>, i64)> {
-    let scope = |query: &mut QueryBuilder<Postgres>| {
-        query.push(" FROM people WHERE vault_id = ").push_bind(vault).push(" AND sealed IS NOT NULL");
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(query);
-        }
+    page: &PageParams,
+) -> Result<(Vec<PersonRow>, Extent)> {
+    let list = List {
+        table: "people",
+        filtered: "people",
+        key: &[KeyColumn { sql: "id", kind: KeyKind::Uuid }],
+        is_ascending: false,
+        indexes: INDEXES,
+        within: &[("vault_id", Within::Id(vault))],
+        also: "confirmed_at IS NOT NULL",
     };
-    let mut count = QueryBuilder::new("SELECT count(*)");
-    scope(&mut count);
-    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut rows = QueryBuilder::new("SELECT id, sealed, locale, created_at, modified_at");
-    scope(&mut rows);
-    rows.push(" ORDER BY id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
-    Ok((rows.build_query_as().fetch_all(conn).await?, total))
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let rows = sqlx::query_as!(
+        PersonRow,
+        "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = ANY ($1)",
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
+}
+
+/// The people of a vault who have these addresses: the index of the address, and the person.
+///
+/// # Errors
+/// A database error.
+pub async fn ids_of(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, Uuid)>> {
+    let rows = sqlx::query!(
+        r#"SELECT email_index AS "email_index!", id FROM people WHERE vault_id = $1 AND email_index = ANY ($2)"#,
+        vault,
+        indexes
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.email_index, row.id)).collect())
 }
 
 /// A listed person of a vault.

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 use validator::Validate;
 
 use super::{
@@ -102,14 +103,28 @@ pub struct PetitionChanges {
 
 /// The petition as its own organizers see it, with the exact total.
 async fn own_resource(petitions: &Petitions, conn: &mut PgConnection, petition: &Petition) -> Result<Value> {
-    let total = campaigns::exact_total(conn, petition.action.id).await?;
-    let reached = store::milestones::of_petition(conn, petition.action.id).await?;
-    let mut resource = resource(petitions, petition, total);
-    resource["muster:milestones"] = json!(petition.milestones);
-    resource["muster:raises_goal"] = json!(petition.raises_goal);
-    resource["muster:milestones_reached"] =
-        reached.into_iter().map(|(step, at)| json!({"step": step, "reached_date": at})).collect();
-    Ok(resource)
+    Ok(own_resources(petitions, conn, std::slice::from_ref(petition)).await?.pop().unwrap_or_default())
+}
+
+/// Petitions as their own organizers see them, with the exact totals.
+async fn own_resources(petitions: &Petitions, conn: &mut PgConnection, rows: &[Petition]) -> Result<Vec<Value>> {
+    let ids: Vec<Uuid> = rows.iter().map(|petition| petition.action.id).collect();
+    let totals = campaigns::exact_totals(conn, &ids).await?;
+    let mut reached = store::milestones::of_petitions(conn, &ids).await?;
+    let each = rows.iter().map(|petition| {
+        let id = petition.action.id;
+        let mut resource = resource(petitions, petition, totals.get(&id).copied().unwrap_or(0));
+        resource["muster:milestones"] = json!(petition.milestones);
+        resource["muster:raises_goal"] = json!(petition.raises_goal);
+        resource["muster:milestones_reached"] = reached
+            .remove(&id)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(step, at)| json!({"step": step, "reached_date": at}))
+            .collect();
+        resource
+    });
+    Ok(each.collect())
 }
 
 /// The petition as JSON; the public sees the published total.
@@ -180,18 +195,14 @@ async fn list_petitions(
     let actor = reader.reader();
     let filter = query.filter(store::PETITION_FIELDS)?;
     let mut conn = petitions.kernel.db.acquire().await?;
-    let (rows, total) =
-        store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), query.page).await?;
-    let mut items = Vec::with_capacity(rows.len());
-    for row in &rows {
-        items.push(match &actor {
-            Some(_) => own_resource(&petitions, &mut conn, row).await?,
-            None => resource(&petitions, row, row.action.published_count),
-        });
-    }
+    let (rows, extent) =
+        store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), &query.page).await?;
+    let items = match &actor {
+        Some(_) => own_resources(&petitions, &mut conn, &rows).await?,
+        None => rows.iter().map(|row| resource(&petitions, row, row.action.published_count)).collect(),
+    };
     let url = petitions.kernel.url("/api/v1/petitions");
-    let body =
-        Listing::new(&url, "osdi:petitions", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items);
+    let body = Listing::new(&url, "osdi:petitions", &query.page, extent).keep_query(&query.raw).body(items);
     Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&asked, &body) })
 }
 
@@ -227,7 +238,7 @@ async fn post_petition(
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
     let fields: ActionFields = parse(&bytes)?;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/petitions", &bytes)?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/petitions", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.cx.id();
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {

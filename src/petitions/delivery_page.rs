@@ -113,12 +113,12 @@ async fn receipts(
     Segments((slug, id)): Segments<(String, Uuid)>,
 ) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
-    done(&petition, id)?;
+    let list = done(&petition, id)?.statement.as_ref().ok_or_else(Error::not_found)?.list;
     // the first piece before the first byte, so that an outage is answered as one
-    let first = piece(&petitions.kernel, id, 0).await?;
+    let first = piece(&petitions.kernel, list, 0).await?;
     let lines = try_unfold((petitions.kernel.clone(), first, 0), move |(kernel, text, number)| async move {
         let Some(text) = text else { return Ok::<_, Error>(None) };
-        let next = piece(&kernel, id, number + 1).await?;
+        let next = piece(&kernel, list, number + 1).await?;
         Ok(Some((text, (kernel, next, number + 1))))
     });
     let headers = [
@@ -129,8 +129,8 @@ async fn receipts(
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 
-async fn piece(kernel: &Arc<Kernel>, id: Uuid, number: i32) -> Result<Option<Bytes>> {
-    let piece = deliveries::piece(&mut *kernel.db.acquire().await?, id, number).await?;
+async fn piece(kernel: &Arc<Kernel>, list: Uuid, number: i32) -> Result<Option<Bytes>> {
+    let piece = deliveries::piece(&mut *kernel.db.acquire().await?, list, number).await?;
     Ok(piece.map(|piece| {
         let (receipts, _) = piece.as_chunks::<RECEIPT>();
         receipts.iter().map(line).collect::<String>().into()

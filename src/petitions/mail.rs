@@ -29,7 +29,7 @@ pub struct Milestone(pub Petitions);
 
 /// What each mail is about; `None` when it is gone.
 async fn find(petitions: &Petitions, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<Context>>>> {
-    find_with(petitions, &mut *petitions.kernel.db.acquire().await?, emails).await
+    find_with(petitions, &mut *petitions.kernel.work.acquire().await?, emails).await
 }
 
 async fn find_with(
@@ -177,7 +177,7 @@ impl MailKind for Milestone {
 impl Milestone {
     async fn write(&self, email: &QueuedEmail) -> Composition {
         let kernel = &self.0.kernel;
-        let mut conn = kernel.db.acquire().await?;
+        let mut conn = kernel.work.acquire().await?;
         let petition = store::petition(&mut conn, email.ref_id("petition")?).await?;
         let step = email.refs.get("step").and_then(serde_json::Value::as_i64).unwrap_or_default();
         let organizer = email.ref_id("organizer")?;
@@ -227,7 +227,7 @@ impl Thanks {
         // signed before, where nothing is confirmed: the owner is told, with the link of the signature that counts
         for c in found.iter_mut().filter_map(|found| found.as_mut().ok()?.as_mut()) {
             if c.row.state == "duplicate"
-                && let Some(counted) = store::standing(&mut *kernel.db.acquire().await?, &c.row).await?
+                && let Some(counted) = store::standing(&mut *kernel.work.acquire().await?, &c.row).await?
             {
                 c.row = counted;
             }

@@ -20,7 +20,7 @@ use crate::{
 /// A database error.
 pub async fn mark(petitions: &Petitions) -> Result<usize> {
     let kernel = &petitions.kernel;
-    let mut tx = kernel.db.begin().await?;
+    let mut tx = kernel.work.begin().await?;
     milestones::take_back(&mut tx).await?;
     let reached = milestones::reach(&mut tx, kernel.cx.now()).await?;
     for petition in &reached {

@@ -12,6 +12,7 @@
 mod api;
 mod comments;
 mod counts;
+mod csv_lines;
 mod delivery;
 mod delivery_page;
 mod import;
@@ -32,15 +33,17 @@ mod store;
 
 pub use api::router;
 pub use counts::verify_next;
+pub use csv_lines::{beginning as beginning_of_file, read as read_lines};
 pub use delivery::{Figures, figures, find as find_delivery};
-pub use import::{forget as forget_uploads, work as work_imports};
-pub use invalidation::{forget as forget_invalid, work as work_invalidations};
+pub use import::{ImportFiles, Imports, forget as forget_uploads};
+pub use invalidation::{Invalidations, forget as forget_invalid};
 pub use milestones::mark as mark_milestones;
 pub use ops::{NewPetition, create_petition};
 pub use pages::pages;
 pub use signing::{Petitions, SIGNATURES, Typed};
+pub use store::counts::Signatures;
 pub use store::deliveries::Delivery;
-pub use store::integrity::forget_signals;
+pub use store::integrity::{forget_bursts, forget_signals};
 pub use store::signers::remind;
 pub use store::{Petition, SignatureRow, complete, delete_expired as forget_unconfirmed, question_keys};
 

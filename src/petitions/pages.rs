@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Updates shown below a petition.
-const UPDATES: i64 = 5;
+const UPDATES: u32 = 5;
 
 /// Routes of the pages.
 pub fn pages(state: Petitions) -> Router {

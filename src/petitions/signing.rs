@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, ops::Deref, sync::Arc, time::Duration};
 use axum::extract::FromRef;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use super::{
     comments::Shown,
     ingest::{NewSignatureAct, SignBatch},
     integrity::{Bursts, Integrity, Judgement, Trace},
-    live::STREAMS,
+    live::{STREAMS, STREAMS_PER_NETWORK},
     store::{self, Petition, SignatureAct, Written, imports::Import},
 };
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
         crypto::Key,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
+        per_network::PerNetwork,
         text::LocaleTag,
         vault::Vault,
     },
@@ -144,6 +146,7 @@ pub struct Shared {
     breakdowns: SharedCache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>,
     pub(super) comments: SharedCache<Uuid, Arc<Vec<Shown>>>,
     pub(super) streams: Arc<Semaphore>,
+    pub(super) streams_per_network: Arc<PerNetwork>,
     pub(super) bursts: Bursts,
     pub(super) integrity: SharedCache<Uuid, Arc<Integrity>>,
     pub(super) day_secrets: Cache<NaiveDate, Arc<Key>>,
@@ -172,14 +175,16 @@ impl FromRef<Petitions> for Access {
 impl Petitions {
     /// The slice over these tools; starts its group commit.
     pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns, letters: Letters) -> Self {
-        let batch = SignBatch { db: kernel.db.clone() };
+        let batch = SignBatch { db: kernel.hot.clone() };
         Self(Arc::new(Shared {
             ingest: GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone()),
             cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, petition: &Arc<Petition>, change| {
                 change.concerns(petition.action.id)
             }),
-            streams: Arc::new(Semaphore::new(STREAMS)),
-            bursts: Bursts::default(),
+            // they must leave connections for everybody else
+            streams: Arc::new(Semaphore::new(STREAMS.min(kernel.settings.http.max_connections.div_ceil(2)))),
+            streams_per_network: PerNetwork::new(STREAMS_PER_NETWORK),
+            bursts: Bursts::new(kernel.cx.clone()),
             integrity: Cache::watching(kernel.cx.clone(), &kernel.changes, |_: &Uuid, _, change| change == Change::Any),
             day_secrets: Cache::new(kernel.cx.clone(), SECRET_FOR),
             comments: Cache::watching(kernel.cx.clone(), &kernel.changes, |petition: &Uuid, _, change| {
@@ -253,8 +258,8 @@ impl Petitions {
         self.vouch(petition, new, letter, voucher).await
     }
 
-    /// A signature from a file: counts at once, on the day it was given, without a mail or a letter. False: that person had
-    /// signed before.
+    /// A signature from a file: counts at once, on the day it was given, without a mail or a letter. Returns what became of it:
+    /// `created`, `duplicate` where that person had signed before, or `withdrawn` where she took it back since.
     ///
     /// # Errors
     /// `unavailable` when it cannot be written now; then it was not.
@@ -264,14 +269,14 @@ impl Petitions {
         new: NewSignature,
         import: &Import,
         signed_at: DateTime<Utc>,
-    ) -> Result<bool> {
+    ) -> Result<String> {
         let voucher = Voucher {
             idempotency: None,
             imported: Some((import.id, signed_at)),
             source: &format!("import:{}", import.id),
             updates_wording: Some(&import.consent_wording),
         };
-        Ok(self.vouch(petition, new, None, voucher).await?.outcome == "created")
+        Ok(self.vouch(petition, new, None, voucher).await?.outcome)
     }
 
     /// Every act that somebody else vouches for: it counts at once, and the person is completed afterwards.
@@ -284,14 +289,15 @@ impl Petitions {
     ) -> Result<Written> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let vault = kernel.vaults.open(action.vault_id).await?;
-        let person =
-            people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
+        // a file does not take the connections of people who wait
+        let db = if voucher.imported.is_some() { &kernel.work } else { &kernel.db };
+        let person = people::vouched(&mut *db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
         let theirs = Theirs::of(&new, person.id);
         let bearer = Bearer {
             person_id: person.id,
             person_sealed: Some(person.sealed),
             wish: "vouched",
-            idempotency: voucher.idempotency,
+            idempotency: voucher.idempotency.clone(),
             judgement: Judgement::default(),
             imported: voucher.imported,
         };
@@ -301,30 +307,29 @@ impl Petitions {
             return Err(idempotency::mismatch());
         }
         if let Some(holder) = written.holder_id {
-            self.complete(petition, &vault, holder, theirs, voucher.source, voucher.updates_wording).await?;
+            self.complete(db, petition, &vault, holder, theirs, &voucher).await?;
         }
         Ok(written)
     }
 
-    /// What a vouched act leaves to do once its person is known: details of a person whom somebody else made in between, and
-    /// consents.
+    /// What a vouched act leaves to do once its person is known: details of one who was there before, and consents.
     async fn complete(
         &self,
+        db: &PgPool,
         petition: &Petition,
         vault: &Vault,
         holder: Uuid,
         theirs: Theirs,
-        source: &str,
-        updates_wording: Option<&str>,
+        voucher: &Voucher<'_>,
     ) -> Result<()> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let Theirs { person_id, details, locale, consents, keep_nothing } = theirs;
         if petition.drops_contact(keep_nothing) || (holder == person_id && consents == Consents::default()) {
             return Ok(());
         }
-        let mut tx = kernel.db.begin().await?;
+        let mut tx = db.begin().await?;
         if holder != person_id {
-            // the sealed details did not fit the row
+            // she was there before: her details are completed under her lock
             let tag = locale.map(LocaleTag::as_str);
             people::confirm(&mut tx, kernel, vault, holder, details, tag, action.protected).await?;
         }
@@ -332,8 +337,8 @@ impl Petitions {
             organization: action.organization_id,
             organization_name: &action.organization_name,
             locale: locale.unwrap_or(action.locale),
-            source,
-            updates_wording,
+            source: voucher.source,
+            updates_wording: voucher.updates_wording,
         };
         people::append_consents(&mut tx, kernel, holder, &consents, asked, action.protected).await?;
         tx.commit().await?;

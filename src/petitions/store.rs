@@ -2,20 +2,23 @@
 
 mod acts;
 pub mod comments;
+pub mod counts;
 pub mod deliveries;
 pub mod imports;
 pub mod integrity;
 pub mod invalidations;
+mod lists;
 pub mod milestones;
 pub mod paper;
 pub mod signers;
 
 pub use acts::{SignatureAct, Written, sign_batch};
+pub use lists::{PETITION_FIELDS, SIGNATURE_FIELDS, list, signatures};
 
-use std::sync::OnceLock;
+use std::{collections::HashMap, sync::OnceLock};
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder, types::Json};
+use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 
 use deliveries::Delivery;
@@ -23,49 +26,10 @@ use deliveries::Delivery;
 use crate::{
     campaigns::{self, Action, Kind},
     error::{Error, Result},
-    kernel::{
-        caching::Kept,
-        filter::{Field, FieldKind, FieldSet, Filter},
-        paging::PageParams,
-    },
+    kernel::caching::Kept,
     people::forget_bare_people,
     petitions::questions::{Fields, Question},
 };
-
-/// What petitions can be filtered by.
-pub const PETITION_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "'muster:' || a.id", kind: FieldKind::Text },
-    Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
-    Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
-    Field {
-        name: "muster:status",
-        column_sql: "a.state",
-        kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]),
-    },
-    Field { name: "created_date", column_sql: "a.created_at", kind: FieldKind::Timestamp },
-    Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
-]);
-
-/// What signatures can be filtered by.
-pub const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "identifier", column_sql: "'muster:' || s.id", kind: FieldKind::Text },
-    Field { name: "created_date", column_sql: "s.created_at", kind: FieldKind::Timestamp },
-    Field {
-        name: "muster:state",
-        column_sql: "s.state",
-        kind: FieldKind::Enum(&["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"]),
-    },
-    Field {
-        name: "muster:comment_state",
-        column_sql: "s.comment_state",
-        kind: FieldKind::Enum(&["none", "waiting", "shown", "hidden"]),
-    },
-    Field { name: "muster:vetted", column_sql: "s.vetted", kind: FieldKind::Enum(&["", "genuine", "doubtful"]) },
-    Field { name: "muster:source", column_sql: "s.source", kind: FieldKind::Text },
-    Field { name: "country", column_sql: "s.country", kind: FieldKind::Text },
-    Field { name: "region", column_sql: "s.region", kind: FieldKind::Text },
-    Field { name: "email_address", column_sql: "p.email_index", kind: FieldKind::Virtual },
-]);
 
 /// A petition with what all actions share.
 #[derive(Clone, Debug)]
@@ -127,40 +91,58 @@ impl Petition {
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
-    let row = sqlx::query!(
-        r#"SELECT petition_text, targets, demands, goal, letter_action_id, keeps_contacts, shows_breakdowns, shares_addresses, milestones, raises_goal,
+    complete_all(conn, vec![action]).await?.pop().ok_or_else(Error::not_found)
+}
+
+/// Completes actions to the petitions they belong to, in their order.
+///
+/// # Errors
+/// A database error.
+pub async fn complete_all(conn: &mut PgConnection, actions: Vec<Action>) -> Result<Vec<Petition>> {
+    let ids: Vec<Uuid> = actions.iter().map(|action| action.id).collect();
+    let rows = sqlx::query!(
+        r#"SELECT id, petition_text, targets, demands, goal, letter_action_id, keeps_contacts, shows_breakdowns, shares_addresses, milestones, raises_goal,
                   fields AS "fields: Json<Fields>", questions AS "questions: Json<Vec<Question>>",
                   (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = p.id) AS "extra!",
                   (SELECT coalesce(sum(c.value), 0)::bigint / 168 FROM action_counts c
                    WHERE c.action_id = p.id AND c.dimension = 'day' AND c.key = ANY (
                        SELECT to_char((now() AT TIME ZONE 'UTC')::date - d, 'YYYY-MM-DD') FROM generate_series(1, 7) d)) AS "usual_hour!"
-           FROM petitions p WHERE id = $1"#,
-        action.id
+           FROM petitions p WHERE id = ANY ($1)"#,
+        &ids
     )
-    .fetch_one(&mut *conn)
+    .fetch_all(&mut *conn)
     .await?;
-    let mut deliveries = deliveries::deliveries(conn, action.id, None).await?;
-    deliveries.retain(|delivery| delivery.delivered);
-    Ok(Petition {
-        action,
-        petition_text: row.petition_text,
-        targets: row.targets,
-        demands: row.demands,
-        goal: row.goal,
-        letter_action_id: row.letter_action_id,
-        extra: row.extra,
-        keeps_contacts: row.keeps_contacts,
-        shows_breakdowns: row.shows_breakdowns,
-        shares_addresses: row.shares_addresses,
-        milestones: row.milestones,
-        raises_goal: row.raises_goal,
-        fields: row.fields.0,
-        questions: row.questions.0,
-        deliveries,
-        usual_hour: row.usual_hour.max(0).unsigned_abs(),
-        public: OnceLock::new(),
-        public_counts: OnceLock::new(),
-    })
+    let mut rows: HashMap<Uuid, _> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let mut done: HashMap<Uuid, Vec<Delivery>> = HashMap::new();
+    for (petition, delivery) in deliveries::of_petitions(conn, &ids, None).await? {
+        if delivery.delivered {
+            done.entry(petition).or_default().push(delivery);
+        }
+    }
+    let completed = actions.into_iter().filter_map(|action| {
+        let row = rows.remove(&action.id)?;
+        Some(Petition {
+            deliveries: done.remove(&action.id).unwrap_or_default(),
+            action,
+            petition_text: row.petition_text,
+            targets: row.targets,
+            demands: row.demands,
+            goal: row.goal,
+            letter_action_id: row.letter_action_id,
+            extra: row.extra,
+            keeps_contacts: row.keeps_contacts,
+            shows_breakdowns: row.shows_breakdowns,
+            shares_addresses: row.shares_addresses,
+            milestones: row.milestones,
+            raises_goal: row.raises_goal,
+            fields: row.fields.0,
+            questions: row.questions.0,
+            usual_hour: row.usual_hour.max(0).unsigned_abs(),
+            public: OnceLock::new(),
+            public_counts: OnceLock::new(),
+        })
+    });
+    Ok(completed.collect())
 }
 
 /// A petition by id.
@@ -279,24 +261,6 @@ pub async fn question_keys(conn: &mut PgConnection, petition: Uuid) -> Result<Ve
     .fetch_one(conn)
     .await?;
     Ok(questions.0.into_iter().map(|question| question.key).collect())
-}
-
-/// Ids of one page of petitions, newest first, and how many there are: an organization's, or the public ones.
-///
-/// # Errors
-/// A database error.
-pub async fn list(
-    conn: &mut PgConnection,
-    organization: Option<Uuid>,
-    filter: Option<&Filter>,
-    page: PageParams,
-) -> Result<(Vec<Petition>, i64)> {
-    let (ids, total) = campaigns::page_of_ids(conn, "petitions", organization, filter, page).await?;
-    let mut petitions = Vec::with_capacity(ids.len());
-    for id in ids {
-        petitions.push(petition(conn, id).await?);
-    }
-    Ok((petitions, total))
 }
 
 /// A petition by id or slug, as the public act needs it.
@@ -562,42 +526,22 @@ pub async fn add_deltas(conn: &mut PgConnection, signatures: &[Uuid], by: i64) -
     Ok(())
 }
 
-/// One page of a petition's signatures, newest first, and how many there are.
-///
-/// # Errors
-/// A database error.
-pub async fn signatures(
-    conn: &mut PgConnection,
-    petition: Uuid,
-    filter: Option<&Filter>,
-    page: PageParams,
-) -> Result<(Vec<SignatureRow>, i64)> {
-    let scope = |query: &mut QueryBuilder<Postgres>| {
-        query.push(" FROM signatures s JOIN people p ON p.id = s.person_id WHERE s.petition_id = ").push_bind(petition);
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(query);
-        }
-    };
-    let mut count = QueryBuilder::new("SELECT count(*)");
-    scope(&mut count);
-    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut rows = QueryBuilder::new(
-        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id, s.link_generation, s.suspicion, s.name_index, s.delivers_name, s.confirm_expires_at, s.created_at, s.counted_at",
-    );
-    scope(&mut rows);
-    rows.push(" ORDER BY s.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
-    Ok((rows.build_query_as().fetch_all(conn).await?, total))
-}
-
-/// Deletes signatures that nobody confirmed in time (retention), some at a time. Returns how many.
+/// Deletes signatures that nobody confirmed in time (retention), some at a time; of people whom somebody signs for at this
+/// moment, the next time. Returns how many.
 ///
 /// # Errors
 /// A database error.
 pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64, Error> {
     let mut tx = db.begin().await?;
     let people = sqlx::query_scalar!(
-        "DELETE FROM signatures WHERE id IN (SELECT id FROM signatures WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 10000) RETURNING person_id",
+        "WITH due AS MATERIALIZED (
+             SELECT id, person_id FROM signatures WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 2000
+         ), locked AS MATERIALIZED (
+             SELECT p.id FROM people p WHERE p.id = ANY (ARRAY(SELECT d.person_id FROM due d))
+             ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED
+         )
+         DELETE FROM signatures x USING due d JOIN locked p ON p.id = d.person_id
+         WHERE x.id = d.id AND x.state = 'pending' RETURNING x.person_id",
         now
     )
     .fetch_all(&mut *tx)

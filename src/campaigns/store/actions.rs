@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::super::{
@@ -12,7 +12,12 @@ use super::super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    kernel::{filter::Filter, paging::PageParams, text::LocaleTag},
+    kernel::{
+        filter::{Filter, Index},
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
+        text::LocaleTag,
+    },
 };
 
 struct ActionRow {
@@ -158,36 +163,75 @@ async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slu
     .try_into()
 }
 
-/// Ids of one page of actions of a kind, newest first, and how many there are: an organization's, or the public ones.
-/// `kind` is the kind's own table, joined as `k`, so that a filter may name its columns; actions are `a`.
+/// Actions by their ids, in that order; those that are gone are left out.
 ///
 /// # Errors
 /// A database error.
-pub async fn page_of_ids(
+pub async fn by_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Action>> {
+    let rows = sqlx::query_as!(
+        ActionRow,
+        r#"SELECT a.id AS "id!", a.organization_id AS "organization_id!", o.name AS "organization_name!", a.campaign_id, a.vault_id AS "vault_id!", a.kind AS "kind!", a.slug AS "slug!", a.locale AS "locale!", a.title AS "title!", a.summary AS "summary!",
+                a.description AS "description!", a.texts AS "texts!", a.button AS "button!", a.thanks AS "thanks!", a.share_text AS "share_text!", a.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", a.hosted_by AS "hosted_by!", a.privacy AS "privacy!", a.confirmation AS "confirmation!", a.state AS "state!", a.state_reason AS "state_reason!",
+                (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.opens_at, a.closes_at,
+                n.kind AS "next_kind?", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation AS "preview_generation!",
+                a.send_thanks AS "send_thanks!", a.published_count AS "published_count!", a.published_at, a.verified_at, a.created_at AS "created_at!", a.modified_at AS "modified_at!"
+         FROM actions a JOIN organizations o ON o.id = a.organization_id
+              LEFT JOIN images i ON i.id = a.image_id
+              LEFT JOIN actions n ON n.id = a.next_action_id AND n.state = 'published'
+         WHERE a.id = ANY ($1)"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await?;
+    in_order(rows, ids, |row| row.id).into_iter().map(Action::try_from).collect()
+}
+
+/// Newest first.
+const KEY: &[KeyColumn] = &[KeyColumn { sql: "a.id", kind: KeyKind::Uuid }];
+
+/// Indexes over the actions of an organization.
+const OWN_INDEXES: &[Index] = &[
+    Index::equal("a.id"),
+    Index::equal("a.slug"),
+    Index::equal("a.state"),
+    Index::ordered("a.title"),
+    Index::ordered("a.created_at"),
+    Index::ordered("a.modified_at"),
+];
+
+/// Indexes over the public actions of all organizations.
+const PUBLIC_INDEXES: &[Index] = &[Index::equal("a.id"), Index::equal("a.slug")];
+
+/// One page of actions of a kind, newest first: an organization's, or the public ones. In filters the kind's own table is
+/// `k`, and actions are `a`.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
+pub async fn page_of_actions(
     conn: &mut PgConnection,
-    kind: &'static str,
+    kind: Kind,
     organization: Option<Uuid>,
     filter: Option<&Filter>,
-    page: PageParams,
-) -> Result<(Vec<Uuid>, i64)> {
-    let scope = |query: &mut QueryBuilder<Postgres>| {
-        query.push(" FROM actions a JOIN ").push(kind).push(" k ON k.id = a.id WHERE ");
-        match organization {
-            Some(organization) => query.push("a.organization_id = ").push_bind(organization),
-            None => query.push("a.state NOT IN ('draft', 'archived')"),
-        };
-        if let Some(filter) = filter {
-            query.push(" AND ");
-            filter.push_sql(query);
-        }
+    page: &PageParams,
+) -> Result<(Vec<Action>, Extent)> {
+    let filtered = match kind {
+        Kind::Petition => "actions a JOIN petitions k ON k.id = a.id",
+        Kind::Event => "actions a JOIN events k ON k.id = a.id",
+        Kind::Letter => "actions a JOIN letter_actions k ON k.id = a.id",
     };
-    let mut count = QueryBuilder::new("SELECT count(*)");
-    scope(&mut count);
-    let total: i64 = count.build_query_scalar().fetch_one(&mut *conn).await?;
-    let mut ids = QueryBuilder::new("SELECT a.id");
-    scope(&mut ids);
-    ids.push(" ORDER BY a.id DESC LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
-    Ok((ids.build_query_scalar().fetch_all(conn).await?, total))
+    let mut within: Vec<_> = organization.map(|id| ("a.organization_id", Within::Id(id))).into_iter().collect();
+    within.push(("a.kind", Within::Word(kind.as_str())));
+    let list = List {
+        table: "actions a",
+        filtered,
+        key: KEY,
+        is_ascending: false,
+        indexes: if organization.is_some() { OWN_INDEXES } else { PUBLIC_INDEXES },
+        within: &within,
+        also: if organization.is_some() { "" } else { "a.state NOT IN ('draft', 'archived')" },
+    };
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    Ok((by_ids(conn, &ids).await?, extent))
 }
 
 /// Writes a new action.

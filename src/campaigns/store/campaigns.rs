@@ -6,7 +6,14 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::super::action::Texts;
-use crate::{error::Result, kernel::text::LocaleTag};
+use crate::{
+    error::Result,
+    kernel::{
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
+        text::LocaleTag,
+    },
+};
 
 /// A campaign's row.
 #[derive(Clone, Debug)]
@@ -55,33 +62,34 @@ pub async fn campaign_exists(conn: &mut PgConnection, organization: Uuid, slug: 
     .await?)
 }
 
-/// One page of campaigns, newest first, and how many there are.
+/// One page of campaigns, newest first: an organization's, or the public ones.
 ///
 /// # Errors
-/// A database error.
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
 pub async fn campaigns(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
-    limit: i64,
-    offset: i64,
-) -> Result<(Vec<CampaignRow>, i64)> {
-    let total = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM campaigns WHERE organization_id = $1 OR ($1 IS NULL AND state = 'published')"#,
-        organization
-    )
-    .fetch_one(&mut *conn)
-    .await?;
+    page: &PageParams,
+) -> Result<(Vec<CampaignRow>, Extent)> {
+    let within: Vec<_> = organization.map(|id| ("c.organization_id", Within::Id(id))).into_iter().collect();
+    let list = List {
+        table: "campaigns c",
+        filtered: "campaigns c",
+        key: &[KeyColumn { sql: "c.id", kind: KeyKind::Uuid }],
+        is_ascending: false,
+        indexes: &[],
+        within: &within,
+        also: if organization.is_some() { "" } else { "c.state = 'published'" },
+    };
+    let (ids, extent) = list.page(conn, None, page).await?;
     let rows = sqlx::query_as!(
         CampaignRow,
-        "SELECT id, slug, locale, title, summary, description, texts, state, created_at, modified_at FROM campaigns
-         WHERE organization_id = $1 OR ($1 IS NULL AND state = 'published') ORDER BY id DESC LIMIT $2 OFFSET $3",
-        organization,
-        limit,
-        offset
+        "SELECT id, slug, locale, title, summary, description, texts, state, created_at, modified_at FROM campaigns WHERE id = ANY ($1)",
+        &ids
     )
     .fetch_all(conn)
     .await?;
-    Ok((rows, total))
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
 /// Writes a new campaign.

@@ -65,14 +65,17 @@ pub async fn state_changes(conn: &mut PgConnection, action: Uuid) -> Result<Vec<
     .await?)
 }
 
-/// Closes what has reached its closing date, and logs that it closed by itself. Returns how many.
+/// Closes what has reached its closing date, and logs that it closed by itself; what somebody changes at this moment, the next
+/// time. Returns how many.
 ///
 /// # Errors
 /// A database error.
 pub async fn close_due(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let closed = sqlx::query!(
-        "WITH closed AS (
-             UPDATE actions SET state = 'closed' WHERE state = 'published' AND closes_at <= $1 RETURNING id
+        "WITH due AS MATERIALIZED (
+             SELECT id FROM actions WHERE state = 'published' AND closes_at <= $1 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+         ), closed AS (
+             UPDATE actions a SET state = 'closed' FROM due d WHERE a.id = d.id RETURNING a.id
          )
          INSERT INTO action_state_changes (id, action_id, state, reason, created_at)
          SELECT gen_random_uuid(), id, 'closed', '', $1 FROM closed",

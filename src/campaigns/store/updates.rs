@@ -5,7 +5,13 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    kernel::{
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
+    },
+};
 
 /// An update's row.
 #[derive(Clone, Debug)]
@@ -34,39 +40,48 @@ pub struct UpdateRow {
     pub modified_at: DateTime<Utc>,
 }
 
-/// Updates, newest first: of one campaign, of one organization, or all public ones; and how many there are.
+/// One page of updates, newest first: of one organization, or the public ones of one campaign or of all.
 ///
 /// # Errors
-/// A database error.
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
 pub async fn updates(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
     campaign: Option<Uuid>,
-    limit: i64,
-    offset: i64,
-) -> Result<(Vec<UpdateRow>, i64)> {
-    let total = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM updates u JOIN campaigns c ON c.id = u.campaign_id
-           WHERE (u.organization_id = $1 OR ($1 IS NULL AND c.state = 'published' AND (u.embargo_until IS NULL OR u.embargo_until <= now()))) AND ($2::uuid IS NULL OR u.campaign_id = $2)"#,
-        organization,
-        campaign
-    )
-    .fetch_one(&mut *conn)
-    .await?;
+    page: &PageParams,
+) -> Result<(Vec<UpdateRow>, Extent)> {
+    const PUBLIC: &str = "updates u JOIN campaigns c ON c.id = u.campaign_id";
+    let scope = organization.map(|id| ("u.organization_id", id)).or(campaign.map(|id| ("u.campaign_id", id)));
+    let within: Vec<_> = scope.map(|(column, id)| (column, Within::Id(id))).into_iter().collect();
+    let table = if organization.is_some() { "updates u" } else { PUBLIC };
+    let list = List {
+        table,
+        filtered: table,
+        key: &[KeyColumn { sql: "u.happened_on", kind: KeyKind::Date }, KeyColumn { sql: "u.id", kind: KeyKind::Uuid }],
+        is_ascending: false,
+        indexes: &[],
+        within: &within,
+        also: if organization.is_some() {
+            ""
+        } else {
+            "c.state = 'published' AND (u.embargo_until IS NULL OR u.embargo_until <= now())"
+        },
+    };
+    let (ids, extent) = list.page(conn, None, page).await?;
     let rows = sqlx::query_as!(
         UpdateRow,
-        r#"SELECT u.id, u.campaign_id, c.slug AS campaign_slug, u.kind, u.title, u.body, u.texts, u.happened_on, u.figures, u.source_url, u.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", u.embargo_until, u.media_contact, u.quotes, u.pseudonym, u.consent_scope, u.consent_on, u.created_at, u.modified_at
+        r#"SELECT u.id AS "id!", u.campaign_id AS "campaign_id!", c.slug AS "campaign_slug!", u.kind AS "kind!", u.title AS "title!", u.body AS "body!",
+                  u.texts AS "texts!", u.happened_on AS "happened_on!", u.figures AS "figures!", u.source_url AS "source_url!", u.image_id,
+                  i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", u.embargo_until, u.media_contact AS "media_contact!",
+                  u.quotes AS "quotes!", u.pseudonym AS "pseudonym!", u.consent_scope AS "consent_scope!", u.consent_on, u.created_at AS "created_at!",
+                  u.modified_at AS "modified_at!"
            FROM updates u JOIN campaigns c ON c.id = u.campaign_id LEFT JOIN images i ON i.id = u.image_id
-           WHERE (u.organization_id = $1 OR ($1 IS NULL AND c.state = 'published' AND (u.embargo_until IS NULL OR u.embargo_until <= now()))) AND ($2::uuid IS NULL OR u.campaign_id = $2)
-           ORDER BY u.happened_on DESC, u.id DESC LIMIT $3 OFFSET $4"#,
-        organization,
-        campaign,
-        limit,
-        offset
+           WHERE u.id = ANY ($1)"#,
+        &ids
     )
     .fetch_all(conn)
     .await?;
-    Ok((rows, total))
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
 /// One update.

@@ -13,7 +13,8 @@ static FIELDS: &[Field] = &[
     field("total", "p.total", FieldKind::Integer),
     field("muster:live", "p.live", FieldKind::Boolean),
     field("status", "p.state", FieldKind::Enum(&["draft", "published"])),
-    field("email_address", "p.email_index", FieldKind::Virtual),
+    field("email_address", "p.person_id", FieldKind::Virtual),
+    field("identifier", "p.id", FieldKind::Identifier),
 ];
 
 const fn field(name: &'static str, column_sql: &'static str, kind: FieldKind) -> Field {
@@ -41,7 +42,7 @@ fn print(expr: &Expr) -> String {
         Expr::And(parts) => (parts, " and "),
         Expr::Compare(Comparison { field, operator, value }) => {
             let operator = format!("{operator:?}").to_lowercase();
-            return format!("{} {operator} {}", field.name, print_value(value));
+            return format!("{} {operator} {}", field.name, print_value(field, value));
         }
     };
     let printed: Vec<_> = parts
@@ -54,11 +55,12 @@ fn print(expr: &Expr) -> String {
     printed.join(word)
 }
 
-fn print_value(value: &Value) -> String {
+fn print_value(field: &Field, value: &Value) -> String {
+    let prefix = if field.kind == FieldKind::Identifier { "muster:" } else { "" };
     match value {
         Value::Null => "null".to_owned(),
         Value::Text(text) | Value::Virtual(text, _) => format!("'{}'", text.replace('\'', "''")),
-        Value::Uuid(id) => format!("'{id}'"),
+        Value::Uuid(id) => format!("'{prefix}{id}'"),
         Value::Timestamp(time) => {
             format!("datetime'{}'", time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
         }
@@ -77,12 +79,11 @@ fn matches(expr: &Expr, row: &impl Fn(&str) -> Json) -> bool {
     let wanted = match value {
         Value::Null => Json::Null,
         Value::Text(text) => json!(text),
-        Value::Uuid(id) => json!(id),
+        Value::Uuid(id) | Value::Virtual(_, Some(id)) => json!(id),
         Value::Timestamp(time) => json!(time.timestamp_micros()),
         Value::Integer(number) => json!(number),
         Value::Boolean(truth) => json!(truth),
         Value::Virtual(_, None) => return *operator == Operator::Ne,
-        Value::Virtual(_, Some(bytes)) => json!(bytes),
     };
     let found = row(field.name);
     match operator {
@@ -111,7 +112,7 @@ fn conditions_become_sql() {
         ("title ne 'x'", "(p.title IS DISTINCT FROM $1)"),
         ("  total GE -3 ", "(p.total >= $1)"),
         ("title eq null", "(p.title IS NULL)"),
-        ("email_address ne null", "(p.email_index IS NOT NULL)"),
+        ("email_address ne null", "(p.person_id IS NOT NULL)"),
         ("muster:live eq true", "(p.live = $1)"),
         ("status ne 'draft'", "(p.state IS DISTINCT FROM $1)"),
         ("id eq guid'0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b'", "(p.id = $1)"),
@@ -215,11 +216,65 @@ fn virtual_values_are_resolved_or_match_nothing() {
     assert_eq!(sql(&filter), "((FALSE) OR (TRUE))");
     filter.resolve_virtual(|name, value| {
         assert_eq!(name, "email_address");
-        (value == "Ana@x.ca").then(|| vec![1, 2])
+        (value == "Ana@x.ca").then(Uuid::nil)
     });
-    assert_eq!(sql(&filter), "((p.email_index = $1) OR (TRUE))");
+    assert_eq!(sql(&filter), "((p.person_id = $1) OR (TRUE))");
     assert!(matches(&filter.root, &|_| Json::Null));
     assert_eq!(format!("{filter:?}"), "Filter(…)");
+}
+
+#[test]
+fn identifiers_are_compared_as_ids() {
+    let id = "018f0000-0000-7000-8000-000000000001";
+    assert_eq!(sql_of(&format!("identifier eq 'muster:{id}'")), "(p.id = $1)");
+    assert_eq!(sql_of(&format!("identifier gt 'muster:{id}'")), "(p.id > $1)");
+    assert_eq!(sql_of("identifier eq 'action_network:1'"), "(FALSE)");
+    assert_eq!(sql_of("identifier ne 'muster:1'"), "(TRUE)");
+    assert!(parse("identifier lt 'other'").unwrap_err().detail.contains("muster:<uuid>"));
+    let mut filter = parse("identifier eq 'other'").unwrap();
+    assert_eq!(filter.virtual_texts(), Vec::<String>::new());
+}
+
+#[test]
+fn anchors_are_what_every_row_must_meet_and_an_index_answers() {
+    const INDEXES: &[Index] = &[
+        Index::equal("p.id"),
+        Index::equal("p.person_id"),
+        Index::values("p.state", &["draft"]),
+        Index::ordered("p.created_at"),
+    ];
+    let anchors = |input: &str| -> Vec<String> {
+        let filter = parse(input).unwrap();
+        filter
+            .anchors(INDEXES)
+            .iter()
+            .map(|anchor| {
+                let mut query = QueryBuilder::new("");
+                anchor.push_sql(&mut query);
+                format!("{}{}", query.into_string(), anchor.order().map(|o| format!(" by {o}")).unwrap_or_default())
+            })
+            .collect()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(anchors("status eq 'draft'"), ["(p.state = $1)"]);
+    assert_eq!(anchors("status eq 'published'"), none, "too many have this value");
+    assert_eq!(anchors("status eq 'draft' or status eq 'published'"), none);
+    assert_eq!(anchors("status eq 'draft' or title eq 'x'"), none);
+    assert_eq!(
+        anchors("(status eq 'draft' or status eq 'draft') and total gt 1"),
+        ["((p.state = $1) OR (p.state = $2))"]
+    );
+    assert_eq!(
+        anchors("created_date ge '2026-01-01' and title eq 'x' and created_date lt '2026-02-01'"),
+        ["(p.created_at >= $1) AND (p.created_at < $2) by p.created_at"]
+    );
+    let stored = [Index::values("p.state", &["draft"]).stored_as("p.is_new")];
+    let filter = parse("status eq 'draft' or status eq 'draft'").unwrap();
+    let mut query = QueryBuilder::new("");
+    filter.anchors(&stored)[0].push_sql(&mut query);
+    assert_eq!(query.into_string(), "((p.is_new = $1) OR (p.is_new = $2))");
+    assert_eq!(anchors("created_date ne '2026-01-01' and status ne 'draft' and status eq null"), none);
+    assert_eq!(anchors("email_address eq 'x' and id eq '018f0000-0000-7000-8000-000000000001'").len(), 2);
 }
 
 fn comparison() -> impl Strategy<Value = Expr> {
@@ -234,7 +289,8 @@ fn comparison() -> impl Strategy<Value = Expr> {
         any::<bool>().prop_map(|b| (4, Value::Boolean(b))),
         Just((5, Value::Text("draft".to_owned()))),
         text.prop_map(|t| (6, Value::Virtual(t, None))),
-        (0usize..7).prop_map(|n| (n, Value::Null)),
+        any::<u128>().prop_map(|n| (7, Value::Uuid(Uuid::from_u128(n)))),
+        (0usize..8).prop_map(|n| (n, Value::Null)),
     ];
     let operators = [Operator::Eq, Operator::Ne, Operator::Gt, Operator::Ge, Operator::Lt, Operator::Le];
     (value, 0usize..6).prop_map(move |((index, value), operator)| {

@@ -1,17 +1,22 @@
 //! `petitions/{id}/counts`: the published number for everybody, exact ones for organizers; and the recount.
 
+use std::time::Duration;
+
 use axum::{
-    Json,
     extract::{RawQuery, State},
     http::StatusCode,
     response::Response,
 };
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{own, store};
 use crate::{
-    campaigns::{self, Dimension, Kind, exact_cells, exact_total},
+    campaigns::{
+        self, Dimension, Kind, exact_cells, exact_total,
+        recount::{RANGE, recount},
+    },
     error::{Code, Error, Result},
     kernel::{
         caching::{IfNoneMatch, Kept, cacheable, private_json},
@@ -19,7 +24,7 @@ use crate::{
         hal::{curies, link},
     },
     organizers::{Actor, MaybeActor, Scope, audit},
-    petitions::{Petition, Petitions, counts},
+    petitions::{Petition, Petitions, Signatures},
 };
 
 /// Routes of the counts.
@@ -101,20 +106,31 @@ async fn get_counts(
     Ok(cacheable(&asked, &body))
 }
 
-/// Compares the counts with the rows and repairs them.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/recount", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "What was wrong, if anything", body = Value), (status = 401), (status = 404)))]
+/// Time for which a recount keeps its caller waiting.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Compares the counts with the rows and repairs them. A recount of millions goes on after the answer.
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/recount", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "What was wrong, if anything", body = Value), (status = 202, description = "It takes longer; `muster:verified_date` of the counts moves when it is done", body = Value), (status = 401), (status = 404), (status = 409, description = "It is being counted already, or changes too fast")))]
 async fn post_recount(
     State(petitions): State<Petitions>,
     actor: Actor,
     Segments(key): Segments<String>,
-) -> Result<Json<Value>> {
+) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
-    let kernel = &petitions.kernel;
-    let mut tx = kernel.db.begin().await?;
-    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
-    let wrong = counts::recount(&mut tx, action.id, kernel.cx.now()).await?;
-    audit(&mut tx, &kernel.cx, &actor, "petition.recount", Some(action.id), json!({"repaired": wrong.len()})).await?;
+    let mut tx = petitions.kernel.db.begin().await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?.id;
     tx.commit().await?;
-    let repaired: Vec<Value> = wrong.iter().map(|(by, key, off)| json!({"by": by, "key": key, "off": off})).collect();
-    Ok(Json(json!({"muster:verified_date": kernel.cx.now(), "muster:repaired": repaired})))
+    let counting = tokio::spawn(async move {
+        let (kernel, now) = (&petitions.kernel, petitions.kernel.cx.now());
+        let wrong = recount(&kernel.work, &Signatures, action, RANGE, now).await?;
+        let detail = json!({"repaired": wrong.len()});
+        audit(&mut *kernel.work.acquire().await?, &kernel.cx, &actor, "petition.recount", Some(action), detail).await?;
+        let repaired: Vec<Value> =
+            wrong.iter().map(|(by, key, off)| json!({"by": by, "key": key, "off": off})).collect();
+        Ok::<_, Error>(json!({"muster:verified_date": now, "muster:repaired": repaired}))
+    });
+    match timeout(PATIENCE, counting).await {
+        Ok(counted) => Ok(private_json(StatusCode::OK, &counted.map_err(Error::internal)??)),
+        Err(_) => Ok(private_json(StatusCode::ACCEPTED, &json!({"notice": "This is being counted; it takes longer."}))),
+    }
 }

@@ -156,7 +156,7 @@ async fn record(conn: &mut PgConnection, actor: &Actor, body: &DeliveryBody) -> 
     })
 }
 
-/// Writes the record and does what its status asks for; returns the delivery.
+/// Writes the record, in the caller's transaction; the status follows ([`settle`]). Returns the delivery's id.
 async fn save(
     petitions: &Petitions,
     conn: &mut PgConnection,
@@ -164,25 +164,52 @@ async fn save(
     petition: &Petition,
     before: Option<&Delivery>,
     body: &DeliveryBody,
-) -> Result<Delivery> {
+) -> Result<Uuid> {
     let kernel = &petitions.kernel;
     let id = before.map_or_else(|| kernel.cx.id(), |d| d.id);
     let record = record(conn, actor, body).await?;
     deliveries::save(conn, petition.action.id, id, &record, kernel.cx.now()).await?;
-    let done = body.muster_status == DeliveryStatus::Delivered;
-    if done && before.is_none_or(|d| d.statement.is_none()) {
-        delivery::state(petitions, conn, petition, id).await?;
+    if body.muster_status == DeliveryStatus::Planned {
+        deliveries::set_delivered(conn, id, false).await?;
     }
-    deliveries::set_delivered(conn, id, done).await?;
     let verb = if before.is_none() { "delivery.create" } else { "delivery.edit" };
     let details = json!({"delivery": id, "status": body.muster_status});
     audit(conn, &kernel.cx, actor, verb, Some(petition.action.id), details).await?;
     comments::announce(conn, petition.action.id).await?;
-    delivery::find(conn, petition, id).await
+    Ok(id)
+}
+
+/// Does what the status of a delivery asks for that was written: the number is fixed if it was not, and the delivery is
+/// public. Answers 202 when the number takes longer; the delivery is planned until somebody says again that it was done.
+async fn settle(
+    petitions: &Petitions,
+    petition: &Petition,
+    id: Uuid,
+    status: DeliveryStatus,
+    ok: StatusCode,
+) -> Result<Response> {
+    let (kernel, action) = (&petitions.kernel, &petition.action);
+    let mut conn = kernel.db.acquire().await?;
+    let mut saved = delivery::find(&mut conn, petition, id).await?;
+    drop(conn);
+    let mut code = ok;
+    if status == DeliveryStatus::Delivered && !saved.delivered {
+        if saved.statement.is_none() && !delivery::fix(petitions, action, id).await? {
+            code = StatusCode::ACCEPTED;
+        } else {
+            let mut tx = kernel.db.begin().await?;
+            deliveries::set_delivered(&mut tx, id, true).await?;
+            comments::announce(&mut tx, action.id).await?;
+            tx.commit().await?;
+        }
+        saved = delivery::find(&mut *kernel.db.acquire().await?, petition, id).await?;
+    }
+    kernel.changes.tell(Change::One(action.id));
+    Ok(private_json(code, &document(kernel, action, &saved)))
 }
 
 /// Enters a delivery.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/deliveries", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = DeliveryBody, responses((status = 201, description = "The delivery", body = Value), (status = 401), (status = 404), (status = 422)))]
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/deliveries", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = DeliveryBody, responses((status = 201, description = "The delivery", body = Value), (status = 202, description = "It is entered as planned while its number is being fixed", body = Value), (status = 401), (status = 404), (status = 422)))]
 async fn post_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -193,14 +220,13 @@ async fn post_delivery(
     let mut tx = petitions.kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     let petition = store::complete(&mut tx, action).await?;
-    let made = save(&petitions, &mut tx, &actor, &petition, None, &body).await?;
+    let id = save(&petitions, &mut tx, &actor, &petition, None, &body).await?;
     tx.commit().await?;
-    petitions.kernel.changes.tell(Change::One(petition.action.id));
-    Ok(private_json(StatusCode::CREATED, &document(&petitions.kernel, &petition.action, &made)))
+    settle(&petitions, &petition, id, body.muster_status, StatusCode::CREATED).await
 }
 
 /// Changes a delivery; absent members stay. The number stays as it was fixed.
-#[utoipa::path(put, path = "/api/v1/petitions/{id}/deliveries/{delivery}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)), request_body = DeliveryBody, responses((status = 200, description = "The delivery", body = Value), (status = 401), (status = 404), (status = 422)))]
+#[utoipa::path(put, path = "/api/v1/petitions/{id}/deliveries/{delivery}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)), request_body = DeliveryBody, responses((status = 200, description = "The delivery", body = Value), (status = 202, description = "It stays planned while its number is being fixed", body = Value), (status = 401), (status = 404), (status = 409, description = "Its number is being fixed already"), (status = 422)))]
 async fn put_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -214,10 +240,9 @@ async fn put_delivery(
     let petition = store::complete(&mut tx, action).await?;
     let before = delivery::find(&mut tx, &petition, id).await?;
     let body: DeliveryBody = changes.over(document(kernel, &petition.action, &before))?;
-    let saved = save(&petitions, &mut tx, &actor, &petition, Some(&before), &body).await?;
+    let id = save(&petitions, &mut tx, &actor, &petition, Some(&before), &body).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::One(petition.action.id));
-    Ok(private_json(StatusCode::OK, &document(kernel, &petition.action, &saved)))
+    settle(&petitions, &petition, id, body.muster_status, StatusCode::OK).await
 }
 
 /// Removes a delivery with its statement.
@@ -243,7 +268,7 @@ async fn delete_delivery(
 
 /// Fixes the number of a planned delivery as it is now, so that it can be printed. Until it is delivered this can be
 /// repeated; afterwards the number stays.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/deliveries/{delivery}/statement", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)), responses((status = 200, description = "The delivery", body = Value), (status = 401), (status = 404), (status = 409, description = "It was delivered")))]
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/deliveries/{delivery}/statement", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)), responses((status = 200, description = "The delivery", body = Value), (status = 202, description = "It takes longer; the statement is there when it is done", body = Value), (status = 401), (status = 404), (status = 409, description = "It was delivered, or its number is being fixed already")))]
 async fn state_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -257,9 +282,10 @@ async fn state_delivery(
     if delivery::find(&mut tx, &petition, id).await?.delivered {
         return Err(Error::problem(Code::Conflict, "It was handed over with the number it has."));
     }
-    delivery::state(&petitions, &mut tx, &petition, id).await?;
     audit(&mut tx, &kernel.cx, &actor, "delivery.state", Some(petition.action.id), json!({"delivery": id})).await?;
-    let stated = delivery::find(&mut tx, &petition, id).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::OK, &document(kernel, &petition.action, &stated)))
+    let is_made = delivery::fix(&petitions, &petition.action, id).await?;
+    let stated = delivery::find(&mut *kernel.db.acquire().await?, &petition, id).await?;
+    let code = if is_made { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(private_json(code, &document(kernel, &petition.action, &stated)))
 }

@@ -26,11 +26,11 @@ use crate::{
         hal::{curies, identifiers, link},
         idempotency,
         paging::Listing,
-        text::{EmailAddress, clean_line, clean_text},
+        text::{clean_line, clean_text},
     },
     letters::Changed,
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{Consents, PersonBody},
+    people::{self, Consents, PersonBody},
     petitions::{
         integrity::Trace,
         invalidation, ops, questions,
@@ -174,16 +174,13 @@ async fn list_signatures(
     let mut filter = query.filter(store::SIGNATURE_FIELDS)?;
     if let Some(filter) = &mut filter {
         actor.require(Scope::ContactsRead)?;
-        let vault = kernel.vaults.open(petition.action.vault_id).await?;
         // a protected petition answers no question about one person
-        filter.resolve_virtual(|_, typed| {
-            EmailAddress::parse(typed)
-                .ok()
-                .filter(|_| !petition.action.protected)
-                .map(|address| vault.email_index(&address))
-        });
+        if !petition.action.protected {
+            let vault = kernel.vaults.open(petition.action.vault_id).await?;
+            people::resolve_addresses(&mut conn, &vault, filter).await?;
+        }
     }
-    let (rows, total) = store::signatures(&mut conn, petition.action.id, filter.as_ref(), query.page).await?;
+    let (rows, extent) = store::signatures(&mut conn, petition.action.id, filter.as_ref(), &query.page).await?;
     drop(conn);
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -192,7 +189,7 @@ async fn list_signatures(
     let url = kernel.url(&format!("{}/signatures", petition.action.api_path()));
     Ok(private_json(
         StatusCode::OK,
-        &Listing::new(&url, "osdi:signatures", query.page, total.unsigned_abs()).keep_query(&query.raw).body(items),
+        &Listing::new(&url, "osdi:signatures", &query.page, extent).keep_query(&query.raw).body(items),
     ))
 }
 
@@ -244,7 +241,7 @@ async fn post_signature(
     };
     actor.require(Scope::ContactsWrite)?;
     let path = format!("{}/signatures", petition.action.api_path());
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes)?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes).await?;
     let written = petitions.sign_vouched(&petition, new, key.clone()).await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::signature(&mut conn, written.signature_id).await?;

@@ -1,8 +1,7 @@
 //! Deliveries: their rows, their statements, and the lists of receipts.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use futures_util::{Stream, TryStreamExt};
-use sqlx::{PgConnection, types::Json};
+use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
 /// Bytes of a receipt.
 pub const RECEIPT: usize = 16;
 /// Receipts in a row of the list.
-const PIECE: usize = 32_768;
+pub const PIECE: usize = 32_768;
 
 /// What was fixed about the number.
 #[derive(Clone, Debug)]
@@ -30,6 +29,8 @@ pub struct Statement {
     pub regions: Cells,
     /// SHA-256 of the list as a text file.
     pub sha256: Vec<u8>,
+    /// The list.
+    pub list: Uuid,
 }
 
 impl Statement {
@@ -67,39 +68,56 @@ pub struct Delivery {
 /// # Errors
 /// A database error.
 pub async fn deliveries(conn: &mut PgConnection, petition: Uuid, id: Option<Uuid>) -> Result<Vec<Delivery>> {
+    let all = of_petitions(conn, &[petition], id).await?;
+    Ok(all.into_iter().map(|(_, delivery)| delivery).collect())
+}
+
+/// The deliveries of petitions with the petition's id, newest first; or the one of this id.
+///
+/// # Errors
+/// A database error.
+pub async fn of_petitions(
+    conn: &mut PgConnection,
+    petitions: &[Uuid],
+    id: Option<Uuid>,
+) -> Result<Vec<(Uuid, Delivery)>> {
     let rows = sqlx::query!(
-        r#"SELECT d.id, d.state, d.delivered_on, d.place, d.received_by, d.note, d.stated_at, d.receipts, d.erased, d.paper,
-                  d.receipts_sha256, d.regions AS "regions: Json<Cells>",
+        r#"SELECT d.id, d.petition_id, d.state, d.delivered_on, d.place, d.received_by, d.note, d.stated_at, d.receipts, d.erased, d.paper,
+                  d.receipts_sha256, d.receipts_list, d.regions AS "regions: Json<Cells>",
                   e.slug AS "event_slug?", e.title AS "event_title?",
                   i.id AS "image_id?", i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?"
            FROM deliveries d
            LEFT JOIN actions e ON e.id = d.event_id AND e.state NOT IN ('draft', 'archived')
            LEFT JOIN images i ON i.id = d.image_id
-           WHERE d.petition_id = $1 AND ($2::uuid IS NULL OR d.id = $2)
+           WHERE d.petition_id = ANY ($1) AND ($2::uuid IS NULL OR d.id = $2)
            ORDER BY d.delivered_on DESC, d.id DESC"#,
-        petition,
+        petitions,
         id
     )
     .fetch_all(conn)
     .await?;
-    let each = rows.into_iter().map(|row| Delivery {
-        id: row.id,
-        delivered: row.state == "delivered",
-        date: row.delivered_on,
-        place: row.place,
-        received_by: row.received_by,
-        note: row.note,
-        event: row.event_slug.zip(row.event_title),
-        image: Picture::of(row.image_id, row.image_alt, row.image_width, row.image_height),
-        // all of them or none: a constraint of the table
-        statement: row.stated_at.map(|at| Statement {
-            at,
-            receipts: row.receipts.unwrap_or_default(),
-            erased: row.erased.unwrap_or_default(),
-            paper: row.paper.unwrap_or_default(),
-            regions: row.regions.map(|regions| regions.0).unwrap_or_default(),
-            sha256: row.receipts_sha256.unwrap_or_default(),
-        }),
+    let each = rows.into_iter().map(|row| {
+        let delivery = Delivery {
+            id: row.id,
+            delivered: row.state == "delivered",
+            date: row.delivered_on,
+            place: row.place,
+            received_by: row.received_by,
+            note: row.note,
+            event: row.event_slug.zip(row.event_title),
+            image: Picture::of(row.image_id, row.image_alt, row.image_width, row.image_height),
+            // all of them or none: a constraint of the table
+            statement: row.stated_at.map(|at| Statement {
+                at,
+                receipts: row.receipts.unwrap_or_default(),
+                erased: row.erased.unwrap_or_default(),
+                paper: row.paper.unwrap_or_default(),
+                regions: row.regions.map(|regions| regions.0).unwrap_or_default(),
+                sha256: row.receipts_sha256.unwrap_or_default(),
+                list: row.receipts_list.unwrap_or_default(),
+            }),
+        };
+        (row.petition_id, delivery)
     });
     Ok(each.collect())
 }
@@ -175,15 +193,21 @@ pub struct Counted {
     pub region: Option<String>,
 }
 
-/// All signatures of a petition that count, as of one moment, one after the other.
-pub fn counted(conn: &mut PgConnection, petition: Uuid) -> impl Stream<Item = Result<Counted>> + Send {
-    sqlx::query_as!(
+/// Signatures of a petition that count, after an id, in the order of their ids.
+///
+/// # Errors
+/// A database error.
+pub async fn counted(conn: &mut PgConnection, petition: Uuid, after: Uuid, most: i64) -> Result<Vec<Counted>> {
+    Ok(sqlx::query_as!(
         Counted,
-        "SELECT id, country || '-' || region AS region FROM signatures WHERE petition_id = $1 AND state = 'counted'",
-        petition
+        "SELECT id, country || '-' || region AS region FROM signatures
+         WHERE petition_id = $1 AND id > $2 AND state = 'counted' ORDER BY id LIMIT $3",
+        petition,
+        after,
+        most
     )
-    .fetch(conn)
-    .map_err(Into::into)
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Signatures that counted and are gone, and those on paper.
@@ -201,60 +225,192 @@ pub async fn beside(conn: &mut PgConnection, petition: Uuid) -> Result<(i64, i64
     Ok((row.erased_count, row.paper))
 }
 
-/// Fixes the number, with the sorted list of receipts in the place of one that was there.
+/// Begins a list for a planned delivery; what is left of others that were never finished goes. False: one is being made, or
+/// the delivery was done.
 ///
 /// # Errors
 /// A database error.
-pub async fn state(conn: &mut PgConnection, id: Uuid, statement: &Statement, receipts: &[[u8; RECEIPT]]) -> Result<()> {
+pub async fn begin_list(db: &PgPool, petition: Uuid, id: Uuid, list: Uuid) -> Result<bool> {
+    let mut tx = db.begin().await?;
+    let begun = sqlx::query!(
+        "UPDATE deliveries SET stating_list = $3, stating_until = now() + interval '5 minutes'
+         WHERE id = $1 AND petition_id = $2 AND state = 'planned' AND (stating_until IS NULL OR stating_until <= now())",
+        id,
+        petition,
+        list
+    )
+    .execute(&mut *tx)
+    .await?;
+    if begun.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query!("DELETE FROM delivery_buckets WHERE delivery_id = $1", id).execute(&mut *tx).await?;
     sqlx::query!(
-        "UPDATE deliveries SET stated_at = $2, receipts = $3, erased = $4, paper = $5, regions = $6, receipts_sha256 = $7 WHERE id = $1",
+        "DELETE FROM delivery_receipts r USING deliveries d
+         WHERE r.delivery_id = $1 AND d.id = $1 AND r.list_id IS DISTINCT FROM d.receipts_list",
+        id
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Goes on holding the delivery for a list, in the caller's transaction; false when another process has taken it over.
+///
+/// # Errors
+/// A database error.
+pub async fn hold_list(conn: &mut PgConnection, id: Uuid, list: Uuid) -> Result<bool> {
+    let held = sqlx::query!(
+        "UPDATE deliveries SET stating_until = now() + interval '5 minutes' WHERE id = $1 AND stating_list = $2",
+        id,
+        list
+    )
+    .execute(conn)
+    .await?;
+    Ok(held.rows_affected() == 1)
+}
+
+/// Gives the delivery back without a list.
+///
+/// # Errors
+/// A database error.
+pub async fn drop_list(db: &PgPool, id: Uuid, list: Uuid) -> Result<()> {
+    sqlx::query!(
+        "UPDATE deliveries SET stating_list = NULL, stating_until = NULL WHERE id = $1 AND stating_list = $2",
+        id,
+        list
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Puts the receipts of one page of signatures aside, by their first byte.
+///
+/// # Errors
+/// A database error.
+pub async fn put_aside(
+    conn: &mut PgConnection,
+    id: Uuid,
+    list: Uuid,
+    number: i32,
+    receipts: &mut [[u8; RECEIPT]],
+) -> Result<()> {
+    receipts.sort_unstable();
+    let (mut buckets, mut pieces): (Vec<i16>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
+    for bucket in receipts.chunk_by(|a, b| a[0] == b[0]) {
+        buckets.push(i16::from(bucket[0][0]));
+        pieces.push(bucket.as_flattened().to_vec());
+    }
+    sqlx::query!(
+        "INSERT INTO delivery_buckets (list_id, delivery_id, bucket, number, receipts)
+         SELECT $1, $2, b.bucket, $3, b.receipts FROM unnest($4::smallint[], $5::bytea[]) b (bucket, receipts)",
+        list,
+        id,
+        number,
+        &buckets,
+        &pieces
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// All receipts of a list that begin with a byte, sorted.
+///
+/// # Errors
+/// A database error.
+pub async fn bucket(conn: &mut PgConnection, list: Uuid, first: u8) -> Result<Vec<[u8; RECEIPT]>> {
+    let pieces = sqlx::query_scalar!(
+        "SELECT receipts FROM delivery_buckets WHERE list_id = $1 AND bucket = $2",
+        list,
+        i16::from(first)
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut receipts: Vec<[u8; RECEIPT]> = Vec::new();
+    for piece in pieces {
+        receipts.extend_from_slice(piece.as_chunks().0);
+    }
+    receipts.sort_unstable();
+    Ok(receipts)
+}
+
+/// Adds a piece to a list: sorted, after those before.
+///
+/// # Errors
+/// A database error.
+pub async fn add_piece(
+    conn: &mut PgConnection,
+    id: Uuid,
+    list: Uuid,
+    number: i32,
+    receipts: &[[u8; RECEIPT]],
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO delivery_receipts (list_id, delivery_id, number, receipts) VALUES ($1, $2, $3, $4)",
+        list,
+        id,
+        number,
+        receipts.as_flattened()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Fixes the number with its list, in the place of one that was there. False when another process has taken it over.
+///
+/// # Errors
+/// A database error.
+pub async fn state(db: &PgPool, id: Uuid, statement: &Statement) -> Result<bool> {
+    let mut tx = db.begin().await?;
+    let stated = sqlx::query!(
+        "UPDATE deliveries SET stated_at = $2, receipts = $3, erased = $4, paper = $5, regions = $6, receipts_sha256 = $7,
+                receipts_list = $8, stating_list = NULL, stating_until = NULL
+         WHERE id = $1 AND state = 'planned' AND stating_list = $8",
         id,
         statement.at,
         statement.receipts,
         statement.erased,
         statement.paper,
         Json(&statement.regions) as _,
-        statement.sha256
+        statement.sha256,
+        statement.list
     )
-    .execute(&mut *conn)
+    .execute(&mut *tx)
     .await?;
-    sqlx::query!("DELETE FROM delivery_receipts WHERE delivery_id = $1", id).execute(&mut *conn).await?;
-    for (number, piece) in (0_i32..).zip(receipts.chunks(PIECE)) {
-        sqlx::query!(
-            "INSERT INTO delivery_receipts (delivery_id, number, receipts) VALUES ($1, $2, $3)",
-            id,
-            number,
-            piece.as_flattened()
-        )
-        .execute(&mut *conn)
-        .await?;
+    if stated.rows_affected() == 0 {
+        return Ok(false);
     }
-    Ok(())
+    sqlx::query!("DELETE FROM delivery_receipts WHERE delivery_id = $1 AND list_id <> $2", id, statement.list)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!("DELETE FROM delivery_buckets WHERE delivery_id = $1", id).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// A piece of the list of receipts; `None` after the last.
 ///
 /// # Errors
 /// A database error.
-pub async fn piece(conn: &mut PgConnection, delivery: Uuid, number: i32) -> Result<Option<Vec<u8>>> {
-    Ok(sqlx::query_scalar!(
-        "SELECT receipts FROM delivery_receipts WHERE delivery_id = $1 AND number = $2",
-        delivery,
-        number
-    )
-    .fetch_optional(conn)
-    .await?)
+pub async fn piece(conn: &mut PgConnection, list: Uuid, number: i32) -> Result<Option<Vec<u8>>> {
+    Ok(sqlx::query_scalar!("SELECT receipts FROM delivery_receipts WHERE list_id = $1 AND number = $2", list, number)
+        .fetch_optional(conn)
+        .await?)
 }
 
-/// Does the list of a delivery hold this receipt?
+/// Does a list hold this receipt?
 ///
 /// # Errors
 /// A database error.
-pub async fn holds(conn: &mut PgConnection, delivery: Uuid, receipt: [u8; RECEIPT]) -> Result<bool> {
+pub async fn holds(conn: &mut PgConnection, list: Uuid, receipt: [u8; RECEIPT]) -> Result<bool> {
     let piece = sqlx::query_scalar!(
-        "SELECT receipts FROM delivery_receipts WHERE delivery_id = $1 AND substring(receipts FOR 16) <= $2
+        "SELECT receipts FROM delivery_receipts WHERE list_id = $1 AND substring(receipts FOR 16) <= $2
          ORDER BY number DESC LIMIT 1",
-        delivery,
+        list,
         &receipt[..]
     )
     .fetch_optional(conn)

@@ -1,5 +1,7 @@
 //! Steps that petitions have reached.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -106,15 +108,25 @@ pub async fn pass(conn: &mut PgConnection, petition: Uuid, now: DateTime<Utc>) -
     Ok(())
 }
 
-/// A petition's reached steps and when, lowest first.
+/// The reached steps of petitions and when, lowest first.
 ///
 /// # Errors
 /// A database error.
-pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<(i64, DateTime<Utc>)>> {
-    let rows = sqlx::query!("SELECT step, reached_at FROM milestones WHERE petition_id = $1 ORDER BY step", petition)
-        .fetch_all(conn)
-        .await?;
-    Ok(rows.into_iter().map(|row| (row.step, row.reached_at)).collect())
+pub async fn of_petitions(
+    conn: &mut PgConnection,
+    petitions: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<(i64, DateTime<Utc>)>>> {
+    let rows = sqlx::query!(
+        "SELECT petition_id, step, reached_at FROM milestones WHERE petition_id = ANY ($1) ORDER BY step",
+        petitions
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut reached: HashMap<Uuid, Vec<_>> = HashMap::new();
+    for row in rows {
+        reached.entry(row.petition_id).or_default().push((row.step, row.reached_at));
+    }
+    Ok(reached)
 }
 
 /// Changes a petition's own steps and whether its goal is raised; `None` leaves them as they are.

@@ -83,19 +83,24 @@ pub async fn newest_counted(conn: &mut PgConnection, vault: Uuid, email_index: &
     .await?)
 }
 
-/// Has an address signed a petition?
+/// The states of an address's signatures on a petition.
 ///
 /// # Errors
 /// A database error.
-pub async fn has_signed(conn: &mut PgConnection, petition: Uuid, vault: Uuid, email_index: &[u8]) -> Result<bool> {
+pub async fn states_of(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    vault: Uuid,
+    email_index: &[u8],
+) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM people p JOIN signatures s ON s.person_id = p.id
-                          WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state = 'counted') AS "signed!""#,
+        "SELECT s.state FROM people p JOIN signatures s ON s.person_id = p.id
+         WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3",
         vault,
         email_index,
         petition
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?)
 }
 
@@ -137,7 +142,7 @@ pub async fn remind(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> R
         r#"WITH due AS (
                SELECT s.id, s.petition_id, s.person_id, s.name_index, s.attempt, s.suspicion FROM signatures s
                WHERE s.state = 'pending' AND NOT s.reminded AND s.created_at < $1 AND s.confirm_expires_at > $2
-               ORDER BY s.id LIMIT 1000 FOR UPDATE SKIP LOCKED
+               ORDER BY s.created_at LIMIT 1000 FOR UPDATE SKIP LOCKED
            ), marked AS (
                UPDATE signatures s SET reminded = true FROM due WHERE s.id = due.id
            ), mailed AS (

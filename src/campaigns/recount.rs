@@ -1,0 +1,375 @@
+//! The recount: whether the counts of an action are what its rows say, for any number of rows, while people act.
+//!
+//! Rows that may still be written anew (ids of the last day) and rows that changed meanwhile are compared with the counts in
+//! one statement, so in one snapshot. All others are counted before, range by range in short statements, each with a
+//! digest of its row versions, and afterwards the digests are taken again: a row version that is there before and after was
+//! there all the time (none comes back), so a range with the same digest counted the same in that snapshot, too. A range
+//! with another digest is compared anew, with those that are open. No lock is held, and no snapshot for longer than a
+//! statement over [`RANGE`] rows, or over [`MOST_OPEN`] of them for the comparison.
+//!
+//! What is wrong is mended by a delta, which is right at any later moment: acts change rows and counts by the same.
+
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{Acquire, PgConnection, PgPool};
+use uuid::{Builder, Uuid};
+
+use super::action::Kind;
+use crate::{
+    error::{Code, Error, Result},
+    kernel::{cx::floor_to_day, db::in_time, listing::by_index_only},
+};
+
+/// Rows that one statement counts beforehand.
+pub const RANGE: i64 = 100_000;
+/// Ranges that one statement compares, at most, beside the rows of the last day.
+const MOST_OPEN: usize = 20;
+/// Comparisons that are tried before an action is left for another night.
+const ROUNDS: usize = 5;
+/// Time that one statement may take.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(40);
+/// Time for which a claim holds without being renewed.
+const CLAIM: &str = "10 minutes";
+/// Time after which an action that changed too fast is tried again.
+const LATER: &str = "6 hours";
+
+/// Counts by dimension and key.
+pub type CountsByCell = BTreeMap<(String, String), i64>;
+
+/// Rows whose ids are larger than `after`, up to `upto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The id before.
+    pub after: Uuid,
+    /// The last id.
+    pub upto: Uuid,
+}
+
+/// What the rows of a range count for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// Tells whether any row has changed since.
+    pub digest: i64,
+    /// What they count for.
+    pub cells: CountsByCell,
+}
+
+/// Rows and counts in one snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Compared {
+    /// What the rows of the ranges count for.
+    pub rows: CountsByCell,
+    /// What is kept: folded counts and deltas; rows that were erased for good are taken off.
+    pub kept: CountsByCell,
+    /// Rows of it were erased: dimensions other than the total may have lost them.
+    pub has_erased: bool,
+}
+
+/// The rows behind the counts of one kind of action.
+pub trait Countable: Send + Sync {
+    /// The kind.
+    const KIND: Kind;
+
+    /// The id of the row that is `rows` rows after this id, if there are so many.
+    fn boundary(
+        &self,
+        conn: &mut PgConnection,
+        action: Uuid,
+        after: Uuid,
+        rows: i64,
+    ) -> impl Future<Output = Result<Option<Uuid>>> + Send;
+
+    /// Counts a range.
+    fn slice(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> impl Future<Output = Result<Slice>> + Send;
+
+    /// Takes the digest of a range.
+    fn digest(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> impl Future<Output = Result<i64>> + Send;
+
+    /// Reads these ranges, and the counts, in one statement.
+    fn compare(
+        &self,
+        conn: &mut PgConnection,
+        action: Uuid,
+        ranges: &[Range],
+    ) -> impl Future<Output = Result<Compared>> + Send;
+}
+
+/// A cell that was wrong, and by how much.
+pub type Off = (String, String, i64);
+
+/// How far the counts of an action were off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// The action.
+    pub action: Uuid,
+    /// What was wrong.
+    pub cells: Vec<Off>,
+}
+
+/// Compares the counts of the action of a kind that was verified longest ago with its rows, repairs them and notes the
+/// time. `None` when all were verified after `since`, or somebody is about it.
+///
+/// # Errors
+/// A database error.
+pub async fn verify_next<C: Countable>(
+    db: &PgPool,
+    countable: &C,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<Repair>> {
+    let next = sqlx::query_scalar!(
+        "SELECT a.id FROM actions a WHERE a.kind = $2 AND (a.verified_at IS NULL OR a.verified_at < $1)
+           AND NOT EXISTS (SELECT FROM recounts r WHERE r.action_id = a.id AND r.claimed_until > now())
+         ORDER BY a.verified_at NULLS FIRST, a.id LIMIT 1",
+        since,
+        C::KIND.as_str()
+    )
+    .fetch_optional(db)
+    .await?;
+    let Some(action) = next else { return Ok(None) };
+    let cells = match recount(db, countable, action, RANGE, now).await {
+        Ok(cells) => cells,
+        // another process was faster, or it changes too fast: the others' turn
+        Err(error) if error.code() == Code::Conflict => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    if !cells.is_empty() {
+        metrics::counter!("muster_counts_repaired").increment(cells.len() as u64);
+        tracing::error!(%action, ?cells, "counts were wrong and have been repaired");
+    }
+    Ok(Some(Repair { action, cells }))
+}
+
+/// Compares the counts of one action with its rows, repairs them and notes the time. Ranges have `rows` rows ([`RANGE`]).
+///
+/// # Errors
+/// `conflict` while another process is about it, or when the rows changed too fast to be counted; or a database error.
+pub async fn recount<C: Countable>(
+    db: &PgPool,
+    countable: &C,
+    action: Uuid,
+    rows: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Off>> {
+    let claim = Claim::take(db, action).await?;
+    let found = match differences(db, countable, &claim, rows, now).await {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            claim.put_off(db).await?;
+            tracing::warn!(%action, "the counts could not be verified, since the rows change too fast; it is tried again later");
+            metrics::counter!("muster_recounts_put_off").increment(1);
+            return Err(Error::problem(
+                Code::Conflict,
+                "The signatures change too fast to be counted. Try again later.",
+            ));
+        }
+        Err(error) => {
+            // the claim ends by itself if this fails, too
+            let _ = claim.give_up(db).await;
+            return Err(error);
+        }
+    };
+    claim.finish(db, &found, now).await?;
+    Ok(found)
+}
+
+/// What is wrong; `None` when it cannot be told.
+async fn differences<C: Countable>(
+    db: &PgPool,
+    countable: &C,
+    claim: &Claim,
+    rows: i64,
+    now: DateTime<Utc>,
+) -> Result<Option<Vec<Off>>> {
+    let action = claim.action;
+    // ids are made before they are written, those of protected actions from the beginning of the day
+    let open_from = first_id_of(floor_to_day(now - TimeDelta::days(1)));
+    let mut closed: Vec<(Range, Slice)> = Vec::new();
+    let mut after = Uuid::nil();
+    loop {
+        let mut conn = db.acquire().await?;
+        let mut tx = conn.begin().await?;
+        by_index_only(&mut tx).await?;
+        let Some(upto) = in_time(STATEMENT_LIMIT, "a recount", countable.boundary(&mut tx, action, after, rows))
+            .await?
+            .filter(|upto| *upto < open_from)
+        else {
+            tx.commit().await?;
+            break;
+        };
+        let range = Range { after, upto };
+        closed.push((range, in_time(STATEMENT_LIMIT, "a recount", countable.slice(&mut tx, action, range)).await?));
+        tx.commit().await?;
+        drop(conn);
+        claim.renew(db).await?;
+        after = upto;
+    }
+    // what comes after the last boundary is compared, with what turned out to change
+    let mut open = vec![Range { after, upto: Uuid::max() }];
+    for _ in 0..ROUNDS {
+        if open.len() > MOST_OPEN {
+            return Ok(None);
+        }
+        let compared = {
+            let mut conn = db.acquire().await?;
+            let mut tx = conn.begin().await?;
+            by_index_only(&mut tx).await?;
+            let compared = in_time(STATEMENT_LIMIT, "a recount", countable.compare(&mut tx, action, &open)).await?;
+            tx.commit().await?;
+            compared
+        };
+        claim.renew(db).await?;
+        let (mut same, mut changed) = (Vec::new(), Vec::new());
+        for (range, slice) in closed {
+            let mut conn = db.acquire().await?;
+            let mut tx = conn.begin().await?;
+            by_index_only(&mut tx).await?;
+            let digest = in_time(STATEMENT_LIMIT, "a recount", countable.digest(&mut tx, action, range)).await?;
+            tx.commit().await?;
+            drop(conn);
+            claim.renew(db).await?;
+            if digest == slice.digest { same.push((range, slice)) } else { changed.push(range) }
+        }
+        if changed.is_empty() {
+            return Ok(Some(off(same.iter().map(|(_, slice)| &slice.cells), &compared)));
+        }
+        closed = same;
+        open.extend(changed);
+    }
+    Ok(None)
+}
+
+fn off<'a>(closed: impl Iterator<Item = &'a CountsByCell>, compared: &'a Compared) -> Vec<Off> {
+    let mut cells = CountsByCell::new();
+    for (cell, n) in closed.flatten().chain(&compared.rows) {
+        *cells.entry(cell.clone()).or_default() += n;
+    }
+    for (cell, n) in &compared.kept {
+        *cells.entry(cell.clone()).or_default() -= n;
+    }
+    let is_known = |dimension: &str| dimension == "total" || !compared.has_erased;
+    let wrong = cells.into_iter().filter(|((dimension, _), n)| *n != 0 && is_known(dimension));
+    wrong.map(|((dimension, key), n)| (dimension, key, n)).collect()
+}
+
+/// The smallest `UUIDv7` of a moment.
+fn first_id_of(at: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+    Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
+}
+
+/// Who recounts an action: one process at a time, for as long as it renews the claim.
+struct Claim {
+    action: Uuid,
+    token: Uuid,
+}
+
+impl Claim {
+    async fn take(db: &PgPool, action: Uuid) -> Result<Self> {
+        let token = sqlx::query_scalar!(
+            "INSERT INTO recounts AS r (action_id, claim_token, claimed_until) VALUES ($1, gen_random_uuid(), now() + $2::text::interval)
+             ON CONFLICT (action_id) DO UPDATE SET claim_token = excluded.claim_token, claimed_until = excluded.claimed_until
+             WHERE r.claimed_until <= now()
+             RETURNING claim_token",
+            action,
+            CLAIM
+        )
+        .fetch_optional(db)
+        .await?;
+        let busy = || {
+            Error::problem(
+                Code::Conflict,
+                "These are being counted, or change too fast to be counted. Try again later.",
+            )
+        };
+        Ok(Self { action, token: token.ok_or_else(busy)? })
+    }
+
+    async fn renew(&self, db: &PgPool) -> Result<()> {
+        self.until(db, CLAIM).await
+    }
+
+    async fn put_off(&self, db: &PgPool) -> Result<()> {
+        self.until(db, LATER).await
+    }
+
+    async fn until(&self, db: &PgPool, time: &str) -> Result<()> {
+        let held = sqlx::query!(
+            "UPDATE recounts SET claimed_until = now() + $3::text::interval WHERE action_id = $1 AND claim_token = $2",
+            self.action,
+            self.token,
+            time
+        )
+        .execute(db)
+        .await?;
+        if held.rows_affected() == 1 { Ok(()) } else { Err(lost()) }
+    }
+
+    async fn give_up(&self, db: &PgPool) -> Result<()> {
+        sqlx::query!("DELETE FROM recounts WHERE action_id = $1 AND claim_token = $2", self.action, self.token)
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+
+    /// Mends what is wrong and ends the claim. Nothing happens when the claim was lost: another process mends it.
+    async fn finish(&self, db: &PgPool, wrong: &[Off], now: DateTime<Utc>) -> Result<()> {
+        let mut tx = db.begin().await?;
+        let held =
+            sqlx::query!("DELETE FROM recounts WHERE action_id = $1 AND claim_token = $2", self.action, self.token)
+                .execute(&mut *tx)
+                .await?;
+        if held.rows_affected() == 0 {
+            return Err(lost());
+        }
+        let (dimensions, (keys, deltas)): (Vec<String>, (Vec<String>, Vec<i64>)) =
+            wrong.iter().map(|(dimension, key, n)| (dimension.clone(), (key.clone(), *n))).unzip();
+        sqlx::query!(
+            "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
+             SELECT $1, w.dimension, w.key, w.delta FROM unnest($2::text[], $3::text[], $4::bigint[]) w (dimension, key, delta)",
+            self.action,
+            &dimensions,
+            &keys,
+            &deltas
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!("UPDATE actions SET verified_at = $2 WHERE id = $1", self.action, now).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+fn lost() -> Error {
+    Error::problem(Code::Conflict, "Another process has taken this recount over. Try again later.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(of: &[(&str, i64)]) -> CountsByCell {
+        of.iter().map(|(dimension, n)| (((*dimension).to_owned(), String::new()), *n)).collect()
+    }
+
+    #[test]
+    fn what_is_wrong_is_the_difference_of_all_rows_and_what_is_kept() {
+        let closed = [cells(&[("total", 3), ("day", 3)]), cells(&[("total", 2), ("day", 2)])];
+        let mut compared =
+            Compared { rows: cells(&[("total", 1)]), kept: cells(&[("total", 6), ("day", 4)]), has_erased: false };
+        let wrong = |compared: &Compared| off(closed.iter(), compared);
+        assert_eq!(wrong(&compared), [("day".to_owned(), String::new(), 1)]);
+        compared.has_erased = true;
+        assert_eq!(wrong(&compared), []);
+        compared.kept = cells(&[("total", 7), ("day", 4)]);
+        assert_eq!(wrong(&compared), [("total".to_owned(), String::new(), -1)]);
+    }
+
+    #[test]
+    fn ids_of_protected_rows_of_yesterday_are_open() {
+        let cx = crate::kernel::cx::Cx::system();
+        let open_from = first_id_of(floor_to_day(cx.now() - TimeDelta::days(1)));
+        assert!(cx.recorded_id(true) > open_from && cx.id() > open_from);
+    }
+}

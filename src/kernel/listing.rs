@@ -1,0 +1,567 @@
+//! One page of a list, read so that no question grows with the installation.
+//!
+//! A list is found by an index over its scope and key, and read from there: the page's ids first, the rows afterwards by
+//! the list's own slice. What bounds the work:
+//!
+//! - **Pages.** The `next` link carries the key of the last record, so that the next page begins there. A page asked for by
+//!   its number is found by walking the index alone, over at most [`MAX_OFFSET`] records.
+//! - **Totals.** Counted up to [`COUNTED`] records; beyond, the planner's estimate, which says that it is one.
+//! - **Filters.** Where an index answers a condition that every match must meet, and few records meet it, those are read
+//!   and no others. Else the records are walked in the list's order and each is tried, at most [`WALKED`] for one page: a
+//!   page that is not full then says so, and its `next` link goes on with the search.
+//!
+//! Statements are planned for their own values (they are not kept), and never as a scan of a whole table.
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use serde_json::Value;
+use sqlx::{Acquire, PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::{
+    filter::{Anchor, Filter, Index},
+    paging::{Cursor, Extent, MAX_OFFSET, PageParams, Total},
+};
+use crate::error::{Code, Error, Result};
+
+/// Records that are counted one by one; a longer list has an estimate.
+pub const COUNTED: u64 = 10_000;
+/// Records that one page of a filtered list tries, at most.
+pub const WALKED: u64 = 100_000;
+
+/// What a key column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// `uuid`.
+    Uuid,
+    /// `timestamptz`.
+    Timestamp,
+    /// `date`.
+    Date,
+    /// `text`.
+    Text,
+}
+
+/// A column of a list's key.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyColumn {
+    /// As it stands in the query: `s.id`.
+    pub sql: &'static str,
+    /// What it holds.
+    pub kind: KeyKind,
+}
+
+/// A list and how it is found.
+#[derive(Clone, Copy)]
+pub struct List<'a> {
+    /// The table of an unfiltered list: `signatures s`. An index over the scope's columns and the key answers it alone.
+    pub table: &'static str,
+    /// The same joined with what filters name.
+    pub filtered: &'static str,
+    /// The columns of the order; the last is the record's id and unique within the scope.
+    pub key: &'static [KeyColumn],
+    /// The order: false, the largest key first.
+    pub is_ascending: bool,
+    /// Indexes within the scope, beside the key's; those that leave fewest records first.
+    pub indexes: &'static [Index],
+    /// Columns in which all records have these values: the first ones of the index that has the key.
+    pub within: &'a [(&'static str, Within)],
+    /// A further condition that all records meet, empty if there is none: what a partial index has, or what few fail.
+    pub also: &'static str,
+}
+
+/// The value of a column that all records of a list share.
+#[derive(Clone, Copy, Debug)]
+pub enum Within {
+    /// An id.
+    Id(Uuid),
+    /// A word.
+    Word(&'static str),
+    /// An id for which a part of the table has no index: the order is the key's alone, and each row of that part is tried.
+    Tried(Uuid),
+}
+
+impl List<'_> {
+    /// The ids of a page in the list's order, and what the page says about the list.
+    ///
+    /// # Errors
+    /// `invalid_parameter` for an `after` that is of another list, or a page too far on to be found by its number; or a
+    /// database error.
+    pub async fn page(
+        &self,
+        conn: &mut PgConnection,
+        filter: Option<&Filter>,
+        page: &PageParams,
+    ) -> Result<(Vec<Uuid>, Extent)> {
+        if page.after().is_some_and(|after| !self.is_key(&after.key)) {
+            return Err(invalid("after: must be taken from the `next` link of a page."));
+        }
+        let mut tx = conn.begin().await?;
+        by_index_only(&mut tx).await?;
+        let (keys, extent) = match filter {
+            None => self.unfiltered(&mut tx, page).await?,
+            Some(filter) => match self.few(&mut tx, filter).await? {
+                Some(anchor) => self.anchored(&mut tx, filter, &anchor, page).await?,
+                None => self.walked(&mut tx, filter, page).await?,
+            },
+        };
+        tx.commit().await?;
+        let ids = keys.iter().filter_map(|key| key.last()?.parse().ok()).collect();
+        Ok((ids, extent))
+    }
+
+    async fn unfiltered(&self, conn: &mut PgConnection, page: &PageParams) -> Result<(Vec<Key>, Extent)> {
+        let skipped = if page.after().is_some() { 0 } else { page.offset().min(MAX_OFFSET) };
+        let mut query = QueryBuilder::new("SELECT ");
+        self.push_columns(&mut query);
+        self.push_ordered(&mut query, self.table, page.after());
+        push_limit(&mut query, u64::from(page.per_page()) + 1, skipped);
+        let mut keys = self.keys(conn, query).await?;
+        if page.after().is_none() && page.offset() > MAX_OFFSET && !keys.is_empty() {
+            return Err(too_far());
+        }
+        let next = next_of(&mut keys, page);
+        let counted = self.count(conn, None).await?;
+        let total = if counted <= COUNTED {
+            Total { records: counted, is_estimate: false }
+        } else {
+            let estimate = self.estimate(conn, None).await?.max(counted);
+            position(estimate, page, skipped, &keys, next.is_some())
+        };
+        Ok((keys, Extent { total, next: next.map(|key| Cursor { key, total: None }), is_partial: false }))
+    }
+
+    /// The first condition of the filter that an index answers and that leaves few records.
+    async fn few<'f>(&self, conn: &mut PgConnection, filter: &'f Filter) -> Result<Option<Anchor<'f>>> {
+        for anchor in filter.anchors(self.indexes) {
+            if self.count(conn, Some(&anchor)).await? <= COUNTED {
+                return Ok(Some(anchor));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A page of those few records that an index finds.
+    async fn anchored(
+        &self,
+        conn: &mut PgConnection,
+        filter: &Filter,
+        anchor: &Anchor<'_>,
+        page: &PageParams,
+    ) -> Result<(Vec<Key>, Extent)> {
+        let found = || {
+            let mut query = QueryBuilder::new("WITH few AS MATERIALIZED (SELECT ");
+            self.push_aliased(&mut query);
+            query.push(", ");
+            filter.push_sql(&mut query);
+            query.push(" AS hit");
+            self.push_scope(&mut query, self.filtered);
+            query.push(" AND ");
+            anchor.push_sql(&mut query);
+            push_anchor_order(&mut query, anchor);
+            push_limit(&mut query, COUNTED + 1, 0);
+            query.push(") SELECT ");
+            query
+        };
+        let mut count = found();
+        count.push("count(*) FROM few WHERE hit");
+        let records = scalar(conn, count).await?;
+        let mut query = found();
+        self.push_aliases(&mut query);
+        query.push(" FROM few WHERE hit");
+        self.push_after_aliases(&mut query, page.after());
+        query.push(" ORDER BY ");
+        self.push_order_aliases(&mut query);
+        let skipped = if page.after().is_some() { 0 } else { page.offset().min(COUNTED + 1) };
+        push_limit(&mut query, u64::from(page.per_page()) + 1, skipped);
+        let mut keys = self.keys(conn, query).await?;
+        let next = next_of(&mut keys, page).map(|key| Cursor { key, total: None });
+        Ok((keys, Extent { total: Total { records, is_estimate: false }, next, is_partial: false }))
+    }
+
+    /// A page of a list whose records are tried one after the other.
+    async fn walked(&self, conn: &mut PgConnection, filter: &Filter, page: &PageParams) -> Result<(Vec<Key>, Extent)> {
+        let after = page.after();
+        let skipped = if after.is_some() { 0 } else { page.offset().min(WALKED) };
+        let mut query = QueryBuilder::new("SELECT ");
+        self.push_aliases(&mut query);
+        self.push_walk(&mut query, filter, after);
+        // with the scope, as the walk is ordered: then it ends with the page
+        query.push(" ORDER BY ");
+        for (i, _) in self.bounds().enumerate() {
+            query.push(format_args!("w{i}{}, ", self.direction()));
+        }
+        self.push_order_aliases(&mut query);
+        push_limit(&mut query, u64::from(page.per_page()) + 1, skipped);
+        let mut keys = self.keys(conn, query).await?;
+        let mut next = next_of(&mut keys, page);
+        let mut is_partial = false;
+        let mut is_end = false;
+        if next.is_none() {
+            let stopped_at = self.end_of_walk(conn, after).await?;
+            is_end = stopped_at.is_none();
+            if stopped_at.is_some() && keys.is_empty() && skipped > 0 {
+                return Err(too_far());
+            }
+            is_partial = stopped_at.is_some() && (keys.len() as u64) < u64::from(page.per_page());
+            next = stopped_at;
+        }
+        let total = match after.and_then(|after| after.total) {
+            Some(total) => total,
+            None => self.total_of_walk(conn, filter).await?,
+        };
+        let total = if total.is_estimate { position(total.records, page, skipped, &keys, !is_end) } else { total };
+        Ok((keys, Extent { total, next: next.map(|key| Cursor { key, total: Some(total) }), is_partial }))
+    }
+
+    /// The key at which a walk stops before the list ends.
+    async fn end_of_walk(&self, conn: &mut PgConnection, after: Option<&Cursor>) -> Result<Option<Key>> {
+        let mut query = QueryBuilder::new("SELECT ");
+        self.push_columns(&mut query);
+        self.push_ordered(&mut query, self.table, after);
+        push_limit(&mut query, 1, WALKED - 1);
+        Ok(self.keys(conn, query).await?.pop())
+    }
+
+    /// How many records match: exact when a walk over the whole list finds few enough.
+    async fn total_of_walk(&self, conn: &mut PgConnection, filter: &Filter) -> Result<Total> {
+        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT ");
+        self.push_walk(&mut query, filter, None);
+        push_limit(&mut query, COUNTED + 1, 0);
+        query.push(") found");
+        let counted = scalar(conn, query).await?;
+        if counted <= COUNTED && self.end_of_walk(conn, None).await?.is_none() {
+            return Ok(Total { records: counted, is_estimate: false });
+        }
+        let estimate = self.estimate(conn, Some(filter)).await?;
+        Ok(Total { records: estimate.max(counted), is_estimate: true })
+    }
+
+    /// Counts the list, or what an index finds of it, up to one more than [`COUNTED`].
+    async fn count(&self, conn: &mut PgConnection, anchor: Option<&Anchor<'_>>) -> Result<u64> {
+        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT ");
+        match anchor {
+            // by its order, where only that is an index over all parts
+            None if self.within.iter().any(|(_, value)| value.is_tried()) => {
+                self.push_ordered(&mut query, self.table, None);
+            }
+            None => self.push_scope(&mut query, self.table),
+            Some(anchor) => {
+                self.push_scope(&mut query, self.filtered);
+                query.push(" AND ");
+                anchor.push_sql(&mut query);
+                push_anchor_order(&mut query, anchor);
+            }
+        }
+        push_limit(&mut query, COUNTED + 1, 0);
+        query.push(") found");
+        scalar(conn, query).await
+    }
+
+    /// How many records the planner expects.
+    async fn estimate(&self, conn: &mut PgConnection, filter: Option<&Filter>) -> Result<u64> {
+        let mut query = QueryBuilder::new("EXPLAIN (FORMAT JSON) SELECT ");
+        self.push_scope(&mut query, if filter.is_some() { self.filtered } else { self.table });
+        if let Some(filter) = filter {
+            query.push(" AND ");
+            filter.push_sql(&mut query);
+        }
+        let plan: Value = query.build_query_scalar().persistent(false).fetch_one(conn).await?;
+        Ok(plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_u64).unwrap_or(0))
+    }
+
+    /// The subquery that tries the records in the list's order, at most [`WALKED`], and those of them that match.
+    fn push_walk(&self, query: &mut QueryBuilder<Postgres>, filter: &Filter, after: Option<&Cursor>) {
+        query.push(" FROM (SELECT ");
+        for (i, (column, _)) in self.bounds().enumerate() {
+            query.push(column).push(format_args!(" AS w{i}, "));
+        }
+        self.push_aliased(query);
+        query.push(", ");
+        filter.push_sql(query);
+        query.push(" AS hit");
+        self.push_ordered(query, self.filtered, after);
+        push_limit(query, WALKED, 0);
+        query.push(") walk WHERE hit");
+    }
+
+    /// All records.
+    fn push_scope(&self, query: &mut QueryBuilder<Postgres>, tables: &str) {
+        query.push(" FROM ").push(tables).push(" WHERE true");
+        for (column, value) in self.within {
+            query.push(" AND ").push(column).push(" = ");
+            value.push(query);
+        }
+        self.push_also(query);
+    }
+
+    /// All records, or those after a key, in the list's order.
+    ///
+    /// The scope is written as the two ends of a range of the index and stands in the order: no other index has that order,
+    /// so the planner cannot walk one over all scopes and throw away most of what it finds.
+    fn push_ordered(&self, query: &mut QueryBuilder<Postgres>, tables: &str, after: Option<&Cursor>) {
+        let (begin, end) = if self.is_ascending { (" >= ", " <= ") } else { (" <= ", " >= ") };
+        query.push(" FROM ").push(tables).push(" WHERE true");
+        match after {
+            Some(after) => {
+                query.push(" AND (");
+                for (column, _) in self.bounds() {
+                    query.push(column).push(", ");
+                }
+                self.push_columns(query);
+                query.push(if self.is_ascending { ") > (" } else { ") < (" });
+                for (_, value) in self.bounds() {
+                    value.push(query);
+                    query.push(", ");
+                }
+                self.push_values(query, after);
+                query.push(")");
+            }
+            None => self.push_bound(query, begin),
+        }
+        self.push_bound(query, end);
+        for (column, value) in self.within.iter().filter(|(_, value)| value.is_tried()) {
+            query.push(" AND ").push(column).push(" = ");
+            value.push(query);
+        }
+        self.push_also(query);
+        query.push(" ORDER BY ");
+        for (column, _) in self.bounds() {
+            query.push(column).push(self.direction()).push(", ");
+        }
+        self.push_each(query, |query, _, column| {
+            query.push(column.sql).push(self.direction());
+        });
+    }
+
+    /// The columns of the scope that the index of the order begins with.
+    fn bounds(&self) -> impl Iterator<Item = &(&'static str, Within)> {
+        self.within.iter().filter(|(_, value)| !value.is_tried())
+    }
+
+    fn push_bound(&self, query: &mut QueryBuilder<Postgres>, comparison: &str) {
+        if self.bounds().next().is_none() {
+            return;
+        }
+        query.push(" AND (");
+        for (i, (column, _)) in self.bounds().enumerate() {
+            query.push(if i > 0 { ", " } else { "" }).push(column);
+        }
+        query.push(")").push(comparison).push("(");
+        for (i, (_, value)) in self.bounds().enumerate() {
+            query.push(if i > 0 { ", " } else { "" });
+            value.push(query);
+        }
+        query.push(")");
+    }
+
+    fn push_also(&self, query: &mut QueryBuilder<Postgres>) {
+        if !self.also.is_empty() {
+            query.push(" AND ").push(self.also);
+        }
+    }
+
+    fn push_columns(&self, query: &mut QueryBuilder<Postgres>) {
+        self.push_each(query, |query, _, column| {
+            query.push(column.sql);
+        });
+    }
+
+    fn push_aliased(&self, query: &mut QueryBuilder<Postgres>) {
+        self.push_each(query, |query, i, column| {
+            query.push(column.sql).push(format_args!(" AS k{i}"));
+        });
+    }
+
+    fn push_aliases(&self, query: &mut QueryBuilder<Postgres>) {
+        self.push_each(query, |query, i, _| {
+            query.push(format_args!("k{i}"));
+        });
+    }
+
+    fn push_order_aliases(&self, query: &mut QueryBuilder<Postgres>) {
+        self.push_each(query, |query, i, _| {
+            query.push(format_args!("k{i}{}", self.direction()));
+        });
+    }
+
+    fn push_after_aliases(&self, query: &mut QueryBuilder<Postgres>, after: Option<&Cursor>) {
+        if let Some(after) = after {
+            query.push(" AND (");
+            self.push_aliases(query);
+            query.push(if self.is_ascending { ") > (" } else { ") < (" });
+            self.push_values(query, after);
+            query.push(")");
+        }
+    }
+
+    fn push_values(&self, query: &mut QueryBuilder<Postgres>, after: &Cursor) {
+        self.push_each(query, |query, i, column| {
+            let value = after.key.get(i).map_or("", String::as_str);
+            match column.kind {
+                KeyKind::Uuid => query.push_bind(value.parse::<Uuid>().unwrap_or_default()),
+                KeyKind::Timestamp => query.push_bind(value.parse::<DateTime<Utc>>().unwrap_or_default()),
+                KeyKind::Date => query.push_bind(value.parse::<NaiveDate>().unwrap_or_default()),
+                KeyKind::Text => query.push_bind(value.to_owned()),
+            };
+        });
+    }
+
+    fn push_each(
+        &self,
+        query: &mut QueryBuilder<Postgres>,
+        each: impl Fn(&mut QueryBuilder<Postgres>, usize, &KeyColumn),
+    ) {
+        for (i, column) in self.key.iter().enumerate() {
+            if i > 0 {
+                query.push(", ");
+            }
+            each(query, i, column);
+        }
+    }
+
+    fn direction(&self) -> &'static str {
+        if self.is_ascending { "" } else { " DESC" }
+    }
+
+    fn is_key(&self, key: &[String]) -> bool {
+        key.len() == self.key.len()
+            && key.iter().zip(self.key).all(|(value, column)| match column.kind {
+                KeyKind::Uuid => value.parse::<Uuid>().is_ok(),
+                KeyKind::Timestamp => value.parse::<DateTime<Utc>>().is_ok(),
+                KeyKind::Date => value.parse::<NaiveDate>().is_ok(),
+                KeyKind::Text => true,
+            })
+    }
+
+    async fn keys(&self, conn: &mut PgConnection, mut query: QueryBuilder<Postgres>) -> Result<Vec<Key>> {
+        let rows = query.build().persistent(false).fetch_all(conn).await?;
+        rows.iter().map(|row| self.key_of(row)).collect()
+    }
+
+    fn key_of(&self, row: &PgRow) -> Result<Key> {
+        let text = |(i, column): (usize, &KeyColumn)| -> Result<String> {
+            Ok(match column.kind {
+                KeyKind::Uuid => row.try_get::<Uuid, _>(i)?.to_string(),
+                KeyKind::Timestamp => row.try_get::<DateTime<Utc>, _>(i)?.to_rfc3339_opts(SecondsFormat::Micros, true),
+                KeyKind::Date => row.try_get::<NaiveDate, _>(i)?.to_string(),
+                KeyKind::Text => row.try_get(i)?,
+            })
+        };
+        self.key.iter().enumerate().map(text).collect()
+    }
+}
+
+/// For the rest of the transaction: only ways along an index, row by row. Others read everything before a LIMIT stops
+/// them, and a plan that is kept from when a table was small would read all of a large one.
+///
+/// # Errors
+/// A database error.
+pub async fn by_index_only(tx: &mut PgConnection) -> Result<()> {
+    sqlx::query!(
+        "SELECT set_config('enable_seqscan', 'off', true) AS a, set_config('enable_bitmapscan', 'off', true) AS b,
+                set_config('enable_hashjoin', 'off', true) AS c, set_config('enable_mergejoin', 'off', true) AS d,
+                set_config('max_parallel_workers_per_gather', '0', true) AS e"
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(())
+}
+
+impl std::fmt::Debug for List<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("List").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+impl Within {
+    fn is_tried(self) -> bool {
+        matches!(self, Self::Tried(_))
+    }
+
+    fn push(self, query: &mut QueryBuilder<Postgres>) {
+        match self {
+            Self::Id(id) | Self::Tried(id) => query.push_bind(id),
+            Self::Word(word) => query.push_bind(word),
+        };
+    }
+}
+
+fn push_anchor_order(query: &mut QueryBuilder<Postgres>, anchor: &Anchor<'_>) {
+    if let Some(column) = anchor.order() {
+        query.push(" ORDER BY ").push(column);
+    }
+}
+
+/// The values of the key columns of one record, as text.
+type Key = Vec<String>;
+
+/// Puts rows into the order of their ids.
+pub fn in_order<T>(mut rows: Vec<T>, ids: &[Uuid], id_of: impl Fn(&T) -> Uuid) -> Vec<T> {
+    let place = |row: &T| ids.iter().position(|id| *id == id_of(row));
+    rows.sort_by_key(place);
+    rows
+}
+
+/// Takes off the record beyond the page; returns the key of the page's last record if there was one.
+fn next_of(keys: &mut Vec<Key>, page: &PageParams) -> Option<Key> {
+    let size = usize::try_from(page.per_page()).unwrap_or(usize::MAX);
+    if keys.len() <= size {
+        return None;
+    }
+    keys.truncate(size);
+    keys.last().cloned()
+}
+
+/// Mends an estimated total by what a page shows of the list.
+fn position(estimate: u64, page: &PageParams, skipped: u64, keys: &[Key], has_next: bool) -> Total {
+    let shown = keys.len() as u64;
+    match (page.after(), has_next) {
+        // found by its number: its place is known
+        (None, true) => Total { records: estimate.max(skipped + shown + 1), is_estimate: true },
+        (None, false) if shown > 0 => Total { records: skipped + shown, is_estimate: false },
+        (None, false) => Total { records: estimate.min(skipped), is_estimate: true },
+        (Some(_), _) => Total { records: estimate, is_estimate: true },
+    }
+}
+
+fn push_limit(query: &mut QueryBuilder<Postgres>, limit: u64, offset: u64) {
+    query.push(format_args!(" LIMIT {limit}"));
+    if offset > 0 {
+        query.push(format_args!(" OFFSET {offset}"));
+    }
+}
+
+async fn scalar(conn: &mut PgConnection, mut query: QueryBuilder<Postgres>) -> Result<u64> {
+    let number: i64 = query.build_query_scalar().persistent(false).fetch_one(conn).await?;
+    Ok(number.unsigned_abs())
+}
+
+fn invalid(detail: &'static str) -> Error {
+    Error::problem(Code::InvalidParameter, detail)
+}
+
+fn too_far() -> Error {
+    invalid("page: too far on to be found by its number; follow the `next` links, or narrow the filter.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_back_in_the_order_of_their_ids() {
+        let ids: Vec<Uuid> = (1..4).map(Uuid::from_u128).collect();
+        assert_eq!(in_order(vec![ids[2], ids[0]], &ids, |id| *id), [ids[0], ids[2]]);
+    }
+
+    #[test]
+    fn an_estimate_is_mended_by_what_a_page_shows() {
+        let key = || vec![vec![String::new()]];
+        let at = |query: &str| PageParams::from_query(query).unwrap();
+        let total = |records, is_estimate| Total { records, is_estimate };
+        assert_eq!(position(10, &at("page=501"), 12_500, &key(), true), total(12_502, true));
+        assert_eq!(position(90_000, &at("page=501"), 12_500, &key(), true), total(90_000, true));
+        assert_eq!(position(90_000, &at("page=501"), 12_500, &key(), false), total(12_501, false));
+        assert_eq!(position(90_000, &at("page=501"), 12_500, &[], false), total(12_500, true));
+    }
+}

@@ -1,0 +1,24 @@
+//! What the database's own statistics say about its tables, for the metrics.
+
+use sqlx::PgPool;
+
+use crate::error::Result;
+
+/// Sets `muster_table_dead_rows` and `muster_table_live_rows` for each table: rows that only a vacuum gives back. A number that
+/// grows and grows means that something holds an old snapshot (a dump, a replication slot, a forgotten session).
+///
+/// # Errors
+/// A database error.
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+pub async fn gauge(db: &PgPool) -> Result<()> {
+    let tables = sqlx::query!(
+        r#"SELECT relname AS "table!", n_dead_tup AS "dead!", n_live_tup AS "live!" FROM pg_stat_user_tables WHERE schemaname = current_schema()"#
+    )
+    .fetch_all(db)
+    .await?;
+    for row in tables {
+        metrics::gauge!("muster_table_dead_rows", "table" => row.table.clone()).set(row.dead as f64);
+        metrics::gauge!("muster_table_live_rows", "table" => row.table).set(row.live as f64);
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Lists of petitions and of their signatures.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Petition, SignatureRow, complete_all, signatures_by_id};
+use crate::{
+    campaigns::{self, Kind},
+    error::Result,
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter, Index},
+        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        paging::{Extent, PageParams},
+    },
+};
+
+/// What petitions can be filtered by.
+pub const PETITION_FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
+    Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
+    Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
+    Field {
+        name: "muster:status",
+        column_sql: "a.state",
+        kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]),
+    },
+    Field { name: "created_date", column_sql: "a.created_at", kind: FieldKind::Timestamp },
+    Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
+]);
+
+/// What signatures can be filtered by. An address is looked up first ([`crate::people::resolve_addresses`]).
+pub const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "s.id", kind: FieldKind::Identifier },
+    Field { name: "created_date", column_sql: "s.created_at", kind: FieldKind::Timestamp },
+    Field {
+        name: "muster:state",
+        column_sql: "s.state",
+        kind: FieldKind::Enum(&["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"]),
+    },
+    Field {
+        name: "muster:comment_state",
+        column_sql: "s.comment_state",
+        kind: FieldKind::Enum(&["none", "waiting", "shown", "hidden"]),
+    },
+    Field { name: "muster:vetted", column_sql: "s.vetted", kind: FieldKind::Enum(&["", "genuine", "doubtful"]) },
+    Field { name: "muster:source", column_sql: "s.source", kind: FieldKind::Text },
+    Field { name: "country", column_sql: "s.country", kind: FieldKind::Text },
+    Field { name: "region", column_sql: "s.region", kind: FieldKind::Text },
+    Field { name: "email_address", column_sql: "s.person_id", kind: FieldKind::Virtual },
+]);
+
+/// Indexes over the signatures of a petition.
+const SIGNATURE_INDEXES: &[Index] = &[
+    Index::equal("s.id"),
+    Index::equal("s.person_id"),
+    Index::values("s.comment_state", &["waiting", "shown"]),
+    Index::values("s.state", &["quarantined", "invalid", "withdrawn", "duplicate"]),
+    Index::ordered("s.created_at"),
+];
+
+/// One page of petitions, newest first: an organization's, or the public ones.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
+pub async fn list(
+    conn: &mut PgConnection,
+    organization: Option<Uuid>,
+    filter: Option<&Filter>,
+    page: &PageParams,
+) -> Result<(Vec<Petition>, Extent)> {
+    let (actions, extent) = campaigns::page_of_actions(conn, Kind::Petition, organization, filter, page).await?;
+    Ok((complete_all(conn, actions).await?, extent))
+}
+
+/// One page of a petition's signatures, newest first.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number, or a database error.
+pub async fn signatures(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    filter: Option<&Filter>,
+    page: &PageParams,
+) -> Result<(Vec<SignatureRow>, Extent)> {
+    let list = List {
+        table: "signatures s",
+        filtered: "signatures s",
+        key: &[KeyColumn { sql: "s.id", kind: KeyKind::Uuid }],
+        is_ascending: false,
+        indexes: SIGNATURE_INDEXES,
+        within: &[("s.petition_id", Within::Id(petition))],
+        also: "",
+    };
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let rows = signatures_by_id(conn, &ids).await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
+}
