@@ -1,28 +1,33 @@
 //! The command line's verbs.
 
+mod keyring;
+
 use std::{
     io::{BufRead, IsTerminal},
-    path::Path,
+    net::SocketAddr,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand, ValueEnum};
-use sqlx::postgres::PgConnectOptions;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::{
     app::{self, App},
+    checks,
     config::Settings,
     demo,
     kernel::{
         Kernel,
         cx::Cx,
-        db,
+        db, durability,
         embedded_postgres::{EmbeddedError, EmbeddedPostgres, Options, exit_code, run_with},
-        keyring::{Keyring, KeyringError},
+        text::EmailAddress,
+        vault, zones,
     },
     mail,
     organizers::{self, NewOrganizer, Role},
@@ -31,6 +36,8 @@ use crate::{
 
 /// What an operator has to look at when the migrations do not run.
 const NO_SCHEMA: &str = "database.url: the schema cannot be brought up to date";
+/// Time within which everything must have ended once a stop was asked for; with the delay for balancers, 25 seconds.
+const STOP_LIMIT: Duration = Duration::from_secs(18);
 
 /// Muster: petitions, registrations and letters for campaigns whose supporters must not be found out.
 ///
@@ -57,12 +64,20 @@ enum Command {
     Demo,
     /// Print the OpenAPI document of the API
     Openapi,
-    /// Say whether the settings are fit, and what is unwise about them
-    CheckConfig,
-    /// The root keyring, which everything sealed hangs on
+    /// Say whether the settings are fit: connects to the database and the relays, opens the keyring, and looks up SPF, DKIM,
+    /// DMARC and MX of the sender's domain
+    CheckConfig {
+        /// Look at the settings only, connect to nothing
+        #[arg(long)]
+        offline: bool,
+        /// Name server to ask instead of the system's
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        resolver: Option<SocketAddr>,
+    },
+    /// The keyring, which everything sealed hangs on
     Keyring {
         #[command(subcommand)]
-        verb: KeyringVerb,
+        verb: keyring::Verb,
     },
     /// Organizers, who sign in at the console
     Organizer {
@@ -73,6 +88,11 @@ enum Command {
     Token {
         #[command(subcommand)]
         verb: TokenVerb,
+    },
+    /// The mail queue
+    Mail {
+        #[command(subcommand)]
+        verb: MailVerb,
     },
     /// The embedded Postgres
     Postgres {
@@ -91,14 +111,14 @@ enum ServeRole {
     Worker,
 }
 
-#[derive(Debug, Subcommand)]
-enum KeyringVerb {
-    /// Make the keyring file; refuses when it is there
-    Init,
-    /// Add a new root key and wrap every organization's vault with it
-    Rotate,
-    /// Destroy the keys of past months, and with them what they protected, in every backup too
-    Retire,
+impl ServeRole {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Web => "web",
+            Self::Worker => "worker",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -140,6 +160,27 @@ enum TokenVerb {
 }
 
 #[derive(Debug, Subcommand)]
+enum MailVerb {
+    /// Let an address that bounced be written to again, in every organization; who unsubscribed or complained stays so
+    Unsuppress {
+        /// The address
+        address: String,
+    },
+    /// Queue failed mails again, of all organizations; letters of which nobody knows whether they arrived are not among them
+    Retry {
+        /// Only those that could not be composed for a fault of ours (a key, a template)
+        #[arg(long)]
+        not_composed: bool,
+    },
+    /// Show how the database stands to the mail that went out, or take it for the newest
+    Epoch {
+        /// This database is the newest, and this machine may send from it: writes the file and lifts the pause
+        #[arg(long)]
+        accept: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum PostgresVerb {
     /// Start the embedded Postgres, run a command with `DATABASE_URL` set, stop it, and exit as the command did
     Run {
@@ -166,44 +207,26 @@ pub fn run(cli: Cli) -> ExitCode {
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Openapi => print!("{}", app::openapi()),
-        Command::CheckConfig => check_config()?,
+        Command::CheckConfig { offline, resolver } => check_config(offline, resolver).await?,
         Command::Postgres { verb: PostgresVerb::Run { command } } => return postgres_run(&command).await,
         Command::Serve { role } => serve(settings()?, role, false).await?,
         Command::Demo => serve(demo::settings(settings()?)?, ServeRole::All, true).await?,
         Command::Migrate => {
             let database = Database::open(&settings()?).await?;
-            let pool = database.pool()?;
-            let migrated = db::migrate(&pool).await;
-            pool.close().await;
+            let migrated = database.migrate().await;
+            let role = db::set_role_settings(database.direct()).await;
             database.close().await?;
-            migrated.context(NO_SCHEMA)?;
+            migrated?;
+            if let Err(error) = role {
+                eprintln!(
+                    "warning: the database role's own limits could not be set ({error}); behind a pooler in transaction mode they do not hold."
+                );
+            }
             eprintln!("The schema is up to date.");
         }
-        Command::Keyring { verb: KeyringVerb::Init } => {
-            let settings = settings()?;
-            Keyring::init(&settings.keyring.file, &Cx::system())?;
-            eprintln!(
-                "Made {}. Keep a copy off this machine: without it nothing sealed can be opened.",
-                settings.keyring.file.display()
-            );
-        }
-        Command::Keyring { verb } => {
-            with_kernel(async |kernel| match verb {
-                KeyringVerb::Init => Ok(()),
-                KeyringVerb::Rotate => {
-                    let name = kernel.vaults.keyring().rotate(&kernel.cx)?;
-                    let wrapped = kernel.vaults.rewrap().await?;
-                    eprintln!("The key {name} wraps from now on; {wrapped} vault(s) were wrapped anew.");
-                    Ok(())
-                }
-                KeyringVerb::Retire => {
-                    let names = kernel.vaults.retire(kernel.cx.now().date_naive()).await?;
-                    eprintln!("Destroyed {} key(s): {}", names.len(), names.join(", "));
-                    Ok(())
-                }
-            })
-            .await?;
-        }
+        Command::Keyring { verb: keyring::Verb::Init } => keyring::init(&settings()?)?,
+        Command::Keyring { verb } => with_kernel(async |kernel| keyring::run(&kernel, verb).await).await?,
+        Command::Mail { verb } => with_kernel(async |kernel| mail_verb(&kernel, verb).await).await?,
         Command::Organizer { verb: OrganizerVerb::Add { email, name, role, organization, password_stdin } } => {
             let password = read_password(password_stdin)?;
             with_kernel(async |kernel| {
@@ -230,6 +253,47 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+async fn mail_verb(kernel: &Kernel, verb: MailVerb) -> anyhow::Result<()> {
+    match verb {
+        MailVerb::Unsuppress { address } => {
+            let address = EmailAddress::parse(&address).map_err(|error| anyhow::anyhow!("ADDRESS: {error}"))?;
+            let mut tx = kernel.db.begin().await?;
+            let lifted = mail::unsuppress(&mut tx, kernel, None, &address).await?;
+            let mut organizations: Vec<_> = lifted.iter().map(|lifted| lifted.organization).collect();
+            organizations.dedup();
+            for organization in organizations {
+                let detail = serde_json::json!({});
+                organizers::audit_by_service(&mut tx, &kernel.cx, organization, "mail.unsuppress", None, detail)
+                    .await?;
+            }
+            tx.commit().await?;
+            eprintln!("Lifted {} suppression(s) for bouncing.", lifted.len());
+        }
+        MailVerb::Retry { not_composed } => {
+            let mut tx = kernel.db.begin().await?;
+            let which = mail::Retry { not_composed, ..mail::Retry::default() };
+            let mails = mail::retry_all(&mut tx, kernel.cx.now(), which).await?;
+            tx.commit().await?;
+            eprintln!("Queued {mails} mail(s) again.");
+        }
+        MailVerb::Epoch { accept } => {
+            if accept {
+                let lifted = mail::accept_epoch(kernel).await?;
+                eprintln!("This database is taken for the newest{}.", if lifted { "; mail goes on" } else { "" });
+            }
+            let epoch = mail::epoch(kernel).await?;
+            let noted = epoch.noted.map_or_else(|| "none".to_owned(), |number| number.to_string());
+            println!("database: {}", epoch.number);
+            println!("file: {noted} ({})", epoch.file.display());
+            if let Some((system, timeline)) = epoch.cluster {
+                println!("cluster: {system}, timeline {timeline}");
+            }
+            println!("paused: {}", epoch.paused.as_deref().unwrap_or("no"));
+        }
+    }
+    Ok(())
+}
+
 fn settings() -> anyhow::Result<Settings> {
     let settings = Settings::load()?;
     let faults = mail::faults(&settings);
@@ -240,20 +304,28 @@ fn settings() -> anyhow::Result<Settings> {
     Ok(settings)
 }
 
-fn check_config() -> anyhow::Result<()> {
+async fn check_config(offline: bool, resolver: Option<SocketAddr>) -> anyhow::Result<()> {
     let settings = settings()?;
-    let keyring = match Keyring::open(&settings.keyring.file) {
-        Err(KeyringError::Missing(_)) if settings.keyring.generate => None,
-        Err(error) => Some(error.to_string()),
-        Ok(_) => None,
-    };
-    for warning in settings.warnings().into_iter().chain(mail::warnings(&settings)) {
+    let keyring = keyring::fault(&settings);
+    let mut findings = if offline { checks::Findings::default() } else { checks::run(&settings, resolver).await };
+    match keyring {
+        Some(fault) => findings.faults.insert(0, fault.to_string()),
+        None => findings.fine.insert(
+            0,
+            format!("keyring.file: {} opens or is made at the first start", settings.keyring.file.display()),
+        ),
+    }
+    for fine in &findings.fine {
+        println!("fine: {fine}");
+    }
+    for warning in settings.warnings().iter().chain(&mail::warnings(&settings)).chain(&findings.warnings) {
         println!("warning: {warning}");
     }
-    match keyring {
-        Some(fault) => bail!("{fault}"),
-        None => println!("The settings of profile `{}` are fit.", settings.profile),
+    println!("Time zones: {}.", zones::describe());
+    if !findings.faults.is_empty() {
+        bail!("{}", findings.faults.join("\n"));
     }
+    println!("The settings of profile `{}` are fit.", settings.profile);
     Ok(())
 }
 
@@ -303,22 +375,19 @@ impl Database {
         Self::open(settings).await
     }
 
+    /// A small pool, for a short command.
     fn pool(&self) -> anyhow::Result<sqlx::PgPool> {
-        Ok(db::pool(&self.settings.database, &self.url)?)
+        Ok(db::pool(&self.settings.database, &self.url, db::Use::Background, 4)?)
     }
 
-    /// Where changes of other processes are heard: not through a pooler.
-    fn listening(&self) -> anyhow::Result<PgConnectOptions> {
+    /// The address without a pooler in between: for migrations, and for hearing changes.
+    fn direct(&self) -> &str {
         let direct = &self.settings.database.direct_url;
-        Ok(db::options(if direct.is_empty() { &self.url } else { direct })?)
+        if direct.is_empty() { &self.url } else { direct }
     }
 
     async fn migrate(&self) -> anyhow::Result<()> {
-        let direct = &self.settings.database.direct_url;
-        let pool = if direct.is_empty() { self.pool()? } else { db::pool(&self.settings.database, direct)? };
-        let migrated = db::migrate(&pool).await;
-        pool.close().await;
-        migrated.context(NO_SCHEMA)
+        db::migrate(self.direct()).await.context(NO_SCHEMA)
     }
 
     async fn close(self) -> Result<(), EmbeddedError> {
@@ -329,23 +398,21 @@ impl Database {
     }
 }
 
-fn open_keyring(settings: &Settings, cx: &Cx) -> Result<Keyring, KeyringError> {
-    match Keyring::open(&settings.keyring.file) {
-        Err(KeyringError::Missing(path)) if settings.keyring.generate => Keyring::init(Path::new(&path), cx),
-        other => other,
-    }
-}
-
 /// Runs a short command on a migrated database.
 async fn with_kernel(command: impl AsyncFnOnce(Arc<Kernel>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let settings = settings()?;
     let cx = Cx::system();
-    let keyring = open_keyring(&settings, &cx)?;
+    let keyring = keyring::open(&settings, &cx)?;
     let database = Database::open_or_join(&settings).await?;
     let done = async {
         database.migrate().await?;
         let pool = database.pool()?;
-        let done = command(Kernel::new(settings, cx, pool.clone(), Arc::new(keyring))).await;
+        let kernel = Kernel::new(settings, cx, pool.clone(), Arc::new(keyring));
+        let done = async {
+            kernel.vaults.load_generations().await?;
+            command(kernel.clone()).await
+        };
+        let done = done.await;
         pool.close().await;
         done
     }
@@ -359,8 +426,9 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
     for warning in settings.warnings().into_iter().chain(mail::warnings(&settings)) {
         tracing::warn!("{warning}");
     }
+    tracing::info!("time zones: {}", zones::describe());
     let cx = Cx::system();
-    let keyring = Arc::new(open_keyring(&settings, &cx)?);
+    let keyring = Arc::new(keyring::open(&settings, &cx)?);
     // before anything is started: a taken port should not cost a database start
     let listener = match role {
         ServeRole::Worker => None,
@@ -374,46 +442,137 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         .await
         .with_context(|| format!("admin.bind: cannot listen on {}", settings.admin.bind))?;
     let mut database = Database::open(&settings).await?;
-    let stop = CancellationToken::new();
     let served = async {
         database.migrate().await?;
-        let pool = database.pool()?;
-        db::check(&pool).await.context("this database cannot be used")?;
-        let kernel = Kernel::new(settings, cx, pool, keyring);
+        let pools = db::Pools::new(&settings, &database.url)?;
+        for warning in db::check(&pools.work).await.context("this database cannot be used")? {
+            tracing::warn!("{warning}");
+        }
+        durability::at_start(&settings, &pools.work).await.context("this database cannot be used")?;
+        let kernel = Kernel::new(settings, cx, pools, keyring);
+        kernel.vaults.load_generations().await?;
+        kernel.vaults.refuse_foreign_keys().await?;
         if with_demo {
             demo::fill(&kernel).await?;
         }
         let app = App::new(kernel.clone());
+        let stop = CancellationToken::new();
+        // answers until everything else has ended, so that a stop can be watched
+        let admin_stop = CancellationToken::new();
         let admin = axum::serve(admin, app.admin_router(Some(metrics)));
-        let admin = tokio::spawn(admin.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future());
-        let work = CancellationToken::new();
-        let (changes, hearing, listening) = (kernel.changes.clone(), stop.clone(), database.listening()?);
-        tokio::spawn(async move { changes.listen(listening, hearing).await });
-        let worker = match role {
-            ServeRole::Web => None,
-            _ => Some(tokio::spawn(worker::run(app.clone(), work.clone()))),
-        };
-        stop_on_signal(stop.clone());
+        let admin = tokio::spawn(admin.with_graceful_shutdown(admin_stop.clone().cancelled_owned()).into_future());
+        run_beside(&kernel, &database, role, &stop);
+        let (of, cancel) = (kernel.clone(), stop.clone());
+        let keys = supervised("keyring upkeep", &stop, move || {
+            let (kernel, cancel) = (of.clone(), cancel.clone());
+            async move {
+                vault::upkeep::run(kernel, role.as_str(), cancel).await;
+                Ok(())
+            }
+        });
+        let worker = (role != ServeRole::Web).then(|| {
+            let (app, cancel) = (app.clone(), stop.clone());
+            supervised("worker", &stop, move || worker::run(app.clone(), cancel.clone()))
+        });
+        stop_on_signal(kernel.clone(), stop.clone());
         if with_demo {
             println!("{}", demo::greeting(&kernel)?);
         }
         tracing::info!(http = %kernel.settings.http.bind, "ready");
-        let served = tokio::select! {
-            served = async { if let Some(listener) = listener { app.serve(listener, stop.clone()).await } else { stop.cancelled().await; app.close().await; Ok(()) } } => served,
-            ended = database_ended(&mut database.own) => { ended }
+        let http = async {
+            if let Some(listener) = listener {
+                return app.serve(listener, stop.clone()).await;
+            }
+            stop.cancelled().await;
+            app.close().await;
+            Ok(())
         };
-        work.cancel();
+        let working = async {
+            let served = http.await;
+            stop.cancel();
+            if let Some(worker) = worker {
+                let _ = worker.await;
+            }
+            let _ = keys.await;
+            served
+        };
+        let ended = tokio::select! {
+            ended = working => ended,
+            ended = database_ended(&mut database.own) => ended,
+            () = async { stop.cancelled().await; sleep(STOP_LIMIT).await } => {
+                tracing::warn!("not everything ended in time; what was under way goes on at the next start");
+                Ok(())
+            }
+        };
         stop.cancel();
-        if let Some(worker) = worker {
-            worker.await??;
-        }
-        let _ = admin.await;
-        kernel.db.close().await;
-        served
+        admin_stop.cancel();
+        let _ = timeout(Duration::from_secs(1), admin).await;
+        kernel.pools().close(Duration::from_secs(2)).await;
+        ended
     }
     .await;
     database.close().await?;
     served
+}
+
+/// Starts what every role needs beside its work: the heartbeat that readiness is asked of, hearing changes of other
+/// processes, and figures for `/metrics`.
+fn run_beside(kernel: &Arc<Kernel>, database: &Database, role: ServeRole, stop: &CancellationToken) {
+    let (url, direct) = (database.url.clone(), database.direct().to_owned());
+    let role = role.as_str();
+    let (of, cancel) = (kernel.clone(), stop.clone());
+    supervised("heartbeat", stop, move || {
+        let (kernel, url, cancel) = (of.clone(), url.clone(), cancel.clone());
+        async move {
+            kernel.readiness.keep_writing(&url, role, cancel).await;
+            Ok(())
+        }
+    });
+    let (of, cancel) = (kernel.clone(), stop.clone());
+    supervised("changes", stop, move || {
+        let (kernel, direct, cancel) = (of.clone(), direct.clone(), cancel.clone());
+        async move {
+            kernel.changes.listen(db::options(&direct)?, cancel).await;
+            Ok(())
+        }
+    });
+    let (of, cancel) = (kernel.clone(), stop.clone());
+    supervised("gauges", stop, move || {
+        let (kernel, cancel) = (of.clone(), cancel.clone());
+        async move {
+            kernel.pools().show(&cancel).await;
+            Ok(())
+        }
+    });
+}
+
+/// Runs a task until it is cancelled: one that ends or panics before is started again, and said to have been.
+fn supervised<F: Future<Output = Result<(), crate::error::Error>> + Send + 'static>(
+    name: &'static str,
+    cancel: &CancellationToken,
+    run: impl Fn() -> F + Send + 'static,
+) -> tokio::task::JoinHandle<()> {
+    let cancel = cancel.clone();
+    tokio::spawn(async move {
+        let mut pause = Duration::from_secs(1);
+        loop {
+            let ended = tokio::spawn(run()).await;
+            if cancel.is_cancelled() {
+                return;
+            }
+            metrics::counter!("muster_task_restarts", "task" => name).increment(1);
+            match ended {
+                Ok(Ok(())) => tracing::error!(task = name, "a background task ended; it starts again"),
+                Ok(Err(error)) => tracing::error!(task = name, %error, "a background task failed; it starts again"),
+                Err(_) => tracing::error!(task = name, "a background task panicked; it starts again"),
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = cancel.cancelled() => return,
+            }
+            pause = (pause * 2).min(Duration::from_secs(30));
+        }
+    })
 }
 
 /// Returns when the embedded Postgres has ended by itself; never without one.
@@ -427,13 +586,18 @@ async fn database_ended(own: &mut Option<EmbeddedPostgres>) -> anyhow::Result<()
     }
 }
 
-/// Cancels on SIGINT (Ctrl-C) or SIGTERM; a second one ends at once.
-fn stop_on_signal(stop: CancellationToken) {
+/// On SIGINT (Ctrl-C) or SIGTERM says "not ready", waits for balancers to see it (`http.shutdown_delay_seconds`), then
+/// cancels; a second signal ends at once.
+fn stop_on_signal(kernel: Arc<Kernel>, stop: CancellationToken) {
     tokio::spawn(async move {
         wait_for_signal().await;
+        kernel.readiness.stop();
         tracing::info!("stopping: answering what was accepted");
-        stop.cancel();
-        wait_for_signal().await;
+        let delay = Duration::from_secs(kernel.settings.http.shutdown_delay_seconds);
+        tokio::select! {
+            () = async { sleep(delay).await; stop.cancel(); wait_for_signal().await } => {}
+            () = wait_for_signal() => {}
+        }
         std::process::exit(130);
     });
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use config::{Config, Environment, File, FileFormat};
+use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 use url::Url;
 
@@ -57,10 +58,62 @@ pub struct Http {
     pub bind: SocketAddr,
     /// What people see, without a trailing slash.
     pub public_url: String,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
-    /// Seconds.
+    /// Networks and addresses of proxies whose `X-Forwarded-For` is believed, as written: see [`Http::proxy_networks`].
+    pub trusted_proxies: Vec<String>,
+    /// Seconds a request may take once its body has come in.
     pub timeout_seconds: u64,
+    /// Seconds between "not ready" and the end of accepting, once a stop was asked for.
+    pub shutdown_delay_seconds: u64,
+    /// Seconds for the header of a request.
+    pub header_timeout_seconds: u64,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Connections of one network at a time.
+    pub max_connections_per_network: usize,
+}
+
+impl Http {
+    /// The networks in `trusted_proxies`. Entries that are none are faults of the settings, and trust nobody.
+    pub fn proxy_networks(&self) -> impl Iterator<Item = IpNet> {
+        self.trusted_proxies.iter().filter_map(|entry| parse_network(entry))
+    }
+
+    /// What is wrong with them, one line for each fault.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut fault = |unfit: bool, text: String| {
+            if unfit {
+                faults.push(text);
+            }
+        };
+        let url = Url::parse(&self.public_url).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+        fault(url.is_none(), format!("http.public_url: `{}` is not an http(s) URL", self.public_url));
+        fault(
+            url.is_some_and(|u| u.path() != "/" || u.query().is_some()),
+            "http.public_url: must have no path".to_owned(),
+        );
+        fault(
+            !(1..=600).contains(&self.timeout_seconds),
+            "http.timeout_seconds: must lie between 1 and 600".to_owned(),
+        );
+        fault(
+            !(1..=120).contains(&self.header_timeout_seconds),
+            "http.header_timeout_seconds: must lie between 1 and 120".to_owned(),
+        );
+        fault(
+            !(1..=1_000_000).contains(&self.max_connections),
+            "http.max_connections: must lie between 1 and 1000000".to_owned(),
+        );
+        fault(self.shutdown_delay_seconds > 5, "http.shutdown_delay_seconds: must be at most 5".to_owned());
+        for entry in &self.trusted_proxies {
+            fault(
+                parse_network(entry).is_none(),
+                format!("http.trusted_proxies: `{entry}` is neither an address nor a network such as 10.0.0.0/8"),
+            );
+        }
+        fault(self.max_connections_per_network == 0, "http.max_connections_per_network: must be at least 1".to_owned());
+        faults
+    }
 }
 
 /// `admin.*`
@@ -71,6 +124,16 @@ pub struct Admin {
     pub bind: SocketAddr,
 }
 
+/// `database.durability`
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// A commit is on the disk of one server.
+    Local,
+    /// A commit is on the disk of a synchronous standby as well.
+    Remote,
+}
+
 /// `database.*`
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,8 +142,12 @@ pub struct Database {
     pub url: String,
     /// Empty: `url`.
     pub direct_url: String,
-    /// Connections.
+    /// How durable a commit has to be.
+    pub durability: Durability,
+    /// Connections for pages, the API and the console.
     pub pool_size: u32,
+    /// Connections for background work.
+    pub work_pool_size: u32,
     /// Seconds.
     pub acquire_timeout_seconds: u64,
 }
@@ -103,9 +170,11 @@ pub struct EmbeddedPostgres {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyringFile {
-    /// The file.
+    /// The root keys.
     pub file: PathBuf,
-    /// Make it if missing?
+    /// The keys of protected vaults; empty: beside the root keys.
+    pub vault_keys_file: PathBuf,
+    /// Make them if missing?
     pub generate: bool,
 }
 
@@ -135,6 +204,8 @@ pub struct Mail {
     pub smtp_ca_file: String,
     /// Domain of our sender addresses.
     pub from_domain: String,
+    /// The selector that the relay signs with (DKIM), or "".
+    pub dkim_selector: String,
     /// Connections to the relay.
     pub connections: usize,
     /// Mails claimed at once, at most.
@@ -149,8 +220,10 @@ pub struct Mail {
     pub broadcasts_per_month: i64,
     /// A folder of mail that came back, or "".
     pub bounce_spool: String,
-    /// First mails to an address that the whole installation sends in an hour.
+    /// First mails to an address that the whole installation sends in an hour, unless organizers set another number.
     pub first_contacts_per_hour: i64,
+    /// Where the mail epoch is kept; "": beside the keyring.
+    pub epoch_file: PathBuf,
 }
 
 impl std::fmt::Debug for Mail {
@@ -182,8 +255,14 @@ pub struct Guard {
     pub free_per_minute: u32,
     /// Attempts a proof asks for, at most.
     pub challenge_work: u64,
-    /// Attempts a quarter of an hour.
+    /// Wrong passwords for one account from one source, in a quarter of an hour.
     pub sign_in_attempts: u32,
+    /// Wrong codes for one address from one source, likewise, before a proof is asked for.
+    pub code_attempts: u32,
+    /// Askings for the own page of one address from one source, likewise.
+    pub own_page_requests: u32,
+    /// Wrong codes, and askings for the own page, from one source, likewise.
+    pub attempts_per_network: u32,
 }
 
 /// `hot_path.*`
@@ -198,6 +277,8 @@ pub struct HotPath {
     pub queue_limit: usize,
     /// Seconds an act may wait before it is refused instead of written.
     pub deadline_seconds: u64,
+    /// Seconds a batch may take to be written.
+    pub write_seconds: u64,
 }
 
 /// `counts.*`
@@ -295,6 +376,8 @@ impl Settings {
             .map_err(unfit)?;
         profile.clone_into(&mut settings.profile);
         settings.http.public_url = settings.http.public_url.trim_end_matches('/').to_owned();
+        // an empty variable is an empty list
+        settings.http.trusted_proxies.retain(|entry| !entry.trim().is_empty());
         Ok(settings)
     }
 
@@ -305,26 +388,19 @@ impl Settings {
 
     /// What is wrong with these settings, one line for each fault.
     pub fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+        let mut faults = self.http.faults();
         let mut fault = |unfit: bool, text: String| {
             if unfit {
                 faults.push(text);
             }
         };
-        let url =
-            Url::parse(&self.http.public_url).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
-        fault(url.is_none(), format!("http.public_url: `{}` is not an http(s) URL", self.http.public_url));
-        fault(
-            url.is_some_and(|u| u.path() != "/" || u.query().is_some()),
-            "http.public_url: must have no path".to_owned(),
-        );
-        fault(
-            !(1..=600).contains(&self.http.timeout_seconds),
-            "http.timeout_seconds: must lie between 1 and 600".to_owned(),
-        );
         fault(
             !(2..=500).contains(&self.database.pool_size),
             "database.pool_size: must lie between 2 and 500".to_owned(),
+        );
+        fault(
+            !(6..=500).contains(&self.database.work_pool_size),
+            "database.work_pool_size: must lie between 6 and 500".to_owned(),
         );
         fault(
             !(1..=120).contains(&self.database.acquire_timeout_seconds),
@@ -340,6 +416,10 @@ impl Settings {
             "hot_path.queue_limit: must lie between 1 and 1000000".to_owned(),
         );
         fault(self.hot_path.deadline_seconds == 0, "hot_path.deadline_seconds: must be at least 1".to_owned());
+        fault(
+            !(1..=60).contains(&self.hot_path.write_seconds),
+            "hot_path.write_seconds: must lie between 1 and 60".to_owned(),
+        );
         fault(!(1..=256).contains(&self.mail.connections), "mail.connections: must lie between 1 and 256".to_owned());
         fault(!(1..=1000).contains(&self.mail.batch), "mail.batch: must lie between 1 and 1000".to_owned());
         fault(
@@ -377,43 +457,101 @@ impl Settings {
             !(1_000..=10_000_000).contains(&self.guard.challenge_work),
             "guard.challenge_work: must lie between 1000 and 10000000".to_owned(),
         );
+        fault(
+            self.keyring.vault_keys_file == self.keyring.file,
+            "keyring.vault_keys_file: must be another file than keyring.file".to_owned(),
+        );
         fault(self.guard.free_per_minute == 0, "guard.free_per_minute: must be at least 1".to_owned());
-        fault(self.guard.sign_in_attempts == 0, "guard.sign_in_attempts: must be at least 1".to_owned());
-        if self.is_production() {
-            fault(!self.http.public_url.starts_with("https://"), "http.public_url: production needs https".to_owned());
-            fault(
-                self.mail.transport == Transport::Mailbox,
-                "mail.transport: production does not start with the mailbox".to_owned(),
-            );
-            fault(
-                self.keyring.generate,
-                "keyring.generate: production does not start with a generated key; run `muster keyring init`"
-                    .to_owned(),
-            );
-            fault(
-                self.guard.mode == GuardMode::Off,
-                "guard.mode: production does not start with the guard off".to_owned(),
-            );
-            fault(
-                self.mail.from_domain.starts_with("localhost"),
-                "mail.from_domain: production needs a domain of its own".to_owned(),
-            );
+        for (name, limit) in [
+            ("sign_in_attempts", self.guard.sign_in_attempts),
+            ("code_attempts", self.guard.code_attempts),
+            ("own_page_requests", self.guard.own_page_requests),
+            ("attempts_per_network", self.guard.attempts_per_network),
+        ] {
+            fault(limit == 0, format!("guard.{name}: must be at least 1"));
         }
+        if self.is_production() {
+            faults.extend(self.production_faults());
+        }
+        faults
+    }
+
+    /// What production does not start with.
+    fn production_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut fault = |unfit: bool, text: String| {
+            if unfit {
+                faults.push(text);
+            }
+        };
+        fault(!self.http.public_url.starts_with("https://"), "http.public_url: production needs https".to_owned());
+        fault(
+            self.mail.transport == Transport::Mailbox,
+            "mail.transport: production does not start with the mailbox".to_owned(),
+        );
+        fault(
+            self.keyring.generate,
+            "keyring.generate: production does not start with a generated key; run `muster keyring init`".to_owned(),
+        );
+        fault(self.guard.mode == GuardMode::Off, "guard.mode: production does not start with the guard off".to_owned());
+        fault(
+            self.mail.from_domain.starts_with("localhost"),
+            "mail.from_domain: production needs a domain of its own".to_owned(),
+        );
+        fault(
+            self.mail.lease_seconds < 30,
+            "mail.lease_seconds: production needs at least 30, or a short pause of a process counts as its death"
+                .to_owned(),
+        );
         faults
     }
 
     /// What is allowed but unwise, one line each.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.is_production() && same_filesystem(&self.keyring.file, &self.postgres.data_root) {
-            warnings.push(
-                "keyring.file: lies on the data directory's filesystem; whoever takes that disk has both".to_owned(),
-            );
+        if self.is_production() {
+            warnings.extend(self.keys_beside_data());
         }
         if self.is_production() && !self.admin.bind.ip().is_loopback() {
             warnings.push("admin.bind: health and metrics are reachable from outside this machine".to_owned());
         }
+        if self.http.proxy_networks().any(|network| network.prefix_len() == 0) {
+            warnings.push(
+                "http.trusted_proxies: names the whole internet; whoever reaches http.bind chooses their own source and \
+                 passes every rate limit"
+                    .to_owned(),
+            );
+        }
         warnings
+    }
+
+    /// The key files that lie where the embedded database and local state are, one line each.
+    pub fn keys_beside_data(&self) -> Vec<String> {
+        let vault_keys = [&self.keyring.vault_keys_file].into_iter().filter(|file| !file.as_os_str().is_empty());
+        let files =
+            vault_keys.map(|file| ("keyring.vault_keys_file", file)).chain([("keyring.file", &self.keyring.file)]);
+        files
+            .filter(|(_, file)| same_filesystem(file, &self.postgres.data_root))
+            .map(|(key, _)| format!("{key}: lies on the data directory's filesystem; whoever takes that disk has both"))
+            .collect()
+    }
+}
+
+/// A network in CIDR notation, or the network of one address. One of IPv4 is read as such in IPv6's notation too
+/// (`::ffff:10.0.0.0/104`). `None` for anything else.
+pub fn parse_network(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    let network = match text.parse::<IpAddr>() {
+        Ok(address) => IpNet::from(address),
+        Err(_) => text.parse().ok()?,
+    };
+    let mapped = match network {
+        IpNet::V6(six) => six.addr().to_ipv4_mapped().map(|four| (four, six.prefix_len())),
+        IpNet::V4(_) => None,
+    };
+    match mapped {
+        Some((four, prefix)) => Ipv4Net::new(four, prefix.checked_sub(96)?).ok().map(|net| net.trunc().into()),
+        None => Some(network.trunc()),
     }
 }
 
@@ -477,16 +615,59 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_connections_are_checked() {
+        for (key, value) in [
+            ("header_timeout_seconds", "0"),
+            ("max_connections", "0"),
+            ("max_connections_per_network", "0"),
+            ("timeout_seconds", "601"),
+        ] {
+            let variable = format!("MUSTER__HTTP__{}", key.to_uppercase());
+            let faults = with("development", &[(&variable, value)]).unwrap().faults();
+            assert!(faults.len() == 1 && faults[0].starts_with(&format!("http.{key}: ")), "{faults:?}");
+        }
+    }
+
+    #[test]
     fn an_ill_typed_or_unknown_key_is_named() {
         for (key, value, named) in [
             ("MUSTER__HTTP__BIND", "nowhere", "http.bind"),
             ("MUSTER__GUARD__MODE", "maybe", "guard.mode"),
             ("MUSTER__DATABASE__POOL_SIZE", "many", "database.pool_size"),
             ("MUSTER__HTTP__PROT", "1", "prot"),
+            ("MUSTER__GUARD__CODE_ATTEMPTS", "-1", "guard.code_attempts"),
         ] {
             let message = with("development", &[(key, value)]).unwrap_err().to_string();
             assert!(message.contains(named), "{key}: {message}");
         }
         assert!(with("staging", &[]).unwrap_err().to_string().contains("MUSTER_PROFILE"));
+    }
+
+    #[test]
+    fn trusted_proxies_are_networks_and_a_bad_entry_is_named() {
+        let faults = |value: &str| with("development", &[("MUSTER__HTTP__TRUSTED_PROXIES", value)]).unwrap().faults();
+        for fit in ["", "10.0.0.0/8", "127.0.0.1, ::1", "10.0.0.0/8,2001:db8::/32,192.0.2.7", "::ffff:10.0.0.0/104"] {
+            assert_eq!(faults(fit), Vec::<String>::new(), "{fit}");
+        }
+        for (value, bad) in [
+            ("10.0.0.0/8,10.0.0.0/33", "10.0.0.0/33"),
+            ("proxy.example.org", "proxy.example.org"),
+            ("10.0.0.0/", "10.0.0.0/"),
+            ("10.0.0", "10.0.0"),
+        ] {
+            let faults = faults(value);
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(
+                faults[0].starts_with("http.trusted_proxies:") && faults[0].contains(&format!("`{bad}`")),
+                "{faults:?}"
+            );
+        }
+        let networks = |value: &str| {
+            let settings = with("development", &[("MUSTER__HTTP__TRUSTED_PROXIES", value)]).unwrap();
+            settings.http.proxy_networks().map(|n| n.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(networks("10.9.8.7/8, ::1,::ffff:192.0.2.0/120"), ["10.0.0.0/8", "::1/128", "192.0.2.0/24"]);
+        let open = with("development", &[("MUSTER__HTTP__TRUSTED_PROXIES", "0.0.0.0/0")]).unwrap();
+        assert!(open.warnings().iter().any(|w| w.starts_with("http.trusted_proxies:")));
     }
 }

@@ -15,7 +15,7 @@
 //! | [`exports`] [`broadcasts`] | lists, taken out as CSV; news to those who agreed |
 //! | [`console`] | the organizers' pages, routes about mail |
 //! | [`app`] [`worker`] | the routes put together; what runs beside the requests |
-//! | [`demo`] [`cli`] | the demo campaign; the command line's verbs |
+//! | [`demo`] [`checks`] [`cli`] | the demo campaign; what `check-config` looks at; the command line's verbs |
 //!
 //! A slice's rooms: `mod` (tour, router) · `api` (JSON, handlers) · `pages` (HTML) · `ops` (the verbs) · `store` (all SQL)
 //! · `mail` (its messages) · `ingest` (group commit) · `links` (what its mailed links do).
@@ -28,6 +28,7 @@
 pub mod app;
 pub mod broadcasts;
 pub mod campaigns;
+pub mod checks;
 pub mod cli;
 pub mod config;
 pub mod console;

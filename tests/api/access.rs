@@ -91,6 +91,8 @@ const OPERATIONS: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/mail", MAIL),
     ("GET", "/api/v1/mail/summary", MAIL),
     ("PUT", "/api/v1/mail/pauses", MAIL),
+    ("PUT", "/api/v1/mail/first_contacts", MAIL),
+    ("POST", "/api/v1/mail/unsuppress", MAIL),
     ("PUT", "/api/v1/mail/lanes/{lane}", MAIL),
     ("PUT", "/api/v1/mail/relays/{relay}", MAIL),
     ("POST", "/api/v1/mail/retry", MAIL),
@@ -231,6 +233,8 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
             return Some(json!({"date": "2026-12-10"}));
         } else if template.ends_with("/partners") {
             return Some(json!({"name": "Changed", "muster:wording": {"en": "Changed"}}));
+        } else if template.ends_with("/unsuppress") {
+            return Some(json!({"address": "vouched@example.org"}));
         } else if template.ends_with("/allowances") {
             return Some(json!({"domain": "changed.example"}));
         } else if template.ends_with("/invalidations") {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, path::Path, sync:
 use axum::http::header;
 use muster::{
     config::Settings,
+    error::Code,
     kernel::{Kernel, cx::Cx, keyring::Keyring},
 };
 use serde_json::{Value, json};
@@ -29,7 +30,13 @@ fn keys(house: &Installation) -> BTreeMap<String, String> {
 }
 
 fn write_keys(house: &Installation, keys: &BTreeMap<String, String>) {
-    std::fs::write(house.path("keys/keyring.json"), json!({"format": 1, "keys": keys}).to_string()).unwrap();
+    std::fs::write(house.path("keys/keyring.json"), json!({"format": 2, "keys": keys}).to_string()).unwrap();
+}
+
+/// The names in the file of vault keys.
+fn vault_keys(house: &Installation) -> Vec<String> {
+    let file: Value = serde_json::from_slice(&std::fs::read(house.path("keys/vault-keys.json")).unwrap()).unwrap();
+    file["keys"].as_object().unwrap().keys().cloned().collect()
 }
 
 /// The tools of a process that starts now on this installation.
@@ -68,13 +75,16 @@ async fn migrate_without_a_server_says_so_and_fails() {
 }
 
 #[tokio::test]
-async fn keyring_init_makes_a_private_file_and_never_overwrites_it() {
+async fn keyring_init_makes_private_files_and_never_overwrites_them() {
     let house = Installation::bare().with("MUSTER_PROFILE", "test");
     house.run(&["keyring", "init"]).await.ok();
     let file = house.path("keys/keyring.json");
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    for name in ["keys/keyring.json", "keys/vault-keys.json"] {
+        assert_eq!(std::fs::metadata(house.path(name)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
     let keys = keys(&house);
-    assert!(keys.contains_key("root-1") && keys.contains_key("links"), "{:?}", keys.keys());
+    assert!(keys.contains_key("root-1") && keys.contains_key("links-1"), "{:?}", keys.keys());
+    assert!(vault_keys(&house).is_empty());
     let before = std::fs::read(&file).unwrap();
     house.run(&["keyring", "init"]).await.refused(&["exists already"]);
     assert_eq!(std::fs::read(&file).unwrap(), before);
@@ -82,22 +92,37 @@ async fn keyring_init_makes_a_private_file_and_never_overwrites_it() {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn keyring_rotate_wraps_with_a_new_key_and_everything_still_opens(pool: PgPool) {
+async fn keyring_rotate_and_activate_wrap_with_a_new_key_and_everything_still_opens(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
     let server = house.serve(&["serve", "--role", "web"]).await;
     server.petition(&token, json!({})).await;
     server.post(SIGN, Some(&token), &signer("amara@example.org")).await.expect(201);
+    // a host on which somebody made new keys instead of copying these
+    Installation::new(&pool).run(&["serve"]).await.refused(&["keyring.file", "is not the one"]);
+    house.run(&["keyring", "activate"]).await.refused(&["Generation 1 writes already"]);
     let ran = house.run(&["keyring", "rotate"]).await;
     ran.ok();
-    assert!(ran.stderr.contains("root-2"), "{}", ran.stderr);
-    let wrapped: Vec<String> =
+    assert!(ran.stderr.contains("root-2, links-2, requests-2, suppressions-2"), "{}", ran.stderr);
+    let wrapped = async || -> Vec<String> {
         sqlx::query_scalar("SELECT DISTINCT wrapping_key FROM vaults WHERE kind = 'organization'")
             .fetch_all(&pool)
             .await
-            .unwrap();
-    assert_eq!(wrapped, ["root-2"]);
-    // the running server notices; once its opened vault has aged, it opens with the new key or not at all
+            .unwrap()
+    };
+    assert_eq!(wrapped().await, ["root-1"], "not used yet");
+    let status = house.run(&["keyring", "status"]).await.ok().to_owned();
+    assert!(
+        status.contains("root-1") && status.contains("wraps 1 vault(s)") && status.contains("not used yet"),
+        "{status}"
+    );
+    // the running server notices the file by itself
+    until("a server that has the new keys", async || {
+        (house.run(&["keyring", "activate"]).await.code == Some(0)).then_some(())
+    })
+    .await;
+    assert_eq!(wrapped().await, ["root-2"]);
+    // once its opened vault has aged, it opens with the new key or not at all
     let mut left = keys(&house);
     assert!(left.remove("root-1").is_some() && left.contains_key("root-2"));
     write_keys(&house, &left);
@@ -108,10 +133,12 @@ async fn keyring_rotate_wraps_with_a_new_key_and_everything_still_opens(pool: Pg
     assert_eq!(given_name(&server, &token).await, "Amara");
     assert_eq!(std::fs::metadata(house.path("keys/keyring.json")).unwrap().permissions().mode() & 0o777, 0o600);
     server.stop().await;
+    let nodes: i64 = sqlx::query_scalar("SELECT count(*) FROM keyring_nodes").fetch_one(&pool).await.unwrap();
+    assert_eq!(nodes, 0, "a process that stops does not count any more");
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn keyring_retire_ends_a_protected_vault_whose_month_has_passed_in_every_backup(pool: PgPool) {
+async fn keyring_prune_ends_a_protected_vault_whose_day_has_passed_in_every_backup(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
     let server = house.serve(&["serve", "--role", "web"]).await;
@@ -119,18 +146,10 @@ async fn keyring_retire_ends_a_protected_vault_whose_month_has_passed_in_every_b
     server.post(SIGN, None, &signer("amara@example.org")).await.expect(202);
     server.stop().await;
 
-    // as if its month lay in the past: the same key under an earlier month's name
-    let (vault, month): (Uuid, String) =
+    let (vault, name): (Uuid, String) =
         sqlx::query_as("SELECT id, wrapping_key FROM vaults WHERE kind = 'protected'").fetch_one(&pool).await.unwrap();
-    let mut all = keys(&house);
-    let key = all.remove(&month).expect("a month's key");
-    all.insert("month-2025-01".to_owned(), key);
-    write_keys(&house, &all);
-    sqlx::query("UPDATE vaults SET wrapping_key = 'month-2025-01', destroy_after = '2025-01-31' WHERE id = $1")
-        .bind(vault)
-        .execute(&pool)
-        .await
-        .unwrap();
+    assert_eq!((&name, vault_keys(&house)), (&format!("vault-{vault}"), vec![name.clone()]));
+    assert!(!keys(&house).contains_key(&name), "not in the file that is copied into backups");
     let backup: Vec<u8> =
         sqlx::query_scalar("SELECT wrapped_keys FROM vaults WHERE id = $1").bind(vault).fetch_one(&pool).await.unwrap();
     let (signature, sealed): (Uuid, Vec<u8>) =
@@ -139,10 +158,16 @@ async fn keyring_retire_ends_a_protected_vault_whose_month_has_passed_in_every_b
     let typed: Value = opened.open("signatures", signature, &sealed).unwrap();
     assert!(typed.to_string().contains("amara@example.org"), "until then it opens");
 
-    let ran = house.run(&["keyring", "retire"]).await;
+    // shortening one action is enough: the others of the same month keep their keys
+    sqlx::query("UPDATE vaults SET destroy_after = '2025-01-31' WHERE id = $1")
+        .bind(vault)
+        .execute(&pool)
+        .await
+        .unwrap();
+    let ran = house.run(&["keyring", "prune"]).await;
     ran.ok();
-    assert!(ran.stderr.contains("month-2025-01"), "{}", ran.stderr);
-    assert!(!keys(&house).contains_key("month-2025-01"));
+    assert!(ran.stderr.contains("Destroyed 1") && ran.stderr.contains(&name), "{}", ran.stderr);
+    assert!(vault_keys(&house).is_empty());
     let gone: bool =
         sqlx::query_scalar("SELECT wrapped_keys IS NULL AND destroyed_at IS NOT NULL FROM vaults WHERE id = $1")
             .bind(vault)
@@ -150,10 +175,9 @@ async fn keyring_retire_ends_a_protected_vault_whose_month_has_passed_in_every_b
             .await
             .unwrap();
     assert!(gone);
-    kernel(&house, &pool).vaults.open(vault).await.unwrap_err();
-    let restore =
-        "UPDATE vaults SET wrapping_key = 'month-2025-01', wrapped_keys = $2, destroyed_at = NULL WHERE id = $1";
-    sqlx::query(restore).bind(vault).bind(&backup).execute(&pool).await.unwrap();
+    assert_eq!(kernel(&house, &pool).vaults.open(vault).await.unwrap_err().code(), Code::LinkExpired);
+    let restore = "UPDATE vaults SET wrapping_key = $3, wrapped_keys = $2, destroyed_at = NULL WHERE id = $1";
+    sqlx::query(restore).bind(vault).bind(&backup).bind(&name).execute(&pool).await.unwrap();
     kernel(&house, &pool).vaults.open(vault).await.unwrap_err();
 
     let own: Uuid =
@@ -162,6 +186,97 @@ async fn keyring_retire_ends_a_protected_vault_whose_month_has_passed_in_every_b
     let again = house.run(&["keyring", "retire"]).await;
     again.ok();
     assert!(again.stderr.contains("Destroyed 0"), "{}", again.stderr);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn keyring_check_says_what_is_wrong_and_fails(pool: PgPool) {
+    let house = Installation::new(&pool);
+    let token = house.owner().await;
+    let server = house.serve(&["serve"]).await;
+    server.petition(&token, json!({"muster:privacy": "protected"})).await;
+    until("a process that has seen the new key", async || {
+        (house.run(&["keyring", "check"]).await.code == Some(0)).then_some(())
+    })
+    .await;
+    server.stop().await;
+    let name = vault_keys(&house).remove(0);
+    let (root, vault) = (house.path("keys/keyring.json"), house.path("keys/vault-keys.json"));
+    let whole = std::fs::read(&vault).unwrap();
+
+    std::fs::write(&vault, json!({"format": 2, "keys": {}}).to_string()).unwrap();
+    house.run(&["keyring", "check"]).await.refused(&[&format!("key `{name}`: 1 vault(s) need it")]);
+    let status = house.run(&["keyring", "status"]).await.ok().to_owned();
+    assert!(status.contains(&format!("Not on this host: {name}")), "{status}");
+
+    // the file that was saved elsewhere brings the key back, and nothing that was destroyed
+    let saved = house.path("saved.json");
+    std::fs::write(&saved, &whole).unwrap();
+    let imported = house.run(&["keyring", "import", &saved]).await;
+    imported.ok();
+    assert!(imported.stderr.contains("Took over 1") && vault_keys(&house) == [name.clone()], "{}", imported.stderr);
+    house.run(&["keyring", "check"]).await.ok();
+    sqlx::query(
+        "UPDATE vaults SET wrapping_key = NULL, wrapped_keys = NULL, destroyed_at = now() WHERE kind = 'protected'",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    house.run(&["keyring", "check"]).await.refused(&["destroyed", &name, "muster keyring prune"]);
+    house.run(&["keyring", "prune"]).await.ok();
+    house.run(&["keyring", "check"]).await.ok();
+    let imported = house.run(&["keyring", "import", &saved]).await;
+    assert!(imported.code == Some(0) && vault_keys(&house).is_empty(), "it stays destroyed: {}", imported.stderr);
+
+    // a process that has another key by the same name, or lacks one
+    let node = "INSERT INTO keyring_nodes (node, role, keys, seen_at) VALUES ('other/1', 'web', $1, now())";
+    sqlx::query(node).bind(["root-1:0000000000000000"]).execute(&pool).await.unwrap();
+    let check = house.run(&["keyring", "check"]).await;
+    check.refused(&["other/1 (web): lacks keys of this host: links-1", "other keys under the same names: root-1"]);
+    sqlx::query("UPDATE keyring_nodes SET seen_at = now() - interval '11 minutes'").execute(&pool).await.unwrap();
+    house.run(&["keyring", "check"]).await.ok();
+
+    std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o640)).unwrap();
+    house.run(&["keyring", "check"]).await.refused(&["keyring.file", "640"]);
+    std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(&vault, std::fs::Permissions::from_mode(0o604)).unwrap();
+    house.run(&["keyring", "check"]).await.refused(&["keyring.vault_keys_file", "604"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn keyring_commands_that_run_at_once_lose_no_key(pool: PgPool) {
+    let house = Installation::new(&pool);
+    let token = house.owner().await;
+    let server = house.serve(&["serve"]).await;
+    for slug in ["first", "second"] {
+        server.petition(&token, json!({"muster:slug": slug, "muster:privacy": "protected"})).await;
+    }
+    sqlx::query(
+        "UPDATE vaults SET destroy_after = '2025-01-31' WHERE id = (SELECT vault_id FROM actions WHERE slug = 'first')",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let run = async |verb| house.run(&["keyring", verb]).await;
+    let third = json!({"muster:slug": "third", "muster:privacy": "protected"});
+    let (a, b, c, d, _) =
+        tokio::join!(run("rotate"), run("prune"), run("rotate"), run("prune"), server.petition(&token, third));
+    for ran in [a, b, c, d] {
+        ran.ok();
+    }
+    let names = keys(&house);
+    assert!(
+        ["root-1", "root-2", "root-3", "links-3"].iter().all(|name| names.contains_key(*name)),
+        "{:?}",
+        names.keys()
+    );
+    let live: Vec<String> = sqlx::query_scalar(
+        "SELECT wrapping_key FROM vaults WHERE kind = 'protected' AND destroyed_at IS NULL ORDER BY 1",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    assert_eq!((live.len(), vault_keys(&house)), (2, live));
+    server.stop().await;
 }
 
 fn add<'a>(email: &'a str, role: &'a str) -> [&'a str; 9] {
@@ -323,7 +438,7 @@ async fn check_config_names_each_key_that_is_unfit() {
     assert!(no_key.code == Some(1) && no_key.stderr.contains("muster keyring init"), "{no_key:?}");
     house.set("MUSTER__KEYRING__FILE", &house.path("keys/keyring.json"));
     house.run(&["keyring", "init"]).await.ok();
-    let fit = house.run(&["check-config"]).await;
+    let fit = house.run(&["check-config", "--offline"]).await;
     assert!(fit.ok().contains("fit") && fit.stdout.contains("warning: keyring.file:"), "{fit:?}");
     house.set("MUSTER__GUARD__MODES", "on");
     house.run(&["check-config"]).await.refused(&["modes"]);

@@ -139,10 +139,10 @@ async fn everything_about_a_petition_is_seen_and_done_on_its_page(pool: PgPool) 
         get(&app, dry.split('#').next().unwrap(), &desk.session).await.text().contains("would change 3 signatures")
     );
     desk.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "false")]].concat()).await.unwrap();
-    while muster::petitions::work_invalidations(&app.app.petitions).await.unwrap() {}
+    app.jobs().await;
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'invalid'").await, 3);
     desk.fill("/undo", &[]).await.unwrap();
-    while muster::petitions::work_invalidations(&app.app.petitions).await.unwrap() {}
+    app.jobs().await;
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 3);
 
     // paper, links, limits, handing over
@@ -177,7 +177,7 @@ async fn a_file_goes_through_the_form(pool: PgPool) {
     let mapping =
         [("/mapping/email|text", "Courriel"), ("/mapping/given_name|text", "Nom"), ("/dry_run|flag", "false")];
     desk.fill("/start", &mapping).await.unwrap();
-    while muster::petitions::work_imports(&app.app.petitions).await.unwrap() {}
+    app.jobs().await;
     let page = desk.look().await.text();
     assert!(page.contains("2 lines: 1 new, 0 had signed, 1 refused"), "{page}");
     assert!(page.contains("faults.csv"));
@@ -351,7 +351,9 @@ async fn news_are_written_tried_sent_and_followed(pool: PgPool) {
     let desk = Desk { app: &app, session, page: format!("/console/broadcasts/{id}") };
     let page = desk.look().await.text();
     assert!(page.contains(">status</textarea>"), "an action is known by its address: {page}");
-    assert!(page.contains("3 people would get it now."));
+    assert!(page.contains("Who would get it is being counted."));
+    app.jobs().await;
+    assert!(desk.look().await.text().contains("3 people would get it now."));
 
     // another language, with the first one's text in hidden fields of its form
     let page = desk.look().await.text();
@@ -365,13 +367,15 @@ async fn news_are_written_tried_sent_and_followed(pool: PgPool) {
     desk.fill("/test", &[]).await.unwrap();
     assert_eq!(app.mail().await.iter().filter(|mail| mail.kind == "broadcast_test").count(), 2);
     desk.fill("/send", &[]).await.unwrap();
-    while muster::broadcasts::work(&app.kernel).await.unwrap() {}
+    app.jobs().await;
     let under_way = desk.look().await.text();
     assert!(under_way.contains("http-equiv=\"refresh\"") && !under_way.contains("<textarea"), "{under_way}");
     desk.fill("/pause", &[]).await.unwrap();
     desk.fill("/resume", &[]).await.unwrap();
+    app.jobs().await;
     app.mail().await;
-    while muster::broadcasts::work(&app.kernel).await.unwrap() {}
+    app.kernel.cx.advance(chrono::TimeDelta::seconds(2));
+    app.jobs().await;
     let page = desk.look().await.text();
     assert!(page.contains("<dt>Sent</dt><dd>3</dd>"), "{page}");
 
@@ -387,4 +391,74 @@ async fn news_are_written_tried_sent_and_followed(pool: PgPool) {
     app.get(&path, None).await.problem(401, "unauthorized", &[]);
     let neighbour = app.token("Neighbours", "all").await;
     app.get(&path, Some(&neighbour)).await.problem(404, "not_found", &[]);
+}
+
+/// A form of parts, sent a piece at a time; the answer, and how many bytes of it were asked for.
+async fn stream_form(app: &TestApp, session: &str, pieces: Vec<Vec<u8>>) -> (Reply, usize) {
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = asked.clone();
+    let pieces = futures_util::stream::iter(pieces.into_iter().map(move |piece| {
+        counted.fetch_add(piece.len(), std::sync::atomic::Ordering::Relaxed);
+        Ok::<_, std::io::Error>(piece)
+    }));
+    let request = Request::post("/console/act")
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=cut")
+        .header(header::COOKIE, session);
+    let reply = app.send(request.body(Body::from_stream(pieces)).unwrap()).await;
+    (reply, asked.load(std::sync::atomic::Ordering::Relaxed))
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_form_is_read_no_further_than_it_may_go(pool: PgPool) {
+    const KIB: usize = 1024;
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = app.petition(&token, json!({})).await;
+    let desk = Desk::at(&app, id).await;
+    let csrf = csrf(&desk.look().await);
+    let field = |name: &str, value: &str| {
+        format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").into_bytes()
+    };
+    let open = |name: &str| format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes();
+    let flood = || std::iter::repeat_n(vec![b'a'; 16 * KIB], 20 * 64);
+    let sent = async |pieces: Vec<Vec<u8>>| {
+        let (reply, asked) = stream_form(&app, &desk.session, pieces).await;
+        (reply.status.as_u16(), asked)
+    };
+    let with = |first: Vec<Vec<u8>>| first.into_iter().chain(flood()).collect::<Vec<_>>();
+
+    for (what, first) in [
+        ("a wrong token", vec![field("csrf", "wrong"), open("/title")]),
+        ("a token that does not end", vec![open("csrf")]),
+        ("a text before the token", vec![open("/title")]),
+        ("a part's header that does not end", vec![b"--cut\r\nContent-Disposition: form-data; name=\"".to_vec()]),
+        ("no part", vec![]),
+        (
+            "a file first",
+            vec![b"--cut\r\nContent-Disposition: form-data; name=\"csrf\"; filename=\"x\"\r\n\r\n".to_vec()],
+        ),
+    ] {
+        let (status, asked) = sent(with(first)).await;
+        assert!(matches!(status, 403 | 413) && asked <= 100 * KIB, "{what}: {status} after {asked} bytes");
+    }
+    let (status, asked) = sent(with(vec![field("csrf", &csrf), open("/title")])).await;
+    assert!(status == 413 && asked <= 128 * KIB, "a long text: {status} after {asked} bytes");
+    let mut many = vec![field("csrf", &csrf)];
+    many.extend(std::iter::repeat_n(field("x", "y"), 100_000));
+    let (status, asked) = sent(many).await;
+    assert!(status == 413 && asked <= 64 * KIB, "many fields: {status} after {asked} bytes");
+    let texts: Vec<Vec<u8>> = (0..20).map(|_| field("/title", &"a".repeat(60 * KIB))).collect();
+    let (status, asked) = sent([vec![field("csrf", &csrf)], texts].concat()).await;
+    assert!(status == 413 && asked <= 400 * KIB, "many texts: {status} after {asked} bytes");
+    // whole in memory, as a fast client's
+    let whole = [field("csrf", "wrong"), open("/title"), vec![b'a'; 20 << 20]].concat();
+    assert_eq!(sent(vec![whole]).await.0, 403);
+
+    // a member within a member within …
+    let deep = format!("/{}", "a/".repeat(100_000));
+    let fields = [("csrf", csrf.as_str()), ("path", "/api/v1/petitions"), (&deep[..20 * KIB], "x")];
+    assert_eq!(send(&app, "/console/act", &desk.session, &fields).await.status, 415);
+    assert_eq!(sent(vec![field("csrf", &csrf), field(&deep[..50 * KIB], "x"), b"--cut--".to_vec()]).await.0, 415);
+    let unsigned = send(&app, "/console/act", &desk.session, &[("path", "/api/v1/petitions")]).await;
+    assert_eq!(unsigned.status, 403);
 }

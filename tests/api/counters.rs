@@ -124,7 +124,7 @@ async fn act(app: &TestApp, token: &str, verb: &Verb) {
         }
         Verb::Tick => app.tick().await,
     }
-    while muster::petitions::work_invalidations(&app.app.petitions).await.unwrap() {}
+    app.jobs().await;
 }
 
 #[sqlx::test(migrations = "./migrations")]

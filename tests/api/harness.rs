@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use muster::{
     app::{App, from_loopback},
     config::Settings,
-    kernel::{Kernel, cx::Cx, keyring::Keyring},
+    kernel::{Kernel, cx::Cx, jobs, keyring::Keyring},
     mail::{Engine, Mail, Transport},
     organizers::{self, NewOrganizer, Role},
     worker,
@@ -103,6 +103,18 @@ impl TestApp {
         assert_eq!(settings.faults(), Vec::<String>::new());
         let keyring = Keyring::init(&folder.join("keyring.json"), &cx).unwrap();
         let kernel = Kernel::new(settings, cx, pool, Arc::new(keyring));
+        let app = App::new(kernel.clone());
+        let engine = Engine::new(kernel.clone(), app.mail_kinds()).unwrap();
+        Self { router: app.router(), app, engine, kernel, folder }
+    }
+
+    /// A second process of the same installation: the same database, keyring, settings and clock.
+    pub fn beside(&self) -> Self {
+        let folder = std::env::temp_dir().join(format!("muster-test-{}", self.kernel.cx.id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let keyring = Keyring::open(&self.keyring_file()).unwrap();
+        let (settings, cx, db) = (self.kernel.settings.clone(), self.kernel.cx.clone(), self.kernel.db.clone());
+        let kernel = Kernel::new(settings, cx, db, Arc::new(keyring));
         let app = App::new(kernel.clone());
         let engine = Engine::new(kernel.clone(), app.mail_kinds()).unwrap();
         Self { router: app.router(), app, engine, kernel, folder }
@@ -229,6 +241,18 @@ impl TestApp {
     /// Folds and publishes all numbers, as the worker's tick does.
     pub async fn tick(&self) {
         worker::tick(&self.app, true).await.unwrap();
+    }
+
+    /// Makes steps of all jobs until none is due, as the worker does. Returns how many.
+    pub async fn jobs(&self) -> usize {
+        worker::work(&self.app).await.unwrap()
+    }
+
+    /// Claims one job of a kind and makes one step of it; false where none is due.
+    pub async fn step(&self, kind: &str) -> bool {
+        let kinds = worker::job_kinds(&self.app);
+        let kind = kinds.iter().find(|k| k.kind() == kind).unwrap_or_else(|| panic!("no job is called {kind}"));
+        jobs::run_one(&self.kernel, &**kind).await.unwrap()
     }
 
     /// Creates something, asserting 201.

@@ -83,7 +83,7 @@ async fn a_goal_may_rise_and_falls_back_with_its_step(pool: PgPool) {
     )
     .await
     .expect(202);
-    while muster::petitions::work_invalidations(&app.app.petitions).await.unwrap() {}
+    app.jobs().await;
     app.tick().await;
     assert_eq!((goal().await, reached(&app, &token).await), (json!(4), vec![]));
 }

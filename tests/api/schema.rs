@@ -18,6 +18,63 @@ async fn every_foreign_key_has_an_index(pool: PgPool) {
     assert!(bare.is_empty(), "{bare:?}");
 }
 
+/// Logical replication and every walk by key need one.
+#[sqlx::test(migrations = "./migrations")]
+async fn every_table_has_a_primary_key(pool: PgPool) {
+    let bare: Vec<String> = sqlx::query_scalar(
+        "SELECT c.relname::text FROM pg_class c
+         WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+           AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    assert!(bare.is_empty(), "{bare:?}");
+    // and is replicated as it is
+    sqlx::raw_sql("CREATE PUBLICATION everything FOR ALL TABLES; DELETE FROM action_count_deltas; UPDATE emails_settled SET failure = ''")
+        .execute(&pool)
+        .await
+        .unwrap();
+}
+
+/// Tables through which many rows go are vacuumed long before a fifth of them is dead.
+#[sqlx::test(migrations = "./migrations")]
+async fn hot_tables_are_vacuumed_early(pool: PgPool) {
+    let late: Vec<String> = sqlx::query_scalar(
+        "SELECT t.name FROM unnest($1::text[]) t (name) JOIN pg_class c ON c.oid = t.name::regclass
+         WHERE NOT EXISTS (SELECT FROM unnest(c.reloptions) o
+                           WHERE o ~ '^autovacuum_vacuum_scale_factor=' AND split_part(o, '=', 2)::numeric <= 0.02)",
+    )
+    .bind(
+        [
+            "people",
+            "signatures",
+            "attendances",
+            "letters",
+            "outreaches",
+            "actions",
+            "action_counts",
+            "action_count_deltas",
+            "emails_waiting",
+            "mail_counts",
+            "mail_minutes",
+            "mail_lane_users",
+            "mail_count_deltas",
+            "mail_returns",
+            "confirmation_caps",
+            "broadcast_recipients",
+            "idempotency_keys",
+            "used_challenges",
+            "signature_signals",
+        ]
+        .map(str::to_owned),
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    assert!(late.is_empty(), "{late:?}");
+}
+
 #[sqlx::test(migrations = "./migrations")]
 async fn consents_and_the_audit_trail_do_not_change(pool: PgPool) {
     let guarded: Vec<String> = sqlx::query_scalar(

@@ -1,0 +1,184 @@
+//! `muster check-config`: not only what the settings say, but whether what they name is there: the database, the relays, and
+//! what the world's mail servers look up about the sender's domain (SPF, DKIM, DMARC, MX).
+
+use std::{net::SocketAddr, time::Duration};
+
+use hickory_resolver::{
+    Resolver, TokioResolver,
+    config::{ConnectionConfig, NameServerConfig, ResolverConfig},
+    net::{NetError, runtime::TokioRuntimeProvider},
+    proto::rr::RData,
+};
+use tokio::time::timeout;
+
+use crate::{
+    config::{Settings, Transport},
+    error::Error,
+    kernel::db,
+    mail,
+};
+
+/// Time that one look-up or connection may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What was found, a line each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What is as it must be.
+    pub fine: Vec<String>,
+    /// What is unwise, or could not be looked up.
+    pub warnings: Vec<String>,
+    /// What keeps Muster from working.
+    pub faults: Vec<String>,
+}
+
+impl Findings {
+    /// A record of the sender's domain: is it there? `None`: that cannot be known.
+    fn record(&mut self, what: &str, name: &str, found: Option<bool>, missing: &str) {
+        match found {
+            Some(true) => self.fine.push(format!("mail.from_domain: {what} is there ({name})")),
+            Some(false) => self.warnings.push(format!("mail.from_domain: no {what} at {name}; {missing}")),
+            None => self.warnings.push(format!("mail.from_domain: {what} at {name} could not be looked up")),
+        }
+    }
+
+    fn add(&mut self, found: Result<String, String>) {
+        match found {
+            Ok(fine) => self.fine.push(fine),
+            Err(fault) => self.faults.push(fault),
+        }
+    }
+}
+
+/// Looks at what these settings name outside of this process; the keyring is looked at by `cli::keyring`. `resolver` is the name server to ask instead of the system's.
+pub async fn run(settings: &Settings, resolver: Option<SocketAddr>) -> Findings {
+    let mut findings = Findings::default();
+    look_at_database(settings, &mut findings).await;
+    if settings.mail.transport == Transport::Smtp {
+        for (relay, answer) in mail::probe_relays(&settings.mail, LIMIT).await {
+            findings.add(match answer {
+                Ok(()) => Ok(format!("mail.smtp_url: {relay} greets, and signs in where that is set")),
+                Err(why) => Err(format!("mail.smtp_url: {relay}: {why}")),
+            });
+        }
+        match name_server(resolver) {
+            Ok(resolver) => look_up_domain(settings, &resolver, &mut findings).await,
+            Err(error) => findings.warnings.push(format!("DNS: the system's name servers are not known: {error}")),
+        }
+    }
+    findings
+}
+
+async fn look_at_database(settings: &Settings, findings: &mut Findings) {
+    let database = &settings.database;
+    if database.url.is_empty() {
+        return findings.fine.push("database.url: empty, so Postgres is started by Muster itself".to_owned());
+    }
+    let checked = async {
+        let pools = db::Pools::new(settings, &database.url)?;
+        let warnings = db::check(&pools.work).await?;
+        let room = db::room(&pools).await;
+        pools.close(Duration::from_secs(1)).await;
+        Ok::<_, Error>((warnings, room?))
+    };
+    match timeout(LIMIT, checked).await {
+        Ok(Ok((warnings, room))) => {
+            findings.fine.push("database.url: answers, is no standby, and keeps what it acknowledges".to_owned());
+            findings.warnings.extend(warnings);
+            findings.warnings.extend(room);
+        }
+        Ok(Err(error)) => findings.faults.push(format!("database.url: {error}")),
+        Err(_) => findings.faults.push(format!("database.url: no answer within {LIMIT:?}")),
+    }
+    if !database.direct_url.is_empty() {
+        findings.add(match timeout(LIMIT, db::connect(&database.direct_url, db::Use::Background)).await {
+            Ok(Ok(_)) => Ok("database.direct_url: answers".to_owned()),
+            Ok(Err(error)) => Err(format!("database.direct_url: {error}")),
+            Err(_) => Err(format!("database.direct_url: no answer within {LIMIT:?}")),
+        });
+    }
+}
+
+fn name_server(given: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
+    let mut builder = match given {
+        None => TokioResolver::builder_tokio()?,
+        Some(address) => {
+            let over = |mut connection: ConnectionConfig| {
+                connection.port = address.port();
+                connection
+            };
+            let connections = vec![over(ConnectionConfig::udp()), over(ConnectionConfig::tcp())];
+            let server = NameServerConfig::new(address.ip(), true, connections);
+            let config = ResolverConfig::from_name_servers(vec![server]);
+            Resolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+    };
+    builder.options_mut().timeout = Duration::from_secs(4);
+    builder.options_mut().attempts = 2;
+    builder.build()
+}
+
+/// SPF (RFC 7208), DKIM (RFC 6376) and DMARC (RFC 7489) of the domain that mail comes from, and whether bounces find back.
+async fn look_up_domain(settings: &Settings, resolver: &TokioResolver, findings: &mut Findings) {
+    let domain = &settings.mail.from_domain;
+    let spf = texts(resolver, domain).await;
+    let has_spf = spf.map(|texts| texts.iter().any(|text| text == "v=spf1" || text.starts_with("v=spf1 ")));
+    findings.record("SPF", domain, has_spf, "add a TXT record such as \"v=spf1 include:your-relay.example -all\"");
+    let (name, has_dmarc) = dmarc(resolver, domain).await;
+    findings.record("DMARC", &name, has_dmarc, "add a TXT record such as \"v=DMARC1; p=quarantine\"");
+    let selector = &settings.mail.dkim_selector;
+    if selector.is_empty() {
+        findings.warnings.push("mail.dkim_selector: is empty, so the DKIM key is not looked up; ask whoever runs the relay for the selector that it signs with".to_owned());
+    } else {
+        let name = format!("{selector}._domainkey.{domain}");
+        let found = texts(resolver, &name).await;
+        let has_key = found.map(|texts| {
+            texts.iter().any(|text| {
+                text.split(';').any(|tag| tag.trim().strip_prefix("p=").is_some_and(|key| !key.trim().is_empty()))
+            })
+        });
+        findings.record("DKIM key", &name, has_key, "the relay's signatures cannot be checked");
+    }
+    let bounces = exists(resolver.mx_lookup(format!("{domain}.")).await.map(|found| !found.answers().is_empty()));
+    findings.record("MX", domain, bounces, "mail that comes back does not find back");
+}
+
+/// The policy of a domain stands at it or at a domain above (RFC 7489, section 6.6.3); never at a single label.
+async fn dmarc(resolver: &TokioResolver, domain: &str) -> (String, Option<bool>) {
+    let mut at = domain;
+    loop {
+        let name = format!("_dmarc.{at}");
+        let found = texts(resolver, &name).await.map(|texts| texts.iter().any(|text| text.starts_with("v=DMARC1")));
+        match at.split_once('.') {
+            Some((_, above)) if found == Some(false) && above.contains('.') => at = above,
+            _ if found == Some(false) => return (format!("_dmarc.{domain}"), found),
+            _ => return (name, found),
+        }
+    }
+}
+
+/// The TXT records at a name, each in one piece; `None` when that cannot be known.
+async fn texts(resolver: &TokioResolver, name: &str) -> Option<Vec<String>> {
+    match resolver.txt_lookup(format!("{name}.")).await {
+        Ok(found) => Some(
+            found
+                .answers()
+                .iter()
+                .filter_map(|record| match &record.data {
+                    RData::TXT(text) => Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()),
+                    _ => None,
+                })
+                .collect(),
+        ),
+        Err(error) if error.is_no_records_found() || error.is_nx_domain() => Some(Vec::new()),
+        Err(_) => None,
+    }
+}
+
+fn exists(found: Result<bool, NetError>) -> Option<bool> {
+    match found {
+        Ok(found) => Some(found),
+        Err(error) if error.is_no_records_found() || error.is_nx_domain() => Some(false),
+        Err(_) => None,
+    }
+}
