@@ -85,7 +85,7 @@ fn built_in(socket_dir: &Path, memory: u64) -> Vec<(String, String)> {
         ("fsync", "on".to_owned()),
         ("synchronous_commit", "on".to_owned()),
         ("full_page_writes", "on".to_owned()),
-        ("max_connections", "100".to_owned()),
+        ("max_connections", "200".to_owned()),
         ("shared_buffers", megabytes(buffers)),
         ("effective_cache_size", megabytes((memory / 2).max(256 * MIB))),
         ("work_mem", "8MB".to_owned()),
