@@ -206,6 +206,10 @@ impl io::Write for Text {
 
 /// Does a template say only what a letter may? Nothing in it is computed here.
 fn checked(source: &str) -> Result<(), Fault> {
+    // the lexer counts the columns of a line in 16 bits and does not expect more
+    if source.chars().count() > MAX_BODY {
+        return refused(1, &format!("the template is longer than {MAX_BODY} characters"));
+    }
     count_tokens(source)?;
     let parsed = parse(source, "<letter>", SyntaxConfig::default()).map_err(|error| fault(&error))?;
     statement(&parsed)

@@ -155,9 +155,16 @@ fn what_a_letter_may_say() {
 
 #[test]
 fn fuel_and_length_are_limited() {
-    let long = "{{ target.name }}".repeat(6_000);
+    let long = format!("{{{{{}''}}}}", "''~".repeat(28)).repeat(220);
     assert!(check(&long).unwrap_err().reason.contains("fuel"), "{}", check(&long).unwrap_err());
     assert!(check(&"a".repeat(MAX_BODY + 1)).unwrap_err().reason.contains("longer"));
+}
+
+#[test]
+fn a_line_longer_than_the_lexer_counts_is_refused_before_it() {
+    // found by the fuzz target: its column overflowed
+    let source = format!("{}{{{{ ? }}}}", "a".repeat(usize::from(u16::MAX)));
+    assert!(check(&source).unwrap_err().reason.contains("longer"));
 }
 
 #[test]
