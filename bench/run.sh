@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Muster beside its peers on this machine and writes bench/results.md. See bench/README.md.
 #
-#   bench/run.sh [ROW...]      sign latency register read start drain workers claim backlog million export; all if none is named
+#   bench/run.sh [ROW...]      sign latency register read start drain workers claim backlog steady million export; all if none is named
 #
 # BENCH_SECONDS (8), BENCH_ROUNDS (3) and BENCH_MAILS (100000) say how long and how often. Everything talks to this machine only.
 set -euo pipefail
@@ -457,6 +457,28 @@ row_backlog() {
     fi
 }
 
+# A million requests while nobody asks for the metrics: what is counted for them must not pile up (nor anything else).
+row_steady() {
+    local answered=0 path first last
+    fresh bench_ours
+    serve bench_ours web
+    : >"$BENCH_DIR/resident"
+    while [ "$answered" -lt "$million" ]; do
+        say "steady, $answered requests"
+        round=$((round + 1))
+        for path in /api/v1/petitions/email /api/v1/petitions/email/counts /p/email; do
+            answered=$((answered + $(drive read.lua 64 1 "$path" | cut -d' ' -f4)))
+        done
+        answered=$((answered + $(drive sign.lua 64 2 email "s$round-" | cut -d' ' -f4)))
+        resident "$server" >>"$BENCH_DIR/resident"
+    done
+    halt
+    # after the first round all threads, connections and caches are there
+    first=$(head -n1 "$BENCH_DIR/resident") last=$(tail -n1 "$BENCH_DIR/resident")
+    put "steady: $answered requests, signatures among them, no scraper" "RSS $first MB after the first $(wc -l <"$BENCH_DIR/resident")th, $last MB at the end" "-" \
+        "$(ratio "$last" "$first") x" "<= 1.15 x" "$(verdict "$(ratio "$last" "$first")" most 1.15)"
+}
+
 row_start() {
     local i start
     fresh bench_ours
@@ -487,7 +509,7 @@ machine() {
 
 prepare
 rows=("$@")
-if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start drain workers claim backlog million export); fi
+if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start drain workers claim backlog steady million export); fi
 : >"$BENCH_DIR/table.md" && : >"$BENCH_DIR/notes.md"
 for row in "${rows[@]}"; do "row_$row"; done
 
