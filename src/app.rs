@@ -43,15 +43,15 @@ use crate::{
     events::{self, Events},
     exports::{self, Exports},
     kernel::{
-        Kernel, caching,
-        connections::{self, Limits},
+        Kernel,
+        connections::{self, ConnectionLimits},
         extract::BODY_LIMIT,
-        guard::TrustedProxies,
         hal::{curies, link, templated},
-        i18n,
-        links::TokenPurposes,
+        http_cache, i18n,
+        links::LinkHandlers,
         network::Network,
         pages::Visitor,
+        rate_limit::TrustedProxies,
     },
     letters::{self, Letters},
     mail::MailKinds,
@@ -110,8 +110,8 @@ impl App {
         kinds
     }
 
-    fn purposes(&self) -> TokenPurposes {
-        let mut purposes = TokenPurposes::default();
+    fn purposes(&self) -> LinkHandlers {
+        let mut purposes = LinkHandlers::default();
         petitions::register_links(&self.petitions, &mut purposes);
         events::register_links(&self.events, &mut purposes);
         letters::register_links(&self.letters, &mut purposes);
@@ -146,7 +146,7 @@ impl App {
             .merge(console::router(console, api.clone()))
             .route("/assets/{name}", get(asset).with_state(self.kernel.clone()))
             .layer(CompressionLayer::new())
-            .layer(middleware::from_fn(caching::unchanged));
+            .layer(middleware::from_fn(http_cache::conditional_get));
 
         let proxies = self.kernel.settings.http.proxy_networks().map(Network::from);
         let trusted = TrustedProxies::new(proxies, self.kernel.cx.clone());
@@ -188,8 +188,8 @@ impl App {
     /// Never: what fails is one connection's, or passes.
     pub async fn serve(&self, listener: tokio::net::TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
         let http = &self.kernel.settings.http;
-        let limits = Limits {
-            connections: connections::room_for(http.max_connections),
+        let limits = ConnectionLimits {
+            connections: connections::available_connections(http.max_connections),
             per_network: http.max_connections_per_network,
             header: Duration::from_secs(http.header_timeout_seconds),
             stalled: Duration::from_secs(http.timeout_seconds),

@@ -76,8 +76,8 @@ async fn look_at_database(settings: &Settings, findings: &mut Findings) {
     }
     let checked = async {
         let pools = db::Pools::new(settings, &database.url)?;
-        let warnings = db::check(&pools.work).await?;
-        let room = db::room(&pools).await;
+        let warnings = db::check_server(&pools.work).await?;
+        let room = db::check_connection_capacity(&pools).await;
         pools.close(Duration::from_secs(1)).await;
         Ok::<_, Error>((warnings, room?))
     };
@@ -91,7 +91,7 @@ async fn look_at_database(settings: &Settings, findings: &mut Findings) {
         Err(_) => findings.faults.push(format!("database.url: no answer within {LIMIT:?}")),
     }
     if !database.direct_url.is_empty() {
-        findings.add(match timeout(LIMIT, db::connect(&database.direct_url, db::Use::Background)).await {
+        findings.add(match timeout(LIMIT, db::connect(&database.direct_url, db::PoolKind::Background)).await {
             Ok(Ok(_)) => Ok("database.direct_url: answers".to_owned()),
             Ok(Err(error)) => Err(format!("database.direct_url: {error}")),
             Err(_) => Err(format!("database.direct_url: no answer within {LIMIT:?}")),

@@ -377,7 +377,7 @@ impl Database {
 
     /// A small pool, for a short command.
     fn pool(&self) -> anyhow::Result<sqlx::PgPool> {
-        Ok(db::pool(&self.settings.database, &self.url, db::Use::Background, 4)?)
+        Ok(db::pool(&self.settings.database, &self.url, db::PoolKind::Background, 4)?)
     }
 
     /// The address without a pooler in between: for migrations, and for hearing changes.
@@ -445,10 +445,10 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
     let served = async {
         database.migrate().await?;
         let pools = db::Pools::new(&settings, &database.url)?;
-        for warning in db::check(&pools.work).await.context("this database cannot be used")? {
+        for warning in db::check_server(&pools.work).await.context("this database cannot be used")? {
             tracing::warn!("{warning}");
         }
-        durability::at_start(&settings, &pools.work).await.context("this database cannot be used")?;
+        durability::check_at_startup(&settings, &pools.work).await.context("this database cannot be used")?;
         let kernel = Kernel::new(settings, cx, pools, keyring);
         kernel.vaults.load_generations().await?;
         kernel.vaults.refuse_foreign_keys().await?;
@@ -466,7 +466,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         let keys = supervised("keyring upkeep", &stop, move || {
             let (kernel, cancel) = (of.clone(), cancel.clone());
             async move {
-                vault::upkeep::run(kernel, role.as_str(), cancel).await;
+                vault::maintenance::run(kernel, role.as_str(), cancel).await;
                 Ok(())
             }
         });
@@ -524,15 +524,15 @@ fn run_beside(kernel: &Arc<Kernel>, database: &Database, role: ServeRole, stop: 
     supervised("heartbeat", stop, move || {
         let (kernel, url, cancel) = (of.clone(), url.clone(), cancel.clone());
         async move {
-            kernel.readiness.keep_writing(&url, role, cancel).await;
+            kernel.readiness.run_heartbeat(&url, role, cancel).await;
             Ok(())
         }
     });
     let (of, cancel) = (kernel.clone(), stop.clone());
-    supervised("changes", stop, move || {
+    supervised("cache invalidation", stop, move || {
         let (kernel, direct, cancel) = (of.clone(), direct.clone(), cancel.clone());
         async move {
-            kernel.changes.listen(db::options(&direct)?, cancel).await;
+            kernel.cache_invalidator.listen(db::options(&direct)?, cancel).await;
             Ok(())
         }
     });
@@ -540,7 +540,7 @@ fn run_beside(kernel: &Arc<Kernel>, database: &Database, role: ServeRole, stop: 
     supervised("gauges", stop, move || {
         let (kernel, cancel) = (of.clone(), cancel.clone());
         async move {
-            kernel.pools().show(&cancel).await;
+            kernel.pools().report_metrics(&cancel).await;
             Ok(())
         }
     });

@@ -23,7 +23,7 @@
 //! One request, top to bottom: `api` validates, opens a transaction, calls `ops`, which calls `store` and queues mail in
 //! the same transaction; commit; reply. A public act takes the hot path instead: sealed, queued in memory, and written in
 //! a batch by one SQL function (`kernel::group_commit`). What points upward goes through registries that [`app`] fills:
-//! [`mail::MailKind`], [`kernel::links::TokenPurpose`].
+//! [`mail::MailKind`], [`kernel::links::LinkHandler`].
 
 pub mod app;
 pub mod broadcasts;

@@ -18,11 +18,11 @@ use crate::{
     error::{Error, Result},
     events,
     kernel::{
-        db::in_time,
-        guard, idempotency,
+        db::with_timeout,
+        idempotency,
         jobs::{self, JobKind},
-        leader::lead,
-        table_stats,
+        leader_election::run_as_leader,
+        rate_limit, table_stats,
     },
     letters,
     mail::{self, Engine},
@@ -61,7 +61,7 @@ pub fn job_kinds(app: &App) -> Vec<Arc<dyn JobKind>> {
 pub async fn work(app: &App) -> Result<usize> {
     let mut steps = 0;
     for kind in job_kinds(app) {
-        while jobs::run_one(&app.kernel, &*kind).await? {
+        while jobs::run_step(&app.kernel, &*kind).await? {
             steps += 1;
         }
     }
@@ -123,7 +123,7 @@ async fn tick_counts(app: &App, cancel: &CancellationToken) {
         app.petitions.fold_bursts().await;
         // half a tick later nobody has it any more: whoever comes first makes the next one
         let rest = Duration::from_secs(counts.tick_seconds.into()) / 2;
-        match lead(&app.kernel, "tick", rest, tick(app, crossed)).await {
+        match run_as_leader(&app.kernel, "tick", rest, tick(app, crossed)).await {
             Ok(Some(Ok(())) | None) => trouble = false,
             Ok(Some(Err(error))) | Err(error) => {
                 if !trouble {
@@ -196,7 +196,7 @@ async fn take_back(app: &App, cancel: &CancellationToken) {
 async fn upkeep(app: &App, cancel: &CancellationToken) {
     loop {
         // what failed is logged by its step, and tried again in the next round
-        if let Err(error) = lead(&app.kernel, "upkeep", UPKEEP, tidy_all(app, cancel)).await {
+        if let Err(error) = run_as_leader(&app.kernel, "upkeep", UPKEEP, tidy_all(app, cancel)).await {
             tracing::warn!(%error, "upkeep was not begun; it is tried again");
         }
         if !pause(LOOK, cancel).await {
@@ -226,7 +226,7 @@ async fn batches<F: Future<Output = Result<u64>>>(
     cancel: &CancellationToken,
     mut batch: impl FnMut() -> F,
 ) -> Result<()> {
-    while !cancel.is_cancelled() && in_time(BATCH_LIMIT, "a batch of upkeep", batch()).await? > 0 {}
+    while !cancel.is_cancelled() && with_timeout(BATCH_LIMIT, "a batch of upkeep", batch()).await? > 0 {}
     Ok(())
 }
 
@@ -262,9 +262,12 @@ async fn tidy_all(app: &App, cancel: &CancellationToken) -> Result<()> {
         ("invalid signatures", Box::pin(batches(cancel, move || petitions::forget_invalid(&app.petitions)))),
         ("uploads", Box::pin(batches(cancel, move || petitions::forget_uploads(&app.petitions)))),
         ("sessions", Box::pin(async { organizers::forget_expired_sessions(db, now).await.map(drop) })),
-        ("spent proofs and attempts", Box::pin(guard::forget(db, now))),
+        ("spent proofs and attempts", Box::pin(rate_limit::delete_expired(db, now))),
         ("bursts", Box::pin(batches(cancel, move || petitions::forget_bursts(db, now)))),
-        ("idempotency keys", Box::pin(async { idempotency::forget(db, now - idempotency::KEPT_FOR).await.map(drop) })),
+        (
+            "idempotency keys",
+            Box::pin(async { idempotency::delete_older(db, now - idempotency::RETENTION).await.map(drop) }),
+        ),
         (
             "settled mail",
             Box::pin(batches(
@@ -275,8 +278,8 @@ async fn tidy_all(app: &App, cancel: &CancellationToken) -> Result<()> {
         (
             "jobs",
             Box::pin(async {
-                jobs::forget(db, now).await?;
-                jobs::show(db, &kinds, now).await
+                jobs::delete_old_failures(db, now).await?;
+                jobs::report_metrics(db, &kinds, now).await
             }),
         ),
     ];
@@ -290,7 +293,7 @@ async fn all(steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)>, cancel: &Can
         if cancel.is_cancelled() {
             break;
         }
-        let made = AssertUnwindSafe(in_time(STEP_LIMIT, name, step)).catch_unwind().await;
+        let made = AssertUnwindSafe(with_timeout(STEP_LIMIT, name, step)).catch_unwind().await;
         let made = made.unwrap_or_else(|_| Err(Error::internal(format!("{name}: a step of upkeep panicked"))));
         if let Err(error) = made {
             tracing::warn!(%error, step = name, "a step of upkeep did not finish; it is tried again");

@@ -20,10 +20,10 @@ use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
         Kernel,
-        caching::private_json,
-        extract::{ListQuery, Overlay, Segments, Valid},
+        extract::{ListQuery, MergePatch, PathParams, Valid},
         hal::{curies, identifiers, link},
-        jobs::{self, Standing},
+        http_cache::private_json,
+        jobs::{self, JobStatus},
         paging::Listing,
         text::{LocaleTag, clean_text, required_line},
     },
@@ -91,8 +91,8 @@ fn written(b: &Broadcast) -> Value {
 async fn resource(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<Value> {
     let progress = store::progress(conn, b.id).await?;
     let base = kernel.url(&format!("/api/v1/broadcasts/{}", b.id));
-    let jobs = jobs::standings(conn, ops::JOB, &[b.id]).await?;
-    let counting = jobs::standings(conn, ops::AUDIENCE_JOB, &[b.id]).await?;
+    let jobs = jobs::statuses(conn, ops::JOB, &[b.id]).await?;
+    let counting = jobs::statuses(conn, ops::AUDIENCE_JOB, &[b.id]).await?;
     let job = jobs.get(&b.id).or_else(|| counting.get(&b.id)).map(Standing::body);
     // before it begins: how many it would have been when they were counted; null while that goes on
     let (audience, counted_at) =
@@ -237,7 +237,7 @@ async fn post_broadcast(
 async fn get_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let mut conn = broadcasts.kernel.db.acquire().await?;
@@ -257,15 +257,15 @@ fn is_in(b: &Broadcast, states: &[&str]) -> Result<()> {
 async fn put_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
-    Valid(Json(changes)): Valid<Json<Overlay>>,
+    PathParams(id): PathParams<Uuid>,
+    Valid(Json(changes)): Valid<Json<MergePatch>>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
     let mut b = find(&mut tx, &actor, id, true).await?;
     is_in(&b, &["draft"])?;
-    let body: BroadcastBody = changes.over(written(&b))?;
+    let body: BroadcastBody = changes.apply_to(written(&b))?;
     fill(&mut tx, &mut b, body).await?;
     store::save(&mut tx, &b, actor.organizer_id).await?;
     (b.audience, b.audience_at) = (None, None);
@@ -281,14 +281,14 @@ async fn put_broadcast(
 async fn delete_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
     is_in(&find(&mut tx, &actor, id, true).await?, &["draft"])?;
     store::delete(&mut tx, id).await?;
-    jobs::end(&mut tx, ops::AUDIENCE_JOB, id).await?;
+    jobs::remove(&mut tx, ops::AUDIENCE_JOB, id).await?;
     audit(&mut tx, &kernel.cx, &actor, "broadcast.delete", Some(id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "This draft is gone."})))
@@ -299,7 +299,7 @@ async fn delete_broadcast(
 async fn try_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
@@ -335,7 +335,7 @@ pub struct SendBody {
 async fn send_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
     Valid(Json(body)): Valid<Json<SendBody>>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
@@ -390,7 +390,7 @@ async fn switch(broadcasts: &Broadcasts, actor: &Actor, id: Uuid, from: &[&str],
 async fn pause_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
     switch(&broadcasts, &actor, id, &["sending"], "paused").await
 }
@@ -400,7 +400,7 @@ async fn pause_broadcast(
 async fn resume_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
     switch(&broadcasts, &actor, id, &["paused", "failed"], "sending").await
 }
@@ -410,7 +410,7 @@ async fn resume_broadcast(
 async fn cancel_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
     switch(&broadcasts, &actor, id, &["scheduled", "sending", "paused", "failed"], "cancelled").await
 }
@@ -430,7 +430,7 @@ async fn cancel_broadcast(
 async fn list_recipients(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
     query: ListQuery,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;

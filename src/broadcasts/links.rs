@@ -13,7 +13,7 @@ use crate::{
     kernel::{
         Kernel,
         i18n::{text, text_of},
-        links::{Choices, LinkPage, Onward, Pick, Purpose, Token, TokenPurpose, expired},
+        links::{ChoiceList, FormInput, LinkHandler, LinkPage, PageLink, Purpose, Token, expired},
         text::LocaleTag,
     },
     mail, people,
@@ -52,7 +52,7 @@ async fn stop(
     Ok(())
 }
 
-impl TokenPurpose for Unsubscribe {
+impl LinkHandler for Unsubscribe {
     fn purpose(&self) -> Purpose {
         Purpose::Unsubscribe
     }
@@ -66,7 +66,7 @@ impl TokenPurpose for Unsubscribe {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.db.begin().await?;
             let (reader, locale) = find(&mut tx, token).await?;
@@ -74,7 +74,7 @@ impl TokenPurpose for Unsubscribe {
             tx.commit().await?;
             let mut page = page(locale, &reader, "unsubscribe-done");
             page.done = true;
-            page.links = vec![Onward {
+            page.links = vec![PageLink {
                 label: text(locale, "preferences-link"),
                 href: self.0.links.url(Purpose::Preferences, token.row, 0),
             }];
@@ -83,7 +83,7 @@ impl TokenPurpose for Unsubscribe {
     }
 }
 
-impl TokenPurpose for Preferences {
+impl LinkHandler for Preferences {
     fn purpose(&self) -> Purpose {
         Purpose::Preferences
     }
@@ -94,7 +94,7 @@ impl TokenPurpose for Preferences {
             let mut page = page(locale, &reader, "preferences");
             let option =
                 |value: &str, chosen| (value.to_owned(), text(locale, &format!("preferences-{value}")), chosen);
-            page.pick = Some(Pick {
+            page.choice_list = Some(ChoiceList {
                 name: "mail",
                 legend: text(locale, "preferences-legend"),
                 options: vec![
@@ -108,7 +108,7 @@ impl TokenPurpose for Preferences {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0;
             let mut tx = kernel.db.begin().await?;

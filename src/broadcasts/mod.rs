@@ -22,7 +22,7 @@ pub use api::router;
 pub use ops::{Counting, Sending};
 
 use crate::{
-    kernel::{Kernel, links::TokenPurposes},
+    kernel::{Kernel, links::LinkHandlers},
     mail::MailKinds,
     organizers::Access,
 };
@@ -50,7 +50,7 @@ pub fn register_mail(kernel: &Arc<Kernel>, kinds: &mut MailKinds) {
 }
 
 /// Registers what the links of this slice do.
-pub fn register_links(kernel: &Arc<Kernel>, purposes: &mut TokenPurposes) {
+pub fn register_links(kernel: &Arc<Kernel>, purposes: &mut LinkHandlers) {
     purposes.register(links::Unsubscribe(kernel.clone()));
     purposes.register(links::Preferences(kernel.clone()));
 }

@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     kernel::{
         Kernel,
-        jobs::{self, Job, JobKind, Next},
+        jobs::{self, Job, JobKind, NextStep},
     },
     mail,
 };
@@ -37,11 +37,11 @@ impl JobKind for Sending {
         JOB
     }
 
-    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>> {
         Box::pin(async move {
             let mut tx = self.0.work.begin().await?;
             let Some(broadcast) = store::lock(&mut tx, job.organization_id, job.id).await? else {
-                return Ok(Next::Done);
+                return Ok(NextStep::Done);
             };
             let next = send(&self.0, &mut tx, &broadcast).await?;
             tx.commit().await?;
@@ -62,54 +62,54 @@ impl JobKind for Sending {
 }
 
 /// One step of a broadcast, by the state it is in.
-async fn send(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<Next> {
+async fn send(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<NextStep> {
     let now = kernel.cx.now();
     match b.state.as_str() {
         "scheduled" => {
             if let Some(due) = b.due_at.filter(|due| *due > now) {
-                return Ok(Next::At(due));
+                return Ok(NextStep::At(due));
             }
             store::start(conn, b.id, now).await?;
-            Ok(Next::Again)
+            Ok(NextStep::Again)
         }
         "sending" if !b.gathered => {
             let vault = kernel.vaults.of_organization(conn, b.organization_id).await?;
             let after = b.gathered_after.as_deref().unwrap_or_default();
             let up_to = store::range_end(conn, vault, after, PEOPLE).await?;
             store::gather(conn, vault, b, up_to.as_deref()).await?;
-            Ok(Next::Again)
+            Ok(NextStep::Again)
         }
         "sending" if b.resuming => {
             if store::wait_again(conn, b.id, TAKEN_BACK).await? < TAKEN_BACK {
                 store::feed_anew(conn, b.id, false).await?;
             }
-            Ok(Next::Again)
+            Ok(NextStep::Again)
         }
         "sending" => feed(kernel, conn, b).await,
         "paused" => take_back(kernel, conn, b, "waiting").await,
         "cancelled" => take_back(kernel, conn, b, "cancelled").await,
-        _ => Ok(Next::Done),
+        _ => Ok(NextStep::Done),
     }
 }
 
-async fn feed(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<Next> {
+async fn feed(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<NextStep> {
     let now = kernel.cx.now();
     store::fold_counts(conn, b.id).await?;
     let fed = store::feed(conn, b, WINDOW, now).await?;
     if fed.queued > 0 && fed.there + fed.queued < WINDOW {
-        return Ok(Next::Again);
+        return Ok(NextStep::Again);
     }
     if fed.queued == 0 && fed.there == 0 {
         store::set_state(conn, b.id, "done", None, Some(now)).await?;
-        return Ok(Next::Done);
+        return Ok(NextStep::Done);
     }
     // a full window empties at the relay's pace
-    Ok(Next::At(now + TimeDelta::seconds(LOOK_AGAIN)))
+    Ok(NextStep::At(now + TimeDelta::seconds(LOOK_AGAIN)))
 }
 
 /// Takes mails that wait out of the queue. Those that are on their way end as they end: what finds the broadcast paused goes back
 /// into the queue, and is taken out then.
-async fn take_back(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast, state: &str) -> Result<Next> {
+async fn take_back(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast, state: &str) -> Result<NextStep> {
     let now = kernel.cx.now();
     store::fold_counts(conn, b.id).await?;
     let queued = store::lock_queued(conn, b.id, TAKEN_BACK).await?;
@@ -118,11 +118,11 @@ async fn take_back(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast, stat
     let people: Vec<_> = queued.iter().filter(|(_, mail)| gone.contains(mail)).map(|(person, _)| *person).collect();
     store::take_back(conn, b.id, &people, state).await?;
     Ok(if !gone.is_empty() {
-        Next::Again
+        NextStep::Again
     } else if store::is_queued(conn, b.id).await? {
-        Next::At(now + TimeDelta::seconds(LOOK_AGAIN))
+        NextStep::At(now + TimeDelta::seconds(LOOK_AGAIN))
     } else {
-        Next::Done
+        NextStep::Done
     })
 }
 
@@ -134,20 +134,20 @@ impl JobKind for Counting {
         AUDIENCE_JOB
     }
 
-    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>> {
         Box::pin(async move {
             let mut tx = self.0.work.begin().await?;
             let draft = store::lock(&mut tx, job.organization_id, job.id).await?;
             let Some(b) = draft.filter(|b| matches!(b.state.as_str(), "draft" | "scheduled") && b.audience.is_none())
             else {
-                return Ok(Next::Done);
+                return Ok(NextStep::Done);
             };
             let vault = self.0.vaults.of_organization(&mut tx, b.organization_id).await?;
             let after = b.audience_after.as_deref().unwrap_or_default();
             let up_to = store::range_end(&mut tx, vault, after, PEOPLE).await?;
             store::count_audience(&mut tx, vault, &b, up_to.as_deref(), self.0.cx.now()).await?;
             tx.commit().await?;
-            Ok(if up_to.is_some() { Next::Again } else { Next::Done })
+            Ok(if up_to.is_some() { NextStep::Again } else { NextStep::Done })
         })
     }
 }
@@ -158,7 +158,7 @@ impl JobKind for Counting {
 /// A database error.
 pub async fn go_on(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
     let now = kernel.cx.now();
-    jobs::begin(conn, JOB, b.organization_id, b.id, b.due_at.map_or(now, |due| due.max(now))).await
+    jobs::enqueue(conn, JOB, b.organization_id, b.id, b.due_at.map_or(now, |due| due.max(now))).await
 }
 
 /// Has it counted who would get a draft.
@@ -166,5 +166,5 @@ pub async fn go_on(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> R
 /// # Errors
 /// A database error.
 pub async fn count(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
-    jobs::begin(conn, AUDIENCE_JOB, b.organization_id, b.id, kernel.cx.now()).await
+    jobs::enqueue(conn, AUDIENCE_JOB, b.organization_id, b.id, kernel.cx.now()).await
 }

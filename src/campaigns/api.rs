@@ -29,10 +29,10 @@ use crate::{
     kernel::{
         Kernel,
         cache::{Cache, SharedCache},
-        changes::Change,
-        extract::{ListQuery, Overlay, Segments, Valid, ValidWithBytes},
+        cache_invalidation::CacheInvalidation,
+        extract::{ListQuery, MergePatch, PathParams, Valid, ValidWithBytes},
         hal::{curies, identifiers, link},
-        idempotency::{self, Claim},
+        idempotency::{self, KeyClaim},
         paging::Listing,
         text::{LocaleTag, Slug, clean_text, required_line},
     },
@@ -56,11 +56,17 @@ impl Campaigns {
     pub fn new(kernel: Arc<Kernel>, access: Access) -> Self {
         let cx = || kernel.cx.clone();
         Self {
-            partners: Cache::watching(cx(), &kernel.changes, |_, _, change| change == Change::Any),
-            sources: Cache::watching(cx(), &kernel.changes, |_, _, change| change == Change::Any),
-            links: Cache::watching(cx(), &kernel.changes, |(campaign, ..): &(Uuid, _, _), _, change| {
-                change.concerns(*campaign)
+            partners: Cache::invalidated_by(cx(), &kernel.cache_invalidator, |_, _, change| {
+                change == CacheInvalidation::All
             }),
+            sources: Cache::invalidated_by(cx(), &kernel.cache_invalidator, |_, _, change| {
+                change == CacheInvalidation::All
+            }),
+            links: Cache::invalidated_by(
+                cx(),
+                &kernel.cache_invalidator,
+                |(campaign, ..): &(Uuid, _, _), _, change| change.affects(*campaign),
+            ),
             kernel,
             access,
         }
@@ -278,7 +284,7 @@ pub(super) fn no_filter(query: &ListQuery) -> Result<()> {
 async fn get_campaign(
     State(campaigns): State<Campaigns>,
     reader: MaybeActor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Json<Value>> {
     let mut conn = campaigns.kernel.db.acquire().await?;
     let row = store::campaign(&mut conn, reader.reader().map(|a| a.organization_id), &key).await?;
@@ -299,8 +305,8 @@ async fn post_campaign(
     let id = kernel.cx.id();
     let mut tx = kernel.db.begin().await?;
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
-        Claim::Replayed(id) => id,
-        Claim::Fresh => {
+        KeyClaim::Replayed(id) => id,
+        KeyClaim::Fresh => {
             create_campaign(&mut tx, kernel, actor.organization_id, id, body).await?;
             audit(&mut tx, &kernel.cx, &actor, "campaign.create", Some(id), json!({})).await?;
             id
@@ -316,14 +322,14 @@ async fn post_campaign(
 async fn put_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    Segments(key): Segments<String>,
-    Valid(Json(changes)): Valid<Json<Overlay>>,
+    PathParams(key): PathParams<String>,
+    Valid(Json(changes)): Valid<Json<MergePatch>>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let mut tx = kernel.db.begin().await?;
     let row = store::campaign(&mut tx, Some(actor.organization_id), &key).await?;
-    let new: NewCampaign = changes.over(campaign_resource(kernel, &row))?;
+    let new: NewCampaign = changes.apply_to(campaign_resource(kernel, &row))?;
     let Checked { title, summary, description, slug, locale, texts, state } =
         check(&mut tx, actor.organization_id, new).await?;
     let at = kernel.cx.now();
@@ -333,7 +339,7 @@ async fn put_campaign(
     audit(&mut tx, &kernel.cx, &actor, "campaign.edit", Some(row.id), json!({})).await?;
     let row = store::campaign(&mut tx, Some(actor.organization_id), &row.id.to_string()).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::One(row.id));
+    kernel.cache_invalidator.publish(CacheInvalidation::Row(row.id));
     Ok(Json(campaign_resource(kernel, &row)).into_response())
 }
 
@@ -342,7 +348,7 @@ async fn put_campaign(
 async fn delete_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
@@ -351,6 +357,6 @@ async fn delete_campaign(
     store::archive_campaign(&mut tx, row.id, kernel.cx.now()).await?;
     audit(&mut tx, &kernel.cx, &actor, "campaign.archive", Some(row.id), json!({})).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::One(row.id));
+    kernel.cache_invalidator.publish(CacheInvalidation::Row(row.id));
     Ok(Json(json!({"notice": "This campaign was archived. Its actions and updates are kept."})))
 }

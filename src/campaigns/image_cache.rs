@@ -1,7 +1,7 @@
 //! Pictures in memory: those that are asked for most, as many bytes as there is room for.
 //!
 //! A picture never changes under its id, so one in memory is right for as long as it exists. That one was removed is told to
-//! every process by Postgres (a trigger sends its id; see `kernel::changes`): it is then known to be gone. A process that does
+//! every process by Postgres (a trigger sends its id; see `kernel::invalidator`): it is then known to be gone. A process that does
 //! not hear the others, or has heard nothing of a picture for the caches' lifetime, asks whether it is still there before it
 //! shows it again.
 
@@ -26,7 +26,7 @@ use crate::{
     error::{Error, Result},
     kernel::{
         Kernel,
-        changes::{Change, Changes},
+        cache_invalidation::{CacheInvalidation, CacheInvalidator},
         cx::Cx,
     },
 };
@@ -75,7 +75,7 @@ impl Weighter<Uuid, Known> for ByBytes {
 /// Pictures by id.
 pub struct ImageCache {
     cx: Cx,
-    changes: Arc<Changes>,
+    invalidator: Arc<CacheInvalidator>,
     known: Cache<Uuid, Known, ByBytes>,
     /// How often all pictures had to be looked for: what was removed meanwhile may not have been heard.
     unsure: AtomicU64,
@@ -92,20 +92,20 @@ impl ImageCache {
     ///
     /// # Panics
     /// Never: its options are set.
-    pub fn watching(cx: &Cx, changes: &Arc<Changes>) -> Arc<Self> {
+    pub fn watching(cx: &Cx, invalidator: &Arc<CacheInvalidator>) -> Arc<Self> {
         // few parts: the largest picture must fit into one
         let options = OptionsBuilder::new().estimated_items_capacity(USUAL).weight_capacity(ROOM).shards(4).build();
         let options = options.expect("the capacities are set");
         let known = Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        let cache = Self { cx: cx.clone(), changes: changes.clone(), known, unsure: AtomicU64::default() };
+        let cache = Self { cx: cx.clone(), invalidator: invalidator.clone(), known, unsure: AtomicU64::default() };
         let cache = Arc::new(cache);
         let watching = Arc::downgrade(&cache);
-        changes.watch(move |change| {
+        invalidator.subscribe(move |change| {
             let Some(cache) = watching.upgrade() else { return };
             match change {
-                Change::ImageRemoved(id) => cache.known.insert(id, Known::Gone),
-                Change::Any => _ = cache.unsure.fetch_add(1, Ordering::AcqRel),
-                Change::One(_) => {}
+                CacheInvalidation::ImageRemoved(id) => cache.known.insert(id, Known::Gone),
+                CacheInvalidation::All => _ = cache.unsure.fetch_add(1, Ordering::AcqRel),
+                CacheInvalidation::Row(_) => {}
             }
         });
         cache
@@ -149,7 +149,7 @@ impl ImageCache {
     fn is_due(&self, there: &There) -> bool {
         let now = (self.cx.instant(), self.unsure.load(Ordering::Acquire));
         let mut seen = there.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = now.1 != seen.1 || now.0.saturating_duration_since(seen.0) >= self.changes.lifetime();
+        let is_due = now.1 != seen.1 || now.0.saturating_duration_since(seen.0) >= self.invalidator.ttl();
         if is_due {
             *seen = now;
         }

@@ -30,10 +30,10 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        caching::private_json,
-        changes::Change,
-        extract::Segments,
+        cache_invalidation::CacheInvalidation,
+        extract::PathParams,
         hal::{curies, identifiers, link},
+        http_cache::private_json,
         text::required_line,
     },
     organizers::{Actor, Scope, audit},
@@ -223,7 +223,7 @@ async fn post_image(
 async fn delete_image(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
@@ -234,8 +234,8 @@ async fn delete_image(
     audit(&mut tx, &kernel.cx, &actor, "image.delete", Some(id), json!({})).await?;
     tx.commit().await?;
     // first the picture itself, then whatever shows it
-    kernel.changes.tell(Change::ImageRemoved(id));
-    kernel.changes.tell(Change::Any);
+    kernel.cache_invalidator.publish(CacheInvalidation::ImageRemoved(id));
+    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This picture is gone from every page. Copies that others have made are not."})))
 }
 

@@ -32,9 +32,9 @@ use crate::{
     kernel::{
         Kernel,
         cache::Cache,
-        extract::Segments,
+        extract::PathParams,
         i18n,
-        links::{Choices, LinkPage, TokenPurposes, expired},
+        links::{FormInput, LinkHandlers, LinkPage, expired},
         markdown,
         pages::{Visitor, html_response, private, see_other},
         paging::PageParams,
@@ -52,7 +52,7 @@ pub struct Landing {
     /// Tools.
     pub kernel: Arc<Kernel>,
     /// What links in mail do.
-    pub purposes: TokenPurposes,
+    pub purposes: LinkHandlers,
     /// What the home page (`/`) and campaigns' pages show, by path.
     seen: Arc<Cache<(String, LocaleTag), minijinja::Value>>,
     hits: Arc<Hits>,
@@ -61,10 +61,10 @@ pub struct Landing {
 
 impl Landing {
     /// The landing pages over these tools.
-    pub fn new(kernel: Arc<Kernel>, purposes: TokenPurposes) -> Self {
+    pub fn new(kernel: Arc<Kernel>, purposes: LinkHandlers) -> Self {
         // they show many actions: any change may concern them
-        let seen = Cache::watching(kernel.cx.clone(), &kernel.changes, |_, _, _| true);
-        let images = ImageCache::watching(&kernel.cx, &kernel.changes);
+        let seen = Cache::invalidated_by(kernel.cx.clone(), &kernel.cache_invalidator, |_, _, _| true);
+        let images = ImageCache::watching(&kernel.cx, &kernel.cache_invalidator);
         Self { hits: Hits::new(kernel.db.clone()), kernel, purposes, seen, images }
     }
 }
@@ -188,7 +188,7 @@ async fn home_now(kernel: &Kernel, locale: LocaleTag) -> Result<minijinja::Value
 async fn campaign(
     Shared(landing): Shared<Landing>,
     visitor: Visitor,
-    Segments(slug): Segments<String>,
+    PathParams(slug): PathParams<String>,
 ) -> Result<Response> {
     let kernel = &landing.kernel;
     let url = format!("/c/{slug}");
@@ -215,7 +215,11 @@ async fn campaign_now(kernel: &Kernel, slug: &str, locale: LocaleTag) -> Result<
 }
 
 /// One update on a page of its own: to be linked, and to be printed.
-async fn update(Shared(landing): Shared<Landing>, visitor: Visitor, Segments(id): Segments<Uuid>) -> Result<Response> {
+async fn update(
+    Shared(landing): Shared<Landing>,
+    visitor: Visitor,
+    PathParams(id): PathParams<Uuid>,
+) -> Result<Response> {
     let kernel = &landing.kernel;
     let path = format!("/u/{id}");
     let load = async || {
@@ -230,13 +234,17 @@ async fn update(Shared(landing): Shared<Landing>, visitor: Visitor, Segments(id)
     kernel.pages.page("pages/update.html", &visitor, &kernel.url(&path), page)
 }
 
-async fn image(Shared(landing): Shared<Landing>, Segments(id): Segments<Uuid>, headers: HeaderMap) -> Result<Response> {
+async fn image(
+    Shared(landing): Shared<Landing>,
+    PathParams(id): PathParams<Uuid>,
+    headers: HeaderMap,
+) -> Result<Response> {
     images::show(&landing.kernel, &landing.images, &headers, id).await
 }
 
 async fn short_link(
     Shared(landing): Shared<Landing>,
-    Segments(word): Segments<String>,
+    PathParams(word): PathParams<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let (kind, slug) = store::short_link(&mut *landing.kernel.db.acquire().await?, &word).await?;
@@ -251,7 +259,7 @@ async fn short_link(
     Ok(see_other(&format!("{prefix}{slug}{query}")))
 }
 
-async fn show_link(Shared(landing): Shared<Landing>, Segments(token): Segments<String>) -> Result<Response> {
+async fn show_link(Shared(landing): Shared<Landing>, PathParams(token): PathParams<String>) -> Result<Response> {
     let token = landing.kernel.links.parse(&token).ok_or_else(expired)?;
     let page = landing.purposes.of(&token)?.show(&token).await?;
     link_page(&landing.kernel, &page)
@@ -259,15 +267,15 @@ async fn show_link(Shared(landing): Shared<Landing>, Segments(token): Segments<S
 
 async fn act_on_link(
     Shared(landing): Shared<Landing>,
-    Segments(token): Segments<String>,
+    PathParams(token): PathParams<String>,
     form: Bytes,
 ) -> Result<Response> {
     let token = landing.kernel.links.parse(&token).ok_or_else(expired)?;
-    let page = landing.purposes.of(&token)?.act(&token, &Choices::of(&form)).await?;
-    if let Some(handed) = &page.handed {
+    let page = landing.purposes.of(&token)?.act(&token, &FormInput::of(&form)).await?;
+    if let Some(download) = &page.download {
         let name =
-            HeaderValue::try_from(format!("attachment; filename=\"{}\"", handed.name)).map_err(Error::internal)?;
-        let mut file = axum::Json(&handed.json).into_response();
+            HeaderValue::try_from(format!("attachment; filename=\"{}\"", download.name)).map_err(Error::internal)?;
+        let mut file = axum::Json(&download.json).into_response();
         file.headers_mut().insert(header::CONTENT_DISPOSITION, name);
         return Ok(private(file));
     }

@@ -18,7 +18,7 @@ use uuid::{Builder, Uuid};
 use super::action::Kind;
 use crate::{
     error::{Code, Error, Result},
-    kernel::{cx::floor_to_day, db::in_time, listing::by_index_only},
+    kernel::{cx::floor_to_day, db::with_timeout, keyset_pagination::force_index_scans},
 };
 
 /// Rows that one statement counts beforehand.
@@ -190,8 +190,8 @@ async fn differences<C: Countable>(
     loop {
         let mut conn = db.acquire().await?;
         let mut tx = conn.begin().await?;
-        by_index_only(&mut tx).await?;
-        let Some(upto) = in_time(STATEMENT_LIMIT, "a recount", countable.boundary(&mut tx, action, after, rows))
+        force_index_scans(&mut tx).await?;
+        let Some(upto) = with_timeout(STATEMENT_LIMIT, "a recount", countable.boundary(&mut tx, action, after, rows))
             .await?
             .filter(|upto| *upto < open_from)
         else {
@@ -199,7 +199,8 @@ async fn differences<C: Countable>(
             break;
         };
         let range = Range { after, upto };
-        closed.push((range, in_time(STATEMENT_LIMIT, "a recount", countable.slice(&mut tx, action, range)).await?));
+        closed
+            .push((range, with_timeout(STATEMENT_LIMIT, "a recount", countable.slice(&mut tx, action, range)).await?));
         tx.commit().await?;
         drop(conn);
         claim.renew(db).await?;
@@ -214,8 +215,9 @@ async fn differences<C: Countable>(
         let compared = {
             let mut conn = db.acquire().await?;
             let mut tx = conn.begin().await?;
-            by_index_only(&mut tx).await?;
-            let compared = in_time(STATEMENT_LIMIT, "a recount", countable.compare(&mut tx, action, &open)).await?;
+            force_index_scans(&mut tx).await?;
+            let compared =
+                with_timeout(STATEMENT_LIMIT, "a recount", countable.compare(&mut tx, action, &open)).await?;
             tx.commit().await?;
             compared
         };
@@ -224,8 +226,8 @@ async fn differences<C: Countable>(
         for (range, slice) in closed {
             let mut conn = db.acquire().await?;
             let mut tx = conn.begin().await?;
-            by_index_only(&mut tx).await?;
-            let digest = in_time(STATEMENT_LIMIT, "a recount", countable.digest(&mut tx, action, range)).await?;
+            force_index_scans(&mut tx).await?;
+            let digest = with_timeout(STATEMENT_LIMIT, "a recount", countable.digest(&mut tx, action, range)).await?;
             tx.commit().await?;
             drop(conn);
             claim.renew(db).await?;

@@ -7,7 +7,7 @@ use qrcode::{Color, EcLevel, QrCode};
 use super::action::Action;
 use crate::{
     error::{Error, Result},
-    kernel::{i18n::text, links::Onward, text::LocaleTag},
+    kernel::{i18n::text, links::PageLink, text::LocaleTag},
 };
 
 /// Where people pass things on: the text's key, and the address before and after the words or the link. `{words}` and
@@ -27,13 +27,13 @@ fn encoded(text: &str) -> String {
 }
 
 /// Links that pass an action on in a language; `url` is its page's.
-pub fn links(action: &Action, url: &str, locale: LocaleTag) -> Vec<Onward> {
+pub fn links(action: &Action, url: &str, locale: LocaleTag) -> Vec<PageLink> {
     let texts = action.text(locale, "").0;
     let say = if texts.share.is_empty() { texts.title } else { texts.share };
     let (words, link, say) = (encoded(&format!("{say} {url}")), encoded(url), encoded(&say));
     NETWORKS
         .iter()
-        .map(|(label, address)| Onward {
+        .map(|(label, address)| PageLink {
             label: text(locale, label),
             href: address.replace("{words}", &words).replace("{link}", &link).replace("{text}", &say),
         })

@@ -14,10 +14,10 @@ use super::{api::Campaigns, ops::register_partner, store};
 use crate::{
     error::{Error, Result},
     kernel::{
-        caching::private_json,
-        changes::Change,
-        extract::{Segments, Valid},
+        cache_invalidation::CacheInvalidation,
+        extract::{PathParams, Valid},
         hal::{curies, link},
+        http_cache::private_json,
         text::{LocaleTag, Slug, TextError, required_line},
     },
     organizers::{Actor, Scope, audit},
@@ -96,7 +96,7 @@ async fn post_partner(
     register_partner(&mut tx, kernel, actor.organization_id, slug.as_str(), &name, &wording, slug.as_str()).await?;
     audit(&mut tx, &kernel.cx, &actor, "partner.save", None, json!({"slug": slug.as_str()})).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::Any);
+    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::CREATED, &partners_document(&campaigns, &actor).await?))
 }
 
@@ -105,7 +105,7 @@ async fn post_partner(
 async fn delete_partner(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    Segments(slug): Segments<String>,
+    PathParams(slug): PathParams<String>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
@@ -115,7 +115,7 @@ async fn delete_partner(
     }
     audit(&mut tx, &kernel.cx, &actor, "partner.delete", None, json!({"slug": slug})).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::Any);
+    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This partner's box is gone. Consents that were given stay on record."})))
 }
 
@@ -174,7 +174,7 @@ async fn post_source(
     store::upsert_source(&mut tx, kernel.cx.id(), actor.organization_id, word.as_str(), partner).await?;
     audit(&mut tx, &kernel.cx, &actor, "source.create", None, json!({"word": word.as_str()})).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::Any);
+    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::CREATED, &document(&campaigns, &actor).await?))
 }
 
@@ -183,7 +183,7 @@ async fn post_source(
 async fn delete_source(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    Segments(word): Segments<String>,
+    PathParams(word): PathParams<String>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
@@ -193,6 +193,6 @@ async fn delete_source(
     }
     audit(&mut tx, &kernel.cx, &actor, "source.delete", None, json!({"word": word})).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::Any);
+    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This word counts as \"other\" from now on."})))
 }

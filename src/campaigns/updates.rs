@@ -29,11 +29,11 @@ use crate::{
     error::{Code, Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
-        caching::private_json,
-        changes::Change,
-        extract::{ListQuery, Overlay, Segments, Valid, ValidWithBytes},
+        cache_invalidation::CacheInvalidation,
+        extract::{ListQuery, MergePatch, PathParams, Valid, ValidWithBytes},
         hal::{curies, identifiers, link},
-        idempotency::{self, Claim},
+        http_cache::private_json,
+        idempotency::{self, KeyClaim},
         paging::Listing,
         text::{TextError, clean_line, clean_text, required_line},
     },
@@ -334,7 +334,7 @@ async fn list_updates(State(campaigns): State<Campaigns>, reader: MaybeActor, qu
 async fn get_update(
     State(campaigns): State<Campaigns>,
     reader: MaybeActor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Json<Value>> {
     let organization = reader.reader().map(|a| a.organization_id);
     let row = store::update(&mut *campaigns.kernel.db.acquire().await?, organization, id).await?;
@@ -355,8 +355,8 @@ async fn post_update(
     let id = kernel.cx.id();
     let mut tx = kernel.db.begin().await?;
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
-        Claim::Replayed(id) => id,
-        Claim::Fresh => {
+        KeyClaim::Replayed(id) => id,
+        KeyClaim::Fresh => {
             save_update(&mut tx, kernel, actor.organization_id, id, body).await?;
             audit(&mut tx, &kernel.cx, &actor, "update.create", Some(id), json!({})).await?;
             id
@@ -364,7 +364,7 @@ async fn post_update(
     };
     let row = store::update(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::One(row.campaign_id));
+    kernel.cache_invalidator.publish(CacheInvalidation::Row(row.campaign_id));
     Ok((StatusCode::CREATED, Json(resource(kernel, &row, true))).into_response())
 }
 
@@ -373,20 +373,20 @@ async fn post_update(
 async fn put_update(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
-    Valid(Json(changes)): Valid<Json<Overlay>>,
+    PathParams(id): PathParams<Uuid>,
+    Valid(Json(changes)): Valid<Json<MergePatch>>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let mut tx = kernel.db.begin().await?;
     let before = store::update(&mut tx, Some(actor.organization_id), id).await?;
-    let new: NewUpdate = changes.over(resource(kernel, &before, true))?;
+    let new: NewUpdate = changes.apply_to(resource(kernel, &before, true))?;
     save_update(&mut tx, kernel, actor.organization_id, id, new).await?;
     audit(&mut tx, &kernel.cx, &actor, "update.edit", Some(id), json!({})).await?;
     let row = store::update(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
     for campaign in [before.campaign_id, row.campaign_id] {
-        kernel.changes.tell(Change::One(campaign));
+        kernel.cache_invalidator.publish(CacheInvalidation::Row(campaign));
     }
     Ok(Json(resource(kernel, &row, true)).into_response())
 }
@@ -396,7 +396,7 @@ async fn put_update(
 async fn delete_update(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
@@ -405,7 +405,7 @@ async fn delete_update(
     store::delete_update(&mut tx, id).await?;
     audit(&mut tx, &kernel.cx, &actor, "update.delete", Some(id), json!({"kind": row.kind})).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::One(row.campaign_id));
+    kernel.cache_invalidator.publish(CacheInvalidation::Row(row.campaign_id));
     Ok(Json(json!({"notice": "This update is gone from every page."})))
 }
 
@@ -457,7 +457,7 @@ async fn import_figures(
     }
     audit(&mut tx, &kernel.cx, &actor, "update.import", None, json!({"updates": written})).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::Any);
+    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::OK, &json!({"muster:updates": written})))
 }
 

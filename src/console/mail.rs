@@ -12,7 +12,7 @@ use super::desk::{Desk, told};
 use crate::{
     error::Result,
     kernel::{
-        extract::Segments,
+        extract::PathParams,
         pages::{Visitor, private, see_other},
     },
     organizers::{MaybeSession, Scope, Session},
@@ -80,7 +80,7 @@ pub async fn broadcast(
     State(desk): State<Desk>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };

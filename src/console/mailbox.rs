@@ -13,7 +13,7 @@ use crate::{
     config::Transport,
     error::{Error, Result},
     kernel::{
-        extract::Segments,
+        extract::PathParams,
         i18n,
         pages::{Visitor, private},
         text::LocaleTag,
@@ -80,7 +80,7 @@ pub async fn list(State(console): State<Console>, visitor: Visitor) -> Result<Re
 /// `GET /mailbox/{id}`
 pub async fn show(
     State(console): State<Console>,
-    Segments(id): Segments<String>,
+    PathParams(id): PathParams<String>,
     visitor: Visitor,
 ) -> Result<Response> {
     let mail = open(&console)?.read(&id).await?;
@@ -114,7 +114,7 @@ pub async fn show(
 }
 
 /// `GET /mailbox/{id}/html`
-pub async fn html(State(console): State<Console>, Segments(id): Segments<String>) -> Result<Response> {
+pub async fn html(State(console): State<Console>, PathParams(id): PathParams<String>) -> Result<Response> {
     let html = open(&console)?.read(&id).await?.html.ok_or_else(Error::not_found)?;
     let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, MAIL_CSP)];
     Ok(private((headers, html).into_response()))
@@ -123,7 +123,7 @@ pub async fn html(State(console): State<Console>, Segments(id): Segments<String>
 /// `GET /mailbox/{id}/files/{number}`
 pub async fn file(
     State(console): State<Console>,
-    Segments((id, number)): Segments<(String, usize)>,
+    PathParams((id, number)): PathParams<(String, usize)>,
 ) -> Result<Response> {
     let file = open(&console)?.read(&id).await?.attachments.into_iter().nth(number).ok_or_else(Error::not_found)?;
     let kind = HeaderValue::try_from(&file.content_type)

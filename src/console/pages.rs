@@ -20,9 +20,9 @@ use crate::{
         Kernel,
         crypto::{Key, base32},
         forms::challenge_context,
-        guard::{Proof, Source},
         i18n,
         pages::{Visitor, private, see_other},
+        rate_limit::{Proof, Source},
     },
     organizers::{self, Credentials, MaybeSession, Scope},
 };
@@ -120,7 +120,7 @@ pub async fn sign_in(
             Answer::new(StatusCode::UNAUTHORIZED, "console-sign-in-failed")
         }
         Err(error) if error.code() == Code::TooManyRequests => Answer {
-            retry_after: Some(kernel.guard.seconds_until_next_window()),
+            retry_after: Some(kernel.rate_limiter.seconds_until_next_window()),
             ..Answer::new(StatusCode::TOO_MANY_REQUESTS, "console-sign-in-locked")
         },
         Err(Error::Challenge(challenge)) => Answer {
@@ -183,7 +183,7 @@ fn sign_in_page(
     // the cookie of an open form stays, so that a second tab does not void the first
     let cookie = form_cookie(headers).unwrap_or_else(|| base32(&kernel.cx.random::<20>()));
     let error = if answer.error.is_empty() { String::new() } else { i18n::text(visitor.locale, answer.error) };
-    let csrf = form_token(&kernel.requests_key.derive("csrf").writing(), &cookie);
+    let csrf = form_token(&kernel.requests_key.derive("csrf").current(), &cookie);
     let page = context! { error, email, csrf, challenge => answer.challenge.clone() };
     let mut response = kernel.pages.page("console/sign_in.html", visitor, "", page).map(private)?;
     let secure = if kernel.settings.http.public_url.starts_with("https:") { "; Secure" } else { "" };

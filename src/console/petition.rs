@@ -17,7 +17,7 @@ use crate::{
     error::Result,
     exports,
     kernel::{
-        extract::Segments,
+        extract::PathParams,
         i18n,
         pages::{Visitor, private, see_other},
     },
@@ -33,7 +33,7 @@ pub async fn show(
     State(desk): State<Desk>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
-    Segments(key): Segments<Uuid>,
+    PathParams(key): PathParams<Uuid>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
@@ -86,7 +86,7 @@ pub async fn sheet(
     State(desk): State<Desk>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
-    Segments((id, delivery)): Segments<(Uuid, Uuid)>,
+    PathParams((id, delivery)): PathParams<(Uuid, Uuid)>,
 ) -> Result<Response> {
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     session.actor.require(Scope::ContactsExport)?;

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
 };
@@ -154,14 +154,14 @@ pub async fn mails(
     filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<MailRow>, Extent)> {
-    let list = List {
+    let list = KeysetList {
         table: "emails",
         filtered: "emails",
         key: &[KeyColumn { sql: "id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: MAIL_INDEXES,
         // the queue itself has no index over organizations: each claim would have to keep it, too
-        within: &[("organization_id", Within::Tried(organization))],
+        within: &[("organization_id", ScopeValue::Unindexed(organization))],
         also: "",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;

@@ -14,7 +14,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use sqlstate::{Fault, breaks_connections, is_suspect, note_broken_connection};
+pub use sqlstate::{ErrorClass, breaks_connections, is_suspect, note_broken_connection};
 
 /// A result with the house's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -242,19 +242,19 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl From<sqlx::Error> for Error {
-    /// See [`Fault`]: nobody is answered 500 because the database was away, read-only, slow or of another version.
+    /// See [`ErrorClass`]: nobody is answered 500 because the database was away, read-only, slow or of another version.
     fn from(error: sqlx::Error) -> Self {
-        note(&error);
-        match Fault::of(&error) {
-            Fault::NotFound => Self::not_found(),
-            Fault::Retry | Fault::Outage => Self::Unavailable { retry_after: 5, cause: error.to_string() },
-            Fault::Data | Fault::Program => Self::Internal(error.into()),
+        record_database_error(&error);
+        match ErrorClass::of(&error) {
+            ErrorClass::NotFound => Self::not_found(),
+            ErrorClass::Retry | ErrorClass::Outage => Self::Unavailable { retry_after: 5, cause: error.to_string() },
+            ErrorClass::Data | ErrorClass::Program => Self::Internal(error.into()),
         }
     }
 }
 
 /// Counts a database error by its SQLSTATE, and notes it when it speaks against the connections.
-pub fn note(error: &sqlx::Error) {
+pub fn record_database_error(error: &sqlx::Error) {
     let state = match error {
         sqlx::Error::RowNotFound => return,
         sqlx::Error::Database(e) => e.code().map_or_else(|| "none".to_owned(), std::borrow::Cow::into_owned),

@@ -7,7 +7,7 @@ use std::{
 
 /// What to do about a database error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum ErrorClass {
     /// A value or a row that Postgres refuses wherever it stands: only the act that brought it fails.
     Data,
     /// The statement was rolled back because of others (deadlock, serialization failure) or of a prepared statement that
@@ -23,37 +23,37 @@ pub enum Fault {
 }
 
 /// One row of the table: a class (two characters) or a whole SQLSTATE (five), and what it means. The longest match counts.
-const TABLE: &[(&str, Fault)] = &[
+const SQLSTATE_CLASSES: &[(&str, ErrorClass)] = &[
     // classes whose every state is about the data
-    ("21", Fault::Data), // cardinality violation: a row twice in one ON CONFLICT DO UPDATE
-    ("22", Fault::Data), // data exception: NUL in a text, a number out of range
-    ("23", Fault::Data), // integrity constraint violation
-    ("44", Fault::Data), // WITH CHECK OPTION violation
-    ("54", Fault::Data), // program limit exceeded: a value too large for its index
-    ("P0", Fault::Data), // raised by a function of the schema
+    ("21", ErrorClass::Data), // cardinality violation: a row twice in one ON CONFLICT DO UPDATE
+    ("22", ErrorClass::Data), // data exception: NUL in a text, a number out of range
+    ("23", ErrorClass::Data), // integrity constraint violation
+    ("44", ErrorClass::Data), // WITH CHECK OPTION violation
+    ("54", ErrorClass::Data), // program limit exceeded: a value too large for its index
+    ("P0", ErrorClass::Data), // raised by a function of the schema
     // states with which the same statement may be tried again at once
-    ("40001", Fault::Retry), // serialization failure
-    ("40P01", Fault::Retry), // deadlock
-    ("0A000", Fault::Retry), // "cached plan must not change result type", after a migration
-    ("26000", Fault::Retry), // prepared statement unknown: a pooler moved to another server
-    ("42P05", Fault::Retry), // prepared statement known already: likewise
+    ("40001", ErrorClass::Retry), // serialization failure
+    ("40P01", ErrorClass::Retry), // deadlock
+    ("0A000", ErrorClass::Retry), // "cached plan must not change result type", after a migration
+    ("26000", ErrorClass::Retry), // prepared statement unknown: a pooler moved to another server
+    ("42P05", ErrorClass::Retry), // prepared statement known already: likewise
     // states in which the server or the connection cannot take it now
-    ("08", Fault::Outage), // connection exception
-    ("25", Fault::Outage), // read-only (25006), idle in transaction too long (25P03), aborted transaction (25P02)
-    ("40", Fault::Outage), // other rollbacks: whether it was done is not known (40003)
-    ("53", Fault::Outage), // disk full, out of memory, too many connections
-    ("55", Fault::Outage), // lock not available (55P03), object in use
-    ("57", Fault::Outage), // cancelled by a limit (57014), shutdown (57P01 to 57P03), idle session (57P05)
-    ("58", Fault::Outage), // system error: I/O
-    ("42", Fault::Outage), // a schema of another version during a deployment; a missing privilege
-    ("XX", Fault::Outage), // internal error of Postgres
+    ("08", ErrorClass::Outage), // connection exception
+    ("25", ErrorClass::Outage), // read-only (25006), idle in transaction too long (25P03), aborted transaction (25P02)
+    ("40", ErrorClass::Outage), // other rollbacks: whether it was done is not known (40003)
+    ("53", ErrorClass::Outage), // disk full, out of memory, too many connections
+    ("55", ErrorClass::Outage), // lock not available (55P03), object in use
+    ("57", ErrorClass::Outage), // cancelled by a limit (57014), shutdown (57P01 to 57P03), idle session (57P05)
+    ("58", ErrorClass::Outage), // system error: I/O
+    ("42", ErrorClass::Outage), // a schema of another version during a deployment; a missing privilege
+    ("XX", ErrorClass::Outage), // internal error of Postgres
 ];
 
-impl Fault {
+impl ErrorClass {
     /// What a SQLSTATE means.
     pub fn of_sqlstate(state: &str) -> Self {
-        let matching = TABLE.iter().filter(|(prefix, _)| state.starts_with(prefix));
-        matching.max_by_key(|(prefix, _)| prefix.len()).map_or(Self::Outage, |(_, fault)| *fault)
+        let matching = SQLSTATE_CLASSES.iter().filter(|(prefix, _)| state.starts_with(prefix));
+        matching.max_by_key(|(prefix, _)| prefix.len()).map_or(Self::Outage, |(_, class)| *class)
     }
 
     /// What a database error means.
@@ -128,44 +128,44 @@ mod tests {
 
     #[test]
     fn each_sqlstate_has_one_meaning() {
-        for (state, fault) in [
-            ("22021", Fault::Data), // invalid byte sequence
-            ("22P02", Fault::Data),
-            ("23503", Fault::Data),
-            ("23505", Fault::Data),
-            ("23514", Fault::Data),
-            ("21000", Fault::Data),
-            ("54000", Fault::Data),
-            ("P0001", Fault::Data),
-            ("40001", Fault::Retry),
-            ("40P01", Fault::Retry),
-            ("0A000", Fault::Retry),
-            ("26000", Fault::Retry),
-            ("40003", Fault::Outage),
-            ("08006", Fault::Outage),
-            ("25006", Fault::Outage),
-            ("25P02", Fault::Outage),
-            ("25P03", Fault::Outage),
-            ("25P04", Fault::Outage),
-            ("53100", Fault::Outage),
-            ("53300", Fault::Outage),
-            ("55P03", Fault::Outage),
-            ("57014", Fault::Outage),
-            ("57P01", Fault::Outage),
-            ("57P05", Fault::Outage),
-            ("58030", Fault::Outage),
-            ("42P01", Fault::Outage),
-            ("42501", Fault::Outage),
-            ("42846", Fault::Outage),
-            ("XX000", Fault::Outage),
-            ("ZZ999", Fault::Outage), // unknown
+        for (state, class) in [
+            ("22021", ErrorClass::Data), // invalid byte sequence
+            ("22P02", ErrorClass::Data),
+            ("23503", ErrorClass::Data),
+            ("23505", ErrorClass::Data),
+            ("23514", ErrorClass::Data),
+            ("21000", ErrorClass::Data),
+            ("54000", ErrorClass::Data),
+            ("P0001", ErrorClass::Data),
+            ("40001", ErrorClass::Retry),
+            ("40P01", ErrorClass::Retry),
+            ("0A000", ErrorClass::Retry),
+            ("26000", ErrorClass::Retry),
+            ("40003", ErrorClass::Outage),
+            ("08006", ErrorClass::Outage),
+            ("25006", ErrorClass::Outage),
+            ("25P02", ErrorClass::Outage),
+            ("25P03", ErrorClass::Outage),
+            ("25P04", ErrorClass::Outage),
+            ("53100", ErrorClass::Outage),
+            ("53300", ErrorClass::Outage),
+            ("55P03", ErrorClass::Outage),
+            ("57014", ErrorClass::Outage),
+            ("57P01", ErrorClass::Outage),
+            ("57P05", ErrorClass::Outage),
+            ("58030", ErrorClass::Outage),
+            ("42P01", ErrorClass::Outage),
+            ("42501", ErrorClass::Outage),
+            ("42846", ErrorClass::Outage),
+            ("XX000", ErrorClass::Outage),
+            ("ZZ999", ErrorClass::Outage), // unknown
         ] {
-            assert_eq!(Fault::of_sqlstate(state), fault, "{state}");
+            assert_eq!(ErrorClass::of_sqlstate(state), class, "{state}");
         }
         // no row is there twice, and none is shadowed by a row of its own length
-        for (n, (prefix, _)) in TABLE.iter().enumerate() {
+        for (n, (prefix, _)) in SQLSTATE_CLASSES.iter().enumerate() {
             assert!(matches!(prefix.len(), 2 | 5), "{prefix}");
-            assert!(TABLE[n + 1..].iter().all(|(other, _)| other != prefix), "{prefix}");
+            assert!(SQLSTATE_CLASSES[n + 1..].iter().all(|(other, _)| other != prefix), "{prefix}");
         }
     }
 
@@ -181,9 +181,9 @@ mod tests {
     #[test]
     fn what_is_not_about_data_is_an_outage() {
         for error in [sqlx::Error::PoolTimedOut, sqlx::Error::PoolClosed, sqlx::Error::Protocol("x".to_owned())] {
-            assert_eq!(Fault::of(&error), Fault::Outage, "{error}");
+            assert_eq!(ErrorClass::of(&error), ErrorClass::Outage, "{error}");
         }
-        assert_eq!(Fault::of(&sqlx::Error::RowNotFound), Fault::NotFound);
+        assert_eq!(ErrorClass::of(&sqlx::Error::RowNotFound), ErrorClass::NotFound);
         assert!(breaks_connections(&sqlx::Error::Protocol("x".to_owned())));
         assert!(!breaks_connections(&sqlx::Error::PoolTimedOut));
     }

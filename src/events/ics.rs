@@ -11,7 +11,7 @@ use crate::{
     campaigns::State,
     kernel::{
         text::LocaleTag,
-        zones::{Change, Zone},
+        zones::{Transition, Zone},
     },
 };
 
@@ -79,8 +79,8 @@ struct Observance {
     name: String,
 }
 
-impl From<Change> for Observance {
-    fn from(change: Change) -> Self {
+impl From<Transition> for Observance {
+    fn from(change: Transition) -> Self {
         let onset = change.at.naive_utc() + TimeDelta::seconds(change.from.into());
         Self { onset, from: change.from, to: change.to, is_summer: change.is_summer, name: change.name }
     }
@@ -93,7 +93,7 @@ fn timezone(zone: Zone, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Str
     let (first, last) = (starts_at.year() - 2, ends_at.year() + 2);
     let begin = midnight(first).and_utc();
     let changes: Vec<Observance> =
-        zone.changes(begin, midnight(last + 1).and_utc()).into_iter().map(Observance::from).collect();
+        zone.transitions(begin, midnight(last + 1).and_utc()).into_iter().map(Observance::from).collect();
     let mut out = format!("BEGIN:VTIMEZONE\r\nTZID:{}\r\n", zone.name());
     if let Some(rules) = yearly(&changes, last - first + 1) {
         for (change, rule) in rules {

@@ -14,7 +14,7 @@ use crate::{
     kernel::{
         Kernel,
         i18n::{text, text_of},
-        links::{Choices, Detail, LinkPage, NEVER_AGAIN, Onward, Purpose, Token, TokenPurpose, expired},
+        links::{Detail, FormInput, LinkHandler, LinkPage, NEVER_AGAIN, PageLink, Purpose, Token, expired},
     },
     mail, people,
 };
@@ -95,8 +95,8 @@ fn join_link(kernel: &Kernel, c: &Context) -> Option<String> {
     shown.then(|| format!("{} {link}", text(c.locale, "mail-event-join")))
 }
 
-fn event_link(c: &Context) -> Vec<Onward> {
-    vec![Onward { label: c.event.title(c.locale), href: c.event.action.path() }]
+fn event_link(c: &Context) -> Vec<PageLink> {
+    vec![PageLink { label: c.event.title(c.locale), href: c.event.action.path() }]
 }
 
 /// After the button of a confirmation was pressed.
@@ -120,7 +120,7 @@ fn cancelled(c: &Context) -> LinkPage {
     LinkPage { done: true, neutral, ..page }
 }
 
-impl TokenPurpose for Confirm {
+impl LinkHandler for Confirm {
     fn purpose(&self) -> Purpose {
         Purpose::ConfirmAttendance
     }
@@ -148,7 +148,7 @@ impl TokenPurpose for Confirm {
                 return Ok(confirmed(kernel, &c));
             };
             if is_pending {
-                page.links.push(Onward {
+                page.links.push(PageLink {
                     label: text(c.locale, "token-not-me-link"),
                     href: own_link(kernel, &c, Purpose::RejectAttendance),
                 });
@@ -157,7 +157,7 @@ impl TokenPurpose for Confirm {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0;
             let mut tx = kernel.db.begin().await?;
@@ -170,7 +170,7 @@ impl TokenPurpose for Confirm {
     }
 }
 
-impl TokenPurpose for Manage {
+impl LinkHandler for Manage {
     fn purpose(&self) -> Purpose {
         Purpose::ManageAttendance
     }
@@ -204,7 +204,7 @@ impl TokenPurpose for Manage {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0;
             let mut tx = kernel.db.begin().await?;
@@ -233,7 +233,7 @@ async fn replaced(conn: &mut PgConnection, c: &Context) -> Result<()> {
     }
 }
 
-impl TokenPurpose for Reject {
+impl LinkHandler for Reject {
     fn purpose(&self) -> Purpose {
         Purpose::RejectAttendance
     }
@@ -251,7 +251,7 @@ impl TokenPurpose for Reject {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.db.begin().await?;
             // the person first, as who confirms at this moment does: the row and then the person are deleted here

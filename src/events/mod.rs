@@ -36,7 +36,7 @@ pub use plan::{Contact, Event, EventKind, Format, Place, Plan, Session};
 pub use registering::{Events, NewAttendance, Registered};
 pub use store::{ATTENDANCES, AttendanceRow, forget_unconfirmed, move_if_past};
 
-use crate::{kernel::links::TokenPurposes, mail::MailKinds};
+use crate::{kernel::links::LinkHandlers, mail::MailKinds};
 
 /// Registers the messages of this slice.
 pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
@@ -46,7 +46,7 @@ pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
 }
 
 /// Registers what the links of this slice do.
-pub fn register_links(events: &Events, purposes: &mut TokenPurposes) {
+pub fn register_links(events: &Events, purposes: &mut LinkHandlers) {
     purposes.register(links::Confirm(events.kernel.clone()));
     purposes.register(links::Manage(events.kernel.clone()));
     purposes.register(links::Reject(events.kernel.clone()));

@@ -20,11 +20,11 @@ use crate::{
     campaigns,
     error::{Code, Error, FieldError, Result},
     kernel::{
-        extract::{FORM_LIMIT, Segments},
+        extract::{FORM_LIMIT, PathParams},
         forms::{FormError, challenge_context, form_errors},
-        guard::{Proof, Source},
         i18n, markdown,
         pages::{Visitor, language_name},
+        rate_limit::{Proof, Source},
         text::LocaleTag,
     },
     people::{Consents, PersonBody},
@@ -65,7 +65,11 @@ async fn public(events: &Events, slug: &str) -> Result<std::sync::Arc<Event>> {
     if event.action.state.is_public() { Ok(event) } else { Err(Error::not_found()) }
 }
 
-async fn show(State(events): State<Events>, visitor: Visitor, Segments(slug): Segments<String>) -> Result<Response> {
+async fn show(
+    State(events): State<Events>,
+    visitor: Visitor,
+    PathParams(slug): PathParams<String>,
+) -> Result<Response> {
     // no slug has a dot, so the file is told from the page
     if let Some(slug) = slug.strip_suffix(".ics") {
         return calendar(&events, &*public(&events, slug).await?, &visitor);
@@ -189,7 +193,7 @@ async fn register(
     State(events): State<Events>,
     mut visitor: Visitor,
     source: Source,
-    Segments(slug): Segments<String>,
+    PathParams(slug): PathParams<String>,
     form: Result<Form<RegisterForm>, FormRejection>,
 ) -> Result<Response> {
     let Form(form) = form.map_err(not_a_form)?;
@@ -207,7 +211,7 @@ async fn register(
         let new = accept(&event, &form, visitor.locale)?;
         let given = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
         let (altcha, ticket) = (given(&form.altcha), given(&form.wait_ticket));
-        kernel.guard.admit(source, Proof { altcha: altcha.as_deref(), ticket: ticket.as_deref() }).await?;
+        kernel.rate_limiter.admit(source, Proof { altcha: altcha.as_deref(), ticket: ticket.as_deref() }).await?;
         events.register(&event, new).await
     };
     match outcome.await {

@@ -19,9 +19,9 @@ use crate::{
     kernel::{
         Kernel,
         cache::Cache,
-        changes::Change,
+        cache_invalidation::CacheInvalidation,
         group_commit::GroupCommit,
-        idempotency::{self, Claim, IdempotencyKey},
+        idempotency::{self, IdempotencyKey, KeyClaim},
         text::{LocaleTag, clean_text},
         vault::Vault,
     },
@@ -123,9 +123,11 @@ impl Events {
         let batch = RegisterBatch { db: kernel.hot.clone(), cx: kernel.cx.clone() };
         Self {
             ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
-            cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, event: &Arc<Event>, change| {
-                change.concerns(event.action.id)
-            }),
+            cached: Cache::invalidated_by(
+                kernel.cx.clone(),
+                &kernel.cache_invalidator,
+                |_, event: &Arc<Event>, change| change.affects(event.action.id),
+            ),
             kernel,
             access,
             campaigns,
@@ -148,7 +150,7 @@ impl Events {
 
     /// Forgets a changed event.
     pub fn forget(&self, event: &Event) {
-        self.kernel.changes.tell(Change::One(event.action.id));
+        self.kernel.cache_invalidator.publish(CacheInvalidation::Row(event.action.id));
     }
 
     /// Refuses a public act on an event that takes nobody.
@@ -243,11 +245,11 @@ impl Events {
         else {
             return Ok(None);
         };
-        if let Claim::Replayed(attendance) = idempotency::claim(&mut tx, &kernel.cx, idempotency, row.id).await? {
+        if let KeyClaim::Replayed(attendance) = idempotency::claim(&mut tx, &kernel.cx, idempotency, row.id).await? {
             let is_new = idempotency::was_created(&mut tx, idempotency).await?;
             return Ok(Some(Registered { attendance, is_new }));
         }
-        idempotency::found(&mut tx, idempotency).await?;
+        idempotency::mark_as_existing(&mut tx, idempotency).await?;
         let protected = event.action.protected;
         people::confirm(
             &mut tx,

@@ -19,9 +19,9 @@ use crate::{
     campaigns::{self, Kind},
     error::{Code, Error, Result},
     kernel::{
-        caching::private_json,
-        extract::Segments,
+        extract::PathParams,
         hal::{curies, link, templated},
+        http_cache::private_json,
     },
     organizers::{Actor, Scope, audit},
     petitions::{self, Delivery, Figures, Petition},
@@ -75,7 +75,7 @@ async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
 async fn export_signatures(
     State(exports): State<Exports>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     export::<Signatures>(&exports, &actor, &key, query.as_deref()).await
@@ -97,7 +97,7 @@ async fn export_signatures(
 async fn export_attendances(
     State(exports): State<Exports>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     export::<Attendances>(&exports, &actor, &key, query.as_deref()).await
@@ -119,7 +119,7 @@ async fn export_attendances(
 async fn export_outreaches(
     State(exports): State<Exports>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     export::<Outreaches>(&exports, &actor, &key, query.as_deref()).await
@@ -171,7 +171,7 @@ fn download(body: Body, kind: &'static str, name: &str) -> Result<Response> {
 async fn export_names(
     State(exports): State<Exports>,
     actor: Actor,
-    Segments((key, delivery)): Segments<(String, Uuid)>,
+    PathParams((key, delivery)): PathParams<(String, Uuid)>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let bom = match query.as_deref().unwrap_or("") {
@@ -197,7 +197,7 @@ async fn export_names(
 async fn export_workbook(
     State(exports): State<Exports>,
     actor: Actor,
-    Segments((key, delivery)): Segments<(String, Uuid)>,
+    PathParams((key, delivery)): PathParams<(String, Uuid)>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     if query.is_some_and(|query| !query.is_empty()) {

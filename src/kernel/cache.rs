@@ -9,18 +9,18 @@ use std::{
 };
 
 use super::{
-    changes::{Change, Changes},
+    cache_invalidation::{CacheInvalidation, CacheInvalidator},
     cx::Cx,
-    db::in_time,
+    db::with_timeout,
 };
 use crate::error::{Error, Result};
 
 /// Beyond this many keys, aged ones are dropped before another is added.
-const MANY: usize = 10_000;
+const MAX_KEYS: usize = 10_000;
 /// Time that a load may take.
-const LOAD_LIMIT: Duration = Duration::from_secs(5);
+const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for which an outage is told to others than those who met it.
-const OUTAGE_TOLD_FOR: Duration = Duration::from_millis(250);
+const OUTAGE_TTL: Duration = Duration::from_millis(250);
 
 /// A cache that several share.
 pub type SharedCache<K, V> = Arc<Cache<K, V>>;
@@ -29,15 +29,15 @@ pub type SharedCache<K, V> = Arc<Cache<K, V>>;
 #[derive(Debug)]
 pub struct Cache<K, V> {
     cx: Cx,
-    lifetime: Lifetime,
+    ttl: Ttl,
     slots: RwLock<HashMap<K, Arc<Slot<V>>>>,
 }
 
 #[derive(Debug)]
-enum Lifetime {
-    Set(Duration),
-    /// As long as changes are heard: see [`Changes::lifetime`].
-    Heard(Arc<Changes>),
+enum Ttl {
+    Fixed(Duration),
+    /// As long as changes are heard: see [`CacheInvalidator::ttl`].
+    UntilInvalidated(Arc<CacheInvalidator>),
 }
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ struct Slot<V> {
 impl<V> Slot<V> {
     fn outage(&self, now: Instant) -> Option<Error> {
         let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
-        *outage = outage.take().filter(|(_, at)| now.saturating_duration_since(*at) < OUTAGE_TOLD_FOR);
+        *outage = outage.take().filter(|(_, at)| now.saturating_duration_since(*at) < OUTAGE_TTL);
         outage.as_ref().map(|(cause, _)| Error::Unavailable { retry_after: 2, cause: cause.clone() })
     }
 }
@@ -59,27 +59,27 @@ impl<V> Slot<V> {
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// A cache whose values live at most `ttl`.
     pub fn new(cx: Cx, ttl: Duration) -> Self {
-        Self { cx, lifetime: Lifetime::Set(ttl), slots: RwLock::default() }
+        Self { cx, ttl: Ttl::Fixed(ttl), slots: RwLock::default() }
     }
 
-    /// A cache of what public pages show: forgets the values that a change `concerns`.
-    pub fn watching(
+    /// A cache of what public pages show: forgets the values that a change `affects`.
+    pub fn invalidated_by(
         cx: Cx,
-        changes: &Arc<Changes>,
-        concerns: impl Fn(&K, &V, Change) -> bool + Send + Sync + 'static,
+        invalidator: &Arc<CacheInvalidator>,
+        affects: impl Fn(&K, &V, CacheInvalidation) -> bool + Send + Sync + 'static,
     ) -> Arc<Self>
     where
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        let cache = Arc::new(Self { cx, lifetime: Lifetime::Heard(changes.clone()), slots: RwLock::default() });
-        let watching = Arc::downgrade(&cache);
-        changes.watch(move |change| {
-            if let Some(cache) = watching.upgrade() {
+        let cache = Arc::new(Self { cx, ttl: Ttl::UntilInvalidated(invalidator.clone()), slots: RwLock::default() });
+        let weak = Arc::downgrade(&cache);
+        invalidator.subscribe(move |invalidation| {
+            if let Some(cache) = weak.upgrade() {
                 cache.lock().retain(|key, slot| {
                     let value = slot.value.read().unwrap_or_else(PoisonError::into_inner);
                     // what is being loaded at this moment may have been read before the change: it is not kept either
-                    value.as_ref().is_some_and(|(value, _)| !concerns(key, value, change))
+                    value.as_ref().is_some_and(|(value, _)| !affects(key, value, invalidation))
                 });
             }
         });
@@ -92,7 +92,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// do not each wait for the same answer.
     ///
     /// # Errors
-    /// What `load` answers, which is not kept; `unavailable` when it took longer than [`LOAD_LIMIT`].
+    /// What `load` answers, which is not kept; `unavailable` when it took longer than [`LOAD_TIMEOUT`].
     pub async fn get(&self, key: &K, load: impl AsyncFnOnce() -> Result<V>) -> Result<V> {
         // the same few keys are asked for by everybody at once: what is there is answered beside others
         let known =
@@ -110,7 +110,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
             return Err(outage);
         }
         metrics::counter!("muster_cache_loads").increment(1);
-        let loaded = in_time(LOAD_LIMIT, "a cache's load", load()).await;
+        let loaded = with_timeout(LOAD_TIMEOUT, "a cache's load", load()).await;
         match &loaded {
             Ok(value) => {
                 *slot.value.write().unwrap_or_else(PoisonError::into_inner) = Some((value.clone(), asked_at));
@@ -135,16 +135,16 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
 
     fn fresh(&self, slot: &Slot<V>) -> Option<V> {
         let value = slot.value.read().unwrap_or_else(PoisonError::into_inner);
-        let lifetime = match &self.lifetime {
-            Lifetime::Set(time) => *time,
-            Lifetime::Heard(changes) => changes.lifetime(),
+        let ttl = match &self.ttl {
+            Ttl::Fixed(time) => *time,
+            Ttl::UntilInvalidated(invalidator) => invalidator.ttl(),
         };
-        value.as_ref().filter(|(_, at)| self.cx.instant().duration_since(*at) < lifetime).map(|(v, _)| v.clone())
+        value.as_ref().filter(|(_, at)| self.cx.instant().duration_since(*at) < ttl).map(|(v, _)| v.clone())
     }
 
     fn slot(&self, key: &K) -> Arc<Slot<V>> {
         let mut slots = self.lock();
-        if slots.len() >= MANY && !slots.contains_key(key) {
+        if slots.len() >= MAX_KEYS && !slots.contains_key(key) {
             slots.retain(|_, slot| self.fresh(slot).is_some());
         }
         slots

@@ -2,7 +2,7 @@
 //! wants or to take its answer. Whoever opens sockets and leaves them must not keep others out.
 //!
 //! HTTP/1.1 by hyper, one task for each connection. A connection costs a file descriptor and a few kilobytes, so their number
-//! follows the process's limit of open files ([`room_for`]). When all are taken, further ones wait in the kernel's queue.
+//! follows the process's limit of open files ([`available_connections`]). When all are taken, further ones wait in the kernel's queue.
 
 use std::{
     convert::Infallible,
@@ -37,24 +37,24 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{network::Network, per_network::PerNetwork};
+use super::{network::Network, network_limit::NetworkLimit};
 
 /// Bytes of a connection's read buffer; a request's header must fit.
-const BUFFER: usize = 64 * 1024;
+const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Time for which a proxy's connection may be silent between requests: longer than proxies keep theirs (nginx: 60 s), or one
 /// would send a request into a connection that is just being closed.
-const PROXY_IDLE: Duration = Duration::from_secs(90);
+const PROXY_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// Pause after the system could give no connection: out of file descriptors or memory.
-const BREATH: Duration = Duration::from_millis(200);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 /// File descriptors that are not for connections of people: the database's, the relay's, files.
-const OTHER_FILES: u64 = 256;
+const RESERVED_FILE_DESCRIPTORS: u64 = 256;
 /// What a network is told that has all of its connections.
-const TOO_MANY: &[u8] =
+const TOO_MANY_CONNECTIONS_RESPONSE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// Connections at a time.
     pub connections: usize,
     /// Connections of one IPv4 address or IPv6 /64 at a time.
@@ -66,14 +66,14 @@ pub struct Limits {
 }
 
 /// How many connections the process has room for, at most as many as wished: makes use of the hard limit of open files.
-pub fn room_for(wished: usize) -> usize {
-    let needed = u64::try_from(wished).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+pub fn available_connections(wished: usize) -> usize {
+    let needed = u64::try_from(wished).unwrap_or(u64::MAX).saturating_add(RESERVED_FILE_DESCRIPTORS);
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wished };
     let mut limit = soft;
     if soft < needed && setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard).is_ok() {
         limit = needed.min(hard);
     }
-    let room = usize::try_from(limit.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX).max(16);
+    let room = usize::try_from(limit.saturating_sub(RESERVED_FILE_DESCRIPTORS)).unwrap_or(usize::MAX).max(16);
     if room < wished {
         tracing::warn!(room, "http.max_connections: the limit of open files (ulimit -n) leaves room for fewer");
     }
@@ -85,14 +85,14 @@ pub fn room_for(wished: usize) -> usize {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ConnectionLimits,
     is_proxy: impl Fn(IpAddr) -> bool,
     stop: CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(limits.connections));
-    let networks = PerNetwork::new(limits.per_network);
+    let networks = NetworkLimit::new(limits.per_network);
     let connections = GracefulShutdown::new();
-    let (people, proxies) = (http(limits.header), http(limits.header.max(PROXY_IDLE)));
+    let (people, proxies) = (http(limits.header), http(limits.header.max(PROXY_IDLE_TIMEOUT)));
     let open = metrics::gauge!("muster_http_connections");
     let refused = metrics::counter!("muster_http_connections_refused");
     let mut told = false;
@@ -107,7 +107,7 @@ pub async fn serve(
         };
         let address = peer.ip().to_canonical();
         let by_proxy = is_proxy(address);
-        let place = if by_proxy { None } else { networks.take(Some(Network::of_client(address))) };
+        let place = if by_proxy { None } else { networks.try_acquire(Some(Network::of_client(address))) };
         if !by_proxy && place.is_none() {
             refused.increment(1);
             if !std::mem::replace(&mut told, true) {
@@ -117,13 +117,14 @@ pub async fn serve(
                 );
             }
             // the answer fits a new socket's buffer; if not, the reader sees a connection that ends
-            let _ = stream.into_std().and_then(|mut stream| io::Write::write(&mut stream, TOO_MANY));
+            let _ =
+                stream.into_std().and_then(|mut stream| io::Write::write(&mut stream, TOO_MANY_CONNECTIONS_RESPONSE));
             continue;
         }
         let _ = stream.set_nodelay(true);
         let http = if by_proxy { &proxies } else { &people };
-        let stream = Stream { inner: TokioIo::new(stream), limit: limits.stalled, stall: None };
-        let connection = http.serve_connection(stream, Peer { router: router.clone(), address: peer });
+        let stream = WriteTimeoutStream { inner: TokioIo::new(stream), limit: limits.stalled, stall: None };
+        let connection = http.serve_connection(stream, ConnectionService { router: router.clone(), address: peer });
         let (connection, open) = (connections.watch(connection), open.clone());
         tokio::spawn(async move {
             open.increment(1.0);
@@ -139,7 +140,7 @@ pub async fn serve(
 
 fn http(header: Duration) -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(header).max_buf_size(BUFFER);
+    http.timer(TokioTimer::new()).header_read_timeout(header).max_buf_size(READ_BUFFER_BYTES);
     http
 }
 
@@ -159,19 +160,19 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 ) => {}
             Err(error) => {
                 tracing::error!(%error, "no connection can be accepted");
-                sleep(BREATH).await;
+                sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
 /// The router, for requests of one connection.
-struct Peer {
+struct ConnectionService {
     router: Router,
     address: SocketAddr,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Peer {
+impl hyper::service::Service<Request<Incoming>> for ConnectionService {
     type Response = Response<axum::body::Body>;
     type Error = Infallible;
     type Future = RouteFuture<Infallible>;
@@ -184,14 +185,14 @@ impl hyper::service::Service<Request<Incoming>> for Peer {
 }
 
 /// A socket that is given up when its reader takes nothing for a time.
-struct Stream {
+struct WriteTimeoutStream {
     inner: TokioIo<TcpStream>,
     limit: Duration,
     /// Runs while a write waits.
     stall: Option<Pin<Box<Sleep>>>,
 }
 
-impl Stream {
+impl WriteTimeoutStream {
     fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stall = None;
@@ -203,13 +204,13 @@ impl Stream {
     }
 }
 
-impl Read for Stream {
+impl Read for WriteTimeoutStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(cx, into)
     }
 }
 
-impl Write for Stream {
+impl Write for WriteTimeoutStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.in_time(cx, written)

@@ -18,8 +18,8 @@ use super::cx::Cx;
 use crate::error::Error;
 
 const VERSION: u8 = 1;
-const NONCE: usize = 24;
-const STEP: usize = 128;
+const NONCE_BYTES: usize = 24;
+const PADDING_BYTES: usize = 128;
 
 /// 256 bits that are wiped from memory when dropped and never printed.
 #[derive(Clone)]
@@ -70,13 +70,13 @@ impl Key {
     /// One of the orders that 16 bytes can be put into, as random to whoever has no key: a Feistel network of four rounds over
     /// HMAC-SHA256 (Luby and Rackoff, "How to construct pseudorandom permutations", 1988).
     #[must_use]
-    pub fn shuffle(&self, block: [u8; 16]) -> [u8; 16] {
+    pub fn permute(&self, block: [u8; 16]) -> [u8; 16] {
         self.feistel(block, [0, 1, 2, 3])
     }
 
-    /// Undoes [`Key::shuffle`].
+    /// Undoes [`Key::permute`].
     #[must_use]
-    pub fn unshuffle(&self, block: [u8; 16]) -> [u8; 16] {
+    pub fn unpermute(&self, block: [u8; 16]) -> [u8; 16] {
         self.feistel(block, [3, 2, 1, 0])
     }
 
@@ -99,19 +99,19 @@ impl Key {
     ///
     /// # Panics
     /// When `plain` has 4 GiB or more.
-    pub fn seal(&self, cx: &Cx, place: &Place<'_>, plain: &[u8]) -> Vec<u8> {
-        let nonce: [u8; NONCE] = cx.random();
+    pub fn seal(&self, cx: &Cx, context: &SealContext<'_>, plain: &[u8]) -> Vec<u8> {
+        let nonce: [u8; NONCE_BYTES] = cx.random();
         let length = u32::try_from(plain.len()).expect("sealed texts are far below 4 GiB");
-        let mut padded = Zeroizing::new(Vec::with_capacity((plain.len() + 4).next_multiple_of(STEP)));
+        let mut padded = Zeroizing::new(Vec::with_capacity((plain.len() + 4).next_multiple_of(PADDING_BYTES)));
         padded.extend_from_slice(&length.to_be_bytes());
         padded.extend_from_slice(plain);
-        let full = padded.len().next_multiple_of(STEP);
+        let full = padded.len().next_multiple_of(PADDING_BYTES);
         padded.resize(full, 0);
         let sealed = self
             .cipher()
-            .encrypt(&XNonce::from(nonce), Payload { msg: &padded, aad: &place.associated_data() })
+            .encrypt(&XNonce::from(nonce), Payload { msg: &padded, aad: &context.associated_data() })
             .expect("encryption in memory does not fail");
-        let mut out = Vec::with_capacity(1 + NONCE + sealed.len());
+        let mut out = Vec::with_capacity(1 + NONCE_BYTES + sealed.len());
         out.push(VERSION);
         out.extend_from_slice(&nonce);
         out.extend_from_slice(&sealed);
@@ -121,19 +121,19 @@ impl Key {
     /// Opens what [`Key::seal`] sealed for the same place.
     ///
     /// # Errors
-    /// [`CannotOpen`] for another key, another place, or changed bytes.
-    pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
-        let (&VERSION, rest) = sealed.split_first().ok_or(CannotOpen)? else { return Err(CannotOpen) };
-        let (nonce, body) = rest.split_first_chunk::<NONCE>().ok_or(CannotOpen)?;
+    /// [`DecryptionError`] for another key, another place, or changed bytes.
+    pub fn open(&self, context: &SealContext<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptionError> {
+        let (&VERSION, rest) = sealed.split_first().ok_or(DecryptionError)? else { return Err(DecryptionError) };
+        let (nonce, body) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(DecryptionError)?;
         let mut padded = Zeroizing::new(
             self.cipher()
-                .decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: &place.associated_data() })
-                .map_err(|_| CannotOpen)?,
+                .decrypt(&XNonce::from(*nonce), Payload { msg: body, aad: &context.associated_data() })
+                .map_err(|_| DecryptionError)?,
         );
-        let (length, _) = padded.split_first_chunk::<4>().ok_or(CannotOpen)?;
+        let (length, _) = padded.split_first_chunk::<4>().ok_or(DecryptionError)?;
         let end = 4 + u32::from_be_bytes(*length) as usize;
         if end > padded.len() {
-            return Err(CannotOpen);
+            return Err(DecryptionError);
         }
         padded.truncate(end);
         padded.drain(..4);
@@ -153,7 +153,7 @@ impl std::fmt::Debug for Key {
 
 /// Where a sealed value belongs.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct SealContext<'a> {
     /// The table it stands in.
     pub table: &'a str,
     /// The row it stands in.
@@ -162,7 +162,7 @@ pub struct Place<'a> {
     pub vault: Uuid,
 }
 
-impl Place<'_> {
+impl SealContext<'_> {
     fn associated_data(&self) -> Vec<u8> {
         let mut data = Vec::with_capacity(self.table.len() + 33);
         data.extend_from_slice(self.table.as_bytes());
@@ -176,10 +176,10 @@ impl Place<'_> {
 /// A sealed value that does not open: another key, another row, or damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a sealed value does not open with the key and place at hand")]
-pub struct CannotOpen;
+pub struct DecryptionError;
 
-impl From<CannotOpen> for Error {
-    fn from(error: CannotOpen) -> Self {
+impl From<DecryptionError> for Error {
+    fn from(error: DecryptionError) -> Self {
         Self::Internal(error.into())
     }
 }
@@ -237,8 +237,8 @@ mod tests {
 
     use super::*;
 
-    fn place(row: u128) -> Place<'static> {
-        Place { table: "people", row: Uuid::from_u128(row), vault: Uuid::from_u128(9) }
+    fn place(row: u128) -> SealContext<'static> {
+        SealContext { table: "people", row: Uuid::from_u128(row), vault: Uuid::from_u128(9) }
     }
 
     #[test]
@@ -247,9 +247,9 @@ mod tests {
         let (key, other) = (Key::random(&cx), Key::random(&cx));
         for _ in 0..100 {
             let block: [u8; 16] = cx.random();
-            let shuffled = key.shuffle(block);
-            assert_eq!(key.unshuffle(shuffled), block);
-            assert_ne!(other.unshuffle(shuffled), block);
+            let shuffled = key.permute(block);
+            assert_eq!(key.unpermute(shuffled), block);
+            assert_ne!(other.unpermute(shuffled), block);
             assert!(shuffled[..8] != block[..8] && shuffled[8..] != block[8..]);
         }
     }
@@ -260,16 +260,16 @@ mod tests {
         let key = Key::random(&cx);
         let sealed = key.seal(&cx, &place(1), b"Amara");
         assert_eq!(key.open(&place(1), &sealed).unwrap().as_slice(), b"Amara");
-        assert_eq!(key.open(&place(2), &sealed), Err(CannotOpen));
-        assert_eq!(key.open(&Place { table: "signatures", ..place(1) }, &sealed), Err(CannotOpen));
-        assert_eq!(key.open(&Place { vault: Uuid::from_u128(8), ..place(1) }, &sealed), Err(CannotOpen));
-        assert_eq!(Key::random(&cx).open(&place(1), &sealed), Err(CannotOpen));
+        assert_eq!(key.open(&place(2), &sealed), Err(DecryptionError));
+        assert_eq!(key.open(&SealContext { table: "signatures", ..place(1) }, &sealed), Err(DecryptionError));
+        assert_eq!(key.open(&SealContext { vault: Uuid::from_u128(8), ..place(1) }, &sealed), Err(DecryptionError));
+        assert_eq!(Key::random(&cx).open(&place(1), &sealed), Err(DecryptionError));
         for i in 0..sealed.len() {
             let mut damaged = sealed.clone();
             damaged[i] ^= 1;
-            assert_eq!(key.open(&place(1), &damaged), Err(CannotOpen), "byte {i}");
+            assert_eq!(key.open(&place(1), &damaged), Err(DecryptionError), "byte {i}");
         }
-        assert_eq!(key.open(&place(1), &[]), Err(CannotOpen));
+        assert_eq!(key.open(&place(1), &[]), Err(DecryptionError));
     }
 
     #[test]

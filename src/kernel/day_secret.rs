@@ -11,7 +11,7 @@ use crate::error::Result;
 ///
 /// # Errors
 /// A database error.
-pub async fn of(db: &PgPool, cx: &Cx, day: NaiveDate) -> Result<Key> {
+pub async fn for_day(db: &PgPool, cx: &Cx, day: NaiveDate) -> Result<Key> {
     let fresh = Key::random(cx);
     let secret = sqlx::query_scalar!(
         "INSERT INTO day_secrets (day, secret) VALUES ($1, $2) ON CONFLICT (day) DO UPDATE SET day = EXCLUDED.day RETURNING secret",

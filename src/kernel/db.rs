@@ -1,7 +1,7 @@
 //! The database: pools, sessions, limits in time, migrations.
 //!
-//! Every statement has an end. On the server, each session carries limits ([`Use::statement_limit`]); in the program,
-//! whoever waits for a statement waits for a set time ([`in_time`], the group commit, the request's own limit), and a
+//! Every statement has an end. On the server, each session carries limits ([`PoolKind::statement_limit`]); in the program,
+//! whoever waits for a statement waits for a set time ([`with_timeout`], the group commit, the request's own limit), and a
 //! connection whose statement overran is closed instead of given back: sqlx has no read timeout, and a connection whose
 //! network vanished would never answer. Every connection proves itself: it is asked when it was idle, it is asked when it
 //! comes back, both with a limit, and none that is older than the last broken one is used again.
@@ -26,35 +26,35 @@ use crate::{
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// Time for which a connection that nobody used is taken to be there still; after it, it is asked.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
+const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 /// Time in which a connection must answer when it is asked whether it is there, and in which a new one must be ready.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for which a connection is used at most, so that a session that a balancer sent to the wrong server ends.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 /// Time after which a migration's statement gives up waiting for a lock that holds up everybody behind it, and attempts.
-const MIGRATION_LOCK_LIMIT: &str = "5s";
-const MIGRATION_TRIES: u32 = 60;
+const MIGRATION_LOCK_TIMEOUT: &str = "5s";
+const MAX_MIGRATION_ATTEMPTS: u32 = 60;
 /// Time between two looks at the pools for their gauges.
-const SHOWN_EVERY: Duration = Duration::from_secs(5);
+const METRICS_INTERVAL: Duration = Duration::from_secs(5);
 /// Time that all migrations together may take.
-const MIGRATION_LIMIT: Duration = Duration::from_hours(1);
+const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// What a pool's connections are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
+pub enum PoolKind {
     /// Pages, the API, the console: somebody waits.
-    People,
+    Interactive,
     /// Group commits.
     HotPath,
     /// Background work.
     Background,
 }
 
-impl Use {
+impl PoolKind {
     /// The server's limit on one statement, below the program's own for the same work.
     pub const fn statement_limit(self) -> Duration {
         match self {
-            Self::People | Self::HotPath => Duration::from_secs(8),
+            Self::Interactive | Self::HotPath => Duration::from_secs(8),
             Self::Background => Duration::from_secs(30),
         }
     }
@@ -62,7 +62,7 @@ impl Use {
     /// Name in metrics and in `application_name`.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::People => "people",
+            Self::Interactive => "interactive",
             Self::HotPath => "hot",
             Self::Background => "work",
         }
@@ -73,7 +73,7 @@ impl Use {
 #[derive(Clone, Debug)]
 pub struct Pools {
     /// Pages, the API, the console.
-    pub people: PgPool,
+    pub interactive: PgPool,
     /// Group commits.
     pub hot: PgPool,
     /// Background work.
@@ -83,7 +83,7 @@ pub struct Pools {
 impl From<PgPool> for Pools {
     /// One pool for everything (short commands, tests).
     fn from(pool: PgPool) -> Self {
-        Self { people: pool.clone(), hot: pool.clone(), work: pool }
+        Self { interactive: pool.clone(), hot: pool.clone(), work: pool }
     }
 }
 
@@ -96,33 +96,33 @@ impl Pools {
         let database = &settings.database;
         let flushers = u32::try_from(settings.hot_path.flushers).unwrap_or(u32::MAX);
         Ok(Self {
-            people: pool(database, url, Use::People, database.pool_size)?,
+            interactive: pool(database, url, PoolKind::Interactive, database.pool_size)?,
             // one for each flusher of the three group commits
-            hot: pool(database, url, Use::HotPath, flushers.saturating_mul(3))?,
-            work: pool(database, url, Use::Background, database.work_pool_size)?,
+            hot: pool(database, url, PoolKind::HotPath, flushers.saturating_mul(3))?,
+            work: pool(database, url, PoolKind::Background, database.work_pool_size)?,
         })
     }
 
     /// The pools with their names.
-    pub fn each(&self) -> [(Use, &PgPool); 3] {
-        [(Use::People, &self.people), (Use::HotPath, &self.hot), (Use::Background, &self.work)]
+    pub fn each(&self) -> [(PoolKind, &PgPool); 3] {
+        [(PoolKind::Interactive, &self.interactive), (PoolKind::HotPath, &self.hot), (PoolKind::Background, &self.work)]
     }
 
     /// Shows how many connections each pool has open, in use and idle, every five seconds until cancelled.
-    pub async fn show(&self, cancel: &CancellationToken) {
+    pub async fn report_metrics(&self, cancel: &CancellationToken) {
         loop {
             for (purpose, pool) in self.each() {
                 let (open, idle) = (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
-                let show = |state: &'static str, number: u32| {
+                let report_metrics = |state: &'static str, number: u32| {
                     metrics::gauge!("muster_pool_connections", "pool" => purpose.as_str(), "state" => state)
                         .set(number);
                 };
-                show("idle", idle);
-                show("used", open.saturating_sub(idle));
-                show("most", pool.options().get_max_connections());
+                report_metrics("idle", idle);
+                report_metrics("used", open.saturating_sub(idle));
+                report_metrics("most", pool.options().get_max_connections());
             }
             tokio::select! {
-                () = sleep(SHOWN_EVERY) => {}
+                () = sleep(METRICS_INTERVAL) => {}
                 () = cancel.cancelled() => return,
             }
         }
@@ -130,7 +130,7 @@ impl Pools {
 
     /// Closes all, waiting no longer than `limit`.
     pub async fn close(&self, limit: Duration) {
-        let all = [self.people.close(), self.hot.close(), self.work.close()];
+        let all = [self.interactive.close(), self.hot.close(), self.work.close()];
         let _ = timeout(limit, join_all(all)).await;
     }
 }
@@ -139,56 +139,56 @@ impl Pools {
 ///
 /// # Errors
 /// `internal` when the URL is not understood; the message does not repeat it.
-pub fn pool(settings: &config::Database, url: &str, purpose: Use, connections: u32) -> Result<PgPool> {
+pub fn pool(settings: &config::Database, url: &str, purpose: PoolKind, connections: u32) -> Result<PgPool> {
     let options = options(url)?.application_name(&format!("muster {}", purpose.as_str()));
-    let patience = Duration::from_secs(settings.acquire_timeout_seconds);
-    Ok(pool_options(purpose, connections, patience).connect_lazy_with(options))
+    let acquire_timeout = Duration::from_secs(settings.acquire_timeout_seconds);
+    Ok(pool_options(purpose, connections, acquire_timeout).connect_lazy_with(options))
 }
 
 /// A further pool on the database of another one, for what must not queue behind that.
-pub fn pool_beside(pool: &PgPool, purpose: Use, connections: u32) -> PgPool {
+pub fn pool_like(pool: &PgPool, purpose: PoolKind, connections: u32) -> PgPool {
     let options = PgConnectOptions::clone(&pool.connect_options());
     pool_options(purpose, connections, pool.options().get_acquire_timeout()).connect_lazy_with(options)
 }
 
-fn pool_options(purpose: Use, connections: u32, patience: Duration) -> PgPoolOptions {
+fn pool_options(purpose: PoolKind, connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections.max(1))
         .max_lifetime(MAX_LIFETIME)
-        .acquire_timeout(patience)
+        .acquire_timeout(acquire_timeout)
         // sqlx would ask before every use, which is a round trip for each
         .test_before_acquire(false)
-        .after_connect(move |conn, _| Box::pin(begin_session(conn, purpose)))
+        .after_connect(move |conn, _| Box::pin(prepare_session(conn, purpose)))
         .before_acquire(|conn, connection| {
             Box::pin(async move {
                 if is_suspect(connection.age) {
-                    return Err(broken("it is older than one that proved broken"));
+                    return Err(connection_error("it is older than one that proved broken"));
                 }
-                if connection.idle_for >= TRUSTED_FOR { is_there(conn).await } else { Ok(true) }
+                if connection.idle_for >= PING_AFTER_IDLE { ping_in_time(conn).await } else { Ok(true) }
             })
         })
         // sqlx asks, too, but without a limit: a connection that does not answer would keep its place in the pool for ever
         .after_release(|conn, connection| {
             Box::pin(async move {
                 if is_suspect(connection.age) {
-                    return Err(broken("it is older than one that proved broken"));
+                    return Err(connection_error("it is older than one that proved broken"));
                 }
-                is_there(conn).await
+                ping_in_time(conn).await
             })
         })
 }
 
 /// Asks a connection whether it answers; what a dropped statement left behind must have ended, too.
-async fn is_there(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let Ok(answer) = timeout(ANSWER_LIMIT, conn.ping()).await else {
+async fn ping_in_time(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let Ok(answer) = timeout(PING_TIMEOUT, conn.ping()).await else {
         // idle ones of the same age lead to the same silence: they are not asked one after the other
         note_broken_connection();
-        return Err(broken("no answer in time"));
+        return Err(connection_error("no answer in time"));
     };
     answer.map(|()| true)
 }
 
-fn broken(why: &str) -> sqlx::Error {
+fn connection_error(why: &str) -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(
         std::io::ErrorKind::TimedOut,
         format!("a database connection is closed: {why}"),
@@ -198,7 +198,7 @@ fn broken(why: &str) -> sqlx::Error {
 /// Limits and habits of a session. An answer means durable, whatever the server's default; days are UTC's; no statement of
 /// ours runs long enough to be worth compiling, but plans that are kept from reading whole tables look so expensive that
 /// they would be. A client whose network vanished is noticed while a statement runs, while it idles, and by TCP.
-const SESSION: &[(&str, &str)] = &[
+const SESSION_SETTINGS: &[(&str, &str)] = &[
     ("synchronous_commit", "on"),
     ("timezone", "UTC"),
     ("jit", "off"),
@@ -212,24 +212,28 @@ const SESSION: &[(&str, &str)] = &[
 ];
 
 /// Those of them without which an acknowledged act could be lost or a day be wrong; the others may be unknown to a server.
-const ESSENTIAL: usize = 3;
+const ESSENTIAL_SETTINGS: usize = 3;
 
 /// Sets a new session up and refuses one on a server that cannot write: a standby, or a primary that was demoted.
-async fn begin_session(conn: &mut PgConnection, purpose: Use) -> Result<(), sqlx::Error> {
+async fn prepare_session(conn: &mut PgConnection, purpose: PoolKind) -> Result<(), sqlx::Error> {
     let limit = purpose.statement_limit().as_millis().to_string();
     let begun = async {
-        let read_only = match set_up(conn, SESSION, &limit).await {
+        let read_only = match apply_settings(conn, SESSION_SETTINGS, &limit).await {
             // a server that does not know all of them
-            Err(sqlx::Error::Database(_)) => set_up(conn, &SESSION[..ESSENTIAL], &limit).await?,
+            Err(sqlx::Error::Database(_)) => {
+                apply_settings(conn, &SESSION_SETTINGS[..ESSENTIAL_SETTINGS], &limit).await?
+            }
             other => other?,
         };
-        if read_only { Err(broken("the server is a standby or read-only")) } else { Ok(()) }
+        if read_only { Err(connection_error("the server is a standby or read-only")) } else { Ok(()) }
     };
-    timeout(ANSWER_LIMIT * 2, begun).await.unwrap_or_else(|_| Err(broken("the session could not be set up in time")))
+    timeout(PING_TIMEOUT * 2, begun)
+        .await
+        .unwrap_or_else(|_| Err(connection_error("the session could not be set up in time")))
 }
 
 /// Sets settings in one round trip; says whether the session is read-only.
-async fn set_up(conn: &mut PgConnection, settings: &[(&str, &str)], limit: &str) -> Result<bool, sqlx::Error> {
+async fn apply_settings(conn: &mut PgConnection, settings: &[(&str, &str)], limit: &str) -> Result<bool, sqlx::Error> {
     let (names, values): (Vec<&str>, Vec<&str>) =
         settings.iter().copied().chain([("statement_timeout", limit)]).unzip();
     let set = sqlx::query_scalar::<_, bool>(
@@ -252,20 +256,20 @@ pub fn options(url: &str) -> Result<PgConnectOptions> {
 ///
 /// # Errors
 /// `unavailable` when there is none in time, or the server cannot write.
-pub async fn connect(url: &str, purpose: Use) -> Result<PgConnection> {
+pub async fn connect(url: &str, purpose: PoolKind) -> Result<PgConnection> {
     let connecting = async {
         let mut conn = PgConnection::connect_with(&options(url)?).await?;
-        begin_session(&mut conn, purpose).await?;
+        prepare_session(&mut conn, purpose).await?;
         Ok(conn)
     };
-    in_time(ANSWER_LIMIT * 2, "connecting", connecting).await
+    with_timeout(PING_TIMEOUT * 2, "connecting", connecting).await
 }
 
 /// Waits for `work` for a set time. What overran is dropped, and its connection with it (see the pool's hooks).
 ///
 /// # Errors
 /// `unavailable` when it overran; otherwise what it answers.
-pub fn in_time<T, F: Future<Output = Result<T>>>(
+pub fn with_timeout<T, F: Future<Output = Result<T>>>(
     limit: Duration,
     what: &'static str,
     work: F,
@@ -286,7 +290,7 @@ pub fn in_time<T, F: Future<Output = Result<T>>>(
 ///
 /// # Errors
 /// `internal` saying what to set, or a database error.
-pub async fn check(pool: &PgPool) -> Result<Vec<String>> {
+pub async fn check_server(pool: &PgPool) -> Result<Vec<String>> {
     let ask = async || {
         sqlx::query!(
             r#"SELECT current_setting('synchronous_commit') AS "synchronous_commit!", current_setting('TimeZone') AS "timezone!",
@@ -332,7 +336,7 @@ pub async fn check(pool: &PgPool) -> Result<Vec<String>> {
     }
     Ok(unlimited
         .into_iter()
-        .map(|name| format!("database.url: {name} does not hold in every session, as behind a pooler in transaction mode; `muster migrate` sets it for the role, or: ALTER ROLE CURRENT_USER SET {name} = '{}'", role_value(name)))
+        .map(|name| format!("database.url: {name} does not hold in every session, as behind a pooler in transaction mode; `muster migrate` sets it for the role, or: ALTER ROLE CURRENT_USER SET {name} = '{}'", role_setting_value(name)))
         .collect())
 }
 
@@ -340,7 +344,7 @@ pub async fn check(pool: &PgPool) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// A database error.
-pub async fn room(pools: &Pools) -> Result<Vec<String>> {
+pub async fn check_connection_capacity(pools: &Pools) -> Result<Vec<String>> {
     let row = sqlx::query!(
         r#"SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS "most!",
                   (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS "of_role!""#
@@ -362,8 +366,8 @@ pub async fn room(pools: &Pools) -> Result<Vec<String>> {
 }
 
 /// The value that a role should have of its own, where sessions cannot be set up.
-fn role_value(name: &str) -> &'static str {
-    SESSION.iter().find(|(known, _)| *known == name).map_or("30s", |(_, value)| value)
+fn role_setting_value(name: &str) -> &'static str {
+    SESSION_SETTINGS.iter().find(|(known, _)| *known == name).map_or("30s", |(_, value)| value)
 }
 
 /// Brings the schema up to date; several processes may call it at once. It waits for locks a few seconds at a time, so that
@@ -380,14 +384,14 @@ pub async fn migrate(url: &str) -> Result<()> {
         let mut conn = timeout(Duration::from_secs(10), PgConnection::connect_with(&options(url)?))
             .await
             .map_err(|_| Error::Unavailable { retry_after: 5, cause: "no connection in time".to_owned() })??;
-        let limits = [("lock_timeout", MIGRATION_LOCK_LIMIT), ("timezone", "UTC")];
-        set_up(&mut conn, &limits, "0").await?;
-        let migrated = timeout(MIGRATION_LIMIT, migrate_on(&mut conn)).await.unwrap_or_else(|_| {
+        let limits = [("lock_timeout", MIGRATION_LOCK_TIMEOUT), ("timezone", "UTC")];
+        apply_settings(&mut conn, &limits, "0").await?;
+        let migrated = timeout(MIGRATION_TIMEOUT, migrate_on(&mut conn)).await.unwrap_or_else(|_| {
             Err(Error::Unavailable { retry_after: 60, cause: "the migration did not end in time".to_owned() })
         });
-        let _ = timeout(ANSWER_LIMIT, conn.close()).await;
+        let _ = timeout(PING_TIMEOUT, conn.close()).await;
         match migrated {
-            Err(Error::Unavailable { cause, .. }) if tries < MIGRATION_TRIES => {
+            Err(Error::Unavailable { cause, .. }) if tries < MAX_MIGRATION_ATTEMPTS => {
                 tracing::warn!(cause, "the migration waits for a lock and tries again");
                 sleep(Duration::from_secs(2)).await;
             }
@@ -411,7 +415,7 @@ async fn migrate_on(conn: &mut PgConnection) -> Result<()> {
 /// A database error.
 pub async fn set_role_settings(url: &str) -> Result<()> {
     let mut statements = "DO $$ BEGIN ".to_owned();
-    for (name, value) in SESSION.iter().chain([&("statement_timeout", "30s")]) {
+    for (name, value) in SESSION_SETTINGS.iter().chain([&("statement_timeout", "30s")]) {
         let _ = write!(
             statements,
             "EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET {name} = %L', current_database(), '{value}'); "
@@ -423,5 +427,5 @@ pub async fn set_role_settings(url: &str) -> Result<()> {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut conn).await?;
         Ok(conn.close().await?)
     };
-    in_time(Duration::from_secs(10), "role settings", work).await
+    with_timeout(Duration::from_secs(10), "role settings", work).await
 }

@@ -23,21 +23,21 @@ struct Standbys {
 
 impl Standbys {
     /// Do commits wait for a standby?
-    fn waits(&self) -> bool {
+    fn waits_for_standby(&self) -> bool {
         !self.names.is_empty() && matches!(self.synchronous_commit.as_str(), "on" | "remote_apply")
     }
 
     /// What is wrong, in one line.
-    fn fault(&self, durability: Durability, is_production: bool) -> Option<String> {
+    fn problem(&self, durability: Durability, is_production: bool) -> Option<String> {
         match durability {
-            Durability::Remote if !self.waits() => Some(format!(
+            Durability::Remote if !self.waits_for_standby() => Some(format!(
                 "database.durability is `remote`, and no commit waits for a standby (synchronous_standby_names is {:?}, synchronous_commit is {:?}): what is acknowledged would be lost with this server",
                 self.names, self.synchronous_commit
             )),
             Durability::Remote if self.synchronous == 0 => Some(
                 "database.durability is `remote`, and no synchronous standby is attached (or our role lacks pg_monitor and does not see it): commits wait until one is".to_owned(),
             ),
-            Durability::Local if is_production && self.attached > 0 && !self.waits() => Some(format!(
+            Durability::Local if is_production && self.attached > 0 && !self.waits_for_standby() => Some(format!(
                 "{} standby(s) are attached and none is synchronous: after a failover what was acknowledged last is lost and letters may go again; set synchronous_standby_names (Patroni: synchronous_mode) and database.durability = \"remote\"",
                 self.attached
             )),
@@ -57,26 +57,26 @@ async fn read(db: &PgPool) -> Result<Standbys> {
     .await?)
 }
 
-fn show(standbys: &Standbys, fault: Option<&str>) {
+fn report_metrics(standbys: &Standbys, problem: Option<&str>) {
     #[expect(clippy::cast_precision_loss, reason = "a gauge")]
     metrics::gauge!("muster_database_standbys").set(standbys.attached as f64);
-    metrics::gauge!("muster_database_durable").set(if fault.is_none() { 1.0 } else { 0.0 });
+    metrics::gauge!("muster_database_durable").set(if problem.is_none() { 1.0 } else { 0.0 });
 }
 
 /// Refuses a database whose commits do not wait for a standby where the settings ask for that, and says what else is unwise.
 ///
 /// # Errors
 /// `internal` saying what to set, or a database error.
-pub async fn at_start(settings: &Settings, db: &PgPool) -> Result<()> {
+pub async fn check_at_startup(settings: &Settings, db: &PgPool) -> Result<()> {
     let standbys = read(db).await?;
-    let fault = standbys.fault(settings.database.durability, settings.is_production());
-    show(&standbys, fault.as_deref());
-    match fault {
-        Some(fault) if settings.database.durability == Durability::Remote && !standbys.waits() => {
-            Err(Error::internal(fault))
+    let problem = standbys.problem(settings.database.durability, settings.is_production());
+    report_metrics(&standbys, problem.as_deref());
+    match problem {
+        Some(problem) if settings.database.durability == Durability::Remote && !standbys.waits_for_standby() => {
+            Err(Error::internal(problem))
         }
-        Some(fault) => {
-            tracing::warn!("{fault}");
+        Some(problem) => {
+            tracing::warn!("{problem}");
             Ok(())
         }
         None => Ok(()),
@@ -87,13 +87,13 @@ pub async fn at_start(settings: &Settings, db: &PgPool) -> Result<()> {
 ///
 /// # Errors
 /// A database error.
-pub async fn look(settings: &Settings, db: &PgPool) -> Result<()> {
+pub async fn recheck(settings: &Settings, db: &PgPool) -> Result<()> {
     let standbys = read(db).await?;
-    let fault = standbys.fault(settings.database.durability, settings.is_production());
-    show(&standbys, fault.as_deref());
-    match fault {
-        Some(fault) if settings.database.durability == Durability::Remote => tracing::error!("{fault}"),
-        Some(fault) => tracing::warn!("{fault}"),
+    let problem = standbys.problem(settings.database.durability, settings.is_production());
+    report_metrics(&standbys, problem.as_deref());
+    match problem {
+        Some(problem) if settings.database.durability == Durability::Remote => tracing::error!("{problem}"),
+        Some(problem) => tracing::warn!("{problem}"),
         None => {}
     }
     Ok(())
@@ -111,7 +111,7 @@ mod tests {
             attached,
             synchronous,
         };
-        for (standbys, durability, is_production, is_fault) in [
+        for (standbys, durability, is_production, is_problem) in [
             (with("on", "", 0, 0), Durability::Local, true, false),
             (with("on", "", 1, 0), Durability::Local, true, true),
             (with("on", "", 1, 0), Durability::Local, false, false),
@@ -124,9 +124,9 @@ mod tests {
             (with("on", "*", 1, 1), Durability::Remote, true, false),
             (with("remote_apply", "ANY 1 (a, b)", 2, 2), Durability::Remote, true, false),
         ] {
-            let fault = standbys.fault(durability, is_production);
-            assert_eq!(fault.is_some(), is_fault, "{standbys:?} {durability:?} {is_production}");
-            assert!(fault.is_none_or(|fault| fault.contains("standby")));
+            let problem = standbys.problem(durability, is_production);
+            assert_eq!(problem.is_some(), is_problem, "{standbys:?} {durability:?} {is_production}");
+            assert!(problem.is_none_or(|problem| problem.contains("standby")));
         }
     }
 }

@@ -60,20 +60,20 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidWit
 /// members stay and the whole is checked as a new one would be.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
-pub struct Overlay(serde_json::Map<String, serde_json::Value>);
+pub struct MergePatch(serde_json::Map<String, serde_json::Value>);
 
-impl Validate for Overlay {
+impl Validate for MergePatch {
     fn validate(&self) -> Result<(), validator::ValidationErrors> {
         Ok(())
     }
 }
 
-impl Overlay {
+impl MergePatch {
     /// The resource with these changes, as a body of its POST.
     ///
     /// # Errors
     /// 422 with a pointer for each refused field.
-    pub fn over<T: DeserializeOwned + Validate>(self, resource: serde_json::Value) -> Result<T> {
+    pub fn apply_to<T: DeserializeOwned + Validate>(self, resource: serde_json::Value) -> Result<T> {
         let serde_json::Value::Object(mut whole) = resource else { return Err(Error::internal("not a resource")) };
         whole.extend(self.0);
         parse(serde_json::Value::Object(whole).to_string().as_bytes())
@@ -271,9 +271,9 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
 
 /// One path segment, or two; a malformed one is a 404.
 #[derive(Clone, Debug)]
-pub struct Segments<T>(pub T);
+pub struct PathParams<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathParams<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {

@@ -13,9 +13,9 @@
 //! Each list names its fields in a [`FieldSet`]; SQL comes from there only. A virtual field's value is not what the
 //! column holds (an e-mail address, and the id of the person who has it): the caller looks it up
 //! ([`Filter::virtual_texts`], [`Filter::resolve_virtual`]), and until then it matches nothing. Which conditions an index
-//! can answer is found out by `anchors`. Neither errors nor `Debug` repeat a value: it may be somebody's address.
+//! can answer is found out by `index_conditions`. Neither errors nor `Debug` repeat a value: it may be somebody's address.
 
-mod anchors;
+mod index_conditions;
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-pub use anchors::{Anchor, Index};
+pub use index_conditions::{Index, IndexCondition};
 
 /// The longest filter, in characters.
 pub const MAX_CHARS: usize = 2_000;

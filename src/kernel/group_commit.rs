@@ -3,14 +3,14 @@
 //! Acts queue in memory; a flusher takes **whatever has gathered** while the last commit was under way and writes it as one
 //! batch. There is no timer: a lone act is written at once, and the busier it gets, the larger the batches grow by
 //! themselves. (mySociety's petition daemon worked this way in 2006.) While one flusher writes, another begins only once
-//! there is [`COMPANY`]: two small batches at once cost more than one after the other.
+//! there is [`MIN_PARALLEL_BATCH`]: two small batches at once cost more than one after the other.
 //!
 //! Invariants:
 //! - An act is answered after its batch committed, never before, and each act gets its own answer.
 //! - A caller that went away does not cancel an act: it was handed over when it was queued.
 //! - A data error (a poison row) fails only the act that caused it: the batch is halved until that act is alone.
 //!   Deadlocks and serialization failures are tried again whole. Everything else (a lost connection, a read-only server, a
-//!   limit in time) fails the batch as 503: whether it committed is unknown, so nothing is claimed ([`Fault`]).
+//!   limit in time) fails the batch as 503: whether it committed is unknown, so nothing is claimed ([`ErrorClass`]).
 //! - A write ends within `hot_path.write_seconds`: what overran is answered 503 and its connection closed, so that a
 //!   connection whose network vanished holds up nobody for longer.
 //! - The queue is bounded; when it is full, or an act waited past its deadline, the answer is 503 with `Retry-After`.
@@ -34,15 +34,15 @@ use tokio::{
 use super::cx::Cx;
 use crate::{
     config::HotPath,
-    error::{self, Error, Fault, Result},
+    error::{self, Error, ErrorClass, Result},
 };
 
 /// Acts that are worth a second batch beside one that is being written: a batch of so many costs nearly as little for each
 /// of them as a large one (bench/README.md).
-pub const COMPANY: usize = 32;
+pub const MIN_PARALLEL_BATCH: usize = 32;
 
 /// How often a batch that lost a deadlock is tried again.
-const TRIES: u32 = 5;
+const MAX_RETRIES: u32 = 5;
 
 /// What is written in batches: one implementation for each kind of action.
 pub trait Batch: Send + Sync + 'static {
@@ -57,7 +57,7 @@ pub trait Batch: Send + Sync + 'static {
     fn write<'a>(&'a self, acts: &'a [Self::Act]) -> BoxFuture<'a, Result<Vec<Self::Outcome>, sqlx::Error>>;
 }
 
-struct Waiting<B: Batch> {
+struct QueuedAct<B: Batch> {
     act: B::Act,
     queued_at: Instant,
     answer: oneshot::Sender<Result<B::Outcome>>,
@@ -65,34 +65,34 @@ struct Waiting<B: Batch> {
 
 /// What the flushers tell each other.
 #[derive(Default)]
-struct Turn {
+struct FlushState {
     /// Batches being written.
-    writing: AtomicUsize,
+    in_flight: AtomicUsize,
     /// Something to look at: a batch was written, or there is company. Holds one call until somebody listens.
-    look: Notify,
+    wake: Notify,
 }
 
-impl Turn {
+impl FlushState {
     /// A batch begins; it ends when the guard goes, by a panic too.
-    fn begin(&self) -> Writing<'_> {
-        self.writing.fetch_add(1, Ordering::AcqRel);
-        Writing(self)
+    fn begin(&self) -> InFlight<'_> {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        InFlight(self)
     }
 }
 
-struct Writing<'a>(&'a Turn);
+struct InFlight<'a>(&'a FlushState);
 
-impl Drop for Writing<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.writing.fetch_sub(1, Ordering::AcqRel);
-        self.0.look.notify_one();
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.0.wake.notify_one();
     }
 }
 
 /// The queue in front of a [`Batch`].
 pub struct GroupCommit<B: Batch> {
-    queue: Mutex<Option<mpsc::Sender<Waiting<B>>>>,
-    turn: Arc<Turn>,
+    queue: Mutex<Option<mpsc::Sender<QueuedAct<B>>>>,
+    flush_state: Arc<FlushState>,
     flushers: tokio::sync::Mutex<JoinSet<()>>,
     cx: Cx,
 }
@@ -108,11 +108,17 @@ impl<B: Batch> GroupCommit<B> {
     pub fn start(batch: B, settings: HotPath, cx: Cx) -> Self {
         let (queue, waiting) = mpsc::channel(settings.queue_limit);
         let (batch, waiting) = (Arc::new(batch), Arc::new(tokio::sync::Mutex::new(waiting)));
-        let (mut flushers, turn) = (JoinSet::new(), Arc::<Turn>::default());
+        let (mut flushers, flush_state) = (JoinSet::new(), Arc::<FlushState>::default());
         for _ in 0..settings.flushers {
-            flushers.spawn(flush_until_closed(batch.clone(), waiting.clone(), turn.clone(), settings, cx.clone()));
+            flushers.spawn(flush_until_closed(
+                batch.clone(),
+                waiting.clone(),
+                flush_state.clone(),
+                settings,
+                cx.clone(),
+            ));
         }
-        Self { queue: Mutex::new(Some(queue)), turn, flushers: tokio::sync::Mutex::new(flushers), cx }
+        Self { queue: Mutex::new(Some(queue)), flush_state, flushers: tokio::sync::Mutex::new(flushers), cx }
     }
 
     /// Hands an act over and waits until its batch has committed.
@@ -122,16 +128,16 @@ impl<B: Batch> GroupCommit<B> {
     /// `internal` for an act the database refused.
     pub async fn submit(&self, act: B::Act) -> Result<B::Outcome> {
         let (answer, outcome) = oneshot::channel();
-        let waiting = Waiting { act, queued_at: self.cx.instant(), answer };
+        let waiting = QueuedAct { act, queued_at: self.cx.instant(), answer };
         let busy = |cause: &str| Error::Unavailable { retry_after: 2, cause: format!("{}: {cause}", B::NAME) };
         {
             let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             let queue = queue.as_ref().ok_or_else(|| busy("shutting down"))?;
             queue.try_send(waiting).map_err(|_| busy("the queue is full"))?;
             let depth = queue.max_capacity() - queue.capacity();
-            show_depth::<B>(depth);
-            if depth >= COMPANY {
-                self.turn.look.notify_one();
+            report_queue_depth::<B>(depth);
+            if depth >= MIN_PARALLEL_BATCH {
+                self.flush_state.wake.notify_one();
             }
         }
         outcome.await.unwrap_or_else(|_| Err(busy("the flusher ended")))
@@ -140,38 +146,41 @@ impl<B: Batch> GroupCommit<B> {
     /// Takes no more acts; returns when every queued one was written and answered.
     pub async fn close(&self) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.turn.look.notify_one();
+        self.flush_state.wake.notify_one();
         while self.flushers.lock().await.join_next().await.is_some() {}
     }
 }
 
 /// Shows how many acts wait.
 #[expect(clippy::cast_precision_loss, reason = "a queue depth is far below 2^52")]
-fn show_depth<B: Batch>(depth: usize) {
+fn report_queue_depth<B: Batch>(depth: usize) {
     metrics::gauge!("muster_group_commit_queue", "action" => B::NAME).set(depth as f64);
 }
 
 async fn flush_until_closed<B: Batch>(
     batch: Arc<B>,
-    queue: Arc<tokio::sync::Mutex<mpsc::Receiver<Waiting<B>>>>,
-    turn: Arc<Turn>,
+    queue: Arc<tokio::sync::Mutex<mpsc::Receiver<QueuedAct<B>>>>,
+    flush_state: Arc<FlushState>,
     settings: HotPath,
     cx: Cx,
 ) {
     let deadline = Duration::from_secs(settings.deadline_seconds);
     let mut taken = Vec::with_capacity(settings.batch_limit);
     loop {
-        let writing = {
+        let in_flight = {
             // one flusher waits here, holding the lock; the others are writing or wait for the lock
             let mut queue = queue.lock().await;
-            while turn.writing.load(Ordering::Acquire) > 0 && queue.len() < COMPANY && !queue.is_closed() {
-                turn.look.notified().await;
+            while flush_state.in_flight.load(Ordering::Acquire) > 0
+                && queue.len() < MIN_PARALLEL_BATCH
+                && !queue.is_closed()
+            {
+                flush_state.wake.notified().await;
             }
             if queue.recv_many(&mut taken, settings.batch_limit).await == 0 {
                 return;
             }
-            show_depth::<B>(queue.len());
-            turn.begin()
+            report_queue_depth::<B>(queue.len());
+            flush_state.begin()
         };
         let now = cx.instant();
         let (mut acts, mut answers) = (Vec::with_capacity(taken.len()), Vec::with_capacity(taken.len()));
@@ -194,7 +203,7 @@ async fn flush_until_closed<B: Batch>(
             metrics::histogram!("muster_group_commit_batch", "action" => B::NAME).record(acts.len() as f64);
             write_isolating(&*batch, &acts, Duration::from_secs(settings.write_seconds)).await
         };
-        drop(writing);
+        drop(in_flight);
         metrics::histogram!("muster_group_commit_flush_seconds", "action" => B::NAME)
             .record(cx.instant().duration_since(now));
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
@@ -215,10 +224,10 @@ fn write_isolating<'a, B: Batch>(
             Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
             Err(error) => error,
         };
-        let fault = Fault::of(&error);
+        let fault = ErrorClass::of(&error);
         // only what Postgres refused was rolled back for certain; anything else must not be written a second time
-        if fault != Fault::Data {
-            if fault == Fault::Program {
+        if fault != ErrorClass::Data {
+            if fault == ErrorClass::Program {
                 tracing::error!(action = B::NAME, %error, "the database's answer to a batch is not understood");
             }
             let cause = error.to_string();
@@ -254,8 +263,8 @@ async fn write_retrying<B: Batch>(batch: &B, acts: &[B::Act], limit: Duration) -
             Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "a batch was not written in time")))
         });
         let Err(error) = &written else { return written };
-        error::note(error);
-        if tries == TRIES || Fault::of(error) != Fault::Retry {
+        error::record_database_error(error);
+        if tries == MAX_RETRIES || ErrorClass::of(error) != ErrorClass::Retry {
             return written;
         }
         tries += 1;

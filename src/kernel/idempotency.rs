@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 pub const HEADER: &str = "idempotency-key";
 
 /// Time for which a key is remembered.
-pub const KEPT_FOR: TimeDelta = TimeDelta::hours(48);
+pub const RETENTION: TimeDelta = TimeDelta::hours(48);
 
 /// A keyed request, hashed.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct IdempotencyKey {
 
 /// What became of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum KeyClaim {
     /// The key is new: go on.
     Fresh,
     /// The request was done before and made this.
@@ -59,7 +59,7 @@ pub async fn from_request(
         key: key.mac(&[b"key", token.as_bytes(), value]).to_vec(),
         request: key.mac(&[b"request", method.as_str().as_bytes(), path.as_bytes(), body]).to_vec(),
     };
-    let mut hashed: Vec<IdempotencyKey> = requests_keys.used_within(KEPT_FOR).iter().map(hashed).collect();
+    let mut hashed: Vec<IdempotencyKey> = requests_keys.used_within(RETENTION).iter().map(hashed).collect();
     if hashed.len() > 1 {
         let keys: Vec<Vec<u8>> = hashed.iter().map(|hashed| hashed.key.clone()).collect();
         let spent = sqlx::query_scalar!("SELECT key FROM idempotency_keys WHERE key = ANY ($1) LIMIT 1", &keys);
@@ -83,8 +83,8 @@ pub fn mismatch() -> Error {
 ///
 /// # Errors
 /// `idempotency_mismatch` (422), or a database error.
-pub async fn claim(conn: &mut PgConnection, cx: &Cx, key: Option<&IdempotencyKey>, resource: Uuid) -> Result<Claim> {
-    let Some(key) = key else { return Ok(Claim::Fresh) };
+pub async fn claim(conn: &mut PgConnection, cx: &Cx, key: Option<&IdempotencyKey>, resource: Uuid) -> Result<KeyClaim> {
+    let Some(key) = key else { return Ok(KeyClaim::Fresh) };
     let spent = sqlx::query!(
         r#"SELECT resource_id AS "resource_id!", outcome AS "outcome!" FROM claim_idempotency_keys(ARRAY[($1::uuid, $2::bytea, $3::bytea, $4::timestamptz)::keyed_act])"#,
         resource,
@@ -95,8 +95,8 @@ pub async fn claim(conn: &mut PgConnection, cx: &Cx, key: Option<&IdempotencyKey
     .fetch_optional(conn)
     .await?;
     match spent {
-        None => Ok(Claim::Fresh),
-        Some(row) if row.outcome == "replayed" => Ok(Claim::Replayed(row.resource_id)),
+        None => Ok(KeyClaim::Fresh),
+        Some(row) if row.outcome == "replayed" => Ok(KeyClaim::Replayed(row.resource_id)),
         Some(_) => Err(mismatch()),
     }
 }
@@ -105,7 +105,7 @@ pub async fn claim(conn: &mut PgConnection, cx: &Cx, key: Option<&IdempotencyKey
 ///
 /// # Errors
 /// A database error.
-pub async fn found(conn: &mut PgConnection, key: Option<&IdempotencyKey>) -> Result<()> {
+pub async fn mark_as_existing(conn: &mut PgConnection, key: Option<&IdempotencyKey>) -> Result<()> {
     if let Some(key) = key {
         sqlx::query!("UPDATE idempotency_keys SET status = 200 WHERE key = $1", key.key).execute(conn).await?;
     }
@@ -126,6 +126,6 @@ pub async fn was_created(conn: &mut PgConnection, key: Option<&IdempotencyKey>) 
 ///
 /// # Errors
 /// A database error.
-pub async fn forget(db: &sqlx::PgPool, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
+pub async fn delete_older(db: &sqlx::PgPool, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
     Ok(sqlx::query!("DELETE FROM idempotency_keys WHERE created_at < $1", before).execute(db).await?.rows_affected())
 }

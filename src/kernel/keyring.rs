@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 pub use self::signing::{Activation, Family, SigningKeys};
 use self::{
-    file::{Entry, KeyFile, Keys, Kind},
+    file::{KeyEntry, KeyFile, KeyFileKind, Keys},
     signing::Signing,
 };
 use super::{crypto::Key, cx::Cx};
@@ -139,9 +139,9 @@ pub struct KeyInfo {
 
 /// Keys read from another host's file, to be taken over.
 #[derive(Debug)]
-pub struct Import(Keys);
+pub struct ImportedKeys(Keys);
 
-impl Import {
+impl ImportedKeys {
     /// Reads the text of a key file.
     ///
     /// # Errors
@@ -191,8 +191,8 @@ impl Keyring {
         };
         let mut first = Keys::new();
         add_generation(&mut first, 1, cx);
-        let root_was_there = is_there(file::create(root, Kind::Root, &first))?;
-        let vault_was_there = is_there(file::create(vault, Kind::Vault, &Keys::new()))?;
+        let root_was_there = is_there(file::create(root, KeyFileKind::Root, &first))?;
+        let vault_was_there = is_there(file::create(vault, KeyFileKind::Vault, &Keys::new()))?;
         match (root_was_there, vault_was_there) {
             (Some(exists), Some(_)) => Err(exists),
             _ => Self::open_files(root, vault),
@@ -214,8 +214,8 @@ impl Keyring {
     /// As [`Keyring::open`].
     pub fn open_files(root: &Path, vault: &Path) -> Result<Self, KeyringError> {
         let keyring = Self {
-            root: KeyFile::new(root, Kind::Root),
-            vault: KeyFile::new(vault, Kind::Vault),
+            root: KeyFile::new(root, KeyFileKind::Root),
+            vault: KeyFile::new(vault, KeyFileKind::Vault),
             signing: RwLock::default(),
         };
         keyring.root.open()?;
@@ -233,7 +233,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::Io`].
     pub fn make_vault_keys(&self) -> Result<(), KeyringError> {
-        match file::create(self.vault.path(), Kind::Vault, &Keys::new()) {
+        match file::create(self.vault.path(), KeyFileKind::Vault, &Keys::new()) {
             Err(KeyringError::Exists { .. }) => Ok(()),
             made => {
                 self.vault.refresh(instant());
@@ -320,9 +320,9 @@ impl Keyring {
     pub fn add_vault_key(&self, cx: &Cx, vault: Uuid, database: &str) -> Result<(String, Key), KeyringError> {
         let name = vault_key(vault);
         self.vault.update(instant(), |keys| {
-            let entry = keys.entry(name.clone()).or_insert_with(|| Entry {
+            let entry = keys.entry(name.clone()).or_insert_with(|| KeyEntry {
                 database: Some(database.to_owned()),
-                ..Entry::new(Key::random(cx), cx.now())
+                ..KeyEntry::new(Key::random(cx), cx.now())
             });
             Ok((name.clone(), entry.key.clone()))
         })
@@ -333,7 +333,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::Differs`] when a key of the same name is another one here, or [`KeyringError`]; the files then stand
     /// unchanged.
-    pub fn import(&self, import: Import) -> Result<Vec<String>, KeyringError> {
+    pub fn import(&self, import: ImportedKeys) -> Result<Vec<String>, KeyringError> {
         let is_of_a_vault = |name: &String| vault_of(name).is_some();
         let (of_vaults, of_root): (Keys, Keys) = import.0.into_iter().partition(|(name, _)| is_of_a_vault(name));
         let mut names = Vec::new();
@@ -462,12 +462,13 @@ fn generation_of(name: &str, prefix: &str) -> Option<u32> {
 
 fn add_generation(keys: &mut Keys, generation: u32, cx: &Cx) {
     for name in names_of(generation) {
-        keys.insert(name, Entry::new(Key::random(cx), cx.now()));
+        keys.insert(name, KeyEntry::new(Key::random(cx), cx.now()));
     }
 }
 
 fn merge(here: &mut Keys, there: Keys) -> Result<Vec<String>, KeyringError> {
-    let differs = |name: &String, entry: &Entry| here.get(name).is_some_and(|e| e.key.expose() != entry.key.expose());
+    let differs =
+        |name: &String, entry: &KeyEntry| here.get(name).is_some_and(|e| e.key.expose() != entry.key.expose());
     if let Some((name, _)) = there.iter().find(|(name, entry)| differs(name, entry)) {
         return Err(KeyringError::Differs { name: name.clone() });
     }
@@ -479,7 +480,7 @@ fn merge(here: &mut Keys, there: Keys) -> Result<Vec<String>, KeyringError> {
 }
 
 fn infos(keys: &Keys) -> Vec<KeyInfo> {
-    let info = |(name, entry): (&String, &Entry)| KeyInfo {
+    let info = |(name, entry): (&String, &KeyEntry)| KeyInfo {
         name: name.clone(),
         created_at: entry.created_at,
         database: entry.database.clone(),

@@ -3,7 +3,7 @@
 //! A token is base32 of `purpose (1) | row id (16) | HMAC(links key, purpose | row id | generation) (15)`. The row keeps
 //! the generation (raising it voids the links mailed before) and the expiry. New links are made with the links key that
 //! writes; those made with an older one hold until their own end. What a link shows and does is known to the
-//! slice that mails it; slices register a [`TokenPurpose`] each, and one route, `/t/{token}`, serves them all.
+//! slice that mails it; slices register a [`LinkHandler`] each, and one route, `/t/{token}`, serves them all.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -106,14 +106,14 @@ impl Links {
         let mut token = Vec::with_capacity(17 + MAC);
         token.push(purpose as u8);
         token.extend_from_slice(row.as_bytes());
-        token.extend_from_slice(&mac(&self.keys.writing(), purpose, row, generation));
+        token.extend_from_slice(&mac(&self.keys.current(), purpose, row, generation));
         base32(&token)
     }
 
     /// A short code for those who would rather type than follow a link: eight characters that stand for the row as the
     /// link of this purpose does. Forty bits: whoever checks one limits the attempts.
     pub fn code(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
-        code(&self.keys.writing(), purpose, row, generation)
+        code(&self.keys.current(), purpose, row, generation)
     }
 
     /// Is this the code, however it was typed?
@@ -205,20 +205,20 @@ pub struct LinkPage {
     /// What the page is about, line by line.
     pub details: Vec<Detail>,
     /// Where to go next.
-    pub links: Vec<Onward>,
+    pub links: Vec<PageLink>,
     /// Names neither the action nor the organization until the button is pressed.
     pub neutral: bool,
     /// Where to pass it on.
-    pub share: Vec<Onward>,
+    pub share: Vec<PageLink>,
     /// The number with the own act in it.
     pub own_count: Option<i64>,
     /// A box beside the button.
-    pub tick: Option<Tick>,
+    pub checkbox: Option<Checkbox>,
     /// Several to choose from.
-    pub pick: Option<Pick>,
+    pub choice_list: Option<ChoiceList>,
     /// A file instead of the page.
     #[serde(skip)]
-    pub handed: Option<Handed>,
+    pub download: Option<Download>,
 }
 
 impl LinkPage {
@@ -230,17 +230,17 @@ impl LinkPage {
             Self { heading: part("done-heading"), lines: vec![part("done-line-1")], ..page }
         } else {
             let lines = vec![part("line-1"), part("line-2")];
-            let tick = Some(Tick { name: NEVER_AGAIN, label: part("never-again") });
-            Self { heading: part("heading"), lines, button: Some(part("button")), danger: true, tick, ..page }
+            let checkbox = Some(Checkbox { name: NEVER_AGAIN, label: part("never-again") });
+            Self { heading: part("heading"), lines, button: Some(part("button")), danger: true, checkbox, ..page }
         }
     }
 }
 
 /// What was chosen in the form of a link's page; empty when only the button was pressed.
 #[derive(Clone, Debug, Default)]
-pub struct Choices(BTreeMap<String, String>);
+pub struct FormInput(BTreeMap<String, String>);
 
-impl Choices {
+impl FormInput {
     /// The fields of a form, `application/x-www-form-urlencoded`.
     pub fn of(form: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(form).into_owned().collect())
@@ -259,7 +259,7 @@ impl Choices {
 
 /// A box beside the button.
 #[derive(Clone, Debug, Serialize)]
-pub struct Tick {
+pub struct Checkbox {
     /// Name of the field; its value is `true`.
     pub name: &'static str,
     /// What ticking it does.
@@ -268,7 +268,7 @@ pub struct Tick {
 
 /// Several to choose from, beside the button.
 #[derive(Clone, Debug, Serialize)]
-pub struct Pick {
+pub struct ChoiceList {
     /// Name of the field.
     pub name: &'static str,
     /// What is chosen.
@@ -279,7 +279,7 @@ pub struct Pick {
 
 /// What a pressed button hands over instead of a page.
 #[derive(Clone, Debug)]
-pub struct Handed {
+pub struct Download {
     /// Name of the file.
     pub name: String,
     /// JSON.
@@ -297,7 +297,7 @@ pub struct Detail {
 
 /// A link on a link's page.
 #[derive(Clone, Debug, Serialize)]
-pub struct Onward {
+pub struct PageLink {
     /// Its words.
     pub label: String,
     /// Its address.
@@ -305,7 +305,7 @@ pub struct Onward {
 }
 
 /// What one kind of link shows and does.
-pub trait TokenPurpose: Send + Sync {
+pub trait LinkHandler: Send + Sync {
     /// Which links.
     fn purpose(&self) -> Purpose;
 
@@ -313,16 +313,16 @@ pub trait TokenPurpose: Send + Sync {
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>>;
 
     /// Does what the page said, as the form chose; a second time shows the same success.
-    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>>;
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>>;
 }
 
 /// The registered purposes.
 #[derive(Clone, Default)]
-pub struct TokenPurposes(HashMap<Purpose, Arc<dyn TokenPurpose>>);
+pub struct LinkHandlers(HashMap<Purpose, Arc<dyn LinkHandler>>);
 
-impl TokenPurposes {
+impl LinkHandlers {
     /// Adds one.
-    pub fn register(&mut self, purpose: impl TokenPurpose + 'static) {
+    pub fn register(&mut self, purpose: impl LinkHandler + 'static) {
         self.0.insert(purpose.purpose(), Arc::new(purpose));
     }
 
@@ -330,12 +330,12 @@ impl TokenPurposes {
     ///
     /// # Errors
     /// `link_expired` when none does.
-    pub fn of(&self, token: &Token) -> Result<&dyn TokenPurpose> {
+    pub fn of(&self, token: &Token) -> Result<&dyn LinkHandler> {
         self.0.get(&token.purpose).map(AsRef::as_ref).ok_or_else(expired)
     }
 }
 
-impl std::fmt::Debug for TokenPurposes {
+impl std::fmt::Debug for LinkHandlers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }

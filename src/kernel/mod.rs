@@ -4,8 +4,7 @@
 //! handed to each slice.
 
 pub mod cache;
-pub mod caching;
-pub mod changes;
+pub mod cache_invalidation;
 pub mod connections;
 pub mod crypto;
 pub mod cx;
@@ -17,20 +16,21 @@ pub mod extract;
 pub mod filter;
 pub mod forms;
 pub mod group_commit;
-pub mod guard;
 pub mod hal;
+pub mod http_cache;
 pub mod i18n;
 pub mod idempotency;
 pub mod jobs;
 pub mod keyring;
-pub mod leader;
+pub mod keyset_pagination;
+pub mod leader_election;
 pub mod links;
-pub mod listing;
 pub mod markdown;
 pub mod network;
+pub mod network_limit;
 pub mod pages;
 pub mod paging;
-pub mod per_network;
+pub mod rate_limit;
 pub mod readiness;
 pub mod table_stats;
 pub mod text;
@@ -43,13 +43,13 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
-use changes::Changes;
+use cache_invalidation::CacheInvalidator;
 use cx::Cx;
 use db::Pools;
-use guard::Guard;
 use keyring::{Family, Keyring, SigningKeys};
 use links::Links;
 use pages::Pages;
+use rate_limit::RateLimiter;
 use readiness::Readiness;
 use vault::Vaults;
 
@@ -71,11 +71,11 @@ pub struct Kernel {
     /// Links in mail.
     pub links: Links,
     /// Limits on public acts.
-    pub guard: Guard,
+    pub rate_limiter: RateLimiter,
     /// Templates.
     pub pages: Pages,
     /// What changed, for the caches.
-    pub changes: Arc<Changes>,
+    pub cache_invalidator: Arc<CacheInvalidator>,
     /// Can this process do its work?
     pub readiness: Readiness,
     /// Cancelled when the server is asked to stop: streams end then.
@@ -89,13 +89,13 @@ pub struct Kernel {
 impl Kernel {
     /// Puts the tools together.
     pub fn new(settings: Settings, cx: Cx, pools: impl Into<Pools>, keyring: Arc<Keyring>) -> Arc<Self> {
-        let Pools { people: db, hot, work } = pools.into();
+        let Pools { interactive: db, hot, work } = pools.into();
         let requests = SigningKeys::of(&keyring, Family::Requests, &cx);
         Arc::new(Self {
             links: Links::new(SigningKeys::of(&keyring, Family::Links, &cx), &settings.http.public_url),
-            guard: Guard::new(settings.guard.clone(), cx.clone(), db.clone(), requests.derive("guard")),
+            rate_limiter: RateLimiter::new(settings.guard.clone(), cx.clone(), db.clone(), requests.derive("guard")),
             pages: Pages::new(&settings.http.public_url),
-            changes: Arc::default(),
+            cache_invalidator: Arc::default(),
             readiness: Readiness::new(cx.clone()),
             stopping: CancellationToken::new(),
             requests_key: requests.derive("idempotency"),
@@ -111,7 +111,7 @@ impl Kernel {
 
     /// The pools with their names.
     pub fn pools(&self) -> Pools {
-        Pools { people: self.db.clone(), hot: self.hot.clone(), work: self.work.clone() }
+        Pools { interactive: self.db.clone(), hot: self.hot.clone(), work: self.work.clone() }
     }
 
     /// A full address of ours.

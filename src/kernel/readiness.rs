@@ -21,12 +21,12 @@ use super::{cx::Cx, db};
 use crate::error::{Error, Result};
 
 /// Time between two writes.
-const EVERY: Duration = Duration::from_secs(2);
+const WRITE_INTERVAL: Duration = Duration::from_secs(2);
 /// Time that one write may take, connecting included.
-const LIMIT: Duration = Duration::from_secs(3);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for which a write speaks for the process: a failed one ends it at once, and one that hangs within this time, so that
 /// no answer is wrong for longer than ten seconds.
-const FRESH_FOR: Duration = Duration::from_secs(7);
+const MAX_WRITE_AGE: Duration = Duration::from_secs(7);
 
 /// Whether this process can do its work.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Readiness {
         }
         let last = *self.last_write.lock().unwrap_or_else(PoisonError::into_inner);
         match last {
-            Some(at) if self.cx.instant().saturating_duration_since(at) <= FRESH_FOR => Ok(()),
+            Some(at) if self.cx.instant().saturating_duration_since(at) <= MAX_WRITE_AGE => Ok(()),
             _ => Err("a durable write does not work"),
         }
     }
@@ -67,11 +67,11 @@ impl Readiness {
     }
 
     /// Writes again and again until cancelled.
-    pub async fn keep_writing(&self, url: &str, role: &'static str, cancel: CancellationToken) {
+    pub async fn run_heartbeat(&self, url: &str, role: &'static str, cancel: CancellationToken) {
         let process = Heartbeat { id: self.cx.id(), role };
         let (mut conn, mut trouble) = (None, false);
         loop {
-            let written = timeout(LIMIT, process.write(&self.cx, url, &mut conn)).await;
+            let written = timeout(WRITE_TIMEOUT, process.write(&self.cx, url, &mut conn)).await;
             match written.unwrap_or_else(|_| {
                 Err(Error::Unavailable { retry_after: 2, cause: "no durable write within three seconds".to_owned() })
             }) {
@@ -90,7 +90,7 @@ impl Readiness {
             }
             metrics::gauge!("muster_ready").set(if self.check().is_ok() { 1.0 } else { 0.0 });
             tokio::select! {
-                () = sleep(EVERY) => {}
+                () = sleep(WRITE_INTERVAL) => {}
                 () = cancel.cancelled() => return,
             }
         }
@@ -107,7 +107,7 @@ impl Heartbeat {
         // taken out meanwhile: a connection that overran is not used again
         let mut used = match conn.take() {
             Some(conn) => conn,
-            None => db::connect(url, db::Use::Background).await?,
+            None => db::connect(url, db::PoolKind::Background).await?,
         };
         let now = cx.now();
         sqlx::query!(

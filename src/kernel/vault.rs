@@ -6,10 +6,10 @@
 //!
 //! A key that is not on this host is an outage: whoever asks may try again. Only `vaults.destroyed_at` is final.
 
+pub mod maintenance;
 mod report;
 mod rotation;
 mod store;
-pub mod upkeep;
 
 use std::{
     collections::HashMap,
@@ -26,18 +26,18 @@ use uuid::Uuid;
 pub use self::rotation::Activated;
 use super::{
     cache::Cache,
-    crypto::{CannotOpen, Key, Place},
+    crypto::{DecryptionError, Key, SealContext},
     cx::Cx,
-    db::{Use, pool_beside},
+    db::{PoolKind, pool_like},
     keyring::Keyring,
     text::EmailAddress,
 };
 use crate::error::{Code, Error, Result};
 
 /// How long an opened vault is used before the database and the keyring are asked again.
-const OPEN_FOR: Duration = Duration::from_secs(2);
+const OPEN_VAULT_TTL: Duration = Duration::from_secs(2);
 /// Connections for opening vaults; each is asked at most once in two seconds for each vault.
-const DOORS: u32 = 2;
+const KEY_POOL_SIZE: u32 = 2;
 
 /// An opened vault.
 #[derive(Debug)]
@@ -55,16 +55,16 @@ impl Vault {
     /// If `value` cannot be JSON, which plain structs always can.
     pub fn seal<T: Serialize>(&self, cx: &Cx, table: &str, row: Uuid, value: &T) -> Vec<u8> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(value).expect("plain structs are JSON"));
-        self.data.seal(cx, &Place { table, row, vault: self.id }, &plain)
+        self.data.seal(cx, &SealContext { table, row, vault: self.id }, &plain)
     }
 
     /// Opens what [`Vault::seal`] sealed for the same row.
     ///
     /// # Errors
-    /// [`CannotOpen`] for another row, another vault, or damaged bytes.
-    pub fn open<T: DeserializeOwned>(&self, table: &str, row: Uuid, sealed: &[u8]) -> Result<T, CannotOpen> {
-        let plain = self.data.open(&Place { table, row, vault: self.id }, sealed)?;
-        serde_json::from_slice(&plain).map_err(|_| CannotOpen)
+    /// [`DecryptionError`] for another row, another vault, or damaged bytes.
+    pub fn open<T: DeserializeOwned>(&self, table: &str, row: Uuid, sealed: &[u8]) -> Result<T, DecryptionError> {
+        let plain = self.data.open(&SealContext { table, row, vault: self.id }, sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| DecryptionError)
     }
 
     /// The blind index of an address: equal for equal mailboxes, within this vault only.
@@ -91,32 +91,32 @@ pub struct Vaults {
     work: PgPool,
     /// Where wrapped keys are read. Whoever opens a vault may hold a connection of another pool, and all who hold one may
     /// wait for the same vault: if it were read through that pool, they would wait for each other.
-    doors: PgPool,
+    key_pool: PgPool,
     cx: Cx,
     keyring: Arc<Keyring>,
     opened: Cache<Uuid, Arc<Vault>>,
     /// Held by whoever reads the key files.
-    looking: Arc<tokio::sync::Mutex<()>>,
+    file_lock: Arc<tokio::sync::Mutex<()>>,
     /// Says to the upkeep that a vault was destroyed.
     destroyed: Notify,
     /// Keys without a vault, and when they were first seen.
-    leftovers: Mutex<HashMap<String, DateTime<Utc>>>,
+    orphaned_keys: Mutex<HashMap<String, DateTime<Utc>>>,
 }
 
 impl Vaults {
     /// Vaults of a database, opened with this keyring; `work` is the pool for background work.
     pub fn new(work: PgPool, cx: Cx, keyring: Arc<Keyring>) -> Self {
-        let doors = pool_beside(&work, Use::People, DOORS);
-        let opened = Cache::new(cx.clone(), OPEN_FOR);
+        let key_pool = pool_like(&work, PoolKind::Interactive, KEY_POOL_SIZE);
+        let opened = Cache::new(cx.clone(), OPEN_VAULT_TTL);
         Self {
             work,
-            doors,
+            key_pool,
             opened,
             cx,
             keyring,
-            looking: Arc::default(),
+            file_lock: Arc::default(),
             destroyed: Notify::new(),
-            leftovers: Mutex::default(),
+            orphaned_keys: Mutex::default(),
         }
     }
 
@@ -188,9 +188,9 @@ impl Vaults {
         self.opened
             .get(&id, async || {
                 self.refresh().await;
-                let (name, wrapped) = store::wrapped(&self.doors, id).await?.ok_or_else(destroyed)?;
+                let (name, wrapped) = store::wrapped(&self.key_pool, id).await?.ok_or_else(destroyed)?;
                 let key = self.keyring.wrapping(&name)?;
-                let (data, index) = unwrap(&key, id, &wrapped).map_err(|_| does_not_fit(id, &name))?;
+                let (data, index) = unwrap(&key, id, &wrapped).map_err(|_| wrong_key(id, &name))?;
                 Ok(Arc::new(Vault { id, data, index }))
             })
             .await
@@ -215,18 +215,18 @@ pub fn destroyed() -> Error {
 }
 
 /// Another key of the same name, which somebody has to put right; or damaged bytes in the database.
-fn does_not_fit(vault: Uuid, name: &str) -> Error {
+fn wrong_key(vault: Uuid, name: &str) -> Error {
     tracing::error!(%vault, key = name, "a vault does not open with the key that is on this host");
     Error::Unavailable { retry_after: 60, cause: format!("vault {vault} does not open with the key `{name}`") }
 }
 
 fn wrap(cx: &Cx, key: &Key, vault: Uuid, data: &Key, index: &Key) -> Vec<u8> {
     let both = zeroize::Zeroizing::new([data.expose().as_slice(), index.expose()].concat());
-    key.seal(cx, &Place { table: "vaults", row: vault, vault }, &both)
+    key.seal(cx, &SealContext { table: "vaults", row: vault, vault }, &both)
 }
 
-fn unwrap(key: &Key, vault: Uuid, wrapped: &[u8]) -> Result<(Key, Key), CannotOpen> {
-    let both = key.open(&Place { table: "vaults", row: vault, vault }, wrapped)?;
-    let (data, index) = both.split_at_checked(32).ok_or(CannotOpen)?;
-    Ok((Key::from_slice(data).ok_or(CannotOpen)?, Key::from_slice(index).ok_or(CannotOpen)?))
+fn unwrap(key: &Key, vault: Uuid, wrapped: &[u8]) -> Result<(Key, Key), DecryptionError> {
+    let both = key.open(&SealContext { table: "vaults", row: vault, vault }, wrapped)?;
+    let (data, index) = both.split_at_checked(32).ok_or(DecryptionError)?;
+    Ok((Key::from_slice(data).ok_or(DecryptionError)?, Key::from_slice(index).ok_or(DecryptionError)?))
 }

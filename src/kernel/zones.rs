@@ -157,7 +157,7 @@ impl Zone {
     pub fn stored(name: &str) -> Self {
         Self::load(name).unwrap_or_else(|| {
             tracing::error!(zone = name, "unknown time zone; its times are shown in UTC");
-            Self::keep(name, tz::TimeZone::UTC, false)
+            Self::intern(name, tz::TimeZone::UTC, false)
         })
     }
 
@@ -168,12 +168,12 @@ impl Zone {
             let is_place = !name.starts_with("right/")
                 && !name.starts_with("posix/")
                 && !matches!(name, "posixrules" | "localtime" | "Factory");
-            database().rules(name).filter(|_| is_place).map(|rules| Self::keep(name, rules, true))
+            database().rules(name).filter(|_| is_place).map(|rules| Self::intern(name, rules, true))
         })
     }
 
     /// Kept for good. Names that are not known come from our own tables only, so there are few.
-    fn keep(name: &str, rules: tz::TimeZone, is_known: bool) -> Self {
+    fn intern(name: &str, rules: tz::TimeZone, is_known: bool) -> Self {
         let mut loaded = loaded().write().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = loaded.get(name) {
             return Self(entry);
@@ -205,7 +205,7 @@ impl Zone {
     }
 
     /// The changes of the clocks, or of what their time is called, after one moment and before another.
-    pub fn changes(self, after: DateTime<Utc>, before: DateTime<Utc>) -> Vec<Change> {
+    pub fn transitions(self, after: DateTime<Utc>, before: DateTime<Utc>) -> Vec<Transition> {
         let rules = self.rules();
         let mut from = rules.to_offset(timestamp(after.timestamp())).seconds();
         let mut changes = Vec::new();
@@ -214,7 +214,13 @@ impl Zone {
                 break;
             };
             let to = next.offset().seconds();
-            changes.push(Change { at, from, to, is_summer: next.dst().is_dst(), name: next.abbreviation().to_owned() });
+            changes.push(Transition {
+                at,
+                from,
+                to,
+                is_summer: next.dst().is_dst(),
+                name: next.abbreviation().to_owned(),
+            });
             from = to;
         }
         changes
@@ -237,7 +243,7 @@ fn loaded() -> &'static RwLock<HashMap<&'static str, &'static Entry>> {
 
 /// A moment from which on clocks show something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct Transition {
     /// The moment.
     pub at: DateTime<Utc>,
     /// Seconds east of UTC before.

@@ -17,7 +17,7 @@ use crate::{
     error::Result,
     kernel::{
         Kernel,
-        jobs::{self, Job, JobKind, Next, Standing},
+        jobs::{self, Job, JobKind, JobStatus, NextStep},
     },
     mail,
 };
@@ -45,7 +45,7 @@ pub async fn settle_life(conn: &mut PgConnection, kernel: &Kernel, action: Uuid)
     }
     // also when nothing changed: a job that failed begins anew, and one that finds nothing to release ends at once
     if changed || life.goes_out {
-        jobs::begin(conn, JOB, life.organization_id, action, kernel.cx.now()).await?;
+        jobs::enqueue(conn, JOB, life.organization_id, action, kernel.cx.now()).await?;
     }
     Ok(())
 }
@@ -83,7 +83,7 @@ async fn settle_all(kernel: &Kernel, actions: &[Uuid]) -> Result<u64> {
 /// # Errors
 /// A database error.
 pub async fn progress(conn: &mut PgConnection, action: Uuid, goes_out: bool) -> Result<Value> {
-    let job = jobs::standing(conn, JOB, action).await?;
+    let job = jobs::status(conn, JOB, action).await?;
     // whatever was released leaves its entry in the index until that is swept, so it is not counted from the beginning
     let after = match &job {
         None if goes_out => None,
@@ -112,7 +112,7 @@ pub async fn progress(conn: &mut PgConnection, action: Uuid, goes_out: bool) -> 
 /// # Errors
 /// A database error.
 pub async fn dispatching(conn: &mut PgConnection, actions: &[Uuid]) -> Result<HashMap<Uuid, Standing>> {
-    jobs::standings(conn, JOB, actions).await
+    jobs::statuses(conn, JOB, actions).await
 }
 
 /// Releases letters, or holds them again, as an action's life has it now.
@@ -123,11 +123,11 @@ impl JobKind for Dispatching {
         JOB
     }
 
-    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
             let Some(life) = store::life(&mut *kernel.work.acquire().await?, job.id).await? else {
-                return Ok(Next::Done);
+                return Ok(NextStep::Done);
             };
             let at = kernel.cx.recorded_now(life.protected);
             if life.goes_out { release(kernel, job, at).await } else { hold(kernel, job, life.protected).await }
@@ -137,18 +137,18 @@ impl JobKind for Dispatching {
 
 /// Puts the next held letters into the queue. One whose action is stopped at this moment stays held: `dispatch_letters` looks
 /// again, under its lock.
-async fn release(kernel: &Kernel, job: &Job, at: DateTime<Utc>) -> Result<Next> {
+async fn release(kernel: &Kernel, job: &Job, at: DateTime<Utc>) -> Result<NextStep> {
     let mut tx = kernel.work.begin().await?;
     let held = store::held_letters(&mut tx, job.id, job.place.unwrap_or_default(), RELEASED).await?;
-    let Some(last) = held.last().copied() else { return Ok(Next::Done) };
+    let Some(last) = held.last().copied() else { return Ok(NextStep::Done) };
     store::dispatch(&mut tx, &held, at).await?;
-    jobs::advance(&mut tx, job, last, held.len()).await?;
+    jobs::save_progress(&mut tx, job, last, held.len()).await?;
     tx.commit().await?;
-    Ok(Next::Again)
+    Ok(NextStep::Again)
 }
 
 /// Takes the next parts out of the queue and holds them.
-async fn hold(kernel: &Kernel, job: &Job, protected: bool) -> Result<Next> {
+async fn hold(kernel: &Kernel, job: &Job, protected: bool) -> Result<NextStep> {
     let after = job.place.unwrap_or_default();
     let mut tx = kernel.work.begin().await?;
     let up_to = store::parts_end(&mut tx, job.id, after, SCANNED).await?;
@@ -157,13 +157,13 @@ async fn hold(kernel: &Kernel, job: &Job, protected: bool) -> Result<Next> {
     let place = if is_full { queued.last().map(|part| part.id) } else { up_to };
     let stopped = stop(&mut tx, kernel, protected, &queued, "held").await?;
     let Some(place) = place else {
-        jobs::advance(&mut tx, job, after, stopped).await?;
+        jobs::save_progress(&mut tx, job, after, stopped).await?;
         tx.commit().await?;
-        return Ok(Next::Done);
+        return Ok(NextStep::Done);
     };
-    jobs::advance(&mut tx, job, place, stopped).await?;
+    jobs::save_progress(&mut tx, job, place, stopped).await?;
     tx.commit().await?;
-    Ok(Next::Again)
+    Ok(NextStep::Again)
 }
 
 /// Takes parts out of the mail queue and writes their new state. Returns how many; what is being sent stays.

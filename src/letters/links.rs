@@ -13,7 +13,7 @@ use crate::{
     error::{Code, Result},
     kernel::{
         i18n::{text, text_of},
-        links::{Choices, Detail, LinkPage, NEVER_AGAIN, Onward, Purpose, Token, TokenPurpose, expired},
+        links::{Detail, FormInput, LinkHandler, LinkPage, NEVER_AGAIN, PageLink, Purpose, Token, expired},
         text::LocaleTag,
     },
     mail, people,
@@ -140,7 +140,7 @@ impl Confirm {
         let mut page = read.done("confirm", "confirm", if held { "line-held" } else { "line-1" });
         let href = self.0.kernel.links.url(Purpose::ManageLetter, read.row.id, read.row.link_generation);
         if !read.neutral() {
-            page.links.push(Onward { label: text(read.locale(), "mail-letter-thanks-manage-button"), href });
+            page.links.push(PageLink { label: text(read.locale(), "mail-letter-thanks-manage-button"), href });
         }
         Ok(page)
     }
@@ -151,7 +151,7 @@ impl Confirm {
     }
 }
 
-impl TokenPurpose for Confirm {
+impl LinkHandler for Confirm {
     fn purpose(&self) -> Purpose {
         Purpose::ConfirmLetter
     }
@@ -167,7 +167,7 @@ impl TokenPurpose for Confirm {
             let mut page = read.page("confirm", "confirm");
             page.button = Some(read.button("confirm", "confirm"));
             let reject = self.0.kernel.links.url(Purpose::RejectLetter, read.row.id, read.row.link_generation);
-            page.links.push(Onward { label: text(read.locale(), "token-not-me-link"), href: reject });
+            page.links.push(PageLink { label: text(read.locale(), "token-not-me-link"), href: reject });
             if !read.neutral() {
                 let offices: Vec<String> = read.letter.targets.iter().map(|t| t.title_in(read.locale())).collect();
                 page.details.push(read.detail("detail-offices", offices.join(", ")));
@@ -177,7 +177,7 @@ impl TokenPurpose for Confirm {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
             let mut tx = kernel.db.begin().await?;
@@ -198,7 +198,7 @@ impl TokenPurpose for Confirm {
 #[derive(Debug)]
 pub struct Manage(pub Letters);
 
-impl TokenPurpose for Manage {
+impl LinkHandler for Manage {
     fn purpose(&self) -> Purpose {
         Purpose::ManageLetter
     }
@@ -230,7 +230,7 @@ impl TokenPurpose for Manage {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
             let mut tx = kernel.db.begin().await?;
@@ -249,7 +249,7 @@ impl TokenPurpose for Manage {
 #[derive(Debug)]
 pub struct Reject(pub Letters);
 
-impl TokenPurpose for Reject {
+impl LinkHandler for Reject {
     fn purpose(&self) -> Purpose {
         Purpose::RejectLetter
     }
@@ -263,7 +263,7 @@ impl TokenPurpose for Reject {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let Some(read) = Read::of(&self.0, &mut tx, token, true).await? else { return token.dropped_before() };

@@ -38,7 +38,7 @@ pub use store::{
 pub use template::{Changed, Fault, Prefilled, check as check_template};
 pub use writing::{Carrier, LETTERS, Letters, NewLetter, Typed};
 
-use crate::{kernel::links::TokenPurposes, mail::MailKinds};
+use crate::{kernel::links::LinkHandlers, mail::MailKinds};
 
 /// Registers the messages of this slice.
 pub fn register_mail(letters: &Letters, kinds: &mut MailKinds) {
@@ -48,7 +48,7 @@ pub fn register_mail(letters: &Letters, kinds: &mut MailKinds) {
 }
 
 /// Registers what the links of this slice do.
-pub fn register_links(letters: &Letters, purposes: &mut TokenPurposes) {
+pub fn register_links(letters: &Letters, purposes: &mut LinkHandlers) {
     purposes.register(links::Confirm(letters.clone()));
     purposes.register(links::Manage(letters.clone()));
     purposes.register(links::Reject(letters.clone()));

@@ -21,11 +21,11 @@ use crate::{
     campaigns::{received, standing},
     error::{Code, Error, FieldError, Result},
     kernel::{
-        extract::{FORM_LIMIT, Segments},
+        extract::{FORM_LIMIT, PathParams},
         forms::{challenge_context, form_errors},
-        guard::{Proof, Source},
         markdown,
         pages::{Visitor, private},
+        rate_limit::{Proof, Source},
         text::{LocaleTag, clean_line, clean_text},
     },
     people::{Consents, PersonBody},
@@ -160,7 +160,11 @@ async fn visible(letters: &Letters, slug: &str) -> Result<std::sync::Arc<LetterA
     if letter.action.state.is_public() { Ok(letter) } else { Err(Error::not_found()) }
 }
 
-async fn show(State(letters): State<Letters>, visitor: Visitor, Segments(slug): Segments<String>) -> Result<Response> {
+async fn show(
+    State(letters): State<Letters>,
+    visitor: Visitor,
+    PathParams(slug): PathParams<String>,
+) -> Result<Response> {
     let letter = visible(&letters, &slug).await?;
     page(&letters, &visitor, &letter, Again::default()).await
 }
@@ -169,7 +173,7 @@ async fn send(
     State(letters): State<Letters>,
     mut visitor: Visitor,
     source: Source,
-    Segments(slug): Segments<String>,
+    PathParams(slug): PathParams<String>,
     form: Result<Form<LetterForm>, FormRejection>,
 ) -> Result<Response> {
     let kernel = &letters.kernel;
@@ -197,7 +201,7 @@ async fn send(
             altcha: Some(form.altcha.as_str()).filter(|p| !p.is_empty()),
             ticket: Some(form.wait_ticket.as_str()).filter(|p| !p.is_empty()),
         };
-        match kernel.guard.admit(source, proof).await {
+        match kernel.rate_limiter.admit(source, proof).await {
             Ok(()) => letters.write(&letter, new).await?,
             Err(Error::Challenge(challenge)) => {
                 let again = Again { values: Some(form), errors: Vec::new(), challenge: Some(challenge) };

@@ -19,7 +19,7 @@ use crate::{
         cx::Cx,
         jobs,
         keyring::Keyring,
-        links::{Choices, Purpose, TokenPurposes},
+        links::{FormInput, LinkHandlers, Purpose},
         text::{EmailAddress, LocaleTag, Slug},
     },
     mail::{Class, Composed, Fate, MailKind, QueuedEmail, compose_one},
@@ -30,7 +30,7 @@ use crate::{
 struct House {
     letters: Letters,
     organization: Uuid,
-    purposes: TokenPurposes,
+    purposes: LinkHandlers,
     /// Where its keyring lies.
     folder: PathBuf,
 }
@@ -63,7 +63,7 @@ impl House {
         drop(conn);
         let access = Access::new(kernel.clone());
         let letters = Letters::new(kernel.clone(), access.clone(), Campaigns::new(kernel, access));
-        let mut purposes = TokenPurposes::default();
+        let mut purposes = LinkHandlers::default();
         register_links(&letters, &mut purposes);
         let house = Self { letters, organization, purposes, folder };
         house.office("immigration", &["minister@example.org", "Office@example.org"], Some("Roy")).await;
@@ -154,7 +154,7 @@ impl House {
         let url = self.kernel().links.url(purpose, letter, 0);
         let token = self.kernel().links.parse(url.rsplit('/').next().expect("a token")).expect("a token");
         self.purposes.of(&token)?.show(&token).await?;
-        self.purposes.of(&token)?.act(&token, &Choices::default()).await
+        self.purposes.of(&token)?.act(&token, &FormInput::default()).await
     }
 
     async fn go_live(&self, letter: &LetterAction, live: bool) {
@@ -163,7 +163,7 @@ impl House {
         tx.commit().await.expect("a commit");
         self.letters.forget(letter);
         let dispatching = Dispatching(self.letters.clone());
-        while jobs::run_one(self.kernel(), &dispatching).await.expect("a step") {}
+        while jobs::run_step(self.kernel(), &dispatching).await.expect("a step") {}
     }
 
     async fn states(&self) -> Vec<String> {

@@ -18,7 +18,7 @@ use crate::{
     kernel::{
         Kernel,
         cache::Cache,
-        changes::Change,
+        cache_invalidation::CacheInvalidation,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
         text::LocaleTag,
@@ -137,9 +137,11 @@ impl Letters {
         let batch = WriteBatch { db: kernel.hot.clone() };
         Self {
             ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
-            cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, letter: &Arc<LetterAction>, change| {
-                change.concerns(letter.action.id)
-            }),
+            cached: Cache::invalidated_by(
+                kernel.cx.clone(),
+                &kernel.cache_invalidator,
+                |_, letter: &Arc<LetterAction>, change| change.affects(letter.action.id),
+            ),
             kernel,
             access,
             campaigns,
@@ -167,12 +169,12 @@ impl Letters {
 
     /// Forgets a changed letter action.
     pub fn forget(&self, letter: &LetterAction) {
-        self.kernel.changes.tell(Change::One(letter.action.id));
+        self.kernel.cache_invalidator.publish(CacheInvalidation::Row(letter.action.id));
     }
 
     /// Forgets all letter actions, after an office changed.
     pub fn forget_all(&self) {
-        self.kernel.changes.tell(Change::Any);
+        self.kernel.cache_invalidator.publish(CacheInvalidation::All);
     }
 
     /// A public act of writing. What comes back says nothing about the person; callers answer everybody alike.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    kernel::db::in_time,
+    kernel::db::with_timeout,
 };
 
 /// What came of writing a composed mail down.
@@ -74,7 +74,7 @@ impl Engine {
         });
         let since = oldest.min().unwrap_or(now);
         let reading = async { store::pauses_ended(&mut *self.kernel.work.acquire().await?, since).await };
-        let ended = in_time(STATEMENTS_LIMIT, "reading pauses", reading).await;
+        let ended = with_timeout(STATEMENTS_LIMIT, "reading pauses", reading).await;
         let judged = |prepared: Prepared| {
             let ready = match prepared {
                 Prepared::Ready(ready) => ready,
@@ -98,8 +98,9 @@ impl Engine {
 
     /// Has mails of a kind composed; where that fails as a whole, each alone, so that one stops no other.
     async fn compose(&self, kind: &dyn MailKind, emails: &[QueuedEmail]) -> Vec<Composition> {
-        let composed =
-            AssertUnwindSafe(in_time(STATEMENTS_LIMIT, "composing mails", kind.compose(emails))).catch_unwind().await;
+        let composed = AssertUnwindSafe(with_timeout(STATEMENTS_LIMIT, "composing mails", kind.compose(emails)))
+            .catch_unwind()
+            .await;
         let error = match composed.unwrap_or_else(|_| Err(Error::internal("composing panicked"))) {
             Ok(composed) if composed.len() == emails.len() => return composed,
             Ok(_) => Error::internal("not every mail was composed"),

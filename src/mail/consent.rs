@@ -325,7 +325,7 @@ async fn cap(kernel: &Kernel, mails: &[(&QueuedEmail, Whom<'_>)], may: &mut [boo
         sqlx::query_scalar!("SELECT secret FROM day_secrets WHERE day = $1", day).fetch_optional(&kernel.work).await?;
     let secret = match secret.as_deref().and_then(Key::from_slice) {
         Some(secret) => secret,
-        None => day_secret::of(&kernel.work, &kernel.cx, day).await?,
+        None => day_secret::for_day(&kernel.work, &kernel.cx, day).await?,
     };
     // an attempt that the relay never saw is not counted on the mail's row, so the mail leaves a mark of its own
     let acts: Vec<Counted> = counted

@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    kernel::{Kernel, db::in_time},
+    kernel::{Kernel, db::with_timeout},
 };
 
 /// Rounds under way at once: one slow mail holds up only its own, and while some wait for the disk others send.
@@ -250,13 +250,13 @@ impl Engine {
     async fn round(&self, limit: i64, cancel: &CancellationToken) -> Result<Progress> {
         let turn = self.turn().await;
         self.note_relays().await;
-        let mut progress = in_time(STATEMENTS_LIMIT, "recovering leases", self.recover()).await?;
+        let mut progress = with_timeout(STATEMENTS_LIMIT, "recovering leases", self.recover()).await?;
         let (cx, db) = (&self.kernel.cx, &self.kernel.work);
         let (instant, seen, lease) = (cx.instant(), self.fence.seen(), delta(self.lease()));
         let (epoch, started) = (seen.number, seen.started);
         let asked = Asked { token: cx.id(), lease, ahead: cx.ahead(), epoch, started };
         let relays = self.transport.relays();
-        let taken = in_time(STATEMENTS_LIMIT, "claiming mails", async {
+        let taken = with_timeout(STATEMENTS_LIMIT, "claiming mails", async {
             let mut conn = db.acquire().await?;
             store::claim(&mut conn, asked, limit, cx.fraction(), &relays).await
         })
@@ -309,7 +309,7 @@ impl Engine {
                     Change::Accepted => store::relay_accepted(&mut conn, &relay).await,
                 }
             };
-            match (in_time(STATEMENTS_LIMIT, "noting a relay", written).await, &change) {
+            match (with_timeout(STATEMENTS_LIMIT, "noting a relay", written).await, &change) {
                 (Ok(true), Change::Refused(refusal)) => tracing::error!(
                     relay,
                     refusal,
@@ -341,7 +341,7 @@ impl Engine {
             let mut conn = self.kernel.work.acquire().await?;
             store::brake(&mut conn, claim, &first, default).await
         };
-        match in_time(STATEMENTS_LIMIT, "counting first contacts", held).await {
+        match with_timeout(STATEMENTS_LIMIT, "counting first contacts", held).await {
             Ok((held, most)) => {
                 metrics::gauge!("muster_mail_brake").set(if held.is_empty() { 0.0 } else { 1.0 });
                 if !held.is_empty() && !self.is_braked.swap(true, Ordering::Relaxed) {

@@ -133,14 +133,14 @@ impl Sender {
     /// The token of a mail's envelope sender. It is the mail's id, shuffled under the key, so that nothing need be stored for
     /// a bounce to be understood.
     pub fn return_token(&self, email: Uuid) -> String {
-        base32(&self.returns.of_row(email).shuffle(email.into_bytes()))
+        base32(&self.returns.of_row(email).permute(email.into_bytes()))
     }
 
     /// The mail of which [`Sender::return_token`] made this token. For any other one an id that no mail has.
     pub fn of_return_token(&self, token: &str) -> Option<Uuid> {
         let token: [u8; 16] = from_base32(token)?.try_into().ok()?;
-        let mail = |key: &Key| Uuid::from_bytes(key.unshuffle(token));
-        self.returns.row_of(&token, mail, |key, email| key.shuffle(email.into_bytes()))
+        let mail = |key: &Key| Uuid::from_bytes(key.unpermute(token));
+        self.returns.row_of(&token, mail, |key, email| key.permute(email.into_bytes()))
     }
 
     /// The envelope sender of a token: bounces come to it and say which mail they are about (VERP).

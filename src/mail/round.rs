@@ -28,7 +28,7 @@ use super::{
     store,
     verdict::{self, Verdict},
 };
-use crate::kernel::{db::in_time, text::EmailAddress};
+use crate::kernel::{db::with_timeout, text::EmailAddress};
 
 /// How long mails under way may still take once the engine is to stop.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
@@ -342,7 +342,7 @@ impl Engine {
                 let mut conn = self.kernel.work.acquire().await?;
                 store::heartbeat(&mut conn, token, &ids, lease_for, self.kernel.cx.ahead()).await
             };
-            match in_time(STATEMENTS_LIMIT, "prolonging leases", beaten).await {
+            match with_timeout(STATEMENTS_LIMIT, "prolonging leases", beaten).await {
                 // one that has lapsed stays so: part of the mails may be another process's by now
                 Ok(()) if lease.holds(self.kernel.cx.instant()) => lease.prolong(instant + self.lease()),
                 Ok(()) => {}
@@ -368,7 +368,7 @@ impl Engine {
             let mut conn = self.kernel.work.acquire().await?;
             store::begin_data(&mut conn, round.token, &letters, self.now()).await
         };
-        let begun = in_time(STATEMENTS_LIMIT, "beginning letters", begun).await.map(HashSet::<Uuid>::from_iter);
+        let begun = with_timeout(STATEMENTS_LIMIT, "beginning letters", begun).await.map(HashSet::<Uuid>::from_iter);
         let leave = |prepared: Prepared| match prepared {
             Prepared::Ready(ready) if ready.email.class == Class::Letter => match &begun {
                 Ok(held) if held.contains(&ready.email.id) => Prepared::Ready(ready),
@@ -382,7 +382,7 @@ impl Engine {
 
     async fn without_paused(&self, prepared: Vec<Prepared>) -> Vec<Prepared> {
         let reading = async { store::pauses(&mut *self.kernel.work.acquire().await?).await };
-        let paused = in_time(STATEMENTS_LIMIT, "reading pauses", reading).await;
+        let paused = with_timeout(STATEMENTS_LIMIT, "reading pauses", reading).await;
         let verdict = |email: &Claimed| match &paused {
             // where that cannot be read, everything may be paused
             Err(error) => Some(self.later(error)),

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    kernel::db::in_time,
+    kernel::db::with_timeout,
 };
 
 /// Time after which a slice that could not be told is told again for the first time.
@@ -82,7 +82,7 @@ impl Engine {
         loop {
             let written = async {
                 let _turn = self.turn().await;
-                in_time(STATEMENTS_LIMIT, "settling mails", async {
+                with_timeout(STATEMENTS_LIMIT, "settling mails", async {
                     let mut tx = self.kernel.work.begin().await?;
                     let held = self.write(&mut tx, items, is_careful).await?;
                     tx.commit().await?;
@@ -219,7 +219,7 @@ impl Engine {
             return;
         }
         let made = async { store::make_month(&mut *self.kernel.work.acquire().await?, today).await };
-        match in_time(STATEMENTS_LIMIT, "making a month", made).await {
+        match with_timeout(STATEMENTS_LIMIT, "making a month", made).await {
             Ok(()) => self.month.store(month, std::sync::atomic::Ordering::Relaxed),
             // they go where mails of no month go, and upkeep moves them
             Err(error) => tracing::warn!(%error, "this month's place for settled mail is not made yet"),

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    kernel::{db::in_time, durability},
+    kernel::{db::with_timeout, durability},
 };
 
 /// Difference between the database's clock and this process's that is worth a warning, in microseconds.
@@ -25,11 +25,11 @@ impl Engine {
     /// and shows what waits. A step that fails does not keep the others from being done.
     pub(super) async fn note_down(&self) {
         let steps = [
-            in_time(STATEMENTS_LIMIT, "counting providers", self.domains.flush(&self.kernel)).await,
-            in_time(STATEMENTS_LIMIT, "the restore guard", self.fence.advance(&self.kernel, self.now())).await,
-            in_time(STATEMENTS_LIMIT, "telling slices again", self.tell_again()).await.map(drop),
-            in_time(STATEMENTS_LIMIT, "counting the queue", self.show_waiting()).await,
-            in_time(STATEMENTS_LIMIT, "looking at durability", self.look_at_durability()).await,
+            with_timeout(STATEMENTS_LIMIT, "counting providers", self.domains.flush(&self.kernel)).await,
+            with_timeout(STATEMENTS_LIMIT, "the restore guard", self.fence.advance(&self.kernel, self.now())).await,
+            with_timeout(STATEMENTS_LIMIT, "telling slices again", self.tell_again()).await.map(drop),
+            with_timeout(STATEMENTS_LIMIT, "counting the queue", self.show_waiting()).await,
+            with_timeout(STATEMENTS_LIMIT, "looking at durability", self.look_at_durability()).await,
         ];
         for error in steps.into_iter().filter_map(Result::err) {
             tracing::warn!(%error, "what the mail engine counts and shows could not be brought up to date; it is kept");
@@ -41,7 +41,7 @@ impl Engine {
         let mut seen = self.durability_seen.lock().await;
         let now = self.kernel.cx.instant();
         if seen.is_none_or(|at| now.saturating_duration_since(at) >= DURABILITY) {
-            durability::look(&self.kernel.settings, &self.kernel.work).await?;
+            durability::recheck(&self.kernel.settings, &self.kernel.work).await?;
             *seen = Some(now);
         }
         Ok(())

@@ -220,7 +220,7 @@ impl MaybeSession {
                 let keys = access.kernel().requests_key.derive("csrf");
                 let csrf = |key: &Key| base32(&key.mac(&[b"session", &hash]));
                 let accepted = keys.all().iter().map(csrf).collect();
-                Ok(Self(Some(Session { actor, csrf: csrf(&keys.writing()), accepted, token })))
+                Ok(Self(Some(Session { actor, csrf: csrf(&keys.current()), accepted, token })))
             }
             Err(error) if error.code() == Code::Unauthorized => Ok(Self(None)),
             Err(error) => Err(error),

@@ -18,7 +18,7 @@ use crate::{
         Kernel,
         crypto::{base32, sha256},
         cx::Cx,
-        guard::{Attempt, Proof, Purpose, Source},
+        rate_limit::{Attempt, AttemptPurpose, Proof, Source},
         text::{EmailAddress, Slug, TextError, required_line},
     },
 };
@@ -217,13 +217,13 @@ pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn
         None => Vec::new(),
     };
     let attempt = Attempt {
-        purpose: Purpose::SignIn,
+        purpose: AttemptPurpose::SignIn,
         subject: &account,
         source: given.source,
         known_device: hash.filter(|_| known_here.contains(&account)),
         proof: given.proof,
     };
-    let counted = kernel.guard.begin(attempt).await?;
+    let counted = kernel.rate_limiter.begin(attempt).await?;
     // several organizers may share a device; a value that we do not know is not taken over
     let device = given.device.filter(|_| !known_here.is_empty());
     match begin_session(kernel, &account, given.password, device).await {
@@ -233,7 +233,7 @@ pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn
         }
         Ok(None) => Err(wrong_credentials()),
         Err(error) => {
-            counted.withdraw().await;
+            counted.cancel().await;
             Err(error)
         }
     }

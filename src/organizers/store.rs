@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
 };
@@ -311,13 +311,13 @@ pub async fn list_audit(
     filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<AuditRow>, Extent)> {
-    let list = List {
+    let list = KeysetList {
         table: "audit_entries",
         filtered: "audit_entries",
         key: &[KeyColumn { sql: "created_at", kind: KeyKind::Timestamp }, KeyColumn { sql: "id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: AUDIT_INDEXES,
-        within: &[("organization_id", Within::Id(organization))],
+        within: &[("organization_id", ScopeValue::Id(organization))],
         also: "",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;

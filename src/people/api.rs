@@ -20,9 +20,9 @@ use crate::{
     error::{Error, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, Segments, ValidWithBytes},
+        extract::{ListQuery, PathParams, ValidWithBytes},
         hal::{curies, identifiers, link},
-        idempotency::{self, Claim},
+        idempotency::{self, KeyClaim},
         paging::Listing,
         vault::Vault,
     },
@@ -85,7 +85,7 @@ async fn list(State(people): State<People>, actor: Actor, query: ListQuery) -> R
 
 /// One person.
 #[utoipa::path(get, path = "/api/v1/people/{id}", tag = "people", params(("id" = Uuid, Path)), responses((status = 200, description = "The person", body = Value), (status = 404)))]
-async fn get(State(people): State<People>, actor: Actor, Segments(id): Segments<Uuid>) -> Result<Json<Value>> {
+async fn get(State(people): State<People>, actor: Actor, PathParams(id): PathParams<Uuid>) -> Result<Json<Value>> {
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
     let mut conn = people.kernel.db.acquire().await?;
@@ -109,15 +109,15 @@ async fn signup(
     let mut tx = kernel.db.begin().await?;
     let (id, is_new) = ops::vouch(&mut tx, kernel, &vault, &person).await?;
     let (id, is_new) = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
-        Claim::Fresh => {
+        KeyClaim::Fresh => {
             audit(&mut tx, &kernel.cx, &actor, "person.add", Some(id), json!({})).await?;
             if !is_new {
-                idempotency::found(&mut tx, key.as_ref()).await?;
+                idempotency::mark_as_existing(&mut tx, key.as_ref()).await?;
             }
             tx.commit().await?;
             (id, is_new)
         }
-        Claim::Replayed(id) => {
+        KeyClaim::Replayed(id) => {
             let was_new = idempotency::was_created(&mut tx, key.as_ref()).await?;
             tx.rollback().await?;
             (id, was_new)
@@ -134,7 +134,7 @@ async fn signup(
 async fn merge(
     State(people): State<People>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
     ValidWithBytes(mut body, _): ValidWithBytes<PersonBody>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ContactsWrite)?;

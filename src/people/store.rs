@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
         vault::Vault,
     },
@@ -65,13 +65,13 @@ pub async fn list(
     filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<PersonRow>, Extent)> {
-    let list = List {
+    let list = KeysetList {
         table: "people",
         filtered: "people",
         key: &[KeyColumn { sql: "id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: INDEXES,
-        within: &[("vault_id", Within::Id(vault))],
+        within: &[("vault_id", ScopeValue::Id(vault))],
         also: "confirmed_at IS NOT NULL",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;

@@ -33,10 +33,10 @@ use crate::{
     campaigns::{self, ActionChanges, ActionFields, Kind},
     error::{Error, Result},
     kernel::{
-        caching::{IfNoneMatch, Kept, cacheable, private_json},
-        extract::{ListQuery, Segments, ValidWithBytes, parse},
+        extract::{ListQuery, PathParams, ValidWithBytes, parse},
         hal::{curies, identifiers, link},
-        idempotency::{self, Claim},
+        http_cache::{CachedResponse, IfNoneMatch, cacheable_json, private_json},
+        idempotency::{self, KeyClaim},
         paging::Listing,
         text::clean_text,
     },
@@ -203,7 +203,7 @@ async fn list_petitions(
     };
     let url = petitions.kernel.url("/api/v1/petitions");
     let body = Listing::new(&url, "osdi:petitions", &query.page, extent).keep_query(&query.raw).body(items);
-    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&asked, &body) })
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable_json(&asked, &body) })
 }
 
 /// One petition.
@@ -212,7 +212,7 @@ async fn get_petition(
     State(petitions): State<Petitions>,
     reader: MaybeActor,
     asked: IfNoneMatch,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     let actor = reader.reader();
     if let Some(actor) = &actor {
@@ -223,8 +223,8 @@ async fn get_petition(
     }
     let petition = petitions.petition(&key).await?;
     own(None, &petition)?;
-    let public = || Kept::new(&resource(&petitions, &petition, petition.action.published_count));
-    Ok(petition.public.get_or_init(public).answer(&asked))
+    let public = || CachedResponse::new(&resource(&petitions, &petition, petition.action.published_count));
+    Ok(petition.public.get_or_init(public).respond(&asked))
 }
 
 /// Creates a petition; a draft unless it says otherwise.
@@ -242,8 +242,8 @@ async fn post_petition(
     let mut tx = kernel.db.begin().await?;
     let id = kernel.cx.id();
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
-        Claim::Replayed(id) => id,
-        Claim::Fresh => {
+        KeyClaim::Replayed(id) => id,
+        KeyClaim::Fresh => {
             let state = fields.muster_status;
             create_petition(&mut tx, kernel, actor.organization_id, id, fields, new).await?;
             campaigns::log_state(&mut tx, &kernel.cx, id, state, "", Some(actor.organizer_id)).await?;
@@ -277,7 +277,7 @@ struct PetitionDocument {
 async fn put_petition(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     ValidWithBytes(changes, bytes): ValidWithBytes<PetitionChanges>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
@@ -320,7 +320,7 @@ async fn put_petition(
 async fn delete_petition(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let mut tx = petitions.kernel.db.begin().await?;

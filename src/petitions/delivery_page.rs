@@ -29,7 +29,7 @@ use crate::{
     error::{Error, Result},
     kernel::{
         Kernel,
-        extract::Segments,
+        extract::PathParams,
         i18n,
         pages::{Visitor, moved},
         text::LocaleTag,
@@ -76,7 +76,7 @@ fn done(petition: &Petition, id: Uuid) -> Result<&Delivery> {
 async fn show(
     State(petitions): State<Petitions>,
     visitor: Visitor,
-    Segments((slug, id)): Segments<(String, Uuid)>,
+    PathParams((slug, id)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
     let delivery = done(&petition, id)?;
@@ -110,7 +110,7 @@ async fn show(
 /// The list: a line for each receipt, sorted.
 async fn receipts(
     State(petitions): State<Petitions>,
-    Segments((slug, id)): Segments<(String, Uuid)>,
+    PathParams((slug, id)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
     let list = done(&petition, id)?.statement.as_ref().ok_or_else(Error::not_found)?.list;

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
-        jobs::{self, Job, JobKind, Next},
+        jobs::{self, Job, JobKind, NextStep},
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
@@ -258,7 +258,7 @@ impl JobKind for Imports {
         JOB
     }
 
-    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>> {
         Box::pin(step(&self.0, job))
     }
 
@@ -269,21 +269,21 @@ impl JobKind for Imports {
 
 /// Signs the next lines of an import. No transaction is open while it does: a line that is met again, because its place was not
 /// noted, finds its signature there.
-async fn step(petitions: &Petitions, job: &Job) -> Result<Next> {
+async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
     let kernel = &petitions.kernel;
     let mut conn = kernel.work.acquire().await?;
     let Some(import) = imports::by_id(&mut conn, job.id).await?.filter(|import| import.state == "running") else {
-        return Ok(Next::Done);
+        return Ok(NextStep::Done);
     };
     let petition = store::petition(&mut conn, import.petition_id).await?;
-    let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::because("vault_closed"))?;
+    let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::failing_with("vault_closed"))?;
     let offset = usize::try_from(import.offset_bytes).map_err(Error::internal)?;
     let from = i32::try_from(offset / PIECE).map_err(Error::internal)?;
     let pieces = imports::pieces(&mut conn, import.id, from, OPEN).await?;
     drop(conn);
     let mut part = Vec::new();
     for (_, sealed) in &pieces {
-        part.extend(open(&vault, import.id, sealed).map_err(jobs::because("unreadable"))?);
+        part.extend(open(&vault, import.id, sealed).map_err(jobs::failing_with("unreadable"))?);
     }
     let part: &[u8] = part.get(offset % PIECE..).unwrap_or_default();
     let is_end = i64::try_from(offset + part.len()).map_err(Error::internal)? >= import.bytes;
@@ -293,12 +293,12 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<Next> {
     {
         Part::Lines { lines, used, is_last } => (lines, used.get(), is_last),
         Part::End => (Vec::new(), 0, true),
-        Part::Unfinished if part.len() < LONGEST_LINE => return Ok(Next::Failed("unreadable")),
-        Part::Unfinished => return Ok(Next::Failed("too_long")),
+        Part::Unfinished if part.len() < LONGEST_LINE => return Ok(NextStep::Failed("unreadable")),
+        Part::Unfinished => return Ok(NextStep::Failed("too_long")),
     };
     let mapping: Mapping = serde_json::from_value(import.mapping.clone())
         .map_err(Error::internal)
-        .map_err(jobs::because("not_understood"))?;
+        .map_err(jobs::failing_with("not_understood"))?;
     let positions = mapping.positions(&import.columns);
     let read = lines.len();
     let outcomes: Vec<Vec<Outcome>> = stream::iter(by_address(lines, positions.get("email").copied()))
@@ -318,10 +318,10 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<Next> {
     let mut tx = kernel.work.begin().await?;
     let mut row = imports::lock(&mut tx, import.petition_id, import.id).await?;
     if row.state != "running" {
-        return Ok(Next::Done);
+        return Ok(NextStep::Done);
     }
     if (row.offset_bytes, row.seen) != (import.offset_bytes, import.seen) {
-        return Err(jobs::lost());
+        return Err(jobs::lease_lost());
     }
     let mut faults = Vec::new();
     for outcome in outcomes.into_iter().flatten() {
@@ -355,7 +355,7 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<Next> {
     }
     imports::save(&mut tx, &row).await?;
     tx.commit().await?;
-    Ok(if is_last { Next::Done } else { Next::Again })
+    Ok(if is_last { NextStep::Done } else { NextStep::Again })
 }
 
 /// Makes the numbers of an import that has ended exact: lines that were signed twice, because a step was repeated, have met
@@ -377,7 +377,7 @@ async fn fail(petitions: &Petitions, conn: &mut PgConnection, job: &Job, why: &'
     }
     "failed".clone_into(&mut import.state);
     import.finished_at = Some(petitions.kernel.cx.now());
-    let detail = jobs::detail(why).to_owned();
+    let detail = jobs::failure_message(why).to_owned();
     let fault = Fault { line: import.seen + 2, field: String::new(), code: why.to_owned(), detail };
     imports::add_faults(conn, import.id, &[fault]).await?;
     make_exact(conn, &mut import).await?;
@@ -395,7 +395,7 @@ pub async fn throw_away(
     organization: Uuid,
     import: Uuid,
 ) -> Result<()> {
-    jobs::begin(conn, FILES_JOB, organization, import, petitions.kernel.cx.now()).await
+    jobs::enqueue(conn, FILES_JOB, organization, import, petitions.kernel.cx.now()).await
 }
 
 /// Files of imports that have ended, as a job: each step throws some pieces away.
@@ -406,15 +406,15 @@ impl JobKind for ImportFiles {
         FILES_JOB
     }
 
-    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.work.acquire().await?;
             match imports::by_id(&mut conn, job.id).await? {
                 Some(import) if matches!(import.state.as_str(), "done" | "cancelled" | "failed") => {}
-                _ => return Ok(Next::Done),
+                _ => return Ok(NextStep::Done),
             }
             let gone = imports::drop_pieces(&mut conn, job.id, i32::MAX, DROPPED_AT_ONCE).await?;
-            Ok(if gone == 0 { Next::Done } else { Next::Again })
+            Ok(if gone == 0 { NextStep::Done } else { NextStep::Again })
         })
     }
 }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    kernel::{crypto::Key, cx::Cx, day_secret, guard::Source, network::Network, text::EmailAddress},
+    kernel::{crypto::Key, cx::Cx, day_secret, network::Network, rate_limit::Source, text::EmailAddress},
 };
 
 /// The part of an hour's signatures, in percent, that one network may bring whatever the limits say.
@@ -336,7 +336,7 @@ impl Petitions {
 
     /// The secret of a day, from memory if it is there.
     async fn day_secret(&self, day: NaiveDate) -> Result<Arc<Key>> {
-        let load = async || day_secret::of(&self.kernel.db, &self.kernel.cx, day).await.map(Arc::new);
+        let load = async || day_secret::for_day(&self.kernel.db, &self.kernel.cx, day).await.map(Arc::new);
         self.day_secrets.get(&day, load).await
     }
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
-        jobs::{self, JobKind, Next},
+        jobs::{self, JobKind, NextStep},
         text::EmailAddress,
         vault::Vault,
     },
@@ -266,7 +266,7 @@ pub async fn begin(
         finished_at: None,
     };
     invalidations::insert(conn, &job).await?;
-    jobs::begin(conn, JOB, petition.action.organization_id, id, kernel.cx.now()).await?;
+    jobs::enqueue(conn, JOB, petition.action.organization_id, id, kernel.cx.now()).await?;
     Ok(job)
 }
 
@@ -287,7 +287,7 @@ impl JobKind for Invalidations {
         JOB
     }
 
-    fn step<'a>(&'a self, job: &'a jobs::Job) -> BoxFuture<'a, Result<Next>> {
+    fn step<'a>(&'a self, job: &'a jobs::Job) -> BoxFuture<'a, Result<NextStep>> {
         Box::pin(step(&self.0, job.id))
     }
 
@@ -310,14 +310,14 @@ impl JobKind for Invalidations {
 }
 
 /// Makes one step of a job, in one transaction: counts some signatures first, later changes some.
-async fn step(petitions: &Petitions, id: Uuid) -> Result<Next> {
+async fn step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
     let kernel = &petitions.kernel;
     let mut tx = kernel.work.begin().await?;
-    let Some(mut job) = invalidations::lock_by_id(&mut tx, id).await? else { return Ok(Next::Done) };
+    let Some(mut job) = invalidations::lock_by_id(&mut tx, id).await? else { return Ok(NextStep::Done) };
     let undoing = match job.state.as_str() {
         "running" => false,
         "undoing" => true,
-        _ => return Ok(Next::Done),
+        _ => return Ok(NextStep::Done),
     };
     let petition = store::petition(&mut tx, job.petition_id).await?;
     let now = kernel.cx.recorded_now(petition.action.protected);
@@ -327,8 +327,8 @@ async fn step(petitions: &Petitions, id: Uuid) -> Result<Next> {
         (batch, 0, place)
     } else {
         // what was destroyed with its vault leaves nothing to judge by
-        let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::because("vault_closed"))?;
-        let rule = rule_of(&vault, &job).map_err(jobs::because("not_understood"))?;
+        let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::failing_with("vault_closed"))?;
+        let rule = rule_of(&vault, &job).map_err(jobs::failing_with("not_understood"))?;
         let bounds = rule.bounds(job.petition_id, Effect::parse(&job.effect));
         let up_to = invalidations::range_end(&mut tx, job.petition_id, job.after_id, SCANNED).await?;
         if !job.is_counted {
@@ -337,7 +337,7 @@ async fn step(petitions: &Petitions, id: Uuid) -> Result<Next> {
             job.after_id = up_to.unwrap_or_default();
             invalidations::save(&mut tx, &job).await?;
             tx.commit().await?;
-            return Ok(Next::Again);
+            return Ok(NextStep::Again);
         }
         let batch = invalidations::candidates(&mut tx, &bounds, job.after_id, up_to, BATCH).await?;
         let place = if is_full(&batch) { batch.last().map(|last| last.id) } else { up_to };
@@ -373,7 +373,7 @@ async fn step(petitions: &Petitions, id: Uuid) -> Result<Next> {
     }
     tx.commit().await?;
     petitions.forget(&petition);
-    Ok(if place.is_some() { Next::Again } else { Next::Done })
+    Ok(if place.is_some() { NextStep::Again } else { NextStep::Done })
 }
 
 fn is_full(batch: &[Candidate]) -> bool {

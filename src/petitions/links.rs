@@ -15,7 +15,7 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         i18n::{text, text_of},
-        links::{Choices, Detail, LinkPage, NEVER_AGAIN, Onward, Purpose, Token, TokenPurpose, expired},
+        links::{Detail, FormInput, LinkHandler, LinkPage, NEVER_AGAIN, PageLink, Purpose, Token, expired},
     },
     mail, people,
 };
@@ -99,7 +99,7 @@ fn details(c: &Context) -> Vec<Detail> {
     details
 }
 
-fn share(c: &Context, petitions: &Petitions) -> Vec<Onward> {
+fn share(c: &Context, petitions: &Petitions) -> Vec<PageLink> {
     if c.petition.action.protected {
         return Vec::new();
     }
@@ -120,18 +120,18 @@ pub(super) fn confirmed(c: &Context, petitions: &Petitions) -> LinkPage {
             c.row.counted_at.is_none_or(|counted| action.published_at.is_none_or(|published| published < counted));
         page.own_count = Some(action.published_count + i64::from(unseen));
         page.share = share(c, petitions);
-        page.links = vec![Onward { label: title(c), href: action.path() }];
+        page.links = vec![PageLink { label: title(c), href: action.path() }];
     }
     if c.row.stands() && c.row.sealed.is_none() {
         // nothing was kept, so no mail can bring this link later
         let href = petitions.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
         page.lines.push(text(c.locale, "token-nothing-kept"));
-        page.links.push(Onward { label: text(c.locale, "token-keep-link"), href });
+        page.links.push(PageLink { label: text(c.locale, "token-keep-link"), href });
     }
     page
 }
 
-impl TokenPurpose for Confirm {
+impl LinkHandler for Confirm {
     fn purpose(&self) -> Purpose {
         Purpose::ConfirmSignature
     }
@@ -144,7 +144,7 @@ impl TokenPurpose for Confirm {
                 "pending" if c.row.confirm_expires_at.is_some_and(|at| at > self.0.kernel.cx.now()) => {
                     let mut page = page(&c, "petition-confirm", "neutral-confirm", false);
                     page.details = details(&c);
-                    page.links = vec![Onward {
+                    page.links = vec![PageLink {
                         label: text(c.locale, "token-not-me-link"),
                         href: self.0.kernel.links.url(Purpose::RejectSignature, c.row.id, c.row.link_generation),
                     }];
@@ -157,7 +157,7 @@ impl TokenPurpose for Confirm {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let before = find(&self.0, &mut tx, token, true).await?;
@@ -172,7 +172,7 @@ impl TokenPurpose for Confirm {
     }
 }
 
-impl TokenPurpose for Manage {
+impl LinkHandler for Manage {
     fn purpose(&self) -> Purpose {
         Purpose::ManageSignature
     }
@@ -193,7 +193,7 @@ impl TokenPurpose for Manage {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let c = find(&self.0, &mut tx, token, true).await?;
@@ -204,7 +204,7 @@ impl TokenPurpose for Manage {
     }
 }
 
-impl TokenPurpose for Reject {
+impl LinkHandler for Reject {
     fn purpose(&self) -> Purpose {
         Purpose::RejectSignature
     }
@@ -222,7 +222,7 @@ impl TokenPurpose for Reject {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let locale = match find(&self.0, &mut tx, token, true).await {

@@ -24,10 +24,10 @@ use super::{signing::Petitions, store::Petition};
 use crate::{
     error::{Error, Result},
     kernel::{
-        extract::Segments,
-        guard::Source,
+        extract::PathParams,
         i18n::{self, Arguments},
         pages::Visitor,
+        rate_limit::Source,
         text::LocaleTag,
     },
 };
@@ -63,7 +63,7 @@ pub async fn live(
     visitor: Visitor,
     source: Source,
     headers: HeaderMap,
-    Segments(slug): Segments<String>,
+    PathParams(slug): PathParams<String>,
 ) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
     if !petition.action.state.is_public() {
@@ -75,7 +75,7 @@ pub async fn live(
         return Ok(answer.into_response());
     }
     let too_many = || Error::Unavailable { retry_after: 60, cause: "too many streams".to_owned() };
-    let own = petitions.streams_per_network.take(source.client()).ok_or_else(too_many)?;
+    let own = petitions.streams_per_network.try_acquire(source.client()).ok_or_else(too_many)?;
     let place = petitions.streams.clone().try_acquire_owned().map_err(|_| too_many())?;
     let ends_at = petitions.kernel.cx.now() + LIFETIME;
     let key = petition.action.id.to_string();

@@ -47,7 +47,7 @@ pub use store::integrity::{forget_bursts, forget_signals};
 pub use store::signers::remind;
 pub use store::{Petition, SignatureRow, complete, delete_expired as forget_unconfirmed, question_keys};
 
-use crate::{kernel::links::TokenPurposes, mail::MailKinds};
+use crate::{kernel::links::LinkHandlers, mail::MailKinds};
 
 /// Registers the messages of this slice.
 pub fn register_mail(petitions: &Petitions, kinds: &mut MailKinds) {
@@ -59,7 +59,7 @@ pub fn register_mail(petitions: &Petitions, kinds: &mut MailKinds) {
 }
 
 /// Registers what the links of this slice do.
-pub fn register_links(petitions: &Petitions, purposes: &mut TokenPurposes) {
+pub fn register_links(petitions: &Petitions, purposes: &mut LinkHandlers) {
     purposes.register(links::Confirm(petitions.clone()));
     purposes.register(links::Manage(petitions.clone()));
     purposes.register(links::Reject(petitions.clone()));

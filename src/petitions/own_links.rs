@@ -14,9 +14,9 @@ use super::{
 use crate::{
     error::{Code, Error, Result},
     kernel::{
-        changes::Change,
+        cache_invalidation::CacheInvalidation,
         i18n::{self, text, text_of},
-        links::{Choices, Detail, Handed, LinkPage, Onward, Pick, Purpose, Token, TokenPurpose, expired},
+        links::{ChoiceList, Detail, Download, FormInput, LinkHandler, LinkPage, PageLink, Purpose, Token, expired},
         text::LocaleTag,
     },
     people,
@@ -30,8 +30,8 @@ pub struct MyData(pub Petitions);
 pub struct EraseSigner(pub Petitions);
 
 /// The links from the own page.
-pub fn onward(petitions: &Petitions, c: &Context) -> Vec<Onward> {
-    let to = |purpose, label: &str| Onward {
+pub fn onward(petitions: &Petitions, c: &Context) -> Vec<PageLink> {
+    let to = |purpose, label: &str| PageLink {
         label: text(c.locale, label),
         href: petitions.kernel.links.url(purpose, c.row.id, c.row.link_generation),
     };
@@ -65,7 +65,7 @@ async fn counted(petitions: &Petitions, conn: &mut PgConnection, token: &Token, 
 
 const DISPLAYS: [Display; 4] = [Display::Hidden, Display::Initials, Display::FirstName, Display::FullName];
 
-impl TokenPurpose for ShowName {
+impl LinkHandler for ShowName {
     fn purpose(&self) -> Purpose {
         Purpose::ShowName
     }
@@ -81,7 +81,7 @@ impl TokenPurpose for ShowName {
                 locale: c.locale,
                 heading: text(c.locale, "own-display-heading"),
                 lines: vec![text_of(c.locale, "own-display-line", "title", title(&c))],
-                pick: Some(Pick {
+                choice_list: Some(ChoiceList {
                     name: "display",
                     legend: text(c.locale, "field-display"),
                     options: DISPLAYS.into_iter().map(option).collect(),
@@ -92,7 +92,7 @@ impl TokenPurpose for ShowName {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, choices: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let c = counted(&self.0, &mut tx, token, true).await?;
@@ -114,7 +114,7 @@ impl TokenPurpose for ShowName {
     }
 }
 
-impl TokenPurpose for MyData {
+impl LinkHandler for MyData {
     fn purpose(&self) -> Purpose {
         Purpose::MyData
     }
@@ -132,7 +132,7 @@ impl TokenPurpose for MyData {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
             let mut tx = kernel.db.begin().await?;
@@ -161,8 +161,8 @@ impl TokenPurpose for MyData {
                 "signatures": signatures,
                 "consents": consents,
             });
-            let handed = Some(Handed { name: "my-data.json".to_owned(), json });
-            Ok(LinkPage { locale: c.locale, done: true, handed, ..LinkPage::default() })
+            let download = Some(Download { name: "my-data.json".to_owned(), json });
+            Ok(LinkPage { locale: c.locale, done: true, download, ..LinkPage::default() })
         })
     }
 }
@@ -177,7 +177,7 @@ fn erased(locale: LocaleTag) -> LinkPage {
     }
 }
 
-impl TokenPurpose for EraseSigner {
+impl LinkHandler for EraseSigner {
     fn purpose(&self) -> Purpose {
         Purpose::EraseSigner
     }
@@ -197,7 +197,7 @@ impl TokenPurpose for EraseSigner {
         })
     }
 
-    fn act<'a>(&'a self, token: &'a Token, _: &'a Choices) -> BoxFuture<'a, Result<LinkPage>> {
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let c = match counted(&self.0, &mut tx, token, true).await {
@@ -213,7 +213,7 @@ impl TokenPurpose for EraseSigner {
                 comments::announce(&mut tx, *petition).await?;
             }
             tx.commit().await?;
-            self.0.kernel.changes.tell(Change::Any);
+            self.0.kernel.cache_invalidator.publish(CacheInvalidation::All);
             Ok(erased(c.locale))
         })
     }

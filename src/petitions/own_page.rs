@@ -24,11 +24,11 @@ use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
         Kernel,
-        extract::Segments,
+        extract::PathParams,
         forms::{challenge_context, form_errors},
-        guard::{Attempt, Proof, Purpose, Source},
         links::Purpose as LinkPurpose,
         pages::{Visitor, private},
+        rate_limit::{Attempt, AttemptPurpose, Proof, Source},
         text::EmailAddress,
     },
     mail::{self, Class, NewEmail},
@@ -69,9 +69,10 @@ fn limited(kernel: &Kernel, error: Error, page: impl FnOnce(&Again) -> Result<Re
                 ..Again::because(FieldError::new("", "attempt_needs_proof", ""))
             },
         ),
-        error if error.code() == Code::TooManyRequests => {
-            (kernel.guard.seconds_until_next_window(), Again::because(FieldError::new("", "too_many_attempts", "")))
-        }
+        error if error.code() == Code::TooManyRequests => (
+            kernel.rate_limiter.seconds_until_next_window(),
+            Again::because(FieldError::new("", "too_many_attempts", "")),
+        ),
         error => return Err(error),
     };
     let mut response = (StatusCode::TOO_MANY_REQUESTS, page(&again)?).into_response();
@@ -101,7 +102,7 @@ fn code_page(petitions: &Petitions, visitor: &Visitor, path: &str, form: &CodeFo
 async fn show_code(
     State(petitions): State<Petitions>,
     visitor: Visitor,
-    Segments(slug): Segments<String>,
+    PathParams(slug): PathParams<String>,
 ) -> Result<Response> {
     code_page(&petitions, &visitor, &format!("/p/{slug}/code"), &CodeForm::default(), &Again::default())
 }
@@ -111,7 +112,7 @@ async fn try_code(
     State(petitions): State<Petitions>,
     visitor: Visitor,
     source: Source,
-    Segments(slug): Segments<String>,
+    PathParams(slug): PathParams<String>,
     Form(form): Form<CodeForm>,
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
@@ -130,13 +131,13 @@ async fn try_code(
     }
     let subject = address.index_form();
     let attempt = Attempt {
-        purpose: Purpose::TypedCode,
+        purpose: AttemptPurpose::TypedCode,
         subject: &subject,
         source,
         known_device: None,
         proof: Proof::of_form(&form.altcha, &form.wait_ticket),
     };
-    let counted = match kernel.guard.begin(attempt).await {
+    let counted = match kernel.rate_limiter.begin(attempt).await {
         Ok(counted) => counted,
         Err(error) => return limited(kernel, error, page),
     };
@@ -151,7 +152,7 @@ async fn try_code(
         }
         Ok(None) => refused(FieldError::new("/muster:code", "unknown_value", "")),
         Err(error) => {
-            counted.withdraw().await;
+            counted.cancel().await;
             Err(error)
         }
     }
@@ -223,14 +224,14 @@ async fn ask_my(
     };
     let subject = address.index_form();
     let attempt = Attempt {
-        purpose: Purpose::OwnPage,
+        purpose: AttemptPurpose::OwnPage,
         subject: &subject,
         source,
         known_device: None,
         proof: Proof::of_form(&form.altcha, &form.wait_ticket),
     };
     // nobody says whether the mail was wanted, so each asking counts
-    let _counted = match kernel.guard.begin(attempt).await {
+    let _counted = match kernel.rate_limiter.begin(attempt).await {
         Ok(counted) => counted,
         Err(error) => return limited(kernel, error, page),
     };

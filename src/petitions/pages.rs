@@ -24,12 +24,12 @@ use crate::{
     campaigns,
     error::{Code, Error, Result},
     kernel::{
-        extract::{FORM_LIMIT, Segments},
+        extract::{FORM_LIMIT, PathParams},
         forms::{FormError, challenge_context, form_errors},
-        guard::{Proof, Source},
         links::{Purpose, expired},
         markdown,
         pages::{Visitor, language_name, moved, private},
+        rate_limit::{Proof, Source},
         text::{LocaleTag, clean_line, clean_text},
     },
     letters::{LetterAction, Prefilled},
@@ -89,7 +89,7 @@ struct SignForm {
 async fn show(
     State(petitions): State<Petitions>,
     visitor: Visitor,
-    Segments(slug): Segments<String>,
+    PathParams(slug): PathParams<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
@@ -107,7 +107,7 @@ async fn show(
 async fn preview(
     State(petitions): State<Petitions>,
     visitor: Visitor,
-    Segments((slug, token)): Segments<(String, String)>,
+    PathParams((slug, token)): PathParams<(String, String)>,
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
     let token = kernel.links.parse(&token).filter(|t| t.purpose == Purpose::PreviewAction).ok_or_else(expired)?;
@@ -210,7 +210,7 @@ async fn render(
 async fn poster(
     State(petitions): State<Petitions>,
     visitor: Visitor,
-    Segments(slug): Segments<String>,
+    PathParams(slug): PathParams<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
@@ -237,7 +237,7 @@ async fn sign(
     State(petitions): State<Petitions>,
     mut visitor: Visitor,
     source: Source,
-    Segments(slug): Segments<String>,
+    PathParams(slug): PathParams<String>,
     form: Result<Form<SignForm>, FormRejection>,
 ) -> Result<Response> {
     let Form(form) = form.map_err(|rejection| match rejection.status() {
@@ -265,7 +265,7 @@ async fn sign(
             altcha: Some(form.altcha.as_str()).filter(|a| !a.is_empty()),
             ticket: Some(form.wait_ticket.as_str()).filter(|t| !t.is_empty()),
         };
-        kernel.guard.admit(source, proof).await?;
+        kernel.rate_limiter.admit(source, proof).await?;
         petitions.sign(&petition, new, letter).await
     };
     match outcome.await {

@@ -22,11 +22,11 @@ use crate::{
     kernel::{
         Kernel,
         cache::{Cache, SharedCache},
-        changes::Change,
+        cache_invalidation::CacheInvalidation,
         crypto::Key,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
-        per_network::PerNetwork,
+        network_limit::NetworkLimit,
         text::LocaleTag,
         vault::Vault,
     },
@@ -146,7 +146,7 @@ pub struct Shared {
     breakdowns: SharedCache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>,
     pub(super) comments: SharedCache<Uuid, Arc<Vec<Shown>>>,
     pub(super) streams: Arc<Semaphore>,
-    pub(super) streams_per_network: Arc<PerNetwork>,
+    pub(super) streams_per_network: Arc<NetworkLimit>,
     pub(super) bursts: Bursts,
     pub(super) integrity: SharedCache<Uuid, Arc<Integrity>>,
     pub(super) day_secrets: Cache<NaiveDate, Arc<Key>>,
@@ -178,21 +178,29 @@ impl Petitions {
         let batch = SignBatch { db: kernel.hot.clone() };
         Self(Arc::new(Shared {
             ingest: GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone()),
-            cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, petition: &Arc<Petition>, change| {
-                change.concerns(petition.action.id)
-            }),
+            cached: Cache::invalidated_by(
+                kernel.cx.clone(),
+                &kernel.cache_invalidator,
+                |_, petition: &Arc<Petition>, change| change.affects(petition.action.id),
+            ),
             // they must leave connections for everybody else
             streams: Arc::new(Semaphore::new(STREAMS.min(kernel.settings.http.max_connections.div_ceil(2)))),
-            streams_per_network: PerNetwork::new(STREAMS_PER_NETWORK),
+            streams_per_network: NetworkLimit::new(STREAMS_PER_NETWORK),
             bursts: Bursts::new(kernel.cx.clone()),
-            integrity: Cache::watching(kernel.cx.clone(), &kernel.changes, |_: &Uuid, _, change| change == Change::Any),
+            integrity: Cache::invalidated_by(kernel.cx.clone(), &kernel.cache_invalidator, |_: &Uuid, _, change| {
+                change == CacheInvalidation::All
+            }),
             day_secrets: Cache::new(kernel.cx.clone(), SECRET_FOR),
-            comments: Cache::watching(kernel.cx.clone(), &kernel.changes, |petition: &Uuid, _, change| {
-                change.concerns(*petition)
-            }),
-            breakdowns: Cache::watching(kernel.cx.clone(), &kernel.changes, |(petition, _): &(Uuid, _), _, change| {
-                change.concerns(*petition)
-            }),
+            comments: Cache::invalidated_by(
+                kernel.cx.clone(),
+                &kernel.cache_invalidator,
+                |petition: &Uuid, _, change| change.affects(*petition),
+            ),
+            breakdowns: Cache::invalidated_by(
+                kernel.cx.clone(),
+                &kernel.cache_invalidator,
+                |(petition, _): &(Uuid, _), _, change| change.affects(*petition),
+            ),
             kernel,
             access,
             campaigns,
@@ -225,7 +233,7 @@ impl Petitions {
 
     /// Forgets a changed petition.
     pub fn forget(&self, petition: &Petition) {
-        self.kernel.changes.tell(Change::One(petition.action.id));
+        self.kernel.cache_invalidator.publish(CacheInvalidation::Row(petition.action.id));
     }
 
     /// A public act of signing. What comes back says nothing about the person; callers answer everybody alike.

@@ -26,7 +26,7 @@ use deliveries::Delivery;
 use crate::{
     campaigns::{self, Action, Kind},
     error::{Error, Result},
-    kernel::caching::Kept,
+    kernel::http_cache::CachedResponse,
     people::forget_bare_people,
     petitions::questions::{Fields, Question},
 };
@@ -68,9 +68,9 @@ pub struct Petition {
     /// Signatures that it usually gets in an hour: the mean of the last seven whole days.
     pub usual_hour: u64,
     /// The public JSON, once somebody asked for it.
-    pub public: OnceLock<Kept>,
+    pub public: OnceLock<CachedResponse>,
     /// The public counts, likewise.
-    pub public_counts: OnceLock<Kept>,
+    pub public_counts: OnceLock<CachedResponse>,
 }
 
 impl Petition {

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use muster::{
     error::Code,
-    kernel::guard::{Proof, Source},
+    kernel::rate_limit::{Proof, Source},
 };
 use serde_json::json;
 use sqlx::PgPool;
@@ -357,7 +357,7 @@ async fn without_a_database_no_password_is_tried_and_public_acts_still_are(pool:
     let Ok(source) = Source::from_request_parts(&mut Request::new(()).into_parts().0, &()).await;
     app.kernel.db.close().await;
     assert_eq!(form.status(&app, "203.0.113.1", OWNER, PASSWORD).await, 503);
-    app.kernel.guard.admit(source, Proof::default()).await.unwrap();
-    let asked = app.kernel.guard.admit(source, Proof::default()).await.unwrap_err();
+    app.kernel.rate_limiter.admit(source, Proof::default()).await.unwrap();
+    let asked = app.kernel.rate_limiter.admit(source, Proof::default()).await.unwrap_err();
     assert_eq!(asked.code(), Code::ChallengeRequired);
 }

@@ -15,10 +15,10 @@ const JSON: &str = "/api/v1/petitions/status";
 /// Starts to listen, as `muster serve` does; ends with the guard.
 pub async fn hearing(app: &TestApp) -> tokio_util::sync::DropGuard {
     let stop = CancellationToken::new();
-    let (changes, options, stopped) =
-        (app.kernel.changes.clone(), (*app.kernel.db.connect_options()).clone(), stop.clone());
-    tokio::spawn(async move { changes.listen(options, stopped).await });
-    soon(Duration::from_secs(5), "the listener connects", async || app.kernel.changes.is_heard()).await;
+    let (invalidator, options, stopped) =
+        (app.kernel.cache_invalidator.clone(), (*app.kernel.db.connect_options()).clone(), stop.clone());
+    tokio::spawn(async move { invalidator.listen(options, stopped).await });
+    soon(Duration::from_secs(5), "the listener connects", async || app.kernel.cache_invalidator.is_listening()).await;
     stop.drop_guard()
 }
 
@@ -112,7 +112,8 @@ async fn another_process_change_is_heard(pool: PgPool) {
             assert_eq!(broken, 1);
             one.put(JSON, Some(&token), &json!({"title": "Missed"})).await.expect(200);
             soon(Duration::from_millis(2500), "nothing is missed", async || title(&other).await == "Missed").await;
-            soon(Duration::from_secs(10), "it listens again", async || other.kernel.changes.is_heard()).await;
+            soon(Duration::from_secs(10), "it listens again", async || other.kernel.cache_invalidator.is_listening())
+                .await;
         }
     }
 }

@@ -138,7 +138,7 @@ async fn the_counters_are_what_the_rows_say_after_every_step(pool: PgPool) {
             .execute(&app.kernel.db)
             .await
             .unwrap();
-        app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+        app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
         app.petition(&token, json!({})).await;
         let verbs = prop::collection::vec(verb(), VERBS).new_tree(&mut runner).unwrap().current();
         for (n, verb) in verbs.iter().enumerate() {

@@ -35,7 +35,7 @@ async fn everybody_sees_the_published_number_and_organizers_the_exact_one(pool: 
     assert!(!own.to_string().contains("etag"));
 
     app.tick().await;
-    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
     assert_eq!(app.get(COUNTS, None).await.expect(200)["total_signatures"], 1);
     let few = app.get(&format!("{COUNTS}?by=country"), None).await.expect(200);
     assert_eq!(
@@ -65,7 +65,7 @@ async fn breakdowns_are_daily_coarse_and_can_be_switched_off(pool: PgPool) {
     app.tick().await;
     app.tick().await; // the first one made the number public, with 104 there are enough
     let path = format!("{COUNTS}?by=country");
-    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
     let shown = app.get(&path, None).await.expect(200);
     // three from Mexico would be found by subtraction, so they take the next larger cell along
     assert_eq!(shown["muster:counts"], json!({"CA": 90, "other": 15}));
@@ -74,7 +74,7 @@ async fn breakdowns_are_daily_coarse_and_can_be_switched_off(pool: PgPool) {
         vouch(&app, &token, &format!("s{n}@example.org"), "MX").await;
     }
     app.tick().await;
-    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
     let later = app.get(&path, None).await.expect(200);
     assert_eq!(
         (&later["total_signatures"], &later["muster:counts"]),
@@ -83,7 +83,7 @@ async fn breakdowns_are_daily_coarse_and_can_be_switched_off(pool: PgPool) {
     );
 
     sqlx::query("UPDATE petitions SET shows_breakdowns = false").execute(&app.kernel.db).await.unwrap();
-    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
     assert_eq!(app.get(&path, None).await.expect(200)["muster:counts"], Value::Null);
 }
 

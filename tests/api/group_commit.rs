@@ -12,7 +12,7 @@ use muster::{
     error::Error,
     kernel::{
         cx::Cx,
-        group_commit::{Batch, COMPANY, GroupCommit},
+        group_commit::{Batch, GroupCommit, MIN_PARALLEL_BATCH},
     },
 };
 use sqlx::PgPool;
@@ -318,7 +318,7 @@ async fn closing_writes_and_answers_what_is_queued_and_takes_no_more(pool: PgPoo
 async fn a_second_batch_begins_beside_the_first_only_with_company(pool: PgPool) {
     let book = Book::closed(pool).await;
     let commits = book.start(settings(2));
-    let company = i32::try_from(COMPANY).unwrap();
+    let company = i32::try_from(MIN_PARALLEL_BATCH).unwrap();
     let first = tokio::spawn({
         let commits = commits.clone();
         async move { commits.submit(line(0)).await }
@@ -340,6 +340,6 @@ async fn a_second_batch_begins_beside_the_first_only_with_company(pool: PgPool) 
     };
     let (few, ()) = tokio::join!(few, more);
     assert!(few.iter().all(Result::is_ok) && first.await.unwrap().is_ok());
-    assert_eq!(book.begun()[..2], [1, COMPANY]);
+    assert_eq!(book.begun()[..2], [1, MIN_PARALLEL_BATCH]);
     commits.close().await;
 }

@@ -10,8 +10,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::TimeDelta;
 use muster::kernel::{
     Kernel,
-    guard::{Proof, Source},
     keyring::Keyring,
+    rate_limit::{Proof, Source},
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -143,9 +143,9 @@ async fn a_proof_counts_in_another_process_of_the_same_installation_but_only_onc
     let beside = Kernel::new(kernel.settings.clone(), kernel.cx.clone(), kernel.db.clone(), Arc::new(keyring));
     let source = Source::from_request_parts(&mut Request::new(()).into_parts().0, &()).await.unwrap();
     let with = |altcha| Proof { altcha, ticket: None };
-    beside.guard.admit(source, with(None)).await.unwrap();
-    beside.guard.admit(source, with(None)).await.unwrap_err();
-    beside.guard.admit(source, with(Some(&proof))).await.unwrap();
+    beside.rate_limiter.admit(source, with(None)).await.unwrap();
+    beside.rate_limiter.admit(source, with(None)).await.unwrap_err();
+    beside.rate_limiter.admit(source, with(Some(&proof))).await.unwrap();
     gate.with_proof(&proof).await.problem(428, "challenge_required", &[]);
 }
 

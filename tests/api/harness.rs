@@ -252,7 +252,7 @@ impl TestApp {
     pub async fn step(&self, kind: &str) -> bool {
         let kinds = worker::job_kinds(&self.app);
         let kind = kinds.iter().find(|k| k.kind() == kind).unwrap_or_else(|| panic!("no job is called {kind}"));
-        jobs::run_one(&self.kernel, &**kind).await.unwrap()
+        jobs::run_step(&self.kernel, &**kind).await.unwrap()
     }
 
     /// Creates something, asserting 201.

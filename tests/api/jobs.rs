@@ -15,8 +15,8 @@ use muster::{
     error::{Error, Result},
     kernel::{
         Kernel,
-        jobs::{self, Job, JobKind, Next},
-        leader::lead,
+        jobs::{self, Job, JobKind, NextStep},
+        leader_election::run_as_leader,
     },
 };
 use serde_json::json;
@@ -27,7 +27,7 @@ use crate::harness::TestApp;
 
 const KIND: &str = "test";
 
-type Step = fn() -> Result<Next>;
+type Step = fn() -> Result<NextStep>;
 
 /// A kind whose steps are written down, and end as they are told.
 #[derive(Default)]
@@ -48,11 +48,11 @@ impl JobKind for Script {
         KIND
     }
 
-    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>> {
         Box::pin(async move {
             self.made.lock().unwrap().push((job.organization_id, job.id));
             let step = self.steps.lock().unwrap().pop_front();
-            step.map_or(Ok(Next::Done), |step| step())
+            step.map_or(Ok(NextStep::Done), |step| step())
         })
     }
 
@@ -73,7 +73,7 @@ async fn organization(app: &TestApp, name: &str) -> Uuid {
 
 async fn begin(kernel: &Kernel, organization: Uuid) -> Uuid {
     let id = kernel.cx.id();
-    jobs::begin(&mut kernel.db.acquire().await.unwrap(), KIND, organization, id, kernel.cx.now()).await.unwrap();
+    jobs::enqueue(&mut kernel.db.acquire().await.unwrap(), KIND, organization, id, kernel.cx.now()).await.unwrap();
     id
 }
 
@@ -90,13 +90,13 @@ async fn organizations_take_turns_however_much_one_of_them_has(pool: PgPool) {
     }
     let (small, late) = (organization(&app, "Small").await, organization(&app, "Late").await);
     begin(&app.kernel, small).await;
-    let script = Script::of(std::iter::repeat_n::<Step>(|| Ok(Next::Again), 8));
+    let script = Script::of(std::iter::repeat_n::<Step>(|| Ok(NextStep::Again), 8));
     for _ in 0..4 {
-        assert!(jobs::run_one(&app.kernel, &script).await.unwrap());
+        assert!(jobs::run_step(&app.kernel, &script).await.unwrap());
     }
     // who comes later does not wait for the queue of the busy one either
     begin(&app.kernel, late).await;
-    while jobs::run_one(&app.kernel, &script).await.unwrap() {}
+    while jobs::run_step(&app.kernel, &script).await.unwrap() {}
     let made: Vec<Uuid> = script.made.lock().unwrap().iter().map(|(organization, _)| *organization).collect();
     assert_eq!(made[..4], [busy, small, busy, small]);
     assert_eq!(made[4], late, "who never had a turn comes first");
@@ -111,34 +111,34 @@ async fn ten_failures_in_a_row_fail_a_job_and_a_success_forgives(pool: PgPool) {
     let id = begin(&app.kernel, organization).await;
     let fails: Step = || Err(Error::internal("amara@example.org is in the way"));
     let mut steps: Vec<Step> = vec![fails; 9];
-    steps.push(|| Ok(Next::Again));
+    steps.push(|| Ok(NextStep::Again));
     steps.extend(vec![fails; 9]);
     steps.push(|| panic!("on purpose"));
     let script = Script::of(steps);
     for n in 1..=20 {
-        assert!(jobs::run_one(&app.kernel, &script).await.unwrap(), "attempt {n}");
+        assert!(jobs::run_step(&app.kernel, &script).await.unwrap(), "attempt {n}");
         let (state, attempts, why) = row(&app).await.unwrap();
         match n {
             10 => assert_eq!((&*state, attempts, why), ("running", 0, None)),
             20 => assert_eq!((&*state, attempts, why.as_deref()), ("failed", 10, Some("panicked"))),
             _ => {
                 assert_eq!((&*state, attempts, why.as_deref()), ("running", n % 10, Some("internal")));
-                assert!(!jobs::run_one(&app.kernel, &script).await.unwrap(), "not at once");
+                assert!(!jobs::run_step(&app.kernel, &script).await.unwrap(), "not at once");
                 app.kernel.cx.advance(TimeDelta::minutes(6));
             }
         }
     }
     assert_eq!(*script.failed.lock().unwrap(), ["panicked"]);
     app.kernel.cx.advance(TimeDelta::hours(9));
-    assert!(!jobs::run_one(&app.kernel, &script).await.unwrap(), "nobody tries it any more");
+    assert!(!jobs::run_step(&app.kernel, &script).await.unwrap(), "nobody tries it any more");
     // what organizers read names nobody
     let mut conn = app.kernel.db.acquire().await.unwrap();
-    let body = jobs::standing(&mut conn, KIND, id).await.unwrap().unwrap().body();
+    let body = jobs::status(&mut conn, KIND, id).await.unwrap().unwrap().body();
     assert_eq!((&body["state"], &body["error"]["code"]), (&json!("failed"), &json!("panicked")));
     assert!(!body.to_string().contains('@'));
     // until it is asked for again
-    jobs::begin(&mut conn, KIND, organization, id, app.kernel.cx.now()).await.unwrap();
-    assert!(jobs::run_one(&app.kernel, &script).await.unwrap());
+    jobs::enqueue(&mut conn, KIND, organization, id, app.kernel.cx.now()).await.unwrap();
+    assert!(jobs::run_step(&app.kernel, &script).await.unwrap());
     assert!(row(&app).await.is_none());
 }
 
@@ -150,8 +150,8 @@ async fn an_outage_is_not_counted_and_a_dead_worker_is(pool: PgPool) {
     let away: Step = || Err(Error::Unavailable { retry_after: 1, cause: "away".to_owned() });
     let script = Script::of(vec![away; 30]);
     for _ in 0..30 {
-        assert!(jobs::run_one(&app.kernel, &script).await.unwrap());
-        assert!(!jobs::run_one(&app.kernel, &script).await.unwrap(), "it lets others go first");
+        assert!(jobs::run_step(&app.kernel, &script).await.unwrap());
+        assert!(!jobs::run_step(&app.kernel, &script).await.unwrap(), "it lets others go first");
         app.kernel.cx.advance(TimeDelta::seconds(6));
     }
     assert_eq!(row(&app).await.unwrap(), ("running".to_owned(), 0, None));
@@ -164,11 +164,11 @@ async fn an_outage_is_not_counted_and_a_dead_worker_is(pool: PgPool) {
             .unwrap();
     };
     claim("10 seconds").await;
-    assert!(!jobs::run_one(&app.kernel, &script).await.unwrap(), "another process has it");
+    assert!(!jobs::run_step(&app.kernel, &script).await.unwrap(), "another process has it");
     for n in 1..=10 {
         claim("-1 second").await;
         script.steps.lock().unwrap().push_front(away);
-        assert!(jobs::run_one(&app.kernel, &script).await.unwrap());
+        assert!(jobs::run_step(&app.kernel, &script).await.unwrap());
         let (state, attempts, why) = row(&app).await.unwrap();
         assert_eq!((attempts, why.as_deref()), (n, Some("worker_died")));
         assert_eq!(state, if n == 10 { "failed" } else { "running" });
@@ -185,15 +185,15 @@ impl JobKind for AskedAgain<'_> {
         KIND
     }
 
-    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>> {
         Box::pin(async move {
             if self.1.fetch_add(1, Ordering::Relaxed) == 0 {
                 let mut conn = self.0.db.acquire().await?;
-                jobs::begin(&mut conn, KIND, job.organization_id, job.id, self.0.cx.now()).await?;
-                let moved = jobs::advance(&mut conn, job, job.id, 1).await;
+                jobs::enqueue(&mut conn, KIND, job.organization_id, job.id, self.0.cx.now()).await?;
+                let moved = jobs::save_progress(&mut conn, job, job.id, 1).await;
                 assert!(moved.is_err(), "a step of before moves nothing on");
             }
-            Ok(Next::Done)
+            Ok(NextStep::Done)
         })
     }
 }
@@ -204,9 +204,9 @@ async fn what_is_asked_for_during_the_last_step_is_not_forgotten(pool: PgPool) {
     let organization = organization(&app, "Alliance").await;
     begin(&app.kernel, organization).await;
     let kind = AskedAgain(&app.kernel, AtomicUsize::new(0));
-    assert!(jobs::run_one(&app.kernel, &kind).await.unwrap());
-    assert!(jobs::run_one(&app.kernel, &kind).await.unwrap(), "there is more");
-    assert!(!jobs::run_one(&app.kernel, &kind).await.unwrap());
+    assert!(jobs::run_step(&app.kernel, &kind).await.unwrap());
+    assert!(jobs::run_step(&app.kernel, &kind).await.unwrap(), "there is more");
+    assert!(!jobs::run_step(&app.kernel, &kind).await.unwrap());
 }
 
 /// A kind whose steps meet each other.
@@ -217,11 +217,11 @@ impl JobKind for Slow {
         KIND
     }
 
-    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>> {
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>> {
         Box::pin(async move {
             self.0.wait().await;
             self.1.lock().unwrap().push(job.id);
-            Ok(Next::Done)
+            Ok(NextStep::Done)
         })
     }
 }
@@ -235,7 +235,7 @@ async fn several_workers_share_the_jobs(pool: PgPool) {
     }
     // each of the four is in a step at the same time as the others, or this would never end
     let slow = Slow(tokio::sync::Barrier::new(4), Mutex::default());
-    let made = join_all((0..4).map(|_| jobs::run_one(&app.kernel, &slow))).await;
+    let made = join_all((0..4).map(|_| jobs::run_step(&app.kernel, &slow))).await;
     assert!(made.into_iter().all(|made| made.unwrap()));
     let mut done = slow.1.into_inner().unwrap();
     done.sort_unstable();
@@ -250,21 +250,21 @@ async fn one_process_makes_a_round_for_all(pool: PgPool) {
     let round = || async {
         rounds.fetch_add(1, Ordering::Relaxed);
     };
-    let made = join_all((0..6).map(|_| lead(&app.kernel, "round", Duration::from_hours(1), round()))).await;
+    let made = join_all((0..6).map(|_| run_as_leader(&app.kernel, "round", Duration::from_hours(1), round()))).await;
     assert_eq!(made.into_iter().filter(|made| made.as_ref().unwrap().is_some()).count(), 1);
     assert_eq!(
-        lead(&app.kernel, "round", Duration::ZERO, round()).await.unwrap(),
+        run_as_leader(&app.kernel, "round", Duration::ZERO, round()).await.unwrap(),
         None,
         "not before an hour has passed"
     );
-    assert_eq!(lead(&app.kernel, "another", Duration::ZERO, round()).await.unwrap(), Some(()));
+    assert_eq!(run_as_leader(&app.kernel, "another", Duration::ZERO, round()).await.unwrap(), Some(()));
     assert_eq!(rounds.load(Ordering::Relaxed), 2);
     // its leader died in the middle, and was last heard of some time ago
     sqlx::query("UPDATE leases SET holder = gen_random_uuid(), until = clock_timestamp() - interval '1 second'")
         .execute(&app.kernel.db)
         .await
         .unwrap();
-    assert_eq!(lead(&app.kernel, "round", Duration::ZERO, round()).await.unwrap(), Some(()));
+    assert_eq!(run_as_leader(&app.kernel, "round", Duration::ZERO, round()).await.unwrap(), Some(()));
 }
 
 #[sqlx::test(migrations = "./migrations")]

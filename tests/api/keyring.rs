@@ -11,7 +11,7 @@ use muster::{
         keyring::{Keyring, vault_key},
         links::Purpose,
         text::EmailAddress,
-        vault::upkeep::Node,
+        vault::maintenance::Node,
     },
     mail::{Engine, Mail, Sender, Transport, everywhere_index, never_again},
     worker,

@@ -70,7 +70,7 @@ async fn a_goal_may_rise_and_falls_back_with_its_step(pool: PgPool) {
     app.petition(&token, json!({"muster:goal": 4, "muster:raises_goal": true})).await;
     vouch(&app, &token, 0, 4).await;
     let goal = async || {
-        app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+        app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
         app.get(PETITION, None).await.expect(200)["muster:goal"].clone()
     };
     assert_eq!(goal().await, 10);

@@ -30,7 +30,7 @@ async fn campaign(app: &TestApp, token: &str) {
 }
 
 fn told(app: &TestApp) {
-    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
 }
 
 #[sqlx::test(migrations = "./migrations")]

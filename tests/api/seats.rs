@@ -54,7 +54,7 @@ fn path_of(registration: &Value) -> String {
 
 async fn availability(app: &TestApp) -> Value {
     app.tick().await;
-    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
     app.get(EVENT, None).await.expect(200)["muster:availability"].clone()
 }
 
@@ -445,7 +445,7 @@ async fn begin(app: &TestApp, token: &str) {
         .execute(&app.kernel.db)
         .await
         .unwrap();
-    app.kernel.changes.tell(muster::kernel::changes::Change::Any);
+    app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
     let mut more = json!({"capacity": 6});
     merge(&mut more, json!({"muster:waitlist": true}));
     event(app, token, more).await;

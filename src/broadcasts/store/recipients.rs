@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
 };
@@ -68,13 +68,13 @@ pub async fn recipients(
     filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<(Uuid, String)>, Extent)> {
-    let list = List {
+    let list = KeysetList {
         table: "broadcast_recipients",
         filtered: "broadcast_recipients",
         key: &[KeyColumn { sql: "person_id", kind: KeyKind::Uuid }],
         is_ascending: true,
         indexes: RECIPIENT_INDEXES,
-        within: &[("broadcast_id", Within::Id(broadcast))],
+        within: &[("broadcast_id", ScopeValue::Id(broadcast))],
         also: "",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;

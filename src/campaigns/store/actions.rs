@@ -14,7 +14,7 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         filter::{Filter, Index},
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
         text::LocaleTag,
     },
@@ -219,9 +219,9 @@ pub async fn page_of_actions(
         Kind::Event => "actions a JOIN events k ON k.id = a.id",
         Kind::Letter => "actions a JOIN letter_actions k ON k.id = a.id",
     };
-    let mut within: Vec<_> = organization.map(|id| ("a.organization_id", Within::Id(id))).into_iter().collect();
-    within.push(("a.kind", Within::Word(kind.as_str())));
-    let list = List {
+    let mut within: Vec<_> = organization.map(|id| ("a.organization_id", ScopeValue::Id(id))).into_iter().collect();
+    within.push(("a.kind", ScopeValue::Text(kind.as_str())));
+    let list = KeysetList {
         table: "actions a",
         filtered,
         key: KEY,

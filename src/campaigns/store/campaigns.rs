@@ -9,7 +9,7 @@ use super::super::action::Texts;
 use crate::{
     error::Result,
     kernel::{
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
         text::LocaleTag,
     },
@@ -71,8 +71,8 @@ pub async fn campaigns(
     organization: Option<Uuid>,
     page: &PageParams,
 ) -> Result<(Vec<CampaignRow>, Extent)> {
-    let within: Vec<_> = organization.map(|id| ("c.organization_id", Within::Id(id))).into_iter().collect();
-    let list = List {
+    let within: Vec<_> = organization.map(|id| ("c.organization_id", ScopeValue::Id(id))).into_iter().collect();
+    let list = KeysetList {
         table: "campaigns c",
         filtered: "campaigns c",
         key: &[KeyColumn { sql: "c.id", kind: KeyKind::Uuid }],

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     error::Result,
     kernel::{
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
 };
@@ -52,9 +52,9 @@ pub async fn updates(
 ) -> Result<(Vec<UpdateRow>, Extent)> {
     const PUBLIC: &str = "updates u JOIN campaigns c ON c.id = u.campaign_id";
     let scope = organization.map(|id| ("u.organization_id", id)).or(campaign.map(|id| ("u.campaign_id", id)));
-    let within: Vec<_> = scope.map(|(column, id)| (column, Within::Id(id))).into_iter().collect();
+    let within: Vec<_> = scope.map(|(column, id)| (column, ScopeValue::Id(id))).into_iter().collect();
     let table = if organization.is_some() { "updates u" } else { PUBLIC };
-    let list = List {
+    let list = KeysetList {
         table,
         filtered: table,
         key: &[KeyColumn { sql: "u.happened_on", kind: KeyKind::Date }, KeyColumn { sql: "u.id", kind: KeyKind::Uuid }],

@@ -22,9 +22,9 @@ use super::super::{Console, store};
 use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
-        caching::private_json,
-        extract::{ListQuery, Segments, Valid, too_large},
+        extract::{ListQuery, PathParams, Valid, too_large},
         hal::{curies, link},
+        http_cache::private_json,
         text::{EmailAddress, clean_line},
         zones::Zone,
     },
@@ -235,7 +235,7 @@ impl DailyHours {
 async fn put_lane(
     State(console): State<Console>,
     actor: Actor,
-    Segments(name): Segments<String>,
+    PathParams(name): PathParams<String>,
     Valid(Json(body)): Valid<Json<LaneChanges>>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
@@ -279,7 +279,7 @@ pub struct RelayChanges {
 async fn put_relay(
     State(console): State<Console>,
     actor: Actor,
-    Segments(relay): Segments<String>,
+    PathParams(relay): PathParams<String>,
     Valid(Json(body)): Valid<Json<RelayChanges>>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
@@ -356,7 +356,11 @@ async fn unsuppress(
 
 /// Queues a failed, uncertain or returned mail again.
 #[utoipa::path(post, path = "/api/v1/mail/{id}/retry", tag = "mail", params(("id" = Uuid, Path)), responses((status = 200, description = "Queued", body = Value), (status = 401), (status = 403), (status = 404), (status = 409, description = "In another state")))]
-async fn retry_mail(State(console): State<Console>, actor: Actor, Segments(id): Segments<Uuid>) -> Result<Json<Value>> {
+async fn retry_mail(
+    State(console): State<Console>,
+    actor: Actor,
+    PathParams(id): PathParams<Uuid>,
+) -> Result<Json<Value>> {
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -372,7 +376,7 @@ async fn retry_mail(State(console): State<Console>, actor: Actor, Segments(id): 
 async fn cancel_mail(
     State(console): State<Console>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;

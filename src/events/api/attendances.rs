@@ -23,11 +23,11 @@ use crate::{
         store::{self, ATTENDANCES, AttendanceRow},
     },
     kernel::{
-        caching::private_json,
-        extract::{ListQuery, Segments, Valid, ValidWithBytes},
-        guard::{Proof, Source},
+        extract::{ListQuery, PathParams, Valid, ValidWithBytes},
         hal::{curies, identifiers, link},
+        http_cache::private_json,
         paging::Listing,
+        rate_limit::{Proof, Source},
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
     people::{self, Consents, PersonBody},
@@ -154,7 +154,7 @@ async fn find(conn: &mut PgConnection, actor: &Actor, key: &str, id: Uuid) -> Re
 pub async fn list_attendances(
     State(events): State<Events>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     query: ListQuery,
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
@@ -186,7 +186,7 @@ pub async fn list_attendances(
 pub async fn get_attendance(
     State(events): State<Events>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
     let (event, row) = find(&mut *events.kernel.db.acquire().await?, &actor, &key, id).await?;
@@ -223,7 +223,7 @@ pub async fn post_attendance(
     MaybeActor(actor): MaybeActor,
     source: Source,
     headers: HeaderMap,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     ValidWithBytes(body, bytes): ValidWithBytes<AttendanceBody>,
 ) -> Result<Response> {
     let kernel = &events.kernel;
@@ -233,7 +233,7 @@ pub async fn post_attendance(
     let new = accept(&event, body)?;
     let Some(actor) = actor else {
         events.require_open(&event)?;
-        kernel.guard.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
+        kernel.rate_limiter.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
         events.register(&event, new).await?;
         return Ok(
             (StatusCode::ACCEPTED, Json(event.action.received(&kernel.settings.http.public_url))).into_response()
@@ -255,7 +255,7 @@ pub async fn post_attendance(
 pub async fn put_attendance(
     State(events): State<Events>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
     Valid(Json(changes)): Valid<Json<AttendanceChanges>>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
@@ -298,7 +298,7 @@ pub async fn put_attendance(
 pub async fn delete_attendance(
     State(events): State<Events>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &events.kernel;

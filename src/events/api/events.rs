@@ -22,10 +22,10 @@ use crate::{
         store,
     },
     kernel::{
-        caching::{IfNoneMatch, cacheable, private_json},
-        extract::{ListQuery, Segments, ValidWithBytes, parse},
+        extract::{ListQuery, PathParams, ValidWithBytes, parse},
         hal::{curies, identifiers, link},
-        idempotency::{self, Claim},
+        http_cache::{IfNoneMatch, cacheable_json, private_json},
+        idempotency::{self, KeyClaim},
         paging::Listing,
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
@@ -118,7 +118,7 @@ pub async fn list_events(
     }
     let url = events.kernel.url("/api/v1/events");
     let body = Listing::new(&url, "osdi:events", &query.page, extent).keep_query(&query.raw).body(items);
-    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&asked, &body) })
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable_json(&asked, &body) })
 }
 
 /// One event.
@@ -127,7 +127,7 @@ pub async fn get_event(
     State(events): State<Events>,
     reader: MaybeActor,
     asked: IfNoneMatch,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     let actor = reader.reader();
     if actor.is_some() {
@@ -138,7 +138,7 @@ pub async fn get_event(
     }
     let event = events.event(&key).await?;
     own(None, &event)?;
-    Ok(cacheable(&asked, &resource(&events, None, &event).await?))
+    Ok(cacheable_json(&asked, &resource(&events, None, &event).await?))
 }
 
 /// The whole document of a POST: an event's own members beside those of every action.
@@ -183,8 +183,8 @@ pub async fn post_event(
     let mut tx = kernel.db.begin().await?;
     let id = kernel.cx.id();
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
-        Claim::Replayed(id) => id,
-        Claim::Fresh => {
+        KeyClaim::Replayed(id) => id,
+        KeyClaim::Fresh => {
             ops::create_event(&mut tx, kernel, actor.organization_id, id, new).await?;
             let state = store::event(&mut tx, id).await?.action.state;
             campaigns::log_state(&mut tx, &kernel.cx, id, state, "", Some(actor.organizer_id)).await?;
@@ -203,7 +203,7 @@ pub async fn post_event(
 pub async fn put_event(
     State(events): State<Events>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     ValidWithBytes(_object, bytes): ValidWithBytes<Anything>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
@@ -226,7 +226,7 @@ pub async fn put_event(
 pub async fn delete_event(
     State(events): State<Events>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let mut tx = events.kernel.db.begin().await?;

@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
     mail::Class,
@@ -138,13 +138,13 @@ pub async fn attendances(
     filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<AttendanceRow>, Extent)> {
-    let list = List {
+    let list = KeysetList {
         table: "attendances t",
         filtered: "attendances t",
         key: &[KeyColumn { sql: "t.id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: INDEXES,
-        within: &[("t.event_id", Within::Id(event))],
+        within: &[("t.event_id", ScopeValue::Id(event))],
         also: "",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;

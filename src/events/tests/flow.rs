@@ -16,7 +16,7 @@ use crate::{
         Kernel,
         cx::Cx,
         keyring::Keyring,
-        links::{LinkPage, Purpose, TokenPurpose},
+        links::{LinkHandler, LinkPage, Purpose},
         text::LocaleTag,
     },
     mail::{Class, Composed, MailKind, QueuedEmail, compose_one},
@@ -111,12 +111,12 @@ impl Flow {
         let token = mail.text.split("/t/").nth(1).unwrap().split_whitespace().next().unwrap();
         let token = self.kernel().links.parse(token).unwrap();
         let kernel = self.kernel().clone();
-        let purpose: Box<dyn TokenPurpose> = match token.purpose {
+        let purpose: Box<dyn LinkHandler> = match token.purpose {
             Purpose::ConfirmAttendance => Box::new(links::Confirm(kernel)),
             _ => Box::new(links::Manage(kernel)),
         };
         let page = if press {
-            purpose.act(&token, &crate::kernel::links::Choices::default()).await
+            purpose.act(&token, &crate::kernel::links::FormInput::default()).await
         } else {
             purpose.show(&token).await
         }

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::place::Account;
+use super::location::Account;
 use super::{EmbeddedError, command, output};
 
 /// The oldest major version whose SQL Muster speaks (the newest of Ubuntu 22.04).
 pub(super) const MINIMUM_MAJOR: u32 = 14;
 
 /// Folders of packages; `*` stands for a version.
-const PACKAGED: [&str; 9] = [
+const PACKAGE_DIRECTORIES: [&str; 9] = [
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
     "/usr/libexec/postgresql*",
@@ -47,7 +47,7 @@ pub(super) async fn find(account: Option<&Account>, data_dir: &Path) -> Result<P
     }
     found[in_path..].sort_by_key(|programs| std::cmp::Reverse(programs.major));
     let Some(first) = found.iter().find(|programs| programs.major >= MINIMUM_MAJOR) else {
-        return Err(EmbeddedError::NotInstalled { searched: PACKAGED.join(", ") });
+        return Err(EmbeddedError::NotInstalled { searched: PACKAGE_DIRECTORIES.join(", ") });
     };
     let file = data_dir.join("PG_VERSION");
     let made_by = match std::fs::read_to_string(&file) {
@@ -93,7 +93,7 @@ fn in_path() -> Vec<PathBuf> {
 }
 
 fn packaged() -> Vec<PathBuf> {
-    PACKAGED.iter().flat_map(|pattern| expand(pattern)).collect()
+    PACKAGE_DIRECTORIES.iter().flat_map(|pattern| expand(pattern)).collect()
 }
 
 /// The folders that a pattern with at most one `*` (inside one component) stands for.

@@ -5,19 +5,19 @@ use std::io;
 use std::path::Path;
 
 use super::binaries::Programs;
-use super::place::Place;
+use super::location::ClusterLocation;
 use super::{EmbeddedError, PORT, ROLE, command, output};
 
 const MIB: u64 = 1024 * 1024;
 
 /// Runs `initdb` beside the final place and renames: whatever is called `postgres` is whole.
-pub(super) async fn create(programs: &Programs, place: &Place) -> Result<(), EmbeddedError> {
-    let data_dir = &place.data_dir;
+pub(super) async fn create(programs: &Programs, location: &ClusterLocation) -> Result<(), EmbeddedError> {
+    let data_dir = &location.data_dir;
     let new = data_dir.with_extension("new");
     remove_dir_all(&new)?;
-    place.make_private_dir(&new)?;
+    location.make_private_dir(&new)?;
     tracing::info!(version = programs.major, data = %data_dir.display(), "making a Postgres cluster");
-    let mut initdb = command(&programs.path("initdb"), place.account.as_ref());
+    let mut initdb = command(&programs.path("initdb"), location.account.as_ref());
     initdb
         .arg("--pgdata")
         .arg(&new)
@@ -39,15 +39,19 @@ pub(super) async fn create(programs: &Programs, place: &Place) -> Result<(), Emb
 }
 
 /// Makes the database if it is missing.
-pub(super) async fn ensure_database(programs: &Programs, place: &Place, database: &str) -> Result<(), EmbeddedError> {
+pub(super) async fn ensure_database(
+    programs: &Programs,
+    location: &ClusterLocation,
+    database: &str,
+) -> Result<(), EmbeddedError> {
     let psql = |sql: String| {
-        let mut psql = command(&programs.path("psql"), place.account.as_ref());
+        let mut psql = command(&programs.path("psql"), location.account.as_ref());
         psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])
             .arg("--host")
-            .arg(&place.socket_dir)
+            .arg(&location.socket_dir)
             .args(["--port", &PORT.to_string(), "--username", ROLE])
             .args(["--dbname", "postgres", "--command", &sql]);
-        output(psql, &place.data_dir)
+        output(psql, &location.data_dir)
     };
     // `check_name` has made sure that the name needs no quoting inside the quotes.
     let known = psql(format!("SELECT 1 FROM pg_database WHERE datname = '{database}'")).await?;
@@ -58,13 +62,17 @@ pub(super) async fn ensure_database(programs: &Programs, place: &Place, database
 }
 
 /// The server's command line: a start always uses the settings of this version of Muster.
-pub(super) async fn settings(programs: &Programs, place: &Place, extra: &[(String, String)]) -> Vec<(String, String)> {
-    let mut settings = built_in(&place.socket_dir, memory());
+pub(super) async fn settings(
+    programs: &Programs,
+    location: &ClusterLocation,
+    extra: &[(String, String)],
+) -> Vec<(String, String)> {
+    let mut settings = built_in(&location.socket_dir, memory());
     // Halves the WAL; but builds without lz4 and Postgres 14 refuse to start with it.
     let lz4 = ("wal_compression".to_owned(), "lz4".to_owned());
-    let mut probe = command(&programs.path("postgres"), place.account.as_ref());
-    probe.arg("-D").arg(&place.data_dir).args(["-c", "wal_compression=lz4", "-C", "wal_compression"]);
-    if output(probe, &place.data_dir).await.is_ok() {
+    let mut probe = command(&programs.path("postgres"), location.account.as_ref());
+    probe.arg("-D").arg(&location.data_dir).args(["-c", "wal_compression=lz4", "-C", "wal_compression"]);
+    if output(probe, &location.data_dir).await.is_ok() {
         settings.push(lz4);
     }
     settings.extend_from_slice(extra);

@@ -1,7 +1,7 @@
 //! A Postgres of Muster's own, for machines where nobody has set one up (no `DATABASE_URL`).
 //!
 //! It uses the installed binaries and never downloads any. One start, top to bottom: take the lock on the data root
-//! (one Muster for each) -> choose place and user (`place`) -> find binaries of the right major (`binaries`) ->
+//! (one Muster for each) -> choose place and user (`location`) -> find binaries of the right major (`binaries`) ->
 //! stop a server that a killed Muster left behind (`postmaster`) -> `initdb` if there is no cluster yet
 //! (`cluster`) -> start `postgres` -> wait until it says it is ready -> make the database.
 //!
@@ -18,7 +18,7 @@
 mod binaries;
 mod cluster;
 mod error;
-mod place;
+mod location;
 mod postmaster;
 mod run;
 
@@ -36,7 +36,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 use self::binaries::Programs;
-use self::place::{Account, Place};
+use self::location::{Account, ClusterLocation};
 use self::postmaster::PidFile;
 
 pub use self::error::EmbeddedError;
@@ -48,15 +48,15 @@ pub const ROLE: &str = "muster";
 const PORT: u16 = 5432;
 /// How long a server may stay silent before it is given up; each new line in its log renews it, because giving up in
 /// the middle of a long crash recovery would begin that recovery anew.
-const PATIENCE: Duration = Duration::from_mins(1);
+const STARTUP_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a fast shutdown may take (it writes a checkpoint) before an immediate one.
-const FAST: Duration = Duration::from_mins(1);
+const FAST_SHUTDOWN_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long an immediate shutdown may take.
-const IMMEDIATE: Duration = Duration::from_secs(15);
+const IMMEDIATE_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 const SH: &str = "/bin/sh";
-const POLL: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The log starts afresh (one old one is kept) when it is larger than this at a start.
-const LOG_BYTES: u64 = 10 * 1024 * 1024;
+const MAX_LOG_BYTES: u64 = 10 * 1024 * 1024;
 
 /// What to start, and where.
 #[derive(Debug, Clone)]
@@ -99,20 +99,20 @@ impl EmbeddedPostgres {
         std::fs::create_dir_all(&opts.data_root).map_err(EmbeddedError::io("create", &opts.data_root))?;
         let data_root = opts.data_root.canonicalize().map_err(EmbeddedError::io("resolve", &opts.data_root))?;
         let lock = lock(&data_root)?;
-        let place = Place::choose(&data_root).await?;
-        let account = place.account.as_ref();
-        let programs = binaries::find(account, &place.data_dir).await?;
-        postmaster::take_over(&place.data_dir).await?;
-        if !place.has_cluster() {
-            cluster::create(&programs, &place).await?;
+        let location = ClusterLocation::choose(&data_root).await?;
+        let account = location.account.as_ref();
+        let programs = binaries::find(account, &location.data_dir).await?;
+        postmaster::stop_orphan(&location.data_dir).await?;
+        if !location.has_cluster() {
+            cluster::create(&programs, &location).await?;
         }
-        place.prepare_socket_dir()?;
+        location.prepare_socket_dir()?;
         let log = data_root.join("postgres.log");
         rotate(&log)?;
         let launch = Launch {
             programs: &programs,
-            place: &place,
-            settings: cluster::settings(&programs, &place, &opts.settings).await,
+            location: &location,
+            settings: cluster::settings(&programs, &location, &opts.settings).await,
             log_start: size(&log),
             log,
         };
@@ -120,13 +120,13 @@ impl EmbeddedPostgres {
         let mut this = Self {
             server,
             watchdog,
-            data_dir: place.data_dir.clone(),
-            socket_dir: place.socket_dir.clone(),
+            data_dir: location.data_dir.clone(),
+            socket_dir: location.socket_dir.clone(),
             database: opts.database,
             _lock: lock,
         };
         this.until_ready(&launch).await?;
-        cluster::ensure_database(&programs, &place, &this.database).await?;
+        cluster::ensure_database(&programs, &location, &this.database).await?;
         tracing::info!(
             version = programs.major,
             data = %this.data_dir.display(),
@@ -147,8 +147,8 @@ impl EmbeddedPostgres {
         match lock(&data_root) {
             Ok(_freed_at_once) => Ok(None),
             Err(EmbeddedError::InUse { .. }) => {
-                let place = Place::choose(&data_root).await?;
-                Ok(Some(url(&place.socket_dir, &opts.database)))
+                let location = ClusterLocation::choose(&data_root).await?;
+                Ok(Some(url(&location.socket_dir, &opts.database)))
             }
             Err(error) => Err(error),
         }
@@ -160,7 +160,7 @@ impl EmbeddedPostgres {
         url(&self.socket_dir, &self.database)
     }
 
-    /// Where the cluster lies; not always under the data root (see `place`).
+    /// Where the cluster lies; not always under the data root (see `location`).
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }
@@ -183,7 +183,9 @@ impl EmbeddedPostgres {
             return Ok(());
         };
         let mut gone = false;
-        for (signal, patience) in [(Signal::SIGINT, FAST), (Signal::SIGQUIT, IMMEDIATE)] {
+        for (signal, patience) in
+            [(Signal::SIGINT, FAST_SHUTDOWN_TIMEOUT), (Signal::SIGQUIT, IMMEDIATE_SHUTDOWN_TIMEOUT)]
+        {
             // A failure means that it has just ended; `wait` tells.
             let _ = kill(pid, signal);
             // The order is given; from here on a late watchdog could only hit a reused process number.
@@ -213,7 +215,7 @@ impl EmbeddedPostgres {
         let mut attempts = 40;
         let mut silence = Duration::ZERO;
         let mut seen = size(log);
-        while silence < PATIENCE {
+        while silence < STARTUP_TIMEOUT {
             let own = server_pid(&self.server).map(Pid::as_raw);
             let status = self.server.try_wait().map_err(EmbeddedError::io("wait for Postgres on", &self.data_dir))?;
             if let Some(status) = status {
@@ -235,8 +237,8 @@ impl EmbeddedPostgres {
             if PidFile::read(&self.data_dir).is_some_and(|file| Some(file.pid) == own && file.ready) {
                 return Ok(());
             }
-            sleep(POLL).await;
-            silence += POLL;
+            sleep(POLL_INTERVAL).await;
+            silence += POLL_INTERVAL;
             let now = size(log);
             if now != seen {
                 (seen, silence) = (now, Duration::ZERO);
@@ -261,7 +263,7 @@ impl Drop for EmbeddedPostgres {
 }
 
 fn url(socket_dir: &Path, database: &str) -> String {
-    // Nothing to percent-encode: both parts are made of letters, digits, `/`, `-` and `_` (see `place` and `check_name`).
+    // Nothing to percent-encode: both parts are made of letters, digits, `/`, `-` and `_` (see `location` and `check_name`).
     let host = socket_dir.display();
     format!("postgres:///{database}?host={host}&port={PORT}&user={ROLE}&sslmode=disable")
 }
@@ -303,7 +305,7 @@ fn lock(data_root: &Path) -> Result<File, EmbeddedError> {
 /// What it takes to start `postgres` once more.
 struct Launch<'a> {
     programs: &'a Programs,
-    place: &'a Place,
+    location: &'a ClusterLocation,
     settings: Vec<(String, String)>,
     log: PathBuf,
     /// Size of the log before: what stands there is about earlier runs.
@@ -313,7 +315,7 @@ struct Launch<'a> {
 impl Launch<'_> {
     /// The server and its watchdog.
     fn spawn(&self) -> Result<(Child, Child), EmbeddedError> {
-        let account = self.place.account.as_ref();
+        let account = self.location.account.as_ref();
         let out = OpenOptions::new()
             .append(true)
             .create(true)
@@ -323,7 +325,7 @@ impl Launch<'_> {
         let err = out.try_clone().map_err(EmbeddedError::io("open", &self.log))?;
         let program = self.programs.path("postgres");
         let mut command = command(&program, account);
-        command.arg("-D").arg(&self.place.data_dir);
+        command.arg("-D").arg(&self.location.data_dir);
         for (name, value) in &self.settings {
             command.arg("-c").arg(format!("{name}={value}"));
         }
@@ -397,7 +399,7 @@ fn size(path: &Path) -> u64 {
 }
 
 fn rotate(log: &Path) -> Result<(), EmbeddedError> {
-    if size(log) <= LOG_BYTES {
+    if size(log) <= MAX_LOG_BYTES {
         return Ok(());
     }
     std::fs::rename(log, log.with_extension("log.old")).map_err(EmbeddedError::io("move", log))

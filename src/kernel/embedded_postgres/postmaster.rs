@@ -11,9 +11,9 @@ use nix::unistd::Pid;
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use super::{EmbeddedError, FAST, IMMEDIATE, POLL};
+use super::{EmbeddedError, FAST_SHUTDOWN_TIMEOUT, IMMEDIATE_SHUTDOWN_TIMEOUT, POLL_INTERVAL};
 
-const FILE: &str = "postmaster.pid";
+const PID_FILE: &str = "postmaster.pid";
 
 /// What the postmaster writes down about itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) struct PidFile {
 
 impl PidFile {
     pub fn read(data_dir: &Path) -> Option<Self> {
-        Self::parse(&std::fs::read_to_string(data_dir.join(FILE)).ok()?)
+        Self::parse(&std::fs::read_to_string(data_dir.join(PID_FILE)).ok()?)
     }
 
     /// Lines: pid, data directory, start time, port, socket directory, address, shared memory, status.
@@ -39,8 +39,8 @@ impl PidFile {
 }
 
 /// Makes sure that no server runs on `data_dir` and that no pid file keeps one from starting.
-pub(super) async fn take_over(data_dir: &Path) -> Result<(), EmbeddedError> {
-    let file = data_dir.join(FILE);
+pub(super) async fn stop_orphan(data_dir: &Path) -> Result<(), EmbeddedError> {
+    let file = data_dir.join(PID_FILE);
     if !file.exists() {
         return Ok(());
     }
@@ -59,7 +59,7 @@ pub(super) async fn take_over(data_dir: &Path) -> Result<(), EmbeddedError> {
 }
 
 async fn stop(pid: i32, data_dir: &Path) -> Result<(), EmbeddedError> {
-    for (signal, patience) in [(Signal::SIGINT, FAST), (Signal::SIGQUIT, IMMEDIATE)] {
+    for (signal, patience) in [(Signal::SIGINT, FAST_SHUTDOWN_TIMEOUT), (Signal::SIGQUIT, IMMEDIATE_SHUTDOWN_TIMEOUT)] {
         match kill(Pid::from_raw(pid), signal) {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(error) => {
@@ -71,8 +71,8 @@ async fn stop(pid: i32, data_dir: &Path) -> Result<(), EmbeddedError> {
             if !serves(pid, data_dir).await {
                 return Ok(());
             }
-            sleep(POLL).await;
-            waited += POLL;
+            sleep(POLL_INTERVAL).await;
+            waited += POLL_INTERVAL;
         }
     }
     Err(EmbeddedError::DoesNotStop { data_dir: data_dir.to_owned(), pid })

@@ -243,38 +243,38 @@ fn anchors_are_what_every_row_must_meet_and_an_index_answers() {
         Index::values("p.state", &["draft"]),
         Index::ordered("p.created_at"),
     ];
-    let anchors = |input: &str| -> Vec<String> {
+    let index_conditions = |input: &str| -> Vec<String> {
         let filter = parse(input).unwrap();
         filter
-            .anchors(INDEXES)
+            .index_conditions(INDEXES)
             .iter()
-            .map(|anchor| {
+            .map(|condition| {
                 let mut query = QueryBuilder::new("");
-                anchor.push_sql(&mut query);
-                format!("{}{}", query.into_string(), anchor.order().map(|o| format!(" by {o}")).unwrap_or_default())
+                condition.push_sql(&mut query);
+                format!("{}{}", query.into_string(), condition.order().map(|o| format!(" by {o}")).unwrap_or_default())
             })
             .collect()
     };
     let none: [&str; 0] = [];
-    assert_eq!(anchors("status eq 'draft'"), ["(p.state = $1)"]);
-    assert_eq!(anchors("status eq 'published'"), none, "too many have this value");
-    assert_eq!(anchors("status eq 'draft' or status eq 'published'"), none);
-    assert_eq!(anchors("status eq 'draft' or title eq 'x'"), none);
+    assert_eq!(index_conditions("status eq 'draft'"), ["(p.state = $1)"]);
+    assert_eq!(index_conditions("status eq 'published'"), none, "too many have this value");
+    assert_eq!(index_conditions("status eq 'draft' or status eq 'published'"), none);
+    assert_eq!(index_conditions("status eq 'draft' or title eq 'x'"), none);
     assert_eq!(
-        anchors("(status eq 'draft' or status eq 'draft') and total gt 1"),
+        index_conditions("(status eq 'draft' or status eq 'draft') and total gt 1"),
         ["((p.state = $1) OR (p.state = $2))"]
     );
     assert_eq!(
-        anchors("created_date ge '2026-01-01' and title eq 'x' and created_date lt '2026-02-01'"),
+        index_conditions("created_date ge '2026-01-01' and title eq 'x' and created_date lt '2026-02-01'"),
         ["(p.created_at >= $1) AND (p.created_at < $2) by p.created_at"]
     );
     let stored = [Index::values("p.state", &["draft"]).stored_as("p.is_new")];
     let filter = parse("status eq 'draft' or status eq 'draft'").unwrap();
     let mut query = QueryBuilder::new("");
-    filter.anchors(&stored)[0].push_sql(&mut query);
+    filter.index_conditions(&stored)[0].push_sql(&mut query);
     assert_eq!(query.into_string(), "((p.is_new = $1) OR (p.is_new = $2))");
-    assert_eq!(anchors("created_date ne '2026-01-01' and status ne 'draft' and status eq null"), none);
-    assert_eq!(anchors("email_address eq 'x' and id eq '018f0000-0000-7000-8000-000000000001'").len(), 2);
+    assert_eq!(index_conditions("created_date ne '2026-01-01' and status ne 'draft' and status eq null"), none);
+    assert_eq!(index_conditions("email_address eq 'x' and id eq '018f0000-0000-7000-8000-000000000001'").len(), 2);
 }
 
 fn comparison() -> impl Strategy<Value = Expr> {

@@ -6,14 +6,14 @@
 //! others, and several processes share the work. A claim is a lease by the database's clock, prolonged while the step runs.
 //!
 //! A step is short: at most a second or so at the database, in transactions of its own. It notes its place in the transaction
-//! that did the work ([`advance`], or on the kind's own row), so that a step that is repeated after a crash, or made by two
+//! that did the work ([`save_progress`], or on the kind's own row), so that a step that is repeated after a crash, or made by two
 //! processes because a lease ran out, does nothing twice.
 //!
-//! A step that fails is tried again after a while, and after [`TRIES`] failures in a row the job is `failed` and its kind is
+//! A step that fails is tried again after a while, and after [`MAX_ATTEMPTS`] failures in a row the job is `failed` and its kind is
 //! told, with a word of a closed list: organizers read it, and it must say nothing of anybody. A panic counts, and so does a
 //! process that dies in the middle. An outage of the database does not.
 
-mod rows;
+mod store;
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -24,28 +24,28 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use rows::{Standing, begin, end, forget, show, standing, standings};
+pub use store::{JobStatus, delete_old_failures, enqueue, remove, report_metrics, status, statuses};
 
 use super::Kernel;
 use crate::error::{Error, Result};
 
 /// Failed steps in a row after which a job has failed.
-pub const TRIES: i32 = 10;
+pub const MAX_ATTEMPTS: i32 = 10;
 /// Time for which a claim holds unless it is prolonged.
-const LEASE: Duration = Duration::from_secs(20);
+const LEASE_DURATION: Duration = Duration::from_secs(20);
 /// Time after which a step is given up.
-const STEP: Duration = Duration::from_mins(2);
+const STEP_TIMEOUT: Duration = Duration::from_mins(2);
 /// Time between looks for work.
-const IDLE: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Seconds until a job is tried again after its first failure; twice as long after each further one.
-const FIRST_PAUSE: i64 = 2;
+const INITIAL_BACKOFF_SECONDS: i64 = 2;
 /// Seconds until a job is tried again, at most.
-const LONGEST_PAUSE: i64 = 300;
+const MAX_BACKOFF_SECONDS: i64 = 300;
 /// Seconds until a job is tried again after an outage.
-const OUTAGE_PAUSE: i64 = 5;
+const OUTAGE_RETRY_SECONDS: i64 = 5;
 
 /// Why a step failed or a job did: words for `jobs.last_error`, and what organizers read.
-const REASONS: [(&str, &str); 8] = [
+const FAILURE_REASONS: [(&str, &str); 8] = [
     ("internal", "A step failed on our side, again and again. The log knows more under the job's id."),
     ("panicked", "A step broke off on our side, again and again. The log knows more under the job's id."),
     ("too_slow", "A step took too long, again and again."),
@@ -58,7 +58,7 @@ const REASONS: [(&str, &str); 8] = [
 
 /// What a kind has to say after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextStep {
     /// There is more to do at once.
     Again,
     /// There is more to do, but not before this moment.
@@ -76,7 +76,7 @@ pub struct Job {
     pub id: Uuid,
     /// Whose it is.
     pub organization_id: Uuid,
-    /// Where the kind goes on, see [`advance`]; `None` from the beginning.
+    /// Where the kind goes on, see [`save_progress`]; `None` from the beginning.
     pub place: Option<Uuid>,
     kind: String,
     token: Uuid,
@@ -95,75 +95,84 @@ pub trait JobKind: Send + Sync {
     /// # Errors
     /// `unavailable` for an outage, which is not counted; anything else is a failed attempt. The step's transaction is rolled
     /// back then.
-    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Next>>;
+    fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>>;
 
     /// Told in the transaction in which the job fails, so that a slice can end its own row.
     ///
     /// # Errors
     /// A database error.
-    fn failed<'a>(&'a self, conn: &'a mut PgConnection, job: &'a Job, why: &'static str) -> BoxFuture<'a, Result<()>> {
+    fn on_failed<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        job: &'a Job,
+        why: &'static str,
+    ) -> BoxFuture<'a, Result<()>> {
         let _ = (conn, job, why);
         Box::pin(async { Ok(()) })
     }
 }
 
-/// Marks [`lost`].
+/// Marks [`lease_lost`].
 const LOST: &str = "lost";
 
 /// A reason of the closed list, on the error that it explains.
 #[derive(Debug)]
-struct Because(&'static str);
+struct FailureReason(&'static str);
 
-impl fmt::Display for Because {
+impl fmt::Display for FailureReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
 /// Says of an error which reason organizers are to read, should the job fail of it. An outage stays one.
-pub fn because(why: &'static str) -> impl Fn(Error) -> Error {
+pub fn failing_with(why: &'static str) -> impl Fn(Error) -> Error {
     move |error| match error {
         Error::Unavailable { .. } => error,
-        Error::Internal(cause) => Error::Internal(cause.context(Because(why))),
-        error => Error::Internal(anyhow::anyhow!("{error}").context(Because(why))),
+        Error::Internal(cause) => Error::Internal(cause.context(FailureReason(why))),
+        error => Error::Internal(anyhow::anyhow!("{error}").context(FailureReason(why))),
     }
 }
 
-fn reason(error: &Error) -> &'static str {
+fn failure_reason(error: &Error) -> &'static str {
     match error {
-        Error::Internal(cause) => cause.downcast_ref::<Because>().map_or("internal", |because| because.0),
+        Error::Internal(cause) => cause.downcast_ref::<FailureReason>().map_or("internal", |because| because.0),
         _ => "internal",
     }
 }
 
 /// The sentence for a reason.
-pub fn detail(why: &str) -> &'static str {
-    REASONS.iter().find(|(word, _)| *word == why).map_or(REASONS[0].1, |(_, detail)| detail)
+pub fn failure_message(why: &str) -> &'static str {
+    FAILURE_REASONS.iter().find(|(word, _)| *word == why).map_or(FAILURE_REASONS[0].1, |(_, detail)| detail)
 }
 
-fn pause_after(attempts: i32) -> TimeDelta {
-    let doublings = u32::try_from(attempts.clamp(1, TRIES) - 1).unwrap_or_default();
-    TimeDelta::seconds((FIRST_PAUSE << doublings).min(LONGEST_PAUSE))
+fn backoff(attempts: i32) -> TimeDelta {
+    let doublings = u32::try_from(attempts.clamp(1, MAX_ATTEMPTS) - 1).unwrap_or_default();
+    TimeDelta::seconds((INITIAL_BACKOFF_SECONDS << doublings).min(MAX_BACKOFF_SECONDS))
 }
 
 /// Notes in a step's transaction, as its last statement, where the next step goes on, and how many rows were dealt with.
 ///
 /// # Errors
-/// [`lost`] when the claim was lost or the job was begun anew meanwhile: the step must be rolled back then.
-pub async fn advance(conn: &mut PgConnection, job: &Job, place: Uuid, done: usize) -> Result<()> {
-    if rows::advance(conn, job, place, i64::try_from(done).unwrap_or(i64::MAX)).await? { Ok(()) } else { Err(lost()) }
+/// [`lease_lost`] when the claim was lost or the job was begun anew meanwhile: the step must be rolled back then.
+pub async fn save_progress(conn: &mut PgConnection, job: &Job, place: Uuid, done: usize) -> Result<()> {
+    if store::save_progress(conn, job, place, i64::try_from(done).unwrap_or(i64::MAX)).await? {
+        Ok(())
+    } else {
+        Err(lease_lost())
+    }
 }
 
 /// The error of a step whose job is not this process's any more, or is not what it was: not a failure, and nothing was done.
-pub fn lost() -> Error {
-    because(LOST)(Error::internal("this job was begun anew, or is another process's by now"))
+pub fn lease_lost() -> Error {
+    failing_with(LOST)(Error::internal("this job was begun anew, or is another process's by now"))
 }
 
 /// Prolongs a claim for as long as this runs; returns when it is another process's.
-async fn beat(kernel: &Kernel, job: &Job) {
+async fn renew_lease_until_lost(kernel: &Kernel, job: &Job) {
     loop {
-        sleep(LEASE / 4).await;
-        let beaten = rows::prolong(&kernel.work, job).await;
+        sleep(LEASE_DURATION / 4).await;
+        let beaten = store::renew_lease(&kernel.work, job).await;
         match beaten {
             Ok(false) => return,
             Ok(true) => {}
@@ -175,68 +184,68 @@ async fn beat(kernel: &Kernel, job: &Job) {
 }
 
 /// How a step ended.
-enum Ended {
-    Next(Next),
+enum StepResult {
+    Next(NextStep),
     Failed(&'static str),
     Outage(Error),
 }
 
-async fn step(kernel: &Kernel, kind: &dyn JobKind, job: &Job) -> Ended {
-    let made = AssertUnwindSafe(tokio::time::timeout(STEP, kind.step(job))).catch_unwind();
+async fn step(kernel: &Kernel, kind: &dyn JobKind, job: &Job) -> StepResult {
+    let made = AssertUnwindSafe(tokio::time::timeout(STEP_TIMEOUT, kind.step(job))).catch_unwind();
     let made = tokio::select! {
         made = made => made,
-        () = beat(kernel, job) => return Ended::Next(Next::Again),
+        () = renew_lease_until_lost(kernel, job) => return StepResult::Next(NextStep::Again),
     };
     let about = (kind.kind(), job.id);
     match made {
-        Ok(Ok(Ok(next))) => Ended::Next(next),
-        Ok(Ok(Err(error @ Error::Unavailable { .. }))) => Ended::Outage(error),
-        Ok(Ok(Err(error))) if reason(&error) == LOST => Ended::Next(Next::Again),
+        Ok(Ok(Ok(next))) => StepResult::Next(next),
+        Ok(Ok(Err(error @ Error::Unavailable { .. }))) => StepResult::Outage(error),
+        Ok(Ok(Err(error))) if failure_reason(&error) == LOST => StepResult::Next(NextStep::Again),
         Ok(Ok(Err(error))) => {
             tracing::error!(kind = about.0, job = %about.1, %error, "a step of a job failed");
-            Ended::Failed(reason(&error))
+            StepResult::Failed(failure_reason(&error))
         }
         Ok(Err(_)) => {
             tracing::error!(kind = about.0, job = %about.1, "a step of a job took too long");
-            Ended::Failed("too_slow")
+            StepResult::Failed("too_slow")
         }
         Err(_) => {
             tracing::error!(kind = about.0, job = %about.1, "a step of a job panicked");
-            Ended::Failed("panicked")
+            StepResult::Failed("panicked")
         }
     }
 }
 
 /// Gives a job back as its step ended.
-async fn settle(kernel: &Kernel, kind: &dyn JobKind, job: &Job, ended: &Ended) -> Result<()> {
+async fn finish_step(kernel: &Kernel, kind: &dyn JobKind, job: &Job, ended: &StepResult) -> Result<()> {
     let (db, now) = (&kernel.work, kernel.cx.now());
     match ended {
-        Ended::Next(Next::Done) => rows::finish(db, job, now).await,
-        Ended::Next(Next::Again) => rows::give_back(db, job, now, 0, None).await,
-        Ended::Next(Next::At(at)) => rows::give_back(db, job, *at, 0, None).await,
-        Ended::Next(Next::Failed(why)) => fail(kernel, kind, job, job.attempts, why).await,
-        Ended::Failed(why) if job.attempts + 1 >= TRIES => fail(kernel, kind, job, TRIES, why).await,
-        Ended::Failed(why) => {
+        StepResult::Next(NextStep::Done) => store::finish(db, job, now).await,
+        StepResult::Next(NextStep::Again) => store::release(db, job, now, 0, None).await,
+        StepResult::Next(NextStep::At(at)) => store::release(db, job, *at, 0, None).await,
+        StepResult::Next(NextStep::Failed(why)) => fail(kernel, kind, job, job.attempts, why).await,
+        StepResult::Failed(why) if job.attempts + 1 >= MAX_ATTEMPTS => fail(kernel, kind, job, MAX_ATTEMPTS, why).await,
+        StepResult::Failed(why) => {
             let attempts = job.attempts + 1;
-            rows::give_back(db, job, now + pause_after(attempts), attempts, Some(why)).await
+            store::release(db, job, now + backoff(attempts), attempts, Some(why)).await
         }
         // as it was claimed
-        Ended::Outage(_) => {
-            let later = now + TimeDelta::seconds(OUTAGE_PAUSE);
-            rows::give_back(db, job, later, job.attempts, job.last_error.as_deref()).await
+        StepResult::Outage(_) => {
+            let later = now + TimeDelta::seconds(OUTAGE_RETRY_SECONDS);
+            store::release(db, job, later, job.attempts, job.last_error.as_deref()).await
         }
     }
 }
 
 /// Ends a job that cannot go on. One that was begun anew meanwhile is given back.
 async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why: &'static str) -> Result<()> {
-    for tells in [true, false] {
+    for notifies_kind in [true, false] {
         let mut tx = kernel.work.begin().await?;
-        if rows::fail(&mut tx, job, attempts, why).await? {
+        if store::fail(&mut tx, job, attempts, why).await? {
             tracing::error!(kind = job.kind, job = %job.id, why, "a job has failed");
             metrics::counter!("muster_jobs_failed_total", "kind" => kind.kind()).increment(1);
-            if tells {
-                match kind.failed(&mut tx, job, why).await {
+            if notifies_kind {
+                match kind.on_failed(&mut tx, job, why).await {
                     Ok(()) => {}
                     Err(error @ Error::Unavailable { .. }) => return Err(error),
                     Err(error) => {
@@ -257,33 +266,36 @@ async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why
 ///
 /// # Errors
 /// `unavailable` while the database is away.
-pub async fn run_one(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
-    let Some(job) = rows::claim(&kernel.work, kind.kind(), kernel.cx.id(), kernel.cx.now()).await? else {
+pub async fn run_step(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
+    let Some(job) = store::claim(&kernel.work, kind.kind(), kernel.cx.id(), kernel.cx.now()).await? else {
         return Ok(false);
     };
     let started = kernel.cx.instant();
     // one that has taken ten processes with it is not given to the next
-    let ended =
-        if job.attempts >= TRIES { Ended::Next(Next::Failed("worker_died")) } else { step(kernel, kind, &job).await };
+    let ended = if job.attempts >= MAX_ATTEMPTS {
+        StepResult::Next(NextStep::Failed("worker_died"))
+    } else {
+        step(kernel, kind, &job).await
+    };
     let outcome = match &ended {
-        Ended::Next(Next::Failed(_)) | Ended::Failed(_) => "failed",
-        Ended::Outage(_) => "outage",
-        Ended::Next(_) => "done",
+        StepResult::Next(NextStep::Failed(_)) | StepResult::Failed(_) => "failed",
+        StepResult::Outage(_) => "outage",
+        StepResult::Next(_) => "done",
     };
     metrics::histogram!("muster_job_step_seconds", "kind" => kind.kind(), "outcome" => outcome)
         .record((kernel.cx.instant() - started).as_secs_f64());
     let mut troubles = 0;
     // an outage must not be taken for a process that died: as long as this one lives, it says how the step ended
-    while let Err(error) = settle(kernel, kind, &job, &ended).await {
+    while let Err(error) = finish_step(kernel, kind, &job, &ended).await {
         let is_outage = matches!(error, Error::Unavailable { .. });
         troubles += 1;
         if !is_outage || troubles > 60 || kernel.stopping.is_cancelled() {
             return Err(error);
         }
-        sleep(IDLE).await;
+        sleep(POLL_INTERVAL).await;
     }
     // the database has taken that, so whatever is away is away for this job only, and others need not wait for it
-    if let Ended::Outage(error) = &ended {
+    if let StepResult::Outage(error) = &ended {
         tracing::info!(kind = kind.kind(), job = %job.id, %error, "a job waits until what it needs is there again");
     }
     Ok(true)
@@ -293,7 +305,7 @@ pub async fn run_one(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
 pub async fn run(kernel: Arc<Kernel>, kind: Arc<dyn JobKind>, cancel: CancellationToken) {
     let mut trouble = false;
     while !cancel.is_cancelled() {
-        match run_one(&kernel, &*kind).await {
+        match run_step(&kernel, &*kind).await {
             Ok(true) => {
                 trouble = false;
                 continue;
@@ -307,7 +319,7 @@ pub async fn run(kernel: Arc<Kernel>, kind: Arc<dyn JobKind>, cancel: Cancellati
             }
         }
         tokio::select! {
-            () = sleep(IDLE) => {}
+            () = sleep(POLL_INTERVAL) => {}
             () = cancel.cancelled() => {}
         }
     }
@@ -319,26 +331,26 @@ mod tests {
 
     #[test]
     fn pauses_grow_from_seconds_to_minutes() {
-        let pauses: Vec<i64> = (1..=TRIES).map(|n| pause_after(n).num_seconds()).collect();
+        let pauses: Vec<i64> = (1..=MAX_ATTEMPTS).map(|n| backoff(n).num_seconds()).collect();
         assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
     }
 
     #[test]
     fn an_error_may_say_why_and_an_outage_stays_one() {
-        assert_eq!(reason(&because("unreadable")(Error::internal("x"))), "unreadable");
-        assert_eq!(reason(&because("unreadable")(Error::not_found())), "unreadable");
-        assert_eq!(reason(&Error::not_found()), "internal");
+        assert_eq!(failure_reason(&failing_with("unreadable")(Error::internal("x"))), "unreadable");
+        assert_eq!(failure_reason(&failing_with("unreadable")(Error::not_found())), "unreadable");
+        assert_eq!(failure_reason(&Error::not_found()), "internal");
         let outage = || Error::Unavailable { retry_after: 1, cause: "away".to_owned() };
-        assert!(matches!(because("unreadable")(outage()), Error::Unavailable { .. }));
-        assert_eq!(reason(&lost()), LOST);
+        assert!(matches!(failing_with("unreadable")(outage()), Error::Unavailable { .. }));
+        assert_eq!(failure_reason(&lease_lost()), LOST);
     }
 
     #[test]
     fn every_reason_has_its_sentence() {
-        for (word, sentence) in REASONS {
-            assert_eq!(detail(word), sentence);
+        for (word, sentence) in FAILURE_REASONS {
+            assert_eq!(failure_message(word), sentence);
             assert!(sentence.ends_with('.'));
         }
-        assert_eq!(detail("unheard of"), REASONS[0].1);
+        assert_eq!(failure_message("unheard of"), FAILURE_REASONS[0].1);
     }
 }

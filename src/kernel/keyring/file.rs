@@ -24,23 +24,23 @@ use crate::kernel::crypto::Key;
 
 /// How long the last good keys stay in use while the file cannot be read: longer than a file takes to be replaced or a
 /// volume to be mounted again. Afterwards nothing can be opened until it can be read.
-pub(super) const GRACE: Duration = Duration::from_mins(1);
+pub(super) const STALE_KEYS_GRACE: Duration = Duration::from_mins(1);
 /// Attempts to take the lock, and the time between two of them.
-const LOCK_TRIES: u32 = 500;
+const MAX_LOCK_ATTEMPTS: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// The format that is written. Format 1 had unnumbered names and no times.
 const FORMAT: u32 = 2;
 
 /// Which of the two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum KeyFileKind {
     /// `keyring.file`
     Root,
     /// `keyring.vault_keys_file`
     Vault,
 }
 
-impl Kind {
+impl KeyFileKind {
     /// The setting that names the file.
     pub(super) fn setting(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Kind {
 
 /// A key with what is known about it.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct KeyEntry {
     pub(super) key: Key,
     /// Not known of keys from a file of format 1.
     pub(super) created_at: Option<DateTime<Utc>>,
@@ -68,17 +68,17 @@ pub(super) struct Entry {
     pub(super) database: Option<String>,
 }
 
-impl Entry {
+impl KeyEntry {
     pub(super) fn new(key: Key, created_at: DateTime<Utc>) -> Self {
         Self { key, created_at: Some(created_at), database: None }
     }
 }
 
 /// The keys of a file by name.
-pub(super) type Keys = BTreeMap<String, Entry>;
+pub(super) type Keys = BTreeMap<String, KeyEntry>;
 
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct KeyFileJson {
     format: u32,
     keys: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -90,14 +90,14 @@ struct Stored {
 /// What tells one version of the file from another: clocks of file systems are coarse, but each version that we write is a
 /// new inode, and a change of mode or owner moves the change time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct FileVersion {
     modified: Option<SystemTime>,
     changed: (i64, i64),
     inode: u64,
     length: u64,
 }
 
-impl Stamp {
+impl FileVersion {
     fn of(metadata: &fs::Metadata) -> Self {
         Self {
             modified: metadata.modified().ok(),
@@ -112,7 +112,7 @@ impl Stamp {
 #[derive(Debug)]
 pub(super) struct KeyFile {
     path: PathBuf,
-    kind: Kind,
+    kind: KeyFileKind,
     state: RwLock<State>,
 }
 
@@ -120,19 +120,19 @@ pub(super) struct KeyFile {
 struct State {
     /// The keys of the last version that could be read.
     keys: Option<Arc<Keys>>,
-    stamp: Option<Stamp>,
-    failing: Option<Failing>,
+    stamp: Option<FileVersion>,
+    failing: Option<ReadFailure>,
 }
 
 #[derive(Debug)]
-struct Failing {
+struct ReadFailure {
     since: Instant,
     why: String,
 }
 
 impl KeyFile {
     /// A file that has not been read yet.
-    pub(super) fn new(path: &Path, kind: Kind) -> Self {
+    pub(super) fn new(path: &Path, kind: KeyFileKind) -> Self {
         Self { path: path.to_owned(), kind, state: RwLock::default() }
     }
 
@@ -150,7 +150,7 @@ impl KeyFile {
 
     /// Reads the file again if it changed; true when there is another version now.
     pub(super) fn refresh(&self, now: Instant) -> bool {
-        let stamp = fs::metadata(&self.path).ok().map(|metadata| Stamp::of(&metadata));
+        let stamp = fs::metadata(&self.path).ok().map(|metadata| FileVersion::of(&metadata));
         {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             if stamp.is_some() && state.stamp == stamp && state.failing.is_none() {
@@ -176,14 +176,14 @@ impl KeyFile {
         }
     }
 
-    /// The file could not be read: from the first time on the last good keys are used for [`GRACE`].
+    /// The file could not be read: from the first time on the last good keys are used for [`STALE_KEYS_GRACE`].
     pub(super) fn failed(&self, now: Instant, why: String) {
         let mut state = self.lock_state();
         if let Some(failing) = &mut state.failing {
             failing.why = why;
         } else {
-            tracing::error!(error = why, grace_seconds = GRACE.as_secs(), "a key file cannot be read");
-            state.failing = Some(Failing { since: now, why });
+            tracing::error!(error = why, grace_seconds = STALE_KEYS_GRACE.as_secs(), "a key file cannot be read");
+            state.failing = Some(ReadFailure { since: now, why });
         }
         self.show(false);
     }
@@ -192,7 +192,7 @@ impl KeyFile {
     pub(super) fn keys(&self, now: Instant) -> Result<Arc<Keys>, KeyringError> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let failing = state.failing.as_ref();
-        let in_grace = failing.is_none_or(|failing| now.duration_since(failing.since) < GRACE);
+        let in_grace = failing.is_none_or(|failing| now.duration_since(failing.since) < STALE_KEYS_GRACE);
         match &state.keys {
             Some(keys) if in_grace => Ok(keys.clone()),
             _ => Err(KeyringError::Unreadable { why: failing.map(|failing| failing.why.clone()).unwrap_or_default() }),
@@ -235,7 +235,7 @@ impl KeyFile {
 }
 
 /// Makes a file that is not there yet, and its folder.
-pub(super) fn create(path: &Path, kind: Kind, keys: &Keys) -> Result<(), KeyringError> {
+pub(super) fn create(path: &Path, kind: KeyFileKind, keys: &Keys) -> Result<(), KeyringError> {
     let refuse_existing = || match fs::symlink_metadata(path) {
         Ok(_) => Err(KeyringError::Exists { setting: kind.setting(), path: path.to_owned() }),
         Err(_) => Ok(()),
@@ -251,7 +251,7 @@ pub(super) fn create(path: &Path, kind: Kind, keys: &Keys) -> Result<(), Keyring
 }
 
 /// Reads and checks a file.
-fn load(path: &Path, kind: Kind) -> Result<(Keys, Stamp), KeyringError> {
+fn load(path: &Path, kind: KeyFileKind) -> Result<(Keys, FileVersion), KeyringError> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == ErrorKind::NotFound => {
@@ -268,13 +268,13 @@ fn load(path: &Path, kind: Kind) -> Result<(Keys, Stamp), KeyringError> {
     file.read_to_string(&mut text).map_err(|source| io(kind, path, source))?;
     let keys = parse(&text).map_err(|reason| malformed(kind, path, reason))?;
     check(&keys, kind, path)?;
-    Ok((keys, Stamp::of(&metadata)))
+    Ok((keys, FileVersion::of(&metadata)))
 }
 
 /// The keys in a file's text. Unnumbered names of format 1 are those of the first generation.
 pub(super) fn parse(text: &str) -> Result<Keys, String> {
     // serde's messages may quote the input, which is secret: say only that it failed
-    let stored: Stored =
+    let stored: KeyFileJson =
         serde_json::from_str(text).map_err(|e| format!("not the expected JSON (line {})", e.line()))?;
     if !(1..=FORMAT).contains(&stored.format) {
         return Err(format!("format {} is not known to this version", stored.format));
@@ -286,14 +286,14 @@ pub(super) fn parse(text: &str) -> Result<Keys, String> {
         let (created_at, database) = (stored.created_at.get(name).copied(), stored.database.get(name).cloned());
         let is_unnumbered = Family::ALL.iter().any(|family| family.name() == name);
         let name = if is_unnumbered { format!("{name}-1") } else { name.clone() };
-        keys.insert(name, Entry { key, created_at, database });
+        keys.insert(name, KeyEntry { key, created_at, database });
     }
     Ok(keys)
 }
 
 /// Has the root file what nothing works without?
-fn check(keys: &Keys, kind: Kind, path: &Path) -> Result<(), KeyringError> {
-    if kind == Kind::Vault {
+fn check(keys: &Keys, kind: KeyFileKind, path: &Path) -> Result<(), KeyringError> {
+    if kind == KeyFileKind::Vault {
         return Ok(());
     }
     for prefix in [super::ROOT].into_iter().chain(Family::ALL.map(Family::name)) {
@@ -305,7 +305,7 @@ fn check(keys: &Keys, kind: Kind, path: &Path) -> Result<(), KeyringError> {
 }
 
 /// Where the file really is: the one that a symbolic link leads to is replaced, not the link.
-fn target(path: &Path, kind: Kind) -> Result<PathBuf, KeyringError> {
+fn target(path: &Path, kind: KeyFileKind) -> Result<PathBuf, KeyringError> {
     fs::canonicalize(path).map_err(|source| match source.kind() {
         ErrorKind::NotFound => KeyringError::Missing { setting: kind.setting(), path: path.to_owned() },
         _ => io(kind, path, source),
@@ -319,12 +319,12 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Waits for the lock; it ends with the returned file.
-fn lock(target: &Path, kind: Kind) -> Result<File, KeyringError> {
+fn lock(target: &Path, kind: KeyFileKind) -> Result<File, KeyringError> {
     let path = beside(target, ".lock");
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let file = file.map_err(|source| io(kind, &path, source))?;
     keep_owner(&file, target).map_err(|source| io(kind, &path, source))?;
-    for _ in 0..LOCK_TRIES {
+    for _ in 0..MAX_LOCK_ATTEMPTS {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
@@ -335,8 +335,8 @@ fn lock(target: &Path, kind: Kind) -> Result<File, KeyringError> {
 }
 
 /// Writes beside the file, syncs and renames.
-fn write(target: &Path, kind: Kind, keys: &Keys) -> Result<(), KeyringError> {
-    let stored = Stored {
+fn write(target: &Path, kind: KeyFileKind, keys: &Keys) -> Result<(), KeyringError> {
+    let stored = KeyFileJson {
         format: FORMAT,
         keys: keys.iter().map(|(name, entry)| (name.clone(), STANDARD.encode(entry.key.expose()))).collect(),
         created_at: keys.iter().filter_map(|(name, entry)| Some((name.clone(), entry.created_at?))).collect(),
@@ -374,10 +374,10 @@ fn keep_owner(file: &File, target: &Path) -> std::io::Result<()> {
     }
 }
 
-fn io(kind: Kind, path: &Path, source: std::io::Error) -> KeyringError {
+fn io(kind: KeyFileKind, path: &Path, source: std::io::Error) -> KeyringError {
     KeyringError::Io { setting: kind.setting(), path: path.to_owned(), source }
 }
 
-fn malformed(kind: Kind, path: &Path, reason: String) -> KeyringError {
+fn malformed(kind: KeyFileKind, path: &Path, reason: String) -> KeyringError {
     KeyringError::Malformed { setting: kind.setting(), path: path.to_owned(), reason }
 }

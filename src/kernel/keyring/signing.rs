@@ -76,13 +76,13 @@ impl Signing {
 /// The keys of one family, or keys derived from them. Asks the keyring at each use, so that a rotation reaches every holder.
 #[derive(Clone, Debug)]
 pub struct SigningKeys {
-    source: Source,
+    source: KeySource,
     cx: Cx,
     purposes: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
-enum Source {
+enum KeySource {
     Keyring(Arc<Keyring>, Family),
     One(Key),
 }
@@ -90,12 +90,12 @@ enum Source {
 impl SigningKeys {
     /// The keys of a family.
     pub fn of(keyring: &Arc<Keyring>, family: Family, cx: &Cx) -> Self {
-        Self { source: Source::Keyring(keyring.clone(), family), cx: cx.clone(), purposes: Vec::new() }
+        Self { source: KeySource::Keyring(keyring.clone(), family), cx: cx.clone(), purposes: Vec::new() }
     }
 
     /// One key that never changes.
     pub fn fixed(key: Key) -> Self {
-        Self { source: Source::One(key), cx: Cx::system(), purposes: Vec::new() }
+        Self { source: KeySource::One(key), cx: Cx::system(), purposes: Vec::new() }
     }
 
     /// The keys for one purpose, derived from these.
@@ -107,15 +107,15 @@ impl SigningKeys {
     }
 
     /// The key that writes now.
-    pub fn writing(&self) -> Key {
+    pub fn current(&self) -> Key {
         self.at(self.cx.now())
     }
 
     /// The key that wrote at a time.
     pub fn at(&self, time: DateTime<Utc>) -> Key {
         self.derived(match &self.source {
-            Source::One(key) => key.clone(),
-            Source::Keyring(keyring, family) => keyring.signing(|signing| signing.at(*family, time), *family),
+            KeySource::One(key) => key.clone(),
+            KeySource::Keyring(keyring, family) => keyring.signing(|signing| signing.at(*family, time), *family),
         })
     }
 
@@ -146,8 +146,8 @@ impl SigningKeys {
     /// Every key that may have signed what comes in, the newest first.
     pub fn all(&self) -> Vec<Key> {
         match &self.source {
-            Source::One(key) => vec![self.derived(key.clone())],
-            Source::Keyring(keyring, family) => {
+            KeySource::One(key) => vec![self.derived(key.clone())],
+            KeySource::Keyring(keyring, family) => {
                 keyring.signing_keys(*family).into_iter().rev().map(|key| self.derived(key)).collect()
             }
         }
@@ -157,9 +157,9 @@ impl SigningKeys {
     /// comes first.
     pub fn used_within(&self, time: TimeDelta) -> Vec<Key> {
         let now = self.cx.now();
-        let Source::Keyring(keyring, family) = &self.source else { return self.all() };
+        let KeySource::Keyring(keyring, family) = &self.source else { return self.all() };
         let keys = keyring.signing_between(*family, now - time, now + TimeDelta::hours(1));
-        let writing = self.writing();
+        let writing = self.current();
         let others = keys.into_iter().map(|key| self.derived(key)).filter(|key| key.expose() != writing.expose());
         let mut all: Vec<Key> = others.collect();
         all.insert(0, writing);
@@ -168,7 +168,7 @@ impl SigningKeys {
 
     /// HMAC-SHA256 of the parts under the key that writes now.
     pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        self.writing().mac(parts)
+        self.current().mac(parts)
     }
 
     fn derived(&self, key: Key) -> Key {

@@ -192,14 +192,14 @@ fn the_last_good_keys_are_used_for_a_minute_and_a_file_that_lacks_one_is_believe
             fs::write(folder.root(), text).unwrap();
         }
         assert!(!ring.root.refresh(now));
-        assert!(ring.root.keys(now + file::GRACE / 100 * 99).is_ok());
-        assert!(matches!(ring.root.keys(now + file::GRACE), Err(KeyringError::Unreadable { .. })));
+        assert!(ring.root.keys(now + file::STALE_KEYS_GRACE / 100 * 99).is_ok());
+        assert!(matches!(ring.root.keys(now + file::STALE_KEYS_GRACE), Err(KeyringError::Unreadable { .. })));
         // a later look does not begin the minute again
-        ring.root.refresh(now + file::GRACE / 2);
-        assert!(ring.root.keys(now + file::GRACE).is_err());
+        ring.root.refresh(now + file::STALE_KEYS_GRACE / 2);
+        assert!(ring.root.keys(now + file::STALE_KEYS_GRACE).is_err());
         fs::rename(&away, folder.root()).unwrap();
-        assert!(ring.root.refresh(now + file::GRACE * 2));
-        assert!(ring.root.keys(now + file::GRACE * 3).is_ok(), "back again");
+        assert!(ring.root.refresh(now + file::STALE_KEYS_GRACE * 2));
+        assert!(ring.root.keys(now + file::STALE_KEYS_GRACE * 3).is_ok(), "back again");
     }
     fs::set_permissions(folder.root(), fs::Permissions::from_mode(0o640)).unwrap();
     ring.refresh();
@@ -264,7 +264,7 @@ fn a_file_of_format_1_opens_and_is_converted_by_the_first_change() {
     fs::set_permissions(folder.root(), fs::Permissions::from_mode(0o600)).unwrap();
     let ring = Arc::new(Keyring::open(&folder.root()).unwrap());
     assert_eq!(ring.wrapping("month-2027-03").unwrap().expose(), &[5; 32]);
-    assert_eq!(SigningKeys::of(&ring, Family::Links, &cx).writing().expose(), &[2; 32]);
+    assert_eq!(SigningKeys::of(&ring, Family::Links, &cx).current().expose(), &[2; 32]);
     assert_eq!(ring.rotate(&cx, &["month-2027-03".to_owned(), "links-1".to_owned()]).unwrap(), 2);
     let new = written(&folder.root());
     assert_eq!(
@@ -288,7 +288,7 @@ fn keys_of_another_host_are_taken_over_and_none_is_replaced() {
     there.add_vault_key(&cx, ended, "here").unwrap();
     there.rotate(&cx, &[]).unwrap();
 
-    let read = |path: &Path| Import::read(&fs::read_to_string(path).unwrap(), path).unwrap();
+    let read = |path: &Path| ImportedKeys::read(&fs::read_to_string(path).unwrap(), path).unwrap();
     let mut import = read(&theirs.vault());
     assert_eq!(import.vaults().len(), 2);
     import.leave_out(ended);
@@ -313,28 +313,28 @@ fn each_generation_signs_from_its_moment_on_and_all_are_recognised() {
     let ring = Arc::new(Keyring::init(&folder.root(), &cx).unwrap());
     let keys = SigningKeys::of(&ring, Family::Requests, &cx).derive("mail");
     let old_row = cx.id();
-    let old = keys.writing();
-    let made = old.shuffle(old_row.into_bytes());
+    let old = keys.current();
+    let made = old.permute(old_row.into_bytes());
     let ring_row = |made: [u8; 16]| {
-        keys.row_of(&made, |key| Uuid::from_bytes(key.unshuffle(made)), |key, id| key.shuffle(id.into_bytes()))
+        keys.row_of(&made, |key| Uuid::from_bytes(key.unpermute(made)), |key, id| key.permute(id.into_bytes()))
     };
     assert_eq!(ring_row(made), Some(old_row));
     ring.rotate(&cx, &[]).unwrap();
-    assert_eq!(keys.writing().expose(), old.expose(), "a new key waits until it is activated");
+    assert_eq!(keys.current().expose(), old.expose(), "a new key waits until it is activated");
     assert_eq!(ring_row(made), Some(old_row));
 
     let at = |generation, writes_from| Activation { generation, writes_from };
     let switch = cx.now() + TimeDelta::minutes(1);
     ring.set_history(vec![at(2, switch), at(1, DateTime::UNIX_EPOCH)]);
-    assert_eq!(keys.writing().expose(), old.expose(), "not before its moment");
+    assert_eq!(keys.current().expose(), old.expose(), "not before its moment");
     cx.advance(TimeDelta::minutes(2));
-    let new = keys.writing();
+    let new = keys.current();
     assert_ne!(new.expose(), old.expose());
     assert_eq!(keys.all().iter().map(|key| *key.expose()).collect::<Vec<_>>(), [*new.expose(), *old.expose()]);
     assert_eq!(keys.of_row(old_row).expose(), old.expose(), "what was made before comes out alike");
     let new_row = cx.id();
     assert_eq!(keys.of_row(new_row).expose(), new.expose());
-    assert_eq!((ring_row(made), ring_row(new.shuffle(new_row.into_bytes()))), (Some(old_row), Some(new_row)));
+    assert_eq!((ring_row(made), ring_row(new.permute(new_row.into_bytes()))), (Some(old_row), Some(new_row)));
     assert_eq!(ring_row([7; 16]), None);
     assert_eq!(keys.used_within(TimeDelta::hours(48)).len(), 2);
     cx.advance(TimeDelta::hours(50));
@@ -346,5 +346,5 @@ fn each_generation_signs_from_its_moment_on_and_all_are_recognised() {
     without["keys"].as_object_mut().unwrap().retain(|name, _| name.ends_with("-1"));
     fs::write(folder.root(), without.to_string()).unwrap();
     ring.refresh();
-    assert_eq!(keys.writing().expose(), new.expose());
+    assert_eq!(keys.current().expose(), new.expose());
 }

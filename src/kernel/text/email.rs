@@ -7,7 +7,7 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Deserializer, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use super::providers::{FOR_EVERYBODY, PROVIDERS};
+use super::providers::{PROVIDERS, PUBLIC_PROVIDERS};
 use super::{TextError, is_forbidden, is_invisible};
 
 /// RFC 5321, 4.5.3.1.1, in octets.
@@ -70,7 +70,7 @@ impl EmailAddress {
     /// Is it at a provider of mail for everybody, rather than at a domain of its own?
     pub fn is_at_public_provider(&self) -> bool {
         let domain = self.domain();
-        FOR_EVERYBODY.contains(&domain) || PROVIDERS.iter().any(|p| p.domains.contains(&domain))
+        PUBLIC_PROVIDERS.contains(&domain) || PROVIDERS.iter().any(|p| p.domains.contains(&domain))
     }
 
     /// Whether only a relay with SMTPUTF8 (RFC 6531) can take it.

@@ -54,7 +54,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
 ];
 
 /// Further providers of mail for everybody. That many sign with addresses of one says nothing about a crowd.
-pub(super) const FOR_EVERYBODY: &[&str] = &[
+pub(super) const PUBLIC_PROVIDERS: &[&str] = &[
     "aol.com",
     "bell.net",
     "cogeco.ca",

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Names in one line of a report, at most.
-const NAMED: usize = 5;
+const MAX_LISTED_NAMES: usize = 5;
 
 impl Vaults {
     /// The state of the keyring in words: keys and their ages, which of them write, which vaults need which, and what each
@@ -179,8 +179,10 @@ fn by_name(fingerprints: &[String]) -> BTreeMap<&str, &str> {
 }
 
 fn listed(names: &[String]) -> String {
-    match names.get(..NAMED) {
-        Some(first) if names.len() > NAMED => format!("{} and {} more", first.join(", "), names.len() - NAMED),
+    match names.get(..MAX_LISTED_NAMES) {
+        Some(first) if names.len() > MAX_LISTED_NAMES => {
+            format!("{} and {} more", first.join(", "), names.len() - MAX_LISTED_NAMES)
+        }
         _ => names.join(", "),
     }
 }

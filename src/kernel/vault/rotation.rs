@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    kernel::keyring::{Import, names_of},
+    kernel::keyring::{ImportedKeys, names_of},
 };
 
 /// What an activation did.
@@ -91,7 +91,7 @@ impl Vaults {
     /// `unavailable` when the text is no key file, a key of the same name is another one here, or the files cannot be
     /// changed; or a database error.
     pub async fn import(&self, text: &str, from: &Path) -> Result<Vec<String>> {
-        let mut import = Import::read(text, from)?;
+        let mut import = ImportedKeys::read(text, from)?;
         for (vault, destroyed) in store::known(&self.work, &import.vaults()).await? {
             if destroyed {
                 import.leave_out(vault);

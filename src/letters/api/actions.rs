@@ -18,10 +18,10 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
-        caching::{IfNoneMatch, cacheable, private_json},
-        extract::{ListQuery, Segments, ValidWithBytes, parse},
+        extract::{ListQuery, PathParams, ValidWithBytes, parse},
         hal::{curies, identifiers, link},
-        idempotency::{self, Claim},
+        http_cache::{IfNoneMatch, cacheable_json, private_json},
+        idempotency::{self, KeyClaim},
         paging::Listing,
         text::{LocaleTag, required_line, required_text},
     },
@@ -202,7 +202,7 @@ pub(super) async fn list(
     let url = kernel.url("/api/v1/advocacy_campaigns");
     let list = Listing::new(&url, "osdi:advocacy_campaigns", &query.page, extent);
     let body = list.keep_query(&query.raw).body(items);
-    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable(&asked, &body) })
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable_json(&asked, &body) })
 }
 
 /// One letter action.
@@ -211,13 +211,13 @@ pub(super) async fn get(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
     asked: IfNoneMatch,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     let (kernel, actor) = (&letters.kernel, reader(actor));
     let mut conn = kernel.db.acquire().await?;
     let letter = ops::find_for(&mut conn, kernel, &key, actor.as_ref()).await?;
     let value = resource(&mut conn, kernel, &letter, actor.is_some()).await?;
-    Ok(if actor.is_some() { private_json(StatusCode::OK, &value) } else { cacheable(&asked, &value) })
+    Ok(if actor.is_some() { private_json(StatusCode::OK, &value) } else { cacheable_json(&asked, &value) })
 }
 
 /// Creates a letter action. Letters to it are held until it goes live.
@@ -244,8 +244,8 @@ pub(super) async fn post(
     let mut tx = kernel.db.begin().await?;
     let id = kernel.cx.id();
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
-        Claim::Replayed(id) => id,
-        Claim::Fresh => {
+        KeyClaim::Replayed(id) => id,
+        KeyClaim::Fresh => {
             ops::create_letter_action(&mut tx, kernel, actor.organization_id, id, &shared, &new).await?;
             campaigns::log_state(&mut tx, &kernel.cx, id, shared.state, "", Some(actor.organizer_id)).await?;
             audit(&mut tx, &kernel.cx, &actor, "letter.create", Some(id), json!({})).await?;
@@ -264,7 +264,7 @@ pub(super) async fn post(
 pub(super) async fn put(
     State(letters): State<Letters>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     ValidWithBytes(body, bytes): ValidWithBytes<ActionBody>,
 ) -> Result<Json<Value>> {
     let kernel = &letters.kernel;
@@ -311,7 +311,7 @@ pub(super) async fn put(
 pub(super) async fn delete(
     State(letters): State<Letters>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;

@@ -20,10 +20,10 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, Segments, ValidWithBytes, nullable},
+        extract::{ListQuery, PathParams, ValidWithBytes, nullable},
         filter::FieldSet,
         hal::{curies, identifiers, link},
-        idempotency::{self, Claim},
+        idempotency::{self, KeyClaim},
         paging::Listing,
         text::{EmailAddress, LocaleTag, Slug, TextError, clean_line, required_line},
     },
@@ -251,7 +251,7 @@ pub(super) async fn list(
 pub(super) async fn get(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Json<Value>> {
     let actor = reader(actor);
     let mut conn = letters.kernel.db.acquire().await?;
@@ -291,8 +291,8 @@ pub(super) async fn post(
     let mut tx = kernel.db.begin().await?;
     let id = kernel.cx.id();
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
-        Claim::Replayed(id) => id,
-        Claim::Fresh => {
+        KeyClaim::Replayed(id) => id,
+        KeyClaim::Fresh => {
             ops::create_office(&mut tx, kernel, actor.organization_id, id, &new).await?;
             audit(&mut tx, &kernel.cx, &actor, "office.create", Some(id), json!({})).await?;
             id
@@ -308,7 +308,7 @@ pub(super) async fn post(
 pub(super) async fn put(
     State(letters): State<Letters>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     ValidWithBytes(body, _): ValidWithBytes<OfficeBody>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
@@ -359,7 +359,7 @@ pub(super) async fn list_officials(
 pub(super) async fn get_official(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Json<Value>> {
     let mut conn = letters.kernel.db.acquire().await?;
     let row = store::official(&mut conn, reader(actor).map(|a| a.organization_id), id).await?;
@@ -386,8 +386,8 @@ pub(super) async fn post_official(
     let mut tx = kernel.db.begin().await?;
     let id = kernel.cx.id();
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
-        Claim::Replayed(id) => id,
-        Claim::Fresh => {
+        KeyClaim::Replayed(id) => id,
+        KeyClaim::Fresh => {
             store::insert_official(&mut tx, id, actor.organization_id, &name, kernel.cx.now()).await?;
             if let Some(office) = &body.muster_office {
                 let office = store::office(&mut tx, Some(actor.organization_id), office, letters.today()).await;

@@ -16,10 +16,10 @@ use validator::Validate;
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
-        extract::{ListQuery, Segments, ValidWithBytes},
-        guard::{Proof, Source},
+        extract::{ListQuery, PathParams, ValidWithBytes},
         hal::{curies, identifiers, link},
         paging::Listing,
+        rate_limit::{Proof, Source},
         text::{clean_line, clean_text},
         vault::Vault,
     },
@@ -178,7 +178,7 @@ async fn open(
 pub(super) async fn list(
     State(letters): State<Letters>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     query: ListQuery,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ContactsRead)?;
@@ -204,7 +204,7 @@ pub(super) async fn list(
 pub(super) async fn get(
     State(letters): State<Letters>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ContactsRead)?;
     let mut conn = letters.kernel.db.acquire().await?;
@@ -222,7 +222,7 @@ pub(super) async fn post(
     MaybeActor(actor): MaybeActor,
     source: Source,
     headers: HeaderMap,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     ValidWithBytes(body, bytes): ValidWithBytes<OutreachBody>,
 ) -> Result<Response> {
     if let Some(actor) = actor {
@@ -236,7 +236,7 @@ pub(super) async fn post(
     let new = body.check(&letter)?;
     letter.action.require_open(letters.kernel.cx.now())?;
     let proof = body.muster_challenge.as_deref();
-    kernel.guard.admit(source, Proof { altcha: proof, ticket: proof }).await?;
+    kernel.rate_limiter.admit(source, Proof { altcha: proof, ticket: proof }).await?;
     letters.write(&letter, new).await?;
     Ok((StatusCode::ACCEPTED, Json(letter.action.received(&kernel.settings.http.public_url))).into_response())
 }

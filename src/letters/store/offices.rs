@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     error::Result,
     kernel::{
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
 };
@@ -44,8 +44,8 @@ pub async fn offices(
     today: NaiveDate,
     page: &PageParams,
 ) -> Result<(Vec<OfficeRow>, Extent)> {
-    let within: Vec<_> = organization.map(|id| ("o.organization_id", Within::Id(id))).into_iter().collect();
-    let list = List {
+    let within: Vec<_> = organization.map(|id| ("o.organization_id", ScopeValue::Id(id))).into_iter().collect();
+    let list = KeysetList {
         table: "offices o",
         filtered: "offices o",
         key: &[KeyColumn { sql: "o.title", kind: KeyKind::Text }, KeyColumn { sql: "o.id", kind: KeyKind::Uuid }],
@@ -335,8 +335,8 @@ pub async fn officials(
     organization: Option<Uuid>,
     page: &PageParams,
 ) -> Result<(Vec<OfficialRow>, Extent)> {
-    let within: Vec<_> = organization.map(|id| ("h.organization_id", Within::Id(id))).into_iter().collect();
-    let list = List {
+    let within: Vec<_> = organization.map(|id| ("h.organization_id", ScopeValue::Id(id))).into_iter().collect();
+    let list = KeysetList {
         table: "officials h",
         filtered: "officials h",
         key: &[

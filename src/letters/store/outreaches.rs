@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
     people::forget_bare_people,
@@ -456,13 +456,13 @@ pub async fn outreaches(
     filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<OutreachRow>, Extent)> {
-    let list = List {
+    let list = KeysetList {
         table: "outreaches o",
         filtered: "outreaches o JOIN letters l ON l.id = o.letter_id JOIN offices f ON f.id = o.office_id",
         key: &[KeyColumn { sql: "o.id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: INDEXES,
-        within: &[("o.letter_action_id", Within::Id(action))],
+        within: &[("o.letter_action_id", ScopeValue::Id(action))],
         also: "o.state <> 'pending'",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;

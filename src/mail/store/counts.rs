@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Result,
-    kernel::listing::{WALKED, by_index_only},
+    kernel::keyset_pagination::{MAX_SCANNED_ROWS, force_index_scans},
 };
 
 /// Deltas folded in one transaction, at most.
@@ -56,8 +56,8 @@ struct Waiting {
 /// A database error.
 pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: DateTime<Utc>) -> Result<MailCounts> {
     let mut tx = conn.begin().await?;
-    by_index_only(&mut tx).await?;
-    let front = i64::try_from(WALKED).unwrap_or(i64::MAX);
+    force_index_scans(&mut tx).await?;
+    let front = i64::try_from(MAX_SCANNED_ROWS).unwrap_or(i64::MAX);
     let settled = sqlx::query!(
         r#"SELECT class AS "class!", state AS "state!", sum(n)::bigint AS "mails!", min(day) FILTER (WHERE n > 0) AS "day!"
            FROM (SELECT class, state, mails AS n, day FROM mail_counts WHERE organization_id = $1

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Claim, claims::ClaimedRow};
 use crate::{
     error::Result,
-    kernel::{listing::by_index_only, zones::Zone},
+    kernel::{keyset_pagination::force_index_scans, zones::Zone},
 };
 
 /// How a mailbox is written to.
@@ -147,7 +147,7 @@ pub struct Lane {
 /// A database error.
 pub async fn lanes(conn: &mut PgConnection, organization: uuid::Uuid) -> Result<Vec<Lane>> {
     let mut tx = conn.begin().await?;
-    by_index_only(&mut tx).await?;
+    force_index_scans(&mut tx).await?;
     let rows = sqlx::query!(
         r#"WITH RECURSIVE next (lane) AS ( -- from lane to lane along the index
                (SELECT lane FROM emails_waiting WHERE organization_id = $1 AND state = 'queued' AND lane <> '' ORDER BY lane LIMIT 1)

@@ -19,9 +19,9 @@ use crate::{
     },
     error::{Code, Error, Result},
     kernel::{
-        caching::{IfNoneMatch, Kept, cacheable, private_json},
-        extract::Segments,
+        extract::PathParams,
         hal::{curies, link},
+        http_cache::{CachedResponse, IfNoneMatch, cacheable_json, private_json},
     },
     organizers::{Actor, MaybeActor, Scope, audit},
     petitions::{Petition, Petitions, Signatures},
@@ -69,7 +69,7 @@ async fn get_counts(
     State(petitions): State<Petitions>,
     reader: MaybeActor,
     asked: IfNoneMatch,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let by = dimension(query.as_deref())?;
@@ -90,8 +90,8 @@ async fn get_counts(
     let petition = petitions.petition(&key).await?;
     own(None, &petition)?;
     let Some(by) = by else {
-        let public = || Kept::new(&document(&petitions, &petition, petition.action.published_count));
-        return Ok(petition.public_counts.get_or_init(public).answer(&asked));
+        let public = || CachedResponse::new(&document(&petitions, &petition, petition.action.published_count));
+        return Ok(petition.public_counts.get_or_init(public).respond(&asked));
     };
     if by == Dimension::Source {
         return Err(Error::problem(Code::InvalidParameter, "by: source is for organizers."));
@@ -103,7 +103,7 @@ async fn get_counts(
     let cells = if shows { petitions.published_cells(petition.action.id, by).await? } else { None };
     body["muster:counts_date"] = json!(cells.as_ref().map(|c| c.0));
     body["muster:counts"] = json!(cells.as_ref().map(|c| &c.1));
-    Ok(cacheable(&asked, &body))
+    Ok(cacheable_json(&asked, &body))
 }
 
 /// Time for which a recount keeps its caller waiting.
@@ -114,7 +114,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 async fn post_recount(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let mut tx = petitions.kernel.db.begin().await?;

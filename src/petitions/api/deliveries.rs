@@ -15,10 +15,10 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        caching::private_json,
-        changes::Change,
-        extract::{Overlay, Segments, Valid},
+        cache_invalidation::CacheInvalidation,
+        extract::{MergePatch, PathParams, Valid},
         hal::{curies, identifiers, link},
+        http_cache::private_json,
         text::{clean_line, clean_text},
     },
     organizers::{Actor, Scope, audit},
@@ -116,7 +116,7 @@ pub fn public(kernel: &Kernel, petition: &Petition) -> Vec<Value> {
 async fn list_deliveries(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     let kernel = &petitions.kernel;
@@ -204,7 +204,7 @@ async fn settle(
         }
         saved = delivery::find(&mut *kernel.db.acquire().await?, petition, id).await?;
     }
-    kernel.changes.tell(Change::One(action.id));
+    kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
     Ok(private_json(code, &document(kernel, action, &saved)))
 }
 
@@ -213,7 +213,7 @@ async fn settle(
 async fn post_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     Valid(Json(body)): Valid<Json<DeliveryBody>>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
@@ -230,8 +230,8 @@ async fn post_delivery(
 async fn put_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
-    Valid(Json(changes)): Valid<Json<Overlay>>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
+    Valid(Json(changes)): Valid<Json<MergePatch>>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
@@ -239,7 +239,7 @@ async fn put_delivery(
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     let petition = store::complete(&mut tx, action).await?;
     let before = delivery::find(&mut tx, &petition, id).await?;
-    let body: DeliveryBody = changes.over(document(kernel, &petition.action, &before))?;
+    let body: DeliveryBody = changes.apply_to(document(kernel, &petition.action, &before))?;
     let id = save(&petitions, &mut tx, &actor, &petition, Some(&before), &body).await?;
     tx.commit().await?;
     settle(&petitions, &petition, id, body.muster_status, StatusCode::OK).await
@@ -250,7 +250,7 @@ async fn put_delivery(
 async fn delete_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
@@ -262,7 +262,7 @@ async fn delete_delivery(
     audit(&mut tx, &kernel.cx, &actor, "delivery.delete", Some(action.id), json!({"delivery": id})).await?;
     comments::announce(&mut tx, action.id).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::One(action.id));
+    kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
     Ok(Json(json!({"notice": "This delivery is gone, and its statement with it."})))
 }
 
@@ -272,7 +272,7 @@ async fn delete_delivery(
 async fn state_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;

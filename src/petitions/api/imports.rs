@@ -23,10 +23,10 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        caching::private_json,
-        extract::{Segments, Valid},
+        extract::{PathParams, Valid},
         hal::{curies, identifiers, link},
-        jobs::{self, Standing},
+        http_cache::private_json,
+        jobs::{self, JobStatus},
         text::{clean_line, required_line},
         vault::Vault,
     },
@@ -95,14 +95,14 @@ async fn find(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petitio
 async fn list_imports(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
     let petition = find(&petitions, &actor, &key).await?;
     let mut conn = petitions.kernel.db.acquire().await?;
     let rows = imports::of_petition(&mut conn, petition.action.id).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let jobs = jobs::standings(&mut conn, import::JOB, &ids).await?;
+    let jobs = jobs::statuses(&mut conn, import::JOB, &ids).await?;
     let items: Vec<Value> =
         rows.iter().map(|row| resource(&petitions.kernel, &petition, row, jobs.get(&row.id))).collect();
     Ok(private_json(StatusCode::OK, &json!({"muster:imports": items})))
@@ -116,7 +116,7 @@ async fn list_imports(
 async fn post_import(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
     body: Body,
@@ -293,7 +293,7 @@ pub struct StartBody {
 async fn start_import(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
     Valid(Json(body)): Valid<Json<StartBody>>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
@@ -322,7 +322,7 @@ async fn start_import(
     (row.seen, row.imported, row.duplicates, row.refused, row.finished_at) = (0, 0, 0, 0, None);
     imports::clear_faults(&mut tx, row.id).await?;
     imports::save(&mut tx, &row).await?;
-    jobs::begin(&mut tx, import::JOB, petition.action.organization_id, row.id, kernel.cx.now()).await?;
+    jobs::enqueue(&mut tx, import::JOB, petition.action.organization_id, row.id, kernel.cx.now()).await?;
     let details = json!({"import": row.id, "dry_run": row.dry_run});
     audit(&mut tx, &kernel.cx, &actor, "import.start", Some(petition.action.id), details).await?;
     tx.commit().await?;
@@ -334,7 +334,7 @@ async fn start_import(
 async fn cancel_import(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &petitions.kernel;
@@ -347,7 +347,7 @@ async fn cancel_import(
     "cancelled".clone_into(&mut row.state);
     row.finished_at = Some(kernel.cx.now());
     imports::save(&mut tx, &row).await?;
-    jobs::end(&mut tx, import::JOB, row.id).await?;
+    jobs::remove(&mut tx, import::JOB, row.id).await?;
     import::throw_away(&petitions, &mut tx, petition.action.organization_id, row.id).await?;
     audit(&mut tx, &kernel.cx, &actor, "import.cancel", Some(petition.action.id), json!({"import": row.id})).await?;
     tx.commit().await?;
@@ -359,7 +359,7 @@ async fn cancel_import(
 async fn get_faults(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
     let petition = find(&petitions, &actor, &key).await?;

@@ -11,10 +11,10 @@ use validator::Validate;
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
-        caching::private_json,
-        changes::Change,
-        extract::{Segments, Valid},
+        cache_invalidation::CacheInvalidation,
+        extract::{PathParams, Valid},
         hal::{curies, link},
+        http_cache::private_json,
         network::Network,
         text::{EmailAddress, TextError, clean_line},
     },
@@ -103,7 +103,7 @@ async fn put_integrity(
     integrity::save_limits(&mut tx, actor.organization_id, &limits).await?;
     audit(&mut tx, &kernel.cx, &actor, "integrity.change", None, json!(limits)).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::Any);
+    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::OK, &document(&petitions, &actor).await?))
 }
 
@@ -162,7 +162,7 @@ async fn post_allowance(
     integrity::allow(&mut tx, actor.organization_id, &new, kernel.cx.now()).await?;
     audit(&mut tx, &kernel.cx, &actor, "integrity.allow", None, json!({"kind": new.kind, "value": new.value})).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::Any);
+    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::CREATED, &document(&petitions, &actor).await?))
 }
 
@@ -171,7 +171,7 @@ async fn post_allowance(
 async fn delete_allowance(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(id): Segments<Uuid>,
+    PathParams(id): PathParams<Uuid>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
@@ -181,6 +181,6 @@ async fn delete_allowance(
     }
     audit(&mut tx, &kernel.cx, &actor, "integrity.disallow", None, json!({})).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::Any);
+    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This allowance is gone."})))
 }

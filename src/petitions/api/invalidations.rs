@@ -12,10 +12,10 @@ use super::own;
 use crate::{
     error::{Error, Result},
     kernel::{
-        caching::private_json,
-        extract::{Segments, Valid},
+        extract::{PathParams, Valid},
         hal::{curies, identifiers, link},
-        jobs::{self, Standing},
+        http_cache::private_json,
+        jobs::{self, JobStatus},
         text::required_line,
     },
     organizers::{Actor, Scope, audit},
@@ -94,14 +94,14 @@ async fn find(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petitio
 async fn list_invalidations(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
     let petition = find(&petitions, &actor, &key).await?;
     let mut conn = petitions.kernel.db.acquire().await?;
     let found = invalidations::of_petition(&mut conn, petition.action.id).await?;
     let ids: Vec<Uuid> = found.iter().map(|job| job.id).collect();
-    let standings = jobs::standings(&mut conn, invalidation::JOB, &ids).await?;
+    let standings = jobs::statuses(&mut conn, invalidation::JOB, &ids).await?;
     drop(conn);
     let mut items = Vec::with_capacity(found.len());
     for job in &found {
@@ -115,7 +115,7 @@ async fn list_invalidations(
 async fn post_invalidation(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     Valid(Json(body)): Valid<Json<InvalidationBody>>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
@@ -143,7 +143,7 @@ async fn post_invalidation(
 async fn cancel_invalidation(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, job)): Segments<(String, Uuid)>,
+    PathParams((key, job)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     let now = petitions.kernel.cx.now();
     steer(&petitions, &actor, &key, job, "signatures.invalidate.cancel", |job| invalidation::cancel(job, now)).await
@@ -154,7 +154,7 @@ async fn cancel_invalidation(
 async fn undo_invalidation(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, job)): Segments<(String, Uuid)>,
+    PathParams((key, job)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     steer(&petitions, &actor, &key, job, "signatures.invalidate.undo", invalidation::undo).await
 }
@@ -174,10 +174,10 @@ async fn steer(
     change(&mut job)?;
     invalidations::save(&mut tx, &job).await?;
     if job.state == "undoing" {
-        jobs::begin(&mut tx, invalidation::JOB, petition.action.organization_id, job.id, petitions.kernel.cx.now())
+        jobs::enqueue(&mut tx, invalidation::JOB, petition.action.organization_id, job.id, petitions.kernel.cx.now())
             .await?;
     } else {
-        jobs::end(&mut tx, invalidation::JOB, job.id).await?;
+        jobs::remove(&mut tx, invalidation::JOB, job.id).await?;
     }
     audit(&mut tx, &petitions.kernel.cx, actor, verb, Some(petition.action.id), json!({"job": job.id})).await?;
     tx.commit().await?;

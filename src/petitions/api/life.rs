@@ -16,8 +16,8 @@ use crate::{
     campaigns::{self, Action, Kind, ShortLink},
     error::{Error, Result},
     kernel::{
-        caching::private_json,
-        extract::{Segments, Valid},
+        extract::{PathParams, Valid},
+        http_cache::private_json,
         links::Purpose,
     },
     organizers::{Actor, Scope, audit},
@@ -38,7 +38,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
 async fn get_history(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     let mut conn = petitions.kernel.db.acquire().await?;
@@ -56,7 +56,7 @@ async fn get_history(
 async fn post_preview(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     let kernel = &petitions.kernel;
@@ -71,7 +71,7 @@ async fn post_preview(
 async fn delete_preview(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
@@ -94,7 +94,7 @@ fn links(petitions: &Petitions, action: &Action, links: &[ShortLink]) -> Value {
 async fn get_short_links(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     let mut conn = petitions.kernel.db.acquire().await?;
@@ -117,7 +117,7 @@ pub struct ShortLinkBody {
 async fn post_short_link(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     Valid(Json(body)): Valid<Json<ShortLinkBody>>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
@@ -144,7 +144,7 @@ async fn post_short_link(
 async fn delete_short_link(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, word)): Segments<(String, String)>,
+    PathParams((key, word)): PathParams<(String, String)>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;

@@ -14,10 +14,10 @@ use crate::{
     error::{Error, OnConstraint, Result},
     kernel::{
         Kernel,
-        caching::private_json,
-        changes::Change,
-        extract::{Segments, Valid},
+        cache_invalidation::CacheInvalidation,
+        extract::{PathParams, Valid},
         hal::{curies, identifiers, link},
+        http_cache::private_json,
         text::{clean_line, required_line},
     },
     organizers::{Actor, Scope, audit},
@@ -73,7 +73,7 @@ fn document(kernel: &Kernel, action: &Action, batches: &[paper::PaperBatch]) -> 
 async fn list_batches(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     let mut conn = petitions.kernel.db.acquire().await?;
@@ -87,7 +87,7 @@ async fn list_batches(
 async fn post_batch(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     Valid(Json(body)): Valid<Json<BatchBody>>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
@@ -113,7 +113,7 @@ async fn post_batch(
     comments::announce(&mut tx, action.id).await?;
     let batches = paper::batches(&mut tx, action.id).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::One(action.id));
+    kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
     Ok(private_json(StatusCode::CREATED, &document(kernel, &action, &batches)))
 }
 
@@ -122,7 +122,7 @@ async fn post_batch(
 async fn delete_batch(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, batch)): Segments<(String, Uuid)>,
+    PathParams((key, batch)): PathParams<(String, Uuid)>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
@@ -134,6 +134,6 @@ async fn delete_batch(
     audit(&mut tx, &kernel.cx, &actor, "paper.remove", Some(action.id), json!({})).await?;
     comments::announce(&mut tx, action.id).await?;
     tx.commit().await?;
-    kernel.changes.tell(Change::One(action.id));
+    kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
     Ok(Json(json!({"notice": "This batch is gone."})))
 }

@@ -20,12 +20,12 @@ use crate::{
     campaigns::{self, Kind},
     error::{Error, Result},
     kernel::{
-        caching::private_json,
-        extract::{ListQuery, Segments, Valid, ValidWithBytes},
-        guard::{Proof, Source},
+        extract::{ListQuery, PathParams, Valid, ValidWithBytes},
         hal::{curies, identifiers, link},
+        http_cache::private_json,
         idempotency,
         paging::Listing,
+        rate_limit::{Proof, Source},
         text::{clean_line, clean_text},
     },
     letters::Changed,
@@ -163,7 +163,7 @@ async fn shown(petitions: &Petitions, petition: &Petition, row: &SignatureRow, a
 async fn list_signatures(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     query: ListQuery,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
@@ -198,7 +198,7 @@ async fn list_signatures(
 async fn get_signature(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     let mut conn = petitions.kernel.db.acquire().await?;
@@ -220,7 +220,7 @@ async fn post_signature(
     MaybeActor(actor): MaybeActor,
     source: Source,
     headers: HeaderMap,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
     ValidWithBytes(body, bytes): ValidWithBytes<SignatureBody>,
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
@@ -233,7 +233,7 @@ async fn post_signature(
         new.trace.source = Some(source);
         petitions.require_open(&petition).await?;
         let letter = petitions.letter_of(&petition, &new).await?;
-        kernel.guard.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
+        kernel.rate_limiter.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
         petitions.sign(&petition, new, letter).await?;
         return Ok(
             (StatusCode::ACCEPTED, Json(petition.action.received(&kernel.settings.http.public_url))).into_response()
@@ -345,7 +345,7 @@ pub enum Vetted {
 async fn put_signature(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
     Valid(Json(changes)): Valid<Json<SignatureChanges>>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
@@ -403,7 +403,7 @@ async fn put_signature(
 async fn delete_signature(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments((key, id)): Segments<(String, Uuid)>,
+    PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &petitions.kernel;

@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
-        listing::{KeyColumn, KeyKind, List, Within, in_order},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
 };
@@ -82,13 +82,13 @@ pub async fn signatures(
     filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<SignatureRow>, Extent)> {
-    let list = List {
+    let list = KeysetList {
         table: "signatures s",
         filtered: "signatures s",
         key: &[KeyColumn { sql: "s.id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: SIGNATURE_INDEXES,
-        within: &[("s.petition_id", Within::Id(petition))],
+        within: &[("s.petition_id", ScopeValue::Id(petition))],
         also: "",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;

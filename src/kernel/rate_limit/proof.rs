@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::Guard;
+use super::RateLimiter;
 use crate::{
     error::{Error, Result},
     kernel::crypto::{Key, base32, from_base32},
@@ -31,17 +31,17 @@ impl<'a> Proof<'a> {
     }
 }
 
-impl Guard {
+impl RateLimiter {
     /// Is this proof right for the purpose, of that much work at least, and not used before? Then it is used now.
     ///
     /// # Errors
     /// `unavailable` when that cannot be looked up.
-    pub(super) async fn accepts(&self, proof: Proof<'_>, purpose: &str, work: u64) -> Result<bool> {
+    pub(super) async fn redeem(&self, proof: Proof<'_>, purpose: &str, work: u64) -> Result<bool> {
         if let Some(challenge) = proof.altcha.and_then(|altcha| self.check_altcha(altcha, purpose, work)) {
-            return self.spend(&challenge).await;
+            return self.mark_used(&challenge).await;
         }
         match proof.ticket {
-            Some(ticket) if self.check_ticket(ticket, purpose) => self.spend(ticket).await,
+            Some(ticket) if self.check_ticket(ticket, purpose) => self.mark_used(ticket).await,
             _ => Ok(false),
         }
     }
@@ -58,7 +58,7 @@ impl Guard {
             max_number: Some(work),
             number: Some(u64::from_le_bytes(self.cx.random()) % work),
             salt: Some(salt),
-            hmac_key: &hmac_key(&self.secret.writing()),
+            hmac_key: &hmac_key(&self.secret.current()),
             ..Default::default()
         };
         match altcha_lib_rs::create_challenge(options) {
@@ -106,7 +106,7 @@ impl Guard {
     }
 
     /// Marks a proof as used; false when it was before.
-    async fn spend(&self, proof: &str) -> Result<bool> {
+    async fn mark_used(&self, proof: &str) -> Result<bool> {
         // base32 is read in either case
         let proof = proof.to_ascii_lowercase();
         let expires = self.cx.now() + TimeDelta::minutes(CHALLENGE_MINUTES * 2);

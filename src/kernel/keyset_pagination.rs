@@ -5,9 +5,9 @@
 //!
 //! - **Pages.** The `next` link carries the key of the last record, so that the next page begins there. A page asked for by
 //!   its number is found by walking the index alone, over at most [`MAX_OFFSET`] records.
-//! - **Totals.** Counted up to [`COUNTED`] records; beyond, the planner's estimate, which says that it is one.
+//! - **Totals.** Counted up to [`MAX_EXACT_COUNT`] records; beyond, the planner's estimate, which says that it is one.
 //! - **Filters.** Where an index answers a condition that every match must meet, and few records meet it, those are read
-//!   and no others. Else the records are walked in the list's order and each is tried, at most [`WALKED`] for one page: a
+//!   and no others. Else the records are walked in the list's order and each is tried, at most [`MAX_SCANNED_ROWS`] for one page: a
 //!   page that is not full then says so, and its `next` link goes on with the search.
 //!
 //! Statements are planned for their own values (they are not kept), and never as a scan of a whole table.
@@ -18,15 +18,15 @@ use sqlx::{Acquire, PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
-    filter::{Anchor, Filter, Index},
+    filter::{Filter, Index, IndexCondition},
     paging::{Cursor, Extent, MAX_OFFSET, PageParams, Total},
 };
 use crate::error::{Code, Error, Result};
 
 /// Records that are counted one by one; a longer list has an estimate.
-pub const COUNTED: u64 = 10_000;
+pub const MAX_EXACT_COUNT: u64 = 10_000;
 /// Records that one page of a filtered list tries, at most.
-pub const WALKED: u64 = 100_000;
+pub const MAX_SCANNED_ROWS: u64 = 100_000;
 
 /// What a key column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct KeyColumn {
 
 /// A list and how it is found.
 #[derive(Clone, Copy)]
-pub struct List<'a> {
+pub struct KeysetList<'a> {
     /// The table of an unfiltered list: `signatures s`. An index over the scope's columns and the key answers it alone.
     pub table: &'static str,
     /// The same joined with what filters name.
@@ -64,23 +64,23 @@ pub struct List<'a> {
     /// Indexes within the scope, beside the key's; those that leave fewest records first.
     pub indexes: &'static [Index],
     /// Columns in which all records have these values: the first ones of the index that has the key.
-    pub within: &'a [(&'static str, Within)],
+    pub scope: &'a [(&'static str, ScopeValue)],
     /// A further condition that all records meet, empty if there is none: what a partial index has, or what few fail.
-    pub also: &'static str,
+    pub extra_condition: &'static str,
 }
 
 /// The value of a column that all records of a list share.
 #[derive(Clone, Copy, Debug)]
-pub enum Within {
+pub enum ScopeValue {
     /// An id.
     Id(Uuid),
     /// A word.
-    Word(&'static str),
+    Text(&'static str),
     /// An id for which a part of the table has no index: the order is the key's alone, and each row of that part is tried.
-    Tried(Uuid),
+    Unindexed(Uuid),
 }
 
-impl List<'_> {
+impl KeysetList<'_> {
     /// The ids of a page in the list's order, and what the page says about the list.
     ///
     /// # Errors
@@ -96,12 +96,12 @@ impl List<'_> {
             return Err(invalid("after: must be taken from the `next` link of a page."));
         }
         let mut tx = conn.begin().await?;
-        by_index_only(&mut tx).await?;
+        force_index_scans(&mut tx).await?;
         let (keys, extent) = match filter {
             None => self.unfiltered(&mut tx, page).await?,
-            Some(filter) => match self.few(&mut tx, filter).await? {
-                Some(anchor) => self.anchored(&mut tx, filter, &anchor, page).await?,
-                None => self.walked(&mut tx, filter, page).await?,
+            Some(filter) => match self.selective_condition(&mut tx, filter).await? {
+                Some(condition) => self.page_by_index(&mut tx, filter, &condition, page).await?,
+                None => self.page_by_scan(&mut tx, filter, page).await?,
             },
         };
         tx.commit().await?;
@@ -117,35 +117,39 @@ impl List<'_> {
         push_limit(&mut query, u64::from(page.per_page()) + 1, skipped);
         let mut keys = self.keys(conn, query).await?;
         if page.after().is_none() && page.offset() > MAX_OFFSET && !keys.is_empty() {
-            return Err(too_far());
+            return Err(page_too_far());
         }
         let next = next_of(&mut keys, page);
         let counted = self.count(conn, None).await?;
-        let total = if counted <= COUNTED {
+        let total = if counted <= MAX_EXACT_COUNT {
             Total { records: counted, is_estimate: false }
         } else {
             let estimate = self.estimate(conn, None).await?.max(counted);
-            position(estimate, page, skipped, &keys, next.is_some())
+            refine_estimate(estimate, page, skipped, &keys, next.is_some())
         };
         Ok((keys, Extent { total, next: next.map(|key| Cursor { key, total: None }), is_partial: false }))
     }
 
     /// The first condition of the filter that an index answers and that leaves few records.
-    async fn few<'f>(&self, conn: &mut PgConnection, filter: &'f Filter) -> Result<Option<Anchor<'f>>> {
-        for anchor in filter.anchors(self.indexes) {
-            if self.count(conn, Some(&anchor)).await? <= COUNTED {
-                return Ok(Some(anchor));
+    async fn selective_condition<'f>(
+        &self,
+        conn: &mut PgConnection,
+        filter: &'f Filter,
+    ) -> Result<Option<IndexCondition<'f>>> {
+        for condition in filter.index_conditions(self.indexes) {
+            if self.count(conn, Some(&condition)).await? <= MAX_EXACT_COUNT {
+                return Ok(Some(condition));
             }
         }
         Ok(None)
     }
 
     /// A page of those few records that an index finds.
-    async fn anchored(
+    async fn page_by_index(
         &self,
         conn: &mut PgConnection,
         filter: &Filter,
-        anchor: &Anchor<'_>,
+        condition: &IndexCondition<'_>,
         page: &PageParams,
     ) -> Result<(Vec<Key>, Extent)> {
         let found = || {
@@ -156,9 +160,9 @@ impl List<'_> {
             query.push(" AS hit");
             self.push_scope(&mut query, self.filtered);
             query.push(" AND ");
-            anchor.push_sql(&mut query);
-            push_anchor_order(&mut query, anchor);
-            push_limit(&mut query, COUNTED + 1, 0);
+            condition.push_sql(&mut query);
+            push_condition_order(&mut query, condition);
+            push_limit(&mut query, MAX_EXACT_COUNT + 1, 0);
             query.push(") SELECT ");
             query
         };
@@ -171,7 +175,7 @@ impl List<'_> {
         self.push_after_aliases(&mut query, page.after());
         query.push(" ORDER BY ");
         self.push_order_aliases(&mut query);
-        let skipped = if page.after().is_some() { 0 } else { page.offset().min(COUNTED + 1) };
+        let skipped = if page.after().is_some() { 0 } else { page.offset().min(MAX_EXACT_COUNT + 1) };
         push_limit(&mut query, u64::from(page.per_page()) + 1, skipped);
         let mut keys = self.keys(conn, query).await?;
         let next = next_of(&mut keys, page).map(|key| Cursor { key, total: None });
@@ -179,12 +183,17 @@ impl List<'_> {
     }
 
     /// A page of a list whose records are tried one after the other.
-    async fn walked(&self, conn: &mut PgConnection, filter: &Filter, page: &PageParams) -> Result<(Vec<Key>, Extent)> {
+    async fn page_by_scan(
+        &self,
+        conn: &mut PgConnection,
+        filter: &Filter,
+        page: &PageParams,
+    ) -> Result<(Vec<Key>, Extent)> {
         let after = page.after();
-        let skipped = if after.is_some() { 0 } else { page.offset().min(WALKED) };
+        let skipped = if after.is_some() { 0 } else { page.offset().min(MAX_SCANNED_ROWS) };
         let mut query = QueryBuilder::new("SELECT ");
         self.push_aliases(&mut query);
-        self.push_walk(&mut query, filter, after);
+        self.push_scan(&mut query, filter, after);
         // with the scope, as the walk is ordered: then it ends with the page
         query.push(" ORDER BY ");
         for (i, _) in self.bounds().enumerate() {
@@ -197,62 +206,63 @@ impl List<'_> {
         let mut is_partial = false;
         let mut is_end = false;
         if next.is_none() {
-            let stopped_at = self.end_of_walk(conn, after).await?;
+            let stopped_at = self.scan_end(conn, after).await?;
             is_end = stopped_at.is_none();
             if stopped_at.is_some() && keys.is_empty() && skipped > 0 {
-                return Err(too_far());
+                return Err(page_too_far());
             }
             is_partial = stopped_at.is_some() && (keys.len() as u64) < u64::from(page.per_page());
             next = stopped_at;
         }
         let total = match after.and_then(|after| after.total) {
             Some(total) => total,
-            None => self.total_of_walk(conn, filter).await?,
+            None => self.total_by_scan(conn, filter).await?,
         };
-        let total = if total.is_estimate { position(total.records, page, skipped, &keys, !is_end) } else { total };
+        let total =
+            if total.is_estimate { refine_estimate(total.records, page, skipped, &keys, !is_end) } else { total };
         Ok((keys, Extent { total, next: next.map(|key| Cursor { key, total: Some(total) }), is_partial }))
     }
 
     /// The key at which a walk stops before the list ends.
-    async fn end_of_walk(&self, conn: &mut PgConnection, after: Option<&Cursor>) -> Result<Option<Key>> {
+    async fn scan_end(&self, conn: &mut PgConnection, after: Option<&Cursor>) -> Result<Option<Key>> {
         let mut query = QueryBuilder::new("SELECT ");
         self.push_columns(&mut query);
         self.push_ordered(&mut query, self.table, after);
-        push_limit(&mut query, 1, WALKED - 1);
+        push_limit(&mut query, 1, MAX_SCANNED_ROWS - 1);
         Ok(self.keys(conn, query).await?.pop())
     }
 
     /// How many records match: exact when a walk over the whole list finds few enough.
-    async fn total_of_walk(&self, conn: &mut PgConnection, filter: &Filter) -> Result<Total> {
+    async fn total_by_scan(&self, conn: &mut PgConnection, filter: &Filter) -> Result<Total> {
         let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT ");
-        self.push_walk(&mut query, filter, None);
-        push_limit(&mut query, COUNTED + 1, 0);
+        self.push_scan(&mut query, filter, None);
+        push_limit(&mut query, MAX_EXACT_COUNT + 1, 0);
         query.push(") found");
         let counted = scalar(conn, query).await?;
-        if counted <= COUNTED && self.end_of_walk(conn, None).await?.is_none() {
+        if counted <= MAX_EXACT_COUNT && self.scan_end(conn, None).await?.is_none() {
             return Ok(Total { records: counted, is_estimate: false });
         }
         let estimate = self.estimate(conn, Some(filter)).await?;
         Ok(Total { records: estimate.max(counted), is_estimate: true })
     }
 
-    /// Counts the list, or what an index finds of it, up to one more than [`COUNTED`].
-    async fn count(&self, conn: &mut PgConnection, anchor: Option<&Anchor<'_>>) -> Result<u64> {
+    /// Counts the list, or what an index finds of it, up to one more than [`MAX_EXACT_COUNT`].
+    async fn count(&self, conn: &mut PgConnection, condition: Option<&IndexCondition<'_>>) -> Result<u64> {
         let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT ");
-        match anchor {
+        match condition {
             // by its order, where only that is an index over all parts
-            None if self.within.iter().any(|(_, value)| value.is_tried()) => {
+            None if self.scope.iter().any(|(_, value)| value.is_unindexed()) => {
                 self.push_ordered(&mut query, self.table, None);
             }
             None => self.push_scope(&mut query, self.table),
-            Some(anchor) => {
+            Some(condition) => {
                 self.push_scope(&mut query, self.filtered);
                 query.push(" AND ");
-                anchor.push_sql(&mut query);
-                push_anchor_order(&mut query, anchor);
+                condition.push_sql(&mut query);
+                push_condition_order(&mut query, condition);
             }
         }
-        push_limit(&mut query, COUNTED + 1, 0);
+        push_limit(&mut query, MAX_EXACT_COUNT + 1, 0);
         query.push(") found");
         scalar(conn, query).await
     }
@@ -269,8 +279,8 @@ impl List<'_> {
         Ok(plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_u64).unwrap_or(0))
     }
 
-    /// The subquery that tries the records in the list's order, at most [`WALKED`], and those of them that match.
-    fn push_walk(&self, query: &mut QueryBuilder<Postgres>, filter: &Filter, after: Option<&Cursor>) {
+    /// The subquery that tries the records in the list's order, at most [`MAX_SCANNED_ROWS`], and those of them that match.
+    fn push_scan(&self, query: &mut QueryBuilder<Postgres>, filter: &Filter, after: Option<&Cursor>) {
         query.push(" FROM (SELECT ");
         for (i, (column, _)) in self.bounds().enumerate() {
             query.push(column).push(format_args!(" AS w{i}, "));
@@ -280,18 +290,18 @@ impl List<'_> {
         filter.push_sql(query);
         query.push(" AS hit");
         self.push_ordered(query, self.filtered, after);
-        push_limit(query, WALKED, 0);
+        push_limit(query, MAX_SCANNED_ROWS, 0);
         query.push(") walk WHERE hit");
     }
 
     /// All records.
     fn push_scope(&self, query: &mut QueryBuilder<Postgres>, tables: &str) {
         query.push(" FROM ").push(tables).push(" WHERE true");
-        for (column, value) in self.within {
+        for (column, value) in self.scope {
             query.push(" AND ").push(column).push(" = ");
             value.push(query);
         }
-        self.push_also(query);
+        self.push_extra_condition(query);
     }
 
     /// All records, or those after a key, in the list's order.
@@ -319,11 +329,11 @@ impl List<'_> {
             None => self.push_bound(query, begin),
         }
         self.push_bound(query, end);
-        for (column, value) in self.within.iter().filter(|(_, value)| value.is_tried()) {
+        for (column, value) in self.scope.iter().filter(|(_, value)| value.is_unindexed()) {
             query.push(" AND ").push(column).push(" = ");
             value.push(query);
         }
-        self.push_also(query);
+        self.push_extra_condition(query);
         query.push(" ORDER BY ");
         for (column, _) in self.bounds() {
             query.push(column).push(self.direction()).push(", ");
@@ -334,8 +344,8 @@ impl List<'_> {
     }
 
     /// The columns of the scope that the index of the order begins with.
-    fn bounds(&self) -> impl Iterator<Item = &(&'static str, Within)> {
-        self.within.iter().filter(|(_, value)| !value.is_tried())
+    fn bounds(&self) -> impl Iterator<Item = &(&'static str, ScopeValue)> {
+        self.scope.iter().filter(|(_, value)| !value.is_unindexed())
     }
 
     fn push_bound(&self, query: &mut QueryBuilder<Postgres>, comparison: &str) {
@@ -354,9 +364,9 @@ impl List<'_> {
         query.push(")");
     }
 
-    fn push_also(&self, query: &mut QueryBuilder<Postgres>) {
-        if !self.also.is_empty() {
-            query.push(" AND ").push(self.also);
+    fn push_extra_condition(&self, query: &mut QueryBuilder<Postgres>) {
+        if !self.extra_condition.is_empty() {
+            query.push(" AND ").push(self.extra_condition);
         }
     }
 
@@ -456,7 +466,7 @@ impl List<'_> {
 ///
 /// # Errors
 /// A database error.
-pub async fn by_index_only(tx: &mut PgConnection) -> Result<()> {
+pub async fn force_index_scans(tx: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "SELECT set_config('enable_seqscan', 'off', true) AS a, set_config('enable_bitmapscan', 'off', true) AS b,
                 set_config('enable_hashjoin', 'off', true) AS c, set_config('enable_mergejoin', 'off', true) AS d,
@@ -467,27 +477,27 @@ pub async fn by_index_only(tx: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-impl std::fmt::Debug for List<'_> {
+impl std::fmt::Debug for KeysetList<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("List").field("table", &self.table).finish_non_exhaustive()
+        f.debug_struct("KeysetList").field("table", &self.table).finish_non_exhaustive()
     }
 }
 
-impl Within {
-    fn is_tried(self) -> bool {
-        matches!(self, Self::Tried(_))
+impl ScopeValue {
+    fn is_unindexed(self) -> bool {
+        matches!(self, Self::Unindexed(_))
     }
 
     fn push(self, query: &mut QueryBuilder<Postgres>) {
         match self {
-            Self::Id(id) | Self::Tried(id) => query.push_bind(id),
-            Self::Word(word) => query.push_bind(word),
+            Self::Id(id) | Self::Unindexed(id) => query.push_bind(id),
+            Self::Text(text) => query.push_bind(text),
         };
     }
 }
 
-fn push_anchor_order(query: &mut QueryBuilder<Postgres>, anchor: &Anchor<'_>) {
-    if let Some(column) = anchor.order() {
+fn push_condition_order(query: &mut QueryBuilder<Postgres>, condition: &IndexCondition<'_>) {
+    if let Some(column) = condition.order() {
         query.push(" ORDER BY ").push(column);
     }
 }
@@ -513,7 +523,7 @@ fn next_of(keys: &mut Vec<Key>, page: &PageParams) -> Option<Key> {
 }
 
 /// Mends an estimated total by what a page shows of the list.
-fn position(estimate: u64, page: &PageParams, skipped: u64, keys: &[Key], has_next: bool) -> Total {
+fn refine_estimate(estimate: u64, page: &PageParams, skipped: u64, keys: &[Key], has_next: bool) -> Total {
     let shown = keys.len() as u64;
     match (page.after(), has_next) {
         // found by its number: its place is known
@@ -540,7 +550,7 @@ fn invalid(detail: &'static str) -> Error {
     Error::problem(Code::InvalidParameter, detail)
 }
 
-fn too_far() -> Error {
+fn page_too_far() -> Error {
     invalid("page: too far on to be found by its number; follow the `next` links, or narrow the filter.")
 }
 
@@ -559,9 +569,9 @@ mod tests {
         let key = || vec![vec![String::new()]];
         let at = |query: &str| PageParams::from_query(query).unwrap();
         let total = |records, is_estimate| Total { records, is_estimate };
-        assert_eq!(position(10, &at("page=501"), 12_500, &key(), true), total(12_502, true));
-        assert_eq!(position(90_000, &at("page=501"), 12_500, &key(), true), total(90_000, true));
-        assert_eq!(position(90_000, &at("page=501"), 12_500, &key(), false), total(12_501, false));
-        assert_eq!(position(90_000, &at("page=501"), 12_500, &[], false), total(12_500, true));
+        assert_eq!(refine_estimate(10, &at("page=501"), 12_500, &key(), true), total(12_502, true));
+        assert_eq!(refine_estimate(90_000, &at("page=501"), 12_500, &key(), true), total(90_000, true));
+        assert_eq!(refine_estimate(90_000, &at("page=501"), 12_500, &key(), false), total(12_501, false));
+        assert_eq!(refine_estimate(90_000, &at("page=501"), 12_500, &[], false), total(12_500, true));
     }
 }

@@ -16,10 +16,10 @@ use sha2::{Digest, Sha256};
 use super::{EmbeddedError, PORT, SH, command};
 
 /// For clusters that the server's user could not reach in the clone.
-const FALLBACK: &str = "/var/lib/muster";
+const FALLBACK_ROOT: &str = "/var/lib/muster";
 /// Not the system's temporary folder: the place must not depend on `TMPDIR`, and must be short (a socket's path has
 /// 107 bytes on Linux, 103 on macOS).
-const SOCKETS: &str = "/tmp";
+const SOCKET_ROOT: &str = "/tmp";
 
 /// The user that runs the server when we are root.
 #[derive(Debug, Clone)]
@@ -58,14 +58,14 @@ impl Account {
 
 /// The chosen paths and user.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ClusterLocation {
     pub data_dir: PathBuf,
     pub socket_dir: PathBuf,
     /// `None` when we are an ordinary user: then the server runs as that.
     pub account: Option<Account>,
 }
 
-impl Place {
+impl ClusterLocation {
     /// `data_root` is an existing folder's canonical path.
     pub async fn choose(data_root: &Path) -> Result<Self, EmbeddedError> {
         let inside = data_root.join("postgres");
@@ -77,7 +77,7 @@ impl Place {
             }
             return Ok(Self::new(inside, None));
         }
-        let outside_root = Path::new(FALLBACK).join(short_hash(data_root));
+        let outside_root = Path::new(FALLBACK_ROOT).join(short_hash(data_root));
         let outside = outside_root.join("postgres");
         for data_dir in [&inside, &outside] {
             if !is_cluster(data_dir) {
@@ -121,11 +121,11 @@ impl Place {
     /// Makes an empty folder that only the server's user (and root) may enter.
     pub fn make_private_dir(&self, dir: &Path) -> Result<(), EmbeddedError> {
         DirBuilder::new().mode(0o700).create(dir).map_err(EmbeddedError::io("create", dir))?;
-        self.hand_over(dir)
+        self.change_owner(dir)
     }
 
     /// Everybody may write to `/tmp`, so an existing folder is used only if nobody else can have a hand in it. What a
-    /// crash left in it goes: the lock and `take_over` have made sure that no server uses it.
+    /// crash left in it goes: the lock and `stop_orphan` have made sure that no server uses it.
     pub fn prepare_socket_dir(&self) -> Result<(), EmbeddedError> {
         let dir = &self.socket_dir;
         let data = match dir.symlink_metadata() {
@@ -145,7 +145,7 @@ impl Place {
                 wanted: user_name(server),
             });
         }
-        self.hand_over(dir)?;
+        self.change_owner(dir)?;
         let socket = format!(".s.PGSQL.{PORT}");
         for name in [format!("{socket}.lock"), socket] {
             let path = dir.join(name);
@@ -159,7 +159,7 @@ impl Place {
         Ok(())
     }
 
-    fn hand_over(&self, dir: &Path) -> Result<(), EmbeddedError> {
+    fn change_owner(&self, dir: &Path) -> Result<(), EmbeddedError> {
         let Some(account) = &self.account else {
             return Ok(());
         };
@@ -173,7 +173,7 @@ fn is_cluster(data_dir: &Path) -> bool {
 
 /// The user is part of the name: what one leaves behind in `/tmp` must not keep the next from starting.
 fn socket_dir(data_dir: &Path, uid: u32) -> PathBuf {
-    Path::new(SOCKETS).join(format!("muster-{uid}-{}", short_hash(data_dir)))
+    Path::new(SOCKET_ROOT).join(format!("muster-{uid}-{}", short_hash(data_dir)))
 }
 
 fn short_hash(path: &Path) -> String {

@@ -19,18 +19,18 @@ use crate::{
 };
 
 /// Time between two looks at the files, and between two rounds.
-const LOOK: Duration = Duration::from_secs(2);
-const ROUND: Duration = Duration::from_secs(20);
+const FILE_POLL_INTERVAL: Duration = Duration::from_secs(2);
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(20);
 /// Time after which a file counts as one that cannot be read.
 const FILE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for the transaction that destroys a vault to commit.
-const COMMIT: Duration = Duration::from_secs(1);
+const COMMIT_WAIT: Duration = Duration::from_secs(1);
 /// Time for a last word to the database.
-const FAREWELL: Duration = Duration::from_secs(2);
+const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(2);
 /// A day ends everywhere on Earth twelve hours after it has ended in UTC.
-const END_OF_DAY: TimeDelta = TimeDelta::hours(12);
+const END_OF_DAY_EVERYWHERE: TimeDelta = TimeDelta::hours(12);
 /// Time for which the key of a vault that was never committed is kept.
-const LEFTOVER: TimeDelta = TimeDelta::days(1);
+const ORPHANED_KEY_GRACE: TimeDelta = TimeDelta::days(1);
 
 /// A process that uses the keyring, as the others see it.
 #[derive(Clone, Debug)]
@@ -52,15 +52,15 @@ impl Node {
 /// Runs until it is stopped.
 pub async fn run(kernel: Arc<Kernel>, role: &'static str, stop: CancellationToken) {
     let node = Node::new(&kernel.cx, role);
-    while tokio::spawn(rounds(kernel.clone(), node.clone(), stop.clone())).await.is_err() && !stop.is_cancelled() {
+    while tokio::spawn(run_rounds(kernel.clone(), node.clone(), stop.clone())).await.is_err() && !stop.is_cancelled() {
         tracing::error!("the upkeep of the keyring panicked; it starts again");
-        sleep(LOOK).await;
+        sleep(FILE_POLL_INTERVAL).await;
     }
     // otherwise it would count for ten minutes more
-    let _ = timeout(FAREWELL, store::forget_node(&kernel.work, &node.name)).await;
+    let _ = timeout(DEREGISTER_TIMEOUT, store::forget_node(&kernel.work, &node.name)).await;
 }
 
-async fn rounds(kernel: Arc<Kernel>, node: Node, stop: CancellationToken) {
+async fn run_rounds(kernel: Arc<Kernel>, node: Node, stop: CancellationToken) {
     let vaults = &kernel.vaults;
     let (mut due, mut is_in_trouble) = (kernel.cx.instant(), false);
     while !stop.is_cancelled() {
@@ -74,12 +74,12 @@ async fn rounds(kernel: Arc<Kernel>, node: Node, stop: CancellationToken) {
                     is_in_trouble = true;
                 }
             }
-            due = kernel.cx.instant() + ROUND;
+            due = kernel.cx.instant() + MAINTENANCE_INTERVAL;
         }
         tokio::select! {
-            () = sleep(LOOK) => {}
+            () = sleep(FILE_POLL_INTERVAL) => {}
             () = vaults.destroyed.notified() => {
-                sleep(COMMIT).await;
+                sleep(COMMIT_WAIT).await;
                 due = kernel.cx.instant();
             }
             () = stop.cancelled() => {}
@@ -110,7 +110,7 @@ impl Vaults {
     pub async fn prune(&self) -> Result<Vec<String>> {
         self.refresh().await;
         let now = self.cx.now();
-        for vault in store::destroy_ended(&self.work, (now - END_OF_DAY).date_naive(), now).await? {
+        for vault in store::destroy_ended(&self.work, (now - END_OF_DAY_EVERYWHERE).date_naive(), now).await? {
             tracing::info!(%vault, "a protected vault was destroyed: its last day is over");
             self.opened.forget(&vault);
         }
@@ -124,7 +124,7 @@ impl Vaults {
         let mut gone: Vec<String> = known.iter().filter(|(_, gone)| *gone).map(|(id, _)| vault_key(*id)).collect();
         gauge("muster_keyring_destroyed_keys_present", gone.len());
         let known: HashSet<Uuid> = known.into_iter().map(|(id, _)| id).collect();
-        gone.extend(self.leftovers(here, &known).await?);
+        gone.extend(self.orphaned_keys(here, &known).await?);
         let months = self.keyring.root_keys()?.into_iter().filter(|key| is_of_month(&key.name));
         gone.extend(months.map(|key| key.name).filter(|name| !needed.contains(name)));
         if gone.is_empty() {
@@ -138,14 +138,14 @@ impl Vaults {
     }
 
     /// The keys of this database without a vault: those that are old enough to go.
-    async fn leftovers(&self, here: Vec<KeyInfo>, known: &HashSet<Uuid>) -> Result<Vec<String>> {
+    async fn orphaned_keys(&self, here: Vec<KeyInfo>, known: &HashSet<Uuid>) -> Result<Vec<String>> {
         let ours = store::database(&mut *self.work.acquire().await?).await?;
         let is_left = |key: &KeyInfo| {
             vault_of(&key.name).is_some_and(|id| !known.contains(&id)) && key.database.as_ref() == Some(&ours)
         };
         let left: Vec<KeyInfo> = here.into_iter().filter(is_left).collect();
-        let before = self.cx.now() - LEFTOVER;
-        let mut seen = self.leftovers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = self.cx.now() - ORPHANED_KEY_GRACE;
+        let mut seen = self.orphaned_keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         seen.retain(|name, _| left.iter().any(|key| key.name == *name));
         let mut old = Vec::new();
         for key in left {
@@ -160,8 +160,8 @@ impl Vaults {
     /// Looks whether the files changed; true when one did. A disk that does not answer stops one thread and nothing else.
     pub(super) async fn refresh(&self) -> bool {
         let keyring = self.keyring.clone();
-        let looking = async {
-            let alone = self.looking.clone().lock_owned().await;
+        let file_lock = async {
+            let alone = self.file_lock.clone().lock_owned().await;
             let look = move || {
                 let changed = keyring.refresh();
                 drop(alone);
@@ -169,7 +169,7 @@ impl Vaults {
             };
             tokio::task::spawn_blocking(look).await.unwrap_or(false)
         };
-        let looked = timeout(FILE_TIMEOUT, looking).await;
+        let looked = timeout(FILE_TIMEOUT, file_lock).await;
         looked.unwrap_or_else(|_| {
             self.keyring.not_answering();
             false

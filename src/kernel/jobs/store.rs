@@ -7,18 +7,24 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{Job, LEASE, detail};
+use super::{Job, LEASE_DURATION, failure_message};
 use crate::error::Result;
 
 /// Days for which a failed job is remembered.
-const REMEMBERED_DAYS: i64 = 90;
+const FAILED_JOB_RETENTION_DAYS: i64 = 90;
 
 /// Asks for a job's work, in the transaction that makes it necessary: from the beginning, without failures, from `at` on. A job
 /// that is there already begins anew.
 ///
 /// # Errors
 /// A database error.
-pub async fn begin(conn: &mut PgConnection, kind: &str, organization: Uuid, id: Uuid, at: DateTime<Utc>) -> Result<()> {
+pub async fn enqueue(
+    conn: &mut PgConnection,
+    kind: &str,
+    organization: Uuid,
+    id: Uuid,
+    at: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
         "INSERT INTO jobs AS j (kind, id, organization_id, next_at, created_at) VALUES ($1, $2, $3, $4, $4)
          ON CONFLICT (kind, id) DO UPDATE SET state = 'running', attempts = 0, next_at = excluded.next_at, begun = j.begun + 1,
@@ -37,14 +43,14 @@ pub async fn begin(conn: &mut PgConnection, kind: &str, organization: Uuid, id: 
 ///
 /// # Errors
 /// A database error.
-pub async fn end(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<()> {
+pub async fn remove(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM jobs WHERE kind = $1 AND id = $2", kind, id).execute(conn).await?;
     Ok(())
 }
 
 /// How a job stands.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct JobStatus {
     /// The row that it works on.
     pub id: Uuid,
     /// `running` or `failed`.
@@ -58,14 +64,14 @@ pub struct Standing {
     last_error: Option<String>,
 }
 
-impl Standing {
+impl JobStatus {
     /// As it stands in the API: what organizers may know when it does not go on.
     pub fn body(&self) -> Value {
         json!({
             "state": self.state,
             "attempts": self.attempts,
             "next_attempt_date": (self.state == "running" && self.attempts > 0).then_some(self.next_at),
-            "error": self.last_error.as_deref().map(|why| json!({"code": why, "detail": detail(why)})),
+            "error": self.last_error.as_deref().map(|why| json!({"code": why, "detail": failure_message(why)})),
         })
     }
 }
@@ -74,24 +80,24 @@ impl Standing {
 ///
 /// # Errors
 /// A database error.
-pub async fn standings(conn: &mut PgConnection, kind: &str, ids: &[Uuid]) -> Result<HashMap<Uuid, Standing>> {
-    let rows = sqlx::query_as!(
-        Standing,
+pub async fn statuses(conn: &mut PgConnection, kind: &str, ids: &[Uuid]) -> Result<HashMap<Uuid, JobStatus>> {
+    let store = sqlx::query_as!(
+        JobStatus,
         "SELECT id, state, done, place, attempts, next_at, last_error FROM jobs WHERE kind = $1 AND id = ANY ($2)",
         kind,
         ids
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    Ok(store.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// How the job of a kind stands that works on a row.
 ///
 /// # Errors
 /// A database error.
-pub async fn standing(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<Option<Standing>> {
-    Ok(standings(conn, kind, &[id]).await?.remove(&id))
+pub async fn status(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<Option<JobStatus>> {
+    Ok(statuses(conn, kind, &[id]).await?.remove(&id))
 }
 
 /// Claims the job whose organization has waited longest for a step of this kind.
@@ -116,20 +122,20 @@ pub(super) async fn claim(db: &PgPool, kind: &str, token: Uuid, now: DateTime<Ut
         kind,
         token,
         now,
-        LEASE.as_secs_f64()
+        LEASE_DURATION.as_secs_f64()
     )
     .fetch_optional(db)
     .await?)
 }
 
 /// Prolongs a claim; false when it is another process's by now.
-pub(super) async fn prolong(db: &PgPool, job: &Job) -> Result<bool> {
+pub(super) async fn renew_lease(db: &PgPool, job: &Job) -> Result<bool> {
     let held = sqlx::query!(
         "UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => $4) WHERE kind = $1 AND id = $2 AND claim_token = $3",
         job.kind,
         job.id,
         job.token,
-        LEASE.as_secs_f64()
+        LEASE_DURATION.as_secs_f64()
     )
     .execute(db)
     .await?;
@@ -137,7 +143,7 @@ pub(super) async fn prolong(db: &PgPool, job: &Job) -> Result<bool> {
 }
 
 /// Notes a place; false when the claim is not what it was.
-pub(super) async fn advance(conn: &mut PgConnection, job: &Job, place: Uuid, done: i64) -> Result<bool> {
+pub(super) async fn save_progress(conn: &mut PgConnection, job: &Job, place: Uuid, done: i64) -> Result<bool> {
     let moved = sqlx::query!(
         "UPDATE jobs SET place = $5, done = done + $6 WHERE kind = $1 AND id = $2 AND claim_token = $3 AND begun = $4",
         job.kind,
@@ -163,11 +169,11 @@ pub(super) async fn finish(db: &PgPool, job: &Job, now: DateTime<Utc>) -> Result
     )
     .execute(db)
     .await?;
-    if gone.rows_affected() == 1 { Ok(()) } else { give_back(db, job, now, 0, None).await }
+    if gone.rows_affected() == 1 { Ok(()) } else { release(db, job, now, 0, None).await }
 }
 
 /// Gives a job back; one that was begun anew meanwhile is due as it was asked for.
-pub(super) async fn give_back(
+pub(super) async fn release(
     db: &PgPool,
     job: &Job,
     next_at: DateTime<Utc>,
@@ -213,8 +219,8 @@ pub(super) async fn fail(conn: &mut PgConnection, job: &Job, attempts: i32, why:
 ///
 /// # Errors
 /// A database error.
-pub async fn show(db: &PgPool, kinds: &[&'static str], now: DateTime<Utc>) -> Result<()> {
-    let rows = sqlx::query!(
+pub async fn report_metrics(db: &PgPool, kinds: &[&'static str], now: DateTime<Utc>) -> Result<()> {
+    let store = sqlx::query!(
         r#"SELECT kind, count(*) FILTER (WHERE state = 'running') AS "running!", count(*) FILTER (WHERE state = 'failed') AS "failed!",
                   count(*) FILTER (WHERE state = 'running' AND attempts > 0) AS "retrying!",
                   min(next_at) FILTER (WHERE state = 'running') AS oldest
@@ -223,7 +229,7 @@ pub async fn show(db: &PgPool, kinds: &[&'static str], now: DateTime<Utc>) -> Re
     .fetch_all(db)
     .await?;
     for kind in kinds {
-        let row = rows.iter().find(|row| row.kind == *kind);
+        let row = store.iter().find(|row| row.kind == *kind);
         let gauge = |state: &'static str, number: i64| {
             metrics::gauge!("muster_jobs", "kind" => *kind, "state" => state).set(as_gauge(number));
         };
@@ -245,8 +251,8 @@ fn as_gauge(number: i64) -> f64 {
 ///
 /// # Errors
 /// A database error.
-pub async fn forget(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
-    let before = now - TimeDelta::days(REMEMBERED_DAYS);
+pub async fn delete_old_failures(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+    let before = now - TimeDelta::days(FAILED_JOB_RETENTION_DAYS);
     let gone = sqlx::query!("DELETE FROM jobs WHERE state = 'failed' AND next_at < $1", before).execute(db).await?;
     Ok(gone.rows_affected())
 }

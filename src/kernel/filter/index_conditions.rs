@@ -56,13 +56,13 @@ impl Index {
 
 /// A condition that an index answers.
 #[derive(Debug)]
-pub struct Anchor<'a> {
+pub struct IndexCondition<'a> {
     column: &'static str,
     is_range: bool,
     parts: Vec<&'a Expr>,
 }
 
-impl Anchor<'_> {
+impl IndexCondition<'_> {
     /// Appends the condition, to stand after `AND`.
     pub fn push_sql(&self, query: &mut QueryBuilder<Postgres>) {
         for (i, part) in self.parts.iter().enumerate() {
@@ -95,29 +95,37 @@ impl Anchor<'_> {
 
 impl Filter {
     /// The conditions that every matching row meets and that one of these indexes answers, in the order of the indexes.
-    pub fn anchors(&self, indexes: &[Index]) -> Vec<Anchor<'_>> {
+    pub fn index_conditions(&self, indexes: &[Index]) -> Vec<IndexCondition<'_>> {
         let mut parts = Vec::new();
         collect_conjuncts(&self.root, &mut parts);
-        let mut anchors = Vec::new();
+        let mut index_conditions = Vec::new();
         for index in indexes {
-            let mut range = Anchor { column: index.stored_as, is_range: true, parts: Vec::new() };
+            let mut range = IndexCondition { column: index.stored_as, is_range: true, parts: Vec::new() };
             for part in &parts {
                 match *part {
                     Expr::Compare(c) if index.answers(c) && c.operator == Operator::Eq => {
-                        anchors.push(Anchor { column: index.stored_as, is_range: false, parts: vec![part] });
+                        index_conditions.push(IndexCondition {
+                            column: index.stored_as,
+                            is_range: false,
+                            parts: vec![part],
+                        });
                     }
                     Expr::Compare(c) if index.answers(c) => range.parts.push(part),
                     Expr::Or(any) if any.iter().all(|e| is_one_value(e, index)) => {
-                        anchors.push(Anchor { column: index.stored_as, is_range: false, parts: vec![part] });
+                        index_conditions.push(IndexCondition {
+                            column: index.stored_as,
+                            is_range: false,
+                            parts: vec![part],
+                        });
                     }
                     _ => {}
                 }
             }
             if !range.parts.is_empty() {
-                anchors.push(range);
+                index_conditions.push(range);
             }
         }
-        anchors
+        index_conditions
     }
 }
 

@@ -20,7 +20,7 @@ use std::{
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgPool;
 
-pub use attempts::{Attempt, Purpose};
+pub use attempts::{Attempt, AttemptPurpose};
 pub use proof::Proof;
 pub use source::{Source, TrustedProxies};
 
@@ -33,56 +33,56 @@ use crate::{
 /// Seconds that somebody without JavaScript waits, and that each further waiting request of the same source adds.
 const WAIT_SECONDS: i64 = 5;
 /// Sources remembered in one minute; what further ones do counts as their first act.
-const MANY: usize = 200_000;
+const MAX_TRACKED_SOURCES: usize = 200_000;
 /// What proofs for public acts are made for.
-const PUBLIC_ACT: &str = "act";
+const PUBLIC_ACT_PURPOSE: &str = "act";
 /// Time for which the day's secret is believed without asking the database.
-const SECRET_FOR: Duration = Duration::from_mins(5);
+const DAY_SECRET_TTL: Duration = Duration::from_mins(5);
 /// Rows deleted at once.
-const BATCH: i64 = 10_000;
+const DELETE_BATCH: i64 = 10_000;
 
 /// What a source did in the present minute.
 #[derive(Clone, Copy, Default)]
-struct Pace {
+struct SourceCount {
     acts: u32,
     waiting: i64,
 }
 
 /// The present minute: when it is over, everything in it is forgotten, its key included.
-struct Minute {
+struct MinuteWindow {
     number: i64,
     key: Key,
-    sources: HashMap<[u8; 32], Pace>,
+    sources: HashMap<[u8; 32], SourceCount>,
 }
 
-impl Minute {
+impl MinuteWindow {
     fn new(number: i64, cx: &Cx) -> Self {
         Self { number, key: Key::random(cx), sources: HashMap::new() }
     }
 }
 
 /// Limits by source.
-pub struct Guard {
+pub struct RateLimiter {
     settings: config::Guard,
     cx: Cx,
     db: PgPool,
     secret: SigningKeys,
-    minute: Mutex<Minute>,
+    window: Mutex<MinuteWindow>,
     day_secrets: Cache<NaiveDate, Arc<Key>>,
 }
 
-impl std::fmt::Debug for Guard {
+impl std::fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Guard(..)")
+        f.write_str("RateLimiter(..)")
     }
 }
 
-impl Guard {
+impl RateLimiter {
     /// A guard. `secret` signs challenges, so that any process of the installation can check them.
     pub fn new(settings: config::Guard, cx: Cx, db: PgPool, secret: SigningKeys) -> Self {
-        let minute = Mutex::new(Minute::new(minute_of(&cx), &cx));
-        let day_secrets = Cache::new(cx.clone(), SECRET_FOR);
-        Self { settings, cx, db, secret, minute, day_secrets }
+        let window = Mutex::new(MinuteWindow::new(minute_of(&cx), &cx));
+        let day_secrets = Cache::new(cx.clone(), DAY_SECRET_TTL);
+        Self { settings, cx, db, secret, window, day_secrets }
     }
 
     /// Lets a public act pass.
@@ -91,35 +91,35 @@ impl Guard {
     /// `challenge_required` (428) once the source is busy and no valid proof came along; `unavailable` when a proof
     /// cannot be checked because the database is away.
     pub async fn admit(&self, source: Source, proof: Proof<'_>) -> Result<()> {
-        let count = |pace: &mut Pace| {
-            pace.acts = pace.acts.saturating_add(1);
-            pace.acts
+        let count = |source: &mut SourceCount| {
+            source.acts = source.acts.saturating_add(1);
+            source.acts
         };
-        if self.settings.mode == GuardMode::Off || self.pace(source, count) <= self.settings.free_per_minute {
+        if self.settings.mode == GuardMode::Off || self.count_source(source, count) <= self.settings.free_per_minute {
             return Ok(());
         }
         let work = self.settings.challenge_work;
-        if self.accepts(proof, PUBLIC_ACT, work).await? {
+        if self.redeem(proof, PUBLIC_ACT_PURPOSE, work).await? {
             return Ok(());
         }
-        let waiting = |pace: &mut Pace| {
-            pace.waiting = (pace.waiting + 1).min(12);
-            pace.waiting
+        let waiting = |source: &mut SourceCount| {
+            source.waiting = (source.waiting + 1).min(12);
+            source.waiting
         };
-        Err(self.challenge(PUBLIC_ACT, work, WAIT_SECONDS * self.pace(source, waiting)))
+        Err(self.challenge(PUBLIC_ACT_PURPOSE, work, WAIT_SECONDS * self.count_source(source, waiting)))
     }
 
-    fn pace<T>(&self, source: Source, with: impl FnOnce(&mut Pace) -> T) -> T {
+    fn count_source<T>(&self, source: Source, with: impl FnOnce(&mut SourceCount) -> T) -> T {
         let number = minute_of(&self.cx);
-        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
-        if minute.number != number {
-            *minute = Minute::new(number, &self.cx);
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        if window.number != number {
+            *window = MinuteWindow::new(number, &self.cx);
         }
-        let hash = minute.key.mac(&[&source.customer()]);
-        if minute.sources.len() >= MANY && !minute.sources.contains_key(&hash) {
-            return with(&mut Pace::default());
+        let hash = window.key.mac(&[&source.customer()]);
+        if window.sources.len() >= MAX_TRACKED_SOURCES && !window.sources.contains_key(&hash) {
+            return with(&mut SourceCount::default());
         }
-        with(minute.sources.entry(hash).or_default())
+        with(window.sources.entry(hash).or_default())
     }
 }
 
@@ -131,17 +131,17 @@ fn minute_of(cx: &Cx) -> i64 {
 ///
 /// # Errors
 /// A database error.
-pub async fn forget(db: &PgPool, now: DateTime<Utc>) -> Result<()> {
+pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<()> {
     let some_spent = async || {
         let done = sqlx::query!(
             "DELETE FROM used_challenges WHERE challenge IN (SELECT challenge FROM used_challenges WHERE expires_at < $1 LIMIT $2)",
             now,
-            BATCH
+            DELETE_BATCH
         );
         done.execute(db).await.map(|done| done.rows_affected())
     };
     while some_spent().await? > 0 {}
-    while attempts::forget(db, now, BATCH).await? > 0 {}
+    while attempts::delete_expired(db, now, DELETE_BATCH).await? > 0 {}
     Ok(())
 }
 
@@ -170,22 +170,22 @@ mod tests {
         let cx = Cx::system();
         cx.advance(TimeDelta::seconds(60 - cx.now().timestamp() % 60));
         let nowhere = PgPool::connect_lazy("postgres://nowhere.invalid/").unwrap();
-        let guard = Guard::new(settings.guard, cx.clone(), nowhere, SigningKeys::fixed(Key::random(&cx)));
+        let limiter = RateLimiter::new(settings.guard, cx.clone(), nowhere, SigningKeys::fixed(Key::random(&cx)));
         let known = from([192, 0, 2, 1]).await;
-        guard.admit(known, Proof::default()).await.unwrap();
+        limiter.admit(known, Proof::default()).await.unwrap();
         {
-            let mut minute = guard.minute.lock().unwrap();
-            for n in 0..MANY as u64 {
+            let mut window = limiter.window.lock().unwrap();
+            for n in 0..MAX_TRACKED_SOURCES as u64 {
                 let mut hash = [0; 32];
                 hash[..8].copy_from_slice(&n.to_be_bytes());
-                minute.sources.insert(hash, Pace::default());
+                window.sources.insert(hash, SourceCount::default());
             }
         }
-        guard.admit(known, Proof::default()).await.unwrap_err();
-        guard.admit(from([192, 0, 2, 2]).await, Proof::default()).await.unwrap();
-        assert!(guard.minute.lock().unwrap().sources.len() <= MANY + 1, "memory stays bounded");
+        limiter.admit(known, Proof::default()).await.unwrap_err();
+        limiter.admit(from([192, 0, 2, 2]).await, Proof::default()).await.unwrap();
+        assert!(limiter.window.lock().unwrap().sources.len() <= MAX_TRACKED_SOURCES + 1, "memory stays bounded");
         cx.advance(TimeDelta::minutes(1));
-        guard.admit(known, Proof::default()).await.unwrap();
-        assert_eq!(guard.minute.lock().unwrap().sources.len(), 1, "the minute before is forgotten");
+        limiter.admit(known, Proof::default()).await.unwrap();
+        assert_eq!(limiter.window.lock().unwrap().sources.len(), 1, "the minute before is forgotten");
     }
 }

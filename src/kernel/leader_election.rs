@@ -2,7 +2,7 @@
 //!
 //! A row of `leases` is taken for a round, prolonged while the round runs, and left with the moment before which nobody needs
 //! to make the next one. All times are the database's, so that no process's clock matters; nothing is held open between the
-//! statements, so a pooler in transaction mode does not matter either. When a leader dies, another takes over after [`LEASE`].
+//! statements, so a pooler in transaction mode does not matter either. When a leader dies, another takes over after [`LEASE_DURATION`].
 
 use std::time::Duration;
 
@@ -13,46 +13,46 @@ use super::Kernel;
 use crate::error::Result;
 
 /// Time for which a round is another's to make after its leader was last heard of.
-const LEASE: Duration = Duration::from_secs(15);
+const LEASE_DURATION: Duration = Duration::from_secs(15);
 
-/// Makes a round unless another process makes it, or made it less than `rest` ago. `None`: it was not made here.
+/// Makes a round unless another process makes it, or made it less than `interval` ago. `None`: it was not made here.
 ///
 /// # Errors
 /// A database error.
-pub async fn lead<T>(
+pub async fn run_as_leader<T>(
     kernel: &Kernel,
     name: &'static str,
-    rest: Duration,
+    interval: Duration,
     round: impl Future<Output = T>,
 ) -> Result<Option<T>> {
     let holder = kernel.cx.id();
-    if !take(kernel, name, holder).await? {
+    if !acquire_lease(kernel, name, holder).await? {
         metrics::gauge!("muster_leader", "loop" => name).set(0.0);
         return Ok(None);
     }
     metrics::gauge!("muster_leader", "loop" => name).set(1.0);
     let made = tokio::select! {
         made = round => made,
-        () = hold(kernel, name, holder) => return Ok(None),
+        () = renew_lease_until_lost(kernel, name, holder) => return Ok(None),
     };
     sqlx::query!(
         "UPDATE leases SET holder = NULL, until = clock_timestamp() + make_interval(secs => $3) WHERE name = $1 AND holder = $2",
         name,
         holder,
-        rest.as_secs_f64()
+        interval.as_secs_f64()
     )
     .execute(&kernel.work)
     .await?;
     Ok(Some(made))
 }
 
-async fn take(kernel: &Kernel, name: &str, holder: Uuid) -> Result<bool> {
+async fn acquire_lease(kernel: &Kernel, name: &str, holder: Uuid) -> Result<bool> {
     let taken = sqlx::query!(
         "INSERT INTO leases AS l (name, holder, until) VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE l.until <= clock_timestamp()",
         name,
         holder,
-        LEASE.as_secs_f64()
+        LEASE_DURATION.as_secs_f64()
     )
     .execute(&kernel.work)
     .await?;
@@ -60,14 +60,14 @@ async fn take(kernel: &Kernel, name: &str, holder: Uuid) -> Result<bool> {
 }
 
 /// Prolongs the lease; returns when another has it.
-async fn hold(kernel: &Kernel, name: &str, holder: Uuid) {
+async fn renew_lease_until_lost(kernel: &Kernel, name: &str, holder: Uuid) {
     loop {
-        sleep(LEASE / 4).await;
+        sleep(LEASE_DURATION / 4).await;
         let held = sqlx::query!(
             "UPDATE leases SET until = clock_timestamp() + make_interval(secs => $3) WHERE name = $1 AND holder = $2",
             name,
             holder,
-            LEASE.as_secs_f64()
+            LEASE_DURATION.as_secs_f64()
         )
         .execute(&kernel.work)
         .await;

@@ -17,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use super::{Guard, Proof, Source};
+use super::{Proof, RateLimiter, Source};
 use crate::{
     config::{self, GuardMode},
     error::{Code, Error, Result},
@@ -27,21 +27,21 @@ use crate::{
 /// Seconds of a window. Days begin with one, so that the day's secret holds for the whole of it.
 const WINDOW_SECONDS: i64 = 900;
 /// Seconds to wait instead of proving work, when the counter has just reached its limit.
-const WAIT_SECONDS: i64 = 15;
+const WAIT_INSTEAD_OF_PROOF_SECONDS: i64 = 15;
 /// Work and wait double with the count, so many times at most.
-const DOUBLINGS: u32 = 3;
+const MAX_DOUBLINGS: u32 = 3;
 /// Times the limit for one source, from which failures for a subject from all sources ask for a proof.
-const ALL_SOURCES: u32 = 3;
+const ALL_SOURCES_FACTOR: u32 = 3;
 /// Times the limit that asks for a proof, from which a proof does not help any more.
-const EVEN_PROVEN: u32 = 10;
+const REFUSAL_FACTOR: u32 = 10;
 /// Time for which an answer waits until an attempt is taken back.
-const PATIENCE: Duration = Duration::from_secs(1);
+const UNCOUNT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A limit that is never reached.
-const NEVER: u32 = u32::MAX;
+const NO_LIMIT: u32 = u32::MAX;
 
 /// What is tried. Each purpose counts by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum AttemptPurpose {
     /// A password.
     SignIn,
     /// The code of a mail, typed instead of following its link.
@@ -50,7 +50,7 @@ pub enum Purpose {
     OwnPage,
 }
 
-impl Purpose {
+impl AttemptPurpose {
     fn as_str(self) -> &'static str {
         match self {
             Self::SignIn => "sign_in",
@@ -64,7 +64,7 @@ impl Purpose {
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
     /// What it is for.
-    pub purpose: Purpose,
+    pub purpose: AttemptPurpose,
     /// The account or address whose secret is tried, in the form in which it is looked up.
     pub subject: &'a str,
     /// Where it comes from.
@@ -78,8 +78,8 @@ pub struct Attempt<'a> {
 /// An attempt that was counted. Dropped, it has failed.
 #[must_use = "an attempt that is not told to have succeeded counts as a failure"]
 #[derive(Debug)]
-pub struct Counted<'a> {
-    guard: &'a Guard,
+pub struct CountedAttempt<'a> {
+    limiter: &'a RateLimiter,
     /// The counter of the subject at this source or device first, then the wider ones.
     keys: Vec<Vec<u8>>,
 }
@@ -94,38 +94,38 @@ struct Counter {
 
 /// How an attempt stands, given the failures before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
-    Free,
+enum Admission {
+    Allowed,
     /// A proof is needed, with work and wait doubled so many times.
-    Proof(u32),
+    NeedsProof(u32),
     Refused,
 }
 
 impl Counter {
-    fn standing(&self, failures: u32) -> Standing {
+    fn admission(&self, failures: u32) -> Admission {
         if failures >= self.refused_from {
-            Standing::Refused
+            Admission::Refused
         } else if failures >= self.proof_from {
-            Standing::Proof((failures / self.proof_from.max(1)).ilog2().min(DOUBLINGS))
+            Admission::NeedsProof((failures / self.proof_from.max(1)).ilog2().min(MAX_DOUBLINGS))
         } else {
-            Standing::Free
+            Admission::Allowed
         }
     }
 }
 
-impl Guard {
+impl RateLimiter {
     /// Counts an attempt, and lets it be checked or not.
     ///
     /// # Errors
     /// `challenge_required` with a challenge when a proof is needed; `too_many_requests` when the attempt has to wait for
     /// the end of the window; `unavailable` when the database is away, for then nothing can be counted.
-    pub async fn begin(&self, attempt: Attempt<'_>) -> Result<Counted<'_>> {
-        let mut counted = Counted { guard: self, keys: Vec::new() };
+    pub async fn begin(&self, attempt: Attempt<'_>) -> Result<CountedAttempt<'_>> {
+        let mut counted = CountedAttempt { limiter: self, keys: Vec::new() };
         if self.settings.mode == GuardMode::Off {
             return Ok(counted);
         }
         let day = self.cx.now().date_naive();
-        let load = async || day_secret::of(&self.db, &self.cx, day).await.map(Arc::new);
+        let load = async || day_secret::for_day(&self.db, &self.cx, day).await.map(Arc::new);
         let secret = self.day_secrets.get(&day, load).await?;
         let counters = counters(&self.settings, &secret, self.window(), &attempt);
         let keys: Vec<Vec<u8>> = counters.iter().map(|counter| counter.key.clone()).collect();
@@ -140,17 +140,21 @@ impl Guard {
         };
         let ask = |doublings: u32| {
             limited("proof");
-            self.challenge(purpose, self.settings.challenge_work << doublings, WAIT_SECONDS << doublings)
+            self.challenge(
+                purpose,
+                self.settings.challenge_work << doublings,
+                WAIT_INSTEAD_OF_PROOF_SECONDS << doublings,
+            )
         };
-        let proven = match worst(&counters, &self.failures(&keys).await?) {
-            Standing::Free => false,
-            Standing::Proof(doublings) => {
-                if !self.accepts(attempt.proof, purpose, self.settings.challenge_work << doublings).await? {
+        let proven = match strictest(&counters, &self.failures(&keys).await?) {
+            Admission::Allowed => false,
+            Admission::NeedsProof(doublings) => {
+                if !self.redeem(attempt.proof, purpose, self.settings.challenge_work << doublings).await? {
                     return Err(ask(doublings));
                 }
                 true
             }
-            Standing::Refused => return Err(refuse()),
+            Admission::Refused => return Err(refuse()),
         };
         // The narrowest counter first: what it stops is not counted in the wider ones, so that many attempts at once from
         // one source stand in nobody else's way.
@@ -160,10 +164,10 @@ impl Guard {
                 counted.keys.push(counter.key.clone());
                 continue;
             }
-            counted.withdraw().await;
-            return Err(match counter.standing(limit) {
-                Standing::Proof(doublings) => ask(doublings),
-                Standing::Free | Standing::Refused => refuse(),
+            counted.cancel().await;
+            return Err(match counter.admission(limit) {
+                Admission::NeedsProof(doublings) => ask(doublings),
+                Admission::Allowed | Admission::Refused => refuse(),
             });
         }
         Ok(counted)
@@ -198,7 +202,7 @@ impl Guard {
     }
 
     /// Takes failures back, one row to a statement, so that no two wait for each other.
-    async fn take_back(&self, keys: &[Vec<u8>], failures: i64) -> Result<()> {
+    async fn uncount(&self, keys: &[Vec<u8>], failures: i64) -> Result<()> {
         for key in keys {
             sqlx::query!(
                 "UPDATE attempts SET failures = greatest(failures - $2, 0) WHERE key = $1",
@@ -212,27 +216,27 @@ impl Guard {
     }
 }
 
-impl Counted<'_> {
+impl CountedAttempt<'_> {
     /// The secret was right: what its subject failed from here is forgotten, in the wider counters too.
     pub async fn succeeded(self) {
         let Some((own, wider)) = self.keys.split_first() else { return };
         let forget = async {
             let gone = sqlx::query_scalar!("DELETE FROM attempts WHERE key = $1 RETURNING failures", own.as_slice());
-            let failures = gone.fetch_optional(&self.guard.db).await?.unwrap_or(1);
-            self.guard.take_back(wider, failures).await
+            let failures = gone.fetch_optional(&self.limiter.db).await?.unwrap_or(1);
+            self.limiter.uncount(wider, failures).await
         };
-        in_time(forget).await;
+        uncount_in_time(forget).await;
     }
 
     /// The attempt could not be checked, so it was none.
-    pub async fn withdraw(self) {
-        in_time(self.guard.take_back(&self.keys, 1)).await;
+    pub async fn cancel(self) {
+        uncount_in_time(self.limiter.uncount(&self.keys, 1)).await;
     }
 }
 
 /// What cannot be taken back at once counts until its window ends; the answer does not wait for it.
-async fn in_time(taking_back: impl Future<Output = Result<()>>) {
-    let failed = match tokio::time::timeout(PATIENCE, taking_back).await {
+async fn uncount_in_time(uncounting: impl Future<Output = Result<()>>) {
+    let failed = match tokio::time::timeout(UNCOUNT_TIMEOUT, uncounting).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it took too long".to_owned(),
@@ -251,50 +255,50 @@ fn counters(settings: &config::Guard, secret: &Key, window: i64, attempt: &Attem
         secret.mac(&[b"attempt", purpose, &window.to_be_bytes(), what, subject, place]).to_vec()
     };
     let (few, from_source) = match attempt.purpose {
-        Purpose::SignIn => (settings.sign_in_attempts, settings.sign_in_attempts),
-        Purpose::TypedCode => (settings.code_attempts, settings.attempts_per_network),
-        Purpose::OwnPage => (settings.own_page_requests, settings.attempts_per_network),
+        AttemptPurpose::SignIn => (settings.sign_in_attempts, settings.sign_in_attempts),
+        AttemptPurpose::TypedCode => (settings.code_attempts, settings.attempts_per_network),
+        AttemptPurpose::OwnPage => (settings.own_page_requests, settings.attempts_per_network),
     };
     if let Some(device) = attempt.known_device {
-        return vec![Counter { key: key(b"device", subject, &device), proof_from: NEVER, refused_from: few }];
+        return vec![Counter { key: key(b"device", subject, &device), proof_from: NO_LIMIT, refused_from: few }];
     }
-    let many = few.saturating_mul(EVEN_PROVEN);
-    let is_password = attempt.purpose == Purpose::SignIn;
+    let many = few.saturating_mul(REFUSAL_FACTOR);
+    let is_password = attempt.purpose == AttemptPurpose::SignIn;
     vec![
         Counter {
             key: key(b"subject at source", subject, &attempt.source.customer()),
-            proof_from: if is_password { NEVER } else { few },
+            proof_from: if is_password { NO_LIMIT } else { few },
             refused_from: if is_password { few } else { many },
         },
         Counter {
             key: key(b"subject", subject, b""),
-            proof_from: few.saturating_mul(ALL_SOURCES),
-            refused_from: NEVER,
+            proof_from: few.saturating_mul(ALL_SOURCES_FACTOR),
+            refused_from: NO_LIMIT,
         },
         Counter {
             key: key(b"source", b"", &attempt.source.site()),
             proof_from: from_source,
             // each password costs us a slow hash, so that a source's work does not buy any number of them
-            refused_from: if is_password { many } else { NEVER },
+            refused_from: if is_password { many } else { NO_LIMIT },
         },
     ]
 }
 
 /// How an attempt stands at the counter where it stands worst. A counter without a row has no failures.
-fn worst(counters: &[Counter], failures: &[(Vec<u8>, u32)]) -> Standing {
+fn strictest(counters: &[Counter], failures: &[(Vec<u8>, u32)]) -> Admission {
     let of = |counter: &Counter| failures.iter().find(|(key, _)| *key == counter.key).map_or(0, |(_, n)| *n);
-    counters.iter().map(|counter| counter.standing(of(counter))).max().unwrap_or(Standing::Free)
+    counters.iter().map(|counter| counter.admission(of(counter))).max().unwrap_or(Admission::Allowed)
 }
 
 /// Forgets attempts whose window has ended, some at a time. Returns how many.
 ///
 /// # Errors
 /// A database error.
-pub(super) async fn forget(db: &PgPool, now: DateTime<Utc>, at_once: i64) -> Result<u64> {
+pub(super) async fn delete_expired(db: &PgPool, now: DateTime<Utc>, limit_rows: i64) -> Result<u64> {
     let done = sqlx::query!(
         "DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE ends_at <= $1 LIMIT $2)",
         now,
-        at_once
+        limit_rows
     );
     Ok(done.execute(db).await?.rows_affected())
 }
@@ -306,20 +310,20 @@ mod tests {
     #[test]
     fn work_doubles_with_the_count_up_to_a_point() {
         let counter = Counter { key: Vec::new(), proof_from: 10, refused_from: 400 };
-        for (failures, standing) in [
-            (0, Standing::Free),
-            (9, Standing::Free),
-            (10, Standing::Proof(0)),
-            (19, Standing::Proof(0)),
-            (20, Standing::Proof(1)),
-            (40, Standing::Proof(2)),
-            (80, Standing::Proof(3)),
-            (399, Standing::Proof(3)),
-            (400, Standing::Refused),
+        for (failures, admission) in [
+            (0, Admission::Allowed),
+            (9, Admission::Allowed),
+            (10, Admission::NeedsProof(0)),
+            (19, Admission::NeedsProof(0)),
+            (20, Admission::NeedsProof(1)),
+            (40, Admission::NeedsProof(2)),
+            (80, Admission::NeedsProof(3)),
+            (399, Admission::NeedsProof(3)),
+            (400, Admission::Refused),
         ] {
-            assert_eq!(counter.standing(failures), standing, "{failures}");
+            assert_eq!(counter.admission(failures), admission, "{failures}");
         }
-        let other = Counter { key: vec![1], proof_from: 1, refused_from: NEVER };
-        assert_eq!(worst(&[counter, other], &[(vec![], 10), (vec![1], 0)]), Standing::Proof(0));
+        let other = Counter { key: vec![1], proof_from: 1, refused_from: NO_LIMIT };
+        assert_eq!(strictest(&[counter, other], &[(vec![], 10), (vec![1], 0)]), Admission::NeedsProof(0));
     }
 }

@@ -15,12 +15,12 @@ use super::crypto::sha256;
 
 /// A public JSON answer, serialised once, with an `ETag` over its bytes.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct CachedResponse {
     bytes: Bytes,
     etag: HeaderValue,
 }
 
-impl Kept {
+impl CachedResponse {
     /// Serialises the answer.
     pub fn new(body: &Value) -> Self {
         let bytes = Bytes::from(body.to_string());
@@ -29,8 +29,8 @@ impl Kept {
     }
 
     /// The answer to a request; 304 when the reader has these bytes.
-    pub fn answer(&self, asked: &IfNoneMatch) -> Response {
-        let is_known = asked.names(&self.etag);
+    pub fn respond(&self, asked: &IfNoneMatch) -> Response {
+        let is_known = asked.matches(&self.etag);
         let mut response = Response::new(if is_known { Body::empty() } else { Body::from(self.bytes.clone()) });
         // room for those that every answer carries, too
         let mut headers = HeaderMap::with_capacity(16);
@@ -54,12 +54,12 @@ pub struct IfNoneMatch(Vec<HeaderValue>);
 
 impl IfNoneMatch {
     /// Those of a request.
-    pub fn of(request: &HeaderMap) -> Self {
+    pub fn from_headers(request: &HeaderMap) -> Self {
         Self(request.get_all(header::IF_NONE_MATCH).iter().cloned().collect())
     }
 
     /// Is this tag among them? Compared weakly (RFC 9110 section 8.8.3.2).
-    fn names(&self, etag: &HeaderValue) -> bool {
+    fn matches(&self, etag: &HeaderValue) -> bool {
         fn opaque(tag: &[u8]) -> &[u8] {
             tag.strip_prefix(b"W/").unwrap_or(tag)
         }
@@ -75,31 +75,31 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers))
+        Ok(Self::from_headers(&parts.headers))
     }
 }
 
 /// Middleware for pages: 304 instead of a page that the reader has.
-pub async fn unchanged(request: Request, next: Next) -> Response {
-    let asked = IfNoneMatch::of(request.headers());
+pub async fn conditional_get(request: Request, next: Next) -> Response {
+    let asked = IfNoneMatch::from_headers(request.headers());
     let response = next.run(request).await;
     match response.headers().get(header::ETAG) {
-        Some(etag) if response.status() == StatusCode::OK && asked.names(etag) => {
-            let mut unchanged = StatusCode::NOT_MODIFIED.into_response();
+        Some(etag) if response.status() == StatusCode::OK && asked.matches(etag) => {
+            let mut not_modified = StatusCode::NOT_MODIFIED.into_response();
             for name in [header::ETAG, header::CACHE_CONTROL, header::VARY] {
                 if let Some(value) = response.headers().get(&name) {
-                    unchanged.headers_mut().insert(name, value.clone());
+                    not_modified.headers_mut().insert(name, value.clone());
                 }
             }
-            unchanged
+            not_modified
         }
         _ => response,
     }
 }
 
 /// A public JSON answer with an `ETag` over its bytes; 304 when the reader has them.
-pub fn cacheable(asked: &IfNoneMatch, body: &Value) -> Response {
-    Kept::new(body).answer(asked)
+pub fn cacheable_json(asked: &IfNoneMatch, body: &Value) -> Response {
+    CachedResponse::new(body).respond(asked)
 }
 
 /// A JSON answer that belongs to one organizer: nobody keeps it.

@@ -19,80 +19,80 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// The channel of the triggers in `migrations/0004_campaigns.sql`.
-const CHANNEL: &str = "muster_changed";
+const CHANNEL: &str = "muster_cache_invalidation";
 /// How long values are kept while changes are heard.
-const HEARD: Duration = Duration::from_mins(1);
+const TTL_LISTENING: Duration = Duration::from_mins(1);
 /// How long otherwise.
-const UNHEARD: Duration = Duration::from_secs(2);
+const TTL_POLLING: Duration = Duration::from_secs(2);
 /// A connection that is silent for so long is asked whether it is still there.
-const SILENCE: Duration = Duration::from_secs(20);
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(20);
 /// Time for an answer, and between two attempts to connect.
-const PATIENCE: Duration = Duration::from_secs(3);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum CacheInvalidation {
     /// The action or campaign of this id, or what its page shows beside it.
-    One(Uuid),
+    Row(Uuid),
     /// The picture of this id was removed.
     ImageRemoved(Uuid),
     /// Something that many show: an office, a partner; or it is not known what.
-    Any,
+    All,
 }
 
-impl Change {
+impl CacheInvalidation {
     /// Reads what a trigger sends.
     fn parse(payload: &str) -> Self {
         let id = |text| Uuid::try_parse(text).ok();
         match payload.strip_prefix("image:") {
             Some(image) => id(image).map(Self::ImageRemoved),
-            None => id(payload).map(Self::One),
+            None => id(payload).map(Self::Row),
         }
-        .unwrap_or(Self::Any)
+        .unwrap_or(Self::All)
     }
 
     /// Does it concern what was made from this row?
-    pub fn concerns(self, id: Uuid) -> bool {
-        self == Self::Any || self == Self::One(id)
+    pub fn affects(self, id: Uuid) -> bool {
+        self == Self::All || self == Self::Row(id)
     }
 }
 
-type Watcher = Box<dyn Fn(Change) + Send + Sync>;
+type Subscriber = Box<dyn Fn(CacheInvalidation) + Send + Sync>;
 
 /// Those who want to know, and whether other processes are heard.
 #[derive(Default)]
-pub struct Changes {
-    watchers: RwLock<Vec<Watcher>>,
-    heard: AtomicBool,
+pub struct CacheInvalidator {
+    subscribers: RwLock<Vec<Subscriber>>,
+    listening: AtomicBool,
 }
 
-impl std::fmt::Debug for Changes {
+impl std::fmt::Debug for CacheInvalidator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Changes(heard: {:?})", self.heard)
+        write!(f, "CacheInvalidator(heard: {:?})", self.listening)
     }
 }
 
-impl Changes {
-    /// Calls `watcher` on each change from now on.
-    pub fn watch(&self, watcher: impl Fn(Change) + Send + Sync + 'static) {
-        self.watchers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(watcher));
+impl CacheInvalidator {
+    /// Calls `subscriber` on each change from now on.
+    pub fn subscribe(&self, subscriber: impl Fn(CacheInvalidation) + Send + Sync + 'static) {
+        self.subscribers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(subscriber));
     }
 
     /// Tells every cache of this process, after a write of its own.
-    pub fn tell(&self, change: Change) {
-        for watcher in self.watchers.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            watcher(change);
+    pub fn publish(&self, invalidation: CacheInvalidation) {
+        for subscriber in self.subscribers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            subscriber(invalidation);
         }
     }
 
     /// How long a cached value may be used now.
-    pub fn lifetime(&self) -> Duration {
-        if self.is_heard() { HEARD } else { UNHEARD }
+    pub fn ttl(&self) -> Duration {
+        if self.is_listening() { TTL_LISTENING } else { TTL_POLLING }
     }
 
     /// Are other processes' changes heard?
-    pub fn is_heard(&self) -> bool {
-        self.heard.load(Ordering::Acquire)
+    pub fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Acquire)
     }
 
     /// Listens until cancelled; connects again by itself whenever the connection is lost.
@@ -100,16 +100,16 @@ impl Changes {
         let mut trouble = false;
         while !cancel.is_cancelled() {
             let ended = tokio::select! {
-                ended = self.hear(options.clone()) => ended,
+                ended = self.listen_once(options.clone()) => ended,
                 () = cancel.cancelled() => Ok(()),
             };
-            self.heard.store(false, Ordering::Release);
+            self.listening.store(false, Ordering::Release);
             if let Err(error) = ended {
                 if !trouble {
                     tracing::warn!(%error, "changes of other processes are not heard; pages may be two seconds old");
                 }
                 trouble = true;
-                tokio::select! { () = sleep(PATIENCE) => {}, () = cancel.cancelled() => {} }
+                tokio::select! { () = sleep(REPLY_TIMEOUT) => {}, () = cancel.cancelled() => {} }
             } else {
                 trouble = false;
             }
@@ -117,23 +117,23 @@ impl Changes {
     }
 
     /// Hears changes until the connection is lost (`Ok`), or cannot be made.
-    async fn hear(&self, options: PgConnectOptions) -> Result<(), sqlx::Error> {
-        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_lazy_with(options);
+    async fn listen_once(&self, options: PgConnectOptions) -> Result<(), sqlx::Error> {
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(REPLY_TIMEOUT).connect_lazy_with(options);
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.ignore_pool_close_event(true);
         listener.listen(CHANNEL).await?;
-        self.heard.store(true, Ordering::Release);
+        self.listening.store(true, Ordering::Release);
         // whatever was read before this moment may have missed a change
-        self.tell(Change::Any);
+        self.publish(CacheInvalidation::All);
         loop {
-            match timeout(SILENCE, listener.try_recv()).await {
+            match timeout(KEEPALIVE_AFTER, listener.try_recv()).await {
                 Ok(Ok(Some(message))) => {
-                    self.tell(Change::parse(message.payload()));
+                    self.publish(CacheInvalidation::parse(message.payload()));
                 }
                 Ok(Ok(None)) => return Ok(()),
                 Ok(Err(error)) => return Err(error),
-                Err(_silence) => {
-                    let there = timeout(PATIENCE, sqlx::query("SELECT 1").execute(&mut listener)).await;
+                Err(_elapsed) => {
+                    let there = timeout(REPLY_TIMEOUT, sqlx::query("SELECT 1").execute(&mut listener)).await;
                     there.map_err(|_| sqlx::Error::PoolTimedOut)??;
                 }
             }
