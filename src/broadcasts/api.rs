@@ -36,7 +36,7 @@ pub fn router() -> OpenApiRouter<Broadcasts> {
     OpenApiRouter::new()
         .routes(routes!(list_broadcasts, post_broadcast))
         .routes(routes!(get_broadcast, put_broadcast, delete_broadcast))
-        .routes(routes!(try_broadcast))
+        .routes(routes!(send_test_broadcast))
         .routes(routes!(send_broadcast))
         .routes(routes!(pause_broadcast))
         .routes(routes!(resume_broadcast))
@@ -80,7 +80,7 @@ pub struct BroadcastBody {
 }
 
 /// What was written: the members that a PUT lays its own over.
-fn written(b: &Broadcast) -> Value {
+fn editable_members(b: &Broadcast) -> Value {
     json!({
         "muster:texts": b.texts.0,
         "muster:locale": b.locale,
@@ -93,11 +93,11 @@ async fn resource(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Re
     let base = kernel.url(&format!("/api/v1/broadcasts/{}", b.id));
     let jobs = jobs::statuses(conn, ops::JOB, &[b.id]).await?;
     let counting = jobs::statuses(conn, ops::AUDIENCE_JOB, &[b.id]).await?;
-    let job = jobs.get(&b.id).or_else(|| counting.get(&b.id)).map(Standing::body);
+    let job = jobs.get(&b.id).or_else(|| counting.get(&b.id)).map(JobStatus::body);
     // before it begins: how many it would have been when they were counted; null while that goes on
     let (audience, counted_at) =
         if b.gathered { (Some(b.recipients), b.started_at) } else { (b.audience, b.audience_at) };
-    let mut resource = written(b);
+    let mut resource = editable_members(b);
     for (name, value) in [
         ("identifiers", json!(identifiers(b.id))),
         ("created_date", json!(b.created_at)),
@@ -155,7 +155,7 @@ async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastBody) -
         errors.push(FieldError::new("/muster:locale", "unknown_value", "There is no text in this language."));
     }
     let audience = body.muster_audience;
-    let known = store::open_actions(conn, b.organization_id, &audience.actions).await?;
+    let known = store::resolve_actions(conn, b.organization_id, &audience.actions).await?;
     for (i, key) in audience.actions.iter().enumerate() {
         if !known.iter().any(|(k, _)| k == key) {
             let detail = "There is no such action, or it is protected: nobody is written to because of it.";
@@ -225,7 +225,7 @@ async fn post_broadcast(
     };
     fill(&mut tx, &mut b, body).await?;
     store::save(&mut tx, &b, actor.organizer_id).await?;
-    ops::count(&mut tx, kernel, &b).await?;
+    ops::schedule_audience_count(&mut tx, kernel, &b).await?;
     audit(&mut tx, &kernel.cx, &actor, "broadcast.create", Some(b.id), json!({})).await?;
     let body = resource(kernel, &mut tx, &b).await?;
     tx.commit().await?;
@@ -245,7 +245,7 @@ async fn get_broadcast(
     Ok(private_json(StatusCode::OK, &resource(&broadcasts.kernel, &mut conn, &b).await?))
 }
 
-fn is_in(b: &Broadcast, states: &[&str]) -> Result<()> {
+fn require_state(b: &Broadcast, states: &[&str]) -> Result<()> {
     if states.contains(&b.state.as_str()) {
         return Ok(());
     }
@@ -264,12 +264,12 @@ async fn put_broadcast(
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
     let mut b = find(&mut tx, &actor, id, true).await?;
-    is_in(&b, &["draft"])?;
-    let body: BroadcastBody = changes.apply_to(written(&b))?;
+    require_state(&b, &["draft"])?;
+    let body: BroadcastBody = changes.apply_to(editable_members(&b))?;
     fill(&mut tx, &mut b, body).await?;
     store::save(&mut tx, &b, actor.organizer_id).await?;
     (b.audience, b.audience_at) = (None, None);
-    ops::count(&mut tx, kernel, &b).await?;
+    ops::schedule_audience_count(&mut tx, kernel, &b).await?;
     audit(&mut tx, &kernel.cx, &actor, "broadcast.edit", Some(id), json!({})).await?;
     let body = resource(kernel, &mut tx, &b).await?;
     tx.commit().await?;
@@ -286,7 +286,7 @@ async fn delete_broadcast(
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
-    is_in(&find(&mut tx, &actor, id, true).await?, &["draft"])?;
+    require_state(&find(&mut tx, &actor, id, true).await?, &["draft"])?;
     store::delete(&mut tx, id).await?;
     jobs::remove(&mut tx, ops::AUDIENCE_JOB, id).await?;
     audit(&mut tx, &kernel.cx, &actor, "broadcast.delete", Some(id), json!({})).await?;
@@ -296,7 +296,7 @@ async fn delete_broadcast(
 
 /// Mails the broadcast to the organizer who asks, once for each of its languages.
 #[utoipa::path(post, path = "/api/v1/broadcasts/{id}/test", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Queued", body = Value), (status = 401), (status = 404)))]
-async fn try_broadcast(
+async fn send_test_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
@@ -342,16 +342,16 @@ async fn send_broadcast(
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
     let mut b = find(&mut tx, &actor, id, true).await?;
-    is_in(&b, &["draft"])?;
+    require_state(&b, &["draft"])?;
     let due_at = body.at.unwrap_or(kernel.cx.now());
     let most = kernel.settings.mail.broadcasts_per_month;
-    if store::about(&mut tx, &b, due_at - TimeDelta::days(30)).await? >= most {
+    if store::count_recent(&mut tx, &b, due_at - TimeDelta::days(30)).await? >= most {
         let detail = format!("Those who took part in one action get {most} broadcasts in thirty days at most.");
         return Err(Error::problem(Code::Conflict, detail));
     }
     store::set_state(&mut tx, id, "scheduled", Some(due_at), None).await?;
     b.due_at = Some(due_at);
-    ops::go_on(&mut tx, kernel, &b).await?;
+    ops::schedule_send(&mut tx, kernel, &b).await?;
     audit(&mut tx, &kernel.cx, &actor, "broadcast.send", Some(id), json!({"at": due_at})).await?;
     answer(kernel, tx, &actor, id, StatusCode::ACCEPTED).await
 }
@@ -369,18 +369,18 @@ async fn answer(
     Ok(private_json(status, &body))
 }
 
-async fn switch(broadcasts: &Broadcasts, actor: &Actor, id: Uuid, from: &[&str], to: &str) -> Result<Response> {
+async fn change_state(broadcasts: &Broadcasts, actor: &Actor, id: Uuid, from: &[&str], to: &str) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
     let b = find(&mut tx, actor, id, true).await?;
-    is_in(&b, from)?;
+    require_state(&b, from)?;
     let ended = (to == "cancelled").then(|| kernel.cx.now());
     store::set_state(&mut tx, id, to, None, ended).await?;
     if to == "sending" {
-        store::feed_anew(&mut tx, id, true).await?;
+        store::restart_enqueueing(&mut tx, id, true).await?;
     }
-    ops::go_on(&mut tx, kernel, &Broadcast { due_at: None, ..b }).await?;
+    ops::schedule_send(&mut tx, kernel, &Broadcast { due_at: None, ..b }).await?;
     audit(&mut tx, &kernel.cx, actor, &format!("broadcast.{to}"), Some(id), json!({})).await?;
     answer(kernel, tx, actor, id, StatusCode::OK).await
 }
@@ -392,7 +392,7 @@ async fn pause_broadcast(
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
-    switch(&broadcasts, &actor, id, &["sending"], "paused").await
+    change_state(&broadcasts, &actor, id, &["sending"], "paused").await
 }
 
 /// Goes on with a broadcast that was paused or that failed; whose mail was given up meanwhile is asked again.
@@ -402,7 +402,7 @@ async fn resume_broadcast(
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
-    switch(&broadcasts, &actor, id, &["paused", "failed"], "sending").await
+    change_state(&broadcasts, &actor, id, &["paused", "failed"], "sending").await
 }
 
 /// Ends a broadcast for good; who has not had it yet does not get it.
@@ -412,7 +412,7 @@ async fn cancel_broadcast(
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
-    switch(&broadcasts, &actor, id, &["scheduled", "sending", "paused", "failed"], "cancelled").await
+    change_state(&broadcasts, &actor, id, &["scheduled", "sending", "paused", "failed"], "cancelled").await
 }
 
 /// To whom a broadcast goes, with what became of each mail: people by id, whom `/api/v1/people` shows to those who may see them.

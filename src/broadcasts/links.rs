@@ -126,7 +126,7 @@ impl LinkHandler for Preferences {
                     stop(&mut tx, kernel, token, &reader, locale).await?;
                     let vault = kernel.vaults.open(reader.vault_id).await?;
                     if let Some(address) = reader.address(&vault)? {
-                        mail::never_again(&mut tx, kernel, &address, false).await?;
+                        mail::suppress_globally(&mut tx, kernel, &address, false).await?;
                     }
                 }
                 _ => return Err(Error::field("/mail", "unknown_value", "Choose one of the three.")),

@@ -20,7 +20,7 @@ use crate::{
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
-    mail::{self, Addressee, Composed, Composition, Draft, Fate, Leave, MailKind, QueuedEmail},
+    mail::{self, Addressee, Composed, Composition, DeliveryStatus, Draft, MailKind, QueuedEmail, SendBasis},
     organizers,
 };
 
@@ -29,21 +29,21 @@ use crate::{
 pub struct Broadcast(pub Arc<Kernel>);
 /// The same to oneself.
 #[derive(Debug)]
-pub struct Test(pub Arc<Kernel>);
+pub struct TestBroadcast(pub Arc<Kernel>);
 
 async fn find(conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Row>> {
     Ok(store::broadcasts(conn, email.organization_id, Some(email.ref_id("broadcast")?), false).await?.pop())
 }
 
 /// What a broadcast says in one language, ready to be put into mails.
-struct Written {
+struct RenderedBroadcast {
     locale: LocaleTag,
     subject: String,
     text: String,
     html: String,
 }
 
-impl Written {
+impl RenderedBroadcast {
     fn of((locale, text): (&str, &Text)) -> Self {
         Self {
             locale: LocaleTag::parse(locale).unwrap_or_default(),
@@ -59,7 +59,7 @@ fn compose(
     kernel: &Kernel,
     to: EmailAddress,
     organization: &str,
-    written: &Written,
+    written: &RenderedBroadcast,
     links: Option<(String, String)>,
 ) -> Composition {
     let (unsubscribe_url, preferences_url) = links.clone().unwrap_or_default();
@@ -100,15 +100,15 @@ impl MailKind for Broadcast {
         Box::pin(self.write(emails))
     }
 
-    fn settled<'a>(
+    fn on_settled<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        ended: &'a [(&'a QueuedEmail, Fate)],
+        ended: &'a [(&'a QueuedEmail, DeliveryStatus)],
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let settled = ended.iter().map(|(email, fate)| {
+            let settled = ended.iter().map(|(email, status)| {
                 let (broadcast, person) = (email.ref_id("broadcast")?, email.ref_id("person")?);
-                Ok(store::Settled { broadcast, person, email: email.id, state: fate.as_str() })
+                Ok(store::RecipientState { broadcast, person, email: email.id, state: status.as_str() })
             });
             store::settle(conn, &settled.collect::<Result<Vec<_>>>()?).await
         })
@@ -133,7 +133,7 @@ impl Broadcast {
                 place.insert(kernel.vaults.open(reader.vault_id).await?);
             }
         }
-        let mut texts: HashMap<(Uuid, String), Arc<Written>> = HashMap::new();
+        let mut texts: HashMap<(Uuid, String), Arc<RenderedBroadcast>> = HashMap::new();
         let drafts = emails.iter().map(|email| {
             let (id, person) = (email.ref_id("broadcast")?, email.ref_id("person")?);
             let Some(broadcast) = broadcasts.get(&id).and_then(Option::as_ref) else { return Ok(None) };
@@ -145,11 +145,12 @@ impl Broadcast {
             let Some(reader) = readers.iter().find(|r| r.id == person && r.wants_news) else { return Ok(None) };
             let Some(vault) = vaults.get(&reader.vault_id).cloned() else { return Ok(None) };
             let Some((locale, text)) = broadcast.text(reader.locale.as_deref().unwrap_or("")) else { return Ok(None) };
-            let written = texts.entry((id, locale.to_owned())).or_insert_with(|| Arc::new(Written::of((locale, text))));
+            let written =
+                texts.entry((id, locale.to_owned())).or_insert_with(|| Arc::new(RenderedBroadcast::of((locale, text))));
             let about = (reader, written.clone());
-            Ok(reader.address(&vault)?.map(|to| Draft { about, to, vault, leave: Leave::Notice }))
+            Ok(reader.address(&vault)?.map(|to| Draft { about, to, vault, basis: SendBasis::Notice }))
         });
-        mail::compose_allowed(kernel, emails, drafts.collect(), |(reader, written), to| {
+        mail::compose_permitted(kernel, emails, drafts.collect(), |(reader, written), to| {
             let link = |purpose| kernel.links.url(purpose, reader.id, 0);
             let links = Some((link(Purpose::Unsubscribe), link(Purpose::Preferences)));
             compose(kernel, to, &reader.organization_name, &written, links)
@@ -158,7 +159,7 @@ impl Broadcast {
     }
 }
 
-impl MailKind for Test {
+impl MailKind for TestBroadcast {
     fn kind(&self) -> &'static str {
         "broadcast_test"
     }
@@ -168,7 +169,7 @@ impl MailKind for Test {
     }
 }
 
-impl Test {
+impl TestBroadcast {
     async fn write(&self, email: &QueuedEmail) -> Composition {
         let mut conn = self.0.db.acquire().await?;
         let Some(broadcast) = find(&mut conn, email).await? else { return Ok(None) };
@@ -178,6 +179,6 @@ impl Test {
         let locale = email.refs.get("locale").and_then(|l| l.as_str()).unwrap_or(&broadcast.locale);
         let Some(text) = broadcast.text(locale) else { return Ok(None) };
         let name = organizers::organization_name(&mut conn, email.organization_id).await?;
-        compose(&self.0, to, &name, &Written::of(text), None)
+        compose(&self.0, to, &name, &RenderedBroadcast::of(text), None)
     }
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 pub use api::router;
-pub use ops::{Counting, Sending};
+pub use ops::{AudienceCountJob, SendJob};
 
 use crate::{
     kernel::{Kernel, links::LinkHandlers},
@@ -46,7 +46,7 @@ impl Broadcasts {
 /// Registers the messages of this slice.
 pub fn register_mail(kernel: &Arc<Kernel>, kinds: &mut MailKinds) {
     kinds.register(mail::Broadcast(kernel.clone()));
-    kinds.register(mail::Test(kernel.clone()));
+    kinds.register(mail::TestBroadcast(kernel.clone()));
 }
 
 /// Registers what the links of this slice do.

@@ -21,18 +21,18 @@ pub const JOB: &str = "broadcast";
 pub const AUDIENCE_JOB: &str = "broadcast_audience";
 /// Mails of one broadcast that wait in the queue at a time: enough for a second of sending at full speed, so little that a
 /// pause is felt at once and the queue stays small.
-const WINDOW: i64 = 5_000;
+const QUEUE_WINDOW: i64 = 5_000;
 /// People that one statement looks at.
-const PEOPLE: i64 = 2_500;
+const PEOPLE_PER_STEP: i64 = 2_500;
 /// Mails that are taken out of the queue, or let wait again, in one transaction.
-const TAKEN_BACK: i64 = 1_000;
+const WITHDRAW_BATCH_SIZE: i64 = 1_000;
 /// Seconds until the queue is looked at again that is full, or whose last mails are on their way.
-const LOOK_AGAIN: i64 = 1;
+const RECHECK_SECONDS: i64 = 1;
 
 /// Broadcasts on their way.
-pub struct Sending(pub Arc<Kernel>);
+pub struct SendJob(pub Arc<Kernel>);
 
-impl JobKind for Sending {
+impl JobKind for SendJob {
     fn kind(&self) -> &'static str {
         JOB
     }
@@ -49,7 +49,7 @@ impl JobKind for Sending {
         })
     }
 
-    fn failed<'a>(&'a self, conn: &'a mut PgConnection, job: &'a Job, _: &'static str) -> BoxFuture<'a, Result<()>> {
+    fn on_failed<'a>(&'a self, conn: &'a mut PgConnection, job: &'a Job, _: &'static str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             match store::lock(conn, job.organization_id, job.id).await? {
                 Some(b) if matches!(b.state.as_str(), "scheduled" | "sending") => {
@@ -75,61 +75,61 @@ async fn send(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result
         "sending" if !b.gathered => {
             let vault = kernel.vaults.of_organization(conn, b.organization_id).await?;
             let after = b.gathered_after.as_deref().unwrap_or_default();
-            let up_to = store::range_end(conn, vault, after, PEOPLE).await?;
-            store::gather(conn, vault, b, up_to.as_deref()).await?;
+            let up_to = store::range_end(conn, vault, after, PEOPLE_PER_STEP).await?;
+            store::freeze_audience(conn, vault, b, up_to.as_deref()).await?;
             Ok(NextStep::Again)
         }
         "sending" if b.resuming => {
-            if store::wait_again(conn, b.id, TAKEN_BACK).await? < TAKEN_BACK {
-                store::feed_anew(conn, b.id, false).await?;
+            if store::requeue_given_up(conn, b.id, WITHDRAW_BATCH_SIZE).await? < WITHDRAW_BATCH_SIZE {
+                store::restart_enqueueing(conn, b.id, false).await?;
             }
             Ok(NextStep::Again)
         }
-        "sending" => feed(kernel, conn, b).await,
-        "paused" => take_back(kernel, conn, b, "waiting").await,
-        "cancelled" => take_back(kernel, conn, b, "cancelled").await,
+        "sending" => enqueue_window(kernel, conn, b).await,
+        "paused" => withdraw_queued(kernel, conn, b, "waiting").await,
+        "cancelled" => withdraw_queued(kernel, conn, b, "cancelled").await,
         _ => Ok(NextStep::Done),
     }
 }
 
-async fn feed(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<NextStep> {
+async fn enqueue_window(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<NextStep> {
     let now = kernel.cx.now();
     store::fold_counts(conn, b.id).await?;
-    let fed = store::feed(conn, b, WINDOW, now).await?;
-    if fed.queued > 0 && fed.there + fed.queued < WINDOW {
+    let window = store::enqueue_window(conn, b, QUEUE_WINDOW, now).await?;
+    if window.queued > 0 && window.there + window.queued < QUEUE_WINDOW {
         return Ok(NextStep::Again);
     }
-    if fed.queued == 0 && fed.there == 0 {
+    if window.queued == 0 && window.there == 0 {
         store::set_state(conn, b.id, "done", None, Some(now)).await?;
         return Ok(NextStep::Done);
     }
     // a full window empties at the relay's pace
-    Ok(NextStep::At(now + TimeDelta::seconds(LOOK_AGAIN)))
+    Ok(NextStep::At(now + TimeDelta::seconds(RECHECK_SECONDS)))
 }
 
 /// Takes mails that wait out of the queue. Those that are on their way end as they end: what finds the broadcast paused goes back
 /// into the queue, and is taken out then.
-async fn take_back(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast, state: &str) -> Result<NextStep> {
+async fn withdraw_queued(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast, state: &str) -> Result<NextStep> {
     let now = kernel.cx.now();
     store::fold_counts(conn, b.id).await?;
-    let queued = store::lock_queued(conn, b.id, TAKEN_BACK).await?;
+    let queued = store::lock_queued(conn, b.id, WITHDRAW_BATCH_SIZE).await?;
     let mails: Vec<_> = queued.iter().map(|(_, mail)| *mail).collect();
     let gone = mail::cancel(conn, now, &mails).await?;
     let people: Vec<_> = queued.iter().filter(|(_, mail)| gone.contains(mail)).map(|(person, _)| *person).collect();
-    store::take_back(conn, b.id, &people, state).await?;
+    store::return_unsent(conn, b.id, &people, state).await?;
     Ok(if !gone.is_empty() {
         NextStep::Again
     } else if store::is_queued(conn, b.id).await? {
-        NextStep::At(now + TimeDelta::seconds(LOOK_AGAIN))
+        NextStep::At(now + TimeDelta::seconds(RECHECK_SECONDS))
     } else {
         NextStep::Done
     })
 }
 
 /// Counts who would get a draft.
-pub struct Counting(pub Arc<Kernel>);
+pub struct AudienceCountJob(pub Arc<Kernel>);
 
-impl JobKind for Counting {
+impl JobKind for AudienceCountJob {
     fn kind(&self) -> &'static str {
         AUDIENCE_JOB
     }
@@ -144,7 +144,7 @@ impl JobKind for Counting {
             };
             let vault = self.0.vaults.of_organization(&mut tx, b.organization_id).await?;
             let after = b.audience_after.as_deref().unwrap_or_default();
-            let up_to = store::range_end(&mut tx, vault, after, PEOPLE).await?;
+            let up_to = store::range_end(&mut tx, vault, after, PEOPLE_PER_STEP).await?;
             store::count_audience(&mut tx, vault, &b, up_to.as_deref(), self.0.cx.now()).await?;
             tx.commit().await?;
             Ok(if up_to.is_some() { NextStep::Again } else { NextStep::Done })
@@ -156,7 +156,7 @@ impl JobKind for Counting {
 ///
 /// # Errors
 /// A database error.
-pub async fn go_on(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
+pub async fn schedule_send(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
     let now = kernel.cx.now();
     jobs::enqueue(conn, JOB, b.organization_id, b.id, b.due_at.map_or(now, |due| due.max(now))).await
 }
@@ -165,6 +165,6 @@ pub async fn go_on(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> R
 ///
 /// # Errors
 /// A database error.
-pub async fn count(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
+pub async fn schedule_audience_count(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
     jobs::enqueue(conn, AUDIENCE_JOB, b.organization_id, b.id, kernel.cx.now()).await
 }

@@ -216,7 +216,7 @@ pub async fn count_audience(
 ///
 /// # Errors
 /// A database error.
-pub async fn about(conn: &mut PgConnection, b: &Broadcast, since: DateTime<Utc>) -> Result<i64> {
+pub async fn count_recent(conn: &mut PgConnection, b: &Broadcast, since: DateTime<Utc>) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM broadcasts
            WHERE organization_id = $1 AND id <> $2 AND actions && $3 AND state IN ('scheduled', 'sending', 'paused', 'done', 'failed') AND due_at >= $4"#,
@@ -233,7 +233,11 @@ pub async fn about(conn: &mut PgConnection, b: &Broadcast, since: DateTime<Utc>)
 ///
 /// # Errors
 /// A database error.
-pub async fn open_actions(conn: &mut PgConnection, organization: Uuid, keys: &[String]) -> Result<Vec<(String, Uuid)>> {
+pub async fn resolve_actions(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    keys: &[String],
+) -> Result<Vec<(String, Uuid)>> {
     let rows = sqlx::query!(
         r#"SELECT k.key AS "key!", a.id FROM unnest($2::text[]) k (key)
            JOIN actions a ON (a.slug = k.key OR a.id::text = k.key) AND a.organization_id = $1 AND a.privacy = 'standard'"#,

@@ -74,8 +74,8 @@ pub async fn recipients(
         key: &[KeyColumn { sql: "person_id", kind: KeyKind::Uuid }],
         is_ascending: true,
         indexes: RECIPIENT_INDEXES,
-        within: &[("broadcast_id", ScopeValue::Id(broadcast))],
-        also: "",
+        scope: &[("broadcast_id", ScopeValue::Id(broadcast))],
+        extra_condition: "",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = sqlx::query!(
@@ -94,7 +94,7 @@ pub async fn recipients(
 ///
 /// # Errors
 /// A database error.
-pub async fn gather(conn: &mut PgConnection, vault: Uuid, b: &Broadcast, up_to: Option<&[u8]>) -> Result<()> {
+pub async fn freeze_audience(conn: &mut PgConnection, vault: Uuid, b: &Broadcast, up_to: Option<&[u8]>) -> Result<()> {
     let after = b.gathered_after.as_deref().unwrap_or_default();
     sqlx::query!(
         "WITH found AS (
@@ -123,7 +123,7 @@ pub async fn gather(conn: &mut PgConnection, vault: Uuid, b: &Broadcast, up_to: 
 
 /// What [`feed`] has done.
 #[derive(Clone, Copy, Debug)]
-pub struct Fed {
+pub struct EnqueuedWindow {
     /// Recipients whose mail it queued.
     pub queued: i64,
     /// Mails of the broadcast that were in the queue before.
@@ -134,9 +134,14 @@ pub struct Fed {
 ///
 /// # Errors
 /// A database error.
-pub async fn feed(conn: &mut PgConnection, b: &Broadcast, window: i64, now: DateTime<Utc>) -> Result<Fed> {
+pub async fn enqueue_window(
+    conn: &mut PgConnection,
+    b: &Broadcast,
+    window: i64,
+    now: DateTime<Utc>,
+) -> Result<EnqueuedWindow> {
     Ok(sqlx::query_as!(
-        Fed,
+        EnqueuedWindow,
         r#"WITH there AS (
                SELECT count(*) AS n FROM (SELECT FROM broadcast_recipients WHERE broadcast_id = $1 AND state = 'queued' LIMIT $3) q
            ), picked AS (
@@ -203,7 +208,7 @@ pub async fn is_queued(conn: &mut PgConnection, broadcast: Uuid) -> Result<bool>
 ///
 /// # Errors
 /// A database error.
-pub async fn take_back(conn: &mut PgConnection, broadcast: Uuid, people: &[Uuid], state: &str) -> Result<()> {
+pub async fn return_unsent(conn: &mut PgConnection, broadcast: Uuid, people: &[Uuid], state: &str) -> Result<()> {
     sqlx::query!(
         "WITH changed AS (
              UPDATE broadcast_recipients SET state = $3, email_id = NULL
@@ -226,7 +231,7 @@ pub async fn take_back(conn: &mut PgConnection, broadcast: Uuid, people: &[Uuid]
 ///
 /// # Errors
 /// A database error.
-pub async fn wait_again(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<i64> {
+pub async fn requeue_given_up(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"WITH changed AS (
                UPDATE broadcast_recipients SET state = 'waiting', email_id = NULL
@@ -251,7 +256,7 @@ pub async fn wait_again(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> 
 ///
 /// # Errors
 /// A database error.
-pub async fn feed_anew(conn: &mut PgConnection, broadcast: Uuid, resuming: bool) -> Result<()> {
+pub async fn restart_enqueueing(conn: &mut PgConnection, broadcast: Uuid, resuming: bool) -> Result<()> {
     sqlx::query!("UPDATE broadcasts SET fed_after = NULL, resuming = $2 WHERE id = $1", broadcast, resuming)
         .execute(conn)
         .await?;
@@ -260,7 +265,7 @@ pub async fn feed_anew(conn: &mut PgConnection, broadcast: Uuid, resuming: bool)
 
 /// What became of a recipient's mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Settled {
+pub struct RecipientState {
     /// The broadcast.
     pub broadcast: Uuid,
     /// The recipient.
@@ -275,7 +280,7 @@ pub struct Settled {
 ///
 /// # Errors
 /// A database error.
-pub async fn settle(conn: &mut PgConnection, settled: &[Settled]) -> Result<()> {
+pub async fn settle(conn: &mut PgConnection, settled: &[RecipientState]) -> Result<()> {
     let mut settled = settled.to_vec();
     settled.sort_unstable();
     let broadcasts: Vec<Uuid> = settled.iter().map(|s| s.broadcast).collect();
