@@ -61,11 +61,11 @@ use crate::{
 };
 
 /// How long accepted requests may take to finish once a stop was asked for.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A request's body may rest for so many times the limit of a request, and must bring so many bytes in that time: an upload
 /// takes as long as it needs, one that trickles does not.
-const BODY_RESTS: u32 = 3;
-const BODY_BRINGS: u64 = 16 * 1024;
+const BODY_IDLE_TIMEOUTS: u32 = 3;
+const MIN_BODY_PROGRESS_BYTES: u64 = 16 * 1024;
 
 /// The slices over one kernel.
 #[derive(Clone, Debug)]
@@ -153,14 +153,14 @@ impl App {
         Router::new()
             .merge(api)
             .merge(pages)
-            .fallback(nothing_here)
+            .fallback(not_found)
             .method_not_allowed_fallback(async || {
                 Error::problem(Code::MethodNotAllowed, "This address does not take this method.")
             })
             // one layer of several parts, outermost first: each layer of its own would box every request once more
             .layer((
-                middleware::from_fn_with_state(self.kernel.clone(), frame),
-                CatchPanicLayer::custom(panicked),
+                middleware::from_fn_with_state(self.kernel.clone(), request_layer),
+                CatchPanicLayer::custom(panic_response),
                 axum::Extension(trusted),
                 DefaultBodyLimit::max(BODY_LIMIT),
             ))
@@ -204,7 +204,7 @@ impl App {
         };
         tokio::select! {
             ((), ()) = async { tokio::join!(server, ending) } => {}
-            () = async { stop.cancelled().await; tokio::time::sleep(DRAIN).await } => tracing::warn!("some requests did not finish in time"),
+            () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_TIMEOUT).await } => tracing::warn!("some requests did not finish in time"),
         }
         self.close().await;
         Ok(())
@@ -309,17 +309,17 @@ async fn asset(State(kernel): State<Arc<Kernel>>, request: Request) -> Result<Re
     kernel.pages.asset(request.uri().path()).ok_or_else(Error::not_found)
 }
 
-async fn nothing_here() -> Error {
+async fn not_found() -> Error {
     Error::not_found()
 }
 
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+fn panic_response(_: Box<dyn std::any::Any + Send>) -> Response {
     Error::internal("a handler panicked").into_response()
 }
 
 /// The outermost layer: a request id, the time limit, problems in the form that the reader can read, the log line, metrics,
 /// and headers that every answer carries.
-async fn frame(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: Next) -> Response {
+async fn request_layer(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: Next) -> Response {
     let id = kernel.cx.id();
     let started = kernel.cx.instant();
     let method = request.method().clone();
@@ -327,26 +327,26 @@ async fn frame(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: 
     let route = request.extensions().get::<MatchedPath>().cloned();
     let visitor = (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
     let limit = Duration::from_secs(kernel.settings.http.timeout_seconds);
-    let (request, incoming) = if request.body().is_end_stream() {
+    let (request, progress) = if request.body().is_end_stream() {
         (request, None)
     } else {
-        let incoming = Arc::<Incoming>::default();
-        let rests = limit * BODY_RESTS;
-        let watched = |body| {
-            let deadline = Box::pin(tokio::time::sleep(rests));
-            Body::new(Watched { body, incoming: incoming.clone(), rests, deadline, brought: 0 })
+        let progress = Arc::<BodyProgress>::default();
+        let idle_limit = limit * BODY_IDLE_TIMEOUTS;
+        let timed = |body| {
+            let deadline = Box::pin(tokio::time::sleep(idle_limit));
+            Body::new(TimedBody { body, progress: progress.clone(), idle_limit, deadline, received_bytes: 0 })
         };
-        (request.map(watched), Some(incoming))
+        (request.map(timed), Some(progress))
     };
-    let mut response = with_request_id(id, in_time(limit, incoming, next.run(request))).await;
+    let mut response = with_request_id(id, with_timeout(limit, progress, next.run(request))).await;
     match &visitor {
-        Some(visitor) => response = as_page(&kernel, visitor, response),
-        None => as_hal(&mut response),
+        Some(visitor) => response = problem_page(&kernel, visitor, response),
+        None => with_hal_headers(&mut response),
     }
     let (took, status) = (kernel.cx.instant().duration_since(started), response.status());
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     tracing::debug!(request_id = %id, %method, route, status = status.as_u16(), micros = took.as_micros(), "request");
-    observe(route, &method, status, took);
+    record_request(route, &method, status, took);
     let headers = response.headers_mut();
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
@@ -360,21 +360,25 @@ async fn frame(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: 
     response
 }
 
-/// Gives a request up: so long after its body has come in. Until then that has limits of its own ([`Watched`]), unless the
+/// Gives a request up: so long after its body has come in. Until then that has limits of its own ([`TimedBody`]), unless the
 /// handler does not read it. What it queued for a commit may be written all the same.
-async fn in_time(limit: Duration, incoming: Option<Arc<Incoming>>, answer: impl Future<Output = Response>) -> Response {
+async fn with_timeout(
+    limit: Duration,
+    progress: Option<Arc<BodyProgress>>,
+    answer: impl Future<Output = Response>,
+) -> Response {
     let mut answer = std::pin::pin!(answer);
     // what comes from memory is there at once and needs no clock
     if let Some(response) = poll_immediate(answer.as_mut()).await {
         return response;
     }
     loop {
-        let seen = incoming.as_ref().map_or(0, |incoming| incoming.frames.load(Ordering::Relaxed));
-        let is_whole = incoming.as_ref().is_none_or(|incoming| incoming.is_whole.load(Ordering::Relaxed));
-        let wait = if is_whole { limit } else { limit * (BODY_RESTS + 1) };
+        let seen = progress.as_ref().map_or(0, |progress| progress.frames.load(Ordering::Relaxed));
+        let is_whole = progress.as_ref().is_none_or(|progress| progress.is_whole.load(Ordering::Relaxed));
+        let wait = if is_whole { limit } else { limit * (BODY_IDLE_TIMEOUTS + 1) };
         let ended = async {
-            match &incoming {
-                Some(incoming) if !is_whole => incoming.ended.notified().await,
+            match &progress {
+                Some(progress) if !is_whole => progress.ended.notified().await,
                 _ => std::future::pending().await,
             }
         };
@@ -382,7 +386,7 @@ async fn in_time(limit: Duration, incoming: Option<Arc<Incoming>>, answer: impl 
             response = answer.as_mut() => return response,
             () = ended => {}
             () = tokio::time::sleep(wait) => {
-                let goes_on = incoming.as_ref().is_some_and(|incoming| incoming.frames.load(Ordering::Relaxed) != seen);
+                let goes_on = progress.as_ref().is_some_and(|progress| progress.frames.load(Ordering::Relaxed) != seen);
                 if is_whole || !goes_on {
                     metrics::counter!("muster_overrun", "what" => "request").increment(1);
                     return Error::Unavailable { retry_after: 5, cause: "a request took too long".to_owned() }.into_response();
@@ -394,13 +398,13 @@ async fn in_time(limit: Duration, incoming: Option<Arc<Incoming>>, answer: impl 
 
 /// What has come in of a request's body.
 #[derive(Debug, Default)]
-struct Incoming {
+struct BodyProgress {
     frames: AtomicU64,
     is_whole: AtomicBool,
     ended: tokio::sync::Notify,
 }
 
-impl Incoming {
+impl BodyProgress {
     fn end(&self) {
         if !self.is_whole.swap(true, Ordering::Relaxed) {
             self.ended.notify_one();
@@ -409,16 +413,16 @@ impl Incoming {
 }
 
 /// A request's body, watched as it comes in. It breaks off when it rests, or trickles, for too long.
-struct Watched {
+struct TimedBody {
     body: Body,
-    incoming: Arc<Incoming>,
-    rests: Duration,
+    progress: Arc<BodyProgress>,
+    idle_limit: Duration,
     deadline: Pin<Box<tokio::time::Sleep>>,
     /// Bytes since the deadline was set.
-    brought: u64,
+    received_bytes: u64,
 }
 
-impl HttpBody for Watched {
+impl HttpBody for TimedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -430,19 +434,19 @@ impl HttpBody for Watched {
         let polled = Pin::new(&mut this.body).poll_frame(context);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
-                this.incoming.frames.fetch_add(1, Ordering::Relaxed);
-                this.brought += frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-                if this.brought >= BODY_BRINGS {
-                    this.brought = 0;
-                    this.deadline = Box::pin(tokio::time::sleep(this.rests));
+                this.progress.frames.fetch_add(1, Ordering::Relaxed);
+                this.received_bytes += frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+                if this.received_bytes >= MIN_BODY_PROGRESS_BYTES {
+                    this.received_bytes = 0;
+                    this.deadline = Box::pin(tokio::time::sleep(this.idle_limit));
                 }
                 if this.body.is_end_stream() {
-                    this.incoming.end();
+                    this.progress.end();
                 }
             }
-            Poll::Ready(_) => this.incoming.end(),
+            Poll::Ready(_) => this.progress.end(),
             Poll::Pending if this.deadline.as_mut().poll(context).is_ready() => {
-                this.incoming.end();
+                this.progress.end();
                 let why = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body did not come in");
                 return Poll::Ready(Some(Err(axum::Error::new(why))));
             }
@@ -460,15 +464,15 @@ impl HttpBody for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for TimedBody {
     /// A handler that does not want the rest has all it needs.
     fn drop(&mut self) {
-        self.incoming.end();
+        self.progress.end();
     }
 }
 
 /// JSON of the API is HAL, unless it says what else it is.
-fn as_hal(response: &mut Response) {
+fn with_hal_headers(response: &mut Response) {
     let headers = response.headers_mut();
     if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/hal+json"));
@@ -478,7 +482,7 @@ fn as_hal(response: &mut Response) {
 }
 
 /// A problem as HTML; every other answer as it is.
-fn as_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Response {
+fn problem_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Response {
     let problem = response.extensions().get::<Problem>().cloned();
     let Some(problem) = problem else { return response };
     let words = match problem.code {
@@ -507,13 +511,13 @@ fn as_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Response {
 }
 
 /// The histograms of a route, by method and status.
-type OfRoute = Vec<(&'static str, StatusCode, Histogram)>;
+type RouteHistograms = Vec<(&'static str, StatusCode, Histogram)>;
 
 /// Counts an answer. Each thread keeps the histograms it has used: to look one up by its labels costs more than many an
 /// answer does.
-fn observe(route: &str, method: &Method, status: StatusCode, took: Duration) {
+fn record_request(route: &str, method: &Method, status: StatusCode, took: Duration) {
     thread_local! {
-        static USED: RefCell<HashMap<String, OfRoute>> = RefCell::default();
+        static USED: RefCell<HashMap<String, RouteHistograms>> = RefCell::default();
     }
     let method = known_method(method);
     USED.with_borrow_mut(|used| {

@@ -19,24 +19,24 @@ use crate::{
 };
 
 /// Time that one look-up or connection may take.
-const LIMIT: Duration = Duration::from_secs(20);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What was found, a line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// What is as it must be.
-    pub fine: Vec<String>,
+    pub passed: Vec<String>,
     /// What is unwise, or could not be looked up.
     pub warnings: Vec<String>,
     /// What keeps Muster from working.
-    pub faults: Vec<String>,
+    pub errors: Vec<String>,
 }
 
 impl Findings {
     /// A record of the sender's domain: is it there? `None`: that cannot be known.
     fn record(&mut self, what: &str, name: &str, found: Option<bool>, missing: &str) {
         match found {
-            Some(true) => self.fine.push(format!("mail.from_domain: {what} is there ({name})")),
+            Some(true) => self.passed.push(format!("mail.from_domain: {what} is there ({name})")),
             Some(false) => self.warnings.push(format!("mail.from_domain: no {what} at {name}; {missing}")),
             None => self.warnings.push(format!("mail.from_domain: {what} at {name} could not be looked up")),
         }
@@ -44,8 +44,8 @@ impl Findings {
 
     fn add(&mut self, found: Result<String, String>) {
         match found {
-            Ok(fine) => self.fine.push(fine),
-            Err(fault) => self.faults.push(fault),
+            Ok(passed) => self.passed.push(passed),
+            Err(fault) => self.errors.push(fault),
         }
     }
 }
@@ -53,26 +53,26 @@ impl Findings {
 /// Looks at what these settings name outside of this process; the keyring is looked at by `cli::keyring`. `resolver` is the name server to ask instead of the system's.
 pub async fn run(settings: &Settings, resolver: Option<SocketAddr>) -> Findings {
     let mut findings = Findings::default();
-    look_at_database(settings, &mut findings).await;
+    check_database(settings, &mut findings).await;
     if settings.mail.transport == Transport::Smtp {
-        for (relay, answer) in mail::probe_relays(&settings.mail, LIMIT).await {
+        for (relay, answer) in mail::probe_relays(&settings.mail, CHECK_TIMEOUT).await {
             findings.add(match answer {
                 Ok(()) => Ok(format!("mail.smtp_url: {relay} greets, and signs in where that is set")),
                 Err(why) => Err(format!("mail.smtp_url: {relay}: {why}")),
             });
         }
         match name_server(resolver) {
-            Ok(resolver) => look_up_domain(settings, &resolver, &mut findings).await,
+            Ok(resolver) => check_sender_domain(settings, &resolver, &mut findings).await,
             Err(error) => findings.warnings.push(format!("DNS: the system's name servers are not known: {error}")),
         }
     }
     findings
 }
 
-async fn look_at_database(settings: &Settings, findings: &mut Findings) {
+async fn check_database(settings: &Settings, findings: &mut Findings) {
     let database = &settings.database;
     if database.url.is_empty() {
-        return findings.fine.push("database.url: empty, so Postgres is started by Muster itself".to_owned());
+        return findings.passed.push("database.url: empty, so Postgres is started by Muster itself".to_owned());
     }
     let checked = async {
         let pools = db::Pools::new(settings, &database.url)?;
@@ -81,20 +81,20 @@ async fn look_at_database(settings: &Settings, findings: &mut Findings) {
         pools.close(Duration::from_secs(1)).await;
         Ok::<_, Error>((warnings, room?))
     };
-    match timeout(LIMIT, checked).await {
+    match timeout(CHECK_TIMEOUT, checked).await {
         Ok(Ok((warnings, room))) => {
-            findings.fine.push("database.url: answers, is no standby, and keeps what it acknowledges".to_owned());
+            findings.passed.push("database.url: answers, is no standby, and keeps what it acknowledges".to_owned());
             findings.warnings.extend(warnings);
             findings.warnings.extend(room);
         }
-        Ok(Err(error)) => findings.faults.push(format!("database.url: {error}")),
-        Err(_) => findings.faults.push(format!("database.url: no answer within {LIMIT:?}")),
+        Ok(Err(error)) => findings.errors.push(format!("database.url: {error}")),
+        Err(_) => findings.errors.push(format!("database.url: no answer within {CHECK_TIMEOUT:?}")),
     }
     if !database.direct_url.is_empty() {
-        findings.add(match timeout(LIMIT, db::connect(&database.direct_url, db::PoolKind::Background)).await {
+        findings.add(match timeout(CHECK_TIMEOUT, db::connect(&database.direct_url, db::PoolKind::Background)).await {
             Ok(Ok(_)) => Ok("database.direct_url: answers".to_owned()),
             Ok(Err(error)) => Err(format!("database.direct_url: {error}")),
-            Err(_) => Err(format!("database.direct_url: no answer within {LIMIT:?}")),
+            Err(_) => Err(format!("database.direct_url: no answer within {CHECK_TIMEOUT:?}")),
         });
     }
 }
@@ -119,9 +119,9 @@ fn name_server(given: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
 }
 
 /// SPF (RFC 7208), DKIM (RFC 6376) and DMARC (RFC 7489) of the domain that mail comes from, and whether bounces find back.
-async fn look_up_domain(settings: &Settings, resolver: &TokioResolver, findings: &mut Findings) {
+async fn check_sender_domain(settings: &Settings, resolver: &TokioResolver, findings: &mut Findings) {
     let domain = &settings.mail.from_domain;
-    let spf = texts(resolver, domain).await;
+    let spf = txt_records(resolver, domain).await;
     let has_spf = spf.map(|texts| texts.iter().any(|text| text == "v=spf1" || text.starts_with("v=spf1 ")));
     findings.record("SPF", domain, has_spf, "add a TXT record such as \"v=spf1 include:your-relay.example -all\"");
     let (name, has_dmarc) = dmarc(resolver, domain).await;
@@ -131,7 +131,7 @@ async fn look_up_domain(settings: &Settings, resolver: &TokioResolver, findings:
         findings.warnings.push("mail.dkim_selector: is empty, so the DKIM key is not looked up; ask whoever runs the relay for the selector that it signs with".to_owned());
     } else {
         let name = format!("{selector}._domainkey.{domain}");
-        let found = texts(resolver, &name).await;
+        let found = txt_records(resolver, &name).await;
         let has_key = found.map(|texts| {
             texts.iter().any(|text| {
                 text.split(';').any(|tag| tag.trim().strip_prefix("p=").is_some_and(|key| !key.trim().is_empty()))
@@ -139,7 +139,8 @@ async fn look_up_domain(settings: &Settings, resolver: &TokioResolver, findings:
         });
         findings.record("DKIM key", &name, has_key, "the relay's signatures cannot be checked");
     }
-    let bounces = exists(resolver.mx_lookup(format!("{domain}.")).await.map(|found| !found.answers().is_empty()));
+    let bounces =
+        record_exists(resolver.mx_lookup(format!("{domain}.")).await.map(|found| !found.answers().is_empty()));
     findings.record("MX", domain, bounces, "mail that comes back does not find back");
 }
 
@@ -148,7 +149,8 @@ async fn dmarc(resolver: &TokioResolver, domain: &str) -> (String, Option<bool>)
     let mut at = domain;
     loop {
         let name = format!("_dmarc.{at}");
-        let found = texts(resolver, &name).await.map(|texts| texts.iter().any(|text| text.starts_with("v=DMARC1")));
+        let found =
+            txt_records(resolver, &name).await.map(|texts| texts.iter().any(|text| text.starts_with("v=DMARC1")));
         match at.split_once('.') {
             Some((_, above)) if found == Some(false) && above.contains('.') => at = above,
             _ if found == Some(false) => return (format!("_dmarc.{domain}"), found),
@@ -158,7 +160,7 @@ async fn dmarc(resolver: &TokioResolver, domain: &str) -> (String, Option<bool>)
 }
 
 /// The TXT records at a name, each in one piece; `None` when that cannot be known.
-async fn texts(resolver: &TokioResolver, name: &str) -> Option<Vec<String>> {
+async fn txt_records(resolver: &TokioResolver, name: &str) -> Option<Vec<String>> {
     match resolver.txt_lookup(format!("{name}.")).await {
         Ok(found) => Some(
             found
@@ -175,7 +177,7 @@ async fn texts(resolver: &TokioResolver, name: &str) -> Option<Vec<String>> {
     }
 }
 
-fn exists(found: Result<bool, NetError>) -> Option<bool> {
+fn record_exists(found: Result<bool, NetError>) -> Option<bool> {
     match found {
         Ok(found) => Some(found),
         Err(error) if error.is_no_records_found() || error.is_nx_domain() => Some(false),

@@ -35,9 +35,9 @@ use crate::{
 };
 
 /// What an operator has to look at when the migrations do not run.
-const NO_SCHEMA: &str = "database.url: the schema cannot be brought up to date";
+const MIGRATION_FAILED: &str = "database.url: the schema cannot be brought up to date";
 /// Time within which everything must have ended once a stop was asked for; with the delay for balancers, 25 seconds.
-const STOP_LIMIT: Duration = Duration::from_secs(18);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(18);
 
 /// Muster: petitions, registrations and letters for campaigns whose supporters must not be found out.
 ///
@@ -282,7 +282,7 @@ async fn mail_verb(kernel: &Kernel, verb: MailVerb) -> anyhow::Result<()> {
                 eprintln!("This database is taken for the newest{}.", if lifted { "; mail goes on" } else { "" });
             }
             let epoch = mail::epoch(kernel).await?;
-            let noted = epoch.noted.map_or_else(|| "none".to_owned(), |number| number.to_string());
+            let noted = epoch.recorded.map_or_else(|| "none".to_owned(), |number| number.to_string());
             println!("database: {}", epoch.number);
             println!("file: {noted} ({})", epoch.file.display());
             if let Some((system, timeline)) = epoch.cluster {
@@ -296,9 +296,9 @@ async fn mail_verb(kernel: &Kernel, verb: MailVerb) -> anyhow::Result<()> {
 
 fn settings() -> anyhow::Result<Settings> {
     let settings = Settings::load()?;
-    let faults = mail::faults(&settings);
-    if !faults.is_empty() {
-        bail!("{}", faults.join("\n"));
+    let errors = mail::validate_settings(&settings);
+    if !errors.is_empty() {
+        bail!("{}", errors.join("\n"));
     }
     telemetry::init_logging(&settings.log);
     Ok(settings)
@@ -306,24 +306,24 @@ fn settings() -> anyhow::Result<Settings> {
 
 async fn check_config(offline: bool, resolver: Option<SocketAddr>) -> anyhow::Result<()> {
     let settings = settings()?;
-    let keyring = keyring::fault(&settings);
+    let keyring = keyring::check_files(&settings);
     let mut findings = if offline { checks::Findings::default() } else { checks::run(&settings, resolver).await };
     match keyring {
-        Some(fault) => findings.faults.insert(0, fault.to_string()),
-        None => findings.fine.insert(
+        Some(fault) => findings.errors.insert(0, fault.to_string()),
+        None => findings.passed.insert(
             0,
             format!("keyring.file: {} opens or is made at the first start", settings.keyring.file.display()),
         ),
     }
-    for fine in &findings.fine {
-        println!("fine: {fine}");
+    for passed in &findings.passed {
+        println!("fine: {passed}");
     }
-    for warning in settings.warnings().iter().chain(&mail::warnings(&settings)).chain(&findings.warnings) {
+    for warning in settings.warnings().iter().chain(&mail::settings_warnings(&settings)).chain(&findings.warnings) {
         println!("warning: {warning}");
     }
     println!("Time zones: {}.", zones::describe());
-    if !findings.faults.is_empty() {
-        bail!("{}", findings.faults.join("\n"));
+    if !findings.errors.is_empty() {
+        bail!("{}", findings.errors.join("\n"));
     }
     println!("The settings of profile `{}` are fit.", settings.profile);
     Ok(())
@@ -366,7 +366,7 @@ impl Database {
     }
 
     /// For a short command: beside a running server it uses that one's Postgres.
-    async fn open_or_join(settings: &Settings) -> anyhow::Result<Self> {
+    async fn open_or_attach(settings: &Settings) -> anyhow::Result<Self> {
         if settings.database.url.is_empty()
             && let Some(url) = EmbeddedPostgres::url_of_running(&Options::new(&settings.postgres.data_root)).await?
         {
@@ -387,7 +387,7 @@ impl Database {
     }
 
     async fn migrate(&self) -> anyhow::Result<()> {
-        db::migrate(self.direct()).await.context(NO_SCHEMA)
+        db::migrate(self.direct()).await.context(MIGRATION_FAILED)
     }
 
     async fn close(self) -> Result<(), EmbeddedError> {
@@ -403,7 +403,7 @@ async fn with_kernel(command: impl AsyncFnOnce(Arc<Kernel>) -> anyhow::Result<()
     let settings = settings()?;
     let cx = Cx::system();
     let keyring = keyring::open(&settings, &cx)?;
-    let database = Database::open_or_join(&settings).await?;
+    let database = Database::open_or_attach(&settings).await?;
     let done = async {
         database.migrate().await?;
         let pool = database.pool()?;
@@ -423,7 +423,7 @@ async fn with_kernel(command: impl AsyncFnOnce(Arc<Kernel>) -> anyhow::Result<()
 
 async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::Result<()> {
     let metrics = telemetry::init_metrics()?;
-    for warning in settings.warnings().into_iter().chain(mail::warnings(&settings)) {
+    for warning in settings.warnings().into_iter().chain(mail::settings_warnings(&settings)) {
         tracing::warn!("{warning}");
     }
     tracing::info!("time zones: {}", zones::describe());
@@ -461,9 +461,9 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         let admin_stop = CancellationToken::new();
         let admin = axum::serve(admin, app.admin_router(Some(metrics)));
         let admin = tokio::spawn(admin.with_graceful_shutdown(admin_stop.clone().cancelled_owned()).into_future());
-        run_beside(&kernel, &database, role, &stop);
+        spawn_background_tasks(&kernel, &database, role, &stop);
         let (of, cancel) = (kernel.clone(), stop.clone());
-        let keys = supervised("keyring upkeep", &stop, move || {
+        let keys = supervise("keyring upkeep", &stop, move || {
             let (kernel, cancel) = (of.clone(), cancel.clone());
             async move {
                 vault::maintenance::run(kernel, role.as_str(), cancel).await;
@@ -472,7 +472,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         });
         let worker = (role != ServeRole::Web).then(|| {
             let (app, cancel) = (app.clone(), stop.clone());
-            supervised("worker", &stop, move || worker::run(app.clone(), cancel.clone()))
+            supervise("worker", &stop, move || worker::run(app.clone(), cancel.clone()))
         });
         stop_on_signal(kernel.clone(), stop.clone());
         if with_demo {
@@ -499,7 +499,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         let ended = tokio::select! {
             ended = working => ended,
             ended = database_ended(&mut database.own) => ended,
-            () = async { stop.cancelled().await; sleep(STOP_LIMIT).await } => {
+            () = async { stop.cancelled().await; sleep(SHUTDOWN_TIMEOUT).await } => {
                 tracing::warn!("not everything ended in time; what was under way goes on at the next start");
                 Ok(())
             }
@@ -517,11 +517,11 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
 
 /// Starts what every role needs beside its work: the heartbeat that readiness is asked of, hearing changes of other
 /// processes, and figures for `/metrics`.
-fn run_beside(kernel: &Arc<Kernel>, database: &Database, role: ServeRole, stop: &CancellationToken) {
+fn spawn_background_tasks(kernel: &Arc<Kernel>, database: &Database, role: ServeRole, stop: &CancellationToken) {
     let (url, direct) = (database.url.clone(), database.direct().to_owned());
     let role = role.as_str();
     let (of, cancel) = (kernel.clone(), stop.clone());
-    supervised("heartbeat", stop, move || {
+    supervise("heartbeat", stop, move || {
         let (kernel, url, cancel) = (of.clone(), url.clone(), cancel.clone());
         async move {
             kernel.readiness.run_heartbeat(&url, role, cancel).await;
@@ -529,7 +529,7 @@ fn run_beside(kernel: &Arc<Kernel>, database: &Database, role: ServeRole, stop: 
         }
     });
     let (of, cancel) = (kernel.clone(), stop.clone());
-    supervised("cache invalidation", stop, move || {
+    supervise("cache invalidation", stop, move || {
         let (kernel, direct, cancel) = (of.clone(), direct.clone(), cancel.clone());
         async move {
             kernel.cache_invalidator.listen(db::options(&direct)?, cancel).await;
@@ -537,7 +537,7 @@ fn run_beside(kernel: &Arc<Kernel>, database: &Database, role: ServeRole, stop: 
         }
     });
     let (of, cancel) = (kernel.clone(), stop.clone());
-    supervised("gauges", stop, move || {
+    supervise("gauges", stop, move || {
         let (kernel, cancel) = (of.clone(), cancel.clone());
         async move {
             kernel.pools().report_metrics(&cancel).await;
@@ -547,7 +547,7 @@ fn run_beside(kernel: &Arc<Kernel>, database: &Database, role: ServeRole, stop: 
 }
 
 /// Runs a task until it is cancelled: one that ends or panics before is started again, and said to have been.
-fn supervised<F: Future<Output = Result<(), crate::error::Error>> + Send + 'static>(
+fn supervise<F: Future<Output = Result<(), crate::error::Error>> + Send + 'static>(
     name: &'static str,
     cancel: &CancellationToken,
     run: impl Fn() -> F + Send + 'static,

@@ -79,40 +79,40 @@ impl Http {
     }
 
     /// What is wrong with them, one line for each fault.
-    fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        let mut fault = |unfit: bool, text: String| {
-            if unfit {
-                faults.push(text);
+    fn validate(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut check = |is_invalid: bool, text: String| {
+            if is_invalid {
+                problems.push(text);
             }
         };
         let url = Url::parse(&self.public_url).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
-        fault(url.is_none(), format!("http.public_url: `{}` is not an http(s) URL", self.public_url));
-        fault(
+        check(url.is_none(), format!("http.public_url: `{}` is not an http(s) URL", self.public_url));
+        check(
             url.is_some_and(|u| u.path() != "/" || u.query().is_some()),
             "http.public_url: must have no path".to_owned(),
         );
-        fault(
+        check(
             !(1..=600).contains(&self.timeout_seconds),
             "http.timeout_seconds: must lie between 1 and 600".to_owned(),
         );
-        fault(
+        check(
             !(1..=120).contains(&self.header_timeout_seconds),
             "http.header_timeout_seconds: must lie between 1 and 120".to_owned(),
         );
-        fault(
+        check(
             !(1..=1_000_000).contains(&self.max_connections),
             "http.max_connections: must lie between 1 and 1000000".to_owned(),
         );
-        fault(self.shutdown_delay_seconds > 5, "http.shutdown_delay_seconds: must be at most 5".to_owned());
+        check(self.shutdown_delay_seconds > 5, "http.shutdown_delay_seconds: must be at most 5".to_owned());
         for entry in &self.trusted_proxies {
-            fault(
+            check(
                 parse_network(entry).is_none(),
                 format!("http.trusted_proxies: `{entry}` is neither an address nor a network such as 10.0.0.0/8"),
             );
         }
-        fault(self.max_connections_per_network == 0, "http.max_connections_per_network: must be at least 1".to_owned());
-        faults
+        check(self.max_connections_per_network == 0, "http.max_connections_per_network: must be at least 1".to_owned());
+        problems
     }
 }
 
@@ -328,29 +328,29 @@ pub enum LogFormat {
 /// Settings that do not fit; every fault with its key.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
-pub struct Unfit(pub Vec<String>);
+pub struct InvalidSettings(pub Vec<String>);
 
 impl Settings {
     /// Reads the settings of the profile in `MUSTER_PROFILE` and validates them.
     ///
     /// # Errors
-    /// [`Unfit`], one line for each fault, each naming its key.
-    pub fn load() -> Result<Self, Unfit> {
+    /// [`InvalidSettings`], one line for each fault, each naming its key.
+    pub fn load() -> Result<Self, InvalidSettings> {
         let profile = std::env::var("MUSTER_PROFILE").unwrap_or_else(|_| "development".to_owned());
         let settings = Self::read(&profile, &std::env::vars().collect::<Vec<_>>())?;
-        let faults = settings.faults();
-        if faults.is_empty() { Ok(settings) } else { Err(Unfit(faults)) }
+        let problems = settings.validate();
+        if problems.is_empty() { Ok(settings) } else { Err(InvalidSettings(problems)) }
     }
 
     /// Reads the settings of a profile under an environment, without validating what they mean together.
     ///
     /// # Errors
-    /// [`Unfit`] for an unknown profile, key or type.
-    pub fn read(profile: &str, environment: &[(String, String)]) -> Result<Self, Unfit> {
-        let unfit = |e: config::ConfigError| Unfit(vec![e.to_string()]);
+    /// [`InvalidSettings`] for an unknown profile, key or type.
+    pub fn read(profile: &str, environment: &[(String, String)]) -> Result<Self, InvalidSettings> {
+        let to_invalid = |e: config::ConfigError| InvalidSettings(vec![e.to_string()]);
         let compiled = PROFILES.iter().find(|(name, _)| *name == profile).map(|(_, text)| *text);
         let compiled = compiled.ok_or_else(|| {
-            Unfit(vec![format!("MUSTER_PROFILE: `{profile}` is none of development, production, test")])
+            InvalidSettings(vec![format!("MUSTER_PROFILE: `{profile}` is none of development, production, test")])
         })?;
         let mut environment: Vec<(String, String)> = environment.to_vec();
         if let Some((_, url)) = environment.iter().find(|(name, _)| name == "DATABASE_URL").cloned() {
@@ -373,7 +373,7 @@ impl Settings {
             )
             .build()
             .and_then(Config::try_deserialize)
-            .map_err(unfit)?;
+            .map_err(to_invalid)?;
         profile.clone_into(&mut settings.profile);
         settings.http.public_url = settings.http.public_url.trim_end_matches('/').to_owned();
         // an empty variable is an empty list
@@ -387,123 +387,123 @@ impl Settings {
     }
 
     /// What is wrong with these settings, one line for each fault.
-    pub fn faults(&self) -> Vec<String> {
-        let mut faults = self.http.faults();
-        let mut fault = |unfit: bool, text: String| {
-            if unfit {
-                faults.push(text);
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = self.http.validate();
+        let mut check = |is_invalid: bool, text: String| {
+            if is_invalid {
+                problems.push(text);
             }
         };
-        fault(
+        check(
             !(2..=500).contains(&self.database.pool_size),
             "database.pool_size: must lie between 2 and 500".to_owned(),
         );
-        fault(
+        check(
             !(6..=500).contains(&self.database.work_pool_size),
             "database.work_pool_size: must lie between 6 and 500".to_owned(),
         );
-        fault(
+        check(
             !(1..=120).contains(&self.database.acquire_timeout_seconds),
             "database.acquire_timeout_seconds: must lie between 1 and 120".to_owned(),
         );
-        fault(!(1..=32).contains(&self.hot_path.flushers), "hot_path.flushers: must lie between 1 and 32".to_owned());
-        fault(
+        check(!(1..=32).contains(&self.hot_path.flushers), "hot_path.flushers: must lie between 1 and 32".to_owned());
+        check(
             !(1..=5000).contains(&self.hot_path.batch_limit),
             "hot_path.batch_limit: must lie between 1 and 5000".to_owned(),
         );
-        fault(
+        check(
             !(1..=1_000_000).contains(&self.hot_path.queue_limit),
             "hot_path.queue_limit: must lie between 1 and 1000000".to_owned(),
         );
-        fault(self.hot_path.deadline_seconds == 0, "hot_path.deadline_seconds: must be at least 1".to_owned());
-        fault(
+        check(self.hot_path.deadline_seconds == 0, "hot_path.deadline_seconds: must be at least 1".to_owned());
+        check(
             !(1..=60).contains(&self.hot_path.write_seconds),
             "hot_path.write_seconds: must lie between 1 and 60".to_owned(),
         );
-        fault(!(1..=256).contains(&self.mail.connections), "mail.connections: must lie between 1 and 256".to_owned());
-        fault(!(1..=1000).contains(&self.mail.batch), "mail.batch: must lie between 1 and 1000".to_owned());
-        fault(
+        check(!(1..=256).contains(&self.mail.connections), "mail.connections: must lie between 1 and 256".to_owned());
+        check(!(1..=1000).contains(&self.mail.batch), "mail.batch: must lie between 1 and 1000".to_owned());
+        check(
             !(5..=3600).contains(&self.mail.lease_seconds),
             "mail.lease_seconds: must lie between 5 and 3600".to_owned(),
         );
-        fault(self.mail.poll_seconds == 0, "mail.poll_seconds: must be at least 1".to_owned());
-        fault(self.mail.confirmations_per_day < 1, "mail.confirmations_per_day: must be at least 1".to_owned());
-        fault(self.mail.first_contacts_per_hour < 1, "mail.first_contacts_per_hour: must be at least 1".to_owned());
-        fault(
+        check(self.mail.poll_seconds == 0, "mail.poll_seconds: must be at least 1".to_owned());
+        check(self.mail.confirmations_per_day < 1, "mail.confirmations_per_day: must be at least 1".to_owned());
+        check(self.mail.first_contacts_per_hour < 1, "mail.first_contacts_per_hour: must be at least 1".to_owned());
+        check(
             !is_domain(&self.mail.from_domain),
             format!("mail.from_domain: `{}` is not a domain", self.mail.from_domain),
         );
-        fault(
+        check(
             self.counts.tick_seconds == 0 || self.counts.unconfirmed_tick_seconds == 0,
             "counts.*: ticks must be at least 1 second".to_owned(),
         );
-        fault(
+        check(
             !(1..=365).contains(&self.retention.unconfirmed_days),
             "retention.unconfirmed_days: must lie between 1 and 365".to_owned(),
         );
-        fault(
+        check(
             !(1..self.retention.unconfirmed_days.max(2)).contains(&self.retention.reminder_days),
             "retention.reminder_days: must lie between 1 and unconfirmed_days".to_owned(),
         );
-        fault(
+        check(
             !(7..=3650).contains(&self.retention.mail_days),
             "retention.mail_days: must lie between 7 and 3650".to_owned(),
         );
-        fault(
+        check(
             !(1..=48).contains(&self.retention.protected_months),
             "retention.protected_months: must lie between 1 and 48".to_owned(),
         );
-        fault(
+        check(
             !(1_000..=10_000_000).contains(&self.guard.challenge_work),
             "guard.challenge_work: must lie between 1000 and 10000000".to_owned(),
         );
-        fault(
+        check(
             self.keyring.vault_keys_file == self.keyring.file,
             "keyring.vault_keys_file: must be another file than keyring.file".to_owned(),
         );
-        fault(self.guard.free_per_minute == 0, "guard.free_per_minute: must be at least 1".to_owned());
+        check(self.guard.free_per_minute == 0, "guard.free_per_minute: must be at least 1".to_owned());
         for (name, limit) in [
             ("sign_in_attempts", self.guard.sign_in_attempts),
             ("code_attempts", self.guard.code_attempts),
             ("own_page_requests", self.guard.own_page_requests),
             ("attempts_per_network", self.guard.attempts_per_network),
         ] {
-            fault(limit == 0, format!("guard.{name}: must be at least 1"));
+            check(limit == 0, format!("guard.{name}: must be at least 1"));
         }
         if self.is_production() {
-            faults.extend(self.production_faults());
+            problems.extend(self.validate_production());
         }
-        faults
+        problems
     }
 
     /// What production does not start with.
-    fn production_faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        let mut fault = |unfit: bool, text: String| {
-            if unfit {
-                faults.push(text);
+    fn validate_production(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut check = |is_invalid: bool, text: String| {
+            if is_invalid {
+                problems.push(text);
             }
         };
-        fault(!self.http.public_url.starts_with("https://"), "http.public_url: production needs https".to_owned());
-        fault(
+        check(!self.http.public_url.starts_with("https://"), "http.public_url: production needs https".to_owned());
+        check(
             self.mail.transport == Transport::Mailbox,
             "mail.transport: production does not start with the mailbox".to_owned(),
         );
-        fault(
+        check(
             self.keyring.generate,
             "keyring.generate: production does not start with a generated key; run `muster keyring init`".to_owned(),
         );
-        fault(self.guard.mode == GuardMode::Off, "guard.mode: production does not start with the guard off".to_owned());
-        fault(
+        check(self.guard.mode == GuardMode::Off, "guard.mode: production does not start with the guard off".to_owned());
+        check(
             self.mail.from_domain.starts_with("localhost"),
             "mail.from_domain: production needs a domain of its own".to_owned(),
         );
-        fault(
+        check(
             self.mail.lease_seconds < 30,
             "mail.lease_seconds: production needs at least 30, or a short pause of a process counts as its death"
                 .to_owned(),
         );
-        faults
+        problems
     }
 
     /// What is allowed but unwise, one line each.
@@ -580,7 +580,7 @@ fn same_filesystem(one: &std::path::Path, other: &std::path::Path) -> bool {
 mod tests {
     use super::*;
 
-    fn with(profile: &str, environment: &[(&str, &str)]) -> Result<Settings, Unfit> {
+    fn with(profile: &str, environment: &[(&str, &str)]) -> Result<Settings, InvalidSettings> {
         Settings::read(
             profile,
             &environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>(),
@@ -590,7 +590,7 @@ mod tests {
     #[test]
     fn the_defaults_are_fit_for_development() {
         let settings = with("development", &[("DATABASE_URL", "postgres://x")]).unwrap();
-        assert_eq!(settings.faults(), Vec::<String>::new());
+        assert_eq!(settings.validate(), Vec::<String>::new());
         assert_eq!(settings.database.url, "postgres://x");
     }
 
@@ -602,16 +602,16 @@ mod tests {
             ("MUSTER__GUARD__MODE", "off"),
             ("MUSTER__KEYRING__GENERATE", "true"),
         ];
-        let faults = with("production", &unsafe_ones).unwrap().faults().join("\n");
+        let problems = with("production", &unsafe_ones).unwrap().validate().join("\n");
         for key in ["mail.transport", "http.public_url", "guard.mode", "keyring.generate", "mail.from_domain"] {
-            assert!(faults.contains(key), "{key} is not named in: {faults}");
+            assert!(problems.contains(key), "{key} is not named in: {problems}");
         }
         let safe = [
             ("MUSTER__HTTP__PUBLIC_URL", "https://muster.example.org/"),
             ("MUSTER__MAIL__FROM_DOMAIN", "mail.example.org"),
             ("MUSTER__MAIL__SMTP_URL", "smtps://relay.example.org"),
         ];
-        assert_eq!(with("production", &safe).unwrap().faults(), Vec::<String>::new());
+        assert_eq!(with("production", &safe).unwrap().validate(), Vec::<String>::new());
     }
 
     #[test]
@@ -623,8 +623,8 @@ mod tests {
             ("timeout_seconds", "601"),
         ] {
             let variable = format!("MUSTER__HTTP__{}", key.to_uppercase());
-            let faults = with("development", &[(&variable, value)]).unwrap().faults();
-            assert!(faults.len() == 1 && faults[0].starts_with(&format!("http.{key}: ")), "{faults:?}");
+            let problems = with("development", &[(&variable, value)]).unwrap().validate();
+            assert!(problems.len() == 1 && problems[0].starts_with(&format!("http.{key}: ")), "{problems:?}");
         }
     }
 
@@ -645,9 +645,10 @@ mod tests {
 
     #[test]
     fn trusted_proxies_are_networks_and_a_bad_entry_is_named() {
-        let faults = |value: &str| with("development", &[("MUSTER__HTTP__TRUSTED_PROXIES", value)]).unwrap().faults();
+        let problems =
+            |value: &str| with("development", &[("MUSTER__HTTP__TRUSTED_PROXIES", value)]).unwrap().validate();
         for fit in ["", "10.0.0.0/8", "127.0.0.1, ::1", "10.0.0.0/8,2001:db8::/32,192.0.2.7", "::ffff:10.0.0.0/104"] {
-            assert_eq!(faults(fit), Vec::<String>::new(), "{fit}");
+            assert_eq!(problems(fit), Vec::<String>::new(), "{fit}");
         }
         for (value, bad) in [
             ("10.0.0.0/8,10.0.0.0/33", "10.0.0.0/33"),
@@ -655,11 +656,11 @@ mod tests {
             ("10.0.0.0/", "10.0.0.0/"),
             ("10.0.0", "10.0.0"),
         ] {
-            let faults = faults(value);
-            assert_eq!(faults.len(), 1, "{faults:?}");
+            let problems = problems(value);
+            assert_eq!(problems.len(), 1, "{problems:?}");
             assert!(
-                faults[0].starts_with("http.trusted_proxies:") && faults[0].contains(&format!("`{bad}`")),
-                "{faults:?}"
+                problems[0].starts_with("http.trusted_proxies:") && problems[0].contains(&format!("`{bad}`")),
+                "{problems:?}"
             );
         }
         let networks = |value: &str| {

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Log, LogFormat};
 
 /// Time between two rounds of the recorder's own upkeep.
-const UPKEEP: Duration = Duration::from_secs(5);
+const RECORDER_MAINTENANCE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Starts logging to standard error.
 pub fn init_logging(settings: &Log) {
@@ -42,7 +42,7 @@ pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
     let upkeep = handle.clone();
     tokio::spawn(async move {
         loop {
-            sleep(UPKEEP).await;
+            sleep(RECORDER_MAINTENANCE_INTERVAL).await;
             upkeep.run_upkeep();
         }
     });

@@ -30,17 +30,17 @@ use crate::{
 };
 
 /// The hour (UTC) from which a night's recount is due: between Newfoundland's 2:30 and the Pacific's 22:00 few sign.
-const RECOUNT_HOUR: u32 = 6;
+const RECOUNT_HOUR_UTC: u32 = 6;
 /// Time between rounds of upkeep, and between looks whether one is due.
-const UPKEEP: Duration = Duration::from_mins(15);
-const LOOK: Duration = Duration::from_secs(20);
+const MAINTENANCE_INTERVAL: Duration = Duration::from_mins(15);
+const MAINTENANCE_CHECK_INTERVAL: Duration = Duration::from_secs(20);
 /// Time between looks for mail that came back.
-const SPOOL: Duration = Duration::from_secs(5);
+const BOUNCE_SPOOL_INTERVAL: Duration = Duration::from_secs(5);
 /// Time that one batch of a step may take, and a step with all its batches: what is left comes in the next round.
-const BATCH_LIMIT: Duration = Duration::from_secs(40);
-const STEP_LIMIT: Duration = Duration::from_hours(1);
+const BATCH_TIMEOUT: Duration = Duration::from_secs(40);
+const STEP_TIMEOUT: Duration = Duration::from_hours(1);
 /// Time for which signals are kept.
-const SIGNALS_FOR: TimeDelta = TimeDelta::hours(72);
+const SIGNAL_RETENTION: TimeDelta = TimeDelta::hours(72);
 
 /// The kinds of long jobs.
 pub fn job_kinds(app: &App) -> Vec<Arc<dyn JobKind>> {
@@ -49,8 +49,8 @@ pub fn job_kinds(app: &App) -> Vec<Arc<dyn JobKind>> {
         Arc::new(petitions::Imports(app.petitions.clone())),
         Arc::new(petitions::ImportFiles(app.petitions.clone())),
         Arc::new(letters::Dispatching(app.letters.clone())),
-        Arc::new(broadcasts::Counting(app.kernel.clone())),
-        Arc::new(broadcasts::Sending(app.kernel.clone())),
+        Arc::new(broadcasts::AudienceCountJob(app.kernel.clone())),
+        Arc::new(broadcasts::SendJob(app.kernel.clone())),
     ]
 }
 
@@ -58,7 +58,7 @@ pub fn job_kinds(app: &App) -> Vec<Arc<dyn JobKind>> {
 ///
 /// # Errors
 /// `unavailable` while the database is away.
-pub async fn work(app: &App) -> Result<usize> {
+pub async fn run_jobs(app: &App) -> Result<usize> {
     let mut steps = 0;
     for kind in job_kinds(app) {
         while jobs::run_step(&app.kernel, &*kind).await? {
@@ -74,31 +74,31 @@ pub async fn work(app: &App) -> Result<usize> {
 /// When the mail transport cannot be set up.
 pub async fn run(app: App, cancel: CancellationToken) -> Result<()> {
     let engine = Arc::new(Engine::new(app.kernel.clone(), app.mail_kinds())?);
-    let ticking = restarted("the tick", &cancel, || {
+    let tick_loop = supervise("tick loop", &cancel, || {
         let (app, cancel) = (app.clone(), cancel.clone());
-        async move { tick_counts(&app, &cancel).await }
+        async move { tick_loop(&app, &cancel).await }
     });
-    let tidying = restarted("upkeep", &cancel, || {
+    let maintenance = supervise("maintenance", &cancel, || {
         let (app, cancel) = (app.clone(), cancel.clone());
-        async move { upkeep(&app, &cancel).await }
+        async move { maintenance_loop(&app, &cancel).await }
     });
     // each kind by itself: a slow step of one does not keep the others waiting
-    let working = join_all(job_kinds(&app).into_iter().map(|kind| {
+    let job_loops = join_all(job_kinds(&app).into_iter().map(|kind| {
         let (kernel, cancel) = (app.kernel.clone(), cancel.clone());
         async move {
-            restarted(kind.kind(), &cancel, || jobs::run(kernel.clone(), kind.clone(), cancel.clone())).await;
+            supervise(kind.kind(), &cancel, || jobs::run(kernel.clone(), kind.clone(), cancel.clone())).await;
         }
     }));
-    let taking_back = restarted("the intake of returned mail", &cancel, || {
+    let bounces = supervise("bounce spool", &cancel, || {
         let (app, cancel) = (app.clone(), cancel.clone());
-        async move { take_back(&app, &cancel).await }
+        async move { poll_bounce_spool(&app, &cancel).await }
     });
-    tokio::join!(engine.run(cancel.clone()), ticking, tidying, working, taking_back);
+    tokio::join!(engine.run(cancel.clone()), tick_loop, maintenance, job_loops, bounces);
     Ok(())
 }
 
 /// Runs a loop to its end; one that panics starts again.
-async fn restarted<F: Future<Output = ()> + Send + 'static>(
+async fn supervise<F: Future<Output = ()> + Send + 'static>(
     name: &str,
     cancel: &CancellationToken,
     run: impl Fn() -> F,
@@ -111,12 +111,12 @@ async fn restarted<F: Future<Output = ()> + Send + 'static>(
 
 /// Folds and publishes on ticks that stand on the clock, so that the moment of publication says nothing about the moment
 /// of an act.
-async fn tick_counts(app: &App, cancel: &CancellationToken) {
+async fn tick_loop(app: &App, cancel: &CancellationToken) {
     let counts = &app.kernel.settings.counts;
     let slow_now = || app.kernel.cx.now().timestamp() / i64::from(counts.unconfirmed_tick_seconds);
     let mut slow = slow_now();
     let mut trouble = false;
-    while pause(until_next(app, counts.tick_seconds), cancel).await {
+    while sleep_unless_cancelled(until_next(app, counts.tick_seconds), cancel).await {
         let crossed = slow_now() != slow;
         slow = slow_now();
         // each process has numbers of its own
@@ -162,7 +162,7 @@ pub async fn tick(app: &App, unconfirmed_too: bool) -> Result<()> {
             Ok(())
         }),
     ));
-    all(steps, &CancellationToken::new()).await
+    run_steps(steps, &CancellationToken::new()).await
 }
 
 fn until_next(app: &App, seconds: u32) -> Duration {
@@ -172,7 +172,7 @@ fn until_next(app: &App, seconds: u32) -> Duration {
 }
 
 /// Waits; false when it is time to stop.
-async fn pause(time: Duration, cancel: &CancellationToken) -> bool {
+async fn sleep_unless_cancelled(time: Duration, cancel: &CancellationToken) -> bool {
     tokio::select! {
         () = sleep(time) => true,
         () = cancel.cancelled() => false,
@@ -180,34 +180,36 @@ async fn pause(time: Duration, cancel: &CancellationToken) -> bool {
 }
 
 /// Takes back what lies in the folder of returned mail.
-async fn take_back(app: &App, cancel: &CancellationToken) {
+async fn poll_bounce_spool(app: &App, cancel: &CancellationToken) {
     let kinds = app.mail_kinds();
     if app.kernel.settings.mail.bounce_spool.is_empty() {
         return;
     }
-    while pause(SPOOL, cancel).await {
-        if let Err(error) = mail::read_spool(&app.kernel, &kinds).await {
+    while sleep_unless_cancelled(BOUNCE_SPOOL_INTERVAL, cancel).await {
+        if let Err(error) = mail::process_bounce_spool(&app.kernel, &kinds).await {
             tracing::warn!(%error, "mail that came back was not taken in; it is tried again");
         }
     }
 }
 
 /// Makes rounds of upkeep, each by one process for all.
-async fn upkeep(app: &App, cancel: &CancellationToken) {
+async fn maintenance_loop(app: &App, cancel: &CancellationToken) {
     loop {
         // what failed is logged by its step, and tried again in the next round
-        if let Err(error) = run_as_leader(&app.kernel, "upkeep", UPKEEP, tidy_all(app, cancel)).await {
+        if let Err(error) =
+            run_as_leader(&app.kernel, "maintenance", MAINTENANCE_INTERVAL, run_maintenance_steps(app, cancel)).await
+        {
             tracing::warn!(%error, "upkeep was not begun; it is tried again");
         }
-        if !pause(LOOK, cancel).await {
+        if !sleep_unless_cancelled(MAINTENANCE_CHECK_INTERVAL, cancel).await {
             return;
         }
     }
 }
 
 /// The newest moment at which a night's recount fell due.
-fn night_before(now: DateTime<Utc>) -> DateTime<Utc> {
-    let today = now.date_naive().and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(RECOUNT_HOUR.into());
+fn last_recount_due(now: DateTime<Utc>) -> DateTime<Utc> {
+    let today = now.date_naive().and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(RECOUNT_HOUR_UTC.into());
     if now >= today { today } else { today - TimeDelta::days(1) }
 }
 
@@ -215,40 +217,40 @@ fn night_before(now: DateTime<Utc>) -> DateTime<Utc> {
 ///
 /// # Errors
 /// The first error of a step: of the database, or of a keyring that cannot be written.
-pub async fn tidy(app: &App) -> Result<()> {
+pub async fn run_maintenance(app: &App) -> Result<()> {
     let pruned = app.kernel.vaults.prune().await.map(drop);
-    let tidied = tidy_all(app, &CancellationToken::new()).await;
+    let tidied = run_maintenance_steps(app, &CancellationToken::new()).await;
     pruned.and(tidied)
 }
 
 /// Batches of one step of upkeep, until there is none left or it is time to stop.
-async fn batches<F: Future<Output = Result<u64>>>(
+async fn run_batches<F: Future<Output = Result<u64>>>(
     cancel: &CancellationToken,
     mut batch: impl FnMut() -> F,
 ) -> Result<()> {
-    while !cancel.is_cancelled() && with_timeout(BATCH_LIMIT, "a batch of upkeep", batch()).await? > 0 {}
+    while !cancel.is_cancelled() && with_timeout(BATCH_TIMEOUT, "a batch of upkeep", batch()).await? > 0 {}
     Ok(())
 }
 
 /// The steps of upkeep: what nobody confirmed, letters that were held, the night's recount, expired sessions, spent proofs and keys,
 /// settled mail. A step that fails, or panics, does not keep the others from being done.
-async fn tidy_all(app: &App, cancel: &CancellationToken) -> Result<()> {
+async fn run_maintenance_steps(app: &App, cancel: &CancellationToken) -> Result<()> {
     let (kernel, now) = (&app.kernel, app.kernel.cx.now());
     let db = &kernel.work;
     let remind_before = now - TimeDelta::days(kernel.settings.retention.reminder_days.into());
     let keep_mail = TimeDelta::days(kernel.settings.retention.mail_days.into());
     let kinds: Vec<&'static str> = job_kinds(app).iter().map(|kind| kind.kind()).collect();
     let steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)> = vec![
-        ("reminders", Box::pin(batches(cancel, move || petitions::remind(db, remind_before, now)))),
-        ("unconfirmed signatures", Box::pin(batches(cancel, move || petitions::forget_unconfirmed(db, now)))),
-        ("unconfirmed registrations", Box::pin(batches(cancel, move || events::forget_unconfirmed(db, now)))),
-        ("unconfirmed letters", Box::pin(batches(cancel, move || letters::forget_unconfirmed(db, now)))),
+        ("reminders", Box::pin(run_batches(cancel, move || petitions::remind(db, remind_before, now)))),
+        ("unconfirmed signatures", Box::pin(run_batches(cancel, move || petitions::forget_unconfirmed(db, now)))),
+        ("unconfirmed registrations", Box::pin(run_batches(cancel, move || events::forget_unconfirmed(db, now)))),
+        ("unconfirmed letters", Box::pin(run_batches(cancel, move || letters::forget_unconfirmed(db, now)))),
         ("held letters", Box::pin(async { letters::release_left_behind(kernel).await.map(drop) })),
         (
             "recount",
             Box::pin(async move {
                 // its statements have limits of their own: a petition of a hundred million takes longer than a batch may
-                let night = night_before(now);
+                let night = last_recount_due(now);
                 while !cancel.is_cancelled()
                     && (petitions::verify_next(db, night, now).await?.is_some()
                         | events::verify_next(db, night, now).await?.is_some()
@@ -258,22 +260,21 @@ async fn tidy_all(app: &App, cancel: &CancellationToken) -> Result<()> {
             }),
         ),
         ("dead rows", Box::pin(table_stats::gauge(db))),
-        ("signals", Box::pin(batches(cancel, move || petitions::forget_signals(db, now - SIGNALS_FOR)))),
-        ("invalid signatures", Box::pin(batches(cancel, move || petitions::forget_invalid(&app.petitions)))),
-        ("uploads", Box::pin(batches(cancel, move || petitions::forget_uploads(&app.petitions)))),
+        ("signals", Box::pin(run_batches(cancel, move || petitions::forget_signals(db, now - SIGNAL_RETENTION)))),
+        ("invalid signatures", Box::pin(run_batches(cancel, move || petitions::forget_invalid(&app.petitions)))),
+        ("uploads", Box::pin(run_batches(cancel, move || petitions::forget_uploads(&app.petitions)))),
         ("sessions", Box::pin(async { organizers::forget_expired_sessions(db, now).await.map(drop) })),
         ("spent proofs and attempts", Box::pin(rate_limit::delete_expired(db, now))),
-        ("bursts", Box::pin(batches(cancel, move || petitions::forget_bursts(db, now)))),
+        ("bursts", Box::pin(run_batches(cancel, move || petitions::forget_bursts(db, now)))),
         (
             "idempotency keys",
             Box::pin(async { idempotency::delete_older(db, now - idempotency::RETENTION).await.map(drop) }),
         ),
         (
             "settled mail",
-            Box::pin(batches(
-                cancel,
-                move || async move { mail::forget(&mut *db.acquire().await?, now, keep_mail).await },
-            )),
+            Box::pin(run_batches(cancel, move || async move {
+                mail::delete_expired(&mut *db.acquire().await?, now, keep_mail).await
+            })),
         ),
         (
             "jobs",
@@ -283,17 +284,17 @@ async fn tidy_all(app: &App, cancel: &CancellationToken) -> Result<()> {
             }),
         ),
     ];
-    all(steps, cancel).await
+    run_steps(steps, cancel).await
 }
 
 /// Makes steps one after the other, whatever becomes of each. Returns the first error.
-async fn all(steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)>, cancel: &CancellationToken) -> Result<()> {
+async fn run_steps(steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)>, cancel: &CancellationToken) -> Result<()> {
     let mut first = Ok(());
     for (name, step) in steps {
         if cancel.is_cancelled() {
             break;
         }
-        let made = AssertUnwindSafe(with_timeout(STEP_LIMIT, name, step)).catch_unwind().await;
+        let made = AssertUnwindSafe(with_timeout(STEP_TIMEOUT, name, step)).catch_unwind().await;
         let made = made.unwrap_or_else(|_| Err(Error::internal(format!("{name}: a step of upkeep panicked"))));
         if let Err(error) = made {
             tracing::warn!(%error, step = name, "a step of upkeep did not finish; it is tried again");

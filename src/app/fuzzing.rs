@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     kernel::filter::{Field, FieldKind, FieldSet, Filter},
     letters::check_template,
-    mail::{self, Report},
+    mail::{self, BounceReport},
     petitions,
 };
 
@@ -22,7 +22,7 @@ pub const TARGETS: [Target; 4] = [("bounce", bounce), ("filter", filter), ("csv"
 /// # Panics
 /// When a failure's text is longer than a row keeps, or still has an address in it.
 pub fn bounce(raw: &[u8]) {
-    if let Report::Failed { text, .. } = mail::read_returned(raw).report {
+    if let BounceReport::Failed { text, .. } = mail::parse_bounce(raw).report {
         assert!(text.chars().count() <= 500 && mail::smtp::without_addresses(&text) == text, "{text:?}");
     }
 }

@@ -120,7 +120,7 @@ pub(super) fn open(settings: &Settings, cx: &Cx) -> Result<Keyring, KeyringError
 }
 
 /// Why the key files cannot be opened.
-pub(super) fn fault(settings: &Settings) -> Option<KeyringError> {
+pub(super) fn check_files(settings: &Settings) -> Option<KeyringError> {
     match Keyring::open_files(&settings.keyring.file, &vault_keys_file(settings)) {
         Err(KeyringError::Missing { .. }) if settings.keyring.generate => None,
         opened => opened.err(),
