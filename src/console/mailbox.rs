@@ -19,7 +19,7 @@ use crate::{
         text::LocaleTag,
         zones::Zone,
     },
-    mail::{Mail, MailHeader, Mailbox},
+    mail::{FileMailbox, Mail, MailHeader},
 };
 
 const LIST: &str = "/mailbox";
@@ -138,11 +138,11 @@ pub async fn file(
     Ok(private((headers, file.body).into_response()))
 }
 
-fn open(console: &Console) -> Result<Mailbox> {
+fn open(console: &Console) -> Result<FileMailbox> {
     if console.kernel.settings.mail.transport != Transport::Mailbox {
         return Err(Error::not_found());
     }
-    Mailbox::open(&console.kernel.settings, &console.kernel.cx)
+    FileMailbox::open(&console.kernel.settings, &console.kernel.cx)
 }
 
 fn date(mail: &Mail, locale: LocaleTag) -> String {

@@ -161,8 +161,8 @@ pub async fn mails(
         is_ascending: false,
         indexes: MAIL_INDEXES,
         // the queue itself has no index over organizations: each claim would have to keep it, too
-        within: &[("organization_id", ScopeValue::Unindexed(organization))],
-        also: "",
+        scope: &[("organization_id", ScopeValue::Unindexed(organization))],
+        extra_condition: "",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = sqlx::query_as!(

@@ -258,7 +258,7 @@ impl LinkHandler for Reject {
             match find_locked(&self.0, &mut tx, token).await {
                 Ok(c) if c.row.state == "pending" => {
                     if let Some(address) = c.typed.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
-                        mail::never_again(&mut tx, &self.0, &address, c.event.action.protected).await?;
+                        mail::suppress_globally(&mut tx, &self.0, &address, c.event.action.protected).await?;
                     }
                     store::delete_pending(&mut tx, c.row.id).await?;
                     people::forget_bare_people(&mut tx, &[c.row.person_id]).await?;

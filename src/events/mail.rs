@@ -15,7 +15,10 @@ use super::{
 use crate::{
     error::Result,
     kernel::{Kernel, links::Purpose, text::EmailAddress},
-    mail::{self, Addressee, Attachment, Class, Composed, Composition, Draft, Fate, Leave, MailKind, QueuedEmail},
+    mail::{
+        self, Addressee, Attachment, Class, Composed, Composition, DeliveryStatus, Draft, MailKind, QueuedEmail,
+        SendBasis,
+    },
 };
 
 /// One kind of message about a registration.
@@ -103,12 +106,12 @@ impl EventMail {
                 let is_first = matches!(self.kind, "event_registered" | "event_waitlisted" | "event_declined")
                     && email.class != Class::Urgent;
                 let is_unrequested = kind == "event_confirm" || (is_first && !c.event.action.confirms);
-                let leave = if is_unrequested { Leave::Unrequested } else { Leave::Owed };
+                let basis = if is_unrequested { SendBasis::FirstContact } else { SendBasis::Transactional };
                 let to = c.typed.details.address()?;
-                Some(Draft { to, vault: c.vault.clone(), leave, about: (c, kind) })
+                Some(Draft { to, vault: c.vault.clone(), basis, about: (c, kind) })
             }))
         });
-        mail::compose_allowed(&self.kernel, emails, drafts.collect(), |(c, kind), to| self.write(&c, kind, to)).await
+        mail::compose_permitted(&self.kernel, emails, drafts.collect(), |(c, kind), to| self.write(&c, kind, to)).await
     }
 
     fn write(&self, c: &Context, kind: &str, to: EmailAddress) -> Composition {
@@ -178,10 +181,10 @@ impl MailKind for EventMail {
         Box::pin(self.write_all(emails))
     }
 
-    fn settled<'a>(
+    fn on_settled<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        ended: &'a [(&'a QueuedEmail, Fate)],
+        ended: &'a [(&'a QueuedEmail, DeliveryStatus)],
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if self.kind == "event_cancelled_by_you" {

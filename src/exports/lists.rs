@@ -185,7 +185,7 @@ fn open_all<L: List>(kernel: &Kernel, vault: &Vault, rows: &[L::Row]) -> Result<
             let address = L::willing(row, &opened).and_then(|address| EmailAddress::parse(address).ok());
             let mut indexes = Vec::new();
             if let Some(address) = address {
-                indexes = mail::everywhere_indexes(kernel, &address);
+                indexes = mail::global_suppression_keys(kernel, &address);
                 indexes.push(vault.email_index(&address));
             }
             Ok(Line { opened, indexes })

@@ -111,7 +111,7 @@ pub async fn progress(conn: &mut PgConnection, action: Uuid, goes_out: bool) -> 
 ///
 /// # Errors
 /// A database error.
-pub async fn dispatching(conn: &mut PgConnection, actions: &[Uuid]) -> Result<HashMap<Uuid, Standing>> {
+pub async fn dispatching(conn: &mut PgConnection, actions: &[Uuid]) -> Result<HashMap<Uuid, JobStatus>> {
     jobs::statuses(conn, JOB, actions).await
 }
 

@@ -269,7 +269,7 @@ impl LinkHandler for Reject {
             let Some(read) = Read::of(&self.0, &mut tx, token, true).await? else { return token.dropped_before() };
             refuse_confirmed(&read.row)?;
             if let Some(address) = read.typed.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
-                mail::never_again(&mut tx, &self.0.kernel, &address, read.letter.action.protected).await?;
+                mail::suppress_globally(&mut tx, &self.0.kernel, &address, read.letter.action.protected).await?;
             }
             store::delete_pending(&mut tx, read.row.id).await?;
             people::forget_bare_people(&mut tx, &[read.row.person_id]).await?;

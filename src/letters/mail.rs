@@ -24,7 +24,7 @@ use crate::{
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
-    mail::{self, Addressee, Composed, Composition, Draft, Fate, Leave, MailKind, QueuedEmail},
+    mail::{self, Addressee, Composed, Composition, DeliveryStatus, Draft, MailKind, QueuedEmail, SendBasis},
 };
 
 /// A letter as its mails need it.
@@ -65,9 +65,9 @@ impl Read {
     }
 
     /// A mail to its writer.
-    fn draft(self, leave: Leave) -> Option<Draft<Self>> {
+    fn draft(self, basis: SendBasis) -> Option<Draft<Self>> {
         let to = self.typed.details.address()?;
-        Some(Draft { to, vault: self.vault.clone(), leave, about: self })
+        Some(Draft { to, vault: self.vault.clone(), basis, about: self })
     }
 
     fn offices(&self) -> Vec<String> {
@@ -122,8 +122,8 @@ impl MailKind for Confirm {
             let waits =
                 |read: &Read| read.row.state == "pending" && read.row.confirm_expires_at.is_none_or(|at| at > now);
             let found = Read::of(&self.0, emails).await?.into_iter();
-            let drafts = found.map(|read| Ok(read?.filter(waits).and_then(|read| read.draft(Leave::Unrequested))));
-            mail::compose_allowed(kernel, emails, drafts.collect(), |read, to| {
+            let drafts = found.map(|read| Ok(read?.filter(waits).and_then(|read| read.draft(SendBasis::FirstContact))));
+            mail::compose_permitted(kernel, emails, drafts.collect(), |read, to| {
                 let confirm_url = kernel.links.url(Purpose::ConfirmLetter, read.row.id, read.row.link_generation);
                 read.compose(kernel, self.kind(), to, context! { confirm_url })
             })
@@ -154,9 +154,9 @@ impl MailKind for Thanks {
             let kernel = &self.0.kernel;
             let found = Read::of(&self.0, emails).await?.into_iter();
             let drafts = found.map(|read| {
-                Ok(read?.filter(|r| r.row.state == "confirmed").and_then(|read| read.draft(Leave::Notice)))
+                Ok(read?.filter(|r| r.row.state == "confirmed").and_then(|read| read.draft(SendBasis::Notice)))
             });
-            mail::compose_allowed(kernel, emails, drafts.collect(), |read, to| {
+            mail::compose_permitted(kernel, emails, drafts.collect(), |read, to| {
                 let manage_url = kernel.links.url(Purpose::ManageLetter, read.row.id, read.row.link_generation);
                 read.compose(kernel, self.kind(), to, context! { manage_url })
             })
@@ -178,18 +178,18 @@ impl MailKind for Deliver {
         Box::pin(self.deliver(emails))
     }
 
-    fn settled<'a>(
+    fn on_settled<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        ended: &'a [(&'a QueuedEmail, Fate)],
+        ended: &'a [(&'a QueuedEmail, DeliveryStatus)],
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let mut settled = Vec::with_capacity(ended.len());
             // one that is called spam has arrived
-            for (email, fate) in ended.iter().filter(|(_, fate)| *fate != Fate::Complained) {
+            for (email, status) in ended.iter().filter(|(_, status)| *status != DeliveryStatus::Complained) {
                 let at = self.0.kernel.cx.recorded_now(email.protected);
                 let id = email.ref_id("outreach")?;
-                settled.push(store::Settled { id, email: email.id, state: fate.as_str(), at });
+                settled.push(store::Settled { id, email: email.id, state: status.as_str(), at });
             }
             store::settle(conn, &settled, self.0.today()).await
         })
@@ -304,7 +304,7 @@ fn write(
     let mut composed = Composed::new(to, details.full_name(), subject, text);
     composed.to_name = Some(if holder.is_empty() { target.title_in(typed.locale) } else { holder });
     composed.cc = cc;
-    mail::LETTERS.clone_into(&mut composed.from_local);
+    mail::LETTERS_LOCAL_PART.clone_into(&mut composed.from_local);
     composed.reply_to = Some(if shown.is_empty() { reply_address(kernel, outreach) } else { shown.to_owned() });
     Ok(composed)
 }

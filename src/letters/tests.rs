@@ -22,7 +22,7 @@ use crate::{
         links::{FormInput, LinkHandlers, Purpose},
         text::{EmailAddress, LocaleTag, Slug},
     },
-    mail::{Class, Composed, Fate, MailKind, QueuedEmail, compose_one},
+    mail::{Class, Composed, DeliveryStatus, MailKind, QueuedEmail, compose_one},
     organizers::Access,
     people::PersonBody,
 };
@@ -255,8 +255,8 @@ async fn a_letter_is_held_until_the_action_goes_live(db: PgPool) {
     assert!(reply_to.starts_with("reply+") && emails[0].lane != emails[1].lane && !emails[0].lane.is_empty());
 
     let mut conn = house.kernel().db.acquire().await.unwrap();
-    let ended = [(&emails[0], Fate::Sent), (&emails[1], Fate::Failed)];
-    Deliver(house.letters.clone()).settled(&mut conn, &ended).await.unwrap();
+    let ended = [(&emails[0], DeliveryStatus::Sent), (&emails[1], DeliveryStatus::Failed)];
+    Deliver(house.letters.clone()).on_settled(&mut conn, &ended).await.unwrap();
     assert_eq!(house.states().await, ["sent", "failed"]);
     let sent: (Option<String>,) = sqlx::query_as("SELECT h.family_name FROM outreaches o LEFT JOIN officials h ON h.id = o.official_id WHERE o.state = 'sent' AND o.sent_at IS NOT NULL")
         .fetch_one(&mut *conn)

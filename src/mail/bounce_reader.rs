@@ -9,18 +9,18 @@ use tokio::{
     time::timeout,
 };
 
-use super::report::{self, Reading};
+use super::bounce_report::{self, ParsedBounce};
 use crate::error::{Error, Result};
 
 /// Bytes of a message that are read; the head of a longer one says enough.
-pub(super) const LARGEST: usize = 1024 * 1024;
+pub(super) const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// Time that a message may take. A common one takes a millisecond.
-const TIME: Duration = Duration::from_secs(5);
-/// Stack of the thread: more than any message of [`LARGEST`] needs.
-const STACK: usize = 8 * 1024 * 1024;
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// Stack of the thread: more than any message of [`MAX_MESSAGE_BYTES`] needs.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
 /// Messages read at a time. One that overran keeps its place until its thread ends, so that such messages cannot take all
 /// processors.
-static READERS: std::sync::LazyLock<std::sync::Arc<Semaphore>> =
+static READER_PERMITS: std::sync::LazyLock<std::sync::Arc<Semaphore>> =
     std::sync::LazyLock::new(|| std::sync::Arc::new(Semaphore::new(2)));
 
 /// Reads a message that came back.
@@ -28,14 +28,14 @@ static READERS: std::sync::LazyLock<std::sync::Arc<Semaphore>> =
 /// # Errors
 /// 422 for one that cannot be read: it took too long, or its reader panicked; reading it again would do the same.
 /// `unavailable` while others take too long.
-pub(super) async fn read(raw: &[u8]) -> Result<Reading> {
-    let raw = raw[..raw.len().min(LARGEST)].to_vec();
-    let place = timeout(TIME, READERS.clone().acquire_owned()).await.ok().and_then(Result::ok);
-    let place = place.ok_or_else(|| Error::Unavailable {
+pub(super) async fn read(raw: &[u8]) -> Result<ParsedBounce> {
+    let raw = raw[..raw.len().min(MAX_MESSAGE_BYTES)].to_vec();
+    let permit = timeout(READ_TIMEOUT, READER_PERMITS.clone().acquire_owned()).await.ok().and_then(Result::ok);
+    let permit = permit.ok_or_else(|| Error::Unavailable {
         retry_after: 60,
         cause: "mail that came back is being read, and does not end".to_owned(),
     })?;
-    match on_a_thread(TIME, place, move || report::read(&raw)).await.map_err(Error::internal)? {
+    match on_a_thread(READ_TIMEOUT, permit, move || bounce_report::parse(&raw)).await.map_err(Error::internal)? {
         Some(reading) => Ok(reading),
         None => Err(Error::field("", "invalid_value", "This mail cannot be read.")),
     }
@@ -45,12 +45,12 @@ pub(super) async fn read(raw: &[u8]) -> Result<Reading> {
 /// thread.
 async fn on_a_thread<T: Send + 'static>(
     limit: Duration,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<Option<T>> {
     let (done, outcome) = oneshot::channel();
-    std::thread::Builder::new().name("bounce".to_owned()).stack_size(STACK).spawn(move || {
-        let _place = place;
+    std::thread::Builder::new().name("bounce".to_owned()).stack_size(STACK_BYTES).spawn(move || {
+        let _permit = permit;
         // nobody waits any more for what comes too late
         let _ = done.send(work());
     })?;
@@ -65,16 +65,16 @@ mod tests {
 
     #[tokio::test]
     async fn who_takes_too_long_is_left_behind_and_keeps_its_place() {
-        let places = Arc::new(Semaphore::new(1));
+        let permits = Arc::new(Semaphore::new(1));
         let (end, wait) = mpsc::channel::<()>();
-        let place = places.clone().acquire_owned().await.unwrap();
-        let endless = on_a_thread(Duration::from_millis(20), place, move || wait.recv()).await.unwrap();
-        assert!(endless.is_none() && places.available_permits() == 0);
+        let permit = permits.clone().acquire_owned().await.unwrap();
+        let endless = on_a_thread(Duration::from_millis(20), permit, move || wait.recv()).await.unwrap();
+        assert!(endless.is_none() && permits.available_permits() == 0);
         drop(end);
-        let place = places.clone().acquire_owned().await.unwrap();
-        assert_eq!(on_a_thread(TIME, place, || 7).await.unwrap(), Some(7));
-        let place = places.acquire_owned().await.unwrap();
-        let panics = on_a_thread(TIME, place, || panic!("the test's")).await.unwrap();
+        let permit = permits.clone().acquire_owned().await.unwrap();
+        assert_eq!(on_a_thread(READ_TIMEOUT, permit, || 7).await.unwrap(), Some(7));
+        let permit = permits.acquire_owned().await.unwrap();
+        let panics = on_a_thread(READ_TIMEOUT, permit, || panic!("the test's")).await.unwrap();
         assert_eq!(panics, None::<()>);
     }
 }

@@ -6,22 +6,22 @@
 
 use super::{
     mime::{Header, Message},
+    retry_policy::failure,
     smtp::{EnhancedCode, without_locals},
-    verdict::failure,
 };
 
 /// Letters and digits of a token (see [`super::message::Sender::return_token`]).
-const TOKEN: usize = 26;
+const TOKEN_CHARS: usize = 26;
 /// Bytes of a text that are looked through.
-const LOOKED_AT: usize = 64 * 1024;
+const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// Bytes of a failure's text from which what is kept of it is made.
-const KEPT: usize = 4 * 1024;
+const MAX_REASON_BYTES: usize = 4 * 1024;
 /// Local parts of addresses that are kept out of a text, at most.
 const MAX_LOCALS: usize = 40;
 
 /// What a message that came back says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Report {
+pub enum BounceReport {
     /// It was not delivered and will not be.
     Failed {
         /// RFC 3463, where the reporter gave one.
@@ -32,7 +32,7 @@ pub enum Report {
         text: String,
     },
     /// It is still being tried, or it was delivered: nothing to do.
-    Underway,
+    InProgress,
     /// Its reader called it spam, or left by the provider's button.
     Complaint,
     /// A machine answered: out of office, a ticket.
@@ -41,12 +41,12 @@ pub enum Report {
     Other,
 }
 
-impl Report {
+impl BounceReport {
     /// One word, for the log and the API.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Failed { .. } => "bounce",
-            Self::Underway => "underway",
+            Self::InProgress => "underway",
             Self::Complaint => "complaint",
             Self::AutoReply => "auto_reply",
             Self::Other => "other",
@@ -56,15 +56,15 @@ impl Report {
 
 /// A message that came back, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct ParsedBounce {
     /// What it says.
-    pub report: Report,
+    pub report: BounceReport,
     /// The token that it came back to: wherever it stands in the message, however encoded.
     pub token: Option<String>,
 }
 
 /// Reads a message that came back.
-pub fn read(raw: &[u8]) -> Reading {
+pub fn parse(raw: &[u8]) -> ParsedBounce {
     let mut token = token_in(raw);
     let message = Message::read(raw, &mut |decoded| {
         if token.is_none() {
@@ -72,15 +72,15 @@ pub fn read(raw: &[u8]) -> Reading {
         }
     });
     let mut report = report_of(&message, raw);
-    if let Report::Failed { text, .. } = &mut report {
+    if let BounceReport::Failed { text, .. } = &mut report {
         *text = failure(&without_locals(text, &recipients(&message)));
     }
-    Reading { report, token }
+    ParsedBounce { report, token }
 }
 
-fn report_of(message: &Message, raw: &[u8]) -> Report {
+fn report_of(message: &Message, raw: &[u8]) -> BounceReport {
     if message.header.is_empty() {
-        return Report::Other;
+        return BounceReport::Other;
     }
     if let Some(report) = reported_in_parts(message) {
         return report;
@@ -90,7 +90,7 @@ fn report_of(message: &Message, raw: &[u8]) -> Report {
     {
         return report;
     }
-    if is_automatic(&message.header) { Report::AutoReply } else { Report::Other }
+    if is_automatic(&message.header) { BounceReport::AutoReply } else { BounceReport::Other }
 }
 
 /// The local parts of the addresses that a report is about, which texts may name without a domain: "no such user jane.doe".
@@ -137,16 +137,16 @@ pub fn token_in(text: &[u8]) -> Option<String> {
     let mark = b"bounce+";
     let starts = text.windows(mark.len()).enumerate().filter(|(_, w)| w.eq_ignore_ascii_case(mark));
     starts.into_iter().find_map(|(at, _)| {
-        let token = text.get(at + mark.len()..at + mark.len() + TOKEN)?;
+        let token = text.get(at + mark.len()..at + mark.len() + TOKEN_CHARS)?;
         // `=` where the address was itself made part of another (VERP, SRS)
-        let ends = matches!(text.get(at + mark.len() + TOKEN), Some(b'@' | b'=' | b'%'));
+        let ends = matches!(text.get(at + mark.len() + TOKEN_CHARS), Some(b'@' | b'=' | b'%'));
         let token = std::str::from_utf8(token).ok().filter(|t| ends && t.bytes().all(|b| b.is_ascii_alphanumeric()))?;
         Some(token.to_ascii_lowercase())
     })
 }
 
 /// What the parts of a `multipart/report` (RFC 6522) say, in whatever multipart they come; also of one that was forwarded whole.
-fn reported_in_parts(message: &Message) -> Option<Report> {
+fn reported_in_parts(message: &Message) -> Option<BounceReport> {
     message.parts.iter().find_map(|part| match part.kind.as_str() {
         "message/feedback-report" => Some(complaint(cut(&part.text))),
         "message/delivery-status" | "message/global-delivery-status" | "text/delivery-status" => {
@@ -156,15 +156,15 @@ fn reported_in_parts(message: &Message) -> Option<Report> {
     })
 }
 
-fn complaint(text: &str) -> Report {
+fn complaint(text: &str) -> BounceReport {
     match field(text, "feedback-type").as_deref() {
-        Some("not-spam" | "auth-failure" | "dmarc") => Report::Other,
-        _ => Report::Complaint,
+        Some("not-spam" | "auth-failure" | "dmarc") => BounceReport::Other,
+        _ => BounceReport::Complaint,
     }
 }
 
 /// RFC 3464: groups of fields; the first is about the message, each further one about a recipient.
-fn delivery_status(text: &str) -> Option<Report> {
+fn delivery_status(text: &str) -> Option<BounceReport> {
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
     let groups: Vec<&str> = unix.split("\n\n").collect();
     let about = |group: &&str| field(group, "action").is_some() || field(group, "status").is_some();
@@ -176,23 +176,23 @@ fn delivery_status(text: &str) -> Option<Report> {
     let action = field(group, "action").unwrap_or_default();
     match action.split_whitespace().next().unwrap_or("") {
         "failed" => Some(failed(status, diagnosis)),
-        "delayed" | "delivered" | "relayed" | "expanded" => Some(Report::Underway),
+        "delayed" | "delivered" | "relayed" | "expanded" => Some(BounceReport::InProgress),
         // some give a status only
         _ => match status?.class {
             5 => Some(failed(status, diagnosis)),
-            _ => Some(Report::Underway),
+            _ => Some(BounceReport::InProgress),
         },
     }
 }
 
-fn failed(status: Option<EnhancedCode>, text: &str) -> Report {
+fn failed(status: Option<EnhancedCode>, text: &str) -> BounceReport {
     // the reporter's own status is often 5.0.0 where the reply it quotes says more
     let quoted = enhanced_in(text);
     let telling = |code: &EnhancedCode| (code.subject, code.detail) != (0, 0);
     let status = status.filter(telling).or(quoted).or(status);
     // of a long text only the beginning is kept, so only that is cleaned
-    let kept = &text[..text.floor_char_boundary(KEPT)];
-    Report::Failed { status, is_dead: is_dead(status, text), text: failure(kept) }
+    let kept = &text[..text.floor_char_boundary(MAX_REASON_BYTES)];
+    BounceReport::Failed { status, is_dead: is_dead(status, text), text: failure(kept) }
 }
 
 /// Is there no such address? Only by codes that speak of the address itself (RFC 3463 section 3): unknown, no such domain,
@@ -273,16 +273,16 @@ fn field(text: &str, name: &str) -> Option<String> {
 
 /// The first text in a message, which people read; of several forms of it the plain one.
 fn text_of(message: &Message, raw: &[u8]) -> String {
-    let is_plain_form = |part: &&super::mime::Part| part.is_alternative && part.kind == "text/plain";
+    let is_plain_form = |part: &&super::mime::MimePart| part.is_alternative && part.kind == "text/plain";
     let first = message.parts.iter().find(|part| part.readable().is_some());
     let part =
         first.filter(|part| part.is_alternative).and_then(|_| message.parts.iter().find(is_plain_form)).or(first);
-    let text = part.and_then(super::mime::Part::readable);
+    let text = part.and_then(super::mime::MimePart::readable);
     text.map_or_else(|| latin(raw), |text| cut(&text).to_owned())
 }
 
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(LOOKED_AT)]
+    &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
 }
 
 /// Is it from a mail system: an empty return path, or a mailer's name?
@@ -299,7 +299,7 @@ fn header(fields: &Header, name: &str) -> String {
 }
 
 /// A report in words: those of qmail (`qmail-send`), older Exim and Exchange, and whatever else says so clearly.
-fn in_words(fields: &Header, text: &str) -> Option<Report> {
+fn in_words(fields: &Header, text: &str) -> Option<BounceReport> {
     let subject = header(fields, "subject");
     let lower = text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| subject.contains(word) || lower.contains(word));
@@ -312,7 +312,7 @@ fn in_words(fields: &Header, text: &str) -> Option<Report> {
         "no action is required",
     ]) && !says(&["giving up", "permanent", "returned to sender", "undeliverable"])
     {
-        return Some(Report::Underway);
+        return Some(BounceReport::InProgress);
     }
     let is_failure = fields.get("x-failed-recipients").is_some()
         || says(&[
@@ -383,7 +383,7 @@ fn is_automatic(fields: &Header) -> bool {
 }
 
 fn latin(bytes: &[u8]) -> String {
-    cut(&String::from_utf8_lossy(&bytes[..bytes.len().min(LOOKED_AT)])).to_owned()
+    cut(&String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_TEXT_BYTES)])).to_owned()
 }
 
 #[cfg(test)]
@@ -393,7 +393,7 @@ mod tests {
     use super::*;
 
     fn token_of(raw: &[u8]) -> Option<String> {
-        read(raw).token
+        parse(raw).token
     }
 
     #[test]
@@ -427,13 +427,13 @@ mod tests {
     fn a_message_nested_thousands_of_times_is_read_like_any_other() {
         // 1 MB of them overflowed the stack, 120 kB took 20 seconds
         for levels in [4_000, 34_000] {
-            assert_eq!(read(&nested(levels)), Reading { report: Report::Other, token: None });
+            assert_eq!(parse(&nested(levels)), ParsedBounce { report: BounceReport::Other, token: None });
         }
         let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, nested(24_000));
         let hidden = format!("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{encoded}");
-        assert_eq!(read(hidden.as_bytes()).report, Report::Other);
+        assert_eq!(parse(hidden.as_bytes()).report, BounceReport::Other);
         let digest = "Content-Type: multipart/digest; boundary=b\n\n--b\n\n".repeat(20_000);
-        assert_eq!(read(digest.as_bytes()).report, Report::Other);
+        assert_eq!(parse(digest.as_bytes()).report, BounceReport::Other);
     }
 
     #[test]
@@ -442,14 +442,14 @@ mod tests {
         let nested = format!(
             "From: x\nContent-Type: multipart/mixed; boundary=a\n\n--a\n\nforwarded\n--a\nContent-Type: message/rfc822\n\nFrom: MAILER-DAEMON\nContent-Type: multipart/report; boundary=b\n\n--b\n\ntext\n--b\n{status}--b--\n--a--\n"
         );
-        let Report::Failed { status, is_dead, .. } = read(nested.as_bytes()).report else { panic!("{nested}") };
+        let BounceReport::Failed { status, is_dead, .. } = parse(nested.as_bytes()).report else { panic!("{nested}") };
         assert_eq!((status.map(|s| s.to_string()).as_deref(), is_dead), (Some("5.1.1"), true));
     }
 
     #[test]
     fn what_is_kept_of_a_failure_names_nobody() {
         let raw = "From: MAILER-DAEMON@x\nContent-Type: multipart/report; boundary=b\n\n--b\n\ntext\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nFinal-Recipient: rfc822; Jane.Doe+news@example.org\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 no such user JANE.DOE+NEWS (jane.doe) here, Doe is gone, mailbox stays\n--b--\n";
-        let Report::Failed { text, .. } = read(raw.as_bytes()).report else { panic!("{raw}") };
+        let BounceReport::Failed { text, .. } = parse(raw.as_bytes()).report else { panic!("{raw}") };
         assert!(!text.to_lowercase().contains("jane") && !text.to_lowercase().contains("doe"), "{text}");
         assert!(text.starts_with("550 no such user") && text.ends_with("mailbox stays"), "{text}");
     }
@@ -471,7 +471,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(raw in proptest::collection::vec(any::<u8>(), 0..2000)) {
-            let _ = read(&raw);
+            let _ = parse(&raw);
         }
 
         #[test]
@@ -482,7 +482,7 @@ mod tests {
                 raw[at % length] = byte;
             }
             raw.truncate(cut);
-            let _ = read(&raw);
+            let _ = parse(&raw);
         }
     }
 }

@@ -17,10 +17,10 @@ use std::{
 use tokio::{fs, io::AsyncReadExt};
 
 use super::{
-    intake::LARGEST,
+    bounce_reader::MAX_MESSAGE_BYTES,
+    bounce_report::BounceReport,
+    bounces::{BounceOutcome, process_bounce},
     kinds::MailKinds,
-    report::Report,
-    returned::{Taken, take_back},
 };
 use crate::{
     error::{Error, Result},
@@ -28,33 +28,33 @@ use crate::{
 };
 
 /// Age that a file must have: whoever writes it without renaming it into place has finished then.
-const SETTLED: Duration = Duration::from_secs(2);
+const MIN_FILE_AGE: Duration = Duration::from_secs(2);
 /// Age at which a file about a mail that nobody knows (yet) is put aside: its sender may not have settled it.
-const PATIENCE: Duration = Duration::from_hours(1);
+const UNKNOWN_MAIL_WAIT: Duration = Duration::from_hours(1);
 /// Time after which a file in `working/` is put aside: whoever read it has ended.
-const ABANDONED: Duration = Duration::from_mins(10);
+const ABANDONED_AFTER: Duration = Duration::from_mins(10);
 /// Age at which what was put aside is removed: it holds what somebody wrote.
-const KEPT: Duration = Duration::from_hours(7 * 24);
+const RETENTION: Duration = Duration::from_hours(7 * 24);
 /// Files that are kept aside, the newest of them: anybody may write to our addresses.
-const KEPT_FILES: usize = 2_000;
+const MAX_KEPT_FILES: usize = 2_000;
 /// Bytes of a file's name that leave room for what is put before it.
-const LONGEST_NAME: usize = 200;
+const MAX_FILE_NAME_BYTES: usize = 200;
 /// Where they are while they are read.
-const WORKING: &str = "working";
+const WORKING_DIRECTORY: &str = "working";
 /// Where they are put aside.
-const UNKNOWN: &str = "unknown";
+const UNKNOWN_DIRECTORY: &str = "unknown";
 
 /// Takes back what lies in the folder of `mail.bounce_spool`; returns how many files were dealt with. Nothing is removed
 /// before it was committed. Several processes may read one folder.
 ///
 /// # Errors
 /// The first file's that could not be dealt with; the others are not held up by it. `internal` when the folder cannot be read.
-pub async fn read_spool(kernel: &Kernel, kinds: &MailKinds) -> Result<usize> {
+pub async fn process_bounce_spool(kernel: &Kernel, kinds: &MailKinds) -> Result<usize> {
     let folder = Path::new(&kernel.settings.mail.bounce_spool);
     if folder.as_os_str().is_empty() {
         return Ok(0);
     }
-    let spool = Spool { kernel, folder };
+    let spool = BounceSpool { kernel, folder };
     spool.put_abandoned_aside().await.map_err(cannot)?;
     let (mut done, mut trouble) = (0, None);
     let mut files = fs::read_dir(folder).await.map_err(cannot)?;
@@ -62,16 +62,16 @@ pub async fn read_spool(kernel: &Kernel, kinds: &MailKinds) -> Result<usize> {
         let is_hidden = file.file_name().as_bytes().starts_with(b".");
         let Ok(metadata) = file.metadata().await else { continue };
         let age = spool.age_of(&metadata);
-        if is_hidden || !metadata.is_file() || age < SETTLED {
+        if is_hidden || !metadata.is_file() || age < MIN_FILE_AGE {
             continue;
         }
-        match spool.one(kinds, &file.file_name(), age).await {
+        match spool.process_file(kinds, &file.file_name(), age).await {
             Ok(true) => done += 1,
             Ok(false) => {}
             Err(error) => trouble = trouble.or(Some(error)),
         }
     }
-    spool.forget().await;
+    spool.delete_old().await;
     trouble.map_or(Ok(done), Err)
 }
 
@@ -80,14 +80,14 @@ fn cannot(error: io::Error) -> Error {
     Error::internal(format!("mail.bounce_spool: {error}"))
 }
 
-struct Spool<'a> {
+struct BounceSpool<'a> {
     kernel: &'a Kernel,
     folder: &'a Path,
 }
 
-impl Spool<'_> {
+impl BounceSpool<'_> {
     /// Deals with one file; false when it is to stay for now.
-    async fn one(&self, kinds: &MailKinds, name: &OsStr, age: Duration) -> Result<bool> {
+    async fn process_file(&self, kinds: &MailKinds, name: &OsStr, age: Duration) -> Result<bool> {
         let Some(claimed) = self.claim(name).await.map_err(cannot)? else { return Ok(false) };
         let raw = match head_of(&claimed).await {
             Ok(raw) => raw,
@@ -96,15 +96,15 @@ impl Spool<'_> {
                 return self.put_aside(&claimed, name).await.map(|()| true).map_err(cannot);
             }
         };
-        let is_young = age < PATIENCE;
-        match take_back(self.kernel, kinds, &raw, None).await {
-            Ok(Taken { report, is_known }) => {
-                if is_known || matches!(report, Report::AutoReply | Report::Underway) {
+        let is_young = age < UNKNOWN_MAIL_WAIT;
+        match process_bounce(self.kernel, kinds, &raw, None).await {
+            Ok(BounceOutcome { report, is_known }) => {
+                if is_known || matches!(report, BounceReport::AutoReply | BounceReport::InProgress) {
                     fs::remove_file(&claimed).await.map_err(cannot)?;
                     return Ok(true);
                 }
-                if is_young && report != Report::Other {
-                    self.give_back(&claimed, name).await.map_err(cannot)?;
+                if is_young && report != BounceReport::Other {
+                    self.release(&claimed, name).await.map_err(cannot)?;
                     return Ok(false);
                 }
                 self.put_aside(&claimed, name).await.map_err(cannot)?;
@@ -118,7 +118,7 @@ impl Spool<'_> {
             }
             // an outage passes; what else fails again and again is for a human
             Err(error) if is_young || matches!(error, Error::Unavailable { .. }) => {
-                self.give_back(&claimed, name).await.map_err(cannot)?;
+                self.release(&claimed, name).await.map_err(cannot)?;
                 Err(error)
             }
             Err(error) => {
@@ -130,11 +130,11 @@ impl Spool<'_> {
 
     /// Moves a file to where nobody else reads it; `None` when another process was faster.
     async fn claim(&self, name: &OsStr) -> io::Result<Option<PathBuf>> {
-        let working = self.folder.join(WORKING);
+        let working = self.folder.join(WORKING_DIRECTORY);
         fs::create_dir_all(&working).await?;
-        let mut claimed = OsString::from(format!("{CLAIMED}{}-", self.kernel.cx.now().timestamp()));
+        let mut claimed = OsString::from(format!("{CLAIMED_PREFIX}{}-", self.kernel.cx.now().timestamp()));
         // a name may have 255 bytes
-        claimed.push(if name.len() > LONGEST_NAME { self.new_name() } else { name.to_owned() });
+        claimed.push(if name.len() > MAX_FILE_NAME_BYTES { self.new_name() } else { name.to_owned() });
         let claimed = working.join(claimed);
         if fs::try_exists(&claimed).await? {
             return Ok(None); // dropped and claimed twice within a second: the next round's
@@ -146,12 +146,12 @@ impl Spool<'_> {
         }
     }
 
-    async fn give_back(&self, claimed: &Path, name: &OsStr) -> io::Result<()> {
+    async fn release(&self, claimed: &Path, name: &OsStr) -> io::Result<()> {
         self.move_to(claimed, self.folder, name).await
     }
 
     async fn put_aside(&self, claimed: &Path, name: &OsStr) -> io::Result<()> {
-        let aside = self.folder.join(UNKNOWN);
+        let aside = self.folder.join(UNKNOWN_DIRECTORY);
         fs::create_dir_all(&aside).await?;
         self.move_to(claimed, &aside, name).await
     }
@@ -176,7 +176,7 @@ impl Spool<'_> {
 
     /// Puts aside what a process that has ended was reading: perhaps it ended of that.
     async fn put_abandoned_aside(&self) -> io::Result<()> {
-        let mut files = match fs::read_dir(self.folder.join(WORKING)).await {
+        let mut files = match fs::read_dir(self.folder.join(WORKING_DIRECTORY)).await {
             Ok(files) => files,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
@@ -191,8 +191,8 @@ impl Spool<'_> {
                 }
                 None => (self.age_of(&metadata), found.clone()),
             };
-            if metadata.is_file() && age >= ABANDONED {
-                tracing::warn!("a mail that came back was left half read, and is put aside: see {UNKNOWN}/");
+            if metadata.is_file() && age >= ABANDONED_AFTER {
+                tracing::warn!("a mail that came back was left half read, and is put aside: see {UNKNOWN_DIRECTORY}/");
                 metrics::counter!("muster_mail_spool_abandoned").increment(1);
                 self.put_aside(&file.path(), &name).await?;
             }
@@ -206,31 +206,31 @@ impl Spool<'_> {
     }
 
     /// Removes what was put aside long ago, or too much of it.
-    async fn forget(&self) {
-        let Ok(mut files) = fs::read_dir(self.folder.join(UNKNOWN)).await else { return };
+    async fn delete_old(&self) {
+        let Ok(mut files) = fs::read_dir(self.folder.join(UNKNOWN_DIRECTORY)).await else { return };
         let mut kept = Vec::new();
         while let Ok(Some(file)) = files.next_entry().await {
             let Ok(metadata) = file.metadata().await else { continue };
             let age = self.age_of(&metadata);
-            if age > KEPT {
+            if age > RETENTION {
                 let _ = fs::remove_file(file.path()).await;
             } else {
                 kept.push((age, file.path()));
             }
         }
         kept.sort_unstable();
-        for (_, path) in kept.iter().skip(KEPT_FILES) {
+        for (_, path) in kept.iter().skip(MAX_KEPT_FILES) {
             let _ = fs::remove_file(path).await;
         }
     }
 }
 
 /// What the name of a file in `working/` begins with, before the time (Unix seconds) at which it was moved there.
-const CLAIMED: &str = "claimed-";
+const CLAIMED_PREFIX: &str = "claimed-";
 
 /// When a file was claimed, and the name that it had.
 fn claim_of(name: &OsStr) -> Option<(i64, OsString)> {
-    let rest = name.as_bytes().strip_prefix(CLAIMED.as_bytes())?;
+    let rest = name.as_bytes().strip_prefix(CLAIMED_PREFIX.as_bytes())?;
     let dash = rest.iter().position(|&byte| byte == b'-')?;
     let at = std::str::from_utf8(&rest[..dash]).ok()?.parse().ok()?;
     Some((at, OsString::from_vec(rest[dash + 1..].to_vec())))
@@ -239,6 +239,6 @@ fn claim_of(name: &OsStr) -> Option<(i64, OsString)> {
 /// The beginning of a file.
 async fn head_of(path: &Path) -> io::Result<Vec<u8>> {
     let mut raw = Vec::new();
-    fs::File::open(path).await?.take(LARGEST as u64).read_to_end(&mut raw).await?;
+    fs::File::open(path).await?.take(MAX_MESSAGE_BYTES as u64).read_to_end(&mut raw).await?;
     Ok(raw)
 }

@@ -1,15 +1,14 @@
 //! What follows when a mail comes back: its state, the address's, and the slice's own.
 
 use super::{
-    consent,
-    domains::provider,
-    intake,
-    kinds::{Addressee, Class, Fate, MailKind, MailKinds, QueuedEmail},
+    bounce_reader,
+    bounce_report::{self, BounceReport, ParsedBounce},
+    kinds::{Addressee, Class, DeliveryStatus, MailKind, MailKinds, QueuedEmail},
     message::Sender,
-    report::{self, Reading, Report},
+    provider_counts::provider,
+    retry_policy::{self, failure},
     smtp::without_locals,
-    store,
-    verdict::{self, failure},
+    store, suppression,
 };
 use crate::{error::Result, kernel::Kernel};
 
@@ -18,18 +17,18 @@ use sqlx::PgConnection;
 
 /// What became of a message that came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct BounceOutcome {
     /// What it says.
-    pub report: Report,
+    pub report: BounceReport,
     /// Was the mail found that it is about? It is known for seven days; mail of protected actions for three.
     pub is_known: bool,
 }
 
-/// Letters of one mailbox that must be reported as undeliverable within [`REPORTED_WITHIN`] before it is paused: their token
+/// Letters of one mailbox that must be reported as undeliverable within [`BOUNCE_WINDOW`] before it is paused: their token
 /// stands in the letter, so its reader, or a gateway of the ministry's, can forge a report about it.
-const REPORTS: i64 = 3;
-/// See [`REPORTS`].
-const REPORTED_WITHIN: TimeDelta = TimeDelta::days(1);
+const BOUNCES_BEFORE_PAUSE: i64 = 3;
+/// See [`BOUNCES_BEFORE_PAUSE`].
+const BOUNCE_WINDOW: TimeDelta = TimeDelta::days(1);
 
 /// Takes a message that came back (RFC 5322) and writes down what follows from it, in one transaction. The same one twice
 /// changes nothing more. `recipient` is the envelope's, where whoever hands it over knows it.
@@ -37,57 +36,72 @@ const REPORTED_WITHIN: TimeDelta = TimeDelta::days(1);
 /// # Errors
 /// `unavailable` while the mail is still being sent or the database is away: hand it over again. 422 for one that cannot be
 /// read.
-pub async fn take_back(kernel: &Kernel, kinds: &MailKinds, raw: &[u8], recipient: Option<&str>) -> Result<Taken> {
-    let Reading { report, token } = intake::read(raw).await?;
-    let token = recipient.and_then(|to| report::token_in(to.as_bytes())).or(token);
+pub async fn process_bounce(
+    kernel: &Kernel,
+    kinds: &MailKinds,
+    raw: &[u8],
+    recipient: Option<&str>,
+) -> Result<BounceOutcome> {
+    let ParsedBounce { report, token } = bounce_reader::read(raw).await?;
+    let token = recipient.and_then(|to| bounce_report::token_in(to.as_bytes())).or(token);
     metrics::counter!("muster_mail_returned", "what" => report.as_str()).increment(1);
-    let unknown = |report| Ok(Taken { report, is_known: false });
+    let unknown = |report| Ok(BounceOutcome { report, is_known: false });
     let Some(id) = token.and_then(|token| Sender::of(kernel).of_return_token(&token)) else { return unknown(report) };
     let mut tx = kernel.work.begin().await?;
-    let Some(email) = store::gone_out(&mut tx, id, kernel.cx.now()).await? else { return unknown(report) };
-    let (fate, text) = match &report {
-        Report::Failed { text, status, .. } => {
-            (Fate::Bounced, status.map_or_else(|| text.clone(), |status| format!("{status} {text}")))
+    let Some(email) = store::find_sent(&mut tx, id, kernel.cx.now()).await? else { return unknown(report) };
+    let (status, text) = match &report {
+        BounceReport::Failed { text, status, .. } => {
+            (DeliveryStatus::Bounced, status.map_or_else(|| text.clone(), |status| format!("{status} {text}")))
         }
-        Report::Complaint => (Fate::Complained, "its reader called it spam".to_owned()),
-        Report::Underway | Report::AutoReply | Report::Other => return Ok(Taken { report, is_known: true }),
+        BounceReport::Complaint => (DeliveryStatus::Complained, "its reader called it spam".to_owned()),
+        BounceReport::InProgress | BounceReport::AutoReply | BounceReport::Other => {
+            return Ok(BounceOutcome { report, is_known: true });
+        }
     };
     let kind = kinds.get(&email.kind);
-    let whom = match kind {
+    let recipient = match kind {
         Some(kind) => kind.addressee(&mut tx, &email).await?,
         None => None,
     };
-    let text = match &whom {
-        Some(whom) => failure(&without_locals(&text, &[whom.address.local()])),
+    let text = match &recipient {
+        Some(recipient) => failure(&without_locals(&text, &[recipient.address.local()])),
         None => text,
     };
-    if !store::bounce(&mut tx, &email, fate.as_str(), &text).await? {
-        return Ok(Taken { report, is_known: true });
+    if !store::set_bounced(&mut tx, &email, status.as_str(), &text).await? {
+        return Ok(BounceOutcome { report, is_known: true });
     }
     if let Some(kind) = kind {
         match &report {
-            Report::Failed { is_dead: true, .. } => reported(kernel, kind, &mut tx, &email, "bounced").await?,
-            Report::Failed { status, .. } if verdict::is_strike(*status) => {
-                consent::strike_addressee(kernel, kind, &mut tx, &email).await?;
+            BounceReport::Failed { is_dead: true, .. } => {
+                handle_reported_bounce(kernel, kind, &mut tx, &email, "bounced").await?
             }
-            Report::Complaint => reported(kernel, kind, &mut tx, &email, "complained").await?,
+            BounceReport::Failed { status, .. } if retry_policy::is_strike(*status) => {
+                suppression::strike_addressee(kernel, kind, &mut tx, &email).await?;
+            }
+            BounceReport::Complaint => handle_reported_bounce(kernel, kind, &mut tx, &email, "complained").await?,
             _ => {}
         }
         if !email.is_copy() {
-            kind.settled(&mut tx, &[(&email, fate)]).await?;
+            kind.on_settled(&mut tx, &[(&email, status)]).await?;
         }
-        if let Some(whom) = whom {
+        if let Some(recipient) = recipient {
             let day = kernel.cx.now().date_naive();
-            store::add_returned(&mut tx, day, provider(whom.address.domain()), fate == Fate::Complained).await?;
+            store::count_bounce(
+                &mut tx,
+                day,
+                provider(recipient.address.domain()),
+                status == DeliveryStatus::Complained,
+            )
+            .await?;
         }
     }
     tx.commit().await?;
-    Ok(Taken { report, is_known: true })
+    Ok(BounceOutcome { report, is_known: true })
 }
 
 /// A report says that an address takes no mail, or wants none. It came by mail, which anybody may write: an official's mailbox
 /// is paused only when several letters to it came back.
-async fn reported(
+async fn handle_reported_bounce(
     kernel: &Kernel,
     kind: &dyn MailKind,
     conn: &mut PgConnection,
@@ -96,25 +110,25 @@ async fn reported(
 ) -> Result<()> {
     if email.class == Class::Letter && !email.lane.is_empty() {
         let at = kernel.cx.recorded_now(email.protected);
-        let since = kernel.cx.now() - REPORTED_WITHIN;
-        let reports = store::report_lane(conn, &email.lane, email.id, at, since).await?;
+        let since = kernel.cx.now() - BOUNCE_WINDOW;
+        let reports = store::record_lane_bounce(conn, &email.lane, email.id, at, since).await?;
         metrics::counter!("muster_mail_letters_returned", "reason" => reason).increment(1);
-        if reports < REPORTS {
+        if reports < BOUNCES_BEFORE_PAUSE {
             tracing::warn!(
                 lane = email.lane,
                 reason,
                 reports,
-                "a letter to an official came back; the mailbox goes on until {REPORTS} did within a day"
+                "a letter to an official came back; the mailbox goes on until {BOUNCES_BEFORE_PAUSE} did within a day"
             );
             return Ok(());
         }
     }
-    bury(kernel, kind, conn, email, reason).await
+    suppress_dead_address(kernel, kind, conn, email, reason).await
 }
 
 /// An address that takes no mail any more: a supporter's is suppressed within its vault, an official's mailbox is paused
-/// until a human has looked. For what the relay itself answered, and for what [`reported`] believes.
-pub(super) async fn bury(
+/// until a human has looked. For what the relay itself answered, and for what [`handle_reported_bounce`] believes.
+pub(super) async fn suppress_dead_address(
     kernel: &Kernel,
     kind: &dyn MailKind,
     conn: &mut PgConnection,
@@ -132,7 +146,7 @@ pub(super) async fn bury(
         return Ok(());
     }
     if let Some(Addressee { address, vault }) = kind.addressee(conn, email).await? {
-        consent::suppress(conn, kernel, &vault, &address, reason, email.protected).await?;
+        suppression::suppress(conn, kernel, &vault, &address, reason, email.protected).await?;
     }
     Ok(())
 }

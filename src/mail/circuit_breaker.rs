@@ -17,36 +17,36 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 /// Recipient domains refused in a row that open the breaker.
-const DOMAINS: usize = 3;
+const MAX_REFUSED_DOMAINS: usize = 3;
 /// Mails refused in a row that open it, where no code speaks of an address.
-const MAILS: usize = 10;
+const MAX_REFUSED_MAILS: usize = 10;
 /// Mails in a row over which the connection was lost that open it.
-const BROKEN: usize = 3;
+const MAX_LOST_CONNECTIONS: usize = 3;
 /// Time for which a success shows that a relay takes mail from us.
-const RECENT: TimeDelta = TimeDelta::hours(1);
+const RECENT_SUCCESS: TimeDelta = TimeDelta::hours(1);
 
 /// The breakers of the relays that this process sends to.
 #[derive(Debug, Default)]
-pub(super) struct Breakers(Mutex<HashMap<String, Relay>>);
+pub(super) struct CircuitBreakers(Mutex<HashMap<String, RelayState>>);
 
 /// What a relay did lately.
 #[derive(Debug, Default)]
-struct Relay {
+struct RelayState {
     is_open: bool,
     accepted_at: Option<DateTime<Utc>>,
     /// Recipient domains refused since the last success.
-    domains: HashSet<String>,
+    refused_domains: HashSet<String>,
     /// Mails refused since the last success with a code that does not speak of the address.
-    mails: HashSet<Uuid>,
+    refused_mails: HashSet<Uuid>,
     /// Mails over which the connection was lost since the last success.
-    broken: HashSet<Uuid>,
+    lost_connections: HashSet<Uuid>,
     /// What is not written down yet.
-    change: Option<Change>,
+    change: Option<BreakerChange>,
 }
 
 /// What is to be written down about a relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum BreakerChange {
     /// It refused, in these words.
     Refused(String),
     /// It takes mail again.
@@ -55,7 +55,7 @@ pub(super) enum Change {
 
 /// How a relay stands when it refuses a mail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct RelayHealth {
     /// The breaker is open: the refusal says nothing about the mail.
     pub(super) is_open: bool,
     /// It took some mail within the last hour.
@@ -66,8 +66,8 @@ pub(super) struct Standing {
     pub(super) accepted_at: Option<DateTime<Utc>>,
 }
 
-impl Breakers {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Relay>> {
+impl CircuitBreakers {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, RelayState>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -81,12 +81,12 @@ impl Breakers {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
         relay.accepted_at = Some(now);
-        relay.domains.clear();
-        relay.mails.clear();
-        relay.broken.clear();
+        relay.refused_domains.clear();
+        relay.refused_mails.clear();
+        relay.lost_connections.clear();
         if relay.is_open {
             relay.is_open = false;
-            relay.change = Some(Change::Accepted);
+            relay.change = Some(BreakerChange::Accepted);
         }
     }
 
@@ -99,31 +99,34 @@ impl Breakers {
         speaks_of_address: bool,
         text: &str,
         now: DateTime<Utc>,
-    ) -> Standing {
+    ) -> RelayHealth {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
-        relay.domains.insert(domain.to_lowercase());
+        relay.refused_domains.insert(domain.to_lowercase());
         if !speaks_of_address {
-            relay.mails.insert(mail);
+            relay.refused_mails.insert(mail);
         }
-        if relay.is_open || relay.domains.len() >= DOMAINS || relay.mails.len() >= MAILS {
+        if relay.is_open
+            || relay.refused_domains.len() >= MAX_REFUSED_DOMAINS
+            || relay.refused_mails.len() >= MAX_REFUSED_MAILS
+        {
             relay.open(text);
         }
-        let standing = relay.standing(now);
-        Standing { is_trusted: standing.is_recent && relay.domains.len() == 1, ..standing }
+        let health = relay.health(now);
+        RelayHealth { is_trusted: health.is_recent && relay.refused_domains.len() == 1, ..health }
     }
 
     /// How a relay stands that did not refuse a mail for good.
-    pub(super) fn standing(&self, relay: &str, now: DateTime<Utc>) -> Standing {
-        self.lock().get(relay).map(|relay| relay.standing(now)).unwrap_or_default()
+    pub(super) fn health(&self, relay: &str, now: DateTime<Utc>) -> RelayHealth {
+        self.lock().get(relay).map(|relay| relay.health(now)).unwrap_or_default()
     }
 
     /// A connection was lost over a mail.
-    pub(super) fn broken(&self, relay: &str, mail: Uuid, text: &str) {
+    pub(super) fn connection_lost(&self, relay: &str, mail: Uuid, text: &str) {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
-        relay.broken.insert(mail);
-        if relay.is_open || relay.broken.len() >= BROKEN {
+        relay.lost_connections.insert(mail);
+        if relay.is_open || relay.lost_connections.len() >= MAX_LOST_CONNECTIONS {
             relay.open(text);
         }
     }
@@ -133,11 +136,11 @@ impl Breakers {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
         relay.open(text);
-        relay.standing(now).is_recent
+        relay.health(now).is_recent
     }
 
     /// A relay that could not be reached at all: while its breaker is open, that is another vain try.
-    pub(super) fn away(&self, relay: &str, text: &str) {
+    pub(super) fn unreachable(&self, relay: &str, text: &str) {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
         if relay.is_open {
@@ -146,7 +149,7 @@ impl Breakers {
     }
 
     /// Takes over what other processes have found out, where this one has nothing of its own to write down.
-    pub(super) fn take_over(&self, relay: &str, is_open: bool) {
+    pub(super) fn sync(&self, relay: &str, is_open: bool) {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
         if relay.change.is_none() {
@@ -154,33 +157,33 @@ impl Breakers {
         }
     }
 
-    /// What is to be written down; what cannot be is put back ([`Breakers::put_back`]).
-    pub(super) fn take_changes(&self) -> Vec<(String, Change)> {
+    /// What is to be written down; what cannot be is put back ([`CircuitBreakers::put_back`]).
+    pub(super) fn take_changes(&self) -> Vec<(String, BreakerChange)> {
         let mut all = self.lock();
         all.iter_mut().filter_map(|(name, relay)| Some((name.clone(), relay.change.take()?))).collect()
     }
 
     /// Something could not be written down, unless it has been overtaken since.
-    pub(super) fn put_back(&self, relay: &str, change: Change) {
+    pub(super) fn put_back(&self, relay: &str, change: BreakerChange) {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
         relay.change.get_or_insert(change);
     }
 }
 
-fn entry<'a>(all: &'a mut HashMap<String, Relay>, relay: &str) -> &'a mut Relay {
+fn entry<'a>(all: &'a mut HashMap<String, RelayState>, relay: &str) -> &'a mut RelayState {
     all.entry(relay.to_owned()).or_default()
 }
 
-impl Relay {
-    fn standing(&self, now: DateTime<Utc>) -> Standing {
-        let is_recent = self.accepted_at.is_some_and(|at| now - at <= RECENT);
-        Standing { is_open: self.is_open, is_recent, is_trusted: false, accepted_at: self.accepted_at }
+impl RelayState {
+    fn health(&self, now: DateTime<Utc>) -> RelayHealth {
+        let is_recent = self.accepted_at.is_some_and(|at| now - at <= RECENT_SUCCESS);
+        RelayHealth { is_open: self.is_open, is_recent, is_trusted: false, accepted_at: self.accepted_at }
     }
 
     fn open(&mut self, text: &str) {
         self.is_open = true;
-        self.change = Some(Change::Refused(text.to_owned()));
+        self.change = Some(BreakerChange::Refused(text.to_owned()));
     }
 }
 
@@ -196,28 +199,28 @@ mod tests {
 
     #[test]
     fn three_domains_in_a_row_open_it_and_a_success_closes_it() {
-        let breakers = Breakers::default();
+        let breakers = CircuitBreakers::default();
         let refuse = |domain: &str| breakers.refused(R, Uuid::from_u128(7), domain, true, "550 no", at(1));
-        assert_eq!(refuse("a.org"), Standing::default(), "nothing is known of the relay");
+        assert_eq!(refuse("a.org"), RelayHealth::default(), "nothing is known of the relay");
         assert!(!refuse("A.org").is_open && !refuse("b.org").is_open);
         breakers.accepted(R, at(0));
         assert_eq!(
             refuse("a.org"),
-            Standing { is_open: false, is_recent: true, is_trusted: true, accepted_at: Some(at(0)) }
+            RelayHealth { is_open: false, is_recent: true, is_trusted: true, accepted_at: Some(at(0)) }
         );
         assert!(!refuse("b.org").is_trusted, "another domain was refused since");
         assert!(breakers.take_changes().is_empty());
         assert!(refuse("c.org").is_open && breakers.is_open(R));
-        assert_eq!(breakers.take_changes(), [(R.to_owned(), Change::Refused("550 no".to_owned()))]);
+        assert_eq!(breakers.take_changes(), [(R.to_owned(), BreakerChange::Refused("550 no".to_owned()))]);
         breakers.accepted(R, at(2));
         assert!(!breakers.is_open(R));
-        assert_eq!(breakers.take_changes(), [(R.to_owned(), Change::Accepted)]);
+        assert_eq!(breakers.take_changes(), [(R.to_owned(), BreakerChange::Accepted)]);
         assert!(!breakers.refused(R, Uuid::nil(), "a.org", true, "550", at(63)).is_trusted, "that was an hour ago");
     }
 
     #[test]
     fn ten_mails_to_one_domain_open_it_unless_the_codes_speak_of_addresses() {
-        let breakers = Breakers::default();
+        let breakers = CircuitBreakers::default();
         let open = |speaks: bool| {
             let each = |n| breakers.refused(R, Uuid::from_u128(n), "gmail.com", speaks, "550", at(0)).is_open;
             (0..10).map(each).collect::<Vec<_>>()
@@ -228,18 +231,18 @@ mod tests {
 
     #[test]
     fn what_this_process_has_not_written_down_stays() {
-        let breakers = Breakers::default();
-        breakers.broken(R, Uuid::from_u128(1), "lost");
-        breakers.broken(R, Uuid::from_u128(1), "lost");
+        let breakers = CircuitBreakers::default();
+        breakers.connection_lost(R, Uuid::from_u128(1), "lost");
+        breakers.connection_lost(R, Uuid::from_u128(1), "lost");
         assert!(!breakers.is_open(R), "one mail alone may be to blame");
         assert!(!breakers.account_refused(R, "550 5.7.1 suspended", at(0)));
-        breakers.take_over(R, false);
+        breakers.sync(R, false);
         assert!(breakers.is_open(R));
         for (relay, change) in breakers.take_changes() {
             breakers.put_back(&relay, change);
         }
         assert_eq!(breakers.take_changes().len(), 1);
-        breakers.take_over(R, false);
+        breakers.sync(R, false);
         assert!(!breakers.is_open(R), "another process saw it take mail");
     }
 }

@@ -8,11 +8,11 @@ use futures_util::FutureExt;
 
 use super::{
     engine::{Engine, STATEMENTS_LIMIT},
-    kinds::{self, COPY, COPY_OF, Claimed, Class, Composition, Fate, History, MailKind, QueuedEmail},
+    kinds::{self, COPY, COPY_OF, Claimed, Class, Composition, DeliveryStatus, History, MailKind, QueuedEmail},
     message::{Composed, Sender},
-    round::{Leaving, Prepared, Ready, Round},
+    retry_policy::{self, NextState},
+    send_round::{OutgoingMessage, Prepared, Ready, SendRound},
     store,
-    verdict::{self, Verdict},
 };
 use crate::{
     error::{Error, Result},
@@ -21,7 +21,7 @@ use crate::{
 
 /// What came of writing a composed mail down.
 enum Packed {
-    Leaving(Box<Leaving>),
+    Outgoing(Box<OutgoingMessage>),
     /// There is nothing to send any more.
     Nothing,
     /// No relay can be given its address.
@@ -30,13 +30,13 @@ enum Packed {
 
 impl Engine {
     /// Composes mails.
-    pub(super) async fn prepare(&self, round: &Round<'_>, emails: Vec<Claimed>) -> Vec<Prepared> {
+    pub(super) async fn prepare(&self, round: &SendRound<'_>, emails: Vec<Claimed>) -> Vec<Prepared> {
         let mut prepared = Vec::with_capacity(emails.len());
         // copies of one letter, of which there may be several, are not composed together
         let mut by_kind: BTreeMap<(Class, String, Option<String>), Vec<Claimed>> = BTreeMap::new();
         for email in emails {
-            if let Some(verdict) = self.held_back(round, &email) {
-                prepared.push(Prepared::ended(email, Some(verdict)));
+            if let Some(next_state) = self.requeue_if_over(round, &email) {
+                prepared.push(Prepared::ended(email, Some(next_state)));
             } else {
                 let copy = email.refs.get(COPY).and_then(|to| to.as_str()).map(str::to_owned);
                 by_kind.entry((email.class, email.kind.clone(), copy)).or_default().push(email);
@@ -46,15 +46,15 @@ impl Engine {
             let Some(kind) = self.kinds.get(&kind) else {
                 // a newer process may know it
                 tracing::error!(kind, "nobody here composes this kind of mail");
-                let verdict = self.later(&"nobody composes this kind of mail");
-                prepared.extend(claimed.into_iter().map(|email| Prepared::ended(email, Some(verdict.clone()))));
+                let next_state = self.later(&"nobody composes this kind of mail");
+                prepared.extend(claimed.into_iter().map(|email| Prepared::ended(email, Some(next_state.clone()))));
                 continue;
             };
             let (emails, histories): (Vec<QueuedEmail>, Vec<History>) =
                 claimed.into_iter().map(|Claimed { email, history }| (email, history)).unzip();
-            let turn = self.turn().await;
+            let permit = self.db_permit().await;
             let composed = self.compose(kind, &emails).await;
-            drop(turn);
+            drop(permit);
             let claimed = emails.into_iter().zip(histories).map(|(email, history)| Claimed { email, history });
             prepared.extend(claimed.zip(composed).map(|(email, composed)| self.pack(email, composed)));
         }
@@ -64,12 +64,12 @@ impl Engine {
     /// Those that are not too late to be of use.
     async fn without_stale(&self, prepared: Vec<Prepared>) -> Vec<Prepared> {
         let now = self.now();
-        let is_old = |prepared: &Prepared| matches!(prepared, Prepared::Ready(ready) if verdict::when_stale(&ready.email, TimeDelta::zero(), now).is_some());
+        let is_old = |prepared: &Prepared| matches!(prepared, Prepared::Ready(ready) if retry_policy::cancel_if_stale(&ready.email, TimeDelta::zero(), now).is_some());
         if !prepared.iter().any(is_old) {
             return prepared;
         }
         let oldest = prepared.iter().filter_map(|prepared| match prepared {
-            Prepared::Ready(ready) => Some(verdict::queued_at(&ready.email)),
+            Prepared::Ready(ready) => Some(retry_policy::queued_at(&ready.email)),
             Prepared::Ended(_) => None,
         });
         let since = oldest.min().unwrap_or(now);
@@ -87,9 +87,9 @@ impl Engine {
             let class = ready.email.class.as_str();
             let ours = pauses.iter().filter(|p| p.scope == "everything" || p.scope == class);
             let ours: Vec<(DateTime<Utc>, DateTime<Utc>)> = ours.map(|p| (p.began_at, p.ended_at)).collect();
-            let time_off = verdict::paused_since(verdict::queued_at(&ready.email), &ours);
-            match verdict::when_stale(&ready.email, time_off, now) {
-                Some(verdict) => Prepared::ended(ready.email, Some(verdict)),
+            let time_off = retry_policy::paused_since(retry_policy::queued_at(&ready.email), &ours);
+            match retry_policy::cancel_if_stale(&ready.email, time_off, now) {
+                Some(next_state) => Prepared::ended(ready.email, Some(next_state)),
                 None => Prepared::Ready(ready),
             }
         };
@@ -123,20 +123,22 @@ impl Engine {
     /// A composed mail as its bytes.
     fn pack(&self, email: Claimed, composed: Composition) -> Prepared {
         let (now, jitter) = (self.now(), self.kernel.cx.fraction());
-        let verdict = match composed.and_then(|mail| self.bytes_of(&email, mail)) {
-            Ok(Packed::Leaving(leaving)) => return Prepared::Ready(Box::new(Ready { email, leaving: *leaving })),
-            Ok(Packed::Nothing) => Verdict::Settle(Fate::Cancelled, None),
-            Ok(Packed::Impossible) => Verdict::Dead("the address cannot be written to".to_owned()),
-            Err(error) if kinds::is_paused(&error) => verdict::while_paused(now, jitter, error.to_string()),
+        let next_state = match composed.and_then(|mail| self.bytes_of(&email, mail)) {
+            Ok(Packed::Outgoing(outgoing)) => return Prepared::Ready(Box::new(Ready { email, outgoing: *outgoing })),
+            Ok(Packed::Nothing) => NextState::Settle(DeliveryStatus::Cancelled, None),
+            Ok(Packed::Impossible) => NextState::AddressDead("the address cannot be written to".to_owned()),
+            Err(error) if kinds::is_paused(&error) => retry_policy::while_paused(now, jitter, error.to_string()),
             Err(error @ Error::Unavailable { .. }) => self.later(&error),
             // what it is about has ended
-            Err(error) if error.code().status() == StatusCode::GONE => Verdict::Settle(Fate::Cancelled, None),
+            Err(error) if error.code().status() == StatusCode::GONE => {
+                NextState::Settle(DeliveryStatus::Cancelled, None)
+            }
             Err(error) => {
                 tracing::warn!(mail = %email.id, kind = email.kind, %error, "a mail could not be composed; it is tried again");
-                verdict::after_compose(&email, &error.to_string(), now, jitter)
+                retry_policy::after_compose(&email, &error.to_string(), now, jitter)
             }
         };
-        Prepared::ended(email, Some(verdict))
+        Prepared::ended(email, Some(next_state))
     }
 
     fn bytes_of(&self, email: &Claimed, mail: Option<Composed>) -> Result<Packed> {
@@ -156,6 +158,6 @@ impl Engine {
         };
         let raw = self.sender.message(id, self.now(), &mail)?;
         let from = self.sender.return_path(&self.sender.return_token(email.id));
-        Ok(Packed::Leaving(Box::new(Leaving { kind: email.kind.clone(), from, to, raw, copies })))
+        Ok(Packed::Outgoing(Box::new(OutgoingMessage { kind: email.kind.clone(), from, to, raw, copies })))
     }
 }

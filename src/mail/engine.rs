@@ -1,7 +1,7 @@
 //! The engine: claims mails, has them composed, sends them, settles what became of them. Any number of processes may run one.
 //!
 //! Crash-safe by order: a claim commits before anything is sent, and what was sent is settled in a second transaction. A
-//! kill in between leaves a lease that runs out (`verdict::after_expiry`). It never gives up over an outage and never logs
+//! kill in between leaves a lease that runs out (`next_state::after_expiry`). It never gives up over an outage and never logs
 //! whom a mail is for.
 
 use std::{
@@ -22,17 +22,18 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    breaker::{Breakers, Change},
-    domains::Domains,
-    fence::Fence,
+    circuit_breaker::{BreakerChange, CircuitBreakers},
     kinds::{Claimed, MailKind, MailKinds},
+    maintenance,
     message::Sender,
     progress::Progress,
-    settling::{Item, noted},
-    smtp::Permits,
-    store::{self, Asked, Claim},
+    provider_counts::ProviderCounts,
+    restore_guard::RestoreGuard,
+    retry_policy,
+    settle::{Settlement, progress_of},
+    smtp::RelayQuotas,
+    store::{self, Claim, ClaimRequest},
     transport::Transport,
-    upkeep, verdict,
 };
 use crate::{
     error::Result,
@@ -40,20 +41,20 @@ use crate::{
 };
 
 /// Rounds under way at once: one slow mail holds up only its own, and while some wait for the disk others send.
-const LINES: usize = 6;
+const MAX_WORKERS: usize = 6;
 /// Claims, compositions and settlings at the database at once. With more each has a connection that has forgotten more, and
 /// the pages people wait for have fewer.
-const TURNS: usize = 5;
+const DB_CONCURRENCY: usize = 5;
 /// Time that a round should not exceed, and the fewest mails that a line claims to that end.
-const ROUND: Duration = Duration::from_secs(1);
-const FEWEST: i64 = 8;
+const TARGET_ROUND_DURATION: Duration = Duration::from_secs(1);
+const MIN_CLAIM: i64 = 8;
 /// Time between looks whether the queue's table wants sweeping, and mails after which it does.
-const SWEEPING: Duration = Duration::from_secs(5);
-const SWEPT_AFTER: usize = 20_000;
+const VACUUM_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+const VACUUM_AFTER_MAILS: usize = 20_000;
 /// Time that the statements of one turn at the database may take: a connection whose network vanished holds a turn no longer.
 pub(super) const STATEMENTS_LIMIT: Duration = Duration::from_secs(12);
 /// Leases that one round recovers at most.
-const RECOVERED_AT_ONCE: i64 = 200;
+const RECOVERY_BATCH_SIZE: i64 = 200;
 
 /// Sends what is queued.
 #[derive(Debug)]
@@ -63,22 +64,22 @@ pub struct Engine {
     pub(super) transport: Transport,
     pub(super) sender: Sender,
     /// One for each mail being sent, whichever round it belongs to.
-    pub(super) slots: Semaphore,
+    pub(super) send_permits: Semaphore,
     /// See [`Engine::turn`].
-    turns: Semaphore,
+    db_permits: Semaphore,
     /// Says to idle lines that there is more than one can take.
-    more: Notify,
-    pub(super) domains: Domains,
+    more_work: Notify,
+    pub(super) provider_counts: ProviderCounts,
     /// Which relays refuse us.
-    pub(super) breakers: Breakers,
-    pub(super) fence: Fence,
+    pub(super) breakers: CircuitBreakers,
+    pub(super) restore_guard: RestoreGuard,
     /// Microseconds by which the database's clock is ahead of this process's: leases and due times are the database's.
-    pub(super) skew: AtomicI64,
+    pub(super) clock_skew: AtomicI64,
     /// The month whose place for settled mail is known to be there, counted from year 0.
-    pub(super) month: AtomicI32,
-    pub(super) durability_seen: Mutex<Option<Instant>>,
+    pub(super) current_partition: AtomicI32,
+    pub(super) durability_checked_at: Mutex<Option<Instant>>,
     /// First mails wait for the limit, and that was said.
-    is_braked: AtomicBool,
+    is_first_contact_limited: AtomicBool,
     /// Mails dealt with since the queue's table was swept.
     settled: AtomicUsize,
 }
@@ -91,23 +92,23 @@ impl Engine {
     pub fn new(kernel: Arc<Kernel>, kinds: MailKinds) -> Result<Self> {
         let transport = Transport::new(&kernel)?;
         let sender = Sender::of(&kernel);
-        let slots = Semaphore::new(kernel.settings.mail.connections.max(1));
-        let fence = Fence::new(&kernel);
+        let send_permits = Semaphore::new(kernel.settings.mail.connections.max(1));
+        let restore_guard = RestoreGuard::new(&kernel);
         Ok(Self {
             sender,
-            slots,
-            turns: Semaphore::new(TURNS),
+            send_permits,
+            db_permits: Semaphore::new(DB_CONCURRENCY),
             transport,
             kinds,
             kernel,
-            fence,
-            more: Notify::new(),
-            domains: Domains::default(),
-            breakers: Breakers::default(),
-            skew: AtomicI64::new(0),
-            month: AtomicI32::new(0),
-            durability_seen: Mutex::new(None),
-            is_braked: AtomicBool::new(false),
+            restore_guard,
+            more_work: Notify::new(),
+            provider_counts: ProviderCounts::default(),
+            breakers: CircuitBreakers::default(),
+            clock_skew: AtomicI64::new(0),
+            current_partition: AtomicI32::new(0),
+            durability_checked_at: Mutex::new(None),
+            is_first_contact_limited: AtomicBool::new(false),
             settled: AtomicUsize::new(0),
         })
     }
@@ -119,57 +120,57 @@ impl Engine {
 
     /// Sends until cancelled; then what is being sent may finish, and the rest goes back into the queue.
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
-        self.fence.check_until_known(&self.kernel, self.now(), &cancel).await;
-        self.introduce_relays().await;
-        let sweeping = tokio::spawn(self.clone().sweep(cancel.clone()));
-        let lines = self.kernel.settings.mail.connections.clamp(1, LINES);
+        self.restore_guard.check_until_known(&self.kernel, self.now(), &cancel).await;
+        self.register_relays().await;
+        let vacuuming = tokio::spawn(self.clone().vacuum_periodically(cancel.clone()));
+        let workers = self.kernel.settings.mail.connections.clamp(1, MAX_WORKERS);
         let mut running = JoinSet::new();
-        for first in (0..lines).map(|line| line == 0) {
-            running.spawn(self.clone().line(first, lines, cancel.clone()));
+        for first in (0..workers).map(|worker| worker == 0) {
+            running.spawn(self.clone().run_worker(first, workers, cancel.clone()));
         }
         while let Some(ended) = running.join_next().await {
             if ended.is_err() && !cancel.is_cancelled() {
                 tracing::error!("a line of the mail engine panicked; it starts again");
                 sleep(Duration::from_secs(1)).await;
-                running.spawn(self.clone().line(true, lines, cancel.clone()));
+                running.spawn(self.clone().run_worker(true, workers, cancel.clone()));
             }
         }
-        let _ = sweeping.await;
-        self.note_down().await;
+        let _ = vacuuming.await;
+        self.persist_and_report().await;
         if let Transport::Smtp(pool) = &self.transport {
             pool.close().await;
         }
     }
 
     /// Lets organizers know the relays, so that they can set a pace for each.
-    async fn introduce_relays(&self) {
-        let introduced =
-            async { store::introduce(&mut *self.kernel.work.acquire().await?, &self.transport.relays()).await };
-        if let Err(error) = introduced.await {
+    async fn register_relays(&self) {
+        let registered =
+            async { store::register_relays(&mut *self.kernel.work.acquire().await?, &self.transport.relays()).await };
+        if let Err(error) = registered.await {
             tracing::warn!(%error, "the relays could not be written down: they have no pace of their own until the next start");
         }
     }
 
     /// Sweeps the queue's table after so many mails.
-    async fn sweep(self: Arc<Self>, cancel: CancellationToken) {
+    async fn vacuum_periodically(self: Arc<Self>, cancel: CancellationToken) {
         loop {
             tokio::select! {
-                () = sleep(SWEEPING) => {}
+                () = sleep(VACUUM_CHECK_INTERVAL) => {}
                 () = cancel.cancelled() => return,
             }
-            if self.settled.load(Ordering::Relaxed) < SWEPT_AFTER {
+            if self.settled.load(Ordering::Relaxed) < VACUUM_AFTER_MAILS {
                 continue;
             }
             self.settled.store(0, Ordering::Relaxed);
-            if let Err(error) = upkeep::sweep(&self.kernel.work).await {
+            if let Err(error) = maintenance::vacuum_queue(&self.kernel.work).await {
                 tracing::warn!(%error, "the queue's table was not swept; it is tried again");
             }
         }
     }
 
-    async fn line(self: Arc<Self>, first: bool, lines: usize, cancel: CancellationToken) {
+    async fn run_worker(self: Arc<Self>, first: bool, workers: usize, cancel: CancellationToken) {
         let settings = &self.kernel.settings.mail;
-        let mut limit = (settings.batch / i64::try_from(lines).unwrap_or(1)).max(1);
+        let mut limit = (settings.batch / i64::try_from(workers).unwrap_or(1)).max(1);
         let poll = Duration::from_secs(settings.poll_seconds.max(1));
         // one line asks often; the others are woken, and ask now and then in case that one is stuck in a slow mail
         let idle = if first { poll } else { poll * 5 };
@@ -179,18 +180,18 @@ impl Engine {
             let pause = match Box::pin(self.round(limit, &cancel)).await {
                 Ok(progress) if progress.released > progress.paused && progress.sent == 0 => {
                     troubles += 1;
-                    self.pause_after(troubles)
+                    self.backoff(troubles)
                 }
                 Ok(progress) => {
                     troubles = 0;
                     if progress.claimed > 0 {
                         let is_full = i64::try_from(progress.claimed).is_ok_and(|n| n >= limit);
                         limit = next_limit(limit, is_full, self.kernel.cx.instant() - began, settings.batch);
-                        self.fence.moved();
+                        self.restore_guard.mark_dirty();
                         self.settled.fetch_add(progress.claimed, Ordering::Relaxed);
                     }
-                    if first && self.domains.is_due(self.kernel.cx.instant()) {
-                        self.note_down().await;
+                    if first && self.provider_counts.is_due(self.kernel.cx.instant()) {
+                        self.persist_and_report().await;
                     }
                     if progress.claimed + progress.recovered > 0 {
                         continue;
@@ -205,19 +206,19 @@ impl Engine {
                         tracing::warn!(%error, "the mail queue cannot be read; trying until it can");
                     }
                     troubles += 1;
-                    self.pause_after(troubles)
+                    self.backoff(troubles)
                 }
             };
             tokio::select! {
                 () = sleep(pause) => {}
-                () = self.more.notified(), if troubles == 0 && !first => {}
+                () = self.more_work.notified(), if troubles == 0 && !first => {}
                 () = cancel.cancelled() => {}
             }
         }
     }
 
     /// 1 to 30 seconds, jittered.
-    pub(super) fn pause_after(&self, troubles: u32) -> Duration {
+    pub(super) fn backoff(&self, troubles: u32) -> Duration {
         Duration::from_secs(1 << troubles.min(5))
             .min(Duration::from_secs(30))
             .mul_f64(0.5 + self.kernel.cx.fraction() / 2.0)
@@ -228,7 +229,7 @@ impl Engine {
     /// # Errors
     /// `unavailable` while the database is away; nothing was claimed then.
     pub async fn tick(&self) -> Result<Progress> {
-        self.tell_again().await?;
+        self.retry_callbacks().await?;
         Box::pin(self.round(self.kernel.settings.mail.batch, &CancellationToken::new())).await
     }
 
@@ -248,30 +249,30 @@ impl Engine {
     }
 
     async fn round(&self, limit: i64, cancel: &CancellationToken) -> Result<Progress> {
-        let turn = self.turn().await;
-        self.note_relays().await;
+        let permit = self.db_permit().await;
+        self.persist_relay_changes().await;
         let mut progress = with_timeout(STATEMENTS_LIMIT, "recovering leases", self.recover()).await?;
         let (cx, db) = (&self.kernel.cx, &self.kernel.work);
-        let (instant, seen, lease) = (cx.instant(), self.fence.seen(), delta(self.lease()));
+        let (instant, seen, lease) = (cx.instant(), self.restore_guard.seen(), delta(self.lease()));
         let (epoch, started) = (seen.number, seen.started);
-        let asked = Asked { token: cx.id(), lease, ahead: cx.ahead(), epoch, started };
+        let request = ClaimRequest { token: cx.id(), lease, ahead: cx.ahead(), epoch, started };
         let relays = self.transport.relays();
         let taken = with_timeout(STATEMENTS_LIMIT, "claiming mails", async {
             let mut conn = db.acquire().await?;
-            store::claim(&mut conn, asked, limit, cx.fraction(), &relays).await
+            store::claim(&mut conn, request, limit, cx.fraction(), &relays).await
         })
         .await?;
-        drop(turn);
+        drop(permit);
         self.set_clock(taken.now);
         if taken.is_suspect {
             // the server was started anew, or is another one: nothing goes out before it is known to be the newest
-            self.fence.check(&self.kernel, self.now()).await?;
+            self.restore_guard.check(&self.kernel, self.now()).await?;
             return Ok(progress);
         }
-        self.fence.saw(taken.epoch, taken.started);
+        self.restore_guard.observe(taken.epoch, taken.started);
         for relay in &relays {
             let is_refused = taken.allowances.iter().any(|a| a.relay == *relay && a.is_refused);
-            self.breakers.take_over(relay, is_refused);
+            self.breakers.sync(relay, is_refused);
         }
         let mut emails = taken.emails;
         if emails.is_empty() {
@@ -279,20 +280,20 @@ impl Engine {
         }
         metrics::histogram!("muster_mail_claim_seconds").record((cx.instant() - instant).as_secs_f64());
         let is_full = i64::try_from(emails.len()).is_ok_and(|n| n >= limit);
-        let claim = Claim { token: asked.token, now: taken.now, lease_until: taken.now + lease };
-        self.brake(claim, &mut emails).await;
+        let claim = Claim { token: request.token, now: taken.now, lease_until: taken.now + lease };
+        self.limit_first_contacts(claim, &mut emails).await;
         if is_full {
-            self.more.notify_waiters();
+            self.more_work.notify_waiters();
         }
         progress.claimed = emails.len();
         // a relay that refuses mail is given the one that it was claimed for
         let probed = taken.allowances.iter().filter(|a| a.is_refused && a.mails > 0).map(|a| a.relay.clone()).collect();
-        let permits = Permits::new(taken.allowances.into_iter().map(|a| (a.relay, a.mails)));
-        progress.add(Box::pin(self.deliver(asked.token, instant, emails, &permits, probed, cancel)).await);
-        self.note_relays().await;
-        for (relay, mails) in permits.left() {
-            let given_back = async { store::give_back(&mut *db.acquire().await?, relay, mails).await };
-            if let Err(error) = given_back.await {
+        let quotas = RelayQuotas::new(taken.allowances.into_iter().map(|a| (a.relay, a.mails)));
+        progress.add(Box::pin(self.send_claimed(request.token, instant, emails, &quotas, probed, cancel)).await);
+        self.persist_relay_changes().await;
+        for (relay, mails) in quotas.left() {
+            let released = async { store::release_quota(&mut *db.acquire().await?, relay, mails).await };
+            if let Err(error) = released.await {
                 tracing::warn!(%error, "a relay's pace counts mails that were not sent");
             }
         }
@@ -300,22 +301,26 @@ impl Engine {
     }
 
     /// Writes down which relays refuse us and which do not any more, for all processes. What cannot be written waits.
-    async fn note_relays(&self) {
+    async fn persist_relay_changes(&self) {
         for (relay, change) in self.breakers.take_changes() {
             let written = async {
                 let mut conn = self.kernel.work.acquire().await?;
                 match &change {
-                    Change::Refused(refusal) => store::relay_refused(&mut conn, &relay, refusal, self.now()).await,
-                    Change::Accepted => store::relay_accepted(&mut conn, &relay).await,
+                    BreakerChange::Refused(refusal) => {
+                        store::relay_refused(&mut conn, &relay, refusal, self.now()).await
+                    }
+                    BreakerChange::Accepted => store::relay_accepted(&mut conn, &relay).await,
                 }
             };
             match (with_timeout(STATEMENTS_LIMIT, "noting a relay", written).await, &change) {
-                (Ok(true), Change::Refused(refusal)) => tracing::error!(
+                (Ok(true), BreakerChange::Refused(refusal)) => tracing::error!(
                     relay,
                     refusal,
                     "a relay refuses our mail: it is offered one mail at a time until it takes one; nothing is lost"
                 ),
-                (Ok(true), Change::Accepted) => tracing::info!(relay, "a relay that refused our mail takes it again"),
+                (Ok(true), BreakerChange::Accepted) => {
+                    tracing::info!(relay, "a relay that refused our mail takes it again")
+                }
                 (Ok(false), _) => {}
                 (Err(error), _) => {
                     tracing::warn!(relay, %error, "that a relay refuses mail could not be written down; it is tried again");
@@ -326,7 +331,7 @@ impl Engine {
     }
 
     /// Takes those first mails out of a batch that are too many for this hour; they wait for the next one.
-    async fn brake(&self, claim: Claim, emails: &mut Vec<Claimed>) {
+    async fn limit_first_contacts(&self, claim: Claim, emails: &mut Vec<Claimed>) {
         let is_first = |email: &Claimed| self.kinds.get(&email.kind).is_some_and(MailKind::is_first_contact);
         let mut first: Vec<(DateTime<Utc>, Uuid)> =
             emails.iter().filter(|e| !e.history.first_counted && is_first(e)).map(|e| (e.created_at, e.id)).collect();
@@ -339,18 +344,18 @@ impl Engine {
         let default = self.kernel.settings.mail.first_contacts_per_hour;
         let held = async {
             let mut conn = self.kernel.work.acquire().await?;
-            store::brake(&mut conn, claim, &first, default).await
+            store::reserve_first_contacts(&mut conn, claim, &first, default).await
         };
         match with_timeout(STATEMENTS_LIMIT, "counting first contacts", held).await {
             Ok((held, most)) => {
                 metrics::gauge!("muster_mail_brake").set(if held.is_empty() { 0.0 } else { 1.0 });
-                if !held.is_empty() && !self.is_braked.swap(true, Ordering::Relaxed) {
+                if !held.is_empty() && !self.is_first_contact_limited.swap(true, Ordering::Relaxed) {
                     tracing::error!(
                         most,
                         "the limit on first mails to an address is reached: the others wait for the next hour. Is a form being abused? (PUT /api/v1/mail/first_contacts)"
                     );
                 } else if held.is_empty() {
-                    self.is_braked.store(false, Ordering::Relaxed);
+                    self.is_first_contact_limited.store(false, Ordering::Relaxed);
                 }
                 emails.retain(|email| !held.contains(&email.id));
                 for email in emails.iter_mut().filter(|email| first.contains(&email.id)) {
@@ -362,9 +367,9 @@ impl Engine {
         }
     }
 
-    /// Waits for a turn at the database, of which there are [`TURNS`].
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
+    /// Waits for a turn at the database, of which there are [`DB_CONCURRENCY`].
+    pub(super) async fn db_permit(&self) -> Option<SemaphorePermit<'_>> {
+        self.db_permits.acquire().await.ok()
     }
 
     pub(super) fn lease(&self) -> Duration {
@@ -373,7 +378,7 @@ impl Engine {
 
     /// Deals with leases that ran out.
     async fn recover(&self) -> Result<Progress> {
-        self.make_room().await;
+        self.ensure_partition().await;
         match self.try_recover(false).await {
             Err(error) => {
                 tracing::warn!(%error, "slices are told one by one of mails that were left behind");
@@ -385,21 +390,21 @@ impl Engine {
 
     async fn try_recover(&self, is_careful: bool) -> Result<Progress> {
         let mut tx = self.kernel.work.begin().await?;
-        let expired = store::expired(&mut tx, self.kernel.cx.ahead(), RECOVERED_AT_ONCE).await?;
+        let expired = store::expired(&mut tx, self.kernel.cx.ahead(), RECOVERY_BATCH_SIZE).await?;
         if expired.is_empty() {
             return Ok(Progress::default());
         }
         let now = self.now();
-        let items: Vec<Item> = expired
+        let items: Vec<Settlement> = expired
             .into_iter()
             .map(|lost| {
-                let verdict = verdict::after_expiry(&lost.email, lost.data_began, now);
-                Item { email: lost.email, token: lost.token, verdict, copies: Vec::new() }
+                let next_state = retry_policy::after_expiry(&lost.email, lost.data_began, now);
+                Settlement { email: lost.email, token: lost.token, next_state, copies: Vec::new() }
             })
             .collect();
         let held = self.write(&mut tx, &items, is_careful).await?;
         tx.commit().await?;
-        let mut progress = noted(&items, &held);
+        let mut progress = progress_of(&items, &held);
         // not attempts of this round
         (progress.retried, progress.recovered) = (0, held.len());
         tracing::warn!(mails = held.len(), "mails were left behind by a process that went away");
@@ -412,11 +417,11 @@ fn delta(time: Duration) -> TimeDelta {
 }
 
 /// How many mails a line claims after a round of `limit`. What is more urgent goes out with the next round, so none is to
-/// take much longer than [`ROUND`], however slow the relay; and where it is quick, few claims do for many mails.
+/// take much longer than [`TARGET_ROUND_DURATION`], however slow the relay; and where it is quick, few claims do for many mails.
 fn next_limit(limit: i64, was_full: bool, took: Duration, most: i64) -> i64 {
-    if took > ROUND {
-        (limit / 2).max(FEWEST.min(most))
-    } else if was_full && took < ROUND / 4 {
+    if took > TARGET_ROUND_DURATION {
+        (limit / 2).max(MIN_CLAIM.min(most))
+    } else if was_full && took < TARGET_ROUND_DURATION / 4 {
         (limit * 2).min(most)
     } else {
         limit

@@ -20,13 +20,13 @@ use crate::{
 };
 
 /// How many mails are kept.
-const KEPT: usize = 500;
+const MAX_KEPT_MAILS: usize = 500;
 /// How many more may gather before the oldest go, so that not every mail reads the folder.
-const SLACK: u128 = 16;
+const DELETE_SLACK: u128 = 16;
 
 /// The folder.
 #[derive(Clone, Debug)]
-pub struct Mailbox {
+pub struct FileMailbox {
     folder: PathBuf,
     cx: Cx,
 }
@@ -81,7 +81,7 @@ pub struct Mail {
     pub links: Vec<String>,
 }
 
-impl Mailbox {
+impl FileMailbox {
     /// The mailbox of these settings; its folder is made when it is missing (mode 0700).
     ///
     /// # Errors
@@ -107,8 +107,8 @@ impl Mailbox {
             io::Write::write_all(&mut file, &content)?;
             fs::rename(&aside, folder.join(format!("{id}.eml")))?;
             // one mail in SLACK tidies up
-            if id.as_u128().is_multiple_of(SLACK) {
-                for old in ids(&folder)?.into_iter().skip(KEPT) {
+            if id.as_u128().is_multiple_of(DELETE_SLACK) {
+                for old in ids(&folder)?.into_iter().skip(MAX_KEPT_MAILS) {
                     remove(&folder.join(format!("{old}.eml")))?;
                 }
             }
@@ -125,7 +125,7 @@ impl Mailbox {
         let folder = self.folder.clone();
         blocking(move || {
             let mut mails = Vec::new();
-            for id in ids(&folder)?.into_iter().take(KEPT) {
+            for id in ids(&folder)?.into_iter().take(MAX_KEPT_MAILS) {
                 // one that was just tidied away is no fault
                 if let Ok(raw) = fs::read(folder.join(format!("{id}.eml"))) {
                     mails.extend(parse(id, &raw));
@@ -259,7 +259,7 @@ mod tests {
         let root = std::env::temp_dir().join(format!("muster-mailbox-{}", cx.id()));
         let mut settings = Settings::read("test", &[]).expect("settings");
         settings.postgres.data_root.clone_from(&root);
-        let mailbox = Mailbox::open(&settings, &cx).expect("a mailbox");
+        let mailbox = FileMailbox::open(&settings, &cx).expect("a mailbox");
         for n in 0..3 {
             let raw = format!("To: jane@example.org\r\nSubject: Hello {n}\r\n\r\nSee http://x.example/{n}\r\n");
             mailbox.deliver("test_kind", raw.as_bytes()).await.expect("written");

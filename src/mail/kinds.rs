@@ -135,7 +135,7 @@ impl QueuedEmail {
 
 /// What became of a mail in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fate {
+pub enum DeliveryStatus {
     /// The relay took it.
     Sent,
     /// Refused for good, or given up.
@@ -150,7 +150,7 @@ pub enum Fate {
     Complained,
 }
 
-impl Fate {
+impl DeliveryStatus {
     /// The state of its row.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -163,10 +163,10 @@ impl Fate {
         }
     }
 
-    /// Reads what [`Fate::as_str`] writes.
+    /// Reads what [`DeliveryStatus::as_str`] writes.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let all = [Self::Sent, Self::Failed, Self::Uncertain, Self::Cancelled, Self::Bounced, Self::Complained];
-        all.into_iter().find(|fate| fate.as_str() == text)
+        all.into_iter().find(|status| status.as_str() == text)
     }
 }
 
@@ -204,10 +204,10 @@ pub trait MailKind: Send + Sync {
     /// Told in the settling transaction, so that a slice can change its own rows; many at once, in no order. Must not wait for
     /// anything but the database. After an error each is told alone; one that fails then is settled all the same, since what
     /// was sent must not be sent again, and told later, until that works. Never told of copies ([`QueuedEmail::is_copy`]).
-    fn settled<'a>(
+    fn on_settled<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        ended: &'a [(&'a QueuedEmail, Fate)],
+        ended: &'a [(&'a QueuedEmail, DeliveryStatus)],
     ) -> BoxFuture<'a, Result<()>> {
         let _ = (conn, ended);
         Box::pin(async { Ok(()) })

@@ -3,11 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
 
-use super::{consent, store};
+use super::{store, suppression};
 use crate::error::Result;
 
 /// Rows that one call forgets at most of each sort, so that no transaction grows long.
-const AT_ONCE: i64 = 5000;
+const DELETE_BATCH_SIZE: i64 = 5000;
 
 /// Forgets what is old: mail of protected actions that may have come back (72 hours), months of settled mails that ended `keep`
 /// ago, the days' caps and their keys, bounces that have expired; and makes room for the months to come. Returns how many single rows were deleted; call
@@ -15,7 +15,7 @@ const AT_ONCE: i64 = 5000;
 ///
 /// # Errors
 /// A database error; that of a lock not had in time passes.
-pub async fn forget(conn: &mut PgConnection, now: DateTime<Utc>, keep: TimeDelta) -> Result<u64> {
+pub async fn delete_expired(conn: &mut PgConnection, now: DateTime<Utc>, keep: TimeDelta) -> Result<u64> {
     let today = now.date_naive();
     sqlx::query!("DELETE FROM day_secrets WHERE day < $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM confirmation_caps WHERE day < $1", today).execute(&mut *conn).await?;
@@ -25,16 +25,16 @@ pub async fn forget(conn: &mut PgConnection, now: DateTime<Utc>, keep: TimeDelta
     sqlx::query!("DELETE FROM mail_pauses_ended WHERE ended_at < $1", now - TimeDelta::days(30))
         .execute(&mut *conn)
         .await?;
-    consent::forget_bounces(conn, now).await?;
+    suppression::delete_expired_bounces(conn, now).await?;
     sqlx::query!("DELETE FROM mail_lane_reports WHERE reported_at < $1", now - TimeDelta::days(2))
         .execute(&mut *conn)
         .await?;
-    store::keep_months(conn, today, (now - keep).date_naive()).await?;
+    store::maintain_partitions(conn, today, (now - keep).date_naive()).await?;
     store::forget_counts(conn, (now - keep).date_naive(), now).await?;
     let deleted = sqlx::query!(
         "DELETE FROM emails_settled_other WHERE ctid IN (SELECT ctid FROM emails_settled_other WHERE settled_at < $1 LIMIT $2)",
         now - keep,
-        AT_ONCE
+        DELETE_BATCH_SIZE
     )
     .execute(conn)
     .await?;
@@ -46,7 +46,7 @@ pub async fn forget(conn: &mut PgConnection, now: DateTime<Utc>, keep: TimeDelta
 ///
 /// # Errors
 /// A database error.
-pub(super) async fn sweep(db: &PgPool) -> Result<()> {
+pub(super) async fn vacuum_queue(db: &PgPool) -> Result<()> {
     // not a statement that can be prepared
     sqlx::raw_sql("VACUUM (SKIP_LOCKED, TRUNCATE FALSE) emails_waiting").execute(db).await?;
     Ok(())

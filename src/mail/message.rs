@@ -27,15 +27,15 @@ use crate::{
 };
 
 /// The local part of the sender of letters to officials.
-pub const LETTERS: &str = "letters";
+pub const LETTERS_LOCAL_PART: &str = "letters";
 /// The local part of the sender of everything else.
-pub const NO_REPLY: &str = "no-reply";
+pub const NO_REPLY_LOCAL_PART: &str = "no-reply";
 
 /// Longest display name and subject, in characters; beyond it nobody sees them.
-const MAX_NAME: usize = 120;
-const MAX_SUBJECT: usize = 300;
+const MAX_NAME_CHARS: usize = 120;
+const MAX_SUBJECT_CHARS: usize = 300;
 /// Longest line that may go as it is (RFC 5322 section 2.1.1: 998, without the CRLF).
-const MAX_LINE: usize = 990;
+const MAX_LINE_BYTES: usize = 990;
 
 /// A file in a mail.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ pub struct Composed {
     pub cc: Vec<EmailAddress>,
     /// The name in front of our address.
     pub from_name: String,
-    /// The part of our address before the @: [`LETTERS`], [`NO_REPLY`], or one of the slice's.
+    /// The part of our address before the @: [`LETTERS_LOCAL_PART`], [`NO_REPLY_LOCAL_PART`], or one of the slice's.
     pub from_local: String,
     /// Where answers go, a whole address.
     pub reply_to: Option<String>,
@@ -76,7 +76,7 @@ pub struct Composed {
 }
 
 impl Composed {
-    /// A plain mail from [`NO_REPLY`].
+    /// A plain mail from [`NO_REPLY_LOCAL_PART`].
     pub fn new(
         to: EmailAddress,
         from_name: impl Into<String>,
@@ -88,7 +88,7 @@ impl Composed {
             to_name: None,
             cc: Vec::new(),
             from_name: from_name.into(),
-            from_local: NO_REPLY.to_owned(),
+            from_local: NO_REPLY_LOCAL_PART.to_owned(),
             reply_to: None,
             subject: subject.into(),
             text: text.into(),
@@ -199,7 +199,7 @@ impl Sender {
             .envelope(envelope)
             .from(Mailbox::new(name_of(&mail.from_name), from))
             .to(Mailbox::new(mail.to_name.as_deref().and_then(name_of), to))
-            .subject(one_line(&mail.subject, MAX_SUBJECT))
+            .subject(one_line(&mail.subject, MAX_SUBJECT_CHARS))
             .date(at.into())
             .raw_header(raw_header("Message-ID", &self.message_id(email))?);
         for cc in &mail.cc {
@@ -243,7 +243,7 @@ fn address(address: &EmailAddress) -> Result<Address> {
 
 fn part(attachment: &Attachment) -> Result<SinglePart> {
     let content_type = ContentType::parse(&attachment.content_type).map_err(|_| impossible("content type"))?;
-    let name = one_line(&attachment.name, MAX_NAME);
+    let name = one_line(&attachment.name, MAX_NAME_CHARS);
     let is_text = attachment.content_type.starts_with("text/");
     let body = match std::str::from_utf8(&attachment.body) {
         Ok(text) if is_text => encoded(text),
@@ -264,7 +264,7 @@ fn encoded(text: &str) -> Body {
     } else {
         Cow::Owned(text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect::<String>())
     };
-    if plain.is_ascii() && plain.lines().all(|line| line.len() <= MAX_LINE) {
+    if plain.is_ascii() && plain.lines().all(|line| line.len() <= MAX_LINE_BYTES) {
         return Body::dangerous_pre_encoded(
             plain.replace('\n', "\r\n").into_bytes(),
             ContentTransferEncoding::SevenBit,
@@ -277,7 +277,7 @@ fn encoded(text: &str) -> Body {
 /// A header that must stay as it is (an identifier, a link), so it is neither encoded nor folded.
 fn raw_header(name: &str, value: &str) -> Result<HeaderValue> {
     let printable = value.bytes().all(|b| (0x20..0x7f).contains(&b));
-    if !printable || value.len() > MAX_LINE {
+    if !printable || value.len() > MAX_LINE_BYTES {
         return Err(impossible("header value"));
     }
     let token = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
@@ -287,7 +287,7 @@ fn raw_header(name: &str, value: &str) -> Result<HeaderValue> {
 }
 
 fn name_of(name: &str) -> Option<String> {
-    let name = one_line(name, MAX_NAME);
+    let name = one_line(name, MAX_NAME_CHARS);
     (!name.is_empty()).then_some(name)
 }
 

@@ -42,7 +42,7 @@ impl Header {
 
 /// A part without parts of its own.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct MimePart {
     /// `type/subtype`, in lower case.
     pub(super) kind: String,
     /// Messages that it lies in, besides the outermost.
@@ -55,7 +55,7 @@ pub(super) struct Part {
     pub(super) text: String,
 }
 
-impl Part {
+impl MimePart {
     /// The text that people read, if it is one.
     pub(super) fn readable(&self) -> Option<Cow<'_, str>> {
         match self.kind.as_str() {
@@ -75,7 +75,7 @@ pub(super) struct Message {
     /// The headers of messages within it.
     pub(super) inner_headers: Vec<Header>,
     /// Its parts in their order, those of messages within it among them.
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<MimePart>,
 }
 
 impl Message {
@@ -89,27 +89,28 @@ impl Message {
         };
         let mut message = Self::default();
         let (header, body) = split_header(&raw);
-        message.entity(&header, body, Place::default(), decoded);
+        message.entity(&header, body, PartContext::default(), decoded);
         message.header = header;
         message
     }
 
-    fn entity(&mut self, header: &Header, body: &[u8], place: Place, decoded: &mut dyn FnMut(&[u8])) {
+    fn entity(&mut self, header: &Header, body: &[u8], context: PartContext, decoded: &mut dyn FnMut(&[u8])) {
         if self.parts.len() >= MAX_PARTS {
             return;
         }
         let content_type = header.get("content-type").unwrap_or_default();
         let kind = kind_of(content_type);
-        let opens = place.depth < MAX_DEPTH;
+        let opens = context.depth < MAX_DEPTH;
         if opens
             && kind.starts_with("multipart/")
             && let Some(boundary) = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty())
         {
             let parts = split_parts(body, boundary.as_bytes());
-            let place = Place { depth: place.depth + 1, is_alternative: kind == "multipart/alternative", ..place };
+            let context =
+                PartContext { depth: context.depth + 1, is_alternative: kind == "multipart/alternative", ..context };
             for part in &parts {
                 let (header, body) = split_header(part);
-                self.entity(&header, body, place, decoded);
+                self.entity(&header, body, context, decoded);
             }
             if !parts.is_empty() {
                 return;
@@ -119,10 +120,11 @@ impl Message {
         if let Cow::Owned(content) = &content {
             decoded(content);
         }
-        if opens && kind == "message/rfc822" && place.messages < MAX_MESSAGES {
+        if opens && kind == "message/rfc822" && context.messages < MAX_MESSAGES {
             let (header, body) = split_header(&content);
-            let place = Place { depth: place.depth + 1, messages: place.messages + 1, is_alternative: false };
-            self.entity(&header, body, place, decoded);
+            let context =
+                PartContext { depth: context.depth + 1, messages: context.messages + 1, is_alternative: false };
+            self.entity(&header, body, context, decoded);
             self.inner_headers.push(header);
             return;
         }
@@ -130,9 +132,9 @@ impl Message {
         let charset = parameter(content_type, "charset").filter(|_| kind.starts_with("text/"));
         let to_text = charset.and_then(|charset| charset_decoder(charset.as_bytes()));
         let disposition = header.get("content-disposition").unwrap_or_default().trim_start();
-        self.parts.push(Part {
-            messages: place.messages,
-            is_alternative: place.is_alternative,
+        self.parts.push(MimePart {
+            messages: context.messages,
+            is_alternative: context.is_alternative,
             is_attachment: disposition.get(..10).is_some_and(|word| word.eq_ignore_ascii_case("attachment")),
             text: to_text.map_or_else(|| String::from_utf8_lossy(content).into_owned(), |to_text| to_text(content)),
             kind,
@@ -142,7 +144,7 @@ impl Message {
 
 /// Where a part lies.
 #[derive(Clone, Copy, Default)]
-struct Place {
+struct PartContext {
     depth: usize,
     messages: usize,
     is_alternative: bool,

@@ -30,76 +30,79 @@
 //! counts by provider. `drafts` and `consent` ask whether addresses may be written to, `message` builds bytes, `render` texts,
 //! `mailbox` is the transport of demo and development, `smtp` the one of everybody else.
 
-mod breaker;
-mod composing;
-mod consent;
-mod domains;
-mod drafts;
+mod bounce_reader;
+mod bounce_report;
+mod bounce_spool;
+mod bounces;
+mod circuit_breaker;
+mod compose;
 mod engine;
-mod fence;
-mod intake;
+mod file_mailbox;
 mod kinds;
-mod mailbox;
+mod maintenance;
 mod message;
 mod mime;
+mod monitoring;
 mod progress;
+mod provider_counts;
 mod render;
-mod report;
-mod returned;
-mod round;
-mod settling;
+mod restore_guard;
+mod retry_policy;
+mod send_basis;
+mod send_round;
+mod settle;
 pub mod smtp;
-mod spool;
 mod store;
+mod suppression;
 mod transport;
 mod unsuppress;
-mod upkeep;
-mod verdict;
-mod watch;
 
 use crate::config::{Settings, Transport as TransportSetting};
 
 #[cfg(test)]
 pub use self::kinds::compose_one;
 pub use self::{
-    consent::{Whom, everywhere_index, everywhere_indexes, may_confirm, never_again, suppressed},
-    drafts::{Draft, Leave, compose_allowed},
+    bounce_report::{BounceReport, ParsedBounce, parse as parse_bounce},
+    bounce_spool::process_bounce_spool,
+    bounces::{BounceOutcome, process_bounce},
     engine::Engine,
-    fence::{Epoch, accept_epoch, epoch},
-    kinds::{Addressee, Class, Composition, Fate, MailKind, MailKinds, QueuedEmail, one_by_one, paused},
-    mailbox::{Mail, MailFile, MailHeader, Mailbox},
-    message::{Attachment, Composed, LETTERS, NO_REPLY, Sender},
+    file_mailbox::{FileMailbox, Mail, MailFile, MailHeader},
+    kinds::{Addressee, Class, Composition, DeliveryStatus, MailKind, MailKinds, QueuedEmail, one_by_one, paused},
+    maintenance::delete_expired,
+    message::{Attachment, Composed, LETTERS_LOCAL_PART, NO_REPLY_LOCAL_PART, Sender},
     progress::Progress,
     render::{Rendered, render},
-    report::{Reading, Report, read as read_returned},
-    returned::{Taken, take_back},
-    spool::read_spool,
+    restore_guard::{EpochStatus, accept_epoch, epoch},
+    send_basis::{Draft, SendBasis, compose_permitted},
     store::{
-        FirstContacts, Hours, Lane, MailCount, MailCounts, NewEmail, Pace, Pause, QueueLength, RelayPace, Retry,
-        cancel, enqueue, first_contacts, fold_counts, lanes, mail_counts, pause, pauses, queue_length, relays, requeue,
-        resume, resume_at, retry_all, sent_since, set_first_contacts, set_lane, set_relay,
+        FirstContacts, Hours, Lane, LaneLimits, MailCount, MailCounts, NewEmail, Pause, QueueLength, RelayStatus,
+        Retry, cancel, enqueue, first_contacts, fold_counts, lanes, mail_counts, pause, pauses, queue_length, relays,
+        requeue, resume, resume_at, retry_all, sent_since, set_first_contacts, set_lane, set_relay,
+    },
+    suppression::{
+        Recipient, global_suppression_key, global_suppression_keys, may_send_confirmation, suppress_globally,
+        suppressed,
     },
     transport::{Transport, probe_relays},
     unsuppress::{Lifted, unsuppress},
-    upkeep::forget,
 };
 
 /// What is wrong with the mail settings, one line for each fault, each naming its key.
-pub fn faults(settings: &Settings) -> Vec<String> {
-    let mut faults = Vec::new();
+pub fn validate_settings(settings: &Settings) -> Vec<String> {
+    let mut problems = Vec::new();
     if settings.mail.transport == TransportSetting::Smtp
         && let Err(error) = transport::relays(&settings.mail)
     {
-        faults.push(error);
+        problems.push(error);
     }
-    if lettre::Address::new(NO_REPLY, &settings.mail.from_domain).is_err() {
-        faults.push("mail.from_domain: is not a mail domain".to_owned());
+    if lettre::Address::new(NO_REPLY_LOCAL_PART, &settings.mail.from_domain).is_err() {
+        problems.push("mail.from_domain: is not a mail domain".to_owned());
     }
-    faults
+    problems
 }
 
 /// What is possible but unwise about the mail settings.
-pub fn warnings(settings: &Settings) -> Vec<String> {
+pub fn settings_warnings(settings: &Settings) -> Vec<String> {
     let mut warnings = Vec::new();
     if settings.mail.transport != TransportSetting::Smtp {
         return warnings;
@@ -124,7 +127,7 @@ mod tests {
     #[test]
     fn settings_are_judged() {
         let mut settings = Settings::read("test", &[]).expect("settings");
-        assert!(faults(&settings).is_empty() && warnings(&settings).is_empty());
+        assert!(validate_settings(&settings).is_empty() && settings_warnings(&settings).is_empty());
         settings.mail.transport = TransportSetting::Smtp;
         for (url, wrong, unwise) in [
             ("smtp://127.0.0.1:25", 0, 0),
@@ -136,9 +139,9 @@ mod tests {
             ("http://relay.example.org", 1, 0),
         ] {
             url.clone_into(&mut settings.mail.smtp_url);
-            assert_eq!((faults(&settings).len(), warnings(&settings).len()), (wrong, unwise), "{url}");
+            assert_eq!((validate_settings(&settings).len(), settings_warnings(&settings).len()), (wrong, unwise), "{url}");
         }
         settings.mail.from_domain = "not a domain".to_owned();
-        assert_eq!(faults(&settings).len(), 2);
+        assert_eq!(validate_settings(&settings).len(), 2);
     }
 }

@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     engine::{Engine, STATEMENTS_LIMIT},
-    fence::REASONS,
     kinds::Class,
+    restore_guard::REASONS,
     store,
 };
 use crate::{
@@ -16,20 +16,21 @@ use crate::{
 };
 
 /// Difference between the database's clock and this process's that is worth a warning, in microseconds.
-const SKEWED: i64 = 2_000_000;
+const MAX_CLOCK_SKEW_MICROSECONDS: i64 = 2_000_000;
 /// Time between two looks whether commits are as durable as the settings say.
-const DURABILITY: Duration = Duration::from_mins(1);
+const DURABILITY_CHECK_INTERVAL: Duration = Duration::from_mins(1);
 
 impl Engine {
     /// Writes down what is counted in memory, mail by domain and the fence's number, tells slices what they could not be told,
     /// and shows what waits. A step that fails does not keep the others from being done.
-    pub(super) async fn note_down(&self) {
+    pub(super) async fn persist_and_report(&self) {
         let steps = [
-            with_timeout(STATEMENTS_LIMIT, "counting providers", self.domains.flush(&self.kernel)).await,
-            with_timeout(STATEMENTS_LIMIT, "the restore guard", self.fence.advance(&self.kernel, self.now())).await,
-            with_timeout(STATEMENTS_LIMIT, "telling slices again", self.tell_again()).await.map(drop),
-            with_timeout(STATEMENTS_LIMIT, "counting the queue", self.show_waiting()).await,
-            with_timeout(STATEMENTS_LIMIT, "looking at durability", self.look_at_durability()).await,
+            with_timeout(STATEMENTS_LIMIT, "counting providers", self.provider_counts.flush(&self.kernel)).await,
+            with_timeout(STATEMENTS_LIMIT, "the restore guard", self.restore_guard.advance(&self.kernel, self.now()))
+                .await,
+            with_timeout(STATEMENTS_LIMIT, "telling slices again", self.retry_callbacks()).await.map(drop),
+            with_timeout(STATEMENTS_LIMIT, "counting the queue", self.report_queue()).await,
+            with_timeout(STATEMENTS_LIMIT, "looking at durability", self.check_durability()).await,
         ];
         for error in steps.into_iter().filter_map(Result::err) {
             tracing::warn!(%error, "what the mail engine counts and shows could not be brought up to date; it is kept");
@@ -37,10 +38,10 @@ impl Engine {
     }
 
     /// Are commits still as durable as the settings say? Standbys come and go while we run.
-    async fn look_at_durability(&self) -> Result<()> {
-        let mut seen = self.durability_seen.lock().await;
+    async fn check_durability(&self) -> Result<()> {
+        let mut seen = self.durability_checked_at.lock().await;
         let now = self.kernel.cx.instant();
-        if seen.is_none_or(|at| now.saturating_duration_since(at) >= DURABILITY) {
+        if seen.is_none_or(|at| now.saturating_duration_since(at) >= DURABILITY_CHECK_INTERVAL) {
             durability::recheck(&self.kernel.settings, &self.kernel.work).await?;
             *seen = Some(now);
         }
@@ -49,15 +50,15 @@ impl Engine {
 
     /// The present time by the database's clock, as it was at the last claim.
     pub(super) fn now(&self) -> DateTime<Utc> {
-        self.kernel.cx.now() + TimeDelta::microseconds(self.skew.load(Ordering::Relaxed))
+        self.kernel.cx.now() + TimeDelta::microseconds(self.clock_skew.load(Ordering::Relaxed))
     }
 
     /// Notes what time it is at the database.
     pub(super) fn set_clock(&self, database: DateTime<Utc>) {
         let skew = (database - self.kernel.cx.now()).num_microseconds().unwrap_or(0);
-        let before = self.skew.swap(skew, Ordering::Relaxed);
+        let before = self.clock_skew.swap(skew, Ordering::Relaxed);
         metrics::gauge!("muster_clock_skew_seconds").set(TimeDelta::microseconds(skew).as_seconds_f64());
-        if skew.abs() > SKEWED && before.abs() <= SKEWED {
+        if skew.abs() > MAX_CLOCK_SKEW_MICROSECONDS && before.abs() <= MAX_CLOCK_SKEW_MICROSECONDS {
             tracing::warn!(
                 seconds = skew / 1_000_000,
                 "this machine's clock differs from the database's; mail goes by the database's"
@@ -66,7 +67,7 @@ impl Engine {
     }
 
     /// Shows in the metrics what waits, and how long the oldest has been due.
-    async fn show_waiting(&self) -> Result<()> {
+    async fn report_queue(&self) -> Result<()> {
         let now = self.now();
         let mut conn = self.kernel.work.acquire().await?;
         let waiting = store::waiting(&mut conn).await?;

@@ -1,9 +1,9 @@
 //! What the engine did, for its callers and for the metrics.
 
 use super::{
-    kinds::{Class, Fate},
-    store::Mark,
-    verdict::Verdict,
+    kinds::{Class, DeliveryStatus},
+    retry_policy::NextState,
+    store::RetryNote,
 };
 
 /// What a round did.
@@ -30,20 +30,20 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub(super) fn note(&mut self, class: Class, verdict: &Verdict) {
-        let (count, outcome) = match verdict {
-            Verdict::Settle(Fate::Sent, _) => (&mut self.sent, "sent"),
-            Verdict::Settle(Fate::Failed | Fate::Bounced | Fate::Complained, _)
-            | Verdict::Dead(_)
-            | Verdict::Strike(_)
-            | Verdict::Ours(_) => (&mut self.failed, "failed"),
-            Verdict::Settle(Fate::Uncertain, _) => (&mut self.uncertain, "uncertain"),
-            Verdict::Settle(Fate::Cancelled, _) => (&mut self.cancelled, "cancelled"),
-            Verdict::Retry { counted: true, .. } => (&mut self.retried, "retried"),
-            Verdict::Retry { counted: false, .. } => (&mut self.released, "released"),
+    pub(super) fn note(&mut self, class: Class, next_state: &NextState) {
+        let (count, outcome) = match next_state {
+            NextState::Settle(DeliveryStatus::Sent, _) => (&mut self.sent, "sent"),
+            NextState::Settle(DeliveryStatus::Failed | DeliveryStatus::Bounced | DeliveryStatus::Complained, _)
+            | NextState::AddressDead(_)
+            | NextState::AddressStrike(_)
+            | NextState::OurFault(_) => (&mut self.failed, "failed"),
+            NextState::Settle(DeliveryStatus::Uncertain, _) => (&mut self.uncertain, "uncertain"),
+            NextState::Settle(DeliveryStatus::Cancelled, _) => (&mut self.cancelled, "cancelled"),
+            NextState::Retry { counted: true, .. } => (&mut self.retried, "retried"),
+            NextState::Retry { counted: false, .. } => (&mut self.released, "released"),
         };
         *count += 1;
-        self.paused += usize::from(matches!(verdict, Verdict::Retry { mark: Mark::Paused, .. }));
+        self.paused += usize::from(matches!(next_state, NextState::Retry { note: RetryNote::Paused, .. }));
         metrics::counter!("muster_mails", "class" => class.as_str(), "outcome" => outcome).increment(1);
     }
 

@@ -12,7 +12,7 @@ use super::store;
 use crate::{error::Result, kernel::Kernel};
 
 /// Time between two writings.
-const EVERY: Duration = Duration::from_secs(15);
+const FLUSH_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Providers so large that their name says nothing about a person.
 const PROVIDERS: [&str; 24] = [
@@ -51,7 +51,7 @@ pub(super) fn provider(domain: &str) -> &'static str {
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Count {
+pub(super) enum ProviderOutcome {
     /// The relay took it.
     Sent,
     /// The relay refused it for good.
@@ -60,13 +60,13 @@ pub(super) enum Count {
 
 /// Counts that wait to be written.
 #[derive(Debug, Default)]
-pub(super) struct Domains {
+pub(super) struct ProviderCounts {
     waiting: Mutex<HashMap<&'static str, [i64; 2]>>,
     written: Mutex<Option<Instant>>,
 }
 
-impl Domains {
-    pub(super) fn count(&self, domain: &str, what: Count) {
+impl ProviderCounts {
+    pub(super) fn count(&self, domain: &str, what: ProviderOutcome) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.entry(provider(domain)).or_default()[what as usize] += 1;
     }
@@ -74,7 +74,7 @@ impl Domains {
     /// Is it time to write again?
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = written.is_none_or(|at| now.saturating_duration_since(at) >= EVERY);
+        let is_due = written.is_none_or(|at| now.saturating_duration_since(at) >= FLUSH_INTERVAL);
         if is_due {
             *written = Some(now);
         }
@@ -90,7 +90,7 @@ impl Domains {
         let day: NaiveDate = kernel.cx.now().date_naive();
         let mut rows: Vec<(&str, [i64; 2])> = taken.iter().map(|(domain, counts)| (*domain, *counts)).collect();
         rows.sort_unstable(); // one order for all processes
-        let written = async { store::add_to_domains(&mut *kernel.work.acquire().await?, day, &rows).await };
+        let written = async { store::add_provider_counts(&mut *kernel.work.acquire().await?, day, &rows).await };
         if let Err(error) = written.await {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             for (domain, counts) in taken {

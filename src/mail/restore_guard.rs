@@ -43,7 +43,7 @@ const UNVERIFIED: &str = "unverified";
 
 /// What the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Noted {
+struct EpochRecord {
     number: i64,
     /// Not in files of older releases, nor where our role may not ask for it.
     server: Option<Server>,
@@ -51,15 +51,15 @@ struct Noted {
 
 /// What came of reading the file.
 #[derive(Debug)]
-enum Contents {
-    Known(Noted),
+enum EpochFile {
+    Known(EpochRecord),
     Missing,
     Unreadable(String),
 }
 
 /// What this process has seen of the database.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ObservedEpoch {
     /// The highest number.
     pub(super) number: i64,
     /// When the server was started that it came from.
@@ -68,19 +68,19 @@ pub(super) struct Seen {
 
 /// The file, what was seen, and whether anything has gone out since the number was counted up.
 #[derive(Debug)]
-pub(super) struct Fence {
+pub(super) struct RestoreGuard {
     file: PathBuf,
-    seen: Mutex<Seen>,
+    seen: Mutex<ObservedEpoch>,
     /// The file was compared with the database since this process started.
     is_verified: AtomicBool,
-    has_moved: AtomicBool,
+    is_dirty: AtomicBool,
     is_written: AtomicBool,
 }
 
 /// What follows from a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Judgement {
-    Go,
+enum EpochCheck {
+    Proceed,
     /// A failover or a restore that lost no number.
     NewTimeline,
     Pause(&'static str),
@@ -88,69 +88,69 @@ enum Judgement {
 
 /// Compares a database with what is known of it. `remembered` is the highest number this process has seen, once it has
 /// compared the file.
-fn judge(
-    contents: &Contents,
+fn compare_epochs(
+    contents: &EpochFile,
     remembered: Option<i64>,
     number: i64,
     server: Option<Server>,
     is_fresh: bool,
-) -> Judgement {
+) -> EpochCheck {
     let is_lower = |than: i64| number < than.max(remembered.unwrap_or(0));
     match contents {
-        Contents::Known(noted) => match noted.server.zip(server) {
+        EpochFile::Known(record) => match record.server.zip(server) {
             Some((then, now)) if then.system != now.system => {
                 if is_fresh {
-                    Judgement::Go
+                    EpochCheck::Proceed
                 } else {
-                    Judgement::Pause(OTHER_DATABASE)
+                    EpochCheck::Pause(OTHER_DATABASE)
                 }
             }
-            _ if is_lower(noted.number) => Judgement::Pause(RESTORED),
-            Some((then, now)) if then.timeline != now.timeline => Judgement::NewTimeline,
-            _ => Judgement::Go,
+            _ if is_lower(record.number) => EpochCheck::Pause(RESTORED),
+            Some((then, now)) if then.timeline != now.timeline => EpochCheck::NewTimeline,
+            _ => EpochCheck::Proceed,
         },
-        _ if is_lower(0) => Judgement::Pause(RESTORED),
-        Contents::Missing if number == 0 || remembered.is_some() => Judgement::Go,
-        Contents::Unreadable(_) if is_fresh || remembered.is_some() => Judgement::Go,
-        Contents::Missing | Contents::Unreadable(_) => Judgement::Pause(UNVERIFIED),
+        _ if is_lower(0) => EpochCheck::Pause(RESTORED),
+        EpochFile::Missing if number == 0 || remembered.is_some() => EpochCheck::Proceed,
+        EpochFile::Unreadable(_) if is_fresh || remembered.is_some() => EpochCheck::Proceed,
+        EpochFile::Missing | EpochFile::Unreadable(_) => EpochCheck::Pause(UNVERIFIED),
     }
 }
 
-impl Fence {
+impl RestoreGuard {
     pub(super) fn new(kernel: &Kernel) -> Self {
         Self {
             file: file_of(kernel),
             seen: Mutex::default(),
             is_verified: AtomicBool::new(false),
-            has_moved: AtomicBool::new(false),
+            is_dirty: AtomicBool::new(false),
             is_written: AtomicBool::new(true),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, ObservedEpoch> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What this process has seen.
-    pub(super) fn seen(&self) -> Seen {
+    pub(super) fn seen(&self) -> ObservedEpoch {
         *self.lock()
     }
 
     /// A claim found this number, which is not lower than what was seen, on this server.
-    pub(super) fn saw(&self, number: i64, started: DateTime<Utc>) {
+    pub(super) fn observe(&self, number: i64, started: DateTime<Utc>) {
         let mut seen = self.lock();
         seen.number = seen.number.max(number);
         seen.started = Some(started);
     }
 
-    fn reached(&self, number: i64) {
+    fn observe_number(&self, number: i64) {
         let mut seen = self.lock();
         seen.number = seen.number.max(number);
     }
 
     /// Mail has been claimed: the number is to go up.
-    pub(super) fn moved(&self) {
-        self.has_moved.store(true, Ordering::Relaxed);
+    pub(super) fn mark_dirty(&self) {
+        self.is_dirty.store(true, Ordering::Relaxed);
     }
 
     /// Compares the database with the file before the first mail goes out, waiting for the database.
@@ -173,26 +173,26 @@ impl Fence {
         let server = store::server(&mut conn).await?;
         let (number, started) = store::number(&mut conn).await?;
         let is_fresh = store::is_fresh(&mut conn).await?;
-        let judgement = judge(&contents, remembered, number, server, is_fresh);
-        if let Contents::Unreadable(error) = &contents {
+        let check = compare_epochs(&contents, remembered, number, server, is_fresh);
+        if let EpochFile::Unreadable(error) = &contents {
             tracing::error!(file = %self.file.display(), error, "the mail epoch cannot be read");
         }
         let known = match &contents {
-            Contents::Known(noted) => noted.number,
+            EpochFile::Known(record) => record.number,
             _ => 0,
         };
         let mut reached = number.max(known).max(remembered.unwrap_or(0));
-        match judgement {
-            Judgement::Go if known > number => reached = number, // an empty database beside an old file
-            Judgement::Go => {}
-            Judgement::NewTimeline => {
+        match check {
+            EpochCheck::Proceed if known > number => reached = number, // an empty database beside an old file
+            EpochCheck::Proceed => {}
+            EpochCheck::NewTimeline => {
                 tracing::warn!(number, "the database is on a new timeline and has lost no count of mail: mail goes on");
             }
-            Judgement::Pause(reason) => self.pause(&mut conn, reached, reason, now).await?,
+            EpochCheck::Pause(reason) => self.pause(&mut conn, reached, reason, now).await?,
         }
         drop(conn);
-        self.write(Noted { number: reached, server }, judgement == Judgement::Go && known > number).await;
-        *self.lock() = Seen { number: reached, started: Some(started) };
+        self.write(EpochRecord { number: reached, server }, check == EpochCheck::Proceed && known > number).await;
+        *self.lock() = ObservedEpoch { number: reached, started: Some(started) };
         self.is_verified.store(true, Ordering::Release);
         Ok(())
     }
@@ -217,13 +217,13 @@ impl Fence {
 
     /// Counts up and writes the file, if anything has gone out.
     pub(super) async fn advance(&self, kernel: &Kernel, now: DateTime<Utc>) -> Result<()> {
-        if !self.has_moved.swap(false, Ordering::Relaxed) {
+        if !self.is_dirty.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
         let advanced = async {
             let contents = read(&self.file).await;
             let reached = match contents {
-                Contents::Known(noted) => noted.number,
+                EpochFile::Known(record) => record.number,
                 _ => 0,
             }
             .max(self.seen().number);
@@ -236,17 +236,17 @@ impl Fence {
             }
             let server = store::server(&mut conn).await?;
             drop(conn);
-            self.reached(number);
-            self.write(Noted { number, server }, false).await;
+            self.observe_number(number);
+            self.write(EpochRecord { number, server }, false).await;
             Ok(())
         };
-        advanced.await.inspect_err(|_: &Error| self.moved())
+        advanced.await.inspect_err(|_: &Error| self.mark_dirty())
     }
 
     /// Writes the file, never lower than it is unless `anew`. Where it cannot be written, what this process remembers is all
     /// that is left to compare with.
-    async fn write(&self, noted: Noted, anew: bool) {
-        let written = write(&self.file, noted, anew).await;
+    async fn write(&self, record: EpochRecord, anew: bool) {
+        let written = write(&self.file, record, anew).await;
         metrics::gauge!("muster_mail_fence_written").set(if written.is_ok() { 1.0 } else { 0.0 });
         let was_written = self.is_written.swap(written.is_ok(), Ordering::Relaxed);
         if let Err(error) = written
@@ -263,7 +263,7 @@ fn file_of(kernel: &Kernel) -> PathBuf {
     if set.as_os_str().is_empty() { kernel.settings.keyring.file.with_extension("mail-epoch") } else { set.clone() }
 }
 
-impl std::str::FromStr for Noted {
+impl std::str::FromStr for EpochRecord {
     type Err = ();
 
     /// `number`, and behind it the cluster's identifier and timeline.
@@ -281,36 +281,36 @@ impl std::str::FromStr for Noted {
     }
 }
 
-fn read_now(file: &Path) -> Contents {
+fn read_now(file: &Path) -> EpochFile {
     match fs::read_to_string(file) {
         Ok(text) => {
-            text.parse().map_or_else(|()| Contents::Unreadable("it holds no number".to_owned()), Contents::Known)
+            text.parse().map_or_else(|()| EpochFile::Unreadable("it holds no number".to_owned()), EpochFile::Known)
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Contents::Missing,
-        Err(error) => Contents::Unreadable(error.to_string()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => EpochFile::Missing,
+        Err(error) => EpochFile::Unreadable(error.to_string()),
     }
 }
 
-async fn read(file: &Path) -> Contents {
+async fn read(file: &Path) -> EpochFile {
     let file = file.to_owned();
     let read = tokio::task::spawn_blocking(move || read_now(&file)).await;
-    read.unwrap_or_else(|error| Contents::Unreadable(error.to_string()))
+    read.unwrap_or_else(|error| EpochFile::Unreadable(error.to_string()))
 }
 
 /// Writes the file in one piece and to the disk; processes on one machine take turns.
-fn write_now(file: &Path, noted: Noted, anew: bool) -> io::Result<()> {
+fn write_now(file: &Path, record: EpochRecord, anew: bool) -> io::Result<()> {
     let lock = File::create(file.with_extension("mail-epoch.lock"))?;
     lock.lock()?;
     match read_now(file) {
-        Contents::Known(there) if !anew && there.number > noted.number => return Ok(()),
-        Contents::Known(there) if there == noted => return Ok(()),
+        EpochFile::Known(there) if !anew && there.number > record.number => return Ok(()),
+        EpochFile::Known(there) if there == record => return Ok(()),
         _ => {}
     }
-    let server = noted.server.map_or_else(String::new, |server| format!(" {} {}", server.system, server.timeline));
+    let server = record.server.map_or_else(String::new, |server| format!(" {} {}", server.system, server.timeline));
     let new = file.with_extension(format!("mail-epoch.{}.new", std::process::id()));
     let written = (|| {
         let mut out = File::create(&new)?;
-        out.write_all(format!("{}{server}\n", noted.number).as_bytes())?;
+        out.write_all(format!("{}{server}\n", record.number).as_bytes())?;
         out.sync_all()?;
         fs::rename(&new, file)?;
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -322,20 +322,20 @@ fn write_now(file: &Path, noted: Noted, anew: bool) -> io::Result<()> {
     written
 }
 
-async fn write(file: &Path, noted: Noted, anew: bool) -> io::Result<()> {
+async fn write(file: &Path, record: EpochRecord, anew: bool) -> io::Result<()> {
     let file = file.to_owned();
-    tokio::task::spawn_blocking(move || write_now(&file, noted, anew)).await.map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || write_now(&file, record, anew)).await.map_err(io::Error::other)?
 }
 
 /// How the fence stands on this machine.
 #[derive(Clone, Debug)]
-pub struct Epoch {
+pub struct EpochStatus {
     /// The database's number.
     pub number: i64,
     /// The file.
     pub file: PathBuf,
     /// The file's number; `None` when it is missing or cannot be read.
-    pub noted: Option<i64>,
+    pub recorded: Option<i64>,
     /// The cluster's identifier and timeline, where our role may ask.
     pub cluster: Option<(i64, i32)>,
     /// Is everything paused for a reason of the fence's?
@@ -346,10 +346,10 @@ pub struct Epoch {
 ///
 /// # Errors
 /// A database error.
-pub async fn epoch(kernel: &Kernel) -> Result<Epoch> {
+pub async fn epoch(kernel: &Kernel) -> Result<EpochStatus> {
     let file = file_of(kernel);
-    let noted = match read(&file).await {
-        Contents::Known(noted) => Some(noted.number),
+    let recorded = match read(&file).await {
+        EpochFile::Known(record) => Some(record.number),
         _ => None,
     };
     let mut conn = kernel.work.acquire().await?;
@@ -358,7 +358,7 @@ pub async fn epoch(kernel: &Kernel) -> Result<Epoch> {
     let pauses = store::pauses(&mut conn).await?;
     let ours = pauses.into_iter().find(|p| p.scope == "everything" && REASONS.contains(&p.reason.as_str()));
     let cluster = server.map(|server| (server.system, server.timeline));
-    Ok(Epoch { number, file, noted, cluster, paused: ours.map(|pause| pause.reason) })
+    Ok(EpochStatus { number, file, recorded, cluster, paused: ours.map(|pause| pause.reason) })
 }
 
 /// Takes this database for the newest: its number and cluster are written to the file of this machine, and a pause of the
@@ -369,14 +369,14 @@ pub async fn epoch(kernel: &Kernel) -> Result<Epoch> {
 pub async fn accept_epoch(kernel: &Kernel) -> Result<bool> {
     let file = file_of(kernel);
     let reached = match read(&file).await {
-        Contents::Known(noted) => noted.number,
+        EpochFile::Known(record) => record.number,
         _ => 0,
     };
     let server = store::server(&mut *kernel.work.acquire().await?).await?;
     let mut tx = kernel.work.begin().await?;
     let reasons = REASONS.map(str::to_owned);
     let (number, lifted) = store::accept(&mut tx, reached, &reasons, kernel.cx.now()).await?;
-    write(&file, Noted { number, server }, true)
+    write(&file, EpochRecord { number, server }, true)
         .await
         .map_err(|error| Error::internal(format!("mail.epoch_file: {}: {error}", file.display())))?;
     tx.commit().await?;
@@ -391,38 +391,38 @@ mod tests {
     const B: Option<Server> = Some(Server { system: 7, timeline: 2 });
     const OTHER: Option<Server> = Some(Server { system: 8, timeline: 1 });
 
-    fn known(number: i64, server: Option<Server>) -> Contents {
-        Contents::Known(Noted { number, server })
+    fn known(number: i64, server: Option<Server>) -> EpochFile {
+        EpochFile::Known(EpochRecord { number, server })
     }
 
     #[test]
     fn databases_are_judged() {
-        let garbled = || Contents::Unreadable("it holds no number".to_owned());
+        let garbled = || EpochFile::Unreadable("it holds no number".to_owned());
         for (contents, remembered, number, server, is_fresh, expected) in [
-            (known(5, A), None, 5, A, false, Judgement::Go),
-            (known(5, A), None, 9, A, false, Judgement::Go),
-            (known(5, A), None, 4, A, false, Judgement::Pause(RESTORED)),
-            (known(5, A), None, 0, A, true, Judgement::Pause(RESTORED)),
-            (known(5, A), Some(8), 6, A, false, Judgement::Pause(RESTORED)),
-            (known(5, A), None, 5, B, false, Judgement::NewTimeline),
-            (known(5, A), None, 4, B, false, Judgement::Pause(RESTORED)),
-            (known(5, A), None, 9, OTHER, false, Judgement::Pause(OTHER_DATABASE)),
-            (known(5, A), Some(5), 9, OTHER, false, Judgement::Pause(OTHER_DATABASE)),
-            (known(5, A), None, 0, OTHER, false, Judgement::Pause(OTHER_DATABASE)),
-            (known(5, A), None, 0, OTHER, true, Judgement::Go),
-            (known(5, A), None, 9, None, false, Judgement::Go),
-            (known(5, None), None, 5, A, false, Judgement::Go),
-            (known(5, None), None, 4, A, false, Judgement::Pause(RESTORED)),
-            (Contents::Missing, None, 0, A, false, Judgement::Go),
-            (Contents::Missing, None, 1, A, false, Judgement::Pause(UNVERIFIED)),
-            (Contents::Missing, Some(3), 3, A, false, Judgement::Go),
-            (Contents::Missing, Some(3), 2, A, false, Judgement::Pause(RESTORED)),
-            (garbled(), None, 1, A, false, Judgement::Pause(UNVERIFIED)),
-            (garbled(), None, 0, A, false, Judgement::Pause(UNVERIFIED)),
-            (garbled(), None, 0, A, true, Judgement::Go),
-            (garbled(), Some(3), 2, A, false, Judgement::Pause(RESTORED)),
+            (known(5, A), None, 5, A, false, EpochCheck::Proceed),
+            (known(5, A), None, 9, A, false, EpochCheck::Proceed),
+            (known(5, A), None, 4, A, false, EpochCheck::Pause(RESTORED)),
+            (known(5, A), None, 0, A, true, EpochCheck::Pause(RESTORED)),
+            (known(5, A), Some(8), 6, A, false, EpochCheck::Pause(RESTORED)),
+            (known(5, A), None, 5, B, false, EpochCheck::NewTimeline),
+            (known(5, A), None, 4, B, false, EpochCheck::Pause(RESTORED)),
+            (known(5, A), None, 9, OTHER, false, EpochCheck::Pause(OTHER_DATABASE)),
+            (known(5, A), Some(5), 9, OTHER, false, EpochCheck::Pause(OTHER_DATABASE)),
+            (known(5, A), None, 0, OTHER, false, EpochCheck::Pause(OTHER_DATABASE)),
+            (known(5, A), None, 0, OTHER, true, EpochCheck::Proceed),
+            (known(5, A), None, 9, None, false, EpochCheck::Proceed),
+            (known(5, None), None, 5, A, false, EpochCheck::Proceed),
+            (known(5, None), None, 4, A, false, EpochCheck::Pause(RESTORED)),
+            (EpochFile::Missing, None, 0, A, false, EpochCheck::Proceed),
+            (EpochFile::Missing, None, 1, A, false, EpochCheck::Pause(UNVERIFIED)),
+            (EpochFile::Missing, Some(3), 3, A, false, EpochCheck::Proceed),
+            (EpochFile::Missing, Some(3), 2, A, false, EpochCheck::Pause(RESTORED)),
+            (garbled(), None, 1, A, false, EpochCheck::Pause(UNVERIFIED)),
+            (garbled(), None, 0, A, false, EpochCheck::Pause(UNVERIFIED)),
+            (garbled(), None, 0, A, true, EpochCheck::Proceed),
+            (garbled(), Some(3), 2, A, false, EpochCheck::Pause(RESTORED)),
         ] {
-            let found = judge(&contents, remembered, number, server, is_fresh);
+            let found = compare_epochs(&contents, remembered, number, server, is_fresh);
             assert_eq!(found, expected, "{contents:?} {remembered:?} {number} {server:?} {is_fresh}");
         }
     }
@@ -433,18 +433,18 @@ mod tests {
         fs::create_dir_all(&folder).expect("a folder");
         let file = folder.join("keyring.mail-epoch");
         let number = || match read_now(&file) {
-            Contents::Known(noted) => noted.number,
+            EpochFile::Known(record) => record.number,
             other => panic!("{other:?}"),
         };
-        assert!(matches!(read_now(&file), Contents::Missing));
-        write_now(&file, Noted { number: 7, server: A }, false).expect("written");
-        write_now(&file, Noted { number: 6, server: B }, false).expect("kept");
+        assert!(matches!(read_now(&file), EpochFile::Missing));
+        write_now(&file, EpochRecord { number: 7, server: A }, false).expect("written");
+        write_now(&file, EpochRecord { number: 6, server: B }, false).expect("kept");
         assert_eq!((number(), fs::read_to_string(&file).expect("a text")), (7, "7 7 1\n".to_owned()));
-        write_now(&file, Noted { number: 0, server: OTHER }, true).expect("anew");
+        write_now(&file, EpochRecord { number: 0, server: OTHER }, true).expect("anew");
         assert_eq!(number(), 0);
         for garbled in ["", "x", "-1", "5 7", "5 7 1 9", "5 seven 1"] {
             fs::write(&file, garbled).expect("a text");
-            assert!(matches!(read_now(&file), Contents::Unreadable(_)), "{garbled:?}");
+            assert!(matches!(read_now(&file), EpochFile::Unreadable(_)), "{garbled:?}");
         }
         fs::write(&file, "12\n").expect("as older releases wrote it");
         assert_eq!(number(), 12);

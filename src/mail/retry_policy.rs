@@ -8,22 +8,22 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    breaker::Standing,
-    kinds::{Claimed, Class, Fate},
-    report::is_dead,
+    bounce_report::is_dead,
+    circuit_breaker::RelayHealth,
+    kinds::{Claimed, Class, DeliveryStatus},
     smtp::{EnhancedCode, SendError, without_addresses},
-    store::{Mark, NOT_COMPOSED},
+    store::{NOT_COMPOSED, RetryNote},
 };
 
 /// Counted attempts after which a mail is given up: about three days of growing waiting times.
 ///
 /// Not the row's age: a letter may have waited longer than that for its turn in its lane.
-const TRIES: i16 = 20;
+const MAX_ATTEMPTS: i16 = 20;
 /// Connections lost over one mail after which it is set aside: about two days.
-const BREAKS: i16 = 50;
+const MAX_LOST_CONNECTIONS: i16 = 50;
 /// Time after which mail of a class is of no use any more. Letters are sent however late; so are confirmations: until the
 /// act itself has expired, without them it would be lost.
-pub(super) fn useful_for(class: Class) -> Option<TimeDelta> {
+pub(super) fn max_age(class: Class) -> Option<TimeDelta> {
     match class {
         Class::Confirmation | Class::Letter => None,
         Class::Urgent => Some(TimeDelta::days(3)),
@@ -33,11 +33,11 @@ pub(super) fn useful_for(class: Class) -> Option<TimeDelta> {
 
 /// A stale mail is cancelled, not sent. Its age counts from when it was last queued, without the time for which its class was
 /// `paused`.
-pub(super) fn when_stale(email: &Claimed, paused: TimeDelta, now: DateTime<Utc>) -> Option<Verdict> {
+pub(super) fn cancel_if_stale(email: &Claimed, paused: TimeDelta, now: DateTime<Utc>) -> Option<NextState> {
     // protected rows know the day only, which errs towards cancelling by less than one
     let age = now - queued_at(email) - paused;
-    let is_stale = useful_for(email.class).is_some_and(|useful| age > useful);
-    is_stale.then(|| Verdict::Settle(Fate::Cancelled, Some("too late to be of use".to_owned())))
+    let is_stale = max_age(email.class).is_some_and(|useful| age > useful);
+    is_stale.then(|| NextState::Settle(DeliveryStatus::Cancelled, Some("too late to be of use".to_owned())))
 }
 
 /// From when a mail's age counts.
@@ -50,87 +50,96 @@ const MAX_FAILURE: usize = 500;
 
 /// What is to be done with a mail after an attempt.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum NextState {
     /// It ends.
-    Settle(Fate, Option<String>),
+    Settle(DeliveryStatus, Option<String>),
     /// It ends as failed, and its address takes no mail.
-    Dead(String),
+    AddressDead(String),
     /// It ends as failed, and that is a strike against its address.
-    Strike(String),
+    AddressStrike(String),
     /// It ends as failed by a fault of ours: its row is kept, so that it can be sent again.
-    Ours(String),
+    OurFault(String),
     /// It goes again.
-    Retry { due_at: DateTime<Utc>, counted: bool, why: Option<String>, mark: Mark },
+    Retry { due_at: DateTime<Utc>, counted: bool, why: Option<String>, note: RetryNote },
 }
 
 /// After the relay's answer. `jitter` lies in `[0, 1)`.
 pub(super) fn after_send(
     email: &Claimed,
     error: &SendError,
-    relay: Standing,
+    relay: RelayHealth,
     now: DateTime<Utc>,
     jitter: f64,
-) -> Verdict {
+) -> NextState {
     let why = error.to_string();
     match error {
-        SendError::Refused { .. } | SendError::HeldBack => later(now, jitter, why),
-        SendError::Temporary { .. } if relay.is_open => later(now, jitter, why),
-        SendError::Broken { .. } => after_break(email, now, jitter, &why),
+        SendError::Refused { .. } | SendError::LeaseLost => retry_later(now, jitter, why),
+        SendError::Temporary { .. } if relay.is_open => retry_later(now, jitter, why),
+        SendError::Broken { .. } => after_lost_connection(email, now, jitter, &why),
         SendError::Unknown { .. } if email.class == Class::Letter => {
-            Verdict::Settle(Fate::Uncertain, Some(failure(&why)))
+            NextState::Settle(DeliveryStatus::Uncertain, Some(failure(&why)))
         }
         SendError::Permanent { enhanced, text, .. } if error.is_unsendable() => {
             if is_dead(*enhanced, text) {
-                Verdict::Dead(failure(&why))
+                NextState::AddressDead(failure(&why))
             } else {
-                Verdict::Settle(Fate::Failed, Some(failure(&why)))
+                NextState::Settle(DeliveryStatus::Failed, Some(failure(&why)))
             }
         }
         SendError::Permanent { .. } if relay.is_open => {
             // not at once: the next tries of the relay are for other mails
             let wait = TimeDelta::minutes(10) + scaled(TimeDelta::minutes(10), jitter);
             let why = Some(failure(&format!("the relay refuses everything: {why}")));
-            Verdict::Retry { due_at: now + wait, counted: false, why, mark: Mark::None }
+            NextState::Retry { due_at: now + wait, counted: false, why, note: RetryNote::None }
         }
         SendError::Permanent { enhanced, text, .. } if !error.retryable() => {
             let is_second = email.history.refused_at.is_some_and(|at| relay.accepted_at.is_some_and(|took| took > at));
             let speaks_of_address = is_dead(*enhanced, text);
             if (relay.is_trusted && (speaks_of_address || is_second)) || (is_second && speaks_of_address) {
                 return if speaks_of_address {
-                    Verdict::Dead(failure(&why))
+                    NextState::AddressDead(failure(&why))
                 } else if is_strike(*enhanced) {
-                    Verdict::Strike(failure(&why))
+                    NextState::AddressStrike(failure(&why))
                 } else {
-                    Verdict::Settle(Fate::Failed, Some(failure(&why)))
+                    NextState::Settle(DeliveryStatus::Failed, Some(failure(&why)))
                 };
             }
-            again(email, relay, now, jitter, &why, Mark::Refused)
+            retry_or_give_up(email, relay, now, jitter, &why, RetryNote::Refused)
         }
         SendError::Unknown { .. } | SendError::Temporary { .. } | SendError::Permanent { .. } => {
-            again(email, relay, now, jitter, &why, Mark::None)
+            retry_or_give_up(email, relay, now, jitter, &why, RetryNote::None)
         }
     }
 }
 
 /// A counted attempt that failed. A relay that has taken no mail at all of late may be to blame: then it is tried for days
 /// longer, and can be sent again.
-fn again(email: &Claimed, relay: Standing, now: DateTime<Utc>, jitter: f64, why: &str, mark: Mark) -> Verdict {
+fn retry_or_give_up(
+    email: &Claimed,
+    relay: RelayHealth,
+    now: DateTime<Utc>,
+    jitter: f64,
+    why: &str,
+    note: RetryNote,
+) -> NextState {
     let given_up = failure(&format!("given up: {why}"));
-    if relay.is_recent && email.attempts >= TRIES {
-        return Verdict::Settle(Fate::Failed, Some(given_up));
+    if relay.is_recent && email.attempts >= MAX_ATTEMPTS {
+        return NextState::Settle(DeliveryStatus::Failed, Some(given_up));
     }
-    if email.attempts >= 2 * TRIES {
-        return Verdict::Ours(given_up);
+    if email.attempts >= 2 * MAX_ATTEMPTS {
+        return NextState::OurFault(given_up);
     }
     let due_at = now + backoff(email.attempts, jitter);
-    Verdict::Retry { due_at, counted: true, why: Some(failure(why)), mark }
+    NextState::Retry { due_at, counted: true, why: Some(failure(why)), note }
 }
 
 /// A connection was lost over a mail, or the relay refused it at MAIL while it takes others: set aside after many.
-pub(super) fn after_break(email: &Claimed, now: DateTime<Utc>, jitter: f64, why: &str) -> Verdict {
+pub(super) fn after_lost_connection(email: &Claimed, now: DateTime<Utc>, jitter: f64, why: &str) -> NextState {
     let breaks = email.history.breaks.saturating_add(1);
-    if breaks >= BREAKS {
-        return Verdict::Ours(failure(&format!("set aside: the connection was lost over it {breaks} times: {why}")));
+    if breaks >= MAX_LOST_CONNECTIONS {
+        return NextState::OurFault(failure(&format!(
+            "set aside: the connection was lost over it {breaks} times: {why}"
+        )));
     }
     // as for a relay that is away at first, then up to an hour
     let wait = if breaks <= 5 {
@@ -140,34 +149,34 @@ pub(super) fn after_break(email: &Claimed, now: DateTime<Utc>, jitter: f64, why:
         let longest = TimeDelta::minutes(minutes.min(60));
         longest / 2 + scaled(longest / 2, jitter)
     };
-    Verdict::Retry { due_at: now + wait, counted: false, why: Some(failure(why)), mark: Mark::Broke }
+    NextState::Retry { due_at: now + wait, counted: false, why: Some(failure(why)), note: RetryNote::LostConnection }
 }
 
 /// A mail that could not be composed for a fault of ours: it waits, counted, for days.
-pub(super) fn after_compose(email: &Claimed, why: &str, now: DateTime<Utc>, jitter: f64) -> Verdict {
+pub(super) fn after_compose(email: &Claimed, why: &str, now: DateTime<Utc>, jitter: f64) -> NextState {
     let why = format!("{NOT_COMPOSED}{why}");
-    if email.attempts >= TRIES {
-        return Verdict::Ours(failure(&format!("given up: {why}")));
+    if email.attempts >= MAX_ATTEMPTS {
+        return NextState::OurFault(failure(&format!("given up: {why}")));
     }
     let due_at = now + backoff(email.attempts, jitter);
-    Verdict::Retry { due_at, counted: true, why: Some(failure(&why)), mark: Mark::None }
+    NextState::Retry { due_at, counted: true, why: Some(failure(&why)), note: RetryNote::None }
 }
 
 /// The relay, the database or this process is not able now; the mail is not to blame and no attempt is counted.
-pub(super) fn later(now: DateTime<Utc>, jitter: f64, why: impl AsRef<str>) -> Verdict {
+pub(super) fn retry_later(now: DateTime<Utc>, jitter: f64, why: impl AsRef<str>) -> NextState {
     let due_at = now + TimeDelta::seconds(30) + scaled(TimeDelta::seconds(270), jitter);
-    Verdict::Retry { due_at, counted: false, why: Some(failure(why.as_ref())), mark: Mark::None }
+    NextState::Retry { due_at, counted: false, why: Some(failure(why.as_ref())), note: RetryNote::None }
 }
 
 /// What the mail belongs to is paused.
-pub(super) fn while_paused(now: DateTime<Utc>, jitter: f64, why: impl AsRef<str>) -> Verdict {
+pub(super) fn while_paused(now: DateTime<Utc>, jitter: f64, why: impl AsRef<str>) -> NextState {
     let due_at = now + TimeDelta::seconds(30) + scaled(TimeDelta::seconds(270), jitter);
-    Verdict::Retry { due_at, counted: false, why: Some(failure(why.as_ref())), mark: Mark::Paused }
+    NextState::Retry { due_at, counted: false, why: Some(failure(why.as_ref())), note: RetryNote::Paused }
 }
 
 /// It goes back as it was.
-pub(super) fn untried(due_at: DateTime<Utc>) -> Verdict {
-    Verdict::Retry { due_at, counted: false, why: None, mark: Mark::None }
+pub(super) fn requeue_unchanged(due_at: DateTime<Utc>) -> NextState {
+    NextState::Retry { due_at, counted: false, why: None, note: RetryNote::None }
 }
 
 /// For how long a mail's class was paused since a moment; pauses may overlap.
@@ -186,14 +195,14 @@ pub(super) fn paused_since(since: DateTime<Utc>, pauses: &[(DateTime<Utc>, DateT
 }
 
 /// After a lease ran out.
-pub(super) fn after_expiry(email: &Claimed, data_began: bool, now: DateTime<Utc>) -> Verdict {
+pub(super) fn after_expiry(email: &Claimed, data_began: bool, now: DateTime<Utc>) -> NextState {
     let why = "interrupted while it was being sent";
     if data_began && email.class == Class::Letter {
-        Verdict::Settle(Fate::Uncertain, Some(why.to_owned()))
-    } else if email.attempts >= TRIES {
-        Verdict::Ours(format!("given up: {why}"))
+        NextState::Settle(DeliveryStatus::Uncertain, Some(why.to_owned()))
+    } else if email.attempts >= MAX_ATTEMPTS {
+        NextState::OurFault(format!("given up: {why}"))
     } else {
-        Verdict::Retry { due_at: now, counted: true, why: Some(why.to_owned()), mark: Mark::None }
+        NextState::Retry { due_at: now, counted: true, why: Some(why.to_owned()), note: RetryNote::None }
     }
 }
 
@@ -252,25 +261,27 @@ mod tests {
         SendError::Permanent { code, enhanced, text: text.to_owned() }
     }
 
-    fn counts(verdict: &Verdict) -> bool {
-        matches!(verdict, Verdict::Retry { counted: true, .. })
+    fn counts(next_state: &NextState) -> bool {
+        matches!(next_state, NextState::Retry { counted: true, .. })
     }
 
-    fn free(verdict: &Verdict) -> bool {
-        matches!(verdict, Verdict::Retry { counted: false, .. })
+    fn free(next_state: &NextState) -> bool {
+        matches!(next_state, NextState::Retry { counted: false, .. })
     }
 
-    fn fate(verdict: &Verdict) -> Option<Fate> {
-        match verdict {
-            Verdict::Settle(fate, _) => Some(*fate),
-            Verdict::Dead(_) | Verdict::Strike(_) | Verdict::Ours(_) => Some(Fate::Failed),
-            Verdict::Retry { .. } => None,
+    fn status(next_state: &NextState) -> Option<DeliveryStatus> {
+        match next_state {
+            NextState::Settle(status, _) => Some(*status),
+            NextState::AddressDead(_) | NextState::AddressStrike(_) | NextState::OurFault(_) => {
+                Some(DeliveryStatus::Failed)
+            }
+            NextState::Retry { .. } => None,
         }
     }
 
     /// A relay that took mail a moment ago.
-    fn well() -> Standing {
-        Standing { is_open: false, is_recent: true, is_trusted: true, accepted_at: Some(DateTime::UNIX_EPOCH) }
+    fn well() -> RelayHealth {
+        RelayHealth { is_open: false, is_recent: true, is_trusted: true, accepted_at: Some(DateTime::UNIX_EPOCH) }
     }
 
     #[test]
@@ -279,23 +290,23 @@ mod tests {
         let of = |class, attempts, error: &SendError| after_send(&email(class, attempts), error, well(), now, 0.5);
         let text = || "x".to_owned();
         let later = SendError::Temporary { code: 451, enhanced: None, text: text() };
-        assert!(counts(&of(Class::Letter, 1, &later)) && counts(&of(Class::Notice, TRIES - 1, &later)));
-        assert_eq!(fate(&of(Class::Notice, TRIES, &later)), Some(Fate::Failed));
-        let silent = |attempts| after_send(&email(Class::Letter, attempts), &later, Standing::default(), now, 0.5);
-        assert!(counts(&silent(2 * TRIES - 1)), "the relay takes nothing at all");
-        assert!(matches!(silent(2 * TRIES), Verdict::Ours(_)));
+        assert!(counts(&of(Class::Letter, 1, &later)) && counts(&of(Class::Notice, MAX_ATTEMPTS - 1, &later)));
+        assert_eq!(status(&of(Class::Notice, MAX_ATTEMPTS, &later)), Some(DeliveryStatus::Failed));
+        let silent = |attempts| after_send(&email(Class::Letter, attempts), &later, RelayHealth::default(), now, 0.5);
+        assert!(counts(&silent(2 * MAX_ATTEMPTS - 1)), "the relay takes nothing at all");
+        assert!(matches!(silent(2 * MAX_ATTEMPTS), NextState::OurFault(_)));
         for away in [SendError::Refused { text: text() }, SendError::Broken { text: text() }] {
-            assert!(free(&of(Class::Letter, 1, &away)) && free(&of(Class::Notice, TRIES, &away)));
+            assert!(free(&of(Class::Letter, 1, &away)) && free(&of(Class::Notice, MAX_ATTEMPTS, &away)));
         }
         assert!(counts(&of(Class::Notice, 1, &permanent(552, "5.2.2", "full"))));
         assert!(counts(&of(Class::Notice, 1, &permanent(550, "5.7.0", "daily quota exceeded"))));
         let unknown = SendError::Unknown { text: text() };
-        assert_eq!(fate(&of(Class::Letter, 1, &unknown)), Some(Fate::Uncertain));
+        assert_eq!(status(&of(Class::Letter, 1, &unknown)), Some(DeliveryStatus::Uncertain));
         assert!(counts(&of(Class::Confirmation, 1, &unknown)));
-        assert_eq!(fate(&after_expiry(&email(Class::Letter, 1), true, now)), Some(Fate::Uncertain));
+        assert_eq!(status(&after_expiry(&email(Class::Letter, 1), true, now)), Some(DeliveryStatus::Uncertain));
         assert!(counts(&after_expiry(&email(Class::Letter, 1), false, now)));
         assert!(counts(&after_expiry(&email(Class::Notice, 1), true, now)));
-        assert!(matches!(after_expiry(&email(Class::Notice, TRIES), false, now), Verdict::Ours(_)));
+        assert!(matches!(after_expiry(&email(Class::Notice, MAX_ATTEMPTS), false, now), NextState::OurFault(_)));
     }
 
     #[test]
@@ -305,17 +316,23 @@ mod tests {
             after_send(&email(Class::Notice, 1), &permanent(550, enhanced, text), relay, now, 0.5)
         };
         for code in ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.4.4"] {
-            assert!(matches!(of(well(), code, ""), Verdict::Dead(_)), "{code}");
-            assert!(counts(&of(Standing::default(), code, "")), "{code}: nothing is known of the relay");
+            assert!(matches!(of(well(), code, ""), NextState::AddressDead(_)), "{code}");
+            assert!(counts(&of(RelayHealth::default(), code, "")), "{code}: nothing is known of the relay");
         }
-        assert!(matches!(of(well(), "", "no such user"), Verdict::Dead(_)));
+        assert!(matches!(of(well(), "", "no such user"), NextState::AddressDead(_)));
         for (code, text) in [("5.7.1", "user unknown"), ("5.1.7", ""), ("5.1.8", ""), ("5.2.1", ""), ("", "Nein")] {
-            let verdict = of(well(), code, text);
-            assert!(matches!(verdict, Verdict::Retry { counted: true, mark: Mark::Refused, .. }), "{code} {text}");
+            let next_state = of(well(), code, text);
+            assert!(
+                matches!(next_state, NextState::Retry { counted: true, note: RetryNote::Refused, .. }),
+                "{code} {text}"
+            );
         }
-        let open = Standing { is_open: true, ..well() };
+        let open = RelayHealth { is_open: true, ..well() };
         assert!(free(&of(open, "5.1.1", "")), "it refuses everything");
-        assert!(matches!(of(open, "5.1.3", "not a valid e-mail address"), Verdict::Dead(_)), "no relay was asked");
+        assert!(
+            matches!(of(open, "5.1.3", "not a valid e-mail address"), NextState::AddressDead(_)),
+            "no relay was asked"
+        );
     }
 
     #[test]
@@ -324,19 +341,27 @@ mod tests {
         let mut email = email(Class::Notice, 2);
         email.history.refused_at = Some(refused);
         let of = |relay, enhanced: &str| after_send(&email, &permanent(550, enhanced, "no"), relay, now, 0.5);
-        let took = |at| Standing { accepted_at: Some(at), ..well() };
+        let took = |at| RelayHealth { accepted_at: Some(at), ..well() };
         assert!(counts(&of(took(refused - TimeDelta::minutes(1)), "5.7.1")), "it may refuse everything since");
-        assert!(counts(&of(Standing { is_trusted: false, ..took(now) }, "5.7.1")), "another domain was refused since");
-        assert_eq!(of(took(now), "5.7.1"), Verdict::Settle(Fate::Failed, Some("refused: 550 5.7.1 no".to_owned())));
-        assert!(matches!(of(took(now), "5.2.1"), Verdict::Strike(_)));
-        assert!(matches!(of(Standing { is_trusted: false, ..took(now) }, "5.1.1"), Verdict::Dead(_)));
+        assert!(
+            counts(&of(RelayHealth { is_trusted: false, ..took(now) }, "5.7.1")),
+            "another domain was refused since"
+        );
+        assert_eq!(
+            of(took(now), "5.7.1"),
+            NextState::Settle(DeliveryStatus::Failed, Some("refused: 550 5.7.1 no".to_owned()))
+        );
+        assert!(matches!(of(took(now), "5.2.1"), NextState::AddressStrike(_)));
+        assert!(matches!(of(RelayHealth { is_trusted: false, ..took(now) }, "5.1.1"), NextState::AddressDead(_)));
     }
 
     #[test]
     fn what_is_ours_waits_for_days_and_can_be_sent_again() {
         let now = DateTime::UNIX_EPOCH;
         assert!(counts(&after_compose(&email(Class::Confirmation, 1), "internal: no key", now, 0.5)));
-        let Verdict::Ours(why) = after_compose(&email(Class::Confirmation, TRIES), "internal: no key", now, 0.5) else {
+        let NextState::OurFault(why) =
+            after_compose(&email(Class::Confirmation, MAX_ATTEMPTS), "internal: no key", now, 0.5)
+        else {
             panic!("it ends")
         };
         assert_eq!(why, "given up: not composed: internal: no key");
@@ -348,13 +373,13 @@ mod tests {
         let (mut at, mut all) = (DateTime::UNIX_EPOCH, 0);
         let why = loop {
             all += 1;
-            match after_break(&email, at, 0.999, "lost") {
-                Verdict::Retry { due_at, counted: false, mark: Mark::Broke, .. } => {
+            match after_lost_connection(&email, at, 0.999, "lost") {
+                NextState::Retry { due_at, counted: false, note: RetryNote::LostConnection, .. } => {
                     assert!(due_at - at <= TimeDelta::hours(1));
                     at = due_at;
                     email.history.breaks += 1;
                 }
-                Verdict::Ours(why) => break why,
+                NextState::OurFault(why) => break why,
                 other => panic!("{other:?}"),
             }
         };
@@ -381,21 +406,22 @@ mod tests {
             (Class::Letter, 90, None),
             (Class::Confirmation, 20, None),
         ] {
-            assert_eq!(when_stale(&email(class, 1), none, at(fresh)), None, "{class:?}");
+            assert_eq!(cancel_if_stale(&email(class, 1), none, at(fresh)), None, "{class:?}");
             if let Some(days) = stale {
-                let verdict = when_stale(&email(class, 1), none, at(days));
-                assert!(matches!(verdict, Some(Verdict::Settle(Fate::Cancelled, _))));
-                assert_eq!(when_stale(&email(class, 1), TimeDelta::days(2), at(days)), None, "it was paused");
+                let next_state = cancel_if_stale(&email(class, 1), none, at(days));
+                assert!(matches!(next_state, Some(NextState::Settle(DeliveryStatus::Cancelled, _))));
+                assert_eq!(cancel_if_stale(&email(class, 1), TimeDelta::days(2), at(days)), None, "it was paused");
                 let mut again = email(class, 1);
                 again.history.queued_at = Some(at(days - 1));
-                assert_eq!(when_stale(&again, none, at(days)), None, "somebody queued it again");
+                assert_eq!(cancel_if_stale(&again, none, at(days)), None, "somebody queued it again");
             }
         }
     }
 
     #[test]
     fn all_tries_together_take_about_three_days() {
-        let all: TimeDelta = (1..TRIES).map(|attempts| backoff(attempts, 0.5)).fold(TimeDelta::zero(), |a, b| a + b);
+        let all: TimeDelta =
+            (1..MAX_ATTEMPTS).map(|attempts| backoff(attempts, 0.5)).fold(TimeDelta::zero(), |a, b| a + b);
         assert!((TimeDelta::hours(60)..TimeDelta::hours(84)).contains(&all), "{all}");
         assert_eq!(backoff(1, 0.0), TimeDelta::seconds(30));
         assert!(backoff(1000, 0.999) <= TimeDelta::hours(9));

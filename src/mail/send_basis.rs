@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    consent::{self, Whom},
     kinds::{Composition, QueuedEmail},
+    suppression::{self, Recipient},
 };
 use crate::{
     error::Result,
@@ -13,13 +13,13 @@ use crate::{
 
 /// Why a mail may be written to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leave {
+pub enum SendBasis {
     /// Nobody has confirmed the address: not to one that wants no mail, and no more than a few a day.
-    Unrequested,
+    FirstContact,
     /// A notice or news: not to an address that is suppressed.
     Notice,
     /// Its owner asked for it or is owed it.
-    Owed,
+    Transactional,
 }
 
 /// A mail that has something to say.
@@ -32,11 +32,11 @@ pub struct Draft<T> {
     /// The vault that the person is in.
     pub vault: Arc<Vault>,
     /// Why it may.
-    pub leave: Leave,
+    pub basis: SendBasis,
 }
 
 impl<T> Draft<T> {
-    fn whom(&self) -> Whom<'_> {
+    fn recipient(&self) -> Recipient<'_> {
         (&self.to, &self.vault)
     }
 }
@@ -45,28 +45,28 @@ impl<T> Draft<T> {
 ///
 /// # Errors
 /// A database error.
-pub async fn compose_allowed<T>(
+pub async fn compose_permitted<T>(
     kernel: &Kernel,
     emails: &[QueuedEmail],
     drafts: Vec<Result<Option<Draft<T>>>>,
     compose: impl Fn(T, EmailAddress) -> Composition,
 ) -> Result<Vec<Composition>> {
     let mut refused = vec![false; drafts.len()];
-    let with = |leave| {
+    let with = |basis| {
         let drafts = drafts.iter().enumerate();
         let found = drafts.filter_map(|(n, draft)| Some((n, draft.as_ref().ok()?.as_ref()?)));
-        found.filter(move |(_, draft)| draft.leave == leave).collect::<Vec<_>>()
+        found.filter(move |(_, draft)| draft.basis == basis).collect::<Vec<_>>()
     };
-    let (unrequested, notices) = (with(Leave::Unrequested), with(Leave::Notice));
-    let asked: Vec<_> = unrequested.iter().map(|(n, draft)| (&emails[*n], draft.whom())).collect();
+    let (unrequested, notices) = (with(SendBasis::FirstContact), with(SendBasis::Notice));
+    let asked: Vec<_> = unrequested.iter().map(|(n, draft)| (&emails[*n], draft.recipient())).collect();
     if !asked.is_empty() {
-        for ((n, _), may) in unrequested.iter().zip(consent::may_confirm(kernel, &asked).await?) {
+        for ((n, _), may) in unrequested.iter().zip(suppression::may_send_confirmation(kernel, &asked).await?) {
             refused[*n] = !may;
         }
     }
-    let asked: Vec<_> = notices.iter().map(|(_, draft)| draft.whom()).collect();
+    let asked: Vec<_> = notices.iter().map(|(_, draft)| draft.recipient()).collect();
     if !asked.is_empty() {
-        for ((n, _), is_suppressed) in notices.iter().zip(consent::suppressed(kernel, &asked).await?) {
+        for ((n, _), is_suppressed) in notices.iter().zip(suppression::suppressed(kernel, &asked).await?) {
             refused[*n] = is_suppressed;
         }
     }

@@ -17,34 +17,34 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    breaker::Standing,
-    domains::Count,
+    bounce_report::is_dead,
+    circuit_breaker::RelayHealth,
     engine::{Engine, STATEMENTS_LIMIT},
-    kinds::{Claimed, Class, Fate},
+    kinds::{Claimed, Class, DeliveryStatus},
     progress::Progress,
-    report::is_dead,
-    settling::Item,
-    smtp::{Accepted, Message, Outbox, Permits, SendError},
+    provider_counts::ProviderOutcome,
+    retry_policy::{self, NextState},
+    settle::Settlement,
+    smtp::{Accepted, Message, Outbox, RelayQuotas, SendError},
     store,
-    verdict::{self, Verdict},
 };
 use crate::kernel::{db::with_timeout, text::EmailAddress};
 
 /// How long mails under way may still take once the engine is to stop.
-pub(super) const GRACE: Duration = Duration::from_secs(10);
+pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 /// Refusals of a connection in a row after which the rest of a round is put back untried.
-const AWAY: usize = 3;
+const MAX_REFUSED_CONNECTIONS: usize = 3;
 /// Mails that are composed together at most: what they share is read once, but what is read grows old while they wait.
-const COMPOSED_AT_ONCE: usize = 128;
+const COMPOSE_BATCH_SIZE: usize = 128;
 /// Letters that are noted as begun together at most, and so uncertain when the process dies.
-const BEGUN_AT_ONCE: usize = 64;
+const BEGIN_BATCH_SIZE: usize = 64;
 /// Outcomes that are settled in one transaction at most, and the time in which they gather.
-const SETTLED_AT_ONCE: usize = 256;
-const GATHERED_FOR: Duration = Duration::from_millis(40);
+const SETTLE_BATCH_SIZE: usize = 256;
+const SETTLE_DELAY: Duration = Duration::from_millis(40);
 
 /// What the mails of a round share.
-pub(super) struct Round<'a> {
-    permits: &'a Permits,
+pub(super) struct SendRound<'a> {
+    quotas: &'a RelayQuotas,
     token: Uuid,
     /// Refused connections in a row.
     refusals: AtomicUsize,
@@ -54,10 +54,10 @@ pub(super) struct Round<'a> {
     lease: &'a Lease,
 }
 
-impl Round<'_> {
+impl SendRound<'_> {
     /// Is no mail to be tried any more, because the engine stops or the relay is away?
     fn is_over(&self) -> bool {
-        self.cancel.is_cancelled() || self.refusals.load(Ordering::Relaxed) >= AWAY
+        self.cancel.is_cancelled() || self.refusals.load(Ordering::Relaxed) >= MAX_REFUSED_CONNECTIONS
     }
 
     fn probed(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -76,7 +76,7 @@ impl Lease {
         Self { until: Mutex::new(until) }
     }
 
-    fn prolong(&self, until: Instant) {
+    fn renew(&self, until: Instant) {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 
@@ -88,12 +88,12 @@ impl Lease {
 /// A mail ready to be sent.
 pub(super) struct Ready {
     pub(super) email: Claimed,
-    pub(super) leaving: Leaving,
+    pub(super) outgoing: OutgoingMessage,
 }
 
 /// Mails of which each connection takes the next one when it is free.
-struct Part {
-    mails: Vec<Leaving>,
+struct SendBatch {
+    mails: Vec<OutgoingMessage>,
     /// Their rows, until they have ended.
     emails: Mutex<Vec<Option<Claimed>>>,
     /// The first that nobody has taken.
@@ -103,7 +103,7 @@ struct Part {
 }
 
 /// A mail on its way, without its row.
-pub(super) struct Leaving {
+pub(super) struct OutgoingMessage {
     pub(super) kind: String,
     /// Where it comes back to.
     pub(super) from: String,
@@ -113,13 +113,13 @@ pub(super) struct Leaving {
     pub(super) copies: Vec<(Uuid, String)>,
 }
 
-impl Leaving {
+impl OutgoingMessage {
     fn message(&self) -> Message<'_> {
         Message { kind: &self.kind, from: &self.from, to: self.to.as_str(), raw: &self.raw }
     }
 }
 
-impl Part {
+impl SendBatch {
     fn left(&self) -> usize {
         self.mails.len().saturating_sub(self.next.load(Ordering::Relaxed))
     }
@@ -135,11 +135,11 @@ impl Part {
 }
 
 /// What one connection takes out of a part.
-struct Share<'a> {
+struct ConnectionWorker<'a> {
     engine: &'a Engine,
-    round: &'a Round<'a>,
-    part: &'a Part,
-    done: &'a mpsc::UnboundedSender<Ended>,
+    round: &'a SendRound<'a>,
+    batch: &'a SendBatch,
+    done: &'a mpsc::UnboundedSender<SendResult>,
     /// Those taken that have no answer yet.
     in_hand: VecDeque<usize>,
     /// The relay whose answer comes next.
@@ -150,31 +150,31 @@ struct Share<'a> {
     is_refused: bool,
 }
 
-impl Share<'_> {
-    fn end(&self, number: usize, verdict: impl FnOnce(&Claimed) -> Option<Verdict>) {
-        if let Some(email) = self.part.email(number) {
-            let verdict = verdict(&email);
-            let copies = self.part.mails[number].copies.clone();
-            let _ = self.done.send(Ended { email, verdict, copies });
+impl ConnectionWorker<'_> {
+    fn end(&self, number: usize, next_state: impl FnOnce(&Claimed) -> Option<NextState>) {
+        if let Some(email) = self.batch.email(number) {
+            let next_state = next_state(&email);
+            let copies = self.batch.mails[number].copies.clone();
+            let _ = self.done.send(SendResult { email, next_state, copies });
         }
     }
 }
 
-impl Outbox for Share<'_> {
+impl Outbox for ConnectionWorker<'_> {
     fn next(&mut self, waits: bool) -> Option<usize> {
-        let another_is_free = waits && self.part.left() <= self.part.idle.load(Ordering::Relaxed);
-        let next = if another_is_free { None } else { self.part.next() };
+        let another_is_free = waits && self.batch.left() <= self.batch.idle.load(Ordering::Relaxed);
+        let next = if another_is_free { None } else { self.batch.next() };
         self.in_hand.extend(next);
         next
     }
 
     fn answer(&mut self, message: usize, answer: Result<Accepted, SendError>) {
         self.in_hand.retain(|other| *other != message);
-        let to = &self.part.mails[message].to;
+        let to = &self.batch.mails[message].to;
         self.is_refused |= matches!(answer, Err(SendError::Refused { .. }));
         let is_singled_out = self.singled_out.take_if(|other| *other == message).is_some();
         self.end(message, |email| {
-            self.engine.verdict(self.round, email, to, &self.relay, answer.err().as_ref(), is_singled_out)
+            self.engine.next_state(self.round, email, to, &self.relay, answer.err().as_ref(), is_singled_out)
         });
     }
 
@@ -190,7 +190,7 @@ impl Outbox for Share<'_> {
         self.round.probed().remove(relay);
         let breakers = &self.engine.breakers;
         if !error.is_account_refused() {
-            breakers.away(relay, error.text());
+            breakers.unreachable(relay, error.text());
         } else if breakers.account_refused(relay, error.text(), self.engine.now()) {
             self.singled_out = begun;
         }
@@ -198,47 +198,47 @@ impl Outbox for Share<'_> {
 }
 
 /// A mail with its end.
-pub(super) struct Ended {
+pub(super) struct SendResult {
     email: Claimed,
     /// `None` when the claim was lost and nothing was sent.
-    verdict: Option<Verdict>,
+    next_state: Option<NextState>,
     /// Further recipients, each to get a copy if it was taken.
     copies: Vec<(Uuid, String)>,
 }
 
-impl Ended {
-    fn untried(email: Claimed, verdict: Option<Verdict>) -> Self {
-        Self { email, verdict, copies: Vec::new() }
+impl SendResult {
+    fn untried(email: Claimed, next_state: Option<NextState>) -> Self {
+        Self { email, next_state, copies: Vec::new() }
     }
 }
 
 /// A mail that is ready to be sent, or has ended before.
 pub(super) enum Prepared {
     Ready(Box<Ready>),
-    Ended(Box<Ended>),
+    Ended(Box<SendResult>),
 }
 
 impl Prepared {
-    pub(super) fn ended(email: Claimed, verdict: Option<Verdict>) -> Self {
-        Self::Ended(Box::new(Ended::untried(email, verdict)))
+    pub(super) fn ended(email: Claimed, next_state: Option<NextState>) -> Self {
+        Self::Ended(Box::new(SendResult::untried(email, next_state)))
     }
 }
 
 /// The same in parts of a size, the last one perhaps smaller.
-fn in_parts<T>(all: Vec<T>, size: usize) -> Vec<Vec<T>> {
-    let mut parts = Vec::with_capacity(all.len().div_ceil(size));
+fn in_chunks<T>(all: Vec<T>, size: usize) -> Vec<Vec<T>> {
+    let mut chunks = Vec::with_capacity(all.len().div_ceil(size));
     let mut all = all.into_iter().peekable();
     while all.peek().is_some() {
-        parts.push(all.by_ref().take(size).collect());
+        chunks.push(all.by_ref().take(size).collect());
     }
-    parts
+    chunks
 }
 
 /// Waits a little for more outcomes, so that many are settled in one commit; not longer than there are some to come.
-async fn gather(ready: &mut Vec<Ended>, outcomes: &mut mpsc::UnboundedReceiver<Ended>) {
-    let over = sleep(GATHERED_FOR);
+async fn collect_results(ready: &mut Vec<SendResult>, outcomes: &mut mpsc::UnboundedReceiver<SendResult>) {
+    let over = sleep(SETTLE_DELAY);
     tokio::pin!(over);
-    while ready.len() < SETTLED_AT_ONCE {
+    while ready.len() < SETTLE_BATCH_SIZE {
         tokio::select! {
             biased;
             next = outcomes.recv() => match next {
@@ -252,12 +252,12 @@ async fn gather(ready: &mut Vec<Ended>, outcomes: &mut mpsc::UnboundedReceiver<E
 
 impl Engine {
     /// Sends what was claimed, settling as the answers come.
-    pub(super) async fn deliver(
+    pub(super) async fn send_claimed(
         &self,
         token: Uuid,
         leased_at: Instant,
         emails: Vec<Claimed>,
-        permits: &Permits,
+        quotas: &RelayQuotas,
         probed: HashSet<String>,
         cancel: &CancellationToken,
     ) -> Progress {
@@ -266,51 +266,51 @@ impl Engine {
         let (done, outcomes) = mpsc::unbounded_channel();
         let lease = Lease::new(leased_at + self.lease());
         let refusals = AtomicUsize::new(0);
-        let round = Round { token, permits, refusals, probed: Mutex::new(probed), cancel, lease: &lease };
+        let round = SendRound { token, quotas, refusals, probed: Mutex::new(probed), cancel, lease: &lease };
         let sending = self.send_all(round, emails, done);
         let settling = self.settle_all(token, outcomes, &held, cancel);
         tokio::select! {
             ((), progress) = join(sending, settling) => progress,
-            never = self.beat(token, &held, &lease) => match never {},
+            never = self.renew_leases(token, &held, &lease) => match never {},
         }
     }
 
-    async fn send_all(&self, round: Round<'_>, emails: Vec<Claimed>, done: mpsc::UnboundedSender<Ended>) {
+    async fn send_all(&self, round: SendRound<'_>, emails: Vec<Claimed>, done: mpsc::UnboundedSender<SendResult>) {
         let (round, done) = (&round, &done);
         let at_once = self.kernel.settings.mail.connections.max(1);
-        stream::iter(in_parts(emails, COMPOSED_AT_ONCE))
-            .then(|part| Box::pin(self.prepare(round, part)))
-            .flat_map(|prepared| stream::iter(in_parts(prepared, BEGUN_AT_ONCE)))
-            .then(|part| Box::pin(self.begin(round, part)))
+        stream::iter(in_chunks(emails, COMPOSE_BATCH_SIZE))
+            .then(|batch| Box::pin(self.prepare(round, batch)))
+            .flat_map(|prepared| stream::iter(in_chunks(prepared, BEGIN_BATCH_SIZE)))
+            .then(|batch| Box::pin(self.mark_letters_begun(round, batch)))
             .flat_map(|prepared| {
-                let part = Arc::new(Self::part(prepared, at_once, done));
-                let connections = part.idle.load(Ordering::Relaxed);
-                stream::iter(std::iter::repeat_n(part, connections))
+                let batch = Arc::new(Self::batch_of(prepared, at_once, done));
+                let connections = batch.idle.load(Ordering::Relaxed);
+                stream::iter(std::iter::repeat_n(batch, connections))
             })
-            .for_each_concurrent(at_once, |part| async move { self.send(round, &part, done).await })
+            .for_each_concurrent(at_once, |batch| async move { self.send(round, &batch, done).await })
             .await;
     }
 
     /// The mails that are ready, for so many connections at most; the others have ended.
-    fn part(prepared: Vec<Prepared>, connections: usize, done: &mpsc::UnboundedSender<Ended>) -> Part {
+    fn batch_of(prepared: Vec<Prepared>, connections: usize, done: &mpsc::UnboundedSender<SendResult>) -> SendBatch {
         let (mut mails, mut emails) = (Vec::with_capacity(prepared.len()), Vec::with_capacity(prepared.len()));
         for prepared in prepared {
             match prepared {
                 Prepared::Ready(ready) => {
-                    mails.push(ready.leaving);
+                    mails.push(ready.outgoing);
                     emails.push(Some(ready.email));
                 }
                 Prepared::Ended(ended) => drop(done.send(*ended)),
             }
         }
         let idle = AtomicUsize::new(mails.len().min(connections));
-        Part { mails, emails: Mutex::new(emails), next: AtomicUsize::new(0), idle }
+        SendBatch { mails, emails: Mutex::new(emails), next: AtomicUsize::new(0), idle }
     }
 
     async fn settle_all(
         &self,
         token: Uuid,
-        mut outcomes: mpsc::UnboundedReceiver<Ended>,
+        mut outcomes: mpsc::UnboundedReceiver<SendResult>,
         held: &Mutex<HashSet<Uuid>>,
         cancel: &CancellationToken,
     ) -> Progress {
@@ -318,10 +318,12 @@ impl Engine {
         let mut ready = Vec::new();
         while let Some(first) = outcomes.recv().await {
             ready.push(first);
-            gather(&mut ready, &mut outcomes).await;
+            collect_results(&mut ready, &mut outcomes).await;
             let ids: Vec<Uuid> = ready.iter().map(|ended| ended.email.id).collect();
-            let item = |Ended { email, verdict, copies }| Some(Item { email, token, verdict: verdict?, copies });
-            let items: Vec<Item> = ready.drain(..).filter_map(item).collect();
+            let item = |SendResult { email, next_state, copies }| {
+                Some(Settlement { email, token, next_state: next_state?, copies })
+            };
+            let items: Vec<Settlement> = ready.drain(..).filter_map(item).collect();
             progress.add(self.settle(&items, cancel).await);
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
             for id in ids {
@@ -332,7 +334,7 @@ impl Engine {
     }
 
     /// Prolongs the leases of mails under way.
-    async fn beat(&self, token: Uuid, held: &Mutex<HashSet<Uuid>>, lease: &Lease) -> Infallible {
+    async fn renew_leases(&self, token: Uuid, held: &Mutex<HashSet<Uuid>>, lease: &Lease) -> Infallible {
         loop {
             sleep(self.lease() / 3).await;
             let ids: Vec<Uuid> = held.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
@@ -344,7 +346,7 @@ impl Engine {
             };
             match with_timeout(STATEMENTS_LIMIT, "prolonging leases", beaten).await {
                 // one that has lapsed stays so: part of the mails may be another process's by now
-                Ok(()) if lease.holds(self.kernel.cx.instant()) => lease.prolong(instant + self.lease()),
+                Ok(()) if lease.holds(self.kernel.cx.instant()) => lease.renew(instant + self.lease()),
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, "a mail lease could not be prolonged"),
             }
@@ -353,8 +355,8 @@ impl Engine {
 
     /// Last words before some go out. What was paused since it was claimed goes back; and it is noted on the rows of letters, in
     /// one commit, that their content is about to go out: a process that dies from here on leaves them uncertain.
-    async fn begin(&self, round: &Round<'_>, prepared: Vec<Prepared>) -> Vec<Prepared> {
-        let _turn = self.turn().await;
+    async fn mark_letters_begun(&self, round: &SendRound<'_>, prepared: Vec<Prepared>) -> Vec<Prepared> {
+        let _permit = self.db_permit().await;
         let prepared = self.without_paused(prepared).await;
         let letter = |prepared: &Prepared| match prepared {
             Prepared::Ready(ready) if ready.email.class == Class::Letter => Some(ready.email.id),
@@ -369,7 +371,7 @@ impl Engine {
             store::begin_data(&mut conn, round.token, &letters, self.now()).await
         };
         let begun = with_timeout(STATEMENTS_LIMIT, "beginning letters", begun).await.map(HashSet::<Uuid>::from_iter);
-        let leave = |prepared: Prepared| match prepared {
+        let still_held = |prepared: Prepared| match prepared {
             Prepared::Ready(ready) if ready.email.class == Class::Letter => match &begun {
                 Ok(held) if held.contains(&ready.email.id) => Prepared::Ready(ready),
                 Ok(_) => Prepared::ended(ready.email, None),
@@ -377,24 +379,24 @@ impl Engine {
             },
             other => other,
         };
-        prepared.into_iter().map(leave).collect()
+        prepared.into_iter().map(still_held).collect()
     }
 
     async fn without_paused(&self, prepared: Vec<Prepared>) -> Vec<Prepared> {
         let reading = async { store::pauses(&mut *self.kernel.work.acquire().await?).await };
         let paused = with_timeout(STATEMENTS_LIMIT, "reading pauses", reading).await;
-        let verdict = |email: &Claimed| match &paused {
+        let next_state = |email: &Claimed| match &paused {
             // where that cannot be read, everything may be paused
             Err(error) => Some(self.later(error)),
             Ok(paused) => {
                 let class = email.class.as_str();
                 let is_paused = paused.iter().any(|pause| pause.scope == "everything" || pause.scope == class);
-                is_paused.then(|| verdict::untried(email.due_at))
+                is_paused.then(|| retry_policy::requeue_unchanged(email.due_at))
             }
         };
         let put_back = |prepared: Prepared| match prepared {
-            Prepared::Ready(ready) => match verdict(&ready.email) {
-                Some(verdict) => Prepared::ended(ready.email, Some(verdict)),
+            Prepared::Ready(ready) => match next_state(&ready.email) {
+                Some(next_state) => Prepared::ended(ready.email, Some(next_state)),
                 None => Prepared::Ready(ready),
             },
             other @ Prepared::Ended(_) => other,
@@ -403,101 +405,104 @@ impl Engine {
     }
 
     /// One attempt at each mail of a part, beside other connections that take from it.
-    async fn send(&self, round: &Round<'_>, part: &Part, done: &mpsc::UnboundedSender<Ended>) {
-        let _slot = self.slots.acquire().await;
-        part.idle.fetch_sub(1, Ordering::Relaxed);
-        let messages: Vec<Message<'_>> = part.mails.iter().map(Leaving::message).collect();
-        let leave = || !round.cancel.is_cancelled() && round.lease.holds(self.kernel.cx.instant());
+    async fn send(&self, round: &SendRound<'_>, batch: &SendBatch, done: &mpsc::UnboundedSender<SendResult>) {
+        let _permit = self.send_permits.acquire().await;
+        batch.idle.fetch_sub(1, Ordering::Relaxed);
+        let messages: Vec<Message<'_>> = batch.mails.iter().map(OutgoingMessage::message).collect();
+        let lease_held = || !round.cancel.is_cancelled() && round.lease.holds(self.kernel.cx.instant());
         let (in_hand, relay) = (VecDeque::new(), String::new());
-        let mut share = Share { engine: self, round, part, done, in_hand, relay, singled_out: None, is_refused: false };
-        while part.left() > 0 && !round.is_over() {
-            let sending = self.transport.send(&messages, &mut share, &leave, round.permits);
+        let mut worker =
+            ConnectionWorker { engine: self, round, batch, done, in_hand, relay, singled_out: None, is_refused: false };
+        while batch.left() > 0 && !round.is_over() {
+            let sending = self.transport.send(&messages, &mut worker, &lease_held, round.quotas);
             let is_over = tokio::select! {
                 () = sending => true,
-                () = async { round.cancel.cancelled().await; sleep(GRACE).await } => false,
+                () = async { round.cancel.cancelled().await; sleep(SHUTDOWN_GRACE).await } => false,
             };
-            if let Some(number) = share.in_hand.pop_front().filter(|_| !is_over) {
-                share.answer(number, Err(SendError::Unknown { text: "this process had to stop".to_owned() }));
+            if let Some(number) = worker.in_hand.pop_front().filter(|_| !is_over) {
+                worker.answer(number, Err(SendError::Unknown { text: "this process had to stop".to_owned() }));
             }
-            if std::mem::take(&mut share.is_refused) {
+            if std::mem::take(&mut worker.is_refused) {
                 round.refusals.fetch_add(1, Ordering::Relaxed);
             }
         }
-        let rest = std::iter::from_fn(|| part.next());
-        for number in std::mem::take(&mut share.in_hand).into_iter().chain(rest) {
-            share.end(number, |email| self.held_back(round, email));
+        let rest = std::iter::from_fn(|| batch.next());
+        for number in std::mem::take(&mut worker.in_hand).into_iter().chain(rest) {
+            worker.end(number, |email| self.requeue_if_over(round, email));
         }
     }
 
     /// What a relay's answer to a mail, or its failure, means; `None` when the claim was lost and nothing was sent.
-    fn verdict(
+    fn next_state(
         &self,
-        round: &Round<'_>,
+        round: &SendRound<'_>,
         email: &Claimed,
         to: &EmailAddress,
         relay: &str,
         failure: Option<&SendError>,
         is_singled_out: bool,
-    ) -> Option<Verdict> {
+    ) -> Option<NextState> {
         match failure {
-            Some(SendError::HeldBack) => return self.held_back(round, email),
+            Some(SendError::LeaseLost) => return self.requeue_if_over(round, email),
             Some(SendError::Refused { .. }) => {}
             _ => round.refusals.store(0, Ordering::Relaxed),
         }
         let (now, jitter) = (self.now(), self.kernel.cx.fraction());
         let Some(error) = failure else {
             self.breakers.accepted(relay, now);
-            self.domains.count(to.domain(), Count::Sent);
-            return Some(Verdict::Settle(Fate::Sent, None));
+            self.provider_counts.count(to.domain(), ProviderOutcome::Sent);
+            return Some(NextState::Settle(DeliveryStatus::Sent, None));
         };
-        let standing = self.note_failure(round, email, to, relay, error);
-        let verdict = match error {
-            SendError::Refused { text } if is_singled_out => verdict::after_break(email, now, jitter, text),
-            SendError::Broken { .. } if standing.is_open => verdict::later(now, jitter, error.to_string()),
-            _ => verdict::after_send(email, error, standing, now, jitter),
+        let health = self.record_relay_failure(round, email, to, relay, error);
+        let next_state = match error {
+            SendError::Refused { text } if is_singled_out => {
+                retry_policy::after_lost_connection(email, now, jitter, text)
+            }
+            SendError::Broken { .. } if health.is_open => retry_policy::retry_later(now, jitter, error.to_string()),
+            _ => retry_policy::after_send(email, error, health, now, jitter),
         };
-        if !matches!(verdict, Verdict::Retry { .. }) {
-            self.domains.count(to.domain(), Count::Failed);
+        if !matches!(next_state, NextState::Retry { .. }) {
+            self.provider_counts.count(to.domain(), ProviderOutcome::Failed);
         }
-        Some(verdict)
+        Some(next_state)
     }
 
     /// What a failure says about the relay.
-    fn note_failure(
+    fn record_relay_failure(
         &self,
-        round: &Round<'_>,
+        round: &SendRound<'_>,
         email: &Claimed,
         to: &EmailAddress,
         relay: &str,
         error: &SendError,
-    ) -> Standing {
-        let standing = match error {
+    ) -> RelayHealth {
+        let health = match error {
             SendError::Permanent { enhanced, text, .. } if !error.is_unsendable() => {
                 let speaks_of_address = is_dead(*enhanced, text);
                 let why = error.to_string();
                 self.breakers.refused(relay, email.id, to.domain(), speaks_of_address, &why, self.now())
             }
             SendError::Broken { text } => {
-                self.breakers.broken(relay, email.id, text);
-                self.breakers.standing(relay, self.now())
+                self.breakers.connection_lost(relay, email.id, text);
+                self.breakers.health(relay, self.now())
             }
-            _ => self.breakers.standing(relay, self.now()),
+            _ => self.breakers.health(relay, self.now()),
         };
-        if standing.is_open && !matches!(error, SendError::Temporary { .. }) {
+        if health.is_open && !matches!(error, SendError::Temporary { .. }) {
             round.probed().remove(relay);
         }
-        standing
+        health
     }
 
     /// The verdict on a mail that is not to be tried.
-    pub(super) fn held_back(&self, round: &Round<'_>, email: &Claimed) -> Option<Verdict> {
+    pub(super) fn requeue_if_over(&self, round: &SendRound<'_>, email: &Claimed) -> Option<NextState> {
         if round.cancel.is_cancelled() {
-            return Some(verdict::untried(email.due_at));
+            return Some(retry_policy::requeue_unchanged(email.due_at));
         }
         round.is_over().then(|| self.later(&"relay not available"))
     }
 
-    pub(super) fn later(&self, why: &impl std::fmt::Display) -> Verdict {
-        verdict::later(self.now(), self.kernel.cx.fraction(), why.to_string())
+    pub(super) fn later(&self, why: &impl std::fmt::Display) -> NextState {
+        retry_policy::retry_later(self.now(), self.kernel.cx.fraction(), why.to_string())
     }
 }

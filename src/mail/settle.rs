@@ -14,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    consent,
+    bounces,
     engine::{Engine, STATEMENTS_LIMIT},
-    kinds::{Claimed, Fate, MailKind, QueuedEmail},
+    kinds::{Claimed, DeliveryStatus, MailKind, QueuedEmail},
+    monitoring::as_gauge,
     progress::Progress,
-    returned,
-    round::GRACE,
-    store::{self, Copy, End, Ending, Untold},
-    verdict::Verdict,
-    watch::as_gauge,
+    retry_policy::NextState,
+    send_round::SHUTDOWN_GRACE,
+    store::{self, ClaimEnd, ClaimOutcome, Copy, PendingCallback},
+    suppression,
 };
 use crate::{
     error::{Error, Result},
@@ -30,15 +30,15 @@ use crate::{
 };
 
 /// Time after which a slice that could not be told is told again for the first time.
-const TELL_AGAIN: TimeDelta = TimeDelta::seconds(30);
+const CALLBACK_RETRY_DELAY: TimeDelta = TimeDelta::seconds(30);
 /// Those that are told again in one transaction at most.
-const TOLD_AT_ONCE: i64 = 100;
+const CALLBACK_BATCH_SIZE: i64 = 100;
 
 /// A mail and what is to be written on its row.
-pub(super) struct Item {
+pub(super) struct Settlement {
     pub(super) email: Claimed,
     pub(super) token: Uuid,
-    pub(super) verdict: Verdict,
+    pub(super) next_state: NextState,
     /// Further recipients, each to get a copy once the mail was taken: ids and keyed hashes.
     pub(super) copies: Vec<(Uuid, String)>,
 }
@@ -48,19 +48,19 @@ const STRIKE: &str = "strike";
 const DEAD: &str = "dead";
 
 /// A mail that has ended, as its slice is told.
-struct Ended<'a> {
+struct SettledMail<'a> {
     email: &'a QueuedEmail,
-    fate: Fate,
+    status: DeliveryStatus,
     address_fault: &'a str,
 }
 
 impl Engine {
     /// Writes down what became of mails, waiting for the database as long as it takes: what was sent must not go again.
-    pub(super) async fn settle(&self, items: &[Item], cancel: &CancellationToken) -> Progress {
+    pub(super) async fn settle(&self, items: &[Settlement], cancel: &CancellationToken) -> Progress {
         // at first as if every slice could be told; then with a note where one cannot
         for is_careful in [false, true] {
             match self.persist(items, is_careful, cancel).await {
-                Ok(held) => return noted(items, &held),
+                Ok(held) => return progress_of(items, &held),
                 Err(error) if is_careful => tracing::error!(mails = items.len(), %error, "mails could not be settled"),
                 Err(error) => tracing::warn!(%error, "slices are told of their mails one by one"),
             }
@@ -69,7 +69,7 @@ impl Engine {
         let mut progress = Progress::default();
         for item in items.iter().filter(|_| items.len() > 1) {
             match self.persist(std::slice::from_ref(item), true, cancel).await {
-                Ok(held) => progress.add(noted(std::slice::from_ref(item), &held)),
+                Ok(held) => progress.add(progress_of(std::slice::from_ref(item), &held)),
                 Err(error) => tracing::error!(mail = %item.email.id, %error, "a mail could not be settled"),
             }
         }
@@ -77,11 +77,11 @@ impl Engine {
     }
 
     /// One transaction, again and again through an outage. When the engine stops, only for a while.
-    async fn persist(&self, items: &[Item], is_careful: bool, cancel: &CancellationToken) -> Result<Vec<Uuid>> {
-        let (mut troubles, mut left) = (0, GRACE);
+    async fn persist(&self, items: &[Settlement], is_careful: bool, cancel: &CancellationToken) -> Result<Vec<Uuid>> {
+        let (mut troubles, mut left) = (0, SHUTDOWN_GRACE);
         loop {
             let written = async {
-                let _turn = self.turn().await;
+                let _permit = self.db_permit().await;
                 with_timeout(STATEMENTS_LIMIT, "settling mails", async {
                     let mut tx = self.kernel.work.begin().await?;
                     let held = self.write(&mut tx, items, is_careful).await?;
@@ -98,7 +98,7 @@ impl Engine {
                         tracing::warn!(%error, "mails cannot be settled; trying until they can");
                     }
                     troubles += 1;
-                    let mut pause = self.pause_after(troubles);
+                    let mut pause = self.backoff(troubles);
                     if cancel.is_cancelled() {
                         pause = pause.min(left);
                         left -= pause;
@@ -111,116 +111,138 @@ impl Engine {
     }
 
     /// Ends the claims of these mails and tells their slices; with care, a slice that cannot be told is noted instead.
-    pub(super) async fn write(&self, conn: &mut PgConnection, items: &[Item], is_careful: bool) -> Result<Vec<Uuid>> {
+    pub(super) async fn write(
+        &self,
+        conn: &mut PgConnection,
+        items: &[Settlement],
+        is_careful: bool,
+    ) -> Result<Vec<Uuid>> {
         let now = self.now();
-        let ends: Vec<End> = items.iter().map(end_of).collect();
+        let ends: Vec<ClaimEnd> = items.iter().map(claim_end_of).collect();
         let held = store::end(conn, now, &ends).await?;
         let known: HashSet<&Uuid> = held.iter().collect();
-        let items: Vec<&Item> = items.iter().filter(|item| known.contains(&item.email.id)).collect();
+        let items: Vec<&Settlement> = items.iter().filter(|item| known.contains(&item.email.id)).collect();
         let copies: Vec<Copy<'_>> = items
             .iter()
-            .filter(|item| matches!(item.verdict, Verdict::Settle(Fate::Sent, _)))
+            .filter(|item| matches!(item.next_state, NextState::Settle(DeliveryStatus::Sent, _)))
             .flat_map(|item| item.copies.iter().map(|(id, to)| Copy { of: &item.email, id: *id, to: to.clone() }))
             .collect();
         store::add_copies(conn, now, &copies).await?;
-        let mut by_kind: BTreeMap<&str, Vec<Ended<'_>>> = BTreeMap::new();
+        let mut by_kind: BTreeMap<&str, Vec<SettledMail<'_>>> = BTreeMap::new();
         for item in items.iter().filter(|item| !item.email.is_copy()) {
-            if let Some((fate, address_fault)) = fate_of(&item.verdict) {
-                by_kind.entry(&item.email.kind).or_default().push(Ended { email: &item.email, fate, address_fault });
+            if let Some((status, address_fault)) = delivery_status_of(&item.next_state) {
+                by_kind.entry(&item.email.kind).or_default().push(SettledMail {
+                    email: &item.email,
+                    status,
+                    address_fault,
+                });
             }
         }
         for (kind, ended) in by_kind {
             let Some(kind) = self.kinds.get(kind) else { continue };
             if !is_careful {
-                self.tell(conn, kind, &ended).await?;
+                self.run_callbacks(conn, kind, &ended).await?;
                 continue;
             }
-            for one in self.tell_each(conn, kind, ended).await? {
+            for one in self.run_callbacks_one_by_one(conn, kind, ended).await? {
                 tracing::error!(mail = %one.email.id, kind = one.email.kind, "a slice could not be told of a mail's fate; it is told later");
-                store::add_untold(conn, one.email, one.fate.as_str(), one.address_fault, now + TELL_AGAIN).await?;
+                store::add_pending_callback(
+                    conn,
+                    one.email,
+                    one.status.as_str(),
+                    one.address_fault,
+                    now + CALLBACK_RETRY_DELAY,
+                )
+                .await?;
             }
         }
         Ok(held)
     }
 
     /// Tells a slice of each mail alone; returns those of which it could not be told.
-    async fn tell_each<'a>(
+    async fn run_callbacks_one_by_one<'a>(
         &self,
         conn: &mut PgConnection,
         kind: &dyn MailKind,
-        ended: Vec<Ended<'a>>,
-    ) -> Result<Vec<Ended<'a>>> {
-        let mut untold = Vec::new();
+        ended: Vec<SettledMail<'a>>,
+    ) -> Result<Vec<SettledMail<'a>>> {
+        let mut pending_callbacks = Vec::new();
         for one in ended {
             let mut savepoint = conn.begin().await?;
-            match self.tell(&mut savepoint, kind, std::slice::from_ref(&one)).await {
+            match self.run_callbacks(&mut savepoint, kind, std::slice::from_ref(&one)).await {
                 Ok(()) => savepoint.commit().await?,
                 Err(error) => {
                     // where the database is away this fails, too, and all of it is tried again
                     savepoint.rollback().await?;
                     tracing::warn!(mail = %one.email.id, kind = one.email.kind, %error, "a slice could not be told of a mail's fate");
-                    untold.push(one);
+                    pending_callbacks.push(one);
                 }
             }
         }
-        Ok(untold)
+        Ok(pending_callbacks)
     }
 
-    async fn tell(&self, conn: &mut PgConnection, kind: &dyn MailKind, ended: &[Ended<'_>]) -> Result<()> {
-        let telling = AssertUnwindSafe(async {
+    async fn run_callbacks(
+        &self,
+        conn: &mut PgConnection,
+        kind: &dyn MailKind,
+        ended: &[SettledMail<'_>],
+    ) -> Result<()> {
+        let callbacks = AssertUnwindSafe(async {
             for one in ended {
                 match one.address_fault {
-                    DEAD => returned::bury(&self.kernel, kind, conn, one.email, "bounced").await?,
-                    STRIKE => consent::strike_addressee(&self.kernel, kind, conn, one.email).await?,
+                    DEAD => bounces::suppress_dead_address(&self.kernel, kind, conn, one.email, "bounced").await?,
+                    STRIKE => suppression::strike_addressee(&self.kernel, kind, conn, one.email).await?,
                     _ => {}
                 }
             }
-            let fates: Vec<(&QueuedEmail, Fate)> = ended.iter().map(|one| (one.email, one.fate)).collect();
-            kind.settled(conn, &fates).await
+            let statuses: Vec<(&QueuedEmail, DeliveryStatus)> =
+                ended.iter().map(|one| (one.email, one.status)).collect();
+            kind.on_settled(conn, &statuses).await
         });
-        telling.catch_unwind().await.unwrap_or_else(|_| Err(Error::internal("settling panicked")))
+        callbacks.catch_unwind().await.unwrap_or_else(|_| Err(Error::internal("settling panicked")))
     }
 
     /// Tells slices what they could not be told when their mails were settled. Returns how many were told.
     ///
     /// # Errors
     /// A database error.
-    pub async fn tell_again(&self) -> Result<usize> {
+    pub async fn retry_callbacks(&self) -> Result<usize> {
         let mut tx = self.kernel.work.begin().await?;
         let now = self.now();
-        let waiting = store::untold(&mut tx, now, TOLD_AT_ONCE).await?;
+        let waiting = store::pending_callbacks(&mut tx, now, CALLBACK_BATCH_SIZE).await?;
         if waiting.is_empty() {
             return Ok(0);
         }
         let mut failed: Vec<Uuid> = Vec::new();
-        for Untold { email, fate, address_fault } in &waiting {
+        for PendingCallback { email, status, address_fault } in &waiting {
             // a process of a newer release may know it
             let Some(kind) = self.kinds.get(&email.kind) else {
                 failed.push(email.id);
                 continue;
             };
-            let Some(fate) = Fate::parse(fate) else { continue };
-            let ended = vec![Ended { email, fate, address_fault: address_fault.as_str() }];
-            failed.extend(self.tell_each(&mut tx, kind, ended).await?.iter().map(|one| one.email.id));
+            let Some(status) = DeliveryStatus::parse(status) else { continue };
+            let ended = vec![SettledMail { email, status, address_fault: address_fault.as_str() }];
+            failed.extend(self.run_callbacks_one_by_one(&mut tx, kind, ended).await?.iter().map(|one| one.email.id));
         }
         let told: Vec<Uuid> = waiting.iter().map(|one| one.email.id).filter(|id| !failed.contains(id)).collect();
-        store::told(&mut tx, &told).await?;
-        let left = store::postpone_untold(&mut tx, &failed, now).await?;
+        store::delete_callbacks(&mut tx, &told).await?;
+        let left = store::postpone_callbacks(&mut tx, &failed, now).await?;
         tx.commit().await?;
         metrics::gauge!("muster_mail_untold").set(as_gauge(left));
         Ok(told.len())
     }
 
     /// Makes the place of this month's settled mails before the first of them comes.
-    pub(super) async fn make_room(&self) {
+    pub(super) async fn ensure_partition(&self) {
         let today = self.now().date_naive();
         let month = today.year() * 12 + i32::try_from(today.month0()).unwrap_or_default();
-        if self.month.load(std::sync::atomic::Ordering::Relaxed) == month {
+        if self.current_partition.load(std::sync::atomic::Ordering::Relaxed) == month {
             return;
         }
-        let made = async { store::make_month(&mut *self.kernel.work.acquire().await?, today).await };
+        let made = async { store::create_partition(&mut *self.kernel.work.acquire().await?, today).await };
         match with_timeout(STATEMENTS_LIMIT, "making a month", made).await {
-            Ok(()) => self.month.store(month, std::sync::atomic::Ordering::Relaxed),
+            Ok(()) => self.current_partition.store(month, std::sync::atomic::Ordering::Relaxed),
             // they go where mails of no month go, and upkeep moves them
             Err(error) => tracing::warn!(%error, "this month's place for settled mail is not made yet"),
         }
@@ -232,42 +254,42 @@ fn outage() -> Error {
 }
 
 /// What the slice is told of a verdict, and what follows for the address; `None` for a mail that goes again.
-fn fate_of(verdict: &Verdict) -> Option<(Fate, &'static str)> {
-    match verdict {
-        Verdict::Settle(fate, _) => Some((*fate, "")),
-        Verdict::Ours(_) => Some((Fate::Failed, "")),
-        Verdict::Dead(_) => Some((Fate::Failed, DEAD)),
-        Verdict::Strike(_) => Some((Fate::Failed, STRIKE)),
-        Verdict::Retry { .. } => None,
+fn delivery_status_of(next_state: &NextState) -> Option<(DeliveryStatus, &'static str)> {
+    match next_state {
+        NextState::Settle(status, _) => Some((*status, "")),
+        NextState::OurFault(_) => Some((DeliveryStatus::Failed, "")),
+        NextState::AddressDead(_) => Some((DeliveryStatus::Failed, DEAD)),
+        NextState::AddressStrike(_) => Some((DeliveryStatus::Failed, STRIKE)),
+        NextState::Retry { .. } => None,
     }
 }
 
-fn end_of(item: &Item) -> End {
-    let (ending, failure) = match &item.verdict {
-        Verdict::Settle(fate, why) => (Ending::Settled(fate.as_str()), why.clone()),
-        Verdict::Dead(why) | Verdict::Strike(why) | Verdict::Ours(why) => {
-            (Ending::Settled(Fate::Failed.as_str()), Some(why.clone()))
+fn claim_end_of(item: &Settlement) -> ClaimEnd {
+    let (ending, failure) = match &item.next_state {
+        NextState::Settle(status, why) => (ClaimOutcome::Settled(status.as_str()), why.clone()),
+        NextState::AddressDead(why) | NextState::AddressStrike(why) | NextState::OurFault(why) => {
+            (ClaimOutcome::Settled(DeliveryStatus::Failed.as_str()), Some(why.clone()))
         }
-        Verdict::Retry { due_at, counted, why, mark } => {
-            (Ending::Queued { due_at: *due_at, counted: *counted, mark: *mark }, why.clone())
+        NextState::Retry { due_at, counted, why, note } => {
+            (ClaimOutcome::Queued { due_at: *due_at, counted: *counted, note: *note }, why.clone())
         }
     };
-    End {
+    ClaimEnd {
         id: item.email.id,
         token: item.token,
         ending,
         failure: failure.map(|why| if item.email.is_copy() { format!("a copy: {why}") } else { why }),
-        is_ours: matches!(item.verdict, Verdict::Ours(_)),
+        is_ours: matches!(item.next_state, NextState::OurFault(_)),
         first_counted: item.email.history.first_counted,
     }
 }
 
 /// What settling these did.
-pub(super) fn noted(items: &[Item], held: &[Uuid]) -> Progress {
+pub(super) fn progress_of(items: &[Settlement], held: &[Uuid]) -> Progress {
     let held: HashSet<&Uuid> = held.iter().collect();
     let mut progress = Progress::default();
     for item in items.iter().filter(|item| held.contains(&item.email.id)) {
-        progress.note(item.email.class, &item.verdict);
+        progress.note(item.email.class, &item.next_state);
     }
     progress
 }

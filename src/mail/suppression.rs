@@ -16,36 +16,38 @@ use crate::{
 };
 
 /// The index of an address in the list of those that nobody here ever mails again (`suppressions.vault_id` null).
-pub fn everywhere_index(kernel: &Kernel, address: &EmailAddress) -> Vec<u8> {
+pub fn global_suppression_key(kernel: &Kernel, address: &EmailAddress) -> Vec<u8> {
     kernel.suppressions_key.mac(&[b"email", address.index_form().as_bytes()]).to_vec()
 }
 
 /// The same under every key that the keyring has, in an order of its own: the list has entries from before a rotation.
-pub fn everywhere_indexes(kernel: &Kernel, address: &EmailAddress) -> Vec<Vec<u8>> {
+pub fn global_suppression_keys(kernel: &Kernel, address: &EmailAddress) -> Vec<Vec<u8>> {
     let index = |key: &Key| key.mac(&[b"email", address.index_form().as_bytes()]).to_vec();
     kernel.suppressions_key.all().iter().map(index).collect()
 }
 
 /// An address and the vault in which it is written to.
-pub type Whom<'a> = (&'a EmailAddress, &'a Vault);
+pub type Recipient<'a> = (&'a EmailAddress, &'a Vault);
 
 /// Which of these may not get news and notices, because their address is suppressed everywhere or within the vault? (Whether
-/// news are wanted is a consent.) See [`may_confirm`] for the first mail to an address.
+/// news are wanted is a consent.) See [`may_send_confirmation`] for the first mail to an address.
 ///
 /// # Errors
 /// A database error.
-pub async fn suppressed(kernel: &Kernel, whom: &[Whom<'_>]) -> Result<Vec<bool>> {
-    let may = |standing| matches!(standing, Standing::Free | Standing::Tried(Trial { unsubscribed: false, .. }));
-    Ok(standing(kernel, whom).await?.into_iter().map(|standing| !may(standing)).collect())
+pub async fn suppressed(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result<Vec<bool>> {
+    let may = |status| {
+        matches!(status, SuppressionStatus::Clear | SuppressionStatus::OnProbe(BounceProbe { unsubscribed: false, .. }))
+    };
+    Ok(status(kernel, recipients).await?.into_iter().map(|status| !may(status)).collect())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Free,
+enum SuppressionStatus {
+    Clear,
     /// No news, but whoever unsubscribed may still confirm.
     Unsubscribed,
     /// It bounced, and since then somebody has acted again: one new confirmation went out and has not come back.
-    Tried(Trial),
+    OnProbe(BounceProbe),
     /// It bounced. One new confirmation may be tried when somebody acts again, unless one was and bounced.
     Bounced {
         suppression: Uuid,
@@ -56,20 +58,20 @@ enum Standing {
 
 /// The new confirmation to an address that had bounced.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Trial {
+struct BounceProbe {
     mail: Uuid,
     at: DateTime<Utc>,
     unsubscribed: bool,
 }
 
-async fn standing(kernel: &Kernel, whom: &[Whom<'_>]) -> Result<Vec<Standing>> {
-    let mut all = vec![Standing::Free; whom.len()];
+async fn status(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result<Vec<SuppressionStatus>> {
+    let mut all = vec![SuppressionStatus::Clear; recipients.len()];
     let (places, everywhere): (Vec<i64>, Vec<Vec<u8>>) = (1..)
-        .zip(whom)
-        .flat_map(|(n, (address, _))| everywhere_indexes(kernel, address).into_iter().map(move |index| (n, index)))
+        .zip(recipients)
+        .flat_map(|(n, (address, _))| global_suppression_keys(kernel, address).into_iter().map(move |index| (n, index)))
         .unzip();
-    let vaults: Vec<Uuid> = whom.iter().map(|(_, vault)| vault.id).collect();
-    let within: Vec<Vec<u8>> = whom.iter().map(|(address, vault)| vault.email_index(address)).collect();
+    let vaults: Vec<Uuid> = recipients.iter().map(|(_, vault)| vault.id).collect();
+    let within: Vec<Vec<u8>> = recipients.iter().map(|(address, vault)| vault.email_index(address)).collect();
     let rows = sqlx::query!(
         r#"SELECT w.n AS "n!", s.id AS "id!", s.reason AS "reason!", s.bounces AS "bounces!", s.tried_at, s.trial,
                   s.unsubscribed AS "unsubscribed!"
@@ -92,17 +94,17 @@ async fn standing(kernel: &Kernel, whom: &[Whom<'_>]) -> Result<Vec<Standing>> {
     .fetch_all(&kernel.work)
     .await?;
     for row in rows {
-        let Some(standing) = usize::try_from(row.n - 1).ok().and_then(|n| all.get_mut(n)) else { continue };
-        if *standing == Standing::Suppressed {
+        let Some(status) = usize::try_from(row.n - 1).ok().and_then(|n| all.get_mut(n)) else { continue };
+        if *status == SuppressionStatus::Suppressed {
             continue;
         }
-        *standing = match (row.reason.as_str(), row.trial.zip(row.tried_at)) {
-            ("unsubscribed", _) => Standing::Unsubscribed,
+        *status = match (row.reason.as_str(), row.trial.zip(row.tried_at)) {
+            ("unsubscribed", _) => SuppressionStatus::Unsubscribed,
             ("bounced", Some((mail, at))) if row.bounces == 0 => {
-                Standing::Tried(Trial { mail, at, unsubscribed: row.unsubscribed })
+                SuppressionStatus::OnProbe(BounceProbe { mail, at, unsubscribed: row.unsubscribed })
             }
-            ("bounced", trial) => Standing::Bounced { suppression: row.id, may_try: trial.is_none() },
-            _ => Standing::Suppressed,
+            ("bounced", trial) => SuppressionStatus::Bounced { suppression: row.id, may_try: trial.is_none() },
+            _ => SuppressionStatus::Suppressed,
         };
     }
     Ok(all)
@@ -112,15 +114,15 @@ async fn standing(kernel: &Kernel, whom: &[Whom<'_>]) -> Result<Vec<Standing>> {
 ///
 /// # Errors
 /// A database error.
-pub async fn never_again(
+pub async fn suppress_globally(
     conn: &mut PgConnection,
     kernel: &Kernel,
     address: &EmailAddress,
     protected: bool,
 ) -> Result<()> {
-    let index = everywhere_index(kernel, address);
+    let index = global_suppression_key(kernel, address);
     // an entry under an older key gives way to the new one
-    let mut older = everywhere_indexes(kernel, address);
+    let mut older = global_suppression_keys(kernel, address);
     older.retain(|other| *other != index);
     sqlx::query!("DELETE FROM suppressions WHERE vault_id IS NULL AND address_index = ANY ($1)", &older)
         .execute(&mut *conn)
@@ -138,11 +140,11 @@ pub async fn never_again(
 }
 
 /// Time for which a bounce suppresses an address: it may come to life again.
-const BOUNCED_FOR: TimeDelta = TimeDelta::days(90);
+const BOUNCE_SUPPRESSION: TimeDelta = TimeDelta::days(90);
 /// Strikes so far apart make an address dead.
-const APART: TimeDelta = TimeDelta::days(2);
+const MIN_STRIKE_INTERVAL: TimeDelta = TimeDelta::days(2);
 /// Time after which a new confirmation to an address that had bounced has arrived, if it has not come back.
-const TRIAL: TimeDelta = TimeDelta::days(2);
+const PROBE_PERIOD: TimeDelta = TimeDelta::days(2);
 
 /// An address within a vault gets no more news and notices, for this reason. A stronger reason that stands there stays. One
 /// that bounced is suppressed for 90 days, from the newest bounce on.
@@ -158,7 +160,7 @@ pub async fn suppress(
     protected: bool,
 ) -> Result<()> {
     let now = kernel.cx.recorded_now(protected);
-    let expires_at = (reason == "bounced").then(|| now + BOUNCED_FOR);
+    let expires_at = (reason == "bounced").then(|| now + BOUNCE_SUPPRESSION);
     sqlx::query!(
         "INSERT INTO suppressions AS s (id, vault_id, address_index, reason, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (vault_id, address_index) WHERE vault_id IS NOT NULL DO UPDATE
@@ -176,10 +178,10 @@ pub async fn suppress(
     )
     .execute(&mut *conn)
     .await?;
-    forget_strikes(conn, vault, address).await
+    delete_strikes(conn, vault, address).await
 }
 
-async fn forget_strikes(conn: &mut PgConnection, vault: &Vault, address: &EmailAddress) -> Result<()> {
+async fn delete_strikes(conn: &mut PgConnection, vault: &Vault, address: &EmailAddress) -> Result<()> {
     sqlx::query!(
         "DELETE FROM address_strikes WHERE vault_id = $1 AND address_index = $2",
         vault.id,
@@ -214,11 +216,11 @@ pub(super) async fn strike_addressee(
         vault.id,
         vault.email_index(&address),
         now,
-        now - BOUNCED_FOR
+        now - BOUNCE_SUPPRESSION
     )
     .fetch_one(&mut *conn)
     .await?;
-    if now - first >= APART {
+    if now - first >= MIN_STRIKE_INTERVAL {
         suppress(conn, kernel, &vault, &address, "bounced", email.protected).await?;
     }
     Ok(())
@@ -230,7 +232,7 @@ pub(super) async fn strike_addressee(
 /// # Errors
 /// A database error.
 pub(super) async fn lift_bounce(conn: &mut PgConnection, vault: &Vault, address: &EmailAddress) -> Result<bool> {
-    forget_strikes(conn, vault, address).await?;
+    delete_strikes(conn, vault, address).await?;
     let lifted = sqlx::query_scalar!(
         r#"WITH kept AS (
                UPDATE suppressions SET reason = 'unsubscribed', unsubscribed = false, bounces = 1, expires_at = NULL, tried_at = NULL, trial = NULL
@@ -248,7 +250,7 @@ pub(super) async fn lift_bounce(conn: &mut PgConnection, vault: &Vault, address:
 }
 
 /// Forgets bounces that have expired, those after which a new confirmation arrived, and strikes of long ago.
-pub(super) async fn forget_bounces(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn delete_expired_bounces(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
     let arrived = now - TimeDelta::days(7);
     sqlx::query!(
         "UPDATE suppressions SET reason = 'unsubscribed', unsubscribed = false, bounces = 1, expires_at = NULL, tried_at = NULL, trial = NULL
@@ -266,7 +268,7 @@ pub(super) async fn forget_bounces(conn: &mut PgConnection, now: DateTime<Utc>) 
     )
     .execute(&mut *conn)
     .await?;
-    sqlx::query!("DELETE FROM address_strikes WHERE struck_at < $1", now - BOUNCED_FOR).execute(conn).await?;
+    sqlx::query!("DELETE FROM address_strikes WHERE struck_at < $1", now - BOUNCE_SUPPRESSION).execute(conn).await?;
     Ok(())
 }
 
@@ -278,30 +280,30 @@ pub(super) async fn forget_bounces(conn: &mut PgConnection, now: DateTime<Utc>) 
 ///
 /// # Errors
 /// A database error.
-pub async fn may_confirm(kernel: &Kernel, mails: &[(&QueuedEmail, Whom<'_>)]) -> Result<Vec<bool>> {
-    let whom: Vec<Whom<'_>> = mails.iter().map(|(_, whom)| *whom).collect();
-    let standing = standing(kernel, &whom).await?;
+pub async fn may_send_confirmation(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)]) -> Result<Vec<bool>> {
+    let recipients: Vec<Recipient<'_>> = mails.iter().map(|(_, recipients)| *recipients).collect();
+    let status = status(kernel, &recipients).await?;
     let now = kernel.cx.now();
-    let may_try = |(standing, (email, _)): (&Standing, &(&QueuedEmail, Whom<'_>))| match standing {
-        Standing::Free | Standing::Unsubscribed => true,
-        Standing::Tried(trial) => trial.mail == email.id || now - trial.at >= TRIAL,
-        Standing::Bounced { may_try, .. } => *may_try,
-        Standing::Suppressed => false,
+    let may_try = |(status, (email, _)): (&SuppressionStatus, &(&QueuedEmail, Recipient<'_>))| match status {
+        SuppressionStatus::Clear | SuppressionStatus::Unsubscribed => true,
+        SuppressionStatus::OnProbe(trial) => trial.mail == email.id || now - trial.at >= PROBE_PERIOD,
+        SuppressionStatus::Bounced { may_try, .. } => *may_try,
+        SuppressionStatus::Suppressed => false,
     };
-    let mut may: Vec<bool> = standing.iter().zip(mails).map(may_try).collect();
-    cap(kernel, mails, &mut may).await?;
-    for (n, standing) in standing.iter().enumerate() {
-        if let Standing::Bounced { suppression, .. } = standing
+    let mut may: Vec<bool> = status.iter().zip(mails).map(may_try).collect();
+    apply_daily_cap(kernel, mails, &mut may).await?;
+    for (n, status) in status.iter().enumerate() {
+        if let SuppressionStatus::Bounced { suppression, .. } = status
             && may[n]
         {
-            may[n] = begin_trial(kernel, *suppression, mails[n].0).await?;
+            may[n] = begin_probe(kernel, *suppression, mails[n].0).await?;
         }
     }
     Ok(may)
 }
 
 /// Makes a mail the one that is tried to an address that bounced; false when another one was faster.
-async fn begin_trial(kernel: &Kernel, suppression: Uuid, email: &QueuedEmail) -> Result<bool> {
+async fn begin_probe(kernel: &Kernel, suppression: Uuid, email: &QueuedEmail) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE suppressions SET trial = $2, tried_at = $3, bounces = 0 WHERE id = $1 AND reason = 'bounced' AND trial IS NULL",
         suppression,
@@ -314,7 +316,7 @@ async fn begin_trial(kernel: &Kernel, suppression: Uuid, email: &QueuedEmail) ->
 }
 
 /// Takes those out that are beyond the day's number of their address.
-async fn cap(kernel: &Kernel, mails: &[(&QueuedEmail, Whom<'_>)], may: &mut [bool]) -> Result<()> {
+async fn apply_daily_cap(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)], may: &mut [bool]) -> Result<()> {
     // one that goes again was counted at its first attempt
     let counted: Vec<usize> = (0..mails.len()).filter(|&n| may[n] && mails[n].0.attempts <= 1).collect();
     if counted.is_empty() {
@@ -328,9 +330,9 @@ async fn cap(kernel: &Kernel, mails: &[(&QueuedEmail, Whom<'_>)], may: &mut [boo
         None => day_secret::for_day(&kernel.work, &kernel.cx, day).await?,
     };
     // an attempt that the relay never saw is not counted on the mail's row, so the mail leaves a mark of its own
-    let acts: Vec<Counted> = counted
+    let acts: Vec<CountedConfirmation> = counted
         .iter()
-        .map(|&n| Counted {
+        .map(|&n| CountedConfirmation {
             mark: secret.mac(&[b"mail", mails[n].0.id.as_bytes()]).to_vec(),
             address: secret.mac(&[b"address", mails[n].1.0.index_form().as_bytes()]).to_vec(),
         })
@@ -342,13 +344,13 @@ async fn cap(kernel: &Kernel, mails: &[(&QueuedEmail, Whom<'_>)], may: &mut [boo
 }
 
 /// A mail and its address as the day's counts know them.
-struct Counted {
+struct CountedConfirmation {
     mark: Vec<u8>,
     address: Vec<u8>,
 }
 
 /// Counts mails against their addresses, except those that were counted before; which of them are within the cap?
-async fn count(kernel: &Kernel, day: NaiveDate, mails: &[Counted]) -> Result<Vec<bool>> {
+async fn count(kernel: &Kernel, day: NaiveDate, mails: &[CountedConfirmation]) -> Result<Vec<bool>> {
     let cap = kernel.settings.mail.confirmations_per_day;
     let marks: Vec<Vec<u8>> = mails.iter().map(|mail| mail.mark.clone()).collect();
     let mut tx = kernel.work.begin().await?;

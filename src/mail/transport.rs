@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    mailbox::Mailbox,
-    smtp::{Accepted, Leave, Message, Outbox, Permits, PoolConfig, Relays, SendError, SmtpSettings, Timeouts},
+    file_mailbox::FileMailbox,
+    smtp::{Accepted, LeaseCheck, Message, Outbox, PoolConfig, RelayQuotas, Relays, SendError, SmtpSettings, Timeouts},
 };
 use crate::{
     config,
@@ -18,7 +18,7 @@ pub enum Transport {
     /// To relays.
     Smtp(Relays),
     /// To files on this machine.
-    Mailbox(Mailbox),
+    Mailbox(FileMailbox),
 }
 
 impl Transport {
@@ -29,7 +29,7 @@ impl Transport {
     pub fn new(kernel: &Kernel) -> Result<Self> {
         let settings = &kernel.settings.mail;
         match settings.transport {
-            config::Transport::Mailbox => Ok(Self::Mailbox(Mailbox::open(&kernel.settings, &kernel.cx)?)),
+            config::Transport::Mailbox => Ok(Self::Mailbox(FileMailbox::open(&kernel.settings, &kernel.cx)?)),
             config::Transport::Smtp => {
                 let relays = relays(settings).map_err(Error::internal)?;
                 let relays = relays.into_iter().map(|relay| relay.hello(&settings.from_domain)).collect();
@@ -59,11 +59,11 @@ impl Transport {
         &self,
         messages: &[Message<'_>],
         outbox: &mut dyn Outbox,
-        leave: Leave<'_>,
-        permits: &Permits,
+        lease_held: LeaseCheck<'_>,
+        quotas: &RelayQuotas,
     ) {
         match self {
-            Self::Smtp(relays) => relays.send(messages, outbox, leave, permits).await,
+            Self::Smtp(relays) => relays.send(messages, outbox, lease_held, quotas).await,
             Self::Mailbox(mailbox) => {
                 while let Some(n) = outbox.next(false) {
                     let delivered = mailbox.deliver(messages[n].kind, messages[n].raw).await;

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::consent::lift_bounce;
+use super::suppression::lift_bounce;
 use crate::{
     error::{Error, Result},
     kernel::{Kernel, text::EmailAddress},

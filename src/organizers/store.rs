@@ -317,8 +317,8 @@ pub async fn list_audit(
         key: &[KeyColumn { sql: "created_at", kind: KeyKind::Timestamp }, KeyColumn { sql: "id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: AUDIT_INDEXES,
-        within: &[("organization_id", ScopeValue::Id(organization))],
-        also: "",
+        scope: &[("organization_id", ScopeValue::Id(organization))],
+        extra_condition: "",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = sqlx::query_as!(

@@ -71,8 +71,8 @@ pub async fn list(
         key: &[KeyColumn { sql: "id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: INDEXES,
-        within: &[("vault_id", ScopeValue::Id(vault))],
-        also: "confirmed_at IS NOT NULL",
+        scope: &[("vault_id", ScopeValue::Id(vault))],
+        extra_condition: "confirmed_at IS NOT NULL",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = sqlx::query_as!(

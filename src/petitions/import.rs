@@ -262,7 +262,12 @@ impl JobKind for Imports {
         Box::pin(step(&self.0, job))
     }
 
-    fn failed<'a>(&'a self, conn: &'a mut PgConnection, job: &'a Job, why: &'static str) -> BoxFuture<'a, Result<()>> {
+    fn on_failed<'a>(
+        &'a self,
+        conn: &'a mut PgConnection,
+        job: &'a Job,
+        why: &'static str,
+    ) -> BoxFuture<'a, Result<()>> {
         Box::pin(fail(&self.0, conn, job, why))
     }
 }

@@ -291,7 +291,7 @@ impl JobKind for Invalidations {
         Box::pin(step(&self.0, job.id))
     }
 
-    fn failed<'a>(
+    fn on_failed<'a>(
         &'a self,
         conn: &'a mut PgConnection,
         job: &'a jobs::Job,

@@ -228,7 +228,7 @@ impl LinkHandler for Reject {
             let locale = match find(&self.0, &mut tx, token, true).await {
                 Ok(c) if c.row.state == "pending" => {
                     if let Some(address) = c.typed.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
-                        mail::never_again(&mut tx, &self.0.kernel, &address, c.petition.action.protected).await?;
+                        mail::suppress_globally(&mut tx, &self.0.kernel, &address, c.petition.action.protected).await?;
                     }
                     ops::drop_pending(&mut tx, &c.row).await?;
                     c.locale

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::Result,
     kernel::{links::Purpose, text::EmailAddress},
-    mail::{self, Addressee, Composed, Composition, Draft, Leave, MailKind, QueuedEmail},
+    mail::{self, Addressee, Composed, Composition, Draft, MailKind, QueuedEmail, SendBasis},
     organizers,
 };
 
@@ -53,9 +53,9 @@ async fn signer(petitions: &Petitions, conn: &mut PgConnection, email: &QueuedEm
 }
 
 /// A mail about this signature, unless it has no address (any more).
-fn draft(c: Context, leave: Leave) -> Option<Draft<Context>> {
+fn draft(c: Context, basis: SendBasis) -> Option<Draft<Context>> {
     let to = c.typed.details.address()?;
-    Some(Draft { to, vault: c.vault.clone(), leave, about: c })
+    Some(Draft { to, vault: c.vault.clone(), basis, about: c })
 }
 
 /// Composes mails to addresses that nobody has confirmed, about those signatures of which this is true.
@@ -66,8 +66,8 @@ async fn compose_unrequested(
     write: impl Fn(Context, EmailAddress) -> Composition,
 ) -> Result<Vec<Composition>> {
     let found = find(petitions, emails).await?.into_iter();
-    let drafts = found.map(|c| Ok(c?.filter(&holds).and_then(|c| draft(c, Leave::Unrequested))));
-    mail::compose_allowed(&petitions.kernel, emails, drafts.collect(), write).await
+    let drafts = found.map(|c| Ok(c?.filter(&holds).and_then(|c| draft(c, SendBasis::FirstContact))));
+    mail::compose_permitted(&petitions.kernel, emails, drafts.collect(), write).await
 }
 
 fn compose(petitions: &Petitions, c: &Context, to: EmailAddress, kind: &str, page: minijinja::Value) -> Composition {
@@ -233,11 +233,11 @@ impl Thanks {
             }
         }
         // where nobody confirms an address, such mail falls under the same cap
-        let leave = |c: &Context| if c.petition.action.confirms { Leave::Notice } else { Leave::Unrequested };
+        let basis = |c: &Context| if c.petition.action.confirms { SendBasis::Notice } else { SendBasis::FirstContact };
         let drafts = found.into_iter().map(|c| {
             Ok(c?.filter(|c| c.row.stands()).and_then(|c| {
-                let leave = leave(&c);
-                draft(c, leave)
+                let basis = basis(&c);
+                draft(c, basis)
             }))
         });
         let write = |c: Context, to| {
@@ -249,6 +249,6 @@ impl Thanks {
                 context! { manage_url, petition_url, share_text => text.thanks, unconfirmed => !action.confirms };
             compose(&self.0, &c, to, "petition_thanks", page)
         };
-        mail::compose_allowed(kernel, emails, drafts.collect(), write).await
+        mail::compose_permitted(kernel, emails, drafts.collect(), write).await
     }
 }

@@ -242,7 +242,7 @@ async fn a_device_is_known_for_those_who_signed_in_on_it(pool: PgPool) {
     let newest = "SELECT count(*) FROM known_devices d JOIN organizers r ON r.id = d.organizer_id WHERE r.email = 'alliance@staff.example.org'";
     assert_eq!(app.count(newest).await, 10);
     app.kernel.cx.advance(TimeDelta::days(181));
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM known_devices").await, 0);
 }
 
@@ -343,10 +343,10 @@ async fn the_counters_tell_nothing_and_end_with_their_window(pool: PgPool) {
     let kind =
         "SELECT count(*) FROM pg_class WHERE relname IN ('attempts', 'signature_bursts') AND relpersistence = 'u'";
     assert_eq!(app.count(kind).await, 2, "in no backup");
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM attempts").await, 6);
     next_quarter(&app);
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM attempts").await, 0);
 }
 

@@ -218,7 +218,9 @@ async fn a_bounce_is_over_some_day_and_can_be_lifted(pool: PgPool) {
     app.kernel.cx.advance(chrono::TimeDelta::days(91));
     sent_to(&app, address).await;
     let now = app.kernel.cx.now();
-    muster::mail::forget(&mut app.kernel.db.acquire().await.unwrap(), now, chrono::TimeDelta::days(30)).await.unwrap();
+    muster::mail::delete_expired(&mut app.kernel.db.acquire().await.unwrap(), now, chrono::TimeDelta::days(30))
+        .await
+        .unwrap();
     unsuppress(&token, "john@example.org").await.expect(200);
     assert_eq!(suppressed(&app).await, ["complained"]);
     let mails_to_john = app.mail_to("john@example.org").await.len();
@@ -281,7 +283,7 @@ async fn what_comes_back_from_a_protected_action_stays_in_its_vault_and_is_forgo
     assert_eq!(hand_in(&app, &token, sample("gmail-unknown", &other), "").await.expect(200)["muster:is_known"], false);
     let now = app.kernel.cx.now();
     let mut conn = app.kernel.db.acquire().await.unwrap();
-    muster::mail::forget(&mut conn, now, chrono::TimeDelta::days(30)).await.unwrap();
+    muster::mail::delete_expired(&mut conn, now, chrono::TimeDelta::days(30)).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM mail_returns").await, 0);
 }
 
@@ -370,10 +372,10 @@ async fn a_folder_of_returned_mail_is_emptied_only_after_commit(pool: PgPool) {
     let kinds = app.app.mail_kinds();
     // no database: every file stays
     app.kernel.db.execute_unchecked("ALTER TABLE emails_settled RENAME TO away").await;
-    assert!(muster::mail::read_spool(&app.kernel, &kinds).await.is_err());
+    assert!(muster::mail::process_bounce_spool(&app.kernel, &kinds).await.is_err());
     assert!(folder.join("1.eml").exists());
     app.kernel.db.execute_unchecked("ALTER TABLE away RENAME TO emails_settled").await;
-    muster::mail::read_spool(&app.kernel, &kinds).await.unwrap();
+    muster::mail::process_bounce_spool(&app.kernel, &kinds).await.unwrap();
     assert_eq!(state(&app, id).await.0, "bounced");
     let there = |name: &str| folder.join(name).exists();
     assert_eq!(
@@ -426,13 +428,13 @@ async fn a_mail_made_to_end_its_reader_is_read_once_and_put_aside(pool: PgPool) 
     drop_in(&ended, b"x", 7200);
     drop_in(&busy, b"x", 7200);
     let kinds = app.app.mail_kinds();
-    assert_eq!(muster::mail::read_spool(&app.kernel, &kinds).await.unwrap(), 4);
+    assert_eq!(muster::mail::process_bounce_spool(&app.kernel, &kinds).await.unwrap(), 4);
     assert_eq!(state(&app, id).await.0, "bounced", "the head of a long one says enough");
     for aside in ["deep.eml", "parts.eml", "base64.eml", "ended.eml", "1200.eml"] {
         assert!(there(&format!("unknown/{aside}")), "{aside}");
     }
     assert!(there(&busy) && !there("working/ended.eml") && !there(&ended) && !there("deep.eml"));
-    assert_eq!(muster::mail::read_spool(&app.kernel, &kinds).await.unwrap(), 0, "nothing is read twice");
+    assert_eq!(muster::mail::process_bounce_spool(&app.kernel, &kinds).await.unwrap(), 0, "nothing is read twice");
 
     for raw in [nested(34_000), nested(130_000)] {
         let taken = hand_in(&app, &token, raw, "").await.expect(200);

@@ -63,7 +63,7 @@ async fn those_who_agreed_get_it_in_their_language_and_nobody_else(pool: PgPool)
     sign(&app, "status", "never@example.org", true, json!({})).await;
     let address = muster::kernel::text::EmailAddress::parse("never@example.org").unwrap();
     let mut conn = app.kernel.db.acquire().await.unwrap();
-    muster::mail::never_again(&mut conn, &app.kernel, &address, false).await.unwrap();
+    muster::mail::suppress_globally(&mut conn, &app.kernel, &address, false).await.unwrap();
     drop(conn);
 
     app.post(BROADCASTS, Some(&token), &news(&["quiet"])).await.problem(
@@ -120,7 +120,7 @@ async fn those_who_agreed_get_it_in_their_language_and_nobody_else(pool: PgPool)
     let raw = format!(
         "From: MAILER-DAEMON@x\r\nTo: bounce+{back}@muster.test\r\nSubject: Undelivered Mail\r\n\r\n550 5.1.1 no such user"
     );
-    muster::mail::take_back(&app.kernel, &app.app.mail_kinds(), raw.as_bytes(), None).await.unwrap();
+    muster::mail::process_bounce(&app.kernel, &app.app.mail_kinds(), raw.as_bytes(), None).await.unwrap();
     let told = app.get(&path, Some(&token)).await.expect(200);
     assert_eq!(told["muster:progress"], json!({"sent": 1, "bounced": 1, "cancelled": 1}));
 }

@@ -84,7 +84,7 @@ async fn who_forgot_to_confirm_is_reminded_once(pool: PgPool) {
     let reject = format!("{}{}", app.kernel.settings.http.public_url, page[at..].split('"').next().unwrap());
     app.form(app.path_of(&reject), &[("never_again", "true")]).await;
 
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     let reminded = "SELECT count(*) FROM emails WHERE kind = 'petition_reminder'";
     assert_eq!(app.count(reminded).await, 0, "not before three days have passed");
     sqlx::query("UPDATE signatures SET created_at = created_at - interval '4 days'")
@@ -92,7 +92,7 @@ async fn who_forgot_to_confirm_is_reminded_once(pool: PgPool) {
         .await
         .unwrap();
     for _ in 0..2 {
-        muster::worker::tidy(&app.app).await.unwrap();
+        muster::worker::run_maintenance(&app.app).await.unwrap();
     }
     assert_eq!(app.count(reminded).await, 2, "once for each person who forgot");
     let mail = app.mail_to("forgot@example.org").await.pop().unwrap();

@@ -144,7 +144,7 @@ async fn the_recount_finds_and_repairs_what_is_off(pool: PgPool) {
     .execute(&app.kernel.db)
     .await
     .unwrap();
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.get(COUNTS, Some(&token)).await.expect(200)["total_signatures"], 5);
 }
 

@@ -100,7 +100,7 @@ impl TestApp {
         variables.retain(|(name, _)| environment.iter().all(|(given, _)| given != name));
         variables.extend(environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let settings = Settings::read("test", &variables).unwrap();
-        assert_eq!(settings.faults(), Vec::<String>::new());
+        assert_eq!(settings.validate(), Vec::<String>::new());
         let keyring = Keyring::init(&folder.join("keyring.json"), &cx).unwrap();
         let kernel = Kernel::new(settings, cx, pool, Arc::new(keyring));
         let app = App::new(kernel.clone());
@@ -245,7 +245,7 @@ impl TestApp {
 
     /// Makes steps of all jobs until none is due, as the worker does. Returns how many.
     pub async fn jobs(&self) -> usize {
-        worker::work(&self.app).await.unwrap()
+        worker::run_jobs(&self.app).await.unwrap()
     }
 
     /// Claims one job of a kind and makes one step of it; false where none is due.

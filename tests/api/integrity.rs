@@ -119,7 +119,7 @@ async fn a_burst_that_is_spread_over_processes_is_held_and_forgotten_after_the_h
     assert!((12..=20).contains(&held), "{held} of the 20 above the limit are held");
     assert_eq!(app.count("SELECT count(*) FROM signature_bursts WHERE octet_length(tag) <> 16").await, 0);
     app.kernel.cx.advance(chrono::TimeDelta::hours(2));
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM signature_bursts").await, 0);
 }
 
@@ -213,7 +213,7 @@ async fn signals_go_after_three_days_and_protected_petitions_have_none(pool: PgP
         .execute(&app.kernel.db)
         .await
         .unwrap();
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM signature_signals").await, 1);
 }
 

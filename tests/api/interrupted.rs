@@ -17,14 +17,14 @@ use crate::{
 const MINISTER: &str = "minister@gov.example";
 
 /// A petition, and a letter action that is live.
-struct House {
+struct MailHarness {
     installation: Installation,
     token: String,
     pool: PgPool,
     sink: SmtpSink,
 }
 
-impl House {
+impl MailHarness {
     async fn new(pool: PgPool) -> (Self, Server) {
         let sink = SmtpSink::start(Behaviour::accept()).await;
         let installation = Installation::new(&pool)
@@ -101,7 +101,7 @@ struct Death {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn killed_at_any_step_a_worker_loses_no_mail_and_repeats_no_letter(pool: PgPool) {
-    let (house, mut server) = House::new(pool).await;
+    let (harness, mut server) = MailHarness::new(pool).await;
     let slow = Duration::from_mins(1);
     for (n, death) in [
         // first, while no connection lies idle
@@ -147,19 +147,19 @@ async fn killed_at_any_step_a_worker_loses_no_mail_and_repeats_no_letter(pool: P
     {
         let step = death.step;
         let address = format!("signer{n}@example.org");
-        house.queue_both(&server, &address).await;
+        harness.queue_both(&server, &address).await;
         let locked = match death.lock {
-            Some(sql) => Some(house.lock(sql).await),
+            Some(sql) => Some(harness.lock(sql).await),
             None => None,
         };
-        house.sink.on(&address, death.answer.clone());
-        house.sink.on(MINISTER, death.answer);
-        house.sink.change(|behaviour| behaviour.greeting_delay = death.greeting_delay);
-        let connections = house.sink.connections();
-        house.pause(false).await;
+        harness.sink.on(&address, death.answer.clone());
+        harness.sink.on(MINISTER, death.answer);
+        harness.sink.change(|behaviour| behaviour.greeting_delay = death.greeting_delay);
+        let connections = harness.sink.connections();
+        harness.pause(false).await;
         until(step, async || {
-            let waits = death.greeting_delay.is_zero() || house.sink.connections() > connections;
-            (house.sending().await == 2 && house.sink.messages().len() == death.taken && waits).then_some(())
+            let waits = death.greeting_delay.is_zero() || harness.sink.connections() > connections;
+            (harness.sending().await == 2 && harness.sink.messages().len() == death.taken && waits).then_some(())
         })
         .await;
         sleep(Duration::from_millis(200)).await;
@@ -167,66 +167,68 @@ async fn killed_at_any_step_a_worker_loses_no_mail_and_repeats_no_letter(pool: P
 
         drop(locked);
         for recipient in [&address, MINISTER] {
-            house.sink.on(recipient, Step::Accept);
+            harness.sink.on(recipient, Step::Accept);
         }
-        house.sink.change(|behaviour| behaviour.greeting_delay = Duration::ZERO);
-        server = house.installation.serve(&["serve"]).await;
+        harness.sink.change(|behaviour| behaviour.greeting_delay = Duration::ZERO);
+        server = harness.installation.serve(&["serve"]).await;
         let states = until("an end for both", async || {
-            let states = house.states().await;
+            let states = harness.states().await;
             states.iter().all(|(_, state)| state != "queued" && state != "sending").then_some(states)
         })
         .await;
         let ended = |class: &str, state: &str| (class.to_owned(), state.to_owned());
         assert_eq!(states, [ended("confirmation", "sent"), ended("letter", death.letter)], "{step}");
-        let copies = (house.sink.messages_to(&address), house.sink.messages_to(MINISTER));
+        let copies = (harness.sink.messages_to(&address), harness.sink.messages_to(MINISTER));
         assert_eq!((copies.0.len(), copies.1.len()), death.copies, "{step}");
         assert!(copies.0.iter().all(|copy| copy.header("message-id") == copies.0[0].header("message-id")), "{step}");
-        sqlx::query("DELETE FROM emails").execute(&house.pool).await.unwrap();
-        house.sink.clear();
+        sqlx::query("DELETE FROM emails").execute(&harness.pool).await.unwrap();
+        harness.sink.clear();
     }
     server.stop().await;
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_worker_that_was_stopped_past_its_lease_sends_nothing_and_settles_nothing(pool: PgPool) {
-    let (house, server) = House::new(pool).await;
+    let (harness, server) = MailHarness::new(pool).await;
     // stopped before the relay has said a word: the mail that another one sends meanwhile does not go again
-    house.sink.change(|behaviour| behaviour.greeting_delay = Duration::from_secs(3));
-    house.pause(true).await;
+    harness.sink.change(|behaviour| behaviour.greeting_delay = Duration::from_secs(3));
+    harness.pause(true).await;
     server.post("/api/v1/petitions/status/signatures", None, &signer("jane@example.org")).await.expect(202);
-    let connections = house.sink.connections();
-    house.pause(false).await;
+    let connections = harness.sink.connections();
+    harness.pause(false).await;
     until("a connection that waits for the greeting", async || {
-        (house.sending().await == 1 && house.sink.connections() > connections).then_some(())
+        (harness.sending().await == 1 && harness.sink.connections() > connections).then_some(())
     })
     .await;
     server.signal(Signal::SIGSTOP);
-    house.sink.change(|behaviour| behaviour.greeting_delay = Duration::ZERO);
-    let other = house.installation.serve(&["serve"]).await;
-    house.sink.wait_for(1).await;
-    let mails = |house: &House| house.sink.commands().iter().filter(|command| command.starts_with("MAIL")).count();
-    assert_eq!(mails(&house), 1);
+    harness.sink.change(|behaviour| behaviour.greeting_delay = Duration::ZERO);
+    let other = harness.installation.serve(&["serve"]).await;
+    harness.sink.wait_for(1).await;
+    let mails =
+        |harness: &MailHarness| harness.sink.commands().iter().filter(|command| command.starts_with("MAIL")).count();
+    assert_eq!(mails(&harness), 1);
     server.signal(Signal::SIGCONT);
-    until("the stopped one to go on", async || (mails(&house) == 2).then_some(())).await;
+    until("the stopped one to go on", async || (mails(&harness) == 2).then_some(())).await;
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(house.sink.messages().len(), 1, "it had no leave any more");
-    assert_eq!(house.states().await, [("confirmation".to_owned(), "sent".to_owned())]);
+    assert_eq!(harness.sink.messages().len(), 1, "it had no leave any more");
+    assert_eq!(harness.states().await, [("confirmation".to_owned(), "sent".to_owned())]);
 
     // stopped while the relay has the letter: it is uncertain, and stays so whatever the stopped one hears
     other.stop().await;
-    house.sink.clear();
-    house.sink.on(MINISTER, Step::SlowContent(Duration::from_secs(12)));
-    house.queue_letter(&server, "writer@example.org").await;
-    house.sink.wait_for(1).await;
+    harness.sink.clear();
+    harness.sink.on(MINISTER, Step::SlowContent(Duration::from_secs(12)));
+    harness.queue_letter(&server, "writer@example.org").await;
+    harness.sink.wait_for(1).await;
     server.signal(Signal::SIGSTOP);
-    let other = house.installation.serve(&["serve"]).await;
-    let letter = async || house.states().await.into_iter().find(|(class, _)| class == "letter").map(|(_, state)| state);
+    let other = harness.installation.serve(&["serve"]).await;
+    let letter =
+        async || harness.states().await.into_iter().find(|(class, _)| class == "letter").map(|(_, state)| state);
     until("the letter given up", async || letter().await.filter(|state| state == "uncertain")).await;
     server.signal(Signal::SIGCONT);
     sleep(Duration::from_secs(10)).await;
     assert_eq!(letter().await.as_deref(), Some("uncertain"), "the late settling is refused");
-    assert_eq!(house.sink.messages_to(MINISTER).len(), 1, "and it did not go again");
-    let outreach: String = sqlx::query_scalar("SELECT state FROM outreaches").fetch_one(&house.pool).await.unwrap();
+    assert_eq!(harness.sink.messages_to(MINISTER).len(), 1, "and it did not go again");
+    let outreach: String = sqlx::query_scalar("SELECT state FROM outreaches").fetch_one(&harness.pool).await.unwrap();
     assert_eq!(outreach, "uncertain");
     other.stop().await;
     server.stop().await;

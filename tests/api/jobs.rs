@@ -56,7 +56,7 @@ impl JobKind for Script {
         })
     }
 
-    fn failed<'a>(&'a self, _: &'a mut PgConnection, _: &'a Job, why: &'static str) -> BoxFuture<'a, Result<()>> {
+    fn on_failed<'a>(&'a self, _: &'a mut PgConnection, _: &'a Job, why: &'static str) -> BoxFuture<'a, Result<()>> {
         self.failed.lock().unwrap().push(why);
         Box::pin(async { Ok(()) })
     }
@@ -277,6 +277,6 @@ async fn a_failing_step_of_upkeep_does_not_stop_the_others(pool: PgPool) {
     .execute(&app.kernel.db)
     .await
     .unwrap();
-    assert!(muster::worker::tidy(&app.app).await.is_err());
+    assert!(muster::worker::run_maintenance(&app.app).await.is_err());
     assert_eq!(app.count("SELECT count(*) FROM used_challenges").await, 0);
 }

@@ -13,7 +13,7 @@ use muster::{
         text::EmailAddress,
         vault::maintenance::Node,
     },
-    mail::{Engine, Mail, Sender, Transport, everywhere_index, never_again},
+    mail::{Engine, Mail, Sender, Transport, global_suppression_key, suppress_globally},
     worker,
 };
 use serde_json::{Value, json};
@@ -131,7 +131,7 @@ async fn a_restored_copy_and_the_root_keys_open_no_vault_that_has_ended(pool: Pg
     // an assembly on the evening of the last day keeps its list, wherever it is held
     let noon = last_day.succ_opt().unwrap().and_hms_opt(12, 0, 0).unwrap().and_utc();
     app.kernel.cx.advance(noon - TimeDelta::minutes(5) - app.kernel.cx.now());
-    worker::tidy(&app.app).await.unwrap();
+    worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(vault_keys(&app), [vault_key(vault)]);
     process_with(&app, &app.keyring_file()).vaults.open(vault).await.unwrap();
     app.kernel.cx.advance(TimeDelta::minutes(10));
@@ -194,19 +194,19 @@ async fn the_key_of_an_action_that_was_never_made_goes_after_a_day(pool: PgPool)
     let file: Value =
         serde_json::from_slice(&std::fs::read(app.keyring_file().with_file_name("vault-keys.json")).unwrap()).unwrap();
     assert_eq!(file["database"].as_object().unwrap().len(), 2);
-    worker::tidy(&app.app).await.unwrap();
+    worker::run_maintenance(&app.app).await.unwrap();
     app.kernel.cx.advance(TimeDelta::hours(23));
-    worker::tidy(&app.app).await.unwrap();
+    worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(vault_keys(&app).len(), 2);
     app.kernel.cx.advance(TimeDelta::hours(2));
     sqlx::query("UPDATE keyring_database SET id = gen_random_uuid()").execute(&app.kernel.db).await.unwrap();
-    worker::tidy(&app.app).await.unwrap();
+    worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(vault_keys(&app).len(), 2, "a database that did not make them leaves them alone");
     let own: Uuid = file["database"][vault_key(vault)].as_str().unwrap().split('/').next().unwrap().parse().unwrap();
     sqlx::query("UPDATE keyring_database SET id = $1").bind(own).execute(&app.kernel.db).await.unwrap();
-    worker::tidy(&app.app).await.unwrap();
+    worker::run_maintenance(&app.app).await.unwrap();
     app.kernel.cx.advance(TimeDelta::hours(25));
-    worker::tidy(&app.app).await.unwrap();
+    worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(vault_keys(&app), [vault_key(vault)]);
     process_with(&app, &app.keyring_file()).vaults.open(vault).await.unwrap();
 }
@@ -294,8 +294,8 @@ async fn what_was_made_before_a_rotation_holds_after_it(pool: PgPool) {
     let (message_id, returns) = (sender.message_id(email), sender.return_token(email));
     let never = EmailAddress::parse("never@example.org").unwrap();
     let mut conn = app.kernel.db.acquire().await.unwrap();
-    never_again(&mut conn, &app.kernel, &never, false).await.unwrap();
-    let before = everywhere_index(&app.kernel, &never);
+    suppress_globally(&mut conn, &app.kernel, &never, false).await.unwrap();
+    let before = global_suppression_key(&app.kernel, &never);
     let keyed = async |key: &str, address: &str| {
         let headers = [("idempotency-key", key)];
         app.request(axum::http::Method::POST, SIGN, Some(&token), &headers, Some(&signer(address))).await
@@ -339,11 +339,11 @@ async fn what_was_made_before_a_rotation_holds_after_it(pool: PgPool) {
     // suppressions
     app.post(SIGN, None, &signer("never@example.org")).await.expect(202);
     assert!(app.mail_to("never@example.org").await.is_empty());
-    assert_ne!(everywhere_index(&app.kernel, &never), before);
-    never_again(&mut conn, &app.kernel, &never, false).await.unwrap();
+    assert_ne!(global_suppression_key(&app.kernel, &never), before);
+    suppress_globally(&mut conn, &app.kernel, &never, false).await.unwrap();
     let indexes: Vec<Vec<u8>> =
         sqlx::query_scalar("SELECT address_index FROM suppressions").fetch_all(&app.kernel.db).await.unwrap();
-    assert_eq!(indexes, [everywhere_index(&app.kernel, &never)], "under the new key once it was touched");
+    assert_eq!(indexes, [global_suppression_key(&app.kernel, &never)], "under the new key once it was touched");
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -20,9 +20,9 @@ use muster::{
         zones::Zone,
     },
     mail::{
-        self, Class, Composed, Composition, Engine, Fate, Hours, MailKind, MailKinds, Mailbox, NewEmail, Pace,
-        Progress, QueuedEmail, Sender, cancel, enqueue, forget, may_confirm, one_by_one, render, requeue, set_lane,
-        set_relay,
+        self, Class, Composed, Composition, DeliveryStatus, Engine, FileMailbox, Hours, LaneLimits, MailKind,
+        MailKinds, NewEmail, Progress, QueuedEmail, Sender, cancel, enqueue, forget, may_send_confirmation, one_by_one,
+        render, requeue, set_lane, set_relay,
     },
 };
 use serde_json::{Value, json};
@@ -33,10 +33,10 @@ use uuid::Uuid;
 use crate::smtp_sink::{Behaviour, SmtpSink, Step, closed_url};
 
 /// A queue with a relay of its own.
-pub struct House {
+pub struct MailHarness {
     pub kernel: Arc<Kernel>,
     pub organization: Uuid,
-    fates: Fates,
+    delivery_statuses: DeliveryStatuses,
     folder: Arc<Folder>,
 }
 
@@ -49,12 +49,12 @@ impl Drop for Folder {
     }
 }
 
-pub type Fates = Arc<Mutex<Vec<(Uuid, Fate)>>>;
+pub type DeliveryStatuses = Arc<Mutex<Vec<(Uuid, DeliveryStatus)>>>;
 
 /// Composes a mail to the address in `refs`, and does as `refs.mode` says.
 struct TestKind {
     kernel: Arc<Kernel>,
-    fates: Fates,
+    delivery_statuses: DeliveryStatuses,
 }
 
 impl MailKind for TestKind {
@@ -73,7 +73,7 @@ impl MailKind for TestKind {
                 Some("paused") => return Err(mail::paused("a test")),
                 Some("confirm") => {
                     let vault = self.kernel.vaults.open(email.ref_id("vault")?).await?;
-                    if !may_confirm(&self.kernel, &[(email, (&to, &vault))]).await?[0] {
+                    if !may_send_confirmation(&self.kernel, &[(email, (&to, &vault))]).await?[0] {
                         return Ok(None);
                     }
                 }
@@ -86,16 +86,19 @@ impl MailKind for TestKind {
         }))
     }
 
-    fn settled<'a>(
+    fn on_settled<'a>(
         &'a self,
         conn: &'a mut PgConnection,
-        ended: &'a [(&'a QueuedEmail, Fate)],
+        ended: &'a [(&'a QueuedEmail, DeliveryStatus)],
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if ended.iter().any(|(email, _)| email.refs["mode"] == "poison") {
                 sqlx::query("SELECT 1 / 0").execute(conn).await?;
             }
-            self.fates.lock().expect("fates").extend(ended.iter().map(|(email, fate)| (email.id, *fate)));
+            self.delivery_statuses
+                .lock()
+                .expect("fates")
+                .extend(ended.iter().map(|(email, delivery_status)| (email.id, *delivery_status)));
             Ok(())
         })
     }
@@ -118,7 +121,7 @@ impl MailKind for FirstContact {
     }
 }
 
-impl House {
+impl MailHarness {
     pub async fn new(db: PgPool, url: &str) -> Self {
         let cx = Cx::system();
         let folder = std::env::temp_dir().join(format!("muster-mail-{}", cx.id()));
@@ -138,7 +141,7 @@ impl House {
             .await
             .expect("an organization");
         let kernel = Kernel::new(settings, cx, db, keyring);
-        Self { kernel, organization, fates: Fates::default(), folder: Arc::new(Folder(folder)) }
+        Self { kernel, organization, delivery_statuses: DeliveryStatuses::default(), folder: Arc::new(Folder(folder)) }
     }
 
     /// The same house under other settings.
@@ -147,14 +150,14 @@ impl House {
         change(&mut settings);
         let keyring = Arc::new(Keyring::open(&self.folder.0.join("keyring")).expect("the keyring"));
         let kernel = Kernel::new(settings, self.kernel.cx.clone(), self.kernel.db.clone(), keyring);
-        let (fates, folder) = (self.fates.clone(), self.folder.clone());
-        Self { kernel, organization: self.organization, fates, folder }
+        let (delivery_statuses, folder) = (self.delivery_statuses.clone(), self.folder.clone());
+        Self { kernel, organization: self.organization, delivery_statuses, folder }
     }
 
     /// One more process.
     pub fn engine(&self) -> Arc<Engine> {
         let mut kinds = MailKinds::new();
-        let kind = || TestKind { kernel: self.kernel.clone(), fates: self.fates.clone() };
+        let kind = || TestKind { kernel: self.kernel.clone(), delivery_statuses: self.delivery_statuses.clone() };
         kinds.register(kind());
         kinds.register(FirstContact(kind()));
         Arc::new(Engine::new(self.kernel.clone(), kinds).expect("an engine"))
@@ -188,8 +191,14 @@ impl House {
         self.row(id).await.map_or_else(|| "gone".to_owned(), |row| row.0)
     }
 
-    pub fn fate(&self, id: Uuid) -> Vec<Fate> {
-        self.fates.lock().expect("fates").iter().filter(|(of, _)| *of == id).map(|(_, fate)| *fate).collect()
+    pub fn delivery_status(&self, id: Uuid) -> Vec<DeliveryStatus> {
+        self.delivery_statuses
+            .lock()
+            .expect("fates")
+            .iter()
+            .filter(|(of, _)| *of == id)
+            .map(|(_, delivery_status)| *delivery_status)
+            .collect()
     }
 
     pub fn advance(&self, by: TimeDelta) {
@@ -197,48 +206,54 @@ impl House {
     }
 }
 
-pub async fn house(db: PgPool, behaviour: Behaviour) -> (House, SmtpSink) {
+pub async fn harness(db: PgPool, behaviour: Behaviour) -> (MailHarness, SmtpSink) {
     let sink = SmtpSink::start(behaviour).await;
-    (House::new(db, &sink.url()).await, sink)
+    (MailHarness::new(db, &sink.url()).await, sink)
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_mail_is_sent_once_and_its_kind_is_told(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
-    let engine = house.engine();
-    let id = house.queue(Class::Confirmation, "jane@example.org").await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
+    let engine = harness.engine();
+    let id = harness.queue(Class::Confirmation, "jane@example.org").await;
     let progress = engine.drain().await.expect("sent");
     assert_eq!(progress, Progress { claimed: 1, sent: 1, ..Progress::default() });
-    assert_eq!(house.row(id).await, Some(("sent".to_owned(), 1, None)));
-    assert_eq!(house.fate(id), [Fate::Sent]);
+    assert_eq!(harness.row(id).await, Some(("sent".to_owned(), 1, None)));
+    assert_eq!(harness.delivery_status(id), [DeliveryStatus::Sent]);
     assert_eq!(engine.drain().await.expect("nothing"), Progress::default());
     let messages = sink.messages();
     assert_eq!(messages.len(), 1);
     assert!(messages[0].from.starts_with("bounce+") && messages[0].from.ends_with("@muster.test"));
-    let token = Sender::of(&house.kernel).return_token(id);
+    let token = Sender::of(&harness.kernel).return_token(id);
     assert_eq!(messages[0].from, format!("bounce+{token}@muster.test"));
     assert_eq!(messages[0].header("From").as_deref(), Some("Test <no-reply@muster.test>"));
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn protected_mails_leave_no_row(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
-    let sent = house.put(Class::Notice, "", true, json!({ "to": "jane@example.org" })).await;
-    let nothing = house.put(Class::Notice, "", true, json!({ "to": "jane@example.org", "mode": "nothing" })).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
+    let sent = harness.put(Class::Notice, "", true, json!({ "to": "jane@example.org" })).await;
+    let nothing = harness.put(Class::Notice, "", true, json!({ "to": "jane@example.org", "mode": "nothing" })).await;
     // a relay that is known to take mail is believed
-    let engine = house.engine();
+    let engine = harness.engine();
     engine.drain().await.expect("sent");
     sink.on("who@example.org", Step::RejectRcpt("550 5.1.1 who?"));
-    let failed = house.put(Class::Notice, "", true, json!({ "to": "who@example.org" })).await;
-    let letter = house.put(Class::Letter, "mailbox-1", true, json!({ "to": "who@example.org" })).await;
+    let failed = harness.put(Class::Notice, "", true, json!({ "to": "who@example.org" })).await;
+    let letter = harness.put(Class::Letter, "mailbox-1", true, json!({ "to": "who@example.org" })).await;
     engine.drain().await.expect("sent");
-    assert_eq!((house.state(sent).await, house.state(nothing).await), ("gone".to_owned(), "gone".to_owned()));
-    assert_eq!((house.fate(sent), house.fate(nothing)), (vec![Fate::Sent], vec![Fate::Cancelled]));
-    assert_eq!((house.state(failed).await, house.fate(failed)), ("gone".to_owned(), vec![Fate::Failed]));
+    assert_eq!((harness.state(sent).await, harness.state(nothing).await), ("gone".to_owned(), "gone".to_owned()));
+    assert_eq!(
+        (harness.delivery_status(sent), harness.delivery_status(nothing)),
+        (vec![DeliveryStatus::Sent], vec![DeliveryStatus::Cancelled])
+    );
+    assert_eq!(
+        (harness.state(failed).await, harness.delivery_status(failed)),
+        ("gone".to_owned(), vec![DeliveryStatus::Failed])
+    );
     // an organizer has to see, and decide, what became of a letter
-    assert_eq!(house.state(letter).await, "failed");
+    assert_eq!(harness.state(letter).await, "failed");
     let whole_day: bool = sqlx::query_scalar("SELECT settled_at = date_trunc('day', settled_at, 'UTC') FROM emails")
-        .fetch_one(&house.kernel.db)
+        .fetch_one(&harness.kernel.db)
         .await
         .expect("a time");
     assert!(whole_day);
@@ -246,79 +261,82 @@ async fn protected_mails_leave_no_row(db: PgPool) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn refused_for_now_goes_again_later(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept().script([Step::RejectRcpt("451 4.3.0 later")])).await;
-    let engine = house.engine();
-    let id = house.queue(Class::Notice, "jane@example.org").await;
+    let (harness, sink) = harness(db, Behaviour::accept().script([Step::RejectRcpt("451 4.3.0 later")])).await;
+    let engine = harness.engine();
+    let id = harness.queue(Class::Notice, "jane@example.org").await;
     assert_eq!(engine.drain().await.expect("tried").retried, 1);
     assert_eq!(
-        house.row(id).await,
+        harness.row(id).await,
         Some(("queued".to_owned(), 1, Some("refused for now: 451 4.3.0 later".to_owned())))
     );
     assert_eq!(engine.drain().await.expect("waiting").claimed, 0);
-    house.advance(TimeDelta::minutes(2));
+    harness.advance(TimeDelta::minutes(2));
     assert_eq!(engine.drain().await.expect("sent").sent, 1);
-    assert_eq!(house.row(id).await, Some(("sent".to_owned(), 2, None)));
+    assert_eq!(harness.row(id).await, Some(("sent".to_owned(), 2, None)));
     assert_eq!(sink.messages().len(), 1);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn refused_for_good_fails(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
     // a relay that is known to take mail is believed
-    let engine = house.engine();
-    house.queue(Class::Notice, "jane@example.org").await;
+    let engine = harness.engine();
+    harness.queue(Class::Notice, "jane@example.org").await;
     engine.drain().await.expect("sent");
     sink.on("who@example.org", Step::RejectRcpt("550 5.1.1 no such user who@example.org"));
     sink.on("full@example.org", Step::RejectRcpt("552 5.2.2 mailbox full"));
-    let who = house.queue(Class::Notice, "who@example.org").await;
-    let full = house.queue(Class::Notice, "full@example.org").await;
+    let who = harness.queue(Class::Notice, "who@example.org").await;
+    let full = harness.queue(Class::Notice, "full@example.org").await;
     let progress = engine.drain().await.expect("tried");
     assert_eq!((progress.failed, progress.retried), (1, 1));
-    let (state, _, failure) = house.row(who).await.expect("a row");
+    let (state, _, failure) = harness.row(who).await.expect("a row");
     assert_eq!((state.as_str(), failure.as_deref()), ("failed", Some("refused: 550 5.1.1 no such user [address]")));
-    assert_eq!(house.fate(who), [Fate::Failed]);
-    assert_eq!(house.state(full).await, "queued");
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    let now = house.kernel.cx.now();
+    assert_eq!(harness.delivery_status(who), [DeliveryStatus::Failed]);
+    assert_eq!(harness.state(full).await, "queued");
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+    let now = harness.kernel.cx.now();
     assert!(!requeue(&mut conn, now, Uuid::nil(), who).await.expect("a neighbour"));
-    assert!(requeue(&mut conn, now, house.organization, who).await.expect("again"));
-    assert!(!requeue(&mut conn, now, house.organization, who).await.expect("twice"));
-    assert_eq!(house.state(who).await, "queued");
+    assert!(requeue(&mut conn, now, harness.organization, who).await.expect("again"));
+    assert!(!requeue(&mut conn, now, harness.organization, who).await.expect("twice"));
+    assert_eq!(harness.state(who).await, "queued");
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_relay_that_is_away_costs_no_attempt(db: PgPool) {
-    let house = House::new(db, &closed_url().await).await;
-    let id = house.queue(Class::Letter, "minister@example.org").await;
+    let harness = MailHarness::new(db, &closed_url().await).await;
+    let id = harness.queue(Class::Letter, "minister@example.org").await;
     for _ in 0..3 {
-        assert_eq!(house.engine().drain().await.expect("tried").released, 1);
-        assert_eq!(house.row(id).await.expect("a row").1, 0);
-        house.advance(TimeDelta::minutes(6));
+        assert_eq!(harness.engine().drain().await.expect("tried").released, 1);
+        assert_eq!(harness.row(id).await.expect("a row").1, 0);
+        harness.advance(TimeDelta::minutes(6));
     }
     let sink = SmtpSink::start(Behaviour::accept().script([Step::RejectMail("421 4.3.2 closing")])).await;
-    let house = house.with(|settings| settings.mail.smtp_url = sink.url());
-    assert_eq!(house.engine().drain().await.expect("closed").released, 1);
-    assert_eq!(house.row(id).await.expect("a row").1, 0);
-    house.advance(TimeDelta::minutes(6));
-    assert_eq!(house.engine().drain().await.expect("sent").sent, 1);
-    assert_eq!(house.row(id).await.expect("a row").1, 1);
+    let harness = harness.with(|settings| settings.mail.smtp_url = sink.url());
+    assert_eq!(harness.engine().drain().await.expect("closed").released, 1);
+    assert_eq!(harness.row(id).await.expect("a row").1, 0);
+    harness.advance(TimeDelta::minutes(6));
+    assert_eq!(harness.engine().drain().await.expect("sent").sent, 1);
+    assert_eq!(harness.row(id).await.expect("a row").1, 1);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn an_unknown_outcome_is_uncertain_for_letters_only(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
     sink.on("minister@example.org", Step::HangUpAfterContent { counted: true });
     sink.on("jane@example.org", Step::HangUpAfterContent { counted: true });
-    let letter = house.queue(Class::Letter, "minister@example.org").await;
-    let notice = house.queue(Class::Notice, "jane@example.org").await;
-    let engine = house.engine();
+    let letter = harness.queue(Class::Letter, "minister@example.org").await;
+    let notice = harness.queue(Class::Notice, "jane@example.org").await;
+    let engine = harness.engine();
     let progress = engine.drain().await.expect("tried");
     assert_eq!((progress.uncertain, progress.retried), (1, 1));
-    assert_eq!((house.state(letter).await, house.fate(letter)), ("uncertain".to_owned(), vec![Fate::Uncertain]));
+    assert_eq!(
+        (harness.state(letter).await, harness.delivery_status(letter)),
+        ("uncertain".to_owned(), vec![DeliveryStatus::Uncertain])
+    );
     sink.on("jane@example.org", Step::Accept);
-    house.advance(TimeDelta::minutes(3));
+    harness.advance(TimeDelta::minutes(3));
     assert_eq!(engine.drain().await.expect("sent").sent, 1);
-    assert_eq!(house.state(notice).await, "sent");
+    assert_eq!(harness.state(notice).await, "sent");
     assert_eq!(sink.messages_to("minister@example.org").len(), 1);
     let copies = sink.messages_to("jane@example.org");
     assert_eq!(copies.len(), 2);
@@ -328,38 +346,41 @@ async fn an_unknown_outcome_is_uncertain_for_letters_only(db: PgPool) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn what_a_dead_process_held_goes_again(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
-    let notice = house.queue(Class::Notice, "jane@example.org").await;
-    let letter = house.queue(Class::Letter, "minister@example.org").await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
+    let notice = harness.queue(Class::Notice, "jane@example.org").await;
+    let letter = harness.queue(Class::Letter, "minister@example.org").await;
     for to in ["jane@example.org", "minister@example.org"] {
         sink.on(to, Step::SlowContent(Duration::from_mins(1)));
     }
-    let engine = house.engine();
+    let engine = harness.engine();
     let dying = tokio::spawn(async move { engine.tick().await });
     sink.wait_for(2).await;
     dying.abort();
     assert!(dying.await.expect_err("killed").is_cancelled());
-    assert_eq!(house.state(notice).await, "sending");
-    assert_eq!(house.engine().drain().await.expect("still held").claimed, 0);
+    assert_eq!(harness.state(notice).await, "sending");
+    assert_eq!(harness.engine().drain().await.expect("still held").claimed, 0);
     for to in ["jane@example.org", "minister@example.org"] {
         sink.on(to, Step::Accept);
     }
-    house.advance(TimeDelta::minutes(10));
-    let progress = house.engine().drain().await.expect("recovered");
+    harness.advance(TimeDelta::minutes(10));
+    let progress = harness.engine().drain().await.expect("recovered");
     assert_eq!((progress.recovered, progress.sent, progress.uncertain), (2, 1, 1));
-    assert_eq!(house.row(notice).await.expect("a row").1, 2);
-    assert_eq!((house.state(letter).await, house.fate(letter)), ("uncertain".to_owned(), vec![Fate::Uncertain]));
+    assert_eq!(harness.row(notice).await.expect("a row").1, 2);
+    assert_eq!(
+        (harness.state(letter).await, harness.delivery_status(letter)),
+        ("uncertain".to_owned(), vec![DeliveryStatus::Uncertain])
+    );
     assert_eq!(sink.messages_to("minister@example.org").len(), 1);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn engines_side_by_side_send_each_mail_once(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..200 {
-        house.queue(Class::ALL[n % 5], &format!("p{n}@example.org")).await;
+        harness.queue(Class::ALL[n % 5], &format!("p{n}@example.org")).await;
     }
     let stop = CancellationToken::new();
-    let running: Vec<_> = (0..2).map(|_| tokio::spawn(house.engine().run(stop.clone()))).collect();
+    let running: Vec<_> = (0..2).map(|_| tokio::spawn(harness.engine().run(stop.clone()))).collect();
     sink.wait_for(200).await;
     stop.cancel();
     for engine in running {
@@ -369,26 +390,26 @@ async fn engines_side_by_side_send_each_mail_once(db: PgPool) {
     let recipients: HashSet<&String> = messages.iter().flat_map(|m| &m.to).collect();
     assert_eq!((messages.len(), recipients.len()), (200, 200));
     let sent: i64 = sqlx::query_scalar("SELECT count(*) FROM emails WHERE state = 'sent' AND attempts = 1")
-        .fetch_one(&house.kernel.db)
+        .fetch_one(&harness.kernel.db)
         .await
         .expect("a count");
     assert_eq!(sent, 200);
-    assert_eq!(house.fates.lock().expect("fates").len(), 200);
+    assert_eq!(harness.delivery_statuses.lock().expect("fates").len(), 200);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn urgent_classes_go_first_and_none_starves(db: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
-    let house = House::new(db, &sink.url()).await.with(|settings| settings.mail.batch = 64);
+    let harness = MailHarness::new(db, &sink.url()).await.with(|settings| settings.mail.batch = 64);
     for class in [Class::Update, Class::Notice, Class::Letter, Class::Urgent] {
         for n in 0..20 {
-            house.queue(class, &format!("{}{n}@example.org", class.as_str())).await;
+            harness.queue(class, &format!("{}{n}@example.org", class.as_str())).await;
         }
     }
     for n in 0..100 {
-        house.queue(Class::Confirmation, &format!("c{n}@example.org")).await;
+        harness.queue(Class::Confirmation, &format!("c{n}@example.org")).await;
     }
-    assert_eq!(house.engine().tick().await.expect("sent").sent, 64);
+    assert_eq!(harness.engine().tick().await.expect("sent").sent, 64);
     let subjects: Vec<String> = sink.messages().iter().filter_map(|m| m.header("Subject")).collect();
     let count = |class: Class| subjects.iter().filter(|s| **s == format!("{} mail", class.as_str())).count();
     assert_eq!(Class::ALL.map(count), [32, 8, 8, 8, 8]);
@@ -398,16 +419,16 @@ async fn urgent_classes_go_first_and_none_starves(db: PgPool) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_lane_keeps_its_pace_whoever_sends(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..40 {
         let lane = if n % 2 == 0 { "a" } else { "b" };
-        house.put(Class::Letter, lane, false, json!({ "to": format!("{lane}@example.org") })).await;
+        harness.put(Class::Letter, lane, false, json!({ "to": format!("{lane}@example.org") })).await;
     }
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    set_lane(&mut conn, "b", &Pace { rate_per_hour: 120, burst: 2, paused: true, ..Pace::default() })
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+    set_lane(&mut conn, "b", &LaneLimits { rate_per_hour: 120, burst: 2, paused: true, ..LaneLimits::default() })
         .await
         .expect("paused");
-    let (one, two) = (house.engine(), house.engine());
+    let (one, two) = (harness.engine(), harness.engine());
     let drain = |engine: &Arc<Engine>| {
         let engine = engine.clone();
         tokio::spawn(async move { engine.drain().await.expect("drained").sent })
@@ -417,32 +438,34 @@ async fn a_lane_keeps_its_pace_whoever_sends(db: PgPool) {
         (one.await.expect("one") + two.await.expect("two"), sink.messages_to("b@example.org").len())
     };
     assert_eq!(both().await, (5, 0), "the burst, and nothing of the paused lane");
-    house.advance(TimeDelta::seconds(50));
+    harness.advance(TimeDelta::seconds(50));
     assert_eq!(both().await, (0, 0));
-    house.advance(TimeDelta::seconds(11));
+    harness.advance(TimeDelta::seconds(11));
     assert_eq!(both().await, (1, 0));
-    set_lane(&mut conn, "b", &Pace { rate_per_hour: 120, burst: 2, ..Pace::default() }).await.expect("open");
-    house.advance(TimeDelta::minutes(3));
+    set_lane(&mut conn, "b", &LaneLimits { rate_per_hour: 120, burst: 2, ..LaneLimits::default() })
+        .await
+        .expect("open");
+    harness.advance(TimeDelta::minutes(3));
     assert_eq!(both().await, (5, 2), "three of one, two of the other");
-    house.advance(TimeDelta::hours(2));
+    harness.advance(TimeDelta::hours(2));
     assert_eq!(both().await, (7, 4), "a quiet time gathers no more than the burst");
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_lane_keeps_its_hours_where_its_official_is(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
     let st_johns: Zone = "America/St_Johns".parse().expect("a zone");
     let hours = |opens: u32, closes: u32| {
         let at = |hour| NaiveTime::from_hms_opt(hour, 0, 0).expect("a time");
         let hours = Hours { opens_at: at(opens), closes_at: at(closes), timezone: st_johns };
-        Pace { hours: Some(hours), ..Pace::default() }
+        LaneLimits { hours: Some(hours), ..LaneLimits::default() }
     };
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
     set_lane(&mut conn, "office", &hours(9, 17)).await.expect("by day");
     set_lane(&mut conn, "nightly", &hours(22, 6)).await.expect("by night");
-    let engine = house.engine();
+    let engine = harness.engine();
     // at 7:59, 9:01, 16:59, 17:01, 21:59, 22:01, 5:59 and 6:01 in Newfoundland, which is half an hour off
-    let mut at = house.kernel.cx.now().with_timezone(&st_johns).date_naive() + Days::new(1);
+    let mut at = harness.kernel.cx.now().with_timezone(&st_johns).date_naive() + Days::new(1);
     for (hour, minute, expected) in [
         (7, 59, (0, 0)),
         (9, 1, (1, 0)),
@@ -458,9 +481,9 @@ async fn a_lane_keeps_its_hours_where_its_official_is(db: PgPool) {
         }
         let clock = at.and_hms_opt(hour, minute, 0).expect("a time");
         let clock = clock.and_local_timezone(st_johns).single().expect("a time").to_utc();
-        house.advance(clock - house.kernel.cx.now());
+        harness.advance(clock - harness.kernel.cx.now());
         for lane in ["office", "nightly"] {
-            house.put(Class::Letter, lane, false, json!({ "to": format!("{lane}@example.org") })).await;
+            harness.put(Class::Letter, lane, false, json!({ "to": format!("{lane}@example.org") })).await;
         }
         sink.clear();
         engine.tick().await.expect("a round");
@@ -471,39 +494,39 @@ async fn a_lane_keeps_its_hours_where_its_official_is(db: PgPool) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_relay_keeps_its_pace_whoever_sends(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..100 {
-        house.queue(Class::Notice, &format!("a{n}@example.org")).await;
-        house.put(Class::Letter, &format!("lane-{n}"), false, json!({ "to": "minister@example.org" })).await;
+        harness.queue(Class::Notice, &format!("a{n}@example.org")).await;
+        harness.put(Class::Letter, &format!("lane-{n}"), false, json!({ "to": "minister@example.org" })).await;
     }
     let relay = sink.address().to_string();
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
     assert!(!set_relay(&mut conn, &relay, Some(1200)).await.expect("nobody knows it yet"));
     let cancel = CancellationToken::new();
     cancel.cancel();
-    house.engine().run(cancel).await;
+    harness.engine().run(cancel).await;
     assert!(set_relay(&mut conn, &relay, Some(1200)).await.expect("a pace"));
     // two new processes each time, without idle connections
     let both = async || {
         let drain = |engine: Arc<Engine>| tokio::spawn(async move { engine.drain().await.expect("drained").sent });
-        let (one, two) = (drain(house.engine()), drain(house.engine()));
+        let (one, two) = (drain(harness.engine()), drain(harness.engine()));
         one.await.expect("one") + two.await.expect("two")
     };
     assert_eq!(both().await, 20, "a minute's worth");
     assert_eq!(both().await, 0);
-    house.advance(TimeDelta::seconds(31));
+    harness.advance(TimeDelta::seconds(31));
     assert_eq!(both().await, 10);
     let letters = sink.messages_to("minister@example.org").len();
     assert!((1..30).contains(&letters), "{letters} letters: neither kind starves the other");
-    house.advance(TimeDelta::hours(1));
+    harness.advance(TimeDelta::hours(1));
     assert_eq!(both().await, 20, "a quiet time gathers no more than a minute's worth");
     // a relay that is away costs nothing of the pace
-    house.advance(TimeDelta::hours(1));
+    harness.advance(TimeDelta::hours(1));
     sink.change(|behaviour| behaviour.greeting = "421 4.3.2 not now");
     assert_eq!(both().await, 0);
     sink.change(|behaviour| behaviour.greeting = "220 sink.test ESMTP");
     sqlx::query("UPDATE emails SET due_at = now() WHERE state = 'queued'")
-        .execute(&house.kernel.db)
+        .execute(&harness.kernel.db)
         .await
         .expect("due");
     assert_eq!(both().await, 20);
@@ -532,35 +555,35 @@ async fn whatever_the_relay_does_each_mail_ends_in_one_honest_state(db: PgPool) 
             ("sent", 1),
         ),
     ];
-    let first_house = House::new(db, "smtp://127.0.0.1:1").await;
+    let first_house = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     for (n, (mood, behaviour, notice, letter)) in moods.into_iter().enumerate() {
         let sink = SmtpSink::start(behaviour).await;
-        let house = first_house.with(|settings| settings.mail.smtp_url = sink.url());
+        let harness = first_house.with(|settings| settings.mail.smtp_url = sink.url());
         let mut mails = Vec::new();
         for m in 0..10 {
             let (class, lane) =
                 if m < 8 { (Class::Notice, String::new()) } else { (Class::Letter, format!("{n}-{m}")) };
             let to = format!("{n}-{m}@example.org");
             mails.push((
-                house.put(class, &lane, false, json!({ "to": to })).await,
+                harness.put(class, &lane, false, json!({ "to": to })).await,
                 to,
                 if m < 8 { notice } else { letter },
             ));
         }
-        let engine = house.engine();
+        let engine = harness.engine();
         for round in 0..40 {
             engine.drain().await.expect("a round");
             if round == 2 {
                 sink.change(|behaviour| behaviour.greeting = "220 sink.test ESMTP");
             }
-            house.advance(TimeDelta::minutes(20));
+            harness.advance(TimeDelta::minutes(20));
         }
         for (id, to, (state, copies)) in mails {
-            assert_eq!(house.state(id).await, state, "{mood}: {to}");
+            assert_eq!(harness.state(id).await, state, "{mood}: {to}");
             let arrived = sink.messages_to(&to);
             assert_eq!(arrived.len(), copies, "{mood}: {to}");
             assert!(arrived.iter().all(|copy| copy.header("Message-ID") == arrived[0].header("Message-ID")), "{mood}");
-            assert_eq!(house.fate(id).len(), 1, "{mood}: its kind is told once");
+            assert_eq!(harness.delivery_status(id).len(), 1, "{mood}: its kind is told once");
         }
     }
     let rows: i64 =
@@ -570,35 +593,35 @@ async fn whatever_the_relay_does_each_mail_ends_in_one_honest_state(db: PgPool) 
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_pause_is_felt_by_what_is_claimed_already(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..200 {
-        house.queue(Class::Update, &format!("a{n}@example.org")).await;
+        harness.queue(Class::Update, &format!("a{n}@example.org")).await;
     }
     // one connection, and a relay that takes its time with the first of them
     sink.push(Step::SlowContent(Duration::from_millis(500)));
-    let slow = house.with(|settings| settings.mail.connections = 1);
+    let slow = harness.with(|settings| settings.mail.connections = 1);
     let engine = slow.engine();
     let round = tokio::spawn(async move { engine.tick().await.expect("a round") });
     sink.wait_for(1).await;
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    mail::pause(&mut conn, "update", "", house.kernel.cx.now()).await.expect("paused");
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+    mail::pause(&mut conn, "update", "", harness.kernel.cx.now()).await.expect("paused");
     let progress = round.await.expect("a round");
     assert_eq!((progress.claimed, progress.sent, progress.released), (200, 64, 136), "the part under way, and no more");
-    assert_eq!(house.engine().tick().await.expect("nothing"), Progress::default());
+    assert_eq!(harness.engine().tick().await.expect("nothing"), Progress::default());
     mail::resume(&mut conn, "update").await.expect("goes on");
-    assert_eq!(house.engine().drain().await.expect("the others").sent, 136);
+    assert_eq!(harness.engine().drain().await.expect("the others").sent, 136);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn one_bad_mail_stops_no_other(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
-    let error = house.with_mode("error").await;
-    let panic = house.with_mode("panic").await;
-    let outage = house.with_mode("outage").await;
-    let nothing = house.with_mode("nothing").await;
-    let poison = house.with_mode("poison").await;
-    let good = house.queue(Class::Notice, "jane@example.org").await;
-    let organization_id = house.organization;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
+    let error = harness.with_mode("error").await;
+    let panic = harness.with_mode("panic").await;
+    let outage = harness.with_mode("outage").await;
+    let nothing = harness.with_mode("nothing").await;
+    let poison = harness.with_mode("poison").await;
+    let good = harness.queue(Class::Notice, "jane@example.org").await;
+    let organization_id = harness.organization;
     let stranger = NewEmail {
         organization_id,
         class: Class::Notice,
@@ -608,60 +631,68 @@ async fn one_bad_mail_stops_no_other(db: PgPool) {
         protected: false,
         due_at: None,
     };
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    let stranger = enqueue(&mut conn, &house.kernel.cx, stranger).await.expect("queued");
-    let progress = house.engine().drain().await.expect("sent");
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+    let stranger = enqueue(&mut conn, &harness.kernel.cx, stranger).await.expect("queued");
+    let progress = harness.engine().drain().await.expect("sent");
     assert_eq!(
         (progress.claimed, progress.sent, progress.retried, progress.cancelled, progress.released),
         (7, 2, 2, 1, 2)
     );
-    let (state, attempts, failure) = house.row(error).await.expect("a row");
+    let (state, attempts, failure) = harness.row(error).await.expect("a row");
     assert_eq!(
         (state.as_str(), attempts, failure.as_deref()),
         ("queued", 1, Some("not composed: internal: no such row for [address]"))
     );
-    assert_eq!(house.state(panic).await, "queued");
-    assert_eq!(house.row(outage).await.map(|row| (row.0, row.1)), Some(("queued".to_owned(), 0)));
-    assert_eq!(house.row(stranger).await.map(|row| (row.0, row.1)), Some(("queued".to_owned(), 0)));
-    assert_eq!((house.state(nothing).await, house.fate(nothing)), ("cancelled".to_owned(), vec![Fate::Cancelled]));
+    assert_eq!(harness.state(panic).await, "queued");
+    assert_eq!(harness.row(outage).await.map(|row| (row.0, row.1)), Some(("queued".to_owned(), 0)));
+    assert_eq!(harness.row(stranger).await.map(|row| (row.0, row.1)), Some(("queued".to_owned(), 0)));
+    assert_eq!(
+        (harness.state(nothing).await, harness.delivery_status(nothing)),
+        ("cancelled".to_owned(), vec![DeliveryStatus::Cancelled])
+    );
     // its kind could not be told, but it was sent
-    assert_eq!((house.state(poison).await, house.fate(poison)), ("sent".to_owned(), vec![]));
-    assert_eq!((house.state(good).await, house.fate(good)), ("sent".to_owned(), vec![Fate::Sent]));
+    assert_eq!((harness.state(poison).await, harness.delivery_status(poison)), ("sent".to_owned(), vec![]));
+    assert_eq!(
+        (harness.state(good).await, harness.delivery_status(good)),
+        ("sent".to_owned(), vec![DeliveryStatus::Sent])
+    );
     assert_eq!(sink.messages().len(), 2);
     // and is told later, until that works
-    let engine = house.engine();
-    house.advance(TimeDelta::minutes(1));
-    assert_eq!(engine.tell_again().await.expect("still poison"), 0);
-    sqlx::query("UPDATE mail_untold SET refs = refs - 'mode'").execute(&house.kernel.db).await.expect("mended");
-    house.advance(TimeDelta::minutes(2));
-    assert_eq!(engine.tell_again().await.expect("told"), 1);
-    assert_eq!(house.fate(poison), [Fate::Sent]);
-    assert_eq!(engine.tell_again().await.expect("nothing"), 0);
+    let engine = harness.engine();
+    harness.advance(TimeDelta::minutes(1));
+    assert_eq!(engine.retry_callbacks().await.expect("still poison"), 0);
+    sqlx::query("UPDATE mail_untold SET refs = refs - 'mode'").execute(&harness.kernel.db).await.expect("mended");
+    harness.advance(TimeDelta::minutes(2));
+    assert_eq!(engine.retry_callbacks().await.expect("told"), 1);
+    assert_eq!(harness.delivery_status(poison), [DeliveryStatus::Sent]);
+    assert_eq!(engine.retry_callbacks().await.expect("nothing"), 0);
 }
 
-async fn vault(house: &House) -> Uuid {
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    house.kernel.vaults.create_for_organization(&mut conn, house.organization).await.expect("a vault")
+async fn vault(harness: &MailHarness) -> Uuid {
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+    harness.kernel.vaults.create_for_organization(&mut conn, harness.organization).await.expect("a vault")
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn an_address_gets_three_confirmations_a_day(db: PgPool) {
-    let (house, sink) =
-        house(db, Behaviour::accept().script([Step::RejectRcpt("451 4.3.0 later"), Step::RejectMail("421 4.3.2 bye")]))
-            .await;
-    let vault = vault(&house).await;
+    let (harness, sink) = harness(
+        db,
+        Behaviour::accept().script([Step::RejectRcpt("451 4.3.0 later"), Step::RejectMail("421 4.3.2 bye")]),
+    )
+    .await;
+    let vault = vault(&harness).await;
     // from noon on, so that no day ends in between
-    let noon = TimeDelta::hours(36) - house.kernel.cx.now().time().signed_duration_since(chrono::NaiveTime::MIN);
-    house.advance(noon);
+    let noon = TimeDelta::hours(36) - harness.kernel.cx.now().time().signed_duration_since(chrono::NaiveTime::MIN);
+    harness.advance(noon);
     let confirm = async |to: &str| {
-        house.put(Class::Confirmation, "", false, json!({ "to": to, "mode": "confirm", "vault": vault })).await
+        harness.put(Class::Confirmation, "", false, json!({ "to": to, "mode": "confirm", "vault": vault })).await
     };
     confirm("jane@example.org").await;
     confirm("JANE@example.org").await;
-    let engine = house.engine();
+    let engine = harness.engine();
     let first = engine.drain().await.expect("tried");
     assert_eq!(first.sent + first.retried + first.released, 2, "{first:?}");
-    house.advance(TimeDelta::minutes(7));
+    harness.advance(TimeDelta::minutes(7));
     // tried again, counted once
     engine.drain().await.expect("sent");
     assert_eq!(sink.messages().len(), 2);
@@ -671,22 +702,22 @@ async fn an_address_gets_three_confirmations_a_day(db: PgPool) {
     confirm("other@example.org").await;
     let rest = engine.drain().await.expect("sent");
     assert_eq!((rest.sent, rest.cancelled), (2, 3));
-    house.advance(TimeDelta::days(1));
+    harness.advance(TimeDelta::days(1));
     confirm("jane@example.org").await;
     assert_eq!(engine.drain().await.expect("a new day").sent, 1);
     let secrets: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM day_secrets").fetch_one(&house.kernel.db).await.expect("a count");
+        sqlx::query_scalar("SELECT count(*) FROM day_secrets").fetch_one(&harness.kernel.db).await.expect("a count");
     assert_eq!(secrets, 1, "yesterday's secret is thrown away");
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn nobody_who_wants_no_mail_gets_any(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
-    let id = vault(&house).await;
-    let vault = house.kernel.vaults.open(id).await.expect("a vault");
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
+    let id = vault(&harness).await;
+    let vault = harness.kernel.vaults.open(id).await.expect("a vault");
     let address = |text: &str| EmailAddress::parse(text).expect("an address");
     let rows = [
-        (None, mail::everywhere_index(&house.kernel, &address("never@example.org")), "never_again"),
+        (None, mail::global_suppression_key(&harness.kernel, &address("never@example.org")), "never_again"),
         (Some(id), vault.email_index(&address("bounced@example.org")), "bounced"),
         (Some(id), vault.email_index(&address("news@example.org")), "unsubscribed"),
     ];
@@ -694,47 +725,47 @@ async fn nobody_who_wants_no_mail_gets_any(db: PgPool) {
         sqlx::query(
             "INSERT INTO suppressions (id, vault_id, address_index, reason, created_at) VALUES ($1, $2, $3, $4, $5)",
         )
-        .bind(house.kernel.cx.id())
+        .bind(harness.kernel.cx.id())
         .bind(vault_id)
         .bind(index)
         .bind(reason)
-        .bind(house.kernel.cx.now())
-        .execute(&house.kernel.db)
+        .bind(harness.kernel.cx.now())
+        .execute(&harness.kernel.db)
         .await
         .expect("suppressed");
     }
     for name in ["never", "bounced", "news", "jane"] {
         let refs = json!({ "to": format!("{name}@example.org"), "mode": "confirm", "vault": id });
-        house.put(Class::Confirmation, "", false, refs).await;
-        let suppressed = mail::suppressed(&house.kernel, &[(&address(&format!("{name}@example.org")), &vault)]).await;
+        harness.put(Class::Confirmation, "", false, refs).await;
+        let suppressed = mail::suppressed(&harness.kernel, &[(&address(&format!("{name}@example.org")), &vault)]).await;
         assert_eq!(suppressed.expect("an answer"), [name != "jane"]);
     }
-    let engine = house.engine();
+    let engine = harness.engine();
     let progress = engine.drain().await.expect("sent");
     assert_eq!((progress.sent, progress.cancelled), (3, 1));
     assert_eq!(sink.messages_to("news@example.org").len() + sink.messages_to("jane@example.org").len(), 2);
     // to an address that had bounced one is tried, and only one
     assert_eq!(sink.messages_to("bounced@example.org").len(), 1);
     let refs = json!({ "to": "bounced@example.org", "mode": "confirm", "vault": id });
-    house.put(Class::Confirmation, "", false, refs).await;
+    harness.put(Class::Confirmation, "", false, refs).await;
     assert_eq!(engine.drain().await.expect("not sent").cancelled, 1);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn stopping_puts_back_what_was_not_begun(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..60 {
         sink.on(&format!("p{n}@example.org"), Step::SlowRcpt(Duration::from_millis(300)));
-        house.queue(Class::Notice, &format!("p{n}@example.org")).await;
+        harness.queue(Class::Notice, &format!("p{n}@example.org")).await;
     }
     let stop = CancellationToken::new();
-    let running = tokio::spawn(house.engine().run(stop.clone()));
+    let running = tokio::spawn(harness.engine().run(stop.clone()));
     sink.wait_for(1).await;
     stop.cancel();
     running.await.expect("stopped");
     let states: Vec<(String, i16, i64)> =
         sqlx::query_as("SELECT state, attempts, count(*) FROM emails GROUP BY 1, 2 ORDER BY 1")
-            .fetch_all(&house.kernel.db)
+            .fetch_all(&harness.kernel.db)
             .await
             .expect("states");
     let sent = i64::try_from(sink.messages().len()).expect("few");
@@ -744,54 +775,60 @@ async fn stopping_puts_back_what_was_not_begun(db: PgPool) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn what_is_cancelled_does_not_go(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
-    let kept = house.queue(Class::Letter, "a@example.org").await;
-    let protected = house.put(Class::Letter, "m", true, json!({ "to": "b@example.org" })).await;
-    let sent = house.queue(Class::Confirmation, "c@example.org").await;
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    let mut cancelled = cancel(&mut conn, house.kernel.cx.now(), &[kept, protected]).await.expect("cancelled");
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
+    let kept = harness.queue(Class::Letter, "a@example.org").await;
+    let protected = harness.put(Class::Letter, "m", true, json!({ "to": "b@example.org" })).await;
+    let sent = harness.queue(Class::Confirmation, "c@example.org").await;
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+    let mut cancelled = cancel(&mut conn, harness.kernel.cx.now(), &[kept, protected]).await.expect("cancelled");
     cancelled.sort_unstable();
     let mut both = [kept, protected];
     both.sort_unstable();
     assert_eq!(cancelled, both);
-    house.engine().drain().await.expect("sent");
-    assert!(cancel(&mut conn, house.kernel.cx.now(), &[sent, kept]).await.expect("too late").is_empty());
-    assert_eq!((house.state(kept).await, house.state(protected).await), ("cancelled".to_owned(), "gone".to_owned()));
+    harness.engine().drain().await.expect("sent");
+    assert!(cancel(&mut conn, harness.kernel.cx.now(), &[sent, kept]).await.expect("too late").is_empty());
+    assert_eq!(
+        (harness.state(kept).await, harness.state(protected).await),
+        ("cancelled".to_owned(), "gone".to_owned())
+    );
     assert_eq!(sink.messages().len(), 1);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn old_months_are_forgotten(db: PgPool) {
-    let (house, _sink) = house(db, Behaviour::accept()).await;
-    let id = house.queue(Class::Notice, "jane@example.org").await;
-    house.engine().drain().await.expect("sent");
-    let waiting = house.queue(Class::Notice, "jane@example.org").await;
+    let (harness, _sink) = harness(db, Behaviour::accept()).await;
+    let id = harness.queue(Class::Notice, "jane@example.org").await;
+    harness.engine().drain().await.expect("sent");
+    let waiting = harness.queue(Class::Notice, "jane@example.org").await;
     let months = async || -> Vec<String> {
         let sql =
             "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'emails_settled'::regclass ORDER BY 1";
-        sqlx::query_scalar(sql).fetch_all(&house.kernel.db).await.expect("the months")
+        sqlx::query_scalar(sql).fetch_all(&harness.kernel.db).await.expect("the months")
     };
     let month = |at: chrono::DateTime<chrono::Utc>| at.format("emails_settled_%Y_%m").to_string();
-    let (sent, keep) = (house.kernel.cx.now(), TimeDelta::days(30));
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    let (sent, keep) = (harness.kernel.cx.now(), TimeDelta::days(30));
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
     let ends = (sent.date_naive().with_day(1).expect("a first") + Months::new(1)).and_time(NaiveTime::MIN).and_utc();
-    house.advance(ends - sent + TimeDelta::days(29));
-    forget(&mut conn, house.kernel.cx.now(), keep).await.expect("nothing yet");
-    assert_eq!(house.state(id).await, "sent", "its month ended less than thirty days ago");
-    assert!(months().await.contains(&month(house.kernel.cx.now() + Months::new(1))), "there is room for the next one");
-    house.advance(TimeDelta::days(2));
-    forget(&mut conn, house.kernel.cx.now(), keep).await.expect("the month");
-    assert_eq!((house.state(id).await, house.state(waiting).await), ("gone".to_owned(), "queued".to_owned()));
+    harness.advance(ends - sent + TimeDelta::days(29));
+    forget(&mut conn, harness.kernel.cx.now(), keep).await.expect("nothing yet");
+    assert_eq!(harness.state(id).await, "sent", "its month ended less than thirty days ago");
+    assert!(
+        months().await.contains(&month(harness.kernel.cx.now() + Months::new(1))),
+        "there is room for the next one"
+    );
+    harness.advance(TimeDelta::days(2));
+    forget(&mut conn, harness.kernel.cx.now(), keep).await.expect("the month");
+    assert_eq!((harness.state(id).await, harness.state(waiting).await), ("gone".to_owned(), "queued".to_owned()));
     assert!(!months().await.contains(&month(sent)));
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn the_mailbox_keeps_mail_on_this_machine(db: PgPool) {
-    let house = House::new(db, "smtp://127.0.0.1:1").await;
-    let here = house.with(|settings| settings.mail.transport = Transport::Mailbox);
+    let harness = MailHarness::new(db, "smtp://127.0.0.1:1").await;
+    let here = harness.with(|settings| settings.mail.transport = Transport::Mailbox);
     here.queue(Class::Notice, "jane@example.org").await;
     assert_eq!(here.engine().drain().await.expect("written").sent, 1);
-    let mailbox = Mailbox::open(&here.kernel.settings, &here.kernel.cx).expect("a mailbox");
+    let mailbox = FileMailbox::open(&here.kernel.settings, &here.kernel.cx).expect("a mailbox");
     let mails = mailbox.list().await.expect("a list");
     assert_eq!(mails.len(), 1);
     assert_eq!(
@@ -802,32 +839,32 @@ async fn the_mailbox_keeps_mail_on_this_machine(db: PgPool) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn subject_and_texts_come_from_templates(db: PgPool) {
-    let house = House::new(db, "smtp://127.0.0.1:1").await;
+    let harness = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     let page = || {
         context! {
             organization => "Alliance", action_title => "Status for all", manage_url => "https://x.example/t/abc",
             petition_url => "https://x.example/p/status", share_text => "",
         }
     };
-    let open = render(&house.kernel, "petition_thanks", LocaleTag::En, false, page()).expect("a mail");
+    let open = render(&harness.kernel, "petition_thanks", LocaleTag::En, false, page()).expect("a mail");
     assert_eq!(open.subject, "Thank you for signing: Status for all");
     assert!(open.text.contains("https://x.example/t/abc") && open.html.is_some_and(|html| html.contains("/t/abc")));
     for locale in LocaleTag::ALL {
-        let neutral = render(&house.kernel, "petition_thanks", locale, true, page()).expect("a mail");
+        let neutral = render(&harness.kernel, "petition_thanks", locale, true, page()).expect("a mail");
         assert!(neutral.html.is_none() && neutral.text.contains("https://x.example/t/abc"));
         assert!(![&neutral.subject, &neutral.text].iter().any(|text| text.contains("Status for all")));
     }
-    assert!(render(&house.kernel, "no_such_kind", LocaleTag::En, false, page()).is_err());
+    assert!(render(&harness.kernel, "no_such_kind", LocaleTag::En, false, page()).is_err());
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn where_one_relay_is_away_the_others_take_over(db: PgPool) {
     let (one, two) = (SmtpSink::start(Behaviour::accept()).await, SmtpSink::start(Behaviour::accept()).await);
-    let house = House::new(db, &format!("{}?weight=3 {} {}", one.url(), two.url(), closed_url().await)).await;
+    let harness = MailHarness::new(db, &format!("{}?weight=3 {} {}", one.url(), two.url(), closed_url().await)).await;
     for n in 0..60 {
-        house.queue(Class::Notice, &format!("n{n}@example.org")).await;
+        harness.queue(Class::Notice, &format!("n{n}@example.org")).await;
     }
-    let progress = house.engine().drain().await.expect("sent");
+    let progress = harness.engine().drain().await.expect("sent");
     assert_eq!((progress.sent, progress.released), (60, 0), "nothing waits for the one that is away");
     let (first, second) = (one.messages().len(), two.messages().len());
     assert_eq!(first + second, 60);

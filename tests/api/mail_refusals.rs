@@ -2,18 +2,18 @@
 //! composed for a while; pauses. On a real database and real SMTP conversations.
 
 use chrono::{Months, TimeDelta};
-use muster::mail::{self, Class, Fate, NewEmail, Retry, cancel, enqueue, requeue, retry_all};
+use muster::mail::{self, Class, DeliveryStatus, NewEmail, Retry, cancel, enqueue, requeue, retry_all};
 use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
-    mail_queue::{House, house},
+    mail_queue::{MailHarness, harness},
     smtp_sink::{Behaviour, SmtpSink, Step},
 };
 
-async fn number(house: &House, sql: &'static str) -> i64 {
-    sqlx::query_scalar(sql).fetch_one(&house.kernel.db).await.expect("a number")
+async fn number(harness: &MailHarness, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(&harness.kernel.db).await.expect("a number")
 }
 
 /// Everything is answered like this.
@@ -27,42 +27,42 @@ fn heal(sink: &SmtpSink) {
 }
 
 /// Confirmations and a letter, to many domains.
-async fn fill(house: &House, domains: usize) -> Vec<Uuid> {
+async fn fill(harness: &MailHarness, domains: usize) -> Vec<Uuid> {
     let mut mails = Vec::new();
     for n in 0..12 {
-        mails.push(house.queue(Class::Confirmation, &format!("p{n}@domain{}.example", n % domains)).await);
+        mails.push(harness.queue(Class::Confirmation, &format!("p{n}@domain{}.example", n % domains)).await);
     }
-    let lane = house.kernel.cx.id().to_string();
-    mails.push(house.put(Class::Letter, &lane, false, json!({ "to": "minister@gov.example" })).await);
+    let lane = harness.kernel.cx.id().to_string();
+    mails.push(harness.put(Class::Letter, &lane, false, json!({ "to": "minister@gov.example" })).await);
     mails
 }
 
 /// Nothing has failed or was counted, and the relay is known to refuse.
-async fn assert_waiting(house: &House, mails: &[Uuid], words: &str) {
+async fn assert_waiting(harness: &MailHarness, mails: &[Uuid], words: &str) {
     for id in mails {
-        let (state, _, failure) = house.row(*id).await.expect("a row");
+        let (state, _, failure) = harness.row(*id).await.expect("a row");
         assert_eq!(state, "queued", "{words}: {failure:?}");
-        assert!(house.fate(*id).is_empty(), "{words}");
+        assert!(harness.delivery_status(*id).is_empty(), "{words}");
     }
-    assert_eq!(number(house, "SELECT count(*) FROM suppressions").await, 0, "{words}");
+    assert_eq!(number(harness, "SELECT count(*) FROM suppressions").await, 0, "{words}");
 }
 
 /// Tries again and again, until everything is sent.
-async fn assert_sent_in_the_end(house: &House, mails: &[Uuid], words: &str) {
-    let engine = house.engine();
+async fn assert_sent_in_the_end(harness: &MailHarness, mails: &[Uuid], words: &str) {
+    let engine = harness.engine();
     for _ in 0..12 {
-        house.advance(TimeDelta::minutes(20));
+        harness.advance(TimeDelta::minutes(20));
         engine.drain().await.expect("a round");
     }
     for id in mails {
-        assert_eq!(house.state(*id).await, "sent", "{words}");
+        assert_eq!(harness.state(*id).await, "sent", "{words}");
     }
-    assert_eq!(number(house, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 0, "{words}");
+    assert_eq!(number(harness, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 0, "{words}");
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_relay_that_refuses_the_account_fails_nothing(db: PgPool) {
-    let first = House::new(db, "smtp://127.0.0.1:1").await;
+    let first = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     for words in [
         "550 5.4.5 Daily user sending quota exceeded",
         "550 5.7.1 Account suspended",
@@ -73,24 +73,24 @@ async fn a_relay_that_refuses_the_account_fails_nothing(db: PgPool) {
         "535 5.7.8 authentication credentials invalid",
     ] {
         let sink = SmtpSink::start(always(Step::RejectMail(words))).await;
-        let house = first.with(|settings| settings.mail.smtp_url = sink.url());
-        let mails = fill(&house, 5).await;
-        let engine = house.engine();
+        let harness = first.with(|settings| settings.mail.smtp_url = sink.url());
+        let mails = fill(&harness, 5).await;
+        let engine = harness.engine();
         for _ in 0..6 {
             engine.drain().await.expect("a round");
-            house.advance(TimeDelta::minutes(30));
+            harness.advance(TimeDelta::minutes(30));
         }
-        assert_waiting(&house, &mails, words).await;
+        assert_waiting(&harness, &mails, words).await;
         for id in &mails {
-            assert_eq!(house.row(*id).await.expect("a row").1, 0, "{words}: no attempt is counted");
+            assert_eq!(harness.row(*id).await.expect("a row").1, 0, "{words}: no attempt is counted");
         }
-        let relays = mail::relays(&mut house.kernel.db.acquire().await.expect("a connection")).await.expect("relays");
+        let relays = mail::relays(&mut harness.kernel.db.acquire().await.expect("a connection")).await.expect("relays");
         let relay = relays.iter().find(|relay| relay.relay == sink.address().to_string()).expect("it is known");
         assert!(relay.refused_since.is_some() && relay.refusal.starts_with(&words[..3]), "{relay:?}");
         let asked = sink.commands().iter().filter(|command| command.starts_with("MAIL")).count();
         assert!(asked <= 8 + 6, "{words}: it is offered one at a time, not {asked}");
         heal(&sink);
-        assert_sent_in_the_end(&house, &mails, words).await;
+        assert_sent_in_the_end(&harness, &mails, words).await;
         for message in sink.messages() {
             assert_eq!(sink.messages_to(&message.to[0]).len(), 1, "{words}");
         }
@@ -99,7 +99,7 @@ async fn a_relay_that_refuses_the_account_fails_nothing(db: PgPool) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_relay_that_refuses_every_recipient_fails_nothing_in_any_wording(db: PgPool) {
-    let first = House::new(db, "smtp://127.0.0.1:1").await;
+    let first = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     for (domains, step, words) in [
         (5, Step::RejectRcpt("550 5.1.1 Utilisateur inconnu"), "5.1.1 in French"),
         (5, Step::RejectRcpt("550 Empfänger existiert nicht"), "German without a code"),
@@ -110,146 +110,146 @@ async fn a_relay_that_refuses_every_recipient_fails_nothing_in_any_wording(db: P
         (1, Step::RejectRcpt("550 5.7.26 unauthenticated sender"), "one domain only"),
     ] {
         let sink = SmtpSink::start(always(step)).await;
-        let house = first.with(|settings| settings.mail.smtp_url = sink.url());
-        let mails = fill(&house, domains).await;
-        let engine = house.engine();
+        let harness = first.with(|settings| settings.mail.smtp_url = sink.url());
+        let mails = fill(&harness, domains).await;
+        let engine = harness.engine();
         for _ in 0..8 {
             engine.drain().await.expect("a round");
-            house.advance(TimeDelta::minutes(45));
+            harness.advance(TimeDelta::minutes(45));
         }
-        assert_waiting(&house, &mails, words).await;
+        assert_waiting(&harness, &mails, words).await;
         let refused = "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL";
-        assert_eq!(number(&house, refused).await, 1, "{words}");
+        assert_eq!(number(&harness, refused).await, 1, "{words}");
         heal(&sink);
-        assert_sent_in_the_end(&house, &mails, words).await;
+        assert_sent_in_the_end(&harness, &mails, words).await;
     }
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn who_is_really_unknown_fails_while_the_relay_takes_others(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
-    let engine = house.engine();
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
+    let engine = harness.engine();
     sink.on("who@gmail.com", Step::RejectRcpt("550 5.1.1 no such user"));
     sink.on("spam@gmail.com", Step::RejectContent("550 5.7.1 looks like spam"));
     let (who, spam) =
-        (house.queue(Class::Notice, "who@gmail.com").await, house.queue(Class::Notice, "spam@gmail.com").await);
+        (harness.queue(Class::Notice, "who@gmail.com").await, harness.queue(Class::Notice, "spam@gmail.com").await);
     engine.drain().await.expect("a round");
     assert_eq!(
-        (house.state(who).await, house.state(spam).await),
+        (harness.state(who).await, harness.state(spam).await),
         ("queued".to_owned(), "queued".to_owned()),
         "nothing is known of the relay"
     );
-    house.advance(TimeDelta::minutes(10));
-    house.queue(Class::Confirmation, "jane@gmail.com").await;
+    harness.advance(TimeDelta::minutes(10));
+    harness.queue(Class::Confirmation, "jane@gmail.com").await;
     engine.drain().await.expect("a round");
-    house.advance(TimeDelta::minutes(10));
-    house.queue(Class::Confirmation, "john@gmail.com").await;
+    harness.advance(TimeDelta::minutes(10));
+    harness.queue(Class::Confirmation, "john@gmail.com").await;
     engine.drain().await.expect("a round");
-    assert_eq!((house.state(who).await, house.state(spam).await), ("failed".to_owned(), "failed".to_owned()));
-    assert_eq!(house.fate(who), [Fate::Failed]);
-    assert_eq!(number(&house, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 0);
+    assert_eq!((harness.state(who).await, harness.state(spam).await), ("failed".to_owned(), "failed".to_owned()));
+    assert_eq!(harness.delivery_status(who), [DeliveryStatus::Failed]);
+    assert_eq!(number(&harness, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 0);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn where_one_relay_refuses_the_account_another_takes_over_and_it_comes_back(db: PgPool) {
     let one = SmtpSink::start(always(Step::RejectMail("550 5.7.1 Account suspended"))).await;
     let two = SmtpSink::start(Behaviour::accept()).await;
-    let house = House::new(db, &format!("{}?weight=9 {}", one.url(), two.url())).await;
-    let engine = house.engine();
+    let harness = MailHarness::new(db, &format!("{}?weight=9 {}", one.url(), two.url())).await;
+    let engine = harness.engine();
     for n in 0..40 {
-        house.queue(Class::Notice, &format!("n{n}@domain{n}.example")).await;
+        harness.queue(Class::Notice, &format!("n{n}@domain{n}.example")).await;
     }
     let progress = engine.drain().await.expect("sent");
     assert_eq!((progress.sent, two.messages().len()), (40, 40), "nothing waits for the one that refuses");
-    assert_eq!(number(&house, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 1);
+    assert_eq!(number(&harness, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 1);
     heal(&one);
     for n in 0..4 {
-        house.advance(TimeDelta::minutes(6));
+        harness.advance(TimeDelta::minutes(6));
         for m in 0..10 {
-            house.queue(Class::Notice, &format!("n{n}{m}@example.org")).await;
+            harness.queue(Class::Notice, &format!("n{n}{m}@example.org")).await;
         }
         assert_eq!(engine.drain().await.expect("sent").sent, 10);
     }
     assert!(!one.messages().is_empty(), "it was tried again");
-    assert_eq!(number(&house, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 0);
+    assert_eq!(number(&harness, "SELECT count(*) FROM mail_relays WHERE refused_since IS NOT NULL").await, 0);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_mail_that_makes_the_relay_hang_up_is_set_aside_and_the_others_go(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
-    let engine = house.engine();
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
+    let engine = harness.engine();
     sink.on("poison@example.org", Step::HangUpAtRcpt);
-    let poison = house.queue(Class::Notice, "poison@example.org").await;
+    let poison = harness.queue(Class::Notice, "poison@example.org").await;
     for n in 0..60 {
-        let good = house.queue(Class::Confirmation, &format!("good{n}@example.org")).await;
+        let good = harness.queue(Class::Confirmation, &format!("good{n}@example.org")).await;
         engine.drain().await.expect("a round");
-        assert_eq!(house.state(good).await, "sent");
-        house.advance(TimeDelta::hours(1));
+        assert_eq!(harness.state(good).await, "sent");
+        harness.advance(TimeDelta::hours(1));
     }
-    let (state, _, failure) = house.row(poison).await.expect("a row");
+    let (state, _, failure) = harness.row(poison).await.expect("a row");
     assert!(state == "failed" && failure.as_deref().is_some_and(|why| why.starts_with("set aside")), "{failure:?}");
     // mended, and sent again by an organizer
     sink.on("poison@example.org", Step::Accept);
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    assert!(requeue(&mut conn, house.kernel.cx.now(), house.organization, poison).await.expect("queued"));
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+    assert!(requeue(&mut conn, harness.kernel.cx.now(), harness.organization, poison).await.expect("queued"));
     engine.drain().await.expect("a round");
-    assert_eq!(house.state(poison).await, "sent");
+    assert_eq!(harness.state(poison).await, "sent");
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn what_cannot_be_composed_is_tried_for_days_and_can_be_sent_again(db: PgPool) {
-    let (house, _sink) = house(db, Behaviour::accept()).await;
-    let engine = house.engine();
+    let (harness, _sink) = harness(db, Behaviour::accept()).await;
+    let engine = harness.engine();
     let refs = json!({ "to": "jane@example.org", "mode": "error" });
-    let mended = house.put(Class::Confirmation, "", false, refs.clone()).await;
-    let protected = house.put(Class::Confirmation, "", true, refs).await;
+    let mended = harness.put(Class::Confirmation, "", false, refs.clone()).await;
+    let protected = harness.put(Class::Confirmation, "", true, refs).await;
     for _ in 0..19 {
         engine.drain().await.expect("a round");
-        house.advance(TimeDelta::hours(10));
+        harness.advance(TimeDelta::hours(10));
     }
-    assert_eq!(house.row(mended).await.map(|row| (row.0, row.1)), Some(("queued".to_owned(), 19)));
+    assert_eq!(harness.row(mended).await.map(|row| (row.0, row.1)), Some(("queued".to_owned(), 19)));
     engine.drain().await.expect("the last one");
     for id in [mended, protected] {
-        let (state, _, failure) = house.row(id).await.expect("it is kept, the protected one, too");
+        let (state, _, failure) = harness.row(id).await.expect("it is kept, the protected one, too");
         assert_eq!(
             (state.as_str(), failure.as_deref()),
             ("failed", Some("given up: not composed: internal: no such row for [address]"))
         );
     }
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
     let which = Retry { not_composed: true, ..Retry::default() };
-    assert_eq!(retry_all(&mut conn, house.kernel.cx.now(), which).await.expect("queued"), 2);
-    sqlx::query("UPDATE emails_waiting SET refs = refs - 'mode'").execute(&house.kernel.db).await.expect("mended");
+    assert_eq!(retry_all(&mut conn, harness.kernel.cx.now(), which).await.expect("queued"), 2);
+    sqlx::query("UPDATE emails_waiting SET refs = refs - 'mode'").execute(&harness.kernel.db).await.expect("mended");
     assert_eq!(engine.drain().await.expect("sent").sent, 2);
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_copy_is_a_mail_of_its_own_and_goes_once(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
-    let engine = house.engine();
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
+    let engine = harness.engine();
     sink.on("deputy@gov.example", Step::RejectRcpt("451 4.3.0 later"));
     let refs = json!({ "to": "minister@gov.example", "cc": "deputy@gov.example" });
-    let letter = house.put(Class::Letter, "office", false, refs.clone()).await;
+    let letter = harness.put(Class::Letter, "office", false, refs.clone()).await;
     engine.drain().await.expect("a round");
     let copy = async || -> (Uuid, String, i16) {
         sqlx::query_as("SELECT id, state, attempts FROM emails WHERE refs ? 'copy'")
-            .fetch_one(&house.kernel.db)
+            .fetch_one(&harness.kernel.db)
             .await
             .expect("one copy")
     };
     let (id, state, attempts) = copy().await;
-    assert_eq!((house.state(letter).await.as_str(), state.as_str(), attempts), ("sent", "queued", 1));
+    assert_eq!((harness.state(letter).await.as_str(), state.as_str(), attempts), ("sent", "queued", 1));
     let to: String = sqlx::query_scalar("SELECT refs->>'copy' FROM emails WHERE refs ? 'copy'")
-        .fetch_one(&house.kernel.db)
+        .fetch_one(&harness.kernel.db)
         .await
         .expect("refs");
     assert!(!to.contains("deputy"), "it names nobody: {to}");
     sink.on("deputy@gov.example", Step::Accept);
-    house.advance(TimeDelta::minutes(5));
+    harness.advance(TimeDelta::minutes(5));
     engine.drain().await.expect("a round");
     assert_eq!(copy().await.1, "sent");
-    assert_eq!(house.fate(letter), [Fate::Sent], "the letter's state is its own");
-    assert!(house.fate(id).is_empty());
+    assert_eq!(harness.delivery_status(letter), [DeliveryStatus::Sent], "the letter's state is its own");
+    assert!(harness.delivery_status(id).is_empty());
     let (to, cc) = (sink.messages_to("minister@gov.example"), sink.messages_to("deputy@gov.example"));
     assert_eq!((to.len(), cc.len()), (1, 1));
     assert_eq!(to[0].header("Message-ID"), cc[0].header("Message-ID"));
@@ -258,31 +258,31 @@ async fn a_copy_is_a_mail_of_its_own_and_goes_once(db: PgPool) {
     // the letter came back and goes again; the copy had arrived
     sqlx::query("UPDATE emails_settled SET state = 'bounced' WHERE id = $1")
         .bind(letter)
-        .execute(&house.kernel.db)
+        .execute(&harness.kernel.db)
         .await
         .expect("bounced");
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    assert!(requeue(&mut conn, house.kernel.cx.now(), house.organization, letter).await.expect("queued"));
-    house.advance(TimeDelta::hours(1));
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+    assert!(requeue(&mut conn, harness.kernel.cx.now(), harness.organization, letter).await.expect("queued"));
+    harness.advance(TimeDelta::hours(1));
     engine.drain().await.expect("a round");
     assert_eq!((sink.messages_to("minister@gov.example").len(), sink.messages_to("deputy@gov.example").len()), (2, 1));
 
     // one that waits can be cancelled, and one that fails is seen
     sink.on("deputy@gov.example", Step::RejectRcpt("451 4.3.0 later"));
-    house.put(Class::Letter, "office", false, refs.clone()).await;
+    harness.put(Class::Letter, "office", false, refs.clone()).await;
     engine.drain().await.expect("a round");
     let waiting: Uuid = sqlx::query_scalar("SELECT id FROM emails_waiting WHERE refs ? 'copy'")
-        .fetch_one(&house.kernel.db)
+        .fetch_one(&harness.kernel.db)
         .await
         .expect("a copy");
-    assert_eq!(cancel(&mut conn, house.kernel.cx.now(), &[waiting]).await.expect("cancelled"), [waiting]);
+    assert_eq!(cancel(&mut conn, harness.kernel.cx.now(), &[waiting]).await.expect("cancelled"), [waiting]);
     sink.on("deputy@gov.example", Step::RejectRcpt("550 5.1.1 who?"));
-    house.put(Class::Letter, "office", false, refs).await;
-    house.advance(TimeDelta::hours(1));
+    harness.put(Class::Letter, "office", false, refs).await;
+    harness.advance(TimeDelta::hours(1));
     engine.drain().await.expect("a round");
     let failure: Option<String> =
         sqlx::query_scalar("SELECT failure FROM emails_settled WHERE state = 'failed' AND refs ? 'copy'")
-            .fetch_one(&house.kernel.db)
+            .fetch_one(&harness.kernel.db)
             .await
             .expect("a failed copy");
     assert_eq!(failure.as_deref(), Some("a copy: refused: 550 5.1.1 who?"));
@@ -290,80 +290,80 @@ async fn a_copy_is_a_mail_of_its_own_and_goes_once(db: PgPool) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn who_queues_again_or_pauses_loses_nothing_to_age(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
-    let engine = house.engine();
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
+    let engine = harness.engine();
     let day = TimeDelta::days(1);
     // failed, and queued again after it would have been too late
-    let again = house.queue(Class::Notice, "again@example.org").await;
+    let again = harness.queue(Class::Notice, "again@example.org").await;
     sqlx::query("UPDATE emails_waiting SET due_at = due_at + interval '9 days'")
-        .execute(&house.kernel.db)
+        .execute(&harness.kernel.db)
         .await
         .expect("later");
-    house.advance(day * 8);
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+    harness.advance(day * 8);
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
     sqlx::query("WITH w AS (DELETE FROM emails_waiting RETURNING id, organization_id, class, kind, refs, due_at, created_at)
                  INSERT INTO emails_settled (id, organization_id, class, kind, refs, state, due_at, created_at, settled_at)
                  SELECT id, organization_id, class, kind, refs, 'failed', due_at, created_at, $1 FROM w")
-        .bind(house.kernel.cx.now())
+        .bind(harness.kernel.cx.now())
         .execute(&mut *conn)
         .await
         .expect("failed");
-    assert!(requeue(&mut conn, house.kernel.cx.now(), house.organization, again).await.expect("queued"));
+    assert!(requeue(&mut conn, harness.kernel.cx.now(), harness.organization, again).await.expect("queued"));
     engine.drain().await.expect("a round");
-    assert_eq!(house.state(again).await, "sent");
+    assert_eq!(harness.state(again).await, "sent");
 
     // a class that is paused for weeks
-    let paused = house.queue(Class::Update, "paused@example.org").await;
-    mail::pause(&mut conn, "update", "", house.kernel.cx.now()).await.expect("paused");
-    house.advance(day * 20);
+    let paused = harness.queue(Class::Update, "paused@example.org").await;
+    mail::pause(&mut conn, "update", "", harness.kernel.cx.now()).await.expect("paused");
+    harness.advance(day * 20);
     engine.drain().await.expect("a round");
-    mail::resume_at(&mut conn, "update", house.kernel.cx.now()).await.expect("goes on");
+    mail::resume_at(&mut conn, "update", harness.kernel.cx.now()).await.expect("goes on");
     engine.drain().await.expect("a round");
-    assert_eq!(house.state(paused).await, "sent");
+    assert_eq!(harness.state(paused).await, "sent");
 
     // what it belongs to is paused for weeks: no trouble, no attempt, and nobody is lost
     let refs = json!({ "to": "news@example.org", "mode": "paused" });
-    let news = house.put(Class::Update, "", false, refs).await;
+    let news = harness.put(Class::Update, "", false, refs).await;
     for _ in 0..20 {
         let progress = engine.drain().await.expect("a round");
         assert_eq!((progress.released, progress.paused), (1, 1));
-        house.advance(day);
+        harness.advance(day);
     }
     sqlx::query("UPDATE emails_waiting SET refs = refs - 'mode'").execute(&mut *conn).await.expect("goes on");
     assert_eq!(engine.drain().await.expect("sent").sent, 1);
-    assert_eq!(house.state(news).await, "sent");
+    assert_eq!(harness.state(news).await, "sent");
     // and one that nobody paused is cancelled
-    let old = house.queue(Class::Notice, "old@example.org").await;
-    house.advance(day * 8);
+    let old = harness.queue(Class::Notice, "old@example.org").await;
+    harness.advance(day * 8);
     engine.drain().await.expect("a round");
-    assert_eq!((house.state(old).await.as_str(), sink.messages_to("old@example.org").len()), ("cancelled", 0));
+    assert_eq!((harness.state(old).await.as_str(), sink.messages_to("old@example.org").len()), ("cancelled", 0));
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn pauses_that_cannot_be_read_hold_everything(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..200 {
-        house.queue(Class::Update, &format!("a{n}@example.org")).await;
+        harness.queue(Class::Update, &format!("a{n}@example.org")).await;
     }
     // one connection, and a relay that takes its time with the first of them
     sink.push(Step::SlowContent(std::time::Duration::from_millis(500)));
-    let slow = house.with(|settings| settings.mail.connections = 1);
+    let slow = harness.with(|settings| settings.mail.connections = 1);
     let engine = slow.engine();
     let round = tokio::spawn(async move { engine.tick().await.expect("a round") });
     sink.wait_for(1).await;
-    let rename = async |sql: &'static str| sqlx::query(sql).execute(&house.kernel.db).await.expect("renamed");
+    let rename = async |sql: &'static str| sqlx::query(sql).execute(&harness.kernel.db).await.expect("renamed");
     rename("ALTER TABLE mail_pauses RENAME TO away").await;
     let progress = round.await.expect("a round");
     assert_eq!((progress.sent, progress.released), (64, 136), "the part under way, and no more");
     rename("ALTER TABLE away RENAME TO mail_pauses").await;
-    house.advance(TimeDelta::minutes(6));
-    assert_eq!(house.engine().drain().await.expect("the others").sent, 136);
+    harness.advance(TimeDelta::minutes(6));
+    assert_eq!(harness.engine().drain().await.expect("the others").sent, 136);
 }
 
-async fn first_contact(house: &House, to: &str) -> Uuid {
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
+async fn first_contact(harness: &MailHarness, to: &str) -> Uuid {
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
     let email = NewEmail {
-        organization_id: house.organization,
+        organization_id: harness.organization,
         class: Class::Confirmation,
         kind: "test_first_contact",
         lane: "",
@@ -371,64 +371,64 @@ async fn first_contact(house: &House, to: &str) -> Uuid {
         protected: false,
         due_at: None,
     };
-    enqueue(&mut conn, &house.kernel.cx, email).await.expect("queued")
+    enqueue(&mut conn, &harness.kernel.cx, email).await.expect("queued")
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn the_first_contact_limit_is_first_in_first_out_and_changes_while_running(db: PgPool) {
     let sink = SmtpSink::start(always(Step::RejectMail("451 4.3.0 later"))).await;
-    let house = House::new(db, &sink.url()).await.with(|settings| settings.mail.first_contacts_per_hour = 3);
-    let engine = house.engine();
+    let harness = MailHarness::new(db, &sink.url()).await.with(|settings| settings.mail.first_contacts_per_hour = 3);
+    let engine = harness.engine();
     // from the start of an hour on, so that none ends in between
-    house.advance(TimeDelta::seconds(3610 - house.kernel.cx.now().timestamp() % 3600));
+    harness.advance(TimeDelta::seconds(3610 - harness.kernel.cx.now().timestamp() % 3600));
     let mut mails = Vec::new();
     for n in 0..5 {
-        mails.push(first_contact(&house, &format!("n{n}@example.org")).await);
-        house.advance(TimeDelta::seconds(1));
+        mails.push(first_contact(&harness, &format!("n{n}@example.org")).await);
+        harness.advance(TimeDelta::seconds(1));
     }
     let standing = async || {
-        let mut conn = house.kernel.db.acquire().await.expect("a connection");
-        mail::first_contacts(&mut conn, house.kernel.cx.now()).await.expect("numbers")
+        let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+        mail::first_contacts(&mut conn, harness.kernel.cx.now()).await.expect("numbers")
     };
     // the relay takes nothing yet: tried often, counted once
     for _ in 0..3 {
         engine.drain().await.expect("a round");
-        house.advance(TimeDelta::minutes(4));
+        harness.advance(TimeDelta::minutes(4));
     }
     let now = standing().await;
     assert_eq!((now.this_hour, now.held), (3, 2));
     heal(&sink);
-    house.advance(TimeDelta::minutes(8));
+    harness.advance(TimeDelta::minutes(8));
     engine.drain().await.expect("a round");
     let to = |n: usize| sink.messages_to(&format!("n{n}@example.org")).len();
     assert_eq!([0, 1, 2, 3, 4].map(to), [1, 1, 1, 0, 0], "the first three");
     // one more, at once
-    let mut conn = house.kernel.db.acquire().await.expect("a connection");
-    mail::set_first_contacts(&mut conn, Some(4), house.kernel.cx.now()).await.expect("set");
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+    mail::set_first_contacts(&mut conn, Some(4), harness.kernel.cx.now()).await.expect("set");
     engine.drain().await.expect("a round");
     assert_eq!(([3, 4].map(to), standing().await.held), ([1, 0], 1), "the older of the two");
     // in the next hour the one that waits goes before those that come then
-    house.advance(TimeDelta::hours(1));
-    mail::set_first_contacts(&mut conn, Some(1), house.kernel.cx.now()).await.expect("set");
-    let new = first_contact(&house, "new@example.org").await;
+    harness.advance(TimeDelta::hours(1));
+    mail::set_first_contacts(&mut conn, Some(1), harness.kernel.cx.now()).await.expect("set");
+    let new = first_contact(&harness, "new@example.org").await;
     engine.drain().await.expect("a round");
-    assert_eq!((to(4), house.state(new).await.as_str()), (1, "queued"));
-    mail::set_first_contacts(&mut conn, None, house.kernel.cx.now()).await.expect("as in the settings");
+    assert_eq!((to(4), harness.state(new).await.as_str()), (1, "queued"));
+    mail::set_first_contacts(&mut conn, None, harness.kernel.cx.now()).await.expect("as in the settings");
     engine.drain().await.expect("a round");
-    assert_eq!(house.state(new).await, "sent");
+    assert_eq!(harness.state(new).await, "sent");
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn leases_go_by_the_databases_clock_and_months_are_made_in_time(db: PgPool) {
-    let (house, sink) = house(db, Behaviour::accept()).await;
+    let (harness, sink) = harness(db, Behaviour::accept()).await;
     sink.on("slow@example.org", Step::SlowContent(std::time::Duration::from_secs(20)));
-    house.queue(Class::Notice, "slow@example.org").await;
-    let engine = house.engine();
+    harness.queue(Class::Notice, "slow@example.org").await;
+    let engine = harness.engine();
     let sending = tokio::spawn(async move { engine.tick().await });
     sink.wait_for(1).await;
-    let lease = i64::from(house.kernel.settings.mail.lease_seconds);
+    let lease = i64::from(harness.kernel.settings.mail.lease_seconds);
     let left = number(
-        &house,
+        &harness,
         "SELECT ceil(extract(epoch FROM lease_until - clock_timestamp()))::bigint FROM emails_waiting WHERE state = 'sending'",
     )
     .await;
@@ -436,15 +436,15 @@ async fn leases_go_by_the_databases_clock_and_months_are_made_in_time(db: PgPool
     sending.abort();
 
     // settled in a month that nobody has tidied yet
-    let now = house.kernel.cx.now();
-    house.advance(now + Months::new(4) - now);
-    house.queue(Class::Confirmation, "jane@example.org").await;
+    let now = harness.kernel.cx.now();
+    harness.advance(now + Months::new(4) - now);
+    harness.queue(Class::Confirmation, "jane@example.org").await;
     sink.on("slow@example.org", Step::Accept);
-    house.engine().drain().await.expect("sent");
-    assert_eq!(number(&house, "SELECT count(*) FROM emails_settled_other").await, 0);
-    let month = house.kernel.cx.now().format("emails_settled_%Y_%m").to_string();
+    harness.engine().drain().await.expect("sent");
+    assert_eq!(number(&harness, "SELECT count(*) FROM emails_settled_other").await, 0);
+    let month = harness.kernel.cx.now().format("emails_settled_%Y_%m").to_string();
     let place: String = sqlx::query_scalar("SELECT tableoid::regclass::text FROM emails WHERE class = 'confirmation'")
-        .fetch_one(&house.kernel.db)
+        .fetch_one(&harness.kernel.db)
         .await
         .expect("a place");
     assert_eq!(place, month);

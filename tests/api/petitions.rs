@@ -233,7 +233,7 @@ async fn links_expire_and_forged_ones_do_not_work(pool: PgPool) {
     app.kernel.cx.advance(chrono::TimeDelta::days(22));
     assert_eq!(app.get(app.path_of(&link), None).await.status, 410);
     assert_eq!(app.press(&link).await.status, 410);
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 0, "what nobody confirmed is deleted");
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use muster::{
     kernel::{Kernel, keyring::Keyring, text::EmailAddress},
-    mail::everywhere_index,
+    mail::global_suppression_key,
 };
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, PgPool};
@@ -227,7 +227,7 @@ async fn everybody_gets_the_same_answer(pool: PgPool) {
     app.petition(&token, json!({"muster:slug": "open", "muster:confirmation": "none"})).await;
     event(&app, &token, json!({"capacity": 1, "muster:waitlist": false})).await;
     letter_action(&app, &token, json!({})).await;
-    let suppressed = everywhere_index(&app.kernel, &EmailAddress::parse("suppressed@example.org").unwrap());
+    let suppressed = global_suppression_key(&app.kernel, &EmailAddress::parse("suppressed@example.org").unwrap());
     sqlx::query(
         "INSERT INTO suppressions (id, address_index, reason, created_at) VALUES ($1, $2, 'never_again', now())",
     )

@@ -132,7 +132,7 @@ async fn one_process_recounts_at_a_time_and_no_lock_is_held(pool: PgPool) {
 async fn seats_and_letters_are_recounted_too(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = things::everything(&app, "Alliance").await;
-    let verify = async || muster::worker::tidy(&app.app).await.unwrap();
+    let verify = async || muster::worker::run_maintenance(&app.app).await.unwrap();
     let off =
         "SELECT count(*) FROM action_count_deltas d JOIN actions a ON a.id = d.action_id WHERE a.kind <> 'petition'";
     app.tick().await;

@@ -85,10 +85,10 @@ impl Outbox for InTurn {
 async fn send_all(
     pool: &Pool,
     messages: &[Message<'_>],
-    leave: &(dyn Fn() -> bool + Sync),
+    lease_held: &(dyn Fn() -> bool + Sync),
 ) -> Vec<Result<Accepted, SendError>> {
     let mut outbox = InTurn { left: 0..messages.len(), answers: Vec::new() };
-    let ended = pool.send(messages, &mut outbox, leave).await;
+    let ended = pool.send(messages, &mut outbox, lease_held).await;
     outbox.answers.extend(ended.err().map(Err));
     outbox.answers
 }

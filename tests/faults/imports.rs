@@ -89,11 +89,11 @@ async fn a_slow_client_holds_nothing_and_one_that_goes_away_leaves_nothing(pool:
         .execute(&app.kernel.db)
         .await
         .unwrap();
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     app.jobs().await;
     assert_eq!(pieces().await, whole, "not while something may still come in");
     app.kernel.cx.advance(TimeDelta::hours(2));
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     app.jobs().await;
     assert_eq!(pieces().await, 0);
     assert!(listed(&app, &token).await.as_array().unwrap().iter().all(|import| import["muster:state"] == "cancelled"));

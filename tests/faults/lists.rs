@@ -277,7 +277,7 @@ async fn no_list_page_or_round_of_upkeep_reads_a_whole_table(pool: PgPool) {
     app.tick().await;
     watch.nothing_was_scanned("the tick").await;
     // seats that nobody counted are counted now: not more than there is room for
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     watch.nothing_was_scanned("upkeep").await;
 }
 

@@ -28,7 +28,7 @@ async fn who_acts_again_while_her_first_act_expires_breaks_nothing(pool: PgPool)
     // batches go on while expired acts, and the people behind them, are deleted
     let tidying = async {
         for _ in 0..20 {
-            muster::worker::tidy(&app.app).await.unwrap();
+            muster::worker::run_maintenance(&app.app).await.unwrap();
         }
     };
     let signing = async {
@@ -37,7 +37,7 @@ async fn who_acts_again_while_her_first_act_expires_breaks_nothing(pool: PgPool)
         }
     };
     futures_util::join!(tidying, signing);
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 60, "the new acts, and only they");
     assert_eq!(app.count("SELECT count(*) FROM people").await, 60);
 }
@@ -67,10 +67,10 @@ async fn a_person_whom_a_batch_has_in_hand_is_left_for_the_next_time(pool: PgPoo
     .execute(&mut *batch)
     .await
     .unwrap();
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM people").await, 1, "the other one is gone, and nothing has waited");
     batch.commit().await.unwrap();
-    muster::worker::tidy(&app.app).await.unwrap();
+    muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM people").await, 1);
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 1);
 }

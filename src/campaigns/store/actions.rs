@@ -219,16 +219,16 @@ pub async fn page_of_actions(
         Kind::Event => "actions a JOIN events k ON k.id = a.id",
         Kind::Letter => "actions a JOIN letter_actions k ON k.id = a.id",
     };
-    let mut within: Vec<_> = organization.map(|id| ("a.organization_id", ScopeValue::Id(id))).into_iter().collect();
-    within.push(("a.kind", ScopeValue::Text(kind.as_str())));
+    let mut scope: Vec<_> = organization.map(|id| ("a.organization_id", ScopeValue::Id(id))).into_iter().collect();
+    scope.push(("a.kind", ScopeValue::Text(kind.as_str())));
     let list = KeysetList {
         table: "actions a",
         filtered,
         key: KEY,
         is_ascending: false,
         indexes: if organization.is_some() { OWN_INDEXES } else { PUBLIC_INDEXES },
-        within: &within,
-        also: if organization.is_some() { "" } else { "a.state NOT IN ('draft', 'archived')" },
+        scope: &scope,
+        extra_condition: if organization.is_some() { "" } else { "a.state NOT IN ('draft', 'archived')" },
     };
     let (ids, extent) = list.page(conn, filter, page).await?;
     Ok((by_ids(conn, &ids).await?, extent))

@@ -71,15 +71,15 @@ pub async fn campaigns(
     organization: Option<Uuid>,
     page: &PageParams,
 ) -> Result<(Vec<CampaignRow>, Extent)> {
-    let within: Vec<_> = organization.map(|id| ("c.organization_id", ScopeValue::Id(id))).into_iter().collect();
+    let scope: Vec<_> = organization.map(|id| ("c.organization_id", ScopeValue::Id(id))).into_iter().collect();
     let list = KeysetList {
         table: "campaigns c",
         filtered: "campaigns c",
         key: &[KeyColumn { sql: "c.id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: &[],
-        within: &within,
-        also: if organization.is_some() { "" } else { "c.state = 'published'" },
+        scope: &scope,
+        extra_condition: if organization.is_some() { "" } else { "c.state = 'published'" },
     };
     let (ids, extent) = list.page(conn, None, page).await?;
     let rows = sqlx::query_as!(

@@ -52,7 +52,7 @@ pub async fn updates(
 ) -> Result<(Vec<UpdateRow>, Extent)> {
     const PUBLIC: &str = "updates u JOIN campaigns c ON c.id = u.campaign_id";
     let scope = organization.map(|id| ("u.organization_id", id)).or(campaign.map(|id| ("u.campaign_id", id)));
-    let within: Vec<_> = scope.map(|(column, id)| (column, ScopeValue::Id(id))).into_iter().collect();
+    let scope: Vec<_> = scope.map(|(column, id)| (column, ScopeValue::Id(id))).into_iter().collect();
     let table = if organization.is_some() { "updates u" } else { PUBLIC };
     let list = KeysetList {
         table,
@@ -60,8 +60,8 @@ pub async fn updates(
         key: &[KeyColumn { sql: "u.happened_on", kind: KeyKind::Date }, KeyColumn { sql: "u.id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: &[],
-        within: &within,
-        also: if organization.is_some() {
+        scope: &scope,
+        extra_condition: if organization.is_some() {
             ""
         } else {
             "c.state = 'published' AND (u.embargo_until IS NULL OR u.embargo_until <= now())"

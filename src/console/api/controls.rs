@@ -28,7 +28,7 @@ use crate::{
         text::{EmailAddress, clean_line},
         zones::Zone,
     },
-    mail::{self, Class, Hours, Lane, MailCount, Pace, RelayPace, Report, Retry},
+    mail::{self, BounceReport, Class, Hours, Lane, LaneLimits, MailCount, RelayStatus, Retry},
     organizers::{Actor, Scope, audit},
 };
 
@@ -56,8 +56,8 @@ pub fn router() -> OpenApiRouter<Console> {
 fn lane(lane: &Lane, offices: &[String]) -> Value {
     json!({
         "offices": offices,
-        "lane": lane.lane, "rate_per_hour": lane.pace.rate_per_hour, "burst": lane.pace.burst, "paused": lane.pace.paused,
-        "hours": lane.pace.hours.map(|hours| json!({
+        "lane": lane.lane, "rate_per_hour": lane.limits.rate_per_hour, "burst": lane.limits.burst, "paused": lane.limits.paused,
+        "hours": lane.limits.hours.map(|hours| json!({
             "opens_at": hours.opens_at.format(CLOCK).to_string(), "closes_at": hours.closes_at.format(CLOCK).to_string(),
             "timezone": hours.timezone.name(),
         })),
@@ -70,7 +70,7 @@ fn count(c: &MailCount) -> Value {
 }
 
 /// A relay; what stands about its refusals only while it refuses.
-fn relay(relay: &RelayPace) -> Value {
+fn relay(relay: &RelayStatus) -> Value {
     let mut shown = json!({"relay": relay.relay, "rate_per_hour": relay.rate_per_hour});
     if let Some(since) = relay.refused_since {
         shown["refused_since"] = json!(since);
@@ -244,22 +244,22 @@ async fn put_lane(
     let all = mail::lanes(&mut tx, actor.organization_id).await?;
     let found = all.iter().find(|l| l.lane == name).ok_or_else(Error::not_found)?;
     let hours = body.hours.as_ref().map(DailyHours::read).transpose()?;
-    let pace = Pace {
-        rate_per_hour: body.rate_per_hour.unwrap_or(found.pace.rate_per_hour),
-        burst: body.burst.unwrap_or(found.pace.burst),
-        paused: body.paused.unwrap_or(found.pace.paused),
-        hours: hours.unwrap_or(found.pace.hours),
+    let limits = LaneLimits {
+        rate_per_hour: body.rate_per_hour.unwrap_or(found.limits.rate_per_hour),
+        burst: body.burst.unwrap_or(found.limits.burst),
+        paused: body.paused.unwrap_or(found.limits.paused),
+        hours: hours.unwrap_or(found.limits.hours),
     };
     // those that stay may be in a zone that is unknown by now: the mailbox would be paused again at once
-    if pace.hours.is_some_and(|hours| !hours.timezone.is_known()) && !pace.paused {
+    if limits.hours.is_some_and(|hours| !hours.timezone.is_known()) && !limits.paused {
         return Err(Error::field(
             "/hours/timezone",
             "unknown_value",
             "The time zone of this mailbox is unknown here: send its hours anew, with one such as America/Toronto.",
         ));
     }
-    mail::set_lane(&mut tx, &name, &pace).await?;
-    let details = lane(&Lane { pace, ..found.clone() }, &[]);
+    mail::set_lane(&mut tx, &name, &limits).await?;
+    let details = lane(&Lane { limits, ..found.clone() }, &[]);
     audit(&mut tx, &kernel.cx, &actor, "mail.lane", None, details).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
@@ -437,9 +437,9 @@ async fn post_bounce(
     let raw = body.map_err(too_large)?;
     let mut asked = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let recipient = asked.find(|(name, _)| name == "recipient").map(|(_, value)| value.into_owned());
-    let taken = mail::take_back(&console.kernel, &console.kinds, &raw, recipient.as_deref()).await?;
+    let taken = mail::process_bounce(&console.kernel, &console.kinds, &raw, recipient.as_deref()).await?;
     let (status, is_dead) = match &taken.report {
-        Report::Failed { status, is_dead, .. } => (status.map(|s| s.to_string()), *is_dead),
+        BounceReport::Failed { status, is_dead, .. } => (status.map(|s| s.to_string()), *is_dead),
         _ => (None, false),
     };
     let body = json!({"muster:report": taken.report.as_str(), "muster:status": status, "muster:is_dead": is_dead, "muster:is_known": taken.is_known});

@@ -144,8 +144,8 @@ pub async fn attendances(
         key: &[KeyColumn { sql: "t.id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: INDEXES,
-        within: &[("t.event_id", ScopeValue::Id(event))],
-        also: "",
+        scope: &[("t.event_id", ScopeValue::Id(event))],
+        extra_condition: "",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = attendances_by_id(conn, &ids).await?;

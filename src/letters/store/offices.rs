@@ -44,15 +44,15 @@ pub async fn offices(
     today: NaiveDate,
     page: &PageParams,
 ) -> Result<(Vec<OfficeRow>, Extent)> {
-    let within: Vec<_> = organization.map(|id| ("o.organization_id", ScopeValue::Id(id))).into_iter().collect();
+    let scope: Vec<_> = organization.map(|id| ("o.organization_id", ScopeValue::Id(id))).into_iter().collect();
     let list = KeysetList {
         table: "offices o",
         filtered: "offices o",
         key: &[KeyColumn { sql: "o.title", kind: KeyKind::Text }, KeyColumn { sql: "o.id", kind: KeyKind::Uuid }],
         is_ascending: true,
         indexes: &[],
-        within: &within,
-        also: "",
+        scope: &scope,
+        extra_condition: "",
     };
     let (ids, extent) = list.page(conn, None, page).await?;
     let rows = sqlx::query_as!(
@@ -335,7 +335,7 @@ pub async fn officials(
     organization: Option<Uuid>,
     page: &PageParams,
 ) -> Result<(Vec<OfficialRow>, Extent)> {
-    let within: Vec<_> = organization.map(|id| ("h.organization_id", ScopeValue::Id(id))).into_iter().collect();
+    let scope: Vec<_> = organization.map(|id| ("h.organization_id", ScopeValue::Id(id))).into_iter().collect();
     let list = KeysetList {
         table: "officials h",
         filtered: "officials h",
@@ -346,8 +346,8 @@ pub async fn officials(
         ],
         is_ascending: true,
         indexes: &[],
-        within: &within,
-        also: "",
+        scope: &scope,
+        extra_condition: "",
     };
     let (ids, extent) = list.page(conn, None, page).await?;
     let rows = sqlx::query_as!(

@@ -462,8 +462,8 @@ pub async fn outreaches(
         key: &[KeyColumn { sql: "o.id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: INDEXES,
-        within: &[("o.letter_action_id", ScopeValue::Id(action))],
-        also: "o.state <> 'pending'",
+        scope: &[("o.letter_action_id", ScopeValue::Id(action))],
+        extra_condition: "o.state <> 'pending'",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;
     let mut query = QueryBuilder::new(OUTREACH);

@@ -24,7 +24,7 @@ use lettre::{
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    Accepted, EnhancedCode, Leave, Message, SendError, SmtpSettings, Timeouts, TlsMode,
+    Accepted, EnhancedCode, LeaseCheck, Message, SendError, SmtpSettings, Timeouts, TlsMode,
     stream::{Prelude, UntilTls},
     text,
 };
@@ -61,7 +61,7 @@ impl Failure {
 
 /// What was said to the relay beyond the last message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Begun {
+enum PipelineState {
     Nothing,
     /// MAIL, RCPT and DATA of the next message, whose replies are to be read.
     Next,
@@ -72,12 +72,12 @@ enum Begun {
 /// An open connection, ready for MAIL.
 pub(super) struct Connection {
     smtp: AsyncSmtpConnection,
-    offers: ServerInfo,
+    capabilities: ServerInfo,
     /// The relay takes commands without being waited for (RFC 2920).
     pipelines: bool,
     /// The relay answered the last message at once.
     pub(super) is_quick: bool,
-    begun: Begun,
+    pipeline: PipelineState,
     /// Transactions begun on it.
     pub(super) messages: u32,
 }
@@ -109,9 +109,9 @@ impl Connection {
     /// Asks what the relay offers; lettre has asked before, but does not tell about pipelining.
     async fn greet(mut smtp: AsyncSmtpConnection, settings: &SmtpSettings) -> Result<Self, SendError> {
         let response = smtp.command(Ehlo::new(settings.hello.clone())).await.map_err(|error| not_opened(&error))?;
-        let offers = ServerInfo::from_response(&response).map_err(|error| not_opened(&error))?;
+        let capabilities = ServerInfo::from_response(&response).map_err(|error| not_opened(&error))?;
         let pipelines = response.message().any(|line| line.trim().eq_ignore_ascii_case("PIPELINING"));
-        Ok(Self { smtp, offers, pipelines, is_quick: false, begun: Begun::Nothing, messages: 0 })
+        Ok(Self { smtp, capabilities, pipelines, is_quick: false, pipeline: PipelineState::Nothing, messages: 0 })
     }
 
     async fn plain(
@@ -155,7 +155,7 @@ impl Connection {
             return Err(refused("not signing in over an unencrypted connection"));
         }
         let mechanism = self
-            .offers
+            .capabilities
             .get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login])
             .ok_or_else(|| refused("the relay offers neither AUTH PLAIN nor LOGIN"))?;
         let mut command = Auth::new(mechanism, credentials.clone(), None);
@@ -173,23 +173,23 @@ impl Connection {
 
     /// May the next message begin in the write that ends this one? Not where the relay is waited for, so that it goes out by
     /// another connection that is free before; and not beyond what one connection carries.
-    pub(super) fn looks_ahead(&self, messages_per_connection: u32) -> bool {
+    pub(super) fn can_pipeline(&self, messages_per_connection: u32) -> bool {
         self.pipelines && self.is_quick && self.messages + 1 < messages_per_connection
     }
 
     /// Sends one message. The commands that begin the `next` one, if any, follow right behind its content, and it must be sent
-    /// then (see [`Connection::looks_ahead`]).
+    /// then (see [`Connection::can_pipeline`]).
     pub(super) async fn transact(
         &mut self,
         message: &Message<'_>,
         next: Option<&Message<'_>>,
-        leave: Leave<'_>,
+        lease_held: LeaseCheck<'_>,
         timeouts: &Timeouts,
     ) -> Result<Accepted, Failure> {
         self.messages += 1;
         let locals = [message.from, message.to].map(|address| address.rsplit_once('@').map_or("", |(local, _)| local));
         let open = |error| Failure::new(Phase::Open, error);
-        let go_ahead = if std::mem::replace(&mut self.begun, Begun::Nothing) == Begun::Next {
+        let go_ahead = if std::mem::replace(&mut self.pipeline, PipelineState::Nothing) == PipelineState::Next {
             let mail = step(timeouts.command, self.smtp.read_response(), &locals).await;
             self.rest_of_envelope(mail, timeouts, &locals).await?
         } else {
@@ -209,16 +209,16 @@ impl Connection {
         if !go_ahead.has_code(354) {
             return Err(open(SendError::Broken { text: format!("unexpected reply {} to DATA", go_ahead.code()) }));
         }
-        if !leave() {
+        if !lease_held() {
             // the connection is dropped, and with it what the relay has of the message
-            return Err(open(SendError::HeldBack));
+            return Err(open(SendError::LeaseLost));
         }
         let next = next.and_then(|next| self.commands(next).ok());
         let content = content(message.raw);
         let sent = async {
             match std::str::from_utf8(&content) {
                 Ok(text) => {
-                    self.begun = if next.is_some() { Begun::Next } else { Begun::Nothing };
+                    self.pipeline = if next.is_some() { PipelineState::Next } else { PipelineState::Nothing };
                     let next = next.map_or_else(String::new, |(mail, rcpt)| format!("{mail}{rcpt}{Data}"));
                     self.smtp.command(in_one_piece(text, &next)).await
                 }
@@ -254,7 +254,7 @@ impl Connection {
         let data = step(timeouts.command, self.smtp.read_response(), locals).await;
         // who takes DATA without a recipient would take the next command for content
         if data.is_ok() && (mail.is_err() || rcpt.is_err()) {
-            self.begun = Begun::Stuck;
+            self.pipeline = PipelineState::Stuck;
         }
         mail.map_err(|error| Failure::new(Phase::Mail, blame_the_relay(error)))?;
         rcpt.and(data).map_err(|error| Failure::new(Phase::Open, error))
@@ -270,14 +270,14 @@ impl Connection {
         let mut parameters = Vec::new();
         let ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
         if !from.as_ref().is_none_or(ascii) || !ascii(&to) {
-            if !self.offers.supports_feature(Extension::SmtpUtfEight) {
+            if !self.capabilities.supports_feature(Extension::SmtpUtfEight) {
                 // RFC 6531 section 3.5 gives the codes
                 return Err(unsendable(550, 6, 7, NO_SMTPUTF8));
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
         if !message.raw.is_ascii() {
-            if !self.offers.supports_feature(Extension::EightBitMime) {
+            if !self.capabilities.supports_feature(Extension::EightBitMime) {
                 // RFC 6152 section 3 and RFC 3463 section 3.7
                 return Err(unsendable(554, 6, 3, NO_8BITMIME));
             }
@@ -289,8 +289,8 @@ impl Connection {
     /// Forgets a failed transaction (RSET, RFC 5321 section 4.1.1.5); false when the connection is of no use any more. After
     /// a content that was refused there is nothing to forget, and the next MAIL may have been said already.
     pub(super) async fn reset(&mut self, timeouts: &Timeouts) -> bool {
-        if self.begun != Begun::Nothing {
-            return self.begun == Begun::Next;
+        if self.pipeline != PipelineState::Nothing {
+            return self.pipeline == PipelineState::Next;
         }
         let reply = timeout(timeouts.farewell, self.smtp.command(Rset)).await;
         matches!(reply, Ok(Ok(response)) if response.has_code(250))

@@ -21,7 +21,7 @@ use std::fmt;
 
 pub use self::{
     pool::{Clock, Pool, PoolConfig, Timeouts},
-    relays::{Permits, Relays},
+    relays::{RelayQuotas, Relays},
     settings::{SettingsError, SmtpSettings, TlsMode},
     text::{EnhancedCode, without_addresses, without_locals},
 };
@@ -48,7 +48,7 @@ impl fmt::Debug for Message<'_> {
 }
 
 /// Asked before each message, and again right before its content goes out: may it still?
-pub type Leave<'a> = &'a (dyn Fn() -> bool + Sync);
+pub type LeaseCheck<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// Hands messages out to whoever has a connection free, and is told what became of each. They go by their place in the slice
 /// that comes along.
@@ -125,7 +125,7 @@ pub enum SendError {
     },
     /// There was no leave any more when the relay was ready for the content: nothing was delivered.
     #[error("held back before the content")]
-    HeldBack,
+    LeaseLost,
     /// The connection broke or timed out after the content began to be transmitted: the relay may have the message
     /// or not (RFC 5321 section 4.5.3.2.6; RFC 1047).
     #[error("outcome uncertain: {text}")]
@@ -151,7 +151,7 @@ impl SendError {
     /// speaks of a quota or a rate. False for [`SendError::Unknown`]: there the kind of mail decides.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Temporary { .. } | Self::Refused { .. } | Self::Broken { .. } | Self::HeldBack => true,
+            Self::Temporary { .. } | Self::Refused { .. } | Self::Broken { .. } | Self::LeaseLost => true,
             Self::Unknown { .. } => false,
             Self::Permanent { code, enhanced, text } => match enhanced {
                 Some(EnhancedCode { class: 5, subject: 2, detail: 2 }) => true,
@@ -196,7 +196,7 @@ impl SendError {
             | Self::Refused { text }
             | Self::Broken { text }
             | Self::Unknown { text } => text,
-            Self::HeldBack => "",
+            Self::LeaseLost => "",
         }
     }
 }

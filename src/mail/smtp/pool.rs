@@ -9,12 +9,12 @@ use std::{
 use tokio::sync::Semaphore;
 
 use super::{
-    Accepted, Leave, Message, Outbox, SendError, SmtpSettings,
+    Accepted, LeaseCheck, Message, Outbox, SendError, SmtpSettings,
     connection::{Connection, Failure, Phase},
 };
 
 /// A relay that answers within this time is trusted to take the next message as well; behind a slower one that would wait.
-const QUICK: Duration = Duration::from_millis(250);
+const QUICK_REPLY: Duration = Duration::from_millis(250);
 
 /// Says what time it is; passed in, so that tests can move it.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -109,28 +109,28 @@ impl Pool {
         &self,
         messages: &[Message<'_>],
         outbox: &mut dyn Outbox,
-        leave: Leave<'_>,
+        lease_held: LeaseCheck<'_>,
     ) -> Result<(), SendError> {
-        let Ok(_slot) = self.slots.acquire().await else {
+        let Ok(_permit) = self.slots.acquire().await else {
             return Err(closed());
         };
         let (mut kept, mut begun) = (self.take_idle(), None);
         while let Some(n) = begun.take().or_else(|| outbox.next(false)) {
-            if !leave() {
+            if !lease_held() {
                 // it may have begun this one
                 kept = None;
-                outbox.answer(n, Err(SendError::HeldBack));
+                outbox.answer(n, Err(SendError::LeaseLost));
                 continue;
             }
             let connection = match kept {
                 Some(connection) => connection,
                 None => self.open().await?,
             };
-            let looks_ahead = connection.looks_ahead(self.config.messages_per_connection);
-            begun = if looks_ahead { outbox.next(true) } else { None };
+            let can_pipeline = connection.can_pipeline(self.config.messages_per_connection);
+            begun = if can_pipeline { outbox.next(true) } else { None };
             let next = begun.map(|next| &messages[next]);
-            let (usable, answer) = self.send_one(connection, &messages[n], next, leave).await?;
-            kept = usable.and_then(|connection| self.unless_worn(connection));
+            let (usable, answer) = self.send_one(connection, &messages[n], next, lease_held).await?;
+            kept = usable.and_then(|connection| self.unless_exhausted(connection));
             outbox.answer(n, answer);
         }
         if let Some(connection) = kept {
@@ -145,13 +145,13 @@ impl Pool {
         mut connection: Connection,
         message: &Message<'_>,
         next: Option<&Message<'_>>,
-        leave: Leave<'_>,
+        lease_held: LeaseCheck<'_>,
     ) -> Result<(Option<Connection>, Result<Accepted, SendError>), SendError> {
         let timeouts = &self.config.timeouts;
         loop {
             let (served_before, began) = (connection.messages > 0, (self.clock)());
-            let sent = connection.transact(message, next, leave, timeouts).await;
-            connection.is_quick = (self.clock)().saturating_duration_since(began) < QUICK;
+            let sent = connection.transact(message, next, lease_held, timeouts).await;
+            connection.is_quick = (self.clock)().saturating_duration_since(began) < QUICK_REPLY;
             let Failure { phase, error } = match sent {
                 Ok(accepted) => return Ok((Some(connection), Ok(accepted))),
                 Err(failure) => failure,
@@ -212,7 +212,7 @@ impl Pool {
     }
 
     /// The connection, unless it has carried as many messages as one may.
-    fn unless_worn(&self, connection: Connection) -> Option<Connection> {
+    fn unless_exhausted(&self, connection: Connection) -> Option<Connection> {
         if connection.messages < self.config.messages_per_connection {
             return Some(connection);
         }

@@ -9,10 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Accepted, Leave, Message, Outbox, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, pool::Clock};
+use super::{
+    Accepted, LeaseCheck, Message, Outbox, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, pool::Clock,
+};
 
 /// Time for which a relay that was away is not asked while another is there.
-const AWAY: Duration = Duration::from_secs(30);
+const UNAVAILABLE_FOR: Duration = Duration::from_secs(30);
 
 /// The relays of `mail.smtp_url`.
 #[derive(Debug)]
@@ -37,16 +39,16 @@ struct Relay {
     name: String,
     pool: Pool,
     weight: u32,
-    away_until: Mutex<Option<Instant>>,
+    unavailable_until: Mutex<Option<Instant>>,
 }
 
 impl Relay {
-    fn is_away(&self, now: Instant) -> bool {
-        self.away_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
+    fn is_unavailable(&self, now: Instant) -> bool {
+        self.unavailable_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
     }
 
-    fn set_away(&self, until: Option<Instant>) {
-        *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    fn set_unavailable(&self, until: Option<Instant>) {
+        *self.unavailable_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 }
 
@@ -68,7 +70,7 @@ impl Relays {
                 name: format!("{}:{}", settings.host(), settings.port()),
                 weight: settings.weight(),
                 pool: Pool::new(settings, config, clock.clone()),
-                away_until: Mutex::new(None),
+                unavailable_until: Mutex::new(None),
             })
             .collect();
         Self { all, turns: AtomicU32::new(0), clock: ClockBox(clock) }
@@ -83,22 +85,28 @@ impl Relays {
     /// has had what it may be given, is passed over, since nothing was transmitted to it.
     ///
     /// Ends when the outbox has no more, or no relay takes more: then the answer of at least one is [`SendError::Refused`].
-    pub async fn send(&self, messages: &[Message<'_>], outbox: &mut dyn Outbox, leave: Leave<'_>, permits: &Permits) {
+    pub async fn send(
+        &self,
+        messages: &[Message<'_>],
+        outbox: &mut dyn Outbox,
+        lease_held: LeaseCheck<'_>,
+        quotas: &RelayQuotas,
+    ) {
         let mut refused = SendError::Refused { text: "no relay may be given mail now".to_owned() };
         let mut again = VecDeque::new();
         for relay in self.order(self.turns.fetch_add(1, Ordering::Relaxed)) {
-            let mut permitted =
-                Permitted { outbox: &mut *outbox, relay, permits, again, unanswered: VecDeque::new(), is_over: false };
-            let ended = relay.pool.send(messages, &mut permitted, leave).await;
-            let is_over = permitted.is_over;
-            again = permitted.back();
+            let mut quota_outbox =
+                QuotaOutbox { outbox: &mut *outbox, relay, quotas, again, unanswered: VecDeque::new(), is_over: false };
+            let ended = relay.pool.send(messages, &mut quota_outbox, lease_held).await;
+            let is_over = quota_outbox.is_over;
+            again = quota_outbox.back();
             match ended {
                 Ok(()) if is_over => {}
                 Ok(()) => return,
                 Err(error) => {
                     // when one that refuses our account is asked again is for the outbox to say
                     if !error.is_account_refused() {
-                        relay.set_away(Some((self.clock.0)() + AWAY));
+                        relay.set_unavailable(Some((self.clock.0)() + UNAVAILABLE_FOR));
                     }
                     outbox.refused_by(&relay.name, again.front().copied(), &error);
                     // lost before anything was said about a message
@@ -121,8 +129,8 @@ impl Relays {
     fn order(&self, turn: u32) -> Vec<&Relay> {
         let now = (self.clock.0)();
         let mut order: Vec<&Relay> = self.all.iter().collect();
-        order.sort_by_key(|relay| relay.is_away(now));
-        let there = order.iter().take_while(|relay| !relay.is_away(now)).count().max(1).min(order.len());
+        order.sort_by_key(|relay| relay.is_unavailable(now));
+        let there = order.iter().take_while(|relay| !relay.is_unavailable(now)).count().max(1).min(order.len());
         let all: u32 = order[..there].iter().map(|relay| relay.weight).sum();
         let mut point = turn % all.max(1);
         let chosen = order[..there].iter().position(|relay| {
@@ -157,10 +165,10 @@ impl Relays {
 }
 
 /// An outbox as a relay sees it: it hands out as many as the relay may be given.
-struct Permitted<'a> {
+struct QuotaOutbox<'a> {
     outbox: &'a mut dyn Outbox,
     relay: &'a Relay,
-    permits: &'a Permits,
+    quotas: &'a RelayQuotas,
     /// Those that another relay was to send, but could not.
     again: VecDeque<usize>,
     /// Those handed out.
@@ -169,34 +177,34 @@ struct Permitted<'a> {
     is_over: bool,
 }
 
-impl Permitted<'_> {
+impl QuotaOutbox<'_> {
     /// Takes back what was handed out and not transmitted.
     fn back(self) -> VecDeque<usize> {
-        self.unanswered.iter().for_each(|_| self.permits.put_back(&self.relay.name));
+        self.unanswered.iter().for_each(|_| self.quotas.put_back(&self.relay.name));
         self.unanswered.into_iter().chain(self.again).collect()
     }
 }
 
-impl Outbox for Permitted<'_> {
+impl Outbox for QuotaOutbox<'_> {
     fn next(&mut self, waits: bool) -> Option<usize> {
-        if !self.outbox.allows(&self.relay.name) || !self.permits.take(&self.relay.name) {
+        if !self.outbox.allows(&self.relay.name) || !self.quotas.take(&self.relay.name) {
             self.is_over = true;
             return None;
         }
         let next = self.again.pop_front().or_else(|| self.outbox.next(waits));
         match next {
             Some(message) => self.unanswered.push_back(message),
-            None => self.permits.put_back(&self.relay.name),
+            None => self.quotas.put_back(&self.relay.name),
         }
         next
     }
 
     fn answer(&mut self, message: usize, answer: Result<Accepted, SendError>) {
         self.unanswered.retain(|other| *other != message);
-        if matches!(answer, Err(SendError::Broken { .. } | SendError::HeldBack)) {
-            self.permits.put_back(&self.relay.name);
+        if matches!(answer, Err(SendError::Broken { .. } | SendError::LeaseLost)) {
+            self.quotas.put_back(&self.relay.name);
         }
-        self.relay.set_away(None);
+        self.relay.set_unavailable(None);
         self.outbox.answered_by(&self.relay.name);
         self.outbox.answer(message, answer);
     }
@@ -204,12 +212,12 @@ impl Outbox for Permitted<'_> {
 
 /// How many messages each relay that has a pace may be given; the others are given any number.
 #[derive(Clone, Debug, Default)]
-pub struct Permits {
+pub struct RelayQuotas {
     left: Arc<HashMap<String, AtomicI64>>,
     may_exceed: bool,
 }
 
-impl Permits {
+impl RelayQuotas {
     /// So many for each of these relays.
     pub fn new(numbers: impl IntoIterator<Item = (String, i64)>) -> Self {
         let left = numbers.into_iter().map(|(relay, number)| (relay, AtomicI64::new(number))).collect();
@@ -218,7 +226,7 @@ impl Permits {
 
     /// The same, for messages that cannot wait: their number may fall below zero.
     #[must_use]
-    pub fn overdrawn(&self) -> Self {
+    pub fn with_overdraft(&self) -> Self {
         Self { left: self.left.clone(), may_exceed: true }
     }
 
@@ -247,14 +255,14 @@ mod tests {
 
     #[test]
     fn a_relay_with_a_pace_is_given_no_more_than_that() {
-        let permits = Permits::new([("a:25".to_owned(), 2)]);
-        assert_eq!([(); 3].map(|()| permits.take("a:25")), [true, true, false]);
-        assert!(permits.take("b:25"), "another has no pace");
-        assert!(permits.overdrawn().take("a:25"));
-        assert_eq!(permits.left().collect::<Vec<_>>(), [("a:25", -1)]);
-        permits.put_back("a:25");
-        assert!(!permits.take("a:25"));
-        assert_eq!(permits.left().count(), 0);
+        let quotas = RelayQuotas::new([("a:25".to_owned(), 2)]);
+        assert_eq!([(); 3].map(|()| quotas.take("a:25")), [true, true, false]);
+        assert!(quotas.take("b:25"), "another has no pace");
+        assert!(quotas.with_overdraft().take("a:25"));
+        assert_eq!(quotas.left().collect::<Vec<_>>(), [("a:25", -1)]);
+        quotas.put_back("a:25");
+        assert!(!quotas.take("a:25"));
+        assert_eq!(quotas.left().count(), 0);
     }
 
     #[tokio::test]
@@ -264,10 +272,10 @@ mod tests {
         let relays = Relays::new(settings, PoolConfig::default(), Arc::new(move || start));
         let first = |turn| relays.order(turn)[0].weight;
         assert_eq!([0, 1, 2, 3, 4, 7, 8].map(first), [3, 3, 3, 1, 3, 1, 3]);
-        relays.all[0].set_away(Some(start + AWAY));
+        relays.all[0].set_unavailable(Some(start + UNAVAILABLE_FOR));
         assert_eq!([0, 1, 3].map(first), [1, 1, 1]);
         assert_eq!(relays.order(0).len(), 2, "it is asked when nobody else is there");
-        relays.all[1].set_away(Some(start + AWAY));
+        relays.all[1].set_unavailable(Some(start + UNAVAILABLE_FOR));
         assert_eq!(relays.order(3).len(), 2);
         for wrong in
             ["", "  ", "smtp://a http://b", "smtp://a?weight=0", "smtp://a?weight=x", "smtp://a?weight=2&weight=3"]

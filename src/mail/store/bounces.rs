@@ -4,20 +4,20 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Row;
+use super::EmailRow;
 use crate::{
     error::{Error, Result},
     mail::kinds::QueuedEmail,
 };
 
 /// Time after which nobody knows any more which mail the token of an envelope's sender stood for.
-const KNOWN_FOR: TimeDelta = TimeDelta::days(7);
+const BOUNCE_WINDOW: TimeDelta = TimeDelta::days(7);
 
 /// A mail that has gone out not long ago, locked: settled within seven days, or of a protected action within 72 hours.
 ///
 /// # Errors
 /// `unavailable` while it is being sent: its sender will settle it.
-pub(in crate::mail) async fn gone_out(
+pub(in crate::mail) async fn find_sent(
     conn: &mut PgConnection,
     id: Uuid,
     now: DateTime<Utc>,
@@ -28,18 +28,18 @@ pub(in crate::mail) async fn gone_out(
         return Err(Error::Unavailable { retry_after: 60, cause: "this mail is still being sent".to_owned() });
     }
     let row = sqlx::query_as!(
-        Row,
+        EmailRow,
         "SELECT id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at
          FROM emails_settled WHERE id = $1 AND settled_at > $2 FOR UPDATE",
         id,
-        now - KNOWN_FOR
+        now - BOUNCE_WINDOW
     )
     .fetch_optional(&mut *conn)
     .await?;
     let row = match row {
         Some(row) => Some(row),
         None => sqlx::query_as!(
-            Row,
+            EmailRow,
             r#"SELECT id, organization_id, class, kind, lane, refs, true AS "protected!", 1::smallint AS "attempts!",
                           $2::timestamptz AS "created_at!", $2::timestamptz AS "due_at!"
                    FROM mail_returns WHERE id = $1 AND forget_on > $3 FOR UPDATE"#,
@@ -50,12 +50,12 @@ pub(in crate::mail) async fn gone_out(
         .fetch_optional(conn)
         .await?,
     };
-    row.map(Row::into_email).transpose()
+    row.map(EmailRow::into_email).transpose()
 }
 
 /// Gives a mail that had gone out the state `bounced` or `complained`; false when it has it, or never went out. What is
 /// known of one of a protected action is forgotten with it.
-pub(in crate::mail) async fn bounce(
+pub(in crate::mail) async fn set_bounced(
     conn: &mut PgConnection,
     email: &QueuedEmail,
     state: &str,
@@ -78,7 +78,7 @@ pub(in crate::mail) async fn bounce(
 }
 
 /// Counts a mail that came back from a provider.
-pub(in crate::mail) async fn add_returned(
+pub(in crate::mail) async fn count_bounce(
     conn: &mut PgConnection,
     day: NaiveDate,
     domain: &str,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
-use super::{Allowance, Claim, Row, lanes, relays};
+use super::{Allowance, Claim, EmailRow, lanes, relays};
 use crate::{
     error::Result,
     mail::kinds::{Claimed, History},
@@ -37,7 +37,7 @@ impl ClaimedRow {
             breaks: self.breaks,
             first_counted: self.first_counted,
         };
-        let row = Row {
+        let row = EmailRow {
             id: self.id,
             organization_id: self.organization_id,
             class: self.class,
@@ -56,7 +56,7 @@ impl ClaimedRow {
 /// Who wants to claim, and for how long. Times of leases are the database's, so that no process's clock matters; `ahead` is
 /// how far a test has moved the clock.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::mail) struct Asked {
+pub(in crate::mail) struct ClaimRequest {
     pub(in crate::mail) token: Uuid,
     pub(in crate::mail) lease: TimeDelta,
     pub(in crate::mail) ahead: TimeDelta,
@@ -67,7 +67,7 @@ pub(in crate::mail) struct Asked {
 
 /// What came of asking for mails.
 #[derive(Debug, Default)]
-pub(in crate::mail) struct Taken {
+pub(in crate::mail) struct ClaimResult {
     pub(in crate::mail) emails: Vec<Claimed>,
     pub(in crate::mail) allowances: Vec<Allowance>,
     pub(in crate::mail) now: DateTime<Utc>,
@@ -82,11 +82,11 @@ pub(in crate::mail) struct Taken {
 /// for rounding. `relays` are those of this process; what is not used is given back (`give_back`).
 pub(in crate::mail) async fn claim(
     conn: &mut PgConnection,
-    asked: Asked,
+    request: ClaimRequest,
     limit: i64,
     fraction: f64,
     relays: &[String],
-) -> Result<Taken> {
+) -> Result<ClaimResult> {
     let mut tx = conn.begin().await?;
     // a claim that a crash of the database loses is one that was not settled either: its mails go again all the same, and
     // what tells that a letter has begun is on disk before it does
@@ -95,25 +95,26 @@ pub(in crate::mail) async fn claim(
                   set_config('jit', 'off', true) AS jit, set_config('synchronous_commit', 'off', true) AS commits,
                   clock_timestamp() + $1::bigint * interval '1 microsecond' AS "now!",
                   coalesce((SELECT number FROM mail_epoch), 0) AS "epoch!", pg_postmaster_start_time() AS "started!""#,
-        asked.ahead.num_microseconds().unwrap_or(0)
+        request.ahead.num_microseconds().unwrap_or(0)
     )
     .fetch_one(&mut *tx)
     .await?;
-    let mut taken = Taken { now: start.now, epoch: start.epoch, started: start.started, ..Taken::default() };
-    if start.epoch < asked.epoch || asked.started.is_some_and(|started| started != start.started) {
-        taken.is_suspect = true;
-        return Ok(taken);
+    let mut result =
+        ClaimResult { now: start.now, epoch: start.epoch, started: start.started, ..ClaimResult::default() };
+    if start.epoch < request.epoch || request.started.is_some_and(|started| started != start.started) {
+        result.is_suspect = true;
+        return Ok(result);
     }
-    let claim = Claim { token: asked.token, now: start.now, lease_until: start.now + asked.lease };
+    let claim = Claim { token: request.token, now: start.now, lease_until: start.now + request.lease };
     let mut allowances = relays::allowances(&mut tx, relays, claim.now).await?;
-    let (mut others, mut letters_at_least) = (limit, an_eighth(limit, fraction));
+    let (mut others, mut letters_at_least) = (limit, one_eighth(limit, fraction));
     if !relays.is_empty() && allowances.len() == relays.len() {
         let allowed = limit.min(allowances.iter().map(|a| a.mails).sum());
-        letters_at_least = an_eighth(allowed, fraction);
+        letters_at_least = one_eighth(allowed, fraction);
         others = allowed - letters_at_least;
         if allowed == 0 {
-            taken.allowances = allowances;
-            return Ok(taken);
+            result.allowances = allowances;
+            return Ok(result);
         }
     }
     let mut rows = claim_others(&mut tx, claim, others).await?;
@@ -123,17 +124,17 @@ pub(in crate::mail) async fn claim(
     for a in &mut allowances {
         a.mails = a.mails.min(claimed);
     }
-    relays::take(&mut tx, &allowances, claim.now).await?;
+    relays::use_quota(&mut tx, &allowances, claim.now).await?;
     tx.commit().await?;
-    taken.emails = rows.into_iter().map(ClaimedRow::into_claimed).collect::<Result<Vec<_>>>()?;
-    taken.emails.sort_by_key(|e| (e.class, e.due_at, e.id));
-    taken.allowances = allowances;
-    Ok(taken)
+    result.emails = rows.into_iter().map(ClaimedRow::into_claimed).collect::<Result<Vec<_>>>()?;
+    result.emails.sort_by_key(|e| (e.class, e.due_at, e.id));
+    result.allowances = allowances;
+    Ok(result)
 }
 
 /// An eighth of a number, on the average: of 1, every eighth time.
 #[expect(clippy::cast_possible_truncation, reason = "a number below 8")]
-fn an_eighth(of: i64, fraction: f64) -> i64 {
+fn one_eighth(of: i64, fraction: f64) -> i64 {
     (of + (fraction * 8.0) as i64) / 8
 }
 

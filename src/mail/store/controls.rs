@@ -149,7 +149,7 @@ pub async fn retry_all(conn: &mut PgConnection, now: DateTime<Utc>, which: Retry
 }
 
 /// Adds to the counts of a day: sent and failed, by provider.
-pub(in crate::mail) async fn add_to_domains(
+pub(in crate::mail) async fn add_provider_counts(
     conn: &mut PgConnection,
     day: NaiveDate,
     rows: &[(&str, [i64; 2])],

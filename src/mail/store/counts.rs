@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Deltas folded in one transaction, at most.
-const BATCH: i64 = 20_000;
+const FOLD_BATCH_SIZE: i64 = 20_000;
 
 /// How many mails of a class are in a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,8 +93,8 @@ pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: Date
     .fetch_all(&mut *tx)
     .await?;
     // the front of the queue stands for the rest
-    let is_estimate = reaches(&mut tx, front).await?;
-    let queue = if is_estimate { expected(&mut tx).await?.max(front) } else { front };
+    let is_estimate = more_wait_than(&mut tx, front).await?;
+    let queue = if is_estimate { estimate_waiting(&mut tx).await?.max(front) } else { front };
     tx.commit().await?;
 
     let mut counts = MailCounts { rows: Vec::new(), late: queued.iter().chain(&sending).map(|row| row.late).sum() };
@@ -126,7 +126,7 @@ pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: Date
 }
 
 /// Do more mails wait than these?
-async fn reaches(conn: &mut PgConnection, mails: i64) -> Result<bool> {
+async fn more_wait_than(conn: &mut PgConnection, mails: i64) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM emails_waiting WHERE state = 'queued' ORDER BY id OFFSET $1 LIMIT 1) AS "more!""#,
         mails
@@ -136,7 +136,7 @@ async fn reaches(conn: &mut PgConnection, mails: i64) -> Result<bool> {
 }
 
 /// How many mails the planner expects to wait, of all organizations.
-async fn expected(conn: &mut PgConnection) -> Result<i64> {
+async fn estimate_waiting(conn: &mut PgConnection) -> Result<i64> {
     let sql = "EXPLAIN (FORMAT JSON) SELECT FROM emails_waiting WHERE state = 'queued'";
     let plan: Value = sqlx::query_scalar(sql).persistent(false).fetch_one(conn).await?;
     Ok(plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_i64).unwrap_or(0))
@@ -187,12 +187,12 @@ pub async fn fold_counts(db: &PgPool) -> Result<u64> {
                    ON CONFLICT (organization_id, lane) DO UPDATE SET day = excluded.day WHERE u.day < excluded.day
                )
                SELECT count(*) AS "n!" FROM taken"#,
-            BATCH
+            FOLD_BATCH_SIZE
         )
         .fetch_one(db)
         .await?;
         folded += batch.unsigned_abs();
-        if batch < BATCH {
+        if batch < FOLD_BATCH_SIZE {
             return Ok(folded);
         }
     }

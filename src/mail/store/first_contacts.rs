@@ -8,7 +8,7 @@ use super::Claim;
 use crate::error::Result;
 
 /// Stands on the row of a mail that waits for the limit.
-const WAITS: &str = "waits: the first-contact limit of this hour was reached";
+const WAITING_FOR_LIMIT: &str = "waits: the first-contact limit of this hour was reached";
 
 /// How the limit stands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +33,7 @@ pub async fn first_contacts(conn: &mut PgConnection, now: DateTime<Utc>) -> Resu
                   (SELECT count(*) FROM emails_waiting
                    WHERE state = 'queued' AND lane = '' AND class = 'confirmation' AND due_at > $1 AND failure = $2) AS "held!""#,
         now,
-        WAITS
+        WAITING_FOR_LIMIT
     )
     .fetch_one(conn)
     .await?)
@@ -55,7 +55,7 @@ pub async fn set_first_contacts(conn: &mut PgConnection, per_hour: Option<i64>, 
             "UPDATE emails_waiting SET due_at = $1::timestamptz - interval '20 seconds' + (due_at - $1) / 100000
              WHERE state = 'queued' AND lane = '' AND class = 'confirmation' AND due_at > $1 AND failure = $2",
             now,
-            WAITS
+            WAITING_FOR_LIMIT
         )
         .execute(conn)
         .await?;
@@ -66,7 +66,7 @@ pub async fn set_first_contacts(conn: &mut PgConnection, per_hour: Option<i64>, 
 /// Counts mails into the present hour, up to the limit (`default` where organizers have set none). The others go back into
 /// the queue until the next hour, in which those that were queued first are due first, and before any that come then.
 /// Returns which, and the limit. Each is counted once: `first` are those not counted yet, oldest first.
-pub(in crate::mail) async fn brake(
+pub(in crate::mail) async fn reserve_first_contacts(
     conn: &mut PgConnection,
     claim: Claim,
     first: &[Uuid],
@@ -102,7 +102,7 @@ pub(in crate::mail) async fn brake(
             claim.now,
             held,
             claim.token,
-            WAITS
+            WAITING_FOR_LIMIT
         )
         .execute(&mut *tx)
         .await?;

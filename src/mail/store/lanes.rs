@@ -12,7 +12,7 @@ use crate::{
 
 /// How a mailbox is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct LaneLimits {
     /// Letters an hour.
     pub rate_per_hour: i32,
     /// Letters at once after a quiet time.
@@ -23,7 +23,7 @@ pub struct Pace {
     pub paused: bool,
 }
 
-impl Default for Pace {
+impl Default for LaneLimits {
     /// The table's own: 60 an hour, five at once, at any hour.
     fn default() -> Self {
         Self { rate_per_hour: 60, burst: 5, hours: None, paused: false }
@@ -57,22 +57,22 @@ impl Hours {
 ///
 /// # Errors
 /// A database error; the ranges are the table's (1 to 100000 an hour, 1 to 1000 at once).
-pub async fn set_lane(conn: &mut PgConnection, lane: &str, pace: &Pace) -> Result<()> {
+pub async fn set_lane(conn: &mut PgConnection, lane: &str, limits: &LaneLimits) -> Result<()> {
     sqlx::query!(
         "INSERT INTO mail_lanes AS l (lane, rate_per_hour, burst, paused, opens_at, closes_at, timezone) VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (lane) DO UPDATE SET rate_per_hour = $2, burst = $3, paused = $4, opens_at = $5, closes_at = $6, timezone = $7,
              pause_reason = '', next_at = least(l.next_at, now() + interval '1 hour' / $2)",
         lane,
-        pace.rate_per_hour,
-        pace.burst,
-        pace.paused,
-        pace.hours.map(|hours| hours.opens_at),
-        pace.hours.map(|hours| hours.closes_at),
-        pace.hours.map_or("UTC", |hours| hours.timezone.name())
+        limits.rate_per_hour,
+        limits.burst,
+        limits.paused,
+        limits.hours.map(|hours| hours.opens_at),
+        limits.hours.map(|hours| hours.closes_at),
+        limits.hours.map_or("UTC", |hours| hours.timezone.name())
     )
     .execute(&mut *conn)
     .await?;
-    if !pace.paused {
+    if !limits.paused {
         // somebody has looked at the address: what was reported before is settled
         sqlx::query!("DELETE FROM mail_lane_reports WHERE lane = $1", lane).execute(conn).await?;
     }
@@ -80,7 +80,7 @@ pub async fn set_lane(conn: &mut PgConnection, lane: &str, pace: &Pace) -> Resul
 }
 
 /// Notes that a letter of a lane came back; returns how many different ones did since `since`, this one included.
-pub(in crate::mail) async fn report_lane(
+pub(in crate::mail) async fn record_lane_bounce(
     conn: &mut PgConnection,
     lane: &str,
     mail: Uuid,
@@ -131,7 +131,7 @@ pub struct Lane {
     /// Its name: the mailbox's id.
     pub lane: String,
     /// How it is written to.
-    pub pace: Pace,
+    pub limits: LaneLimits,
     /// `bounced`, `complained`, `unknown_time_zone`: a human must look; "": an organizer's wish.
     pub pause_reason: String,
     /// Letters that wait, counted up to 10,000.
@@ -182,18 +182,18 @@ pub async fn lanes(conn: &mut PgConnection, organization: uuid::Uuid) -> Result<
             closes_at,
             timezone: Zone::stored(&row.timezone),
         });
-        let pace = Pace { rate_per_hour: row.rate_per_hour, burst: row.burst, hours, paused: row.paused };
+        let limits = LaneLimits { rate_per_hour: row.rate_per_hour, burst: row.burst, hours, paused: row.paused };
         let (lane, pause_reason, waiting, oldest) = (row.lane, row.pause_reason, row.waiting, row.oldest);
-        Lane { lane, pace, pause_reason, waiting, oldest }
+        Lane { lane, limits, pause_reason, waiting, oldest }
     });
     Ok(lanes.collect())
 }
 
 /// Lanes that one claim locks at most, so that others find some, too.
-const LANES_AT_ONCE: i64 = 8;
+const MAX_LANES_PER_CLAIM: i64 = 8;
 
 /// Makes a lane known, at the table's own pace.
-pub(super) async fn open_lane(conn: &mut PgConnection, lane: &str) -> Result<()> {
+pub(super) async fn ensure_lane(conn: &mut PgConnection, lane: &str) -> Result<()> {
     sqlx::query!(
         "INSERT INTO mail_lanes (lane) SELECT $1 WHERE NOT EXISTS (SELECT FROM mail_lanes WHERE lane = $1) ON CONFLICT DO NOTHING",
         lane
@@ -262,7 +262,7 @@ pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i6
            LIMIT least($2, $3::bigint) FOR UPDATE OF l SKIP LOCKED"#,
         claim.now,
         limit,
-        LANES_AT_ONCE,
+        MAX_LANES_PER_CLAIM,
         &zones,
         &opens,
         &closes

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+mod bounces;
 mod claims;
 mod controls;
 mod copies;
@@ -16,29 +17,30 @@ mod counts;
 mod epoch;
 mod first_contacts;
 mod lanes;
-mod months;
+mod partitions;
+mod pending_callbacks;
 mod relays;
-mod returned;
 #[cfg(test)]
 mod tests;
-mod untold;
 
-pub(super) use claims::{Asked, claim};
-pub(super) use controls::{NOT_COMPOSED, add_to_domains, pauses_ended, waiting};
+pub(super) use bounces::{count_bounce, find_sent, set_bounced};
+pub(super) use claims::{ClaimRequest, claim};
+pub(super) use controls::{NOT_COMPOSED, add_provider_counts, pauses_ended, waiting};
 pub use controls::{Pause, Retry, pause, pauses, resume, resume_at, retry_all};
 pub(super) use copies::{Copy, add_copies};
 pub(super) use counts::forget_counts;
 pub use counts::{MailCount, MailCounts, fold_counts, mail_counts, sent_since};
 pub(super) use epoch::{Server, accept, is_fresh, next_number, number, pause_behind, server};
-pub(super) use first_contacts::brake;
+pub(super) use first_contacts::reserve_first_contacts;
 pub use first_contacts::{FirstContacts, first_contacts, set_first_contacts};
-pub use lanes::{Hours, Lane, Pace, lanes, set_lane};
-pub(super) use lanes::{pause_lane, report_lane};
-pub(super) use months::{keep_months, make_month};
-pub(super) use relays::{Allowance, give_back, introduce, relay_accepted, relay_refused};
-pub use relays::{RelayPace, relays, set_relay};
-pub(super) use returned::{add_returned, bounce, gone_out};
-pub(super) use untold::{Untold, add_untold, postpone_untold, told, untold};
+pub use lanes::{Hours, Lane, LaneLimits, lanes, set_lane};
+pub(super) use lanes::{pause_lane, record_lane_bounce};
+pub(super) use partitions::{create_partition, maintain_partitions};
+pub(super) use pending_callbacks::{
+    PendingCallback, add_pending_callback, delete_callbacks, pending_callbacks, postpone_callbacks,
+};
+pub(super) use relays::{Allowance, register_relays, relay_accepted, relay_refused, release_quota};
+pub use relays::{RelayStatus, relays, set_relay};
 
 use super::kinds::{Claimed, Class, History, QueuedEmail};
 use crate::{
@@ -73,7 +75,7 @@ pub async fn enqueue(conn: &mut PgConnection, cx: &Cx, email: NewEmail<'_>) -> R
     let id = cx.recorded_id(email.protected);
     let now = cx.recorded_now(email.protected);
     if !email.lane.is_empty() {
-        lanes::open_lane(conn, email.lane).await?;
+        lanes::ensure_lane(conn, email.lane).await?;
     }
     sqlx::query!(
         "INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
@@ -137,7 +139,7 @@ pub async fn requeue(conn: &mut PgConnection, now: DateTime<Utc>, organization: 
 }
 
 /// A row as it is claimed.
-struct Row {
+struct EmailRow {
     id: Uuid,
     organization_id: Uuid,
     class: String,
@@ -150,7 +152,7 @@ struct Row {
     due_at: DateTime<Utc>,
 }
 
-impl Row {
+impl EmailRow {
     fn into_email(self) -> Result<QueuedEmail> {
         let class = Class::parse(&self.class).ok_or_else(|| Error::internal("a mail of an unknown class"))?;
         Ok(QueuedEmail {
@@ -177,10 +179,10 @@ pub(super) struct Claim {
 }
 
 /// Time in which mail of protected actions may come back and is known.
-const RETURNS_FOR: TimeDelta = TimeDelta::hours(72);
+const BOUNCE_LOOKUP_RETENTION: TimeDelta = TimeDelta::hours(72);
 
 /// For the rest of the transaction: a plan is made once and kept, and must not read the whole queue when it has grown since.
-async fn plan_once_on_indexes(tx: &mut PgConnection) -> Result<()> {
+async fn force_index_plan(tx: &mut PgConnection) -> Result<()> {
     // nor look so expensive that it would be compiled, where a pooler drops what `db::options` asks for
     sqlx::query!(
         "SELECT set_config('plan_cache_mode', 'force_generic_plan', true) AS plans, set_config('enable_seqscan', 'off', true) AS seqscan,
@@ -230,7 +232,7 @@ pub(super) async fn begin_data(
 
 /// What is written on a row when a claim ends.
 #[derive(Clone, Debug)]
-pub(super) enum Ending {
+pub(super) enum ClaimOutcome {
     /// `sent`, `failed`, `uncertain` or `cancelled`.
     Settled(&'static str),
     /// Back into the queue.
@@ -240,30 +242,30 @@ pub(super) enum Ending {
         /// Whether the attempt counts.
         counted: bool,
         /// What is remembered of it.
-        mark: Mark,
+        note: RetryNote,
     },
 }
 
 /// What is remembered on the row of a mail that goes back into the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum RetryNote {
     /// Nothing.
     #[default]
     None,
     /// A relay refused it for good, which is final only at the second time.
     Refused,
     /// A connection was lost over it.
-    Broke,
+    LostConnection,
     /// What it belongs to is paused: it does not grow old meanwhile.
     Paused,
 }
 
 /// One claim's end.
 #[derive(Clone, Debug)]
-pub(super) struct End {
+pub(super) struct ClaimEnd {
     pub(super) id: Uuid,
     pub(super) token: Uuid,
-    pub(super) ending: Ending,
+    pub(super) ending: ClaimOutcome,
     pub(super) failure: Option<String>,
     /// It failed by a fault of ours, so its row is kept, of a protected action's too: it can be sent again.
     pub(super) is_ours: bool,
@@ -272,10 +274,10 @@ pub(super) struct End {
 }
 
 /// Ends claims in a transaction; returns the ids that were still held.
-pub(super) async fn end(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[End]) -> Result<Vec<Uuid>> {
-    plan_once_on_indexes(conn).await?;
-    let (mut retries, mut settled): (Vec<&End>, Vec<&End>) =
-        ends.iter().partition(|end| matches!(end.ending, Ending::Queued { .. }));
+pub(super) async fn end(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[ClaimEnd]) -> Result<Vec<Uuid>> {
+    force_index_plan(conn).await?;
+    let (mut retries, mut settled): (Vec<&ClaimEnd>, Vec<&ClaimEnd>) =
+        ends.iter().partition(|end| matches!(end.ending, ClaimOutcome::Queued { .. }));
     retries.sort_by_key(|end| end.id);
     settled.sort_by_key(|end| end.id);
     let mut held = requeue_claimed(conn, now, &retries).await?;
@@ -283,18 +285,19 @@ pub(super) async fn end(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[End
     Ok(held)
 }
 
-async fn requeue_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&End]) -> Result<Vec<Uuid>> {
+async fn requeue_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&ClaimEnd]) -> Result<Vec<Uuid>> {
     if ends.is_empty() {
         return Ok(Vec::new());
     }
     let (mut due, mut counted) = (Vec::with_capacity(ends.len()), Vec::with_capacity(ends.len()));
     let mut marks = [const { Vec::new() }; 3];
     for end in ends {
-        if let Ending::Queued { due_at, counted: counts, mark } = end.ending {
+        if let ClaimOutcome::Queued { due_at, counted: counts, note } = end.ending {
             due.push(due_at);
             counted.push(counts);
-            for (marks, of) in marks.iter_mut().zip([Mark::Refused, Mark::Broke, Mark::Paused]) {
-                marks.push(mark == of);
+            for (marks, of) in marks.iter_mut().zip([RetryNote::Refused, RetryNote::LostConnection, RetryNote::Paused])
+            {
+                marks.push(note == of);
             }
         }
     }
@@ -327,15 +330,15 @@ async fn requeue_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&E
     .await?)
 }
 
-async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&End]) -> Result<Vec<Uuid>> {
+async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&ClaimEnd]) -> Result<Vec<Uuid>> {
     if ends.is_empty() {
         return Ok(Vec::new());
     }
     let states: Vec<String> = ends
         .iter()
         .map(|end| match end.ending {
-            Ending::Settled(state) => state.to_owned(),
-            Ending::Queued { .. } => "failed".to_owned(),
+            ClaimOutcome::Settled(state) => state.to_owned(),
+            ClaimOutcome::Queued { .. } => "failed".to_owned(),
         })
         .collect();
     let ours: Vec<bool> = ends.iter().map(|end| end.is_ours).collect();
@@ -363,14 +366,14 @@ async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&En
         &states,
         now,
         floor_to_day(now),
-        (now + RETURNS_FOR).date_naive(),
+        (now + BOUNCE_LOOKUP_RETENTION).date_naive(),
         &ours
     )
     .fetch_all(conn)
     .await?)
 }
 
-fn columns(ends: &[&End]) -> (Vec<Uuid>, Vec<Uuid>, Vec<Option<String>>) {
+fn columns(ends: &[&ClaimEnd]) -> (Vec<Uuid>, Vec<Uuid>, Vec<Option<String>>) {
     let ids = ends.iter().map(|end| end.id).collect();
     let tokens = ends.iter().map(|end| end.token).collect();
     (ids, tokens, ends.iter().map(|end| end.failure.clone()).collect())
@@ -399,7 +402,7 @@ pub(super) async fn expired(conn: &mut PgConnection, ahead: TimeDelta, limit: i6
     .await?;
     rows.into_iter()
         .map(|r| {
-            let row = Row {
+            let row = EmailRow {
                 id: r.id,
                 organization_id: r.organization_id,
                 class: r.class,

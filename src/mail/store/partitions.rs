@@ -8,7 +8,11 @@ use crate::error::Result;
 /// Makes this month's place and the next one's, and removes the months that had ended on the day `before`.
 ///
 /// Each takes a lock that all mail passes through, so it waits for it but shortly.
-pub(in crate::mail) async fn keep_months(conn: &mut PgConnection, today: NaiveDate, before: NaiveDate) -> Result<()> {
+pub(in crate::mail) async fn maintain_partitions(
+    conn: &mut PgConnection,
+    today: NaiveDate,
+    before: NaiveDate,
+) -> Result<()> {
     let mut tx = conn.begin().await?;
     sqlx::query!("SELECT set_config('lock_timeout', '1s', true)").fetch_one(&mut *tx).await?;
     for month in [today, today + Months::new(1)] {
@@ -20,7 +24,7 @@ pub(in crate::mail) async fn keep_months(conn: &mut PgConnection, today: NaiveDa
 }
 
 /// Makes a month's place before the first mail is settled in it.
-pub(in crate::mail) async fn make_month(conn: &mut PgConnection, today: NaiveDate) -> Result<()> {
+pub(in crate::mail) async fn create_partition(conn: &mut PgConnection, today: NaiveDate) -> Result<()> {
     let mut tx = conn.begin().await?;
     sqlx::query!("SELECT set_config('lock_timeout', '1s', true)").fetch_one(&mut *tx).await?;
     sqlx::query!("SELECT make_mail_month($1)", today).fetch_one(&mut *tx).await?;

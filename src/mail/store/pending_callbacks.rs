@@ -5,24 +5,24 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Row;
+use super::EmailRow;
 use crate::{error::Result, mail::kinds::QueuedEmail};
 
 /// A mail whose slice is still to be told.
 #[derive(Clone, Debug)]
-pub(in crate::mail) struct Untold {
+pub(in crate::mail) struct PendingCallback {
     pub(in crate::mail) email: QueuedEmail,
     /// What became of it, as it stands now.
-    pub(in crate::mail) fate: String,
+    pub(in crate::mail) status: String,
     /// What follows for its address: `strike`, `dead` or nothing.
     pub(in crate::mail) address_fault: String,
 }
 
 /// Notes in the settling transaction that a slice is still to be told.
-pub(in crate::mail) async fn add_untold(
+pub(in crate::mail) async fn add_pending_callback(
     conn: &mut PgConnection,
     email: &QueuedEmail,
-    fate: &str,
+    status: &str,
     address_fault: &str,
     due_at: DateTime<Utc>,
 ) -> Result<()> {
@@ -37,7 +37,7 @@ pub(in crate::mail) async fn add_untold(
         email.lane,
         email.refs,
         email.protected,
-        fate,
+        status,
         address_fault,
         due_at
     )
@@ -46,7 +46,7 @@ pub(in crate::mail) async fn add_untold(
     Ok(())
 }
 
-struct UntoldRow {
+struct PendingCallbackRow {
     email_id: Uuid,
     organization_id: Uuid,
     class: String,
@@ -61,9 +61,13 @@ struct UntoldRow {
 
 /// Some that are due, locked. What happened to the mail since counts: one that came back has another fate by now, and of one
 /// that waits again nothing is told until it has ended.
-pub(in crate::mail) async fn untold(conn: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> Result<Vec<Untold>> {
+pub(in crate::mail) async fn pending_callbacks(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<PendingCallback>> {
     let rows = sqlx::query_as!(
-        UntoldRow,
+        PendingCallbackRow,
         r#"SELECT u.email_id, u.organization_id, u.class, u.kind, u.lane, u.refs, u.protected,
                   coalesce((SELECT e.state FROM emails_settled e WHERE e.id = u.email_id ORDER BY e.settled_at DESC LIMIT 1), u.fate) AS "fate!",
                   u.address_fault, u.due_at
@@ -76,7 +80,7 @@ pub(in crate::mail) async fn untold(conn: &mut PgConnection, now: DateTime<Utc>,
     .await?;
     rows.into_iter()
         .map(|r| {
-            let row = Row {
+            let row = EmailRow {
                 id: r.email_id,
                 organization_id: r.organization_id,
                 class: r.class,
@@ -88,19 +92,23 @@ pub(in crate::mail) async fn untold(conn: &mut PgConnection, now: DateTime<Utc>,
                 created_at: r.due_at,
                 due_at: r.due_at,
             };
-            Ok(Untold { email: row.into_email()?, fate: r.fate, address_fault: r.address_fault })
+            Ok(PendingCallback { email: row.into_email()?, status: r.fate, address_fault: r.address_fault })
         })
         .collect()
 }
 
 /// Slices were told of these.
-pub(in crate::mail) async fn told(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+pub(in crate::mail) async fn delete_callbacks(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
     sqlx::query!("DELETE FROM mail_untold WHERE email_id = ANY ($1)", ids).execute(conn).await?;
     Ok(())
 }
 
 /// These could not be told again; the next try is later each time, up to an hour. Returns how many wait in all.
-pub(in crate::mail) async fn postpone_untold(conn: &mut PgConnection, ids: &[Uuid], now: DateTime<Utc>) -> Result<i64> {
+pub(in crate::mail) async fn postpone_callbacks(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<i64> {
     sqlx::query!(
         "UPDATE mail_untold SET attempts = attempts + 1,
                 due_at = $2::timestamptz + least(power(2, least(attempts, 10)), 60) * interval '1 minute'

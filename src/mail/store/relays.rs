@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// A relay as organizers see it.
 #[derive(Clone, Debug)]
-pub struct RelayPace {
+pub struct RelayStatus {
     /// `host:port`.
     pub relay: String,
     /// Mails an hour; `None`: as fast as it takes them.
@@ -25,9 +25,9 @@ pub struct RelayPace {
 ///
 /// # Errors
 /// A database error.
-pub async fn relays(conn: &mut PgConnection) -> Result<Vec<RelayPace>> {
+pub async fn relays(conn: &mut PgConnection) -> Result<Vec<RelayStatus>> {
     Ok(sqlx::query_as!(
-        RelayPace,
+        RelayStatus,
         "SELECT relay, rate_per_hour, refused_since, refusal, retry_at FROM mail_relays ORDER BY relay"
     )
     .fetch_all(conn)
@@ -50,7 +50,7 @@ pub async fn set_relay(conn: &mut PgConnection, relay: &str, rate_per_hour: Opti
 }
 
 /// Writes down that there are these relays.
-pub(in crate::mail) async fn introduce(conn: &mut PgConnection, relays: &[String]) -> Result<()> {
+pub(in crate::mail) async fn register_relays(conn: &mut PgConnection, relays: &[String]) -> Result<()> {
     sqlx::query!(
         "INSERT INTO mail_relays (relay) SELECT r FROM unnest($1::text[]) r ORDER BY r ON CONFLICT DO NOTHING",
         relays
@@ -109,7 +109,7 @@ pub(in crate::mail) struct Allowance {
 }
 
 /// What those of the relays that have a pace or refuse mail may take now; the others take everything. Their rows are locked
-/// until the caller has said what it takes ([`take`]), so that processes share the pace exactly.
+/// until the caller has said what it takes ([`use_quota`]), so that processes share the pace exactly.
 pub(super) async fn allowances(tx: &mut PgConnection, relays: &[String], now: DateTime<Utc>) -> Result<Vec<Allowance>> {
     let rows = sqlx::query!(
         r#"SELECT relay, rate_per_hour, greatest(next_at, $2) AS "next_at!", refused_since IS NOT NULL AS "is_refused!",
@@ -137,7 +137,7 @@ pub(super) async fn allowances(tx: &mut PgConnection, relays: &[String], now: Da
 }
 
 /// Takes what stands in the allowances. A relay that refuses mail and is tried is not tried by others for half a minute.
-pub(super) async fn take(tx: &mut PgConnection, allowances: &[Allowance], now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn use_quota(tx: &mut PgConnection, allowances: &[Allowance], now: DateTime<Utc>) -> Result<()> {
     for a in allowances.iter().filter(|a| a.mails > 0) {
         let mails = i32::try_from(a.mails).unwrap_or(i32::MAX);
         let next_at = a.rate_per_hour.map(|rate| a.next_at + interval(rate) * mails);
@@ -156,7 +156,7 @@ pub(super) async fn take(tx: &mut PgConnection, allowances: &[Allowance], now: D
 }
 
 /// Gives back what was taken for a relay and not used, or takes what was used beyond it.
-pub(in crate::mail) async fn give_back(conn: &mut PgConnection, relay: &str, mails: i64) -> Result<()> {
+pub(in crate::mail) async fn release_quota(conn: &mut PgConnection, relay: &str, mails: i64) -> Result<()> {
     sqlx::query!(
         "UPDATE mail_relays SET next_at = next_at - $2::bigint * interval '1 hour' / rate_per_hour
          WHERE relay = $1 AND rate_per_hour IS NOT NULL",

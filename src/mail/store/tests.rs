@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use sqlx::PgPool;
 
-use super::{Asked, End, Ending, claim, end};
-use crate::{kernel::cx::Cx, mail::upkeep};
+use super::{ClaimEnd, ClaimOutcome, ClaimRequest, claim, end};
+use crate::{kernel::cx::Cx, mail::maintenance};
 
 /// Bytes of the queue's table and of its indexes.
 async fn size(db: &PgPool) -> (i64, i64) {
@@ -30,19 +30,19 @@ async fn two_hundred_thousand_mails_leave_the_queue_as_small_as_a_few(db: PgPool
         .unwrap();
         loop {
             let lease = TimeDelta::seconds(60);
-            let asked = Asked { token: cx.id(), lease, ahead: TimeDelta::zero(), epoch: 0, started: None };
+            let asked = ClaimRequest { token: cx.id(), lease, ahead: TimeDelta::zero(), epoch: 0, started: None };
             let mut conn = db.acquire().await.unwrap();
             let taken = claim(&mut conn, asked, 1000, 0.0, &[]).await.unwrap();
             let (emails, now) = (taken.emails, taken.now);
             if emails.is_empty() {
                 break;
             }
-            let ends: Vec<End> = emails
+            let ends: Vec<ClaimEnd> = emails
                 .iter()
-                .map(|email| End {
+                .map(|email| ClaimEnd {
                     id: email.id,
                     token: asked.token,
-                    ending: Ending::Settled("sent"),
+                    ending: ClaimOutcome::Settled("sent"),
                     failure: None,
                     is_ours: false,
                     first_counted: false,
@@ -56,7 +56,7 @@ async fn two_hundred_thousand_mails_leave_the_queue_as_small_as_a_few(db: PgPool
         // as the engine does while mail goes out
         if since_swept >= 20_000 {
             since_swept = 0;
-            upkeep::sweep(&db).await.unwrap();
+            maintenance::vacuum_queue(&db).await.unwrap();
             sizes.push(size(&db).await);
         }
     }

@@ -57,7 +57,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .routes(routes!(get_faults))
 }
 
-fn resource(kernel: &Kernel, petition: &Petition, import: &Import, job: Option<&Standing>) -> Value {
+fn resource(kernel: &Kernel, petition: &Petition, import: &Import, job: Option<&JobStatus>) -> Value {
     let base = kernel.url(&format!("{}/imports/{}", petition.action.api_path(), import.id));
     json!({
         "identifiers": identifiers(import.id),
@@ -70,7 +70,7 @@ fn resource(kernel: &Kernel, petition: &Petition, import: &Import, job: Option<&
         "dry_run": import.dry_run,
         "muster:state": import.state,
         "muster:finished_date": import.finished_at,
-        "muster:job": job.map(Standing::body),
+        "muster:job": job.map(JobStatus::body),
         "muster:progress": {
             "bytes": import.bytes, "done_bytes": import.offset_bytes, "lines": import.seen, "imported": import.imported,
             "duplicates": import.duplicates, "refused": import.refused,

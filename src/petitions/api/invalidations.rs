@@ -60,7 +60,12 @@ fn invalidate() -> Effect {
     Effect::Invalidate
 }
 
-async fn resource(petitions: &Petitions, petition: &Petition, job: &Job, standing: Option<&Standing>) -> Result<Value> {
+async fn resource(
+    petitions: &Petitions,
+    petition: &Petition,
+    job: &Job,
+    standing: Option<&JobStatus>,
+) -> Result<Value> {
     let kernel = &petitions.kernel;
     // the rules of a vault that was destroyed are gone with it
     let rule = match kernel.vaults.open(petition.action.vault_id).await {
@@ -76,7 +81,7 @@ async fn resource(petitions: &Petitions, petition: &Petition, job: &Job, standin
         "reason": job.reason,
         "muster:state": job.state,
         "muster:finished_date": job.finished_at,
-        "muster:job": standing.map(Standing::body),
+        "muster:job": standing.map(JobStatus::body),
         // counted first
         "muster:progress": {"seen": job.seen, "total": job.is_counted.then_some(job.total), "changed": job.changed},
         "_links": {"muster:cancel": link(format!("{base}/cancel")), "muster:undo": link(format!("{base}/undo")), "curies": curies()},

@@ -88,8 +88,8 @@ pub async fn signatures(
         key: &[KeyColumn { sql: "s.id", kind: KeyKind::Uuid }],
         is_ascending: false,
         indexes: SIGNATURE_INDEXES,
-        within: &[("s.petition_id", ScopeValue::Id(petition))],
-        also: "",
+        scope: &[("s.petition_id", ScopeValue::Id(petition))],
+        extra_condition: "",
     };
     let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = signatures_by_id(conn, &ids).await?;
