@@ -86,7 +86,7 @@ async fn hand_in(app: &TestApp, token: &str, raw: Vec<u8>, query: &str) -> Reply
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn every_systems_report_is_understood(pool: PgPool) {
+async fn bounce_reports_of_every_mail_system_are_parsed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bounces")).unwrap().count();
@@ -125,7 +125,7 @@ async fn suppressed(app: &TestApp) -> Vec<String> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_dead_address_is_not_written_to_again_and_a_full_one_is(pool: PgPool) {
+async fn a_dead_address_is_suppressed_and_a_full_mailbox_is_not(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -170,7 +170,7 @@ async fn a_dead_address_is_not_written_to_again_and_a_full_one_is(pool: PgPool) 
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_bounce_is_over_some_day_and_can_be_lifted(pool: PgPool) {
+async fn a_bounce_suppression_expires_and_can_be_lifted(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -240,7 +240,7 @@ impl ReplaceAll for Vec<u8> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_comes_back_from_a_protected_action_stays_in_its_vault_and_is_forgotten_in_three_days(pool: PgPool) {
+async fn protected_bounces_stay_in_their_vault_for_72_hours(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     for (slug, privacy) in [("open", "standard"), ("status", "protected")] {
@@ -259,7 +259,7 @@ async fn what_comes_back_from_a_protected_action_stays_in_its_vault_and_is_forgo
         Sender::of(&app.kernel).return_token(id)
     };
     let (gone, other) = (sent_to("jane.doe@example.org").await, sent_to("john@example.org").await);
-    assert_eq!(app.count("SELECT count(*) FROM mail_returns").await, 2);
+    assert_eq!(app.count("SELECT count(*) FROM mail_bounce_lookups").await, 2);
     for known in [true, false] {
         let taken = hand_in(&app, &token, sample("gmail-unknown", &gone), "").await.expect(200);
         assert_eq!(taken["muster:is_known"], known, "with the bounce it is forgotten which mail it was");
@@ -284,11 +284,11 @@ async fn what_comes_back_from_a_protected_action_stays_in_its_vault_and_is_forgo
     let now = app.kernel.cx.now();
     let mut conn = app.kernel.db.acquire().await.unwrap();
     muster::mail::delete_expired(&mut conn, now, chrono::TimeDelta::days(30)).await.unwrap();
-    assert_eq!(app.count("SELECT count(*) FROM mail_returns").await, 0);
+    assert_eq!(app.count("SELECT count(*) FROM mail_bounce_lookups").await, 0);
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_officials_mailbox_is_paused_for_a_human_and_goes_on(pool: PgPool) {
+async fn a_lane_is_paused_after_three_bounces(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     things::office(&app, &token, "minister").await;
@@ -340,7 +340,7 @@ async fn an_officials_mailbox_is_paused_for_a_human_and_goes_on(pool: PgPool) {
     );
     app.put("/api/v1/mail/lanes/none", Some(&token), &json!({})).await.problem(404, "not_found", &[]);
     app.put(&path, Some(&token), &json!({"paused": false, "rate_per_hour": 600})).await.expect(200);
-    assert_eq!(app.count("SELECT count(*) FROM mail_lane_reports").await, 0, "and those reports are done with");
+    assert_eq!(app.count("SELECT count(*) FROM mail_lane_bounces").await, 0, "and those reports are done with");
     app.post(&format!("/api/v1/mail/{id}/retry"), Some(&token), &json!({})).await.expect(200);
     app.mail().await;
     // the one that came back first, the one that waited, and the one that was called spam: it arrived
@@ -349,7 +349,7 @@ async fn an_officials_mailbox_is_paused_for_a_human_and_goes_on(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_folder_of_returned_mail_is_emptied_only_after_commit(pool: PgPool) {
+async fn bounce_spool_files_are_removed_only_after_commit(pool: PgPool) {
     let folder = std::env::temp_dir().join(format!("muster-spool-{}", muster::kernel::cx::Cx::system().id()));
     fs::create_dir_all(&folder).unwrap();
     let app = TestApp::with(pool, &[("MUSTER__MAIL__BOUNCE_SPOOL", folder.to_str().unwrap())]).await;
@@ -395,7 +395,7 @@ fn nested(levels: usize) -> Vec<u8> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_mail_made_to_end_its_reader_is_read_once_and_put_aside(pool: PgPool) {
+async fn a_hostile_bounce_is_read_once_and_quarantined(pool: PgPool) {
     let folder = std::env::temp_dir().join(format!("muster-hostile-{}", muster::kernel::cx::Cx::system().id()));
     fs::create_dir_all(folder.join("working")).unwrap();
     let app = TestApp::with(pool, &[("MUSTER__MAIL__BOUNCE_SPOOL", folder.to_str().unwrap())]).await;
@@ -444,7 +444,7 @@ async fn a_mail_made_to_end_its_reader_is_read_once_and_put_aside(pool: PgPool) 
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_is_kept_of_a_bounce_does_not_name_the_person(pool: PgPool) {
+async fn stored_bounce_reasons_contain_no_personal_data(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -471,7 +471,7 @@ impl Unchecked for PgPool {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn mail_is_paused_by_class_or_as_a_whole_and_sent_again_by_filter(pool: PgPool) {
+async fn mail_can_be_paused_by_class_and_requeued_by_filter(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

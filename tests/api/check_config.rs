@@ -77,7 +77,7 @@ fn installation(pool: &PgPool, relay: &str) -> Installation {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn it_connects_and_looks_up_the_senders_domain(pool: PgPool) {
+async fn check_config_connects_and_checks_the_sender_domain(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house = installation(&pool, &sink.url());
     house.run(&["keyring", "init"]).await.ok();
@@ -119,7 +119,7 @@ async fn it_connects_and_looks_up_the_senders_domain(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn it_says_what_is_not_there(pool: PgPool) {
+async fn check_config_reports_missing_records(pool: PgPool) {
     let mut house = installation(&pool, &closed_url().await);
     let dns = name_server(&[]).await;
     house.set("MUSTER__KEYRING__FILE", &house.path("keyring.json"));

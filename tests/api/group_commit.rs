@@ -125,7 +125,7 @@ fn assert_busy(outcome: &Result<i32, Error>, why: &str) {
 }
 
 #[sqlx::test(migrations = false)]
-async fn sixty_four_at_once_share_commits_and_each_gets_its_own_answer(pool: PgPool) {
+async fn concurrent_acts_share_commits_and_get_their_own_answers(pool: PgPool) {
     let book = Book::new(pool).await;
     let commits = book.start(settings(2));
     join_all((0..64).map(|caller| {
@@ -145,7 +145,7 @@ async fn sixty_four_at_once_share_commits_and_each_gets_its_own_answer(pool: PgP
 }
 
 #[sqlx::test(migrations = false)]
-async fn a_lone_act_is_written_at_once_without_waiting_for_company(pool: PgPool) {
+async fn a_single_act_is_written_without_delay(pool: PgPool) {
     let book = Book::new(pool).await;
     let commits = book.start(settings(1));
     for n in 0..5 {
@@ -180,7 +180,7 @@ async fn a_poison_row_fails_alone(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = false)]
-async fn a_deadlock_is_tried_again_whole(pool: PgPool) {
+async fn a_deadlock_retries_the_whole_batch(pool: PgPool) {
     let book = Book::new(pool).await;
     book.trouble.lock().unwrap().extend([DEADLOCK, DEADLOCK]);
     let commits = book.start(settings(1));
@@ -192,7 +192,7 @@ async fn a_deadlock_is_tried_again_whole(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = false)]
-async fn deadlocks_without_end_are_a_503_and_not_a_fault_of_ours(pool: PgPool) {
+async fn endless_deadlocks_return_503(pool: PgPool) {
     let book = Book::new(pool).await;
     book.trouble.lock().unwrap().extend([DEADLOCK; 20]);
     let commits = book.start(settings(1));
@@ -203,7 +203,7 @@ async fn deadlocks_without_end_are_a_503_and_not_a_fault_of_ours(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = false)]
-async fn a_lost_connection_is_a_503_for_the_whole_batch_and_nothing_is_claimed(pool: PgPool) {
+async fn a_lost_connection_returns_503_for_the_whole_batch(pool: PgPool) {
     let book = Book::closed(pool).await;
     let commits = book.start(settings(1));
     let first = commits.submit(line(100));
@@ -230,7 +230,7 @@ async fn a_lost_connection_is_a_503_for_the_whole_batch_and_nothing_is_claimed(p
 }
 
 #[sqlx::test(migrations = false)]
-async fn a_full_queue_says_so_at_once(pool: PgPool) {
+async fn a_full_queue_returns_503(pool: PgPool) {
     let book = Book::closed(pool).await;
     let commits = book.start(HotPath { queue_limit: 2, ..settings(1) });
     let submit = |n: i32| {
@@ -253,7 +253,7 @@ async fn a_full_queue_says_so_at_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = false)]
-async fn an_act_that_waited_past_its_deadline_is_refused_and_not_written(pool: PgPool) {
+async fn an_act_past_its_deadline_is_rejected(pool: PgPool) {
     let book = Book::closed(pool).await;
     let commits = book.start(HotPath { deadline_seconds: 1, ..settings(1) });
     let first = commits.submit(line(1));
@@ -273,7 +273,7 @@ async fn an_act_that_waited_past_its_deadline_is_refused_and_not_written(pool: P
 }
 
 #[sqlx::test(migrations = false)]
-async fn a_caller_that_goes_away_does_not_take_its_act_along(pool: PgPool) {
+async fn a_cancelled_caller_does_not_cancel_its_act(pool: PgPool) {
     let book = Book::closed(pool).await;
     let commits = book.start(settings(1));
     let submit = |n: i32| {
@@ -293,7 +293,7 @@ async fn a_caller_that_goes_away_does_not_take_its_act_along(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = false)]
-async fn closing_writes_and_answers_what_is_queued_and_takes_no_more(pool: PgPool) {
+async fn close_drains_the_queue(pool: PgPool) {
     let book = Book::closed(pool).await;
     let commits = book.start(HotPath { batch_limit: 4, ..settings(2) });
     let queued = join_all((0..60).map(|n| commits.submit(line(n))));
@@ -315,7 +315,7 @@ async fn closing_writes_and_answers_what_is_queued_and_takes_no_more(pool: PgPoo
 }
 
 #[sqlx::test(migrations = false)]
-async fn a_second_batch_begins_beside_the_first_only_with_company(pool: PgPool) {
+async fn a_second_batch_runs_in_parallel_only_when_large_enough(pool: PgPool) {
     let book = Book::closed(pool).await;
     let commits = book.start(settings(2));
     let company = i32::try_from(MIN_PARALLEL_BATCH).unwrap();

@@ -82,7 +82,7 @@ async fn row(app: &TestApp) -> Option<(String, i32, Option<String>)> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn organizations_take_turns_however_much_one_of_them_has(pool: PgPool) {
+async fn jobs_are_scheduled_fairly_across_organizations(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let busy = organization(&app, "Busy").await;
     for _ in 0..5 {
@@ -105,7 +105,7 @@ async fn organizations_take_turns_however_much_one_of_them_has(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn ten_failures_in_a_row_fail_a_job_and_a_success_forgives(pool: PgPool) {
+async fn a_job_fails_after_ten_consecutive_failures(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organization = organization(&app, "Alliance").await;
     let id = begin(&app.kernel, organization).await;
@@ -143,7 +143,7 @@ async fn ten_failures_in_a_row_fail_a_job_and_a_success_forgives(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_outage_is_not_counted_and_a_dead_worker_is(pool: PgPool) {
+async fn an_outage_costs_no_attempt_and_a_dead_worker_does(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organization = organization(&app, "Alliance").await;
     begin(&app.kernel, organization).await;
@@ -199,7 +199,7 @@ impl JobKind for AskedAgain<'_> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_is_asked_for_during_the_last_step_is_not_forgotten(pool: PgPool) {
+async fn a_job_enqueued_during_its_last_step_runs_again(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let organization = organization(&app, "Alliance").await;
     begin(&app.kernel, organization).await;
@@ -244,7 +244,7 @@ async fn several_workers_share_the_jobs(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn one_process_makes_a_round_for_all(pool: PgPool) {
+async fn one_leader_runs_each_round(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let rounds = AtomicUsize::new(0);
     let round = || async {
@@ -268,7 +268,7 @@ async fn one_process_makes_a_round_for_all(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_failing_step_of_upkeep_does_not_stop_the_others(pool: PgPool) {
+async fn a_failing_maintenance_step_does_not_stop_the_others(pool: PgPool) {
     let app = TestApp::new(pool).await;
     sqlx::raw_sql(
         "INSERT INTO used_challenges VALUES ('spent', now() - interval '1 day');

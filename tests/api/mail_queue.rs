@@ -212,7 +212,7 @@ pub async fn harness(db: PgPool, behaviour: Behaviour) -> (MailHarness, SmtpSink
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_mail_is_sent_once_and_its_kind_is_told(db: PgPool) {
+async fn a_mail_is_sent_once_and_its_callback_runs(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
     let id = harness.queue(Class::Confirmation, "jane@example.org").await;
@@ -230,7 +230,7 @@ async fn a_mail_is_sent_once_and_its_kind_is_told(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn protected_mails_leave_no_row(db: PgPool) {
+async fn protected_mail_is_deleted_when_sent(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let sent = harness.put(Class::Notice, "", true, json!({ "to": "jane@example.org" })).await;
     let nothing = harness.put(Class::Notice, "", true, json!({ "to": "jane@example.org", "mode": "nothing" })).await;
@@ -260,7 +260,7 @@ async fn protected_mails_leave_no_row(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn refused_for_now_goes_again_later(db: PgPool) {
+async fn a_4xx_reply_is_retried(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept().script([Step::RejectRcpt("451 4.3.0 later")])).await;
     let engine = harness.engine();
     let id = harness.queue(Class::Notice, "jane@example.org").await;
@@ -277,7 +277,7 @@ async fn refused_for_now_goes_again_later(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn refused_for_good_fails(db: PgPool) {
+async fn a_5xx_reply_fails(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     // a relay that is known to take mail is believed
     let engine = harness.engine();
@@ -302,7 +302,7 @@ async fn refused_for_good_fails(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_relay_that_is_away_costs_no_attempt(db: PgPool) {
+async fn an_unreachable_relay_costs_no_attempt(db: PgPool) {
     let harness = MailHarness::new(db, &closed_url().await).await;
     let id = harness.queue(Class::Letter, "minister@example.org").await;
     for _ in 0..3 {
@@ -320,7 +320,7 @@ async fn a_relay_that_is_away_costs_no_attempt(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_unknown_outcome_is_uncertain_for_letters_only(db: PgPool) {
+async fn a_connection_lost_after_data_is_uncertain_for_letters_only(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     sink.on("minister@example.org", Step::HangUpAfterContent { counted: true });
     sink.on("jane@example.org", Step::HangUpAfterContent { counted: true });
@@ -345,7 +345,7 @@ async fn an_unknown_outcome_is_uncertain_for_letters_only(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_a_dead_process_held_goes_again(db: PgPool) {
+async fn expired_leases_are_recovered(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let notice = harness.queue(Class::Notice, "jane@example.org").await;
     let letter = harness.queue(Class::Letter, "minister@example.org").await;
@@ -374,7 +374,7 @@ async fn what_a_dead_process_held_goes_again(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn engines_side_by_side_send_each_mail_once(db: PgPool) {
+async fn concurrent_engines_send_each_mail_once(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..200 {
         harness.queue(Class::ALL[n % 5], &format!("p{n}@example.org")).await;
@@ -398,7 +398,7 @@ async fn engines_side_by_side_send_each_mail_once(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn urgent_classes_go_first_and_none_starves(db: PgPool) {
+async fn classes_are_prioritised_without_starvation(db: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let harness = MailHarness::new(db, &sink.url()).await.with(|settings| settings.mail.batch = 64);
     for class in [Class::Update, Class::Notice, Class::Letter, Class::Urgent] {
@@ -418,7 +418,7 @@ async fn urgent_classes_go_first_and_none_starves(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_lane_keeps_its_pace_whoever_sends(db: PgPool) {
+async fn a_lane_keeps_its_rate_limit_across_processes(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..40 {
         let lane = if n % 2 == 0 { "a" } else { "b" };
@@ -452,7 +452,7 @@ async fn a_lane_keeps_its_pace_whoever_sends(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_lane_keeps_its_hours_where_its_official_is(db: PgPool) {
+async fn a_lane_keeps_its_hours_in_its_time_zone(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let st_johns: Zone = "America/St_Johns".parse().expect("a zone");
     let hours = |opens: u32, closes: u32| {
@@ -493,7 +493,7 @@ async fn a_lane_keeps_its_hours_where_its_official_is(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_relay_keeps_its_pace_whoever_sends(db: PgPool) {
+async fn a_relay_keeps_its_rate_limit_across_processes(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..100 {
         harness.queue(Class::Notice, &format!("a{n}@example.org")).await;
@@ -535,7 +535,7 @@ async fn a_relay_keeps_its_pace_whoever_sends(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn whatever_the_relay_does_each_mail_ends_in_one_honest_state(db: PgPool) {
+async fn each_mail_ends_in_one_correct_state_whatever_the_relay_does(db: PgPool) {
     let first = |step: Step| Behaviour::accept().script(vec![step; 10]);
     let moods = [
         ("refuses", Behaviour { greeting: "554 5.3.2 no", ..Behaviour::accept() }, ("sent", 1), ("sent", 1)),
@@ -592,7 +592,7 @@ async fn whatever_the_relay_does_each_mail_ends_in_one_honest_state(db: PgPool) 
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_pause_is_felt_by_what_is_claimed_already(db: PgPool) {
+async fn a_pause_applies_to_claimed_mail(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..200 {
         harness.queue(Class::Update, &format!("a{n}@example.org")).await;
@@ -613,7 +613,7 @@ async fn a_pause_is_felt_by_what_is_claimed_already(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn one_bad_mail_stops_no_other(db: PgPool) {
+async fn one_failing_mail_does_not_block_others(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let error = harness.with_mode("error").await;
     let panic = harness.with_mode("panic").await;
@@ -661,7 +661,7 @@ async fn one_bad_mail_stops_no_other(db: PgPool) {
     let engine = harness.engine();
     harness.advance(TimeDelta::minutes(1));
     assert_eq!(engine.retry_callbacks().await.expect("still poison"), 0);
-    sqlx::query("UPDATE mail_untold SET refs = refs - 'mode'").execute(&harness.kernel.db).await.expect("mended");
+    sqlx::query("UPDATE mail_pending_callbacks SET refs = refs - 'mode'").execute(&harness.kernel.db).await.expect("mended");
     harness.advance(TimeDelta::minutes(2));
     assert_eq!(engine.retry_callbacks().await.expect("told"), 1);
     assert_eq!(harness.delivery_status(poison), [DeliveryStatus::Sent]);
@@ -674,7 +674,7 @@ async fn vault(harness: &MailHarness) -> Uuid {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_address_gets_three_confirmations_a_day(db: PgPool) {
+async fn confirmations_to_an_address_are_capped_per_day(db: PgPool) {
     let (harness, sink) = harness(
         db,
         Behaviour::accept().script([Step::RejectRcpt("451 4.3.0 later"), Step::RejectMail("421 4.3.2 bye")]),
@@ -711,7 +711,7 @@ async fn an_address_gets_three_confirmations_a_day(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn nobody_who_wants_no_mail_gets_any(db: PgPool) {
+async fn suppressed_addresses_get_no_mail(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let id = vault(&harness).await;
     let vault = harness.kernel.vaults.open(id).await.expect("a vault");
@@ -752,7 +752,7 @@ async fn nobody_who_wants_no_mail_gets_any(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn stopping_puts_back_what_was_not_begun(db: PgPool) {
+async fn shutdown_requeues_unsent_mail(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..60 {
         sink.on(&format!("p{n}@example.org"), Step::SlowRcpt(Duration::from_millis(300)));
@@ -774,7 +774,7 @@ async fn stopping_puts_back_what_was_not_begun(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_is_cancelled_does_not_go(db: PgPool) {
+async fn cancelled_mail_is_not_sent(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let kept = harness.queue(Class::Letter, "a@example.org").await;
     let protected = harness.put(Class::Letter, "m", true, json!({ "to": "b@example.org" })).await;
@@ -795,7 +795,7 @@ async fn what_is_cancelled_does_not_go(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn old_months_are_forgotten(db: PgPool) {
+async fn old_partitions_are_dropped(db: PgPool) {
     let (harness, _sink) = harness(db, Behaviour::accept()).await;
     let id = harness.queue(Class::Notice, "jane@example.org").await;
     harness.engine().drain().await.expect("sent");
@@ -823,7 +823,7 @@ async fn old_months_are_forgotten(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_mailbox_keeps_mail_on_this_machine(db: PgPool) {
+async fn the_mailbox_transport_writes_files(db: PgPool) {
     let harness = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     let here = harness.with(|settings| settings.mail.transport = Transport::Mailbox);
     here.queue(Class::Notice, "jane@example.org").await;
@@ -858,7 +858,7 @@ async fn subject_and_texts_come_from_templates(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn where_one_relay_is_away_the_others_take_over(db: PgPool) {
+async fn relays_fail_over(db: PgPool) {
     let (one, two) = (SmtpSink::start(Behaviour::accept()).await, SmtpSink::start(Behaviour::accept()).await);
     let harness = MailHarness::new(db, &format!("{}?weight=3 {} {}", one.url(), two.url(), closed_url().await)).await;
     for n in 0..60 {

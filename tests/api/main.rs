@@ -1,11 +1,11 @@
 //! The integration tests: through HTTP on a real Postgres, a database of its own for each test.
 
 mod access;
-mod attempts;
+mod attempt_limits;
 mod bounces;
 mod broadcasts;
 mod browser;
-mod caches;
+mod cache_invalidation;
 mod campaigns;
 mod check_config;
 mod cli;
@@ -23,25 +23,25 @@ mod fault_database;
 mod fault_proxy;
 mod floods;
 mod group_commit;
-mod guard;
+mod rate_limit;
 mod harness;
 mod imports;
 mod integrity;
-mod interrupted;
+mod worker_crash;
 mod jobs;
 mod keep_nothing;
 mod keyring;
 #[path = "../faults/keyring.rs"]
 mod keyring_faults;
-mod layers;
+mod architecture;
 mod life;
 #[path = "../faults/lists.rs"]
 mod lists;
-mod load;
-#[path = "../faults/mail_fence.rs"]
-mod mail_fence;
+mod hot_path_load;
+#[path = "../faults/restore_guard.rs"]
+mod restore_guard;
 mod mail_queue;
-mod mail_refusals;
+mod mail_retry_policy;
 mod milestones;
 mod operations;
 mod own_page;
@@ -54,7 +54,7 @@ mod process;
 mod questions;
 mod recount;
 mod referral;
-mod relay;
+mod mail_relay;
 mod schema;
 mod seats;
 mod sessions;
@@ -66,7 +66,7 @@ mod smtp_sink;
 mod templates;
 mod texts;
 mod things;
-mod weather;
+mod fault_injection;
 
 #[path = "../faults/exports.rs"]
 mod faults_exports;

@@ -111,10 +111,10 @@ async fn a_picture_that_another_process_removed_is_shown_no_more(pool: PgPool) {
 
     let path = format!("/images/{}", upload(&app, &token).await);
     assert_eq!(app.get(&path, None).await.status, 200);
-    let _hearing = crate::caches::hearing(&app).await;
+    let _hearing = crate::cache_invalidation::hearing(&app).await;
     assert_eq!(app.get(&path, None).await.status, 200);
     sqlx::query("DELETE FROM images").execute(&app.kernel.db).await.unwrap();
-    crate::caches::soon(std::time::Duration::from_secs(5), "the picture is gone", async || {
+    crate::cache_invalidation::soon(std::time::Duration::from_secs(5), "the picture is gone", async || {
         app.get(&path, None).await.status == 404
     })
     .await;

@@ -60,7 +60,7 @@ async fn hot_tables_are_vacuumed_early(pool: PgPool) {
             "mail_minutes",
             "mail_lane_users",
             "mail_count_deltas",
-            "mail_returns",
+            "mail_bounce_lookups",
             "confirmation_caps",
             "broadcast_recipients",
             "idempotency_keys",

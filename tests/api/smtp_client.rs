@@ -110,7 +110,7 @@ async fn outcome(step: Step) -> (SendError, SmtpSink) {
 }
 
 #[tokio::test]
-async fn commands_go_in_one_go_where_the_relay_takes_them_so() {
+async fn commands_are_pipelined_where_the_relay_supports_it() {
     for pipelining in [true, false] {
         let sink = SmtpSink::start(Behaviour { pipelining, ..Behaviour::accept() }).await;
         let pool = pool(&sink.url());
@@ -132,7 +132,7 @@ async fn commands_go_in_one_go_where_the_relay_takes_them_so() {
 }
 
 #[tokio::test]
-async fn the_next_message_begins_behind_the_content() {
+async fn the_next_message_is_pipelined_behind_the_content() {
     let many = [MAIL; 5];
     for pipelining in [true, false] {
         let sink = SmtpSink::start(Behaviour { pipelining, ..Behaviour::accept() }).await;
@@ -149,7 +149,7 @@ async fn the_next_message_begins_behind_the_content() {
 }
 
 #[tokio::test]
-async fn nothing_begins_behind_a_message_that_a_relay_takes_long_over() {
+async fn nothing_is_pipelined_behind_a_slow_reply() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let (start, seconds) = (HandClock::new().clock()(), AtomicU64::new(0));
     // each look at it is a second later
@@ -161,7 +161,7 @@ async fn nothing_begins_behind_a_message_that_a_relay_takes_long_over() {
 }
 
 #[tokio::test]
-async fn whatever_happens_to_a_message_the_one_behind_it_goes_out_once() {
+async fn a_pipelined_message_is_sent_once_whatever_happens_before() {
     let accepted = |answer: &Result<Accepted, SendError>| answer.is_ok();
     let steps = [
         (Step::RejectMail("451 4.3.0 later"), Some(451)),
@@ -201,7 +201,7 @@ async fn whatever_happens_to_a_message_the_one_behind_it_goes_out_once() {
 }
 
 #[tokio::test]
-async fn leave_is_asked_for_each_message() {
+async fn the_lease_is_checked_before_each_message() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
     let answers = send_all(&pool, &[MAIL; 4], &|| sink.messages().len() < 2).await;
@@ -212,7 +212,7 @@ async fn leave_is_asked_for_each_message() {
 }
 
 #[tokio::test]
-async fn what_has_no_leave_any_more_does_not_go_out() {
+async fn a_message_whose_lease_was_lost_is_not_sent() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
     assert_eq!(send_all(&pool, &[MAIL], &|| false).await, [Err(SendError::HeldBack)]);

@@ -133,7 +133,7 @@ async fn press(server: &Server, path: &str) -> u16 {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn black_holes_under_load_and_while_idle_stop_nothing(pool: PgPool) {
+async fn network_black_holes_are_survived_under_load_and_while_idle(pool: PgPool) {
     let proxy = Proxy::start(&pool).await;
     let (house, sink) = installation(&pool, Some(&proxy.url())).await;
     let server = house.serve(&["serve"]).await;
@@ -173,7 +173,7 @@ async fn black_holes_under_load_and_while_idle_stop_nothing(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn web_and_worker_apart_survive_black_holes(pool: PgPool) {
+async fn web_and_worker_survive_network_black_holes(pool: PgPool) {
     let (web_proxy, work_proxy) = (Proxy::start(&pool).await, Proxy::start(&pool).await);
     let (mut house, sink) = installation(&pool, Some(&web_proxy.url())).await;
     let web = house.serve(&["serve", "--role", "web"]).await;

@@ -50,7 +50,7 @@ async fn status(stream: &mut TcpStream, request: &[u8]) -> String {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_header_that_does_not_end_is_not_waited_for(pool: PgPool) {
+async fn an_unfinished_header_times_out(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__HTTP__HEADER_TIMEOUT_SECONDS", "1")]).await;
     let (server, _guard) = serve(&app).await;
     let begun = Cx::system().instant();
@@ -74,7 +74,7 @@ async fn a_header_that_does_not_end_is_not_waited_for(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn one_host_has_its_connections_and_no_more(pool: PgPool) {
+async fn connections_per_network_are_limited(pool: PgPool) {
     let limits = [("MUSTER__HTTP__MAX_CONNECTIONS_PER_NETWORK", "3"), ("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.4")];
     let app = TestApp::with(pool, &limits).await;
     let (server, _guard) = serve(&app).await;
@@ -100,7 +100,7 @@ async fn one_host_has_its_connections_and_no_more(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn who_comes_when_all_connections_are_taken_is_served_as_soon_as_one_is_free(pool: PgPool) {
+async fn connections_beyond_the_limit_wait_for_a_free_one(pool: PgPool) {
     let limits = [("MUSTER__HTTP__MAX_CONNECTIONS", "2"), ("MUSTER__HTTP__HEADER_TIMEOUT_SECONDS", "1")];
     let app = TestApp::with(pool, &limits).await;
     let (server, guard) = serve(&app).await;
@@ -116,7 +116,7 @@ async fn who_comes_when_all_connections_are_taken_is_served_as_soon_as_one_is_fr
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_answer_that_nobody_takes_is_given_up(pool: PgPool) {
+async fn a_stalled_response_times_out(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__HTTP__TIMEOUT_SECONDS", "1")]).await;
     let (server, _guard) = serve(&app).await;
     let socket = TcpSocket::new_v4().unwrap();
@@ -133,7 +133,7 @@ async fn an_answer_that_nobody_takes_is_given_up(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_host_has_eight_live_streams_which_end_after_a_quarter_of_an_hour(pool: PgPool) {
+async fn live_streams_per_network_are_limited_and_expire(pool: PgPool) {
     const LIVE: &[u8] =
         b"GET /p/status/live HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\nconnection: close\r\n\r\n";
     let app = TestApp::new(pool).await;

@@ -87,7 +87,7 @@ impl Gate {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_busy_source_proves_its_work_once_for_each_act(pool: PgPool) {
+async fn a_busy_source_needs_one_proof_of_work_per_act(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let proof = solve(&gate.challenge().await);
     assert_eq!(gate.signatures().await, 1, "the refused act was not written");
@@ -104,7 +104,7 @@ async fn a_busy_source_proves_its_work_once_for_each_act(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn forged_foreign_and_expired_proofs_are_refused(pool: PgPool) {
+async fn forged_foreign_and_expired_proofs_are_rejected(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let challenge = gate.challenge().await;
     let refused = async |proof: &str| gate.with_proof(proof).await.problem(428, "challenge_required", &[]);
@@ -135,7 +135,7 @@ async fn forged_foreign_and_expired_proofs_are_refused(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_proof_counts_in_another_process_of_the_same_installation_but_only_once_in_all(pool: PgPool) {
+async fn a_proof_is_valid_in_every_process_but_only_once(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let proof = solve(&gate.challenge().await);
     let kernel = &gate.app.kernel;
@@ -150,7 +150,7 @@ async fn a_proof_counts_in_another_process_of_the_same_installation_but_only_onc
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn without_javascript_one_waits_and_presses_again(pool: PgPool) {
+async fn without_javascript_a_wait_ticket_replaces_the_proof(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     gate.sign(&[], json!({})).await.expect(202);
     let fields = |ticket: String| {
@@ -191,7 +191,7 @@ async fn without_javascript_one_waits_and_presses_again(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_ticket_of_the_api_s_challenge_works_in_the_api(pool: PgPool) {
+async fn a_wait_ticket_works_in_the_api(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let challenge = gate.challenge().await;
     let ticket = challenge["wait_ticket"].as_str().unwrap();
@@ -202,7 +202,7 @@ async fn the_ticket_of_the_api_s_challenge_works_in_the_api(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_form_with_a_mistake_does_not_use_up_a_proof(pool: PgPool) {
+async fn a_validation_error_does_not_consume_the_proof(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let proof = solve(&gate.challenge().await);
     gate.app
@@ -213,7 +213,7 @@ async fn a_form_with_a_mistake_does_not_use_up_a_proof(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn behind_a_trusted_proxy_sources_are_told_apart(pool: PgPool) {
+async fn x_forwarded_for_of_a_trusted_proxy_distinguishes_sources(pool: PgPool) {
     let gate = Gate::new(pool, &[("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.1,10.0.0.9")]).await;
     let from = async |forwarded: &str| gate.sign(&[("x-forwarded-for", forwarded)], json!({})).await.status.as_u16();
     assert_eq!(from("203.0.113.5").await, 202);
@@ -232,7 +232,7 @@ async fn behind_a_trusted_proxy_sources_are_told_apart(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn proxies_are_trusted_by_network_and_what_is_no_address_hides_nobody(pool: PgPool) {
+async fn proxies_are_trusted_by_network_and_invalid_hops_are_ignored(pool: PgPool) {
     let gate = Gate::new(pool, &[("MUSTER__HTTP__TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8,2001:db8:9::/48")]).await;
     let from = async |lines: &[&str]| {
         let headers: Vec<(&str, &str)> = lines.iter().map(|line| ("x-forwarded-for", *line)).collect();
@@ -253,7 +253,7 @@ async fn proxies_are_trusted_by_network_and_what_is_no_address_hides_nobody(pool
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn without_one_nobody_can_choose_a_source(pool: PgPool) {
+async fn x_forwarded_for_of_an_untrusted_peer_is_ignored(pool: PgPool) {
     let gate = Gate::new(pool, &[]).await;
     let from = async |forwarded: &str| {
         gate.sign(
@@ -269,7 +269,7 @@ async fn without_one_nobody_can_choose_a_source(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_token_is_not_asked_for_work_and_off_means_off(pool: PgPool) {
+async fn tokens_and_mode_off_bypass_the_rate_limit(pool: PgPool) {
     let gate = Gate::new(pool.clone(), &[]).await;
     let token = gate.app.owner().await;
     for n in 0..3 {

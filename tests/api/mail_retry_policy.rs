@@ -61,7 +61,7 @@ async fn assert_sent_in_the_end(harness: &MailHarness, mails: &[Uuid], words: &s
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_relay_that_refuses_the_account_fails_nothing(db: PgPool) {
+async fn a_relay_that_refuses_the_account_opens_the_circuit_breaker(db: PgPool) {
     let first = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     for words in [
         "550 5.4.5 Daily user sending quota exceeded",
@@ -98,7 +98,7 @@ async fn a_relay_that_refuses_the_account_fails_nothing(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_relay_that_refuses_every_recipient_fails_nothing_in_any_wording(db: PgPool) {
+async fn a_relay_that_refuses_every_recipient_opens_the_circuit_breaker(db: PgPool) {
     let first = MailHarness::new(db, "smtp://127.0.0.1:1").await;
     for (domains, step, words) in [
         (5, Step::RejectRcpt("550 5.1.1 Utilisateur inconnu"), "5.1.1 in French"),
@@ -126,7 +126,7 @@ async fn a_relay_that_refuses_every_recipient_fails_nothing_in_any_wording(db: P
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn who_is_really_unknown_fails_while_the_relay_takes_others(db: PgPool) {
+async fn an_unknown_recipient_fails_while_the_breaker_is_closed(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
     sink.on("who@gmail.com", Step::RejectRcpt("550 5.1.1 no such user"));
@@ -151,7 +151,7 @@ async fn who_is_really_unknown_fails_while_the_relay_takes_others(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn where_one_relay_refuses_the_account_another_takes_over_and_it_comes_back(db: PgPool) {
+async fn relays_fail_over_while_a_breaker_is_open_and_it_closes_again(db: PgPool) {
     let one = SmtpSink::start(always(Step::RejectMail("550 5.7.1 Account suspended"))).await;
     let two = SmtpSink::start(Behaviour::accept()).await;
     let harness = MailHarness::new(db, &format!("{}?weight=9 {}", one.url(), two.url())).await;
@@ -175,7 +175,7 @@ async fn where_one_relay_refuses_the_account_another_takes_over_and_it_comes_bac
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_mail_that_makes_the_relay_hang_up_is_set_aside_and_the_others_go(db: PgPool) {
+async fn a_mail_that_breaks_connections_is_set_aside(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
     sink.on("poison@example.org", Step::HangUpAtRcpt);
@@ -197,7 +197,7 @@ async fn a_mail_that_makes_the_relay_hang_up_is_set_aside_and_the_others_go(db: 
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_cannot_be_composed_is_tried_for_days_and_can_be_sent_again(db: PgPool) {
+async fn compose_errors_are_retried_and_can_be_requeued(db: PgPool) {
     let (harness, _sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
     let refs = json!({ "to": "jane@example.org", "mode": "error" });
@@ -224,7 +224,7 @@ async fn what_cannot_be_composed_is_tried_for_days_and_can_be_sent_again(db: PgP
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_copy_is_a_mail_of_its_own_and_goes_once(db: PgPool) {
+async fn a_copy_is_a_separate_mail_and_sent_once(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
     sink.on("deputy@gov.example", Step::RejectRcpt("451 4.3.0 later"));
@@ -289,7 +289,7 @@ async fn a_copy_is_a_mail_of_its_own_and_goes_once(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn who_queues_again_or_pauses_loses_nothing_to_age(db: PgPool) {
+async fn requeued_and_paused_mail_does_not_expire(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     let engine = harness.engine();
     let day = TimeDelta::days(1);
@@ -340,7 +340,7 @@ async fn who_queues_again_or_pauses_loses_nothing_to_age(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn pauses_that_cannot_be_read_hold_everything(db: PgPool) {
+async fn unreadable_pauses_hold_all_mail(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     for n in 0..200 {
         harness.queue(Class::Update, &format!("a{n}@example.org")).await;
@@ -375,7 +375,7 @@ async fn first_contact(harness: &MailHarness, to: &str) -> Uuid {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_first_contact_limit_is_first_in_first_out_and_changes_while_running(db: PgPool) {
+async fn the_first_contact_rate_limit_is_fifo_and_adjustable(db: PgPool) {
     let sink = SmtpSink::start(always(Step::RejectMail("451 4.3.0 later"))).await;
     let harness = MailHarness::new(db, &sink.url()).await.with(|settings| settings.mail.first_contacts_per_hour = 3);
     let engine = harness.engine();
@@ -419,7 +419,7 @@ async fn the_first_contact_limit_is_first_in_first_out_and_changes_while_running
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn leases_go_by_the_databases_clock_and_months_are_made_in_time(db: PgPool) {
+async fn leases_use_the_database_clock_and_partitions_are_created_in_time(db: PgPool) {
     let (harness, sink) = harness(db, Behaviour::accept()).await;
     sink.on("slow@example.org", Step::SlowContent(std::time::Duration::from_secs(20)));
     harness.queue(Class::Notice, "slow@example.org").await;

@@ -59,7 +59,7 @@ async fn crash(mut postgres: EmbeddedPostgres) {
 }
 
 #[tokio::test]
-async fn without_its_database_it_answers_503_and_recovers_by_itself() {
+async fn without_a_database_it_returns_503_and_recovers() {
     let mut house = Installation::bare();
     let options = Options::new(house.path("elsewhere"));
     let postgres = EmbeddedPostgres::start(options.clone()).await.unwrap();
@@ -111,7 +111,7 @@ async fn without_its_database_it_answers_503_and_recovers_by_itself() {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_database_that_hangs_is_a_503_in_time(pool: PgPool) {
+async fn a_hanging_database_returns_503_in_time(pool: PgPool) {
     let house = Installation::new(&pool).with("MUSTER__HTTP__TIMEOUT_SECONDS", "1");
     let token = house.owner().await;
     let server = house.serve(&["serve", "--role", "web"]).await;
@@ -136,7 +136,7 @@ async fn a_database_that_hangs_is_a_503_in_time(pool: PgPool) {
 }
 
 #[tokio::test]
-async fn killed_with_a_database_of_its_own_it_starts_again_with_everything() {
+async fn a_kill_with_embedded_postgres_loses_nothing() {
     let house = Installation::bare();
     let token = house.owner().await;
     let server = house.serve(&["serve", "--role", "web"]).await;
@@ -243,7 +243,7 @@ async fn assert_nothing_torn(pool: &PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn killed_amid_64_signers_it_has_every_signature_that_it_acknowledged(pool: PgPool) {
+async fn a_kill_under_load_keeps_every_acknowledged_signature(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
     let server = house.serve(&["serve", "--role", "web"]).await;
@@ -274,7 +274,7 @@ async fn killed_amid_64_signers_it_has_every_signature_that_it_acknowledged(pool
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn asked_to_stop_under_load_it_answers_whatever_it_writes(pool: PgPool) {
+async fn shutdown_under_load_answers_every_write(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
     let mut server = house.serve(&["serve", "--role", "web"]).await;
@@ -297,7 +297,7 @@ async fn asked_to_stop_under_load_it_answers_whatever_it_writes(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn asked_to_stop_it_answers_every_request_that_it_holds_and_takes_no_more(pool: PgPool) {
+async fn graceful_shutdown_answers_accepted_requests(pool: PgPool) {
     let house = Installation::new(&pool).with("MUSTER__HOT_PATH__FLUSHERS", "1");
     let token = house.owner().await;
     let mut server = house.serve(&["serve", "--role", "web"]).await;

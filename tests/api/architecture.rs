@@ -75,7 +75,7 @@ fn used(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn imports_go_down_only() {
+fn imports_follow_the_layers() {
     let mut found = BTreeMap::new();
     sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &[], &mut found);
     assert!(found.len() > 40, "the sources were not found");
@@ -104,7 +104,7 @@ fn imports_go_down_only() {
 }
 
 #[test]
-fn rooms_of_a_slice_look_down_only() {
+fn modules_of_a_slice_follow_the_layers() {
     let mut found = BTreeMap::new();
     sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &[], &mut found);
     let mut breaches = Vec::new();

@@ -25,7 +25,7 @@ async fn paused(server: &Server, token: &str, reason: &str) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_database_that_is_not_the_newest_sends_nothing_until_somebody_has_looked(pool: PgPool) {
+async fn the_restore_guard_pauses_a_database_that_is_not_the_newest(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house =
         Installation::new(&pool).with("MUSTER__MAIL__TRANSPORT", "smtp").with("MUSTER__MAIL__SMTP_URL", &sink.url());
@@ -50,7 +50,7 @@ async fn a_database_that_is_not_the_newest_sends_nothing_until_somebody_has_look
     until("the metrics", async || {
         let metrics = server.admin("/metrics").await.text();
         Some(()).filter(|()| {
-            metrics.contains("muster_mail_paused{scope=\"everything\"} 1") && metrics.contains("muster_mail_fence 0")
+            metrics.contains("muster_mail_paused{scope=\"everything\"} 1") && metrics.contains("muster_mail_restore_guard_ok 0")
         })
     })
     .await;

@@ -42,7 +42,7 @@ async fn lock_petitions(pool: &PgPool) -> PgConnection {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_herd_on_a_cold_petition_makes_one_query(pool: PgPool) {
+async fn concurrent_requests_for_an_uncached_petition_make_one_query(pool: PgPool) {
     let app = TestApp::new(pool.clone()).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -66,7 +66,7 @@ async fn a_herd_on_a_cold_petition_makes_one_query(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_is_in_memory_needs_no_database(pool: PgPool) {
+async fn cached_answers_need_no_database(pool: PgPool) {
     let app = TestApp::new(pool.clone()).await;
     let _hearing = hearing(&app).await;
     let token = app.owner().await;
@@ -90,7 +90,7 @@ async fn what_is_in_memory_needs_no_database(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn another_process_change_is_heard(pool: PgPool) {
+async fn changes_of_another_process_invalidate_the_cache(pool: PgPool) {
     let (one, other) = (TestApp::new(pool.clone()).await, TestApp::new(pool.clone()).await);
     let _hearing = hearing(&other).await;
     let token = one.owner().await;
@@ -119,7 +119,7 @@ async fn another_process_change_is_heard(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn unheard_changes_are_seen_after_two_seconds(pool: PgPool) {
+async fn without_listen_the_cache_expires_after_two_seconds(pool: PgPool) {
     let (one, other) = (TestApp::new(pool.clone()).await, TestApp::new(pool).await);
     let token = one.owner().await;
     one.petition(&token, json!({})).await;
@@ -129,7 +129,7 @@ async fn unheard_changes_are_seen_after_two_seconds(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn pages_are_not_sent_twice(pool: PgPool) {
+async fn if_none_match_returns_304(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

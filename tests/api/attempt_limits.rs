@@ -16,7 +16,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use crate::{
-    guard::solve,
+    rate_limit::solve,
     harness::{Reply, TestApp, signer},
     sessions::csrf,
 };
@@ -96,7 +96,7 @@ async fn counted(app: &TestApp) -> i64 {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_thousand_wrong_passwords_in_two_processes_get_the_budget_of_one(pool: PgPool) {
+async fn failed_sign_ins_are_limited_across_processes(pool: PgPool) {
     let app = installation(pool, &[]).await;
     let beside = app.beside();
     let form = Form::open(&app).await;
@@ -121,7 +121,7 @@ async fn a_thousand_wrong_passwords_in_two_processes_get_the_budget_of_one(pool:
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn only_failures_count_and_a_success_forgets_them(pool: PgPool) {
+async fn a_successful_sign_in_resets_the_failures(pool: PgPool) {
     let app = installation(pool, &[("MUSTER__GUARD__SIGN_IN_ATTEMPTS", "3")]).await;
     let beside = app.beside();
     let form = Form::open(&app).await;
@@ -147,7 +147,7 @@ async fn only_failures_count_and_a_success_forgets_them(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn one_source_pays_for_account_after_account_and_ends_somewhere(pool: PgPool) {
+async fn one_source_trying_many_accounts_is_limited(pool: PgPool) {
     let app = installation(pool, &[("MUSTER__GUARD__SIGN_IN_ATTEMPTS", "2")]).await;
     let form = Form::open(&app).await;
     let from = "2001:db8:1:1::1";
@@ -175,7 +175,7 @@ async fn one_source_pays_for_account_after_account_and_ends_somewhere(pool: PgPo
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_attack_from_everywhere_slows_strangers_and_not_the_owners_device(pool: PgPool) {
+async fn a_distributed_attack_does_not_lock_out_a_known_device(pool: PgPool) {
     let app = installation(pool, &[]).await;
     let form = Form::open(&app).await;
     let first = form.sign_in(&app, "203.0.113.1", OWNER, PASSWORD).await;
@@ -214,7 +214,7 @@ async fn an_attack_from_everywhere_slows_strangers_and_not_the_owners_device(poo
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_device_is_known_for_those_who_signed_in_on_it(pool: PgPool) {
+async fn a_device_is_known_only_to_accounts_that_signed_in_on_it(pool: PgPool) {
     let app = installation(pool, &[("MUSTER__GUARD__SIGN_IN_ATTEMPTS", "2")]).await;
     app.token("Neighbours", "all").await;
     let form = Form::open(&app).await;
@@ -247,7 +247,7 @@ async fn a_device_is_known_for_those_who_signed_in_on_it(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_shelter_behind_one_address_is_not_locked_out(pool: PgPool) {
+async fn many_people_behind_one_address_are_not_locked_out(pool: PgPool) {
     let app = installation(pool, &[]).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -269,7 +269,7 @@ async fn a_shelter_behind_one_address_is_not_locked_out(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_crowd_beyond_the_limit_is_asked_for_a_proof_and_keeps_its_form(pool: PgPool) {
+async fn beyond_the_limit_a_proof_is_required_and_the_form_is_kept(pool: PgPool) {
     let app =
         installation(pool, &[("MUSTER__GUARD__ATTEMPTS_PER_NETWORK", "5"), ("MUSTER__GUARD__OWN_PAGE_REQUESTS", "2")])
             .await;
@@ -309,7 +309,7 @@ async fn a_crowd_beyond_the_limit_is_asked_for_a_proof_and_keeps_its_form(pool: 
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn strangers_do_not_keep_anybody_from_typing_a_code(pool: PgPool) {
+async fn attempts_of_others_do_not_block_a_typed_code(pool: PgPool) {
     let app = installation(pool, &[]).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -332,7 +332,7 @@ async fn strangers_do_not_keep_anybody_from_typing_a_code(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_counters_tell_nothing_and_end_with_their_window(pool: PgPool) {
+async fn attempt_counters_are_hashed_and_expire(pool: PgPool) {
     let app = installation(pool, &[]).await;
     let form = Form::open(&app).await;
     form.status(&app, "203.0.113.1", OWNER, "guess at random").await;
@@ -351,7 +351,7 @@ async fn the_counters_tell_nothing_and_end_with_their_window(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn without_a_database_no_password_is_tried_and_public_acts_still_are(pool: PgPool) {
+async fn without_a_database_sign_in_fails_closed_and_public_acts_pass(pool: PgPool) {
     let app = installation(pool, &[("MUSTER__GUARD__FREE_PER_MINUTE", "1")]).await;
     let form = Form::open(&app).await;
     let Ok(source) = Source::from_request_parts(&mut Request::new(()).into_parts().0, &()).await;

@@ -30,7 +30,7 @@ fn with_relay(pool: &PgPool, sink: &SmtpSink) -> Installation {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn killed_with_mail_in_flight_it_loses_none_and_writes_to_no_official_twice(pool: PgPool) {
+async fn a_kill_with_mail_in_flight_loses_none_and_duplicates_no_letter(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept().script(vec![Step::SlowContent(Duration::from_secs(30)); 5])).await;
     sink.on("minister@gov.example", Step::SlowContent(Duration::from_secs(30)));
     let house = with_relay(&pool, &sink);
@@ -114,7 +114,7 @@ async fn two_processes_share_one_queue_and_send_each_mail_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn each_mood_of_the_relay_ends_well(pool: PgPool) {
+async fn every_relay_behaviour_is_handled(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour { greeting: "421 4.3.2 not now", ..Behaviour::accept() }).await;
     sink.on("later@example.org", Step::RejectRcpt("451 4.7.1 greylisted"));
     sink.on("never@example.org", Step::RejectRcpt("550 5.1.1 never@example.org is unknown here"));
@@ -206,7 +206,7 @@ async fn each_mood_of_the_relay_ends_well(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_database_restored_from_a_copy_sends_nothing_until_an_organizer_says_so(pool: PgPool) {
+async fn the_restore_guard_pauses_a_restored_database(pool: PgPool) {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let house = with_relay(&pool, &sink);
     let token = house.owner().await;

@@ -100,7 +100,7 @@ struct Death {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn killed_at_any_step_a_worker_loses_no_mail_and_repeats_no_letter(pool: PgPool) {
+async fn a_worker_killed_at_any_step_loses_no_mail_and_duplicates_no_letter(pool: PgPool) {
     let (harness, mut server) = MailHarness::new(pool).await;
     let slow = Duration::from_mins(1);
     for (n, death) in [
@@ -188,7 +188,7 @@ async fn killed_at_any_step_a_worker_loses_no_mail_and_repeats_no_letter(pool: P
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_worker_that_was_stopped_past_its_lease_sends_nothing_and_settles_nothing(pool: PgPool) {
+async fn a_worker_whose_lease_expired_sends_and_settles_nothing(pool: PgPool) {
     let (harness, server) = MailHarness::new(pool).await;
     // stopped before the relay has said a word: the mail that another one sends meanwhile does not go again
     harness.sink.change(|behaviour| behaviour.greeting_delay = Duration::from_secs(3));
