@@ -50,7 +50,7 @@ CREATE UNLOGGED TABLE attempts (
 );
 CREATE INDEX attempts_ends_at_idx ON attempts (ends_at);
 
--- Long work in small steps (src/kernel/jobs.rs): one row for each thing that has work left, or whose work has failed.
+-- Long work in small steps (src/kernel/jobs/mod.rs): one row for each thing that has work left, or whose work has failed.
 CREATE TABLE jobs (
     kind            text NOT NULL,
     id              uuid NOT NULL, -- of the row that the kind works on: an import, a broadcast, a letter action
@@ -58,10 +58,10 @@ CREATE TABLE jobs (
     state           text NOT NULL DEFAULT 'running',
     attempts        integer NOT NULL DEFAULT 0, -- failed steps in a row
     next_at         timestamptz NOT NULL, -- no step is made before
-    begun           bigint NOT NULL DEFAULT 1, -- how often it was asked for: a step that was under way then neither ends the job nor moves it on
-    place           uuid, -- where the kind goes on
+    generation      bigint NOT NULL DEFAULT 1, -- how often it was asked for: a step that was under way then neither ends the job nor moves it on
+    cursor          uuid, -- where the kind goes on
     done            bigint NOT NULL DEFAULT 0, -- rows dealt with since it was asked for
-    last_error      text, -- a word of the list in src/kernel/jobs.rs, never a message
+    last_error      text, -- a word of the list in src/kernel/jobs/mod.rs, never a message
     claim_token     uuid, -- who makes a step at present
     lease_until     timestamptz, -- by the database's clock; then another may
     created_at      timestamptz NOT NULL,
@@ -75,15 +75,15 @@ CREATE INDEX jobs_due_idx ON jobs (kind, next_at) WHERE state = 'running';
 CREATE INDEX jobs_organization_id_idx ON jobs (organization_id);
 
 -- When an organization last had a step of a kind: the one that waited longest comes next.
-CREATE TABLE job_turns (
+CREATE TABLE job_last_steps (
     kind            text NOT NULL,
     organization_id uuid NOT NULL REFERENCES organizations (id),
-    served_at       timestamptz NOT NULL, -- by the database's clock
-    CONSTRAINT job_turns_pkey PRIMARY KEY (kind, organization_id)
+    last_step_at    timestamptz NOT NULL, -- by the database's clock
+    CONSTRAINT job_last_steps_pkey PRIMARY KEY (kind, organization_id)
 ) WITH (fillfactor = 50);
-CREATE INDEX job_turns_organization_id_idx ON job_turns (organization_id);
+CREATE INDEX job_last_steps_organization_id_idx ON job_last_steps (organization_id);
 
--- Rounds that one process at a time makes for all of them (src/kernel/leader.rs): the tick, upkeep.
+-- Rounds that one process at a time makes for all of them (src/kernel/leader_election.rs): the tick, upkeep.
 CREATE TABLE leases (
     name   text PRIMARY KEY,
     holder uuid, -- null: nobody, and nobody needs to before `until`

@@ -231,27 +231,27 @@ CREATE TABLE published_counts (
 -- Tells every web node what changed of what public pages show (see src/kernel/changes.rs): the id in the column that the
 -- trigger names, or '*' where many pages may show it. Never on the tables of the hot path: a commit that notifies takes a
 -- lock that all of them share.
-CREATE FUNCTION notify_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION notify_cache_invalidation() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_NARGS = 0 THEN
-        PERFORM pg_notify('muster_changed', '*');
+        PERFORM pg_notify('muster_cache_invalidation', '*');
     ELSIF TG_OP = 'DELETE' THEN
-        PERFORM pg_notify('muster_changed', to_jsonb(OLD) ->> TG_ARGV[0]);
+        PERFORM pg_notify('muster_cache_invalidation', to_jsonb(OLD) ->> TG_ARGV[0]);
     ELSE
-        PERFORM pg_notify('muster_changed', to_jsonb(NEW) ->> TG_ARGV[0]);
+        PERFORM pg_notify('muster_cache_invalidation', to_jsonb(NEW) ->> TG_ARGV[0]);
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER actions_changed AFTER INSERT OR UPDATE OR DELETE ON actions FOR EACH ROW EXECUTE FUNCTION notify_changed('id');
-CREATE TRIGGER campaigns_changed AFTER INSERT OR UPDATE OR DELETE ON campaigns FOR EACH ROW EXECUTE FUNCTION notify_changed('id');
-CREATE TRIGGER updates_changed AFTER INSERT OR UPDATE OR DELETE ON updates FOR EACH ROW EXECUTE FUNCTION notify_changed('campaign_id');
-CREATE TRIGGER partners_changed AFTER INSERT OR UPDATE OR DELETE ON partners FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();
-CREATE TRIGGER sources_changed AFTER INSERT OR UPDATE OR DELETE ON sources FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();
+CREATE TRIGGER actions_changed AFTER INSERT OR UPDATE OR DELETE ON actions FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
+CREATE TRIGGER campaigns_changed AFTER INSERT OR UPDATE OR DELETE ON campaigns FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
+CREATE TRIGGER updates_changed AFTER INSERT OR UPDATE OR DELETE ON updates FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('campaign_id');
+CREATE TRIGGER partners_changed AFTER INSERT OR UPDATE OR DELETE ON partners FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
+CREATE TRIGGER sources_changed AFTER INSERT OR UPDATE OR DELETE ON sources FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
 -- Not by the function above: a picture's row is large.
 CREATE FUNCTION notify_image_removed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('muster_changed', 'image:' || OLD.id);
+    PERFORM pg_notify('muster_cache_invalidation', 'image:' || OLD.id);
     RETURN NULL;
 END $$;
 CREATE TRIGGER images_removed AFTER DELETE ON images FOR EACH ROW EXECUTE FUNCTION notify_image_removed();
-CREATE TRIGGER organizations_changed AFTER UPDATE ON organizations FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();
+CREATE TRIGGER organizations_changed AFTER UPDATE ON organizations FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();

@@ -454,5 +454,5 @@ BEGIN
         FROM unnest(acts) a LEFT JOIN unnest(held) h ON h.act_id = a.id;
 END $$;
 
-CREATE TRIGGER allowances_changed AFTER INSERT OR UPDATE OR DELETE ON allowances FOR EACH STATEMENT EXECUTE FUNCTION notify_changed();
-CREATE TRIGGER petitions_changed AFTER UPDATE ON petitions FOR EACH ROW EXECUTE FUNCTION notify_changed('id');
+CREATE TRIGGER allowances_changed AFTER INSERT OR UPDATE OR DELETE ON allowances FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
+CREATE TRIGGER petitions_changed AFTER UPDATE ON petitions FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');

@@ -353,4 +353,4 @@ END $$;
 -- Not for seats_taken and next_place, which the hot path writes.
 CREATE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, dated, timezone, venue, address_line, locality,
     region, postal_code, country, map_url, accessibility, instructions, contacts, sessions, interpretation, capacity, waitlist,
-    published_status ON events FOR EACH ROW EXECUTE FUNCTION notify_changed('id');
+    published_status ON events FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');

@@ -22,7 +22,7 @@ CREATE TABLE emails (
     failure         text, -- reply code and text of the relay, without addresses
     created_at      timestamptz NOT NULL,
     queued_at       timestamptz, -- when an organizer queued it again, or it was last put back by a pause: its age counts from then; NULL: from created_at
-    refused_at      timestamptz, -- a relay first refused it for good; only a second refusal is final (src/mail/verdict.rs)
+    refused_at      timestamptz, -- a relay first refused it for good; only a second refusal is final (src/mail/retry_policy.rs)
     breaks          smallint NOT NULL DEFAULT 0, -- connections that were lost over it
     first_counted   boolean NOT NULL DEFAULT false, -- counts towards the first-contact limit already
     settled_at      timestamptz,
@@ -33,7 +33,7 @@ CREATE TABLE emails (
     CONSTRAINT emails_settled_check CHECK ((state IN ('queued', 'sending')) = (settled_at IS NULL))
 ) PARTITION BY LIST ((settled_at IS NULL));
 
--- Vacuumed by the worker after every so many mails (src/mail/upkeep.rs); the settings are for when none runs.
+-- Vacuumed by the worker after every so many mails (src/mail/maintenance.rs); the settings are for when none runs.
 -- Each claim gives a row a new place and its id a second entry in the index, which has room for it.
 CREATE TABLE emails_waiting PARTITION OF emails (CONSTRAINT emails_waiting_pkey PRIMARY KEY (id) WITH (fillfactor = 50)) FOR VALUES IN (true)
     WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
@@ -52,13 +52,13 @@ ALTER TABLE emails_settled ADD CONSTRAINT emails_settled_state_check CHECK (stat
 -- what an organization sees of its mail, newest first
 CREATE INDEX emails_settled_organization_id_idx ON emails_settled (organization_id, id);
 CREATE INDEX emails_settled_at_idx ON emails_settled USING brin (settled_at);
-CREATE INDEX emails_settled_unhappy_idx ON emails_settled (organization_id, state) WHERE state <> 'sent';
+CREATE INDEX emails_settled_not_sent_idx ON emails_settled (organization_id, state) WHERE state <> 'sent';
 -- For months that nobody has made yet.
 CREATE TABLE emails_settled_other PARTITION OF emails_settled DEFAULT;
 
 -- Makes the partition of the month in which a day lies, unless it is there. Mails of that month that were settled before it
 -- was made move into it.
-CREATE FUNCTION make_mail_month(a_day date) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION create_mail_partition(a_day date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     starts timestamptz := date_trunc('month', a_day::timestamp) AT TIME ZONE 'UTC';
     ends timestamptz := (date_trunc('month', a_day::timestamp) + interval '1 month') AT TIME ZONE 'UTC';
@@ -86,7 +86,7 @@ BEGIN
 END $$;
 
 -- Removes the months that ended on or before a day, whole; returns how many mails there were, roughly.
-CREATE FUNCTION drop_mail_months(before date) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION drop_mail_partitions(before date) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     part text;
     mails bigint := 0;
@@ -102,10 +102,10 @@ BEGIN
     RETURN mails;
 END $$;
 
-SELECT make_mail_month(current_date), make_mail_month((current_date + interval '1 month')::date);
+SELECT create_mail_partition(current_date), create_mail_partition((current_date + interval '1 month')::date);
 
 -- What became of mail, by the day (UTC) on which it was settled. Kept where mail is settled, so that nobody counts rows; goes
--- with the months (see src/mail/upkeep.rs).
+-- with the months (see src/mail/maintenance.rs).
 CREATE TABLE mail_counts (
     organization_id uuid NOT NULL,
     class           text NOT NULL,
@@ -166,7 +166,7 @@ CREATE TRIGGER emails_settled_deleted AFTER DELETE ON emails_settled REFERENCING
 
 -- Mail of protected actions that has gone out, for the 72 hours in which it may come back: which mail it was, in ids, and
 -- nothing of when. What is sent leaves no other row behind.
-CREATE TABLE mail_returns (
+CREATE TABLE mail_bounce_lookups (
     id              uuid PRIMARY KEY, -- the mail's
     organization_id uuid NOT NULL,
     class           text NOT NULL,
@@ -175,7 +175,7 @@ CREATE TABLE mail_returns (
     refs            jsonb NOT NULL,
     forget_on       date NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02);
-CREATE INDEX mail_returns_forget_on_idx ON mail_returns (forget_on);
+CREATE INDEX mail_bounce_lookups_forget_on_idx ON mail_bounce_lookups (forget_on);
 
 -- The pace at which one mailbox is written to; every process shares it.
 CREATE TABLE mail_lanes (
@@ -198,11 +198,11 @@ CREATE INDEX mail_lanes_hours_idx ON mail_lanes (timezone, opens_at, closes_at) 
 
 -- Letters of a mailbox that came back as undeliverable, or as spam, by a report of mail from outside. Whoever can read one
 -- letter can forge such a report about it, so a mailbox is paused only after several different letters within a day.
-CREATE TABLE mail_lane_reports (
+CREATE TABLE mail_lane_bounces (
     lane        text NOT NULL, -- the mailbox's id
     mail_id     uuid NOT NULL,
-    reported_at timestamptz NOT NULL, -- protected: the day
-    CONSTRAINT mail_lane_reports_pkey PRIMARY KEY (lane, mail_id)
+    bounced_at  timestamptz NOT NULL, -- protected: the day
+    CONSTRAINT mail_lane_bounces_pkey PRIMARY KEY (lane, mail_id)
 );
 
 -- The pace that a relay allows, and whether it takes mail from us at all; every process shares it.
@@ -221,7 +221,7 @@ CREATE TABLE mail_relays (
 -- What does not go out at present, for the whole installation: a class, or everything.
 CREATE TABLE mail_pauses (
     scope      text PRIMARY KEY,
-    reason     text NOT NULL DEFAULT '', -- 'restored', 'unverified', 'other_database': see src/mail/fence.rs; else an organizer's words
+    reason     text NOT NULL DEFAULT '', -- 'restored', 'unverified', 'other_database': see src/mail/restore_guard.rs; else an organizer's words
     created_at timestamptz NOT NULL,
     CONSTRAINT mail_pauses_scope_check CHECK (scope IN ('everything', 'confirmation', 'urgent', 'letter', 'notice', 'update'))
 );
@@ -244,7 +244,7 @@ CREATE TABLE mail_controls (
 INSERT INTO mail_controls DEFAULT VALUES;
 
 -- Mails that are settled and whose slice could not be told what became of them: it is told later, until that works.
-CREATE TABLE mail_untold (
+CREATE TABLE mail_pending_callbacks (
     email_id        uuid PRIMARY KEY,
     organization_id uuid NOT NULL,
     class           text NOT NULL,
@@ -252,14 +252,14 @@ CREATE TABLE mail_untold (
     lane            text NOT NULL,
     refs            jsonb NOT NULL,
     protected       boolean NOT NULL,
-    fate            text NOT NULL,
-    address_fault   text NOT NULL DEFAULT '', -- what follows for the address: '', 'strike', 'dead'
+    status          text NOT NULL,
+    address_effect  text NOT NULL DEFAULT '', -- what follows for the address: '', 'strike', 'dead'
     attempts        integer NOT NULL DEFAULT 0,
     due_at          timestamptz NOT NULL,
-    CONSTRAINT mail_untold_fate_check CHECK (fate IN ('sent', 'failed', 'uncertain', 'cancelled')),
-    CONSTRAINT mail_untold_fault_check CHECK (address_fault IN ('', 'strike', 'dead'))
+    CONSTRAINT mail_pending_callbacks_status_check CHECK (status IN ('sent', 'failed', 'uncertain', 'cancelled')),
+    CONSTRAINT mail_pending_callbacks_effect_check CHECK (address_effect IN ('', 'strike', 'dead'))
 );
-CREATE INDEX mail_untold_due_at_idx ON mail_untold (due_at);
+CREATE INDEX mail_pending_callbacks_due_at_idx ON mail_pending_callbacks (due_at);
 
 -- Counts up while mail goes out. The number is also kept in a file beside the keyring: a database with a lower number than
 -- the file's was restored from a copy, and would send again what had gone out since.
@@ -270,14 +270,14 @@ CREATE TABLE mail_epoch (
 INSERT INTO mail_epoch (number) VALUES (0);
 
 -- What became of mail by the domain it went to. Only the great providers are named: a small domain may name a person.
-CREATE TABLE mail_domains (
+CREATE TABLE mail_provider_counts (
     day        date NOT NULL,
-    domain     text NOT NULL, -- or 'other'
+    provider   text NOT NULL, -- or 'other'
     sent       bigint NOT NULL DEFAULT 0,
     failed     bigint NOT NULL DEFAULT 0,
     bounced    bigint NOT NULL DEFAULT 0,
     complained bigint NOT NULL DEFAULT 0,
-    CONSTRAINT mail_domains_pkey PRIMARY KEY (day, domain)
+    CONSTRAINT mail_provider_counts_pkey PRIMARY KEY (day, provider)
 );
 
 -- How many unrequested confirmations an address got today. Keyed by a secret that is thrown away with the day; unlogged:

@@ -13,13 +13,13 @@ CREATE TABLE broadcasts (
     due_at          timestamptz, -- begins then
     audience        bigint, -- how many would have got it when they were last counted; null: that goes on
     audience_at     timestamptz, -- when that was
-    audience_found  bigint NOT NULL DEFAULT 0, -- counted so far
-    audience_after  bytea, -- counted up to this address index, in steps
-    gathered        boolean NOT NULL DEFAULT false, -- the recipients are known
-    gathered_after  bytea, -- found up to this address index, in steps
+    audience_counted bigint NOT NULL DEFAULT 0, -- counted so far
+    audience_cursor  bytea, -- counted up to this address index, in steps
+    audience_frozen  boolean NOT NULL DEFAULT false, -- the recipients are known
+    freeze_cursor   bytea, -- found up to this address index, in steps
     recipients      bigint NOT NULL DEFAULT 0,
-    fed_after       uuid, -- recipients up to this person were queued
-    resuming        boolean NOT NULL DEFAULT false, -- it goes on: who was given up meanwhile is asked again
+    enqueue_cursor  uuid, -- recipients up to this person were queued
+    requeues_given_up boolean NOT NULL DEFAULT false, -- it goes on: who was given up meanwhile is asked again
     created_at      timestamptz NOT NULL,
     started_at      timestamptz,
     finished_at     timestamptz,

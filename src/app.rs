@@ -388,7 +388,7 @@ async fn with_timeout(
             () = tokio::time::sleep(wait) => {
                 let goes_on = progress.as_ref().is_some_and(|progress| progress.frames.load(Ordering::Relaxed) != seen);
                 if is_whole || !goes_on {
-                    metrics::counter!("muster_overrun", "what" => "request").increment(1);
+                    metrics::counter!("muster_timeouts", "operation" => "request").increment(1);
                     return Error::Unavailable { retry_after: 5, cause: "a request took too long".to_owned() }.into_response();
                 }
             }

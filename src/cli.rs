@@ -463,7 +463,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         let admin = tokio::spawn(admin.with_graceful_shutdown(admin_stop.clone().cancelled_owned()).into_future());
         spawn_background_tasks(&kernel, &database, role, &stop);
         let (of, cancel) = (kernel.clone(), stop.clone());
-        let keys = supervise("keyring upkeep", &stop, move || {
+        let keys = supervise("keyring maintenance", &stop, move || {
             let (kernel, cancel) = (of.clone(), cancel.clone());
             async move {
                 vault::maintenance::run(kernel, role.as_str(), cancel).await;

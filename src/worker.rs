@@ -187,7 +187,7 @@ async fn poll_bounce_spool(app: &App, cancel: &CancellationToken) {
     }
     while sleep_unless_cancelled(BOUNCE_SPOOL_INTERVAL, cancel).await {
         if let Err(error) = mail::process_bounce_spool(&app.kernel, &kinds).await {
-            tracing::warn!(%error, "mail that came back was not taken in; it is tried again");
+            tracing::warn!(%error, "processing the bounce spool failed; it is retried");
         }
     }
 }
@@ -199,7 +199,7 @@ async fn maintenance_loop(app: &App, cancel: &CancellationToken) {
         if let Err(error) =
             run_as_leader(&app.kernel, "maintenance", MAINTENANCE_INTERVAL, run_maintenance_steps(app, cancel)).await
         {
-            tracing::warn!(%error, "upkeep was not begun; it is tried again");
+            tracing::warn!(%error, "maintenance could not start; it is retried");
         }
         if !sleep_unless_cancelled(MAINTENANCE_CHECK_INTERVAL, cancel).await {
             return;
@@ -228,7 +228,7 @@ async fn run_batches<F: Future<Output = Result<u64>>>(
     cancel: &CancellationToken,
     mut batch: impl FnMut() -> F,
 ) -> Result<()> {
-    while !cancel.is_cancelled() && with_timeout(BATCH_TIMEOUT, "a batch of upkeep", batch()).await? > 0 {}
+    while !cancel.is_cancelled() && with_timeout(BATCH_TIMEOUT, "a maintenance batch", batch()).await? > 0 {}
     Ok(())
 }
 
@@ -295,10 +295,10 @@ async fn run_steps(steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)>, cancel
             break;
         }
         let made = AssertUnwindSafe(with_timeout(STEP_TIMEOUT, name, step)).catch_unwind().await;
-        let made = made.unwrap_or_else(|_| Err(Error::internal(format!("{name}: a step of upkeep panicked"))));
+        let made = made.unwrap_or_else(|_| Err(Error::internal(format!("{name}: a maintenance step panicked"))));
         if let Err(error) = made {
-            tracing::warn!(%error, step = name, "a step of upkeep did not finish; it is tried again");
-            metrics::counter!("muster_upkeep_failures_total", "step" => name).increment(1);
+            tracing::warn!(%error, step = name, "a maintenance step failed; it is retried");
+            metrics::counter!("muster_maintenance_failures_total", "step" => name).increment(1);
             first = first.and(Err(error));
         }
     }

@@ -96,7 +96,7 @@ async fn resource(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Re
     let job = jobs.get(&b.id).or_else(|| counting.get(&b.id)).map(JobStatus::body);
     // before it begins: how many it would have been when they were counted; null while that goes on
     let (audience, counted_at) =
-        if b.gathered { (Some(b.recipients), b.started_at) } else { (b.audience, b.audience_at) };
+        if b.audience_frozen { (Some(b.recipients), b.started_at) } else { (b.audience, b.audience_at) };
     let mut resource = editable_members(b);
     for (name, value) in [
         ("identifiers", json!(identifiers(b.id))),
@@ -182,7 +182,7 @@ async fn list_broadcasts(State(broadcasts): State<Broadcasts>, actor: Actor) -> 
     for b in store::broadcasts(&mut conn, actor.organization_id, None, false).await? {
         items.push(json!({
             "identifiers": identifiers(b.id), "created_date": b.created_at, "muster:state": b.state, "muster:due_at": b.due_at,
-            "subject": b.text(&b.locale).map(|(_, text)| &text.subject), "muster:recipients": if b.gathered { Some(b.recipients) } else { b.audience },
+            "subject": b.text(&b.locale).map(|(_, text)| &text.subject), "muster:recipients": if b.audience_frozen { Some(b.recipients) } else { b.audience },
             "_links": {"self": link(kernel.url(&format!("/api/v1/broadcasts/{}", b.id)))},
         }));
     }
@@ -213,12 +213,12 @@ async fn post_broadcast(
         due_at: None,
         audience: None,
         audience_at: None,
-        audience_after: None,
-        gathered: false,
-        gathered_after: None,
+        audience_cursor: None,
+        audience_frozen: false,
+        freeze_cursor: None,
         recipients: 0,
-        fed_after: None,
-        resuming: false,
+        enqueue_cursor: None,
+        requeues_given_up: false,
         created_at: kernel.cx.now(),
         started_at: None,
         finished_at: None,

@@ -72,14 +72,14 @@ async fn send(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result
             store::start(conn, b.id, now).await?;
             Ok(NextStep::Again)
         }
-        "sending" if !b.gathered => {
+        "sending" if !b.audience_frozen => {
             let vault = kernel.vaults.of_organization(conn, b.organization_id).await?;
-            let after = b.gathered_after.as_deref().unwrap_or_default();
+            let after = b.freeze_cursor.as_deref().unwrap_or_default();
             let up_to = store::range_end(conn, vault, after, PEOPLE_PER_STEP).await?;
             store::freeze_audience(conn, vault, b, up_to.as_deref()).await?;
             Ok(NextStep::Again)
         }
-        "sending" if b.resuming => {
+        "sending" if b.requeues_given_up => {
             if store::requeue_given_up(conn, b.id, WITHDRAW_BATCH_SIZE).await? < WITHDRAW_BATCH_SIZE {
                 store::restart_enqueueing(conn, b.id, false).await?;
             }
@@ -143,7 +143,7 @@ impl JobKind for AudienceCountJob {
                 return Ok(NextStep::Done);
             };
             let vault = self.0.vaults.of_organization(&mut tx, b.organization_id).await?;
-            let after = b.audience_after.as_deref().unwrap_or_default();
+            let after = b.audience_cursor.as_deref().unwrap_or_default();
             let up_to = store::range_end(&mut tx, vault, after, PEOPLE_PER_STEP).await?;
             store::count_audience(&mut tx, vault, &b, up_to.as_deref(), self.0.cx.now()).await?;
             tx.commit().await?;

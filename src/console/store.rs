@@ -190,8 +190,8 @@ pub struct DomainRow {
 pub async fn domains(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<DomainRow>> {
     Ok(sqlx::query_as!(
         DomainRow,
-        r#"SELECT domain, sum(sent)::bigint AS "sent!", sum(failed)::bigint AS "failed!", sum(bounced)::bigint AS "bounced!", sum(complained)::bigint AS "complained!"
-           FROM mail_domains WHERE day >= $1 GROUP BY domain ORDER BY 2 DESC, 1"#,
+        r#"SELECT provider AS domain, sum(sent)::bigint AS "sent!", sum(failed)::bigint AS "failed!", sum(bounced)::bigint AS "bounced!", sum(complained)::bigint AS "complained!"
+           FROM mail_provider_counts WHERE day >= $1 GROUP BY provider ORDER BY 2 DESC, 1"#,
         since
     )
     .fetch_all(conn)

@@ -344,7 +344,7 @@ impl IntoResponse for Error {
             Self::Internal(_) => tracing::error!(request_id = ?request_id, "{self}"),
             // in an outage there are thousands a second: one line of each second says why
             Self::Unavailable { .. } => {
-                metrics::counter!("muster_unavailable_answers").increment(1);
+                metrics::counter!("muster_http_unavailable").increment(1);
                 if let Some(more) = sqlstate::once_a_second() {
                     tracing::warn!(request_id = ?request_id, more, "{self}");
                 }

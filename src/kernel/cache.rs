@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_herd_on_a_cold_key_loads_once() {
+    async fn concurrent_gets_of_a_missing_key_load_once() {
         let cache = Arc::new(Cache::new(Cx::system(), Duration::from_mins(1)));
         let loads = Arc::new(AtomicU32::new(0));
         let herd = (0..50).map(|_| {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_wait_for_a_load_share_its_outage() {
+    async fn concurrent_gets_share_an_outage() {
         let cache = Arc::new(Cache::<u8, u8>::new(Cx::system(), Duration::from_mins(1)));
         let loads = Arc::new(AtomicU32::new(0));
         let waiting = (0..50).map(|_| {

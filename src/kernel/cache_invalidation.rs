@@ -1,7 +1,7 @@
 //! What changed, told to the caches: by own writes at once, by other processes through Postgres' NOTIFY.
 //!
 //! Triggers send the id of a changed action or campaign (or `*`, or `image:` and the id of a picture that was removed) on the
-//! channel `muster_changed`. While a process hears
+//! channel `muster_cache_invalidation`. While a process hears
 //! them, its caches may keep values for a minute; while it does not (PgBouncer has no LISTEN, the connection broke), for
 //! two seconds. After each new start of listening everything is forgotten, since messages were missed.
 
@@ -106,7 +106,7 @@ impl CacheInvalidator {
             self.listening.store(false, Ordering::Release);
             if let Err(error) = ended {
                 if !trouble {
-                    tracing::warn!(%error, "changes of other processes are not heard; pages may be two seconds old");
+                    tracing::warn!(%error, "cache invalidation is not listening; pages may be two seconds old");
                 }
                 trouble = true;
                 tokio::select! { () = sleep(REPLY_TIMEOUT) => {}, () = cancel.cancelled() => {} }

@@ -113,13 +113,13 @@ impl Pools {
         loop {
             for (purpose, pool) in self.each() {
                 let (open, idle) = (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
-                let report_metrics = |state: &'static str, number: u32| {
+                let set_gauge = |state: &'static str, number: u32| {
                     metrics::gauge!("muster_pool_connections", "pool" => purpose.as_str(), "state" => state)
                         .set(number);
                 };
-                report_metrics("idle", idle);
-                report_metrics("used", open.saturating_sub(idle));
-                report_metrics("most", pool.options().get_max_connections());
+                set_gauge("idle", idle);
+                set_gauge("used", open.saturating_sub(idle));
+                set_gauge("max", pool.options().get_max_connections());
             }
             tokio::select! {
                 () = sleep(METRICS_INTERVAL) => {}
@@ -278,7 +278,7 @@ pub fn with_timeout<T, F: Future<Output = Result<T>>>(
     let work = Box::pin(work);
     async move {
         timeout(limit, work).await.unwrap_or_else(|_| {
-            metrics::counter!("muster_overrun", "what" => what).increment(1);
+            metrics::counter!("muster_timeouts", "operation" => what).increment(1);
             Err(Error::Unavailable { retry_after: 5, cause: format!("{what}: not done within {limit:?}") })
         })
     }

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_durable_is_named() {
+    fn insufficient_durability_is_reported() {
         let with = |commit: &str, names: &str, attached, synchronous| Standbys {
             synchronous_commit: commit.to_owned(),
             names: names.to_owned(),

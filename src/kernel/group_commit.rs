@@ -257,7 +257,7 @@ async fn write_retrying<B: Batch>(batch: &B, acts: &[B::Act], limit: Duration) -
     let mut tries = 1;
     loop {
         let written = timeout(limit, batch.write(acts)).await.unwrap_or_else(|_| {
-            metrics::counter!("muster_overrun", "what" => B::NAME).increment(1);
+            metrics::counter!("muster_timeouts", "operation" => B::NAME).increment(1);
             // most often a network that vanished: older connections lead nowhere, either
             error::note_broken_connection();
             Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "a batch was not written in time")))

@@ -565,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_is_mended_by_what_a_page_shows() {
+    fn estimates_are_refined_by_the_page() {
         let key = || vec![vec![String::new()]];
         let at = |query: &str| PageParams::from_query(query).unwrap();
         let total = |records, is_estimate| Total { records, is_estimate };

@@ -74,7 +74,7 @@ async fn renew_lease_until_lost(kernel: &Kernel, name: &str, holder: Uuid) {
         match held {
             Ok(held) if held.rows_affected() == 0 => return,
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, name, "a lease could not be prolonged"),
+            Err(error) => tracing::warn!(%error, name, "a lease could not be renewed"),
         }
     }
 }

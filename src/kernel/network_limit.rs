@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_has_its_places_and_no_others() {
+    fn permits_are_limited_per_network() {
         let limit = NetworkLimit::new(2);
         let of = |address: &str| Some(Network::of_client(address.parse().unwrap()));
         let one = limit.try_acquire(of("2001:db8::1")).unwrap();

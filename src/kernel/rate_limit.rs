@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_of_sources_makes_it_forget_none_that_it_knows() {
+    async fn tracked_sources_stay_limited_when_many_new_ones_come() {
         let settings =
             Settings::read("test", &[("MUSTER__GUARD__FREE_PER_MINUTE".to_owned(), "1".to_owned())]).unwrap();
         let cx = Cx::system();

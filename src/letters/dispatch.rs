@@ -87,7 +87,7 @@ pub async fn progress(conn: &mut PgConnection, action: Uuid, goes_out: bool) -> 
     // whatever was released leaves its entry in the index until that is swept, so it is not counted from the beginning
     let after = match &job {
         None if goes_out => None,
-        Some(job) if goes_out => job.place,
+        Some(job) if goes_out => job.cursor,
         _ => Some(Uuid::nil()),
     };
     let held = match after {
@@ -139,7 +139,7 @@ impl JobKind for Dispatching {
 /// again, under its lock.
 async fn release(kernel: &Kernel, job: &Job, at: DateTime<Utc>) -> Result<NextStep> {
     let mut tx = kernel.work.begin().await?;
-    let held = store::held_letters(&mut tx, job.id, job.place.unwrap_or_default(), RELEASED).await?;
+    let held = store::held_letters(&mut tx, job.id, job.cursor.unwrap_or_default(), RELEASED).await?;
     let Some(last) = held.last().copied() else { return Ok(NextStep::Done) };
     store::dispatch(&mut tx, &held, at).await?;
     jobs::save_progress(&mut tx, job, last, held.len()).await?;
@@ -149,7 +149,7 @@ async fn release(kernel: &Kernel, job: &Job, at: DateTime<Utc>) -> Result<NextSt
 
 /// Takes the next parts out of the queue and holds them.
 async fn hold(kernel: &Kernel, job: &Job, protected: bool) -> Result<NextStep> {
-    let after = job.place.unwrap_or_default();
+    let after = job.cursor.unwrap_or_default();
     let mut tx = kernel.work.begin().await?;
     let up_to = store::parts_end(&mut tx, job.id, after, SCANNED).await?;
     let queued = store::lock_queued(&mut tx, job.id, after, up_to, HELD).await?;

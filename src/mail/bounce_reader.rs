@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_takes_too_long_is_left_behind_and_keeps_its_place() {
+    async fn a_reader_that_times_out_keeps_its_permit() {
         let permits = Arc::new(Semaphore::new(1));
         let (end, wait) = mpsc::channel::<()>();
         let permit = permits.clone().acquire_owned().await.unwrap();

@@ -92,7 +92,7 @@ impl BounceSpool<'_> {
         let raw = match head_of(&claimed).await {
             Ok(raw) => raw,
             Err(error) => {
-                tracing::warn!(%error, "a mail that came back cannot be opened");
+                tracing::warn!(%error, "a bounce file cannot be opened");
                 return self.put_aside(&claimed, name).await.map(|()| true).map_err(cannot);
             }
         };
@@ -111,8 +111,8 @@ impl BounceSpool<'_> {
                 Ok(true)
             }
             Err(error @ Error::Fields(_)) => {
-                tracing::warn!(%error, "a mail that came back cannot be read");
-                metrics::counter!("muster_mail_spool_unreadable").increment(1);
+                tracing::warn!(%error, "a bounce cannot be parsed");
+                metrics::counter!("muster_mail_bounce_spool_unreadable").increment(1);
                 self.put_aside(&claimed, name).await.map_err(cannot)?;
                 Ok(true)
             }
@@ -192,8 +192,8 @@ impl BounceSpool<'_> {
                 None => (self.age_of(&metadata), found.clone()),
             };
             if metadata.is_file() && age >= ABANDONED_AFTER {
-                tracing::warn!("a mail that came back was left half read, and is put aside: see {UNKNOWN_DIRECTORY}/");
-                metrics::counter!("muster_mail_spool_abandoned").increment(1);
+                tracing::warn!("a bounce was left half read and is put aside: see {UNKNOWN_DIRECTORY}/");
+                metrics::counter!("muster_mail_bounce_spool_abandoned").increment(1);
                 self.put_aside(&file.path(), &name).await?;
             }
         }

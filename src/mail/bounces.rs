@@ -44,7 +44,7 @@ pub async fn process_bounce(
 ) -> Result<BounceOutcome> {
     let ParsedBounce { report, token } = bounce_reader::read(raw).await?;
     let token = recipient.and_then(|to| bounce_report::token_in(to.as_bytes())).or(token);
-    metrics::counter!("muster_mail_returned", "what" => report.as_str()).increment(1);
+    metrics::counter!("muster_mail_bounces", "kind" => report.as_str()).increment(1);
     let unknown = |report| Ok(BounceOutcome { report, is_known: false });
     let Some(id) = token.and_then(|token| Sender::of(kernel).of_return_token(&token)) else { return unknown(report) };
     let mut tx = kernel.work.begin().await?;
@@ -112,13 +112,13 @@ async fn handle_reported_bounce(
         let at = kernel.cx.recorded_now(email.protected);
         let since = kernel.cx.now() - BOUNCE_WINDOW;
         let reports = store::record_lane_bounce(conn, &email.lane, email.id, at, since).await?;
-        metrics::counter!("muster_mail_letters_returned", "reason" => reason).increment(1);
+        metrics::counter!("muster_mail_letter_bounces", "reason" => reason).increment(1);
         if reports < BOUNCES_BEFORE_PAUSE {
             tracing::warn!(
                 lane = email.lane,
                 reason,
                 reports,
-                "a letter to an official came back; the mailbox goes on until {BOUNCES_BEFORE_PAUSE} did within a day"
+                "a letter to an official bounced; the lane is paused after {BOUNCES_BEFORE_PAUSE} bounces within a day"
             );
             return Ok(());
         }
@@ -140,7 +140,7 @@ pub(super) async fn suppress_dead_address(
             tracing::error!(
                 lane = email.lane,
                 reason,
-                "an official's mailbox is paused: somebody must look at the address"
+                "lane paused: the address of an official bounces, and somebody must look at it"
             );
         }
         return Ok(());

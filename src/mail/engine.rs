@@ -130,7 +130,7 @@ impl Engine {
         }
         while let Some(ended) = running.join_next().await {
             if ended.is_err() && !cancel.is_cancelled() {
-                tracing::error!("a line of the mail engine panicked; it starts again");
+                tracing::error!("a mail worker panicked; it is restarted");
                 sleep(Duration::from_secs(1)).await;
                 running.spawn(self.clone().run_worker(true, workers, cancel.clone()));
             }
@@ -147,7 +147,7 @@ impl Engine {
         let registered =
             async { store::register_relays(&mut *self.kernel.work.acquire().await?, &self.transport.relays()).await };
         if let Err(error) = registered.await {
-            tracing::warn!(%error, "the relays could not be written down: they have no pace of their own until the next start");
+            tracing::warn!(%error, "the relays could not be registered: they have no rate limit of their own until the next start");
         }
     }
 
@@ -163,7 +163,7 @@ impl Engine {
             }
             self.settled.store(0, Ordering::Relaxed);
             if let Err(error) = maintenance::vacuum_queue(&self.kernel.work).await {
-                tracing::warn!(%error, "the queue's table was not swept; it is tried again");
+                tracing::warn!(%error, "vacuuming the mail queue failed; it is retried");
             }
         }
     }
@@ -294,7 +294,7 @@ impl Engine {
         for (relay, mails) in quotas.left() {
             let released = async { store::release_quota(&mut *db.acquire().await?, relay, mails).await };
             if let Err(error) = released.await {
-                tracing::warn!(%error, "a relay's pace counts mails that were not sent");
+                tracing::warn!(%error, "the unused quota of a relay could not be released");
             }
         }
         Ok(progress)
@@ -312,18 +312,18 @@ impl Engine {
                     BreakerChange::Accepted => store::relay_accepted(&mut conn, &relay).await,
                 }
             };
-            match (with_timeout(STATEMENTS_LIMIT, "noting a relay", written).await, &change) {
+            match (with_timeout(STATEMENTS_LIMIT, "storing breaker state", written).await, &change) {
                 (Ok(true), BreakerChange::Refused(refusal)) => tracing::error!(
                     relay,
                     refusal,
-                    "a relay refuses our mail: it is offered one mail at a time until it takes one; nothing is lost"
+                    "circuit breaker open: the relay refuses our mail and is offered one mail at a time until it takes one; nothing is lost"
                 ),
                 (Ok(true), BreakerChange::Accepted) => {
-                    tracing::info!(relay, "a relay that refused our mail takes it again")
+                    tracing::info!(relay, "circuit breaker closed: the relay takes our mail again")
                 }
                 (Ok(false), _) => {}
                 (Err(error), _) => {
-                    tracing::warn!(relay, %error, "that a relay refuses mail could not be written down; it is tried again");
+                    tracing::warn!(relay, %error, "the state of a circuit breaker could not be stored; it is retried");
                     self.breakers.put_back(&relay, change);
                 }
             }
@@ -348,11 +348,11 @@ impl Engine {
         };
         match with_timeout(STATEMENTS_LIMIT, "counting first contacts", held).await {
             Ok((held, most)) => {
-                metrics::gauge!("muster_mail_brake").set(if held.is_empty() { 0.0 } else { 1.0 });
+                metrics::gauge!("muster_mail_first_contacts_limited").set(if held.is_empty() { 0.0 } else { 1.0 });
                 if !held.is_empty() && !self.is_first_contact_limited.swap(true, Ordering::Relaxed) {
                     tracing::error!(
                         most,
-                        "the limit on first mails to an address is reached: the others wait for the next hour. Is a form being abused? (PUT /api/v1/mail/first_contacts)"
+                        "the rate limit on first contacts is reached: further ones wait for the next hour. Is a form being abused? (PUT /api/v1/mail/first_contacts)"
                     );
                 } else if held.is_empty() {
                     self.is_first_contact_limited.store(false, Ordering::Relaxed);
@@ -363,7 +363,7 @@ impl Engine {
                 }
             }
             // better one mail too many than none
-            Err(error) => tracing::warn!(%error, "first mails could not be counted"),
+            Err(error) => tracing::warn!(%error, "first contacts could not be counted"),
         }
     }
 
@@ -381,7 +381,7 @@ impl Engine {
         self.ensure_partition().await;
         match self.try_recover(false).await {
             Err(error) => {
-                tracing::warn!(%error, "slices are told one by one of mails that were left behind");
+                tracing::warn!(%error, "settlement callbacks of recovered mails are run one by one");
                 self.try_recover(true).await
             }
             recovered => recovered,
@@ -407,7 +407,7 @@ impl Engine {
         let mut progress = progress_of(&items, &held);
         // not attempts of this round
         (progress.retried, progress.recovered) = (0, held.len());
-        tracing::warn!(mails = held.len(), "mails were left behind by a process that went away");
+        tracing::warn!(mails = held.len(), "expired mail leases were recovered");
         Ok(progress)
     }
 }
@@ -433,7 +433,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_claims_what_a_second_is_enough_for() {
+    fn the_claim_size_adapts_to_the_round_duration() {
         let after = |limit, was_full, took| next_limit(limit, was_full, Duration::from_millis(took), 512);
         assert_eq!([after(128, true, 50), after(400, true, 50), after(512, true, 50)], [256, 512, 512]);
         assert_eq!([after(128, false, 50), after(128, true, 600)], [128, 128]);

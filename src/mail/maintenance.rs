@@ -20,13 +20,13 @@ pub async fn delete_expired(conn: &mut PgConnection, now: DateTime<Utc>, keep: T
     sqlx::query!("DELETE FROM day_secrets WHERE day < $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM confirmation_caps WHERE day < $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM first_contacts WHERE hour < $1", now - TimeDelta::hours(2)).execute(&mut *conn).await?;
-    sqlx::query!("DELETE FROM mail_domains WHERE day < $1", today - TimeDelta::days(90)).execute(&mut *conn).await?;
-    sqlx::query!("DELETE FROM mail_returns WHERE forget_on <= $1", today).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM mail_provider_counts WHERE day < $1", today - TimeDelta::days(90)).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM mail_bounce_lookups WHERE forget_on <= $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM mail_pauses_ended WHERE ended_at < $1", now - TimeDelta::days(30))
         .execute(&mut *conn)
         .await?;
     suppression::delete_expired_bounces(conn, now).await?;
-    sqlx::query!("DELETE FROM mail_lane_reports WHERE reported_at < $1", now - TimeDelta::days(2))
+    sqlx::query!("DELETE FROM mail_lane_bounces WHERE bounced_at < $1", now - TimeDelta::days(2))
         .execute(&mut *conn)
         .await?;
     store::maintain_partitions(conn, today, (now - keep).date_naive()).await?;

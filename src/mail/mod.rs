@@ -19,7 +19,7 @@
 //!    goes again with the same Message-ID.
 //!
 //! What waits lies in the partition `emails_waiting`, what is settled in one for its month, which is dropped whole (`upkeep`).
-//! Rows of protected actions are deleted when sent or cancelled; for 72 hours `mail_returns` knows their ids. `bounced` and
+//! Rows of protected actions are deleted when sent or cancelled; for 72 hours `mail_bounce_lookups` knows their ids. `bounced` and
 //! `complained` come later: what comes back is read (`intake`, `mime`, `report`) and found by the token in the envelope's sender (`returned`), from
 //! a folder (`spool`) or by the API; a dead address of a supporter is suppressed for a while, an official's mailbox is paused
 //! for a human.

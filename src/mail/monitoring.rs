@@ -28,12 +28,12 @@ impl Engine {
             with_timeout(STATEMENTS_LIMIT, "counting providers", self.provider_counts.flush(&self.kernel)).await,
             with_timeout(STATEMENTS_LIMIT, "the restore guard", self.restore_guard.advance(&self.kernel, self.now()))
                 .await,
-            with_timeout(STATEMENTS_LIMIT, "telling slices again", self.retry_callbacks()).await.map(drop),
+            with_timeout(STATEMENTS_LIMIT, "settlement callbacks", self.retry_callbacks()).await.map(drop),
             with_timeout(STATEMENTS_LIMIT, "counting the queue", self.report_queue()).await,
-            with_timeout(STATEMENTS_LIMIT, "looking at durability", self.check_durability()).await,
+            with_timeout(STATEMENTS_LIMIT, "checking durability", self.check_durability()).await,
         ];
         for error in steps.into_iter().filter_map(Result::err) {
-            tracing::warn!(%error, "what the mail engine counts and shows could not be brought up to date; it is kept");
+            tracing::warn!(%error, "mail counters and metrics could not be updated; they are kept");
         }
     }
 
@@ -89,7 +89,7 @@ impl Engine {
             metrics::gauge!("muster_mail_paused", "scope" => scope).set(if is_stopped { 1.0 } else { 0.0 });
         }
         let is_fenced = pauses.iter().any(|pause| REASONS.contains(&pause.reason.as_str()));
-        metrics::gauge!("muster_mail_fence").set(if is_fenced { 0.0 } else { 1.0 });
+        metrics::gauge!("muster_mail_restore_guard_ok").set(if is_fenced { 0.0 } else { 1.0 });
         let most = first.per_hour.unwrap_or(self.kernel.settings.mail.first_contacts_per_hour);
         metrics::gauge!("muster_mail_first_contacts").set(as_gauge(first.this_hour));
         metrics::gauge!("muster_mail_first_contacts_limit").set(as_gauge(most));

@@ -44,7 +44,7 @@ impl Progress {
         };
         *count += 1;
         self.paused += usize::from(matches!(next_state, NextState::Retry { note: RetryNote::Paused, .. }));
-        metrics::counter!("muster_mails", "class" => class.as_str(), "outcome" => outcome).increment(1);
+        metrics::counter!("muster_mails_settled", "class" => class.as_str(), "outcome" => outcome).increment(1);
     }
 
     pub(super) fn add(&mut self, other: Self) {

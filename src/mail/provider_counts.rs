@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_great_providers_are_named() {
+    fn small_providers_are_counted_as_other() {
         assert_eq!(provider("Gmail.com"), "gmail.com");
         assert_eq!(provider("jane-doe.example"), "other");
     }

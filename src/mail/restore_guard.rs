@@ -156,7 +156,7 @@ impl RestoreGuard {
     /// Compares the database with the file before the first mail goes out, waiting for the database.
     pub(super) async fn check_until_known(&self, kernel: &Kernel, now: DateTime<Utc>, cancel: &CancellationToken) {
         while let Err(error) = self.check(kernel, now).await {
-            tracing::warn!(%error, "the mail queue waits until it knows whether this database is the newest");
+            tracing::warn!(%error, "restore guard: the mail queue waits until it knows whether this database is the newest");
             tokio::select! {
                 () = sleep(Duration::from_secs(2)) => {}
                 () = cancel.cancelled() => return,
@@ -210,7 +210,7 @@ impl RestoreGuard {
         tracing::error!(
             reason,
             reached,
-            "this database may be older than the mail that went out: nothing is sent until an organizer lifts the pause (PUT /api/v1/mail/pauses) or `muster mail epoch --accept` is run"
+            "restore guard: this database may be older than the mail that went out: nothing is sent until an organizer lifts the pause (PUT /api/v1/mail/pauses) or `muster mail epoch --accept` is run"
         );
         Ok(())
     }
@@ -247,7 +247,7 @@ impl RestoreGuard {
     /// that is left to compare with.
     async fn write(&self, record: EpochRecord, anew: bool) {
         let written = write(&self.file, record, anew).await;
-        metrics::gauge!("muster_mail_fence_written").set(if written.is_ok() { 1.0 } else { 0.0 });
+        metrics::gauge!("muster_mail_epoch_file_writable").set(if written.is_ok() { 1.0 } else { 0.0 });
         let was_written = self.is_written.swap(written.is_ok(), Ordering::Relaxed);
         if let Err(error) = written
             && was_written

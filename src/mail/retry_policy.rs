@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ours_waits_for_days_and_can_be_sent_again() {
+    fn compose_errors_are_retried_for_days() {
         let now = DateTime::UNIX_EPOCH;
         assert!(counts(&after_compose(&email(Class::Confirmation, 1), "internal: no key", now, 0.5)));
         let NextState::OurFault(why) =
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_are_counted_once() {
+    fn overlapping_pauses_are_counted_once() {
         let at = |hours| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
         let pauses = [(at(10), at(20)), (at(0), at(6)), (at(15), at(25)), (at(12), at(13))];
         assert_eq!(paused_since(at(4), &pauses), TimeDelta::hours(2 + 15));
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_late_is_cancelled_and_letters_never_are() {
+    fn stale_mail_is_cancelled_except_letters() {
         let at = |days| DateTime::UNIX_EPOCH + TimeDelta::days(days);
         let none = TimeDelta::zero();
         for (class, fresh, stale) in [

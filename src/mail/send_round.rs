@@ -344,11 +344,11 @@ impl Engine {
                 let mut conn = self.kernel.work.acquire().await?;
                 store::heartbeat(&mut conn, token, &ids, lease_for, self.kernel.cx.ahead()).await
             };
-            match with_timeout(STATEMENTS_LIMIT, "prolonging leases", beaten).await {
+            match with_timeout(STATEMENTS_LIMIT, "renewing leases", beaten).await {
                 // one that has lapsed stays so: part of the mails may be another process's by now
                 Ok(()) if lease.holds(self.kernel.cx.instant()) => lease.renew(instant + self.lease()),
                 Ok(()) => {}
-                Err(error) => tracing::warn!(%error, "a mail lease could not be prolonged"),
+                Err(error) => tracing::warn!(%error, "a mail lease could not be renewed"),
             }
         }
     }

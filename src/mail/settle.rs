@@ -1,5 +1,5 @@
 //! How a mail's end is written down: in batches, guarded by the claim's token, the slices told in the same transaction. A slice
-//! that cannot be told does not hold up the settling: that it is still to be told is noted with it (`mail_untold`).
+//! that cannot be told does not hold up the settling: that it is still to be told is noted with it (`mail_pending_callbacks`).
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -51,7 +51,7 @@ const DEAD: &str = "dead";
 struct SettledMail<'a> {
     email: &'a QueuedEmail,
     status: DeliveryStatus,
-    address_fault: &'a str,
+    address_effect: &'a str,
 }
 
 impl Engine {
@@ -62,7 +62,7 @@ impl Engine {
             match self.persist(items, is_careful, cancel).await {
                 Ok(held) => return progress_of(items, &held),
                 Err(error) if is_careful => tracing::error!(mails = items.len(), %error, "mails could not be settled"),
-                Err(error) => tracing::warn!(%error, "slices are told of their mails one by one"),
+                Err(error) => tracing::warn!(%error, "settlement callbacks are run one by one"),
             }
         }
         // one row that the database refuses does not keep the others
@@ -130,11 +130,11 @@ impl Engine {
         store::add_copies(conn, now, &copies).await?;
         let mut by_kind: BTreeMap<&str, Vec<SettledMail<'_>>> = BTreeMap::new();
         for item in items.iter().filter(|item| !item.email.is_copy()) {
-            if let Some((status, address_fault)) = delivery_status_of(&item.next_state) {
+            if let Some((status, address_effect)) = delivery_status_of(&item.next_state) {
                 by_kind.entry(&item.email.kind).or_default().push(SettledMail {
                     email: &item.email,
                     status,
-                    address_fault,
+                    address_effect,
                 });
             }
         }
@@ -145,12 +145,12 @@ impl Engine {
                 continue;
             }
             for one in self.run_callbacks_one_by_one(conn, kind, ended).await? {
-                tracing::error!(mail = %one.email.id, kind = one.email.kind, "a slice could not be told of a mail's fate; it is told later");
+                tracing::error!(mail = %one.email.id, kind = one.email.kind, "a settlement callback failed; it is retried later");
                 store::add_pending_callback(
                     conn,
                     one.email,
                     one.status.as_str(),
-                    one.address_fault,
+                    one.address_effect,
                     now + CALLBACK_RETRY_DELAY,
                 )
                 .await?;
@@ -174,7 +174,7 @@ impl Engine {
                 Err(error) => {
                     // where the database is away this fails, too, and all of it is tried again
                     savepoint.rollback().await?;
-                    tracing::warn!(mail = %one.email.id, kind = one.email.kind, %error, "a slice could not be told of a mail's fate");
+                    tracing::warn!(mail = %one.email.id, kind = one.email.kind, %error, "a settlement callback failed");
                     pending_callbacks.push(one);
                 }
             }
@@ -190,7 +190,7 @@ impl Engine {
     ) -> Result<()> {
         let callbacks = AssertUnwindSafe(async {
             for one in ended {
-                match one.address_fault {
+                match one.address_effect {
                     DEAD => bounces::suppress_dead_address(&self.kernel, kind, conn, one.email, "bounced").await?,
                     STRIKE => suppression::strike_addressee(&self.kernel, kind, conn, one.email).await?,
                     _ => {}
@@ -215,21 +215,21 @@ impl Engine {
             return Ok(0);
         }
         let mut failed: Vec<Uuid> = Vec::new();
-        for PendingCallback { email, status, address_fault } in &waiting {
+        for PendingCallback { email, status, address_effect } in &waiting {
             // a process of a newer release may know it
             let Some(kind) = self.kinds.get(&email.kind) else {
                 failed.push(email.id);
                 continue;
             };
             let Some(status) = DeliveryStatus::parse(status) else { continue };
-            let ended = vec![SettledMail { email, status, address_fault: address_fault.as_str() }];
+            let ended = vec![SettledMail { email, status, address_effect: address_effect.as_str() }];
             failed.extend(self.run_callbacks_one_by_one(&mut tx, kind, ended).await?.iter().map(|one| one.email.id));
         }
         let told: Vec<Uuid> = waiting.iter().map(|one| one.email.id).filter(|id| !failed.contains(id)).collect();
         store::delete_callbacks(&mut tx, &told).await?;
         let left = store::postpone_callbacks(&mut tx, &failed, now).await?;
         tx.commit().await?;
-        metrics::gauge!("muster_mail_untold").set(as_gauge(left));
+        metrics::gauge!("muster_mail_pending_callbacks").set(as_gauge(left));
         Ok(told.len())
     }
 
@@ -241,16 +241,16 @@ impl Engine {
             return;
         }
         let made = async { store::create_partition(&mut *self.kernel.work.acquire().await?, today).await };
-        match with_timeout(STATEMENTS_LIMIT, "making a month", made).await {
+        match with_timeout(STATEMENTS_LIMIT, "creating a partition", made).await {
             Ok(()) => self.current_partition.store(month, std::sync::atomic::Ordering::Relaxed),
             // they go where mails of no month go, and upkeep moves them
-            Err(error) => tracing::warn!(%error, "this month's place for settled mail is not made yet"),
+            Err(error) => tracing::warn!(%error, "the partition of this month's settled mail could not be created yet"),
         }
     }
 }
 
 fn outage() -> Error {
-    Error::internal("a slice or the database is not available")
+    Error::internal("a settlement callback or the database is not available")
 }
 
 /// What the slice is told of a verdict, and what follows for the address; `None` for a mail that goes again.

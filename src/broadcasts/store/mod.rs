@@ -44,12 +44,12 @@ pub struct Broadcast {
     pub audience: Option<i64>,
     /// When that was.
     pub audience_at: Option<DateTime<Utc>>,
-    pub audience_after: Option<Vec<u8>>,
-    pub gathered: bool,
-    pub gathered_after: Option<Vec<u8>>,
+    pub audience_cursor: Option<Vec<u8>>,
+    pub audience_frozen: bool,
+    pub freeze_cursor: Option<Vec<u8>>,
     pub recipients: i64,
-    pub fed_after: Option<Uuid>,
-    pub resuming: bool,
+    pub enqueue_cursor: Option<Uuid>,
+    pub requeues_given_up: bool,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
@@ -75,7 +75,7 @@ pub async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Re
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (id) DO UPDATE SET texts = excluded.texts, locale = excluded.locale, actions = excluded.actions,
              locales = excluded.locales, regions = excluded.regions, sources = excluded.sources,
-             audience = NULL, audience_at = NULL, audience_found = 0, audience_after = NULL",
+             audience = NULL, audience_at = NULL, audience_counted = 0, audience_cursor = NULL",
         b.id,
         b.organization_id,
         organizer,
@@ -122,7 +122,7 @@ pub async fn broadcasts(
     Ok(sqlx::query_as!(
         Broadcast,
         r#"SELECT id, organization_id, texts AS "texts: Json<BTreeMap<String, Text>>", locale, actions, locales, regions, sources, state, due_at,
-                  audience, audience_at, audience_after, gathered, gathered_after, recipients, fed_after, resuming, created_at, started_at, finished_at
+                  audience, audience_at, audience_cursor, audience_frozen, freeze_cursor, recipients, enqueue_cursor, requeues_given_up, created_at, started_at, finished_at
            FROM broadcasts WHERE organization_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id DESC LIMIT 200"#,
         organization,
         id
@@ -191,11 +191,11 @@ pub async fn count_audience(
     up_to: Option<&[u8]>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let after = b.audience_after.as_deref().unwrap_or_default();
+    let after = b.audience_cursor.as_deref().unwrap_or_default();
     sqlx::query!(
         "WITH found AS (SELECT count(*) AS n FROM broadcast_audience($2, $3, $4, $5, $6, $7, $8))
-         UPDATE broadcasts b SET audience_found = b.audience_found + f.n, audience_after = $8,
-             audience = CASE WHEN $8::bytea IS NULL THEN b.audience_found + f.n END, audience_at = CASE WHEN $8::bytea IS NULL THEN $9::timestamptz END
+         UPDATE broadcasts b SET audience_counted = b.audience_counted + f.n, audience_cursor = $8,
+             audience = CASE WHEN $8::bytea IS NULL THEN b.audience_counted + f.n END, audience_at = CASE WHEN $8::bytea IS NULL THEN $9::timestamptz END
          FROM found f WHERE b.id = $1",
         b.id,
         vault,

@@ -95,7 +95,7 @@ pub async fn recipients(
 /// # Errors
 /// A database error.
 pub async fn freeze_audience(conn: &mut PgConnection, vault: Uuid, b: &Broadcast, up_to: Option<&[u8]>) -> Result<()> {
-    let after = b.gathered_after.as_deref().unwrap_or_default();
+    let after = b.freeze_cursor.as_deref().unwrap_or_default();
     sqlx::query!(
         "WITH found AS (
              INSERT INTO broadcast_recipients (broadcast_id, person_id)
@@ -106,7 +106,7 @@ pub async fn freeze_audience(conn: &mut PgConnection, vault: Uuid, b: &Broadcast
          ), counted AS (
              INSERT INTO broadcast_counts (broadcast_id, state, delta) SELECT $1, 'waiting', n FROM total WHERE n > 0
          )
-         UPDATE broadcasts b SET gathered_after = $8, gathered = $8::bytea IS NULL, recipients = b.recipients + t.n FROM total t WHERE b.id = $1",
+         UPDATE broadcasts b SET freeze_cursor = $8, audience_frozen = $8::bytea IS NULL, recipients = b.recipients + t.n FROM total t WHERE b.id = $1",
         b.id,
         vault,
         &b.actions,
@@ -156,20 +156,20 @@ pub async fn enqueue_window(
                INSERT INTO emails_waiting (id, organization_id, class, kind, refs, state, due_at, created_at)
                SELECT m.email_id, $2, 'update', 'broadcast', jsonb_build_object('broadcast', $1::uuid, 'person', m.person_id), 'queued', $4, $4
                FROM marked m
-           ), fed AS (
+           ), enqueued AS (
                SELECT count(*) AS n, (SELECT p.person_id FROM picked p ORDER BY p.person_id DESC LIMIT 1) AS last FROM marked
            ), counted AS (
                INSERT INTO broadcast_counts (broadcast_id, state, delta)
-               SELECT $1, c.state, c.delta FROM fed f, LATERAL (VALUES ('waiting', -f.n), ('queued', f.n)) c (state, delta) WHERE f.n > 0
+               SELECT $1, c.state, c.delta FROM enqueued f, LATERAL (VALUES ('waiting', -f.n), ('queued', f.n)) c (state, delta) WHERE f.n > 0
            ), noted AS (
-               UPDATE broadcasts SET fed_after = f.last FROM fed f WHERE id = $1 AND f.last IS NOT NULL
+               UPDATE broadcasts SET enqueue_cursor = f.last FROM enqueued f WHERE id = $1 AND f.last IS NOT NULL
            )
-           SELECT (SELECT n FROM fed) AS "queued!", (SELECT n FROM there) AS "there!""#,
+           SELECT (SELECT n FROM enqueued) AS "queued!", (SELECT n FROM there) AS "there!""#,
         b.id,
         b.organization_id,
         window,
         now,
-        b.fed_after.unwrap_or_default()
+        b.enqueue_cursor.unwrap_or_default()
     )
     .fetch_one(conn)
     .await?)
@@ -252,12 +252,12 @@ pub async fn requeue_given_up(conn: &mut PgConnection, broadcast: Uuid, most: i6
     .await?)
 }
 
-/// Begins to feed the queue from the first recipient; `resuming` lets those wait again first who were given up.
+/// Begins to feed the queue from the first recipient; `requeues_given_up` lets those wait again first who were given up.
 ///
 /// # Errors
 /// A database error.
-pub async fn restart_enqueueing(conn: &mut PgConnection, broadcast: Uuid, resuming: bool) -> Result<()> {
-    sqlx::query!("UPDATE broadcasts SET fed_after = NULL, resuming = $2 WHERE id = $1", broadcast, resuming)
+pub async fn restart_enqueueing(conn: &mut PgConnection, broadcast: Uuid, requeues_given_up: bool) -> Result<()> {
+    sqlx::query!("UPDATE broadcasts SET enqueue_cursor = NULL, requeues_given_up = $2 WHERE id = $1", broadcast, requeues_given_up)
         .execute(conn)
         .await?;
     Ok(())

@@ -77,10 +77,10 @@ pub struct Job {
     /// Whose it is.
     pub organization_id: Uuid,
     /// Where the kind goes on, see [`save_progress`]; `None` from the beginning.
-    pub place: Option<Uuid>,
+    pub cursor: Option<Uuid>,
     kind: String,
     token: Uuid,
-    begun: i64,
+    generation: i64,
     attempts: i32,
     last_error: Option<String>,
 }
@@ -155,8 +155,8 @@ fn backoff(attempts: i32) -> TimeDelta {
 ///
 /// # Errors
 /// [`lease_lost`] when the claim was lost or the job was begun anew meanwhile: the step must be rolled back then.
-pub async fn save_progress(conn: &mut PgConnection, job: &Job, place: Uuid, done: usize) -> Result<()> {
-    if store::save_progress(conn, job, place, i64::try_from(done).unwrap_or(i64::MAX)).await? {
+pub async fn save_progress(conn: &mut PgConnection, job: &Job, cursor: Uuid, done: usize) -> Result<()> {
+    if store::save_progress(conn, job, cursor, i64::try_from(done).unwrap_or(i64::MAX)).await? {
         Ok(())
     } else {
         Err(lease_lost())
@@ -177,7 +177,7 @@ async fn renew_lease_until_lost(kernel: &Kernel, job: &Job) {
             Ok(false) => return,
             Ok(true) => {}
             Err(error) => {
-                tracing::warn!(%error, kind = job.kind, job = %job.id, "a job's lease could not be prolonged");
+                tracing::warn!(%error, kind = job.kind, job = %job.id, "the lease of a job could not be renewed");
             }
         }
     }
@@ -250,7 +250,7 @@ async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why
                     Err(error @ Error::Unavailable { .. }) => return Err(error),
                     Err(error) => {
                         // then at least nobody tries it any more
-                        tracing::error!(kind = job.kind, job = %job.id, %error, "a slice could not be told that its job failed");
+                        tracing::error!(kind = job.kind, job = %job.id, %error, "the failure callback of a job failed");
                         continue;
                     }
                 }
@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_from_seconds_to_minutes() {
+    fn backoff_grows_up_to_the_maximum() {
         let pauses: Vec<i64> = (1..=MAX_ATTEMPTS).map(|n| backoff(n).num_seconds()).collect();
         assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
     }

@@ -27,8 +27,8 @@ pub async fn enqueue(
 ) -> Result<()> {
     sqlx::query!(
         "INSERT INTO jobs AS j (kind, id, organization_id, next_at, created_at) VALUES ($1, $2, $3, $4, $4)
-         ON CONFLICT (kind, id) DO UPDATE SET state = 'running', attempts = 0, next_at = excluded.next_at, begun = j.begun + 1,
-             place = NULL, done = 0, last_error = NULL",
+         ON CONFLICT (kind, id) DO UPDATE SET state = 'running', attempts = 0, next_at = excluded.next_at, generation = j.generation + 1,
+             cursor = NULL, done = 0, last_error = NULL",
         kind,
         id,
         organization,
@@ -58,7 +58,7 @@ pub struct JobStatus {
     /// Rows dealt with since it was begun.
     pub done: i64,
     /// Where the kind goes on.
-    pub place: Option<Uuid>,
+    pub cursor: Option<Uuid>,
     attempts: i32,
     next_at: DateTime<Utc>,
     last_error: Option<String>,
@@ -83,7 +83,7 @@ impl JobStatus {
 pub async fn statuses(conn: &mut PgConnection, kind: &str, ids: &[Uuid]) -> Result<HashMap<Uuid, JobStatus>> {
     let store = sqlx::query_as!(
         JobStatus,
-        "SELECT id, state, done, place, attempts, next_at, last_error FROM jobs WHERE kind = $1 AND id = ANY ($2)",
+        "SELECT id, state, done, cursor, attempts, next_at, last_error FROM jobs WHERE kind = $1 AND id = ANY ($2)",
         kind,
         ids
     )
@@ -106,19 +106,19 @@ pub(super) async fn claim(db: &PgPool, kind: &str, token: Uuid, now: DateTime<Ut
         Job,
         r#"WITH picked AS (
                SELECT j.kind, j.id, j.organization_id FROM jobs j
-               LEFT JOIN job_turns t ON t.kind = j.kind AND t.organization_id = j.organization_id
+               LEFT JOIN job_last_steps t ON t.kind = j.kind AND t.organization_id = j.organization_id
                WHERE j.kind = $1 AND j.state = 'running' AND j.next_at <= $3 AND (j.lease_until IS NULL OR j.lease_until < clock_timestamp())
-               ORDER BY coalesce(t.served_at, '-infinity'), j.next_at, j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED
+               ORDER BY coalesce(t.last_step_at, '-infinity'), j.next_at, j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED
            ), turn AS (
-               INSERT INTO job_turns (kind, organization_id, served_at) SELECT kind, organization_id, clock_timestamp() FROM picked
-               ON CONFLICT (kind, organization_id) DO UPDATE SET served_at = excluded.served_at
+               INSERT INTO job_last_steps (kind, organization_id, last_step_at) SELECT kind, organization_id, clock_timestamp() FROM picked
+               ON CONFLICT (kind, organization_id) DO UPDATE SET last_step_at = excluded.last_step_at
            )
            UPDATE jobs j SET claim_token = $2, lease_until = clock_timestamp() + make_interval(secs => $4),
                -- whoever claimed it before died in the middle
                attempts = CASE WHEN j.lease_until IS NULL THEN j.attempts ELSE least(j.attempts + 1, 10) END,
                last_error = CASE WHEN j.lease_until IS NULL THEN j.last_error ELSE 'worker_died' END
            FROM picked p WHERE j.kind = p.kind AND j.id = p.id
-           RETURNING j.id, j.organization_id, j.place, j.kind, $2::uuid AS "token!", j.begun, j.attempts, j.last_error"#,
+           RETURNING j.id, j.organization_id, j.cursor, j.kind, $2::uuid AS "token!", j.generation, j.attempts, j.last_error"#,
         kind,
         token,
         now,
@@ -143,14 +143,14 @@ pub(super) async fn renew_lease(db: &PgPool, job: &Job) -> Result<bool> {
 }
 
 /// Notes a place; false when the claim is not what it was.
-pub(super) async fn save_progress(conn: &mut PgConnection, job: &Job, place: Uuid, done: i64) -> Result<bool> {
+pub(super) async fn save_progress(conn: &mut PgConnection, job: &Job, cursor: Uuid, done: i64) -> Result<bool> {
     let moved = sqlx::query!(
-        "UPDATE jobs SET place = $5, done = done + $6 WHERE kind = $1 AND id = $2 AND claim_token = $3 AND begun = $4",
+        "UPDATE jobs SET cursor = $5, done = done + $6 WHERE kind = $1 AND id = $2 AND claim_token = $3 AND generation = $4",
         job.kind,
         job.id,
         job.token,
-        job.begun,
-        place,
+        job.generation,
+        cursor,
         done
     )
     .execute(conn)
@@ -161,11 +161,11 @@ pub(super) async fn save_progress(conn: &mut PgConnection, job: &Job, place: Uui
 /// Ends a job whose work is done; one that was begun anew meanwhile is given back.
 pub(super) async fn finish(db: &PgPool, job: &Job, now: DateTime<Utc>) -> Result<()> {
     let gone = sqlx::query!(
-        "DELETE FROM jobs WHERE kind = $1 AND id = $2 AND claim_token = $3 AND begun = $4",
+        "DELETE FROM jobs WHERE kind = $1 AND id = $2 AND claim_token = $3 AND generation = $4",
         job.kind,
         job.id,
         job.token,
-        job.begun
+        job.generation
     )
     .execute(db)
     .await?;
@@ -181,13 +181,13 @@ pub(super) async fn release(
     why: Option<&str>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE jobs SET claim_token = NULL, lease_until = NULL, next_at = CASE begun WHEN $4 THEN $5 ELSE next_at END,
-                attempts = CASE begun WHEN $4 THEN $6 ELSE attempts END, last_error = CASE begun WHEN $4 THEN $7 ELSE last_error END
+        "UPDATE jobs SET claim_token = NULL, lease_until = NULL, next_at = CASE generation WHEN $4 THEN $5 ELSE next_at END,
+                attempts = CASE generation WHEN $4 THEN $6 ELSE attempts END, last_error = CASE generation WHEN $4 THEN $7 ELSE last_error END
          WHERE kind = $1 AND id = $2 AND claim_token = $3",
         job.kind,
         job.id,
         job.token,
-        job.begun,
+        job.generation,
         next_at,
         attempts,
         why
@@ -200,13 +200,13 @@ pub(super) async fn release(
 /// Fails a job. False when it is another process's by now, or was begun anew meanwhile, and is given back then.
 pub(super) async fn fail(conn: &mut PgConnection, job: &Job, attempts: i32, why: &str) -> Result<bool> {
     let failed = sqlx::query!(
-        "UPDATE jobs SET claim_token = NULL, lease_until = NULL, state = CASE begun WHEN $4 THEN 'failed' ELSE state END,
-                attempts = CASE begun WHEN $4 THEN $5 ELSE attempts END, last_error = CASE begun WHEN $4 THEN $6 ELSE last_error END
+        "UPDATE jobs SET claim_token = NULL, lease_until = NULL, state = CASE generation WHEN $4 THEN 'failed' ELSE state END,
+                attempts = CASE generation WHEN $4 THEN $5 ELSE attempts END, last_error = CASE generation WHEN $4 THEN $6 ELSE last_error END
          WHERE kind = $1 AND id = $2 AND claim_token = $3 RETURNING state",
         job.kind,
         job.id,
         job.token,
-        job.begun,
+        job.generation,
         attempts,
         why
     )

@@ -132,7 +132,7 @@ impl RateLimiter {
 
         let purpose = attempt.purpose.as_str();
         let limited = |answer: &'static str| {
-            metrics::counter!("muster_attempts_limited", "purpose" => purpose, "answer" => answer).increment(1);
+            metrics::counter!("muster_rate_limited_attempts", "purpose" => purpose, "response" => answer).increment(1);
         };
         let refuse = || {
             limited("refused");
@@ -241,7 +241,7 @@ async fn uncount_in_time(uncounting: impl Future<Output = Result<()>>) {
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it took too long".to_owned(),
     };
-    tracing::warn!(error = failed, "an attempt stays counted as a failure until its window ends");
+    tracing::warn!(error = failed, "an attempt could not be uncounted: it counts as a failure until its window ends");
 }
 
 fn number(failures: i64) -> u32 {
@@ -308,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_doubles_with_the_count_up_to_a_point() {
+    fn proof_of_work_doubles_up_to_a_maximum() {
         let counter = Counter { key: Vec::new(), proof_from: 10, refused_from: 400 };
         for (failures, admission) in [
             (0, Admission::Allowed),

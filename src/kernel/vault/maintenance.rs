@@ -53,7 +53,7 @@ impl Node {
 pub async fn run(kernel: Arc<Kernel>, role: &'static str, stop: CancellationToken) {
     let node = Node::new(&kernel.cx, role);
     while tokio::spawn(run_rounds(kernel.clone(), node.clone(), stop.clone())).await.is_err() && !stop.is_cancelled() {
-        tracing::error!("the upkeep of the keyring panicked; it starts again");
+        tracing::error!("keyring maintenance panicked; it is restarted");
         sleep(FILE_POLL_INTERVAL).await;
     }
     // otherwise it would count for ten minutes more
@@ -69,7 +69,7 @@ async fn run_rounds(kernel: Arc<Kernel>, node: Node, stop: CancellationToken) {
                 Ok(()) => is_in_trouble = false,
                 Err(error) => {
                     if !is_in_trouble {
-                        tracing::error!(%error, "the keyring is not kept up; it is tried again");
+                        tracing::error!(%error, "keyring maintenance failed; it is retried");
                     }
                     is_in_trouble = true;
                 }

@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_relay_with_a_pace_is_given_no_more_than_that() {
+    fn a_relay_quota_is_not_exceeded() {
         let quotas = RelayQuotas::new([("a:25".to_owned(), 2)]);
         assert_eq!([(); 3].map(|()| quotas.take("a:25")), [true, true, false]);
         assert!(quotas.take("b:25"), "another has no pace");
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_takes_its_share_and_who_is_away_comes_last() {
+    async fn relays_are_weighted_and_unavailable_ones_come_last() {
         let start = crate::kernel::cx::Cx::system().instant();
         let settings = Relays::settings("smtp://127.0.0.1:1025?weight=3\n smtp://127.0.0.1:1026").expect("two relays");
         let relays = Relays::new(settings, PoolConfig::default(), Arc::new(move || start));

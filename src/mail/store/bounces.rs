@@ -42,7 +42,7 @@ pub(in crate::mail) async fn find_sent(
             EmailRow,
             r#"SELECT id, organization_id, class, kind, lane, refs, true AS "protected!", 1::smallint AS "attempts!",
                           $2::timestamptz AS "created_at!", $2::timestamptz AS "due_at!"
-                   FROM mail_returns WHERE id = $1 AND forget_on > $3 FOR UPDATE"#,
+                   FROM mail_bounce_lookups WHERE id = $1 AND forget_on > $3 FOR UPDATE"#,
             id,
             now,
             now.date_naive()
@@ -73,7 +73,7 @@ pub(in crate::mail) async fn set_bounced(
     if done.rows_affected() == 1 || !email.protected {
         return Ok(done.rows_affected() == 1);
     }
-    let done = sqlx::query!("DELETE FROM mail_returns WHERE id = $1", email.id).execute(conn).await?;
+    let done = sqlx::query!("DELETE FROM mail_bounce_lookups WHERE id = $1", email.id).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -85,8 +85,8 @@ pub(in crate::mail) async fn count_bounce(
     complained: bool,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO mail_domains AS d (day, domain, bounced, complained) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (day, domain) DO UPDATE SET bounced = d.bounced + excluded.bounced, complained = d.complained + excluded.complained",
+        "INSERT INTO mail_provider_counts AS d (day, provider, bounced, complained) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (day, provider) DO UPDATE SET bounced = d.bounced + excluded.bounced, complained = d.complained + excluded.complained",
         day,
         domain,
         i64::from(!complained),

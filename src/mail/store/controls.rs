@@ -154,14 +154,14 @@ pub(in crate::mail) async fn add_provider_counts(
     day: NaiveDate,
     rows: &[(&str, [i64; 2])],
 ) -> Result<()> {
-    let (domains, (sent, failed)): (Vec<String>, (Vec<i64>, Vec<i64>)) =
-        rows.iter().map(|(domain, [sent, failed])| ((*domain).to_owned(), (*sent, *failed))).unzip();
+    let (providers, (sent, failed)): (Vec<String>, (Vec<i64>, Vec<i64>)) =
+        rows.iter().map(|(provider, [sent, failed])| ((*provider).to_owned(), (*sent, *failed))).unzip();
     sqlx::query!(
-        "INSERT INTO mail_domains AS d (day, domain, sent, failed)
-         SELECT $1, v.domain, v.sent, v.failed FROM unnest($2::text[], $3::bigint[], $4::bigint[]) v (domain, sent, failed)
-         ON CONFLICT (day, domain) DO UPDATE SET sent = d.sent + excluded.sent, failed = d.failed + excluded.failed",
+        "INSERT INTO mail_provider_counts AS d (day, provider, sent, failed)
+         SELECT $1, v.provider, v.sent, v.failed FROM unnest($2::text[], $3::bigint[], $4::bigint[]) v (provider, sent, failed)
+         ON CONFLICT (day, provider) DO UPDATE SET sent = d.sent + excluded.sent, failed = d.failed + excluded.failed",
         day,
-        &domains,
+        &providers,
         &sent,
         &failed
     )

@@ -32,7 +32,7 @@ pub(in crate::mail) async fn add_copies(
         sqlx::query!(
             "INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
              SELECT $1, $2, $3, $4, $5, $6, 'queued', $7, $8
-             WHERE NOT EXISTS (SELECT FROM emails WHERE id = $1) AND NOT EXISTS (SELECT FROM mail_returns WHERE id = $1)",
+             WHERE NOT EXISTS (SELECT FROM emails WHERE id = $1) AND NOT EXISTS (SELECT FROM mail_bounce_lookups WHERE id = $1)",
             id,
             of.organization_id,
             of.class.as_str(),

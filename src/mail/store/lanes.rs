@@ -74,7 +74,7 @@ pub async fn set_lane(conn: &mut PgConnection, lane: &str, limits: &LaneLimits) 
     .await?;
     if !limits.paused {
         // somebody has looked at the address: what was reported before is settled
-        sqlx::query!("DELETE FROM mail_lane_reports WHERE lane = $1", lane).execute(conn).await?;
+        sqlx::query!("DELETE FROM mail_lane_bounces WHERE lane = $1", lane).execute(conn).await?;
     }
     Ok(())
 }
@@ -95,8 +95,8 @@ pub(in crate::mail) async fn record_lane_bounce(
         .fetch_one(&mut *conn)
         .await?;
     sqlx::query!(
-        "INSERT INTO mail_lane_reports (lane, mail_id, reported_at) VALUES ($1, $2, $3)
-         ON CONFLICT (lane, mail_id) DO UPDATE SET reported_at = excluded.reported_at",
+        "INSERT INTO mail_lane_bounces (lane, mail_id, bounced_at) VALUES ($1, $2, $3)
+         ON CONFLICT (lane, mail_id) DO UPDATE SET bounced_at = excluded.bounced_at",
         lane,
         mail,
         at
@@ -104,7 +104,7 @@ pub(in crate::mail) async fn record_lane_bounce(
     .execute(&mut *conn)
     .await?;
     Ok(sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM mail_lane_reports WHERE lane = $1 AND reported_at > $2"#,
+        r#"SELECT count(*) AS "n!" FROM mail_lane_bounces WHERE lane = $1 AND bounced_at > $2"#,
         lane,
         since
     )
@@ -336,7 +336,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hours_are_read_on_the_clock_of_the_mailbox() {
+    fn lane_hours_use_the_lanes_time_zone() {
         let at = |text: &str| DateTime::parse_from_rfc3339(text).expect("a time").to_utc();
         let hours = |opens: u32, closes: u32, zone: &str| {
             let clock = |hour| NaiveTime::from_hms_opt(hour, 30, 0).expect("a time");
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_takes_its_burst_and_then_its_pace() {
+    fn a_lane_allows_its_burst_and_then_its_rate() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
         assert_eq!(allowed(now, now, 60, 5), 5);
         assert_eq!(allowed(now, now + TimeDelta::minutes(4), 60, 5), 1);

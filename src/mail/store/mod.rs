@@ -356,7 +356,7 @@ async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&Cl
                FROM gone
                WHERE NOT protected OR state = 'uncertain' OR (state = 'failed' AND (class = 'letter' OR ours))
            ), may_return AS (
-               INSERT INTO mail_returns (id, organization_id, class, kind, lane, refs, forget_on)
+               INSERT INTO mail_bounce_lookups (id, organization_id, class, kind, lane, refs, forget_on)
                SELECT id, organization_id, class, kind, lane, refs, $7::date FROM gone WHERE protected AND state = 'sent'
            )
            SELECT id FROM gone"#,

@@ -16,9 +16,9 @@ pub(in crate::mail) async fn maintain_partitions(
     let mut tx = conn.begin().await?;
     sqlx::query!("SELECT set_config('lock_timeout', '1s', true)").fetch_one(&mut *tx).await?;
     for month in [today, today + Months::new(1)] {
-        sqlx::query!("SELECT make_mail_month($1)", month).fetch_one(&mut *tx).await?;
+        sqlx::query!("SELECT create_mail_partition($1)", month).fetch_one(&mut *tx).await?;
     }
-    sqlx::query!("SELECT drop_mail_months($1)", before).fetch_one(&mut *tx).await?;
+    sqlx::query!("SELECT drop_mail_partitions($1)", before).fetch_one(&mut *tx).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -27,7 +27,7 @@ pub(in crate::mail) async fn maintain_partitions(
 pub(in crate::mail) async fn create_partition(conn: &mut PgConnection, today: NaiveDate) -> Result<()> {
     let mut tx = conn.begin().await?;
     sqlx::query!("SELECT set_config('lock_timeout', '1s', true)").fetch_one(&mut *tx).await?;
-    sqlx::query!("SELECT make_mail_month($1)", today).fetch_one(&mut *tx).await?;
+    sqlx::query!("SELECT create_mail_partition($1)", today).fetch_one(&mut *tx).await?;
     tx.commit().await?;
     Ok(())
 }

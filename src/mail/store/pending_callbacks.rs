@@ -15,7 +15,7 @@ pub(in crate::mail) struct PendingCallback {
     /// What became of it, as it stands now.
     pub(in crate::mail) status: String,
     /// What follows for its address: `strike`, `dead` or nothing.
-    pub(in crate::mail) address_fault: String,
+    pub(in crate::mail) address_effect: String,
 }
 
 /// Notes in the settling transaction that a slice is still to be told.
@@ -23,13 +23,13 @@ pub(in crate::mail) async fn add_pending_callback(
     conn: &mut PgConnection,
     email: &QueuedEmail,
     status: &str,
-    address_fault: &str,
+    address_effect: &str,
     due_at: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO mail_untold (email_id, organization_id, class, kind, lane, refs, protected, fate, address_fault, due_at)
+        "INSERT INTO mail_pending_callbacks (email_id, organization_id, class, kind, lane, refs, protected, status, address_effect, due_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-         ON CONFLICT (email_id) DO UPDATE SET fate = excluded.fate, address_fault = excluded.address_fault, due_at = excluded.due_at",
+         ON CONFLICT (email_id) DO UPDATE SET status = excluded.status, address_effect = excluded.address_effect, due_at = excluded.due_at",
         email.id,
         email.organization_id,
         email.class.as_str(),
@@ -38,7 +38,7 @@ pub(in crate::mail) async fn add_pending_callback(
         email.refs,
         email.protected,
         status,
-        address_fault,
+        address_effect,
         due_at
     )
     .execute(conn)
@@ -54,8 +54,8 @@ struct PendingCallbackRow {
     lane: String,
     refs: Value,
     protected: bool,
-    fate: String,
-    address_fault: String,
+    status: String,
+    address_effect: String,
     due_at: DateTime<Utc>,
 }
 
@@ -69,9 +69,9 @@ pub(in crate::mail) async fn pending_callbacks(
     let rows = sqlx::query_as!(
         PendingCallbackRow,
         r#"SELECT u.email_id, u.organization_id, u.class, u.kind, u.lane, u.refs, u.protected,
-                  coalesce((SELECT e.state FROM emails_settled e WHERE e.id = u.email_id ORDER BY e.settled_at DESC LIMIT 1), u.fate) AS "fate!",
-                  u.address_fault, u.due_at
-           FROM mail_untold u WHERE u.due_at <= $1 AND NOT EXISTS (SELECT FROM emails_waiting w WHERE w.id = u.email_id)
+                  coalesce((SELECT e.state FROM emails_settled e WHERE e.id = u.email_id ORDER BY e.settled_at DESC LIMIT 1), u.status) AS "status!",
+                  u.address_effect, u.due_at
+           FROM mail_pending_callbacks u WHERE u.due_at <= $1 AND NOT EXISTS (SELECT FROM emails_waiting w WHERE w.id = u.email_id)
            ORDER BY u.due_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED"#,
         now,
         limit
@@ -92,14 +92,14 @@ pub(in crate::mail) async fn pending_callbacks(
                 created_at: r.due_at,
                 due_at: r.due_at,
             };
-            Ok(PendingCallback { email: row.into_email()?, status: r.fate, address_fault: r.address_fault })
+            Ok(PendingCallback { email: row.into_email()?, status: r.status, address_effect: r.address_effect })
         })
         .collect()
 }
 
 /// Slices were told of these.
 pub(in crate::mail) async fn delete_callbacks(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
-    sqlx::query!("DELETE FROM mail_untold WHERE email_id = ANY ($1)", ids).execute(conn).await?;
+    sqlx::query!("DELETE FROM mail_pending_callbacks WHERE email_id = ANY ($1)", ids).execute(conn).await?;
     Ok(())
 }
 
@@ -110,7 +110,7 @@ pub(in crate::mail) async fn postpone_callbacks(
     now: DateTime<Utc>,
 ) -> Result<i64> {
     sqlx::query!(
-        "UPDATE mail_untold SET attempts = attempts + 1,
+        "UPDATE mail_pending_callbacks SET attempts = attempts + 1,
                 due_at = $2::timestamptz + least(power(2, least(attempts, 10)), 60) * interval '1 minute'
          WHERE email_id = ANY ($1)",
         ids,
@@ -118,5 +118,5 @@ pub(in crate::mail) async fn postpone_callbacks(
     )
     .execute(&mut *conn)
     .await?;
-    Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM mail_untold"#).fetch_one(conn).await?)
+    Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM mail_pending_callbacks"#).fetch_one(conn).await?)
 }

@@ -62,6 +62,6 @@ pub async fn moderate(
 /// # Errors
 /// A database error.
 pub async fn announce(conn: &mut PgConnection, petition: Uuid) -> Result<()> {
-    sqlx::query!("SELECT pg_notify('muster_changed', $1::uuid::text)", petition).fetch_one(conn).await?;
+    sqlx::query!("SELECT pg_notify('muster_cache_invalidation', $1::uuid::text)", petition).fetch_one(conn).await?;
     Ok(())
 }
