@@ -149,7 +149,7 @@ impl App {
             .layer(middleware::from_fn(http_cache::conditional_get));
 
         let proxies = self.kernel.settings.http.proxy_networks().map(Network::from);
-        let trusted = TrustedProxies::new(proxies, self.kernel.cx.clone());
+        let trusted = TrustedProxies::new(proxies, self.kernel.env.clone());
         Router::new()
             .merge(api)
             .merge(pages)
@@ -320,8 +320,8 @@ fn panic_response(_: Box<dyn std::any::Any + Send>) -> Response {
 /// The outermost layer: a request id, the time limit, problems in the form that the reader can read, the log line, metrics,
 /// and headers that every answer carries.
 async fn request_layer(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: Next) -> Response {
-    let id = kernel.cx.id();
-    let started = kernel.cx.instant();
+    let id = kernel.env.id();
+    let started = kernel.env.instant();
     let method = request.method().clone();
     // the route, never the path: links in mail are paths
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -343,7 +343,7 @@ async fn request_layer(State(kernel): State<Arc<Kernel>>, request: Request<Body>
         Some(visitor) => response = problem_page(&kernel, visitor, response),
         None => with_hal_headers(&mut response),
     }
-    let (took, status) = (kernel.cx.instant().duration_since(started), response.status());
+    let (took, status) = (kernel.env.instant().duration_since(started), response.status());
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     tracing::debug!(request_id = %id, %method, route, status = status.as_u16(), micros = took.as_micros(), "request");
     record_request(route, &method, status, took);

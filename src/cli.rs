@@ -23,7 +23,7 @@ use crate::{
     demo,
     kernel::{
         Kernel,
-        cx::Cx,
+        env::Env,
         db, durability,
         embedded_postgres::{EmbeddedError, EmbeddedPostgres, Options, exit_code, run_with},
         text::EmailAddress,
@@ -263,7 +263,7 @@ async fn mail_verb(kernel: &Kernel, verb: MailVerb) -> anyhow::Result<()> {
             organizations.dedup();
             for organization in organizations {
                 let detail = serde_json::json!({});
-                organizers::audit_by_service(&mut tx, &kernel.cx, organization, "mail.unsuppress", None, detail)
+                organizers::audit_by_service(&mut tx, &kernel.env, organization, "mail.unsuppress", None, detail)
                     .await?;
             }
             tx.commit().await?;
@@ -272,7 +272,7 @@ async fn mail_verb(kernel: &Kernel, verb: MailVerb) -> anyhow::Result<()> {
         MailVerb::Retry { not_composed } => {
             let mut tx = kernel.db.begin().await?;
             let which = mail::Retry { not_composed, ..mail::Retry::default() };
-            let mails = mail::retry_all(&mut tx, kernel.cx.now(), which).await?;
+            let mails = mail::retry_all(&mut tx, kernel.env.now(), which).await?;
             tx.commit().await?;
             eprintln!("Queued {mails} mail(s) again.");
         }
@@ -401,13 +401,13 @@ impl Database {
 /// Runs a short command on a migrated database.
 async fn with_kernel(command: impl AsyncFnOnce(Arc<Kernel>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let settings = settings()?;
-    let cx = Cx::system();
-    let keyring = keyring::open(&settings, &cx)?;
+    let env = Env::system();
+    let keyring = keyring::open(&settings, &env)?;
     let database = Database::open_or_attach(&settings).await?;
     let done = async {
         database.migrate().await?;
         let pool = database.pool()?;
-        let kernel = Kernel::new(settings, cx, pool.clone(), Arc::new(keyring));
+        let kernel = Kernel::new(settings, env, pool.clone(), Arc::new(keyring));
         let done = async {
             kernel.vaults.load_generations().await?;
             command(kernel.clone()).await
@@ -427,8 +427,8 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         tracing::warn!("{warning}");
     }
     tracing::info!("time zones: {}", zones::describe());
-    let cx = Cx::system();
-    let keyring = Arc::new(keyring::open(&settings, &cx)?);
+    let env = Env::system();
+    let keyring = Arc::new(keyring::open(&settings, &env)?);
     // before anything is started: a taken port should not cost a database start
     let listener = match role {
         ServeRole::Worker => None,
@@ -449,7 +449,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
             tracing::warn!("{warning}");
         }
         durability::check_at_startup(&settings, &pools.work).await.context("this database cannot be used")?;
-        let kernel = Kernel::new(settings, cx, pools, keyring);
+        let kernel = Kernel::new(settings, env, pools, keyring);
         kernel.vaults.load_generations().await?;
         kernel.vaults.refuse_foreign_keys().await?;
         if with_demo {

@@ -301,7 +301,7 @@ async fn organizer(conn: &mut PgConnection, kernel: &Kernel, content: &Content) 
             access_file(kernel).display()
         );
     }
-    let password = base32(&kernel.cx.random::<10>());
+    let password = base32(&kernel.env.random::<10>());
     let new = NewOrganizer {
         email: content.organizer.email.clone(),
         name: content.organizer.name.clone(),
@@ -374,13 +374,13 @@ async fn campaign(
         "title": english(&campaign.title), "muster:summary": english(&campaign.summary), "description": campaign.description, "muster:slug": campaign.slug,
         "muster:locale": "en", "muster:texts": texts(&campaign.title, &campaign.summary, &Words::new()),
     });
-    campaigns::create_campaign(conn, kernel, organization, kernel.cx.id(), parse(body.to_string().as_bytes())?).await?;
+    campaigns::create_campaign(conn, kernel, organization, kernel.env.id(), parse(body.to_string().as_bytes())?).await?;
     for update in &content.updates {
         let body = json!({
             "title": english(&update.title), "body": update.body, "muster:campaign": campaign.slug, "muster:kind": update.kind, "date": update.date,
             "figures": update.figures, "source_url": update.source_url, "muster:texts": texts(&update.title, &Words::new(), &Words::new()),
         });
-        campaigns::save_update(conn, kernel, organization, kernel.cx.id(), parse(body.to_string().as_bytes())?).await?;
+        campaigns::save_update(conn, kernel, organization, kernel.env.id(), parse(body.to_string().as_bytes())?).await?;
     }
     Ok(())
 }
@@ -421,7 +421,7 @@ async fn make_office(
             .collect::<anyhow::Result<_>>()?,
         holders: holders.collect(),
     };
-    letters::create_office(conn, kernel, organization, kernel.cx.id(), &new).await?;
+    letters::create_office(conn, kernel, organization, kernel.env.id(), &new).await?;
     Ok(())
 }
 
@@ -439,7 +439,7 @@ async fn make_letter(
     let fields: ActionFields = parse(body.to_string().as_bytes())?;
     let templates = letters::check_templates(letter.templates.clone(), LocaleTag::En)?;
     let new = NewLetterAction { editable: letter.editable, targets: letter.offices.clone(), templates };
-    let id = kernel.cx.id();
+    let id = kernel.env.id();
     letters::create_letter_action(conn, kernel, organization, id, &fields.parse(Kind::Letter, false)?, &new).await?;
     letters::set_live(conn, kernel, id, true).await?;
     Ok(())
@@ -466,7 +466,7 @@ async fn make_petition(
     body["muster:letter"] = json!(petition.letter);
     let bytes = body.to_string();
     let new: NewPetition = parse(bytes.as_bytes())?;
-    petitions::create_petition(conn, kernel, organization, kernel.cx.id(), parse(bytes.as_bytes())?, new).await?;
+    petitions::create_petition(conn, kernel, organization, kernel.env.id(), parse(bytes.as_bytes())?, new).await?;
     Ok(())
 }
 
@@ -477,7 +477,7 @@ async fn make_event(
     campaign: &str,
     event: &Event,
 ) -> anyhow::Result<()> {
-    let now = kernel.cx.now();
+    let now = kernel.env.now();
     let (starts_at, ends_at) = when(event, now)?;
     if let Some(id) = known(conn, Kind::Event, &event.slug).await? {
         events::move_if_past(conn, id, starts_at, ends_at, now).await?;
@@ -498,7 +498,7 @@ async fn make_event(
         body["location"] = json!({"venue": at.venue, "address_lines": [at.address_line], "locality": at.locality, "region": at.region, "postal_code": at.postal_code, "country": at.country});
     }
     let new = NewEvent::parse(body.to_string().as_bytes(), now)?;
-    events::create_event(conn, kernel, organization, kernel.cx.id(), new).await?;
+    events::create_event(conn, kernel, organization, kernel.env.id(), new).await?;
     Ok(())
 }
 

@@ -113,7 +113,7 @@ async fn supervise<F: Future<Output = ()> + Send + 'static>(
 /// of an act.
 async fn tick_loop(app: &App, cancel: &CancellationToken) {
     let counts = &app.kernel.settings.counts;
-    let slow_now = || app.kernel.cx.now().timestamp() / i64::from(counts.unconfirmed_tick_seconds);
+    let slow_now = || app.kernel.env.now().timestamp() / i64::from(counts.unconfirmed_tick_seconds);
     let mut slow = slow_now();
     let mut trouble = false;
     while sleep_unless_cancelled(until_next(app, counts.tick_seconds), cancel).await {
@@ -141,7 +141,7 @@ async fn tick_loop(app: &App, cancel: &CancellationToken) {
 /// # Errors
 /// The first error of a part.
 pub async fn tick(app: &App, unconfirmed_too: bool) -> Result<()> {
-    let (db, now) = (&app.kernel.work, app.kernel.cx.now());
+    let (db, now) = (&app.kernel.work, app.kernel.env.now());
     let mut steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)> = vec![
         ("closing dates", Box::pin(async { close_due(db, now).await.map(drop) })),
         ("letters of closed actions", Box::pin(async { letters::settle_changed(&app.kernel).await.map(drop) })),
@@ -166,7 +166,7 @@ pub async fn tick(app: &App, unconfirmed_too: bool) -> Result<()> {
 }
 
 fn until_next(app: &App, seconds: u32) -> Duration {
-    let now = app.kernel.cx.now();
+    let now = app.kernel.env.now();
     let into = now.timestamp().unsigned_abs() % u64::from(seconds);
     Duration::from_secs(u64::from(seconds) - into).saturating_sub(Duration::from_nanos(now.nanosecond().into()))
 }
@@ -235,7 +235,7 @@ async fn run_batches<F: Future<Output = Result<u64>>>(
 /// The steps of upkeep: what nobody confirmed, letters that were held, the night's recount, expired sessions, spent proofs and keys,
 /// settled mail. A step that fails, or panics, does not keep the others from being done.
 async fn run_maintenance_steps(app: &App, cancel: &CancellationToken) -> Result<()> {
-    let (kernel, now) = (&app.kernel, app.kernel.cx.now());
+    let (kernel, now) = (&app.kernel, app.kernel.env.now());
     let db = &kernel.work;
     let remind_before = now - TimeDelta::days(kernel.settings.retention.reminder_days.into());
     let keep_mail = TimeDelta::days(kernel.settings.retention.mail_days.into());

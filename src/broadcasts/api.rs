@@ -201,7 +201,7 @@ async fn post_broadcast(
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
     let mut b = Broadcast {
-        id: kernel.cx.id(),
+        id: kernel.env.id(),
         organization_id: actor.organization_id,
         texts: Stored(BTreeMap::new()),
         locale: String::new(),
@@ -219,14 +219,14 @@ async fn post_broadcast(
         recipients: 0,
         enqueue_cursor: None,
         requeues_given_up: false,
-        created_at: kernel.cx.now(),
+        created_at: kernel.env.now(),
         started_at: None,
         finished_at: None,
     };
     fill(&mut tx, &mut b, body).await?;
     store::save(&mut tx, &b, actor.organizer_id).await?;
     ops::schedule_audience_count(&mut tx, kernel, &b).await?;
-    audit(&mut tx, &kernel.cx, &actor, "broadcast.create", Some(b.id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "broadcast.create", Some(b.id), json!({})).await?;
     let body = resource(kernel, &mut tx, &b).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::CREATED, &body))
@@ -270,7 +270,7 @@ async fn put_broadcast(
     store::save(&mut tx, &b, actor.organizer_id).await?;
     (b.audience, b.audience_at) = (None, None);
     ops::schedule_audience_count(&mut tx, kernel, &b).await?;
-    audit(&mut tx, &kernel.cx, &actor, "broadcast.edit", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "broadcast.edit", Some(id), json!({})).await?;
     let body = resource(kernel, &mut tx, &b).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &body))
@@ -289,7 +289,7 @@ async fn delete_broadcast(
     require_state(&find(&mut tx, &actor, id, true).await?, &["draft"])?;
     store::delete(&mut tx, id).await?;
     jobs::remove(&mut tx, ops::AUDIENCE_JOB, id).await?;
-    audit(&mut tx, &kernel.cx, &actor, "broadcast.delete", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "broadcast.delete", Some(id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "This draft is gone."})))
 }
@@ -315,9 +315,9 @@ async fn send_test_broadcast(
             protected: false,
             due_at: None,
         };
-        mail::enqueue(&mut tx, &kernel.cx, email).await?;
+        mail::enqueue(&mut tx, &kernel.env, email).await?;
     }
-    audit(&mut tx, &kernel.cx, &actor, "broadcast.test", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "broadcast.test", Some(id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "It is on its way to you."})))
 }
@@ -343,7 +343,7 @@ async fn send_broadcast(
     let mut tx = kernel.db.begin().await?;
     let mut b = find(&mut tx, &actor, id, true).await?;
     require_state(&b, &["draft"])?;
-    let due_at = body.at.unwrap_or(kernel.cx.now());
+    let due_at = body.at.unwrap_or(kernel.env.now());
     let most = kernel.settings.mail.broadcasts_per_month;
     if store::count_recent(&mut tx, &b, due_at - TimeDelta::days(30)).await? >= most {
         let detail = format!("Those who took part in one action get {most} broadcasts in thirty days at most.");
@@ -352,7 +352,7 @@ async fn send_broadcast(
     store::set_state(&mut tx, id, "scheduled", Some(due_at), None).await?;
     b.due_at = Some(due_at);
     ops::schedule_send(&mut tx, kernel, &b).await?;
-    audit(&mut tx, &kernel.cx, &actor, "broadcast.send", Some(id), json!({"at": due_at})).await?;
+    audit(&mut tx, &kernel.env, &actor, "broadcast.send", Some(id), json!({"at": due_at})).await?;
     answer(kernel, tx, &actor, id, StatusCode::ACCEPTED).await
 }
 
@@ -375,13 +375,13 @@ async fn change_state(broadcasts: &Broadcasts, actor: &Actor, id: Uuid, from: &[
     let mut tx = kernel.db.begin().await?;
     let b = find(&mut tx, actor, id, true).await?;
     require_state(&b, from)?;
-    let ended = (to == "cancelled").then(|| kernel.cx.now());
+    let ended = (to == "cancelled").then(|| kernel.env.now());
     store::set_state(&mut tx, id, to, None, ended).await?;
     if to == "sending" {
         store::restart_enqueueing(&mut tx, id, true).await?;
     }
     ops::schedule_send(&mut tx, kernel, &Broadcast { due_at: None, ..b }).await?;
-    audit(&mut tx, &kernel.cx, actor, &format!("broadcast.{to}"), Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, actor, &format!("broadcast.{to}"), Some(id), json!({})).await?;
     answer(kernel, tx, actor, id, StatusCode::OK).await
 }
 

@@ -63,7 +63,7 @@ impl JobKind for SendJob {
 
 /// One step of a broadcast, by the state it is in.
 async fn send(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<NextStep> {
-    let now = kernel.cx.now();
+    let now = kernel.env.now();
     match b.state.as_str() {
         "scheduled" => {
             if let Some(due) = b.due_at.filter(|due| *due > now) {
@@ -93,7 +93,7 @@ async fn send(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result
 }
 
 async fn enqueue_window(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<NextStep> {
-    let now = kernel.cx.now();
+    let now = kernel.env.now();
     store::fold_counts(conn, b.id).await?;
     let window = store::enqueue_window(conn, b, QUEUE_WINDOW, now).await?;
     if window.queued > 0 && window.there + window.queued < QUEUE_WINDOW {
@@ -110,7 +110,7 @@ async fn enqueue_window(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast)
 /// Takes mails that wait out of the queue. Those that are on their way end as they end: what finds the broadcast paused goes back
 /// into the queue, and is taken out then.
 async fn withdraw_queued(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast, state: &str) -> Result<NextStep> {
-    let now = kernel.cx.now();
+    let now = kernel.env.now();
     store::fold_counts(conn, b.id).await?;
     let queued = store::lock_queued(conn, b.id, WITHDRAW_BATCH_SIZE).await?;
     let mails: Vec<_> = queued.iter().map(|(_, mail)| *mail).collect();
@@ -145,7 +145,7 @@ impl JobKind for AudienceCountJob {
             let vault = self.0.vaults.of_organization(&mut tx, b.organization_id).await?;
             let after = b.audience_cursor.as_deref().unwrap_or_default();
             let up_to = store::range_end(&mut tx, vault, after, PEOPLE_PER_STEP).await?;
-            store::count_audience(&mut tx, vault, &b, up_to.as_deref(), self.0.cx.now()).await?;
+            store::count_audience(&mut tx, vault, &b, up_to.as_deref(), self.0.env.now()).await?;
             tx.commit().await?;
             Ok(if up_to.is_some() { NextStep::Again } else { NextStep::Done })
         })
@@ -157,7 +157,7 @@ impl JobKind for AudienceCountJob {
 /// # Errors
 /// A database error.
 pub async fn schedule_send(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
-    let now = kernel.cx.now();
+    let now = kernel.env.now();
     jobs::enqueue(conn, JOB, b.organization_id, b.id, b.due_at.map_or(now, |due| due.max(now))).await
 }
 
@@ -166,5 +166,5 @@ pub async fn schedule_send(conn: &mut PgConnection, kernel: &Kernel, b: &Broadca
 /// # Errors
 /// A database error.
 pub async fn schedule_audience_count(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
-    jobs::enqueue(conn, AUDIENCE_JOB, b.organization_id, b.id, kernel.cx.now()).await
+    jobs::enqueue(conn, AUDIENCE_JOB, b.organization_id, b.id, kernel.env.now()).await
 }

@@ -54,16 +54,16 @@ pub struct Campaigns {
 impl Campaigns {
     /// The slice over these tools.
     pub fn new(kernel: Arc<Kernel>, access: Access) -> Self {
-        let cx = || kernel.cx.clone();
+        let env = || kernel.env.clone();
         Self {
-            partners: Cache::invalidated_by(cx(), &kernel.cache_invalidator, |_, _, change| {
+            partners: Cache::invalidated_by(env(), &kernel.cache_invalidator, |_, _, change| {
                 change == CacheInvalidation::All
             }),
-            sources: Cache::invalidated_by(cx(), &kernel.cache_invalidator, |_, _, change| {
+            sources: Cache::invalidated_by(env(), &kernel.cache_invalidator, |_, _, change| {
                 change == CacheInvalidation::All
             }),
             links: Cache::invalidated_by(
-                cx(),
+                env(),
                 &kernel.cache_invalidator,
                 |(campaign, ..): &(Uuid, _, _), _, change| change.affects(*campaign),
             ),
@@ -223,7 +223,7 @@ pub async fn create_campaign(
     new: NewCampaign,
 ) -> Result<()> {
     let Checked { title, summary, description, slug, locale, texts, state } = check(conn, organization, new).await?;
-    let at = kernel.cx.now();
+    let at = kernel.env.now();
     store::insert_campaign(
         conn,
         id,
@@ -302,13 +302,13 @@ async fn post_campaign(
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/campaigns", &bytes).await?;
-    let id = kernel.cx.id();
+    let id = kernel.env.id();
     let mut tx = kernel.db.begin().await?;
-    let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
+    let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
             create_campaign(&mut tx, kernel, actor.organization_id, id, body).await?;
-            audit(&mut tx, &kernel.cx, &actor, "campaign.create", Some(id), json!({})).await?;
+            audit(&mut tx, &kernel.env, &actor, "campaign.create", Some(id), json!({})).await?;
             id
         }
     };
@@ -332,11 +332,11 @@ async fn put_campaign(
     let new: NewCampaign = changes.apply_to(campaign_resource(kernel, &row))?;
     let Checked { title, summary, description, slug, locale, texts, state } =
         check(&mut tx, actor.organization_id, new).await?;
-    let at = kernel.cx.now();
+    let at = kernel.env.now();
     store::save_campaign(&mut tx, row.id, slug.as_str(), locale, &title, &summary, &description, &texts, state, at)
         .await
         .on_constraint("campaigns_slug_key", taken)?;
-    audit(&mut tx, &kernel.cx, &actor, "campaign.edit", Some(row.id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "campaign.edit", Some(row.id), json!({})).await?;
     let row = store::campaign(&mut tx, Some(actor.organization_id), &row.id.to_string()).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::Row(row.id));
@@ -354,8 +354,8 @@ async fn delete_campaign(
     let kernel = &campaigns.kernel;
     let mut tx = kernel.db.begin().await?;
     let row = store::campaign(&mut tx, Some(actor.organization_id), &key).await?;
-    store::archive_campaign(&mut tx, row.id, kernel.cx.now()).await?;
-    audit(&mut tx, &kernel.cx, &actor, "campaign.archive", Some(row.id), json!({})).await?;
+    store::archive_campaign(&mut tx, row.id, kernel.env.now()).await?;
+    audit(&mut tx, &kernel.env, &actor, "campaign.archive", Some(row.id), json!({})).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::Row(row.id));
     Ok(Json(json!({"notice": "This campaign was archived. Its actions and updates are kept."})))

@@ -27,7 +27,7 @@ use crate::{
     kernel::{
         Kernel,
         cache_invalidation::{CacheInvalidation, CacheInvalidator},
-        cx::Cx,
+        env::Env,
     },
 };
 
@@ -74,7 +74,7 @@ impl Weighter<Uuid, Known> for ByBytes {
 
 /// Pictures by id.
 pub struct ImageCache {
-    cx: Cx,
+    env: Env,
     invalidator: Arc<CacheInvalidator>,
     known: Cache<Uuid, Known, ByBytes>,
     /// How often all pictures had to be looked for: what was removed meanwhile may not have been heard.
@@ -92,12 +92,12 @@ impl ImageCache {
     ///
     /// # Panics
     /// Never: its options are set.
-    pub fn watching(cx: &Cx, invalidator: &Arc<CacheInvalidator>) -> Arc<Self> {
+    pub fn watching(env: &Env, invalidator: &Arc<CacheInvalidator>) -> Arc<Self> {
         // few parts: the largest picture must fit into one
         let options = OptionsBuilder::new().estimated_items_capacity(USUAL).weight_capacity(ROOM).shards(4).build();
         let options = options.expect("the capacities are set");
         let known = Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        let cache = Self { cx: cx.clone(), invalidator: invalidator.clone(), known, unsure: AtomicU64::default() };
+        let cache = Self { env: env.clone(), invalidator: invalidator.clone(), known, unsure: AtomicU64::default() };
         let cache = Arc::new(cache);
         let watching = Arc::downgrade(&cache);
         invalidator.subscribe(move |change| {
@@ -121,7 +121,7 @@ impl ImageCache {
     /// # Errors
     /// `not_found`, or a database error.
     pub async fn get(&self, kernel: &Kernel, id: Uuid) -> Result<ShownImage> {
-        let asked_at = (self.cx.instant(), self.unsure.load(Ordering::Acquire));
+        let asked_at = (self.env.instant(), self.unsure.load(Ordering::Acquire));
         let load = async {
             metrics::counter!("muster_image_loads").increment(1);
             let row = store::images::bytes(&mut *kernel.db.acquire().await?, id).await?;
@@ -147,7 +147,7 @@ impl ImageCache {
 
     /// Has it not been looked for, for longer than things may be kept? One of those who ask is told so.
     fn is_due(&self, there: &There) -> bool {
-        let now = (self.cx.instant(), self.unsure.load(Ordering::Acquire));
+        let now = (self.env.instant(), self.unsure.load(Ordering::Acquire));
         let mut seen = there.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = now.1 != seen.1 || now.0.saturating_duration_since(seen.0) >= self.invalidator.ttl();
         if is_due {

@@ -193,7 +193,7 @@ async fn post_image(
         let _one_at_a_time = READING.acquire().await.map_err(Error::internal)?;
         tokio::task::spawn_blocking(move || remake(&upload)).await.map_err(Error::internal)??
     };
-    let id = kernel.cx.id();
+    let id = kernel.env.id();
     let (width, height) = (remade.width.cast_signed(), remade.height.cast_signed());
     let row = store::images::ImageRow {
         content_type: remade.content_type.to_owned(),
@@ -203,8 +203,8 @@ async fn post_image(
         alt,
     };
     let mut tx = kernel.db.begin().await?;
-    store::images::insert(&mut tx, id, actor.organization_id, &row, kernel.cx.now()).await?;
-    audit(&mut tx, &kernel.cx, &actor, "image.create", Some(id), json!({})).await?;
+    store::images::insert(&mut tx, id, actor.organization_id, &row, kernel.env.now()).await?;
+    audit(&mut tx, &kernel.env, &actor, "image.create", Some(id), json!({})).await?;
     tx.commit().await?;
     let body = json!({
         "identifiers": identifiers(id),
@@ -231,7 +231,7 @@ async fn delete_image(
     if !store::images::delete(&mut tx, actor.organization_id, id).await? {
         return Err(Error::not_found());
     }
-    audit(&mut tx, &kernel.cx, &actor, "image.delete", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "image.delete", Some(id), json!({})).await?;
     tx.commit().await?;
     // first the picture itself, then whatever shows it
     kernel.cache_invalidator.publish(CacheInvalidation::ImageRemoved(id));

@@ -33,7 +33,7 @@ pub async fn create_action(
     id: Uuid,
     new: &NewAction,
 ) -> Result<()> {
-    let at = kernel.cx.now();
+    let at = kernel.env.now();
     let locale = match new.locale {
         Some(locale) => locale,
         None => store::organization_locale(conn, organization).await?,
@@ -174,7 +174,7 @@ pub async fn update_action(
         Some(None) => action.image = None,
         None => {}
     }
-    store::save_action(conn, &action, kernel.cx.now()).await?;
+    store::save_action(conn, &action, kernel.env.now()).await?;
     if let Some(next) = changes.muster_next_action {
         set_next(conn, &action, next).await?;
     }
@@ -183,10 +183,10 @@ pub async fn update_action(
     }
     let verb = if action.state == before { "edit" } else { action.state.as_str() };
     if action.state != before {
-        store::log_state(conn, &kernel.cx, action.id, action.state, &action.state_reason, Some(actor.organizer_id))
+        store::log_state(conn, &kernel.env, action.id, action.state, &action.state_reason, Some(actor.organizer_id))
             .await?;
     }
-    audit(conn, &kernel.cx, actor, &format!("{}.{verb}", action.kind.as_str()), Some(action.id), json!({})).await?;
+    audit(conn, &kernel.env, actor, &format!("{}.{verb}", action.kind.as_str()), Some(action.id), json!({})).await?;
     store::by_id(conn, action.id).await
 }
 
@@ -196,7 +196,7 @@ async fn rename(conn: &mut PgConnection, kernel: &Kernel, action: &Action, slug:
     if former.is_some_and(|owner| owner != action.id) {
         return Err(taken());
     }
-    store::rename(conn, action.kind, action.id, &action.slug, slug, kernel.cx.now())
+    store::rename(conn, action.kind, action.id, &action.slug, slug, kernel.env.now())
         .await
         .on_constraint("actions_kind_slug_key", taken)
 }
@@ -228,7 +228,7 @@ async fn set_next(conn: &mut PgConnection, action: &Action, next: Option<String>
 /// 422 for a word that is not a slug or is taken, or a database error.
 pub async fn register_short_link(conn: &mut PgConnection, kernel: &Kernel, word: &str, action: Uuid) -> Result<()> {
     let word = Slug::parse(word).map_err(|e| Error::field("/muster:short_link", e.code, e.detail))?;
-    if store::upsert_short_link(conn, word.as_str(), action, kernel.cx.now()).await? {
+    if store::upsert_short_link(conn, word.as_str(), action, kernel.env.now()).await? {
         Ok(())
     } else {
         Err(Error::field("/muster:short_link", "taken", "This word is taken."))
@@ -250,13 +250,13 @@ pub async fn register_partner(
 ) -> Result<()> {
     store::upsert_partner(
         conn,
-        (kernel.cx.id(), kernel.cx.id()),
+        (kernel.env.id(), kernel.env.id()),
         organization,
         slug,
         name,
         wording,
         source,
-        kernel.cx.now(),
+        kernel.env.now(),
     )
     .await
 }

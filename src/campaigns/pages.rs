@@ -63,8 +63,8 @@ impl Landing {
     /// The landing pages over these tools.
     pub fn new(kernel: Arc<Kernel>, purposes: LinkHandlers) -> Self {
         // they show many actions: any change may concern them
-        let seen = Cache::invalidated_by(kernel.cx.clone(), &kernel.cache_invalidator, |_, _, _| true);
-        let images = ImageCache::watching(&kernel.cx, &kernel.cache_invalidator);
+        let seen = Cache::invalidated_by(kernel.env.clone(), &kernel.cache_invalidator, |_, _, _| true);
+        let images = ImageCache::watching(&kernel.env, &kernel.cache_invalidator);
         Self { hits: Hits::new(kernel.db.clone()), kernel, purposes, seen, images }
     }
 }
@@ -169,7 +169,7 @@ async fn home_now(kernel: &Kernel, locale: LocaleTag) -> Result<minijinja::Value
     let mut conn = kernel.db.acquire().await?;
     let organization = store::only_organization(&mut conn).await?;
     let (campaigns, _) = store::campaigns(&mut conn, None, &PageParams::first(20)).await?;
-    let rows = store::landing_rows(&mut conn, None, kernel.cx.now()).await?;
+    let rows = store::landing_rows(&mut conn, None, kernel.env.now()).await?;
     drop(conn);
     let campaigns: Vec<Value> = campaigns
         .iter()
@@ -201,7 +201,7 @@ async fn campaign_now(kernel: &Kernel, slug: &str, locale: LocaleTag) -> Result<
     let mut conn = kernel.db.acquire().await?;
     let row = store::campaign(&mut conn, None, slug).await?;
     let (updates, _) = store::updates(&mut conn, None, Some(row.id), &PageParams::first(UPDATES)).await?;
-    let actions = store::landing_rows(&mut conn, Some(row.id), kernel.cx.now()).await?;
+    let actions = store::landing_rows(&mut conn, Some(row.id), kernel.env.now()).await?;
     drop(conn);
     let (title, summary) = localized(&row.texts, locale, &row.title, &row.summary);
     let url = format!("/c/{}", row.slug);
@@ -248,7 +248,7 @@ async fn short_link(
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let (kind, slug) = store::short_link(&mut *landing.kernel.db.acquire().await?, &word).await?;
-    landing.hits.count(&word, landing.kernel.cx.now().date_naive());
+    landing.hits.count(&word, landing.kernel.env.now().date_naive());
     let prefix = match kind.as_str() {
         "petition" => Kind::Petition,
         "event" => Kind::Event,

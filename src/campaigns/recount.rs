@@ -18,7 +18,7 @@ use uuid::{Builder, Uuid};
 use super::action::Kind;
 use crate::{
     error::{Code, Error, Result},
-    kernel::{cx::floor_to_day, db::with_timeout, keyset_pagination::force_index_scans},
+    kernel::{env::floor_to_day, db::with_timeout, keyset_pagination::force_index_scans},
 };
 
 /// Rows that one statement counts beforehand.
@@ -370,8 +370,8 @@ mod tests {
 
     #[test]
     fn ids_of_protected_rows_of_yesterday_are_open() {
-        let cx = crate::kernel::cx::Cx::system();
-        let open_from = first_id_of(floor_to_day(cx.now() - TimeDelta::days(1)));
-        assert!(cx.recorded_id(true) > open_from && cx.id() > open_from);
+        let env = crate::kernel::env::Env::system();
+        let open_from = first_id_of(floor_to_day(env.now() - TimeDelta::days(1)));
+        assert!(env.recorded_id(true) > open_from && env.id() > open_from);
     }
 }

@@ -94,7 +94,7 @@ async fn post_partner(
     let mut tx = kernel.db.begin().await?;
     let wording = Value::Object(wording);
     register_partner(&mut tx, kernel, actor.organization_id, slug.as_str(), &name, &wording, slug.as_str()).await?;
-    audit(&mut tx, &kernel.cx, &actor, "partner.save", None, json!({"slug": slug.as_str()})).await?;
+    audit(&mut tx, &kernel.env, &actor, "partner.save", None, json!({"slug": slug.as_str()})).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::CREATED, &partners_document(&campaigns, &actor).await?))
@@ -113,7 +113,7 @@ async fn delete_partner(
     if !store::delete_partner(&mut tx, actor.organization_id, &slug).await? {
         return Err(Error::not_found());
     }
-    audit(&mut tx, &kernel.cx, &actor, "partner.delete", None, json!({"slug": slug})).await?;
+    audit(&mut tx, &kernel.env, &actor, "partner.delete", None, json!({"slug": slug})).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This partner's box is gone. Consents that were given stay on record."})))
@@ -171,8 +171,8 @@ async fn post_source(
                 .ok_or_else(|| Error::field("/muster:partner", "unknown_value", "There is no such partner."))?,
         ),
     };
-    store::upsert_source(&mut tx, kernel.cx.id(), actor.organization_id, word.as_str(), partner).await?;
-    audit(&mut tx, &kernel.cx, &actor, "source.create", None, json!({"word": word.as_str()})).await?;
+    store::upsert_source(&mut tx, kernel.env.id(), actor.organization_id, word.as_str(), partner).await?;
+    audit(&mut tx, &kernel.env, &actor, "source.create", None, json!({"word": word.as_str()})).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::CREATED, &document(&campaigns, &actor).await?))
@@ -191,7 +191,7 @@ async fn delete_source(
     if !store::delete_source(&mut tx, actor.organization_id, &word).await? {
         return Err(Error::not_found());
     }
-    audit(&mut tx, &kernel.cx, &actor, "source.delete", None, json!({"word": word})).await?;
+    audit(&mut tx, &kernel.env, &actor, "source.delete", None, json!({"word": word})).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This word counts as \"other\" from now on."})))

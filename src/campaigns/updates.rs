@@ -229,7 +229,7 @@ async fn check(
     if kind != UpdateKind::Press && new.muster_embargo_until.is_some() {
         refuse("/muster:embargo_until", "not_allowed", "Only a press release has an embargo.");
     }
-    let day = new.date.unwrap_or_else(|| kernel.cx.now().date_naive());
+    let day = new.date.unwrap_or_else(|| kernel.env.now().date_naive());
     if !(1900..=2200).contains(&day.year()) {
         refuse("/date", "out_of_range", "Must lie between 1900 and 2200.");
     }
@@ -275,7 +275,7 @@ pub async fn save_update(
     new: NewUpdate,
 ) -> Result<()> {
     let columns = check(conn, kernel, organization, new).await?;
-    store::save_update(conn, id, organization, &columns, kernel.cx.now())
+    store::save_update(conn, id, organization, &columns, kernel.env.now())
         .await
         .on_constraint("updates_campaign_title_key", || {
             Error::field("/title", "taken", "There is an update of that day with this title.")
@@ -352,13 +352,13 @@ async fn post_update(
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/updates", &bytes).await?;
-    let id = kernel.cx.id();
+    let id = kernel.env.id();
     let mut tx = kernel.db.begin().await?;
-    let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
+    let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
             save_update(&mut tx, kernel, actor.organization_id, id, body).await?;
-            audit(&mut tx, &kernel.cx, &actor, "update.create", Some(id), json!({})).await?;
+            audit(&mut tx, &kernel.env, &actor, "update.create", Some(id), json!({})).await?;
             id
         }
     };
@@ -382,7 +382,7 @@ async fn put_update(
     let before = store::update(&mut tx, Some(actor.organization_id), id).await?;
     let new: NewUpdate = changes.apply_to(resource(kernel, &before, true))?;
     save_update(&mut tx, kernel, actor.organization_id, id, new).await?;
-    audit(&mut tx, &kernel.cx, &actor, "update.edit", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "update.edit", Some(id), json!({})).await?;
     let row = store::update(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
     for campaign in [before.campaign_id, row.campaign_id] {
@@ -403,7 +403,7 @@ async fn delete_update(
     let mut tx = kernel.db.begin().await?;
     let row = store::update(&mut tx, Some(actor.organization_id), id).await?;
     store::delete_update(&mut tx, id).await?;
-    audit(&mut tx, &kernel.cx, &actor, "update.delete", Some(id), json!({"kind": row.kind})).await?;
+    audit(&mut tx, &kernel.env, &actor, "update.delete", Some(id), json!({"kind": row.kind})).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::Row(row.campaign_id));
     Ok(Json(json!({"notice": "This update is gone from every page."})))
@@ -453,9 +453,9 @@ async fn import_figures(
         let known = store::campaign(&mut tx, Some(actor.organization_id), &campaign).await;
         let known = known.map_err(|_| Error::field("/campaign", "unknown_value", "There is no such campaign."))?;
         let there = store::update_titled(&mut tx, known.id, day, &new.title).await?;
-        save_update(&mut tx, kernel, actor.organization_id, there.unwrap_or_else(|| kernel.cx.id()), new).await?;
+        save_update(&mut tx, kernel, actor.organization_id, there.unwrap_or_else(|| kernel.env.id()), new).await?;
     }
-    audit(&mut tx, &kernel.cx, &actor, "update.import", None, json!({"updates": written})).await?;
+    audit(&mut tx, &kernel.env, &actor, "update.import", None, json!({"updates": written})).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::OK, &json!({"muster:updates": written})))

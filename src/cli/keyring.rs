@@ -13,7 +13,7 @@ use crate::{
     config::Settings,
     kernel::{
         Kernel,
-        cx::Cx,
+        env::Env,
         keyring::{Keyring, KeyringError, names_of, vault_keys_beside},
     },
 };
@@ -43,7 +43,7 @@ pub(super) enum Verb {
 
 /// Makes what is missing of the key files.
 pub(super) fn init(settings: &Settings) -> anyhow::Result<()> {
-    let keyring = Keyring::init_files(&settings.keyring.file, &vault_keys_file(settings), &Cx::system())?;
+    let keyring = Keyring::init_files(&settings.keyring.file, &vault_keys_file(settings), &Env::system())?;
     let [root, vault] = keyring.paths().map(Path::display);
     eprintln!(
         "Made {root} and {vault}. Keep a copy of the first off this machine: without it nothing sealed can be opened. The second goes to the other hosts, and never into a backup."
@@ -108,12 +108,12 @@ fn vault_keys_file(settings: &Settings) -> PathBuf {
 }
 
 /// Opens the key files; makes them where the profile says so.
-pub(super) fn open(settings: &Settings, cx: &Cx) -> Result<Keyring, KeyringError> {
+pub(super) fn open(settings: &Settings, env: &Env) -> Result<Keyring, KeyringError> {
     let (root, vault) = (&settings.keyring.file, &vault_keys_file(settings));
     if !settings.keyring.generate {
         return Keyring::open_files(root, vault);
     }
-    match Keyring::init_files(root, vault, cx) {
+    match Keyring::init_files(root, vault, env) {
         Err(KeyringError::Exists { .. }) => Keyring::open_files(root, vault),
         made => made,
     }

@@ -142,7 +142,7 @@ fn open(console: &Console) -> Result<FileMailbox> {
     if console.kernel.settings.mail.transport != Transport::Mailbox {
         return Err(Error::not_found());
     }
-    FileMailbox::open(&console.kernel.settings, &console.kernel.cx)
+    FileMailbox::open(&console.kernel.settings, &console.kernel.env)
 }
 
 fn date(mail: &Mail, locale: LocaleTag) -> String {

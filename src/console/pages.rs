@@ -41,7 +41,7 @@ pub async fn dashboard(
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     let mut conn = console.kernel.db.acquire().await?;
     let profile = organizers::profile(&mut conn, &session.actor).await?;
-    let tables = Dashboard::read(&mut conn, &session.actor, visitor.locale, console.kernel.cx.now()).await?;
+    let tables = Dashboard::read(&mut conn, &session.actor, visitor.locale, console.kernel.env.now()).await?;
     drop(conn);
     let organizer = context! {
         name => &*session.actor.name,
@@ -181,7 +181,7 @@ fn sign_in_page(
     answer: &Answer,
 ) -> Result<Response> {
     // the cookie of an open form stays, so that a second tab does not void the first
-    let cookie = form_cookie(headers).unwrap_or_else(|| base32(&kernel.cx.random::<20>()));
+    let cookie = form_cookie(headers).unwrap_or_else(|| base32(&kernel.env.random::<20>()));
     let error = if answer.error.is_empty() { String::new() } else { i18n::text(visitor.locale, answer.error) };
     let csrf = form_token(&kernel.requests_key.derive("csrf").current(), &cookie);
     let page = context! { error, email, csrf, challenge => answer.challenge.clone() };

@@ -72,7 +72,7 @@ pub async fn show(
             export => session.actor.allows(Scope::ContactsExport) && !is_protected,
         },
         done, told_n, busy,
-        today => desk.console.kernel.cx.now().date_naive().to_string(),
+        today => desk.console.kernel.env.now().date_naive().to_string(),
     };
     let page = context! { ..page, ..minijinja::Value::from(Serde(&sections)) };
     desk.console.kernel.pages.page("console/petition.html", &visitor, "", page).map(private)
@@ -97,7 +97,7 @@ pub async fn sheet(
     let delivery = petitions::find_delivery(&mut conn, &petition, delivery).await?;
     let figures = petitions::figures(&mut conn, &petition, &delivery).await?;
     let details = json!({"delivery": delivery.id, "as": "sheet"});
-    organizers::audit(&mut conn, &kernel.cx, &session.actor, "names.export", Some(id), details).await?;
+    organizers::audit(&mut conn, &kernel.env, &session.actor, "names.export", Some(id), details).await?;
     drop(conn);
     let (text, _) = petition.action.text(visitor.locale, &petition.petition_text);
     let page = context! {

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::store::{self, AttendanceAct, Written};
-use crate::kernel::{cx::Cx, group_commit::Batch};
+use crate::kernel::{env::Env, group_commit::Batch};
 
 /// Writes registrations.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct RegisterBatch {
     /// The database.
     pub db: PgPool,
     /// The clock.
-    pub cx: Cx,
+    pub env: Env,
 }
 
 impl Batch for RegisterBatch {
@@ -25,7 +25,7 @@ impl Batch for RegisterBatch {
 
     fn write<'a>(&'a self, acts: &'a [AttendanceAct]) -> BoxFuture<'a, Result<Vec<Written>, sqlx::Error>> {
         Box::pin(async move {
-            let written = store::register_batch(&self.db, acts, self.cx.now()).await?;
+            let written = store::register_batch(&self.db, acts, self.env.now()).await?;
             let mut by_act: HashMap<Uuid, Written> = written.into_iter().map(|w| (w.act_id, w)).collect();
             let lost = || sqlx::Error::Protocol("register_attendances left an act without its outcome".to_owned());
             acts.iter().map(|act| by_act.remove(&act.id).ok_or_else(lost)).collect()

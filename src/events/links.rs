@@ -90,8 +90,8 @@ fn join_link(kernel: &Kernel, c: &Context) -> Option<String> {
     let link = &c.event.plan.instructions.0;
     let shown = !link.is_empty()
         && c.row.state == "accepted"
-        && c.event.is_on(kernel.cx.now())
-        && c.event.is_today(kernel.cx.now());
+        && c.event.is_on(kernel.env.now())
+        && c.event.is_today(kernel.env.now());
     shown.then(|| format!("{} {link}", text(c.locale, "mail-event-join")))
 }
 
@@ -131,7 +131,7 @@ impl LinkHandler for Confirm {
             let mut conn = kernel.db.acquire().await?;
             let c = find(kernel, &mut conn, token).await?;
             let is_pending = c.row.state == "pending";
-            if is_pending && c.row.confirm_expires_at.is_none_or(|at| at <= kernel.cx.now()) {
+            if is_pending && c.row.confirm_expires_at.is_none_or(|at| at <= kernel.env.now()) {
                 return Err(expired());
             }
             let mut page = if c.event.action.protected {

@@ -66,7 +66,7 @@ impl EventMail {
         let with_context = |kind: Option<&'static str>| {
             let Some((c, kind)) = kind.and_then(|kind| Some((contexts.next()?, kind))) else { return Ok(None) };
             let c = c?;
-            let holds = c.event.is_on(kernel.cx.now()) || kind == "event_cancelled_by_you";
+            let holds = c.event.is_on(kernel.env.now()) || kind == "event_cancelled_by_you";
             Ok(holds.then_some((c, kind)))
         };
         Ok(kinds.into_iter().map(with_context).collect())
@@ -89,7 +89,7 @@ impl EventMail {
         }
         let holds = match kind {
             "event_confirm" => {
-                row.state == "pending" && row.confirm_expires_at.is_some_and(|at| at > self.kernel.cx.now())
+                row.state == "pending" && row.confirm_expires_at.is_some_and(|at| at > self.kernel.env.now())
             }
             "event_registered" | "event_promoted" => row.state == "accepted",
             "event_waitlisted" => row.state == "waitlisted",
@@ -128,7 +128,7 @@ impl EventMail {
                 c.locale,
                 &kernel.settings.mail.from_domain,
                 &kernel.url(&action.path()),
-                kernel.cx.now(),
+                kernel.env.now(),
             );
             composed.attachments.push(Attachment {
                 name: format!("{}.ics", action.slug),

@@ -73,7 +73,7 @@ pub async fn update_event(
     changes: ActionChanges,
     fields: EventFields,
 ) -> Result<Event> {
-    let now = kernel.cx.now();
+    let now = kernel.env.now();
     let id = event.action.id;
     let link = |plan: &super::plan::Plan| {
         if plan.instructions.0.is_empty() || event.action.confirms {
@@ -112,11 +112,11 @@ async fn tell(
     attendances: &[Uuid],
 ) -> Result<()> {
     let protected = event.action.protected;
-    let mails: Vec<(Uuid, Uuid)> = attendances.iter().map(|id| (kernel.cx.recorded_id(protected), *id)).collect();
+    let mails: Vec<(Uuid, Uuid)> = attendances.iter().map(|id| (kernel.env.recorded_id(protected), *id)).collect();
     if mails.is_empty() {
         Ok(())
     } else {
-        store::enqueue_all(conn, &event.action, class, kind, &mails, kernel.cx.recorded_now(protected)).await
+        store::enqueue_all(conn, &event.action, class, kind, &mails, kernel.env.recorded_now(protected)).await
     }
 }
 
@@ -126,7 +126,7 @@ async fn tell(
 /// # Errors
 /// A database error; one event that fails does not keep the others from theirs.
 pub async fn promote_everywhere(kernel: &Kernel) -> Result<i32> {
-    let now = kernel.cx.now();
+    let now = kernel.env.now();
     let mut conn = kernel.work.acquire().await?;
     let mut promoted = 0;
     for event in store::promotable(&mut conn, now).await? {
@@ -219,10 +219,10 @@ pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> R
     if c.row.state != "pending" {
         return Ok(());
     }
-    if c.row.confirm_expires_at.is_none_or(|at| at <= kernel.cx.now()) {
+    if c.row.confirm_expires_at.is_none_or(|at| at <= kernel.env.now()) {
         return Err(expired());
     }
-    if !c.event.is_on(kernel.cx.now()) {
+    if !c.event.is_on(kernel.env.now()) {
         return Err(Error::problem(Code::ActionClosed, "It is over or was called off."));
     }
     let protected = action.protected;
@@ -237,7 +237,7 @@ pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> R
     )
     .await?;
     consent(conn, kernel, &c.event, c.row.person_id, &c.typed.consents, c.locale).await?;
-    let (at, now) = (kernel.cx.recorded_now(protected), kernel.cx.now());
+    let (at, now) = (kernel.env.recorded_now(protected), kernel.env.now());
     let seated = store::seat(conn, action.id, &[c.row.id], at, now).await?;
     let (class, kind) = match seated.first().map(|(_, state)| state.as_str()) {
         Some("accepted") => (Class::Confirmation, "event_registered"),
@@ -253,7 +253,7 @@ pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> R
         protected,
         due_at: None,
     };
-    mail::enqueue(conn, &kernel.cx, email).await?;
+    mail::enqueue(conn, &kernel.env, email).await?;
     Ok(())
 }
 
@@ -286,7 +286,7 @@ pub async fn consent(
 /// # Errors
 /// A database error.
 pub async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<bool> {
-    let at = kernel.cx.recorded_now(event.action.protected);
+    let at = kernel.env.recorded_now(event.action.protected);
     // holds no seat, so it needs no lock of the event: who confirms it at this moment holds the row and wants the event
     if store::cancel_pending(conn, attendance, at).await? {
         return Ok(true);
@@ -295,7 +295,7 @@ pub async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, att
     let Some(freed) = store::cancel_active(conn, attendance, at).await? else { return Ok(false) };
     store::add_seats(conn, event.action.id, -freed).await?;
     // also when a party that only waited left: it may have stood in front of one that fits
-    store::promote(conn, event.action.id, kernel.cx.now()).await?;
+    store::promote(conn, event.action.id, kernel.env.now()).await?;
     Ok(true)
 }
 
@@ -330,7 +330,7 @@ pub async fn resize(
         _ => return Err(not_active()),
     }
     store::resize(conn, row.id, party_size).await?;
-    store::promote(conn, event.action.id, kernel.cx.now()).await?;
+    store::promote(conn, event.action.id, kernel.env.now()).await?;
     Ok(())
 }
 

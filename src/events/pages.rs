@@ -85,7 +85,7 @@ fn calendar(events: &Events, event: &Event, visitor: &Visitor) -> Result<Respons
         visitor.locale,
         &kernel.settings.mail.from_domain,
         &kernel.url(&event.action.path()),
-        kernel.cx.now(),
+        kernel.env.now(),
     );
     let name = HeaderValue::try_from(format!("attachment; filename=\"{}.ics\"", event.action.slug))
         .map_err(Error::internal)?;
@@ -171,7 +171,7 @@ async fn render(
             kind_label => i18n::text(locale, &format!("event-kind-{}", word(plan.kind))),
             format => word(plan.format),
             private_link => !plan.instructions.0.is_empty(),
-            status => event.status(kernel.cx.now()),
+            status => event.status(kernel.env.now()),
             protected => action.protected,
             ics_url => format!("{}.ics", action.path()),
             url => action.path(),

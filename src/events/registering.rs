@@ -120,11 +120,11 @@ pub struct Registered {
 impl Events {
     /// The slice over these tools; starts its group commit.
     pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns) -> Self {
-        let batch = RegisterBatch { db: kernel.hot.clone(), cx: kernel.cx.clone() };
+        let batch = RegisterBatch { db: kernel.hot.clone(), env: kernel.env.clone() };
         Self {
-            ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
+            ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone())),
             cached: Cache::invalidated_by(
-                kernel.cx.clone(),
+                kernel.env.clone(),
                 &kernel.cache_invalidator,
                 |_, event: &Arc<Event>, change| change.affects(event.action.id),
             ),
@@ -158,8 +158,8 @@ impl Events {
     /// # Errors
     /// `not_found` or `action_closed`, with the reason. A full event is none: that would tell how many have come.
     pub fn require_open(&self, event: &Event) -> Result<()> {
-        event.action.require_open(self.kernel.cx.now())?;
-        if event.is_over(self.kernel.cx.now()) {
+        event.action.require_open(self.kernel.env.now())?;
+        if event.is_over(self.kernel.env.now()) {
             return Err(Error::problem(Code::ActionClosed, "past: it is over."));
         }
         Ok(())
@@ -172,7 +172,7 @@ impl Events {
     pub async fn register(&self, event: &Event, new: NewAttendance) -> Result<()> {
         let action = &event.action;
         let vault = self.kernel.vaults.open(action.vault_id).await?;
-        let person_id = self.kernel.cx.recorded_id(action.protected);
+        let person_id = self.kernel.env.recorded_id(action.protected);
         let wish = if action.confirms { "pending" } else { "seat" };
         let act =
             self.act(event, &vault, &new, Bearer { person_id, person_sealed: None, wish, idempotency: None }).await?;
@@ -245,7 +245,7 @@ impl Events {
         else {
             return Ok(None);
         };
-        if let KeyClaim::Replayed(attendance) = idempotency::claim(&mut tx, &kernel.cx, idempotency, row.id).await? {
+        if let KeyClaim::Replayed(attendance) = idempotency::claim(&mut tx, &kernel.env, idempotency, row.id).await? {
             let is_new = idempotency::was_created(&mut tx, idempotency).await?;
             return Ok(Some(Registered { attendance, is_new }));
         }
@@ -272,21 +272,21 @@ impl Events {
             consents: new.consents.clone(),
             locale: new.person.locale.or(before.locale),
         };
-        store::set_sealed(&mut tx, row.id, Some(&vault.seal(&kernel.cx, ATTENDANCES, row.id, &now))).await?;
+        store::set_sealed(&mut tx, row.id, Some(&vault.seal(&kernel.env, ATTENDANCES, row.id, &now))).await?;
         tx.commit().await?;
         Ok(Some(Registered { attendance: row.id, is_new: false }))
     }
 
     async fn act(&self, event: &Event, vault: &Vault, new: &NewAttendance, bearer: Bearer) -> Result<AttendanceAct> {
         let (kernel, action) = (&self.kernel, &event.action);
-        let (cx, protected) = (&kernel.cx, action.protected);
+        let (env, protected) = (&kernel.env, action.protected);
         let source = if protected {
             None
         } else {
             self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?
         };
-        let id = cx.recorded_id(protected);
-        let created_at = cx.recorded_now(protected);
+        let id = env.recorded_id(protected);
+        let created_at = env.recorded_now(protected);
         let locale = new.person.locale.unwrap_or(action.locale);
         let typed = Typed {
             details: new.person.details.clone(),
@@ -304,13 +304,13 @@ impl Events {
             person_sealed: bearer.person_sealed,
             wish: bearer.wish.to_owned(),
             party_size: new.party_size,
-            sealed: vault.seal(cx, ATTENDANCES, id, &typed),
+            sealed: vault.seal(env, ATTENDANCES, id, &typed),
             locale: (!protected).then(|| locale.as_str().to_owned()),
             source,
             created_at,
             confirm_expires_at: (bearer.wish == "pending")
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
-            email_id: Some(cx.recorded_id(protected)),
+            email_id: Some(env.recorded_id(protected)),
             organization_id: action.organization_id,
             protected,
             idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),

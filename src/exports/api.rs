@@ -145,7 +145,7 @@ async fn handed_over(
     let delivery = petitions::find_delivery(&mut conn, &petition, delivery).await?;
     let figures = petitions::figures(&mut conn, &petition, &delivery).await?;
     let details = json!({"delivery": delivery.id});
-    audit(&mut conn, &kernel.cx, actor, "names.export", Some(petition.action.id), details).await?;
+    audit(&mut conn, &kernel.env, actor, "names.export", Some(petition.action.id), details).await?;
     Ok((petition, delivery, figures))
 }
 
@@ -219,9 +219,9 @@ async fn export<L: List>(exports: &Exports, actor: &Actor, key: &str, query: Opt
         return Err(Error::problem(Code::Forbidden, PROTECTED));
     }
     // before the first byte: a download that breaks off has left too
-    audit(&mut conn, &kernel.cx, actor, L::VERB, Some(action.id), json!({"states": wish.states})).await?;
+    audit(&mut conn, &kernel.env, actor, L::VERB, Some(action.id), json!({"states": wish.states})).await?;
     drop(conn);
-    let name = format!("{}-{}-{}.csv", action.slug, L::NAME, kernel.cx.now().date_naive());
+    let name = format!("{}-{}-{}.csv", action.slug, L::NAME, kernel.env.now().date_naive());
     let lines = Export::<L>::new(kernel.clone(), action, &wish.states).stream(wish.bom).await?;
     download(Body::from_stream(lines), "text/csv; charset=utf-8; header=present", &name)
 }

@@ -113,7 +113,7 @@ impl<L: List> Export<L> {
         let mut sheet = Sheet::beginning_with(if bom { BOM } else { b"" });
         let more = export.more.iter().map(|key| ours(format!("answer_{key}")));
         sheet.line(L::COLUMNS.iter().map(|&name| ours(name)).chain(more))?;
-        let (rows, next) = export.clone().read(Walk::new(&export.kernel.cx)).await?;
+        let (rows, next) = export.clone().read(Walk::new(&export.kernel.env)).await?;
         let ahead = export.ahead(next);
         export.write(&mut sheet, Arc::new(rows)).await?;
         let first = futures_util::stream::once(std::future::ready(sheet.into_bytes()));

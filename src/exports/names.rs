@@ -36,7 +36,7 @@ pub struct Name {
 /// # Errors
 /// In the stream: `internal` when the vault was destroyed, or a database error.
 pub fn names(kernel: Arc<Kernel>, action: &Action) -> impl Stream<Item = Result<Vec<Name>>> + Send + 'static {
-    let start = (!action.protected).then(|| Walk::new(&kernel.cx));
+    let start = (!action.protected).then(|| Walk::new(&kernel.env));
     let (id, vault_id) = (action.id, action.vault_id);
     try_unfold((kernel, start), move |(kernel, walk)| async move {
         let Some(mut walk) = walk else { return Ok(None) };

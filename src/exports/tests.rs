@@ -12,7 +12,7 @@ use super::{Exports, router};
 use crate::{
     config::Settings,
     events,
-    kernel::{Kernel, cx::Cx, keyring::Keyring},
+    kernel::{Kernel, env::Env, keyring::Keyring},
     letters,
     organizers::{Access, NewOrganizer, Role, add_organizer, add_token},
     people::Details,
@@ -38,10 +38,10 @@ impl Drop for House {
 
 impl House {
     async fn new(db: PgPool) -> Self {
-        let cx = Cx::system();
-        let folder = std::env::temp_dir().join(format!("muster-exports-{}", cx.id()));
-        let keyring = Keyring::init(&folder.join("keyring.json"), &cx).unwrap();
-        let kernel = Kernel::new(Settings::read("test", &[]).unwrap(), cx, db, Arc::new(keyring));
+        let env = Env::system();
+        let folder = std::env::temp_dir().join(format!("muster-exports-{}", env.id()));
+        let keyring = Keyring::init(&folder.join("keyring.json"), &env).unwrap();
+        let kernel = Kernel::new(Settings::read("test", &[]).unwrap(), env, db, Arc::new(keyring));
         let access = Access::new(kernel.clone());
         let (router, _) = router().with_state(Exports::new(kernel.clone(), access)).split_for_parts();
         let organization = organization(&kernel, "Alliance", "owner@example.org").await;
@@ -55,7 +55,7 @@ impl House {
     }
 
     async fn petition(&self, slug: &str, privacy: &str) -> Uuid {
-        let id = self.kernel.cx.id();
+        let id = self.kernel.env.id();
         let sql = "WITH a AS (INSERT INTO actions (id, organization_id, vault_id, kind, slug, title, privacy, state, created_at, modified_at)
                               VALUES ($1, $2, $3, 'petition', $4, 'T', $5, 'published', now(), now()) RETURNING id)
                    INSERT INTO petitions (id) SELECT id FROM a";
@@ -73,8 +73,8 @@ impl House {
 
     /// Signatures of as many people; every second one agreed to updates, and the fourth has unsubscribed since.
     async fn sign(&self, petition: Uuid, people: usize) {
-        let (cx, vault) = (&self.kernel.cx, self.kernel.vaults.open(self.vault).await.unwrap());
-        let mut ids: Vec<Uuid> = (0..people).map(|_| cx.id()).collect();
+        let (env, vault) = (&self.kernel.env, self.kernel.vaults.open(self.vault).await.unwrap());
+        let mut ids: Vec<Uuid> = (0..people).map(|_| env.id()).collect();
         ids.sort(); // the order of the file
         let address = |i: usize| format!("p{i}@example.org");
         let details = |i: usize| Details {
@@ -86,7 +86,7 @@ impl House {
         let typed =
             |i: usize| Typed { details: details(i), comments: "one, \"two\"\n-three".into(), ..Typed::default() };
         let sealed: Vec<Vec<u8>> =
-            ids.iter().enumerate().map(|(i, id)| vault.seal(cx, SIGNATURES, *id, &typed(i))).collect();
+            ids.iter().enumerate().map(|(i, id)| vault.seal(env, SIGNATURES, *id, &typed(i))).collect();
         let index = |i: usize| vault.email_index(&crate::kernel::text::EmailAddress::parse(&address(i)).unwrap());
         let indexes: Vec<Vec<u8>> = (0..people).map(index).collect();
         let sql = "WITH u AS (SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) WITH ORDINALITY u (id, sealed, email, n)),
@@ -155,7 +155,7 @@ async fn a_list_leaves_whole_safe_and_audited(db: PgPool) {
     assert_eq!(house.audited().await, 1);
     assert_eq!(response.headers()[header::CONTENT_TYPE], "text/csv; charset=utf-8; header=present");
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-    let name = format!("attachment; filename=\"status-for-all-signatures-{}.csv\"", house.kernel.cx.now().date_naive());
+    let name = format!("attachment; filename=\"status-for-all-signatures-{}.csv\"", house.kernel.env.now().date_naive());
     assert_eq!(response.headers()[header::CONTENT_DISPOSITION], name.as_str());
     let body = text(response).await;
     assert!(body.starts_with("id,state,given_name,family_name,email,phone,"), "{}", &body[..80]);
@@ -191,7 +191,7 @@ async fn a_vault_destroyed_meanwhile_breaks_the_download_off(db: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn attendances_and_outreaches_have_all_their_columns(db: PgPool) {
     let house = House::new(db).await;
-    let (cx, vault) = (&house.kernel.cx, house.kernel.vaults.open(house.vault).await.unwrap());
+    let (env, vault) = (&house.kernel.env, house.kernel.vaults.open(house.vault).await.unwrap());
     let details = Details {
         given_name: "Amara".into(),
         family_name: "Singh".into(),
@@ -199,9 +199,9 @@ async fn attendances_and_outreaches_have_all_their_columns(db: PgPool) {
         locality: "Toronto".into(),
         ..Details::default()
     };
-    let (event, letter_action, row, office) = (cx.id(), cx.id(), cx.id(), cx.id());
+    let (event, letter_action, row, office) = (env.id(), env.id(), env.id(), env.id());
     let attending = vault.seal(
-        cx,
+        env,
         events::ATTENDANCES,
         row,
         &events::Typed {
@@ -211,7 +211,7 @@ async fn attendances_and_outreaches_have_all_their_columns(db: PgPool) {
             ..events::Typed::default()
         },
     );
-    let writing = vault.seal(cx, letters::LETTERS, row, &letters::Typed { details, ..letters::Typed::default() });
+    let writing = vault.seal(env, letters::LETTERS, row, &letters::Typed { details, ..letters::Typed::default() });
     let (organization, in_vault, attending, writing) =
         (house.organization, house.vault, hex::encode(attending), hex::encode(writing));
     let script = format!(

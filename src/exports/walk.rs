@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::store::BATCH;
 use crate::{
     error::{Error, Result},
-    kernel::cx::Cx,
+    kernel::env::Env,
 };
 
 /// Minutes within which a row is committed, or is not, once its id was made: much longer than any request may take.
@@ -37,8 +37,8 @@ pub struct Walk {
 
 impl Walk {
     /// From the beginning.
-    pub fn new(cx: &Cx) -> Self {
-        let since = (cx.now() - TimeDelta::minutes(YOUNG)).timestamp_millis();
+    pub fn new(env: &Env) -> Self {
+        let since = (env.now() - TimeDelta::minutes(YOUNG)).timestamp_millis();
         // the first 48 bits of an id are its time
         let young_from = Uuid::from_u128(u128::from(since.unsigned_abs()) << 80);
         Self { after: Uuid::nil(), young_from, young: Vec::new(), is_second: false }
@@ -97,15 +97,15 @@ mod tests {
 
     #[test]
     fn what_appears_behind_a_page_is_read_at_the_end_and_nothing_twice() {
-        let cx = Cx::system();
-        let mut walk = Walk::new(&cx);
+        let env = Env::system();
+        let mut walk = Walk::new(&env);
         let old = walk.young_from.as_u128() - 5_000;
         let batch = u128::from(BATCH.unsigned_abs());
         assert_eq!(walk.after(), Uuid::nil());
         let (rows, more) = walk.take(page(old, old + batch), |id| *id);
         assert_eq!((rows.len(), more, walk.after()), (1_000, true, Uuid::from_u128(old + batch - 1)));
         // ids that come in now, every second one
-        let now = cx.id().as_u128() & !0xFFFF;
+        let now = env.id().as_u128() & !0xFFFF;
         let every_second: Vec<Uuid> = page(now, now + 400).into_iter().step_by(2).collect();
         let (rows, more) = walk.take(every_second, |id| *id);
         assert_eq!((rows.len(), more, walk.after()), (200, true, walk.young_from));
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_is_looked_at_twice() {
-        let mut walk = Walk::new(&Cx::system());
+        let mut walk = Walk::new(&Env::system());
         assert!(walk.take(Vec::<Uuid>::new(), |id| *id).1);
         assert!(!walk.take(Vec::<Uuid>::new(), |id| *id).1);
     }

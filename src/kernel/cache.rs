@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     cache_invalidation::{CacheInvalidation, CacheInvalidator},
-    cx::Cx,
+    env::Env,
     db::with_timeout,
 };
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ pub type SharedCache<K, V> = Arc<Cache<K, V>>;
 /// Values by key, each loaded by one caller at a time.
 #[derive(Debug)]
 pub struct Cache<K, V> {
-    cx: Cx,
+    env: Env,
     ttl: Ttl,
     slots: RwLock<HashMap<K, Arc<Slot<V>>>>,
 }
@@ -58,13 +58,13 @@ impl<V> Slot<V> {
 
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// A cache whose values live at most `ttl`.
-    pub fn new(cx: Cx, ttl: Duration) -> Self {
-        Self { cx, ttl: Ttl::Fixed(ttl), slots: RwLock::default() }
+    pub fn new(env: Env, ttl: Duration) -> Self {
+        Self { env, ttl: Ttl::Fixed(ttl), slots: RwLock::default() }
     }
 
     /// A cache of what public pages show: forgets the values that a change `affects`.
     pub fn invalidated_by(
-        cx: Cx,
+        env: Env,
         invalidator: &Arc<CacheInvalidator>,
         affects: impl Fn(&K, &V, CacheInvalidation) -> bool + Send + Sync + 'static,
     ) -> Arc<Self>
@@ -72,7 +72,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        let cache = Arc::new(Self { cx, ttl: Ttl::UntilInvalidated(invalidator.clone()), slots: RwLock::default() });
+        let cache = Arc::new(Self { env, ttl: Ttl::UntilInvalidated(invalidator.clone()), slots: RwLock::default() });
         let weak = Arc::downgrade(&cache);
         invalidator.subscribe(move |invalidation| {
             if let Some(cache) = weak.upgrade() {
@@ -105,7 +105,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         if let Some(value) = self.fresh(&slot) {
             return Ok(value);
         }
-        let asked_at = self.cx.instant();
+        let asked_at = self.env.instant();
         if let Some(outage) = slot.outage(asked_at) {
             return Err(outage);
         }
@@ -116,7 +116,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
                 *slot.value.write().unwrap_or_else(PoisonError::into_inner) = Some((value.clone(), asked_at));
             }
             Err(Error::Unavailable { cause, .. }) => {
-                *slot.outage.lock().unwrap_or_else(PoisonError::into_inner) = Some((cause.clone(), self.cx.instant()));
+                *slot.outage.lock().unwrap_or_else(PoisonError::into_inner) = Some((cause.clone(), self.env.instant()));
             }
             Err(_) => {}
         }
@@ -139,7 +139,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
             Ttl::Fixed(time) => *time,
             Ttl::UntilInvalidated(invalidator) => invalidator.ttl(),
         };
-        value.as_ref().filter(|(_, at)| self.cx.instant().duration_since(*at) < ttl).map(|(v, _)| v.clone())
+        value.as_ref().filter(|(_, at)| self.env.instant().duration_since(*at) < ttl).map(|(v, _)| v.clone())
     }
 
     fn slot(&self, key: &K) -> Arc<Slot<V>> {
@@ -172,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn concurrent_gets_of_a_missing_key_load_once() {
-        let cache = Arc::new(Cache::new(Cx::system(), Duration::from_mins(1)));
+        let cache = Arc::new(Cache::new(Env::system(), Duration::from_mins(1)));
         let loads = Arc::new(AtomicU32::new(0));
         let herd = (0..50).map(|_| {
             let (cache, loads) = (cache.clone(), loads.clone());
@@ -196,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn concurrent_gets_share_an_outage() {
-        let cache = Arc::new(Cache::<u8, u8>::new(Cx::system(), Duration::from_mins(1)));
+        let cache = Arc::new(Cache::<u8, u8>::new(Env::system(), Duration::from_mins(1)));
         let loads = Arc::new(AtomicU32::new(0));
         let waiting = (0..50).map(|_| {
             let (cache, loads) = (cache.clone(), loads.clone());

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::cx::Cx;
+use super::env::Env;
 use crate::error::Error;
 
 const VERSION: u8 = 1;
@@ -27,8 +27,8 @@ pub struct Key(Zeroizing<[u8; 32]>);
 
 impl Key {
     /// A new random key.
-    pub fn random(cx: &Cx) -> Self {
-        Self(Zeroizing::new(cx.random()))
+    pub fn random(env: &Env) -> Self {
+        Self(Zeroizing::new(env.random()))
     }
 
     /// A key from its 32 bytes; `None` for any other length.
@@ -99,8 +99,8 @@ impl Key {
     ///
     /// # Panics
     /// When `plain` has 4 GiB or more.
-    pub fn seal(&self, cx: &Cx, context: &SealContext<'_>, plain: &[u8]) -> Vec<u8> {
-        let nonce: [u8; NONCE_BYTES] = cx.random();
+    pub fn seal(&self, env: &Env, context: &SealContext<'_>, plain: &[u8]) -> Vec<u8> {
+        let nonce: [u8; NONCE_BYTES] = env.random();
         let length = u32::try_from(plain.len()).expect("sealed texts are far below 4 GiB");
         let mut padded = Zeroizing::new(Vec::with_capacity((plain.len() + 4).next_multiple_of(PADDING_BYTES)));
         padded.extend_from_slice(&length.to_be_bytes());
@@ -243,10 +243,10 @@ mod tests {
 
     #[test]
     fn what_is_shuffled_comes_back_under_the_same_key_only() {
-        let cx = Cx::system();
-        let (key, other) = (Key::random(&cx), Key::random(&cx));
+        let env = Env::system();
+        let (key, other) = (Key::random(&env), Key::random(&env));
         for _ in 0..100 {
-            let block: [u8; 16] = cx.random();
+            let block: [u8; 16] = env.random();
             let shuffled = key.permute(block);
             assert_eq!(key.unpermute(shuffled), block);
             assert_ne!(other.unpermute(shuffled), block);
@@ -256,14 +256,14 @@ mod tests {
 
     #[test]
     fn a_value_opens_only_at_its_place_and_unchanged() {
-        let cx = Cx::system();
-        let key = Key::random(&cx);
-        let sealed = key.seal(&cx, &place(1), b"Amara");
+        let env = Env::system();
+        let key = Key::random(&env);
+        let sealed = key.seal(&env, &place(1), b"Amara");
         assert_eq!(key.open(&place(1), &sealed).unwrap().as_slice(), b"Amara");
         assert_eq!(key.open(&place(2), &sealed), Err(DecryptionError));
         assert_eq!(key.open(&SealContext { table: "signatures", ..place(1) }, &sealed), Err(DecryptionError));
         assert_eq!(key.open(&SealContext { vault: Uuid::from_u128(8), ..place(1) }, &sealed), Err(DecryptionError));
-        assert_eq!(Key::random(&cx).open(&place(1), &sealed), Err(DecryptionError));
+        assert_eq!(Key::random(&env).open(&place(1), &sealed), Err(DecryptionError));
         for i in 0..sealed.len() {
             let mut damaged = sealed.clone();
             damaged[i] ^= 1;
@@ -274,17 +274,17 @@ mod tests {
 
     #[test]
     fn short_and_longer_names_have_the_same_length() {
-        let cx = Cx::system();
-        let key = Key::random(&cx);
-        assert_eq!(key.seal(&cx, &place(1), b"A").len(), key.seal(&cx, &place(1), &[b'A'; 120]).len());
+        let env = Env::system();
+        let key = Key::random(&env);
+        assert_eq!(key.seal(&env, &place(1), b"A").len(), key.seal(&env, &place(1), &[b'A'; 120]).len());
     }
 
     proptest! {
         #[test]
         fn seal_and_open_round_trip(plain in proptest::collection::vec(any::<u8>(), 0..600)) {
-            let cx = Cx::system();
-            let key = Key::random(&cx);
-            prop_assert_eq!(key.open(&place(1), &key.seal(&cx, &place(1), &plain)).unwrap().to_vec(), plain);
+            let env = Env::system();
+            let key = Key::random(&env);
+            prop_assert_eq!(key.open(&place(1), &key.seal(&env, &place(1), &plain)).unwrap().to_vec(), plain);
         }
 
         #[test]

@@ -4,15 +4,15 @@
 use chrono::NaiveDate;
 use sqlx::PgPool;
 
-use super::{crypto::Key, cx::Cx};
+use super::{crypto::Key, env::Env};
 use crate::error::Result;
 
 /// The day's secret: made now, or the one that another process made first. Those of earlier days go.
 ///
 /// # Errors
 /// A database error.
-pub async fn for_day(db: &PgPool, cx: &Cx, day: NaiveDate) -> Result<Key> {
-    let fresh = Key::random(cx);
+pub async fn for_day(db: &PgPool, env: &Env, day: NaiveDate) -> Result<Key> {
+    let fresh = Key::random(env);
     let secret = sqlx::query_scalar!(
         "INSERT INTO day_secrets (day, secret) VALUES ($1, $2) ON CONFLICT (day) DO UPDATE SET day = EXCLUDED.day RETURNING secret",
         day,

@@ -17,12 +17,12 @@ use uuid::{Builder, Uuid};
 
 /// Clock, ids and randomness.
 #[derive(Clone, Debug, Default)]
-pub struct Cx {
+pub struct Env {
     /// Microseconds by which this clock runs ahead of the system's; only tests change it.
     ahead: Arc<AtomicI64>,
 }
 
-impl Cx {
+impl Env {
     /// A context on the system's clock.
     pub fn system() -> Self {
         Self::default()
@@ -106,17 +106,17 @@ mod tests {
 
     #[test]
     fn ids_of_protected_rows_tell_only_the_day() {
-        let cx = Cx::system();
-        let (millis, _) = cx.recorded_id(true).get_timestamp().unwrap().to_unix();
+        let env = Env::system();
+        let (millis, _) = env.recorded_id(true).get_timestamp().unwrap().to_unix();
         assert_eq!(millis % 86_400, 0);
-        assert_ne!(cx.recorded_id(true), cx.recorded_id(true));
+        assert_ne!(env.recorded_id(true), env.recorded_id(true));
     }
 
     #[test]
     fn the_clock_moves_for_all_clones() {
-        let cx = Cx::system();
-        let before = cx.now();
-        cx.clone().advance(TimeDelta::days(3));
-        assert!(cx.now() - before >= TimeDelta::days(3));
+        let env = Env::system();
+        let before = env.now();
+        env.clone().advance(TimeDelta::days(3));
+        assert!(env.now() - before >= TimeDelta::days(3));
     }
 }

@@ -31,7 +31,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::cx::Cx;
+use super::env::Env;
 use crate::{
     config::HotPath,
     error::{self, Error, ErrorClass, Result},
@@ -94,7 +94,7 @@ pub struct GroupCommit<B: Batch> {
     queue: Mutex<Option<mpsc::Sender<QueuedAct<B>>>>,
     flush_state: Arc<FlushState>,
     flushers: tokio::sync::Mutex<JoinSet<()>>,
-    cx: Cx,
+    env: Env,
 }
 
 impl<B: Batch> std::fmt::Debug for GroupCommit<B> {
@@ -105,7 +105,7 @@ impl<B: Batch> std::fmt::Debug for GroupCommit<B> {
 
 impl<B: Batch> GroupCommit<B> {
     /// Starts the flushers.
-    pub fn start(batch: B, settings: HotPath, cx: Cx) -> Self {
+    pub fn start(batch: B, settings: HotPath, env: Env) -> Self {
         let (queue, waiting) = mpsc::channel(settings.queue_limit);
         let (batch, waiting) = (Arc::new(batch), Arc::new(tokio::sync::Mutex::new(waiting)));
         let (mut flushers, flush_state) = (JoinSet::new(), Arc::<FlushState>::default());
@@ -115,10 +115,10 @@ impl<B: Batch> GroupCommit<B> {
                 waiting.clone(),
                 flush_state.clone(),
                 settings,
-                cx.clone(),
+                env.clone(),
             ));
         }
-        Self { queue: Mutex::new(Some(queue)), flush_state, flushers: tokio::sync::Mutex::new(flushers), cx }
+        Self { queue: Mutex::new(Some(queue)), flush_state, flushers: tokio::sync::Mutex::new(flushers), env }
     }
 
     /// Hands an act over and waits until its batch has committed.
@@ -128,7 +128,7 @@ impl<B: Batch> GroupCommit<B> {
     /// `internal` for an act the database refused.
     pub async fn submit(&self, act: B::Act) -> Result<B::Outcome> {
         let (answer, outcome) = oneshot::channel();
-        let waiting = QueuedAct { act, queued_at: self.cx.instant(), answer };
+        let waiting = QueuedAct { act, queued_at: self.env.instant(), answer };
         let busy = |cause: &str| Error::Unavailable { retry_after: 2, cause: format!("{}: {cause}", B::NAME) };
         {
             let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,7 +162,7 @@ async fn flush_until_closed<B: Batch>(
     queue: Arc<tokio::sync::Mutex<mpsc::Receiver<QueuedAct<B>>>>,
     flush_state: Arc<FlushState>,
     settings: HotPath,
-    cx: Cx,
+    env: Env,
 ) {
     let deadline = Duration::from_secs(settings.deadline_seconds);
     let mut taken = Vec::with_capacity(settings.batch_limit);
@@ -182,7 +182,7 @@ async fn flush_until_closed<B: Batch>(
             report_queue_depth::<B>(queue.len());
             flush_state.begin()
         };
-        let now = cx.instant();
+        let now = env.instant();
         let (mut acts, mut answers) = (Vec::with_capacity(taken.len()), Vec::with_capacity(taken.len()));
         for waiting in taken.drain(..) {
             let waited = now.duration_since(waiting.queued_at);
@@ -205,7 +205,7 @@ async fn flush_until_closed<B: Batch>(
         };
         drop(in_flight);
         metrics::histogram!("muster_group_commit_flush_seconds", "action" => B::NAME)
-            .record(cx.instant().duration_since(now));
+            .record(env.instant().duration_since(now));
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             // the caller may be gone; what it asked for is written all the same
             let _ = answer.send(outcome);

@@ -28,7 +28,7 @@ use self::{
     file::{KeyEntry, KeyFile, KeyFileKind, Keys},
     signing::Signing,
 };
-use super::{crypto::Key, cx::Cx};
+use super::{crypto::Key, env::Env};
 use crate::error::Error;
 
 /// The name of root keys, before the generation.
@@ -175,22 +175,22 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError::Exists`] when both are there, or [`KeyringError::Io`].
-    pub fn init(path: &Path, cx: &Cx) -> Result<Self, KeyringError> {
-        Self::init_files(path, &vault_keys_beside(path), cx)
+    pub fn init(path: &Path, env: &Env) -> Result<Self, KeyringError> {
+        Self::init_files(path, &vault_keys_beside(path), env)
     }
 
     /// As [`Keyring::init`], with the vault keys at a path of their own.
     ///
     /// # Errors
     /// As [`Keyring::init`].
-    pub fn init_files(root: &Path, vault: &Path, cx: &Cx) -> Result<Self, KeyringError> {
+    pub fn init_files(root: &Path, vault: &Path, env: &Env) -> Result<Self, KeyringError> {
         let is_there = |made: Result<(), KeyringError>| match made {
             Ok(()) => Ok(None),
             Err(error @ KeyringError::Exists { .. }) => Ok(Some(error)),
             Err(error) => Err(error),
         };
         let mut first = Keys::new();
-        add_generation(&mut first, 1, cx);
+        add_generation(&mut first, 1, env);
         let root_was_there = is_there(file::create(root, KeyFileKind::Root, &first))?;
         let vault_was_there = is_there(file::create(vault, KeyFileKind::Vault, &Keys::new()))?;
         match (root_was_there, vault_was_there) {
@@ -298,7 +298,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError`]; the file then stands unchanged.
-    pub fn rotate(&self, cx: &Cx, needed: &[String]) -> Result<u32, KeyringError> {
+    pub fn rotate(&self, env: &Env, needed: &[String]) -> Result<u32, KeyringError> {
         let added = self.root.update(instant(), |keys| {
             if let Some(name) = needed.iter().find(|name| !keys.contains_key(*name)) {
                 return Err(KeyringError::Lacks { name: name.clone() });
@@ -306,7 +306,7 @@ impl Keyring {
             let prefixes = || [ROOT].into_iter().chain(Family::ALL.map(Family::name));
             let newest = keys.keys().filter_map(|name| prefixes().find_map(|prefix| generation_of(name, prefix))).max();
             let generation = newest.unwrap_or(0) + 1;
-            add_generation(keys, generation, cx);
+            add_generation(keys, generation, env);
             Ok(generation)
         });
         self.adopt();
@@ -317,12 +317,12 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError`]; the file then stands unchanged.
-    pub fn add_vault_key(&self, cx: &Cx, vault: Uuid, database: &str) -> Result<(String, Key), KeyringError> {
+    pub fn add_vault_key(&self, env: &Env, vault: Uuid, database: &str) -> Result<(String, Key), KeyringError> {
         let name = vault_key(vault);
         self.vault.update(instant(), |keys| {
             let entry = keys.entry(name.clone()).or_insert_with(|| KeyEntry {
                 database: Some(database.to_owned()),
-                ..KeyEntry::new(Key::random(cx), cx.now())
+                ..KeyEntry::new(Key::random(env), env.now())
             });
             Ok((name.clone(), entry.key.clone()))
         })
@@ -460,9 +460,9 @@ fn generation_of(name: &str, prefix: &str) -> Option<u32> {
     name.strip_prefix(prefix)?.strip_prefix('-')?.parse().ok().filter(|n| *n > 0)
 }
 
-fn add_generation(keys: &mut Keys, generation: u32, cx: &Cx) {
+fn add_generation(keys: &mut Keys, generation: u32, env: &Env) {
     for name in names_of(generation) {
-        keys.insert(name, KeyEntry::new(Key::random(cx), cx.now()));
+        keys.insert(name, KeyEntry::new(Key::random(env), env.now()));
     }
 }
 
@@ -494,5 +494,5 @@ fn fingerprint(name: &str, key: &Key) -> String {
 }
 
 fn instant() -> Instant {
-    Cx::system().instant()
+    Env::system().instant()
 }

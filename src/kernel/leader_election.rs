@@ -25,7 +25,7 @@ pub async fn run_as_leader<T>(
     interval: Duration,
     round: impl Future<Output = T>,
 ) -> Result<Option<T>> {
-    let holder = kernel.cx.id();
+    let holder = kernel.env.id();
     if !acquire_lease(kernel, name, holder).await? {
         metrics::gauge!("muster_leader", "loop" => name).set(0.0);
         return Ok(None);

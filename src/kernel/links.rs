@@ -344,19 +344,19 @@ impl std::fmt::Debug for LinkHandlers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::cx::Cx;
+    use crate::kernel::env::Env;
 
     #[test]
     fn a_link_holds_for_its_purpose_row_and_generation() {
-        let cx = Cx::system();
-        let links = Links::new(SigningKeys::fixed(Key::random(&cx)), "https://muster.example.org");
-        let row = cx.id();
+        let env = Env::system();
+        let links = Links::new(SigningKeys::fixed(Key::random(&env)), "https://muster.example.org");
+        let row = env.id();
         let url = links.url(Purpose::ConfirmSignature, row, 0);
         let token = links.parse(url.rsplit('/').next().unwrap()).unwrap();
         assert_eq!((token.purpose, token.row), (Purpose::ConfirmSignature, row));
         assert!(token.check(0).is_ok());
         assert!(token.check(1).is_err());
-        let other = Links::new(SigningKeys::fixed(Key::random(&cx)), "https://muster.example.org");
+        let other = Links::new(SigningKeys::fixed(Key::random(&env)), "https://muster.example.org");
         assert!(other.parse(url.rsplit('/').next().unwrap()).unwrap().check(0).is_err());
         assert!(links.parse("short").is_none());
     }

@@ -7,7 +7,7 @@ pub mod cache;
 pub mod cache_invalidation;
 pub mod connections;
 pub mod crypto;
-pub mod cx;
+pub mod env;
 pub mod day_secret;
 pub mod db;
 pub mod durability;
@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use cache_invalidation::CacheInvalidator;
-use cx::Cx;
+use env::Env;
 use db::Pools;
 use keyring::{Family, Keyring, SigningKeys};
 use links::Links;
@@ -59,7 +59,7 @@ pub struct Kernel {
     /// Settings.
     pub settings: Settings,
     /// Clock, ids, randomness.
-    pub cx: Cx,
+    pub env: Env,
     /// The database, for what people wait for: pages, the API, the console.
     pub db: PgPool,
     /// The database, for group commits: nobody's slow page takes their connections.
@@ -88,21 +88,21 @@ pub struct Kernel {
 
 impl Kernel {
     /// Puts the tools together.
-    pub fn new(settings: Settings, cx: Cx, pools: impl Into<Pools>, keyring: Arc<Keyring>) -> Arc<Self> {
+    pub fn new(settings: Settings, env: Env, pools: impl Into<Pools>, keyring: Arc<Keyring>) -> Arc<Self> {
         let Pools { interactive: db, hot, work } = pools.into();
-        let requests = SigningKeys::of(&keyring, Family::Requests, &cx);
+        let requests = SigningKeys::of(&keyring, Family::Requests, &env);
         Arc::new(Self {
-            links: Links::new(SigningKeys::of(&keyring, Family::Links, &cx), &settings.http.public_url),
-            rate_limiter: RateLimiter::new(settings.guard.clone(), cx.clone(), db.clone(), requests.derive("guard")),
+            links: Links::new(SigningKeys::of(&keyring, Family::Links, &env), &settings.http.public_url),
+            rate_limiter: RateLimiter::new(settings.guard.clone(), env.clone(), db.clone(), requests.derive("guard")),
             pages: Pages::new(&settings.http.public_url),
             cache_invalidator: Arc::default(),
-            readiness: Readiness::new(cx.clone()),
+            readiness: Readiness::new(env.clone()),
             stopping: CancellationToken::new(),
             requests_key: requests.derive("idempotency"),
-            suppressions_key: SigningKeys::of(&keyring, Family::Suppressions, &cx),
-            vaults: Vaults::new(work.clone(), cx.clone(), keyring),
+            suppressions_key: SigningKeys::of(&keyring, Family::Suppressions, &env),
+            vaults: Vaults::new(work.clone(), env.clone(), keyring),
             settings,
-            cx,
+            env,
             db,
             hot,
             work,

@@ -24,7 +24,7 @@ pub use attempts::{Attempt, AttemptPurpose};
 pub use proof::Proof;
 pub use source::{Source, TrustedProxies};
 
-use super::{cache::Cache, crypto::Key, cx::Cx, keyring::SigningKeys};
+use super::{cache::Cache, crypto::Key, env::Env, keyring::SigningKeys};
 use crate::{
     config::{self, GuardMode},
     error::Result,
@@ -56,15 +56,15 @@ struct MinuteWindow {
 }
 
 impl MinuteWindow {
-    fn new(number: i64, cx: &Cx) -> Self {
-        Self { number, key: Key::random(cx), sources: HashMap::new() }
+    fn new(number: i64, env: &Env) -> Self {
+        Self { number, key: Key::random(env), sources: HashMap::new() }
     }
 }
 
 /// Limits by source.
 pub struct RateLimiter {
     settings: config::Guard,
-    cx: Cx,
+    env: Env,
     db: PgPool,
     secret: SigningKeys,
     window: Mutex<MinuteWindow>,
@@ -79,10 +79,10 @@ impl std::fmt::Debug for RateLimiter {
 
 impl RateLimiter {
     /// A guard. `secret` signs challenges, so that any process of the installation can check them.
-    pub fn new(settings: config::Guard, cx: Cx, db: PgPool, secret: SigningKeys) -> Self {
-        let window = Mutex::new(MinuteWindow::new(minute_of(&cx), &cx));
-        let day_secrets = Cache::new(cx.clone(), DAY_SECRET_TTL);
-        Self { settings, cx, db, secret, window, day_secrets }
+    pub fn new(settings: config::Guard, env: Env, db: PgPool, secret: SigningKeys) -> Self {
+        let window = Mutex::new(MinuteWindow::new(minute_of(&env), &env));
+        let day_secrets = Cache::new(env.clone(), DAY_SECRET_TTL);
+        Self { settings, env, db, secret, window, day_secrets }
     }
 
     /// Lets a public act pass.
@@ -110,10 +110,10 @@ impl RateLimiter {
     }
 
     fn count_source<T>(&self, source: Source, with: impl FnOnce(&mut SourceCount) -> T) -> T {
-        let number = minute_of(&self.cx);
+        let number = minute_of(&self.env);
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if window.number != number {
-            *window = MinuteWindow::new(number, &self.cx);
+            *window = MinuteWindow::new(number, &self.env);
         }
         let hash = window.key.mac(&[&source.customer()]);
         if window.sources.len() >= MAX_TRACKED_SOURCES && !window.sources.contains_key(&hash) {
@@ -123,8 +123,8 @@ impl RateLimiter {
     }
 }
 
-fn minute_of(cx: &Cx) -> i64 {
-    cx.now().timestamp() / 60
+fn minute_of(env: &Env) -> i64 {
+    env.now().timestamp() / 60
 }
 
 /// Forgets spent proofs that nobody could use again, and attempts whose window has ended (upkeep).
@@ -167,10 +167,10 @@ mod tests {
     async fn tracked_sources_stay_limited_when_many_new_ones_come() {
         let settings =
             Settings::read("test", &[("MUSTER__GUARD__FREE_PER_MINUTE".to_owned(), "1".to_owned())]).unwrap();
-        let cx = Cx::system();
-        cx.advance(TimeDelta::seconds(60 - cx.now().timestamp() % 60));
+        let env = Env::system();
+        env.advance(TimeDelta::seconds(60 - env.now().timestamp() % 60));
         let nowhere = PgPool::connect_lazy("postgres://nowhere.invalid/").unwrap();
-        let limiter = RateLimiter::new(settings.guard, cx.clone(), nowhere, SigningKeys::fixed(Key::random(&cx)));
+        let limiter = RateLimiter::new(settings.guard, env.clone(), nowhere, SigningKeys::fixed(Key::random(&env)));
         let known = from([192, 0, 2, 1]).await;
         limiter.admit(known, Proof::default()).await.unwrap();
         {
@@ -184,7 +184,7 @@ mod tests {
         limiter.admit(known, Proof::default()).await.unwrap_err();
         limiter.admit(from([192, 0, 2, 2]).await, Proof::default()).await.unwrap();
         assert!(limiter.window.lock().unwrap().sources.len() <= MAX_TRACKED_SOURCES + 1, "memory stays bounded");
-        cx.advance(TimeDelta::minutes(1));
+        env.advance(TimeDelta::minutes(1));
         limiter.admit(known, Proof::default()).await.unwrap();
         assert_eq!(limiter.window.lock().unwrap().sources.len(), 1, "the minute before is forgotten");
     }

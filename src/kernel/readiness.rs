@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{cx::Cx, db};
+use super::{env::Env, db};
 use crate::error::{Error, Result};
 
 /// Time between two writes.
@@ -31,15 +31,15 @@ const MAX_WRITE_AGE: Duration = Duration::from_secs(7);
 /// Whether this process can do its work.
 #[derive(Debug)]
 pub struct Readiness {
-    cx: Cx,
+    env: Env,
     last_write: Mutex<Option<Instant>>,
     stopping: AtomicBool,
 }
 
 impl Readiness {
     /// Not ready until a write has worked.
-    pub fn new(cx: Cx) -> Self {
-        Self { cx, last_write: Mutex::new(None), stopping: AtomicBool::new(false) }
+    pub fn new(env: Env) -> Self {
+        Self { env, last_write: Mutex::new(None), stopping: AtomicBool::new(false) }
     }
 
     /// Is this process ready?
@@ -52,7 +52,7 @@ impl Readiness {
         }
         let last = *self.last_write.lock().unwrap_or_else(PoisonError::into_inner);
         match last {
-            Some(at) if self.cx.instant().saturating_duration_since(at) <= MAX_WRITE_AGE => Ok(()),
+            Some(at) if self.env.instant().saturating_duration_since(at) <= MAX_WRITE_AGE => Ok(()),
             _ => Err("a durable write does not work"),
         }
     }
@@ -68,15 +68,15 @@ impl Readiness {
 
     /// Writes again and again until cancelled.
     pub async fn run_heartbeat(&self, url: &str, role: &'static str, cancel: CancellationToken) {
-        let process = Heartbeat { id: self.cx.id(), role };
+        let process = Heartbeat { id: self.env.id(), role };
         let (mut conn, mut trouble) = (None, false);
         loop {
-            let written = timeout(WRITE_TIMEOUT, process.write(&self.cx, url, &mut conn)).await;
+            let written = timeout(WRITE_TIMEOUT, process.write(&self.env, url, &mut conn)).await;
             match written.unwrap_or_else(|_| {
                 Err(Error::Unavailable { retry_after: 2, cause: "no durable write within three seconds".to_owned() })
             }) {
                 Ok(()) => {
-                    self.note(Some(self.cx.instant()));
+                    self.note(Some(self.env.instant()));
                     trouble = false;
                 }
                 Err(error) => {
@@ -103,13 +103,13 @@ struct Heartbeat {
 }
 
 impl Heartbeat {
-    async fn write(&self, cx: &Cx, url: &str, conn: &mut Option<PgConnection>) -> Result<()> {
+    async fn write(&self, env: &Env, url: &str, conn: &mut Option<PgConnection>) -> Result<()> {
         // taken out meanwhile: a connection that overran is not used again
         let mut used = match conn.take() {
             Some(conn) => conn,
             None => db::connect(url, db::PoolKind::Background).await?,
         };
-        let now = cx.now();
+        let now = env.now();
         sqlx::query!(
             "WITH gone AS (DELETE FROM process_heartbeats WHERE seen_at < $4::timestamptz - interval '1 day')
              INSERT INTO process_heartbeats AS h (process_id, role, version, started_at, seen_at) VALUES ($1, $2, $3, $4, $4)

@@ -27,7 +27,7 @@ pub use self::rotation::Activated;
 use super::{
     cache::Cache,
     crypto::{DecryptionError, Key, SealContext},
-    cx::Cx,
+    env::Env,
     db::{PoolKind, pool_like},
     keyring::Keyring,
     text::EmailAddress,
@@ -53,9 +53,9 @@ impl Vault {
     ///
     /// # Panics
     /// If `value` cannot be JSON, which plain structs always can.
-    pub fn seal<T: Serialize>(&self, cx: &Cx, table: &str, row: Uuid, value: &T) -> Vec<u8> {
+    pub fn seal<T: Serialize>(&self, env: &Env, table: &str, row: Uuid, value: &T) -> Vec<u8> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(value).expect("plain structs are JSON"));
-        self.data.seal(cx, &SealContext { table, row, vault: self.id }, &plain)
+        self.data.seal(env, &SealContext { table, row, vault: self.id }, &plain)
     }
 
     /// Opens what [`Vault::seal`] sealed for the same row.
@@ -92,7 +92,7 @@ pub struct Vaults {
     /// Where wrapped keys are read. Whoever opens a vault may hold a connection of another pool, and all who hold one may
     /// wait for the same vault: if it were read through that pool, they would wait for each other.
     key_pool: PgPool,
-    cx: Cx,
+    env: Env,
     keyring: Arc<Keyring>,
     opened: Cache<Uuid, Arc<Vault>>,
     /// Held by whoever reads the key files.
@@ -105,14 +105,14 @@ pub struct Vaults {
 
 impl Vaults {
     /// Vaults of a database, opened with this keyring; `work` is the pool for background work.
-    pub fn new(work: PgPool, cx: Cx, keyring: Arc<Keyring>) -> Self {
+    pub fn new(work: PgPool, env: Env, keyring: Arc<Keyring>) -> Self {
         let key_pool = pool_like(&work, PoolKind::Interactive, KEY_POOL_SIZE);
-        let opened = Cache::new(cx.clone(), OPEN_VAULT_TTL);
+        let opened = Cache::new(env.clone(), OPEN_VAULT_TTL);
         Self {
             work,
             key_pool,
             opened,
-            cx,
+            env,
             keyring,
             file_lock: Arc::default(),
             destroyed: Notify::new(),
@@ -133,7 +133,7 @@ impl Vaults {
         self.refresh().await;
         let generation = store::current_generation(conn).await?;
         let (name, key) = self.keyring.root(generation)?;
-        self.create(conn, self.cx.id(), organization, "organization", None, &name, &key).await
+        self.create(conn, self.env.id(), organization, "organization", None, &name, &key).await
     }
 
     /// Makes a vault of its own for a protected action, which ends with the day `destroy_after`. Its key is on disk before the
@@ -147,10 +147,10 @@ impl Vaults {
         organization: Uuid,
         destroy_after: NaiveDate,
     ) -> Result<Uuid> {
-        let id = self.cx.id();
+        let id = self.env.id();
         let database = store::database(conn).await?;
-        let cx = self.cx.clone();
-        let (name, key) = self.with_files(move |keyring| keyring.add_vault_key(&cx, id, &database)).await?;
+        let env = self.env.clone();
+        let (name, key) = self.with_files(move |keyring| keyring.add_vault_key(&env, id, &database)).await?;
         self.create(conn, id, organization, "protected", Some(destroy_after), &name, &key).await
     }
 
@@ -165,9 +165,9 @@ impl Vaults {
         wrapping_key: &str,
         key: &Key,
     ) -> Result<Uuid> {
-        let wrapped_keys = &wrap(&self.cx, key, id, &Key::random(&self.cx), &Key::random(&self.cx));
+        let wrapped_keys = &wrap(&self.env, key, id, &Key::random(&self.env), &Key::random(&self.env));
         let new = store::New { id, organization, kind, destroy_after, wrapping_key, wrapped_keys };
-        store::insert(conn, new, self.cx.now()).await?;
+        store::insert(conn, new, self.env.now()).await?;
         Ok(id)
     }
 
@@ -202,7 +202,7 @@ impl Vaults {
     /// # Errors
     /// A database error.
     pub async fn destroy(&self, conn: &mut PgConnection, id: Uuid) -> Result<()> {
-        store::destroy(conn, id, self.cx.now()).await?;
+        store::destroy(conn, id, self.env.now()).await?;
         self.opened.forget(&id);
         self.destroyed.notify_one();
         Ok(())
@@ -220,9 +220,9 @@ fn wrong_key(vault: Uuid, name: &str) -> Error {
     Error::Unavailable { retry_after: 60, cause: format!("vault {vault} does not open with the key `{name}`") }
 }
 
-fn wrap(cx: &Cx, key: &Key, vault: Uuid, data: &Key, index: &Key) -> Vec<u8> {
+fn wrap(env: &Env, key: &Key, vault: Uuid, data: &Key, index: &Key) -> Vec<u8> {
     let both = zeroize::Zeroizing::new([data.expose().as_slice(), index.expose()].concat());
-    key.seal(cx, &SealContext { table: "vaults", row: vault, vault }, &both)
+    key.seal(env, &SealContext { table: "vaults", row: vault, vault }, &both)
 }
 
 fn unwrap(key: &Key, vault: Uuid, wrapped: &[u8]) -> Result<(Key, Key), DecryptionError> {

@@ -49,6 +49,6 @@ async fn find(
         row => row?,
     };
     let action = campaigns::by_id(conn, row.letter_action_id).await?;
-    let letter = store::complete(conn, action, kernel.cx.now().date_naive()).await?;
+    let letter = store::complete(conn, action, kernel.env.now().date_naive()).await?;
     Ok(Some((row, letter)))
 }

@@ -45,7 +45,7 @@ pub async fn settle_life(conn: &mut PgConnection, kernel: &Kernel, action: Uuid)
     }
     // also when nothing changed: a job that failed begins anew, and one that finds nothing to release ends at once
     if changed || life.goes_out {
-        jobs::enqueue(conn, JOB, life.organization_id, action, kernel.cx.now()).await?;
+        jobs::enqueue(conn, JOB, life.organization_id, action, kernel.env.now()).await?;
     }
     Ok(())
 }
@@ -129,7 +129,7 @@ impl JobKind for Dispatching {
             let Some(life) = store::life(&mut *kernel.work.acquire().await?, job.id).await? else {
                 return Ok(NextStep::Done);
             };
-            let at = kernel.cx.recorded_now(life.protected);
+            let at = kernel.env.recorded_now(life.protected);
             if life.goes_out { release(kernel, job, at).await } else { hold(kernel, job, life.protected).await }
         })
     }
@@ -178,7 +178,7 @@ pub async fn stop(
     state: &str,
 ) -> Result<usize> {
     let mails: Vec<Uuid> = parts.iter().filter(|p| p.state == "queued").filter_map(|p| p.email_id).collect();
-    let gone = mail::cancel(conn, kernel.cx.recorded_now(protected), &mails).await?;
+    let gone = mail::cancel(conn, kernel.env.recorded_now(protected), &mails).await?;
     let stops = |part: &&store::Part| part.state == "held" || part.email_id.is_some_and(|id| gone.contains(&id));
     let stopped: Vec<Uuid> = parts.iter().filter(stops).map(|p| p.id).collect();
     store::set_waiting(conn, &stopped, state).await?;

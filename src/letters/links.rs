@@ -146,7 +146,7 @@ impl Confirm {
     }
 
     fn refuse_expired(&self, row: &LetterRow) -> Result<()> {
-        let over = row.confirm_expires_at.is_none_or(|at| at <= self.0.kernel.cx.now());
+        let over = row.confirm_expires_at.is_none_or(|at| at <= self.0.kernel.env.now());
         if row.state != "pending" || over { Err(expired()) } else { Ok(()) }
     }
 }

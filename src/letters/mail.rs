@@ -118,7 +118,7 @@ impl MailKind for Confirm {
 
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
         Box::pin(async move {
-            let (kernel, now) = (&self.0.kernel, self.0.kernel.cx.now());
+            let (kernel, now) = (&self.0.kernel, self.0.kernel.env.now());
             let waits =
                 |read: &Read| read.row.state == "pending" && read.row.confirm_expires_at.is_none_or(|at| at > now);
             let found = Read::of(&self.0, emails).await?.into_iter();
@@ -187,7 +187,7 @@ impl MailKind for Deliver {
             let mut settled = Vec::with_capacity(ended.len());
             // one that is called spam has arrived
             for (email, status) in ended.iter().filter(|(_, status)| *status != DeliveryStatus::Complained) {
-                let at = self.0.kernel.cx.recorded_now(email.protected);
+                let at = self.0.kernel.env.recorded_now(email.protected);
                 let id = email.ref_id("outreach")?;
                 settled.push(store::Settled { id, email: email.id, state: status.as_str(), at });
             }

@@ -69,7 +69,7 @@ pub async fn create_office(
     id: Uuid,
     new: &NewOffice,
 ) -> Result<()> {
-    let at = kernel.cx.now();
+    let at = kernel.env.now();
     let texts = office_texts(&new.titles);
     let text = OfficeText { title: &new.title, texts: &texts, locale: new.locale.as_str() };
     store::insert_office(conn, id, organization, new.slug.as_str(), &text, at)
@@ -79,7 +79,7 @@ pub async fn create_office(
         })?;
     set_mailboxes(conn, kernel, id, &new.mailboxes).await?;
     for holder in &new.holders {
-        let official = kernel.cx.id();
+        let official = kernel.env.id();
         store::insert_official(conn, official, organization, &holder.name, at).await?;
         begin_term(conn, kernel, id, official, holder.starts_on, holder.ends_on).await?;
     }
@@ -104,8 +104,8 @@ pub async fn set_mailboxes(
             addresses.push(address);
         }
     }
-    let ids: Vec<Uuid> = addresses.iter().map(|_| kernel.cx.id()).collect();
-    store::set_mailboxes(conn, office, &ids, &addresses, kernel.cx.now()).await
+    let ids: Vec<Uuid> = addresses.iter().map(|_| kernel.env.id()).collect();
+    store::set_mailboxes(conn, office, &ids, &addresses, kernel.env.now()).await
 }
 
 /// Begins a term. One without an end follows the present holder's, which then ends the day before.
@@ -124,7 +124,7 @@ pub async fn begin_term(
     if ends_on.is_none() {
         store::end_term_before(conn, office, starts_on).await?;
     }
-    store::insert_term(conn, kernel.cx.id(), office, official, starts_on, ends_on)
+    store::insert_term(conn, kernel.env.id(), office, official, starts_on, ends_on)
         .await
         .on_constraint("terms_office_current_key", || {
             Error::field(
@@ -151,7 +151,7 @@ pub async fn set_holder(
     office: &store::OfficeRow,
     holder: Option<&OfficialName>,
 ) -> Result<()> {
-    let (today, at) = (kernel.cx.now().date_naive(), kernel.cx.now());
+    let (today, at) = (kernel.env.now().date_naive(), kernel.env.now());
     store::lock_office(conn, office.id).await?;
     let Some(name) = holder else { return store::end_term_before(conn, office.id, today).await };
     let is_there = office.given_name.as_deref() == Some(&name.given_name)
@@ -159,7 +159,7 @@ pub async fn set_holder(
     if let Some(official) = office.official_id.filter(|_| is_there) {
         return store::set_honorific(conn, official, &name.honorific_prefix, at).await;
     }
-    let official = kernel.cx.id();
+    let official = kernel.env.id();
     store::insert_official(conn, official, office.organization_id, name, at).await?;
     begin_term(conn, kernel, office.id, official, today, None).await
 }
@@ -204,7 +204,7 @@ pub async fn set_targets(
     action: Uuid,
     keys: &[String],
 ) -> Result<()> {
-    let found = store::resolve_targets(conn, organization, keys, kernel.cx.now().date_naive()).await?;
+    let found = store::resolve_targets(conn, organization, keys, kernel.env.now().date_naive()).await?;
     let (mut offices, mut errors) = (Vec::new(), Vec::new());
     for (i, office) in found.into_iter().enumerate() {
         match office {
@@ -228,7 +228,7 @@ pub async fn set_targets(
 /// # Errors
 /// `not_found`, or a database error.
 pub async fn find(conn: &mut PgConnection, kernel: &Kernel, key: &str) -> Result<LetterAction> {
-    store::by_key(conn, key, kernel.cx.now().date_naive()).await
+    store::by_key(conn, key, kernel.env.now().date_naive()).await
 }
 
 /// A letter action for a reader: an organizer sees all of the organization's, everybody else what is public.
@@ -242,7 +242,7 @@ pub async fn find_for(
     actor: Option<&Actor>,
 ) -> Result<LetterAction> {
     let action = campaigns::find_for(conn, Kind::Letter, key, actor).await?;
-    store::complete(conn, action, kernel.cx.now().date_naive()).await
+    store::complete(conn, action, kernel.env.now().date_naive()).await
 }
 
 /// An organization's letter action to change, locked.
@@ -256,7 +256,7 @@ pub async fn find_to_change(
     actor: &Actor,
 ) -> Result<LetterAction> {
     let action = campaigns::find_to_change(conn, Kind::Letter, key, actor).await?;
-    store::complete(conn, action, kernel.cx.now().date_naive()).await
+    store::complete(conn, action, kernel.env.now().date_naive()).await
 }
 
 /// Switches a letter action live: every held letter is released, and later ones go out as they are confirmed. Switched
@@ -266,14 +266,14 @@ pub async fn find_to_change(
 /// `conflict` (409) for an action without targets, or a database error.
 pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, live: bool) -> Result<()> {
     let shared = campaigns::by_id(conn, action).await?;
-    let letter = store::complete(conn, shared, kernel.cx.now().date_naive()).await?;
+    let letter = store::complete(conn, shared, kernel.env.now().date_naive()).await?;
     if live && letter.targets.is_empty() {
         return Err(Error::problem(
             Code::Conflict,
             "Name at least one office in `muster:targets` before letters go out.",
         ));
     }
-    store::switch_live(conn, action, live, kernel.cx.now()).await?;
+    store::switch_live(conn, action, live, kernel.env.now()).await?;
     dispatch::settle_life(conn, kernel, action).await
 }
 
@@ -291,7 +291,7 @@ pub async fn confirm(
 ) -> Result<()> {
     let action = &letter.action;
     let protected = action.protected;
-    let at = kernel.cx.recorded_now(protected);
+    let at = kernel.env.recorded_now(protected);
     let tag = (!protected).then_some(typed.locale.as_str());
     people::confirm(conn, kernel, vault, row.person_id, typed.details, tag, protected).await?;
     let source = format!("letter:{}", action.slug);
@@ -317,7 +317,7 @@ pub async fn confirm(
             protected,
             due_at: None,
         };
-        mail::enqueue(conn, &kernel.cx, email).await?;
+        mail::enqueue(conn, &kernel.env, email).await?;
     }
     Ok(())
 }

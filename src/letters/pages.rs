@@ -121,7 +121,7 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again
         .collect();
     let values = again.values.unwrap_or_else(|| LetterForm {
         // each visitor starts with another of the suggestions: mail gateways drop letters that are all alike
-        subject: pick(&prefilled.subjects, kernel.cx.fraction()),
+        subject: pick(&prefilled.subjects, kernel.env.fraction()),
         message: prefilled.message.clone(),
         ..LetterForm::default()
     });
@@ -138,7 +138,7 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again
             action => format!("{}?lang={}", action.path(), locale.as_str()), values => Serde(&values),
             errors => Serde(form_errors(locale, &again.errors)), locale => locale.as_str(),
         },
-        standing => standing(action, locale, kernel.cx.now()),
+        standing => standing(action, locale, kernel.env.now()),
         challenge,
         organization => action.organization_name.as_str(),
     };
@@ -185,7 +185,7 @@ async fn send(
         visitor.locale = locale;
     }
     let letter = visible(&letters, &slug).await?;
-    letter.action.require_open(letters.kernel.cx.now())?;
+    letter.action.require_open(letters.kernel.env.now())?;
     let prefilled = Prefilled::of(&letter, visitor.locale)?;
     let (title, _) = letter.action.text(visitor.locale, "");
     let new = match form.read(&letter, &prefilled, visitor.locale) {

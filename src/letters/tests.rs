@@ -16,7 +16,7 @@ use crate::{
     config::Settings,
     kernel::{
         Kernel,
-        cx::Cx,
+        env::Env,
         jobs,
         keyring::Keyring,
         links::{FormInput, LinkHandlers, Purpose},
@@ -45,12 +45,12 @@ const BODY: &str = "Dear {{ target.salutation }},\n\nPlease act, {{ target.title
 
 impl House {
     async fn new(db: PgPool) -> Self {
-        let cx = Cx::system();
-        let folder = std::env::temp_dir().join(format!("muster-letters-{}", cx.id()));
+        let env = Env::system();
+        let folder = std::env::temp_dir().join(format!("muster-letters-{}", env.id()));
         let settings = Settings::read("test", &[]).expect("settings");
-        let keyring = Keyring::init(&folder.join("keyring.json"), &cx).expect("a keyring");
-        let kernel = Kernel::new(settings, cx, db, Arc::new(keyring));
-        let organization = kernel.cx.id();
+        let keyring = Keyring::init(&folder.join("keyring.json"), &env).expect("a keyring");
+        let kernel = Kernel::new(settings, env, db, Arc::new(keyring));
+        let organization = kernel.env.id();
         sqlx::query(
             "INSERT INTO organizations (id, name, slug, created_at) VALUES ($1, 'Alliance', 'alliance', now())",
         )
@@ -98,7 +98,7 @@ impl House {
             holders,
         };
         let mut tx = self.kernel().db.begin().await.expect("a transaction");
-        create_office(&mut tx, self.kernel(), self.organization, self.kernel().cx.id(), &new).await.expect("an office");
+        create_office(&mut tx, self.kernel(), self.organization, self.kernel().env.id(), &new).await.expect("an office");
         tx.commit().await.expect("a commit");
     }
 
@@ -118,7 +118,7 @@ impl House {
                 body: BODY.to_owned(),
             }],
         };
-        let id = self.kernel().cx.id();
+        let id = self.kernel().env.id();
         let mut tx = self.kernel().db.begin().await.expect("a transaction");
         create_letter_action(&mut tx, self.kernel(), self.organization, id, &shared, &new)
             .await
@@ -286,7 +286,7 @@ async fn typed_text_arrives_as_typed_and_can_be_stopped(db: PgPool) {
     let emails = house.queued("letter_deliver").await;
     sqlx::query("UPDATE emails SET state = 'sending', claim_token = $2, lease_until = now() WHERE id = $1")
         .bind(emails[0].id)
-        .bind(house.kernel().cx.id())
+        .bind(house.kernel().env.id())
         .execute(&house.kernel().db)
         .await
         .unwrap();
@@ -370,7 +370,7 @@ async fn this_was_not_me_drops_the_letter(db: PgPool) {
     assert!(house.press_of(Purpose::ConfirmLetter, id).await.is_err());
     assert!(house.states().await.is_empty());
     house.letters.write(&action, House::letter("Amara", "")).await.unwrap();
-    house.kernel().cx.advance(TimeDelta::days(30));
+    house.kernel().env.advance(TimeDelta::days(30));
     assert!(house.press(Purpose::ConfirmLetter).await.is_err());
 }
 

@@ -136,9 +136,9 @@ impl Letters {
     pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns) -> Self {
         let batch = WriteBatch { db: kernel.hot.clone() };
         Self {
-            ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
+            ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone())),
             cached: Cache::invalidated_by(
-                kernel.cx.clone(),
+                kernel.env.clone(),
                 &kernel.cache_invalidator,
                 |_, letter: &Arc<LetterAction>, change| change.affects(letter.action.id),
             ),
@@ -155,7 +155,7 @@ impl Letters {
 
     /// Today, for who holds an office.
     pub fn today(&self) -> NaiveDate {
-        self.kernel.cx.now().date_naive()
+        self.kernel.env.now().date_naive()
     }
 
     /// A letter action by id or slug, from memory if it is there.
@@ -182,7 +182,7 @@ impl Letters {
     /// # Errors
     /// `unavailable` when it cannot be written now; then it was not.
     pub async fn write(&self, letter: &LetterAction, new: NewLetter) -> Result<()> {
-        let person_id = self.kernel.cx.recorded_id(letter.action.protected);
+        let person_id = self.kernel.env.recorded_id(letter.action.protected);
         let act = self
             .act(letter, new, Bearer { person_id, person_sealed: None, wish: "pending", idempotency: None })
             .await?;
@@ -249,11 +249,11 @@ impl Letters {
 
     async fn act(&self, letter: &LetterAction, new: NewLetter, bearer: Bearer) -> Result<NewLetterAct> {
         let (kernel, action) = (&self.kernel, &letter.action);
-        let (cx, protected) = (&kernel.cx, action.protected);
+        let (env, protected) = (&kernel.env, action.protected);
         let vault = kernel.vaults.open(action.vault_id).await?;
         let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
-        let id = cx.recorded_id(protected);
-        let created_at = cx.recorded_now(protected);
+        let id = env.recorded_id(protected);
+        let created_at = env.recorded_now(protected);
         let locale = new.person.locale.unwrap_or(action.locale);
         let pending = bearer.wish == "pending";
         let email_index = vault.email_index(&new.person.email);
@@ -274,7 +274,7 @@ impl Letters {
             email_index,
             person_sealed: bearer.person_sealed,
             wish: bearer.wish,
-            sealed: vault.seal(cx, LETTERS, id, &typed),
+            sealed: vault.seal(env, LETTERS, id, &typed),
             locale: (!protected).then_some(locale.as_str()),
             source: source.filter(|_| !protected),
             // the last byte of an id is random
@@ -282,7 +282,7 @@ impl Letters {
             created_at,
             confirm_expires_at: pending
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
-            email_id: pending.then(|| cx.recorded_id(protected)),
+            email_id: pending.then(|| env.recorded_id(protected)),
             organization_id: action.organization_id,
             protected,
             idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
@@ -290,9 +290,9 @@ impl Letters {
         };
         let to = |target: &Target| LetterActTarget {
             letter_id: id,
-            outreach_id: cx.recorded_id(protected),
+            outreach_id: env.recorded_id(protected),
             office_id: target.office_id,
-            email_id: cx.recorded_id(protected),
+            email_id: env.recorded_id(protected),
         };
         Ok(NewLetterAct { act, targets: letter.targets.iter().map(to).collect() })
     }

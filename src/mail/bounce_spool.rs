@@ -132,7 +132,7 @@ impl BounceSpool<'_> {
     async fn claim(&self, name: &OsStr) -> io::Result<Option<PathBuf>> {
         let working = self.folder.join(WORKING_DIRECTORY);
         fs::create_dir_all(&working).await?;
-        let mut claimed = OsString::from(format!("{CLAIMED_PREFIX}{}-", self.kernel.cx.now().timestamp()));
+        let mut claimed = OsString::from(format!("{CLAIMED_PREFIX}{}-", self.kernel.env.now().timestamp()));
         // a name may have 255 bytes
         claimed.push(if name.len() > MAX_FILE_NAME_BYTES { self.new_name() } else { name.to_owned() });
         let claimed = working.join(claimed);
@@ -171,7 +171,7 @@ impl BounceSpool<'_> {
     }
 
     fn new_name(&self) -> OsString {
-        format!("{}.eml", self.kernel.cx.id()).into()
+        format!("{}.eml", self.kernel.env.id()).into()
     }
 
     /// Puts aside what a process that has ended was reading: perhaps it ended of that.
@@ -186,7 +186,7 @@ impl BounceSpool<'_> {
             let Ok(metadata) = file.metadata().await else { continue };
             let (age, name) = match claim_of(&found) {
                 Some((at, name)) => {
-                    let age = self.kernel.cx.now().timestamp().saturating_sub(at);
+                    let age = self.kernel.env.now().timestamp().saturating_sub(at);
                     (Duration::from_secs(u64::try_from(age).unwrap_or(0)), name)
                 }
                 None => (self.age_of(&metadata), found.clone()),
@@ -201,7 +201,7 @@ impl BounceSpool<'_> {
     }
 
     fn age_of(&self, file: &Metadata) -> Duration {
-        let now = SystemTime::from(self.kernel.cx.now());
+        let now = SystemTime::from(self.kernel.env.now());
         file.modified().ok().and_then(|at| now.duration_since(at).ok()).unwrap_or_default()
     }
 

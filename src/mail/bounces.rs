@@ -48,7 +48,7 @@ pub async fn process_bounce(
     let unknown = |report| Ok(BounceOutcome { report, is_known: false });
     let Some(id) = token.and_then(|token| Sender::of(kernel).of_return_token(&token)) else { return unknown(report) };
     let mut tx = kernel.work.begin().await?;
-    let Some(email) = store::find_sent(&mut tx, id, kernel.cx.now()).await? else { return unknown(report) };
+    let Some(email) = store::find_sent(&mut tx, id, kernel.env.now()).await? else { return unknown(report) };
     let (status, text) = match &report {
         BounceReport::Failed { text, status, .. } => {
             (DeliveryStatus::Bounced, status.map_or_else(|| text.clone(), |status| format!("{status} {text}")))
@@ -85,7 +85,7 @@ pub async fn process_bounce(
             kind.on_settled(&mut tx, &[(&email, status)]).await?;
         }
         if let Some(recipient) = recipient {
-            let day = kernel.cx.now().date_naive();
+            let day = kernel.env.now().date_naive();
             store::count_bounce(
                 &mut tx,
                 day,
@@ -109,8 +109,8 @@ async fn handle_reported_bounce(
     reason: &'static str,
 ) -> Result<()> {
     if email.class == Class::Letter && !email.lane.is_empty() {
-        let at = kernel.cx.recorded_now(email.protected);
-        let since = kernel.cx.now() - BOUNCE_WINDOW;
+        let at = kernel.env.recorded_now(email.protected);
+        let since = kernel.env.now() - BOUNCE_WINDOW;
         let reports = store::record_lane_bounce(conn, &email.lane, email.id, at, since).await?;
         metrics::counter!("muster_mail_letter_bounces", "reason" => reason).increment(1);
         if reports < BOUNCES_BEFORE_PAUSE {

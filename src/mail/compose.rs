@@ -122,7 +122,7 @@ impl Engine {
 
     /// A composed mail as its bytes.
     fn pack(&self, email: Claimed, composed: Composition) -> Prepared {
-        let (now, jitter) = (self.now(), self.kernel.cx.fraction());
+        let (now, jitter) = (self.now(), self.kernel.env.fraction());
         let next_state = match composed.and_then(|mail| self.bytes_of(&email, mail)) {
             Ok(Packed::Outgoing(outgoing)) => return Prepared::Ready(Box::new(Ready { email, outgoing: *outgoing })),
             Ok(Packed::Nothing) => NextState::Settle(DeliveryStatus::Cancelled, None),

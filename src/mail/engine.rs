@@ -176,7 +176,7 @@ impl Engine {
         let idle = if first { poll } else { poll * 5 };
         let mut troubles = 0;
         while !cancel.is_cancelled() {
-            let began = self.kernel.cx.instant();
+            let began = self.kernel.env.instant();
             let pause = match Box::pin(self.round(limit, &cancel)).await {
                 Ok(progress) if progress.released > progress.paused && progress.sent == 0 => {
                     troubles += 1;
@@ -186,11 +186,11 @@ impl Engine {
                     troubles = 0;
                     if progress.claimed > 0 {
                         let is_full = i64::try_from(progress.claimed).is_ok_and(|n| n >= limit);
-                        limit = next_limit(limit, is_full, self.kernel.cx.instant() - began, settings.batch);
+                        limit = next_limit(limit, is_full, self.kernel.env.instant() - began, settings.batch);
                         self.restore_guard.mark_dirty();
                         self.settled.fetch_add(progress.claimed, Ordering::Relaxed);
                     }
-                    if first && self.provider_counts.is_due(self.kernel.cx.instant()) {
+                    if first && self.provider_counts.is_due(self.kernel.env.instant()) {
                         self.persist_and_report().await;
                     }
                     if progress.claimed + progress.recovered > 0 {
@@ -221,7 +221,7 @@ impl Engine {
     pub(super) fn backoff(&self, troubles: u32) -> Duration {
         Duration::from_secs(1 << troubles.min(5))
             .min(Duration::from_secs(30))
-            .mul_f64(0.5 + self.kernel.cx.fraction() / 2.0)
+            .mul_f64(0.5 + self.kernel.env.fraction() / 2.0)
     }
 
     /// One round of claiming, sending and settling (tests drive the engine by this).
@@ -252,14 +252,14 @@ impl Engine {
         let permit = self.db_permit().await;
         self.persist_relay_changes().await;
         let mut progress = with_timeout(STATEMENTS_LIMIT, "recovering leases", self.recover()).await?;
-        let (cx, db) = (&self.kernel.cx, &self.kernel.work);
-        let (instant, seen, lease) = (cx.instant(), self.restore_guard.seen(), delta(self.lease()));
+        let (env, db) = (&self.kernel.env, &self.kernel.work);
+        let (instant, seen, lease) = (env.instant(), self.restore_guard.seen(), delta(self.lease()));
         let (epoch, started) = (seen.number, seen.started);
-        let request = ClaimRequest { token: cx.id(), lease, ahead: cx.ahead(), epoch, started };
+        let request = ClaimRequest { token: env.id(), lease, ahead: env.ahead(), epoch, started };
         let relays = self.transport.relays();
         let taken = with_timeout(STATEMENTS_LIMIT, "claiming mails", async {
             let mut conn = db.acquire().await?;
-            store::claim(&mut conn, request, limit, cx.fraction(), &relays).await
+            store::claim(&mut conn, request, limit, env.fraction(), &relays).await
         })
         .await?;
         drop(permit);
@@ -278,7 +278,7 @@ impl Engine {
         if emails.is_empty() {
             return Ok(progress);
         }
-        metrics::histogram!("muster_mail_claim_seconds").record((cx.instant() - instant).as_secs_f64());
+        metrics::histogram!("muster_mail_claim_seconds").record((env.instant() - instant).as_secs_f64());
         let is_full = i64::try_from(emails.len()).is_ok_and(|n| n >= limit);
         let claim = Claim { token: request.token, now: taken.now, lease_until: taken.now + lease };
         self.limit_first_contacts(claim, &mut emails).await;
@@ -390,7 +390,7 @@ impl Engine {
 
     async fn try_recover(&self, is_careful: bool) -> Result<Progress> {
         let mut tx = self.kernel.work.begin().await?;
-        let expired = store::expired(&mut tx, self.kernel.cx.ahead(), RECOVERY_BATCH_SIZE).await?;
+        let expired = store::expired(&mut tx, self.kernel.env.ahead(), RECOVERY_BATCH_SIZE).await?;
         if expired.is_empty() {
             return Ok(Progress::default());
         }

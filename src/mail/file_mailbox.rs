@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     config::Settings,
     error::{Error, Result},
-    kernel::cx::Cx,
+    kernel::env::Env,
 };
 
 /// How many mails are kept.
@@ -28,7 +28,7 @@ const DELETE_SLACK: u128 = 16;
 #[derive(Clone, Debug)]
 pub struct FileMailbox {
     folder: PathBuf,
-    cx: Cx,
+    env: Env,
 }
 
 /// A file in a mail.
@@ -86,11 +86,11 @@ impl FileMailbox {
     ///
     /// # Errors
     /// `internal` when the folder cannot be made.
-    pub fn open(settings: &Settings, cx: &Cx) -> Result<Self> {
+    pub fn open(settings: &Settings, env: &Env) -> Result<Self> {
         let folder = settings.postgres.data_root.join("mailbox");
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         made.map_err(|e| Error::internal(format!("the mailbox folder cannot be made: {e}")))?;
-        Ok(Self { folder, cx: cx.clone() })
+        Ok(Self { folder, env: env.clone() })
     }
 
     /// Writes a mail down.
@@ -98,7 +98,7 @@ impl FileMailbox {
     /// # Errors
     /// What the file system says.
     pub async fn deliver(&self, kind: &str, raw: &[u8]) -> io::Result<()> {
-        let id = self.cx.id();
+        let id = self.env.id();
         let content = [format!("X-Muster-Kind: {kind}\r\n").as_bytes(), raw].concat();
         let folder = self.folder.clone();
         blocking(move || {
@@ -255,15 +255,15 @@ mod tests {
 
     #[tokio::test]
     async fn mails_are_kept_and_read_back() {
-        let cx = Cx::system();
-        let root = std::env::temp_dir().join(format!("muster-mailbox-{}", cx.id()));
+        let env = Env::system();
+        let root = std::env::temp_dir().join(format!("muster-mailbox-{}", env.id()));
         let mut settings = Settings::read("test", &[]).expect("settings");
         settings.postgres.data_root.clone_from(&root);
-        let mailbox = FileMailbox::open(&settings, &cx).expect("a mailbox");
+        let mailbox = FileMailbox::open(&settings, &env).expect("a mailbox");
         for n in 0..3 {
             let raw = format!("To: jane@example.org\r\nSubject: Hello {n}\r\n\r\nSee http://x.example/{n}\r\n");
             mailbox.deliver("test_kind", raw.as_bytes()).await.expect("written");
-            cx.advance(chrono::TimeDelta::seconds(1));
+            env.advance(chrono::TimeDelta::seconds(1));
         }
         let mails = mailbox.list().await.expect("a list");
         assert_eq!(mails.iter().map(|m| m.subject.as_str()).collect::<Vec<_>>(), ["Hello 2", "Hello 1", "Hello 0"]);

@@ -40,7 +40,7 @@ impl Engine {
     /// Are commits still as durable as the settings say? Standbys come and go while we run.
     async fn check_durability(&self) -> Result<()> {
         let mut seen = self.durability_checked_at.lock().await;
-        let now = self.kernel.cx.instant();
+        let now = self.kernel.env.instant();
         if seen.is_none_or(|at| now.saturating_duration_since(at) >= DURABILITY_CHECK_INTERVAL) {
             durability::recheck(&self.kernel.settings, &self.kernel.work).await?;
             *seen = Some(now);
@@ -50,12 +50,12 @@ impl Engine {
 
     /// The present time by the database's clock, as it was at the last claim.
     pub(super) fn now(&self) -> DateTime<Utc> {
-        self.kernel.cx.now() + TimeDelta::microseconds(self.clock_skew.load(Ordering::Relaxed))
+        self.kernel.env.now() + TimeDelta::microseconds(self.clock_skew.load(Ordering::Relaxed))
     }
 
     /// Notes what time it is at the database.
     pub(super) fn set_clock(&self, database: DateTime<Utc>) {
-        let skew = (database - self.kernel.cx.now()).num_microseconds().unwrap_or(0);
+        let skew = (database - self.kernel.env.now()).num_microseconds().unwrap_or(0);
         let before = self.clock_skew.swap(skew, Ordering::Relaxed);
         metrics::gauge!("muster_clock_skew_seconds").set(TimeDelta::microseconds(skew).as_seconds_f64());
         if skew.abs() > MAX_CLOCK_SKEW_MICROSECONDS && before.abs() <= MAX_CLOCK_SKEW_MICROSECONDS {

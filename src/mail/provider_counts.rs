@@ -87,7 +87,7 @@ impl ProviderCounts {
         if taken.is_empty() {
             return Ok(());
         }
-        let day: NaiveDate = kernel.cx.now().date_naive();
+        let day: NaiveDate = kernel.env.now().date_naive();
         let mut rows: Vec<(&str, [i64; 2])> = taken.iter().map(|(domain, counts)| (*domain, *counts)).collect();
         rows.sort_unstable(); // one order for all processes
         let written = async { store::add_provider_counts(&mut *kernel.work.acquire().await?, day, &rows).await };

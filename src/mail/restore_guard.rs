@@ -375,7 +375,7 @@ pub async fn accept_epoch(kernel: &Kernel) -> Result<bool> {
     let server = store::server(&mut *kernel.work.acquire().await?).await?;
     let mut tx = kernel.work.begin().await?;
     let reasons = REASONS.map(str::to_owned);
-    let (number, lifted) = store::accept(&mut tx, reached, &reasons, kernel.cx.now()).await?;
+    let (number, lifted) = store::accept(&mut tx, reached, &reasons, kernel.env.now()).await?;
     write(&file, EpochRecord { number, server }, true)
         .await
         .map_err(|error| Error::internal(format!("mail.epoch_file: {}: {error}", file.display())))?;
@@ -429,7 +429,7 @@ mod tests {
 
     #[test]
     fn the_file_is_written_whole_and_never_lower() {
-        let folder = std::env::temp_dir().join(format!("muster-epoch-{}", crate::kernel::cx::Cx::system().id()));
+        let folder = std::env::temp_dir().join(format!("muster-epoch-{}", crate::kernel::env::Env::system().id()));
         fs::create_dir_all(&folder).expect("a folder");
         let file = folder.join("keyring.mail-epoch");
         let number = || match read_now(&file) {

@@ -338,15 +338,15 @@ impl Engine {
         loop {
             sleep(self.lease() / 3).await;
             let ids: Vec<Uuid> = held.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-            let instant = self.kernel.cx.instant();
+            let instant = self.kernel.env.instant();
             let lease_for = TimeDelta::from_std(self.lease()).unwrap_or_default();
             let beaten = async {
                 let mut conn = self.kernel.work.acquire().await?;
-                store::heartbeat(&mut conn, token, &ids, lease_for, self.kernel.cx.ahead()).await
+                store::heartbeat(&mut conn, token, &ids, lease_for, self.kernel.env.ahead()).await
             };
             match with_timeout(STATEMENTS_LIMIT, "renewing leases", beaten).await {
                 // one that has lapsed stays so: part of the mails may be another process's by now
-                Ok(()) if lease.holds(self.kernel.cx.instant()) => lease.renew(instant + self.lease()),
+                Ok(()) if lease.holds(self.kernel.env.instant()) => lease.renew(instant + self.lease()),
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, "a mail lease could not be renewed"),
             }
@@ -409,7 +409,7 @@ impl Engine {
         let _permit = self.send_permits.acquire().await;
         batch.idle.fetch_sub(1, Ordering::Relaxed);
         let messages: Vec<Message<'_>> = batch.mails.iter().map(OutgoingMessage::message).collect();
-        let lease_held = || !round.cancel.is_cancelled() && round.lease.holds(self.kernel.cx.instant());
+        let lease_held = || !round.cancel.is_cancelled() && round.lease.holds(self.kernel.env.instant());
         let (in_hand, relay) = (VecDeque::new(), String::new());
         let mut worker =
             ConnectionWorker { engine: self, round, batch, done, in_hand, relay, singled_out: None, is_refused: false };
@@ -447,7 +447,7 @@ impl Engine {
             Some(SendError::Refused { .. }) => {}
             _ => round.refusals.store(0, Ordering::Relaxed),
         }
-        let (now, jitter) = (self.now(), self.kernel.cx.fraction());
+        let (now, jitter) = (self.now(), self.kernel.env.fraction());
         let Some(error) = failure else {
             self.breakers.accepted(relay, now);
             self.provider_counts.count(to.domain(), ProviderOutcome::Sent);
@@ -503,6 +503,6 @@ impl Engine {
     }
 
     pub(super) fn later(&self, why: &impl std::fmt::Display) -> NextState {
-        retry_policy::retry_later(self.now(), self.kernel.cx.fraction(), why.to_string())
+        retry_policy::retry_later(self.now(), self.kernel.env.fraction(), why.to_string())
     }
 }

@@ -89,7 +89,7 @@ async fn status(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result<Vec<Sup
         &everywhere,
         &vaults,
         &within,
-        kernel.cx.now()
+        kernel.env.now()
     )
     .fetch_all(&kernel.work)
     .await?;
@@ -130,9 +130,9 @@ pub async fn suppress_globally(
     sqlx::query!(
         "INSERT INTO suppressions (id, vault_id, address_index, reason, created_at) VALUES ($1, NULL, $2, 'never_again', $3)
          ON CONFLICT (address_index) WHERE vault_id IS NULL DO UPDATE SET reason = excluded.reason",
-        kernel.cx.recorded_id(protected),
+        kernel.env.recorded_id(protected),
         index,
-        kernel.cx.recorded_now(protected)
+        kernel.env.recorded_now(protected)
     )
     .execute(conn)
     .await?;
@@ -159,7 +159,7 @@ pub async fn suppress(
     reason: &'static str,
     protected: bool,
 ) -> Result<()> {
-    let now = kernel.cx.recorded_now(protected);
+    let now = kernel.env.recorded_now(protected);
     let expires_at = (reason == "bounced").then(|| now + BOUNCE_SUPPRESSION);
     sqlx::query!(
         "INSERT INTO suppressions AS s (id, vault_id, address_index, reason, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -169,7 +169,7 @@ pub async fn suppress(
                  tried_at = CASE WHEN excluded.reason = 'bounced' THEN s.tried_at END,
                  trial = CASE WHEN excluded.reason = 'bounced' THEN s.trial END
          WHERE s.reason = 'unsubscribed' OR s.reason = 'bounced'",
-        kernel.cx.recorded_id(protected),
+        kernel.env.recorded_id(protected),
         vault.id,
         vault.email_index(address),
         reason,
@@ -207,7 +207,7 @@ pub(super) async fn strike_addressee(
         return Ok(());
     }
     let Some(Addressee { address, vault }) = kind.addressee(conn, email).await? else { return Ok(()) };
-    let now = kernel.cx.recorded_now(email.protected);
+    let now = kernel.env.recorded_now(email.protected);
     let first = sqlx::query_scalar!(
         "INSERT INTO address_strikes AS s (vault_id, address_index, struck_at) VALUES ($1, $2, $3)
          ON CONFLICT (vault_id, address_index) DO UPDATE
@@ -283,7 +283,7 @@ pub(super) async fn delete_expired_bounces(conn: &mut PgConnection, now: DateTim
 pub async fn may_send_confirmation(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)]) -> Result<Vec<bool>> {
     let recipients: Vec<Recipient<'_>> = mails.iter().map(|(_, recipients)| *recipients).collect();
     let status = status(kernel, &recipients).await?;
-    let now = kernel.cx.now();
+    let now = kernel.env.now();
     let may_try = |(status, (email, _)): (&SuppressionStatus, &(&QueuedEmail, Recipient<'_>))| match status {
         SuppressionStatus::Clear | SuppressionStatus::Unsubscribed => true,
         SuppressionStatus::OnProbe(trial) => trial.mail == email.id || now - trial.at >= PROBE_PERIOD,
@@ -308,7 +308,7 @@ async fn begin_probe(kernel: &Kernel, suppression: Uuid, email: &QueuedEmail) ->
         "UPDATE suppressions SET trial = $2, tried_at = $3, bounces = 0 WHERE id = $1 AND reason = 'bounced' AND trial IS NULL",
         suppression,
         email.id,
-        kernel.cx.recorded_now(email.protected)
+        kernel.env.recorded_now(email.protected)
     )
     .execute(&kernel.work)
     .await?;
@@ -322,12 +322,12 @@ async fn apply_daily_cap(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)
     if counted.is_empty() {
         return Ok(());
     }
-    let day = kernel.cx.now().date_naive();
+    let day = kernel.env.now().date_naive();
     let secret =
         sqlx::query_scalar!("SELECT secret FROM day_secrets WHERE day = $1", day).fetch_optional(&kernel.work).await?;
     let secret = match secret.as_deref().and_then(Key::from_slice) {
         Some(secret) => secret,
-        None => day_secret::for_day(&kernel.work, &kernel.cx, day).await?,
+        None => day_secret::for_day(&kernel.work, &kernel.env, day).await?,
     };
     // an attempt that the relay never saw is not counted on the mail's row, so the mail leaves a mark of its own
     let acts: Vec<CountedConfirmation> = counted

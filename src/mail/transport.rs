@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config,
     error::{Error, Result},
-    kernel::{Kernel, cx::Cx},
+    kernel::{Kernel, env::Env},
 };
 
 /// Where mail goes.
@@ -29,7 +29,7 @@ impl Transport {
     pub fn new(kernel: &Kernel) -> Result<Self> {
         let settings = &kernel.settings.mail;
         match settings.transport {
-            config::Transport::Mailbox => Ok(Self::Mailbox(FileMailbox::open(&kernel.settings, &kernel.cx)?)),
+            config::Transport::Mailbox => Ok(Self::Mailbox(FileMailbox::open(&kernel.settings, &kernel.env)?)),
             config::Transport::Smtp => {
                 let relays = relays(settings).map_err(Error::internal)?;
                 let relays = relays.into_iter().map(|relay| relay.hello(&settings.from_domain)).collect();
@@ -39,8 +39,8 @@ impl Transport {
                     idle: Duration::from_secs(settings.idle_seconds),
                     ..PoolConfig::default()
                 };
-                let cx = kernel.cx.clone();
-                let clock = Arc::new(move || cx.instant());
+                let env = kernel.env.clone();
+                let clock = Arc::new(move || env.instant());
                 Ok(Self::Smtp(Relays::new(relays, pool, clock)))
             }
         }
@@ -82,8 +82,8 @@ pub async fn probe_relays(settings: &config::Mail, limit: Duration) -> Vec<(Stri
         Err(error) => return vec![("mail.smtp_url".to_owned(), Err(error))],
     };
     let timeouts = Timeouts { connect: limit, greeting: limit, ..Timeouts::default() };
-    let cx = Cx::system();
-    let clock = Arc::new(move || cx.instant());
+    let env = Env::system();
+    let clock = Arc::new(move || env.instant());
     let relays = Relays::new(relays, PoolConfig { timeouts, ..PoolConfig::default() }, clock);
     let answers = relays.probe().await;
     answers.into_iter().map(|(name, answer)| (name, answer.map_err(|error| error.to_string()))).collect()

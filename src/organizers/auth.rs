@@ -74,7 +74,7 @@ struct Known {
 impl Access {
     /// A door to this database.
     pub fn new(kernel: Arc<Kernel>) -> Self {
-        let known = Cache::new(kernel.cx.clone(), KNOWN_FOR);
+        let known = Cache::new(kernel.env.clone(), KNOWN_FOR);
         Self(Arc::new(Inner { kernel, known }))
     }
 
@@ -103,7 +103,7 @@ impl Access {
             Known::from_row(row.ok_or_else(does_not_count)?)
         };
         let known = self.0.known.get(&secret, load).await?;
-        if known.expires_at.is_some_and(|at| at <= self.kernel().cx.now()) {
+        if known.expires_at.is_some_and(|at| at <= self.kernel().env.now()) {
             return Err(does_not_count());
         }
         Ok(known.actor)

@@ -17,7 +17,7 @@ use crate::{
     kernel::{
         Kernel,
         crypto::{base32, sha256},
-        cx::Cx,
+        env::Env,
         rate_limit::{Attempt, AttemptPurpose, Proof, Source},
         text::{EmailAddress, Slug, TextError, required_line},
     },
@@ -70,23 +70,23 @@ pub struct Organizer {
 pub async fn add_organizer(conn: &mut PgConnection, kernel: &Kernel, new: NewOrganizer) -> Result<Organizer> {
     let address = EmailAddress::parse(&new.email).map_err(|e| unfit("email", &e))?;
     let name = line("name", &new.name)?;
-    let password_hash = password::hash(&kernel.cx, new.password).await?;
+    let password_hash = password::hash(&kernel.env, new.password).await?;
     store::lock_organizations(&mut *conn).await?;
     let organization_id =
         find_organization(&mut *conn, kernel, &address, new.organization.as_deref(), new.role).await?;
     let row = store::OrganizerRow {
-        id: kernel.cx.id(),
+        id: kernel.env.id(),
         organization_id,
         email: sign_in_form(&address),
         name,
         role: new.role.as_str().to_owned(),
         password_hash,
     };
-    store::insert_organizer(&mut *conn, &row, kernel.cx.now()).await.on_constraint("organizers_email_key", || {
+    store::insert_organizer(&mut *conn, &row, kernel.env.now()).await.on_constraint("organizers_email_key", || {
         Error::problem(Code::Conflict, "An organizer with this e-mail address exists already.")
     })?;
     let detail = json!({ "role": new.role });
-    audit_by_service(conn, &kernel.cx, organization_id, "organizer.add", Some(row.id), detail).await?;
+    audit_by_service(conn, &kernel.env, organization_id, "organizer.add", Some(row.id), detail).await?;
     Ok(Organizer { id: row.id, organization_id, name: row.name, role: new.role })
 }
 
@@ -110,7 +110,7 @@ async fn find_organization(
         (Some(named), _) => line("organization", named)?,
     };
     let slug = Slug::from_title(&name).map_or_else(
-        || format!("organization-{}", base32(&kernel.cx.random::<5>())), // a name in a script that has no slugs yet
+        || format!("organization-{}", base32(&kernel.env.random::<5>())), // a name in a script that has no slugs yet
         |slug| slug.as_str().to_owned(),
     );
     if let Some(id) = store::organization_named(&mut *conn, &name, &slug).await? {
@@ -122,8 +122,8 @@ async fn find_organization(
             "There is no organization of that name. A new one is made by adding its owner first.",
         ));
     }
-    let id = kernel.cx.id();
-    store::insert_organization(&mut *conn, id, &name, &slug, kernel.cx.now()).await?;
+    let id = kernel.env.id();
+    store::insert_organization(&mut *conn, id, &name, &slug, kernel.env.now()).await?;
     kernel.vaults.create_for_organization(conn, id).await?;
     Ok(id)
 }
@@ -156,8 +156,8 @@ pub async fn add_token(
             format!("An organizer with the role `{role}` cannot have a token with the scope `{scope}`."),
         ));
     }
-    let token = format!("{TOKEN_PREFIX}{}", base32(&kernel.cx.random::<32>()));
-    let id = kernel.cx.id();
+    let token = format!("{TOKEN_PREFIX}{}", base32(&kernel.env.random::<32>()));
+    let id = kernel.env.id();
     let names: Vec<String> = scopes.iter().map(ToString::to_string).collect();
     let row = store::NewToken {
         id,
@@ -166,9 +166,9 @@ pub async fn add_token(
         hash: &sha256(token.as_bytes()),
         scopes: &names,
     };
-    store::insert_token(&mut *conn, &row, kernel.cx.now()).await?;
+    store::insert_token(&mut *conn, &row, kernel.env.now()).await?;
     let detail = json!({ "organizer_id": organizer.id, "scopes": scopes });
-    audit_by_service(conn, &kernel.cx, organizer.organization_id, "token.add", Some(id), detail).await?;
+    audit_by_service(conn, &kernel.env, organizer.organization_id, "token.add", Some(id), detail).await?;
     Ok(token)
 }
 
@@ -213,7 +213,7 @@ pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn
     let account = sign_in_form(&address);
     let hash = given.device.map(|device| sha256(device.as_bytes()));
     let known_here = match &hash {
-        Some(hash) => store::organizers_of_device(&mut *kernel.db.acquire().await?, hash, kernel.cx.now()).await?,
+        Some(hash) => store::organizers_of_device(&mut *kernel.db.acquire().await?, hash, kernel.env.now()).await?,
         None => Vec::new(),
     };
     let attempt = Attempt {
@@ -250,16 +250,16 @@ async fn begin_session(
     let hash = found.as_ref().map(|row| row.password_hash.clone());
     let right = password::verify(hash, Zeroizing::new(password.to_owned())).await?;
     let Some(row) = found.filter(|_| right) else { return Ok(None) };
-    let session = base32(&kernel.cx.random::<32>());
-    let device = device.map_or_else(|| base32(&kernel.cx.random::<32>()), str::to_owned);
-    let now = kernel.cx.now();
+    let session = base32(&kernel.env.random::<32>());
+    let device = device.map_or_else(|| base32(&kernel.env.random::<32>()), str::to_owned);
+    let now = kernel.env.now();
     let mut tx = kernel.db.begin().await?;
     let expires = now + TimeDelta::hours(SESSION_HOURS);
     store::insert_session(&mut tx, &sha256(session.as_bytes()), row.id, now, expires).await?;
     let known_until = now + TimeDelta::days(DEVICE_DAYS);
     store::remember_device(&mut tx, &sha256(device.as_bytes()), row.id, known_until, DEVICES).await?;
     let entry = store::AuditRow {
-        id: kernel.cx.id(),
+        id: kernel.env.id(),
         organization_id: row.organization_id,
         organizer_id: Some(row.id),
         api_token_id: None,
@@ -347,21 +347,21 @@ pub async fn organization_name(conn: &mut PgConnection, organization: Uuid) -> R
 /// A database error.
 pub async fn audit(
     conn: &mut PgConnection,
-    cx: &Cx,
+    env: &Env,
     actor: &Actor,
     verb: &str,
     object_id: Option<Uuid>,
     detail: Value,
 ) -> Result<()> {
     let entry = store::AuditRow {
-        id: cx.id(),
+        id: env.id(),
         organization_id: actor.organization_id,
         organizer_id: Some(actor.organizer_id),
         api_token_id: actor.api_token_id,
         verb: verb.to_owned(),
         object_id,
         detail,
-        created_at: cx.now(),
+        created_at: env.now(),
     };
     store::insert_audit(conn, &entry).await
 }
@@ -372,21 +372,21 @@ pub async fn audit(
 /// A database error.
 pub async fn audit_by_service(
     conn: &mut PgConnection,
-    cx: &Cx,
+    env: &Env,
     organization_id: Uuid,
     verb: &str,
     object_id: Option<Uuid>,
     detail: Value,
 ) -> Result<()> {
     let entry = store::AuditRow {
-        id: cx.id(),
+        id: env.id(),
         organization_id,
         organizer_id: None,
         api_token_id: None,
         verb: verb.to_owned(),
         object_id,
         detail,
-        created_at: cx.now(),
+        created_at: env.now(),
     };
     store::insert_audit(conn, &entry).await
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::{Code, Error, Result},
-    kernel::cx::Cx,
+    kernel::env::Env,
 };
 
 const KIBIBYTES: u32 = 19_456;
@@ -30,7 +30,7 @@ static NOBODY: LazyLock<String> =
 ///
 /// # Errors
 /// `invalid_parameter` (400) for a password that is too short or too long.
-pub async fn hash(cx: &Cx, password: Zeroizing<String>) -> Result<String> {
+pub async fn hash(env: &Env, password: Zeroizing<String>) -> Result<String> {
     if password.chars().count() < MIN_CHARS {
         return Err(Error::problem(
             Code::InvalidParameter,
@@ -40,7 +40,7 @@ pub async fn hash(cx: &Cx, password: Zeroizing<String>) -> Result<String> {
     if password.len() > MAX_BYTES {
         return Err(Error::problem(Code::InvalidParameter, format!("A password has at most {MAX_BYTES} bytes.")));
     }
-    let salt: [u8; 16] = cx.random();
+    let salt: [u8; 16] = env.random();
     in_turn(move || hash_now(password.as_bytes(), &salt)).await?
 }
 
@@ -89,13 +89,13 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_password_behind_a_hash_verifies() {
-        let cx = Cx::system();
-        let hashed = hash(&cx, typed("correct horse")).await.unwrap();
+        let env = Env::system();
+        let hashed = hash(&env, typed("correct horse")).await.unwrap();
         assert!(hashed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hashed}");
         assert!(verify(Some(hashed.clone()), typed("correct horse")).await.unwrap());
         assert!(!verify(Some(hashed.clone()), typed("correct horsf")).await.unwrap());
         assert!(!verify(Some("damaged".to_owned()), typed("correct horse")).await.unwrap());
-        assert_ne!(hash(&cx, typed("correct horse")).await.unwrap(), hashed);
+        assert_ne!(hash(&env, typed("correct horse")).await.unwrap(), hashed);
     }
 
     #[tokio::test]
@@ -106,9 +106,9 @@ mod tests {
 
     #[tokio::test]
     async fn short_and_endless_passwords_are_refused() {
-        let cx = Cx::system();
+        let env = Env::system();
         for bad in ["123456789".to_owned(), "x".repeat(MAX_BYTES + 1)] {
-            assert_eq!(hash(&cx, typed(&bad)).await.unwrap_err().code(), Code::InvalidParameter);
+            assert_eq!(hash(&env, typed(&bad)).await.unwrap_err().code(), Code::InvalidParameter);
         }
     }
 }

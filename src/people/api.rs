@@ -108,9 +108,9 @@ async fn signup(
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/people", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let (id, is_new) = ops::vouch(&mut tx, kernel, &vault, &person).await?;
-    let (id, is_new) = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
+    let (id, is_new) = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Fresh => {
-            audit(&mut tx, &kernel.cx, &actor, "person.add", Some(id), json!({})).await?;
+            audit(&mut tx, &kernel.env, &actor, "person.add", Some(id), json!({})).await?;
             if !is_new {
                 idempotency::mark_as_existing(&mut tx, key.as_ref()).await?;
             }
@@ -164,7 +164,7 @@ async fn merge(
         false,
     )
     .await?;
-    audit(&mut tx, &kernel.cx, &actor, "person.merge", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "person.merge", Some(id), json!({})).await?;
     tx.commit().await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::get(&mut conn, vault.id, id).await?;

@@ -35,8 +35,8 @@ pub async fn confirm(
     protected: bool,
 ) -> Result<()> {
     let known = store::lock(conn, person).await?.details(vault)?;
-    let sealed = vault.seal(&kernel.cx, TABLE, person, &known.merged(newer));
-    store::set_details(conn, person, &sealed, locale, kernel.cx.recorded_now(protected)).await
+    let sealed = vault.seal(&kernel.env, TABLE, person, &known.merged(newer));
+    store::set_details(conn, person, &sealed, locale, kernel.env.recorded_now(protected)).await
 }
 
 /// Looks up whom the addresses in a filter belong to.
@@ -78,8 +78,8 @@ pub async fn vouched(
     protected: bool,
 ) -> Result<Vouched> {
     let known = store::find(conn, vault.id, &vault.email_index(&person.email)).await?.map(|row| row.id);
-    let id = kernel.cx.recorded_id(protected);
-    Ok(Vouched { id, sealed: vault.seal(&kernel.cx, TABLE, id, &person.details), known })
+    let id = kernel.env.recorded_id(protected);
+    Ok(Vouched { id, sealed: vault.seal(&kernel.env, TABLE, id, &person.details), known })
 }
 
 /// An organizer adds or completes a person. Returns the id and whether the person is new to the lists.
@@ -93,11 +93,11 @@ pub async fn vouch(
     person: &NewPerson,
 ) -> Result<(Uuid, bool)> {
     let index = vault.email_index(&person.email);
-    let id = store::bare_person_id(conn, vault.id, kernel.cx.id(), &index, kernel.cx.now()).await?;
+    let id = store::bare_person_id(conn, vault.id, kernel.env.id(), &index, kernel.env.now()).await?;
     let row = store::lock(conn, id).await?;
     let is_new = row.sealed.is_none();
-    let sealed = vault.seal(&kernel.cx, TABLE, id, &row.details(vault)?.merged(person.details.clone()));
-    store::set_details(conn, id, &sealed, person.locale.map(LocaleTag::as_str), kernel.cx.now()).await?;
+    let sealed = vault.seal(&kernel.env, TABLE, id, &row.details(vault)?.merged(person.details.clone()));
+    store::set_details(conn, id, &sealed, person.locale.map(LocaleTag::as_str), kernel.env.now()).await?;
     if is_new {
         store::set_origin(conn, id, "organizer").await?;
     }
@@ -132,7 +132,7 @@ pub async fn say_about_news(
     locale: LocaleTag,
 ) -> Result<()> {
     let consent = NewConsent {
-        id: kernel.cx.id(),
+        id: kernel.env.id(),
         person,
         purpose: "updates",
         granted: wants,
@@ -142,7 +142,7 @@ pub async fn say_about_news(
         locale: locale.as_str(),
         source: "preferences",
     };
-    store::append_consent(conn, &consent, kernel.cx.now()).await
+    store::append_consent(conn, &consent, kernel.env.now()).await
 }
 
 /// Appends what was ticked; an empty box appends nothing, so it withdraws nothing.
@@ -157,7 +157,7 @@ pub async fn append_consents(
     asked: Asked<'_>,
     protected: bool,
 ) -> Result<()> {
-    let at = kernel.cx.recorded_now(protected);
+    let at = kernel.env.recorded_now(protected);
     let mut granted: Vec<(String, String)> = Vec::new();
     if consents.updates {
         granted.push((
@@ -176,7 +176,7 @@ pub async fn append_consents(
     for (purpose, wording) in &granted {
         let version = hex::encode(&sha256(wording.as_bytes())[..8]);
         let consent = NewConsent {
-            id: kernel.cx.recorded_id(protected),
+            id: kernel.env.recorded_id(protected),
             person,
             purpose,
             granted: true,

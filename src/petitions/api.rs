@@ -240,14 +240,14 @@ async fn post_petition(
     let fields: ActionFields = parse(&bytes)?;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/petitions", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
-    let id = kernel.cx.id();
-    let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
+    let id = kernel.env.id();
+    let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
             let state = fields.muster_status;
             create_petition(&mut tx, kernel, actor.organization_id, id, fields, new).await?;
-            campaigns::log_state(&mut tx, &kernel.cx, id, state, "", Some(actor.organizer_id)).await?;
-            audit(&mut tx, &kernel.cx, &actor, "petition.create", Some(id), json!({})).await?;
+            campaigns::log_state(&mut tx, &kernel.env, id, state, "", Some(actor.organizer_id)).await?;
+            audit(&mut tx, &kernel.env, &actor, "petition.create", Some(id), json!({})).await?;
             id
         }
     };

@@ -67,7 +67,7 @@ pub async fn fix(petitions: &Petitions, action: &Action, id: Uuid) -> Result<boo
 /// database error.
 pub async fn make(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid) -> Result<()> {
     let kernel = &petitions.kernel;
-    let list = kernel.cx.id();
+    let list = kernel.env.id();
     if !deliveries::begin_list(&kernel.work, petition, id, list).await? {
         return Err(Error::problem(Code::Conflict, "Its number is being fixed at the moment, or it was handed over."));
     }
@@ -126,7 +126,7 @@ async fn write(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid, lis
         tx.commit().await?;
     }
     let statement = Statement {
-        at: kernel.cx.now(),
+        at: kernel.env.now(),
         receipts: i64::try_from(lines).map_err(Error::internal)?,
         erased,
         paper,

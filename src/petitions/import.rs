@@ -198,7 +198,7 @@ impl Mapping {
 
 /// Seals a piece of the file.
 pub fn seal(petitions: &Petitions, vault: &Vault, import: Uuid, piece: &[u8]) -> Vec<u8> {
-    vault.seal(&petitions.kernel.cx, PIECES, import, &Piece(piece.to_vec()))
+    vault.seal(&petitions.kernel.env, PIECES, import, &Piece(piece.to_vec()))
 }
 
 /// Opens a piece of the file.
@@ -350,7 +350,7 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
         imports::drop_pieces(&mut tx, row.id, if is_last { i32::MAX } else { done }, i64::MAX).await?;
     }
     if is_last {
-        row.finished_at = Some(kernel.cx.now());
+        row.finished_at = Some(kernel.env.now());
         if row.dry_run {
             "checked".clone_into(&mut row.state);
         } else {
@@ -381,7 +381,7 @@ async fn fail(petitions: &Petitions, conn: &mut PgConnection, job: &Job, why: &'
         return Ok(());
     }
     "failed".clone_into(&mut import.state);
-    import.finished_at = Some(petitions.kernel.cx.now());
+    import.finished_at = Some(petitions.kernel.env.now());
     let detail = jobs::failure_message(why).to_owned();
     let fault = Fault { line: import.seen + 2, field: String::new(), code: why.to_owned(), detail };
     imports::add_faults(conn, import.id, &[fault]).await?;
@@ -400,7 +400,7 @@ pub async fn throw_away(
     organization: Uuid,
     import: Uuid,
 ) -> Result<()> {
-    jobs::enqueue(conn, FILES_JOB, organization, import, petitions.kernel.cx.now()).await
+    jobs::enqueue(conn, FILES_JOB, organization, import, petitions.kernel.env.now()).await
 }
 
 /// Files of imports that have ended, as a job: each step throws some pieces away.
@@ -508,7 +508,7 @@ fn read<'a>(
         .parse("")?;
     let comments = crate::kernel::text::clean_text(cell("comments"), 5000)
         .map_err(|e| Error::field("/comments", e.code, e.detail))?;
-    let now = petitions.kernel.cx.now();
+    let now = petitions.kernel.env.now();
     let signed_at = match cell("signed_on") {
         "" => now,
         typed => moment(typed)
@@ -538,7 +538,7 @@ fn moment(typed: &str) -> Option<DateTime<Utc>> {
 /// A database error.
 pub async fn forget(petitions: &Petitions) -> Result<u64> {
     let kernel = &petitions.kernel;
-    let now = kernel.cx.now();
+    let now = kernel.env.now();
     let mut tx = kernel.work.begin().await?;
     let broken_off = now - TimeDelta::hours(UPLOADING_HOURS);
     let given_up = imports::give_up(&mut tx, broken_off, now - TimeDelta::days(WAITS_DAYS), now).await?;

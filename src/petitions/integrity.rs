@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    kernel::{crypto::Key, cx::Cx, day_secret, network::Network, rate_limit::Source, text::EmailAddress},
+    kernel::{crypto::Key, env::Env, day_secret, network::Network, rate_limit::Source, text::EmailAddress},
 };
 
 /// The part of an hour's signatures, in percent, that one network may bring whatever the limits say.
@@ -111,7 +111,7 @@ pub struct Judgement {
 /// few seconds, those of the others.
 #[derive(Debug)]
 pub struct Bursts {
-    cx: Cx,
+    env: Env,
     hour: Mutex<Hour>,
     /// When this process last folded, in Unix seconds.
     folded_at: AtomicI64,
@@ -154,16 +154,16 @@ pub(super) struct Fold {
 
 impl Bursts {
     /// Counts of a process that has just begun.
-    pub fn new(cx: Cx) -> Self {
-        let hour = Mutex::new(Hour::new(0, &cx));
-        Self { cx, hour, folded_at: AtomicI64::new(0) }
+    pub fn new(env: Env) -> Self {
+        let hour = Mutex::new(Hour::new(0, &env));
+        Self { env, hour, folded_at: AtomicI64::new(0) }
     }
 
     /// Counts an act under each tag, with how many are worth telling the other processes.
     fn count<const N: usize>(&self, hour: i64, tags: [(Tag, u64); N]) {
         let mut now = self.lock();
         if now.number != hour || now.acts.len() >= MANY {
-            *now = Hour::new(hour, &self.cx);
+            *now = Hour::new(hour, &self.env);
         }
         for (tag, worth) in tags {
             let acts = now.acts.entry(tag).or_default();
@@ -183,7 +183,7 @@ impl Bursts {
 
     /// Is it time to fold? Yes once in [`FOLD_SECONDS`], to one caller.
     fn is_fold_due(&self) -> bool {
-        let (now, before) = (self.cx.now().timestamp(), self.folded_at.load(Ordering::Relaxed));
+        let (now, before) = (self.env.now().timestamp(), self.folded_at.load(Ordering::Relaxed));
         now - before >= FOLD_SECONDS
             && self.folded_at.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
@@ -231,8 +231,8 @@ impl Bursts {
 }
 
 impl Hour {
-    fn new(number: i64, cx: &Cx) -> Self {
-        Self { number, process: cx.id(), acts: HashMap::new(), touched: Vec::new() }
+    fn new(number: i64, env: &Env) -> Self {
+        Self { number, process: env.id(), acts: HashMap::new(), touched: Vec::new() }
     }
 }
 
@@ -257,7 +257,7 @@ impl Petitions {
     /// # Errors
     /// `not_found`, or `action_closed` (409) with the reason.
     pub async fn require_open(&self, petition: &Petition) -> Result<()> {
-        petition.action.require_open(self.kernel.cx.now())?;
+        petition.action.require_open(self.kernel.env.now())?;
         if self.integrity(petition.action.organization_id).await?.limits.signing_paused {
             return Err(Error::problem(Code::ActionClosed, "paused: no signatures are taken for the moment."));
         }
@@ -275,7 +275,7 @@ impl Petitions {
         }
         let known = self.integrity(action.organization_id).await?;
         let limits = &known.limits;
-        let now = self.kernel.cx.now();
+        let now = self.kernel.env.now();
         let secret = self.day_secret(now.date_naive()).await?;
         let tag = |what: &[u8], value: &[u8]| -> Tag {
             let mac = secret.mac(&[what, action.id.as_bytes(), value]);
@@ -336,7 +336,7 @@ impl Petitions {
 
     /// The secret of a day, from memory if it is there.
     async fn day_secret(&self, day: NaiveDate) -> Result<Arc<Key>> {
-        let load = async || day_secret::for_day(&self.kernel.db, &self.kernel.cx, day).await.map(Arc::new);
+        let load = async || day_secret::for_day(&self.kernel.db, &self.kernel.env, day).await.map(Arc::new);
         self.day_secrets.get(&day, load).await
     }
 }
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn an_hour_starts_anew() {
-        let bursts = Bursts::new(Cx::system());
+        let bursts = Bursts::new(Env::system());
         let (a, b) = ([1; TAG], [2; TAG]);
         assert_eq!(count(&bursts, 1, [a, b]), [1, 1]);
         assert_eq!(count(&bursts, 1, [a, a]), [3, 3]);
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_fold_tells_what_is_worth_it_and_what_failed_is_told_again() {
-        let bursts = Bursts::new(Cx::system());
+        let bursts = Bursts::new(Env::system());
         let (a, b) = ([1; TAG], [2; TAG]);
         assert!(bursts.begin_fold().is_none(), "nothing was counted");
         count(&bursts, 1, [a, b]);
@@ -395,10 +395,10 @@ mod tests {
 
     #[test]
     fn one_caller_folds_at_a_time() {
-        let cx = Cx::system();
-        let bursts = Bursts::new(cx.clone());
+        let env = Env::system();
+        let bursts = Bursts::new(env.clone());
         assert!(bursts.is_fold_due() && !bursts.is_fold_due());
-        cx.advance(chrono::TimeDelta::seconds(FOLD_SECONDS));
+        env.advance(chrono::TimeDelta::seconds(FOLD_SECONDS));
         assert!(bursts.is_fold_due());
     }
 }

@@ -246,7 +246,7 @@ pub async fn begin(
     reason: String,
 ) -> Result<Job> {
     let kernel = &petitions.kernel;
-    let id = kernel.cx.id();
+    let id = kernel.env.id();
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
     let sealed = Sealed { network_tag: rule.network_tag.clone(), rule };
     let job = Job {
@@ -254,7 +254,7 @@ pub async fn begin(
         petition_id: petition.action.id,
         organizer_id: organizer,
         effect: effect.as_str().to_owned(),
-        rule: vault.seal(&kernel.cx, TABLE, id, &sealed),
+        rule: vault.seal(&kernel.env, TABLE, id, &sealed),
         reason,
         state: "running".to_owned(),
         after_id: Uuid::nil(),
@@ -262,11 +262,11 @@ pub async fn begin(
         is_counted: false,
         seen: 0,
         changed: 0,
-        created_at: kernel.cx.now(),
+        created_at: kernel.env.now(),
         finished_at: None,
     };
     invalidations::insert(conn, &job).await?;
-    jobs::enqueue(conn, JOB, petition.action.organization_id, id, kernel.cx.now()).await?;
+    jobs::enqueue(conn, JOB, petition.action.organization_id, id, kernel.env.now()).await?;
     Ok(job)
 }
 
@@ -301,7 +301,7 @@ impl JobKind for Invalidations {
             let Some(mut job) = invalidations::lock_by_id(conn, job.id).await? else { return Ok(()) };
             if matches!(job.state.as_str(), "running" | "undoing") {
                 "failed".clone_into(&mut job.state);
-                job.finished_at = Some(self.0.kernel.cx.now());
+                job.finished_at = Some(self.0.kernel.env.now());
                 invalidations::save(conn, &job).await?;
             }
             Ok(())
@@ -320,7 +320,7 @@ async fn step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
         _ => return Ok(NextStep::Done),
     };
     let petition = store::petition(&mut tx, job.petition_id).await?;
-    let now = kernel.cx.recorded_now(petition.action.protected);
+    let now = kernel.env.recorded_now(petition.action.protected);
     let (chosen, seen, place) = if undoing {
         let batch = invalidations::changed_by(&mut tx, job.id, job.after_id, BATCH).await?;
         let place = batch.last().map(|last| last.id).filter(|_| is_full(&batch));
@@ -365,7 +365,7 @@ async fn step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
         job.after_id = place;
     } else {
         if undoing { "undone" } else { "done" }.clone_into(&mut job.state);
-        job.finished_at = Some(kernel.cx.now());
+        job.finished_at = Some(kernel.env.now());
     }
     invalidations::save(&mut tx, &job).await?;
     if !changed.is_empty() {
@@ -391,7 +391,7 @@ pub async fn change_one(
     to: &str,
     protected: bool,
 ) -> Result<Option<Changed>> {
-    let now = petitions.kernel.cx.recorded_now(protected);
+    let now = petitions.kernel.env.recorded_now(protected);
     let mut tx = conn.begin().await?;
     invalidations::lock_people(&mut tx, &[row.person_id]).await?;
     let changed = invalidations::change(&mut tx, None, &[row.id], to, now).await?;
@@ -444,6 +444,6 @@ pub fn undo(job: &mut Job) -> Result<()> {
 /// # Errors
 /// A database error.
 pub async fn forget(petitions: &Petitions) -> Result<u64> {
-    let before = petitions.kernel.cx.now() - TimeDelta::days(KEPT_DAYS);
+    let before = petitions.kernel.env.now() - TimeDelta::days(KEPT_DAYS);
     invalidations::empty_invalid(&mut *petitions.kernel.work.acquire().await?, before).await
 }

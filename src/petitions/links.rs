@@ -141,7 +141,7 @@ impl LinkHandler for Confirm {
             let mut conn = self.0.kernel.db.acquire().await?;
             let c = find(&self.0, &mut conn, token, false).await?;
             match c.row.state.as_str() {
-                "pending" if c.row.confirm_expires_at.is_some_and(|at| at > self.0.kernel.cx.now()) => {
+                "pending" if c.row.confirm_expires_at.is_some_and(|at| at > self.0.kernel.env.now()) => {
                     let mut page = page(&c, "petition-confirm", "neutral-confirm", false);
                     page.details = details(&c);
                     page.links = vec![PageLink {

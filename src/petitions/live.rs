@@ -77,13 +77,13 @@ pub async fn live(
     let too_many = || Error::Unavailable { retry_after: 60, cause: "too many streams".to_owned() };
     let own = petitions.streams_per_network.try_acquire(source.client()).ok_or_else(too_many)?;
     let place = petitions.streams.clone().try_acquire_owned().map_err(|_| too_many())?;
-    let ends_at = petitions.kernel.cx.now() + LIFETIME;
+    let ends_at = petitions.kernel.env.now() + LIFETIME;
     let key = petition.action.id.to_string();
     let locale = visitor.locale;
     let events = stream::unfold((petitions, (place, own), None), move |(petitions, place, last)| {
         let key = key.clone();
         async move {
-            while petitions.kernel.cx.now() < ends_at {
+            while petitions.kernel.env.now() < ends_at {
                 // an answer that cannot be had now is left out: the page shows the last one
                 if let Ok(petition) = petitions.petition(&key).await {
                     let now = petition.action.published_count;

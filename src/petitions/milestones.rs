@@ -22,10 +22,10 @@ pub async fn mark(petitions: &Petitions) -> Result<usize> {
     let kernel = &petitions.kernel;
     let mut tx = kernel.work.begin().await?;
     milestones::take_back(&mut tx).await?;
-    let reached = milestones::reach(&mut tx, kernel.cx.now()).await?;
+    let reached = milestones::reach(&mut tx, kernel.env.now()).await?;
     for petition in &reached {
         if petition.raises_goal && petition.goal == Some(petition.step) {
-            raise(&mut tx, petition.id, petition.count, kernel.cx.now()).await?;
+            raise(&mut tx, petition.id, petition.count, kernel.env.now()).await?;
         }
         for (organizer, _) in organizers::staff(&mut tx, petition.organization_id).await? {
             let email = NewEmail {
@@ -37,7 +37,7 @@ pub async fn mark(petitions: &Petitions) -> Result<usize> {
                 protected: false,
                 due_at: None,
             };
-            mail::enqueue(&mut tx, &kernel.cx, email).await?;
+            mail::enqueue(&mut tx, &kernel.env, email).await?;
         }
     }
     tx.commit().await?;

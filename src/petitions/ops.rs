@@ -241,14 +241,14 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
             // shown as done only while the signature that took it over stands
             return store::standing(conn, &c.row).await?.map(|_| ()).ok_or_else(expired);
         }
-        "pending" if c.row.confirm_expires_at.is_some_and(|at| at > kernel.cx.now()) => {}
+        "pending" if c.row.confirm_expires_at.is_some_and(|at| at > kernel.env.now()) => {}
         _ => return Err(expired()),
     }
     // who signed in time is counted, also when the petition has closed since
     if matches!(action.state, State::Draft | State::Archived) {
         return Err(expired());
     }
-    let at = kernel.cx.recorded_now(action.protected);
+    let at = kernel.env.recorded_now(action.protected);
     let dropped = c.petition.drops_contact(c.typed.keep_nothing);
     // the person's row is the lock under which one address has one counted signature
     if dropped {
@@ -275,7 +275,7 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
                 protected: action.protected,
                 due_at: None,
             };
-            mail::enqueue(conn, &kernel.cx, email).await?;
+            mail::enqueue(conn, &kernel.env, email).await?;
         }
     } else if let Some(counted) = store::lock_standing(conn, &c.row).await? {
         store::end_signature(conn, c.row.id, "duplicate", at).await?;
@@ -298,7 +298,7 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
             answers: before.answers.into_iter().chain(c.typed.answers.clone()).collect(),
             ..c.typed.clone()
         };
-        let sealed = c.vault.seal(&kernel.cx, SIGNATURES, counted.id, &now);
+        let sealed = c.vault.seal(&kernel.env, SIGNATURES, counted.id, &now);
         store::renew_counted(conn, counted.id, &sealed, &c.row, !c.typed.comments.is_empty()).await?;
         store::comments::announce(conn, action.id).await?;
     }
@@ -380,7 +380,7 @@ pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, row: &SignatureR
                 }
             }
         }
-        store::end_signature(conn, row.id, "withdrawn", kernel.cx.recorded_now(protected)).await?;
+        store::end_signature(conn, row.id, "withdrawn", kernel.env.recorded_now(protected)).await?;
         if row.comment_state == "shown" {
             store::comments::announce(conn, row.petition_id).await?;
         }

@@ -245,11 +245,11 @@ async fn ask_my(
             class: Class::Confirmation,
             kind: "petition_own_page",
             lane: "",
-            refs: json!({"signature": found.unwrap_or_else(|| kernel.cx.id())}),
+            refs: json!({"signature": found.unwrap_or_else(|| kernel.env.id())}),
             protected: false,
             due_at: None,
         };
-        mail::enqueue(&mut tx, &kernel.cx, email).await?;
+        mail::enqueue(&mut tx, &kernel.env, email).await?;
     }
     tx.commit().await?;
     my_page(&petitions, &visitor, &MyForm::default(), &Again::default(), true)

@@ -164,7 +164,7 @@ async fn render(
         let targets = targets.map(|(t, greeting)| json!({"office": t.title_in(visitor.locale), "holder": t.holder_line(), "greeting": greeting}));
         json!({"editable": letter.editable, "live": letter.live, "targets": targets.collect::<Vec<_>>(), "subjects": prefilled.subjects})
     });
-    let mut standing = campaigns::standing(action, visitor.locale, kernel.cx.now());
+    let mut standing = campaigns::standing(action, visitor.locale, kernel.env.now());
     if standing.is_none() && petitions.integrity(action.organization_id).await?.limits.signing_paused {
         standing = context! { state => "paused", opens => "", reason => "", since => "", next => Value::from(()) };
     }

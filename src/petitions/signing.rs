@@ -177,27 +177,27 @@ impl Petitions {
     pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns, letters: Letters) -> Self {
         let batch = SignBatch { db: kernel.hot.clone() };
         Self(Arc::new(Shared {
-            ingest: GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone()),
+            ingest: GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone()),
             cached: Cache::invalidated_by(
-                kernel.cx.clone(),
+                kernel.env.clone(),
                 &kernel.cache_invalidator,
                 |_, petition: &Arc<Petition>, change| change.affects(petition.action.id),
             ),
             // they must leave connections for everybody else
             streams: Arc::new(Semaphore::new(STREAMS.min(kernel.settings.http.max_connections.div_ceil(2)))),
             streams_per_network: NetworkLimit::new(STREAMS_PER_NETWORK),
-            bursts: Bursts::new(kernel.cx.clone()),
-            integrity: Cache::invalidated_by(kernel.cx.clone(), &kernel.cache_invalidator, |_: &Uuid, _, change| {
+            bursts: Bursts::new(kernel.env.clone()),
+            integrity: Cache::invalidated_by(kernel.env.clone(), &kernel.cache_invalidator, |_: &Uuid, _, change| {
                 change == CacheInvalidation::All
             }),
-            day_secrets: Cache::new(kernel.cx.clone(), SECRET_FOR),
+            day_secrets: Cache::new(kernel.env.clone(), SECRET_FOR),
             comments: Cache::invalidated_by(
-                kernel.cx.clone(),
+                kernel.env.clone(),
                 &kernel.cache_invalidator,
                 |petition: &Uuid, _, change| change.affects(*petition),
             ),
             breakdowns: Cache::invalidated_by(
-                kernel.cx.clone(),
+                kernel.env.clone(),
                 &kernel.cache_invalidator,
                 |(petition, _): &(Uuid, _), _, change| change.affects(*petition),
             ),
@@ -243,7 +243,7 @@ impl Petitions {
     pub async fn sign(&self, petition: &Petition, new: NewSignature, letter: Along) -> Result<()> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let protected = action.protected;
-        let person_id = kernel.cx.recorded_id(protected);
+        let person_id = kernel.env.recorded_id(protected);
         let wish = if action.confirms { "pending" } else { "counted" };
         let judgement = self.judge(petition, &new.person.email, new.trace).await?;
         let bearer = Bearer { person_id, person_sealed: None, wish, idempotency: None, judgement, imported: None };
@@ -438,11 +438,11 @@ impl Petitions {
         letter_id: Option<Uuid>,
     ) -> Result<SignatureAct> {
         let (kernel, action) = (&self.kernel, &petition.action);
-        let (cx, protected) = (&kernel.cx, action.protected);
+        let (env, protected) = (&kernel.env, action.protected);
         let vault = kernel.vaults.open(action.vault_id).await?;
         let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
-        let id = cx.recorded_id(protected);
-        let created_at = bearer.imported.map_or_else(|| cx.recorded_now(protected), |(_, given_at)| given_at);
+        let id = env.recorded_id(protected);
+        let created_at = bearer.imported.map_or_else(|| env.recorded_now(protected), |(_, given_at)| given_at);
         let locale = new.person.locale.unwrap_or(action.locale);
         let clear = |text: &str| (!protected && !text.is_empty()).then(|| text.to_owned());
         let details = &new.person.details;
@@ -468,7 +468,7 @@ impl Petitions {
             confirm_expires_at: pending
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
             email_id: (pending || (action.send_thanks && !dropped && bearer.imported.is_none()))
-                .then(|| cx.recorded_id(protected)),
+                .then(|| env.recorded_id(protected)),
             email_kind: if pending { "petition_confirm" } else { "petition_thanks" },
             email_class: if pending { "confirmation" } else { "notice" },
             organization_id: action.organization_id,
@@ -489,7 +489,7 @@ impl Petitions {
                     keep_nothing: new.keep_nothing,
                     locale: new.person.locale,
                 };
-                vault.seal(cx, SIGNATURES, id, &typed)
+                vault.seal(env, SIGNATURES, id, &typed)
             }),
             idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
             idempotency_request: bearer.idempotency.map(|k| k.request),

@@ -402,19 +402,19 @@ async fn a_neighbours_things_look_like_none(pool: PgPool) {
     let theirs = everything(&app, "Neighbours").await;
     let unknown = Everything {
         token: String::new(),
-        petition: app.kernel.cx.id(),
-        signature: app.kernel.cx.id(),
-        event: app.kernel.cx.id(),
-        attendance: app.kernel.cx.id(),
-        letter_action: app.kernel.cx.id(),
-        outreach: app.kernel.cx.id(),
-        office: app.kernel.cx.id(),
-        official: app.kernel.cx.id(),
-        campaign: app.kernel.cx.id(),
-        update: app.kernel.cx.id(),
-        person: app.kernel.cx.id(),
-        delivery: app.kernel.cx.id(),
-        broadcast: app.kernel.cx.id(),
+        petition: app.kernel.env.id(),
+        signature: app.kernel.env.id(),
+        event: app.kernel.env.id(),
+        attendance: app.kernel.env.id(),
+        letter_action: app.kernel.env.id(),
+        outreach: app.kernel.env.id(),
+        office: app.kernel.env.id(),
+        official: app.kernel.env.id(),
+        campaign: app.kernel.env.id(),
+        update: app.kernel.env.id(),
+        person: app.kernel.env.id(),
+        delivery: app.kernel.env.id(),
+        broadcast: app.kernel.env.id(),
     };
     let counts = "SELECT (SELECT count(*) FROM signatures) + (SELECT count(*) FROM attendances) + (SELECT count(*) FROM letters) + (SELECT count(*) FROM people)
                        + (SELECT count(*) FROM audit_entries) + (SELECT count(*) FROM actions WHERE state = 'published' AND title <> 'Changed')";

@@ -35,8 +35,8 @@ async fn installation(pool: PgPool, environment: &[(&str, &str)]) -> TestApp {
 }
 
 fn next_quarter(app: &TestApp) {
-    let cx = &app.kernel.cx;
-    cx.advance(TimeDelta::seconds(900 - cx.now().timestamp().rem_euclid(900)));
+    let env = &app.kernel.env;
+    env.advance(TimeDelta::seconds(900 - env.now().timestamp().rem_euclid(900)));
 }
 
 /// A form as sent from an address.
@@ -203,7 +203,7 @@ async fn a_distributed_attack_does_not_lock_out_a_known_device(pool: PgPool) {
     let waited = [credentials[0], credentials[1], ("wait_ticket", ticket.as_str())];
     assert_eq!(form.send(&app, "203.0.113.9", "", &waited).await.status, 429, "too early");
     let seconds: i64 = asked.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
-    app.kernel.cx.advance(TimeDelta::seconds(seconds));
+    app.kernel.env.advance(TimeDelta::seconds(seconds));
     assert_eq!(form.send(&app, "203.0.113.9", "", &waited).await.status, 303);
     // a device has its own counter, and it ends too
     for _ in 0..10 {
@@ -237,11 +237,11 @@ async fn a_device_is_known_only_to_accounts_that_signed_in_on_it(pool: PgPool) {
     assert_eq!(app.count("SELECT count(*) FROM known_devices").await, 2);
     for _ in 0..12 {
         assert_eq!(form.send(&app, "203.0.113.1", "", &owner).await.status, 303);
-        app.kernel.cx.advance(TimeDelta::seconds(1));
+        app.kernel.env.advance(TimeDelta::seconds(1));
     }
     let newest = "SELECT count(*) FROM known_devices d JOIN organizers r ON r.id = d.organizer_id WHERE r.email = 'alliance@staff.example.org'";
     assert_eq!(app.count(newest).await, 10);
-    app.kernel.cx.advance(TimeDelta::days(181));
+    app.kernel.env.advance(TimeDelta::days(181));
     muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM known_devices").await, 0);
 }

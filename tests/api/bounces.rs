@@ -165,7 +165,7 @@ async fn a_dead_address_is_suppressed_and_a_full_mailbox_is_not(pool: PgPool) {
     let other = &summary["muster:providers"][0];
     assert_eq!((&other["domain"], &other["bounced"], &other["complained"]), (&json!("other"), &json!(2), &json!(1)));
     // tokens are forgotten after a week
-    app.kernel.cx.advance(chrono::TimeDelta::days(8));
+    app.kernel.env.advance(chrono::TimeDelta::days(8));
     assert_eq!(hand_in(&app, &token, sample("gmail-unknown", &spam), "").await.expect(200)["muster:is_known"], false);
 }
 
@@ -184,7 +184,7 @@ async fn a_bounce_suppression_expires_and_can_be_lifted(pool: PgPool) {
         let (back, _) = sent_to(&app, address).await;
         hand_in(&app, &token, sample("icloud-closed", &back), "").await.expect(200);
         assert_eq!(suppressed(&app).await, expected);
-        app.kernel.cx.advance(chrono::TimeDelta::hours(if expected.is_empty() { 30 } else { 1 }));
+        app.kernel.env.advance(chrono::TimeDelta::hours(if expected.is_empty() { 30 } else { 1 }));
     }
     // somebody acts again: one is tried; it comes back, and no other is
     let (back, _) = sent_to(&app, address).await;
@@ -192,7 +192,7 @@ async fn a_bounce_suppression_expires_and_can_be_lifted(pool: PgPool) {
     sign().await;
     assert_eq!(mails().await, before);
     hand_in(&app, &token, sample("gmail-unknown", &back), "").await.expect(200);
-    app.kernel.cx.advance(chrono::TimeDelta::days(10));
+    app.kernel.env.advance(chrono::TimeDelta::days(10));
     sign().await;
     assert_eq!((mails().await, suppressed(&app).await), (before, vec!["bounced".to_owned()]));
 
@@ -215,9 +215,9 @@ async fn a_bounce_suppression_expires_and_can_be_lifted(pool: PgPool) {
     hand_in(&app, &token, sample("gmail-unknown", &back), "").await.expect(200);
     let (spam, _) = sent_to(&app, "john@example.org").await;
     hand_in(&app, &token, sample("arf-abuse", &spam), "").await.expect(200);
-    app.kernel.cx.advance(chrono::TimeDelta::days(91));
+    app.kernel.env.advance(chrono::TimeDelta::days(91));
     sent_to(&app, address).await;
-    let now = app.kernel.cx.now();
+    let now = app.kernel.env.now();
     muster::mail::delete_expired(&mut app.kernel.db.acquire().await.unwrap(), now, chrono::TimeDelta::days(30))
         .await
         .unwrap();
@@ -279,9 +279,9 @@ async fn protected_bounces_stay_in_their_vault_for_72_hours(pool: PgPool) {
     sign("open", "jane.doe@example.org").await;
     assert_eq!(app.mail_to("jane.doe@example.org").await.len(), mails + 1, "no other action learns of it");
 
-    app.kernel.cx.advance(chrono::TimeDelta::hours(73));
+    app.kernel.env.advance(chrono::TimeDelta::hours(73));
     assert_eq!(hand_in(&app, &token, sample("gmail-unknown", &other), "").await.expect(200)["muster:is_known"], false);
-    let now = app.kernel.cx.now();
+    let now = app.kernel.env.now();
     let mut conn = app.kernel.db.acquire().await.unwrap();
     muster::mail::delete_expired(&mut conn, now, chrono::TimeDelta::days(30)).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM mail_bounce_lookups").await, 0);
@@ -298,8 +298,8 @@ async fn a_lane_is_paused_after_three_bounces(pool: PgPool) {
         app.post("/api/v1/advocacy_campaigns/write/outreaches", Some(&token), &signer(address)).await.expect(201)
     };
     let returned = async |sample_name: &str| {
-        write(&format!("{}@example.org", app.kernel.cx.id())).await;
-        app.kernel.cx.advance(chrono::TimeDelta::minutes(5));
+        write(&format!("{}@example.org", app.kernel.env.id())).await;
+        app.kernel.env.advance(chrono::TimeDelta::minutes(5));
         app.mail().await;
         let newest = "SELECT id FROM emails WHERE class = 'letter' AND state = 'sent' ORDER BY id DESC LIMIT 1";
         let id: uuid::Uuid = sqlx::query_scalar(newest).fetch_one(&app.kernel.db).await.unwrap();
@@ -314,7 +314,7 @@ async fn a_lane_is_paused_after_three_bounces(pool: PgPool) {
     assert_eq!(state(&app, id).await.0, "bounced");
     assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'bounced'").await, 1);
     assert!(suppressed(&app).await.is_empty(), "officials are not suppressed");
-    app.kernel.cx.advance(chrono::TimeDelta::hours(25));
+    app.kernel.env.advance(chrono::TimeDelta::hours(25));
     returned("arf-abuse").await;
     returned("exchange-365-unknown").await;
     assert_eq!(app.count("SELECT count(*) FROM mail_lanes WHERE paused").await, 0, "two letters within a day");
@@ -350,7 +350,7 @@ async fn a_lane_is_paused_after_three_bounces(pool: PgPool) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn bounce_spool_files_are_removed_only_after_commit(pool: PgPool) {
-    let folder = std::env::temp_dir().join(format!("muster-spool-{}", muster::kernel::cx::Cx::system().id()));
+    let folder = std::env::temp_dir().join(format!("muster-spool-{}", muster::kernel::env::Env::system().id()));
     fs::create_dir_all(&folder).unwrap();
     let app = TestApp::with(pool, &[("MUSTER__MAIL__BOUNCE_SPOOL", folder.to_str().unwrap())]).await;
     let token = app.owner().await;
@@ -359,7 +359,7 @@ async fn bounce_spool_files_are_removed_only_after_commit(pool: PgPool) {
     let drop_in = |name: &str, raw: &[u8], age: u64| {
         let path = folder.join(name);
         fs::write(&path, raw).unwrap();
-        let at = std::time::SystemTime::from(app.kernel.cx.now()) - Duration::from_secs(age);
+        let at = std::time::SystemTime::from(app.kernel.env.now()) - Duration::from_secs(age);
         fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
     };
     drop_in("1.eml", &sample("qmail-unknown", &back), 10);
@@ -396,7 +396,7 @@ fn nested(levels: usize) -> Vec<u8> {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn a_hostile_bounce_is_read_once_and_quarantined(pool: PgPool) {
-    let folder = std::env::temp_dir().join(format!("muster-hostile-{}", muster::kernel::cx::Cx::system().id()));
+    let folder = std::env::temp_dir().join(format!("muster-hostile-{}", muster::kernel::env::Env::system().id()));
     fs::create_dir_all(folder.join("working")).unwrap();
     let app = TestApp::with(pool, &[("MUSTER__MAIL__BOUNCE_SPOOL", folder.to_str().unwrap())]).await;
     let token = app.owner().await;
@@ -405,7 +405,7 @@ async fn a_hostile_bounce_is_read_once_and_quarantined(pool: PgPool) {
     let drop_in = |name: &str, raw: &[u8], age: u64| {
         let path = folder.join(name);
         fs::write(&path, raw).unwrap();
-        let at = std::time::SystemTime::from(app.kernel.cx.now()) - Duration::from_secs(age);
+        let at = std::time::SystemTime::from(app.kernel.env.now()) - Duration::from_secs(age);
         fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
     };
     let there = |name: &str| folder.join(name).exists();
@@ -423,7 +423,7 @@ async fn a_hostile_bounce_is_read_once_and_quarantined(pool: PgPool) {
     drop_in("long.eml", &[sample("qmail-unknown", &back), vec![b'x'; 3 << 20]].concat(), 10);
     // what other processes were reading when they ended, and one that is still at it
     drop_in("working/ended.eml", &sample("qmail-unknown", &back), 3600);
-    let claimed = |ago: i64| format!("working/claimed-{}-{ago}.eml", app.kernel.cx.now().timestamp() - ago);
+    let claimed = |ago: i64| format!("working/claimed-{}-{ago}.eml", app.kernel.env.now().timestamp() - ago);
     let (ended, busy) = (claimed(1200), claimed(60));
     drop_in(&ended, b"x", 7200);
     drop_in(&busy, b"x", 7200);

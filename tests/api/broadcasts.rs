@@ -40,7 +40,7 @@ async fn run(app: &TestApp) {
     app.jobs().await;
     app.mail().await;
     // the queue is looked at again a second later
-    app.kernel.cx.advance(chrono::TimeDelta::seconds(2));
+    app.kernel.env.advance(chrono::TimeDelta::seconds(2));
     app.jobs().await;
 }
 
@@ -194,11 +194,11 @@ async fn it_is_scheduled_paused_resumed_cancelled_and_not_too_often(pool: PgPool
     .unwrap();
     let (path, made) = write(&app, &token, &news(&["status"])).await;
     assert_eq!(made["muster:recipients"], 12_000);
-    let later = app.kernel.cx.now() + chrono::TimeDelta::hours(2);
+    let later = app.kernel.env.now() + chrono::TimeDelta::hours(2);
     app.post(&format!("{path}/send"), Some(&token), &json!({"at": later})).await.expect(202);
     app.put(&path, Some(&token), &json!({})).await.problem(409, "conflict", &[]);
     assert!(!app.step("broadcast").await, "not yet");
-    app.kernel.cx.advance(chrono::TimeDelta::hours(3));
+    app.kernel.env.advance(chrono::TimeDelta::hours(3));
     app.jobs().await;
     let queued = "SELECT count(*) FROM emails WHERE kind = 'broadcast' AND state = 'queued'";
     assert_eq!(app.count(queued).await, 5_000, "the queue stays small");
@@ -211,7 +211,7 @@ async fn it_is_scheduled_paused_resumed_cancelled_and_not_too_often(pool: PgPool
     assert_eq!(app.count(queued).await, 0, "what waits is taken back");
     assert_eq!(progress().await, json!({"waiting": 12_000}));
     // however long the pause, nobody is lost
-    app.kernel.cx.advance(chrono::TimeDelta::days(40));
+    app.kernel.env.advance(chrono::TimeDelta::days(40));
     switch("resume").await.expect(200);
     app.jobs().await;
     assert_eq!(progress().await, json!({"queued": 5_000, "waiting": 7_000}));
@@ -231,7 +231,7 @@ async fn it_is_scheduled_paused_resumed_cancelled_and_not_too_often(pool: PgPool
             .post(
                 &format!("{path}/send"),
                 Some(&token),
-                &json!({"at": app.kernel.cx.now() + chrono::TimeDelta::days(1)}),
+                &json!({"at": app.kernel.env.now() + chrono::TimeDelta::days(1)}),
             )
             .await;
         assert_eq!(reply.status, status, "{}", reply.text());
@@ -269,12 +269,12 @@ async fn whoever_was_given_up_during_a_pause_is_asked_again(pool: PgPool) {
         .execute(&app.kernel.db)
         .await
         .unwrap();
-    app.kernel.cx.advance(chrono::TimeDelta::seconds(2));
+    app.kernel.env.advance(chrono::TimeDelta::seconds(2));
     app.jobs().await;
     assert_eq!(progress().await, json!({"cancelled": 1, "waiting": 2}), "that one is taken back as soon as it can be");
 
     // one withdraws her consent meanwhile
-    app.kernel.cx.advance(chrono::TimeDelta::days(30));
+    app.kernel.env.advance(chrono::TimeDelta::days(30));
     sqlx::query(
         "INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at)
          SELECT gen_random_uuid(), max(person_id::text)::uuid, 'updates', false, 'No', '1', 'en', 'preferences', now() + interval '60 days' FROM broadcast_recipients",

@@ -6,7 +6,7 @@
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
-use muster::kernel::cx::Cx;
+use muster::kernel::env::Env;
 use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
@@ -43,7 +43,7 @@ impl Browser {
             .flat_map(|folder| NAMES.map(|name| folder.join(name)))
             .find(|file| file.exists())
             .expect("no Chromium in PATH: run scripts/setup.sh test");
-        let profile = std::env::temp_dir().join(format!("muster-browser-{}", Cx::system().id()));
+        let profile = std::env::temp_dir().join(format!("muster-browser-{}", Env::system().id()));
         let mut command = Command::new("sh");
         // the browser reads commands on descriptor 3 and answers on 4
         command

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use muster::kernel::cx::Cx;
+use muster::kernel::env::Env;
 use serde_json::json;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ pub async fn hearing(app: &TestApp) -> tokio_util::sync::DropGuard {
 }
 
 pub async fn soon(limit: Duration, what: &str, is_so: impl AsyncFn() -> bool) {
-    let begun = Cx::system().instant();
+    let begun = Env::system().instant();
     while !is_so().await {
         assert!(begun.elapsed() < limit, "{what}: not within {limit:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -6,7 +6,7 @@ use axum::http::header;
 use muster::{
     config::Settings,
     error::Code,
-    kernel::{Kernel, cx::Cx, keyring::Keyring},
+    kernel::{Kernel, env::Env, keyring::Keyring},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -43,7 +43,7 @@ fn vault_keys(house: &Installation) -> Vec<String> {
 fn kernel(house: &Installation, pool: &PgPool) -> Arc<Kernel> {
     let settings = Settings::read("development", house.environment()).unwrap();
     let keyring = Keyring::open(&settings.keyring.file).unwrap();
-    Kernel::new(settings, Cx::system(), pool.clone(), Arc::new(keyring))
+    Kernel::new(settings, Env::system(), pool.clone(), Arc::new(keyring))
 }
 
 async fn given_name(server: &Server, token: &str) -> Value {

@@ -82,7 +82,7 @@ async fn a_withdrawn_comment_is_gone_from_the_page(pool: PgPool) {
     app.put(&path, Some(&token), &json!({"muster:comment_state": "shown"})).await.expect(200);
     assert!(page(&app).await.contains("Words"));
     app.delete(&path, Some(&token)).await.expect(200);
-    let begun = app.kernel.cx.instant();
+    let begun = app.kernel.env.instant();
     while page(&app).await.contains("Words") {
         assert!(begun.elapsed().as_secs() < 3, "still shown");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

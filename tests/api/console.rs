@@ -374,7 +374,7 @@ async fn news_are_written_tried_sent_and_followed(pool: PgPool) {
     desk.fill("/resume", &[]).await.unwrap();
     app.jobs().await;
     app.mail().await;
-    app.kernel.cx.advance(chrono::TimeDelta::seconds(2));
+    app.kernel.env.advance(chrono::TimeDelta::seconds(2));
     app.jobs().await;
     let page = desk.look().await.text();
     assert!(page.contains("<dt>Sent</dt><dd>3</dd>"), "{page}");

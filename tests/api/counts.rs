@@ -178,7 +178,7 @@ async fn the_open_page_is_told_when_the_number_moves(pool: PgPool) {
     let moved = tokio::time::timeout(std::time::Duration::from_secs(20), number()).await.expect("it is told");
     assert_eq!((&moved["count"], &moved["percent"]), (&json!(1), &json!(25)));
     assert!(moved["text"].as_str().unwrap().starts_with("1 "), "{moved}");
-    let begun = muster::kernel::cx::Cx::system().instant();
+    let begun = muster::kernel::env::Env::system().instant();
     server.stop().await;
     assert!(begun.elapsed().as_secs() < 10, "an open stream does not keep the server from stopping");
 }

@@ -188,11 +188,11 @@ async fn an_action_that_closes_on_its_day_holds_what_waits(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     two_offices(&app, &token).await;
-    let closes = (app.kernel.cx.now() + chrono::TimeDelta::hours(1)).to_rfc3339();
+    let closes = (app.kernel.env.now() + chrono::TimeDelta::hours(1)).to_rfc3339();
     let body = json!({"muster:live": true, "muster:closes_at": closes});
     app.put(ACTION, Some(&token), &body).await.expect(200);
     app.post(&format!("{ACTION}/outreaches"), Some(&token), &signer("ana@example.org")).await.expect(201);
-    app.kernel.cx.advance(chrono::TimeDelta::hours(2));
+    app.kernel.env.advance(chrono::TimeDelta::hours(2));
     app.tick().await;
     app.jobs().await;
     assert_eq!((states(&app).await, app.count(QUEUED).await), (json!({"held": 2}), 0));

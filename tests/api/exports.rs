@@ -187,7 +187,7 @@ async fn a_long_list_streams_whole_and_in_order(pool: PgPool) {
     let petition = app.petition(&token, json!({})).await;
     let vault: Uuid = sqlx::query_scalar("SELECT vault_id FROM actions").fetch_one(&app.kernel.db).await.unwrap();
     let opened = app.kernel.vaults.open(vault).await.unwrap();
-    let ids: Vec<Uuid> = (0..MANY).map(|_| app.kernel.cx.id()).collect();
+    let ids: Vec<Uuid> = (0..MANY).map(|_| app.kernel.env.id()).collect();
     let address = |i: usize| format!("p{i}@example.org");
     let typed = |i: usize| Typed {
         details: Details { given_name: format!("N{i}"), email: address(i), ..Details::default() },
@@ -195,7 +195,7 @@ async fn a_long_list_streams_whole_and_in_order(pool: PgPool) {
         ..Typed::default()
     };
     let sealed: Vec<Vec<u8>> =
-        ids.iter().enumerate().map(|(i, id)| opened.seal(&app.kernel.cx, SIGNATURES, *id, &typed(i))).collect();
+        ids.iter().enumerate().map(|(i, id)| opened.seal(&app.kernel.env, SIGNATURES, *id, &typed(i))).collect();
     let indexes: Vec<Vec<u8>> =
         (0..MANY).map(|i| opened.email_index(&EmailAddress::parse(&address(i)).unwrap())).collect();
     sqlx::query("INSERT INTO people (id, vault_id, email_index, created_at, modified_at) SELECT u.id, $3, u.email, now(), now() FROM unnest($1::uuid[], $2::bytea[]) u (id, email)")

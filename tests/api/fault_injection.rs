@@ -13,7 +13,7 @@ use muster::{
     config::Settings,
     kernel::{
         Kernel,
-        cx::Cx,
+        env::Env,
         embedded_postgres::{EmbeddedPostgres, Options},
         keyring::Keyring,
         text::EmailAddress,
@@ -212,7 +212,7 @@ impl Crowd {
 async fn missing(house: &Installation, pool: &PgPool, addresses: &[String]) -> i64 {
     let settings = Settings::read("development", house.environment()).unwrap();
     let keyring = Keyring::open(&settings.keyring.file).unwrap();
-    let kernel = Kernel::new(settings, Cx::system(), pool.clone(), Arc::new(keyring));
+    let kernel = Kernel::new(settings, Env::system(), pool.clone(), Arc::new(keyring));
     let vault = sqlx::query_scalar("SELECT id FROM vaults").fetch_one(pool).await.unwrap();
     let vault = kernel.vaults.open(vault).await.unwrap();
     let indexes: Vec<Vec<u8>> =

@@ -189,7 +189,7 @@ async fn somebody_who_never_confirmed_leaves_nothing(pool: PgPool) {
     app.petition(&token, json!({})).await;
     app.post("/api/v1/petitions/status/signatures", None, &signer("amara@example.org")).await.expect(202);
     assert_eq!(app.count("SELECT count(*) FROM people").await, 1);
-    app.kernel.cx.advance(chrono::TimeDelta::days(22));
+    app.kernel.env.advance(chrono::TimeDelta::days(22));
     muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM people").await, 0);
 }

@@ -11,7 +11,7 @@ use muster::{
     config::HotPath,
     error::Error,
     kernel::{
-        cx::Cx,
+        env::Env,
         group_commit::{Batch, GroupCommit, MIN_PARALLEL_BATCH},
     },
 };
@@ -62,7 +62,7 @@ impl Book {
     }
 
     fn start(&self, settings: HotPath) -> Arc<GroupCommit<Book>> {
-        Arc::new(GroupCommit::start(self.clone(), settings, Cx::system()))
+        Arc::new(GroupCommit::start(self.clone(), settings, Env::system()))
     }
 
     fn begun(&self) -> Vec<usize> {

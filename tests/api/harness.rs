@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use muster::{
     app::{App, from_loopback},
     config::Settings,
-    kernel::{Kernel, cx::Cx, jobs, keyring::Keyring},
+    kernel::{Kernel, env::Env, jobs, keyring::Keyring},
     mail::{Engine, Mail, Transport},
     organizers::{self, NewOrganizer, Role},
     worker,
@@ -89,8 +89,8 @@ impl TestApp {
     /// With settings of its own, as environment variables.
     #[expect(clippy::unused_async, reason = "asynchronous like everything else that tests call")]
     pub async fn with(pool: PgPool, environment: &[(&str, &str)]) -> Self {
-        let cx = Cx::system();
-        let folder = std::env::temp_dir().join(format!("muster-test-{}", cx.id()));
+        let env = Env::system();
+        let folder = std::env::temp_dir().join(format!("muster-test-{}", env.id()));
         std::fs::create_dir_all(&folder).unwrap();
         let mut variables = vec![
             ("MUSTER__POSTGRES__DATA_ROOT".to_owned(), folder.display().to_string()),
@@ -101,8 +101,8 @@ impl TestApp {
         variables.extend(environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let settings = Settings::read("test", &variables).unwrap();
         assert_eq!(settings.validate(), Vec::<String>::new());
-        let keyring = Keyring::init(&folder.join("keyring.json"), &cx).unwrap();
-        let kernel = Kernel::new(settings, cx, pool, Arc::new(keyring));
+        let keyring = Keyring::init(&folder.join("keyring.json"), &env).unwrap();
+        let kernel = Kernel::new(settings, env, pool, Arc::new(keyring));
         let app = App::new(kernel.clone());
         let engine = Engine::new(kernel.clone(), app.mail_kinds()).unwrap();
         Self { router: app.router(), app, engine, kernel, folder }
@@ -110,11 +110,11 @@ impl TestApp {
 
     /// A second process of the same installation: the same database, keyring, settings and clock.
     pub fn beside(&self) -> Self {
-        let folder = std::env::temp_dir().join(format!("muster-test-{}", self.kernel.cx.id()));
+        let folder = std::env::temp_dir().join(format!("muster-test-{}", self.kernel.env.id()));
         std::fs::create_dir_all(&folder).unwrap();
         let keyring = Keyring::open(&self.keyring_file()).unwrap();
-        let (settings, cx, db) = (self.kernel.settings.clone(), self.kernel.cx.clone(), self.kernel.db.clone());
-        let kernel = Kernel::new(settings, cx, db, Arc::new(keyring));
+        let (settings, env, db) = (self.kernel.settings.clone(), self.kernel.env.clone(), self.kernel.db.clone());
+        let kernel = Kernel::new(settings, env, db, Arc::new(keyring));
         let app = App::new(kernel.clone());
         let engine = Engine::new(kernel.clone(), app.mail_kinds()).unwrap();
         Self { router: app.router(), app, engine, kernel, folder }

@@ -107,18 +107,18 @@ async fn a_burst_that_is_spread_over_processes_is_held_and_forgotten_after_the_h
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none"})).await;
     limits(&app, &token, json!({"muster:per_network_hour": 40, "muster:per_domain_hour": 1000})).await;
-    app.kernel.cx.advance(chrono::TimeDelta::seconds(3600 - app.kernel.cx.now().timestamp() % 3600));
+    app.kernel.env.advance(chrono::TimeDelta::seconds(3600 - app.kernel.env.now().timestamp() % 3600));
     let processes = [app.beside(), app.beside(), app.beside()];
     for n in 0..60 {
         let process = &processes[n % processes.len()];
         process.post(SIGN, None, &signer(&format!("s{n}@spread.example"))).await.expect(202);
-        app.kernel.cx.advance(chrono::TimeDelta::seconds(1));
+        app.kernel.env.advance(chrono::TimeDelta::seconds(1));
     }
     let held = app.count("SELECT count(*) FROM signatures WHERE suspicion = 'network'").await;
     // each process has twenty; what the others took in the last seconds is not known yet
     assert!((12..=20).contains(&held), "{held} of the 20 above the limit are held");
     assert_eq!(app.count("SELECT count(*) FROM signature_bursts WHERE octet_length(tag) <> 16").await, 0);
-    app.kernel.cx.advance(chrono::TimeDelta::hours(2));
+    app.kernel.env.advance(chrono::TimeDelta::hours(2));
     muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM signature_bursts").await, 0);
 }

@@ -72,8 +72,8 @@ async fn organization(app: &TestApp, name: &str) -> Uuid {
 }
 
 async fn begin(kernel: &Kernel, organization: Uuid) -> Uuid {
-    let id = kernel.cx.id();
-    jobs::enqueue(&mut kernel.db.acquire().await.unwrap(), KIND, organization, id, kernel.cx.now()).await.unwrap();
+    let id = kernel.env.id();
+    jobs::enqueue(&mut kernel.db.acquire().await.unwrap(), KIND, organization, id, kernel.env.now()).await.unwrap();
     id
 }
 
@@ -124,12 +124,12 @@ async fn a_job_fails_after_ten_consecutive_failures(pool: PgPool) {
             _ => {
                 assert_eq!((&*state, attempts, why.as_deref()), ("running", n % 10, Some("internal")));
                 assert!(!jobs::run_step(&app.kernel, &script).await.unwrap(), "not at once");
-                app.kernel.cx.advance(TimeDelta::minutes(6));
+                app.kernel.env.advance(TimeDelta::minutes(6));
             }
         }
     }
     assert_eq!(*script.failed.lock().unwrap(), ["panicked"]);
-    app.kernel.cx.advance(TimeDelta::hours(9));
+    app.kernel.env.advance(TimeDelta::hours(9));
     assert!(!jobs::run_step(&app.kernel, &script).await.unwrap(), "nobody tries it any more");
     // what organizers read names nobody
     let mut conn = app.kernel.db.acquire().await.unwrap();
@@ -137,7 +137,7 @@ async fn a_job_fails_after_ten_consecutive_failures(pool: PgPool) {
     assert_eq!((&body["state"], &body["error"]["code"]), (&json!("failed"), &json!("panicked")));
     assert!(!body.to_string().contains('@'));
     // until it is asked for again
-    jobs::enqueue(&mut conn, KIND, organization, id, app.kernel.cx.now()).await.unwrap();
+    jobs::enqueue(&mut conn, KIND, organization, id, app.kernel.env.now()).await.unwrap();
     assert!(jobs::run_step(&app.kernel, &script).await.unwrap());
     assert!(row(&app).await.is_none());
 }
@@ -152,7 +152,7 @@ async fn an_outage_costs_no_attempt_and_a_dead_worker_does(pool: PgPool) {
     for _ in 0..30 {
         assert!(jobs::run_step(&app.kernel, &script).await.unwrap());
         assert!(!jobs::run_step(&app.kernel, &script).await.unwrap(), "it lets others go first");
-        app.kernel.cx.advance(TimeDelta::seconds(6));
+        app.kernel.env.advance(TimeDelta::seconds(6));
     }
     assert_eq!(row(&app).await.unwrap(), ("running".to_owned(), 0, None));
 
@@ -172,7 +172,7 @@ async fn an_outage_costs_no_attempt_and_a_dead_worker_does(pool: PgPool) {
         let (state, attempts, why) = row(&app).await.unwrap();
         assert_eq!((attempts, why.as_deref()), (n, Some("worker_died")));
         assert_eq!(state, if n == 10 { "failed" } else { "running" });
-        app.kernel.cx.advance(TimeDelta::seconds(6));
+        app.kernel.env.advance(TimeDelta::seconds(6));
     }
     assert_eq!(script.made.lock().unwrap().len(), 30 + 9, "the tenth process is spared");
 }
@@ -189,7 +189,7 @@ impl JobKind for AskedAgain<'_> {
         Box::pin(async move {
             if self.1.fetch_add(1, Ordering::Relaxed) == 0 {
                 let mut conn = self.0.db.acquire().await?;
-                jobs::enqueue(&mut conn, KIND, job.organization_id, job.id, self.0.cx.now()).await?;
+                jobs::enqueue(&mut conn, KIND, job.organization_id, job.id, self.0.env.now()).await?;
                 let moved = jobs::save_progress(&mut conn, job, job.id, 1).await;
                 assert!(moved.is_err(), "a step of before moves nothing on");
             }

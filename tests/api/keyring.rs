@@ -39,7 +39,7 @@ fn copy_of_root(app: &TestApp, name: &str) -> PathBuf {
 /// Another process over the same database, with the key files at this place.
 fn process_with(app: &TestApp, file: &std::path::Path) -> Arc<Kernel> {
     let keyring = Keyring::open(file).unwrap();
-    Kernel::new(app.kernel.settings.clone(), app.kernel.cx.clone(), app.kernel.db.clone(), Arc::new(keyring))
+    Kernel::new(app.kernel.settings.clone(), app.kernel.env.clone(), app.kernel.db.clone(), Arc::new(keyring))
 }
 
 fn vault_keys(app: &TestApp) -> Vec<String> {
@@ -103,7 +103,7 @@ async fn mail_waits_while_the_key_is_not_here_and_none_is_lost(pool: PgPool) {
     std::fs::write(&file, &whole).unwrap();
     // what was just answered to one is answered to others for a moment
     until("the key", async || kernel.vaults.open(own).await.ok()).await;
-    app.kernel.cx.advance(TimeDelta::hours(2));
+    app.kernel.env.advance(TimeDelta::hours(2));
     engine.drain().await.unwrap();
     let Transport::Mailbox(mailbox) = engine.transport() else { panic!("no mailbox") };
     assert_eq!(mailbox.list().await.unwrap().len(), 20);
@@ -113,7 +113,7 @@ async fn mail_waits_while_the_key_is_not_here_and_none_is_lost(pool: PgPool) {
 async fn a_restored_copy_and_the_root_keys_open_no_vault_that_has_ended(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
-    let last_day = app.kernel.cx.now().date_naive() + TimeDelta::days(40);
+    let last_day = app.kernel.env.now().date_naive() + TimeDelta::days(40);
     app.petition(&token, json!({"muster:privacy": "protected", "muster:destroy_after": last_day.to_string()})).await;
     app.post(SIGN, None, &signer("amara@example.org")).await.expect(202);
     let vault = protected_vault(&app).await;
@@ -130,11 +130,11 @@ async fn a_restored_copy_and_the_root_keys_open_no_vault_that_has_ended(pool: Pg
 
     // an assembly on the evening of the last day keeps its list, wherever it is held
     let noon = last_day.succ_opt().unwrap().and_hms_opt(12, 0, 0).unwrap().and_utc();
-    app.kernel.cx.advance(noon - TimeDelta::minutes(5) - app.kernel.cx.now());
+    app.kernel.env.advance(noon - TimeDelta::minutes(5) - app.kernel.env.now());
     worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(vault_keys(&app), [vault_key(vault)]);
     process_with(&app, &app.keyring_file()).vaults.open(vault).await.unwrap();
-    app.kernel.cx.advance(TimeDelta::minutes(10));
+    app.kernel.env.advance(TimeDelta::minutes(10));
     // a process of any role does it, with a worker or without
     let web = process_with(&app, &app.keyring_file());
     web.vaults.check_in(&node("host/web")).await.unwrap();
@@ -195,17 +195,17 @@ async fn the_key_of_an_action_that_was_never_made_goes_after_a_day(pool: PgPool)
         serde_json::from_slice(&std::fs::read(app.keyring_file().with_file_name("vault-keys.json")).unwrap()).unwrap();
     assert_eq!(file["database"].as_object().unwrap().len(), 2);
     worker::run_maintenance(&app.app).await.unwrap();
-    app.kernel.cx.advance(TimeDelta::hours(23));
+    app.kernel.env.advance(TimeDelta::hours(23));
     worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(vault_keys(&app).len(), 2);
-    app.kernel.cx.advance(TimeDelta::hours(2));
+    app.kernel.env.advance(TimeDelta::hours(2));
     sqlx::query("UPDATE keyring_database SET id = gen_random_uuid()").execute(&app.kernel.db).await.unwrap();
     worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(vault_keys(&app).len(), 2, "a database that did not make them leaves them alone");
     let own: Uuid = file["database"][vault_key(vault)].as_str().unwrap().split('/').next().unwrap().parse().unwrap();
     sqlx::query("UPDATE keyring_database SET id = $1").bind(own).execute(&app.kernel.db).await.unwrap();
     worker::run_maintenance(&app.app).await.unwrap();
-    app.kernel.cx.advance(TimeDelta::hours(25));
+    app.kernel.env.advance(TimeDelta::hours(25));
     worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(vault_keys(&app), [vault_key(vault)]);
     process_with(&app, &app.keyring_file()).vaults.open(vault).await.unwrap();
@@ -249,7 +249,7 @@ async fn activation_is_refused_while_a_process_has_not_the_new_keys(pool: PgPool
 
     // new organizations are wrapped with it in every process, and an old copy of the file is found out
     let mut tx = app.kernel.db.begin().await.unwrap();
-    let second = app.kernel.cx.id();
+    let second = app.kernel.env.id();
     sqlx::query("INSERT INTO organizations (id, name, slug, created_at) VALUES ($1, 'B', 'b', now())")
         .bind(second)
         .execute(&mut *tx)
@@ -302,13 +302,13 @@ async fn what_was_made_before_a_rotation_holds_after_it(pool: PgPool) {
     };
     let first = keyed("k1", "cem@example.org").await;
     first.expect(201);
-    let row = app.kernel.cx.id();
+    let row = app.kernel.env.id();
     let old_url = app.kernel.links.url(Purpose::ManageSignature, row, 0);
     let old_code = app.kernel.links.code(Purpose::ConfirmSignature, row, 0);
 
     app.kernel.vaults.rotate().await.unwrap();
     app.kernel.vaults.activate().await.unwrap();
-    app.kernel.cx.advance(TimeDelta::minutes(2));
+    app.kernel.env.advance(TimeDelta::minutes(2));
 
     // links and codes
     assert_ne!(app.kernel.links.url(Purpose::ManageSignature, row, 0), old_url, "new links carry the new key");
@@ -333,7 +333,7 @@ async fn what_was_made_before_a_rotation_holds_after_it(pool: PgPool) {
     // mails that are tried again, or come back
     assert_eq!((sender.message_id(email), sender.return_token(email)), (message_id, returns.clone()));
     assert_eq!(sender.of_return_token(&returns), Some(email));
-    let new = app.kernel.cx.id();
+    let new = app.kernel.env.id();
     assert_eq!(sender.of_return_token(&sender.return_token(new)), Some(new));
 
     // suppressions
@@ -359,7 +359,7 @@ async fn forms_and_challenges_from_before_a_rotation_are_taken(pool: PgPool) {
 
     app.kernel.vaults.rotate().await.unwrap();
     app.kernel.vaults.activate().await.unwrap();
-    app.kernel.cx.advance(TimeDelta::seconds(90));
+    app.kernel.env.advance(TimeDelta::seconds(90));
 
     let fields = [("email", "alliance@staff.example.org"), ("password", "a long password"), ("csrf", csrf.as_str())];
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();

@@ -67,7 +67,7 @@ async fn each_state_has_its_date_its_author_and_its_reason(pool: PgPool) {
 async fn it_opens_and_closes_by_itself(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
-    let (tomorrow, yesterday) = (app.kernel.cx.now() + TimeDelta::days(1), app.kernel.cx.now() - TimeDelta::days(1));
+    let (tomorrow, yesterday) = (app.kernel.env.now() + TimeDelta::days(1), app.kernel.env.now() - TimeDelta::days(1));
     app.petition(&token, json!({"muster:opens_at": tomorrow, "muster:closes_at": tomorrow + TimeDelta::days(1)})).await;
     let early = app.post(SIGN, None, &signer("amara@example.org")).await;
     early.problem(409, "action_closed", &[]);

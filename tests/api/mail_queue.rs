@@ -14,7 +14,7 @@ use muster::{
     error::{Error, Result},
     kernel::{
         Kernel,
-        cx::Cx,
+        env::Env,
         keyring::Keyring,
         text::{EmailAddress, LocaleTag},
         zones::Zone,
@@ -123,8 +123,8 @@ impl MailKind for FirstContact {
 
 impl MailHarness {
     pub async fn new(db: PgPool, url: &str) -> Self {
-        let cx = Cx::system();
-        let folder = std::env::temp_dir().join(format!("muster-mail-{}", cx.id()));
+        let env = Env::system();
+        let folder = std::env::temp_dir().join(format!("muster-mail-{}", env.id()));
         let mut settings = Settings::read("test", &[]).expect("settings");
         url.clone_into(&mut settings.mail.smtp_url);
         settings.mail.transport = Transport::Smtp;
@@ -132,15 +132,15 @@ impl MailHarness {
         settings.mail.poll_seconds = 1;
         settings.postgres.data_root.clone_from(&folder);
         settings.keyring.file = folder.join("keyring");
-        let keyring = Arc::new(Keyring::init(&folder.join("keyring"), &cx).expect("a keyring"));
-        let organization = cx.id();
+        let keyring = Arc::new(Keyring::init(&folder.join("keyring"), &env).expect("a keyring"));
+        let organization = env.id();
         sqlx::query("INSERT INTO organizations (id, name, slug, created_at) VALUES ($1, 'A', 'a', $2)")
             .bind(organization)
-            .bind(cx.now())
+            .bind(env.now())
             .execute(&db)
             .await
             .expect("an organization");
-        let kernel = Kernel::new(settings, cx, db, keyring);
+        let kernel = Kernel::new(settings, env, db, keyring);
         Self { kernel, organization, delivery_statuses: DeliveryStatuses::default(), folder: Arc::new(Folder(folder)) }
     }
 
@@ -149,7 +149,7 @@ impl MailHarness {
         let mut settings = self.kernel.settings.clone();
         change(&mut settings);
         let keyring = Arc::new(Keyring::open(&self.folder.0.join("keyring")).expect("the keyring"));
-        let kernel = Kernel::new(settings, self.kernel.cx.clone(), self.kernel.db.clone(), keyring);
+        let kernel = Kernel::new(settings, self.kernel.env.clone(), self.kernel.db.clone(), keyring);
         let (delivery_statuses, folder) = (self.delivery_statuses.clone(), self.folder.clone());
         Self { kernel, organization: self.organization, delivery_statuses, folder }
     }
@@ -167,7 +167,7 @@ impl MailHarness {
         let mut conn = self.kernel.db.acquire().await.expect("a connection");
         let organization_id = self.organization;
         let email = NewEmail { organization_id, class, kind: "test_mail", lane, refs, protected, due_at: None };
-        enqueue(&mut conn, &self.kernel.cx, email).await.expect("queued")
+        enqueue(&mut conn, &self.kernel.env, email).await.expect("queued")
     }
 
     pub async fn queue(&self, class: Class, to: &str) -> Uuid {
@@ -202,7 +202,7 @@ impl MailHarness {
     }
 
     pub fn advance(&self, by: TimeDelta) {
-        self.kernel.cx.advance(by);
+        self.kernel.env.advance(by);
     }
 }
 
@@ -294,7 +294,7 @@ async fn a_5xx_reply_fails(db: PgPool) {
     assert_eq!(harness.delivery_status(who), [DeliveryStatus::Failed]);
     assert_eq!(harness.state(full).await, "queued");
     let mut conn = harness.kernel.db.acquire().await.expect("a connection");
-    let now = harness.kernel.cx.now();
+    let now = harness.kernel.env.now();
     assert!(!requeue(&mut conn, now, Uuid::nil(), who).await.expect("a neighbour"));
     assert!(requeue(&mut conn, now, harness.organization, who).await.expect("again"));
     assert!(!requeue(&mut conn, now, harness.organization, who).await.expect("twice"));
@@ -465,7 +465,7 @@ async fn a_lane_keeps_its_hours_in_its_time_zone(db: PgPool) {
     set_lane(&mut conn, "nightly", &hours(22, 6)).await.expect("by night");
     let engine = harness.engine();
     // at 7:59, 9:01, 16:59, 17:01, 21:59, 22:01, 5:59 and 6:01 in Newfoundland, which is half an hour off
-    let mut at = harness.kernel.cx.now().with_timezone(&st_johns).date_naive() + Days::new(1);
+    let mut at = harness.kernel.env.now().with_timezone(&st_johns).date_naive() + Days::new(1);
     for (hour, minute, expected) in [
         (7, 59, (0, 0)),
         (9, 1, (1, 0)),
@@ -481,7 +481,7 @@ async fn a_lane_keeps_its_hours_in_its_time_zone(db: PgPool) {
         }
         let clock = at.and_hms_opt(hour, minute, 0).expect("a time");
         let clock = clock.and_local_timezone(st_johns).single().expect("a time").to_utc();
-        harness.advance(clock - harness.kernel.cx.now());
+        harness.advance(clock - harness.kernel.env.now());
         for lane in ["office", "nightly"] {
             harness.put(Class::Letter, lane, false, json!({ "to": format!("{lane}@example.org") })).await;
         }
@@ -604,7 +604,7 @@ async fn a_pause_applies_to_claimed_mail(db: PgPool) {
     let round = tokio::spawn(async move { engine.tick().await.expect("a round") });
     sink.wait_for(1).await;
     let mut conn = harness.kernel.db.acquire().await.expect("a connection");
-    mail::pause(&mut conn, "update", "", harness.kernel.cx.now()).await.expect("paused");
+    mail::pause(&mut conn, "update", "", harness.kernel.env.now()).await.expect("paused");
     let progress = round.await.expect("a round");
     assert_eq!((progress.claimed, progress.sent, progress.released), (200, 64, 136), "the part under way, and no more");
     assert_eq!(harness.engine().tick().await.expect("nothing"), Progress::default());
@@ -632,7 +632,7 @@ async fn one_failing_mail_does_not_block_others(db: PgPool) {
         due_at: None,
     };
     let mut conn = harness.kernel.db.acquire().await.expect("a connection");
-    let stranger = enqueue(&mut conn, &harness.kernel.cx, stranger).await.expect("queued");
+    let stranger = enqueue(&mut conn, &harness.kernel.env, stranger).await.expect("queued");
     let progress = harness.engine().drain().await.expect("sent");
     assert_eq!(
         (progress.claimed, progress.sent, progress.retried, progress.cancelled, progress.released),
@@ -682,7 +682,7 @@ async fn confirmations_to_an_address_are_capped_per_day(db: PgPool) {
     .await;
     let vault = vault(&harness).await;
     // from noon on, so that no day ends in between
-    let noon = TimeDelta::hours(36) - harness.kernel.cx.now().time().signed_duration_since(chrono::NaiveTime::MIN);
+    let noon = TimeDelta::hours(36) - harness.kernel.env.now().time().signed_duration_since(chrono::NaiveTime::MIN);
     harness.advance(noon);
     let confirm = async |to: &str| {
         harness.put(Class::Confirmation, "", false, json!({ "to": to, "mode": "confirm", "vault": vault })).await
@@ -725,11 +725,11 @@ async fn suppressed_addresses_get_no_mail(db: PgPool) {
         sqlx::query(
             "INSERT INTO suppressions (id, vault_id, address_index, reason, created_at) VALUES ($1, $2, $3, $4, $5)",
         )
-        .bind(harness.kernel.cx.id())
+        .bind(harness.kernel.env.id())
         .bind(vault_id)
         .bind(index)
         .bind(reason)
-        .bind(harness.kernel.cx.now())
+        .bind(harness.kernel.env.now())
         .execute(&harness.kernel.db)
         .await
         .expect("suppressed");
@@ -780,13 +780,13 @@ async fn cancelled_mail_is_not_sent(db: PgPool) {
     let protected = harness.put(Class::Letter, "m", true, json!({ "to": "b@example.org" })).await;
     let sent = harness.queue(Class::Confirmation, "c@example.org").await;
     let mut conn = harness.kernel.db.acquire().await.expect("a connection");
-    let mut cancelled = cancel(&mut conn, harness.kernel.cx.now(), &[kept, protected]).await.expect("cancelled");
+    let mut cancelled = cancel(&mut conn, harness.kernel.env.now(), &[kept, protected]).await.expect("cancelled");
     cancelled.sort_unstable();
     let mut both = [kept, protected];
     both.sort_unstable();
     assert_eq!(cancelled, both);
     harness.engine().drain().await.expect("sent");
-    assert!(cancel(&mut conn, harness.kernel.cx.now(), &[sent, kept]).await.expect("too late").is_empty());
+    assert!(cancel(&mut conn, harness.kernel.env.now(), &[sent, kept]).await.expect("too late").is_empty());
     assert_eq!(
         (harness.state(kept).await, harness.state(protected).await),
         ("cancelled".to_owned(), "gone".to_owned())
@@ -806,18 +806,18 @@ async fn old_partitions_are_dropped(db: PgPool) {
         sqlx::query_scalar(sql).fetch_all(&harness.kernel.db).await.expect("the months")
     };
     let month = |at: chrono::DateTime<chrono::Utc>| at.format("emails_settled_%Y_%m").to_string();
-    let (sent, keep) = (harness.kernel.cx.now(), TimeDelta::days(30));
+    let (sent, keep) = (harness.kernel.env.now(), TimeDelta::days(30));
     let mut conn = harness.kernel.db.acquire().await.expect("a connection");
     let ends = (sent.date_naive().with_day(1).expect("a first") + Months::new(1)).and_time(NaiveTime::MIN).and_utc();
     harness.advance(ends - sent + TimeDelta::days(29));
-    forget(&mut conn, harness.kernel.cx.now(), keep).await.expect("nothing yet");
+    forget(&mut conn, harness.kernel.env.now(), keep).await.expect("nothing yet");
     assert_eq!(harness.state(id).await, "sent", "its month ended less than thirty days ago");
     assert!(
-        months().await.contains(&month(harness.kernel.cx.now() + Months::new(1))),
+        months().await.contains(&month(harness.kernel.env.now() + Months::new(1))),
         "there is room for the next one"
     );
     harness.advance(TimeDelta::days(2));
-    forget(&mut conn, harness.kernel.cx.now(), keep).await.expect("the month");
+    forget(&mut conn, harness.kernel.env.now(), keep).await.expect("the month");
     assert_eq!((harness.state(id).await, harness.state(waiting).await), ("gone".to_owned(), "queued".to_owned()));
     assert!(!months().await.contains(&month(sent)));
 }
@@ -828,7 +828,7 @@ async fn the_mailbox_transport_writes_files(db: PgPool) {
     let here = harness.with(|settings| settings.mail.transport = Transport::Mailbox);
     here.queue(Class::Notice, "jane@example.org").await;
     assert_eq!(here.engine().drain().await.expect("written").sent, 1);
-    let mailbox = FileMailbox::open(&here.kernel.settings, &here.kernel.cx).expect("a mailbox");
+    let mailbox = FileMailbox::open(&here.kernel.settings, &here.kernel.env).expect("a mailbox");
     let mails = mailbox.list().await.expect("a list");
     assert_eq!(mails.len(), 1);
     assert_eq!(

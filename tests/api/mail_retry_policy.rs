@@ -32,7 +32,7 @@ async fn fill(harness: &MailHarness, domains: usize) -> Vec<Uuid> {
     for n in 0..12 {
         mails.push(harness.queue(Class::Confirmation, &format!("p{n}@domain{}.example", n % domains)).await);
     }
-    let lane = harness.kernel.cx.id().to_string();
+    let lane = harness.kernel.env.id().to_string();
     mails.push(harness.put(Class::Letter, &lane, false, json!({ "to": "minister@gov.example" })).await);
     mails
 }
@@ -191,7 +191,7 @@ async fn a_mail_that_breaks_connections_is_set_aside(db: PgPool) {
     // mended, and sent again by an organizer
     sink.on("poison@example.org", Step::Accept);
     let mut conn = harness.kernel.db.acquire().await.expect("a connection");
-    assert!(requeue(&mut conn, harness.kernel.cx.now(), harness.organization, poison).await.expect("queued"));
+    assert!(requeue(&mut conn, harness.kernel.env.now(), harness.organization, poison).await.expect("queued"));
     engine.drain().await.expect("a round");
     assert_eq!(harness.state(poison).await, "sent");
 }
@@ -218,7 +218,7 @@ async fn compose_errors_are_retried_and_can_be_requeued(db: PgPool) {
     }
     let mut conn = harness.kernel.db.acquire().await.expect("a connection");
     let which = Retry { not_composed: true, ..Retry::default() };
-    assert_eq!(retry_all(&mut conn, harness.kernel.cx.now(), which).await.expect("queued"), 2);
+    assert_eq!(retry_all(&mut conn, harness.kernel.env.now(), which).await.expect("queued"), 2);
     sqlx::query("UPDATE emails_waiting SET refs = refs - 'mode'").execute(&harness.kernel.db).await.expect("mended");
     assert_eq!(engine.drain().await.expect("sent").sent, 2);
 }
@@ -262,7 +262,7 @@ async fn a_copy_is_a_separate_mail_and_sent_once(db: PgPool) {
         .await
         .expect("bounced");
     let mut conn = harness.kernel.db.acquire().await.expect("a connection");
-    assert!(requeue(&mut conn, harness.kernel.cx.now(), harness.organization, letter).await.expect("queued"));
+    assert!(requeue(&mut conn, harness.kernel.env.now(), harness.organization, letter).await.expect("queued"));
     harness.advance(TimeDelta::hours(1));
     engine.drain().await.expect("a round");
     assert_eq!((sink.messages_to("minister@gov.example").len(), sink.messages_to("deputy@gov.example").len()), (2, 1));
@@ -275,7 +275,7 @@ async fn a_copy_is_a_separate_mail_and_sent_once(db: PgPool) {
         .fetch_one(&harness.kernel.db)
         .await
         .expect("a copy");
-    assert_eq!(cancel(&mut conn, harness.kernel.cx.now(), &[waiting]).await.expect("cancelled"), [waiting]);
+    assert_eq!(cancel(&mut conn, harness.kernel.env.now(), &[waiting]).await.expect("cancelled"), [waiting]);
     sink.on("deputy@gov.example", Step::RejectRcpt("550 5.1.1 who?"));
     harness.put(Class::Letter, "office", false, refs).await;
     harness.advance(TimeDelta::hours(1));
@@ -304,20 +304,20 @@ async fn requeued_and_paused_mail_does_not_expire(db: PgPool) {
     sqlx::query("WITH w AS (DELETE FROM emails_waiting RETURNING id, organization_id, class, kind, refs, due_at, created_at)
                  INSERT INTO emails_settled (id, organization_id, class, kind, refs, state, due_at, created_at, settled_at)
                  SELECT id, organization_id, class, kind, refs, 'failed', due_at, created_at, $1 FROM w")
-        .bind(harness.kernel.cx.now())
+        .bind(harness.kernel.env.now())
         .execute(&mut *conn)
         .await
         .expect("failed");
-    assert!(requeue(&mut conn, harness.kernel.cx.now(), harness.organization, again).await.expect("queued"));
+    assert!(requeue(&mut conn, harness.kernel.env.now(), harness.organization, again).await.expect("queued"));
     engine.drain().await.expect("a round");
     assert_eq!(harness.state(again).await, "sent");
 
     // a class that is paused for weeks
     let paused = harness.queue(Class::Update, "paused@example.org").await;
-    mail::pause(&mut conn, "update", "", harness.kernel.cx.now()).await.expect("paused");
+    mail::pause(&mut conn, "update", "", harness.kernel.env.now()).await.expect("paused");
     harness.advance(day * 20);
     engine.drain().await.expect("a round");
-    mail::resume_at(&mut conn, "update", harness.kernel.cx.now()).await.expect("goes on");
+    mail::resume_at(&mut conn, "update", harness.kernel.env.now()).await.expect("goes on");
     engine.drain().await.expect("a round");
     assert_eq!(harness.state(paused).await, "sent");
 
@@ -371,7 +371,7 @@ async fn first_contact(harness: &MailHarness, to: &str) -> Uuid {
         protected: false,
         due_at: None,
     };
-    enqueue(&mut conn, &harness.kernel.cx, email).await.expect("queued")
+    enqueue(&mut conn, &harness.kernel.env, email).await.expect("queued")
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -380,7 +380,7 @@ async fn the_first_contact_rate_limit_is_fifo_and_adjustable(db: PgPool) {
     let harness = MailHarness::new(db, &sink.url()).await.with(|settings| settings.mail.first_contacts_per_hour = 3);
     let engine = harness.engine();
     // from the start of an hour on, so that none ends in between
-    harness.advance(TimeDelta::seconds(3610 - harness.kernel.cx.now().timestamp() % 3600));
+    harness.advance(TimeDelta::seconds(3610 - harness.kernel.env.now().timestamp() % 3600));
     let mut mails = Vec::new();
     for n in 0..5 {
         mails.push(first_contact(&harness, &format!("n{n}@example.org")).await);
@@ -388,7 +388,7 @@ async fn the_first_contact_rate_limit_is_fifo_and_adjustable(db: PgPool) {
     }
     let standing = async || {
         let mut conn = harness.kernel.db.acquire().await.expect("a connection");
-        mail::first_contacts(&mut conn, harness.kernel.cx.now()).await.expect("numbers")
+        mail::first_contacts(&mut conn, harness.kernel.env.now()).await.expect("numbers")
     };
     // the relay takes nothing yet: tried often, counted once
     for _ in 0..3 {
@@ -404,16 +404,16 @@ async fn the_first_contact_rate_limit_is_fifo_and_adjustable(db: PgPool) {
     assert_eq!([0, 1, 2, 3, 4].map(to), [1, 1, 1, 0, 0], "the first three");
     // one more, at once
     let mut conn = harness.kernel.db.acquire().await.expect("a connection");
-    mail::set_first_contacts(&mut conn, Some(4), harness.kernel.cx.now()).await.expect("set");
+    mail::set_first_contacts(&mut conn, Some(4), harness.kernel.env.now()).await.expect("set");
     engine.drain().await.expect("a round");
     assert_eq!(([3, 4].map(to), standing().await.held), ([1, 0], 1), "the older of the two");
     // in the next hour the one that waits goes before those that come then
     harness.advance(TimeDelta::hours(1));
-    mail::set_first_contacts(&mut conn, Some(1), harness.kernel.cx.now()).await.expect("set");
+    mail::set_first_contacts(&mut conn, Some(1), harness.kernel.env.now()).await.expect("set");
     let new = first_contact(&harness, "new@example.org").await;
     engine.drain().await.expect("a round");
     assert_eq!((to(4), harness.state(new).await.as_str()), (1, "queued"));
-    mail::set_first_contacts(&mut conn, None, harness.kernel.cx.now()).await.expect("as in the settings");
+    mail::set_first_contacts(&mut conn, None, harness.kernel.env.now()).await.expect("as in the settings");
     engine.drain().await.expect("a round");
     assert_eq!(harness.state(new).await, "sent");
 }
@@ -436,13 +436,13 @@ async fn leases_use_the_database_clock_and_partitions_are_created_in_time(db: Pg
     sending.abort();
 
     // settled in a month that nobody has tidied yet
-    let now = harness.kernel.cx.now();
+    let now = harness.kernel.env.now();
     harness.advance(now + Months::new(4) - now);
     harness.queue(Class::Confirmation, "jane@example.org").await;
     sink.on("slow@example.org", Step::Accept);
     harness.engine().drain().await.expect("sent");
     assert_eq!(number(&harness, "SELECT count(*) FROM emails_settled_other").await, 0);
-    let month = harness.kernel.cx.now().format("emails_settled_%Y_%m").to_string();
+    let month = harness.kernel.env.now().format("emails_settled_%Y_%m").to_string();
     let place: String = sqlx::query_scalar("SELECT tableoid::regclass::text FROM emails WHERE class = 'confirmation'")
         .fetch_one(&harness.kernel.db)
         .await

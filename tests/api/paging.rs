@@ -102,7 +102,7 @@ fn query(filter: &str, page: usize, per_page: usize) -> String {
 
 /// Asks a list many questions and compares every answer; now and then walks along `next`.
 async fn compare(app: &TestApp, token: Option<&str>, list: &str, from: &str, fields: &[Field]) {
-    let seed = u64::from_le_bytes(app.kernel.cx.random());
+    let seed = u64::from_le_bytes(app.kernel.env.random());
     let mut chance = Chance(seed);
     let (mut met, mut most) = (0, 0);
     for round in 0..ROUNDS {
@@ -152,7 +152,7 @@ async fn petitions_are_paged_and_filtered_as_plain_sql_would(pool: PgPool) {
     let token = app.owner().await;
     app.token("Neighbours", "all").await;
     // ids, times, titles and states of ninety petitions, a third of them a neighbour's
-    let ids: Vec<Uuid> = (0..90).map(|_| app.kernel.cx.id()).collect();
+    let ids: Vec<Uuid> = (0..90).map(|_| app.kernel.env.id()).collect();
     sqlx::query(
         "WITH n AS (SELECT u.id, u.n, abs(hashtext(u.id::text)) AS h FROM unnest($1::uuid[]) WITH ORDINALITY u (id, n)),
               a AS (INSERT INTO actions (id, organization_id, vault_id, kind, slug, title, state, created_at, modified_at)
@@ -205,7 +205,7 @@ async fn signatures_are_paged_and_filtered_as_plain_sql_would(pool: PgPool) {
     let token = app.owner().await;
     let petition = app.petition(&token, json!({})).await;
     app.petition(&token, json!({"muster:slug": "other"})).await;
-    let ids: Vec<Uuid> = (0..150).map(|_| app.kernel.cx.id()).collect();
+    let ids: Vec<Uuid> = (0..150).map(|_| app.kernel.env.id()).collect();
     for sql in [
         "INSERT INTO people (id, vault_id, created_at, modified_at) SELECT u, v.id, now(), now() FROM unnest($1::uuid[]) u, vaults v",
         "INSERT INTO signatures (id, petition_id, person_id, state, country, region, source, created_at, counted_at, confirm_expires_at)

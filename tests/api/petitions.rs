@@ -230,7 +230,7 @@ async fn links_expire_and_forged_ones_do_not_work(pool: PgPool) {
     forged.push(last);
     assert_eq!(app.press(&forged).await.status, 410);
     assert_eq!(app.get("/t/nonsense", None).await.status, 410);
-    app.kernel.cx.advance(chrono::TimeDelta::days(22));
+    app.kernel.env.advance(chrono::TimeDelta::days(22));
     assert_eq!(app.get(app.path_of(&link), None).await.status, 410);
     assert_eq!(app.press(&link).await.status, 410);
     muster::worker::run_maintenance(&app.app).await.unwrap();

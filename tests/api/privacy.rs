@@ -231,7 +231,7 @@ async fn everybody_gets_the_same_answer(pool: PgPool) {
     sqlx::query(
         "INSERT INTO suppressions (id, address_index, reason, created_at) VALUES ($1, $2, 'never_again', now())",
     )
-    .bind(app.kernel.cx.id())
+    .bind(app.kernel.env.id())
     .bind(suppressed)
     .execute(&app.kernel.db)
     .await
@@ -338,9 +338,9 @@ async fn what_was_sealed_for_one_row_does_not_open_in_another(pool: PgPool) {
 
 /// Waits until a second process cannot open a vault any more.
 async fn shut(app: &TestApp, other: &Kernel, vault: Uuid) {
-    let deadline = app.kernel.cx.instant() + Duration::from_secs(5);
+    let deadline = app.kernel.env.instant() + Duration::from_secs(5);
     while other.vaults.open(vault).await.is_ok() {
-        assert!(app.kernel.cx.instant() < deadline, "the vault still opens after five seconds");
+        assert!(app.kernel.env.instant() < deadline, "the vault still opens after five seconds");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(app.kernel.vaults.open(vault).await.is_err(), "it opens where it was destroyed");
@@ -363,7 +363,7 @@ async fn what_is_destroyed_is_shut_in_every_process_soon(pool: PgPool) {
     }
     let ring = || Keyring::open(&app.keyring_file()).unwrap();
     let other =
-        Kernel::new(app.kernel.settings.clone(), app.kernel.cx.clone(), app.kernel.db.clone(), Arc::new(ring()));
+        Kernel::new(app.kernel.settings.clone(), app.kernel.env.clone(), app.kernel.db.clone(), Arc::new(ring()));
     let (first, second) = (vault_of(&app, "first").await, vault_of(&app, "second").await);
     for vault in [first, second] {
         other.vaults.open(vault).await.unwrap();

@@ -21,7 +21,7 @@ use std::{
 };
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use muster::kernel::cx::Cx;
+use muster::kernel::env::Env;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -102,7 +102,7 @@ impl Installation {
 
     /// Without a database: what needs one starts the embedded one.
     pub fn bare() -> Self {
-        let folder = std::env::temp_dir().join(format!("muster-process-{}", Cx::system().id()));
+        let folder = std::env::temp_dir().join(format!("muster-process-{}", Env::system().id()));
         std::fs::create_dir_all(&folder).unwrap();
         // the server's user may pass through, and see nothing
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o711)).unwrap();

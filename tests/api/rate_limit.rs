@@ -54,8 +54,8 @@ impl Gate {
 
     /// Moves the clock to the start of a quarter of an hour, so that no minute ends in the middle of a test.
     fn next_quarter(&self) {
-        let cx = &self.app.kernel.cx;
-        cx.advance(TimeDelta::seconds(900 - cx.now().timestamp() % 900));
+        let env = &self.app.kernel.env;
+        env.advance(TimeDelta::seconds(900 - env.now().timestamp() % 900));
     }
 
     async fn sign(&self, headers: &[(&str, &str)], more: Value) -> Reply {
@@ -99,7 +99,7 @@ async fn a_busy_source_needs_one_proof_of_work_per_act(pool: PgPool) {
     let mut statuses = [twice.0.status.as_u16(), twice.1.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [202, 428], "of two at once with one proof, one passes");
-    gate.app.kernel.cx.advance(TimeDelta::minutes(1));
+    gate.app.kernel.env.advance(TimeDelta::minutes(1));
     gate.sign(&[], json!({})).await.expect(202);
 }
 
@@ -128,7 +128,7 @@ async fn forged_foreign_and_expired_proofs_are_rejected(pool: PgPool) {
     swapped["signature"] = gate.demanded().await["signature"].clone();
     refused(&payload(&swapped, number)).await;
 
-    gate.app.kernel.cx.advance(TimeDelta::minutes(21));
+    gate.app.kernel.env.advance(TimeDelta::minutes(21));
     gate.sign(&[], json!({})).await.expect(202);
     refused(&right).await;
     assert_eq!(gate.signatures().await, 2, "only the free ones");
@@ -140,7 +140,7 @@ async fn a_proof_is_valid_in_every_process_but_only_once(pool: PgPool) {
     let proof = solve(&gate.challenge().await);
     let kernel = &gate.app.kernel;
     let keyring = Keyring::open(&kernel.settings.postgres.data_root.join("keyring.json")).unwrap();
-    let beside = Kernel::new(kernel.settings.clone(), kernel.cx.clone(), kernel.db.clone(), Arc::new(keyring));
+    let beside = Kernel::new(kernel.settings.clone(), kernel.env.clone(), kernel.db.clone(), Arc::new(keyring));
     let source = Source::from_request_parts(&mut Request::new(()).into_parts().0, &()).await.unwrap();
     let with = |altcha| Proof { altcha, ticket: None };
     beside.rate_limiter.admit(source, with(None)).await.unwrap();
@@ -176,7 +176,7 @@ async fn without_javascript_a_wait_ticket_replaces_the_proof(pool: PgPool) {
         page.split("name=\"wait_ticket\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
 
     assert_eq!(press(&ticket).await.status, 428, "too early");
-    gate.app.kernel.cx.advance(TimeDelta::seconds(15));
+    gate.app.kernel.env.advance(TimeDelta::seconds(15));
     assert_eq!(press(&ticket).await.status, 200);
     assert_eq!(press(&ticket).await.status, 428, "a ticket is good for one act");
     assert_eq!(press(&ticket.to_uppercase()).await.status, 428, "in whatever case");
@@ -196,7 +196,7 @@ async fn a_wait_ticket_works_in_the_api(pool: PgPool) {
     let challenge = gate.challenge().await;
     let ticket = challenge["wait_ticket"].as_str().unwrap();
     gate.with_proof(ticket).await.problem(428, "challenge_required", &[]);
-    gate.app.kernel.cx.advance(TimeDelta::seconds(challenge["wait_seconds"].as_i64().unwrap()));
+    gate.app.kernel.env.advance(TimeDelta::seconds(challenge["wait_seconds"].as_i64().unwrap()));
     gate.with_proof(ticket).await.expect(202);
     gate.with_proof(ticket).await.problem(428, "challenge_required", &[]);
 }

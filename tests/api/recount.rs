@@ -58,7 +58,7 @@ async fn ranges_are_counted_right_while_people_act(pool: PgPool) {
         act(&app, &token, round * 12).await;
     }
     // two days later all these lie in ranges of their own
-    app.kernel.cx.advance(TimeDelta::days(3));
+    app.kernel.env.advance(TimeDelta::days(3));
     let wrong = [("total", "", 2_i64), ("country", "MX", -3)];
     sqlx::raw_sql(
         "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
@@ -77,7 +77,7 @@ async fn ranges_are_counted_right_while_people_act(pool: PgPool) {
     let counting = async {
         // again and again: whatever is found while people act is right
         for _ in 0..12 {
-            match recount(&app.kernel.work, &Signatures, petition, 7, app.kernel.cx.now()).await {
+            match recount(&app.kernel.work, &Signatures, petition, 7, app.kernel.env.now()).await {
                 Ok(cells) => found.extend(cells),
                 Err(error) => assert_eq!(error.code(), muster::error::Code::Conflict, "{error}"),
             }
@@ -85,12 +85,12 @@ async fn ranges_are_counted_right_while_people_act(pool: PgPool) {
         }
     };
     tokio::join!(acting, counting);
-    found.extend(recount(&app.kernel.work, &Signatures, petition, 7, app.kernel.cx.now()).await.unwrap());
+    found.extend(recount(&app.kernel.work, &Signatures, petition, 7, app.kernel.env.now()).await.unwrap());
     found.sort();
     let mut expected: Vec<_> = wrong.iter().map(|(d, k, n)| ((*d).to_owned(), (*k).to_owned(), *n)).collect();
     expected.sort();
     assert_eq!(found, expected);
-    let all = recount(&app.kernel.work, &Signatures, petition, 1_000_000, app.kernel.cx.now()).await.unwrap();
+    let all = recount(&app.kernel.work, &Signatures, petition, 1_000_000, app.kernel.env.now()).await.unwrap();
     assert_eq!(all, [], "as one range they say the same");
     let claims = app.count("SELECT count(*) FROM recounts").await;
     assert_eq!(claims, 0);

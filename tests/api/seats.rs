@@ -237,12 +237,12 @@ async fn nobody_is_seated_at_what_is_over_or_called_off(pool: PgPool) {
     event(&app, &token, json!({"capacity": 2})).await;
     let ana = vouch(&app, &token, "ana", 2).await;
     let bo = vouch(&app, &token, "bo", 1).await;
-    app.kernel.cx.advance(TimeDelta::days(8));
+    app.kernel.env.advance(TimeDelta::days(8));
     app.delete(&path_of(&ana), Some(&token)).await.expect(200);
     app.tick().await;
     assert_eq!(state_of(&app, &token, &bo).await, "waitlisted");
     // put off: it is ahead again
-    let later = (app.kernel.cx.now() + TimeDelta::days(7)).to_rfc3339();
+    let later = (app.kernel.env.now() + TimeDelta::days(7)).to_rfc3339();
     app.put(EVENT, Some(&token), &json!({"start_date": later})).await.expect(200);
     assert_eq!(state_of(&app, &token, &bo).await, "accepted");
 }

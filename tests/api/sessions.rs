@@ -150,6 +150,6 @@ async fn a_session_ends_when_asked_from_its_own_page_and_by_itself(pool: PgPool)
 
     let second = sign_in(&app).await;
     get(&app, "/api/v1/people", &second).await.expect(200);
-    app.kernel.cx.advance(chrono::TimeDelta::days(31));
+    app.kernel.env.advance(chrono::TimeDelta::days(31));
     get(&app, "/api/v1/people", &second).await.problem(401, "unauthorized", &[]);
 }

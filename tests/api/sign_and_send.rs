@@ -116,7 +116,7 @@ async fn withdrawing_and_rejecting_take_the_letter_along(pool: PgPool) {
 
     app.post(SIGN, None, &signer("bela@example.org")).await.expect(202);
     assert_eq!(app.count("SELECT count(*) FROM letters WHERE state = 'pending'").await, 1);
-    app.kernel.cx.advance(chrono::TimeDelta::days(22));
+    app.kernel.env.advance(chrono::TimeDelta::days(22));
     muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(
         app.count("SELECT count(*) FROM letters WHERE state = 'pending'").await,

@@ -15,7 +15,7 @@ pub async fn office(app: &TestApp, token: &str, slug: &str) -> Uuid {
 
 /// A published event, a week ahead.
 pub async fn event(app: &TestApp, token: &str, more: Value) -> Uuid {
-    let start = (app.kernel.cx.now() + TimeDelta::days(7)).to_rfc3339();
+    let start = (app.kernel.env.now() + TimeDelta::days(7)).to_rfc3339();
     let mut body =
         json!({"title": "Assembly", "muster:slug": "assembly", "muster:status": "published", "start_date": start});
     merge(&mut body, more);

@@ -90,7 +90,7 @@ async fn an_unknown_zone_pauses_its_mailbox_and_no_other(pool: PgPool) {
     );
     // it goes on once its hours are in a zone that is known
     let path = format!("/api/v1/mail/lanes/{lane}");
-    let clock = |hours: i64| (app.kernel.cx.now() + TimeDelta::hours(hours)).format("%H:%M").to_string();
+    let clock = |hours: i64| (app.kernel.env.now() + TimeDelta::hours(hours)).format("%H:%M").to_string();
     let hours = |zone: &str| json!({"paused": false, "hours": {"opens_at": clock(-1), "closes_at": clock(1), "timezone": zone}});
     for body in [json!({"paused": false}), hours("America/Atlantis"), hours("Canada/Nowhere")] {
         app.put(&path, Some(&token), &body).await.problem(422, "validation_failed", &["/hours/timezone"]);

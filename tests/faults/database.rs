@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use muster::kernel::cx::Cx;
+use muster::kernel::env::Env;
 use serde_json::json;
 use sqlx::PgPool;
 use tokio::{task::JoinSet, time::sleep};
@@ -65,17 +65,17 @@ struct Traffic {
     people: JoinSet<()>,
     seen: Arc<Mutex<Vec<Attempt>>>,
     over: Arc<AtomicBool>,
-    cx: Cx,
+    env: Env,
 }
 
 impl Traffic {
     fn start(server: &Server, people_each: usize) -> Self {
-        let (mut people, seen, over, cx) =
-            (JoinSet::new(), Arc::default(), Arc::new(AtomicBool::new(false)), Cx::system());
+        let (mut people, seen, over, env) =
+            (JoinSet::new(), Arc::default(), Arc::new(AtomicBool::new(false)), Env::system());
         let at = server.http;
         for (kind, path) in ACTS {
             for person in 0..people_each {
-                let (seen, over, cx): (Arc<Mutex<Vec<_>>>, _, _) = (Arc::clone(&seen), over.clone(), cx.clone());
+                let (seen, over, env): (Arc<Mutex<Vec<_>>>, _, _) = (Arc::clone(&seen), over.clone(), env.clone());
                 people.spawn(async move {
                     for act in 0.. {
                         if over.load(Ordering::Relaxed) {
@@ -84,13 +84,13 @@ impl Traffic {
                         let body = signer(&format!("{kind}{person}x{act}@example.org"));
                         let status =
                             json_exchange(at, "POST", path, None, &body).await.map_or(0, |r| r.status.as_u16());
-                        seen.lock().unwrap().push((kind, status, cx.instant()));
+                        seen.lock().unwrap().push((kind, status, env.instant()));
                         sleep(Duration::from_millis(50)).await;
                     }
                 });
             }
         }
-        Self { people, seen, over, cx }
+        Self { people, seen, over, env }
     }
 
     /// Waits until each kind of act has succeeded after `since`; panics when one took longer than it may.
@@ -101,7 +101,7 @@ impl Traffic {
             all.then_some(())
         })
         .await;
-        let took = self.cx.instant() - since;
+        let took = self.env.instant() - since;
         assert!(took < GOES_ON_WITHIN, "{what}: it took {took:?}");
     }
 
@@ -145,25 +145,25 @@ async fn network_black_holes_are_survived_under_load_and_while_idle(pool: PgPool
 
     // under load
     let traffic = Traffic::start(&server, 4);
-    traffic.goes_on("acts before", Cx::system().instant()).await;
+    traffic.goes_on("acts before", Env::system().instant()).await;
     proxy.hole();
-    let hole = Cx::system().instant();
+    let hole = Env::system().instant();
     traffic.goes_on("acts after a black hole under load", hole).await;
     assert_eq!(press(&server, &early).await, 200);
     let mailed = sink.messages().len();
     until("mail after a black hole", async || (sink.messages().len() > mailed).then_some(())).await;
     until("readiness", async || (server.admin("/readyz").await.status == 200).then_some(())).await;
-    assert!(Cx::system().instant() - hole < GOES_ON_WITHIN * 2, "mail took too long");
+    assert!(Env::system().instant() - hole < GOES_ON_WITHIN * 2, "mail took too long");
     traffic.end().await;
 
     // idle pools: nothing was under way when the network vanished
     sleep(Duration::from_secs(3)).await;
     proxy.hole();
-    let hole = Cx::system().instant();
+    let hole = Env::system().instant();
     let traffic = Traffic::start(&server, 1);
     traffic.goes_on("acts after a black hole while idle", hole).await;
     until("a confirmation", async || (press(&server, &late).await == 200).then_some(())).await;
-    assert!(Cx::system().instant() - hole < GOES_ON_WITHIN);
+    assert!(Env::system().instant() - hole < GOES_ON_WITHIN);
     traffic.end().await;
     assert!(!server.log().contains("panicked"), "{}", server.log());
     server.stop().await;
@@ -181,14 +181,14 @@ async fn web_and_worker_survive_network_black_holes(pool: PgPool) {
     let worker = house.serve(&["serve", "--role", "worker"]).await;
     fill(&house, &web).await;
     let traffic = Traffic::start(&web, 1);
-    traffic.goes_on("acts before", Cx::system().instant()).await;
+    traffic.goes_on("acts before", Env::system().instant()).await;
     until("mail before", async || (!sink.messages().is_empty()).then_some(())).await;
     work_proxy.hole();
-    let hole = Cx::system().instant();
+    let hole = Env::system().instant();
     let mailed = sink.messages().len();
     // what was under way when the network vanished is waited for; then the queue goes on
     until("mail after a black hole of the worker", async || (sink.messages().len() > mailed + 5).then_some(())).await;
-    assert!(Cx::system().instant() - hole < GOES_ON_WITHIN);
+    assert!(Env::system().instant() - hole < GOES_ON_WITHIN);
     traffic.end().await;
     web.stop().await;
     worker.stop().await;
@@ -200,7 +200,7 @@ async fn a_primary_that_turns_read_only_is_not_ready_and_answers_no_500(pool: Pg
     let server = house.serve(&["serve"]).await;
     fill(&house, &server).await;
     let traffic = Traffic::start(&server, 2);
-    traffic.goes_on("acts before", Cx::system().instant()).await;
+    traffic.goes_on("acts before", Env::system().instant()).await;
     // as after a switchover: sessions that stay open lead to a server that takes no writes, and so do new ones
     let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(&pool).await.unwrap();
     let read_only =
@@ -213,7 +213,7 @@ async fn a_primary_that_turns_read_only_is_not_ready_and_answers_no_500(pool: Pg
     until("no readiness", async || (server.admin("/readyz").await.status == 503).then_some(())).await;
     sleep(Duration::from_secs(2)).await;
     sqlx::query(read_only("off")).execute(&mut *admin).await.unwrap();
-    let free = Cx::system().instant();
+    let free = Env::system().instant();
     traffic.goes_on("acts on the new primary", free).await;
     until("readiness", async || (server.admin("/readyz").await.status == 200).then_some(())).await;
     traffic.end().await;
@@ -229,7 +229,7 @@ async fn a_role_with_a_short_limit_and_a_locked_table_answer_no_500(pool: PgPool
     let server = house.serve(&["serve"]).await;
     fill(&house, &server).await;
     let traffic = Traffic::start(&server, 3);
-    traffic.goes_on("acts before", Cx::system().instant()).await;
+    traffic.goes_on("acts before", Env::system().instant()).await;
     // each in a transaction of its own: one that held a table and waited for the next could deadlock with an act
     let mut held = Vec::new();
     for lock in ["signatures", "attendances", "letters"] {
@@ -243,7 +243,7 @@ async fn a_role_with_a_short_limit_and_a_locked_table_answer_no_500(pool: PgPool
     for hold in held {
         hold.commit().await.unwrap();
     }
-    traffic.goes_on("acts after the lock", Cx::system().instant()).await;
+    traffic.goes_on("acts after the lock", Env::system().instant()).await;
     traffic.end().await;
     server.stop().await;
 }

@@ -73,10 +73,10 @@ async fn who_commits_behind_the_cursor_is_in_the_file(pool: PgPool) {
     app.petition(&token, json!({})).await;
     fill(&app, 2_500).await;
     // ids are made, and their rows written, before others that are committed earlier
-    let late: Vec<Uuid> = (0..5).map(|_| app.kernel.cx.id()).collect();
+    let late: Vec<Uuid> = (0..5).map(|_| app.kernel.env.id()).collect();
     let mut writer = app.kernel.db.begin().await.unwrap();
     sign(&mut writer, &late).await;
-    let early: Vec<Uuid> = (0..3_000).map(|_| app.kernel.cx.id()).collect();
+    let early: Vec<Uuid> = (0..3_000).map(|_| app.kernel.env.id()).collect();
     sign(&mut app.kernel.db.acquire().await.unwrap(), &early).await;
 
     let mut body = begin(&app, &token).await.into_body().into_data_stream();

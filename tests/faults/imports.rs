@@ -92,7 +92,7 @@ async fn a_slow_client_holds_nothing_and_one_that_goes_away_leaves_nothing(pool:
     muster::worker::run_maintenance(&app.app).await.unwrap();
     app.jobs().await;
     assert_eq!(pieces().await, whole, "not while something may still come in");
-    app.kernel.cx.advance(TimeDelta::hours(2));
+    app.kernel.env.advance(TimeDelta::hours(2));
     muster::worker::run_maintenance(&app.app).await.unwrap();
     app.jobs().await;
     assert_eq!(pieces().await, 0);
@@ -148,7 +148,7 @@ async fn a_poisoned_import_fails_with_its_reason_and_keeps_nobody_waiting(pool: 
         app.step("import").await;
         // somebody else's goes on meanwhile
         let neighbour = app.token("Neighbours", "all").await;
-        let slug = format!("theirs-{}", app.kernel.cx.id());
+        let slug = format!("theirs-{}", app.kernel.env.id());
         app.petition(&neighbour, json!({"muster:slug": slug})).await;
         let theirs = format!("/api/v1/petitions/{slug}/imports");
         let other = app.send(upload(&neighbour, &theirs, Body::from("email\r\nbo@example.org\r\n"))).await.expect(201);
@@ -157,7 +157,7 @@ async fn a_poisoned_import_fails_with_its_reason_and_keeps_nobody_waiting(pool: 
         let all = app.get(&theirs, Some(&neighbour)).await.expect(200);
         assert_eq!(all["muster:imports"][0]["muster:state"], "done");
         for _ in 0..12 {
-            app.kernel.cx.advance(TimeDelta::minutes(6));
+            app.kernel.env.advance(TimeDelta::minutes(6));
             app.jobs().await;
         }
         let failed = listed(&app, &token).await[0].clone();

@@ -68,7 +68,7 @@ async fn fill(app: &TestApp, ours: &Everything) {
     let made = "SELECT id FROM people WHERE sealed = '\\x00'";
     let ids: Vec<Uuid> = sqlx::query_scalar(made).fetch_all(&mut *conn).await.unwrap();
     for some in ids.chunks(20_000) {
-        let sealed: Vec<Vec<u8>> = some.iter().map(|id| vault.seal(&app.kernel.cx, "people", *id, &details)).collect();
+        let sealed: Vec<Vec<u8>> = some.iter().map(|id| vault.seal(&app.kernel.env, "people", *id, &details)).collect();
         sqlx::query("UPDATE people p SET sealed = v.sealed FROM unnest($1::uuid[], $2::bytea[]) v (id, sealed) WHERE p.id = v.id")
             .bind(some)
             .bind(&sealed)

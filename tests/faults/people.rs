@@ -24,7 +24,7 @@ async fn who_acts_again_while_her_first_act_expires_breaks_nothing(pool: PgPool)
     for n in 0..60 {
         sign(n).await;
     }
-    app.kernel.cx.advance(TimeDelta::days(60));
+    app.kernel.env.advance(TimeDelta::days(60));
     // batches go on while expired acts, and the people behind them, are deleted
     let tidying = async {
         for _ in 0..20 {
@@ -50,7 +50,7 @@ async fn a_person_whom_a_batch_has_in_hand_is_left_for_the_next_time(pool: PgPoo
     for address in ["ana@example.org", "bo@example.org"] {
         app.post(SIGN, None, &signer(address)).await.expect(202);
     }
-    app.kernel.cx.advance(TimeDelta::days(60));
+    app.kernel.env.advance(TimeDelta::days(60));
     // as a batch does: the person first, then her act, which is committed after the other transaction has looked
     let mut batch = app.kernel.db.begin().await.unwrap();
     let person: uuid::Uuid = sqlx::query_scalar(
@@ -112,8 +112,8 @@ async fn what_happens_to_an_action_meanwhile_is_not_undone(pool: PgPool) {
         .unwrap();
     let mut other = app.kernel.db.begin().await.unwrap();
     sqlx::query("SELECT FROM actions WHERE kind = 'event' FOR NO KEY UPDATE").execute(&mut *other).await.unwrap();
-    let closed = muster::campaigns::close_due(&app.kernel.work, app.kernel.cx.now()).await.unwrap();
+    let closed = muster::campaigns::close_due(&app.kernel.work, app.kernel.env.now()).await.unwrap();
     assert_eq!(closed, 1);
     other.rollback().await.unwrap();
-    assert_eq!(muster::campaigns::close_due(&app.kernel.work, app.kernel.cx.now()).await.unwrap(), 1);
+    assert_eq!(muster::campaigns::close_due(&app.kernel.work, app.kernel.env.now()).await.unwrap(), 1);
 }

@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use muster::kernel::cx::Cx;
+use muster::kernel::env::Env;
 use serde_json::json;
 use sqlx::PgPool;
 use tokio::{
@@ -53,7 +53,7 @@ async fn status(stream: &mut TcpStream, request: &[u8]) -> String {
 async fn an_unfinished_header_times_out(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__HTTP__HEADER_TIMEOUT_SECONDS", "1")]).await;
     let (server, _guard) = serve(&app).await;
-    let begun = Cx::system().instant();
+    let begun = Env::system().instant();
     let mut silent = connect(server, 1).await;
     let mut slow = connect(server, 1).await;
     slow.write_all(b"GET /api/v1 HTTP/1.1\r\nhost: x\r\n").await.unwrap();
@@ -157,7 +157,7 @@ async fn live_streams_per_network_are_limited_and_expire(pool: PgPool) {
     assert_eq!(open(3).await.0, "200", "another host has its own");
     let polled = b"GET /p/status/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     assert_eq!(status(&mut connect(server, 2).await, polled).await, "200");
-    app.kernel.cx.advance(chrono::TimeDelta::minutes(16));
+    app.kernel.env.advance(chrono::TimeDelta::minutes(16));
     for stream in &mut streams {
         let all = rest(stream).await;
         assert!(all.ends_with(b"0\r\n\r\n"), "it ends well, so that the page connects again");

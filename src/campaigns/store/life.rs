@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::super::action::{Kind, State};
 use crate::{
     error::Result,
-    kernel::{cx::Cx, text::Slug},
+    kernel::{env::Env, text::Slug},
 };
 
 /// A change of an action's state.
@@ -29,7 +29,7 @@ pub struct StateChange {
 /// A database error.
 pub async fn log_state(
     conn: &mut PgConnection,
-    cx: &Cx,
+    env: &Env,
     action: Uuid,
     state: State,
     reason: &str,
@@ -37,12 +37,12 @@ pub async fn log_state(
 ) -> Result<()> {
     sqlx::query!(
         "INSERT INTO action_state_changes (id, action_id, state, reason, organizer_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        cx.id(),
+        env.id(),
         action,
         state.as_str(),
         reason,
         organizer,
-        cx.now()
+        env.now()
     )
     .execute(conn)
     .await?;

@@ -81,7 +81,7 @@ fn relay(relay: &RelayStatus) -> Value {
 }
 
 async fn summary(console: &Console, actor: &Actor) -> Result<Value> {
-    let (kernel, now) = (&console.kernel, console.kernel.cx.now());
+    let (kernel, now) = (&console.kernel, console.kernel.env.now());
     let mut conn = kernel.db.acquire().await?;
     let hour = now - TimeDelta::hours(1);
     let counts = mail::mail_counts(&mut conn, actor.organization_id, hour).await?;
@@ -160,12 +160,12 @@ async fn put_pauses(
     let everything = body.everything.map(|paused| ("everything".to_owned(), paused));
     for (scope, paused) in everything.into_iter().chain(body.classes) {
         if paused {
-            mail::pause(&mut tx, &scope, &reason, kernel.cx.now()).await?;
+            mail::pause(&mut tx, &scope, &reason, kernel.env.now()).await?;
         } else {
-            mail::resume_at(&mut tx, &scope, kernel.cx.now()).await?;
+            mail::resume_at(&mut tx, &scope, kernel.env.now()).await?;
         }
         let verb = if paused { "mail.pause" } else { "mail.resume" };
-        audit(&mut tx, &kernel.cx, &actor, verb, None, json!({"scope": scope, "reason": reason})).await?;
+        audit(&mut tx, &kernel.env, &actor, verb, None, json!({"scope": scope, "reason": reason})).await?;
     }
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
@@ -260,7 +260,7 @@ async fn put_lane(
     }
     mail::set_lane(&mut tx, &name, &limits).await?;
     let details = lane(&Lane { limits, ..found.clone() }, &[]);
-    audit(&mut tx, &kernel.cx, &actor, "mail.lane", None, details).await?;
+    audit(&mut tx, &kernel.env, &actor, "mail.lane", None, details).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
@@ -289,7 +289,7 @@ async fn put_relay(
         return Err(Error::not_found());
     }
     let details = json!({"relay": relay, "rate_per_hour": body.rate_per_hour});
-    audit(&mut tx, &kernel.cx, &actor, "mail.relay", None, details).await?;
+    audit(&mut tx, &kernel.env, &actor, "mail.relay", None, details).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
@@ -314,9 +314,9 @@ async fn put_first_contacts(
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
-    mail::set_first_contacts(&mut tx, body.per_hour, kernel.cx.now()).await?;
+    mail::set_first_contacts(&mut tx, body.per_hour, kernel.env.now()).await?;
     let details = json!({"per_hour": body.per_hour});
-    audit(&mut tx, &kernel.cx, &actor, "mail.first_contacts", None, details).await?;
+    audit(&mut tx, &kernel.env, &actor, "mail.first_contacts", None, details).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
@@ -344,7 +344,7 @@ async fn unsuppress(
     let mut tx = kernel.db.begin().await?;
     let lifted = mail::unsuppress(&mut tx, kernel, Some(actor.organization_id), &address).await?;
     // nothing in the entry says whether there was one
-    audit(&mut tx, &kernel.cx, &actor, "mail.unsuppress", None, json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "mail.unsuppress", None, json!({})).await?;
     tx.commit().await?;
     let mut answer = json!({"notice": "If this address was suppressed for bouncing, it may be written to again."});
     if actor.allows(Scope::ContactsRead) {
@@ -364,9 +364,9 @@ async fn retry_mail(
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
-    let done = mail::requeue(&mut tx, kernel.cx.now(), actor.organization_id, id).await?;
+    let done = mail::requeue(&mut tx, kernel.env.now(), actor.organization_id, id).await?;
     decided(&mut tx, &actor, id, done).await?;
-    audit(&mut tx, &kernel.cx, &actor, "mail.retry", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "mail.retry", Some(id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "This mail goes again."})))
 }
@@ -382,9 +382,9 @@ async fn cancel_mail(
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
     let ours = store::has_mail(&mut tx, actor.organization_id, id).await?;
-    let done = ours && !mail::cancel(&mut tx, kernel.cx.now(), &[id]).await?.is_empty();
+    let done = ours && !mail::cancel(&mut tx, kernel.env.now(), &[id]).await?.is_empty();
     decided(&mut tx, &actor, id, done).await?;
-    audit(&mut tx, &kernel.cx, &actor, "mail.cancel", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "mail.cancel", Some(id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "This mail is cancelled."})))
 }
@@ -406,8 +406,8 @@ async fn retry_many(State(console): State<Console>, actor: Actor, query: ListQue
     let filter = query.filter(store::MAIL_FIELDS)?;
     let mut tx = kernel.db.begin().await?;
     let which = Retry { organization: Some(actor.organization_id), filter: filter.as_ref(), not_composed: false };
-    let n = mail::retry_all(&mut tx, kernel.cx.now(), which).await?;
-    audit(&mut tx, &kernel.cx, &actor, "mail.retry_all", None, json!({"mails": n})).await?;
+    let n = mail::retry_all(&mut tx, kernel.env.now(), which).await?;
+    audit(&mut tx, &kernel.env, &actor, "mail.retry_all", None, json!({"mails": n})).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &json!({"muster:retried": n})))
 }

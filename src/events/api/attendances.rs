@@ -285,9 +285,9 @@ pub async fn put_attendance(
         ops::resize(&mut tx, kernel, &event, &row, party_size(&event, size).map_err(field)?).await?;
     }
     if row.sealed.is_some() {
-        store::set_sealed(&mut tx, id, Some(&vault.seal(&kernel.cx, ATTENDANCES, id, &typed))).await?;
+        store::set_sealed(&mut tx, id, Some(&vault.seal(&kernel.env, ATTENDANCES, id, &typed))).await?;
     }
-    audit(&mut tx, &kernel.cx, &actor, "attendance.edit", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "attendance.edit", Some(id), json!({})).await?;
     let (event, row) = find(&mut tx, &actor, &key, id).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &shown(&events, &event, &row, &actor).await?))
@@ -307,7 +307,7 @@ pub async fn delete_attendance(
     if ops::cancel(&mut tx, kernel, &event, id).await? {
         // no message goes out, so the contents are needed no more
         store::set_sealed(&mut tx, id, None).await?;
-        audit(&mut tx, &kernel.cx, &actor, "attendance.cancel", Some(id), json!({})).await?;
+        audit(&mut tx, &kernel.env, &actor, "attendance.cancel", Some(id), json!({})).await?;
     }
     tx.commit().await?;
     Ok(Json(json!({"notice": "This registration was cancelled."})))

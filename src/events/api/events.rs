@@ -34,7 +34,7 @@ use crate::{
 /// The event as JSON: seats and the private link for its own organizers only.
 async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Event) -> Result<Value> {
     let (kernel, action, plan) = (&events.kernel, &event.action, &event.plan);
-    let now = kernel.cx.now();
+    let now = kernel.env.now();
     let sessions: Vec<Value> = plan
         .sessions
         .iter()
@@ -178,17 +178,17 @@ pub async fn post_event(
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &events.kernel;
-    let new = NewEvent::parse(&bytes, kernel.cx.now())?;
+    let new = NewEvent::parse(&bytes, kernel.env.now())?;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/events", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
-    let id = kernel.cx.id();
-    let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
+    let id = kernel.env.id();
+    let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
             ops::create_event(&mut tx, kernel, actor.organization_id, id, new).await?;
             let state = store::event(&mut tx, id).await?.action.state;
-            campaigns::log_state(&mut tx, &kernel.cx, id, state, "", Some(actor.organizer_id)).await?;
-            audit(&mut tx, &kernel.cx, &actor, "event.create", Some(id), json!({})).await?;
+            campaigns::log_state(&mut tx, &kernel.env, id, state, "", Some(actor.organizer_id)).await?;
+            audit(&mut tx, &kernel.env, &actor, "event.create", Some(id), json!({})).await?;
             id
         }
     };

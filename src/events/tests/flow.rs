@@ -14,7 +14,7 @@ use crate::{
     events::{Event, Events, NewEvent, create_event, links, mail::EventMail, registering::NewAttendance},
     kernel::{
         Kernel,
-        cx::Cx,
+        env::Env,
         keyring::Keyring,
         links::{LinkHandler, LinkPage, Purpose},
         text::LocaleTag,
@@ -41,14 +41,14 @@ mod tempdir {
 
 impl Flow {
     async fn start(db: &PgPool) -> Self {
-        let cx = Cx::system();
-        let dir = std::env::temp_dir().join(format!("muster-events-{}", cx.id()));
+        let env = Env::system();
+        let dir = std::env::temp_dir().join(format!("muster-events-{}", env.id()));
         std::fs::create_dir_all(&dir).unwrap();
-        let keyring = Arc::new(Keyring::init(&dir.join("keyring"), &cx).unwrap());
+        let keyring = Arc::new(Keyring::init(&dir.join("keyring"), &env).unwrap());
         let settings = Settings::read("test", &[]).unwrap();
-        let kernel = Kernel::new(settings, cx, db.clone(), keyring);
-        let organization = kernel.cx.id();
-        let now = kernel.cx.now();
+        let kernel = Kernel::new(settings, env, db.clone(), keyring);
+        let organization = kernel.env.id();
+        let now = kernel.env.now();
         sqlx::query("INSERT INTO organizations (id, name, slug, created_at) VALUES ($1, 'Alliance', 'alliance', $2)")
             .bind(organization)
             .bind(now)
@@ -68,8 +68,8 @@ impl Flow {
 
     async fn event(&self, body: serde_json::Value) -> Arc<Event> {
         let kernel = self.kernel();
-        let new = NewEvent::parse(body.to_string().as_bytes(), kernel.cx.now()).unwrap();
-        let id = kernel.cx.id();
+        let new = NewEvent::parse(body.to_string().as_bytes(), kernel.env.now()).unwrap();
+        let id = kernel.env.id();
         create_event(&mut kernel.db.acquire().await.unwrap(), kernel, self.organization, id, new).await.unwrap();
         self.events.event(&id.to_string()).await.unwrap()
     }
@@ -90,7 +90,7 @@ impl Flow {
     async fn mail(&self) -> Option<(String, Composed)> {
         let (id, kind, class, refs): (Uuid, String, String, serde_json::Value) =
             sqlx::query_as("DELETE FROM emails WHERE id = (SELECT id FROM emails ORDER BY created_at, id LIMIT 1) RETURNING id, kind, class, refs").fetch_one(&self.kernel().db).await.unwrap();
-        let now = self.kernel().cx.now();
+        let now = self.kernel().env.now();
         let email = QueuedEmail {
             id,
             organization_id: self.organization,
@@ -129,7 +129,7 @@ impl Flow {
 
 fn tomorrow(body: serde_json::Value) -> serde_json::Value {
     let mut body = body;
-    body["start_date"] = json!(Cx::system().now() + TimeDelta::days(30));
+    body["start_date"] = json!(Env::system().now() + TimeDelta::days(30));
     body["muster:status"] = json!("published");
     body
 }

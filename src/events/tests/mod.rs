@@ -23,7 +23,7 @@ use super::{
 use crate::{
     campaigns::{Action, Kind, State},
     config::HotPath,
-    kernel::{cx::Cx, group_commit::GroupCommit, text::LocaleTag},
+    kernel::{env::Env, group_commit::GroupCommit, text::LocaleTag},
 };
 
 /// An event that is nowhere in a database.
@@ -96,7 +96,7 @@ fn the_join_link_is_shown_on_the_day_itself() {
 
 struct House {
     db: PgPool,
-    cx: Cx,
+    env: Env,
     organization: Uuid,
     vault: Uuid,
     event: Uuid,
@@ -105,8 +105,8 @@ struct House {
 
 impl House {
     async fn build(db: &PgPool, capacity: i32, waitlist: bool) -> Self {
-        let cx = Cx::system();
-        let (organization, vault, event, now) = (cx.id(), cx.id(), cx.id(), cx.now());
+        let env = Env::system();
+        let (organization, vault, event, now) = (env.id(), env.id(), env.id(), env.now());
         sqlx::query("INSERT INTO organizations (id, name, slug, created_at) VALUES ($1, 'Alliance', 'alliance', $2)")
             .bind(organization)
             .bind(now)
@@ -132,17 +132,17 @@ impl House {
         store::insert(&mut conn, event, &Plan { capacity: Some(capacity), waitlist, dated: true, ..Plan::empty(now) })
             .await
             .unwrap();
-        Self { db: db.clone(), cx, organization, vault, event, now }
+        Self { db: db.clone(), env, organization, vault, event, now }
     }
 
     fn act(&self, person: u64, wish: &str, party_size: i16) -> AttendanceAct {
         let mut email_index = vec![0; 32];
         email_index[..8].copy_from_slice(&person.to_be_bytes());
         AttendanceAct {
-            id: self.cx.id(),
+            id: self.env.id(),
             event_id: self.event,
             vault_id: self.vault,
-            person_id: self.cx.id(),
+            person_id: self.env.id(),
             email_index,
             person_sealed: None,
             wish: wish.to_owned(),
@@ -152,7 +152,7 @@ impl House {
             source: None,
             created_at: self.now,
             confirm_expires_at: (wish == "pending").then(|| self.now + TimeDelta::days(1)),
-            email_id: Some(self.cx.id()),
+            email_id: Some(self.env.id()),
             organization_id: self.organization,
             protected: false,
             idempotency_key: None,
@@ -246,9 +246,9 @@ async fn a_hundred_seats_are_sold_a_hundred_times(db: PgPool) {
     let settings =
         HotPath { flushers: 4, batch_limit: 64, queue_limit: 10_000, deadline_seconds: 60, write_seconds: 30 };
     let ingest = Arc::new(GroupCommit::start(
-        RegisterBatch { db: db.clone(), cx: house.cx.clone() },
+        RegisterBatch { db: db.clone(), env: house.env.clone() },
         settings,
-        house.cx.clone(),
+        house.env.clone(),
     ));
     let tasks = (0..40_u64).map(|task| {
         let (house, ingest) = (house.clone(), ingest.clone());

@@ -218,7 +218,7 @@ async fn step(kernel: &Kernel, kind: &dyn JobKind, job: &Job) -> StepResult {
 
 /// Gives a job back as its step ended.
 async fn finish_step(kernel: &Kernel, kind: &dyn JobKind, job: &Job, ended: &StepResult) -> Result<()> {
-    let (db, now) = (&kernel.work, kernel.cx.now());
+    let (db, now) = (&kernel.work, kernel.env.now());
     match ended {
         StepResult::Next(NextStep::Done) => store::finish(db, job, now).await,
         StepResult::Next(NextStep::Again) => store::release(db, job, now, 0, None).await,
@@ -267,10 +267,10 @@ async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why
 /// # Errors
 /// `unavailable` while the database is away.
 pub async fn run_step(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
-    let Some(job) = store::claim(&kernel.work, kind.kind(), kernel.cx.id(), kernel.cx.now()).await? else {
+    let Some(job) = store::claim(&kernel.work, kind.kind(), kernel.env.id(), kernel.env.now()).await? else {
         return Ok(false);
     };
-    let started = kernel.cx.instant();
+    let started = kernel.env.instant();
     // one that has taken ten processes with it is not given to the next
     let ended = if job.attempts >= MAX_ATTEMPTS {
         StepResult::Next(NextStep::Failed("worker_died"))
@@ -283,7 +283,7 @@ pub async fn run_step(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
         StepResult::Next(_) => "done",
     };
     metrics::histogram!("muster_job_step_seconds", "kind" => kind.kind(), "outcome" => outcome)
-        .record((kernel.cx.instant() - started).as_secs_f64());
+        .record((kernel.env.instant() - started).as_secs_f64());
     let mut troubles = 0;
     // an outage must not be taken for a process that died: as long as this one lives, it says how the step ended
     while let Err(error) = finish_step(kernel, kind, &job, &ended).await {

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::Keyring;
-use crate::kernel::{crypto::Key, cx::Cx};
+use crate::kernel::{crypto::Key, env::Env};
 
 /// What a signing key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +77,7 @@ impl Signing {
 #[derive(Clone, Debug)]
 pub struct SigningKeys {
     source: KeySource,
-    cx: Cx,
+    env: Env,
     purposes: Vec<String>,
 }
 
@@ -89,13 +89,13 @@ enum KeySource {
 
 impl SigningKeys {
     /// The keys of a family.
-    pub fn of(keyring: &Arc<Keyring>, family: Family, cx: &Cx) -> Self {
-        Self { source: KeySource::Keyring(keyring.clone(), family), cx: cx.clone(), purposes: Vec::new() }
+    pub fn of(keyring: &Arc<Keyring>, family: Family, env: &Env) -> Self {
+        Self { source: KeySource::Keyring(keyring.clone(), family), env: env.clone(), purposes: Vec::new() }
     }
 
     /// One key that never changes.
     pub fn fixed(key: Key) -> Self {
-        Self { source: KeySource::One(key), cx: Cx::system(), purposes: Vec::new() }
+        Self { source: KeySource::One(key), env: Env::system(), purposes: Vec::new() }
     }
 
     /// The keys for one purpose, derived from these.
@@ -108,7 +108,7 @@ impl SigningKeys {
 
     /// The key that writes now.
     pub fn current(&self) -> Key {
-        self.at(self.cx.now())
+        self.at(self.env.now())
     }
 
     /// The key that wrote at a time.
@@ -137,7 +137,7 @@ impl SigningKeys {
             return Some(undo(only));
         }
         // under another key than its own a row comes out at random: not of version 7, or of a time far away
-        let latest = self.cx.now() + TimeDelta::days(1);
+        let latest = self.env.now() + TimeDelta::days(1);
         all.iter()
             .map(undo)
             .find(|id| time_of(*id).is_some_and(|time| time < latest) && make(&self.of_row(*id), *id) == *wanted)
@@ -156,7 +156,7 @@ impl SigningKeys {
     /// The keys that wrote within this time, or will within as much again as a clock may be off; the one that writes now
     /// comes first.
     pub fn used_within(&self, time: TimeDelta) -> Vec<Key> {
-        let now = self.cx.now();
+        let now = self.env.now();
         let KeySource::Keyring(keyring, family) = &self.source else { return self.all() };
         let keys = keyring.signing_between(*family, now - time, now + TimeDelta::hours(1));
         let writing = self.current();

@@ -10,7 +10,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("muster-keyring-{}", Cx::system().id()));
+        let folder = std::env::temp_dir().join(format!("muster-keyring-{}", Env::system().id()));
         fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
@@ -44,16 +44,16 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn init_makes_both_files_once_and_rotate_adds_a_generation() {
-    let (cx, folder) = (Cx::system(), Folder::new());
-    let ring = Keyring::init(&folder.root(), &cx).unwrap();
-    assert!(matches!(Keyring::init(&folder.root(), &cx), Err(KeyringError::Exists { .. })));
+    let (env, folder) = (Env::system(), Folder::new());
+    let ring = Keyring::init(&folder.root(), &env).unwrap();
+    assert!(matches!(Keyring::init(&folder.root(), &env), Err(KeyringError::Exists { .. })));
     assert_eq!((mode(&folder.root()), mode(&folder.vault())), (0o600, 0o600));
     assert_eq!(names(&folder.root()), ["links-1", "requests-1", "root-1", "suppressions-1"]);
     assert!(names(&folder.vault()).is_empty());
 
     let first = ring.root(1).unwrap().1;
     let other_process = Keyring::open(&folder.root()).unwrap();
-    assert_eq!(ring.rotate(&cx, &["root-1".to_owned()]).unwrap(), 2);
+    assert_eq!(ring.rotate(&env, &["root-1".to_owned()]).unwrap(), 2);
     assert_eq!(ring.root(1).unwrap().1.expose(), first.expose());
     assert_eq!(other_process.newest_generation().unwrap(), 1);
     assert!(other_process.refresh() && !other_process.refresh());
@@ -65,17 +65,17 @@ fn init_makes_both_files_once_and_rotate_adds_a_generation() {
     // the file of vault keys alone is made anew where it is missing
     fs::remove_file(folder.vault()).unwrap();
     let without = Keyring::open(&folder.root()).unwrap();
-    assert!(without.add_vault_key(&cx, cx.id(), "here").is_err(), "it is not made in passing: it may be away only");
-    Keyring::init(&folder.root(), &cx).unwrap();
+    assert!(without.add_vault_key(&env, env.id(), "here").is_err(), "it is not made in passing: it may be away only");
+    Keyring::init(&folder.root(), &env).unwrap();
     assert_eq!(names(&folder.root()).len(), 8);
-    without.add_vault_key(&cx, cx.id(), "here").unwrap();
+    without.add_vault_key(&env, env.id(), "here").unwrap();
 }
 
 #[test]
 fn an_exposed_or_broken_file_is_refused_at_start() {
-    let (cx, folder) = (Cx::system(), Folder::new());
+    let (env, folder) = (Env::system(), Folder::new());
     assert!(matches!(Keyring::open(&folder.root()), Err(KeyringError::Missing { .. })));
-    Keyring::init(&folder.root(), &cx).unwrap();
+    Keyring::init(&folder.root(), &env).unwrap();
     for path in [folder.root(), folder.vault()] {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(Keyring::open(&folder.root()), Err(KeyringError::Exposed { mode: 0o644, .. })));
@@ -96,16 +96,16 @@ fn an_exposed_or_broken_file_is_refused_at_start() {
 
 #[test]
 fn two_processes_neither_lose_nor_bring_back_each_others_keys() {
-    let (cx, folder) = (Cx::system(), Folder::new());
-    Keyring::init(&folder.root(), &cx).unwrap();
-    let (ended, other) = (cx.id(), cx.id());
+    let (env, folder) = (Env::system(), Folder::new());
+    Keyring::init(&folder.root(), &env).unwrap();
+    let (ended, other) = (env.id(), env.id());
     let open = || Keyring::open(&folder.root()).unwrap();
-    open().add_vault_key(&cx, ended, "here").unwrap();
+    open().add_vault_key(&env, ended, "here").unwrap();
 
     // one destroys from what it read before the other rotated
     let (destroyer, rotator) = (open(), open());
-    rotator.rotate(&cx, &[]).unwrap();
-    rotator.add_vault_key(&cx, other, "here").unwrap();
+    rotator.rotate(&env, &[]).unwrap();
+    rotator.add_vault_key(&env, other, "here").unwrap();
     destroyer.destroy(&[vault_key(ended)]).unwrap();
     let fresh = open();
     assert_eq!(fresh.newest_generation().unwrap(), 2, "the new root key is there");
@@ -114,9 +114,9 @@ fn two_processes_neither_lose_nor_bring_back_each_others_keys() {
     // one rotates and adds from what it read before the other destroyed
     let (late, destroyer) = (open(), open());
     destroyer.destroy(&[vault_key(other)]).unwrap();
-    late.rotate(&cx, &[]).unwrap();
-    let added = cx.id();
-    late.add_vault_key(&cx, added, "here").unwrap();
+    late.rotate(&env, &[]).unwrap();
+    let added = env.id();
+    late.add_vault_key(&env, added, "here").unwrap();
     assert_eq!(names(&folder.vault()), [vault_key(added)], "what was destroyed stays away");
     assert_eq!(open().newest_generation().unwrap(), 3);
 
@@ -129,15 +129,15 @@ fn two_processes_neither_lose_nor_bring_back_each_others_keys() {
 #[test]
 fn many_processes_at_once_lose_nothing() {
     const ROUNDS: u32 = 6;
-    let (cx, folder) = (Cx::system(), Folder::new());
-    Keyring::init(&folder.root(), &cx).unwrap();
-    let (root, cx) = (&folder.root(), &cx);
+    let (env, folder) = (Env::system(), Folder::new());
+    Keyring::init(&folder.root(), &env).unwrap();
+    let (root, env) = (&folder.root(), &env);
     let kept: Vec<Uuid> = thread::scope(|scope| {
         let rotating = (0..3).map(|_| {
             scope.spawn(move || {
                 let ring = Keyring::open(root).unwrap();
                 for _ in 0..ROUNDS {
-                    ring.rotate(cx, &["root-1".to_owned()]).unwrap();
+                    ring.rotate(env, &["root-1".to_owned()]).unwrap();
                 }
                 Vec::new()
             })
@@ -147,9 +147,9 @@ fn many_processes_at_once_lose_nothing() {
                 let ring = Keyring::open(root).unwrap();
                 let mut kept = Vec::new();
                 for _ in 0..ROUNDS {
-                    let (stays, goes) = (cx.id(), cx.id());
-                    ring.add_vault_key(cx, stays, "here").unwrap();
-                    ring.add_vault_key(cx, goes, "here").unwrap();
+                    let (stays, goes) = (env.id(), env.id());
+                    ring.add_vault_key(env, stays, "here").unwrap();
+                    ring.add_vault_key(env, goes, "here").unwrap();
                     ring.destroy(&[vault_key(goes)]).unwrap();
                     kept.push(stays);
                 }
@@ -169,23 +169,23 @@ fn many_processes_at_once_lose_nothing() {
 
 #[test]
 fn rotation_refuses_a_file_that_lacks_a_key_in_use() {
-    let (cx, folder) = (Cx::system(), Folder::new());
-    let ring = Keyring::init(&folder.root(), &cx).unwrap();
+    let (env, folder) = (Env::system(), Folder::new());
+    let ring = Keyring::init(&folder.root(), &env).unwrap();
     let old_copy = fs::read(folder.root()).unwrap();
-    ring.rotate(&cx, &[]).unwrap();
+    ring.rotate(&env, &[]).unwrap();
     // somebody put an old copy back: another root-2 must not be made
     fs::write(folder.root(), &old_copy).unwrap();
-    let refused = ring.rotate(&cx, &["root-2".to_owned()]).unwrap_err();
+    let refused = ring.rotate(&env, &["root-2".to_owned()]).unwrap_err();
     assert!(refused.to_string().contains("root-2"), "{refused}");
     assert_eq!(fs::read(folder.root()).unwrap(), old_copy);
 }
 
 #[test]
 fn the_last_good_keys_are_used_for_a_minute_and_a_file_that_lacks_one_is_believed() {
-    let (cx, folder) = (Cx::system(), Folder::new());
-    let ring = Keyring::init(&folder.root(), &cx).unwrap();
+    let (env, folder) = (Env::system(), Folder::new());
+    let ring = Keyring::init(&folder.root(), &env).unwrap();
     let away = folder.0.join("away");
-    let now = cx.instant();
+    let now = env.instant();
     for broken in [None, Some("{\"format\":2,\"ke"), Some("")] {
         fs::rename(folder.root(), &away).unwrap();
         if let Some(text) = broken {
@@ -208,8 +208,8 @@ fn the_last_good_keys_are_used_for_a_minute_and_a_file_that_lacks_one_is_believe
     ring.refresh();
     assert!(ring.failing().is_empty());
 
-    let vault = cx.id();
-    ring.add_vault_key(&cx, vault, "here").unwrap();
+    let vault = env.id();
+    ring.add_vault_key(&env, vault, "here").unwrap();
     fs::write(folder.vault(), json!({"format": 2, "keys": {}}).to_string()).unwrap();
     ring.refresh();
     let error = Error::from(ring.wrapping(&vault_key(vault)).unwrap_err());
@@ -218,38 +218,38 @@ fn the_last_good_keys_are_used_for_a_minute_and_a_file_that_lacks_one_is_believe
 
 #[test]
 fn a_failed_write_leaves_the_old_keys() {
-    let (cx, folder) = (Cx::system(), Folder::new());
-    let ring = Keyring::init(&folder.root(), &cx).unwrap();
-    let vault = cx.id();
-    ring.add_vault_key(&cx, vault, "here").unwrap();
+    let (env, folder) = (Env::system(), Folder::new());
+    let ring = Keyring::init(&folder.root(), &env).unwrap();
+    let vault = env.id();
+    ring.add_vault_key(&env, vault, "here").unwrap();
     // whatever keeps the new file from being written: here something is in its place
     let in_the_way = folder.0.join("vault-keys.json.new");
     fs::create_dir(&in_the_way).unwrap();
     assert!(matches!(ring.destroy(&[vault_key(vault)]), Err(KeyringError::Io { .. })));
-    assert!(ring.add_vault_key(&cx, cx.id(), "here").is_err());
+    assert!(ring.add_vault_key(&env, env.id(), "here").is_err());
     assert_eq!(names(&folder.vault()), [vault_key(vault)]);
     fs::remove_dir(&in_the_way).unwrap();
     ring.destroy(&[vault_key(vault)]).unwrap();
     assert!(names(&folder.vault()).is_empty());
     // what a kill in the middle of a write leaves behind is no obstacle
     fs::write(&in_the_way, "{").unwrap();
-    ring.add_vault_key(&cx, vault, "here").unwrap();
+    ring.add_vault_key(&env, vault, "here").unwrap();
     assert_eq!(names(&folder.vault()), [vault_key(vault)]);
 }
 
 #[test]
 fn a_symbolic_link_stays_and_what_it_leads_to_is_changed() {
-    let (cx, folder) = (Cx::system(), Folder::new());
+    let (env, folder) = (Env::system(), Folder::new());
     let elsewhere = folder.0.join("elsewhere");
-    Keyring::init(&elsewhere.join("keyring.json"), &cx).unwrap();
+    Keyring::init(&elsewhere.join("keyring.json"), &env).unwrap();
     for name in ["keyring.json", "vault-keys.json"] {
         std::os::unix::fs::symlink(elsewhere.join(name), folder.0.join(name)).unwrap();
     }
     let ring = Keyring::open(&folder.root()).unwrap();
-    let vault = cx.id();
-    ring.add_vault_key(&cx, vault, "here").unwrap();
+    let vault = env.id();
+    ring.add_vault_key(&env, vault, "here").unwrap();
     ring.destroy(&[vault_key(vault)]).unwrap();
-    ring.rotate(&cx, &[]).unwrap();
+    ring.rotate(&env, &[]).unwrap();
     assert!(fs::symlink_metadata(folder.root()).unwrap().is_symlink());
     assert_eq!(names(&elsewhere.join("keyring.json")).len(), 8);
     assert!(!fs::read_to_string(elsewhere.join("vault-keys.json")).unwrap().contains("vault-"), "no copy stays behind");
@@ -257,15 +257,15 @@ fn a_symbolic_link_stays_and_what_it_leads_to_is_changed() {
 
 #[test]
 fn a_file_of_format_1_opens_and_is_converted_by_the_first_change() {
-    let (cx, folder) = (Cx::system(), Folder::new());
+    let (env, folder) = (Env::system(), Folder::new());
     let key = |n: u8| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [n; 32]);
     let old = json!({"format": 1, "keys": {"root-1": key(1), "links": key(2), "requests": key(3), "suppressions": key(4), "month-2027-03": key(5)}});
     fs::write(folder.root(), old.to_string()).unwrap();
     fs::set_permissions(folder.root(), fs::Permissions::from_mode(0o600)).unwrap();
     let ring = Arc::new(Keyring::open(&folder.root()).unwrap());
     assert_eq!(ring.wrapping("month-2027-03").unwrap().expose(), &[5; 32]);
-    assert_eq!(SigningKeys::of(&ring, Family::Links, &cx).current().expose(), &[2; 32]);
-    assert_eq!(ring.rotate(&cx, &["month-2027-03".to_owned(), "links-1".to_owned()]).unwrap(), 2);
+    assert_eq!(SigningKeys::of(&ring, Family::Links, &env).current().expose(), &[2; 32]);
+    assert_eq!(ring.rotate(&env, &["month-2027-03".to_owned(), "links-1".to_owned()]).unwrap(), 2);
     let new = written(&folder.root());
     assert_eq!(
         (&new["format"], &new["keys"]["links-1"], &new["keys"]["month-2027-03"]),
@@ -278,15 +278,15 @@ fn a_file_of_format_1_opens_and_is_converted_by_the_first_change() {
 
 #[test]
 fn keys_of_another_host_are_taken_over_and_none_is_replaced() {
-    let (cx, ours, theirs) = (Cx::system(), Folder::new(), Folder::new());
-    let here = Keyring::init(&ours.root(), &cx).unwrap();
+    let (env, ours, theirs) = (Env::system(), Folder::new(), Folder::new());
+    let here = Keyring::init(&ours.root(), &env).unwrap();
     fs::copy(ours.root(), theirs.root()).unwrap();
-    let there = Keyring::init(&theirs.root(), &cx).unwrap();
-    let (of_ours, of_theirs, ended) = (cx.id(), cx.id(), cx.id());
-    here.add_vault_key(&cx, of_ours, "here").unwrap();
-    there.add_vault_key(&cx, of_theirs, "here").unwrap();
-    there.add_vault_key(&cx, ended, "here").unwrap();
-    there.rotate(&cx, &[]).unwrap();
+    let there = Keyring::init(&theirs.root(), &env).unwrap();
+    let (of_ours, of_theirs, ended) = (env.id(), env.id(), env.id());
+    here.add_vault_key(&env, of_ours, "here").unwrap();
+    there.add_vault_key(&env, of_theirs, "here").unwrap();
+    there.add_vault_key(&env, ended, "here").unwrap();
+    there.rotate(&env, &[]).unwrap();
 
     let read = |path: &Path| ImportedKeys::read(&fs::read_to_string(path).unwrap(), path).unwrap();
     let mut import = read(&theirs.vault());
@@ -299,8 +299,8 @@ fn keys_of_another_host_are_taken_over_and_none_is_replaced() {
     assert_eq!(names(&ours.vault()), all);
 
     // two hosts rotated, each for itself
-    here.rotate(&cx, &[]).unwrap();
-    there.rotate(&cx, &[]).unwrap();
+    here.rotate(&env, &[]).unwrap();
+    there.rotate(&env, &[]).unwrap();
     let before = fs::read(ours.root()).unwrap();
     let refused = here.import(read(&theirs.root())).unwrap_err();
     assert!(matches!(&refused, KeyringError::Differs { name } if name.ends_with("-3")), "{refused}");
@@ -309,35 +309,35 @@ fn keys_of_another_host_are_taken_over_and_none_is_replaced() {
 
 #[test]
 fn each_generation_signs_from_its_moment_on_and_all_are_recognised() {
-    let (cx, folder) = (Cx::system(), Folder::new());
-    let ring = Arc::new(Keyring::init(&folder.root(), &cx).unwrap());
-    let keys = SigningKeys::of(&ring, Family::Requests, &cx).derive("mail");
-    let old_row = cx.id();
+    let (env, folder) = (Env::system(), Folder::new());
+    let ring = Arc::new(Keyring::init(&folder.root(), &env).unwrap());
+    let keys = SigningKeys::of(&ring, Family::Requests, &env).derive("mail");
+    let old_row = env.id();
     let old = keys.current();
     let made = old.permute(old_row.into_bytes());
     let ring_row = |made: [u8; 16]| {
         keys.row_of(&made, |key| Uuid::from_bytes(key.unpermute(made)), |key, id| key.permute(id.into_bytes()))
     };
     assert_eq!(ring_row(made), Some(old_row));
-    ring.rotate(&cx, &[]).unwrap();
+    ring.rotate(&env, &[]).unwrap();
     assert_eq!(keys.current().expose(), old.expose(), "a new key waits until it is activated");
     assert_eq!(ring_row(made), Some(old_row));
 
     let at = |generation, writes_from| Activation { generation, writes_from };
-    let switch = cx.now() + TimeDelta::minutes(1);
+    let switch = env.now() + TimeDelta::minutes(1);
     ring.set_history(vec![at(2, switch), at(1, DateTime::UNIX_EPOCH)]);
     assert_eq!(keys.current().expose(), old.expose(), "not before its moment");
-    cx.advance(TimeDelta::minutes(2));
+    env.advance(TimeDelta::minutes(2));
     let new = keys.current();
     assert_ne!(new.expose(), old.expose());
     assert_eq!(keys.all().iter().map(|key| *key.expose()).collect::<Vec<_>>(), [*new.expose(), *old.expose()]);
     assert_eq!(keys.of_row(old_row).expose(), old.expose(), "what was made before comes out alike");
-    let new_row = cx.id();
+    let new_row = env.id();
     assert_eq!(keys.of_row(new_row).expose(), new.expose());
     assert_eq!((ring_row(made), ring_row(new.permute(new_row.into_bytes()))), (Some(old_row), Some(new_row)));
     assert_eq!(ring_row([7; 16]), None);
     assert_eq!(keys.used_within(TimeDelta::hours(48)).len(), 2);
-    cx.advance(TimeDelta::hours(50));
+    env.advance(TimeDelta::hours(50));
     assert_eq!(keys.used_within(TimeDelta::hours(48)).len(), 1);
 
     // a file that is put back without the new keys does not stop a running process from signing with them

@@ -124,8 +124,8 @@ impl RateLimiter {
         if self.settings.mode == GuardMode::Off {
             return Ok(counted);
         }
-        let day = self.cx.now().date_naive();
-        let load = async || day_secret::for_day(&self.db, &self.cx, day).await.map(Arc::new);
+        let day = self.env.now().date_naive();
+        let load = async || day_secret::for_day(&self.db, &self.env, day).await.map(Arc::new);
         let secret = self.day_secrets.get(&day, load).await?;
         let counters = counters(&self.settings, &secret, self.window(), &attempt);
         let keys: Vec<Vec<u8>> = counters.iter().map(|counter| counter.key.clone()).collect();
@@ -175,11 +175,11 @@ impl RateLimiter {
 
     /// Seconds until attempts that are refused now are taken again.
     pub fn seconds_until_next_window(&self) -> i64 {
-        WINDOW_SECONDS - self.cx.now().timestamp().rem_euclid(WINDOW_SECONDS)
+        WINDOW_SECONDS - self.env.now().timestamp().rem_euclid(WINDOW_SECONDS)
     }
 
     fn window(&self) -> i64 {
-        self.cx.now().timestamp().div_euclid(WINDOW_SECONDS)
+        self.env.now().timestamp().div_euclid(WINDOW_SECONDS)
     }
 
     async fn failures(&self, keys: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, u32)>> {

@@ -48,15 +48,15 @@ impl RateLimiter {
 
     /// 428 with an ALTCHA challenge, and a ticket for those who cannot solve one and wait so many seconds instead.
     pub(super) fn challenge(&self, purpose: &str, work: u64, wait: i64) -> Error {
-        let now = self.cx.now();
+        let now = self.env.now();
         let expires = now + TimeDelta::minutes(CHALLENGE_MINUTES);
         // The library signs the salt with the rest. It shuffles parameters after the `?`, so only one stands there.
-        let nonce = base32(&self.cx.random::<12>());
+        let nonce = base32(&self.env.random::<12>());
         let salt = format!("{nonce}.{purpose}.{work}?expires={}&", expires.timestamp());
         let options = ChallengeOptions {
             algorithm: Some(AltchaAlgorithm::Sha256),
             max_number: Some(work),
-            number: Some(u64::from_le_bytes(self.cx.random()) % work),
+            number: Some(u64::from_le_bytes(self.env.random()) % work),
             salt: Some(salt),
             hmac_key: &hmac_key(&self.secret.current()),
             ..Default::default()
@@ -76,7 +76,7 @@ impl RateLimiter {
         let expires = rest.split('&').next()?.parse().ok()?;
         let mut made_for = made_for.rsplitn(3, '.');
         let made_work: u64 = made_for.next()?.parse().ok()?;
-        if made_for.next()? != purpose || made_work < work || DateTime::from_timestamp(expires, 0)? < self.cx.now() {
+        if made_for.next()? != purpose || made_work < work || DateTime::from_timestamp(expires, 0)? < self.env.now() {
             return None;
         }
         let challenge = payload.challenge.clone();
@@ -86,7 +86,7 @@ impl RateLimiter {
     }
 
     fn ticket(&self, purpose: &str, not_before: DateTime<Utc>) -> String {
-        let nonce: [u8; 8] = self.cx.random();
+        let nonce: [u8; 8] = self.env.random();
         let at = not_before.timestamp().to_be_bytes();
         let mac = self.secret.mac(&[b"ticket", purpose.as_bytes(), &nonce, &at]);
         base32(&[&nonce[..], &at, &mac[..16]].concat())
@@ -101,7 +101,7 @@ impl RateLimiter {
             bool::from(subtle::ConstantTimeEq::ct_eq(&right[..16], mac))
         };
         let not_before = i64::from_be_bytes(at.try_into().unwrap_or_default());
-        let now = self.cx.now().timestamp();
+        let now = self.env.now().timestamp();
         self.secret.all().iter().any(is_of) && not_before <= now && now < not_before + CHALLENGE_MINUTES * 60
     }
 
@@ -109,7 +109,7 @@ impl RateLimiter {
     async fn mark_used(&self, proof: &str) -> Result<bool> {
         // base32 is read in either case
         let proof = proof.to_ascii_lowercase();
-        let expires = self.cx.now() + TimeDelta::minutes(CHALLENGE_MINUTES * 2);
+        let expires = self.env.now() + TimeDelta::minutes(CHALLENGE_MINUTES * 2);
         let done = sqlx::query!(
             "INSERT INTO used_challenges (challenge, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             proof,

@@ -14,7 +14,7 @@ use axum::{
     http::{Extensions, HeaderMap, request::Parts},
 };
 
-use crate::kernel::{cx::Cx, network::Network};
+use crate::kernel::{env::Env, network::Network};
 
 /// The header that trusted proxies add the address of their client to, the nearest hop last.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
@@ -83,15 +83,15 @@ pub struct TrustedProxies(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     networks: Vec<Network>,
-    cx: Cx,
+    env: Env,
     /// When each [`Peer`] was last warned of, in Unix seconds.
     warned_at: [AtomicI64; 4],
 }
 
 impl TrustedProxies {
     /// Proxies in these networks.
-    pub fn new(networks: impl IntoIterator<Item = Network>, cx: Cx) -> Self {
-        Self(Arc::new(Inner { networks: networks.into_iter().collect(), cx, warned_at: Default::default() }))
+    pub fn new(networks: impl IntoIterator<Item = Network>, env: Env) -> Self {
+        Self(Arc::new(Inner { networks: networks.into_iter().collect(), env, warned_at: Default::default() }))
     }
 
     fn contains(&self, address: IpAddr) -> bool {
@@ -132,7 +132,7 @@ impl TrustedProxies {
     }
 
     fn is_warning_due(&self, kind: Peer) -> bool {
-        let (last, now) = (&self.0.warned_at[kind as usize], self.0.cx.now().timestamp());
+        let (last, now) = (&self.0.warned_at[kind as usize], self.0.env.now().timestamp());
         let before = last.load(Ordering::Relaxed);
         now - before >= WARN_SECONDS && last.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     fn proxies(networks: &[&str]) -> TrustedProxies {
-        TrustedProxies::new(networks.iter().map(|n| n.parse().unwrap()), Cx::system())
+        TrustedProxies::new(networks.iter().map(|n| n.parse().unwrap()), Env::system())
     }
 
     fn source(trusted: &TrustedProxies, peer: &str, lines: &[&[u8]]) -> String {
@@ -291,7 +291,7 @@ mod tests {
         assert!(silent(&believed), "nothing was ignored");
         source(&believed, "192.0.2.1", &[b"203.0.113.5"]);
         assert!(!silent(&believed) && !believed.is_warning_due(Peer::Public));
-        trusted.0.cx.advance(TimeDelta::minutes(61));
+        trusted.0.env.advance(TimeDelta::minutes(61));
         assert!(trusted.is_warning_due(Peer::Public));
         for (address, kind) in [
             ("127.0.0.1", Peer::Loopback),

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     kernel::{
         Kernel,
-        cx::Cx,
+        env::Env,
         keyring::{KeyInfo, is_of_month, vault_key, vault_of},
     },
 };
@@ -43,15 +43,15 @@ pub struct Node {
 
 impl Node {
     /// This process.
-    pub fn new(cx: &Cx, role: &'static str) -> Self {
+    pub fn new(env: &Env, role: &'static str) -> Self {
         let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
-        Self { name: format!("{host}/{}", hex::encode(cx.random::<4>())), role }
+        Self { name: format!("{host}/{}", hex::encode(env.random::<4>())), role }
     }
 }
 
 /// Runs until it is stopped.
 pub async fn run(kernel: Arc<Kernel>, role: &'static str, stop: CancellationToken) {
-    let node = Node::new(&kernel.cx, role);
+    let node = Node::new(&kernel.env, role);
     while tokio::spawn(run_rounds(kernel.clone(), node.clone(), stop.clone())).await.is_err() && !stop.is_cancelled() {
         tracing::error!("keyring maintenance panicked; it is restarted");
         sleep(FILE_POLL_INTERVAL).await;
@@ -62,9 +62,9 @@ pub async fn run(kernel: Arc<Kernel>, role: &'static str, stop: CancellationToke
 
 async fn run_rounds(kernel: Arc<Kernel>, node: Node, stop: CancellationToken) {
     let vaults = &kernel.vaults;
-    let (mut due, mut is_in_trouble) = (kernel.cx.instant(), false);
+    let (mut due, mut is_in_trouble) = (kernel.env.instant(), false);
     while !stop.is_cancelled() {
-        if vaults.refresh().await || kernel.cx.instant() >= due {
+        if vaults.refresh().await || kernel.env.instant() >= due {
             match vaults.check_in(&node).await {
                 Ok(()) => is_in_trouble = false,
                 Err(error) => {
@@ -74,13 +74,13 @@ async fn run_rounds(kernel: Arc<Kernel>, node: Node, stop: CancellationToken) {
                     is_in_trouble = true;
                 }
             }
-            due = kernel.cx.instant() + MAINTENANCE_INTERVAL;
+            due = kernel.env.instant() + MAINTENANCE_INTERVAL;
         }
         tokio::select! {
             () = sleep(FILE_POLL_INTERVAL) => {}
             () = vaults.destroyed.notified() => {
                 sleep(COMMIT_WAIT).await;
-                due = kernel.cx.instant();
+                due = kernel.env.instant();
             }
             () = stop.cancelled() => {}
         }
@@ -109,7 +109,7 @@ impl Vaults {
     /// `unavailable` when the files cannot be read or written (it is to be tried again), or a database error.
     pub async fn prune(&self) -> Result<Vec<String>> {
         self.refresh().await;
-        let now = self.cx.now();
+        let now = self.env.now();
         for vault in store::destroy_ended(&self.work, (now - END_OF_DAY_EVERYWHERE).date_naive(), now).await? {
             tracing::info!(%vault, "a protected vault was destroyed: its last day is over");
             self.opened.forget(&vault);
@@ -144,12 +144,12 @@ impl Vaults {
             vault_of(&key.name).is_some_and(|id| !known.contains(&id)) && key.database.as_ref() == Some(&ours)
         };
         let left: Vec<KeyInfo> = here.into_iter().filter(is_left).collect();
-        let before = self.cx.now() - ORPHANED_KEY_GRACE;
+        let before = self.env.now() - ORPHANED_KEY_GRACE;
         let mut seen = self.orphaned_keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         seen.retain(|name, _| left.iter().any(|key| key.name == *name));
         let mut old = Vec::new();
         for key in left {
-            let seen_at = *seen.entry(key.name.clone()).or_insert(self.cx.now());
+            let seen_at = *seen.entry(key.name.clone()).or_insert(self.env.now());
             if seen_at < before && key.created_at.is_some_and(|at| at < before) {
                 old.push(key.name);
             }

@@ -35,7 +35,7 @@ impl Vaults {
         let mut text = format!("Root keys: {root}\n");
         for key in self.keyring.root_keys()? {
             let wraps = needed.get(key.name.as_str()).map(|n| format!("wraps {n} vault(s)"));
-            let writing = generations.iter().rev().find(|g| g.writes_from <= self.cx.now());
+            let writing = generations.iter().rev().find(|g| g.writes_from <= self.env.now());
             let writes = writing.filter(|g| names_of(g.generation).contains(&key.name)).map(|_| "writes".to_owned());
             let is_unused = unused.clone().any(|generation| names_of(generation).contains(&key.name));
             let waits = is_unused.then(|| "not used yet: `muster keyring activate`".to_owned());
@@ -77,7 +77,7 @@ impl Vaults {
 
     fn line(&self, text: &mut String, key: &KeyInfo, about: Vec<String>) {
         let age = key.created_at.map_or("age not known".to_owned(), |at| {
-            format!("{} day(s) old", self.cx.now().signed_duration_since(at).num_days())
+            format!("{} day(s) old", self.env.now().signed_duration_since(at).num_days())
         });
         let _ = writeln!(text, "  {}  {}", key.name, [vec![age], about].concat().join(", "));
     }

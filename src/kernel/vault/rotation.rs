@@ -37,8 +37,8 @@ impl Vaults {
         let mut needed = store::needed(&self.work).await?;
         needed.retain(|name| crate::kernel::keyring::vault_of(name).is_none());
         needed.extend(names_of(current));
-        let cx = self.cx.clone();
-        self.with_files(move |keyring| keyring.rotate(&cx, &needed)).await
+        let env = self.env.clone();
+        self.with_files(move |keyring| keyring.rotate(&env, &needed)).await
     }
 
     /// Lets the newest generation of this host's root file write: wraps every organization's vault with it, and has every
@@ -66,10 +66,10 @@ impl Vaults {
         for vault in &vaults {
             let old = self.keyring.wrapping(&vault.wrapping_key)?;
             let (data, index) = unwrap(&old, vault.id, &vault.wrapped_keys)?;
-            store::rewrap(&mut tx, vault.id, &name, &wrap(&self.cx, &key, vault.id, &data, &index)).await?;
+            store::rewrap(&mut tx, vault.id, &name, &wrap(&self.env, &key, vault.id, &data, &index)).await?;
         }
         // each process hears of it before that moment (`upkeep::ROUND`), so that all change over together
-        let signs_from = store::activate(&mut tx, generation, self.cx.now()).await?;
+        let signs_from = store::activate(&mut tx, generation, self.env.now()).await?;
         tx.commit().await?;
         self.load_generations().await?;
         Ok(Activated { generation, vaults: vaults.len(), signs_from })

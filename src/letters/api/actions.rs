@@ -242,13 +242,13 @@ pub(super) async fn post(
     let key =
         organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/advocacy_campaigns", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
-    let id = kernel.cx.id();
-    let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
+    let id = kernel.env.id();
+    let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
             ops::create_letter_action(&mut tx, kernel, actor.organization_id, id, &shared, &new).await?;
-            campaigns::log_state(&mut tx, &kernel.cx, id, shared.state, "", Some(actor.organizer_id)).await?;
-            audit(&mut tx, &kernel.cx, &actor, "letter.create", Some(id), json!({})).await?;
+            campaigns::log_state(&mut tx, &kernel.env, id, shared.state, "", Some(actor.organizer_id)).await?;
+            audit(&mut tx, &kernel.env, &actor, "letter.create", Some(id), json!({})).await?;
             id
         }
     };
@@ -297,7 +297,7 @@ pub(super) async fn put(
     if let Some(live) = body.muster_live {
         ops::set_live(&mut tx, kernel, id, live).await?;
         let verb = if live { "letter.golive" } else { "letter.hold" };
-        audit(&mut tx, &kernel.cx, &actor, verb, Some(id), json!({})).await?;
+        audit(&mut tx, &kernel.env, &actor, verb, Some(id), json!({})).await?;
     }
     let letter = ops::find_for(&mut tx, kernel, &id.to_string(), Some(&actor)).await?;
     let value = resource(&mut tx, kernel, &letter, true).await?;

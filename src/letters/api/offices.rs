@@ -289,12 +289,12 @@ pub(super) async fn post(
     };
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/offices", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
-    let id = kernel.cx.id();
-    let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
+    let id = kernel.env.id();
+    let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
             ops::create_office(&mut tx, kernel, actor.organization_id, id, &new).await?;
-            audit(&mut tx, &kernel.cx, &actor, "office.create", Some(id), json!({})).await?;
+            audit(&mut tx, &kernel.env, &actor, "office.create", Some(id), json!({})).await?;
             id
         }
     };
@@ -322,7 +322,7 @@ pub(super) async fn put(
     let texts = checked.titles.as_ref().map_or_else(|| row.texts.clone(), ops::office_texts);
     let locale = checked.locale.map_or_else(|| row.locale.clone(), |l| l.as_str().to_owned());
     let text = OfficeText { title: checked.title.as_ref().unwrap_or(&row.title), texts: &texts, locale: &locale };
-    store::save_office(&mut tx, row.id, &text, kernel.cx.now()).await?;
+    store::save_office(&mut tx, row.id, &text, kernel.env.now()).await?;
     if let Some(mailboxes) = &checked.mailboxes {
         ops::set_mailboxes(&mut tx, kernel, row.id, mailboxes).await?;
     }
@@ -330,7 +330,7 @@ pub(super) async fn put(
         ops::set_holder(&mut tx, kernel, &row, holder.as_ref()).await?;
     }
     let changed = json!({"mailboxes": checked.mailboxes.is_some(), "holder": checked.holder.is_some()});
-    audit(&mut tx, &kernel.cx, &actor, "office.edit", Some(row.id), changed).await?;
+    audit(&mut tx, &kernel.env, &actor, "office.edit", Some(row.id), changed).await?;
     let row = store::office(&mut tx, Some(actor.organization_id), &row.id.to_string(), letters.today()).await?;
     tx.commit().await?;
     letters.forget_all();
@@ -384,11 +384,11 @@ pub(super) async fn post_official(
     refused.done()?;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/officials", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
-    let id = kernel.cx.id();
-    let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
+    let id = kernel.env.id();
+    let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
-            store::insert_official(&mut tx, id, actor.organization_id, &name, kernel.cx.now()).await?;
+            store::insert_official(&mut tx, id, actor.organization_id, &name, kernel.env.now()).await?;
             if let Some(office) = &body.muster_office {
                 let office = store::office(&mut tx, Some(actor.organization_id), office, letters.today()).await;
                 let office = office.map_err(|e| match e.code() {
@@ -400,7 +400,7 @@ pub(super) async fn post_official(
                 let term = body.muster_term.unwrap_or(TermBody { start_date: letters.today(), end_date: None });
                 ops::begin_term(&mut tx, kernel, office.id, id, term.start_date, term.end_date).await?;
             }
-            audit(&mut tx, &kernel.cx, &actor, "official.create", Some(id), json!({})).await?;
+            audit(&mut tx, &kernel.env, &actor, "official.create", Some(id), json!({})).await?;
             id
         }
     };

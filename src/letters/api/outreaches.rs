@@ -234,7 +234,7 @@ pub(super) async fn post(
         return Err(Error::not_found());
     }
     let new = body.check(&letter)?;
-    letter.action.require_open(letters.kernel.cx.now())?;
+    letter.action.require_open(letters.kernel.env.now())?;
     let proof = body.muster_challenge.as_deref();
     kernel.rate_limiter.admit(source, Proof { altcha: proof, ticket: proof }).await?;
     letters.write(&letter, new).await?;
@@ -262,7 +262,7 @@ async fn vouch(
     let written = letters.write_vouched(&letter, new, idempotency).await?;
     let mut conn = kernel.db.acquire().await?;
     if written.outcome == "created" {
-        audit(&mut conn, &kernel.cx, actor, "letter.vouch", Some(written.letter_id), json!({})).await?;
+        audit(&mut conn, &kernel.env, actor, "letter.vouch", Some(written.letter_id), json!({})).await?;
     }
     let vault = if action.protected { None } else { Some(kernel.vaults.open(action.vault_id).await?) };
     let view = View { letters, letter: &letter, vault: vault.as_deref() };

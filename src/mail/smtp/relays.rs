@@ -267,7 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn relays_are_weighted_and_unavailable_ones_come_last() {
-        let start = crate::kernel::cx::Cx::system().instant();
+        let start = crate::kernel::env::Env::system().instant();
         let settings = Relays::settings("smtp://127.0.0.1:1025?weight=3\n smtp://127.0.0.1:1026").expect("two relays");
         let relays = Relays::new(settings, PoolConfig::default(), Arc::new(move || start));
         let first = |turn| relays.order(turn)[0].weight;

@@ -45,7 +45,7 @@ pub use relays::{RelayStatus, relays, set_relay};
 use super::kinds::{Claimed, Class, History, QueuedEmail};
 use crate::{
     error::{Error, Result},
-    kernel::cx::{Cx, floor_to_day},
+    kernel::env::{Env, floor_to_day},
 };
 
 /// A mail to be queued.
@@ -71,9 +71,9 @@ pub struct NewEmail<'a> {
 ///
 /// # Errors
 /// A database error.
-pub async fn enqueue(conn: &mut PgConnection, cx: &Cx, email: NewEmail<'_>) -> Result<Uuid> {
-    let id = cx.recorded_id(email.protected);
-    let now = cx.recorded_now(email.protected);
+pub async fn enqueue(conn: &mut PgConnection, env: &Env, email: NewEmail<'_>) -> Result<Uuid> {
+    let id = env.recorded_id(email.protected);
+    let now = env.recorded_now(email.protected);
     if !email.lane.is_empty() {
         lanes::ensure_lane(conn, email.lane).await?;
     }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sqlx::PgPool;
 
 use super::{ClaimEnd, ClaimOutcome, ClaimRequest, claim, end};
-use crate::{kernel::cx::Cx, mail::maintenance};
+use crate::{kernel::env::Env, mail::maintenance};
 
 /// Bytes of the queue's table and of its indexes.
 async fn size(db: &PgPool) -> (i64, i64) {
@@ -16,7 +16,7 @@ async fn size(db: &PgPool) -> (i64, i64) {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn two_hundred_thousand_mails_leave_the_queue_as_small_as_a_few(db: PgPool) {
-    let cx = Cx::system();
+    let env = Env::system();
     let (mut sizes, mut since_swept) = (Vec::new(), 0);
     for _ in 0..40 {
         sqlx::query(
@@ -30,7 +30,7 @@ async fn two_hundred_thousand_mails_leave_the_queue_as_small_as_a_few(db: PgPool
         .unwrap();
         loop {
             let lease = TimeDelta::seconds(60);
-            let asked = ClaimRequest { token: cx.id(), lease, ahead: TimeDelta::zero(), epoch: 0, started: None };
+            let asked = ClaimRequest { token: env.id(), lease, ahead: TimeDelta::zero(), epoch: 0, started: None };
             let mut conn = db.acquire().await.unwrap();
             let taken = claim(&mut conn, asked, 1000, 0.0, &[]).await.unwrap();
             let (emails, now) = (taken.emails, taken.now);

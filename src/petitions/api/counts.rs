@@ -121,10 +121,10 @@ async fn post_recount(
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?.id;
     tx.commit().await?;
     let counting = tokio::spawn(async move {
-        let (kernel, now) = (&petitions.kernel, petitions.kernel.cx.now());
+        let (kernel, now) = (&petitions.kernel, petitions.kernel.env.now());
         let wrong = recount(&kernel.work, &Signatures, action, RANGE, now).await?;
         let detail = json!({"repaired": wrong.len()});
-        audit(&mut *kernel.work.acquire().await?, &kernel.cx, &actor, "petition.recount", Some(action), detail).await?;
+        audit(&mut *kernel.work.acquire().await?, &kernel.env, &actor, "petition.recount", Some(action), detail).await?;
         let repaired: Vec<Value> =
             wrong.iter().map(|(by, key, off)| json!({"by": by, "key": key, "off": off})).collect();
         Ok::<_, Error>(json!({"muster:verified_date": now, "muster:repaired": repaired}))

@@ -166,15 +166,15 @@ async fn save(
     body: &DeliveryBody,
 ) -> Result<Uuid> {
     let kernel = &petitions.kernel;
-    let id = before.map_or_else(|| kernel.cx.id(), |d| d.id);
+    let id = before.map_or_else(|| kernel.env.id(), |d| d.id);
     let record = record(conn, actor, body).await?;
-    deliveries::save(conn, petition.action.id, id, &record, kernel.cx.now()).await?;
+    deliveries::save(conn, petition.action.id, id, &record, kernel.env.now()).await?;
     if body.muster_status == DeliveryStatus::Planned {
         deliveries::set_delivered(conn, id, false).await?;
     }
     let verb = if before.is_none() { "delivery.create" } else { "delivery.edit" };
     let details = json!({"delivery": id, "status": body.muster_status});
-    audit(conn, &kernel.cx, actor, verb, Some(petition.action.id), details).await?;
+    audit(conn, &kernel.env, actor, verb, Some(petition.action.id), details).await?;
     comments::announce(conn, petition.action.id).await?;
     Ok(id)
 }
@@ -259,7 +259,7 @@ async fn delete_delivery(
     if !deliveries::delete(&mut tx, action.id, id).await? {
         return Err(Error::not_found());
     }
-    audit(&mut tx, &kernel.cx, &actor, "delivery.delete", Some(action.id), json!({"delivery": id})).await?;
+    audit(&mut tx, &kernel.env, &actor, "delivery.delete", Some(action.id), json!({"delivery": id})).await?;
     comments::announce(&mut tx, action.id).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
@@ -282,7 +282,7 @@ async fn state_delivery(
     if delivery::find(&mut tx, &petition, id).await?.delivered {
         return Err(Error::problem(Code::Conflict, "It was handed over with the number it has."));
     }
-    audit(&mut tx, &kernel.cx, &actor, "delivery.state", Some(petition.action.id), json!({"delivery": id})).await?;
+    audit(&mut tx, &kernel.env, &actor, "delivery.state", Some(petition.action.id), json!({"delivery": id})).await?;
     tx.commit().await?;
     let is_made = delivery::fix(&petitions, &petition.action, id).await?;
     let stated = delivery::find(&mut *kernel.db.acquire().await?, &petition, id).await?;

@@ -138,7 +138,7 @@ async fn post_import(
         .map_err(|e| Error::field("/name", e.code, e.detail))?;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
     let import = Import {
-        id: kernel.cx.id(),
+        id: kernel.env.id(),
         petition_id: petition.action.id,
         organizer_id: actor.organizer_id,
         name,
@@ -155,7 +155,7 @@ async fn post_import(
         imported: 0,
         duplicates: 0,
         refused: 0,
-        created_at: kernel.cx.now(),
+        created_at: kernel.env.now(),
         finished_at: None,
     };
     let mut upload = Upload { petitions: &petitions, vault, import, number: 0, preview: Vec::new() };
@@ -168,7 +168,7 @@ async fn post_import(
         return Err(given_up());
     }
     let details = json!({"import": upload.import.id});
-    audit(&mut tx, &kernel.cx, &actor, "import.upload", Some(petition.action.id), details).await?;
+    audit(&mut tx, &kernel.env, &actor, "import.upload", Some(petition.action.id), details).await?;
     tx.commit().await?;
     "uploaded".clone_into(&mut upload.import.state);
     let mut document = resource(kernel, &petition, &upload.import, None);
@@ -232,7 +232,7 @@ impl Upload<'_> {
             let added = async {
                 let mut conn = kernel.db.acquire().await?;
                 let (id, bytes) = (self.import.id, self.import.bytes);
-                imports::add_piece(&mut conn, id, self.number, &sealed, bytes, kernel.cx.now()).await
+                imports::add_piece(&mut conn, id, self.number, &sealed, bytes, kernel.env.now()).await
             };
             match added.await {
                 Ok(true) => break,
@@ -257,7 +257,7 @@ impl Upload<'_> {
         let kernel = &self.petitions.kernel;
         let thrown = async {
             let mut tx = kernel.db.begin().await?;
-            imports::break_off(&mut tx, self.import.id, kernel.cx.now()).await?;
+            imports::break_off(&mut tx, self.import.id, kernel.env.now()).await?;
             import::throw_away(self.petitions, &mut tx, petition.action.organization_id, self.import.id).await?;
             tx.commit().await.map_err(Error::from)
         };
@@ -322,9 +322,9 @@ async fn start_import(
     (row.seen, row.imported, row.duplicates, row.refused, row.finished_at) = (0, 0, 0, 0, None);
     imports::clear_faults(&mut tx, row.id).await?;
     imports::save(&mut tx, &row).await?;
-    jobs::enqueue(&mut tx, import::JOB, petition.action.organization_id, row.id, kernel.cx.now()).await?;
+    jobs::enqueue(&mut tx, import::JOB, petition.action.organization_id, row.id, kernel.env.now()).await?;
     let details = json!({"import": row.id, "dry_run": row.dry_run});
-    audit(&mut tx, &kernel.cx, &actor, "import.start", Some(petition.action.id), details).await?;
+    audit(&mut tx, &kernel.env, &actor, "import.start", Some(petition.action.id), details).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::ACCEPTED, &resource(kernel, &petition, &row, None)))
 }
@@ -345,11 +345,11 @@ async fn cancel_import(
         return Err(Error::problem(Code::Conflict, "This import has ended."));
     }
     "cancelled".clone_into(&mut row.state);
-    row.finished_at = Some(kernel.cx.now());
+    row.finished_at = Some(kernel.env.now());
     imports::save(&mut tx, &row).await?;
     jobs::remove(&mut tx, import::JOB, row.id).await?;
     import::throw_away(&petitions, &mut tx, petition.action.organization_id, row.id).await?;
-    audit(&mut tx, &kernel.cx, &actor, "import.cancel", Some(petition.action.id), json!({"import": row.id})).await?;
+    audit(&mut tx, &kernel.env, &actor, "import.cancel", Some(petition.action.id), json!({"import": row.id})).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &resource(kernel, &petition, &row, None)))
 }

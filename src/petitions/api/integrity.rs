@@ -101,7 +101,7 @@ async fn put_integrity(
     limits.signing_paused = changes.muster_signing_paused.unwrap_or(limits.signing_paused);
     limits.breakdowns_paused = changes.muster_breakdowns_paused.unwrap_or(limits.breakdowns_paused);
     integrity::save_limits(&mut tx, actor.organization_id, &limits).await?;
-    audit(&mut tx, &kernel.cx, &actor, "integrity.change", None, json!(limits)).await?;
+    audit(&mut tx, &kernel.env, &actor, "integrity.change", None, json!(limits)).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::OK, &document(&petitions, &actor).await?))
@@ -158,9 +158,9 @@ async fn post_allowance(
         }
     };
     let mut tx = kernel.db.begin().await?;
-    let new = Allowance { id: kernel.cx.id(), kind: kind.to_owned(), value, note };
-    integrity::allow(&mut tx, actor.organization_id, &new, kernel.cx.now()).await?;
-    audit(&mut tx, &kernel.cx, &actor, "integrity.allow", None, json!({"kind": new.kind, "value": new.value})).await?;
+    let new = Allowance { id: kernel.env.id(), kind: kind.to_owned(), value, note };
+    integrity::allow(&mut tx, actor.organization_id, &new, kernel.env.now()).await?;
+    audit(&mut tx, &kernel.env, &actor, "integrity.allow", None, json!({"kind": new.kind, "value": new.value})).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::CREATED, &document(&petitions, &actor).await?))
@@ -179,7 +179,7 @@ async fn delete_allowance(
     if !integrity::disallow(&mut tx, actor.organization_id, id).await? {
         return Err(Error::not_found());
     }
-    audit(&mut tx, &kernel.cx, &actor, "integrity.disallow", None, json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "integrity.disallow", None, json!({})).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This allowance is gone."})))

@@ -138,7 +138,7 @@ async fn post_invalidation(
     let job =
         invalidation::begin(&petitions, &mut tx, &petition, actor.organizer_id, rule, body.effect, reason).await?;
     let details = json!({"effect": job.effect, "job": job.id});
-    audit(&mut tx, &kernel.cx, &actor, "signatures.invalidate", Some(petition.action.id), details).await?;
+    audit(&mut tx, &kernel.env, &actor, "signatures.invalidate", Some(petition.action.id), details).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::ACCEPTED, &resource(&petitions, &petition, &job, None).await?))
 }
@@ -150,7 +150,7 @@ async fn cancel_invalidation(
     actor: Actor,
     PathParams((key, job)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
-    let now = petitions.kernel.cx.now();
+    let now = petitions.kernel.env.now();
     steer(&petitions, &actor, &key, job, "signatures.invalidate.cancel", |job| invalidation::cancel(job, now)).await
 }
 
@@ -179,12 +179,12 @@ async fn steer(
     change(&mut job)?;
     invalidations::save(&mut tx, &job).await?;
     if job.state == "undoing" {
-        jobs::enqueue(&mut tx, invalidation::JOB, petition.action.organization_id, job.id, petitions.kernel.cx.now())
+        jobs::enqueue(&mut tx, invalidation::JOB, petition.action.organization_id, job.id, petitions.kernel.env.now())
             .await?;
     } else {
         jobs::remove(&mut tx, invalidation::JOB, job.id).await?;
     }
-    audit(&mut tx, &petitions.kernel.cx, actor, verb, Some(petition.action.id), json!({"job": job.id})).await?;
+    audit(&mut tx, &petitions.kernel.env, actor, verb, Some(petition.action.id), json!({"job": job.id})).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &resource(petitions, &petition, &job, None).await?))
 }

@@ -78,7 +78,7 @@ async fn delete_preview(
     let mut tx = kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     campaigns::void_previews(&mut tx, action.id).await?;
-    audit(&mut tx, &kernel.cx, &actor, "petition.void_previews", Some(action.id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "petition.void_previews", Some(action.id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "The preview links given out so far do not work any more."})))
 }
@@ -133,7 +133,7 @@ async fn post_short_link(
         }
         error => error,
     })?;
-    audit(&mut tx, &kernel.cx, &actor, "short_link.create", Some(action.id), json!({"word": body.word})).await?;
+    audit(&mut tx, &kernel.env, &actor, "short_link.create", Some(action.id), json!({"word": body.word})).await?;
     let found = campaigns::short_links(&mut tx, action.id).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::CREATED, &links(&petitions, &action, &found)).into_response())
@@ -153,7 +153,7 @@ async fn delete_short_link(
     if !campaigns::delete_short_link(&mut tx, action.id, &word).await? {
         return Err(Error::not_found());
     }
-    audit(&mut tx, &kernel.cx, &actor, "short_link.delete", Some(action.id), json!({"word": word})).await?;
+    audit(&mut tx, &kernel.env, &actor, "short_link.delete", Some(action.id), json!({"word": word})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "This short link is gone."})))
 }

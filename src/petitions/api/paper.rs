@@ -93,13 +93,13 @@ async fn post_batch(
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
     let batch = paper::PaperBatch {
-        id: kernel.cx.id(),
+        id: kernel.env.id(),
         reference: required_line(&body.reference, 100).map_err(|e| Error::field("/reference", e.code, e.detail))?,
         sheets: body.sheets,
         count: body.count,
         collected_on: body.collected_on,
         note: clean_line(&body.note, 500).map_err(|e| Error::field("/note", e.code, e.detail))?,
-        created_at: kernel.cx.now(),
+        created_at: kernel.env.now(),
     };
     let mut tx = kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
@@ -109,7 +109,7 @@ async fn post_batch(
             Error::field("/reference", "taken", "A batch of this reference was entered before.")
         })?;
     let details = json!({"reference": batch.reference, "count": batch.count});
-    audit(&mut tx, &kernel.cx, &actor, "paper.enter", Some(action.id), details).await?;
+    audit(&mut tx, &kernel.env, &actor, "paper.enter", Some(action.id), details).await?;
     comments::announce(&mut tx, action.id).await?;
     let batches = paper::batches(&mut tx, action.id).await?;
     tx.commit().await?;
@@ -131,7 +131,7 @@ async fn delete_batch(
     if !paper::delete(&mut tx, action.id, batch).await? {
         return Err(Error::not_found());
     }
-    audit(&mut tx, &kernel.cx, &actor, "paper.remove", Some(action.id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "paper.remove", Some(action.id), json!({})).await?;
     comments::announce(&mut tx, action.id).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));

@@ -391,7 +391,7 @@ async fn put_signature(
     store::comments::moderate(&mut tx, id, decision, vetted, hide).await?;
     store::comments::announce(&mut tx, petition.action.id).await?;
     let details = json!({"comment": decision, "vetted": vetted, "name_hidden": hide, "state": ruling});
-    audit(&mut tx, &kernel.cx, &actor, "signature.decide", Some(id), details).await?;
+    audit(&mut tx, &kernel.env, &actor, "signature.decide", Some(id), details).await?;
     let row = store::signature(&mut tx, id).await?;
     tx.commit().await?;
     petitions.forget(&petition);
@@ -418,7 +418,7 @@ async fn delete_signature(
     } else {
         ops::withdraw(&mut tx, kernel, &row, action.protected).await?;
     }
-    audit(&mut tx, &kernel.cx, &actor, "signature.withdraw", Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "signature.withdraw", Some(id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "This signature was withdrawn."})))
 }
