@@ -21,6 +21,9 @@ stale() {
     exit 1
 }
 
+step "Documents: what they name is there"
+scripts/check-docs.sh
+
 step "Format"
 cargo fmt --check
 
