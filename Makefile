@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fmt lint sqlx openapi clean-demo
+.PHONY: help demo test watch bench db docs fmt lint sqlx openapi sbom advisories clean-demo
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 muster := $(or $(CARGO_TARGET_DIR),target)/debug/muster
@@ -16,6 +16,17 @@ demo: ## Run Muster on this machine with examples: its own database, no mail lea
 test: ## Check everything: format, lints, documentation, generated files, tests
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+watch: ## Check again after each change of a file; T="NAME..." runs these tests, too
+	@scripts/watch.sh $(T)
+
+db: ## Open psql on the demo's database, also while the demo runs (DATABASE_URL: on that one)
+	@[ -x $(muster) ] || SQLX_OFFLINE=true cargo build
+	@$(muster) postgres psql
+
+docs: ## Build the code's documentation and say where it is; the rest is in docs/
+	@SQLX_OFFLINE=true cargo doc --quiet --no-deps --document-private-items
+	@echo "$(or $(CARGO_TARGET_DIR),target)/doc/muster/index.html"
 
 bench: ## Measure speed beside peers on this machine (10 to 20 minutes); writes bench/results.md
 	@scripts/setup.sh bench
@@ -35,6 +46,13 @@ openapi: ## Refresh openapi.json after the API changed
 	SQLX_OFFLINE=true cargo build
 	@$(muster) openapi > openapi.json.new
 	@mv openapi.json.new openapi.json
+
+sbom: ## Write what Muster is made of as CycloneDX JSON (target/muster.cdx.json)
+	@scripts/sbom.sh
+
+advisories: ## Ask for known vulnerabilities in what Muster is made of; needs the network
+	@scripts/setup.sh test
+	cargo deny check advisories
 
 # Started as root in a folder that the database's user cannot enter, the cluster lies in /var/lib/muster instead, under
 # the hash of this folder's path (src/kernel/embedded_postgres/place.rs).

@@ -188,6 +188,12 @@ enum PostgresVerb {
         #[arg(last = true, required = true)]
         command: Vec<String>,
     },
+    /// Open psql on the database; beside a running Muster on the Postgres that it runs
+    Psql {
+        /// Arguments of psql, after `--`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
 }
 
 /// Runs a command line to its exit code.
@@ -209,6 +215,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Openapi => print!("{}", app::openapi()),
         Command::CheckConfig { offline, resolver } => check_config(offline, resolver).await?,
         Command::Postgres { verb: PostgresVerb::Run { command } } => return postgres_run(&command).await,
+        Command::Postgres { verb: PostgresVerb::Psql { arguments } } => return psql(arguments).await,
         Command::Serve { role } => serve(settings()?, role, false).await?,
         Command::Demo => serve(demo::settings(settings()?)?, ServeRole::All, true).await?,
         Command::Migrate => {
@@ -334,6 +341,15 @@ async fn postgres_run(command: &[String]) -> anyhow::Result<ExitCode> {
     let postgres = EmbeddedPostgres::start(Options::new(&settings.postgres.data_root)).await?;
     let status = run_with(&postgres.url(), command).await.with_context(|| format!("cannot run {}", command[0]));
     postgres.stop().await?;
+    Ok(ExitCode::from(u8::try_from(exit_code(status?)).unwrap_or(1)))
+}
+
+async fn psql(arguments: Vec<String>) -> anyhow::Result<ExitCode> {
+    let database = Database::open_or_join(&settings()?).await?;
+    // before the arguments, which may name another database
+    let command = [vec!["psql".to_owned(), database.direct().to_owned()], arguments].concat();
+    let status = run_with(database.direct(), &command).await.context("cannot run psql");
+    database.close().await?;
     Ok(ExitCode::from(u8::try_from(exit_code(status?)).unwrap_or(1)))
 }
 
