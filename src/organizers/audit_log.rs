@@ -12,14 +12,14 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{actor::Actor, auth::Access, scope::Scope, store};
+use super::{actor::Actor, auth::Authenticator, scope::Scope, store};
 use crate::{
     error::Result,
     kernel::{extract::ListQuery, hal, paging::Listing},
 };
 
 /// The routes of this slice.
-pub fn router() -> OpenApiRouter<Access> {
+pub fn router() -> OpenApiRouter<Authenticator> {
     OpenApiRouter::new().routes(routes!(list_audit))
 }
 
@@ -73,9 +73,9 @@ impl From<store::AuditRow> for AuditEntry {
         (status = 403, description = "Without the scope."),
     ),
 )]
-async fn list_audit(State(access): State<Access>, actor: Actor, query: ListQuery) -> Result<Response> {
+async fn list_audit(State(authenticator): State<Authenticator>, actor: Actor, query: ListQuery) -> Result<Response> {
     actor.require(Scope::AuditRead)?;
-    let kernel = access.kernel();
+    let kernel = authenticator.kernel();
     let filter = query.filter(store::AUDIT_FIELDS)?;
     let mut conn = kernel.db.acquire().await?;
     let (rows, extent) = store::list_audit(&mut conn, actor.organization_id, filter.as_ref(), &query.page).await?;
