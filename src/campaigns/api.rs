@@ -36,7 +36,7 @@ use crate::{
         paging::Listing,
         text::{LocaleTag, Slug, clean_text, required_line},
     },
-    organizers::{self, Access, Actor, MaybeActor, Scope, audit},
+    organizers::{self, Actor, Authenticator, MaybeActor, Scope, audit},
 };
 
 /// What this slice's handlers share, and what the slices above ask it.
@@ -45,7 +45,7 @@ pub struct Campaigns {
     /// Tools.
     pub kernel: Arc<Kernel>,
     /// Who is asking.
-    pub access: Access,
+    pub authenticator: Authenticator,
     sources: SharedCache<(Uuid, String), String>,
     links: SharedCache<(Uuid, LocaleTag, u32), Option<Arc<CampaignLink>>>,
     partners: SharedCache<(Uuid, LocaleTag), Arc<Vec<PartnerBox>>>,
@@ -53,7 +53,7 @@ pub struct Campaigns {
 
 impl Campaigns {
     /// The slice over these tools.
-    pub fn new(kernel: Arc<Kernel>, access: Access) -> Self {
+    pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator) -> Self {
         let cx = || kernel.cx.clone();
         Self {
             partners: Cache::watching(cx(), &kernel.changes, |_, _, change| change == Change::Any),
@@ -62,7 +62,7 @@ impl Campaigns {
                 change.concerns(*campaign)
             }),
             kernel,
-            access,
+            authenticator,
         }
     }
 
@@ -70,10 +70,10 @@ impl Campaigns {
     ///
     /// # Errors
     /// A database error.
-    pub async fn source_word(&self, organization: Uuid, typed: Option<&str>) -> Result<Option<String>> {
-        let Some(typed) = typed.map(str::trim).filter(|t| !t.is_empty() && t.len() <= 100) else { return Ok(None) };
-        let load = async || ops::registered_source(&mut *self.kernel.db.acquire().await?, organization, typed).await;
-        self.sources.get(&(organization, typed.to_owned()), load).await.map(Some)
+    pub async fn source_word(&self, organization: Uuid, input: Option<&str>) -> Result<Option<String>> {
+        let Some(input) = input.map(str::trim).filter(|t| !t.is_empty() && t.len() <= 100) else { return Ok(None) };
+        let load = async || ops::registered_source(&mut *self.kernel.db.acquire().await?, organization, input).await;
+        self.sources.get(&(organization, input.to_owned()), load).await.map(Some)
     }
 
     /// The consent boxes of an organization's partners.
@@ -110,8 +110,8 @@ impl Campaigns {
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<Campaigns> {
     OpenApiRouter::new()
-        .routes(routes!(list_campaigns, post_campaign))
-        .routes(routes!(get_campaign, put_campaign, delete_campaign))
+        .routes(routes!(list_campaigns, create_campaign))
+        .routes(routes!(get_campaign, update_campaign, delete_campaign))
         .merge(updates::router())
         .merge(images::router())
         .merge(sources::router())
@@ -161,7 +161,7 @@ pub enum CampaignState {
 }
 
 /// A campaign that passed.
-struct Checked {
+struct ValidatedCampaign {
     title: String,
     summary: String,
     description: String,
@@ -171,7 +171,7 @@ struct Checked {
     state: &'static str,
 }
 
-async fn check(conn: &mut PgConnection, organization: Uuid, new: NewCampaign) -> Result<Checked> {
+async fn validate(conn: &mut PgConnection, organization: Uuid, new: NewCampaign) -> Result<ValidatedCampaign> {
     let mut errors: Vec<FieldError> = Vec::new();
     let title = required_line(&new.title, 300).map_err(|e| Error::field("/title", e.code, e.detail))?;
     let summary =
@@ -179,7 +179,7 @@ async fn check(conn: &mut PgConnection, organization: Uuid, new: NewCampaign) ->
     let description =
         clean_text(&new.description, 40_000).map_err(|e| Error::field("/description", e.code, e.detail))?;
     let slug = match &new.muster_slug {
-        Some(typed) => Slug::parse(typed).map_err(|e| Error::field("/muster:slug", e.code, e.detail))?,
+        Some(input) => Slug::parse(input).map_err(|e| Error::field("/muster:slug", e.code, e.detail))?,
         None => Slug::from_title(&title).ok_or_else(|| {
             Error::field("/muster:slug", "required", "No address can be made from this title; give one.")
         })?,
@@ -198,7 +198,7 @@ async fn check(conn: &mut PgConnection, organization: Uuid, new: NewCampaign) ->
         CampaignState::Published => "published",
         CampaignState::Archived => "archived",
     };
-    Ok(Checked { title, summary, description, slug, locale, texts, state })
+    Ok(ValidatedCampaign { title, summary, description, slug, locale, texts, state })
 }
 
 fn taken() -> Error {
@@ -209,14 +209,15 @@ fn taken() -> Error {
 ///
 /// # Errors
 /// 422 naming the field, or a database error.
-pub async fn create_campaign(
+pub async fn save_new_campaign(
     conn: &mut PgConnection,
     kernel: &Kernel,
     organization: Uuid,
     id: Uuid,
     new: NewCampaign,
 ) -> Result<()> {
-    let Checked { title, summary, description, slug, locale, texts, state } = check(conn, organization, new).await?;
+    let ValidatedCampaign { title, summary, description, slug, locale, texts, state } =
+        validate(conn, organization, new).await?;
     let at = kernel.cx.now();
     store::insert_campaign(
         conn,
@@ -287,7 +288,7 @@ async fn get_campaign(
 
 /// Creates a campaign.
 #[utoipa::path(post, path = "/api/v1/campaigns", tag = "campaigns", request_body = NewCampaign, responses((status = 201, description = "Created", body = Value), (status = 422)))]
-async fn post_campaign(
+async fn create_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     headers: HeaderMap,
@@ -301,7 +302,7 @@ async fn post_campaign(
     let id = match idempotency::claim(&mut tx, &kernel.cx, key.as_ref(), id).await? {
         Claim::Replayed(id) => id,
         Claim::Fresh => {
-            create_campaign(&mut tx, kernel, actor.organization_id, id, body).await?;
+            save_new_campaign(&mut tx, kernel, actor.organization_id, id, body).await?;
             audit(&mut tx, &kernel.cx, &actor, "campaign.create", Some(id), json!({})).await?;
             id
         }
@@ -313,7 +314,7 @@ async fn post_campaign(
 
 /// Changes a campaign; absent members stay.
 #[utoipa::path(put, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = String, Path, description = "UUID or slug")), request_body = NewCampaign, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)))]
-async fn put_campaign(
+async fn update_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     Segments(key): Segments<String>,
@@ -324,8 +325,8 @@ async fn put_campaign(
     let mut tx = kernel.db.begin().await?;
     let row = store::campaign(&mut tx, Some(actor.organization_id), &key).await?;
     let new: NewCampaign = changes.over(campaign_resource(kernel, &row))?;
-    let Checked { title, summary, description, slug, locale, texts, state } =
-        check(&mut tx, actor.organization_id, new).await?;
+    let ValidatedCampaign { title, summary, description, slug, locale, texts, state } =
+        validate(&mut tx, actor.organization_id, new).await?;
     let at = kernel.cx.now();
     store::save_campaign(&mut tx, row.id, slug.as_str(), locale, &title, &summary, &description, &texts, state, at)
         .await

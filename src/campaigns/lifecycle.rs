@@ -7,13 +7,13 @@ use crate::error::{Code, Error, Result};
 
 /// Whether an action that the public sees takes people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Availability {
     /// It does.
     Open,
     /// Not before this moment.
-    NotYet(DateTime<Utc>),
+    NotYetOpen(DateTime<Utc>),
     /// It does not, for this reason; an action past its closing date is `Closed`, whatever its row says.
-    Over(State),
+    Unavailable(State),
 }
 
 /// Another action of the same organization, where a page that takes nobody leads on to.
@@ -49,15 +49,15 @@ impl State {
 
 impl Action {
     /// Does it take people now? `None` for what the public may not see.
-    pub fn standing(&self, now: DateTime<Utc>) -> Option<Standing> {
+    pub fn availability(&self, now: DateTime<Utc>) -> Option<Availability> {
         match self.state {
             State::Draft | State::Archived => None,
             State::Published => Some(match (self.opens_at, self.closes_at) {
-                (_, Some(closes)) if now >= closes => Standing::Over(State::Closed),
-                (Some(opens), _) if now < opens => Standing::NotYet(opens),
-                _ => Standing::Open,
+                (_, Some(closes)) if now >= closes => Availability::Unavailable(State::Closed),
+                (Some(opens), _) if now < opens => Availability::NotYetOpen(opens),
+                _ => Availability::Open,
             }),
-            over => Some(Standing::Over(over)),
+            over => Some(Availability::Unavailable(over)),
         }
     }
 
@@ -66,14 +66,14 @@ impl Action {
     /// # Errors
     /// `not_found` for what the public may not see, `action_closed` (409) with the reason otherwise.
     pub fn require_open(&self, now: DateTime<Utc>) -> Result<()> {
-        let mut reason = match self.standing(now).ok_or_else(Error::not_found)? {
-            Standing::Open => return Ok(()),
-            Standing::NotYet(opens) => format!("not open yet: it opens at {}.", opens.to_rfc3339()),
-            Standing::Over(State::Paused) => "paused: it takes nobody for the moment.".to_owned(),
-            Standing::Over(State::Won) => "won: thank you, it has reached its aim.".to_owned(),
-            Standing::Over(State::Lost) => "lost: it is over.".to_owned(),
-            Standing::Over(State::Cancelled) => "cancelled: it was called off.".to_owned(),
-            Standing::Over(_) => "closed: it takes nobody any more.".to_owned(),
+        let mut reason = match self.availability(now).ok_or_else(Error::not_found)? {
+            Availability::Open => return Ok(()),
+            Availability::NotYetOpen(opens) => format!("not open yet: it opens at {}.", opens.to_rfc3339()),
+            Availability::Unavailable(State::Paused) => "paused: it takes nobody for the moment.".to_owned(),
+            Availability::Unavailable(State::Won) => "won: thank you, it has reached its aim.".to_owned(),
+            Availability::Unavailable(State::Lost) => "lost: it is over.".to_owned(),
+            Availability::Unavailable(State::Cancelled) => "cancelled: it was called off.".to_owned(),
+            Availability::Unavailable(_) => "closed: it takes nobody any more.".to_owned(),
         };
         if !self.state_reason.is_empty() {
             reason = format!("{reason} {}", self.state_reason);
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_draft_is_published_or_put_away_and_nothing_becomes_one_again() {
+    fn draft_can_only_be_published_or_archived_and_nothing_returns_to_draft() {
         use State::{Archived, Cancelled, Closed, Draft, Lost, Paused, Published, Won};
         for next in [Paused, Closed, Won, Lost, Cancelled] {
             assert!(!Draft.may_become(next));
