@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    ingest::{NewLetterAct, WriteBatch},
-    store::{self, LetterAct, LetterActTarget, LetterAction, Target, Written},
-    template::{self, Given},
+    batch::{LetterBatch, PreparedLetter},
+    store::{self, LetterAction, LetterSubmission, LetterSubmissionTarget, SubmissionResult, Target},
+    template::{self, ComposeInput},
 };
 use crate::{
     campaigns::Campaigns,
@@ -23,8 +23,8 @@ use crate::{
         idempotency::{self, IdempotencyKey},
         text::LocaleTag,
     },
-    organizers::Access,
-    people::{self, Asked, Consents, Details, NewPerson},
+    organizers::Authenticator,
+    people::{self, ConsentContext, Consents, Details, NewPerson},
 };
 
 /// Name of the table, part of what a sealed value is bound to.
@@ -33,7 +33,7 @@ pub const LETTERS: &str = "letters";
 /// What is sealed on a letter's row: everything that was typed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Typed {
+pub struct LetterPayload {
     /// The person's details.
     pub details: Details,
     /// The subject; "" where one of the template's speaks.
@@ -52,7 +52,7 @@ pub struct Typed {
     pub locale: LocaleTag,
 }
 
-impl Typed {
+impl LetterPayload {
     /// Subject and text for one target.
     ///
     /// # Errors
@@ -62,8 +62,8 @@ impl Typed {
             None if self.subject.is_empty() => &letter.action.title,
             _ => &self.subject,
         };
-        let given = Given { subject, message: &self.message, greeting: self.greeting, variant };
-        template::compose(letter.template(self.locale), given, target)
+        let input = ComposeInput { subject, message: &self.message, greeting: self.greeting, variant };
+        template::compose(letter.template(self.locale), input, target)
     }
 }
 
@@ -105,8 +105,8 @@ impl NewLetter {
         require(!self.message.is_empty() || !letter.templates.is_empty(), "/message");
         if !letter.editable && !letter.templates.is_empty() {
             let fixed = "The text of this letter is the same for everyone.";
-            for (typed, pointer) in [(&self.subject, "/subject"), (&self.message, "/message")] {
-                if !typed.is_empty() {
+            for (input, pointer) in [(&self.subject, "/subject"), (&self.message, "/message")] {
+                if !input.is_empty() {
                     errors.push(FieldError::new(pointer, "not_allowed", fixed));
                 }
             }
@@ -121,34 +121,34 @@ pub struct Letters {
     /// Tools.
     pub kernel: Arc<Kernel>,
     /// Who is asking.
-    pub access: Access,
+    pub authenticator: Authenticator,
     /// The slice below.
     #[from_ref(skip)]
     pub campaigns: Campaigns,
     #[from_ref(skip)]
-    ingest: Arc<GroupCommit<WriteBatch>>,
+    group_commit: Arc<GroupCommit<LetterBatch>>,
     #[from_ref(skip)]
-    cached: Arc<Cache<String, Arc<LetterAction>>>,
+    cache: Arc<Cache<String, Arc<LetterAction>>>,
 }
 
 impl Letters {
     /// The slice over these tools; starts its group commit.
-    pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns) -> Self {
-        let batch = WriteBatch { db: kernel.hot.clone() };
+    pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns) -> Self {
+        let batch = LetterBatch { db: kernel.hot.clone() };
         Self {
-            ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
-            cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, letter: &Arc<LetterAction>, change| {
+            group_commit: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
+            cache: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, letter: &Arc<LetterAction>, change| {
                 change.concerns(letter.action.id)
             }),
             kernel,
-            access,
+            authenticator,
             campaigns,
         }
     }
 
     /// Takes no more acts and returns when the queued ones are written and answered.
     pub async fn close(&self) {
-        self.ingest.close().await;
+        self.group_commit.close().await;
     }
 
     /// Today, for who holds an office.
@@ -162,16 +162,16 @@ impl Letters {
     /// `not_found`, or a database error.
     pub async fn letter(&self, key: &str) -> Result<Arc<LetterAction>> {
         let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key, self.today()).await.map(Arc::new);
-        self.cached.get(&key.to_owned(), load).await
+        self.cache.get(&key.to_owned(), load).await
     }
 
     /// Forgets a changed letter action.
-    pub fn forget(&self, letter: &LetterAction) {
+    pub fn invalidate_cache(&self, letter: &LetterAction) {
         self.kernel.changes.tell(Change::One(letter.action.id));
     }
 
     /// Forgets all letter actions, after an office changed.
-    pub fn forget_all(&self) {
+    pub fn invalidate_all(&self) {
         self.kernel.changes.tell(Change::Any);
     }
 
@@ -179,73 +179,95 @@ impl Letters {
     ///
     /// # Errors
     /// `unavailable` when it cannot be written now; then it was not.
-    pub async fn write(&self, letter: &LetterAction, new: NewLetter) -> Result<()> {
+    pub async fn submit(&self, letter: &LetterAction, new: NewLetter) -> Result<()> {
         let person_id = self.kernel.cx.recorded_id(letter.action.protected);
-        let act = self
-            .act(letter, new, Bearer { person_id, person_sealed: None, wish: "pending", idempotency: None })
+        let prepared = self
+            .prepare(
+                letter,
+                new,
+                SubmissionContext { person_id, person_sealed: None, mode: "pending", idempotency: None },
+            )
             .await?;
-        self.ingest.submit(act).await.map(|_| ())
+        self.group_commit.submit(prepared).await.map(|_| ())
     }
 
     /// An organizer's act of writing: confirmed at once. Returns what became of it.
     ///
     /// # Errors
     /// `idempotency_mismatch` (422), or `unavailable`.
-    pub async fn write_vouched(
+    pub async fn submit_vouched(
         &self,
         letter: &LetterAction,
         new: NewLetter,
         idempotency: Option<IdempotencyKey>,
-    ) -> Result<Written> {
+    ) -> Result<SubmissionResult> {
         let (kernel, action) = (&self.kernel, &letter.action);
         let protected = action.protected;
         let vault = kernel.vaults.open(action.vault_id).await?;
         let mut conn = kernel.db.acquire().await?;
-        let vouched = people::vouched(&mut conn, kernel, &vault, &new.person, protected).await?;
+        let vouched = people::prepare_vouched_person(&mut conn, kernel, &vault, &new.person, protected).await?;
         drop(conn);
         let (details, consents) = (new.person.details.clone(), new.consents.clone());
         let locale = new.person.locale.unwrap_or(action.locale);
-        let bearer =
-            Bearer { person_id: vouched.id, person_sealed: Some(vouched.sealed), wish: "vouched", idempotency };
-        let act = self.act(letter, new, bearer).await?;
-        let written = self.ingest.submit(act).await?;
-        if written.outcome == "mismatch" {
+        let context = SubmissionContext {
+            person_id: vouched.id,
+            person_sealed: Some(vouched.sealed),
+            mode: "vouched",
+            idempotency,
+        };
+        let prepared = self.prepare(letter, new, context).await?;
+        let result = self.group_commit.submit(prepared).await?;
+        if result.outcome == "mismatch" {
             return Err(idempotency::mismatch());
         }
-        let Some(holder) = written.holder_id else { return Ok(written) };
-        if holder != vouched.id || consents != Consents::default() {
+        let Some(owner) = result.person_id else { return Ok(result) };
+        if owner != vouched.id || consents != Consents::default() {
             let mut tx = kernel.db.begin().await?;
-            if holder != vouched.id {
+            if owner != vouched.id {
                 // she was there before: her details are completed under her lock
                 let tag = (!protected).then_some(locale.as_str());
-                people::confirm(&mut tx, kernel, &vault, holder, details, tag, protected).await?;
+                people::merge_confirmed_details(&mut tx, kernel, &vault, owner, details, tag, protected).await?;
             }
-            let asked = Asked {
+            let consent_context = ConsentContext {
                 organization: action.organization_id,
                 organization_name: &action.organization_name,
                 locale,
                 source: "api",
                 updates_wording: None,
             };
-            people::append_consents(&mut tx, kernel, holder, &consents, asked, protected).await?;
+            people::append_consents(&mut tx, kernel, owner, &consents, consent_context, protected).await?;
             tx.commit().await?;
         }
-        Ok(written)
+        Ok(result)
     }
 
     /// A letter that another act writes along: without a confirmation of its own, and for the person whom that act names.
     ///
     /// # Errors
     /// `internal` when the vault does not open, or a database error.
-    pub async fn carried(&self, letter: &LetterAction, new: NewLetter, by: Carrier) -> Result<NewLetterAct> {
-        let bearer =
-            Bearer { person_id: by.person_id, person_sealed: by.person_sealed, wish: by.wish, idempotency: None };
-        let mut act = self.act(letter, new, bearer).await?;
-        act.act.email_id = None;
-        Ok(act)
+    pub async fn prepare_attached(
+        &self,
+        letter: &LetterAction,
+        new: NewLetter,
+        sender: LetterSender,
+    ) -> Result<PreparedLetter> {
+        let context = SubmissionContext {
+            person_id: sender.person_id,
+            person_sealed: sender.person_sealed,
+            mode: sender.mode,
+            idempotency: None,
+        };
+        let mut prepared = self.prepare(letter, new, context).await?;
+        prepared.submission.email_id = None;
+        Ok(prepared)
     }
 
-    async fn act(&self, letter: &LetterAction, new: NewLetter, bearer: Bearer) -> Result<NewLetterAct> {
+    async fn prepare(
+        &self,
+        letter: &LetterAction,
+        new: NewLetter,
+        context: SubmissionContext,
+    ) -> Result<PreparedLetter> {
         let (kernel, action) = (&self.kernel, &letter.action);
         let (cx, protected) = (&kernel.cx, action.protected);
         let vault = kernel.vaults.open(action.vault_id).await?;
@@ -253,9 +275,9 @@ impl Letters {
         let id = cx.recorded_id(protected);
         let created_at = cx.recorded_now(protected);
         let locale = new.person.locale.unwrap_or(action.locale);
-        let pending = bearer.wish == "pending";
+        let pending = context.mode == "pending";
         let email_index = vault.email_index(&new.person.email);
-        let typed = Typed {
+        let payload = LetterPayload {
             details: new.person.details,
             subject: new.subject,
             message: new.message,
@@ -264,15 +286,15 @@ impl Letters {
             consents: new.consents,
             locale,
         };
-        let act = LetterAct {
+        let submission = LetterSubmission {
             id,
             letter_action_id: action.id,
             vault_id: vault.id,
-            person_id: bearer.person_id,
+            person_id: context.person_id,
             email_index,
-            person_sealed: bearer.person_sealed,
-            wish: bearer.wish,
-            sealed: vault.seal(cx, LETTERS, id, &typed),
+            person_sealed: context.person_sealed,
+            mode: context.mode,
+            sealed: vault.seal(cx, LETTERS, id, &payload),
             locale: (!protected).then_some(locale.as_str()),
             source: source.filter(|_| !protected),
             // the last byte of an id is random
@@ -283,42 +305,42 @@ impl Letters {
             email_id: pending.then(|| cx.recorded_id(protected)),
             organization_id: action.organization_id,
             protected,
-            idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
-            idempotency_request: bearer.idempotency.map(|k| k.request),
+            idempotency_key: context.idempotency.as_ref().map(|k| k.key.clone()),
+            idempotency_request: context.idempotency.map(|k| k.request),
         };
-        let to = |target: &Target| LetterActTarget {
+        let to = |target: &Target| LetterSubmissionTarget {
             letter_id: id,
             outreach_id: cx.recorded_id(protected),
             office_id: target.office_id,
             email_id: cx.recorded_id(protected),
         };
-        Ok(NewLetterAct { act, targets: letter.targets.iter().map(to).collect() })
+        Ok(PreparedLetter { submission, targets: letter.targets.iter().map(to).collect() })
     }
 
     /// What a letter's row has sealed; empty once the contact was dropped.
     ///
     /// # Errors
     /// `internal` when the vault does not open it.
-    pub async fn typed(&self, vault: Uuid, id: Uuid, sealed: Option<&[u8]>) -> Result<Typed> {
-        let Some(sealed) = sealed else { return Ok(Typed::default()) };
+    pub async fn open_payload(&self, vault: Uuid, id: Uuid, sealed: Option<&[u8]>) -> Result<LetterPayload> {
+        let Some(sealed) = sealed else { return Ok(LetterPayload::default()) };
         self.kernel.vaults.open(vault).await?.open(LETTERS, id, sealed).map_err(Error::from)
     }
 }
 
-struct Bearer {
+struct SubmissionContext {
     person_id: Uuid,
     person_sealed: Option<Vec<u8>>,
-    wish: &'static str,
+    mode: &'static str,
     idempotency: Option<IdempotencyKey>,
 }
 
 /// The act that carries a letter.
 #[derive(Debug)]
-pub struct Carrier {
+pub struct LetterSender {
     /// Its person, unless somebody makes the same person in between.
     pub person_id: Uuid,
     /// The person's details where an organizer vouches.
     pub person_sealed: Option<Vec<u8>>,
     /// 'pending' or 'vouched'.
-    pub wish: &'static str,
+    pub mode: &'static str,
 }

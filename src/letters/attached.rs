@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{ops, store, writing::LETTERS};
+use super::{ops, store, submission::LETTERS};
 use crate::{
     campaigns,
     error::{Code, Result},
@@ -14,19 +14,19 @@ use crate::{
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn confirm_carried(conn: &mut PgConnection, kernel: &Kernel, id: Uuid) -> Result<()> {
+pub async fn confirm_attached_letter(conn: &mut PgConnection, kernel: &Kernel, id: Uuid) -> Result<()> {
     let Some((row, letter)) = find(conn, kernel, id).await? else { return Ok(()) };
     let (Some(sealed), "pending") = (&row.sealed, row.state.as_str()) else { return Ok(()) };
     let vault = kernel.vaults.open(row.vault_id).await?;
-    let typed = vault.open(LETTERS, row.id, sealed)?;
-    ops::confirm(conn, kernel, &vault, &letter, &row, typed).await
+    let payload = vault.open(LETTERS, row.id, sealed)?;
+    ops::confirm(conn, kernel, &vault, &letter, &row, payload).await
 }
 
 /// The act that carries the letter does not count: the letter is not sent.
 ///
 /// # Errors
 /// A database error.
-pub async fn drop_carried(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+pub async fn drop_attached_letter(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     store::delete_pending(conn, id).await
 }
 
@@ -34,7 +34,7 @@ pub async fn drop_carried(conn: &mut PgConnection, id: Uuid) -> Result<()> {
 ///
 /// # Errors
 /// A database error.
-pub async fn withdraw_carried(conn: &mut PgConnection, kernel: &Kernel, id: Uuid) -> Result<()> {
+pub async fn withdraw_attached_letter(conn: &mut PgConnection, kernel: &Kernel, id: Uuid) -> Result<()> {
     let Some((row, letter)) = find(conn, kernel, id).await? else { return Ok(()) };
     ops::withdraw(conn, kernel, &letter, &row).await.map(|_| ())
 }
@@ -49,6 +49,6 @@ async fn find(
         row => row?,
     };
     let action = campaigns::by_id(conn, row.letter_action_id).await?;
-    let letter = store::complete(conn, action, kernel.cx.now().date_naive()).await?;
+    let letter = store::load_for_action(conn, action, kernel.cx.now().date_naive()).await?;
     Ok(Some((row, letter)))
 }
