@@ -16,14 +16,20 @@ pub struct Party {
 pub struct Model {
     pub capacity: Option<i16>,
     pub waitlist: bool,
-    pub smaller_may_pass: bool,
+    pub allow_smaller_parties_first: bool,
     pub parties: BTreeMap<u64, Party>,
-    pub next_place: u64,
+    pub next_waitlist_position: u64,
 }
 
 impl Model {
     pub fn new(capacity: Option<i16>) -> Self {
-        Self { capacity, waitlist: true, smaller_may_pass: false, parties: BTreeMap::new(), next_place: 1 }
+        Self {
+            capacity,
+            waitlist: true,
+            allow_smaller_parties_first: false,
+            parties: BTreeMap::new(),
+            next_waitlist_position: 1,
+        }
     }
 
     pub fn taken(&self) -> i16 {
@@ -61,7 +67,7 @@ impl Model {
             if size <= self.free() {
                 self.parties.insert(person, Party { size, place: None });
                 promoted.push(person);
-            } else if !self.smaller_may_pass {
+            } else if !self.allow_smaller_parties_first {
                 break;
             }
         }
@@ -81,7 +87,7 @@ impl Model {
                 return ("declined", Vec::new());
             }
             let somebody_waits = self.line().iter().any(|(_, size)| !self.is_too_large(*size));
-            size <= self.free() && (!somebody_waits || self.smaller_may_pass)
+            size <= self.free() && (!somebody_waits || self.allow_smaller_parties_first)
         };
         if !fits && !self.waitlist && old.is_none() {
             return ("declined", Vec::new());
@@ -89,8 +95,8 @@ impl Model {
         let place = (!fits).then(|| match old {
             Some(Party { size: old_size, place: Some(place) }) if size <= old_size => place,
             _ => {
-                self.next_place += 1;
-                self.next_place
+                self.next_waitlist_position += 1;
+                self.next_waitlist_position
             }
         });
         self.parties.insert(person, Party { size, place });
@@ -115,8 +121,8 @@ impl Model {
             if size <= party.size {
                 return place;
             }
-            self.next_place += 1;
-            self.next_place
+            self.next_waitlist_position += 1;
+            self.next_waitlist_position
         });
         self.parties.insert(person, Party { size, place });
         Some(self.promote())

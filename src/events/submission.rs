@@ -7,11 +7,11 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{
+    batch::AttendanceBatch,
     fields::language,
-    ingest::RegisterBatch,
-    ops::{self, Typed},
+    ops::{self, AttendancePayload},
     plan::Event,
-    store::{self, ATTENDANCES, AttendanceAct},
+    store::{self, ATTENDANCES, AttendanceSubmission},
 };
 use crate::{
     campaigns::Campaigns,
@@ -25,7 +25,7 @@ use crate::{
         text::{LocaleTag, clean_text},
         vault::Vault,
     },
-    organizers::Access,
+    organizers::Authenticator,
     people::{self, Consents, NewPerson},
 };
 
@@ -50,13 +50,13 @@ pub struct NewAttendance {
 }
 
 /// Checks the size of a party. One that is larger than the whole room could never come: it is refused here, and once more
-/// when seats are given (`seat_attendances`), as the capacity may have changed since.
+/// when seats are given (`allocate_seats`), as the capacity may have changed since.
 ///
 /// # Errors
 /// 422 at `/muster:party_size`.
-pub fn party_size(event: &Event, typed: i64) -> Result<i16, FieldError> {
+pub fn party_size(event: &Event, input: i64) -> Result<i16, FieldError> {
     let refused = |code, detail: &str| FieldError::new("/muster:party_size", code, detail.to_owned());
-    let size = i16::try_from(typed).ok().filter(|size| (1..=MAX_PARTY).contains(&(*size).into()));
+    let size = i16::try_from(input).ok().filter(|size| (1..=MAX_PARTY).contains(&(*size).into()));
     let size = size.ok_or_else(|| refused("out_of_range", &format!("Must lie between 1 and {MAX_PARTY}.")))?;
     // the number of seats is not public, so it is not named
     let too_large = || refused("party_too_large", "This event has no room for a party of this size.");
@@ -67,12 +67,12 @@ pub fn party_size(event: &Event, typed: i64) -> Result<i16, FieldError> {
 ///
 /// # Errors
 /// 422 at `/muster:interpretation`.
-pub fn interpretation(event: &Event, typed: &str) -> Result<String, FieldError> {
-    if typed.trim().is_empty() {
+pub fn interpretation(event: &Event, input: &str) -> Result<String, FieldError> {
+    if input.trim().is_empty() {
         return Ok(String::new());
     }
     let offered = &event.plan.interpretation;
-    language(typed).filter(|tag| offered.is_empty() || offered.contains(tag)).ok_or_else(|| {
+    language(input).filter(|tag| offered.is_empty() || offered.contains(tag)).ok_or_else(|| {
         FieldError::new(
             "/muster:interpretation",
             "unknown_value",
@@ -88,8 +88,8 @@ pub fn interpretation(event: &Event, typed: &str) -> Result<String, FieldError> 
 ///
 /// # Errors
 /// 422 at `/muster:access_needs`.
-pub fn access_needs(typed: &str) -> Result<String, FieldError> {
-    clean_text(typed, 1000).map_err(|e| FieldError::new("/muster:access_needs", e.code, e.detail))
+pub fn access_needs(input: &str) -> Result<String, FieldError> {
+    clean_text(input, 1000).map_err(|e| FieldError::new("/muster:access_needs", e.code, e.detail))
 }
 
 /// What this slice's handlers share.
@@ -98,19 +98,19 @@ pub struct Events {
     /// Tools.
     pub kernel: Arc<Kernel>,
     /// Who is asking.
-    pub access: Access,
+    pub authenticator: Authenticator,
     /// The slice below.
     #[from_ref(skip)]
     pub campaigns: Campaigns,
     #[from_ref(skip)]
-    ingest: Arc<GroupCommit<RegisterBatch>>,
+    group_commit: Arc<GroupCommit<AttendanceBatch>>,
     #[from_ref(skip)]
-    cached: Arc<Cache<String, Arc<Event>>>,
+    cache: Arc<Cache<String, Arc<Event>>>,
 }
 
 /// What an organizer's act of registering made.
 #[derive(Clone, Copy, Debug)]
-pub struct Registered {
+pub struct VouchedAttendance {
     /// The registration.
     pub attendance: Uuid,
     /// False: the person had this place before.
@@ -119,22 +119,22 @@ pub struct Registered {
 
 impl Events {
     /// The slice over these tools; starts its group commit.
-    pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns) -> Self {
-        let batch = RegisterBatch { db: kernel.hot.clone(), cx: kernel.cx.clone() };
+    pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns) -> Self {
+        let batch = AttendanceBatch { db: kernel.hot.clone(), cx: kernel.cx.clone() };
         Self {
-            ingest: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
-            cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, event: &Arc<Event>, change| {
+            group_commit: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone())),
+            cache: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, event: &Arc<Event>, change| {
                 change.concerns(event.action.id)
             }),
             kernel,
-            access,
+            authenticator,
             campaigns,
         }
     }
 
     /// Takes no more acts and returns when the queued ones are written and answered.
     pub async fn close(&self) {
-        self.ingest.close().await;
+        self.group_commit.close().await;
     }
 
     /// An event by id or slug, from memory if it is there.
@@ -143,11 +143,11 @@ impl Events {
     /// `not_found`, or a database error.
     pub async fn event(&self, key: &str) -> Result<Arc<Event>> {
         let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key).await.map(Arc::new);
-        self.cached.get(&key.to_owned(), load).await
+        self.cache.get(&key.to_owned(), load).await
     }
 
     /// Forgets a changed event.
-    pub fn forget(&self, event: &Event) {
+    pub fn invalidate_cache(&self, event: &Event) {
         self.kernel.changes.tell(Change::One(event.action.id));
     }
 
@@ -155,7 +155,7 @@ impl Events {
     ///
     /// # Errors
     /// `not_found` or `action_closed`, with the reason. A full event is none: that would tell how many have come.
-    pub fn require_open(&self, event: &Event) -> Result<()> {
+    pub fn ensure_open(&self, event: &Event) -> Result<()> {
         event.action.require_open(self.kernel.cx.now())?;
         if event.is_over(self.kernel.cx.now()) {
             return Err(Error::problem(Code::ActionClosed, "past: it is over."));
@@ -167,14 +167,15 @@ impl Events {
     ///
     /// # Errors
     /// `unavailable` when it cannot be written now; then it was not.
-    pub async fn register(&self, event: &Event, new: NewAttendance) -> Result<()> {
+    pub async fn submit(&self, event: &Event, new: NewAttendance) -> Result<()> {
         let action = &event.action;
         let vault = self.kernel.vaults.open(action.vault_id).await?;
         let person_id = self.kernel.cx.recorded_id(action.protected);
-        let wish = if action.confirms { "pending" } else { "seat" };
-        let act =
-            self.act(event, &vault, &new, Bearer { person_id, person_sealed: None, wish, idempotency: None }).await?;
-        self.ingest.submit(act).await.map(|_| ())
+        let mode = if action.confirms { "pending" } else { "immediate" };
+        let submission = self
+            .prepare(event, &vault, &new, SubmissionContext { person_id, person_sealed: None, mode, idempotency: None })
+            .await?;
+        self.group_commit.submit(submission).await.map(|_| ())
     }
 
     /// An organizer's act of registering: takes effect at once.
@@ -184,58 +185,76 @@ impl Events {
     ///
     /// # Errors
     /// `idempotency_mismatch` (422), `unavailable`, or a database error.
-    pub async fn register_vouched(
+    pub async fn submit_vouched(
         &self,
         event: &Event,
         new: NewAttendance,
         idempotency: Option<IdempotencyKey>,
-    ) -> Result<Registered> {
+    ) -> Result<VouchedAttendance> {
         let (kernel, action) = (&self.kernel, &event.action);
         let vault = kernel.vaults.open(action.vault_id).await?;
-        let vouched =
-            people::vouched(&mut *kernel.db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
+        let vouched = people::prepare_vouched_person(
+            &mut *kernel.db.acquire().await?,
+            kernel,
+            &vault,
+            &new.person,
+            action.protected,
+        )
+        .await?;
         if !action.protected
-            && let Some(known) =
-                self.keep(event, &vault, vouched.known.unwrap_or(vouched.id), &new, idempotency.as_ref()).await?
+            && let Some(known) = self
+                .update_existing(event, &vault, vouched.known.unwrap_or(vouched.id), &new, idempotency.as_ref())
+                .await?
         {
             return Ok(known);
         }
-        let bearer =
-            Bearer { person_id: vouched.id, person_sealed: Some(vouched.sealed), wish: "vouched", idempotency };
-        let written = self.ingest.submit(self.act(event, &vault, &new, bearer).await?).await?;
-        if written.outcome == "mismatch" {
+        let context = SubmissionContext {
+            person_id: vouched.id,
+            person_sealed: Some(vouched.sealed),
+            mode: "vouched",
+            idempotency,
+        };
+        let result = self.group_commit.submit(self.prepare(event, &vault, &new, context).await?).await?;
+        if result.outcome == "mismatch" {
             return Err(idempotency::mismatch());
         }
-        if let Some(holder) = written.holder_id {
+        if let Some(owner) = result.person_id {
             let mut tx = kernel.db.begin().await?;
-            if holder != vouched.id {
-                people::confirm(
+            if owner != vouched.id {
+                people::merge_confirmed_details(
                     &mut tx,
                     kernel,
                     &vault,
-                    holder,
+                    owner,
                     new.person.details.clone(),
                     new.person.locale.map(LocaleTag::as_str),
                     action.protected,
                 )
                 .await?;
             }
-            ops::consent(&mut tx, kernel, event, holder, &new.consents, new.person.locale.unwrap_or(action.locale))
-                .await?;
+            ops::append_consents(
+                &mut tx,
+                kernel,
+                event,
+                owner,
+                &new.consents,
+                new.person.locale.unwrap_or(action.locale),
+            )
+            .await?;
             tx.commit().await?;
         }
-        Ok(Registered { attendance: written.attendance_id, is_new: true })
+        Ok(VouchedAttendance { attendance: result.attendance_id, is_new: true })
     }
 
     /// Keeps the place that the person has already, if the party is as large as before.
-    async fn keep(
+    async fn update_existing(
         &self,
         event: &Event,
         vault: &Vault,
         person: Uuid,
         new: &NewAttendance,
         idempotency: Option<&IdempotencyKey>,
-    ) -> Result<Option<Registered>> {
+    ) -> Result<Option<VouchedAttendance>> {
         let kernel = &self.kernel;
         let mut tx = kernel.db.begin().await?;
         let Some(row) =
@@ -245,11 +264,11 @@ impl Events {
         };
         if let Claim::Replayed(attendance) = idempotency::claim(&mut tx, &kernel.cx, idempotency, row.id).await? {
             let is_new = idempotency::was_created(&mut tx, idempotency).await?;
-            return Ok(Some(Registered { attendance, is_new }));
+            return Ok(Some(VouchedAttendance { attendance, is_new }));
         }
         idempotency::found(&mut tx, idempotency).await?;
         let protected = event.action.protected;
-        people::confirm(
+        people::merge_confirmed_details(
             &mut tx,
             kernel,
             vault,
@@ -259,11 +278,18 @@ impl Events {
             protected,
         )
         .await?;
-        ops::consent(&mut tx, kernel, event, person, &new.consents, new.person.locale.unwrap_or(event.action.locale))
-            .await?;
-        let before = ops::typed(vault, &row)?;
+        ops::append_consents(
+            &mut tx,
+            kernel,
+            event,
+            person,
+            &new.consents,
+            new.person.locale.unwrap_or(event.action.locale),
+        )
+        .await?;
+        let before = ops::open_payload(vault, &row)?;
         let pick = |old: String, newer: &str| if newer.is_empty() { old } else { newer.to_owned() };
-        let now = Typed {
+        let now = AttendancePayload {
             details: before.details.merged(new.person.details.clone()),
             interpretation: pick(before.interpretation, &new.interpretation),
             access_needs: pick(before.access_needs, &new.access_needs),
@@ -272,10 +298,16 @@ impl Events {
         };
         store::set_sealed(&mut tx, row.id, Some(&vault.seal(&kernel.cx, ATTENDANCES, row.id, &now))).await?;
         tx.commit().await?;
-        Ok(Some(Registered { attendance: row.id, is_new: false }))
+        Ok(Some(VouchedAttendance { attendance: row.id, is_new: false }))
     }
 
-    async fn act(&self, event: &Event, vault: &Vault, new: &NewAttendance, bearer: Bearer) -> Result<AttendanceAct> {
+    async fn prepare(
+        &self,
+        event: &Event,
+        vault: &Vault,
+        new: &NewAttendance,
+        context: SubmissionContext,
+    ) -> Result<AttendanceSubmission> {
         let (kernel, action) = (&self.kernel, &event.action);
         let (cx, protected) = (&kernel.cx, action.protected);
         let source = if protected {
@@ -286,40 +318,40 @@ impl Events {
         let id = cx.recorded_id(protected);
         let created_at = cx.recorded_now(protected);
         let locale = new.person.locale.unwrap_or(action.locale);
-        let typed = Typed {
+        let payload = AttendancePayload {
             details: new.person.details.clone(),
             interpretation: new.interpretation.clone(),
             access_needs: new.access_needs.clone(),
             consents: new.consents.clone(),
             locale: new.person.locale,
         };
-        Ok(AttendanceAct {
+        Ok(AttendanceSubmission {
             id,
             event_id: action.id,
             vault_id: vault.id,
-            person_id: bearer.person_id,
+            person_id: context.person_id,
             email_index: vault.email_index(&new.person.email),
-            person_sealed: bearer.person_sealed,
-            wish: bearer.wish.to_owned(),
+            person_sealed: context.person_sealed,
+            mode: context.mode.to_owned(),
             party_size: new.party_size,
-            sealed: vault.seal(cx, ATTENDANCES, id, &typed),
+            sealed: vault.seal(cx, ATTENDANCES, id, &payload),
             locale: (!protected).then(|| locale.as_str().to_owned()),
             source,
             created_at,
-            confirm_expires_at: (bearer.wish == "pending")
+            confirm_expires_at: (context.mode == "pending")
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
             email_id: Some(cx.recorded_id(protected)),
             organization_id: action.organization_id,
             protected,
-            idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
-            idempotency_request: bearer.idempotency.map(|k| k.request),
+            idempotency_key: context.idempotency.as_ref().map(|k| k.key.clone()),
+            idempotency_request: context.idempotency.map(|k| k.request),
         })
     }
 }
 
-struct Bearer {
+struct SubmissionContext {
     person_id: Uuid,
     person_sealed: Option<Vec<u8>>,
-    wish: &'static str,
+    mode: &'static str,
     idempotency: Option<IdempotencyKey>,
 }

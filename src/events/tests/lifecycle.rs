@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::Campaigns,
     config::Settings,
-    events::{Event, Events, NewEvent, create_event, links, mail::EventMail, registering::NewAttendance},
+    events::{Event, Events, NewEvent, create_event, links, mail::EventMail, submission::NewAttendance},
     kernel::{
         Kernel,
         cx::Cx,
@@ -20,11 +20,11 @@ use crate::{
         text::LocaleTag,
     },
     mail::{Class, Composed, MailKind, QueuedEmail, compose_one},
-    organizers::Access,
+    organizers::Authenticator,
     people::{Consents, PersonBody},
 };
 
-struct Flow {
+struct TestApp {
     events: Events,
     organization: Uuid,
     _keys: tempdir::Dir,
@@ -39,7 +39,7 @@ mod tempdir {
     }
 }
 
-impl Flow {
+impl TestApp {
     async fn start(db: &PgPool) -> Self {
         let cx = Cx::system();
         let dir = std::env::temp_dir().join(format!("muster-events-{}", cx.id()));
@@ -57,9 +57,9 @@ impl Flow {
             .unwrap();
         let mut conn = db.acquire().await.unwrap();
         kernel.vaults.create_for_organization(&mut conn, organization).await.unwrap();
-        let access = Access::new(kernel.clone());
-        let campaigns = Campaigns::new(kernel.clone(), access.clone());
-        Self { events: Events::new(kernel, access, campaigns), organization, _keys: tempdir::Dir(dir) }
+        let authenticator = Authenticator::new(kernel.clone());
+        let campaigns = Campaigns::new(kernel.clone(), authenticator.clone());
+        Self { events: Events::new(kernel, authenticator, campaigns), organization, _keys: tempdir::Dir(dir) }
     }
 
     fn kernel(&self) -> &Arc<Kernel> {
@@ -112,8 +112,8 @@ impl Flow {
         let token = self.kernel().links.parse(token).unwrap();
         let kernel = self.kernel().clone();
         let purpose: Box<dyn TokenPurpose> = match token.purpose {
-            Purpose::ConfirmAttendance => Box::new(links::Confirm(kernel)),
-            _ => Box::new(links::Manage(kernel)),
+            Purpose::ConfirmAttendance => Box::new(links::ConfirmLink(kernel)),
+            _ => Box::new(links::ManageLink(kernel)),
         };
         let page = if press {
             purpose.act(&token, &crate::kernel::links::Choices::default()).await
@@ -135,11 +135,11 @@ fn tomorrow(body: serde_json::Value) -> serde_json::Value {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_registration_from_the_form_to_the_cancellation(db: PgPool) {
-    let flow = Flow::start(&db).await;
-    let event = flow.event(tomorrow(json!({"title": "Asamblea", "capacity": 2, "instructions": "https://meet.example.org/secret", "muster:format": "hybrid", "location": {"venue": "Hall"}}))).await;
-    flow.events.register(&event, Flow::attendance("amara@example.org", 2)).await.unwrap();
-    let (kind, confirm) = flow.mail().await.unwrap();
+async fn registration_from_form_to_cancellation(db: PgPool) {
+    let test_app = TestApp::start(&db).await;
+    let event = test_app.event(tomorrow(json!({"title": "Asamblea", "capacity": 2, "instructions": "https://meet.example.org/secret", "muster:format": "hybrid", "location": {"venue": "Hall"}}))).await;
+    test_app.events.submit(&event, TestApp::attendance("amara@example.org", 2)).await.unwrap();
+    let (kind, confirm) = test_app.mail().await.unwrap();
     assert_eq!(kind, "event_confirm");
     // nothing that was typed, no private link, no file
     assert!(
@@ -148,31 +148,31 @@ async fn a_registration_from_the_form_to_the_cancellation(db: PgPool) {
             && confirm.attachments.is_empty()
             && confirm.html.is_some()
     );
-    let page = flow.open(&confirm, false).await;
+    let page = test_app.open(&confirm, false).await;
     assert!(
         page.button.is_some() && page.locale == LocaleTag::Fr && page.details.iter().any(|d| d.value == "Amara Diaz")
     );
     for _ in 0..2 {
-        let page = flow.open(&confirm, true).await;
+        let page = test_app.open(&confirm, true).await;
         assert!(page.done && page.button.is_none() && !page.lines.iter().any(|l| l.contains("secret")), "{page:?}");
     }
-    let (kind, registered) = flow.mail().await.unwrap();
+    let (kind, registered) = test_app.mail().await.unwrap();
     assert_eq!(kind, "event_registered");
     assert!(registered.text.contains("https://meet.example.org/secret") && registered.attachments.len() == 1);
     assert!(!String::from_utf8_lossy(&registered.attachments[0].body).contains("secret"));
     // somebody else waits, and moves up when the first one cancels
-    flow.events.register(&event, Flow::attendance("bo@example.org", 1)).await.unwrap();
-    let (_, confirm) = flow.mail().await.unwrap();
-    flow.open(&confirm, true).await;
-    let (kind, waiting) = flow.mail().await.unwrap();
+    test_app.events.submit(&event, TestApp::attendance("bo@example.org", 1)).await.unwrap();
+    let (_, confirm) = test_app.mail().await.unwrap();
+    test_app.open(&confirm, true).await;
+    let (kind, waiting) = test_app.mail().await.unwrap();
     assert!(kind == "event_waitlisted" && !waiting.text.contains("secret"));
-    assert!(flow.open(&registered, false).await.danger);
+    assert!(test_app.open(&registered, false).await.danger);
     for _ in 0..2 {
-        assert!(flow.open(&registered, true).await.done);
+        assert!(test_app.open(&registered, true).await.done);
     }
     let mut kinds = Vec::new();
     for _ in 0..2 {
-        kinds.push(flow.mail().await.unwrap().0);
+        kinds.push(test_app.mail().await.unwrap().0);
     }
     kinds.sort();
     assert_eq!(kinds, ["event_cancelled_by_you", "event_promoted"]);
@@ -181,26 +181,26 @@ async fn a_registration_from_the_form_to_the_cancellation(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_protected_event_says_nothing_until_the_button(db: PgPool) {
-    let flow = Flow::start(&db).await;
-    let event = flow.event(tomorrow(json!({"title": "Asamblea", "muster:privacy": "protected"}))).await;
-    flow.events.register(&event, Flow::attendance("amara@example.org", 1)).await.unwrap();
-    let (_, confirm) = flow.mail().await.unwrap();
+async fn protected_event_link_page_is_neutral_until_confirmed(db: PgPool) {
+    let test_app = TestApp::start(&db).await;
+    let event = test_app.event(tomorrow(json!({"title": "Asamblea", "muster:privacy": "protected"}))).await;
+    test_app.events.submit(&event, TestApp::attendance("amara@example.org", 1)).await.unwrap();
+    let (_, confirm) = test_app.mail().await.unwrap();
     assert!(
         !confirm.text.contains("Asamblea")
             && !confirm.subject.contains("Asamblea")
             && confirm.html.is_none()
             && confirm.from_name.is_empty()
     );
-    let page = flow.open(&confirm, false).await;
+    let page = test_app.open(&confirm, false).await;
     assert!(
         page.neutral
             && page.details.is_empty()
             && !format!("{page:?}").contains("Asamblea")
             && page.locale == LocaleTag::Fr
     );
-    assert!(flow.open(&confirm, true).await.done);
-    let (kind, registered) = flow.mail().await.unwrap();
+    assert!(test_app.open(&confirm, true).await.done);
+    let (kind, registered) = test_app.mail().await.unwrap();
     assert!(
         kind == "event_registered"
             && registered.attachments.is_empty()
@@ -211,37 +211,40 @@ async fn a_protected_event_says_nothing_until_the_button(db: PgPool) {
         sqlx::query_as("SELECT locale, source FROM attendances").fetch_one(&db).await.unwrap();
     assert_eq!(clear, (None, None));
     // an organizer's act makes a new row each time and tells nothing
-    let one = flow.events.register_vouched(&event, Flow::attendance("amara@example.org", 1), None).await.unwrap();
-    let other = flow.events.register_vouched(&event, Flow::attendance("nobody@example.org", 1), None).await.unwrap();
+    let one = test_app.events.submit_vouched(&event, TestApp::attendance("amara@example.org", 1), None).await.unwrap();
+    let other =
+        test_app.events.submit_vouched(&event, TestApp::attendance("nobody@example.org", 1), None).await.unwrap();
     assert!(one.is_new && other.is_new && one.attendance != other.attendance);
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_organizer_vouches_once(db: PgPool) {
-    let flow = Flow::start(&db).await;
-    let event = flow.event(tomorrow(json!({"title": "Asamblea", "muster:confirmation": "none"}))).await;
-    let first = flow.events.register_vouched(&event, Flow::attendance("amara@example.org", 1), None).await.unwrap();
-    let again = flow.events.register_vouched(&event, Flow::attendance("amara@example.org", 1), None).await.unwrap();
+async fn vouched_registration_is_idempotent(db: PgPool) {
+    let test_app = TestApp::start(&db).await;
+    let event = test_app.event(tomorrow(json!({"title": "Asamblea", "muster:confirmation": "none"}))).await;
+    let first =
+        test_app.events.submit_vouched(&event, TestApp::attendance("amara@example.org", 1), None).await.unwrap();
+    let again =
+        test_app.events.submit_vouched(&event, TestApp::attendance("amara@example.org", 1), None).await.unwrap();
     assert!(first.is_new && !again.is_new && first.attendance == again.attendance);
-    flow.mail().await;
+    test_app.mail().await;
     // the public cannot find out: it is told the same, and the owner hears by mail that she is registered
-    flow.events.register(&event, Flow::attendance("amara@example.org", 5)).await.unwrap();
-    let (kind, told) = flow.mail().await.unwrap();
+    test_app.events.submit(&event, TestApp::attendance("amara@example.org", 5)).await.unwrap();
+    let (kind, told) = test_app.mail().await.unwrap();
     assert!(kind == "event_declined" && told.attachments.len() == 1);
     let seats: i32 = sqlx::query_scalar("SELECT seats_taken FROM events").fetch_one(&db).await.unwrap();
     assert_eq!(seats, 1);
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_page_has_a_form_and_a_calendar_file(db: PgPool) {
+async fn event_page_has_a_form_and_a_calendar_file(db: PgPool) {
     use axum::{body::Body, http::Request};
     use tower::ServiceExt;
 
-    let flow = Flow::start(&db).await;
+    let test_app = TestApp::start(&db).await;
     let body = json!({"title": "Asamblea", "muster:slug": "asamblea", "instructions": "https://meet.example.org/secret",
                       "muster:interpretation": ["es", "asl"], "muster:contacts": [{"name": "Ana", "phone": "1"}]});
-    let event = flow.event(tomorrow(body)).await;
-    let app = crate::events::pages(flow.events.clone());
+    let event = test_app.event(tomorrow(body)).await;
+    let app = crate::events::pages(test_app.events.clone());
     let ask = async |request: Request<Body>| {
         let response = app.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
