@@ -10,11 +10,11 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    comments::Shown,
-    ingest::{NewSignatureAct, SignBatch},
-    integrity::{Bursts, Integrity, Judgement, Trace},
-    live::{STREAMS, STREAMS_PER_NETWORK},
-    store::{self, Petition, SignatureAct, Written, imports::Import},
+    abuse::{AbuseAssessment, AbuseSettings, BurstCounter, RequestSignals},
+    batch::{PreparedSignature, SignatureBatch},
+    comments::PublicComment,
+    live_count::{MAX_STREAMS, MAX_STREAMS_PER_NETWORK},
+    store::{self, Petition, SignatureSubmission, SubmissionResult, imports::Import},
 };
 use crate::{
     campaigns::{self, Campaigns, Cells, Dimension},
@@ -30,20 +30,20 @@ use crate::{
         text::LocaleTag,
         vault::Vault,
     },
-    letters::{Carrier, Changed, LetterAction, Letters, NewLetter},
-    organizers::Access,
-    people::{self, Asked, Consents, Details, NewPerson},
+    letters::{EditedText, LetterAction, LetterSender, Letters, NewLetter},
+    organizers::Authenticator,
+    people::{self, ConsentContext, Consents, Details, NewPerson},
 };
 
 /// How long a process remembers the day's secret before it looks again whether there is still the same.
-const SECRET_FOR: Duration = Duration::from_mins(5);
+const DAY_SECRET_TTL: Duration = Duration::from_mins(5);
 /// Name of the table, part of what a sealed value is bound to.
 pub const SIGNATURES: &str = "signatures";
 
 /// What is sealed on a signature's row: everything that was typed, until the owner of the address confirms it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Typed {
+pub struct SignaturePayload {
     /// The person's details.
     pub details: Details,
     /// The comment.
@@ -111,16 +111,16 @@ pub struct NewSignature {
     /// Where the person came from, as typed.
     pub source: Option<String>,
     /// What the letter says that the petition carries.
-    pub letter: LetterWords,
+    pub letter: AttachedLetterInput,
     /// How the act was made.
-    pub trace: Trace,
+    pub signals: RequestSignals,
 }
 
 /// The signer's part in the letter that a petition carries.
 #[derive(Clone, Debug, Default)]
-pub struct LetterWords {
+pub struct AttachedLetterInput {
     /// Subject and text where the template does not speak.
-    pub changed: Changed,
+    pub text: EditedText,
     /// May the office see the writer's own address?
     pub show_email: bool,
 }
@@ -136,19 +136,19 @@ pub struct Shared {
     /// Tools.
     pub kernel: Arc<Kernel>,
     /// Who is asking.
-    pub access: Access,
+    pub authenticator: Authenticator,
     /// The slice below.
     pub campaigns: Campaigns,
     /// Letters that petitions carry.
     pub letters: Letters,
-    ingest: GroupCommit<SignBatch>,
-    cached: SharedCache<String, Arc<Petition>>,
+    group_commit: GroupCommit<SignatureBatch>,
+    cache: SharedCache<String, Arc<Petition>>,
     breakdowns: SharedCache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>,
-    pub(super) comments: SharedCache<Uuid, Arc<Vec<Shown>>>,
+    pub(super) comments: SharedCache<Uuid, Arc<Vec<PublicComment>>>,
     pub(super) streams: Arc<Semaphore>,
     pub(super) streams_per_network: Arc<PerNetwork>,
-    pub(super) bursts: Bursts,
-    pub(super) integrity: SharedCache<Uuid, Arc<Integrity>>,
+    pub(super) burst_counter: BurstCounter,
+    pub(super) abuse: SharedCache<Uuid, Arc<AbuseSettings>>,
     pub(super) day_secrets: Cache<NaiveDate, Arc<Key>>,
 }
 
@@ -166,27 +166,27 @@ impl FromRef<Petitions> for Arc<Kernel> {
     }
 }
 
-impl FromRef<Petitions> for Access {
+impl FromRef<Petitions> for Authenticator {
     fn from_ref(petitions: &Petitions) -> Self {
-        petitions.access.clone()
+        petitions.authenticator.clone()
     }
 }
 
 impl Petitions {
     /// The slice over these tools; starts its group commit.
-    pub fn new(kernel: Arc<Kernel>, access: Access, campaigns: Campaigns, letters: Letters) -> Self {
-        let batch = SignBatch { db: kernel.hot.clone() };
+    pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns, letters: Letters) -> Self {
+        let batch = SignatureBatch { db: kernel.hot.clone() };
         Self(Arc::new(Shared {
-            ingest: GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone()),
-            cached: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, petition: &Arc<Petition>, change| {
+            group_commit: GroupCommit::start(batch, kernel.settings.hot_path, kernel.cx.clone()),
+            cache: Cache::watching(kernel.cx.clone(), &kernel.changes, |_, petition: &Arc<Petition>, change| {
                 change.concerns(petition.action.id)
             }),
             // they must leave connections for everybody else
-            streams: Arc::new(Semaphore::new(STREAMS.min(kernel.settings.http.max_connections.div_ceil(2)))),
-            streams_per_network: PerNetwork::new(STREAMS_PER_NETWORK),
-            bursts: Bursts::new(kernel.cx.clone()),
-            integrity: Cache::watching(kernel.cx.clone(), &kernel.changes, |_: &Uuid, _, change| change == Change::Any),
-            day_secrets: Cache::new(kernel.cx.clone(), SECRET_FOR),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS.min(kernel.settings.http.max_connections.div_ceil(2)))),
+            streams_per_network: PerNetwork::new(MAX_STREAMS_PER_NETWORK),
+            burst_counter: BurstCounter::new(kernel.cx.clone()),
+            abuse: Cache::watching(kernel.cx.clone(), &kernel.changes, |_: &Uuid, _, change| change == Change::Any),
+            day_secrets: Cache::new(kernel.cx.clone(), DAY_SECRET_TTL),
             comments: Cache::watching(kernel.cx.clone(), &kernel.changes, |petition: &Uuid, _, change| {
                 change.concerns(*petition)
             }),
@@ -194,7 +194,7 @@ impl Petitions {
                 change.concerns(*petition)
             }),
             kernel,
-            access,
+            authenticator,
             campaigns,
             letters,
         }))
@@ -202,7 +202,7 @@ impl Petitions {
 
     /// Takes no more acts and returns when the queued ones are written and answered.
     pub async fn close(&self) {
-        self.ingest.close().await;
+        self.group_commit.close().await;
     }
 
     /// A petition by id or slug, from memory if it is there.
@@ -211,7 +211,7 @@ impl Petitions {
     /// `not_found`, or a database error.
     pub async fn petition(&self, key: &str) -> Result<Arc<Petition>> {
         let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key).await.map(Arc::new);
-        self.cached.get(&key.to_owned(), load).await
+        self.cache.get(&key.to_owned(), load).await
     }
 
     /// The day's published counts in one dimension, from memory if they are there.
@@ -224,7 +224,7 @@ impl Petitions {
     }
 
     /// Forgets a changed petition.
-    pub fn forget(&self, petition: &Petition) {
+    pub fn invalidate_cache(&self, petition: &Petition) {
         self.kernel.changes.tell(Change::One(petition.action.id));
     }
 
@@ -232,30 +232,31 @@ impl Petitions {
     ///
     /// # Errors
     /// `unavailable` when it cannot be written now; then it was not.
-    pub async fn sign(&self, petition: &Petition, new: NewSignature, letter: Along) -> Result<()> {
+    pub async fn submit(&self, petition: &Petition, new: NewSignature, letter: AttachedLetter) -> Result<()> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let protected = action.protected;
         let person_id = kernel.cx.recorded_id(protected);
-        let wish = if action.confirms { "pending" } else { "counted" };
-        let judgement = self.judge(petition, &new.person.email, new.trace).await?;
-        let bearer = Bearer { person_id, person_sealed: None, wish, idempotency: None, judgement, imported: None };
-        let act = self.act(petition, new, letter, bearer).await?;
-        self.ingest.submit(act).await.map(|_| ())
+        let mode = if action.confirms { "pending" } else { "immediate" };
+        let assessment = self.assess(petition, &new.person.email, new.signals).await?;
+        let context =
+            SubmissionContext { person_id, person_sealed: None, mode, idempotency: None, assessment, imported: None };
+        let submission = self.prepare(petition, new, letter, context).await?;
+        self.group_commit.submit(submission).await.map(|_| ())
     }
 
     /// An organizer's act of signing: counts at once. Returns what became of it.
     ///
     /// # Errors
     /// `idempotency_mismatch` (422), or `unavailable`.
-    pub async fn sign_vouched(
+    pub async fn submit_vouched(
         &self,
         petition: &Petition,
         new: NewSignature,
         idempotency: Option<IdempotencyKey>,
-    ) -> Result<Written> {
-        let letter = self.letter_of(petition, &new).await?;
-        let voucher = Voucher { idempotency, imported: None, source: "api", updates_wording: None };
-        self.vouch(petition, new, letter, voucher).await
+    ) -> Result<SubmissionResult> {
+        let letter = self.prepare_attached_letter(petition, &new).await?;
+        let options = VouchOptions { idempotency, imported: None, source: "api", updates_wording: None };
+        self.vouch(petition, new, letter, options).await
     }
 
     /// A signature from a file: counts at once, on the day it was given, without a mail or a letter. Returns what became of it:
@@ -263,20 +264,20 @@ impl Petitions {
     ///
     /// # Errors
     /// `unavailable` when it cannot be written now; then it was not.
-    pub async fn sign_imported(
+    pub async fn submit_imported(
         &self,
         petition: &Petition,
         new: NewSignature,
         import: &Import,
         signed_at: DateTime<Utc>,
     ) -> Result<String> {
-        let voucher = Voucher {
+        let options = VouchOptions {
             idempotency: None,
             imported: Some((import.id, signed_at)),
             source: &format!("import:{}", import.id),
             updates_wording: Some(&import.consent_wording),
         };
-        Ok(self.vouch(petition, new, None, voucher).await?.outcome)
+        Ok(self.vouch(petition, new, None, options).await?.outcome)
     }
 
     /// Every act that somebody else vouches for: it counts at once, and the person is completed afterwards.
@@ -284,63 +285,65 @@ impl Petitions {
         &self,
         petition: &Petition,
         new: NewSignature,
-        letter: Along,
-        voucher: Voucher<'_>,
-    ) -> Result<Written> {
+        letter: AttachedLetter,
+        options: VouchOptions<'_>,
+    ) -> Result<SubmissionResult> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let vault = kernel.vaults.open(action.vault_id).await?;
         // a file does not take the connections of people who wait
-        let db = if voucher.imported.is_some() { &kernel.work } else { &kernel.db };
-        let person = people::vouched(&mut *db.acquire().await?, kernel, &vault, &new.person, action.protected).await?;
-        let theirs = Theirs::of(&new, person.id);
-        let bearer = Bearer {
+        let db = if options.imported.is_some() { &kernel.work } else { &kernel.db };
+        let person =
+            people::prepare_vouched_person(&mut *db.acquire().await?, kernel, &vault, &new.person, action.protected)
+                .await?;
+        let person_input = PersonInput::of(&new, person.id);
+        let context = SubmissionContext {
             person_id: person.id,
             person_sealed: Some(person.sealed),
-            wish: "vouched",
-            idempotency: voucher.idempotency.clone(),
-            judgement: Judgement::default(),
-            imported: voucher.imported,
+            mode: "vouched",
+            idempotency: options.idempotency.clone(),
+            assessment: AbuseAssessment::default(),
+            imported: options.imported,
         };
-        let act = self.act(petition, new, letter, bearer).await?;
-        let written = self.ingest.submit(act).await?;
-        if written.outcome == "mismatch" {
+        let submission = self.prepare(petition, new, letter, context).await?;
+        let result = self.group_commit.submit(submission).await?;
+        if result.outcome == "mismatch" {
             return Err(idempotency::mismatch());
         }
-        if let Some(holder) = written.holder_id {
-            self.complete(db, petition, &vault, holder, theirs, &voucher).await?;
+        if let Some(owner) = result.person_id {
+            self.complete_person(db, petition, &vault, owner, person_input, &options).await?;
         }
-        Ok(written)
+        Ok(result)
     }
 
     /// What a vouched act leaves to do once its person is known: details of one who was there before, and consents.
-    async fn complete(
+    async fn complete_person(
         &self,
         db: &PgPool,
         petition: &Petition,
         vault: &Vault,
-        holder: Uuid,
-        theirs: Theirs,
-        voucher: &Voucher<'_>,
+        owner: Uuid,
+        person_input: PersonInput,
+        options: &VouchOptions<'_>,
     ) -> Result<()> {
         let (kernel, action) = (&self.kernel, &petition.action);
-        let Theirs { person_id, details, locale, consents, keep_nothing } = theirs;
-        if petition.drops_contact(keep_nothing) || (holder == person_id && consents == Consents::default()) {
+        let PersonInput { person_id, details, locale, consents, keep_nothing } = person_input;
+        if petition.drops_contact(keep_nothing) || (owner == person_id && consents == Consents::default()) {
             return Ok(());
         }
         let mut tx = db.begin().await?;
-        if holder != person_id {
+        if owner != person_id {
             // she was there before: her details are completed under her lock
             let tag = locale.map(LocaleTag::as_str);
-            people::confirm(&mut tx, kernel, vault, holder, details, tag, action.protected).await?;
+            people::merge_confirmed_details(&mut tx, kernel, vault, owner, details, tag, action.protected).await?;
         }
-        let asked = Asked {
+        let consent_context = ConsentContext {
             organization: action.organization_id,
             organization_name: &action.organization_name,
             locale: locale.unwrap_or(action.locale),
-            source: voucher.source,
-            updates_wording: voucher.updates_wording,
+            source: options.source,
+            updates_wording: options.updates_wording,
         };
-        people::append_consents(&mut tx, kernel, holder, &consents, asked, action.protected).await?;
+        people::append_consents(&mut tx, kernel, owner, &consents, consent_context, action.protected).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -349,7 +352,7 @@ impl Petitions {
     ///
     /// # Errors
     /// A database error.
-    pub async fn carried_letter(&self, petition: &Petition) -> Result<Option<Arc<LetterAction>>> {
+    pub async fn attached_letter(&self, petition: &Petition) -> Result<Option<Arc<LetterAction>>> {
         match petition.letter_action_id {
             Some(id) => self.letters.letter(&id.to_string()).await.map(Some),
             None => Ok(None),
@@ -360,7 +363,7 @@ impl Petitions {
     ///
     /// # Errors
     /// 422 at `/muster:keep_nothing`.
-    pub fn check_keep_nothing(&self, petition: &Petition, new: &NewSignature) -> Result<()> {
+    pub fn ensure_keep_nothing_allowed(&self, petition: &Petition, new: &NewSignature) -> Result<()> {
         let wants_more = new.consents != Consents::default() || petition.letter_action_id.is_some();
         if new.keep_nothing && wants_more {
             let detail = "News and letters need what would be dropped: choose one or the other.";
@@ -373,17 +376,17 @@ impl Petitions {
     ///
     /// # Errors
     /// 422 with a pointer for each refused field.
-    pub async fn letter_of(&self, petition: &Petition, new: &NewSignature) -> Result<Along> {
-        self.check_keep_nothing(petition, new)?;
-        let Some(letter) = self.carried_letter(petition).await? else { return Ok(None) };
-        let words = new.letter.clone();
+    pub async fn prepare_attached_letter(&self, petition: &Petition, new: &NewSignature) -> Result<AttachedLetter> {
+        self.ensure_keep_nothing_allowed(petition, new)?;
+        let Some(letter) = self.attached_letter(petition).await? else { return Ok(None) };
+        let input = new.letter.clone();
         let new_letter = NewLetter {
             person: new.person.clone(),
-            subject: words.changed.subject,
-            message: words.changed.message,
-            greeting: words.changed.greeting,
-            variant: words.changed.variant,
-            show_email: words.show_email,
+            subject: input.text.subject,
+            message: input.text.message,
+            greeting: input.text.greeting,
+            variant: input.text.variant,
+            show_email: input.show_email,
             // the box stands in the petition's form, once
             consents: Consents::default(),
             source: new.source.clone(),
@@ -400,56 +403,57 @@ impl Petitions {
         Ok(Some((letter, new_letter)))
     }
 
-    async fn act(
+    async fn prepare(
         &self,
         petition: &Petition,
         new: NewSignature,
-        letter: Along,
-        bearer: Bearer,
-    ) -> Result<NewSignatureAct> {
+        letter: AttachedLetter,
+        context: SubmissionContext,
+    ) -> Result<PreparedSignature> {
         let letter = match letter {
             Some((letter, words)) => {
-                let by = Carrier {
-                    person_id: bearer.person_id,
-                    person_sealed: bearer.person_sealed.clone(),
-                    wish: bearer.wish,
+                let sender = LetterSender {
+                    person_id: context.person_id,
+                    person_sealed: context.person_sealed.clone(),
+                    mode: context.mode,
                 };
-                Some(self.letters.carried(&letter, words, by).await?)
+                Some(self.letters.prepare_attached(&letter, words, sender).await?)
             }
             None => None,
         };
-        let act = self.signature(petition, new, bearer, letter.as_ref().map(|l| l.act.id)).await?;
-        Ok(NewSignatureAct { act, letter })
+        let submission =
+            self.prepare_signature(petition, new, context, letter.as_ref().map(|l| l.submission.id)).await?;
+        Ok(PreparedSignature { submission, letter })
     }
 
-    async fn signature(
+    async fn prepare_signature(
         &self,
         petition: &Petition,
         new: NewSignature,
-        bearer: Bearer,
+        context: SubmissionContext,
         letter_id: Option<Uuid>,
-    ) -> Result<SignatureAct> {
+    ) -> Result<SignatureSubmission> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let (cx, protected) = (&kernel.cx, action.protected);
         let vault = kernel.vaults.open(action.vault_id).await?;
         let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
         let id = cx.recorded_id(protected);
-        let created_at = bearer.imported.map_or_else(|| cx.recorded_now(protected), |(_, given_at)| given_at);
+        let created_at = context.imported.map_or_else(|| cx.recorded_now(protected), |(_, given_at)| given_at);
         let locale = new.person.locale.unwrap_or(action.locale);
         let clear = |text: &str| (!protected && !text.is_empty()).then(|| text.to_owned());
         let details = &new.person.details;
-        let pending = bearer.wish == "pending";
+        let pending = context.mode == "pending";
         // what is not asked to be confirmed is dropped at once where nothing is to be kept
         let dropped = !pending && petition.drops_contact(new.keep_nothing);
-        Ok(SignatureAct {
+        Ok(SignatureSubmission {
             id,
             petition_id: action.id,
             vault_id: vault.id,
-            person_id: bearer.person_id,
+            person_id: context.person_id,
             email_index: vault.email_index(&new.person.email),
-            person_sealed: bearer.person_sealed.filter(|_| !dropped),
+            person_sealed: context.person_sealed.filter(|_| !dropped),
             name_index: if petition.shares_addresses { vault.name_index(&name_key(details)) } else { Vec::new() },
-            wish: bearer.wish,
+            mode: context.mode,
             display: if protected || dropped { "hidden" } else { new.display.as_str() },
             locale: (!protected).then_some(locale.as_str()),
             country: clear(&details.country),
@@ -459,7 +463,7 @@ impl Petitions {
             created_at,
             confirm_expires_at: pending
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
-            email_id: (pending || (action.send_thanks && !dropped && bearer.imported.is_none()))
+            email_id: (pending || (action.send_thanks && !dropped && context.imported.is_none()))
                 .then(|| cx.recorded_id(protected)),
             email_kind: if pending { "petition_confirm" } else { "petition_thanks" },
             email_class: if pending { "confirmation" } else { "notice" },
@@ -468,12 +472,12 @@ impl Petitions {
             letter_id,
             comment_state: if new.comments.is_empty() || dropped { "none" } else { "waiting" },
             delivers_name: new.delivers_name && !protected && !dropped,
-            suspicion: bearer.judgement.suspicion,
-            network_tag: bearer.judgement.network_tag,
-            domain_tag: bearer.judgement.domain_tag,
-            import_id: bearer.imported.map(|(import, _)| import),
+            quarantine_reason: context.assessment.quarantine_reason,
+            network_tag: context.assessment.network_tag,
+            domain_tag: context.assessment.domain_tag,
+            import_id: context.imported.map(|(import, _)| import),
             sealed: (!dropped).then(|| {
-                let typed = Typed {
+                let payload = SignaturePayload {
                     details: new.person.details,
                     comments: new.comments,
                     consents: new.consents,
@@ -481,10 +485,10 @@ impl Petitions {
                     keep_nothing: new.keep_nothing,
                     locale: new.person.locale,
                 };
-                vault.seal(cx, SIGNATURES, id, &typed)
+                vault.seal(cx, SIGNATURES, id, &payload)
             }),
-            idempotency_key: bearer.idempotency.as_ref().map(|k| k.key.clone()),
-            idempotency_request: bearer.idempotency.map(|k| k.request),
+            idempotency_key: context.idempotency.as_ref().map(|k| k.key.clone()),
+            idempotency_request: context.idempotency.map(|k| k.request),
         })
     }
 
@@ -492,8 +496,8 @@ impl Petitions {
     ///
     /// # Errors
     /// `internal` when the vault does not open it.
-    pub async fn typed(&self, vault: Uuid, id: Uuid, sealed: Option<&[u8]>) -> Result<Typed> {
-        let Some(sealed) = sealed else { return Ok(Typed::default()) };
+    pub async fn open_payload(&self, vault: Uuid, id: Uuid, sealed: Option<&[u8]>) -> Result<SignaturePayload> {
+        let Some(sealed) = sealed else { return Ok(SignaturePayload::default()) };
         let vault = self.kernel.vaults.open(vault).await?;
         vault.open(SIGNATURES, id, sealed).map_err(Error::from)
     }
@@ -506,20 +510,20 @@ fn name_key(details: &Details) -> String {
 }
 
 /// The letter that is written along, checked; `None` where the petition carries none.
-pub type Along = Option<(Arc<LetterAction>, NewLetter)>;
+pub type AttachedLetter = Option<(Arc<LetterAction>, NewLetter)>;
 
-struct Bearer {
+struct SubmissionContext {
     person_id: Uuid,
     person_sealed: Option<Vec<u8>>,
-    wish: &'static str,
+    mode: &'static str,
     idempotency: Option<IdempotencyKey>,
-    judgement: Judgement,
+    assessment: AbuseAssessment,
     /// The import that brings it, and when it was given.
     imported: Option<(Uuid, DateTime<Utc>)>,
 }
 
 /// Who vouches for an act, and with what.
-struct Voucher<'a> {
+struct VouchOptions<'a> {
     idempotency: Option<IdempotencyKey>,
     /// The import that brings it, and when it was given.
     imported: Option<(Uuid, DateTime<Utc>)>,
@@ -529,8 +533,8 @@ struct Voucher<'a> {
     updates_wording: Option<&'a str>,
 }
 
-/// What a vouched act says of its person, for [`Petitions::complete`].
-struct Theirs {
+/// What a vouched act says of its person, for [`Petitions::complete_person`].
+struct PersonInput {
     person_id: Uuid,
     details: Details,
     locale: Option<LocaleTag>,
@@ -538,7 +542,7 @@ struct Theirs {
     keep_nothing: bool,
 }
 
-impl Theirs {
+impl PersonInput {
     fn of(new: &NewSignature, person_id: Uuid) -> Self {
         Self {
             person_id,
@@ -563,8 +567,8 @@ impl NewSignature {
             delivers_name: false,
             keep_nothing: false,
             source: None,
-            letter: LetterWords::default(),
-            trace: Trace::default(),
+            letter: AttachedLetterInput::default(),
+            signals: RequestSignals::default(),
         }
     }
 }

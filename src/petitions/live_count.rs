@@ -20,7 +20,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{signing::Petitions, store::Petition};
+use super::{store::Petition, submission::Petitions};
 use crate::{
     error::{Error, Result},
     kernel::{
@@ -33,18 +33,18 @@ use crate::{
 };
 
 /// Streams of one process at most; whoever comes later polls.
-pub const STREAMS: usize = 2000;
+pub const MAX_STREAMS: usize = 2000;
 /// Streams of one network at most (see [`Source::client`]); its further pages poll.
-pub const STREAMS_PER_NETWORK: usize = 8;
+pub const MAX_STREAMS_PER_NETWORK: usize = 8;
 /// Time after which a stream ends.
-const LIFETIME: TimeDelta = TimeDelta::minutes(15);
+const STREAM_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// Time between looks at the number.
-const LOOK: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// Time after which a silent stream says that it lives, so that proxies keep it.
-const ALIVE: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 
 /// The number as the page shows it.
-fn number(petition: &Petition, locale: LocaleTag) -> Value {
+fn count_event(petition: &Petition, locale: LocaleTag) -> Value {
     let count = petition.action.published_count;
     let arguments = Arguments::from([("count".into(), count.into()), ("n".into(), i18n::number(locale, count).into())]);
     json!({
@@ -58,7 +58,7 @@ fn number(petition: &Petition, locale: LocaleTag) -> Value {
 ///
 /// # Errors
 /// `not_found`; `unavailable` when there are too many streams, or too many of this network.
-pub async fn live(
+pub async fn live_count(
     State(petitions): State<Petitions>,
     visitor: Visitor,
     source: Source,
@@ -71,16 +71,16 @@ pub async fn live(
     }
     let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !accepts.contains("text/event-stream") {
-        let answer = ([(header::CACHE_CONTROL, "public, max-age=5")], Json(number(&petition, visitor.locale)));
+        let answer = ([(header::CACHE_CONTROL, "public, max-age=5")], Json(count_event(&petition, visitor.locale)));
         return Ok(answer.into_response());
     }
     let too_many = || Error::Unavailable { retry_after: 60, cause: "too many streams".to_owned() };
-    let own = petitions.streams_per_network.take(source.client()).ok_or_else(too_many)?;
+    let network_permit = petitions.streams_per_network.take(source.client()).ok_or_else(too_many)?;
     let place = petitions.streams.clone().try_acquire_owned().map_err(|_| too_many())?;
-    let ends_at = petitions.kernel.cx.now() + LIFETIME;
+    let ends_at = petitions.kernel.cx.now() + STREAM_LIFETIME;
     let key = petition.action.id.to_string();
     let locale = visitor.locale;
-    let events = stream::unfold((petitions, (place, own), None), move |(petitions, place, last)| {
+    let events = stream::unfold((petitions, (place, network_permit), None), move |(petitions, place, last)| {
         let key = key.clone();
         async move {
             while petitions.kernel.cx.now() < ends_at {
@@ -88,12 +88,12 @@ pub async fn live(
                 if let Ok(petition) = petitions.petition(&key).await {
                     let now = petition.action.published_count;
                     if last != Some(now) {
-                        let event = Event::default().event("count").data(number(&petition, locale).to_string());
+                        let event = Event::default().event("count").data(count_event(&petition, locale).to_string());
                         return Some((Ok::<_, Infallible>(event), (petitions, place, Some(now))));
                     }
                 }
                 tokio::select! {
-                    () = sleep(LOOK) => {}
+                    () = sleep(POLL_INTERVAL) => {}
                     // a stream has no end of its own: it must not keep the server from stopping
                     () = petitions.kernel.stopping.cancelled() => return None,
                 }
@@ -101,5 +101,5 @@ pub async fn live(
             None
         }
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)).into_response())
 }

@@ -7,14 +7,14 @@ use csv::{ByteRecord, ReaderBuilder};
 use crate::error::{Error, Result};
 
 /// Bytes of a line, at most.
-pub const LONGEST_LINE: usize = 64 * 1024;
+pub const MAX_LINE_BYTES: usize = 64 * 1024;
 /// Lines that are read at a time.
-const ROUND: usize = 400;
+const MAX_ROWS_PER_READ: usize = 400;
 /// Lines shown before anything is done.
-const PREVIEW: usize = 5;
+const PREVIEW_ROWS: usize = 5;
 
 /// The beginning of a file: its delimiter, header, first lines, and where the first line begins.
-pub struct Beginning {
+pub struct CsvPreview {
     /// Comma, semicolon or tab.
     pub delimiter: u8,
     /// The header.
@@ -29,7 +29,7 @@ pub struct Beginning {
 ///
 /// # Errors
 /// 422 for what is not CSV in UTF-8 with a header.
-pub fn beginning(head: &[u8]) -> Result<Beginning> {
+pub fn preview_csv(head: &[u8]) -> Result<CsvPreview> {
     let refuse = |detail: &str| Error::field("", "invalid_value", detail);
     if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") || head.contains(&0) {
         return Err(refuse("This file is not UTF-8. Save it as “CSV UTF-8”."));
@@ -37,7 +37,7 @@ pub fn beginning(head: &[u8]) -> Result<Beginning> {
     let mark = if head.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     let rest = &head[mark..];
     let first = rest.split(|b| *b == b'\n').next().unwrap_or_default();
-    if first.len() > LONGEST_LINE {
+    if first.len() > MAX_LINE_BYTES {
         return Err(refuse("The header is too long."));
     }
     let count = |delimiter: u8| first.split(|b| *b == delimiter).count();
@@ -46,7 +46,7 @@ pub fn beginning(head: &[u8]) -> Result<Beginning> {
     let mut record = ByteRecord::new();
     let mut lines: Vec<Vec<String>> = Vec::new();
     let mut offset = 0;
-    while lines.len() <= PREVIEW
+    while lines.len() <= PREVIEW_ROWS
         && reader.read_byte_record(&mut record).map_err(|_| refuse("This is not a CSV file."))?
     {
         if lines.is_empty() {
@@ -61,11 +61,11 @@ pub fn beginning(head: &[u8]) -> Result<Beginning> {
         return Err(refuse("The file is empty."));
     }
     let columns = lines.remove(0);
-    Ok(Beginning { delimiter, columns, preview: lines, offset: offset + mark as u64 })
+    Ok(CsvPreview { delimiter, columns, preview: lines, offset: offset + mark as u64 })
 }
 
 /// A line of the file, with its number.
-pub struct Line {
+pub struct CsvRow {
     /// Its number; the header is 1.
     pub number: i64,
     /// What stands in it, or why that is refused.
@@ -73,11 +73,11 @@ pub struct Line {
 }
 
 /// What stands in an open part of the file. Whoever goes on behind what was used comes to the end, whatever the file holds.
-pub enum Part {
-    /// Whole lines, at most [`ROUND`]: none where there are only empty ones.
-    Lines {
+pub enum ReadResult {
+    /// Whole lines, at most [`MAX_ROWS_PER_READ`]: none where there are only empty ones.
+    Rows {
         /// The lines.
-        lines: Vec<Line>,
+        rows: Vec<CsvRow>,
         /// Bytes that they take, with the empty lines that follow.
         used: NonZeroUsize,
         /// There is nothing behind them.
@@ -86,20 +86,20 @@ pub enum Part {
     /// The file is at its end.
     End,
     /// The part is not the end of the file, and holds no whole line.
-    Unfinished,
+    Incomplete,
 }
 
 /// Reads lines of a file from an open part of it, which is its last one or is not. `first` is the number of its first line.
 ///
 /// # Errors
 /// Never for what stands in it; `internal` for what the reader of CSV makes of it.
-pub fn read(part: &[u8], is_end: bool, delimiter: u8, columns: usize, first: i64) -> Result<Part> {
+pub fn read_rows(part: &[u8], is_end: bool, delimiter: u8, columns: usize, first: i64) -> Result<ReadResult> {
     let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(part);
     let mut record = ByteRecord::new();
-    let (mut lines, mut used) = (Vec::new(), 0);
-    while lines.len() < ROUND {
+    let (mut rows, mut used) = (Vec::new(), 0);
+    while rows.len() < MAX_ROWS_PER_READ {
         if !reader.read_byte_record(&mut record).map_err(Error::internal)? {
-            // ends of lines and nothing else: the second half of a CRLF, empty lines
+            // ends of lines and nothing else: the second half of a CRLF, empty rows
             used = part.len();
             break;
         }
@@ -108,9 +108,9 @@ pub fn read(part: &[u8], is_end: bool, delimiter: u8, columns: usize, first: i64
         if end <= used || (end >= part.len() && !is_end) {
             break;
         }
-        let number = first + i64::try_from(lines.len()).map_err(Error::internal)?;
+        let number = first + i64::try_from(rows.len()).map_err(Error::internal)?;
         // without the empty lines before it
-        let cells = if record.as_slice().len() > LONGEST_LINE {
+        let cells = if record.as_slice().len() > MAX_LINE_BYTES {
             Err("too_long")
         } else if record.len() == columns {
             let cells = record.iter().map(|cell| std::str::from_utf8(cell).map(|text| text.trim().to_owned()));
@@ -118,14 +118,14 @@ pub fn read(part: &[u8], is_end: bool, delimiter: u8, columns: usize, first: i64
         } else {
             Err("invalid_value")
         };
-        lines.push(Line { number, cells });
+        rows.push(CsvRow { number, cells });
         used = end;
     }
     let is_last = is_end && used >= part.len();
     Ok(match NonZeroUsize::new(used) {
-        Some(used) => Part::Lines { lines, used, is_last },
-        None if is_last => Part::End,
-        None => Part::Unfinished,
+        Some(used) => ReadResult::Rows { rows, used, is_last },
+        None if is_last => ReadResult::End,
+        None => ReadResult::Incomplete,
     })
 }
 
@@ -137,45 +137,45 @@ mod tests {
 
     #[test]
     fn the_beginning_tells_delimiter_header_and_first_lines() {
-        let b =
-            beginning("\u{FEFF}Prénom;Courriel\r\nAna;a@example.org\r\n\"B;o\";b@example.org\r\n".as_bytes()).unwrap();
+        let b = preview_csv("\u{FEFF}Prénom;Courriel\r\nAna;a@example.org\r\n\"B;o\";b@example.org\r\n".as_bytes())
+            .unwrap();
         // the reader stops after CR; the LF left over is an empty line, which is passed over
         assert_eq!((b.delimiter, b.columns, b.offset), (b';', vec!["Prénom".to_owned(), "Courriel".to_owned()], 20));
         assert_eq!(b.preview, [["Ana", "a@example.org"], ["B;o", "b@example.org"]]);
         for bad in [&b""[..], b"\xFF\xFEa\0", b"Qu\xE9bec,x\n", b"\n\n", b",,\n"] {
-            assert!(beginning(bad).is_err(), "{bad:?}");
+            assert!(preview_csv(bad).is_err(), "{bad:?}");
         }
     }
 
-    fn some(part: &[u8], is_end: bool) -> (Vec<Line>, usize, bool) {
-        match read(part, is_end, b',', 2, 2).unwrap() {
-            Part::Lines { lines, used, is_last } => (lines, used.get(), is_last),
-            Part::End => (Vec::new(), 0, true),
-            Part::Unfinished => (Vec::new(), 0, false),
+    fn some(part: &[u8], is_end: bool) -> (Vec<CsvRow>, usize, bool) {
+        match read_rows(part, is_end, b',', 2, 2).unwrap() {
+            ReadResult::Rows { rows, used, is_last } => (rows, used.get(), is_last),
+            ReadResult::End => (Vec::new(), 0, true),
+            ReadResult::Incomplete => (Vec::new(), 0, false),
         }
     }
 
     #[test]
-    fn a_line_that_is_not_whole_waits_for_the_next_piece() {
-        let (read, used, _) = some(b"a,b\n\"c\nc\",d\ne,", false);
-        assert_eq!((read.len(), used), (2, 12));
-        assert_eq!(read[1].cells.as_ref().unwrap(), &["c\nc", "d"]);
-        let (read, used, is_last) = some(b"a,b\ne,f", true);
-        assert_eq!((read.len(), used, is_last), (2, 7, true));
-        let (read, ..) = some(b"a\n\xE9,b\n", true);
-        assert!(matches!((&read[0].cells, &read[1].cells), (Err("invalid_value"), Err("invalid_characters"))));
-        assert!(matches!(super::read(b"\"a,b\n", false, b',', 2, 2).unwrap(), Part::Unfinished));
+    fn incomplete_row_waits_for_the_next_chunk() {
+        let (rows, used, _) = some(b"a,b\n\"c\nc\",d\ne,", false);
+        assert_eq!((rows.len(), used), (2, 12));
+        assert_eq!(rows[1].cells.as_ref().unwrap(), &["c\nc", "d"]);
+        let (rows, used, is_last) = some(b"a,b\ne,f", true);
+        assert_eq!((rows.len(), used, is_last), (2, 7, true));
+        let (rows, ..) = some(b"a\n\xE9,b\n", true);
+        assert!(matches!((&rows[0].cells, &rows[1].cells), (Err("invalid_value"), Err("invalid_characters"))));
+        assert!(matches!(super::read_rows(b"\"a,b\n", false, b',', 2, 2).unwrap(), ReadResult::Incomplete));
     }
 
     #[test]
-    fn every_way_to_end_a_file_is_its_end() {
+    fn every_line_ending_terminates_the_file() {
         for end in ["", "\n", "\r\n", "\r", "\n\n", "\r\n\r\n\r\n", "\n\r\n", "\r\r"] {
-            let (read, used, is_last) = some(format!("a,b\r\nc,d{end}").as_bytes(), true);
-            let again = read.len() == 2 && !is_last && some(&format!("a,b\r\nc,d{end}").as_bytes()[used..], true).2;
-            assert!(read.len() == 2 && (is_last || again), "{end:?}");
+            let (rows, used, is_last) = some(format!("a,b\r\nc,d{end}").as_bytes(), true);
+            let again = rows.len() == 2 && !is_last && some(&format!("a,b\r\nc,d{end}").as_bytes()[used..], true).2;
+            assert!(rows.len() == 2 && (is_last || again), "{end:?}");
             // a header alone
-            let (read, _, is_last) = some(end.as_bytes(), true);
-            assert!(read.is_empty() && is_last, "{end:?}");
+            let (rows, _, is_last) = some(end.as_bytes(), true);
+            assert!(rows.is_empty() && is_last, "{end:?}");
         }
     }
 
@@ -186,16 +186,16 @@ mod tests {
             rounds += 1;
             assert!(rounds <= file.len() + 2, "no progress");
             let end = ((at / piece + open) * piece).min(file.len());
-            match read(&file[at..end], end >= file.len(), b',', 2, 2).unwrap() {
-                Part::Lines { lines, used, is_last } => {
-                    found.extend(lines.into_iter().map(|line| line.cells.unwrap_or_default()));
+            match read_rows(&file[at..end], end >= file.len(), b',', 2, 2).unwrap() {
+                ReadResult::Rows { rows, used, is_last } => {
+                    found.extend(rows.into_iter().map(|line| line.cells.unwrap_or_default()));
                     at += used.get();
                     if is_last {
                         return Some(found);
                     }
                 }
-                Part::End => return Some(found),
-                Part::Unfinished => return None,
+                ReadResult::End => return Some(found),
+                ReadResult::Incomplete => return None,
             }
         }
     }

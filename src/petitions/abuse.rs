@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    signing::Petitions,
     store::{self, Petition},
+    submission::Petitions,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -29,27 +29,27 @@ use crate::{
 };
 
 /// The part of an hour's signatures, in percent, that one network may bring whatever the limits say.
-const NETWORK_SHARE: u64 = 10;
+const NETWORK_SHARE_PERCENT: u64 = 10;
 /// Likewise for one mail domain.
-const DOMAIN_SHARE: u64 = 25;
+const DOMAIN_SHARE_PERCENT: u64 = 25;
 /// Tags counted at once in one process; beyond it the hour starts anew.
-const MANY: usize = 500_000;
+const MAX_TRACKED_TAGS: usize = 500_000;
 /// Bytes of a tag.
-const TAG: usize = 16;
+const TAG_BYTES: usize = 16;
 /// Seconds between two folds of one process.
-const FOLD_SECONDS: i64 = 2;
+const SYNC_INTERVAL_SECONDS: i64 = 2;
 /// Tags that one fold tells and asks about.
-const FOLDED_AT_ONCE: usize = 4_000;
+const MAX_TAGS_PER_SYNC: usize = 4_000;
 /// Processes up to which a network that each of them keeps to itself, because it brings too little to be told, cannot
 /// exceed its limit in all.
-const PROCESSES: u64 = 16;
+const MAX_PROCESSES: u64 = 16;
 /// Time that an act waits for a fold; the numbers of this process alone have to do then.
-const FOLD_PATIENCE: Duration = Duration::from_secs(1);
+const SYNC_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Limits and switches of an organization, as they stand in `organizations.integrity`. They take effect at once.
+/// Limits and switches of an organization, as they stand in `organizations.abuse`. They take effect at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Limits {
+pub struct AbuseLimits {
     /// Signatures of one network in an hour before the next ones are held.
     pub per_network_hour: u32,
     /// Signatures of one mail domain in an hour, likewise. Providers of mail for everybody have no limit.
@@ -62,7 +62,7 @@ pub struct Limits {
     pub breakdowns_paused: bool,
 }
 
-impl Default for Limits {
+impl Default for AbuseLimits {
     fn default() -> Self {
         Self {
             per_network_hour: 60,
@@ -76,9 +76,9 @@ impl Default for Limits {
 
 /// An organization's limits, and who is never held.
 #[derive(Debug, Default)]
-pub struct Integrity {
+pub struct AbuseSettings {
     /// Limits and switches.
-    pub limits: Limits,
+    pub limits: AbuseLimits,
     /// Networks of shelters, union halls, campuses.
     pub networks: Vec<Network>,
     /// Mail domains, likewise.
@@ -87,20 +87,20 @@ pub struct Integrity {
 
 /// What a public act shows of how it was made.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Trace {
+pub struct RequestSignals {
     /// Where it came from; nobody asks for acts that an organizer vouches for.
     pub source: Option<Source>,
     /// Seconds from opening the form to sending it, as the page's script says.
     pub form_seconds: Option<u32>,
     /// The box that no person sees was filled in.
-    pub trapped: bool,
+    pub honeypot_filled: bool,
 }
 
 /// What was found about an act.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Judgement {
+pub struct AbuseAssessment {
     /// Why it is to be held, if it is: `network`, `domain` or `form`.
-    pub suspicion: Option<&'static str>,
+    pub quarantine_reason: Option<&'static str>,
     /// The sender's network, on this petition and day.
     pub network_tag: Option<Vec<u8>>,
     /// The address's domain, likewise.
@@ -110,67 +110,67 @@ pub struct Judgement {
 /// How many acts each tag brought within the present hour: those of this process, and, folded through the database every
 /// few seconds, those of the others.
 #[derive(Debug)]
-pub struct Bursts {
+pub struct BurstCounter {
     cx: Cx,
-    hour: Mutex<Hour>,
+    hour: Mutex<HourCounts>,
     /// When this process last folded, in Unix seconds.
-    folded_at: AtomicI64,
+    synced_at: AtomicI64,
 }
 
 #[derive(Debug)]
-struct Hour {
+struct HourCounts {
     number: i64,
     /// Whose counts these are. A new one when they start anew within an hour, so that what was folded before still counts.
     process: Uuid,
-    acts: HashMap<Tag, Acts>,
+    acts: HashMap<Tag, TagCount>,
     /// Tags that were counted since the last fold.
-    touched: Vec<Tag>,
+    dirty: Vec<Tag>,
 }
 
 /// A network's or a domain's name within one petition and day.
-type Tag = [u8; TAG];
+type Tag = [u8; TAG_BYTES];
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Acts {
-    here: u64,
-    elsewhere: u64,
+struct TagCount {
+    local: u64,
+    remote: u64,
     /// Fewer than this are not worth telling the others.
-    worth: u64,
-    touched: bool,
+    report_threshold: u64,
+    dirty: bool,
 }
 
 /// What one process tells the others and asks them.
 #[derive(Debug)]
-pub(super) struct Fold {
+pub(super) struct BurstSync {
     /// The hour's number since 1970.
     pub hour: i64,
     /// Whose counts these are.
     pub process: Uuid,
     /// Tags and how many acts they brought in this process so far.
-    pub told: Vec<(Tag, i64)>,
+    pub reported: Vec<(Tag, i64)>,
     /// Tags of which the others' acts are asked for.
-    pub asked: Vec<Tag>,
+    pub requested: Vec<Tag>,
 }
 
-impl Bursts {
+impl BurstCounter {
     /// Counts of a process that has just begun.
     pub fn new(cx: Cx) -> Self {
-        let hour = Mutex::new(Hour::new(0, &cx));
-        Self { cx, hour, folded_at: AtomicI64::new(0) }
+        let hour = Mutex::new(HourCounts::new(0, &cx));
+        Self { cx, hour, synced_at: AtomicI64::new(0) }
     }
 
     /// Counts an act under each tag, with how many are worth telling the other processes.
     fn count<const N: usize>(&self, hour: i64, tags: [(Tag, u64); N]) {
         let mut now = self.lock();
-        if now.number != hour || now.acts.len() >= MANY {
-            *now = Hour::new(hour, &self.cx);
+        if now.number != hour || now.acts.len() >= MAX_TRACKED_TAGS {
+            *now = HourCounts::new(hour, &self.cx);
         }
-        for (tag, worth) in tags {
+        for (tag, report_threshold) in tags {
             let acts = now.acts.entry(tag).or_default();
-            acts.here += 1;
-            acts.worth = worth;
-            if !std::mem::replace(&mut acts.touched, true) {
-                now.touched.push(tag);
+            acts.local += 1;
+            acts.report_threshold = report_threshold;
+            if !std::mem::replace(&mut acts.dirty, true) {
+                now.dirty.push(tag);
             }
         }
     }
@@ -178,61 +178,61 @@ impl Bursts {
     /// How many acts each tag brought in all processes, as far as is known here.
     fn seen<const N: usize>(&self, tags: [Tag; N]) -> [u64; N] {
         let now = self.lock();
-        tags.map(|tag| now.acts.get(&tag).map_or(0, |acts| acts.here + acts.elsewhere))
+        tags.map(|tag| now.acts.get(&tag).map_or(0, |acts| acts.local + acts.remote))
     }
 
-    /// Is it time to fold? Yes once in [`FOLD_SECONDS`], to one caller.
-    fn is_fold_due(&self) -> bool {
-        let (now, before) = (self.cx.now().timestamp(), self.folded_at.load(Ordering::Relaxed));
-        now - before >= FOLD_SECONDS
-            && self.folded_at.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    /// Is it time to fold? Yes once in [`SYNC_INTERVAL_SECONDS`], to one caller.
+    fn is_sync_due(&self) -> bool {
+        let (now, before) = (self.cx.now().timestamp(), self.synced_at.load(Ordering::Relaxed));
+        now - before >= SYNC_INTERVAL_SECONDS
+            && self.synced_at.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// What is to be folded, if anything was counted since the last time; the largest counts first.
-    fn begin_fold(&self) -> Option<Fold> {
+    fn begin_sync(&self) -> Option<BurstSync> {
         let mut now = self.lock();
-        let mut touched: Vec<(Tag, Acts)> =
-            std::mem::take(&mut now.touched).into_iter().filter_map(|tag| Some((tag, *now.acts.get(&tag)?))).collect();
-        touched.sort_unstable_by_key(|(_, acts)| std::cmp::Reverse(acts.here));
-        let later = touched.split_off(touched.len().min(FOLDED_AT_ONCE));
-        now.touched = later.into_iter().map(|(tag, _)| tag).collect();
-        for (tag, _) in &touched {
+        let mut dirty: Vec<(Tag, TagCount)> =
+            std::mem::take(&mut now.dirty).into_iter().filter_map(|tag| Some((tag, *now.acts.get(&tag)?))).collect();
+        dirty.sort_unstable_by_key(|(_, acts)| std::cmp::Reverse(acts.local));
+        let later = dirty.split_off(dirty.len().min(MAX_TAGS_PER_SYNC));
+        now.dirty = later.into_iter().map(|(tag, _)| tag).collect();
+        for (tag, _) in &dirty {
             if let Some(acts) = now.acts.get_mut(tag) {
-                acts.touched = false;
+                acts.dirty = false;
             }
         }
-        let worth_telling = touched.iter().filter(|(_, acts)| acts.here >= acts.worth);
-        let told = worth_telling.map(|(tag, acts)| (*tag, i64::try_from(acts.here).unwrap_or(i64::MAX))).collect();
-        let asked: Vec<Tag> = touched.into_iter().map(|(tag, _)| tag).collect();
-        (!asked.is_empty()).then_some(Fold { hour: now.number, process: now.process, told, asked })
+        let to_report = dirty.iter().filter(|(_, acts)| acts.local >= acts.report_threshold);
+        let reported = to_report.map(|(tag, acts)| (*tag, i64::try_from(acts.local).unwrap_or(i64::MAX))).collect();
+        let requested: Vec<Tag> = dirty.into_iter().map(|(tag, _)| tag).collect();
+        (!requested.is_empty()).then_some(BurstSync { hour: now.number, process: now.process, reported, requested })
     }
 
     /// Takes over what the others have; without their answer the tags are folded again next time.
-    fn end_fold(&self, fold: &Fold, elsewhere: Option<&HashMap<Tag, u64>>) {
+    fn end_sync(&self, sync: &BurstSync, remote: Option<&HashMap<Tag, u64>>) {
         let mut now = self.lock();
-        if now.process != fold.process {
+        if now.process != sync.process {
             return; // the hour has changed meanwhile
         }
         let mut again = Vec::new();
-        for tag in &fold.asked {
+        for tag in &sync.requested {
             let Some(acts) = now.acts.get_mut(tag) else { continue };
-            match elsewhere {
-                Some(elsewhere) => acts.elsewhere = elsewhere.get(tag).copied().unwrap_or(0),
-                None if !std::mem::replace(&mut acts.touched, true) => again.push(*tag),
+            match remote {
+                Some(remote) => acts.remote = remote.get(tag).copied().unwrap_or(0),
+                None if !std::mem::replace(&mut acts.dirty, true) => again.push(*tag),
                 None => {}
             }
         }
-        now.touched.append(&mut again);
+        now.dirty.append(&mut again);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Hour> {
+    fn lock(&self) -> MutexGuard<'_, HourCounts> {
         self.hour.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Hour {
+impl HourCounts {
     fn new(number: i64, cx: &Cx) -> Self {
-        Self { number, process: cx.id(), acts: HashMap::new(), touched: Vec::new() }
+        Self { number, process: cx.id(), acts: HashMap::new(), dirty: Vec::new() }
     }
 }
 
@@ -246,19 +246,18 @@ impl Petitions {
     ///
     /// # Errors
     /// A database error.
-    pub async fn integrity(&self, organization: Uuid) -> Result<Arc<Integrity>> {
-        let load =
-            async || store::integrity::load(&mut *self.kernel.db.acquire().await?, organization).await.map(Arc::new);
-        self.integrity.get(&organization, load).await
+    pub async fn abuse(&self, organization: Uuid) -> Result<Arc<AbuseSettings>> {
+        let load = async || store::abuse::load(&mut *self.kernel.db.acquire().await?, organization).await.map(Arc::new);
+        self.abuse.get(&organization, load).await
     }
 
     /// Refuses a signature where none are taken: the petition is not open, or signing is switched off.
     ///
     /// # Errors
     /// `not_found`, or `action_closed` (409) with the reason.
-    pub async fn require_open(&self, petition: &Petition) -> Result<()> {
+    pub async fn ensure_open(&self, petition: &Petition) -> Result<()> {
         petition.action.require_open(self.kernel.cx.now())?;
-        if self.integrity(petition.action.organization_id).await?.limits.signing_paused {
+        if self.abuse(petition.action.organization_id).await?.limits.signing_paused {
             return Err(Error::problem(Code::ActionClosed, "paused: no signatures are taken for the moment."));
         }
         Ok(())
@@ -268,12 +267,17 @@ impl Petitions {
     ///
     /// # Errors
     /// A database error.
-    pub async fn judge(&self, petition: &Petition, email: &EmailAddress, trace: Trace) -> Result<Judgement> {
+    pub async fn assess(
+        &self,
+        petition: &Petition,
+        email: &EmailAddress,
+        signals: RequestSignals,
+    ) -> Result<AbuseAssessment> {
         let action = &petition.action;
         if action.protected {
-            return Ok(Judgement::default());
+            return Ok(AbuseAssessment::default());
         }
-        let known = self.integrity(action.organization_id).await?;
+        let known = self.abuse(action.organization_id).await?;
         let limits = &known.limits;
         let now = self.kernel.cx.now();
         let secret = self.day_secret(now.date_naive()).await?;
@@ -281,29 +285,33 @@ impl Petitions {
             let mac = secret.mac(&[what, action.id.as_bytes(), value]);
             std::array::from_fn(|i| mac[i])
         };
-        let network = trace.source.and_then(Source::network);
+        let network = signals.source.and_then(Source::network);
         let network_tag = tag(b"network", &network.map(|n| n.bytes()).unwrap_or_default());
         let domain_tag = tag(b"domain", email.domain().as_bytes());
         let all_tag = tag(b"all", b"");
-        let worth = |limit: u32| u64::from(limit) / PROCESSES;
-        self.bursts.count(
+        let report_threshold = |limit: u32| u64::from(limit) / MAX_PROCESSES;
+        self.burst_counter.count(
             hour_of(now),
-            [(all_tag, 0), (network_tag, worth(limits.per_network_hour)), (domain_tag, worth(limits.per_domain_hour))],
+            [
+                (all_tag, 0),
+                (network_tag, report_threshold(limits.per_network_hour)),
+                (domain_tag, report_threshold(limits.per_domain_hour)),
+            ],
         );
-        if self.bursts.is_fold_due() {
-            self.fold_bursts().await;
+        if self.burst_counter.is_sync_due() {
+            self.sync_bursts().await;
         }
-        let [all, of_network, of_domain] = self.bursts.seen([all_tag, network_tag, domain_tag]);
-        let usual = petition.usual_hour;
-        let hasty = trace.form_seconds.is_some_and(|s| s < limits.least_form_seconds);
-        let suspicion = if trace.trapped || hasty {
+        let [all, of_network, of_domain] = self.burst_counter.seen([all_tag, network_tag, domain_tag]);
+        let usual = petition.average_per_hour;
+        let is_too_fast = signals.form_seconds.is_some_and(|s| s < limits.least_form_seconds);
+        let quarantine_reason = if signals.honeypot_filled || is_too_fast {
             Some("form")
         } else if network.is_some()
-            && is_burst(of_network, limits.per_network_hour, usual, all, NETWORK_SHARE)
-            && !trace.source.is_some_and(|source| source.is_in(&known.networks))
+            && is_burst(of_network, limits.per_network_hour, usual, all, NETWORK_SHARE_PERCENT)
+            && !signals.source.is_some_and(|source| source.is_in(&known.networks))
         {
             Some("network")
-        } else if is_burst(of_domain, limits.per_domain_hour, usual, all, DOMAIN_SHARE)
+        } else if is_burst(of_domain, limits.per_domain_hour, usual, all, DOMAIN_SHARE_PERCENT)
             && !email.is_at_public_provider()
             && !known.domains.iter().any(|domain| domain == email.domain())
         {
@@ -311,11 +319,11 @@ impl Petitions {
         } else {
             None
         };
-        if let Some(reason) = suspicion {
-            metrics::counter!("muster_signatures_held", "reason" => reason).increment(1);
+        if let Some(reason) = quarantine_reason {
+            metrics::counter!("muster_signatures_quarantined", "reason" => reason).increment(1);
         }
-        Ok(Judgement {
-            suspicion,
+        Ok(AbuseAssessment {
+            quarantine_reason,
             network_tag: network.map(|_| network_tag.to_vec()),
             domain_tag: Some(domain_tag.to_vec()),
         })
@@ -323,14 +331,14 @@ impl Petitions {
 
     /// Tells the other processes how many signatures this one has taken, and learns theirs. While the database is away
     /// each process goes by its own numbers.
-    pub async fn fold_bursts(&self) {
-        let Some(fold) = self.bursts.begin_fold() else { return };
-        let folding = store::integrity::fold_bursts(&self.kernel.db, &fold);
-        if let Ok(Ok(elsewhere)) = tokio::time::timeout(FOLD_PATIENCE, folding).await {
-            self.bursts.end_fold(&fold, Some(&elsewhere));
+    pub async fn sync_bursts(&self) {
+        let Some(sync) = self.burst_counter.begin_sync() else { return };
+        let syncing = store::abuse::sync_bursts(&self.kernel.db, &sync);
+        if let Ok(Ok(remote)) = tokio::time::timeout(SYNC_TIMEOUT, syncing).await {
+            self.burst_counter.end_sync(&sync, Some(&remote));
         } else {
-            metrics::counter!("muster_burst_folds_failed").increment(1);
-            self.bursts.end_fold(&fold, None);
+            metrics::counter!("muster_burst_sync_failures").increment(1);
+            self.burst_counter.end_sync(&sync, None);
         }
     }
 
@@ -352,53 +360,57 @@ mod tests {
 
     #[test]
     fn a_burst_is_above_its_limit_the_usual_hour_and_its_share() {
-        assert!(is_burst(61, 60, 0, 61, NETWORK_SHARE));
-        assert!(!is_burst(60, 60, 0, 60, NETWORK_SHARE));
-        assert!(!is_burst(61, 60, 500, 61, NETWORK_SHARE), "the petition usually gets more than that");
-        assert!(!is_burst(500, 60, 10, 10_000, NETWORK_SHARE), "one of many networks on a great day");
-        assert!(is_burst(1_001, 60, 10, 10_000, NETWORK_SHARE));
+        assert!(is_burst(61, 60, 0, 61, NETWORK_SHARE_PERCENT));
+        assert!(!is_burst(60, 60, 0, 60, NETWORK_SHARE_PERCENT));
+        assert!(!is_burst(61, 60, 500, 61, NETWORK_SHARE_PERCENT), "the petition usually gets more than that");
+        assert!(!is_burst(500, 60, 10, 10_000, NETWORK_SHARE_PERCENT), "one of many networks on a great day");
+        assert!(is_burst(1_001, 60, 10, 10_000, NETWORK_SHARE_PERCENT));
     }
 
-    fn count(bursts: &Bursts, hour: i64, tags: [Tag; 2]) -> [u64; 2] {
-        bursts.count(hour, tags.map(|tag| (tag, 2)));
-        bursts.seen(tags)
-    }
-
-    #[test]
-    fn an_hour_starts_anew() {
-        let bursts = Bursts::new(Cx::system());
-        let (a, b) = ([1; TAG], [2; TAG]);
-        assert_eq!(count(&bursts, 1, [a, b]), [1, 1]);
-        assert_eq!(count(&bursts, 1, [a, a]), [3, 3]);
-        assert_eq!(count(&bursts, 2, [a, b]), [1, 1]);
+    fn count(burst_counter: &BurstCounter, hour: i64, tags: [Tag; 2]) -> [u64; 2] {
+        burst_counter.count(hour, tags.map(|tag| (tag, 2)));
+        burst_counter.seen(tags)
     }
 
     #[test]
-    fn a_fold_tells_what_is_worth_it_and_what_failed_is_told_again() {
-        let bursts = Bursts::new(Cx::system());
-        let (a, b) = ([1; TAG], [2; TAG]);
-        assert!(bursts.begin_fold().is_none(), "nothing was counted");
-        count(&bursts, 1, [a, b]);
-        count(&bursts, 1, [a, a]);
-        let lost = bursts.begin_fold().unwrap();
-        assert_eq!((&lost.told, &lost.asked), (&vec![(a, 3)], &vec![a, b]), "the one act of the other stays here");
-        assert!(bursts.begin_fold().is_none(), "nothing new");
-        bursts.end_fold(&lost, None);
-        let fold = bursts.begin_fold().unwrap();
-        assert_eq!(fold.told, lost.told, "a total, so that telling it twice does no harm");
-        bursts.end_fold(&fold, Some(&HashMap::from([(a, 40)])));
-        assert_eq!(bursts.seen([a, b]), [43, 1]);
-        count(&bursts, 2, [b, b]);
-        bursts.end_fold(&fold, Some(&HashMap::from([(b, 40)])));
-        assert_eq!(bursts.seen([b]), [2], "what was asked in another hour is no answer");
+    fn counts_reset_each_hour() {
+        let burst_counter = BurstCounter::new(Cx::system());
+        let (a, b) = ([1; TAG_BYTES], [2; TAG_BYTES]);
+        assert_eq!(count(&burst_counter, 1, [a, b]), [1, 1]);
+        assert_eq!(count(&burst_counter, 1, [a, a]), [3, 3]);
+        assert_eq!(count(&burst_counter, 2, [a, b]), [1, 1]);
     }
 
     #[test]
-    fn one_caller_folds_at_a_time() {
+    fn sync_reports_counts_above_threshold_and_retries_failures() {
+        let burst_counter = BurstCounter::new(Cx::system());
+        let (a, b) = ([1; TAG_BYTES], [2; TAG_BYTES]);
+        assert!(burst_counter.begin_sync().is_none(), "nothing was counted");
+        count(&burst_counter, 1, [a, b]);
+        count(&burst_counter, 1, [a, a]);
+        let lost = burst_counter.begin_sync().unwrap();
+        assert_eq!(
+            (&lost.reported, &lost.requested),
+            (&vec![(a, 3)], &vec![a, b]),
+            "the one act of the other stays here"
+        );
+        assert!(burst_counter.begin_sync().is_none(), "nothing new");
+        burst_counter.end_sync(&lost, None);
+        let sync = burst_counter.begin_sync().unwrap();
+        assert_eq!(sync.reported, lost.reported, "a total, so that telling it twice does no harm");
+        burst_counter.end_sync(&sync, Some(&HashMap::from([(a, 40)])));
+        assert_eq!(burst_counter.seen([a, b]), [43, 1]);
+        count(&burst_counter, 2, [b, b]);
+        burst_counter.end_sync(&sync, Some(&HashMap::from([(b, 40)])));
+        assert_eq!(burst_counter.seen([b]), [2], "what was asked in another hour is no answer");
+    }
+
+    #[test]
+    fn only_one_caller_syncs_at_a_time() {
         let cx = Cx::system();
-        let bursts = Bursts::new(cx.clone());
-        assert!(bursts.is_fold_due() && !bursts.is_fold_due());
-        cx.advance(chrono::TimeDelta::seconds(FOLD_SECONDS));
-        assert!(bursts.is_fold_due());
+        let burst_counter = BurstCounter::new(cx.clone());
+        assert!(burst_counter.is_sync_due() && !burst_counter.is_sync_due());
+        cx.advance(chrono::TimeDelta::seconds(SYNC_INTERVAL_SECONDS));
+        assert!(burst_counter.is_sync_due());
     }
 }

@@ -1,4 +1,4 @@
-//! A batch of acts on its way into `sign_petitions` (`migrations/0006_petitions.sql`).
+//! A batch of acts on its way into `submit_signatures` (`migrations/0006_petitions.sql`).
 
 use chrono::{DateTime, Utc};
 use sqlx::{
@@ -7,11 +7,11 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use crate::letters::{LetterAct, LetterActTarget};
+use crate::letters::{LetterSubmission, LetterSubmissionTarget};
 
-/// A validated and sealed act: the composite type `signature_act`, member by member.
+/// A validated and sealed act: the composite type `signature_submission`, member by member.
 #[derive(Clone, Debug, sqlx::Encode)]
-pub struct SignatureAct {
+pub struct SignatureSubmission {
     pub id: Uuid,
     pub petition_id: Uuid,
     pub vault_id: Uuid,
@@ -19,7 +19,7 @@ pub struct SignatureAct {
     pub email_index: Vec<u8>,
     pub person_sealed: Option<Vec<u8>>,
     pub name_index: Vec<u8>,
-    pub wish: &'static str,
+    pub mode: &'static str,
     pub sealed: Option<Vec<u8>>,
     pub display: &'static str,
     pub locale: Option<&'static str>,
@@ -37,7 +37,7 @@ pub struct SignatureAct {
     pub letter_id: Option<Uuid>,
     pub comment_state: &'static str,
     pub delivers_name: bool,
-    pub suspicion: Option<&'static str>,
+    pub quarantine_reason: Option<&'static str>,
     pub network_tag: Option<Vec<u8>>,
     pub domain_tag: Option<Vec<u8>>,
     pub import_id: Option<Uuid>,
@@ -45,27 +45,27 @@ pub struct SignatureAct {
     pub idempotency_request: Option<Vec<u8>>,
 }
 
-impl sqlx::Type<Postgres> for SignatureAct {
+impl sqlx::Type<Postgres> for SignatureSubmission {
     fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("signature_act")
+        PgTypeInfo::with_name("signature_submission")
     }
 }
 
-impl PgHasArrayType for SignatureAct {
+impl PgHasArrayType for SignatureSubmission {
     fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("_signature_act")
+        PgTypeInfo::with_name("_signature_submission")
     }
 }
 
 /// What became of an act in a batch.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub struct SubmissionResult {
     /// The act.
-    pub act_id: Uuid,
+    pub submission_id: Uuid,
     /// The row to show.
     pub signature_id: Uuid,
     /// Vouched acts: the person the signature belongs to.
-    pub holder_id: Option<Uuid>,
+    pub person_id: Option<Uuid>,
     /// 'created', 'duplicate', 'replayed' or 'mismatch'.
     pub outcome: String,
 }
@@ -74,16 +74,16 @@ pub struct Written {
 ///
 /// # Errors
 /// A database error; then nothing of the batch is written.
-pub async fn sign_batch(
+pub async fn submit_signatures(
     db: &PgPool,
-    acts: &[SignatureAct],
-    letters: &[LetterAct],
-    targets: &[LetterActTarget],
-) -> Result<Vec<Written>, sqlx::Error> {
+    submissions: &[SignatureSubmission],
+    letters: &[LetterSubmission],
+    targets: &[LetterSubmissionTarget],
+) -> Result<Vec<SubmissionResult>, sqlx::Error> {
     sqlx::query_as!(
-        Written,
-        r#"SELECT act_id AS "act_id!", signature_id AS "signature_id!", holder_id, outcome AS "outcome!" FROM sign_petitions($1, $2, $3)"#,
-        acts as _,
+        SubmissionResult,
+        r#"SELECT submission_id AS "submission_id!", signature_id AS "signature_id!", person_ref AS person_id, outcome AS "outcome!" FROM submit_signatures($1, $2, $3)"#,
+        submissions as _,
         letters as _,
         targets as _
     )

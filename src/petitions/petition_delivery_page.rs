@@ -18,12 +18,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    delivery::line,
-    signing::Petitions,
+    petition_delivery::receipt_line,
     store::{
         Petition,
-        deliveries::{self, Delivery, RECEIPT},
+        deliveries::{self, PetitionDelivery, RECEIPT_BYTES},
     },
+    submission::Petitions,
 };
 use crate::{
     error::{Error, Result},
@@ -45,7 +45,7 @@ pub fn routes() -> Router<Petitions> {
 
 /// A line on the petition's page.
 #[derive(Debug, Serialize)]
-pub struct Told {
+pub struct DeliveryEntry {
     url: String,
     date: String,
     place: String,
@@ -53,8 +53,8 @@ pub struct Told {
 }
 
 /// The deliveries that the petition's page tells of.
-pub fn told(petition: &Petition, locale: LocaleTag) -> Vec<Told> {
-    let each = petition.deliveries.iter().map(|d| Told {
+pub fn delivery_entries(petition: &Petition, locale: LocaleTag) -> Vec<DeliveryEntry> {
+    let each = petition.deliveries.iter().map(|d| DeliveryEntry {
         url: path(petition, d),
         date: i18n::date(locale, d.date),
         place: d.place.clone(),
@@ -63,12 +63,12 @@ pub fn told(petition: &Petition, locale: LocaleTag) -> Vec<Told> {
     each.collect()
 }
 
-fn path(petition: &Petition, delivery: &Delivery) -> String {
+fn path(petition: &Petition, delivery: &PetitionDelivery) -> String {
     format!("{}/deliveries/{}", petition.action.path(), delivery.id)
 }
 
 /// A delivery that the public sees.
-fn done(petition: &Petition, id: Uuid) -> Result<&Delivery> {
+fn find_public_delivery(petition: &Petition, id: Uuid) -> Result<&PetitionDelivery> {
     let seen = petition.action.state.is_public();
     petition.deliveries.iter().find(|d| seen && d.id == id).ok_or_else(Error::not_found)
 }
@@ -79,7 +79,7 @@ async fn show(
     Segments((slug, id)): Segments<(String, Uuid)>,
 ) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
-    let delivery = done(&petition, id)?;
+    let delivery = find_public_delivery(&petition, id)?;
     let path = path(&petition, delivery);
     if petition.action.slug != slug {
         return Ok(moved(&path, None));
@@ -113,12 +113,12 @@ async fn receipts(
     Segments((slug, id)): Segments<(String, Uuid)>,
 ) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
-    let list = done(&petition, id)?.statement.as_ref().ok_or_else(Error::not_found)?.list;
+    let list = find_public_delivery(&petition, id)?.statement.as_ref().ok_or_else(Error::not_found)?.list;
     // the first piece before the first byte, so that an outage is answered as one
-    let first = piece(&petitions.kernel, list, 0).await?;
+    let first = chunk(&petitions.kernel, list, 0).await?;
     let lines = try_unfold((petitions.kernel.clone(), first, 0), move |(kernel, text, number)| async move {
         let Some(text) = text else { return Ok::<_, Error>(None) };
-        let next = piece(&kernel, list, number + 1).await?;
+        let next = chunk(&kernel, list, number + 1).await?;
         Ok(Some((text, (kernel, next, number + 1))))
     });
     let headers = [
@@ -129,10 +129,10 @@ async fn receipts(
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 
-async fn piece(kernel: &Arc<Kernel>, list: Uuid, number: i32) -> Result<Option<Bytes>> {
-    let piece = deliveries::piece(&mut *kernel.db.acquire().await?, list, number).await?;
-    Ok(piece.map(|piece| {
-        let (receipts, _) = piece.as_chunks::<RECEIPT>();
-        receipts.iter().map(line).collect::<String>().into()
+async fn chunk(kernel: &Arc<Kernel>, list: Uuid, number: i32) -> Result<Option<Bytes>> {
+    let chunk = deliveries::chunk(&mut *kernel.db.acquire().await?, list, number).await?;
+    Ok(chunk.map(|chunk| {
+        let (receipts, _) = chunk.as_chunks::<RECEIPT_BYTES>();
+        receipts.iter().map(receipt_line).collect::<String>().into()
     }))
 }

@@ -9,21 +9,21 @@ use uuid::Uuid;
 use crate::{
     error::Result,
     kernel::network::Network,
-    petitions::integrity::{Fold, Integrity, Limits, hour_of},
+    petitions::abuse::{AbuseLimits, AbuseSettings, BurstSync, hour_of},
 };
 
 /// An organization's limits and allowances. A value that this version cannot read allows nothing.
 ///
 /// # Errors
 /// A database error.
-pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<Integrity> {
+pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSettings> {
     let limits = sqlx::query_scalar!(
-        r#"SELECT integrity AS "integrity: Json<Limits>" FROM organizations WHERE id = $1"#,
+        r#"SELECT abuse_settings AS "abuse_settings: Json<AbuseLimits>" FROM organizations WHERE id = $1"#,
         organization
     )
     .fetch_one(&mut *conn)
     .await?;
-    let mut known = Integrity { limits: limits.0, ..Integrity::default() };
+    let mut known = AbuseSettings { limits: limits.0, ..AbuseSettings::default() };
     for allowance in allowances(conn, organization).await? {
         match allowance.kind.as_str() {
             "network" => known.networks.extend(allowance.value.parse::<Network>().ok()),
@@ -37,8 +37,8 @@ pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<Integri
 ///
 /// # Errors
 /// A database error.
-pub async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &Limits) -> Result<()> {
-    sqlx::query!("UPDATE organizations SET integrity = $2 WHERE id = $1", organization, Json(limits) as _)
+pub async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &AbuseLimits) -> Result<()> {
+    sqlx::query!("UPDATE organizations SET abuse_settings = $2 WHERE id = $1", organization, Json(limits) as _)
         .execute(conn)
         .await?;
     Ok(())
@@ -75,7 +75,12 @@ pub async fn allowances(conn: &mut PgConnection, organization: Uuid) -> Result<V
 ///
 /// # Errors
 /// A database error.
-pub async fn allow(conn: &mut PgConnection, organization: Uuid, new: &Allowance, now: DateTime<Utc>) -> Result<()> {
+pub async fn upsert_allowance(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    new: &Allowance,
+    now: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
         "INSERT INTO allowances (id, organization_id, kind, value, note, created_at) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (organization_id, kind, value) DO UPDATE SET note = excluded.note",
@@ -95,7 +100,7 @@ pub async fn allow(conn: &mut PgConnection, organization: Uuid, new: &Allowance,
 ///
 /// # Errors
 /// A database error.
-pub async fn disallow(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
+pub async fn delete_allowance(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM allowances WHERE organization_id = $1 AND id = $2", organization, id)
         .execute(conn)
         .await?;
@@ -106,7 +111,7 @@ pub async fn disallow(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> 
 ///
 /// # Errors
 /// A database error.
-pub async fn forget_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_old_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
     let done = sqlx::query!(
         "DELETE FROM signature_signals WHERE signature_id IN (SELECT signature_id FROM signature_signals WHERE created_at < $1 LIMIT 10000)",
         before
@@ -120,29 +125,29 @@ pub async fn forget_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
 ///
 /// # Errors
 /// A database error.
-pub async fn fold_bursts(db: &PgPool, fold: &Fold) -> Result<HashMap<[u8; 16], u64>> {
-    let hour = hour_start(fold.hour);
-    if !fold.told.is_empty() {
-        let (tags, acts): (Vec<&[u8]>, Vec<i64>) = fold.told.iter().map(|(tag, n)| (tag.as_slice(), *n)).unzip();
+pub async fn sync_bursts(db: &PgPool, sync: &BurstSync) -> Result<HashMap<[u8; 16], u64>> {
+    let hour = hour_start(sync.hour);
+    if !sync.reported.is_empty() {
+        let (tags, acts): (Vec<&[u8]>, Vec<i64>) = sync.reported.iter().map(|(tag, n)| (tag.as_slice(), *n)).unzip();
         sqlx::query!(
             "INSERT INTO signature_bursts (hour, tag, process, acts)
              SELECT $1, u.tag, $2, u.acts FROM unnest($3::bytea[], $4::bigint[]) AS u (tag, acts)
              ON CONFLICT (hour, tag, process) DO UPDATE SET acts = EXCLUDED.acts",
             hour,
-            fold.process,
+            sync.process,
             &tags as &[&[u8]],
             &acts
         )
         .execute(db)
         .await?;
     }
-    let asked: Vec<&[u8]> = fold.asked.iter().map(<[u8; 16]>::as_slice).collect();
+    let requested: Vec<&[u8]> = sync.requested.iter().map(<[u8; 16]>::as_slice).collect();
     let rows = sqlx::query!(
         r#"SELECT tag, sum(acts)::bigint AS "acts!" FROM signature_bursts
            WHERE hour = $1 AND tag = ANY($2) AND process <> $3 GROUP BY tag"#,
         hour,
-        &asked as &[&[u8]],
-        fold.process
+        &requested as &[&[u8]],
+        sync.process
     )
     .fetch_all(db)
     .await?;
@@ -154,7 +159,7 @@ pub async fn fold_bursts(db: &PgPool, fold: &Fold) -> Result<HashMap<[u8; 16], u
 ///
 /// # Errors
 /// A database error.
-pub async fn forget_bursts(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_old_burst_counts(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let done = sqlx::query!(
         "DELETE FROM signature_bursts WHERE ctid IN (SELECT ctid FROM signature_bursts WHERE hour < $1 LIMIT 10000)",
         // a process whose clock is late may still be in the hour before

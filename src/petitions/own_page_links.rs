@@ -7,9 +7,9 @@ use sqlx::PgConnection;
 
 use super::{
     links::{find, title},
-    ops::Context,
-    signing::{Display, Petitions, Typed},
+    ops::LoadedSignature,
     store::{comments, signers},
+    submission::{Display, Petitions, SignaturePayload},
 };
 use crate::{
     error::{Code, Error, Result},
@@ -30,7 +30,7 @@ pub struct MyData(pub Petitions);
 pub struct EraseSigner(pub Petitions);
 
 /// The links from the own page.
-pub fn onward(petitions: &Petitions, c: &Context) -> Vec<Onward> {
+pub fn onward(petitions: &Petitions, c: &LoadedSignature) -> Vec<Onward> {
     let to = |purpose, label: &str| Onward {
         label: text(c.locale, label),
         href: petitions.kernel.links.url(purpose, c.row.id, c.row.link_generation),
@@ -46,7 +46,7 @@ pub fn onward(petitions: &Petitions, c: &Context) -> Vec<Onward> {
 ///
 /// # Errors
 /// A database error.
-pub async fn also_signed(conn: &mut PgConnection, c: &Context) -> Result<Vec<Detail>> {
+pub async fn also_signed(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
     let all = signers::of_person(conn, c.row.person_id).await?;
     let counted = all.into_iter().filter(|s| matches!(s.state.as_str(), "counted" | "quarantined"));
     Ok(counted
@@ -58,9 +58,9 @@ pub async fn also_signed(conn: &mut PgConnection, c: &Context) -> Result<Vec<Det
 }
 
 /// The signature of a token, if it counts and is no protected one (whose rows hold nothing to see).
-async fn counted(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Context> {
+async fn counted(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<LoadedSignature> {
     let c = find(petitions, conn, token, lock).await?;
-    if c.row.stands() && !c.petition.action.protected { Ok(c) } else { Err(expired()) }
+    if c.row.is_effective() && !c.petition.action.protected { Ok(c) } else { Err(expired()) }
 }
 
 const DISPLAYS: [Display; 4] = [Display::Hidden, Display::Initials, Display::FirstName, Display::FullName];
@@ -100,9 +100,9 @@ impl TokenPurpose for ShowName {
             let chosen =
                 chosen.ok_or_else(|| Error::field("/muster:display", "unknown_value", "Choose one of the four."))?;
             signers::set_display(&mut tx, c.row.id, chosen.as_str()).await?;
-            comments::announce(&mut tx, c.row.petition_id).await?;
+            comments::notify_changed(&mut tx, c.row.petition_id).await?;
             tx.commit().await?;
-            self.0.forget(&c.petition);
+            self.0.invalidate_cache(&c.petition);
             Ok(LinkPage {
                 locale: c.locale,
                 heading: text(c.locale, "own-display-done"),
@@ -140,7 +140,8 @@ impl TokenPurpose for MyData {
             let person = people::lock_person(&mut tx, c.row.person_id).await?;
             let mut signatures = Vec::new();
             for s in signers::of_person(&mut tx, c.row.person_id).await? {
-                let typed: Typed = self.0.typed(c.petition.action.vault_id, s.id, s.sealed.as_deref()).await?;
+                let payload: SignaturePayload =
+                    self.0.open_payload(c.petition.action.vault_id, s.id, s.sealed.as_deref()).await?;
                 signatures.push(json!({
                     "petition": s.title,
                     "browser_url": kernel.url(&format!("/p/{}", s.slug)),
@@ -148,9 +149,9 @@ impl TokenPurpose for MyData {
                     "display": s.display,
                     "created_date": s.created_at,
                     "counted_date": s.counted_at,
-                    "person": typed.details.to_osdi(),
-                    "comments": typed.comments,
-                    "answers": typed.answers,
+                    "person": payload.details.to_osdi(),
+                    "comments": payload.comments,
+                    "answers": payload.answers,
                 }));
             }
             let consents = people::consents(&mut tx, c.row.person_id).await?;
@@ -208,9 +209,9 @@ impl TokenPurpose for EraseSigner {
                 other => other?,
             };
             let erased_from = signers::erase(&mut tx, c.row.person_id).await?;
-            people::forget_bare_people(&mut tx, &[c.row.person_id]).await?;
+            people::delete_unconfirmed_people(&mut tx, &[c.row.person_id]).await?;
             for petition in &erased_from {
-                comments::announce(&mut tx, *petition).await?;
+                comments::notify_changed(&mut tx, *petition).await?;
             }
             tx.commit().await?;
             self.0.kernel.changes.tell(Change::Any);

@@ -13,15 +13,15 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    ops::Context,
-    signing::Petitions,
+    ops::LoadedSignature,
     store::{
         Petition,
-        deliveries::{self, Delivery, PIECE, RECEIPT, Statement},
+        deliveries::{self, PetitionDelivery, RECEIPT_BYTES, RECEIPTS_PER_CHUNK, Statement},
     },
+    submission::Petitions,
 };
 use crate::{
-    campaigns::{Action, Cells, Dimension, exact_cells, exact_total, merge_small},
+    campaigns::{Action, Cells, Dimension, exact_cells, exact_total, merge_small_cells},
     error::{Code, Error, Result},
     kernel::{
         i18n::{self, text_of},
@@ -33,26 +33,26 @@ use crate::{
 ///
 /// # Errors
 /// `not_found`, or a database error.
-pub async fn find(conn: &mut PgConnection, petition: &Petition, id: Uuid) -> Result<Delivery> {
+pub async fn find(conn: &mut PgConnection, petition: &Petition, id: Uuid) -> Result<PetitionDelivery> {
     deliveries::deliveries(conn, petition.action.id, Some(id)).await?.pop().ok_or_else(Error::not_found)
 }
 
 /// Signatures that are read, and put aside, in one transaction.
-const PAGE: i64 = 20_000;
+const SIGNATURES_PER_TRANSACTION: i64 = 20_000;
 /// Time for which making a list keeps its caller waiting.
-const PATIENCE: Duration = Duration::from_secs(20);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Fixes the number of a planned delivery, with the list of receipts, as [`make`] does. False when that takes longer than
+/// Fixes the number of a planned delivery, with the list of receipts, as [`make_statement`] does. False when that takes longer than
 /// a caller waits: it goes on meanwhile, and the number is there when it is done.
 ///
 /// # Errors
-/// As [`make`].
-pub async fn fix(petitions: &Petitions, action: &Action, id: Uuid) -> Result<bool> {
+/// As [`make_statement`].
+pub async fn fix_count(petitions: &Petitions, action: &Action, id: Uuid) -> Result<bool> {
     let making = tokio::spawn({
         let (petitions, petition, vault) = (petitions.clone(), action.id, action.vault_id);
-        async move { make(&petitions, petition, vault, id).await }
+        async move { make_statement(&petitions, petition, vault, id).await }
     });
-    match timeout(PATIENCE, making).await {
+    match timeout(RESPONSE_TIMEOUT, making).await {
         Ok(made) => made.map_err(Error::internal)?.map(|()| true),
         Err(_) => Ok(false),
     }
@@ -65,38 +65,38 @@ pub async fn fix(petitions: &Petitions, action: &Action, id: Uuid) -> Result<boo
 /// # Errors
 /// `conflict` while a list is made already or when the delivery was done; `unavailable` without the vault's key; or a
 /// database error.
-pub async fn make(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid) -> Result<()> {
+pub async fn make_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid) -> Result<()> {
     let kernel = &petitions.kernel;
     let list = kernel.cx.id();
     if !deliveries::begin_list(&kernel.work, petition, id, list).await? {
         return Err(Error::problem(Code::Conflict, "Its number is being fixed at the moment, or it was handed over."));
     }
-    let made = write(petitions, petition, vault, id, list).await;
+    let made = write_statement(petitions, petition, vault, id, list).await;
     if made.is_err() {
         // if this fails, too, the list's time runs out
-        let _ = deliveries::drop_list(&kernel.work, id, list).await;
+        let _ = deliveries::delete_list(&kernel.work, id, list).await;
     }
     made
 }
 
-async fn write(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid, list: Uuid) -> Result<()> {
+async fn write_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid, list: Uuid) -> Result<()> {
     let kernel = &petitions.kernel;
     let vault = kernel.vaults.open(vault).await?;
     let taken_over = || Error::problem(Code::Conflict, "Another process has taken this over. Try again later.");
-    let (erased, paper) = deliveries::beside(&mut *kernel.work.acquire().await?, petition).await?;
+    let (erased, paper) = deliveries::erased_and_paper_counts(&mut *kernel.work.acquire().await?, petition).await?;
     let mut regions = Cells::new();
     let mut after = Uuid::nil();
     for number in 0_i32.. {
         let mut tx = kernel.work.begin().await?;
-        let rows = deliveries::counted(&mut tx, petition, after, PAGE).await?;
+        let rows = deliveries::counted_signatures(&mut tx, petition, after, SIGNATURES_PER_TRANSACTION).await?;
         let Some(newest) = rows.last() else { break };
         after = newest.id;
         let mut receipts: Vec<_> = rows.iter().map(|row| vault.receipt(id, row.id)).collect();
         for region in rows.into_iter().filter_map(|row| row.region) {
             *regions.entry(region).or_default() += 1;
         }
-        deliveries::put_aside(&mut tx, id, list, number, &mut receipts).await?;
-        if !deliveries::hold_list(&mut tx, id, list).await? {
+        deliveries::insert_buckets(&mut tx, id, list, number, &mut receipts).await?;
+        if !deliveries::lock_list(&mut tx, id, list).await? {
             return Err(taken_over());
         }
         tx.commit().await?;
@@ -104,23 +104,23 @@ async fn write(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid, lis
     // by hash, so that a line's place tells nothing about when its owner signed
     let mut hasher = Sha256::new();
     let (mut lines, mut number) = (0_usize, 0_i32);
-    let mut piece: Vec<[u8; RECEIPT]> = Vec::with_capacity(PIECE);
+    let mut chunk: Vec<[u8; RECEIPT_BYTES]> = Vec::with_capacity(RECEIPTS_PER_CHUNK);
     for first in 0..=u8::MAX {
         let mut tx = kernel.work.begin().await?;
         for receipt in deliveries::bucket(&mut tx, list, first).await? {
-            hasher.update(line(&receipt));
+            hasher.update(receipt_line(&receipt));
             lines += 1;
-            piece.push(receipt);
-            if piece.len() == PIECE {
-                deliveries::add_piece(&mut tx, id, list, number, &piece).await?;
+            chunk.push(receipt);
+            if chunk.len() == RECEIPTS_PER_CHUNK {
+                deliveries::insert_chunk(&mut tx, id, list, number, &chunk).await?;
                 number += 1;
-                piece.clear();
+                chunk.clear();
             }
         }
-        if first == u8::MAX && !piece.is_empty() {
-            deliveries::add_piece(&mut tx, id, list, number, &piece).await?;
+        if first == u8::MAX && !chunk.is_empty() {
+            deliveries::insert_chunk(&mut tx, id, list, number, &chunk).await?;
         }
-        if !deliveries::hold_list(&mut tx, id, list).await? {
+        if !deliveries::lock_list(&mut tx, id, list).await? {
             return Err(taken_over());
         }
         tx.commit().await?;
@@ -130,15 +130,15 @@ async fn write(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid, lis
         receipts: i64::try_from(lines).map_err(Error::internal)?,
         erased,
         paper,
-        regions: merge_small(regions),
+        regions: merge_small_cells(regions),
         sha256: hasher.finalize().to_vec(),
         list,
     };
-    if deliveries::state(&kernel.work, id, &statement).await? { Ok(()) } else { Err(taken_over()) }
+    if deliveries::save_statement(&kernel.work, id, &statement).await? { Ok(()) } else { Err(taken_over()) }
 }
 
 /// A receipt's line in the list: 32 hexadecimal digits.
-pub fn line(receipt: &[u8; RECEIPT]) -> String {
+pub fn receipt_line(receipt: &[u8; RECEIPT_BYTES]) -> String {
     hex::encode(receipt) + "\n"
 }
 
@@ -146,12 +146,12 @@ pub fn line(receipt: &[u8; RECEIPT]) -> String {
 ///
 /// # Errors
 /// A database error.
-pub async fn own_receipts(conn: &mut PgConnection, c: &Context) -> Result<Vec<Detail>> {
+pub async fn signer_receipts(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
     let mut lines = Vec::new();
     for delivery in &c.petition.deliveries {
         let Some(statement) = &delivery.statement else { continue };
         let receipt = c.vault.receipt(delivery.id, c.row.id);
-        if deliveries::holds(conn, statement.list, receipt).await? {
+        if deliveries::contains_receipt(conn, statement.list, receipt).await? {
             let label = text_of(c.locale, "own-receipt", "date", i18n::date(c.locale, delivery.date));
             lines.push(Detail { label, value: hex::encode(receipt) });
         }
@@ -161,7 +161,7 @@ pub async fn own_receipts(conn: &mut PgConnection, c: &Context) -> Result<Vec<De
 
 /// What counts of a petition at this moment, or counted when the number was fixed.
 #[derive(Debug)]
-pub struct Figures {
+pub struct DeliveryCounts {
     /// Signatures given here.
     pub total: i64,
     /// Signatures on paper.
@@ -174,13 +174,17 @@ pub struct Figures {
 ///
 /// # Errors
 /// A database error.
-pub async fn figures(conn: &mut PgConnection, petition: &Petition, delivery: &Delivery) -> Result<Figures> {
+pub async fn delivery_counts(
+    conn: &mut PgConnection,
+    petition: &Petition,
+    delivery: &PetitionDelivery,
+) -> Result<DeliveryCounts> {
     Ok(match &delivery.statement {
-        Some(s) => Figures { total: s.total(), paper: s.paper, regions: s.regions.clone() },
-        None => Figures {
+        Some(s) => DeliveryCounts { total: s.total(), paper: s.paper, regions: s.regions.clone() },
+        None => DeliveryCounts {
             total: exact_total(conn, petition.action.id).await?,
-            paper: petition.extra,
-            regions: merge_small(exact_cells(conn, petition.action.id, Dimension::Region).await?),
+            paper: petition.paper_count,
+            regions: merge_small_cells(exact_cells(conn, petition.action.id, Dimension::Region).await?),
         },
     })
 }

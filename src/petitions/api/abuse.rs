@@ -1,4 +1,4 @@
-//! `integrity`: the limits and switches that hold floods back, and the places where many sign at once.
+//! `abuse`: the limits and switches that hold floods back, and the places where many sign at once.
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
@@ -21,25 +21,25 @@ use crate::{
     organizers::{Actor, Scope, audit},
     petitions::{
         Petitions,
-        store::integrity::{self, Allowance},
+        store::abuse::{self, Allowance},
     },
 };
 
 /// The widest networks that may be allowed: a campus, not a country.
-const WIDEST: [u8; 2] = [12, 24];
+const MIN_PREFIX_BITS: [u8; 2] = [12, 24];
 
 /// Routes of limits and allowances.
 pub fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new()
-        .routes(routes!(get_integrity, put_integrity))
-        .routes(routes!(post_allowance))
+        .routes(routes!(get_abuse_settings, update_abuse_settings))
+        .routes(routes!(create_allowance))
         .routes(routes!(delete_allowance))
 }
 
 async fn document(petitions: &Petitions, actor: &Actor) -> Result<Value> {
     let mut conn = petitions.kernel.db.acquire().await?;
-    let known = integrity::load(&mut conn, actor.organization_id).await?;
-    let allowances = integrity::allowances(&mut conn, actor.organization_id).await?;
+    let known = abuse::load(&mut conn, actor.organization_id).await?;
+    let allowances = abuse::allowances(&mut conn, actor.organization_id).await?;
     let limits = &known.limits;
     Ok(json!({
         "muster:per_network_hour": limits.per_network_hour,
@@ -54,7 +54,7 @@ async fn document(petitions: &Petitions, actor: &Actor) -> Result<Value> {
 
 /// Limits, switches and allowances of the organization.
 #[utoipa::path(get, path = "/api/v1/integrity", tag = "integrity", responses((status = 200, description = "The settings", body = Value), (status = 401)))]
-async fn get_integrity(State(petitions): State<Petitions>, actor: Actor) -> Result<Response> {
+async fn get_abuse_settings(State(petitions): State<Petitions>, actor: Actor) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     Ok(private_json(StatusCode::OK, &document(&petitions, &actor).await?))
 }
@@ -63,7 +63,7 @@ async fn get_integrity(State(petitions): State<Petitions>, actor: Actor) -> Resu
 #[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct IntegrityChanges {
+pub struct AbuseSettingsChanges {
     /// Signatures of one network in an hour before the next ones are held.
     #[serde(rename = "muster:per_network_hour")]
     #[validate(range(min = 1, max = 1_000_000_000))]
@@ -85,22 +85,22 @@ pub struct IntegrityChanges {
 }
 
 /// Changes limits and switches; they take effect at once, on every node.
-#[utoipa::path(put, path = "/api/v1/integrity", tag = "integrity", request_body = IntegrityChanges, responses((status = 200, description = "The settings", body = Value), (status = 401), (status = 422)))]
-async fn put_integrity(
+#[utoipa::path(put, path = "/api/v1/integrity", tag = "integrity", request_body = AbuseSettingsChanges, responses((status = 200, description = "The settings", body = Value), (status = 401), (status = 422)))]
+async fn update_abuse_settings(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Valid(Json(changes)): Valid<Json<IntegrityChanges>>,
+    Valid(Json(changes)): Valid<Json<AbuseSettingsChanges>>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;
-    let mut limits = integrity::load(&mut tx, actor.organization_id).await?.limits;
+    let mut limits = abuse::load(&mut tx, actor.organization_id).await?.limits;
     limits.per_network_hour = changes.muster_per_network_hour.unwrap_or(limits.per_network_hour);
     limits.per_domain_hour = changes.muster_per_domain_hour.unwrap_or(limits.per_domain_hour);
     limits.least_form_seconds = changes.muster_least_form_seconds.unwrap_or(limits.least_form_seconds);
     limits.signing_paused = changes.muster_signing_paused.unwrap_or(limits.signing_paused);
     limits.breakdowns_paused = changes.muster_breakdowns_paused.unwrap_or(limits.breakdowns_paused);
-    integrity::save_limits(&mut tx, actor.organization_id, &limits).await?;
+    abuse::save_limits(&mut tx, actor.organization_id, &limits).await?;
     audit(&mut tx, &kernel.cx, &actor, "integrity.change", None, json!(limits)).await?;
     tx.commit().await?;
     kernel.changes.tell(Change::Any);
@@ -125,9 +125,9 @@ pub struct AllowanceBody {
     note: String,
 }
 
-fn network(typed: &str) -> Result<String, TextError> {
-    let network: Network = typed.parse()?;
-    let widest = if network.bytes().len() == 4 { WIDEST[0] } else { WIDEST[1] };
+fn network(input: &str) -> Result<String, TextError> {
+    let network: Network = input.parse()?;
+    let widest = if network.bytes().len() == 4 { MIN_PREFIX_BITS[0] } else { MIN_PREFIX_BITS[1] };
     if network.prefix() < widest {
         let detail = format!("This network is too wide: /{widest} at the widest.");
         return Err(TextError { code: "out_of_range", detail });
@@ -135,13 +135,13 @@ fn network(typed: &str) -> Result<String, TextError> {
     Ok(network.to_string())
 }
 
-fn domain(typed: &str) -> Result<String, TextError> {
-    EmailAddress::parse(&format!("a@{}", typed.trim().trim_start_matches('@'))).map(|a| a.domain().to_owned())
+fn domain(input: &str) -> Result<String, TextError> {
+    EmailAddress::parse(&format!("a@{}", input.trim().trim_start_matches('@'))).map(|a| a.domain().to_owned())
 }
 
 /// Allows a network or a mail domain: its signatures are never held as a burst.
 #[utoipa::path(post, path = "/api/v1/integrity/allowances", tag = "integrity", request_body = AllowanceBody, responses((status = 201, description = "The settings", body = Value), (status = 401), (status = 422)))]
-async fn post_allowance(
+async fn create_allowance(
     State(petitions): State<Petitions>,
     actor: Actor,
     Valid(Json(body)): Valid<Json<AllowanceBody>>,
@@ -150,8 +150,8 @@ async fn post_allowance(
     let kernel = &petitions.kernel;
     let note = clean_line(&body.note, 200).map_err(|e| Error::field("/note", e.code, e.detail))?;
     let (kind, value) = match (&body.network, &body.domain) {
-        (Some(typed), None) => ("network", network(typed).map_err(|e| Error::field("/network", e.code, e.detail))?),
-        (None, Some(typed)) => ("domain", domain(typed).map_err(|e| Error::field("/domain", e.code, e.detail))?),
+        (Some(input), None) => ("network", network(input).map_err(|e| Error::field("/network", e.code, e.detail))?),
+        (None, Some(input)) => ("domain", domain(input).map_err(|e| Error::field("/domain", e.code, e.detail))?),
         _ => {
             let error = FieldError::new("/network", "required", "Give either a network or a domain.");
             return Err(Error::Fields(vec![error]));
@@ -159,7 +159,7 @@ async fn post_allowance(
     };
     let mut tx = kernel.db.begin().await?;
     let new = Allowance { id: kernel.cx.id(), kind: kind.to_owned(), value, note };
-    integrity::allow(&mut tx, actor.organization_id, &new, kernel.cx.now()).await?;
+    abuse::upsert_allowance(&mut tx, actor.organization_id, &new, kernel.cx.now()).await?;
     audit(&mut tx, &kernel.cx, &actor, "integrity.allow", None, json!({"kind": new.kind, "value": new.value})).await?;
     tx.commit().await?;
     kernel.changes.tell(Change::Any);
@@ -176,7 +176,7 @@ async fn delete_allowance(
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;
-    if !integrity::disallow(&mut tx, actor.organization_id, id).await? {
+    if !abuse::delete_allowance(&mut tx, actor.organization_id, id).await? {
         return Err(Error::not_found());
     }
     audit(&mut tx, &kernel.cx, &actor, "integrity.disallow", None, json!({})).await?;
