@@ -8,19 +8,19 @@ use futures_util::{Stream, TryStreamExt, stream::try_unfold};
 use rust_xlsxwriter::{Format, Workbook, XlsxError};
 
 use super::{
-    csv::{BOM, Sheet, ours, typed},
+    csv_writer::{BOM, CsvWriter, trusted, untrusted},
+    keyset_pages::{KeysetPages, with_retries},
     store::{self, NameLine},
-    walk::{Walk, patiently},
 };
 use crate::{
     campaigns::Action,
     error::{Code, Error, Result},
     kernel::Kernel,
-    petitions::{self, Delivery, Figures, Petition},
+    petitions::{self, DeliveryCounts, Petition, PetitionDelivery},
 };
 
 /// Rows of a worksheet (ECMA-376), without the header.
-const MOST_ROWS: u32 = 1_048_575;
+const MAX_WORKSHEET_ROWS: u32 = 1_048_575;
 
 /// A name to hand over.
 #[derive(Debug)]
@@ -36,12 +36,12 @@ pub struct Name {
 /// # Errors
 /// In the stream: `internal` when the vault was destroyed, or a database error.
 pub fn names(kernel: Arc<Kernel>, action: &Action) -> impl Stream<Item = Result<Vec<Name>>> + Send + 'static {
-    let start = (!action.protected).then(|| Walk::new(&kernel.cx));
+    let start = (!action.protected).then(|| KeysetPages::new(&kernel.cx));
     let (id, vault_id) = (action.id, action.vault_id);
-    try_unfold((kernel, start), move |(kernel, walk)| async move {
-        let Some(mut walk) = walk else { return Ok(None) };
-        let (reading, after) = (kernel.clone(), walk.after());
-        let read = patiently(move || {
+    try_unfold((kernel, start), move |(kernel, pages)| async move {
+        let Some(mut pages) = pages else { return Ok(None) };
+        let (reading, after) = (kernel.clone(), pages.after());
+        let read = with_retries(move || {
             let kernel = reading.clone();
             async move {
                 let rows = store::names(&mut *kernel.db.acquire().await?, id, after).await?;
@@ -49,26 +49,26 @@ pub fn names(kernel: Arc<Kernel>, action: &Action) -> impl Stream<Item = Result<
             }
         });
         let (rows, vault) = read.await?;
-        let (rows, more) = walk.take(rows, |row| row.id);
+        let (rows, more) = pages.take(rows, |row| row.id);
         let open = |row: NameLine| {
-            let opened: petitions::Typed = vault.open(petitions::SIGNATURES, row.id, &row.sealed)?;
+            let opened: petitions::SignaturePayload = vault.open(petitions::SIGNATURES, row.id, &row.sealed)?;
             Ok(Name { name: opened.details.full_name(), region: row.region.unwrap_or_default() })
         };
         let batch = rows.into_iter().map(open).collect::<Result<Vec<_>>>()?;
-        Ok(Some((batch.into_iter().filter(|n| !n.name.is_empty()).collect(), (kernel, more.then_some(walk)))))
+        Ok(Some((batch.into_iter().filter(|n| !n.name.is_empty()).collect(), (kernel, more.then_some(pages)))))
     })
 }
 
 /// The names as CSV in pieces.
 pub fn csv(kernel: Arc<Kernel>, action: &Action, bom: bool) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
     let head = std::future::ready({
-        let mut sheet = Sheet::beginning_with(if bom { BOM } else { b"" });
-        sheet.line([ours("name"), ours("region")]).and_then(|()| sheet.into_bytes())
+        let mut writer = CsvWriter::beginning_with(if bom { BOM } else { b"" });
+        writer.write_row([trusted("name"), trusted("region")]).and_then(|()| writer.into_bytes())
     });
     let rest = names(kernel, action).and_then(|batch| {
-        let mut sheet = Sheet::beginning_with(b"");
-        let lines = batch.iter().try_for_each(|n| sheet.line([typed(&*n.name), ours(&*n.region)]));
-        std::future::ready(lines.and_then(|()| sheet.into_bytes()))
+        let mut writer = CsvWriter::beginning_with(b"");
+        let lines = batch.iter().try_for_each(|n| writer.write_row([untrusted(&*n.name), trusted(&*n.region)]));
+        std::future::ready(lines.and_then(|()| writer.into_bytes()))
     });
     futures_util::StreamExt::chain(futures_util::stream::once(head), rest)
 }
@@ -81,8 +81,8 @@ pub fn csv(kernel: Arc<Kernel>, action: &Action, bom: bool) -> impl Stream<Item 
 pub async fn workbook(
     kernel: Arc<Kernel>,
     petition: &Petition,
-    delivery: &Delivery,
-    figures: &Figures,
+    delivery: &PetitionDelivery,
+    figures: &DeliveryCounts,
 ) -> Result<Vec<u8>> {
     let mut workbook = Workbook::new();
     numbers(&mut workbook, petition, delivery, figures).map_err(Error::internal)?;
@@ -96,7 +96,7 @@ pub async fn workbook(
     while let Some(batch) = batches.try_next().await? {
         for name in batch {
             row += 1;
-            if row > MOST_ROWS {
+            if row > MAX_WORKSHEET_ROWS {
                 return Err(Error::problem(
                     Code::Conflict,
                     "These are more names than a worksheet holds. Take the CSV.",
@@ -117,8 +117,8 @@ pub async fn workbook(
 fn numbers(
     workbook: &mut Workbook,
     petition: &Petition,
-    delivery: &Delivery,
-    figures: &Figures,
+    delivery: &PetitionDelivery,
+    figures: &DeliveryCounts,
 ) -> Result<(), XlsxError> {
     let bold = Format::new().set_bold();
     let sheet = workbook.add_worksheet_with_constant_memory()?;

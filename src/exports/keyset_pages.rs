@@ -3,7 +3,7 @@
 //! Pages are short statements of their own, continued by id; together they see everything that was committed before the first
 //! one. Ids are made before their rows are committed, so while the pages are read a row may appear behind them. An id carries
 //! the time at which it was made, and a row is written within a short time of that or not at all: so at the end the young part
-//! is read once more, from [`YOUNG`] before the beginning on, and rows that are met for the first time are taken too.
+//! is read once more, from [`RECENT_MINUTES`] before the beginning on, and rows that are met for the first time are taken too.
 //!
 //! A page that an outage interrupts is read again; what was given out before stays as it was.
 
@@ -20,28 +20,28 @@ use crate::{
 };
 
 /// Minutes within which a row is committed, or is not, once its id was made: much longer than any request may take.
-const YOUNG: i64 = 5;
+const RECENT_MINUTES: i64 = 5;
 /// How often a page is tried again while the database is away; the pauses grow by a second.
-const TRIES: u64 = 10;
+const MAX_ATTEMPTS: u64 = 10;
 
 /// How far a list was read.
 #[derive(Clone, Debug)]
-pub struct Walk {
+pub struct KeysetPages {
     after: Uuid,
     /// No id below this belongs to a row that may still appear.
-    young_from: Uuid,
+    recent_from: Uuid,
     /// Young rows that were read, by id.
-    young: Vec<Uuid>,
+    recent: Vec<Uuid>,
     is_second: bool,
 }
 
-impl Walk {
+impl KeysetPages {
     /// From the beginning.
     pub fn new(cx: &Cx) -> Self {
-        let since = (cx.now() - TimeDelta::minutes(YOUNG)).timestamp_millis();
+        let since = (cx.now() - TimeDelta::minutes(RECENT_MINUTES)).timestamp_millis();
         // the first 48 bits of an id are its time
-        let young_from = Uuid::from_u128(u128::from(since.unsigned_abs()) << 80);
-        Self { after: Uuid::nil(), young_from, young: Vec::new(), is_second: false }
+        let recent_from = Uuid::from_u128(u128::from(since.unsigned_abs()) << 80);
+        Self { after: Uuid::nil(), recent_from, recent: Vec::new(), is_second: false }
     }
 
     /// The id after which the next page begins.
@@ -56,16 +56,16 @@ impl Walk {
             self.after = id(last);
         }
         let rows = if self.is_second {
-            page.into_iter().filter(|row| self.young.binary_search(&id(row)).is_err()).collect()
+            page.into_iter().filter(|row| self.recent.binary_search(&id(row)).is_err()).collect()
         } else {
-            self.young.extend(page.iter().map(&id).filter(|id| *id > self.young_from));
+            self.recent.extend(page.iter().map(&id).filter(|id| *id > self.recent_from));
             page
         };
         if is_full {
             return (rows, true);
         }
         let was_second = std::mem::replace(&mut self.is_second, true);
-        self.after = self.young_from;
+        self.after = self.recent_from;
         (rows, !was_second)
     }
 }
@@ -74,11 +74,11 @@ impl Walk {
 ///
 /// # Errors
 /// The page's, the last of an outage.
-pub async fn patiently<T, F: Future<Output = Result<T>> + Send>(page: impl Fn() -> F + Send) -> Result<T> {
-    for tries in 1..=TRIES {
+pub async fn with_retries<T, F: Future<Output = Result<T>> + Send>(page: impl Fn() -> F + Send) -> Result<T> {
+    for tries in 1..=MAX_ATTEMPTS {
         match page().await {
             Err(Error::Unavailable { cause, .. }) => {
-                tracing::warn!(cause, "a page of an export could not be read; it is tried again");
+                tracing::warn!(cause, "export page could not be read; retrying");
                 sleep(Duration::from_secs(tries)).await;
             }
             read => return read,
@@ -96,29 +96,29 @@ mod tests {
     }
 
     #[test]
-    fn what_appears_behind_a_page_is_read_at_the_end_and_nothing_twice() {
+    fn rows_appearing_behind_a_page_are_read_once_at_the_end() {
         let cx = Cx::system();
-        let mut walk = Walk::new(&cx);
-        let old = walk.young_from.as_u128() - 5_000;
+        let mut pages = KeysetPages::new(&cx);
+        let old = pages.recent_from.as_u128() - 5_000;
         let batch = u128::from(BATCH.unsigned_abs());
-        assert_eq!(walk.after(), Uuid::nil());
-        let (rows, more) = walk.take(page(old, old + batch), |id| *id);
-        assert_eq!((rows.len(), more, walk.after()), (1_000, true, Uuid::from_u128(old + batch - 1)));
+        assert_eq!(pages.after(), Uuid::nil());
+        let (rows, more) = pages.take(page(old, old + batch), |id| *id);
+        assert_eq!((rows.len(), more, pages.after()), (1_000, true, Uuid::from_u128(old + batch - 1)));
         // ids that come in now, every second one
         let now = cx.id().as_u128() & !0xFFFF;
         let every_second: Vec<Uuid> = page(now, now + 400).into_iter().step_by(2).collect();
-        let (rows, more) = walk.take(every_second, |id| *id);
-        assert_eq!((rows.len(), more, walk.after()), (200, true, walk.young_from));
+        let (rows, more) = pages.take(every_second, |id| *id);
+        assert_eq!((rows.len(), more, pages.after()), (200, true, pages.recent_from));
         // the young part again, with those between them that were committed since
-        let (rows, more) = walk.take(page(now, now + 400), |id| *id);
+        let (rows, more) = pages.take(page(now, now + 400), |id| *id);
         assert_eq!((rows.len(), more), (200, false));
         assert!(rows.iter().all(|id| id.as_u128() % 2 == 1));
     }
 
     #[test]
-    fn an_empty_list_is_looked_at_twice() {
-        let mut walk = Walk::new(&Cx::system());
-        assert!(walk.take(Vec::<Uuid>::new(), |id| *id).1);
-        assert!(!walk.take(Vec::<Uuid>::new(), |id| *id).1);
+    fn empty_list_is_read_twice() {
+        let mut pages = KeysetPages::new(&Cx::system());
+        assert!(pages.take(Vec::<Uuid>::new(), |id| *id).1);
+        assert!(!pages.take(Vec::<Uuid>::new(), |id| *id).1);
     }
 }

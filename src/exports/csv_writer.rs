@@ -25,20 +25,20 @@ pub enum Cell<'a> {
 }
 
 /// A cell of ours.
-pub fn ours<'a>(text: impl Into<Cow<'a, str>>) -> Cell<'a> {
+pub fn trusted<'a>(text: impl Into<Cow<'a, str>>) -> Cell<'a> {
     Cell::Ours(text.into())
 }
 
 /// A cell that somebody typed.
-pub fn typed<'a>(text: impl Into<Cow<'a, str>>) -> Cell<'a> {
+pub fn untrusted<'a>(text: impl Into<Cow<'a, str>>) -> Cell<'a> {
     Cell::Typed(text.into())
 }
 
 /// Lines of a CSV file on their way out.
 #[derive(Debug)]
-pub struct Sheet(Writer<Vec<u8>>);
+pub struct CsvWriter(Writer<Vec<u8>>);
 
-impl Sheet {
+impl CsvWriter {
     /// A sheet that begins with these bytes: nothing, or [`BOM`].
     pub fn beginning_with(bytes: &[u8]) -> Self {
         Self(WriterBuilder::new().terminator(Terminator::CRLF).from_writer(bytes.to_vec()))
@@ -48,7 +48,7 @@ impl Sheet {
     ///
     /// # Errors
     /// `internal` when it has another length than the line before.
-    pub fn line<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) -> Result<()> {
+    pub fn write_row<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) -> Result<()> {
         let cells = cells.into_iter().map(|cell| match cell {
             Cell::Ours(text) => text,
             Cell::Typed(text) => match guard(&text) {
@@ -130,11 +130,11 @@ mod tests {
 
     use super::*;
 
-    fn sheet(cells: &[String]) -> Bytes {
-        let mut sheet = Sheet::beginning_with(b"");
-        sheet.line([ours("id"), ours("a"), ours("b"), ours("c")]).unwrap();
-        sheet.line([ours("-7")].into_iter().chain(cells.iter().map(|c| typed(c.as_str())))).unwrap();
-        sheet.into_bytes().unwrap()
+    fn writer(cells: &[String]) -> Bytes {
+        let mut writer = CsvWriter::beginning_with(b"");
+        writer.write_row([trusted("id"), trusted("a"), trusted("b"), trusted("c")]).unwrap();
+        writer.write_row([trusted("-7")].into_iter().chain(cells.iter().map(|c| untrusted(c.as_str())))).unwrap();
+        writer.into_bytes().unwrap()
     }
 
     fn read(bytes: &[u8], delimiter: u8, quoting: bool) -> Vec<Vec<String>> {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_a_formula_is_quoted() {
+    fn formula_prefixes_are_escaped() {
         for (text, expected) in [
             ("=1+1", "'=1+1"),
             ("+1 416 555 0199", "'+1 416 555 0199"),
@@ -187,18 +187,18 @@ mod tests {
 
     #[test]
     fn lines_end_in_crlf_and_our_own_cells_stay() {
-        let bytes = sheet(&["a,b".to_owned(), "say \"hi\"".to_owned(), "=1".to_owned()]);
+        let bytes = writer(&["a,b".to_owned(), "say \"hi\"".to_owned(), "=1".to_owned()]);
         assert_eq!(bytes, "id,a,b,c\r\n-7,\"a,b\",\"say \"\"hi\"\"\",'=1\r\n".as_bytes());
-        let mut sheet = Sheet::beginning_with(BOM);
-        sheet.line([ours("id")]).unwrap();
-        assert_eq!(sheet.into_bytes().unwrap(), "\u{FEFF}id\r\n".as_bytes());
+        let mut writer = CsvWriter::beginning_with(BOM);
+        writer.write_row([trusted("id")]).unwrap();
+        assert_eq!(writer.into_bytes().unwrap(), "\u{FEFF}id\r\n".as_bytes());
     }
 
     #[test]
     fn a_line_of_another_length_is_an_error() {
-        let mut sheet = Sheet::beginning_with(b"");
-        sheet.line([ours("id"), ours("a")]).unwrap();
-        assert!(sheet.line([ours("1")]).is_err());
+        let mut writer = CsvWriter::beginning_with(b"");
+        writer.write_row([trusted("id"), trusted("a")]).unwrap();
+        assert!(writer.write_row([trusted("1")]).is_err());
     }
 
     /// Any text, and texts dense in what matters here.
@@ -209,7 +209,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_cell_begins_a_formula_whatever_the_separator(cells in proptest::array::uniform3(text())) {
-            let bytes = sheet(&cells);
+            let bytes = writer(&cells);
             for delimiter in [b',', b';', b'\t'] {
                 // spreadsheets differ in what they make of quotes at unexpected places; with commas they agree
                 for quoting in if delimiter == b',' { &[true][..] } else { &[true, false][..] } {
@@ -224,7 +224,7 @@ mod tests {
 
         #[test]
         fn a_reader_gets_the_text_or_the_quoted_text(cells in proptest::array::uniform3(text())) {
-            let rows = read(&sheet(&cells), b',', true);
+            let rows = read(&writer(&cells), b',', true);
             prop_assert_eq!(rows.len(), 2);
             for (cell, text) in rows[1][1..].iter().zip(&cells) {
                 prop_assert_eq!(cell, &guard(text));

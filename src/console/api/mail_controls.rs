@@ -33,24 +33,24 @@ use crate::{
 };
 
 /// Days that the numbers by provider are about.
-const DAYS: i64 = 7;
+const SUMMARY_DAYS: i64 = 7;
 
 /// Bytes of a mail that came back, at most.
-const LARGEST_BOUNCE: usize = 4 * 1024 * 1024;
+const MAX_BOUNCE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Routes of the controls.
 pub fn router() -> OpenApiRouter<Console> {
-    let intake = OpenApiRouter::new().routes(routes!(post_bounce)).layer(DefaultBodyLimit::max(LARGEST_BOUNCE));
+    let intake = OpenApiRouter::new().routes(routes!(create_bounce)).layer(DefaultBodyLimit::max(MAX_BOUNCE_BYTES));
     intake
-        .routes(routes!(get_summary))
-        .routes(routes!(put_pauses))
-        .routes(routes!(put_lane))
-        .routes(routes!(put_relay))
-        .routes(routes!(put_first_contacts))
+        .routes(routes!(get_mail_summary))
+        .routes(routes!(update_mail_pauses))
+        .routes(routes!(update_mail_lane))
+        .routes(routes!(update_mail_relay))
+        .routes(routes!(update_first_contact_limit))
         .routes(routes!(unsuppress))
         .routes(routes!(retry_mail))
         .routes(routes!(cancel_mail))
-        .routes(routes!(retry_many))
+        .routes(routes!(retry_mails))
 }
 
 fn lane(lane: &Lane, offices: &[String]) -> Value {
@@ -58,7 +58,7 @@ fn lane(lane: &Lane, offices: &[String]) -> Value {
         "offices": offices,
         "lane": lane.lane, "rate_per_hour": lane.pace.rate_per_hour, "burst": lane.pace.burst, "paused": lane.pace.paused,
         "hours": lane.pace.hours.map(|hours| json!({
-            "opens_at": hours.opens_at.format(CLOCK).to_string(), "closes_at": hours.closes_at.format(CLOCK).to_string(),
+            "opens_at": hours.opens_at.format(TIME_FORMAT).to_string(), "closes_at": hours.closes_at.format(TIME_FORMAT).to_string(),
             "timezone": hours.timezone.name(),
         })),
         "pause_reason": lane.pause_reason, "waiting": lane.waiting, "oldest_due_at": lane.oldest,
@@ -89,7 +89,7 @@ async fn summary(console: &Console, actor: &Actor) -> Result<Value> {
     let names: Vec<String> = lanes.iter().map(|l| l.lane.clone()).collect();
     let offices = store::offices_of_lanes(&mut conn, actor.organization_id, &names).await?;
     let pauses = mail::pauses(&mut conn).await?;
-    let domains = store::domains(&mut conn, now.date_naive() - TimeDelta::days(DAYS)).await?;
+    let domains = store::domains(&mut conn, now.date_naive() - TimeDelta::days(SUMMARY_DAYS)).await?;
     let relays = mail::relays(&mut conn).await?;
     let first_contacts = mail::first_contacts(&mut conn, now).await?;
     let most = first_contacts.per_hour.unwrap_or(kernel.settings.mail.first_contacts_per_hour);
@@ -122,7 +122,7 @@ async fn summary(console: &Console, actor: &Actor) -> Result<Value> {
 
 /// How mail goes: by class and state, by mailbox, by provider over seven days, what is paused and what is late.
 #[utoipa::path(get, path = "/api/v1/mail/summary", tag = "mail", responses((status = 200, description = "The numbers. Scope `mail:manage`.", body = Value), (status = 401), (status = 403)))]
-async fn get_summary(State(console): State<Console>, actor: Actor) -> Result<Response> {
+async fn get_mail_summary(State(console): State<Console>, actor: Actor) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
@@ -143,7 +143,7 @@ pub struct PauseChanges {
 /// Pauses mail, or lets it go on: everything, or classes; at once, for the whole installation. After a database was restored from a copy
 /// everything is paused until this lifts it.
 #[utoipa::path(put, path = "/api/v1/mail/pauses", tag = "mail", request_body = PauseChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 422)))]
-async fn put_pauses(
+async fn update_mail_pauses(
     State(console): State<Console>,
     actor: Actor,
     Valid(Json(body)): Valid<Json<PauseChanges>>,
@@ -200,7 +200,7 @@ pub struct DailyHours {
 }
 
 /// How a time of day is written.
-const CLOCK: &str = "%H:%M";
+const TIME_FORMAT: &str = "%H:%M";
 
 impl DailyHours {
     fn read(&self) -> Result<Option<Hours>> {
@@ -209,7 +209,7 @@ impl DailyHours {
         }
         let mut errors = Vec::new();
         let mut time = |name: &str, typed: &str| {
-            NaiveTime::parse_from_str(typed, CLOCK).unwrap_or_else(|_| {
+            NaiveTime::parse_from_str(typed, TIME_FORMAT).unwrap_or_else(|_| {
                 errors.push(FieldError::new(
                     format!("/hours/{name}"),
                     "invalid_time",
@@ -232,7 +232,7 @@ impl DailyHours {
 
 /// Sets the pace of an official's mailbox that letters of the organization wait for, or pauses it.
 #[utoipa::path(put, path = "/api/v1/mail/lanes/{lane}", tag = "mail", params(("lane" = String, Path, description = "As in the summary")), request_body = LaneChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 404), (status = 422)))]
-async fn put_lane(
+async fn update_mail_lane(
     State(console): State<Console>,
     actor: Actor,
     Segments(name): Segments<String>,
@@ -276,7 +276,7 @@ pub struct RelayChanges {
 
 /// Sets how many mails an hour a relay is given, for the whole installation.
 #[utoipa::path(put, path = "/api/v1/mail/relays/{relay}", tag = "mail", params(("relay" = String, Path, description = "host:port, as in the summary")), request_body = RelayChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 404), (status = 422)))]
-async fn put_relay(
+async fn update_mail_relay(
     State(console): State<Console>,
     actor: Actor,
     Segments(relay): Segments<String>,
@@ -306,7 +306,7 @@ pub struct FirstContactChanges {
 /// Sets how many first mails to an address go out in an hour, for the whole installation, at once. What waits for the limit is
 /// looked at again.
 #[utoipa::path(put, path = "/api/v1/mail/first_contacts", tag = "mail", request_body = FirstContactChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 422)))]
-async fn put_first_contacts(
+async fn update_first_contact_limit(
     State(console): State<Console>,
     actor: Actor,
     Valid(Json(body)): Valid<Json<FirstContactChanges>>,
@@ -361,7 +361,7 @@ async fn retry_mail(State(console): State<Console>, actor: Actor, Segments(id): 
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
     let done = mail::requeue(&mut tx, kernel.cx.now(), actor.organization_id, id).await?;
-    decided(&mut tx, &actor, id, done).await?;
+    audit_mail_decision(&mut tx, &actor, id, done).await?;
     audit(&mut tx, &kernel.cx, &actor, "mail.retry", Some(id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "This mail goes again."})))
@@ -379,14 +379,14 @@ async fn cancel_mail(
     let mut tx = kernel.db.begin().await?;
     let ours = store::has_mail(&mut tx, actor.organization_id, id).await?;
     let done = ours && !mail::cancel(&mut tx, kernel.cx.now(), &[id]).await?.is_empty();
-    decided(&mut tx, &actor, id, done).await?;
+    audit_mail_decision(&mut tx, &actor, id, done).await?;
     audit(&mut tx, &kernel.cx, &actor, "mail.cancel", Some(id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "This mail is cancelled."})))
 }
 
 /// 404 for a mail that is not the actor's, 409 for one whose state did not allow it.
-async fn decided(conn: &mut sqlx::PgConnection, actor: &Actor, id: Uuid, done: bool) -> Result<()> {
+async fn audit_mail_decision(conn: &mut sqlx::PgConnection, actor: &Actor, id: Uuid, done: bool) -> Result<()> {
     match done || store::has_mail(conn, actor.organization_id, id).await? {
         true if done => Ok(()),
         true => Err(Error::problem(Code::Conflict, "This mail is in no state for that (any more).")),
@@ -396,7 +396,7 @@ async fn decided(conn: &mut sqlx::PgConnection, actor: &Actor, id: Uuid, done: b
 
 /// Queues all failed mails again, or those that a filter names (as in the list of mail).
 #[utoipa::path(post, path = "/api/v1/mail/retry", tag = "mail", params(("filter" = Option<String>, Query, description = "As in the list of mail")), responses((status = 200, description = "How many go again", body = Value), (status = 400), (status = 401), (status = 403)))]
-async fn retry_many(State(console): State<Console>, actor: Actor, query: ListQuery) -> Result<Response> {
+async fn retry_mails(State(console): State<Console>, actor: Actor, query: ListQuery) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;
     let filter = query.filter(store::MAIL_FIELDS)?;
@@ -418,7 +418,7 @@ async fn retry_many(State(console): State<Console>, actor: Actor, query: ListQue
         (status = 413), (status = 415), (status = 503, description = "The mail is still being sent; hand it in again"),
     ),
 )]
-async fn post_bounce(
+async fn create_bounce(
     State(console): State<Console>,
     actor: Actor,
     headers: HeaderMap,

@@ -38,30 +38,30 @@ use crate::{
 };
 
 /// Bytes of a form without its file, at most.
-const FORM: usize = 256 * 1024;
+const MAX_FORM_BYTES: usize = 256 * 1024;
 /// Bytes of one field, at most; also what is read before the form's token is known.
-const FIELD: usize = 64 * 1024;
+const MAX_FIELD_BYTES: usize = 64 * 1024;
 /// Fields of a form, at most.
-const FIELDS: usize = 200;
+const MAX_FIELDS: usize = 200;
 /// Members within one another that a field's name may speak of.
-const DEPTH: usize = 8;
+const MAX_POINTER_DEPTH: usize = 8;
 /// Bytes of a file, at most: what the API takes of the largest kind (imports), which has limits of its own.
-const FILE: usize = 200 * 1024 * 1024;
+const MAX_FILE_BYTES: usize = 200 * 1024 * 1024;
 /// Bytes of a form that are handed on at a time.
-const PIECE: usize = 16 * 1024;
+const CHUNK_BYTES: usize = 16 * 1024;
 /// Bytes of an answer that a page reads, at most.
-const ANSWER: usize = 8 * 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
 /// The console's pages: its tools, and the API that they call.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct ApiClient {
     /// The tools.
     pub console: Console,
     /// The API.
     pub api: Router,
 }
 
-impl Desk {
+impl ApiClient {
     /// Calls the API as the session does from its own pages.
     async fn call(&self, session: &Session, method: Method, uri: &str, kind: &str, body: Body) -> Result<Response> {
         let cookie = Cookie::new(crate::organizers::SESSION_COOKIE, session.token.clone()).to_string();
@@ -80,7 +80,7 @@ impl Desk {
     ///
     /// # Errors
     /// `not_found`, or `internal`.
-    pub async fn read(&self, session: &Session, path: &str) -> Result<Value> {
+    pub async fn get(&self, session: &Session, path: &str) -> Result<Value> {
         let response = self.call(session, Method::GET, path, "application/json", Body::empty()).await?;
         match response.status() {
             StatusCode::FORBIDDEN => Ok(Value::Null),
@@ -92,21 +92,21 @@ impl Desk {
     /// What the API answers to a POST without a body that changes nothing.
     ///
     /// # Errors
-    /// As [`Desk::read`].
-    pub async fn made(&self, session: &Session, path: &str) -> Result<Value> {
+    /// As [`ApiClient::get`].
+    pub async fn post(&self, session: &Session, path: &str) -> Result<Value> {
         let response = self.call(session, Method::POST, path, "application/json", Body::empty()).await?;
         if response.status().is_success() { json(response).await } else { Ok(Value::Null) }
     }
 }
 
 async fn json(response: Response) -> Result<Value> {
-    let bytes = axum::body::to_bytes(response.into_body(), ANSWER).await.map_err(Error::internal)?;
+    let bytes = axum::body::to_bytes(response.into_body(), MAX_ANSWER_BYTES).await.map_err(Error::internal)?;
     serde_json::from_slice(&bytes).map_err(Error::internal)
 }
 
 /// A form as it came in: ours, the query, the body.
 #[derive(Debug, Default)]
-struct Sent {
+struct SubmittedForm {
     csrf: String,
     method: String,
     path: String,
@@ -118,7 +118,7 @@ struct Sent {
     body: Map<String, Value>,
 }
 
-impl Sent {
+impl SubmittedForm {
     /// Takes a field in.
     fn take(&mut self, name: &str, value: String) -> Result<()> {
         match name {
@@ -134,10 +134,10 @@ impl Sent {
                     self.query.push((name.to_owned(), value));
                 } else if let Some((pointer, kind)) =
                     name.strip_prefix('/').map(|n| n.split_once('|').unwrap_or((n, "")))
-                    && let Some(value) = typed(kind, value)
+                    && let Some(value) = parse_value(kind, value)
                 {
-                    if pointer.matches('/').count() >= DEPTH {
-                        return Err(broken());
+                    if pointer.matches('/').count() >= MAX_POINTER_DEPTH {
+                        return Err(invalid_form());
                     }
                     put(&mut self.body, pointer, value);
                 }
@@ -161,7 +161,7 @@ impl Sent {
 }
 
 /// A field's value in the body; `None`: the member is left out.
-fn typed(kind: &str, value: String) -> Option<Value> {
+fn parse_value(kind: &str, value: String) -> Option<Value> {
     let text = value.trim();
     let numbers =
         || text.split(|c: char| c == ',' || c.is_whitespace()).filter(|n| !n.is_empty()).map(number).collect();
@@ -198,88 +198,92 @@ fn put(body: &mut Map<String, Value>, pointer: &str, value: Value) {
     }
 }
 
-/// What [`act`] tells the page that a form comes back to: that it is done, or a number.
-pub fn told(query: Option<&str>) -> (bool, Option<i64>) {
+/// What [`submit_form`] tells the page that a form comes back to: that it is done, or a number.
+pub fn flash_from_query(query: Option<&str>) -> (bool, Option<i64>) {
     let query = query.unwrap_or_default();
     (query.starts_with("done="), query.strip_prefix("n=").and_then(|n| n.parse().ok()))
 }
 
 /// `POST /console/act`
-pub async fn act(
-    State(desk): State<Desk>,
+pub async fn submit_form(
+    State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
     request: Request,
 ) -> Result<Response> {
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
-    let (mut sent, file) = match multer::parse_boundary(&kind) {
+    let (mut form, file) = match multer::parse_boundary(&kind) {
         Ok(boundary) => read_multipart(request.into_body(), boundary, &session).await?,
         Err(_) => (read_form(request.into_body(), &session).await?, None),
     };
-    let method = match &*sent.method {
+    let method = match &*form.method {
         "PUT" => Method::PUT,
         "DELETE" => Method::DELETE,
         _ => Method::POST,
     };
     let mut answer = if let Some(file) = file {
-        sent.query.push(("name".to_owned(), file.name));
-        desk.call(&session, method, &sent.uri()?, &file.kind, Body::from_stream(file.content)).await?
+        form.query.push(("name".to_owned(), file.name));
+        api_client.call(&session, method, &form.uri()?, &file.kind, Body::from_stream(file.content)).await?
     } else {
-        let body = Value::Object(std::mem::take(&mut sent.body)).to_string();
-        desk.call(&session, method, &sent.uri()?, "application/json", body.into()).await?
+        let body = Value::Object(std::mem::take(&mut form.body)).to_string();
+        api_client.call(&session, method, &form.uri()?, "application/json", body.into()).await?
     };
-    if answer.status().is_success() && !sent.then.is_empty() {
-        let made = json(answer).await?;
-        let id = made["identifiers"][0].as_str().unwrap_or("").trim_start_matches("muster:");
-        let body = Value::Object(Map::from_iter([(sent.then_member.clone(), id.into())])).to_string();
-        answer = desk.call(&session, Method::PUT, &sent.then, "application/json", body.into()).await?;
+    if answer.status().is_success() && !form.then.is_empty() {
+        let created = json(answer).await?;
+        let id = created["identifiers"][0].as_str().unwrap_or("").trim_start_matches("muster:");
+        let body = Value::Object(Map::from_iter([(form.then_member.clone(), id.into())])).to_string();
+        answer = api_client.call(&session, Method::PUT, &form.then, "application/json", body.into()).await?;
     }
     let status = answer.status();
     if status.is_success() {
-        let n = match &*sent.show {
+        let n = match &*form.show {
             "" => None,
             show => json(answer).await?.get(show).and_then(Value::as_i64),
         };
-        let told = n.map_or_else(|| "done=1".to_owned(), |n| format!("n={n}"));
-        let (path, anchor) = sent.back().split_once('#').map_or((sent.back(), ""), |(path, anchor)| (path, anchor));
-        return Ok(private(see_other(&format!("{path}?{told}#{anchor}"))));
+        let flash = n.map_or_else(|| "done=1".to_owned(), |n| format!("n={n}"));
+        let (path, anchor) = form.back().split_once('#').map_or((form.back(), ""), |(path, anchor)| (path, anchor));
+        return Ok(private(see_other(&format!("{path}?{flash}#{anchor}"))));
     }
     let problem = json(answer).await?;
-    let page = context! { csrf => session.csrf, back => sent.back(), problem => Serde(&problem) };
-    let page = desk.console.kernel.pages.page("console/refused.html", &visitor, "", page)?;
+    let page = context! { csrf => session.csrf, back => form.back(), problem => Serde(&problem) };
+    let page = api_client.console.kernel.pages.page("console/refused.html", &visitor, "", page)?;
     Ok((status, private(page)).into_response())
 }
 
 /// A file in a form.
-struct SentFile {
+struct UploadedFile {
     name: String,
     kind: String,
     content: multer::Field<'static>,
 }
 
 /// A form without a file.
-async fn read_form(body: Body, session: &Session) -> Result<Sent> {
-    let bytes = axum::body::to_bytes(body, FORM).await.map_err(|_| too_large())?;
+async fn read_form(body: Body, session: &Session) -> Result<SubmittedForm> {
+    let bytes = axum::body::to_bytes(body, MAX_FORM_BYTES).await.map_err(|_| too_large())?;
     let csrf = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf");
     session.check(&csrf.map(|(_, value)| value).unwrap_or_default())?;
-    let mut sent = Sent::default();
+    let mut form = SubmittedForm::default();
     for (n, (name, value)) in url::form_urlencoded::parse(&bytes).enumerate() {
-        if n >= FIELDS {
+        if n >= MAX_FIELDS {
             return Err(too_large());
         }
-        sent.take(&name, value.into_owned())?;
+        form.take(&name, value.into_owned())?;
     }
-    Ok(sent)
+    Ok(form)
 }
 
 /// A form that may have a file, which is its last field, so that everything is known before it comes in. The token is the
 /// first: whoever does not have it is read no further.
-async fn read_multipart(body: Body, boundary: String, session: &Session) -> Result<(Sent, Option<SentFile>)> {
-    let allowed = Allowance::new(FIELD);
-    let mut parts = multer::Multipart::new(Metered::new(body, allowed.clone()), boundary);
-    let refused = |_| if allowed.is_spent() { too_large() } else { broken() };
-    let mut sent = Sent::default();
+async fn read_multipart(
+    body: Body,
+    boundary: String,
+    session: &Session,
+) -> Result<(SubmittedForm, Option<UploadedFile>)> {
+    let allowed = ByteBudget::new(MAX_FIELD_BYTES);
+    let mut parts = multer::Multipart::new(MeteredBody::new(body, allowed.clone()), boundary);
+    let refused = |_| if allowed.is_spent() { too_large() } else { invalid_form() };
+    let mut form = SubmittedForm::default();
     let mut fields = 0;
     while let Some(mut part) = parts.next_field().await.map_err(refused)? {
         let name = part.name().unwrap_or("").to_owned();
@@ -289,12 +293,12 @@ async fn read_multipart(body: Body, boundary: String, session: &Session) -> Resu
         if let Some(file) = part.file_name().filter(|_| fields > 0) {
             let kind = part.content_type().map_or("application/octet-stream".to_owned(), ToString::to_string);
             let name = file.to_owned();
-            allowed.set(FILE);
-            return Ok((sent, Some(SentFile { name, kind, content: part })));
+            allowed.set(MAX_FILE_BYTES);
+            return Ok((form, Some(UploadedFile { name, kind, content: part })));
         }
         let mut value = Vec::new();
         while let Some(piece) = part.chunk().await.map_err(refused)? {
-            if value.len() + piece.len() > FIELD {
+            if value.len() + piece.len() > MAX_FIELD_BYTES {
                 return Err(too_large());
             }
             value.extend_from_slice(&piece);
@@ -302,26 +306,26 @@ async fn read_multipart(body: Body, boundary: String, session: &Session) -> Resu
         let value = String::from_utf8_lossy(&value).into_owned();
         if fields == 0 {
             session.check(&value)?;
-            allowed.set(FORM);
+            allowed.set(MAX_FORM_BYTES);
         }
         fields += 1;
-        if fields > FIELDS {
+        if fields > MAX_FIELDS {
             return Err(too_large());
         }
-        sent.take(&name, value)?;
+        form.take(&name, value)?;
     }
     // a form without a field has no token
     if fields == 0 {
         session.check("")?;
     }
-    Ok((sent, None))
+    Ok((form, None))
 }
 
 /// Bytes that may still come in.
 #[derive(Clone)]
-struct Allowance(Arc<AtomicU64>);
+struct ByteBudget(Arc<AtomicU64>);
 
-impl Allowance {
+impl ByteBudget {
     fn new(bytes: usize) -> Self {
         Self(Arc::new(AtomicU64::new(bytes as u64)))
     }
@@ -329,7 +333,7 @@ impl Allowance {
     /// From now on.
     fn set(&self, bytes: usize) {
         // the reader of parts has taken one piece more than it has shown
-        self.0.store((bytes + PIECE) as u64, Ordering::Relaxed);
+        self.0.store((bytes + CHUNK_BYTES) as u64, Ordering::Relaxed);
     }
 
     fn is_spent(&self) -> bool {
@@ -347,24 +351,24 @@ impl Allowance {
 /// A form had more bytes than allowed.
 #[derive(Debug, thiserror::Error)]
 #[error("the form is too large")]
-struct Spent;
+struct BudgetExceeded;
 
 /// The bytes of a form, no more than allowed and a piece at a time: the reader of parts takes what it can get before it looks
 /// at it, which of a fast client is the whole file.
-struct Metered {
+struct MeteredBody {
     body: BodyDataStream,
     rest: Bytes,
-    allowed: Allowance,
+    allowed: ByteBudget,
     handed_out: bool,
 }
 
-impl Metered {
-    fn new(body: Body, allowed: Allowance) -> Self {
+impl MeteredBody {
+    fn new(body: Body, allowed: ByteBudget) -> Self {
         Self { body: body.into_data_stream(), rest: Bytes::new(), allowed, handed_out: false }
     }
 }
 
-impl Stream for Metered {
+impl Stream for MeteredBody {
     type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -380,10 +384,10 @@ impl Stream for Metered {
                 Poll::Ready(Some(Ok(bytes))) => self.rest = bytes,
             }
         }
-        let length = self.rest.len().min(PIECE);
+        let length = self.rest.len().min(CHUNK_BYTES);
         let piece = self.rest.split_to(length);
         if !self.allowed.spend(length) {
-            return Poll::Ready(Some(Err(Spent.into())));
+            return Poll::Ready(Some(Err(BudgetExceeded.into())));
         }
         self.handed_out = true;
         Poll::Ready(Some(Ok(piece)))
@@ -397,7 +401,7 @@ fn too_large() -> Error {
     )
 }
 
-fn broken() -> Error {
+fn invalid_form() -> Error {
     Error::problem(Code::UnsupportedMediaType, "This form did not come in whole. Go back and send it again.")
 }
 
@@ -408,8 +412,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_forms_fields_become_a_body() {
-        let mut sent = Sent::default();
+    fn form_fields_become_a_json_body() {
+        let mut form = SubmittedForm::default();
         for (name, value) in [
             ("csrf", "x"),
             ("/title", "  T "),
@@ -424,22 +428,22 @@ mod tests {
             ("?alt", "a b"),
             ("website", "ignored"),
         ] {
-            sent.take(name, value.to_owned()).unwrap();
+            form.take(name, value.to_owned()).unwrap();
         }
         let body = json!({
             "title": "  T ", "muster:goal": 500, "muster:milestones": [10, 20, 30], "muster:demands": ["One", "Two"],
             "muster:raises_goal": false, "rule": {"country": "CA"}, "muster:opens_at": "2026-12-01T08:00:00Z", "limit": "many",
         });
-        assert_eq!(Value::Object(sent.body.clone()), body);
-        assert!(sent.take(&"/a".repeat(100_000), String::new()).is_err(), "names say little");
-        assert!(sent.uri().is_err(), "only the API is called");
-        sent.path = "/api/v1/images".to_owned();
-        assert_eq!(sent.uri().unwrap(), "/api/v1/images?alt=a+b");
+        assert_eq!(Value::Object(form.body.clone()), body);
+        assert!(form.take(&"/a".repeat(100_000), String::new()).is_err(), "names say little");
+        assert!(form.uri().is_err(), "only the API is called");
+        form.path = "/api/v1/images".to_owned();
+        assert_eq!(form.uri().unwrap(), "/api/v1/images?alt=a+b");
     }
 
     #[test]
-    fn the_way_back_stays_in_the_console() {
-        let back = |to: &str| Sent { back: to.to_owned(), ..Sent::default() }.back().to_owned();
+    fn redirect_target_stays_in_the_console() {
+        let back = |to: &str| SubmittedForm { back: to.to_owned(), ..SubmittedForm::default() }.back().to_owned();
         assert_eq!(back("/console/petitions/x#held"), "/console/petitions/x#held");
         for elsewhere in ["", "https://evil.example", "//evil.example", "/consoles", "/p/x"] {
             assert_eq!(back(elsewhere), "/console");
