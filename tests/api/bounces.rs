@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::{
+    fixtures,
     harness::{Reply, TestApp, signer},
-    things,
 };
 
 const TOKEN: &str = "abcdefghijklmnopqrstuvwxy2";
@@ -289,8 +289,8 @@ async fn what_comes_back_from_a_protected_action_stays_in_its_vault_and_is_forgo
 async fn an_officials_mailbox_is_paused_for_a_human_and_goes_on(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
-    things::office(&app, &token, "minister").await;
-    things::letter_action(&app, &token, json!({})).await;
+    fixtures::office(&app, &token, "minister").await;
+    fixtures::letter_action(&app, &token, json!({})).await;
     app.put("/api/v1/advocacy_campaigns/write", Some(&token), &json!({"muster:live": true})).await.expect(200);
     let write = async |address: &str| {
         app.post("/api/v1/advocacy_campaigns/write/outreaches", Some(&token), &signer(address)).await.expect(201)

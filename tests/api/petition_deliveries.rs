@@ -24,7 +24,7 @@ fn named(name: &str, address: &str) -> Value {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_statement_proves_the_number_without_names(pool: PgPool) {
+async fn delivery_statement_proves_the_total_without_names(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -101,7 +101,7 @@ async fn a_statement_proves_the_number_without_names(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn only_names_whose_owners_said_so_are_handed_over(pool: PgPool) {
+async fn only_names_with_consent_are_exported(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -135,7 +135,7 @@ async fn only_names_whose_owners_said_so_are_handed_over(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_is_wrong_is_named(pool: PgPool) {
+async fn invalid_delivery_fields_return_422_with_pointers(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

@@ -9,8 +9,8 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
+    fixtures::{letter_action, office},
     harness::{TestApp, signer},
-    things::{letter_action, office},
 };
 
 const ACTION: &str = "/api/v1/advocacy_campaigns/write";
@@ -53,7 +53,7 @@ async fn states(app: &TestApp) -> Value {
 const QUEUED: &str = "SELECT count(*) FROM emails_waiting WHERE kind = 'letter_deliver'";
 
 #[sqlx::test(migrations = "./migrations")]
-async fn going_live_is_a_flag_and_the_rest_comes_in_steps(pool: PgPool) {
+async fn going_live_releases_held_letters_in_job_steps(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let action = two_offices(&app, &token).await;
@@ -103,7 +103,7 @@ async fn going_live_is_a_flag_and_the_rest_comes_in_steps(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn letters_that_are_confirmed_while_it_changes_are_neither_left_behind_nor_queued_twice(pool: PgPool) {
+async fn concurrent_confirmation_and_going_live_queues_each_letter_once(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     two_offices(&app, &token).await;
@@ -146,7 +146,7 @@ async fn letters_that_are_confirmed_while_it_changes_are_neither_left_behind_nor
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_pause_is_honoured_before_the_job_has_begun(pool: PgPool) {
+async fn pause_holds_letters_before_the_job_starts(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     two_offices(&app, &token).await;
@@ -169,7 +169,7 @@ async fn a_pause_is_honoured_before_the_job_has_begun(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_is_settled_late_says_nothing_of_a_newer_mail(pool: PgPool) {
+async fn late_delivery_status_does_not_overwrite_a_newer_mail(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     two_offices(&app, &token).await;
@@ -184,7 +184,7 @@ async fn what_is_settled_late_says_nothing_of_a_newer_mail(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_action_that_closes_on_its_day_holds_what_waits(pool: PgPool) {
+async fn action_closed_at_its_date_holds_queued_letters(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     two_offices(&app, &token).await;

@@ -34,7 +34,7 @@ fn told(app: &TestApp) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_picture_is_checked_kept_shown_and_removed_everywhere(pool: PgPool) {
+async fn image_upload_display_and_deletion(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let id = upload(&app, &token).await;
@@ -67,7 +67,7 @@ async fn a_picture_is_checked_kept_shown_and_removed_everywhere(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_picture_comes_from_memory_and_who_has_it_is_told_so(pool: PgPool) {
+async fn image_is_cached_and_if_none_match_returns_304(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let (shown, other) = (upload(&app, &token).await, upload(&app, &token).await);
@@ -98,7 +98,7 @@ async fn a_picture_comes_from_memory_and_who_has_it_is_told_so(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_picture_that_another_process_removed_is_shown_no_more(pool: PgPool) {
+async fn image_deleted_by_another_process_returns_404(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let path = format!("/images/{}", upload(&app, &token).await);
@@ -121,7 +121,7 @@ async fn a_picture_that_another_process_removed_is_shown_no_more(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_story_needs_its_consent_and_is_taken_down_everywhere(pool: PgPool) {
+async fn story_requires_consent_and_can_be_unpublished(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let t = Some(token.as_str());
@@ -160,7 +160,7 @@ async fn a_story_needs_its_consent_and_is_taken_down_everywhere(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_press_release_waits_for_its_embargo(pool: PgPool) {
+async fn press_release_is_hidden_until_its_embargo(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let t = Some(token.as_str());
@@ -184,7 +184,7 @@ async fn a_press_release_waits_for_its_embargo(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn figures_come_as_csv_all_or_none_and_once(pool: PgPool) {
+async fn figures_csv_import_is_atomic_and_idempotent(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     campaign(&app, &token).await;
@@ -216,7 +216,7 @@ async fn figures_come_as_csv_all_or_none_and_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_campaign_changes_and_is_put_away(pool: PgPool) {
+async fn campaign_can_be_edited_and_archived(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     campaign(&app, &token).await;
@@ -230,7 +230,7 @@ async fn a_campaign_changes_and_is_put_away(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn people_pass_it_on_in_their_language_and_posters_lead_back(pool: PgPool) {
+async fn share_links_are_localized_and_posters_link_back(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let texts = json!({"fr": {"title": "Un statut pour tous", "share": "Signez avec moi !"}});
@@ -260,7 +260,7 @@ async fn people_pass_it_on_in_their_language_and_posters_lead_back(pool: PgPool)
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_partner_brings_a_box_and_a_word(pool: PgPool) {
+async fn partner_has_a_consent_checkbox_and_a_source(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none"})).await;

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::{
+    fixtures::{event, letter_action, office},
     harness::{TestApp, merge, signer},
-    things::{event, letter_action, office},
 };
 
 /// Sends one act many times at once, and others' in between; asserts that each is answered alike.
@@ -29,7 +29,7 @@ async fn flood(app: &TestApp, path: &str, more: &Value) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_flood_for_one_address_loses_nobodys_act(pool: PgPool) {
+async fn many_submissions_for_one_address_keep_the_owners_signature(pool: PgPool) {
     let app = Arc::new(TestApp::new(pool).await);
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -55,7 +55,7 @@ async fn a_flood_for_one_address_loses_nobodys_act(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_newest_act_of_a_protected_petition_keeps_its_link(pool: PgPool) {
+async fn newest_pending_signature_of_a_protected_petition_keeps_its_link(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:privacy": "protected"})).await;
@@ -69,7 +69,7 @@ async fn the_newest_act_of_a_protected_petition_keeps_its_link(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn strangers_letters_do_not_push_out_the_one_that_a_signature_carries(pool: PgPool) {
+async fn pending_letters_of_strangers_do_not_delete_an_attached_letter(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
     office(&app, &token, "office").await;
@@ -87,7 +87,7 @@ async fn strangers_letters_do_not_push_out_the_one_that_a_signature_carries(pool
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn letters_wait_while_their_action_is_not_published(pool: PgPool) {
+async fn letters_are_held_while_the_action_is_not_published(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     office(&app, &token, "office").await;
@@ -108,7 +108,7 @@ async fn letters_wait_while_their_action_is_not_published(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn withdrawing_empties_every_row_and_old_links_say_so(pool: PgPool) {
+async fn withdrawal_erases_all_payloads_and_old_links_report_it(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -129,7 +129,7 @@ async fn withdrawing_empties_every_row_and_old_links_say_so(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn vouching_does_not_tell_who_signed_a_protected_petition(pool: PgPool) {
+async fn vouched_submission_does_not_reveal_signers_of_a_protected_petition(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:privacy": "protected"})).await;
@@ -144,7 +144,7 @@ async fn vouching_does_not_tell_who_signed_a_protected_petition(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_signature_given_in_time_counts_after_the_petition_closed(pool: PgPool) {
+async fn confirmation_in_time_counts_after_the_petition_closed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -156,7 +156,7 @@ async fn a_signature_given_in_time_counts_after_the_petition_closed(pool: PgPool
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn short_links_belong_to_who_made_them_and_nul_is_nowhere(pool: PgPool) {
+async fn short_links_are_scoped_by_organization_and_nul_is_refused(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let (token, neighbour) = (app.owner().await, app.token("Neighbours", "all").await);
     app.petition(&token, json!({"muster:short_link": "fairness"})).await;
@@ -183,7 +183,7 @@ async fn short_links_belong_to_who_made_them_and_nul_is_nowhere(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn somebody_who_never_confirmed_leaves_nothing(pool: PgPool) {
+async fn unconfirmed_submission_leaves_no_rows(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -195,7 +195,7 @@ async fn somebody_who_never_confirmed_leaves_nothing(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_letter_that_is_tried_again_after_its_action_was_paused_waits(pool: PgPool) {
+async fn retried_letter_of_a_paused_action_is_held(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     office(&app, &token, "office").await;

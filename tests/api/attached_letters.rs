@@ -32,7 +32,7 @@ async fn totals(app: &TestApp, token: &str) -> (Value, Value) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn confirming_the_signature_sends_the_letters(pool: PgPool) {
+async fn confirming_the_signature_sends_its_attached_letters(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = carrying(&app).await;
     let page = app.get("/p/status", None).await.text();
@@ -80,7 +80,7 @@ async fn confirming_the_signature_sends_the_letters(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_letter_needs_a_full_name_and_typed_fields_are_named(pool: PgPool) {
+async fn attached_letter_requires_a_full_name(pool: PgPool) {
     let app = TestApp::new(pool).await;
     carrying(&app).await;
     let mut body = signer("amara@example.org");
@@ -93,7 +93,7 @@ async fn a_letter_needs_a_full_name_and_typed_fields_are_named(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_vouched_signature_sends_its_letters_once(pool: PgPool) {
+async fn vouched_signature_sends_its_attached_letters_once(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = carrying(&app).await;
     app.post(SIGN, Some(&token), &signer("amara@example.org")).await.expect(201);
@@ -104,7 +104,7 @@ async fn a_vouched_signature_sends_its_letters_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn withdrawing_and_rejecting_take_the_letter_along(pool: PgPool) {
+async fn withdrawing_or_rejecting_cancels_the_attached_letter(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = carrying(&app).await;
     app.put("/api/v1/advocacy_campaigns/both", Some(&token), &json!({"muster:live": false})).await.expect(200);
@@ -127,7 +127,7 @@ async fn withdrawing_and_rejecting_take_the_letter_along(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_protected_petition_carries_no_letter(pool: PgPool) {
+async fn protected_petition_cannot_attach_a_letter(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = carrying(&app).await;
     let body = json!({"title": "Quiet", "muster:privacy": "protected", "muster:letter": "both"});

@@ -12,7 +12,7 @@ const PETITION: &str = "/api/v1/petitions/status";
 const SIGN: &str = "/api/v1/petitions/status/signatures";
 
 #[sqlx::test(migrations = "./migrations")]
-async fn each_state_has_its_date_its_author_and_its_reason(pool: PgPool) {
+async fn history_lists_states_with_date_organizer_and_reason(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:status": "draft"})).await;
@@ -64,7 +64,7 @@ async fn each_state_has_its_date_its_author_and_its_reason(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn it_opens_and_closes_by_itself(pool: PgPool) {
+async fn petition_opens_and_closes_at_its_dates(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let (tomorrow, yesterday) = (app.kernel.cx.now() + TimeDelta::days(1), app.kernel.cx.now() - TimeDelta::days(1));
@@ -88,7 +88,7 @@ async fn it_opens_and_closes_by_itself(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_preview_shows_a_draft_to_those_who_have_its_link(pool: PgPool) {
+async fn preview_link_shows_a_draft(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:status": "draft"})).await;
@@ -110,7 +110,7 @@ async fn a_preview_shows_a_draft_to_those_who_have_its_link(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_old_address_leads_to_the_new_one(pool: PgPool) {
+async fn former_slug_redirects_to_the_new_one(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let id = app.petition(&token, json!({})).await;
@@ -144,7 +144,7 @@ async fn an_old_address_leads_to_the_new_one(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn short_links_lead_and_are_counted(pool: PgPool) {
+async fn short_links_redirect_and_clicks_are_counted(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:short_link": "status"})).await;

@@ -66,7 +66,7 @@ fn link(job: &Value, name: &str) -> String {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_burst_is_held_like_any_other_answered_and_released(pool: PgPool) {
+async fn burst_is_quarantined_and_can_be_released(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -102,7 +102,7 @@ async fn a_burst_is_held_like_any_other_answered_and_released(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_burst_that_is_spread_over_processes_is_held_and_forgotten_after_the_hour(pool: PgPool) {
+async fn burst_across_processes_is_quarantined_and_its_counts_expire(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none"})).await;
@@ -114,7 +114,7 @@ async fn a_burst_that_is_spread_over_processes_is_held_and_forgotten_after_the_h
         process.post(SIGN, None, &signer(&format!("s{n}@spread.example"))).await.expect(202);
         app.kernel.cx.advance(chrono::TimeDelta::seconds(1));
     }
-    let held = app.count("SELECT count(*) FROM signatures WHERE suspicion = 'network'").await;
+    let held = app.count("SELECT count(*) FROM signatures WHERE quarantine_reason = 'network'").await;
     // each process has twenty; what the others took in the last seconds is not known yet
     assert!((12..=20).contains(&held), "{held} of the 20 above the limit are held");
     assert_eq!(app.count("SELECT count(*) FROM signature_bursts WHERE octet_length(tag) <> 16").await, 0);
@@ -124,7 +124,7 @@ async fn a_burst_that_is_spread_over_processes_is_held_and_forgotten_after_the_h
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_few_bring_stays_in_one_process_until_the_tick_tells(pool: PgPool) {
+async fn small_counts_stay_local_until_the_tick_synchronizes_them(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none"})).await;
@@ -141,7 +141,7 @@ async fn what_few_bring_stays_in_one_process_until_the_tick_tells(pool: PgPool) 
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn allowed_places_and_the_great_providers_are_never_a_burst(pool: PgPool) {
+async fn allowlisted_networks_and_public_providers_are_never_a_burst(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none"})).await;
@@ -159,17 +159,17 @@ async fn allowed_places_and_the_great_providers_are_never_a_burst(pool: PgPool) 
     assert_eq!(states(&app).await, json!({"counted": 8}));
     sign(&app, 4, "flood.example", json!({})).await;
     assert_eq!(states(&app).await, json!({"counted": 10, "quarantined": 2}));
-    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE suspicion = 'domain'").await, 2);
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE quarantine_reason = 'domain'").await, 2);
 
     let id = allowed["muster:allowances"][0]["id"].as_str().unwrap();
     app.delete(&format!("/api/v1/integrity/allowances/{id}"), Some(&token)).await.expect(200);
     app.delete(&format!("/api/v1/integrity/allowances/{id}"), Some(&token)).await.problem(404, "not_found", &[]);
     sign(&app, 1, "fresh.example", json!({})).await;
-    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE suspicion = 'network'").await, 1);
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE quarantine_reason = 'network'").await, 1);
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_hasty_form_and_the_hidden_box_are_held(pool: PgPool) {
+async fn too_fast_form_and_honeypot_are_quarantined(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none"})).await;
@@ -185,11 +185,11 @@ async fn a_hasty_form_and_the_hidden_box_are_held(pool: PgPool) {
     let trapped = [("given_name", "Bot"), ("email", "bot@example.org"), ("website", "http://spam.example")];
     assert_eq!(app.form("/p/status", &trapped).await.status, 200);
     assert_eq!(states(&app).await, json!({"counted": 1, "quarantined": 2}));
-    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE suspicion = 'form'").await, 2);
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE quarantine_reason = 'form'").await, 2);
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn signals_go_after_three_days_and_protected_petitions_have_none(pool: PgPool) {
+async fn abuse_signals_expire_after_72_hours_and_protected_petitions_store_none(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -202,7 +202,7 @@ async fn signals_go_after_three_days_and_protected_petitions_have_none(pool: PgP
         }
     }
     assert_eq!(app.count("SELECT count(*) FROM signature_signals").await, 3, "of the standard one only");
-    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE suspicion IS NOT NULL").await, 2);
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE quarantine_reason IS NOT NULL").await, 2);
     // the same network has another tag on another petition: the two cannot be joined
     app.petition(&token, json!({"muster:slug": "other"})).await;
     app.post("/api/v1/petitions/other/signatures", None, &signer("s0@example.org")).await.expect(202);
@@ -218,7 +218,7 @@ async fn signals_go_after_three_days_and_protected_petitions_have_none(pool: PgP
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_rule_takes_out_what_it_names_and_undo_brings_it_back(pool: PgPool) {
+async fn bulk_invalidation_by_rule_and_undo(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -277,7 +277,7 @@ async fn a_rule_takes_out_what_it_names_and_undo_brings_it_back(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn who_signed_again_meanwhile_is_counted_once_after_undo(pool: PgPool) {
+async fn undo_counts_a_person_who_signed_again_once(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -293,7 +293,7 @@ async fn who_signed_again_meanwhile_is_counted_once_after_undo(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_cancelled_job_stops_where_it_is(pool: PgPool) {
+async fn cancelled_invalidation_keeps_what_it_changed(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none"})).await;
@@ -319,7 +319,7 @@ async fn a_cancelled_job_stops_where_it_is(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn switches_take_effect_at_once(pool: PgPool) {
+async fn signing_and_breakdown_switches_apply_immediately(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -340,7 +340,7 @@ async fn switches_take_effect_at_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn people_who_share_an_address_sign_each_for_themselves_where_the_petition_says_so(pool: PgPool) {
+async fn shared_address_counts_each_name_where_enabled(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none"})).await;

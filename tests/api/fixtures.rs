@@ -39,7 +39,7 @@ pub async fn confirm(app: &TestApp, address: &str) {
 }
 
 /// Ids of one of everything that an organization can have.
-pub struct Everything {
+pub struct AllResources {
     pub token: String,
     pub petition: Uuid,
     pub signature: Uuid,
@@ -57,7 +57,7 @@ pub struct Everything {
 }
 
 /// Makes them; slugs begin with the organization's name in lower case.
-pub async fn everything(app: &TestApp, organization: &str) -> Everything {
+pub async fn create_all_resources(app: &TestApp, organization: &str) -> AllResources {
     let token = app.token(organization, "all").await;
     let t = Some(token.as_str());
     let slug = |of: &str| format!("{}-{of}", organization.to_lowercase());
@@ -81,7 +81,7 @@ pub async fn everything(app: &TestApp, organization: &str) -> Everything {
     let outreach = &written["_embedded"]["osdi:outreaches"][0]["identifiers"][0];
     let outreach = outreach.as_str().unwrap().trim_start_matches("muster:").parse().unwrap();
     let person = made("/api/v1/people", signer(&format!("{}@example.org", slug("bela")))).await;
-    Everything {
+    AllResources {
         token,
         petition,
         signature,
