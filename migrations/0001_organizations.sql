@@ -12,9 +12,9 @@ CREATE TABLE organizations (
     name        text NOT NULL,
     slug        text NOT NULL,
     locale      text NOT NULL DEFAULT 'en', -- the language mail and pages fall back to
-    integrity   jsonb NOT NULL DEFAULT '{}', -- limits and switches that hold floods back (see src/petitions/integrity.rs)
+    abuse_settings jsonb NOT NULL DEFAULT '{}', -- limits and switches that hold floods back (see src/petitions/abuse.rs)
     created_at  timestamptz NOT NULL,
-    CONSTRAINT organizations_integrity_check CHECK (jsonb_typeof(integrity) = 'object'),
+    CONSTRAINT organizations_abuse_settings_check CHECK (jsonb_typeof(abuse_settings) = 'object'),
     CONSTRAINT organizations_slug_key UNIQUE (slug),
     CONSTRAINT organizations_name_check CHECK (char_length(name) BETWEEN 1 AND 200),
     CONSTRAINT organizations_locale_check CHECK (locale IN ('en', 'fr', 'es', 'pa'))

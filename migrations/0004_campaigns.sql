@@ -178,11 +178,11 @@ CREATE TABLE short_links (
 CREATE INDEX short_links_action_id_idx ON short_links (action_id);
 
 -- How often short links are followed, and nothing about who follows them.
-CREATE TABLE short_link_hits (
+CREATE TABLE short_link_clicks (
     word text NOT NULL REFERENCES short_links (word) ON DELETE CASCADE,
     day  date NOT NULL,
-    hits bigint NOT NULL,
-    CONSTRAINT short_link_hits_pkey PRIMARY KEY (word, day)
+    clicks bigint NOT NULL,
+    CONSTRAINT short_link_clicks_pkey PRIMARY KEY (word, day)
 );
 
 -- Counts by one dimension at a time: dimension "total" with key '', or "day", "country", "region", "locale", "source". Letters
@@ -212,8 +212,8 @@ CREATE INDEX action_count_deltas_action_id_idx ON action_count_deltas (action_id
 -- Who compares the counts of an action with its rows at present. A claim that is not renewed ends by itself.
 CREATE TABLE recounts (
     action_id     uuid PRIMARY KEY REFERENCES actions (id) ON DELETE CASCADE,
-    claim_token   uuid NOT NULL,
-    claimed_until timestamptz NOT NULL -- by the database's clock; nobody else begins before
+    lease_token   uuid NOT NULL,
+    leased_until  timestamptz NOT NULL -- by the database's clock; nobody else begins before
 );
 
 -- Breakdowns as the public sees them: taken once a day, small cells merged into 'other', rounded.

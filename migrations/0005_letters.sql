@@ -58,7 +58,7 @@ CREATE TABLE letter_actions (
     editable boolean NOT NULL DEFAULT true, -- may a supporter change the text?
     live     boolean NOT NULL DEFAULT false, -- until then accepted letters are held
     live_at  timestamptz,
-    goes_out boolean NOT NULL DEFAULT false, -- live and published when its letters were last released or held back
+    is_sending boolean NOT NULL DEFAULT false, -- live and published when its letters were last released or held back
     CONSTRAINT letter_actions_live_check CHECK (live = (live_at IS NOT NULL))
 );
 
@@ -125,14 +125,14 @@ CREATE INDEX outreaches_letter_action_id_idx ON outreaches (letter_action_id, id
 CREATE INDEX outreaches_held_idx ON outreaches (letter_action_id, letter_id) WHERE is_held;
 CREATE INDEX outreaches_office_id_idx ON outreaches (office_id);
 
-CREATE TYPE letter_act AS (
+CREATE TYPE letter_submission AS (
     id uuid, letter_action_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea,
-    wish text, -- 'pending' | 'vouched'
+    mode text, -- 'pending' | 'vouched'
     sealed bytea, locale text, source text, variant smallint, created_at timestamptz, confirm_expires_at timestamptz,
     email_id uuid, organization_id uuid, protected boolean,
     idempotency_key bytea, idempotency_request bytea
 );
-CREATE TYPE letter_act_target AS (letter_id uuid, outreach_id uuid, office_id uuid, email_id uuid);
+CREATE TYPE letter_submission_target AS (letter_id uuid, outreach_id uuid, office_id uuid, email_id uuid);
 
 -- Puts confirmed letters on their way: one queue row for each outreach, or 'held' while the action is not
 -- live and published.
@@ -141,7 +141,7 @@ CREATE TYPE letter_act_target AS (letter_id uuid, outreach_id uuid, office_id uu
 -- after it sees it. So none stays behind in 'held', and none is queued twice: only what is 'pending' or 'held' is queued,
 -- and what is held again has lost its row in the queue in the same transaction.
 CREATE FUNCTION dispatch_letters(letter_ids uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET enable_seqscan = off -- plans outlive small tables: see submit_signatures
 SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -179,9 +179,9 @@ END $$;
 
 -- Writes a batch of letters: people, letters, outreaches, counts, mail and idempotency rows in one commit.
 -- Outcomes: 'created', 'replayed', 'mismatch'.
-CREATE FUNCTION write_letters(acts letter_act[], targets letter_act_target[]) RETURNS TABLE (act_id uuid, letter_ref uuid, holder_id uuid, outcome text)
+CREATE FUNCTION submit_letters(acts letter_submission[], targets letter_submission_target[]) RETURNS TABLE (submission_id uuid, letter_ref uuid, person_ref uuid, outcome text)
 LANGUAGE plpgsql
-SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET enable_seqscan = off -- plans outlive small tables: see submit_signatures
 SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -206,9 +206,9 @@ BEGIN
             SELECT (u.person_id, u.vault_id, u.email_index, u.person_sealed, u.locale, u.created_at)::person_act FROM unnest(acts) u))
     ), l AS (
         INSERT INTO letters (id, letter_action_id, person_id, state, sealed, locale, source, variant, confirm_expires_at, created_at, confirmed_at, attempt)
-        SELECT a.id, a.letter_action_id, p.id, CASE a.wish WHEN 'vouched' THEN 'confirmed' ELSE 'pending' END, a.sealed, a.locale, a.source,
-               a.variant, CASE a.wish WHEN 'vouched' THEN NULL ELSE a.confirm_expires_at END, a.created_at,
-               CASE a.wish WHEN 'vouched' THEN a.created_at END,
+        SELECT a.id, a.letter_action_id, p.id, CASE a.mode WHEN 'vouched' THEN 'confirmed' ELSE 'pending' END, a.sealed, a.locale, a.source,
+               a.variant, CASE a.mode WHEN 'vouched' THEN NULL ELSE a.confirm_expires_at END, a.created_at,
+               CASE a.mode WHEN 'vouched' THEN a.created_at END,
                coalesce((SELECT max(x.attempt) FILTER (WHERE x.letter_action_id = a.letter_action_id) FROM letters x WHERE x.person_id = p.id), 0)
                + row_number() OVER (PARTITION BY a.letter_action_id, p.id ORDER BY a.ordinality)
         FROM a JOIN p USING (vault_id, email_index) ORDER BY a.ordinality
@@ -230,7 +230,7 @@ BEGIN
           AND (SELECT count(*) FROM signatures c WHERE c.letter_id = x.id) = 0
     ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
-    SELECT array_agg(a.id) INTO vouched FROM unnest(acts) a WHERE a.wish = 'vouched';
+    SELECT array_agg(a.id) INTO vouched FROM unnest(acts) a WHERE a.mode = 'vouched';
     IF vouched IS NOT NULL THEN
         PERFORM dispatch_letters(vouched, (SELECT min(a.created_at) FROM unnest(acts) a));
         INSERT INTO action_count_deltas (action_id, dimension, key, delta)
@@ -245,10 +245,10 @@ BEGIN
     SELECT a.email_id, a.organization_id, 'confirmation', 'letter_confirm', jsonb_build_object('letter', a.id), a.protected,
            'queued', a.created_at, a.created_at
     FROM unnest(acts) a
-    WHERE a.email_id IS NOT NULL AND a.wish = 'pending';
+    WHERE a.email_id IS NOT NULL AND a.mode = 'pending';
 
     RETURN QUERY
-        SELECT a.id, a.id, CASE WHEN a.wish = 'vouched' THEN l.person_id END, 'created'::text
+        SELECT a.id, a.id, CASE WHEN a.mode = 'vouched' THEN l.person_id END, 'created'::text
         FROM unnest(acts) a JOIN letters l ON l.id = a.id;
 END $$;
 

@@ -58,7 +58,7 @@ CREATE TABLE signatures (
     comment_state      text NOT NULL DEFAULT 'none', -- an organizer reads a comment before it shows
     delivers_name      boolean NOT NULL DEFAULT false, -- the signer wants the name handed over with the petition
     vetted             text NOT NULL DEFAULT '', -- what an organizer found: '' nobody looked yet
-    suspicion          text, -- why it is quarantined, or will be once it is confirmed
+    quarantine_reason          text, -- why it is quarantined, or will be once it is confirmed
     locale             text,
     country            text,
     region             text,
@@ -79,7 +79,7 @@ CREATE TABLE signatures (
     CONSTRAINT signatures_display_check CHECK (display IN ('hidden', 'initials', 'first_name', 'full_name')),
     CONSTRAINT signatures_comment_state_check CHECK (comment_state IN ('none', 'waiting', 'shown', 'hidden')),
     CONSTRAINT signatures_vetted_check CHECK (vetted IN ('', 'genuine', 'doubtful')),
-    CONSTRAINT signatures_suspicion_check CHECK (suspicion IN ('network', 'domain', 'form', 'organizer')),
+    CONSTRAINT signatures_quarantine_reason_check CHECK (quarantine_reason IN ('network', 'domain', 'form', 'organizer')),
     CONSTRAINT signatures_state_before_check CHECK (state_before IN ('pending', 'counted', 'quarantined', 'invalid')),
     CONSTRAINT signatures_counted_check CHECK (state NOT IN ('counted', 'quarantined') OR counted_at IS NOT NULL),
     CONSTRAINT signatures_pending_check CHECK (state <> 'pending' OR (counted_at IS NULL AND confirm_expires_at IS NOT NULL)),
@@ -185,24 +185,24 @@ CREATE TABLE imports (
 CREATE INDEX imports_petition_id_idx ON imports (petition_id, id);
 CREATE INDEX imports_organizer_id_idx ON imports (organizer_id);
 CREATE INDEX imports_waiting_idx ON imports (created_at) WHERE state IN ('uploading', 'uploaded', 'checked');
-CREATE TABLE import_pieces (
+CREATE TABLE import_chunks (
     import_id uuid NOT NULL REFERENCES imports (id) ON DELETE CASCADE,
     number    integer NOT NULL,
     sealed    bytea NOT NULL,
-    CONSTRAINT import_pieces_pkey PRIMARY KEY (import_id, number)
+    CONSTRAINT import_chunks_pkey PRIMARY KEY (import_id, number)
 );
 -- Lines that were refused: which, where and why, never what stood there.
-CREATE TABLE import_faults (
+CREATE TABLE import_row_errors (
     import_id uuid NOT NULL REFERENCES imports (id) ON DELETE CASCADE,
     line      bigint NOT NULL,
     field     text NOT NULL,
     code      text NOT NULL,
     detail    text NOT NULL,
-    CONSTRAINT import_faults_pkey PRIMARY KEY (import_id, line, field)
+    CONSTRAINT import_row_errors_pkey PRIMARY KEY (import_id, line, field)
 );
 
 -- Handing a petition over. The statement fixes the number at one moment; it is null before.
-CREATE TABLE deliveries (
+CREATE TABLE petition_deliveries (
     id              uuid PRIMARY KEY,
     petition_id     uuid NOT NULL REFERENCES petitions (id) ON DELETE CASCADE,
     state           text NOT NULL DEFAULT 'planned',
@@ -222,20 +222,20 @@ CREATE TABLE deliveries (
     receipts_list   uuid, -- the list that belongs to the number
     stating_list    uuid, -- the list that is being made, by a process that holds it until `stating_until` (the database's clock)
     stating_until   timestamptz,
-    CONSTRAINT deliveries_state_check CHECK (state IN ('planned', 'delivered')),
-    CONSTRAINT deliveries_stated_check CHECK (
+    CONSTRAINT petition_deliveries_state_check CHECK (state IN ('planned', 'delivered')),
+    CONSTRAINT petition_deliveries_stated_check CHECK (
         (stated_at IS NULL) = (receipts IS NULL) AND (stated_at IS NULL) = (erased IS NULL) AND (stated_at IS NULL) = (paper IS NULL)
         AND (stated_at IS NULL) = (regions IS NULL) AND (stated_at IS NULL) = (receipts_sha256 IS NULL)
         AND (stated_at IS NULL) = (receipts_list IS NULL)
         AND (state = 'planned' OR stated_at IS NOT NULL))
 );
-CREATE INDEX deliveries_petition_id_idx ON deliveries (petition_id, id);
-CREATE INDEX deliveries_event_id_idx ON deliveries (event_id);
-CREATE INDEX deliveries_image_id_idx ON deliveries (image_id);
+CREATE INDEX petition_deliveries_petition_id_idx ON petition_deliveries (petition_id, id);
+CREATE INDEX petition_deliveries_event_id_idx ON petition_deliveries (event_id);
+CREATE INDEX petition_deliveries_image_id_idx ON petition_deliveries (image_id);
 -- The list of receipts, sorted, 16 bytes each: a keyed hash of a signature's id, which tells only its owner anything.
 CREATE TABLE delivery_receipts (
     list_id     uuid NOT NULL,
-    delivery_id uuid NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    delivery_id uuid NOT NULL REFERENCES petition_deliveries (id) ON DELETE CASCADE,
     number      integer NOT NULL,
     receipts    bytea NOT NULL,
     CONSTRAINT delivery_receipts_pkey PRIMARY KEY (list_id, number),
@@ -245,7 +245,7 @@ CREATE INDEX delivery_receipts_delivery_id_idx ON delivery_receipts (delivery_id
 -- Receipts of a list that is being made, unsorted, by their first byte: what is sorted at once stays small.
 CREATE TABLE delivery_buckets (
     list_id     uuid NOT NULL,
-    delivery_id uuid NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    delivery_id uuid NOT NULL REFERENCES petition_deliveries (id) ON DELETE CASCADE,
     bucket      smallint NOT NULL,
     number      integer NOT NULL, -- of the page of signatures
     receipts    bytea NOT NULL,
@@ -254,33 +254,33 @@ CREATE TABLE delivery_buckets (
 CREATE INDEX delivery_buckets_delivery_id_idx ON delivery_buckets (delivery_id);
 
 -- One validated and sealed act on its way into the hot path's function.
-CREATE TYPE signature_act AS (
+CREATE TYPE signature_submission AS (
     id uuid, petition_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea, name_index bytea,
-    wish text, -- 'pending' | 'counted' (no confirmation asked) | 'vouched' (an organizer's token)
+    mode text, -- 'pending' | 'immediate' (no confirmation asked) | 'vouched' (an organizer's token)
     sealed bytea, display text, locale text, country text, region text, postal_prefix text, source text,
     created_at timestamptz, confirm_expires_at timestamptz,
     email_id uuid, email_kind text, email_class text, organization_id uuid, protected boolean, letter_id uuid,
-    comment_state text, delivers_name boolean, suspicion text, network_tag bytea, domain_tag bytea, import_id uuid,
+    comment_state text, delivers_name boolean, quarantine_reason text, network_tag bytea, domain_tag bytea, import_id uuid,
     idempotency_key bytea, idempotency_request bytea
 );
 
 -- The signature that counts for a vouched act's person after the batch.
-CREATE TYPE held_signature AS (act_id uuid, signature_id uuid, person_id uuid);
+CREATE TYPE vouched_signature AS (submission_id uuid, signature_id uuid, person_id uuid);
 
 -- Writes a batch of signatures with their people, counts, mail and idempotency rows: one round trip, one commit.
 -- Acts arrive ordered by (vault_id, email_index), so that two batches lock people in the same order.
--- `carried` are the letters that some of the acts write along, by `letter_id`; they bring neither a mail nor a key of
+-- `attached_letters` are the letters that some of the acts write along, by `letter_id`; they bring neither a mail nor a key of
 -- their own. Outcomes: 'created', 'duplicate' (kept uncounted, or already there for a vouched act), 'withdrawn' (imported, and
 -- its owner took the signature back before: nothing is written), 'replayed' (idempotency key
--- seen with the same request), 'mismatch' (seen with another request). signature_id is the row to show; holder_id, for
+-- seen with the same request), 'mismatch' (seen with another request). signature_id is the row to show; person_ref, for
 -- vouched acts only, the person it belongs to (whose details the vouching caller completes
 -- afterwards, where she was there before).
 --
 -- Sessions live for days and keep the plans they made when the tables were small or empty. So plans are generic, never
 -- sequential, and each statement names the one column whose index it wants: a person's few rows are found by person_id
 -- alone and told apart afterwards; a condition on petition_id beside it might one day be answered by reading the whole petition.
-CREATE FUNCTION sign_petitions(acts signature_act[], carried letter_act[], targets letter_act_target[])
-RETURNS TABLE (act_id uuid, signature_id uuid, holder_id uuid, outcome text)
+CREATE FUNCTION submit_signatures(acts signature_submission[], attached_letters letter_submission[], targets letter_submission_target[])
+RETURNS TABLE (submission_id uuid, signature_id uuid, person_ref uuid, outcome text)
 LANGUAGE plpgsql
 SET enable_seqscan = off
 SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
@@ -288,12 +288,12 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     keyed boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.idempotency_key IS NOT NULL);
-    vouching boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.wish = 'vouched');
+    vouching boolean := EXISTS (SELECT FROM unnest(acts) a WHERE a.mode = 'vouched');
     spent spent_key[];
     counted uuid[];
     persons uuid[];
-    held held_signature[];
-    withdrawn held_signature[];
+    held vouched_signature[];
+    withdrawn vouched_signature[];
     letters_gone uuid[];
 BEGIN
     IF keyed THEN
@@ -317,25 +317,25 @@ BEGIN
             JOIN signatures s ON s.person_id = p.id
             WHERE a.import_id IS NOT NULL
         )
-        SELECT array_agg((t.id, t.signed_id, NULL)::held_signature) INTO withdrawn
+        SELECT array_agg((t.id, t.signed_id, NULL)::vouched_signature) INTO withdrawn
         FROM (SELECT DISTINCT ON (x.id) x.id, x.signed_id, x.state FROM theirs x
               WHERE x.signed = x.petition_id AND x.signed_name = x.name_index AND x.state IN ('counted', 'withdrawn')
               ORDER BY x.id, x.state) t
         WHERE t.state = 'withdrawn'; -- one that signed again since has a row that counts, which sorts first
         IF withdrawn IS NOT NULL THEN
-            RETURN QUERY SELECT w.act_id, w.signature_id, NULL::uuid, 'withdrawn'::text FROM unnest(withdrawn) AS w;
-            acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id NOT IN (SELECT w.act_id FROM unnest(withdrawn) AS w));
+            RETURN QUERY SELECT w.submission_id, w.signature_id, NULL::uuid, 'withdrawn'::text FROM unnest(withdrawn) AS w;
+            acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id NOT IN (SELECT w.submission_id FROM unnest(withdrawn) AS w));
         END IF;
     END IF;
 
     -- Vouching must not tell who has signed a protected petition: whoever was there is signed anew, under a new id.
-    IF vouching AND EXISTS (SELECT FROM unnest(acts) a WHERE a.wish = 'vouched' AND a.protected) THEN
+    IF vouching AND EXISTS (SELECT FROM unnest(acts) a WHERE a.mode = 'vouched' AND a.protected) THEN
         WITH theirs AS MATERIALIZED (
             SELECT a.petition_id, a.name_index, a.created_at, s.id, s.petition_id AS signed_id, s.name_index AS signed_name
             FROM unnest(acts) a
             JOIN people p ON p.vault_id = a.vault_id AND p.email_index = a.email_index
             JOIN signatures s ON s.person_id = p.id
-            WHERE a.wish = 'vouched' AND a.protected
+            WHERE a.mode = 'vouched' AND a.protected
         ), replaced AS (
             UPDATE signatures s SET state = 'duplicate', ended_at = t.created_at, sealed = NULL
             FROM theirs t
@@ -355,44 +355,44 @@ BEGIN
             SELECT (u.person_id, u.vault_id, u.email_index, u.person_sealed, u.locale, u.created_at)::person_act FROM unnest(acts) u))
     ), c AS (
         INSERT INTO signatures AS s (id, petition_id, person_id, state, name_index, sealed, display, locale, country, region,
-                                     postal_prefix, source, comment_state, delivers_name, suspicion, import_id,
+                                     postal_prefix, source, comment_state, delivers_name, quarantine_reason, import_id,
                                      created_at, counted_at)
         SELECT a.id, a.petition_id, p.id, 'counted', a.name_index, a.sealed, a.display, a.locale, a.country, a.region,
-               a.postal_prefix, a.source, a.comment_state, a.delivers_name, a.suspicion, a.import_id,
+               a.postal_prefix, a.source, a.comment_state, a.delivers_name, a.quarantine_reason, a.import_id,
                a.created_at, a.created_at
-        FROM a JOIN p USING (vault_id, email_index) WHERE a.wish <> 'pending' AND a.suspicion IS NULL
+        FROM a JOIN p USING (vault_id, email_index) WHERE a.mode <> 'pending' AND a.quarantine_reason IS NULL
         ORDER BY a.petition_id, p.id, a.name_index, a.ordinality
         ON CONFLICT (petition_id, person_id, name_index) WHERE state = 'counted' DO NOTHING
         RETURNING s.id
     ), r AS (
         INSERT INTO signatures (id, petition_id, person_id, state, name_index, sealed, display, locale, country, region,
-                                postal_prefix, source, comment_state, delivers_name, suspicion, import_id,
+                                postal_prefix, source, comment_state, delivers_name, quarantine_reason, import_id,
                                 confirm_expires_at, created_at, counted_at, ended_at, attempt)
         SELECT a.id, a.petition_id, p.id, u.state, a.name_index,
                a.sealed, a.display, a.locale, a.country, a.region, a.postal_prefix, a.source, a.comment_state,
-               a.delivers_name, a.suspicion, a.import_id, a.confirm_expires_at, a.created_at,
+               a.delivers_name, a.quarantine_reason, a.import_id, a.confirm_expires_at, a.created_at,
                CASE u.state WHEN 'quarantined' THEN a.created_at END, CASE u.state WHEN 'duplicate' THEN a.created_at END,
                coalesce((SELECT max(x.attempt) FILTER (WHERE x.petition_id = a.petition_id) FROM signatures x WHERE x.person_id = p.id), 0)
                + row_number() OVER (PARTITION BY a.petition_id, p.id ORDER BY a.ordinality)
         FROM a JOIN p USING (vault_id, email_index),
              -- what is suspected is held back, unless it would be a duplicate anyway
-             LATERAL (SELECT CASE WHEN a.wish = 'pending' THEN 'pending'
-                                  WHEN a.suspicion IS NULL THEN 'duplicate'
+             LATERAL (SELECT CASE WHEN a.mode = 'pending' THEN 'pending'
+                                  WHEN a.quarantine_reason IS NULL THEN 'duplicate'
                                   WHEN (SELECT coalesce(bool_or(x.petition_id = a.petition_id AND x.name_index = a.name_index AND x.state IN ('counted', 'quarantined')), false)
                                         FROM signatures x WHERE x.person_id = p.id) THEN 'duplicate'
                                   ELSE 'quarantined' END AS state) u
-        WHERE a.wish = 'pending' OR (a.wish = 'counted' AND NOT EXISTS (SELECT FROM c WHERE c.id = a.id))
+        WHERE a.mode = 'pending' OR (a.mode = 'immediate' AND NOT EXISTS (SELECT FROM c WHERE c.id = a.id))
     )
     SELECT coalesce((SELECT array_agg(c.id) FROM c), '{}'), (SELECT array_agg(p.id) FROM p) INTO counted, persons;
 
-    IF cardinality(carried) > 0 THEN -- both or neither: a signature that was there before sends no second letter
-        carried := ARRAY(SELECT l FROM unnest(carried) l JOIN unnest(acts) a ON a.letter_id = l.id
-                         WHERE a.wish = 'pending' OR a.id = ANY (counted));
-        IF cardinality(carried) > 0 THEN
-            PERFORM FROM write_letters(carried, ARRAY(
-                SELECT t FROM unnest(targets) t WHERE t.letter_id IN (SELECT l.id FROM unnest(carried) l)));
+    IF cardinality(attached_letters) > 0 THEN -- both or neither: a signature that was there before sends no second letter
+        attached_letters := ARRAY(SELECT l FROM unnest(attached_letters) l JOIN unnest(acts) a ON a.letter_id = l.id
+                         WHERE a.mode = 'pending' OR a.id = ANY (counted));
+        IF cardinality(attached_letters) > 0 THEN
+            PERFORM FROM submit_letters(attached_letters, ARRAY(
+                SELECT t FROM unnest(targets) t WHERE t.letter_id IN (SELECT l.id FROM unnest(attached_letters) l)));
             UPDATE signatures s SET letter_id = a.letter_id
-            FROM unnest(acts) a JOIN unnest(carried) l ON l.id = a.letter_id WHERE s.id = a.id;
+            FROM unnest(acts) a JOIN unnest(attached_letters) l ON l.id = a.letter_id WHERE s.id = a.id;
         END IF;
     END IF;
 
@@ -430,7 +430,7 @@ BEGIN
     SELECT a.email_id, a.organization_id, a.email_class, a.email_kind, jsonb_build_object('signature', a.id), a.protected,
            'queued', a.created_at, a.created_at
     FROM unnest(acts) a
-    WHERE a.email_id IS NOT NULL AND (a.wish <> 'vouched' OR a.id = ANY (counted));
+    WHERE a.email_id IS NOT NULL AND (a.mode <> 'vouched' OR a.id = ANY (counted));
 
     IF vouching THEN
         WITH theirs AS MATERIALIZED (
@@ -438,20 +438,20 @@ BEGIN
             FROM signatures s JOIN people p ON p.id = s.person_id
             WHERE s.person_id = ANY (persons) AND s.state = 'counted'
         )
-        SELECT array_agg((a.id, t.id, t.person_id)::held_signature) INTO held
+        SELECT array_agg((a.id, t.id, t.person_id)::vouched_signature) INTO held
         FROM unnest(acts) a JOIN theirs t USING (vault_id, email_index, petition_id, name_index)
-        WHERE a.wish = 'vouched';
+        WHERE a.mode = 'vouched';
         IF keyed THEN -- a vouched act that found its signature already there is replayed as that one
             UPDATE idempotency_keys k SET resource_id = h.signature_id, status = 200
-            FROM unnest(acts) a JOIN unnest(held) h ON h.act_id = a.id
+            FROM unnest(acts) a JOIN unnest(held) h ON h.submission_id = a.id
             WHERE k.key = a.idempotency_key AND k.resource_id = a.id AND h.signature_id <> a.id;
         END IF;
     END IF;
 
     RETURN QUERY
         SELECT a.id, coalesce(h.signature_id, a.id), h.person_id,
-               CASE WHEN a.wish = 'pending' OR a.id = ANY (counted) THEN 'created' ELSE 'duplicate' END
-        FROM unnest(acts) a LEFT JOIN unnest(held) h ON h.act_id = a.id;
+               CASE WHEN a.mode = 'pending' OR a.id = ANY (counted) THEN 'created' ELSE 'duplicate' END
+        FROM unnest(acts) a LEFT JOIN unnest(held) h ON h.submission_id = a.id;
 END $$;
 
 CREATE TRIGGER allowances_changed AFTER INSERT OR UPDATE OR DELETE ON allowances FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();

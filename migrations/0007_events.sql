@@ -4,7 +4,7 @@ CREATE TABLE events (
     format              text NOT NULL DEFAULT 'in_person',
     starts_at           timestamptz NOT NULL,
     ends_at             timestamptz NOT NULL,
-    dated               boolean NOT NULL DEFAULT true, -- false: nobody chose the start of this draft yet
+    has_date             boolean NOT NULL DEFAULT true, -- false: nobody chose the start of this draft yet
     timezone            text NOT NULL, -- IANA name; times are shown in it
     venue               text NOT NULL DEFAULT '',
     address_line        text NOT NULL DEFAULT '',
@@ -21,8 +21,8 @@ CREATE TABLE events (
     capacity            integer, -- seats; null: no limit
     seats_taken         integer NOT NULL DEFAULT 0, -- exact; written only under this row's lock
     waitlist            boolean NOT NULL DEFAULT true,
-    next_place          bigint NOT NULL DEFAULT 1, -- the next place in the line; written only under this row's lock
-    smaller_may_pass    boolean NOT NULL DEFAULT false, -- may a party that fits pass a larger one that waits?
+    next_waitlist_position          bigint NOT NULL DEFAULT 1, -- the next place in the line; written only under this row's lock
+    allow_smaller_parties_first    boolean NOT NULL DEFAULT false, -- may a party that fits pass a larger one that waits?
     published_status    text NOT NULL DEFAULT 'open', -- what the public sees; moves only on the tick
     calendar_sequence   integer NOT NULL DEFAULT 0, -- iCalendar SEQUENCE: raised when time or place changes
     CONSTRAINT events_kind_check CHECK (event_kind IN ('rally', 'march', 'assembly', 'vigil', 'workshop', 'training', 'camp', 'delivery', 'meeting', 'picnic', 'other')),
@@ -47,7 +47,7 @@ CREATE TABLE attendances (
     confirm_expires_at timestamptz,
     created_at         timestamptz NOT NULL, -- protected events: floored to the day
     attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
-    place_since        bigint, -- place in the line of this event, counted up as places are given
+    waitlist_position        bigint, -- place in the line of this event, counted up as places are given
     accepted_at        timestamptz,
     ended_at           timestamptz,
     CONSTRAINT attendances_state_check CHECK (state IN ('pending', 'accepted', 'waitlisted', 'cancelled', 'declined')),
@@ -59,14 +59,14 @@ CREATE INDEX attendances_state_idx ON attendances (event_id, state) WHERE state 
 CREATE UNIQUE INDEX attendances_active_key ON attendances (event_id, person_id) WHERE state IN ('accepted', 'waitlisted');
 CREATE INDEX attendances_event_id_idx ON attendances (event_id, id);
 CREATE INDEX attendances_person_id_idx ON attendances (person_id);
-CREATE INDEX attendances_waitlist_idx ON attendances (event_id, place_since) WHERE state = 'waitlisted';
+CREATE INDEX attendances_waitlist_idx ON attendances (event_id, waitlist_position) WHERE state = 'waitlisted';
 -- The next in line of each size, of which there are ten.
-CREATE INDEX attendances_waitlist_size_idx ON attendances (event_id, party_size, place_since) WHERE state = 'waitlisted';
+CREATE INDEX attendances_waitlist_size_idx ON attendances (event_id, party_size, waitlist_position) WHERE state = 'waitlisted';
 CREATE INDEX attendances_pending_idx ON attendances (confirm_expires_at) WHERE state = 'pending';
 
-CREATE TYPE attendance_act AS (
+CREATE TYPE attendance_submission AS (
     id uuid, event_id uuid, vault_id uuid, person_id uuid, email_index bytea, person_sealed bytea,
-    wish text, -- 'pending' | 'seat' (no confirmation asked) | 'vouched'
+    mode text, -- 'pending' | 'immediate' (no confirmation asked) | 'vouched'
     party_size smallint, sealed bytea, locale text, source text, created_at timestamptz, confirm_expires_at timestamptz,
     email_id uuid, organization_id uuid, protected boolean,
     idempotency_key bytea, idempotency_request bytea
@@ -79,10 +79,10 @@ CREATE TYPE attendance_act AS (
 -- keeps its place in the line, but nobody waits behind it. While the next does not fit, nobody passes it, unless the event
 -- lets smaller parties pass. Nothing moves at an event that is over, called off, put away or not published yet.
 -- A very long line moves in parts, so that no transaction takes minutes: the tick goes on where this one ended.
--- `clock` is the present time; those of `told` hear of their seat in another mail.
-CREATE FUNCTION promote_waiting(of_event uuid, clock timestamptz, told uuid[] DEFAULT '{}') RETURNS integer
+-- `clock` is the present time; those of `already_notified` hear of their seat in another mail.
+CREATE FUNCTION promote_waitlist(of_event uuid, clock timestamptz, already_notified uuid[] DEFAULT '{}') RETURNS integer
 LANGUAGE plpgsql
-SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET enable_seqscan = off -- plans outlive small tables: see submit_signatures
 SET jit = off
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -108,25 +108,25 @@ BEGIN
     at := CASE WHEN a.privacy = 'protected' THEN date_trunc('day', clock, 'UTC') ELSE clock END;
     -- the front of the line, as far as it fits: no more parties than there are seats
     WITH line AS (
-        SELECT w.id, sum(w.party_size) OVER (ORDER BY w.place_since ROWS UNBOUNDED PRECEDING) AS seats
-        FROM (SELECT x.id, x.party_size, x.place_since FROM attendances x
+        SELECT w.id, sum(w.party_size) OVER (ORDER BY w.waitlist_position ROWS UNBOUNDED PRECEDING) AS seats
+        FROM (SELECT x.id, x.party_size, x.waitlist_position FROM attendances x
               WHERE x.event_id = of_event AND x.state = 'waitlisted' AND x.party_size <= coalesce(e.capacity, 10)
-              ORDER BY x.place_since LIMIT least(free, most)) w
+              ORDER BY x.waitlist_position LIMIT least(free, most)) w
     ), front AS (
         UPDATE attendances n SET state = 'accepted', accepted_at = at
-        FROM line WHERE line.seats <= free AND n.id = line.id RETURNING n.id, n.party_size, n.place_since
+        FROM line WHERE line.seats <= free AND n.id = line.id RETURNING n.id, n.party_size, n.waitlist_position
     )
-    SELECT coalesce(array_agg(front.id ORDER BY front.place_since), '{}'), coalesce(sum(front.party_size), 0)
+    SELECT coalesce(array_agg(front.id ORDER BY front.waitlist_position), '{}'), coalesce(sum(front.party_size), 0)
     INTO promoted, seats FROM front;
-    IF e.smaller_may_pass AND cardinality(promoted) < most THEN
+    IF e.allow_smaller_parties_first AND cardinality(promoted) < most THEN
         -- the next does not fit, so fewer than ten seats are left; or nobody waits any more
         WHILE seats < free LOOP
             SELECT w.id, w.party_size INTO one
             FROM generate_series(1, least(free - seats, 10)) AS s (size)
-            CROSS JOIN LATERAL (SELECT x.id, x.party_size, x.place_since FROM attendances x
+            CROSS JOIN LATERAL (SELECT x.id, x.party_size, x.waitlist_position FROM attendances x
                                 WHERE x.event_id = of_event AND x.state = 'waitlisted' AND x.party_size = s.size
-                                ORDER BY x.place_since LIMIT 1) AS w
-            ORDER BY w.place_since LIMIT 1;
+                                ORDER BY x.waitlist_position LIMIT 1) AS w
+            ORDER BY w.waitlist_position LIMIT 1;
             EXIT WHEN NOT FOUND;
             UPDATE attendances n SET state = 'accepted', accepted_at = at WHERE n.id = one.id;
             promoted := promoted || one.id;
@@ -141,16 +141,16 @@ BEGIN
     INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
     SELECT uuid_v7(at), a.organization_id, 'confirmation', 'event_promoted', jsonb_build_object('attendance', p.id),
            a.privacy = 'protected', 'queued', at, at
-    FROM unnest(promoted) AS p (id) WHERE p.id <> ALL (told);
+    FROM unnest(promoted) AS p (id) WHERE p.id <> ALL (already_notified);
     RETURN cardinality(promoted);
 END $$;
 
 -- What the public may know of an event's seats: 'open' while somebody who registers alone would get one at once. The same
--- rule as seat_attendances has.
+-- rule as allocate_seats has.
 CREATE FUNCTION event_status(e events) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE
         WHEN e.capacity IS NULL THEN 'open'
-        WHEN e.seats_taken < e.capacity AND (e.smaller_may_pass OR NOT EXISTS (
+        WHEN e.seats_taken < e.capacity AND (e.allow_smaller_parties_first OR NOT EXISTS (
             SELECT FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted' AND w.party_size <= e.capacity)) THEN 'open'
         WHEN e.waitlist THEN 'waitlist'
         ELSE 'closed'
@@ -162,9 +162,9 @@ $$;
 -- Somebody who already holds a place keeps it: the new row takes the place of the old one (which ends as 'cancelled').
 -- A party larger than the whole room is declined. When one act frees seats or shortens the line, those who wait move up
 -- before the next one is looked at. `at` is the time to be written down, `clock` the present one.
-CREATE FUNCTION seat_attendances(of_event uuid, ids uuid[], at timestamptz, clock timestamptz) RETURNS void
+CREATE FUNCTION allocate_seats(of_event uuid, ids uuid[], at timestamptz, clock timestamptz) RETURNS void
 LANGUAGE plpgsql
-SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET enable_seqscan = off -- plans outlive small tables: see submit_signatures
 SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -190,7 +190,7 @@ BEGIN
         heirs := '{}'; inherited := '{}';
         looked_at := cardinality(rest);
         FOR one IN
-            SELECT n.id, n.party_size, u.ordinality, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.place_since AS old_place,
+            SELECT n.id, n.party_size, u.ordinality, o.id AS old_id, o.state AS old_state, o.party_size AS old_size, o.waitlist_position AS old_place,
                    row_number() OVER (PARTITION BY n.person_id ORDER BY u.ordinality DESC) AS recency
             FROM unnest(rest) WITH ORDINALITY AS u (id, ordinality)
             JOIN LATERAL (SELECT x.* FROM attendances x WHERE x.id = u.id OFFSET 0) n ON n.event_id = of_event AND n.state = 'pending'
@@ -212,7 +212,7 @@ BEGIN
                 END IF;
             ELSIF one.party_size > e.capacity THEN
                 outcome := 'declined'; -- never fits, so it would wait for nothing
-            ELSIF free >= one.party_size AND (NOT waiting OR e.smaller_may_pass) THEN
+            ELSIF free >= one.party_size AND (NOT waiting OR e.allow_smaller_parties_first) THEN
                 outcome := 'accepted';
                 free := free - one.party_size;
                 e.seats_taken := e.seats_taken + one.party_size;
@@ -230,8 +230,8 @@ BEGIN
                 IF one.old_id IS NOT NULL AND one.party_size <= one.old_size THEN
                     inherited := inherited || one.old_place;
                 ELSE -- new, or a larger party: the end of the line
-                    inherited := inherited || e.next_place;
-                    e.next_place := e.next_place + 1;
+                    inherited := inherited || e.next_waitlist_position;
+                    e.next_waitlist_position := e.next_waitlist_position + 1;
                 END IF;
             END IF;
             CASE outcome
@@ -250,24 +250,24 @@ BEGIN
             accepted_at = CASE WHEN n.id = ANY (accepted_ids) THEN at END,
             ended_at = CASE WHEN n.id = ANY (declined_ids) THEN at END,
             confirm_expires_at = NULL,
-            place_since = (SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id)
+            waitlist_position = (SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id)
         WHERE n.id = ANY (accepted_ids || waiting_ids || declined_ids);
-        UPDATE events SET seats_taken = e.seats_taken, next_place = e.next_place WHERE events.id = of_event;
+        UPDATE events SET seats_taken = e.seats_taken, next_waitlist_position = e.next_waitlist_position WHERE events.id = of_event;
         IF e.seats_taken <> taken_before THEN
             INSERT INTO action_count_deltas (action_id, dimension, key, delta) VALUES (of_event, 'total', '', e.seats_taken - taken_before);
         END IF;
         IF waiting AND free > 0 THEN
             -- those of this batch are told by the mail of their act
-            PERFORM promote_waiting(of_event, clock, ids);
+            PERFORM promote_waitlist(of_event, clock, ids);
         END IF;
     END LOOP;
 END $$;
 
 -- Writes a batch of registrations: people, attendances, seats, counts, mail and idempotency rows in one commit.
--- Outcomes: the attendance's state, or 'replayed' | 'mismatch' as for sign_petitions.
-CREATE FUNCTION register_attendances(acts attendance_act[], clock timestamptz) RETURNS TABLE (act_id uuid, attendance_id uuid, holder_id uuid, outcome text)
+-- Outcomes: the attendance's state, or 'replayed' | 'mismatch' as for submit_signatures.
+CREATE FUNCTION submit_attendances(acts attendance_submission[], clock timestamptz) RETURNS TABLE (submission_id uuid, attendance_id uuid, person_ref uuid, outcome text)
 LANGUAGE plpgsql
-SET enable_seqscan = off -- plans outlive small tables: see sign_petitions
+SET enable_seqscan = off -- plans outlive small tables: see submit_signatures
 SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -311,12 +311,12 @@ BEGIN
     -- Without confirmation a second registration is kept uncounted; only a mailed link or an organizer may change a place.
     UPDATE attendances n SET state = 'declined', ended_at = a.created_at, confirm_expires_at = NULL
     FROM unnest(acts) a
-    WHERE n.id = a.id AND a.wish = 'seat'
+    WHERE n.id = a.id AND a.mode = 'immediate'
       AND (SELECT bool_or(o.event_id = n.event_id AND o.state IN ('accepted', 'waitlisted')) FROM attendances o WHERE o.person_id = n.person_id);
 
-    FOR of_event IN SELECT DISTINCT a.event_id FROM unnest(acts) a WHERE a.wish <> 'pending' ORDER BY 1 LOOP
-        PERFORM seat_attendances(of_event,
-            (SELECT array_agg(a.id ORDER BY a.ordinality) FROM unnest(acts) WITH ORDINALITY a WHERE a.event_id = of_event AND a.wish <> 'pending'),
+    FOR of_event IN SELECT DISTINCT a.event_id FROM unnest(acts) a WHERE a.mode <> 'pending' ORDER BY 1 LOOP
+        PERFORM allocate_seats(of_event,
+            (SELECT array_agg(a.id ORDER BY a.ordinality) FROM unnest(acts) WITH ORDINALITY a WHERE a.event_id = of_event AND a.mode <> 'pending'),
             (SELECT min(a.created_at) FROM unnest(acts) a WHERE a.event_id = of_event), clock);
     END LOOP;
 
@@ -330,14 +330,14 @@ BEGIN
     WHERE a.email_id IS NOT NULL;
 
     RETURN QUERY
-        SELECT a.id, a.id, CASE WHEN a.wish = 'vouched' THEN n.person_id END, n.state
+        SELECT a.id, a.id, CASE WHEN a.mode = 'vouched' THEN n.person_id END, n.state
         FROM unnest(acts) a JOIN attendances n ON n.id = a.id;
 END $$;
 
 -- Removes people who never confirmed anything and whose last act is gone: nothing of them stays. Each is locked first: an act
 -- that somebody writes for one at this moment has locked her before, and she stays; one that is written later waits, and
 -- makes her anew. The second statement sees what was committed before the locks were taken.
-CREATE FUNCTION forget_bare_people(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION delete_unconfirmed_people(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     bare uuid[];
 BEGIN
@@ -350,7 +350,7 @@ BEGIN
       AND NOT EXISTS (SELECT FROM letters l WHERE l.person_id = p.id);
 END $$;
 
--- Not for seats_taken and next_place, which the hot path writes.
-CREATE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, dated, timezone, venue, address_line, locality,
+-- Not for seats_taken and next_waitlist_position, which the hot path writes.
+CREATE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, has_date, timezone, venue, address_line, locality,
     region, postal_code, country, map_url, accessibility, instructions, contacts, sessions, interpretation, capacity, waitlist,
     published_status ON events FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');

@@ -55,7 +55,7 @@ use crate::{
     },
     letters::{self, Letters},
     mail::MailKinds,
-    organizers::{self, Access},
+    organizers::{self, Authenticator},
     people::{self, People},
     petitions::{self, Petitions},
 };
@@ -73,7 +73,7 @@ pub struct App {
     /// Tools.
     pub kernel: Arc<Kernel>,
     /// Who is asking.
-    pub access: Access,
+    pub authenticator: Authenticator,
     /// Campaigns.
     pub campaigns: Campaigns,
     /// Petitions.
@@ -87,15 +87,15 @@ pub struct App {
 impl App {
     /// Puts the slices together; starts their group commits.
     pub fn new(kernel: Arc<Kernel>) -> Self {
-        let access = Access::new(kernel.clone());
-        let campaigns = Campaigns::new(kernel.clone(), access.clone());
-        let letters = Letters::new(kernel.clone(), access.clone(), campaigns.clone());
+        let authenticator = Authenticator::new(kernel.clone());
+        let campaigns = Campaigns::new(kernel.clone(), authenticator.clone());
+        let letters = Letters::new(kernel.clone(), authenticator.clone(), campaigns.clone());
         Self {
-            petitions: Petitions::new(kernel.clone(), access.clone(), campaigns.clone(), letters.clone()),
-            events: Events::new(kernel.clone(), access.clone(), campaigns.clone()),
+            petitions: Petitions::new(kernel.clone(), authenticator.clone(), campaigns.clone(), letters.clone()),
+            events: Events::new(kernel.clone(), authenticator.clone(), campaigns.clone()),
             letters,
             campaigns,
-            access,
+            authenticator,
             kernel,
         }
     }
@@ -121,18 +121,24 @@ impl App {
 
     /// All public routes.
     pub fn router(&self) -> Router {
-        let console = Console::new(self.access.clone(), self.mail_kinds());
+        let console = Console::new(self.authenticator.clone(), self.mail_kinds());
         let state = ApiState { kernel: self.kernel.clone() };
         let (api, document) = OpenApiRouter::with_openapi(Document::openapi())
             .merge(entry_router().with_state(state))
-            .merge(organizers::router().with_state(self.access.clone()))
-            .merge(people::router().with_state(People { kernel: self.kernel.clone(), access: self.access.clone() }))
+            .merge(organizers::router().with_state(self.authenticator.clone()))
+            .merge(
+                people::router()
+                    .with_state(People { kernel: self.kernel.clone(), authenticator: self.authenticator.clone() }),
+            )
             .merge(campaigns::router().with_state(self.campaigns.clone()))
             .merge(petitions::router().with_state(self.petitions.clone()))
             .merge(events::router().with_state(self.events.clone()))
             .merge(letters::router().with_state(self.letters.clone()))
-            .merge(exports::router().with_state(Exports { kernel: self.kernel.clone(), access: self.access.clone() }))
-            .merge(broadcasts::router().with_state(Broadcasts::new(self.kernel.clone(), self.access.clone())))
+            .merge(
+                exports::router()
+                    .with_state(Exports { kernel: self.kernel.clone(), authenticator: self.authenticator.clone() }),
+            )
+            .merge(broadcasts::router().with_state(Broadcasts::new(self.kernel.clone(), self.authenticator.clone())))
             .merge(console::api_router().with_state(console.clone()))
             .split_for_parts();
         let document = serde_json::to_value(document).unwrap_or_default();

@@ -24,7 +24,7 @@ use crate::{
         text::{EmailAddress, LocaleTag, Slug},
         zones::{self, Zone},
     },
-    letters::{self, Holder, LetterBody, NewLetterAction, NewOffice, OfficialName},
+    letters::{self, Holder, LetterTemplateBody, NewLetterAction, NewOffice, OfficialName},
     organizers::{self, NewOrganizer, Role},
     petitions::{self, NewPetition},
 };
@@ -119,7 +119,7 @@ struct Letter {
     button: Words,
     description: String,
     editable: bool,
-    templates: Vec<LetterBody>,
+    templates: Vec<LetterTemplateBody>,
 }
 
 #[derive(Deserialize)]
@@ -374,7 +374,8 @@ async fn campaign(
         "title": english(&campaign.title), "muster:summary": english(&campaign.summary), "description": campaign.description, "muster:slug": campaign.slug,
         "muster:locale": "en", "muster:texts": texts(&campaign.title, &campaign.summary, &Words::new()),
     });
-    campaigns::create_campaign(conn, kernel, organization, kernel.env.id(), parse(body.to_string().as_bytes())?).await?;
+    campaigns::save_new_campaign(conn, kernel, organization, kernel.env.id(), parse(body.to_string().as_bytes())?)
+        .await?;
     for update in &content.updates {
         let body = json!({
             "title": english(&update.title), "body": update.body, "muster:campaign": campaign.slug, "muster:kind": update.kind, "date": update.date,

@@ -18,7 +18,7 @@
 //! | [`demo`] [`checks`] [`cli`] | the demo campaign; what `check-config` looks at; the command line's verbs |
 //!
 //! A slice's rooms: `mod` (tour, router) · `api` (JSON, handlers) · `pages` (HTML) · `ops` (the verbs) · `store` (all SQL)
-//! · `mail` (its messages) · `ingest` (group commit) · `links` (what its mailed links do).
+//! · `mail` (its messages) · `submission` (a public act, from what was typed to the batch) · `batch` (group commit) · `links` (what its mailed links do).
 //!
 //! One request, top to bottom: `api` validates, opens a transaction, calls `ops`, which calls `store` and queues mail in
 //! the same transaction; commit; reply. A public act takes the hot path instead: sealed, queued in memory, and written in

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     broadcasts,
-    campaigns::{Tick, close_due, fold, publish, publish_breakdowns},
+    campaigns::{Tick, close_due, fold_deltas, publish_breakdowns, publish_counts},
     error::{Error, Result},
     events,
     kernel::{
@@ -45,10 +45,10 @@ const SIGNAL_RETENTION: TimeDelta = TimeDelta::hours(72);
 /// The kinds of long jobs.
 pub fn job_kinds(app: &App) -> Vec<Arc<dyn JobKind>> {
     vec![
-        Arc::new(petitions::Invalidations(app.petitions.clone())),
-        Arc::new(petitions::Imports(app.petitions.clone())),
-        Arc::new(petitions::ImportFiles(app.petitions.clone())),
-        Arc::new(letters::Dispatching(app.letters.clone())),
+        Arc::new(petitions::InvalidationJob(app.petitions.clone())),
+        Arc::new(petitions::ImportJob(app.petitions.clone())),
+        Arc::new(petitions::ImportFileCleanupJob(app.petitions.clone())),
+        Arc::new(letters::DispatchJob(app.letters.clone())),
         Arc::new(broadcasts::AudienceCountJob(app.kernel.clone())),
         Arc::new(broadcasts::SendJob(app.kernel.clone())),
     ]
@@ -120,7 +120,7 @@ async fn tick_loop(app: &App, cancel: &CancellationToken) {
         let crossed = slow_now() != slow;
         slow = slow_now();
         // each process has numbers of its own
-        app.petitions.fold_bursts().await;
+        app.petitions.sync_bursts().await;
         // half a tick later nobody has it any more: whoever comes first makes the next one
         let rest = Duration::from_secs(counts.tick_seconds.into()) / 2;
         match run_as_leader(&app.kernel, "tick", rest, tick(app, crossed)).await {
@@ -144,21 +144,27 @@ pub async fn tick(app: &App, unconfirmed_too: bool) -> Result<()> {
     let (db, now) = (&app.kernel.work, app.kernel.env.now());
     let mut steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)> = vec![
         ("closing dates", Box::pin(async { close_due(db, now).await.map(drop) })),
-        ("letters of closed actions", Box::pin(async { letters::settle_changed(&app.kernel).await.map(drop) })),
-        ("free seats", Box::pin(async { events::promote_everywhere(&app.kernel).await.map(drop) })),
-        ("counts", Box::pin(async { fold(db).await.map(drop) })),
+        (
+            "letters of closed actions",
+            Box::pin(async { letters::apply_changed_sending_states(&app.kernel).await.map(drop) }),
+        ),
+        ("free seats", Box::pin(async { events::promote_waitlists(&app.kernel).await.map(drop) })),
+        ("counts", Box::pin(async { fold_deltas(db).await.map(drop) })),
         ("counts of mail", Box::pin(async { mail::fold_counts(db).await.map(drop) })),
-        ("published numbers", Box::pin(async { publish(db, Tick::Confirmed, now).await.map(drop) })),
+        ("published numbers", Box::pin(async { publish_counts(db, Tick::Confirmed, now).await.map(drop) })),
     ];
     if unconfirmed_too {
-        steps.push(("unconfirmed numbers", Box::pin(async { publish(db, Tick::Unconfirmed, now).await.map(drop) })));
+        steps.push((
+            "unconfirmed numbers",
+            Box::pin(async { publish_counts(db, Tick::Unconfirmed, now).await.map(drop) }),
+        ));
     }
     steps.push(("breakdowns", Box::pin(async { publish_breakdowns(db, now.date_naive()).await.map(drop) })));
-    steps.push(("milestones", Box::pin(async { petitions::mark_milestones(&app.petitions).await.map(drop) })));
+    steps.push(("milestones", Box::pin(async { petitions::record_milestones(&app.petitions).await.map(drop) })));
     steps.push((
         "bursts",
         Box::pin(async {
-            app.petitions.fold_bursts().await;
+            app.petitions.sync_bursts().await;
             Ok(())
         }),
     ));
@@ -241,11 +247,11 @@ async fn run_maintenance_steps(app: &App, cancel: &CancellationToken) -> Result<
     let keep_mail = TimeDelta::days(kernel.settings.retention.mail_days.into());
     let kinds: Vec<&'static str> = job_kinds(app).iter().map(|kind| kind.kind()).collect();
     let steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)> = vec![
-        ("reminders", Box::pin(run_batches(cancel, move || petitions::remind(db, remind_before, now)))),
-        ("unconfirmed signatures", Box::pin(run_batches(cancel, move || petitions::forget_unconfirmed(db, now)))),
-        ("unconfirmed registrations", Box::pin(run_batches(cancel, move || events::forget_unconfirmed(db, now)))),
-        ("unconfirmed letters", Box::pin(run_batches(cancel, move || letters::forget_unconfirmed(db, now)))),
-        ("held letters", Box::pin(async { letters::release_left_behind(kernel).await.map(drop) })),
+        ("reminders", Box::pin(run_batches(cancel, move || petitions::queue_reminders(db, remind_before, now)))),
+        ("unconfirmed signatures", Box::pin(run_batches(cancel, move || petitions::delete_unconfirmed(db, now)))),
+        ("unconfirmed registrations", Box::pin(run_batches(cancel, move || events::delete_unconfirmed(db, now)))),
+        ("unconfirmed letters", Box::pin(run_batches(cancel, move || letters::delete_unconfirmed(db, now)))),
+        ("held letters", Box::pin(async { letters::release_unreleased(kernel).await.map(drop) })),
         (
             "recount",
             Box::pin(async move {
@@ -260,12 +266,12 @@ async fn run_maintenance_steps(app: &App, cancel: &CancellationToken) -> Result<
             }),
         ),
         ("dead rows", Box::pin(table_stats::gauge(db))),
-        ("signals", Box::pin(run_batches(cancel, move || petitions::forget_signals(db, now - SIGNAL_RETENTION)))),
-        ("invalid signatures", Box::pin(run_batches(cancel, move || petitions::forget_invalid(&app.petitions)))),
-        ("uploads", Box::pin(run_batches(cancel, move || petitions::forget_uploads(&app.petitions)))),
-        ("sessions", Box::pin(async { organizers::forget_expired_sessions(db, now).await.map(drop) })),
+        ("signals", Box::pin(run_batches(cancel, move || petitions::delete_old_signals(db, now - SIGNAL_RETENTION)))),
+        ("invalid signatures", Box::pin(run_batches(cancel, move || petitions::erase_invalid_signatures(&app.petitions)))),
+        ("uploads", Box::pin(run_batches(cancel, move || petitions::delete_abandoned_uploads(&app.petitions)))),
+        ("sessions", Box::pin(async { organizers::delete_expired_sessions(db, now).await.map(drop) })),
         ("spent proofs and attempts", Box::pin(rate_limit::delete_expired(db, now))),
-        ("bursts", Box::pin(run_batches(cancel, move || petitions::forget_bursts(db, now)))),
+        ("bursts", Box::pin(run_batches(cancel, move || petitions::delete_old_burst_counts(db, now)))),
         (
             "idempotency keys",
             Box::pin(async { idempotency::delete_older(db, now - idempotency::RETENTION).await.map(drop) }),

@@ -51,15 +51,15 @@ pub fn filter(raw: &[u8]) {
     assert!(sql.as_str().chars().all(is_ours), "{:?}", sql.as_str());
 }
 
-/// The beginning of a file of signers, and its lines (`petitions::csv_lines`).
+/// The beginning of a file of signers, and its lines (`petitions::csv_reader`).
 ///
 /// # Panics
 /// When the first line after the header lies outside of the file.
 pub fn csv(raw: &[u8]) {
-    if let Ok(beginning) = petitions::beginning_of_file(raw) {
-        let offset = usize::try_from(beginning.offset).unwrap_or(usize::MAX);
+    if let Ok(preview) = petitions::preview_csv(raw) {
+        let offset = usize::try_from(preview.offset).unwrap_or(usize::MAX);
         assert!(offset <= raw.len(), "{offset}");
-        let _ = petitions::read_lines(&raw[offset..], true, beginning.delimiter, beginning.columns.len(), 1);
+        let _ = petitions::read_csv_rows(&raw[offset..], true, preview.delimiter, preview.columns.len(), 1);
     }
 }
 

@@ -47,7 +47,7 @@ async fn stop(
     people::lock_person(conn, token.row).await?;
     if reader.wants_news {
         let wording = text(locale, "unsubscribe-button");
-        people::say_about_news(conn, kernel, token.row, false, &wording, locale).await?;
+        people::set_updates_consent(conn, kernel, token.row, false, &wording, locale).await?;
     }
     Ok(())
 }
@@ -119,7 +119,7 @@ impl LinkHandler for Preferences {
                 "news" => {
                     people::lock_person(&mut tx, token.row).await?;
                     let wording = text(locale, "preferences-news");
-                    people::say_about_news(&mut tx, kernel, token.row, true, &wording, locale).await?;
+                    people::set_updates_consent(&mut tx, kernel, token.row, true, &wording, locale).await?;
                 }
                 "none" => stop(&mut tx, kernel, token, &reader, locale).await?,
                 "never" => {

@@ -174,7 +174,7 @@ impl TestBroadcast {
         let mut conn = self.0.db.acquire().await?;
         let Some(broadcast) = find(&mut conn, email).await? else { return Ok(None) };
         let organizer = email.ref_id("organizer")?;
-        let staff = organizers::staff(&mut conn, email.organization_id).await?;
+        let staff = organizers::list_staff(&mut conn, email.organization_id).await?;
         let Some((_, to)) = staff.into_iter().find(|(id, _)| *id == organizer) else { return Ok(None) };
         let locale = email.refs.get("locale").and_then(|l| l.as_str()).unwrap_or(&broadcast.locale);
         let Some(text) = broadcast.text(locale) else { return Ok(None) };

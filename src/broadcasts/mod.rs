@@ -24,7 +24,7 @@ pub use ops::{AudienceCountJob, SendJob};
 use crate::{
     kernel::{Kernel, links::LinkHandlers},
     mail::MailKinds,
-    organizers::Access,
+    organizers::Authenticator,
 };
 
 /// What this slice's handlers share.
@@ -33,13 +33,13 @@ pub struct Broadcasts {
     /// Tools.
     pub kernel: Arc<Kernel>,
     /// Who is asking.
-    pub access: Access,
+    pub authenticator: Authenticator,
 }
 
 impl Broadcasts {
     /// The slice over these tools.
-    pub fn new(kernel: Arc<Kernel>, access: Access) -> Self {
-        Self { kernel, access }
+    pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator) -> Self {
+        Self { kernel, authenticator }
     }
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::{images::Picture, life::NextAction};
+use super::{images::ActionImage, lifecycle::NextAction};
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
@@ -180,7 +180,7 @@ pub struct Action {
     pub button: String,
     pub thanks: String,
     pub share_text: String,
-    pub image: Option<Picture>,
+    pub image: Option<ActionImage>,
     pub hosted_by: String,
     pub protected: bool,
     pub confirms: bool,
@@ -213,7 +213,7 @@ impl Action {
     /// The texts in a language, each falling back to the action's own; `body` is what the kind keeps elsewhere. The
     /// second value is true when the title had to fall back.
     pub fn text(&self, locale: LocaleTag, body: &str) -> (ActionText, bool) {
-        let own = ActionText {
+        let original = ActionText {
             title: self.title.clone(),
             summary: self.summary.clone(),
             description: self.description.clone(),
@@ -223,21 +223,22 @@ impl Action {
             share: self.share_text.clone(),
         };
         if locale == self.locale {
-            return (own, false);
+            return (original, false);
         }
-        let Some(there) = self.texts.get(locale.as_str()) else { return (own, true) };
-        let pick = |theirs: &str, own: String| if theirs.is_empty() { own } else { theirs.to_owned() };
-        let fell_back = there.title.is_empty()
-            || (there.description.is_empty() && !own.description.is_empty())
-            || (there.body.is_empty() && !own.body.is_empty());
+        let Some(translation) = self.texts.get(locale.as_str()) else { return (original, true) };
+        let pick =
+            |translated: &str, original: String| if translated.is_empty() { original } else { translated.to_owned() };
+        let fell_back = translation.title.is_empty()
+            || (translation.description.is_empty() && !original.description.is_empty())
+            || (translation.body.is_empty() && !original.body.is_empty());
         let text = ActionText {
-            title: pick(&there.title, own.title),
-            summary: pick(&there.summary, own.summary),
-            description: pick(&there.description, own.description),
-            body: pick(&there.body, own.body),
-            button: pick(&there.button, own.button),
-            thanks: pick(&there.thanks, own.thanks),
-            share: pick(&there.share, own.share),
+            title: pick(&translation.title, original.title),
+            summary: pick(&translation.summary, original.summary),
+            description: pick(&translation.description, original.description),
+            body: pick(&translation.body, original.body),
+            button: pick(&translation.button, original.button),
+            thanks: pick(&translation.thanks, original.thanks),
+            share: pick(&translation.share, original.share),
         };
         (text, fell_back)
     }
@@ -369,8 +370,8 @@ impl ActionFields {
         let thanks = take("/muster:thanks", clean_text(&self.muster_thanks, 5000));
         let share_text = take("/muster:share_text", clean_text(&self.muster_share_text, 500));
         let hosted_by = take("/muster:hosted_by", clean_line(&self.muster_hosted_by, 200));
-        let slug = if let Some(typed) = &self.muster_slug {
-            Slug::parse(typed).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok()
+        let slug = if let Some(input) = &self.muster_slug {
+            Slug::parse(input).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok()
         } else {
             let made = Slug::from_title(&title);
             if made.is_none() && !title.is_empty() {

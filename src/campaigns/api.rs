@@ -36,7 +36,7 @@ use crate::{
         paging::Listing,
         text::{LocaleTag, Slug, clean_text, required_line},
     },
-    organizers::{self, Access, Actor, MaybeActor, Scope, audit},
+    organizers::{self, Actor, Authenticator, MaybeActor, Scope, audit},
 };
 
 /// What this slice's handlers share, and what the slices above ask it.
@@ -45,7 +45,7 @@ pub struct Campaigns {
     /// Tools.
     pub kernel: Arc<Kernel>,
     /// Who is asking.
-    pub access: Access,
+    pub authenticator: Authenticator,
     sources: SharedCache<(Uuid, String), String>,
     links: SharedCache<(Uuid, LocaleTag, u32), Option<Arc<CampaignLink>>>,
     partners: SharedCache<(Uuid, LocaleTag), Arc<Vec<PartnerBox>>>,
@@ -53,7 +53,7 @@ pub struct Campaigns {
 
 impl Campaigns {
     /// The slice over these tools.
-    pub fn new(kernel: Arc<Kernel>, access: Access) -> Self {
+    pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator) -> Self {
         let env = || kernel.env.clone();
         Self {
             partners: Cache::invalidated_by(env(), &kernel.cache_invalidator, |_, _, change| {
@@ -68,7 +68,7 @@ impl Campaigns {
                 |(campaign, ..): &(Uuid, _, _), _, change| change.affects(*campaign),
             ),
             kernel,
-            access,
+            authenticator,
         }
     }
 
@@ -76,10 +76,10 @@ impl Campaigns {
     ///
     /// # Errors
     /// A database error.
-    pub async fn source_word(&self, organization: Uuid, typed: Option<&str>) -> Result<Option<String>> {
-        let Some(typed) = typed.map(str::trim).filter(|t| !t.is_empty() && t.len() <= 100) else { return Ok(None) };
-        let load = async || ops::registered_source(&mut *self.kernel.db.acquire().await?, organization, typed).await;
-        self.sources.get(&(organization, typed.to_owned()), load).await.map(Some)
+    pub async fn source_word(&self, organization: Uuid, input: Option<&str>) -> Result<Option<String>> {
+        let Some(input) = input.map(str::trim).filter(|t| !t.is_empty() && t.len() <= 100) else { return Ok(None) };
+        let load = async || ops::registered_source(&mut *self.kernel.db.acquire().await?, organization, input).await;
+        self.sources.get(&(organization, input.to_owned()), load).await.map(Some)
     }
 
     /// The consent boxes of an organization's partners.
@@ -116,8 +116,8 @@ impl Campaigns {
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<Campaigns> {
     OpenApiRouter::new()
-        .routes(routes!(list_campaigns, post_campaign))
-        .routes(routes!(get_campaign, put_campaign, delete_campaign))
+        .routes(routes!(list_campaigns, create_campaign))
+        .routes(routes!(get_campaign, update_campaign, delete_campaign))
         .merge(updates::router())
         .merge(images::router())
         .merge(sources::router())
@@ -167,7 +167,7 @@ pub enum CampaignState {
 }
 
 /// A campaign that passed.
-struct Checked {
+struct ValidatedCampaign {
     title: String,
     summary: String,
     description: String,
@@ -177,7 +177,7 @@ struct Checked {
     state: &'static str,
 }
 
-async fn check(conn: &mut PgConnection, organization: Uuid, new: NewCampaign) -> Result<Checked> {
+async fn validate(conn: &mut PgConnection, organization: Uuid, new: NewCampaign) -> Result<ValidatedCampaign> {
     let mut errors: Vec<FieldError> = Vec::new();
     let title = required_line(&new.title, 300).map_err(|e| Error::field("/title", e.code, e.detail))?;
     let summary =
@@ -185,7 +185,7 @@ async fn check(conn: &mut PgConnection, organization: Uuid, new: NewCampaign) ->
     let description =
         clean_text(&new.description, 40_000).map_err(|e| Error::field("/description", e.code, e.detail))?;
     let slug = match &new.muster_slug {
-        Some(typed) => Slug::parse(typed).map_err(|e| Error::field("/muster:slug", e.code, e.detail))?,
+        Some(input) => Slug::parse(input).map_err(|e| Error::field("/muster:slug", e.code, e.detail))?,
         None => Slug::from_title(&title).ok_or_else(|| {
             Error::field("/muster:slug", "required", "No address can be made from this title; give one.")
         })?,
@@ -204,7 +204,7 @@ async fn check(conn: &mut PgConnection, organization: Uuid, new: NewCampaign) ->
         CampaignState::Published => "published",
         CampaignState::Archived => "archived",
     };
-    Ok(Checked { title, summary, description, slug, locale, texts, state })
+    Ok(ValidatedCampaign { title, summary, description, slug, locale, texts, state })
 }
 
 fn taken() -> Error {
@@ -215,14 +215,15 @@ fn taken() -> Error {
 ///
 /// # Errors
 /// 422 naming the field, or a database error.
-pub async fn create_campaign(
+pub async fn save_new_campaign(
     conn: &mut PgConnection,
     kernel: &Kernel,
     organization: Uuid,
     id: Uuid,
     new: NewCampaign,
 ) -> Result<()> {
-    let Checked { title, summary, description, slug, locale, texts, state } = check(conn, organization, new).await?;
+    let ValidatedCampaign { title, summary, description, slug, locale, texts, state } =
+        validate(conn, organization, new).await?;
     let at = kernel.env.now();
     store::insert_campaign(
         conn,
@@ -293,7 +294,7 @@ async fn get_campaign(
 
 /// Creates a campaign.
 #[utoipa::path(post, path = "/api/v1/campaigns", tag = "campaigns", request_body = NewCampaign, responses((status = 201, description = "Created", body = Value), (status = 422)))]
-async fn post_campaign(
+async fn create_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     headers: HeaderMap,
@@ -307,7 +308,7 @@ async fn post_campaign(
     let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
-            create_campaign(&mut tx, kernel, actor.organization_id, id, body).await?;
+            save_new_campaign(&mut tx, kernel, actor.organization_id, id, body).await?;
             audit(&mut tx, &kernel.env, &actor, "campaign.create", Some(id), json!({})).await?;
             id
         }
@@ -319,7 +320,7 @@ async fn post_campaign(
 
 /// Changes a campaign; absent members stay.
 #[utoipa::path(put, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = String, Path, description = "UUID or slug")), request_body = NewCampaign, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)))]
-async fn put_campaign(
+async fn update_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -330,8 +331,8 @@ async fn put_campaign(
     let mut tx = kernel.db.begin().await?;
     let row = store::campaign(&mut tx, Some(actor.organization_id), &key).await?;
     let new: NewCampaign = changes.apply_to(campaign_resource(kernel, &row))?;
-    let Checked { title, summary, description, slug, locale, texts, state } =
-        check(&mut tx, actor.organization_id, new).await?;
+    let ValidatedCampaign { title, summary, description, slug, locale, texts, state } =
+        validate(&mut tx, actor.organization_id, new).await?;
     let at = kernel.env.now();
     store::save_campaign(&mut tx, row.id, slug.as_str(), locale, &title, &summary, &description, &texts, state, at)
         .await

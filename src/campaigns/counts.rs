@@ -1,7 +1,7 @@
 //! Counts: acts append deltas, the tick folds them, one published number per action moves only then.
 //!
 //! Nothing here counts rows. Exact numbers (with a token) are folded counts plus deltas that wait, so they include one's
-//! own write; the public sees [`publish`]ed numbers only.
+//! own write; the public sees [`publish_counts`]ed numbers only.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::error::Result;
 
 /// Deltas folded in one transaction, at most.
-const BATCH: i64 = 20_000;
+const DELTAS_PER_TRANSACTION: i64 = 20_000;
 
 /// The exact total of an action.
 ///
@@ -52,7 +52,7 @@ pub async fn exact_totals(conn: &mut PgConnection, actions: &[Uuid]) -> Result<H
 ///
 /// # Errors
 /// A database error.
-pub async fn fold(db: &PgPool) -> Result<u64> {
+pub async fn fold_deltas(db: &PgPool) -> Result<u64> {
     let mut folded = 0;
     loop {
         // rows are taken and added in one statement, so a reader sees each delta exactly once
@@ -66,12 +66,12 @@ pub async fn fold(db: &PgPool) -> Result<u64> {
                    ON CONFLICT (action_id, dimension, key) DO UPDATE SET value = c.value + excluded.value, unpublished = excluded.unpublished
                )
                SELECT count(*) AS "n!" FROM taken"#,
-            BATCH
+            DELTAS_PER_TRANSACTION
         )
         .fetch_one(db)
         .await?;
         folded += batch.unsigned_abs();
-        if batch < BATCH {
+        if batch < DELTAS_PER_TRANSACTION {
             return Ok(folded);
         }
     }
@@ -91,7 +91,7 @@ pub enum Tick {
 ///
 /// # Errors
 /// A database error.
-pub async fn publish(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Result<u64> {
+pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Result<u64> {
     let (confirmation, step) = match tick {
         Tick::Confirmed => ("email", 1),
         Tick::Unconfirmed => ("none", 10_i64),
@@ -202,36 +202,39 @@ pub async fn published_cells(
 }
 
 /// An action has breakdowns from this many on.
-const ENOUGH: i64 = 100;
-/// A cell of fewer is merged into [`OTHER`].
-const SMALL: i64 = 10;
+const MIN_TOTAL_FOR_BREAKDOWN: i64 = 100;
+/// A cell of fewer is merged into [`OTHER_KEY`].
+const MIN_PUBLISHED_CELL: i64 = 10;
 /// Published cells are rounded to this.
-const STEP: i64 = 5;
+const CELL_ROUNDING: i64 = 5;
 /// The key of what was merged.
-const OTHER: &str = "other";
+const OTHER_KEY: &str = "other";
 
 /// Exact cells without small ones: those are merged until the merged one is not small.
-pub fn merge_small(exact: Cells) -> Cells {
+pub fn merge_small_cells(exact: Cells) -> Cells {
     let mut cells: Vec<(String, i64)> = exact.into_iter().filter(|(_, value)| *value > 0).collect();
     cells.sort_by_key(|(_, value)| std::cmp::Reverse(*value));
     let mut merged = 0;
     // the smallest are last; a lone small cell takes the next larger one along, or the rest would give it away
     while let Some((_, value)) = cells.last() {
-        if *value >= SMALL && (merged == 0 || merged >= SMALL) {
+        if *value >= MIN_PUBLISHED_CELL && (merged == 0 || merged >= MIN_PUBLISHED_CELL) {
             break;
         }
         merged += value;
         cells.pop();
     }
-    if merged >= SMALL {
-        cells.push((OTHER.to_owned(), merged));
+    if merged >= MIN_PUBLISHED_CELL {
+        cells.push((OTHER_KEY.to_owned(), merged));
     }
     cells.into_iter().collect()
 }
 
 /// What the public may see of exact cells: small ones are merged, all are rounded.
 fn public_cells(exact: Cells) -> Cells {
-    merge_small(exact).into_iter().map(|(key, value)| (key, (value + STEP / 2) / STEP * STEP)).collect()
+    merge_small_cells(exact)
+        .into_iter()
+        .map(|(key, value)| (key, (value + CELL_ROUNDING / 2) / CELL_ROUNDING * CELL_ROUNDING))
+        .collect()
 }
 
 /// Publishes the day's breakdowns of all petitions that show any. Returns how many actions have new ones; a second call
@@ -244,9 +247,9 @@ pub async fn publish_breakdowns(db: &PgPool, today: NaiveDate) -> Result<u64> {
         "SELECT a.id FROM actions a JOIN petitions p ON p.id = a.id
          JOIN organizations o ON o.id = a.organization_id
          WHERE a.privacy = 'standard' AND a.state NOT IN ('draft', 'archived') AND p.shows_breakdowns
-           AND NOT coalesce((o.integrity ->> 'breakdowns_paused')::boolean, false) AND a.published_count >= $1
+           AND NOT coalesce((o.abuse_settings ->> 'breakdowns_paused')::boolean, false) AND a.published_count >= $1
            AND NOT EXISTS (SELECT FROM published_counts c WHERE c.action_id = a.id AND c.as_of >= $2)",
-        ENOUGH,
+        MIN_TOTAL_FOR_BREAKDOWN,
         today
     )
     .fetch_all(db)
@@ -314,11 +317,11 @@ mod tests {
         fn no_published_cell_is_small(values in proptest::collection::vec(0_i64..60, 0..12)) {
             let exact: Cells = values.iter().enumerate().map(|(i, v)| (i.to_string(), *v)).collect();
             let seen = public_cells(exact.clone());
-            proptest::prop_assert!(seen.values().all(|v| *v >= SMALL && v % STEP == 0), "{seen:?}");
+            proptest::prop_assert!(seen.values().all(|v| *v >= MIN_PUBLISHED_CELL && v % CELL_ROUNDING == 0), "{seen:?}");
             // whatever is not shown, taken together, is nothing or not small
             let shown: i64 = exact.iter().filter(|(key, _)| seen.contains_key(*key)).map(|(_, v)| v).sum();
             let hidden: i64 = exact.values().sum::<i64>() - shown;
-            proptest::prop_assert!(hidden == 0 || hidden >= SMALL || shown == 0, "{exact:?} {seen:?}");
+            proptest::prop_assert!(hidden == 0 || hidden >= MIN_PUBLISHED_CELL || shown == 0, "{exact:?} {seen:?}");
         }
     }
 }

@@ -32,15 +32,15 @@ use crate::{
 };
 
 /// Bytes of pictures in memory.
-const ROOM: u64 = 64 * 1024 * 1024;
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// What one takes beside its bytes.
-const FRAME: u64 = 200;
+const ENTRY_OVERHEAD_BYTES: u64 = 200;
 /// Pictures that are likely to be in it, of 200 kB each.
-const USUAL: usize = 320;
+const EXPECTED_ENTRIES: usize = 320;
 
 /// A picture as it is shown.
 #[derive(Clone, Debug)]
-pub struct ShownImage {
+pub struct CachedImage {
     /// Its media type.
     pub content_type: HeaderValue,
     /// The file.
@@ -48,26 +48,26 @@ pub struct ShownImage {
 }
 
 #[derive(Clone)]
-enum Known {
-    There(Arc<There>),
+enum CacheEntry {
+    PresentImage(Arc<PresentImage>),
     /// It was removed.
     Gone,
 }
 
-struct There {
-    shown: ShownImage,
+struct PresentImage {
+    shown: CachedImage,
     /// When it was last known to be in the database, and how often all pictures had to be looked for until then.
     seen: Mutex<(Instant, u64)>,
 }
 
 #[derive(Clone)]
-struct ByBytes;
+struct WeighByBytes;
 
-impl Weighter<Uuid, Known> for ByBytes {
-    fn weight(&self, _: &Uuid, known: &Known) -> u64 {
+impl Weighter<Uuid, CacheEntry> for WeighByBytes {
+    fn weight(&self, _: &Uuid, known: &CacheEntry) -> u64 {
         match known {
-            Known::There(there) => FRAME + there.shown.bytes.len() as u64,
-            Known::Gone => FRAME,
+            CacheEntry::PresentImage(there) => ENTRY_OVERHEAD_BYTES + there.shown.bytes.len() as u64,
+            CacheEntry::Gone => ENTRY_OVERHEAD_BYTES,
         }
     }
 }
@@ -76,7 +76,7 @@ impl Weighter<Uuid, Known> for ByBytes {
 pub struct ImageCache {
     env: Env,
     invalidator: Arc<CacheInvalidator>,
-    known: Cache<Uuid, Known, ByBytes>,
+    known: Cache<Uuid, CacheEntry, WeighByBytes>,
     /// How often all pictures had to be looked for: what was removed meanwhile may not have been heard.
     unsure: AtomicU64,
 }
@@ -94,16 +94,21 @@ impl ImageCache {
     /// Never: its options are set.
     pub fn watching(env: &Env, invalidator: &Arc<CacheInvalidator>) -> Arc<Self> {
         // few parts: the largest picture must fit into one
-        let options = OptionsBuilder::new().estimated_items_capacity(USUAL).weight_capacity(ROOM).shards(4).build();
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(EXPECTED_ENTRIES)
+            .weight_capacity(CACHE_BYTES)
+            .shards(4)
+            .build();
         let options = options.expect("the capacities are set");
-        let known = Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
+        let known =
+            Cache::with_options(options, WeighByBytes, DefaultHashBuilder::default(), DefaultLifecycle::default());
         let cache = Self { env: env.clone(), invalidator: invalidator.clone(), known, unsure: AtomicU64::default() };
         let cache = Arc::new(cache);
         let watching = Arc::downgrade(&cache);
         invalidator.subscribe(move |change| {
             let Some(cache) = watching.upgrade() else { return };
             match change {
-                CacheInvalidation::ImageRemoved(id) => cache.known.insert(id, Known::Gone),
+                CacheInvalidation::ImageRemoved(id) => cache.known.insert(id, CacheEntry::Gone),
                 CacheInvalidation::All => _ = cache.unsure.fetch_add(1, Ordering::AcqRel),
                 CacheInvalidation::Row(_) => {}
             }
@@ -113,32 +118,32 @@ impl ImageCache {
 
     /// Is it known that this picture was removed?
     pub fn is_gone(&self, id: Uuid) -> bool {
-        matches!(self.known.get(&id), Some(Known::Gone))
+        matches!(self.known.get(&id), Some(CacheEntry::Gone))
     }
 
     /// A picture, from memory or from the database; those who ask for the same at once wait for one query.
     ///
     /// # Errors
     /// `not_found`, or a database error.
-    pub async fn get(&self, kernel: &Kernel, id: Uuid) -> Result<ShownImage> {
+    pub async fn get(&self, kernel: &Kernel, id: Uuid) -> Result<CachedImage> {
         let asked_at = (self.env.instant(), self.unsure.load(Ordering::Acquire));
         let load = async {
             metrics::counter!("muster_image_loads").increment(1);
             let row = store::images::bytes(&mut *kernel.db.acquire().await?, id).await?;
             let content_type = HeaderValue::try_from(row.content_type).map_err(Error::internal)?;
-            let shown = ShownImage { content_type, bytes: row.bytes.into() };
-            Ok::<_, Error>(Known::There(Arc::new(There { shown, seen: Mutex::new(asked_at) })))
+            let shown = CachedImage { content_type, bytes: row.bytes.into() };
+            Ok::<_, Error>(CacheEntry::PresentImage(Arc::new(PresentImage { shown, seen: Mutex::new(asked_at) })))
         };
-        let Known::There(there) = self.known.get_or_insert_async(&id, load).await? else {
+        let CacheEntry::PresentImage(there) = self.known.get_or_insert_async(&id, load).await? else {
             return Err(Error::not_found());
         };
-        if self.is_due(&there) {
+        if self.needs_recheck(&there) {
             let Ok(mut conn) = kernel.db.acquire().await else {
                 // a database that is away removes nothing
                 return Ok(there.shown.clone());
             };
             if let Ok(false) = store::images::exists(&mut conn, id).await {
-                self.known.insert(id, Known::Gone);
+                self.known.insert(id, CacheEntry::Gone);
                 return Err(Error::not_found());
             }
         }
@@ -146,13 +151,13 @@ impl ImageCache {
     }
 
     /// Has it not been looked for, for longer than things may be kept? One of those who ask is told so.
-    fn is_due(&self, there: &There) -> bool {
+    fn needs_recheck(&self, there: &PresentImage) -> bool {
         let now = (self.env.instant(), self.unsure.load(Ordering::Acquire));
         let mut seen = there.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = now.1 != seen.1 || now.0.saturating_duration_since(seen.0) >= self.invalidator.ttl();
-        if is_due {
+        let needs_recheck = now.1 != seen.1 || now.0.saturating_duration_since(seen.0) >= self.invalidator.ttl();
+        if needs_recheck {
             *seen = now;
         }
-        is_due
+        needs_recheck
     }
 }

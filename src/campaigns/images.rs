@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use super::{
     api::Campaigns,
-    image_cache::{ImageCache, ShownImage},
+    image_cache::{CachedImage, ImageCache},
     store,
 };
 use crate::{
@@ -40,27 +40,27 @@ use crate::{
 };
 
 /// Bytes that are taken, at most.
-const LARGEST_UPLOAD: usize = 12 * 1024 * 1024;
+const MAX_UPLOAD_BYTES: usize = 12 * 1024 * 1024;
 /// Pixels on the longer side that are read, at most.
-const WIDEST_READ: u32 = 12_000;
+const MAX_SOURCE_WIDTH: u32 = 12_000;
 /// Pixels that are read, at most.
-const MOST_PIXELS: u64 = 40_000_000;
+const MAX_SOURCE_PIXELS: u64 = 40_000_000;
 /// Bytes that the pixels of one may take in memory.
-const MEMORY: u64 = 256 * 1024 * 1024;
+const MAX_DECODER_BYTES: u64 = 256 * 1024 * 1024;
 /// Pixels on the longer side that are kept.
-const WIDEST: u32 = 1_600;
+const MAX_STORED_WIDTH: u32 = 1_600;
 /// Bytes that are kept, at most; a constraint of the table.
-const LARGEST: usize = 2 * 1024 * 1024;
+const MAX_STORED_BYTES: usize = 2 * 1024 * 1024;
 /// Qualities of JPEG to try until the picture is small enough.
-const QUALITIES: [u8; 4] = [84, 75, 60, 45];
+const JPEG_QUALITIES: [u8; 4] = [84, 75, 60, 45];
 /// Pictures that one process reads at a time: each may take much memory.
-static READING: Semaphore = Semaphore::const_new(1);
+static DECODE_PERMIT: Semaphore = Semaphore::const_new(1);
 /// Pictures that one process takes in at a time, those that wait for being read among them.
-static UPLOADS: Semaphore = Semaphore::const_new(8);
+static UPLOAD_PERMITS: Semaphore = Semaphore::const_new(8);
 
 /// A picture as pages show it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Picture {
+pub struct ActionImage {
     /// Its row.
     pub id: Uuid,
     /// Its path.
@@ -73,7 +73,7 @@ pub struct Picture {
     pub height: i32,
 }
 
-impl Picture {
+impl ActionImage {
     /// From the columns of a joined row.
     pub fn of(id: Option<Uuid>, alt: Option<String>, width: Option<i32>, height: Option<i32>) -> Option<Self> {
         let (id, alt, width, height) = (id?, alt?, width?, height?);
@@ -85,20 +85,20 @@ impl Picture {
 ///
 /// # Errors
 /// 422 at `/muster:image` when there is none, or a database error.
-pub async fn of_organization(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Picture> {
+pub async fn find_organization_image(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<ActionImage> {
     let row = store::images::find(conn, organization, id).await?;
-    row.and_then(|row| Picture::of(Some(id), Some(row.alt), Some(row.width), Some(row.height)))
+    row.and_then(|row| ActionImage::of(Some(id), Some(row.alt), Some(row.width), Some(row.height)))
         .ok_or_else(|| Error::field("/muster:image", "unknown_value", "There is no such picture."))
 }
 
 /// Routes of pictures in the API.
 pub fn router() -> OpenApiRouter<Campaigns> {
-    let upload = OpenApiRouter::new().routes(routes!(post_image)).layer(DefaultBodyLimit::max(LARGEST_UPLOAD));
+    let upload = OpenApiRouter::new().routes(routes!(create_image)).layer(DefaultBodyLimit::max(MAX_UPLOAD_BYTES));
     upload.routes(routes!(delete_image))
 }
 
 /// A picture made anew.
-struct Remade {
+struct ReencodedImage {
     content_type: &'static str,
     bytes: Vec<u8>,
     width: u32,
@@ -113,7 +113,7 @@ fn refuse(code: &'static str, detail: &str) -> Error {
 ///
 /// A file of a few kilobytes may hold a picture of gigabytes, so its size is looked at before it is unpacked, and nothing is
 /// copied before it is small: not to turn it, not to make 8 bits of 16.
-fn remake(upload: &[u8]) -> Result<Remade> {
+fn reencode(upload: &[u8]) -> Result<ReencodedImage> {
     let unreadable = || refuse("invalid_value", "This is not a JPEG, PNG or WebP picture that can be read.");
     let format = image::guess_format(upload).map_err(|_| unreadable())?;
     if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) {
@@ -121,39 +121,39 @@ fn remake(upload: &[u8]) -> Result<Remade> {
     }
     let mut reader = ImageReader::with_format(Cursor::new(upload), format);
     let mut limits = Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(WIDEST_READ), Some(WIDEST_READ));
-    limits.max_alloc = Some(MEMORY);
+    (limits.max_image_width, limits.max_image_height) = (Some(MAX_SOURCE_WIDTH), Some(MAX_SOURCE_WIDTH));
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(|_| unreadable())?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MOST_PIXELS || limits.reserve(decoder.total_bytes()).is_err() {
+    if u64::from(width) * u64::from(height) > MAX_SOURCE_PIXELS || limits.reserve(decoder.total_bytes()).is_err() {
         return Err(refuse("too_long", "A picture may have 40 million pixels of 32 bits."));
     }
     decoder.set_limits(limits).map_err(|_| unreadable())?;
     let upright = decoder.orientation().map_err(|_| unreadable())?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| unreadable())?;
-    if picture.width().max(picture.height()) > 2 * WIDEST {
+    if picture.width().max(picture.height()) > 2 * MAX_STORED_WIDTH {
         // pixel by pixel, where the better filter below would need a floating point copy
-        picture = picture.thumbnail(2 * WIDEST, 2 * WIDEST);
+        picture = picture.thumbnail(2 * MAX_STORED_WIDTH, 2 * MAX_STORED_WIDTH);
     }
-    if picture.width().max(picture.height()) > WIDEST {
-        picture = picture.resize(WIDEST, WIDEST, FilterType::Triangle);
+    if picture.width().max(picture.height()) > MAX_STORED_WIDTH {
+        picture = picture.resize(MAX_STORED_WIDTH, MAX_STORED_WIDTH, FilterType::Triangle);
     }
     picture.apply_orientation(upright);
     let (width, height) = (picture.width(), picture.height());
-    let made = |content_type, bytes| Ok(Remade { content_type, bytes, width, height });
+    let made = |content_type, bytes| Ok(ReencodedImage { content_type, bytes, width, height });
     if picture.color().has_alpha() {
         let mut bytes = Vec::new();
         picture.to_rgba8().write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).map_err(Error::internal)?;
-        if bytes.len() <= LARGEST {
+        if bytes.len() <= MAX_STORED_BYTES {
             return made("image/png", bytes);
         }
     }
     let opaque = picture.to_rgb8();
-    for quality in QUALITIES {
+    for quality in JPEG_QUALITIES {
         let mut bytes = Vec::new();
         opaque.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality)).map_err(Error::internal)?;
-        if bytes.len() <= LARGEST {
+        if bytes.len() <= MAX_STORED_BYTES {
             return made("image/jpeg", bytes);
         }
     }
@@ -164,7 +164,7 @@ fn remake(upload: &[u8]) -> Result<Remade> {
 #[utoipa::path(post, path = "/api/v1/images", tag = "images", params(("alt" = String, Query, description = "What the picture shows, for those who do not see it")),
     request_body(content = Vec<u8>, content_type = "image/*", description = "At most 12 MiB"),
     responses((status = 201, description = "Kept, without metadata, at most 1600 pixels wide or high", body = Value), (status = 401), (status = 413), (status = 415), (status = 422)))]
-async fn post_image(
+async fn create_image(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     headers: HeaderMap,
@@ -183,15 +183,15 @@ async fn post_image(
     let asked = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let alt = asked.filter(|(name, _)| name == "alt").map(|(_, alt)| alt.into_owned()).next().unwrap_or_default();
     let alt = required_line(&alt, 500).map_err(|e| Error::field("/alt", e.code, e.detail))?;
-    let _place = UPLOADS
+    let _place = UPLOAD_PERMITS
         .try_acquire()
         .map_err(|_| Error::Unavailable { retry_after: 5, cause: "too many pictures come in at once".to_owned() })?;
-    let upload: Bytes = axum::body::to_bytes(body, LARGEST_UPLOAD)
+    let upload: Bytes = axum::body::to_bytes(body, MAX_UPLOAD_BYTES)
         .await
         .map_err(|_| Error::problem(Code::PayloadTooLarge, "A picture may have 12 MiB."))?;
     let remade = {
-        let _one_at_a_time = READING.acquire().await.map_err(Error::internal)?;
-        tokio::task::spawn_blocking(move || remake(&upload)).await.map_err(Error::internal)??
+        let _one_at_a_time = DECODE_PERMIT.acquire().await.map_err(Error::internal)?;
+        tokio::task::spawn_blocking(move || reencode(&upload)).await.map_err(Error::internal)??
     };
     let id = kernel.env.id();
     let (width, height) = (remade.width.cast_signed(), remade.height.cast_signed());
@@ -256,7 +256,7 @@ pub async fn show(kernel: &Kernel, cache: &ImageCache, asked: &HeaderMap, id: Uu
     if is_known && !cache.is_gone(id) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
-    let ShownImage { content_type, bytes } = cache.get(kernel, id).await?;
+    let CachedImage { content_type, bytes } = cache.get(kernel, id).await?;
     // opened by itself, nothing in it may act
     let policy = HeaderValue::from_static("default-src 'none'; sandbox");
     let more = [(header::CONTENT_TYPE, content_type), (header::CONTENT_SECURITY_POLICY, policy)];
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_picture_becomes_smaller_and_loses_its_metadata() {
+    fn large_image_is_scaled_down_and_metadata_removed() {
         let picture = DynamicImage::ImageRgb8(RgbImage::from_fn(2400, 600, |x, y| {
             Rgb([x.to_le_bytes()[0], y.to_le_bytes()[0], 9])
         }));
@@ -286,26 +286,26 @@ mod tests {
         let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
         let segment = [&[0xFF, 0xE1], &length[..], exif].concat();
         jpeg.splice(2..2, segment);
-        let remade = remake(&jpeg).unwrap();
+        let remade = reencode(&jpeg).unwrap();
         assert_eq!((remade.width, remade.height), (400, 1600), "upright");
         assert_eq!(remade.content_type, "image/jpeg");
         assert!(!remade.bytes.windows(3).any(|w| w == b"GPS" || w == b"Exi"));
     }
 
     #[test]
-    fn deep_and_large_pictures_become_common_ones() {
+    fn deep_color_images_are_converted_to_8_bit() {
         let deep =
             DynamicImage::ImageRgba16(image::ImageBuffer::from_pixel(5_000, 40, image::Rgba([u16::MAX, 0, 0, 0x8000])));
-        let remade = remake(&encoded(&deep, ImageFormat::Png)).unwrap();
+        let remade = reencode(&encoded(&deep, ImageFormat::Png)).unwrap();
         assert_eq!((remade.content_type, remade.width, remade.height), ("image/png", 1_600, 13));
         let read = image::load_from_memory(&remade.bytes).unwrap();
         assert_eq!((read.color(), read.to_rgba8().get_pixel(800, 6).0), (image::ColorType::Rgba8, [255, 0, 0, 128]));
     }
 
     #[test]
-    fn what_is_see_through_stays_so() {
+    fn transparency_is_preserved() {
         let picture = DynamicImage::ImageRgba8(RgbaImage::new(30, 20));
-        let remade = remake(&encoded(&picture, ImageFormat::WebP)).unwrap();
+        let remade = reencode(&encoded(&picture, ImageFormat::WebP)).unwrap();
         assert_eq!((remade.content_type, remade.width, remade.height), ("image/png", 30, 20));
     }
 
@@ -324,23 +324,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_refused() {
+    fn non_images_are_refused() {
         let picture = DynamicImage::ImageRgb8(RgbImage::new(300, 200));
         let whole = encoded(&picture, ImageFormat::Png);
         let svg = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
         for bad in [&b""[..], b"hello", svg, b"GIF89a........", &whole[..whole.len() / 2]] {
-            assert!(matches!(remake(bad), Err(Error::Fields(_))));
+            assert!(matches!(reencode(bad), Err(Error::Fields(_))));
         }
         // small files that hold enormous pictures
-        for (width, height) in [(7_000, 6_000), (WIDEST_READ + 1, 1)] {
-            assert!(matches!(remake(&claiming(&whole, width, height, [8, 2])), Err(Error::Fields(_))));
+        for (width, height) in [(7_000, 6_000), (MAX_SOURCE_WIDTH + 1, 1)] {
+            assert!(matches!(reencode(&claiming(&whole, width, height, [8, 2])), Err(Error::Fields(_))));
         }
         // 16 bits of red, green, blue and alpha
-        let refused = remake(&claiming(&whole, 6_000, 6_000, [16, 6])).err().map(|error| error.to_string());
+        let refused = reencode(&claiming(&whole, 6_000, 6_000, [16, 6])).err().map(|error| error.to_string());
         assert_eq!(refused.as_deref(), Some("validation_failed:  too_long;"), "it would take 288 MB");
         // a small file that says it is enormous
         let mut bomb = whole.clone();
         bomb[16..24].copy_from_slice(&[0, 1, 0x86, 0xA0, 0, 1, 0x86, 0xA0]);
-        assert!(matches!(remake(&bomb), Err(Error::Fields(_))));
+        assert!(matches!(reencode(&bomb), Err(Error::Fields(_))));
     }
 }

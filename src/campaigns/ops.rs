@@ -48,7 +48,7 @@ pub async fn create_action(
         None => None,
     };
     if let Some(image) = new.image {
-        images::of_organization(conn, organization, image).await?;
+        images::find_organization_image(conn, organization, image).await?;
     }
     let vault = match new.privacy {
         Privacy::Standard => kernel.vaults.of_organization(conn, organization).await?,
@@ -149,7 +149,7 @@ pub async fn update_action(
     action.opens_at = changes.muster_opens_at.unwrap_or(action.opens_at);
     action.closes_at = changes.muster_closes_at.unwrap_or(action.closes_at);
     errors.extend(check_dates(action.opens_at, action.closes_at));
-    let slug = match changes.muster_slug.map(|typed| Slug::parse(&typed)) {
+    let slug = match changes.muster_slug.map(|input| Slug::parse(&input)) {
         Some(Ok(slug)) => Some(slug).filter(|slug| slug.as_str() != action.slug),
         Some(Err(e)) => {
             errors.push(FieldError::new("/muster:slug", e.code, e.detail));
@@ -170,7 +170,9 @@ pub async fn update_action(
         action.state = state;
     }
     match changes.muster_image {
-        Some(Some(image)) => action.image = Some(images::of_organization(conn, action.organization_id, image).await?),
+        Some(Some(image)) => {
+            action.image = Some(images::find_organization_image(conn, action.organization_id, image).await?)
+        }
         Some(None) => action.image = None,
         None => {}
     }
@@ -205,10 +207,10 @@ async fn rename(conn: &mut PgConnection, kernel: &Kernel, action: &Action, slug:
 async fn set_next(conn: &mut PgConnection, action: &Action, next: Option<String>) -> Result<()> {
     let next = match next {
         None => None,
-        Some(typed) => {
+        Some(input) => {
             let kinds = [Kind::Petition, Kind::Event, Kind::Letter];
-            let at = kinds.into_iter().find_map(|kind| Some((kind, typed.strip_prefix(kind.page_prefix())?)));
-            let found = store::sibling(conn, action.organization_id, typed.parse().ok(), at).await?;
+            let at = kinds.into_iter().find_map(|kind| Some((kind, input.strip_prefix(kind.page_prefix())?)));
+            let found = store::sibling(conn, action.organization_id, input.parse().ok(), at).await?;
             let found = found.filter(|id| *id != action.id).ok_or_else(|| {
                 Error::field(
                     "/muster:next_action",
@@ -265,9 +267,9 @@ pub async fn register_partner(
 ///
 /// # Errors
 /// A database error.
-pub async fn registered_source(conn: &mut PgConnection, organization: Uuid, typed: &str) -> Result<String> {
+pub async fn registered_source(conn: &mut PgConnection, organization: Uuid, input: &str) -> Result<String> {
     let words = store::source_words(conn, organization).await?;
-    Ok(if words.iter().any(|w| w == typed) { typed.to_owned() } else { "other".to_owned() })
+    Ok(if words.iter().any(|w| w == input) { input.to_owned() } else { "other".to_owned() })
 }
 
 /// The texts of a campaign or update in a language, falling back to its own.

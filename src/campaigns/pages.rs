@@ -20,11 +20,11 @@ use uuid::Uuid;
 use super::{
     action::{Kind, State},
     chart,
-    hits::Hits,
     image_cache::ImageCache,
-    images::{self, Picture},
-    life::Standing,
+    images::{self, ActionImage},
+    lifecycle::Availability,
     ops::localized,
+    short_link_clicks::ClickCounter,
     store::{self, LandingRow, UpdateRow},
 };
 use crate::{
@@ -55,7 +55,7 @@ pub struct Landing {
     pub purposes: LinkHandlers,
     /// What the home page (`/`) and campaigns' pages show, by path.
     seen: Arc<Cache<(String, LocaleTag), minijinja::Value>>,
-    hits: Arc<Hits>,
+    short_link_clicks: Arc<ClickCounter>,
     images: Arc<ImageCache>,
 }
 
@@ -65,7 +65,7 @@ impl Landing {
         // they show many actions: any change may concern them
         let seen = Cache::invalidated_by(kernel.env.clone(), &kernel.cache_invalidator, |_, _, _| true);
         let images = ImageCache::watching(&kernel.env, &kernel.cache_invalidator);
-        Self { hits: Hits::new(kernel.db.clone()), kernel, purposes, seen, images }
+        Self { short_link_clicks: ClickCounter::new(kernel.db.clone()), kernel, purposes, seen, images }
     }
 }
 
@@ -135,7 +135,7 @@ struct Post {
     source_url: String,
     url: String,
     pseudonym: String,
-    image: Option<Picture>,
+    image: Option<ActionImage>,
     media_contact: String,
     quotes: Value,
 }
@@ -152,7 +152,7 @@ fn post(row: UpdateRow, locale: LocaleTag) -> Post {
         source_url: row.source_url,
         url: format!("/u/{}", row.id),
         pseudonym: row.pseudonym,
-        image: Picture::of(row.image_id, row.image_alt, row.image_width, row.image_height),
+        image: ActionImage::of(row.image_id, row.image_alt, row.image_width, row.image_height),
         media_contact: row.media_contact,
         quotes: row.quotes,
     }
@@ -248,7 +248,7 @@ async fn short_link(
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let (kind, slug) = store::short_link(&mut *landing.kernel.db.acquire().await?, &word).await?;
-    landing.hits.count(&word, landing.kernel.env.now().date_naive());
+    landing.short_link_clicks.count(&word, landing.kernel.env.now().date_naive());
     let prefix = match kind.as_str() {
         "petition" => Kind::Petition,
         "event" => Kind::Event,
@@ -322,11 +322,11 @@ impl CampaignLink {
 }
 
 /// What a page says about an action that takes nobody; nothing while it does. A draft (seen in a preview) counts as open.
-pub fn standing(action: &super::Action, locale: LocaleTag, now: DateTime<Utc>) -> minijinja::Value {
-    let (state, opens) = match action.standing(now) {
-        None | Some(Standing::Open) => return minijinja::Value::from(()),
-        Some(Standing::NotYet(opens)) => ("not_yet", i18n::date(locale, opens.date_naive())),
-        Some(Standing::Over(state)) => (state.as_str(), String::new()),
+pub fn availability_context(action: &super::Action, locale: LocaleTag, now: DateTime<Utc>) -> minijinja::Value {
+    let (state, opens) = match action.availability(now) {
+        None | Some(Availability::Open) => return minijinja::Value::from(()),
+        Some(Availability::NotYetOpen(opens)) => ("not_yet", i18n::date(locale, opens.date_naive())),
+        Some(Availability::Unavailable(state)) => (state.as_str(), String::new()),
     };
     let since = action.state_since.filter(|_| action.state != State::Published);
     context! {

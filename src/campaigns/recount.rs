@@ -5,7 +5,7 @@
 //! digest of its row versions, and afterwards the digests are taken again: a row version that is there before and after was
 //! there all the time (none comes back), so a range with the same digest counted the same in that snapshot, too. A range
 //! with another digest is compared anew, with those that are open. No lock is held, and no snapshot for longer than a
-//! statement over [`RANGE`] rows, or over [`MOST_OPEN`] of them for the comparison.
+//! statement over [`ROWS_PER_RANGE`] rows, or over [`MAX_OPEN_RANGES`] of them for the comparison.
 //!
 //! What is wrong is mended by a delta, which is right at any later moment: acts change rows and counts by the same.
 
@@ -22,17 +22,17 @@ use crate::{
 };
 
 /// Rows that one statement counts beforehand.
-pub const RANGE: i64 = 100_000;
+pub const ROWS_PER_RANGE: i64 = 100_000;
 /// Ranges that one statement compares, at most, beside the rows of the last day.
-const MOST_OPEN: usize = 20;
+const MAX_OPEN_RANGES: usize = 20;
 /// Comparisons that are tried before an action is left for another night.
-const ROUNDS: usize = 5;
+const MAX_ROUNDS: usize = 5;
 /// Time that one statement may take.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(40);
 /// Time for which a claim holds without being renewed.
-const CLAIM: &str = "10 minutes";
+const LEASE: &str = "10 minutes";
 /// Time after which an action that changed too fast is tried again.
-const LATER: &str = "6 hours";
+const RETRY_DELAY: &str = "6 hours";
 
 /// Counts by dimension and key.
 pub type CountsByCell = BTreeMap<(String, String), i64>;
@@ -48,7 +48,7 @@ pub struct Range {
 
 /// What the rows of a range count for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Slice {
+pub struct RangeCounts {
     /// Tells whether any row has changed since.
     pub digest: i64,
     /// What they count for.
@@ -57,7 +57,7 @@ pub struct Slice {
 
 /// Rows and counts in one snapshot.
 #[derive(Clone, Debug, Default)]
-pub struct Compared {
+pub struct Comparison {
     /// What the rows of the ranges count for.
     pub rows: CountsByCell,
     /// What is kept: folded counts and deltas; rows that were erased for good are taken off.
@@ -81,7 +81,12 @@ pub trait Countable: Send + Sync {
     ) -> impl Future<Output = Result<Option<Uuid>>> + Send;
 
     /// Counts a range.
-    fn slice(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> impl Future<Output = Result<Slice>> + Send;
+    fn slice(
+        &self,
+        conn: &mut PgConnection,
+        action: Uuid,
+        range: Range,
+    ) -> impl Future<Output = Result<RangeCounts>> + Send;
 
     /// Takes the digest of a range.
     fn digest(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> impl Future<Output = Result<i64>> + Send;
@@ -92,11 +97,11 @@ pub trait Countable: Send + Sync {
         conn: &mut PgConnection,
         action: Uuid,
         ranges: &[Range],
-    ) -> impl Future<Output = Result<Compared>> + Send;
+    ) -> impl Future<Output = Result<Comparison>> + Send;
 }
 
 /// A cell that was wrong, and by how much.
-pub type Off = (String, String, i64);
+pub type CountDifference = (String, String, i64);
 
 /// How far the counts of an action were off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +109,7 @@ pub struct Repair {
     /// The action.
     pub action: Uuid,
     /// What was wrong.
-    pub cells: Vec<Off>,
+    pub cells: Vec<CountDifference>,
 }
 
 /// Compares the counts of the action of a kind that was verified longest ago with its rows, repairs them and notes the
@@ -120,7 +125,7 @@ pub async fn verify_next<C: Countable>(
 ) -> Result<Option<Repair>> {
     let next = sqlx::query_scalar!(
         "SELECT a.id FROM actions a WHERE a.kind = $2 AND (a.verified_at IS NULL OR a.verified_at < $1)
-           AND NOT EXISTS (SELECT FROM recounts r WHERE r.action_id = a.id AND r.claimed_until > now())
+           AND NOT EXISTS (SELECT FROM recounts r WHERE r.action_id = a.id AND r.leased_until > now())
          ORDER BY a.verified_at NULLS FIRST, a.id LIMIT 1",
         since,
         C::KIND.as_str()
@@ -128,7 +133,7 @@ pub async fn verify_next<C: Countable>(
     .fetch_optional(db)
     .await?;
     let Some(action) = next else { return Ok(None) };
-    let cells = match recount(db, countable, action, RANGE, now).await {
+    let cells = match recount(db, countable, action, ROWS_PER_RANGE, now).await {
         Ok(cells) => cells,
         // another process was faster, or it changes too fast: the others' turn
         Err(error) if error.code() == Code::Conflict => Vec::new(),
@@ -136,12 +141,12 @@ pub async fn verify_next<C: Countable>(
     };
     if !cells.is_empty() {
         metrics::counter!("muster_counts_repaired").increment(cells.len() as u64);
-        tracing::error!(%action, ?cells, "counts were wrong and have been repaired");
+        tracing::error!(%action, ?cells, "counts repaired");
     }
     Ok(Some(Repair { action, cells }))
 }
 
-/// Compares the counts of one action with its rows, repairs them and notes the time. Ranges have `rows` rows ([`RANGE`]).
+/// Compares the counts of one action with its rows, repairs them and notes the time. Ranges have `rows` rows ([`ROWS_PER_RANGE`]).
 ///
 /// # Errors
 /// `conflict` while another process is about it, or when the rows changed too fast to be counted; or a database error.
@@ -151,14 +156,14 @@ pub async fn recount<C: Countable>(
     action: Uuid,
     rows: i64,
     now: DateTime<Utc>,
-) -> Result<Vec<Off>> {
-    let claim = Claim::take(db, action).await?;
+) -> Result<Vec<CountDifference>> {
+    let claim = RecountLease::take(db, action).await?;
     let found = match differences(db, countable, &claim, rows, now).await {
         Ok(Some(found)) => found,
         Ok(None) => {
-            claim.put_off(db).await?;
-            tracing::warn!(%action, "the counts could not be verified, since the rows change too fast; it is tried again later");
-            metrics::counter!("muster_recounts_put_off").increment(1);
+            claim.postpone(db).await?;
+            tracing::warn!(%action, "recount postponed: the rows change too fast");
+            metrics::counter!("muster_recounts_postponed").increment(1);
             return Err(Error::problem(
                 Code::Conflict,
                 "The signatures change too fast to be counted. Try again later.",
@@ -178,14 +183,14 @@ pub async fn recount<C: Countable>(
 async fn differences<C: Countable>(
     db: &PgPool,
     countable: &C,
-    claim: &Claim,
+    claim: &RecountLease,
     rows: i64,
     now: DateTime<Utc>,
-) -> Result<Option<Vec<Off>>> {
+) -> Result<Option<Vec<CountDifference>>> {
     let action = claim.action;
     // ids are made before they are written, those of protected actions from the beginning of the day
     let open_from = first_id_of(floor_to_day(now - TimeDelta::days(1)));
-    let mut closed: Vec<(Range, Slice)> = Vec::new();
+    let mut closed: Vec<(Range, RangeCounts)> = Vec::new();
     let mut after = Uuid::nil();
     loop {
         let mut conn = db.acquire().await?;
@@ -208,8 +213,8 @@ async fn differences<C: Countable>(
     }
     // what comes after the last boundary is compared, with what turned out to change
     let mut open = vec![Range { after, upto: Uuid::max() }];
-    for _ in 0..ROUNDS {
-        if open.len() > MOST_OPEN {
+    for _ in 0..MAX_ROUNDS {
+        if open.len() > MAX_OPEN_RANGES {
             return Ok(None);
         }
         let compared = {
@@ -234,7 +239,7 @@ async fn differences<C: Countable>(
             if digest == slice.digest { same.push((range, slice)) } else { changed.push(range) }
         }
         if changed.is_empty() {
-            return Ok(Some(off(same.iter().map(|(_, slice)| &slice.cells), &compared)));
+            return Ok(Some(differences_of(same.iter().map(|(_, slice)| &slice.cells), &compared)));
         }
         closed = same;
         open.extend(changed);
@@ -242,7 +247,10 @@ async fn differences<C: Countable>(
     Ok(None)
 }
 
-fn off<'a>(closed: impl Iterator<Item = &'a CountsByCell>, compared: &'a Compared) -> Vec<Off> {
+fn differences_of<'a>(
+    closed: impl Iterator<Item = &'a CountsByCell>,
+    compared: &'a Comparison,
+) -> Vec<CountDifference> {
     let mut cells = CountsByCell::new();
     for (cell, n) in closed.flatten().chain(&compared.rows) {
         *cells.entry(cell.clone()).or_default() += n;
@@ -262,20 +270,20 @@ fn first_id_of(at: DateTime<Utc>) -> Uuid {
 }
 
 /// Who recounts an action: one process at a time, for as long as it renews the claim.
-struct Claim {
+struct RecountLease {
     action: Uuid,
     token: Uuid,
 }
 
-impl Claim {
+impl RecountLease {
     async fn take(db: &PgPool, action: Uuid) -> Result<Self> {
         let token = sqlx::query_scalar!(
-            "INSERT INTO recounts AS r (action_id, claim_token, claimed_until) VALUES ($1, gen_random_uuid(), now() + $2::text::interval)
-             ON CONFLICT (action_id) DO UPDATE SET claim_token = excluded.claim_token, claimed_until = excluded.claimed_until
-             WHERE r.claimed_until <= now()
-             RETURNING claim_token",
+            "INSERT INTO recounts AS r (action_id, lease_token, leased_until) VALUES ($1, gen_random_uuid(), now() + $2::text::interval)
+             ON CONFLICT (action_id) DO UPDATE SET lease_token = excluded.lease_token, leased_until = excluded.leased_until
+             WHERE r.leased_until <= now()
+             RETURNING lease_token",
             action,
-            CLAIM
+            LEASE
         )
         .fetch_optional(db)
         .await?;
@@ -289,41 +297,41 @@ impl Claim {
     }
 
     async fn renew(&self, db: &PgPool) -> Result<()> {
-        self.until(db, CLAIM).await
+        self.until(db, LEASE).await
     }
 
-    async fn put_off(&self, db: &PgPool) -> Result<()> {
-        self.until(db, LATER).await
+    async fn postpone(&self, db: &PgPool) -> Result<()> {
+        self.until(db, RETRY_DELAY).await
     }
 
     async fn until(&self, db: &PgPool, time: &str) -> Result<()> {
         let held = sqlx::query!(
-            "UPDATE recounts SET claimed_until = now() + $3::text::interval WHERE action_id = $1 AND claim_token = $2",
+            "UPDATE recounts SET leased_until = now() + $3::text::interval WHERE action_id = $1 AND lease_token = $2",
             self.action,
             self.token,
             time
         )
         .execute(db)
         .await?;
-        if held.rows_affected() == 1 { Ok(()) } else { Err(lost()) }
+        if held.rows_affected() == 1 { Ok(()) } else { Err(lease_lost()) }
     }
 
     async fn give_up(&self, db: &PgPool) -> Result<()> {
-        sqlx::query!("DELETE FROM recounts WHERE action_id = $1 AND claim_token = $2", self.action, self.token)
+        sqlx::query!("DELETE FROM recounts WHERE action_id = $1 AND lease_token = $2", self.action, self.token)
             .execute(db)
             .await?;
         Ok(())
     }
 
     /// Mends what is wrong and ends the claim. Nothing happens when the claim was lost: another process mends it.
-    async fn finish(&self, db: &PgPool, wrong: &[Off], now: DateTime<Utc>) -> Result<()> {
+    async fn finish(&self, db: &PgPool, wrong: &[CountDifference], now: DateTime<Utc>) -> Result<()> {
         let mut tx = db.begin().await?;
         let held =
-            sqlx::query!("DELETE FROM recounts WHERE action_id = $1 AND claim_token = $2", self.action, self.token)
+            sqlx::query!("DELETE FROM recounts WHERE action_id = $1 AND lease_token = $2", self.action, self.token)
                 .execute(&mut *tx)
                 .await?;
         if held.rows_affected() == 0 {
-            return Err(lost());
+            return Err(lease_lost());
         }
         let (dimensions, (keys, deltas)): (Vec<String>, (Vec<String>, Vec<i64>)) =
             wrong.iter().map(|(dimension, key, n)| (dimension.clone(), (key.clone(), *n))).unzip();
@@ -343,7 +351,7 @@ impl Claim {
     }
 }
 
-fn lost() -> Error {
+fn lease_lost() -> Error {
     Error::problem(Code::Conflict, "Another process has taken this recount over. Try again later.")
 }
 
@@ -356,11 +364,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_the_difference_of_all_rows_and_what_is_kept() {
+    fn count_difference_is_rows_minus_kept() {
         let closed = [cells(&[("total", 3), ("day", 3)]), cells(&[("total", 2), ("day", 2)])];
         let mut compared =
-            Compared { rows: cells(&[("total", 1)]), kept: cells(&[("total", 6), ("day", 4)]), has_erased: false };
-        let wrong = |compared: &Compared| off(closed.iter(), compared);
+            Comparison { rows: cells(&[("total", 1)]), kept: cells(&[("total", 6), ("day", 4)]), has_erased: false };
+        let wrong = |compared: &Comparison| differences_of(closed.iter(), compared);
         assert_eq!(wrong(&compared), [("day".to_owned(), String::new(), 1)]);
         compared.has_erased = true;
         assert_eq!(wrong(&compared), []);

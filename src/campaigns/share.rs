@@ -42,14 +42,14 @@ pub fn links(action: &Action, url: &str, locale: LocaleTag) -> Vec<PageLink> {
 
 /// Sizes of paper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paper {
+pub enum PaperSize {
     /// 210 by 297 mm.
     A4,
     /// 8.5 by 11 inches.
     Letter,
 }
 
-impl Paper {
+impl PaperSize {
     /// From an address: `a4` or `letter`.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -72,7 +72,7 @@ impl Paper {
 ///
 /// # Errors
 /// `internal` for an address that is too long for a QR code.
-pub fn poster(action: &Action, url: &str, locale: LocaleTag, paper: Paper) -> Result<String> {
+pub fn poster(action: &Action, url: &str, locale: LocaleTag, paper: PaperSize) -> Result<String> {
     let code = QrCode::with_error_correction_level(url.as_bytes(), EcLevel::M).map_err(Error::internal)?;
     let (width, height, w, h) = paper.size();
     let middle = w / 2;

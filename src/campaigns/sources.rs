@@ -26,9 +26,9 @@ use crate::{
 /// Routes of sources.
 pub fn router() -> OpenApiRouter<Campaigns> {
     OpenApiRouter::new()
-        .routes(routes!(list_sources, post_source))
+        .routes(routes!(list_sources, create_source))
         .routes(routes!(delete_source))
-        .routes(routes!(list_partners, post_partner))
+        .routes(routes!(list_partners, create_partner))
         .routes(routes!(delete_partner))
 }
 
@@ -68,7 +68,7 @@ async fn list_partners(State(campaigns): State<Campaigns>, actor: Actor) -> Resu
 
 /// Adds a partner, or changes the one of this slug.
 #[utoipa::path(post, path = "/api/v1/partners", tag = "sources", request_body = PartnerBody, responses((status = 201, description = "The partners", body = Value), (status = 401), (status = 422)))]
-async fn post_partner(
+async fn create_partner(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     Valid(Json(body)): Valid<Json<PartnerBody>>,
@@ -78,7 +78,7 @@ async fn post_partner(
     let name = required_line(&body.name, 200).map_err(|e| Error::field("/name", e.code, e.detail))?;
     let refused = || Error::field("/muster:slug", "required", "No slug can be made from this name; give one.");
     let slug = match &body.muster_slug {
-        Some(typed) => Slug::parse(typed).map_err(|e| Error::field("/muster:slug", e.code, e.detail))?,
+        Some(input) => Slug::parse(input).map_err(|e| Error::field("/muster:slug", e.code, e.detail))?,
         None => Slug::from_title(&name).ok_or_else(refused)?,
     };
     if slug.as_str() == "other" {
@@ -151,7 +151,7 @@ async fn list_sources(State(campaigns): State<Campaigns>, actor: Actor) -> Resul
 
 /// Registers a word, or says for which partner it stands.
 #[utoipa::path(post, path = "/api/v1/sources", tag = "sources", request_body = SourceBody, responses((status = 201, description = "The words", body = Value), (status = 401), (status = 422)))]
-async fn post_source(
+async fn create_source(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     Valid(Json(body)): Valid<Json<SourceBody>>,

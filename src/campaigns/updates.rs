@@ -22,7 +22,7 @@ use validator::Validate;
 use super::{
     action::{Texts, parse_texts},
     api::{Campaigns, no_filter},
-    images::{self, Picture},
+    images::{self, ActionImage},
     store,
 };
 use crate::{
@@ -41,15 +41,15 @@ use crate::{
 };
 
 /// Lines of a CSV file of figures, at most.
-const MOST_LINES: usize = 2_000;
+const MAX_CSV_ROWS: usize = 2_000;
 /// Refused lines that are named, at most.
-const MOST_FAULTS: usize = 100;
+const MAX_ROW_ERRORS: usize = 100;
 
 /// Routes of updates.
 pub fn router() -> OpenApiRouter<Campaigns> {
-    OpenApiRouter::new().routes(routes!(list_updates, post_update)).routes(routes!(import_figures)).routes(routes!(
+    OpenApiRouter::new().routes(routes!(list_updates, create_update)).routes(routes!(import_figures)).routes(routes!(
         get_update,
-        put_update,
+        update_update,
         delete_update
     ))
 }
@@ -242,7 +242,7 @@ async fn check(
         .await
         .map_err(|e| if e.code() == Code::NotFound { unknown() } else { e })?;
     if let Some(image) = new.muster_image {
-        images::of_organization(conn, organization, image).await?;
+        images::find_organization_image(conn, organization, image).await?;
     }
     Ok(store::UpdateColumns {
         campaign_id: campaign.id,
@@ -283,8 +283,8 @@ pub async fn save_update(
 }
 
 /// An update as JSON; the consent behind a story is for organizers.
-fn resource(kernel: &Kernel, row: &store::UpdateRow, own: bool) -> Value {
-    let picture = Picture::of(row.image_id, row.image_alt.clone(), row.image_width, row.image_height);
+fn resource(kernel: &Kernel, row: &store::UpdateRow, for_organizer: bool) -> Value {
+    let picture = ActionImage::of(row.image_id, row.image_alt.clone(), row.image_width, row.image_height);
     let mut update = json!({
         "identifiers": identifiers(row.id),
         "title": row.title,
@@ -310,7 +310,7 @@ fn resource(kernel: &Kernel, row: &store::UpdateRow, own: bool) -> Value {
             "curies": curies(),
         },
     });
-    if own {
+    if for_organizer {
         update["muster:embargo_until"] = json!(row.embargo_until);
         update["muster:consent"] = json!(row.consent_on.map(|on| json!({"scope": row.consent_scope, "given_on": on})));
     }
@@ -343,7 +343,7 @@ async fn get_update(
 
 /// Creates an update.
 #[utoipa::path(post, path = "/api/v1/updates", tag = "updates", request_body = NewUpdate, responses((status = 201, description = "Created", body = Value), (status = 422)))]
-async fn post_update(
+async fn create_update(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     headers: HeaderMap,
@@ -370,7 +370,7 @@ async fn post_update(
 
 /// Changes an update; absent members stay.
 #[utoipa::path(put, path = "/api/v1/updates/{id}", tag = "updates", params(("id" = Uuid, Path)), request_body = NewUpdate, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)))]
-async fn put_update(
+async fn update_update(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
@@ -465,10 +465,10 @@ fn read_figures(body: &[u8], campaign: &str) -> Result<Vec<NewUpdate>> {
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body));
     let mut updates: Vec<NewUpdate> = Vec::new();
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     for (i, line) in reader.deserialize::<FigureLine>().enumerate() {
-        if i >= MOST_LINES {
-            faults.push(FieldError::new("", "too_long", format!("At most {MOST_LINES} lines.")));
+        if i >= MAX_CSV_ROWS {
+            errors.push(FieldError::new("", "too_long", format!("At most {MAX_CSV_ROWS} lines.")));
             break;
         }
         // the header is line 1
@@ -484,8 +484,8 @@ fn read_figures(body: &[u8], campaign: &str) -> Result<Vec<NewUpdate>> {
                     csv::ErrorKind::Utf8 { .. } => "Not UTF-8.".to_owned(),
                     _ => "This line cannot be read.".to_owned(),
                 };
-                faults.push(FieldError::new(at, "invalid_value", detail));
-                if faults.len() >= MOST_FAULTS {
+                errors.push(FieldError::new(at, "invalid_value", detail));
+                if errors.len() >= MAX_ROW_ERRORS {
                     break;
                 }
                 continue;
@@ -493,7 +493,7 @@ fn read_figures(body: &[u8], campaign: &str) -> Result<Vec<NewUpdate>> {
         };
         let figure = Figure { series: line.series, value: line.value, unit: line.unit };
         if let Err(error) = figure.validate() {
-            faults.push(FieldError::new(at, "invalid_value", error.to_string()));
+            errors.push(FieldError::new(at, "invalid_value", error.to_string()));
             continue;
         }
         match updates.iter_mut().find(|u| u.date == Some(line.date) && u.title == line.title) {
@@ -516,5 +516,5 @@ fn read_figures(body: &[u8], campaign: &str) -> Result<Vec<NewUpdate>> {
             }),
         }
     }
-    if faults.is_empty() { Ok(updates) } else { Err(Error::Fields(faults)) }
+    if errors.is_empty() { Ok(updates) } else { Err(Error::Fields(errors)) }
 }

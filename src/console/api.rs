@@ -1,7 +1,7 @@
 //! `/api/v1/mail`: the queue as organizers may see it, without anybody's address; what they may do about it stands in
-//! [`controls`].
+//! [`mail_controls`].
 
-mod controls;
+mod mail_controls;
 
 use axum::{
     extract::State,
@@ -24,7 +24,7 @@ use crate::{
 
 /// The API's routes of this slice.
 pub fn router() -> OpenApiRouter<Console> {
-    OpenApiRouter::new().routes(routes!(list_mail)).merge(controls::router())
+    OpenApiRouter::new().routes(routes!(list_mail)).merge(mail_controls::router())
 }
 
 /// A mail in the queue.

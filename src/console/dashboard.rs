@@ -100,7 +100,7 @@ impl Dashboard {
         });
         let letters = store::letters(&mut *conn, organization).await?;
         let ids: Vec<Uuid> = letters.iter().map(|row| row.id).collect();
-        let jobs = letters::dispatching(&mut *conn, &ids).await?;
+        let jobs = letters::dispatch_jobs(&mut *conn, &ids).await?;
         let letters = letters.into_iter().map(|row| Letter {
             dispatch: jobs.get(&row.id).map_or("", |job| match (job.state.as_str(), row.live) {
                 ("failed", _) => "failed",

@@ -8,7 +8,7 @@ use minijinja::{context, value::Serde};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::desk::{Desk, told};
+use super::api_client::{ApiClient, flash_from_query};
 use crate::{
     error::Result,
     kernel::{
@@ -19,11 +19,11 @@ use crate::{
 };
 
 /// Mails, and recipients, on a page at a time.
-const ROWS: u32 = 50;
+const ROWS_PER_PAGE: u32 = 50;
 
 /// `GET /console/mail`
 pub async fn queue(
-    State(desk): State<Desk>,
+    State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
     RawQuery(query): RawQuery,
@@ -31,22 +31,22 @@ pub async fn queue(
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     session.actor.require(Scope::MailManage)?;
     let unhappy = format!(
-        "/api/v1/mail?per_page={ROWS}&filter=state%20eq%20%27failed%27%20or%20state%20eq%20%27uncertain%27%20or%20state%20eq%20%27bounced%27"
+        "/api/v1/mail?per_page={ROWS_PER_PAGE}&filter=state%20eq%20%27failed%27%20or%20state%20eq%20%27uncertain%27%20or%20state%20eq%20%27bounced%27"
     );
-    let (done, told_n) = told(query.as_deref());
+    let (done, told_n) = flash_from_query(query.as_deref());
     let page = context! {
         csrf => session.csrf.as_str(), back => "/console/mail", done, told_n,
-        summary => Serde(&desk.read(&session, "/api/v1/mail/summary").await?),
-        unhappy => Serde(&desk.read(&session, &unhappy).await?),
+        summary => Serde(&api_client.get(&session, "/api/v1/mail/summary").await?),
+        unhappy => Serde(&api_client.get(&session, &unhappy).await?),
     };
-    desk.console.kernel.pages.page("console/mail.html", &visitor, "", page).map(private)
+    api_client.console.kernel.pages.page("console/mail.html", &visitor, "", page).map(private)
 }
 
 /// The actions that news can be about, protected ones left out: `{id, slug, title}` each, the newest of each kind.
-async fn actions(desk: &Desk, session: &Session) -> Result<Value> {
+async fn actions(api_client: &ApiClient, session: &Session) -> Result<Value> {
     let mut actions = Vec::new();
     for kind in ["petitions", "events", "advocacy_campaigns"] {
-        let list = desk.read(session, &format!("/api/v1/{kind}?per_page=100")).await?;
+        let list = api_client.get(session, &format!("/api/v1/{kind}?per_page=100")).await?;
         for action in list["_embedded"][format!("osdi:{kind}")].as_array().into_iter().flatten() {
             if action["muster:privacy"] != "protected" {
                 let id = action["identifiers"][0].as_str().unwrap_or_default().trim_start_matches("muster:");
@@ -59,25 +59,25 @@ async fn actions(desk: &Desk, session: &Session) -> Result<Value> {
 
 /// `GET /console/broadcasts`
 pub async fn broadcasts(
-    State(desk): State<Desk>,
+    State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     session.actor.require(Scope::MailManage)?;
-    let (done, _) = told(query.as_deref());
+    let (done, _) = flash_from_query(query.as_deref());
     let page = context! {
         csrf => session.csrf.as_str(), back => "/console/broadcasts", done, language => visitor.locale.as_str(),
-        actions => Serde(&actions(&desk, &session).await?),
-        broadcasts => Serde(&desk.read(&session, "/api/v1/broadcasts").await?["muster:broadcasts"]),
+        actions => Serde(&actions(&api_client, &session).await?),
+        broadcasts => Serde(&api_client.get(&session, "/api/v1/broadcasts").await?["muster:broadcasts"]),
     };
-    desk.console.kernel.pages.page("console/broadcasts.html", &visitor, "", page).map(private)
+    api_client.console.kernel.pages.page("console/broadcasts.html", &visitor, "", page).map(private)
 }
 
 /// `GET /console/broadcasts/{id}`
 pub async fn broadcast(
-    State(desk): State<Desk>,
+    State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
     PathParams(id): PathParams<Uuid>,
@@ -86,9 +86,9 @@ pub async fn broadcast(
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     session.actor.require(Scope::MailManage)?;
     let base = format!("/api/v1/broadcasts/{id}");
-    let (done, _) = told(query.as_deref());
-    let mut broadcast = desk.read(&session, &base).await?;
-    let actions = actions(&desk, &session).await?;
+    let (done, _) = flash_from_query(query.as_deref());
+    let mut broadcast = api_client.get(&session, &base).await?;
+    let actions = actions(&api_client, &session).await?;
     // people know an action by its address
     let slug_of = |id: &Value| {
         let known = actions.as_array().into_iter().flatten().find(|action| action["id"] == *id);
@@ -102,7 +102,7 @@ pub async fn broadcast(
         csrf => session.csrf.as_str(), back => format!("/console/broadcasts/{id}"), base => base.as_str(), done, busy => is_busy, id => id.to_string(),
         may_see => session.actor.allows(Scope::ContactsRead),
         broadcast => Serde(&broadcast), actions => Serde(&actions),
-        unhappy => Serde(&desk.read(&session, &format!("{base}/recipients?per_page={ROWS}&filter={unhappy}")).await?),
+        unhappy => Serde(&api_client.get(&session, &format!("{base}/recipients?per_page={ROWS_PER_PAGE}&filter={unhappy}")).await?),
     };
-    desk.console.kernel.pages.page("console/broadcast.html", &visitor, "", page).map(private)
+    api_client.console.kernel.pages.page("console/broadcast.html", &visitor, "", page).map(private)
 }

@@ -29,7 +29,7 @@ const MAIL_CSP: &str =
 
 /// A line of the list.
 #[derive(Serialize)]
-struct Line {
+struct MailboxEntry {
     id: String,
     to: String,
     subject: String,
@@ -40,7 +40,7 @@ struct Line {
 
 /// One mail, as its page shows it.
 #[derive(Serialize)]
-struct Shown {
+struct MailView {
     to: String,
     from: String,
     reply_to: String,
@@ -48,13 +48,13 @@ struct Shown {
     date: String,
     text: String,
     html_url: String,
-    attachments: Vec<File>,
+    attachments: Vec<Attachment>,
     headers: Vec<MailHeader>,
     links: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct File {
+struct Attachment {
     name: String,
     href: String,
 }
@@ -62,9 +62,9 @@ struct File {
 /// `GET /mailbox`
 pub async fn list(State(console): State<Console>, visitor: Visitor) -> Result<Response> {
     let mails = open(&console)?.list().await?;
-    let lines: Vec<Line> = mails
+    let lines: Vec<MailboxEntry> = mails
         .into_iter()
-        .map(|mail| Line {
+        .map(|mail| MailboxEntry {
             href: format!("{LIST}/{}", mail.id),
             date: date(&mail, visitor.locale),
             id: mail.id,
@@ -86,11 +86,11 @@ pub async fn show(
     let mail = open(&console)?.read(&id).await?;
     let here = format!("{LIST}/{}", mail.id);
     let attachments = mail.attachments.iter().enumerate();
-    let shown = Shown {
+    let shown = MailView {
         date: date(&mail, visitor.locale),
         html_url: mail.html.as_ref().map(|_| format!("{here}/html")).unwrap_or_default(),
         attachments: attachments
-            .map(|(i, file)| File { name: file.name.clone(), href: format!("{here}/files/{i}") })
+            .map(|(i, file)| Attachment { name: file.name.clone(), href: format!("{here}/files/{i}") })
             .collect(),
         to: mail.to,
         from: mail.from,

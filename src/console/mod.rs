@@ -1,13 +1,13 @@
 //! The organizers' console, the list of the mail queue, and the mailbox of the demo.
 //!
 //! The first page shows numbers only; lists of people leave through `exports`. The pages of one action are clients of the
-//! API ([`desk`]), so that what an organizer may do is decided in one place. A session begins at `/console/sign-in` and
+//! API ([`api_client`]), so that what an organizer may do is decided in one place. A session begins at `/console/sign-in` and
 //! lives in a cookie; every form carries a token that only its own session can know. The mailbox shows the mails that the
 //! demo keeps instead of sending, and does not exist under any other transport.
 
 mod api;
+mod api_client;
 mod dashboard;
-mod desk;
 mod mail;
 mod mailbox;
 mod pages;
@@ -24,7 +24,7 @@ use axum::{
 
 pub use api::{MailItem, router as api_router};
 
-use crate::{kernel::Kernel, mail::MailKinds, organizers::Access};
+use crate::{kernel::Kernel, mail::MailKinds, organizers::Authenticator};
 
 /// What the console's handlers share.
 #[derive(Clone, Debug)]
@@ -32,43 +32,43 @@ pub struct Console {
     /// The tools.
     pub kernel: Arc<Kernel>,
     /// The door.
-    pub access: Access,
+    pub authenticator: Authenticator,
     /// What composes mail, and is told of its fate.
     pub kinds: MailKinds,
 }
 
 impl Console {
     /// A console behind this door.
-    pub fn new(access: Access, kinds: MailKinds) -> Self {
-        Self { kernel: access.kernel().clone(), access, kinds }
+    pub fn new(authenticator: Authenticator, kinds: MailKinds) -> Self {
+        Self { kernel: authenticator.kernel().clone(), authenticator, kinds }
     }
 }
 
-impl FromRef<desk::Desk> for Access {
-    fn from_ref(desk: &desk::Desk) -> Self {
-        desk.console.access.clone()
+impl FromRef<api_client::ApiClient> for Authenticator {
+    fn from_ref(api_client: &api_client::ApiClient) -> Self {
+        api_client.console.authenticator.clone()
     }
 }
 
-impl FromRef<Console> for Access {
+impl FromRef<Console> for Authenticator {
     fn from_ref(console: &Console) -> Self {
-        console.access.clone()
+        console.authenticator.clone()
     }
 }
 
 /// The pages; those about one action are clients of the API.
 pub fn router(state: Console, api: Router) -> Router {
-    let desk = Router::new()
-        .route("/console/act", post(desk::act))
+    let pages = Router::new()
+        .route("/console/act", post(api_client::submit_form))
         .route("/console/petitions/{id}", get(petition::show))
-        .route("/console/petitions/{id}/deliveries/{delivery}", get(petition::sheet))
+        .route("/console/petitions/{id}/deliveries/{delivery}", get(petition::delivery_sheet))
         .route("/console/mail", get(mail::queue))
         .route("/console/broadcasts", get(mail::broadcasts))
         .route("/console/broadcasts/{id}", get(mail::broadcast))
         .layer(DefaultBodyLimit::disable())
-        .with_state(desk::Desk { console: state.clone(), api });
+        .with_state(api_client::ApiClient { console: state.clone(), api });
     Router::new()
-        .merge(desk)
+        .merge(pages)
         .route("/console", get(pages::dashboard))
         .route("/console/sign-in", get(pages::sign_in_form).post(pages::sign_in))
         .route("/console/sign-out", post(pages::sign_out))

@@ -30,7 +30,7 @@ use crate::{
 /// The cookie that proves, before there is a session, that a form came from our own page (double submit).
 const FORM_COOKIE: &str = "muster_form";
 /// Seconds in which a sign-in form can be sent.
-const FORM_SECONDS: u32 = 3600;
+const FORM_COOKIE_SECONDS: u32 = 3600;
 
 /// `GET /console`
 pub async fn dashboard(
@@ -64,7 +64,7 @@ pub async fn sign_in_form(
     if session.is_some() {
         return Ok(private(see_other("/console")));
     }
-    sign_in_page(&console.kernel, &visitor, &headers, "", &Answer::new(StatusCode::OK, ""))
+    sign_in_page(&console.kernel, &visitor, &headers, "", &SignInError::new(StatusCode::OK, ""))
 }
 
 /// The sign-in form as sent.
@@ -96,7 +96,7 @@ pub async fn sign_in(
     if !is_form_token(kernel, &cookie, &form.csrf) {
         return Err(expired());
     }
-    let device = organizers::device_of(kernel, &headers);
+    let device = organizers::device_token_from(kernel, &headers);
     let credentials = Credentials {
         email: &form.email,
         password: &form.password,
@@ -107,8 +107,8 @@ pub async fn sign_in(
     let answer = match organizers::sign_in(kernel, credentials).await {
         Ok(signed_in) => {
             // a session that this browser had before ends, so that no cookie planted earlier lives on
-            if let MaybeSession(Some(old)) = MaybeSession::of(&console.access, &headers).await? {
-                console.access.end_session(&old.token).await?;
+            if let MaybeSession(Some(old)) = MaybeSession::of(&console.authenticator, &headers).await? {
+                console.authenticator.end_session(&old.token).await?;
             }
             let mut response = private(see_other("/console"));
             let cookies = response.headers_mut();
@@ -117,16 +117,16 @@ pub async fn sign_in(
             return Ok(response);
         }
         Err(error) if error.code() == Code::Unauthorized => {
-            Answer::new(StatusCode::UNAUTHORIZED, "console-sign-in-failed")
+            SignInError::new(StatusCode::UNAUTHORIZED, "console-sign-in-failed")
         }
-        Err(error) if error.code() == Code::TooManyRequests => Answer {
+        Err(error) if error.code() == Code::TooManyRequests => SignInError {
             retry_after: Some(kernel.rate_limiter.seconds_until_next_window()),
-            ..Answer::new(StatusCode::TOO_MANY_REQUESTS, "console-sign-in-locked")
+            ..SignInError::new(StatusCode::TOO_MANY_REQUESTS, "console-sign-in-locked")
         },
-        Err(Error::Challenge(challenge)) => Answer {
+        Err(Error::Challenge(challenge)) => SignInError {
             retry_after: challenge["wait_seconds"].as_i64(),
             challenge: challenge_context(&challenge),
-            ..Answer::new(StatusCode::TOO_MANY_REQUESTS, "console-sign-in-check")
+            ..SignInError::new(StatusCode::TOO_MANY_REQUESTS, "console-sign-in-check")
         },
         Err(error) => return Err(error),
     };
@@ -149,7 +149,7 @@ pub async fn sign_out(
     let Form(form) = form.map_err(|_| not_a_form())?;
     if let Some(session) = session {
         session.check(&form.csrf)?;
-        console.access.end_session(&session.token).await?;
+        console.authenticator.end_session(&session.token).await?;
     }
     let mut response = private(see_other("/console/sign-in"));
     response.headers_mut().append(header::SET_COOKIE, organizers::clear_session_cookie(&console.kernel)?);
@@ -157,7 +157,7 @@ pub async fn sign_out(
 }
 
 /// What the page of the sign-in form says.
-struct Answer {
+struct SignInError {
     status: StatusCode,
     /// The key of its text, or "".
     error: &'static str,
@@ -167,7 +167,7 @@ struct Answer {
     retry_after: Option<i64>,
 }
 
-impl Answer {
+impl SignInError {
     fn new(status: StatusCode, error: &'static str) -> Self {
         Self { status, error, challenge: Value::from(()), retry_after: None }
     }
@@ -178,7 +178,7 @@ fn sign_in_page(
     visitor: &Visitor,
     headers: &HeaderMap,
     email: &str,
-    answer: &Answer,
+    answer: &SignInError,
 ) -> Result<Response> {
     // the cookie of an open form stays, so that a second tab does not void the first
     let cookie = form_cookie(headers).unwrap_or_else(|| base32(&kernel.env.random::<20>()));
@@ -187,8 +187,9 @@ fn sign_in_page(
     let page = context! { error, email, csrf, challenge => answer.challenge.clone() };
     let mut response = kernel.pages.page("console/sign_in.html", visitor, "", page).map(private)?;
     let secure = if kernel.settings.http.public_url.starts_with("https:") { "; Secure" } else { "" };
-    let set_cookie =
-        format!("{FORM_COOKIE}={cookie}; Path=/console; Max-Age={FORM_SECONDS}; HttpOnly; SameSite=Strict{secure}");
+    let set_cookie = format!(
+        "{FORM_COOKIE}={cookie}; Path=/console; Max-Age={FORM_COOKIE_SECONDS}; HttpOnly; SameSite=Strict{secure}"
+    );
     response.headers_mut().append(header::SET_COOKIE, HeaderValue::try_from(set_cookie).map_err(Error::internal)?);
     if let Some(seconds) = answer.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -11,7 +11,7 @@ use minijinja::{context, value::Serde};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::desk::{Desk, told};
+use super::api_client::{ApiClient, flash_from_query};
 use crate::{
     campaigns::{self, Kind},
     error::Result,
@@ -26,11 +26,11 @@ use crate::{
 };
 
 /// Held signatures, and comments to read, on the page at a time.
-const ROWS: u32 = 25;
+const ROWS_PER_PAGE: u32 = 25;
 
 /// `GET /console/petitions/{id}`
 pub async fn show(
-    State(desk): State<Desk>,
+    State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
     PathParams(key): PathParams<Uuid>,
@@ -38,9 +38,9 @@ pub async fn show(
 ) -> Result<Response> {
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     let base = format!("/api/v1/petitions/{key}");
-    let read = async |path: &str| desk.read(&session, &format!("{base}{path}")).await;
-    let held = format!("/signatures?per_page={ROWS}&filter=muster%3Astate%20eq%20%27quarantined%27");
-    let unread = format!("/signatures?per_page={ROWS}&filter=muster%3Acomment_state%20eq%20%27waiting%27");
+    let read = async |path: &str| api_client.get(&session, &format!("{base}{path}")).await;
+    let held = format!("/signatures?per_page={ROWS_PER_PAGE}&filter=muster%3Astate%20eq%20%27quarantined%27");
+    let unread = format!("/signatures?per_page={ROWS_PER_PAGE}&filter=muster%3Acomment_state%20eq%20%27waiting%27");
     let petition = read("").await?;
     let is_protected = petition["muster:privacy"] == "protected";
     let sections = json!({
@@ -55,11 +55,11 @@ pub async fn show(
         "links": read("/short_links").await?["muster:short_links"],
         "deliveries": read("/deliveries").await?["muster:deliveries"],
         "history": read("/history").await?["muster:history"],
-        "limits": desk.read(&session, "/api/v1/integrity").await?,
-        "words": desk.read(&session, "/api/v1/sources").await?["muster:sources"],
-        "preview_url": desk.made(&session, &format!("{base}/preview")).await?["muster:preview_url"],
+        "limits": api_client.get(&session, "/api/v1/integrity").await?,
+        "words": api_client.get(&session, "/api/v1/sources").await?["muster:sources"],
+        "preview_url": api_client.post(&session, &format!("{base}/preview")).await?["muster:preview_url"],
     });
-    let (done, told_n) = told(query.as_deref());
+    let (done, told_n) = flash_from_query(query.as_deref());
     let busy = ["jobs", "imports"].iter().any(|list| {
         sections[*list].as_array().is_some_and(|all| {
             all.iter().any(|job| matches!(job["muster:state"].as_str(), Some("running" | "undoing")))
@@ -72,30 +72,30 @@ pub async fn show(
             export => session.actor.allows(Scope::ContactsExport) && !is_protected,
         },
         done, told_n, busy,
-        today => desk.console.kernel.env.now().date_naive().to_string(),
+        today => api_client.console.kernel.env.now().date_naive().to_string(),
     };
     let page = context! { ..page, ..minijinja::Value::from(Serde(&sections)) };
-    desk.console.kernel.pages.page("console/petition.html", &visitor, "", page).map(private)
+    api_client.console.kernel.pages.page("console/petition.html", &visitor, "", page).map(private)
 }
 
 /// Where the names go in the rendered sheet.
 const NAMES: &str = "<!--names-->";
 
 /// `GET /console/petitions/{id}/deliveries/{delivery}`: the sheet, with its names as they come from the database.
-pub async fn sheet(
-    State(desk): State<Desk>,
+pub async fn delivery_sheet(
+    State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,
     visitor: Visitor,
     PathParams((id, delivery)): PathParams<(Uuid, Uuid)>,
 ) -> Result<Response> {
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     session.actor.require(Scope::ContactsExport)?;
-    let kernel = &desk.console.kernel;
+    let kernel = &api_client.console.kernel;
     let mut conn = kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, Kind::Petition, &id.to_string(), Some(&session.actor)).await?;
-    let petition = petitions::complete(&mut conn, action).await?;
-    let delivery = petitions::find_delivery(&mut conn, &petition, delivery).await?;
-    let figures = petitions::figures(&mut conn, &petition, &delivery).await?;
+    let petition = petitions::load_for_action(&mut conn, action).await?;
+    let delivery = petitions::find_petition_delivery(&mut conn, &petition, delivery).await?;
+    let figures = petitions::delivery_counts(&mut conn, &petition, &delivery).await?;
     let details = json!({"delivery": delivery.id, "as": "sheet"});
     organizers::audit(&mut conn, &kernel.env, &session.actor, "names.export", Some(id), details).await?;
     drop(conn);

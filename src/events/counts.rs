@@ -20,10 +20,10 @@ pub async fn verify_next(db: &PgPool, since: DateTime<Utc>, now: DateTime<Utc>) 
         Ok(0) => {}
         Ok(off) => {
             metrics::counter!("muster_counts_repaired").increment(1);
-            tracing::error!(event = %repair.action, off, "the seats taken were wrong and have been repaired");
+            tracing::error!(event = %repair.action, off, "seat count repaired");
         }
         Err(sqlx::Error::Database(e)) if e.constraint() == Some("events_seats_check") => {
-            tracing::error!(event = %repair.action, "more people have a place than there is room for; raise the capacity or cancel some");
+            tracing::error!(event = %repair.action, "more seats are taken than the capacity; raise the capacity or cancel some");
         }
         Err(error) => return Err(Error::from(error)),
     }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::{
-    plan::{Contact, DEFAULT_LENGTH, EventKind, Format, Place, Plan, Private, Session},
+    plan::{Contact, DEFAULT_LENGTH, EventKind, Format, Plan, Private, Session, Venue},
     times,
 };
 use crate::{
@@ -128,7 +128,7 @@ impl NewEvent {
         if action.state.is_public() {
             require_date(&plan)?;
         }
-        action.over_on = plan.dated.then(|| plan.ends_at.with_timezone(&plan.zone).date_naive());
+        action.over_on = plan.has_date.then(|| plan.ends_at.with_timezone(&plan.zone).date_naive());
         Ok(Self { action, plan })
     }
 }
@@ -138,7 +138,7 @@ impl NewEvent {
 /// # Errors
 /// 422 at `/start_date`.
 pub fn require_date(plan: &Plan) -> Result<()> {
-    if plan.dated {
+    if plan.has_date {
         Ok(())
     } else {
         Err(Error::field("/start_date", "required", "An event needs a start before it is published."))
@@ -160,9 +160,9 @@ pub fn both<A, B>(a: Result<A>, b: Result<B>) -> Result<(A, B)> {
 }
 
 #[derive(Default)]
-struct Faults(Vec<FieldError>);
+struct FieldErrors(Vec<FieldError>);
 
-impl Faults {
+impl FieldErrors {
     fn add(&mut self, pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) {
         self.0.push(FieldError::new(pointer, code, detail));
     }
@@ -192,63 +192,64 @@ impl EventFields {
     /// # Errors
     /// 422 with a pointer for each refused field.
     pub fn apply(self, mut plan: Plan, now: DateTime<Utc>) -> Result<Plan> {
-        let mut faults = Faults::default();
-        self.apply_times(&mut plan, now, &mut faults);
+        let mut errors = FieldErrors::default();
+        self.apply_times(&mut plan, now, &mut errors);
         match self.capacity {
             None => {}
             Some(None) => plan.capacity = None,
             Some(Some(seats)) => match i32::try_from(seats) {
                 Ok(seats) if (1..=MAX_CAPACITY).contains(&seats.into()) => plan.capacity = Some(seats),
-                _ => faults.add("/capacity", "out_of_range", "Must lie between 1 and 1000000."),
+                _ => errors.add("/capacity", "out_of_range", "Must lie between 1 and 1000000."),
             },
         }
         plan.kind = self.muster_kind.unwrap_or(plan.kind);
         plan.format = self.muster_format.unwrap_or(plan.format);
         plan.waitlist = self.muster_waitlist.unwrap_or(plan.waitlist);
-        plan.smaller_may_pass = self.muster_waitlist_smaller_parties.unwrap_or(plan.smaller_may_pass);
+        plan.allow_smaller_parties_first =
+            self.muster_waitlist_smaller_parties.unwrap_or(plan.allow_smaller_parties_first);
         if let Some(location) = self.location {
-            plan.place = location.parse(&mut faults);
+            plan.place = location.parse(&mut errors);
         }
         if let Some(text) = self.instructions {
-            plan.instructions = Private(faults.text("/instructions", clean_text(&text, 5000)));
+            plan.instructions = Private(errors.text("/instructions", clean_text(&text, 5000)));
         }
         if let Some(text) = self.muster_accessibility {
-            plan.accessibility = faults.text("/muster:accessibility", clean_text(&text, 2000));
+            plan.accessibility = errors.text("/muster:accessibility", clean_text(&text, 2000));
         }
         if let Some(address) = self.muster_map_url {
-            let address = faults.text("/muster:map_url", clean_line(&address, 500));
+            let address = errors.text("/muster:map_url", clean_line(&address, 500));
             let is_web =
                 address.is_empty() || url::Url::parse(&address).is_ok_and(|u| matches!(u.scheme(), "http" | "https"));
             if !is_web {
-                faults.add("/muster:map_url", "invalid_value", "Must be an address that starts with https://.");
+                errors.add("/muster:map_url", "invalid_value", "Must be an address that starts with https://.");
             }
             plan.map_url = address;
         }
         if let Some(contacts) = self.muster_contacts
-            && faults.count("/muster:contacts", contacts.len(), MAX_CONTACTS)
+            && errors.count("/muster:contacts", contacts.len(), MAX_CONTACTS)
         {
             plan.contacts =
-                contacts.iter().enumerate().map(|(i, contact)| parse_contact(contact, i, &mut faults)).collect();
+                contacts.iter().enumerate().map(|(i, contact)| parse_contact(contact, i, &mut errors)).collect();
         }
         if let Some(sessions) = self.muster_sessions
-            && faults.count("/muster:sessions", sessions.len(), MAX_SESSIONS)
+            && errors.count("/muster:sessions", sessions.len(), MAX_SESSIONS)
         {
             let zone = plan.zone;
             plan.sessions =
-                sessions.iter().enumerate().filter_map(|(i, session)| session.parse(i, zone, &mut faults)).collect();
+                sessions.iter().enumerate().filter_map(|(i, session)| session.parse(i, zone, &mut errors)).collect();
         }
         if let Some(languages) = self.muster_interpretation
-            && faults.count("/muster:interpretation", languages.len(), MAX_LANGUAGES)
+            && errors.count("/muster:interpretation", languages.len(), MAX_LANGUAGES)
         {
-            plan.interpretation = parse_languages(&languages, &mut faults);
+            plan.interpretation = parse_languages(&languages, &mut errors);
         }
-        if faults.0.is_empty() { Ok(plan) } else { Err(Error::Fields(faults.0)) }
+        if errors.0.is_empty() { Ok(plan) } else { Err(Error::Fields(errors.0)) }
     }
 
-    fn apply_times(&self, plan: &mut Plan, now: DateTime<Utc>, faults: &mut Faults) {
+    fn apply_times(&self, plan: &mut Plan, now: DateTime<Utc>, errors: &mut FieldErrors) {
         if let Some(name) = &self.timezone_identifier {
             let Ok(zone) = name.trim().parse() else {
-                faults.add(
+                errors.add(
                     "/timezone_identifier",
                     "unknown_value",
                     "Must be a name of the IANA time zone database, such as America/Toronto.",
@@ -257,28 +258,28 @@ impl EventFields {
             };
             plan.zone = zone;
         }
-        let length = if plan.dated { plan.ends_at - plan.starts_at } else { DEFAULT_LENGTH };
-        let starts_at = self.start_date.as_deref().map(|text| faults.time("/start_date", text, plan.zone));
-        let ends_at = self.end_date.as_deref().map(|text| faults.time("/end_date", text, plan.zone));
+        let length = if plan.has_date { plan.ends_at - plan.starts_at } else { DEFAULT_LENGTH };
+        let starts_at = self.start_date.as_deref().map(|text| errors.time("/start_date", text, plan.zone));
+        let ends_at = self.end_date.as_deref().map(|text| errors.time("/end_date", text, plan.zone));
         if matches!(starts_at, Some(None)) || matches!(ends_at, Some(None)) {
             return;
         }
         match starts_at.flatten() {
             Some(at) => {
-                (plan.starts_at, plan.ends_at, plan.dated) = (at, at + length, true);
+                (plan.starts_at, plan.ends_at, plan.has_date) = (at, at + length, true);
             }
-            None if !plan.dated => {
+            None if !plan.has_date => {
                 plan.starts_at = times::placeholder(now, plan.zone);
                 plan.ends_at = plan.starts_at + length;
                 if ends_at.is_some() {
-                    faults.add("/start_date", "required", "An end needs a start.");
+                    errors.add("/start_date", "required", "An end needs a start.");
                 }
             }
             None => {}
         }
         if let Some(at) = ends_at.flatten() {
-            if at < plan.starts_at && plan.dated {
-                faults.add("/end_date", "out_of_range", "An event does not end before it starts.");
+            if at < plan.starts_at && plan.has_date {
+                errors.add("/end_date", "out_of_range", "An event does not end before it starts.");
             }
             plan.ends_at = at;
         }
@@ -286,49 +287,49 @@ impl EventFields {
 }
 
 impl LocationBody {
-    fn parse(&self, faults: &mut Faults) -> Place {
+    fn parse(&self, errors: &mut FieldErrors) -> Venue {
         let mut lines = Vec::new();
-        if faults.count("/location/address_lines", self.address_lines.len(), MAX_ADDRESS_LINES) {
+        if errors.count("/location/address_lines", self.address_lines.len(), MAX_ADDRESS_LINES) {
             lines.extend(
                 self.address_lines
                     .iter()
                     .enumerate()
-                    .map(|(i, line)| faults.text(format!("/location/address_lines/{i}"), clean_line(line, 200))),
+                    .map(|(i, line)| errors.text(format!("/location/address_lines/{i}"), clean_line(line, 200))),
             );
         }
         lines.retain(|line| !line.is_empty());
         let country = self.country.trim().to_ascii_uppercase();
         let is_code = country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
         if !(is_code || country.is_empty()) {
-            faults.add("/location/country", "unknown_value", "A country has two letters, such as CA.");
+            errors.add("/location/country", "unknown_value", "A country has two letters, such as CA.");
         }
-        Place {
-            venue: faults.text("/location/venue", clean_line(&self.venue, 200)),
+        Venue {
+            venue: errors.text("/location/venue", clean_line(&self.venue, 200)),
             address: lines.join("\n"),
-            locality: faults.text("/location/locality", clean_line(&self.locality, 100)),
-            region: faults.text("/location/region", clean_line(&self.region, 100)),
-            postal_code: faults.text("/location/postal_code", clean_line(&self.postal_code, 20)),
+            locality: errors.text("/location/locality", clean_line(&self.locality, 100)),
+            region: errors.text("/location/region", clean_line(&self.region, 100)),
+            postal_code: errors.text("/location/postal_code", clean_line(&self.postal_code, 20)),
             country: if country.is_empty() { "CA".to_owned() } else { country },
         }
     }
 }
 
 impl SessionBody {
-    fn parse(&self, i: usize, zone: Zone, faults: &mut Faults) -> Option<Session> {
+    fn parse(&self, i: usize, zone: Zone, errors: &mut FieldErrors) -> Option<Session> {
         let at = |name: &str| format!("/muster:sessions/{i}/{name}");
-        let title = faults.text(at("title"), required_line(&self.title, 200));
-        let starts_at = faults.time(at("start_date"), &self.start_date, zone);
+        let title = errors.text(at("title"), required_line(&self.title, 200));
+        let starts_at = errors.time(at("start_date"), &self.start_date, zone);
         let ends_at = match &self.end_date {
-            Some(text) => faults.time(at("end_date"), text, zone),
+            Some(text) => errors.time(at("end_date"), text, zone),
             None => starts_at,
         };
-        let rrule = faults.text(at("rrule"), clean_line(self.rrule.as_deref().unwrap_or(""), 200)).to_ascii_uppercase();
+        let rrule = errors.text(at("rrule"), clean_line(self.rrule.as_deref().unwrap_or(""), 200)).to_ascii_uppercase();
         if !rrule.is_empty() && !is_rrule(&rrule) {
-            faults.add(at("rrule"), "invalid_value", "Must be a rule such as FREQ=WEEKLY;COUNT=6.");
+            errors.add(at("rrule"), "invalid_value", "Must be a rule such as FREQ=WEEKLY;COUNT=6.");
         }
         let (starts_at, ends_at) = (starts_at?, ends_at?);
         if ends_at < starts_at {
-            faults.add(at("end_date"), "out_of_range", "A session does not end before it starts.");
+            errors.add(at("end_date"), "out_of_range", "A session does not end before it starts.");
         }
         Some(Session { title, starts_at, ends_at, rrule })
     }
@@ -348,25 +349,25 @@ fn is_rrule(rule: &str) -> bool {
         && ["DAILY", "WEEKLY", "MONTHLY", "YEARLY"].iter().any(|f| rule.split(';').any(|p| p == format!("FREQ={f}")))
 }
 
-fn parse_contact(contact: &Contact, i: usize, faults: &mut Faults) -> Contact {
+fn parse_contact(contact: &Contact, i: usize, errors: &mut FieldErrors) -> Contact {
     let at = |name: &str| format!("/muster:contacts/{i}/{name}");
-    let name = faults.text(at("name"), required_line(&contact.name, 100));
-    let phone = faults.text(at("phone"), clean_line(&contact.phone, 40));
+    let name = errors.text(at("name"), required_line(&contact.name, 100));
+    let phone = errors.text(at("phone"), clean_line(&contact.phone, 40));
     let email = if contact.email.trim().is_empty() {
         Ok(String::new())
     } else {
         EmailAddress::parse(&contact.email).map(|e| e.as_str().to_owned())
     };
-    Contact { name, phone, email: faults.text(at("email"), email) }
+    Contact { name, phone, email: errors.text(at("email"), email) }
 }
 
-fn parse_languages(typed: &[String], faults: &mut Faults) -> Vec<String> {
+fn parse_languages(input: &[String], errors: &mut FieldErrors) -> Vec<String> {
     let mut languages: Vec<String> = Vec::new();
-    for (i, tag) in typed.iter().enumerate() {
+    for (i, tag) in input.iter().enumerate() {
         match language(tag) {
             Some(tag) if languages.contains(&tag) => {}
             Some(tag) => languages.push(tag),
-            None => faults.add(
+            None => errors.add(
                 format!("/muster:interpretation/{i}"),
                 "unknown_value",
                 "Must be a language tag such as es or zh-Hant.",
@@ -403,7 +404,7 @@ mod tests {
         NewEvent::parse(body.to_string().as_bytes(), now())
     }
 
-    fn faults(body: &Value) -> Vec<(String, String)> {
+    fn error_codes(body: &Value) -> Vec<(String, String)> {
         match new(body) {
             Err(Error::Fields(fields)) => fields.into_iter().map(|f| (f.pointer, f.code.into_owned())).collect(),
             other => panic!("{other:?}"),
@@ -413,14 +414,14 @@ mod tests {
     #[test]
     fn only_a_title_is_required_of_a_draft() {
         let event = new(&json!({"title": "Assembly"})).unwrap();
-        assert!(!event.plan.dated && event.action.over_on.is_none());
+        assert!(!event.plan.has_date && event.action.over_on.is_none());
         assert_eq!(event.plan.starts_at.to_rfc3339(), "2026-11-23T17:00:00+00:00");
         assert_eq!(event.plan.ends_at - event.plan.starts_at, DEFAULT_LENGTH);
         assert_eq!(
-            faults(&json!({"title": "Assembly", "muster:status": "published"})),
+            error_codes(&json!({"title": "Assembly", "muster:status": "published"})),
             [("/start_date".to_owned(), "required".to_owned())]
         );
-        assert_eq!(faults(&json!({}))[0], ("/title".to_owned(), "required".to_owned()));
+        assert_eq!(error_codes(&json!({}))[0], ("/title".to_owned(), "required".to_owned()));
     }
 
     #[test]
@@ -428,10 +429,14 @@ mod tests {
         let event = new(&json!({"title": "March", "start_date": "2026-12-06 14:00:00", "timezone_identifier": "America/Vancouver", "muster:status": "published"})).unwrap();
         // the clocks of British Columbia stay on summer time since 2026
         assert_eq!(event.plan.starts_at.to_rfc3339(), "2026-12-06T21:00:00+00:00");
-        assert_eq!(faults(&json!({"title": "March", "timezone_identifier": "Mars/Base"}))[0].0, "/timezone_identifier");
         assert_eq!(
-            faults(&json!({"title": "March", "start_date": "2026-12-06 14:00:00", "end_date": "2026-12-06 13:00:00"}))
-                [0]
+            error_codes(&json!({"title": "March", "timezone_identifier": "Mars/Base"}))[0].0,
+            "/timezone_identifier"
+        );
+        assert_eq!(
+            error_codes(
+                &json!({"title": "March", "start_date": "2026-12-06 14:00:00", "end_date": "2026-12-06 13:00:00"})
+            )[0]
             .0,
             "/end_date"
         );
@@ -441,7 +446,7 @@ mod tests {
     fn a_private_link_always_asks_for_confirmation() {
         let body =
             json!({"title": "Call", "instructions": "https://meet.example.org/x", "muster:confirmation": "none"});
-        assert_eq!(faults(&body)[0].0, "/muster:confirmation");
+        assert_eq!(error_codes(&body)[0].0, "/muster:confirmation");
         assert!(
             !format!("{:?}", new(&json!({"title": "Call", "instructions": "https://meet.example.org/x"})).unwrap())
                 .contains("meet.example")
@@ -449,13 +454,13 @@ mod tests {
     }
 
     #[test]
-    fn faults_of_both_halves_come_together() {
+    fn errors_of_both_halves_are_reported_together() {
         let body = json!({
             "title": "x", "muster:slug": "No Slug!", "capacity": 0, "muster:map_url": "javascript:alert(1)", "location": {"country": "Canada"},
             "muster:contacts": [{"name": ""}, {"name": "Ana", "email": "nobody"}], "muster:interpretation": ["es", "english!"],
             "muster:sessions": [{"title": "a", "start_date": "never"}, {"title": "b", "start_date": "2026-12-06 14:00", "rrule": "hello"}],
         });
-        let pointers: Vec<String> = faults(&body).into_iter().map(|(pointer, _)| pointer).collect();
+        let pointers: Vec<String> = error_codes(&body).into_iter().map(|(pointer, _)| pointer).collect();
         for pointer in [
             "/muster:slug",
             "/capacity",
@@ -472,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_leaves_what_it_does_not_name() {
+    fn put_keeps_absent_members() {
         let plan = new(&json!({"title": "x", "start_date": "2026-12-06 14:00:00", "end_date": "2026-12-06 17:00:00", "capacity": 30})).unwrap().plan;
         let change =
             |body: &str| extract::parse::<EventFields>(body.as_bytes()).unwrap().apply(plan.clone(), now()).unwrap();

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 
 use super::{
-    ops::{self, Context},
+    ops::{self, LoadedAttendance},
     store,
 };
 use crate::{
@@ -21,37 +21,37 @@ use crate::{
 
 /// Confirms a registration.
 #[derive(Debug)]
-pub struct Confirm(pub Arc<Kernel>);
+pub struct ConfirmLink(pub Arc<Kernel>);
 /// The participant's own page.
 #[derive(Debug)]
-pub struct Manage(pub Arc<Kernel>);
+pub struct ManageLink(pub Arc<Kernel>);
 /// Drops what somebody else entered.
 #[derive(Debug)]
-pub struct Reject(pub Arc<Kernel>);
+pub struct RejectLink(pub Arc<Kernel>);
 
 /// The registration of a token; a row that is gone looks like an expired link.
-async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<Context> {
+async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<LoadedAttendance> {
     let row = store::attendance(conn, token.row).await?.ok_or_else(expired)?;
     token.check(row.link_generation)?;
-    ops::context(kernel, conn, row).await
+    ops::load_attendance(kernel, conn, row).await
 }
 
 /// The same, with the person and then the registration locked (see the order in `ops`).
-async fn find_locked(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<Context> {
+async fn find_locked(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<LoadedAttendance> {
     let row = store::attendance(conn, token.row).await?.ok_or_else(expired)?;
     token.check(row.link_generation)?;
     store::lock_person(conn, row.person_id).await?;
     let row = store::lock_attendance(conn, token.row).await?.ok_or_else(expired)?;
     token.check(row.link_generation)?;
-    ops::context(kernel, conn, row).await
+    ops::load_attendance(kernel, conn, row).await
 }
 
-fn own_link(kernel: &Kernel, c: &Context, purpose: Purpose) -> String {
+fn own_link(kernel: &Kernel, c: &LoadedAttendance, purpose: Purpose) -> String {
     kernel.links.url(purpose, c.row.id, c.row.link_generation)
 }
 
 /// A page whose words are `token-{stem}-{key}`.
-fn page(c: &Context, stem: &str, heading: &str, lines: &[&str]) -> LinkPage {
+fn page(c: &LoadedAttendance, stem: &str, heading: &str, lines: &[&str]) -> LinkPage {
     let part = |key: &str| text_of(c.locale, &format!("token-{stem}-{key}"), "title", c.event.title(c.locale));
     LinkPage {
         locale: c.locale,
@@ -61,12 +61,12 @@ fn page(c: &Context, stem: &str, heading: &str, lines: &[&str]) -> LinkPage {
     }
 }
 
-fn with_button(mut page: LinkPage, c: &Context, stem: &str) -> LinkPage {
+fn with_button(mut page: LinkPage, c: &LoadedAttendance, stem: &str) -> LinkPage {
     page.button = Some(text(c.locale, &format!("token-{stem}-button")));
     page
 }
 
-fn details(c: &Context) -> Vec<Detail> {
+fn details(c: &LoadedAttendance) -> Vec<Detail> {
     let mut details = Vec::new();
     let mut add = |label: &str, value: String| {
         if !value.is_empty() {
@@ -75,18 +75,18 @@ fn details(c: &Context) -> Vec<Detail> {
     };
     add("detail-when", c.event.when(c.locale));
     add("detail-place", c.event.place());
-    add("detail-name", c.typed.details.full_name());
+    add("detail-name", c.payload.details.full_name());
     add("detail-party_size", c.row.party_size.to_string());
-    add("detail-interpretation", c.typed.interpretation.clone());
-    add("detail-access_needs", c.typed.access_needs.clone());
-    if c.typed.consents.updates {
+    add("detail-interpretation", c.payload.interpretation.clone());
+    add("detail-access_needs", c.payload.access_needs.clone());
+    if c.payload.consents.updates {
         add("detail-updates", text(c.locale, "value-yes"));
     }
     details
 }
 
 /// The join link, on the day itself, for those who have a place.
-fn join_link(kernel: &Kernel, c: &Context) -> Option<String> {
+fn join_link(kernel: &Kernel, c: &LoadedAttendance) -> Option<String> {
     let link = &c.event.plan.instructions.0;
     let shown = !link.is_empty()
         && c.row.state == "accepted"
@@ -95,12 +95,12 @@ fn join_link(kernel: &Kernel, c: &Context) -> Option<String> {
     shown.then(|| format!("{} {link}", text(c.locale, "mail-event-join")))
 }
 
-fn event_link(c: &Context) -> Vec<PageLink> {
+fn event_link(c: &LoadedAttendance) -> Vec<PageLink> {
     vec![PageLink { label: c.event.title(c.locale), href: c.event.action.path() }]
 }
 
 /// After the button of a confirmation was pressed.
-fn confirmed(kernel: &Kernel, c: &Context) -> LinkPage {
+fn confirmed(kernel: &Kernel, c: &LoadedAttendance) -> LinkPage {
     let state @ ("accepted" | "waitlisted" | "declined") = c.row.state.as_str() else { return cancelled(c) };
     let mut page = page(c, "event-confirm", &format!("done-heading-{state}"), &[&format!("done-line-{state}")]);
     page.done = true;
@@ -114,13 +114,13 @@ fn confirmed(kernel: &Kernel, c: &Context) -> LinkPage {
 }
 
 /// After a registration was cancelled.
-fn cancelled(c: &Context) -> LinkPage {
+fn cancelled(c: &LoadedAttendance) -> LinkPage {
     let neutral = c.event.action.protected;
     let page = page(c, if neutral { "neutral-manage" } else { "event-manage" }, "done-heading", &["done-line-1"]);
     LinkPage { done: true, neutral, ..page }
 }
 
-impl LinkHandler for Confirm {
+impl LinkHandler for ConfirmLink {
     fn purpose(&self) -> Purpose {
         Purpose::ConfirmAttendance
     }
@@ -170,7 +170,7 @@ impl LinkHandler for Confirm {
     }
 }
 
-impl LinkHandler for Manage {
+impl LinkHandler for ManageLink {
     fn purpose(&self) -> Purpose {
         Purpose::ManageAttendance
     }
@@ -210,7 +210,7 @@ impl LinkHandler for Manage {
             let mut tx = kernel.db.begin().await?;
             let c = find(kernel, &mut tx, token).await?;
             if is_active(&c) && ops::cancel(&mut tx, kernel, &c.event, c.row.id).await? {
-                ops::tell_cancelled(&mut tx, kernel, &c.event, c.row.id).await?;
+                ops::notify_cancelled(&mut tx, kernel, &c.event, c.row.id).await?;
             } else {
                 replaced(&mut tx, &c).await?;
             }
@@ -220,20 +220,20 @@ impl LinkHandler for Manage {
     }
 }
 
-fn is_active(c: &Context) -> bool {
+fn is_active(c: &LoadedAttendance) -> bool {
     matches!(c.row.state.as_str(), "accepted" | "waitlisted")
 }
 
 /// A registration that a newer one of the same person took the place of has a link that is replaced, not a cancelled
 /// place.
-async fn replaced(conn: &mut PgConnection, c: &Context) -> Result<()> {
+async fn replaced(conn: &mut PgConnection, c: &LoadedAttendance) -> Result<()> {
     match store::active(conn, c.row.event_id, c.row.person_id).await? {
         Some(_) => Err(expired()),
         None => Ok(()),
     }
 }
 
-impl LinkHandler for Reject {
+impl LinkHandler for RejectLink {
     fn purpose(&self) -> Purpose {
         Purpose::RejectAttendance
     }
@@ -257,11 +257,11 @@ impl LinkHandler for Reject {
             // the person first, as who confirms at this moment does: the row and then the person are deleted here
             match find_locked(&self.0, &mut tx, token).await {
                 Ok(c) if c.row.state == "pending" => {
-                    if let Some(address) = c.typed.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
+                    if let Some(address) = c.payload.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
                         mail::suppress_globally(&mut tx, &self.0, &address, c.event.action.protected).await?;
                     }
                     store::delete_pending(&mut tx, c.row.id).await?;
-                    people::forget_bare_people(&mut tx, &[c.row.person_id]).await?;
+                    people::delete_unconfirmed_people(&mut tx, &[c.row.person_id]).await?;
                     tx.commit().await?;
                     Ok(LinkPage::not_me(c.locale, true))
                 }

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::{
     ics,
-    ops::{self, Context},
+    ops::{self, LoadedAttendance},
     store::{self, AttendanceRow},
 };
 use crate::{
@@ -46,7 +46,7 @@ impl EventMail {
 
     /// The registrations with what their owners are told, in the mails' order; `None` where a message holds no more: what it
     /// says must be the registration's state now.
-    async fn find(&self, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<(Context, &'static str)>>>> {
+    async fn find(&self, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<(LoadedAttendance, &'static str)>>>> {
         let kernel = &self.kernel;
         let mut conn = kernel.work.acquire().await?;
         let ids = QueuedEmail::ref_ids(emails, "attendance")?;
@@ -62,9 +62,9 @@ impl EventMail {
                 kind
             }));
         }
-        let mut contexts = ops::contexts(kernel, &mut conn, rows).await?.into_iter();
+        let mut loaded = ops::load_attendances(kernel, &mut conn, rows).await?.into_iter();
         let with_context = |kind: Option<&'static str>| {
-            let Some((c, kind)) = kind.and_then(|kind| Some((contexts.next()?, kind))) else { return Ok(None) };
+            let Some((c, kind)) = kind.and_then(|kind| Some((loaded.next()?, kind))) else { return Ok(None) };
             let c = c?;
             let holds = c.event.is_on(kernel.env.now()) || kind == "event_cancelled_by_you";
             Ok(holds.then_some((c, kind)))
@@ -107,14 +107,14 @@ impl EventMail {
                     && email.class != Class::Urgent;
                 let is_unrequested = kind == "event_confirm" || (is_first && !c.event.action.confirms);
                 let basis = if is_unrequested { SendBasis::FirstContact } else { SendBasis::Transactional };
-                let to = c.typed.details.address()?;
+                let to = c.payload.details.address()?;
                 Some(Draft { to, vault: c.vault.clone(), basis, about: (c, kind) })
             }))
         });
         mail::compose_permitted(&self.kernel, emails, drafts.collect(), |(c, kind), to| self.write(&c, kind, to)).await
     }
 
-    fn write(&self, c: &Context, kind: &str, to: EmailAddress) -> Composition {
+    fn write(&self, c: &LoadedAttendance, kind: &str, to: EmailAddress) -> Composition {
         let (kernel, action) = (&self.kernel, &c.event.action);
         let has_place = matches!(kind, "event_registered" | "event_promoted");
         let ics = has_place && !action.protected;
@@ -141,7 +141,7 @@ impl EventMail {
 }
 
 /// Everything that a template may ask for; only those who have a place are given the join link.
-fn page(kernel: &Kernel, c: &Context, has_place: bool, ics: bool) -> Value {
+fn page(kernel: &Kernel, c: &LoadedAttendance, has_place: bool, ics: bool) -> Value {
     let url = |purpose| kernel.links.url(purpose, c.row.id, c.row.link_generation);
     context! {
         organization => c.event.action.organization_name.as_str(),
@@ -172,8 +172,8 @@ impl MailKind for EventMail {
     ) -> BoxFuture<'a, Result<Option<Addressee>>> {
         Box::pin(async move {
             let Some(row) = store::attendance(conn, email.ref_id("attendance")?).await? else { return Ok(None) };
-            let c = ops::context(&self.kernel, conn, row).await?;
-            Ok(c.typed.details.address().map(|address| Addressee { address, vault: c.vault }))
+            let c = ops::load_attendance(&self.kernel, conn, row).await?;
+            Ok(c.payload.details.address().map(|address| Addressee { address, vault: c.vault }))
         })
     }
 

@@ -1,27 +1,27 @@
 //! Events: people register, nobody is seated twice over, and nobody but the organizers can find out who comes.
 //!
-//! The way of a registration: [`api`] or [`mod@pages`] checks what was typed, [`registering`] seals it on the registration's
-//! own row and hands the act to [`ingest`], which writes it in a batch with its mail (`register_attendances` in the
+//! The way of a registration: [`api`] or [`mod@pages`] checks what was typed, [`submission`] seals it on the registration's
+//! own row and hands the act to [`batch`], which writes it in a batch with its mail (`submit_attendances` in the
 //! migrations). Where a confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] gives the seats, a
 //! place in the line, or neither, under the lock of the event's row. Whatever frees seats or moves the line ends with
-//! `promote_waiting` in the migrations, so that no seat stays empty while somebody waits whom it fits. [`mail`] composes the messages, [`ics`] the calendar
+//! `promote_waitlist` in the migrations, so that no seat stays empty while somebody waits whom it fits. [`mail`] composes the messages, [`ics`] the calendar
 //! files. What an event is beyond an action stands in [`plan`], how it is typed in [`fields`] and [`times`].
 //!
 //! What the public may not learn: how many have come (an event is open, has a waiting list, or is closed), and the join
 //! link (`instructions`): it is mailed to those who have a place, and pages show it to them on the day itself.
 
 mod api;
+mod batch;
 mod counts;
 mod fields;
 mod ics;
-mod ingest;
 mod links;
 mod mail;
 mod ops;
 mod pages;
 mod plan;
-mod registering;
 mod store;
+mod submission;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -30,11 +30,11 @@ pub use api::router;
 pub use counts::verify_next;
 pub use fields::{EventFields, NewEvent};
 pub use mail::EventMail;
-pub use ops::{Typed, create_event, promote_everywhere};
+pub use ops::{AttendancePayload, create_event, promote_waitlists};
 pub use pages::pages;
-pub use plan::{Contact, Event, EventKind, Format, Place, Plan, Session};
-pub use registering::{Events, NewAttendance, Registered};
-pub use store::{ATTENDANCES, AttendanceRow, forget_unconfirmed, move_if_past};
+pub use plan::{Contact, Event, EventKind, Format, Plan, Session, Venue};
+pub use store::{ATTENDANCES, AttendanceRow, delete_unconfirmed, move_if_past};
+pub use submission::{Events, NewAttendance, VouchedAttendance};
 
 use crate::{kernel::links::LinkHandlers, mail::MailKinds};
 
@@ -47,7 +47,7 @@ pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
 
 /// Registers what the links of this slice do.
 pub fn register_links(events: &Events, purposes: &mut LinkHandlers) {
-    purposes.register(links::Confirm(events.kernel.clone()));
-    purposes.register(links::Manage(events.kernel.clone()));
-    purposes.register(links::Reject(events.kernel.clone()));
+    purposes.register(links::ConfirmLink(events.kernel.clone()));
+    purposes.register(links::ManageLink(events.kernel.clone()));
+    purposes.register(links::RejectLink(events.kernel.clone()));
 }

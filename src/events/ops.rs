@@ -24,13 +24,13 @@ use crate::{
     kernel::{Kernel, links::expired, text::LocaleTag, vault::Vault},
     mail::{self, Class, NewEmail},
     organizers::Actor,
-    people::{self, Asked, Consents, Details},
+    people::{self, ConsentContext, Consents, Details},
 };
 
 /// What is sealed on a registration's row: everything that was typed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Typed {
+pub struct AttendancePayload {
     /// The person's details.
     pub details: Details,
     /// The language that is to be interpreted, or "".
@@ -96,14 +96,14 @@ pub async fn update_event(
     let event = store::event(conn, id).await?;
     if moved && event.is_on(now) {
         let accepted = store::accepted_ids(conn, id).await?;
-        tell(conn, kernel, &event, Class::Urgent, "event_registered", &accepted).await?;
+        notify_attendees(conn, kernel, &event, Class::Urgent, "event_registered", &accepted).await?;
     }
-    store::promote(conn, id, now).await?;
+    store::promote_waitlist(conn, id, now).await?;
     store::event(conn, id).await
 }
 
 /// Queues one mail for each of these registrations.
-async fn tell(
+async fn notify_attendees(
     conn: &mut PgConnection,
     kernel: &Kernel,
     event: &Event,
@@ -125,32 +125,32 @@ async fn tell(
 ///
 /// # Errors
 /// A database error; one event that fails does not keep the others from theirs.
-pub async fn promote_everywhere(kernel: &Kernel) -> Result<i32> {
+pub async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
     let now = kernel.env.now();
     let mut conn = kernel.work.acquire().await?;
     let mut promoted = 0;
-    for event in store::promotable(&mut conn, now).await? {
+    for event in store::events_to_promote(&mut conn, now).await? {
         loop {
-            match store::promote(&mut conn, event, now).await {
+            match store::promote_waitlist(&mut conn, event, now).await {
                 // a long line moves in parts
                 Ok(parties) if parties > 0 => promoted += parties,
                 Ok(_) => break,
                 Err(error @ Error::Unavailable { .. }) => return Err(error),
                 Err(error) => {
-                    tracing::error!(%event, %error, "free seats were not given to those who wait");
+                    tracing::error!(%event, %error, "waitlist promotion failed");
                     break;
                 }
             }
         }
     }
     if promoted > 0 {
-        tracing::info!(parties = promoted, "free seats were given to those who waited");
+        tracing::info!(parties = promoted, "waitlist promoted");
     }
     Ok(promoted)
 }
 
 /// A registration with what it belongs to, for links and mails.
-pub struct Context {
+pub struct LoadedAttendance {
     /// The row.
     pub row: AttendanceRow,
     /// Its event.
@@ -158,7 +158,7 @@ pub struct Context {
     /// The opened vault.
     pub vault: Arc<Vault>,
     /// What is sealed on the row.
-    pub typed: Typed,
+    pub payload: AttendancePayload,
     /// The language of the act.
     pub locale: LocaleTag,
 }
@@ -167,19 +167,19 @@ pub struct Context {
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn context(kernel: &Kernel, conn: &mut PgConnection, row: AttendanceRow) -> Result<Context> {
-    contexts(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
+pub async fn load_attendance(kernel: &Kernel, conn: &mut PgConnection, row: AttendanceRow) -> Result<LoadedAttendance> {
+    load_attendances(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
 }
 
 /// The same for many, in their order; each event is read once.
 ///
 /// # Errors
-/// As [`context`]; that of a row that does not open stands in its place.
-pub async fn contexts(
+/// As [`load_attendance`]; that of a row that does not open stands in its place.
+pub async fn load_attendances(
     kernel: &Kernel,
     conn: &mut PgConnection,
     rows: Vec<AttendanceRow>,
-) -> Result<Vec<Result<Context>>> {
+) -> Result<Vec<Result<LoadedAttendance>>> {
     let mut known: HashMap<Uuid, (Arc<Event>, Arc<Vault>)> = HashMap::new();
     for row in &rows {
         if let Entry::Vacant(place) = known.entry(row.event_id) {
@@ -190,12 +190,12 @@ pub async fn contexts(
     }
     let open = |row: AttendanceRow| {
         let (event, vault) = known[&row.event_id].clone();
-        let typed = typed(&vault, &row)?;
-        let locale = typed
+        let payload = open_payload(&vault, &row)?;
+        let locale = payload
             .locale
             .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
             .unwrap_or(event.action.locale);
-        Ok(Context { row, event, vault, typed, locale })
+        Ok(LoadedAttendance { row, event, vault, payload, locale })
     };
     Ok(rows.into_iter().map(open).collect())
 }
@@ -204,7 +204,7 @@ pub async fn contexts(
 ///
 /// # Errors
 /// `internal` when the vault does not open it.
-pub fn typed(vault: &Vault, row: &AttendanceRow) -> Result<Typed> {
+pub fn open_payload(vault: &Vault, row: &AttendanceRow) -> Result<AttendancePayload> {
     Ok(row.sealed.as_deref().map(|sealed| vault.open(ATTENDANCES, row.id, sealed)).transpose()?.unwrap_or_default())
 }
 
@@ -214,7 +214,7 @@ pub fn typed(vault: &Vault, row: &AttendanceRow) -> Result<Typed> {
 /// # Errors
 /// `link_expired` when the act was not confirmed in time, `action_closed` when the event is called off or over, or a
 /// database error.
-pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> Result<()> {
+pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &LoadedAttendance) -> Result<()> {
     let action = &c.event.action;
     if c.row.state != "pending" {
         return Ok(());
@@ -226,19 +226,19 @@ pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> R
         return Err(Error::problem(Code::ActionClosed, "It is over or was called off."));
     }
     let protected = action.protected;
-    people::confirm(
+    people::merge_confirmed_details(
         conn,
         kernel,
         &c.vault,
         c.row.person_id,
-        c.typed.details.clone(),
+        c.payload.details.clone(),
         c.row.locale.as_deref(),
         protected,
     )
     .await?;
-    consent(conn, kernel, &c.event, c.row.person_id, &c.typed.consents, c.locale).await?;
+    append_consents(conn, kernel, &c.event, c.row.person_id, &c.payload.consents, c.locale).await?;
     let (at, now) = (kernel.env.recorded_now(protected), kernel.env.now());
-    let seated = store::seat(conn, action.id, &[c.row.id], at, now).await?;
+    let seated = store::allocate_seats(conn, action.id, &[c.row.id], at, now).await?;
     let (class, kind) = match seated.first().map(|(_, state)| state.as_str()) {
         Some("accepted") => (Class::Confirmation, "event_registered"),
         Some("waitlisted") => (Class::Notice, "event_waitlisted"),
@@ -261,7 +261,7 @@ pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> R
 ///
 /// # Errors
 /// A database error.
-pub async fn consent(
+pub async fn append_consents(
     conn: &mut PgConnection,
     kernel: &Kernel,
     event: &Event,
@@ -271,14 +271,14 @@ pub async fn consent(
 ) -> Result<()> {
     let action = &event.action;
     let source = format!("event:{}", action.slug);
-    let asked = Asked {
+    let consent_context = ConsentContext {
         organization: action.organization_id,
         organization_name: &action.organization_name,
         locale,
         source: &source,
         updates_wording: None,
     };
-    people::append_consents(conn, kernel, person, consents, asked, action.protected).await
+    people::append_consents(conn, kernel, person, consents, consent_context, action.protected).await
 }
 
 /// Cancels a registration; its seats go to those who wait. False when there was nothing left to cancel.
@@ -295,7 +295,7 @@ pub async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, att
     let Some(freed) = store::cancel_active(conn, attendance, at).await? else { return Ok(false) };
     store::add_seats(conn, event.action.id, -freed).await?;
     // also when a party that only waited left: it may have stood in front of one that fits
-    store::promote(conn, event.action.id, kernel.env.now()).await?;
+    store::promote_waitlist(conn, event.action.id, kernel.env.now()).await?;
     Ok(true)
 }
 
@@ -303,8 +303,8 @@ pub async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, att
 ///
 /// # Errors
 /// A database error.
-pub async fn tell_cancelled(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<()> {
-    tell(conn, kernel, event, Class::Notice, "event_cancelled_by_you", &[attendance]).await
+pub async fn notify_cancelled(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<()> {
+    notify_attendees(conn, kernel, event, Class::Notice, "event_cancelled_by_you", &[attendance]).await
 }
 
 /// Changes the size of a party that has a place or waits for one. Under the event's lock.
@@ -330,7 +330,7 @@ pub async fn resize(
         _ => return Err(not_active()),
     }
     store::resize(conn, row.id, party_size).await?;
-    store::promote(conn, event.action.id, kernel.env.now()).await?;
+    store::promote_waitlist(conn, event.action.id, kernel.env.now()).await?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{
     ics,
     plan::{Event, word},
-    registering::{Events, NewAttendance, access_needs, interpretation, party_size},
+    submission::{Events, NewAttendance, access_needs, interpretation, party_size},
 };
 use crate::{
     campaigns,
@@ -32,10 +32,7 @@ use crate::{
 
 /// Routes of the pages.
 pub fn pages(state: Events) -> Router {
-    Router::new()
-        .route("/e/{slug}", get(show).post(register))
-        .layer(DefaultBodyLimit::max(FORM_LIMIT))
-        .with_state(state)
+    Router::new().route("/e/{slug}", get(show).post(submit)).layer(DefaultBodyLimit::max(FORM_LIMIT)).with_state(state)
 }
 
 /// What the form sends.
@@ -189,7 +186,7 @@ async fn render(
     kernel.pages.page("pages/event.html", visitor, &kernel.url(&action.path()), page)
 }
 
-async fn register(
+async fn submit(
     State(events): State<Events>,
     mut visitor: Visitor,
     source: Source,
@@ -201,18 +198,18 @@ async fn register(
     // the language of the page that carried the form
     visitor.locale = LocaleTag::parse(&form.locale).unwrap_or(visitor.locale);
     let event = public(&events, &slug).await?;
-    events.require_open(&event)?;
+    events.ensure_open(&event)?;
     let done = || campaigns::received(kernel, &visitor, &event.action, &event.title(visitor.locale));
     if !form.website.is_empty() {
         // a box that no person sees was filled in: nothing is written, and the machine is told what everybody is told
         return done();
     }
     let outcome = async {
-        let new = accept(&event, &form, visitor.locale)?;
+        let new = parse_form(&event, &form, visitor.locale)?;
         let given = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
         let (altcha, ticket) = (given(&form.altcha), given(&form.wait_ticket));
         kernel.rate_limiter.admit(source, Proof { altcha: altcha.as_deref(), ticket: ticket.as_deref() }).await?;
-        events.register(&event, new).await
+        events.submit(&event, new).await
     };
     match outcome.await {
         Ok(()) => done(),
@@ -237,7 +234,7 @@ fn not_a_form(rejection: FormRejection) -> Error {
     Error::problem(Code::UnsupportedMediaType, "Send the form as application/x-www-form-urlencoded.")
 }
 
-fn accept(event: &Event, form: &RegisterForm, locale: LocaleTag) -> Result<NewAttendance> {
+fn parse_form(event: &Event, form: &RegisterForm, locale: LocaleTag) -> Result<NewAttendance> {
     let protected = event.action.protected;
     // a protected event asks for less, and keeps less, whatever is sent
     let family_name = if protected { "" } else { form.family_name.as_str() };
@@ -245,26 +242,26 @@ fn accept(event: &Event, form: &RegisterForm, locale: LocaleTag) -> Result<NewAt
     if !protected {
         person = person.with_phone(&form.phone);
     }
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     let person = match person.parse("") {
         Ok(person) => Some(person),
         Err(Error::Fields(fields)) => {
-            faults.extend(fields);
+            errors.extend(fields);
             None
         }
         Err(error) => return Err(error),
     };
     if !protected && form.given_name.trim().is_empty() {
-        faults.push(FieldError::new("/given_name", "required", ""));
+        errors.push(FieldError::new("/given_name", "required", ""));
     }
-    let typed = form.party_size.trim();
-    let size = party_size(event, if typed.is_empty() { 1 } else { typed.parse().unwrap_or(0) })
-        .map_err(|e| faults.push(e))
+    let input = form.party_size.trim();
+    let size = party_size(event, if input.is_empty() { 1 } else { input.parse().unwrap_or(0) })
+        .map_err(|e| errors.push(e))
         .ok();
-    let language = interpretation(event, &form.interpretation).map_err(|e| faults.push(e)).ok();
-    let needs = access_needs(&form.access_needs).map_err(|e| faults.push(e)).ok();
+    let language = interpretation(event, &form.interpretation).map_err(|e| errors.push(e)).ok();
+    let needs = access_needs(&form.access_needs).map_err(|e| errors.push(e)).ok();
     match (person, size, language, needs) {
-        (Some(person), Some(party_size), Some(interpretation), Some(access_needs)) if faults.is_empty() => {
+        (Some(person), Some(party_size), Some(interpretation), Some(access_needs)) if errors.is_empty() => {
             Ok(NewAttendance {
                 person,
                 party_size,
@@ -274,6 +271,6 @@ fn accept(event: &Event, form: &RegisterForm, locale: LocaleTag) -> Result<NewAt
                 source: Some(form.source.clone()).filter(|s| !s.is_empty()),
             })
         }
-        _ => Err(Error::Fields(faults)),
+        _ => Err(Error::Fields(errors)),
     }
 }

@@ -77,7 +77,7 @@ impl fmt::Debug for Private {
 /// Where it takes place; empty strings were not given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "OSDI's location")]
-pub struct Place {
+pub struct Venue {
     pub venue: String,
     /// Lines, one below the other.
     pub address: String,
@@ -88,7 +88,7 @@ pub struct Place {
     pub country: String,
 }
 
-impl Default for Place {
+impl Default for Venue {
     fn default() -> Self {
         let none = String::new;
         Self {
@@ -102,7 +102,7 @@ impl Default for Place {
     }
 }
 
-impl Place {
+impl Venue {
     /// In one line; "" when nothing but the country is known.
     pub fn line(&self) -> String {
         let address = self.address.replace('\n', ", ");
@@ -147,9 +147,9 @@ pub struct Plan {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     /// False: the start is a placeholder that nobody chose.
-    pub dated: bool,
+    pub has_date: bool,
     pub zone: Zone,
-    pub place: Place,
+    pub place: Venue,
     pub map_url: String,
     pub accessibility: String,
     pub instructions: Private,
@@ -158,7 +158,7 @@ pub struct Plan {
     pub interpretation: Vec<String>,
     pub capacity: Option<i32>,
     pub waitlist: bool,
-    pub smaller_may_pass: bool,
+    pub allow_smaller_parties_first: bool,
 }
 
 impl Plan {
@@ -170,9 +170,9 @@ impl Plan {
             format: Format::default(),
             starts_at,
             ends_at: starts_at + DEFAULT_LENGTH,
-            dated: false,
+            has_date: false,
             zone: *zones::DEFAULT,
-            place: Place::default(),
+            place: Venue::default(),
             map_url: String::new(),
             accessibility: String::new(),
             instructions: Private::default(),
@@ -181,7 +181,7 @@ impl Plan {
             interpretation: Vec::new(),
             capacity: None,
             waitlist: true,
-            smaller_may_pass: false,
+            allow_smaller_parties_first: false,
         }
     }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Exports,
     lists::{Attendances, Export, List, Outreaches, Signatures},
-    names,
+    name_list,
 };
 use crate::{
     campaigns::{self, Kind},
@@ -24,7 +24,7 @@ use crate::{
         http_cache::private_json,
     },
     organizers::{Actor, Scope, audit},
-    petitions::{self, Delivery, Figures, Petition},
+    petitions::{self, DeliveryCounts, Petition, PetitionDelivery},
 };
 
 /// Routes of this slice.
@@ -133,7 +133,7 @@ async fn handed_over(
     actor: &Actor,
     key: &str,
     delivery: Uuid,
-) -> Result<(Petition, Delivery, Figures)> {
+) -> Result<(Petition, PetitionDelivery, DeliveryCounts)> {
     actor.require(Scope::ContactsExport)?;
     let kernel = &exports.kernel;
     let mut conn = kernel.db.acquire().await?;
@@ -141,9 +141,9 @@ async fn handed_over(
     if action.protected {
         return Err(Error::problem(Code::Forbidden, PROTECTED));
     }
-    let petition = petitions::complete(&mut conn, action).await?;
-    let delivery = petitions::find_delivery(&mut conn, &petition, delivery).await?;
-    let figures = petitions::figures(&mut conn, &petition, &delivery).await?;
+    let petition = petitions::load_for_action(&mut conn, action).await?;
+    let delivery = petitions::find_petition_delivery(&mut conn, &petition, delivery).await?;
+    let figures = petitions::delivery_counts(&mut conn, &petition, &delivery).await?;
     let details = json!({"delivery": delivery.id});
     audit(&mut conn, &kernel.env, actor, "names.export", Some(petition.action.id), details).await?;
     Ok((petition, delivery, figures))
@@ -180,7 +180,7 @@ async fn export_names(
         _ => return Err(Error::problem(Code::InvalidParameter, "`bom` is 0 or 1, and the only parameter.")),
     };
     let (petition, delivery, _) = handed_over(&exports, &actor, &key, delivery).await?;
-    let lines = names::csv(exports.kernel.clone(), &petition.action, bom);
+    let lines = name_list::csv(exports.kernel.clone(), &petition.action, bom);
     let name = format!("{}-names-{}.csv", petition.action.slug, delivery.date);
     download(Body::from_stream(lines), "text/csv; charset=utf-8; header=present", &name)
 }
@@ -204,14 +204,14 @@ async fn export_workbook(
         return Err(Error::problem(Code::InvalidParameter, "This address takes no parameter."));
     }
     let (petition, delivery, figures) = handed_over(&exports, &actor, &key, delivery).await?;
-    let bytes = names::workbook(exports.kernel.clone(), &petition, &delivery, &figures).await?;
+    let bytes = name_list::workbook(exports.kernel.clone(), &petition, &delivery, &figures).await?;
     let name = format!("{}-{}.xlsx", petition.action.slug, delivery.date);
     download(bytes.into(), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", &name)
 }
 
 async fn export<L: List>(exports: &Exports, actor: &Actor, key: &str, query: Option<&str>) -> Result<Response> {
     actor.require(Scope::ContactsExport)?;
-    let wish = Wish::parse::<L>(query.unwrap_or(""))?;
+    let wish = ExportQuery::parse::<L>(query.unwrap_or(""))?;
     let kernel = &exports.kernel;
     let mut conn = kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, L::KIND, key, Some(actor)).await?;
@@ -219,7 +219,7 @@ async fn export<L: List>(exports: &Exports, actor: &Actor, key: &str, query: Opt
         return Err(Error::problem(Code::Forbidden, PROTECTED));
     }
     // before the first byte: a download that breaks off has left too
-    audit(&mut conn, &kernel.env, actor, L::VERB, Some(action.id), json!({"states": wish.states})).await?;
+    audit(&mut conn, &kernel.env, actor, L::AUDIT_VERB, Some(action.id), json!({"states": wish.states})).await?;
     drop(conn);
     let name = format!("{}-{}-{}.csv", action.slug, L::NAME, kernel.env.now().date_naive());
     let lines = Export::<L>::new(kernel.clone(), action, &wish.states).stream(wish.bom).await?;
@@ -228,12 +228,12 @@ async fn export<L: List>(exports: &Exports, actor: &Actor, key: &str, query: Opt
 
 /// What the query asks for.
 #[derive(Debug, PartialEq, Eq)]
-struct Wish {
+struct ExportQuery {
     states: Vec<&'static str>,
     bom: bool,
 }
 
-impl Wish {
+impl ExportQuery {
     fn parse<L: List>(query: &str) -> Result<Self> {
         let refuse = |detail: String| Err(Error::problem(Code::InvalidParameter, detail));
         let (mut states, mut bom) = (None, None);
@@ -259,7 +259,7 @@ impl Wish {
                 return refuse(format!("`{name}` stands there twice."));
             }
         }
-        Ok(Self { states: states.unwrap_or_else(|| L::USUAL.to_vec()), bom: bom.unwrap_or(false) })
+        Ok(Self { states: states.unwrap_or_else(|| L::DEFAULT_STATES.to_vec()), bom: bom.unwrap_or(false) })
     }
 }
 
@@ -269,14 +269,14 @@ mod tests {
 
     #[test]
     fn what_the_query_asks_for() {
-        assert_eq!(Wish::parse::<Signatures>("").unwrap(), Wish { states: vec!["counted"], bom: false });
+        assert_eq!(ExportQuery::parse::<Signatures>("").unwrap(), ExportQuery { states: vec!["counted"], bom: false });
         assert_eq!(
-            Wish::parse::<Signatures>("state=withdrawn&bom=1").unwrap(),
-            Wish { states: vec!["withdrawn"], bom: true }
+            ExportQuery::parse::<Signatures>("state=withdrawn&bom=1").unwrap(),
+            ExportQuery { states: vec!["withdrawn"], bom: true }
         );
-        assert_eq!(Wish::parse::<Signatures>("state=all").unwrap().states.len(), 6);
-        assert_eq!(Wish::parse::<Attendances>("bom=0").unwrap().states, ["accepted", "waitlisted"]);
-        assert!(!Wish::parse::<Outreaches>("").unwrap().states.contains(&"pending"));
+        assert_eq!(ExportQuery::parse::<Signatures>("state=all").unwrap().states.len(), 6);
+        assert_eq!(ExportQuery::parse::<Attendances>("bom=0").unwrap().states, ["accepted", "waitlisted"]);
+        assert!(!ExportQuery::parse::<Outreaches>("").unwrap().states.contains(&"pending"));
         for (query, named) in [
             ("state=accepted", "`state`"),
             ("state=", "`state`"),
@@ -284,7 +284,7 @@ mod tests {
             ("page=2", "`page`"),
             ("state=all&state=counted", "`state`"),
         ] {
-            let error = Wish::parse::<Signatures>(query).unwrap_err();
+            let error = ExportQuery::parse::<Signatures>(query).unwrap_err();
             assert_eq!(error.code(), Code::InvalidParameter);
             assert!(error.to_string().contains(named), "{query}: {error}");
         }

@@ -10,9 +10,9 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{
-    csv::{BOM, Cell, Sheet, ours, typed},
+    csv_writer::{BOM, Cell, CsvWriter, trusted, untrusted},
+    keyset_pages::{KeysetPages, with_retries},
     store::{self, AttendanceLine, OutreachLine, SignatureLine},
-    walk::{Walk, patiently},
 };
 use crate::{
     campaigns::{Action, Kind},
@@ -40,13 +40,13 @@ pub trait List: Send + Sync + 'static {
     /// Its name in the address, the file name and the audit trail.
     const NAME: &'static str;
     /// What is done, in the audit trail.
-    const VERB: &'static str;
+    const AUDIT_VERB: &'static str;
     /// The header.
     const COLUMNS: &'static [&'static str];
     /// Every state.
     const STATES: &'static [&'static str];
     /// The states that are exported unless others are asked for.
-    const USUAL: &'static [&'static str];
+    const DEFAULT_STATES: &'static [&'static str];
 
     /// Reads the next batch after an id.
     fn read(
@@ -61,13 +61,18 @@ pub trait List: Send + Sync + 'static {
     /// Opens what the row has sealed; empty once the contact was dropped.
     fn open(vault: &Vault, row: &Self::Row) -> Result<Self::Opened>;
     /// The address of somebody whose latest word is that updates may come.
-    fn willing<'a>(row: &Self::Row, opened: &'a Self::Opened) -> Option<&'a str>;
+    fn subscriber_email<'a>(row: &Self::Row, opened: &'a Self::Opened) -> Option<&'a str>;
     /// Keys of columns that only this action has, after [`List::COLUMNS`].
-    fn more(_: &mut PgConnection, _: Uuid) -> impl Future<Output = Result<Vec<String>>> + Send {
+    fn extra_columns(_: &mut PgConnection, _: Uuid) -> impl Future<Output = Result<Vec<String>>> + Send {
         std::future::ready(Ok(Vec::new()))
     }
     /// The row's cells, in the order of the columns.
-    fn cells<'a>(row: &'a Self::Row, opened: &'a Self::Opened, consents: bool, more: &[String]) -> Vec<Cell<'a>>;
+    fn cells<'a>(
+        row: &'a Self::Row,
+        opened: &'a Self::Opened,
+        consents: bool,
+        extra_columns: &[String],
+    ) -> Vec<Cell<'a>>;
 }
 
 /// One list of one action, on its way out.
@@ -76,18 +81,18 @@ pub struct Export<L> {
     kernel: Arc<Kernel>,
     action: Action,
     states: Vec<String>,
-    more: Vec<String>,
+    extra_columns: Vec<String>,
     list: PhantomData<L>,
 }
 
 /// What a row had sealed, and the indexes under which its address may be suppressed.
-struct Line<L: List> {
+struct ExportRow<L: List> {
     opened: L::Opened,
     indexes: Vec<Vec<u8>>,
 }
 
 /// A batch, and how far the list was read with it, unless it was the last.
-type Read<L> = (Vec<<L as List>::Row>, Option<Walk>);
+type Read<L> = (Vec<<L as List>::Row>, Option<KeysetPages>);
 
 impl<L: List> Export<L> {
     /// An export of an action's rows in these states.
@@ -96,7 +101,7 @@ impl<L: List> Export<L> {
             kernel,
             action,
             states: states.iter().map(|&s| s.to_owned()).collect(),
-            more: Vec::new(),
+            extra_columns: Vec::new(),
             list: PhantomData,
         }
     }
@@ -108,87 +113,87 @@ impl<L: List> Export<L> {
     /// `link_expired` when the vault was destroyed, `unavailable` while its key is away, or a database error.
     pub async fn stream(mut self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
         let action = self.action.id;
-        self.more = L::more(&mut *self.kernel.db.acquire().await?, action).await?;
+        self.extra_columns = L::extra_columns(&mut *self.kernel.db.acquire().await?, action).await?;
         let export = Arc::new(self);
-        let mut sheet = Sheet::beginning_with(if bom { BOM } else { b"" });
-        let more = export.more.iter().map(|key| ours(format!("answer_{key}")));
-        sheet.line(L::COLUMNS.iter().map(|&name| ours(name)).chain(more))?;
-        let (rows, next) = export.clone().read(Walk::new(&export.kernel.env)).await?;
+        let mut writer = CsvWriter::beginning_with(if bom { BOM } else { b"" });
+        let extra_columns = export.extra_columns.iter().map(|key| trusted(format!("answer_{key}")));
+        writer.write_row(L::COLUMNS.iter().map(|&name| trusted(name)).chain(extra_columns))?;
+        let (rows, next) = export.clone().read(KeysetPages::new(&export.kernel.env)).await?;
         let ahead = export.ahead(next);
-        export.write(&mut sheet, Arc::new(rows)).await?;
-        let first = futures_util::stream::once(std::future::ready(sheet.into_bytes()));
+        export.write(&mut writer, Arc::new(rows)).await?;
+        let first = futures_util::stream::once(std::future::ready(writer.into_bytes()));
         let rest = try_unfold((export, ahead), |(export, ahead)| async move {
             let Some(ahead) = ahead else { return Ok(None) };
             let (rows, next) = ahead.await.map_err(Error::internal)??;
             let ahead = export.ahead(next);
             let rows = Arc::new(rows);
             let writing = export.clone();
-            let bytes = patiently(move || writing.clone().lines(rows.clone())).await?;
+            let bytes = with_retries(move || writing.clone().lines(rows.clone())).await?;
             Ok(Some((bytes, (export, ahead))))
         });
         Ok(futures_util::StreamExt::chain(first, rest)
-            .inspect_err(move |error| tracing::error!(list = L::NAME, %action, "an export broke off: {error}")))
+            .inspect_err(move |error| tracing::error!(list = L::NAME, %action, "export aborted: {error}")))
     }
 
     /// Begins to read the next batch while the one before it is opened and written: the database and we work on
     /// different cores.
-    fn ahead(self: &Arc<Self>, walk: Option<Walk>) -> Option<JoinHandle<Result<Read<L>>>> {
-        let (export, walk) = (self.clone(), walk?);
-        Some(tokio::spawn(patiently(move || export.clone().read(walk.clone()))))
+    fn ahead(self: &Arc<Self>, pages: Option<KeysetPages>) -> Option<JoinHandle<Result<Read<L>>>> {
+        let (export, pages) = (self.clone(), pages?);
+        Some(tokio::spawn(with_retries(move || export.clone().read(pages.clone()))))
     }
 
     /// Reads the next batch.
-    async fn read(self: Arc<Self>, mut walk: Walk) -> Result<Read<L>> {
+    async fn read(self: Arc<Self>, mut pages: KeysetPages) -> Result<Read<L>> {
         let mut conn = self.kernel.db.acquire().await?;
-        let rows = L::read(&mut conn, &self.kernel, self.action.id, &self.states, walk.after()).await?;
-        let (rows, more) = walk.take(rows, L::id);
-        Ok((rows, more.then_some(walk)))
+        let rows = L::read(&mut conn, &self.kernel, self.action.id, &self.states, pages.after()).await?;
+        let (rows, has_more) = pages.take(rows, L::id);
+        Ok((rows, has_more.then_some(pages)))
     }
 
     /// The lines of a batch.
     async fn lines(self: Arc<Self>, rows: Arc<Vec<L::Row>>) -> Result<Bytes> {
-        let mut sheet = Sheet::beginning_with(b"");
-        self.write(&mut sheet, rows).await?;
-        sheet.into_bytes()
+        let mut writer = CsvWriter::beginning_with(b"");
+        self.write(&mut writer, rows).await?;
+        writer.into_bytes()
     }
 
     /// Opens a batch and writes its lines.
-    async fn write(&self, sheet: &mut Sheet, rows: Arc<Vec<L::Row>>) -> Result<()> {
+    async fn write(&self, writer: &mut CsvWriter, rows: Arc<Vec<L::Row>>) -> Result<()> {
         // never from a stream's memory: a vault that was destroyed meanwhile must be shut for the rest of the list
         let vault = self.kernel.vaults.open(self.action.vault_id).await?;
         let (kernel, sealed) = (self.kernel.clone(), rows.clone());
         let opened = tokio::task::spawn_blocking(move || open_all::<L>(&kernel, &vault, &sealed))
             .await
             .map_err(Error::internal)??;
-        let unwilling = self.unwilling(&opened).await?;
-        for (row, Line { opened, indexes }) in rows.iter().zip(&opened) {
-            let consents = !indexes.is_empty() && !indexes.iter().any(|index| unwilling.contains(index));
-            sheet.line(L::cells(row, opened, consents, &self.more))?;
+        let unsubscribed = self.unsubscribed(&opened).await?;
+        for (row, ExportRow { opened, indexes }) in rows.iter().zip(&opened) {
+            let consents = !indexes.is_empty() && !indexes.iter().any(|index| unsubscribed.contains(index));
+            writer.write_row(L::cells(row, opened, consents, &self.extra_columns))?;
         }
         Ok(())
     }
 
-    async fn unwilling(&self, opened: &[Line<L>]) -> Result<HashSet<Vec<u8>>> {
+    async fn unsubscribed(&self, opened: &[ExportRow<L>]) -> Result<HashSet<Vec<u8>>> {
         let indexes: Vec<Vec<u8>> = opened.iter().flat_map(|line| line.indexes.clone()).collect();
         if indexes.is_empty() {
             return Ok(HashSet::new());
         }
         let mut conn = self.kernel.db.acquire().await?;
-        Ok(store::unwilling(&mut conn, self.action.vault_id, &indexes).await?.into_iter().collect())
+        Ok(store::unsubscribed(&mut conn, self.action.vault_id, &indexes).await?.into_iter().collect())
     }
 }
 
-fn open_all<L: List>(kernel: &Kernel, vault: &Vault, rows: &[L::Row]) -> Result<Vec<Line<L>>> {
+fn open_all<L: List>(kernel: &Kernel, vault: &Vault, rows: &[L::Row]) -> Result<Vec<ExportRow<L>>> {
     rows.iter()
         .map(|row| {
             let opened = L::open(vault, row)?;
-            let address = L::willing(row, &opened).and_then(|address| EmailAddress::parse(address).ok());
+            let address = L::subscriber_email(row, &opened).and_then(|address| EmailAddress::parse(address).ok());
             let mut indexes = Vec::new();
             if let Some(address) = address {
                 indexes = mail::global_suppression_keys(kernel, &address);
                 indexes.push(vault.email_index(&address));
             }
-            Ok(Line { opened, indexes })
+            Ok(ExportRow { opened, indexes })
         })
         .collect()
 }
@@ -199,10 +204,10 @@ pub struct Signatures;
 
 impl List for Signatures {
     type Row = SignatureLine;
-    type Opened = petitions::Typed;
+    type Opened = petitions::SignaturePayload;
     const KIND: Kind = Kind::Petition;
     const NAME: &'static str = "signatures";
-    const VERB: &'static str = "signatures.export";
+    const AUDIT_VERB: &'static str = "signatures.export";
     const COLUMNS: &'static [&'static str] = &[
         "id",
         "state",
@@ -225,7 +230,7 @@ impl List for Signatures {
         "deliver_name",
     ];
     const STATES: &'static [&'static str] = &["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"];
-    const USUAL: &'static [&'static str] = &["counted"];
+    const DEFAULT_STATES: &'static [&'static str] = &["counted"];
 
     async fn read(
         conn: &mut PgConnection,
@@ -241,7 +246,7 @@ impl List for Signatures {
         row.id
     }
 
-    fn open(vault: &Vault, row: &SignatureLine) -> Result<petitions::Typed> {
+    fn open(vault: &Vault, row: &SignatureLine) -> Result<petitions::SignaturePayload> {
         Ok(row
             .sealed
             .as_deref()
@@ -250,35 +255,35 @@ impl List for Signatures {
             .unwrap_or_default())
     }
 
-    fn willing<'a>(row: &SignatureLine, opened: &'a petitions::Typed) -> Option<&'a str> {
+    fn subscriber_email<'a>(row: &SignatureLine, opened: &'a petitions::SignaturePayload) -> Option<&'a str> {
         row.consent_updates.then_some(opened.details.email.as_str())
     }
 
-    async fn more(conn: &mut PgConnection, action: Uuid) -> Result<Vec<String>> {
+    async fn extra_columns(conn: &mut PgConnection, action: Uuid) -> Result<Vec<String>> {
         petitions::question_keys(conn, action).await
     }
 
     fn cells<'a>(
         row: &'a SignatureLine,
-        opened: &'a petitions::Typed,
+        opened: &'a petitions::SignaturePayload,
         consents: bool,
-        more: &[String],
+        extra_columns: &[String],
     ) -> Vec<Cell<'a>> {
         let language = opened.locale.map(LocaleTag::as_str).or(row.locale.as_deref());
-        let mut cells = vec![ours(row.id.to_string()), ours(&*row.state)];
+        let mut cells = vec![trusted(row.id.to_string()), trusted(&*row.state)];
         cells.extend(contact(&opened.details));
         cells.extend([
-            typed(language.unwrap_or("")),
-            typed(&*opened.comments),
-            ours(&*row.display),
+            untrusted(language.unwrap_or("")),
+            untrusted(&*opened.comments),
+            trusted(&*row.display),
             yes_or_no(consents),
-            typed(row.source.as_deref().unwrap_or("")),
+            untrusted(row.source.as_deref().unwrap_or("")),
             time(Some(row.created_at)),
             time(row.counted_at),
-            ours(&*row.vetted),
+            trusted(&*row.vetted),
             yes_or_no(row.delivers_name),
         ]);
-        cells.extend(more.iter().map(|key| typed(opened.answers.get(key).map_or("", String::as_str))));
+        cells.extend(extra_columns.iter().map(|key| untrusted(opened.answers.get(key).map_or("", String::as_str))));
         cells
     }
 }
@@ -289,10 +294,10 @@ pub struct Attendances;
 
 impl List for Attendances {
     type Row = AttendanceLine;
-    type Opened = events::Typed;
+    type Opened = events::AttendancePayload;
     const KIND: Kind = Kind::Event;
     const NAME: &'static str = "attendances";
-    const VERB: &'static str = "attendances.export";
+    const AUDIT_VERB: &'static str = "attendances.export";
     const COLUMNS: &'static [&'static str] = &[
         "id",
         "state",
@@ -309,7 +314,7 @@ impl List for Attendances {
         "accepted_date",
     ];
     const STATES: &'static [&'static str] = &["pending", "accepted", "waitlisted", "cancelled", "declined"];
-    const USUAL: &'static [&'static str] = &["accepted", "waitlisted"];
+    const DEFAULT_STATES: &'static [&'static str] = &["accepted", "waitlisted"];
 
     async fn read(
         conn: &mut PgConnection,
@@ -325,7 +330,7 @@ impl List for Attendances {
         row.id
     }
 
-    fn open(vault: &Vault, row: &AttendanceLine) -> Result<events::Typed> {
+    fn open(vault: &Vault, row: &AttendanceLine) -> Result<events::AttendancePayload> {
         Ok(row
             .sealed
             .as_deref()
@@ -334,24 +339,29 @@ impl List for Attendances {
             .unwrap_or_default())
     }
 
-    fn willing<'a>(row: &AttendanceLine, opened: &'a events::Typed) -> Option<&'a str> {
+    fn subscriber_email<'a>(row: &AttendanceLine, opened: &'a events::AttendancePayload) -> Option<&'a str> {
         row.consent_updates.then_some(opened.details.email.as_str())
     }
 
-    fn cells<'a>(row: &'a AttendanceLine, opened: &'a events::Typed, consents: bool, _: &[String]) -> Vec<Cell<'a>> {
+    fn cells<'a>(
+        row: &'a AttendanceLine,
+        opened: &'a events::AttendancePayload,
+        consents: bool,
+        _: &[String],
+    ) -> Vec<Cell<'a>> {
         let [given_name, family_name, email, phone, ..] = contact(&opened.details);
         vec![
-            ours(row.id.to_string()),
-            ours(&*row.state),
-            ours(row.party_size.to_string()),
+            trusted(row.id.to_string()),
+            trusted(&*row.state),
+            trusted(row.party_size.to_string()),
             given_name,
             family_name,
             email,
             phone,
-            typed(&*opened.interpretation),
-            typed(&*opened.access_needs),
+            untrusted(&*opened.interpretation),
+            untrusted(&*opened.access_needs),
             yes_or_no(consents),
-            typed(row.source.as_deref().unwrap_or("")),
+            untrusted(row.source.as_deref().unwrap_or("")),
             time(Some(row.created_at)),
             time(row.accepted_at),
         ]
@@ -381,15 +391,15 @@ impl OutreachRow {
     }
 
     /// The subject that the office reads: typed, or the template's with the words of this office.
-    fn subject(&self, typed: &letters::Typed) -> String {
-        if !typed.subject.is_empty() || self.line.sealed.is_none() {
-            return typed.subject.clone();
+    fn subject(&self, payload: &letters::LetterPayload) -> String {
+        if !payload.subject.is_empty() || self.line.sealed.is_none() {
+            return payload.subject.clone();
         }
         let Some(target) = self.letter.targets.iter().find(|target| target.office_id == self.line.office_id) else {
             return String::new(); // an office that was taken off the action
         };
         let target = Target { holder: self.official().or_else(|| target.holder.clone()), ..target.clone() };
-        typed.compose(&self.letter, self.line.variant, &target).map(|(subject, _)| subject).unwrap_or_default()
+        payload.compose(&self.letter, self.line.variant, &target).map(|(subject, _)| subject).unwrap_or_default()
     }
 }
 
@@ -406,7 +416,7 @@ impl List for Outreaches {
     type Opened = OpenedLetter;
     const KIND: Kind = Kind::Letter;
     const NAME: &'static str = "outreaches";
-    const VERB: &'static str = "outreaches.export";
+    const AUDIT_VERB: &'static str = "outreaches.export";
     const COLUMNS: &'static [&'static str] = &[
         "id",
         "state",
@@ -423,7 +433,7 @@ impl List for Outreaches {
     ];
     const STATES: &'static [&'static str] =
         &["pending", "held", "queued", "sent", "failed", "uncertain", "bounced", "cancelled"];
-    const USUAL: &'static [&'static str] = &["held", "queued", "sent", "failed", "uncertain", "bounced"];
+    const DEFAULT_STATES: &'static [&'static str] = &["held", "queued", "sent", "failed", "uncertain", "bounced"];
 
     async fn read(
         conn: &mut PgConnection,
@@ -443,19 +453,19 @@ impl List for Outreaches {
 
     fn open(vault: &Vault, row: &OutreachRow) -> Result<OpenedLetter> {
         let sealed = row.line.sealed.as_deref();
-        let typed: letters::Typed = sealed
+        let payload: letters::LetterPayload = sealed
             .map(|sealed| vault.open(letters::LETTERS, row.line.letter_id, sealed))
             .transpose()?
             .unwrap_or_default();
-        let subject = row.subject(&typed);
+        let subject = row.subject(&payload);
         Ok(OpenedLetter {
-            details: typed.details,
+            details: payload.details,
             subject,
             official: row.official().map(|official| full_name(&official)).unwrap_or_default(),
         })
     }
 
-    fn willing<'a>(_: &OutreachRow, _: &'a OpenedLetter) -> Option<&'a str> {
+    fn subscriber_email<'a>(_: &OutreachRow, _: &'a OpenedLetter) -> Option<&'a str> {
         None
     }
 
@@ -467,16 +477,16 @@ impl List for Outreaches {
     ) -> Vec<Cell<'a>> {
         let [given_name, family_name, email, _, postal_code, city, ..] = contact(&opened.details);
         vec![
-            ours(line.id.to_string()),
-            ours(&*line.state),
-            typed(&*line.office),
-            typed(&*opened.official),
+            trusted(line.id.to_string()),
+            trusted(&*line.state),
+            untrusted(&*line.office),
+            untrusted(&*opened.official),
             given_name,
             family_name,
             email,
             postal_code,
             city,
-            typed(&*opened.subject),
+            untrusted(&*opened.subject),
             time(Some(line.created_at)),
             time(line.sent_at),
         ]
@@ -492,14 +502,14 @@ fn full_name(official: &OfficialName) -> String {
 /// Given and family name, e-mail, phone, postal code, city, region, country.
 fn contact(details: &Details) -> [Cell<'_>; 8] {
     let Details { given_name, family_name, email, phone, postal_code, locality, region, country } = details;
-    [given_name, family_name, email, phone, postal_code, locality, region, country].map(|text| typed(text.as_str()))
+    [given_name, family_name, email, phone, postal_code, locality, region, country].map(|text| untrusted(text.as_str()))
 }
 
 fn yes_or_no(yes: bool) -> Cell<'static> {
-    ours(if yes { "true" } else { "false" })
+    trusted(if yes { "true" } else { "false" })
 }
 
 /// RFC 3339, whole seconds, UTC; an empty cell for what did not happen.
 fn time(at: Option<DateTime<Utc>>) -> Cell<'static> {
-    ours(at.map_or(Cow::Borrowed(""), |at| Cow::Owned(at.to_rfc3339_opts(SecondsFormat::Secs, true))))
+    trusted(at.map_or(Cow::Borrowed(""), |at| Cow::Owned(at.to_rfc3339_opts(SecondsFormat::Secs, true))))
 }

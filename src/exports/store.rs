@@ -1,6 +1,6 @@
 //! All SQL of the exports: one batch of a list, by id, and who wants no news.
 //!
-//! Each batch is a statement of its own (see `walk`).
+//! Each batch is a statement of its own (see `keyset_pages`).
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -185,7 +185,7 @@ pub async fn outreaches(
 ///
 /// # Errors
 /// A database error.
-pub async fn unwilling(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+pub async fn unsubscribed(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
     Ok(sqlx::query_scalar!(
         "SELECT address_index FROM suppressions
          WHERE ((vault_id IS NULL AND address_index = ANY ($2)) OR (vault_id = $1 AND address_index = ANY ($2))) AND reason <> 'bounced'",

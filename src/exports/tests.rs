@@ -14,15 +14,15 @@ use crate::{
     events,
     kernel::{Kernel, env::Env, keyring::Keyring},
     letters,
-    organizers::{Access, NewOrganizer, Role, add_organizer, add_token},
+    organizers::{Authenticator, NewOrganizer, Role, add_organizer, add_token},
     people::Details,
-    petitions::{SIGNATURES, Typed},
+    petitions::{SIGNATURES, SignaturePayload},
 };
 
 /// More than two batches.
 const PEOPLE: usize = 2_100;
 
-struct House {
+struct ExportFixture {
     kernel: Arc<Kernel>,
     router: Router,
     organization: Uuid,
@@ -30,20 +30,20 @@ struct House {
     folder: PathBuf,
 }
 
-impl Drop for House {
+impl Drop for ExportFixture {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-impl House {
+impl ExportFixture {
     async fn new(db: PgPool) -> Self {
         let env = Env::system();
         let folder = std::env::temp_dir().join(format!("muster-exports-{}", env.id()));
         let keyring = Keyring::init(&folder.join("keyring.json"), &env).unwrap();
         let kernel = Kernel::new(Settings::read("test", &[]).unwrap(), env, db, Arc::new(keyring));
-        let access = Access::new(kernel.clone());
-        let (router, _) = router().with_state(Exports::new(kernel.clone(), access)).split_for_parts();
+        let authenticator = Authenticator::new(kernel.clone());
+        let (router, _) = router().with_state(Exports::new(kernel.clone(), authenticator)).split_for_parts();
         let organization = organization(&kernel, "Alliance", "owner@example.org").await;
         let vault = kernel.vaults.of_organization(&mut kernel.db.acquire().await.unwrap(), organization).await.unwrap();
         Self { kernel, router, organization, vault, folder }
@@ -83,8 +83,11 @@ impl House {
             phone: "+1 416 555 0199".into(),
             ..Details::default()
         };
-        let typed =
-            |i: usize| Typed { details: details(i), comments: "one, \"two\"\n-three".into(), ..Typed::default() };
+        let typed = |i: usize| SignaturePayload {
+            details: details(i),
+            comments: "one, \"two\"\n-three".into(),
+            ..SignaturePayload::default()
+        };
         let sealed: Vec<Vec<u8>> =
             ids.iter().enumerate().map(|(i, id)| vault.seal(env, SIGNATURES, *id, &typed(i))).collect();
         let index = |i: usize| vault.email_index(&crate::kernel::text::EmailAddress::parse(&address(i)).unwrap());
@@ -145,17 +148,18 @@ async fn text(response: Response) -> String {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_list_leaves_whole_safe_and_audited(db: PgPool) {
-    let house = House::new(db).await;
-    let id = house.petition("status-for-all", "standard").await;
-    house.sign(id, PEOPLE).await;
-    let token = house.token("owner@example.org", &["contacts:export"]).await;
-    let response = house.get("/petitions/status-for-all/signatures.csv", &token).await;
+async fn export_is_complete_escaped_and_audited(db: PgPool) {
+    let fixture = ExportFixture::new(db).await;
+    let id = fixture.petition("status-for-all", "standard").await;
+    fixture.sign(id, PEOPLE).await;
+    let token = fixture.token("owner@example.org", &["contacts:export"]).await;
+    let response = fixture.get("/petitions/status-for-all/signatures.csv", &token).await;
     assert_eq!(response.status(), 200);
-    assert_eq!(house.audited().await, 1);
+    assert_eq!(fixture.audited().await, 1);
     assert_eq!(response.headers()[header::CONTENT_TYPE], "text/csv; charset=utf-8; header=present");
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-    let name = format!("attachment; filename=\"status-for-all-signatures-{}.csv\"", house.kernel.env.now().date_naive());
+    let name =
+        format!("attachment; filename=\"status-for-all-signatures-{}.csv\"", fixture.kernel.env.now().date_naive());
     assert_eq!(response.headers()[header::CONTENT_DISPOSITION], name.as_str());
     let body = text(response).await;
     assert!(body.starts_with("id,state,given_name,family_name,email,phone,"), "{}", &body[..80]);
@@ -168,30 +172,31 @@ async fn a_list_leaves_whole_safe_and_audited(db: PgPool) {
         assert_eq!(&row[11], "one, \"two\"\n'-three");
         assert_eq!(&row[13], if i % 2 == 1 && i != 3 { "true" } else { "false" }, "{i}");
     }
-    let nothing = text(house.get(&format!("/petitions/{id}/signatures.csv?state=withdrawn&bom=1"), &token).await).await;
+    let nothing =
+        text(fixture.get(&format!("/petitions/{id}/signatures.csv?state=withdrawn&bom=1"), &token).await).await;
     assert!(nothing.starts_with("\u{FEFF}id,") && nothing.ends_with("vetted,deliver_name\r\n"), "{nothing}");
-    assert_eq!(house.get("/petitions/status-for-all/signatures.csv?state=some", &token).await.status(), 400);
-    assert_eq!(house.get("", &token).await.status(), 200);
+    assert_eq!(fixture.get("/petitions/status-for-all/signatures.csv?state=some", &token).await.status(), 400);
+    assert_eq!(fixture.get("", &token).await.status(), 200);
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_vault_destroyed_meanwhile_breaks_the_download_off(db: PgPool) {
-    let house = House::new(db).await;
-    let id = house.petition("p", "standard").await;
-    house.sign(id, PEOPLE).await;
-    let token = house.token("owner@example.org", &["all"]).await;
-    let mut body = house.get("/petitions/p/signatures.csv", &token).await.into_body();
+async fn vault_destroyed_during_export_aborts_the_download(db: PgPool) {
+    let fixture = ExportFixture::new(db).await;
+    let id = fixture.petition("p", "standard").await;
+    fixture.sign(id, PEOPLE).await;
+    let token = fixture.token("owner@example.org", &["all"]).await;
+    let mut body = fixture.get("/petitions/p/signatures.csv", &token).await.into_body();
     assert!(body.frame().await.unwrap().is_ok());
-    house.kernel.vaults.destroy(&mut house.kernel.db.acquire().await.unwrap(), house.vault).await.unwrap();
+    fixture.kernel.vaults.destroy(&mut fixture.kernel.db.acquire().await.unwrap(), fixture.vault).await.unwrap();
     assert!(body.frame().await.unwrap().is_err());
-    assert_eq!(house.get("/petitions/p/signatures.csv", &token).await.status(), 410);
-    assert_eq!(house.audited().await, 2);
+    assert_eq!(fixture.get("/petitions/p/signatures.csv", &token).await.status(), 410);
+    assert_eq!(fixture.audited().await, 2);
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn attendances_and_outreaches_have_all_their_columns(db: PgPool) {
-    let house = House::new(db).await;
-    let (env, vault) = (&house.kernel.env, house.kernel.vaults.open(house.vault).await.unwrap());
+async fn attendance_and_outreach_exports_have_all_columns(db: PgPool) {
+    let fixture = ExportFixture::new(db).await;
+    let (env, vault) = (&fixture.kernel.env, fixture.kernel.vaults.open(fixture.vault).await.unwrap());
     let details = Details {
         given_name: "Amara".into(),
         family_name: "Singh".into(),
@@ -204,16 +209,17 @@ async fn attendances_and_outreaches_have_all_their_columns(db: PgPool) {
         env,
         events::ATTENDANCES,
         row,
-        &events::Typed {
+        &events::AttendancePayload {
             details: details.clone(),
             interpretation: "es".into(),
             access_needs: "ramp".into(),
-            ..events::Typed::default()
+            ..events::AttendancePayload::default()
         },
     );
-    let writing = vault.seal(env, letters::LETTERS, row, &letters::Typed { details, ..letters::Typed::default() });
+    let writing =
+        vault.seal(env, letters::LETTERS, row, &letters::LetterPayload { details, ..letters::LetterPayload::default() });
     let (organization, in_vault, attending, writing) =
-        (house.organization, house.vault, hex::encode(attending), hex::encode(writing));
+        (fixture.organization, fixture.vault, hex::encode(attending), hex::encode(writing));
     let script = format!(
         r"INSERT INTO actions (id, organization_id, vault_id, kind, slug, title, created_at, modified_at) VALUES
               ('{event}', '{organization}', '{in_vault}', 'event', 'assembly', 'T', now(), now()),
@@ -235,11 +241,11 @@ async fn attendances_and_outreaches_have_all_their_columns(db: PgPool) {
           INSERT INTO outreaches (id, letter_id, letter_action_id, office_id, official_id, state, created_at, sent_at)
               VALUES ('{row}', '{row}', '{letter_action}', '{office}', '{office}', 'sent', now(), now());"
     );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&house.kernel.db).await.unwrap();
-    let token = house.token("owner@example.org", &["all"]).await;
-    let attendances = text(house.get("/events/assembly/attendances.csv", &token).await).await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&fixture.kernel.db).await.unwrap();
+    let token = fixture.token("owner@example.org", &["all"]).await;
+    let attendances = text(fixture.get("/events/assembly/attendances.csv", &token).await).await;
     assert!(attendances.contains(",accepted,2,Amara,Singh,amara@example.org,,es,ramp,false,,20"), "{attendances}");
-    let outreaches = text(house.get("/advocacy_campaigns/write/outreaches.csv", &token).await).await;
+    let outreaches = text(fixture.get("/advocacy_campaigns/write/outreaches.csv", &token).await).await;
     assert!(
         outreaches
             .contains(",sent,Minister,The Honourable Ana Roy,Amara,Singh,amara@example.org,,Toronto,To Minister,20"),
@@ -248,14 +254,14 @@ async fn attendances_and_outreaches_have_all_their_columns(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn nobody_else_gets_a_list(db: PgPool) {
-    let house = House::new(db).await;
-    house.petition("open", "standard").await;
-    house.petition("closed", "protected").await;
-    organization(&house.kernel, "Neighbours", "neighbour@example.org").await;
-    let own = house.token("owner@example.org", &["contacts:export"]).await;
-    let reader = house.token("owner@example.org", &["contacts:read"]).await;
-    let neighbour = house.token("neighbour@example.org", &["all"]).await;
+async fn export_of_another_organization_returns_404(db: PgPool) {
+    let fixture = ExportFixture::new(db).await;
+    fixture.petition("open", "standard").await;
+    fixture.petition("closed", "protected").await;
+    organization(&fixture.kernel, "Neighbours", "neighbour@example.org").await;
+    let own = fixture.token("owner@example.org", &["contacts:export"]).await;
+    let reader = fixture.token("owner@example.org", &["contacts:read"]).await;
+    let neighbour = fixture.token("neighbour@example.org", &["all"]).await;
     for (path, token, status) in [
         ("/petitions/open/signatures.csv", &own, 200),
         ("/petitions/open/signatures.csv", &reader, 403),
@@ -266,7 +272,7 @@ async fn nobody_else_gets_a_list(db: PgPool) {
         ("/events/open/attendances.csv", &own, 404),
         ("/petitions/open/signatures.csv", &"nonsense".to_owned(), 401),
     ] {
-        assert_eq!(house.get(path, token).await.status(), status, "{path}");
+        assert_eq!(fixture.get(path, token).await.status(), status, "{path}");
     }
-    assert_eq!(house.audited().await, 1);
+    assert_eq!(fixture.audited().await, 1);
 }

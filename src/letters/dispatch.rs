@@ -1,6 +1,6 @@
 //! Letters on their way, or held: what follows when it changes whether an action's letters go out.
 //!
-//! They go out while the action is live and published. Whoever changes that only changes the flag ([`settle_life`]), at any
+//! They go out while the action is live and published. Whoever changes that only changes the flag ([`apply_sending_state`]), at any
 //! number of letters; a job releases what is held, or holds again what waits in the queue, some letters in each step. The sender
 //! does not wait for it: a letter of an action that has stopped is held when its turn comes ([`super::mail`]).
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{store, writing::Letters};
+use super::{store, submission::Letters};
 use crate::{
     error::Result,
     kernel::{
@@ -25,27 +25,27 @@ use crate::{
 /// Name of the job.
 pub const JOB: &str = "letters";
 /// Letters that are released in one transaction.
-const RELEASED: i64 = 1_000;
+const LETTERS_RELEASED_PER_STEP: i64 = 1_000;
 /// Parts of letters that are held again in one transaction, and those that one statement looks at to find them.
-const HELD: i64 = 1_000;
-const SCANNED: i64 = 10_000;
+const OUTREACHES_HELD_PER_STEP: i64 = 1_000;
+const OUTREACHES_SCANNED_PER_STEP: i64 = 10_000;
 /// Held parts that are counted for an answer, at most.
-const COUNTED: i64 = 10_000;
+const MAX_HELD_COUNTED: i64 = 10_000;
 
 /// Notes whether an action's letters go out now, and has a job release or hold them where that changed. Waits for letters that
 /// are being dispatched at this moment (`dispatch_letters` holds the row that is locked here): they are there for the job.
 ///
 /// # Errors
 /// A database error.
-pub async fn settle_life(conn: &mut PgConnection, kernel: &Kernel, action: Uuid) -> Result<()> {
-    let life = store::lock_life(conn, action).await?;
-    let changed = life.goes_out != life.went_out;
+pub async fn apply_sending_state(conn: &mut PgConnection, kernel: &Kernel, action: Uuid) -> Result<()> {
+    let sending_state = store::lock_sending_state(conn, action).await?;
+    let changed = sending_state.is_sending != sending_state.was_sending;
     if changed {
-        store::set_goes_out(conn, action, life.goes_out).await?;
+        store::set_is_sending(conn, action, sending_state.is_sending).await?;
     }
     // also when nothing changed: a job that failed begins anew, and one that finds nothing to release ends at once
-    if changed || life.goes_out {
-        jobs::enqueue(conn, JOB, life.organization_id, action, kernel.env.now()).await?;
+    if changed || sending_state.is_sending {
+        jobs::enqueue(conn, JOB, sending_state.organization_id, action, kernel.env.now()).await?;
     }
     Ok(())
 }
@@ -54,24 +54,24 @@ pub async fn settle_life(conn: &mut PgConnection, kernel: &Kernel, action: Uuid)
 ///
 /// # Errors
 /// A database error.
-pub async fn settle_changed(kernel: &Kernel) -> Result<u64> {
-    let changed = store::unsettled(&mut *kernel.work.acquire().await?).await?;
-    settle_all(kernel, &changed).await
+pub async fn apply_changed_sending_states(kernel: &Kernel) -> Result<u64> {
+    let changed = store::find_changed_sending_states(&mut *kernel.work.acquire().await?).await?;
+    apply_sending_states(kernel, &changed).await
 }
 
 /// Has letters released that are held though their action goes out, should there be any (upkeep). Returns for how many actions.
 ///
 /// # Errors
 /// A database error.
-pub async fn release_left_behind(kernel: &Kernel) -> Result<u64> {
-    let behind = store::left_behind(&mut *kernel.work.acquire().await?, JOB).await?;
-    settle_all(kernel, &behind).await
+pub async fn release_unreleased(kernel: &Kernel) -> Result<u64> {
+    let behind = store::find_unreleased(&mut *kernel.work.acquire().await?, JOB).await?;
+    apply_sending_states(kernel, &behind).await
 }
 
-async fn settle_all(kernel: &Kernel, actions: &[Uuid]) -> Result<u64> {
+async fn apply_sending_states(kernel: &Kernel, actions: &[Uuid]) -> Result<u64> {
     for action in actions {
         let mut tx = kernel.work.begin().await?;
-        settle_life(&mut tx, kernel, *action).await?;
+        apply_sending_state(&mut tx, kernel, *action).await?;
         tx.commit().await?;
     }
     Ok(actions.len() as u64)
@@ -82,27 +82,27 @@ async fn settle_all(kernel: &Kernel, actions: &[Uuid]) -> Result<u64> {
 ///
 /// # Errors
 /// A database error.
-pub async fn progress(conn: &mut PgConnection, action: Uuid, goes_out: bool) -> Result<Value> {
+pub async fn progress(conn: &mut PgConnection, action: Uuid, is_sending: bool) -> Result<Value> {
     let job = jobs::status(conn, JOB, action).await?;
     // whatever was released leaves its entry in the index until that is swept, so it is not counted from the beginning
     let after = match &job {
-        None if goes_out => None,
-        Some(job) if goes_out => job.cursor,
+        None if is_sending => None,
+        Some(job) if is_sending => job.cursor,
         _ => Some(Uuid::nil()),
     };
     let held = match after {
-        Some(after) => Some(store::count_held(conn, action, after, COUNTED + 1).await?),
+        Some(after) => Some(store::count_held(conn, action, after, MAX_HELD_COUNTED + 1).await?),
         None => job.is_none().then_some(0),
     };
     let doing = job.map(|job| {
         let mut body = job.body();
-        body["doing"] = if goes_out { "releasing" } else { "holding" }.into();
+        body["doing"] = if is_sending { "releasing" } else { "holding" }.into();
         body["done"] = job.done.into();
         body
     });
     Ok(json!({
-        "held": held.map(|held| held.min(COUNTED)),
-        "held_is_minimum": held.is_none_or(|held| held > COUNTED),
+        "held": held.map(|held| held.min(MAX_HELD_COUNTED)),
+        "held_is_minimum": held.is_none_or(|held| held > MAX_HELD_COUNTED),
         "job": doing,
     }))
 }
@@ -111,14 +111,14 @@ pub async fn progress(conn: &mut PgConnection, action: Uuid, goes_out: bool) -> 
 ///
 /// # Errors
 /// A database error.
-pub async fn dispatching(conn: &mut PgConnection, actions: &[Uuid]) -> Result<HashMap<Uuid, JobStatus>> {
+pub async fn dispatch_jobs(conn: &mut PgConnection, actions: &[Uuid]) -> Result<HashMap<Uuid, JobStatus>> {
     jobs::statuses(conn, JOB, actions).await
 }
 
 /// Releases letters, or holds them again, as an action's life has it now.
-pub struct Dispatching(pub Letters);
+pub struct DispatchJob(pub Letters);
 
-impl JobKind for Dispatching {
+impl JobKind for DispatchJob {
     fn kind(&self) -> &'static str {
         JOB
     }
@@ -126,11 +126,16 @@ impl JobKind for Dispatching {
     fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
-            let Some(life) = store::life(&mut *kernel.work.acquire().await?, job.id).await? else {
+            let Some(sending_state) = store::load_sending_state(&mut *kernel.work.acquire().await?, job.id).await?
+            else {
                 return Ok(NextStep::Done);
             };
-            let at = kernel.env.recorded_now(life.protected);
-            if life.goes_out { release(kernel, job, at).await } else { hold(kernel, job, life.protected).await }
+            let at = kernel.env.recorded_now(sending_state.protected);
+            if sending_state.is_sending {
+                release(kernel, job, at).await
+            } else {
+                hold(kernel, job, sending_state.protected).await
+            }
         })
     }
 }
@@ -139,7 +144,7 @@ impl JobKind for Dispatching {
 /// again, under its lock.
 async fn release(kernel: &Kernel, job: &Job, at: DateTime<Utc>) -> Result<NextStep> {
     let mut tx = kernel.work.begin().await?;
-    let held = store::held_letters(&mut tx, job.id, job.cursor.unwrap_or_default(), RELEASED).await?;
+    let held = store::held_letters(&mut tx, job.id, job.cursor.unwrap_or_default(), LETTERS_RELEASED_PER_STEP).await?;
     let Some(last) = held.last().copied() else { return Ok(NextStep::Done) };
     store::dispatch(&mut tx, &held, at).await?;
     jobs::save_progress(&mut tx, job, last, held.len()).await?;
@@ -151,11 +156,11 @@ async fn release(kernel: &Kernel, job: &Job, at: DateTime<Utc>) -> Result<NextSt
 async fn hold(kernel: &Kernel, job: &Job, protected: bool) -> Result<NextStep> {
     let after = job.cursor.unwrap_or_default();
     let mut tx = kernel.work.begin().await?;
-    let up_to = store::parts_end(&mut tx, job.id, after, SCANNED).await?;
-    let queued = store::lock_queued(&mut tx, job.id, after, up_to, HELD).await?;
-    let is_full = i64::try_from(queued.len()).is_ok_and(|n| n >= HELD);
-    let place = if is_full { queued.last().map(|part| part.id) } else { up_to };
-    let stopped = stop(&mut tx, kernel, protected, &queued, "held").await?;
+    let up_to = store::find_range_end(&mut tx, job.id, after, OUTREACHES_SCANNED_PER_STEP).await?;
+    let queued = store::lock_queued(&mut tx, job.id, after, up_to, OUTREACHES_HELD_PER_STEP).await?;
+    let is_full = i64::try_from(queued.len()).is_ok_and(|n| n >= OUTREACHES_HELD_PER_STEP);
+    let place = if is_full { queued.last().map(|outreach| outreach.id) } else { up_to };
+    let stopped = stop_sending(&mut tx, kernel, protected, &queued, "held").await?;
     let Some(place) = place else {
         jobs::save_progress(&mut tx, job, after, stopped).await?;
         tx.commit().await?;
@@ -170,17 +175,19 @@ async fn hold(kernel: &Kernel, job: &Job, protected: bool) -> Result<NextStep> {
 ///
 /// # Errors
 /// A database error.
-pub async fn stop(
+pub async fn stop_sending(
     conn: &mut PgConnection,
     kernel: &Kernel,
     protected: bool,
-    parts: &[store::Part],
+    outreaches: &[store::OutreachStatus],
     state: &str,
 ) -> Result<usize> {
-    let mails: Vec<Uuid> = parts.iter().filter(|p| p.state == "queued").filter_map(|p| p.email_id).collect();
+    let mails: Vec<Uuid> = outreaches.iter().filter(|p| p.state == "queued").filter_map(|p| p.email_id).collect();
     let gone = mail::cancel(conn, kernel.env.recorded_now(protected), &mails).await?;
-    let stops = |part: &&store::Part| part.state == "held" || part.email_id.is_some_and(|id| gone.contains(&id));
-    let stopped: Vec<Uuid> = parts.iter().filter(stops).map(|p| p.id).collect();
-    store::set_waiting(conn, &stopped, state).await?;
+    let stops = |outreach: &&store::OutreachStatus| {
+        outreach.state == "held" || outreach.email_id.is_some_and(|id| gone.contains(&id))
+    };
+    let stopped: Vec<Uuid> = outreaches.iter().filter(stops).map(|p| p.id).collect();
+    store::set_unsent_state(conn, &stopped, state).await?;
     Ok(stopped.len())
 }

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::{
     ops,
     store::{self, LetterAction, LetterRow},
-    writing::{Letters, Typed},
+    submission::{LetterPayload, Letters},
 };
 use crate::{
     campaigns,
@@ -20,15 +20,15 @@ use crate::{
 };
 
 /// A letter as its links need it.
-struct Read {
+struct LinkedLetter {
     row: LetterRow,
     letter: LetterAction,
-    typed: Typed,
+    payload: LetterPayload,
 }
 
-impl Read {
+impl LinkedLetter {
     /// The letter behind a token, locked when `lock`; `None` when it is gone.
-    async fn of(letters: &Letters, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Option<Self>> {
+    async fn load(letters: &Letters, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Option<Self>> {
         let there = |row: Result<LetterRow>| match row {
             Err(error) if error.code() == Code::NotFound => Ok(None),
             row => row.map(Some),
@@ -42,13 +42,13 @@ impl Read {
         }
         token.check(row.link_generation)?;
         let action = campaigns::by_id(conn, row.letter_action_id).await?;
-        let letter = store::complete(conn, action, letters.today()).await?;
-        let typed = letters.typed(row.vault_id, row.id, row.sealed.as_deref()).await?;
-        Ok(Some(Self { row, letter, typed }))
+        let letter = store::load_for_action(conn, action, letters.today()).await?;
+        let payload = letters.open_payload(row.vault_id, row.id, row.sealed.as_deref()).await?;
+        Ok(Some(Self { row, letter, payload }))
     }
 
     fn locale(&self) -> LocaleTag {
-        self.typed.locale
+        self.payload.locale
     }
 
     fn neutral(&self) -> bool {
@@ -111,19 +111,19 @@ impl Read {
         let locale = self.locale();
         let mut details = Vec::new();
         if let Some(first) = self.letter.targets.first() {
-            let (subject, body) = self.typed.compose(&self.letter, self.row.variant, first)?;
+            let (subject, body) = self.payload.compose(&self.letter, self.row.variant, first)?;
             details.push(self.detail("detail-subject", subject));
             details.push(self.detail("detail-message", body));
         }
-        details.push(self.detail("detail-name", self.typed.details.full_name()));
+        details.push(self.detail("detail-name", self.payload.details.full_name()));
         for (label, value) in
-            [("detail-city", &self.typed.details.locality), ("detail-postal_code", &self.typed.details.postal_code)]
+            [("detail-city", &self.payload.details.locality), ("detail-postal_code", &self.payload.details.postal_code)]
         {
             if !value.is_empty() {
                 details.push(self.detail(label, value.clone()));
             }
         }
-        let shown = text(locale, if self.typed.show_email { "value-yes" } else { "value-no" });
+        let shown = text(locale, if self.payload.show_email { "value-yes" } else { "value-no" });
         details.push(self.detail("detail-show_email", shown));
         Ok(details)
     }
@@ -131,16 +131,16 @@ impl Read {
 
 /// Confirms a letter.
 #[derive(Debug)]
-pub struct Confirm(pub Letters);
+pub struct ConfirmLink(pub Letters);
 
-impl Confirm {
-    async fn confirmed(&self, conn: &mut PgConnection, read: &Read) -> Result<LinkPage> {
-        let parts = store::parts(conn, read.row.id).await?;
-        let held = parts.iter().any(|p| p.state == "held");
-        let mut page = read.done("confirm", "confirm", if held { "line-held" } else { "line-1" });
-        let href = self.0.kernel.links.url(Purpose::ManageLetter, read.row.id, read.row.link_generation);
-        if !read.neutral() {
-            page.links.push(PageLink { label: text(read.locale(), "mail-letter-thanks-manage-button"), href });
+impl ConfirmLink {
+    async fn confirmed(&self, conn: &mut PgConnection, linked: &LinkedLetter) -> Result<LinkPage> {
+        let outreaches = store::outreach_statuses(conn, linked.row.id).await?;
+        let held = outreaches.iter().any(|p| p.state == "held");
+        let mut page = linked.done("confirm", "confirm", if held { "line-held" } else { "line-1" });
+        let href = self.0.kernel.links.url(Purpose::ManageLetter, linked.row.id, linked.row.link_generation);
+        if !linked.neutral() {
+            page.links.push(PageLink { label: text(linked.locale(), "mail-letter-thanks-manage-button"), href });
         }
         Ok(page)
     }
@@ -151,7 +151,7 @@ impl Confirm {
     }
 }
 
-impl LinkHandler for Confirm {
+impl LinkHandler for ConfirmLink {
     fn purpose(&self) -> Purpose {
         Purpose::ConfirmLetter
     }
@@ -159,19 +159,19 @@ impl LinkHandler for Confirm {
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.db.acquire().await?;
-            let read = Read::of(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
-            if read.row.state == "confirmed" {
-                return self.confirmed(&mut conn, &read).await;
+            let linked = LinkedLetter::load(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
+            if linked.row.state == "confirmed" {
+                return self.confirmed(&mut conn, &linked).await;
             }
-            self.refuse_expired(&read.row)?;
-            let mut page = read.page("confirm", "confirm");
-            page.button = Some(read.button("confirm", "confirm"));
-            let reject = self.0.kernel.links.url(Purpose::RejectLetter, read.row.id, read.row.link_generation);
-            page.links.push(PageLink { label: text(read.locale(), "token-not-me-link"), href: reject });
-            if !read.neutral() {
-                let offices: Vec<String> = read.letter.targets.iter().map(|t| t.title_in(read.locale())).collect();
-                page.details.push(read.detail("detail-offices", offices.join(", ")));
-                page.details.extend(read.what()?);
+            self.refuse_expired(&linked.row)?;
+            let mut page = linked.page("confirm", "confirm");
+            page.button = Some(linked.button("confirm", "confirm"));
+            let reject = self.0.kernel.links.url(Purpose::RejectLetter, linked.row.id, linked.row.link_generation);
+            page.links.push(PageLink { label: text(linked.locale(), "token-not-me-link"), href: reject });
+            if !linked.neutral() {
+                let offices: Vec<String> = linked.letter.targets.iter().map(|t| t.title_in(linked.locale())).collect();
+                page.details.push(linked.detail("detail-offices", offices.join(", ")));
+                page.details.extend(linked.what()?);
             }
             Ok(page)
         })
@@ -181,13 +181,13 @@ impl LinkHandler for Confirm {
         Box::pin(async move {
             let kernel = &self.0.kernel;
             let mut tx = kernel.db.begin().await?;
-            let read = Read::of(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
-            if read.row.state != "confirmed" {
-                self.refuse_expired(&read.row)?;
-                let vault = kernel.vaults.open(read.row.vault_id).await?;
-                ops::confirm(&mut tx, kernel, &vault, &read.letter, &read.row, read.typed.clone()).await?;
+            let linked = LinkedLetter::load(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
+            if linked.row.state != "confirmed" {
+                self.refuse_expired(&linked.row)?;
+                let vault = kernel.vaults.open(linked.row.vault_id).await?;
+                ops::confirm(&mut tx, kernel, &vault, &linked.letter, &linked.row, linked.payload.clone()).await?;
             }
-            let page = self.confirmed(&mut tx, &read).await?;
+            let page = self.confirmed(&mut tx, &linked).await?;
             tx.commit().await?;
             Ok(page)
         })
@@ -196,9 +196,9 @@ impl LinkHandler for Confirm {
 
 /// The writer's own page: how far the letter has come, and the button that stops it.
 #[derive(Debug)]
-pub struct Manage(pub Letters);
+pub struct ManageLink(pub Letters);
 
-impl LinkHandler for Manage {
+impl LinkHandler for ManageLink {
     fn purpose(&self) -> Purpose {
         Purpose::ManageLetter
     }
@@ -206,25 +206,25 @@ impl LinkHandler for Manage {
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.db.acquire().await?;
-            let read = Read::of(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
-            if read.row.state != "confirmed" {
+            let linked = LinkedLetter::load(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
+            if linked.row.state != "confirmed" {
                 return Err(expired());
             }
-            let mut page = read.page("manage", "manage");
-            let parts = store::parts(&mut conn, read.row.id).await?;
+            let mut page = linked.page("manage", "manage");
+            let outreaches = store::outreach_statuses(&mut conn, linked.row.id).await?;
             // a protected letter's page does not say either whether there is anything left to stop
-            if read.neutral() || parts.iter().any(|p| matches!(p.state.as_str(), "held" | "queued")) {
-                page.button = Some(read.button("manage", "manage"));
+            if linked.neutral() || outreaches.iter().any(|p| matches!(p.state.as_str(), "held" | "queued")) {
+                page.button = Some(linked.button("manage", "manage"));
                 page.danger = true;
             }
-            if !read.neutral() {
-                for part in &parts {
-                    let target = store::target(&mut conn, part.office_id, self.0.today()).await?;
-                    let state = if part.state == "bounced" { "failed" } else { part.state.as_str() };
-                    let value = text(read.locale(), &format!("letter-state-{state}"));
-                    page.details.push(Detail { label: target.title_in(read.locale()), value });
+            if !linked.neutral() {
+                for outreach in &outreaches {
+                    let target = store::target(&mut conn, outreach.office_id, self.0.today()).await?;
+                    let state = if outreach.state == "bounced" { "failed" } else { outreach.state.as_str() };
+                    let value = text(linked.locale(), &format!("letter-state-{state}"));
+                    page.details.push(Detail { label: target.title_in(linked.locale()), value });
                 }
-                page.details.extend(read.what()?);
+                page.details.extend(linked.what()?);
             }
             Ok(page)
         })
@@ -234,22 +234,22 @@ impl LinkHandler for Manage {
         Box::pin(async move {
             let kernel = &self.0.kernel;
             let mut tx = kernel.db.begin().await?;
-            let read = Read::of(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
-            if read.row.state != "confirmed" {
+            let linked = LinkedLetter::load(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
+            if linked.row.state != "confirmed" {
                 return Err(expired());
             }
-            ops::withdraw(&mut tx, kernel, &read.letter, &read.row).await?;
+            ops::withdraw(&mut tx, kernel, &linked.letter, &linked.row).await?;
             tx.commit().await?;
-            Ok(read.done("manage", "manage", "line-1"))
+            Ok(linked.done("manage", "manage", "line-1"))
         })
     }
 }
 
 /// "This was not me": drops a letter that is pending.
 #[derive(Debug)]
-pub struct Reject(pub Letters);
+pub struct RejectLink(pub Letters);
 
-impl LinkHandler for Reject {
+impl LinkHandler for RejectLink {
     fn purpose(&self) -> Purpose {
         Purpose::RejectLetter
     }
@@ -257,24 +257,28 @@ impl LinkHandler for Reject {
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.db.acquire().await?;
-            let Some(read) = Read::of(&self.0, &mut conn, token, false).await? else { return token.dropped_before() };
-            refuse_confirmed(&read.row)?;
-            Ok(LinkPage::not_me(read.locale(), false))
+            let Some(linked) = LinkedLetter::load(&self.0, &mut conn, token, false).await? else {
+                return token.dropped_before();
+            };
+            refuse_confirmed(&linked.row)?;
+            Ok(LinkPage::not_me(linked.locale(), false))
         })
     }
 
     fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
-            let Some(read) = Read::of(&self.0, &mut tx, token, true).await? else { return token.dropped_before() };
-            refuse_confirmed(&read.row)?;
-            if let Some(address) = read.typed.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
-                mail::suppress_globally(&mut tx, &self.0.kernel, &address, read.letter.action.protected).await?;
+            let Some(linked) = LinkedLetter::load(&self.0, &mut tx, token, true).await? else {
+                return token.dropped_before();
+            };
+            refuse_confirmed(&linked.row)?;
+            if let Some(address) = linked.payload.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
+                mail::suppress_globally(&mut tx, &self.0.kernel, &address, linked.letter.action.protected).await?;
             }
-            store::delete_pending(&mut tx, read.row.id).await?;
-            people::forget_bare_people(&mut tx, &[read.row.person_id]).await?;
+            store::delete_pending(&mut tx, linked.row.id).await?;
+            people::delete_unconfirmed_people(&mut tx, &[linked.row.person_id]).await?;
             tx.commit().await?;
-            Ok(LinkPage::not_me(read.locale(), true))
+            Ok(LinkPage::not_me(linked.locale(), true))
         })
     }
 }

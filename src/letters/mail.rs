@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     store::{self, LetterAction, LetterRow, Target},
-    writing::{LETTERS, Letters, Typed},
+    submission::{LETTERS, LetterPayload, Letters},
 };
 use crate::{
     campaigns,
@@ -28,22 +28,22 @@ use crate::{
 };
 
 /// A letter as its mails need it.
-struct Read {
+struct LoadedLetter {
     row: LetterRow,
     letter: Arc<LetterAction>,
     vault: Arc<Vault>,
-    typed: Typed,
+    payload: LetterPayload,
 }
 
-impl Read {
+impl LoadedLetter {
     /// The letters of these ids, in their order; `None` for one that is gone. Each action is read once.
-    async fn all(letters: &Letters, conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Option<Self>>>> {
+    async fn load_all(letters: &Letters, conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Option<Self>>>> {
         let rows = store::letters(conn, ids).await?;
         let mut known: HashMap<Uuid, (Arc<LetterAction>, Arc<Vault>)> = HashMap::new();
         for row in &rows {
             if let Entry::Vacant(place) = known.entry(row.letter_action_id) {
                 let action = campaigns::by_id(conn, row.letter_action_id).await?;
-                let letter = store::complete(conn, action, letters.today()).await?;
+                let letter = store::load_for_action(conn, action, letters.today()).await?;
                 let vault = letters.kernel.vaults.open(row.vault_id).await?;
                 place.insert((Arc::new(letter), vault));
             }
@@ -52,35 +52,35 @@ impl Read {
         let open = |id: &Uuid| {
             let Some(row) = rows.get(id).cloned() else { return Ok(None) };
             let (letter, vault) = known[&row.letter_action_id].clone();
-            let typed = row.sealed.as_deref().map(|sealed| vault.open(LETTERS, row.id, sealed)).transpose()?;
-            Ok(Some(Self { row, letter, vault, typed: typed.unwrap_or_default() }))
+            let payload = row.sealed.as_deref().map(|sealed| vault.open(LETTERS, row.id, sealed)).transpose()?;
+            Ok(Some(Self { row, letter, vault, payload: payload.unwrap_or_default() }))
         };
         Ok(ids.iter().map(open).collect())
     }
 
     /// The letters that mails to their writers are about.
-    async fn of(letters: &Letters, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<Self>>>> {
+    async fn of_emails(letters: &Letters, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<Self>>>> {
         let mut conn = letters.kernel.work.acquire().await?;
-        Self::all(letters, &mut conn, &QueuedEmail::ref_ids(emails, "letter")?).await
+        Self::load_all(letters, &mut conn, &QueuedEmail::ref_ids(emails, "letter")?).await
     }
 
     /// A mail to its writer.
     fn draft(self, basis: SendBasis) -> Option<Draft<Self>> {
-        let to = self.typed.details.address()?;
+        let to = self.payload.details.address()?;
         Some(Draft { to, vault: self.vault.clone(), basis, about: self })
     }
 
     fn offices(&self) -> Vec<String> {
-        self.letter.targets.iter().map(|t| t.title_in(self.typed.locale)).collect()
+        self.letter.targets.iter().map(|t| t.title_in(self.payload.locale)).collect()
     }
 
     /// A mail of ours to the writer; `link` is what it is about.
     fn compose(&self, kernel: &Kernel, kind: &str, to: EmailAddress, page: minijinja::Value) -> Composition {
         let action = &self.letter.action;
         let neutral = action.protected;
-        let (text, _) = action.text(self.typed.locale, "");
+        let (text, _) = action.text(self.payload.locale, "");
         let common = context! { organization => action.organization_name.as_str(), action_title => text.title, offices => Serde(self.offices()) };
-        let mail = mail::render(kernel, kind, self.typed.locale, neutral, context! { ..page, ..common })?;
+        let mail = mail::render(kernel, kind, self.payload.locale, neutral, context! { ..page, ..common })?;
         let from_name = if neutral { String::new() } else { action.organization_name.clone() };
         let mut composed = Composed::new(to, from_name, mail.subject, mail.text);
         composed.html = mail.html;
@@ -90,16 +90,16 @@ impl Read {
 
 /// Whose letter it is.
 async fn writer(letters: &Letters, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Addressee>> {
-    let mut read = Read::all(letters, conn, &[email.ref_id("letter")?]).await?;
-    let Some(Read { typed, vault, .. }) = read.pop().transpose()?.flatten() else { return Ok(None) };
-    Ok(typed.details.address().map(|address| Addressee { address, vault }))
+    let mut loaded = LoadedLetter::load_all(letters, conn, &[email.ref_id("letter")?]).await?;
+    let Some(LoadedLetter { payload, vault, .. }) = loaded.pop().transpose()?.flatten() else { return Ok(None) };
+    Ok(payload.details.address().map(|address| Addressee { address, vault }))
 }
 
 /// "Please confirm": to an address that nobody has confirmed, so it carries nothing that was typed.
 #[derive(Debug)]
-pub struct Confirm(pub Letters);
+pub struct ConfirmMail(pub Letters);
 
-impl MailKind for Confirm {
+impl MailKind for ConfirmMail {
     fn kind(&self) -> &'static str {
         "letter_confirm"
     }
@@ -119,13 +119,15 @@ impl MailKind for Confirm {
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
         Box::pin(async move {
             let (kernel, now) = (&self.0.kernel, self.0.kernel.env.now());
-            let waits =
-                |read: &Read| read.row.state == "pending" && read.row.confirm_expires_at.is_none_or(|at| at > now);
-            let found = Read::of(&self.0, emails).await?.into_iter();
-            let drafts = found.map(|read| Ok(read?.filter(waits).and_then(|read| read.draft(SendBasis::FirstContact))));
-            mail::compose_permitted(kernel, emails, drafts.collect(), |read, to| {
-                let confirm_url = kernel.links.url(Purpose::ConfirmLetter, read.row.id, read.row.link_generation);
-                read.compose(kernel, self.kind(), to, context! { confirm_url })
+            let waits = |loaded: &LoadedLetter| {
+                loaded.row.state == "pending" && loaded.row.confirm_expires_at.is_none_or(|at| at > now)
+            };
+            let found = LoadedLetter::of_emails(&self.0, emails).await?.into_iter();
+            let drafts =
+                found.map(|loaded| Ok(loaded?.filter(waits).and_then(|loaded| loaded.draft(SendBasis::FirstContact))));
+            mail::compose_permitted(kernel, emails, drafts.collect(), |loaded, to| {
+                let confirm_url = kernel.links.url(Purpose::ConfirmLetter, loaded.row.id, loaded.row.link_generation);
+                loaded.compose(kernel, self.kind(), to, context! { confirm_url })
             })
             .await
         })
@@ -134,9 +136,9 @@ impl MailKind for Confirm {
 
 /// "Your letter is on its way", with the writer's own link.
 #[derive(Debug)]
-pub struct Thanks(pub Letters);
+pub struct ThanksMail(pub Letters);
 
-impl MailKind for Thanks {
+impl MailKind for ThanksMail {
     fn kind(&self) -> &'static str {
         "letter_thanks"
     }
@@ -152,13 +154,13 @@ impl MailKind for Thanks {
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
-            let found = Read::of(&self.0, emails).await?.into_iter();
-            let drafts = found.map(|read| {
-                Ok(read?.filter(|r| r.row.state == "confirmed").and_then(|read| read.draft(SendBasis::Notice)))
+            let found = LoadedLetter::of_emails(&self.0, emails).await?.into_iter();
+            let drafts = found.map(|loaded| {
+                Ok(loaded?.filter(|r| r.row.state == "confirmed").and_then(|loaded| loaded.draft(SendBasis::Notice)))
             });
-            mail::compose_permitted(kernel, emails, drafts.collect(), |read, to| {
-                let manage_url = kernel.links.url(Purpose::ManageLetter, read.row.id, read.row.link_generation);
-                read.compose(kernel, self.kind(), to, context! { manage_url })
+            mail::compose_permitted(kernel, emails, drafts.collect(), |loaded, to| {
+                let manage_url = kernel.links.url(Purpose::ManageLetter, loaded.row.id, loaded.row.link_generation);
+                loaded.compose(kernel, self.kind(), to, context! { manage_url })
             })
             .await
         })
@@ -167,9 +169,9 @@ impl MailKind for Thanks {
 
 /// The letter to an official. Nothing in it says that a campaign is behind it.
 #[derive(Debug)]
-pub struct Deliver(pub Letters);
+pub struct LetterMail(pub Letters);
 
-impl MailKind for Deliver {
+impl MailKind for LetterMail {
     fn kind(&self) -> &'static str {
         "letter_deliver"
     }
@@ -189,57 +191,57 @@ impl MailKind for Deliver {
             for (email, status) in ended.iter().filter(|(_, status)| *status != DeliveryStatus::Complained) {
                 let at = self.0.kernel.env.recorded_now(email.protected);
                 let id = email.ref_id("outreach")?;
-                settled.push(store::Settled { id, email: email.id, state: status.as_str(), at });
+                settled.push(store::DeliveryOutcome { id, email: email.id, state: status.as_str(), at });
             }
-            store::settle(conn, &settled, self.0.today()).await
+            store::save_delivery_outcomes(conn, &settled, self.0.today()).await
         })
     }
 }
 
-impl Deliver {
+impl LetterMail {
     async fn deliver(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
         let kernel = &self.0.kernel;
         let mut conn = kernel.work.acquire().await?;
         let ids = QueuedEmail::ref_ids(emails, "outreach")?;
         // an organizer may have decided that a failed or uncertain one goes again
-        let mut deliveries = store::deliveries(&mut conn, &ids).await?;
+        let mut deliveries = store::outreach_deliveries(&mut conn, &ids).await?;
         let copied = |id: &Uuid| ids.iter().zip(emails).any(|(other, email)| other == id && email.is_copy());
         deliveries.retain(|d| {
             matches!(d.state.as_str(), "queued" | "failed" | "uncertain" | "bounced")
                 || (d.state == "sent" && copied(&d.id))
         });
         let letters: Vec<Uuid> = deliveries.iter().map(|d| d.letter_id).collect();
-        let read = Read::all(&self.0, &mut conn, &letters).await?;
+        let loaded = LoadedLetter::load_all(&self.0, &mut conn, &letters).await?;
         let mut offices: Vec<Uuid> = deliveries.iter().map(|d| d.office_id).collect();
         offices.sort_unstable();
         offices.dedup();
         let mailboxes = store::mailboxes(&mut conn, &offices).await?;
         // those that its action does not write to any more
-        let former = deliveries.iter().zip(&read).filter(
-            |(delivery, read)| matches!(read, Ok(Some(read)) if read.letter.target(delivery.office_id).is_none()),
+        let former = deliveries.iter().zip(&loaded).filter(
+            |(delivery, loaded)| matches!(loaded, Ok(Some(loaded)) if loaded.letter.target(delivery.office_id).is_none()),
         );
         let former: Vec<Uuid> = former.map(|(delivery, _)| delivery.office_id).collect();
         let former =
             if former.is_empty() { Vec::new() } else { store::targets(&mut conn, &former, self.0.today()).await? };
         let (mut composed, mut held, mut texts) = (HashMap::new(), Vec::new(), Texts::new());
-        for (delivery, read) in deliveries.iter().zip(read) {
-            let letter = read.and_then(|read| {
-                let stands = |read: &Read| read.row.state == "confirmed" && read.row.sealed.is_some();
-                let Some(read) = read.filter(stands) else { return Ok(None) };
-                if !read.letter.goes_out() && delivery.state == "sent" {
+        for (delivery, loaded) in deliveries.iter().zip(loaded) {
+            let letter = loaded.and_then(|loaded| {
+                let stands = |loaded: &LoadedLetter| loaded.row.state == "confirmed" && loaded.row.sealed.is_some();
+                let Some(loaded) = loaded.filter(stands) else { return Ok(None) };
+                if !loaded.letter.is_sending() && delivery.state == "sent" {
                     return Err(mail::paused("the letter action does not send"));
                 }
-                if !read.letter.goes_out() {
+                if !loaded.letter.is_sending() {
                     // switched off while this was tried again: it waits until it may go
                     held.push(delivery.id);
                     return Ok(None);
                 }
                 let office = delivery.office_id;
-                let target = read.letter.target(office).or_else(|| former.iter().find(|t| t.office_id == office));
+                let target = loaded.letter.target(office).or_else(|| former.iter().find(|t| t.office_id == office));
                 let target = target.ok_or_else(|| Error::internal("the office is gone"))?;
                 let mailboxes = mailboxes.get(&office).map_or(&[][..], Vec::as_slice);
-                let said = texts.of(&read, target)?;
-                write(kernel, delivery.id, mailboxes, target, &read, said).map(Some)
+                let said = texts.of(&loaded, target)?;
+                write(kernel, delivery.id, mailboxes, target, &loaded, said).map(Some)
             });
             composed.insert(delivery.id, letter);
         }
@@ -265,13 +267,17 @@ impl Texts {
     }
 
     /// Subject and text.
-    fn of(&mut self, Read { row, letter, typed, .. }: &Read, target: &Target) -> Result<(String, String)> {
-        if !typed.subject.is_empty() || !typed.message.is_empty() {
-            return typed.compose(letter, row.variant, target);
+    fn of(
+        &mut self,
+        LoadedLetter { row, letter, payload, .. }: &LoadedLetter,
+        target: &Target,
+    ) -> Result<(String, String)> {
+        if !payload.subject.is_empty() || !payload.message.is_empty() {
+            return payload.compose(letter, row.variant, target);
         }
-        Ok(match self.0.entry((letter.action.id, typed.locale, row.variant, target.office_id)) {
+        Ok(match self.0.entry((letter.action.id, payload.locale, row.variant, target.office_id)) {
             Entry::Occupied(said) => said.get().clone(),
-            Entry::Vacant(place) => place.insert(typed.compose(letter, row.variant, target)?).clone(),
+            Entry::Vacant(place) => place.insert(payload.compose(letter, row.variant, target)?).clone(),
         })
     }
 }
@@ -282,10 +288,10 @@ fn write(
     outreach: Uuid,
     mailboxes: &[String],
     target: &Target,
-    read: &Read,
+    loaded: &LoadedLetter,
     (subject, body): (String, String),
 ) -> Result<Composed> {
-    if read.row.sealed.is_none() {
+    if loaded.row.sealed.is_none() {
         return Err(Error::internal("what was written has been erased"));
     }
     let parse = |address: &String| {
@@ -293,16 +299,16 @@ fn write(
     };
     let (to, cc) = mailboxes.split_first().ok_or_else(|| Error::internal("the office has no mailbox"))?;
     let (to, cc) = (parse(to)?, cc.iter().map(parse).collect::<Result<Vec<_>>>()?);
-    let (typed, details) = (&read.typed, &read.typed.details);
-    let shown = if typed.show_email { details.email.as_str() } else { "" };
+    let (payload, details) = (&loaded.payload, &loaded.payload.details);
+    let shown = if payload.show_email { details.email.as_str() } else { "" };
     let page = context! {
         body, name => details.full_name(), city => details.locality.as_str(), postal_code => details.postal_code.as_str(),
         show_email_address => shown,
     };
-    let text = kernel.pages.render("mail/letter_deliver.txt", typed.locale, page)?;
+    let text = kernel.pages.render("mail/letter_deliver.txt", payload.locale, page)?;
     let holder = target.holder_line();
     let mut composed = Composed::new(to, details.full_name(), subject, text);
-    composed.to_name = Some(if holder.is_empty() { target.title_in(typed.locale) } else { holder });
+    composed.to_name = Some(if holder.is_empty() { target.title_in(payload.locale) } else { holder });
     composed.cc = cc;
     mail::LETTERS_LOCAL_PART.clone_into(&mut composed.from_local);
     composed.reply_to = Some(if shown.is_empty() { reply_address(kernel, outreach) } else { shown.to_owned() });

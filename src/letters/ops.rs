@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     dispatch,
     store::{self, LetterAction, LetterRow, OfficeText, OfficialName, TemplateText},
-    writing::Typed,
+    submission::LetterPayload,
 };
 use crate::{
     campaigns::{self, Kind, NewAction},
@@ -22,7 +22,7 @@ use crate::{
     },
     mail::{self, Class, NewEmail},
     organizers::Actor,
-    people::{self, Asked},
+    people::{self, ConsentContext},
 };
 
 /// A holder of an office, with the days.
@@ -242,7 +242,7 @@ pub async fn find_for(
     actor: Option<&Actor>,
 ) -> Result<LetterAction> {
     let action = campaigns::find_for(conn, Kind::Letter, key, actor).await?;
-    store::complete(conn, action, kernel.env.now().date_naive()).await
+    store::load_for_action(conn, action, kernel.env.now().date_naive()).await
 }
 
 /// An organization's letter action to change, locked.
@@ -256,7 +256,7 @@ pub async fn find_to_change(
     actor: &Actor,
 ) -> Result<LetterAction> {
     let action = campaigns::find_to_change(conn, Kind::Letter, key, actor).await?;
-    store::complete(conn, action, kernel.env.now().date_naive()).await
+    store::load_for_action(conn, action, kernel.env.now().date_naive()).await
 }
 
 /// Switches a letter action live: every held letter is released, and later ones go out as they are confirmed. Switched
@@ -266,7 +266,7 @@ pub async fn find_to_change(
 /// `conflict` (409) for an action without targets, or a database error.
 pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, live: bool) -> Result<()> {
     let shared = campaigns::by_id(conn, action).await?;
-    let letter = store::complete(conn, shared, kernel.env.now().date_naive()).await?;
+    let letter = store::load_for_action(conn, shared, kernel.env.now().date_naive()).await?;
     if live && letter.targets.is_empty() {
         return Err(Error::problem(
             Code::Conflict,
@@ -274,7 +274,7 @@ pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, li
         ));
     }
     store::switch_live(conn, action, live, kernel.env.now()).await?;
-    dispatch::settle_life(conn, kernel, action).await
+    dispatch::apply_sending_state(conn, kernel, action).await
 }
 
 /// The owner of the address confirmed a letter: it goes on its way, and what was typed and ticked takes effect.
@@ -287,26 +287,26 @@ pub async fn confirm(
     vault: &Vault,
     letter: &LetterAction,
     row: &LetterRow,
-    typed: Typed,
+    payload: LetterPayload,
 ) -> Result<()> {
     let action = &letter.action;
     let protected = action.protected;
     let at = kernel.env.recorded_now(protected);
-    let tag = (!protected).then_some(typed.locale.as_str());
-    people::confirm(conn, kernel, vault, row.person_id, typed.details, tag, protected).await?;
+    let tag = (!protected).then_some(payload.locale.as_str());
+    people::merge_confirmed_details(conn, kernel, vault, row.person_id, payload.details, tag, protected).await?;
     let source = format!("letter:{}", action.slug);
-    let asked = Asked {
+    let consent_context = ConsentContext {
         organization: action.organization_id,
         organization_name: &action.organization_name,
-        locale: typed.locale,
+        locale: payload.locale,
         source: &source,
         updates_wording: None,
     };
-    people::append_consents(conn, kernel, row.person_id, &typed.consents, asked, protected).await?;
+    people::append_consents(conn, kernel, row.person_id, &payload.consents, consent_context, protected).await?;
     store::set_confirmed(conn, row.id, at).await?;
     store::dispatch(conn, &[row.id], at).await?;
-    let parts = store::parts(conn, row.id).await?;
-    store::count(conn, row, i64::try_from(parts.len()).unwrap_or(0), 1, at.date_naive()).await?;
+    let outreaches = store::outreach_statuses(conn, row.id).await?;
+    store::count(conn, row, i64::try_from(outreaches.len()).unwrap_or(0), 1, at.date_naive()).await?;
     if action.send_thanks {
         let email = NewEmail {
             organization_id: action.organization_id,
@@ -327,8 +327,8 @@ pub async fn confirm(
 /// # Errors
 /// A database error.
 pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterAction, row: &LetterRow) -> Result<i64> {
-    let waiting = store::lock_waiting(conn, row.id).await?;
-    let stopped = dispatch::stop(conn, kernel, letter.action.protected, &waiting, "cancelled").await?;
+    let waiting = store::lock_unsent(conn, row.id).await?;
+    let stopped = dispatch::stop_sending(conn, kernel, letter.action.protected, &waiting, "cancelled").await?;
     let stopped = i64::try_from(stopped).unwrap_or(i64::MAX);
     store::count(conn, row, stopped, -1, row.confirmed_at.unwrap_or(row.created_at).date_naive()).await?;
     Ok(stopped)

@@ -14,11 +14,11 @@ use serde_json::Value;
 use super::{
     api::MAX_MESSAGE,
     store::LetterAction,
+    submission::{Letters, NewLetter},
     template::{MAX_SUBJECT, Prefilled},
-    writing::{Letters, NewLetter},
 };
 use crate::{
-    campaigns::{received, standing},
+    campaigns::{availability_context, received},
     error::{Code, Error, FieldError, Result},
     kernel::{
         extract::{FORM_LIMIT, PathParams},
@@ -33,7 +33,7 @@ use crate::{
 
 /// Routes of the pages.
 pub fn pages(state: Letters) -> Router {
-    Router::new().route("/l/{slug}", get(show).post(send)).layer(DefaultBodyLimit::max(FORM_LIMIT)).with_state(state)
+    Router::new().route("/l/{slug}", get(show).post(submit)).layer(DefaultBodyLimit::max(FORM_LIMIT)).with_state(state)
 }
 
 /// The form as it is posted, and as it is shown again after an error.
@@ -77,14 +77,14 @@ impl LetterForm {
         let message = clean_text(&self.message, MAX_MESSAGE.max(prefilled.message.chars().count()));
         let message =
             message.map_err(|e| errors.push(FieldError::new("/message", e.code, e.detail))).unwrap_or_default();
-        let changed = prefilled.changed(subject, message);
+        let edited = prefilled.edited_text(subject, message);
         let new = body.parse("/person").and_then(|person| {
             let new = NewLetter {
                 person,
-                subject: changed.subject,
-                message: changed.message,
-                greeting: changed.greeting,
-                variant: changed.variant,
+                subject: edited.subject,
+                message: edited.message,
+                greeting: edited.greeting,
+                variant: edited.variant,
                 show_email: !self.show_email.is_empty(),
                 consents: Consents { updates: !self.updates.is_empty(), ..Consents::default() },
                 source: Some(self.source.clone()),
@@ -101,13 +101,13 @@ impl LetterForm {
 
 /// What became of a form that has to be shown again.
 #[derive(Default)]
-struct Again {
+struct FormState {
     values: Option<LetterForm>,
     errors: Vec<FieldError>,
     challenge: Option<Value>,
 }
 
-async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again: Again) -> Result<Response> {
+async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, state: FormState) -> Result<Response> {
     let kernel = &letters.kernel;
     let (action, locale) = (&letter.action, visitor.locale);
     let prefilled = Prefilled::of(letter, locale)?;
@@ -119,13 +119,13 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again
         .zip(&prefilled.greetings)
         .map(|(t, greeting)| serde_json::json!({"office": t.title_in(locale), "holder": t.holder_line(), "greeting": greeting}))
         .collect();
-    let values = again.values.unwrap_or_else(|| LetterForm {
+    let values = state.values.unwrap_or_else(|| LetterForm {
         // each visitor starts with another of the suggestions: mail gateways drop letters that are all alike
         subject: pick(&prefilled.subjects, kernel.env.fraction()),
         message: prefilled.message.clone(),
         ..LetterForm::default()
     });
-    let challenge = again.challenge.as_ref().map(challenge_context);
+    let challenge = state.challenge.as_ref().map(challenge_context);
     let own_url = kernel.url(&action.path());
     let context = context! {
         letter => context! {
@@ -136,9 +136,9 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, again
         campaign => Serde(campaign.as_deref()),
         form => context! {
             action => format!("{}?lang={}", action.path(), locale.as_str()), values => Serde(&values),
-            errors => Serde(form_errors(locale, &again.errors)), locale => locale.as_str(),
+            errors => Serde(form_errors(locale, &state.errors)), locale => locale.as_str(),
         },
-        standing => standing(action, locale, kernel.env.now()),
+        standing => availability_context(action, locale, kernel.env.now()),
         challenge,
         organization => action.organization_name.as_str(),
     };
@@ -166,10 +166,10 @@ async fn show(
     PathParams(slug): PathParams<String>,
 ) -> Result<Response> {
     let letter = visible(&letters, &slug).await?;
-    page(&letters, &visitor, &letter, Again::default()).await
+    page(&letters, &visitor, &letter, FormState::default()).await
 }
 
-async fn send(
+async fn submit(
     State(letters): State<Letters>,
     mut visitor: Visitor,
     source: Source,
@@ -191,8 +191,8 @@ async fn send(
     let new = match form.read(&letter, &prefilled, visitor.locale) {
         Ok(new) => new,
         Err(Error::Fields(errors)) => {
-            let again = Again { values: Some(form), errors, challenge: None };
-            return again_page(&letters, &visitor, &letter, again, StatusCode::UNPROCESSABLE_ENTITY).await;
+            let state = FormState { values: Some(form), errors, challenge: None };
+            return page_with_status(&letters, &visitor, &letter, state, StatusCode::UNPROCESSABLE_ENTITY).await;
         }
         Err(error) => return Err(error),
     };
@@ -202,10 +202,10 @@ async fn send(
             ticket: Some(form.wait_ticket.as_str()).filter(|p| !p.is_empty()),
         };
         match kernel.rate_limiter.admit(source, proof).await {
-            Ok(()) => letters.write(&letter, new).await?,
+            Ok(()) => letters.submit(&letter, new).await?,
             Err(Error::Challenge(challenge)) => {
-                let again = Again { values: Some(form), errors: Vec::new(), challenge: Some(challenge) };
-                return again_page(&letters, &visitor, &letter, again, StatusCode::PRECONDITION_REQUIRED).await;
+                let state = FormState { values: Some(form), errors: Vec::new(), challenge: Some(challenge) };
+                return page_with_status(&letters, &visitor, &letter, state, StatusCode::PRECONDITION_REQUIRED).await;
             }
             Err(error) => return Err(error),
         }
@@ -213,14 +213,14 @@ async fn send(
     received(kernel, &visitor, &letter.action, &title.title)
 }
 
-async fn again_page(
+async fn page_with_status(
     letters: &Letters,
     visitor: &Visitor,
     letter: &LetterAction,
-    again: Again,
+    state: FormState,
     status: StatusCode,
 ) -> Result<Response> {
-    let mut response = page(letters, visitor, letter, again).await?.into_response();
+    let mut response = page(letters, visitor, letter, state).await?.into_response();
     *response.status_mut() = status;
     Ok(private(response))
 }

@@ -38,12 +38,12 @@ const MAX_LITERAL: usize = 200;
 const MAX_TOKENS: usize = 60;
 /// `if`s within one another, each `elif` counted as one more.
 const MAX_IFS: usize = 20;
-/// What a target has, see [`Words`].
-const WORDS: [&str; 4] = ["salutation", "name", "title", "office"];
+/// What a target has, see [`TemplateVariables`].
+const VARIABLES: [&str; 4] = ["salutation", "name", "title", "office"];
 
 /// What placeholders stand for: `target.salutation`, `target.name`, `target.title`, `target.office`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Words {
+pub struct TemplateVariables {
     /// How the target is addressed: "Minister Roy"; a vacant office by its title.
     pub salutation: String,
     /// The holder's name; a vacant office's title.
@@ -54,7 +54,7 @@ pub struct Words {
     pub office: String,
 }
 
-impl Words {
+impl TemplateVariables {
     /// The words for one target.
     pub fn of(target: &Target, locale: LocaleTag) -> Self {
         let title = target.title_in(locale);
@@ -119,29 +119,29 @@ impl Target {
     }
 }
 
-fn join(words: &[&str]) -> String {
-    words.iter().filter(|w| !w.is_empty()).copied().collect::<Vec<_>>().join(" ")
+fn join(variables: &[&str]) -> String {
+    variables.iter().filter(|w| !w.is_empty()).copied().collect::<Vec<_>>().join(" ")
 }
 
 /// Why a template cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct TemplateError {
     /// The line, from 1.
     pub line: usize,
     /// Why, in English.
     pub reason: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Line {}: {}.", self.line, self.reason)
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
+impl From<TemplateError> for Error {
+    fn from(template_error: TemplateError) -> Self {
         // a stored template was checked, so only a later version of ours could refuse it
-        Self::internal(format!("a letter's template does not render: {fault}"))
+        Self::internal(format!("a letter's template does not render: {template_error}"))
     }
 }
 
@@ -149,45 +149,45 @@ impl From<Fault> for Error {
 ///
 /// # Errors
 /// The line and the reason.
-pub fn check(source: &str) -> Result<(), Fault> {
-    render(source, &Words::sample()).map(|_| ())
+pub fn check(source: &str) -> Result<(), TemplateError> {
+    render(source, &TemplateVariables::sample()).map(|_| ())
 }
 
 /// Renders a template.
 ///
 /// # Errors
 /// The line and the reason.
-pub fn render(source: &str, words: &Words) -> Result<String, Fault> {
+pub fn render(source: &str, variables: &TemplateVariables) -> Result<String, TemplateError> {
     checked(source)?;
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
-    let mut text = Text::default();
-    let template = environment.template_from_str(source).map_err(|error| fault(&error))?;
-    let rendered = template.render_captured_to(context! { target => Serde(words) }, &mut text).map(drop);
+    let mut text = LimitedWriter::default();
+    let template = environment.template_from_str(source).map_err(|error| template_error(&error))?;
+    let rendered = template.render_captured_to(context! { target => Serde(variables) }, &mut text).map(drop);
     if text.is_full {
-        return Err(Fault { line: 1, reason: format!("the text becomes longer than {MAX_BODY} characters") });
+        return Err(TemplateError { line: 1, reason: format!("the text becomes longer than {MAX_BODY} characters") });
     }
-    rendered.map_err(|error| fault(&error))?;
-    String::from_utf8(text.bytes).map_err(|_| Fault { line: 1, reason: "the text is not UTF-8".to_owned() })
+    rendered.map_err(|error| template_error(&error))?;
+    String::from_utf8(text.bytes).map_err(|_| TemplateError { line: 1, reason: "the text is not UTF-8".to_owned() })
 }
 
-fn fault(error: &minijinja::Error) -> Fault {
+fn template_error(error: &minijinja::Error) -> TemplateError {
     let reason =
         error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
-    Fault { line: error.line().unwrap_or(1), reason }
+    TemplateError { line: error.line().unwrap_or(1), reason }
 }
 
 /// A text that takes [`MAX_BODY`] characters and no more.
 #[derive(Default)]
-struct Text {
+struct LimitedWriter {
     bytes: Vec<u8>,
     characters: usize,
     is_full: bool,
 }
 
-impl io::Write for Text {
+impl io::Write for LimitedWriter {
     fn write(&mut self, more: &[u8]) -> io::Result<usize> {
         // all bytes but those that continue a character
         self.characters += more.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
@@ -205,24 +205,24 @@ impl io::Write for Text {
 }
 
 /// Does a template say only what a letter may? Nothing in it is computed here.
-fn checked(source: &str) -> Result<(), Fault> {
+fn checked(source: &str) -> Result<(), TemplateError> {
     // the lexer counts the columns of a line in 16 bits and does not expect more
     if source.chars().count() > MAX_BODY {
         return refused(1, &format!("the template is longer than {MAX_BODY} characters"));
     }
     count_tokens(source)?;
-    let parsed = parse(source, "<letter>", SyntaxConfig::default()).map_err(|error| fault(&error))?;
+    let parsed = parse(source, "<letter>", SyntaxConfig::default()).map_err(|error| template_error(&error))?;
     statement(&parsed)
 }
 
 /// Keeps away from the parser what would take it too deep: long expressions and `if`s within one another.
-fn count_tokens(source: &str) -> Result<(), Fault> {
+fn count_tokens(source: &str) -> Result<(), TemplateError> {
     let (mut tokens, mut begins_statement) = (0, false);
     // for each `if` that is open, itself and its `elif`s
     let mut open: Vec<usize> = Vec::new();
     for token in tokenize(source, false, SyntaxConfig::default()) {
-        let (token, span) = token.map_err(|error| fault(&error))?;
-        let refuse = |reason: String| Err(Fault { line: span.start_line.into(), reason });
+        let (token, span) = token.map_err(|error| template_error(&error))?;
+        let refuse = |reason: String| Err(TemplateError { line: span.start_line.into(), reason });
         let literal = match &token {
             Token::Str(text) => text,
             Token::String(text) => &**text,
@@ -260,11 +260,11 @@ fn count_tokens(source: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn refused(line: u16, reason: &str) -> Result<(), Fault> {
-    Err(Fault { line: line.into(), reason: reason.to_owned() })
+fn refused(line: u16, reason: &str) -> Result<(), TemplateError> {
+    Err(TemplateError { line: line.into(), reason: reason.to_owned() })
 }
 
-fn statement(statement: &Stmt<'_>) -> Result<(), Fault> {
+fn statement(statement: &Stmt<'_>) -> Result<(), TemplateError> {
     match statement {
         Stmt::Template(template) => template.children.iter().try_for_each(self::statement),
         Stmt::EmitRaw(_) => Ok(()),
@@ -277,11 +277,11 @@ fn statement(statement: &Stmt<'_>) -> Result<(), Fault> {
     }
 }
 
-fn expression(expr: &Expr<'_>) -> Result<(), Fault> {
+fn expression(expr: &Expr<'_>) -> Result<(), TemplateError> {
     let line = expr.span().start_line;
     match expr {
         Expr::GetAttr(attribute) => match &attribute.expr {
-            Expr::Var(variable) if variable.id == "target" && WORDS.contains(&attribute.name) => Ok(()),
+            Expr::Var(variable) if variable.id == "target" && VARIABLES.contains(&attribute.name) => Ok(()),
             _ => refused(line, UNKNOWN),
         },
         Expr::Const(constant)
@@ -349,7 +349,7 @@ pub struct Prefilled {
 
 /// What somebody changed of a prefilled letter; "" where the template speaks.
 #[derive(Clone, Debug, Default)]
-pub struct Changed {
+pub struct EditedText {
     /// The subject.
     pub subject: String,
     /// The text.
@@ -362,13 +362,13 @@ pub struct Changed {
 
 impl Prefilled {
     /// Compares what a form sent with what it started with.
-    pub fn changed(&self, subject: String, message: String) -> Changed {
+    pub fn edited_text(&self, subject: String, message: String) -> EditedText {
         let suggested = self.subjects.iter().position(|s| *s == subject);
-        let changed = message != self.message;
-        Changed {
+        let edited_text = message != self.message;
+        EditedText {
             subject: if suggested.is_some() { String::new() } else { subject },
-            message: if changed { message } else { String::new() },
-            greeting: changed,
+            message: if edited_text { message } else { String::new() },
+            greeting: edited_text,
             variant: suggested.and_then(|i| i16::try_from(i).ok()),
         }
     }
@@ -381,10 +381,11 @@ impl Prefilled {
         let Some(template) = letter.template(locale) else {
             return Ok(Self { greetings: vec![String::new(); letter.targets.len()], ..Self::default() });
         };
-        let all = Words::of_all(&letter.targets, template.locale);
+        let all = TemplateVariables::of_all(&letter.targets, template.locale);
         let (greeting, rest) = split(&template.body).map_or((None, template.body.as_str()), |(g, r)| (Some(g), r));
-        let greet =
-            |target: &Target| greeting.map_or(Ok(String::new()), |g| render(g, &Words::of(target, template.locale)));
+        let greet = |target: &Target| {
+            greeting.map_or(Ok(String::new()), |g| render(g, &TemplateVariables::of(target, template.locale)))
+        };
         let rest = render(rest, &all)?;
         Ok(Self {
             greetings: letter.targets.iter().map(greet).collect::<Result<_, _>>()?,
@@ -396,7 +397,7 @@ impl Prefilled {
 
 /// What a supporter gave: the parts that are not given, the template says.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Given<'a> {
+pub struct ComposeInput<'a> {
     /// The subject; "" for one of the template's.
     pub subject: &'a str,
     /// The text; "" for the template's.
@@ -411,24 +412,24 @@ pub struct Given<'a> {
 ///
 /// # Errors
 /// `internal` when a stored template does not render, or there is neither text nor template.
-pub fn compose(template: Option<&TemplateText>, given: Given<'_>, target: &Target) -> Result<(String, String)> {
+pub fn compose(template: Option<&TemplateText>, input: ComposeInput<'_>, target: &Target) -> Result<(String, String)> {
     let Some(template) = template else {
-        if given.subject.is_empty() || given.message.is_empty() {
+        if input.subject.is_empty() || input.message.is_empty() {
             return Err(Error::internal("a letter without text, and no template"));
         }
-        return Ok((given.subject.to_owned(), given.message.to_owned()));
+        return Ok((input.subject.to_owned(), input.message.to_owned()));
     };
-    let words = Words::of(target, template.locale);
-    let subject = if given.subject.is_empty() {
-        let at = usize::from(given.variant.unsigned_abs()) % template.subjects.len().max(1);
-        render(template.subjects.get(at).map_or("", String::as_str), &words)?
+    let variables = TemplateVariables::of(target, template.locale);
+    let subject = if input.subject.is_empty() {
+        let at = usize::from(input.variant.unsigned_abs()) % template.subjects.len().max(1);
+        render(template.subjects.get(at).map_or("", String::as_str), &variables)?
     } else {
-        given.subject.to_owned()
+        input.subject.to_owned()
     };
-    let body = match given.message {
-        "" => render(&template.body, &words)?.trim().to_owned(),
-        message => match given.greeting.then(|| split(&template.body)).flatten() {
-            Some((greeting, _)) => format!("{}\n\n{message}", render(greeting, &words)?),
+    let body = match input.message {
+        "" => render(&template.body, &variables)?.trim().to_owned(),
+        message => match input.greeting.then(|| split(&template.body)).flatten() {
+            Some((greeting, _)) => format!("{}\n\n{message}", render(greeting, &variables)?),
             None => message.to_owned(),
         },
     };

@@ -33,43 +33,44 @@ const BODY: &str = "Dear {{ target.salutation }},\n\nAs {{ target.title }} you c
 
 #[test]
 fn a_target_is_addressed_by_name_or_by_title() {
-    let words = |holder| Words::of(&target(holder), LocaleTag::En);
-    assert_eq!(words(Some(("Minister", "Ana", "Roy"))).salutation, "Minister Roy");
-    assert_eq!(words(Some(("The Honourable", "Ana", "Roy"))).salutation, "Minister Roy");
-    assert_eq!(words(Some(("Dr.", "Ana", "Roy"))).salutation, "Dr. Roy");
-    assert_eq!(words(Some(("", "Ana", "Roy"))).salutation, "Ana Roy");
-    assert_eq!(words(None).salutation, "Minister of Immigration");
-    assert_eq!(words(None).name, "Minister of Immigration");
-    assert_eq!(Words::of(&target(None), LocaleTag::Fr).title, "Ministre de l'Immigration");
-    assert_eq!(Words::of(&target(None), LocaleTag::Pa).title, "Minister of Immigration");
+    let variables = |holder| TemplateVariables::of(&target(holder), LocaleTag::En);
+    assert_eq!(variables(Some(("Minister", "Ana", "Roy"))).salutation, "Minister Roy");
+    assert_eq!(variables(Some(("The Honourable", "Ana", "Roy"))).salutation, "Minister Roy");
+    assert_eq!(variables(Some(("Dr.", "Ana", "Roy"))).salutation, "Dr. Roy");
+    assert_eq!(variables(Some(("", "Ana", "Roy"))).salutation, "Ana Roy");
+    assert_eq!(variables(None).salutation, "Minister of Immigration");
+    assert_eq!(variables(None).name, "Minister of Immigration");
+    assert_eq!(TemplateVariables::of(&target(None), LocaleTag::Fr).title, "Ministre de l'Immigration");
+    assert_eq!(TemplateVariables::of(&target(None), LocaleTag::Pa).title, "Minister of Immigration");
 }
 
 #[test]
-fn the_template_speaks_where_nothing_was_typed() {
+fn template_text_is_used_without_custom_text() {
     let minister = target(Some(("Minister", "Ana", "Roy")));
-    let (subject, body) = compose(Some(&template(BODY)), Given { variant: 3, ..Given::default() }, &minister).unwrap();
+    let (subject, body) =
+        compose(Some(&template(BODY)), ComposeInput { variant: 3, ..ComposeInput::default() }, &minister).unwrap();
     assert_eq!(subject, "Two, Minister of Immigration");
     assert_eq!(body, "Dear Minister Roy,\n\nAs Minister of Immigration you can act.\n\nSincerely,");
-    let (subject, body) = compose(Some(&template(BODY)), Given::default(), &target(None)).unwrap();
+    let (subject, body) = compose(Some(&template(BODY)), ComposeInput::default(), &target(None)).unwrap();
     assert!(subject == "One" && body.starts_with("Dear Minister of Immigration,"));
 }
 
 #[test]
-fn what_people_write_is_never_a_template() {
+fn supporter_text_is_never_rendered_as_a_template() {
     let typed = "{{ target.salutation }} {% for x in y %} {{ 7 * 7 }} {# gone? #}";
-    let given = Given { subject: "{{ target.name }}", message: typed, ..Given::default() };
+    let input = ComposeInput { subject: "{{ target.name }}", message: typed, ..ComposeInput::default() };
     let minister = target(Some(("Minister", "Ana", "Roy")));
-    let (subject, body) = compose(Some(&template(BODY)), given, &minister).unwrap();
+    let (subject, body) = compose(Some(&template(BODY)), input, &minister).unwrap();
     assert_eq!((subject.as_str(), body.as_str()), ("{{ target.name }}", typed));
-    let (_, greeted) = compose(Some(&template(BODY)), Given { greeting: true, ..given }, &minister).unwrap();
+    let (_, greeted) = compose(Some(&template(BODY)), ComposeInput { greeting: true, ..input }, &minister).unwrap();
     assert_eq!(greeted, format!("Dear Minister Roy,\n\n{typed}"));
     let official = target(Some(("{{ target.title }}", "{% if %}", "{{")));
-    let (_, body) = compose(Some(&template(BODY)), Given::default(), &official).unwrap();
+    let (_, body) = compose(Some(&template(BODY)), ComposeInput::default(), &official).unwrap();
     assert!(body.starts_with("Dear {{ target.title }} {{,"), "{body}");
 }
 
 #[test]
-fn faults_name_the_line() {
+fn template_errors_name_the_line() {
     assert_eq!(check(BODY), Ok(()));
     assert_eq!(check("Dear {% if target.name %}{{ target.name }}{% else %}you{% endif %},"), Ok(()));
     for (source, line) in [
@@ -89,7 +90,7 @@ fn faults_name_the_line() {
 }
 
 #[test]
-fn what_could_grow_is_refused_before_it_is_computed() {
+fn expanding_templates_are_refused_before_rendering() {
     let reason = |source: &str| check(source).unwrap_err().reason;
     let product = r#""}}" * 20000000"#;
     for source in [
@@ -120,7 +121,7 @@ fn what_could_grow_is_refused_before_it_is_computed() {
 }
 
 #[test]
-fn nothing_takes_the_parser_too_deep() {
+fn deep_nesting_is_refused_before_parsing() {
     // each of these went as deep as it is long, and ended the process
     for source in [
         format!("{{{{ {}target.name }}}}", "not ".repeat(4_000)),
@@ -140,8 +141,8 @@ fn nothing_takes_the_parser_too_deep() {
 }
 
 #[test]
-fn what_a_letter_may_say() {
-    let rendered = |source: &str| render(source, &Words::sample()).unwrap();
+fn allowed_template_syntax() {
+    let rendered = |source: &str| render(source, &TemplateVariables::sample()).unwrap();
     assert_eq!(rendered("{{ 'To ' ~ target.name }} {{- ',' }}{# a note #}"), "To Ana Roy,");
     assert_eq!(
         rendered(
@@ -180,6 +181,6 @@ fn the_greeting_stands_apart_from_the_text() {
 
 #[test]
 fn several_targets_share_one_text() {
-    let all = Words::of_all(&[target(None), target(Some(("", "Ana", "Roy")))], LocaleTag::En);
+    let all = TemplateVariables::of_all(&[target(None), target(Some(("", "Ana", "Roy")))], LocaleTag::En);
     assert_eq!(all.salutation, "Minister of Immigration / Ana Roy");
 }

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{
-    mail::{Deliver, reply_address},
+    mail::{LetterMail, reply_address},
     store, *,
 };
 use crate::{
@@ -23,11 +23,11 @@ use crate::{
         text::{EmailAddress, LocaleTag, Slug},
     },
     mail::{Class, Composed, DeliveryStatus, MailKind, QueuedEmail, compose_one},
-    organizers::Access,
+    organizers::Authenticator,
     people::PersonBody,
 };
 
-struct House {
+struct LetterFixture {
     letters: Letters,
     organization: Uuid,
     purposes: LinkHandlers,
@@ -35,7 +35,7 @@ struct House {
     folder: PathBuf,
 }
 
-impl Drop for House {
+impl Drop for LetterFixture {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -43,7 +43,7 @@ impl Drop for House {
 
 const BODY: &str = "Dear {{ target.salutation }},\n\nPlease act, {{ target.title }}.";
 
-impl House {
+impl LetterFixture {
     async fn new(db: PgPool) -> Self {
         let env = Env::system();
         let folder = std::env::temp_dir().join(format!("muster-letters-{}", env.id()));
@@ -61,14 +61,14 @@ impl House {
         let mut conn = kernel.db.acquire().await.expect("a connection");
         kernel.vaults.create_for_organization(&mut conn, organization).await.expect("a vault");
         drop(conn);
-        let access = Access::new(kernel.clone());
-        let letters = Letters::new(kernel.clone(), access.clone(), Campaigns::new(kernel, access));
+        let authenticator = Authenticator::new(kernel.clone());
+        let letters = Letters::new(kernel.clone(), authenticator.clone(), Campaigns::new(kernel, authenticator));
         let mut purposes = LinkHandlers::default();
         register_links(&letters, &mut purposes);
-        let house = Self { letters, organization, purposes, folder };
-        house.office("immigration", &["minister@example.org", "Office@example.org"], Some("Roy")).await;
-        house.office("safety", &["safety@example.org"], None).await;
-        house
+        let fixture = Self { letters, organization, purposes, folder };
+        fixture.office("immigration", &["minister@example.org", "Office@example.org"], Some("Roy")).await;
+        fixture.office("safety", &["safety@example.org"], None).await;
+        fixture
     }
 
     fn kernel(&self) -> &Kernel {
@@ -161,9 +161,9 @@ impl House {
         let mut tx = self.kernel().db.begin().await.expect("a transaction");
         set_live(&mut tx, self.kernel(), letter.action.id, live).await.expect("live");
         tx.commit().await.expect("a commit");
-        self.letters.forget(letter);
-        let dispatching = Dispatching(self.letters.clone());
-        while jobs::run_step(self.kernel(), &dispatching).await.expect("a step") {}
+        self.letters.invalidate_cache(letter);
+        let dispatch_jobs = DispatchJob(self.letters.clone());
+        while jobs::run_step(self.kernel(), &dispatch_jobs).await.expect("a step") {}
     }
 
     async fn states(&self) -> Vec<String> {
@@ -200,7 +200,7 @@ impl House {
     async fn delivered(&self) -> Vec<Composed> {
         let mut composed = Vec::new();
         for email in self.queued("letter_deliver").await {
-            composed.extend(compose_one(&Deliver(self.letters.clone()), &email).await.expect("a letter"));
+            composed.extend(compose_one(&LetterMail(self.letters.clone()), &email).await.expect("a letter"));
         }
         composed
     }
@@ -210,30 +210,30 @@ impl House {
 type Row = (Uuid, Uuid, String, serde_json::Value, bool, chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>);
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_letter_is_held_until_the_action_goes_live(db: PgPool) {
-    let house = House::new(db).await;
-    let action = house.action("standard").await;
-    house.letters.write(&action, House::letter("Amara", "")).await.unwrap();
-    assert_eq!(house.states().await, ["pending", "pending"]);
-    assert_eq!(house.queued("letter_confirm").await.len(), 1);
-    let mail = mail::Confirm(house.letters.clone());
-    let composed = compose_one(&mail, &house.queued("letter_confirm").await[0]).await.unwrap().unwrap();
+async fn letter_is_held_until_the_action_goes_live(db: PgPool) {
+    let fixture = LetterFixture::new(db).await;
+    let action = fixture.action("standard").await;
+    fixture.letters.submit(&action, LetterFixture::letter("Amara", "")).await.unwrap();
+    assert_eq!(fixture.states().await, ["pending", "pending"]);
+    assert_eq!(fixture.queued("letter_confirm").await.len(), 1);
+    let mail = mail::ConfirmMail(fixture.letters.clone());
+    let composed = compose_one(&mail, &fixture.queued("letter_confirm").await[0]).await.unwrap().unwrap();
     assert!(
         !composed.text.contains("Amara")
             && composed.text.contains("/t/")
             && composed.text.contains("Minister of safety")
     );
 
-    let page = house.press(Purpose::ConfirmLetter).await.unwrap();
+    let page = fixture.press(Purpose::ConfirmLetter).await.unwrap();
     assert!(page.done && page.lines[0].contains("kept safely"), "{page:?}");
-    assert_eq!((house.states().await, house.total(&action).await), (vec!["held".to_owned(); 2], 2));
-    house.press(Purpose::ConfirmLetter).await.unwrap();
-    assert_eq!((house.total(&action).await, house.queued("letter_thanks").await.len()), (2, 1));
-    assert!(house.queued("letter_deliver").await.is_empty());
+    assert_eq!((fixture.states().await, fixture.total(&action).await), (vec!["held".to_owned(); 2], 2));
+    fixture.press(Purpose::ConfirmLetter).await.unwrap();
+    assert_eq!((fixture.total(&action).await, fixture.queued("letter_thanks").await.len()), (2, 1));
+    assert!(fixture.queued("letter_deliver").await.is_empty());
 
-    house.go_live(&action, true).await;
-    assert_eq!(house.states().await, ["queued", "queued"]);
-    let letters = house.delivered().await;
+    fixture.go_live(&action, true).await;
+    assert_eq!(fixture.states().await, ["queued", "queued"]);
+    let letters = fixture.delivered().await;
     assert_eq!(letters.len(), 2);
     assert_eq!(letters[0].to.as_str(), "minister@example.org");
     assert_eq!(letters[0].cc.iter().map(EmailAddress::as_str).collect::<Vec<_>>(), ["office@example.org"]);
@@ -249,15 +249,15 @@ async fn a_letter_is_held_until_the_action_goes_live(db: PgPool) {
     assert!(!letters[0].text.contains("amara@") && letters[0].html.is_none() && letters[0].headers.is_empty());
     assert!(letters[1].text.starts_with("Dear Minister of safety,"));
     assert_eq!(letters[1].to_name.as_deref(), Some("Minister of safety"));
-    let emails = house.queued("letter_deliver").await;
+    let emails = fixture.queued("letter_deliver").await;
     let reply_to = letters[0].reply_to.clone().unwrap();
-    assert_eq!(reply_to, reply_address(house.kernel(), emails[0].ref_id("outreach").unwrap()));
+    assert_eq!(reply_to, reply_address(fixture.kernel(), emails[0].ref_id("outreach").unwrap()));
     assert!(reply_to.starts_with("reply+") && emails[0].lane != emails[1].lane && !emails[0].lane.is_empty());
 
-    let mut conn = house.kernel().db.acquire().await.unwrap();
+    let mut conn = fixture.kernel().db.acquire().await.unwrap();
     let ended = [(&emails[0], DeliveryStatus::Sent), (&emails[1], DeliveryStatus::Failed)];
-    Deliver(house.letters.clone()).on_settled(&mut conn, &ended).await.unwrap();
-    assert_eq!(house.states().await, ["sent", "failed"]);
+    LetterMail(fixture.letters.clone()).on_settled(&mut conn, &ended).await.unwrap();
+    assert_eq!(fixture.states().await, ["sent", "failed"]);
     let sent: (Option<String>,) = sqlx::query_as("SELECT h.family_name FROM outreaches o LEFT JOIN officials h ON h.id = o.official_id WHERE o.state = 'sent' AND o.sent_at IS NOT NULL")
         .fetch_one(&mut *conn)
         .await
@@ -266,16 +266,16 @@ async fn a_letter_is_held_until_the_action_goes_live(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn typed_text_arrives_as_typed_and_can_be_stopped(db: PgPool) {
-    let house = House::new(db).await;
-    let action = house.action("standard").await;
-    house.go_live(&action, true).await;
+async fn custom_text_is_sent_unchanged_and_can_be_withdrawn(db: PgPool) {
+    let fixture = LetterFixture::new(db).await;
+    let action = fixture.action("standard").await;
+    fixture.go_live(&action, true).await;
     let typed = "Please, {{ target.salutation }}, {% raw %}\nstay {# with #} us.";
-    let new = NewLetter { show_email: true, ..House::letter("Amara", typed) };
-    house.letters.write(&action, new).await.unwrap();
-    let page = house.press(Purpose::ConfirmLetter).await.unwrap();
+    let new = NewLetter { show_email: true, ..LetterFixture::letter("Amara", typed) };
+    fixture.letters.submit(&action, new).await.unwrap();
+    let page = fixture.press(Purpose::ConfirmLetter).await.unwrap();
     assert!(page.lines[0].contains("steady pace"));
-    let letters = house.delivered().await;
+    let letters = fixture.delivered().await;
     assert!(
         letters.iter().all(|l| l.text.starts_with(typed) && l.reply_to.as_deref() == Some("Amara@example.org")),
         "{:?}",
@@ -283,113 +283,113 @@ async fn typed_text_arrives_as_typed_and_can_be_stopped(db: PgPool) {
     );
     assert!(letters[0].text.contains("Amara@example.org"));
 
-    let emails = house.queued("letter_deliver").await;
+    let emails = fixture.queued("letter_deliver").await;
     sqlx::query("UPDATE emails SET state = 'sending', claim_token = $2, lease_until = now() WHERE id = $1")
         .bind(emails[0].id)
-        .bind(house.kernel().env.id())
-        .execute(&house.kernel().db)
+        .bind(fixture.kernel().env.id())
+        .execute(&fixture.kernel().db)
         .await
         .unwrap();
     for _ in 0..2 {
-        assert!(house.press(Purpose::ManageLetter).await.unwrap().done);
+        assert!(fixture.press(Purpose::ManageLetter).await.unwrap().done);
         assert_eq!(
-            (house.states().await, house.total(&action).await),
+            (fixture.states().await, fixture.total(&action).await),
             (vec!["queued".to_owned(), "cancelled".to_owned()], 1)
         );
     }
-    assert!(house.queued("letter_deliver").await.is_empty());
-    assert!(compose_one(&Deliver(house.letters.clone()), &emails[1]).await.unwrap().is_none());
+    assert!(fixture.queued("letter_deliver").await.is_empty());
+    assert!(compose_one(&LetterMail(fixture.letters.clone()), &emails[1]).await.unwrap().is_none());
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_paused_action_holds_again_what_waits(db: PgPool) {
-    let house = House::new(db).await;
-    let action = house.action("standard").await;
-    house.go_live(&action, true).await;
-    let written = house.letters.write_vouched(&action, House::letter("Amara", ""), None).await.unwrap();
-    assert_eq!((written.outcome.as_str(), house.total(&action).await), ("created", 2));
-    assert_eq!(house.states().await, ["queued", "queued"]);
-    house.go_live(&action, false).await;
-    assert_eq!(house.states().await, ["held", "held"]);
-    assert!(house.queued("letter_deliver").await.is_empty());
-    house.go_live(&action, true).await;
-    house.go_live(&action, true).await;
-    assert_eq!((house.states().await, house.delivered().await.len()), (vec!["queued".to_owned(); 2], 2));
+async fn pausing_an_action_holds_queued_letters(db: PgPool) {
+    let fixture = LetterFixture::new(db).await;
+    let action = fixture.action("standard").await;
+    fixture.go_live(&action, true).await;
+    let written = fixture.letters.submit_vouched(&action, LetterFixture::letter("Amara", ""), None).await.unwrap();
+    assert_eq!((written.outcome.as_str(), fixture.total(&action).await), ("created", 2));
+    assert_eq!(fixture.states().await, ["queued", "queued"]);
+    fixture.go_live(&action, false).await;
+    assert_eq!(fixture.states().await, ["held", "held"]);
+    assert!(fixture.queued("letter_deliver").await.is_empty());
+    fixture.go_live(&action, true).await;
+    fixture.go_live(&action, true).await;
+    assert_eq!((fixture.states().await, fixture.delivered().await.len()), (vec!["queued".to_owned(); 2], 2));
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn going_live_leaves_no_letter_behind(db: PgPool) {
-    let house = House::new(db).await;
-    let action = house.action("standard").await;
+async fn going_live_releases_every_held_letter(db: PgPool) {
+    let fixture = LetterFixture::new(db).await;
+    let action = fixture.action("standard").await;
     for n in 0..12 {
-        house.letters.write(&action, House::letter(&format!("p{n}"), "")).await.unwrap();
+        fixture.letters.submit(&action, LetterFixture::letter(&format!("p{n}"), "")).await.unwrap();
     }
-    let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM letters").fetch_all(&house.kernel().db).await.unwrap();
+    let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM letters").fetch_all(&fixture.kernel().db).await.unwrap();
     let confirm = async {
         for wave in ids.chunks(4) {
-            futures_util::future::join_all(wave.iter().map(|id| house.press_of(Purpose::ConfirmLetter, *id))).await;
+            futures_util::future::join_all(wave.iter().map(|id| fixture.press_of(Purpose::ConfirmLetter, *id))).await;
         }
     };
-    futures_util::future::join(confirm, house.go_live(&action, true)).await;
-    assert_eq!(house.states().await, vec!["queued"; 24]);
-    assert_eq!((house.queued("letter_deliver").await.len(), house.total(&action).await), (24, 24));
+    futures_util::future::join(confirm, fixture.go_live(&action, true)).await;
+    assert_eq!(fixture.states().await, vec!["queued"; 24]);
+    assert_eq!((fixture.queued("letter_deliver").await.len(), fixture.total(&action).await), (24, 24));
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_protected_letter_is_neutral_and_tells_only_the_day(db: PgPool) {
-    let house = House::new(db).await;
-    let action = house.action("protected").await;
-    house.letters.write(&action, House::letter("Amara", "")).await.unwrap();
-    let mail = mail::Confirm(house.letters.clone());
-    let composed = compose_one(&mail, &house.queued("letter_confirm").await[0]).await.unwrap().unwrap();
+async fn protected_letter_mail_is_neutral_and_rows_store_only_the_day(db: PgPool) {
+    let fixture = LetterFixture::new(db).await;
+    let action = fixture.action("protected").await;
+    fixture.letters.submit(&action, LetterFixture::letter("Amara", "")).await.unwrap();
+    let mail = mail::ConfirmMail(fixture.letters.clone());
+    let composed = compose_one(&mail, &fixture.queued("letter_confirm").await[0]).await.unwrap().unwrap();
     assert!(!composed.text.contains("Write protected") && !composed.subject.contains("letter"), "{}", composed.subject);
-    let page = house.press(Purpose::ConfirmLetter).await.unwrap();
+    let page = fixture.press(Purpose::ConfirmLetter).await.unwrap();
     assert!(page.neutral && page.done);
     let row: (Option<String>, bool) = sqlx::query_as(
         "SELECT locale, created_at = date_trunc('day', created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' FROM letters",
     )
-    .fetch_one(&house.kernel().db)
+    .fetch_one(&fixture.kernel().db)
     .await
     .unwrap();
     assert_eq!(row, (None, true));
-    house.go_live(&action, true).await;
-    assert_eq!(house.delivered().await.len(), 2);
-    assert!(house.press(Purpose::ManageLetter).await.unwrap().neutral);
-    assert_eq!(house.states().await, ["cancelled", "cancelled"]);
+    fixture.go_live(&action, true).await;
+    assert_eq!(fixture.delivered().await.len(), 2);
+    assert!(fixture.press(Purpose::ManageLetter).await.unwrap().neutral);
+    assert_eq!(fixture.states().await, ["cancelled", "cancelled"]);
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn this_was_not_me_drops_the_letter(db: PgPool) {
-    let house = House::new(db).await;
-    let action = house.action("standard").await;
-    house.letters.write(&action, House::letter("Amara", "")).await.unwrap();
-    let id: Uuid = sqlx::query_scalar("SELECT id FROM letters").fetch_one(&house.kernel().db).await.unwrap();
+async fn reject_link_deletes_the_pending_letter(db: PgPool) {
+    let fixture = LetterFixture::new(db).await;
+    let action = fixture.action("standard").await;
+    fixture.letters.submit(&action, LetterFixture::letter("Amara", "")).await.unwrap();
+    let id: Uuid = sqlx::query_scalar("SELECT id FROM letters").fetch_one(&fixture.kernel().db).await.unwrap();
     for _ in 0..2 {
-        assert!(house.press_of(Purpose::RejectLetter, id).await.unwrap().done);
+        assert!(fixture.press_of(Purpose::RejectLetter, id).await.unwrap().done);
     }
-    assert!(house.press_of(Purpose::ConfirmLetter, id).await.is_err());
-    assert!(house.states().await.is_empty());
-    house.letters.write(&action, House::letter("Amara", "")).await.unwrap();
-    house.kernel().env.advance(TimeDelta::days(30));
-    assert!(house.press(Purpose::ConfirmLetter).await.is_err());
+    assert!(fixture.press_of(Purpose::ConfirmLetter, id).await.is_err());
+    assert!(fixture.states().await.is_empty());
+    fixture.letters.submit(&action, LetterFixture::letter("Amara", "")).await.unwrap();
+    fixture.kernel().env.advance(TimeDelta::days(30));
+    assert!(fixture.press(Purpose::ConfirmLetter).await.is_err());
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_new_holder_follows_and_history_stays(db: PgPool) {
-    let house = House::new(db).await;
-    let kernel = house.kernel();
+async fn new_office_holder_gets_new_letters_and_history_is_kept(db: PgPool) {
+    let fixture = LetterFixture::new(db).await;
+    let kernel = fixture.kernel();
     let mut tx = kernel.db.begin().await.unwrap();
-    let today = house.letters.today();
-    let office = store::office(&mut tx, Some(house.organization), "immigration", today).await.unwrap();
+    let today = fixture.letters.today();
+    let office = store::office(&mut tx, Some(fixture.organization), "immigration", today).await.unwrap();
     let name = |family: &str| OfficialName {
         honorific_prefix: String::new(),
         given_name: "Bo".to_owned(),
         family_name: family.to_owned(),
     };
     ops::set_holder(&mut tx, kernel, &office, Some(&name("Wrong"))).await.unwrap();
-    let office = store::office(&mut tx, Some(house.organization), "immigration", today).await.unwrap();
+    let office = store::office(&mut tx, Some(fixture.organization), "immigration", today).await.unwrap();
     ops::set_holder(&mut tx, kernel, &office, Some(&name("Lee"))).await.unwrap();
-    let office = store::office(&mut tx, Some(house.organization), "immigration", today).await.unwrap();
+    let office = store::office(&mut tx, Some(fixture.organization), "immigration", today).await.unwrap();
     assert_eq!((office.family_name.as_deref(), office.starts_on), (Some("Lee"), Some(today)));
     let terms: Vec<(String, Option<NaiveDate>)> = sqlx::query_as("SELECT h.family_name, t.ends_on FROM terms t JOIN officials h ON h.id = t.official_id WHERE t.office_id = $1 ORDER BY t.starts_on")
         .bind(office.id)
@@ -399,6 +399,6 @@ async fn a_new_holder_follows_and_history_stays(db: PgPool) {
     assert_eq!(terms.iter().map(|t| t.0.as_str()).collect::<Vec<_>>(), ["Before", "Roy", "Lee"]);
     assert_eq!((terms[1].1, terms[2].1), (today.pred_opt(), None));
     ops::set_holder(&mut tx, kernel, &office, None).await.unwrap();
-    let office = store::office(&mut tx, Some(house.organization), "immigration", today).await.unwrap();
+    let office = store::office(&mut tx, Some(fixture.organization), "immigration", today).await.unwrap();
     assert!(office.family_name.is_none() && office.mailboxes.len() == 2);
 }

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     actor::Actor,
-    ops::{self, DEVICE_DAYS, SESSION_HOURS, TOKEN_PREFIX},
+    ops::{self, DEVICE_TTL_DAYS, SESSION_TTL_HOURS, TOKEN_PREFIX},
     scope::Scope,
     store,
 };
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How long a revoked token may still be believed.
-const KNOWN_FOR: Duration = Duration::from_secs(2);
+const CACHE_TTL: Duration = Duration::from_secs(2);
 /// The header of OSDI 1.2.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("osdi-api-token");
 /// The cookie of a session at the console.
@@ -45,14 +45,14 @@ const SECRET_CHARS: usize = 52;
 
 /// The door: knows who is behind a token or a session. Cheap to clone; part of every slice's state.
 #[derive(Clone)]
-pub struct Access(Arc<Inner>);
+pub struct Authenticator(Arc<Inner>);
 
 struct Inner {
     kernel: Arc<Kernel>,
-    known: Cache<Secret, Known>,
+    known: Cache<Secret, CachedActor>,
 }
 
-impl std::fmt::Debug for Access {
+impl std::fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Access(..)")
     }
@@ -66,15 +66,15 @@ enum Secret {
 }
 
 #[derive(Clone)]
-struct Known {
+struct CachedActor {
     actor: Actor,
     expires_at: Option<DateTime<Utc>>,
 }
 
-impl Access {
+impl Authenticator {
     /// A door to this database.
     pub fn new(kernel: Arc<Kernel>) -> Self {
-        let known = Cache::new(kernel.env.clone(), KNOWN_FOR);
+        let known = Cache::new(kernel.env.clone(), CACHE_TTL);
         Self(Arc::new(Inner { kernel, known }))
     }
 
@@ -93,28 +93,28 @@ impl Access {
         Ok(())
     }
 
-    async fn who_has(&self, secret: Secret) -> Result<Actor> {
+    async fn authenticate_token(&self, secret: Secret) -> Result<Actor> {
         let load = async || {
             let mut conn = self.kernel().db.acquire().await?;
             let row = match &secret {
                 Secret::Token(hash) => store::actor_by_token(&mut conn, hash).await?,
                 Secret::Session(hash) => store::actor_by_session(&mut conn, hash).await?,
             };
-            Known::from_row(row.ok_or_else(does_not_count)?)
+            CachedActor::from_row(row.ok_or_else(invalid_credentials)?)
         };
         let known = self.0.known.get(&secret, load).await?;
         if known.expires_at.is_some_and(|at| at <= self.kernel().env.now()) {
-            return Err(does_not_count());
+            return Err(invalid_credentials());
         }
         Ok(known.actor)
     }
 
-    async fn who_asks(&self, parts: &Parts) -> Result<Option<Actor>> {
-        if let Some(token) = token_of(&parts.headers)? {
-            return self.who_has(Secret::Token(sha256(token.as_bytes()))).await.map(Some);
+    async fn authenticate_request(&self, parts: &Parts) -> Result<Option<Actor>> {
+        if let Some(token) = api_token_from(&parts.headers)? {
+            return self.authenticate_token(Secret::Token(sha256(token.as_bytes()))).await.map(Some);
         }
-        let Some(session) = session_of(&parts.headers) else { return Ok(None) };
-        let actor = self.who_has(Secret::Session(sha256(session.as_bytes()))).await?;
+        let Some(session) = session_token_from(&parts.headers) else { return Ok(None) };
+        let actor = self.authenticate_token(Secret::Session(sha256(session.as_bytes()))).await?;
         if !parts.method.is_safe() && !is_same_origin(&parts.headers, &self.kernel().settings.http.public_url) {
             return Err(Error::problem(
                 Code::Forbidden,
@@ -125,7 +125,7 @@ impl Access {
     }
 }
 
-impl Known {
+impl CachedActor {
     fn from_row(row: store::ActorRow) -> Result<Self> {
         let actor = Actor {
             organization_id: row.organization_id,
@@ -142,13 +142,13 @@ impl Known {
 
 impl<S> FromRequestParts<S> for Actor
 where
-    Access: FromRef<S>,
+    Authenticator: FromRef<S>,
     S: Send + Sync,
 {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        Access::from_ref(state).who_asks(parts).await?.ok_or_else(|| {
+        Authenticator::from_ref(state).authenticate_request(parts).await?.ok_or_else(|| {
             Error::problem(Code::Unauthorized, "Send a token in `OSDI-API-Token` or as `Authorization: Bearer`.")
         })
     }
@@ -167,13 +167,13 @@ impl MaybeActor {
 
 impl<S> FromRequestParts<S> for MaybeActor
 where
-    Access: FromRef<S>,
+    Authenticator: FromRef<S>,
     S: Send + Sync,
 {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        Access::from_ref(state).who_asks(parts).await.map(Self)
+        Authenticator::from_ref(state).authenticate_request(parts).await.map(Self)
     }
 }
 
@@ -212,12 +212,12 @@ impl MaybeSession {
     ///
     /// # Errors
     /// A database error.
-    pub async fn of(access: &Access, headers: &HeaderMap) -> Result<Self> {
-        let Some(token) = session_of(headers) else { return Ok(Self(None)) };
+    pub async fn of(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Self> {
+        let Some(token) = session_token_from(headers) else { return Ok(Self(None)) };
         let hash = sha256(token.as_bytes());
-        match access.who_has(Secret::Session(hash)).await {
+        match authenticator.authenticate_token(Secret::Session(hash)).await {
             Ok(actor) => {
-                let keys = access.kernel().requests_key.derive("csrf");
+                let keys = authenticator.kernel().requests_key.derive("csrf");
                 let csrf = |key: &Key| base32(&key.mac(&[b"session", &hash]));
                 let accepted = keys.all().iter().map(csrf).collect();
                 Ok(Self(Some(Session { actor, csrf: csrf(&keys.current()), accepted, token })))
@@ -230,13 +230,13 @@ impl MaybeSession {
 
 impl<S> FromRequestParts<S> for MaybeSession
 where
-    Access: FromRef<S>,
+    Authenticator: FromRef<S>,
     S: Send + Sync,
 {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        Self::of(&Access::from_ref(state), &parts.headers).await
+        Self::of(&Authenticator::from_ref(state), &parts.headers).await
     }
 }
 
@@ -245,7 +245,7 @@ where
 /// # Errors
 /// `internal` for a value that no header can hold.
 pub fn session_cookie(kernel: &Kernel, token: &str) -> Result<HeaderValue> {
-    cookie(kernel, SESSION_COOKIE, token, SESSION_HOURS * 3600)
+    cookie(kernel, SESSION_COOKIE, token, SESSION_TTL_HOURS * 3600)
 }
 
 /// The `Set-Cookie` by which a browser is known when its organizer signs in again. It opens nothing.
@@ -253,12 +253,12 @@ pub fn session_cookie(kernel: &Kernel, token: &str) -> Result<HeaderValue> {
 /// # Errors
 /// As [`session_cookie`].
 pub fn device_cookie(kernel: &Kernel, device: &str) -> Result<HeaderValue> {
-    cookie(kernel, device_cookie_name(kernel), device, DEVICE_DAYS * 86_400)
+    cookie(kernel, device_cookie_name(kernel), device, DEVICE_TTL_DAYS * 86_400)
 }
 
 /// The value of the device's cookie in a request's headers.
-pub fn device_of(kernel: &Kernel, headers: &HeaderMap) -> Option<String> {
-    value_of(headers, device_cookie_name(kernel)).filter(|value| value.len() == SECRET_CHARS)
+pub fn device_token_from(kernel: &Kernel, headers: &HeaderMap) -> Option<String> {
+    cookie_value(headers, device_cookie_name(kernel)).filter(|value| value.len() == SECRET_CHARS)
 }
 
 fn device_cookie_name(kernel: &Kernel) -> &'static str {
@@ -300,7 +300,7 @@ pub async fn idempotency(
 }
 
 /// The token in a request's headers; any credentials that cannot be one of ours are refused.
-fn token_of(headers: &HeaderMap) -> Result<Option<&str>> {
+fn api_token_from(headers: &HeaderMap) -> Result<Option<&str>> {
     let token = if let Some(value) = headers.get(&TOKEN_HEADER) {
         value.to_str().ok()
     } else if let Some(value) = headers.get(header::AUTHORIZATION) {
@@ -310,14 +310,14 @@ fn token_of(headers: &HeaderMap) -> Result<Option<&str>> {
         return Ok(None);
     };
     let token = token.map(str::trim).filter(|t| t.strip_prefix(TOKEN_PREFIX).is_some_and(|s| s.len() == SECRET_CHARS));
-    token.map(Some).ok_or_else(does_not_count)
+    token.map(Some).ok_or_else(invalid_credentials)
 }
 
-fn session_of(headers: &HeaderMap) -> Option<String> {
-    value_of(headers, SESSION_COOKIE)
+fn session_token_from(headers: &HeaderMap) -> Option<String> {
+    cookie_value(headers, SESSION_COOKIE)
 }
 
-fn value_of(headers: &HeaderMap, name: &str) -> Option<String> {
+fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
     if !headers.contains_key(header::COOKIE) {
         return None;
     }
@@ -335,7 +335,7 @@ fn is_same_origin(headers: &HeaderMap, public_url: &str) -> bool {
     ours.is_ok_and(|ours| origin == Some(ours.as_str()))
 }
 
-fn does_not_count() -> Error {
+fn invalid_credentials() -> Error {
     Error::problem(Code::Unauthorized, "This token or session is unknown, has expired or was revoked.")
 }
 
@@ -351,10 +351,13 @@ mod tests {
     fn tokens_are_read_from_either_header_and_never_overlooked() {
         let token = format!("mstr_{}", "a".repeat(52));
         let bearer = format!("Bearer {token}");
-        assert_eq!(token_of(&headers(&[("osdi-api-token", &token)])).unwrap(), Some(token.as_str()));
-        assert_eq!(token_of(&headers(&[("authorization", &bearer)])).unwrap(), Some(token.as_str()));
-        assert_eq!(token_of(&headers(&[("authorization", &bearer.to_lowercase())])).unwrap(), Some(token.as_str()));
-        assert_eq!(token_of(&headers(&[])).unwrap(), None);
+        assert_eq!(api_token_from(&headers(&[("osdi-api-token", &token)])).unwrap(), Some(token.as_str()));
+        assert_eq!(api_token_from(&headers(&[("authorization", &bearer)])).unwrap(), Some(token.as_str()));
+        assert_eq!(
+            api_token_from(&headers(&[("authorization", &bearer.to_lowercase())])).unwrap(),
+            Some(token.as_str())
+        );
+        assert_eq!(api_token_from(&headers(&[])).unwrap(), None);
         for wrong in [
             ("osdi-api-token", ""),
             ("osdi-api-token", "mstr_short"),
@@ -363,12 +366,12 @@ mod tests {
             ("authorization", "Bearer"),
             ("authorization", &token),
         ] {
-            assert_eq!(token_of(&headers(&[wrong])).unwrap_err().code(), Code::Unauthorized, "{wrong:?}");
+            assert_eq!(api_token_from(&headers(&[wrong])).unwrap_err().code(), Code::Unauthorized, "{wrong:?}");
         }
     }
 
     #[test]
-    fn only_our_own_pages_change_anything_by_cookie() {
+    fn cookie_requests_require_same_origin() {
         let ours = "https://muster.example.org";
         let same = |pairs: &[(&'static str, &str)]| is_same_origin(&headers(pairs), ours);
         assert!(same(&[("sec-fetch-site", "same-origin")]));

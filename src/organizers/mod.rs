@@ -7,7 +7,7 @@
 //! This slice knows nothing of people, campaigns or mail.
 
 mod actor;
-mod api;
+mod audit_log;
 mod auth;
 mod ops;
 mod password;
@@ -15,13 +15,13 @@ mod scope;
 mod store;
 
 pub use actor::Actor;
-pub use api::{AuditEntry, router};
+pub use audit_log::{AuditEntry, router};
 pub use auth::{
-    Access, MaybeActor, MaybeSession, SESSION_COOKIE, Session, clear_session_cookie, device_cookie, device_of,
-    idempotency, session_cookie,
+    Authenticator, MaybeActor, MaybeSession, SESSION_COOKIE, Session, clear_session_cookie, device_cookie,
+    device_token_from, idempotency, session_cookie,
 };
 pub use ops::{
     Credentials, NewOrganizer, Organizer, Profile, SignedIn, add_organizer, add_token, audit, audit_by_service,
-    forget_expired_sessions, organization_name, organization_of, profile, sign_in, sign_out, staff,
+    delete_expired_sessions, list_staff, organization_name, organization_of, profile, sign_in, sign_out,
 };
 pub use scope::{Role, Scope};

@@ -26,11 +26,11 @@ use crate::{
 /// What tokens begin with, so that a leaked one is recognised by scanners and people.
 pub const TOKEN_PREFIX: &str = "mstr_";
 /// Hours a session lasts.
-pub const SESSION_HOURS: i64 = 12;
+pub const SESSION_TTL_HOURS: i64 = 12;
 /// Days for which a device is known, from the last time that its organizer signed in on it.
-pub const DEVICE_DAYS: i64 = 180;
+pub const DEVICE_TTL_DAYS: i64 = 180;
 /// Devices known of one organizer, the newest.
-const DEVICES: i64 = 10;
+const MAX_DEVICES: i64 = 10;
 
 /// Somebody to be added.
 pub struct NewOrganizer {
@@ -68,8 +68,8 @@ pub struct Organizer {
 /// `invalid_parameter` (400) for an unusable address, name or password, or when it is not clear which organization is
 /// meant; `conflict` (409) when the address signs in already.
 pub async fn add_organizer(conn: &mut PgConnection, kernel: &Kernel, new: NewOrganizer) -> Result<Organizer> {
-    let address = EmailAddress::parse(&new.email).map_err(|e| unfit("email", &e))?;
-    let name = line("name", &new.name)?;
+    let address = EmailAddress::parse(&new.email).map_err(|e| invalid_argument("email", &e))?;
+    let name = parse_line("name", &new.name)?;
     let password_hash = password::hash(&kernel.env, new.password).await?;
     store::lock_organizations(&mut *conn).await?;
     let organization_id =
@@ -97,7 +97,7 @@ async fn find_organization(
     named: Option<&str>,
     role: Role,
 ) -> Result<Uuid> {
-    let there = store::some_organizations(&mut *conn).await?;
+    let there = store::first_two_organizations(&mut *conn).await?;
     let name = match (named, there.as_slice()) {
         (None, [only]) => return Ok(*only),
         (None, []) => address.domain().to_owned(),
@@ -107,7 +107,7 @@ async fn find_organization(
                 "There are several organizations. Say which one with --organization.",
             ));
         }
-        (Some(named), _) => line("organization", named)?,
+        (Some(named), _) => parse_line("organization", named)?,
     };
     let slug = Slug::from_title(&name).map_or_else(
         || format!("organization-{}", base32(&kernel.env.random::<5>())), // a name in a script that has no slugs yet
@@ -140,8 +140,8 @@ pub async fn add_token(
     name: &str,
     scopes: &[String],
 ) -> Result<String> {
-    let address = EmailAddress::parse(organizer_email).map_err(|e| unfit("organizer", &e))?;
-    let name = line("name", name)?;
+    let address = EmailAddress::parse(organizer_email).map_err(|e| invalid_argument("organizer", &e))?;
+    let name = parse_line("name", name)?;
     let scopes = scopes.iter().map(|s| s.trim().parse()).collect::<Result<Vec<Scope>>>()?;
     if scopes.is_empty() {
         return Err(Error::problem(Code::InvalidParameter, "A token needs at least one scope; `all` is one."));
@@ -254,10 +254,10 @@ async fn begin_session(
     let device = device.map_or_else(|| base32(&kernel.env.random::<32>()), str::to_owned);
     let now = kernel.env.now();
     let mut tx = kernel.db.begin().await?;
-    let expires = now + TimeDelta::hours(SESSION_HOURS);
+    let expires = now + TimeDelta::hours(SESSION_TTL_HOURS);
     store::insert_session(&mut tx, &sha256(session.as_bytes()), row.id, now, expires).await?;
-    let known_until = now + TimeDelta::days(DEVICE_DAYS);
-    store::remember_device(&mut tx, &sha256(device.as_bytes()), row.id, known_until, DEVICES).await?;
+    let known_until = now + TimeDelta::days(DEVICE_TTL_DAYS);
+    store::remember_device(&mut tx, &sha256(device.as_bytes()), row.id, known_until, MAX_DEVICES).await?;
     let entry = store::AuditRow {
         id: kernel.env.id(),
         organization_id: row.organization_id,
@@ -279,7 +279,7 @@ fn wrong_credentials() -> Error {
     Error::problem(Code::Unauthorized, "E-mail address or password is wrong.")
 }
 
-/// Ends the session with this cookie value, if there is one. [`super::Access::end_session`] also forgets it at once.
+/// Ends the session with this cookie value, if there is one. [`super::Authenticator::end_session`] also forgets it at once.
 ///
 /// # Errors
 /// A database error.
@@ -291,7 +291,7 @@ pub async fn sign_out(conn: &mut PgConnection, token: &str) -> Result<()> {
 ///
 /// # Errors
 /// A database error.
-pub async fn forget_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let mut conn = db.acquire().await?;
     store::delete_expired_devices(&mut conn, now).await?;
     store::delete_expired_sessions(&mut conn, now).await
@@ -301,8 +301,8 @@ pub async fn forget_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<
 ///
 /// # Errors
 /// A database error.
-pub async fn staff(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<(Uuid, EmailAddress)>> {
-    let rows = store::staff(conn, organization).await?;
+pub async fn list_staff(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<(Uuid, EmailAddress)>> {
+    let rows = store::list_staff(conn, organization).await?;
     Ok(rows.into_iter().filter_map(|row| Some((row.id, EmailAddress::parse(&row.email).ok()?))).collect())
 }
 
@@ -396,10 +396,10 @@ fn sign_in_form(address: &EmailAddress) -> String {
     address.as_str().to_lowercase()
 }
 
-fn line(what: &str, text: &str) -> Result<String> {
-    required_line(text, 200).map_err(|e| unfit(what, &e))
+fn parse_line(what: &str, text: &str) -> Result<String> {
+    required_line(text, 200).map_err(|e| invalid_argument(what, &e))
 }
 
-fn unfit(what: &str, error: &TextError) -> Error {
+fn invalid_argument(what: &str, error: &TextError) -> Error {
     Error::problem(Code::InvalidParameter, format!("{what}: {error}"))
 }

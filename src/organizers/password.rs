@@ -11,20 +11,20 @@ use crate::{
     kernel::env::Env,
 };
 
-const KIBIBYTES: u32 = 19_456;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
+const ARGON2_MEMORY_KIB: u32 = 19_456;
+const ARGON2_ITERATIONS: u32 = 2;
+const ARGON2_PARALLELISM: u32 = 1;
 /// Fewer are refused.
 const MIN_CHARS: usize = 10;
 /// More are refused, so that nobody makes us hash a novel.
 const MAX_BYTES: usize = 1024;
 
 /// Each hash takes 19 MiB and a core for a while: a rush to the sign-in page waits here instead of taking the machine.
-static AT_ONCE: Semaphore = Semaphore::const_new(2);
+static HASH_PERMITS: Semaphore = Semaphore::const_new(2);
 
 /// What an unknown account's password is compared with, so that the answer takes as long as for a known one.
-static NOBODY: LazyLock<String> =
-    LazyLock::new(|| hash_now(b"nobody has this password", b"a salt for nobody").unwrap_or_default());
+static DUMMY_HASH: LazyLock<String> =
+    LazyLock::new(|| hash_blocking(b"nobody has this password", b"a salt for nobody").unwrap_or_default());
 
 /// Hashes a new password.
 ///
@@ -41,7 +41,7 @@ pub async fn hash(env: &Env, password: Zeroizing<String>) -> Result<String> {
         return Err(Error::problem(Code::InvalidParameter, format!("A password has at most {MAX_BYTES} bytes.")));
     }
     let salt: [u8; 16] = env.random();
-    in_turn(move || hash_now(password.as_bytes(), &salt)).await?
+    run_with_permit(move || hash_blocking(password.as_bytes(), &salt)).await?
 }
 
 /// Is this the password behind the hash? Without a hash it takes the same time and says no.
@@ -52,9 +52,9 @@ pub async fn verify(hash: Option<String>, password: Zeroizing<String>) -> Result
     if password.len() > MAX_BYTES {
         return Ok(false);
     }
-    in_turn(move || {
+    run_with_permit(move || {
         let known = hash.is_some();
-        let hash = hash.unwrap_or_else(|| NOBODY.clone());
+        let hash = hash.unwrap_or_else(|| DUMMY_HASH.clone());
         PasswordHash::new(&hash)
             .is_ok_and(|hash| argon2().is_ok_and(|a| a.verify_password(password.as_bytes(), &hash).is_ok()))
             && known
@@ -62,12 +62,12 @@ pub async fn verify(hash: Option<String>, password: Zeroizing<String>) -> Result
     .await
 }
 
-async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let _turn = AT_ONCE.acquire().await.map_err(Error::internal)?;
+async fn run_with_permit<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let _turn = HASH_PERMITS.acquire().await.map_err(Error::internal)?;
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)
 }
 
-fn hash_now(password: &[u8], salt: &[u8]) -> Result<String> {
+fn hash_blocking(password: &[u8], salt: &[u8]) -> Result<String> {
     let hash: PasswordHash = argon2()?
         .hash_password_with_salt(password, salt)
         .map_err(|e| Error::internal(format!("a password could not be hashed: {e}")))?;
@@ -75,7 +75,8 @@ fn hash_now(password: &[u8], salt: &[u8]) -> Result<String> {
 }
 
 fn argon2() -> Result<Argon2<'static>> {
-    let params = Params::new(KIBIBYTES, PASSES, LANES, None).map_err(|e| Error::internal(format!("argon2: {e}")))?;
+    let params = Params::new(ARGON2_MEMORY_KIB, ARGON2_ITERATIONS, ARGON2_PARALLELISM, None)
+        .map_err(|e| Error::internal(format!("argon2: {e}")))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
@@ -99,8 +100,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_signs_in_as_nobody() {
-        assert!(NOBODY.starts_with("$argon2id$"));
+    async fn unknown_account_never_signs_in() {
+        assert!(DUMMY_HASH.starts_with("$argon2id$"));
         assert!(!verify(None, typed("nobody has this password")).await.unwrap());
     }
 

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn lesser_roles_change_nothing_and_take_no_list_out() {
+    fn viewer_roles_cannot_edit_or_export() {
         for role in [Role::Host, Role::Viewer] {
             for scope in [
                 Scope::ActionsWrite,

@@ -21,7 +21,7 @@ pub async fn lock_organizations(conn: &mut PgConnection) -> Result<()> {
 }
 
 /// Ids of the first two organizations: none, the only one, or several.
-pub async fn some_organizations(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+pub async fn first_two_organizations(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!("SELECT id FROM organizations ORDER BY id LIMIT 2").fetch_all(conn).await?)
 }
 
@@ -98,7 +98,7 @@ pub struct StaffRow {
 }
 
 /// The owners and organizers of an organization, unless disabled.
-pub async fn staff(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<StaffRow>> {
+pub async fn list_staff(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<StaffRow>> {
     Ok(sqlx::query_as!(
         StaffRow,
         "SELECT id, email FROM organizers WHERE organization_id = $1 AND role IN ('owner', 'organizer') AND disabled_at IS NULL ORDER BY id",

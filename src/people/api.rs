@@ -26,7 +26,7 @@ use crate::{
         paging::Listing,
         vault::Vault,
     },
-    organizers::{self, Access, Actor, Scope, audit},
+    organizers::{self, Actor, Authenticator, Scope, audit},
 };
 
 /// What this slice's handlers share.
@@ -35,12 +35,12 @@ pub struct People {
     /// Tools.
     pub kernel: Arc<Kernel>,
     /// Who is asking.
-    pub access: Access,
+    pub authenticator: Authenticator,
 }
 
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<People> {
-    OpenApiRouter::new().routes(routes!(list, signup)).routes(routes!(get, merge))
+    OpenApiRouter::new().routes(routes!(list_people, create_person)).routes(routes!(get_person, update_person))
 }
 
 /// OSDI `person_signup_helper`.
@@ -69,7 +69,7 @@ fn resource(kernel: &Kernel, vault: &Vault, row: &store::PersonRow) -> Result<Va
 
 /// People of the organization who confirmed something or were added by an organizer, newest first.
 #[utoipa::path(get, path = "/api/v1/people", tag = "people", responses((status = 200, description = "A page of people", body = Value), (status = 401), (status = 403)))]
-async fn list(State(people): State<People>, actor: Actor, query: ListQuery) -> Result<Json<Value>> {
+async fn list_people(State(people): State<People>, actor: Actor, query: ListQuery) -> Result<Json<Value>> {
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
     let mut filter = query.filter(store::FIELDS)?;
@@ -85,7 +85,7 @@ async fn list(State(people): State<People>, actor: Actor, query: ListQuery) -> R
 
 /// One person.
 #[utoipa::path(get, path = "/api/v1/people/{id}", tag = "people", params(("id" = Uuid, Path)), responses((status = 200, description = "The person", body = Value), (status = 404)))]
-async fn get(State(people): State<People>, actor: Actor, PathParams(id): PathParams<Uuid>) -> Result<Json<Value>> {
+async fn get_person(State(people): State<People>, actor: Actor, PathParams(id): PathParams<Uuid>) -> Result<Json<Value>> {
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
     let mut conn = people.kernel.db.acquire().await?;
@@ -95,7 +95,7 @@ async fn get(State(people): State<People>, actor: Actor, PathParams(id): PathPar
 
 /// Adds a person, or completes the one with this address (`person_signup_helper`).
 #[utoipa::path(post, path = "/api/v1/people", tag = "people", request_body = SignupBody, responses((status = 201, description = "Added", body = Value), (status = 200, description = "Completed", body = Value), (status = 422)))]
-async fn signup(
+async fn create_person(
     State(people): State<People>,
     actor: Actor,
     headers: HeaderMap,
@@ -107,7 +107,7 @@ async fn signup(
     let vault = vault_of(&people, &actor).await?;
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/people", &bytes).await?;
     let mut tx = kernel.db.begin().await?;
-    let (id, is_new) = ops::vouch(&mut tx, kernel, &vault, &person).await?;
+    let (id, is_new) = ops::upsert_vouched_person(&mut tx, kernel, &vault, &person).await?;
     let (id, is_new) = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Fresh => {
             audit(&mut tx, &kernel.env, &actor, "person.add", Some(id), json!({})).await?;
@@ -131,7 +131,7 @@ async fn signup(
 
 /// Merges details into a person: what is absent or empty stays.
 #[utoipa::path(put, path = "/api/v1/people/{id}", tag = "people", params(("id" = Uuid, Path)), request_body = PersonBody, responses((status = 200, description = "Merged", body = Value), (status = 404), (status = 422)))]
-async fn merge(
+async fn update_person(
     State(people): State<People>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
@@ -154,7 +154,7 @@ async fn merge(
             "A person's address cannot be changed; add the person under the new one.",
         ));
     }
-    ops::confirm(
+    ops::merge_confirmed_details(
         &mut tx,
         kernel,
         &vault,

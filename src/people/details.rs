@@ -116,7 +116,7 @@ impl Consents {
     #[must_use]
     pub fn cleaned(mut self) -> Self {
         self.partners.retain(|slug, _| Slug::parse(slug).is_ok());
-        while self.partners.len() > MOST_PARTNERS {
+        while self.partners.len() > MAX_PARTNERS {
             self.partners.pop_last();
         }
         self
@@ -124,7 +124,7 @@ impl Consents {
 }
 
 /// Partner boxes beside one form, at most.
-const MOST_PARTNERS: usize = 20;
+const MAX_PARTNERS: usize = 20;
 
 /// OSDI `person` in a request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
@@ -326,8 +326,8 @@ fn primary<T>(entries: &[T], is_primary: impl Fn(&T) -> bool) -> Option<(usize, 
     entries.iter().enumerate().find(|(_, e)| is_primary(e)).or_else(|| entries.iter().enumerate().next())
 }
 
-fn country(typed: &str) -> Result<String, TextError> {
-    let code = typed.trim().to_ascii_uppercase();
+fn country(input: &str) -> Result<String, TextError> {
+    let code = input.trim().to_ascii_uppercase();
     if code.is_empty() || (code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())) {
         Ok(code)
     } else {
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_box_withdraws_nothing() {
+    fn unticked_consent_withdraws_nothing() {
         let known = Details { given_name: "Amara".into(), phone: "1".into(), ..Details::default() };
         let merged = known.merged(Details { given_name: "A.".into(), ..Details::default() });
         assert_eq!((merged.given_name.as_str(), merged.phone.as_str()), ("A.", "1"));

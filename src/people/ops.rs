@@ -25,7 +25,7 @@ use crate::{
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn confirm(
+pub async fn merge_confirmed_details(
     conn: &mut PgConnection,
     kernel: &Kernel,
     vault: &Vault,
@@ -44,21 +44,21 @@ pub async fn confirm(
 /// # Errors
 /// A database error.
 pub async fn resolve_addresses(conn: &mut PgConnection, vault: &Vault, filter: &mut Filter) -> Result<()> {
-    let index_of = |typed: &str| EmailAddress::parse(typed).ok().map(|address| vault.email_index(&address));
-    let indexes: Vec<Vec<u8>> = filter.virtual_texts().iter().filter_map(|typed| index_of(typed)).collect();
+    let index_of = |input: &str| EmailAddress::parse(input).ok().map(|address| vault.email_index(&address));
+    let indexes: Vec<Vec<u8>> = filter.virtual_texts().iter().filter_map(|input| index_of(input)).collect();
     if indexes.is_empty() {
         return Ok(());
     }
-    let known: HashMap<Vec<u8>, Uuid> = store::ids_of(conn, vault.id, &indexes).await?.into_iter().collect();
-    filter.resolve_virtual(|_, typed| known.get(&index_of(typed)?).copied());
+    let known: HashMap<Vec<u8>, Uuid> = store::find_ids(conn, vault.id, &indexes).await?.into_iter().collect();
+    filter.resolve_virtual(|_, input| known.get(&index_of(input)?).copied());
     Ok(())
 }
 
 /// What a batch needs to vouch for a person whom it may have to make: an id, and the details sealed for it.
 #[derive(Debug)]
-pub struct Vouched {
+pub struct VouchedPerson {
     /// The person's id, unless she is there already. Then the batch leaves her details alone and says who she is, and whoever
-    /// vouches completes them under her lock ([`confirm`]): what she confirms meanwhile is not undone.
+    /// vouches completes them under her lock ([`merge_confirmed_details`]): what she confirms meanwhile is not undone.
     pub id: Uuid,
     /// Details sealed for that id.
     pub sealed: Vec<u8>,
@@ -70,30 +70,30 @@ pub struct Vouched {
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn vouched(
+pub async fn prepare_vouched_person(
     conn: &mut PgConnection,
     kernel: &Kernel,
     vault: &Vault,
     person: &NewPerson,
     protected: bool,
-) -> Result<Vouched> {
+) -> Result<VouchedPerson> {
     let known = store::find(conn, vault.id, &vault.email_index(&person.email)).await?.map(|row| row.id);
     let id = kernel.env.recorded_id(protected);
-    Ok(Vouched { id, sealed: vault.seal(&kernel.env, TABLE, id, &person.details), known })
+    Ok(VouchedPerson { id, sealed: vault.seal(&kernel.env, TABLE, id, &person.details), known })
 }
 
 /// An organizer adds or completes a person. Returns the id and whether the person is new to the lists.
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn vouch(
+pub async fn upsert_vouched_person(
     conn: &mut PgConnection,
     kernel: &Kernel,
     vault: &Vault,
     person: &NewPerson,
 ) -> Result<(Uuid, bool)> {
     let index = vault.email_index(&person.email);
-    let id = store::bare_person_id(conn, vault.id, kernel.env.id(), &index, kernel.env.now()).await?;
+    let id = store::upsert_unconfirmed_person(conn, vault.id, kernel.env.id(), &index, kernel.env.now()).await?;
     let row = store::lock(conn, id).await?;
     let is_new = row.sealed.is_none();
     let sealed = vault.seal(&kernel.env, TABLE, id, &row.details(vault)?.merged(person.details.clone()));
@@ -106,7 +106,7 @@ pub async fn vouch(
 
 /// Where and in which words somebody was asked.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct ConsentContext<'a> {
     /// Whose updates.
     pub organization: Uuid,
     /// The organization's name, part of the wording.
@@ -123,7 +123,7 @@ pub struct Asked<'a> {
 ///
 /// # Errors
 /// A database error.
-pub async fn say_about_news(
+pub async fn set_updates_consent(
     conn: &mut PgConnection,
     kernel: &Kernel,
     person: Uuid,
@@ -154,7 +154,7 @@ pub async fn append_consents(
     kernel: &Kernel,
     person: Uuid,
     consents: &Consents,
-    asked: Asked<'_>,
+    consent_context: ConsentContext<'_>,
     protected: bool,
 ) -> Result<()> {
     let at = kernel.env.recorded_now(protected);
@@ -162,14 +162,23 @@ pub async fn append_consents(
     if consents.updates {
         granted.push((
             "updates".to_owned(),
-            asked.updates_wording.map_or_else(
-                || i18n::text_of(asked.locale, "updates-label", "organization", asked.organization_name.to_owned()),
+            consent_context.updates_wording.map_or_else(
+                || {
+                    i18n::text_of(
+                        consent_context.locale,
+                        "updates-label",
+                        "organization",
+                        consent_context.organization_name.to_owned(),
+                    )
+                },
                 str::to_owned,
             ),
         ));
     }
     for (slug, _) in consents.partners.iter().filter(|(_, ticked)| **ticked) {
-        if let Some(wording) = store::partner_wording(conn, asked.organization, slug, asked.locale.as_str()).await? {
+        if let Some(wording) =
+            store::partner_wording(conn, consent_context.organization, slug, consent_context.locale.as_str()).await?
+        {
             granted.push((format!("partner:{slug}"), wording));
         }
     }
@@ -180,11 +189,11 @@ pub async fn append_consents(
             person,
             purpose,
             granted: true,
-            by_owner: asked.source != "api" && !asked.source.starts_with("import:"),
+            by_owner: consent_context.source != "api" && !consent_context.source.starts_with("import:"),
             wording,
             version: &version,
-            locale: asked.locale.as_str(),
-            source: asked.source,
+            locale: consent_context.locale.as_str(),
+            source: consent_context.source,
         };
         store::append_consent(conn, &consent, at).await?;
     }

@@ -89,7 +89,7 @@ pub async fn list(
 ///
 /// # Errors
 /// A database error.
-pub async fn ids_of(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, Uuid)>> {
+pub async fn find_ids(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, Uuid)>> {
     let rows = sqlx::query!(
         r#"SELECT email_index AS "email_index!", id FROM people WHERE vault_id = $1 AND email_index = ANY ($2)"#,
         vault,
@@ -156,7 +156,7 @@ pub async fn set_details(
 ///
 /// # Errors
 /// A database error.
-pub async fn bare_person_id(
+pub async fn upsert_unconfirmed_person(
     conn: &mut PgConnection,
     vault: Uuid,
     id: Uuid,
@@ -254,8 +254,8 @@ pub async fn partner_wording(
 ///
 /// # Errors
 /// A database error.
-pub async fn forget_bare_people(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
-    sqlx::query!("SELECT forget_bare_people($1)", ids).execute(conn).await?;
+pub async fn delete_unconfirmed_people(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+    sqlx::query!("SELECT delete_unconfirmed_people($1)", ids).execute(conn).await?;
     Ok(())
 }
 

@@ -1,12 +1,14 @@
 //! `petitions` in the API (OSDI petition); their signatures, counts and lives have rooms of their own.
 
+mod abuse;
 mod counts;
 mod deliveries;
+mod history;
 mod imports;
-mod integrity;
 mod invalidations;
-mod life;
 mod paper;
+mod preview;
+mod short_links;
 mod signatures;
 
 use axum::{
@@ -24,10 +26,10 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
-    ops::{self, NewPetition, create_petition, target_names},
+    ops::{self, NewPetition, target_names},
     questions::{self, Fields, Question},
-    signing::Petitions,
     store::{self, Petition},
+    submission::Petitions,
 };
 use crate::{
     campaigns::{self, ActionChanges, ActionFields, Kind},
@@ -46,15 +48,17 @@ use crate::{
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new()
-        .routes(routes!(list_petitions, post_petition))
-        .routes(routes!(get_petition, put_petition, delete_petition))
+        .routes(routes!(list_petitions, create_petition))
+        .routes(routes!(get_petition, update_petition, delete_petition))
         .merge(signatures::router())
         .merge(counts::router())
-        .merge(life::router())
+        .merge(history::router())
+        .merge(preview::router())
+        .merge(short_links::router())
         .merge(paper::router())
         .merge(deliveries::router())
         .merge(imports::router())
-        .merge(integrity::router())
+        .merge(abuse::router())
         .merge(invalidations::router())
 }
 
@@ -102,12 +106,12 @@ pub struct PetitionChanges {
 }
 
 /// The petition as its own organizers see it, with the exact total.
-async fn own_resource(petitions: &Petitions, conn: &mut PgConnection, petition: &Petition) -> Result<Value> {
-    Ok(own_resources(petitions, conn, std::slice::from_ref(petition)).await?.pop().unwrap_or_default())
+async fn organizer_resource(petitions: &Petitions, conn: &mut PgConnection, petition: &Petition) -> Result<Value> {
+    Ok(organizer_resources(petitions, conn, std::slice::from_ref(petition)).await?.pop().unwrap_or_default())
 }
 
 /// Petitions as their own organizers see them, with the exact totals.
-async fn own_resources(petitions: &Petitions, conn: &mut PgConnection, rows: &[Petition]) -> Result<Vec<Value>> {
+async fn organizer_resources(petitions: &Petitions, conn: &mut PgConnection, rows: &[Petition]) -> Result<Vec<Value>> {
     let ids: Vec<Uuid> = rows.iter().map(|petition| petition.action.id).collect();
     let totals = campaigns::exact_totals(conn, &ids).await?;
     let mut reached = store::milestones::of_petitions(conn, &ids).await?;
@@ -149,7 +153,7 @@ fn resource(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
         "muster:image_alt": action.image.as_ref().map(|image| image.alt.as_str()),
         "muster:summary": action.summary,
         "muster:goal": petition.goal,
-        "muster:extra": petition.extra,
+        "muster:extra": petition.paper_count,
         "muster:status": action.state,
         "muster:status_reason": action.state_reason,
         "muster:opens_at": action.opens_at,
@@ -176,7 +180,7 @@ fn resource(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
     })
 }
 
-fn own(actor: Option<&Actor>, petition: &Petition) -> Result<()> {
+fn ensure_visible(actor: Option<&Actor>, petition: &Petition) -> Result<()> {
     let visible = match actor {
         Some(actor) => actor.organization_id == petition.action.organization_id,
         None => petition.action.state.is_public(),
@@ -198,7 +202,7 @@ async fn list_petitions(
     let (rows, extent) =
         store::list(&mut conn, actor.as_ref().map(|a| a.organization_id), filter.as_ref(), &query.page).await?;
     let items = match &actor {
-        Some(_) => own_resources(&petitions, &mut conn, &rows).await?,
+        Some(_) => organizer_resources(&petitions, &mut conn, &rows).await?,
         None => rows.iter().map(|row| resource(&petitions, row, row.action.published_count)).collect(),
     };
     let url = petitions.kernel.url("/api/v1/petitions");
@@ -218,18 +222,18 @@ async fn get_petition(
     if let Some(actor) = &actor {
         let mut conn = petitions.kernel.db.acquire().await?;
         let petition = store::by_key(&mut conn, &key).await?;
-        own(Some(actor), &petition)?;
-        return Ok(private_json(StatusCode::OK, &own_resource(&petitions, &mut conn, &petition).await?));
+        ensure_visible(Some(actor), &petition)?;
+        return Ok(private_json(StatusCode::OK, &organizer_resource(&petitions, &mut conn, &petition).await?));
     }
     let petition = petitions.petition(&key).await?;
-    own(None, &petition)?;
+    ensure_visible(None, &petition)?;
     let public = || CachedResponse::new(&resource(&petitions, &petition, petition.action.published_count));
     Ok(petition.public.get_or_init(public).respond(&asked))
 }
 
 /// Creates a petition; a draft unless it says otherwise.
 #[utoipa::path(post, path = "/api/v1/petitions", tag = "petitions", request_body(content = inline(PetitionDocument)), responses((status = 201, description = "Created", body = Value), (status = 401), (status = 403), (status = 422)))]
-async fn post_petition(
+async fn create_petition(
     State(petitions): State<Petitions>,
     actor: Actor,
     headers: HeaderMap,
@@ -245,14 +249,14 @@ async fn post_petition(
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
             let state = fields.muster_status;
-            create_petition(&mut tx, kernel, actor.organization_id, id, fields, new).await?;
+            ops::create_petition(&mut tx, kernel, actor.organization_id, id, fields, new).await?;
             campaigns::log_state(&mut tx, &kernel.env, id, state, "", Some(actor.organizer_id)).await?;
             audit(&mut tx, &kernel.env, &actor, "petition.create", Some(id), json!({})).await?;
             id
         }
     };
     let petition = store::petition(&mut tx, id).await?;
-    let body = own_resource(&petitions, &mut tx, &petition).await?;
+    let body = organizer_resource(&petitions, &mut tx, &petition).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::CREATED, &body))
 }
@@ -274,7 +278,7 @@ struct PetitionDocument {
 
 /// Changes a petition; absent members stay.
 #[utoipa::path(put, path = "/api/v1/petitions/{id}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = PetitionChanges, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)))]
-async fn put_petition(
+async fn update_petition(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -294,13 +298,13 @@ async fn put_petition(
     let targets = changes.target.map(|t| target_names(&t)).transpose()?;
     let questions = changes.muster_questions.map(|q| questions::parse(q, action.protected)).transpose()?;
     campaigns::update_action(&mut tx, kernel, &actor, action, shared).await?;
-    if let Some(typed) = &changes.muster_demands {
-        store::set_demands(&mut tx, id, &ops::demands(typed)?).await?;
+    if let Some(input) = &changes.muster_demands {
+        store::set_demands(&mut tx, id, &ops::demands(input)?).await?;
     }
     store::set_form(&mut tx, id, changes.muster_fields.as_ref(), questions.as_deref()).await?;
     store::milestones::set(&mut tx, id, changes.muster_milestones.as_deref(), changes.muster_raises_goal).await?;
     store::save(&mut tx, id, text.as_deref(), targets.as_deref(), changes.muster_goal).await?;
-    store::switch(
+    store::set_options(
         &mut tx,
         id,
         changes.muster_keeps_contacts,
@@ -309,9 +313,9 @@ async fn put_petition(
     )
     .await?;
     let petition = store::petition(&mut tx, id).await?;
-    let body = own_resource(&petitions, &mut tx, &petition).await?;
+    let body = organizer_resource(&petitions, &mut tx, &petition).await?;
     tx.commit().await?;
-    petitions.forget(&petition);
+    petitions.invalidate_cache(&petition);
     Ok(private_json(StatusCode::OK, &body))
 }
 
@@ -327,8 +331,8 @@ async fn delete_petition(
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     let changes = ActionChanges { muster_status: Some(campaigns::State::Archived), ..ActionChanges::default() };
     let action = campaigns::update_action(&mut tx, &petitions.kernel, &actor, action, changes).await?;
-    let petition = store::complete(&mut tx, action).await?;
+    let petition = store::load_for_action(&mut tx, action).await?;
     tx.commit().await?;
-    petitions.forget(&petition);
+    petitions.invalidate_cache(&petition);
     Ok(Json(json!({"notice": "This petition was archived. Its signatures are kept."})))
 }

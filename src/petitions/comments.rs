@@ -6,18 +6,18 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    ops::Context,
-    signing::{Petitions, Typed},
+    ops::LoadedSignature,
     store::{Petition, comments},
+    submission::{Petitions, SignaturePayload},
 };
 use crate::{error::Result, people::Details};
 
 /// How many a page shows.
-const MOST: i64 = 20;
+const MAX_SHOWN_COMMENTS: i64 = 20;
 
 /// A comment on the page.
 #[derive(Clone, Debug, Serialize)]
-pub struct Shown {
+pub struct PublicComment {
     /// The name as its owner chose; empty: hidden.
     pub name: String,
     /// What was written.
@@ -38,9 +38,9 @@ fn shown_name(details: &Details, display: &str) -> String {
 
 impl Petitions {
     /// Forgets what the page shows when a confirmed act changed a signature that counted before.
-    pub fn renewed(&self, c: &Context) {
+    pub fn invalidate_comments(&self, c: &LoadedSignature) {
         if c.row.state == "duplicate" {
-            self.forget(&c.petition);
+            self.invalidate_cache(&c.petition);
         }
     }
 
@@ -48,18 +48,22 @@ impl Petitions {
     ///
     /// # Errors
     /// `internal` when the vault does not open, or a database error.
-    pub async fn comments(&self, petition: &Petition) -> Result<Arc<Vec<Shown>>> {
+    pub async fn comments(&self, petition: &Petition) -> Result<Arc<Vec<PublicComment>>> {
         let action = &petition.action;
         if action.protected {
             return Ok(Arc::default());
         }
         let load = async || {
-            let rows = comments::shown(&mut *self.kernel.db.acquire().await?, action.id, MOST).await?;
+            let rows = comments::shown(&mut *self.kernel.db.acquire().await?, action.id, MAX_SHOWN_COMMENTS).await?;
             let mut shown = Vec::with_capacity(rows.len());
             for row in rows {
-                let typed: Typed = self.typed(action.vault_id, row.id, row.sealed.as_deref()).await?;
-                if !typed.comments.is_empty() {
-                    shown.push(Shown { name: shown_name(&typed.details, &row.display), text: typed.comments });
+                let payload: SignaturePayload =
+                    self.open_payload(action.vault_id, row.id, row.sealed.as_deref()).await?;
+                if !payload.comments.is_empty() {
+                    shown.push(PublicComment {
+                        name: shown_name(&payload.details, &row.display),
+                        text: payload.comments,
+                    });
                 }
             }
             Ok(Arc::new(shown))

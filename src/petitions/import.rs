@@ -1,9 +1,9 @@
 //! Signers from a CSV file: uploaded in sealed pieces, looked at, tried without writing, then signed line by line.
 //!
-//! The file never stands in memory or in the clear: pieces of [`PIECE`] bytes are sealed as they come in and opened a few
+//! The file never stands in memory or in the clear: pieces of [`CHUNK_BYTES`] bytes are sealed as they come in and opened a few
 //! at a time. Each step of the job takes some lines from where the last one stopped, signs them through the same group commit as
 //! everybody else, and notes its place; a line that is met again after a crash finds its signature there and counts once.
-//! [`super::csv_lines`] reads them.
+//! [`super::csv_reader`] reads them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,12 +17,12 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
-    csv_lines::{self, LONGEST_LINE, Line, Part},
-    signing::{NewSignature, Petitions},
+    csv_reader::{self, CsvRow, MAX_LINE_BYTES, ReadResult},
     store::{
         self, Petition,
-        imports::{self, Fault, Import},
+        imports::{self, Import, RowError},
     },
+    submission::{NewSignature, Petitions},
 };
 use crate::{
     error::{Error, FieldError, Result},
@@ -35,30 +35,30 @@ use crate::{
 };
 
 /// Name of the table, part of what a sealed piece is bound to.
-const PIECES: &str = "import_pieces";
+const TABLE: &str = "import_chunks";
 /// Bytes of a piece.
-pub const PIECE: usize = 256 * 1024;
+pub const CHUNK_BYTES: usize = 256 * 1024;
 /// Pieces that are open at once; a line must fit into less than all of them.
-const OPEN: i64 = 3;
+const MAX_OPEN_CHUNKS: i64 = 3;
 /// Name of the job that signs the lines, and of the one that throws the file away.
 pub const JOB: &str = "import";
-const FILES_JOB: &str = "import_file";
+const FILE_CLEANUP_JOB: &str = "import_file";
 /// Pieces that are thrown away in one statement.
-const DROPPED_AT_ONCE: i64 = 40;
+const CHUNKS_DELETED_PER_STEP: i64 = 40;
 /// Lines that are signed at once: they share commits.
-const AT_ONCE: usize = 32;
+const MAX_PARALLEL_ROWS: usize = 32;
 /// Refused lines that are kept, at most.
-const MOST_FAULTS: i64 = 10_000;
+const MAX_STORED_ROW_ERRORS: i64 = 10_000;
 /// Days for which a file waits to be started.
-const WAITS_DAYS: i64 = 7;
+const MAX_UNSTARTED_DAYS: i64 = 7;
 /// Hours after which an upload of which nothing came in any more is given up.
-const UPLOADING_HOURS: i64 = 1;
+const UPLOAD_TIMEOUT_HOURS: i64 = 1;
 
 /// Which column of the file is what. Names of columns as they stand in the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 #[schema(as = ImportMapping)]
-pub struct Mapping {
+pub struct ColumnMapping {
     /// E-mail address; needed.
     #[validate(length(max = 200))]
     pub email: String,
@@ -95,7 +95,7 @@ pub struct Mapping {
 }
 
 /// What headers usually say, in the languages that organizers have: by field.
-const USUAL: [(&str, &[&str]); 11] = [
+const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
     (
         "email",
         &[
@@ -140,18 +140,18 @@ const USUAL: [(&str, &[&str]); 11] = [
 ];
 
 /// The mapping that a header suggests.
-pub fn suggest(columns: &[String]) -> serde_json::Value {
+pub fn suggest_mapping(columns: &[String]) -> serde_json::Value {
     let column = |words: &[&str]| {
         words.iter().find_map(|word| columns.iter().find(|column| column.trim().to_lowercase() == *word))
     };
-    USUAL
+    KNOWN_HEADERS
         .iter()
         .filter_map(|(field, words)| Some(((*field).to_owned(), json!(column(words)?))))
         .collect::<serde_json::Map<_, _>>()
         .into()
 }
 
-impl Mapping {
+impl ColumnMapping {
     fn columns(&self) -> [(&'static str, Option<&str>); 11] {
         [
             ("email", Some(self.email.as_str())),
@@ -190,29 +190,29 @@ impl Mapping {
     }
 
     /// The position of each field's column.
-    fn positions(&self, columns: &[String]) -> BTreeMap<&'static str, usize> {
+    fn column_indexes(&self, columns: &[String]) -> BTreeMap<&'static str, usize> {
         let at = |column: &str| columns.iter().position(|c| c == column);
         self.columns().into_iter().filter_map(|(field, column)| Some((field, at(column?)?))).collect()
     }
 }
 
 /// Seals a piece of the file.
-pub fn seal(petitions: &Petitions, vault: &Vault, import: Uuid, piece: &[u8]) -> Vec<u8> {
-    vault.seal(&petitions.kernel.env, PIECES, import, &Piece(piece.to_vec()))
+pub fn seal_chunk(petitions: &Petitions, vault: &Vault, import: Uuid, chunk: &[u8]) -> Vec<u8> {
+    vault.seal(&petitions.kernel.env, TABLE, import, &SealedChunk(chunk.to_vec()))
 }
 
 /// Opens a piece of the file.
 ///
 /// # Errors
 /// `internal` when the vault does not open it.
-pub fn open(vault: &Vault, import: Uuid, sealed: &[u8]) -> Result<Vec<u8>> {
-    let Piece(bytes) = vault.open(PIECES, import, sealed)?;
+pub fn open_chunk(vault: &Vault, import: Uuid, sealed: &[u8]) -> Result<Vec<u8>> {
+    let SealedChunk(bytes) = vault.open(TABLE, import, sealed)?;
     Ok(bytes)
 }
 
 /// A piece as it is sealed: base64, so that sealing stays JSON.
 #[derive(Serialize, Deserialize)]
-struct Piece(#[serde(with = "base64_bytes")] Vec<u8>);
+struct SealedChunk(#[serde(with = "base64_bytes")] Vec<u8>);
 
 mod base64_bytes {
     use base64::{Engine, engine::general_purpose::STANDARD};
@@ -228,9 +228,9 @@ mod base64_bytes {
 }
 
 /// Lines of one address together, in their order: of two, the first one counts, with its date.
-fn by_address(lines: Vec<Line>, email: Option<usize>) -> Vec<Vec<Line>> {
+fn group_by_address(lines: Vec<CsvRow>, email: Option<usize>) -> Vec<Vec<CsvRow>> {
     let mut places: HashMap<String, usize> = HashMap::new();
-    let mut together: Vec<Vec<Line>> = Vec::with_capacity(lines.len());
+    let mut together: Vec<Vec<CsvRow>> = Vec::with_capacity(lines.len());
     for line in lines {
         let cell = line.cells.as_ref().ok().and_then(|cells| cells.get(email?));
         let address = cell.and_then(|cell| EmailAddress::parse(cell).ok());
@@ -244,16 +244,16 @@ fn by_address(lines: Vec<Line>, email: Option<usize>) -> Vec<Vec<Line>> {
 }
 
 /// What became of a line.
-enum Outcome {
+enum RowOutcome {
     Imported,
     Duplicate,
-    Refused(Vec<Fault>),
+    Refused(Vec<RowError>),
 }
 
 /// Imports as a job: each step signs some lines.
-pub struct Imports(pub Petitions);
+pub struct ImportJob(pub Petitions);
 
-impl JobKind for Imports {
+impl JobKind for ImportJob {
     fn kind(&self) -> &'static str {
         JOB
     }
@@ -283,38 +283,38 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
     let petition = store::petition(&mut conn, import.petition_id).await?;
     let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::failing_with("vault_closed"))?;
     let offset = usize::try_from(import.offset_bytes).map_err(Error::internal)?;
-    let from = i32::try_from(offset / PIECE).map_err(Error::internal)?;
-    let pieces = imports::pieces(&mut conn, import.id, from, OPEN).await?;
+    let from = i32::try_from(offset / CHUNK_BYTES).map_err(Error::internal)?;
+    let chunks = imports::chunks(&mut conn, import.id, from, MAX_OPEN_CHUNKS).await?;
     drop(conn);
     let mut part = Vec::new();
-    for (_, sealed) in &pieces {
-        part.extend(open(&vault, import.id, sealed).map_err(jobs::failing_with("unreadable"))?);
+    for (_, sealed) in &chunks {
+        part.extend(open_chunk(&vault, import.id, sealed).map_err(jobs::failing_with("unreadable"))?);
     }
-    let part: &[u8] = part.get(offset % PIECE..).unwrap_or_default();
+    let part: &[u8] = part.get(offset % CHUNK_BYTES..).unwrap_or_default();
     let is_end = i64::try_from(offset + part.len()).map_err(Error::internal)? >= import.bytes;
     let delimiter = import.delimiter.bytes().next().unwrap_or(b',');
     // the header is line 1
-    let (lines, used, is_last) = match csv_lines::read(part, is_end, delimiter, import.columns.len(), import.seen + 2)?
-    {
-        Part::Lines { lines, used, is_last } => (lines, used.get(), is_last),
-        Part::End => (Vec::new(), 0, true),
-        Part::Unfinished if part.len() < LONGEST_LINE => return Ok(NextStep::Failed("unreadable")),
-        Part::Unfinished => return Ok(NextStep::Failed("too_long")),
-    };
-    let mapping: Mapping = serde_json::from_value(import.mapping.clone())
+    let (rows, used, is_last) =
+        match csv_reader::read_rows(part, is_end, delimiter, import.columns.len(), import.seen + 2)? {
+            ReadResult::Rows { rows, used, is_last } => (rows, used.get(), is_last),
+            ReadResult::End => (Vec::new(), 0, true),
+            ReadResult::Incomplete if part.len() < MAX_LINE_BYTES => return Ok(NextStep::Failed("unreadable")),
+            ReadResult::Incomplete => return Ok(NextStep::Failed("too_long")),
+        };
+    let mapping: ColumnMapping = serde_json::from_value(import.mapping.clone())
         .map_err(Error::internal)
         .map_err(jobs::failing_with("not_understood"))?;
-    let positions = mapping.positions(&import.columns);
-    let read = lines.len();
-    let outcomes: Vec<Vec<Outcome>> = stream::iter(by_address(lines, positions.get("email").copied()))
+    let column_indexes = mapping.column_indexes(&import.columns);
+    let rows_read = rows.len();
+    let outcomes: Vec<Vec<RowOutcome>> = stream::iter(group_by_address(rows, column_indexes.get("email").copied()))
         .map(async |lines| {
             let mut outcomes = Vec::with_capacity(lines.len());
             for line in lines {
-                outcomes.push(take(petitions, &petition, &import, &positions, line).await?);
+                outcomes.push(process_row(petitions, &petition, &import, &column_indexes, line).await?);
             }
             Ok(outcomes)
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(MAX_PARALLEL_ROWS)
         .collect::<Vec<Result<_>>>()
         .await
         .into_iter()
@@ -328,26 +328,26 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
     if (row.offset_bytes, row.seen) != (import.offset_bytes, import.seen) {
         return Err(jobs::lease_lost());
     }
-    let mut faults = Vec::new();
+    let mut row_errors = Vec::new();
     for outcome in outcomes.into_iter().flatten() {
         match outcome {
-            Outcome::Imported => row.imported += 1,
-            Outcome::Duplicate => row.duplicates += 1,
-            Outcome::Refused(why) => {
+            RowOutcome::Imported => row.imported += 1,
+            RowOutcome::Duplicate => row.duplicates += 1,
+            RowOutcome::Refused(why) => {
                 row.refused += 1;
-                if row.refused <= MOST_FAULTS {
-                    faults.extend(why);
+                if row.refused <= MAX_STORED_ROW_ERRORS {
+                    row_errors.extend(why);
                 }
             }
         }
     }
-    imports::add_faults(&mut tx, row.id, &faults).await?;
-    row.seen += i64::try_from(read).map_err(Error::internal)?;
+    imports::insert_row_errors(&mut tx, row.id, &row_errors).await?;
+    row.seen += i64::try_from(rows_read).map_err(Error::internal)?;
     row.offset_bytes += i64::try_from(used).map_err(Error::internal)?;
     if !row.dry_run {
-        let done = usize::try_from(row.offset_bytes).map_err(Error::internal)? / PIECE;
+        let done = usize::try_from(row.offset_bytes).map_err(Error::internal)? / CHUNK_BYTES;
         let done = i32::try_from(done).map_err(Error::internal)?;
-        imports::drop_pieces(&mut tx, row.id, if is_last { i32::MAX } else { done }, i64::MAX).await?;
+        imports::delete_chunks(&mut tx, row.id, if is_last { i32::MAX } else { done }, i64::MAX).await?;
     }
     if is_last {
         row.finished_at = Some(kernel.env.now());
@@ -355,7 +355,7 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
             "checked".clone_into(&mut row.state);
         } else {
             "done".clone_into(&mut row.state);
-            make_exact(&mut tx, &mut row).await?;
+            recount_import(&mut tx, &mut row).await?;
         }
     }
     imports::save(&mut tx, &row).await?;
@@ -365,9 +365,9 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
 
 /// Makes the numbers of an import that has ended exact: lines that were signed twice, because a step was repeated, have met
 /// their own signatures.
-async fn make_exact(conn: &mut PgConnection, import: &mut Import) -> Result<()> {
+async fn recount_import(conn: &mut PgConnection, import: &mut Import) -> Result<()> {
     if !import.dry_run {
-        import.imported = imports::brought(conn, import.id).await?;
+        import.imported = imports::count_imported_signatures(conn, import.id).await?;
         import.duplicates = (import.seen - import.refused - import.imported).max(0);
     }
     Ok(())
@@ -383,32 +383,32 @@ async fn fail(petitions: &Petitions, conn: &mut PgConnection, job: &Job, why: &'
     "failed".clone_into(&mut import.state);
     import.finished_at = Some(petitions.kernel.env.now());
     let detail = jobs::failure_message(why).to_owned();
-    let fault = Fault { line: import.seen + 2, field: String::new(), code: why.to_owned(), detail };
-    imports::add_faults(conn, import.id, &[fault]).await?;
-    make_exact(conn, &mut import).await?;
+    let row_error = RowError { line: import.seen + 2, field: String::new(), code: why.to_owned(), detail };
+    imports::insert_row_errors(conn, import.id, &[row_error]).await?;
+    recount_import(conn, &mut import).await?;
     imports::save(conn, &import).await?;
-    throw_away(petitions, conn, job.organization_id, import.id).await
+    begin_file_cleanup(petitions, conn, job.organization_id, import.id).await
 }
 
 /// Has the file of an import thrown away that has ended.
 ///
 /// # Errors
 /// A database error.
-pub async fn throw_away(
+pub async fn begin_file_cleanup(
     petitions: &Petitions,
     conn: &mut PgConnection,
     organization: Uuid,
     import: Uuid,
 ) -> Result<()> {
-    jobs::enqueue(conn, FILES_JOB, organization, import, petitions.kernel.env.now()).await
+    jobs::enqueue(conn, FILE_CLEANUP_JOB, organization, import, petitions.kernel.env.now()).await
 }
 
 /// Files of imports that have ended, as a job: each step throws some pieces away.
-pub struct ImportFiles(pub Petitions);
+pub struct ImportFileCleanupJob(pub Petitions);
 
-impl JobKind for ImportFiles {
+impl JobKind for ImportFileCleanupJob {
     fn kind(&self) -> &'static str {
-        FILES_JOB
+        FILE_CLEANUP_JOB
     }
 
     fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>> {
@@ -418,14 +418,14 @@ impl JobKind for ImportFiles {
                 Some(import) if matches!(import.state.as_str(), "done" | "cancelled" | "failed") => {}
                 _ => return Ok(NextStep::Done),
             }
-            let gone = imports::drop_pieces(&mut conn, job.id, i32::MAX, DROPPED_AT_ONCE).await?;
+            let gone = imports::delete_chunks(&mut conn, job.id, i32::MAX, CHUNKS_DELETED_PER_STEP).await?;
             Ok(if gone == 0 { NextStep::Done } else { NextStep::Again })
         })
     }
 }
 
-fn refused(line: i64, errors: Vec<FieldError>) -> Outcome {
-    let fault = |e: FieldError| {
+fn refused(line: i64, errors: Vec<FieldError>) -> RowOutcome {
+    let row_error = |e: FieldError| {
         let field =
             e.pointer.rsplit('/').find(|part| part.parse::<u32>().is_err() && *part != "address" && *part != "number");
         let field = match field.unwrap_or_default() {
@@ -434,25 +434,25 @@ fn refused(line: i64, errors: Vec<FieldError>) -> Outcome {
             "phone_numbers" => "phone",
             other => other,
         };
-        Fault { line, field: field.to_owned(), code: e.code.into_owned(), detail: e.detail }
+        RowError { line, field: field.to_owned(), code: e.code.into_owned(), detail: e.detail }
     };
-    Outcome::Refused(errors.into_iter().map(fault).collect())
+    RowOutcome::Refused(errors.into_iter().map(row_error).collect())
 }
 
 /// A line whose person took the signature back: who put the name on a list does not know better.
-fn withdrawn(line: i64) -> Outcome {
+fn withdrawn(line: i64) -> RowOutcome {
     let detail = "This person signed here and took the signature back.";
     refused(line, vec![FieldError::new("", "withdrawn", detail)])
 }
 
 /// Takes one line: checks it and, unless this is a trial, signs.
-async fn take(
+async fn process_row(
     petitions: &Petitions,
     petition: &Petition,
     import: &Import,
-    positions: &BTreeMap<&'static str, usize>,
-    line: Line,
-) -> Result<Outcome> {
+    column_indexes: &BTreeMap<&'static str, usize>,
+    line: CsvRow,
+) -> Result<RowOutcome> {
     let number = line.number;
     let cells = match line.cells {
         Ok(cells) => cells,
@@ -465,9 +465,9 @@ async fn take(
             return Ok(refused(number, vec![FieldError::new("", code, detail)]));
         }
     };
-    let cell = |field: &str| positions.get(field).and_then(|at| cells.get(*at)).map_or("", String::as_str);
-    let (new, signed_at) = match read(petitions, petition, import, cell) {
-        Ok(read) => read,
+    let cell = |field: &str| column_indexes.get(field).and_then(|at| cells.get(*at)).map_or("", String::as_str);
+    let (new, signed_at) = match parse_row(petitions, petition, import, cell) {
+        Ok(parsed) => parsed,
         Err(Error::Fields(errors)) => return Ok(refused(number, errors)),
         Err(error) => return Err(error),
     };
@@ -475,19 +475,19 @@ async fn take(
         let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
         let index = vault.email_index(&new.person.email);
         let conn = &mut *petitions.kernel.work.acquire().await?;
-        let states = store::signers::states_of(conn, petition.action.id, vault.id, &index).await?;
+        let states = store::signers::states_by_address(conn, petition.action.id, vault.id, &index).await?;
         let is_there = |state: &str| states.iter().any(|there| there == state);
         return Ok(match (is_there("counted"), is_there("withdrawn")) {
-            (true, _) => Outcome::Duplicate,
+            (true, _) => RowOutcome::Duplicate,
             (false, true) => withdrawn(number),
-            _ => Outcome::Imported,
+            _ => RowOutcome::Imported,
         });
     }
-    match petitions.sign_imported(petition, new, import, signed_at).await {
+    match petitions.submit_imported(petition, new, import, signed_at).await {
         Ok(outcome) => Ok(match outcome.as_str() {
-            "created" => Outcome::Imported,
+            "created" => RowOutcome::Imported,
             "withdrawn" => withdrawn(number),
-            _ => Outcome::Duplicate,
+            _ => RowOutcome::Duplicate,
         }),
         Err(Error::Fields(errors)) => Ok(refused(number, errors)),
         Err(error) => Err(error),
@@ -495,7 +495,7 @@ async fn take(
 }
 
 /// A line as a signature.
-fn read<'a>(
+fn parse_row<'a>(
     petitions: &Petitions,
     petition: &Petition,
     import: &Import,
@@ -511,7 +511,7 @@ fn read<'a>(
     let now = petitions.kernel.env.now();
     let signed_at = match cell("signed_on") {
         "" => now,
-        typed => moment(typed)
+        input => parse_time(input)
             .filter(|at| *at <= now + TimeDelta::days(1) && *at > now - TimeDelta::days(3660))
             .ok_or_else(|| {
                 Error::field("/signed_on", "invalid_value", "Not a day such as 2026-03-31 of the last ten years.")
@@ -525,28 +525,29 @@ fn read<'a>(
     Ok((new, signed_at))
 }
 
-fn moment(typed: &str) -> Option<DateTime<Utc>> {
+fn parse_time(input: &str) -> Option<DateTime<Utc>> {
     let day = || {
-        NaiveDate::parse_from_str(typed.get(..10)?, "%Y-%m-%d").ok().map(|day| day.and_time(NaiveTime::MIN).and_utc())
+        NaiveDate::parse_from_str(input.get(..10)?, "%Y-%m-%d").ok().map(|day| day.and_time(NaiveTime::MIN).and_utc())
     };
-    DateTime::parse_from_rfc3339(typed).map(|at| at.to_utc()).ok().or_else(day)
+    DateTime::parse_from_rfc3339(input).map(|at| at.to_utc()).ok().or_else(day)
 }
 
 /// Gives up the files that broke off while they came in, and those that nobody has started for long (upkeep). Returns how many.
 ///
 /// # Errors
 /// A database error.
-pub async fn forget(petitions: &Petitions) -> Result<u64> {
+pub async fn delete_abandoned_uploads(petitions: &Petitions) -> Result<u64> {
     let kernel = &petitions.kernel;
     let now = kernel.env.now();
     let mut tx = kernel.work.begin().await?;
-    let broken_off = now - TimeDelta::hours(UPLOADING_HOURS);
-    let given_up = imports::give_up(&mut tx, broken_off, now - TimeDelta::days(WAITS_DAYS), now).await?;
-    for (import, organization) in &given_up {
-        throw_away(petitions, &mut tx, *organization, *import).await?;
+    let broken_off = now - TimeDelta::hours(UPLOAD_TIMEOUT_HOURS);
+    let cancelled =
+        imports::cancel_abandoned(&mut tx, broken_off, now - TimeDelta::days(MAX_UNSTARTED_DAYS), now).await?;
+    for (import, organization) in &cancelled {
+        begin_file_cleanup(petitions, &mut tx, *organization, *import).await?;
     }
     tx.commit().await?;
-    Ok(given_up.len() as u64)
+    Ok(cancelled.len() as u64)
 }
 
 #[cfg(test)]
@@ -556,16 +557,16 @@ mod tests {
     #[test]
     fn a_header_suggests_its_mapping() {
         assert_eq!(
-            suggest(&["Prénom".to_owned(), "Courriel".to_owned()]),
+            suggest_mapping(&["Prénom".to_owned(), "Courriel".to_owned()]),
             json!({"email": "Courriel", "given_name": "Prénom"})
         );
     }
 
     #[test]
     fn moments_are_days_or_rfc_3339() {
-        assert_eq!(moment("2026-03-31").unwrap().to_rfc3339(), "2026-03-31T00:00:00+00:00");
-        assert_eq!(moment("2026-03-31T10:00:00-04:00").unwrap().to_rfc3339(), "2026-03-31T14:00:00+00:00");
-        assert_eq!(moment("2026-03-31 10:00:00").unwrap().to_rfc3339(), "2026-03-31T00:00:00+00:00");
-        assert!(moment("31/03/2026").is_none() && moment("é").is_none());
+        assert_eq!(parse_time("2026-03-31").unwrap().to_rfc3339(), "2026-03-31T00:00:00+00:00");
+        assert_eq!(parse_time("2026-03-31T10:00:00-04:00").unwrap().to_rfc3339(), "2026-03-31T14:00:00+00:00");
+        assert_eq!(parse_time("2026-03-31 10:00:00").unwrap().to_rfc3339(), "2026-03-31T00:00:00+00:00");
+        assert!(parse_time("31/03/2026").is_none() && parse_time("é").is_none());
     }
 }

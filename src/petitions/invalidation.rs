@@ -2,7 +2,7 @@
 //! cancelled and taken back.
 //!
 //! First the signatures are counted that it looks at, also in steps. Each batch is one transaction with its counts and its
-//! place, so a job goes on where it was after any interruption, and any process may go on with it. What a signature said is kept for [`KEPT_DAYS`] after it was made invalid; a letter that
+//! place, so a job goes on where it was after any interruption, and any process may go on with it. What a signature said is kept for [`INVALID_RETENTION_DAYS`] after it was made invalid; a letter that
 //! was stopped with it stays stopped.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,11 +15,11 @@ use validator::Validate;
 
 use super::{
     ops,
-    signing::{Petitions, SIGNATURES, Typed},
     store::{
         self, Petition, comments,
-        invalidations::{self, Bounds, Candidate, Changed, Job},
+        invalidations::{self, Candidate, CandidateFilter, Invalidation, SignatureStateChange},
     },
+    submission::{Petitions, SIGNATURES, SignaturePayload},
 };
 use crate::{
     error::{Code, Error, FieldError, Result},
@@ -35,14 +35,14 @@ const TABLE: &str = "invalidations";
 /// Name of the job.
 pub const JOB: &str = "invalidation";
 /// Signatures that are changed in one transaction, at most.
-const BATCH: i64 = 500;
+const MAX_CHANGES_PER_STEP: i64 = 500;
 /// Signatures that one statement looks at, at most.
-const SCANNED: i64 = 10_000;
+const MAX_SCANNED_PER_STEP: i64 = 10_000;
 /// Signatures that are looked at while somebody waits for a number, where the row tells, and where what was typed is read.
-const MOST_LOOKED_AT: i64 = 1_000_000;
-const MOST_READ: i64 = 100_000;
+const MAX_SCANNED_FOR_PREVIEW: i64 = 1_000_000;
+const MAX_DECRYPTED_FOR_PREVIEW: i64 = 100_000;
 /// Days for which an invalid signature keeps what it said.
-pub const KEPT_DAYS: i64 = 30;
+pub const INVALID_RETENTION_DAYS: i64 = 30;
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -120,7 +120,7 @@ pub struct Rule {
 
 /// A rule as it is sealed.
 #[derive(Serialize, Deserialize)]
-struct Sealed {
+struct SealedRule {
     rule: Rule,
     network_tag: Option<String>,
 }
@@ -163,7 +163,7 @@ impl Rule {
         }
         self.country = self.country.map(|country| country.to_ascii_uppercase());
         if let Some(signature) = self.network_of {
-            let tag = store::integrity::network_tag(conn, petition.action.id, signature).await?;
+            let tag = store::abuse::network_tag(conn, petition.action.id, signature).await?;
             let tag = tag.ok_or_else(|| {
                 Error::field(
                     "/rule/network_of",
@@ -176,8 +176,8 @@ impl Rule {
         Ok(self)
     }
 
-    fn bounds(&self, petition: Uuid, effect: Effect) -> Bounds {
-        Bounds {
+    fn candidate_filter(&self, petition: Uuid, effect: Effect) -> CandidateFilter {
+        CandidateFilter {
             petition,
             states: effect.from().iter().map(|&s| s.to_owned()).collect(),
             after: self.after,
@@ -189,18 +189,18 @@ impl Rule {
     }
 
     /// Does the rule need to read what was typed?
-    fn reads(&self) -> bool {
+    fn needs_payload(&self) -> bool {
         self.domain.is_some() || self.name.is_some()
     }
 
-    fn fits(&self, vault: &Vault, candidate: &Candidate) -> Result<bool> {
-        if !self.reads() {
+    fn matches_payload(&self, vault: &Vault, candidate: &Candidate) -> Result<bool> {
+        if !self.needs_payload() {
             return Ok(true);
         }
         let Some(sealed) = &candidate.sealed else { return Ok(false) };
-        let typed: Typed = vault.open(SIGNATURES, candidate.id, sealed)?;
-        let of_domain = |domain: &String| typed.details.address().is_some_and(|a| a.domain() == domain);
-        let named = |name: &String| typed.details.full_name().to_lowercase() == name.trim().to_lowercase();
+        let payload: SignaturePayload = vault.open(SIGNATURES, candidate.id, sealed)?;
+        let of_domain = |domain: &String| payload.details.address().is_some_and(|a| a.domain() == domain);
+        let named = |name: &String| payload.details.full_name().to_lowercase() == name.trim().to_lowercase();
         Ok(self.domain.as_ref().is_none_or(of_domain) && self.name.as_ref().is_none_or(named))
     }
 }
@@ -209,20 +209,29 @@ impl Rule {
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn dry_count(petitions: &Petitions, petition: &Petition, rule: &Rule, effect: Effect) -> Result<(i64, bool)> {
-    let bounds = rule.bounds(petition.action.id, effect);
+pub async fn preview_count(
+    petitions: &Petitions,
+    petition: &Petition,
+    rule: &Rule,
+    effect: Effect,
+) -> Result<(i64, bool)> {
+    let candidate_filter = rule.candidate_filter(petition.action.id, effect);
     let mut conn = petitions.kernel.db.acquire().await?;
     let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
-    let pages = if rule.reads() { MOST_READ } else { MOST_LOOKED_AT } / SCANNED;
+    let pages =
+        if rule.needs_payload() { MAX_DECRYPTED_FOR_PREVIEW } else { MAX_SCANNED_FOR_PREVIEW } / MAX_SCANNED_PER_STEP;
     let (mut after, mut fit) = (Uuid::nil(), 0);
     for _ in 0..pages {
-        let up_to = invalidations::range_end(&mut conn, bounds.petition, after, SCANNED).await?;
-        if rule.reads() {
-            for candidate in invalidations::candidates(&mut conn, &bounds, after, up_to, SCANNED).await? {
-                fit += i64::from(rule.fits(&vault, &candidate)?);
+        let up_to =
+            invalidations::find_range_end(&mut conn, candidate_filter.petition, after, MAX_SCANNED_PER_STEP).await?;
+        if rule.needs_payload() {
+            for candidate in
+                invalidations::candidates(&mut conn, &candidate_filter, after, up_to, MAX_SCANNED_PER_STEP).await?
+            {
+                fit += i64::from(rule.matches_payload(&vault, &candidate)?);
             }
         } else {
-            fit += invalidations::count_candidates(&mut conn, &bounds, after, up_to).await?;
+            fit += invalidations::count_candidates(&mut conn, &candidate_filter, after, up_to).await?;
         }
         match up_to {
             Some(up_to) => after = up_to,
@@ -244,12 +253,12 @@ pub async fn begin(
     rule: Rule,
     effect: Effect,
     reason: String,
-) -> Result<Job> {
+) -> Result<Invalidation> {
     let kernel = &petitions.kernel;
     let id = kernel.env.id();
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
-    let sealed = Sealed { network_tag: rule.network_tag.clone(), rule };
-    let job = Job {
+    let sealed = SealedRule { network_tag: rule.network_tag.clone(), rule };
+    let job = Invalidation {
         id,
         petition_id: petition.action.id,
         organizer_id: organizer,
@@ -274,21 +283,21 @@ pub async fn begin(
 ///
 /// # Errors
 /// `internal` when the vault does not open it.
-pub fn rule_of(vault: &Vault, job: &Job) -> Result<Rule> {
-    let sealed: Sealed = vault.open(TABLE, job.id, &job.rule)?;
+pub fn open_rule(vault: &Vault, job: &Invalidation) -> Result<Rule> {
+    let sealed: SealedRule = vault.open(TABLE, job.id, &job.rule)?;
     Ok(Rule { network_tag: sealed.network_tag, ..sealed.rule })
 }
 
 /// These jobs, a batch at a time.
-pub struct Invalidations(pub Petitions);
+pub struct InvalidationJob(pub Petitions);
 
-impl JobKind for Invalidations {
+impl JobKind for InvalidationJob {
     fn kind(&self) -> &'static str {
         JOB
     }
 
     fn step<'a>(&'a self, job: &'a jobs::Job) -> BoxFuture<'a, Result<NextStep>> {
-        Box::pin(step(&self.0, job.id))
+        Box::pin(run_step(&self.0, job.id))
     }
 
     fn on_failed<'a>(
@@ -310,7 +319,7 @@ impl JobKind for Invalidations {
 }
 
 /// Makes one step of a job, in one transaction: counts some signatures first, later changes some.
-async fn step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
+async fn run_step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
     let kernel = &petitions.kernel;
     let mut tx = kernel.work.begin().await?;
     let Some(mut job) = invalidations::lock_by_id(&mut tx, id).await? else { return Ok(NextStep::Done) };
@@ -322,29 +331,30 @@ async fn step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
     let petition = store::petition(&mut tx, job.petition_id).await?;
     let now = kernel.env.recorded_now(petition.action.protected);
     let (chosen, seen, place) = if undoing {
-        let batch = invalidations::changed_by(&mut tx, job.id, job.after_id, BATCH).await?;
+        let batch = invalidations::find_changed_by(&mut tx, job.id, job.after_id, MAX_CHANGES_PER_STEP).await?;
         let place = batch.last().map(|last| last.id).filter(|_| is_full(&batch));
         (batch, 0, place)
     } else {
         // what was destroyed with its vault leaves nothing to judge by
         let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::failing_with("vault_closed"))?;
-        let rule = rule_of(&vault, &job).map_err(jobs::failing_with("not_understood"))?;
-        let bounds = rule.bounds(job.petition_id, Effect::parse(&job.effect));
-        let up_to = invalidations::range_end(&mut tx, job.petition_id, job.after_id, SCANNED).await?;
+        let rule = open_rule(&vault, &job).map_err(jobs::failing_with("not_understood"))?;
+        let candidate_filter = rule.candidate_filter(job.petition_id, Effect::parse(&job.effect));
+        let up_to = invalidations::find_range_end(&mut tx, job.petition_id, job.after_id, MAX_SCANNED_PER_STEP).await?;
         if !job.is_counted {
-            job.total += invalidations::count_candidates(&mut tx, &bounds, job.after_id, up_to).await?;
+            job.total += invalidations::count_candidates(&mut tx, &candidate_filter, job.after_id, up_to).await?;
             job.is_counted = up_to.is_none();
             job.after_id = up_to.unwrap_or_default();
             invalidations::save(&mut tx, &job).await?;
             tx.commit().await?;
             return Ok(NextStep::Again);
         }
-        let batch = invalidations::candidates(&mut tx, &bounds, job.after_id, up_to, BATCH).await?;
+        let batch =
+            invalidations::candidates(&mut tx, &candidate_filter, job.after_id, up_to, MAX_CHANGES_PER_STEP).await?;
         let place = if is_full(&batch) { batch.last().map(|last| last.id) } else { up_to };
         let seen = i64::try_from(batch.len()).unwrap_or_default();
         let mut chosen = Vec::new();
         for candidate in batch {
-            if rule.fits(&vault, &candidate)? {
+            if rule.matches_payload(&vault, &candidate)? {
                 chosen.push(candidate);
             }
         }
@@ -353,11 +363,11 @@ async fn step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
     let (ids, people): (Vec<Uuid>, Vec<Uuid>) = chosen.iter().map(|c| (c.id, c.person_id)).unzip();
     invalidations::lock_people(&mut tx, &people).await?;
     let changed = if undoing {
-        invalidations::restore(&mut tx, &ids, now).await?
+        invalidations::restore_state(&mut tx, &ids, now).await?
     } else {
-        invalidations::change(&mut tx, Some(job.id), &ids, Effect::parse(&job.effect).to(), now).await?
+        invalidations::set_state(&mut tx, Some(job.id), &ids, Effect::parse(&job.effect).to(), now).await?
     };
-    take_effect(petitions, &mut tx, &changed).await?;
+    apply_state_changes(petitions, &mut tx, &changed).await?;
     let many = i64::try_from(changed.len()).unwrap_or_default();
     job.changed += if undoing { -many } else { many };
     job.seen += seen;
@@ -369,54 +379,58 @@ async fn step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
     }
     invalidations::save(&mut tx, &job).await?;
     if !changed.is_empty() {
-        comments::announce(&mut tx, job.petition_id).await?;
+        comments::notify_changed(&mut tx, job.petition_id).await?;
     }
     tx.commit().await?;
-    petitions.forget(&petition);
+    petitions.invalidate_cache(&petition);
     Ok(if place.is_some() { NextStep::Again } else { NextStep::Done })
 }
 
 fn is_full(batch: &[Candidate]) -> bool {
-    i64::try_from(batch.len()).is_ok_and(|read| read >= BATCH)
+    i64::try_from(batch.len()).is_ok_and(|read| read >= MAX_CHANGES_PER_STEP)
 }
 
 /// An organizer changes the state of one signature. `None`: there is nothing to change.
 ///
 /// # Errors
 /// `internal` when a vault does not open, or a database error.
-pub async fn change_one(
+pub async fn change_signature_state(
     petitions: &Petitions,
     conn: &mut PgConnection,
     row: &store::SignatureRow,
     to: &str,
     protected: bool,
-) -> Result<Option<Changed>> {
+) -> Result<Option<SignatureStateChange>> {
     let now = petitions.kernel.env.recorded_now(protected);
     let mut tx = conn.begin().await?;
     invalidations::lock_people(&mut tx, &[row.person_id]).await?;
-    let changed = invalidations::change(&mut tx, None, &[row.id], to, now).await?;
-    take_effect(petitions, &mut tx, &changed).await?;
+    let changed = invalidations::set_state(&mut tx, None, &[row.id], to, now).await?;
+    apply_state_changes(petitions, &mut tx, &changed).await?;
     tx.commit().await?;
     Ok(changed.into_iter().next())
 }
 
 /// Counts and letters follow the states.
-async fn take_effect(petitions: &Petitions, conn: &mut PgConnection, changed: &[Changed]) -> Result<()> {
-    let of = |fits: fn(&Changed) -> bool| -> (Vec<Uuid>, Vec<Uuid>) {
-        let those = changed.iter().filter(|c| fits(c));
+async fn apply_state_changes(
+    petitions: &Petitions,
+    conn: &mut PgConnection,
+    changed: &[SignatureStateChange],
+) -> Result<()> {
+    let of = |matches: fn(&SignatureStateChange) -> bool| -> (Vec<Uuid>, Vec<Uuid>) {
+        let those = changed.iter().filter(|c| matches(c));
         (those.clone().map(|c| c.id).collect(), those.filter_map(|c| c.letter_id).collect())
     };
     let (began, letters) = of(|c| c.now == "counted");
-    ops::count(conn, &petitions.kernel, &began, &letters).await?;
+    ops::start_counting(conn, &petitions.kernel, &began, &letters).await?;
     let (ended, letters) = of(|c| c.before == "counted");
-    ops::uncount(conn, &petitions.kernel, &ended, &letters).await
+    ops::stop_counting(conn, &petitions.kernel, &ended, &letters).await
 }
 
 /// Cancels a running job; what it has done stays done.
 ///
 /// # Errors
 /// 409 when it is not running.
-pub fn cancel(job: &mut Job, now: DateTime<Utc>) -> Result<()> {
+pub fn cancel(job: &mut Invalidation, now: DateTime<Utc>) -> Result<()> {
     if job.state != "running" {
         return Err(Error::problem(Code::Conflict, "This job is not running."));
     }
@@ -429,7 +443,7 @@ pub fn cancel(job: &mut Job, now: DateTime<Utc>) -> Result<()> {
 ///
 /// # Errors
 /// 409 when it is still running, or was taken back before.
-pub fn undo(job: &mut Job) -> Result<()> {
+pub fn undo(job: &mut Invalidation) -> Result<()> {
     if !matches!(job.state.as_str(), "done" | "cancelled" | "failed") {
         return Err(Error::problem(Code::Conflict, "Only a job that has ended can be taken back, once."));
     }
@@ -443,7 +457,7 @@ pub fn undo(job: &mut Job) -> Result<()> {
 ///
 /// # Errors
 /// A database error.
-pub async fn forget(petitions: &Petitions) -> Result<u64> {
-    let before = petitions.kernel.env.now() - TimeDelta::days(KEPT_DAYS);
-    invalidations::empty_invalid(&mut *petitions.kernel.work.acquire().await?, before).await
+pub async fn erase_invalid_signatures(petitions: &Petitions) -> Result<u64> {
+    let before = petitions.kernel.env.now() - TimeDelta::days(INVALID_RETENTION_DAYS);
+    invalidations::erase_invalid(&mut *petitions.kernel.work.acquire().await?, before).await
 }

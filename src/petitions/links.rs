@@ -4,11 +4,9 @@ use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 
 use super::{
-    delivery,
-    ops::{self, Context},
-    own_links,
-    signing::Petitions,
-    store,
+    ops::{self, LoadedSignature},
+    own_page_links, petition_delivery, store,
+    submission::Petitions,
 };
 use crate::{
     campaigns,
@@ -21,14 +19,19 @@ use crate::{
 };
 
 /// Confirms a signature.
-pub struct Confirm(pub Petitions);
+pub struct ConfirmLink(pub Petitions);
 /// The signer's own page.
-pub struct Manage(pub Petitions);
+pub struct ManageLink(pub Petitions);
 /// Drops what somebody else entered.
-pub struct Reject(pub Petitions);
+pub struct RejectLink(pub Petitions);
 
 /// The signature of a token; a row that is gone looks like an expired link.
-pub(super) async fn find(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Context> {
+pub(super) async fn find(
+    petitions: &Petitions,
+    conn: &mut PgConnection,
+    token: &Token,
+    lock: bool,
+) -> Result<LoadedSignature> {
     let gone = |e: Error| if e.code() == Code::NotFound { expired() } else { e };
     let mut row = store::signature(conn, token.row).await.map_err(gone)?;
     if lock {
@@ -37,15 +40,15 @@ pub(super) async fn find(petitions: &Petitions, conn: &mut PgConnection, token: 
         row = store::lock_signature(conn, token.row).await.map_err(gone)?;
     }
     token.check(row.link_generation)?;
-    ops::context(petitions, conn, row).await
+    ops::load_signature(petitions, conn, row).await
 }
 
-pub(super) fn title(c: &Context) -> String {
+pub(super) fn title(c: &LoadedSignature) -> String {
     c.petition.action.text(c.locale, "").0.title
 }
 
 /// A page in the words of `token-{name}-…`; protected actions use neutral words, which name nothing.
-fn page(c: &Context, name: &str, neutral_name: &str, done: bool) -> LinkPage {
+fn page(c: &LoadedSignature, name: &str, neutral_name: &str, done: bool) -> LinkPage {
     let neutral = c.petition.action.protected;
     let stem = if neutral { format!("token-{neutral_name}") } else { format!("token-{name}") };
     let part = |key: &str| text_of(c.locale, &format!("{stem}-{key}"), "title", title(c));
@@ -65,7 +68,7 @@ fn page(c: &Context, name: &str, neutral_name: &str, done: bool) -> LinkPage {
     }
 }
 
-fn details(c: &Context) -> Vec<Detail> {
+fn details(c: &LoadedSignature) -> Vec<Detail> {
     if c.petition.action.protected {
         return Vec::new();
     }
@@ -76,16 +79,16 @@ fn details(c: &Context) -> Vec<Detail> {
             details.push(Detail { label, value });
         }
     };
-    let typed = &c.typed;
-    add(t("detail-name"), typed.details.full_name());
-    add(t("detail-email"), typed.details.email.clone());
-    add(t("detail-postal_code"), typed.details.postal_code.clone());
-    add(t("detail-country"), typed.details.country.clone());
-    add(t("detail-comments"), typed.comments.clone());
-    add(t("detail-phone"), typed.details.phone.clone());
+    let payload = &c.payload;
+    add(t("detail-name"), payload.details.full_name());
+    add(t("detail-email"), payload.details.email.clone());
+    add(t("detail-postal_code"), payload.details.postal_code.clone());
+    add(t("detail-country"), payload.details.country.clone());
+    add(t("detail-comments"), payload.comments.clone());
+    add(t("detail-phone"), payload.details.phone.clone());
     add(t("detail-display"), t(&format!("display-{}", c.row.display)));
     for question in &c.petition.questions {
-        if let Some(answer) = typed.answers.get(&question.key) {
+        if let Some(answer) = payload.answers.get(&question.key) {
             let value = if answer == "true" { t("value-yes") } else { question.answer_in(answer, c.locale).to_owned() };
             add(question.label_in(c.locale).to_owned(), value);
         }
@@ -93,13 +96,13 @@ fn details(c: &Context) -> Vec<Detail> {
     if c.row.delivers_name {
         add(t("detail-deliver_name"), t("value-yes"));
     }
-    if typed.consents.updates {
+    if payload.consents.updates {
         add(t("detail-updates"), t("value-yes"));
     }
     details
 }
 
-fn share(c: &Context, petitions: &Petitions) -> Vec<PageLink> {
+fn share(c: &LoadedSignature, petitions: &Petitions) -> Vec<PageLink> {
     if c.petition.action.protected {
         return Vec::new();
     }
@@ -108,7 +111,7 @@ fn share(c: &Context, petitions: &Petitions) -> Vec<PageLink> {
 }
 
 /// The page after a signature was confirmed.
-pub(super) fn confirmed(c: &Context, petitions: &Petitions) -> LinkPage {
+pub(super) fn confirmed(c: &LoadedSignature, petitions: &Petitions) -> LinkPage {
     let mut page = page(c, "petition-confirm", "neutral-confirm", true);
     let action = &c.petition.action;
     if !action.protected {
@@ -122,7 +125,7 @@ pub(super) fn confirmed(c: &Context, petitions: &Petitions) -> LinkPage {
         page.share = share(c, petitions);
         page.links = vec![PageLink { label: title(c), href: action.path() }];
     }
-    if c.row.stands() && c.row.sealed.is_none() {
+    if c.row.is_effective() && c.row.sealed.is_none() {
         // nothing was kept, so no mail can bring this link later
         let href = petitions.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
         page.lines.push(text(c.locale, "token-nothing-kept"));
@@ -131,7 +134,7 @@ pub(super) fn confirmed(c: &Context, petitions: &Petitions) -> LinkPage {
     page
 }
 
-impl LinkHandler for Confirm {
+impl LinkHandler for ConfirmLink {
     fn purpose(&self) -> Purpose {
         Purpose::ConfirmSignature
     }
@@ -151,7 +154,7 @@ impl LinkHandler for Confirm {
                     Ok(page)
                 }
                 "counted" | "quarantined" => Ok(confirmed(&c, &self.0)),
-                "duplicate" if store::standing(&mut conn, &c.row).await?.is_some() => Ok(confirmed(&c, &self.0)),
+                "duplicate" if store::find_effective(&mut conn, &c.row).await?.is_some() => Ok(confirmed(&c, &self.0)),
                 _ => Err(expired()),
             }
         })
@@ -165,14 +168,14 @@ impl LinkHandler for Confirm {
             tx.commit().await?;
             let mut conn = self.0.kernel.db.acquire().await?;
             // the language may have been dropped with the rest
-            let c = Context { locale: before.locale, ..find(&self.0, &mut conn, token, false).await? };
-            self.0.renewed(&c);
+            let c = LoadedSignature { locale: before.locale, ..find(&self.0, &mut conn, token, false).await? };
+            self.0.invalidate_comments(&c);
             Ok(confirmed(&c, &self.0))
         })
     }
 }
 
-impl LinkHandler for Manage {
+impl LinkHandler for ManageLink {
     fn purpose(&self) -> Purpose {
         Purpose::ManageSignature
     }
@@ -181,13 +184,13 @@ impl LinkHandler for Manage {
         Box::pin(async move {
             let mut conn = self.0.kernel.db.acquire().await?;
             let c = find(&self.0, &mut conn, token, false).await?;
-            let mut page = page(&c, "petition-manage", "neutral-manage", !c.row.stands());
+            let mut page = page(&c, "petition-manage", "neutral-manage", !c.row.is_effective());
             page.danger = true;
-            if c.row.stands() && !c.petition.action.protected {
+            if c.row.is_effective() && !c.petition.action.protected {
                 page.details = details(&c);
-                page.details.extend(own_links::also_signed(&mut conn, &c).await?);
-                page.details.extend(delivery::own_receipts(&mut conn, &c).await?);
-                page.links = own_links::onward(&self.0, &c);
+                page.details.extend(own_page_links::also_signed(&mut conn, &c).await?);
+                page.details.extend(petition_delivery::signer_receipts(&mut conn, &c).await?);
+                page.links = own_page_links::onward(&self.0, &c);
             }
             Ok(page)
         })
@@ -204,7 +207,7 @@ impl LinkHandler for Manage {
     }
 }
 
-impl LinkHandler for Reject {
+impl LinkHandler for RejectLink {
     fn purpose(&self) -> Purpose {
         Purpose::RejectSignature
     }
@@ -227,7 +230,7 @@ impl LinkHandler for Reject {
             let mut tx = self.0.kernel.db.begin().await?;
             let locale = match find(&self.0, &mut tx, token, true).await {
                 Ok(c) if c.row.state == "pending" => {
-                    if let Some(address) = c.typed.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
+                    if let Some(address) = c.payload.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
                         mail::suppress_globally(&mut tx, &self.0.kernel, &address, c.petition.action.protected).await?;
                     }
                     ops::drop_pending(&mut tx, &c.row).await?;

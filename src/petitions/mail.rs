@@ -5,9 +5,9 @@ use minijinja::context;
 use sqlx::PgConnection;
 
 use super::{
-    ops::{self, Context},
-    signing::Petitions,
+    ops::{self, LoadedSignature},
     store,
+    submission::Petitions,
 };
 use crate::{
     error::Result,
@@ -17,18 +17,18 @@ use crate::{
 };
 
 /// Asks the owner of an address to confirm; carries nothing that was typed.
-pub struct Confirm(pub Petitions);
+pub struct ConfirmMail(pub Petitions);
 /// Thanks for a signature that counts.
-pub struct Thanks(pub Petitions);
+pub struct ThanksMail(pub Petitions);
 /// Reminds, once, of a signature that waits for its confirmation.
-pub struct Reminder(pub Petitions);
+pub struct ReminderMail(pub Petitions);
 /// Leads the owner of an address to the signer's own page.
-pub struct OwnPage(pub Petitions);
+pub struct OwnPageMail(pub Petitions);
 /// Tells an organizer of a milestone.
-pub struct Milestone(pub Petitions);
+pub struct MilestoneMail(pub Petitions);
 
 /// What each mail is about; `None` when it is gone.
-async fn find(petitions: &Petitions, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<Context>>>> {
+async fn find(petitions: &Petitions, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<LoadedSignature>>>> {
     find_with(petitions, &mut *petitions.kernel.work.acquire().await?, emails).await
 }
 
@@ -36,25 +36,25 @@ async fn find_with(
     petitions: &Petitions,
     conn: &mut PgConnection,
     emails: &[QueuedEmail],
-) -> Result<Vec<Result<Option<Context>>>> {
+) -> Result<Vec<Result<Option<LoadedSignature>>>> {
     let ids = QueuedEmail::ref_ids(emails, "signature")?;
     let rows = store::signatures_by_id(conn, &ids).await?;
     let found: Vec<Option<usize>> = ids.iter().map(|id| rows.iter().position(|row| row.id == *id)).collect();
     let rows = found.iter().flatten().map(|&n| rows[n].clone()).collect();
-    let mut contexts = ops::contexts(petitions, conn, rows).await?.into_iter();
-    Ok(found.into_iter().map(|found| found.and_then(|_| contexts.next()).transpose()).collect())
+    let mut loaded = ops::load_signatures(petitions, conn, rows).await?.into_iter();
+    Ok(found.into_iter().map(|found| found.and_then(|_| loaded.next()).transpose()).collect())
 }
 
 /// Whose signature it is.
 async fn signer(petitions: &Petitions, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Addressee>> {
     let mut found = find_with(petitions, conn, std::slice::from_ref(email)).await?;
     let Some(c) = found.pop().transpose()?.flatten() else { return Ok(None) };
-    Ok(c.typed.details.address().map(|address| Addressee { address, vault: c.vault }))
+    Ok(c.payload.details.address().map(|address| Addressee { address, vault: c.vault }))
 }
 
 /// A mail about this signature, unless it has no address (any more).
-fn draft(c: Context, basis: SendBasis) -> Option<Draft<Context>> {
-    let to = c.typed.details.address()?;
+fn draft(c: LoadedSignature, basis: SendBasis) -> Option<Draft<LoadedSignature>> {
+    let to = c.payload.details.address()?;
     Some(Draft { to, vault: c.vault.clone(), basis, about: c })
 }
 
@@ -62,15 +62,21 @@ fn draft(c: Context, basis: SendBasis) -> Option<Draft<Context>> {
 async fn compose_unrequested(
     petitions: &Petitions,
     emails: &[QueuedEmail],
-    holds: impl Fn(&Context) -> bool,
-    write: impl Fn(Context, EmailAddress) -> Composition,
+    holds: impl Fn(&LoadedSignature) -> bool,
+    write: impl Fn(LoadedSignature, EmailAddress) -> Composition,
 ) -> Result<Vec<Composition>> {
     let found = find(petitions, emails).await?.into_iter();
     let drafts = found.map(|c| Ok(c?.filter(&holds).and_then(|c| draft(c, SendBasis::FirstContact))));
     mail::compose_permitted(&petitions.kernel, emails, drafts.collect(), write).await
 }
 
-fn compose(petitions: &Petitions, c: &Context, to: EmailAddress, kind: &str, page: minijinja::Value) -> Composition {
+fn compose(
+    petitions: &Petitions,
+    c: &LoadedSignature,
+    to: EmailAddress,
+    kind: &str,
+    page: minijinja::Value,
+) -> Composition {
     let action = &c.petition.action;
     let common = context! { organization => action.organization_name.as_str(), action_title => action.text(c.locale, "").0.title };
     let rendered = mail::render(&petitions.kernel, kind, c.locale, action.protected, context! { ..page, ..common })?;
@@ -83,7 +89,7 @@ fn compose(petitions: &Petitions, c: &Context, to: EmailAddress, kind: &str, pag
 /// Mails that ask to confirm pending signatures.
 async fn asking(petitions: &Petitions, emails: &[QueuedEmail], kind: &str) -> Result<Vec<Composition>> {
     let links = &petitions.kernel.links;
-    let write = |c: Context, to| {
+    let write = |c: LoadedSignature, to| {
         let action = &c.petition.action;
         let confirm_url = links.url(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
         // the page of the code names the petition, so a neutral mail has none
@@ -98,7 +104,7 @@ async fn asking(petitions: &Petitions, emails: &[QueuedEmail], kind: &str) -> Re
     compose_unrequested(petitions, emails, |c| c.row.state == "pending", write).await
 }
 
-impl MailKind for Confirm {
+impl MailKind for ConfirmMail {
     fn kind(&self) -> &'static str {
         "petition_confirm"
     }
@@ -120,7 +126,7 @@ impl MailKind for Confirm {
     }
 }
 
-impl MailKind for Reminder {
+impl MailKind for ReminderMail {
     fn kind(&self) -> &'static str {
         "petition_reminder"
     }
@@ -138,7 +144,7 @@ impl MailKind for Reminder {
     }
 }
 
-impl MailKind for OwnPage {
+impl MailKind for OwnPageMail {
     fn kind(&self) -> &'static str {
         "petition_own_page"
     }
@@ -156,15 +162,15 @@ impl MailKind for OwnPage {
     }
 
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
-        let write = |c: Context, to| {
+        let write = |c: LoadedSignature, to| {
             let manage_url = self.0.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
             compose(&self.0, &c, to, "petition_own_page", context! { manage_url })
         };
-        Box::pin(compose_unrequested(&self.0, emails, |c| c.row.stands(), write))
+        Box::pin(compose_unrequested(&self.0, emails, |c| c.row.is_effective(), write))
     }
 }
 
-impl MailKind for Milestone {
+impl MailKind for MilestoneMail {
     fn kind(&self) -> &'static str {
         "petition_milestone"
     }
@@ -174,14 +180,14 @@ impl MailKind for Milestone {
     }
 }
 
-impl Milestone {
+impl MilestoneMail {
     async fn write(&self, email: &QueuedEmail) -> Composition {
         let kernel = &self.0.kernel;
         let mut conn = kernel.work.acquire().await?;
         let petition = store::petition(&mut conn, email.ref_id("petition")?).await?;
         let step = email.refs.get("step").and_then(serde_json::Value::as_i64).unwrap_or_default();
         let organizer = email.ref_id("organizer")?;
-        let staff = organizers::staff(&mut conn, email.organization_id).await?;
+        let staff = organizers::list_staff(&mut conn, email.organization_id).await?;
         let to = staff.into_iter().find(|(id, _)| *id == organizer).map(|(_, address)| address);
         let action = &petition.action;
         // one that was taken back meanwhile is not worth a mail
@@ -202,7 +208,7 @@ impl Milestone {
     }
 }
 
-impl MailKind for Thanks {
+impl MailKind for ThanksMail {
     fn kind(&self) -> &'static str {
         "petition_thanks"
     }
@@ -220,27 +226,27 @@ impl MailKind for Thanks {
     }
 }
 
-impl Thanks {
+impl ThanksMail {
     async fn thank(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
         let kernel = &self.0.kernel;
         let mut found = find(&self.0, emails).await?;
         // signed before, where nothing is confirmed: the owner is told, with the link of the signature that counts
         for c in found.iter_mut().filter_map(|found| found.as_mut().ok()?.as_mut()) {
             if c.row.state == "duplicate"
-                && let Some(counted) = store::standing(&mut *kernel.work.acquire().await?, &c.row).await?
+                && let Some(counted) = store::find_effective(&mut *kernel.work.acquire().await?, &c.row).await?
             {
                 c.row = counted;
             }
         }
         // where nobody confirms an address, such mail falls under the same cap
-        let basis = |c: &Context| if c.petition.action.confirms { SendBasis::Notice } else { SendBasis::FirstContact };
+        let basis = |c: &LoadedSignature| if c.petition.action.confirms { SendBasis::Notice } else { SendBasis::FirstContact };
         let drafts = found.into_iter().map(|c| {
-            Ok(c?.filter(|c| c.row.stands()).and_then(|c| {
+            Ok(c?.filter(|c| c.row.is_effective()).and_then(|c| {
                 let basis = basis(&c);
                 draft(c, basis)
             }))
         });
-        let write = |c: Context, to| {
+        let write = |c: LoadedSignature, to| {
             let action = &c.petition.action;
             let (text, _) = action.text(c.locale, "");
             let manage_url = kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);

@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{signing::Petitions, store::milestones};
+use super::{store::milestones, submission::Petitions};
 use crate::{
     error::Result,
     mail::{self, Class, NewEmail},
@@ -18,16 +18,16 @@ use crate::{
 ///
 /// # Errors
 /// A database error.
-pub async fn mark(petitions: &Petitions) -> Result<usize> {
+pub async fn record_milestones(petitions: &Petitions) -> Result<usize> {
     let kernel = &petitions.kernel;
     let mut tx = kernel.work.begin().await?;
-    milestones::take_back(&mut tx).await?;
-    let reached = milestones::reach(&mut tx, kernel.env.now()).await?;
+    milestones::unmark_unreached(&mut tx).await?;
+    let reached = milestones::mark_reached(&mut tx, kernel.env.now()).await?;
     for petition in &reached {
         if petition.raises_goal && petition.goal == Some(petition.step) {
-            raise(&mut tx, petition.id, petition.count, kernel.env.now()).await?;
+            raise_goal(&mut tx, petition.id, petition.count, kernel.env.now()).await?;
         }
-        for (organizer, _) in organizers::staff(&mut tx, petition.organization_id).await? {
+        for (organizer, _) in organizers::list_staff(&mut tx, petition.organization_id).await? {
             let email = NewEmail {
                 organization_id: petition.organization_id,
                 class: Class::Notice,
@@ -45,9 +45,9 @@ pub async fn mark(petitions: &Petitions) -> Result<usize> {
 }
 
 /// Raises the goal beyond what is counted; the steps of the new goal that are passed already are told to nobody.
-async fn raise(conn: &mut PgConnection, petition: Uuid, count: i64, now: DateTime<Utc>) -> Result<()> {
-    milestones::raise(conn, petition, next_goal(count)).await?;
-    milestones::pass(conn, petition, now).await
+async fn raise_goal(conn: &mut PgConnection, petition: Uuid, count: i64, now: DateTime<Utc>) -> Result<()> {
+    milestones::raise_goal(conn, petition, next_goal(count)).await?;
+    milestones::mark_passed(conn, petition, now).await
 }
 
 /// The next round number that leaves something to reach: 1, 1.5, 2, 2.5, 3, 4, 5, 7.5 and 10 times a power of ten, at least

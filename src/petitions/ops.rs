@@ -14,8 +14,8 @@ use validator::Validate;
 
 use super::{
     questions::{self, Fields, Question},
-    signing::{Petitions, SIGNATURES, Typed},
     store::{self, Petition, SignatureRow},
+    submission::{Petitions, SIGNATURES, SignaturePayload},
 };
 use crate::{
     campaigns::{self, ActionFields, Confirmation, Kind, NewAction, Privacy, State},
@@ -28,7 +28,7 @@ use crate::{
     },
     letters,
     mail::{self, Class, NewEmail},
-    people::{self, Asked},
+    people::{self, ConsentContext},
 };
 
 /// A petition's own members, beside those of every action.
@@ -93,8 +93,8 @@ pub fn check_steps(steps: &[i64]) -> Result<(), validator::ValidationError> {
 ///
 /// # Errors
 /// 422 with a pointer for each refused one.
-pub fn demands(typed: &[String]) -> Result<Vec<String>> {
-    let parsed = typed.iter().enumerate().map(|(i, demand)| {
+pub fn demands(input: &[String]) -> Result<Vec<String>> {
+    let parsed = input.iter().enumerate().map(|(i, demand)| {
         required_line(demand, 500).map_err(|e| FieldError::new(format!("/muster:demands/{i}"), e.code, e.detail))
     });
     let (demands, errors): (Vec<_>, Vec<_>) = parsed.partition(Result::is_ok);
@@ -133,7 +133,7 @@ pub async fn create_petition(
     let text = clean_text(&new.petition_text, 40_000).map_err(|e| Error::field("/petition_text", e.code, e.detail))?;
     let targets = target_names(&new.target)?;
     let letter = match &new.muster_letter {
-        Some(key) => Some(carried(conn, kernel, organization, key, &action).await?),
+        Some(key) => Some(find_attached_letter(conn, kernel, organization, key, &action).await?),
         None => None,
     };
     let demands = demands(&new.muster_demands)?;
@@ -150,7 +150,7 @@ pub async fn create_petition(
 }
 
 /// The letter action that a new petition is to carry.
-async fn carried(
+async fn find_attached_letter(
     conn: &mut PgConnection,
     kernel: &Kernel,
     organization: Uuid,
@@ -177,7 +177,7 @@ async fn carried(
 }
 
 /// A signature with what it belongs to, for links and mails.
-pub struct Context {
+pub struct LoadedSignature {
     /// The row.
     pub row: SignatureRow,
     /// Its petition.
@@ -185,7 +185,7 @@ pub struct Context {
     /// The opened vault.
     pub vault: Arc<Vault>,
     /// What is sealed on the row.
-    pub typed: Typed,
+    pub payload: SignaturePayload,
     /// The language of the act.
     pub locale: LocaleTag,
 }
@@ -194,19 +194,23 @@ pub struct Context {
 ///
 /// # Errors
 /// `internal` when the vault does not open, or a database error.
-pub async fn context(petitions: &Petitions, conn: &mut PgConnection, row: SignatureRow) -> Result<Context> {
-    contexts(petitions, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
+pub async fn load_signature(
+    petitions: &Petitions,
+    conn: &mut PgConnection,
+    row: SignatureRow,
+) -> Result<LoadedSignature> {
+    load_signatures(petitions, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
 }
 
 /// The same for many, in their order; each petition is read once.
 ///
 /// # Errors
-/// As [`context`]; that of a row that does not open stands in its place.
-pub async fn contexts(
+/// As [`load_signature`]; that of a row that does not open stands in its place.
+pub async fn load_signatures(
     petitions: &Petitions,
     conn: &mut PgConnection,
     rows: Vec<SignatureRow>,
-) -> Result<Vec<Result<Context>>> {
+) -> Result<Vec<Result<LoadedSignature>>> {
     let mut known: HashMap<Uuid, (Arc<Petition>, Arc<Vault>)> = HashMap::new();
     for row in &rows {
         if let Entry::Vacant(place) = known.entry(row.petition_id) {
@@ -217,13 +221,13 @@ pub async fn contexts(
     }
     let open = |row: SignatureRow| {
         let (petition, vault) = known[&row.petition_id].clone();
-        let typed: Typed =
+        let payload: SignaturePayload =
             row.sealed.as_deref().map(|sealed| vault.open(SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default();
-        let locale = typed
+        let locale = payload
             .locale
             .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
             .unwrap_or(petition.action.locale);
-        Ok(Context { row, petition, vault, typed, locale })
+        Ok(LoadedSignature { row, petition, vault, payload, locale })
     };
     Ok(rows.into_iter().map(open).collect())
 }
@@ -232,14 +236,14 @@ pub async fn contexts(
 ///
 /// # Errors
 /// `link_expired` when the act is gone or was not confirmed in time, or a database error.
-pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context) -> Result<()> {
+pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &LoadedSignature) -> Result<()> {
     let kernel = &petitions.kernel;
     let action = &c.petition.action;
     match c.row.state.as_str() {
         "counted" | "quarantined" => return Ok(()),
         "duplicate" => {
             // shown as done only while the signature that took it over stands
-            return store::standing(conn, &c.row).await?.map(|_| ()).ok_or_else(expired);
+            return store::find_effective(conn, &c.row).await?.map(|_| ()).ok_or_else(expired);
         }
         "pending" if c.row.confirm_expires_at.is_some_and(|at| at > kernel.env.now()) => {}
         _ => return Err(expired()),
@@ -249,18 +253,18 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
         return Err(expired());
     }
     let at = kernel.env.recorded_now(action.protected);
-    let dropped = c.petition.drops_contact(c.typed.keep_nothing);
+    let dropped = c.petition.drops_contact(c.payload.keep_nothing);
     // the person's row is the lock under which one address has one counted signature
     if dropped {
         people::lock_person(conn, c.row.person_id).await?;
     } else {
-        take_over(conn, kernel, c).await?;
+        merge_into_person(conn, kernel, c).await?;
     }
     // what is suspected waits for an organizer: it does not count yet, and its letter does not go
-    let counts = c.row.suspicion.is_none();
-    if store::settle_pending(conn, &c.row, if counts { "counted" } else { "quarantined" }, at).await? {
+    let counts = c.row.quarantine_reason.is_none();
+    if store::confirm_pending(conn, &c.row, if counts { "counted" } else { "quarantined" }, at).await? {
         if counts {
-            count(conn, kernel, &[c.row.id], c.row.letter_id.as_slice()).await?;
+            start_counting(conn, kernel, &[c.row.id], c.row.letter_id.as_slice()).await?;
         }
         if dropped {
             // the address is gone, so the page that follows carries what the mail would have
@@ -277,30 +281,30 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
             };
             mail::enqueue(conn, &kernel.env, email).await?;
         }
-    } else if let Some(counted) = store::lock_standing(conn, &c.row).await? {
+    } else if let Some(counted) = store::lock_effective(conn, &c.row).await? {
         store::end_signature(conn, c.row.id, "duplicate", at).await?;
         if let Some(letter) = c.row.letter_id {
-            letters::drop_carried(conn, letter).await?;
+            letters::drop_attached_letter(conn, letter).await?;
         }
         if dropped {
             return store::drop_contact(conn, &counted).await;
         }
         // signed before: what the owner says now replaces what counted so far
-        let before: Typed = counted
+        let before: SignaturePayload = counted
             .sealed
             .as_deref()
             .map(|sealed| c.vault.open(SIGNATURES, counted.id, sealed))
             .transpose()?
             .unwrap_or_default();
-        let now = Typed {
-            details: before.details.merged(c.typed.details.clone()),
-            comments: if c.typed.comments.is_empty() { before.comments } else { c.typed.comments.clone() },
-            answers: before.answers.into_iter().chain(c.typed.answers.clone()).collect(),
-            ..c.typed.clone()
+        let now = SignaturePayload {
+            details: before.details.merged(c.payload.details.clone()),
+            comments: if c.payload.comments.is_empty() { before.comments } else { c.payload.comments.clone() },
+            answers: before.answers.into_iter().chain(c.payload.answers.clone()).collect(),
+            ..c.payload.clone()
         };
         let sealed = c.vault.seal(&kernel.env, SIGNATURES, counted.id, &now);
-        store::renew_counted(conn, counted.id, &sealed, &c.row, !c.typed.comments.is_empty()).await?;
-        store::comments::announce(conn, action.id).await?;
+        store::update_counted(conn, counted.id, &sealed, &c.row, !c.payload.comments.is_empty()).await?;
+        store::comments::notify_changed(conn, action.id).await?;
     }
     Ok(())
 }
@@ -309,10 +313,15 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &Context
 ///
 /// # Errors
 /// `internal` when a vault does not open, or a database error.
-pub async fn count(conn: &mut PgConnection, kernel: &Kernel, signatures: &[Uuid], carried: &[Uuid]) -> Result<()> {
+pub async fn start_counting(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    signatures: &[Uuid],
+    attached_letters: &[Uuid],
+) -> Result<()> {
     store::add_deltas(conn, signatures, 1).await?;
-    for letter in carried {
-        letters::confirm_carried(conn, kernel, *letter).await?;
+    for letter in attached_letters {
+        letters::confirm_attached_letter(conn, kernel, *letter).await?;
     }
     Ok(())
 }
@@ -321,36 +330,41 @@ pub async fn count(conn: &mut PgConnection, kernel: &Kernel, signatures: &[Uuid]
 ///
 /// # Errors
 /// A database error.
-pub async fn uncount(conn: &mut PgConnection, kernel: &Kernel, signatures: &[Uuid], carried: &[Uuid]) -> Result<()> {
+pub async fn stop_counting(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    signatures: &[Uuid],
+    attached_letters: &[Uuid],
+) -> Result<()> {
     store::add_deltas(conn, signatures, -1).await?;
-    for letter in carried {
-        letters::withdraw_carried(conn, kernel, *letter).await?;
+    for letter in attached_letters {
+        letters::withdraw_attached_letter(conn, kernel, *letter).await?;
     }
     Ok(())
 }
 
 /// What was typed becomes the person's: details and consents.
-async fn take_over(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> Result<()> {
+async fn merge_into_person(conn: &mut PgConnection, kernel: &Kernel, c: &LoadedSignature) -> Result<()> {
     let action = &c.petition.action;
-    people::confirm(
+    people::merge_confirmed_details(
         conn,
         kernel,
         &c.vault,
         c.row.person_id,
-        c.typed.details.clone(),
+        c.payload.details.clone(),
         c.row.locale.as_deref(),
         action.protected,
     )
     .await?;
     let source = format!("petition:{}", action.slug);
-    let asked = Asked {
+    let consent_context = ConsentContext {
         organization: action.organization_id,
         organization_name: &action.organization_name,
         locale: c.locale,
         source: &source,
         updates_wording: None,
     };
-    people::append_consents(conn, kernel, c.row.person_id, &c.typed.consents, asked, action.protected).await
+    people::append_consents(conn, kernel, c.row.person_id, &c.payload.consents, consent_context, action.protected).await
 }
 
 /// Drops a signature that nobody confirmed, with its letter.
@@ -360,9 +374,9 @@ async fn take_over(conn: &mut PgConnection, kernel: &Kernel, c: &Context) -> Res
 pub async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
     store::delete_pending(conn, row.id).await?;
     if let Some(letter) = row.letter_id {
-        letters::drop_carried(conn, letter).await?;
+        letters::drop_attached_letter(conn, letter).await?;
     }
-    people::forget_bare_people(conn, &[row.person_id]).await
+    people::delete_unconfirmed_people(conn, &[row.person_id]).await
 }
 
 /// The signer takes the signature back; its contents are gone. A second press changes nothing.
@@ -370,21 +384,21 @@ pub async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result
 /// # Errors
 /// A database error.
 pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, row: &SignatureRow, protected: bool) -> Result<()> {
-    if row.stands() {
+    if row.is_effective() {
         match row.state.as_str() {
-            "counted" => uncount(conn, kernel, &[row.id], row.letter_id.as_slice()).await?,
+            "counted" => stop_counting(conn, kernel, &[row.id], row.letter_id.as_slice()).await?,
             // held back, so its letter never went
             _ => {
                 if let Some(letter) = row.letter_id {
-                    letters::drop_carried(conn, letter).await?;
+                    letters::drop_attached_letter(conn, letter).await?;
                 }
             }
         }
         store::end_signature(conn, row.id, "withdrawn", kernel.env.recorded_now(protected)).await?;
         if row.comment_state == "shown" {
-            store::comments::announce(conn, row.petition_id).await?;
+            store::comments::notify_changed(conn, row.petition_id).await?;
         }
-        store::empty_duplicates(conn, row.petition_id, row.person_id).await?;
+        store::erase_duplicate_payloads(conn, row.petition_id, row.person_id).await?;
     }
     Ok(())
 }

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::{
     links::confirmed,
     ops,
-    signing::Petitions,
     store::{self, Petition, signers},
+    submission::Petitions,
 };
 use crate::{
     campaigns::link_page,
@@ -37,45 +37,51 @@ use crate::{
 
 /// Routes of these pages.
 pub fn routes() -> Router<Petitions> {
-    Router::new().route("/p/{slug}/code", get(show_code).post(try_code)).route("/my", get(show_my).post(ask_my))
+    Router::new()
+        .route("/p/{slug}/code", get(show_code).post(submit_code))
+        .route("/my", get(show_my_page).post(request_own_page_mail))
 }
 
 /// What is to be said on a form that is shown again, beside what was typed.
-struct Again {
+struct FormState {
     errors: Vec<FieldError>,
     /// What has to be solved or waited for before the next attempt.
     challenge: Value,
 }
 
-impl Default for Again {
+impl Default for FormState {
     fn default() -> Self {
         Self { errors: Vec::new(), challenge: Value::from(()) }
     }
 }
 
-impl Again {
-    fn because(error: FieldError) -> Self {
+impl FormState {
+    fn from_error(error: FieldError) -> Self {
         Self { errors: vec![error], ..Self::default() }
     }
 }
 
 /// The form again where the guard takes no attempt now: 429, with what to do about it. Other errors go on.
-fn limited(kernel: &Kernel, error: Error, page: impl FnOnce(&Again) -> Result<Response>) -> Result<Response> {
-    let (seconds, again) = match error {
+fn rate_limited_page(
+    kernel: &Kernel,
+    error: Error,
+    page: impl FnOnce(&FormState) -> Result<Response>,
+) -> Result<Response> {
+    let (seconds, feedback) = match error {
         Error::Challenge(challenge) => (
             challenge["wait_seconds"].as_i64().unwrap_or_default(),
-            Again {
+            FormState {
                 challenge: challenge_context(&challenge),
-                ..Again::because(FieldError::new("", "attempt_needs_proof", ""))
+                ..FormState::from_error(FieldError::new("", "attempt_needs_proof", ""))
             },
         ),
         error if error.code() == Code::TooManyRequests => (
             kernel.rate_limiter.seconds_until_next_window(),
-            Again::because(FieldError::new("", "too_many_attempts", "")),
+            FormState::from_error(FieldError::new("", "too_many_attempts", "")),
         ),
         error => return Err(error),
     };
-    let mut response = (StatusCode::TOO_MANY_REQUESTS, page(&again)?).into_response();
+    let mut response = (StatusCode::TOO_MANY_REQUESTS, page(&feedback)?).into_response();
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     Ok(response)
 }
@@ -91,10 +97,16 @@ struct CodeForm {
     wait_ticket: String,
 }
 
-fn code_page(petitions: &Petitions, visitor: &Visitor, path: &str, form: &CodeForm, again: &Again) -> Result<Response> {
+fn code_page(
+    petitions: &Petitions,
+    visitor: &Visitor,
+    path: &str,
+    form: &CodeForm,
+    feedback: &FormState,
+) -> Result<Response> {
     let page = context! {
-        form => context! { action => path, values => Serde(form), errors => Serde(form_errors(visitor.locale, &again.errors)), locale => visitor.locale.as_str() },
-        challenge => again.challenge.clone(),
+        form => context! { action => path, values => Serde(form), errors => Serde(form_errors(visitor.locale, &feedback.errors)), locale => visitor.locale.as_str() },
+        challenge => feedback.challenge.clone(),
     };
     Ok(private(petitions.kernel.pages.page("pages/code.html", visitor, "", page)?))
 }
@@ -104,11 +116,11 @@ async fn show_code(
     visitor: Visitor,
     PathParams(slug): PathParams<String>,
 ) -> Result<Response> {
-    code_page(&petitions, &visitor, &format!("/p/{slug}/code"), &CodeForm::default(), &Again::default())
+    code_page(&petitions, &visitor, &format!("/p/{slug}/code"), &CodeForm::default(), &FormState::default())
 }
 
 /// Does what the button behind the mailed link does, for whoever types the code of that mail.
-async fn try_code(
+async fn submit_code(
     State(petitions): State<Petitions>,
     visitor: Visitor,
     source: Source,
@@ -117,9 +129,9 @@ async fn try_code(
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
     let path = format!("/p/{slug}/code");
-    let page = |again: &Again| code_page(&petitions, &visitor, &path, &form, again);
+    let page = |feedback: &FormState| code_page(&petitions, &visitor, &path, &form, feedback);
     let refused = |error: FieldError| -> Result<Response> {
-        Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&Again::because(error))?).into_response())
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&FormState::from_error(error))?).into_response())
     };
     let address = match EmailAddress::parse(&form.email) {
         Ok(address) => address,
@@ -139,15 +151,15 @@ async fn try_code(
     };
     let counted = match kernel.rate_limiter.begin(attempt).await {
         Ok(counted) => counted,
-        Err(error) => return limited(kernel, error, page),
+        Err(error) => return rate_limited_page(kernel, error, page),
     };
     match confirm_by_code(&petitions, &petition, &address, &form.code).await {
         Ok(Some(id)) => {
             counted.succeeded().await;
             let mut conn = kernel.db.acquire().await?;
             let row = store::signature(&mut conn, id).await?;
-            let c = ops::context(&petitions, &mut conn, row).await?;
-            petitions.renewed(&c);
+            let c = ops::load_signature(&petitions, &mut conn, row).await?;
+            petitions.invalidate_comments(&c);
             link_page(kernel, &confirmed(&c, &petitions))
         }
         Ok(None) => refused(FieldError::new("/muster:code", "unknown_value", "")),
@@ -177,7 +189,7 @@ async fn confirm_by_code(
     people::lock_person(&mut tx, row.person_id).await?;
     let row = store::lock_signature(&mut tx, row.id).await?;
     let id = row.id;
-    let c = ops::context(petitions, &mut tx, row).await?;
+    let c = ops::load_signature(petitions, &mut tx, row).await?;
     ops::confirm(petitions, &mut tx, &c).await?;
     tx.commit().await?;
     Ok(Some(id))
@@ -193,32 +205,38 @@ struct MyForm {
     wait_ticket: String,
 }
 
-fn my_page(petitions: &Petitions, visitor: &Visitor, form: &MyForm, again: &Again, asked: bool) -> Result<Response> {
+fn my_page(
+    petitions: &Petitions,
+    visitor: &Visitor,
+    form: &MyForm,
+    feedback: &FormState,
+    asked: bool,
+) -> Result<Response> {
     let page = context! {
         asked,
-        form => context! { action => "/my", values => Serde(form), errors => Serde(form_errors(visitor.locale, &again.errors)), locale => visitor.locale.as_str() },
-        challenge => again.challenge.clone(),
+        form => context! { action => "/my", values => Serde(form), errors => Serde(form_errors(visitor.locale, &feedback.errors)), locale => visitor.locale.as_str() },
+        challenge => feedback.challenge.clone(),
     };
     Ok(private(petitions.kernel.pages.page("pages/my.html", visitor, "", page)?))
 }
 
-async fn show_my(State(petitions): State<Petitions>, visitor: Visitor) -> Result<Response> {
-    my_page(&petitions, &visitor, &MyForm::default(), &Again::default(), false)
+async fn show_my_page(State(petitions): State<Petitions>, visitor: Visitor) -> Result<Response> {
+    my_page(&petitions, &visitor, &MyForm::default(), &FormState::default(), false)
 }
 
 /// Mails the link of the own page to the owner of an address, if there is anything to show.
-async fn ask_my(
+async fn request_own_page_mail(
     State(petitions): State<Petitions>,
     visitor: Visitor,
     source: Source,
     Form(form): Form<MyForm>,
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
-    let page = |again: &Again| my_page(&petitions, &visitor, &form, again, false);
+    let page = |feedback: &FormState| my_page(&petitions, &visitor, &form, feedback, false);
     let address = match EmailAddress::parse(&form.email) {
         Ok(address) => address,
         Err(e) => {
-            let page = page(&Again::because(FieldError::new("/email_addresses", e.code, e.detail)))?;
+            let page = page(&FormState::from_error(FieldError::new("/email_addresses", e.code, e.detail)))?;
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
     };
@@ -233,12 +251,12 @@ async fn ask_my(
     // nobody says whether the mail was wanted, so each asking counts
     let _counted = match kernel.rate_limiter.begin(attempt).await {
         Ok(counted) => counted,
-        Err(error) => return limited(kernel, error, page),
+        Err(error) => return rate_limited_page(kernel, error, page),
     };
     let mut tx = kernel.db.begin().await?;
     for (vault_id, organization_id) in signers::organization_vaults(&mut tx).await? {
         let vault = kernel.vaults.open(vault_id).await?;
-        let found = signers::newest_counted(&mut tx, vault.id, &vault.email_index(&address)).await?;
+        let found = signers::newest_effective(&mut tx, vault.id, &vault.email_index(&address)).await?;
         // a mail is queued in any case, so that the work tells nothing; one that leads nowhere is not sent
         let email = NewEmail {
             organization_id,
@@ -252,5 +270,5 @@ async fn ask_my(
         mail::enqueue(&mut tx, &kernel.env, email).await?;
     }
     tx.commit().await?;
-    my_page(&petitions, &visitor, &MyForm::default(), &Again::default(), true)
+    my_page(&petitions, &visitor, &MyForm::default(), &FormState::default(), true)
 }

@@ -14,11 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    delivery_page,
-    integrity::Trace,
-    live, own_page, questions,
-    signing::{Display, LetterWords, NewSignature, Petitions},
+    abuse::RequestSignals,
+    live_count, own_page, petition_delivery_page, questions,
     store::{self, Petition},
+    submission::{AttachedLetterInput, Display, NewSignature, Petitions},
 };
 use crate::{
     campaigns,
@@ -42,11 +41,11 @@ const UPDATES: u32 = 5;
 /// Routes of the pages.
 pub fn pages(state: Petitions) -> Router {
     Router::new()
-        .route("/p/{slug}", get(show).post(sign))
+        .route("/p/{slug}", get(show).post(submit))
         .route("/p/{slug}/preview/{token}", get(preview))
-        .route("/p/{slug}/live", get(live::live))
+        .route("/p/{slug}/live", get(live_count::live_count))
         .route("/p/{slug}/poster.svg", get(poster))
-        .merge(delivery_page::routes())
+        .merge(petition_delivery_page::routes())
         .merge(own_page::routes())
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .with_state(state)
@@ -124,7 +123,7 @@ impl SignForm {
     /// The form as somebody finds it.
     async fn empty(petitions: &Petitions, petition: &Petition, locale: LocaleTag) -> Result<Self> {
         let mut form = Self { country: "CA".to_owned(), ..Self::default() };
-        if let Some((_, prefilled)) = carried(petitions, petition, locale).await? {
+        if let Some((_, prefilled)) = attached_letter(petitions, petition, locale).await? {
             form.subject = prefilled.subjects.first().cloned().unwrap_or_default();
             form.message = prefilled.message;
         }
@@ -133,12 +132,12 @@ impl SignForm {
 }
 
 /// The letter that the petition carries, as its form starts in a language.
-async fn carried(
+async fn attached_letter(
     petitions: &Petitions,
     petition: &Petition,
     locale: LocaleTag,
 ) -> Result<Option<(Arc<LetterAction>, Prefilled)>> {
-    let Some(letter) = petitions.carried_letter(petition).await? else { return Ok(None) };
+    let Some(letter) = petitions.attached_letter(petition).await? else { return Ok(None) };
     let prefilled = Prefilled::of(&letter, locale)?;
     Ok(Some((letter, prefilled)))
 }
@@ -159,13 +158,13 @@ async fn render(
     let campaign = petitions.campaigns.link(action.campaign_id, visitor.locale, UPDATES).await?;
     let (text, fell_back) = action.text(visitor.locale, &petition.petition_text);
     let count = action.published_count;
-    let letter = carried(petitions, petition, visitor.locale).await?.map(|(letter, prefilled)| {
+    let letter = attached_letter(petitions, petition, visitor.locale).await?.map(|(letter, prefilled)| {
         let targets = letter.targets.iter().zip(&prefilled.greetings);
         let targets = targets.map(|(t, greeting)| json!({"office": t.title_in(visitor.locale), "holder": t.holder_line(), "greeting": greeting}));
         json!({"editable": letter.editable, "live": letter.live, "targets": targets.collect::<Vec<_>>(), "subjects": prefilled.subjects})
     });
-    let mut standing = campaigns::standing(action, visitor.locale, kernel.env.now());
-    if standing.is_none() && petitions.integrity(action.organization_id).await?.limits.signing_paused {
+    let mut standing = campaigns::availability_context(action, visitor.locale, kernel.env.now());
+    if standing.is_none() && petitions.abuse(action.organization_id).await?.limits.signing_paused {
         standing = context! { state => "paused", opens => "", reason => "", since => "", next => Value::from(()) };
     }
     let page = context! {
@@ -178,7 +177,7 @@ async fn render(
             url => action.path(),
             count,
             goal => petition.goal,
-            extra => petition.extra,
+            extra => petition.paper_count,
             percent => petition.percent(),
             preview,
             protected => action.protected,
@@ -189,7 +188,7 @@ async fn render(
             button => text.button.as_str(),
             image => Serde(&action.image),
             demands => petition.demands.clone(),
-            deliveries => Serde(delivery_page::told(petition, visitor.locale)),
+            deliveries => Serde(petition_delivery_page::delivery_entries(petition, visitor.locale)),
             share => Serde(campaigns::share_links(action, &kernel.url(&action.path()), visitor.locale)),
             fields => Serde(petition.fields.shown(action.protected)),
             questions => Serde(petition.questions.iter().map(|q| q.shown(visitor.locale)).collect::<Vec<_>>()),
@@ -222,7 +221,7 @@ async fn poster(
         let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
         pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
-    let paper = campaigns::Paper::parse(asked("paper").as_deref().unwrap_or("letter"))
+    let paper = campaigns::PaperSize::parse(asked("paper").as_deref().unwrap_or("letter"))
         .ok_or_else(|| Error::problem(Code::InvalidParameter, "paper: a4 or letter."))?;
     let mut url = kernel.url(&petition.action.path());
     if let Some(source) = asked("source") {
@@ -233,7 +232,7 @@ async fn poster(
     Ok(([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=60")], svg).into_response())
 }
 
-async fn sign(
+async fn submit(
     State(petitions): State<Petitions>,
     mut visitor: Visitor,
     source: Source,
@@ -251,22 +250,22 @@ async fn sign(
     if !petition.action.state.is_public() {
         return Err(Error::not_found());
     }
-    petitions.require_open(&petition).await?;
+    petitions.ensure_open(&petition).await?;
     let done = |petition: &Petition| {
         campaigns::received(kernel, &visitor, &petition.action, &petition.action.text(visitor.locale, "").0.title)
     };
     let outcome = async {
-        let prefilled = carried(&petitions, &petition, visitor.locale).await?.map(|(_, prefilled)| prefilled);
-        let mut new = accept(&form, visitor.locale, petition.action.protected, prefilled)?;
+        let prefilled = attached_letter(&petitions, &petition, visitor.locale).await?.map(|(_, prefilled)| prefilled);
+        let mut new = parse_form(&form, visitor.locale, petition.action.protected, prefilled)?;
         questions::check(&petition, &mut new, true)?;
-        new.trace.source = Some(source);
-        let letter = petitions.letter_of(&petition, &new).await?;
+        new.signals.source = Some(source);
+        let letter = petitions.prepare_attached_letter(&petition, &new).await?;
         let proof = Proof {
             altcha: Some(form.altcha.as_str()).filter(|a| !a.is_empty()),
             ticket: Some(form.wait_ticket.as_str()).filter(|t| !t.is_empty()),
         };
         kernel.rate_limiter.admit(source, proof).await?;
-        petitions.sign(&petition, new, letter).await
+        petitions.submit(&petition, new, letter).await
     };
     match outcome.await {
         Ok(()) => done(&petition),
@@ -298,7 +297,12 @@ fn partners(form: &SignForm) -> BTreeMap<String, bool> {
     ticked.filter_map(|(name, _)| Some((name.strip_prefix("partner-")?.to_owned(), true))).collect()
 }
 
-fn accept(form: &SignForm, locale: LocaleTag, protected: bool, prefilled: Option<Prefilled>) -> Result<NewSignature> {
+fn parse_form(
+    form: &SignForm,
+    locale: LocaleTag,
+    protected: bool,
+    prefilled: Option<Prefilled>,
+) -> Result<NewSignature> {
     let mut person = PersonBody::of_form(&form.given_name, &form.family_name, &form.email, locale);
     if !protected {
         person = person.with_postal(&form.postal_code, &form.city, &form.country).with_phone(&form.phone);
@@ -313,19 +317,23 @@ fn accept(form: &SignForm, locale: LocaleTag, protected: bool, prefilled: Option
             let subject = clean_line(&form.subject, 200).map_err(|e| Error::field("/subject", e.code, e.detail))?;
             let most = prefilled.message.chars().count().max(10_000);
             let message = clean_text(&form.message, most).map_err(|e| Error::field("/message", e.code, e.detail))?;
-            LetterWords { changed: prefilled.changed(subject, message), show_email: form.show_email == "true" }
+            AttachedLetterInput { text: prefilled.edited_text(subject, message), show_email: form.show_email == "true" }
         }
-        None => LetterWords::default(),
+        None => AttachedLetterInput::default(),
     };
     let display: Display = serde_json::from_value(form.display.clone().into()).unwrap_or_default();
     // a box that no person sees: a machine's mark, or a person's whose browser fills in too much, so nothing is lost
-    let trace = Trace { source: None, form_seconds: form.seconds.parse().ok(), trapped: !form.website.is_empty() };
+    let signals = RequestSignals {
+        source: None,
+        form_seconds: form.seconds.parse().ok(),
+        honeypot_filled: !form.website.is_empty(),
+    };
     let answers = form.more.iter().filter_map(|(name, value)| Some((name.strip_prefix("answer-")?, value)));
     Ok(NewSignature {
         given_answers: answers.map(|(key, value)| (key.to_owned(), value.clone().into())).collect(),
         answers: BTreeMap::new(),
         delivers_name: form.deliver_name == "true",
-        trace,
+        signals,
         person,
         comments: if protected { String::new() } else { comments },
         display,

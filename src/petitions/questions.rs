@@ -10,23 +10,23 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{signing::NewSignature, store::Petition};
+use super::{store::Petition, submission::NewSignature};
 use crate::{
     error::{Error, FieldError, Result},
     kernel::text::{LocaleTag, TextError, clean_line, clean_text, required_line},
 };
 
 /// Questions of one form, at most.
-const MOST_QUESTIONS: usize = 20;
+const MAX_QUESTIONS: usize = 20;
 /// Choices of one question, at most.
-const MOST_CHOICES: usize = 40;
+const MAX_CHOICES: usize = 40;
 /// Characters of a typed answer, at most.
-const LONGEST_ANSWER: u16 = 2_000;
+const MAX_ANSWER_CHARS: u16 = 2_000;
 
 /// How much a form wants a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Wanted {
+pub enum FieldRequirement {
     /// Not asked; what comes all the same is not kept.
     Off,
     /// Asked.
@@ -43,35 +43,37 @@ pub enum Wanted {
 pub struct Fields {
     /// Family name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub family_name: Option<Wanted>,
+    pub family_name: Option<FieldRequirement>,
     /// Postal code.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub postal_code: Option<Wanted>,
+    pub postal_code: Option<FieldRequirement>,
     /// City.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub city: Option<Wanted>,
+    pub city: Option<FieldRequirement>,
     /// Country.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub country: Option<Wanted>,
+    pub country: Option<FieldRequirement>,
     /// Telephone number.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone: Option<Wanted>,
+    pub phone: Option<FieldRequirement>,
     /// Comment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub comments: Option<Wanted>,
+    pub comments: Option<FieldRequirement>,
 }
 
 impl Fields {
     /// Each field as the page shows it.
     pub fn shown(self, protected: bool) -> Value {
-        let usual = |given: Option<Wanted>, usual: Wanted| if protected { Wanted::Off } else { given.unwrap_or(usual) };
+        let usual = |given: Option<FieldRequirement>, usual: FieldRequirement| {
+            if protected { FieldRequirement::Off } else { given.unwrap_or(usual) }
+        };
         json!({
-            "family_name": usual(self.family_name, Wanted::Optional),
-            "postal_code": usual(self.postal_code, Wanted::Optional),
-            "city": usual(self.city, Wanted::Off),
-            "country": usual(self.country, Wanted::Optional),
-            "phone": usual(self.phone, Wanted::Off),
-            "comments": usual(self.comments, Wanted::Optional),
+            "family_name": usual(self.family_name, FieldRequirement::Optional),
+            "postal_code": usual(self.postal_code, FieldRequirement::Optional),
+            "city": usual(self.city, FieldRequirement::Off),
+            "country": usual(self.country, FieldRequirement::Optional),
+            "phone": usual(self.phone, FieldRequirement::Off),
+            "comments": usual(self.comments, FieldRequirement::Optional),
         })
     }
 
@@ -89,14 +91,14 @@ impl Fields {
         let mut errors = Vec::new();
         for (wanted, value, pointer) in members {
             match wanted {
-                Some(Wanted::Off) => value.clear(),
-                Some(Wanted::Required) if public && value.is_empty() => {
+                Some(FieldRequirement::Off) => value.clear(),
+                Some(FieldRequirement::Required) if public && value.is_empty() => {
                     errors.push(FieldError::new(pointer, "required", "This petition needs it."));
                 }
                 _ => {}
             }
         }
-        if self.postal_code == Some(Wanted::Off) && self.country == Some(Wanted::Off) {
+        if self.postal_code == Some(FieldRequirement::Off) && self.country == Some(FieldRequirement::Off) {
             details.region.clear();
         }
         errors
@@ -155,17 +157,17 @@ pub struct Question {
     #[serde(default)]
     pub required: bool,
     /// Characters of a typed answer, at most.
-    #[serde(default = "usual_length")]
+    #[serde(default = "default_max_length")]
     pub max_length: u16,
 }
 
-fn usual_length() -> u16 {
+fn default_max_length() -> u16 {
     500
 }
 
 /// Words whose questions a protected petition refuses: the answer tells whom somebody could deport, and where to find
 /// them. Compared within the small letters of key and labels.
-const HARMFUL: &[&str] = &[
+const FORBIDDEN_TOPICS: &[&str] = &[
     "status",
     "visa",
     "permit",
@@ -222,10 +224,10 @@ const HARMFUL: &[&str] = &[
     "ਜਨਮ",
 ];
 
-fn is_harmful(question: &Question) -> bool {
+fn asks_forbidden_topic(question: &Question) -> bool {
     let texts = question.labels.values().chain([&question.key, &question.label]);
     texts.map(|text| text.to_lowercase().replace('_', " ")).any(|text| {
-        HARMFUL.iter().any(|word| {
+        FORBIDDEN_TOPICS.iter().any(|word| {
             // a short word counts only as one of its own
             if word.chars().count() > 3 {
                 text.contains(word)
@@ -242,8 +244,8 @@ fn is_harmful(question: &Question) -> bool {
 /// 422 with a pointer for each refused member.
 pub fn parse(questions: Vec<Question>, protected: bool) -> Result<Vec<Question>> {
     let mut errors = Vec::new();
-    if questions.len() > MOST_QUESTIONS {
-        let detail = format!("At most {MOST_QUESTIONS} questions.");
+    if questions.len() > MAX_QUESTIONS {
+        let detail = format!("At most {MAX_QUESTIONS} questions.");
         return Err(Error::Fields(vec![FieldError::new("/muster:questions", "too_long", detail)]));
     }
     let mut seen: Vec<String> = Vec::new();
@@ -266,12 +268,12 @@ pub fn parse(questions: Vec<Question>, protected: bool) -> Result<Vec<Question>>
         if let Err(error) = clean_labels(&mut question.labels) {
             refuse("labels", error);
         }
-        if !(1..=LONGEST_ANSWER).contains(&question.max_length) {
-            refuse("max_length", known("out_of_range", &format!("1 to {LONGEST_ANSWER}.")));
+        if !(1..=MAX_ANSWER_CHARS).contains(&question.max_length) {
+            refuse("max_length", known("out_of_range", &format!("1 to {MAX_ANSWER_CHARS}.")));
         }
         match question.kind {
-            QuestionKind::Choice if question.choices.len() < 2 || question.choices.len() > MOST_CHOICES => {
-                refuse("choices", known("out_of_range", &format!("2 to {MOST_CHOICES} choices.")));
+            QuestionKind::Choice if question.choices.len() < 2 || question.choices.len() > MAX_CHOICES => {
+                refuse("choices", known("out_of_range", &format!("2 to {MAX_CHOICES} choices.")));
             }
             QuestionKind::Text | QuestionKind::Checkbox if !question.choices.is_empty() => {
                 refuse("choices", known("not_allowed", "Only a choice has choices."));
@@ -293,7 +295,7 @@ pub fn parse(questions: Vec<Question>, protected: bool) -> Result<Vec<Question>>
             }
             values.push(&choice.value);
         }
-        if protected && is_harmful(&question) {
+        if protected && asks_forbidden_topic(&question) {
             refuse(
                 "label",
                 known("not_allowed", "A protected petition asks nobody for status, nationality or where they live."),
@@ -400,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_harm_is_not_asked_by_a_protected_petition() {
+    fn protected_petition_refuses_sensitive_questions() {
         for label in [
             "What is your immigration status?",
             "Nationality",
@@ -422,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn each_refused_member_has_its_pointer() {
+    fn invalid_members_have_pointers() {
         let questions = vec![
             question(json!({"key": "Bad Key", "label": " "})),
             question(
@@ -446,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_of_their_kind() {
+    fn answers_are_validated_by_kind() {
         let choice = question(
             json!({"key": "q", "label": "Q", "kind": "choice", "choices": [{"value": "a", "label": "A"}, {"value": "b", "label": "B", "labels": {"fr": "Bé"}}]}),
         );

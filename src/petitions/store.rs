@@ -1,19 +1,19 @@
 //! All SQL over `petitions` and `signatures`.
 
-mod acts;
+pub mod abuse;
 pub mod comments;
 pub mod counts;
 pub mod deliveries;
 pub mod imports;
-pub mod integrity;
 pub mod invalidations;
 mod lists;
 pub mod milestones;
 pub mod paper;
 pub mod signers;
+mod submissions;
 
-pub use acts::{SignatureAct, Written, sign_batch};
 pub use lists::{PETITION_FIELDS, SIGNATURE_FIELDS, list, signatures};
+pub use submissions::{SignatureSubmission, SubmissionResult, submit_signatures};
 
 use std::{collections::HashMap, sync::OnceLock};
 
@@ -21,13 +21,13 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 
-use deliveries::Delivery;
+use deliveries::PetitionDelivery;
 
 use crate::{
     campaigns::{self, Action, Kind},
     error::{Error, Result},
     kernel::http_cache::CachedResponse,
-    people::forget_bare_people,
+    people::delete_unconfirmed_people,
     petitions::questions::{Fields, Question},
 };
 
@@ -48,7 +48,7 @@ pub struct Petition {
     /// The letter action that signing writes along.
     pub letter_action_id: Option<Uuid>,
     /// Signatures on paper, shown apart.
-    pub extra: i64,
+    pub paper_count: i64,
     /// False: every contact is dropped right after confirmation.
     pub keeps_contacts: bool,
     /// Does the public see breakdowns of the counts?
@@ -64,9 +64,9 @@ pub struct Petition {
     /// May people of different names sign with one address?
     pub shares_addresses: bool,
     /// Deliveries that were done, newest first.
-    pub deliveries: Vec<Delivery>,
+    pub deliveries: Vec<PetitionDelivery>,
     /// Signatures that it usually gets in an hour: the mean of the last seven whole days.
-    pub usual_hour: u64,
+    pub average_per_hour: u64,
     /// The public JSON, once somebody asked for it.
     pub public: OnceLock<CachedResponse>,
     /// The public counts, likewise.
@@ -90,30 +90,30 @@ impl Petition {
 ///
 /// # Errors
 /// `not_found`, or a database error.
-pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Petition> {
-    complete_all(conn, vec![action]).await?.pop().ok_or_else(Error::not_found)
+pub async fn load_for_action(conn: &mut PgConnection, action: Action) -> Result<Petition> {
+    load_for_actions(conn, vec![action]).await?.pop().ok_or_else(Error::not_found)
 }
 
 /// Completes actions to the petitions they belong to, in their order.
 ///
 /// # Errors
 /// A database error.
-pub async fn complete_all(conn: &mut PgConnection, actions: Vec<Action>) -> Result<Vec<Petition>> {
+pub async fn load_for_actions(conn: &mut PgConnection, actions: Vec<Action>) -> Result<Vec<Petition>> {
     let ids: Vec<Uuid> = actions.iter().map(|action| action.id).collect();
     let rows = sqlx::query!(
         r#"SELECT id, petition_text, targets, demands, goal, letter_action_id, keeps_contacts, shows_breakdowns, shares_addresses, milestones, raises_goal,
                   fields AS "fields: Json<Fields>", questions AS "questions: Json<Vec<Question>>",
-                  (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = p.id) AS "extra!",
+                  (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = p.id) AS "paper_count!",
                   (SELECT coalesce(sum(c.value), 0)::bigint / 168 FROM action_counts c
                    WHERE c.action_id = p.id AND c.dimension = 'day' AND c.key = ANY (
-                       SELECT to_char((now() AT TIME ZONE 'UTC')::date - d, 'YYYY-MM-DD') FROM generate_series(1, 7) d)) AS "usual_hour!"
+                       SELECT to_char((now() AT TIME ZONE 'UTC')::date - d, 'YYYY-MM-DD') FROM generate_series(1, 7) d)) AS "average_per_hour!"
            FROM petitions p WHERE id = ANY ($1)"#,
         &ids
     )
     .fetch_all(&mut *conn)
     .await?;
     let mut rows: HashMap<Uuid, _> = rows.into_iter().map(|row| (row.id, row)).collect();
-    let mut done: HashMap<Uuid, Vec<Delivery>> = HashMap::new();
+    let mut done: HashMap<Uuid, Vec<PetitionDelivery>> = HashMap::new();
     for (petition, delivery) in deliveries::of_petitions(conn, &ids, None).await? {
         if delivery.delivered {
             done.entry(petition).or_default().push(delivery);
@@ -129,7 +129,7 @@ pub async fn complete_all(conn: &mut PgConnection, actions: Vec<Action>) -> Resu
             demands: row.demands,
             goal: row.goal,
             letter_action_id: row.letter_action_id,
-            extra: row.extra,
+            paper_count: row.paper_count,
             keeps_contacts: row.keeps_contacts,
             shows_breakdowns: row.shows_breakdowns,
             shares_addresses: row.shares_addresses,
@@ -137,7 +137,7 @@ pub async fn complete_all(conn: &mut PgConnection, actions: Vec<Action>) -> Resu
             raises_goal: row.raises_goal,
             fields: row.fields.0,
             questions: row.questions.0,
-            usual_hour: row.usual_hour.max(0).unsigned_abs(),
+            average_per_hour: row.average_per_hour.max(0).unsigned_abs(),
             public: OnceLock::new(),
             public_counts: OnceLock::new(),
         })
@@ -151,7 +151,7 @@ pub async fn complete_all(conn: &mut PgConnection, actions: Vec<Action>) -> Resu
 /// `not_found`, or a database error.
 pub async fn petition(conn: &mut PgConnection, id: Uuid) -> Result<Petition> {
     let action = campaigns::by_id(conn, id).await?;
-    complete(conn, action).await
+    load_for_action(conn, action).await
 }
 
 /// Writes the petition's own columns.
@@ -200,7 +200,7 @@ pub async fn save(
 ///
 /// # Errors
 /// A database error.
-pub async fn switch(
+pub async fn set_options(
     conn: &mut PgConnection,
     id: Uuid,
     keeps_contacts: Option<bool>,
@@ -269,7 +269,7 @@ pub async fn question_keys(conn: &mut PgConnection, petition: Uuid) -> Result<Ve
 /// `not_found`, or a database error.
 pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Petition> {
     let action = campaigns::by_key(conn, Kind::Petition, key).await?;
-    complete(conn, action).await
+    load_for_action(conn, action).await
 }
 
 /// A row of `signatures`.
@@ -290,7 +290,7 @@ pub struct SignatureRow {
     pub source: Option<String>,
     pub letter_id: Option<Uuid>,
     pub link_generation: i16,
-    pub suspicion: Option<String>,
+    pub quarantine_reason: Option<String>,
     pub name_index: Vec<u8>,
     pub delivers_name: bool,
     pub confirm_expires_at: Option<DateTime<Utc>>,
@@ -300,7 +300,7 @@ pub struct SignatureRow {
 
 impl SignatureRow {
     /// Has it taken effect for its signer? One that is held back looks signed to whoever gave it.
-    pub fn stands(&self) -> bool {
+    pub fn is_effective(&self) -> bool {
         matches!(self.state.as_str(), "counted" | "quarantined")
     }
 }
@@ -320,7 +320,7 @@ pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow
 pub async fn signatures_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, delivers_name, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, quarantine_reason, name_index, delivers_name, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE id = ANY ($1)",
         ids
     )
@@ -335,7 +335,7 @@ pub async fn signatures_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<V
 pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, delivers_name, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, quarantine_reason, name_index, delivers_name, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE id = $1 FOR UPDATE",
         id
     )
@@ -347,10 +347,10 @@ pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<Signatu
 ///
 /// # Errors
 /// A database error.
-pub async fn lock_standing(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
+pub async fn lock_effective(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, delivers_name, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, quarantine_reason, name_index, delivers_name, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state IN ('counted', 'quarantined')
          ORDER BY state LIMIT 1 FOR UPDATE",
         row.petition_id,
@@ -365,10 +365,10 @@ pub async fn lock_standing(conn: &mut PgConnection, row: &SignatureRow) -> Resul
 ///
 /// # Errors
 /// A database error.
-pub async fn standing(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
+pub async fn find_effective(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, suspicion, name_index, delivers_name, confirm_expires_at, created_at, counted_at
+        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, quarantine_reason, name_index, delivers_name, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state IN ('counted', 'quarantined')
          ORDER BY state LIMIT 1",
         row.petition_id,
@@ -384,7 +384,7 @@ pub async fn standing(conn: &mut PgConnection, row: &SignatureRow) -> Result<Opt
 ///
 /// # Errors
 /// A database error.
-pub async fn settle_pending(
+pub async fn confirm_pending(
     conn: &mut PgConnection,
     row: &SignatureRow,
     into: &str,
@@ -422,7 +422,7 @@ pub async fn settle_pending(
 ///
 /// # Errors
 /// A database error.
-pub async fn renew_counted(
+pub async fn update_counted(
     conn: &mut PgConnection,
     id: Uuid,
     sealed: &[u8],
@@ -462,7 +462,7 @@ pub async fn drop_contact(conn: &mut PgConnection, row: &SignatureRow) -> Result
     )
     .execute(&mut *conn)
     .await?;
-    empty_duplicates(conn, row.petition_id, row.person_id).await
+    erase_duplicate_payloads(conn, row.petition_id, row.person_id).await
 }
 
 /// Ends a signature as 'duplicate' (what it said is in the one that counts) or 'withdrawn'; its contents go.
@@ -485,7 +485,7 @@ pub async fn end_signature(conn: &mut PgConnection, id: Uuid, state: &str, at: D
 ///
 /// # Errors
 /// A database error.
-pub async fn empty_duplicates(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<()> {
+pub async fn erase_duplicate_payloads(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<()> {
     sqlx::query!(
         "UPDATE signatures SET sealed = NULL WHERE petition_id = $1 AND person_id = $2 AND state = 'duplicate'",
         petition,
@@ -531,7 +531,7 @@ pub async fn add_deltas(conn: &mut PgConnection, signatures: &[Uuid], by: i64) -
 ///
 /// # Errors
 /// A database error.
-pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64, Error> {
+pub async fn delete_unconfirmed(db: &PgPool, now: DateTime<Utc>) -> Result<u64, Error> {
     let mut tx = db.begin().await?;
     let people = sqlx::query_scalar!(
         "WITH due AS MATERIALIZED (
@@ -546,7 +546,7 @@ pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64, Erro
     )
     .fetch_all(&mut *tx)
     .await?;
-    forget_bare_people(&mut tx, &people).await?;
+    delete_unconfirmed_people(&mut tx, &people).await?;
     tx.commit().await?;
     Ok(people.len() as u64)
 }

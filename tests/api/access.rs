@@ -11,8 +11,8 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
+    fixtures::{AllResources, create_all_resources},
     harness::{Reply, TestApp, signer},
-    things::{Everything, everything},
 };
 
 /// What an operation asks of its caller.
@@ -188,7 +188,7 @@ async fn operations(app: &TestApp) -> Vec<(Method, String, Needs)> {
 }
 
 /// The path to these things; `within` names what the collection belongs to.
-fn path_to(template: &str, things: &Everything, scope: &Everything) -> String {
+fn path_to(template: &str, resources: &AllResources, scope: &AllResources) -> String {
     let own = match template.trim_start_matches("/api/v1/").trim_start_matches("exports/").split('/').next().unwrap() {
         "petitions" => within.petition,
         "events" => within.event,
@@ -205,18 +205,18 @@ fn path_to(template: &str, things: &Everything, scope: &Everything) -> String {
         ("{batch}", Uuid::nil()),
         ("{job}", Uuid::nil()),
         ("{import}", Uuid::nil()),
-        ("{delivery}", things.delivery),
+        ("{delivery}", resources.delivery),
         ("{image}", Uuid::nil()),
         ("{allowance}", Uuid::nil()),
-        ("{signature}", things.signature),
-        ("{attendance}", things.attendance),
-        ("{outreach}", things.outreach),
+        ("{signature}", resources.signature),
+        ("{attendance}", resources.attendance),
+        ("{outreach}", resources.outreach),
     ];
     sub.iter().fold(template.replace("{id}", &own.to_string()), |path, (name, id)| path.replace(name, &id.to_string()))
 }
 
 /// A body that the operation takes.
-fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Value> {
+fn body_for(method: &Method, template: &str, resources: &AllResources) -> Option<Value> {
     if *method == Method::POST {
         let mut who = signer("vouched@example.org");
         if template.ends_with("/people") {
@@ -227,7 +227,7 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
             return Some(json!({"reference": "Changed", "sheets": 1, "count": 1}));
         } else if template.ends_with("/broadcasts") {
             return Some(
-                json!({"muster:texts": {"en": {"subject": "Changed", "body": "Changed"}}, "muster:audience": {"actions": [things.petition]}}),
+                json!({"muster:texts": {"en": {"subject": "Changed", "body": "Changed"}}, "muster:audience": {"actions": [resources.petition]}}),
             );
         } else if template.ends_with("/deliveries") {
             return Some(json!({"date": "2026-12-10"}));
@@ -247,7 +247,7 @@ fn body_for(method: &Method, template: &str, things: &Everything) -> Option<Valu
         return None;
     }
     Some(
-        json!({"title": "Changed", "family_name": "Changed", "given_name": "Changed", "start_date": "2099-01-01 12:00:00", "muster:campaign": things.campaign}),
+        json!({"title": "Changed", "family_name": "Changed", "given_name": "Changed", "start_date": "2099-01-01 12:00:00", "muster:campaign": resources.campaign}),
     )
 }
 
@@ -263,7 +263,7 @@ async fn spoil(app: &TestApp, set: &'static str) {
 #[sqlx::test(migrations = "./migrations")]
 async fn every_operation_is_public_by_name_or_wants_a_token_that_counts(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    let ours = everything(&app, "Alliance").await;
+    let ours = create_all_resources(&app, "Alliance").await;
     let expired = app.token("Alliance", "all").await;
     spoil(
         &app,
@@ -320,7 +320,7 @@ fn refused(reply: &Reply, what: &str) {
 #[sqlx::test(migrations = "./migrations")]
 async fn a_missing_scope_is_named_and_nothing_happens(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    let ours = everything(&app, "Alliance").await;
+    let ours = create_all_resources(&app, "Alliance").await;
     let state = async || -> Vec<Value> {
         let sql = "SELECT to_jsonb(a) FROM actions a UNION ALL SELECT to_jsonb(s) FROM signatures s UNION ALL SELECT to_jsonb(t) FROM attendances t
                    UNION ALL SELECT to_jsonb(p) FROM people p UNION ALL SELECT to_jsonb(o) FROM offices o UNION ALL SELECT to_jsonb(l) FROM letters l
@@ -368,7 +368,7 @@ async fn a_missing_scope_is_named_and_nothing_happens(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn drafts_and_exact_numbers_need_a_scope(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    let ours = everything(&app, "Alliance").await;
+    let ours = create_all_resources(&app, "Alliance").await;
     for path in ["/api/v1/petitions", "/api/v1/events", "/api/v1/advocacy_campaigns"] {
         app.post(path, Some(&ours.token), &json!({"title": "Hidden draft"})).await.expect(201);
     }
@@ -398,9 +398,9 @@ async fn drafts_and_exact_numbers_need_a_scope(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn a_neighbours_things_look_like_none(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    let ours = everything(&app, "Alliance").await;
-    let theirs = everything(&app, "Neighbours").await;
-    let unknown = Everything {
+    let ours = create_all_resources(&app, "Alliance").await;
+    let theirs = create_all_resources(&app, "Neighbours").await;
+    let unknown = AllResources {
         token: String::new(),
         petition: app.kernel.env.id(),
         signature: app.kernel.env.id(),
@@ -497,7 +497,7 @@ async fn a_neighbours_things_look_like_none(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    let ours = everything(&app, "Alliance").await;
+    let ours = create_all_resources(&app, "Alliance").await;
     let token = Some(ours.token.as_str());
     let large = format!("{{\"title\":\"{}\"}}", "x".repeat(65 * 1024));
     for (method, template, needs) in operations(&app).await {
@@ -610,7 +610,7 @@ async fn what_is_not_understood_is_refused_by_name(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn an_organizers_answers_are_kept_by_nobody(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    let ours = everything(&app, "Alliance").await;
+    let ours = create_all_resources(&app, "Alliance").await;
     for (method, template, needs) in operations(&app).await.into_iter().filter(|(method, ..)| *method == Method::GET) {
         let path = path_to(&template, &ours, &ours);
         let reply = call(&app, &method, &path, &[("osdi-api-token", &ours.token)], None).await;

@@ -19,7 +19,7 @@ const HOUSE: [&[&str]; 12] = [
 ];
 
 /// Rooms of a slice, lowest first. Rooms with other names may be used by any, but not use those above `ops`.
-const ROOMS: [&[&str]; 6] = [&["store"], &["mail"], &["ops"], &["ingest"], &["api", "pages"], &["mod"]];
+const ROOMS: [&[&str]; 6] = [&["store"], &["mail"], &["ops"], &["batch"], &["api", "pages"], &["mod"]];
 
 fn level(layers: &[&[&str]], name: &str) -> Option<usize> {
     layers.iter().position(|layer| layer.contains(&name))

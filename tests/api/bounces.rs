@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::{
+    fixtures,
     harness::{Reply, TestApp, signer},
-    things,
 };
 
 const TOKEN: &str = "abcdefghijklmnopqrstuvwxy2";
@@ -291,8 +291,8 @@ async fn protected_bounces_stay_in_their_vault_for_72_hours(pool: PgPool) {
 async fn a_lane_is_paused_after_three_bounces(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
-    things::office(&app, &token, "minister").await;
-    things::letter_action(&app, &token, json!({})).await;
+    fixtures::office(&app, &token, "minister").await;
+    fixtures::letter_action(&app, &token, json!({})).await;
     app.put("/api/v1/advocacy_campaigns/write", Some(&token), &json!({"muster:live": true})).await.expect(200);
     let write = async |address: &str| {
         app.post("/api/v1/advocacy_campaigns/write/outreaches", Some(&token), &signer(address)).await.expect(201)

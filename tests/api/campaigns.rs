@@ -6,12 +6,12 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use crate::{
+    fixtures::{event, letter_action, office},
     harness::TestApp,
-    things::{event, letter_action, office},
 };
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_campaign_groups_actions_and_tells_its_story(pool: PgPool) {
+async fn campaign_page_lists_actions_and_updates(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let t = Some(token.as_str());
@@ -103,7 +103,7 @@ async fn a_campaign_groups_actions_and_tells_its_story(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_is_no_draft_of_ours_is_not_shown(pool: PgPool) {
+async fn drafts_of_other_organizations_are_hidden(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let other = app.token("Neighbours", "all").await;
@@ -153,7 +153,7 @@ async fn what_is_no_draft_of_ours_is_not_shown(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_short_link_leads_to_its_action(pool: PgPool) {
+async fn short_link_redirects_to_its_action(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let petition = app.petition(&token, json!({})).await;
@@ -177,7 +177,7 @@ async fn a_short_link_leads_to_its_action(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn who_has_the_bytes_is_told_so(pool: PgPool) {
+async fn if_none_match_returns_304(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     office(&app, &token, "minister").await;

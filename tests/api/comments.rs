@@ -25,7 +25,7 @@ async fn page(app: &TestApp) -> String {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_comment_shows_once_an_organizer_has_read_it(pool: PgPool) {
+async fn comment_is_public_after_moderation(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -74,7 +74,7 @@ async fn a_comment_shows_once_an_organizer_has_read_it(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_withdrawn_comment_is_gone_from_the_page(pool: PgPool) {
+async fn withdrawn_comment_is_removed_from_the_page(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -93,7 +93,7 @@ async fn a_withdrawn_comment_is_gone_from_the_page(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn each_partner_has_a_box_of_its_own(pool: PgPool) {
+async fn each_partner_has_its_own_consent_checkbox(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

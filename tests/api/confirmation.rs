@@ -24,7 +24,7 @@ async fn type_code(app: &TestApp, address: &str, code: &str) -> (u16, String) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_typed_code_does_what_the_link_does(pool: PgPool) {
+async fn typed_code_confirms_like_the_link(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -64,7 +64,7 @@ async fn a_protected_petition_sends_no_code(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn who_forgot_to_confirm_is_reminded_once(pool: PgPool) {
+async fn reminder_to_confirm_is_sent_once(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -103,7 +103,7 @@ async fn who_forgot_to_confirm_is_reminded_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_address_that_wants_no_mail_gets_none_whoever_enters_it(pool: PgPool) {
+async fn suppressed_address_gets_no_confirmation_mail(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::{
+    fixtures,
     harness::{Reply, TestApp, merge, signer},
     sessions::{csrf, get, send, sign_in},
-    things,
 };
 
 /// A browser at the page of the petition.
-struct Desk<'a> {
+struct ConsolePage<'a> {
     app: &'a TestApp,
     session: String,
     page: String,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> ConsolePage<'a> {
     async fn at(app: &'a TestApp, petition: uuid::Uuid) -> Self {
-        Desk { app, session: sign_in(app).await, page: format!("/console/petitions/{petition}") }
+        ConsolePage { app, session: sign_in(app).await, page: format!("/console/petitions/{petition}") }
     }
 
     async fn look(&self) -> Reply {
@@ -50,11 +50,11 @@ impl<'a> Desk<'a> {
     }
 
     /// Sends that form with what is typed; where the browser is sent, or the refusal's text.
-    async fn fill(&self, path_ends: &str, typed: &[(&str, &str)]) -> Result<String, String> {
+    async fn fill(&self, path_ends: &str, input: &[(&str, &str)]) -> Result<String, String> {
         let page = self.look().await.text();
         let hidden = Self::form(&page, path_ends);
         let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        fields.extend_from_slice(typed);
+        fields.extend_from_slice(input);
         let reply = send(self.app, "/console/act", &self.session, &fields).await;
         match reply.status.as_u16() {
             303 => Ok(reply.headers[header::LOCATION].to_str().unwrap().to_owned()),
@@ -63,11 +63,11 @@ impl<'a> Desk<'a> {
     }
 
     /// Sends a form with a file.
-    async fn upload(&self, path_ends: &str, typed: &[(&str, &str)], name: &str, kind: &str, file: &[u8]) -> Reply {
+    async fn upload(&self, path_ends: &str, input: &[(&str, &str)], name: &str, kind: &str, file: &[u8]) -> Reply {
         let page = self.look().await.text();
         let mut body = Vec::new();
         let hidden = Self::form(&page, path_ends);
-        let fields = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain(typed.iter().copied());
+        let fields = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain(input.iter().copied());
         for (name, value) in fields {
             body.extend(
                 format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
@@ -84,7 +84,7 @@ impl<'a> Desk<'a> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn everything_about_a_petition_is_seen_and_done_on_its_page(pool: PgPool) {
+async fn petition_page_shows_and_edits_every_setting(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let id = app.petition(&token, json!({})).await;
@@ -93,20 +93,21 @@ async fn everything_about_a_petition_is_seen_and_done_on_its_page(pool: PgPool) 
         merge(&mut body, json!({"comments": format!("Comment {i} <b>")}));
         app.post("/api/v1/petitions/status/signatures", Some(&token), &body).await.expect(201);
     }
-    let desk = Desk::at(&app, id).await;
-    assert!(get(&app, "/console", &desk.session).await.text().contains(&desk.page));
+    let console_page = ConsolePage::at(&app, id).await;
+    assert!(get(&app, "/console", &console_page.session).await.text().contains(&console_page.page));
 
     // numbers, goal, state
     app.tick().await;
-    assert!(desk.look().await.text().contains("<p class=\"press-number\">3</p>"));
-    desk.fill("/recount", &[]).await.unwrap();
-    let typed = [
+    assert!(console_page.look().await.text().contains("<p class=\"press-number\">3</p>"));
+    console_page.fill("/recount", &[]).await.unwrap();
+    let input = [
         ("/muster:goal|number", "500"),
         ("/muster:milestones|numbers", "10, 20"),
         ("/muster:raises_goal|flag", "true"),
     ];
-    desk.fill(&format!("/petitions/{id}"), &typed).await.unwrap();
-    desk.fill(&format!("/petitions/{id}"), &[("/muster:status", "paused"), ("/muster:status_reason", "We count")])
+    console_page.fill(&format!("/petitions/{id}"), &input).await.unwrap();
+    console_page
+        .fill(&format!("/petitions/{id}"), &[("/muster:status", "paused"), ("/muster:status_reason", "We count")])
         .await
         .unwrap();
     let petition = app.get("/api/v1/petitions/status", Some(&token)).await.expect(200);
@@ -119,81 +120,86 @@ async fn everything_about_a_petition_is_seen_and_done_on_its_page(pool: PgPool) 
         ],
         [&json!(500), &json!([10, 20]), &json!("paused"), &json!("We count")]
     );
-    let refused = desk.fill(&format!("/petitions/{id}"), &[("/muster:goal|number", "0")]).await.unwrap_err();
+    let refused = console_page.fill(&format!("/petitions/{id}"), &[("/muster:goal|number", "0")]).await.unwrap_err();
     assert!(refused.contains("/muster:goal"), "{refused}");
 
     // comments: read, shown, and no markup of theirs
-    let page = desk.look().await.text();
+    let page = console_page.look().await.text();
     assert!(page.contains("Comment 1 &lt;b&gt;") && !page.contains("Comment 1 <b>"));
     let signatures = app.get("/api/v1/petitions/status/signatures", Some(&token)).await.expect(200);
     let first =
         signatures["_embedded"]["osdi:signatures"][0]["identifiers"][0].as_str().unwrap().replace("muster:", "");
-    desk.fill(&format!("/signatures/{first}"), &[]).await.unwrap();
+    console_page.fill(&format!("/signatures/{first}"), &[]).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE comment_state = 'shown'").await, 1);
 
     // a flood: counted first, then taken out, then brought back
     let rule = [("/rule/domain|text", "example.org"), ("/reason", "A flood"), ("/effect", "invalidate")];
-    let dry = desk.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "true")]].concat()).await.unwrap();
+    let dry = console_page.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "true")]].concat()).await.unwrap();
     assert!(dry.contains("?n=3#held"), "{dry}");
     assert!(
-        get(&app, dry.split('#').next().unwrap(), &desk.session).await.text().contains("would change 3 signatures")
+        get(&app, dry.split('#').next().unwrap(), &console_page.session)
+            .await
+            .text()
+            .contains("would change 3 signatures")
     );
-    desk.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "false")]].concat()).await.unwrap();
+    console_page.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "false")]].concat()).await.unwrap();
     app.jobs().await;
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'invalid'").await, 3);
-    desk.fill("/undo", &[]).await.unwrap();
+    console_page.fill("/undo", &[]).await.unwrap();
     app.jobs().await;
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 3);
 
     // paper, links, limits, handing over
     let sheet = [("/reference", "Box 1"), ("/sheets|number", "3"), ("/count|number", "41"), ("/collected_on|text", "")];
-    desk.fill("/paper_batches", &sheet).await.unwrap();
-    desk.fill("/short_links", &[("/word", "now")]).await.unwrap();
-    desk.fill("/sources", &[("/word", "union-hall")]).await.unwrap();
-    desk.fill("/integrity", &[("/muster:signing_paused|flag", "true")]).await.unwrap();
-    desk.fill("/allowances", &[("/domain|text", "union.example"), ("/network|text", "")]).await.unwrap();
-    desk.fill("/deliveries", &[("/date", "2026-12-10"), ("/place", "Parliament Hill"), ("/muster:event|text", "")])
+    console_page.fill("/paper_batches", &sheet).await.unwrap();
+    console_page.fill("/short_links", &[("/word", "now")]).await.unwrap();
+    console_page.fill("/sources", &[("/word", "union-hall")]).await.unwrap();
+    console_page.fill("/integrity", &[("/muster:signing_paused|flag", "true")]).await.unwrap();
+    console_page.fill("/allowances", &[("/domain|text", "union.example"), ("/network|text", "")]).await.unwrap();
+    console_page
+        .fill("/deliveries", &[("/date", "2026-12-10"), ("/place", "Parliament Hill"), ("/muster:event|text", "")])
         .await
         .unwrap();
-    desk.fill("/statement", &[]).await.unwrap();
-    let page = desk.look().await.text();
+    console_page.fill("/statement", &[]).await.unwrap();
+    let page = console_page.look().await.text();
     for told in ["Box 1", "/go/now", "union-hall", "union.example", "Parliament Hill"] {
         assert!(page.contains(told), "{told}");
     }
-    assert_eq!(app.count("SELECT total FROM (SELECT receipts AS total FROM deliveries) d").await, 3);
+    assert_eq!(app.count("SELECT total FROM (SELECT receipts AS total FROM petition_deliveries) d").await, 3);
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_file_goes_through_the_form(pool: PgPool) {
+async fn file_upload_through_the_form(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let id = app.petition(&token, json!({})).await;
-    let desk = Desk::at(&app, id).await;
+    let console_page = ConsolePage::at(&app, id).await;
     let csv = b"Courriel,Nom\nana@example.org,Ana\nnobody,Bo\n";
-    let reply = desk.upload("/imports", &[], "liste.csv", "text/csv", csv).await;
+    let reply = console_page.upload("/imports", &[], "liste.csv", "text/csv", csv).await;
     assert_eq!(reply.status, 303, "{}", reply.text());
-    let page = desk.look().await.text();
+    let page = console_page.look().await.text();
     assert!(page.contains("liste.csv") && page.contains("<option value=\"Courriel\" selected>"), "{page}");
     let mapping =
         [("/mapping/email|text", "Courriel"), ("/mapping/given_name|text", "Nom"), ("/dry_run|flag", "false")];
-    desk.fill("/start", &mapping).await.unwrap();
+    console_page.fill("/start", &mapping).await.unwrap();
     app.jobs().await;
-    let page = desk.look().await.text();
+    let page = console_page.look().await.text();
     assert!(page.contains("2 lines: 1 new, 0 had signed, 1 refused"), "{page}");
     assert!(page.contains("faults.csv"));
 
     let mut png = std::io::Cursor::new(Vec::new());
     image::RgbImage::new(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();
-    let reply = desk.upload("/images", &[("?alt", "Boxes of sheets")], "x.png", "image/png", png.get_ref()).await;
+    let reply =
+        console_page.upload("/images", &[("?alt", "Boxes of sheets")], "x.png", "image/png", png.get_ref()).await;
     assert_eq!(reply.status, 303, "{}", reply.text());
     let petition = app.get("/api/v1/petitions/status", Some(&token)).await.expect(200);
     assert_eq!(petition["muster:image_alt"], "Boxes of sheets");
-    let reply = desk.upload("/images", &[("?alt", "Text")], "x.txt", "text/plain", b"no picture").await;
+    let reply = console_page.upload("/images", &[("?alt", "Text")], "x.txt", "text/plain", b"no picture").await;
     assert_eq!(reply.status, 415, "{}", reply.text());
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_forms_open_no_other_door(pool: PgPool) {
+async fn forms_call_only_api_paths(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let id = app.petition(&token, json!({})).await;
@@ -224,7 +230,7 @@ async fn the_forms_open_no_other_door(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_sheet_has_the_number_and_only_the_names_that_may_go(pool: PgPool) {
+async fn delivery_sheet_lists_only_names_with_consent(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let id =
@@ -254,31 +260,31 @@ async fn the_sheet_has_the_number_and_only_the_names_that_may_go(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn how_mail_goes_is_seen_and_steered(pool: PgPool) {
+async fn mail_page_shows_and_controls_the_queue(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
-    things::office(&app, &token, "minister").await;
-    things::letter_action(&app, &token, json!({})).await;
+    fixtures::office(&app, &token, "minister").await;
+    fixtures::letter_action(&app, &token, json!({})).await;
     app.put("/api/v1/advocacy_campaigns/write", Some(&token), &json!({"muster:live": true})).await.expect(200);
-    let desk = Desk { app: &app, session: sign_in(&app).await, page: "/console/mail".to_owned() };
-    assert!(get(&app, "/console", &desk.session).await.text().contains("href=\"/console/mail\""));
+    let console_page = ConsolePage { app: &app, session: sign_in(&app).await, page: "/console/mail".to_owned() };
+    assert!(get(&app, "/console", &console_page.session).await.text().contains("href=\"/console/mail\""));
 
     // paused as a whole, by class, and on again
     let pauses = async || {
         let summary = app.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
         summary["muster:pauses"].as_array().unwrap().iter().map(|p| p["scope"].clone()).collect::<Vec<_>>()
     };
-    desk.fill("/mail/pauses", &[]).await.unwrap();
+    console_page.fill("/mail/pauses", &[]).await.unwrap();
     assert_eq!(pauses().await, ["everything"]);
-    assert!(desk.look().await.text().contains("Paused: all mail."));
+    assert!(console_page.look().await.text().contains("Paused: all mail."));
     for n in 0..7 {
         let path = "/api/v1/advocacy_campaigns/write/outreaches";
         app.post(path, Some(&token), &signer(&format!("w{n}@example.org"))).await.expect(201);
     }
     app.mail().await;
-    let page = desk.look().await.text();
+    let page = console_page.look().await.text();
     assert!(page.contains("Minister of Immigration") && page.contains("7 letters wait"), "{page}");
-    desk.fill("/mail/pauses", &[]).await.unwrap();
+    console_page.fill("/mail/pauses", &[]).await.unwrap();
     assert!(pauses().await.is_empty());
 
     // hours that are no hours are refused by name; good ones stand in the form again
@@ -287,13 +293,16 @@ async fn how_mail_goes_is_seen_and_steered(pool: PgPool) {
     let hours = |from: &'static str, zone: &'static str| {
         [("/hours/opens_at", from), ("/hours/closes_at", "17:00"), ("/hours/timezone", zone)]
     };
-    let refused = desk.fill(&path, &hours("17:00", "Mars/Crater")).await.unwrap_err();
+    let refused = console_page.fill(&path, &hours("17:00", "Mars/Crater")).await.unwrap_err();
     assert!(refused.contains("/hours/closes_at") && refused.contains("/hours/timezone"), "{refused}");
-    let typed = [("/rate_per_hour|number", "120"), ("/burst|number", "2")];
-    desk.fill(&path, &[&typed[..], &hours("08:30", "America/Toronto")].concat()).await.unwrap();
-    let page = desk.look().await.text();
+    let input = [("/rate_per_hour|number", "120"), ("/burst|number", "2")];
+    console_page.fill(&path, &[&input[..], &hours("08:30", "America/Toronto")].concat()).await.unwrap();
+    let page = console_page.look().await.text();
     assert!(page.contains("value=\"08:30\"") && page.contains("value=\"120\""), "{page}");
-    desk.fill(&path, &[("/hours/opens_at", ""), ("/hours/closes_at", ""), ("/hours/timezone", "UTC")]).await.unwrap();
+    console_page
+        .fill(&path, &[("/hours/opens_at", ""), ("/hours/closes_at", ""), ("/hours/timezone", "UTC")])
+        .await
+        .unwrap();
     app.mail().await;
     assert_eq!(app.count("SELECT count(*) FROM emails WHERE class = 'letter' AND state = 'sent'").await, 2);
 
@@ -302,9 +311,9 @@ async fn how_mail_goes_is_seen_and_steered(pool: PgPool) {
         .execute(&app.kernel.db)
         .await
         .unwrap();
-    assert!(desk.look().await.text().contains("550 no"));
-    desk.fill("/retry", &[]).await.unwrap();
-    let back = desk.fill("/mail/retry", &[]).await.unwrap();
+    assert!(console_page.look().await.text().contains("550 no"));
+    console_page.fill("/retry", &[]).await.unwrap();
+    let back = console_page.fill("/mail/retry", &[]).await.unwrap();
     assert!(back.contains("n=4"), "{back}");
     assert_eq!(app.count("SELECT count(*) FROM emails WHERE class = 'letter' AND state = 'queued'").await, 5);
 
@@ -313,11 +322,11 @@ async fn how_mail_goes_is_seen_and_steered(pool: PgPool) {
         .execute(&app.kernel.db)
         .await
         .unwrap();
-    desk.fill("/mail/relays/relay.example.org:587", &[("/rate_per_hour|number", "3600")]).await.unwrap();
+    console_page.fill("/mail/relays/relay.example.org:587", &[("/rate_per_hour|number", "3600")]).await.unwrap();
     let summary = app.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
     assert_eq!(summary["muster:relays"], json!([{"relay": "relay.example.org:587", "rate_per_hour": 3600}]));
     assert_eq!(summary["muster:first_contacts"]["is_braked"], false);
-    desk.fill("/mail/relays/relay.example.org:587", &[("/rate_per_hour|number", "")]).await.unwrap();
+    console_page.fill("/mail/relays/relay.example.org:587", &[("/rate_per_hour|number", "")]).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM mail_relays WHERE rate_per_hour IS NULL").await, 1);
     app.put("/api/v1/mail/relays/none:25", Some(&token), &json!({})).await.problem(404, "not_found", &[]);
     let zero = app.put("/api/v1/mail/relays/relay.example.org:587", Some(&token), &json!({"rate_per_hour": 0})).await;
@@ -325,7 +334,7 @@ async fn how_mail_goes_is_seen_and_steered(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn news_are_written_tried_sent_and_followed(pool: PgPool) {
+async fn broadcast_is_drafted_tested_sent_and_tracked(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -335,48 +344,48 @@ async fn news_are_written_tried_sent_and_followed(pool: PgPool) {
         app.post("/api/v1/petitions/status/signatures", Some(&token), &body).await.expect(201);
     }
     let session = sign_in(&app).await;
-    let list = Desk { app: &app, session: session.clone(), page: "/console/broadcasts".to_owned() };
-    let typed = [
+    let list = ConsolePage { app: &app, session: session.clone(), page: "/console/broadcasts".to_owned() };
+    let input = [
         ("/muster:texts/en/subject", "We won"),
         ("/muster:texts/en/body", "Thank you."),
         ("/muster:audience/actions|lines", "status"),
         ("/muster:audience/locales|lines", ""),
     ];
     let refused =
-        list.fill("/broadcasts", &[&typed[..2], &[("/muster:audience/actions|lines", "nothing")]].concat()).await;
+        list.fill("/broadcasts", &[&input[..2], &[("/muster:audience/actions|lines", "nothing")]].concat()).await;
     assert!(refused.unwrap_err().contains("/muster:audience/actions/0"));
-    list.fill("/broadcasts", &typed).await.unwrap();
+    list.fill("/broadcasts", &input).await.unwrap();
     let page = list.look().await.text();
     let id = page.split("href=\"/console/broadcasts/").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let desk = Desk { app: &app, session, page: format!("/console/broadcasts/{id}") };
-    let page = desk.look().await.text();
+    let console_page = ConsolePage { app: &app, session, page: format!("/console/broadcasts/{id}") };
+    let page = console_page.look().await.text();
     assert!(page.contains(">status</textarea>"), "an action is known by its address: {page}");
     assert!(page.contains("Who would get it is being counted."));
     app.jobs().await;
-    assert!(desk.look().await.text().contains("3 people would get it now."));
+    assert!(console_page.look().await.text().contains("3 people would get it now."));
 
     // another language, with the first one's text in hidden fields of its form
-    let page = desk.look().await.text();
+    let page = console_page.look().await.text();
     let adding = page.split("<details>").find(|part| part.contains("/muster:texts/fr/subject")).unwrap();
-    let hidden = Desk::form(adding, &format!("/broadcasts/{id}"));
+    let hidden = ConsolePage::form(adding, &format!("/broadcasts/{id}"));
     let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     fields.extend([("/muster:texts/fr/subject", "Gagné"), ("/muster:texts/fr/body", "Merci.")]);
-    assert_eq!(send(&app, "/console/act", &desk.session, &fields).await.status, 303);
-    let page = desk.look().await.text();
+    assert_eq!(send(&app, "/console/act", &console_page.session, &fields).await.status, 303);
+    let page = console_page.look().await.text();
     assert!(page.contains("value=\"Gagné\"") && page.contains("value=\"We won\""), "{page}");
-    desk.fill("/test", &[]).await.unwrap();
+    console_page.fill("/test", &[]).await.unwrap();
     assert_eq!(app.mail().await.iter().filter(|mail| mail.kind == "broadcast_test").count(), 2);
-    desk.fill("/send", &[]).await.unwrap();
+    console_page.fill("/send", &[]).await.unwrap();
     app.jobs().await;
-    let under_way = desk.look().await.text();
+    let under_way = console_page.look().await.text();
     assert!(under_way.contains("http-equiv=\"refresh\"") && !under_way.contains("<textarea"), "{under_way}");
-    desk.fill("/pause", &[]).await.unwrap();
-    desk.fill("/resume", &[]).await.unwrap();
+    console_page.fill("/pause", &[]).await.unwrap();
+    console_page.fill("/resume", &[]).await.unwrap();
     app.jobs().await;
     app.mail().await;
     app.kernel.env.advance(chrono::TimeDelta::seconds(2));
     app.jobs().await;
-    let page = desk.look().await.text();
+    let page = console_page.look().await.text();
     assert!(page.contains("<dt>Sent</dt><dd>3</dd>"), "{page}");
 
     // the state of each mail, for who may see it
@@ -409,20 +418,20 @@ async fn stream_form(app: &TestApp, session: &str, pieces: Vec<Vec<u8>>) -> (Rep
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_form_is_read_no_further_than_it_may_go(pool: PgPool) {
+async fn form_body_over_its_limit_is_refused_early(pool: PgPool) {
     const KIB: usize = 1024;
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let id = app.petition(&token, json!({})).await;
-    let desk = Desk::at(&app, id).await;
-    let csrf = csrf(&desk.look().await);
+    let console_page = ConsolePage::at(&app, id).await;
+    let csrf = csrf(&console_page.look().await);
     let field = |name: &str, value: &str| {
         format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").into_bytes()
     };
     let open = |name: &str| format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes();
     let flood = || std::iter::repeat_n(vec![b'a'; 16 * KIB], 20 * 64);
     let sent = async |pieces: Vec<Vec<u8>>| {
-        let (reply, asked) = stream_form(&app, &desk.session, pieces).await;
+        let (reply, asked) = stream_form(&app, &console_page.session, pieces).await;
         (reply.status.as_u16(), asked)
     };
     let with = |first: Vec<Vec<u8>>| first.into_iter().chain(flood()).collect::<Vec<_>>();
@@ -457,8 +466,8 @@ async fn a_form_is_read_no_further_than_it_may_go(pool: PgPool) {
     // a member within a member within …
     let deep = format!("/{}", "a/".repeat(100_000));
     let fields = [("csrf", csrf.as_str()), ("path", "/api/v1/petitions"), (&deep[..20 * KIB], "x")];
-    assert_eq!(send(&app, "/console/act", &desk.session, &fields).await.status, 415);
+    assert_eq!(send(&app, "/console/act", &console_page.session, &fields).await.status, 415);
     assert_eq!(sent(vec![field("csrf", &csrf), field(&deep[..50 * KIB], "x"), b"--cut--".to_vec()]).await.0, 415);
-    let unsigned = send(&app, "/console/act", &desk.session, &[("path", "/api/v1/petitions")]).await;
+    let unsigned = send(&app, "/console/act", &console_page.session, &[("path", "/api/v1/petitions")]).await;
     assert_eq!(unsigned.status, 403);
 }

@@ -128,7 +128,7 @@ async fn act(app: &TestApp, token: &str, verb: &Verb) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_counters_are_what_the_rows_say_after_every_step(pool: PgPool) {
+async fn counts_match_the_rows_after_every_step(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let mut runner = TestRunner::new(Config::default());

@@ -15,7 +15,7 @@ async fn vouch(app: &TestApp, token: &str, address: &str, country: &str) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn everybody_sees_the_published_number_and_organizers_the_exact_one(pool: PgPool) {
+async fn public_total_is_published_and_organizer_total_is_exact(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:goal": 500})).await;
@@ -48,7 +48,7 @@ async fn everybody_sees_the_published_number_and_organizers_the_exact_one(pool: 
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn breakdowns_are_daily_coarse_and_can_be_switched_off(pool: PgPool) {
+async fn public_breakdowns_are_daily_rounded_and_can_be_disabled(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -88,7 +88,7 @@ async fn breakdowns_are_daily_coarse_and_can_be_switched_off(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_protected_petition_gives_its_total_only(pool: PgPool) {
+async fn protected_petition_publishes_only_its_total(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:privacy": "protected"})).await;
@@ -101,7 +101,7 @@ async fn a_protected_petition_gives_its_total_only(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_recount_finds_and_repairs_what_is_off(pool: PgPool) {
+async fn recount_repairs_wrong_counts(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -149,7 +149,7 @@ async fn the_recount_finds_and_repairs_what_is_off(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_open_page_is_told_when_the_number_moves(pool: PgPool) {
+async fn live_count_stream_sends_new_numbers(pool: PgPool) {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
     let house = crate::process::Installation::new(&pool).with("MUSTER__COUNTS__TICK_SECONDS", "1");
@@ -184,7 +184,7 @@ async fn the_open_page_is_told_when_the_number_moves(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn paper_is_counted_apart(pool: PgPool) {
+async fn paper_signatures_are_counted_separately(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

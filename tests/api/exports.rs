@@ -3,15 +3,15 @@
 use muster::{
     kernel::text::EmailAddress,
     people::Details,
-    petitions::{SIGNATURES, Typed},
+    petitions::{SIGNATURES, SignaturePayload},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
+    fixtures::{confirm, event, letter_action, office},
     harness::{Reply, TestApp, merge, signer},
-    things::{confirm, event, letter_action, office},
 };
 
 /// More than two of the batches that the list is read in.
@@ -78,7 +78,7 @@ async fn total(app: &TestApp, verb: &str) -> i64 {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_people_typed_comes_out_as_typed_and_runs_nowhere(pool: PgPool) {
+async fn exported_cells_keep_text_and_escape_formulas(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -118,7 +118,7 @@ async fn what_people_typed_comes_out_as_typed_and_runs_nowhere(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_list_leaves_for_whoever_may_and_leaves_a_trace(pool: PgPool) {
+async fn export_requires_its_scope_and_writes_the_audit_log(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     office(&app, &token, "minister").await;
@@ -181,7 +181,7 @@ async fn a_list_leaves_for_whoever_may_and_leaves_a_trace(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_long_list_streams_whole_and_in_order(pool: PgPool) {
+async fn long_export_streams_complete_and_ordered(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let petition = app.petition(&token, json!({})).await;
@@ -189,10 +189,10 @@ async fn a_long_list_streams_whole_and_in_order(pool: PgPool) {
     let opened = app.kernel.vaults.open(vault).await.unwrap();
     let ids: Vec<Uuid> = (0..MANY).map(|_| app.kernel.env.id()).collect();
     let address = |i: usize| format!("p{i}@example.org");
-    let typed = |i: usize| Typed {
+    let typed = |i: usize| SignaturePayload {
         details: Details { given_name: format!("N{i}"), email: address(i), ..Details::default() },
         comments: format!("a\n\"{i}\""),
-        ..Typed::default()
+        ..SignaturePayload::default()
     };
     let sealed: Vec<Vec<u8>> =
         ids.iter().enumerate().map(|(i, id)| opened.seal(&app.kernel.env, SIGNATURES, *id, &typed(i))).collect();

@@ -47,7 +47,7 @@ async fn total(app: &TestApp, token: &str) -> i64 {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_file_is_looked_at_tried_and_signed(pool: PgPool) {
+async fn import_preview_dry_run_and_run(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -109,7 +109,7 @@ async fn a_file_is_looked_at_tried_and_signed(pool: PgPool) {
     assert_eq!(sources["muster:counts"], json!({"union-hall": 2}));
     let agreed = "SELECT count(*) FROM consents WHERE purpose = 'updates' AND granted AND wording = 'J’accepte l’infolettre' AND source LIKE 'import:%'";
     assert_eq!(app.count(agreed).await, 1, "who said yes, and nobody else");
-    assert_eq!(app.count("SELECT count(*) FROM import_pieces").await, 0, "the file is gone");
+    assert_eq!(app.count("SELECT count(*) FROM import_chunks").await, 0, "the file is gone");
     assert_eq!(app.mail().await.len(), 1, "only the one who was vouched for was thanked");
     app.post(&start, Some(&token), &body).await.problem(409, "conflict", &[]);
 
@@ -121,7 +121,7 @@ async fn a_file_is_looked_at_tried_and_signed(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn hostile_files_apply_nothing_silently(pool: PgPool) {
+async fn malformed_files_are_refused_with_errors(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -172,7 +172,7 @@ fn many(lines: usize) -> String {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn rounds_go_on_where_they_were_and_may_be_done_twice(pool: PgPool) {
+async fn import_resumes_and_repeated_steps_are_idempotent(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -207,7 +207,7 @@ fn memory(pid: i32) -> i64 {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_hundred_thousand_lines_take_no_more_memory_than_a_few(pool: PgPool) {
+async fn import_of_100000_rows_uses_constant_memory(pool: PgPool) {
     let house = Installation::new(&pool);
     let token = house.owner().await;
     let server = house.serve(&["serve"]).await;

@@ -23,7 +23,7 @@ async fn kept(app: &TestApp) -> i64 {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_signer_may_ask_for_it(pool: PgPool) {
+async fn signer_can_request_keep_nothing(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -53,7 +53,7 @@ async fn a_signer_may_ask_for_it(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_protected_petition_always_does_and_others_can(pool: PgPool) {
+async fn protected_petition_always_drops_contacts(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:privacy": "protected"})).await;
@@ -73,7 +73,7 @@ async fn a_protected_petition_always_does_and_others_can(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn without_confirmation_it_is_dropped_at_once(pool: PgPool) {
+async fn contact_is_dropped_immediately_without_confirmation(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none"})).await;

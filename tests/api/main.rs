@@ -1,6 +1,8 @@
 //! The integration tests: through HTTP on a real Postgres, a database of its own for each test.
 
+mod abuse;
 mod access;
+mod attached_letters;
 mod attempt_limits;
 mod bounces;
 mod broadcasts;
@@ -14,19 +16,17 @@ mod confirmation;
 mod console;
 mod counters;
 mod counts;
-mod deliveries;
-mod dispatch;
 mod exports;
 #[path = "../faults/database.rs"]
 mod fault_database;
 #[path = "../faults/proxy.rs"]
 mod fault_proxy;
-mod floods;
+mod fixtures;
 mod group_commit;
 mod rate_limit;
 mod harness;
+mod images;
 mod imports;
-mod integrity;
 mod worker_crash;
 mod jobs;
 mod keep_nothing;
@@ -34,7 +34,8 @@ mod keyring;
 #[path = "../faults/keyring.rs"]
 mod keyring_faults;
 mod architecture;
-mod life;
+mod letter_dispatch;
+mod lifecycle;
 #[path = "../faults/lists.rs"]
 mod lists;
 mod hot_path_load;
@@ -46,9 +47,10 @@ mod milestones;
 mod operations;
 mod own_page;
 mod paging;
+mod pending_submissions;
 mod people;
+mod petition_deliveries;
 mod petitions;
-mod pictures;
 mod privacy;
 mod process;
 mod questions;
@@ -58,14 +60,12 @@ mod mail_relay;
 mod schema;
 mod seats;
 mod sessions;
-mod sign_and_send;
 #[path = "../faults/slow_clients.rs"]
 mod slow_clients;
 mod smtp_client;
 mod smtp_sink;
 mod templates;
 mod texts;
-mod things;
 mod fault_injection;
 
 #[path = "../faults/exports.rs"]

@@ -22,7 +22,7 @@ async fn reached(app: &TestApp, token: &str) -> Vec<i64> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn organizers_hear_of_each_step_once_and_again_after_it_was_taken_back(pool: PgPool) {
+async fn milestone_mail_is_sent_once_and_again_after_a_reset(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:goal": 8, "muster:milestones": [3], "title": "Status for all"})).await;
@@ -64,7 +64,7 @@ async fn organizers_hear_of_each_step_once_and_again_after_it_was_taken_back(poo
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_goal_may_rise_and_falls_back_with_its_step(pool: PgPool) {
+async fn goal_is_raised_and_lowered_with_its_milestone(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:goal": 4, "muster:raises_goal": true})).await;
@@ -89,7 +89,7 @@ async fn a_goal_may_rise_and_falls_back_with_its_step(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn first_mails_wait_for_the_next_hour_once_there_are_too_many(pool: PgPool) {
+async fn first_contact_limit_defers_mails_to_the_next_hour(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__FIRST_CONTACTS_PER_HOUR", "3")]).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

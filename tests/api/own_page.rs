@@ -24,7 +24,7 @@ fn link_of(page: &str, words: &str) -> String {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn asking_for_it_says_the_same_to_everyone_and_mails_the_owner(pool: PgPool) {
+async fn own_page_request_has_one_answer_for_everybody_and_mails_the_owner(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -44,7 +44,7 @@ async fn asking_for_it_says_the_same_to_everyone_and_mails_the_owner(pool: PgPoo
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn it_lists_changes_hands_over_and_erases(pool: PgPool) {
+async fn own_page_lists_changes_exports_and_erases_data(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -98,7 +98,7 @@ async fn it_lists_changes_hands_over_and_erases(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_protected_signature_s_page_stays_neutral(pool: PgPool) {
+async fn own_page_of_a_protected_signature_is_neutral(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:privacy": "protected"})).await;

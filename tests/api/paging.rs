@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
 use crate::{
+    fixtures::create_all_resources,
     harness::{Reply, TestApp, signer},
-    things::everything,
 };
 
 /// Rounds of random questions, for each list.
@@ -300,7 +300,7 @@ fn is_a_page(reply: &Reply, rel: &str, items: std::ops::RangeInclusive<usize>) {
 #[sqlx::test(migrations = "./migrations")]
 async fn every_list_answers_alike(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    let ours = everything(&app, "Alliance").await;
+    let ours = create_all_resources(&app, "Alliance").await;
     let token = Some(ours.token.as_str());
     let entry = app.get("/api/v1", None).await.expect(200);
     assert_eq!(entry["_links"]["curies"][0]["name"], "osdi");

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::{
+    fixtures::{confirm, event},
     harness::{TestApp, merge, signer},
-    things::{confirm, event},
 };
 
 const PEOPLE: &str = "/api/v1/people";
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_person_is_added_once_and_completed_by_address(pool: PgPool) {
+async fn post_person_creates_then_completes_by_address(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let t = Some(token.as_str());
@@ -64,7 +64,7 @@ async fn a_person_is_added_once_and_completed_by_address(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_put_merges(pool: PgPool) {
+async fn put_person_merges_details(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let t = Some(token.as_str());
@@ -117,7 +117,7 @@ async fn a_put_merges(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_idempotency_key_adds_once(pool: PgPool) {
+async fn idempotency_key_creates_one_person(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let send = async |body: &Value| {
@@ -154,7 +154,7 @@ async fn an_idempotency_key_adds_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_empty_box_withdraws_nothing(pool: PgPool) {
+async fn unticked_consent_withdraws_nothing(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let t = Some(token.as_str());
@@ -183,7 +183,7 @@ async fn an_empty_box_withdraws_nothing(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn only_who_confirmed_or_was_added_is_listed(pool: PgPool) {
+async fn people_list_has_only_confirmed_or_added_people(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let t = Some(token.as_str());

@@ -21,7 +21,7 @@ async fn total(app: &TestApp, token: Option<&str>) -> i64 {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_signature_counts_when_its_owner_confirms_it(pool: PgPool) {
+async fn signature_is_counted_after_confirmation(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -72,7 +72,7 @@ async fn a_signature_counts_when_its_owner_confirms_it(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_page_signs_too(pool: PgPool) {
+async fn form_submission_creates_a_signature(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(
@@ -114,12 +114,12 @@ async fn the_page_signs_too(pool: PgPool) {
         .form("/p/status", &[("given_name", "Bot"), ("email", "bot@example.org"), ("website", "http://spam.example")])
         .await;
     assert_eq!(machine.status, 200);
-    let held = "SELECT count(*) FROM signatures WHERE state = 'pending' AND suspicion = 'form'";
+    let held = "SELECT count(*) FROM signatures WHERE state = 'pending' AND quarantine_reason = 'form'";
     assert_eq!(app.count(held).await, 1, "the honeypot loses nothing, and what it caught will be held");
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn without_confirmation_the_first_act_counts_and_a_second_is_kept_uncounted(pool: PgPool) {
+async fn without_confirmation_a_second_signature_becomes_a_duplicate(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none"})).await;
@@ -140,7 +140,7 @@ async fn without_confirmation_the_first_act_counts_and_a_second_is_kept_uncounte
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_stranger_who_was_first_changes_nothing_of_what_her_own_confirmation_does(pool: PgPool) {
+async fn unconfirmed_signature_of_a_stranger_does_not_change_the_owners_confirmation(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -179,7 +179,7 @@ async fn a_stranger_who_was_first_changes_nothing_of_what_her_own_confirmation_d
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn only_the_newest_three_pending_acts_of_an_address_are_kept(pool: PgPool) {
+async fn only_the_newest_three_pending_signatures_of_an_address_are_kept(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "20")]).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -196,7 +196,7 @@ async fn only_the_newest_three_pending_acts_of_an_address_are_kept(pool: PgPool)
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn this_was_not_me_drops_what_was_entered(pool: PgPool) {
+async fn reject_link_deletes_the_pending_signature(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -238,7 +238,7 @@ async fn links_expire_and_forged_ones_do_not_work(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_token_vouches(pool: PgPool) {
+async fn api_token_creates_a_counted_signature(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -260,7 +260,7 @@ async fn a_token_vouches(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn an_idempotency_key_does_it_once(pool: PgPool) {
+async fn idempotency_key_replays_the_first_response(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -284,7 +284,7 @@ async fn an_idempotency_key_does_it_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn each_refused_field_is_named(pool: PgPool) {
+async fn invalid_fields_return_422_with_pointers(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -348,7 +348,7 @@ async fn each_refused_field_is_named(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_petition_that_is_not_open_says_why(pool: PgPool) {
+async fn closed_petition_returns_409_with_its_reason(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:status": "draft"})).await;
@@ -377,7 +377,7 @@ async fn a_petition_that_is_not_open_says_why(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn racing_signers_and_confirmers_of_one_address_count_once(pool: PgPool) {
+async fn concurrent_submissions_and_confirmations_of_one_address_count_once(pool: PgPool) {
     let app = std::sync::Arc::new(TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "40")]).await);
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

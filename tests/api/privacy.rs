@@ -16,8 +16,8 @@ use sqlx::{ConnectOptions, PgPool};
 use uuid::Uuid;
 
 use crate::{
+    fixtures::{confirm, event, letter_action, office},
     harness::{Reply, TestApp, merge, signer},
-    things::{confirm, event, letter_action, office},
 };
 
 /// What people type in these tests; none of it may be found anywhere.
@@ -116,7 +116,7 @@ async fn actions(app: &TestApp, token: &str, privacy: &str) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_stolen_database_and_a_log_name_nobody(pool: PgPool) {
+async fn database_dump_and_log_contain_no_personal_data(pool: PgPool) {
     let log = Buffer::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -219,7 +219,7 @@ fn comparable(reply: &Reply) -> (u16, Vec<(String, Vec<u8>)>, String) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn everybody_gets_the_same_answer(pool: PgPool) {
+async fn public_responses_are_identical_for_known_and_unknown_people(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
     office(&app, &token, "minister").await;
@@ -304,7 +304,7 @@ async fn everybody_gets_the_same_answer(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_was_sealed_for_one_row_does_not_open_in_another(pool: PgPool) {
+async fn sealed_value_does_not_open_in_another_row(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -355,7 +355,7 @@ async fn vault_of(app: &TestApp, slug: &str) -> Uuid {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_is_destroyed_is_shut_in_every_process_soon(pool: PgPool) {
+async fn destroyed_vault_is_closed_in_every_process(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     for slug in ["first", "second"] {
@@ -416,7 +416,7 @@ fn traces(row: &Value) -> Vec<(String, i64)> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn protected_rows_keep_the_day_and_nothing_else(pool: PgPool) {
+async fn protected_rows_store_only_the_day(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
     office(&app, &token, "minister").await;
@@ -484,7 +484,7 @@ async fn protected_rows_keep_the_day_and_nothing_else(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn contacts_of_a_protected_action_never_leave_by_token(pool: PgPool) {
+async fn contacts_of_a_protected_action_are_never_returned_by_token(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__MAIL__CONFIRMATIONS_PER_DAY", "50")]).await;
     let token = app.owner().await;
     office(&app, &token, "minister").await;

@@ -27,7 +27,7 @@ fn answering(address: &str, answers: &Value) -> Value {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn answers_are_checked_sealed_shown_and_exported(pool: PgPool) {
+async fn answers_are_validated_encrypted_shown_and_exported(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:questions": questions()})).await;
@@ -63,7 +63,7 @@ async fn answers_are_checked_sealed_shown_and_exported(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_page_asks_in_its_language_and_keeps_what_was_typed(pool: PgPool) {
+async fn questions_are_localized_and_input_is_kept_after_errors(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let fields =
@@ -111,7 +111,7 @@ async fn the_page_asks_in_its_language_and_keeps_what_was_typed(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_protected_petition_refuses_harmful_questions_and_keeps_no_answers(pool: PgPool) {
+async fn protected_petition_refuses_sensitive_questions_and_stores_no_answers(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let harmful = json!([{"key": "papers", "label": "What is your immigration status?"}]);

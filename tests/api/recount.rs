@@ -7,8 +7,8 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
+    fixtures,
     harness::{TestApp, merge, signer},
-    things,
 };
 
 const SIGN: &str = "/api/v1/petitions/status/signatures";
@@ -50,7 +50,7 @@ async fn act(app: &TestApp, token: &str, from: usize) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn ranges_are_counted_right_while_people_act(pool: PgPool) {
+async fn recount_is_exact_during_concurrent_submissions(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let petition = app.petition(&token, json!({})).await;
@@ -97,7 +97,7 @@ async fn ranges_are_counted_right_while_people_act(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn one_process_recounts_at_a_time_and_no_lock_is_held(pool: PgPool) {
+async fn recount_lease_allows_one_process_without_locks(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let petition = app.petition(&token, json!({})).await;
@@ -107,7 +107,7 @@ async fn one_process_recounts_at_a_time_and_no_lock_is_held(pool: PgPool) {
         .await
         .unwrap();
     app.post(path, Some(&token), &json!({})).await.problem(409, "conflict", &[]);
-    sqlx::query("UPDATE recounts SET claimed_until = now()").execute(&app.kernel.db).await.unwrap();
+    sqlx::query("UPDATE recounts SET leased_until = now()").execute(&app.kernel.db).await.unwrap();
     app.post(path, Some(&token), &json!({})).await.expect(200);
     // numbers of other petitions move while somebody holds one
     app.petition(&token, json!({"muster:slug": "other"})).await;
@@ -129,9 +129,9 @@ async fn one_process_recounts_at_a_time_and_no_lock_is_held(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn seats_and_letters_are_recounted_too(pool: PgPool) {
+async fn seats_and_letters_are_recounted(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    let ours = things::everything(&app, "Alliance").await;
+    let ours = fixtures::create_all_resources(&app, "Alliance").await;
     let verify = async || muster::worker::run_maintenance(&app.app).await.unwrap();
     let off =
         "SELECT count(*) FROM action_count_deltas d JOIN actions a ON a.id = d.action_id WHERE a.kind <> 'petition'";

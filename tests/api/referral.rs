@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use crate::harness::{TestApp, merge, signer};
 
 #[sqlx::test(migrations = "./migrations")]
-async fn registered_words_are_counted_and_others_are_other(pool: PgPool) {
+async fn registered_sources_are_counted_and_unknown_ones_are_other(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({"muster:confirmation": "none", "muster:send_thanks": false})).await;

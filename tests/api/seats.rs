@@ -15,13 +15,13 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
+    fixtures,
     harness::{Reply, TestApp, merge},
-    things,
 };
 
-#[path = "../../src/events/tests/model.rs"]
-mod model;
-use model::{Model, Party};
+#[path = "../../src/events/tests/seat_model.rs"]
+mod seat_model;
+use seat_model::{Model, Party};
 
 const EVENT: &str = "/api/v1/events/assembly";
 const REGISTER: &str = "/api/v1/events/assembly/attendances";
@@ -32,7 +32,7 @@ fn party(name: &str, size: i16) -> Value {
 }
 
 async fn event(app: &TestApp, token: &str, more: Value) -> Uuid {
-    things::event(app, token, more).await
+    fixtures::event(app, token, more).await
 }
 
 /// Registers as an organizer does; returns the registration.
@@ -63,17 +63,17 @@ async fn kinds_of_mail(app: &TestApp, name: &str) -> Vec<String> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn who_registers_again_with_fewer_lets_those_who_wait_in(pool: PgPool) {
+async fn smaller_party_on_reregistration_promotes_the_waitlist(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     event(&app, &token, json!({"capacity": 4})).await;
     // by mailed links
     app.post(REGISTER, None, &party("ana", 4)).await.expect(202);
-    things::confirm(&app, "ana@example.org").await;
+    fixtures::confirm(&app, "ana@example.org").await;
     let bo = vouch(&app, &token, "bo", 2).await;
     assert_eq!(bo["muster:state"], "waitlisted");
     app.post(REGISTER, None, &party("ana", 1)).await.expect(202);
-    things::confirm(&app, "ana@example.org").await;
+    fixtures::confirm(&app, "ana@example.org").await;
     assert_eq!(state_of(&app, &token, &bo).await, "accepted");
     assert_eq!(kinds_of_mail(&app, "bo").await.last().unwrap(), "event_promoted");
     let cem = vouch(&app, &token, "cem", 1).await;
@@ -94,7 +94,7 @@ async fn who_registers_again_with_fewer_lets_those_who_wait_in(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_party_larger_than_the_room_is_refused_by_name(pool: PgPool) {
+async fn party_larger_than_capacity_returns_422(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     event(&app, &token, json!({"capacity": 3})).await;
@@ -130,7 +130,7 @@ async fn a_party_larger_than_the_room_is_refused_by_name(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_lowered_capacity_blocks_nobody(pool: PgPool) {
+async fn lowered_capacity_does_not_block_the_waitlist(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     event(&app, &token, json!({"capacity": 6})).await;
@@ -164,7 +164,7 @@ async fn a_lowered_capacity_blocks_nobody(pool: PgPool) {
         ("accepted".into(), "waitlisted".into())
     );
     // declined in the lock
-    things::confirm(&app, "late@example.org").await;
+    fixtures::confirm(&app, "late@example.org").await;
     assert_eq!(app.count("SELECT count(*) FROM attendances WHERE party_size = 6 AND state = 'declined'").await, 1);
     assert_eq!(kinds_of_mail(&app, "late").await.last().unwrap(), "event_declined");
     // there is room for it again: it kept its place
@@ -173,7 +173,7 @@ async fn a_lowered_capacity_blocks_nobody(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn every_change_of_the_rules_lets_in_whom_it_fits(pool: PgPool) {
+async fn changed_capacity_rules_promote_the_waitlist(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     event(&app, &token, json!({"capacity": 3})).await;
@@ -197,7 +197,7 @@ async fn every_change_of_the_rules_lets_in_whom_it_fits(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn the_tick_heals_what_no_change_has(pool: PgPool) {
+async fn tick_promotes_a_waitlist_that_was_left_behind(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     for (slug, privacy) in [("assembly", "standard"), ("vigil", "protected")] {
@@ -231,7 +231,7 @@ async fn the_tick_heals_what_no_change_has(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn nobody_is_seated_at_what_is_over_or_called_off(pool: PgPool) {
+async fn past_or_cancelled_event_promotes_nobody(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     event(&app, &token, json!({"capacity": 2})).await;
@@ -287,13 +287,13 @@ struct Row {
     person_id: Uuid,
     state: String,
     party_size: i16,
-    place_since: Option<i64>,
+    waitlist_position: Option<i64>,
     link_generation: i16,
 }
 
 async fn rows(app: &TestApp) -> Vec<Row> {
-    let sql = "SELECT id, person_id, state, party_size, place_since, link_generation FROM attendances
-               WHERE state IN ('pending', 'accepted', 'waitlisted') ORDER BY place_since, id";
+    let sql = "SELECT id, person_id, state, party_size, waitlist_position, link_generation FROM attendances
+               WHERE state IN ('pending', 'accepted', 'waitlisted') ORDER BY waitlist_position, id";
     sqlx::query_as(sql).fetch_all(&app.kernel.db).await.unwrap()
 }
 
@@ -398,7 +398,7 @@ impl Told {
                 200
             }
             Verb::Rules(waitlist, pass) => {
-                (model.waitlist, model.smaller_may_pass) = (*waitlist, *pass);
+                (model.waitlist, model.allow_smaller_parties_first) = (*waitlist, *pass);
                 moved = model.promote();
                 200
             }
@@ -411,20 +411,20 @@ impl Told {
 /// The event as its rows have it, by person's numbers.
 async fn model_of_rows(app: &TestApp, people: &BTreeMap<Uuid, u64>) -> Model {
     let (capacity, waitlist, pass): (Option<i32>, bool, bool) =
-        sqlx::query_as("SELECT capacity, waitlist, smaller_may_pass FROM events")
+        sqlx::query_as("SELECT capacity, waitlist, allow_smaller_parties_first FROM events")
             .fetch_one(&app.kernel.db)
             .await
             .unwrap();
     let mut model = Model::new(capacity.map(|seats| seats.try_into().unwrap()));
-    (model.waitlist, model.smaller_may_pass) = (waitlist, pass);
+    (model.waitlist, model.allow_smaller_parties_first) = (waitlist, pass);
     for row in rows(app).await.into_iter().filter(|row| row.state != "pending") {
-        let place = (row.state == "waitlisted").then(|| row.place_since.unwrap().try_into().unwrap());
+        let place = (row.state == "waitlisted").then(|| row.waitlist_position.unwrap().try_into().unwrap());
         let held = model.parties.insert(people[&row.person_id], Party { size: row.party_size, place });
         assert_eq!(held, None, "nobody has two places");
     }
     let taken = app.count("SELECT seats_taken::bigint FROM events").await;
     assert_eq!(taken, i64::from(model.taken()));
-    model.next_place = 1 << 40;
+    model.next_waitlist_position = 1 << 40;
     model
 }
 
@@ -452,7 +452,7 @@ async fn begin(app: &TestApp, token: &str) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn seats_are_what_the_rules_say_after_every_step(pool: PgPool) {
+async fn seats_match_the_model_after_every_step(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let mut runner = TestRunner::new(Config::default());
@@ -485,7 +485,7 @@ async fn seats_are_what_the_rules_say_after_every_step(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn seats_are_sound_whatever_happens_at_once(pool: PgPool) {
+async fn concurrent_requests_keep_seat_invariants(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     let mut runner = TestRunner::new(Config::default());

@@ -5,8 +5,8 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use crate::{
+    fixtures,
     harness::{TestApp, signer},
-    things,
 };
 
 #[sqlx::test(migrations = "./migrations")]
@@ -22,7 +22,7 @@ async fn the_west_of_canada_changes_its_clocks_no_more(pool: PgPool) {
         let slug = zone.rsplit('/').next().unwrap().to_lowercase();
         let more =
             json!({"muster:slug": slug, "start_date": "2027-03-01 18:00:00.000123", "timezone_identifier": zone});
-        things::event(&app, &token, more).await;
+        fixtures::event(&app, &token, more).await;
         let event = app.get(&format!("/api/v1/events/{slug}"), None).await.expect(200);
         assert_eq!((&event["start_date"], &event["timezone_identifier"]), (&json!(at), &json!(zone)));
         let page = app.get(&format!("/e/{slug}"), None).await.text();
@@ -47,11 +47,11 @@ async fn the_west_of_canada_changes_its_clocks_no_more(pool: PgPool) {
 async fn an_unknown_zone_pauses_its_mailbox_and_no_other(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
-    things::office(&app, &token, "minister").await;
+    fixtures::office(&app, &token, "minister").await;
     let other =
         json!({"title": "Premier", "muster:slug": "premier", "muster:mailboxes": ["premier@office.example.org"]});
     app.post("/api/v1/offices", Some(&token), &other).await.expect(201);
-    things::letter_action(&app, &token, json!({"muster:targets": ["minister", "premier"]})).await;
+    fixtures::letter_action(&app, &token, json!({"muster:targets": ["minister", "premier"]})).await;
     app.put("/api/v1/advocacy_campaigns/write", Some(&token), &json!({"muster:live": true})).await.expect(200);
     let write = async |address: &str| {
         app.post("/api/v1/advocacy_campaigns/write/outreaches", Some(&token), &signer(address)).await.expect(201)

@@ -26,9 +26,9 @@ use crate::{
 const GOES_ON_WITHIN: Duration = Duration::from_secs(25);
 
 const ACTS: [(&str, &str); 3] = [
-    ("sign", "/api/v1/petitions/status/signatures"),
-    ("register", "/api/v1/events/assembly/attendances"),
-    ("write", "/api/v1/advocacy_campaigns/write/outreaches"),
+    ("signatures", "/api/v1/petitions/status/signatures"),
+    ("attendances", "/api/v1/events/assembly/attendances"),
+    ("letters", "/api/v1/advocacy_campaigns/write/outreaches"),
 ];
 
 /// A petition, an event and a letter action, with a relay, over this address of the database.

@@ -67,7 +67,7 @@ fn ids(csv: &[u8]) -> Vec<Uuid> {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn who_commits_behind_the_cursor_is_in_the_file(pool: PgPool) {
+async fn rows_committed_behind_the_cursor_are_exported(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -94,7 +94,7 @@ async fn who_commits_behind_the_cursor_is_in_the_file(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_blip_of_the_database_does_not_break_a_download_off(pool: PgPool) {
+async fn export_survives_a_short_database_outage(pool: PgPool) {
     let app = TestApp::new(pool.clone()).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

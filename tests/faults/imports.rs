@@ -15,9 +15,9 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::{
+    fixtures::confirm,
     harness::{Reply, TestApp, signer},
     process::until,
-    things::confirm,
 };
 
 const IMPORTS: &str = "/api/v1/petitions/status/imports";
@@ -42,11 +42,11 @@ async fn listed(app: &TestApp, token: &str) -> Value {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_slow_client_holds_nothing_and_one_that_goes_away_leaves_nothing(pool: PgPool) {
+async fn slow_upload_holds_no_connection_and_aborted_upload_is_cleaned_up(pool: PgPool) {
     let app = TestApp::with(pool, &[("MUSTER__HTTP__TIMEOUT_SECONDS", "2")]).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
-    let pieces = async || app.count("SELECT count(*) FROM import_pieces").await;
+    let pieces = async || app.count("SELECT count(*) FROM import_chunks").await;
     let send = || {
         let (parts, coming) = mpsc::channel::<Result<Bytes, io::Error>>(1);
         let coming = futures_util::stream::unfold(coming, async |mut coming| Some((coming.recv().await?, coming)));
@@ -100,7 +100,7 @@ async fn a_slow_client_holds_nothing_and_one_that_goes_away_leaves_nothing(pool:
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn every_way_to_end_a_file_ends_the_import(pool: PgPool) {
+async fn import_accepts_every_line_ending_at_end_of_file(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -133,14 +133,14 @@ async fn every_way_to_end_a_file_ends_the_import(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_poisoned_import_fails_with_its_reason_and_keeps_nobody_waiting(pool: PgPool) {
+async fn corrupt_import_fails_with_its_reason_without_blocking_others(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
     for (poison, why) in [
-        ("UPDATE import_pieces SET sealed = '\\x00'", "unreadable"),
+        ("UPDATE import_chunks SET sealed = '\\x00'", "unreadable"),
         ("UPDATE imports SET mapping = '{\"email\": 7}' WHERE state = 'running'", "not_understood"),
-        ("DELETE FROM import_pieces", "unreadable"),
+        ("DELETE FROM import_chunks", "unreadable"),
     ] {
         let import = uploaded(&app, &token, "email\r\nana@example.org\r\n").await;
         start(&app, &token, &import, false).await;
@@ -162,13 +162,13 @@ async fn a_poisoned_import_fails_with_its_reason_and_keeps_nobody_waiting(pool: 
         }
         let failed = listed(&app, &token).await[0].clone();
         assert_eq!((&failed["muster:state"], &failed["muster:job"]["error"]["code"]), (&json!("failed"), &json!(why)));
-        assert_eq!(app.count("SELECT count(*) FROM import_pieces").await, 0, "its file is gone");
+        assert_eq!(app.count("SELECT count(*) FROM import_chunks").await, 0, "its file is gone");
         sqlx::query("DELETE FROM jobs").execute(&app.kernel.db).await.unwrap();
     }
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn who_took_the_signature_back_is_not_signed_again_by_a_file(pool: PgPool) {
+async fn import_skips_withdrawn_signatures(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

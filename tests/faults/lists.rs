@@ -7,9 +7,9 @@ use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
 use crate::{
+    fixtures::{AllResources, create_all_resources},
     harness::{Reply, TestApp},
     sessions,
-    things::{Everything, everything},
 };
 
 /// Rows in each large table.
@@ -18,7 +18,7 @@ const ROWS: i64 = 300_000;
 const SMALL: i64 = 2_000;
 
 /// Fills the large tables: all rows belong to one petition, event, letter action, broadcast and organization.
-async fn fill(app: &TestApp, ours: &Everything) {
+async fn fill(app: &TestApp, ours: &AllResources) {
     let mut conn = app.kernel.db.acquire().await.unwrap();
     let sql = format!(
         "SET session_replication_role = replica; SET synchronous_commit = off; SET maintenance_work_mem = '256MB';
@@ -32,7 +32,7 @@ async fn fill(app: &TestApp, ours: &Everything) {
                     CASE WHEN s.n % 1000 = 2 THEN 'waiting' ELSE 'none' END, (ARRAY['CA', 'MX', 'PH'])[1 + s.n % 3], 'ON', CASE WHEN s.n % 7 = 0 THEN 'flyer' END, s.n % 50 <> 0,
                     s.at, CASE WHEN s.n % 5 = 0 AND s.n % 1000 <> 0 THEN NULL ELSE s.at END, now() + interval '1 day', CASE WHEN s.n % 1000 = 1 THEN s.at END
              FROM seed s;
-         INSERT INTO attendances (id, event_id, person_id, state, party_size, place_since, created_at, accepted_at)
+         INSERT INTO attendances (id, event_id, person_id, state, party_size, waitlist_position, created_at, accepted_at)
              SELECT s.id, '{event}', s.id, CASE WHEN s.n % 100 = 0 THEN 'waitlisted' WHEN s.n % 100 = 1 THEN 'cancelled' ELSE 'accepted' END, 1 + s.n % 3, s.n, s.at, s.at FROM seed s;
          INSERT INTO letters (id, letter_action_id, person_id, state, locale, created_at, confirmed_at)
              SELECT s.id, '{letter}', s.id, 'confirmed', 'en', s.at, s.at FROM seed s;
@@ -190,9 +190,9 @@ async fn page(app: &TestApp, path: &str, token: &str) -> Value {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn no_list_page_or_round_of_upkeep_reads_a_whole_table(pool: PgPool) {
+async fn lists_and_cleanup_never_scan_a_whole_table(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    let ours = everything(&app, "Alliance").await;
+    let ours = create_all_resources(&app, "Alliance").await;
     let token = ours.token.as_str();
     let session = sessions::sign_in(&app).await;
     fill(&app, &ours).await;
@@ -282,9 +282,9 @@ async fn no_list_page_or_round_of_upkeep_reads_a_whole_table(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_search_that_stops_goes_on_with_the_next_link(pool: PgPool) {
+async fn partial_search_continues_with_its_next_link(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    let ours = everything(&app, "Alliance").await;
+    let ours = create_all_resources(&app, "Alliance").await;
     let token = ours.token.as_str();
     let sql = format!(
         "SET LOCAL session_replication_role = replica;

@@ -7,14 +7,14 @@ use sqlx::PgPool;
 use tokio::time::{Duration, sleep};
 
 use crate::{
+    fixtures::event,
     harness::{TestApp, signer},
-    things::event,
 };
 
 const SIGN: &str = "/api/v1/petitions/status/signatures";
 
 #[sqlx::test(migrations = "./migrations")]
-async fn who_acts_again_while_her_first_act_expires_breaks_nothing(pool: PgPool) {
+async fn resubmission_during_expiry_keeps_the_person(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -43,7 +43,7 @@ async fn who_acts_again_while_her_first_act_expires_breaks_nothing(pool: PgPool)
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_person_whom_a_batch_has_in_hand_is_left_for_the_next_time(pool: PgPool) {
+async fn expiry_skips_people_locked_by_a_batch(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
@@ -76,7 +76,7 @@ async fn a_person_whom_a_batch_has_in_hand_is_left_for_the_next_time(pool: PgPoo
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn what_happens_to_an_action_meanwhile_is_not_undone(pool: PgPool) {
+async fn concurrent_action_changes_are_not_overwritten(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;

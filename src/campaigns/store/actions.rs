@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::super::{
     action::{Action, Kind, NewAction, State},
-    images::Picture,
-    life::NextAction,
+    images::ActionImage,
+    lifecycle::NextAction,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -96,7 +96,7 @@ impl TryFrom<ActionRow> for Action {
             button: row.button,
             thanks: row.thanks,
             share_text: row.share_text,
-            image: Picture::of(row.image_id, row.image_alt, row.image_width, row.image_height),
+            image: ActionImage::of(row.image_id, row.image_alt, row.image_width, row.image_height),
             hosted_by: row.hosted_by,
             send_thanks: row.send_thanks,
             published_count: row.published_count,

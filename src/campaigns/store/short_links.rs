@@ -12,7 +12,7 @@ pub struct ShortLink {
     /// `/go/{word}`.
     pub word: String,
     /// How often it was followed.
-    pub hits: i64,
+    pub clicks: i64,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
@@ -51,8 +51,8 @@ pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid
 pub async fn short_links(conn: &mut PgConnection, action: Uuid) -> Result<Vec<ShortLink>> {
     Ok(sqlx::query_as!(
         ShortLink,
-        r#"SELECT s.word, coalesce(sum(h.hits), 0)::bigint AS "hits!", s.created_at
-           FROM short_links s LEFT JOIN short_link_hits h ON h.word = s.word
+        r#"SELECT s.word, coalesce(sum(h.clicks), 0)::bigint AS "clicks!", s.created_at
+           FROM short_links s LEFT JOIN short_link_clicks h ON h.word = s.word
            WHERE s.action_id = $1 GROUP BY s.word ORDER BY s.created_at, s.word"#,
         action
     )
@@ -74,15 +74,15 @@ pub async fn delete_short_link(conn: &mut PgConnection, action: Uuid, word: &str
 ///
 /// # Errors
 /// A database error.
-pub async fn add_hits(db: &PgPool, hits: &[(String, NaiveDate, i64)]) -> Result<()> {
-    let words: Vec<String> = hits.iter().map(|(word, ..)| word.clone()).collect();
-    let days: Vec<NaiveDate> = hits.iter().map(|(_, day, _)| *day).collect();
-    let counts: Vec<i64> = hits.iter().map(|(.., count)| *count).collect();
+pub async fn add_clicks(db: &PgPool, clicks: &[(String, NaiveDate, i64)]) -> Result<()> {
+    let words: Vec<String> = clicks.iter().map(|(word, ..)| word.clone()).collect();
+    let days: Vec<NaiveDate> = clicks.iter().map(|(_, day, _)| *day).collect();
+    let counts: Vec<i64> = clicks.iter().map(|(.., count)| *count).collect();
     sqlx::query!(
-        "INSERT INTO short_link_hits AS h (word, day, hits)
-         SELECT n.word, n.day, n.hits FROM unnest($1::text[], $2::date[], $3::bigint[]) n (word, day, hits) JOIN short_links s ON s.word = n.word
+        "INSERT INTO short_link_clicks AS h (word, day, clicks)
+         SELECT n.word, n.day, n.clicks FROM unnest($1::text[], $2::date[], $3::bigint[]) n (word, day, clicks) JOIN short_links s ON s.word = n.word
          ORDER BY 1, 2
-         ON CONFLICT (word, day) DO UPDATE SET hits = h.hits + excluded.hits",
+         ON CONFLICT (word, day) DO UPDATE SET clicks = h.clicks + excluded.clicks",
         &words,
         &days,
         &counts

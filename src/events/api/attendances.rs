@@ -13,14 +13,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::own;
+use super::ensure_visible;
 use crate::{
     error::{Error, Result},
     events::{
         ops,
         plan::Event,
-        registering::{Events, NewAttendance, access_needs, interpretation, party_size},
         store::{self, ATTENDANCES, AttendanceRow},
+        submission::{Events, NewAttendance, access_needs, interpretation, party_size},
     },
     kernel::{
         extract::{ListQuery, PathParams, Valid, ValidWithBytes},
@@ -41,7 +41,7 @@ pub struct AttendanceBody {
     pub person: PersonBody,
     /// How many people, this one included: 1 to 10, and no more than the event has seats; they get places together or not
     /// at all.
-    #[serde(default = "one", rename = "muster:party_size")]
+    #[serde(default = "default_party_size", rename = "muster:party_size")]
     pub muster_party_size: i64,
     /// A language to be interpreted: one of the event's.
     #[serde(default, rename = "muster:interpretation")]
@@ -63,7 +63,7 @@ pub struct AttendanceBody {
     pub muster_challenge: Option<String>,
 }
 
-fn one() -> i64 {
+fn default_party_size() -> i64 {
     1
 }
 
@@ -108,7 +108,7 @@ fn osdi_status(state: &str) -> &'static str {
 
 /// A registration; with its person where the token may see contacts. Of a protected event none leaves by token: what is
 /// shown is the row's state, size and day.
-async fn shown(events: &Events, event: &Event, row: &AttendanceRow, actor: &Actor) -> Result<Value> {
+async fn visible_resource(events: &Events, event: &Event, row: &AttendanceRow, actor: &Actor) -> Result<Value> {
     let kernel = &events.kernel;
     let base = event.action.api_path();
     let mut attendance = json!({
@@ -130,18 +130,23 @@ async fn shown(events: &Events, event: &Event, row: &AttendanceRow, actor: &Acto
     attendance["referrer_data"] = json!({"source": row.source});
     attendance["_links"]["osdi:person"] = link(kernel.url(&format!("/api/v1/people/{}", row.person_id)));
     if actor.allows(Scope::ContactsRead) {
-        let typed = ops::typed(&*kernel.vaults.open(event.action.vault_id).await?, row)?;
-        attendance["person"] = typed.details.to_osdi();
-        attendance["muster:interpretation"] = json!(typed.interpretation);
-        attendance["muster:access_needs"] = json!(typed.access_needs);
+        let payload = ops::open_payload(&*kernel.vaults.open(event.action.vault_id).await?, row)?;
+        attendance["person"] = payload.details.to_osdi();
+        attendance["muster:interpretation"] = json!(payload.interpretation);
+        attendance["muster:access_needs"] = json!(payload.access_needs);
     }
     Ok(attendance)
 }
 
 /// The organizer's own event and one of its registrations.
-async fn find(conn: &mut PgConnection, actor: &Actor, key: &str, id: Uuid) -> Result<(Event, AttendanceRow)> {
+async fn find_attendance(
+    conn: &mut PgConnection,
+    actor: &Actor,
+    key: &str,
+    id: Uuid,
+) -> Result<(Event, AttendanceRow)> {
     let event = store::by_key(conn, key).await?;
-    own(Some(actor), &event)?;
+    ensure_visible(Some(actor), &event)?;
     let row = store::attendance(conn, id)
         .await?
         .filter(|row| row.event_id == event.action.id)
@@ -161,7 +166,7 @@ pub async fn list_attendances(
     let kernel = &events.kernel;
     let mut conn = kernel.db.acquire().await?;
     let event = store::by_key(&mut conn, &key).await?;
-    own(Some(&actor), &event)?;
+    ensure_visible(Some(&actor), &event)?;
     let fields = if event.action.protected { store::PROTECTED_ATTENDANCE_FIELDS } else { store::ATTENDANCE_FIELDS };
     let mut filter = query.filter(fields)?;
     if let Some(filter) = &mut filter {
@@ -172,7 +177,7 @@ pub async fn list_attendances(
     drop(conn);
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
-        items.push(shown(&events, &event, row, &actor).await?);
+        items.push(visible_resource(&events, &event, row, &actor).await?);
     }
     let url = kernel.url(&format!("{}/attendances", event.action.api_path()));
     Ok(private_json(
@@ -189,27 +194,27 @@ pub async fn get_attendance(
     PathParams((key, id)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
-    let (event, row) = find(&mut *events.kernel.db.acquire().await?, &actor, &key, id).await?;
-    Ok(private_json(StatusCode::OK, &shown(&events, &event, &row, &actor).await?))
+    let (event, row) = find_attendance(&mut *events.kernel.db.acquire().await?, &actor, &key, id).await?;
+    Ok(private_json(StatusCode::OK, &visible_resource(&events, &event, &row, &actor).await?))
 }
 
-fn accept(event: &Event, body: AttendanceBody) -> Result<NewAttendance> {
-    let mut faults = Vec::new();
+fn parse_attendance(event: &Event, body: AttendanceBody) -> Result<NewAttendance> {
+    let mut errors = Vec::new();
     let person = match body.person.parse("/person") {
         Ok(person) => Some(person),
         Err(Error::Fields(fields)) => {
-            faults.extend(fields);
+            errors.extend(fields);
             None
         }
         Err(error) => return Err(error),
     };
-    let size = party_size(event, body.muster_party_size).map_err(|e| faults.push(e)).ok();
+    let size = party_size(event, body.muster_party_size).map_err(|e| errors.push(e)).ok();
     let language =
-        interpretation(event, body.muster_interpretation.as_deref().unwrap_or("")).map_err(|e| faults.push(e)).ok();
-    let needs = access_needs(body.muster_access_needs.as_deref().unwrap_or("")).map_err(|e| faults.push(e)).ok();
+        interpretation(event, body.muster_interpretation.as_deref().unwrap_or("")).map_err(|e| errors.push(e)).ok();
+    let needs = access_needs(body.muster_access_needs.as_deref().unwrap_or("")).map_err(|e| errors.push(e)).ok();
     let (Some(person), Some(party_size), Some(interpretation), Some(access_needs)) = (person, size, language, needs)
     else {
-        return Err(Error::Fields(faults));
+        return Err(Error::Fields(errors));
     };
     let consents = body.muster_consents.cleaned();
     Ok(NewAttendance { person, party_size, interpretation, access_needs, consents, source: body.referrer_data.source })
@@ -218,7 +223,7 @@ fn accept(event: &Event, body: AttendanceBody) -> Result<NewAttendance> {
 /// Registers. Without a token this is the public act, answered alike for everybody; with one the organizer vouches.
 #[utoipa::path(post, path = "/api/v1/events/{id}/attendances", tag = "attendances", params(("id" = String, Path, description = "UUID or slug")), request_body = AttendanceBody,
     responses((status = 202, description = "Received (public act)", body = Value), (status = 201, description = "Registered (with a token)", body = Value), (status = 200, description = "Was there already (with a token)", body = Value), (status = 409), (status = 422), (status = 428), (status = 503)))]
-pub async fn post_attendance(
+pub async fn create_attendance(
     State(events): State<Events>,
     MaybeActor(actor): MaybeActor,
     source: Source,
@@ -228,13 +233,13 @@ pub async fn post_attendance(
 ) -> Result<Response> {
     let kernel = &events.kernel;
     let event = events.event(&key).await?;
-    own(actor.as_ref(), &event)?;
+    ensure_visible(actor.as_ref(), &event)?;
     let challenge = body.muster_challenge.clone();
-    let new = accept(&event, body)?;
+    let new = parse_attendance(&event, body)?;
     let Some(actor) = actor else {
-        events.require_open(&event)?;
+        events.ensure_open(&event)?;
         kernel.rate_limiter.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
-        events.register(&event, new).await?;
+        events.submit(&event, new).await?;
         return Ok(
             (StatusCode::ACCEPTED, Json(event.action.received(&kernel.settings.http.public_url))).into_response()
         );
@@ -242,17 +247,17 @@ pub async fn post_attendance(
     actor.require(Scope::ContactsWrite)?;
     let path = format!("{}/attendances", event.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes).await?;
-    let registered = events.register_vouched(&event, new, key).await?;
+    let registered = events.submit_vouched(&event, new, key).await?;
     let row = store::attendance(&mut *kernel.db.acquire().await?, registered.attendance)
         .await?
         .ok_or_else(Error::not_found)?;
     let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(private_json(status, &shown(&events, &event, &row, &actor).await?))
+    Ok(private_json(status, &visible_resource(&events, &event, &row, &actor).await?))
 }
 
 /// Changes a registration that has a place or waits for one.
 #[utoipa::path(put, path = "/api/v1/events/{id}/attendances/{attendance}", tag = "attendances", params(("id" = String, Path), ("attendance" = Uuid, Path)), request_body = AttendanceChanges, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)))]
-pub async fn put_attendance(
+pub async fn update_attendance(
     State(events): State<Events>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
@@ -261,36 +266,36 @@ pub async fn put_attendance(
     actor.require(Scope::ContactsWrite)?;
     let kernel = &events.kernel;
     let mut tx = kernel.db.begin().await?;
-    let (event, row) = find(&mut tx, &actor, &key, id).await?;
+    let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
     if !matches!(row.state.as_str(), "accepted" | "waitlisted") {
         return Err(ops::not_active());
     }
     // read again under their locks: the capacity may have changed, or the registration have ended, meanwhile
     store::lock_seats(&mut tx, event.action.id).await?;
     store::lock_attendance(&mut tx, row.id).await?;
-    let (event, row) = find(&mut tx, &actor, &key, id).await?;
+    let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
     if !matches!(row.state.as_str(), "accepted" | "waitlisted") {
         return Err(ops::not_active());
     }
     let field = |e| Error::Fields(vec![e]);
     let vault = kernel.vaults.open(event.action.vault_id).await?;
-    let mut typed = ops::typed(&vault, &row)?;
+    let mut payload = ops::open_payload(&vault, &row)?;
     if let Some(language) = &changes.muster_interpretation {
-        typed.interpretation = interpretation(&event, language).map_err(field)?;
+        payload.interpretation = interpretation(&event, language).map_err(field)?;
     }
     if let Some(needs) = &changes.muster_access_needs {
-        typed.access_needs = access_needs(needs).map_err(field)?;
+        payload.access_needs = access_needs(needs).map_err(field)?;
     }
     if let Some(size) = changes.muster_party_size {
         ops::resize(&mut tx, kernel, &event, &row, party_size(&event, size).map_err(field)?).await?;
     }
     if row.sealed.is_some() {
-        store::set_sealed(&mut tx, id, Some(&vault.seal(&kernel.env, ATTENDANCES, id, &typed))).await?;
+        store::set_sealed(&mut tx, id, Some(&vault.seal(&kernel.env, ATTENDANCES, id, &payload))).await?;
     }
     audit(&mut tx, &kernel.env, &actor, "attendance.edit", Some(id), json!({})).await?;
-    let (event, row) = find(&mut tx, &actor, &key, id).await?;
+    let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::OK, &shown(&events, &event, &row, &actor).await?))
+    Ok(private_json(StatusCode::OK, &visible_resource(&events, &event, &row, &actor).await?))
 }
 
 /// Cancels a registration on behalf of its person; the seats go to those who wait.
@@ -303,7 +308,7 @@ pub async fn delete_attendance(
     actor.require(Scope::ContactsWrite)?;
     let kernel = &events.kernel;
     let mut tx = kernel.db.begin().await?;
-    let (event, _) = find(&mut tx, &actor, &key, id).await?;
+    let (event, _) = find_attendance(&mut tx, &actor, &key, id).await?;
     if ops::cancel(&mut tx, kernel, &event, id).await? {
         // no message goes out, so the contents are needed no more
         store::set_sealed(&mut tx, id, None).await?;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::own;
+use super::ensure_visible;
 use crate::{
     campaigns::{self, ActionChanges, ActionFields, Kind},
     error::Result,
@@ -18,8 +18,8 @@ use crate::{
         fields::{EventFields, NewEvent, both},
         ops,
         plan::Event,
-        registering::Events,
         store,
+        submission::Events,
     },
     kernel::{
         extract::{ListQuery, PathParams, ValidWithBytes, parse},
@@ -94,7 +94,7 @@ async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Even
         // parties that registered before the capacity was lowered below their size: they keep their place in the line, but
         // get seats only once there is room for them again
         body["muster:waitlisted_too_large"] = json!(too_large);
-        body["muster:waitlist_smaller_parties"] = json!(plan.smaller_may_pass);
+        body["muster:waitlist_smaller_parties"] = json!(plan.allow_smaller_parties_first);
     }
     Ok(body)
 }
@@ -133,11 +133,11 @@ pub async fn get_event(
     if actor.is_some() {
         let mut conn = events.kernel.db.acquire().await?;
         let event = store::by_key(&mut conn, &key).await?;
-        own(actor.as_ref(), &event)?;
+        ensure_visible(actor.as_ref(), &event)?;
         return Ok(private_json(StatusCode::OK, &resource(&events, Some(&mut conn), &event).await?));
     }
     let event = events.event(&key).await?;
-    own(None, &event)?;
+    ensure_visible(None, &event)?;
     Ok(cacheable_json(&asked, &resource(&events, None, &event).await?))
 }
 
@@ -170,11 +170,11 @@ struct EventChangesDocument {
 
 /// Creates an event; a draft unless it says otherwise. Only `title` is required, and `start_date` to publish.
 #[utoipa::path(post, path = "/api/v1/events", tag = "events", request_body(content = inline(EventDocument)), responses((status = 201, description = "Created", body = Value), (status = 401), (status = 403), (status = 422)))]
-pub async fn post_event(
+pub async fn create_event(
     State(events): State<Events>,
     actor: Actor,
     headers: HeaderMap,
-    ValidWithBytes(_object, bytes): ValidWithBytes<Anything>,
+    ValidWithBytes(_object, bytes): ValidWithBytes<RawObject>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &events.kernel;
@@ -200,11 +200,11 @@ pub async fn post_event(
 
 /// Changes an event; absent members stay. Those who have a place are mailed when time or place moves.
 #[utoipa::path(put, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "UUID or slug")), request_body(content = inline(EventChangesDocument)), responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)))]
-pub async fn put_event(
+pub async fn update_event(
     State(events): State<Events>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    ValidWithBytes(_object, bytes): ValidWithBytes<Anything>,
+    ValidWithBytes(_object, bytes): ValidWithBytes<RawObject>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &events.kernel;
@@ -217,7 +217,7 @@ pub async fn put_event(
     let event = ops::update_event(&mut tx, kernel, &actor, event, changes, fields).await?;
     let body = resource(&events, Some(&mut tx), &event).await?;
     tx.commit().await?;
-    events.forget(&event);
+    events.invalidate_cache(&event);
     Ok(private_json(StatusCode::OK, &body))
 }
 
@@ -235,10 +235,10 @@ pub async fn delete_event(
     let changes = ActionChanges { muster_status: Some(campaigns::State::Archived), ..ActionChanges::default() };
     campaigns::update_action(&mut tx, &events.kernel, &actor, event.action.clone(), changes).await?;
     tx.commit().await?;
-    events.forget(&event);
+    events.invalidate_cache(&event);
     Ok(Json(json!({"notice": "This event was archived. Its registrations are kept."})))
 }
 
 /// Any JSON object: its two halves are parsed, each by itself, from the same bytes.
 #[derive(Clone, Copy, Debug, serde::Deserialize, validator::Validate)]
-pub struct Anything {}
+pub struct RawObject {}

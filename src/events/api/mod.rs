@@ -8,7 +8,7 @@ mod events;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{plan::Event, registering::Events};
+use super::{plan::Event, submission::Events};
 use crate::{
     error::{Error, Result},
     organizers::Actor,
@@ -17,14 +17,14 @@ use crate::{
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<Events> {
     OpenApiRouter::new()
-        .routes(routes!(events::list_events, events::post_event))
-        .routes(routes!(events::get_event, events::put_event, events::delete_event))
-        .routes(routes!(attendances::list_attendances, attendances::post_attendance))
-        .routes(routes!(attendances::get_attendance, attendances::put_attendance, attendances::delete_attendance))
+        .routes(routes!(events::list_events, events::create_event))
+        .routes(routes!(events::get_event, events::update_event, events::delete_event))
+        .routes(routes!(attendances::list_attendances, attendances::create_attendance))
+        .routes(routes!(attendances::get_attendance, attendances::update_attendance, attendances::delete_attendance))
 }
 
 /// Refuses an event that the reader may not see: a neighbour's looks like none.
-fn own(actor: Option<&Actor>, event: &Event) -> Result<()> {
+fn ensure_visible(actor: Option<&Actor>, event: &Event) -> Result<()> {
     let visible = match actor {
         Some(actor) => actor.organization_id == event.action.organization_id,
         None => event.action.state.is_public(),

@@ -13,7 +13,7 @@ use crate::{
         paging::{Extent, PageParams},
     },
     mail::Class,
-    people::forget_bare_people,
+    people::delete_unconfirmed_people,
 };
 
 /// Name of the table of registrations, part of what a sealed value is bound to.
@@ -229,7 +229,7 @@ pub async fn enqueue_all(
 ///
 /// # Errors
 /// A database error.
-pub async fn forget_unconfirmed(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_unconfirmed(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let mut tx = db.begin().await?;
     let people = sqlx::query_scalar!(
         "WITH due AS MATERIALIZED (
@@ -244,7 +244,7 @@ pub async fn forget_unconfirmed(db: &PgPool, now: DateTime<Utc>) -> Result<u64> 
     )
     .fetch_all(&mut *tx)
     .await?;
-    forget_bare_people(&mut tx, &people).await?;
+    delete_unconfirmed_people(&mut tx, &people).await?;
     tx.commit().await?;
     Ok(people.len() as u64)
 }

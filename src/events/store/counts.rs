@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::{
         Kind,
-        recount::{Compared, Countable, Range, Slice},
+        recount::{Comparison, Countable, Range, RangeCounts},
     },
     error::Result,
 };
@@ -22,15 +22,15 @@ impl Countable for Attendances {
         Ok(None)
     }
 
-    async fn slice(&self, _: &mut PgConnection, _: Uuid, _: Range) -> Result<Slice> {
-        Ok(Slice::default())
+    async fn slice(&self, _: &mut PgConnection, _: Uuid, _: Range) -> Result<RangeCounts> {
+        Ok(RangeCounts::default())
     }
 
     async fn digest(&self, _: &mut PgConnection, _: Uuid, _: Range) -> Result<i64> {
         Ok(0)
     }
 
-    async fn compare(&self, conn: &mut PgConnection, action: Uuid, _: &[Range]) -> Result<Compared> {
+    async fn compare(&self, conn: &mut PgConnection, action: Uuid, _: &[Range]) -> Result<Comparison> {
         let row = sqlx::query!(
             r#"SELECT (SELECT coalesce(sum(party_size), 0)::bigint FROM attendances WHERE event_id = $1 AND state = 'accepted') AS "seats!",
                       (coalesce((SELECT value FROM action_counts WHERE action_id = $1 AND dimension = 'total' AND key = ''), 0)
@@ -40,7 +40,7 @@ impl Countable for Attendances {
         .fetch_one(conn)
         .await?;
         let total = |n| [(("total".to_owned(), String::new()), n)].into();
-        Ok(Compared { rows: total(row.seats), kept: total(row.kept), has_erased: false })
+        Ok(Comparison { rows: total(row.seats), kept: total(row.kept), has_erased: false })
     }
 }
 

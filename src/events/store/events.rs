@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::{self, Action, Kind},
     error::{Error, Result},
-    events::plan::{Event, Place, Plan, Private, from_word, word},
+    events::plan::{Event, Plan, Private, Venue, from_word, word},
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter},
         paging::{Extent, PageParams},
@@ -36,10 +36,10 @@ pub const EVENT_FIELDS: FieldSet = FieldSet(&[
 ///
 /// # Errors
 /// `not_found`, or a database error.
-pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Event> {
+pub async fn load_for_action(conn: &mut PgConnection, action: Action) -> Result<Event> {
     let row = sqlx::query!(
-        "SELECT event_kind, format, starts_at, ends_at, dated, timezone, venue, address_line, locality, region, postal_code, country, map_url, accessibility,
-                instructions, contacts, sessions, interpretation, capacity, seats_taken, waitlist, smaller_may_pass, published_status, calendar_sequence
+        "SELECT event_kind, format, starts_at, ends_at, has_date, timezone, venue, address_line, locality, region, postal_code, country, map_url, accessibility,
+                instructions, contacts, sessions, interpretation, capacity, seats_taken, waitlist, allow_smaller_parties_first, published_status, calendar_sequence
          FROM events WHERE id = $1",
         action.id
     )
@@ -50,9 +50,9 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Event> 
         format: from_word(row.format)?,
         starts_at: row.starts_at,
         ends_at: row.ends_at,
-        dated: row.dated,
+        has_date: row.has_date,
         zone: Zone::stored(&row.timezone),
-        place: Place {
+        place: Venue {
             venue: row.venue,
             address: row.address_line,
             locality: row.locality,
@@ -68,7 +68,7 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Event> 
         interpretation: row.interpretation,
         capacity: row.capacity,
         waitlist: row.waitlist,
-        smaller_may_pass: row.smaller_may_pass,
+        allow_smaller_parties_first: row.allow_smaller_parties_first,
     };
     Ok(Event {
         action,
@@ -85,7 +85,7 @@ pub async fn complete(conn: &mut PgConnection, action: Action) -> Result<Event> 
 /// `not_found`, or a database error.
 pub async fn event(conn: &mut PgConnection, id: Uuid) -> Result<Event> {
     let action = campaigns::by_id(conn, id).await?;
-    complete(conn, action).await
+    load_for_action(conn, action).await
 }
 
 /// An event by id or slug.
@@ -94,7 +94,7 @@ pub async fn event(conn: &mut PgConnection, id: Uuid) -> Result<Event> {
 /// `not_found`, or a database error.
 pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Event> {
     let action = campaigns::by_key(conn, Kind::Event, key).await?;
-    complete(conn, action).await
+    load_for_action(conn, action).await
 }
 
 /// One page of events, newest first: an organization's, or the public ones.
@@ -110,7 +110,7 @@ pub async fn list(
     let (actions, extent) = campaigns::page_of_actions(conn, Kind::Event, organization, filter, page).await?;
     let mut events = Vec::with_capacity(actions.len());
     for action in actions {
-        events.push(complete(conn, action).await?);
+        events.push(load_for_action(conn, action).await?);
     }
     Ok((events, extent))
 }
@@ -138,9 +138,9 @@ pub async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Result<()
 /// A breach of `events_seats_check` when fewer seats remain than are taken, or another database error.
 pub async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE events SET event_kind = $2, format = $3, starts_at = $4, ends_at = $5, dated = $6, timezone = $7, venue = $8, address_line = $9,
+        "UPDATE events SET event_kind = $2, format = $3, starts_at = $4, ends_at = $5, has_date = $6, timezone = $7, venue = $8, address_line = $9,
                            locality = $10, region = $11, postal_code = $12, country = $13, map_url = $14, accessibility = $15, instructions = $16,
-                           contacts = $17, sessions = $18, interpretation = $19, capacity = $20, waitlist = $21, smaller_may_pass = $22,
+                           contacts = $17, sessions = $18, interpretation = $19, capacity = $20, waitlist = $21, allow_smaller_parties_first = $22,
                            calendar_sequence = calendar_sequence + $23::boolean::integer
          WHERE id = $1",
         id,
@@ -148,7 +148,7 @@ pub async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -
         word(plan.format),
         plan.starts_at,
         plan.ends_at,
-        plan.dated,
+        plan.has_date,
         plan.zone.name(),
         plan.place.venue,
         plan.place.address,
@@ -164,7 +164,7 @@ pub async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -
         &plan.interpretation,
         plan.capacity,
         plan.waitlist,
-        plan.smaller_may_pass,
+        plan.allow_smaller_parties_first,
         moved
     )
     .execute(conn)

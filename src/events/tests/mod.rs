@@ -1,7 +1,7 @@
 //! Seats: who gets them, who waits, who moves up; alone and with many at once.
 
-mod flow;
-mod model;
+mod lifecycle;
+mod seat_model;
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use proptest::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use self::model::Model;
+use self::seat_model::Model;
 use super::{
-    ingest::RegisterBatch,
+    batch::AttendanceBatch,
     plan::{Event, Plan},
-    store::{self, AttendanceAct},
+    store::{self, AttendanceSubmission},
 };
 use crate::{
     campaigns::{Action, Kind, State},
@@ -65,7 +65,7 @@ pub fn event() -> Event {
     };
     Event {
         action,
-        plan: Plan { dated: true, ..Plan::empty(at) },
+        plan: Plan { has_date: true, ..Plan::empty(at) },
         seats_taken: 0,
         published_status: "open".into(),
         calendar_sequence: 0,
@@ -73,7 +73,7 @@ pub fn event() -> Event {
 }
 
 #[test]
-fn the_public_learns_only_open_waitlist_or_closed() {
+fn public_status_is_open_waitlist_or_closed() {
     let mut event = event();
     let before = event.plan.starts_at - TimeDelta::days(1);
     assert_eq!((event.status(before), event.availability(before)), ("open", "open"));
@@ -94,7 +94,7 @@ fn the_join_link_is_shown_on_the_day_itself() {
     assert!(!event.is_today(event.plan.ends_at));
 }
 
-struct House {
+struct TestEvent {
     db: PgPool,
     env: Env,
     organization: Uuid,
@@ -103,7 +103,7 @@ struct House {
     now: DateTime<Utc>,
 }
 
-impl House {
+impl TestEvent {
     async fn build(db: &PgPool, capacity: i32, waitlist: bool) -> Self {
         let env = Env::system();
         let (organization, vault, event, now) = (env.id(), env.id(), env.id(), env.now());
@@ -129,29 +129,33 @@ impl House {
             .await
             .unwrap();
         let mut conn = db.acquire().await.unwrap();
-        store::insert(&mut conn, event, &Plan { capacity: Some(capacity), waitlist, dated: true, ..Plan::empty(now) })
-            .await
-            .unwrap();
+        store::insert(
+            &mut conn,
+            event,
+            &Plan { capacity: Some(capacity), waitlist, has_date: true, ..Plan::empty(now) },
+        )
+        .await
+        .unwrap();
         Self { db: db.clone(), env, organization, vault, event, now }
     }
 
-    fn act(&self, person: u64, wish: &str, party_size: i16) -> AttendanceAct {
+    fn act(&self, person: u64, mode: &str, party_size: i16) -> AttendanceSubmission {
         let mut email_index = vec![0; 32];
         email_index[..8].copy_from_slice(&person.to_be_bytes());
-        AttendanceAct {
+        AttendanceSubmission {
             id: self.env.id(),
             event_id: self.event,
             vault_id: self.vault,
             person_id: self.env.id(),
             email_index,
             person_sealed: None,
-            wish: wish.to_owned(),
+            mode: mode.to_owned(),
             party_size,
             sealed: b"sealed".to_vec(),
             locale: None,
             source: None,
             created_at: self.now,
-            confirm_expires_at: (wish == "pending").then(|| self.now + TimeDelta::days(1)),
+            confirm_expires_at: (mode == "pending").then(|| self.now + TimeDelta::days(1)),
             email_id: Some(self.env.id()),
             organization_id: self.organization,
             protected: false,
@@ -160,9 +164,9 @@ impl House {
         }
     }
 
-    async fn register(&self, acts: &[AttendanceAct]) -> Vec<String> {
-        let written = store::register_batch(&self.db, acts, self.now).await.unwrap();
-        acts.iter().map(|act| written.iter().find(|w| w.act_id == act.id).unwrap().outcome.clone()).collect()
+    async fn submit(&self, acts: &[AttendanceSubmission]) -> Vec<String> {
+        let written = store::submit_attendances(&self.db, acts, self.now).await.unwrap();
+        acts.iter().map(|act| written.iter().find(|w| w.submission_id == act.id).unwrap().outcome.clone()).collect()
     }
 
     /// Seats taken by the event's row, by its registrations, and by its counts: they must agree.
@@ -186,7 +190,7 @@ impl House {
         store::lock_seats(&mut tx, self.event).await.unwrap();
         let freed = store::cancel_active(&mut tx, id, self.now).await.unwrap().unwrap();
         store::add_seats(&mut tx, self.event, -freed).await.unwrap();
-        let moved = store::promote(&mut tx, self.event, self.now).await.unwrap();
+        let moved = store::promote_waitlist(&mut tx, self.event, self.now).await.unwrap();
         tx.commit().await.unwrap();
         moved
     }
@@ -197,7 +201,7 @@ impl House {
         store::lock_seats(&mut tx, self.event).await.unwrap();
         store::add_seats(&mut tx, self.event, more_seats).await.unwrap();
         store::resize(&mut tx, id, size).await.unwrap();
-        let moved = store::promote(&mut tx, self.event, self.now).await.unwrap();
+        let moved = store::promote_waitlist(&mut tx, self.event, self.now).await.unwrap();
         tx.commit().await.unwrap();
         moved
     }
@@ -220,7 +224,7 @@ impl House {
     async fn parties(&self) -> (Vec<(u64, i16)>, Vec<(u64, i16)>) {
         let rows: Vec<(Vec<u8>, i16, String)> = sqlx::query_as(
             "SELECT p.email_index, a.party_size, a.state FROM attendances a JOIN people p ON p.id = a.person_id
-             WHERE a.event_id = $1 AND a.state IN ('accepted', 'waitlisted') ORDER BY a.place_since",
+             WHERE a.event_id = $1 AND a.state IN ('accepted', 'waitlisted') ORDER BY a.waitlist_position",
         )
         .bind(self.event)
         .fetch_all(&self.db)
@@ -241,21 +245,21 @@ impl House {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_hundred_seats_are_sold_a_hundred_times(db: PgPool) {
-    let house = Arc::new(House::build(&db, 100, true).await);
+async fn concurrent_registrations_never_oversell_seats(db: PgPool) {
+    let event_fixture = Arc::new(TestEvent::build(&db, 100, true).await);
     let settings =
         HotPath { flushers: 4, batch_limit: 64, queue_limit: 10_000, deadline_seconds: 60, write_seconds: 30 };
-    let ingest = Arc::new(GroupCommit::start(
-        RegisterBatch { db: db.clone(), env: house.env.clone() },
+    let batch = Arc::new(GroupCommit::start(
+        AttendanceBatch { db: db.clone(), env: event_fixture.env.clone() },
         settings,
-        house.env.clone(),
+        event_fixture.env.clone(),
     ));
     let tasks = (0..40_u64).map(|task| {
-        let (house, ingest) = (house.clone(), ingest.clone());
+        let (event_fixture, batch) = (event_fixture.clone(), batch.clone());
         tokio::spawn(async move {
             let mut accepted = 0;
             for i in 0..25 {
-                let written = ingest.submit(house.act(task * 100 + i, "seat", 1)).await.unwrap();
+                let written = batch.submit(event_fixture.act(task * 100 + i, "immediate", 1)).await.unwrap();
                 accepted += i32::from(written.outcome == "accepted");
             }
             accepted
@@ -265,23 +269,27 @@ async fn a_hundred_seats_are_sold_a_hundred_times(db: PgPool) {
     for task in tasks.collect::<Vec<_>>() {
         accepted += task.await.unwrap();
     }
-    ingest.close().await;
-    assert_eq!((accepted, house.seats().await), (100, 100));
+    batch.close().await;
+    assert_eq!((accepted, event_fixture.seats().await), (100, 100));
     let mut conn = db.acquire().await.unwrap();
-    assert_eq!(store::waiting_parties(&mut conn, house.event).await.unwrap(), (900, 0));
+    assert_eq!(store::waiting_parties(&mut conn, event_fixture.event).await.unwrap(), (900, 0));
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn confirming_at_once_never_oversells(db: PgPool) {
-    let house = Arc::new(House::build(&db, 20, false).await);
-    let acts: Vec<AttendanceAct> = (0..30).map(|person| house.act(person, "pending", 3)).collect();
-    assert!(house.register(&acts).await.iter().all(|outcome| outcome == "pending"));
-    assert_eq!(house.seats().await, 0);
+async fn concurrent_confirmations_never_oversell_seats(db: PgPool) {
+    let event_fixture = Arc::new(TestEvent::build(&db, 20, false).await);
+    let acts: Vec<AttendanceSubmission> = (0..30).map(|person| event_fixture.act(person, "pending", 3)).collect();
+    assert!(event_fixture.submit(&acts).await.iter().all(|outcome| outcome == "pending"));
+    assert_eq!(event_fixture.seats().await, 0);
     let tasks = acts.iter().map(|act| {
-        let (house, id) = (house.clone(), act.id);
+        let (event_fixture, id) = (event_fixture.clone(), act.id);
         tokio::spawn(async move {
-            let mut conn = house.db.acquire().await.unwrap();
-            store::seat(&mut conn, house.event, &[id], house.now, house.now).await.unwrap()[0].1.clone()
+            let mut conn = event_fixture.db.acquire().await.unwrap();
+            store::allocate_seats(&mut conn, event_fixture.event, &[id], event_fixture.now, event_fixture.now)
+                .await
+                .unwrap()[0]
+                .1
+                .clone()
         })
     });
     let mut outcomes = Vec::new();
@@ -290,25 +298,34 @@ async fn confirming_at_once_never_oversells(db: PgPool) {
     }
     assert_eq!(outcomes.iter().filter(|o| *o == "accepted").count(), 6);
     assert_eq!(outcomes.iter().filter(|o| *o == "declined").count(), 24);
-    assert_eq!(house.seats().await, 18);
+    assert_eq!(event_fixture.seats().await, 18);
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn those_who_wait_move_up_in_their_order(db: PgPool) {
-    let house = House::build(&db, 4, true).await;
-    let acts = [house.act(1, "seat", 4), house.act(2, "seat", 2), house.act(3, "seat", 3), house.act(4, "seat", 1)];
-    assert_eq!(house.register(&acts).await, ["accepted", "waitlisted", "waitlisted", "waitlisted"]);
-    assert_eq!(house.cancel(acts[0].id).await, 1);
+async fn waitlist_is_promoted_in_order(db: PgPool) {
+    let event_fixture = TestEvent::build(&db, 4, true).await;
+    let acts = [
+        event_fixture.act(1, "immediate", 4),
+        event_fixture.act(2, "immediate", 2),
+        event_fixture.act(3, "immediate", 3),
+        event_fixture.act(4, "immediate", 1),
+    ];
+    assert_eq!(event_fixture.submit(&acts).await, ["accepted", "waitlisted", "waitlisted", "waitlisted"]);
+    assert_eq!(event_fixture.cancel(acts[0].id).await, 1);
     // a party of one would fit, but the party of three stands before it
     assert_eq!(
-        (house.state(acts[1].id).await, house.state(acts[2].id).await, house.state(acts[3].id).await),
+        (
+            event_fixture.state(acts[1].id).await,
+            event_fixture.state(acts[2].id).await,
+            event_fixture.state(acts[3].id).await
+        ),
         ("accepted".into(), "waitlisted".into(), "waitlisted".into())
     );
-    assert_eq!(house.seats().await, 2);
+    assert_eq!(event_fixture.seats().await, 2);
     let smaller = store::save(
         &mut db.acquire().await.unwrap(),
-        house.event,
-        &Plan { capacity: Some(1), dated: true, ..Plan::empty(house.now) },
+        event_fixture.event,
+        &Plan { capacity: Some(1), has_date: true, ..Plan::empty(event_fixture.now) },
         false,
     )
     .await;
@@ -316,33 +333,47 @@ async fn those_who_wait_move_up_in_their_order(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_very_long_line_moves_in_parts(db: PgPool) {
-    let house = House::build(&db, 1, true).await;
+async fn very_long_waitlist_is_promoted_in_batches(db: PgPool) {
+    let event_fixture = TestEvent::build(&db, 1, true).await;
     for batch in 0..6 {
-        let acts: Vec<AttendanceAct> = (0..1000).map(|n| house.act(batch * 1000 + n, "seat", 1)).collect();
-        house.register(&acts).await;
+        let acts: Vec<AttendanceSubmission> =
+            (0..1000).map(|n| event_fixture.act(batch * 1000 + n, "immediate", 1)).collect();
+        event_fixture.submit(&acts).await;
     }
     let mut conn = db.acquire().await.unwrap();
-    sqlx::query("UPDATE events SET capacity = NULL, smaller_may_pass = true").execute(&mut *conn).await.unwrap();
-    assert_eq!(store::promotable(&mut conn, house.now).await.unwrap(), [house.event]);
+    sqlx::query("UPDATE events SET capacity = NULL, allow_smaller_parties_first = true")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(store::events_to_promote(&mut conn, event_fixture.now).await.unwrap(), [event_fixture.event]);
     for parties in [5000, 999, 0] {
-        assert_eq!(store::promote(&mut conn, house.event, house.now).await.unwrap(), parties);
+        assert_eq!(store::promote_waitlist(&mut conn, event_fixture.event, event_fixture.now).await.unwrap(), parties);
     }
-    assert_eq!(house.seats().await, 6000);
-    assert!(store::promotable(&mut conn, house.now).await.unwrap().is_empty());
+    assert_eq!(event_fixture.seats().await, 6000);
+    assert!(store::events_to_promote(&mut conn, event_fixture.now).await.unwrap().is_empty());
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_second_registration_changes_no_place_until_it_is_confirmed(db: PgPool) {
-    let house = House::build(&db, 4, true).await;
-    let (first, second, third) = (house.act(1, "seat", 2), house.act(1, "seat", 1), house.act(1, "pending", 4));
-    assert_eq!(house.register(std::slice::from_ref(&first)).await, ["accepted"]);
-    assert_eq!(house.register(&[second]).await, ["declined"]);
-    assert_eq!(house.register(std::slice::from_ref(&third)).await, ["pending"]);
-    assert_eq!((house.seats().await, house.state(first.id).await), (2, "accepted".into()));
+async fn pending_reregistration_keeps_the_seat_until_confirmed(db: PgPool) {
+    let event_fixture = TestEvent::build(&db, 4, true).await;
+    let (first, second, third) = (
+        event_fixture.act(1, "immediate", 2),
+        event_fixture.act(1, "immediate", 1),
+        event_fixture.act(1, "pending", 4),
+    );
+    assert_eq!(event_fixture.submit(std::slice::from_ref(&first)).await, ["accepted"]);
+    assert_eq!(event_fixture.submit(&[second]).await, ["declined"]);
+    assert_eq!(event_fixture.submit(std::slice::from_ref(&third)).await, ["pending"]);
+    assert_eq!((event_fixture.seats().await, event_fixture.state(first.id).await), (2, "accepted".into()));
     let mut conn = db.acquire().await.unwrap();
-    assert_eq!(store::seat(&mut conn, house.event, &[third.id], house.now, house.now).await.unwrap()[0].1, "accepted");
-    assert_eq!((house.seats().await, house.state(first.id).await), (4, "cancelled".into()));
+    assert_eq!(
+        store::allocate_seats(&mut conn, event_fixture.event, &[third.id], event_fixture.now, event_fixture.now)
+            .await
+            .unwrap()[0]
+            .1,
+        "accepted"
+    );
+    assert_eq!((event_fixture.seats().await, event_fixture.state(first.id).await), (4, "cancelled".into()));
 }
 
 /// Runs of batches and changes, and how many in each.
@@ -373,17 +404,17 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-async fn take(house: &House, model: &mut Model, step: &Step) {
+async fn take(event_fixture: &TestEvent, model: &mut Model, step: &Step) {
     match step {
         Step::Batch(acts) => {
             // a person twice in one batch is one act, the later one
             let mut acts: Vec<_> = acts.iter().rev().copied().collect();
             let mut seen = std::collections::HashSet::new();
             acts.retain(|(person, ..)| seen.insert(*person));
-            let wish = |vouched: bool| if vouched { "vouched" } else { "seat" };
-            let rows: Vec<AttendanceAct> =
-                acts.iter().map(|(person, size, vouched)| house.act(*person, wish(*vouched), *size)).collect();
-            let outcomes = house.register(&rows).await;
+            let mode = |vouched: bool| if vouched { "vouched" } else { "immediate" };
+            let rows: Vec<AttendanceSubmission> =
+                acts.iter().map(|(person, size, vouched)| event_fixture.act(*person, mode(*vouched), *size)).collect();
+            let outcomes = event_fixture.submit(&rows).await;
             for (person, size, vouched) in &acts {
                 // without a confirmation nobody changes a place that is there
                 if *vouched || !model.parties.contains_key(person) {
@@ -400,17 +431,17 @@ async fn take(house: &House, model: &mut Model, step: &Step) {
             }
         }
         Step::Cancel(n) => {
-            if let Some((id, person)) = house.nth_active(*n).await {
-                let moved = house.cancel(id).await;
+            if let Some((id, person)) = event_fixture.nth_active(*n).await {
+                let moved = event_fixture.cancel(id).await;
                 assert_eq!(usize::try_from(moved), Ok(model.cancel(person).len()));
             }
         }
         Step::Resize(n, size) => {
-            if let Some((id, person)) = house.nth_active(*n).await {
+            if let Some((id, person)) = event_fixture.nth_active(*n).await {
                 let before = model.parties[&person];
                 if let Some(promoted) = model.resize(person, *size) {
                     let more = if before.place.is_none() { size - before.size } else { 0 };
-                    let moved = house.resize(id, *size, more.into()).await;
+                    let moved = event_fixture.resize(id, *size, more.into()).await;
                     assert_eq!(usize::try_from(moved), Ok(promoted.len()));
                 }
             }
@@ -418,19 +449,21 @@ async fn take(house: &House, model: &mut Model, step: &Step) {
         Step::Capacity(_) | Step::Rules(..) => {
             match step {
                 Step::Capacity(capacity) => model.capacity = capacity.map(|seats| seats.max(model.taken()).max(1)),
-                Step::Rules(waitlist, pass) => (model.waitlist, model.smaller_may_pass) = (*waitlist, *pass),
+                Step::Rules(waitlist, pass) => (model.waitlist, model.allow_smaller_parties_first) = (*waitlist, *pass),
                 _ => {}
             }
-            let mut tx = house.db.begin().await.unwrap();
-            sqlx::query("UPDATE events SET capacity = $2, waitlist = $3, smaller_may_pass = $4 WHERE id = $1")
-                .bind(house.event)
-                .bind(model.capacity.map(i32::from))
-                .bind(model.waitlist)
-                .bind(model.smaller_may_pass)
-                .execute(&mut *tx)
-                .await
-                .unwrap();
-            let moved = store::promote(&mut tx, house.event, house.now).await.unwrap();
+            let mut tx = event_fixture.db.begin().await.unwrap();
+            sqlx::query(
+                "UPDATE events SET capacity = $2, waitlist = $3, allow_smaller_parties_first = $4 WHERE id = $1",
+            )
+            .bind(event_fixture.event)
+            .bind(model.capacity.map(i32::from))
+            .bind(model.waitlist)
+            .bind(model.allow_smaller_parties_first)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+            let moved = store::promote_waitlist(&mut tx, event_fixture.event, event_fixture.now).await.unwrap();
             tx.commit().await.unwrap();
             assert_eq!(usize::try_from(moved), Ok(model.promote().len()));
         }
@@ -438,27 +471,27 @@ async fn take(house: &House, model: &mut Model, step: &Step) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn a_batch_gives_seats_as_one_act_after_the_other_would(db: PgPool) {
-    let house = House::build(&db, 8, true).await;
+async fn batch_allocates_seats_like_sequential_submissions(db: PgPool) {
+    let event_fixture = TestEvent::build(&db, 8, true).await;
     let mut runner = TestRunner::new(Config::default());
     let (mut waited, mut moved_up) = (0, 0);
     for _ in 0..RUNS {
         let reset = "DELETE FROM attendances; DELETE FROM action_count_deltas; DELETE FROM emails;
-             UPDATE events SET capacity = 8, seats_taken = 0, waitlist = true, smaller_may_pass = false, next_place = 1";
+             UPDATE events SET capacity = 8, seats_taken = 0, waitlist = true, allow_smaller_parties_first = false, next_waitlist_position = 1";
         sqlx::raw_sql(reset).execute(&db).await.unwrap();
         let mut model = Model::new(Some(8));
         let steps = prop::collection::vec(step(), STEPS).new_tree(&mut runner).unwrap().current();
         for (n, step) in steps.iter().enumerate() {
-            take(&house, &mut model, step).await;
+            take(&event_fixture, &mut model, step).await;
             model.assert_sound();
             let told = || format!("after {:?}: {model:?}", &steps[..=n]);
-            assert_eq!(house.parties().await, (model.seated(), model.line()), "{}", told());
-            assert_eq!(house.seats().await, i64::from(model.taken()), "{}", told());
+            assert_eq!(event_fixture.parties().await, (model.seated(), model.line()), "{}", told());
+            assert_eq!(event_fixture.seats().await, i64::from(model.taken()), "{}", told());
             let status: String =
                 sqlx::query_scalar("SELECT event_status(events) FROM events").fetch_one(&db).await.unwrap();
             assert_eq!(status, model.status(), "{}", told());
             let mut conn = db.acquire().await.unwrap();
-            assert!(store::promotable(&mut conn, house.now).await.unwrap().is_empty(), "{}", told());
+            assert!(store::events_to_promote(&mut conn, event_fixture.now).await.unwrap().is_empty(), "{}", told());
             waited += model.line().len();
         }
         let promoted: i64 = sqlx::query_scalar("SELECT count(*) FROM emails WHERE kind = 'event_promoted'")

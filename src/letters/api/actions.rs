@@ -29,8 +29,8 @@ use crate::{
         dispatch,
         ops::{self, NewLetterAction},
         store::{self, LetterAction, TemplateText},
+        submission::Letters,
         template::{self, MAX_BODY, MAX_SUBJECT},
-        writing::Letters,
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
 };
@@ -38,7 +38,7 @@ use crate::{
 /// What a letter action has beside what all actions share (`ActionFields`); the same members change it.
 #[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct ActionBody {
+pub struct LetterActionBody {
     /// Only "email".
     #[serde(rename = "type")]
     pub kind: OutreachType,
@@ -49,7 +49,7 @@ pub struct ActionBody {
     /// What the letter says, one entry for each language.
     #[serde(rename = "muster:letters")]
     #[validate(length(max = 20), nested)]
-    pub muster_letters: Option<Vec<LetterBody>>,
+    pub muster_letters: Option<Vec<LetterTemplateBody>>,
     /// May supporters change the text? Yes if absent.
     #[serde(rename = "muster:editable")]
     pub muster_editable: Option<bool>,
@@ -69,7 +69,7 @@ pub enum OutreachType {
 
 /// What a letter says in one language.
 #[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
-pub struct LetterBody {
+pub struct LetterTemplateBody {
     /// The language; the action's if absent.
     #[serde(default)]
     #[validate(length(max = 35))]
@@ -86,7 +86,7 @@ pub struct LetterBody {
 ///
 /// # Errors
 /// 422 with a pointer for each refused text, naming the line.
-pub fn check_templates(letters: Vec<LetterBody>, default: LocaleTag) -> Result<Vec<TemplateText>> {
+pub fn check_templates(letters: Vec<LetterTemplateBody>, default: LocaleTag) -> Result<Vec<TemplateText>> {
     let (mut templates, mut errors): (Vec<TemplateText>, Vec<FieldError>) = (Vec::new(), Vec::new());
     for (i, letter) in letters.into_iter().enumerate() {
         let at = format!("/muster:letters/{i}");
@@ -104,16 +104,16 @@ pub fn check_templates(letters: Vec<LetterBody>, default: LocaleTag) -> Result<V
             refuse("/body", e.code, e.detail);
             String::new()
         });
-        if let Err(fault) = template::check(&body) {
-            refuse("/body", "invalid_template", fault.to_string());
+        if let Err(error) = template::check(&body) {
+            refuse("/body", "invalid_template", error.to_string());
         }
         let mut subjects = Vec::new();
         for (j, subject) in letter.subjects.iter().enumerate() {
             match required_line(subject, MAX_SUBJECT) {
                 Err(e) => refuse(&format!("/subjects/{j}"), e.code, e.detail),
                 Ok(subject) => {
-                    if let Err(fault) = template::check(&subject) {
-                        refuse(&format!("/subjects/{j}"), "invalid_template", fault.to_string());
+                    if let Err(error) = template::check(&subject) {
+                        refuse(&format!("/subjects/{j}"), "invalid_template", error.to_string());
                     }
                     subjects.push(subject);
                 }
@@ -141,7 +141,7 @@ async fn resource(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterActio
             })
         })
         .collect();
-    let progress = if exact { dispatch::progress(conn, action.id, letter.goes_out()).await? } else { Value::Null };
+    let progress = if exact { dispatch::progress(conn, action.id, letter.is_sending()).await? } else { Value::Null };
     let letters: Vec<Value> =
         letter.templates.iter().map(|t| json!({"locale": t.locale, "subjects": t.subjects, "body": t.body})).collect();
     let mut resource = json!({
@@ -184,7 +184,7 @@ async fn resource(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterActio
 
 /// Letter actions, newest first.
 #[utoipa::path(get, path = "/api/v1/advocacy_campaigns", tag = "advocacy_campaigns", responses((status = 200, description = "A page of letter actions", body = Value)))]
-pub(super) async fn list(
+pub(super) async fn list_letter_actions(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
     asked: IfNoneMatch,
@@ -207,7 +207,7 @@ pub(super) async fn list(
 
 /// One letter action.
 #[utoipa::path(get, path = "/api/v1/advocacy_campaigns/{id}", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The letter action", body = Value), (status = 404)))]
-pub(super) async fn get(
+pub(super) async fn get_letter_action(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
     asked: IfNoneMatch,
@@ -221,12 +221,12 @@ pub(super) async fn get(
 }
 
 /// Creates a letter action. Letters to it are held until it goes live.
-#[utoipa::path(post, path = "/api/v1/advocacy_campaigns", tag = "advocacy_campaigns", request_body = ActionBody, responses((status = 201, description = "Created", body = Value), (status = 422)))]
-pub(super) async fn post(
+#[utoipa::path(post, path = "/api/v1/advocacy_campaigns", tag = "advocacy_campaigns", request_body = LetterActionBody, responses((status = 201, description = "Created", body = Value), (status = 422)))]
+pub(super) async fn create_letter_action(
     State(letters): State<Letters>,
     actor: Actor,
     headers: HeaderMap,
-    ValidWithBytes(body, bytes): ValidWithBytes<ActionBody>,
+    ValidWithBytes(body, bytes): ValidWithBytes<LetterActionBody>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;
@@ -255,17 +255,17 @@ pub(super) async fn post(
     let letter = ops::find_for(&mut tx, kernel, &id.to_string(), Some(&actor)).await?;
     let value = resource(&mut tx, kernel, &letter, true).await?;
     tx.commit().await?;
-    letters.forget(&letter);
+    letters.invalidate_cache(&letter);
     Ok((StatusCode::CREATED, Json(value)).into_response())
 }
 
 /// Changes a letter action, or lets its letters go.
-#[utoipa::path(put, path = "/api/v1/advocacy_campaigns/{id}", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), request_body = ActionBody, responses((status = 200, description = "Changed", body = Value), (status = 403), (status = 404), (status = 422)))]
-pub(super) async fn put(
+#[utoipa::path(put, path = "/api/v1/advocacy_campaigns/{id}", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), request_body = LetterActionBody, responses((status = 200, description = "Changed", body = Value), (status = 403), (status = 404), (status = 422)))]
+pub(super) async fn update_letter_action(
     State(letters): State<Letters>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    ValidWithBytes(body, bytes): ValidWithBytes<ActionBody>,
+    ValidWithBytes(body, bytes): ValidWithBytes<LetterActionBody>,
 ) -> Result<Json<Value>> {
     let kernel = &letters.kernel;
     if body.muster_live.is_some() {
@@ -292,7 +292,7 @@ pub(super) async fn put(
         if let Some(texts) = body.muster_letters {
             store::set_templates(&mut tx, id, &check_templates(texts, locale)?).await?;
         }
-        dispatch::settle_life(&mut tx, kernel, id).await?;
+        dispatch::apply_sending_state(&mut tx, kernel, id).await?;
     }
     if let Some(live) = body.muster_live {
         ops::set_live(&mut tx, kernel, id, live).await?;
@@ -302,13 +302,13 @@ pub(super) async fn put(
     let letter = ops::find_for(&mut tx, kernel, &id.to_string(), Some(&actor)).await?;
     let value = resource(&mut tx, kernel, &letter, true).await?;
     tx.commit().await?;
-    letters.forget(&letter);
+    letters.invalidate_cache(&letter);
     Ok(Json(value))
 }
 
 /// Archives a letter action: nobody sees it any more, and what was written stays.
 #[utoipa::path(delete, path = "/api/v1/advocacy_campaigns/{id}", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "Archived", body = Value), (status = 404)))]
-pub(super) async fn delete(
+pub(super) async fn delete_letter_action(
     State(letters): State<Letters>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -319,8 +319,8 @@ pub(super) async fn delete(
     let letter = ops::find_to_change(&mut tx, kernel, &key, &actor).await?;
     let changes = ActionChanges { muster_status: Some(ActionState::Archived), ..ActionChanges::default() };
     campaigns::update_action(&mut tx, kernel, &actor, letter.action.clone(), changes).await?;
-    dispatch::settle_life(&mut tx, kernel, letter.action.id).await?;
+    dispatch::apply_sending_state(&mut tx, kernel, letter.action.id).await?;
     tx.commit().await?;
-    letters.forget(&letter);
+    letters.invalidate_cache(&letter);
     Ok(Json(json!({"notice": "This letter action was archived."})))
 }

@@ -6,23 +6,23 @@ mod outreaches;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::writing::Letters;
+use super::submission::Letters;
 use crate::organizers::{Actor, Scope};
 
-pub use actions::{LetterBody, check_templates};
+pub use actions::{LetterTemplateBody, check_templates};
 pub use outreaches::MAX_MESSAGE;
 
 /// Routes of this slice.
 pub fn router() -> OpenApiRouter<Letters> {
     OpenApiRouter::new()
-        .routes(routes!(offices::list, offices::post))
-        .routes(routes!(offices::get, offices::put))
-        .routes(routes!(offices::list_officials, offices::post_official))
+        .routes(routes!(offices::list_offices, offices::create_office))
+        .routes(routes!(offices::get_office, offices::update_office))
+        .routes(routes!(offices::list_officials, offices::create_official))
         .routes(routes!(offices::get_official))
-        .routes(routes!(actions::list, actions::post))
-        .routes(routes!(actions::get, actions::put, actions::delete))
-        .routes(routes!(outreaches::list, outreaches::post))
-        .routes(routes!(outreaches::get))
+        .routes(routes!(actions::list_letter_actions, actions::create_letter_action))
+        .routes(routes!(actions::get_letter_action, actions::update_letter_action, actions::delete_letter_action))
+        .routes(routes!(outreaches::list_outreaches, outreaches::create_outreach))
+        .routes(routes!(outreaches::get_outreach))
 }
 
 /// An actor who may see drafts, mailboxes and exact numbers; everybody else reads what is public.

@@ -30,7 +30,7 @@ use crate::{
     letters::{
         ops::{self, Holder, NewOffice},
         store::{self, OfficeRow, OfficeText, OfficialName, OfficialRow},
-        writing::Letters,
+        submission::Letters,
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
 };
@@ -115,9 +115,9 @@ pub struct TermBody {
 
 /// Gathers refused fields.
 #[derive(Default)]
-struct Refused(Vec<FieldError>);
+struct FieldErrors(Vec<FieldError>);
 
-impl Refused {
+impl FieldErrors {
     fn take<T>(&mut self, pointer: impl Into<String>, parsed: Result<T, TextError>) -> Option<T> {
         parsed.map_err(|e| self.0.push(FieldError::new(pointer, e.code, e.detail))).ok()
     }
@@ -136,7 +136,7 @@ impl Refused {
 }
 
 /// What passed of an [`OfficeBody`].
-struct Checked {
+struct ValidatedOffice {
     title: Option<String>,
     slug: Option<Slug>,
     mailboxes: Option<Vec<EmailAddress>>,
@@ -147,13 +147,13 @@ struct Checked {
 }
 
 impl OfficeBody {
-    fn check(self, creating: bool) -> Result<Checked> {
-        let mut refused = Refused::default();
+    fn validate(self, creating: bool) -> Result<ValidatedOffice> {
+        let mut refused = FieldErrors::default();
         let title = self.title.and_then(|t| refused.take("/title", required_line(&t, 200)));
         let slug = self.muster_slug.and_then(|s| refused.take("/muster:slug", Slug::parse(&s)));
         let locale = self.muster_locale.and_then(|l| refused.take("/muster:locale", LocaleTag::parse(&l)));
-        let mailboxes = self.muster_mailboxes.map(|typed| {
-            let parsed = typed.iter().enumerate();
+        let mailboxes = self.muster_mailboxes.map(|input| {
+            let parsed = input.iter().enumerate();
             parsed.filter_map(|(i, a)| refused.take(format!("/muster:mailboxes/{i}"), EmailAddress::parse(a))).collect()
         });
         let holder = self.muster_holder.map(|holder| {
@@ -185,7 +185,7 @@ impl OfficeBody {
             ));
         }
         refused.done()?;
-        Ok(Checked { title, slug, mailboxes, holder, locale, titles })
+        Ok(ValidatedOffice { title, slug, mailboxes, holder, locale, titles })
     }
 }
 
@@ -231,7 +231,7 @@ fn official_resource(kernel: &Kernel, row: &OfficialRow) -> Value {
 
 /// Offices by title; without a token those of all organizations, without their mailboxes.
 #[utoipa::path(get, path = "/api/v1/offices", tag = "offices", responses((status = 200, description = "A page of offices", body = Value)))]
-pub(super) async fn list(
+pub(super) async fn list_offices(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
     query: ListQuery,
@@ -248,7 +248,7 @@ pub(super) async fn list(
 
 /// One office.
 #[utoipa::path(get, path = "/api/v1/offices/{id}", tag = "offices", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The office", body = Value), (status = 404)))]
-pub(super) async fn get(
+pub(super) async fn get_office(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
     PathParams(key): PathParams<String>,
@@ -261,7 +261,7 @@ pub(super) async fn get(
 
 /// Creates an office; its holder begins today.
 #[utoipa::path(post, path = "/api/v1/offices", tag = "offices", request_body = OfficeBody, responses((status = 201, description = "Created", body = Value), (status = 422)))]
-pub(super) async fn post(
+pub(super) async fn create_office(
     State(letters): State<Letters>,
     actor: Actor,
     headers: HeaderMap,
@@ -269,7 +269,7 @@ pub(super) async fn post(
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;
-    let checked = body.check(true)?;
+    let checked = body.validate(true)?;
     let (Some(title), Some(slug)) = (checked.title, checked.slug) else {
         return Err(Error::internal("an office without a title passed"));
     };
@@ -305,7 +305,7 @@ pub(super) async fn post(
 
 /// Changes an office. A new holder ends the present one's term yesterday; history stays.
 #[utoipa::path(put, path = "/api/v1/offices/{id}", tag = "offices", params(("id" = String, Path, description = "UUID or slug")), request_body = OfficeBody, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)))]
-pub(super) async fn put(
+pub(super) async fn update_office(
     State(letters): State<Letters>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -313,7 +313,7 @@ pub(super) async fn put(
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;
-    let checked = body.check(false)?;
+    let checked = body.validate(false)?;
     let mut tx = kernel.db.begin().await?;
     let row = store::office(&mut tx, Some(actor.organization_id), &key, letters.today()).await?;
     if checked.slug.as_ref().is_some_and(|slug| slug.as_str() != row.slug) {
@@ -333,7 +333,7 @@ pub(super) async fn put(
     audit(&mut tx, &kernel.env, &actor, "office.edit", Some(row.id), changed).await?;
     let row = store::office(&mut tx, Some(actor.organization_id), &row.id.to_string(), letters.today()).await?;
     tx.commit().await?;
-    letters.forget_all();
+    letters.invalidate_all();
     Ok(Json(resource(kernel, &row, Some(&actor))))
 }
 
@@ -368,7 +368,7 @@ pub(super) async fn get_official(
 
 /// Creates an official, with a term in an office if one is named.
 #[utoipa::path(post, path = "/api/v1/officials", tag = "offices", request_body = OfficialBody, responses((status = 201, description = "Created", body = Value), (status = 422)))]
-pub(super) async fn post_official(
+pub(super) async fn create_official(
     State(letters): State<Letters>,
     actor: Actor,
     headers: HeaderMap,
@@ -376,7 +376,7 @@ pub(super) async fn post_official(
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;
-    let mut refused = Refused::default();
+    let mut refused = FieldErrors::default();
     let name = refused.name("", &body.given_name, &body.family_name, &body.honorific_prefix);
     if body.muster_term.is_some() && body.muster_office.is_none() {
         refused.0.push(FieldError::new("/muster:office", "required", "A term is a term in an office."));
@@ -406,6 +406,6 @@ pub(super) async fn post_official(
     };
     let row = store::official(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
-    letters.forget_all();
+    letters.invalidate_all();
     Ok((StatusCode::CREATED, Json(official_resource(kernel, &row))).into_response())
 }

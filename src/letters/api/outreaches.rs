@@ -26,8 +26,8 @@ use crate::{
     letters::{
         ops,
         store::{self, LetterAction, OutreachRow},
+        submission::{Letters, NewLetter},
         template::MAX_SUBJECT,
-        writing::{Letters, NewLetter},
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
     people::{self, Consents, PersonBody},
@@ -142,15 +142,15 @@ impl View<'_> {
         });
         let Some(vault) = self.vault else { return Ok(outreach) };
         let Some(sealed) = row.sealed.as_deref() else { return Ok(outreach) };
-        let typed = self.letters.typed(vault.id, row.letter_id, Some(sealed)).await?;
+        let payload = self.letters.open_payload(vault.id, row.letter_id, Some(sealed)).await?;
         let target = store::target(conn, row.office_id, self.letters.today()).await?;
-        let (subject, message) = typed.compose(self.letter, row.variant, &target)?;
-        let mut person = typed.details.to_osdi();
+        let (subject, message) = payload.compose(self.letter, row.variant, &target)?;
+        let mut person = payload.details.to_osdi();
         person["identifiers"] = json!(identifiers(row.person_id));
         outreach["subject"] = json!(subject);
         outreach["message"] = json!(message);
-        outreach["muster:show_email"] = json!(typed.show_email);
-        outreach["muster:locale"] = json!(typed.locale);
+        outreach["muster:show_email"] = json!(payload.show_email);
+        outreach["muster:locale"] = json!(payload.locale);
         outreach["referrer_data"] = json!({"source": row.source});
         outreach["_links"]["osdi:person"] = link(kernel.url(&format!("/api/v1/people/{}", row.person_id)));
         outreach["_embedded"] = json!({"osdi:person": person});
@@ -175,7 +175,7 @@ async fn open(
 
 /// Confirmed letters, one outreach for each target, newest first.
 #[utoipa::path(get, path = "/api/v1/advocacy_campaigns/{id}/outreaches", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "A page of outreaches", body = Value), (status = 401), (status = 403)))]
-pub(super) async fn list(
+pub(super) async fn list_outreaches(
     State(letters): State<Letters>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -201,7 +201,7 @@ pub(super) async fn list(
 
 /// One outreach.
 #[utoipa::path(get, path = "/api/v1/advocacy_campaigns/{id}/outreaches/{outreach}", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug"), ("outreach" = Uuid, Path)), responses((status = 200, description = "The outreach", body = Value), (status = 404)))]
-pub(super) async fn get(
+pub(super) async fn get_outreach(
     State(letters): State<Letters>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
@@ -217,7 +217,7 @@ pub(super) async fn get(
 /// Writes a letter. Without a token: the public action, answered alike for everyone. With one, the organizer vouches, and
 /// the answer embeds one outreach for each target.
 #[utoipa::path(post, path = "/api/v1/advocacy_campaigns/{id}/outreaches", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), request_body = OutreachBody, responses((status = 202, description = "Received (without a token)", body = Value), (status = 201, description = "Confirmed (with a token)", body = Value), (status = 409), (status = 422), (status = 428)))]
-pub(super) async fn post(
+pub(super) async fn create_outreach(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
     source: Source,
@@ -237,7 +237,7 @@ pub(super) async fn post(
     letter.action.require_open(letters.kernel.env.now())?;
     let proof = body.muster_challenge.as_deref();
     kernel.rate_limiter.admit(source, Proof { altcha: proof, ticket: proof }).await?;
-    letters.write(&letter, new).await?;
+    letters.submit(&letter, new).await?;
     Ok((StatusCode::ACCEPTED, Json(letter.action.received(&kernel.settings.http.public_url))).into_response())
 }
 
@@ -259,7 +259,7 @@ async fn vouch(
     let new = body.check(&letter)?;
     let path = format!("{}/outreaches", action.api_path());
     let idempotency = organizers::idempotency(kernel, headers, actor, &Method::POST, &path, bytes).await?;
-    let written = letters.write_vouched(&letter, new, idempotency).await?;
+    let written = letters.submit_vouched(&letter, new, idempotency).await?;
     let mut conn = kernel.db.acquire().await?;
     if written.outcome == "created" {
         audit(&mut conn, &kernel.env, actor, "letter.vouch", Some(written.letter_id), json!({})).await?;

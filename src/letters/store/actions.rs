@@ -76,7 +76,7 @@ pub struct LetterAction {
 
 impl LetterAction {
     /// Do its letters go out now? While it is live and published.
-    pub fn goes_out(&self) -> bool {
+    pub fn is_sending(&self) -> bool {
         self.live && self.action.state == State::Published
     }
 
@@ -130,7 +130,7 @@ pub fn titles(texts: &Value) -> BTreeMap<String, String> {
 ///
 /// # Errors
 /// `not_found`, or a database error.
-pub async fn complete(conn: &mut PgConnection, action: Action, today: NaiveDate) -> Result<LetterAction> {
+pub async fn load_for_action(conn: &mut PgConnection, action: Action, today: NaiveDate) -> Result<LetterAction> {
     let row = sqlx::query!("SELECT editable, live FROM letter_actions WHERE id = $1", action.id)
         .fetch_one(&mut *conn)
         .await?;
@@ -205,7 +205,7 @@ pub async fn targets(conn: &mut PgConnection, offices: &[Uuid], today: NaiveDate
 /// `not_found`, or a database error.
 pub async fn by_key(conn: &mut PgConnection, key: &str, today: NaiveDate) -> Result<LetterAction> {
     let action = campaigns::by_key(conn, Kind::Letter, key).await?;
-    complete(conn, action, today).await
+    load_for_action(conn, action, today).await
 }
 
 /// One page of an organization's letter actions (all public ones for `None`), newest first.
@@ -222,7 +222,7 @@ pub async fn list(
     let (actions, extent) = campaigns::page_of_actions(conn, Kind::Letter, organization, filter, page).await?;
     let mut rows = Vec::with_capacity(actions.len());
     for action in actions {
-        rows.push(complete(conn, action, today).await?);
+        rows.push(load_for_action(conn, action, today).await?);
     }
     Ok((rows, extent))
 }
@@ -300,25 +300,25 @@ pub async fn switch_live(conn: &mut PgConnection, id: Uuid, live: bool, at: Date
 
 /// Whether an action's letters go out.
 #[derive(Clone, Copy, Debug)]
-pub struct Life {
+pub struct SendingState {
     /// Whose it is.
     pub organization_id: Uuid,
     /// Its rows tell only the day.
     pub protected: bool,
     /// It is live and published.
-    pub goes_out: bool,
+    pub is_sending: bool,
     /// It was when its letters were last released or held back.
-    pub went_out: bool,
+    pub was_sending: bool,
 }
 
 /// Whether an action's letters go out.
 ///
 /// # Errors
 /// A database error.
-pub async fn life(conn: &mut PgConnection, id: Uuid) -> Result<Option<Life>> {
+pub async fn load_sending_state(conn: &mut PgConnection, id: Uuid) -> Result<Option<SendingState>> {
     Ok(sqlx::query_as!(
-        Life,
-        r#"SELECT a.organization_id, a.privacy = 'protected' AS "protected!", l.live AND a.state = 'published' AS "goes_out!", l.goes_out AS went_out
+        SendingState,
+        r#"SELECT a.organization_id, a.privacy = 'protected' AS "protected!", l.live AND a.state = 'published' AS "is_sending!", l.is_sending AS was_sending
            FROM letter_actions l JOIN actions a ON a.id = l.id WHERE l.id = $1"#,
         id
     )
@@ -330,17 +330,17 @@ pub async fn life(conn: &mut PgConnection, id: Uuid) -> Result<Option<Life>> {
 ///
 /// # Errors
 /// `not_found`, or a database error.
-pub async fn lock_life(conn: &mut PgConnection, id: Uuid) -> Result<Life> {
+pub async fn lock_sending_state(conn: &mut PgConnection, id: Uuid) -> Result<SendingState> {
     sqlx::query!("SELECT FROM letter_actions WHERE id = $1 FOR NO KEY UPDATE", id).fetch_optional(&mut *conn).await?;
-    life(conn, id).await?.ok_or_else(Error::not_found)
+    load_sending_state(conn, id).await?.ok_or_else(Error::not_found)
 }
 
 /// Notes whether an action's letters go out.
 ///
 /// # Errors
 /// A database error.
-pub async fn set_goes_out(conn: &mut PgConnection, id: Uuid, goes_out: bool) -> Result<()> {
-    sqlx::query!("UPDATE letter_actions SET goes_out = $2 WHERE id = $1", id, goes_out).execute(conn).await?;
+pub async fn set_is_sending(conn: &mut PgConnection, id: Uuid, is_sending: bool) -> Result<()> {
+    sqlx::query!("UPDATE letter_actions SET is_sending = $2 WHERE id = $1", id, is_sending).execute(conn).await?;
     Ok(())
 }
 
@@ -348,9 +348,9 @@ pub async fn set_goes_out(conn: &mut PgConnection, id: Uuid, goes_out: bool) -> 
 ///
 /// # Errors
 /// A database error.
-pub async fn unsettled(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+pub async fn find_changed_sending_states(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
-        "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id WHERE l.goes_out <> (l.live AND a.state = 'published')"
+        "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id WHERE l.is_sending <> (l.live AND a.state = 'published')"
     )
     .fetch_all(conn)
     .await?)
@@ -360,7 +360,7 @@ pub async fn unsettled(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
 ///
 /// # Errors
 /// A database error.
-pub async fn left_behind(conn: &mut PgConnection, job: &str) -> Result<Vec<Uuid>> {
+pub async fn find_unreleased(conn: &mut PgConnection, job: &str) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id
          WHERE l.live AND a.state = 'published' AND NOT EXISTS (SELECT FROM jobs j WHERE j.kind = $1 AND j.id = l.id)

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::{
         Kind,
-        recount::{Compared, Countable, Range, Slice},
+        recount::{Comparison, Countable, Range, RangeCounts},
     },
     error::Result,
 };
@@ -29,7 +29,7 @@ impl Countable for Outreaches {
         .await?)
     }
 
-    async fn slice(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<Slice> {
+    async fn slice(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<RangeCounts> {
         // the letter's versions, too: the day, the language and the word of origin are its own
         let rows = sqlx::query!(
             r#"WITH rows AS MATERIALIZED (
@@ -52,7 +52,7 @@ impl Countable for Outreaches {
         )
         .fetch_all(conn)
         .await?;
-        let mut slice = Slice::default();
+        let mut slice = RangeCounts::default();
         for row in rows {
             if row.dimension == "digest" {
                 slice.digest = row.n;
@@ -76,7 +76,7 @@ impl Countable for Outreaches {
         .await?)
     }
 
-    async fn compare(&self, conn: &mut PgConnection, action: Uuid, ranges: &[Range]) -> Result<Compared> {
+    async fn compare(&self, conn: &mut PgConnection, action: Uuid, ranges: &[Range]) -> Result<Comparison> {
         let (afters, uptos): (Vec<Uuid>, Vec<Uuid>) = ranges.iter().map(|range| (range.after, range.upto)).unzip();
         let rows = sqlx::query!(
             r#"WITH truth AS (
@@ -105,7 +105,7 @@ impl Countable for Outreaches {
         )
         .fetch_all(conn)
         .await?;
-        let mut compared = Compared::default();
+        let mut compared = Comparison::default();
         for row in rows {
             match row.of.as_str() {
                 "rows" => {

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::{LetterAct, LetterActTarget};
+use super::{LetterSubmission, LetterSubmissionTarget};
 use crate::{
     error::{Error, Result},
     kernel::{
@@ -12,7 +12,7 @@ use crate::{
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
-    people::forget_bare_people,
+    people::delete_unconfirmed_people,
 };
 
 /// What outreaches can be filtered by.
@@ -32,30 +32,30 @@ pub const OUTREACH_FIELDS: FieldSet = FieldSet(&[
 
 /// What became of an act that was written.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub struct SubmissionResult {
     /// The act.
-    pub act_id: Uuid,
+    pub submission_id: Uuid,
     /// The letter: this act's, or an earlier request's.
     pub letter_id: Uuid,
     /// Whose it is, for vouched acts.
-    pub holder_id: Option<Uuid>,
+    pub person_id: Option<Uuid>,
     /// 'created', 'replayed', 'mismatch'.
     pub outcome: String,
 }
 
-/// Writes a batch (see `write_letters` in the migrations).
+/// Writes a batch (see `submit_letters` in the migrations).
 ///
 /// # Errors
 /// A database error; then nothing was written.
-pub async fn write_batch(
+pub async fn submit_letters(
     db: &PgPool,
-    acts: &[LetterAct],
-    targets: &[LetterActTarget],
-) -> Result<Vec<Written>, sqlx::Error> {
+    submissions: &[LetterSubmission],
+    targets: &[LetterSubmissionTarget],
+) -> Result<Vec<SubmissionResult>, sqlx::Error> {
     sqlx::query_as!(
-        Written,
-        r#"SELECT act_id AS "act_id!", letter_ref AS "letter_id!", holder_id, outcome AS "outcome!" FROM write_letters($1, $2)"#,
-        acts as _,
+        SubmissionResult,
+        r#"SELECT submission_id AS "submission_id!", letter_ref AS "letter_id!", person_ref AS person_id, outcome AS "outcome!" FROM submit_letters($1, $2)"#,
+        submissions as _,
         targets as _
     )
     .fetch_all(db)
@@ -180,7 +180,7 @@ pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
 
 /// One target's part of a letter.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct OutreachStatus {
     pub id: Uuid,
     pub office_id: Uuid,
     pub state: String,
@@ -191,9 +191,9 @@ pub struct Part {
 ///
 /// # Errors
 /// A database error.
-pub async fn parts(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<Part>> {
+pub async fn outreach_statuses(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<OutreachStatus>> {
     Ok(sqlx::query_as!(
-        Part,
+        OutreachStatus,
         "SELECT o.id, o.office_id, o.state, o.email_id FROM outreaches o
          LEFT JOIN letter_targets t ON t.letter_action_id = o.letter_action_id AND t.office_id = o.office_id
          WHERE o.letter_id = $1 ORDER BY t.position, o.id",
@@ -207,9 +207,9 @@ pub async fn parts(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<Part>> {
 ///
 /// # Errors
 /// A database error.
-pub async fn lock_waiting(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<Part>> {
+pub async fn lock_unsent(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<OutreachStatus>> {
     Ok(sqlx::query_as!(
-        Part,
+        OutreachStatus,
         "SELECT id, office_id, state, email_id FROM outreaches
          WHERE letter_id = $1 AND state IN ('held', 'queued') ORDER BY id FOR UPDATE",
         letter
@@ -222,10 +222,10 @@ pub async fn lock_waiting(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<P
 ///
 /// # Errors
 /// A database error.
-pub async fn set_waiting(conn: &mut PgConnection, parts: &[Uuid], state: &str) -> Result<()> {
+pub async fn set_unsent_state(conn: &mut PgConnection, outreaches: &[Uuid], state: &str) -> Result<()> {
     sqlx::query!(
         "UPDATE outreaches SET state = $2, email_id = NULL WHERE id = ANY ($1) AND state IN ('held', 'queued')",
-        parts,
+        outreaches,
         state
     )
     .execute(conn)
@@ -269,7 +269,7 @@ pub async fn count_held(conn: &mut PgConnection, action: Uuid, after: Uuid, most
 ///
 /// # Errors
 /// A database error.
-pub async fn parts_end(conn: &mut PgConnection, action: Uuid, after: Uuid, most: i64) -> Result<Option<Uuid>> {
+pub async fn find_range_end(conn: &mut PgConnection, action: Uuid, after: Uuid, most: i64) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT id FROM outreaches WHERE letter_action_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1",
         action,
@@ -290,9 +290,9 @@ pub async fn lock_queued(
     after: Uuid,
     up_to: Option<Uuid>,
     most: i64,
-) -> Result<Vec<Part>> {
+) -> Result<Vec<OutreachStatus>> {
     Ok(sqlx::query_as!(
-        Part,
+        OutreachStatus,
         "SELECT id, office_id, state, email_id FROM outreaches
          WHERE letter_action_id = $1 AND id > $2 AND ($3::uuid IS NULL OR id <= $3) AND state = 'queued' ORDER BY id LIMIT $4 FOR UPDATE",
         action,
@@ -310,10 +310,10 @@ pub async fn lock_queued(
 ///
 /// # Errors
 /// A database error.
-pub async fn hold_stopped(conn: &mut PgConnection, parts: &[Uuid]) -> Result<Vec<Uuid>> {
+pub async fn hold_stopped(conn: &mut PgConnection, outreaches: &[Uuid]) -> Result<Vec<Uuid>> {
     sqlx::query!(
         "SELECT FROM letter_actions WHERE id IN (SELECT letter_action_id FROM outreaches WHERE id = ANY ($1)) ORDER BY id FOR SHARE",
-        parts
+        outreaches
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -324,7 +324,7 @@ pub async fn hold_stopped(conn: &mut PgConnection, parts: &[Uuid]) -> Result<Vec
            AND NOT EXISTS (SELECT FROM letter_actions la JOIN actions a ON a.id = la.id
                            WHERE la.id = o.letter_action_id AND la.live AND a.state = 'published')
          RETURNING o.id",
-        parts
+        outreaches
     )
     .fetch_all(conn)
     .await?)
@@ -332,7 +332,7 @@ pub async fn hold_stopped(conn: &mut PgConnection, parts: &[Uuid]) -> Result<Vec
 
 /// An outreach as it is sent.
 #[derive(Clone, Debug)]
-pub struct Delivery {
+pub struct OutreachDelivery {
     pub id: Uuid,
     pub letter_id: Uuid,
     pub office_id: Uuid,
@@ -343,15 +343,19 @@ pub struct Delivery {
 ///
 /// # Errors
 /// A database error.
-pub async fn deliveries(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Delivery>> {
-    Ok(sqlx::query_as!(Delivery, "SELECT id, letter_id, office_id, state FROM outreaches WHERE id = ANY ($1)", ids)
-        .fetch_all(conn)
-        .await?)
+pub async fn outreach_deliveries(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<OutreachDelivery>> {
+    Ok(sqlx::query_as!(
+        OutreachDelivery,
+        "SELECT id, letter_id, office_id, state FROM outreaches WHERE id = ANY ($1)",
+        ids
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// What became of an outreach.
 #[derive(Clone, Copy, Debug)]
-pub struct Settled {
+pub struct DeliveryOutcome {
     pub id: Uuid,
     /// The mail: one that was taken out of the queue since has nothing to say any more.
     pub email: Uuid,
@@ -363,7 +367,11 @@ pub struct Settled {
 ///
 /// # Errors
 /// A database error.
-pub async fn settle(conn: &mut PgConnection, settled: &[Settled], today: NaiveDate) -> Result<()> {
+pub async fn save_delivery_outcomes(
+    conn: &mut PgConnection,
+    settled: &[DeliveryOutcome],
+    today: NaiveDate,
+) -> Result<()> {
     let mut settled = settled.to_vec();
     settled.sort_by_key(|s| s.id);
     let ids: Vec<Uuid> = settled.iter().map(|s| s.id).collect();
@@ -503,7 +511,7 @@ pub async fn outreaches_of(conn: &mut PgConnection, action: Uuid, letter: Uuid) 
 ///
 /// # Errors
 /// A database error.
-pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_unconfirmed(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let mut tx = db.begin().await?;
     let people = sqlx::query_scalar!(
         "WITH due AS MATERIALIZED (
@@ -518,7 +526,7 @@ pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     )
     .fetch_all(&mut *tx)
     .await?;
-    forget_bare_people(&mut tx, &people).await?;
+    delete_unconfirmed_people(&mut tx, &people).await?;
     tx.commit().await?;
     Ok(people.len() as u64)
 }

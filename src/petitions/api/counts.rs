@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{own, store};
+use super::{ensure_visible, store};
 use crate::{
     campaigns::{
         self, Dimension, Kind, exact_cells, exact_total,
-        recount::{RANGE, recount},
+        recount::{ROWS_PER_RANGE, recount},
     },
     error::{Code, Error, Result},
     kernel::{
@@ -29,7 +29,7 @@ use crate::{
 
 /// Routes of the counts.
 pub fn router() -> OpenApiRouter<Petitions> {
-    OpenApiRouter::new().routes(routes!(get_counts)).routes(routes!(post_recount))
+    OpenApiRouter::new().routes(routes!(get_counts)).routes(routes!(recount_petition))
 }
 
 /// What to break the counts down by, from the query.
@@ -52,7 +52,7 @@ fn document(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
         "total_signatures": total,
         "muster:published_date": action.published_at,
         "muster:goal": petition.goal,
-        "muster:extra": petition.extra,
+        "muster:extra": petition.paper_count,
         "muster:confirmation": if action.confirms { "email" } else { "none" },
         "_links": {
             "self": link(kernel.url(&format!("{}/counts", action.api_path()))),
@@ -77,7 +77,7 @@ async fn get_counts(
     if let Some(actor) = reader.reader() {
         let mut conn = kernel.db.acquire().await?;
         let petition = store::by_key(&mut conn, &key).await?;
-        own(Some(&actor), &petition)?;
+        ensure_visible(Some(&actor), &petition)?;
         let mut body = document(&petitions, &petition, exact_total(&mut conn, petition.action.id).await?);
         body["muster:published"] = json!(petition.action.published_count);
         body["muster:verified_date"] = json!(petition.action.verified_at);
@@ -88,7 +88,7 @@ async fn get_counts(
         return Ok(private_json(StatusCode::OK, &body));
     }
     let petition = petitions.petition(&key).await?;
-    own(None, &petition)?;
+    ensure_visible(None, &petition)?;
     let Some(by) = by else {
         let public = || CachedResponse::new(&document(&petitions, &petition, petition.action.published_count));
         return Ok(petition.public_counts.get_or_init(public).respond(&asked));
@@ -98,7 +98,7 @@ async fn get_counts(
     }
     let mut body = document(&petitions, &petition, petition.action.published_count);
     body["muster:by"] = json!(by);
-    let paused = petitions.integrity(petition.action.organization_id).await?.limits.breakdowns_paused;
+    let paused = petitions.abuse(petition.action.organization_id).await?.limits.breakdowns_paused;
     let shows = petition.shows_breakdowns && !petition.action.protected && !paused;
     let cells = if shows { petitions.published_cells(petition.action.id, by).await? } else { None };
     body["muster:counts_date"] = json!(cells.as_ref().map(|c| c.0));
@@ -107,11 +107,11 @@ async fn get_counts(
 }
 
 /// Time for which a recount keeps its caller waiting.
-const PATIENCE: Duration = Duration::from_secs(20);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Compares the counts with the rows and repairs them. A recount of millions goes on after the answer.
 #[utoipa::path(post, path = "/api/v1/petitions/{id}/recount", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "What was wrong, if anything", body = Value), (status = 202, description = "It takes longer; `muster:verified_date` of the counts moves when it is done", body = Value), (status = 401), (status = 404), (status = 409, description = "It is being counted already, or changes too fast")))]
-async fn post_recount(
+async fn recount_petition(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -122,14 +122,14 @@ async fn post_recount(
     tx.commit().await?;
     let counting = tokio::spawn(async move {
         let (kernel, now) = (&petitions.kernel, petitions.kernel.env.now());
-        let wrong = recount(&kernel.work, &Signatures, action, RANGE, now).await?;
+        let wrong = recount(&kernel.work, &Signatures, action, ROWS_PER_RANGE, now).await?;
         let detail = json!({"repaired": wrong.len()});
         audit(&mut *kernel.work.acquire().await?, &kernel.env, &actor, "petition.recount", Some(action), detail).await?;
         let repaired: Vec<Value> =
             wrong.iter().map(|(by, key, off)| json!({"by": by, "key": key, "off": off})).collect();
         Ok::<_, Error>(json!({"muster:verified_date": now, "muster:repaired": repaired}))
     });
-    match timeout(PATIENCE, counting).await {
+    match timeout(RESPONSE_TIMEOUT, counting).await {
         Ok(counted) => Ok(private_json(StatusCode::OK, &counted.map_err(Error::internal)??)),
         Err(_) => Ok(private_json(StatusCode::ACCEPTED, &json!({"notice": "This is being counted; it takes longer."}))),
     }

@@ -18,7 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::own;
+use super::ensure_visible;
 use crate::{
     error::{Code, Error, Result},
     kernel::{
@@ -32,8 +32,8 @@ use crate::{
     },
     organizers::{Actor, Scope, audit},
     petitions::{
-        Petitions, csv_lines,
-        import::{self, Mapping, PIECE},
+        Petitions, csv_reader,
+        import::{self, CHUNK_BYTES, ColumnMapping},
         store::{
             self, Petition,
             imports::{self, Import},
@@ -42,19 +42,19 @@ use crate::{
 };
 
 /// Bytes of a file, at most.
-const LARGEST: usize = 200 * 1024 * 1024;
+const MAX_UPLOAD_BYTES: usize = 200 * 1024 * 1024;
 /// How often a piece is tried again while the database is away; the pauses grow by a second.
-const PIECE_TRIES: u64 = 6;
+const MAX_CHUNK_RETRIES: u64 = 6;
 /// Refused lines that are read at a time.
-const FAULTS: i64 = 1_000;
+const ROW_ERRORS_PER_PAGE: i64 = 1_000;
 
 /// Routes of imports.
 pub fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new()
-        .routes(routes!(list_imports, post_import))
+        .routes(routes!(list_imports, create_import))
         .routes(routes!(start_import))
         .routes(routes!(cancel_import))
-        .routes(routes!(get_faults))
+        .routes(routes!(list_import_errors))
 }
 
 fn resource(kernel: &Kernel, petition: &Petition, import: &Import, job: Option<&JobStatus>) -> Value {
@@ -65,7 +65,7 @@ fn resource(kernel: &Kernel, petition: &Petition, import: &Import, job: Option<&
         "name": import.name,
         "columns": import.columns,
         "mapping": import.mapping,
-        "muster:suggested_mapping": import::suggest(&import.columns),
+        "muster:suggested_mapping": import::suggest_mapping(&import.columns),
         "source": import.source,
         "dry_run": import.dry_run,
         "muster:state": import.state,
@@ -86,7 +86,7 @@ fn resource(kernel: &Kernel, petition: &Petition, import: &Import, job: Option<&
 
 async fn find(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petition> {
     let petition = store::by_key(&mut *petitions.kernel.db.acquire().await?, key).await?;
-    own(Some(actor), &petition)?;
+    ensure_visible(Some(actor), &petition)?;
     Ok(petition)
 }
 
@@ -113,7 +113,7 @@ async fn list_imports(
 #[utoipa::path(post, path = "/api/v1/petitions/{id}/imports", tag = "imports", params(("id" = String, Path, description = "UUID or slug"), ("name" = Option<String>, Query, description = "Name of the file")),
     request_body(content = String, content_type = "text/csv", description = "At most 200 MiB"),
     responses((status = 201, description = "Uploaded", body = Value), (status = 401), (status = 404), (status = 413), (status = 415), (status = 422)))]
-async fn post_import(
+async fn create_import(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -159,13 +159,13 @@ async fn post_import(
         finished_at: None,
     };
     let mut upload = Upload { petitions: &petitions, vault, import, number: 0, preview: Vec::new() };
-    if let Err(error) = upload.take(body).await {
-        upload.break_off(&petition).await;
+    if let Err(error) = upload.receive(body).await {
+        upload.cancel_upload(&petition).await;
         return Err(error);
     }
     let mut tx = kernel.db.begin().await?;
     if !imports::uploaded(&mut tx, upload.import.id).await? {
-        return Err(given_up());
+        return Err(upload_cancelled());
     }
     let details = json!({"import": upload.import.id});
     audit(&mut tx, &kernel.env, &actor, "import.upload", Some(petition.action.id), details).await?;
@@ -176,7 +176,7 @@ async fn post_import(
     Ok(private_json(StatusCode::CREATED, &document))
 }
 
-fn given_up() -> Error {
+fn upload_cancelled() -> Error {
     Error::problem(Code::Conflict, "This upload was cancelled.")
 }
 
@@ -192,53 +192,53 @@ struct Upload<'a> {
 }
 
 impl Upload<'_> {
-    async fn take(&mut self, body: Body) -> Result<()> {
+    async fn receive(&mut self, body: Body) -> Result<()> {
         let mut stream = body.into_data_stream();
-        let mut piece = Vec::with_capacity(PIECE);
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
         let mut bytes = 0;
         while let Some(more) = stream.next().await {
             let more = more.map_err(|_| Error::field("", "invalid_value", "The upload broke off."))?;
             bytes += more.len();
-            if bytes > LARGEST {
+            if bytes > MAX_UPLOAD_BYTES {
                 return Err(Error::problem(Code::PayloadTooLarge, "A file may have 200 MiB."));
             }
-            piece.extend_from_slice(&more);
-            while piece.len() >= PIECE {
-                let rest = piece.split_off(PIECE);
-                self.add(&piece).await?;
-                piece = rest;
+            chunk.extend_from_slice(&more);
+            while chunk.len() >= CHUNK_BYTES {
+                let rest = chunk.split_off(CHUNK_BYTES);
+                self.add(&chunk).await?;
+                chunk = rest;
             }
         }
-        if !piece.is_empty() {
-            self.add(&piece).await?;
+        if !chunk.is_empty() {
+            self.add(&chunk).await?;
         }
         if self.number == 0 { Err(Error::field("", "invalid_value", "The file is empty.")) } else { Ok(()) }
     }
 
-    async fn add(&mut self, piece: &[u8]) -> Result<()> {
+    async fn add(&mut self, chunk: &[u8]) -> Result<()> {
         let kernel = &self.petitions.kernel;
         if self.number == 0 {
-            let beginning = csv_lines::beginning(piece)?;
-            self.import.delimiter = char::from(beginning.delimiter).to_string();
-            self.import.columns = beginning.columns;
-            self.import.offset_bytes = i64::try_from(beginning.offset).map_err(Error::internal)?;
-            self.preview = beginning.preview;
+            let csv_preview = csv_reader::preview_csv(chunk)?;
+            self.import.delimiter = char::from(csv_preview.delimiter).to_string();
+            self.import.columns = csv_preview.columns;
+            self.import.offset_bytes = i64::try_from(csv_preview.offset).map_err(Error::internal)?;
+            self.preview = csv_preview.preview;
             imports::insert(&mut *kernel.db.acquire().await?, &self.import).await?;
         }
-        self.import.bytes += i64::try_from(piece.len()).map_err(Error::internal)?;
-        let sealed = import::seal(self.petitions, &self.vault, self.import.id, piece);
+        self.import.bytes += i64::try_from(chunk.len()).map_err(Error::internal)?;
+        let sealed = import::seal_chunk(self.petitions, &self.vault, self.import.id, chunk);
         let mut tries = 0;
         loop {
             let added = async {
                 let mut conn = kernel.db.acquire().await?;
                 let (id, bytes) = (self.import.id, self.import.bytes);
-                imports::add_piece(&mut conn, id, self.number, &sealed, bytes, kernel.env.now()).await
+                imports::insert_chunk(&mut conn, id, self.number, &sealed, bytes, kernel.env.now()).await
             };
             match added.await {
                 Ok(true) => break,
-                Ok(false) => return Err(given_up()),
+                Ok(false) => return Err(upload_cancelled()),
                 // a file of hours is not thrown away because the database was away for a moment
-                Err(Error::Unavailable { .. }) if tries < PIECE_TRIES => {
+                Err(Error::Unavailable { .. }) if tries < MAX_CHUNK_RETRIES => {
                     tries += 1;
                     tokio::time::sleep(Duration::from_secs(tries)).await;
                 }
@@ -250,19 +250,20 @@ impl Upload<'_> {
     }
 
     /// Throws away what came in; upkeep does where this cannot.
-    async fn break_off(&self, petition: &Petition) {
+    async fn cancel_upload(&self, petition: &Petition) {
         if self.number == 0 && self.import.columns.is_empty() {
             return;
         }
         let kernel = &self.petitions.kernel;
         let thrown = async {
             let mut tx = kernel.db.begin().await?;
-            imports::break_off(&mut tx, self.import.id, kernel.env.now()).await?;
-            import::throw_away(self.petitions, &mut tx, petition.action.organization_id, self.import.id).await?;
+            imports::cancel_upload(&mut tx, self.import.id, kernel.env.now()).await?;
+            import::begin_file_cleanup(self.petitions, &mut tx, petition.action.organization_id, self.import.id)
+                .await?;
             tx.commit().await.map_err(Error::from)
         };
         if let Err(error) = thrown.await {
-            tracing::info!(%error, import = %self.import.id, "an upload that broke off waits for upkeep");
+            tracing::info!(%error, import = %self.import.id, "aborted upload is left for cleanup");
         }
     }
 }
@@ -274,7 +275,7 @@ pub struct StartBody {
     /// Which column is what.
     #[serde(default)]
     #[validate(nested)]
-    mapping: Mapping,
+    mapping: ColumnMapping,
     /// Only check every line and count; write nothing.
     #[serde(default)]
     dry_run: bool,
@@ -311,16 +312,17 @@ async fn start_import(
             .map_err(|e| Error::field("/consent_wording", e.code, "Say in which words they agreed."))?,
         None => String::new(),
     };
-    let first = imports::pieces(&mut tx, row.id, 0, 1).await?;
+    let first = imports::chunks(&mut tx, row.id, 0, 1).await?;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
-    let head = first.first().map(|(_, sealed)| import::open(&vault, row.id, sealed)).transpose()?.unwrap_or_default();
-    row.offset_bytes = i64::try_from(csv_lines::beginning(&head)?.offset).map_err(Error::internal)?;
+    let head =
+        first.first().map(|(_, sealed)| import::open_chunk(&vault, row.id, sealed)).transpose()?.unwrap_or_default();
+    row.offset_bytes = i64::try_from(csv_reader::preview_csv(&head)?.offset).map_err(Error::internal)?;
     row.mapping = json!(body.mapping);
     row.source = source;
     row.dry_run = body.dry_run;
     "running".clone_into(&mut row.state);
     (row.seen, row.imported, row.duplicates, row.refused, row.finished_at) = (0, 0, 0, 0, None);
-    imports::clear_faults(&mut tx, row.id).await?;
+    imports::delete_row_errors(&mut tx, row.id).await?;
     imports::save(&mut tx, &row).await?;
     jobs::enqueue(&mut tx, import::JOB, petition.action.organization_id, row.id, kernel.env.now()).await?;
     let details = json!({"import": row.id, "dry_run": row.dry_run});
@@ -348,7 +350,7 @@ async fn cancel_import(
     row.finished_at = Some(kernel.env.now());
     imports::save(&mut tx, &row).await?;
     jobs::remove(&mut tx, import::JOB, row.id).await?;
-    import::throw_away(&petitions, &mut tx, petition.action.organization_id, row.id).await?;
+    import::begin_file_cleanup(&petitions, &mut tx, petition.action.organization_id, row.id).await?;
     audit(&mut tx, &kernel.env, &actor, "import.cancel", Some(petition.action.id), json!({"import": row.id})).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &resource(kernel, &petition, &row, None)))
@@ -356,7 +358,7 @@ async fn cancel_import(
 
 /// The refused lines as CSV: number, field, code, reason. What stood in them is not repeated.
 #[utoipa::path(get, path = "/api/v1/petitions/{id}/imports/{import}/faults.csv", tag = "imports", params(("id" = String, Path), ("import" = Uuid, Path)), responses((status = 200, description = "The first 10,000 refused lines", body = String, content_type = "text/csv"), (status = 401), (status = 404)))]
-async fn get_faults(
+async fn list_import_errors(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
@@ -371,17 +373,17 @@ async fn get_faults(
         let (db, import) = (db.clone(), row.id);
         async move {
             let Some(after) = after else { return Ok::<_, Error>(None) };
-            let faults = imports::faults(&mut *db.acquire().await?, import, after, FAULTS).await?;
+            let row_errors = imports::row_errors(&mut *db.acquire().await?, import, after, ROW_ERRORS_PER_PAGE).await?;
             let mut sheet = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
             if after == 0 {
                 sheet.write_record(["line", "field", "code", "detail"]).map_err(Error::internal)?;
             }
-            for fault in &faults {
-                let line = fault.line.to_string();
-                let cells = [line.as_str(), &fault.field, &fault.code, &fault.detail];
+            for row_error in &row_errors {
+                let line = row_error.line.to_string();
+                let cells = [line.as_str(), &row_error.field, &row_error.code, &row_error.detail];
                 sheet.write_record(cells).map_err(Error::internal)?;
             }
-            let next = faults.last().filter(|_| faults.len() >= 1_000).map(|fault| fault.line);
+            let next = row_errors.last().filter(|_| row_errors.len() >= 1_000).map(|row_error| row_error.line);
             let bytes = sheet.into_inner().map_err(|_| Error::internal("a CSV buffer could not be finished"))?;
             Ok(Some((Bytes::from(bytes), next)))
         }

@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::own;
+use super::ensure_visible;
 use crate::{
     error::{Error, Result},
     kernel::{
@@ -24,7 +24,7 @@ use crate::{
         invalidation::{self, Effect, Rule},
         store::{
             self, Petition,
-            invalidations::{self, Job},
+            invalidations::{self, Invalidation},
         },
     },
 };
@@ -32,7 +32,7 @@ use crate::{
 /// Routes of these jobs.
 pub fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new()
-        .routes(routes!(list_invalidations, post_invalidation))
+        .routes(routes!(list_invalidations, create_invalidation))
         .routes(routes!(cancel_invalidation))
         .routes(routes!(undo_invalidation))
 }
@@ -63,13 +63,13 @@ fn invalidate() -> Effect {
 async fn resource(
     petitions: &Petitions,
     petition: &Petition,
-    job: &Job,
+    job: &Invalidation,
     standing: Option<&JobStatus>,
 ) -> Result<Value> {
     let kernel = &petitions.kernel;
     // the rules of a vault that was destroyed are gone with it
     let rule = match kernel.vaults.open(petition.action.vault_id).await {
-        Ok(vault) => invalidation::rule_of(&vault, job).unwrap_or_default(),
+        Ok(vault) => invalidation::open_rule(&vault, job).unwrap_or_default(),
         Err(_) => Rule::default(),
     };
     let base = kernel.url(&format!("{}/invalidations/{}", petition.action.api_path(), job.id));
@@ -88,9 +88,9 @@ async fn resource(
     }))
 }
 
-async fn find(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petition> {
+async fn find_petition(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petition> {
     let petition = store::by_key(&mut *petitions.kernel.db.acquire().await?, key).await?;
-    own(Some(actor), &petition)?;
+    ensure_visible(Some(actor), &petition)?;
     Ok(petition)
 }
 
@@ -102,7 +102,7 @@ async fn list_invalidations(
     PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
-    let petition = find(&petitions, &actor, &key).await?;
+    let petition = find_petition(&petitions, &actor, &key).await?;
     let mut conn = petitions.kernel.db.acquire().await?;
     let found = invalidations::of_petition(&mut conn, petition.action.id).await?;
     let ids: Vec<Uuid> = found.iter().map(|job| job.id).collect();
@@ -117,7 +117,7 @@ async fn list_invalidations(
 
 /// Begins a job; with `dry_run` only says how many signatures it would change, or how many at least where there are very many.
 #[utoipa::path(post, path = "/api/v1/petitions/{id}/invalidations", tag = "signatures", params(("id" = String, Path, description = "UUID or slug")), request_body = InvalidationBody, responses((status = 202, description = "Begun", body = Value), (status = 200, description = "Counted only", body = Value), (status = 401), (status = 404), (status = 422)))]
-async fn post_invalidation(
+async fn create_invalidation(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -126,12 +126,12 @@ async fn post_invalidation(
     actor.require(Scope::ContactsWrite)?;
     let kernel = &petitions.kernel;
     let reason = required_line(&body.reason, 500).map_err(|e| Error::field("/reason", e.code, e.detail))?;
-    let petition = find(&petitions, &actor, &key).await?;
+    let petition = find_petition(&petitions, &actor, &key).await?;
     let mut tx = kernel.db.begin().await?;
     let rule = body.rule.parse(&mut tx, &petition, body.effect).await?;
     if body.dry_run {
         drop(tx);
-        let (would, is_all) = invalidation::dry_count(&petitions, &petition, &rule, body.effect).await?;
+        let (would, is_all) = invalidation::preview_count(&petitions, &petition, &rule, body.effect).await?;
         let answer = json!({"muster:would_change": would, "muster:would_change_is_minimum": !is_all});
         return Ok(private_json(StatusCode::OK, &answer));
     }
@@ -151,7 +151,10 @@ async fn cancel_invalidation(
     PathParams((key, job)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     let now = petitions.kernel.env.now();
-    steer(&petitions, &actor, &key, job, "signatures.invalidate.cancel", |job| invalidation::cancel(job, now)).await
+    change_invalidation(&petitions, &actor, &key, job, "signatures.invalidate.cancel", |job| {
+        invalidation::cancel(job, now)
+    })
+    .await
 }
 
 /// Takes a job back: every signature it changed gets its state back.
@@ -161,19 +164,19 @@ async fn undo_invalidation(
     actor: Actor,
     PathParams((key, job)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
-    steer(&petitions, &actor, &key, job, "signatures.invalidate.undo", invalidation::undo).await
+    change_invalidation(&petitions, &actor, &key, job, "signatures.invalidate.undo", invalidation::undo).await
 }
 
-async fn steer(
+async fn change_invalidation(
     petitions: &Petitions,
     actor: &Actor,
     key: &str,
     job: Uuid,
     verb: &'static str,
-    change: impl FnOnce(&mut Job) -> Result<()>,
+    change: impl FnOnce(&mut Invalidation) -> Result<()>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
-    let petition = find(petitions, actor, key).await?;
+    let petition = find_petition(petitions, actor, key).await?;
     let mut tx = petitions.kernel.db.begin().await?;
     let mut job = invalidations::lock(&mut tx, petition.action.id, job).await?;
     change(&mut job)?;

@@ -29,13 +29,13 @@ use crate::{
 
 /// Routes of paper sheets.
 pub fn router() -> OpenApiRouter<Petitions> {
-    OpenApiRouter::new().routes(routes!(list_batches, post_batch)).routes(routes!(delete_batch))
+    OpenApiRouter::new().routes(routes!(list_paper_batches, create_paper_batch)).routes(routes!(delete_paper_batch))
 }
 
 /// A batch of paper sheets to enter.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = NewPaperBatch)]
-pub struct BatchBody {
+pub struct PaperBatchBody {
     /// What is written on the folder; once for each petition.
     #[validate(length(min = 1, max = 100))]
     reference: String,
@@ -70,7 +70,7 @@ fn document(kernel: &Kernel, action: &Action, batches: &[paper::PaperBatch]) -> 
 
 /// The batches of paper sheets, newest first, and their sum.
 #[utoipa::path(get, path = "/api/v1/petitions/{id}/paper_batches", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The batches", body = Value), (status = 401), (status = 404)))]
-async fn list_batches(
+async fn list_paper_batches(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
@@ -83,12 +83,12 @@ async fn list_batches(
 }
 
 /// Enters a batch of paper sheets.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/paper_batches", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = BatchBody, responses((status = 201, description = "The batches", body = Value), (status = 401), (status = 404), (status = 422)))]
-async fn post_batch(
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/paper_batches", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = PaperBatchBody, responses((status = 201, description = "The batches", body = Value), (status = 401), (status = 404), (status = 422)))]
+async fn create_paper_batch(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    Valid(Json(body)): Valid<Json<BatchBody>>,
+    Valid(Json(body)): Valid<Json<PaperBatchBody>>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
@@ -110,7 +110,7 @@ async fn post_batch(
         })?;
     let details = json!({"reference": batch.reference, "count": batch.count});
     audit(&mut tx, &kernel.env, &actor, "paper.enter", Some(action.id), details).await?;
-    comments::announce(&mut tx, action.id).await?;
+    comments::notify_changed(&mut tx, action.id).await?;
     let batches = paper::batches(&mut tx, action.id).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
@@ -119,7 +119,7 @@ async fn post_batch(
 
 /// Removes a batch that was entered by mistake.
 #[utoipa::path(delete, path = "/api/v1/petitions/{id}/paper_batches/{batch}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("batch" = Uuid, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
-async fn delete_batch(
+async fn delete_paper_batch(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams((key, batch)): PathParams<(String, Uuid)>,
@@ -132,7 +132,7 @@ async fn delete_batch(
         return Err(Error::not_found());
     }
     audit(&mut tx, &kernel.env, &actor, "paper.remove", Some(action.id), json!({})).await?;
-    comments::announce(&mut tx, action.id).await?;
+    comments::notify_changed(&mut tx, action.id).await?;
     tx.commit().await?;
     kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
     Ok(Json(json!({"notice": "This batch is gone."})))

@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::own;
+use super::ensure_visible;
 use crate::{
     campaigns::{self, Kind},
     error::{Error, Result},
@@ -28,22 +28,22 @@ use crate::{
         rate_limit::{Proof, Source},
         text::{clean_line, clean_text},
     },
-    letters::Changed,
+    letters::EditedText,
     organizers::{self, Actor, MaybeActor, Scope, audit},
     people::{self, Consents, PersonBody},
     petitions::{
-        integrity::Trace,
+        abuse::RequestSignals,
         invalidation, ops, questions,
-        signing::{Display, LetterWords, NewSignature, Petitions, Typed},
         store::{self, Petition, SignatureRow},
+        submission::{AttachedLetterInput, Display, NewSignature, Petitions, SignaturePayload},
     },
 };
 
 /// Routes of signatures.
 pub fn router() -> OpenApiRouter<Petitions> {
-    OpenApiRouter::new().routes(routes!(list_signatures, post_signature)).routes(routes!(
+    OpenApiRouter::new().routes(routes!(list_signatures, create_signature)).routes(routes!(
         get_signature,
-        put_signature,
+        update_signature,
         delete_signature
     ))
 }
@@ -81,7 +81,7 @@ pub struct SignatureBody {
     /// What the signer changes of the letter that the petition carries.
     #[serde(default, rename = "muster:letter")]
     #[validate(nested)]
-    pub muster_letter: LetterBody,
+    pub muster_letter: AttachedLetterBody,
     /// A solved challenge (ALTCHA payload, base64), or the ticket of one that was waited for.
     #[serde(default, rename = "muster:challenge")]
     #[validate(length(max = 4000))]
@@ -94,8 +94,8 @@ pub struct SignatureBody {
 /// The signer's own words in the letter that a petition carries; absent: the template speaks.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
-#[schema(as = CarriedLetter)]
-pub struct LetterBody {
+#[schema(as = AttachedLetter)]
+pub struct AttachedLetterBody {
     /// Subject.
     #[validate(length(max = 200))]
     pub subject: String,
@@ -118,7 +118,12 @@ pub struct ReferrerData {
     pub website: Option<String>,
 }
 
-fn signature_resource(petitions: &Petitions, petition: &Petition, row: &SignatureRow, typed: Option<&Typed>) -> Value {
+fn signature_resource(
+    petitions: &Petitions,
+    petition: &Petition,
+    row: &SignatureRow,
+    payload: Option<&SignaturePayload>,
+) -> Value {
     let kernel = &petitions.kernel;
     let base = petition.action.api_path();
     let mut signature = json!({
@@ -133,29 +138,34 @@ fn signature_resource(petitions: &Petitions, petition: &Petition, row: &Signatur
         },
     });
     if !petition.action.protected {
-        signature["comments"] = json!(typed.map_or("", |t| &*t.comments));
+        signature["comments"] = json!(payload.map_or("", |t| &*t.comments));
         signature["muster:deliver_name"] = json!(row.delivers_name);
         signature["muster:display"] = json!(row.display);
         signature["muster:comment_state"] = json!(row.comment_state);
         signature["muster:vetted"] = json!(row.vetted);
-        signature["muster:suspicion"] = json!(row.suspicion);
+        signature["muster:suspicion"] = json!(row.quarantine_reason);
         signature["referrer_data"] = json!({"source": row.source});
         signature["_links"]["osdi:person"] = link(kernel.url(&format!("/api/v1/people/{}", row.person_id)));
     }
-    if let Some(typed) = typed {
-        signature["person"] = typed.details.to_osdi();
-        signature["muster:answers"] = json!(typed.answers);
+    if let Some(payload) = payload {
+        signature["person"] = payload.details.to_osdi();
+        signature["muster:answers"] = json!(payload.answers);
     }
     signature
 }
 
 /// A signature with its person where the token may see contacts; those of protected petitions never leave by token.
-async fn shown(petitions: &Petitions, petition: &Petition, row: &SignatureRow, actor: &Actor) -> Result<Value> {
+async fn visible_resource(
+    petitions: &Petitions,
+    petition: &Petition,
+    row: &SignatureRow,
+    actor: &Actor,
+) -> Result<Value> {
     if petition.action.protected || !actor.allows(Scope::ContactsRead) {
         return Ok(signature_resource(petitions, petition, row, None));
     }
-    let typed = petitions.typed(petition.action.vault_id, row.id, row.sealed.as_deref()).await?;
-    Ok(signature_resource(petitions, petition, row, Some(&typed)))
+    let payload = petitions.open_payload(petition.action.vault_id, row.id, row.sealed.as_deref()).await?;
+    Ok(signature_resource(petitions, petition, row, Some(&payload)))
 }
 
 /// The signatures of a petition, newest first.
@@ -170,7 +180,7 @@ async fn list_signatures(
     let kernel = &petitions.kernel;
     let mut conn = kernel.db.acquire().await?;
     let petition = store::by_key(&mut conn, &key).await?;
-    own(Some(&actor), &petition)?;
+    ensure_visible(Some(&actor), &petition)?;
     let mut filter = query.filter(store::SIGNATURE_FIELDS)?;
     if let Some(filter) = &mut filter {
         actor.require(Scope::ContactsRead)?;
@@ -184,7 +194,7 @@ async fn list_signatures(
     drop(conn);
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
-        items.push(shown(&petitions, &petition, row, &actor).await?);
+        items.push(visible_resource(&petitions, &petition, row, &actor).await?);
     }
     let url = kernel.url(&format!("{}/signatures", petition.action.api_path()));
     Ok(private_json(
@@ -203,19 +213,19 @@ async fn get_signature(
     actor.require(Scope::ActionsRead)?;
     let mut conn = petitions.kernel.db.acquire().await?;
     let petition = store::by_key(&mut conn, &key).await?;
-    own(Some(&actor), &petition)?;
+    ensure_visible(Some(&actor), &petition)?;
     let row = store::signature(&mut conn, id).await?;
     drop(conn);
     if row.petition_id != petition.action.id {
         return Err(Error::not_found());
     }
-    Ok(private_json(StatusCode::OK, &shown(&petitions, &petition, &row, &actor).await?))
+    Ok(private_json(StatusCode::OK, &visible_resource(&petitions, &petition, &row, &actor).await?))
 }
 
 /// Signs. Without a token this is the public act, answered alike for everybody; with one the organizer vouches.
 #[utoipa::path(post, path = "/api/v1/petitions/{id}/signatures", tag = "signatures", params(("id" = String, Path, description = "UUID or slug")), request_body = SignatureBody,
     responses((status = 202, description = "Received (public act)", body = Value), (status = 201, description = "Signed (with a token)", body = Value), (status = 200, description = "Was there already (with a token)", body = Value), (status = 409), (status = 422), (status = 428), (status = 503)))]
-async fn post_signature(
+async fn create_signature(
     State(petitions): State<Petitions>,
     MaybeActor(actor): MaybeActor,
     source: Source,
@@ -225,16 +235,16 @@ async fn post_signature(
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
     let petition = petitions.petition(&key).await?;
-    own(actor.as_ref(), &petition)?;
+    ensure_visible(actor.as_ref(), &petition)?;
     let challenge = body.muster_challenge.clone();
-    let mut new = accept(body)?;
+    let mut new = parse_signature(body)?;
     questions::check(&petition, &mut new, actor.is_none())?;
     let Some(actor) = actor else {
-        new.trace.source = Some(source);
-        petitions.require_open(&petition).await?;
-        let letter = petitions.letter_of(&petition, &new).await?;
+        new.signals.source = Some(source);
+        petitions.ensure_open(&petition).await?;
+        let letter = petitions.prepare_attached_letter(&petition, &new).await?;
         kernel.rate_limiter.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
-        petitions.sign(&petition, new, letter).await?;
+        petitions.submit(&petition, new, letter).await?;
         return Ok(
             (StatusCode::ACCEPTED, Json(petition.action.received(&kernel.settings.http.public_url))).into_response()
         );
@@ -242,7 +252,7 @@ async fn post_signature(
     actor.require(Scope::ContactsWrite)?;
     let path = format!("{}/signatures", petition.action.api_path());
     let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes).await?;
-    let written = petitions.sign_vouched(&petition, new, key.clone()).await?;
+    let written = petitions.submit_vouched(&petition, new, key.clone()).await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::signature(&mut conn, written.signature_id).await?;
     let is_new = match written.outcome.as_str() {
@@ -252,10 +262,10 @@ async fn post_signature(
     };
     drop(conn);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(private_json(status, &shown(&petitions, &petition, &row, &actor).await?))
+    Ok(private_json(status, &visible_resource(&petitions, &petition, &row, &actor).await?))
 }
 
-fn accept(body: SignatureBody) -> Result<NewSignature> {
+fn parse_signature(body: SignatureBody) -> Result<NewSignature> {
     let person = body.person.parse("/person");
     let comments = clean_text(&body.comments, 5000).map_err(|e| Error::field("/comments", e.code, e.detail));
     let (person, comments) = match (person, comments) {
@@ -270,16 +280,16 @@ fn accept(body: SignatureBody) -> Result<NewSignature> {
         .map_err(|e| Error::field("/muster:letter/subject", e.code, e.detail))?;
     let message = clean_text(&body.muster_letter.message, 10_000)
         .map_err(|e| Error::field("/muster:letter/message", e.code, e.detail))?;
-    let letter = LetterWords {
-        changed: Changed { subject, message, ..Changed::default() },
+    let letter = AttachedLetterInput {
+        text: EditedText { subject, message, ..EditedText::default() },
         show_email: body.muster_letter.show_email,
     };
-    let trace = Trace { form_seconds: body.muster_form_seconds, ..Trace::default() };
+    let signals = RequestSignals { form_seconds: body.muster_form_seconds, ..RequestSignals::default() };
     Ok(NewSignature {
         given_answers: body.muster_answers,
         answers: BTreeMap::new(),
         delivers_name: body.muster_deliver_name,
-        trace,
+        signals,
         person,
         comments,
         display: body.muster_display,
@@ -305,13 +315,13 @@ pub struct SignatureChanges {
     vetted: Option<Vetted>,
     /// Lets it count, holds it back, or makes it invalid; what its signer has withdrawn stays withdrawn.
     #[serde(rename = "muster:state")]
-    state: Option<Ruling>,
+    state: Option<StateDecision>,
 }
 
 /// The states that an organizer may give a signature.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Ruling {
+pub enum StateDecision {
     /// It counts.
     Counted,
     /// It waits.
@@ -342,7 +352,7 @@ pub enum Vetted {
 
 /// Decides about a signature: its comment, its name, whether it is genuine.
 #[utoipa::path(put, path = "/api/v1/petitions/{id}/signatures/{signature}", tag = "signatures", params(("id" = String, Path), ("signature" = Uuid, Path)), request_body = SignatureChanges, responses((status = 200, description = "Decided", body = Value), (status = 404), (status = 409), (status = 422)))]
-async fn put_signature(
+async fn update_signature(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
@@ -352,7 +362,7 @@ async fn put_signature(
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;
     let petition = store::by_key(&mut tx, &key).await?;
-    own(Some(&actor), &petition)?;
+    ensure_visible(Some(&actor), &petition)?;
     let row = store::lock_signature(&mut tx, id).await?;
     if row.petition_id != petition.action.id {
         return Err(Error::not_found());
@@ -374,28 +384,30 @@ async fn put_signature(
         Vetted::Doubtful => "doubtful",
     });
     let ruling = changes.state.map(|r| match r {
-        Ruling::Counted => "counted",
-        Ruling::Quarantined => "quarantined",
-        Ruling::Invalid => "invalid",
+        StateDecision::Counted => "counted",
+        StateDecision::Quarantined => "quarantined",
+        StateDecision::Invalid => "invalid",
     });
     if let Some(to) = ruling.filter(|to| *to != row.state) {
         let may = row.counted_at.is_some() || (to == "invalid" && row.state == "pending");
-        let done =
-            may && invalidation::change_one(&petitions, &mut tx, &row, to, petition.action.protected).await?.is_some();
+        let done = may
+            && invalidation::change_signature_state(&petitions, &mut tx, &row, to, petition.action.protected)
+                .await?
+                .is_some();
         if !done {
             let detail =
                 "A signature that waits to be confirmed, or that its signer took back, cannot be given this state.";
             return Err(Error::field("/muster:state", "not_allowed", detail));
         }
     }
-    store::comments::moderate(&mut tx, id, decision, vetted, hide).await?;
-    store::comments::announce(&mut tx, petition.action.id).await?;
+    store::comments::save_moderation(&mut tx, id, decision, vetted, hide).await?;
+    store::comments::notify_changed(&mut tx, petition.action.id).await?;
     let details = json!({"comment": decision, "vetted": vetted, "name_hidden": hide, "state": ruling});
     audit(&mut tx, &kernel.env, &actor, "signature.decide", Some(id), details).await?;
     let row = store::signature(&mut tx, id).await?;
     tx.commit().await?;
-    petitions.forget(&petition);
-    Ok(private_json(StatusCode::OK, &shown(&petitions, &petition, &row, &actor).await?))
+    petitions.invalidate_cache(&petition);
+    Ok(private_json(StatusCode::OK, &visible_resource(&petitions, &petition, &row, &actor).await?))
 }
 
 /// Withdraws a signature on behalf of its signer.

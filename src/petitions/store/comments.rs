@@ -36,7 +36,7 @@ pub async fn shown(conn: &mut PgConnection, petition: Uuid, most: i64) -> Result
 ///
 /// # Errors
 /// A database error.
-pub async fn moderate(
+pub async fn save_moderation(
     conn: &mut PgConnection,
     signature: Uuid,
     comment_state: Option<&str>,
@@ -61,7 +61,7 @@ pub async fn moderate(
 ///
 /// # Errors
 /// A database error.
-pub async fn announce(conn: &mut PgConnection, petition: Uuid) -> Result<()> {
+pub async fn notify_changed(conn: &mut PgConnection, petition: Uuid) -> Result<()> {
     sqlx::query!("SELECT pg_notify('muster_cache_invalidation', $1::uuid::text)", petition).fetch_one(conn).await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::{
         Kind,
-        recount::{Compared, Countable, Range, Slice},
+        recount::{Comparison, Countable, Range, RangeCounts},
     },
     error::Result,
 };
@@ -29,7 +29,7 @@ impl Countable for Signatures {
         .await?)
     }
 
-    async fn slice(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<Slice> {
+    async fn slice(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<RangeCounts> {
         let rows = sqlx::query!(
             r#"WITH rows AS MATERIALIZED (
                    SELECT state, counted_at, country, region, locale, source, uuid_hash_extended(id, xmin::text::bigint) AS hash
@@ -48,7 +48,7 @@ impl Countable for Signatures {
         )
         .fetch_all(conn)
         .await?;
-        let mut slice = Slice::default();
+        let mut slice = RangeCounts::default();
         for row in rows {
             if row.dimension == "digest" {
                 slice.digest = row.n;
@@ -71,7 +71,7 @@ impl Countable for Signatures {
         .await?)
     }
 
-    async fn compare(&self, conn: &mut PgConnection, action: Uuid, ranges: &[Range]) -> Result<Compared> {
+    async fn compare(&self, conn: &mut PgConnection, action: Uuid, ranges: &[Range]) -> Result<Comparison> {
         let (afters, uptos): (Vec<Uuid>, Vec<Uuid>) = ranges.iter().map(|range| (range.after, range.upto)).unzip();
         // Rows that were erased for good are known by their number only, so the total stands for them.
         let rows = sqlx::query!(
@@ -99,7 +99,7 @@ impl Countable for Signatures {
         )
         .fetch_all(conn)
         .await?;
-        let mut compared = Compared::default();
+        let mut compared = Comparison::default();
         for row in rows {
             match row.of.as_str() {
                 "rows" => {

@@ -5,14 +5,14 @@ use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    campaigns::{Cells, Picture},
+    campaigns::{ActionImage, Cells},
     error::Result,
 };
 
 /// Bytes of a receipt.
-pub const RECEIPT: usize = 16;
+pub const RECEIPT_BYTES: usize = 16;
 /// Receipts in a row of the list.
-pub const PIECE: usize = 32_768;
+pub const RECEIPTS_PER_CHUNK: usize = 32_768;
 
 /// What was fixed about the number.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Statement {
 
 /// A petition handed over, or to be.
 #[derive(Clone, Debug)]
-pub struct Delivery {
+pub struct PetitionDelivery {
     /// Id.
     pub id: Uuid,
     /// Is it done, and public?
@@ -58,7 +58,7 @@ pub struct Delivery {
     /// The event it was part of: slug and title.
     pub event: Option<(String, String)>,
     /// A picture of it.
-    pub image: Option<Picture>,
+    pub image: Option<ActionImage>,
     /// Once the number is fixed.
     pub statement: Option<Statement>,
 }
@@ -67,7 +67,7 @@ pub struct Delivery {
 ///
 /// # Errors
 /// A database error.
-pub async fn deliveries(conn: &mut PgConnection, petition: Uuid, id: Option<Uuid>) -> Result<Vec<Delivery>> {
+pub async fn deliveries(conn: &mut PgConnection, petition: Uuid, id: Option<Uuid>) -> Result<Vec<PetitionDelivery>> {
     let all = of_petitions(conn, &[petition], id).await?;
     Ok(all.into_iter().map(|(_, delivery)| delivery).collect())
 }
@@ -80,13 +80,13 @@ pub async fn of_petitions(
     conn: &mut PgConnection,
     petitions: &[Uuid],
     id: Option<Uuid>,
-) -> Result<Vec<(Uuid, Delivery)>> {
+) -> Result<Vec<(Uuid, PetitionDelivery)>> {
     let rows = sqlx::query!(
         r#"SELECT d.id, d.petition_id, d.state, d.delivered_on, d.place, d.received_by, d.note, d.stated_at, d.receipts, d.erased, d.paper,
                   d.receipts_sha256, d.receipts_list, d.regions AS "regions: Json<Cells>",
                   e.slug AS "event_slug?", e.title AS "event_title?",
                   i.id AS "image_id?", i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?"
-           FROM deliveries d
+           FROM petition_deliveries d
            LEFT JOIN actions e ON e.id = d.event_id AND e.state NOT IN ('draft', 'archived')
            LEFT JOIN images i ON i.id = d.image_id
            WHERE d.petition_id = ANY ($1) AND ($2::uuid IS NULL OR d.id = $2)
@@ -97,7 +97,7 @@ pub async fn of_petitions(
     .fetch_all(conn)
     .await?;
     let each = rows.into_iter().map(|row| {
-        let delivery = Delivery {
+        let delivery = PetitionDelivery {
             id: row.id,
             delivered: row.state == "delivered",
             date: row.delivered_on,
@@ -105,7 +105,7 @@ pub async fn of_petitions(
             received_by: row.received_by,
             note: row.note,
             event: row.event_slug.zip(row.event_title),
-            image: Picture::of(row.image_id, row.image_alt, row.image_width, row.image_height),
+            image: ActionImage::of(row.image_id, row.image_alt, row.image_width, row.image_height),
             // all of them or none: a constraint of the table
             statement: row.stated_at.map(|at| Statement {
                 at,
@@ -124,7 +124,7 @@ pub async fn of_petitions(
 
 /// What an organizer writes about a delivery.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct DeliveryRecord {
     /// The day.
     pub date: NaiveDate,
     /// Where.
@@ -143,9 +143,15 @@ pub struct Record {
 ///
 /// # Errors
 /// A database error.
-pub async fn save(conn: &mut PgConnection, petition: Uuid, id: Uuid, record: &Record, at: DateTime<Utc>) -> Result<()> {
+pub async fn save(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    id: Uuid,
+    record: &DeliveryRecord,
+    at: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO deliveries (id, petition_id, delivered_on, place, received_by, note, event_id, image_id, created_at)
+        "INSERT INTO petition_deliveries (id, petition_id, delivered_on, place, received_by, note, event_id, image_id, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (id) DO UPDATE SET delivered_on = excluded.delivered_on, place = excluded.place, received_by = excluded.received_by,
              note = excluded.note, event_id = excluded.event_id, image_id = excluded.image_id",
@@ -170,7 +176,7 @@ pub async fn save(conn: &mut PgConnection, petition: Uuid, id: Uuid, record: &Re
 /// A database error.
 pub async fn set_delivered(conn: &mut PgConnection, id: Uuid, delivered: bool) -> Result<()> {
     let state = if delivered { "delivered" } else { "planned" };
-    sqlx::query!("UPDATE deliveries SET state = $2 WHERE id = $1", id, state).execute(conn).await?;
+    sqlx::query!("UPDATE petition_deliveries SET state = $2 WHERE id = $1", id, state).execute(conn).await?;
     Ok(())
 }
 
@@ -179,14 +185,15 @@ pub async fn set_delivered(conn: &mut PgConnection, id: Uuid, delivered: bool) -
 /// # Errors
 /// A database error.
 pub async fn delete(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<bool> {
-    let done =
-        sqlx::query!("DELETE FROM deliveries WHERE petition_id = $1 AND id = $2", petition, id).execute(conn).await?;
+    let done = sqlx::query!("DELETE FROM petition_deliveries WHERE petition_id = $1 AND id = $2", petition, id)
+        .execute(conn)
+        .await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// A signature that counts at this moment.
 #[derive(Debug)]
-pub struct Counted {
+pub struct CountedSignature {
     /// Its row.
     pub id: Uuid,
     /// `CA-ON`.
@@ -197,9 +204,14 @@ pub struct Counted {
 ///
 /// # Errors
 /// A database error.
-pub async fn counted(conn: &mut PgConnection, petition: Uuid, after: Uuid, most: i64) -> Result<Vec<Counted>> {
+pub async fn counted_signatures(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    after: Uuid,
+    most: i64,
+) -> Result<Vec<CountedSignature>> {
     Ok(sqlx::query_as!(
-        Counted,
+        CountedSignature,
         "SELECT id, country || '-' || region AS region FROM signatures
          WHERE petition_id = $1 AND id > $2 AND state = 'counted' ORDER BY id LIMIT $3",
         petition,
@@ -214,7 +226,7 @@ pub async fn counted(conn: &mut PgConnection, petition: Uuid, after: Uuid, most:
 ///
 /// # Errors
 /// A database error.
-pub async fn beside(conn: &mut PgConnection, petition: Uuid) -> Result<(i64, i64)> {
+pub async fn erased_and_paper_counts(conn: &mut PgConnection, petition: Uuid) -> Result<(i64, i64)> {
     let row = sqlx::query!(
         r#"SELECT erased_count, (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = a.id) AS "paper!"
            FROM actions a WHERE id = $1"#,
@@ -233,7 +245,7 @@ pub async fn beside(conn: &mut PgConnection, petition: Uuid) -> Result<(i64, i64
 pub async fn begin_list(db: &PgPool, petition: Uuid, id: Uuid, list: Uuid) -> Result<bool> {
     let mut tx = db.begin().await?;
     let begun = sqlx::query!(
-        "UPDATE deliveries SET stating_list = $3, stating_until = now() + interval '5 minutes'
+        "UPDATE petition_deliveries SET stating_list = $3, stating_until = now() + interval '5 minutes'
          WHERE id = $1 AND petition_id = $2 AND state = 'planned' AND (stating_until IS NULL OR stating_until <= now())",
         id,
         petition,
@@ -246,7 +258,7 @@ pub async fn begin_list(db: &PgPool, petition: Uuid, id: Uuid, list: Uuid) -> Re
     }
     sqlx::query!("DELETE FROM delivery_buckets WHERE delivery_id = $1", id).execute(&mut *tx).await?;
     sqlx::query!(
-        "DELETE FROM delivery_receipts r USING deliveries d
+        "DELETE FROM delivery_receipts r USING petition_deliveries d
          WHERE r.delivery_id = $1 AND d.id = $1 AND r.list_id IS DISTINCT FROM d.receipts_list",
         id
     )
@@ -260,9 +272,9 @@ pub async fn begin_list(db: &PgPool, petition: Uuid, id: Uuid, list: Uuid) -> Re
 ///
 /// # Errors
 /// A database error.
-pub async fn hold_list(conn: &mut PgConnection, id: Uuid, list: Uuid) -> Result<bool> {
+pub async fn lock_list(conn: &mut PgConnection, id: Uuid, list: Uuid) -> Result<bool> {
     let held = sqlx::query!(
-        "UPDATE deliveries SET stating_until = now() + interval '5 minutes' WHERE id = $1 AND stating_list = $2",
+        "UPDATE petition_deliveries SET stating_until = now() + interval '5 minutes' WHERE id = $1 AND stating_list = $2",
         id,
         list
     )
@@ -275,9 +287,9 @@ pub async fn hold_list(conn: &mut PgConnection, id: Uuid, list: Uuid) -> Result<
 ///
 /// # Errors
 /// A database error.
-pub async fn drop_list(db: &PgPool, id: Uuid, list: Uuid) -> Result<()> {
+pub async fn delete_list(db: &PgPool, id: Uuid, list: Uuid) -> Result<()> {
     sqlx::query!(
-        "UPDATE deliveries SET stating_list = NULL, stating_until = NULL WHERE id = $1 AND stating_list = $2",
+        "UPDATE petition_deliveries SET stating_list = NULL, stating_until = NULL WHERE id = $1 AND stating_list = $2",
         id,
         list
     )
@@ -290,12 +302,12 @@ pub async fn drop_list(db: &PgPool, id: Uuid, list: Uuid) -> Result<()> {
 ///
 /// # Errors
 /// A database error.
-pub async fn put_aside(
+pub async fn insert_buckets(
     conn: &mut PgConnection,
     id: Uuid,
     list: Uuid,
     number: i32,
-    receipts: &mut [[u8; RECEIPT]],
+    receipts: &mut [[u8; RECEIPT_BYTES]],
 ) -> Result<()> {
     receipts.sort_unstable();
     let (mut buckets, mut pieces): (Vec<i16>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
@@ -321,7 +333,7 @@ pub async fn put_aside(
 ///
 /// # Errors
 /// A database error.
-pub async fn bucket(conn: &mut PgConnection, list: Uuid, first: u8) -> Result<Vec<[u8; RECEIPT]>> {
+pub async fn bucket(conn: &mut PgConnection, list: Uuid, first: u8) -> Result<Vec<[u8; RECEIPT_BYTES]>> {
     let pieces = sqlx::query_scalar!(
         "SELECT receipts FROM delivery_buckets WHERE list_id = $1 AND bucket = $2",
         list,
@@ -329,9 +341,9 @@ pub async fn bucket(conn: &mut PgConnection, list: Uuid, first: u8) -> Result<Ve
     )
     .fetch_all(conn)
     .await?;
-    let mut receipts: Vec<[u8; RECEIPT]> = Vec::new();
-    for piece in pieces {
-        receipts.extend_from_slice(piece.as_chunks().0);
+    let mut receipts: Vec<[u8; RECEIPT_BYTES]> = Vec::new();
+    for chunk in pieces {
+        receipts.extend_from_slice(chunk.as_chunks().0);
     }
     receipts.sort_unstable();
     Ok(receipts)
@@ -341,12 +353,12 @@ pub async fn bucket(conn: &mut PgConnection, list: Uuid, first: u8) -> Result<Ve
 ///
 /// # Errors
 /// A database error.
-pub async fn add_piece(
+pub async fn insert_chunk(
     conn: &mut PgConnection,
     id: Uuid,
     list: Uuid,
     number: i32,
-    receipts: &[[u8; RECEIPT]],
+    receipts: &[[u8; RECEIPT_BYTES]],
 ) -> Result<()> {
     sqlx::query!(
         "INSERT INTO delivery_receipts (list_id, delivery_id, number, receipts) VALUES ($1, $2, $3, $4)",
@@ -364,10 +376,10 @@ pub async fn add_piece(
 ///
 /// # Errors
 /// A database error.
-pub async fn state(db: &PgPool, id: Uuid, statement: &Statement) -> Result<bool> {
+pub async fn save_statement(db: &PgPool, id: Uuid, statement: &Statement) -> Result<bool> {
     let mut tx = db.begin().await?;
     let stated = sqlx::query!(
-        "UPDATE deliveries SET stated_at = $2, receipts = $3, erased = $4, paper = $5, regions = $6, receipts_sha256 = $7,
+        "UPDATE petition_deliveries SET stated_at = $2, receipts = $3, erased = $4, paper = $5, regions = $6, receipts_sha256 = $7,
                 receipts_list = $8, stating_list = NULL, stating_until = NULL
          WHERE id = $1 AND state = 'planned' AND stating_list = $8",
         id,
@@ -396,7 +408,7 @@ pub async fn state(db: &PgPool, id: Uuid, statement: &Statement) -> Result<bool>
 ///
 /// # Errors
 /// A database error.
-pub async fn piece(conn: &mut PgConnection, list: Uuid, number: i32) -> Result<Option<Vec<u8>>> {
+pub async fn chunk(conn: &mut PgConnection, list: Uuid, number: i32) -> Result<Option<Vec<u8>>> {
     Ok(sqlx::query_scalar!("SELECT receipts FROM delivery_receipts WHERE list_id = $1 AND number = $2", list, number)
         .fetch_optional(conn)
         .await?)
@@ -406,8 +418,8 @@ pub async fn piece(conn: &mut PgConnection, list: Uuid, number: i32) -> Result<O
 ///
 /// # Errors
 /// A database error.
-pub async fn holds(conn: &mut PgConnection, list: Uuid, receipt: [u8; RECEIPT]) -> Result<bool> {
-    let piece = sqlx::query_scalar!(
+pub async fn contains_receipt(conn: &mut PgConnection, list: Uuid, receipt: [u8; RECEIPT_BYTES]) -> Result<bool> {
+    let chunk = sqlx::query_scalar!(
         "SELECT receipts FROM delivery_receipts WHERE list_id = $1 AND substring(receipts FOR 16) <= $2
          ORDER BY number DESC LIMIT 1",
         list,
@@ -415,6 +427,6 @@ pub async fn holds(conn: &mut PgConnection, list: Uuid, receipt: [u8; RECEIPT]) 
     )
     .fetch_optional(conn)
     .await?;
-    let (sorted, _) = piece.as_deref().unwrap_or_default().as_chunks::<RECEIPT>();
+    let (sorted, _) = chunk.as_deref().unwrap_or_default().as_chunks::<RECEIPT_BYTES>();
     Ok(sorted.binary_search(&receipt).is_ok())
 }

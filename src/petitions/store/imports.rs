@@ -70,7 +70,7 @@ pub async fn uploaded(conn: &mut PgConnection, import: Uuid) -> Result<bool> {
 ///
 /// # Errors
 /// A database error.
-pub async fn add_piece(
+pub async fn insert_chunk(
     conn: &mut PgConnection,
     import: Uuid,
     number: i32,
@@ -80,7 +80,7 @@ pub async fn add_piece(
 ) -> Result<bool> {
     let added = sqlx::query!(
         "WITH uploading AS (UPDATE imports SET bytes = $4, touched_at = $5 WHERE id = $1 AND state = 'uploading' RETURNING id)
-         INSERT INTO import_pieces (import_id, number, sealed) SELECT id, $2, $3 FROM uploading
+         INSERT INTO import_chunks (import_id, number, sealed) SELECT id, $2, $3 FROM uploading
          ON CONFLICT (import_id, number) DO UPDATE SET sealed = excluded.sealed",
         import,
         number,
@@ -97,9 +97,9 @@ pub async fn add_piece(
 ///
 /// # Errors
 /// A database error.
-pub async fn pieces(conn: &mut PgConnection, import: Uuid, from: i32, most: i64) -> Result<Vec<(i32, Vec<u8>)>> {
+pub async fn chunks(conn: &mut PgConnection, import: Uuid, from: i32, most: i64) -> Result<Vec<(i32, Vec<u8>)>> {
     let rows = sqlx::query!(
-        "SELECT number, sealed FROM import_pieces WHERE import_id = $1 AND number >= $2 ORDER BY number LIMIT $3",
+        "SELECT number, sealed FROM import_chunks WHERE import_id = $1 AND number >= $2 ORDER BY number LIMIT $3",
         import,
         from,
         most
@@ -189,7 +189,7 @@ pub async fn save(conn: &mut PgConnection, import: &Import) -> Result<()> {
 ///
 /// # Errors
 /// A database error.
-pub async fn brought(conn: &mut PgConnection, import: Uuid) -> Result<i64> {
+pub async fn count_imported_signatures(conn: &mut PgConnection, import: Uuid) -> Result<i64> {
     Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM signatures WHERE import_id = $1"#, import)
         .fetch_one(conn)
         .await?)
@@ -197,7 +197,7 @@ pub async fn brought(conn: &mut PgConnection, import: Uuid) -> Result<i64> {
 
 /// A refused line.
 #[derive(Clone, Debug)]
-pub struct Fault {
+pub struct RowError {
     /// Its number in the file; the header is 1.
     pub line: i64,
     /// Which of our fields.
@@ -212,15 +212,15 @@ pub struct Fault {
 ///
 /// # Errors
 /// A database error.
-pub async fn add_faults(conn: &mut PgConnection, import: Uuid, faults: &[Fault]) -> Result<()> {
-    for fault in faults {
+pub async fn insert_row_errors(conn: &mut PgConnection, import: Uuid, row_errors: &[RowError]) -> Result<()> {
+    for row_error in row_errors {
         sqlx::query!(
-            "INSERT INTO import_faults (import_id, line, field, code, detail) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            "INSERT INTO import_row_errors (import_id, line, field, code, detail) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
             import,
-            fault.line,
-            fault.field,
-            fault.code,
-            fault.detail
+            row_error.line,
+            row_error.field,
+            row_error.code,
+            row_error.detail
         )
         .execute(&mut *conn)
         .await?;
@@ -232,10 +232,10 @@ pub async fn add_faults(conn: &mut PgConnection, import: Uuid, faults: &[Fault])
 ///
 /// # Errors
 /// A database error.
-pub async fn faults(conn: &mut PgConnection, import: Uuid, after: i64, most: i64) -> Result<Vec<Fault>> {
+pub async fn row_errors(conn: &mut PgConnection, import: Uuid, after: i64, most: i64) -> Result<Vec<RowError>> {
     Ok(sqlx::query_as!(
-        Fault,
-        "SELECT line, field, code, detail FROM import_faults WHERE import_id = $1 AND line > $2 ORDER BY line, field LIMIT $3",
+        RowError,
+        "SELECT line, field, code, detail FROM import_row_errors WHERE import_id = $1 AND line > $2 ORDER BY line, field LIMIT $3",
         import,
         after,
         most
@@ -248,8 +248,8 @@ pub async fn faults(conn: &mut PgConnection, import: Uuid, after: i64, most: i64
 ///
 /// # Errors
 /// A database error.
-pub async fn clear_faults(conn: &mut PgConnection, import: Uuid) -> Result<()> {
-    sqlx::query!("DELETE FROM import_faults WHERE import_id = $1", import).execute(conn).await?;
+pub async fn delete_row_errors(conn: &mut PgConnection, import: Uuid) -> Result<()> {
+    sqlx::query!("DELETE FROM import_row_errors WHERE import_id = $1", import).execute(conn).await?;
     Ok(())
 }
 
@@ -257,10 +257,10 @@ pub async fn clear_faults(conn: &mut PgConnection, import: Uuid) -> Result<()> {
 ///
 /// # Errors
 /// A database error.
-pub async fn drop_pieces(conn: &mut PgConnection, import: Uuid, below: i32, most: i64) -> Result<u64> {
+pub async fn delete_chunks(conn: &mut PgConnection, import: Uuid, below: i32, most: i64) -> Result<u64> {
     let gone = sqlx::query!(
-        "DELETE FROM import_pieces WHERE import_id = $1 AND number IN (
-             SELECT number FROM import_pieces WHERE import_id = $1 AND number < $2 ORDER BY number LIMIT $3)",
+        "DELETE FROM import_chunks WHERE import_id = $1 AND number IN (
+             SELECT number FROM import_chunks WHERE import_id = $1 AND number < $2 ORDER BY number LIMIT $3)",
         import,
         below,
         most
@@ -274,7 +274,7 @@ pub async fn drop_pieces(conn: &mut PgConnection, import: Uuid, below: i32, most
 ///
 /// # Errors
 /// A database error.
-pub async fn break_off(conn: &mut PgConnection, import: Uuid, now: DateTime<Utc>) -> Result<()> {
+pub async fn cancel_upload(conn: &mut PgConnection, import: Uuid, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE imports SET state = 'cancelled', finished_at = $2 WHERE id = $1 AND state = 'uploading'",
         import,
@@ -290,7 +290,7 @@ pub async fn break_off(conn: &mut PgConnection, import: Uuid, now: DateTime<Utc>
 ///
 /// # Errors
 /// A database error.
-pub async fn give_up(
+pub async fn cancel_abandoned(
     conn: &mut PgConnection,
     broken_off: DateTime<Utc>,
     not_started: DateTime<Utc>,

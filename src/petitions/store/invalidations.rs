@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// A job.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct Invalidation {
     pub id: Uuid,
     pub petition_id: Uuid,
     pub organizer_id: Uuid,
@@ -29,7 +29,7 @@ pub struct Job {
 ///
 /// # Errors
 /// A database error.
-pub async fn insert(conn: &mut PgConnection, job: &Job) -> Result<()> {
+pub async fn insert(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
     sqlx::query!(
         "INSERT INTO invalidations (id, petition_id, organizer_id, effect, rule, reason, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -50,9 +50,9 @@ pub async fn insert(conn: &mut PgConnection, job: &Job) -> Result<()> {
 ///
 /// # Errors
 /// A database error.
-pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<Job>> {
+pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<Invalidation>> {
     Ok(sqlx::query_as!(
-        Job,
+        Invalidation,
         "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, is_counted, seen, changed, created_at, finished_at
          FROM invalidations WHERE petition_id = $1 ORDER BY id DESC LIMIT 200",
         petition
@@ -65,9 +65,9 @@ pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<
 ///
 /// # Errors
 /// `not_found`, or a database error.
-pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Job> {
+pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Invalidation> {
     Ok(sqlx::query_as!(
-        Job,
+        Invalidation,
         "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, is_counted, seen, changed, created_at, finished_at
          FROM invalidations WHERE petition_id = $1 AND id = $2 FOR UPDATE",
         petition,
@@ -81,9 +81,9 @@ pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<J
 ///
 /// # Errors
 /// A database error.
-pub async fn lock_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Job>> {
+pub async fn lock_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Invalidation>> {
     Ok(sqlx::query_as!(
-        Job,
+        Invalidation,
         "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, is_counted, seen, changed, created_at, finished_at
          FROM invalidations WHERE id = $1 FOR UPDATE",
         id
@@ -96,7 +96,7 @@ pub async fn lock_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Job>
 ///
 /// # Errors
 /// A database error.
-pub async fn save(conn: &mut PgConnection, job: &Job) -> Result<()> {
+pub async fn save(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
     sqlx::query!(
         "UPDATE invalidations SET state = $2, after_id = $3, seen = $4, changed = $5, finished_at = $6, total = $7, is_counted = $8 WHERE id = $1",
         job.id,
@@ -115,7 +115,7 @@ pub async fn save(conn: &mut PgConnection, job: &Job) -> Result<()> {
 
 /// What the database can tell of whether a signature falls under a rule.
 #[derive(Clone, Debug)]
-pub struct Bounds {
+pub struct CandidateFilter {
     /// The petition.
     pub petition: Uuid,
     /// In one of these states.
@@ -148,7 +148,7 @@ pub struct Candidate {
 ///
 /// # Errors
 /// A database error.
-pub async fn range_end(conn: &mut PgConnection, petition: Uuid, after: Uuid, most: i64) -> Result<Option<Uuid>> {
+pub async fn find_range_end(conn: &mut PgConnection, petition: Uuid, after: Uuid, most: i64) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT id FROM signatures WHERE petition_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1",
         petition,
@@ -165,7 +165,7 @@ pub async fn range_end(conn: &mut PgConnection, petition: Uuid, after: Uuid, mos
 /// A database error.
 pub async fn candidates(
     conn: &mut PgConnection,
-    bounds: &Bounds,
+    candidate_filter: &CandidateFilter,
     after: Uuid,
     up_to: Option<Uuid>,
     most: i64,
@@ -178,14 +178,14 @@ pub async fn candidates(
            AND ($6::text IS NULL OR s.country = $6) AND ($7::text IS NULL OR s.source = $7)
            AND ($8::bytea IS NULL OR EXISTS (SELECT FROM signature_signals g WHERE g.signature_id = s.id AND g.network_tag = $8))
          ORDER BY s.id LIMIT $9",
-        bounds.petition,
+        candidate_filter.petition,
         after,
-        &bounds.states,
-        bounds.after,
-        bounds.before,
-        bounds.country,
-        bounds.source,
-        bounds.network_tag,
+        &candidate_filter.states,
+        candidate_filter.after,
+        candidate_filter.before,
+        candidate_filter.country,
+        candidate_filter.source,
+        candidate_filter.network_tag,
         most,
         up_to
     )
@@ -199,7 +199,7 @@ pub async fn candidates(
 /// A database error.
 pub async fn count_candidates(
     conn: &mut PgConnection,
-    bounds: &Bounds,
+    candidate_filter: &CandidateFilter,
     after: Uuid,
     up_to: Option<Uuid>,
 ) -> Result<i64> {
@@ -209,13 +209,13 @@ pub async fn count_candidates(
              AND ($3::timestamptz IS NULL OR s.created_at >= $3) AND ($4::timestamptz IS NULL OR s.created_at < $4)
              AND ($5::text IS NULL OR s.country = $5) AND ($6::text IS NULL OR s.source = $6)
              AND ($7::bytea IS NULL OR EXISTS (SELECT FROM signature_signals g WHERE g.signature_id = s.id AND g.network_tag = $7))"#,
-        bounds.petition,
-        &bounds.states,
-        bounds.after,
-        bounds.before,
-        bounds.country,
-        bounds.source,
-        bounds.network_tag,
+        candidate_filter.petition,
+        &candidate_filter.states,
+        candidate_filter.after,
+        candidate_filter.before,
+        candidate_filter.country,
+        candidate_filter.source,
+        candidate_filter.network_tag,
         after,
         up_to
     )
@@ -227,7 +227,7 @@ pub async fn count_candidates(
 ///
 /// # Errors
 /// A database error.
-pub async fn changed_by(conn: &mut PgConnection, job: Uuid, after: Uuid, most: i64) -> Result<Vec<Candidate>> {
+pub async fn find_changed_by(conn: &mut PgConnection, job: Uuid, after: Uuid, most: i64) -> Result<Vec<Candidate>> {
     Ok(sqlx::query_as!(
         Candidate,
         "SELECT id, person_id, NULL::bytea AS sealed FROM signatures WHERE invalidation_id = $1 AND id > $2 ORDER BY id LIMIT $3",
@@ -252,7 +252,7 @@ pub async fn lock_people(conn: &mut PgConnection, people: &[Uuid]) -> Result<()>
 
 /// A signature whose state was changed.
 #[derive(Clone, Debug)]
-pub struct Changed {
+pub struct SignatureStateChange {
     /// The row.
     pub id: Uuid,
     /// Its state before.
@@ -268,15 +268,15 @@ pub struct Changed {
 ///
 /// # Errors
 /// A database error.
-pub async fn change(
+pub async fn set_state(
     conn: &mut PgConnection,
     job: Option<Uuid>,
     signatures: &[Uuid],
     to: &str,
     now: DateTime<Utc>,
-) -> Result<Vec<Changed>> {
+) -> Result<Vec<SignatureStateChange>> {
     Ok(sqlx::query_as!(
-        Changed,
+        SignatureStateChange,
         r#"WITH before AS (
                SELECT s.id, s.state,
                       CASE WHEN $3 = 'counted'
@@ -307,9 +307,13 @@ pub async fn change(
 ///
 /// # Errors
 /// A database error.
-pub async fn restore(conn: &mut PgConnection, signatures: &[Uuid], now: DateTime<Utc>) -> Result<Vec<Changed>> {
+pub async fn restore_state(
+    conn: &mut PgConnection,
+    signatures: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<SignatureStateChange>> {
     Ok(sqlx::query_as!(
-        Changed,
+        SignatureStateChange,
         r#"WITH before AS (
                SELECT s.id, s.state,
                       CASE WHEN s.state_before = 'counted'
@@ -336,7 +340,7 @@ pub async fn restore(conn: &mut PgConnection, signatures: &[Uuid], now: DateTime
 ///
 /// # Errors
 /// A database error.
-pub async fn empty_invalid(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
+pub async fn erase_invalid(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
     let done = sqlx::query!(
         "UPDATE signatures SET sealed = NULL, comment_state = 'none'
          WHERE id IN (SELECT id FROM signatures WHERE state = 'invalid' AND sealed IS NOT NULL AND ended_at < $1 LIMIT 1000)",

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Petition, SignatureRow, complete_all, signatures_by_id};
+use super::{Petition, SignatureRow, load_for_actions, signatures_by_id};
 use crate::{
     campaigns::{self, Kind},
     error::Result,
@@ -69,7 +69,7 @@ pub async fn list(
     page: &PageParams,
 ) -> Result<(Vec<Petition>, Extent)> {
     let (actions, extent) = campaigns::page_of_actions(conn, Kind::Petition, organization, filter, page).await?;
-    Ok((complete_all(conn, actions).await?, extent))
+    Ok((load_for_actions(conn, actions).await?, extent))
 }
 
 /// One page of a petition's signatures, newest first.

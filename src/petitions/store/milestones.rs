@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// A petition and the highest step that it has just reached.
 #[derive(Clone, Debug)]
-pub struct Reached {
+pub struct ReachedMilestone {
     /// The petition.
     pub id: Uuid,
     /// Whose it is.
@@ -29,9 +29,9 @@ pub struct Reached {
 ///
 /// # Errors
 /// A database error.
-pub async fn reach(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Reached>> {
+pub async fn mark_reached(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<ReachedMilestone>> {
     Ok(sqlx::query_as!(
-        Reached,
+        ReachedMilestone,
         r#"WITH passed AS (
                SELECT p.id, s.step
                FROM petitions p JOIN actions a ON a.id = p.id,
@@ -55,7 +55,7 @@ pub async fn reach(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Re
 ///
 /// # Errors
 /// A database error.
-pub async fn take_back(conn: &mut PgConnection) -> Result<()> {
+pub async fn unmark_unreached(conn: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "WITH gone AS (
              DELETE FROM milestones m USING actions a WHERE a.id = m.petition_id AND a.published_count < m.step
@@ -73,7 +73,7 @@ pub async fn take_back(conn: &mut PgConnection) -> Result<()> {
 ///
 /// # Errors
 /// A database error.
-pub async fn raise(conn: &mut PgConnection, petition: Uuid, goal: i64) -> Result<()> {
+pub async fn raise_goal(conn: &mut PgConnection, petition: Uuid, goal: i64) -> Result<()> {
     sqlx::query!(
         "WITH noted AS (
              UPDATE milestones m SET raised_from = p.goal, raised_to = $2 FROM petitions p
@@ -92,7 +92,7 @@ pub async fn raise(conn: &mut PgConnection, petition: Uuid, goal: i64) -> Result
 ///
 /// # Errors
 /// A database error.
-pub async fn pass(conn: &mut PgConnection, petition: Uuid, now: DateTime<Utc>) -> Result<()> {
+pub async fn mark_passed(conn: &mut PgConnection, petition: Uuid, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO milestones (petition_id, step, reached_at)
          SELECT p.id, s.step, $2

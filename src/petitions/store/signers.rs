@@ -9,7 +9,7 @@ use crate::error::Result;
 
 /// A signature as its signer's own page lists it.
 #[derive(Clone, Debug)]
-pub struct OwnSignature {
+pub struct PersonSignature {
     /// The row.
     pub id: Uuid,
     /// Its petition.
@@ -32,9 +32,9 @@ pub struct OwnSignature {
 ///
 /// # Errors
 /// A database error.
-pub async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<OwnSignature>> {
+pub async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<PersonSignature>> {
     Ok(sqlx::query_as!(
-        OwnSignature,
+        PersonSignature,
         "SELECT s.id, a.title, a.slug, s.state, s.sealed, s.display, s.created_at, s.counted_at
          FROM signatures s JOIN actions a ON a.id = s.petition_id WHERE s.person_id = $1 ORDER BY s.id DESC",
         person
@@ -56,7 +56,7 @@ pub async fn by_address(
     Ok(sqlx::query_as!(
         SignatureRow,
         "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id,
-                s.link_generation, s.suspicion, s.name_index, s.delivers_name, s.confirm_expires_at, s.created_at, s.counted_at
+                s.link_generation, s.quarantine_reason, s.name_index, s.delivers_name, s.confirm_expires_at, s.created_at, s.counted_at
          FROM people p JOIN signatures s ON s.person_id = p.id
          WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state IN ('pending', 'counted', 'quarantined')
          ORDER BY s.attempt DESC LIMIT 4",
@@ -72,7 +72,7 @@ pub async fn by_address(
 ///
 /// # Errors
 /// A database error.
-pub async fn newest_counted(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<Uuid>> {
+pub async fn newest_effective(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT s.id FROM people p JOIN signatures s ON s.person_id = p.id
          WHERE p.vault_id = $1 AND p.email_index = $2 AND s.state IN ('counted', 'quarantined') ORDER BY s.id DESC LIMIT 1",
@@ -87,7 +87,7 @@ pub async fn newest_counted(conn: &mut PgConnection, vault: Uuid, email_index: &
 ///
 /// # Errors
 /// A database error.
-pub async fn states_of(
+pub async fn states_by_address(
     conn: &mut PgConnection,
     petition: Uuid,
     vault: Uuid,
@@ -137,10 +137,10 @@ pub async fn set_display(conn: &mut PgConnection, id: Uuid, display: &str) -> Re
 ///
 /// # Errors
 /// A database error.
-pub async fn remind(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
+pub async fn queue_reminders(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
     let looked = sqlx::query_scalar!(
         r#"WITH due AS (
-               SELECT s.id, s.petition_id, s.person_id, s.name_index, s.attempt, s.suspicion FROM signatures s
+               SELECT s.id, s.petition_id, s.person_id, s.name_index, s.attempt, s.quarantine_reason FROM signatures s
                WHERE s.state = 'pending' AND NOT s.reminded AND s.created_at < $1 AND s.confirm_expires_at > $2
                ORDER BY s.created_at LIMIT 1000 FOR UPDATE SKIP LOCKED
            ), marked AS (
@@ -151,7 +151,7 @@ pub async fn remind(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> R
                       a.privacy = 'protected', 'queued', CASE a.privacy WHEN 'protected' THEN date_trunc('day', $2, 'UTC') ELSE $2 END,
                       CASE a.privacy WHEN 'protected' THEN date_trunc('day', $2, 'UTC') ELSE $2 END
                FROM due d JOIN actions a ON a.id = d.petition_id
-               WHERE a.state = 'published' AND d.suspicion IS NULL
+               WHERE a.state = 'published' AND d.quarantine_reason IS NULL
                  AND NOT EXISTS (SELECT FROM signatures o WHERE o.person_id = d.person_id AND o.petition_id = d.petition_id AND o.name_index = d.name_index
                                  AND (o.state IN ('counted', 'quarantined') OR (o.state = 'pending' AND (o.attempt > d.attempt OR o.reminded))))
            )

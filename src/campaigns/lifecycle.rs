@@ -1,0 +1,101 @@
+//! The life of an action: what may follow what, whether it takes people now, and why not.
+
+use chrono::{DateTime, Utc};
+
+use super::action::{Action, Kind, State};
+use crate::error::{Code, Error, Result};
+
+/// Whether an action that the public sees takes people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// It does.
+    Open,
+    /// Not before this moment.
+    NotYetOpen(DateTime<Utc>),
+    /// It does not, for this reason; an action past its closing date is `Closed`, whatever its row says.
+    Unavailable(State),
+}
+
+/// Another action of the same organization, where a page that takes nobody leads on to.
+#[derive(Clone, Debug)]
+pub struct NextAction {
+    /// What kind.
+    pub kind: Kind,
+    /// Its address.
+    pub slug: String,
+    /// Its title in its own language.
+    pub title: String,
+}
+
+impl NextAction {
+    /// The path of its page.
+    pub fn path(&self) -> String {
+        format!("{}{}", self.kind.page_prefix(), self.slug)
+    }
+}
+
+impl State {
+    /// May an organizer bring an action from this state into `next`? What was published does not become a draft again, and
+    /// a draft, which nobody has seen, can only be published or put away. Everything else can be corrected.
+    pub fn may_become(self, next: Self) -> bool {
+        match (self, next) {
+            (now, next) if now == next => true,
+            (_, Self::Draft) => false,
+            (Self::Draft, next) => matches!(next, Self::Published | Self::Archived),
+            _ => true,
+        }
+    }
+}
+
+impl Action {
+    /// Does it take people now? `None` for what the public may not see.
+    pub fn availability(&self, now: DateTime<Utc>) -> Option<Availability> {
+        match self.state {
+            State::Draft | State::Archived => None,
+            State::Published => Some(match (self.opens_at, self.closes_at) {
+                (_, Some(closes)) if now >= closes => Availability::Unavailable(State::Closed),
+                (Some(opens), _) if now < opens => Availability::NotYetOpen(opens),
+                _ => Availability::Open,
+            }),
+            over => Some(Availability::Unavailable(over)),
+        }
+    }
+
+    /// Refuses a public act on an action that takes nobody.
+    ///
+    /// # Errors
+    /// `not_found` for what the public may not see, `action_closed` (409) with the reason otherwise.
+    pub fn require_open(&self, now: DateTime<Utc>) -> Result<()> {
+        let mut reason = match self.availability(now).ok_or_else(Error::not_found)? {
+            Availability::Open => return Ok(()),
+            Availability::NotYetOpen(opens) => format!("not open yet: it opens at {}.", opens.to_rfc3339()),
+            Availability::Unavailable(State::Paused) => "paused: it takes nobody for the moment.".to_owned(),
+            Availability::Unavailable(State::Won) => "won: thank you, it has reached its aim.".to_owned(),
+            Availability::Unavailable(State::Lost) => "lost: it is over.".to_owned(),
+            Availability::Unavailable(State::Cancelled) => "cancelled: it was called off.".to_owned(),
+            Availability::Unavailable(_) => "closed: it takes nobody any more.".to_owned(),
+        };
+        if !self.state_reason.is_empty() {
+            reason = format!("{reason} {}", self.state_reason);
+        }
+        Err(Error::problem(Code::ActionClosed, reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draft_can_only_be_published_or_archived_and_nothing_returns_to_draft() {
+        use State::{Archived, Cancelled, Closed, Draft, Lost, Paused, Published, Won};
+        for next in [Paused, Closed, Won, Lost, Cancelled] {
+            assert!(!Draft.may_become(next));
+        }
+        assert!(Draft.may_become(Published) && Draft.may_become(Archived) && Draft.may_become(Draft));
+        for now in [Published, Paused, Closed, Won, Lost, Cancelled, Archived] {
+            assert!(!now.may_become(Draft));
+            assert!(now.may_become(Published) && now.may_become(Closed));
+        }
+    }
+}

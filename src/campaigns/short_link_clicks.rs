@@ -1,0 +1,77 @@
+//! How often short links are followed: counted in memory, written every few seconds. A crash may lose the last seconds;
+//! no visitor waits for the database, and nothing about a visitor is kept.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::NaiveDate;
+use sqlx::PgPool;
+use tokio::time::sleep;
+
+use super::store;
+
+/// How long hits gather before they are written.
+const WRITE_INTERVAL: Duration = Duration::from_secs(2);
+/// Time between attempts while the database is away.
+const RETRY_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Hits that are not written yet.
+#[derive(Debug)]
+pub struct ClickCounter {
+    db: PgPool,
+    pending: Mutex<HashMap<(String, NaiveDate), i64>>,
+}
+
+impl ClickCounter {
+    /// Counts into this database.
+    pub fn new(db: PgPool) -> Arc<Self> {
+        Arc::new(Self { db, pending: Mutex::default() })
+    }
+
+    /// Counts one visit of a short link.
+    pub fn count(self: &Arc<Self>, word: &str, day: NaiveDate) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = pending.is_empty();
+        *pending.entry((word.to_owned(), day)).or_default() += 1;
+        if first {
+            let clicks = self.clone();
+            tokio::spawn(async move { clicks.write().await });
+        }
+    }
+
+    /// Writes what gathers until nothing is left.
+    async fn write(&self) {
+        sleep(WRITE_INTERVAL).await;
+        loop {
+            let batch: Vec<_> = {
+                let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+                pending.iter().map(|((word, day), clicks)| (word.clone(), *day, *clicks)).collect()
+            };
+            match store::add_clicks(&self.db, &batch).await {
+                Ok(()) => {
+                    let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+                    for (word, day, clicks) in batch {
+                        let key = (word, day);
+                        if let Some(left) = pending.get_mut(&key) {
+                            *left -= clicks;
+                            if *left == 0 {
+                                pending.remove(&key);
+                            }
+                        }
+                    }
+                    if pending.is_empty() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "short link clicks could not be written; retrying");
+                    sleep(RETRY_INTERVAL).await;
+                }
+            }
+            sleep(WRITE_INTERVAL).await;
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! The console as a client of the API: its pages read what the API answers to the session, and its forms are turned into
+//! calls, so that no rule, right or limit stands in two places.
+//!
+//! A form posts to `/console/act`. Fields of ours: `csrf`, which is the first and is checked before anything else is read, `method`, `path` (of the API), `back` (of the console), and
+//! `show`, the name of a number in the answer that the page shall tell. Fields named by a JSON pointer are members of the
+//! body, as text unless a type follows: `/muster:goal|number`, `|numbers`, `|lines`, `|flag`, `|time`; with a type,
+//! an empty field is left out; `|text` leaves an empty one out too. Fields that begin with `?` go into the query. A file takes
+//! the body's place and is passed on as it comes in; with `then` (a path of the API) and `then_member`, the id of what was
+//! made is put into that member of another resource afterwards.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use axum::{
+    Router,
+    body::{Body, BodyDataStream, Bytes},
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use axum_extra::extract::cookie::Cookie;
+use futures_util::{Stream, StreamExt};
+use minijinja::{context, value::Serde};
+use serde_json::{Map, Value};
+use tower::ServiceExt;
+
+use super::Console;
+use crate::{
+    error::{Code, Error, Result},
+    kernel::pages::{Visitor, private, see_other},
+    organizers::{MaybeSession, Session},
+};
+
+/// Bytes of a form without its file, at most.
+const MAX_FORM_BYTES: usize = 256 * 1024;
+/// Bytes of one field, at most; also what is read before the form's token is known.
+const MAX_FIELD_BYTES: usize = 64 * 1024;
+/// Fields of a form, at most.
+const MAX_FIELDS: usize = 200;
+/// Members within one another that a field's name may speak of.
+const MAX_POINTER_DEPTH: usize = 8;
+/// Bytes of a file, at most: what the API takes of the largest kind (imports), which has limits of its own.
+const MAX_FILE_BYTES: usize = 200 * 1024 * 1024;
+/// Bytes of a form that are handed on at a time.
+const CHUNK_BYTES: usize = 16 * 1024;
+/// Bytes of an answer that a page reads, at most.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+
+/// The console's pages: its tools, and the API that they call.
+#[derive(Clone, Debug)]
+pub struct ApiClient {
+    /// The tools.
+    pub console: Console,
+    /// The API.
+    pub api: Router,
+}
+
+impl ApiClient {
+    /// Calls the API as the session does from its own pages.
+    async fn call(&self, session: &Session, method: Method, uri: &str, kind: &str, body: Body) -> Result<Response> {
+        let cookie = Cookie::new(crate::organizers::SESSION_COOKIE, session.token.clone()).to_string();
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::COOKIE, cookie)
+            .header(header::ORIGIN, self.console.kernel.settings.http.public_url.trim_end_matches('/'))
+            .header(header::CONTENT_TYPE, kind)
+            .body(body)
+            .map_err(|_| Error::not_found())?;
+        Ok(self.api.clone().oneshot(request).await.unwrap_or_else(|never| match never {}))
+    }
+
+    /// What the API answers to a GET; `null` where the session's role may not ask.
+    ///
+    /// # Errors
+    /// `not_found`, or `internal`.
+    pub async fn get(&self, session: &Session, path: &str) -> Result<Value> {
+        let response = self.call(session, Method::GET, path, "application/json", Body::empty()).await?;
+        match response.status() {
+            StatusCode::FORBIDDEN => Ok(Value::Null),
+            StatusCode::NOT_FOUND => Err(Error::not_found()),
+            _ => json(response).await,
+        }
+    }
+
+    /// What the API answers to a POST without a body that changes nothing.
+    ///
+    /// # Errors
+    /// As [`ApiClient::get`].
+    pub async fn post(&self, session: &Session, path: &str) -> Result<Value> {
+        let response = self.call(session, Method::POST, path, "application/json", Body::empty()).await?;
+        if response.status().is_success() { json(response).await } else { Ok(Value::Null) }
+    }
+}
+
+async fn json(response: Response) -> Result<Value> {
+    let bytes = axum::body::to_bytes(response.into_body(), MAX_ANSWER_BYTES).await.map_err(Error::internal)?;
+    serde_json::from_slice(&bytes).map_err(Error::internal)
+}
+
+/// A form as it came in: ours, the query, the body.
+#[derive(Debug, Default)]
+struct SubmittedForm {
+    csrf: String,
+    method: String,
+    path: String,
+    back: String,
+    show: String,
+    then: String,
+    then_member: String,
+    query: Vec<(String, String)>,
+    body: Map<String, Value>,
+}
+
+impl SubmittedForm {
+    /// Takes a field in.
+    fn take(&mut self, name: &str, value: String) -> Result<()> {
+        match name {
+            "csrf" => self.csrf = value,
+            "method" => self.method = value,
+            "path" => self.path = value,
+            "back" => self.back = value,
+            "show" => self.show = value,
+            "then" => self.then = value,
+            "then_member" => self.then_member = value,
+            _ => {
+                if let Some(name) = name.strip_prefix('?') {
+                    self.query.push((name.to_owned(), value));
+                } else if let Some((pointer, kind)) =
+                    name.strip_prefix('/').map(|n| n.split_once('|').unwrap_or((n, "")))
+                    && let Some(value) = parse_value(kind, value)
+                {
+                    if pointer.matches('/').count() >= MAX_POINTER_DEPTH {
+                        return Err(invalid_form());
+                    }
+                    put(&mut self.body, pointer, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the browser goes afterwards: a page of the console, whatever the form says.
+    fn back(&self) -> &str {
+        if self.back == "/console" || self.back.starts_with("/console/") { &self.back } else { "/console" }
+    }
+
+    fn uri(&self) -> Result<String> {
+        if !self.path.starts_with("/api/v1/") || !(self.then.is_empty() || self.then.starts_with("/api/v1/")) {
+            return Err(Error::not_found());
+        }
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+        Ok(if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) })
+    }
+}
+
+/// A field's value in the body; `None`: the member is left out.
+fn parse_value(kind: &str, value: String) -> Option<Value> {
+    let text = value.trim();
+    let numbers =
+        || text.split(|c: char| c == ',' || c.is_whitespace()).filter(|n| !n.is_empty()).map(number).collect();
+    Some(match kind {
+        "" => Value::String(value),
+        "numbers" => Value::Array(numbers()),
+        "lines" => text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().into(),
+        _ if text.is_empty() => return None,
+        "number" => number(text),
+        "flag" => (text == "true").into(),
+        // a browser's `datetime-local` names no zone; the page says that it is UTC
+        "time" => format!("{text}{}Z", if text.len() == 16 { ":00" } else { "" }).into(),
+        _ => text.into(),
+    })
+}
+
+/// A number, or the text as it is, for the API to refuse by name.
+fn number(text: &str) -> Value {
+    text.parse::<i64>().map_or_else(|_| text.into(), Value::from)
+}
+
+/// Puts a value at a pointer's place, `a/b`.
+fn put(body: &mut Map<String, Value>, pointer: &str, value: Value) {
+    match pointer.split_once('/') {
+        None => {
+            body.insert(pointer.to_owned(), value);
+        }
+        Some((first, rest)) => {
+            let inner = body.entry(first).or_insert_with(|| Map::new().into());
+            if let Some(inner) = inner.as_object_mut() {
+                put(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// What [`submit_form`] tells the page that a form comes back to: that it is done, or a number.
+pub fn flash_from_query(query: Option<&str>) -> (bool, Option<i64>) {
+    let query = query.unwrap_or_default();
+    (query.starts_with("done="), query.strip_prefix("n=").and_then(|n| n.parse().ok()))
+}
+
+/// `POST /console/act`
+pub async fn submit_form(
+    State(api_client): State<ApiClient>,
+    MaybeSession(session): MaybeSession,
+    visitor: Visitor,
+    request: Request,
+) -> Result<Response> {
+    let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+    let (mut form, file) = match multer::parse_boundary(&kind) {
+        Ok(boundary) => read_multipart(request.into_body(), boundary, &session).await?,
+        Err(_) => (read_form(request.into_body(), &session).await?, None),
+    };
+    let method = match &*form.method {
+        "PUT" => Method::PUT,
+        "DELETE" => Method::DELETE,
+        _ => Method::POST,
+    };
+    let mut answer = if let Some(file) = file {
+        form.query.push(("name".to_owned(), file.name));
+        api_client.call(&session, method, &form.uri()?, &file.kind, Body::from_stream(file.content)).await?
+    } else {
+        let body = Value::Object(std::mem::take(&mut form.body)).to_string();
+        api_client.call(&session, method, &form.uri()?, "application/json", body.into()).await?
+    };
+    if answer.status().is_success() && !form.then.is_empty() {
+        let created = json(answer).await?;
+        let id = created["identifiers"][0].as_str().unwrap_or("").trim_start_matches("muster:");
+        let body = Value::Object(Map::from_iter([(form.then_member.clone(), id.into())])).to_string();
+        answer = api_client.call(&session, Method::PUT, &form.then, "application/json", body.into()).await?;
+    }
+    let status = answer.status();
+    if status.is_success() {
+        let n = match &*form.show {
+            "" => None,
+            show => json(answer).await?.get(show).and_then(Value::as_i64),
+        };
+        let flash = n.map_or_else(|| "done=1".to_owned(), |n| format!("n={n}"));
+        let (path, anchor) = form.back().split_once('#').map_or((form.back(), ""), |(path, anchor)| (path, anchor));
+        return Ok(private(see_other(&format!("{path}?{flash}#{anchor}"))));
+    }
+    let problem = json(answer).await?;
+    let page = context! { csrf => session.csrf, back => form.back(), problem => Serde(&problem) };
+    let page = api_client.console.kernel.pages.page("console/refused.html", &visitor, "", page)?;
+    Ok((status, private(page)).into_response())
+}
+
+/// A file in a form.
+struct UploadedFile {
+    name: String,
+    kind: String,
+    content: multer::Field<'static>,
+}
+
+/// A form without a file.
+async fn read_form(body: Body, session: &Session) -> Result<SubmittedForm> {
+    let bytes = axum::body::to_bytes(body, MAX_FORM_BYTES).await.map_err(|_| too_large())?;
+    let csrf = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf");
+    session.check(&csrf.map(|(_, value)| value).unwrap_or_default())?;
+    let mut form = SubmittedForm::default();
+    for (n, (name, value)) in url::form_urlencoded::parse(&bytes).enumerate() {
+        if n >= MAX_FIELDS {
+            return Err(too_large());
+        }
+        form.take(&name, value.into_owned())?;
+    }
+    Ok(form)
+}
+
+/// A form that may have a file, which is its last field, so that everything is known before it comes in. The token is the
+/// first: whoever does not have it is read no further.
+async fn read_multipart(
+    body: Body,
+    boundary: String,
+    session: &Session,
+) -> Result<(SubmittedForm, Option<UploadedFile>)> {
+    let allowed = ByteBudget::new(MAX_FIELD_BYTES);
+    let mut parts = multer::Multipart::new(MeteredBody::new(body, allowed.clone()), boundary);
+    let refused = |_| if allowed.is_spent() { too_large() } else { invalid_form() };
+    let mut form = SubmittedForm::default();
+    let mut fields = 0;
+    while let Some(mut part) = parts.next_field().await.map_err(refused)? {
+        let name = part.name().unwrap_or("").to_owned();
+        if fields == 0 && name != "csrf" {
+            session.check("")?;
+        }
+        if let Some(file) = part.file_name().filter(|_| fields > 0) {
+            let kind = part.content_type().map_or("application/octet-stream".to_owned(), ToString::to_string);
+            let name = file.to_owned();
+            allowed.set(MAX_FILE_BYTES);
+            return Ok((form, Some(UploadedFile { name, kind, content: part })));
+        }
+        let mut value = Vec::new();
+        while let Some(piece) = part.chunk().await.map_err(refused)? {
+            if value.len() + piece.len() > MAX_FIELD_BYTES {
+                return Err(too_large());
+            }
+            value.extend_from_slice(&piece);
+        }
+        let value = String::from_utf8_lossy(&value).into_owned();
+        if fields == 0 {
+            session.check(&value)?;
+            allowed.set(MAX_FORM_BYTES);
+        }
+        fields += 1;
+        if fields > MAX_FIELDS {
+            return Err(too_large());
+        }
+        form.take(&name, value)?;
+    }
+    // a form without a field has no token
+    if fields == 0 {
+        session.check("")?;
+    }
+    Ok((form, None))
+}
+
+/// Bytes that may still come in.
+#[derive(Clone)]
+struct ByteBudget(Arc<AtomicU64>);
+
+impl ByteBudget {
+    fn new(bytes: usize) -> Self {
+        Self(Arc::new(AtomicU64::new(bytes as u64)))
+    }
+
+    /// From now on.
+    fn set(&self, bytes: usize) {
+        // the reader of parts has taken one piece more than it has shown
+        self.0.store((bytes + CHUNK_BYTES) as u64, Ordering::Relaxed);
+    }
+
+    fn is_spent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    /// False when there are fewer left, which then are none.
+    fn spend(&self, bytes: usize) -> bool {
+        let left = self.0.load(Ordering::Relaxed).checked_sub(bytes as u64);
+        self.0.store(left.unwrap_or(0), Ordering::Relaxed);
+        left.is_some()
+    }
+}
+
+/// A form had more bytes than allowed.
+#[derive(Debug, thiserror::Error)]
+#[error("the form is too large")]
+struct BudgetExceeded;
+
+/// The bytes of a form, no more than allowed and a piece at a time: the reader of parts takes what it can get before it looks
+/// at it, which of a fast client is the whole file.
+struct MeteredBody {
+    body: BodyDataStream,
+    rest: Bytes,
+    allowed: ByteBudget,
+    handed_out: bool,
+}
+
+impl MeteredBody {
+    fn new(body: Body, allowed: ByteBudget) -> Self {
+        Self { body: body.into_data_stream(), rest: Bytes::new(), allowed, handed_out: false }
+    }
+}
+
+impl Stream for MeteredBody {
+    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.handed_out) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        while self.rest.is_empty() {
+            match self.body.poll_next_unpin(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(Some(Ok(bytes))) => self.rest = bytes,
+            }
+        }
+        let length = self.rest.len().min(CHUNK_BYTES);
+        let piece = self.rest.split_to(length);
+        if !self.allowed.spend(length) {
+            return Poll::Ready(Some(Err(BudgetExceeded.into())));
+        }
+        self.handed_out = true;
+        Poll::Ready(Some(Ok(piece)))
+    }
+}
+
+fn too_large() -> Error {
+    Error::problem(
+        Code::PayloadTooLarge,
+        "A form may have 200 fields of at most 64 KiB, 256 KiB together, and a file of at most 200 MiB.",
+    )
+}
+
+fn invalid_form() -> Error {
+    Error::problem(Code::UnsupportedMediaType, "This form did not come in whole. Go back and send it again.")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn form_fields_become_a_json_body() {
+        let mut form = SubmittedForm::default();
+        for (name, value) in [
+            ("csrf", "x"),
+            ("/title", "  T "),
+            ("/muster:goal|number", "500"),
+            ("/muster:milestones|numbers", "10, 20  30"),
+            ("/muster:demands|lines", "One\r\n\r\nTwo "),
+            ("/muster:raises_goal|flag", "false"),
+            ("/rule/domain|text", ""),
+            ("/rule/country|text", "CA"),
+            ("/muster:opens_at|time", "2026-12-01T08:00"),
+            ("/limit|number", "many"),
+            ("?alt", "a b"),
+            ("website", "ignored"),
+        ] {
+            form.take(name, value.to_owned()).unwrap();
+        }
+        let body = json!({
+            "title": "  T ", "muster:goal": 500, "muster:milestones": [10, 20, 30], "muster:demands": ["One", "Two"],
+            "muster:raises_goal": false, "rule": {"country": "CA"}, "muster:opens_at": "2026-12-01T08:00:00Z", "limit": "many",
+        });
+        assert_eq!(Value::Object(form.body.clone()), body);
+        assert!(form.take(&"/a".repeat(100_000), String::new()).is_err(), "names say little");
+        assert!(form.uri().is_err(), "only the API is called");
+        form.path = "/api/v1/images".to_owned();
+        assert_eq!(form.uri().unwrap(), "/api/v1/images?alt=a+b");
+    }
+
+    #[test]
+    fn redirect_target_stays_in_the_console() {
+        let back = |to: &str| SubmittedForm { back: to.to_owned(), ..SubmittedForm::default() }.back().to_owned();
+        assert_eq!(back("/console/petitions/x#held"), "/console/petitions/x#held");
+        for elsewhere in ["", "https://evil.example", "//evil.example", "/consoles", "/p/x"] {
+            assert_eq!(back(elsewhere), "/console");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! A batch of acts on its way into `submit_attendances` (`migrations/0007_events.sql`).
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// A validated and sealed act: the composite type `attendance_submission`, member by member.
+#[derive(Clone, Debug, sqlx::Type)]
+#[sqlx(type_name = "attendance_submission")]
+pub struct AttendanceSubmission {
+    pub id: Uuid,
+    pub event_id: Uuid,
+    pub vault_id: Uuid,
+    pub person_id: Uuid,
+    pub email_index: Vec<u8>,
+    pub person_sealed: Option<Vec<u8>>,
+    pub mode: String,
+    pub party_size: i16,
+    pub sealed: Vec<u8>,
+    pub locale: Option<String>,
+    pub source: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub confirm_expires_at: Option<DateTime<Utc>>,
+    pub email_id: Option<Uuid>,
+    pub organization_id: Uuid,
+    pub protected: bool,
+    pub idempotency_key: Option<Vec<u8>>,
+    pub idempotency_request: Option<Vec<u8>>,
+}
+
+/// What became of an act in a batch.
+#[derive(Clone, Debug)]
+pub struct SubmissionResult {
+    /// The act.
+    pub submission_id: Uuid,
+    /// The row to show.
+    pub attendance_id: Uuid,
+    /// Vouched acts: the person the registration belongs to.
+    pub person_id: Option<Uuid>,
+    /// The registration's state, 'replayed' or 'mismatch'.
+    pub outcome: String,
+}
+
+/// Writes a batch of acts: one round trip, one commit.
+///
+/// # Errors
+/// A database error; then nothing of the batch is written.
+pub async fn submit_attendances(
+    db: &PgPool,
+    acts: &[AttendanceSubmission],
+    now: DateTime<Utc>,
+) -> Result<Vec<SubmissionResult>, sqlx::Error> {
+    sqlx::query_as!(
+        SubmissionResult,
+        r#"SELECT submission_id AS "submission_id!", attendance_id AS "attendance_id!", person_ref AS person_id, outcome AS "outcome!" FROM submit_attendances($1, $2)"#,
+        acts as _,
+        now
+    )
+    .fetch_all(db)
+    .await
+}

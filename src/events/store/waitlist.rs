@@ -1,0 +1,37 @@
+//! The waitlist: free seats go to those who wait, in the SQL functions of the migration.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// Gives free seats to those who wait, first come first, and queues the mail that tells them. Returns how many parties got
+/// theirs. Whatever frees seats, shortens the line or changes an event's rules ends with this.
+///
+/// # Errors
+/// A database error.
+pub async fn promote_waitlist(conn: &mut PgConnection, event: Uuid, now: DateTime<Utc>) -> Result<i32> {
+    Ok(sqlx::query_scalar!(r#"SELECT promote_waitlist($1, $2) AS "n!""#, event, now).fetch_one(conn).await?)
+}
+
+/// Events at which somebody waits whom a free seat fits.
+///
+/// # Errors
+/// A database error.
+pub async fn events_to_promote(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT e.id FROM events e JOIN actions a ON a.id = e.id
+         WHERE a.state NOT IN ('draft', 'cancelled', 'archived') AND e.ends_at > $1
+           AND (e.capacity IS NULL OR e.seats_taken < e.capacity)
+           AND CASE WHEN e.allow_smaller_parties_first OR e.capacity IS NULL
+               THEN EXISTS (SELECT FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted'
+                            AND (e.capacity IS NULL OR w.party_size <= e.capacity - e.seats_taken))
+               ELSE (SELECT w.party_size FROM attendances w WHERE w.event_id = e.id AND w.state = 'waitlisted'
+                     AND w.party_size <= e.capacity ORDER BY w.waitlist_position LIMIT 1) <= e.capacity - e.seats_taken END
+         ORDER BY e.id",
+        now
+    )
+    .fetch_all(conn)
+    .await?)
+}

@@ -1,0 +1,359 @@
+//! One act of registering, from what was typed to the batch: shared by the API and the page.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::{
+    batch::AttendanceBatch,
+    fields::language,
+    ops::{self, AttendancePayload},
+    plan::Event,
+    store::{self, ATTENDANCES, AttendanceSubmission},
+};
+use crate::{
+    campaigns::Campaigns,
+    error::{Code, Error, FieldError, Result},
+    kernel::{
+        Kernel,
+        cache::Cache,
+        cache_invalidation::CacheInvalidation,
+        group_commit::GroupCommit,
+        idempotency::{self, IdempotencyKey, KeyClaim},
+        text::{LocaleTag, clean_text},
+        vault::Vault,
+    },
+    organizers::Authenticator,
+    people::{self, Consents, NewPerson},
+};
+
+/// The largest party that registers at once.
+const MAX_PARTY: i64 = 10;
+
+/// What somebody wants to come with.
+#[derive(Clone, Debug)]
+pub struct NewAttendance {
+    /// Who.
+    pub person: NewPerson,
+    /// How many people, this one included.
+    pub party_size: i16,
+    /// The language that is to be interpreted, or "".
+    pub interpretation: String,
+    /// What the person needs to take part.
+    pub access_needs: String,
+    /// What was ticked.
+    pub consents: Consents,
+    /// Where the person came from, as typed.
+    pub source: Option<String>,
+}
+
+/// Checks the size of a party. One that is larger than the whole room could never come: it is refused here, and once more
+/// when seats are given (`allocate_seats`), as the capacity may have changed since.
+///
+/// # Errors
+/// 422 at `/muster:party_size`.
+pub fn party_size(event: &Event, input: i64) -> Result<i16, FieldError> {
+    let refused = |code, detail: &str| FieldError::new("/muster:party_size", code, detail.to_owned());
+    let size = i16::try_from(input).ok().filter(|size| (1..=MAX_PARTY).contains(&(*size).into()));
+    let size = size.ok_or_else(|| refused("out_of_range", &format!("Must lie between 1 and {MAX_PARTY}.")))?;
+    // the number of seats is not public, so it is not named
+    let too_large = || refused("party_too_large", "This event has no room for a party of this size.");
+    if event.can_seat(size) { Ok(size) } else { Err(too_large()) }
+}
+
+/// Checks the language that is to be interpreted: one of the event's, where it names any.
+///
+/// # Errors
+/// 422 at `/muster:interpretation`.
+pub fn interpretation(event: &Event, input: &str) -> Result<String, FieldError> {
+    if input.trim().is_empty() {
+        return Ok(String::new());
+    }
+    let offered = &event.plan.interpretation;
+    language(input).filter(|tag| offered.is_empty() || offered.contains(tag)).ok_or_else(|| {
+        FieldError::new(
+            "/muster:interpretation",
+            "unknown_value",
+            format!(
+                "Possible are {}.",
+                if offered.is_empty() { "language tags".to_owned() } else { offered.join(", ") }
+            ),
+        )
+    })
+}
+
+/// Checks what the person needs.
+///
+/// # Errors
+/// 422 at `/muster:access_needs`.
+pub fn access_needs(input: &str) -> Result<String, FieldError> {
+    clean_text(input, 1000).map_err(|e| FieldError::new("/muster:access_needs", e.code, e.detail))
+}
+
+/// What this slice's handlers share.
+#[derive(Clone, Debug, FromRef)]
+pub struct Events {
+    /// Tools.
+    pub kernel: Arc<Kernel>,
+    /// Who is asking.
+    pub authenticator: Authenticator,
+    /// The slice below.
+    #[from_ref(skip)]
+    pub campaigns: Campaigns,
+    #[from_ref(skip)]
+    group_commit: Arc<GroupCommit<AttendanceBatch>>,
+    #[from_ref(skip)]
+    cache: Arc<Cache<String, Arc<Event>>>,
+}
+
+/// What an organizer's act of registering made.
+#[derive(Clone, Copy, Debug)]
+pub struct VouchedAttendance {
+    /// The registration.
+    pub attendance: Uuid,
+    /// False: the person had this place before.
+    pub is_new: bool,
+}
+
+impl Events {
+    /// The slice over these tools; starts its group commit.
+    pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns) -> Self {
+        let batch = AttendanceBatch { db: kernel.hot.clone(), env: kernel.env.clone() };
+        Self {
+            group_commit: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone())),
+            cache: Cache::invalidated_by(
+                kernel.env.clone(),
+                &kernel.cache_invalidator,
+                |_, event: &Arc<Event>, change| change.affects(event.action.id),
+            ),
+            kernel,
+            authenticator,
+            campaigns,
+        }
+    }
+
+    /// Takes no more acts and returns when the queued ones are written and answered.
+    pub async fn close(&self) {
+        self.group_commit.close().await;
+    }
+
+    /// An event by id or slug, from memory if it is there.
+    ///
+    /// # Errors
+    /// `not_found`, or a database error.
+    pub async fn event(&self, key: &str) -> Result<Arc<Event>> {
+        let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key).await.map(Arc::new);
+        self.cache.get(&key.to_owned(), load).await
+    }
+
+    /// Forgets a changed event.
+    pub fn invalidate_cache(&self, event: &Event) {
+        self.kernel.cache_invalidator.publish(CacheInvalidation::Row(event.action.id));
+    }
+
+    /// Refuses a public act on an event that takes nobody.
+    ///
+    /// # Errors
+    /// `not_found` or `action_closed`, with the reason. A full event is none: that would tell how many have come.
+    pub fn ensure_open(&self, event: &Event) -> Result<()> {
+        event.action.require_open(self.kernel.env.now())?;
+        if event.is_over(self.kernel.env.now()) {
+            return Err(Error::problem(Code::ActionClosed, "past: it is over."));
+        }
+        Ok(())
+    }
+
+    /// A public act of registering. What comes back says nothing about the person; callers answer everybody alike.
+    ///
+    /// # Errors
+    /// `unavailable` when it cannot be written now; then it was not.
+    pub async fn submit(&self, event: &Event, new: NewAttendance) -> Result<()> {
+        let action = &event.action;
+        let vault = self.kernel.vaults.open(action.vault_id).await?;
+        let person_id = self.kernel.env.recorded_id(action.protected);
+        let mode = if action.confirms { "pending" } else { "immediate" };
+        let submission = self
+            .prepare(event, &vault, &new, SubmissionContext { person_id, person_sealed: None, mode, idempotency: None })
+            .await?;
+        self.group_commit.submit(submission).await.map(|_| ())
+    }
+
+    /// An organizer's act of registering: takes effect at once.
+    ///
+    /// Of a standard event, somebody who has such a place already keeps it, with the newer details. Of a protected one
+    /// every act makes a new row in place of the old one, so that no token can find out who was there.
+    ///
+    /// # Errors
+    /// `idempotency_mismatch` (422), `unavailable`, or a database error.
+    pub async fn submit_vouched(
+        &self,
+        event: &Event,
+        new: NewAttendance,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<VouchedAttendance> {
+        let (kernel, action) = (&self.kernel, &event.action);
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        let vouched = people::prepare_vouched_person(
+            &mut *kernel.db.acquire().await?,
+            kernel,
+            &vault,
+            &new.person,
+            action.protected,
+        )
+        .await?;
+        if !action.protected
+            && let Some(known) = self
+                .update_existing(event, &vault, vouched.known.unwrap_or(vouched.id), &new, idempotency.as_ref())
+                .await?
+        {
+            return Ok(known);
+        }
+        let context = SubmissionContext {
+            person_id: vouched.id,
+            person_sealed: Some(vouched.sealed),
+            mode: "vouched",
+            idempotency,
+        };
+        let result = self.group_commit.submit(self.prepare(event, &vault, &new, context).await?).await?;
+        if result.outcome == "mismatch" {
+            return Err(idempotency::mismatch());
+        }
+        if let Some(owner) = result.person_id {
+            let mut tx = kernel.db.begin().await?;
+            if owner != vouched.id {
+                people::merge_confirmed_details(
+                    &mut tx,
+                    kernel,
+                    &vault,
+                    owner,
+                    new.person.details.clone(),
+                    new.person.locale.map(LocaleTag::as_str),
+                    action.protected,
+                )
+                .await?;
+            }
+            ops::append_consents(
+                &mut tx,
+                kernel,
+                event,
+                owner,
+                &new.consents,
+                new.person.locale.unwrap_or(action.locale),
+            )
+            .await?;
+            tx.commit().await?;
+        }
+        Ok(VouchedAttendance { attendance: result.attendance_id, is_new: true })
+    }
+
+    /// Keeps the place that the person has already, if the party is as large as before.
+    async fn update_existing(
+        &self,
+        event: &Event,
+        vault: &Vault,
+        person: Uuid,
+        new: &NewAttendance,
+        idempotency: Option<&IdempotencyKey>,
+    ) -> Result<Option<VouchedAttendance>> {
+        let kernel = &self.kernel;
+        let mut tx = kernel.db.begin().await?;
+        let Some(row) =
+            store::active(&mut tx, event.action.id, person).await?.filter(|row| row.party_size == new.party_size)
+        else {
+            return Ok(None);
+        };
+        if let KeyClaim::Replayed(attendance) = idempotency::claim(&mut tx, &kernel.env, idempotency, row.id).await? {
+            let is_new = idempotency::was_created(&mut tx, idempotency).await?;
+            return Ok(Some(VouchedAttendance { attendance, is_new }));
+        }
+        idempotency::mark_as_existing(&mut tx, idempotency).await?;
+        let protected = event.action.protected;
+        people::merge_confirmed_details(
+            &mut tx,
+            kernel,
+            vault,
+            person,
+            new.person.details.clone(),
+            new.person.locale.map(LocaleTag::as_str),
+            protected,
+        )
+        .await?;
+        ops::append_consents(
+            &mut tx,
+            kernel,
+            event,
+            person,
+            &new.consents,
+            new.person.locale.unwrap_or(event.action.locale),
+        )
+        .await?;
+        let before = ops::open_payload(vault, &row)?;
+        let pick = |old: String, newer: &str| if newer.is_empty() { old } else { newer.to_owned() };
+        let now = AttendancePayload {
+            details: before.details.merged(new.person.details.clone()),
+            interpretation: pick(before.interpretation, &new.interpretation),
+            access_needs: pick(before.access_needs, &new.access_needs),
+            consents: new.consents.clone(),
+            locale: new.person.locale.or(before.locale),
+        };
+        store::set_sealed(&mut tx, row.id, Some(&vault.seal(&kernel.env, ATTENDANCES, row.id, &now))).await?;
+        tx.commit().await?;
+        Ok(Some(VouchedAttendance { attendance: row.id, is_new: false }))
+    }
+
+    async fn prepare(
+        &self,
+        event: &Event,
+        vault: &Vault,
+        new: &NewAttendance,
+        context: SubmissionContext,
+    ) -> Result<AttendanceSubmission> {
+        let (kernel, action) = (&self.kernel, &event.action);
+        let (env, protected) = (&kernel.env, action.protected);
+        let source = if protected {
+            None
+        } else {
+            self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?
+        };
+        let id = env.recorded_id(protected);
+        let created_at = env.recorded_now(protected);
+        let locale = new.person.locale.unwrap_or(action.locale);
+        let payload = AttendancePayload {
+            details: new.person.details.clone(),
+            interpretation: new.interpretation.clone(),
+            access_needs: new.access_needs.clone(),
+            consents: new.consents.clone(),
+            locale: new.person.locale,
+        };
+        Ok(AttendanceSubmission {
+            id,
+            event_id: action.id,
+            vault_id: vault.id,
+            person_id: context.person_id,
+            email_index: vault.email_index(&new.person.email),
+            person_sealed: context.person_sealed,
+            mode: context.mode.to_owned(),
+            party_size: new.party_size,
+            sealed: vault.seal(env, ATTENDANCES, id, &payload),
+            locale: (!protected).then(|| locale.as_str().to_owned()),
+            source,
+            created_at,
+            confirm_expires_at: (context.mode == "pending")
+                .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
+            email_id: Some(env.recorded_id(protected)),
+            organization_id: action.organization_id,
+            protected,
+            idempotency_key: context.idempotency.as_ref().map(|k| k.key.clone()),
+            idempotency_request: context.idempotency.map(|k| k.request),
+        })
+    }
+}
+
+struct SubmissionContext {
+    person_id: Uuid,
+    person_sealed: Option<Vec<u8>>,
+    mode: &'static str,
+    idempotency: Option<IdempotencyKey>,
+}

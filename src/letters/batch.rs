@@ -1,0 +1,58 @@
+//! The hot path of writing: acts gather and are written in one statement (see `kernel::group_commit`).
+
+use std::collections::HashMap;
+
+use futures_util::future::BoxFuture;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::store::{self, LetterSubmission, LetterSubmissionTarget, SubmissionResult};
+use crate::kernel::group_commit::Batch;
+
+/// A letter with its targets.
+#[derive(Clone, Debug)]
+pub struct PreparedLetter {
+    /// The letter.
+    pub submission: LetterSubmission,
+    /// Where it goes.
+    pub targets: Vec<LetterSubmissionTarget>,
+}
+
+/// Writes letters.
+#[derive(Debug)]
+pub struct LetterBatch {
+    /// The database.
+    pub db: PgPool,
+}
+
+impl Batch for LetterBatch {
+    type Act = PreparedLetter;
+    type Outcome = SubmissionResult;
+    const NAME: &'static str = "letters";
+
+    fn write<'a>(
+        &'a self,
+        submissions: &'a [PreparedLetter],
+    ) -> BoxFuture<'a, Result<Vec<SubmissionResult>, sqlx::Error>> {
+        Box::pin(async move {
+            let letters: Vec<LetterSubmission> = submissions.iter().map(|a| a.submission.clone()).collect();
+            let targets: Vec<LetterSubmissionTarget> =
+                submissions.iter().flat_map(|a| a.targets.iter().copied()).collect();
+            let written = store::submit_letters(&self.db, &letters, &targets).await?;
+            let mut by_id: HashMap<Uuid, SubmissionResult> =
+                written.into_iter().map(|w| (w.submission_id, w)).collect();
+            // a pending letter pushed out by three newer ones of the same address in this very batch has no row: it was
+            // taken all the same
+            let gone = |id| SubmissionResult {
+                submission_id: id,
+                letter_id: id,
+                person_id: None,
+                outcome: "created".to_owned(),
+            };
+            Ok(submissions
+                .iter()
+                .map(|a| by_id.remove(&a.submission.id).unwrap_or_else(|| gone(a.submission.id)))
+                .collect())
+        })
+    }
+}

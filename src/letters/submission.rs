@@ -1,0 +1,348 @@
+//! One act of writing, from what was typed to the batch: shared by the API and the page.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use chrono::{NaiveDate, TimeDelta};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    batch::{LetterBatch, PreparedLetter},
+    store::{self, LetterAction, LetterSubmission, LetterSubmissionTarget, SubmissionResult, Target},
+    template::{self, ComposeInput},
+};
+use crate::{
+    campaigns::Campaigns,
+    error::{Error, FieldError, Result},
+    kernel::{
+        Kernel,
+        cache::Cache,
+        cache_invalidation::CacheInvalidation,
+        group_commit::GroupCommit,
+        idempotency::{self, IdempotencyKey},
+        text::LocaleTag,
+    },
+    organizers::Authenticator,
+    people::{self, ConsentContext, Consents, Details, NewPerson},
+};
+
+/// Name of the table, part of what a sealed value is bound to.
+pub const LETTERS: &str = "letters";
+
+/// What is sealed on a letter's row: everything that was typed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LetterPayload {
+    /// The person's details.
+    pub details: Details,
+    /// The subject; "" where one of the template's speaks.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub subject: String,
+    /// The text; "" where the template speaks.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Does the template's greeting go before the text?
+    pub greeting: bool,
+    /// May the office see the writer's own address?
+    pub show_email: bool,
+    /// What was ticked.
+    pub consents: Consents,
+    /// Language of the letter; here, because protected rows keep none in the clear.
+    pub locale: LocaleTag,
+}
+
+impl LetterPayload {
+    /// Subject and text for one target.
+    ///
+    /// # Errors
+    /// `internal` when the template does not render.
+    pub fn compose(&self, letter: &LetterAction, variant: i16, target: &Target) -> Result<(String, String)> {
+        let subject = match letter.template(self.locale) {
+            None if self.subject.is_empty() => &letter.action.title,
+            _ => &self.subject,
+        };
+        let input = ComposeInput { subject, message: &self.message, greeting: self.greeting, variant };
+        template::compose(letter.template(self.locale), input, target)
+    }
+}
+
+/// What somebody wants to send.
+#[derive(Debug)]
+pub struct NewLetter {
+    /// Who.
+    pub person: NewPerson,
+    /// The subject, cleaned; "" for one of the template's.
+    pub subject: String,
+    /// The text, cleaned; "" for the template's.
+    pub message: String,
+    /// Does the template's greeting go before the text?
+    pub greeting: bool,
+    /// Which of the template's subjects; by chance if absent.
+    pub variant: Option<i16>,
+    /// May the office see the writer's own address?
+    pub show_email: bool,
+    /// What was ticked.
+    pub consents: Consents,
+    /// Where the person came from, as typed.
+    pub source: Option<String>,
+}
+
+impl NewLetter {
+    /// Refuses a letter that officials would not take seriously: without a full name, or without any text.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused field.
+    pub fn check(&self, letter: &LetterAction) -> Result<()> {
+        let mut errors = Vec::new();
+        let mut require = |present: bool, pointer: &str| {
+            if !present {
+                errors.push(FieldError::new(pointer, "required", "This field must not be empty."));
+            }
+        };
+        require(!self.person.details.given_name.is_empty(), "/person/given_name");
+        require(!self.person.details.family_name.is_empty(), "/person/family_name");
+        require(!self.message.is_empty() || !letter.templates.is_empty(), "/message");
+        if !letter.editable && !letter.templates.is_empty() {
+            let fixed = "The text of this letter is the same for everyone.";
+            for (input, pointer) in [(&self.subject, "/subject"), (&self.message, "/message")] {
+                if !input.is_empty() {
+                    errors.push(FieldError::new(pointer, "not_allowed", fixed));
+                }
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(Error::Fields(errors)) }
+    }
+}
+
+/// What this slice's handlers share.
+#[derive(Clone, Debug, FromRef)]
+pub struct Letters {
+    /// Tools.
+    pub kernel: Arc<Kernel>,
+    /// Who is asking.
+    pub authenticator: Authenticator,
+    /// The slice below.
+    #[from_ref(skip)]
+    pub campaigns: Campaigns,
+    #[from_ref(skip)]
+    group_commit: Arc<GroupCommit<LetterBatch>>,
+    #[from_ref(skip)]
+    cache: Arc<Cache<String, Arc<LetterAction>>>,
+}
+
+impl Letters {
+    /// The slice over these tools; starts its group commit.
+    pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns) -> Self {
+        let batch = LetterBatch { db: kernel.hot.clone() };
+        Self {
+            group_commit: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone())),
+            cache: Cache::invalidated_by(
+                kernel.env.clone(),
+                &kernel.cache_invalidator,
+                |_, letter: &Arc<LetterAction>, change| change.affects(letter.action.id),
+            ),
+            kernel,
+            authenticator,
+            campaigns,
+        }
+    }
+
+    /// Takes no more acts and returns when the queued ones are written and answered.
+    pub async fn close(&self) {
+        self.group_commit.close().await;
+    }
+
+    /// Today, for who holds an office.
+    pub fn today(&self) -> NaiveDate {
+        self.kernel.env.now().date_naive()
+    }
+
+    /// A letter action by id or slug, from memory if it is there.
+    ///
+    /// # Errors
+    /// `not_found`, or a database error.
+    pub async fn letter(&self, key: &str) -> Result<Arc<LetterAction>> {
+        let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key, self.today()).await.map(Arc::new);
+        self.cache.get(&key.to_owned(), load).await
+    }
+
+    /// Forgets a changed letter action.
+    pub fn invalidate_cache(&self, letter: &LetterAction) {
+        self.kernel.cache_invalidator.publish(CacheInvalidation::Row(letter.action.id));
+    }
+
+    /// Forgets all letter actions, after an office changed.
+    pub fn invalidate_all(&self) {
+        self.kernel.cache_invalidator.publish(CacheInvalidation::All);
+    }
+
+    /// A public act of writing. What comes back says nothing about the person; callers answer everybody alike.
+    ///
+    /// # Errors
+    /// `unavailable` when it cannot be written now; then it was not.
+    pub async fn submit(&self, letter: &LetterAction, new: NewLetter) -> Result<()> {
+        let person_id = self.kernel.env.recorded_id(letter.action.protected);
+        let prepared = self
+            .prepare(
+                letter,
+                new,
+                SubmissionContext { person_id, person_sealed: None, mode: "pending", idempotency: None },
+            )
+            .await?;
+        self.group_commit.submit(prepared).await.map(|_| ())
+    }
+
+    /// An organizer's act of writing: confirmed at once. Returns what became of it.
+    ///
+    /// # Errors
+    /// `idempotency_mismatch` (422), or `unavailable`.
+    pub async fn submit_vouched(
+        &self,
+        letter: &LetterAction,
+        new: NewLetter,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<SubmissionResult> {
+        let (kernel, action) = (&self.kernel, &letter.action);
+        let protected = action.protected;
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        let mut conn = kernel.db.acquire().await?;
+        let vouched = people::prepare_vouched_person(&mut conn, kernel, &vault, &new.person, protected).await?;
+        drop(conn);
+        let (details, consents) = (new.person.details.clone(), new.consents.clone());
+        let locale = new.person.locale.unwrap_or(action.locale);
+        let context = SubmissionContext {
+            person_id: vouched.id,
+            person_sealed: Some(vouched.sealed),
+            mode: "vouched",
+            idempotency,
+        };
+        let prepared = self.prepare(letter, new, context).await?;
+        let result = self.group_commit.submit(prepared).await?;
+        if result.outcome == "mismatch" {
+            return Err(idempotency::mismatch());
+        }
+        let Some(owner) = result.person_id else { return Ok(result) };
+        if owner != vouched.id || consents != Consents::default() {
+            let mut tx = kernel.db.begin().await?;
+            if owner != vouched.id {
+                // she was there before: her details are completed under her lock
+                let tag = (!protected).then_some(locale.as_str());
+                people::merge_confirmed_details(&mut tx, kernel, &vault, owner, details, tag, protected).await?;
+            }
+            let consent_context = ConsentContext {
+                organization: action.organization_id,
+                organization_name: &action.organization_name,
+                locale,
+                source: "api",
+                updates_wording: None,
+            };
+            people::append_consents(&mut tx, kernel, owner, &consents, consent_context, protected).await?;
+            tx.commit().await?;
+        }
+        Ok(result)
+    }
+
+    /// A letter that another act writes along: without a confirmation of its own, and for the person whom that act names.
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open, or a database error.
+    pub async fn prepare_attached(
+        &self,
+        letter: &LetterAction,
+        new: NewLetter,
+        sender: LetterSender,
+    ) -> Result<PreparedLetter> {
+        let context = SubmissionContext {
+            person_id: sender.person_id,
+            person_sealed: sender.person_sealed,
+            mode: sender.mode,
+            idempotency: None,
+        };
+        let mut prepared = self.prepare(letter, new, context).await?;
+        prepared.submission.email_id = None;
+        Ok(prepared)
+    }
+
+    async fn prepare(
+        &self,
+        letter: &LetterAction,
+        new: NewLetter,
+        context: SubmissionContext,
+    ) -> Result<PreparedLetter> {
+        let (kernel, action) = (&self.kernel, &letter.action);
+        let (env, protected) = (&kernel.env, action.protected);
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
+        let id = env.recorded_id(protected);
+        let created_at = env.recorded_now(protected);
+        let locale = new.person.locale.unwrap_or(action.locale);
+        let pending = context.mode == "pending";
+        let email_index = vault.email_index(&new.person.email);
+        let payload = LetterPayload {
+            details: new.person.details,
+            subject: new.subject,
+            message: new.message,
+            greeting: new.greeting,
+            show_email: new.show_email,
+            consents: new.consents,
+            locale,
+        };
+        let submission = LetterSubmission {
+            id,
+            letter_action_id: action.id,
+            vault_id: vault.id,
+            person_id: context.person_id,
+            email_index,
+            person_sealed: context.person_sealed,
+            mode: context.mode,
+            sealed: vault.seal(env, LETTERS, id, &payload),
+            locale: (!protected).then_some(locale.as_str()),
+            source: source.filter(|_| !protected),
+            // the last byte of an id is random
+            variant: new.variant.unwrap_or_else(|| i16::from(id.as_bytes()[15])),
+            created_at,
+            confirm_expires_at: pending
+                .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
+            email_id: pending.then(|| env.recorded_id(protected)),
+            organization_id: action.organization_id,
+            protected,
+            idempotency_key: context.idempotency.as_ref().map(|k| k.key.clone()),
+            idempotency_request: context.idempotency.map(|k| k.request),
+        };
+        let to = |target: &Target| LetterSubmissionTarget {
+            letter_id: id,
+            outreach_id: env.recorded_id(protected),
+            office_id: target.office_id,
+            email_id: env.recorded_id(protected),
+        };
+        Ok(PreparedLetter { submission, targets: letter.targets.iter().map(to).collect() })
+    }
+
+    /// What a letter's row has sealed; empty once the contact was dropped.
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open it.
+    pub async fn open_payload(&self, vault: Uuid, id: Uuid, sealed: Option<&[u8]>) -> Result<LetterPayload> {
+        let Some(sealed) = sealed else { return Ok(LetterPayload::default()) };
+        self.kernel.vaults.open(vault).await?.open(LETTERS, id, sealed).map_err(Error::from)
+    }
+}
+
+struct SubmissionContext {
+    person_id: Uuid,
+    person_sealed: Option<Vec<u8>>,
+    mode: &'static str,
+    idempotency: Option<IdempotencyKey>,
+}
+
+/// The act that carries a letter.
+#[derive(Debug)]
+pub struct LetterSender {
+    /// Its person, unless somebody makes the same person in between.
+    pub person_id: Uuid,
+    /// The person's details where an organizer vouches.
+    pub person_sealed: Option<Vec<u8>>,
+    /// 'pending' or 'vouched'.
+    pub mode: &'static str,
+}

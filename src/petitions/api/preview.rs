@@ -1,0 +1,50 @@
+//! Preview links: they show a draft before the public sees it.
+
+use axum::{Json, extract::State, http::StatusCode, response::Response};
+use serde_json::{Value, json};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    campaigns::{self, Kind},
+    error::Result,
+    kernel::{caching::private_json, extract::Segments, links::Purpose},
+    organizers::{Actor, Scope, audit},
+    petitions::Petitions,
+};
+
+/// Routes of a petition's preview links.
+pub fn router() -> OpenApiRouter<Petitions> {
+    OpenApiRouter::new().routes(routes!(create_preview, delete_preview))
+}
+
+/// A link that shows the petition before the public sees it.
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/preview", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The link", body = Value), (status = 401), (status = 404)))]
+async fn create_preview(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+) -> Result<Response> {
+    actor.require(Scope::ActionsRead)?;
+    let kernel = &petitions.kernel;
+    let action = campaigns::find_for(&mut *kernel.db.acquire().await?, Kind::Petition, &key, Some(&actor)).await?;
+    let token = kernel.links.token(Purpose::PreviewAction, action.id, action.preview_generation);
+    let url = kernel.url(&format!("{}/preview/{token}", action.path()));
+    Ok(private_json(StatusCode::OK, &json!({"muster:preview_url": url})))
+}
+
+/// Voids all preview links that were given out.
+#[utoipa::path(delete, path = "/api/v1/petitions/{id}/preview", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "Voided", body = Value), (status = 401), (status = 404)))]
+async fn delete_preview(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    Segments(key): Segments<String>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &petitions.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
+    campaigns::void_previews(&mut tx, action.id).await?;
+    audit(&mut tx, &kernel.cx, &actor, "petition.void_previews", Some(action.id), json!({})).await?;
+    tx.commit().await?;
+    Ok(Json(json!({"notice": "The preview links given out so far do not work any more."})))
+}

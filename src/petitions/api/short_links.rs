@@ -1,0 +1,104 @@
+//! Short links of a petition (`/go/{word}`), with how often each was followed.
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use validator::Validate;
+
+use crate::{
+    campaigns::{self, Action, Kind, ShortLink},
+    error::{Error, Result},
+    kernel::{
+        http_cache::private_json,
+        extract::{PathParams, Valid},
+    },
+    organizers::{Actor, Scope, audit},
+    petitions::Petitions,
+};
+
+/// Routes of a petition's short links.
+pub fn router() -> OpenApiRouter<Petitions> {
+    OpenApiRouter::new().routes(routes!(list_short_links, create_short_link)).routes(routes!(delete_short_link))
+}
+
+fn short_links_resource(petitions: &Petitions, action: &Action, links: &[ShortLink]) -> Value {
+    let kernel = &petitions.kernel;
+    let each = |l: &ShortLink| json!({"word": l.word, "url": kernel.url(&format!("/go/{}", l.word)), "hits": l.clicks, "created_date": l.created_at});
+    json!({"muster:short_links": links.iter().map(each).collect::<Vec<_>>(), "browser_url": kernel.url(&action.path())})
+}
+
+/// The petition's short links, with how often each was followed.
+#[utoipa::path(get, path = "/api/v1/petitions/{id}/short_links", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The links", body = Value), (status = 401), (status = 404)))]
+async fn list_short_links(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    PathParams(key): PathParams<String>,
+) -> Result<Response> {
+    actor.require(Scope::ActionsRead)?;
+    let mut conn = petitions.kernel.db.acquire().await?;
+    let action = campaigns::find_for(&mut conn, Kind::Petition, &key, Some(&actor)).await?;
+    let found = campaigns::short_links(&mut conn, action.id).await?;
+    Ok(private_json(StatusCode::OK, &short_links_resource(&petitions, &action, &found)))
+}
+
+/// A short link to make.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[schema(as = NewShortLink)]
+pub struct ShortLinkBody {
+    /// Small letters, digits and hyphens.
+    #[validate(length(min = 1, max = 40))]
+    word: String,
+}
+
+/// Makes a short link, or points one of the organization's here.
+#[utoipa::path(post, path = "/api/v1/petitions/{id}/short_links", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = ShortLinkBody, responses((status = 201, description = "The links", body = Value), (status = 401), (status = 404), (status = 422)))]
+async fn create_short_link(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    PathParams(key): PathParams<String>,
+    Valid(Json(body)): Valid<Json<ShortLinkBody>>,
+) -> Result<Response> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &petitions.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
+    campaigns::register_short_link(&mut tx, kernel, &body.word, action.id).await.map_err(|error| match error {
+        Error::Fields(mut fields) => {
+            for field in &mut fields {
+                "/word".clone_into(&mut field.pointer);
+            }
+            Error::Fields(fields)
+        }
+        error => error,
+    })?;
+    audit(&mut tx, &kernel.env, &actor, "short_link.create", Some(action.id), json!({"word": body.word})).await?;
+    let found = campaigns::short_links(&mut tx, action.id).await?;
+    tx.commit().await?;
+    Ok(private_json(StatusCode::CREATED, &short_links_resource(&petitions, &action, &found)).into_response())
+}
+
+/// Removes a short link.
+#[utoipa::path(delete, path = "/api/v1/petitions/{id}/short_links/{word}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("word" = String, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
+async fn delete_short_link(
+    State(petitions): State<Petitions>,
+    actor: Actor,
+    PathParams((key, word)): PathParams<(String, String)>,
+) -> Result<Json<Value>> {
+    actor.require(Scope::ActionsWrite)?;
+    let kernel = &petitions.kernel;
+    let mut tx = kernel.db.begin().await?;
+    let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
+    if !campaigns::delete_short_link(&mut tx, action.id, &word).await? {
+        return Err(Error::not_found());
+    }
+    audit(&mut tx, &kernel.env, &actor, "short_link.delete", Some(action.id), json!({"word": word})).await?;
+    tx.commit().await?;
+    Ok(Json(json!({"notice": "This short link is gone."})))
+}

@@ -1,0 +1,105 @@
+//! The published number as it moves, for pages that are open: Server-Sent Events, or JSON for those that poll. It moves on
+//! its tick only, like everywhere; a stream reads memory, not the database.
+//!
+//! Each stream is a connection that stays open, so they are few for each network and end after a time: a page that is still
+//! open connects again, one that was left behind does not.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, header},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use chrono::TimeDelta;
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::{store::Petition, submission::Petitions};
+use crate::{
+    error::{Error, Result},
+    kernel::{
+        extract::PathParams,
+        i18n::{self, Arguments},
+        pages::Visitor,
+        rate_limit::Source,
+        text::LocaleTag,
+    },
+};
+
+/// Streams of one process at most; whoever comes later polls.
+pub const MAX_STREAMS: usize = 2000;
+/// Streams of one network at most (see [`Source::client`]); its further pages poll.
+pub const MAX_STREAMS_PER_NETWORK: usize = 8;
+/// Time after which a stream ends.
+const STREAM_LIFETIME: TimeDelta = TimeDelta::minutes(15);
+/// Time between looks at the number.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// Time after which a silent stream says that it lives, so that proxies keep it.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// The number as the page shows it.
+fn count_event(petition: &Petition, locale: LocaleTag) -> Value {
+    let count = petition.action.published_count;
+    let arguments = Arguments::from([("count".into(), count.into()), ("n".into(), i18n::number(locale, count).into())]);
+    json!({
+        "count": count,
+        "text": i18n::text_with(locale, "petition-count", &arguments),
+        "percent": petition.percent(),
+    })
+}
+
+/// `GET /p/{slug}/live`: a stream for who accepts `text/event-stream`, else the number once.
+///
+/// # Errors
+/// `not_found`; `unavailable` when there are too many streams, or too many of this network.
+pub async fn live_count(
+    State(petitions): State<Petitions>,
+    visitor: Visitor,
+    source: Source,
+    headers: HeaderMap,
+    PathParams(slug): PathParams<String>,
+) -> Result<Response> {
+    let petition = petitions.petition(&slug).await?;
+    if !petition.action.state.is_public() {
+        return Err(Error::not_found());
+    }
+    let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if !accepts.contains("text/event-stream") {
+        let answer = ([(header::CACHE_CONTROL, "public, max-age=5")], Json(count_event(&petition, visitor.locale)));
+        return Ok(answer.into_response());
+    }
+    let too_many = || Error::Unavailable { retry_after: 60, cause: "too many streams".to_owned() };
+    let network_permit = petitions.streams_per_network.try_acquire(source.client()).ok_or_else(too_many)?;
+    let place = petitions.streams.clone().try_acquire_owned().map_err(|_| too_many())?;
+    let ends_at = petitions.kernel.env.now() + STREAM_LIFETIME;
+    let key = petition.action.id.to_string();
+    let locale = visitor.locale;
+    let events = stream::unfold((petitions, (place, network_permit), None), move |(petitions, place, last)| {
+        let key = key.clone();
+        async move {
+            while petitions.kernel.env.now() < ends_at {
+                // an answer that cannot be had now is left out: the page shows the last one
+                if let Ok(petition) = petitions.petition(&key).await {
+                    let now = petition.action.published_count;
+                    if last != Some(now) {
+                        let event = Event::default().event("count").data(count_event(&petition, locale).to_string());
+                        return Some((Ok::<_, Infallible>(event), (petitions, place, Some(now))));
+                    }
+                }
+                tokio::select! {
+                    () = sleep(POLL_INTERVAL) => {}
+                    // a stream has no end of its own: it must not keep the server from stopping
+                    () = petitions.kernel.stopping.cancelled() => return None,
+                }
+            }
+            None
+        }
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)).into_response())
+}

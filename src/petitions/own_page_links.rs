@@ -1,0 +1,221 @@
+//! What a signer can do from the own page besides withdrawing: change how the name is shown, take the data along, be
+//! erased. Each stands behind a link of its own, so that each page has one button.
+
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::{
+    links::{find, title},
+    ops::LoadedSignature,
+    store::{comments, signers},
+    submission::{Display, Petitions, SignaturePayload},
+};
+use crate::{
+    error::{Code, Error, Result},
+    kernel::{
+        cache_invalidation::CacheInvalidation,
+        i18n::{self, text, text_of},
+        links::{ChoiceList, Detail, Download, FormInput, LinkHandler, LinkPage, PageLink, Purpose, Token, expired},
+        text::LocaleTag,
+    },
+    people,
+};
+
+/// Changes how the name is shown.
+pub struct ShowName(pub Petitions);
+/// Hands over everything that is held.
+pub struct MyData(pub Petitions);
+/// Erases the signer.
+pub struct EraseSigner(pub Petitions);
+
+/// The links from the own page.
+pub fn onward(petitions: &Petitions, c: &LoadedSignature) -> Vec<PageLink> {
+    let to = |purpose, label: &str| PageLink {
+        label: text(c.locale, label),
+        href: petitions.kernel.links.url(purpose, c.row.id, c.row.link_generation),
+    };
+    vec![
+        to(Purpose::ShowName, "own-display-link"),
+        to(Purpose::MyData, "own-data-link"),
+        to(Purpose::EraseSigner, "own-erase-link"),
+    ]
+}
+
+/// What else this address has signed here, line by line.
+///
+/// # Errors
+/// A database error.
+pub async fn also_signed(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
+    let all = signers::of_person(conn, c.row.person_id).await?;
+    let counted = all.into_iter().filter(|s| matches!(s.state.as_str(), "counted" | "quarantined"));
+    Ok(counted
+        .map(|s| Detail {
+            label: text(c.locale, "own-signed"),
+            value: format!("{} ({})", s.title, i18n::date(c.locale, s.counted_at.unwrap_or(s.created_at).date_naive())),
+        })
+        .collect())
+}
+
+/// The signature of a token, if it counts and is no protected one (whose rows hold nothing to see).
+async fn counted(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<LoadedSignature> {
+    let c = find(petitions, conn, token, lock).await?;
+    if c.row.is_effective() && !c.petition.action.protected { Ok(c) } else { Err(expired()) }
+}
+
+const DISPLAYS: [Display; 4] = [Display::Hidden, Display::Initials, Display::FirstName, Display::FullName];
+
+impl LinkHandler for ShowName {
+    fn purpose(&self) -> Purpose {
+        Purpose::ShowName
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let c = counted(&self.0, &mut *self.0.kernel.db.acquire().await?, token, false).await?;
+            let option = |display: Display| {
+                let value = display.as_str();
+                (value.to_owned(), text(c.locale, &format!("display-{value}")), c.row.display == value)
+            };
+            Ok(LinkPage {
+                locale: c.locale,
+                heading: text(c.locale, "own-display-heading"),
+                lines: vec![text_of(c.locale, "own-display-line", "title", title(&c))],
+                choice_list: Some(ChoiceList {
+                    name: "display",
+                    legend: text(c.locale, "field-display"),
+                    options: DISPLAYS.into_iter().map(option).collect(),
+                }),
+                button: Some(text(c.locale, "own-display-button")),
+                ..LinkPage::default()
+            })
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut tx = self.0.kernel.db.begin().await?;
+            let c = counted(&self.0, &mut tx, token, true).await?;
+            let chosen = DISPLAYS.into_iter().find(|d| choices.get("display") == Some(d.as_str()));
+            let chosen =
+                chosen.ok_or_else(|| Error::field("/muster:display", "unknown_value", "Choose one of the four."))?;
+            signers::set_display(&mut tx, c.row.id, chosen.as_str()).await?;
+            comments::notify_changed(&mut tx, c.row.petition_id).await?;
+            tx.commit().await?;
+            self.0.invalidate_cache(&c.petition);
+            Ok(LinkPage {
+                locale: c.locale,
+                heading: text(c.locale, "own-display-done"),
+                lines: vec![text(c.locale, &format!("display-{}", chosen.as_str()))],
+                done: true,
+                ..LinkPage::default()
+            })
+        })
+    }
+}
+
+impl LinkHandler for MyData {
+    fn purpose(&self) -> Purpose {
+        Purpose::MyData
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let c = counted(&self.0, &mut *self.0.kernel.db.acquire().await?, token, false).await?;
+            Ok(LinkPage {
+                locale: c.locale,
+                heading: text(c.locale, "own-data-heading"),
+                lines: vec![text(c.locale, "own-data-line")],
+                button: Some(text(c.locale, "own-data-button")),
+                ..LinkPage::default()
+            })
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let kernel = &self.0.kernel;
+            let mut tx = kernel.db.begin().await?;
+            let c = counted(&self.0, &mut tx, token, true).await?;
+            let person = people::lock_person(&mut tx, c.row.person_id).await?;
+            let mut signatures = Vec::new();
+            for s in signers::of_person(&mut tx, c.row.person_id).await? {
+                let payload: SignaturePayload =
+                    self.0.open_payload(c.petition.action.vault_id, s.id, s.sealed.as_deref()).await?;
+                signatures.push(json!({
+                    "petition": s.title,
+                    "browser_url": kernel.url(&format!("/p/{}", s.slug)),
+                    "state": s.state,
+                    "display": s.display,
+                    "created_date": s.created_at,
+                    "counted_date": s.counted_at,
+                    "person": payload.details.to_osdi(),
+                    "comments": payload.comments,
+                    "answers": payload.answers,
+                }));
+            }
+            let consents = people::consents(&mut tx, c.row.person_id).await?;
+            let json = json!({
+                "person": person.details(&c.vault)?.to_osdi(),
+                "preferred_language": person.locale,
+                "created_date": person.created_at,
+                "signatures": signatures,
+                "consents": consents,
+            });
+            let download = Some(Download { name: "my-data.json".to_owned(), json });
+            Ok(LinkPage { locale: c.locale, done: true, download, ..LinkPage::default() })
+        })
+    }
+}
+
+fn erased(locale: LocaleTag) -> LinkPage {
+    LinkPage {
+        locale,
+        heading: text(locale, "own-erase-done-heading"),
+        lines: vec![text(locale, "own-erase-done-line")],
+        done: true,
+        ..LinkPage::default()
+    }
+}
+
+impl LinkHandler for EraseSigner {
+    fn purpose(&self) -> Purpose {
+        Purpose::EraseSigner
+    }
+
+    fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let c = counted(&self.0, &mut *self.0.kernel.db.acquire().await?, token, false).await?;
+            let line = |key: &str| text(c.locale, key);
+            Ok(LinkPage {
+                locale: c.locale,
+                heading: line("own-erase-heading"),
+                lines: vec![line("own-erase-line-1"), line("own-erase-line-2")],
+                button: Some(line("own-erase-button")),
+                danger: true,
+                ..LinkPage::default()
+            })
+        })
+    }
+
+    fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
+        Box::pin(async move {
+            let mut tx = self.0.kernel.db.begin().await?;
+            let c = match counted(&self.0, &mut tx, token, true).await {
+                // erased before: the row is gone, and with it its generation and language
+                Err(error) if error.code() == Code::LinkExpired => {
+                    return token.check(0).map(|()| erased(LocaleTag::default()));
+                }
+                other => other?,
+            };
+            let erased_from = signers::erase(&mut tx, c.row.person_id).await?;
+            people::delete_unconfirmed_people(&mut tx, &[c.row.person_id]).await?;
+            for petition in &erased_from {
+                comments::notify_changed(&mut tx, *petition).await?;
+            }
+            tx.commit().await?;
+            self.0.kernel.cache_invalidator.publish(CacheInvalidation::All);
+            Ok(erased(c.locale))
+        })
+    }
+}

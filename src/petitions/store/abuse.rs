@@ -1,0 +1,190 @@
+//! Limits, allowances and signals.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    error::Result,
+    kernel::network::Network,
+    petitions::abuse::{AbuseLimits, AbuseSettings, BurstSync, hour_of},
+};
+
+/// An organization's limits and allowances. A value that this version cannot read allows nothing.
+///
+/// # Errors
+/// A database error.
+pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSettings> {
+    let limits = sqlx::query_scalar!(
+        r#"SELECT abuse_settings AS "abuse_settings: Json<AbuseLimits>" FROM organizations WHERE id = $1"#,
+        organization
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    let mut known = AbuseSettings { limits: limits.0, ..AbuseSettings::default() };
+    for allowance in allowances(conn, organization).await? {
+        match allowance.kind.as_str() {
+            "network" => known.networks.extend(allowance.value.parse::<Network>().ok()),
+            _ => known.domains.push(allowance.value),
+        }
+    }
+    Ok(known)
+}
+
+/// Writes an organization's limits.
+///
+/// # Errors
+/// A database error.
+pub async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &AbuseLimits) -> Result<()> {
+    sqlx::query!("UPDATE organizations SET abuse_settings = $2 WHERE id = $1", organization, Json(limits) as _)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A place where many sign at once.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// Its row.
+    pub id: Uuid,
+    /// `network` or `domain`.
+    pub kind: String,
+    /// The network (CIDR) or the domain.
+    pub value: String,
+    /// What place it is.
+    pub note: String,
+}
+
+/// An organization's allowances.
+///
+/// # Errors
+/// A database error.
+pub async fn allowances(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<Allowance>> {
+    Ok(sqlx::query_as!(
+        Allowance,
+        "SELECT id, kind, value, note FROM allowances WHERE organization_id = $1 ORDER BY kind, value",
+        organization
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Adds an allowance; one that is there gets the new note.
+///
+/// # Errors
+/// A database error.
+pub async fn upsert_allowance(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    new: &Allowance,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO allowances (id, organization_id, kind, value, note, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (organization_id, kind, value) DO UPDATE SET note = excluded.note",
+        new.id,
+        organization,
+        new.kind,
+        new.value,
+        new.note,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Removes an allowance. False: there was none.
+///
+/// # Errors
+/// A database error.
+pub async fn delete_allowance(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
+    let done = sqlx::query!("DELETE FROM allowances WHERE organization_id = $1 AND id = $2", organization, id)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Deletes signals from before a moment, some at a time. Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn delete_old_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    let done = sqlx::query!(
+        "DELETE FROM signature_signals WHERE signature_id IN (SELECT signature_id FROM signature_signals WHERE created_at < $1 LIMIT 10000)",
+        before
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Writes down how many acts a process took under some tags in an hour, and reads what the others took under these.
+///
+/// # Errors
+/// A database error.
+pub async fn sync_bursts(db: &PgPool, sync: &BurstSync) -> Result<HashMap<[u8; 16], u64>> {
+    let hour = hour_start(sync.hour);
+    if !sync.reported.is_empty() {
+        let (tags, acts): (Vec<&[u8]>, Vec<i64>) = sync.reported.iter().map(|(tag, n)| (tag.as_slice(), *n)).unzip();
+        sqlx::query!(
+            "INSERT INTO signature_bursts (hour, tag, process, acts)
+             SELECT $1, u.tag, $2, u.acts FROM unnest($3::bytea[], $4::bigint[]) AS u (tag, acts)
+             ON CONFLICT (hour, tag, process) DO UPDATE SET acts = EXCLUDED.acts",
+            hour,
+            sync.process,
+            &tags as &[&[u8]],
+            &acts
+        )
+        .execute(db)
+        .await?;
+    }
+    let requested: Vec<&[u8]> = sync.requested.iter().map(<[u8; 16]>::as_slice).collect();
+    let rows = sqlx::query!(
+        r#"SELECT tag, sum(acts)::bigint AS "acts!" FROM signature_bursts
+           WHERE hour = $1 AND tag = ANY($2) AND process <> $3 GROUP BY tag"#,
+        hour,
+        &requested as &[&[u8]],
+        sync.process
+    )
+    .fetch_all(db)
+    .await?;
+    let known = rows.into_iter().filter_map(|row| Some((row.tag.try_into().ok()?, u64::try_from(row.acts).ok()?)));
+    Ok(known.collect())
+}
+
+/// Deletes the counts of hours that are over, some at a time. Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn delete_old_burst_counts(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+    let done = sqlx::query!(
+        "DELETE FROM signature_bursts WHERE ctid IN (SELECT ctid FROM signature_bursts WHERE hour < $1 LIMIT 10000)",
+        // a process whose clock is late may still be in the hour before
+        hour_start(hour_of(now) - 1)
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+fn hour_start(hour: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(hour * 3600, 0).unwrap_or_default()
+}
+
+/// The network tag of a signature, while it is kept.
+///
+/// # Errors
+/// A database error.
+pub async fn network_tag(conn: &mut PgConnection, petition: Uuid, signature: Uuid) -> Result<Option<Vec<u8>>> {
+    let tag = sqlx::query_scalar!(
+        "SELECT network_tag FROM signature_signals WHERE signature_id = $2 AND petition_id = $1",
+        petition,
+        signature
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(tag.flatten())
+}

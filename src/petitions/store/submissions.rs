@@ -1,0 +1,92 @@
+//! A batch of acts on its way into `submit_signatures` (`migrations/0006_petitions.sql`).
+
+use chrono::{DateTime, Utc};
+use sqlx::{
+    PgPool, Postgres,
+    postgres::{PgHasArrayType, PgTypeInfo},
+};
+use uuid::Uuid;
+
+use crate::letters::{LetterSubmission, LetterSubmissionTarget};
+
+/// A validated and sealed act: the composite type `signature_submission`, member by member.
+#[derive(Clone, Debug, sqlx::Encode)]
+pub struct SignatureSubmission {
+    pub id: Uuid,
+    pub petition_id: Uuid,
+    pub vault_id: Uuid,
+    pub person_id: Uuid,
+    pub email_index: Vec<u8>,
+    pub person_sealed: Option<Vec<u8>>,
+    pub name_index: Vec<u8>,
+    pub mode: &'static str,
+    pub sealed: Option<Vec<u8>>,
+    pub display: &'static str,
+    pub locale: Option<&'static str>,
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub postal_prefix: Option<String>,
+    pub source: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub confirm_expires_at: Option<DateTime<Utc>>,
+    pub email_id: Option<Uuid>,
+    pub email_kind: &'static str,
+    pub email_class: &'static str,
+    pub organization_id: Uuid,
+    pub protected: bool,
+    pub letter_id: Option<Uuid>,
+    pub comment_state: &'static str,
+    pub delivers_name: bool,
+    pub quarantine_reason: Option<&'static str>,
+    pub network_tag: Option<Vec<u8>>,
+    pub domain_tag: Option<Vec<u8>>,
+    pub import_id: Option<Uuid>,
+    pub idempotency_key: Option<Vec<u8>>,
+    pub idempotency_request: Option<Vec<u8>>,
+}
+
+impl sqlx::Type<Postgres> for SignatureSubmission {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("signature_submission")
+    }
+}
+
+impl PgHasArrayType for SignatureSubmission {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("_signature_submission")
+    }
+}
+
+/// What became of an act in a batch.
+#[derive(Clone, Debug)]
+pub struct SubmissionResult {
+    /// The act.
+    pub submission_id: Uuid,
+    /// The row to show.
+    pub signature_id: Uuid,
+    /// Vouched acts: the person the signature belongs to.
+    pub person_id: Option<Uuid>,
+    /// 'created', 'duplicate', 'replayed' or 'mismatch'.
+    pub outcome: String,
+}
+
+/// Writes a batch of acts: one round trip, one commit.
+///
+/// # Errors
+/// A database error; then nothing of the batch is written.
+pub async fn submit_signatures(
+    db: &PgPool,
+    submissions: &[SignatureSubmission],
+    letters: &[LetterSubmission],
+    targets: &[LetterSubmissionTarget],
+) -> Result<Vec<SubmissionResult>, sqlx::Error> {
+    sqlx::query_as!(
+        SubmissionResult,
+        r#"SELECT submission_id AS "submission_id!", signature_id AS "signature_id!", person_ref AS person_id, outcome AS "outcome!" FROM submit_signatures($1, $2, $3)"#,
+        submissions as _,
+        letters as _,
+        targets as _
+    )
+    .fetch_all(db)
+    .await
+}

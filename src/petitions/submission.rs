@@ -1,0 +1,582 @@
+//! One act of signing, from what was typed to the batch: shared by the API and the page.
+
+use std::{collections::BTreeMap, ops::Deref, sync::Arc, time::Duration};
+
+use axum::extract::FromRef;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::{
+    abuse::{AbuseAssessment, AbuseSettings, BurstCounter, RequestSignals},
+    batch::{PreparedSignature, SignatureBatch},
+    comments::PublicComment,
+    live_count::{MAX_STREAMS, MAX_STREAMS_PER_NETWORK},
+    store::{self, Petition, SignatureSubmission, SubmissionResult, imports::Import},
+};
+use crate::{
+    campaigns::{self, Campaigns, Cells, Dimension},
+    error::{Error, Result},
+    kernel::{
+        Kernel,
+        cache::{Cache, SharedCache},
+        cache_invalidation::CacheInvalidation,
+        crypto::Key,
+        group_commit::GroupCommit,
+        idempotency::{self, IdempotencyKey},
+        network_limit::NetworkLimit,
+        text::LocaleTag,
+        vault::Vault,
+    },
+    letters::{EditedText, LetterAction, LetterSender, Letters, NewLetter},
+    organizers::Authenticator,
+    people::{self, ConsentContext, Consents, Details, NewPerson},
+};
+
+/// How long a process remembers the day's secret before it looks again whether there is still the same.
+const DAY_SECRET_TTL: Duration = Duration::from_mins(5);
+/// Name of the table, part of what a sealed value is bound to.
+pub const SIGNATURES: &str = "signatures";
+
+/// What is sealed on a signature's row: everything that was typed, until the owner of the address confirms it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SignaturePayload {
+    /// The person's details.
+    pub details: Details,
+    /// The comment.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub comments: String,
+    /// What was ticked.
+    pub consents: Consents,
+    /// Answers to the petition's own questions, by key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
+    /// Count me, keep nothing: everything here is dropped once it is confirmed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_nothing: bool,
+    /// The language the person chose; protected rows keep it only here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<LocaleTag>,
+}
+
+/// How a name is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Display {
+    /// Not at all.
+    #[default]
+    Hidden,
+    /// A. B.
+    Initials,
+    /// First name and city.
+    FirstName,
+    /// In full.
+    FullName,
+}
+
+impl Display {
+    /// As it stands in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hidden => "hidden",
+            Self::Initials => "initials",
+            Self::FirstName => "first_name",
+            Self::FullName => "full_name",
+        }
+    }
+}
+
+/// What somebody wants to sign with.
+#[derive(Debug)]
+pub struct NewSignature {
+    /// Who.
+    pub person: NewPerson,
+    /// Comment, cleaned.
+    pub comments: String,
+    /// How the name is shown once it counts.
+    pub display: Display,
+    /// What was ticked.
+    pub consents: Consents,
+    /// Answers to the petition's own questions as they came.
+    pub given_answers: BTreeMap<String, serde_json::Value>,
+    /// The same, checked: see [`super::questions::check`].
+    pub answers: BTreeMap<String, String>,
+    /// The name may be handed over with the petition.
+    pub delivers_name: bool,
+    /// Count me, keep nothing.
+    pub keep_nothing: bool,
+    /// Where the person came from, as typed.
+    pub source: Option<String>,
+    /// What the letter says that the petition carries.
+    pub letter: AttachedLetterInput,
+    /// How the act was made.
+    pub signals: RequestSignals,
+}
+
+/// The signer's part in the letter that a petition carries.
+#[derive(Clone, Debug, Default)]
+pub struct AttachedLetterInput {
+    /// Subject and text where the template does not speak.
+    pub text: EditedText,
+    /// May the office see the writer's own address?
+    pub show_email: bool,
+}
+
+/// What this slice's handlers share. One pointer: each request clones it several times, and on the hot path the counting
+/// of a dozen pointers was seen in the profile.
+#[derive(Clone, Debug)]
+pub struct Petitions(Arc<Shared>);
+
+/// See [`Petitions`].
+#[derive(Debug)]
+pub struct Shared {
+    /// Tools.
+    pub kernel: Arc<Kernel>,
+    /// Who is asking.
+    pub authenticator: Authenticator,
+    /// The slice below.
+    pub campaigns: Campaigns,
+    /// Letters that petitions carry.
+    pub letters: Letters,
+    group_commit: GroupCommit<SignatureBatch>,
+    cache: SharedCache<String, Arc<Petition>>,
+    breakdowns: SharedCache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>,
+    pub(super) comments: SharedCache<Uuid, Arc<Vec<PublicComment>>>,
+    pub(super) streams: Arc<Semaphore>,
+    pub(super) streams_per_network: Arc<NetworkLimit>,
+    pub(super) burst_counter: BurstCounter,
+    pub(super) abuse: SharedCache<Uuid, Arc<AbuseSettings>>,
+    pub(super) day_secrets: Cache<NaiveDate, Arc<Key>>,
+}
+
+impl Deref for Petitions {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl FromRef<Petitions> for Arc<Kernel> {
+    fn from_ref(petitions: &Petitions) -> Self {
+        petitions.kernel.clone()
+    }
+}
+
+impl FromRef<Petitions> for Authenticator {
+    fn from_ref(petitions: &Petitions) -> Self {
+        petitions.authenticator.clone()
+    }
+}
+
+impl Petitions {
+    /// The slice over these tools; starts its group commit.
+    pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns, letters: Letters) -> Self {
+        let batch = SignatureBatch { db: kernel.hot.clone() };
+        Self(Arc::new(Shared {
+            group_commit: GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone()),
+            cache: Cache::invalidated_by(
+                kernel.env.clone(),
+                &kernel.cache_invalidator,
+                |_, petition: &Arc<Petition>, change| change.affects(petition.action.id),
+            ),
+            // they must leave connections for everybody else
+            streams: Arc::new(Semaphore::new(MAX_STREAMS.min(kernel.settings.http.max_connections.div_ceil(2)))),
+            streams_per_network: NetworkLimit::new(MAX_STREAMS_PER_NETWORK),
+            burst_counter: BurstCounter::new(kernel.env.clone()),
+            abuse: Cache::invalidated_by(kernel.env.clone(), &kernel.cache_invalidator, |_: &Uuid, _, change| {
+                change == CacheInvalidation::All
+            }),
+            day_secrets: Cache::new(kernel.env.clone(), DAY_SECRET_TTL),
+            comments: Cache::invalidated_by(
+                kernel.env.clone(),
+                &kernel.cache_invalidator,
+                |petition: &Uuid, _, change| change.affects(*petition),
+            ),
+            breakdowns: Cache::invalidated_by(
+                kernel.env.clone(),
+                &kernel.cache_invalidator,
+                |(petition, _): &(Uuid, _), _, change| change.affects(*petition),
+            ),
+            kernel,
+            authenticator,
+            campaigns,
+            letters,
+        }))
+    }
+
+    /// Takes no more acts and returns when the queued ones are written and answered.
+    pub async fn close(&self) {
+        self.group_commit.close().await;
+    }
+
+    /// A petition by id or slug, from memory if it is there.
+    ///
+    /// # Errors
+    /// `not_found`, or a database error.
+    pub async fn petition(&self, key: &str) -> Result<Arc<Petition>> {
+        let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key).await.map(Arc::new);
+        self.cache.get(&key.to_owned(), load).await
+    }
+
+    /// The day's published counts in one dimension, from memory if they are there.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn published_cells(&self, petition: Uuid, by: Dimension) -> Result<Option<(NaiveDate, Cells)>> {
+        let load = async || campaigns::published_cells(&mut *self.kernel.db.acquire().await?, petition, by).await;
+        self.breakdowns.get(&(petition, by), load).await
+    }
+
+    /// Forgets a changed petition.
+    pub fn invalidate_cache(&self, petition: &Petition) {
+        self.kernel.cache_invalidator.publish(CacheInvalidation::Row(petition.action.id));
+    }
+
+    /// A public act of signing. What comes back says nothing about the person; callers answer everybody alike.
+    ///
+    /// # Errors
+    /// `unavailable` when it cannot be written now; then it was not.
+    pub async fn submit(&self, petition: &Petition, new: NewSignature, letter: AttachedLetter) -> Result<()> {
+        let (kernel, action) = (&self.kernel, &petition.action);
+        let protected = action.protected;
+        let person_id = kernel.env.recorded_id(protected);
+        let mode = if action.confirms { "pending" } else { "immediate" };
+        let assessment = self.assess(petition, &new.person.email, new.signals).await?;
+        let context =
+            SubmissionContext { person_id, person_sealed: None, mode, idempotency: None, assessment, imported: None };
+        let submission = self.prepare(petition, new, letter, context).await?;
+        self.group_commit.submit(submission).await.map(|_| ())
+    }
+
+    /// An organizer's act of signing: counts at once. Returns what became of it.
+    ///
+    /// # Errors
+    /// `idempotency_mismatch` (422), or `unavailable`.
+    pub async fn submit_vouched(
+        &self,
+        petition: &Petition,
+        new: NewSignature,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<SubmissionResult> {
+        let letter = self.prepare_attached_letter(petition, &new).await?;
+        let options = VouchOptions { idempotency, imported: None, source: "api", updates_wording: None };
+        self.vouch(petition, new, letter, options).await
+    }
+
+    /// A signature from a file: counts at once, on the day it was given, without a mail or a letter. Returns what became of it:
+    /// `created`, `duplicate` where that person had signed before, or `withdrawn` where she took it back since.
+    ///
+    /// # Errors
+    /// `unavailable` when it cannot be written now; then it was not.
+    pub async fn submit_imported(
+        &self,
+        petition: &Petition,
+        new: NewSignature,
+        import: &Import,
+        signed_at: DateTime<Utc>,
+    ) -> Result<String> {
+        let options = VouchOptions {
+            idempotency: None,
+            imported: Some((import.id, signed_at)),
+            source: &format!("import:{}", import.id),
+            updates_wording: Some(&import.consent_wording),
+        };
+        Ok(self.vouch(petition, new, None, options).await?.outcome)
+    }
+
+    /// Every act that somebody else vouches for: it counts at once, and the person is completed afterwards.
+    async fn vouch(
+        &self,
+        petition: &Petition,
+        new: NewSignature,
+        letter: AttachedLetter,
+        options: VouchOptions<'_>,
+    ) -> Result<SubmissionResult> {
+        let (kernel, action) = (&self.kernel, &petition.action);
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        // a file does not take the connections of people who wait
+        let db = if options.imported.is_some() { &kernel.work } else { &kernel.db };
+        let person =
+            people::prepare_vouched_person(&mut *db.acquire().await?, kernel, &vault, &new.person, action.protected)
+                .await?;
+        let person_input = PersonInput::of(&new, person.id);
+        let context = SubmissionContext {
+            person_id: person.id,
+            person_sealed: Some(person.sealed),
+            mode: "vouched",
+            idempotency: options.idempotency.clone(),
+            assessment: AbuseAssessment::default(),
+            imported: options.imported,
+        };
+        let submission = self.prepare(petition, new, letter, context).await?;
+        let result = self.group_commit.submit(submission).await?;
+        if result.outcome == "mismatch" {
+            return Err(idempotency::mismatch());
+        }
+        if let Some(owner) = result.person_id {
+            self.complete_person(db, petition, &vault, owner, person_input, &options).await?;
+        }
+        Ok(result)
+    }
+
+    /// What a vouched act leaves to do once its person is known: details of one who was there before, and consents.
+    async fn complete_person(
+        &self,
+        db: &PgPool,
+        petition: &Petition,
+        vault: &Vault,
+        owner: Uuid,
+        person_input: PersonInput,
+        options: &VouchOptions<'_>,
+    ) -> Result<()> {
+        let (kernel, action) = (&self.kernel, &petition.action);
+        let PersonInput { person_id, details, locale, consents, keep_nothing } = person_input;
+        if petition.drops_contact(keep_nothing) || (owner == person_id && consents == Consents::default()) {
+            return Ok(());
+        }
+        let mut tx = db.begin().await?;
+        if owner != person_id {
+            // she was there before: her details are completed under her lock
+            let tag = locale.map(LocaleTag::as_str);
+            people::merge_confirmed_details(&mut tx, kernel, vault, owner, details, tag, action.protected).await?;
+        }
+        let consent_context = ConsentContext {
+            organization: action.organization_id,
+            organization_name: &action.organization_name,
+            locale: locale.unwrap_or(action.locale),
+            source: options.source,
+            updates_wording: options.updates_wording,
+        };
+        people::append_consents(&mut tx, kernel, owner, &consents, consent_context, action.protected).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The letter action that a petition carries, from memory if it is there.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn attached_letter(&self, petition: &Petition) -> Result<Option<Arc<LetterAction>>> {
+        match petition.letter_action_id {
+            Some(id) => self.letters.letter(&id.to_string()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Refuses what cannot go with "keep nothing": news need an address, a letter shows who writes.
+    ///
+    /// # Errors
+    /// 422 at `/muster:keep_nothing`.
+    pub fn ensure_keep_nothing_allowed(&self, petition: &Petition, new: &NewSignature) -> Result<()> {
+        let wants_more = new.consents != Consents::default() || petition.letter_action_id.is_some();
+        if new.keep_nothing && wants_more {
+            let detail = "News and letters need what would be dropped: choose one or the other.";
+            return Err(Error::field("/muster:keep_nothing", "not_allowed", detail));
+        }
+        Ok(())
+    }
+
+    /// What the signature needs for the letter that goes with it; refuses what no office would take seriously.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused field.
+    pub async fn prepare_attached_letter(&self, petition: &Petition, new: &NewSignature) -> Result<AttachedLetter> {
+        self.ensure_keep_nothing_allowed(petition, new)?;
+        let Some(letter) = self.attached_letter(petition).await? else { return Ok(None) };
+        let input = new.letter.clone();
+        let new_letter = NewLetter {
+            person: new.person.clone(),
+            subject: input.text.subject,
+            message: input.text.message,
+            greeting: input.text.greeting,
+            variant: input.text.variant,
+            show_email: input.show_email,
+            // the box stands in the petition's form, once
+            consents: Consents::default(),
+            source: new.source.clone(),
+        };
+        new_letter.check(&letter).map_err(|error| match error {
+            Error::Fields(mut fields) => {
+                for field in fields.iter_mut().filter(|f| !f.pointer.starts_with("/person")) {
+                    field.pointer.insert_str(0, "/muster:letter");
+                }
+                Error::Fields(fields)
+            }
+            error => error,
+        })?;
+        Ok(Some((letter, new_letter)))
+    }
+
+    async fn prepare(
+        &self,
+        petition: &Petition,
+        new: NewSignature,
+        letter: AttachedLetter,
+        context: SubmissionContext,
+    ) -> Result<PreparedSignature> {
+        let letter = match letter {
+            Some((letter, words)) => {
+                let sender = LetterSender {
+                    person_id: context.person_id,
+                    person_sealed: context.person_sealed.clone(),
+                    mode: context.mode,
+                };
+                Some(self.letters.prepare_attached(&letter, words, sender).await?)
+            }
+            None => None,
+        };
+        let submission =
+            self.prepare_signature(petition, new, context, letter.as_ref().map(|l| l.submission.id)).await?;
+        Ok(PreparedSignature { submission, letter })
+    }
+
+    async fn prepare_signature(
+        &self,
+        petition: &Petition,
+        new: NewSignature,
+        context: SubmissionContext,
+        letter_id: Option<Uuid>,
+    ) -> Result<SignatureSubmission> {
+        let (kernel, action) = (&self.kernel, &petition.action);
+        let (env, protected) = (&kernel.env, action.protected);
+        let vault = kernel.vaults.open(action.vault_id).await?;
+        let source = self.campaigns.source_word(action.organization_id, new.source.as_deref()).await?;
+        let id = env.recorded_id(protected);
+        let created_at = context.imported.map_or_else(|| env.recorded_now(protected), |(_, given_at)| given_at);
+        let locale = new.person.locale.unwrap_or(action.locale);
+        let clear = |text: &str| (!protected && !text.is_empty()).then(|| text.to_owned());
+        let details = &new.person.details;
+        let pending = context.mode == "pending";
+        // what is not asked to be confirmed is dropped at once where nothing is to be kept
+        let dropped = !pending && petition.drops_contact(new.keep_nothing);
+        Ok(SignatureSubmission {
+            id,
+            petition_id: action.id,
+            vault_id: vault.id,
+            person_id: context.person_id,
+            email_index: vault.email_index(&new.person.email),
+            person_sealed: context.person_sealed.filter(|_| !dropped),
+            name_index: if petition.shares_addresses { vault.name_index(&name_key(details)) } else { Vec::new() },
+            mode: context.mode,
+            display: if protected || dropped { "hidden" } else { new.display.as_str() },
+            locale: (!protected).then_some(locale.as_str()),
+            country: clear(&details.country),
+            region: clear(&details.region),
+            postal_prefix: details.postal_prefix().filter(|_| !protected),
+            source: source.filter(|_| !protected),
+            created_at,
+            confirm_expires_at: pending
+                .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
+            email_id: (pending || (action.send_thanks && !dropped && context.imported.is_none()))
+                .then(|| env.recorded_id(protected)),
+            email_kind: if pending { "petition_confirm" } else { "petition_thanks" },
+            email_class: if pending { "confirmation" } else { "notice" },
+            organization_id: action.organization_id,
+            protected,
+            letter_id,
+            comment_state: if new.comments.is_empty() || dropped { "none" } else { "waiting" },
+            delivers_name: new.delivers_name && !protected && !dropped,
+            quarantine_reason: context.assessment.quarantine_reason,
+            network_tag: context.assessment.network_tag,
+            domain_tag: context.assessment.domain_tag,
+            import_id: context.imported.map(|(import, _)| import),
+            sealed: (!dropped).then(|| {
+                let payload = SignaturePayload {
+                    details: new.person.details,
+                    comments: new.comments,
+                    consents: new.consents,
+                    answers: new.answers,
+                    keep_nothing: new.keep_nothing,
+                    locale: new.person.locale,
+                };
+                vault.seal(env, SIGNATURES, id, &payload)
+            }),
+            idempotency_key: context.idempotency.as_ref().map(|k| k.key.clone()),
+            idempotency_request: context.idempotency.map(|k| k.request),
+        })
+    }
+
+    /// What a signature's row has sealed; empty once the contact was dropped.
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open it.
+    pub async fn open_payload(&self, vault: Uuid, id: Uuid, sealed: Option<&[u8]>) -> Result<SignaturePayload> {
+        let Some(sealed) = sealed else { return Ok(SignaturePayload::default()) };
+        let vault = self.kernel.vaults.open(vault).await?;
+        vault.open(SIGNATURES, id, sealed).map_err(Error::from)
+    }
+}
+
+/// The form in which a name is compared where several people sign with one address.
+fn name_key(details: &Details) -> String {
+    let name = details.full_name().to_lowercase();
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The letter that is written along, checked; `None` where the petition carries none.
+pub type AttachedLetter = Option<(Arc<LetterAction>, NewLetter)>;
+
+struct SubmissionContext {
+    person_id: Uuid,
+    person_sealed: Option<Vec<u8>>,
+    mode: &'static str,
+    idempotency: Option<IdempotencyKey>,
+    assessment: AbuseAssessment,
+    /// The import that brings it, and when it was given.
+    imported: Option<(Uuid, DateTime<Utc>)>,
+}
+
+/// Who vouches for an act, and with what.
+struct VouchOptions<'a> {
+    idempotency: Option<IdempotencyKey>,
+    /// The import that brings it, and when it was given.
+    imported: Option<(Uuid, DateTime<Utc>)>,
+    /// Where consents come from: `api`, `import:{id}`.
+    source: &'a str,
+    /// The sentence about updates, where it was not our own.
+    updates_wording: Option<&'a str>,
+}
+
+/// What a vouched act says of its person, for [`Petitions::complete_person`].
+struct PersonInput {
+    person_id: Uuid,
+    details: Details,
+    locale: Option<LocaleTag>,
+    consents: Consents,
+    keep_nothing: bool,
+}
+
+impl PersonInput {
+    fn of(new: &NewSignature, person_id: Uuid) -> Self {
+        Self {
+            person_id,
+            details: new.person.details.clone(),
+            locale: new.person.locale,
+            consents: new.consents.clone(),
+            keep_nothing: new.keep_nothing,
+        }
+    }
+}
+
+impl NewSignature {
+    /// A signature of this person with nothing else said.
+    pub fn of(person: NewPerson) -> Self {
+        Self {
+            person,
+            comments: String::new(),
+            display: Display::Hidden,
+            consents: Consents::default(),
+            given_answers: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            delivers_name: false,
+            keep_nothing: false,
+            source: None,
+            letter: AttachedLetterInput::default(),
+            signals: RequestSignals::default(),
+        }
+    }
+}
