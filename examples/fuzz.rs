@@ -10,7 +10,7 @@ use std::{env, fs, panic, path::Path, process::ExitCode, time::Duration};
 
 use muster::{
     app::fuzzing::{TARGETS, Target},
-    kernel::cx::Cx,
+    kernel::env::Env,
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
@@ -155,20 +155,20 @@ fn change(random: &mut StdRng, input: &mut Vec<u8>, samples: &[Vec<u8>]) {
 }
 
 fn run((name, target): Target, time: Duration, seed: u64) -> Result<u64, String> {
-    let cx = Cx::system();
+    let env = Env::system();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/fuzz");
     fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
     let current = folder.join(format!("{name}.input"));
     let mut random = StdRng::seed_from_u64(seed);
     let samples = samples(name);
-    let (begun, mut runs) = (cx.instant(), 0);
+    let (begun, mut runs) = (env.instant(), 0);
     while begun.elapsed() < time {
         let mut input = samples.choose(&mut random).cloned().unwrap_or_default();
         for _ in 0..1 << random.random_range(0..6) {
             change(&mut random, &mut input, &samples);
         }
         fs::write(&current, &input).map_err(|e| e.to_string())?;
-        let tried = cx.instant();
+        let tried = env.instant();
         let outcome = panic::catch_unwind(|| target(&input));
         let took = tried.elapsed();
         if outcome.is_err() || took > SLOW {
@@ -185,7 +185,7 @@ fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
     let (name, seconds) = (arguments.next().unwrap_or_default(), arguments.next().and_then(|s| s.parse().ok()));
     let seed =
-        arguments.next().and_then(|s| s.parse().ok()).unwrap_or_else(|| u64::from_le_bytes(Cx::system().random()));
+        arguments.next().and_then(|s| s.parse().ok()).unwrap_or_else(|| u64::from_le_bytes(Env::system().random()));
     let (Some(target), Some(seconds)) = (TARGETS.into_iter().find(|(known, _)| *known == name), seconds) else {
         let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
         eprintln!("usage: fuzz {} SECONDS [SEED]", names.join("|"));

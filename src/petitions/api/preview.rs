@@ -44,7 +44,7 @@ async fn delete_preview(
     let mut tx = kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     campaigns::void_previews(&mut tx, action.id).await?;
-    audit(&mut tx, &kernel.cx, &actor, "petition.void_previews", Some(action.id), json!({})).await?;
+    audit(&mut tx, &kernel.env, &actor, "petition.void_previews", Some(action.id), json!({})).await?;
     tx.commit().await?;
     Ok(Json(json!({"notice": "The preview links given out so far do not work any more."})))
 }
