@@ -80,7 +80,10 @@ fn details(c: &Context) -> Vec<Detail> {
     add(t("detail-name"), typed.details.full_name());
     add(t("detail-email"), typed.details.email.clone());
     add(t("detail-postal_code"), typed.details.postal_code.clone());
-    add(t("detail-country"), typed.details.country.clone());
+    add(t("detail-city"), typed.details.locality.clone());
+    let country = format!("country-{}", typed.details.country);
+    // a country that the form does not list by name is shown by its code
+    add(t("detail-country"), Some(t(&country)).filter(|name| *name != country).unwrap_or(typed.details.country.clone()));
     add(t("detail-comments"), typed.comments.clone());
     add(t("detail-phone"), typed.details.phone.clone());
     add(t("detail-display"), t(&format!("display-{}", c.row.display)));

@@ -149,7 +149,7 @@ async fn try_code(
             petitions.renewed(&c);
             link_page(kernel, &confirmed(&c, &petitions))
         }
-        Ok(None) => refused(FieldError::new("/muster:code", "unknown_value", "")),
+        Ok(None) => refused(FieldError::new("/muster:code", "wrong_code", "")),
         Err(error) => {
             counted.withdraw().await;
             Err(error)

@@ -142,7 +142,7 @@ async fn a_story_needs_its_consent_and_is_taken_down_everywhere(pool: PgPool) {
     for place in &places {
         let page = app.get(place, None).await.text();
         assert!(
-            page.contains("Told by") && page.contains("Maria") && page.contains("alt=\"Workers with banners\""),
+            page.contains("As told by") && page.contains("Maria") && page.contains("alt=\"Workers with banners\""),
             "{place}"
         );
         assert!(!page.contains("this site only"), "{place}");
