@@ -38,7 +38,7 @@ async fn organizers_hear_of_each_step_once_and_again_after_it_was_taken_back(poo
         "{}",
         mails[0].text
     );
-    assert!(mails[0].text.contains("The number to tell the press is 3."));
+    assert!(mails[0].text.contains("The public total is 3."));
     app.tick().await;
     assert_eq!(app.mail_to(STAFF).await.len(), 1, "once");
 
