@@ -136,7 +136,7 @@ async fn everything_about_a_petition_is_seen_and_done_on_its_page(pool: PgPool) 
     let dry = desk.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "true")]].concat()).await.unwrap();
     assert!(dry.contains("?n=3#held"), "{dry}");
     assert!(
-        get(&app, dry.split('#').next().unwrap(), &desk.session).await.text().contains("would change 3 signatures")
+        get(&app, dry.split('#').next().unwrap(), &desk.session).await.text().contains("3 signatures would change")
     );
     desk.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "false")]].concat()).await.unwrap();
     app.jobs().await;
@@ -179,7 +179,7 @@ async fn a_file_goes_through_the_form(pool: PgPool) {
     desk.fill("/start", &mapping).await.unwrap();
     app.jobs().await;
     let page = desk.look().await.text();
-    assert!(page.contains("2 lines: 1 new, 0 had signed, 1 refused"), "{page}");
+    assert!(page.contains("2 lines: 1 new, 0 already signed, 1 rejected"), "{page}");
     assert!(page.contains("faults.csv"));
 
     let mut png = std::io::Cursor::new(Vec::new());
@@ -248,7 +248,7 @@ async fn the_sheet_has_the_number_and_only_the_names_that_may_go(pool: PgPool) {
     );
     assert!(text.contains("2 people have signed") || text.contains(">2 "), "{text}");
     assert!(!text.contains("Silent") && text.ends_with("</html>\n") || text.trim_end().ends_with("</html>"), "{text}");
-    assert!(text.contains("The number is not fixed yet."));
+    assert!(text.contains("The final count is not locked yet."));
     assert_eq!(app.count("SELECT count(*) FROM audit_entries WHERE verb = 'names.export'").await, 1);
     assert_eq!(get(&app, &path, "").await.status, 303);
 }
@@ -270,14 +270,14 @@ async fn how_mail_goes_is_seen_and_steered(pool: PgPool) {
     };
     desk.fill("/mail/pauses", &[]).await.unwrap();
     assert_eq!(pauses().await, ["everything"]);
-    assert!(desk.look().await.text().contains("Paused: all mail."));
+    assert!(desk.look().await.text().contains("Paused: all email."));
     for n in 0..7 {
         let path = "/api/v1/advocacy_campaigns/write/outreaches";
         app.post(path, Some(&token), &signer(&format!("w{n}@example.org"))).await.expect(201);
     }
     app.mail().await;
     let page = desk.look().await.text();
-    assert!(page.contains("Minister of Immigration") && page.contains("7 letters wait"), "{page}");
+    assert!(page.contains("Minister of Immigration") && page.contains("7 letters waiting"), "{page}");
     desk.fill("/mail/pauses", &[]).await.unwrap();
     assert!(pauses().await.is_empty());
 
@@ -351,9 +351,9 @@ async fn news_are_written_tried_sent_and_followed(pool: PgPool) {
     let desk = Desk { app: &app, session, page: format!("/console/broadcasts/{id}") };
     let page = desk.look().await.text();
     assert!(page.contains(">status</textarea>"), "an action is known by its address: {page}");
-    assert!(page.contains("Who would get it is being counted."));
+    assert!(page.contains("Counting recipients…"));
     app.jobs().await;
-    assert!(desk.look().await.text().contains("3 people would get it now."));
+    assert!(desk.look().await.text().contains("3 recipients at the moment"));
 
     // another language, with the first one's text in hidden fields of its form
     let page = desk.look().await.text();
