@@ -8,7 +8,11 @@ use uuid::Uuid;
 use super::store;
 use crate::{
     error::Result,
-    kernel::{i18n, text::LocaleTag, zones::{self, Zone}},
+    kernel::{
+        i18n,
+        text::LocaleTag,
+        zones::{self, Zone},
+    },
     letters, mail,
     organizers::{Actor, Scope},
 };

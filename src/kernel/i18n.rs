@@ -92,7 +92,8 @@ pub fn number(locale: LocaleTag, value: i64) -> String {
 /// A time in its zone, written out: "Sunday, December 6, 2026, 2:00 p.m. EST".
 pub fn date_time(locale: LocaleTag, at: DateTime<Utc>, zone: Zone) -> String {
     let local = at.with_timezone(&zone);
-    let parts = [("date", date_of(locale, &local)), ("time", time_of(locale, &local)), ("zone", zone_of(locale, &local))];
+    let parts =
+        [("date", date_of(locale, &local)), ("time", time_of(locale, &local)), ("zone", zone_of(locale, &local))];
     text_with(locale, "date-time", &strings(parts))
 }
 

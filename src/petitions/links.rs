@@ -81,9 +81,10 @@ fn details(c: &Context) -> Vec<Detail> {
     add(t("detail-email"), typed.details.email.clone());
     add(t("detail-postal_code"), typed.details.postal_code.clone());
     add(t("detail-city"), typed.details.locality.clone());
-    let country = format!("country-{}", typed.details.country);
+    let key = format!("country-{}", typed.details.country);
     // a country that the form does not list by name is shown by its code
-    add(t("detail-country"), Some(t(&country)).filter(|name| *name != country).unwrap_or(typed.details.country.clone()));
+    let country = Some(t(&key)).filter(|name| *name != key).unwrap_or_else(|| typed.details.country.clone());
+    add(t("detail-country"), country);
     add(t("detail-comments"), typed.comments.clone());
     add(t("detail-phone"), typed.details.phone.clone());
     add(t("detail-display"), t(&format!("display-{}", c.row.display)));

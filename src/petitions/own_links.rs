@@ -53,7 +53,11 @@ pub async fn also_signed(conn: &mut PgConnection, c: &Context) -> Result<Vec<Det
     Ok(counted
         .map(|s| Detail {
             label: text(c.locale, "own-signed"),
-            value: format!("{} ({})", s.title, i18n::day_of(c.locale, s.counted_at.unwrap_or(s.created_at), *zones::DEFAULT)),
+            value: format!(
+                "{} ({})",
+                s.title,
+                i18n::day_of(c.locale, s.counted_at.unwrap_or(s.created_at), *zones::DEFAULT)
+            ),
         })
         .collect())
 }
