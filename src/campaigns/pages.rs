@@ -39,7 +39,7 @@ use crate::{
         pages::{Visitor, html_response, private, see_other},
         paging::PageParams,
         text::LocaleTag,
-        zones::Zone,
+        zones::{self, Zone},
     },
 };
 
@@ -325,14 +325,14 @@ impl CampaignLink {
 pub fn availability_context(action: &super::Action, locale: LocaleTag, now: DateTime<Utc>) -> minijinja::Value {
     let (state, opens) = match action.availability(now) {
         None | Some(Availability::Open) => return minijinja::Value::from(()),
-        Some(Availability::NotYetOpen(opens)) => ("not_yet", i18n::date(locale, opens.date_naive())),
+        Some(Availability::NotYetOpen(opens)) => ("not_yet", i18n::day_of(locale, opens, *zones::DEFAULT)),
         Some(Availability::Unavailable(state)) => (state.as_str(), String::new()),
     };
     let since = action.state_since.filter(|_| action.state != State::Published);
     context! {
         state, opens,
         reason => action.state_reason.as_str(),
-        since => since.map(|at| i18n::date(locale, at.date_naive())).unwrap_or_default(),
+        since => since.map(|at| i18n::day_of(locale, at, *zones::DEFAULT)).unwrap_or_default(),
         next => action.next.as_ref().map(|next| context! { title => next.title.as_str(), url => next.path() }),
     }
 }

@@ -8,7 +8,11 @@ use uuid::Uuid;
 use super::store;
 use crate::{
     error::Result,
-    kernel::{i18n, text::LocaleTag, zones::Zone},
+    kernel::{
+        i18n,
+        text::LocaleTag,
+        zones::{self, Zone},
+    },
     letters, mail,
     organizers::{Actor, Scope},
 };
@@ -117,7 +121,7 @@ impl Dashboard {
             failed: row.failed,
         });
         let mail = mail::mail_counts(&mut *conn, organization, now).await?.rows.into_iter().map(|row| MailCount {
-            oldest: i18n::date_time(locale, row.oldest, Zone::UTC),
+            oldest: i18n::date_time(locale, row.oldest, *zones::DEFAULT),
             class: row.class,
             state: row.state,
             count: row.count,

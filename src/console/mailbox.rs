@@ -17,7 +17,7 @@ use crate::{
         i18n,
         pages::{Visitor, private},
         text::LocaleTag,
-        zones::Zone,
+        zones,
     },
     mail::{FileMailbox, Mail, MailHeader},
 };
@@ -146,7 +146,7 @@ fn open(console: &Console) -> Result<FileMailbox> {
 }
 
 fn date(mail: &Mail, locale: LocaleTag) -> String {
-    i18n::date_time(locale, mail.date, Zone::UTC)
+    i18n::date_time(locale, mail.date, *zones::DEFAULT)
 }
 
 /// A file's name with nothing in it that a header or a file system reads otherwise.

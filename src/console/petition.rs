@@ -20,6 +20,7 @@ use crate::{
         extract::PathParams,
         i18n,
         pages::{Visitor, private, see_other},
+        zones,
     },
     organizers::{self, MaybeSession, Scope},
     petitions,
@@ -105,7 +106,7 @@ pub async fn delivery_sheet(
         targets => petition.targets.clone(), demands => petition.demands.clone(), hosted_by => petition.action.hosted_by.as_str(),
         date => i18n::date(visitor.locale, delivery.date), place => delivery.place.as_str(),
         total => figures.total, paper => figures.paper, regions => Serde(&figures.regions),
-        stated_at => delivery.statement.as_ref().map(|s| s.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
+        stated_at => delivery.statement.as_ref().map(|s| i18n::date_time(visitor.locale, s.at, *zones::DEFAULT)),
         sha256 => delivery.statement.as_ref().map(|s| hex::encode(&s.sha256)),
         receipts_url => kernel.url(&format!("{}/deliveries/{}", petition.action.path(), delivery.id)),
     };

@@ -158,7 +158,7 @@ async fn render(
             when => event.when(locale),
             when_iso => local(plan.starts_at),
             end_iso => local(plan.ends_at),
-            timezone => plan.zone.name(),
+            city => plan.zone.city(),
             place => event.place(),
             map_url => plan.map_url.as_str(),
             accessibility => plan.accessibility.as_str(),

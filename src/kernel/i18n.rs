@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
+use chrono::{DateTime, Datelike, Offset, Timelike, Utc};
 use fluent_templates::{LanguageIdentifier, Loader, fluent_bundle::FluentValue};
 
 use super::{text::LocaleTag, zones::Zone};
@@ -89,10 +89,12 @@ pub fn number(locale: LocaleTag, value: i64) -> String {
     format!("{}{}", if value < 0 { "-" } else { "" }, groups.join(separator))
 }
 
-/// A time in its zone, written out: "Sunday, 6 December 2026, 14:00 EST".
+/// A time in its zone, written out: "Sunday, December 6, 2026, 2:00 p.m. EST".
 pub fn date_time(locale: LocaleTag, at: DateTime<Utc>, zone: Zone) -> String {
     let local = at.with_timezone(&zone);
-    format!("{}, {:02}:{:02} {}", date_of(locale, &local), local.hour(), local.minute(), local.format("%Z"))
+    let parts =
+        [("date", date_of(locale, &local)), ("time", time_of(locale, &local)), ("zone", zone_of(locale, &local))];
+    text_with(locale, "date-time", &strings(parts))
 }
 
 /// From one time to another in a zone; the second date is left out when it is the same day.
@@ -101,18 +103,21 @@ pub fn period(locale: LocaleTag, from: DateTime<Utc>, to: DateTime<Utc>, zone: Z
     if start == end {
         date_time(locale, from, zone)
     } else if start.date_naive() == end.date_naive() {
-        format!(
-            "{}, {:02}:{:02}\u{2013}{:02}:{:02} {}",
-            date_of(locale, &start),
-            start.hour(),
-            start.minute(),
-            end.hour(),
-            end.minute(),
-            end.format("%Z")
-        )
+        let parts = [
+            ("date", date_of(locale, &start)),
+            ("from", time_of(locale, &start)),
+            ("to", time_of(locale, &end)),
+            ("zone", zone_of(locale, &end)),
+        ];
+        text_with(locale, "date-time-range", &strings(parts))
     } else {
         format!("{} \u{2013} {}", date_time(locale, from, zone), date_time(locale, to, zone))
     }
+}
+
+/// The day of a moment in a zone, written out.
+pub fn day_of(locale: LocaleTag, at: DateTime<Utc>, zone: Zone) -> String {
+    date(locale, at.with_timezone(&zone).date_naive())
 }
 
 /// A date, written out.
@@ -130,7 +135,32 @@ pub fn date(locale: LocaleTag, day: chrono::NaiveDate) -> String {
 
 fn date_of(locale: LocaleTag, local: &DateTime<Zone>) -> String {
     let weekday = text(locale, &format!("weekday-{}", local.weekday().number_from_monday()));
-    format!("{weekday}, {}", date(locale, local.date_naive()))
+    text_with(locale, "date-weekday", &strings([("weekday", weekday), ("date", date(locale, local.date_naive()))]))
+}
+
+fn time_of(locale: LocaleTag, local: &DateTime<Zone>) -> String {
+    let (is_pm, hour12) = local.hour12();
+    let mut arguments = strings([
+        ("hour", local.hour().to_string()),
+        ("hour12", hour12.to_string()),
+        ("minutes", format!("{:02}", local.minute())),
+        ("half", if is_pm { "pm" } else { "am" }.to_owned()),
+    ]);
+    arguments.insert("minute".into(), local.minute().into());
+    text_with(locale, "time-of-day", &arguments)
+}
+
+/// What the zone is called at this moment. A text knows an abbreviation together with its hours from UTC (`EST-5`): alone,
+/// `CST` is also China's.
+fn zone_of(locale: LocaleTag, local: &DateTime<Zone>) -> String {
+    let abbreviation = local.format("%Z").to_string();
+    let known = format!("{abbreviation}{}", local.offset().fix().local_minus_utc() / 3600);
+    let shown = if abbreviation.starts_with(['+', '-']) { format!("UTC{abbreviation}") } else { abbreviation };
+    text_with(locale, "zone-name", &strings([("known", known), ("zone", shown)]))
+}
+
+fn strings<const N: usize>(parts: [(&'static str, String); N]) -> Arguments<'static> {
+    parts.into_iter().map(|(name, value)| (Cow::Borrowed(name), value.into())).collect()
 }
 
 #[cfg(test)]
@@ -153,5 +183,34 @@ mod tests {
         assert_eq!(number(LocaleTag::Es, 10_000), "10\u{a0}000");
         assert_eq!(number(LocaleTag::Pa, 12_345_678), "1,23,45,678");
         assert_eq!(number(LocaleTag::En, 0), "0");
+    }
+
+    #[test]
+    fn times_are_written_as_each_language_does() {
+        let zone = |name: &str| Zone::find(name).unwrap();
+        let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+        let (from, to) = (at("2026-12-10T01:00:00Z"), at("2026-12-10T03:30:00Z"));
+        for (locale, shown) in [
+            (LocaleTag::En, "Wednesday, December 9, 2026, 8:00 p.m. \u{2013} 10:30 p.m. EST"),
+            (LocaleTag::Fr, "mercredi 9 décembre 2026, 20 h \u{2013} 22 h 30 (HNE)"),
+            (LocaleTag::Es, "miércoles 9 de diciembre de 2026, 8:00 p. m. \u{2013} 10:30 p. m. (hora del Este)"),
+            (LocaleTag::Pa, "ਬੁੱਧਵਾਰ, 9 ਦਸੰਬਰ 2026, 8:00 PM \u{2013} 10:30 PM EST"),
+        ] {
+            let written = period(locale, from, to, zone("America/Toronto"));
+            assert_eq!(written.replace('\u{a0}', " "), shown);
+        }
+        let written = |locale, text, name| date_time(locale, at(text), zone(name)).replace('\u{a0}', " ");
+        assert_eq!(
+            written(LocaleTag::Fr, "2026-07-01T16:00:00Z", "America/Halifax"),
+            "mercredi 1er juillet 2026, 13 h (HAA)"
+        );
+        assert_eq!(
+            written(LocaleTag::En, "2026-07-01T04:05:00Z", "America/Toronto"),
+            "Wednesday, July 1, 2026, 12:05 a.m. EDT"
+        );
+        // an abbreviation that means something else elsewhere, and a zone that has none
+        assert!(written(LocaleTag::Fr, "2026-07-01T04:00:00Z", "Asia/Shanghai").ends_with("12 h (CST)"));
+        assert!(written(LocaleTag::Es, "2026-07-01T04:00:00Z", "America/Sao_Paulo").ends_with("(UTC-03)"));
+        assert_eq!(day_of(LocaleTag::En, from, zone("America/Toronto")), "December 9, 2026");
     }
 }

@@ -172,6 +172,11 @@ impl Zone {
         })
     }
 
+    /// The place whose time it is, as people say it: `America/Toronto` is Toronto's.
+    pub fn city(self) -> String {
+        self.name().rsplit('/').next().unwrap_or_default().replace('_', " ")
+    }
+
     /// Kept for good. Names that are not known come from our own tables only, so there are few.
     fn intern(name: &str, rules: tz::TimeZone, is_known: bool) -> Self {
         let mut loaded = loaded().write().unwrap_or_else(PoisonError::into_inner);

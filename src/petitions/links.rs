@@ -83,7 +83,11 @@ fn details(c: &LoadedSignature) -> Vec<Detail> {
     add(t("detail-name"), payload.details.full_name());
     add(t("detail-email"), payload.details.email.clone());
     add(t("detail-postal_code"), payload.details.postal_code.clone());
-    add(t("detail-country"), payload.details.country.clone());
+    add(t("detail-city"), payload.details.locality.clone());
+    let key = format!("country-{}", typed.details.country);
+    // a country that the form does not list by name is shown by its code
+    let country = Some(t(&key)).filter(|name| *name != key).unwrap_or_else(|| typed.details.country.clone());
+    add(t("detail-country"), country);
     add(t("detail-comments"), payload.comments.clone());
     add(t("detail-phone"), payload.details.phone.clone());
     add(t("detail-display"), t(&format!("display-{}", c.row.display)));

@@ -162,7 +162,7 @@ async fn submit_code(
             petitions.invalidate_comments(&c);
             link_page(kernel, &confirmed(&c, &petitions))
         }
-        Ok(None) => refused(FieldError::new("/muster:code", "unknown_value", "")),
+        Ok(None) => refused(FieldError::new("/muster:code", "wrong_code", "")),
         Err(error) => {
             counted.cancel().await;
             Err(error)

@@ -18,6 +18,7 @@ use crate::{
         i18n::{self, text, text_of},
         links::{ChoiceList, Detail, Download, FormInput, LinkHandler, LinkPage, PageLink, Purpose, Token, expired},
         text::LocaleTag,
+        zones,
     },
     people,
 };
@@ -38,7 +39,7 @@ pub fn onward(petitions: &Petitions, c: &LoadedSignature) -> Vec<PageLink> {
     vec![
         to(Purpose::ShowName, "own-display-link"),
         to(Purpose::MyData, "own-data-link"),
-        to(Purpose::EraseSigner, "own-erase-link"),
+        to(Purpose::EraseSigner, "own-delete-link"),
     ]
 }
 
@@ -52,7 +53,11 @@ pub async fn also_signed(conn: &mut PgConnection, c: &LoadedSignature) -> Result
     Ok(counted
         .map(|s| Detail {
             label: text(c.locale, "own-signed"),
-            value: format!("{} ({})", s.title, i18n::date(c.locale, s.counted_at.unwrap_or(s.created_at).date_naive())),
+            value: format!(
+                "{} ({})",
+                s.title,
+                i18n::day_of(c.locale, s.counted_at.unwrap_or(s.created_at), *zones::DEFAULT)
+            ),
         })
         .collect())
 }
@@ -171,8 +176,8 @@ impl LinkHandler for MyData {
 fn erased(locale: LocaleTag) -> LinkPage {
     LinkPage {
         locale,
-        heading: text(locale, "own-erase-done-heading"),
-        lines: vec![text(locale, "own-erase-done-line")],
+        heading: text(locale, "own-delete-done-heading"),
+        lines: vec![text(locale, "own-delete-done-line")],
         done: true,
         ..LinkPage::default()
     }
@@ -189,9 +194,9 @@ impl LinkHandler for EraseSigner {
             let line = |key: &str| text(c.locale, key);
             Ok(LinkPage {
                 locale: c.locale,
-                heading: line("own-erase-heading"),
-                lines: vec![line("own-erase-line-1"), line("own-erase-line-2")],
-                button: Some(line("own-erase-button")),
+                heading: line("own-delete-heading"),
+                lines: vec![line("own-delete-line-1"), line("own-delete-line-2")],
+                button: Some(line("own-delete-button")),
                 danger: true,
                 ..LinkPage::default()
             })

@@ -10,7 +10,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use chrono::SecondsFormat;
 use futures_util::stream::try_unfold;
 use minijinja::{context, value::Serde};
 use serde::Serialize;
@@ -33,6 +32,7 @@ use crate::{
         i18n,
         pages::{Visitor, moved},
         text::LocaleTag,
+        zones,
     },
 };
 
@@ -87,7 +87,7 @@ async fn show(
     let statement = delivery.statement.as_ref().map(|s| {
         json!({
             "total": s.total(), "receipts": s.receipts, "erased": s.erased, "paper": s.paper, "sha256": hex::encode(&s.sha256),
-            "at": s.at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "at": i18n::date_time(visitor.locale, s.at, *zones::DEFAULT),
             "regions": s.regions.iter().map(|(key, n)| json!({"name": key, "count": n})).collect::<Vec<_>>(),
         })
     });

@@ -14,7 +14,7 @@ async fn exact_total(app: &TestApp, token: &str) -> i64 {
 /// The code in the newest mail to an address.
 async fn code_for(app: &TestApp, address: &str) -> String {
     let text = app.mail_to(address).await.pop().unwrap().text;
-    let line = text.lines().find(|l| l.contains("type the code")).unwrap_or_else(|| panic!("no code in {text}"));
+    let line = text.lines().find(|l| l.contains("enter the code")).unwrap_or_else(|| panic!("no code in {text}"));
     line.split_whitespace().find(|w| w.len() == 9 && w.as_bytes()[4] == b'-').unwrap().to_owned()
 }
 

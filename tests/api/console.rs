@@ -140,7 +140,7 @@ async fn petition_page_shows_and_edits_every_setting(pool: PgPool) {
         get(&app, dry.split('#').next().unwrap(), &console_page.session)
             .await
             .text()
-            .contains("would change 3 signatures")
+            .contains("3 signatures would change")
     );
     console_page.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "false")]].concat()).await.unwrap();
     app.jobs().await;
@@ -184,7 +184,7 @@ async fn file_upload_through_the_form(pool: PgPool) {
     console_page.fill("/start", &mapping).await.unwrap();
     app.jobs().await;
     let page = console_page.look().await.text();
-    assert!(page.contains("2 lines: 1 new, 0 had signed, 1 refused"), "{page}");
+    assert!(page.contains("2 lines: 1 new, 0 already signed, 1 rejected"), "{page}");
     assert!(page.contains("faults.csv"));
 
     let mut png = std::io::Cursor::new(Vec::new());
@@ -254,7 +254,7 @@ async fn delivery_sheet_lists_only_names_with_consent(pool: PgPool) {
     );
     assert!(text.contains("2 people have signed") || text.contains(">2 "), "{text}");
     assert!(!text.contains("Silent") && text.ends_with("</html>\n") || text.trim_end().ends_with("</html>"), "{text}");
-    assert!(text.contains("The number is not fixed yet."));
+    assert!(text.contains("The final count is not locked yet."));
     assert_eq!(app.count("SELECT count(*) FROM audit_entries WHERE verb = 'names.export'").await, 1);
     assert_eq!(get(&app, &path, "").await.status, 303);
 }
@@ -276,14 +276,14 @@ async fn mail_page_shows_and_controls_the_queue(pool: PgPool) {
     };
     console_page.fill("/mail/pauses", &[]).await.unwrap();
     assert_eq!(pauses().await, ["everything"]);
-    assert!(console_page.look().await.text().contains("Paused: all mail."));
+    assert!(console_page.look().await.text().contains("Paused: all email."));
     for n in 0..7 {
         let path = "/api/v1/advocacy_campaigns/write/outreaches";
         app.post(path, Some(&token), &signer(&format!("w{n}@example.org"))).await.expect(201);
     }
     app.mail().await;
     let page = console_page.look().await.text();
-    assert!(page.contains("Minister of Immigration") && page.contains("7 letters wait"), "{page}");
+    assert!(page.contains("Minister of Immigration") && page.contains("7 letters waiting"), "{page}");
     console_page.fill("/mail/pauses", &[]).await.unwrap();
     assert!(pauses().await.is_empty());
 
@@ -360,9 +360,9 @@ async fn broadcast_is_drafted_tested_sent_and_tracked(pool: PgPool) {
     let console_page = ConsolePage { app: &app, session, page: format!("/console/broadcasts/{id}") };
     let page = console_page.look().await.text();
     assert!(page.contains(">status</textarea>"), "an action is known by its address: {page}");
-    assert!(page.contains("Who would get it is being counted."));
+    assert!(page.contains("Counting recipients…"));
     app.jobs().await;
-    assert!(console_page.look().await.text().contains("3 people would get it now."));
+    assert!(console_page.look().await.text().contains("3 recipients at the moment"));
 
     // another language, with the first one's text in hidden fields of its form
     let page = console_page.look().await.text();

@@ -202,7 +202,7 @@ async fn paper_signatures_are_counted_separately(pool: PgPool) {
     assert_eq!(two["muster:extra"], 1240);
     let public = app.get(COUNTS, None).await.expect(200);
     assert_eq!((&public["total_signatures"], &public["muster:extra"]), (&json!(0), &json!(1240)));
-    assert!(app.get("/p/status", None).await.text().contains("and 1,240 on paper"));
+    assert!(app.get("/p/status", None).await.text().contains("plus 1,240 on paper"));
     let first =
         two["muster:paper_batches"][1]["identifiers"][0].as_str().unwrap().strip_prefix("muster:").unwrap().to_owned();
     app.delete(&format!("{path}/{first}"), Some(&token)).await.expect(200);

@@ -142,7 +142,7 @@ async fn story_requires_consent_and_can_be_unpublished(pool: PgPool) {
     for place in &places {
         let page = app.get(place, None).await.text();
         assert!(
-            page.contains("Told by") && page.contains("Maria") && page.contains("alt=\"Workers with banners\""),
+            page.contains("As told by") && page.contains("Maria") && page.contains("alt=\"Workers with banners\""),
             "{place}"
         );
         assert!(!page.contains("this site only"), "{place}");

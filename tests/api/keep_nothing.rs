@@ -34,7 +34,7 @@ async fn signer_can_request_keep_nothing(pool: PgPool) {
     sign(&app, json!({"muster:keep_nothing": true, "muster:display": "full_name", "comments": "x"})).await.expect(202);
     let mails = app.mail_to("amara@example.org").await;
     let done = app.press(&mails[1].links[0]).await.text();
-    assert!(done.contains("We have dropped your name and address."), "{done}");
+    assert!(done.contains("We have deleted your name and email address."), "{done}");
     assert_eq!(kept(&app).await, 0, "of the other attempt neither");
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted' AND country = 'CA'").await, 1);
     assert_eq!(app.mail_to("amara@example.org").await.len(), 2, "there is no address to thank");
@@ -62,7 +62,7 @@ async fn protected_petition_always_drops_contacts(pool: PgPool) {
     let done = app.press(&link).await.text();
     assert!(done.contains("Keep this link") && !done.contains("Status for all"), "{done}");
     assert_eq!(kept(&app).await, 0);
-    assert!(app.get("/p/status", None).await.text().contains("Only the number stays"));
+    assert!(app.get("/p/status", None).await.text().contains("Only the count remains"));
 
     app.petition(&token, json!({"muster:slug": "plain"})).await;
     let changed = app.put("/api/v1/petitions/plain", Some(&token), &json!({"muster:keeps_contacts": false})).await;

@@ -37,10 +37,10 @@ async fn history_lists_states_with_date_organizer_and_reason(pool: PgPool) {
     let page = app.get("/p/status", None).await.text();
     assert!(page.contains(reason) && page.contains("href=\"/p/next\"") && page.contains("Permits for all"));
     assert!(page.contains("Since ") && !page.contains("<form class=\"panel\""));
-    assert!(app.get("/p/status?lang=pa", None).await.text().contains("ਰੁਕਿਆ"));
+    assert!(app.get("/p/status?lang=pa", None).await.text().contains("ਰੋਕੀ ਹੋਈ"));
 
     change(json!({"muster:status": "won"})).await.expect(200);
-    assert!(app.get("/p/status", None).await.text().contains("We won."), "a new state has no old reason");
+    assert!(app.get("/p/status", None).await.text().contains("We won!"), "a new state has no old reason");
     let history = app.get(&format!("{PETITION}/history"), Some(&token)).await.expect(200)["muster:history"].clone();
     let states: Vec<_> = history.as_array().unwrap().iter().map(|c| c["status"].as_str().unwrap()).collect();
     assert_eq!(states, ["draft", "published", "paused", "won"]);
@@ -72,14 +72,14 @@ async fn petition_opens_and_closes_at_its_dates(pool: PgPool) {
     let early = app.post(SIGN, None, &signer("amara@example.org")).await;
     early.problem(409, "action_closed", &[]);
     assert!(early.text().contains("it opens at"));
-    assert!(app.get("/p/status", None).await.text().contains("This opens on"));
+    assert!(app.get("/p/status", None).await.text().contains("Opens on"));
 
     app.put(PETITION, Some(&token), &json!({"muster:opens_at": yesterday})).await.expect(200);
     app.post(SIGN, None, &signer("amara@example.org")).await.expect(202);
 
     app.put(PETITION, Some(&token), &json!({"muster:opens_at": null, "muster:closes_at": yesterday})).await.expect(200);
     app.post(SIGN, None, &signer("late@example.org")).await.problem(409, "action_closed", &[]);
-    assert!(app.get("/p/status", None).await.text().contains("This is closed."));
+    assert!(app.get("/p/status", None).await.text().contains("This action is closed."));
     app.tick().await;
     let own = app.get(PETITION, Some(&token)).await.expect(200);
     assert_eq!((&own["muster:status"], &own["muster:opens_at"]), (&json!("closed"), &Value::Null));

@@ -38,7 +38,7 @@ async fn milestone_mail_is_sent_once_and_again_after_a_reset(pool: PgPool) {
         "{}",
         mails[0].text
     );
-    assert!(mails[0].text.contains("The number to tell the press is 3."));
+    assert!(mails[0].text.contains("The public total is 3."));
     app.tick().await;
     assert_eq!(app.mail_to(STAFF).await.len(), 1, "once");
 

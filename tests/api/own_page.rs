@@ -79,7 +79,7 @@ async fn own_page_lists_changes_exports_and_erases_data(pool: PgPool) {
     );
     assert!(!mine.to_string().contains("bo@example.org"));
 
-    let erase = link_of(&page, "Erase me");
+    let erase = link_of(&page, "Delete my data");
     assert!(app.get(&erase, None).await.text().contains("button-danger"));
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 3, "GET erases nothing");
     let done = app.form(&erase, &[]).await;

@@ -90,7 +90,7 @@ async fn delivery_statement_proves_the_total_without_names(pool: PgPool) {
     assert_eq!(mine.len(), 1);
 
     // who is erased keeps the number, not the data; the next statement has no receipt for them
-    let erase = own[own[..own.find("Erase me").unwrap()].rfind("/t/").unwrap()..].split('"').next().unwrap();
+    let erase = own[own[..own.find("Delete my data").unwrap()].rfind("/t/").unwrap()..].split('"').next().unwrap();
     assert_eq!(app.form(erase, &[]).await.status, 200);
     let next = json!({"date": "2026-12-11", "muster:status": "delivered"});
     let next = app.post(DELIVERIES, Some(&token), &next).await.expect(201);

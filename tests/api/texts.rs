@@ -18,7 +18,7 @@ fn messages(language: &str) -> BTreeMap<String, String> {
             if line.starts_with('#') || line.trim().is_empty() {
                 continue;
             }
-            if line.starts_with(' ') {
+            if line.starts_with([' ', '}']) {
                 found.entry(key.clone()).and_modify(|text: &mut String| text.push_str(line.trim()));
             } else if let Some((name, text)) = line.split_once(" =") {
                 name.clone_into(&mut key);
@@ -58,6 +58,52 @@ fn translations_differ_from_english() {
         }
     }
     assert!(equal.is_empty(), "{equal:#?}");
+    let is_needed = |key: &&String| LANGUAGES[1..].iter().any(|l| messages(l).get(*key) == english.get(*key));
+    let stale: Vec<&String> = allowed.iter().filter(|key| !is_needed(key)).collect();
+    assert!(stale.is_empty(), "no longer equal in any language: {stale:?}");
+}
+
+#[test]
+fn a_text_uses_the_same_arguments_in_every_language() {
+    let arguments = |text: &str| -> BTreeSet<String> {
+        text.split('$').skip(1).map(|rest| rest.chars().take_while(char::is_ascii_alphanumeric).collect()).collect()
+    };
+    // how a time is written is each language's own
+    let is_free = |key: &str| ["time-of-day", "zone-name"].contains(&key);
+    let english = messages("en");
+    for language in &LANGUAGES[1..] {
+        for (key, text) in messages(language).iter().filter(|(key, _)| !is_free(key)) {
+            assert_eq!(arguments(text), arguments(&english[key]), "{language}: {key}");
+        }
+    }
+}
+
+/// Canadian French (Office québécois de la langue française): a no-break space before a colon and inside guillemets, none
+/// before other double punctuation, curly apostrophes.
+#[test]
+fn french_is_set_as_in_canada() {
+    for (key, text) in messages("fr") {
+        for wrong in [" :", "\u{202f}:", "« ", " »", " ?", " !", " ;", "\u{a0}?", "\u{a0}!", "\u{a0};", "'", "\""] {
+            assert!(!text.contains(wrong), "{key}: {wrong:?} in {text:?}");
+        }
+        let bare = |at: usize| text[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '}');
+        let followed = |at: usize| text[at + 1..].chars().next().is_none_or(char::is_whitespace);
+        for (at, _) in text.match_indices(':') {
+            assert!(!(bare(at) && followed(at)), "{key}: no space before the colon of {text:?}");
+        }
+    }
+}
+
+/// What people read says nothing in the language of machines: no commands, no times as they are stored.
+#[test]
+fn public_texts_have_no_commands_and_no_machine_times() {
+    for language in LANGUAGES {
+        for (key, text) in messages(language).iter().filter(|(key, _)| !key.starts_with("console-")) {
+            for machine in ["UTC", "wc -l", "sha256sum", "JSON", "HTTP"] {
+                assert!(!text.contains(machine), "{language}: {key}: {text}");
+            }
+        }
+    }
 }
 
 /// Keys that a file asks for by name: `t("key"` in templates, `text(locale, "key"` and the like in Rust.

@@ -1,5 +1,14 @@
 # Dates
 date-long = { $month } { $day }, { $year }
+date-weekday = { $weekday }, { $date }
+date-time = { $date }, { $time } { $zone }
+date-time-range = { $date }, { $from } – { $to } { $zone }
+# hour 0 to 23, hour12 1 to 12, minute as a number, minutes with two digits
+time-of-day = { $half ->
+    [am] { $hour12 }:{ $minutes } a.m.
+   *[pm] { $hour12 }:{ $minutes } p.m.
+}
+zone-name = { $zone }
 month-1 = January
 month-2 = February
 month-3 = March

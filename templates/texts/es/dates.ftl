@@ -1,5 +1,27 @@
 # Dates
 date-long = { $day } de { $month } de { $year }
+date-weekday = { $weekday } { $date }
+date-time = { $date }, { $time } ({ $zone })
+date-time-range = { $date }, { $from } – { $to } ({ $zone })
+time-of-day = { $half ->
+    [am] { $hour12 }:{ $minutes } a. m.
+   *[pm] { $hour12 }:{ $minutes } p. m.
+}
+zone-name = { $known ->
+    [EST-5] hora del Este
+    [EDT-4] hora del Este
+    [CST-6] hora del Centro
+    [CDT-5] hora del Centro
+    [MST-7] hora de la Montaña
+    [MDT-6] hora de la Montaña
+    [PST-8] hora del Pacífico
+    [PDT-7] hora del Pacífico
+    [AST-4] hora del Atlántico
+    [ADT-3] hora del Atlántico
+    [NST-3] hora de Terranova
+    [NDT-2] hora de Terranova
+   *[other] { $zone }
+}
 month-1 = enero
 month-2 = febrero
 month-3 = marzo

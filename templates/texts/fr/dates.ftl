@@ -1,5 +1,30 @@
 # Dates
-date-long = { $day } { $month } { $year }
+date-long = { $day ->
+    [1] 1er
+   *[other] { $day }
+} { $month } { $year }
+date-weekday = { $weekday } { $date }
+date-time = { $date }, { $time } ({ $zone })
+date-time-range = { $date }, { $from } – { $to } ({ $zone })
+time-of-day = { $minute ->
+    [0] { $hour } h
+   *[other] { $hour } h { $minutes }
+}
+zone-name = { $known ->
+    [EST-5] HNE
+    [EDT-4] HAE
+    [CST-6] HNC
+    [CDT-5] HAC
+    [MST-7] HNR
+    [MDT-6] HAR
+    [PST-8] HNP
+    [PDT-7] HAP
+    [AST-4] HNA
+    [ADT-3] HAA
+    [NST-3] HNT
+    [NDT-2] HAT
+   *[other] { $zone }
+}
 month-1 = janvier
 month-2 = février
 month-3 = mars

@@ -1,5 +1,13 @@
 # Dates
 date-long = { $day } { $month } { $year }
+date-weekday = { $weekday }, { $date }
+date-time = { $date }, { $time } { $zone }
+date-time-range = { $date }, { $from } – { $to } { $zone }
+time-of-day = { $half ->
+    [am] { $hour12 }:{ $minutes } AM
+   *[pm] { $hour12 }:{ $minutes } PM
+}
+zone-name = { $zone }
 month-1 = ਜਨਵਰੀ
 month-2 = ਫ਼ਰਵਰੀ
 month-3 = ਮਾਰਚ
