@@ -345,7 +345,7 @@ async fn postgres_run(command: &[String]) -> anyhow::Result<ExitCode> {
 }
 
 async fn psql(arguments: Vec<String>) -> anyhow::Result<ExitCode> {
-    let database = Database::open_or_join(&settings()?).await?;
+    let database = Database::open_or_attach(&settings()?).await?;
     // before the arguments, which may name another database
     let command = [vec!["psql".to_owned(), database.direct().to_owned()], arguments].concat();
     let status = run_with(database.direct(), &command).await.context("cannot run psql");

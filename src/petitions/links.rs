@@ -84,9 +84,9 @@ fn details(c: &LoadedSignature) -> Vec<Detail> {
     add(t("detail-email"), payload.details.email.clone());
     add(t("detail-postal_code"), payload.details.postal_code.clone());
     add(t("detail-city"), payload.details.locality.clone());
-    let key = format!("country-{}", typed.details.country);
+    let key = format!("country-{}", payload.details.country);
     // a country that the form does not list by name is shown by its code
-    let country = Some(t(&key)).filter(|name| *name != key).unwrap_or_else(|| typed.details.country.clone());
+    let country = Some(t(&key)).filter(|name| *name != key).unwrap_or_else(|| payload.details.country.clone());
     add(t("detail-country"), country);
     add(t("detail-comments"), payload.comments.clone());
     add(t("detail-phone"), payload.details.phone.clone());

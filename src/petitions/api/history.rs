@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     campaigns::{self, Kind},
     error::Result,
-    kernel::{caching::private_json, extract::Segments},
+    kernel::{http_cache::private_json, extract::PathParams},
     organizers::{Actor, Scope},
     petitions::Petitions,
 };
@@ -22,7 +22,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
 async fn get_history(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     let mut conn = petitions.kernel.db.acquire().await?;

@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     campaigns::{self, Kind},
     error::Result,
-    kernel::{caching::private_json, extract::Segments, links::Purpose},
+    kernel::{http_cache::private_json, extract::PathParams, links::Purpose},
     organizers::{Actor, Scope, audit},
     petitions::Petitions,
 };
@@ -22,7 +22,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
 async fn create_preview(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     let kernel = &petitions.kernel;
@@ -37,7 +37,7 @@ async fn create_preview(
 async fn delete_preview(
     State(petitions): State<Petitions>,
     actor: Actor,
-    Segments(key): Segments<String>,
+    PathParams(key): PathParams<String>,
 ) -> Result<Json<Value>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
