@@ -228,7 +228,7 @@ CREATE TABLE published_counts (
     CONSTRAINT published_counts_value_check CHECK (value >= 5)
 );
 
--- Tells every web node what changed of what public pages show (see src/kernel/changes.rs): the id in the column that the
+-- Tells every web node what changed of what public pages show (see src/kernel/cache_invalidation.rs): the id in the column that the
 -- trigger names, or '*' where many pages may show it. Never on the tables of the hot path: a commit that notifies takes a
 -- lock that all of them share.
 CREATE FUNCTION notify_cache_invalidation() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -22,10 +22,9 @@ use crate::{
     config::Settings,
     demo,
     kernel::{
-        Kernel,
-        env::Env,
-        db, durability,
+        Kernel, db, durability,
         embedded_postgres::{EmbeddedError, EmbeddedPostgres, Options, exit_code, run_with},
+        env::Env,
         text::EmailAddress,
         vault, zones,
     },

@@ -381,7 +381,8 @@ async fn campaign(
             "title": english(&update.title), "body": update.body, "muster:campaign": campaign.slug, "muster:kind": update.kind, "date": update.date,
             "figures": update.figures, "source_url": update.source_url, "muster:texts": texts(&update.title, &Words::new(), &Words::new()),
         });
-        campaigns::save_update(conn, kernel, organization, kernel.env.id(), parse(body.to_string().as_bytes())?).await?;
+        campaigns::save_update(conn, kernel, organization, kernel.env.id(), parse(body.to_string().as_bytes())?)
+            .await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! | from the ground up | what it owns |
 //! |---|---|
 //! | [`error`] [`config`] [`telemetry`] | problems, settings, logs and metrics |
-//! | [`kernel`] | leaf tools: clock, crypto, vaults, links in mail, guard, group commit, pages, texts |
+//! | [`kernel`] | leaf tools: clock, crypto, vaults, links in mail, rate limits, group commit, pages, texts |
 //! | [`mail`] | the queue: claim, send, settle; knows no slice |
 //! | [`organizers`] | who runs campaigns: accounts, tokens, sessions, audit |
 //! | [`people`] | who takes part: sealed details, consents |

@@ -18,7 +18,7 @@ use uuid::{Builder, Uuid};
 use super::action::Kind;
 use crate::{
     error::{Code, Error, Result},
-    kernel::{env::floor_to_day, db::with_timeout, keyset_pagination::force_index_scans},
+    kernel::{db::with_timeout, env::floor_to_day, keyset_pagination::force_index_scans},
 };
 
 /// Rows that one statement counts beforehand.

@@ -10,8 +10,8 @@ use std::{
 
 use super::{
     cache_invalidation::{CacheInvalidation, CacheInvalidator},
-    env::Env,
     db::with_timeout,
+    env::Env,
 };
 use crate::error::{Error, Result};
 
@@ -124,7 +124,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     }
 
     /// Forgets a key, after a write that changed it.
-    pub fn forget(&self, key: &K) {
+    pub fn invalidate(&self, key: &K) {
         self.lock().remove(key);
     }
 
@@ -190,7 +190,7 @@ mod tests {
             assert_eq!(one.await.unwrap().unwrap(), 7);
         }
         assert_eq!(loads.load(Ordering::SeqCst), 1);
-        cache.forget(&1);
+        cache.invalidate(&1);
         assert_eq!(cache.get(&1, async || Ok(8)).await.unwrap(), 8);
     }
 

@@ -83,7 +83,12 @@ pub fn mismatch() -> Error {
 ///
 /// # Errors
 /// `idempotency_mismatch` (422), or a database error.
-pub async fn claim(conn: &mut PgConnection, env: &Env, key: Option<&IdempotencyKey>, resource: Uuid) -> Result<KeyClaim> {
+pub async fn claim(
+    conn: &mut PgConnection,
+    env: &Env,
+    key: Option<&IdempotencyKey>,
+    resource: Uuid,
+) -> Result<KeyClaim> {
     let Some(key) = key else { return Ok(KeyClaim::Fresh) };
     let spent = sqlx::query!(
         r#"SELECT resource_id AS "resource_id!", outcome AS "outcome!" FROM claim_idempotency_keys(ARRAY[($1::uuid, $2::bytea, $3::bytea, $4::timestamptz)::keyed_act])"#,

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::error::{Code, Error, Result};
 
-const MAC: usize = 15;
+const MAC_BYTES: usize = 15;
 
 /// The box of "this was not me": never mail this address again.
 pub const NEVER_AGAIN: &str = "never_again";
@@ -103,7 +103,7 @@ impl Links {
 
     /// The token alone.
     pub fn token(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
-        let mut token = Vec::with_capacity(17 + MAC);
+        let mut token = Vec::with_capacity(17 + MAC_BYTES);
         token.push(purpose as u8);
         token.extend_from_slice(row.as_bytes());
         token.extend_from_slice(&mac(&self.keys.current(), purpose, row, generation));
@@ -135,7 +135,7 @@ impl Links {
     }
 }
 
-fn mac(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> [u8; MAC] {
+fn mac(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> [u8; MAC_BYTES] {
     let mac = key.mac(&[&[purpose as u8], row.as_bytes(), &generation.to_be_bytes()]);
     *mac.first_chunk().expect("an HMAC has 32 bytes")
 }
@@ -152,7 +152,7 @@ pub struct Token {
     pub purpose: Purpose,
     /// The row it claims to be for.
     pub row: Uuid,
-    mac: [u8; MAC],
+    mac: [u8; MAC_BYTES],
     links: Links,
 }
 

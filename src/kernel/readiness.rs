@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{env::Env, db};
+use super::{db, env::Env};
 use crate::error::{Error, Result};
 
 /// Time between two writes.

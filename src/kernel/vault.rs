@@ -27,8 +27,8 @@ pub use self::rotation::Activated;
 use super::{
     cache::Cache,
     crypto::{DecryptionError, Key, SealContext},
-    env::Env,
     db::{PoolKind, pool_like},
+    env::Env,
     keyring::Keyring,
     text::EmailAddress,
 };
@@ -197,13 +197,13 @@ impl Vaults {
     }
 
     /// Destroys a vault: with this transaction it is shut in every process, and a moment later its key is gone from the hosts'
-    /// files ([`upkeep`]), so that it opens from no copy of the database any more.
+    /// files ([`maintenance`]), so that it opens from no copy of the database any more.
     ///
     /// # Errors
     /// A database error.
     pub async fn destroy(&self, conn: &mut PgConnection, id: Uuid) -> Result<()> {
         store::destroy(conn, id, self.env.now()).await?;
-        self.opened.forget(&id);
+        self.opened.invalidate(&id);
         self.destroyed.notify_one();
         Ok(())
     }

@@ -98,7 +98,9 @@ impl LetterFixture {
             holders,
         };
         let mut tx = self.kernel().db.begin().await.expect("a transaction");
-        create_office(&mut tx, self.kernel(), self.organization, self.kernel().env.id(), &new).await.expect("an office");
+        create_office(&mut tx, self.kernel(), self.organization, self.kernel().env.id(), &new)
+            .await
+            .expect("an office");
         tx.commit().await.expect("a commit");
     }
 

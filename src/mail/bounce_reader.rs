@@ -1,5 +1,5 @@
 //! Reads a message that came back, on a thread of its own: it was written by anybody, so whatever it does to its reader must
-//! not be done to the threads that serve requests. The reader (`report`, `mime`) takes time and stack in proportion to the
+//! not be done to the threads that serve requests. The reader (`bounce_report`, `mime`) takes time and stack in proportion to the
 //! message; this is what holds should that be wrong.
 
 use std::{io, time::Duration};

@@ -1,7 +1,7 @@
 //! The engine: claims mails, has them composed, sends them, settles what became of them. Any number of processes may run one.
 //!
 //! Crash-safe by order: a claim commits before anything is sent, and what was sent is settled in a second transaction. A
-//! kill in between leaves a lease that runs out (`next_state::after_expiry`). It never gives up over an outage and never logs
+//! kill in between leaves a lease that runs out (`retry_policy::after_expiry`). It never gives up over an outage and never logs
 //! whom a mail is for.
 
 use std::{

@@ -20,7 +20,9 @@ pub async fn delete_expired(conn: &mut PgConnection, now: DateTime<Utc>, keep: T
     sqlx::query!("DELETE FROM day_secrets WHERE day < $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM confirmation_caps WHERE day < $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM first_contacts WHERE hour < $1", now - TimeDelta::hours(2)).execute(&mut *conn).await?;
-    sqlx::query!("DELETE FROM mail_provider_counts WHERE day < $1", today - TimeDelta::days(90)).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM mail_provider_counts WHERE day < $1", today - TimeDelta::days(90))
+        .execute(&mut *conn)
+        .await?;
     sqlx::query!("DELETE FROM mail_bounce_lookups WHERE forget_on <= $1", today).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM mail_pauses_ended WHERE ended_at < $1", now - TimeDelta::days(30))
         .execute(&mut *conn)

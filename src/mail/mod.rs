@@ -7,28 +7,28 @@
 //! A mail's way, driven by the [`Engine`], a batch at a time so that a mail costs a share of a query and no query of its own:
 //! 1. `queued` → `sending`: *claimed* with a short lease and a token, the attempt counted, and committed (`engine`).
 //!    How many a round claims follows from how long the last one took, so that what is more urgent soon gets its turn.
-//! 2. *Composed* from its ids, those of a kind together, and *sent* (`round`), over a few connections a run of them on each, where
+//! 2. *Composed* from its ids, those of a kind together, and *sent* (`send_round`), over a few connections a run of them on each, where
 //!    the next begins in the same write that ends the one before; a heartbeat prolongs the lease, and a process whose lease ran
 //!    out by its own clock sends nothing any more. Letters note first, under their token, that content is about to go out
 //!    (`data_at`).
-//! 3. *Settled*, guarded by the token (`settling`): `sent`, `failed`, `uncertain`, `cancelled`; or back to `queued`: refused
+//! 3. *Settled*, guarded by the token (`settle`): `sent`, `failed`, `uncertain`, `cancelled`; or back to `queued`: refused
 //!    for now or not composed for a fault of ours (the attempt counts, waiting times grow for three days), or the relay was away
-//!    (it does not). A relay that refuses our account, or everything, is away as well (`breaker`). A slice that cannot be told
+//!    (it does not). A relay that refuses our account, or everything, is away as well (`circuit_breaker`). A slice that cannot be told
 //!    of a mail's end is told later. The further recipients of a letter get copies, which are mails of their own.
 //! 4. A process that died leaves a lease to run out: a letter whose content had begun is `uncertain`, everything else
 //!    goes again with the same Message-ID.
 //!
-//! What waits lies in the partition `emails_waiting`, what is settled in one for its month, which is dropped whole (`upkeep`).
+//! What waits lies in the partition `emails_waiting`, what is settled in one for its month, which is dropped whole (`maintenance`).
 //! Rows of protected actions are deleted when sent or cancelled; for 72 hours `mail_bounce_lookups` knows their ids. `bounced` and
-//! `complained` come later: what comes back is read (`intake`, `mime`, `report`) and found by the token in the envelope's sender (`returned`), from
-//! a folder (`spool`) or by the API; a dead address of a supporter is suppressed for a while, an official's mailbox is paused
+//! `complained` come later: what comes back is read (`bounce_reader`, `mime`, `bounce_report`) and found by the token in the envelope's sender (`bounces`), from
+//! a folder (`bounce_spool`) or by the API; a dead address of a supporter is suppressed for a while, an official's mailbox is paused
 //! for a human.
 //!
 //! Letters stand in *lanes*, one for each official's mailbox; lanes and relays have a pace, and lanes hours, that all processes
 //! share (`store`); leases and due times go by the database's clock. A database that was restored from a copy sends nothing
-//! until an organizer says so (`fence`). `domains`
-//! counts by provider. `drafts` and `consent` ask whether addresses may be written to, `message` builds bytes, `render` texts,
-//! `mailbox` is the transport of demo and development, `smtp` the one of everybody else.
+//! until an organizer says so (`restore_guard`). `provider_counts`
+//! counts by provider. `send_basis` and `suppression` ask whether addresses may be written to, `message` builds bytes, `render` texts,
+//! `file_mailbox` is the transport of demo and development, `smtp` the one of everybody else.
 
 mod bounce_reader;
 mod bounce_report;
@@ -139,7 +139,11 @@ mod tests {
             ("http://relay.example.org", 1, 0),
         ] {
             url.clone_into(&mut settings.mail.smtp_url);
-            assert_eq!((validate_settings(&settings).len(), settings_warnings(&settings).len()), (wrong, unwise), "{url}");
+            assert_eq!(
+                (validate_settings(&settings).len(), settings_warnings(&settings).len()),
+                (wrong, unwise),
+                "{url}"
+            );
         }
         settings.mail.from_domain = "not a domain".to_owned();
         assert_eq!(validate_settings(&settings).len(), 2);

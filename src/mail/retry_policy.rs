@@ -3,7 +3,7 @@
 //! A fault of ours (a template, a key, a relay that refuses our account) fails no mail: it waits and is tried again. A
 //! permanent refusal is final at the second time, with a success of the same relay in between; at once only where its code
 //! speaks of the address and the relay is known to take mail. An address is dead by such a code, or after two strikes days
-//! apart (`consent`).
+//! apart (`suppression`).
 
 use chrono::{DateTime, TimeDelta, Utc};
 

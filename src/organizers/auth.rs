@@ -89,7 +89,7 @@ impl Authenticator {
     /// A database error.
     pub async fn end_session(&self, token: &str) -> Result<()> {
         ops::sign_out(&mut *self.kernel().db.acquire().await?, token).await?;
-        self.0.known.forget(&Secret::Session(sha256(token.as_bytes())));
+        self.0.known.invalidate(&Secret::Session(sha256(token.as_bytes())));
         Ok(())
     }
 

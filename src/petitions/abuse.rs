@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error, Result},
-    kernel::{crypto::Key, env::Env, day_secret, network::Network, rate_limit::Source, text::EmailAddress},
+    kernel::{crypto::Key, day_secret, env::Env, network::Network, rate_limit::Source, text::EmailAddress},
 };
 
 /// The part of an hour's signatures, in percent, that one network may bring whatever the limits say.

@@ -188,7 +188,7 @@ async fn operations(app: &TestApp) -> Vec<(Method, String, Needs)> {
 }
 
 /// The path to these things; `within` names what the collection belongs to.
-fn path_to(template: &str, resources: &AllResources, scope: &AllResources) -> String {
+fn path_to(template: &str, resources: &AllResources, within: &AllResources) -> String {
     let own = match template.trim_start_matches("/api/v1/").trim_start_matches("exports/").split('/').next().unwrap() {
         "petitions" => within.petition,
         "events" => within.event,

@@ -16,8 +16,8 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use crate::{
-    rate_limit::solve,
     harness::{Reply, TestApp, signer},
+    rate_limit::solve,
     sessions::csrf,
 };
 

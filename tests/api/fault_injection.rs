@@ -13,8 +13,8 @@ use muster::{
     config::Settings,
     kernel::{
         Kernel,
-        env::Env,
         embedded_postgres::{EmbeddedPostgres, Options},
+        env::Env,
         keyring::Keyring,
         text::EmailAddress,
     },

@@ -21,7 +21,7 @@ use muster::{
     },
     mail::{
         self, Class, Composed, Composition, DeliveryStatus, Engine, FileMailbox, Hours, LaneLimits, MailKind,
-        MailKinds, NewEmail, Progress, QueuedEmail, Sender, cancel, enqueue, forget, may_send_confirmation, one_by_one,
+        MailKinds, NewEmail, Progress, QueuedEmail, Sender, cancel, delete_expired, enqueue, may_send_confirmation, one_by_one,
         render, requeue, set_lane, set_relay,
     },
 };
@@ -661,7 +661,10 @@ async fn one_failing_mail_does_not_block_others(db: PgPool) {
     let engine = harness.engine();
     harness.advance(TimeDelta::minutes(1));
     assert_eq!(engine.retry_callbacks().await.expect("still poison"), 0);
-    sqlx::query("UPDATE mail_pending_callbacks SET refs = refs - 'mode'").execute(&harness.kernel.db).await.expect("mended");
+    sqlx::query("UPDATE mail_pending_callbacks SET refs = refs - 'mode'")
+        .execute(&harness.kernel.db)
+        .await
+        .expect("mended");
     harness.advance(TimeDelta::minutes(2));
     assert_eq!(engine.retry_callbacks().await.expect("told"), 1);
     assert_eq!(harness.delivery_status(poison), [DeliveryStatus::Sent]);
@@ -810,14 +813,14 @@ async fn old_partitions_are_dropped(db: PgPool) {
     let mut conn = harness.kernel.db.acquire().await.expect("a connection");
     let ends = (sent.date_naive().with_day(1).expect("a first") + Months::new(1)).and_time(NaiveTime::MIN).and_utc();
     harness.advance(ends - sent + TimeDelta::days(29));
-    forget(&mut conn, harness.kernel.env.now(), keep).await.expect("nothing yet");
+    delete_expired(&mut conn, harness.kernel.env.now(), keep).await.expect("nothing yet");
     assert_eq!(harness.state(id).await, "sent", "its month ended less than thirty days ago");
     assert!(
         months().await.contains(&month(harness.kernel.env.now() + Months::new(1))),
         "there is room for the next one"
     );
     harness.advance(TimeDelta::days(2));
-    forget(&mut conn, harness.kernel.env.now(), keep).await.expect("the month");
+    delete_expired(&mut conn, harness.kernel.env.now(), keep).await.expect("the month");
     assert_eq!((harness.state(id).await, harness.state(waiting).await), ("gone".to_owned(), "queued".to_owned()));
     assert!(!months().await.contains(&month(sent)));
 }

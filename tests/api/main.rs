@@ -2,6 +2,7 @@
 
 mod abuse;
 mod access;
+mod architecture;
 mod attached_letters;
 mod attempt_limits;
 mod bounces;
@@ -19,29 +20,32 @@ mod counts;
 mod exports;
 #[path = "../faults/database.rs"]
 mod fault_database;
+mod fault_injection;
 #[path = "../faults/proxy.rs"]
 mod fault_proxy;
+#[path = "../faults/exports.rs"]
+mod faults_exports;
+#[path = "../faults/imports.rs"]
+mod faults_imports;
+#[path = "../faults/people.rs"]
+mod faults_people;
 mod fixtures;
 mod group_commit;
-mod rate_limit;
 mod harness;
+mod hot_path_load;
 mod images;
 mod imports;
-mod worker_crash;
 mod jobs;
 mod keep_nothing;
 mod keyring;
 #[path = "../faults/keyring.rs"]
 mod keyring_faults;
-mod architecture;
 mod letter_dispatch;
 mod lifecycle;
 #[path = "../faults/lists.rs"]
 mod lists;
-mod hot_path_load;
-#[path = "../faults/restore_guard.rs"]
-mod restore_guard;
 mod mail_queue;
+mod mail_relay;
 mod mail_retry_policy;
 mod milestones;
 mod operations;
@@ -54,9 +58,11 @@ mod petitions;
 mod privacy;
 mod process;
 mod questions;
+mod rate_limit;
 mod recount;
 mod referral;
-mod mail_relay;
+#[path = "../faults/restore_guard.rs"]
+mod restore_guard;
 mod schema;
 mod seats;
 mod sessions;
@@ -66,12 +72,5 @@ mod smtp_client;
 mod smtp_sink;
 mod templates;
 mod texts;
-mod fault_injection;
-
-#[path = "../faults/exports.rs"]
-mod faults_exports;
-#[path = "../faults/imports.rs"]
-mod faults_imports;
-#[path = "../faults/people.rs"]
-mod faults_people;
+mod worker_crash;
 mod zones;

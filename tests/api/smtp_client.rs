@@ -205,7 +205,7 @@ async fn the_lease_is_checked_before_each_message() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
     let answers = send_all(&pool, &[MAIL; 4], &|| sink.messages().len() < 2).await;
-    let held = || Err(SendError::HeldBack);
+    let held = || Err(SendError::LeaseLost);
     assert_eq!((answers[1].is_ok(), &answers[2..]), (true, &[held(), held()][..]));
     assert_eq!(sink.messages().len(), 2);
     send(&pool, MAIL).await.expect("on another connection");
@@ -215,11 +215,11 @@ async fn the_lease_is_checked_before_each_message() {
 async fn a_message_whose_lease_was_lost_is_not_sent() {
     let sink = SmtpSink::start(Behaviour::accept()).await;
     let (pool, _) = pool_with(&sink.url(), PoolConfig { size: 1, ..config() });
-    assert_eq!(send_all(&pool, &[MAIL], &|| false).await, [Err(SendError::HeldBack)]);
+    assert_eq!(send_all(&pool, &[MAIL], &|| false).await, [Err(SendError::LeaseLost)]);
     assert_eq!(sink.connections(), 0);
     let asked = AtomicUsize::new(0);
     let until_the_content = || asked.fetch_add(1, Ordering::Relaxed) == 0;
-    assert_eq!(send_all(&pool, &[MAIL], &until_the_content).await, [Err(SendError::HeldBack)]);
+    assert_eq!(send_all(&pool, &[MAIL], &until_the_content).await, [Err(SendError::LeaseLost)]);
     send(&pool, MAIL).await.expect("the next one, on another connection");
     assert_eq!((sink.connections(), sink.messages().len()), (2, 1));
 }

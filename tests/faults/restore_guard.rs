@@ -50,7 +50,8 @@ async fn the_restore_guard_pauses_a_database_that_is_not_the_newest(pool: PgPool
     until("the metrics", async || {
         let metrics = server.admin("/metrics").await.text();
         Some(()).filter(|()| {
-            metrics.contains("muster_mail_paused{scope=\"everything\"} 1") && metrics.contains("muster_mail_restore_guard_ok 0")
+            metrics.contains("muster_mail_paused{scope=\"everything\"} 1")
+                && metrics.contains("muster_mail_restore_guard_ok 0")
         })
     })
     .await;

@@ -257,9 +257,13 @@ pub async fn requeue_given_up(conn: &mut PgConnection, broadcast: Uuid, most: i6
 /// # Errors
 /// A database error.
 pub async fn restart_enqueueing(conn: &mut PgConnection, broadcast: Uuid, requeues_given_up: bool) -> Result<()> {
-    sqlx::query!("UPDATE broadcasts SET enqueue_cursor = NULL, requeues_given_up = $2 WHERE id = $1", broadcast, requeues_given_up)
-        .execute(conn)
-        .await?;
+    sqlx::query!(
+        "UPDATE broadcasts SET enqueue_cursor = NULL, requeues_given_up = $2 WHERE id = $1",
+        broadcast,
+        requeues_given_up
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{TextError, is_optional_mark, latin};
 
-const MAX: usize = 80;
+const MAX_CHARS: usize = 80;
 
 /// 1 to 80 characters `[a-z0-9]+(-[a-z0-9]+)*`, never in the shape of a UUID, because `{id}` takes either.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -34,8 +34,8 @@ impl Slug {
                 "Possible are small letters a to z, digits and single hyphens between them; not a UUID.",
             ));
         }
-        if typed.len() > MAX {
-            return Err(TextError::too_long(MAX));
+        if typed.len() > MAX_CHARS {
+            return Err(TextError::too_long(MAX_CHARS));
         }
         Ok(Self(typed.to_owned()))
     }
@@ -44,9 +44,9 @@ impl Slug {
     pub fn from_title(title: &str) -> Option<Self> {
         let mut slug = String::new();
         for word in words(title) {
-            if slug.len() + 1 + word.len() > MAX {
+            if slug.len() + 1 + word.len() > MAX_CHARS {
                 if slug.is_empty() {
-                    slug.push_str(&word[..MAX]);
+                    slug.push_str(&word[..MAX_CHARS]);
                 }
                 break;
             }

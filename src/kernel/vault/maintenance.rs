@@ -112,7 +112,7 @@ impl Vaults {
         let now = self.env.now();
         for vault in store::destroy_ended(&self.work, (now - END_OF_DAY_EVERYWHERE).date_naive(), now).await? {
             tracing::info!(%vault, "a protected vault was destroyed: its last day is over");
-            self.opened.forget(&vault);
+            self.opened.invalidate(&vault);
         }
         let needed = store::needed(&self.work).await?;
         let missing = needed.iter().filter(|name| self.keyring.wrapping(name).is_err()).count();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Longest text kept of a reply, in characters; some relays send whole pages.
-const MAX_TEXT: usize = 500;
+const MAX_TEXT_CHARS: usize = 500;
 
 /// Stands where an address stood.
 const REDACTED: &str = "[address]";
@@ -62,7 +62,7 @@ pub(super) fn clean(text: &str, locals: &[&str]) -> String {
     for local in locals {
         text = without_word(&text, local);
     }
-    text.chars().take(MAX_TEXT).collect()
+    text.chars().take(MAX_TEXT_CHARS).collect()
 }
 
 /// Takes the local parts of addresses out of a text, with and without what stands behind a plus sign, and each name that they
@@ -128,22 +128,23 @@ pub fn without_addresses(text: &str) -> String {
 }
 
 /// The ways an `@` is written; `=` is VERP's.
-const SIGNS: [&str; 5] = ["@", "\u{ff20}", "%40", "&#64;", "="];
+const AT_SIGNS: [&str; 5] = ["@", "\u{ff20}", "%40", "&#64;", "="];
 
 /// Longest address that is looked ahead for, so that hostile texts cost no more than their length.
-const LONGEST: usize = 320;
+const MAX_ADDRESS_BYTES: usize = 320;
 
 /// The next thing that may part a local part from a domain.
 fn next_sign(text: &str) -> Option<(usize, &'static str)> {
-    let sign_at = |at: usize| SIGNS.into_iter().find(|sign| text[at..].starts_with(sign));
+    let sign_at = |at: usize| AT_SIGNS.into_iter().find(|sign| text[at..].starts_with(sign));
     let (at, sign) = text.char_indices().find_map(|(at, _)| sign_at(at).map(|sign| (at, sign)))?;
     if sign == "=" {
         // in `bounce-jane=example.org@relay.net` the later `@` takes the whole
-        let strong =
-            text[at..].char_indices().take(LONGEST).take_while(|(_, c)| !ends_a_word(*c)).find_map(|(more, _)| {
+        let strong = text[at..].char_indices().take(MAX_ADDRESS_BYTES).take_while(|(_, c)| !ends_a_word(*c)).find_map(
+            |(more, _)| {
                 let sign = sign_at(at + more).filter(|sign| *sign != "=")?;
                 Some((at + more, sign))
-            });
+            },
+        );
         return strong.or(Some((at, sign)));
     }
     Some((at, sign))
@@ -226,7 +227,7 @@ mod tests {
 
     #[test]
     fn texts_are_short_and_on_one_line() {
-        assert_eq!(clean(&"é".repeat(2000), &[]).chars().count(), MAX_TEXT);
+        assert_eq!(clean(&"é".repeat(2000), &[]).chars().count(), MAX_TEXT_CHARS);
         assert_eq!(clean("5.1.1", &[]), "");
         assert_eq!(clean("a\r\nb\0c", &[]), "a  b c");
     }

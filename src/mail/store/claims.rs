@@ -79,7 +79,7 @@ pub(in crate::mail) struct ClaimResult {
 
 /// Claims up to `limit` mails, in the order in which they are to go out, and takes from the relays' pace what they may
 /// need. An eighth, or as many on top where no pace is kept, may be letters whatever else waits; `fraction`, in `[0, 1)`, is
-/// for rounding. `relays` are those of this process; what is not used is given back (`give_back`).
+/// for rounding. `relays` are those of this process; what is not used is given back (`release_quota`).
 pub(in crate::mail) async fn claim(
     conn: &mut PgConnection,
     request: ClaimRequest,

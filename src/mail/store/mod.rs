@@ -1,4 +1,4 @@
-//! The SQL of the queue: enqueue, claim, heartbeat, settle, recover. `lanes` claims letters, `upkeep` forgets, `consent` asks
+//! The SQL of the queue: enqueue, claim, heartbeat, settle, recover. `lanes` claims letters, `maintenance` forgets, `suppression` asks
 //! for leave.
 //!
 //! Whoever claims a mail writes a `claim_token` on its row; every later write of that claim names the token, so a process

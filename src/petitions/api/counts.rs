@@ -124,7 +124,8 @@ async fn recount_petition(
         let (kernel, now) = (&petitions.kernel, petitions.kernel.env.now());
         let wrong = recount(&kernel.work, &Signatures, action, ROWS_PER_RANGE, now).await?;
         let detail = json!({"repaired": wrong.len()});
-        audit(&mut *kernel.work.acquire().await?, &kernel.env, &actor, "petition.recount", Some(action), detail).await?;
+        audit(&mut *kernel.work.acquire().await?, &kernel.env, &actor, "petition.recount", Some(action), detail)
+            .await?;
         let repaired: Vec<Value> =
             wrong.iter().map(|(by, key, off)| json!({"by": by, "key": key, "off": off})).collect();
         Ok::<_, Error>(json!({"muster:verified_date": now, "muster:repaired": repaired}))
