@@ -16,7 +16,10 @@ use uuid::Uuid;
 
 pub use sqlstate::{ErrorClass, breaks_connections, is_suspect, note_broken_connection};
 
-/// A result with the house's error.
+/// A result with Muster's error type.
+///
+/// Any function that returns it and is given a connection, a pool or a transaction may answer with a converted database error
+/// ([`ErrorClass`] says as which code). `# Errors` sections name only what else can go wrong.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The closed list of problem codes. Clients match on these; titles and details may be reworded.

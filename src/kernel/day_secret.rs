@@ -8,9 +8,6 @@ use super::{crypto::Key, env::Env};
 use crate::error::Result;
 
 /// The day's secret: made now, or the one that another process made first. Those of earlier days go.
-///
-/// # Errors
-/// A database error.
 pub async fn for_day(db: &PgPool, env: &Env, day: NaiveDate) -> Result<Key> {
     let fresh = Key::random(env);
     let secret = sqlx::query_scalar!(

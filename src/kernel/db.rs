@@ -289,7 +289,7 @@ pub fn with_timeout<T, F: Future<Output = Result<T>>>(
 /// settings that do not hold, which a pooler in transaction mode may drop.
 ///
 /// # Errors
-/// `internal` saying what to set, or a database error.
+/// `internal` saying what to set.
 pub async fn check_server(pool: &PgPool) -> Result<Vec<String>> {
     let ask = async || {
         sqlx::query!(
@@ -341,9 +341,6 @@ pub async fn check_server(pool: &PgPool) -> Result<Vec<String>> {
 }
 
 /// Whether the server has room for the connections that one process may open; warnings when it is tight.
-///
-/// # Errors
-/// A database error.
 pub async fn check_connection_capacity(pools: &Pools) -> Result<Vec<String>> {
     let row = sqlx::query!(
         r#"SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS "most!",
@@ -410,9 +407,6 @@ async fn migrate_on(conn: &mut PgConnection) -> Result<()> {
 
 /// Gives the role of `url` the session settings as its own in this database: sessions behind a pooler in transaction mode
 /// have no others.
-///
-/// # Errors
-/// A database error.
 pub async fn set_role_settings(url: &str) -> Result<()> {
     let mut statements = "DO $$ BEGIN ".to_owned();
     for (name, value) in SESSION_SETTINGS.iter().chain([&("statement_timeout", "30s")]) {

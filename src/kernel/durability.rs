@@ -66,7 +66,7 @@ fn report_metrics(standbys: &Standbys, problem: Option<&str>) {
 /// Refuses a database whose commits do not wait for a standby where the settings ask for that, and says what else is unwise.
 ///
 /// # Errors
-/// `internal` saying what to set, or a database error.
+/// `internal` saying what to set.
 pub async fn check_at_startup(settings: &Settings, db: &PgPool) -> Result<()> {
     let standbys = read(db).await?;
     let problem = standbys.problem(settings.database.durability, settings.is_production());
@@ -84,9 +84,6 @@ pub async fn check_at_startup(settings: &Settings, db: &PgPool) -> Result<()> {
 }
 
 /// Looks again, for the metrics and the log.
-///
-/// # Errors
-/// A database error.
 pub async fn recheck(settings: &Settings, db: &PgPool) -> Result<()> {
     let standbys = read(db).await?;
     let problem = standbys.problem(settings.database.durability, settings.is_production());

@@ -40,7 +40,7 @@ pub enum KeyClaim {
 /// it was spent then, for as long as keys are remembered.
 ///
 /// # Errors
-/// `invalid_parameter` (400) for an empty or over-long key, or a database error.
+/// `invalid_parameter` (400) for an empty or over-long key.
 pub async fn from_request(
     db: &PgPool,
     requests_keys: &SigningKeys,
@@ -82,7 +82,7 @@ pub fn mismatch() -> Error {
 /// one has committed.
 ///
 /// # Errors
-/// `idempotency_mismatch` (422), or a database error.
+/// `idempotency_mismatch` (422).
 pub async fn claim(conn: &mut PgConnection, env: &Env, key: Option<&IdempotencyKey>, resource: Uuid) -> Result<KeyClaim> {
     let Some(key) = key else { return Ok(KeyClaim::Fresh) };
     let spent = sqlx::query!(
@@ -102,9 +102,6 @@ pub async fn claim(conn: &mut PgConnection, env: &Env, key: Option<&IdempotencyK
 }
 
 /// Notes that the request which claimed the key found its resource there already, and is answered with 200 for ever.
-///
-/// # Errors
-/// A database error.
 pub async fn mark_as_existing(conn: &mut PgConnection, key: Option<&IdempotencyKey>) -> Result<()> {
     if let Some(key) = key {
         sqlx::query!("UPDATE idempotency_keys SET status = 200 WHERE key = $1", key.key).execute(conn).await?;
@@ -113,9 +110,6 @@ pub async fn mark_as_existing(conn: &mut PgConnection, key: Option<&IdempotencyK
 }
 
 /// Was the request that spent the key answered with 201? A replay is answered alike.
-///
-/// # Errors
-/// A database error.
 pub async fn was_created(conn: &mut PgConnection, key: Option<&IdempotencyKey>) -> Result<bool> {
     let Some(key) = key else { return Ok(true) };
     let status = sqlx::query_scalar!("SELECT status FROM idempotency_keys WHERE key = $1", key.key);
@@ -123,9 +117,6 @@ pub async fn was_created(conn: &mut PgConnection, key: Option<&IdempotencyKey>) 
 }
 
 /// Forgets keys made before `before` (upkeep).
-///
-/// # Errors
-/// A database error.
 pub async fn delete_older(db: &sqlx::PgPool, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
     Ok(sqlx::query!("DELETE FROM idempotency_keys WHERE created_at < $1", before).execute(db).await?.rows_affected())
 }

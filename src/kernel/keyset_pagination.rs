@@ -463,9 +463,6 @@ impl KeysetList<'_> {
 
 /// For the rest of the transaction: only ways along an index, row by row. Others read everything before a LIMIT stops
 /// them, and a plan that is kept from when a table was small would read all of a large one.
-///
-/// # Errors
-/// A database error.
 pub async fn force_index_scans(tx: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "SELECT set_config('enable_seqscan', 'off', true) AS a, set_config('enable_bitmapscan', 'off', true) AS b,

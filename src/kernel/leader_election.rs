@@ -16,9 +16,6 @@ use crate::error::Result;
 const LEASE_DURATION: Duration = Duration::from_secs(15);
 
 /// Makes a round unless another process makes it, or made it less than `interval` ago. `None`: it was not made here.
-///
-/// # Errors
-/// A database error.
 pub async fn run_as_leader<T>(
     kernel: &Kernel,
     name: &'static str,

@@ -128,9 +128,6 @@ fn minute_of(env: &Env) -> i64 {
 }
 
 /// Forgets spent proofs that nobody could use again, and attempts whose window has ended (upkeep).
-///
-/// # Errors
-/// A database error.
 pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<()> {
     let some_spent = async || {
         let done = sqlx::query!(

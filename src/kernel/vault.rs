@@ -128,7 +128,7 @@ impl Vaults {
     /// Makes the vault of an organization.
     ///
     /// # Errors
-    /// `unavailable` without the root key that wraps at present, or a database error.
+    /// `unavailable` without the root key that wraps at present.
     pub async fn create_for_organization(&self, conn: &mut PgConnection, organization: Uuid) -> Result<Uuid> {
         self.refresh().await;
         let generation = store::current_generation(conn).await?;
@@ -140,7 +140,7 @@ impl Vaults {
     /// row can be committed; one whose transaction does not commit is removed later ([`Vaults::prune`]).
     ///
     /// # Errors
-    /// `unavailable` when the file of vault keys cannot be written, or a database error.
+    /// `unavailable` when the file of vault keys cannot be written.
     pub async fn create_protected(
         &self,
         conn: &mut PgConnection,
@@ -172,9 +172,6 @@ impl Vaults {
     }
 
     /// An organization's own vault.
-    ///
-    /// # Errors
-    /// A database error.
     pub async fn of_organization(&self, conn: &mut PgConnection, organization: Uuid) -> Result<Uuid> {
         store::of_organization(conn, organization).await
     }
@@ -198,9 +195,6 @@ impl Vaults {
 
     /// Destroys a vault: with this transaction it is shut in every process, and a moment later its key is gone from the hosts'
     /// files ([`upkeep`]), so that it opens from no copy of the database any more.
-    ///
-    /// # Errors
-    /// A database error.
     pub async fn destroy(&self, conn: &mut PgConnection, id: Uuid) -> Result<()> {
         store::destroy(conn, id, self.env.now()).await?;
         self.opened.forget(&id);

@@ -98,9 +98,6 @@ pub trait JobKind: Send + Sync {
     fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>>;
 
     /// Told in the transaction in which the job fails, so that a slice can end its own row.
-    ///
-    /// # Errors
-    /// A database error.
     fn on_failed<'a>(
         &'a self,
         conn: &'a mut PgConnection,

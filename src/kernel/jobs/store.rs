@@ -15,9 +15,6 @@ const FAILED_JOB_RETENTION_DAYS: i64 = 90;
 
 /// Asks for a job's work, in the transaction that makes it necessary: from the beginning, without failures, from `at` on. A job
 /// that is there already begins anew.
-///
-/// # Errors
-/// A database error.
 pub async fn enqueue(
     conn: &mut PgConnection,
     kind: &str,
@@ -40,9 +37,6 @@ pub async fn enqueue(
 }
 
 /// Ends a job, whoever makes a step of it.
-///
-/// # Errors
-/// A database error.
 pub async fn remove(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM jobs WHERE kind = $1 AND id = $2", kind, id).execute(conn).await?;
     Ok(())
@@ -77,9 +71,6 @@ impl JobStatus {
 }
 
 /// How the jobs of a kind stand that work on these rows; those that have ended are not there.
-///
-/// # Errors
-/// A database error.
 pub async fn statuses(conn: &mut PgConnection, kind: &str, ids: &[Uuid]) -> Result<HashMap<Uuid, JobStatus>> {
     let store = sqlx::query_as!(
         JobStatus,
@@ -93,9 +84,6 @@ pub async fn statuses(conn: &mut PgConnection, kind: &str, ids: &[Uuid]) -> Resu
 }
 
 /// How the job of a kind stands that works on a row.
-///
-/// # Errors
-/// A database error.
 pub async fn status(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<Option<JobStatus>> {
     Ok(statuses(conn, kind, &[id]).await?.remove(&id))
 }
@@ -216,9 +204,6 @@ pub(super) async fn fail(conn: &mut PgConnection, job: &Job, attempts: i32, why:
 }
 
 /// Shows in the metrics how many jobs there are, how many do not go on, and how long the oldest has been due.
-///
-/// # Errors
-/// A database error.
 pub async fn report_metrics(db: &PgPool, kinds: &[&'static str], now: DateTime<Utc>) -> Result<()> {
     let store = sqlx::query!(
         r#"SELECT kind, count(*) FILTER (WHERE state = 'running') AS "running!", count(*) FILTER (WHERE state = 'failed') AS "failed!",
@@ -248,9 +233,6 @@ fn as_gauge(number: i64) -> f64 {
 }
 
 /// Forgets jobs that failed long ago (upkeep). Returns how many.
-///
-/// # Errors
-/// A database error.
 pub async fn delete_old_failures(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let before = now - TimeDelta::days(FAILED_JOB_RETENTION_DAYS);
     let gone = sqlx::query!("DELETE FROM jobs WHERE state = 'failed' AND next_at < $1", before).execute(db).await?;

@@ -291,9 +291,6 @@ fn strictest(counters: &[Counter], failures: &[(Vec<u8>, u32)]) -> Admission {
 }
 
 /// Forgets attempts whose window has ended, some at a time. Returns how many.
-///
-/// # Errors
-/// A database error.
 pub(super) async fn delete_expired(db: &PgPool, now: DateTime<Utc>, limit_rows: i64) -> Result<u64> {
     let done = sqlx::query!(
         "DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE ends_at <= $1 LIMIT $2)",

@@ -106,7 +106,7 @@ impl Vaults {
     /// made for another database is left alone.
     ///
     /// # Errors
-    /// `unavailable` when the files cannot be read or written (it is to be tried again), or a database error.
+    /// `unavailable` when the files cannot be read or written (it is to be tried again).
     pub async fn prune(&self) -> Result<Vec<String>> {
         self.refresh().await;
         let now = self.env.now();

@@ -19,7 +19,7 @@ impl Vaults {
     /// process has.
     ///
     /// # Errors
-    /// `unavailable` when the files cannot be read, or a database error.
+    /// `unavailable` when the files cannot be read.
     pub async fn status(&self) -> Result<String> {
         self.refresh().await;
         let vaults = store::live(&self.work).await?;
@@ -83,9 +83,6 @@ impl Vaults {
     }
 
     /// What is wrong with the keyring, one line each; nothing when all is well.
-    ///
-    /// # Errors
-    /// A database error.
     pub async fn check(&self) -> Result<Vec<String>> {
         self.refresh().await;
         let mut faults = self.keyring.failing();
@@ -127,7 +124,7 @@ impl Vaults {
     /// with them would sign links and index addresses as no other one does.
     ///
     /// # Errors
-    /// `internal` naming the setting, or a database error.
+    /// `internal` naming the setting.
     pub async fn refuse_foreign_keys(&self) -> Result<()> {
         let mut foreign = None;
         for vault in store::live(&self.work).await? {

@@ -31,7 +31,7 @@ impl Vaults {
     /// Adds a generation of keys to this host's root file. Nothing uses it before [`Vaults::activate`]. Returns its number.
     ///
     /// # Errors
-    /// `unavailable` when the file cannot be changed or lacks a key that a vault needs, or a database error.
+    /// `unavailable` when the file cannot be changed or lacks a key that a vault needs.
     pub async fn rotate(&self) -> Result<u32> {
         let current = store::current_generation(&mut *self.work.acquire().await?).await?;
         let mut needed = store::needed(&self.work).await?;
@@ -76,9 +76,6 @@ impl Vaults {
     }
 
     /// Learns from the database which generations write.
-    ///
-    /// # Errors
-    /// A database error.
     pub async fn load_generations(&self) -> Result<()> {
         self.keyring.set_history(store::generations(&self.work).await?);
         Ok(())
@@ -89,7 +86,7 @@ impl Vaults {
     ///
     /// # Errors
     /// `unavailable` when the text is no key file, a key of the same name is another one here, or the files cannot be
-    /// changed; or a database error.
+    /// changed.
     pub async fn import(&self, text: &str, from: &Path) -> Result<Vec<String>> {
         let mut import = ImportedKeys::read(text, from)?;
         for (vault, destroyed) in store::known(&self.work, &import.vaults()).await? {
