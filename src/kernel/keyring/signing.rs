@@ -122,7 +122,7 @@ impl SigningKeys {
     }
 
     /// The key for values that must be reproducible for a row, such as the Message-ID of a mail that is sent again:
-    /// the one that was active when the row's id (a UUIDv7) was made.
+    /// the one that was active when the row's id (a `UUIDv7`) was made.
     pub fn of_row(&self, id: Uuid) -> Key {
         self.at(time_of(id).unwrap_or_default())
     }
