@@ -130,7 +130,7 @@ async fn tick_loop(app: &App, cancel: &CancellationToken) {
             Ok(Some(Ok(())) | None) => trouble = false,
             Ok(Some(Err(error))) | Err(error) => {
                 if !trouble {
-                    tracing::warn!(%error, "the published numbers stand still until the database answers");
+                    tracing::warn!(%error, "tick: counts could not be published; it is retried");
                 }
                 trouble = true;
             }
