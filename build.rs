@@ -1,4 +1,4 @@
-//! Has the package rebuilt when a file changes that it compiles in through a macro.
+//! Makes cargo rebuild the package when files change that macros compile in.
 fn main() {
     for folder in ["migrations", "templates", "config"] {
         println!("cargo:rerun-if-changed={folder}");

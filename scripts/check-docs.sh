@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Fails when the documents name what is not there: a path in backticks (`src/mail/mod.rs`), a name in a file
-# (`src/mail/mod.rs::faults`), or a relative Markdown link. One line for each: file:line: what is missing.
+# Fails when the documents refer to something that does not exist: a path in backticks (`src/mail/mod.rs`), a name in a
+# file (`src/mail/mod.rs::enqueue`), or the target of a relative Markdown link. Prints one line per error: file:line:
+# what is missing.
 #
 #   scripts/check-docs.sh
 set -euo pipefail
@@ -20,7 +21,7 @@ report() {
     missing=$((missing + 1))
 }
 
-# Is there such a file or folder? The last part may have a `*`.
+# Does this file or folder exist? The last path component may contain a `*`.
 exists() {
     case $1 in
     *'*'*) compgen -G "$1" >/dev/null ;;
@@ -38,7 +39,7 @@ while IFS=: read -r file line token; do
         report "$file:$line" "no such path: $path"
     elif [ "$path" != "$token" ]; then
         name=${token#*::}
-        # several names of one file: `src/mail/mod.rs::faults,warnings`
+        # several names in one file: `src/mail/mod.rs::enqueue,validate_settings`
         for one in ${name//,/ }; do
             grep -qwF -- "$one" "$path" || report "$file:$line" "no \`$one\` in $path"
         done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the software bill of materials: every crate that goes into Muster, with version, licence and checksum, as CycloneDX
-# 1.6 JSON, from what cargo resolved. Needs jq.
+# Writes the software bill of materials: every crate that is built into Muster, with version, licence and checksum, as
+# CycloneDX 1.6 JSON, from cargo's resolved dependencies. Needs jq.
 #
 #   scripts/sbom.sh [FILE]      target/muster.cdx.json by default
 set -euo pipefail
@@ -8,11 +8,11 @@ cd "$(dirname "$0")/.."
 out=${1:-${CARGO_TARGET_DIR:-target}/muster.cdx.json}
 mkdir -p "$(dirname "$out")"
 
-# name, version and checksum of what Cargo.lock fixes
+# name, version and checksum of the packages in Cargo.lock
 checksums=$(awk -F '"' '/^name = /{n=$2} /^version = /{v=$2} /^checksum = /{print n "\t" v "\t" $2}' Cargo.lock |
     jq -Rn '[inputs | split("\t") | {key: (.[0] + "@" + .[1]), value: .[2]}] | from_entries')
 
-# only what is built into the program: no development dependencies
+# only crates that are built into the program: no development dependencies
 cargo metadata --format-version 1 --locked | jq --argjson checksums "$checksums" '
     . as $all
     | ($all.resolve.nodes | map({key: .id, value: [.deps[] | select(any(.dep_kinds[]; .kind != "dev")) | .pkg]}) | from_entries) as $graph

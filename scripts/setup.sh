@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Makes sure that what Muster needs besides a Rust toolchain is there; says nothing and takes no time when it is.
+# Checks that everything Muster needs besides a Rust toolchain is installed; silent and fast if it is.
 #
 #   scripts/setup.sh          to build and run: a C compiler, Postgres
 #   scripts/setup.sh test     and to test: rustfmt, clippy, a browser, fonts
 #   scripts/setup.sh bench    and to measure: wrk, and Postfix's smtp-sink and smtp-source (unpacked, not installed)
 #
-# On Debian and Ubuntu it installs what is missing (as root, or through sudo); elsewhere it says what to install.
+# On Debian and Ubuntu it installs what is missing (as root, or with sudo); elsewhere it says what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:-}
 PATH=$PATH:${HOME:-}/.cargo/bin
 
-packages=()  # Debian's names
-missing=()   # for people
+packages=()  # Debian's package names
+missing=()   # names for messages
 
-# want PACKAGE WHAT-FOR CHECK...: the check is a command that succeeds when nothing is missing.
+# want PACKAGE DESCRIPTION CHECK...: CHECK is a command that succeeds if nothing is missing.
 want() {
     local package=$1 what=$2
     shift 2
@@ -30,7 +30,7 @@ any_command() {
     done
     return 1
 }
-# Unquoted on purpose where it is called: an argument is a file, or a pattern that matched nothing.
+# Called with unquoted patterns on purpose: an argument is a file, or a pattern that matched nothing.
 any_file() {
     local file
     for file in "$@"; do
@@ -38,7 +38,7 @@ any_file() {
     done
     return 1
 }
-# With the C library's headers, which a bare compiler lacks.
+# Also checks for the C library's headers, which a bare compiler lacks.
 has_compiler() { any_command cc && echo '#include <stdlib.h>' | cc -E -; }
 has_postgres() {
     any_command initdb || any_file /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb \
@@ -48,7 +48,7 @@ has_certificates() {
     any_file /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem
 }
 has_browser() { any_command chromium chromium-browser google-chrome google-chrome-stable; }
-# Ubuntu's package has another name (and brings a snap).
+# Ubuntu's package has another name (and installs a snap).
 browser=chromium
 if grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null; then browser=chromium-browser; fi
 has_fonts() { any_file /usr/share/fonts/*/noto/NotoSans-Regular.* /usr/share/fonts/noto/NotoSans-Regular.* /System/Library/Fonts; }
@@ -74,14 +74,14 @@ case $purpose in
         ;;
 esac
 
-# as_root CMD...: how to become root was found out before.
+# as_root CMD...: runs CMD as root, in the way determined below.
 as_root() { "${become[@]}" "$@"; }
 
 install_packages() {
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
     local install=("${apt[@]}" install -y --no-install-recommends "${packages[@]}")
     echo "Installing ${packages[*]}"
-    # Fresh images come without package lists; stale lists name files that are gone.
+    # Fresh images have no package lists; stale lists name files that no longer exist.
     if ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
         as_root "${apt[@]}" update
         as_root "${install[@]}"
@@ -109,8 +109,8 @@ if [ ${#packages[@]} -gt 0 ]; then
     else
         become=(env)
     fi
-    # Debian would make and start a cluster of its own beside ours. Only while we install: the machine's owner may
-    # want one from a later package.
+    # Debian's package would create and start a cluster of its own beside ours. Prevented only during this
+    # installation: the machine's owner may want one from a later package.
     no_cluster=/etc/postgresql-common/createcluster.d/muster.conf
     if [[ " ${packages[*]} " == *" postgresql "* ]]; then
         as_root mkdir -p "$(dirname "$no_cluster")"
@@ -140,7 +140,7 @@ if [ "$purpose" = test ]; then
         fi
     done
 fi
-# Installing Postfix would start a mail server; its package is only unpacked, for the two load tools in it.
+# Installing Postfix would start a mail server; its package is only unpacked, for the two load testing tools in it.
 tools=${CARGO_TARGET_DIR:-target}/tools
 if [ "$purpose" = bench ] && ! any_command smtp-sink >/dev/null && [ ! -x "$tools/postfix/usr/sbin/smtp-sink" ]; then
     if ! command -v apt-get >/dev/null; then

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Writes what the database says about every query! into a folder (.sqlx by default), so that builds need no database.
+# Writes sqlx's metadata of every query! into a folder (.sqlx by default), so that builds need no database.
 #
 #   scripts/sqlx.sh [FOLDER]
 #
-# The schema is made from migrations/ in an empty database: the one DATABASE_URL names, or else an embedded one that is
-# thrown away. A muster that was built before a query changed is good enough to start that.
+# The schema is created from migrations/ in an empty database: the one in DATABASE_URL, or else a temporary embedded
+# one. To start that, a muster built before a query was changed is good enough.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:${HOME:-}/.cargo/bin
@@ -18,7 +18,7 @@ if [ -z "${DATABASE_URL:-}" ]; then
         exit 1
     fi
     root=$(mktemp -d)
-    # Root gives the cluster to an unprivileged user, who must be able to get there.
+    # As root, the cluster belongs to an unprivileged user, who must be able to enter the folder.
     chmod 711 "$root"
     trap 'rm -rf "$root"' EXIT
     MUSTER__POSTGRES__DATA_ROOT=$root "$muster" postgres run -- scripts/sqlx.sh "$folder"
@@ -32,8 +32,8 @@ for file in migrations/*.sql; do
 done
 find "$folder" -name 'query-*.json' -delete
 
-# The macros write only when they are expanded anew: make the library look changed, and afterwards unchanged, so that
-# nothing else is built again.
+# The macros write only when they are expanded: make the library look changed, and restore its time afterwards, so that
+# nothing else is rebuilt.
 stamp=$(mktemp)
 touch -r src/lib.rs "$stamp"
 trap 'touch -r "$stamp" src/lib.rs; rm -f "$stamp"' EXIT

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change goes in; the tests themselves come last, so that their summary closes the
-# output. Arguments go to the tests: scripts/test.sh signatures::
+# Runs all checks that must pass before a change is merged. The tests come last, so that their summary ends the output.
+# Arguments are passed to the tests: scripts/test.sh signatures::
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:${HOME:-}/.cargo/bin
 
-# A developer's own settings must not decide whether tests pass.
+# A developer's own settings must not influence the tests.
 unset DATABASE_URL MUSTER_PROFILE ${!MUSTER__*}
 export SQLX_OFFLINE=true
 muster=${CARGO_TARGET_DIR:-target}/debug/muster
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-# The database runs as an unprivileged user when we are root, and must be able to get there.
+# As root, the database runs as an unprivileged user, who must be able to enter the folder.
 chmod 711 "$scratch"
 
 step() { printf '\n==> %s (after %ss)\n' "$*" "$SECONDS"; }
@@ -34,7 +34,7 @@ step "Lints"
 cargo clippy --all-targets -- -D warnings
 
 step "Documentation"
-# Links to private items are welcome: the documentation is for those who work on the code.
+# Links to private items are allowed: the documentation is for people who work on the code.
 RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --quiet --no-deps --document-private-items
 
 step "Generated: openapi.json"
@@ -45,5 +45,5 @@ scripts/sqlx.sh "$scratch/sqlx"
 diff -r "$scratch/sqlx" .sqlx || stale .sqlx sqlx
 
 step "Tests"
-# Not the demo's cluster. It is as durable as the demo's: tests pull the plug on it.
+# Not the demo's cluster, but as durable: tests kill it.
 MUSTER__POSTGRES__DATA_ROOT=$scratch/postgres "$muster" postgres run -- cargo test "$@"

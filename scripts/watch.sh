@@ -1,5 +1,5 @@
-#!/usr/bin/env bash
-# Checks the code again after each change of a file, until it is stopped. Arguments are names of tests to run after a check
+# Checks the code after each change of a file, until it is stopped. Arguments are names of tests to run after a
+# successful check.
 # that succeeds.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,4 +1,4 @@
-//! The whole house: what runs, its routes, and how it stops.
+//! The application: shared state of all slices, the HTTP routes, serving and shutdown.
 
 pub mod fuzzing;
 
@@ -60,32 +60,33 @@ use crate::{
     petitions::{self, Petitions},
 };
 
-/// How long accepted requests may take to finish once a stop was asked for.
+/// How long accepted requests may take to finish after a stop was requested.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// A request's body may rest for so many times the limit of a request, and must bring so many bytes in that time: an upload
-/// takes as long as it needs, one that trickles does not.
+/// Limits of slow uploads: a request's body must bring [`MIN_BODY_PROGRESS_BYTES`] within this many times the request
+/// timeout (`http.timeout_seconds`). So an upload may take as long as it needs, but must not trickle (slow POST
+/// attack).
 const BODY_IDLE_TIMEOUTS: u32 = 3;
 const MIN_BODY_PROGRESS_BYTES: u64 = 16 * 1024;
 
-/// The slices over one kernel.
+/// The state of all slices, over one kernel.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// Tools.
+    /// Shared runtime state.
     pub kernel: Arc<Kernel>,
-    /// Who is asking.
+    /// Authenticates requests by API token or session cookie.
     pub authenticator: Authenticator,
-    /// Campaigns.
+    /// State of the slice `campaigns`.
     pub campaigns: Campaigns,
-    /// Petitions.
+    /// State of the slice `petitions`, with its group commit.
     pub petitions: Petitions,
-    /// Events.
+    /// State of the slice `events`, with its group commit.
     pub events: Events,
-    /// Letters.
+    /// State of the slice `letters`, with its group commit.
     pub letters: Letters,
 }
 
 impl App {
-    /// Puts the slices together; starts their group commits.
+    /// Builds the state of all slices and starts their group commits.
     pub fn new(kernel: Arc<Kernel>) -> Self {
         let authenticator = Authenticator::new(kernel.clone());
         let campaigns = Campaigns::new(kernel.clone(), authenticator.clone());
@@ -100,7 +101,7 @@ impl App {
         }
     }
 
-    /// What composes each kind of mail.
+    /// The registry of mail kinds: what composes each kind of mail.
     pub fn mail_kinds(&self) -> MailKinds {
         let mut kinds = MailKinds::new();
         petitions::register_mail(&self.petitions, &mut kinds);
@@ -119,7 +120,7 @@ impl App {
         purposes
     }
 
-    /// All public routes.
+    /// All public routes: the API, pages, assets.
     pub fn router(&self) -> Router {
         let console = Console::new(self.authenticator.clone(), self.mail_kinds());
         let state = ApiState { kernel: self.kernel.clone() };
@@ -163,7 +164,7 @@ impl App {
             .method_not_allowed_fallback(async || {
                 Error::problem(Code::MethodNotAllowed, "This address does not take this method.")
             })
-            // one layer of several parts, outermost first: each layer of its own would box every request once more
+            // one layer made of several, outermost first: separate layers would each box every request once more
             .layer((
                 middleware::from_fn_with_state(self.kernel.clone(), request_layer),
                 CatchPanicLayer::custom(panic_response),
@@ -172,7 +173,7 @@ impl App {
             ))
     }
 
-    /// Routes for operators: health and metrics.
+    /// Routes for operators: `/healthz`, `/readyz`, `/metrics`.
     pub fn admin_router(&self, metrics: Option<PrometheusHandle>) -> Router {
         let kernel = self.kernel.clone();
         Router::new()
@@ -187,11 +188,11 @@ impl App {
             .route("/metrics", get(async move || metrics.map(|m| m.render()).unwrap_or_default()))
     }
 
-    /// Serves until `stop` is cancelled; then takes no new connections, answers what was accepted, and writes what is
-    /// queued.
+    /// Serves until `stop` is cancelled. Then accepts no new connections, answers accepted requests, and writes queued
+    /// acts.
     ///
     /// # Errors
-    /// Never: what fails is one connection's, or passes.
+    /// Never: errors concern single connections, or are retried.
     pub async fn serve(&self, listener: tokio::net::TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
         let http = &self.kernel.settings.http;
         let limits = ConnectionLimits {
@@ -203,7 +204,7 @@ impl App {
         let proxies: Vec<_> = http.proxy_networks().collect();
         let is_proxy = |address| proxies.iter().any(|network| network.contains(&address));
         let server = connections::serve(listener, self.router(), limits, is_proxy, stop.clone());
-        // streams have no end of their own
+        // server-sent events have no end of their own
         let ending = async {
             stop.cancelled().await;
             self.kernel.stopping.cancel();
@@ -216,7 +217,7 @@ impl App {
         Ok(())
     }
 
-    /// Writes and answers what the group commits still hold.
+    /// Writes and answers the acts that are still queued in the group commits.
     pub async fn close(&self) {
         self.petitions.close().await;
         self.events.close().await;
@@ -227,7 +228,7 @@ impl App {
 /// The OpenAPI document, generated from the code.
 ///
 /// # Panics
-/// Never: the document is made of plain data.
+/// Never: the document consists of plain data.
 pub fn openapi() -> String {
     let (_, document) = OpenApiRouter::<()>::with_openapi(Document::openapi())
         .merge(merged(entry_router()))
@@ -246,7 +247,7 @@ pub fn openapi() -> String {
     text
 }
 
-/// Only the description of a router, without its handlers.
+/// A router's description without its handlers.
 fn merged<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter {
     OpenApiRouter::with_openapi(router.into_openapi())
 }
@@ -323,13 +324,13 @@ fn panic_response(_: Box<dyn std::any::Any + Send>) -> Response {
     Error::internal("a handler panicked").into_response()
 }
 
-/// The outermost layer: a request id, the time limit, problems in the form that the reader can read, the log line, metrics,
-/// and headers that every answer carries.
+/// The outermost middleware: assigns the request id, applies the timeout, renders problems as HTML on pages, writes
+/// the log line and metrics, and adds the headers that every response has.
 async fn request_layer(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: Next) -> Response {
     let id = kernel.env.id();
     let started = kernel.env.instant();
     let method = request.method().clone();
-    // the route, never the path: links in mail are paths
+    // the route, never the path, since links in mail contain tokens in their path
     let route = request.extensions().get::<MatchedPath>().cloned();
     let visitor = (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
     let limit = Duration::from_secs(kernel.settings.http.timeout_seconds);
@@ -366,15 +367,16 @@ async fn request_layer(State(kernel): State<Arc<Kernel>>, request: Request<Body>
     response
 }
 
-/// Gives a request up: so long after its body has come in. Until then that has limits of its own ([`TimedBody`]), unless the
-/// handler does not read it. What it queued for a commit may be written all the same.
+/// Answers 503 when a request takes longer than `limit` after its body was received. Until then the body has limits of
+/// its own ([`TimedBody`]), unless the handler does not read it. An act that was queued for a group commit may still
+/// be written.
 async fn with_timeout(
     limit: Duration,
     progress: Option<Arc<BodyProgress>>,
     answer: impl Future<Output = Response>,
 ) -> Response {
     let mut answer = std::pin::pin!(answer);
-    // what comes from memory is there at once and needs no clock
+    // responses from memory are ready at once and need no timer
     if let Some(response) = poll_immediate(answer.as_mut()).await {
         return response;
     }
@@ -402,7 +404,7 @@ async fn with_timeout(
     }
 }
 
-/// What has come in of a request's body.
+/// Progress of receiving a request's body.
 #[derive(Debug, Default)]
 struct BodyProgress {
     frames: AtomicU64,
@@ -418,13 +420,13 @@ impl BodyProgress {
     }
 }
 
-/// A request's body, watched as it comes in. It breaks off when it rests, or trickles, for too long.
+/// A request's body that fails with a timeout when it pauses, or trickles, for too long.
 struct TimedBody {
     body: Body,
     progress: Arc<BodyProgress>,
     idle_limit: Duration,
     deadline: Pin<Box<tokio::time::Sleep>>,
-    /// Bytes since the deadline was set.
+    /// Bytes received since the deadline was set.
     received_bytes: u64,
 }
 
@@ -471,23 +473,24 @@ impl HttpBody for TimedBody {
 }
 
 impl Drop for TimedBody {
-    /// A handler that does not want the rest has all it needs.
+    /// A handler that drops the body does not need the rest of it.
     fn drop(&mut self) {
         self.progress.end();
     }
 }
 
-/// JSON of the API is HAL, unless it says what else it is.
+/// Sets the API's default headers: the type of JSON is HAL, unless the response has another type; nothing may be
+/// cached.
 fn with_hal_headers(response: &mut Response) {
     let headers = response.headers_mut();
     if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/hal+json"));
     }
-    // what does not say that it may be kept belongs to one reader
+    // a response that does not declare itself cacheable belongs to one client
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
 }
 
-/// A problem as HTML; every other answer as it is.
+/// Renders a problem as an HTML page; other responses are unchanged.
 fn problem_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Response {
     let problem = response.extensions().get::<Problem>().cloned();
     let Some(problem) = problem else { return response };
@@ -519,8 +522,8 @@ fn problem_page(kernel: &Kernel, visitor: &Visitor, response: Response) -> Respo
 /// The histograms of a route, by method and status.
 type RouteHistograms = Vec<(&'static str, StatusCode, Histogram)>;
 
-/// Counts an answer. Each thread keeps the histograms it has used: to look one up by its labels costs more than many an
-/// answer does.
+/// Records a response's duration. Each thread keeps the histograms it has used: looking one up by its labels can cost
+/// more than answering the request.
 fn record_request(route: &str, method: &Method, status: StatusCode, took: Duration) {
     thread_local! {
         static USED: RefCell<HashMap<String, RouteHistograms>> = RefCell::default();
@@ -538,7 +541,7 @@ fn record_request(route: &str, method: &Method, status: StatusCode, took: Durati
     });
 }
 
-/// A method's name in metrics; anybody may invent further ones.
+/// A method's name in metrics. Clients can send any method, so unknown ones share one label.
 fn known_method(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -551,7 +554,7 @@ fn known_method(method: &Method) -> &'static str {
     }
 }
 
-/// For requests that come in without a socket (tests).
+/// Adds a loopback peer address to requests that have no socket (tests).
 pub fn from_loopback(mut request: Request<Body>) -> Request<Body> {
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))));
     request

@@ -1,5 +1,5 @@
-//! `muster check-config`: not only what the settings say, but whether what they name is there: the database, the relays, and
-//! what the world's mail servers look up about the sender's domain (SPF, DKIM, DMARC, MX).
+//! `muster check-config`: checks the settings, and whether what they refer to is reachable: the database, the relays,
+//! and the DNS records of the sender's domain (SPF, DKIM, DMARC, MX).
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -18,22 +18,22 @@ use crate::{
     mail,
 };
 
-/// Time that one look-up or connection may take.
+/// Timeout of one look-up or connection.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What was found, a line each.
+/// Results of the checks, one line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// What is as it must be.
+    /// Checks that succeeded.
     pub passed: Vec<String>,
-    /// What is unwise, or could not be looked up.
+    /// Unwise settings, and look-ups that failed.
     pub warnings: Vec<String>,
-    /// What keeps Muster from working.
+    /// Errors that prevent Muster from working.
     pub errors: Vec<String>,
 }
 
 impl Findings {
-    /// A record of the sender's domain: is it there? `None`: that cannot be known.
+    /// Adds the result for a DNS record of the sender's domain; `None`: the look-up failed.
     fn record(&mut self, what: &str, name: &str, found: Option<bool>, missing: &str) {
         match found {
             Some(true) => self.passed.push(format!("mail.from_domain: {what} is there ({name})")),
@@ -50,7 +50,8 @@ impl Findings {
     }
 }
 
-/// Looks at what these settings name outside of this process; the keyring is looked at by `cli::keyring`. `resolver` is the name server to ask instead of the system's.
+/// Checks what the settings refer to outside this process, except the keyring (see `cli::keyring`). `resolver` is a
+/// name server to use instead of the system's.
 pub async fn run(settings: &Settings, resolver: Option<SocketAddr>) -> Findings {
     let mut findings = Findings::default();
     check_database(settings, &mut findings).await;
@@ -118,7 +119,7 @@ fn name_server(given: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
     builder.build()
 }
 
-/// SPF (RFC 7208), DKIM (RFC 6376) and DMARC (RFC 7489) of the domain that mail comes from, and whether bounces find back.
+/// Checks SPF (RFC 7208), DKIM (RFC 6376) and DMARC (RFC 7489) of the sender's domain, and the MX to which bounces go.
 async fn check_sender_domain(settings: &Settings, resolver: &TokioResolver, findings: &mut Findings) {
     let domain = &settings.mail.from_domain;
     let spf = txt_records(resolver, domain).await;
@@ -144,7 +145,8 @@ async fn check_sender_domain(settings: &Settings, resolver: &TokioResolver, find
     findings.record("MX", domain, bounces, "mail that comes back does not find back");
 }
 
-/// The policy of a domain stands at it or at a domain above (RFC 7489, section 6.6.3); never at a single label.
+/// Looks up the DMARC policy at the domain, then at its parents (RFC 7489, section 6.6.3), except at a single label.
+/// Returns the record's name and whether it exists.
 async fn dmarc(resolver: &TokioResolver, domain: &str) -> (String, Option<bool>) {
     let mut at = domain;
     loop {
@@ -159,7 +161,7 @@ async fn dmarc(resolver: &TokioResolver, domain: &str) -> (String, Option<bool>)
     }
 }
 
-/// The TXT records at a name, each in one piece; `None` when that cannot be known.
+/// The TXT records at a name, each with its strings joined; `None` when the look-up failed.
 async fn txt_records(resolver: &TokioResolver, name: &str) -> Option<Vec<String>> {
     match resolver.txt_lookup(format!("{name}.")).await {
         Ok(found) => Some(

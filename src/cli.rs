@@ -1,4 +1,4 @@
-//! The command line's verbs.
+//! The command line: parses and runs the verbs.
 
 mod keyring;
 
@@ -33,9 +33,9 @@ use crate::{
     telemetry, worker,
 };
 
-/// What an operator has to look at when the migrations do not run.
+/// Error context that tells an operator what to check when migrations fail.
 const MIGRATION_FAILED: &str = "database.url: the schema cannot be brought up to date";
-/// Time within which everything must have ended once a stop was asked for; with the delay for balancers, 25 seconds.
+/// How long a process may take to end after a stop was requested; 25 seconds in all, with the delay for load balancers.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(18);
 
 /// Muster: petitions, registrations and letters for campaigns whose supporters must not be found out.
@@ -195,7 +195,7 @@ enum PostgresVerb {
     },
 }
 
-/// Runs a command line to its exit code.
+/// Runs a parsed command line; returns the exit code.
 pub fn run(cli: Cli) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome =
@@ -345,7 +345,7 @@ async fn postgres_run(command: &[String]) -> anyhow::Result<ExitCode> {
 
 async fn psql(arguments: Vec<String>) -> anyhow::Result<ExitCode> {
     let database = Database::open_or_attach(&settings()?).await?;
-    // before the arguments, which may name another database
+    // before the user's arguments, which may name another database
     let command = [vec!["psql".to_owned(), database.direct().to_owned()], arguments].concat();
     let status = run_with(database.direct(), &command).await.context("cannot run psql");
     database.close().await?;
@@ -364,7 +364,7 @@ fn read_password(from_stdin: bool) -> anyhow::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(rpassword::prompt_password("Password: ")?))
 }
 
-/// The database of this run: a given one, one that another Muster on the same data root serves, or one of our own.
+/// The database of this process: an external one, that of another Muster on the same data root, or an embedded one.
 struct Database {
     settings: Settings,
     url: String,
@@ -380,7 +380,7 @@ impl Database {
         Ok(Self { settings: settings.clone(), url: own.url(), own: Some(own) })
     }
 
-    /// For a short command: beside a running server it uses that one's Postgres.
+    /// For short commands: uses the Postgres of a server that runs on the same data root, if there is one.
     async fn open_or_attach(settings: &Settings) -> anyhow::Result<Self> {
         if settings.database.url.is_empty()
             && let Some(url) = EmbeddedPostgres::url_of_running(&Options::new(&settings.postgres.data_root)).await?
@@ -390,12 +390,12 @@ impl Database {
         Self::open(settings).await
     }
 
-    /// A small pool, for a short command.
+    /// A small pool for a short command.
     fn pool(&self) -> anyhow::Result<sqlx::PgPool> {
         Ok(db::pool(&self.settings.database, &self.url, db::PoolKind::Background, 4)?)
     }
 
-    /// The address without a pooler in between: for migrations, and for hearing changes.
+    /// The URL that bypasses a pooler: for migrations and for LISTEN.
     fn direct(&self) -> &str {
         let direct = &self.settings.database.direct_url;
         if direct.is_empty() { &self.url } else { direct }
@@ -413,7 +413,7 @@ impl Database {
     }
 }
 
-/// Runs a short command on a migrated database.
+/// Runs a short command with a kernel on a migrated database.
 async fn with_kernel(command: impl AsyncFnOnce(Arc<Kernel>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let settings = settings()?;
     let env = Env::system();
@@ -444,7 +444,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
     tracing::info!("time zones: {}", zones::describe());
     let env = Env::system();
     let keyring = Arc::new(keyring::open(&settings, &env)?);
-    // before anything is started: a taken port should not cost a database start
+    // before anything is started: a port in use should not cost a database start
     let listener = match role {
         ServeRole::Worker => None,
         _ => Some(
@@ -472,7 +472,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         }
         let app = App::new(kernel.clone());
         let stop = CancellationToken::new();
-        // answers until everything else has ended, so that a stop can be watched
+        // answers until everything else has ended, so that a shutdown can be observed
         let admin_stop = CancellationToken::new();
         let admin = axum::serve(admin, app.admin_router(Some(metrics)));
         let admin = tokio::spawn(admin.with_graceful_shutdown(admin_stop.clone().cancelled_owned()).into_future());
@@ -515,7 +515,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
             ended = working => ended,
             ended = database_ended(&mut database.own) => ended,
             () = async { stop.cancelled().await; sleep(SHUTDOWN_TIMEOUT).await } => {
-                tracing::warn!("not everything ended in time; what was under way goes on at the next start");
+                tracing::warn!("shutdown: not everything ended in time; interrupted work is resumed at the next start");
                 Ok(())
             }
         };
@@ -530,8 +530,8 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
     served
 }
 
-/// Starts what every role needs beside its work: the heartbeat that readiness is asked of, hearing changes of other
-/// processes, and figures for `/metrics`.
+/// Starts the tasks of every role: the heartbeat behind `/readyz`, listening for cache invalidations, and the pools'
+/// gauges.
 fn spawn_background_tasks(kernel: &Arc<Kernel>, database: &Database, role: ServeRole, stop: &CancellationToken) {
     let (url, direct) = (database.url.clone(), database.direct().to_owned());
     let role = role.as_str();
@@ -561,7 +561,7 @@ fn spawn_background_tasks(kernel: &Arc<Kernel>, database: &Database, role: Serve
     });
 }
 
-/// Runs a task until it is cancelled: one that ends or panics before is started again, and said to have been.
+/// Runs a task until it is cancelled; if it ends, fails or panics before, logs and counts that and restarts it.
 fn supervise<F: Future<Output = Result<(), crate::error::Error>> + Send + 'static>(
     name: &'static str,
     cancel: &CancellationToken,
@@ -590,7 +590,7 @@ fn supervise<F: Future<Output = Result<(), crate::error::Error>> + Send + 'stati
     })
 }
 
-/// Returns when the embedded Postgres has ended by itself; never without one.
+/// Returns when the embedded Postgres exits by itself; never returns without one.
 async fn database_ended(own: &mut Option<EmbeddedPostgres>) -> anyhow::Result<()> {
     match own {
         Some(postgres) => {
@@ -601,8 +601,8 @@ async fn database_ended(own: &mut Option<EmbeddedPostgres>) -> anyhow::Result<()
     }
 }
 
-/// On SIGINT (Ctrl-C) or SIGTERM says "not ready", waits for balancers to see it (`http.shutdown_delay_seconds`), then
-/// cancels; a second signal ends at once.
+/// On SIGINT (Ctrl-C) or SIGTERM: reports "not ready", waits until load balancers have noticed
+/// (`http.shutdown_delay_seconds`), then cancels `stop`. A second signal exits at once with code 130.
 fn stop_on_signal(kernel: Arc<Kernel>, stop: CancellationToken) {
     tokio::spawn(async move {
         wait_for_signal().await;

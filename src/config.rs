@@ -1,6 +1,6 @@
-//! Settings: every key with its comment in `config/default.toml`, overridden by the profile's file and then by the
-//! environment. Read once at start, validated whole; an error names the key. The files are compiled in, so a binary
-//! runs anywhere; a `config/` folder beside it wins over the compiled ones.
+//! Settings: every key is documented in `config/default.toml`, and overridden by the profile's file and then by the
+//! environment. Read and validated once at start; errors name the key. The files are compiled in, so the binary needs
+//! none at run time; files in a `config/` folder in the working directory take precedence over the compiled ones.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -19,32 +19,32 @@ const PROFILES: [(&str, &str); 3] = [
     ("test", include_str!("../config/test.toml")),
 ];
 
-/// All settings.
+/// All settings. Keys, units and defaults: `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// `MUSTER_PROFILE`.
+    /// Value of `MUSTER_PROFILE`: `development`, `production` or `test`.
     #[serde(skip)]
     pub profile: String,
-    /// The site and the API.
+    /// The public HTTP listener: pages and the API.
     pub http: Http,
-    /// Health and metrics.
+    /// The private listener: health and metrics.
     pub admin: Admin,
-    /// The database.
+    /// The database and its connection pools.
     pub database: Database,
-    /// The embedded Postgres.
+    /// The embedded Postgres and other local state.
     pub postgres: EmbeddedPostgres,
-    /// The root keyring.
+    /// The key files.
     pub keyring: KeyringFile,
-    /// Outgoing mail.
+    /// Outgoing mail and bounces.
     pub mail: Mail,
-    /// Limits against floods.
+    /// Rate limits.
     pub guard: Guard,
-    /// Group commit.
+    /// Group commit of public acts.
     pub hot_path: HotPath,
-    /// Published numbers.
+    /// Published counts.
     pub counts: Counts,
-    /// How long things are kept.
+    /// Retention periods.
     pub retention: Retention,
     /// Logging.
     pub log: Log,
@@ -54,31 +54,33 @@ pub struct Settings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
-    /// Where to listen.
+    /// Address and port of the public listener.
     pub bind: SocketAddr,
-    /// What people see, without a trailing slash.
+    /// Base URL of all links, without a trailing slash; https in production.
     pub public_url: String,
-    /// Networks and addresses of proxies whose `X-Forwarded-For` is believed, as written: see [`Http::proxy_networks`].
+    /// Addresses and networks of reverse proxies whose `X-Forwarded-For` is trusted, as written: see
+    /// [`Http::proxy_networks`].
     pub trusted_proxies: Vec<String>,
-    /// Seconds a request may take once its body has come in.
+    /// Timeout of a request in seconds, counted from the end of its body; 1 to 600. Also the timeout of writing to a
+    /// client.
     pub timeout_seconds: u64,
-    /// Seconds between "not ready" and the end of accepting, once a stop was asked for.
+    /// Seconds between reporting "not ready" and the end of accepting requests at a shutdown; at most 5.
     pub shutdown_delay_seconds: u64,
-    /// Seconds for the header of a request.
+    /// Timeout in seconds for receiving the header of a request, and between two requests of a connection; 1 to 120.
     pub header_timeout_seconds: u64,
-    /// Connections at a time.
+    /// Maximum number of open connections; 1 to 1,000,000.
     pub max_connections: usize,
-    /// Connections of one network at a time.
+    /// Maximum number of open connections of one IPv4 address or IPv6 /64; at least 1.
     pub max_connections_per_network: usize,
 }
 
 impl Http {
-    /// The networks in `trusted_proxies`. Entries that are none are faults of the settings, and trust nobody.
+    /// The networks in `trusted_proxies`. Invalid entries are reported by validation and trust nobody.
     pub fn proxy_networks(&self) -> impl Iterator<Item = IpNet> {
         self.trusted_proxies.iter().filter_map(|entry| parse_network(entry))
     }
 
-    /// What is wrong with them, one line for each fault.
+    /// Errors in these settings, one line each.
     fn validate(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut check = |is_invalid: bool, text: String| {
@@ -120,17 +122,17 @@ impl Http {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
-    /// Where to listen.
+    /// Address and port of the private listener.
     pub bind: SocketAddr,
 }
 
-/// `database.durability`
+/// `database.durability`: where a commit must be on disk before it is acknowledged.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
-    /// A commit is on the disk of one server.
+    /// On one server.
     Local,
-    /// A commit is on the disk of a synchronous standby as well.
+    /// On a synchronous standby as well.
     Remote,
 }
 
@@ -138,17 +140,17 @@ pub enum Durability {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// Empty: embedded.
+    /// Postgres URL; empty: start an embedded Postgres.
     pub url: String,
-    /// Empty: `url`.
+    /// Postgres URL that bypasses a pooler, for migrations and LISTEN; empty: `url`.
     pub direct_url: String,
-    /// How durable a commit has to be.
+    /// Required durability of a commit.
     pub durability: Durability,
-    /// Connections for pages, the API and the console.
+    /// Maximum connections of this process for pages, the API and the console; 2 to 500.
     pub pool_size: u32,
-    /// Connections for background work.
+    /// Maximum connections of this process for background work; 6 to 500.
     pub work_pool_size: u32,
-    /// Seconds.
+    /// Seconds that a request waits for a connection before it is answered 503; 1 to 120.
     pub acquire_timeout_seconds: u64,
 }
 
@@ -162,7 +164,7 @@ impl std::fmt::Debug for Database {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmbeddedPostgres {
-    /// Folder for the cluster and other local state.
+    /// Folder of the embedded cluster, the local mailbox and the generated keyring.
     pub data_root: PathBuf,
 }
 
@@ -170,21 +172,21 @@ pub struct EmbeddedPostgres {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyringFile {
-    /// The root keys.
+    /// Path of the root and signing keys.
     pub file: PathBuf,
-    /// The keys of protected vaults; empty: beside the root keys.
+    /// Path of the keys of protected vaults; empty: `vault-keys.json` beside `file`.
     pub vault_keys_file: PathBuf,
-    /// Make them if missing?
+    /// Create missing key files? Refused in production.
     pub generate: bool,
 }
 
-/// `mail.transport`
+/// `mail.transport`: where mail is delivered to.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
-    /// A relay.
+    /// The relays in `mail.smtp_url`.
     Smtp,
-    /// Files under `postgres.data_root`.
+    /// Files under `postgres.data_root` (development).
     Mailbox,
 }
 
@@ -192,37 +194,38 @@ pub enum Transport {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mail {
-    /// Where mail goes.
+    /// Where mail is delivered to.
     pub transport: Transport,
-    /// The relay.
+    /// SMTP URLs of the relays, separated by spaces.
     pub smtp_url: String,
-    /// Messages after which a connection is closed.
+    /// Number of messages after which an SMTP connection is closed.
     pub messages_per_connection: u32,
-    /// Seconds for which a connection may lie unused.
+    /// Seconds after which an idle SMTP connection is closed.
     pub idle_seconds: u64,
-    /// Path of a PEM file with an authority to trust besides the public ones; "" for none.
+    /// Path of a PEM file with an additional certificate authority; empty: none.
     pub smtp_ca_file: String,
-    /// Domain of our sender addresses.
+    /// Domain of Muster's sender addresses.
     pub from_domain: String,
-    /// The selector that the relay signs with (DKIM), or "".
+    /// DKIM selector under which the relay signs; empty: unknown. Used by `muster check-config` only.
     pub dkim_selector: String,
-    /// Connections to the relay.
+    /// Connections to each relay, and messages sent in parallel; 1 to 256.
     pub connections: usize,
-    /// Mails claimed at once, at most.
+    /// Maximum number of mails claimed at once; 1 to 1000.
     pub batch: i64,
-    /// Seconds.
+    /// Seconds that a claim lasts without a heartbeat; 5 to 3600, in production at least 30.
     pub lease_seconds: u32,
-    /// Seconds.
+    /// Seconds between two polls of the queue while nothing signals new mail; at least 1.
     pub poll_seconds: u64,
-    /// Confirmations an address may get in a day.
+    /// Maximum confirmation mails per address and day.
     pub confirmations_per_day: i16,
-    /// Broadcasts that those of one action may get in thirty days.
+    /// Maximum broadcasts in thirty days to the participants of one action.
     pub broadcasts_per_month: i64,
-    /// A folder of mail that came back, or "".
+    /// Folder from which bounces are read; empty: none.
     pub bounce_spool: String,
-    /// First mails to an address that the whole installation sends in an hour, unless organizers set another number.
+    /// Maximum first mails to new addresses per hour, for the whole installation; organizers can override it at run
+    /// time.
     pub first_contacts_per_hour: i64,
-    /// Where the mail epoch is kept; "": beside the keyring.
+    /// Path of the file with the mail epoch; empty: beside the keyring.
     pub epoch_file: PathBuf,
 }
 
@@ -235,13 +238,13 @@ impl std::fmt::Debug for Mail {
     }
 }
 
-/// `guard.mode`
+/// `guard.mode`: are rate limits applied?
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardMode {
     /// Limits apply.
     On,
-    /// They do not.
+    /// No limits; refused in production.
     Off,
 }
 
@@ -249,19 +252,20 @@ pub enum GuardMode {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
-    /// On or off.
+    /// Are rate limits applied?
     pub mode: GuardMode,
-    /// Acts a minute from one source without a proof of work.
+    /// Public acts per minute and source without a proof of work; at least 1.
     pub free_per_minute: u32,
-    /// Attempts a proof asks for, at most.
+    /// Maximum number of hashes that a proof of work needs; 1,000 to 10,000,000.
     pub challenge_work: u64,
-    /// Wrong passwords for one account from one source, in a quarter of an hour.
+    /// Wrong passwords per account and source in 15 minutes, before further ones are refused.
     pub sign_in_attempts: u32,
-    /// Wrong codes for one address from one source, likewise, before a proof is asked for.
+    /// Wrong codes per address and source in 15 minutes, before a proof of work is required.
     pub code_attempts: u32,
-    /// Askings for the own page of one address from one source, likewise.
+    /// Requests for the own page per address and source in 15 minutes, before a proof of work is required.
     pub own_page_requests: u32,
-    /// Wrong codes, and askings for the own page, from one source, likewise.
+    /// Wrong codes and requests for the own page per source in 15 minutes, for any address, before a proof of work is
+    /// required.
     pub attempts_per_network: u32,
 }
 
@@ -269,15 +273,15 @@ pub struct Guard {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HotPath {
-    /// Batches of one kind of action that are under way at once; each holds a database connection.
+    /// Parallel batches per kind of action, each with a database connection; 1 to 32.
     pub flushers: usize,
-    /// Acts in one batch, at most.
+    /// Maximum acts in one batch; 1 to 5000.
     pub batch_limit: usize,
-    /// Acts that may wait; beyond that the answer is 503.
+    /// Maximum queued acts per kind; beyond that the answer is 503. 1 to 1,000,000.
     pub queue_limit: usize,
-    /// Seconds an act may wait before it is refused instead of written.
+    /// Seconds that an act may wait before it is answered 503 instead of written; at least 1.
     pub deadline_seconds: u64,
-    /// Seconds a batch may take to be written.
+    /// Timeout of writing a batch, in seconds; 1 to 60.
     pub write_seconds: u64,
 }
 
@@ -285,9 +289,9 @@ pub struct HotPath {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
-    /// Seconds.
+    /// Seconds between two updates of published counts.
     pub tick_seconds: u32,
-    /// Seconds, for actions with `confirmation: none`.
+    /// The same for actions with `confirmation: none`, in seconds.
     pub unconfirmed_tick_seconds: u32,
 }
 
@@ -295,13 +299,13 @@ pub struct Counts {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
-    /// Days.
+    /// Days after which unconfirmed acts are deleted; 1 to 365.
     pub unconfirmed_days: u32,
-    /// Days after which the owner of the address is reminded to confirm, once.
+    /// Days after which the owner of the address gets a reminder to confirm, once; fewer than `unconfirmed_days`.
     pub reminder_days: u32,
-    /// Months.
+    /// Months after the end of a protected action at which its vault is destroyed by default; 1 to 48.
     pub protected_months: u32,
-    /// Days after which a month of settled mail is dropped.
+    /// Days after the end of a month at which its settled mail is deleted; 7 to 3650.
     pub mail_days: u32,
 }
 
@@ -309,9 +313,9 @@ pub struct Retention {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    /// `EnvFilter` directives.
+    /// Directives of `tracing_subscriber::EnvFilter`.
     pub filter: String,
-    /// "text" or "json".
+    /// Format of log lines.
     pub format: LogFormat,
 }
 
@@ -319,22 +323,22 @@ pub struct Log {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
-    /// For people.
+    /// Lines for people.
     Text,
-    /// For machines.
+    /// One JSON object per line.
     Json,
 }
 
-/// Settings that do not fit; every fault with its key.
+/// Invalid settings, one line for each error, with its key.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct InvalidSettings(pub Vec<String>);
 
 impl Settings {
-    /// Reads the settings of the profile in `MUSTER_PROFILE` and validates them.
+    /// Reads and validates the settings of the profile in `MUSTER_PROFILE` (default: `development`).
     ///
     /// # Errors
-    /// [`InvalidSettings`], one line for each fault, each naming its key.
+    /// [`InvalidSettings`], one line for each error, with its key.
     pub fn load() -> Result<Self, InvalidSettings> {
         let profile = std::env::var("MUSTER_PROFILE").unwrap_or_else(|_| "development".to_owned());
         let settings = Self::read(&profile, &std::env::vars().collect::<Vec<_>>())?;
@@ -342,10 +346,10 @@ impl Settings {
         if problems.is_empty() { Ok(settings) } else { Err(InvalidSettings(problems)) }
     }
 
-    /// Reads the settings of a profile under an environment, without validating what they mean together.
+    /// Reads the settings of a profile with these environment variables, without validating ranges and combinations.
     ///
     /// # Errors
-    /// [`InvalidSettings`] for an unknown profile, key or type.
+    /// [`InvalidSettings`] for an unknown profile or key, or a value of the wrong type.
     pub fn read(profile: &str, environment: &[(String, String)]) -> Result<Self, InvalidSettings> {
         let to_invalid = |e: config::ConfigError| InvalidSettings(vec![e.to_string()]);
         let compiled = PROFILES.iter().find(|(name, _)| *name == profile).map(|(_, text)| *text);
@@ -376,17 +380,17 @@ impl Settings {
             .map_err(to_invalid)?;
         profile.clone_into(&mut settings.profile);
         settings.http.public_url = settings.http.public_url.trim_end_matches('/').to_owned();
-        // an empty variable is an empty list
+        // an empty environment variable means an empty list
         settings.http.trusted_proxies.retain(|entry| !entry.trim().is_empty());
         Ok(settings)
     }
 
-    /// Is this the profile for real people's data?
+    /// Is this the production profile?
     pub fn is_production(&self) -> bool {
         self.profile == "production"
     }
 
-    /// What is wrong with these settings, one line for each fault.
+    /// Errors in these settings, one line each.
     pub fn validate(&self) -> Vec<String> {
         let mut problems = self.http.validate();
         let mut check = |is_invalid: bool, text: String| {
@@ -476,7 +480,7 @@ impl Settings {
         problems
     }
 
-    /// What production does not start with.
+    /// Settings that production refuses to start with, one line each.
     fn validate_production(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut check = |is_invalid: bool, text: String| {
@@ -506,7 +510,7 @@ impl Settings {
         problems
     }
 
-    /// What is allowed but unwise, one line each.
+    /// Warnings about settings that are allowed but unwise, one line each.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.is_production() {
@@ -525,7 +529,7 @@ impl Settings {
         warnings
     }
 
-    /// The key files that lie where the embedded database and local state are, one line each.
+    /// Key files on the same filesystem as the embedded database, one line each.
     pub fn keys_beside_data(&self) -> Vec<String> {
         let vault_keys = [&self.keyring.vault_keys_file].into_iter().filter(|file| !file.as_os_str().is_empty());
         let files =
@@ -537,8 +541,8 @@ impl Settings {
     }
 }
 
-/// A network in CIDR notation, or the network of one address. One of IPv4 is read as such in IPv6's notation too
-/// (`::ffff:10.0.0.0/104`). `None` for anything else.
+/// Parses a network in CIDR notation, or a single address. IPv4-mapped IPv6 notation (`::ffff:10.0.0.0/104`) gives an
+/// IPv4 network. `None` for anything else.
 pub fn parse_network(text: &str) -> Option<IpNet> {
     let text = text.trim();
     let network = match text.parse::<IpAddr>() {

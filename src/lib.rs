@@ -1,29 +1,33 @@
-//! Muster: petitions, registrations and letters for campaigns whose supporters must not be found out.
+//! Muster: petitions, event registrations and letters to officials, for campaigns whose supporters must not be
+//! identified.
 //!
-//! The house has slices, and each slice the same rooms; imports go down only (a test reads them):
+//! The code is divided into vertical slices with the same modules in each. Dependencies between slices point downwards
+//! only (checked by a test). From the lowest layer to the highest:
 //!
-//! | from the ground up | what it owns |
+//! | Modules | Responsibility |
 //! |---|---|
-//! | [`error`] [`config`] [`telemetry`] | problems, settings, logs and metrics |
-//! | [`kernel`] | leaf tools: clock, crypto, vaults, links in mail, rate limits, group commit, pages, texts |
-//! | [`mail`] | the queue: claim, send, settle; knows no slice |
-//! | [`organizers`] | who runs campaigns: accounts, tokens, sessions, audit |
-//! | [`people`] | who takes part: sealed details, consents |
-//! | [`campaigns`] | what all actions share: texts, life, counts, landing pages, the route behind mailed links |
-//! | [`letters`] | offices, officials, letters to them |
+//! | [`error`] [`config`] [`telemetry`] | problem responses and SQLSTATEs, settings, logs and metrics |
+//! | [`kernel`] | tools without a domain: clock, crypto, vaults, mailed links, rate limits, group commit, pages |
+//! | [`mail`] | the mail queue (claim, send, settle) and the SMTP client; depends on no slice |
+//! | [`organizers`] | organizations, accounts, API tokens, sessions, audit trail |
+//! | [`people`] | supporters: sealed personal data, consents |
+//! | [`campaigns`] | what all actions share: texts, status, counts, landing pages, the route `/t/{token}` |
+//! | [`letters`] | offices, officials, letter actions, letters |
 //! | [`petitions`] [`events`] | signatures; registrations and seats |
-//! | [`exports`] [`broadcasts`] | lists, taken out as CSV; news to those who agreed |
-//! | [`console`] | the organizers' pages, routes about mail |
-//! | [`app`] [`worker`] | the routes put together; what runs beside the requests |
-//! | [`demo`] [`checks`] [`cli`] | the demo campaign; what `check-config` looks at; the command line's verbs |
+//! | [`exports`] [`broadcasts`] | CSV lists; email updates to participants who agreed |
+//! | [`console`] | the organizers' pages; the API's routes about mail |
+//! | [`app`] [`worker`] | all routes together; background loops |
+//! | [`demo`] [`checks`] [`cli`] | the demo campaign; `check-config`; the command line |
 //!
-//! A slice's rooms: `mod` (tour, router) · `api` (JSON, handlers) · `pages` (HTML) · `ops` (the verbs) · `store` (all SQL)
-//! · `mail` (its messages) · `submission` (a public act, from what was typed to the batch) · `batch` (group commit) · `links` (what its mailed links do).
+//! Modules of a slice: `mod` (overview, router) · `api` (JSON handlers) · `pages` (HTML handlers) · `ops` (the
+//! operations) · `store` (all SQL) · `mail` (its kinds of mail) · `submission` (validates and seals a public act) ·
+//! `batch` (group commit) · `links` (what its mailed links do).
 //!
-//! One request, top to bottom: `api` validates, opens a transaction, calls `ops`, which calls `store` and queues mail in
-//! the same transaction; commit; reply. A public act takes the hot path instead: sealed, queued in memory, and written in
-//! a batch by one SQL function (`kernel::group_commit`). What points upward goes through registries that [`app`] fills:
-//! [`mail::MailKind`], [`kernel::links::LinkHandler`].
+//! A request: `api` or `pages` validates, opens a transaction and calls `ops`, which calls `store` and enqueues mail
+//! in the same transaction; commit; response. Public acts (sign, register, write a letter) take the hot path instead:
+//! sealed, queued in memory, and written in batches by one SQL function ([`kernel::group_commit`]). Lower layers call
+//! higher ones through registries, filled by [`app`] and [`worker`]: [`mail::MailKind`],
+//! [`kernel::links::LinkHandler`], [`kernel::jobs::JobKind`].
 
 pub mod app;
 pub mod broadcasts;

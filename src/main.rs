@@ -1,4 +1,4 @@
-//! The command line: parsing only; the verbs are in `muster::cli`.
+//! The program: parses the command line; `muster::cli` runs the verbs.
 
 use clap::Parser;
 use muster::cli::Cli;

@@ -1,5 +1,5 @@
-//! Logs and metrics. A log line carries routes, codes, ids and durations: never an address, a name, an IP or the path of
-//! a request (links in mail are paths).
+//! Logging and metrics. Log lines contain routes, codes, ids and durations: never e-mail addresses, names, IP
+//! addresses, or the path of a request (links in mail have tokens in their path).
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 
-/// Time between two rounds of the recorder's own upkeep.
+/// Time between two runs of the metrics recorder's own maintenance.
 const RECORDER_MAINTENANCE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Starts logging to standard error.
 pub fn init_logging(settings: &Log) {
     let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // a second start (tests) keeps the first
+    // a second call (tests) has no effect
     let _ = match settings.format {
         LogFormat::Text => log.with_target(false).try_init(),
         LogFormat::Json => log.json().try_init(),
     };
 }
 
-/// Starts collecting metrics; [`PrometheusHandle::render`] writes them out for `/metrics`.
+/// Installs the metrics recorder; [`PrometheusHandle::render`] renders the response of `/metrics`.
 ///
 /// # Errors
-/// When a recorder is installed already.
+/// When a recorder is already installed.
 pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(
@@ -38,7 +38,7 @@ pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
             &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0],
         )?
         .install_recorder()?;
-    // samples of histograms are kept until somebody reads them or this runs: without it, memory grows where nobody scrapes
+    // histogram samples accumulate until they are scraped or this runs: otherwise memory grows where nobody scrapes
     let upkeep = handle.clone();
     tokio::spawn(async move {
         loop {

@@ -1,5 +1,6 @@
-//! What runs beside the requests: the mail engine, the tick of published numbers, long jobs, and upkeep. Any number of processes
-//! may run it at once: mail and jobs are shared among them, each tick and each round of upkeep is made by one.
+//! Background loops: the mail engine, the tick (closing, counting, publishing), long jobs, the bounce spool, and
+//! maintenance. Any number of processes may run them: they share mail and jobs; each tick and each maintenance round
+//! runs in one of them.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -29,20 +30,22 @@ use crate::{
     organizers, petitions,
 };
 
-/// The hour (UTC) from which a night's recount is due: between Newfoundland's 2:30 and the Pacific's 22:00 few sign.
+/// UTC hour after which the nightly recount is due (02:30 in St. John's, 22:00 in Vancouver: lowest traffic).
 const RECOUNT_HOUR_UTC: u32 = 6;
-/// Time between rounds of upkeep, and between looks whether one is due.
+/// Time between two maintenance rounds.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_mins(15);
+/// Time between two checks whether a round is due.
 const MAINTENANCE_CHECK_INTERVAL: Duration = Duration::from_secs(20);
-/// Time between looks for mail that came back.
+/// Time between two scans of the bounce spool.
 const BOUNCE_SPOOL_INTERVAL: Duration = Duration::from_secs(5);
-/// Time that one batch of a step may take, and a step with all its batches: what is left comes in the next round.
+/// Timeout of one batch of a maintenance step. What is left is done in the next round.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(40);
+/// Timeout of one step with all its batches.
 const STEP_TIMEOUT: Duration = Duration::from_hours(1);
-/// Time for which signals are kept.
+/// How long abuse signals are kept.
 const SIGNAL_RETENTION: TimeDelta = TimeDelta::hours(72);
 
-/// The kinds of long jobs.
+/// The registry of job kinds.
 pub fn job_kinds(app: &App) -> Vec<Arc<dyn JobKind>> {
     vec![
         Arc::new(petitions::InvalidationJob(app.petitions.clone())),
@@ -54,10 +57,10 @@ pub fn job_kinds(app: &App) -> Vec<Arc<dyn JobKind>> {
     ]
 }
 
-/// Makes steps of all kinds of jobs until none is due (tests). Returns how many.
+/// Runs steps of all kinds of jobs until none is due (tests). Returns their number.
 ///
 /// # Errors
-/// `unavailable` while the database is away.
+/// `unavailable` while the database cannot be reached.
 pub async fn run_jobs(app: &App) -> Result<usize> {
     let mut steps = 0;
     for kind in job_kinds(app) {
@@ -68,10 +71,10 @@ pub async fn run_jobs(app: &App) -> Result<usize> {
     Ok(steps)
 }
 
-/// Runs everything until cancelled.
+/// Runs all loops until cancelled.
 ///
 /// # Errors
-/// When the mail transport cannot be set up.
+/// When the mail transport cannot be configured.
 pub async fn run(app: App, cancel: CancellationToken) -> Result<()> {
     let engine = Arc::new(Engine::new(app.kernel.clone(), app.mail_kinds())?);
     let tick_loop = supervise("tick loop", &cancel, || {
@@ -82,7 +85,7 @@ pub async fn run(app: App, cancel: CancellationToken) -> Result<()> {
         let (app, cancel) = (app.clone(), cancel.clone());
         async move { maintenance_loop(&app, &cancel).await }
     });
-    // each kind by itself: a slow step of one does not keep the others waiting
+    // one loop per kind, so that a slow step of one does not delay the others
     let job_loops = join_all(job_kinds(&app).into_iter().map(|kind| {
         let (kernel, cancel) = (app.kernel.clone(), cancel.clone());
         async move {
@@ -97,7 +100,7 @@ pub async fn run(app: App, cancel: CancellationToken) -> Result<()> {
     Ok(())
 }
 
-/// Runs a loop to its end; one that panics starts again.
+/// Runs a loop until it ends; restarts it after a panic.
 async fn supervise<F: Future<Output = ()> + Send + 'static>(
     name: &str,
     cancel: &CancellationToken,
@@ -109,8 +112,8 @@ async fn supervise<F: Future<Output = ()> + Send + 'static>(
     }
 }
 
-/// Folds and publishes on ticks that stand on the clock, so that the moment of publication says nothing about the moment
-/// of an act.
+/// Publishes counts on ticks aligned with the clock, so that the time of publication does not reveal the time of an
+/// act.
 async fn tick_loop(app: &App, cancel: &CancellationToken) {
     let counts = &app.kernel.settings.counts;
     let slow_now = || app.kernel.env.now().timestamp() / i64::from(counts.unconfirmed_tick_seconds);
@@ -119,15 +122,15 @@ async fn tick_loop(app: &App, cancel: &CancellationToken) {
     while sleep_unless_cancelled(until_next(app, counts.tick_seconds), cancel).await {
         let crossed = slow_now() != slow;
         slow = slow_now();
-        // each process has numbers of its own
+        // each process has its own burst counters
         app.petitions.sync_bursts().await;
-        // half a tick later nobody has it any more: whoever comes first makes the next one
+        // the lease ends half a tick later, so that any process can run the next tick
         let rest = Duration::from_secs(counts.tick_seconds.into()) / 2;
         match run_as_leader(&app.kernel, "tick", rest, tick(app, crossed)).await {
             Ok(Some(Ok(())) | None) => trouble = false,
             Ok(Some(Err(error))) | Err(error) => {
                 if !trouble {
-                    tracing::warn!(%error, "the published numbers stand still until the database answers");
+                    tracing::warn!(%error, "tick: counts could not be published; it is retried");
                 }
                 trouble = true;
             }
@@ -135,11 +138,11 @@ async fn tick_loop(app: &App, cancel: &CancellationToken) {
     }
 }
 
-/// One tick: closes what is due, folds what was counted, publishes it and marks milestones; the first one of a day publishes the
-/// breakdowns too. A part that fails does not keep the others from being done.
+/// One tick: closes actions that are due, folds count deltas, publishes counts and marks milestones; the first tick of
+/// a day also publishes breakdowns. A failing step does not prevent the others.
 ///
 /// # Errors
-/// The first error of a part.
+/// The first error of a step.
 pub async fn tick(app: &App, unconfirmed_too: bool) -> Result<()> {
     let (db, now) = (&app.kernel.work, app.kernel.env.now());
     let mut steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)> = vec![
@@ -177,7 +180,7 @@ fn until_next(app: &App, seconds: u32) -> Duration {
     Duration::from_secs(u64::from(seconds) - into).saturating_sub(Duration::from_nanos(now.nanosecond().into()))
 }
 
-/// Waits; false when it is time to stop.
+/// Sleeps; false when it was cancelled.
 async fn sleep_unless_cancelled(time: Duration, cancel: &CancellationToken) -> bool {
     tokio::select! {
         () = sleep(time) => true,
@@ -185,7 +188,7 @@ async fn sleep_unless_cancelled(time: Duration, cancel: &CancellationToken) -> b
     }
 }
 
-/// Takes back what lies in the folder of returned mail.
+/// Scans the bounce spool repeatedly.
 async fn poll_bounce_spool(app: &App, cancel: &CancellationToken) {
     let kinds = app.mail_kinds();
     if app.kernel.settings.mail.bounce_spool.is_empty() {
@@ -198,10 +201,10 @@ async fn poll_bounce_spool(app: &App, cancel: &CancellationToken) {
     }
 }
 
-/// Makes rounds of upkeep, each by one process for all.
+/// Runs maintenance rounds, each in one process for all.
 async fn maintenance_loop(app: &App, cancel: &CancellationToken) {
     loop {
-        // what failed is logged by its step, and tried again in the next round
+        // a failed step is logged by `run_steps` and retried in the next round
         if let Err(error) =
             run_as_leader(&app.kernel, "maintenance", MAINTENANCE_INTERVAL, run_maintenance_steps(app, cancel)).await
         {
@@ -213,23 +216,24 @@ async fn maintenance_loop(app: &App, cancel: &CancellationToken) {
     }
 }
 
-/// The newest moment at which a night's recount fell due.
+/// The last time at which a nightly recount became due.
 fn last_recount_due(now: DateTime<Utc>) -> DateTime<Utc> {
     let today = now.date_naive().and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(RECOUNT_HOUR_UTC.into());
     if now >= today { today } else { today - TimeDelta::days(1) }
 }
 
-/// One round of upkeep, and of the keyring's (tests; a process does the latter beside, in every role).
+/// One maintenance round, including that of the keyring (tests; in production the keyring's runs separately, in every
+/// role).
 ///
 /// # Errors
-/// The first error of a step: of the database, or of a keyring that cannot be written.
+/// The first error of a step, for example of a keyring that cannot be written.
 pub async fn run_maintenance(app: &App) -> Result<()> {
     let pruned = app.kernel.vaults.prune().await.map(drop);
     let tidied = run_maintenance_steps(app, &CancellationToken::new()).await;
     pruned.and(tidied)
 }
 
-/// Batches of one step of upkeep, until there is none left or it is time to stop.
+/// Runs batches of a maintenance step until nothing is left or it is cancelled.
 async fn run_batches<F: Future<Output = Result<u64>>>(
     cancel: &CancellationToken,
     mut batch: impl FnMut() -> F,
@@ -238,8 +242,8 @@ async fn run_batches<F: Future<Output = Result<u64>>>(
     Ok(())
 }
 
-/// The steps of upkeep: what nobody confirmed, letters that were held, the night's recount, expired sessions, spent proofs and keys,
-/// settled mail. A step that fails, or panics, does not keep the others from being done.
+/// The maintenance steps: reminders, deletion of unconfirmed acts, held letters, the nightly recount, expired
+/// sessions, proofs, keys and settled mail, and metrics. A step that fails or panics does not prevent the others.
 async fn run_maintenance_steps(app: &App, cancel: &CancellationToken) -> Result<()> {
     let (kernel, now) = (&app.kernel, app.kernel.env.now());
     let db = &kernel.work;
@@ -255,7 +259,8 @@ async fn run_maintenance_steps(app: &App, cancel: &CancellationToken) -> Result<
         (
             "recount",
             Box::pin(async move {
-                // its statements have limits of their own: a petition of a hundred million takes longer than a batch may
+                // its statements have timeouts of their own: counting 100 million signatures takes longer than a batch
+                // may
                 let night = last_recount_due(now);
                 while !cancel.is_cancelled()
                     && (petitions::verify_next(db, night, now).await?.is_some()
@@ -293,7 +298,7 @@ async fn run_maintenance_steps(app: &App, cancel: &CancellationToken) -> Result<
     run_steps(steps, cancel).await
 }
 
-/// Makes steps one after the other, whatever becomes of each. Returns the first error.
+/// Runs all steps one after the other, even if some fail. Returns the first error.
 async fn run_steps(steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)>, cancel: &CancellationToken) -> Result<()> {
     let mut first = Ok(());
     for (name, step) in steps {

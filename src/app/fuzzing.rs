@@ -1,5 +1,5 @@
-//! What reads input that others write, as functions over any bytes: the targets of `fuzz/`, which says how to run them. Each
-//! must return, soon and without a panic, and what it lets through must hold what it promises.
+//! Fuzzing targets: the parsers of untrusted input, as functions over any bytes. `fuzz/` says how to run them. Each
+//! must return soon and without a panic, and what it accepts must satisfy the assertions below.
 
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -11,16 +11,16 @@ use crate::{
     petitions,
 };
 
-/// A target: its name, and what it does with bytes.
+/// A target: its name, and the function under test.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
 pub const TARGETS: [Target; 4] = [("bounce", bounce), ("filter", filter), ("csv", csv), ("template", template)];
 
-/// A mail that came back (`mail::report`).
+/// A bounce or complaint (`mail::parse_bounce`).
 ///
 /// # Panics
-/// When a failure's text is longer than a row keeps, or still has an address in it.
+/// When the text of a failure is longer than its column allows, or still contains an e-mail address.
 pub fn bounce(raw: &[u8]) {
     if let BounceReport::Failed { text, .. } = mail::parse_bounce(raw).report {
         assert!(text.chars().count() <= 500 && mail::smtp::without_addresses(&text) == text, "{text:?}");
@@ -30,7 +30,7 @@ pub fn bounce(raw: &[u8]) {
 /// The value of `?filter=`, over a field of each kind (`kernel::filter`).
 ///
 /// # Panics
-/// When the SQL holds anything of the filter but its structure.
+/// When the SQL contains any text of the filter, rather than bound parameters.
 pub fn filter(raw: &[u8]) {
     const FIELDS: FieldSet = FieldSet(&[
         Field { name: "name", column_sql: "n", kind: FieldKind::Text },
@@ -51,10 +51,10 @@ pub fn filter(raw: &[u8]) {
     assert!(sql.as_str().chars().all(is_ours), "{:?}", sql.as_str());
 }
 
-/// The beginning of a file of signers, and its lines (`petitions::csv_reader`).
+/// The beginning of a CSV file of signers, and its lines (`petitions::csv_reader`).
 ///
 /// # Panics
-/// When the first line after the header lies outside of the file.
+/// When the first line after the header is outside the file.
 pub fn csv(raw: &[u8]) {
     if let Ok(preview) = petitions::preview_csv(raw) {
         let offset = usize::try_from(preview.offset).unwrap_or(usize::MAX);
@@ -63,10 +63,10 @@ pub fn csv(raw: &[u8]) {
     }
 }
 
-/// A letter's template (`letters::template`).
+/// A letter template (`letters::template`).
 pub fn template(raw: &[u8]) {
     if let Ok(text) = std::str::from_utf8(raw) {
-        // whether it may be used or not
+        // accepted or refused, it must return
         let _ = check_template(text);
     }
 }

@@ -1,4 +1,4 @@
-//! `muster keyring`: makes, opens and looks after the key files.
+//! `muster keyring`: creates, rotates, checks and imports the key files.
 
 use std::{
     io::Read,
@@ -41,7 +41,7 @@ pub(super) enum Verb {
     Check,
 }
 
-/// Makes what is missing of the key files.
+/// Creates those key files that are missing.
 pub(super) fn init(settings: &Settings) -> anyhow::Result<()> {
     let keyring = Keyring::init_files(&settings.keyring.file, &vault_keys_file(settings), &Env::system())?;
     let [root, vault] = keyring.paths().map(Path::display);
@@ -51,7 +51,7 @@ pub(super) fn init(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Does what needs a database.
+/// Runs the verbs that need a database.
 pub(super) async fn run(kernel: &Kernel, verb: Verb) -> anyhow::Result<()> {
     let vaults = &kernel.vaults;
     let [root, vault] = vaults.keyring().paths().map(Path::display);
@@ -107,7 +107,7 @@ fn vault_keys_file(settings: &Settings) -> PathBuf {
     if file.as_os_str().is_empty() { vault_keys_beside(&settings.keyring.file) } else { file.clone() }
 }
 
-/// Opens the key files; makes them where the profile says so.
+/// Opens the key files; creates them if `keyring.generate` is set.
 pub(super) fn open(settings: &Settings, env: &Env) -> Result<Keyring, KeyringError> {
     let (root, vault) = (&settings.keyring.file, &vault_keys_file(settings));
     if !settings.keyring.generate {
@@ -119,7 +119,7 @@ pub(super) fn open(settings: &Settings, env: &Env) -> Result<Keyring, KeyringErr
     }
 }
 
-/// Why the key files cannot be opened.
+/// The error of opening the key files, if there is one.
 pub(super) fn check_files(settings: &Settings) -> Option<KeyringError> {
     match Keyring::open_files(&settings.keyring.file, &vault_keys_file(settings)) {
         Err(KeyringError::Missing { .. }) if settings.keyring.generate => None,

@@ -1,5 +1,5 @@
-//! The one error type: what went wrong for the reader (RFC 9457 problem+json with a closed list of codes), and apart from
-//! that what the log says. Neither ever carries a person's data.
+//! The error type: what the client is told (RFC 9457 problem+json with a closed list of codes), and separately the
+//! cause for the log. Neither ever contains personal data.
 
 mod sqlstate;
 
@@ -16,30 +16,33 @@ use uuid::Uuid;
 
 pub use sqlstate::{ErrorClass, breaks_connections, is_suspect, note_broken_connection};
 
-/// A result with the house's error.
+/// A result with Muster's error type.
+///
+/// Any function that returns it and uses the database may return a converted database error ([`ErrorClass`] says with which
+/// code). `# Errors` sections name only other errors.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The closed list of problem codes. Clients match on these; titles and details may be reworded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// 400: a query parameter is unknown, out of range or not understood.
+    /// 400: a query parameter is unknown, out of range or malformed.
     InvalidParameter,
-    /// 400: `filter` is not understood.
+    /// 400: `filter` cannot be parsed.
     InvalidFilter,
-    /// 401: no token or session, or one that does not count any more.
+    /// 401: no token or session, or one that is no longer valid.
     Unauthorized,
     /// 403: signed in, but without the scope or role for this.
     Forbidden,
-    /// 404: nothing here (or nothing that you may know of).
+    /// 404: it does not exist, or not for this client.
     NotFound,
-    /// 405: the resource does not take this method.
+    /// 405: the resource does not support this method.
     MethodNotAllowed,
-    /// 409: the action takes nobody now; `detail` says why.
+    /// 409: the action accepts no submissions now; `detail` says why.
     ActionClosed,
-    /// 409: a name is taken, or the present state does not allow this.
+    /// 409: a name is taken, or the current state does not allow this.
     Conflict,
-    /// 410: a mailed link that has expired or was replaced.
+    /// 410: a mailed link that has expired or was replaced, or data that was destroyed.
     LinkExpired,
     /// 413: the body is larger than 64 KiB.
     PayloadTooLarge,
@@ -51,16 +54,16 @@ pub enum Code {
     IdempotencyMismatch,
     /// 428: solve the challenge in `muster:challenge` and send it again.
     ChallengeRequired,
-    /// 429: too many attempts to sign in.
+    /// 429: too many attempts at a password, a code or the own page.
     TooManyRequests,
-    /// 500: our fault; the log knows more under `request_id`.
+    /// 500: an error of Muster; the log has the cause under `request_id`.
     Internal,
-    /// 503: try again after `Retry-After`; nothing was lost that was acknowledged.
+    /// 503: try again after `Retry-After`; no acknowledged act was lost.
     Unavailable,
 }
 
 impl Code {
-    /// All of them.
+    /// All codes.
     pub const ALL: [Self; 17] = [
         Self::InvalidParameter,
         Self::InvalidFilter,
@@ -81,7 +84,7 @@ impl Code {
         Self::Unavailable,
     ];
 
-    /// The HTTP status that goes with the code.
+    /// The HTTP status of the code.
     pub fn status(self) -> StatusCode {
         match self {
             Self::InvalidParameter | Self::InvalidFilter => StatusCode::BAD_REQUEST,
@@ -101,7 +104,7 @@ impl Code {
         }
     }
 
-    /// The code as it stands in JSON.
+    /// The code as written in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidParameter => "invalid_parameter",
@@ -148,14 +151,14 @@ impl Code {
     }
 }
 
-/// One field that was refused.
+/// A refused field of a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// JSON pointer (RFC 6901) into the body: `/person/email_addresses/0/address`.
     pub pointer: String,
-    /// Why, in one stable word: `required`, `too_long`, `unknown_value`, ...
+    /// A stable code: `required`, `too_long`, `unknown_value`, ...
     pub code: Cow<'static, str>,
-    /// Why, for a person.
+    /// What is wrong, in one English sentence.
     pub detail: String,
 }
 
@@ -166,53 +169,53 @@ impl FieldError {
     }
 }
 
-/// What went wrong.
+/// An error of an operation, with the HTTP status it is answered with.
 #[derive(Debug)]
 pub enum Error {
-    /// Anything the caller can do something about.
+    /// An error that the client can do something about.
     Problem {
-        /// Which.
+        /// Its code, which determines the status.
         code: Code,
-        /// For the reader.
+        /// What is wrong, for the client.
         detail: Cow<'static, str>,
     },
-    /// 422 with its fields.
+    /// 422 with the refused fields.
     Fields(Vec<FieldError>),
     /// 428 with the challenge to solve.
     Challenge(serde_json::Value),
-    /// 503: the database or the queue cannot take it now.
+    /// 503: the database or the queue is temporarily unavailable.
     Unavailable {
-        /// Seconds after which to try again.
+        /// Value of `Retry-After`, in seconds.
         retry_after: u32,
-        /// For the log.
+        /// The cause, for the log only.
         cause: String,
     },
-    /// 500: only the log is told why.
+    /// 500, with the cause for the log only.
     Internal(anyhow::Error),
 }
 
 impl Error {
-    /// A problem with its detail.
+    /// A problem with this code and detail.
     pub fn problem(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Problem { code, detail: detail.into() }
     }
 
-    /// 404.
+    /// A 404.
     pub fn not_found() -> Self {
         Self::problem(Code::NotFound, "There is nothing at this address.")
     }
 
-    /// 422 for one field.
+    /// A 422 for one field.
     pub fn field(pointer: impl Into<String>, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self::Fields(vec![FieldError::new(pointer, code, detail)])
     }
 
-    /// 500 with a cause for the log.
+    /// A 500 with its cause for the log.
     pub fn internal(cause: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
         Self::Internal(anyhow::Error::msg(cause))
     }
 
-    /// The problem code.
+    /// The problem's code.
     pub fn code(&self) -> Code {
         match self {
             Self::Problem { code, .. } => *code,
@@ -242,7 +245,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl From<sqlx::Error> for Error {
-    /// See [`ErrorClass`]: nobody is answered 500 because the database was away, read-only, slow or of another version.
+    /// See [`ErrorClass`]: an unreachable, read-only, slow or differently migrated database answers 503, not 500.
     fn from(error: sqlx::Error) -> Self {
         record_database_error(&error);
         match ErrorClass::of(&error) {
@@ -253,7 +256,7 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Counts a database error by its SQLSTATE, and notes it when it speaks against the connections.
+/// Counts a database error by its SQLSTATE; if it shows that connections are broken, records that, too.
 pub fn record_database_error(error: &sqlx::Error) {
     let state = match error {
         sqlx::Error::RowNotFound => return,
@@ -273,12 +276,12 @@ impl From<anyhow::Error> for Error {
     }
 }
 
-/// Turns the breach of a named constraint into a client's error, instead of a look-up before each write.
+/// Converts the violation of a named constraint into a client error, instead of a look-up before each write.
 pub trait OnConstraint<T> {
-    /// Maps the breach of constraint `name` with `to`; other errors go on as they are.
+    /// Maps the violation of constraint `name` with `to`; other errors are converted as usual.
     ///
     /// # Errors
-    /// What `to` makes of the breach, or the converted database error.
+    /// The result of `to`, or the converted database error.
     fn on_constraint(self, name: &str, to: impl FnOnce() -> Error) -> Result<T>;
 }
 
@@ -291,9 +294,9 @@ impl<T, E: Into<Error> + AsSqlx> OnConstraint<T> for Result<T, E> {
     }
 }
 
-/// An error that may be a database error.
+/// An error that may contain a database error.
 pub trait AsSqlx {
-    /// The database error inside, if it is one.
+    /// The database error inside, if there is one.
     fn as_sqlx(&self) -> Option<&sqlx::Error>;
 }
 
@@ -316,7 +319,7 @@ tokio::task_local! {
     static REQUEST: Cell<Uuid>;
 }
 
-/// Runs a request under its id, which problems and log lines of that request then carry.
+/// Runs a request with its id in a task-local, from which problems and log lines take it.
 pub async fn with_request_id<F: Future>(id: Uuid, request: F) -> F::Output {
     REQUEST.scope(Cell::new(id), request).await
 }
@@ -325,14 +328,14 @@ fn request_id() -> Option<Uuid> {
     REQUEST.try_with(Cell::get).ok()
 }
 
-/// A problem as it was answered, kept with the response so that pages can show it as HTML.
+/// A problem as it was answered, kept in the response's extensions so that pages can render it as HTML.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// Its code.
+    /// The problem's code.
     pub code: Code,
-    /// Its detail.
+    /// The problem's detail.
     pub detail: String,
-    /// The request's id.
+    /// Id of the request.
     pub request_id: Option<Uuid>,
 }
 
@@ -342,7 +345,7 @@ impl IntoResponse for Error {
         let request_id = request_id();
         match &self {
             Self::Internal(_) => tracing::error!(request_id = ?request_id, "{self}"),
-            // in an outage there are thousands a second: one line of each second says why
+            // an outage produces thousands of these a second: at most one per second is logged
             Self::Unavailable { .. } => {
                 metrics::counter!("muster_http_unavailable").increment(1);
                 if let Some(more) = sqlstate::once_a_second() {

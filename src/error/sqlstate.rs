@@ -1,62 +1,62 @@
-//! What a database error means for whoever asked: one table of SQLSTATEs (Postgres manual, appendix A).
+//! Classification of database errors: one table of SQLSTATEs (Postgres manual, appendix A).
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-/// What to do about a database error.
+/// How to handle a database error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// A value or a row that Postgres refuses wherever it stands: only the act that brought it fails.
+    /// Postgres rejects a value or row for good: only the act that contains it fails.
     Data,
-    /// The statement was rolled back because of others (deadlock, serialization failure) or of a prepared statement that
-    /// is not valid any more: the same again may succeed at once.
+    /// The statement was rolled back because of concurrent transactions (deadlock, serialization failure) or an invalid
+    /// prepared statement: repeating it may succeed at once.
     Retry,
-    /// The database cannot do it now: it is away, restarting, read-only, full, or slower than the limits. Also every
-    /// state that this table does not know: an innocent act must not fail for good because of it.
+    /// The database cannot do it now: unreachable, restarting, read-only, full, or slower than the timeouts. Also every
+    /// state that this table does not list: an innocent act must not fail for good because of one.
     Outage,
-    /// There was no such row.
+    /// The requested row does not exist.
     NotFound,
-    /// An error of this program: a column that does not decode, a configuration that cannot be read.
+    /// An error of this program: a column that cannot be decoded, an invalid configuration.
     Program,
 }
 
-/// One row of the table: a class (two characters) or a whole SQLSTATE (five), and what it means. The longest match counts.
+/// Classes (two characters) or whole SQLSTATEs (five) with their meaning. The longest match counts.
 const SQLSTATE_CLASSES: &[(&str, ErrorClass)] = &[
-    // classes whose every state is about the data
+    // classes in which every state is about the data
     ("21", ErrorClass::Data), // cardinality violation: a row twice in one ON CONFLICT DO UPDATE
     ("22", ErrorClass::Data), // data exception: NUL in a text, a number out of range
     ("23", ErrorClass::Data), // integrity constraint violation
     ("44", ErrorClass::Data), // WITH CHECK OPTION violation
     ("54", ErrorClass::Data), // program limit exceeded: a value too large for its index
     ("P0", ErrorClass::Data), // raised by a function of the schema
-    // states with which the same statement may be tried again at once
+    // states after which the same statement may be repeated at once
     ("40001", ErrorClass::Retry), // serialization failure
     ("40P01", ErrorClass::Retry), // deadlock
     ("0A000", ErrorClass::Retry), // "cached plan must not change result type", after a migration
-    ("26000", ErrorClass::Retry), // prepared statement unknown: a pooler moved to another server
-    ("42P05", ErrorClass::Retry), // prepared statement known already: likewise
-    // states in which the server or the connection cannot take it now
+    ("26000", ErrorClass::Retry), // prepared statement does not exist: a pooler switched to another server connection
+    ("42P05", ErrorClass::Retry), // prepared statement exists already: likewise
+    // states in which the server or the connection is temporarily unable
     ("08", ErrorClass::Outage), // connection exception
     ("25", ErrorClass::Outage), // read-only (25006), idle in transaction too long (25P03), aborted transaction (25P02)
-    ("40", ErrorClass::Outage), // other rollbacks: whether it was done is not known (40003)
+    ("40", ErrorClass::Outage), // other rollbacks; with 40003 it is unknown whether the statement completed
     ("53", ErrorClass::Outage), // disk full, out of memory, too many connections
     ("55", ErrorClass::Outage), // lock not available (55P03), object in use
     ("57", ErrorClass::Outage), // cancelled by a limit (57014), shutdown (57P01 to 57P03), idle session (57P05)
     ("58", ErrorClass::Outage), // system error: I/O
-    ("42", ErrorClass::Outage), // a schema of another version during a deployment; a missing privilege
+    ("42", ErrorClass::Outage), // the schema of another version during a deployment; a missing privilege
     ("XX", ErrorClass::Outage), // internal error of Postgres
 ];
 
 impl ErrorClass {
-    /// What a SQLSTATE means.
+    /// The class of a SQLSTATE.
     pub fn of_sqlstate(state: &str) -> Self {
         let matching = SQLSTATE_CLASSES.iter().filter(|(prefix, _)| state.starts_with(prefix));
         matching.max_by_key(|(prefix, _)| prefix.len()).map_or(Self::Outage, |(_, class)| *class)
     }
 
-    /// What a database error means.
+    /// The class of a database error.
     pub fn of(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(e) => e.code().map_or(Self::Outage, |code| Self::of_sqlstate(&code)),
@@ -73,8 +73,8 @@ impl ErrorClass {
     }
 }
 
-/// Does this error speak against the connection it came over, and against those that were made before it? A server that
-/// was demoted to a standby, is shutting down, or forgot our statements answers so on each of them.
+/// Does this error indicate that its connection, and all older ones, are broken? A server that was demoted to a
+/// standby, is shutting down, or lost our prepared statements answers like this on each of them.
 pub fn breaks_connections(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
@@ -87,7 +87,7 @@ pub fn breaks_connections(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Milliseconds after the start of this process at which a connection last proved broken; 0: never.
+/// Milliseconds after the start of this process at which a connection was last found broken; 0: never.
 static LAST_BROKEN: AtomicU64 = AtomicU64::new(0);
 
 #[expect(clippy::disallowed_methods, reason = "ages of connections are real time; no test moves it")]
@@ -97,20 +97,20 @@ fn since_start() -> u64 {
     u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
 }
 
-/// Notes that a connection proved broken: those made before this moment are not used again (`kernel::db`).
+/// Records that a connection is broken: connections opened before this moment are not used again (`kernel::db`).
 pub fn note_broken_connection() {
     LAST_BROKEN.fetch_max(since_start(), Ordering::Relaxed);
 }
 
-/// Was a connection of this age made before one proved broken?
+/// Was a connection of this age opened before the last one that was found broken?
 pub fn is_suspect(age: Duration) -> bool {
     let broken = LAST_BROKEN.load(Ordering::Relaxed);
     let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
     broken > 0 && since_start().saturating_sub(age) <= broken
 }
 
-/// For a log line that may be due thousands of times a second: the number of times it was passed over since it was last
-/// written, once in each second; otherwise nothing.
+/// Limits a log line to one per second. `Some` when it may be written now, with the number of lines suppressed since
+/// the last one.
 pub(super) fn once_a_second() -> Option<u64> {
     static LAST: AtomicU64 = AtomicU64::new(0);
     static PASSED_OVER: AtomicU64 = AtomicU64::new(0);
@@ -162,7 +162,7 @@ mod tests {
         ] {
             assert_eq!(ErrorClass::of_sqlstate(state), class, "{state}");
         }
-        // no row is there twice, and none is shadowed by a row of its own length
+        // no row is duplicated, and none is shadowed by another of the same length
         for (n, (prefix, _)) in SQLSTATE_CLASSES.iter().enumerate() {
             assert!(matches!(prefix.len(), 2 | 5), "{prefix}");
             assert!(SQLSTATE_CLASSES[n + 1..].iter().all(|(other, _)| other != prefix), "{prefix}");

@@ -1,5 +1,5 @@
-//! A small per-process cache: values live at most a set time, a change makes it forget what it concerns, and a herd on a
-//! cold key makes one query.
+//! A per-process cache: values live at most a set time, invalidations remove what they affect, and concurrent requests
+//! for a missing key run one load (no cache stampede).
 
 use std::{
     collections::HashMap,
@@ -15,17 +15,17 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Beyond this many keys, aged ones are dropped before another is added.
+/// From this many keys on, expired ones are dropped before another is added.
 const MAX_KEYS: usize = 10_000;
-/// Time that a load may take.
+/// Timeout of a load.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for which an outage is told to others than those who met it.
+/// Time for which callers that did not wait for a failed load are answered with its outage, too.
 const OUTAGE_TTL: Duration = Duration::from_millis(250);
 
-/// A cache that several share.
+/// A cache shared by several owners.
 pub type SharedCache<K, V> = Arc<Cache<K, V>>;
 
-/// Values by key, each loaded by one caller at a time.
+/// Values by key; each key is loaded by one caller at a time.
 #[derive(Debug)]
 pub struct Cache<K, V> {
     env: Env,
@@ -36,7 +36,7 @@ pub struct Cache<K, V> {
 #[derive(Debug)]
 enum Ttl {
     Fixed(Duration),
-    /// As long as changes are heard: see [`CacheInvalidator::ttl`].
+    /// As long as [`CacheInvalidator::ttl`] says.
     UntilInvalidated(Arc<CacheInvalidator>),
 }
 
@@ -44,7 +44,7 @@ enum Ttl {
 struct Slot<V> {
     value: RwLock<Option<(V, Instant)>>,
     loading: tokio::sync::Mutex<()>,
-    /// Why the last load failed, and when.
+    /// Cause and time of the last load that failed by an outage.
     outage: Mutex<Option<(String, Instant)>>,
 }
 
@@ -62,7 +62,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         Self { env, ttl: Ttl::Fixed(ttl), slots: RwLock::default() }
     }
 
-    /// A cache of what public pages show: forgets the values that a change `affects`.
+    /// A cache of what public pages show; drops the values for which `affects` is true.
     pub fn invalidated_by(
         env: Env,
         invalidator: &Arc<CacheInvalidator>,
@@ -78,7 +78,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
             if let Some(cache) = weak.upgrade() {
                 cache.lock().retain(|key, slot| {
                     let value = slot.value.read().unwrap_or_else(PoisonError::into_inner);
-                    // what is being loaded at this moment may have been read before the change: it is not kept either
+                    // a value that is being loaded may have been read before the change, so its slot is dropped, too
                     value.as_ref().is_some_and(|(value, _)| !affects(key, value, invalidation))
                 });
             }
@@ -86,15 +86,17 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         cache
     }
 
-    /// The value of `key`, from memory or by `load`. While one caller loads, the others of that key wait for it.
+    /// The cached value of `key`, or what `load` returns. While one caller loads, others that ask for the same key
+    /// wait.
     ///
-    /// An outage that one caller met is told to those who waited with it, and to others for a quarter of a second: they
-    /// do not each wait for the same answer.
+    /// An outage is returned to all callers that waited for the load, and to later ones for [`OUTAGE_TTL`] (250 ms),
+    /// so that they do not each wait for the database.
     ///
     /// # Errors
-    /// What `load` answers, which is not kept; `unavailable` when it took longer than [`LOAD_TIMEOUT`].
+    /// What `load` returns (not cached, except for outages as above); `unavailable` when it took longer than
+    /// [`LOAD_TIMEOUT`].
     pub async fn get(&self, key: &K, load: impl AsyncFnOnce() -> Result<V>) -> Result<V> {
-        // the same few keys are asked for by everybody at once: what is there is answered beside others
+        // popular keys are requested concurrently: hits take a read lock only
         let known =
             self.slots.read().unwrap_or_else(PoisonError::into_inner).get(key).and_then(|slot| self.fresh(slot));
         if let Some(value) = known {
@@ -123,12 +125,12 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         loaded
     }
 
-    /// Forgets a key, after a write that changed it.
+    /// Removes a key, after a write that changed it.
     pub fn invalidate(&self, key: &K) {
         self.lock().remove(key);
     }
 
-    /// Forgets everything.
+    /// Removes all values.
     pub fn clear(&self) {
         self.lock().clear();
     }

@@ -1,9 +1,10 @@
-//! What changed, told to the caches: by own writes at once, by other processes through Postgres' NOTIFY.
+//! Cache invalidation: a process's own writes invalidate its caches at once, those of other processes through
+//! Postgres' LISTEN/NOTIFY.
 //!
-//! Triggers send the id of a changed action or campaign (or `*`, or `image:` and the id of a picture that was removed) on the
-//! channel `muster_cache_invalidation`. While a process hears
-//! them, its caches may keep values for a minute; while it does not (PgBouncer has no LISTEN, the connection broke), for
-//! two seconds. After each new start of listening everything is forgotten, since messages were missed.
+//! Triggers send, on the channel `muster_cache_invalidation`, the id of a changed action or campaign, or `*`, or
+//! `image:` and the id of a removed picture. While the process listens, cached values may be used for a minute; while
+//! it does not (PgBouncer has no LISTEN, or the connection was lost), for two seconds. Each time listening starts, all
+//! caches are cleared, since messages were missed.
 
 use std::{
     sync::{
@@ -18,30 +19,30 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The channel of the triggers in `migrations/0004_campaigns.sql`.
+/// The NOTIFY channel used by the triggers in `migrations/0004_campaigns.sql`.
 const CHANNEL: &str = "muster_cache_invalidation";
-/// How long values are kept while changes are heard.
+/// Lifetime of cached values while the process listens.
 const TTL_LISTENING: Duration = Duration::from_mins(1);
-/// How long otherwise.
+/// Lifetime of cached values while it does not.
 const TTL_POLLING: Duration = Duration::from_secs(2);
-/// A connection that is silent for so long is asked whether it is still there.
+/// After this long without a notification, the LISTEN connection is probed with `SELECT 1`.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(20);
-/// Time for an answer, and between two attempts to connect.
+/// Timeout of connecting and of the probe; also the pause between two attempts to connect.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What changed.
+/// What changed, and so which cached values are stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheInvalidation {
-    /// The action or campaign of this id, or what its page shows beside it.
+    /// The action or campaign with this id, or something else that its page shows.
     Row(Uuid),
-    /// The picture of this id was removed.
+    /// The picture with this id was removed.
     ImageRemoved(Uuid),
-    /// Something that many show: an office, a partner; or it is not known what.
+    /// Something shown by many pages (an office, a partner), or an unknown payload.
     All,
 }
 
 impl CacheInvalidation {
-    /// Reads what a trigger sends.
+    /// Parses the payload of a notification.
     fn parse(payload: &str) -> Self {
         let id = |text| Uuid::try_parse(text).ok();
         match payload.strip_prefix("image:") {
@@ -51,7 +52,7 @@ impl CacheInvalidation {
         .unwrap_or(Self::All)
     }
 
-    /// Does it concern what was made from this row?
+    /// Is a value built from the row `id` stale?
     pub fn affects(self, id: Uuid) -> bool {
         self == Self::All || self == Self::Row(id)
     }
@@ -59,7 +60,7 @@ impl CacheInvalidation {
 
 type Subscriber = Box<dyn Fn(CacheInvalidation) + Send + Sync>;
 
-/// Those who want to know, and whether other processes are heard.
+/// The subscribed caches, and whether notifications of other processes arrive.
 #[derive(Default)]
 pub struct CacheInvalidator {
     subscribers: RwLock<Vec<Subscriber>>,
@@ -73,29 +74,29 @@ impl std::fmt::Debug for CacheInvalidator {
 }
 
 impl CacheInvalidator {
-    /// Calls `subscriber` on each change from now on.
+    /// Calls `subscriber` on every invalidation from now on.
     pub fn subscribe(&self, subscriber: impl Fn(CacheInvalidation) + Send + Sync + 'static) {
         self.subscribers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(subscriber));
     }
 
-    /// Tells every cache of this process, after a write of its own.
+    /// Notifies every cache of this process; called after its own writes, too.
     pub fn publish(&self, invalidation: CacheInvalidation) {
         for subscriber in self.subscribers.read().unwrap_or_else(PoisonError::into_inner).iter() {
             subscriber(invalidation);
         }
     }
 
-    /// How long a cached value may be used now.
+    /// How long a cached value may be used at present.
     pub fn ttl(&self) -> Duration {
         if self.is_listening() { TTL_LISTENING } else { TTL_POLLING }
     }
 
-    /// Are other processes' changes heard?
+    /// Do notifications of other processes arrive?
     pub fn is_listening(&self) -> bool {
         self.listening.load(Ordering::Acquire)
     }
 
-    /// Listens until cancelled; connects again by itself whenever the connection is lost.
+    /// Listens until cancelled; reconnects whenever the connection is lost.
     pub async fn listen(&self, options: PgConnectOptions, cancel: CancellationToken) {
         let mut trouble = false;
         while !cancel.is_cancelled() {
@@ -106,7 +107,7 @@ impl CacheInvalidator {
             self.listening.store(false, Ordering::Release);
             if let Err(error) = ended {
                 if !trouble {
-                    tracing::warn!(%error, "cache invalidation is not listening; pages may be two seconds old");
+                    tracing::warn!(%error, "cache invalidation is not listening; cached pages may be two seconds old");
                 }
                 trouble = true;
                 tokio::select! { () = sleep(REPLY_TIMEOUT) => {}, () = cancel.cancelled() => {} }
@@ -116,14 +117,14 @@ impl CacheInvalidator {
         }
     }
 
-    /// Hears changes until the connection is lost (`Ok`), or cannot be made.
+    /// Listens until the connection is lost (`Ok`) or cannot be made.
     async fn listen_once(&self, options: PgConnectOptions) -> Result<(), sqlx::Error> {
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(REPLY_TIMEOUT).connect_lazy_with(options);
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.ignore_pool_close_event(true);
         listener.listen(CHANNEL).await?;
         self.listening.store(true, Ordering::Release);
-        // whatever was read before this moment may have missed a change
+        // values read before this moment may be stale: their notifications were missed
         self.publish(CacheInvalidation::All);
         loop {
             match timeout(KEEPALIVE_AFTER, listener.try_recv()).await {

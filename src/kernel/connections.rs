@@ -1,8 +1,10 @@
-//! The public listener: how many connections there are, how many one network has, and how long one may take to say what it
-//! wants or to take its answer. Whoever opens sockets and leaves them must not keep others out.
+//! The public HTTP listener. It limits the number of connections, in total and per network, and the time a client may
+//! take to send a request or to read its response, so that clients that hold sockets open cannot lock others out
+//! (slowloris).
 //!
-//! HTTP/1.1 by hyper, one task for each connection. A connection costs a file descriptor and a few kilobytes, so their number
-//! follows the process's limit of open files ([`available_connections`]). When all are taken, further ones wait in the kernel's queue.
+//! HTTP/1.1 by hyper, one task per connection. A connection costs a file descriptor and a few kilobytes, so the
+//! maximum follows the process's limit of open files ([`available_connections`]). Further connections wait in the
+//! kernel's accept queue.
 
 use std::{
     convert::Infallible,
@@ -39,33 +41,34 @@ use tokio_util::sync::CancellationToken;
 
 use super::{network::Network, network_limit::NetworkLimit};
 
-/// Bytes of a connection's read buffer; a request's header must fit.
+/// Maximum size of a connection's read buffer, in bytes; a request's header must fit.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
-/// Time for which a proxy's connection may be silent between requests: longer than proxies keep theirs (nginx: 60 s), or one
-/// would send a request into a connection that is just being closed.
+/// Idle timeout of a trusted proxy's connection. It must exceed the proxy's own keep-alive timeout (nginx: 60 s), or
+/// the proxy would send a request on a connection that is just being closed.
 const PROXY_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
-/// Pause after the system could give no connection: out of file descriptors or memory.
+/// Pause after `accept` failed for lack of file descriptors or memory.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
-/// File descriptors that are not for connections of people: the database's, the relay's, files.
+/// File descriptors reserved for the database, the relays and files.
 const RESERVED_FILE_DESCRIPTORS: u64 = 256;
-/// What a network is told that has all of its connections.
+/// Response to a connection beyond the limit of its network.
 const TOO_MANY_CONNECTIONS_RESPONSE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// What connections may take.
+/// Limits of the listener.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// Connections at a time.
+    /// Maximum number of open connections.
     pub connections: usize,
-    /// Connections of one IPv4 address or IPv6 /64 at a time.
+    /// Maximum number of open connections of one IPv4 address or IPv6 /64.
     pub per_network: usize,
-    /// Time for the whole header of a request, also between two requests.
+    /// Timeout for the whole header of a request; also the keep-alive timeout between two requests.
     pub header: Duration,
-    /// Time in which a reader must take something of its answer.
+    /// Timeout of a write: the client must read some of its response within this time.
     pub stalled: Duration,
 }
 
-/// How many connections the process has room for, at most as many as wished: makes use of the hard limit of open files.
+/// The number of connections that the limit of open files allows, at most `wished`. Raises the soft limit towards the
+/// hard one as far as needed.
 pub fn available_connections(wished: usize) -> usize {
     let needed = u64::try_from(wished).unwrap_or(u64::MAX).saturating_add(RESERVED_FILE_DESCRIPTORS);
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wished };
@@ -80,8 +83,8 @@ pub fn available_connections(wished: usize) -> usize {
     room.min(wished)
 }
 
-/// Serves until `stop` is cancelled, then answers what was accepted. Connections for which `is_proxy` stand for many people:
-/// the limit of a network does not apply to them.
+/// Serves until `stop` is cancelled, then answers the requests accepted so far. A connection for which `is_proxy` is
+/// true carries requests of many clients: the limit per network does not apply to it.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -112,11 +115,11 @@ pub async fn serve(
             refused.increment(1);
             if !std::mem::replace(&mut told, true) {
                 tracing::warn!(
-                    "one network has http.max_connections_per_network connections; its further ones are refused (if it is a \
-                     reverse proxy, name it in http.trusted_proxies)"
+                    "connections: one network reached http.max_connections_per_network; its further ones are refused (if it is \
+                     a reverse proxy, name it in http.trusted_proxies)"
                 );
             }
-            // the answer fits a new socket's buffer; if not, the reader sees a connection that ends
+            // the response fits the send buffer of a new socket; if not, the client sees a closed connection
             let _ =
                 stream.into_std().and_then(|mut stream| io::Write::write(&mut stream, TOO_MANY_CONNECTIONS_RESPONSE));
             continue;
@@ -128,7 +131,7 @@ pub async fn serve(
         let (connection, open) = (connections.watch(connection), open.clone());
         tokio::spawn(async move {
             open.increment(1.0);
-            // a connection that breaks is its reader's affair
+            // an I/O error of one connection concerns nobody else
             let _ = connection.await;
             open.decrement(1.0);
             drop((slot, place));
@@ -144,12 +147,12 @@ fn http(header: Duration) -> http1::Builder {
     http
 }
 
-/// The next connection. What the system could not give is asked for again; the listener itself does not end.
+/// Accepts the next connection. Errors are retried; the listener itself never ends.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // its opener has gone already
+            // the client has already closed it
             Err(error)
                 if matches!(
                     error.kind(),
@@ -166,7 +169,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// The router, for requests of one connection.
+/// Passes the requests of one connection to the router, with the client's address.
 struct ConnectionService {
     router: Router,
     address: SocketAddr,
@@ -179,16 +182,16 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(ConnectInfo(self.address));
-        // a router is always ready
+        // axum's `Router` is always ready, so `poll_ready` can be skipped
         tower::Service::call(&mut self.router.clone(), request)
     }
 }
 
-/// A socket that is given up when its reader takes nothing for a time.
+/// A socket whose writes time out when the client reads nothing for `limit`.
 struct WriteTimeoutStream {
     inner: TokioIo<TcpStream>,
     limit: Duration,
-    /// Runs while a write waits.
+    /// Timer that runs while a write is pending.
     stall: Option<Pin<Box<Sleep>>>,
 }
 

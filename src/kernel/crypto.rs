@@ -1,8 +1,8 @@
-//! Keys and the three things done with them: seal, index, derive. Knows no database.
+//! Cryptographic primitives: encryption ("sealing"), keyed hashes, key derivation. Independent of the database.
 //!
-//! A sealed value is `version (1) | nonce (24) | XChaCha20-Poly1305 ciphertext`, its plain text padded to 128-byte steps
-//! so that the length of a name does not show. The associated data binds it to a table, a row and a vault: moved to
-//! another row it does not open.
+//! A sealed value is `version (1) | nonce (24) | XChaCha20-Poly1305 ciphertext`. The plain text is padded to multiples
+//! of 128 bytes, so that the length of a name does not show. The associated data binds it to a table, a row and a
+//! vault: copied to another row it cannot be decrypted.
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
@@ -21,7 +21,7 @@ const VERSION: u8 = 1;
 const NONCE_BYTES: usize = 24;
 const PADDING_BYTES: usize = 128;
 
-/// 256 bits that are wiped from memory when dropped and never printed.
+/// A 256-bit key that is zeroed in memory when dropped and never printed.
 #[derive(Clone)]
 pub struct Key(Zeroizing<[u8; 32]>);
 
@@ -36,7 +36,7 @@ impl Key {
         Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
     }
 
-    /// The key's bytes, for wrapping it.
+    /// The key's bytes, for wrapping (encrypting) the key itself.
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
@@ -67,14 +67,14 @@ impl Key {
         mac.finalize().into_bytes().into()
     }
 
-    /// One of the orders that 16 bytes can be put into, as random to whoever has no key: a Feistel network of four rounds over
-    /// HMAC-SHA256 (Luby and Rackoff, "How to construct pseudorandom permutations", 1988).
+    /// A keyed pseudorandom permutation of 16-byte blocks: a Feistel network of four rounds over HMAC-SHA256 (Luby and
+    /// Rackoff, "How to construct pseudorandom permutations", 1988).
     #[must_use]
     pub fn permute(&self, block: [u8; 16]) -> [u8; 16] {
         self.feistel(block, [0, 1, 2, 3])
     }
 
-    /// Undoes [`Key::permute`].
+    /// The inverse of [`Key::permute`].
     #[must_use]
     pub fn unpermute(&self, block: [u8; 16]) -> [u8; 16] {
         self.feistel(block, [3, 2, 1, 0])
@@ -88,14 +88,14 @@ impl Key {
             let mixed = std::array::from_fn(|i| left[i] ^ mac[i]);
             (left, right) = (right, mixed);
         }
-        // swapped once more, so that the rounds backwards undo it
+        // halves swapped once more, so that the rounds in reverse order are the inverse
         let mut out = [0; 16];
         out[..8].copy_from_slice(&right);
         out[8..].copy_from_slice(&left);
         out
     }
 
-    /// Seals `plain` for one place.
+    /// Encrypts `plain` for the row that `context` names.
     ///
     /// # Panics
     /// When `plain` has 4 GiB or more.
@@ -118,10 +118,10 @@ impl Key {
         out
     }
 
-    /// Opens what [`Key::seal`] sealed for the same place.
+    /// Decrypts what [`Key::seal`] encrypted with the same context.
     ///
     /// # Errors
-    /// [`DecryptionError`] for another key, another place, or changed bytes.
+    /// [`DecryptionError`] for another key, another context, or changed bytes.
     pub fn open(&self, context: &SealContext<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptionError> {
         let (&VERSION, rest) = sealed.split_first().ok_or(DecryptionError)? else { return Err(DecryptionError) };
         let (nonce, body) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(DecryptionError)?;
@@ -151,14 +151,14 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// Where a sealed value belongs.
+/// The row that a sealed value belongs to; authenticated as associated data.
 #[derive(Clone, Copy, Debug)]
 pub struct SealContext<'a> {
-    /// The table it stands in.
+    /// The row's table.
     pub table: &'a str,
-    /// The row it stands in.
+    /// The row's id.
     pub row: Uuid,
-    /// The vault that owns it.
+    /// The vault whose key encrypts it.
     pub vault: Uuid,
 }
 
@@ -173,7 +173,7 @@ impl SealContext<'_> {
     }
 }
 
-/// A sealed value that does not open: another key, another row, or damaged.
+/// Decryption failed: another key, another row, or changed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a sealed value does not open with the key and place at hand")]
 pub struct DecryptionError;
@@ -184,14 +184,14 @@ impl From<DecryptionError> for Error {
     }
 }
 
-/// SHA-256, for looking up random secrets (tokens, session cookies) that need no slow hash.
+/// SHA-256, for looking up random secrets (API tokens, session cookies): they have full entropy and need no slow hash.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// Lower-case base32 without padding (RFC 4648 alphabet): survives mail software that folds case.
+/// Lower-case base32 without padding (RFC 4648, section 6): survives mail software that changes case.
 pub fn base32(bytes: &[u8]) -> String {
     let mut out = String::with_capacity((bytes.len() * 8).div_ceil(5));
     let (mut buffer, mut bits) = (0_u32, 0);
@@ -210,7 +210,7 @@ pub fn base32(bytes: &[u8]) -> String {
     out
 }
 
-/// The bytes of [`base32`] text in either case; `None` for other characters, impossible lengths or stray final bits.
+/// Decodes [`base32`] in either case; `None` for other characters, impossible lengths or non-zero trailing bits.
 pub fn from_base32(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() * 5 / 8);
     let (mut buffer, mut bits) = (0_u32, 0);

@@ -1,5 +1,5 @@
-//! The secret of the day: keys the hashes that limits and signals are known by, and is thrown away with its day. All
-//! processes share it, in an unlogged table that no backup holds.
+//! The daily secret: keys the hashes in which rate limits and abuse signals store addresses, and is deleted when its
+//! day ends. All processes share it, in an unlogged table, which no backup contains.
 
 use chrono::NaiveDate;
 use sqlx::PgPool;
@@ -7,10 +7,7 @@ use sqlx::PgPool;
 use super::{crypto::Key, env::Env};
 use crate::error::Result;
 
-/// The day's secret: made now, or the one that another process made first. Those of earlier days go.
-///
-/// # Errors
-/// A database error.
+/// The secret of `day`: created now, or the one that another process created first. Deletes those of earlier days.
 pub async fn for_day(db: &PgPool, env: &Env, day: NaiveDate) -> Result<Key> {
     let fresh = Key::random(env);
     let secret = sqlx::query_scalar!(

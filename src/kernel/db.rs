@@ -1,10 +1,10 @@
-//! The database: pools, sessions, limits in time, migrations.
+//! Connection pools, session settings, timeouts and migrations.
 //!
-//! Every statement has an end. On the server, each session carries limits ([`PoolKind::statement_limit`]); in the program,
-//! whoever waits for a statement waits for a set time ([`with_timeout`], the group commit, the request's own limit), and a
-//! connection whose statement overran is closed instead of given back: sqlx has no read timeout, and a connection whose
-//! network vanished would never answer. Every connection proves itself: it is asked when it was idle, it is asked when it
-//! comes back, both with a limit, and none that is older than the last broken one is used again.
+//! Every statement has a time limit. On the server, each session has a `statement_timeout`
+//! ([`PoolKind::statement_limit`]). In the process, every wait has a timeout ([`with_timeout`], the group commit's,
+//! the request's), and a connection whose statement overran is closed instead of returned: sqlx has no read timeout,
+//! and a connection whose network was lost would never answer. Connections are checked: pinged (with a timeout) after
+//! being idle and when returned to the pool; those older than the last broken connection are closed.
 
 use std::{fmt::Write as _, str::FromStr, time::Duration};
 
@@ -22,36 +22,37 @@ use crate::{
     error::{Error, Result, is_suspect, note_broken_connection},
 };
 
-/// All migrations, compiled in.
+/// All migrations, compiled into the binary.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
-/// Time for which a connection that nobody used is taken to be there still; after it, it is asked.
+/// Idle time after which a connection is pinged before it is used.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
-/// Time in which a connection must answer when it is asked whether it is there, and in which a new one must be ready.
+/// Timeout of a ping; setting up a session may take twice this.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time for which a connection is used at most, so that a session that a balancer sent to the wrong server ends.
+/// Maximum age of a connection, so that a session on a wrong server (behind a load balancer) ends.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
-/// Time after which a migration's statement gives up waiting for a lock that holds up everybody behind it, and attempts.
+/// `lock_timeout` of migrations: everybody who queues behind a waiting `ALTER TABLE` waits no longer than this.
 const MIGRATION_LOCK_TIMEOUT: &str = "5s";
+/// Attempts to migrate, two seconds apart, when locks or the database are unavailable.
 const MAX_MIGRATION_ATTEMPTS: u32 = 60;
-/// Time between two looks at the pools for their gauges.
+/// Time between two updates of the pools' gauges.
 const METRICS_INTERVAL: Duration = Duration::from_secs(5);
-/// Time that all migrations together may take.
+/// Timeout of one attempt to run all pending migrations.
 const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// What a pool's connections are for.
+/// What a pool's connections are used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolKind {
-    /// Pages, the API, the console: somebody waits.
+    /// Pages, the API, the console: a person waits for the answer.
     Interactive,
     /// Group commits.
     HotPath,
-    /// Background work.
+    /// Background work: mail, ticks, jobs, maintenance.
     Background,
 }
 
 impl PoolKind {
-    /// The server's limit on one statement, below the program's own for the same work.
+    /// `statement_timeout` of its sessions; shorter than the process's own timeout for the same work.
     pub const fn statement_limit(self) -> Duration {
         match self {
             Self::Interactive | Self::HotPath => Duration::from_secs(8),
@@ -69,14 +70,14 @@ impl PoolKind {
     }
 }
 
-/// The pools of one process: three, so that none of them can starve another.
+/// The connection pools of one process: three, so that none of them can starve another.
 #[derive(Clone, Debug)]
 pub struct Pools {
     /// Pages, the API, the console.
     pub interactive: PgPool,
     /// Group commits.
     pub hot: PgPool,
-    /// Background work.
+    /// Background work: mail, ticks, jobs, maintenance.
     pub work: PgPool,
 }
 
@@ -88,7 +89,7 @@ impl From<PgPool> for Pools {
 }
 
 impl Pools {
-    /// The pools of these settings; nothing is connected yet.
+    /// Pools as configured; connections are opened on first use.
     ///
     /// # Errors
     /// As [`pool`].
@@ -97,18 +98,18 @@ impl Pools {
         let flushers = u32::try_from(settings.hot_path.flushers).unwrap_or(u32::MAX);
         Ok(Self {
             interactive: pool(database, url, PoolKind::Interactive, database.pool_size)?,
-            // one for each flusher of the three group commits
+            // one connection for each flusher of the three group commits
             hot: pool(database, url, PoolKind::HotPath, flushers.saturating_mul(3))?,
             work: pool(database, url, PoolKind::Background, database.work_pool_size)?,
         })
     }
 
-    /// The pools with their names.
+    /// Each pool with its kind.
     pub fn each(&self) -> [(PoolKind, &PgPool); 3] {
         [(PoolKind::Interactive, &self.interactive), (PoolKind::HotPath, &self.hot), (PoolKind::Background, &self.work)]
     }
 
-    /// Shows how many connections each pool has open, in use and idle, every five seconds until cancelled.
+    /// Updates the gauges of used, idle and maximum connections of each pool, every five seconds until cancelled.
     pub async fn report_metrics(&self, cancel: &CancellationToken) {
         loop {
             for (purpose, pool) in self.each() {
@@ -128,24 +129,24 @@ impl Pools {
         }
     }
 
-    /// Closes all, waiting no longer than `limit`.
+    /// Closes all pools; waits at most `limit`.
     pub async fn close(&self, limit: Duration) {
         let all = [self.interactive.close(), self.hot.close(), self.work.close()];
         let _ = timeout(limit, join_all(all)).await;
     }
 }
 
-/// A pool that connects when first used, and again by itself after the database was away.
+/// A pool that connects on first use and reconnects after an outage.
 ///
 /// # Errors
-/// `internal` when the URL is not understood; the message does not repeat it.
+/// `internal` when the URL cannot be parsed; the message does not repeat it, since it may contain a password.
 pub fn pool(settings: &config::Database, url: &str, purpose: PoolKind, connections: u32) -> Result<PgPool> {
     let options = options(url)?.application_name(&format!("muster {}", purpose.as_str()));
     let acquire_timeout = Duration::from_secs(settings.acquire_timeout_seconds);
     Ok(pool_options(purpose, connections, acquire_timeout).connect_lazy_with(options))
 }
 
-/// A further pool on the database of another one, for what must not queue behind that.
+/// Another pool for the database of `pool`, for work that must not queue behind that pool's.
 pub fn pool_like(pool: &PgPool, purpose: PoolKind, connections: u32) -> PgPool {
     let options = PgConnectOptions::clone(&pool.connect_options());
     pool_options(purpose, connections, pool.options().get_acquire_timeout()).connect_lazy_with(options)
@@ -156,7 +157,7 @@ fn pool_options(purpose: PoolKind, connections: u32, acquire_timeout: Duration) 
         .max_connections(connections.max(1))
         .max_lifetime(MAX_LIFETIME)
         .acquire_timeout(acquire_timeout)
-        // sqlx would ask before every use, which is a round trip for each
+        // sqlx would ping before every use: one more round trip for each
         .test_before_acquire(false)
         .after_connect(move |conn, _| Box::pin(prepare_session(conn, purpose)))
         .before_acquire(|conn, connection| {
@@ -167,7 +168,7 @@ fn pool_options(purpose: PoolKind, connections: u32, acquire_timeout: Duration) 
                 if connection.idle_for >= PING_AFTER_IDLE { ping_in_time(conn).await } else { Ok(true) }
             })
         })
-        // sqlx asks, too, but without a limit: a connection that does not answer would keep its place in the pool for ever
+        // sqlx pings as well, but without a timeout: a connection that never answers would occupy its slot for ever
         .after_release(|conn, connection| {
             Box::pin(async move {
                 if is_suspect(connection.age) {
@@ -178,10 +179,10 @@ fn pool_options(purpose: PoolKind, connections: u32, acquire_timeout: Duration) 
         })
 }
 
-/// Asks a connection whether it answers; what a dropped statement left behind must have ended, too.
+/// Pings a connection with a timeout. This also waits for the end of a statement whose future was dropped.
 async fn ping_in_time(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let Ok(answer) = timeout(PING_TIMEOUT, conn.ping()).await else {
-        // idle ones of the same age lead to the same silence: they are not asked one after the other
+        // idle connections of the same age are likely broken as well: do not ping them one after the other
         note_broken_connection();
         return Err(connection_error("no answer in time"));
     };
@@ -195,9 +196,14 @@ fn connection_error(why: &str) -> sqlx::Error {
     ))
 }
 
-/// Limits and habits of a session. An answer means durable, whatever the server's default; days are UTC's; no statement of
-/// ours runs long enough to be worth compiling, but plans that are kept from reading whole tables look so expensive that
-/// they would be. A client whose network vanished is noticed while a statement runs, while it idles, and by TCP.
+/// Settings of every session.
+///
+/// - `synchronous_commit = on`: an answer means durable, whatever the server's default.
+/// - `timezone = UTC`: days are UTC days.
+/// - `jit = off`: no statement runs long enough to gain by compilation, but the cost estimates of plans that avoid
+///   sequential scans are high enough to trigger it.
+/// - the others: a client whose network was lost is noticed while a statement runs
+///   (`client_connection_check_interval`), while the session idles in a transaction, and by TCP keepalives.
 const SESSION_SETTINGS: &[(&str, &str)] = &[
     ("synchronous_commit", "on"),
     ("timezone", "UTC"),
@@ -211,15 +217,16 @@ const SESSION_SETTINGS: &[(&str, &str)] = &[
     ("tcp_user_timeout", "15000"),
 ];
 
-/// Those of them without which an acknowledged act could be lost or a day be wrong; the others may be unknown to a server.
+/// The first settings are mandatory: without them an acknowledged act could be lost or a day be wrong. A server may not
+/// know the others.
 const ESSENTIAL_SETTINGS: usize = 3;
 
-/// Sets a new session up and refuses one on a server that cannot write: a standby, or a primary that was demoted.
+/// Configures a new session, and refuses a server that cannot write: a standby, or a primary that was demoted.
 async fn prepare_session(conn: &mut PgConnection, purpose: PoolKind) -> Result<(), sqlx::Error> {
     let limit = purpose.statement_limit().as_millis().to_string();
     let begun = async {
         let read_only = match apply_settings(conn, SESSION_SETTINGS, &limit).await {
-            // a server that does not know all of them
+            // the server does not know all of them
             Err(sqlx::Error::Database(_)) => {
                 apply_settings(conn, &SESSION_SETTINGS[..ESSENTIAL_SETTINGS], &limit).await?
             }
@@ -232,7 +239,7 @@ async fn prepare_session(conn: &mut PgConnection, purpose: PoolKind) -> Result<(
         .unwrap_or_else(|_| Err(connection_error("the session could not be set up in time")))
 }
 
-/// Sets settings in one round trip; says whether the session is read-only.
+/// Applies settings in one round trip; returns whether the session is read-only.
 async fn apply_settings(conn: &mut PgConnection, settings: &[(&str, &str)], limit: &str) -> Result<bool, sqlx::Error> {
     let (names, values): (Vec<&str>, Vec<&str>) =
         settings.iter().copied().chain([("statement_timeout", limit)]).unzip();
@@ -243,7 +250,7 @@ async fn apply_settings(conn: &mut PgConnection, settings: &[(&str, &str)], limi
     set.bind(names).bind(values).persistent(false).fetch_one(conn).await
 }
 
-/// How to connect to `url`.
+/// Connect options of `url`.
 ///
 /// # Errors
 /// As [`pool`].
@@ -252,10 +259,10 @@ pub fn options(url: &str) -> Result<PgConnectOptions> {
     Ok(options.application_name("muster"))
 }
 
-/// A connection of its own, outside the pools, set up as theirs are.
+/// A single connection outside the pools, configured like theirs.
 ///
 /// # Errors
-/// `unavailable` when there is none in time, or the server cannot write.
+/// `unavailable` when it cannot be made in time, or the server is read-only.
 pub async fn connect(url: &str, purpose: PoolKind) -> Result<PgConnection> {
     let connecting = async {
         let mut conn = PgConnection::connect_with(&options(url)?).await?;
@@ -265,16 +272,17 @@ pub async fn connect(url: &str, purpose: PoolKind) -> Result<PgConnection> {
     with_timeout(PING_TIMEOUT * 2, "connecting", connecting).await
 }
 
-/// Waits for `work` for a set time. What overran is dropped, and its connection with it (see the pool's hooks).
+/// Waits for `work` at most `limit`. On timeout the future is dropped; the pool's hooks close a connection that it
+/// used.
 ///
 /// # Errors
-/// `unavailable` when it overran; otherwise what it answers.
+/// `unavailable` on timeout; otherwise what `work` returns.
 pub fn with_timeout<T, F: Future<Output = Result<T>>>(
     limit: Duration,
     what: &'static str,
     work: F,
 ) -> impl Future<Output = Result<T>> {
-    // boxed, or whatever waits with a limit would carry the whole of what it waits for
+    // boxed: otherwise every future that awaits this one contains the whole of `work`
     let work = Box::pin(work);
     async move {
         timeout(limit, work).await.unwrap_or_else(|_| {
@@ -284,12 +292,12 @@ pub fn with_timeout<T, F: Future<Output = Result<T>>>(
     }
 }
 
-/// Refuses a database that cannot keep what Muster promises: one that answers before a commit is on disk, that counts days
-/// in another zone, or a pooler that mixes up the prepared statements of its clients. Returns what else is unwise: session
-/// settings that do not hold, which a pooler in transaction mode may drop.
+/// Refuses a database that cannot keep Muster's promises: `synchronous_commit` off, a session time zone other than
+/// UTC, or a pooler that mixes up the prepared statements of its clients. Returns warnings about session settings that
+/// a pooler in transaction mode may drop.
 ///
 /// # Errors
-/// `internal` saying what to set, or a database error.
+/// `internal`, naming the setting to change.
 pub async fn check_server(pool: &PgPool) -> Result<Vec<String>> {
     let ask = async || {
         sqlx::query!(
@@ -300,7 +308,7 @@ pub async fn check_server(pool: &PgPool) -> Result<Vec<String>> {
         .fetch_one(pool)
         .await
     };
-    // side by side and again, so that a pooler in transaction mode moves them from one server connection to another
+    // concurrently and twice, so that a pooler in transaction mode moves sessions between server connections
     let answers = [join_all((0..4).map(|_| ask())).await, join_all((0..4).map(|_| ask())).await];
     let mut unlimited = std::collections::BTreeSet::new();
     for answer in answers.into_iter().flatten() {
@@ -340,10 +348,7 @@ pub async fn check_server(pool: &PgPool) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Whether the server has room for the connections that one process may open; warnings when it is tight.
-///
-/// # Errors
-/// A database error.
+/// Compares the server's `max_connections` (and the role's limit) with what one process may open; returns warnings.
 pub async fn check_connection_capacity(pools: &Pools) -> Result<Vec<String>> {
     let row = sqlx::query!(
         r#"SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS "most!",
@@ -352,7 +357,7 @@ pub async fn check_connection_capacity(pools: &Pools) -> Result<Vec<String>> {
     .fetch_one(&pools.work)
     .await?;
     let most = if row.of_role >= 0 { row.most.min(row.of_role) } else { row.most };
-    // two for keys, one for changes, one for readiness
+    // two for reading keys, one for LISTEN, one for the readiness probe
     let needed = pools.each().into_iter().map(|(_, pool)| pool.options().get_max_connections()).sum::<u32>() + 4;
     Ok(match u32::try_from(most).unwrap_or(0) {
         most if needed > most => vec![format!(
@@ -365,18 +370,18 @@ pub async fn check_connection_capacity(pools: &Pools) -> Result<Vec<String>> {
     })
 }
 
-/// The value that a role should have of its own, where sessions cannot be set up.
+/// The value for `ALTER ROLE ... SET`, for poolers in transaction mode, where session settings do not hold.
 fn role_setting_value(name: &str) -> &'static str {
     SESSION_SETTINGS.iter().find(|(known, _)| *known == name).map_or("30s", |(_, value)| value)
 }
 
-/// Brings the schema up to date; several processes may call it at once. It waits for locks a few seconds at a time, so that
-/// a migration that waits for a long statement does not hold up everybody behind it. Needs a direct connection: the lock
-/// that keeps two migrations apart belongs to a session.
+/// Runs the pending migrations; several processes may call it at once. Waits for locks only [`MIGRATION_LOCK_TIMEOUT`]
+/// at a time, so that statements that queue behind a migration are not blocked for long. Needs a direct connection:
+/// the advisory lock that excludes concurrent migrations belongs to a session.
 ///
 /// # Errors
-/// `unavailable` while the database is away or its locks are taken, `internal` when a migration fails or was changed after
-/// it ran.
+/// `unavailable` while the database cannot be reached or its locks are taken; `internal` when a migration fails or was
+/// edited after it ran.
 pub async fn migrate(url: &str) -> Result<()> {
     let mut tries = 0;
     loop {
@@ -392,7 +397,7 @@ pub async fn migrate(url: &str) -> Result<()> {
         let _ = timeout(PING_TIMEOUT, conn.close()).await;
         match migrated {
             Err(Error::Unavailable { cause, .. }) if tries < MAX_MIGRATION_ATTEMPTS => {
-                tracing::warn!(cause, "the migration waits for a lock and tries again");
+                tracing::warn!(cause, "migration: the database or a lock is unavailable; it is retried");
                 sleep(Duration::from_secs(2)).await;
             }
             other => return other,
@@ -408,11 +413,8 @@ async fn migrate_on(conn: &mut PgConnection) -> Result<()> {
     }
 }
 
-/// Gives the role of `url` the session settings as its own in this database: sessions behind a pooler in transaction mode
-/// have no others.
-///
-/// # Errors
-/// A database error.
+/// Stores the session settings as the role's defaults in this database (`ALTER ROLE ... SET`), because settings of a
+/// session do not hold behind a pooler in transaction mode.
 pub async fn set_role_settings(url: &str) -> Result<()> {
     let mut statements = "DO $$ BEGIN ".to_owned();
     for (name, value) in SESSION_SETTINGS.iter().chain([&("statement_timeout", "30s")]) {

@@ -1,6 +1,6 @@
-//! How durable a commit is: on the disk of one database server (`database.durability = "local"`), or on a standby's as well
-//! (`"remote"`). Postgres' `synchronous_commit = on` means the local disk alone where no standby is synchronous, and Patroni
-//! changes which are while everything runs; so it is looked at when the service starts and every minute (`mail::Engine`).
+//! Durability of commits: on the disk of one database server (`database.durability = "local"`), or also on a standby's
+//! (`"remote"`). Postgres' `synchronous_commit = on` means the local disk alone while no standby is synchronous, and
+//! Patroni changes at run time which standbys are. So it is checked at start and every minute (by `mail::Engine`).
 
 use sqlx::PgPool;
 
@@ -9,15 +9,15 @@ use crate::{
     error::{Error, Result},
 };
 
-/// What the server says.
+/// Replication state as the server reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Standbys {
     synchronous_commit: String,
-    /// `synchronous_standby_names`: while it is set, commits wait for one of them.
+    /// `synchronous_standby_names`; while it is set, commits wait for one of these standbys.
     names: String,
-    /// Standbys that are attached.
+    /// Number of connected standbys.
     attached: i64,
-    /// Those that commits wait for; none are seen by a role without `pg_monitor`.
+    /// Number of connected synchronous standbys; 0 for a role without `pg_monitor`, which does not see `sync_state`.
     synchronous: i64,
 }
 
@@ -27,7 +27,7 @@ impl Standbys {
         !self.names.is_empty() && matches!(self.synchronous_commit.as_str(), "on" | "remote_apply")
     }
 
-    /// What is wrong, in one line.
+    /// The problem with this configuration, if any, in one line.
     fn problem(&self, durability: Durability, is_production: bool) -> Option<String> {
         match durability {
             Durability::Remote if !self.waits_for_standby() => Some(format!(
@@ -63,10 +63,11 @@ fn report_metrics(standbys: &Standbys, problem: Option<&str>) {
     metrics::gauge!("muster_database_durable").set(if problem.is_none() { 1.0 } else { 0.0 });
 }
 
-/// Refuses a database whose commits do not wait for a standby where the settings ask for that, and says what else is unwise.
+/// Refuses a database whose commits do not wait for a standby although `database.durability = "remote"`; logs any other
+/// problem as a warning.
 ///
 /// # Errors
-/// `internal` saying what to set, or a database error.
+/// `internal`, naming the setting to change.
 pub async fn check_at_startup(settings: &Settings, db: &PgPool) -> Result<()> {
     let standbys = read(db).await?;
     let problem = standbys.problem(settings.database.durability, settings.is_production());
@@ -83,10 +84,7 @@ pub async fn check_at_startup(settings: &Settings, db: &PgPool) -> Result<()> {
     }
 }
 
-/// Looks again, for the metrics and the log.
-///
-/// # Errors
-/// A database error.
+/// Repeats the check for the metrics and the log; fails only if the database does.
 pub async fn recheck(settings: &Settings, db: &PgPool) -> Result<()> {
     let standbys = read(db).await?;
     let problem = standbys.problem(settings.database.durability, settings.is_production());

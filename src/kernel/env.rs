@@ -1,7 +1,7 @@
-//! The context of every operation: what time it is, new ids, randomness.
+//! Environment passed to every operation: clock, id generator, randomness.
 //!
-//! Nothing else in the house asks the system for these (`clippy.toml` forbids it), so a test can hold the clock in its
-//! hand. Cheap to clone.
+//! No other code asks the operating system for these (`clippy.toml` forbids it), so that tests can move the clock.
+//! Cheap to clone.
 
 use std::{
     sync::{
@@ -18,30 +18,30 @@ use uuid::{Builder, Uuid};
 /// Clock, ids and randomness.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
-    /// Microseconds by which this clock runs ahead of the system's; only tests change it.
+    /// Microseconds by which this clock is ahead of the system's; changed by tests only.
     ahead: Arc<AtomicI64>,
 }
 
 impl Env {
-    /// A context on the system's clock.
+    /// An environment on the system's clock.
     pub fn system() -> Self {
         Self::default()
     }
 
-    /// The present time, to the microsecond (what Postgres keeps).
+    /// The current time, truncated to microseconds, which is what Postgres stores.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
     pub fn now(&self) -> DateTime<Utc> {
         let now = Utc::now() + TimeDelta::microseconds(self.ahead.load(Ordering::Relaxed));
         DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
     }
 
-    /// A monotonic instant, for measuring and for the age of cached things; tests cannot move it.
+    /// A monotonic instant, for durations and the age of cached values; tests cannot move it.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
     pub fn instant(&self) -> Instant {
         Instant::now()
     }
 
-    /// How far this clock runs ahead of the system's: zero but in tests. Who reads the database's clock adds it.
+    /// Offset of this clock from the system's; zero outside tests. Code that reads the database's clock adds it.
     pub fn ahead(&self) -> TimeDelta {
         TimeDelta::microseconds(self.ahead.load(Ordering::Relaxed))
     }
@@ -51,7 +51,7 @@ impl Env {
         self.ahead.fetch_add(by.num_microseconds().unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// The present time as a row of an action with this privacy may keep it: whole days for protected ones.
+    /// The current time as a row may store it: floored to the day for rows of protected actions.
     pub fn recorded_now(&self, protected: bool) -> DateTime<Utc> {
         let now = self.now();
         if protected { floor_to_day(now) } else { now }
@@ -62,8 +62,8 @@ impl Env {
         self.id_at(self.now())
     }
 
-    /// A new id for a row of an action with this privacy: on protected ones the time in it is floored to the day, so
-    /// that an id does not tell at what hour somebody took part.
+    /// A new id for a row. For rows of protected actions its timestamp is floored to the day, so that the id does not
+    /// tell at what hour somebody took part.
     pub fn recorded_id(&self, protected: bool) -> Uuid {
         self.id_at(self.recorded_now(protected))
     }
@@ -75,7 +75,7 @@ impl Env {
         Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 
-    /// Fills `bytes` from the cryptographic generator of this thread, which the system seeds.
+    /// Fills `bytes` from the thread's cryptographically secure generator, which is seeded by the operating system.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
     pub fn fill(&self, bytes: &mut [u8]) {
         rand::rng().fill_bytes(bytes);
@@ -88,14 +88,14 @@ impl Env {
         bytes
     }
 
-    /// A random fraction in `[0, 1)`, for jitter.
+    /// A random number in `[0, 1)`, for jitter.
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
     pub fn fraction(&self) -> f64 {
         (u64::from_le_bytes(self.random()) >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
-/// The start of the day (UTC) in which `at` lies.
+/// Midnight (UTC) of the day that contains `at`.
 pub fn floor_to_day(at: DateTime<Utc>) -> DateTime<Utc> {
     at.date_naive().and_time(NaiveTime::MIN).and_utc()
 }

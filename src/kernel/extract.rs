@@ -1,4 +1,4 @@
-//! What handlers take: bodies that are valid, queries that are understood.
+//! Request extractors of the API: validated JSON bodies, list queries, path parameters.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -18,16 +18,17 @@ use super::{
 };
 use crate::error::{Code, Error, FieldError, Result};
 
-/// Bytes that a body may have.
+/// Maximum size of a request body, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// Bytes that a page's form may have: 10,000 characters of any script, percent-encoded.
+/// Maximum size of a page's form, in bytes: 10,000 characters of any script, percent-encoded.
 pub const FORM_LIMIT: usize = 256 * 1024;
 
 /// A value that passed its validation.
 ///
-/// As `Valid<Json<T>>` it answers 413 over 64 KiB, 415 for another type than JSON, and 422 whose `errors` name each
-/// refused field by its JSON pointer: broken JSON, wrong types, unknown enum values, missing and over-long fields.
+/// `Valid<Json<T>>` answers 413 for more than 64 KiB, 415 for another type than JSON, and 422 with `errors` that name
+/// each refused field by its JSON pointer: broken JSON, wrong types, unknown enum values, missing and over-long
+/// fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Valid<T>(pub T);
 
@@ -40,7 +41,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Valid<Js
     }
 }
 
-/// A valid body as of [`Valid`], together with its bytes, for comparing repeated requests.
+/// A valid body as of [`Valid`], together with its bytes, by which repeated requests are compared.
 #[derive(Clone, Debug)]
 pub struct ValidWithBytes<T>(pub T, pub Bytes);
 
@@ -56,8 +57,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidWit
     }
 }
 
-/// What a PUT changes of a resource whose POST takes the same members: laid over the resource as it is, so that absent
-/// members stay and the whole is checked as a new one would be.
+/// The body of a PUT on a resource whose POST takes the same members: merged over the current resource (top level
+/// only), so that absent members stay unchanged and the result is validated like a new resource.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
 pub struct MergePatch(serde_json::Map<String, serde_json::Value>);
@@ -69,10 +70,10 @@ impl Validate for MergePatch {
 }
 
 impl MergePatch {
-    /// The resource with these changes, as a body of its POST.
+    /// Merges the changes over `resource`; the result is parsed as a body of its POST.
     ///
     /// # Errors
-    /// 422 with a pointer for each refused field.
+    /// 422 with a JSON pointer for each refused field.
     pub fn apply_to<T: DeserializeOwned + Validate>(self, resource: serde_json::Value) -> Result<T> {
         let serde_json::Value::Object(mut whole) = resource else { return Err(Error::internal("not a resource")) };
         whole.extend(self.0);
@@ -83,9 +84,9 @@ impl MergePatch {
 /// Parses and validates a JSON body.
 ///
 /// # Errors
-/// 422 with a pointer for each refused field.
+/// 422 with a JSON pointer for each refused field.
 pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T> {
-    // serde would take an array for an object, member by member
+    // serde would accept an array for a struct, element by element
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Error::field("", "invalid_type", "Expected an object."));
     }
@@ -107,7 +108,7 @@ pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T> {
     Ok(value)
 }
 
-/// Turns the rejection of a body into our problem.
+/// Converts axum's rejection of a body: 413 when it is too large, otherwise 422.
 #[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
 pub fn too_large(rejection: BytesRejection) -> Error {
     if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
@@ -171,7 +172,7 @@ fn escape(segment: &str) -> Cow<'_, str> {
     if segment.contains(['~', '/']) { segment.replace('~', "~0").replace('/', "~1").into() } else { segment.into() }
 }
 
-/// The JSON name of a Rust field: ours carry the prefix `muster:`, which Rust spells `muster_`.
+/// The JSON name of a Rust field: members of Muster's own have the prefix `muster:`, in Rust `muster_`.
 fn json_name(field: &str) -> String {
     field.strip_prefix("muster_").map_or_else(|| field.to_owned(), |rest| format!("muster:{rest}"))
 }
@@ -221,14 +222,14 @@ fn describe(error: &validator::ValidationError) -> Cow<'static, str> {
     }
 }
 
-/// `page`, `per_page`, `after` and `filter` of a list; any other parameter is refused by name.
+/// `page`, `per_page`, `after` and `filter` of a list; any other parameter is a 400 that names it.
 #[derive(Debug)]
 pub struct ListQuery {
-    /// Which page.
+    /// The requested page.
     pub page: PageParams,
-    /// The filter as written, decoded.
+    /// The filter expression, percent-decoded.
     pub filter: Option<String>,
-    /// The query as it came, for the links of the page.
+    /// The query string as received, for the links between pages.
     pub raw: String,
 }
 
@@ -236,7 +237,7 @@ impl ListQuery {
     /// The parsed filter over these fields.
     ///
     /// # Errors
-    /// `invalid_filter` (400), naming the position.
+    /// `invalid_filter` (400), naming the position of the error.
     pub fn filter(&self, fields: FieldSet) -> Result<Option<Filter>> {
         self.filter.as_deref().map(|text| Filter::parse(text, fields)).transpose().map_err(|e| {
             Error::problem(Code::InvalidFilter, format!("filter, at character {}: {}", e.position, e.detail))
@@ -256,7 +257,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
             match name.as_ref() {
                 "page" | "per_page" | "after" => {}
                 "filter" => filter = Some(value.into_owned()),
-                // OSDI clients may still send their token here; it is not read from an address, which logs keep
+                // OSDI clients may still send their token as a parameter; it is not accepted, since URLs end up in logs
                 other => {
                     return Err(Error::problem(
                         Code::InvalidParameter,
@@ -269,7 +270,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
     }
 }
 
-/// One path segment, or two; a malformed one is a 404.
+/// Path parameters: one value or a tuple of two. A malformed one answers 404.
 #[derive(Clone, Debug)]
 pub struct PathParams<T>(pub T);
 
@@ -277,7 +278,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        // no name of ours has one, and Postgres takes none
+        // Postgres accepts no NUL in text, and no valid parameter contains one
         if parts.uri.path().contains("%00") {
             return Err(Error::not_found());
         }
@@ -285,11 +286,11 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
     }
 }
 
-/// Tells an explicit null from an absent member, for `#[serde(default, deserialize_with = "nullable")]` on an
-/// `Option<Option<T>>`.
+/// Distinguishes an explicit `null` (`Some(None)`) from an absent member (`None`), for an `Option<Option<T>>` with
+/// `#[serde(default, deserialize_with = "nullable")]`.
 ///
 /// # Errors
-/// When the member is neither null nor a `T`.
+/// When the member is neither `null` nor a `T`.
 pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }

@@ -1,5 +1,5 @@
-//! `?filter=`: OSDI's subset of `OData` (<https://opensupporter.github.io/osdi-docs>), parsed into a tree and written out
-//! as SQL whose every value is a bound parameter.
+//! `?filter=`: OSDI's subset of `OData` (<https://opensupporter.github.io/osdi-docs>), parsed into a tree and compiled
+//! to SQL in which every value is a bound parameter.
 //!
 //! ```text
 //! or         = and *( "or" and )
@@ -8,12 +8,13 @@
 //! operator   = "eq" | "ne" | "gt" | "ge" | "lt" | "le"
 //! literal    = "'" text "'" | "datetime'" time "'" | number | "true" | "false" | "null"
 //! ```
-//! A quote inside a text is doubled. Times are RFC 3339, or a day or time without a zone, which is then UTC.
+//! A quote inside a text is doubled. Times are RFC 3339; a date or time without a zone is UTC.
 //!
-//! Each list names its fields in a [`FieldSet`]; SQL comes from there only. A virtual field's value is not what the
-//! column holds (an e-mail address, and the id of the person who has it): the caller looks it up
-//! ([`Filter::virtual_texts`], [`Filter::resolve_virtual`]), and until then it matches nothing. Which conditions an index
-//! can answer is found out by `index_conditions`. Neither errors nor `Debug` repeat a value: it may be somebody's address.
+//! Each list defines its fields in a [`FieldSet`]; SQL comes only from there. A virtual field is compared with
+//! something that its column does not hold (an e-mail address, where the column has the id of a person): the caller
+//! looks the value up ([`Filter::virtual_texts`], [`Filter::resolve_virtual`]), and until then it matches nothing.
+//! `index_conditions` determines which conditions an index can answer. Neither errors nor `Debug` output contain
+//! values, which may be e-mail addresses.
 
 mod index_conditions;
 
@@ -25,14 +26,14 @@ use uuid::Uuid;
 
 pub use index_conditions::{Index, IndexCondition};
 
-/// The longest filter, in characters.
+/// Maximum length of a filter, in characters.
 pub const MAX_CHARS: usize = 2_000;
-/// The most comparisons in one filter.
+/// Maximum number of comparisons in a filter.
 pub const MAX_TERMS: usize = 50;
-/// The deepest nesting of parentheses.
+/// Maximum nesting depth of parentheses.
 const MAX_DEPTH: usize = 20;
 
-/// What a field's values are, which decides the literals and operators it takes.
+/// Type of a field; determines which literals and operators it accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldKind {
     /// `text`; all operators.
@@ -47,34 +48,34 @@ pub enum FieldKind {
     Boolean,
     /// `text` with these values only; `eq` and `ne`.
     Enum(&'static [&'static str]),
-    /// `uuid`, found by the caller for a text that no column holds, such as an e-mail address; `eq` and `ne`.
+    /// `uuid`, looked up by the caller for a text that no column holds, such as an e-mail address; `eq` and `ne`.
     Virtual,
-    /// `uuid`, written as OSDI's `muster:<uuid>`; all operators. An identifier of another system is nobody's here.
+    /// `uuid`, written as OSDI's `muster:<uuid>`; all operators. Identifiers of other systems match no row.
     Identifier,
 }
 
-/// A name that filters may use.
+/// A field that filters may refer to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Field {
-    /// As it stands in the JSON of the list.
+    /// Its name, as in the list's JSON.
     pub name: &'static str,
-    /// The SQL expression it compares, such as `p.created_at`.
+    /// The SQL expression that is compared, such as `p.created_at`.
     pub column_sql: &'static str,
-    /// What it holds.
+    /// Its type.
     pub kind: FieldKind,
 }
 
-/// All the names that one list can be filtered by.
+/// All fields by which a list can be filtered.
 #[derive(Debug, Clone, Copy)]
 pub struct FieldSet(pub &'static [Field]);
 
-/// Where and why a filter could not be read; answer 400 `invalid_filter`.
+/// Where and why a filter is invalid; answered with 400 `invalid_filter`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail} (at character {position})")]
 pub struct FilterError {
-    /// Characters before the problem.
+    /// Number of characters before the error.
     pub position: usize,
-    /// One English sentence for the reader.
+    /// What is wrong, in one English sentence for the client.
     pub detail: String,
 }
 
@@ -120,11 +121,11 @@ enum Value {
 }
 
 impl Filter {
-    /// Reads a (percent-decoded) filter.
+    /// Parses a percent-decoded filter.
     ///
     /// # Errors
-    /// [`FilterError`] for an unknown field, an operator or literal its kind does not take, a broken syntax, or a filter
-    /// beyond the limits of length, terms and depth.
+    /// [`FilterError`] for an unknown field, an operator or literal that its type does not accept, a syntax error, or
+    /// a filter beyond the limits of length, terms and depth.
     pub fn parse(input: &str, fields: FieldSet) -> Result<Self, FilterError> {
         let mut parser = Parser { input, at: 0, fields, terms: 0, depth: 0 };
         if input.chars().nth(MAX_CHARS).is_some() {
@@ -148,9 +149,9 @@ impl Filter {
         texts
     }
 
-    /// Gives each virtual value the id it stands for; called with the field's name and the text to compare with.
+    /// Sets the id of each virtual value; `resolve` gets the field's name and the text to compare with.
     ///
-    /// `None` means that no row can have the value (not an address, no key): `eq` is then false and `ne` true.
+    /// `None` means that no row can have the value (not an e-mail address, no key): `eq` is then false and `ne` true.
     pub fn resolve_virtual(&mut self, mut resolve: impl FnMut(&str, &str) -> Option<Uuid>) {
         self.root.each_comparison(&mut |comparison| {
             if comparison.field.kind == FieldKind::Virtual
@@ -161,7 +162,7 @@ impl Filter {
         });
     }
 
-    /// Appends the condition in parentheses, to stand after `AND`.
+    /// Appends the condition in parentheses, to follow an `AND`.
     pub fn push_sql(&self, query: &mut QueryBuilder<Postgres>) {
         self.root.push_sql(query);
     }
@@ -207,7 +208,7 @@ impl Comparison {
         self.push_sql_on(query, self.field.column_sql);
     }
 
-    /// `ne` is IS DISTINCT FROM: whoever asks for "not x" means the rows without a value too.
+    /// `ne` compiles to IS DISTINCT FROM: "not x" includes rows without a value.
     fn push_sql_on(&self, query: &mut QueryBuilder<Postgres>, column: &str) {
         let is_eq = self.operator == Operator::Eq;
         match &self.value {
@@ -265,7 +266,7 @@ impl Operator {
     }
 }
 
-/// A literal before the field's kind gives it a meaning.
+/// A literal before it is converted to the field's type.
 enum Literal<'a> {
     Quoted(String),
     Bare(&'a str),
@@ -273,7 +274,7 @@ enum Literal<'a> {
 
 struct Parser<'a> {
     input: &'a str,
-    /// Byte offset, always on a character's boundary.
+    /// Byte offset, always on a character boundary.
     at: usize,
     fields: FieldSet,
     terms: usize,
@@ -360,7 +361,7 @@ impl<'a> Parser<'a> {
         if !self.rest().starts_with('\'') {
             return Ok(Literal::Bare(bare));
         }
-        // OData 2 writes the type before the quotes; the field knows it anyway.
+        // OData 2 writes the type before the quotes; the field's own type decides
         if !matches!(bare, "" | "datetime" | "datetimeoffset" | "guid") {
             return Err(self.error("expected a space before the quote"));
         }
@@ -395,7 +396,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// Everything up to a space, a parenthesis or a quote.
+    /// Reads up to the next space, parenthesis or quote.
     fn word(&mut self) -> &'a str {
         let rest = self.rest();
         let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '\'')).unwrap_or(rest.len());
@@ -444,7 +445,7 @@ impl FieldKind {
                 return match self {
                     Self::Integer => bare.parse().ok().map(Value::Integer),
                     Self::Boolean => bare.parse().ok().map(Value::Boolean),
-                    // Later versions of OData write these two without quotes.
+                    // later versions of OData write these two without quotes
                     Self::Timestamp => timestamp(bare).map(Value::Timestamp),
                     Self::Uuid => Uuid::try_parse(bare).ok().map(Value::Uuid),
                     Self::Text | Self::Enum(_) | Self::Virtual | Self::Identifier => None,
@@ -452,7 +453,7 @@ impl FieldKind {
             }
             Literal::Quoted(text) => text,
         };
-        // Postgres has no text with a NUL in it and would fail the query.
+        // Postgres accepts no NUL in text and would fail the query
         if text.contains('\0') {
             return None;
         }
@@ -499,7 +500,7 @@ fn timestamp(text: &str) -> Option<DateTime<Utc>> {
         Ok(time) => time.to_utc(),
         Err(_) => without_zone()?.and_utc(),
     };
-    // chrono reaches further back than Postgres.
+    // chrono's range is larger than that of Postgres
     (0..=9_999).contains(&time.year()).then_some(time)
 }
 

@@ -1,4 +1,4 @@
-//! Forms on pages: refused fields and challenges, as templates show them.
+//! Forms on pages: field errors and challenges, as templates render them.
 
 use minijinja::{Value, context};
 use serde::Serialize;
@@ -6,16 +6,16 @@ use serde::Serialize;
 use super::{i18n, text::LocaleTag};
 use crate::error::FieldError;
 
-/// A refused field of a form.
+/// A field error of a form.
 #[derive(Clone, Debug, Serialize)]
 pub struct FormError {
-    /// The field's name, "" for the form as a whole.
+    /// Name of the form field; empty for the form as a whole.
     pub field: String,
     /// What to do about it, in the page's language.
     pub message: String,
 }
 
-/// What a JSON pointer is called in a form.
+/// Segments of JSON pointers, and the names of the form fields for them.
 const FIELDS: [(&str, &str); 17] = [
     ("given_name", "given_name"),
     ("family_name", "family_name"),
@@ -36,7 +36,7 @@ const FIELDS: [(&str, &str); 17] = [
     ("muster:keep_nothing", "keep_nothing"),
 ];
 
-/// Turns refused fields of a body into those of the form that stands for it.
+/// Converts the API's field errors into those of the equivalent form.
 pub fn form_errors(locale: LocaleTag, fields: &[FieldError]) -> Vec<FormError> {
     fields
         .iter()
@@ -56,7 +56,7 @@ pub fn form_errors(locale: LocaleTag, fields: &[FieldError]) -> Vec<FormError> {
         .collect()
 }
 
-/// A challenge of the guard as the form's template takes it.
+/// A challenge of the rate limiter, as the form's template takes it.
 pub fn challenge_context(challenge: &serde_json::Value) -> Value {
     let wait = challenge["wait_seconds"].as_i64().unwrap_or(5);
     let ticket = challenge["wait_ticket"].as_str().unwrap_or_default().to_owned();

@@ -1,20 +1,21 @@
-//! Group commit: many requests, one transaction.
+//! Group commit: many acts, one transaction.
 //!
-//! Acts queue in memory; a flusher takes **whatever has gathered** while the last commit was under way and writes it as one
-//! batch. There is no timer: a lone act is written at once, and the busier it gets, the larger the batches grow by
-//! themselves. (mySociety's petition daemon worked this way in 2006.) While one flusher writes, another begins only once
-//! there is [`MIN_PARALLEL_BATCH`]: two small batches at once cost more than one after the other.
+//! Acts queue in memory. A flusher takes **whatever has gathered** while the last commit was in progress and writes it
+//! as one batch. There is no timer: a single act is written at once, and batches grow with the load by themselves.
+//! (mySociety's petition daemon worked this way in 2006.) While one flusher writes, another begins only once
+//! [`MIN_PARALLEL_BATCH`] acts wait: two small batches at once cost more than one after the other.
 //!
 //! Invariants:
 //! - An act is answered after its batch committed, never before, and each act gets its own answer.
-//! - A caller that went away does not cancel an act: it was handed over when it was queued.
-//! - A data error (a poison row) fails only the act that caused it: the batch is halved until that act is alone.
-//!   Deadlocks and serialization failures are tried again whole. Everything else (a lost connection, a read-only server, a
-//!   limit in time) fails the batch as 503: whether it committed is unknown, so nothing is claimed ([`ErrorClass`]).
-//! - A write ends within `hot_path.write_seconds`: what overran is answered 503 and its connection closed, so that a
-//!   connection whose network vanished holds up nobody for longer.
-//! - The queue is bounded; when it is full, or an act waited past its deadline, the answer is 503 with `Retry-After`.
-//! - [`GroupCommit::close`] takes no more acts and returns when all queued ones were answered.
+//! - A caller that disconnects does not cancel an act: the queue owns it from [`GroupCommit::submit`] on.
+//! - A data error (SQLSTATE classes of [`ErrorClass::Data`]) fails only the act that caused it: the batch is halved
+//!   until that act is alone. Deadlocks and serialization failures retry the whole batch. Any other error (lost
+//!   connection, read-only server, timeout) fails the batch as 503: whether it committed is unknown, so it is not
+//!   written again ([`ErrorClass`]).
+//! - A write ends within `hot_path.write_seconds`: a batch that overran is answered 503 and its connection closed, so
+//!   that a broken network connection blocks a flusher no longer than that.
+//! - The queue is bounded. When it is full, or an act waited past its deadline, the answer is 503 with `Retry-After`.
+//! - [`GroupCommit::close`] takes no more acts and returns when all queued ones are answered.
 
 use std::{
     sync::{
@@ -37,20 +38,20 @@ use crate::{
     error::{self, Error, ErrorClass, Result},
 };
 
-/// Acts that are worth a second batch beside one that is being written: a batch of so many costs nearly as little for each
-/// of them as a large one (bench/README.md).
+/// Queued acts from which a second batch is written in parallel. Per act, a batch of this size costs nearly as little
+/// as a large one (bench/README.md).
 pub const MIN_PARALLEL_BATCH: usize = 32;
 
-/// How often a batch that lost a deadlock is tried again.
+/// Attempts to write a batch that fails by a deadlock or a serialization failure.
 const MAX_RETRIES: u32 = 5;
 
-/// What is written in batches: one implementation for each kind of action.
+/// Writes batches of acts; one implementation for each kind of action.
 pub trait Batch: Send + Sync + 'static {
-    /// A validated, sealed act.
+    /// A validated act with its personal data sealed.
     type Act: Send + Sync + 'static;
-    /// What its caller is told.
+    /// The result of one act, returned to its caller.
     type Outcome: Send + 'static;
-    /// Name in metrics.
+    /// Value of the label `action` in metrics.
     const NAME: &'static str;
 
     /// Writes all acts in one transaction and returns their outcomes in the same order.
@@ -63,17 +64,18 @@ struct QueuedAct<B: Batch> {
     answer: oneshot::Sender<Result<B::Outcome>>,
 }
 
-/// What the flushers tell each other.
+/// State shared by the flushers of one queue.
 #[derive(Default)]
 struct FlushState {
-    /// Batches being written.
+    /// Number of batches that are being written.
     in_flight: AtomicUsize,
-    /// Something to look at: a batch was written, or there is company. Holds one call until somebody listens.
+    /// Wakes the waiting flusher: a batch finished, the queue reached [`MIN_PARALLEL_BATCH`], or the queue was closed.
+    /// `Notify` stores one permit, so no wake-up is lost.
     wake: Notify,
 }
 
 impl FlushState {
-    /// A batch begins; it ends when the guard goes, by a panic too.
+    /// Counts a batch as in flight until the guard is dropped, also by a panic.
     fn begin(&self) -> InFlight<'_> {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         InFlight(self)
@@ -89,7 +91,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// The queue in front of a [`Batch`].
+/// The in-memory queue of a [`Batch`], with its flushers.
 pub struct GroupCommit<B: Batch> {
     queue: Mutex<Option<mpsc::Sender<QueuedAct<B>>>>,
     flush_state: Arc<FlushState>,
@@ -104,7 +106,7 @@ impl<B: Batch> std::fmt::Debug for GroupCommit<B> {
 }
 
 impl<B: Batch> GroupCommit<B> {
-    /// Starts the flushers.
+    /// Starts `settings.flushers` flusher tasks.
     pub fn start(batch: B, settings: HotPath, env: Env) -> Self {
         let (queue, waiting) = mpsc::channel(settings.queue_limit);
         let (batch, waiting) = (Arc::new(batch), Arc::new(tokio::sync::Mutex::new(waiting)));
@@ -121,11 +123,12 @@ impl<B: Batch> GroupCommit<B> {
         Self { queue: Mutex::new(Some(queue)), flush_state, flushers: tokio::sync::Mutex::new(flushers), env }
     }
 
-    /// Hands an act over and waits until its batch has committed.
+    /// Queues an act and waits until its batch has committed.
     ///
     /// # Errors
-    /// `unavailable` (503) when the queue is full or closed, the act waited too long, or the database went away;
-    /// `internal` for an act the database refused.
+    /// `unavailable` (503) when the queue is full or closed, the act waited too long, or the database cannot be
+    /// reached; `not_found` when the act refers to a row that no longer exists, `internal` for any other act the
+    /// database refuses.
     pub async fn submit(&self, act: B::Act) -> Result<B::Outcome> {
         let (answer, outcome) = oneshot::channel();
         let waiting = QueuedAct { act, queued_at: self.env.instant(), answer };
@@ -143,7 +146,7 @@ impl<B: Batch> GroupCommit<B> {
         outcome.await.unwrap_or_else(|_| Err(busy("the flusher ended")))
     }
 
-    /// Takes no more acts; returns when every queued one was written and answered.
+    /// Takes no more acts; returns when every queued one is written and answered.
     pub async fn close(&self) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.flush_state.wake.notify_one();
@@ -151,7 +154,7 @@ impl<B: Batch> GroupCommit<B> {
     }
 }
 
-/// Shows how many acts wait.
+/// Sets the gauge of queued acts.
 #[expect(clippy::cast_precision_loss, reason = "a queue depth is far below 2^52")]
 fn report_queue_depth<B: Batch>(depth: usize) {
     metrics::gauge!("muster_group_commit_queue", "action" => B::NAME).set(depth as f64);
@@ -168,7 +171,7 @@ async fn flush_until_closed<B: Batch>(
     let mut taken = Vec::with_capacity(settings.batch_limit);
     loop {
         let in_flight = {
-            // one flusher waits here, holding the lock; the others are writing or wait for the lock
+            // one flusher waits here, holding the lock; the others write, or wait for the lock
             let mut queue = queue.lock().await;
             while flush_state.in_flight.load(Ordering::Acquire) > 0
                 && queue.len() < MIN_PARALLEL_BATCH
@@ -207,13 +210,13 @@ async fn flush_until_closed<B: Batch>(
         metrics::histogram!("muster_group_commit_flush_seconds", "action" => B::NAME)
             .record(env.instant().duration_since(now));
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            // the caller may be gone; what it asked for is written all the same
+            // the caller may have disconnected; its act is committed all the same
             let _ = answer.send(outcome);
         }
     }
 }
 
-/// Writes a batch; on a data error halves it until the poisoned act stands alone.
+/// Writes a batch; on a data error halves it until the act that causes the error is alone.
 fn write_isolating<'a, B: Batch>(
     batch: &'a B,
     acts: &'a [B::Act],
@@ -225,16 +228,16 @@ fn write_isolating<'a, B: Batch>(
             Err(error) => error,
         };
         let fault = ErrorClass::of(&error);
-        // only what Postgres refused was rolled back for certain; anything else must not be written a second time
+        // only after a data error is the rollback certain; after any other, a second write could duplicate acts
         if fault != ErrorClass::Data {
             if fault == ErrorClass::Program {
-                tracing::error!(action = B::NAME, %error, "the database's answer to a batch is not understood");
+                tracing::error!(action = B::NAME, %error, "group commit: unexpected error from the database");
             }
             let cause = error.to_string();
             return acts.iter().map(|_| Err(Error::Unavailable { retry_after: 5, cause: cause.clone() })).collect();
         }
         if acts.len() == 1 {
-            tracing::error!(action = B::NAME, %error, "an act was refused by the database");
+            tracing::error!(action = B::NAME, %error, "group commit: the database refused an act");
             return vec![Err(refused(error))];
         }
         metrics::counter!("muster_group_commit_fallback_rows", "action" => B::NAME).increment(acts.len() as u64);
@@ -245,7 +248,7 @@ fn write_isolating<'a, B: Batch>(
     })
 }
 
-/// What the caller of a refused act is told: what it refers to is gone, or it is our fault.
+/// The error of a refused act: 404 for a foreign key violation (what it refers to was deleted), else 500.
 fn refused(error: sqlx::Error) -> Error {
     match &error {
         sqlx::Error::Database(e) if e.is_foreign_key_violation() => Error::not_found(),
@@ -258,7 +261,7 @@ async fn write_retrying<B: Batch>(batch: &B, acts: &[B::Act], limit: Duration) -
     loop {
         let written = timeout(limit, batch.write(acts)).await.unwrap_or_else(|_| {
             metrics::counter!("muster_timeouts", "operation" => B::NAME).increment(1);
-            // most often a network that vanished: older connections lead nowhere, either
+            // most often a lost network: connections of the same age or older are suspect, too
             error::note_broken_connection();
             Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "a batch was not written in time")))
         });

@@ -1,24 +1,24 @@
-//! The few shapes of HAL (draft-kelly-json-hal) and OSDI that every resource repeats.
+//! HAL (draft-kelly-json-hal) and OSDI building blocks that every resource repeats.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Where the meaning of an `osdi:` relation is written down (RFC 6570 template).
+/// Documentation of `osdi:` relations (RFC 6570 template).
 const OSDI_DOCS: &str = "https://opensupporter.github.io/osdi-docs/{rel}";
-/// Ours are explained in the API's own description; relative to the host that answered.
+/// Documentation of `muster:` relations: the OpenAPI document, relative to the host that answered.
 const MUSTER_DOCS: &str = "/api/v1/openapi.json#{rel}";
 
-/// A link object.
+/// A HAL link object.
 pub fn link(href: impl Into<String>) -> Value {
     json!({ "href": href.into() })
 }
 
-/// A link object whose `href` is an RFC 6570 template.
+/// A HAL link object whose `href` is an RFC 6570 template.
 pub fn templated(href: impl Into<String>) -> Value {
     json!({ "href": href.into(), "templated": true })
 }
 
-/// The value of `_links.curies`: what the prefixes `osdi:` and `muster:` stand for.
+/// The value of `_links.curies`: documentation templates for the prefixes `osdi:` and `muster:`.
 pub fn curies() -> Value {
     json!([
         { "name": "osdi", "href": OSDI_DOCS, "templated": true },
@@ -26,7 +26,7 @@ pub fn curies() -> Value {
     ])
 }
 
-/// OSDI's `identifiers`: ours, `muster:<uuid>`, comes first.
+/// The value of OSDI's `identifiers`: `muster:<uuid>` first.
 pub fn identifiers(id: Uuid) -> Vec<String> {
     vec![format!("muster:{id}")]
 }

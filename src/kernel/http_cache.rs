@@ -1,4 +1,4 @@
-//! Answers that caches may keep: `ETag` (RFC 9110 section 8.8.3) and 304.
+//! HTTP caching: `ETag` (RFC 9110, section 8.8.3), conditional requests and 304.
 
 use std::convert::Infallible;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::crypto::sha256;
 
-/// A public JSON answer, serialised once, with an `ETag` over its bytes.
+/// A public JSON response, serialised once, with an `ETag` over its bytes.
 #[derive(Clone, Debug)]
 pub struct CachedResponse {
     bytes: Bytes,
@@ -21,18 +21,18 @@ pub struct CachedResponse {
 }
 
 impl CachedResponse {
-    /// Serialises the answer.
+    /// Serialises the body.
     pub fn new(body: &Value) -> Self {
         let bytes = Bytes::from(body.to_string());
         let etag = format!("\"{}\"", &hex::encode(sha256(&bytes))[..32]);
         Self { bytes, etag: HeaderValue::try_from(etag).unwrap_or_else(|_| HeaderValue::from_static("\"\"")) }
     }
 
-    /// The answer to a request; 304 when the reader has these bytes.
+    /// The response to a request; 304 when the client already has these bytes.
     pub fn respond(&self, asked: &IfNoneMatch) -> Response {
         let is_known = asked.matches(&self.etag);
         let mut response = Response::new(if is_known { Body::empty() } else { Body::from(self.bytes.clone()) });
-        // room for those that every answer carries, too
+        // capacity for the headers that every response gets, too
         let mut headers = HeaderMap::with_capacity(16);
         if is_known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -40,7 +40,7 @@ impl CachedResponse {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/hal+json"));
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=5, stale-while-revalidate=30"));
-        // a token makes another answer, and an owner's answer is nobody else's
+        // with a token the response differs, and an organizer's response must not be served to others
         headers.insert(header::VARY, HeaderValue::from_static("osdi-api-token, authorization, cookie"));
         headers.insert(header::ETAG, self.etag.clone());
         *response.headers_mut() = headers;
@@ -48,17 +48,17 @@ impl CachedResponse {
     }
 }
 
-/// The tags of what a reader has already (RFC 9110 section 13.1.2), usually none.
+/// The entity tags in `If-None-Match` (RFC 9110, section 13.1.2); usually none.
 #[derive(Clone, Debug, Default)]
 pub struct IfNoneMatch(Vec<HeaderValue>);
 
 impl IfNoneMatch {
-    /// Those of a request.
+    /// Reads them from a request's headers.
     pub fn from_headers(request: &HeaderMap) -> Self {
         Self(request.get_all(header::IF_NONE_MATCH).iter().cloned().collect())
     }
 
-    /// Is this tag among them? Compared weakly (RFC 9110 section 8.8.3.2).
+    /// Is this tag among them? Weak comparison (RFC 9110, section 8.8.3.2).
     fn matches(&self, etag: &HeaderValue) -> bool {
         fn opaque(tag: &[u8]) -> &[u8] {
             tag.strip_prefix(b"W/").unwrap_or(tag)
@@ -79,7 +79,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     }
 }
 
-/// Middleware for pages: 304 instead of a page that the reader has.
+/// Middleware for pages: answers 304 when the client already has the page.
 pub async fn conditional_get(request: Request, next: Next) -> Response {
     let asked = IfNoneMatch::from_headers(request.headers());
     let response = next.run(request).await;
@@ -97,12 +97,12 @@ pub async fn conditional_get(request: Request, next: Next) -> Response {
     }
 }
 
-/// A public JSON answer with an `ETag` over its bytes; 304 when the reader has them.
+/// A public JSON response with an `ETag` over its bytes; 304 when the client already has them.
 pub fn cacheable_json(asked: &IfNoneMatch, body: &Value) -> Response {
     CachedResponse::new(body).respond(asked)
 }
 
-/// A JSON answer that belongs to one organizer: nobody keeps it.
+/// A JSON response for one organizer, not to be stored by caches.
 pub fn private_json(status: StatusCode, body: &Value) -> Response {
     (
         status,

@@ -1,4 +1,5 @@
-//! Texts: every sentence that a person reads stands in a Fluent file under `templates/texts/{language}/`, compiled in.
+//! Internationalisation: every sentence that a person reads is in a Fluent file under `templates/texts/{language}/`,
+//! compiled into the binary.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -11,7 +12,7 @@ fluent_templates::static_loader! {
     static TEXTS = {
         locales: "./templates/texts",
         fallback_language: "en",
-        // isolation marks around arguments would show up in plain-text mail and break copied links
+        // bidi isolation marks around arguments would be visible in plain-text mail and break copied links
         customise: |bundle| bundle.set_use_isolating(false),
     };
 }
@@ -19,12 +20,12 @@ fluent_templates::static_loader! {
 /// Arguments of a text.
 pub type Arguments<'a> = HashMap<Cow<'static, str>, FluentValue<'a>>;
 
-/// A text in a language. A missing key shows itself, which the test of all texts catches.
+/// The text for `key` in a language. A missing key returns the key itself, which a test over all texts catches.
 pub fn text(locale: LocaleTag, key: &str) -> String {
     TEXTS.try_lookup(identifier(locale), key).unwrap_or_else(|| key.to_owned())
 }
 
-/// A text with arguments.
+/// A text with several arguments.
 pub fn text_with(locale: LocaleTag, key: &str, arguments: &Arguments<'_>) -> String {
     TEXTS.try_lookup_with_args(identifier(locale), key, arguments).unwrap_or_else(|| key.to_owned())
 }
@@ -41,7 +42,7 @@ fn identifier(locale: LocaleTag) -> &'static LanguageIdentifier {
     &ALL[&locale]
 }
 
-/// The language that a browser prefers among ours (`Accept-Language`, RFC 9110 section 12.5.4).
+/// The supported language that the browser prefers (`Accept-Language`, RFC 9110, section 12.5.4).
 pub fn negotiate(accept_language: Option<&str>) -> Option<LocaleTag> {
     let mut wanted: Vec<(u32, LocaleTag)> = Vec::new();
     for part in accept_language?.split(',').take(20) {
@@ -61,7 +62,7 @@ fn thousandths(q: &str) -> u32 {
     (q.parse::<f32>().unwrap_or(0.0).clamp(0.0, 1.0) * 1000.0) as u32
 }
 
-/// A number with the language's grouping.
+/// A number with the language's digit grouping.
 pub fn number(locale: LocaleTag, value: i64) -> String {
     let separator = match locale {
         LocaleTag::En | LocaleTag::Pa => ",",
@@ -69,7 +70,7 @@ pub fn number(locale: LocaleTag, value: i64) -> String {
         LocaleTag::Es => "\u{a0}",
     };
     let digits = value.unsigned_abs().to_string();
-    // Punjabi groups the last three digits, then by two (lakh, crore); Spanish leaves four digits together
+    // Punjabi groups the last three digits, then pairs (lakh, crore); Spanish does not group four digits
     let (last, step) = match locale {
         LocaleTag::Pa => (3, 2),
         LocaleTag::Es if digits.len() == 4 => (4, 4),
@@ -97,7 +98,7 @@ pub fn date_time(locale: LocaleTag, at: DateTime<Utc>, zone: Zone) -> String {
     text_with(locale, "date-time", &strings(parts))
 }
 
-/// From one time to another in a zone; the second date is left out when it is the same day.
+/// A period in a zone; the second date is omitted when it is the same day.
 pub fn period(locale: LocaleTag, from: DateTime<Utc>, to: DateTime<Utc>, zone: Zone) -> String {
     let (start, end) = (from.with_timezone(&zone), to.with_timezone(&zone));
     if start == end {

@@ -1,8 +1,9 @@
-//! Idempotency keys: the same POST with the same `Idempotency-Key` and token is done once and answered alike.
+//! Idempotency keys: a POST repeated with the same `Idempotency-Key` and API token is executed once and answered
+//! alike.
 //!
-//! A row holds HMACs of key and request, the id of what was made and the status: never a body. Slices that write in
-//! batches claim keys inside their SQL function (`claim_idempotency_keys`); the others call [`claim`] in their
-//! transaction.
+//! A row stores HMACs of the key and the request, the id of the created resource, and the status: never a body. Slices
+//! that write in batches claim keys in their SQL function (`claim_idempotency_keys`); the others call [`claim`] in
+//! their transaction.
 
 use axum::http::{HeaderMap, Method};
 use chrono::TimeDelta;
@@ -12,35 +13,35 @@ use uuid::Uuid;
 use super::{crypto::Key, env::Env, keyring::SigningKeys};
 use crate::error::{Code, Error, Result};
 
-/// The header (draft-ietf-httpapi-idempotency-key-header).
+/// The header's name (draft-ietf-httpapi-idempotency-key-header).
 pub const HEADER: &str = "idempotency-key";
 
-/// Time for which a key is remembered.
+/// How long keys are kept.
 pub const RETENTION: TimeDelta = TimeDelta::hours(48);
 
-/// A keyed request, hashed.
+/// The HMACs of a request with an idempotency key.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
-    /// HMAC of token and key.
+    /// HMAC of API token id and key.
     pub key: Vec<u8>,
     /// HMAC of method, path and body.
     pub request: Vec<u8>,
 }
 
-/// What became of a claim.
+/// Result of claiming a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyClaim {
-    /// The key is new: go on.
+    /// The key is new: execute the request.
     Fresh,
-    /// The request was done before and made this.
+    /// The request was executed before and created this resource.
     Replayed(Uuid),
 }
 
-/// Reads the header of a request made with token `token`. After a rotation of the keyring it is hashed as it was before if
-/// it was spent then, for as long as keys are remembered.
+/// Hashes the header of a request made with the API token `token`; `None` without the header. For [`RETENTION`] after a
+/// rotation of the keyring, a key that was used before it is hashed with the old signing key.
 ///
 /// # Errors
-/// `invalid_parameter` (400) for an empty or over-long key, or a database error.
+/// `invalid_parameter` (400) for an empty key or one of more than 255 bytes.
 pub async fn from_request(
     db: &PgPool,
     requests_keys: &SigningKeys,
@@ -70,7 +71,7 @@ pub async fn from_request(
     Ok(hashed.into_iter().next())
 }
 
-/// 422 for a key that belongs to another request.
+/// The 422 for a key that was used with another request.
 pub fn mismatch() -> Error {
     Error::problem(
         Code::IdempotencyMismatch,
@@ -78,11 +79,11 @@ pub fn mismatch() -> Error {
     )
 }
 
-/// Claims a key for `resource` in the caller's transaction. A concurrent request with the same key waits here until that
-/// one has committed.
+/// Claims a key for `resource` in the caller's transaction. A concurrent request with the same key waits here until
+/// the first has committed.
 ///
 /// # Errors
-/// `idempotency_mismatch` (422), or a database error.
+/// `idempotency_mismatch` (422) for a key that was used with another request.
 pub async fn claim(
     conn: &mut PgConnection,
     env: &Env,
@@ -106,10 +107,8 @@ pub async fn claim(
     }
 }
 
-/// Notes that the request which claimed the key found its resource there already, and is answered with 200 for ever.
-///
-/// # Errors
-/// A database error.
+/// Records that the request which claimed the key found an existing resource, so that replays are answered with 200,
+/// too.
 pub async fn mark_as_existing(conn: &mut PgConnection, key: Option<&IdempotencyKey>) -> Result<()> {
     if let Some(key) = key {
         sqlx::query!("UPDATE idempotency_keys SET status = 200 WHERE key = $1", key.key).execute(conn).await?;
@@ -117,20 +116,14 @@ pub async fn mark_as_existing(conn: &mut PgConnection, key: Option<&IdempotencyK
     Ok(())
 }
 
-/// Was the request that spent the key answered with 201? A replay is answered alike.
-///
-/// # Errors
-/// A database error.
+/// Was the original request answered with 201? A replay is answered alike.
 pub async fn was_created(conn: &mut PgConnection, key: Option<&IdempotencyKey>) -> Result<bool> {
     let Some(key) = key else { return Ok(true) };
     let status = sqlx::query_scalar!("SELECT status FROM idempotency_keys WHERE key = $1", key.key);
     Ok(status.fetch_optional(conn).await? != Some(200))
 }
 
-/// Forgets keys made before `before` (upkeep).
-///
-/// # Errors
-/// A database error.
+/// Deletes keys created before `before` (maintenance). Returns how many.
 pub async fn delete_older(db: &sqlx::PgPool, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
     Ok(sqlx::query!("DELETE FROM idempotency_keys WHERE created_at < $1", before).execute(db).await?.rows_affected())
 }

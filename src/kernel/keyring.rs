@@ -1,13 +1,15 @@
-//! The keyring: the two files outside the database (mode 0600) that every other secret hangs on.
+//! The keyring: two files outside the database (mode 0600) with the keys that protect all other secrets.
 //!
-//! * `keyring.file` holds what is copied off the machine, in numbered generations: `root-2` wraps the vaults of
-//!   organizations, `links-2`, `requests-2` and `suppressions-2` sign and index. A rotation adds a generation; no key of
-//!   this file is ever removed, since older backups and links need it.
-//! * `keyring.vault_keys_file` holds one key for each protected vault, `vault-<id>`. It is copied between the hosts of an
-//!   installation and never into a backup: destroying a vault's key ends the vault in every copy of the database.
+//! * `keyring.file` has the keys that belong into a backup, in numbered generations: `root-2` wraps the vaults of
+//!   organizations; `links-2`, `requests-2` and `suppressions-2` sign and index. A rotation adds a generation. No key
+//!   of this file is ever removed, since older backups and links need it.
+//! * `keyring.vault_keys_file` has one key for each protected vault, `vault-<id>`. It is copied between the hosts of
+//!   an installation and never into a backup: destroying a vault's key makes the vault unreadable in every copy of the
+//!   database.
 //!
-//! Knows no database: what depends on one (who needs which key, which generation writes) is in [`super::vault`]. A key that
-//! is not here, or a file that cannot be read, is an outage ([`Error::Unavailable`]) and not a failure.
+//! Independent of the database: what needs it (which vault needs which key, which generation is active) is in
+//! [`super::vault`]. A missing key or an unreadable file is an outage ([`Error::Unavailable`]), not a permanent
+//! failure.
 
 mod file;
 mod signing;
@@ -31,19 +33,19 @@ use self::{
 use super::{crypto::Key, env::Env};
 use crate::error::Error;
 
-/// The name of root keys, before the generation.
+/// Name of root keys, before the generation.
 const ROOT: &str = "root";
-/// The names of vault keys begin so; the vault's id follows.
+/// Prefix of vault keys' names; the vault's id follows.
 const VAULT: &str = "vault-";
-/// Format 1 wrapped protected vaults with the key of the month in which they ended.
+/// Prefix of keys of format 1, which wrapped protected vaults by the month in which they ended.
 const MONTH: &str = "month-";
-/// Seconds after which somebody who ran into a missing key may try again.
+/// `Retry-After` of the 503 for a missing key, in seconds.
 const RETRY_AFTER: u32 = 5;
 
-/// What can go wrong with the key files. Each message names the setting and says what to do; none has key material.
+/// Errors of the key files. Each message names the setting and what to do; none contains key material.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// There is no file, and this profile does not make one by itself.
+    /// The file does not exist, and this profile does not create it by itself.
     #[error("{setting}: {path} does not exist; put it back, or make one with `muster keyring init`")]
     Missing {
         /// The setting that names the file.
@@ -51,7 +53,7 @@ pub enum KeyringError {
         /// The file.
         path: PathBuf,
     },
-    /// `keyring init` does not overwrite.
+    /// The file exists: `keyring init` does not overwrite it.
     #[error("{setting}: {path} exists already; it is never overwritten, since every vault would be lost")]
     Exists {
         /// The setting that names the file.
@@ -59,7 +61,7 @@ pub enum KeyringError {
         /// The file.
         path: PathBuf,
     },
-    /// Others may read the file.
+    /// The file is readable by others than its owner.
     #[error("{setting}: {path} has mode {mode:o}; only its owner may read it: chmod 600 {path}")]
     Exposed {
         /// The setting that names the file.
@@ -69,14 +71,14 @@ pub enum KeyringError {
         /// Its permission bits.
         mode: u32,
     },
-    /// Not a key file of ours.
+    /// The file is not a key file.
     #[error("{setting}: {path} cannot be read as a keyring: {reason}")]
     Malformed {
         /// The setting that names the file.
         setting: &'static str,
         /// The file.
         path: PathBuf,
-        /// What was wrong; never key material.
+        /// What is wrong; never key material.
         reason: String,
     },
     /// Reading or writing failed.
@@ -86,63 +88,64 @@ pub enum KeyringError {
         setting: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's error.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// Another process holds the lock for too long.
+    /// Another process held the lock for the whole waiting time.
     #[error("{setting}: another process holds the lock {path}")]
     Busy {
         /// The setting that names the file.
         setting: &'static str,
-        /// The lock's file.
+        /// The lock file.
         path: PathBuf,
     },
-    /// The file could not be read for longer than the last good keys may be used.
+    /// The file has been unreadable for longer than the last good keys may be used.
     #[error("nothing can be opened: {why}")]
     Unreadable {
-        /// What the last attempt to read it said.
+        /// Error of the last attempt to read it.
         why: String,
     },
-    /// This host's files do not have a key.
+    /// This host's files lack a key.
     #[error("this host has no key `{name}`: copy the key file from a host that has it, or use `muster keyring import`")]
     Lacks {
-        /// The key.
+        /// The key's name.
         name: String,
     },
-    /// Two files have different keys of one name.
+    /// Two files have different keys of the same name.
     #[error(
         "the key `{name}` is another one here than there; find out which of the two is in use before anything is changed"
     )]
     Differs {
-        /// The key.
+        /// The key's name.
         name: String,
     },
 }
 
 impl From<KeyringError> for Error {
-    /// Every trouble with the key files passes once somebody has put them right: try again.
+    /// All errors of the key files are temporary from the outside: an operator can repair the files, so clients may
+    /// retry.
     fn from(error: KeyringError) -> Self {
         Self::Unavailable { retry_after: RETRY_AFTER, cause: error.to_string() }
     }
 }
 
-/// What is known of a key, without the key.
+/// Metadata of a key, without the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyInfo {
-    /// Its name.
+    /// The key's name.
     pub name: String,
-    /// When it was made; not known of keys from a file of format 1.
+    /// When it was created; unknown for keys from a file of format 1.
     pub created_at: Option<DateTime<Utc>>,
-    /// The database for which a vault's key was made.
+    /// For a vault's key, the database it was made for.
     pub database: Option<String>,
 }
 
-/// Keys read from another host's file, to be taken over.
+/// Keys parsed from another host's file, to be imported.
 #[derive(Debug)]
 pub struct ImportedKeys(Keys);
 
 impl ImportedKeys {
-    /// Reads the text of a key file.
+    /// Parses the text of a key file.
     ///
     /// # Errors
     /// [`KeyringError::Malformed`].
@@ -151,18 +154,18 @@ impl ImportedKeys {
         file::parse(text).map(Self).map_err(malformed)
     }
 
-    /// The vaults whose keys it has.
+    /// The vaults whose keys the file has.
     pub fn vaults(&self) -> Vec<Uuid> {
         self.0.keys().filter_map(|name| vault_of(name)).collect()
     }
 
-    /// Leaves out the key of a vault.
+    /// Excludes the key of a vault from the import.
     pub fn leave_out(&mut self, vault: Uuid) {
         self.0.remove(&vault_key(vault));
     }
 }
 
-/// The opened key files. Notices when another process changed them.
+/// The opened key files. Detects changes by other processes.
 #[derive(Debug)]
 pub struct Keyring {
     root: KeyFile,
@@ -171,15 +174,15 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Makes what is missing of the key files: the root keys at `path`, the vault keys beside it.
+    /// Creates those of the two key files that are missing: the root keys at `path`, the vault keys beside it.
     ///
     /// # Errors
-    /// [`KeyringError::Exists`] when both are there, or [`KeyringError::Io`].
+    /// [`KeyringError::Exists`] when both exist, or [`KeyringError::Io`].
     pub fn init(path: &Path, env: &Env) -> Result<Self, KeyringError> {
         Self::init_files(path, &vault_keys_beside(path), env)
     }
 
-    /// As [`Keyring::init`], with the vault keys at a path of their own.
+    /// Like [`Keyring::init`], with the vault keys at a path of their own.
     ///
     /// # Errors
     /// As [`Keyring::init`].
@@ -202,13 +205,13 @@ impl Keyring {
     /// Opens the root keys at `path` and the vault keys beside it.
     ///
     /// # Errors
-    /// [`KeyringError`], when a file is readable by others or not a keyring, or the root keys are missing. Without vault keys
-    /// protected vaults stay shut.
+    /// [`KeyringError`] when a file is readable by others or not a keyring, or the root keys are missing. A missing
+    /// file of vault keys is no error: protected vaults cannot be opened then.
     pub fn open(path: &Path) -> Result<Self, KeyringError> {
         Self::open_files(path, &vault_keys_beside(path))
     }
 
-    /// As [`Keyring::open`], with the vault keys at a path of their own.
+    /// Like [`Keyring::open`], with the vault keys at a path of their own.
     ///
     /// # Errors
     /// As [`Keyring::open`].
@@ -227,8 +230,8 @@ impl Keyring {
         Ok(keyring)
     }
 
-    /// Makes the file of vault keys when it is missing. Only where no other host can have one: an empty file in place of
-    /// one that is away for a while would take keys that are lost when the other comes back.
+    /// Creates the file of vault keys when it is missing. Call it only where no other host can have one: an empty file
+    /// created while the real one is temporarily absent would collect keys that are lost when the real one returns.
     ///
     /// # Errors
     /// [`KeyringError::Io`].
@@ -242,7 +245,7 @@ impl Keyring {
         }
     }
 
-    /// Reads the files again if they changed; true when there is another version of one. While a file cannot be read, the
+    /// Reads the files again if they changed; true if a new version of one was read. While a file cannot be read, its
     /// last good keys are used for a minute, then none.
     pub fn refresh(&self) -> bool {
         let now = instant();
@@ -254,14 +257,14 @@ impl Keyring {
         root || vault
     }
 
-    /// The files do not even answer: counts as not readable.
+    /// Reading the files timed out: they count as unreadable.
     pub fn not_answering(&self) {
         for file in [&self.root, &self.vault] {
             file.failed(instant(), format!("{} does not answer", file.path().display()));
         }
     }
 
-    /// A wrapping key by name.
+    /// A key that wraps vaults, by name.
     ///
     /// # Errors
     /// [`KeyringError::Lacks`] or [`KeyringError::Unreadable`].
@@ -282,7 +285,7 @@ impl Keyring {
         Ok((name, key))
     }
 
-    /// The newest generation of which all keys are here.
+    /// The newest generation of which this file has all keys.
     ///
     /// # Errors
     /// [`KeyringError::Lacks`] or [`KeyringError::Unreadable`].
@@ -293,11 +296,12 @@ impl Keyring {
         whole.ok_or_else(|| KeyringError::Lacks { name: format!("{ROOT}-1") })
     }
 
-    /// Adds a generation of root and signing keys, which nothing uses before it is activated. Refuses while the file lacks a
-    /// key that is `needed`: it is not the newest copy then, and a number could be given twice. Returns the new generation.
+    /// Adds a generation of root and signing keys; it is not used before it is activated. Refuses while the file lacks
+    /// one of the `needed` keys: then it is an old copy, and a generation number could be assigned twice. Returns the
+    /// new generation.
     ///
     /// # Errors
-    /// [`KeyringError`]; the file then stands unchanged.
+    /// [`KeyringError`]; the file is unchanged then.
     pub fn rotate(&self, env: &Env, needed: &[String]) -> Result<u32, KeyringError> {
         let added = self.root.update(instant(), |keys| {
             if let Some(name) = needed.iter().find(|name| !keys.contains_key(*name)) {
@@ -313,10 +317,10 @@ impl Keyring {
         added
     }
 
-    /// Adds the key of a new protected vault; it is on disk when this returns.
+    /// Adds the key of a new protected vault; it is synced to disk on return.
     ///
     /// # Errors
-    /// [`KeyringError`]; the file then stands unchanged.
+    /// [`KeyringError`]; the file is unchanged then.
     pub fn add_vault_key(&self, env: &Env, vault: Uuid, database: &str) -> Result<(String, Key), KeyringError> {
         let name = vault_key(vault);
         self.vault.update(instant(), |keys| {
@@ -328,11 +332,11 @@ impl Keyring {
         })
     }
 
-    /// Takes over the keys of another host's file that are not here. Returns their names.
+    /// Imports the keys of another host's file that are missing here. Returns their names.
     ///
     /// # Errors
-    /// [`KeyringError::Differs`] when a key of the same name is another one here, or [`KeyringError`]; the files then stand
-    /// unchanged.
+    /// [`KeyringError::Differs`] when a key differs from the one of the same name here, or another [`KeyringError`];
+    /// the files are unchanged then.
     pub fn import(&self, import: ImportedKeys) -> Result<Vec<String>, KeyringError> {
         let is_of_a_vault = |name: &String| vault_of(name).is_some();
         let (of_vaults, of_root): (Keys, Keys) = import.0.into_iter().partition(|(name, _)| is_of_a_vault(name));
@@ -346,10 +350,11 @@ impl Keyring {
         Ok(names)
     }
 
-    /// Destroys keys of vaults by name, for good. Root and signing keys stay: older backups and links need them.
+    /// Removes vault keys by name, permanently. Root and signing keys are never removed: older backups and links need
+    /// them.
     ///
     /// # Errors
-    /// [`KeyringError`]; the keys are then still there.
+    /// [`KeyringError`]; the keys still exist then.
     pub fn destroy(&self, names: &[String]) -> Result<(), KeyringError> {
         for (file, prefix) in [(&self.vault, VAULT), (&self.root, MONTH)] {
             let names: Vec<&String> = names.iter().filter(|name| name.starts_with(prefix)).collect();
@@ -363,7 +368,7 @@ impl Keyring {
         Ok(())
     }
 
-    /// What is known of the root and signing keys.
+    /// Metadata of the root and signing keys.
     ///
     /// # Errors
     /// [`KeyringError::Unreadable`].
@@ -371,7 +376,7 @@ impl Keyring {
         self.root.keys(instant()).map(|keys| infos(&keys))
     }
 
-    /// What is known of the keys of protected vaults.
+    /// Metadata of the protected vaults' keys.
     ///
     /// # Errors
     /// [`KeyringError::Unreadable`].
@@ -379,15 +384,15 @@ impl Keyring {
         self.vault.keys(instant()).map(|keys| infos(&keys))
     }
 
-    /// Names and fingerprints of all keys that are here, `root-2:91c3…`: equal fingerprints mean equal keys, and nothing about
-    /// a key can be learned from them.
+    /// Names and fingerprints of all keys on this host, as `root-2:91c3…`. Equal fingerprints mean equal keys; a
+    /// fingerprint reveals nothing about its key.
     pub fn fingerprints(&self) -> Vec<String> {
         let files = [&self.root, &self.vault].map(|file| file.keys(instant()).unwrap_or_default());
         let entries = files.iter().flat_map(|keys| keys.iter());
         entries.map(|(name, entry)| fingerprint(name, &entry.key)).collect()
     }
 
-    /// The fingerprints of a generation.
+    /// The fingerprints of a generation's keys.
     ///
     /// # Errors
     /// [`KeyringError::Lacks`] or [`KeyringError::Unreadable`].
@@ -403,18 +408,18 @@ impl Keyring {
         [&self.root, &self.vault].iter().filter_map(|file| file.failing()).collect()
     }
 
-    /// The two files: root keys, vault keys.
+    /// The paths of the two files: root keys, vault keys.
     pub fn paths(&self) -> [&Path; 2] {
         [self.root.path(), self.vault.path()]
     }
 
-    /// Which generations have written from when on, as the database says.
+    /// Sets which generations are active since when, as read from the database.
     pub fn set_history(&self, mut history: Vec<Activation>) {
         history.sort_by_key(|activation| activation.generation);
         self.signing.write().unwrap_or_else(PoisonError::into_inner).history = history;
     }
 
-    /// Takes the signing keys over that the file has.
+    /// Copies the signing keys from the file into memory.
     fn adopt(&self) {
         let Ok(keys) = self.root.keys(instant()) else { return };
         let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
@@ -430,7 +435,7 @@ impl Keyring {
     }
 }
 
-/// Where the vault keys are when nothing else is set: beside the root keys.
+/// Default path of the vault keys: `vault-keys.json` beside the root keys.
 pub fn vault_keys_beside(root: &Path) -> PathBuf {
     root.with_file_name("vault-keys.json")
 }
@@ -440,17 +445,17 @@ pub fn vault_key(vault: Uuid) -> String {
     format!("{VAULT}{vault}")
 }
 
-/// The vault whose key has this name.
+/// The vault whose key has this name; `None` for other keys.
 pub fn vault_of(name: &str) -> Option<Uuid> {
     name.strip_prefix(VAULT)?.parse().ok()
 }
 
-/// Is this the name of a month's key of format 1?
+/// Is this the name of a monthly key of format 1?
 pub fn is_of_month(name: &str) -> bool {
     name.starts_with(MONTH)
 }
 
-/// The names of the keys of a generation.
+/// The names of a generation's keys.
 pub fn names_of(generation: u32) -> [String; 4] {
     let [links, requests, suppressions] = Family::ALL.map(Family::name);
     [ROOT, links, requests, suppressions].map(|prefix| format!("{prefix}-{generation}"))

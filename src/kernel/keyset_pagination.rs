@@ -1,16 +1,16 @@
-//! One page of a list, read so that no question grows with the installation.
+//! Keyset pagination: reads one page of a list at a cost that does not grow with the table.
 //!
-//! A list is found by an index over its scope and key, and read from there: the page's ids first, the rows afterwards by
-//! the list's own slice. What bounds the work:
+//! A list has an index over its scope and key. A page's ids are read from the index; the list's slice then reads the
+//! rows. What bounds the work:
 //!
-//! - **Pages.** The `next` link carries the key of the last record, so that the next page begins there. A page asked for by
-//!   its number is found by walking the index alone, over at most [`MAX_OFFSET`] records.
-//! - **Totals.** Counted up to [`MAX_EXACT_COUNT`] records; beyond, the planner's estimate, which says that it is one.
-//! - **Filters.** Where an index answers a condition that every match must meet, and few records meet it, those are read
-//!   and no others. Else the records are walked in the list's order and each is tried, at most [`MAX_SCANNED_ROWS`] for one page: a
-//!   page that is not full then says so, and its `next` link goes on with the search.
+//! - **Pages.** The `next` link carries the key of the last record, and the next page begins there. A page requested
+//!   by its number is found by an index-only scan over at most [`MAX_OFFSET`] records.
+//! - **Totals.** Counted exactly up to [`MAX_EXACT_COUNT`] records; beyond, the planner's estimate, marked as one.
+//! - **Filters.** If an index answers a condition that every match must meet, and at most [`MAX_EXACT_COUNT`] records
+//!   meet it, only those are read. Otherwise records are scanned in the list's order and each is tested, at most
+//!   [`MAX_SCANNED_ROWS`] per page; a page that is not full then says so, and its `next` link continues the search.
 //!
-//! Statements are planned for their own values (they are not kept), and never as a scan of a whole table.
+//! Statements are not prepared, so that they are planned for their own values, and sequential scans are disabled.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde_json::Value;
@@ -23,12 +23,12 @@ use super::{
 };
 use crate::error::{Code, Error, Result};
 
-/// Records that are counted one by one; a longer list has an estimate.
+/// Maximum number of records that are counted exactly; longer lists have an estimate.
 pub const MAX_EXACT_COUNT: u64 = 10_000;
-/// Records that one page of a filtered list tries, at most.
+/// Maximum number of records that are tested for one page of a filtered list.
 pub const MAX_SCANNED_ROWS: u64 = 100_000;
 
-/// What a key column holds.
+/// SQL type of a key column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// `uuid`.
@@ -44,39 +44,41 @@ pub enum KeyKind {
 /// A column of a list's key.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyColumn {
-    /// As it stands in the query: `s.id`.
+    /// The column as written in queries: `s.id`.
     pub sql: &'static str,
-    /// What it holds.
+    /// Its SQL type.
     pub kind: KeyKind,
 }
 
-/// A list and how it is found.
+/// A list, with its tables, order and indexes.
 #[derive(Clone, Copy)]
 pub struct KeysetList<'a> {
-    /// The table of an unfiltered list: `signatures s`. An index over the scope's columns and the key answers it alone.
+    /// Tables of the unfiltered list, such as `signatures s`. An index over the scope's columns and the key covers it.
     pub table: &'static str,
-    /// The same joined with what filters name.
+    /// The same, joined with the tables that filters refer to.
     pub filtered: &'static str,
-    /// The columns of the order; the last is the record's id and unique within the scope.
+    /// The columns of the order; the last one is the record's id, unique within the scope.
     pub key: &'static [KeyColumn],
-    /// The order: false, the largest key first.
+    /// Direction of the order; false: largest key first.
     pub is_ascending: bool,
-    /// Indexes within the scope, beside the key's; those that leave fewest records first.
+    /// Indexes within the scope, other than the key's; the most selective first.
     pub indexes: &'static [Index],
-    /// Columns in which all records have these values: the first ones of the index that has the key.
+    /// Columns that have these values in all records of the list: the leading columns of the key's index.
     pub scope: &'a [(&'static str, ScopeValue)],
-    /// A further condition that all records meet, empty if there is none: what a partial index has, or what few fail.
+    /// A further condition that all records meet, or empty: the predicate of a partial index, or one that few records
+    /// fail.
     pub extra_condition: &'static str,
 }
 
-/// The value of a column that all records of a list share.
+/// The value of a scope column.
 #[derive(Clone, Copy, Debug)]
 pub enum ScopeValue {
     /// An id.
     Id(Uuid),
     /// A word.
     Text(&'static str),
-    /// An id for which a part of the table has no index: the order is the key's alone, and each row of that part is tried.
+    /// An id on which a part of the table has no index: the order is the key's alone, and each row of that part is
+    /// tested.
     Unindexed(Uuid),
 }
 
@@ -84,8 +86,7 @@ impl KeysetList<'_> {
     /// The ids of a page in the list's order, and what the page says about the list.
     ///
     /// # Errors
-    /// `invalid_parameter` for an `after` that is of another list, or a page too far on to be found by its number; or a
-    /// database error.
+    /// `invalid_parameter` for an `after` of another list, or a page number whose offset is too large.
     pub async fn page(
         &self,
         conn: &mut PgConnection,
@@ -130,7 +131,7 @@ impl KeysetList<'_> {
         Ok((keys, Extent { total, next: next.map(|key| Cursor { key, total: None }), is_partial: false }))
     }
 
-    /// The first condition of the filter that an index answers and that leaves few records.
+    /// The first condition of the filter that an index answers and that at most [`MAX_EXACT_COUNT`] records meet.
     async fn selective_condition<'f>(
         &self,
         conn: &mut PgConnection,
@@ -144,7 +145,7 @@ impl KeysetList<'_> {
         Ok(None)
     }
 
-    /// A page of those few records that an index finds.
+    /// A page of the few records that an index condition finds.
     async fn page_by_index(
         &self,
         conn: &mut PgConnection,
@@ -182,7 +183,7 @@ impl KeysetList<'_> {
         Ok((keys, Extent { total: Total { records, is_estimate: false }, next, is_partial: false }))
     }
 
-    /// A page of a list whose records are tried one after the other.
+    /// A page found by testing records in the list's order.
     async fn page_by_scan(
         &self,
         conn: &mut PgConnection,
@@ -194,7 +195,7 @@ impl KeysetList<'_> {
         let mut query = QueryBuilder::new("SELECT ");
         self.push_aliases(&mut query);
         self.push_scan(&mut query, filter, after);
-        // with the scope, as the walk is ordered: then it ends with the page
+        // in the scan's own order, scope included, so that Postgres needs no sort and stops with the page
         query.push(" ORDER BY ");
         for (i, _) in self.bounds().enumerate() {
             query.push(format_args!("w{i}{}, ", self.direction()));
@@ -223,7 +224,7 @@ impl KeysetList<'_> {
         Ok((keys, Extent { total, next: next.map(|key| Cursor { key, total: Some(total) }), is_partial }))
     }
 
-    /// The key at which a walk stops before the list ends.
+    /// The key at which a scan stops before the end of the list; `None` if it reaches the end.
     async fn scan_end(&self, conn: &mut PgConnection, after: Option<&Cursor>) -> Result<Option<Key>> {
         let mut query = QueryBuilder::new("SELECT ");
         self.push_columns(&mut query);
@@ -232,7 +233,7 @@ impl KeysetList<'_> {
         Ok(self.keys(conn, query).await?.pop())
     }
 
-    /// How many records match: exact when a walk over the whole list finds few enough.
+    /// The number of matches: exact if a scan of the whole list finds at most [`MAX_EXACT_COUNT`].
     async fn total_by_scan(&self, conn: &mut PgConnection, filter: &Filter) -> Result<Total> {
         let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT ");
         self.push_scan(&mut query, filter, None);
@@ -246,11 +247,11 @@ impl KeysetList<'_> {
         Ok(Total { records: estimate.max(counted), is_estimate: true })
     }
 
-    /// Counts the list, or what an index finds of it, up to one more than [`MAX_EXACT_COUNT`].
+    /// Counts the list, or the records that an index condition finds, up to [`MAX_EXACT_COUNT`] + 1.
     async fn count(&self, conn: &mut PgConnection, condition: Option<&IndexCondition<'_>>) -> Result<u64> {
         let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT ");
         match condition {
-            // by its order, where only that is an index over all parts
+            // in the list's order: only that index covers all parts
             None if self.scope.iter().any(|(_, value)| value.is_unindexed()) => {
                 self.push_ordered(&mut query, self.table, None);
             }
@@ -267,7 +268,7 @@ impl KeysetList<'_> {
         scalar(conn, query).await
     }
 
-    /// How many records the planner expects.
+    /// The planner's estimate of the number of records.
     async fn estimate(&self, conn: &mut PgConnection, filter: Option<&Filter>) -> Result<u64> {
         let mut query = QueryBuilder::new("EXPLAIN (FORMAT JSON) SELECT ");
         self.push_scope(&mut query, if filter.is_some() { self.filtered } else { self.table });
@@ -279,7 +280,8 @@ impl KeysetList<'_> {
         Ok(plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_u64).unwrap_or(0))
     }
 
-    /// The subquery that tries the records in the list's order, at most [`MAX_SCANNED_ROWS`], and those of them that match.
+    /// Pushes the subquery that tests at most [`MAX_SCANNED_ROWS`] records in the list's order and keeps those that
+    /// match.
     fn push_scan(&self, query: &mut QueryBuilder<Postgres>, filter: &Filter, after: Option<&Cursor>) {
         query.push(" FROM (SELECT ");
         for (i, (column, _)) in self.bounds().enumerate() {
@@ -294,7 +296,7 @@ impl KeysetList<'_> {
         query.push(") walk WHERE hit");
     }
 
-    /// All records.
+    /// Pushes FROM and WHERE for all records of the scope.
     fn push_scope(&self, query: &mut QueryBuilder<Postgres>, tables: &str) {
         query.push(" FROM ").push(tables).push(" WHERE true");
         for (column, value) in self.scope {
@@ -304,10 +306,10 @@ impl KeysetList<'_> {
         self.push_extra_condition(query);
     }
 
-    /// All records, or those after a key, in the list's order.
+    /// Pushes FROM, WHERE and ORDER BY for all records, or those after a key, in the list's order.
     ///
-    /// The scope is written as the two ends of a range of the index and stands in the order: no other index has that order,
-    /// so the planner cannot walk one over all scopes and throw away most of what it finds.
+    /// The scope is written as both ends of an index range and is part of the order. No other index has that order, so
+    /// the planner cannot choose one that spans all scopes and discard most of what it reads.
     fn push_ordered(&self, query: &mut QueryBuilder<Postgres>, tables: &str, after: Option<&Cursor>) {
         let (begin, end) = if self.is_ascending { (" >= ", " <= ") } else { (" <= ", " >= ") };
         query.push(" FROM ").push(tables).push(" WHERE true");
@@ -343,7 +345,7 @@ impl KeysetList<'_> {
         });
     }
 
-    /// The columns of the scope that the index of the order begins with.
+    /// The scope columns that the key's index begins with.
     fn bounds(&self) -> impl Iterator<Item = &(&'static str, ScopeValue)> {
         self.scope.iter().filter(|(_, value)| !value.is_unindexed())
     }
@@ -461,11 +463,8 @@ impl KeysetList<'_> {
     }
 }
 
-/// For the rest of the transaction: only ways along an index, row by row. Others read everything before a LIMIT stops
-/// them, and a plan that is kept from when a table was small would read all of a large one.
-///
-/// # Errors
-/// A database error.
+/// Allows only nested index scans for the rest of the transaction. Other plans read everything before a LIMIT takes
+/// effect, and a cached plan from when a table was small would read all of a large one.
 pub async fn force_index_scans(tx: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "SELECT set_config('enable_seqscan', 'off', true) AS a, set_config('enable_bitmapscan', 'off', true) AS b,
@@ -505,14 +504,14 @@ fn push_condition_order(query: &mut QueryBuilder<Postgres>, condition: &IndexCon
 /// The values of the key columns of one record, as text.
 type Key = Vec<String>;
 
-/// Puts rows into the order of their ids.
+/// Sorts rows into the order of `ids`.
 pub fn in_order<T>(mut rows: Vec<T>, ids: &[Uuid], id_of: impl Fn(&T) -> Uuid) -> Vec<T> {
     let place = |row: &T| ids.iter().position(|id| *id == id_of(row));
     rows.sort_by_key(place);
     rows
 }
 
-/// Takes off the record beyond the page; returns the key of the page's last record if there was one.
+/// Removes the record beyond the page; if there was one, returns the key of the page's last record.
 fn next_of(keys: &mut Vec<Key>, page: &PageParams) -> Option<Key> {
     let size = usize::try_from(page.per_page()).unwrap_or(usize::MAX);
     if keys.len() <= size {
@@ -522,11 +521,11 @@ fn next_of(keys: &mut Vec<Key>, page: &PageParams) -> Option<Key> {
     keys.last().cloned()
 }
 
-/// Mends an estimated total by what a page shows of the list.
+/// Corrects an estimated total by what a page shows of the list.
 fn refine_estimate(estimate: u64, page: &PageParams, skipped: u64, keys: &[Key], has_next: bool) -> Total {
     let shown = keys.len() as u64;
     match (page.after(), has_next) {
-        // found by its number: its place is known
+        // requested by its number: its position in the list is known
         (None, true) => Total { records: estimate.max(skipped + shown + 1), is_estimate: true },
         (None, false) if shown > 0 => Total { records: skipped + shown, is_estimate: false },
         (None, false) => Total { records: estimate.min(skipped), is_estimate: true },

@@ -1,8 +1,9 @@
-//! One process at a time: rounds that any number of workers could make, and that one of them makes for all.
+//! Leader election: periodic rounds that one of any number of workers runs for all.
 //!
-//! A row of `leases` is taken for a round, prolonged while the round runs, and left with the moment before which nobody needs
-//! to make the next one. All times are the database's, so that no process's clock matters; nothing is held open between the
-//! statements, so a pooler in transaction mode does not matter either. When a leader dies, another takes over after [`LEASE_DURATION`].
+//! A round takes a row of `leases`, renews it while it runs, and leaves in it the time before which the next round is
+//! not needed. All times are the database's, so the processes' clocks do not matter. No lock or transaction is held
+//! between statements, so it works behind a pooler in transaction mode. When a leader dies, another takes over after
+//! [`LEASE_DURATION`].
 
 use std::time::Duration;
 
@@ -12,13 +13,10 @@ use uuid::Uuid;
 use super::Kernel;
 use crate::error::Result;
 
-/// Time for which a round is another's to make after its leader was last heard of.
+/// Duration of a lease, unless it is renewed.
 const LEASE_DURATION: Duration = Duration::from_secs(15);
 
-/// Makes a round unless another process makes it, or made it less than `interval` ago. `None`: it was not made here.
-///
-/// # Errors
-/// A database error.
+/// Runs `round` unless another process runs it, or finished it less than `interval` ago; then `None`.
 pub async fn run_as_leader<T>(
     kernel: &Kernel,
     name: &'static str,
@@ -59,7 +57,7 @@ async fn acquire_lease(kernel: &Kernel, name: &str, holder: Uuid) -> Result<bool
     Ok(taken.rows_affected() == 1)
 }
 
-/// Prolongs the lease; returns when another has it.
+/// Renews the lease until it is lost to another process.
 async fn renew_lease_until_lost(kernel: &Kernel, name: &str, holder: Uuid) {
     loop {
         sleep(LEASE_DURATION / 4).await;

@@ -1,9 +1,9 @@
-//! Links in mail: derived, not stored.
+//! Tokens of links in mail: derived, not stored.
 //!
-//! A token is base32 of `purpose (1) | row id (16) | HMAC(links key, purpose | row id | generation) (15)`. The row keeps
-//! the generation (raising it voids the links mailed before) and the expiry. New links are made with the links key that
-//! writes; those made with an older one hold until their own end. What a link shows and does is known to the
-//! slice that mails it; slices register a [`LinkHandler`] each, and one route, `/t/{token}`, serves them all.
+//! A token is base32 of `purpose (1) | row id (16) | HMAC(links key, purpose | row id | generation) (15)`. The row
+//! stores the generation (raising it invalidates the links mailed before) and the expiry. New links are signed with
+//! the active links key; older ones stay valid until they expire. The slice that mails a link knows what it shows and
+//! does: it registers a [`LinkHandler`], and one route, `/t/{token}`, serves them all.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -24,24 +24,24 @@ use crate::error::{Code, Error, Result};
 
 const MAC_BYTES: usize = 15;
 
-/// The box of "this was not me": never mail this address again.
+/// Name of the checkbox "never mail this address again" on the page of "this was not me".
 pub const NEVER_AGAIN: &str = "never_again";
 
-/// What a link is for; each has its own byte, which never changes, since old mail carries it.
+/// What a link is for. Each purpose has its own byte, which must never change, since mailed links contain it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Purpose {
     /// Confirms a signature.
     ConfirmSignature = 1,
-    /// The signer's own page: what was signed, withdraw.
+    /// The signer's own page: shows and withdraws the signature.
     ManageSignature = 2,
     /// Confirms a registration.
     ConfirmAttendance = 3,
-    /// The attendee's own page: cancel.
+    /// The attendee's own page: shows and cancels the registration.
     ManageAttendance = 4,
     /// Confirms a letter.
     ConfirmLetter = 5,
-    /// The writer's own page.
+    /// The writer's own page: shows and withdraws the letter.
     ManageLetter = 6,
     /// "This was not me", for a signature.
     RejectSignature = 7,
@@ -49,17 +49,17 @@ pub enum Purpose {
     RejectAttendance = 8,
     /// "This was not me", for a letter.
     RejectLetter = 9,
-    /// Shows an action that nobody else sees yet. Not mailed: given out by organizers, and not under `/t/`.
+    /// Previews an action that is not public yet. Not mailed: organizers share it, and it is not under `/t/`.
     PreviewAction = 10,
     /// Changes how a signer's name is shown.
     ShowName = 11,
-    /// Hands a signer everything that is held of them.
+    /// Downloads all data held about a signer.
     MyData = 12,
-    /// Erases a signer.
+    /// Erases a signer's data.
     EraseSigner = 13,
-    /// No news any more, with one press (RFC 8058).
+    /// One-click unsubscribe from email updates (RFC 8058).
     Unsubscribe = 14,
-    /// Which mail is wanted.
+    /// The mail preferences of a person.
     Preferences = 15,
 }
 
@@ -83,7 +83,7 @@ impl Purpose {
     ];
 }
 
-/// Derives and checks link tokens.
+/// Derives and verifies link tokens.
 #[derive(Clone, Debug)]
 pub struct Links {
     keys: SigningKeys,
@@ -91,17 +91,17 @@ pub struct Links {
 }
 
 impl Links {
-    /// Links of this installation.
+    /// Links under this installation's public URL.
     pub fn new(keys: SigningKeys, public_url: &str) -> Self {
         Self { keys, public_url: public_url.into() }
     }
 
-    /// The full address of a link to a row.
+    /// The absolute URL of a link to a row.
     pub fn url(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
         format!("{}/t/{}", self.public_url, self.token(purpose, row, generation))
     }
 
-    /// The token alone.
+    /// The token without the URL.
     pub fn token(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
         let mut token = Vec::with_capacity(17 + MAC_BYTES);
         token.push(purpose as u8);
@@ -110,13 +110,13 @@ impl Links {
         base32(&token)
     }
 
-    /// A short code for those who would rather type than follow a link: eight characters that stand for the row as the
-    /// link of this purpose does. Forty bits: whoever checks one limits the attempts.
+    /// A short code to type instead of following a link: eight characters that authorise the same as the link. Only 40
+    /// bits: callers must limit the attempts.
     pub fn code(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
         code(&self.keys.current(), purpose, row, generation)
     }
 
-    /// Is this the code, however it was typed?
+    /// Does `typed` equal the code, ignoring case, spaces and punctuation?
     pub fn is_code(&self, typed: &str, purpose: Purpose, row: Uuid, generation: i16) -> bool {
         let typed: String = typed.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
         let is_of = |key: &Key| -> bool {
@@ -125,7 +125,7 @@ impl Links {
         self.keys.all().iter().any(is_of)
     }
 
-    /// Reads a token. Its MAC can be checked only against the row's generation: see [`Token::check`].
+    /// Parses a token. Its HMAC can be verified only with the row's generation: see [`Token::check`].
     pub fn parse(&self, token: &str) -> Option<Token> {
         let bytes = from_base32(token)?;
         let (&purpose, rest) = bytes.split_first()?;
@@ -145,22 +145,22 @@ fn code(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> String {
     base32(&mac[..5])
 }
 
-/// A token as it came in; believe its row id only after [`Token::check`].
+/// A parsed token; its row id is trustworthy only after [`Token::check`].
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// What it claims to be for.
+    /// Purpose that the token claims.
     pub purpose: Purpose,
-    /// The row it claims to be for.
+    /// Row that the token claims.
     pub row: Uuid,
     mac: [u8; MAC_BYTES],
     links: Links,
 }
 
 impl Token {
-    /// Was this token mailed for the row at this generation?
+    /// Verifies that the token was made for this row and generation.
     ///
     /// # Errors
-    /// `link_expired` (410) when the generation has moved on or the token is forged: the two look alike.
+    /// `link_expired` (410) when the generation was raised or the token is forged: the two are indistinguishable.
     pub fn check(&self, generation: i16) -> Result<()> {
         let is_of = |key: &Key| -> bool {
             let right = mac(key, self.purpose, self.row, generation);
@@ -171,8 +171,8 @@ impl Token {
 }
 
 impl Token {
-    /// The page of a "this was not me" whose act was dropped before: the row is gone, and with it its generation (a
-    /// pending act never had another than the first) and its language.
+    /// The page of a "this was not me" link whose act was already deleted. The row is gone, and with it its generation
+    /// (always 0 for a pending act) and its language (the default one is used).
     ///
     /// # Errors
     /// `link_expired` (410) for a forged token.
@@ -181,12 +181,12 @@ impl Token {
     }
 }
 
-/// 410 for a link that does not work any more (or never did).
+/// The 410 of a link that expired, was replaced, or was never valid.
 pub fn expired() -> Error {
     Error::problem(Code::LinkExpired, "This link has expired or was replaced by a newer one.")
 }
 
-/// What the page of a link shows: at most one button, which POSTs to the same address.
+/// Content of a link's page: at most one button, which POSTs to the same URL.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LinkPage {
     /// Language of the page.
@@ -194,35 +194,35 @@ pub struct LinkPage {
     pub locale: LocaleTag,
     /// The heading.
     pub heading: String,
-    /// Paragraphs.
+    /// Paragraphs of text.
     pub lines: Vec<String>,
-    /// The button's words; `None`: nothing to press.
+    /// Label of the button; `None` if there is none.
     pub button: Option<String>,
-    /// Does the button take something away?
+    /// Is the button's action destructive?
     pub danger: bool,
-    /// Shown after the button was pressed.
+    /// Is this the page after the button was pressed?
     pub done: bool,
-    /// What the page is about, line by line.
+    /// Label and value pairs about the act.
     pub details: Vec<Detail>,
-    /// Where to go next.
+    /// Further links.
     pub links: Vec<PageLink>,
-    /// Names neither the action nor the organization until the button is pressed.
+    /// Does the page name neither the action nor the organization, until the button is pressed?
     pub neutral: bool,
-    /// Where to pass it on.
+    /// Links for sharing the action.
     pub share: Vec<PageLink>,
-    /// The number with the own act in it.
+    /// The published number, with the person's own act included.
     pub own_count: Option<i64>,
-    /// A box beside the button.
+    /// A checkbox beside the button.
     pub checkbox: Option<Checkbox>,
-    /// Several to choose from.
+    /// Radio buttons beside the button.
     pub choice_list: Option<ChoiceList>,
-    /// A file instead of the page.
+    /// A file to download instead of the page.
     #[serde(skip)]
     pub download: Option<Download>,
 }
 
 impl LinkPage {
-    /// The page of "this was not me", before and after the button.
+    /// The page of "this was not me", before and after the button was pressed.
     pub fn not_me(locale: LocaleTag, done: bool) -> Self {
         let part = |key: &str| text(locale, &format!("token-not-me-{key}"));
         let page = Self { locale, neutral: true, done, ..Self::default() };
@@ -236,60 +236,60 @@ impl LinkPage {
     }
 }
 
-/// What was chosen in the form of a link's page; empty when only the button was pressed.
+/// Fields of the form on a link's page; empty when there was only the button.
 #[derive(Clone, Debug, Default)]
 pub struct FormInput(BTreeMap<String, String>);
 
 impl FormInput {
-    /// The fields of a form, `application/x-www-form-urlencoded`.
+    /// Parses an `application/x-www-form-urlencoded` body.
     pub fn of(form: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(form).into_owned().collect())
     }
 
-    /// Was this box ticked?
+    /// Was this checkbox ticked?
     pub fn ticked(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|value| value == "true")
     }
 
-    /// What was chosen among several.
+    /// The value of a field.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 }
 
-/// A box beside the button.
+/// A checkbox beside the button.
 #[derive(Clone, Debug, Serialize)]
 pub struct Checkbox {
     /// Name of the field; its value is `true`.
     pub name: &'static str,
-    /// What ticking it does.
+    /// The checkbox's label.
     pub label: String,
 }
 
-/// Several to choose from, beside the button.
+/// Radio buttons beside the button.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChoiceList {
     /// Name of the field.
     pub name: &'static str,
-    /// What is chosen.
+    /// The group's label.
     pub legend: String,
-    /// Value, label, and whether it is chosen now.
+    /// Value, label, and whether it is the current choice.
     pub options: Vec<(String, String, bool)>,
 }
 
-/// What a pressed button hands over instead of a page.
+/// A file that the response contains instead of a page.
 #[derive(Clone, Debug)]
 pub struct Download {
     /// Name of the file.
     pub name: String,
-    /// JSON.
+    /// Content of the file.
     pub json: serde_json::Value,
 }
 
-/// One line of what a link's page is about.
+/// A label and value pair on a link's page.
 #[derive(Clone, Debug, Serialize)]
 pub struct Detail {
-    /// What.
+    /// Its label.
     pub label: String,
     /// Its value.
     pub value: String,
@@ -298,38 +298,38 @@ pub struct Detail {
 /// A link on a link's page.
 #[derive(Clone, Debug, Serialize)]
 pub struct PageLink {
-    /// Its words.
+    /// Its text.
     pub label: String,
-    /// Its address.
+    /// Its URL.
     pub href: String,
 }
 
-/// What one kind of link shows and does.
+/// What the links of one purpose show and do.
 pub trait LinkHandler: Send + Sync {
-    /// Which links.
+    /// The purpose that it handles.
     fn purpose(&self) -> Purpose;
 
-    /// What the page shows; changes nothing (mail scanners follow links).
+    /// The page for a GET. Must not change anything, since mail scanners follow links.
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>>;
 
-    /// Does what the page said, as the form chose; a second time shows the same success.
+    /// Handles the POST of the page's form. Idempotent: a second POST shows the same success.
     fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>>;
 }
 
-/// The registered purposes.
+/// The registered handlers by purpose.
 #[derive(Clone, Default)]
 pub struct LinkHandlers(HashMap<Purpose, Arc<dyn LinkHandler>>);
 
 impl LinkHandlers {
-    /// Adds one.
+    /// Registers a handler.
     pub fn register(&mut self, purpose: impl LinkHandler + 'static) {
         self.0.insert(purpose.purpose(), Arc::new(purpose));
     }
 
-    /// The one that serves a token.
+    /// The handler of a token's purpose.
     ///
     /// # Errors
-    /// `link_expired` when none does.
+    /// `link_expired` (410) when none is registered.
     pub fn of(&self, token: &Token) -> Result<&dyn LinkHandler> {
         self.0.get(&token.purpose).map(AsRef::as_ref).ok_or_else(expired)
     }

@@ -1,7 +1,7 @@
-//! Markdown that organizers write, made into HTML that is safe on our pages and into plain text for mails.
+//! Renders organizers' Markdown as safe HTML for pages and as plain text for mails.
 //!
-//! Two locks on one door: raw HTML and images never leave the parser, and what it produced is sanitized once more
-//! against a list of allowed elements. Images would let their host see who reads the page.
+//! Two independent protections: raw HTML and images are dropped from the parser's events, and the resulting HTML is
+//! sanitized against a list of allowed elements. Images are excluded because their host would see who reads the page.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -47,33 +47,35 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
-/// Of relative links only paths of this site stay (`/p/slug`); `//host` is another site's.
+/// Keeps only those relative links that are paths of this site (`/p/slug`); `//host` is another site.
 fn own_path(url: &str) -> Option<std::borrow::Cow<'_, str>> {
     (url.starts_with('/') && !url.starts_with("//") && !url.starts_with("/\\")).then(|| url.into())
 }
 
-/// Renders safe HTML without a level-one heading, which belongs to the page around it.
+/// Renders safe HTML. Headings start at level two, since level one belongs to the page.
 ///
-/// Raw HTML is left out, an image is replaced by its description, links are absolute `http`, `https` or `mailto`.
+/// Raw HTML is omitted, an image is replaced by its description, links must be `http`, `https`, `mailto` or a path of
+/// this site.
 pub fn render(markdown: &str) -> String {
     let mut raw = String::with_capacity(markdown.len() * 3 / 2);
     html::push_html(&mut raw, events(markdown).map(shift_heading));
     SANITIZER.clean(&raw).to_string()
 }
 
-/// The text alone, for mails: paragraphs apart by an empty line, list items with their sign, links with their address.
+/// Plain text for mails: empty lines between paragraphs, list items with markers, links followed by their URL.
 pub fn plain(markdown: &str) -> String {
     flatten(markdown, true)
 }
 
-/// The beginning of the text on one line, for meta descriptions: at most `max_chars` characters, cut at a word.
+/// The beginning of the text on one line, for meta descriptions: at most `max_chars` characters, cut at a word
+/// boundary.
 pub fn excerpt(markdown: &str, max_chars: usize) -> String {
     let text = flatten(markdown, false);
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((cut, _)) = line.char_indices().nth(max_chars) {
-        // One character of room for the ellipsis.
+        // room for the ellipsis
         let room = line[..cut].char_indices().last().map_or(0, |(at, _)| at);
-        // Back to a word's end, unless the first word alone is longer.
+        // back to the end of a word, unless the first word alone is longer
         let end = if line[room..].starts_with(' ') { room } else { line[..room].rfind(' ').unwrap_or(room) };
         line.truncate(end);
         if max_chars > 0 {
@@ -113,9 +115,9 @@ fn shift_heading(event: Event<'_>) -> Event<'_> {
 
 fn flatten(markdown: &str, with_addresses: bool) -> String {
     let mut text = String::with_capacity(markdown.len());
-    // The next number of each open list, `None` for bullets.
+    // the next number of each open list; `None` for bullets
     let mut lists: Vec<Option<u64>> = Vec::new();
-    // Where each open link's text began, and its address.
+    // where the text of each open link begins, and its URL
     let mut links: Vec<(usize, String)> = Vec::new();
     for event in events(markdown) {
         match event {
@@ -177,7 +179,7 @@ fn end_line(text: &mut String) {
     }
 }
 
-/// No white space at the end of a line or of the text, and never two empty lines in a row.
+/// Removes trailing white space from lines and text, and collapses several empty lines into one.
 fn tidy(text: &str) -> String {
     let mut tidy = String::with_capacity(text.len());
     let mut empty = 0;

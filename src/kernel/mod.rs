@@ -1,7 +1,7 @@
-//! Leaf tools that every slice uses and that know no slice.
+//! Tools without a domain: what every slice uses and what depends on no slice.
 //!
-//! [`Kernel`] is what they share at run time: settings, clock, database, vaults, links, guard, pages. It is made once and
-//! handed to each slice.
+//! [`Kernel`] holds their shared runtime state: settings, clock, connection pools, vaults, link tokens, rate limiter,
+//! templates. One instance per process, passed to each slice as `Arc<Kernel>`.
 
 pub mod cache;
 pub mod cache_invalidation;
@@ -53,41 +53,41 @@ use rate_limit::RateLimiter;
 use readiness::Readiness;
 use vault::Vaults;
 
-/// The tools at run time.
+/// Shared runtime state of one process.
 #[derive(Debug)]
 pub struct Kernel {
-    /// Settings.
+    /// The validated settings.
     pub settings: Settings,
-    /// Clock, ids, randomness.
+    /// Clock, id generator and source of randomness.
     pub env: Env,
-    /// The database, for what people wait for: pages, the API, the console.
+    /// Connection pool for requests that somebody waits for: pages, the API, the console.
     pub db: PgPool,
-    /// The database, for group commits: nobody's slow page takes their connections.
+    /// Connection pool of the group commits, so that slow page requests cannot starve them.
     pub hot: PgPool,
-    /// The database, for background work: the mail engine, ticks, jobs, upkeep.
+    /// Connection pool for background work: the mail engine, ticks, jobs, maintenance.
     pub work: PgPool,
-    /// Vaults.
+    /// Data keys and index keys of the vaults.
     pub vaults: Vaults,
-    /// Links in mail.
+    /// Makes and verifies the tokens of links in mail.
     pub links: Links,
-    /// Limits on public acts.
+    /// Rate limits on public acts and on attempts (passwords, codes).
     pub rate_limiter: RateLimiter,
-    /// Templates.
+    /// Renders HTML pages from templates.
     pub pages: Pages,
-    /// What changed, for the caches.
+    /// Tells the caches of this process what changed.
     pub cache_invalidator: Arc<CacheInvalidator>,
-    /// Can this process do its work?
+    /// Readiness of this process, as `/readyz` reports it.
     pub readiness: Readiness,
-    /// Cancelled when the server is asked to stop: streams end then.
+    /// Cancelled when the server is asked to stop; streaming responses end then.
     pub stopping: CancellationToken,
-    /// Keys idempotency HMACs.
+    /// Signing keys for the HMACs of `Idempotency-Key` requests.
     pub requests_key: SigningKeys,
-    /// Keys the global list of suppressed addresses.
+    /// Signing keys for the index of globally suppressed addresses.
     pub suppressions_key: SigningKeys,
 }
 
 impl Kernel {
-    /// Puts the tools together.
+    /// Builds the shared state; connects to nothing.
     pub fn new(settings: Settings, env: Env, pools: impl Into<Pools>, keyring: Arc<Keyring>) -> Arc<Self> {
         let Pools { interactive: db, hot, work } = pools.into();
         let requests = SigningKeys::of(&keyring, Family::Requests, &env);
@@ -109,12 +109,12 @@ impl Kernel {
         })
     }
 
-    /// The pools with their names.
+    /// The three pools as one value.
     pub fn pools(&self) -> Pools {
         Pools { interactive: self.db.clone(), hot: self.hot.clone(), work: self.work.clone() }
     }
 
-    /// A full address of ours.
+    /// The absolute URL of `path` (which begins with `/`) under `http.public_url`.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.settings.http.public_url)
     }

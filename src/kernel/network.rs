@@ -1,4 +1,4 @@
-//! Networks of the internet (CIDR, RFC 4632 and RFC 4291): which addresses belong together.
+//! IP networks (CIDR, RFC 4632 and RFC 4291).
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -7,33 +7,33 @@ use ipnet::IpNet;
 use super::text::TextError;
 use crate::config;
 
-/// A network: an address and how many of its leading bits count. An IPv4 network is never written as an IPv6 one.
+/// A network: an address and a prefix length. IPv4-mapped IPv6 addresses are normalised to IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network(IpNet);
 
 impl Network {
-    /// The network of an address with so many leading bits; more bits than the address has are all of them.
+    /// The network of an address with this prefix length; a length beyond the address's is reduced to it.
     pub fn of(address: IpAddr, prefix: u8) -> Self {
         let address = address.to_canonical();
         Self(IpNet::new(address, prefix).unwrap_or_else(|_| address.into()).trunc())
     }
 
-    /// What one customer of a provider has: an IPv4 address, or an IPv6 /64.
+    /// The network of one customer of a provider: an IPv4 address, or an IPv6 /64.
     pub fn of_client(address: IpAddr) -> Self {
         Self::of(address, if address.to_canonical().is_ipv4() { 32 } else { 64 })
     }
 
-    /// Does the address belong to it?
+    /// Is the address in this network?
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
 
-    /// How many leading bits count.
+    /// The prefix length in bits.
     pub fn prefix(&self) -> u8 {
         self.0.prefix_len()
     }
 
-    /// Its first address as bytes.
+    /// Its first address as bytes: 4 for IPv4, 16 for IPv6.
     pub fn bytes(&self) -> Vec<u8> {
         match self.0.network() {
             IpAddr::V4(a) => a.octets().to_vec(),
@@ -51,7 +51,7 @@ impl From<IpNet> for Network {
 impl FromStr for Network {
     type Err = TextError;
 
-    /// `203.0.113.0/24`, `2001:db8::/32`, or one address.
+    /// Parses `203.0.113.0/24`, `2001:db8::/32`, or a single address.
     fn from_str(text: &str) -> Result<Self, TextError> {
         let refuse = || TextError { code: "unknown_value", detail: "A network looks like 203.0.113.0/24.".to_owned() };
         config::parse_network(text).map(Self).ok_or_else(refuse)

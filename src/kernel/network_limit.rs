@@ -1,4 +1,4 @@
-//! How many of something each network has at a time, so that none takes everybody's share. Known only while it has one.
+//! Concurrency limit per network, so that none takes all of a shared resource. Networks without permits use no memory.
 
 use std::{
     collections::HashMap,
@@ -7,14 +7,14 @@ use std::{
 
 use super::network::Network;
 
-/// Counts by network.
+/// Counts the permits of each network.
 #[derive(Debug)]
 pub struct NetworkLimit {
     max: usize,
     in_use: Mutex<HashMap<Option<Network>, usize>>,
 }
 
-/// One of a network's places; free again when it is dropped.
+/// One of a network's permits; released when dropped.
 #[derive(Debug)]
 pub struct NetworkPermit {
     of: Arc<NetworkLimit>,
@@ -22,12 +22,13 @@ pub struct NetworkPermit {
 }
 
 impl NetworkLimit {
-    /// At most so many for each network.
+    /// Allows at most `max` permits per network.
     pub fn new(max: usize) -> Arc<Self> {
         Arc::new(Self { max, in_use: Mutex::default() })
     }
 
-    /// Takes a place; `None` when the network has all of its. Those whose network is not known share one.
+    /// Takes a permit; `None` when the network has reached its limit. All requests without a known network share one
+    /// limit.
     pub fn try_acquire(self: &Arc<Self>, network: Option<Network>) -> Option<NetworkPermit> {
         let mut all = self.lock();
         let in_use = all.entry(network).or_default();

@@ -1,4 +1,4 @@
-//! Pages and mail bodies: minijinja templates compiled into the binary, strict about undefined names, parsed once.
+//! HTML pages and mail bodies: minijinja templates compiled into the binary, strict about undefined names, parsed once.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 #[include = "assets/*"]
 struct Files;
 
-/// What a page may load: nothing from elsewhere, no inline script or style.
+/// Content security policy of all pages: only own resources, no inline scripts or styles.
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Renders pages and mails.
@@ -36,10 +36,10 @@ pub struct Pages {
     site: Site,
 }
 
-/// A stylesheet or script.
+/// A stylesheet, script or image.
 #[derive(Clone, Debug)]
 struct Asset {
-    /// `/assets/app-1a2b3c4d.css`
+    /// URL path with a hash of the content: `/assets/app-1a2b3c4d.css`.
     path: String,
     mime: &'static str,
     body: std::borrow::Cow<'static, [u8]>,
@@ -111,24 +111,24 @@ impl Pages {
         }
     }
 
-    /// Renders a template in a language; `page` is what the template's first comment lists.
+    /// Renders a template in a language; the template's first comment lists the members of `page`.
     ///
     /// # Errors
-    /// `internal`, naming template and line, when the template asks for something that is not there.
+    /// `internal`, naming template and line, when the template uses an undefined name.
     pub fn render(&self, template: &str, locale: LocaleTag, page: Value) -> Result<String> {
         let common = context! { lang => locale.as_str(), dir => locale.direction(), site => Serde(&self.site) };
         let template = self.environment.get_template(template).map_err(render_error)?;
         template.render(context! { ..page, ..common }).map_err(render_error)
     }
 
-    /// Answers with a page.
+    /// A page as a response, with `ETag` and language links.
     ///
     /// # Errors
     /// As [`Pages::render`].
     pub fn page(&self, template: &str, visitor: &Visitor, canonical: &str, page: Value) -> Result<Response> {
         let frame = context! { languages => Serde(visitor.languages()), canonical };
         let html = self.render(template, visitor.locale, context! { ..page, ..frame })?;
-        // weak: what is sent may be compressed
+        // a weak tag, since the body may be compressed
         let etag = HeaderValue::try_from(format!("W/\"{}\"", &hex::encode(sha256(html.as_bytes()))[..32]));
         let mut response = html_response(html, visitor.locale);
         response.headers_mut().insert(header::ETAG, etag.map_err(Error::internal)?);
@@ -137,7 +137,7 @@ impl Pages {
         Ok(response)
     }
 
-    /// Answers a request for `/assets/{name}`.
+    /// The response to a request for `/assets/{name}`, cacheable for ever since the name contains a hash.
     pub fn asset(&self, path: &str) -> Option<Response> {
         let asset = self.assets.values().find(|asset| asset.path == path)?;
         Some(
@@ -155,8 +155,8 @@ impl Pages {
     }
 }
 
-/// Escapes what HTML needs in text and quoted attributes. minijinja's own escaping also turns `/` into an entity, which
-/// makes the links in mails unreadable to whatever looks for them.
+/// Escapes text for HTML and quoted attributes. minijinja's own function also escapes `/`, which makes links in mails
+/// unrecognisable to programs that look for URLs in the source.
 fn escape_html(text: &str, out: &mut minijinja::Output<'_>) -> Result<(), minijinja::Error> {
     let mut rest = text;
     while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
@@ -176,7 +176,7 @@ fn escape_html(text: &str, out: &mut minijinja::Output<'_>) -> Result<(), miniji
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
 fn render_error(error: minijinja::Error) -> Error {
-    // minijinja's debug form quotes values, which may be somebody's data; its display form names place and kind
+    // minijinja's debug format quotes values, which may be personal data: report place and kind only
     Error::internal(format!(
         "template {}:{}: {:?}",
         error.name().unwrap_or("?"),
@@ -185,13 +185,13 @@ fn render_error(error: minijinja::Error) -> Error {
     ))
 }
 
-/// 308 to the address that a page has now, with the query that was asked with.
+/// 308 to the page's current URL, keeping the query.
 pub fn moved(path: &str, query: Option<&str>) -> Response {
     let to = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     redirect(StatusCode::PERMANENT_REDIRECT, &to)
 }
 
-/// An HTML response under our content security policy.
+/// An HTML response with the content security policy.
 pub fn html_response(html: String, locale: LocaleTag) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
@@ -220,12 +220,12 @@ fn translate(state: &State<'_, '_>, key: &str, arguments: Kwargs) -> Result<Stri
     Ok(i18n::text_with(locale, key, &values))
 }
 
-/// Who looks at a page: the language, and where it was asked for.
+/// Language and path of a page request.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     /// The page's language: `?lang=`, else the browser's.
     pub locale: LocaleTag,
-    /// The path, for the language links.
+    /// The request's path, for the language links.
     pub path: String,
 }
 
@@ -237,7 +237,7 @@ struct Language {
     current: bool,
 }
 
-/// What a language calls itself.
+/// A language's name in that language.
 pub fn language_name(locale: LocaleTag) -> &'static str {
     match locale {
         LocaleTag::En => "English",
@@ -256,7 +256,7 @@ impl Visitor {
             .collect()
     }
 
-    /// Reads language and path from a request.
+    /// Reads language (`?lang=`, else `Accept-Language`, else the default) and path from a request.
     pub fn of(uri: &axum::http::Uri, headers: &HeaderMap) -> Self {
         let asked = uri.query().and_then(|q| {
             url::form_urlencoded::parse(q.as_bytes())
@@ -278,7 +278,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     }
 }
 
-/// Marks a page as one that nobody keeps, follows or finds: links from mail, the console.
+/// Marks a page as not to be cached, indexed, or sent as a referrer: links from mail, the console.
 pub fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -287,7 +287,7 @@ pub fn private(mut response: Response) -> Response {
     response
 }
 
-/// Sends the browser to another page of ours after a form (303).
+/// Redirects the browser to another page after a form (303).
 pub fn see_other(path: &str) -> Response {
     redirect(StatusCode::SEE_OTHER, path)
 }

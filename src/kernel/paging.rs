@@ -1,8 +1,9 @@
 //! OSDI's paging: `?page=1&per_page=25` in, a HAL page with `_links` and `_embedded` out.
 //!
-//! A page past the end is an empty page, not an error: lists shrink while clients walk through them. The `next` link also
-//! carries `after`, the key of the page's last record, so whoever follows the links never pays for the pages before.
-//! Totals of long lists are estimates and say so (`muster:total_is_estimate`); `kernel::listing` reads the rows.
+//! A page past the end is an empty page, not an error: lists shrink while clients page through them. The `next` link
+//! also carries `after`, the key of the page's last record, so that clients that follow the links never pay for
+//! skipped rows. Totals of long lists are estimates, marked by `muster:total_is_estimate`. `kernel::keyset_pagination`
+//! reads the rows.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -11,15 +12,15 @@ use url::form_urlencoded;
 
 use super::hal;
 
-/// The page a client gets who does not ask for a size.
+/// Page size when a client asks for none.
 pub const DEFAULT_PER_PAGE: u32 = 25;
-/// The largest page a client can ask for.
+/// Maximum page size.
 pub const MAX_PER_PAGE: u32 = 100;
 
-/// The longest `after`, in characters.
+/// Maximum length of `after`, in characters.
 const MAX_AFTER: usize = 4_000;
 
-/// Which page is asked for; both numbers are in range.
+/// The requested page; both numbers are in range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageParams {
     page: u64,
@@ -27,19 +28,19 @@ pub struct PageParams {
     after: Option<Cursor>,
 }
 
-/// Where a page begins: after the record with this key. Opaque to clients.
+/// Where a page begins: after the record with this key. Opaque to clients: base64url of JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// The values of the list's key columns, as text.
     #[serde(rename = "k")]
     pub key: Vec<String>,
-    /// The total of a filtered list, counted for its first page and not again for each.
+    /// The total of a filtered list, counted for its first page and carried along to the next ones.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub total: Option<Total>,
 }
 
 impl Cursor {
-    /// As it stands in a link.
+    /// The cursor as the value of `after`.
     pub fn encode(&self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
@@ -49,44 +50,44 @@ impl Cursor {
             return None;
         }
         let cursor: Self = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        // Postgres has no text with a NUL in it
+        // Postgres accepts no NUL in text
         (!cursor.key.iter().any(|value| value.contains('\0'))).then_some(cursor)
     }
 }
 
-/// How many records a list has.
+/// Number of records in a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Total {
-    /// So many.
+    /// The number.
     #[serde(rename = "n")]
     pub records: u64,
-    /// Roughly.
+    /// Is it an estimate of the planner?
     #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_estimate: bool,
 }
 
-/// What a page says about the list around it.
+/// What a page says about the whole list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extent {
     /// How many records the list has.
     pub total: Total,
-    /// Where the next page begins, if there is one.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<Cursor>,
-    /// The search for matching records stopped before the page was full; `next` goes on with it.
+    /// The search for matching records stopped before the page was full; `next` continues it.
     pub is_partial: bool,
 }
 
-/// The largest number of records before a page that is found by its number in a list without a filter; later pages are
-/// reached by the `next` links.
+/// Maximum offset of a page that is requested by its number in a list without a filter; later pages are reached by
+/// `next` links.
 pub const MAX_OFFSET: u64 = 1_000_000;
 
-/// A paging parameter that cannot be used.
+/// An invalid paging parameter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{parameter}: {detail}")]
 pub struct PageError {
     /// The query parameter's name.
     pub parameter: &'static str,
-    /// One English sentence for the reader.
+    /// What is wrong, in one English sentence for the client.
     pub detail: String,
 }
 
@@ -97,10 +98,11 @@ impl Default for PageParams {
 }
 
 impl PageParams {
-    /// Reads the parameters from a raw query string (percent-encoded, without `?`); the first of a repeated one counts.
+    /// Parses the parameters from a raw query string (percent-encoded, without `?`); the first of a repeated one
+    /// counts.
     ///
     /// # Errors
-    /// [`PageError`] naming the parameter that is not a whole number in its range.
+    /// [`PageError`], naming the parameter that is not an integer in its range, or an `after` that cannot be decoded.
     pub fn from_query(query: &str) -> Result<Self, PageError> {
         let value =
             |name| form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value);
@@ -114,15 +116,15 @@ impl PageParams {
         Ok(params)
     }
 
-    /// The first page of a list, with so many records.
+    /// The first page of a list, with `per_page` records.
     pub fn first(per_page: u32) -> Self {
         Self { page: 1, per_page, after: None }
     }
 
-    /// Reads both parameters from their decoded values.
+    /// Parses both parameters from their decoded values.
     ///
     /// # Errors
-    /// [`PageError`] naming the parameter that is not a whole number in its range.
+    /// [`PageError`], naming the parameter that is not an integer in its range.
     pub fn parse(page: Option<&str>, per_page: Option<&str>) -> Result<Self, PageError> {
         let mut params = Self::default();
         if let Some(page) = page {
@@ -135,34 +137,35 @@ impl PageParams {
         Ok(params)
     }
 
-    /// The page, counted from 1.
+    /// Number of the page, from 1.
     pub fn page(&self) -> u64 {
         self.page
     }
 
-    /// Records on a page, 1 to [`MAX_PER_PAGE`].
+    /// Records per page, 1 to [`MAX_PER_PAGE`].
     pub fn per_page(&self) -> u32 {
         self.per_page
     }
 
-    /// The page's size for `LIMIT`.
+    /// The page size as the value of `LIMIT`.
     pub fn limit(&self) -> i64 {
         self.per_page.into()
     }
 
-    /// The records before the page; saturates, since nobody has that many.
+    /// Number of records before the page; saturates at `u64::MAX`.
     pub fn offset(&self) -> u64 {
         (self.page - 1).saturating_mul(self.per_page.into())
     }
 
-    /// Where it begins, when a link said so; then the page's number is only repeated.
+    /// The key after which the page begins, if the request has one; the page's number is then only repeated in the
+    /// answer.
     pub fn after(&self) -> Option<&Cursor> {
         self.after.as_ref()
     }
 }
 
 fn number(parameter: &'static str, text: &str, max: u64) -> Result<u64, PageError> {
-    // `u64::from_str` would also take a plus sign.
+    // `u64::from_str` also accepts a plus sign
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
         Ok(number) if digits && (1..=max).contains(&number) => Ok(number),
@@ -209,7 +212,7 @@ impl<'a> Listing<'a> {
         if let Some(next) = &self.extent.next {
             links.insert("next".to_owned(), hal::link(self.href(page.saturating_add(1), Some(next))));
         }
-        // From past the end, `previous` leads back to the last page.
+        // from a page past the end, `previous` leads to the last page
         let last = if total.is_estimate { u64::MAX } else { total_pages };
         let previous = (page - 1).min(last);
         if previous > 0 && (previous - 1).saturating_mul(per_page.into()) <= MAX_OFFSET {
@@ -246,7 +249,7 @@ impl<'a> Listing<'a> {
         if let Some(after) = after {
             query.append_pair("after", &after.encode());
         }
-        // Not every client reads `+` as a space; a plus sign itself is %2B by now.
+        // not every client reads `+` as a space; plus signs in values are `%2B` at this point
         format!("{}?{}", self.url, query.finish().replace('+', "%20"))
     }
 }
@@ -263,7 +266,7 @@ mod tests {
         Cursor { key: vec!["018f".to_owned()], total: None }
     }
 
-    /// A page of a list with so many records.
+    /// A page of a list with this many records.
     fn page(query: &str, records: u64) -> Value {
         let params = PageParams::from_query(query).unwrap();
         let is_last = params.offset().saturating_add(params.per_page.into()) >= records;

@@ -1,11 +1,12 @@
-//! The guard in front of public acts and of secrets: it slows a flood and never turns a crowd away.
+//! Rate limiting of public acts and of attempts at secrets. It slows floods and never turns a crowd away.
 //!
-//! A shelter or a union hall shares one address, so being many is no offence: up to a set pace nothing is asked; beyond
-//! it a proof of work (ALTCHA), or, without JavaScript, a short wait. Public acts are counted in this process's memory,
-//! so that they pass without a query and while the database is away; N processes let N times the free pace pass.
-//! Attempts at secrets (passwords, typed codes) are counted in the database, for all processes ([`attempts`]).
+//! A shelter or a union hall shares one IP address, so many acts from one address are legitimate: up to a set rate
+//! nothing is asked; beyond it a proof of work (ALTCHA) or, without JavaScript, a short wait. Public acts are counted
+//! in this process's memory, so that they need no query and work during a database outage; N processes allow N times
+//! the free rate. Attempts at secrets (passwords, typed codes) are counted in the database, for all processes
+//! ([`attempts`]).
 //!
-//! Sources are known only by a hash under a key that is thrown away; no address is stored or logged.
+//! Sources are identified only by a hash whose key is deleted soon after; no IP address is stored or logged.
 
 pub mod attempts;
 mod proof;
@@ -30,25 +31,26 @@ use crate::{
     error::Result,
 };
 
-/// Seconds that somebody without JavaScript waits, and that each further waiting request of the same source adds.
+/// Seconds that a client without JavaScript waits; each further waiting request of the same source adds as many (at
+/// most 60 in all).
 const WAIT_SECONDS: i64 = 5;
-/// Sources remembered in one minute; what further ones do counts as their first act.
+/// Maximum number of sources counted in one minute; acts of further sources all count as first acts.
 const MAX_TRACKED_SOURCES: usize = 200_000;
-/// What proofs for public acts are made for.
+/// Purpose in proofs for public acts.
 const PUBLIC_ACT_PURPOSE: &str = "act";
-/// Time for which the day's secret is believed without asking the database.
+/// Time for which the daily secret is cached.
 const DAY_SECRET_TTL: Duration = Duration::from_mins(5);
-/// Rows deleted at once.
+/// Rows deleted by one statement.
 const DELETE_BATCH: i64 = 10_000;
 
-/// What a source did in the present minute.
+/// What a source did in the current minute.
 #[derive(Clone, Copy, Default)]
 struct SourceCount {
     acts: u32,
     waiting: i64,
 }
 
-/// The present minute: when it is over, everything in it is forgotten, its key included.
+/// Counts of the current minute. When it is over, all of it is dropped, including the key of its hashes.
 struct MinuteWindow {
     number: i64,
     key: Key,
@@ -78,18 +80,18 @@ impl std::fmt::Debug for RateLimiter {
 }
 
 impl RateLimiter {
-    /// A guard. `secret` signs challenges, so that any process of the installation can check them.
+    /// A rate limiter. `secret` signs challenges, so that any process of the installation can verify them.
     pub fn new(settings: config::Guard, env: Env, db: PgPool, secret: SigningKeys) -> Self {
         let window = Mutex::new(MinuteWindow::new(minute_of(&env), &env));
         let day_secrets = Cache::new(env.clone(), DAY_SECRET_TTL);
         Self { settings, env, db, secret, window, day_secrets }
     }
 
-    /// Lets a public act pass.
+    /// Counts and admits a public act.
     ///
     /// # Errors
-    /// `challenge_required` (428) once the source is busy and no valid proof came along; `unavailable` when a proof
-    /// cannot be checked because the database is away.
+    /// `challenge_required` (428) when the source is above its free rate and sent no valid proof; `unavailable` when a
+    /// proof cannot be checked because the database cannot be reached.
     pub async fn admit(&self, source: Source, proof: Proof<'_>) -> Result<()> {
         let count = |source: &mut SourceCount| {
             source.acts = source.acts.saturating_add(1);
@@ -127,10 +129,7 @@ fn minute_of(env: &Env) -> i64 {
     env.now().timestamp() / 60
 }
 
-/// Forgets spent proofs that nobody could use again, and attempts whose window has ended (upkeep).
-///
-/// # Errors
-/// A database error.
+/// Deletes expired proofs and attempts whose window has ended (maintenance).
 pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<()> {
     let some_spent = async || {
         let done = sqlx::query!(

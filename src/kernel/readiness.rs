@@ -1,8 +1,9 @@
-//! Readiness: does a durable write work?
+//! Readiness: is a durable write possible?
 //!
-//! A process writes its row of `process_heartbeats` every two seconds, on a connection of its own, so that neither busy
-//! pools nor slow pages speak for or against it. `/readyz` answers 200 while the last write is recent: at most ten seconds
-//! after the database stopped taking writes (gone, half-open, read-only, full) it says so, and as soon after it can again.
+//! A process writes its row of `process_heartbeats` every two seconds, on a connection of its own, so that busy pools
+//! and slow pages do not influence the result. `/readyz` answers 200 while the last write is recent: it turns 503 at
+//! most ten seconds after the database stops accepting writes (unreachable, half-open connection, read-only, disk
+//! full), and 200 again soon after it accepts them.
 
 use std::{
     sync::{
@@ -22,13 +23,13 @@ use crate::error::{Error, Result};
 
 /// Time between two writes.
 const WRITE_INTERVAL: Duration = Duration::from_secs(2);
-/// Time that one write may take, connecting included.
+/// Timeout of one write, including connecting.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Time for which a write speaks for the process: a failed one ends it at once, and one that hangs within this time, so that
-/// no answer is wrong for longer than ten seconds.
+/// Maximum age of the last write while ready. A failed write ends readiness at once, one that hangs after this time,
+/// so that `/readyz` is wrong for at most ten seconds.
 const MAX_WRITE_AGE: Duration = Duration::from_secs(7);
 
-/// Whether this process can do its work.
+/// Readiness of this process.
 #[derive(Debug)]
 pub struct Readiness {
     env: Env,
@@ -57,7 +58,7 @@ impl Readiness {
         }
     }
 
-    /// Says "not ready" from now on: a balancer is to send no more.
+    /// Reports "not ready" from now on, so that load balancers stop sending requests.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -66,7 +67,7 @@ impl Readiness {
         *self.last_write.lock().unwrap_or_else(PoisonError::into_inner) = last_write;
     }
 
-    /// Writes again and again until cancelled.
+    /// Writes the heartbeat until cancelled.
     pub async fn run_heartbeat(&self, url: &str, role: &'static str, cancel: CancellationToken) {
         let process = Heartbeat { id: self.env.id(), role };
         let (mut conn, mut trouble) = (None, false);
@@ -104,7 +105,7 @@ struct Heartbeat {
 
 impl Heartbeat {
     async fn write(&self, env: &Env, url: &str, conn: &mut Option<PgConnection>) -> Result<()> {
-        // taken out meanwhile: a connection that overran is not used again
+        // taken out while in use: a connection whose write timed out is not used again
         let mut used = match conn.take() {
             Some(conn) => conn,
             None => db::connect(url, db::PoolKind::Background).await?,

@@ -1,14 +1,11 @@
-//! What the database's own statistics say about its tables, for the metrics.
+//! Statistics of Postgres about its tables, for the metrics.
 
 use sqlx::PgPool;
 
 use crate::error::Result;
 
-/// Sets `muster_table_dead_rows` and `muster_table_live_rows` for each table: rows that only a vacuum gives back. A number that
-/// grows and grows means that something holds an old snapshot (a dump, a replication slot, a forgotten session).
-///
-/// # Errors
-/// A database error.
+/// Sets `muster_table_dead_rows` and `muster_table_live_rows` for each table. Dead rows wait for a vacuum; a number
+/// that keeps growing means that something holds an old snapshot (a dump, a replication slot, a forgotten session).
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
 pub async fn gauge(db: &PgPool) -> Result<()> {
     let tables = sqlx::query!(

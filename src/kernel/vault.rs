@@ -1,10 +1,11 @@
-//! Vaults: who owns whose data, and the keys that open it.
+//! Vaults: per-owner encryption of personal data, and access to the keys.
 //!
-//! A vault has a data key, which seals, and an index key, which makes a blind index of an e-mail address, so that two
-//! vaults cannot be joined on it. Both stand in the database only wrapped by a key of the [`Keyring`]. An opened vault is
-//! kept for at most two seconds: one that was destroyed is shut in every process soon after.
+//! A vault has a data key, which encrypts ("seals") rows, and an index key for blind indexes of e-mail addresses
+//! (keyed hashes), so that rows of two vaults cannot be joined by address. The database holds both only wrapped
+//! (encrypted) by a key of the [`Keyring`]. An opened vault is cached for at most two seconds: after a vault is
+//! destroyed, every process stops using it soon.
 //!
-//! A key that is not on this host is an outage: whoever asks may try again. Only `vaults.destroyed_at` is final.
+//! A key that is missing on this host is an outage (503, retry later). Only `vaults.destroyed_at` is final (410).
 
 pub mod maintenance;
 mod report;
@@ -34,77 +35,79 @@ use super::{
 };
 use crate::error::{Code, Error, Result};
 
-/// How long an opened vault is used before the database and the keyring are asked again.
+/// Lifetime of an opened vault in the cache; then its row and its wrapping key are read again.
 const OPEN_VAULT_TTL: Duration = Duration::from_secs(2);
-/// Connections for opening vaults; each is asked at most once in two seconds for each vault.
+/// Size of the separate pool that reads wrapped keys, so that key reads never queue behind other queries. At most one
+/// read per vault and [`OPEN_VAULT_TTL`] (2 s).
 const KEY_POOL_SIZE: u32 = 2;
 
-/// An opened vault.
+/// A vault with its decrypted keys.
 #[derive(Debug)]
 pub struct Vault {
-    /// The vault's row.
+    /// Id of the vault's row.
     pub id: Uuid,
     data: Key,
     index: Key,
 }
 
 impl Vault {
-    /// Seals `value` (as JSON) for row `row` of `table`.
+    /// Encrypts `value` (as JSON) for row `row` of `table`.
     ///
     /// # Panics
-    /// If `value` cannot be JSON, which plain structs always can.
+    /// If `value` cannot be serialized as JSON, which plain structs always can.
     pub fn seal<T: Serialize>(&self, env: &Env, table: &str, row: Uuid, value: &T) -> Vec<u8> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(value).expect("plain structs are JSON"));
         self.data.seal(env, &SealContext { table, row, vault: self.id }, &plain)
     }
 
-    /// Opens what [`Vault::seal`] sealed for the same row.
+    /// Decrypts what [`Vault::seal`] encrypted for the same row.
     ///
     /// # Errors
-    /// [`DecryptionError`] for another row, another vault, or damaged bytes.
+    /// [`DecryptionError`] for another row, another vault, or changed bytes.
     pub fn open<T: DeserializeOwned>(&self, table: &str, row: Uuid, sealed: &[u8]) -> Result<T, DecryptionError> {
         let plain = self.data.open(&SealContext { table, row, vault: self.id }, sealed)?;
         serde_json::from_slice(&plain).map_err(|_| DecryptionError)
     }
 
-    /// The blind index of an address: equal for equal mailboxes, within this vault only.
+    /// The blind index of an address: equal for equal mailboxes within this vault, unrelated between vaults.
     pub fn email_index(&self, address: &EmailAddress) -> Vec<u8> {
         self.index.mac(&[b"email", address.index_form().as_bytes()]).to_vec()
     }
 
-    /// The blind index of a normalised name, for people who share an address.
+    /// The blind index of a normalised name; tells people apart who share an address.
     pub fn name_index(&self, name_key: &str) -> Vec<u8> {
         self.index.mac(&[b"name", name_key.as_bytes()]).to_vec()
     }
 
-    /// What stands for a signature in the list of a delivery: nobody without the vault's key can tell whose it is.
+    /// The receipt that stands for a signature in the list of a petition delivery: without the vault's key nobody can
+    /// tell whose it is.
     pub fn receipt(&self, delivery: Uuid, signature: Uuid) -> [u8; 16] {
         let mac = self.index.mac(&[b"receipt", delivery.as_bytes(), signature.as_bytes()]);
         std::array::from_fn(|i| mac[i])
     }
 }
 
-/// Makes, opens and destroys vaults.
+/// Creates, opens and destroys vaults.
 #[derive(Debug)]
 pub struct Vaults {
-    /// For rotation and upkeep.
+    /// Pool for rotation and maintenance.
     work: PgPool,
-    /// Where wrapped keys are read. Whoever opens a vault may hold a connection of another pool, and all who hold one may
-    /// wait for the same vault: if it were read through that pool, they would wait for each other.
+    /// Separate pool for reading wrapped keys. A caller that opens a vault may hold a connection of another pool, and
+    /// all holders may wait for the same vault: reading it through that pool could deadlock.
     key_pool: PgPool,
     env: Env,
     keyring: Arc<Keyring>,
     opened: Cache<Uuid, Arc<Vault>>,
-    /// Held by whoever reads the key files.
+    /// Serialises the reading of the key files.
     file_lock: Arc<tokio::sync::Mutex<()>>,
-    /// Says to the upkeep that a vault was destroyed.
+    /// Wakes the maintenance loop: a vault was destroyed.
     destroyed: Notify,
-    /// Keys without a vault, and when they were first seen.
+    /// Keys in the file without a vault in the database, and when this process first saw them.
     orphaned_keys: Mutex<HashMap<String, DateTime<Utc>>>,
 }
 
 impl Vaults {
-    /// Vaults of a database, opened with this keyring; `work` is the pool for background work.
+    /// Vaults of a database, whose keys `keyring` unwraps; `work` is the pool for background work.
     pub fn new(work: PgPool, env: Env, keyring: Arc<Keyring>) -> Self {
         let key_pool = pool_like(&work, PoolKind::Interactive, KEY_POOL_SIZE);
         let opened = Cache::new(env.clone(), OPEN_VAULT_TTL);
@@ -120,15 +123,15 @@ impl Vaults {
         }
     }
 
-    /// The keyring behind the vaults.
+    /// The keyring that wraps the vaults' keys.
     pub fn keyring(&self) -> &Arc<Keyring> {
         &self.keyring
     }
 
-    /// Makes the vault of an organization.
+    /// Creates the vault of an organization.
     ///
     /// # Errors
-    /// `unavailable` without the root key that wraps at present, or a database error.
+    /// `unavailable` when this host lacks the current root key.
     pub async fn create_for_organization(&self, conn: &mut PgConnection, organization: Uuid) -> Result<Uuid> {
         self.refresh().await;
         let generation = store::current_generation(conn).await?;
@@ -136,11 +139,12 @@ impl Vaults {
         self.create(conn, self.env.id(), organization, "organization", None, &name, &key).await
     }
 
-    /// Makes a vault of its own for a protected action, which ends with the day `destroy_after`. Its key is on disk before the
-    /// row can be committed; one whose transaction does not commit is removed later ([`Vaults::prune`]).
+    /// Creates the vault of a protected action, to be destroyed after the day `destroy_after`. Its key is on disk
+    /// before the row can be committed; if the transaction does not commit, [`Vaults::prune`] removes the key a day
+    /// later.
     ///
     /// # Errors
-    /// `unavailable` when the file of vault keys cannot be written, or a database error.
+    /// `unavailable` when the file of vault keys cannot be written.
     pub async fn create_protected(
         &self,
         conn: &mut PgConnection,
@@ -171,19 +175,16 @@ impl Vaults {
         Ok(id)
     }
 
-    /// An organization's own vault.
-    ///
-    /// # Errors
-    /// A database error.
+    /// The id of an organization's own vault.
     pub async fn of_organization(&self, conn: &mut PgConnection, organization: Uuid) -> Result<Uuid> {
         store::of_organization(conn, organization).await
     }
 
-    /// Opens a vault.
+    /// Opens a vault; cached for [`OPEN_VAULT_TTL`].
     ///
     /// # Errors
-    /// `link_expired` (410) when it was destroyed, which is final; `unavailable` (503) when its key cannot be had on this
-    /// host at present: refuse, never fall back to plain text.
+    /// `link_expired` (410) when it was destroyed, which is final; `unavailable` (503) when this host lacks its key at
+    /// present. Callers must then refuse the request, never store plain text.
     pub async fn open(&self, id: Uuid) -> Result<Arc<Vault>> {
         self.opened
             .get(&id, async || {
@@ -196,11 +197,8 @@ impl Vaults {
             .await
     }
 
-    /// Destroys a vault: with this transaction it is shut in every process, and a moment later its key is gone from the hosts'
-    /// files ([`maintenance`]), so that it opens from no copy of the database any more.
-    ///
-    /// # Errors
-    /// A database error.
+    /// Destroys a vault: once this transaction commits, no process opens it any more; a moment later its key is
+    /// removed from the hosts' files ([`maintenance`]), so that no copy of the database can be decrypted either.
     pub async fn destroy(&self, conn: &mut PgConnection, id: Uuid) -> Result<()> {
         store::destroy(conn, id, self.env.now()).await?;
         self.opened.invalidate(&id);
@@ -209,12 +207,13 @@ impl Vaults {
     }
 }
 
-/// 410 for what a destroyed vault held.
+/// The 410 for data of a destroyed vault.
 pub fn destroyed() -> Error {
     Error::problem(Code::LinkExpired, "This action has ended, and the data of those who took part was destroyed.")
 }
 
-/// Another key of the same name, which somebody has to put right; or damaged bytes in the database.
+/// The key on this host has the right name but does not decrypt: a wrong key, which an operator must replace, or
+/// damaged bytes in the database.
 fn wrong_key(vault: Uuid, name: &str) -> Error {
     tracing::error!(%vault, key = name, "a vault does not open with the key that is on this host");
     Error::Unavailable { retry_after: 60, cause: format!("vault {vault} does not open with the key `{name}`") }

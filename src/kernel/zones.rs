@@ -1,13 +1,13 @@
-//! Time zones: which rules are in force, and local times by them.
+//! Time zones: which rules are used, and conversion from and to local time.
 //!
-//! Governments change the rules at short notice (most of western Canada stopped changing its clocks in 2026), so there are
-//! two copies of the IANA time zone database: the operating system's, which its updates keep current, and the one that is
-//! compiled in. Whichever is newer is asked first; a name that it lacks (Debian moves `US/*` and `Canada/*` into a package
-//! of their own) is looked up in the other. The choice is made once, when a zone is first asked for: an update of the
-//! system's copy takes effect when the process starts again.
+//! Governments change the rules at short notice (most of western Canada stopped changing its clocks in 2026), so there
+//! are two copies of the IANA time zone database: the operating system's, which its updates keep current, and the one
+//! compiled in. The newer one is asked first; a name that it lacks (Debian moves `US/*` and `Canada/*` into a separate
+//! package) is looked up in the other. The choice is made once, when a zone is first needed: an update of the system's
+//! copy takes effect when the process restarts.
 //!
-//! [`Zone`] is a [`chrono::TimeZone`], so times stay chrono's; only the rules come from here. Postgres is never asked for
-//! a zone other than UTC: its rules are those of another machine, and a name that it does not know is an error there.
+//! [`Zone`] implements [`chrono::TimeZone`]; times are chrono's, only the rules come from here. Postgres is never
+//! asked for a zone other than UTC: its rules may differ, and a name that it does not know would be an error there.
 
 use std::{
     collections::HashMap,
@@ -27,21 +27,21 @@ use jiff::{
 };
 use serde::Deserialize;
 
-/// Where operating systems keep the database.
+/// Folders in which operating systems install the database.
 const SYSTEM_DIRECTORIES: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
 
-/// Where events take place that name no zone.
+/// Time zone of events that specify none.
 pub static DEFAULT: LazyLock<Zone> = LazyLock::new(|| Zone::find("America/Toronto").unwrap_or(Zone::UTC));
 
-/// A copy of the time zone database in a directory of the operating system's.
+/// The operating system's copy of the time zone database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct SystemCopy {
     directory: PathBuf,
-    /// Such as `2026f`; `None` where it cannot be read.
+    /// For example `2026f`; `None` if it cannot be read.
     version: Option<String>,
 }
 
-/// Both copies, and which one goes first.
+/// Both copies, and which one is asked first.
 #[derive(Debug)]
 struct Database {
     system: Option<(SystemCopy, TimeZoneDatabase)>,
@@ -50,14 +50,14 @@ struct Database {
 }
 
 impl Database {
-    /// The newer of the first directory that has a database and the bundled one.
+    /// Opens the bundled database and that of the first directory that has one, and compares their versions.
     fn open(directories: &[&Path]) -> Self {
         let system = directories.iter().find_map(|directory| {
             let database = TimeZoneDatabase::from_dir(directory).ok()?;
             let version = version_in(directory);
             Some((SystemCopy { directory: directory.to_path_buf(), version }, database))
         });
-        // versions are a year and a letter: `2025b` < `2026a`
+        // versions are a year and letters, which sort as text: `2025b` < `2026a`
         let is_system_newer = system
             .as_ref()
             .and_then(|(copy, _)| copy.version.as_deref())
@@ -70,7 +70,7 @@ impl Database {
         let system = self.system.as_ref().map(|(_, database)| database);
         let (first, second) =
             if self.is_system_newer { (system, Some(&self.bundled)) } else { (Some(&self.bundled), system) };
-        // names are matched without regard to case there; a guess of what was meant is not taken here
+        // jiff ignores case and falls back to a guess; only exact names are accepted here
         let exact = |database: &TimeZoneDatabase| {
             database.get(name).ok().filter(|rules| rules.iana_name() == Some(name) && !rules.is_unknown())
         };
@@ -93,8 +93,8 @@ impl Database {
     }
 }
 
-/// The version of the database in a directory: the first line of `tzdata.zi` (`# version 2026f`), or the whole of
-/// `+VERSION`.
+/// The version of the database in a directory: from the first line of `tzdata.zi` (`# version 2026f`), or the content
+/// of `+VERSION`.
 fn version_in(directory: &Path) -> Option<String> {
     let first_line = |file: &str| {
         let text = fs::read(directory.join(file)).ok()?;
@@ -104,7 +104,7 @@ fn version_in(directory: &Path) -> Option<String> {
     let zi = first_line("tzdata.zi");
     let zi = zi.as_deref().and_then(|line| line.strip_prefix("# version "));
     let version = zi.map(str::to_owned).or_else(|| first_line("+VERSION"))?;
-    // a suffix (`-rearguard`, `-dirty`) is no part of it
+    // a suffix (`-rearguard`, `-dirty`) is not part of the version
     let version = version.trim().split('-').next().unwrap_or_default();
     let (year, letters) = version.split_at_checked(4)?;
     let is_version = year.bytes().all(|b| b.is_ascii_digit())
@@ -118,7 +118,7 @@ fn database() -> &'static Database {
     &DATABASE
 }
 
-/// Which time zone rules are in force, in one line.
+/// Which copy of the time zone database is used, in one line.
 pub fn describe() -> String {
     database().describe()
 }
@@ -126,19 +126,19 @@ pub fn describe() -> String {
 #[derive(Debug)]
 struct Entry {
     name: &'static str,
-    /// UTC's where nobody knows this name here.
+    /// The rules of UTC if the name is unknown.
     rules: tz::TimeZone,
     is_known: bool,
 }
 
 static UTC: Entry = Entry { name: "UTC", rules: tz::TimeZone::UTC, is_known: true };
 
-/// A time zone by its IANA name. Cheap to copy: each is loaded once and kept.
+/// A time zone by its IANA name. Cheap to copy: each zone is loaded once per process and never freed.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Zone(&'static Entry);
 
-/// This is no name of the IANA time zone database.
+/// The name is not in the IANA time zone database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown time zone")]
 pub struct UnknownZone;
@@ -152,8 +152,8 @@ impl Zone {
         Self::load(name).filter(|zone| zone.is_known())
     }
 
-    /// The zone of a name that was checked when it was stored. One that is not known here any more (the database was
-    /// moved to a machine with older rules) keeps its name and has the times of UTC.
+    /// The zone of a name that was validated when it was stored. If it is unknown by now (the database moved to a
+    /// machine with older rules), it keeps its name and uses the rules of UTC.
     pub fn stored(name: &str) -> Self {
         Self::load(name).unwrap_or_else(|| {
             tracing::error!(zone = name, "unknown time zone; its times are shown in UTC");
@@ -164,7 +164,7 @@ impl Zone {
     fn load(name: &str) -> Option<Self> {
         let known = loaded().read().unwrap_or_else(PoisonError::into_inner).get(name).copied();
         known.map(Self).or_else(|| {
-            // neither leap seconds (`right/`) nor what stands for whatever the machine is set to
+            // excludes zones with leap seconds (`right/`) and names for the machine's own zone
             let is_place = !name.starts_with("right/")
                 && !name.starts_with("posix/")
                 && !matches!(name, "posixrules" | "localtime" | "Factory");
@@ -177,7 +177,7 @@ impl Zone {
         self.name().rsplit('/').next().unwrap_or_default().replace('_', " ")
     }
 
-    /// Kept for good. Names that are not known come from our own tables only, so there are few.
+    /// Allocates an entry for the process's lifetime. Unknown names come only from stored rows, so there are few.
     fn intern(name: &str, rules: tz::TimeZone, is_known: bool) -> Self {
         let mut loaded = loaded().write().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = loaded.get(name) {
@@ -194,22 +194,22 @@ impl Zone {
         self.0.name
     }
 
-    /// False for a stored name that is not known here.
+    /// False for a stored name that is unknown here.
     pub fn is_known(self) -> bool {
         self.0.is_known
     }
 
-    /// The time of day that clocks show there.
+    /// The local time of day.
     pub fn time_of_day(self, at: DateTime<Utc>) -> NaiveTime {
         at.with_timezone(&self).time()
     }
 
-    /// Does the clock there show this local time twice?
+    /// Does this local time occur twice, because clocks are set back?
     pub fn is_ambiguous(self, local: NaiveDateTime) -> bool {
         matches!(self.offset_from_local_datetime(&local), MappedLocalTime::Ambiguous(..))
     }
 
-    /// The changes of the clocks, or of what their time is called, after one moment and before another.
+    /// The transitions (changes of the offset or of the abbreviation) after one moment and before another.
     pub fn transitions(self, after: DateTime<Utc>, before: DateTime<Utc>) -> Vec<Transition> {
         let rules = self.rules();
         let mut from = rules.to_offset(timestamp(after.timestamp())).seconds();
@@ -246,18 +246,18 @@ fn loaded() -> &'static RwLock<HashMap<&'static str, &'static Entry>> {
     &LOADED
 }
 
-/// A moment from which on clocks show something else.
+/// A change of a zone's offset or abbreviation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// The moment.
+    /// When it takes effect.
     pub at: DateTime<Utc>,
-    /// Seconds east of UTC before.
+    /// Offset before, in seconds east of UTC.
     pub from: i32,
-    /// Seconds east of UTC after.
+    /// Offset after, in seconds east of UTC.
     pub to: i32,
-    /// Does daylight saving time begin?
+    /// Is daylight saving time in effect afterwards?
     pub is_summer: bool,
-    /// What the time is called from then on, such as `EST`.
+    /// Abbreviation afterwards, such as `EST`.
     pub name: String,
 }
 
@@ -291,12 +291,12 @@ impl TryFrom<String> for Zone {
     }
 }
 
-/// A second of Unix time as jiff has it; beyond its years, the last one that it has.
+/// Converts Unix seconds to jiff's type; clamped to its range.
 fn timestamp(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(if second < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
-/// What a clock shows as jiff has it; beyond its years, the last that it has.
+/// Converts a local time to jiff's type; clamped to its range.
 fn civil(local: &NaiveDateTime) -> civil::DateTime {
     let small = |number: u32| i8::try_from(number).unwrap_or_default();
     let year = i16::try_from(local.year()).ok();
@@ -308,13 +308,13 @@ fn civil(local: &NaiveDateTime) -> civil::DateTime {
     .unwrap_or(if local.year() < 0 { civil::DateTime::MIN } else { civil::DateTime::MAX })
 }
 
-/// How far a zone is from UTC at a moment.
+/// The offset of a zone at a moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ZoneOffset {
     zone: Zone,
-    /// East of UTC.
+    /// Seconds east of UTC.
     seconds: i32,
-    /// The moment, in seconds of Unix time.
+    /// The moment, in Unix seconds.
     at: i64,
 }
 
@@ -383,7 +383,7 @@ mod tests {
     #[test]
     fn the_rules_of_2026_are_in_force_whatever_the_system_has() {
         for (zone, local, at) in [
-            // on permanent summer time since 2026
+            // permanent daylight saving time since 2026
             ("America/Vancouver", "2027-03-01 18:00", "2027-03-02T01:00:00Z"),
             ("America/Edmonton", "2027-01-15 12:00", "2027-01-15T18:00:00Z"),
             ("America/Yellowknife", "2027-01-15 12:00", "2027-01-15T18:00:00Z"),
@@ -391,7 +391,7 @@ mod tests {
             ("America/Winnipeg", "2027-01-15 12:00", "2027-01-15T17:00:00Z"),
             ("Canada/Pacific", "2027-03-01 18:00", "2027-03-02T01:00:00Z"),
             ("Africa/Casablanca", "2027-01-15 12:00", "2027-01-15T12:00:00Z"),
-            // as ever
+            // unchanged rules
             ("America/Toronto", "2027-01-15 12:00", "2027-01-15T17:00:00Z"),
             ("America/Toronto", "2027-07-15 12:00", "2027-07-15T16:00:00Z"),
             ("America/Vancouver", "2025-12-01 12:00", "2025-12-01T20:00:00Z"),
@@ -463,7 +463,7 @@ mod tests {
     struct Folder(PathBuf);
 
     impl Folder {
-        /// A system's database in which America/Toronto keeps the time of Kolkata.
+        /// A system database in which America/Toronto has the rules of Asia/Kolkata.
         fn with(name: &str, version: Option<(&str, &str)>) -> Self {
             let folder = std::env::temp_dir().join(format!("muster-zones-{name}-{}", std::process::id()));
             fs::create_dir_all(folder.join("America")).unwrap();
@@ -476,7 +476,7 @@ mod tests {
 
         fn hour_in_toronto(&self) -> (bool, i32) {
             let database = Database::open(&[Path::new("/nowhere"), &self.0]);
-            // in one copy or the other
+            // found in one copy or the other
             assert!(database.rules("Europe/Paris").is_some() && database.rules("Mars/Base").is_none());
             let offset = database.rules("America/Toronto").unwrap().to_offset(timestamp(1_800_000_000));
             (database.describe().contains("the system's in"), offset.seconds() / 3600)

@@ -1,4 +1,4 @@
-//! Finds installed server programs: first in PATH, then where packages put them.
+//! Finds an installed Postgres: first in PATH, then in the usual folders of packages.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::location::Account;
 use super::{EmbeddedError, command, output};
 
-/// The oldest major version whose SQL Muster speaks (the newest of Ubuntu 22.04).
+/// The oldest supported major version (the newest one of Ubuntu 22.04).
 pub(super) const MINIMUM_MAJOR: u32 = 14;
 
-/// Folders of packages; `*` stands for a version.
+/// Folders where packages install the programs; `*` stands for a version.
 const PACKAGE_DIRECTORIES: [&str; 9] = [
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -35,7 +35,8 @@ impl Programs {
     }
 }
 
-/// The installation for `data_dir`: of the major that made it, or, for a new cluster, the one in PATH, or the newest.
+/// The installation for `data_dir`: for an existing cluster, one of its major version; for a new one, the first in
+/// PATH, else the newest.
 pub(super) async fn find(account: Option<&Account>, data_dir: &Path) -> Result<Programs, EmbeddedError> {
     let mut found = Vec::new();
     for dir in in_path() {
@@ -64,7 +65,7 @@ pub(super) async fn find(account: Option<&Account>, data_dir: &Path) -> Result<P
     })
 }
 
-/// Asks `postgres` for its version as the user that will run it: what it cannot run does not count.
+/// Runs `postgres --version` as the server's user; an installation that this user cannot run is skipped.
 async fn probe(dir: PathBuf, account: Option<&Account>) -> Option<Programs> {
     let postgres = dir.join("postgres");
     if !postgres.is_file() || !dir.join("initdb").is_file() {
@@ -77,7 +78,8 @@ async fn probe(dir: PathBuf, account: Option<&Account>) -> Option<Programs> {
     Some(Programs { dir, major })
 }
 
-/// Where the `initdb`s in PATH really lie: distributions link single programs, and the others are beside the target.
+/// Folders of the `initdb`s in PATH, with symbolic links resolved: distributions link single programs into PATH, and
+/// the others are beside the link's target.
 fn in_path() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut dirs = Vec::new();
@@ -96,7 +98,7 @@ fn packaged() -> Vec<PathBuf> {
     PACKAGE_DIRECTORIES.iter().flat_map(|pattern| expand(pattern)).collect()
 }
 
-/// The folders that a pattern with at most one `*` (inside one component) stands for.
+/// The existing folders that match a pattern with at most one `*` (inside one path component).
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else {
         return vec![PathBuf::from(pattern)];
@@ -112,7 +114,7 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// From `postgres (PostgreSQL) 15.13 (Debian ...)`, `postgres (PostgreSQL) 18beta1` or the file `PG_VERSION`.
+/// Parses `postgres (PostgreSQL) 15.13 (Debian ...)`, `postgres (PostgreSQL) 18beta1` or the content of `PG_VERSION`.
 fn parse_major(text: &str) -> Option<u32> {
     text.split_whitespace().find_map(|word| {
         let digits = word.find(|c: char| !c.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Makes the cluster and its database, and decides on the server's settings.
+//! Creates the cluster and its database, and chooses the server's settings.
 
 use std::fs::File;
 use std::io;
@@ -10,13 +10,13 @@ use super::{EmbeddedError, PORT, ROLE, command, output};
 
 const MIB: u64 = 1024 * 1024;
 
-/// Runs `initdb` beside the final place and renames: whatever is called `postgres` is whole.
+/// Runs `initdb` in a temporary folder and renames it: a folder called `postgres` is always a complete cluster.
 pub(super) async fn create(programs: &Programs, location: &ClusterLocation) -> Result<(), EmbeddedError> {
     let data_dir = &location.data_dir;
     let new = data_dir.with_extension("new");
     remove_dir_all(&new)?;
     location.make_private_dir(&new)?;
-    tracing::info!(version = programs.major, data = %data_dir.display(), "making a Postgres cluster");
+    tracing::info!(version = programs.major, data = %data_dir.display(), "creating a Postgres cluster");
     let mut initdb = command(&programs.path("initdb"), location.account.as_ref());
     initdb
         .arg("--pgdata")
@@ -25,20 +25,20 @@ pub(super) async fn create(programs: &Programs, location: &ClusterLocation) -> R
         .args(["--auth-local=trust", "--auth-host=reject"])
         .args(["--encoding=UTF8", "--data-checksums", "--lc-messages=C"]);
     if cfg!(target_os = "macos") {
-        // No C.UTF-8 there: the same order of bytes, and letters known as such.
+        // macOS has no C.UTF-8: bytewise collation with UTF-8 character classes
         initdb.args(["--lc-collate=C", "--lc-ctype=en_US.UTF-8"]);
     } else {
         initdb.arg("--locale=C.UTF-8");
     }
     output(initdb, data_dir).await?;
-    // An empty folder of that name (a mount point, a backup being put back by hand) is fine for `rename`; others are
-    // somebody's data and make it fail.
+    // `rename` replaces an empty folder of that name (a mount point, a backup being restored by hand) and fails on any
+    // other, which is somebody's data.
     std::fs::rename(&new, data_dir).map_err(EmbeddedError::io("create", data_dir))?;
     let parent = data_dir.parent().unwrap_or(data_dir);
     File::open(parent).and_then(|dir| dir.sync_all()).map_err(EmbeddedError::io("sync", parent))
 }
 
-/// Makes the database if it is missing.
+/// Creates the database if it does not exist.
 pub(super) async fn ensure_database(
     programs: &Programs,
     location: &ClusterLocation,
@@ -53,7 +53,7 @@ pub(super) async fn ensure_database(
             .args(["--dbname", "postgres", "--command", &sql]);
         output(psql, &location.data_dir)
     };
-    // `check_name` has made sure that the name needs no quoting inside the quotes.
+    // `check_name` has verified that the name needs no quoting.
     let known = psql(format!("SELECT 1 FROM pg_database WHERE datname = '{database}'")).await?;
     if known.trim().is_empty() {
         psql(format!(r#"CREATE DATABASE "{database}""#)).await?;
@@ -61,14 +61,14 @@ pub(super) async fn ensure_database(
     Ok(())
 }
 
-/// The server's command line: a start always uses the settings of this version of Muster.
+/// The server's settings, passed on its command line, so that each start uses those of this version of Muster.
 pub(super) async fn settings(
     programs: &Programs,
     location: &ClusterLocation,
     extra: &[(String, String)],
 ) -> Vec<(String, String)> {
     let mut settings = built_in(&location.socket_dir, memory());
-    // Halves the WAL; but builds without lz4 and Postgres 14 refuse to start with it.
+    // Halves the WAL. Builds without lz4, and Postgres 14, refuse to start with it, hence the probe.
     let lz4 = ("wal_compression".to_owned(), "lz4".to_owned());
     let mut probe = command(&programs.path("postgres"), location.account.as_ref());
     probe.arg("-D").arg(&location.data_dir).args(["-c", "wal_compression=lz4", "-C", "wal_compression"]);
@@ -81,15 +81,15 @@ pub(super) async fn settings(
 
 fn built_in(socket_dir: &Path, memory: u64) -> Vec<(String, String)> {
     let megabytes = |bytes: u64| format!("{}MB", bytes / MIB);
-    // An eighth, as Muster, its build and a mail relay share the machine.
+    // An eighth, since Muster, its build and a mail relay share the machine.
     let buffers = (memory / 8).clamp(64 * MIB, 512 * MIB);
     [
-        // Reachable through the private directory only.
+        // Only the socket in the private directory.
         ("listen_addresses", String::new()),
         ("unix_socket_directories", socket_dir.display().to_string()),
         ("unix_socket_permissions", "0700".to_owned()),
         ("port", PORT.to_string()),
-        // A 2xx promises these three; a setting in the cluster's own files does not win over the command line.
+        // An acknowledged act depends on these three. The command line overrides the cluster's own files.
         ("fsync", "on".to_owned()),
         ("synchronous_commit", "on".to_owned()),
         ("full_page_writes", "on".to_owned()),
@@ -102,15 +102,15 @@ fn built_in(socket_dir: &Path, memory: u64) -> Vec<(String, String)> {
         ("max_wal_size", "2GB".to_owned()),
         ("checkpoint_timeout", "15min".to_owned()),
         ("random_page_cost", "1.1".to_owned()),
-        // Short queries only: compiling costs more than it brings.
+        // Queries are short: JIT compilation costs more than it saves.
         ("jit", "off".to_owned()),
         ("timezone", "UTC".to_owned()),
         ("log_timezone", "UTC".to_owned()),
-        // To stderr, which is our file.
+        // To stderr, which is redirected to our log file.
         ("log_destination", "stderr".to_owned()),
         ("logging_collector", "off".to_owned()),
         ("log_line_prefix", "%m [%p] ".to_owned()),
-        // Statements and details carry what people typed; the log must not (`Key (email)=(...)`).
+        // Statements and error details contain personal data (`Key (email)=(...)`), which must not be logged.
         ("log_statement", "none".to_owned()),
         ("log_min_error_statement", "panic".to_owned()),
         ("log_error_verbosity", "terse".to_owned()),
@@ -122,7 +122,7 @@ fn built_in(socket_dir: &Path, memory: u64) -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// Bytes of memory that we may count on: the machine's or the container's; 1 GB where neither tells.
+/// Available memory in bytes: the smaller of the machine's and the container's (cgroup v2); 1 GiB if unknown.
 fn memory() -> u64 {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let machine = parse_meminfo(&read("/proc/meminfo")).unwrap_or(1024 * MIB);
@@ -136,7 +136,7 @@ fn parse_meminfo(text: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Only names that need no quoting anywhere: in SQL, in the URL, in a shell.
+/// Accepts only names that need no quoting in SQL, in the URL, and in a shell.
 pub(super) fn check_name(name: &str) -> Result<(), EmbeddedError> {
     let plain = |c: char| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit();
     let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');

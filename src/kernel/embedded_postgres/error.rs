@@ -1,4 +1,4 @@
-//! What can go wrong, in words for the operator.
+//! Errors of the embedded Postgres, with messages for operators.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 
 use super::binaries::MINIMUM_MAJOR;
 
-/// Why the embedded Postgres did not start or stop. The texts are for the operator and say what to do.
+/// Why the embedded Postgres did not start or stop. The messages are for operators and say what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbeddedError {
@@ -20,10 +20,10 @@ pub enum EmbeddedError {
         MINIMUM_MAJOR
     )]
     NotInstalled {
-        /// The folders outside PATH that were looked into.
+        /// The folders outside PATH that were searched.
         searched: String,
     },
-    /// The cluster was made by a major version that is not installed.
+    /// The cluster was created by a major version that is not installed.
     #[error(
         "the database in {} was made by Postgres {found}, but only {installed} is installed. Ways out:\n  \
          - install the one that made it:  apt-get install postgresql-{found}\n  \
@@ -36,10 +36,10 @@ pub enum EmbeddedError {
         data_dir: PathBuf,
         /// Its major version.
         found: u32,
-        /// The majors that are installed, for reading.
+        /// The installed major versions, as a list for the message.
         installed: String,
     },
-    /// Another live Muster holds the lock.
+    /// Another running Muster holds the lock.
     #[error(
         "another muster ({holder}) is using {}. Stop it first, or give this one another folder \
          (MUSTER__POSTGRES__DATA_ROOT) or a Postgres of its own (DATABASE_URL)",
@@ -51,35 +51,35 @@ pub enum EmbeddedError {
         /// `process 123`, or `process unknown`.
         holder: String,
     },
-    /// Started as root, and there is no user to run the server as.
+    /// Started as root, and there is no other user to run the server as.
     #[error(
         "Postgres does not run as root, and there is neither a user `postgres` nor `nobody` to run it as; \
          run muster as an ordinary user"
     )]
     NoAccount,
-    /// The cluster belongs to somebody else.
+    /// The cluster belongs to another user.
     #[error("{} belongs to user {owner}; run muster as that user (or as root), or move it away", .path.display())]
     Foreign {
-        /// What belongs to somebody else.
+        /// The path that belongs to another user.
         path: PathBuf,
         /// Name or number of its owner.
         owner: String,
     },
-    /// Something else has the name of the socket's directory.
+    /// Something else has the name of the socket's folder.
     #[error(
         "{} is in the way (it belongs to {owner}): the database's socket needs a folder of that name that only \
          {wanted} may enter. Remove it, then start again",
         .path.display()
     )]
     InTheWay {
-        /// The name.
+        /// The path.
         path: PathBuf,
-        /// Owner of what is there.
+        /// Owner of what exists there.
         owner: String,
         /// The server's user.
         wanted: String,
     },
-    /// The cluster lies where the server's user cannot go.
+    /// The server's user has no access to the cluster's folder.
     #[error(
         "user {user} cannot enter {}: allow it (chmod a+x on each folder above), or move the cluster", .path.display()
     )]
@@ -89,7 +89,7 @@ pub enum EmbeddedError {
         /// The server's user.
         user: String,
     },
-    /// A name for a database that would need quoting.
+    /// A database name that would need quoting.
     #[error("{name:?} is no name for a database: use lower-case letters, digits and _ (at most 63)")]
     DatabaseName {
         /// The name.
@@ -98,59 +98,59 @@ pub enum EmbeddedError {
     /// A file operation failed: disk full, no permission.
     #[error("cannot {doing} {}: {source}", .path.display())]
     Io {
-        /// The verb.
+        /// The verb for the message.
         doing: &'static str,
-        /// What it was done to.
+        /// The path concerned.
         path: PathBuf,
-        /// The system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
     /// A helper program (`initdb`, `psql`, ...) failed.
     #[error("{program} failed for {} ({status}):\n{output}", .path.display())]
     Program {
-        /// Its name.
+        /// Name of the program.
         program: String,
         /// The cluster it worked on.
         path: PathBuf,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// The end of what it printed.
+        /// The last lines of its output.
         output: String,
     },
-    /// The server ended before it was ready.
+    /// The server exited before it was ready.
     #[error("Postgres on {} ended at once ({status}). The last lines of {}:\n{tail}", .data_dir.display(), .log.display())]
     Died {
         /// The cluster.
         data_dir: PathBuf,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// Its log.
+        /// Its log file.
         log: PathBuf,
-        /// The end of the log.
+        /// The last lines of the log.
         tail: String,
     },
-    /// The server said nothing for a minute and did not become ready.
+    /// The server logged nothing for a minute and did not become ready.
     #[error("Postgres on {} did not become ready. The last lines of {}:\n{tail}", .data_dir.display(), .log.display())]
     NotReady {
         /// The cluster.
         data_dir: PathBuf,
-        /// Its log.
+        /// Its log file.
         log: PathBuf,
-        /// The end of the log.
+        /// The last lines of the log.
         tail: String,
     },
-    /// A server neither obeyed a fast nor an immediate shutdown.
+    /// The server ended neither after a fast nor after an immediate shutdown.
     #[error("Postgres (process {pid}) on {} does not stop; look into it, then start again", .data_dir.display())]
     DoesNotStop {
         /// The cluster.
         data_dir: PathBuf,
-        /// The server.
+        /// Process id of the server.
         pid: i32,
     },
 }
 
 impl EmbeddedError {
-    /// For `map_err`: names the path, which a bare [`io::Error`] does not.
+    /// For `map_err`: adds the path, which [`io::Error`] lacks.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { doing, path, source }

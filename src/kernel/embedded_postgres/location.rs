@@ -1,9 +1,9 @@
-//! Where the cluster lies and who runs it.
+//! Where the cluster is stored, and which user runs the server.
 //!
-//! An ordinary user runs it as itself under the data root. Root may not run Postgres: the owner of an existing cluster
-//! does, or else `postgres`, or `nobody`. Where that user cannot enter the data root (a clone in `/root`), the cluster
-//! lies in `/var/lib/muster/<hash of the data root's path>/`. A cluster that exists is never silently left for an
-//! empty one.
+//! An ordinary user runs it as itself, under the data root. Root may not run Postgres: the server then runs as the
+//! owner of the existing cluster, or else as `postgres` or `nobody`. If that user cannot enter the data root (a clone
+//! in `/root`), the cluster is in `/var/lib/muster/<hash of the data root's path>/`. An existing cluster is never
+//! silently replaced by an empty one.
 
 use std::fs::{DirBuilder, Metadata};
 use std::io;
@@ -15,13 +15,13 @@ use sha2::{Digest, Sha256};
 
 use super::{EmbeddedError, PORT, SH, command};
 
-/// For clusters that the server's user could not reach in the clone.
+/// Parent of clusters whose user cannot enter the data root.
 const FALLBACK_ROOT: &str = "/var/lib/muster";
-/// Not the system's temporary folder: the place must not depend on `TMPDIR`, and must be short (a socket's path has
-/// 107 bytes on Linux, 103 on macOS).
+/// Parent of socket folders. Not the system's temporary folder: the path must not depend on `TMPDIR`, and must be
+/// short (a socket's path has at most 107 bytes on Linux, 103 on macOS).
 const SOCKET_ROOT: &str = "/tmp";
 
-/// The user that runs the server when we are root.
+/// The user that runs the server when Muster runs as root.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     pub uid: u32,
@@ -43,7 +43,8 @@ impl Account {
             .ok_or(EmbeddedError::NoAccount)
     }
 
-    /// Asks the system instead of reading modes: lists, mounts and capabilities count as well.
+    /// Tries to enter the folder as that user instead of reading permission bits: ACLs, mounts and capabilities count
+    /// as well.
     async fn can_enter(&self, dir: &Path) -> Result<bool, EmbeddedError> {
         let sh = Path::new(SH);
         let status = command(sh, Some(self))
@@ -61,12 +62,12 @@ impl Account {
 pub(super) struct ClusterLocation {
     pub data_dir: PathBuf,
     pub socket_dir: PathBuf,
-    /// `None` when we are an ordinary user: then the server runs as that.
+    /// `None` when Muster runs as an ordinary user: the server then runs as the same user.
     pub account: Option<Account>,
 }
 
 impl ClusterLocation {
-    /// `data_root` is an existing folder's canonical path.
+    /// Chooses paths and user. `data_root` is the canonical path of an existing folder.
     pub async fn choose(data_root: &Path) -> Result<Self, EmbeddedError> {
         let inside = data_root.join("postgres");
         if !geteuid().is_root() {
@@ -95,7 +96,7 @@ impl ClusterLocation {
             return Ok(Self::new(inside, Some(account)));
         }
         std::fs::create_dir_all(&outside_root).map_err(EmbeddedError::io("create", &outside_root))?;
-        // For whoever wonders later which clone this was.
+        // tells operators which data root the folder belongs to
         let note = outside_root.join("made-for");
         std::fs::write(&note, format!("{}\n", data_root.display())).map_err(EmbeddedError::io("write", &note))?;
         tracing::warn!(
@@ -113,19 +114,20 @@ impl ClusterLocation {
         Self { data_dir, socket_dir, account }
     }
 
-    /// Whether `initdb` has finished here once: a half-made cluster never gets this name.
+    /// Has `initdb` completed here? An incomplete cluster never has this name.
     pub fn has_cluster(&self) -> bool {
         is_cluster(&self.data_dir)
     }
 
-    /// Makes an empty folder that only the server's user (and root) may enter.
+    /// Creates an empty folder that only the server's user (and root) can enter.
     pub fn make_private_dir(&self, dir: &Path) -> Result<(), EmbeddedError> {
         DirBuilder::new().mode(0o700).create(dir).map_err(EmbeddedError::io("create", dir))?;
         self.change_owner(dir)
     }
 
-    /// Everybody may write to `/tmp`, so an existing folder is used only if nobody else can have a hand in it. What a
-    /// crash left in it goes: the lock and `stop_orphan` have made sure that no server uses it.
+    /// Prepares the socket's folder. Everybody can write to `/tmp`, so an existing folder is used only if it is
+    /// private and belongs to us or the server's user. Files left by a crash are removed: the lock and `stop_orphan`
+    /// guarantee that no server uses them.
     pub fn prepare_socket_dir(&self) -> Result<(), EmbeddedError> {
         let dir = &self.socket_dir;
         let data = match dir.symlink_metadata() {
@@ -171,7 +173,7 @@ fn is_cluster(data_dir: &Path) -> bool {
     data_dir.join("PG_VERSION").exists()
 }
 
-/// The user is part of the name: what one leaves behind in `/tmp` must not keep the next from starting.
+/// The user id is part of the name: a folder that one user leaves in `/tmp` must not prevent another from starting.
 fn socket_dir(data_dir: &Path, uid: u32) -> PathBuf {
     Path::new(SOCKET_ROOT).join(format!("muster-{uid}-{}", short_hash(data_dir)))
 }

@@ -42,30 +42,30 @@ use self::postmaster::PidFile;
 pub use self::error::EmbeddedError;
 pub use self::run::run_with;
 
-/// Name of the superuser that `initdb` makes and everybody connects as.
+/// Name of the superuser that `initdb` creates and every connection uses.
 pub const ROLE: &str = "muster";
-/// Part of the socket's file name, nothing more: no TCP port is opened.
+/// Only a part of the socket's file name; no TCP port is opened.
 const PORT: u16 = 5432;
-/// How long a server may stay silent before it is given up; each new line in its log renews it, because giving up in
-/// the middle of a long crash recovery would begin that recovery anew.
+/// How long a starting server may log nothing before the start fails. Each new log line restarts the time, because
+/// aborting a long crash recovery would restart it from the beginning.
 const STARTUP_TIMEOUT: Duration = Duration::from_mins(1);
-/// How long a fast shutdown may take (it writes a checkpoint) before an immediate one.
+/// How long a fast shutdown, which writes a checkpoint, may take before an immediate one.
 const FAST_SHUTDOWN_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long an immediate shutdown may take.
 const IMMEDIATE_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 const SH: &str = "/bin/sh";
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// The log starts afresh (one old one is kept) when it is larger than this at a start.
+/// Size of the log from which a start rotates it; one old file is kept.
 const MAX_LOG_BYTES: u64 = 10 * 1024 * 1024;
 
 /// What to start, and where.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Folder for the cluster, its log and the lock; made if it is missing. Usually `var/`.
+    /// Folder for the cluster, its log and the lock; created if missing. Usually `var/`.
     pub data_root: PathBuf,
-    /// Database to connect to; made if it is missing. Lower-case letters, digits and `_`.
+    /// Database to connect to; created if missing. Lower-case letters, digits and `_`.
     pub database: String,
-    /// Server settings (`name`, `value`) that win over the built-in ones.
+    /// Server settings (`name`, `value`) that override the built-in ones.
     pub settings: Vec<(String, String)>,
 }
 
@@ -84,16 +84,16 @@ pub struct EmbeddedPostgres {
     data_dir: PathBuf,
     socket_dir: PathBuf,
     database: String,
-    /// Held until the server is gone (declared last: dropped last).
+    /// Held until the server has ended (declared last, so dropped last).
     _lock: File,
 }
 
 impl EmbeddedPostgres {
-    /// Starts the server, making cluster and database if they are missing; returns when it accepts connections.
+    /// Starts the server, creating cluster and database if missing; returns when it accepts connections.
     ///
     /// # Errors
-    /// [`EmbeddedError`]: nothing installed, another Muster on the same folder, another major version, no permission,
-    /// disk full, or a server that ends at once (with the end of its log).
+    /// [`EmbeddedError`]: no Postgres installed, another Muster on the same folder, another major version, missing
+    /// permissions, disk full, or a server that exits at once (with the last lines of its log).
     pub async fn start(opts: Options) -> Result<Self, EmbeddedError> {
         cluster::check_name(&opts.database)?;
         std::fs::create_dir_all(&opts.data_root).map_err(EmbeddedError::io("create", &opts.data_root))?;
@@ -136,11 +136,10 @@ impl EmbeddedPostgres {
         Ok(this)
     }
 
-    /// The URL of the server that another Muster runs on this data root, for a short command beside it; `None` when
-    /// nobody does.
+    /// The URL of the server that another Muster runs on this data root, for short commands; `None` if there is none.
     ///
     /// # Errors
-    /// [`EmbeddedError`] when the data root cannot be made or looked at.
+    /// [`EmbeddedError`] when the data root cannot be created or read.
     pub async fn url_of_running(opts: &Options) -> Result<Option<String>, EmbeddedError> {
         std::fs::create_dir_all(&opts.data_root).map_err(EmbeddedError::io("create", &opts.data_root))?;
         let data_root = opts.data_root.canonicalize().map_err(EmbeddedError::io("resolve", &opts.data_root))?;
@@ -154,30 +153,30 @@ impl EmbeddedPostgres {
         }
     }
 
-    /// The `DATABASE_URL`, in a form that sqlx and libpq (`psql`, `pg_dump`) read alike. Every part is given, so that
-    /// no `PGPORT` or `PGUSER` of the environment gets in.
+    /// The `DATABASE_URL`, in a form that sqlx and libpq (`psql`, `pg_dump`) parse alike. It has every parameter, so
+    /// that `PGPORT` or `PGUSER` in the environment have no effect.
     pub fn url(&self) -> String {
         url(&self.socket_dir, &self.database)
     }
 
-    /// Where the cluster lies; not always under the data root (see `location`).
+    /// Folder of the cluster; not always under the data root (see `location`).
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }
 
-    /// Returns when the server ends by itself, which it should not: without it Muster had better end, too.
+    /// Returns when the server exits by itself, which it should not: Muster should then exit, too.
     ///
     /// # Errors
-    /// If the system cannot wait for the process.
+    /// If waiting for the process fails.
     pub async fn exited(&mut self) -> io::Result<ExitStatus> {
         self.server.wait().await
     }
 
-    /// Stops the server (fast: sessions are ended, a checkpoint is written) and waits until it is gone.
+    /// Stops the server (fast shutdown: sessions end, a checkpoint is written) and waits until it has ended.
     ///
     /// # Errors
-    /// [`EmbeddedError::DoesNotStop`] if it obeys neither a fast nor an immediate shutdown;
-    /// [`EmbeddedError::Io`] if the system cannot wait for it.
+    /// [`EmbeddedError::DoesNotStop`] if it ends neither after a fast nor after an immediate shutdown;
+    /// [`EmbeddedError::Io`] if waiting for the process fails.
     pub async fn stop(mut self) -> Result<(), EmbeddedError> {
         let Some(pid) = server_pid(&self.server) else {
             return Ok(());
@@ -186,9 +185,9 @@ impl EmbeddedPostgres {
         for (signal, patience) in
             [(Signal::SIGINT, FAST_SHUTDOWN_TIMEOUT), (Signal::SIGQUIT, IMMEDIATE_SHUTDOWN_TIMEOUT)]
         {
-            // A failure means that it has just ended; `wait` tells.
+            // fails only if the server has just exited, which `wait` reports
             let _ = kill(pid, signal);
-            // The order is given; from here on a late watchdog could only hit a reused process number.
+            // signalled already: a watchdog that acts later could only hit a reused process id
             let _ = self.watchdog.start_kill();
             if let Ok(status) = timeout(patience, self.server.wait()).await {
                 let status = status.map_err(EmbeddedError::io("wait for Postgres on", &self.data_dir))?;
@@ -201,15 +200,15 @@ impl EmbeddedPostgres {
             return Err(EmbeddedError::DoesNotStop { data_dir: self.data_dir.clone(), pid: pid.as_raw() });
         }
         let _ = self.watchdog.wait().await;
-        // Tidiness only: the next start makes it again.
+        // optional: the next start would reuse it
         let _ = std::fs::remove_dir(&self.socket_dir);
         Ok(())
     }
 
-    /// Polls the status that the postmaster keeps in its pid file, as `pg_ctl` does: needs no client program.
+    /// Polls the status in the postmaster's pid file, like `pg_ctl`: needs no client program.
     ///
-    /// If the postmaster of a crashed server was killed, its sessions may live a moment longer, and Postgres rightly
-    /// refuses to start beside them: hence the further attempts.
+    /// If the postmaster of a crashed server was killed, its sessions may live a moment longer, and Postgres correctly
+    /// refuses to start while they do: hence the retries.
     async fn until_ready(&mut self, launch: &Launch<'_>) -> Result<(), EmbeddedError> {
         let log = &launch.log;
         let mut attempts = 40;
@@ -253,7 +252,7 @@ impl EmbeddedPostgres {
 }
 
 impl Drop for EmbeddedPostgres {
-    /// The last resort (a panic, an error on the way up): a fast shutdown that nobody waits for. The next start does.
+    /// Last resort (a panic, an error during startup): requests a fast shutdown without waiting; the next start waits.
     fn drop(&mut self) {
         if let Some(pid) = server_pid(&self.server) {
             let _ = kill(pid, Signal::SIGINT);
@@ -263,17 +262,19 @@ impl Drop for EmbeddedPostgres {
 }
 
 fn url(socket_dir: &Path, database: &str) -> String {
-    // Nothing to percent-encode: both parts are made of letters, digits, `/`, `-` and `_` (see `location` and `check_name`).
+    // no percent-encoding needed: both parts consist of letters, digits, `/`, `-` and `_` (see `location` and
+    // `check_name`)
     let host = socket_dir.display();
     format!("postgres:///{database}?host={host}&port={PORT}&user={ROLE}&sslmode=disable")
 }
 
-/// `None` once the server was waited for.
+/// `None` once the process was waited for.
 fn server_pid(server: &Child) -> Option<Pid> {
     server.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw)
 }
 
-/// One Muster for each data root. The kernel frees the lock however we end, and no child inherits it.
+/// Allows one Muster per data root. The kernel releases the lock however the process ends, and children do not inherit
+/// it.
 fn lock(data_root: &Path) -> Result<File, EmbeddedError> {
     let path = data_root.join("muster.lock");
     let mut file = OpenOptions::new()
@@ -302,18 +303,18 @@ fn lock(data_root: &Path) -> Result<File, EmbeddedError> {
     Ok(file)
 }
 
-/// What it takes to start `postgres` once more.
+/// Everything needed to start `postgres`, possibly several times.
 struct Launch<'a> {
     programs: &'a Programs,
     location: &'a ClusterLocation,
     settings: Vec<(String, String)>,
     log: PathBuf,
-    /// Size of the log before: what stands there is about earlier runs.
+    /// Size of the log before the start; older lines belong to earlier runs.
     log_start: u64,
 }
 
 impl Launch<'_> {
-    /// The server and its watchdog.
+    /// Starts the server and its watchdog.
     fn spawn(&self) -> Result<(Child, Child), EmbeddedError> {
         let account = self.location.account.as_ref();
         let out = OpenOptions::new()
@@ -340,11 +341,11 @@ impl Launch<'_> {
     }
 }
 
-/// A shell that waits for our end of a pipe to close, however we end, and then stops the server.
+/// A shell that waits until our end of a pipe closes, however Muster ends, and then stops the server.
 fn watchdog(server: &Child, account: Option<&Account>) -> io::Result<Child> {
     let pid = server_pid(server).map_or(0, Pid::as_raw);
     command(Path::new(SH), account)
-        // `kill 0` would hit the shell's own group: harmless, but pointless.
+        // `kill 0` would signal the shell's own group: harmless, but pointless
         .args(["-c", r#"read -r _; [ "$1" -gt 0 ] && kill -INT "$1""#, "sh"])
         .arg(pid.to_string())
         .stdin(Stdio::piped())
@@ -354,7 +355,7 @@ fn watchdog(server: &Child, account: Option<&Account>) -> io::Result<Child> {
         .spawn()
 }
 
-/// A command as the server's user, from a folder it may be in, without our secrets and without `PG*` variables.
+/// A command as the server's user, in `/`, without secrets and `PG*` variables in its environment.
 fn command(program: &Path, account: Option<&Account>) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/").env_clear().stdin(Stdio::null());
@@ -363,16 +364,16 @@ fn command(program: &Path, account: Option<&Account>) -> Command {
             command.env(name, value);
         }
     }
-    // English messages, because some are matched on; the cluster's own locale is in its configuration.
+    // English messages, because some are matched on; the cluster's own locale is in its configuration
     command.env("LC_ALL", "C").env("HOME", "/");
     if let Some(account) = account {
-        // Started as root, this drops the supplementary groups, too.
+        // when started as root, this also drops the supplementary groups
         command.uid(account.uid).gid(account.gid);
     }
     command
 }
 
-/// Runs a helper program to its end and returns what it printed on stdout.
+/// Runs a helper program and returns its stdout.
 async fn output(mut command: Command, path: &Path) -> Result<String, EmbeddedError> {
     let program = PathBuf::from(command.as_std().get_program());
     let done = command.output().await.map_err(EmbeddedError::io("run", &program))?;
@@ -389,7 +390,7 @@ async fn output(mut command: Command, path: &Path) -> Result<String, EmbeddedErr
     })
 }
 
-/// The exit code a shell would show for `status`: the program's own, or 128 and the signal.
+/// The exit code that a shell would report: the program's own, or 128 plus the signal.
 pub fn exit_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }

@@ -1,6 +1,6 @@
-//! Reads `postmaster.pid` and stops a server that a killed Muster left behind.
+//! Reads `postmaster.pid`, and stops a server that a killed Muster left running.
 //!
-//! Called with the lock on the data root held: no live Muster owns a server that is found here.
+//! Must be called with the lock on the data root held: then no live Muster owns a server that is found here.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use super::{EmbeddedError, FAST_SHUTDOWN_TIMEOUT, IMMEDIATE_SHUTDOWN_TIMEOUT, PO
 
 const PID_FILE: &str = "postmaster.pid";
 
-/// What the postmaster writes down about itself.
+/// Content of `postmaster.pid`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PidFile {
     pub pid: i32,
-    /// Accepts connections.
+    /// Does the server accept connections?
     pub ready: bool,
 }
 
@@ -28,17 +28,17 @@ impl PidFile {
         Self::parse(&std::fs::read_to_string(data_dir.join(PID_FILE)).ok()?)
     }
 
-    /// Lines: pid, data directory, start time, port, socket directory, address, shared memory, status.
+    /// The lines: pid, data directory, start time, port, socket directory, address, shared memory key, status.
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
-        // A single-user server writes its number negated.
+        // a single-user server writes a negative process id
         let pid = lines.next()?.trim().parse::<i32>().ok()?.checked_abs()?;
         let ready = lines.nth(6).is_some_and(|status| status.trim() == "ready");
         (pid > 0).then_some(Self { pid, ready })
     }
 }
 
-/// Makes sure that no server runs on `data_dir` and that no pid file keeps one from starting.
+/// Ensures that no server runs on `data_dir` and that no pid file prevents one from starting.
 pub(super) async fn stop_orphan(data_dir: &Path) -> Result<(), EmbeddedError> {
     let file = data_dir.join(PID_FILE);
     if !file.exists() {
@@ -46,14 +46,14 @@ pub(super) async fn stop_orphan(data_dir: &Path) -> Result<(), EmbeddedError> {
     }
     match PidFile::read(data_dir) {
         Some(PidFile { pid, .. }) if serves(pid, data_dir).await => {
-            tracing::warn!(pid, data = %data_dir.display(), "stopping a Postgres that was left behind");
+            tracing::warn!(pid, data = %data_dir.display(), "stopping a Postgres server left by a killed process");
             stop(pid, data_dir).await
         }
-        // Dead: the file stays, because Postgres itself reads from it which shared memory to look for, lest sessions
-        // of the dead server still be writing.
+        // Dead: the file stays, because Postgres reads from it which shared memory segment to check, in case sessions
+        // of the dead server are still writing.
         Some(PidFile { pid, .. }) if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) => Ok(()),
-        // An empty file (a crash while it was written), or a number that another program has by now: Postgres would
-        // refuse to start on either.
+        // An empty file (a crash while it was written), or a process id that another program has now: Postgres would
+        // refuse to start with either.
         _ => std::fs::remove_file(&file).map_err(EmbeddedError::io("remove", &file)),
     }
 }
@@ -78,7 +78,7 @@ async fn stop(pid: i32, data_dir: &Path) -> Result<(), EmbeddedError> {
     Err(EmbeddedError::DoesNotStop { data_dir: data_dir.to_owned(), pid })
 }
 
-/// Whether process `pid` is a postmaster on exactly this cluster. A zombie is not: it has no command line.
+/// Is process `pid` a postmaster on exactly this cluster? A zombie is not: it has no command line.
 async fn serves(pid: i32, data_dir: &Path) -> bool {
     let proc = Path::new("/proc").join(pid.to_string());
     if let Ok(line) = std::fs::read(proc.join("cmdline")) {
@@ -95,7 +95,7 @@ async fn serves(pid: i32, data_dir: &Path) -> bool {
     })
 }
 
-/// `postgres -D <data_dir> ...`, which is how we and `pg_ctl` start it.
+/// Matches `postgres -D <data_dir> ...`, which is how Muster and `pg_ctl` start it.
 fn is_postmaster(words: &[&[u8]], data_dir: &Path) -> bool {
     let Some((program, args)) = words.split_first() else {
         return false;

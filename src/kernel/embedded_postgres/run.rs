@@ -1,4 +1,4 @@
-//! `muster postgres run -- CMD`: a command with `DATABASE_URL` set.
+//! `muster postgres run -- CMD`: runs a command with `DATABASE_URL` set.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitStatus;
@@ -8,10 +8,10 @@ use nix::unistd::Pid;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs `cmd` with `DATABASE_URL=url` to its end and returns how it ended (see [`exit_code`](super::exit_code)).
+/// Runs `cmd` with `DATABASE_URL=url` and returns its exit status (see [`exit_code`](super::exit_code)).
 ///
-/// SIGTERM and SIGINT are passed on, so that the caller lives to stop Postgres after `cmd` has ended. From a terminal
-/// Ctrl-C reaches `cmd` by itself, and is not passed on a second time.
+/// SIGTERM and SIGINT are forwarded, so that the caller survives to stop Postgres after `cmd` has ended. From a
+/// terminal, Ctrl-C reaches `cmd` directly and is not forwarded a second time.
 ///
 /// # Errors
 /// An empty `cmd`, or a program that cannot be started.
@@ -29,7 +29,7 @@ pub async fn run_with(url: &str, cmd: &[String]) -> io::Result<ExitStatus> {
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
     let pass_on = |signal| {
         if let Some(pid) = pid {
-            // A failure means that it has just ended, which `wait` is about to tell.
+            // fails only if the process has just exited, which `wait` reports
             let _ = kill(Pid::from_raw(pid), signal);
         }
     };

@@ -1,39 +1,39 @@
-//! Which part of a filter an index answers: conditions that every matching row meets, on columns that the list has an
-//! index for. A list looks there first whether few rows are left; if so, it reads those and nothing else.
+//! Finds the parts of a filter that an index can answer: conditions that every matching row must meet, on indexed
+//! columns. If few rows meet one, a list reads only those (`keyset_pagination`).
 
 use sqlx::{Postgres, QueryBuilder};
 
 use super::{Comparison, Expr, Filter, Operator, Value};
 
-/// A column that a list has an index for, within its scope.
+/// An index on a column, within a list's scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
     column: &'static str,
-    /// Can ranges of it be read in order?
+    /// Does the index support range conditions?
     is_ordered: bool,
-    /// The values that are indexed; empty: all.
+    /// Values covered by a partial index; empty: all.
     values: &'static [&'static str],
-    /// The column that the index is over: the same, or one that has those values of it only.
+    /// The indexed column: the same, or one that holds only the covered values.
     stored_as: &'static str,
 }
 
 impl Index {
-    /// Rows with one value are found.
+    /// An index for equality conditions.
     pub const fn equal(column: &'static str) -> Self {
         Self { column, is_ordered: false, values: &[], stored_as: column }
     }
 
-    /// Rows with one value, or with those between two, are found.
+    /// An index for equality and range conditions.
     pub const fn ordered(column: &'static str) -> Self {
         Self { column, is_ordered: true, values: &[], stored_as: column }
     }
 
-    /// Rows with one of these values are found (a partial index).
+    /// A partial index that covers these values only.
     pub const fn values(column: &'static str, values: &'static [&'static str]) -> Self {
         Self { column, is_ordered: false, values, stored_as: column }
     }
 
-    /// The same, where another column has those values and null for all others.
+    /// The same, on another column that holds the covered values and null for all others.
     #[must_use]
     pub const fn stored_as(self, stored_as: &'static str) -> Self {
         Self { stored_as, ..self }
@@ -54,7 +54,7 @@ impl Index {
     }
 }
 
-/// A condition that an index answers.
+/// A condition that an index can answer.
 #[derive(Debug)]
 pub struct IndexCondition<'a> {
     column: &'static str,
@@ -63,7 +63,7 @@ pub struct IndexCondition<'a> {
 }
 
 impl IndexCondition<'_> {
-    /// Appends the condition, to stand after `AND`.
+    /// Appends the condition, to follow an `AND`.
     pub fn push_sql(&self, query: &mut QueryBuilder<Postgres>) {
         for (i, part) in self.parts.iter().enumerate() {
             if i > 0 {
@@ -87,14 +87,15 @@ impl IndexCondition<'_> {
         }
     }
 
-    /// What to order by so that no other index will do.
+    /// The column to order by for a range condition, so that the planner uses no other index.
     pub fn order(&self) -> Option<&'static str> {
         self.is_range.then_some(self.column)
     }
 }
 
 impl Filter {
-    /// The conditions that every matching row meets and that one of these indexes answers, in the order of the indexes.
+    /// The conditions that every matching row must meet and that one of these indexes can answer, in the indexes'
+    /// order.
     pub fn index_conditions(&self, indexes: &[Index]) -> Vec<IndexCondition<'_>> {
         let mut parts = Vec::new();
         collect_conjuncts(&self.root, &mut parts);

@@ -1,4 +1,4 @@
-//! The parser against hand-made and made-up filters.
+//! Tests of the parser with hand-written and generated filters.
 
 use chrono::SecondsFormat;
 use proptest::prelude::*;
@@ -35,7 +35,7 @@ fn sql_of(input: &str) -> String {
     sql(&parse(input).unwrap_or_else(|e| panic!("{input}: {e}")))
 }
 
-/// Writes a filter the parser reads back as the same tree.
+/// Writes a filter that parses back into the same tree.
 fn print(expr: &Expr) -> String {
     let (parts, word) = match expr {
         Expr::Or(parts) => (parts, " or "),
@@ -69,7 +69,7 @@ fn print_value(field: &Field, value: &Value) -> String {
     }
 }
 
-/// What Postgres makes of the SQL, on a row of JSON values; times as integers of microseconds.
+/// Evaluates the SQL as Postgres would, on a row of JSON values; times are integers of microseconds.
 fn matches(expr: &Expr, row: &impl Fn(&str) -> Json) -> bool {
     let Comparison { field, operator, value } = match expr {
         Expr::Or(parts) => return parts.iter().any(|part| matches(part, row)),

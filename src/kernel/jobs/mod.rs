@@ -1,17 +1,19 @@
-//! Long work in small steps: a slice says what a step of its kind is, and this makes the steps.
+//! Background jobs: long work in small steps. A slice implements a step of its kind ([`JobKind`]); this module
+//! schedules them.
 //!
-//! A row of `jobs` stands for something with work left: an import, a broadcast, an action whose letters are released. Each
-//! process has one loop for each kind ([`run`]); it claims a job whose organization has waited longest for a step of this kind,
-//! lets the kind make one step, and gives the job back. So kinds do not delay each other, nor does one organization the
-//! others, and several processes share the work. A claim is a lease by the database's clock, prolonged while the step runs.
+//! A row of `jobs` stands for something with work left: an import, a broadcast, an action whose letters are released.
+//! Each process has one loop per kind ([`run`]). It claims a job of the organization that has waited longest for a
+//! step of this kind, lets the kind make one step, and releases the job. So neither kinds nor organizations delay each
+//! other, and several processes share the work. A claim is a lease by the database's clock, renewed while the step
+//! runs.
 //!
-//! A step is short: at most a second or so at the database, in transactions of its own. It notes its place in the transaction
-//! that did the work ([`save_progress`], or on the kind's own row), so that a step that is repeated after a crash, or made by two
-//! processes because a lease ran out, does nothing twice.
+//! A step is short: about a second of database time at most, in transactions of its own. It saves its position in the
+//! transaction that did the work ([`save_progress`], or on the kind's own row), so that a step that is repeated after
+//! a crash, or made by two processes because a lease expired, does nothing twice.
 //!
-//! A step that fails is tried again after a while, and after [`MAX_ATTEMPTS`] failures in a row the job is `failed` and its kind is
-//! told, with a word of a closed list: organizers read it, and it must say nothing of anybody. A panic counts, and so does a
-//! process that dies in the middle. An outage of the database does not.
+//! A failed step is retried with exponential backoff. After [`MAX_ATTEMPTS`] failures in a row the job is `failed` and
+//! its kind is notified with a reason from a closed list: organizers read it, so it contains no personal data. A panic
+//! counts as a failure, and so does a process that dies during a step. A database outage does not.
 
 mod store;
 
@@ -29,22 +31,22 @@ pub use store::{JobStatus, delete_old_failures, enqueue, remove, report_metrics,
 use super::Kernel;
 use crate::error::{Error, Result};
 
-/// Failed steps in a row after which a job has failed.
+/// Number of consecutive failed steps after which a job is `failed`.
 pub const MAX_ATTEMPTS: i32 = 10;
-/// Time for which a claim holds unless it is prolonged.
+/// Duration of a claim, unless it is renewed.
 const LEASE_DURATION: Duration = Duration::from_secs(20);
-/// Time after which a step is given up.
+/// Timeout of one step.
 const STEP_TIMEOUT: Duration = Duration::from_mins(2);
-/// Time between looks for work.
+/// Pause between two queries for due jobs while there are none.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Seconds until a job is tried again after its first failure; twice as long after each further one.
+/// Seconds until a job is retried after its first failure; doubles with each further one.
 const INITIAL_BACKOFF_SECONDS: i64 = 2;
-/// Seconds until a job is tried again, at most.
+/// Maximum seconds until a job is retried.
 const MAX_BACKOFF_SECONDS: i64 = 300;
-/// Seconds until a job is tried again after an outage.
+/// Seconds until a job is retried after an outage.
 const OUTAGE_RETRY_SECONDS: i64 = 5;
 
-/// Why a step failed or a job did: words for `jobs.last_error`, and what organizers read.
+/// Why a step or job failed: codes for `jobs.last_error`, and the sentences that organizers read.
 const FAILURE_REASONS: [(&str, &str); 8] = [
     ("internal", "A step failed on our side, again and again. The log knows more under the job's id."),
     ("panicked", "A step broke off on our side, again and again. The log knows more under the job's id."),
@@ -56,27 +58,27 @@ const FAILURE_REASONS: [(&str, &str); 8] = [
     ("not_understood", "What was asked for cannot be read any more. Begin it anew."),
 ];
 
-/// What a kind has to say after a step.
+/// What a kind asks for after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextStep {
-    /// There is more to do at once.
+    /// There is more to do; make the next step as soon as possible.
     Again,
-    /// There is more to do, but not before this moment.
+    /// There is more to do, but not before this time.
     At(DateTime<Utc>),
     /// Nothing is left to do.
     Done,
-    /// It cannot go on, and trying again would not help. A word of the closed list.
+    /// The job cannot continue, and retrying would not help. A code of [`FAILURE_REASONS`].
     Failed(&'static str),
 }
 
-/// A job as a step is made of it.
+/// A claimed job.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The row that the kind works on.
+    /// Id of the row that the kind works on.
     pub id: Uuid,
-    /// Whose it is.
+    /// The organization that owns it.
     pub organization_id: Uuid,
-    /// Where the kind goes on, see [`save_progress`]; `None` from the beginning.
+    /// Position saved by [`save_progress`]; `None` at the beginning.
     pub cursor: Option<Uuid>,
     kind: String,
     token: Uuid,
@@ -85,22 +87,20 @@ pub struct Job {
     last_error: Option<String>,
 }
 
-/// A kind of job, registered by `worker.rs`.
+/// A kind of job; `worker::job_kinds` registers all of them.
 pub trait JobKind: Send + Sync {
-    /// The name in `jobs.kind`.
+    /// The value of `jobs.kind`.
     fn kind(&self) -> &'static str;
 
     /// Makes one bounded step.
     ///
     /// # Errors
-    /// `unavailable` for an outage, which is not counted; anything else is a failed attempt. The step's transaction is rolled
-    /// back then.
+    /// `unavailable` for an outage, which does not count as a failure; anything else is a failed attempt. The step's
+    /// transaction is rolled back then.
     fn step<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<NextStep>>;
 
-    /// Told in the transaction in which the job fails, so that a slice can end its own row.
-    ///
-    /// # Errors
-    /// A database error.
+    /// Called in the transaction that marks the job as failed, so that a slice can update its own row. By default does
+    /// nothing.
     fn on_failed<'a>(
         &'a self,
         conn: &'a mut PgConnection,
@@ -112,10 +112,10 @@ pub trait JobKind: Send + Sync {
     }
 }
 
-/// Marks [`lease_lost`].
+/// The internal reason of [`lease_lost`]; never stored.
 const LOST: &str = "lost";
 
-/// A reason of the closed list, on the error that it explains.
+/// A reason of the closed list, attached to an error as context.
 #[derive(Debug)]
 struct FailureReason(&'static str);
 
@@ -125,7 +125,7 @@ impl fmt::Display for FailureReason {
     }
 }
 
-/// Says of an error which reason organizers are to read, should the job fail of it. An outage stays one.
+/// Attaches to an error the reason that organizers read if the job fails by it. An outage stays an outage.
 pub fn failing_with(why: &'static str) -> impl Fn(Error) -> Error {
     move |error| match error {
         Error::Unavailable { .. } => error,
@@ -151,10 +151,11 @@ fn backoff(attempts: i32) -> TimeDelta {
     TimeDelta::seconds((INITIAL_BACKOFF_SECONDS << doublings).min(MAX_BACKOFF_SECONDS))
 }
 
-/// Notes in a step's transaction, as its last statement, where the next step goes on, and how many rows were dealt with.
+/// Saves, as the last statement of a step's transaction, where the next step continues and how many rows were
+/// processed.
 ///
 /// # Errors
-/// [`lease_lost`] when the claim was lost or the job was begun anew meanwhile: the step must be rolled back then.
+/// [`lease_lost`] when the claim was lost or the job was restarted meanwhile: the step must be rolled back then.
 pub async fn save_progress(conn: &mut PgConnection, job: &Job, cursor: Uuid, done: usize) -> Result<()> {
     if store::save_progress(conn, job, cursor, i64::try_from(done).unwrap_or(i64::MAX)).await? {
         Ok(())
@@ -163,12 +164,12 @@ pub async fn save_progress(conn: &mut PgConnection, job: &Job, cursor: Uuid, don
     }
 }
 
-/// The error of a step whose job is not this process's any more, or is not what it was: not a failure, and nothing was done.
+/// The error of a step whose claim was lost, or whose job was restarted meanwhile. Not a failure; nothing was done.
 pub fn lease_lost() -> Error {
     failing_with(LOST)(Error::internal("this job was begun anew, or is another process's by now"))
 }
 
-/// Prolongs a claim for as long as this runs; returns when it is another process's.
+/// Renews a claim until it is lost to another process.
 async fn renew_lease_until_lost(kernel: &Kernel, job: &Job) {
     loop {
         sleep(LEASE_DURATION / 4).await;
@@ -216,7 +217,7 @@ async fn step(kernel: &Kernel, kind: &dyn JobKind, job: &Job) -> StepResult {
     }
 }
 
-/// Gives a job back as its step ended.
+/// Releases, finishes or fails a job, depending on how its step ended.
 async fn finish_step(kernel: &Kernel, kind: &dyn JobKind, job: &Job, ended: &StepResult) -> Result<()> {
     let (db, now) = (&kernel.work, kernel.env.now());
     match ended {
@@ -229,7 +230,7 @@ async fn finish_step(kernel: &Kernel, kind: &dyn JobKind, job: &Job, ended: &Ste
             let attempts = job.attempts + 1;
             store::release(db, job, now + backoff(attempts), attempts, Some(why)).await
         }
-        // as it was claimed
+        // attempts and last error stay as they were when it was claimed
         StepResult::Outage(_) => {
             let later = now + TimeDelta::seconds(OUTAGE_RETRY_SECONDS);
             store::release(db, job, later, job.attempts, job.last_error.as_deref()).await
@@ -237,7 +238,7 @@ async fn finish_step(kernel: &Kernel, kind: &dyn JobKind, job: &Job, ended: &Ste
     }
 }
 
-/// Ends a job that cannot go on. One that was begun anew meanwhile is given back.
+/// Marks a job as failed. A job that was restarted meanwhile is released instead.
 async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why: &'static str) -> Result<()> {
     for notifies_kind in [true, false] {
         let mut tx = kernel.work.begin().await?;
@@ -249,7 +250,7 @@ async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why
                     Ok(()) => {}
                     Err(error @ Error::Unavailable { .. }) => return Err(error),
                     Err(error) => {
-                        // then at least nobody tries it any more
+                        // without the callback then: otherwise the job would be retried for ever
                         tracing::error!(kind = job.kind, job = %job.id, %error, "the failure callback of a job failed");
                         continue;
                     }
@@ -262,16 +263,16 @@ async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why
     Ok(())
 }
 
-/// Claims a job of a kind and makes one step of it. False: none is due.
+/// Claims a job of a kind and makes one step of it. False if none is due.
 ///
 /// # Errors
-/// `unavailable` while the database is away.
+/// `unavailable` while the database cannot be reached.
 pub async fn run_step(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
     let Some(job) = store::claim(&kernel.work, kind.kind(), kernel.env.id(), kernel.env.now()).await? else {
         return Ok(false);
     };
     let started = kernel.env.instant();
-    // one that has taken ten processes with it is not given to the next
+    // a job during which ten processes died is not tried again
     let ended = if job.attempts >= MAX_ATTEMPTS {
         StepResult::Next(NextStep::Failed("worker_died"))
     } else {
@@ -285,7 +286,7 @@ pub async fn run_step(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
     metrics::histogram!("muster_job_step_seconds", "kind" => kind.kind(), "outcome" => outcome)
         .record((kernel.env.instant() - started).as_secs_f64());
     let mut troubles = 0;
-    // an outage must not be taken for a process that died: as long as this one lives, it says how the step ended
+    // an outage must not look like a dead process: as long as this process lives, it records how the step ended
     while let Err(error) = finish_step(kernel, kind, &job, &ended).await {
         let is_outage = matches!(error, Error::Unavailable { .. });
         troubles += 1;
@@ -294,7 +295,7 @@ pub async fn run_step(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
         }
         sleep(POLL_INTERVAL).await;
     }
-    // the database has taken that, so whatever is away is away for this job only, and others need not wait for it
+    // the database recorded it, so the outage concerns this job only (a key, for example), and others can go on
     if let StepResult::Outage(error) = &ended {
         tracing::info!(kind = kind.kind(), job = %job.id, %error, "a job waits until what it needs is there again");
     }
@@ -313,7 +314,7 @@ pub async fn run(kernel: Arc<Kernel>, kind: Arc<dyn JobKind>, cancel: Cancellati
             Ok(false) => trouble = false,
             Err(error) => {
                 if !trouble {
-                    tracing::warn!(%error, kind = kind.kind(), "jobs stand still until the database answers");
+                    tracing::warn!(%error, kind = kind.kind(), "jobs: database unavailable; steps are retried");
                 }
                 trouble = true;
             }

@@ -1,4 +1,4 @@
-//! The rows of `jobs`: asked for, claimed, given back, shown. Every write of a claim names its token, and what it was asked for.
+//! The SQL of the table `jobs`. Every write under a claim checks the claim's token and the job's generation.
 
 use std::collections::HashMap;
 
@@ -10,14 +10,11 @@ use uuid::Uuid;
 use super::{Job, LEASE_DURATION, failure_message};
 use crate::error::Result;
 
-/// Days for which a failed job is remembered.
+/// Days for which failed jobs are kept.
 const FAILED_JOB_RETENTION_DAYS: i64 = 90;
 
-/// Asks for a job's work, in the transaction that makes it necessary: from the beginning, without failures, from `at` on. A job
-/// that is there already begins anew.
-///
-/// # Errors
-/// A database error.
+/// Creates or restarts a job, in the transaction that makes it necessary: due at `at`, from the beginning, without
+/// failures. Restarting raises the generation, so that a step in progress cannot save its position.
 pub async fn enqueue(
     conn: &mut PgConnection,
     kind: &str,
@@ -39,25 +36,22 @@ pub async fn enqueue(
     Ok(())
 }
 
-/// Ends a job, whoever makes a step of it.
-///
-/// # Errors
-/// A database error.
+/// Deletes a job, also while a step of it runs.
 pub async fn remove(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM jobs WHERE kind = $1 AND id = $2", kind, id).execute(conn).await?;
     Ok(())
 }
 
-/// How a job stands.
+/// Status of a job.
 #[derive(Clone, Debug)]
 pub struct JobStatus {
-    /// The row that it works on.
+    /// Id of the row that it works on.
     pub id: Uuid,
     /// `running` or `failed`.
     pub state: String,
-    /// Rows dealt with since it was begun.
+    /// Number of rows processed since it was started.
     pub done: i64,
-    /// Where the kind goes on.
+    /// Position from which the kind continues.
     pub cursor: Option<Uuid>,
     attempts: i32,
     next_at: DateTime<Utc>,
@@ -65,7 +59,8 @@ pub struct JobStatus {
 }
 
 impl JobStatus {
-    /// As it stands in the API: what organizers may know when it does not go on.
+    /// Status as the API shows it: `state`, `attempts`, `next_attempt_date` while it is retried, and `error` (`code`,
+    /// `detail`).
     pub fn body(&self) -> Value {
         json!({
             "state": self.state,
@@ -76,10 +71,7 @@ impl JobStatus {
     }
 }
 
-/// How the jobs of a kind stand that work on these rows; those that have ended are not there.
-///
-/// # Errors
-/// A database error.
+/// Status of the jobs of a kind for these rows; finished jobs have none.
 pub async fn statuses(conn: &mut PgConnection, kind: &str, ids: &[Uuid]) -> Result<HashMap<Uuid, JobStatus>> {
     let store = sqlx::query_as!(
         JobStatus,
@@ -92,15 +84,12 @@ pub async fn statuses(conn: &mut PgConnection, kind: &str, ids: &[Uuid]) -> Resu
     Ok(store.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// How the job of a kind stands that works on a row.
-///
-/// # Errors
-/// A database error.
+/// Status of the job of a kind for one row.
 pub async fn status(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<Option<JobStatus>> {
     Ok(statuses(conn, kind, &[id]).await?.remove(&id))
 }
 
-/// Claims the job whose organization has waited longest for a step of this kind.
+/// Claims the due job whose organization has waited longest for a step of this kind.
 pub(super) async fn claim(db: &PgPool, kind: &str, token: Uuid, now: DateTime<Utc>) -> Result<Option<Job>> {
     Ok(sqlx::query_as!(
         Job,
@@ -128,7 +117,7 @@ pub(super) async fn claim(db: &PgPool, kind: &str, token: Uuid, now: DateTime<Ut
     .await?)
 }
 
-/// Prolongs a claim; false when it is another process's by now.
+/// Renews a claim; false when it is lost.
 pub(super) async fn renew_lease(db: &PgPool, job: &Job) -> Result<bool> {
     let held = sqlx::query!(
         "UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => $4) WHERE kind = $1 AND id = $2 AND claim_token = $3",
@@ -142,7 +131,7 @@ pub(super) async fn renew_lease(db: &PgPool, job: &Job) -> Result<bool> {
     Ok(held.rows_affected() == 1)
 }
 
-/// Notes a place; false when the claim is not what it was.
+/// Saves the position; false when the claim is lost or the job was restarted.
 pub(super) async fn save_progress(conn: &mut PgConnection, job: &Job, cursor: Uuid, done: i64) -> Result<bool> {
     let moved = sqlx::query!(
         "UPDATE jobs SET cursor = $5, done = done + $6 WHERE kind = $1 AND id = $2 AND claim_token = $3 AND generation = $4",
@@ -158,7 +147,7 @@ pub(super) async fn save_progress(conn: &mut PgConnection, job: &Job, cursor: Uu
     Ok(moved.rows_affected() == 1)
 }
 
-/// Ends a job whose work is done; one that was begun anew meanwhile is given back.
+/// Deletes a job whose work is done; one that was restarted meanwhile is released.
 pub(super) async fn finish(db: &PgPool, job: &Job, now: DateTime<Utc>) -> Result<()> {
     let gone = sqlx::query!(
         "DELETE FROM jobs WHERE kind = $1 AND id = $2 AND claim_token = $3 AND generation = $4",
@@ -172,7 +161,7 @@ pub(super) async fn finish(db: &PgPool, job: &Job, now: DateTime<Utc>) -> Result
     if gone.rows_affected() == 1 { Ok(()) } else { release(db, job, now, 0, None).await }
 }
 
-/// Gives a job back; one that was begun anew meanwhile is due as it was asked for.
+/// Releases a job to run again at `next_at`; one that was restarted meanwhile keeps the time it was enqueued for.
 pub(super) async fn release(
     db: &PgPool,
     job: &Job,
@@ -197,7 +186,7 @@ pub(super) async fn release(
     Ok(())
 }
 
-/// Fails a job. False when it is another process's by now, or was begun anew meanwhile, and is given back then.
+/// Marks a job as failed. False when the claim was lost, or the job was restarted meanwhile and is only released.
 pub(super) async fn fail(conn: &mut PgConnection, job: &Job, attempts: i32, why: &str) -> Result<bool> {
     let failed = sqlx::query!(
         "UPDATE jobs SET claim_token = NULL, lease_until = NULL, state = CASE generation WHEN $4 THEN 'failed' ELSE state END,
@@ -215,10 +204,7 @@ pub(super) async fn fail(conn: &mut PgConnection, job: &Job, attempts: i32, why:
     Ok(failed.is_some_and(|failed| failed.state == "failed"))
 }
 
-/// Shows in the metrics how many jobs there are, how many do not go on, and how long the oldest has been due.
-///
-/// # Errors
-/// A database error.
+/// Sets the gauges: running, retrying and failed jobs of each kind, and for how long the oldest has been due.
 pub async fn report_metrics(db: &PgPool, kinds: &[&'static str], now: DateTime<Utc>) -> Result<()> {
     let store = sqlx::query!(
         r#"SELECT kind, count(*) FILTER (WHERE state = 'running') AS "running!", count(*) FILTER (WHERE state = 'failed') AS "failed!",
@@ -247,10 +233,7 @@ fn as_gauge(number: i64) -> f64 {
     number as f64
 }
 
-/// Forgets jobs that failed long ago (upkeep). Returns how many.
-///
-/// # Errors
-/// A database error.
+/// Deletes jobs that failed long ago (maintenance). Returns how many.
 pub async fn delete_old_failures(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let before = now - TimeDelta::days(FAILED_JOB_RETENTION_DAYS);
     let gone = sqlx::query!("DELETE FROM jobs WHERE state = 'failed' AND next_at < $1", before).execute(db).await?;

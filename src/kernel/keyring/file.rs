@@ -1,8 +1,8 @@
-//! One key file: read whole, changed only under a lock, and replaced in one piece.
+//! Reading and atomically replacing one key file.
 //!
-//! Whoever changes the file takes `flock` on a side file (the key file itself is replaced by each change), reads the file
-//! again inside the lock, changes what it read, writes beside it, syncs file and folder, and renames. So two processes
-//! cannot undo each other's change, and a crash leaves the old file or the new one.
+//! A change takes `flock` on a side file (the key file itself is replaced by each change), reads the file again under
+//! the lock, changes what it read, writes a new file beside it, syncs file and folder, and renames. So two processes
+//! cannot undo each other's change, and a crash leaves either the old file or the new one.
 
 use std::{
     collections::BTreeMap,
@@ -22,16 +22,16 @@ use zeroize::Zeroizing;
 use super::{Family, KeyringError, generation_of};
 use crate::kernel::crypto::Key;
 
-/// How long the last good keys stay in use while the file cannot be read: longer than a file takes to be replaced or a
-/// volume to be mounted again. Afterwards nothing can be opened until it can be read.
+/// How long the last good keys stay in use while the file cannot be read: longer than replacing a file or remounting a
+/// volume takes. Afterwards no vault can be opened until the file is readable again.
 pub(super) const STALE_KEYS_GRACE: Duration = Duration::from_mins(1);
-/// Attempts to take the lock, and the time between two of them.
+/// Attempts to take the lock, 20 ms apart: 10 seconds.
 const MAX_LOCK_ATTEMPTS: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-/// The format that is written. Format 1 had unnumbered names and no times.
+/// Format version that is written. Format 1 had no generation numbers for signing keys and no creation times.
 const FORMAT: u32 = 2;
 
-/// Which of the two files.
+/// Which of the two key files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyFileKind {
     /// `keyring.file`
@@ -41,7 +41,7 @@ pub(super) enum KeyFileKind {
 }
 
 impl KeyFileKind {
-    /// The setting that names the file.
+    /// Name of the setting with the file's path.
     pub(super) fn setting(self) -> &'static str {
         match self {
             Self::Root => "keyring.file",
@@ -49,7 +49,7 @@ impl KeyFileKind {
         }
     }
 
-    /// The file's name in metrics.
+    /// Value of the label `file` in metrics.
     fn label(self) -> &'static str {
         match self {
             Self::Root => "root",
@@ -58,13 +58,13 @@ impl KeyFileKind {
     }
 }
 
-/// A key with what is known about it.
+/// A key with its metadata.
 #[derive(Clone, Debug)]
 pub(super) struct KeyEntry {
     pub(super) key: Key,
-    /// Not known of keys from a file of format 1.
+    /// Unknown for keys from a file of format 1.
     pub(super) created_at: Option<DateTime<Utc>>,
-    /// The database for which a vault's key was made.
+    /// For a vault's key, the database it was made for.
     pub(super) database: Option<String>,
 }
 
@@ -87,8 +87,8 @@ struct KeyFileJson {
     database: BTreeMap<String, String>,
 }
 
-/// What tells one version of the file from another: clocks of file systems are coarse, but each version that we write is a
-/// new inode, and a change of mode or owner moves the change time.
+/// Identifies a version of the file. File system clocks are coarse, but each version that is written has a new inode,
+/// and a change of mode or owner changes ctime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileVersion {
     modified: Option<SystemTime>,
@@ -108,7 +108,7 @@ impl FileVersion {
     }
 }
 
-/// A key file as this process last saw it.
+/// A key file, with the content that this process last read.
 #[derive(Debug)]
 pub(super) struct KeyFile {
     path: PathBuf,
@@ -148,7 +148,7 @@ impl KeyFile {
         Ok(())
     }
 
-    /// Reads the file again if it changed; true when there is another version now.
+    /// Reads the file again if it changed; true if a new version was read.
     pub(super) fn refresh(&self, now: Instant) -> bool {
         let stamp = fs::metadata(&self.path).ok().map(|metadata| FileVersion::of(&metadata));
         {
@@ -176,7 +176,8 @@ impl KeyFile {
         }
     }
 
-    /// The file could not be read: from the first time on the last good keys are used for [`STALE_KEYS_GRACE`].
+    /// Records that the file cannot be read. The last good keys are used for [`STALE_KEYS_GRACE`] from the first
+    /// failure on.
     pub(super) fn failed(&self, now: Instant, why: String) {
         let mut state = self.lock_state();
         if let Some(failing) = &mut state.failing {
@@ -188,7 +189,7 @@ impl KeyFile {
         self.show(false);
     }
 
-    /// The keys that may be used now.
+    /// The keys that may be used at `now`.
     pub(super) fn keys(&self, now: Instant) -> Result<Arc<Keys>, KeyringError> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let failing = state.failing.as_ref();
@@ -205,7 +206,7 @@ impl KeyFile {
         state.failing.as_ref().map(|failing| failing.why.clone())
     }
 
-    /// Changes the keys that the file has at that moment. Nothing is written when `change` neither adds nor removes one.
+    /// Applies `change` to the file's current keys, under the lock. Writes only if a key was added or removed.
     pub(super) fn update<T>(
         &self,
         now: Instant,
@@ -234,7 +235,7 @@ impl KeyFile {
     }
 }
 
-/// Makes a file that is not there yet, and its folder.
+/// Creates a file that does not exist yet, and its folder.
 pub(super) fn create(path: &Path, kind: KeyFileKind, keys: &Keys) -> Result<(), KeyringError> {
     let refuse_existing = || match fs::symlink_metadata(path) {
         Ok(_) => Err(KeyringError::Exists { setting: kind.setting(), path: path.to_owned() }),
@@ -245,12 +246,12 @@ pub(super) fn create(path: &Path, kind: KeyFileKind, keys: &Keys) -> Result<(), 
         fs::create_dir_all(folder).map_err(|source| io(kind, folder, source))?;
     }
     let _lock = lock(path, kind)?;
-    // another process may have made it while this one waited
+    // another process may have created it while this one waited for the lock
     refuse_existing()?;
     write(path, kind, keys)
 }
 
-/// Reads and checks a file.
+/// Reads, parses and checks a file.
 fn load(path: &Path, kind: KeyFileKind) -> Result<(Keys, FileVersion), KeyringError> {
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -271,9 +272,9 @@ fn load(path: &Path, kind: KeyFileKind) -> Result<(Keys, FileVersion), KeyringEr
     Ok((keys, FileVersion::of(&metadata)))
 }
 
-/// The keys in a file's text. Unnumbered names of format 1 are those of the first generation.
+/// Parses the text of a key file. Names without a generation (format 1) get generation 1.
 pub(super) fn parse(text: &str) -> Result<Keys, String> {
-    // serde's messages may quote the input, which is secret: say only that it failed
+    // serde's messages may quote the input, which is secret: report the line only
     let stored: KeyFileJson =
         serde_json::from_str(text).map_err(|e| format!("not the expected JSON (line {})", e.line()))?;
     if !(1..=FORMAT).contains(&stored.format) {
@@ -291,7 +292,7 @@ pub(super) fn parse(text: &str) -> Result<Keys, String> {
     Ok(keys)
 }
 
-/// Has the root file what nothing works without?
+/// Checks that the root file has a root key and a signing key of each family.
 fn check(keys: &Keys, kind: KeyFileKind, path: &Path) -> Result<(), KeyringError> {
     if kind == KeyFileKind::Vault {
         return Ok(());
@@ -304,7 +305,7 @@ fn check(keys: &Keys, kind: KeyFileKind, path: &Path) -> Result<(), KeyringError
     Ok(())
 }
 
-/// Where the file really is: the one that a symbolic link leads to is replaced, not the link.
+/// Resolves symbolic links: the file behind a link is replaced, not the link.
 fn target(path: &Path, kind: KeyFileKind) -> Result<PathBuf, KeyringError> {
     fs::canonicalize(path).map_err(|source| match source.kind() {
         ErrorKind::NotFound => KeyringError::Missing { setting: kind.setting(), path: path.to_owned() },
@@ -318,7 +319,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Waits for the lock; it ends with the returned file.
+/// Waits for the lock, which is released when the returned file is dropped.
 fn lock(target: &Path, kind: KeyFileKind) -> Result<File, KeyringError> {
     let path = beside(target, ".lock");
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
@@ -334,7 +335,7 @@ fn lock(target: &Path, kind: KeyFileKind) -> Result<File, KeyringError> {
     Err(KeyringError::Busy { setting: kind.setting(), path })
 }
 
-/// Writes beside the file, syncs and renames.
+/// Writes a new file, syncs it and renames it over the old one.
 fn write(target: &Path, kind: KeyFileKind, keys: &Keys) -> Result<(), KeyringError> {
     let stored = KeyFileJson {
         format: FORMAT,
@@ -361,14 +362,14 @@ fn write(target: &Path, kind: KeyFileKind, keys: &Keys) -> Result<(), KeyringErr
     written().map_err(|source| io(kind, target, source))
 }
 
-/// Gives a new file to the owner of the key file: a command run as root must not shut the service out.
+/// Gives a new file to the owner of the key file: a command run as root must not lock the service out.
 fn keep_owner(file: &File, target: &Path) -> std::io::Result<()> {
     let (Ok(ours), Ok(theirs)) = (file.metadata(), fs::metadata(target)) else { return Ok(()) };
     if (ours.uid(), ours.gid()) == (theirs.uid(), theirs.gid()) {
         return Ok(());
     }
     match fchown(file, Some(theirs.uid()), Some(theirs.gid())) {
-        // only the owner decides who reads the file; the group has no rights
+        // the owner alone decides who can read the file; the group has no permissions
         Err(_) if ours.uid() == theirs.uid() => Ok(()),
         done => done,
     }

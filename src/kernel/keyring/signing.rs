@@ -1,8 +1,8 @@
-//! Keys that sign and index, in all their generations: those behind mailed links, behind tokens of requests and mails, and
-//! behind the global list of suppressed addresses.
+//! Keys for signatures and indexes, in all their generations: for links in mail, for tokens of requests and mails, and
+//! for the global list of suppressed addresses.
 //!
-//! A rotation adds a generation to the file; the database says from when on it writes, for all processes alike. What was
-//! made under an older generation is recognised for as long as the file has that generation's key.
+//! A rotation adds a generation to the file; the database says since when it is active, for all processes alike.
+//! Values made under an older generation stay valid for as long as the file has that generation's key.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::Keyring;
 use crate::kernel::{crypto::Key, env::Env};
 
-/// What a signing key is for.
+/// What a signing key is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
-    /// Links in mail.
+    /// Tokens of links in mail.
     Links,
     /// Idempotency keys, form tokens, challenges, ids of mails.
     Requests,
@@ -24,10 +24,10 @@ pub enum Family {
 }
 
 impl Family {
-    /// All of them.
+    /// All families.
     pub const ALL: [Self; 3] = [Self::Links, Self::Requests, Self::Suppressions];
 
-    /// The name of its keys in the file, before the generation.
+    /// Name of the family's keys in the file, before the generation.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Links => "links",
@@ -37,32 +37,33 @@ impl Family {
     }
 }
 
-/// When a generation began to write.
+/// The activation of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activation {
-    /// Its number.
+    /// The generation's number.
     pub generation: u32,
-    /// From when on it writes.
+    /// From when on new values are made with it.
     pub writes_from: DateTime<Utc>,
 }
 
-/// The signing keys that this process has seen. It forgets none: a key file that is away for a while stops no mailed link.
+/// The signing keys that this process has read. None is ever dropped, so an unreadable key file invalidates no mailed
+/// link.
 #[derive(Debug, Default)]
 pub(super) struct Signing {
     pub(super) keys: BTreeMap<Family, BTreeMap<u32, Key>>,
-    /// By generation.
+    /// Sorted by generation.
     pub(super) history: Vec<Activation>,
 }
 
 impl Signing {
-    /// The newest generation that wrote at a time and whose key is here; before the first one, or without any, the oldest.
+    /// The newest generation that was active at `time` and whose key is known; if there is none, the oldest known.
     fn at(&self, family: Family, time: DateTime<Utc>) -> Option<u32> {
         let keys = self.keys.get(&family)?;
         let wrote = self.history.iter().rev().filter(|activation| activation.writes_from <= time);
         wrote.map(|activation| activation.generation).find(|n| keys.contains_key(n)).or(keys.keys().next().copied())
     }
 
-    /// The generations that wrote at any time in between.
+    /// The generations that were active at any time between `from` and `to`.
     fn between(&self, family: Family, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<u32> {
         let begun = self.history.iter().filter(|a| a.writes_from > from && a.writes_from <= to);
         let mut all: Vec<u32> = begun.filter_map(|a| self.at(family, a.writes_from)).collect();
@@ -73,7 +74,8 @@ impl Signing {
     }
 }
 
-/// The keys of one family, or keys derived from them. Asks the keyring at each use, so that a rotation reaches every holder.
+/// The keys of one family, or keys derived from them. Reads the keyring at each use, so that a rotation takes effect
+/// everywhere.
 #[derive(Clone, Debug)]
 pub struct SigningKeys {
     source: KeySource,
@@ -93,12 +95,12 @@ impl SigningKeys {
         Self { source: KeySource::Keyring(keyring.clone(), family), env: env.clone(), purposes: Vec::new() }
     }
 
-    /// One key that never changes.
+    /// A single key that never changes (tests, tools).
     pub fn fixed(key: Key) -> Self {
         Self { source: KeySource::One(key), env: Env::system(), purposes: Vec::new() }
     }
 
-    /// The keys for one purpose, derived from these.
+    /// Keys for one purpose, derived from these.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> Self {
         let mut derived = self.clone();
@@ -106,12 +108,12 @@ impl SigningKeys {
         derived
     }
 
-    /// The key that writes now.
+    /// The key that is active now.
     pub fn current(&self) -> Key {
         self.at(self.env.now())
     }
 
-    /// The key that wrote at a time.
+    /// The key that was active at `time`.
     pub fn at(&self, time: DateTime<Utc>) -> Key {
         self.derived(match &self.source {
             KeySource::One(key) => key.clone(),
@@ -119,13 +121,14 @@ impl SigningKeys {
         })
     }
 
-    /// The key for what must come out alike whenever it is made again for a row, such as the Message-ID of a mail that is
-    /// tried twice: the one that wrote when the row was made.
+    /// The key for values that must be reproducible for a row, such as the Message-ID of a mail that is sent again:
+    /// the one that was active when the row's id (a `UUIDv7`) was made.
     pub fn of_row(&self, id: Uuid) -> Key {
         self.at(time_of(id).unwrap_or_default())
     }
 
-    /// The row from which `make` makes this under the row's own key, out of those that `undo` finds under each key.
+    /// Finds the row for which `make` gives `wanted`: applies `undo` with each key and keeps the candidate that `make`
+    /// confirms under the row's own key.
     pub fn row_of<T: PartialEq>(
         &self,
         wanted: &T,
@@ -136,14 +139,14 @@ impl SigningKeys {
         if let [only] = all.as_slice() {
             return Some(undo(only));
         }
-        // under another key than its own a row comes out at random: not of version 7, or of a time far away
+        // undone with a wrong key, an id is random: not of version 7, or with a time far in the future
         let latest = self.env.now() + TimeDelta::days(1);
         all.iter()
             .map(undo)
             .find(|id| time_of(*id).is_some_and(|time| time < latest) && make(&self.of_row(*id), *id) == *wanted)
     }
 
-    /// Every key that may have signed what comes in, the newest first.
+    /// All keys that may have signed an incoming value, the newest first.
     pub fn all(&self) -> Vec<Key> {
         match &self.source {
             KeySource::One(key) => vec![self.derived(key.clone())],
@@ -153,8 +156,8 @@ impl SigningKeys {
         }
     }
 
-    /// The keys that wrote within this time, or will within as much again as a clock may be off; the one that writes now
-    /// comes first.
+    /// The keys that were active within the last `time`, or become active within the next hour (other processes'
+    /// clocks may be ahead); the key active now comes first.
     pub fn used_within(&self, time: TimeDelta) -> Vec<Key> {
         let now = self.env.now();
         let KeySource::Keyring(keyring, family) = &self.source else { return self.all() };
@@ -166,7 +169,7 @@ impl SigningKeys {
         all
     }
 
-    /// HMAC-SHA256 of the parts under the key that writes now.
+    /// HMAC-SHA256 of the parts under the key that is active now.
     pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         self.current().mac(parts)
     }
@@ -176,7 +179,7 @@ impl SigningKeys {
     }
 }
 
-/// The time in a `UUIDv7`.
+/// The timestamp of a `UUIDv7`.
 fn time_of(id: Uuid) -> Option<DateTime<Utc>> {
     if id.get_version_num() != 7 {
         return None;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A folder that goes with the test.
+/// A temporary folder, removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -62,7 +62,7 @@ fn init_makes_both_files_once_and_rotate_adds_a_generation() {
     assert!(ring.wrapping("links-1").is_err(), "a signing key wraps nothing");
     assert_eq!(mode(&folder.root()), 0o600);
 
-    // the file of vault keys alone is made anew where it is missing
+    // only the missing file of vault keys is created
     fs::remove_file(folder.vault()).unwrap();
     let without = Keyring::open(&folder.root()).unwrap();
     assert!(without.add_vault_key(&env, env.id(), "here").is_err(), "it is not made in passing: it may be away only");
@@ -102,7 +102,7 @@ fn two_processes_neither_lose_nor_bring_back_each_others_keys() {
     let open = || Keyring::open(&folder.root()).unwrap();
     open().add_vault_key(&env, ended, "here").unwrap();
 
-    // one destroys from what it read before the other rotated
+    // one destroys, based on what it read before the other rotated
     let (destroyer, rotator) = (open(), open());
     rotator.rotate(&env, &[]).unwrap();
     rotator.add_vault_key(&env, other, "here").unwrap();
@@ -111,7 +111,7 @@ fn two_processes_neither_lose_nor_bring_back_each_others_keys() {
     assert_eq!(fresh.newest_generation().unwrap(), 2, "the new root key is there");
     assert_eq!(names(&folder.vault()), [vault_key(other)]);
 
-    // one rotates and adds from what it read before the other destroyed
+    // one rotates and adds, based on what it read before the other destroyed
     let (late, destroyer) = (open(), open());
     destroyer.destroy(&[vault_key(other)]).unwrap();
     late.rotate(&env, &[]).unwrap();
@@ -120,7 +120,7 @@ fn two_processes_neither_lose_nor_bring_back_each_others_keys() {
     assert_eq!(names(&folder.vault()), [vault_key(added)], "what was destroyed stays away");
     assert_eq!(open().newest_generation().unwrap(), 3);
 
-    // root and signing keys are not destroyed, whoever asks
+    // root and signing keys cannot be destroyed
     open().destroy(&["root-1".to_owned(), "links-1".to_owned(), vault_key(added)]).unwrap();
     assert!(names(&folder.vault()).is_empty());
     assert_eq!(names(&folder.root()).len(), 12);
@@ -173,7 +173,7 @@ fn rotation_refuses_a_file_that_lacks_a_key_in_use() {
     let ring = Keyring::init(&folder.root(), &env).unwrap();
     let old_copy = fs::read(folder.root()).unwrap();
     ring.rotate(&env, &[]).unwrap();
-    // somebody put an old copy back: another root-2 must not be made
+    // an old copy was restored: a second root-2 must not be made
     fs::write(folder.root(), &old_copy).unwrap();
     let refused = ring.rotate(&env, &["root-2".to_owned()]).unwrap_err();
     assert!(refused.to_string().contains("root-2"), "{refused}");
@@ -194,7 +194,7 @@ fn the_last_good_keys_are_used_for_a_minute_and_a_file_that_lacks_one_is_believe
         assert!(!ring.root.refresh(now));
         assert!(ring.root.keys(now + file::STALE_KEYS_GRACE / 100 * 99).is_ok());
         assert!(matches!(ring.root.keys(now + file::STALE_KEYS_GRACE), Err(KeyringError::Unreadable { .. })));
-        // a later look does not begin the minute again
+        // a later read does not restart the grace period
         ring.root.refresh(now + file::STALE_KEYS_GRACE / 2);
         assert!(ring.root.keys(now + file::STALE_KEYS_GRACE).is_err());
         fs::rename(&away, folder.root()).unwrap();
@@ -222,7 +222,7 @@ fn a_failed_write_leaves_the_old_keys() {
     let ring = Keyring::init(&folder.root(), &env).unwrap();
     let vault = env.id();
     ring.add_vault_key(&env, vault, "here").unwrap();
-    // whatever keeps the new file from being written: here something is in its place
+    // anything that prevents writing the new file: here a folder of the same name
     let in_the_way = folder.0.join("vault-keys.json.new");
     fs::create_dir(&in_the_way).unwrap();
     assert!(matches!(ring.destroy(&[vault_key(vault)]), Err(KeyringError::Io { .. })));
@@ -231,7 +231,7 @@ fn a_failed_write_leaves_the_old_keys() {
     fs::remove_dir(&in_the_way).unwrap();
     ring.destroy(&[vault_key(vault)]).unwrap();
     assert!(names(&folder.vault()).is_empty());
-    // what a kill in the middle of a write leaves behind is no obstacle
+    // what a kill during a write leaves behind does not block the next write
     fs::write(&in_the_way, "{").unwrap();
     ring.add_vault_key(&env, vault, "here").unwrap();
     assert_eq!(names(&folder.vault()), [vault_key(vault)]);
@@ -298,7 +298,7 @@ fn keys_of_another_host_are_taken_over_and_none_is_replaced() {
     all.sort();
     assert_eq!(names(&ours.vault()), all);
 
-    // two hosts rotated, each for itself
+    // two hosts rotated independently
     here.rotate(&env, &[]).unwrap();
     there.rotate(&env, &[]).unwrap();
     let before = fs::read(ours.root()).unwrap();
@@ -340,7 +340,7 @@ fn each_generation_signs_from_its_moment_on_and_all_are_recognised() {
     env.advance(TimeDelta::hours(50));
     assert_eq!(keys.used_within(TimeDelta::hours(48)).len(), 1);
 
-    // a file that is put back without the new keys does not stop a running process from signing with them
+    // restoring a file without the new keys does not stop a running process from signing with them
     let file = fs::read(folder.root()).unwrap();
     let mut without: Value = serde_json::from_slice(&file).unwrap();
     without["keys"].as_object_mut().unwrap().retain(|name, _| name.ends_with("-1"));

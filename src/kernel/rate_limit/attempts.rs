@@ -1,16 +1,16 @@
-//! Attempts at secrets: passwords, typed codes, asking for the own page.
+//! Limits on attempts at secrets: passwords, typed codes, requests for the own page.
 //!
-//! What failed within a quarter of an hour is counted for all processes, in an unlogged table, under keys that are HMACs
-//! of what is tried and where from, under the day's secret: neither an account nor an address can be read from them. An
-//! attempt is counted before it is checked, so that many at once pass no limit; one that succeeds takes its count back,
-//! with all that its subject failed from the same source.
+//! Failures within a window of 15 minutes are counted for all processes, in an unlogged table. The keys are HMACs,
+//! under the daily secret, of what is tried and where from: neither an account nor an IP address can be read from
+//! them. An attempt is counted before it is checked, so that concurrent attempts cannot exceed a limit; a successful
+//! one removes its count, and all failures of its subject from the same source.
 //!
-//! Three counters, so that nobody can lock anybody out:
-//! - one subject from one source: few failures, then a wait until the quarter of an hour ends;
-//! - one source, whatever it tries: then a proof of work or a wait is asked for, which a shelter behind one address gets
-//!   through and a machine pays for;
-//! - one subject, wherever it is tried from: likewise. Failures elsewhere slow the owner at most, and not at all on a
-//!   device that the subject has signed in on before, which has a counter of its own.
+//! There are three counters, so that nobody can lock anybody out:
+//! - one subject from one source: after a few failures, wait until the window ends;
+//! - one source, any subject: then a proof of work or a wait is required, which is bearable for a shelter behind one
+//!   address and costly for a machine;
+//! - one subject, any source: likewise. Failures elsewhere slow the owner at most, and not at all on a device on which
+//!   the subject has signed in before, which has a counter of its own.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,29 +24,30 @@ use crate::{
     kernel::{crypto::Key, day_secret},
 };
 
-/// Seconds of a window. Days begin with one, so that the day's secret holds for the whole of it.
+/// Length of a window in seconds. Windows are aligned with midnight (UTC), so that one daily secret holds for a whole
+/// window.
 const WINDOW_SECONDS: i64 = 900;
-/// Seconds to wait instead of proving work, when the counter has just reached its limit.
+/// Wait in seconds instead of a proof of work, when the counter has just reached its limit.
 const WAIT_INSTEAD_OF_PROOF_SECONDS: i64 = 15;
-/// Work and wait double with the count, so many times at most.
+/// Maximum number of times that work and wait double as the count grows.
 const MAX_DOUBLINGS: u32 = 3;
-/// Times the limit for one source, from which failures for a subject from all sources ask for a proof.
+/// Factor on the limit per source: from this many failures for a subject, from all sources, a proof is required.
 const ALL_SOURCES_FACTOR: u32 = 3;
-/// Times the limit that asks for a proof, from which a proof does not help any more.
+/// Factor on the limit that requires a proof: from this many failures attempts are refused even with a proof.
 const REFUSAL_FACTOR: u32 = 10;
-/// Time for which an answer waits until an attempt is taken back.
+/// How long a response waits for an attempt to be uncounted.
 const UNCOUNT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A limit that is never reached.
 const NO_LIMIT: u32 = u32::MAX;
 
-/// What is tried. Each purpose counts by itself.
+/// What is attempted. Each purpose has its own counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptPurpose {
     /// A password.
     SignIn,
-    /// The code of a mail, typed instead of following its link.
+    /// The code in a mail, typed instead of following the mail's link.
     TypedCode,
-    /// Asking for the mail that leads to the own page. Nothing is guessed, but each asking makes a mail.
+    /// A request for the mail that leads to the own page. Nothing is guessed, but each request sends a mail.
     OwnPage,
 }
 
@@ -63,28 +64,28 @@ impl AttemptPurpose {
 /// An attempt that is about to be checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
-    /// What it is for.
+    /// What is attempted.
     pub purpose: AttemptPurpose,
-    /// The account or address whose secret is tried, in the form in which it is looked up.
+    /// The account or address whose secret is tried, in its normalised form.
     pub subject: &'a str,
-    /// Where it comes from.
+    /// Where the request comes from.
     pub source: Source,
-    /// The hash of a device on which the subject has signed in before.
+    /// Hash of the cookie of a device on which the subject has signed in before.
     pub known_device: Option<[u8; 32]>,
-    /// What came along.
+    /// The proof of work or ticket sent along.
     pub proof: Proof<'a>,
 }
 
-/// An attempt that was counted. Dropped, it has failed.
+/// An attempt that was counted as a failure; stays one if dropped.
 #[must_use = "an attempt that is not told to have succeeded counts as a failure"]
 #[derive(Debug)]
 pub struct CountedAttempt<'a> {
     limiter: &'a RateLimiter,
-    /// The counter of the subject at this source or device first, then the wider ones.
+    /// Keys of its counters: that of the subject at this source or device first, then the wider ones.
     keys: Vec<Vec<u8>>,
 }
 
-/// A counter and its limits: how many failures there may be before the next attempt needs a proof, or is refused.
+/// A counter with its limits: the numbers of failures from which an attempt needs a proof, or is refused.
 #[derive(Clone, Debug)]
 struct Counter {
     key: Vec<u8>,
@@ -92,11 +93,11 @@ struct Counter {
     refused_from: u32,
 }
 
-/// How an attempt stands, given the failures before it.
+/// Whether an attempt is allowed, given the failures before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Admission {
     Allowed,
-    /// A proof is needed, with work and wait doubled so many times.
+    /// A proof is required; its work and wait are doubled this many times.
     NeedsProof(u32),
     Refused,
 }
@@ -114,11 +115,12 @@ impl Counter {
 }
 
 impl RateLimiter {
-    /// Counts an attempt, and lets it be checked or not.
+    /// Counts an attempt, and decides whether its secret may be checked.
     ///
     /// # Errors
-    /// `challenge_required` with a challenge when a proof is needed; `too_many_requests` when the attempt has to wait for
-    /// the end of the window; `unavailable` when the database is away, for then nothing can be counted.
+    /// `challenge_required` with a challenge when a proof is needed; `too_many_requests` when the attempt must wait
+    /// for the end of the window; `unavailable` when the database cannot be reached, since nothing can be counted
+    /// then.
     pub async fn begin(&self, attempt: Attempt<'_>) -> Result<CountedAttempt<'_>> {
         let mut counted = CountedAttempt { limiter: self, keys: Vec::new() };
         if self.settings.mode == GuardMode::Off {
@@ -156,8 +158,8 @@ impl RateLimiter {
             }
             Admission::Refused => return Err(refuse()),
         };
-        // The narrowest counter first: what it stops is not counted in the wider ones, so that many attempts at once from
-        // one source stand in nobody else's way.
+        // The narrowest counter first: an attempt that it stops is not counted in the wider ones, so that many
+        // concurrent attempts from one source do not affect others.
         for counter in &counters {
             let limit = if proven { counter.refused_from } else { counter.refused_from.min(counter.proof_from) };
             if self.count_below(&counter.key, limit).await? {
@@ -173,7 +175,7 @@ impl RateLimiter {
         Ok(counted)
     }
 
-    /// Seconds until attempts that are refused now are taken again.
+    /// Seconds until the current window ends, when refused attempts are accepted again.
     pub fn seconds_until_next_window(&self) -> i64 {
         WINDOW_SECONDS - self.env.now().timestamp().rem_euclid(WINDOW_SECONDS)
     }
@@ -188,7 +190,7 @@ impl RateLimiter {
         Ok(rows.into_iter().map(|row| (row.key, number(row.failures))).collect())
     }
 
-    /// Counts one more, unless there are so many already. Of many at once no more than that many pass.
+    /// Increments a counter unless it has reached `limit`; atomic, so that concurrent attempts cannot exceed it.
     async fn count_below(&self, key: &[u8], limit: u32) -> Result<bool> {
         let ends_at = DateTime::from_timestamp((self.window() + 1) * WINDOW_SECONDS, 0).unwrap_or_default();
         let done = sqlx::query!(
@@ -201,7 +203,7 @@ impl RateLimiter {
         Ok(done.execute(&self.db).await?.rows_affected() == 1)
     }
 
-    /// Takes failures back, one row to a statement, so that no two wait for each other.
+    /// Subtracts failures, one row per statement, so that two of these cannot deadlock.
     async fn uncount(&self, keys: &[Vec<u8>], failures: i64) -> Result<()> {
         for key in keys {
             sqlx::query!(
@@ -217,7 +219,7 @@ impl RateLimiter {
 }
 
 impl CountedAttempt<'_> {
-    /// The secret was right: what its subject failed from here is forgotten, in the wider counters too.
+    /// The secret was right: removes the subject's failures from this source, in the wider counters too.
     pub async fn succeeded(self) {
         let Some((own, wider)) = self.keys.split_first() else { return };
         let forget = async {
@@ -228,13 +230,13 @@ impl CountedAttempt<'_> {
         uncount_in_time(forget).await;
     }
 
-    /// The attempt could not be checked, so it was none.
+    /// The attempt could not be checked: uncounts it.
     pub async fn cancel(self) {
         uncount_in_time(self.limiter.uncount(&self.keys, 1)).await;
     }
 }
 
-/// What cannot be taken back at once counts until its window ends; the answer does not wait for it.
+/// Waits a limited time for counts to be removed; what fails counts until its window ends.
 async fn uncount_in_time(uncounting: impl Future<Output = Result<()>>) {
     let failed = match tokio::time::timeout(UNCOUNT_TIMEOUT, uncounting).await {
         Ok(Ok(())) => return,
@@ -278,22 +280,19 @@ fn counters(settings: &config::Guard, secret: &Key, window: i64, attempt: &Attem
         Counter {
             key: key(b"source", b"", &attempt.source.site()),
             proof_from: from_source,
-            // each password costs us a slow hash, so that a source's work does not buy any number of them
+            // each password costs a slow hash, so proofs of work do not buy any number of them
             refused_from: if is_password { many } else { NO_LIMIT },
         },
     ]
 }
 
-/// How an attempt stands at the counter where it stands worst. A counter without a row has no failures.
+/// The strictest admission of all counters. A counter without a row has no failures.
 fn strictest(counters: &[Counter], failures: &[(Vec<u8>, u32)]) -> Admission {
     let of = |counter: &Counter| failures.iter().find(|(key, _)| *key == counter.key).map_or(0, |(_, n)| *n);
     counters.iter().map(|counter| counter.admission(of(counter))).max().unwrap_or(Admission::Allowed)
 }
 
-/// Forgets attempts whose window has ended, some at a time. Returns how many.
-///
-/// # Errors
-/// A database error.
+/// Deletes up to `limit_rows` counters whose window has ended. Returns how many.
 pub(super) async fn delete_expired(db: &PgPool, now: DateTime<Utc>, limit_rows: i64) -> Result<u64> {
     let done = sqlx::query!(
         "DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE ends_at <= $1 LIMIT $2)",

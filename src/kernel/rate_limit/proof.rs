@@ -1,5 +1,5 @@
-//! What a busy source is asked for: a proof of work (ALTCHA), or, without JavaScript, a ticket that says how long its
-//! bearer has waited. Each is good once, in all processes, for the purpose and the work that it was made for.
+//! Challenges for busy sources: a proof of work (ALTCHA) or, without JavaScript, a ticket that becomes valid after a
+//! wait. Each can be used once, in all processes, for the purpose and at most the work that it was made for.
 
 use altcha_lib_rs::{Challenge, ChallengeOptions, Payload, algorithm::AltchaAlgorithm};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -12,7 +12,7 @@ use crate::{
     kernel::crypto::{Key, base32, from_base32},
 };
 
-/// Minutes for which a challenge may be answered.
+/// Lifetime of a challenge in minutes.
 const CHALLENGE_MINUTES: i64 = 20;
 
 /// Proof that a request may send along.
@@ -20,22 +20,22 @@ const CHALLENGE_MINUTES: i64 = 20;
 pub struct Proof<'a> {
     /// An ALTCHA payload (base64 JSON).
     pub altcha: Option<&'a str>,
-    /// A ticket that says how long its bearer has waited.
+    /// A ticket that has become valid by waiting.
     pub ticket: Option<&'a str>,
 }
 
 impl<'a> Proof<'a> {
-    /// The two hidden fields of a form; empty ones are none.
+    /// The two hidden fields of a form; empty ones count as absent.
     pub fn of_form(altcha: &'a str, ticket: &'a str) -> Self {
         Self { altcha: Some(altcha).filter(|a| !a.is_empty()), ticket: Some(ticket).filter(|t| !t.is_empty()) }
     }
 }
 
 impl RateLimiter {
-    /// Is this proof right for the purpose, of that much work at least, and not used before? Then it is used now.
+    /// Is this proof valid for the purpose, of at least that much work, and unused? Marks it as used.
     ///
     /// # Errors
-    /// `unavailable` when that cannot be looked up.
+    /// `unavailable` when the database cannot be reached.
     pub(super) async fn redeem(&self, proof: Proof<'_>, purpose: &str, work: u64) -> Result<bool> {
         if let Some(challenge) = proof.altcha.and_then(|altcha| self.check_altcha(altcha, purpose, work)) {
             return self.mark_used(&challenge).await;
@@ -46,11 +46,12 @@ impl RateLimiter {
         }
     }
 
-    /// 428 with an ALTCHA challenge, and a ticket for those who cannot solve one and wait so many seconds instead.
+    /// The 428 with an ALTCHA challenge, and a ticket that becomes valid after `wait` seconds for clients without
+    /// JavaScript.
     pub(super) fn challenge(&self, purpose: &str, work: u64, wait: i64) -> Error {
         let now = self.env.now();
         let expires = now + TimeDelta::minutes(CHALLENGE_MINUTES);
-        // The library signs the salt with the rest. It shuffles parameters after the `?`, so only one stands there.
+        // The library signs the salt, too. It reorders parameters after the `?`, so there is only one.
         let nonce = base32(&self.env.random::<12>());
         let salt = format!("{nonce}.{purpose}.{work}?expires={}&", expires.timestamp());
         let options = ChallengeOptions {
@@ -80,7 +81,7 @@ impl RateLimiter {
             return None;
         }
         let challenge = payload.challenge.clone();
-        // the expiry is in the signed salt and was checked above on our own clock
+        // the expiry is part of the signed salt and was checked above with `Env`'s clock
         let is_ours = |key: &Key| altcha_lib_rs::verify_solution(&payload, &hmac_key(key), false).is_ok();
         self.secret.all().iter().any(is_ours).then_some(challenge)
     }
@@ -105,9 +106,9 @@ impl RateLimiter {
         self.secret.all().iter().any(is_of) && not_before <= now && now < not_before + CHALLENGE_MINUTES * 60
     }
 
-    /// Marks a proof as used; false when it was before.
+    /// Marks a proof as used; false if it was used before.
     async fn mark_used(&self, proof: &str) -> Result<bool> {
-        // base32 is read in either case
+        // base32 is decoded in either case, so it is compared in lower case
         let proof = proof.to_ascii_lowercase();
         let expires = self.env.now() + TimeDelta::minutes(CHALLENGE_MINUTES * 2);
         let done = sqlx::query!(

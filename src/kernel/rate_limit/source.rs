@@ -1,5 +1,5 @@
-//! Where a request comes from: the peer of the connection, or, behind proxies of ours, what they say in
-//! `X-Forwarded-For`. Nobody else's word is believed; that somebody else speaks is counted, and logged once an hour.
+//! The source of a request: the connection's peer or, behind trusted proxies, the address in `X-Forwarded-For`. The
+//! header of other peers is ignored; that is counted, and logged once an hour.
 
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -16,14 +16,15 @@ use axum::{
 
 use crate::kernel::{env::Env, network::Network};
 
-/// The header that trusted proxies add the address of their client to, the nearest hop last.
+/// The header to which trusted proxies append the address of their client, so that the nearest hop comes last.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
-/// The header of RFC 7239. Not read: a proxy that sets `X-Forwarded-For` may pass on whatever its client wrote here.
+/// The header of RFC 7239. Not read: a proxy that sets `X-Forwarded-For` may pass on whatever its client sent in this
+/// one.
 const FORWARDED: &str = "forwarded";
 /// Seconds between two warnings of one kind.
 const WARN_SECONDS: i64 = 3600;
 
-/// Where a request comes from; an address never leaves this type.
+/// The IP address that a request comes from; the address itself is not accessible outside this module.
 #[derive(Clone, Copy)]
 pub struct Source(Option<IpAddr>);
 
@@ -34,12 +35,12 @@ impl std::fmt::Debug for Source {
 }
 
 impl Source {
-    /// The sender's network as far as it is told apart: an IPv4 /24, an IPv6 /48.
+    /// The sender's network, as abuse detection distinguishes networks: an IPv4 /24 or IPv6 /48.
     pub fn network(self) -> Option<Network> {
         self.0.map(|address| Network::of(address, if address.is_ipv4() { 24 } else { 48 }))
     }
 
-    /// The sender as limits tell it from others: an IPv4 address, or the /64 that one IPv6 customer gets.
+    /// The sender, as rate limits distinguish clients: an IPv4 address, or the IPv6 /64 that one customer gets.
     pub fn client(self) -> Option<Network> {
         self.0.map(Network::of_client)
     }
@@ -49,12 +50,12 @@ impl Source {
         self.0.is_some_and(|address| networks.iter().any(|network| network.contains(address)))
     }
 
-    /// The bytes that stand for one customer of a provider: an IPv4 address, an IPv6 /64.
+    /// Bytes that identify one customer of a provider: an IPv4 address, an IPv6 /64.
     pub(super) fn customer(self) -> Vec<u8> {
         self.prefix(64)
     }
 
-    /// The bytes that stand for whoever could own many customers' addresses: an IPv4 address, an IPv6 /48.
+    /// Bytes that identify an owner of many customers' addresses: an IPv4 address, an IPv6 /48.
     pub(super) fn site(self) -> Vec<u8> {
         self.prefix(48)
     }
@@ -76,7 +77,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Source {
     }
 }
 
-/// The networks of the proxies whose word on the source is believed; put into each request's extensions by the app.
+/// The networks of trusted proxies; `app` puts them into each request's extensions.
 #[derive(Clone, Debug)]
 pub struct TrustedProxies(Arc<Inner>);
 
@@ -84,12 +85,12 @@ pub struct TrustedProxies(Arc<Inner>);
 struct Inner {
     networks: Vec<Network>,
     env: Env,
-    /// When each [`Peer`] was last warned of, in Unix seconds.
+    /// Unix seconds of the last warning for each kind of [`Peer`].
     warned_at: [AtomicI64; 4],
 }
 
 impl TrustedProxies {
-    /// Proxies in these networks.
+    /// Trusts the proxies in these networks.
     pub fn new(networks: impl IntoIterator<Item = Network>, env: Env) -> Self {
         Self(Arc::new(Inner { networks: networks.into_iter().collect(), env, warned_at: Default::default() }))
     }
@@ -98,8 +99,9 @@ impl TrustedProxies {
         self.0.networks.iter().any(|network| network.contains(address))
     }
 
-    /// Counts forwarded headers that are not believed: those of a peer that is not trusted, and `Forwarded` alone of one
-    /// that is. Either makes one source of everybody behind a proxy, so operators have to hear of it.
+    /// Counts and logs forwarded headers that are ignored: those of a peer that is not trusted, and a trusted peer's
+    /// `Forwarded` without `X-Forwarded-For`. Either gives all clients behind a proxy one rate limit, so operators
+    /// must learn of it.
     fn report_ignored(&self, peer: IpAddr, headers: &HeaderMap) {
         let kind = if self.contains(peer) { Peer::Trusted } else { Peer::of(peer) };
         metrics::counter!("muster_forwarded_headers_ignored", "peer" => kind.as_str()).increment(1);
@@ -107,7 +109,7 @@ impl TrustedProxies {
             return;
         }
         let header = if headers.contains_key(X_FORWARDED_FOR) { "X-Forwarded-For" } else { "Forwarded" };
-        // a visitor's address is in no log; a private network is the operator's own
+        // a client's address is never logged; a private network is the operator's own
         let network = match kind {
             Peer::Public | Peer::Trusted => String::new(),
             Peer::Loopback | Peer::Private => Source(Some(peer)).network().map(|n| n.to_string()).unwrap_or_default(),
@@ -138,7 +140,7 @@ impl TrustedProxies {
     }
 }
 
-/// What sort of peer a connection has.
+/// Kind of a connection's peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Peer {
     Loopback,
@@ -182,8 +184,8 @@ fn source_address(extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr
     if !is_trusted {
         return Some(peer);
     }
-    // From the right: the nearest hop that is not one of our own proxies. A hop that is no address ends the walk at the
-    // proxy that wrote it, for what stands further left may be the client's own invention.
+    // From the right: the nearest hop that is not a trusted proxy. A hop that is not an address ends the walk at the
+    // proxy that wrote it, since everything further left may be forged by the client.
     let mut source = peer;
     for hop in hops(headers) {
         let Some(address) = address_of(hop) else { break };
@@ -195,7 +197,8 @@ fn source_address(extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr
     Some(source)
 }
 
-/// The elements of all `X-Forwarded-For` headers, nearest hop first. Empty ones say nothing (RFC 9110, 5.6.1.2).
+/// The elements of all `X-Forwarded-For` headers, nearest hop first. Empty elements are skipped (RFC 9110, section
+/// 5.6.1.2).
 fn hops(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
     lines.flat_map(|line| line.as_bytes().rsplit(|b| *b == b',')).map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty())
@@ -248,7 +251,7 @@ mod tests {
             (&[b"::ffff:203.0.113.5"], "203.0.113.5"),
             (&[b"203.0.113.5, , "], "203.0.113.5"),
             (&[b"", b"203.0.113.5"], "203.0.113.5"),
-            // everybody on the way is ours: the furthest of them
+            // all hops are trusted: the furthest of them
             (&[b"10.7.7.7, 10.1.2.3"], "10.7.7.7"),
             (&[], "10.0.0.1"),
         ] {
@@ -265,7 +268,7 @@ mod tests {
             let behind_two = format!("198.51.100.1, {garbage}, 10.0.0.2");
             assert_eq!(source(&trusted, "10.0.0.1", &[behind_two.as_bytes()]), "10.0.0.2", "{garbage}");
         }
-        // what is no text hides nothing either: the hop that the proxy added stands to its right
+        // bytes that are not UTF-8 hide nothing either: the hop that the proxy added is to their right
         assert_eq!(source(&trusted, "10.0.0.1", &[b"\xff\xfe, 203.0.113.5"]), "203.0.113.5");
         assert_eq!(source(&trusted, "10.0.0.1", &[b"198.51.100.1, \xff"]), "10.0.0.1");
     }

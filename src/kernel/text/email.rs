@@ -1,4 +1,4 @@
-//! E-mail addresses (RFC 5321, RFC 6531): one form to send to, another to recognise the owner by.
+//! E-mail addresses (RFC 5321, RFC 6531): a form to send mail to, and a normalised form for the index.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use unicode_normalization::UnicodeNormalization;
 use super::providers::{PROVIDERS, PUBLIC_PROVIDERS};
 use super::{TextError, is_forbidden, is_invisible};
 
-/// RFC 5321, 4.5.3.1.1, in octets.
+/// Maximum length of the local part in octets (RFC 5321, section 4.5.3.1.1).
 const MAX_LOCAL: usize = 64;
-/// RFC 5321, 4.5.3.1.3 (a path of 256 octets with its angle brackets), in octets.
+/// Maximum length of the address in octets (RFC 5321, section 4.5.3.1.3: a path of 256 with its angle brackets).
 const MAX_ADDRESS: usize = 254;
 
-/// An address mail can be sent to: the local part as typed, the domain in lower-case ASCII (punycode).
+/// An address that mail can be sent to: the local part as typed, the domain in lower-case ASCII (punycode).
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct EmailAddress {
@@ -23,10 +23,11 @@ pub struct EmailAddress {
 }
 
 impl EmailAddress {
-    /// Parses what someone typed: white space and zero-width debris around it is dropped, full-width letters become
-    /// plain ones (NFKC), an international domain becomes ASCII.
+    /// Parses typed text: surrounding white space and zero-width characters are removed, full-width letters are
+    /// converted (NFKC), an internationalised domain is converted to ASCII (UTS 46).
     ///
-    /// Quoted local parts and address literals are legal but refused: nobody has one, and they smuggle.
+    /// Quoted local parts and address literals are valid in RFC 5321 but refused: hardly anybody has one, and they are
+    /// used for header injection.
     ///
     /// # Errors
     /// `required` when empty, `too_long` above RFC 5321's limits, otherwise `invalid_email`.
@@ -52,7 +53,7 @@ impl EmailAddress {
         Ok(Self { address })
     }
 
-    /// The address to send to. Personal data: never log it.
+    /// The address to send mail to. Personal data: never log it.
     pub fn as_str(&self) -> &str {
         &self.address
     }
@@ -67,20 +68,21 @@ impl EmailAddress {
         self.split().1
     }
 
-    /// Is it at a provider of mail for everybody, rather than at a domain of its own?
+    /// Is the domain that of a public mail provider, rather than an organization's own?
     pub fn is_at_public_provider(&self) -> bool {
         let domain = self.domain();
         PUBLIC_PROVIDERS.contains(&domain) || PROVIDERS.iter().any(|p| p.domains.contains(&domain))
     }
 
-    /// Whether only a relay with SMTPUTF8 (RFC 6531) can take it.
+    /// Does it need a relay that supports SMTPUTF8 (RFC 6531)?
     pub fn needs_smtputf8(&self) -> bool {
         !self.address.is_ascii()
     }
 
-    /// The form by which the owner is recognised: lower case, and whatever the provider ignores left out.
+    /// The normalised form for the index: lower case, without what the provider ignores (dots, tags), so that variants
+    /// of one mailbox are equal.
     ///
-    /// Goes into keyed hashes only. Mail sent to it might reach nobody, or somebody else.
+    /// For keyed hashes only. Mail sent to it might reach nobody, or somebody else.
     pub fn index_form(&self) -> String {
         let (local, domain) = self.split();
         let lower = lower_case(local);
@@ -97,7 +99,7 @@ impl EmailAddress {
     }
 
     fn split(&self) -> (&str, &str) {
-        // `parse` lets no address without an @ in.
+        // `parse` accepts no address without an @
         self.address.rsplit_once('@').unwrap_or((&self.address, ""))
     }
 }
@@ -118,12 +120,12 @@ fn invalid(detail: &str) -> TextError {
     TextError::new("invalid_email", detail)
 }
 
-/// Lower case, again NFKC: some letters only decompose once they are small.
+/// Lower case, then NFKC again: some letters decompose only in lower case.
 fn lower_case(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).nfkc().collect()
 }
 
-/// RFC 5322's dot-atom, widened to UTF-8 by RFC 6532.
+/// RFC 5322's dot-atom, extended to UTF-8 by RFC 6532.
 fn is_dot_atom(local: &str) -> bool {
     local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
 }
@@ -140,7 +142,7 @@ fn ascii_domain(domain: &str) -> Option<String> {
     let ascii = Uts46::new()
         .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
         .ok()?;
-    // A top-level domain is never a number: that would be an IP address. `localhost` has no dot.
+    // a top-level domain is never numeric (that would be an IP address); `localhost` has no dot
     let (_, top) = ascii.rsplit_once('.')?;
     let plausible = top.len() >= 2 && !top.bytes().all(|b| b.is_ascii_digit());
     plausible.then(|| ascii.to_ascii_lowercase())

@@ -1,4 +1,4 @@
-//! The languages that pages and mails exist in.
+//! The languages of pages and mails.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -15,18 +15,18 @@ pub enum LocaleTag {
     Fr,
     /// Spanish.
     Es,
-    /// Punjabi in Gurmukhi.
+    /// Punjabi in the Gurmukhi script.
     Pa,
 }
 
 impl LocaleTag {
-    /// All of them, in the order in which language menus show them.
+    /// All languages, in the order of language menus.
     pub const ALL: [Self; 4] = [Self::En, Self::Fr, Self::Es, Self::Pa];
 
-    /// Reads a language tag (BCP 47, or with POSIX's underscore) by its language: `fr-CA` is French.
+    /// Parses a language tag (BCP 47, or with POSIX's underscore) by its primary language: `fr-CA` is French.
     ///
     /// # Errors
-    /// `required` when empty, `unsupported_locale` when there are no texts in that language.
+    /// `required` when empty, `unsupported_locale` for a language without texts.
     pub fn parse(tag: &str) -> Result<Self, TextError> {
         let tag = tag.trim();
         if tag.is_empty() {

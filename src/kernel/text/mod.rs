@@ -1,8 +1,8 @@
-//! What people type, parsed once at the door: newtypes that can only hold a valid value, and the cleaning of free text.
+//! Parsing of user input: newtypes that can only hold valid values, and cleaning of free text.
 //!
-//! A value of one of these types has been trimmed and normalised, so nothing behind it checks again. The types that
-//! hold personal data ([`EmailAddress`], [`PostalCode`]) have a redacted `Debug` and no `Display`, and no
-//! [`TextError`] ever quotes what was typed: errors reach logs.
+//! Values of these types are trimmed and normalised, so later code need not check again. The types for personal data
+//! ([`EmailAddress`], [`PostalCode`]) have a redacted `Debug` and no `Display`, and no [`TextError`] quotes the input,
+//! since errors reach logs.
 
 mod email;
 mod locale;
@@ -29,13 +29,13 @@ const CODES: [&str; 7] = [
     "unsupported_locale",
 ];
 
-/// Why a text was refused; quotes nothing of it.
+/// Why a text was refused; does not quote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct TextError {
     /// Stable and machine-readable, the `code` of an RFC 9457 error item.
     pub code: &'static str,
-    /// One English sentence for the reader.
+    /// What is wrong, in one English sentence for the client.
     pub detail: String,
 }
 
@@ -56,22 +56,24 @@ impl TextError {
         Self::new("invalid_characters", "Control characters and text direction overrides are not possible here.")
     }
 
-    /// Wraps the error for serde, whose errors are only strings, so that [`TextError::from_serde`] finds the code again.
+    /// Encodes the error in a serde error, which is only a string, so that [`TextError::from_serde`] can restore the
+    /// code.
     fn into_serde<E: serde::de::Error>(self) -> E {
         E::custom(format_args!("{}: {}", self.code, self.detail))
     }
 
-    /// Reads the error back out of the message of a deserialization error, or `None` if it was not one of ours.
+    /// Restores the error from the message of a deserialization error; `None` if it was not a `TextError`.
     pub fn from_serde(message: &str) -> Option<Self> {
         let (code, detail) = message.split_once(": ")?;
         let code = CODES.into_iter().find(|known| *known == code)?;
-        // serde_json adds the place when it reads bytes; the caller has the JSON pointer, which says more.
+        // serde_json appends line and column; the caller has the JSON pointer, which is more useful
         let detail = detail.rsplit_once(" at line ").map_or(detail, |(d, _)| d);
         Some(Self::new(code, detail))
     }
 }
 
-/// Cleans a single-line text that may be empty: NFC, trimmed, every run of white space (also line breaks) one space.
+/// Cleans a single-line text that may be empty: NFC, trimmed, each run of white space (including line breaks) one
+/// space.
 ///
 /// # Errors
 /// `invalid_characters` for control characters and bidirectional overrides, `too_long` above `max_chars` characters.
@@ -90,7 +92,7 @@ pub fn clean_line(text: &str, max_chars: usize) -> Result<String, TextError> {
     limit(line, max_chars)
 }
 
-/// Like [`clean_line`], and something visible must remain.
+/// Like [`clean_line`], but something visible must remain.
 ///
 /// # Errors
 /// Those of [`clean_line`], and `required` when nothing visible is left.
@@ -98,7 +100,7 @@ pub fn required_line(text: &str, max_chars: usize) -> Result<String, TextError> 
     clean_line(text, max_chars).and_then(visible)
 }
 
-/// Cleans a text of several lines that may be empty: NFC, trimmed, line breaks become `\n`; newlines and tabs stay.
+/// Cleans a multi-line text that may be empty: NFC, trimmed, line breaks become `\n`; newlines and tabs are kept.
 ///
 /// # Errors
 /// `invalid_characters` for other control characters and bidirectional overrides, `too_long` above `max_chars`.
@@ -111,7 +113,7 @@ pub fn clean_text(text: &str, max_chars: usize) -> Result<String, TextError> {
     limit(trim(&normal).to_owned(), max_chars)
 }
 
-/// Like [`clean_text`], and something visible must remain.
+/// Like [`clean_text`], but something visible must remain.
 ///
 /// # Errors
 /// Those of [`clean_text`], and `required` when nothing visible is left.
@@ -119,10 +121,10 @@ pub fn required_text(text: &str, max_chars: usize) -> Result<String, TextError> 
     clean_text(text, max_chars).and_then(visible)
 }
 
-/// The form of a name by which two acts from one shared address are told apart.
+/// The normalised form of a name, which distinguishes acts by people who share an e-mail address.
 ///
-/// Accents, case, punctuation and spacing do not count. Vowel signs of Gurmukhi and other Indic scripts do: they are
-/// marks too for Unicode, yet without them different names become one.
+/// Accents, case, punctuation and spacing are ignored. Vowel signs of Gurmukhi and other Indic scripts are kept:
+/// Unicode classifies them as marks, too, but without them different names would be equal.
 pub fn name_key(given: &str, family: &str) -> String {
     let mut key = String::with_capacity(given.len() + family.len() + 1);
     let mut gap = false;
@@ -139,7 +141,7 @@ pub fn name_key(given: &str, family: &str) -> String {
             }
         }
     }
-    // What was dropped may have stood between marks that have an order.
+    // removed characters may have separated marks that have a canonical order
     key.nfkd().collect()
 }
 
@@ -157,18 +159,19 @@ fn visible(text: String) -> Result<String, TextError> {
     Ok(text)
 }
 
-/// Trims white space and the zero-width debris that copying out of web pages and office documents leaves.
+/// Trims white space, and the zero-width characters that copying from web pages and office documents leaves.
 fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200B}' | '\u{FEFF}'))
 }
 
-/// Control characters (NUL is what Postgres cannot store) and those that make a text read differently from its bytes.
+/// Control characters (Postgres cannot store NUL), and bidirectional overrides, which display a text differently from
+/// its characters.
 fn is_forbidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Characters without a glyph of their own; joiners belong to emoji and to Persian and Indic spelling, so they may
-/// stand in a text but cannot be all of it.
+/// Characters without a visible glyph. Joiners are part of emoji and of Persian and Indic spelling, so they may occur
+/// in a text but cannot be all of it.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -182,7 +185,7 @@ fn is_dash(c: char) -> bool {
     matches!(c, '-' | '_' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
-/// Marks that writers of a script leave out at will: European diacritics, Arabic harakat, Hebrew points.
+/// Marks that writers of a script may omit: European diacritics, Arabic harakat, Hebrew points.
 fn is_optional_mark(c: char) -> bool {
     matches!(
         c,
@@ -191,7 +194,7 @@ fn is_optional_mark(c: char) -> bool {
     )
 }
 
-/// Lower-case Latin letters that Unicode does not decompose, as a keyboard without them writes them.
+/// ASCII replacements of lower-case Latin letters that Unicode does not decompose.
 fn latin(c: char) -> Option<&'static str> {
     Some(match c {
         'ß' => "ss",

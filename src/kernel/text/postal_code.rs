@@ -1,4 +1,4 @@
-//! Canadian postal codes, whose first three characters are the only part that is stored in clear.
+//! Canadian postal codes. Only their first three characters are stored unencrypted.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::TextError;
 pub struct PostalCode(String);
 
 impl PostalCode {
-    /// Parses any spelling: small letters, no space, a hyphen.
+    /// Parses any spelling: lower case, without the space, with a hyphen.
     ///
     /// # Errors
     /// `required` when empty, otherwise `invalid_postal_code`.
@@ -44,7 +44,7 @@ impl PostalCode {
         &self.0[..3]
     }
 
-    /// The province or territory, as Canada Post abbreviates it.
+    /// The province or territory, as Canada Post's two-letter abbreviation.
     pub fn province(&self) -> Option<&'static str> {
         Some(match self.0.as_bytes()[0] {
             b'A' => "NL",
@@ -57,7 +57,7 @@ impl PostalCode {
             b'S' => "SK",
             b'T' => "AB",
             b'V' => "BC",
-            // The two territories share a letter.
+            // the two territories share the first letter
             b'X' if matches!(self.prefix(), "X0A" | "X0B" | "X0C") => "NU",
             b'X' => "NT",
             b'Y' => "YT",
@@ -66,7 +66,7 @@ impl PostalCode {
     }
 }
 
-/// Canada Post leaves out the letters that look like others.
+/// Letters that Canada Post uses: none that look like others.
 fn is_letter(c: char) -> bool {
     c.is_ascii_uppercase() && !matches!(c, 'D' | 'F' | 'I' | 'O' | 'Q' | 'U')
 }

@@ -1,12 +1,13 @@
-//! Which addresses of a mail provider reach the same mailbox. Data only; used for the index, never for sending.
+//! Rules by which mail providers map several addresses to one mailbox. Data only; used for the index, never for
+//! sending.
 
-/// What one provider ignores in an address.
+/// What a provider ignores in an address.
 pub(super) struct Provider {
-    /// Domains on which a local part names the same mailbox; the first stands for all in the index.
+    /// Domains on which a local part names the same mailbox; the index uses the first for all.
     pub domains: &'static [&'static str],
-    /// The local part is cut at the first of these: what follows is a tag of the owner's.
+    /// Separator after which the rest of the local part is a tag chosen by the owner.
     pub tag: Option<char>,
-    /// Characters of the local part that the provider skips.
+    /// Characters that the provider ignores in the local part.
     pub skipped: &'static [char],
 }
 
@@ -18,7 +19,7 @@ const fn dash(domains: &'static [&'static str]) -> Provider {
     Provider { domains, tag: Some('-'), skipped: &[] }
 }
 
-/// One entry for each set of domains that share their mailboxes: `ana@outlook.com` and `ana@hotmail.com` may be two people.
+/// One entry for each set of domains that share mailboxes; `ana@outlook.com` and `ana@hotmail.com` may be two people.
 pub(super) const PROVIDERS: &[Provider] = &[
     Provider { domains: &["gmail.com", "googlemail.com"], tag: Some('+'), skipped: &['.'] },
     Provider {
@@ -53,7 +54,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
     dash(&["rocketmail.com"]),
 ];
 
-/// Further providers of mail for everybody. That many sign with addresses of one says nothing about a crowd.
+/// Further public mail providers. Many signatures from one of these domains are no sign of abuse.
 pub(super) const PUBLIC_PROVIDERS: &[&str] = &[
     "aol.com",
     "bell.net",

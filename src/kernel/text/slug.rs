@@ -1,4 +1,4 @@
-//! Slugs: the words by which pages are addressed.
+//! Slugs: readable identifiers in the URLs of pages.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use super::{TextError, is_optional_mark, latin};
 
 const MAX_CHARS: usize = 80;
 
-/// 1 to 80 characters `[a-z0-9]+(-[a-z0-9]+)*`, never in the shape of a UUID, because `{id}` takes either.
+/// 1 to 80 characters `[a-z0-9]+(-[a-z0-9]+)*`, never in the form of a UUID, because `{id}` in paths accepts either.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Slug(String);
 
 impl Slug {
-    /// Takes a slug as it is, apart from white space around it.
+    /// Accepts a valid slug, apart from white space around it.
     ///
     /// # Errors
     /// `required`, `too_long` or `invalid_slug`.
@@ -40,7 +40,8 @@ impl Slug {
         Ok(Self(typed.to_owned()))
     }
 
-    /// Derives a slug from a title in Latin letters, cut at a word; `None` when nothing is left (other scripts).
+    /// Derives a slug from a title in Latin script, cut at a word boundary; `None` if no character remains (other
+    /// scripts).
     pub fn from_title(title: &str) -> Option<Self> {
         let mut slug = String::new();
         for word in words(title) {
@@ -58,13 +59,13 @@ impl Slug {
         Self::parse(&slug).ok()
     }
 
-    /// The slug.
+    /// The slug as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The title's words in a-z and 0-9; an apostrophe does not end a word ("dont", "lasile").
+/// The title's words in a-z and 0-9; an apostrophe does not separate words ("dont", "lasile").
 fn words(title: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for c in title.nfkd().flat_map(char::to_lowercase) {

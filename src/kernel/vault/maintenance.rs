@@ -1,5 +1,5 @@
-//! What every process does for the keyring, whatever its role: says which keys it has, learns which generation writes, and
-//! removes the keys of vaults that have ended from this host's files.
+//! Keyring maintenance, which every process runs in every role: reports which keys the process has, loads which
+//! generation is active, and removes the keys of destroyed vaults from this host's files.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -18,45 +18,46 @@ use crate::{
     },
 };
 
-/// Time between two looks at the files, and between two rounds.
+/// Time between two checks of the files for changes.
 const FILE_POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// Time between two maintenance rounds.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(20);
-/// Time after which a file counts as one that cannot be read.
+/// Timeout of reading the files; then they count as unreadable.
 const FILE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for the transaction that destroys a vault to commit.
+/// Delay before a round that [`Vaults::destroy`] asked for, so that its transaction can commit first.
 const COMMIT_WAIT: Duration = Duration::from_secs(1);
-/// Time for a last word to the database.
+/// Timeout of removing this process's row at shutdown.
 const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(2);
-/// A day ends everywhere on Earth twelve hours after it has ended in UTC.
+/// A day ends everywhere on Earth twelve hours after it has ended in UTC (at UTC-12).
 const END_OF_DAY_EVERYWHERE: TimeDelta = TimeDelta::hours(12);
-/// Time for which the key of a vault that was never committed is kept.
+/// Minimum age at which a key without a vault in the database is deleted.
 const ORPHANED_KEY_GRACE: TimeDelta = TimeDelta::days(1);
 
-/// A process that uses the keyring, as the others see it.
+/// A process that uses the keyring, as registered in `keyring_nodes`.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Host and a random part: each process is one of its own, since each may have another file.
+    /// `host/random`: unique per process, since each process may see another file.
     pub name: String,
-    /// What it does: `all`, `web`, `worker`.
+    /// Role of the process: `all`, `web` or `worker`.
     pub role: &'static str,
 }
 
 impl Node {
-    /// This process.
+    /// A name for this process.
     pub fn new(env: &Env, role: &'static str) -> Self {
         let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
         Self { name: format!("{host}/{}", hex::encode(env.random::<4>())), role }
     }
 }
 
-/// Runs until it is stopped.
+/// Runs maintenance until stopped; restarts it after a panic.
 pub async fn run(kernel: Arc<Kernel>, role: &'static str, stop: CancellationToken) {
     let node = Node::new(&kernel.env, role);
     while tokio::spawn(run_rounds(kernel.clone(), node.clone(), stop.clone())).await.is_err() && !stop.is_cancelled() {
         tracing::error!("keyring maintenance panicked; it is restarted");
         sleep(FILE_POLL_INTERVAL).await;
     }
-    // otherwise it would count for ten minutes more
+    // otherwise this process would block an activation for ten minutes more
     let _ = timeout(DEREGISTER_TIMEOUT, store::forget_node(&kernel.work, &node.name)).await;
 }
 
@@ -88,7 +89,7 @@ async fn run_rounds(kernel: Arc<Kernel>, node: Node, stop: CancellationToken) {
 }
 
 impl Vaults {
-    /// One round: says which keys this process has, learns which generation writes, and prunes.
+    /// One round: registers this process's keys, loads the active generations, and prunes.
     ///
     /// # Errors
     /// As [`Vaults::prune`].
@@ -99,14 +100,15 @@ impl Vaults {
         self.prune().await.map(drop)
     }
 
-    /// Destroys the vaults whose last day is over everywhere on Earth, then removes the keys of all destroyed vaults from
-    /// this host's files, so that no copy of the database opens them. Returns the names of the removed keys.
+    /// Destroys the vaults whose last day is over everywhere on Earth, then removes the keys of all destroyed vaults
+    /// from this host's files, so that no copy of the database can be decrypted. Returns the names of the removed
+    /// keys.
     ///
-    /// The key of a vault that was never committed goes after a day, in the process that saw it for so long. A key that was
-    /// made for another database is left alone.
+    /// A key without a vault (its transaction never committed) is removed once this process has seen it for a day.
+    /// Keys made for another database are not touched.
     ///
     /// # Errors
-    /// `unavailable` when the files cannot be read or written (it is to be tried again), or a database error.
+    /// `unavailable` when the files cannot be read or written; retried in the next round.
     pub async fn prune(&self) -> Result<Vec<String>> {
         self.refresh().await;
         let now = self.env.now();
@@ -137,7 +139,7 @@ impl Vaults {
         Ok(gone)
     }
 
-    /// The keys of this database without a vault: those that are old enough to go.
+    /// This database's keys without a vault that are older than [`ORPHANED_KEY_GRACE`].
     async fn orphaned_keys(&self, here: Vec<KeyInfo>, known: &HashSet<Uuid>) -> Result<Vec<String>> {
         let ours = store::database(&mut *self.work.acquire().await?).await?;
         let is_left = |key: &KeyInfo| {
@@ -157,7 +159,8 @@ impl Vaults {
         Ok(old)
     }
 
-    /// Looks whether the files changed; true when one did. A disk that does not answer stops one thread and nothing else.
+    /// Reads the files again if they changed; true if one did. A file system that does not answer blocks one thread
+    /// only.
     pub(super) async fn refresh(&self) -> bool {
         let keyring = self.keyring.clone();
         let file_lock = async {
@@ -176,7 +179,7 @@ impl Vaults {
         })
     }
 
-    /// Does something with the files that takes its time.
+    /// Runs a change of the key files on a blocking thread.
     pub(super) async fn with_files<T: Send + 'static, E: Into<Error> + Send + 'static>(
         &self,
         change: impl FnOnce(&crate::kernel::keyring::Keyring) -> Result<T, E> + Send + 'static,

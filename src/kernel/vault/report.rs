@@ -1,4 +1,4 @@
-//! What operators ask of the keyring: its state, and whether anything about it is wrong.
+//! Reports about the keyring for operators: `muster keyring status` and `check`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,15 +11,15 @@ use crate::{
     kernel::keyring::{KeyInfo, names_of, vault_key, vault_of},
 };
 
-/// Names in one line of a report, at most.
+/// Maximum number of names listed in one line of a report.
 const MAX_LISTED_NAMES: usize = 5;
 
 impl Vaults {
-    /// The state of the keyring in words: keys and their ages, which of them write, which vaults need which, and what each
-    /// process has.
+    /// The state of the keyring as text: keys and their ages, which of them are active, how many vaults need each, and
+    /// which keys each process has.
     ///
     /// # Errors
-    /// `unavailable` when the files cannot be read, or a database error.
+    /// `unavailable` when the files cannot be read.
     pub async fn status(&self) -> Result<String> {
         self.refresh().await;
         let vaults = store::live(&self.work).await?;
@@ -82,10 +82,7 @@ impl Vaults {
         let _ = writeln!(text, "  {}  {}", key.name, [vec![age], about].concat().join(", "));
     }
 
-    /// What is wrong with the keyring, one line each; nothing when all is well.
-    ///
-    /// # Errors
-    /// A database error.
+    /// Problems of the keyring, one line each; empty if there are none.
     pub async fn check(&self) -> Result<Vec<String>> {
         self.refresh().await;
         let mut faults = self.keyring.failing();
@@ -123,11 +120,11 @@ impl Vaults {
         Ok(faults)
     }
 
-    /// Refuses root keys of another installation: none of the organizations' vaults whose keys should be here opens. A process
-    /// with them would sign links and index addresses as no other one does.
+    /// Refuses root keys of another installation: this host has root keys that vaults name, and none of those vaults
+    /// can be decrypted. A process with such keys would sign links and index addresses differently from all others.
     ///
     /// # Errors
-    /// `internal` naming the setting, or a database error.
+    /// `internal`, naming the setting.
     pub async fn refuse_foreign_keys(&self) -> Result<()> {
         let mut foreign = None;
         for vault in store::live(&self.work).await? {
@@ -147,7 +144,7 @@ impl Vaults {
         )))
     }
 
-    /// Compares the keys here with those of the other processes.
+    /// Compares this host's keys with those of the other processes.
     async fn compare(&self, faults: &mut Vec<String>) -> Result<()> {
         let ours = self.keyring.fingerprints();
         let ours = by_name(&ours);
@@ -173,7 +170,7 @@ impl Vaults {
     }
 }
 
-/// Fingerprints by the names of their keys.
+/// Splits `name:fingerprint` strings into a map by name.
 fn by_name(fingerprints: &[String]) -> BTreeMap<&str, &str> {
     fingerprints.iter().filter_map(|fingerprint| fingerprint.rsplit_once(':')).collect()
 }

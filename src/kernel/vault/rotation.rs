@@ -1,5 +1,6 @@
-//! Rotation of the keyring, in two steps, so that no process meets a key that it does not have: `rotate` adds a generation to
-//! this host's file; once every host has the file, `activate` lets it write, for all processes at one moment.
+//! Rotation of the root and signing keys, in two steps, so that no process needs a key that it lacks: `rotate` adds a
+//! generation to this host's file; once every host has the file, `activate` makes all processes use it from one moment
+//! on.
 
 use std::path::Path;
 
@@ -16,22 +17,23 @@ use crate::{
     kernel::keyring::{ImportedKeys, names_of},
 };
 
-/// What an activation did.
+/// Result of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activated {
-    /// The generation that writes.
+    /// The generation that is active now.
     pub generation: u32,
-    /// Vaults that were wrapped anew.
+    /// Number of vaults whose keys were wrapped again.
     pub vaults: usize,
     /// From when on its keys sign.
     pub signs_from: DateTime<Utc>,
 }
 
 impl Vaults {
-    /// Adds a generation of keys to this host's root file. Nothing uses it before [`Vaults::activate`]. Returns its number.
+    /// Adds a generation of keys to this host's root file. It is not used before [`Vaults::activate`]. Returns its
+    /// number.
     ///
     /// # Errors
-    /// `unavailable` when the file cannot be changed or lacks a key that a vault needs, or a database error.
+    /// `unavailable` when the file cannot be changed or lacks a key that a vault needs.
     pub async fn rotate(&self) -> Result<u32> {
         let current = store::current_generation(&mut *self.work.acquire().await?).await?;
         let mut needed = store::needed(&self.work).await?;
@@ -41,12 +43,12 @@ impl Vaults {
         self.with_files(move |keyring| keyring.rotate(&env, &needed)).await
     }
 
-    /// Lets the newest generation of this host's root file write: wraps every organization's vault with it, and has every
-    /// process sign with it a minute later.
+    /// Activates the newest generation of this host's root file: wraps every organization's vault with it at once, and
+    /// makes every process sign with it a minute later.
     ///
     /// # Errors
-    /// `conflict` when it writes already or a process seen within ten minutes does not have it; `unavailable` when a vault's
-    /// present key is not here; or a database error. Then nothing is changed.
+    /// `conflict` when it is active already, or a process seen within ten minutes lacks it; `unavailable` when this
+    /// host lacks the current key of a vault. Nothing is changed then.
     pub async fn activate(&self) -> Result<Activated> {
         self.refresh().await;
         let generation = self.keyring.newest_generation()?;
@@ -68,28 +70,26 @@ impl Vaults {
             let (data, index) = unwrap(&old, vault.id, &vault.wrapped_keys)?;
             store::rewrap(&mut tx, vault.id, &name, &wrap(&self.env, &key, vault.id, &data, &index)).await?;
         }
-        // each process hears of it before that moment (`upkeep::ROUND`), so that all change over together
+        // every process loads the generation before that moment (`maintenance::MAINTENANCE_INTERVAL`), so all switch
+        // together
         let signs_from = store::activate(&mut tx, generation, self.env.now()).await?;
         tx.commit().await?;
         self.load_generations().await?;
         Ok(Activated { generation, vaults: vaults.len(), signs_from })
     }
 
-    /// Learns from the database which generations write.
-    ///
-    /// # Errors
-    /// A database error.
+    /// Loads from the database which generations are active, and since when.
     pub async fn load_generations(&self) -> Result<()> {
         self.keyring.set_history(store::generations(&self.work).await?);
         Ok(())
     }
 
-    /// Takes over keys of another host's file that are not here, except those of vaults that were destroyed. Returns their
+    /// Imports keys of another host's file that are missing here, except those of destroyed vaults. Returns their
     /// names.
     ///
     /// # Errors
-    /// `unavailable` when the text is no key file, a key of the same name is another one here, or the files cannot be
-    /// changed; or a database error.
+    /// `unavailable` when the text is not a key file, a key differs from the one of the same name here, or the files
+    /// cannot be written.
     pub async fn import(&self, text: &str, from: &Path) -> Result<Vec<String>> {
         let mut import = ImportedKeys::read(text, from)?;
         for (vault, destroyed) in store::known(&self.work, &import.vaults()).await? {

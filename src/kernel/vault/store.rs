@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{error::Result, kernel::keyring::Activation};
 
-/// A vault with its keys, wrapped.
+/// A vault's row with its wrapped keys.
 pub(super) struct VaultRow {
     pub(super) id: Uuid,
     pub(super) wrapping_key: String,
@@ -14,7 +14,7 @@ pub(super) struct VaultRow {
     pub(super) destroy_after: Option<NaiveDate>,
 }
 
-/// A new vault.
+/// Columns of a vault to insert.
 pub(super) struct New<'a> {
     pub(super) id: Uuid,
     pub(super) organization: Uuid,
@@ -40,7 +40,7 @@ pub(super) async fn of_organization(conn: &mut PgConnection, organization: Uuid)
     Ok(id.fetch_one(conn).await?)
 }
 
-/// The name of a vault's wrapping key and its wrapped keys; `None` once it was destroyed.
+/// The name of a vault's wrapping key and its wrapped keys; `None` once it is destroyed.
 pub(super) async fn wrapped(db: &PgPool, id: Uuid) -> Result<Option<(String, Vec<u8>)>> {
     let row = sqlx::query!("SELECT wrapping_key, wrapped_keys FROM vaults WHERE id = $1", id).fetch_one(db).await?;
     Ok(row.wrapping_key.zip(row.wrapped_keys))
@@ -57,7 +57,7 @@ pub(super) async fn destroy(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc
     Ok(())
 }
 
-/// Destroys the protected vaults whose last day lies before `day`.
+/// Destroys the protected vaults with `destroy_after` before `day`; returns their ids.
 pub(super) async fn destroy_ended(db: &PgPool, day: NaiveDate, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "UPDATE vaults SET wrapped_keys = NULL, wrapping_key = NULL, destroyed_at = $2
@@ -69,14 +69,14 @@ pub(super) async fn destroy_ended(db: &PgPool, day: NaiveDate, now: DateTime<Utc
     .await?)
 }
 
-/// Which of these vaults there are, and whether each was destroyed.
+/// Those of `ids` that exist, and whether each is destroyed.
 pub(super) async fn known(db: &PgPool, ids: &[Uuid]) -> Result<Vec<(Uuid, bool)>> {
     let rows =
         sqlx::query!(r#"SELECT id, destroyed_at IS NOT NULL AS "destroyed!" FROM vaults WHERE id = ANY ($1)"#, ids);
     Ok(rows.fetch_all(db).await?.into_iter().map(|row| (row.id, row.destroyed)).collect())
 }
 
-/// The names of the keys that vaults need.
+/// Names of the keys that wrap existing vaults.
 pub(super) async fn needed(db: &PgPool) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(
         r#"SELECT DISTINCT wrapping_key AS "name!" FROM vaults WHERE destroyed_at IS NULL ORDER BY 1"#
@@ -85,7 +85,7 @@ pub(super) async fn needed(db: &PgPool) -> Result<Vec<String>> {
     .await?)
 }
 
-/// All vaults that were not destroyed.
+/// All vaults that are not destroyed.
 pub(super) async fn live(db: &PgPool) -> Result<Vec<VaultRow>> {
     Ok(sqlx::query_as!(
         VaultRow,
@@ -96,7 +96,7 @@ pub(super) async fn live(db: &PgPool) -> Result<Vec<VaultRow>> {
     .await?)
 }
 
-/// The organizations' vaults that are not wrapped with this key, locked.
+/// The organizations' vaults wrapped with another key than this; locks the rows.
 pub(super) async fn wrapped_otherwise(conn: &mut PgConnection, name: &str) -> Result<Vec<VaultRow>> {
     Ok(sqlx::query_as!(
         VaultRow,
@@ -115,7 +115,8 @@ pub(super) async fn rewrap(conn: &mut PgConnection, id: Uuid, name: &str, wrappe
     Ok(())
 }
 
-/// What tells this database from others that use the same key files, also from a copy of itself in the same cluster.
+/// Identifies this database among others that use the same key files, also among copies of it in the same cluster: the
+/// id in `keyring_database` and the database's OID.
 pub(super) async fn database(conn: &mut PgConnection) -> Result<String> {
     Ok(sqlx::query_scalar!(
         r#"SELECT k.id::text || '/' || d.oid AS "tag!" FROM keyring_database k, pg_database d WHERE d.datname = current_database()"#
@@ -124,21 +125,21 @@ pub(super) async fn database(conn: &mut PgConnection) -> Result<String> {
     .await?)
 }
 
-/// The generation that wraps the vaults of organizations; holds an activation off until the transaction ends.
+/// The active generation, which wraps the vaults of organizations; blocks activations until the transaction ends.
 pub(super) async fn current_generation(conn: &mut PgConnection) -> Result<u32> {
     let row =
         sqlx::query_scalar!("SELECT generation FROM keyring_generations ORDER BY generation DESC LIMIT 1 FOR SHARE");
     Ok(u32::try_from(row.fetch_one(conn).await?).unwrap_or(1))
 }
 
-/// Lets nobody else activate a generation or make an organization's vault until the transaction ends.
+/// Blocks other activations, and the creation of organizations' vaults, until the transaction ends.
 pub(super) async fn lock_generations(conn: &mut PgConnection) -> Result<()> {
     sqlx::query!("LOCK TABLE keyring_generations IN EXCLUSIVE MODE").execute(conn).await?;
     Ok(())
 }
 
-/// Lets a generation write, and sign from a minute later on, by the later of the two clocks: processes with either must hear
-/// of it before. Returns that moment.
+/// Activates a generation: wrapping at once, signing from one minute after the later of the two clocks (the process's
+/// and the database's), so that every process learns of it before. Returns that moment.
 pub(super) async fn activate(conn: &mut PgConnection, generation: u32, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     Ok(sqlx::query_scalar!(
         "INSERT INTO keyring_generations (generation, writes_from, activated_at)
@@ -150,7 +151,7 @@ pub(super) async fn activate(conn: &mut PgConnection, generation: u32, now: Date
     .await?)
 }
 
-/// All generations that were activated.
+/// All activated generations, in order.
 pub(super) async fn generations(db: &PgPool) -> Result<Vec<Activation>> {
     let rows = sqlx::query!("SELECT generation, writes_from FROM keyring_generations ORDER BY generation");
     let activation =
@@ -162,13 +163,13 @@ pub(super) async fn generations(db: &PgPool) -> Result<Vec<Activation>> {
 pub(super) struct NodeRow {
     pub(super) node: String,
     pub(super) role: String,
-    /// Fingerprints of the keys that it has.
+    /// `name:fingerprint` of its keys.
     pub(super) keys: Vec<String>,
-    /// Seconds since it was last seen.
+    /// Seconds since it last registered.
     pub(super) age: f64,
 }
 
-/// Notes which keys a process has. By the clock of the database: those of hosts differ.
+/// Registers a process with its keys. Uses the database's clock, since the hosts' clocks differ.
 pub(super) async fn register(db: &PgPool, node: &str, role: &str, keys: &[String]) -> Result<()> {
     sqlx::query!(
         "INSERT INTO keyring_nodes AS n (node, role, keys, seen_at) VALUES ($1, $2, $3, now())
@@ -189,7 +190,7 @@ pub(super) async fn forget_node(db: &PgPool, node: &str) -> Result<()> {
     Ok(())
 }
 
-/// The processes that were seen within the last ten minutes.
+/// The processes seen within the last ten minutes.
 pub(super) async fn nodes(conn: &mut PgConnection) -> Result<Vec<NodeRow>> {
     Ok(sqlx::query_as!(
         NodeRow,
