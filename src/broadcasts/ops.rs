@@ -153,18 +153,12 @@ impl JobKind for AudienceCountJob {
 }
 
 /// Has a broadcast's job look at the state that it is in now.
-///
-/// # Errors
-/// A database error.
 pub async fn schedule_send(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
     let now = kernel.env.now();
     jobs::enqueue(conn, JOB, b.organization_id, b.id, b.due_at.map_or(now, |due| due.max(now))).await
 }
 
 /// Has it counted who would get a draft.
-///
-/// # Errors
-/// A database error.
 pub async fn schedule_audience_count(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
     jobs::enqueue(conn, AUDIENCE_JOB, b.organization_id, b.id, kernel.env.now()).await
 }

@@ -43,9 +43,6 @@ pub async fn delete_expired(conn: &mut PgConnection, now: DateTime<Utc>, keep: T
 
 /// Gives the place of settled mails back to the queue's table, so that it stays as small as the queue is: too many go through
 /// it in a minute to wait for the database's own rounds.
-///
-/// # Errors
-/// A database error.
 pub(super) async fn vacuum_queue(db: &PgPool) -> Result<()> {
     // not a statement that can be prepared
     sqlx::raw_sql("VACUUM (SKIP_LOCKED, TRUNCATE FALSE) emails_waiting").execute(db).await?;

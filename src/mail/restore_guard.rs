@@ -343,9 +343,6 @@ pub struct EpochStatus {
 }
 
 /// Compares without changing anything.
-///
-/// # Errors
-/// A database error.
 pub async fn epoch(kernel: &Kernel) -> Result<EpochStatus> {
     let file = file_of(kernel);
     let recorded = match read(&file).await {

@@ -31,9 +31,6 @@ pub type Recipient<'a> = (&'a EmailAddress, &'a Vault);
 
 /// Which of these may not get news and notices, because their address is suppressed everywhere or within the vault? (Whether
 /// news are wanted is a consent.) See [`may_send_confirmation`] for the first mail to an address.
-///
-/// # Errors
-/// A database error.
 pub async fn suppressed(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result<Vec<bool>> {
     let may = |status| {
         matches!(status, SuppressionStatus::Clear | SuppressionStatus::OnProbe(BounceProbe { unsubscribed: false, .. }))
@@ -111,9 +108,6 @@ async fn status(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result<Vec<Sup
 }
 
 /// The owner of an address wants no mail from this installation, ever: not even a confirmation.
-///
-/// # Errors
-/// A database error.
 pub async fn suppress_globally(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -148,9 +142,6 @@ const PROBE_PERIOD: TimeDelta = TimeDelta::days(2);
 
 /// An address within a vault gets no more news and notices, for this reason. A stronger reason that stands there stays. One
 /// that bounced is suppressed for 90 days, from the newest bounce on.
-///
-/// # Errors
-/// A database error.
 pub async fn suppress(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -228,9 +219,6 @@ pub(super) async fn strike_addressee(
 
 /// Lets an address that bounced be written to again within a vault; false when it was not suppressed for bouncing. Whoever
 /// unsubscribed, complained or wants no mail ever stays as they are.
-///
-/// # Errors
-/// A database error.
 pub(super) async fn lift_bounce(conn: &mut PgConnection, vault: &Vault, address: &EmailAddress) -> Result<bool> {
     delete_strikes(conn, vault, address).await?;
     let lifted = sqlx::query_scalar!(
@@ -277,9 +265,6 @@ pub(super) async fn delete_expired_bounces(conn: &mut PgConnection, now: DateTim
 /// Not when the address wants no mail or has had its mails of the day. Whoever unsubscribed from news may still confirm; to an
 /// address that bounced one new confirmation is tried.
 /// Counts each mail once, however often it is tried. Not for join, change or cancel mails, which their owner asked for.
-///
-/// # Errors
-/// A database error.
 pub async fn may_send_confirmation(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)]) -> Result<Vec<bool>> {
     let recipients: Vec<Recipient<'_>> = mails.iter().map(|(_, recipients)| *recipients).collect();
     let status = status(kernel, &recipients).await?;

@@ -66,9 +66,6 @@ impl Broadcast {
 }
 
 /// Writes a new draft, or another text and audience over one.
-///
-/// # Errors
-/// A database error.
 pub async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Result<()> {
     sqlx::query!(
         "INSERT INTO broadcasts (id, organization_id, organizer_id, texts, locale, actions, locales, regions, sources, created_at)
@@ -93,17 +90,11 @@ pub async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Re
 }
 
 /// A broadcast to make a step of, locked.
-///
-/// # Errors
-/// A database error.
 pub async fn lock(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Broadcast>> {
     Ok(broadcasts(conn, organization, Some(id), true).await?.pop())
 }
 
 /// An organization's broadcasts, newest first; or the one of this id. `lock` holds them for a change.
-///
-/// # Errors
-/// A database error.
 pub async fn broadcasts(
     conn: &mut PgConnection,
     organization: Uuid,
@@ -132,9 +123,6 @@ pub async fn broadcasts(
 }
 
 /// Gives a broadcast a state; `due_at` and `finished_at` stay where they are `None`.
-///
-/// # Errors
-/// A database error.
 pub async fn set_state(
     conn: &mut PgConnection,
     id: Uuid,
@@ -155,9 +143,6 @@ pub async fn set_state(
 }
 
 /// Removes a draft.
-///
-/// # Errors
-/// A database error.
 pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM broadcasts WHERE id = $1", id).execute(conn).await?;
     Ok(())
@@ -165,9 +150,6 @@ pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
 
 /// The address index up to which a vault's next so many people after another lie; `None` when there are not so many. No statement
 /// looks at more of them than that.
-///
-/// # Errors
-/// A database error.
 pub async fn range_end(conn: &mut PgConnection, vault: Uuid, after: &[u8], most: i64) -> Result<Option<Vec<u8>>> {
     Ok(sqlx::query_scalar!(
         r#"SELECT email_index AS "email_index!" FROM people WHERE vault_id = $1 AND email_index > $2 ORDER BY email_index OFFSET $3 LIMIT 1"#,
@@ -181,9 +163,6 @@ pub async fn range_end(conn: &mut PgConnection, vault: Uuid, after: &[u8], most:
 
 /// Counts those of a range of people who would get it now, before the list of those who never want mail is asked. After the
 /// last range (`up_to` is `None`) the number is there, with its time.
-///
-/// # Errors
-/// A database error.
 pub async fn count_audience(
     conn: &mut PgConnection,
     vault: Uuid,
@@ -213,9 +192,6 @@ pub async fn count_audience(
 }
 
 /// Broadcasts about one of these actions that began, or will, since a moment; other than this one.
-///
-/// # Errors
-/// A database error.
 pub async fn count_recent(conn: &mut PgConnection, b: &Broadcast, since: DateTime<Utc>) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM broadcasts
@@ -230,9 +206,6 @@ pub async fn count_recent(conn: &mut PgConnection, b: &Broadcast, since: DateTim
 }
 
 /// Which of these actions are the organization's, and not protected.
-///
-/// # Errors
-/// A database error.
 pub async fn resolve_actions(
     conn: &mut PgConnection,
     organization: Uuid,
@@ -250,9 +223,6 @@ pub async fn resolve_actions(
 }
 
 /// Begins a broadcast that is due.
-///
-/// # Errors
-/// A database error.
 pub async fn start(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE broadcasts SET state = 'sending', started_at = $2 WHERE id = $1 AND state = 'scheduled'",
@@ -290,17 +260,11 @@ impl Reader {
 }
 
 /// A person of an organization's own vault; nobody of another.
-///
-/// # Errors
-/// A database error.
 pub async fn reader(conn: &mut PgConnection, person: Uuid) -> Result<Option<Reader>> {
     Ok(readers(conn, &[person]).await?.pop())
 }
 
 /// Those of the people who are of an organization's own vault, in no order.
-///
-/// # Errors
-/// A database error.
 pub async fn readers(conn: &mut PgConnection, people: &[Uuid]) -> Result<Vec<Reader>> {
     Ok(sqlx::query_as!(
         Reader,

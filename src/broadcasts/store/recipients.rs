@@ -17,9 +17,6 @@ use crate::{
 };
 
 /// Recipients by state.
-///
-/// # Errors
-/// A database error.
 pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<String, i64>> {
     let rows = sqlx::query!(
         r#"SELECT state, sum(delta)::bigint AS "n!" FROM broadcast_counts WHERE broadcast_id = $1 GROUP BY state HAVING sum(delta) <> 0"#,
@@ -31,9 +28,6 @@ pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<Stri
 }
 
 /// Adds up what was appended to a broadcast's counts, some of it.
-///
-/// # Errors
-/// A database error.
 pub async fn fold_counts(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!(
         "WITH gone AS (
@@ -91,9 +85,6 @@ pub async fn recipients(
 
 /// Finds the recipients in a range of people, without bringing them here. After the last range (`up_to` is `None`) all are known:
 /// whoever agreed before the broadcast began, since each range is looked at after that.
-///
-/// # Errors
-/// A database error.
 pub async fn freeze_audience(conn: &mut PgConnection, vault: Uuid, b: &Broadcast, up_to: Option<&[u8]>) -> Result<()> {
     let after = b.freeze_cursor.as_deref().unwrap_or_default();
     sqlx::query!(
@@ -131,9 +122,6 @@ pub struct EnqueuedWindow {
 }
 
 /// Queues mail for the next who wait, up to `window` mails of this broadcast in the queue.
-///
-/// # Errors
-/// A database error.
 pub async fn enqueue_window(
     conn: &mut PgConnection,
     b: &Broadcast,
@@ -176,9 +164,6 @@ pub async fn enqueue_window(
 }
 
 /// Some of a broadcast's recipients whose mail is in the queue, locked: the person, and the mail.
-///
-/// # Errors
-/// A database error.
 pub async fn lock_queued(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<Vec<(Uuid, Uuid)>> {
     let rows = sqlx::query!(
         r#"SELECT r.person_id, r.email_id AS "email_id!" FROM broadcast_recipients r JOIN emails_waiting e ON e.id = r.email_id
@@ -192,9 +177,6 @@ pub async fn lock_queued(conn: &mut PgConnection, broadcast: Uuid, most: i64) ->
 }
 
 /// Is any mail of a broadcast in the queue, or on its way?
-///
-/// # Errors
-/// A database error.
 pub async fn is_queued(conn: &mut PgConnection, broadcast: Uuid) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM broadcast_recipients WHERE broadcast_id = $1 AND state = 'queued') AS "any!""#,
@@ -205,9 +187,6 @@ pub async fn is_queued(conn: &mut PgConnection, broadcast: Uuid) -> Result<bool>
 }
 
 /// Gives recipients whose mail was taken out of the queue another state.
-///
-/// # Errors
-/// A database error.
 pub async fn return_unsent(conn: &mut PgConnection, broadcast: Uuid, people: &[Uuid], state: &str) -> Result<()> {
     sqlx::query!(
         "WITH changed AS (
@@ -228,9 +207,6 @@ pub async fn return_unsent(conn: &mut PgConnection, broadcast: Uuid, people: &[U
 
 /// Lets some wait again whose mail was given up: because it had become stale, or for a reason that is asked anew when the
 /// next mail is composed. Returns how many.
-///
-/// # Errors
-/// A database error.
 pub async fn requeue_given_up(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"WITH changed AS (
@@ -253,9 +229,6 @@ pub async fn requeue_given_up(conn: &mut PgConnection, broadcast: Uuid, most: i6
 }
 
 /// Begins to feed the queue from the first recipient; `requeues_given_up` lets those wait again first who were given up.
-///
-/// # Errors
-/// A database error.
 pub async fn restart_enqueueing(conn: &mut PgConnection, broadcast: Uuid, requeues_given_up: bool) -> Result<()> {
     sqlx::query!("UPDATE broadcasts SET enqueue_cursor = NULL, requeues_given_up = $2 WHERE id = $1", broadcast, requeues_given_up)
         .execute(conn)
@@ -277,9 +250,6 @@ pub struct RecipientState {
 }
 
 /// Writes what became of recipients' mails.
-///
-/// # Errors
-/// A database error.
 pub async fn settle(conn: &mut PgConnection, settled: &[RecipientState]) -> Result<()> {
     let mut settled = settled.to_vec();
     settled.sort_unstable();

@@ -18,9 +18,6 @@ pub struct Pause {
 }
 
 /// What is paused.
-///
-/// # Errors
-/// A database error.
 pub async fn pauses(conn: &mut PgConnection) -> Result<Vec<Pause>> {
     Ok(sqlx::query_as!(Pause, "SELECT scope, reason, created_at FROM mail_pauses ORDER BY scope")
         .fetch_all(conn)
@@ -28,9 +25,6 @@ pub async fn pauses(conn: &mut PgConnection) -> Result<Vec<Pause>> {
 }
 
 /// Pauses a class or everything; what is being sent is not stopped any more.
-///
-/// # Errors
-/// A database error.
 pub async fn pause(conn: &mut PgConnection, scope: &str, reason: &str, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO mail_pauses (scope, reason, created_at) VALUES ($1, $2, $3) ON CONFLICT (scope) DO NOTHING",
@@ -44,9 +38,6 @@ pub async fn pause(conn: &mut PgConnection, scope: &str, reason: &str, now: Date
 }
 
 /// Lets a class or everything go out again. That there was a pause is remembered: in it no mail grew old.
-///
-/// # Errors
-/// A database error.
 pub async fn resume_at(conn: &mut PgConnection, scope: &str, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "WITH gone AS (DELETE FROM mail_pauses WHERE scope = $1 RETURNING scope, created_at)
@@ -60,9 +51,6 @@ pub async fn resume_at(conn: &mut PgConnection, scope: &str, now: DateTime<Utc>)
 }
 
 /// As [`resume_at`], now by the database's clock.
-///
-/// # Errors
-/// A database error.
 pub async fn resume(conn: &mut PgConnection, scope: &str) -> Result<()> {
     let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&mut *conn).await?;
     resume_at(conn, scope, now).await
@@ -123,9 +111,6 @@ pub struct Retry<'a> {
 /// Queues failed mails again. Returns how many.
 ///
 /// Not letters of which nobody knows whether they arrived: each of those is decided about alone.
-///
-/// # Errors
-/// A database error.
 pub async fn retry_all(conn: &mut PgConnection, now: DateTime<Utc>, which: Retry<'_>) -> Result<u64> {
     let mut query = QueryBuilder::<Postgres>::new("WITH back AS (DELETE FROM emails_settled WHERE state = 'failed'");
     if let Some(organization) = which.organization {

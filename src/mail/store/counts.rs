@@ -51,9 +51,6 @@ struct Waiting {
 }
 
 /// An organization's mail by class and state. Late is what was due before `late`.
-///
-/// # Errors
-/// A database error.
 pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: DateTime<Utc>) -> Result<MailCounts> {
     let mut tx = conn.begin().await?;
     force_index_scans(&mut tx).await?;
@@ -143,9 +140,6 @@ async fn estimate_waiting(conn: &mut PgConnection) -> Result<i64> {
 }
 
 /// How many of an organization's mails were sent since a moment, to the minute.
-///
-/// # Errors
-/// A database error.
 pub async fn sent_since(conn: &mut PgConnection, organization: Uuid, since: DateTime<Utc>) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT (coalesce((SELECT sum(sent) FROM mail_minutes WHERE organization_id = $1 AND minute >= date_trunc('minute', $2::timestamptz)), 0)
@@ -159,9 +153,6 @@ pub async fn sent_since(conn: &mut PgConnection, organization: Uuid, since: Date
 
 /// Folds waiting deltas into the counts. Several processes may do it at once: each takes rows that no other holds.
 /// Returns how many were folded.
-///
-/// # Errors
-/// A database error.
 pub async fn fold_counts(db: &PgPool) -> Result<u64> {
     let mut folded = 0;
     loop {
@@ -199,9 +190,6 @@ pub async fn fold_counts(db: &PgPool) -> Result<u64> {
 }
 
 /// Forgets the counts of months that are gone (those that ended by the day `before`), and of minutes before `now`'s last two hours.
-///
-/// # Errors
-/// A database error.
 pub(in crate::mail) async fn forget_counts(
     conn: &mut PgConnection,
     before: chrono::NaiveDate,

@@ -22,9 +22,6 @@ pub struct FirstContacts {
 }
 
 /// How the limit stands.
-///
-/// # Errors
-/// A database error.
 pub async fn first_contacts(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<FirstContacts> {
     Ok(sqlx::query_as!(
         FirstContacts,
@@ -41,9 +38,6 @@ pub async fn first_contacts(conn: &mut PgConnection, now: DateTime<Utc>) -> Resu
 
 /// Sets the limit for the whole installation; `None`: as in the settings. What waits for it goes when the present hour is
 /// over, or at once where the limit was raised or removed.
-///
-/// # Errors
-/// A database error.
 pub async fn set_first_contacts(conn: &mut PgConnection, per_hour: Option<i64>, now: DateTime<Utc>) -> Result<()> {
     let before = sqlx::query_scalar!("SELECT first_contacts_per_hour FROM mail_controls FOR UPDATE")
         .fetch_one(&mut *conn)

@@ -68,9 +68,6 @@ pub struct NewEmail<'a> {
 }
 
 /// Queues a mail in the caller's transaction and returns its id.
-///
-/// # Errors
-/// A database error.
 pub async fn enqueue(conn: &mut PgConnection, env: &Env, email: NewEmail<'_>) -> Result<Uuid> {
     let id = env.recorded_id(email.protected);
     let now = env.recorded_now(email.protected);
@@ -96,9 +93,6 @@ pub async fn enqueue(conn: &mut PgConnection, env: &Env, email: NewEmail<'_>) ->
 }
 
 /// Cancels those of the mails that still wait, and returns their ids. What is being sent is not stopped any more.
-///
-/// # Errors
-/// A database error.
 pub async fn cancel(conn: &mut PgConnection, now: DateTime<Utc>, ids: &[Uuid]) -> Result<Vec<Uuid>> {
     let cancelled = sqlx::query_scalar!(
         r#"WITH gone AS (
@@ -118,9 +112,6 @@ pub async fn cancel(conn: &mut PgConnection, now: DateTime<Utc>, ids: &[Uuid]) -
 }
 
 /// Queues a failed, uncertain or returned mail again, as an organizer decided; false when it is in no such state (any more).
-///
-/// # Errors
-/// A database error.
 pub async fn requeue(conn: &mut PgConnection, now: DateTime<Utc>, organization: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!(
         "WITH back AS (
@@ -435,9 +426,6 @@ pub struct QueueLength {
 }
 
 /// Counts what waits (for `/metrics`).
-///
-/// # Errors
-/// A database error.
 pub async fn queue_length(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<QueueLength> {
     let row = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE state = 'queued' AND due_at <= $1) AS "due!", count(*) FILTER (WHERE state = 'sending') AS "sending!"
