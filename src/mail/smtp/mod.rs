@@ -8,7 +8,7 @@
 //! This module does not retry (the queue does), does not know the queue, and never logs a line of an SMTP conversation.
 //!
 //! Why not lettre's pool: it sends content and final dot as two small writes on a socket with Nagle's algorithm on,
-//! which with delayed acknowledgements gives 22 mails a second per connection. Here`TCP_NODELAY` is set
+//! which with delayed acknowledgements gives 22 mails a second per connection. Here `TCP_NODELAY` is set
 //! (`docs/adr/0004-own-mail-transport.md`).
 
 mod connection;
