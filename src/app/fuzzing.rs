@@ -1,5 +1,5 @@
-//! What reads input that others write, as functions over any bytes: the targets of `fuzz/`, which says how to run them. Each
-//! must return, soon and without a panic, and what it lets through must hold what it promises.
+//! Fuzz targets: the parsers of untrusted input, as functions of any bytes. `fuzz/README.md` says how to run them.
+//! Each must return quickly and without a panic, and asserts the guarantees of the parser's result.
 
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -11,26 +11,26 @@ use crate::{
     petitions,
 };
 
-/// A target: its name, and what it does with bytes.
+/// A fuzz target: its name, and the function that is called with the input.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All targets.
+/// All fuzz targets.
 pub const TARGETS: [Target; 4] = [("bounce", bounce), ("filter", filter), ("csv", csv), ("template", template)];
 
-/// A mail that came back (`mail::report`).
+/// Returned mail (`mail::bounce_report`).
 ///
 /// # Panics
-/// When a failure's text is longer than a row keeps, or still has an address in it.
+/// If a failure's text is longer than 500 characters, or contains an e-mail address.
 pub fn bounce(raw: &[u8]) {
     if let BounceReport::Failed { text, .. } = mail::parse_bounce(raw).report {
         assert!(text.chars().count() <= 500 && mail::smtp::without_addresses(&text) == text, "{text:?}");
     }
 }
 
-/// The value of `?filter=`, over a field of each kind (`kernel::filter`).
+/// The value of `?filter=`, with a field of each kind (`kernel::filter`).
 ///
 /// # Panics
-/// When the SQL holds anything of the filter but its structure.
+/// If the SQL contains characters that can only come from the filter's literals (SQL injection).
 pub fn filter(raw: &[u8]) {
     const FIELDS: FieldSet = FieldSet(&[
         Field { name: "name", column_sql: "n", kind: FieldKind::Text },
@@ -54,7 +54,7 @@ pub fn filter(raw: &[u8]) {
 /// The beginning of a file of signers, and its lines (`petitions::csv_lines`).
 ///
 /// # Panics
-/// When the first line after the header lies outside of the file.
+/// If the offset of the first line after the header is outside of the file.
 pub fn csv(raw: &[u8]) {
     if let Ok(beginning) = petitions::beginning_of_file(raw) {
         let offset = usize::try_from(beginning.offset).unwrap_or(usize::MAX);
@@ -63,10 +63,10 @@ pub fn csv(raw: &[u8]) {
     }
 }
 
-/// A letter's template (`letters::template`).
+/// A template of a letter (`letters::template`).
 pub fn template(raw: &[u8]) {
     if let Ok(text) = std::str::from_utf8(raw) {
-        // whether it may be used or not
+        // only that it returns; the result may be an error
         let _ = check_template(text);
     }
 }
