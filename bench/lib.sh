@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the rows of the bench share: a server, databases made from a template, wrk and pgbench runs, medians.
+# Shared functions of the benchmark: the server, databases created from a template, runs of wrk and pgbench, medians.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/.." && pwd)
@@ -20,23 +20,23 @@ export MUSTER__KEYRING__FILE=$BENCH_DIR/keyring.json MUSTER__KEYRING__GENERATE=t
 
 say() { printf '%s\n' "$*" >&2; }
 
-# url NAME: the address of a database of the cluster; bench_base is the one that is always there.
+# url NAME: connection URL of a database of the cluster; the database bench_base always exists.
 url() { sed "s#///[^?]*#///$1#" <<<"$BENCH_BASE_URL"; }
 
-# sql NAME QUERY: the answer, unaligned.
+# sql NAME QUERY: runs a query and prints the result, unaligned.
 sql() { psql "$(if [ "$1" = bench_base ]; then echo "$BENCH_BASE_URL"; else url "$1"; fi)" --no-psqlrc -qAtc "$2"; }
 
-# fresh NAME [TEMPLATE]: a new copy of a template, and a checkpoint, so that no run pays for the one before.
+# fresh NAME [TEMPLATE]: creates a new copy of a template and runs a checkpoint, so that no run pays for the one before.
 fresh() {
     sql bench_base "DROP DATABASE IF EXISTS $1 WITH (FORCE)"
     sql bench_base "CREATE DATABASE $1 TEMPLATE ${2:-bench_template} STRATEGY file_copy"
     sql bench_base CHECKPOINT
-    # or a worker would take the copy for a database that was restored, and send nothing
+    # otherwise the restore guard of a worker takes the copy for a restored database, and sends nothing
     rm -f "$BENCH_DIR"/keyring.mail-epoch
     sql "$1" "UPDATE mail_epoch SET number = 0"
 }
 
-# serve NAME ROLE: starts the server on a database and waits until it is ready.
+# serve NAME ROLE: starts the server on a database and waits until /readyz answers 200 (20 s at most).
 serve() {
     (cd "$BENCH_DIR" && DATABASE_URL=$(url "$1") exec "$muster" serve --role "$2" >>"$BENCH_DIR/server.log" 2>&1) &
     server=$!
@@ -48,7 +48,7 @@ serve() {
     return 1
 }
 
-# halt: stops the server as an operator would; what it accepted is written first.
+# halt: stops the server with SIGTERM (graceful shutdown: what it accepted is written first).
 halt() {
     if [ -n "$server" ]; then
         kill "$server" 2>/dev/null || true
@@ -57,13 +57,14 @@ halt() {
     fi
 }
 
-# api METHOD PATH BODY: a call with the owner's token.
+# api METHOD PATH BODY: an API call with the owner's token.
 api() {
     curl -sf -X "$1" "http://$http$2" -H "OSDI-API-Token: $(cat "$BENCH_DIR/token")" \
         -H 'Content-Type: application/json' -d "$3"
 }
 
-# drive SCRIPT CONNECTIONS SECONDS [ARGS...]: wrk; prints "rate p50 p99 requests duration" (ms, s) and fails on any error.
+# drive SCRIPT CONNECTIONS SECONDS [ARGS...]: runs wrk; prints "rate p50 p99 requests duration" (per second, ms, ms,
+# number, s); fails on any transport error or status above 399.
 drive() {
     local script=$1 connections=$2 time=$3 out
     shift 3
@@ -75,7 +76,8 @@ drive() {
     awk '/^RESULT/ { print $2, $3, $4, $5, $6 }' <<<"$out"
 }
 
-# peer NAME SCRIPT PETITION OPTIONS...: pgbench, prepared, one statement for each transaction; prints transactions a second.
+# peer NAME SCRIPT PETITION OPTIONS...: runs pgbench with prepared statements, one per transaction; prints
+# transactions per second.
 peer() {
     local name=$1 script=$2 petition=$3 out
     shift 3
@@ -88,10 +90,10 @@ peer() {
     awk '/^tps/ { print $3 }' <<<"$out"
 }
 
-# metric NAME [DIGITS]: the sum over its labels, with so many digits behind the point (none).
+# metric NAME [DIGITS]: value of a metric, summed over its labels, with DIGITS decimals (default 0).
 metric() { curl -sf "http://$admin/metrics" | awk -v name="$1" -v digits="${2:-0}" 'index($1, name) == 1 { s += $2 } END { printf "%." digits "f", s }'; }
 
-# resident PID: its memory in MB.
+# resident PID: resident memory (RSS) of a process in MB.
 resident() { awk '/^VmRSS/ { printf "%.1f\n", $2 / 1024 }' "/proc/$1/status"; }
 
 now() { date +%s.%N; }
@@ -100,13 +102,13 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b ? a / b : 0 }'; }
 whole() { printf '%.0f' "$1"; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print (NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2) }'; }
 
-# verdict VALUE least|most LIMIT
+# verdict VALUE least|most LIMIT: prints whether the limit is reached.
 verdict() {
     awk -v value="$1" -v how="$2" -v limit="$3" \
         'BEGIN { print ((how == "least" ? value >= limit : value <= limit) ? "reached" : "SHORT") }'
 }
 
-# put NAME OURS PEER RATIO TARGET VERDICT: one line of the table.
+# put NAME OURS PEER RATIO TARGET VERDICT: appends a row to the table of results.
 put() {
     printf '| %s | %s | %s | %s | %s | %s |\n' "$@" | tee -a "$BENCH_DIR/table.md" >&2
 }

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Measures Muster beside its peers on this machine and writes bench/results.md. See bench/README.md.
+# Benchmark: measures Muster and its peers on this machine, in one run, and writes bench/results.md. See
+# bench/README.md.
 #
-#   bench/run.sh [ROW...]      sign latency register read start drain workers claim backlog steady million export; all if none is named
+#   bench/run.sh [ROW...]      default: all rows
 #
-# BENCH_SECONDS (8), BENCH_ROUNDS (3) and BENCH_MAILS (100000) say how long and how often. Everything talks to this machine only.
+# Rows: sign latency register read start drain workers claim backlog steady million export.
+#
+# Environment: BENCH_SECONDS (8) per measurement, BENCH_ROUNDS (3) per row, BENCH_MAILS (100000) letters to drain,
+# BENCH_MILLION (1000000) signatures of the large petition. All connections are to loopback.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 muster=${CARGO_TARGET_DIR:-$PWD/target}/release/muster
 if [ -z "${BENCH_BASE_URL:-}" ]; then
-    # the outer half: a cluster of its own for the inner one, gone afterwards
+    # outer call: starts a temporary Postgres cluster, runs this script again on it, and removes it
     BENCH_DIR=$(mktemp -d "${TMPDIR:-/tmp}/muster-bench.XXXXXX")
     export BENCH_DIR
     chmod 755 "$BENCH_DIR"
@@ -48,7 +52,7 @@ prepare() {
     for confirmation in none email; do
         api POST /api/v1/petitions "{\"title\":\"Status for all\",\"muster:slug\":\"$confirmation\",\"muster:status\":\"published\",\"muster:confirmation\":\"$confirmation\"}" >/dev/null
     done
-    # like the guard's: everything comes from one network here
+    # burst limits out of the way, as those of the rate limiter: all requests come from one network here
     api PUT /api/v1/integrity '{"muster:per_network_hour":1000000000,"muster:per_domain_hour":1000000000}' >/dev/null
     api POST /api/v1/events '{"title":"Assembly","muster:slug":"assembly","muster:status":"published","muster:confirmation":"none","capacity":500,"start_date":"2030-05-01T18:00:00Z","end_date":"2030-05-01T20:00:00Z","timezone_identifier":"America/Toronto"}' >/dev/null
     halt
@@ -60,7 +64,8 @@ prepare() {
 
 petition() { sql bench_template "SELECT id FROM actions WHERE kind = 'petition' AND slug = '$1'"; }
 
-# signed NAME CONFIRMATION CONNECTIONS SECONDS [THINK]: signs on a running server; every acknowledged one must be there.
+# signed NAME CONFIRMATION CONNECTIONS SECONDS [THINK]: signs on a running server (THINK: mean think time in ms) and
+# prints the result of drive; fails if an acknowledged signature is not in the table.
 signed() {
     local before after result
     before=$(sql "$1" "SELECT count(*) FROM signatures")
@@ -94,7 +99,7 @@ row_sign() {
             serve bench_ours web
             before=$(commits bench_ours)
             signed bench_ours $confirmation 256 "$seconds" >>"$BENCH_DIR/at256"
-            sleep 1 # the statistics of commits arrive late
+            sleep 1 # pg_stat_database is updated with a delay
             note "sign, $confirmation, 256 connections: $(batches), $((($(commits bench_ours) - before) / seconds)) commits/s (pgbench: one for each signature)"
             halt
             fresh bench_ours
@@ -115,7 +120,7 @@ row_sign() {
     done
 }
 
-# The petition with a million signatures: signed through the front door, once for all rows that need it.
+# Creates bench_million, with a petition of a million signatures made through the API, once for all rows that need it.
 fill_million() {
     if [ -n "$(sql bench_base "SELECT 1 FROM pg_database WHERE datname = 'bench_million'")" ]; then return; fi
     say "signing $million times"
@@ -164,7 +169,7 @@ row_latency() {
         halt
     fi
     most=$(cat "$BENCH_DIR/most")
-    # 64 connections that think so long between two signatures that half the most comes together; an answer takes some 3 ms
+    # think time (ms) at which 64 connections together send half the maximum rate; a response takes about 3 ms
     think=$(awk -v most="$most" 'BEGIN { t = 64 / (most / 2) * 1000 - 3; printf "%.0f", t < 1 ? 1 : t }')
     : >"$BENCH_DIR/p99" && : >"$BENCH_DIR/rates" && : >"$BENCH_DIR/peer"
     for i in $(seq "$rounds"); do
@@ -176,7 +181,7 @@ row_latency() {
             awk '{ v[NR] = $1 } END { print v[int(NR * 0.99)] }' >>"$BENCH_DIR/peer"
         fresh bench_ours
         serve bench_ours web
-        signed bench_ours email 64 2 "$think" >/dev/null # warm connections and plans: nobody opens a campaign at full speed
+        signed bench_ours email 64 2 "$think" >/dev/null # warm-up of connections and plans, which is not measured
         signed bench_ours email 64 "$seconds" "$think" >"$BENCH_DIR/one"
         cut -d' ' -f3 "$BENCH_DIR/one" >>"$BENCH_DIR/p99"
         cut -d' ' -f1 "$BENCH_DIR/one" >>"$BENCH_DIR/rates"
@@ -266,12 +271,12 @@ row_export() {
         "$(if [ "$(verdict "$(ratio "$ours" "$theirs")" most 2.0)" = reached ]; then verdict "$grown" most 63; else echo SHORT; fi)"
 }
 
-# with_sink COMMAND...: runs it while Postfix's smtp-sink takes all mail; SINK_OPTIONS are more options of it.
+# with_sink COMMAND...: runs a command while Postfix's smtp-sink accepts all mail; SINK_OPTIONS are passed to smtp-sink.
 with_sink() {
     local tools=${CARGO_TARGET_DIR:-$PWD/target}/tools/postfix/usr
     local -x PATH=$PATH:$tools/sbin LD_LIBRARY_PATH=$tools/lib/postfix${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     local -x MUSTER__MAIL__TRANSPORT=smtp MUSTER__MAIL__SMTP_URL=smtp://$relay MUSTER__MAIL__CONNECTIONS=8
-    # as root it wants to be somebody else
+    # started as root, smtp-sink requires a user to switch to
     # shellcheck disable=SC2046,SC2086
     smtp-sink $([ "$(id -u)" = 0 ] && echo -u nobody) ${SINK_OPTIONS:-} "$relay" 1000 2>>"$BENCH_DIR/server.log" &
     sink=$!
@@ -282,14 +287,14 @@ with_sink() {
     trap halt EXIT
 }
 
-# drained DATABASE MAILS: seconds until a worker has handed all of them to the sink.
+# drained DATABASE MAILS: starts a worker and prints the seconds until it has sent so many mails to the sink.
 drained() {
     local start sent
     start=$(now)
     serve "$1" worker
     while sent=$(metric muster_mails_settled); [ "$sent" -lt "$2" ]; do
         if [ "$sent" -gt 0 ]; then resident "$server" >>"$BENCH_DIR/resident"; fi
-        # whoever asks takes time from the two cores, so it is done often only near the end
+        # polling takes CPU time from the two cores, so it is frequent only near the end
         sleep "$([ "$sent" -lt $(($2 / 5 * 4)) ] && echo 0.5 || echo 0.1)"
     done
     since "$start"
@@ -300,7 +305,8 @@ drained() {
     fi
 }
 
-# letters MAILS: a database bench_letters with so many letters waiting, in a hundred officials' mailboxes.
+# letters MAILS: creates a database bench_letters with so many letters queued, in the lanes of a hundred officials'
+# mailboxes.
 letters() {
     local each=$(($1 / 100)) action office targets
     fresh bench_letters
@@ -320,12 +326,12 @@ letters() {
     done
     halt
     sql bench_letters "DELETE FROM emails_waiting WHERE lane = '' OR id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY lane) AS n FROM emails_waiting) e WHERE n > $each)"
-    # as fast as a mailbox may be written to at all, and all that wait at once
+    # highest rate and burst that a lane can have
     sql bench_letters "UPDATE mail_lanes SET rate_per_hour = 100000, burst = 1000"
     sql bench_letters "VACUUM ANALYZE"
 }
 
-# Letters to officials against smtp-source, which sends one constant message of the same size again and again.
+# Sending letters to officials, compared with smtp-source, which repeats one constant message of about the same size.
 row_drain() {
     letters "$mails"
     with_sink drain_rounds
@@ -349,7 +355,7 @@ drain_rounds() {
     put "memory while draining" "RSS $(sort -g "$BENCH_DIR/resident" | sed -n '1p;$p' | paste -sd- | sed 's/-/ to /') MB" "-" "-" "flat" "printed"
 }
 
-# Two worker processes on one queue; each message is written down by the sink and looked for twice.
+# Two worker processes on one queue; smtp-sink writes all messages to a file, in which each Message-ID must occur once.
 row_workers() {
     mails=$((mails / 5))
     letters "$mails"
@@ -376,10 +382,11 @@ two_workers() {
     halt
 }
 
-# The time of a claim by how many mails wait. What waits is about signatures that are gone, so nothing is sent.
+# Duration of a claim for a short and a long queue. The mails are about signatures that do not exist, so nothing is
+# sent.
 row_claim() {
     local number few many
-    # one line, so that each claim is of as many mails and has nobody beside it
+    # one worker loop, so that all claims have the same size and none runs concurrently
     local -x MUSTER__MAIL__CONNECTIONS=1 MUSTER__MAIL__BATCH=128
     for number in 10000 "$million"; do
         fresh bench_ours
@@ -396,7 +403,8 @@ row_claim() {
     put "claim of 128 mails with $million waiting" "$many ms" "with 10,000: $few ms" "$(ratio "$many" "$few") x" "<= 1.3 x" "$(verdict "$(ratio "$many" "$few")" most 1.3)"
 }
 
-# until_none DATABASE QUERY: seconds until a query answers 0; writes down the longest transaction (ms) and the worker's memory (MB) meanwhile.
+# until_none DATABASE QUERY: prints the seconds until a query returns 0; meanwhile records the longest transaction
+# (ms) in $BENCH_DIR/longest and the server's memory (MB) in $BENCH_DIR/resident.
 until_none() {
     local start left
     start=$(now)
@@ -409,8 +417,8 @@ until_none() {
     since "$start"
 }
 
-# A backlog let go: letters that are held when their action goes live, and a broadcast. No mail goes out meanwhile, so what is
-# measured is the jobs; the answers to the two requests are measured too.
+# Releasing a backlog: held letters when their action goes live, and a broadcast. All mail is paused, so only the jobs
+# are measured, and the response times of the two requests that start them.
 row_backlog() {
     local row start answer took
     fresh bench_ours
@@ -457,7 +465,8 @@ row_backlog() {
     fi
 }
 
-# A million requests while nobody asks for the metrics: what is counted for them must not pile up (nor anything else).
+# A million requests while /metrics is not scraped: neither the recorded metrics nor anything else may accumulate in
+# memory.
 row_steady() {
     local answered=0 path first last
     fresh bench_ours
@@ -473,7 +482,7 @@ row_steady() {
         resident "$server" >>"$BENCH_DIR/resident"
     done
     halt
-    # after the first round all threads, connections and caches are there
+    # baseline after the first round, when all threads, connections and caches exist
     first=$(head -n1 "$BENCH_DIR/resident") last=$(tail -n1 "$BENCH_DIR/resident")
     put "steady: $answered requests, signatures among them, no scraper" "RSS $first MB after the first $(wc -l <"$BENCH_DIR/resident")th, $last MB at the end" "-" \
         "$(ratio "$last" "$first") x" "<= 1.15 x" "$(verdict "$(ratio "$last" "$first")" most 1.15)"

@@ -1,10 +1,11 @@
-//! Runs the targets of `fuzz/` on a stable toolchain: changes samples at random, for a set time, and looks whether a target
-//! panics or takes long. `cargo fuzz`, which follows the branches that are taken, finds more; it needs a nightly toolchain.
+//! A simple mutation fuzzer for the targets of `fuzz/` on a stable toolchain: mutates samples at random for a given
+//! time, and reports a target that panics or takes too long. `cargo fuzz`, which is guided by coverage, finds more;
+//! it needs a nightly toolchain.
 //!
 //! ```text
 //! cargo run --example fuzz -- bounce 120 [SEED]
 //! ```
-//! The input of each try lies in `target/fuzz/TARGET.input` while it runs: what ends the process is found there.
+//! While a target runs, its input is in `target/fuzz/TARGET.input`, so that one that kills the process can be found.
 
 use std::{env, fs, panic, path::Path, process::ExitCode, time::Duration};
 
@@ -14,13 +15,13 @@ use muster::{
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
-/// Bytes of an input, at most.
+/// Maximum length of an input, in bytes.
 const LARGEST: usize = 256 * 1024;
-/// Time for one input, without optimisation.
+/// Time limit for one input, in a build without optimisation.
 const SLOW: Duration = Duration::from_secs(2);
-/// Stack of a thread of the server.
+/// Stack size, in bytes: that of a thread of the server.
 const STACK: usize = 2 * 1024 * 1024;
-/// What means something to the targets.
+/// Dictionary: tokens that have a meaning for the targets.
 const WORDS: &[&str] = &[
     "Content-Type: message/rfc822\n\n",
     "Content-Type: multipart/mixed; boundary=b\n\n--b\n",
@@ -114,7 +115,7 @@ fn place(random: &mut StdRng, length: usize) -> usize {
     random.random_range(0..=length)
 }
 
-/// A piece of an input.
+/// A random slice of an input.
 fn piece(random: &mut StdRng, input: &[u8]) -> Vec<u8> {
     let (a, b) = (place(random, input.len()), place(random, input.len()));
     input[a.min(b)..a.max(b)].to_vec()

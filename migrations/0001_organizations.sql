@@ -1,7 +1,7 @@
--- Who runs campaigns here, and what they did: organizations, organizers, their tokens and sessions, the audit trail.
+-- Organizations, organizers, their API tokens and sessions, and the audit log.
 
--- An id of version 7 (RFC 9562) for a row that SQL makes: beside the others of its time in every index. With the day instead
--- of the time for rows of protected actions.
+-- A UUID of version 7 (RFC 9562) for rows inserted by SQL: time-ordered, so that new index entries are next to each
+-- other. For rows of protected actions the caller passes the day instead of the time.
 CREATE FUNCTION uuid_v7(at timestamptz) RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
     SELECT encode(set_byte(r.bytes, 6, 112 + get_byte(r.bytes, 6) % 16), 'hex')::uuid
     FROM (SELECT overlay(uuid_send(gen_random_uuid()) PLACING substring(int8send(floor(extract(epoch FROM at) * 1000)::bigint) FROM 3) FROM 1 FOR 6)) AS r (bytes)
@@ -23,7 +23,7 @@ CREATE TABLE organizations (
 CREATE TABLE organizers (
     id              uuid PRIMARY KEY,
     organization_id uuid NOT NULL REFERENCES organizations (id),
-    email           text NOT NULL, -- normalised; organizers are staff, their address is their sign-in and stays in the clear
+    email           text NOT NULL, -- normalised; not encrypted: organizers are staff, and sign in with it
     name            text NOT NULL,
     role            text NOT NULL,
     password_hash   text NOT NULL, -- argon2id, PHC string format
@@ -38,7 +38,7 @@ CREATE TABLE api_tokens (
     id           uuid PRIMARY KEY,
     organizer_id uuid NOT NULL REFERENCES organizers (id),
     name         text NOT NULL,
-    token_hash   bytea NOT NULL, -- SHA-256 of a 256-bit random token: a fast hash is enough for a secret nobody chose
+    token_hash   bytea NOT NULL, -- SHA-256 of a 256-bit random token; a random secret needs no slow password hash
     scopes       text[] NOT NULL,
     created_at   timestamptz NOT NULL,
     expires_at   timestamptz,
@@ -59,8 +59,8 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_organizer_id_idx ON sessions (organizer_id);
 CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
 
--- Browsers in which an organizer has signed in before. They open nothing; their wrong passwords are counted apart, so that
--- strangers' do not keep the organizer out.
+-- Known devices: browsers in which an organizer has signed in before. They give no access; their failed sign-ins are
+-- counted separately, so that failed attempts of others do not lock the organizer out.
 CREATE TABLE known_devices (
     token_hash   bytea NOT NULL, -- SHA-256 of the cookie's random value
     organizer_id uuid NOT NULL REFERENCES organizers (id) ON DELETE CASCADE,
@@ -87,7 +87,7 @@ CREATE INDEX audit_entries_object_id_idx ON audit_entries (object_id) WHERE obje
 CREATE INDEX audit_entries_organizer_id_idx ON audit_entries (organizer_id);
 CREATE INDEX audit_entries_api_token_id_idx ON audit_entries (api_token_id);
 
--- Consents and the audit trail are evidence: a row may disappear with its subject, but never change.
+-- For consents and the audit log, which are evidence: rows may be deleted with their subject, but never updated.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';

@@ -1,8 +1,8 @@
--- Short-lived memory of requests, and the work that runs beside them.
+-- Short-lived state of requests (idempotency keys, proofs of work, failed attempts), background jobs and leader leases.
 
 CREATE TABLE idempotency_keys (
-    key         bytea PRIMARY KEY, -- HMAC of token and Idempotency-Key
-    request     bytea NOT NULL, -- HMAC of method, path and body: the same key with another request is refused
+    key         bytea PRIMARY KEY, -- HMAC of API token and Idempotency-Key
+    request     bytea NOT NULL, -- HMAC of method, path and body: the same key with another request is refused (422)
     resource_id uuid NOT NULL,
     status      smallint NOT NULL,
     created_at  timestamptz NOT NULL,
@@ -13,7 +13,7 @@ CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (created_at);
 CREATE TYPE spent_key AS (act_id uuid, resource_id uuid, outcome text);
 CREATE TYPE keyed_act AS (id uuid, key bytea, request bytea, created_at timestamptz);
 
--- Claims the Idempotency-Keys of a batch; returns the acts whose key was spent before, with the resource made then.
+-- Claims the Idempotency-Keys of a batch; returns the acts whose key was used before, with the resource created then.
 -- Outcomes: 'replayed' (the same request) or 'mismatch' (another one).
 CREATE FUNCTION claim_idempotency_keys(acts keyed_act[]) RETURNS SETOF spent_key
 LANGUAGE plpgsql AS $$
@@ -27,43 +27,44 @@ BEGIN
         RETURNING k.resource_id AS id
     )
     SELECT array_agg(claimed.id) INTO won FROM claimed;
-    RETURN QUERY -- a statement of its own, so that it sees what a concurrent batch committed while we waited for it
+    RETURN QUERY -- a separate statement, so that its snapshot includes what a concurrent batch committed while the INSERT waited for it
         SELECT a.id, k.resource_id, CASE WHEN k.request = a.request THEN 'replayed' ELSE 'mismatch' END
         FROM unnest(acts) a JOIN idempotency_keys k ON k.key = a.key
         WHERE a.id <> ALL (coalesce(won, '{}'));
 END $$;
 
--- Proofs of work that were spent.
+-- Used proofs of work: each is accepted once.
 CREATE UNLOGGED TABLE used_challenges (
     challenge  text PRIMARY KEY,
     expires_at timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02);
 CREATE INDEX used_challenges_expires_at_idx ON used_challenges (expires_at);
 
--- Failed attempts at passwords and codes, for all processes. Unlogged: in no backup, and emptied by a crash.
+-- Failed attempts at passwords and codes, shared by all processes. Unlogged: in no backup, and emptied after a crash.
 CREATE UNLOGGED TABLE attempts (
-    key      bytea PRIMARY KEY, -- HMAC under the secret of the day: of the purpose, the window, and the subject or source or both
+    key      bytea PRIMARY KEY, -- HMAC under the secret of the day, of the purpose, the window, and the subject, the source or both
     failures bigint NOT NULL,
-    ends_at  timestamptz NOT NULL, -- end of the window in which they count
+    ends_at  timestamptz NOT NULL, -- end of the window in which they are counted
     CONSTRAINT attempts_key_check CHECK (octet_length(key) = 32),
     CONSTRAINT attempts_failures_check CHECK (failures >= 0)
 );
 CREATE INDEX attempts_ends_at_idx ON attempts (ends_at);
 
--- Long work in small steps (src/kernel/jobs/mod.rs): one row for each thing that has work left, or whose work has failed.
+-- Background jobs, which run in small steps (src/kernel/jobs/mod.rs): one row per job that is not finished, or has
+-- failed.
 CREATE TABLE jobs (
     kind            text NOT NULL,
-    id              uuid NOT NULL, -- of the row that the kind works on: an import, a broadcast, a letter action
+    id              uuid NOT NULL, -- id of the row that the job works on: an import, a broadcast, a letter action
     organization_id uuid NOT NULL REFERENCES organizations (id),
     state           text NOT NULL DEFAULT 'running',
-    attempts        integer NOT NULL DEFAULT 0, -- failed steps in a row
-    next_at         timestamptz NOT NULL, -- no step is made before
-    generation      bigint NOT NULL DEFAULT 1, -- how often it was asked for: a step that was under way then neither ends the job nor moves it on
-    cursor          uuid, -- where the kind goes on
-    done            bigint NOT NULL DEFAULT 0, -- rows dealt with since it was asked for
-    last_error      text, -- a word of the list in src/kernel/jobs/mod.rs, never a message
-    claim_token     uuid, -- who makes a step at present
-    lease_until     timestamptz, -- by the database's clock; then another may
+    attempts        integer NOT NULL DEFAULT 0, -- consecutive failed steps
+    next_at         timestamptz NOT NULL, -- earliest time of the next step
+    generation      bigint NOT NULL DEFAULT 1, -- times it was enqueued; a step begun in an earlier generation does not change the job
+    cursor          uuid, -- position from which the next step continues
+    done            bigint NOT NULL DEFAULT 0, -- rows processed in this generation
+    last_error      text, -- a code of the list in src/kernel/jobs/mod.rs, never a message
+    claim_token     uuid, -- the process that is running a step
+    lease_until     timestamptz, -- end of its lease, by the database's clock; after that another may run the step
     created_at      timestamptz NOT NULL,
     CONSTRAINT jobs_pkey PRIMARY KEY (kind, id),
     CONSTRAINT jobs_state_check CHECK (state IN ('running', 'failed')),
@@ -74,7 +75,7 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_due_idx ON jobs (kind, next_at) WHERE state = 'running';
 CREATE INDEX jobs_organization_id_idx ON jobs (organization_id);
 
--- When an organization last had a step of a kind: the one that waited longest comes next.
+-- Fair scheduling: when a step of a kind last ran for an organization; the one that has waited longest is next.
 CREATE TABLE job_last_steps (
     kind            text NOT NULL,
     organization_id uuid NOT NULL REFERENCES organizations (id),
@@ -83,9 +84,10 @@ CREATE TABLE job_last_steps (
 ) WITH (fillfactor = 50);
 CREATE INDEX job_last_steps_organization_id_idx ON job_last_steps (organization_id);
 
--- Rounds that one process at a time makes for all of them (src/kernel/leader_election.rs): the tick, upkeep.
+-- Leader leases (src/kernel/leader_election.rs): periodic work that one process runs for all, such as the tick and
+-- maintenance.
 CREATE TABLE leases (
     name   text PRIMARY KEY,
-    holder uuid, -- null: nobody, and nobody needs to before `until`
+    holder uuid, -- the leader; null: none, and none is needed before `until`
     until  timestamptz NOT NULL -- by the database's clock
 ) WITH (fillfactor = 50);

@@ -1,30 +1,30 @@
--- The mail queue. A row says which message is due and what became of it, never to whom or what: the message is composed
--- from the ids in `refs` when it is sent.
+-- The mail queue. A row holds the state of a message, and neither recipient nor content: the message is composed from
+-- the ids in `refs` when it is sent.
 --
--- What waits and what is settled lie in different partitions: a settled mail is moved, so the table that is claimed from
--- stays as small as the queue is, however much has gone out. Code that claims, queues and settles names the partition;
--- whoever only reads may ask `emails`.
+-- Waiting and settled mails are in different partitions: settling moves a row, so the table that is claimed from
+-- stays as small as the queue is, however much was sent. Code that queues, claims or settles names the partition;
+-- code that only reads may select from `emails`.
 
 CREATE TABLE emails (
     id              uuid NOT NULL,
-    organization_id uuid NOT NULL, -- without a foreign key: copied from the action's row, and a check for each mail is not free
+    organization_id uuid NOT NULL, -- copied from the action's row; no foreign key, to save a check for each mail
     class           text NOT NULL,
     kind            text NOT NULL,
     lane            text NOT NULL DEFAULT '', -- letters: the mailbox's id; others: ''
-    refs            jsonb NOT NULL, -- ids only
+    refs            jsonb NOT NULL, -- object of the ids that the mail's kind composes it from; no personal data
     protected       boolean NOT NULL DEFAULT false, -- the row is deleted once settled
     state           text NOT NULL,
     due_at          timestamptz NOT NULL,
-    attempts        smallint NOT NULL DEFAULT 0, -- counted when claimed
+    attempts        smallint NOT NULL DEFAULT 0, -- incremented when claimed
     claim_token     uuid,
     lease_until     timestamptz,
-    data_at         timestamptz, -- content began to go out under the present claim: a lost lease is then uncertain
+    data_at         timestamptz, -- when sending of a letter's content began under the present claim; if the lease expires then, it is uncertain
     failure         text, -- reply code and text of the relay, without addresses
     created_at      timestamptz NOT NULL,
-    queued_at       timestamptz, -- when an organizer queued it again, or it was last put back by a pause: its age counts from then; NULL: from created_at
-    refused_at      timestamptz, -- a relay first refused it for good; only a second refusal is final (src/mail/retry_policy.rs)
-    breaks          smallint NOT NULL DEFAULT 0, -- connections that were lost over it
-    first_counted   boolean NOT NULL DEFAULT false, -- counts towards the first-contact limit already
+    queued_at       timestamptz, -- when an organizer or a pause last put it back into the queue; its age counts from then, else from created_at
+    refused_at      timestamptz, -- when a relay first refused it permanently; only a second refusal is final (src/mail/retry_policy.rs)
+    breaks          smallint NOT NULL DEFAULT 0, -- number of connections lost during it
+    first_counted   boolean NOT NULL DEFAULT false, -- it is already counted towards the first-contact limit
     settled_at      timestamptz,
     CONSTRAINT emails_class_check CHECK (class IN ('confirmation', 'urgent', 'letter', 'notice', 'update')),
     CONSTRAINT emails_state_check CHECK (state IN ('queued', 'sending', 'sent', 'failed', 'uncertain', 'cancelled', 'bounced', 'complained')),
@@ -33,31 +33,33 @@ CREATE TABLE emails (
     CONSTRAINT emails_settled_check CHECK ((state IN ('queued', 'sending')) = (settled_at IS NULL))
 ) PARTITION BY LIST ((settled_at IS NULL));
 
--- Vacuumed by the worker after every so many mails (src/mail/maintenance.rs); the settings are for when none runs.
--- Each claim gives a row a new place and its id a second entry in the index, which has room for it.
+-- Vacuumed by the worker after every 20,000 mails (src/mail/maintenance.rs); the autovacuum settings apply when no
+-- worker runs. Each claim is an update that changes indexed columns: a new row version, and a second entry for the id
+-- in the primary key's index. Both have free space for it (fillfactor).
 CREATE TABLE emails_waiting PARTITION OF emails (CONSTRAINT emails_waiting_pkey PRIMARY KEY (id) WITH (fillfactor = 50)) FOR VALUES IN (true)
     WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX emails_waiting_due_idx ON emails_waiting (class, due_at) WHERE state = 'queued' AND lane = '';
 CREATE INDEX emails_waiting_lane_idx ON emails_waiting (lane, due_at) WHERE state = 'queued' AND lane <> '';
 CREATE INDEX emails_waiting_lease_idx ON emails_waiting (lease_until) WHERE state = 'sending';
--- the mailboxes for which letters of an organization wait
+-- for the lanes in which letters of an organization wait
 CREATE INDEX emails_waiting_organization_lane_idx ON emails_waiting (organization_id, lane, due_at) WHERE state = 'queued' AND lane <> '';
--- so that a question for a state is put to the partitions alone that can have it
+-- lets the planner exclude partitions that cannot have a state (constraint exclusion)
 ALTER TABLE emails_waiting ADD CONSTRAINT emails_waiting_state_check CHECK (state IN ('queued', 'sending'));
 
--- By months, so that what is old goes at once and leaves nothing to clean up; rows are written once and rarely touched.
+-- Partitioned by month, so that expired mail is dropped as a whole and leaves nothing to vacuum. Rows are rarely
+-- updated.
 CREATE TABLE emails_settled PARTITION OF emails FOR VALUES IN (false) PARTITION BY RANGE (settled_at);
 ALTER TABLE emails_settled ADD CONSTRAINT emails_settled_pkey PRIMARY KEY (id, settled_at);
 ALTER TABLE emails_settled ADD CONSTRAINT emails_settled_state_check CHECK (state NOT IN ('queued', 'sending'));
--- what an organization sees of its mail, newest first
+-- for the list of an organization's mail, newest first
 CREATE INDEX emails_settled_organization_id_idx ON emails_settled (organization_id, id);
 CREATE INDEX emails_settled_at_idx ON emails_settled USING brin (settled_at);
 CREATE INDEX emails_settled_not_sent_idx ON emails_settled (organization_id, state) WHERE state <> 'sent';
--- For months that nobody has made yet.
+-- For months whose partition does not exist yet.
 CREATE TABLE emails_settled_other PARTITION OF emails_settled DEFAULT;
 
--- Makes the partition of the month in which a day lies, unless it is there. Mails of that month that were settled before it
--- was made move into it.
+-- Creates the partition of the month that contains a day, unless it exists. Mails of that month that were settled
+-- before, into the default partition, are moved into it.
 CREATE FUNCTION create_mail_partition(a_day date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     starts timestamptz := date_trunc('month', a_day::timestamp) AT TIME ZONE 'UTC';
@@ -67,7 +69,7 @@ BEGIN
     IF to_regclass(part) IS NOT NULL THEN
         RETURN;
     END IF;
-    -- held by whoever makes this month, so that two processes do not make it at once
+    -- advisory lock, so that two processes do not create the same partition at once
     PERFORM pg_advisory_xact_lock(hashtext(part));
     IF to_regclass(part) IS NOT NULL THEN
         RETURN;
@@ -85,7 +87,8 @@ BEGIN
     END IF;
 END $$;
 
--- Removes the months that ended on or before a day, whole; returns how many mails there were, roughly.
+-- Drops the partitions of months that ended on or before a day; returns the number of mails in them, as estimated by
+-- the planner's statistics.
 CREATE FUNCTION drop_mail_partitions(before date) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     part text;
@@ -104,8 +107,8 @@ END $$;
 
 SELECT create_mail_partition(current_date), create_mail_partition((current_date + interval '1 month')::date);
 
--- What became of mail, by the day (UTC) on which it was settled. Kept where mail is settled, so that nobody counts rows; goes
--- with the months (see src/mail/maintenance.rs).
+-- Number of settled mails by class, state and day (UTC) of settling. Maintained by a trigger, so that rows need not
+-- be counted; deleted with the monthly partitions (src/mail/maintenance.rs).
 CREATE TABLE mail_counts (
     organization_id uuid NOT NULL,
     class           text NOT NULL,
@@ -115,7 +118,7 @@ CREATE TABLE mail_counts (
     CONSTRAINT mail_counts_pkey PRIMARY KEY (organization_id, class, state, day)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 CREATE INDEX mail_counts_day_idx ON mail_counts (day);
--- Mails sent, by the minute; the last two hours.
+-- Number of mails sent per minute, of the last two hours.
 CREATE TABLE mail_minutes (
     organization_id uuid NOT NULL,
     minute          timestamptz NOT NULL,
@@ -123,7 +126,7 @@ CREATE TABLE mail_minutes (
     CONSTRAINT mail_minutes_pkey PRIMARY KEY (organization_id, minute)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 CREATE INDEX mail_minutes_minute_idx ON mail_minutes (minute);
--- The lanes that letters of an organization have gone by, and when last.
+-- The lanes in which an organization had letters, and the day (UTC) of the last one.
 CREATE TABLE mail_lane_users (
     organization_id uuid NOT NULL,
     lane            text NOT NULL,
@@ -131,7 +134,8 @@ CREATE TABLE mail_lane_users (
     CONSTRAINT mail_lane_users_pkey PRIMARY KEY (organization_id, lane)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 CREATE INDEX mail_lane_users_day_idx ON mail_lane_users (day);
--- What is to be added to these three. Appended, so that batches do not wait for each other; the tick folds it.
+-- Changes to be added to these three tables. Append-only, so that batches do not wait for each other's row locks;
+-- folded by the tick.
 CREATE TABLE mail_count_deltas (
     id              bigint GENERATED ALWAYS AS IDENTITY,
     organization_id uuid NOT NULL,
@@ -144,7 +148,8 @@ CREATE TABLE mail_count_deltas (
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.02);
 CREATE INDEX mail_count_deltas_organization_id_idx ON mail_count_deltas (organization_id);
 
--- Counts what a statement settles, changes or takes back. Not what is deleted with its month.
+-- Appends the changes of one statement: mails settled, changed in state, or deleted. A dropped partition does not
+-- fire it.
 CREATE FUNCTION count_settled_mail() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP IN ('UPDATE', 'DELETE') THEN
@@ -164,8 +169,8 @@ CREATE TRIGGER emails_settled_updated AFTER UPDATE ON emails_settled REFERENCING
 CREATE TRIGGER emails_settled_deleted AFTER DELETE ON emails_settled REFERENCING OLD TABLE AS old_mails
     FOR EACH STATEMENT EXECUTE FUNCTION count_settled_mail();
 
--- Mail of protected actions that has gone out, for the 72 hours in which it may come back: which mail it was, in ids, and
--- nothing of when. What is sent leaves no other row behind.
+-- Mail of protected actions that was sent, kept for 72 hours so that bounces can be matched: ids only, and no time of
+-- sending. Sent mail of protected actions leaves no other row.
 CREATE TABLE mail_bounce_lookups (
     id              uuid PRIMARY KEY, -- the mail's
     organization_id uuid NOT NULL,
@@ -177,56 +182,56 @@ CREATE TABLE mail_bounce_lookups (
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02);
 CREATE INDEX mail_bounce_lookups_forget_on_idx ON mail_bounce_lookups (forget_on);
 
--- The pace at which one mailbox is written to; every process shares it.
+-- Lanes: rate limit, hours and pause of each official's mailbox, shared by all processes.
 CREATE TABLE mail_lanes (
-    lane          text PRIMARY KEY,
+    lane          text PRIMARY KEY, -- the mailbox's id
     rate_per_hour integer NOT NULL DEFAULT 60,
-    burst         integer NOT NULL DEFAULT 5, -- letters that may go at once after a quiet time
-    opens_at      time, -- letters go between these two in the time zone, past midnight when it closes first; NULL: at any hour
+    burst         integer NOT NULL DEFAULT 5, -- letters that may be sent at once when none was sent for a while
+    opens_at      time, -- letters are sent between these two, past midnight if closes_at is earlier; NULL: at any time
     closes_at     time,
-    timezone      text NOT NULL DEFAULT 'UTC', -- IANA name; read by the worker, never by Postgres, whose rules may be older
+    timezone      text NOT NULL DEFAULT 'UTC', -- IANA name; evaluated by the worker, never by Postgres, whose time zone data may be older
     paused        boolean NOT NULL DEFAULT false,
-    pause_reason  text NOT NULL DEFAULT '', -- 'bounced', 'complained', 'unknown_time_zone': a human must look at it; '': as an organizer wishes
+    pause_reason  text NOT NULL DEFAULT '', -- 'bounced', 'complained', 'unknown_time_zone': a human must look; '': paused by an organizer
     next_at       timestamptz NOT NULL DEFAULT '-infinity', -- theoretical arrival time of the next letter (GCRA)
     CONSTRAINT mail_lanes_pause_reason_check CHECK (pause_reason IN ('', 'bounced', 'complained', 'unknown_time_zone') AND (paused OR pause_reason = '')),
     CONSTRAINT mail_lanes_window_check CHECK ((opens_at IS NULL) = (closes_at IS NULL) AND opens_at <> closes_at IS NOT FALSE),
     CONSTRAINT mail_lanes_rate_check CHECK (rate_per_hour BETWEEN 1 AND 100000),
     CONSTRAINT mail_lanes_burst_check CHECK (burst BETWEEN 1 AND 1000)
 );
--- The hours that there are: each claim asks, and few lanes have any.
+-- For the distinct hours of lanes, which each claim reads; few lanes have hours.
 CREATE INDEX mail_lanes_hours_idx ON mail_lanes (timezone, opens_at, closes_at) WHERE opens_at IS NOT NULL AND NOT paused;
 
--- Letters of a mailbox that came back as undeliverable, or as spam, by a report of mail from outside. Whoever can read one
--- letter can forge such a report about it, so a mailbox is paused only after several different letters within a day.
+-- Letters that were reported as undeliverable or as spam by returned mail. Anybody who can read a letter can forge
+-- such a report about it, so a lane is paused only after three different letters within a day.
 CREATE TABLE mail_lane_bounces (
     lane        text NOT NULL, -- the mailbox's id
     mail_id     uuid NOT NULL,
-    bounced_at  timestamptz NOT NULL, -- protected: the day
+    bounced_at  timestamptz NOT NULL, -- of a protected action: the day only
     CONSTRAINT mail_lane_bounces_pkey PRIMARY KEY (lane, mail_id)
 );
 
--- The pace that a relay allows, and whether it takes mail from us at all; every process shares it.
+-- SMTP relays: rate limit and circuit breaker of each, shared by all processes.
 CREATE TABLE mail_relays (
     relay         text PRIMARY KEY, -- host:port
-    rate_per_hour integer, -- NULL: as fast as it takes mail
-    next_at       timestamptz NOT NULL DEFAULT '-infinity', -- as for lanes; the burst is a minute's worth
-    refused_since timestamptz, -- it refuses our account or everything: it is given one mail at a time, at retry_at
-    refusal       text NOT NULL DEFAULT '', -- its words, without addresses
-    refusals      integer NOT NULL DEFAULT 0, -- in a row; the time to the next try grows with them
-    retry_at      timestamptz,
+    rate_per_hour integer, -- NULL: as fast as it accepts mail
+    next_at       timestamptz NOT NULL DEFAULT '-infinity', -- as for lanes (GCRA); the burst is one minute's worth
+    refused_since timestamptz, -- circuit breaker open since then: it refuses our account or everything, and gets probes only
+    refusal       text NOT NULL DEFAULT '', -- its reply, without addresses
+    refusals      integer NOT NULL DEFAULT 0, -- consecutive refusals; the delay to the next probe grows with them
+    retry_at      timestamptz, -- time of the next probe
     CONSTRAINT mail_relays_refused_check CHECK ((refused_since IS NULL) = (retry_at IS NULL)),
     CONSTRAINT mail_relays_rate_check CHECK (rate_per_hour BETWEEN 1 AND 100000000)
 );
 
--- What does not go out at present, for the whole installation: a class, or everything.
+-- Pauses in effect, of a class or of everything, for the whole installation.
 CREATE TABLE mail_pauses (
     scope      text PRIMARY KEY,
-    reason     text NOT NULL DEFAULT '', -- 'restored', 'unverified', 'other_database': see src/mail/restore_guard.rs; else an organizer's words
+    reason     text NOT NULL DEFAULT '', -- 'restored', 'unverified', 'other_database' (src/mail/restore_guard.rs), or an organizer's text
     created_at timestamptz NOT NULL,
     CONSTRAINT mail_pauses_scope_check CHECK (scope IN ('everything', 'confirmation', 'urgent', 'letter', 'notice', 'update'))
 );
 
--- Pauses that have ended, for as long as a mail may be too late to be of use: in a pause no mail grows old.
+-- Ended pauses, kept for 30 days: their time does not count towards the age at which mail is cancelled.
 CREATE TABLE mail_pauses_ended (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     scope      text NOT NULL,
@@ -235,15 +240,15 @@ CREATE TABLE mail_pauses_ended (
 );
 CREATE INDEX mail_pauses_ended_at_idx ON mail_pauses_ended (ended_at);
 
--- What organizers set for the whole installation while it runs.
+-- Settings that organizers change at run time, for the whole installation. One row.
 CREATE TABLE mail_controls (
     only_one                boolean PRIMARY KEY DEFAULT true CHECK (only_one),
-    first_contacts_per_hour bigint, -- NULL: as in the settings
+    first_contacts_per_hour bigint, -- NULL: the setting mail.first_contacts_per_hour applies
     CONSTRAINT mail_controls_first_contacts_check CHECK (first_contacts_per_hour > 0)
 );
 INSERT INTO mail_controls DEFAULT VALUES;
 
--- Mails that are settled and whose slice could not be told what became of them: it is told later, until that works.
+-- Settled mails whose settlement callback failed; it is retried until it succeeds.
 CREATE TABLE mail_pending_callbacks (
     email_id        uuid PRIMARY KEY,
     organization_id uuid NOT NULL,
@@ -253,7 +258,7 @@ CREATE TABLE mail_pending_callbacks (
     refs            jsonb NOT NULL,
     protected       boolean NOT NULL,
     status          text NOT NULL,
-    address_effect  text NOT NULL DEFAULT '', -- what follows for the address: '', 'strike', 'dead'
+    address_effect  text NOT NULL DEFAULT '', -- effect on the address: '' none, 'strike', 'dead' (suppressed)
     attempts        integer NOT NULL DEFAULT 0,
     due_at          timestamptz NOT NULL,
     CONSTRAINT mail_pending_callbacks_status_check CHECK (status IN ('sent', 'failed', 'uncertain', 'cancelled')),
@@ -261,18 +266,20 @@ CREATE TABLE mail_pending_callbacks (
 );
 CREATE INDEX mail_pending_callbacks_due_at_idx ON mail_pending_callbacks (due_at);
 
--- Counts up while mail goes out. The number is also kept in a file beside the keyring: a database with a lower number than
--- the file's was restored from a copy, and would send again what had gone out since.
+-- The mail epoch: a counter that is advanced while mail is sent, and also kept in a file beside the keyring. A
+-- database with a lower number than the file's was restored from a backup, and would send mail again that was sent
+-- since (src/mail/restore_guard.rs). One row.
 CREATE TABLE mail_epoch (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     number   bigint NOT NULL
 );
 INSERT INTO mail_epoch (number) VALUES (0);
 
--- What became of mail by the domain it went to. Only the great providers are named: a small domain may name a person.
+-- Delivery results by the recipient's mail provider. Only large providers are named, because a small domain may
+-- identify a person.
 CREATE TABLE mail_provider_counts (
     day        date NOT NULL,
-    provider   text NOT NULL, -- or 'other'
+    provider   text NOT NULL, -- domain of a large provider, or 'other'
     sent       bigint NOT NULL DEFAULT 0,
     failed     bigint NOT NULL DEFAULT 0,
     bounced    bigint NOT NULL DEFAULT 0,
@@ -280,15 +287,15 @@ CREATE TABLE mail_provider_counts (
     CONSTRAINT mail_provider_counts_pkey PRIMARY KEY (day, provider)
 );
 
--- How many unrequested confirmations an address got today. Keyed by a secret that is thrown away with the day; unlogged:
--- it may be lost, it must never be found in a backup.
+-- Daily cap: number of unrequested confirmations sent to an address today. Hashed under the secret of the day, which
+-- is deleted with the day. Unlogged: it may be lost in a crash, but must never be in a backup.
 CREATE UNLOGGED TABLE confirmation_caps (
     day          date NOT NULL,
-    address_hash bytea NOT NULL,
+    address_hash bytea NOT NULL, -- of an address; or of a mail's id, which marks that the mail was counted
     sent         smallint NOT NULL,
     CONSTRAINT confirmation_caps_pkey PRIMARY KEY (day, address_hash)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02);
--- How many first mails to an address the whole installation has sent in an hour: the brake.
+-- Rate limit on first contacts: number of first mails to addresses that the installation has sent in an hour.
 CREATE UNLOGGED TABLE first_contacts (
     hour timestamptz PRIMARY KEY,
     sent bigint NOT NULL

@@ -1,25 +1,25 @@
--- News to those who agreed to it.
+-- Broadcasts: email updates to people who took part in an action and agreed to news.
 CREATE TABLE broadcasts (
     id              uuid PRIMARY KEY,
     organization_id uuid NOT NULL REFERENCES organizations (id),
     organizer_id    uuid NOT NULL REFERENCES organizers (id),
-    texts           jsonb NOT NULL, -- {"en": {"subject", "body"}}: Markdown
-    locale          text NOT NULL, -- for readers whose language has no text
-    actions         uuid[] NOT NULL, -- those who took part in one of these
-    locales         text[] NOT NULL DEFAULT '{}', -- and read one of these; empty: any
-    regions         text[] NOT NULL DEFAULT '{}', -- and signed from one of these ('CA-ON')
-    sources         text[] NOT NULL DEFAULT '{}', -- and came by one of these words
+    texts           jsonb NOT NULL, -- {"en": {"subject": text, "body": Markdown}}
+    locale          text NOT NULL, -- language of the text for readers whose own has none
+    actions         uuid[] NOT NULL, -- audience: people who took part in any of these
+    locales         text[] NOT NULL DEFAULT '{}', -- filter: their language is one of these; empty: any
+    regions         text[] NOT NULL DEFAULT '{}', -- filter: they signed from one of these ('CA-ON'); empty: any
+    sources         text[] NOT NULL DEFAULT '{}', -- filter: the source of their act is one of these; empty: any
     state           text NOT NULL DEFAULT 'draft',
-    due_at          timestamptz, -- begins then
-    audience        bigint, -- how many would have got it when they were last counted; null: that goes on
-    audience_at     timestamptz, -- when that was
-    audience_counted bigint NOT NULL DEFAULT 0, -- counted so far
-    audience_cursor  bytea, -- counted up to this address index, in steps
-    audience_frozen  boolean NOT NULL DEFAULT false, -- the recipients are known
-    freeze_cursor   bytea, -- found up to this address index, in steps
+    due_at          timestamptz, -- sending begins then
+    audience        bigint, -- size of the audience at the last count; null: it is being counted
+    audience_at     timestamptz, -- time of the last count
+    audience_counted bigint NOT NULL DEFAULT 0, -- size so far, while it is being counted in steps
+    audience_cursor  bytea, -- address index up to which it is counted
+    audience_frozen  boolean NOT NULL DEFAULT false, -- all recipients are determined
+    freeze_cursor   bytea, -- address index up to which recipients are determined, in steps
     recipients      bigint NOT NULL DEFAULT 0,
     enqueue_cursor  uuid, -- recipients up to this person were queued
-    requeues_given_up boolean NOT NULL DEFAULT false, -- it goes on: who was given up meanwhile is asked again
+    requeues_given_up boolean NOT NULL DEFAULT false, -- resumed: recipients whose mail was cancelled are first set back to 'waiting'
     created_at      timestamptz NOT NULL,
     started_at      timestamptz,
     finished_at     timestamptz,
@@ -30,13 +30,13 @@ CREATE TABLE broadcasts (
 CREATE INDEX broadcasts_organization_id_idx ON broadcasts (organization_id, id);
 CREATE INDEX broadcasts_organizer_id_idx ON broadcasts (organizer_id);
 
--- Who gets one, found in steps; the mail queue is fed from here a little at a time, so that it stays small and a pause is felt
--- at once: what waits in the queue goes back to 'waiting' here.
+-- Recipients. Their mails are queued in a window of limited size, so that the mail queue stays small and a pause
+-- takes effect at once: mails that are still queued are withdrawn then, and their recipients set back to 'waiting'.
 CREATE TABLE broadcast_recipients (
     broadcast_id uuid NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE,
     person_id    uuid NOT NULL REFERENCES people (id) ON DELETE CASCADE,
     state        text NOT NULL DEFAULT 'waiting',
-    email_id     uuid, -- the mail in the queue that is this recipient's
+    email_id     uuid, -- the recipient's mail; null: not queued
     CONSTRAINT broadcast_recipients_pkey PRIMARY KEY (broadcast_id, person_id),
     CONSTRAINT broadcast_recipients_state_check CHECK (state IN ('waiting', 'queued', 'sent', 'failed', 'uncertain', 'cancelled', 'bounced', 'complained'))
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
@@ -44,7 +44,8 @@ CREATE INDEX broadcast_recipients_person_id_idx ON broadcast_recipients (person_
 CREATE INDEX broadcast_recipients_state_idx ON broadcast_recipients (broadcast_id, state);
 CREATE INDEX broadcast_recipients_waiting_idx ON broadcast_recipients (broadcast_id, person_id) WHERE state = 'waiting';
 
--- Recipients by state, so that nobody counts them: appended with each change, folded by the job that feeds the queue.
+-- Number of recipients by state, as a sum of deltas, so that rows need not be counted: appended with each change,
+-- folded by the sending job.
 CREATE TABLE broadcast_counts (
     id           bigint GENERATED ALWAYS AS IDENTITY,
     broadcast_id uuid NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE,
@@ -54,8 +55,9 @@ CREATE TABLE broadcast_counts (
 );
 CREATE INDEX broadcast_counts_broadcast_id_idx ON broadcast_counts (broadcast_id, id);
 
--- People of a vault, behind one address index and up to another (null: the last), who took part in one of the actions, whose
--- latest word on news is yes, and whose address is not known as dead. Whoever is on paper has no address.
+-- The audience in a range of address indexes of a vault, after `behind` and up to `up_to` (null: to the end): people
+-- who took part in one of the actions, whose latest consent to news is granted, and whose address is not suppressed
+-- in the vault. People who signed on paper have no address.
 CREATE FUNCTION broadcast_audience(vault uuid, actions uuid[], locales text[], regions text[], sources text[], behind bytea, up_to bytea) RETURNS SETOF uuid
 LANGUAGE sql STABLE AS $$
     SELECT p.id FROM people p
@@ -64,7 +66,7 @@ LANGUAGE sql STABLE AS $$
       AND coalesce((SELECT c.granted FROM consents c WHERE c.person_id = p.id AND c.purpose = 'updates'
                     ORDER BY c.created_at DESC, c.id DESC LIMIT 1), false)
       AND NOT EXISTS (SELECT FROM suppressions x WHERE x.vault_id = vault AND x.address_index = p.email_index
-                        -- one for bouncing ends by itself
+                        -- one for bouncing expires
                         AND (x.unsubscribed OR x.reason <> 'bounced' OR coalesce(x.expires_at, x.created_at + interval '90 days') > now()))
       AND (EXISTS (SELECT FROM signatures s WHERE s.person_id = p.id AND s.petition_id = ANY (actions) AND s.state = 'counted'
                      AND (cardinality(regions) = 0 OR s.country || '-' || s.region = ANY (regions))

@@ -1,9 +1,9 @@
--- What the processes of an installation say about themselves.
+-- Heartbeats of the processes of an installation.
 
--- One row for each process that serves, written every two seconds: whoever can write this can write a signature, so it is
--- what readiness is asked of. Rows of processes that ended go after a day.
+-- One row per serving process, written every two seconds. It is the readiness check: a process that can commit this
+-- write can commit a signature. Rows of processes that have ended are deleted after a day.
 CREATE TABLE process_heartbeats (
-    process_id uuid PRIMARY KEY, -- made at each start
+    process_id uuid PRIMARY KEY, -- random, new at each start
     role       text NOT NULL,
     version    text NOT NULL,
     started_at timestamptz NOT NULL,

@@ -1,4 +1,4 @@
--- Reads one address over and over. Argument: the path.
+-- Sends GET requests for one path. Argument: the path.
 dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "report.lua")
 
 function init(args)

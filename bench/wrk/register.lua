@@ -1,5 +1,5 @@
--- Registers with an address that nobody used before; each of the two threads stops after its share, so that the server
--- sees exactly that many attempts. Arguments: event's slug, attempts of one thread.
+-- Registers for an event, each time with a new address; each of the two threads stops after its share, so that the
+-- server gets exactly that many requests. Arguments: the event's slug, requests per thread.
 local ffi = require("ffi")
 ffi.cdef("typedef struct { long s; long us; } stamp; int gettimeofday(stamp *at, void *zone);")
 local function clock()
@@ -23,7 +23,7 @@ function init(args)
   after = '@example.org"}]}}'
   head = head .. (#before + 8 + #after) .. "\r\n\r\n" .. before
   share = tonumber(args[2])
-  limit = share + (me == 0 and 1 or 0) -- wrk has the first thread make one request that it never sends
+  limit = share + (me == 0 and 1 or 0) -- wrk calls request() once more in the first thread, for a request that it does not send
   idle = "GET /api/v1/events/" .. args[1] .. " HTTP/1.1\r\nHost: muster\r\n\r\n"
   asked, answered = 0, 0
 end
@@ -45,7 +45,7 @@ function response(status)
   end
 end
 
--- wrk sleeps out its time whatever the threads do, so the clock is our own.
+-- wrk runs for the whole time given even if the threads have stopped, so the duration is measured here.
 local report = done
 function done(summary, latency)
   local first, last = math.huge, 0

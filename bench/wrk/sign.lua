@@ -1,4 +1,5 @@
--- Signs with an address that nobody used before. Arguments: petition's slug, a prefix of the addresses, mean think time (ms).
+-- Signs a petition, each time with a new address. Arguments: the petition's slug, a prefix of the addresses, mean
+-- think time (ms).
 dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "report.lua")
 
 local threads = 0
@@ -19,7 +20,7 @@ function init(args)
   n = 0
   if think then
     math.randomseed(me + 1)
-    function delay() return math.random(0, 2 * think) end -- people do not come in step
+    function delay() return math.random(0, 2 * think) end -- random, so that the connections are not in step
   end
 end
 

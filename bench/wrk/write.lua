@@ -1,5 +1,5 @@
--- Writes vouched letters with an address that nobody used before. Arguments: letter action's slug, a prefix of the
--- addresses, a token.
+-- Writes vouched letters, each with a new address. Arguments: the letter action's slug, a prefix of the addresses, an
+-- API token.
 dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "report.lua")
 
 local threads = 0

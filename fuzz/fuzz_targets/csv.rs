@@ -1,4 +1,4 @@
-//! See `muster::app::fuzzing`.
+//! `cargo fuzz` target `csv`; the code is in `muster::app::fuzzing`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|raw: &[u8]| muster::app::fuzzing::csv(raw));

@@ -1,4 +1,4 @@
-//! See `muster::app::fuzzing`.
+//! `cargo fuzz` target `template`; the code is in `muster::app::fuzzing`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|raw: &[u8]| muster::app::fuzzing::template(raw));

@@ -1,4 +1,4 @@
-//! `broadcasts` in the API: write, see how many, try, send, pause, go on, cancel.
+//! Handlers of `/api/v1/broadcasts`: draft, audience size, test mail, send, pause, resume, cancel, recipients.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ pub struct BroadcastBody {
     muster_audience: Audience,
 }
 
-/// What was written: the members that a PUT lays its own over.
+/// The editable members of a broadcast, to which a PUT applies its body as a merge patch.
 fn editable_members(b: &Broadcast) -> Value {
     json!({
         "muster:texts": b.texts.0,
@@ -94,7 +94,7 @@ async fn resource(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Re
     let jobs = jobs::statuses(conn, ops::JOB, &[b.id]).await?;
     let counting = jobs::statuses(conn, ops::AUDIENCE_JOB, &[b.id]).await?;
     let job = jobs.get(&b.id).or_else(|| counting.get(&b.id)).map(JobStatus::body);
-    // before it begins: how many it would have been when they were counted; null while that goes on
+    // before the audience is frozen: its size at the last count; null while it is being counted
     let (audience, counted_at) =
         if b.audience_frozen { (Some(b.recipients), b.started_at) } else { (b.audience, b.audience_at) };
     let mut resource = editable_members(b);
@@ -127,7 +127,7 @@ async fn find(conn: &mut PgConnection, actor: &Actor, id: Uuid, lock: bool) -> R
     found.ok_or_else(Error::not_found)
 }
 
-/// Checks what was typed and puts it into a broadcast.
+/// Validates a request body and copies it into a broadcast.
 async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastBody) -> Result<()> {
     let mut errors = Vec::new();
     let mut texts = BTreeMap::new();
@@ -415,7 +415,8 @@ async fn cancel_broadcast(
     change_state(&broadcasts, &actor, id, &["scheduled", "sending", "paused", "failed"], "cancelled").await
 }
 
-/// To whom a broadcast goes, with what became of each mail: people by id, whom `/api/v1/people` shows to those who may see them.
+/// To whom a broadcast goes, with what became of each mail: people by id, whom `/api/v1/people` shows to those who
+/// may see them.
 #[utoipa::path(
     get, path = "/api/v1/broadcasts/{id}/recipients", tag = "broadcasts",
     params(

@@ -1,6 +1,7 @@
-//! What the links in a broadcast show and do: no news any more, with one press; which mail is wanted.
+//! Link handlers of a broadcast: one-click unsubscribing and mail preferences.
 //!
-//! A mail program that offers "unsubscribe" posts to the first by itself (RFC 8058): it needs no cookie and no page before.
+//! A mail program that offers "unsubscribe" posts to the unsubscribe link directly (RFC 8058), so it works without a
+//! cookie and without a page before.
 
 use std::sync::Arc;
 
@@ -19,9 +20,9 @@ use crate::{
     mail, people,
 };
 
-/// No news any more.
+/// Handler of unsubscribe links: withdraws the consent to news.
 pub struct Unsubscribe(pub Arc<Kernel>);
-/// Which mail is wanted.
+/// Handler of preference links: news, no news, or no mail of this installation ever again.
 pub struct Preferences(pub Arc<Kernel>);
 
 async fn find(conn: &mut PgConnection, token: &Token) -> Result<(Reader, LocaleTag)> {
@@ -36,7 +37,7 @@ fn page(locale: LocaleTag, reader: &Reader, name: &str) -> LinkPage {
     LinkPage { locale, heading: part("heading"), lines: vec![part("line")], ..LinkPage::default() }
 }
 
-/// Says so once; a second press changes nothing.
+/// Records the withdrawal of the consent to news, unless it is withdrawn already.
 async fn stop(
     conn: &mut PgConnection,
     kernel: &Kernel,

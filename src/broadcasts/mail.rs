@@ -1,4 +1,4 @@
-//! The messages of this slice: the broadcast, and the same to the organizer who tries it.
+//! Mail kinds of this slice: the broadcast, and the test mail to the organizer.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -24,10 +24,10 @@ use crate::{
     organizers,
 };
 
-/// News to somebody who agreed to it.
+/// Mail kind `broadcast`: to a person who agreed to news. `refs`: `{"broadcast", "person"}`.
 #[derive(Debug)]
 pub struct Broadcast(pub Arc<Kernel>);
-/// The same to oneself.
+/// Mail kind `broadcast_test`: the same to an organizer. `refs`: `{"broadcast", "organizer", "locale"}`.
 #[derive(Debug)]
 pub struct TestBroadcast(pub Arc<Kernel>);
 
@@ -35,7 +35,7 @@ async fn find(conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Row
     Ok(store::broadcasts(conn, email.organization_id, Some(email.ref_id("broadcast")?), false).await?.pop())
 }
 
-/// What a broadcast says in one language, ready to be put into mails.
+/// The text of a broadcast in one language, with its HTML rendered, to be shared by many mails.
 struct RenderedBroadcast {
     locale: LocaleTag,
     subject: String,
@@ -54,7 +54,7 @@ impl RenderedBroadcast {
     }
 }
 
-/// The mail; `links` are those of the reader, none for a trial.
+/// Composes the mail. `links` are the reader's URLs for unsubscribing and preferences; `None` for a test mail.
 fn compose(
     kernel: &Kernel,
     to: EmailAddress,

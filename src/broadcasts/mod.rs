@@ -1,12 +1,15 @@
-//! Broadcasts: news to those who took part and agreed to it, and the page on which they change their mind.
+//! Broadcasts: email updates to those who took part in an action and agreed to news, with unsubscribing and
+//! preferences.
 //!
-//! A broadcast is written ([`api`]), tried on oneself, and sent, at once or later. A job ([`ops`]) counts who would get it, and
-//! when it is sent gathers the recipients in steps and feeds the mail queue a little at a time; [`mail`] composes each in the
-//! reader's language and asks once more whether it may go. When it is paused, what waits in the queue is taken back, however
-//! long the pause; when it goes on, all who did not get it are asked again. Every one carries one-click unsubscribing (RFC 8058) and a link to
-//! the preferences ([`links`]). Nobody is counted opening or clicking anything.
+//! A broadcast is drafted ([`api`]), sent to its author as a test, and sent, at once or later. Jobs ([`ops`]) count
+//! the audience of a draft; when it is sent, they determine the recipients in steps (freezing the audience) and fill
+//! the mail queue up to a window. [`mail`] composes each mail in the reader's language and checks consent and
+//! suppressions again. Pausing withdraws queued mails from the queue, however long the pause; after resuming,
+//! everybody who did not get the broadcast is checked and queued again. Each mail has one-click unsubscribing (RFC
+//! 8058) and a link to the preferences ([`links`]). Opens and clicks are not tracked.
 //!
-//! Only people of the organization's own vault are written to: whoever took part in a protected action gets no news by it.
+//! Recipients are people of the organization's own vault only: who took part in a protected action gets no news
+//! because of it.
 
 mod api;
 mod links;
@@ -27,29 +30,29 @@ use crate::{
     organizers::Authenticator,
 };
 
-/// What this slice's handlers share.
+/// State of this slice's handlers.
 #[derive(Clone, Debug, FromRef)]
 pub struct Broadcasts {
-    /// Tools.
+    /// Settings, database pools, clock, vaults, templates.
     pub kernel: Arc<Kernel>,
-    /// Who is asking.
+    /// Authenticates requests.
     pub authenticator: Authenticator,
 }
 
 impl Broadcasts {
-    /// The slice over these tools.
+    /// The state of the slice.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator) -> Self {
         Self { kernel, authenticator }
     }
 }
 
-/// Registers the messages of this slice.
+/// Registers the mail kinds of this slice.
 pub fn register_mail(kernel: &Arc<Kernel>, kinds: &mut MailKinds) {
     kinds.register(mail::Broadcast(kernel.clone()));
     kinds.register(mail::TestBroadcast(kernel.clone()));
 }
 
-/// Registers what the links of this slice do.
+/// Registers the link handlers of this slice.
 pub fn register_links(kernel: &Arc<Kernel>, purposes: &mut LinkHandlers) {
     purposes.register(links::Unsubscribe(kernel.clone()));
     purposes.register(links::Preferences(kernel.clone()));

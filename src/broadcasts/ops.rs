@@ -1,4 +1,5 @@
-//! What is done with broadcasts: counted, gathered, fed into the mail queue, taken back from it, each in steps.
+//! Jobs of broadcasts, each in steps: counting the audience, freezing it, filling the mail queue, withdrawing mails
+//! from it.
 
 use std::sync::Arc;
 
@@ -16,20 +17,21 @@ use crate::{
     mail,
 };
 
-/// Name of the job that sends, and of the one that counts who would get it.
+/// Name of the job that sends a broadcast.
 pub const JOB: &str = "broadcast";
+/// Name of the job that counts the audience of a draft.
 pub const AUDIENCE_JOB: &str = "broadcast_audience";
-/// Mails of one broadcast that wait in the queue at a time: enough for a second of sending at full speed, so little that a
-/// pause is felt at once and the queue stays small.
+/// Maximum number of mails of one broadcast in the queue at a time: enough for a [`RECHECK_SECONDS`] interval of
+/// sending at full speed, and so few that a pause takes effect at once and the queue stays small.
 const QUEUE_WINDOW: i64 = 5_000;
-/// People that one statement looks at.
+/// Number of people examined by one statement.
 const PEOPLE_PER_STEP: i64 = 2_500;
-/// Mails that are taken out of the queue, or let wait again, in one transaction.
+/// Maximum number of mails withdrawn from the queue, or of recipients set back to waiting, in one transaction.
 const WITHDRAW_BATCH_SIZE: i64 = 1_000;
-/// Seconds until the queue is looked at again that is full, or whose last mails are on their way.
+/// Seconds until the next step while the window is full or the last mails are being sent.
 const RECHECK_SECONDS: i64 = 1;
 
-/// Broadcasts on their way.
+/// The job that sends a broadcast.
 pub struct SendJob(pub Arc<Kernel>);
 
 impl JobKind for SendJob {
@@ -61,7 +63,7 @@ impl JobKind for SendJob {
     }
 }
 
-/// One step of a broadcast, by the state it is in.
+/// One step of a broadcast, depending on its state.
 async fn send(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<NextStep> {
     let now = kernel.env.now();
     match b.state.as_str() {
@@ -103,12 +105,13 @@ async fn enqueue_window(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast)
         store::set_state(conn, b.id, "done", None, Some(now)).await?;
         return Ok(NextStep::Done);
     }
-    // a full window empties at the relay's pace
+    // the window is emptied as fast as the relay accepts mail
     Ok(NextStep::At(now + TimeDelta::seconds(RECHECK_SECONDS)))
 }
 
-/// Takes mails that wait out of the queue. Those that are on their way end as they end: what finds the broadcast paused goes back
-/// into the queue, and is taken out then.
+/// Withdraws queued mails from the queue and gives their recipients `state`. Mails being sent are settled as usual;
+/// one that finds the broadcast paused when it is composed is put back into the queue, and is withdrawn by a later
+/// step.
 async fn withdraw_queued(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast, state: &str) -> Result<NextStep> {
     let now = kernel.env.now();
     store::fold_counts(conn, b.id).await?;
@@ -126,7 +129,7 @@ async fn withdraw_queued(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast
     })
 }
 
-/// Counts who would get a draft.
+/// The job that counts the audience of a draft.
 pub struct AudienceCountJob(pub Arc<Kernel>);
 
 impl JobKind for AudienceCountJob {
@@ -152,19 +155,13 @@ impl JobKind for AudienceCountJob {
     }
 }
 
-/// Has a broadcast's job look at the state that it is in now.
-///
-/// # Errors
-/// A database error.
+/// Schedules the job of a broadcast, after a change of its state; not before its due time.
 pub async fn schedule_send(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
     let now = kernel.env.now();
     jobs::enqueue(conn, JOB, b.organization_id, b.id, b.due_at.map_or(now, |due| due.max(now))).await
 }
 
-/// Has it counted who would get a draft.
-///
-/// # Errors
-/// A database error.
+/// Schedules the job that counts the audience of a draft.
 pub async fn schedule_audience_count(conn: &mut PgConnection, kernel: &Kernel, b: &Broadcast) -> Result<()> {
     jobs::enqueue(conn, AUDIENCE_JOB, b.organization_id, b.id, kernel.env.now()).await
 }

@@ -1,6 +1,6 @@
-//! Reads a message that came back, on a thread of its own: it was written by anybody, so whatever it does to its reader must
-//! not be done to the threads that serve requests. The reader (`bounce_report`, `mime`) takes time and stack in proportion to the
-//! message; this is what holds should that be wrong.
+//! Parses a returned message on a thread of its own. Anybody may send one, so a parser that is slow, overflows its
+//! stack or panics must not affect the threads that serve requests. The parser (`bounce_report`, `mime`) needs time
+//! and stack in proportion to the message's length; this module limits the damage in case that is wrong.
 
 use std::{io, time::Duration};
 
@@ -12,22 +12,22 @@ use tokio::{
 use super::bounce_report::{self, ParsedBounce};
 use crate::error::{Error, Result};
 
-/// Bytes of a message that are read; the head of a longer one says enough.
+/// Maximum number of bytes of a message that are parsed; the beginning of a longer one is enough.
 pub(super) const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
-/// Time that a message may take. A common one takes a millisecond.
+/// Time limit for parsing one message. A usual one takes a millisecond.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// Stack of the thread: more than any message of [`MAX_MESSAGE_BYTES`] needs.
+/// Stack size of the thread: more than any message of [`MAX_MESSAGE_BYTES`] needs.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
-/// Messages read at a time. One that overran keeps its place until its thread ends, so that such messages cannot take all
-/// processors.
+/// Limits the messages parsed at a time to two. One that times out keeps its permit until its thread ends, so that such
+/// messages cannot occupy all processors.
 static READER_PERMITS: std::sync::LazyLock<std::sync::Arc<Semaphore>> =
     std::sync::LazyLock::new(|| std::sync::Arc::new(Semaphore::new(2)));
 
-/// Reads a message that came back.
+/// Parses a returned message.
 ///
 /// # Errors
-/// 422 for one that cannot be read: it took too long, or its reader panicked; reading it again would do the same.
-/// `unavailable` while others take too long.
+/// 422 if parsing takes too long or panics; a retry would give the same. `unavailable` while others occupy both
+/// permits.
 pub(super) async fn read(raw: &[u8]) -> Result<ParsedBounce> {
     let raw = raw[..raw.len().min(MAX_MESSAGE_BYTES)].to_vec();
     let permit = timeout(READ_TIMEOUT, READER_PERMITS.clone().acquire_owned()).await.ok().and_then(Result::ok);
@@ -41,8 +41,8 @@ pub(super) async fn read(raw: &[u8]) -> Result<ParsedBounce> {
     }
 }
 
-/// Runs `work` on a new thread; `None` when it panics or is not done in time. It is not stopped then: nothing can stop a
-/// thread.
+/// Runs `work` on a new thread; `None` if it panics or is not done in time. A thread cannot be stopped, so it runs on
+/// then.
 async fn on_a_thread<T: Send + 'static>(
     limit: Duration,
     permit: OwnedSemaphorePermit,
@@ -51,7 +51,7 @@ async fn on_a_thread<T: Send + 'static>(
     let (done, outcome) = oneshot::channel();
     std::thread::Builder::new().name("bounce".to_owned()).stack_size(STACK_BYTES).spawn(move || {
         let _permit = permit;
-        // nobody waits any more for what comes too late
+        // fails if the receiver has timed out
         let _ = done.send(work());
     })?;
     Ok(timeout(limit, outcome).await.ok().and_then(Result::ok))

@@ -1,8 +1,9 @@
-//! What came back to the sender of a mail: delivery reports (RFC 3464, and the older shapes of qmail, Exim and Exchange),
-//! complaints (ARF, RFC 5965), answers of machines (RFC 3834). Pure; takes any bytes, and no more time than their number
-//! (`mime` takes the message apart, within limits).
+//! Classifies returned mail: delivery status notifications (RFC 3464, and the older formats of qmail, Exim and
+//! Exchange), complaints (ARF, RFC 5965), automatic replies (RFC 3834). Pure; accepts any bytes, in time proportional
+//! to their number (`mime` parses the message, within limits).
 //!
-//! Only one recipient stands on each of our envelopes, so a report is about one mail, which the token in its address names.
+//! Each message we send has one envelope recipient, so a report is about one mail, which the token in its address
+//! identifies.
 
 use super::{
     mime::{Header, Message},
@@ -10,39 +11,40 @@ use super::{
     smtp::{EnhancedCode, without_locals},
 };
 
-/// Letters and digits of a token (see [`super::message::Sender::return_token`]).
+/// Length of a return token, in characters (see [`super::message::Sender::return_token`]).
 const TOKEN_CHARS: usize = 26;
-/// Bytes of a text that are looked through.
+/// Maximum number of bytes of a text that are searched.
 const MAX_TEXT_BYTES: usize = 64 * 1024;
-/// Bytes of a failure's text from which what is kept of it is made.
+/// Maximum number of bytes of a failure's text that are processed before it is shortened for the row.
 const MAX_REASON_BYTES: usize = 4 * 1024;
-/// Local parts of addresses that are kept out of a text, at most.
+/// Maximum number of local parts that are removed from a failure's text.
 const MAX_LOCALS: usize = 40;
 
-/// What a message that came back says.
+/// Classification of a returned message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BounceReport {
-    /// It was not delivered and will not be.
+    /// Permanent failure: the mail was not delivered and will not be.
     Failed {
-        /// RFC 3463, where the reporter gave one.
+        /// Enhanced status code (RFC 3463), where the reporter gave one.
         status: Option<EnhancedCode>,
-        /// The address will never take mail: unknown, closed, its domain gone. Not: full, refused for what was said, too late.
+        /// The address will never accept mail: unknown, closed, its domain gone. False for a full mailbox, content
+        /// refused, delivery time expired.
         is_dead: bool,
-        /// Why, without addresses.
+        /// The reason, without addresses.
         text: String,
     },
-    /// It is still being tried, or it was delivered: nothing to do.
+    /// Delayed, relayed or delivered: nothing to do.
     InProgress,
-    /// Its reader called it spam, or left by the provider's button.
+    /// Its reader marked it as spam, or unsubscribed with the provider's button.
     Complaint,
-    /// A machine answered: out of office, a ticket.
+    /// Automatic reply: out of office, a ticket.
     AutoReply,
-    /// Somebody's answer, or something else.
+    /// A person's reply, or anything else.
     Other,
 }
 
 impl BounceReport {
-    /// One word, for the log and the API.
+    /// Its name in metrics and the API.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Failed { .. } => "bounce",
@@ -54,16 +56,16 @@ impl BounceReport {
     }
 }
 
-/// A message that came back, read.
+/// A parsed returned message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedBounce {
-    /// What it says.
+    /// The classification.
     pub report: BounceReport,
-    /// The token that it came back to: wherever it stands in the message, however encoded.
+    /// The return token, found anywhere in the message, also in encoded parts.
     pub token: Option<String>,
 }
 
-/// Reads a message that came back.
+/// Parses a returned message.
 pub fn parse(raw: &[u8]) -> ParsedBounce {
     let mut token = token_in(raw);
     let message = Message::read(raw, &mut |decoded| {
@@ -93,7 +95,7 @@ fn report_of(message: &Message, raw: &[u8]) -> BounceReport {
     if is_automatic(&message.header) { BounceReport::AutoReply } else { BounceReport::Other }
 }
 
-/// The local parts of the addresses that a report is about, which texts may name without a domain: "no such user jane.doe".
+/// Local parts of the addresses that a report is about. Texts may name them without a domain: "no such user jane.doe".
 fn recipients(message: &Message) -> Vec<String> {
     let mut locals = Vec::new();
     let mut add = |text: &str| {
@@ -121,7 +123,7 @@ fn recipients(message: &Message) -> Vec<String> {
     locals
 }
 
-/// What stands before each `@`.
+/// The local part before each `@` of a text.
 fn locals_in(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices('@').filter_map(|(at, _)| {
         let before = &text[..at];
@@ -132,7 +134,7 @@ fn locals_in(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The token in an address of ours, wherever it stands in the text: `bounce+<token>@…`.
+/// The return token of the first address `bounce+<token>@…` in a text.
 pub fn token_in(text: &[u8]) -> Option<String> {
     let mark = b"bounce+";
     let starts = text.windows(mark.len()).enumerate().filter(|(_, w)| w.eq_ignore_ascii_case(mark));
@@ -145,7 +147,8 @@ pub fn token_in(text: &[u8]) -> Option<String> {
     })
 }
 
-/// What the parts of a `multipart/report` (RFC 6522) say, in whatever multipart they come; also of one that was forwarded whole.
+/// Classification by the machine-readable parts of a `multipart/report` (RFC 6522), in whatever multipart they come;
+/// also of a report that was forwarded as a whole.
 fn reported_in_parts(message: &Message) -> Option<BounceReport> {
     message.parts.iter().find_map(|part| match part.kind.as_str() {
         "message/feedback-report" => Some(complaint(cut(&part.text))),
@@ -163,7 +166,8 @@ fn complaint(text: &str) -> BounceReport {
     }
 }
 
-/// RFC 3464: groups of fields; the first is about the message, each further one about a recipient.
+/// A `message/delivery-status` part (RFC 3464): groups of fields, the first about the message, each further one about a
+/// recipient. The first group with an action or a status counts.
 fn delivery_status(text: &str) -> Option<BounceReport> {
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
     let groups: Vec<&str> = unix.split("\n\n").collect();
@@ -177,7 +181,7 @@ fn delivery_status(text: &str) -> Option<BounceReport> {
     match action.split_whitespace().next().unwrap_or("") {
         "failed" => Some(failed(status, diagnosis)),
         "delayed" | "delivered" | "relayed" | "expanded" => Some(BounceReport::InProgress),
-        // some give a status only
+        // some reporters give a status only
         _ => match status?.class {
             5 => Some(failed(status, diagnosis)),
             _ => Some(BounceReport::InProgress),
@@ -186,18 +190,19 @@ fn delivery_status(text: &str) -> Option<BounceReport> {
 }
 
 fn failed(status: Option<EnhancedCode>, text: &str) -> BounceReport {
-    // the reporter's own status is often 5.0.0 where the reply it quotes says more
+    // the reporter's own status is often 5.0.0 where the reply it quotes is more specific
     let quoted = enhanced_in(text);
     let telling = |code: &EnhancedCode| (code.subject, code.detail) != (0, 0);
     let status = status.filter(telling).or(quoted).or(status);
-    // of a long text only the beginning is kept, so only that is cleaned
+    // only the beginning is kept, so only that is cleaned
     let kept = &text[..text.floor_char_boundary(MAX_REASON_BYTES)];
     BounceReport::Failed { status, is_dead: is_dead(status, text), text: failure(kept) }
 }
 
-/// Is there no such address? Only by codes that speak of the address itself (RFC 3463 section 3): unknown, no such domain,
-/// impossible, moved, null MX, no route. Words count only where no code says anything: 5.7.x and the codes about the sender
-/// come with every wording.
+/// Does a permanent failure mean that the address does not exist? Only by codes that are about the address itself
+/// (RFC 3463 section 3): 5.1.1 unknown mailbox, 5.1.2 unknown domain, 5.1.3 bad syntax, 5.1.6 moved, 5.1.10 null MX,
+/// 5.4.4 no route. The text counts only where there is no code or 5.0.0: 5.7.x and the codes about the sender come
+/// with any wording.
 pub(super) fn is_dead(status: Option<EnhancedCode>, text: &str) -> bool {
     match status.map(|s| (s.class, s.subject, s.detail)) {
         Some((5, 1, 1 | 2 | 3 | 6 | 10) | (5, 4, 4)) => true,
@@ -206,10 +211,10 @@ pub(super) fn is_dead(status: Option<EnhancedCode>, text: &str) -> bool {
     }
 }
 
-/// Words by which mail systems say that there is nobody of this name.
+/// Does a text contain one of the phrases by which mail systems say that a mailbox or domain does not exist?
 fn speaks_of_nobody(text: &str) -> bool {
     let text = text.to_lowercase();
-    // "Sender address rejected: Domain not found": of us, not of the recipient
+    // about our address, not the recipient's: "Sender address rejected: Domain not found"
     let of_us = ["sender address", "sender domain", "sender verif", "sender rejected", "from address", "your account"];
     if of_us.iter().any(|word| text.contains(word)) {
         return false;
@@ -253,7 +258,7 @@ fn speaks_of_nobody(text: &str) -> bool {
     words.iter().any(|word| text.contains(word))
 }
 
-/// A field of a header-like text, unfolded, in lower case where it is a word of a standard.
+/// The value of a field in a header-like text, unfolded; in lower case, except that of `diagnostic-code`.
 fn field(text: &str, name: &str) -> Option<String> {
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
@@ -271,7 +276,7 @@ fn field(text: &str, name: &str) -> Option<String> {
     None
 }
 
-/// The first text in a message, which people read; of several forms of it the plain one.
+/// The first human-readable text of a message; of `multipart/alternative` the plain form.
 fn text_of(message: &Message, raw: &[u8]) -> String {
     let is_plain_form = |part: &&super::mime::MimePart| part.is_alternative && part.kind == "text/plain";
     let first = message.parts.iter().find(|part| part.readable().is_some());
@@ -285,7 +290,7 @@ fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
 }
 
-/// Is it from a mail system: an empty return path, or a mailer's name?
+/// Is the message from a mail system: by its From name, an empty return path, or `X-Failed-Recipients`?
 fn is_from_a_mailer(fields: &Header) -> bool {
     let from = header(fields, "from");
     let names = ["mailer-daemon", "postmaster", "mail delivery", "mail-daemon", "maildelivery", "microsoftexchange"];
@@ -298,7 +303,8 @@ fn header(fields: &Header, name: &str) -> String {
     fields.get(name).unwrap_or_default().to_lowercase()
 }
 
-/// A report in words: those of qmail (`qmail-send`), older Exim and Exchange, and whatever else says so clearly.
+/// Classification of a report without machine-readable parts: the formats of qmail (`qmail-send`), older Exim and
+/// Exchange, and any other text with one of the phrases.
 fn in_words(fields: &Header, text: &str) -> Option<BounceReport> {
     let subject = header(fields, "subject");
     let lower = text.to_lowercase();
@@ -334,7 +340,7 @@ fn in_words(fields: &Header, text: &str) -> Option<BounceReport> {
             "no se pudo entregar",
         ]);
     is_failure.then(|| {
-        // the reason stands behind the introduction, at the recipient's paragraph; the quoted message is not looked at
+        // the reason follows the introduction, in the recipient's paragraph; the quoted message is ignored
         let ours = ["--- below this line is a copy", "------ this is a copy of", "original message", "--- original"];
         let end = ours.iter().filter_map(|mark| lower.find(mark)).min().unwrap_or(lower.len());
         let reason = text.get(..end).unwrap_or(text);
@@ -343,7 +349,7 @@ fn in_words(fields: &Header, text: &str) -> Option<BounceReport> {
     })
 }
 
-/// An enhanced status anywhere in a text.
+/// The first enhanced status code of class 4 or 5 anywhere in a text.
 fn enhanced_in(text: &str) -> Option<EnhancedCode> {
     let words = text.split(|c: char| {
         c.is_whitespace() || matches!(c, '(' | ')' | '#' | '<' | '>' | ',' | ';' | ':' | '-' | '[' | ']' | '\'')
@@ -351,13 +357,13 @@ fn enhanced_in(text: &str) -> Option<EnhancedCode> {
     words.filter_map(EnhancedCode::at_start_of).find(|code| code.class != 2)
 }
 
-/// Does a line quote a reply of 5xx?
+/// Does a line contain a 5xx reply code?
 fn smtp_in(line: &str) -> bool {
     let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| word.len() == 3 && word.starts_with('5') && word.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// RFC 3834, and what machines did before and beside it.
+/// Is it an automatic reply: by RFC 3834, or by the older headers and subjects?
 fn is_automatic(fields: &Header) -> bool {
     let submitted = header(fields, "auto-submitted");
     let subject = header(fields, "subject");
@@ -425,7 +431,7 @@ mod tests {
 
     #[test]
     fn a_message_nested_thousands_of_times_is_read_like_any_other() {
-        // 1 MB of them overflowed the stack, 120 kB took 20 seconds
+        // with a recursive parser 1 MB of them overflowed the stack and 120 kB took 20 seconds
         for levels in [4_000, 34_000] {
             assert_eq!(parse(&nested(levels)), ParsedBounce { report: BounceReport::Other, token: None });
         }

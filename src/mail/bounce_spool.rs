@@ -1,9 +1,10 @@
-//! A folder in which mail that came back is dropped, one file for each, as a delivery agent or `fetchmail` does.
+//! The bounce spool: a folder into which a mail delivery agent or `fetchmail` writes returned mail, one file per
+//! message.
 //!
-//! A file is moved to `working/` before it is read, so that no two processes read the same one, and none is read again that
-//! ended its process: what is left in `working/` moves to `unknown/` after some minutes. It is removed after what follows from
-//! it was committed, and goes back when that could not be. One that is about no mail of ours, or cannot be read, moves to
-//! `unknown/`, for a human, and stays there for a week.
+//! A file is moved to `working/` before it is read, so that two processes do not process the same one, and one that
+//! crashed its process is not read again: files left in `working/` are moved to `unknown/` after ten minutes. A file
+//! is removed after its consequences are committed, and moved back if they could not be. One that is not about a mail
+//! of ours, or cannot be parsed, is moved to `unknown/`, for a human, and kept there for a week.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -27,28 +28,29 @@ use crate::{
     kernel::Kernel,
 };
 
-/// Age that a file must have: whoever writes it without renaming it into place has finished then.
+/// Minimum age of a file that is read, so that a writer that does not rename files into place has finished.
 const MIN_FILE_AGE: Duration = Duration::from_secs(2);
-/// Age at which a file about a mail that nobody knows (yet) is put aside: its sender may not have settled it.
+/// Age at which a file about an unknown mail is put aside. Until then its sender may not have settled the mail yet.
 const UNKNOWN_MAIL_WAIT: Duration = Duration::from_hours(1);
-/// Time after which a file in `working/` is put aside: whoever read it has ended.
+/// Time in `working/` after which a file is put aside: the process that read it has ended.
 const ABANDONED_AFTER: Duration = Duration::from_mins(10);
-/// Age at which what was put aside is removed: it holds what somebody wrote.
+/// Age at which files in `unknown/` are deleted: they may contain personal data.
 const RETENTION: Duration = Duration::from_hours(7 * 24);
-/// Files that are kept aside, the newest of them: anybody may write to our addresses.
+/// Maximum number of files kept in `unknown/`, the newest of them: anybody may send mail to our addresses.
 const MAX_KEPT_FILES: usize = 2_000;
-/// Bytes of a file's name that leave room for what is put before it.
+/// Maximum length of a file's name to which a prefix is added (a name may have 255 bytes).
 const MAX_FILE_NAME_BYTES: usize = 200;
-/// Where they are while they are read.
+/// Subfolder of files being read.
 const WORKING_DIRECTORY: &str = "working";
-/// Where they are put aside.
+/// Subfolder of files put aside.
 const UNKNOWN_DIRECTORY: &str = "unknown";
 
-/// Takes back what lies in the folder of `mail.bounce_spool`; returns how many files were dealt with. Nothing is removed
-/// before it was committed. Several processes may read one folder.
+/// Processes the files in the folder of the setting `mail.bounce_spool`. Returns how many are done with. No file is
+/// removed before its consequences are committed. Several processes may share one folder.
 ///
 /// # Errors
-/// The first file's that could not be dealt with; the others are not held up by it. `internal` when the folder cannot be read.
+/// The error of the first file that failed; the others are processed nevertheless. `internal` if the folder cannot be
+/// read.
 pub async fn process_bounce_spool(kernel: &Kernel, kinds: &MailKinds) -> Result<usize> {
     let folder = Path::new(&kernel.settings.mail.bounce_spool);
     if folder.as_os_str().is_empty() {
@@ -86,7 +88,7 @@ struct BounceSpool<'a> {
 }
 
 impl BounceSpool<'_> {
-    /// Deals with one file; false when it is to stay for now.
+    /// Processes one file. False when it stays in the folder for now.
     async fn process_file(&self, kinds: &MailKinds, name: &OsStr, age: Duration) -> Result<bool> {
         let Some(claimed) = self.claim(name).await.map_err(cannot)? else { return Ok(false) };
         let raw = match head_of(&claimed).await {
@@ -116,7 +118,7 @@ impl BounceSpool<'_> {
                 self.put_aside(&claimed, name).await.map_err(cannot)?;
                 Ok(true)
             }
-            // an outage passes; what else fails again and again is for a human
+            // after an outage it is tried again; what fails otherwise for an hour is put aside for a human
             Err(error) if is_young || matches!(error, Error::Unavailable { .. }) => {
                 self.release(&claimed, name).await.map_err(cannot)?;
                 Err(error)
@@ -128,12 +130,12 @@ impl BounceSpool<'_> {
         }
     }
 
-    /// Moves a file to where nobody else reads it; `None` when another process was faster.
+    /// Moves a file to `working/`, where no other process reads it. `None` when another process was faster.
     async fn claim(&self, name: &OsStr) -> io::Result<Option<PathBuf>> {
         let working = self.folder.join(WORKING_DIRECTORY);
         fs::create_dir_all(&working).await?;
         let mut claimed = OsString::from(format!("{CLAIMED_PREFIX}{}-", self.kernel.env.now().timestamp()));
-        // a name may have 255 bytes
+        // long names are replaced: a name may have 255 bytes
         claimed.push(if name.len() > MAX_FILE_NAME_BYTES { self.new_name() } else { name.to_owned() });
         let claimed = working.join(claimed);
         if fs::try_exists(&claimed).await? {
@@ -158,13 +160,13 @@ impl BounceSpool<'_> {
 
     async fn move_to(&self, claimed: &Path, folder: &Path, name: &OsStr) -> io::Result<()> {
         match fs::rename(claimed, self.free(folder, name).await?).await {
-            // somebody tidied it away
+            // a file that is gone was removed by somebody else
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// A path in a folder at which nothing lies: a file of the same name may have been dropped meanwhile.
+    /// An unused path in a folder: a file of the same name may have been written meanwhile.
     async fn free(&self, folder: &Path, name: &OsStr) -> io::Result<PathBuf> {
         let path = folder.join(name);
         Ok(if fs::try_exists(&path).await? { folder.join(self.new_name()) } else { path })
@@ -174,7 +176,7 @@ impl BounceSpool<'_> {
         format!("{}.eml", self.kernel.env.id()).into()
     }
 
-    /// Puts aside what a process that has ended was reading: perhaps it ended of that.
+    /// Puts aside files that a process was reading when it ended: the file may have caused the crash.
     async fn put_abandoned_aside(&self) -> io::Result<()> {
         let mut files = match fs::read_dir(self.folder.join(WORKING_DIRECTORY)).await {
             Ok(files) => files,
@@ -205,7 +207,7 @@ impl BounceSpool<'_> {
         file.modified().ok().and_then(|at| now.duration_since(at).ok()).unwrap_or_default()
     }
 
-    /// Removes what was put aside long ago, or too much of it.
+    /// Deletes files in `unknown/` that are older than [`RETENTION`], and the oldest beyond [`MAX_KEPT_FILES`].
     async fn delete_old(&self) {
         let Ok(mut files) = fs::read_dir(self.folder.join(UNKNOWN_DIRECTORY)).await else { return };
         let mut kept = Vec::new();
@@ -225,10 +227,10 @@ impl BounceSpool<'_> {
     }
 }
 
-/// What the name of a file in `working/` begins with, before the time (Unix seconds) at which it was moved there.
+/// Prefix of a file's name in `working/`: `claimed-<Unix seconds at which it was moved there>-<original name>`.
 const CLAIMED_PREFIX: &str = "claimed-";
 
-/// When a file was claimed, and the name that it had.
+/// When a file in `working/` was claimed (Unix seconds), and its original name.
 fn claim_of(name: &OsStr) -> Option<(i64, OsString)> {
     let rest = name.as_bytes().strip_prefix(CLAIMED_PREFIX.as_bytes())?;
     let dash = rest.iter().position(|&byte| byte == b'-')?;
@@ -236,7 +238,7 @@ fn claim_of(name: &OsStr) -> Option<(i64, OsString)> {
     Some((at, OsString::from_vec(rest[dash + 1..].to_vec())))
 }
 
-/// The beginning of a file.
+/// The first [`MAX_MESSAGE_BYTES`] of a file.
 async fn head_of(path: &Path) -> io::Result<Vec<u8>> {
     let mut raw = Vec::new();
     fs::File::open(path).await?.take(MAX_MESSAGE_BYTES as u64).read_to_end(&mut raw).await?;

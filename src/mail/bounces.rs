@@ -1,4 +1,4 @@
-//! What follows when a mail comes back: its state, the address's, and the slice's own.
+//! Processing of bounces and complaints: the mail's state, suppression of the address, and the slice's callback.
 
 use super::{
     bounce_reader,
@@ -15,27 +15,28 @@ use crate::{error::Result, kernel::Kernel};
 use chrono::TimeDelta;
 use sqlx::PgConnection;
 
-/// What became of a message that came back.
+/// Result of processing a returned message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BounceOutcome {
-    /// What it says.
+    /// Classification of the message.
     pub report: BounceReport,
-    /// Was the mail found that it is about? It is known for seven days; mail of protected actions for three.
+    /// Was the mail found that it is about? Mails can be found for seven days, those of protected actions for 72 hours.
     pub is_known: bool,
 }
 
-/// Letters of one mailbox that must be reported as undeliverable within [`BOUNCE_WINDOW`] before it is paused: their token
-/// stands in the letter, so its reader, or a gateway of the ministry's, can forge a report about it.
+/// Number of different letters to one mailbox that must be reported as undeliverable within [`BOUNCE_WINDOW`] before
+/// its lane is paused. More than one, because the letter contains the return token: its reader, or a gateway of the
+/// ministry, can forge a report about it.
 const BOUNCES_BEFORE_PAUSE: i64 = 3;
-/// See [`BOUNCES_BEFORE_PAUSE`].
+/// Time in which the bounces of [`BOUNCES_BEFORE_PAUSE`] are counted.
 const BOUNCE_WINDOW: TimeDelta = TimeDelta::days(1);
 
-/// Takes a message that came back (RFC 5322) and writes down what follows from it, in one transaction. The same one twice
-/// changes nothing more. `recipient` is the envelope's, where whoever hands it over knows it.
+/// Processes a returned message (RFC 5322) in one transaction. Idempotent. `recipient` is the envelope recipient,
+/// where the caller knows it.
 ///
 /// # Errors
-/// `unavailable` while the mail is still being sent or the database is away: hand it over again. 422 for one that cannot be
-/// read.
+/// `unavailable` while the mail is still being sent or the database is not available: submit it again later. 422 for
+/// one that cannot be parsed.
 pub async fn process_bounce(
     kernel: &Kernel,
     kinds: &MailKinds,
@@ -99,8 +100,8 @@ pub async fn process_bounce(
     Ok(BounceOutcome { report, is_known: true })
 }
 
-/// A report says that an address takes no mail, or wants none. It came by mail, which anybody may write: an official's mailbox
-/// is paused only when several letters to it came back.
+/// Consequences of a report that an address does not accept mail, or does not want it. The report came by mail, which
+/// anybody may write, so an official's mailbox is paused only after several letters ([`BOUNCES_BEFORE_PAUSE`]).
 async fn handle_reported_bounce(
     kernel: &Kernel,
     kind: &dyn MailKind,
@@ -126,8 +127,9 @@ async fn handle_reported_bounce(
     suppress_dead_address(kernel, kind, conn, email, reason).await
 }
 
-/// An address that takes no mail any more: a supporter's is suppressed within its vault, an official's mailbox is paused
-/// until a human has looked. For what the relay itself answered, and for what [`handle_reported_bounce`] believes.
+/// Suppresses an address that accepts no mail: a supporter's within its vault; an official's mailbox is paused until
+/// a human has looked. Called for permanent refusals by the relay itself, and for reports that
+/// [`handle_reported_bounce`] trusts.
 pub(super) async fn suppress_dead_address(
     kernel: &Kernel,
     kind: &dyn MailKind,

@@ -1,12 +1,12 @@
-//! The circuit breaker of each relay: one that refuses our account, or everything, is not given the queue.
+//! The circuit breaker of each relay: a relay that refuses our account, or everything, gets no mail but probes.
 //!
-//! A refusal of the account (5xx at the greeting, when signing in or at MAIL) opens it at once. So do permanent refusals at
-//! RCPT or DATA for three recipient domains in a row without one success between them, or of ten mails in a row with codes
-//! that do not speak of the address; and connections lost over three mails in a row. Nothing that was refused meanwhile is
-//! held against a mail. While it is open the relay is offered one mail at a time, after 1, 2, 4 and then every 5 minutes, after
-//! an hour every 15 (`store::relays`, shared by all processes); the first success closes it.
+//! A refusal of the account (5xx at the greeting, to AUTH or to MAIL) opens it at once. So do permanent refusals at
+//! RCPT or DATA for three recipient domains in a row without a success between them, or of ten mails in a row with
+//! codes that are not about the address; and connections lost over three mails in a row. Refusals while it is open do
+//! not count against a mail. While it is open the relay is offered one mail at a time, after 1, 2, 4 and then every 5
+//! minutes, after an hour every 15 (`store::relays`, shared by all processes); the first success closes it.
 //!
-//! What happens in a row is remembered in this process; that a relay is refused is written to `mail_relays`.
+//! The counts of consecutive failures are kept in this process; the open state is stored in `mail_relays`.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,53 +16,53 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-/// Recipient domains refused in a row that open the breaker.
+/// Number of recipient domains refused in a row that opens the breaker.
 const MAX_REFUSED_DOMAINS: usize = 3;
-/// Mails refused in a row that open it, where no code speaks of an address.
+/// Number of mails refused in a row that opens it, counting refusals whose code is not about the address.
 const MAX_REFUSED_MAILS: usize = 10;
-/// Mails in a row over which the connection was lost that open it.
+/// Number of mails in a row during which the connection was lost that opens it.
 const MAX_LOST_CONNECTIONS: usize = 3;
-/// Time for which a success shows that a relay takes mail from us.
+/// How long a success is evidence that a relay accepts mail from us.
 const RECENT_SUCCESS: TimeDelta = TimeDelta::hours(1);
 
-/// The breakers of the relays that this process sends to.
+/// The circuit breakers of the relays that this process sends to, by relay name.
 #[derive(Debug, Default)]
 pub(super) struct CircuitBreakers(Mutex<HashMap<String, RelayState>>);
 
-/// What a relay did lately.
+/// State of one relay's breaker.
 #[derive(Debug, Default)]
 struct RelayState {
     is_open: bool,
     accepted_at: Option<DateTime<Utc>>,
     /// Recipient domains refused since the last success.
     refused_domains: HashSet<String>,
-    /// Mails refused since the last success with a code that does not speak of the address.
+    /// Mails refused since the last success with a code that is not about the address.
     refused_mails: HashSet<Uuid>,
-    /// Mails over which the connection was lost since the last success.
+    /// Mails during which the connection was lost since the last success.
     lost_connections: HashSet<Uuid>,
-    /// What is not written down yet.
+    /// A change that is not stored in `mail_relays` yet.
     change: Option<BreakerChange>,
 }
 
-/// What is to be written down about a relay.
+/// A change of a breaker that is to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum BreakerChange {
-    /// It refused, in these words.
+    /// The relay refused, with this reply: open, or still open after a probe.
     Refused(String),
-    /// It takes mail again.
+    /// The relay accepted mail: closed.
     Accepted,
 }
 
-/// How a relay stands when it refuses a mail.
+/// Health of a relay at the moment it refuses a mail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RelayHealth {
     /// The breaker is open: the refusal says nothing about the mail.
     pub(super) is_open: bool,
-    /// It took some mail within the last hour.
+    /// It accepted mail within the last hour ([`RECENT_SUCCESS`]).
     pub(super) is_recent: bool,
-    /// And has refused no other domain since.
+    /// It accepted mail within the last hour and has refused no other recipient domain since.
     pub(super) is_trusted: bool,
-    /// When it last took a mail.
+    /// When it last accepted a mail.
     pub(super) accepted_at: Option<DateTime<Utc>>,
 }
 
@@ -71,12 +71,12 @@ impl CircuitBreakers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Is this relay given no mail but one at a time?
+    /// Is the breaker of this relay open?
     pub(super) fn is_open(&self, relay: &str) -> bool {
         self.lock().get(relay).is_some_and(|relay| relay.is_open)
     }
 
-    /// A relay took a mail.
+    /// Records that a relay accepted a mail; closes its breaker.
     pub(super) fn accepted(&self, relay: &str, now: DateTime<Utc>) {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
@@ -90,7 +90,7 @@ impl CircuitBreakers {
         }
     }
 
-    /// A relay refused a mail for good, at RCPT or later. `speaks_of_address`: the code blames the address.
+    /// Records a permanent refusal of a mail at RCPT or later. `speaks_of_address`: the code is about the address.
     pub(super) fn refused(
         &self,
         relay: &str,
@@ -116,12 +116,12 @@ impl CircuitBreakers {
         RelayHealth { is_trusted: health.is_recent && relay.refused_domains.len() == 1, ..health }
     }
 
-    /// How a relay stands that did not refuse a mail for good.
+    /// Health of a relay that has not just refused a mail permanently.
     pub(super) fn health(&self, relay: &str, now: DateTime<Utc>) -> RelayHealth {
         self.lock().get(relay).map(|relay| relay.health(now)).unwrap_or_default()
     }
 
-    /// A connection was lost over a mail.
+    /// Records that the connection was lost during a mail.
     pub(super) fn connection_lost(&self, relay: &str, mail: Uuid, text: &str) {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
@@ -131,7 +131,8 @@ impl CircuitBreakers {
         }
     }
 
-    /// A relay takes no mail from us. True when it took some within the last hour.
+    /// Records that a relay refused our account; opens its breaker. True when it had accepted mail within the last
+    /// hour.
     pub(super) fn account_refused(&self, relay: &str, text: &str, now: DateTime<Utc>) -> bool {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
@@ -139,7 +140,7 @@ impl CircuitBreakers {
         relay.health(now).is_recent
     }
 
-    /// A relay that could not be reached at all: while its breaker is open, that is another vain try.
+    /// Records that a relay could not be reached. Counts as a failed probe while the breaker is open, else as nothing.
     pub(super) fn unreachable(&self, relay: &str, text: &str) {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
@@ -148,7 +149,7 @@ impl CircuitBreakers {
         }
     }
 
-    /// Takes over what other processes have found out, where this one has nothing of its own to write down.
+    /// Takes over the stored state, which other processes may have changed, unless this process has an unstored change.
     pub(super) fn sync(&self, relay: &str, is_open: bool) {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);
@@ -157,13 +158,13 @@ impl CircuitBreakers {
         }
     }
 
-    /// What is to be written down; what cannot be is put back ([`CircuitBreakers::put_back`]).
+    /// Takes the unstored changes. The caller puts back those it cannot store ([`CircuitBreakers::put_back`]).
     pub(super) fn take_changes(&self) -> Vec<(String, BreakerChange)> {
         let mut all = self.lock();
         all.iter_mut().filter_map(|(name, relay)| Some((name.clone(), relay.change.take()?))).collect()
     }
 
-    /// Something could not be written down, unless it has been overtaken since.
+    /// Puts back a change that could not be stored, unless there is a newer one.
     pub(super) fn put_back(&self, relay: &str, change: BreakerChange) {
         let mut all = self.lock();
         let relay = entry(&mut all, relay);

@@ -1,4 +1,5 @@
-//! From what was claimed to bytes: mails of a kind are composed together. What cannot be composed for a fault of ours waits.
+//! Composing claimed mails into message bytes. Mails of a kind are composed together; a mail that cannot be composed
+//! for a fault of ours is retried later.
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 
@@ -19,17 +20,17 @@ use crate::{
     kernel::db::with_timeout,
 };
 
-/// What came of writing a composed mail down.
+/// Result of building the message bytes.
 enum Packed {
     Outgoing(Box<OutgoingMessage>),
     /// There is nothing to send any more.
     Nothing,
-    /// No relay can be given its address.
+    /// The address cannot be expressed in SMTP.
     Impossible,
 }
 
 impl Engine {
-    /// Composes mails.
+    /// Composes claimed mails: each is then ready to be sent, or has a result already.
     pub(super) async fn prepare(&self, round: &SendRound<'_>, emails: Vec<Claimed>) -> Vec<Prepared> {
         let mut prepared = Vec::with_capacity(emails.len());
         // copies of one letter, of which there may be several, are not composed together
@@ -44,7 +45,7 @@ impl Engine {
         }
         for ((_, kind, _), claimed) in by_kind {
             let Some(kind) = self.kinds.get(&kind) else {
-                // a newer process may know it
+                // a process of a newer release may know it
                 tracing::error!(kind, "nobody here composes this kind of mail");
                 let next_state = self.later(&"nobody composes this kind of mail");
                 prepared.extend(claimed.into_iter().map(|email| Prepared::ended(email, Some(next_state.clone()))));
@@ -61,7 +62,8 @@ impl Engine {
         self.without_stale(prepared).await
     }
 
-    /// Those that are not too late to be of use.
+    /// Cancels mails that are too old to be of use ([`retry_policy::max_age`]). The ended pauses are read only if a
+    /// mail is too old without them.
     async fn without_stale(&self, prepared: Vec<Prepared>) -> Vec<Prepared> {
         let now = self.now();
         let is_old = |prepared: &Prepared| matches!(prepared, Prepared::Ready(ready) if retry_policy::cancel_if_stale(&ready.email, TimeDelta::zero(), now).is_some());
@@ -96,7 +98,7 @@ impl Engine {
         prepared.into_iter().map(judged).collect()
     }
 
-    /// Has mails of a kind composed; where that fails as a whole, each alone, so that one stops no other.
+    /// Composes mails of a kind; if that fails as a whole, each alone, so that one does not block the others.
     async fn compose(&self, kind: &dyn MailKind, emails: &[QueuedEmail]) -> Vec<Composition> {
         let composed = AssertUnwindSafe(with_timeout(STATEMENTS_LIMIT, "composing mails", kind.compose(emails)))
             .catch_unwind()
@@ -120,7 +122,7 @@ impl Engine {
         alone
     }
 
-    /// A composed mail as its bytes.
+    /// Turns a composed mail into message bytes, or its error into a next state.
     fn pack(&self, email: Claimed, composed: Composition) -> Prepared {
         let (now, jitter) = (self.now(), self.kernel.env.fraction());
         let next_state = match composed.and_then(|mail| self.bytes_of(&email, mail)) {
@@ -129,7 +131,7 @@ impl Engine {
             Ok(Packed::Impossible) => NextState::AddressDead("the address cannot be written to".to_owned()),
             Err(error) if kinds::is_paused(&error) => retry_policy::while_paused(now, jitter, error.to_string()),
             Err(error @ Error::Unavailable { .. }) => self.later(&error),
-            // what it is about has ended
+            // 410: what it is about has ended
             Err(error) if error.code().status() == StatusCode::GONE => {
                 NextState::Settle(DeliveryStatus::Cancelled, None)
             }
@@ -150,7 +152,7 @@ impl Engine {
         let (to, id, copies) = match copy {
             None => (mail.to.clone(), email.id, self.sender.copies(email.id, &mail)),
             Some(copy) => {
-                // not one of the office's mailboxes any more
+                // the recipient is no longer one of the office's mailboxes
                 let Some(to) = self.sender.copied_to(email.id, copy, &mail) else { return Ok(Packed::Nothing) };
                 let of = email.refs.get(COPY_OF).and_then(|of| of.as_str()?.parse().ok());
                 (to.clone(), of.unwrap_or(email.id), Vec::new())

@@ -1,8 +1,8 @@
-//! The engine: claims mails, has them composed, sends them, settles what became of them. Any number of processes may run one.
+//! The mail engine: claims, composes, sends and settles queued mail. Any number of processes may run one.
 //!
-//! Crash-safe by order: a claim commits before anything is sent, and what was sent is settled in a second transaction. A
-//! kill in between leaves a lease that runs out (`retry_policy::after_expiry`). It never gives up over an outage and never logs
-//! whom a mail is for.
+//! Crash safety comes from the order: a claim is committed before anything is sent, and the results are settled in a
+//! second transaction. A process killed in between leaves a lease that expires (`retry_policy::after_expiry`). The
+//! engine never gives up because of an outage and never logs a recipient.
 
 use std::{
     sync::{
@@ -40,52 +40,57 @@ use crate::{
     kernel::{Kernel, db::with_timeout},
 };
 
-/// Rounds under way at once: one slow mail holds up only its own, and while some wait for the disk others send.
+/// Maximum number of worker loops of one process. Each works on one round at a time, so a slow mail delays only its
+/// own round, and while one round waits for the disk another sends.
 const MAX_WORKERS: usize = 6;
-/// Claims, compositions and settlings at the database at once. With more each has a connection that has forgotten more, and
-/// the pages people wait for have fewer.
+/// Maximum number of database transactions (claims, compositions, settlements) that the engine runs at once. More of
+/// them would spread over more connections, each with a colder plan cache, and take pool connections from page
+/// requests (`bench/README.md`, row `drain`).
 const DB_CONCURRENCY: usize = 5;
-/// Time that a round should not exceed, and the fewest mails that a line claims to that end.
+/// Longest duration that a round should have; the claim size adapts to it ([`next_limit`]).
 const TARGET_ROUND_DURATION: Duration = Duration::from_secs(1);
+/// Lower bound of the adapted claim size, in mails.
 const MIN_CLAIM: i64 = 8;
-/// Time between looks whether the queue's table wants sweeping, and mails after which it does.
+/// Interval of the check whether `emails_waiting` needs a VACUUM.
 const VACUUM_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Mails claimed since the last VACUUM after which the next one is run.
 const VACUUM_AFTER_MAILS: usize = 20_000;
-/// Time that the statements of one turn at the database may take: a connection whose network vanished holds a turn no longer.
+/// Time limit of all statements run under one database permit, so that a connection whose network is gone does not
+/// hold the permit longer.
 pub(super) const STATEMENTS_LIMIT: Duration = Duration::from_secs(12);
-/// Leases that one round recovers at most.
+/// Maximum number of expired leases recovered in one round.
 const RECOVERY_BATCH_SIZE: i64 = 200;
 
-/// Sends what is queued.
+/// Sends queued mail; see the module's documentation.
 #[derive(Debug)]
 pub struct Engine {
     pub(super) kernel: Arc<Kernel>,
     pub(super) kinds: MailKinds,
     pub(super) transport: Transport,
     pub(super) sender: Sender,
-    /// One for each mail being sent, whichever round it belongs to.
+    /// Limits concurrent SMTP connections to `mail.connections`, over all rounds of this process.
     pub(super) send_permits: Semaphore,
-    /// See [`Engine::turn`].
+    /// Limits concurrent database transactions; see [`Engine::db_permit`].
     db_permits: Semaphore,
-    /// Says to idle lines that there is more than one can take.
+    /// Wakes idle workers when a claim returned a full batch.
     more_work: Notify,
     pub(super) provider_counts: ProviderCounts,
-    /// Which relays refuse us.
+    /// Circuit breaker state of each relay.
     pub(super) breakers: CircuitBreakers,
     pub(super) restore_guard: RestoreGuard,
-    /// Microseconds by which the database's clock is ahead of this process's: leases and due times are the database's.
+    /// Microseconds by which the database's clock is ahead of this process's. Leases and due times are the database's.
     pub(super) clock_skew: AtomicI64,
-    /// The month whose place for settled mail is known to be there, counted from year 0.
+    /// The last month whose partition of settled mail is known to exist, as months since year 0.
     pub(super) current_partition: AtomicI32,
     pub(super) durability_checked_at: Mutex<Option<Instant>>,
-    /// First mails wait for the limit, and that was said.
+    /// First contacts are held back by the rate limit, and that has been logged.
     is_first_contact_limited: AtomicBool,
-    /// Mails dealt with since the queue's table was swept.
+    /// Mails claimed since the last VACUUM of the queue's table.
     settled: AtomicUsize,
 }
 
 impl Engine {
-    /// An engine of these settings.
+    /// An engine with the settings of the kernel.
     ///
     /// # Errors
     /// As [`Transport::new`].
@@ -113,12 +118,13 @@ impl Engine {
         })
     }
 
-    /// Where mail goes.
+    /// The transport that this engine sends by.
     pub fn transport(&self) -> &Transport {
         &self.transport
     }
 
-    /// Sends until cancelled; then what is being sent may finish, and the rest goes back into the queue.
+    /// Sends until cancelled. Then messages being sent may finish (`SHUTDOWN_GRACE`), and the rest is put back into
+    /// the queue.
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
         self.restore_guard.check_until_known(&self.kernel, self.now(), &cancel).await;
         self.register_relays().await;
@@ -142,7 +148,7 @@ impl Engine {
         }
     }
 
-    /// Lets organizers know the relays, so that they can set a pace for each.
+    /// Adds a row to `mail_relays` for each relay, so that organizers can set a rate limit for it.
     async fn register_relays(&self) {
         let registered =
             async { store::register_relays(&mut *self.kernel.work.acquire().await?, &self.transport.relays()).await };
@@ -151,7 +157,7 @@ impl Engine {
         }
     }
 
-    /// Sweeps the queue's table after so many mails.
+    /// Runs VACUUM on the queue's table after every [`VACUUM_AFTER_MAILS`] mails.
     async fn vacuum_periodically(self: Arc<Self>, cancel: CancellationToken) {
         loop {
             tokio::select! {
@@ -172,7 +178,7 @@ impl Engine {
         let settings = &self.kernel.settings.mail;
         let mut limit = (settings.batch / i64::try_from(workers).unwrap_or(1)).max(1);
         let poll = Duration::from_secs(settings.poll_seconds.max(1));
-        // one line asks often; the others are woken, and ask now and then in case that one is stuck in a slow mail
+        // the first worker polls; the others are woken by `more_work`, and poll less often in case the first is busy
         let idle = if first { poll } else { poll * 5 };
         let mut troubles = 0;
         while !cancel.is_cancelled() {
@@ -217,23 +223,23 @@ impl Engine {
         }
     }
 
-    /// 1 to 30 seconds, jittered.
+    /// Delay after so many failures in a row: 2 seconds, doubled up to 30, times 0.5 to 1 (jitter).
     pub(super) fn backoff(&self, troubles: u32) -> Duration {
         Duration::from_secs(1 << troubles.min(5))
             .min(Duration::from_secs(30))
             .mul_f64(0.5 + self.kernel.env.fraction() / 2.0)
     }
 
-    /// One round of claiming, sending and settling (tests drive the engine by this).
+    /// One round of claiming, sending and settling, for tests.
     ///
     /// # Errors
-    /// `unavailable` while the database is away; nothing was claimed then.
+    /// `unavailable` while the database is not available; nothing was claimed then.
     pub async fn tick(&self) -> Result<Progress> {
         self.retry_callbacks().await?;
         Box::pin(self.round(self.kernel.settings.mail.batch, &CancellationToken::new())).await
     }
 
-    /// Rounds until nothing is due any more.
+    /// Runs rounds until no mail is due, for tests.
     ///
     /// # Errors
     /// As [`Engine::tick`].
@@ -265,7 +271,7 @@ impl Engine {
         drop(permit);
         self.set_clock(taken.now);
         if taken.is_suspect {
-            // the server was started anew, or is another one: nothing goes out before it is known to be the newest
+            // the server was restarted, or is another one: nothing is sent before it is known not to be an old copy
             self.restore_guard.check(&self.kernel, self.now()).await?;
             return Ok(progress);
         }
@@ -286,7 +292,7 @@ impl Engine {
             self.more_work.notify_waiters();
         }
         progress.claimed = emails.len();
-        // a relay that refuses mail is given the one that it was claimed for
+        // relays with an open breaker that this claim took a probe for: each may be offered one mail
         let probed = taken.allowances.iter().filter(|a| a.is_refused && a.mails > 0).map(|a| a.relay.clone()).collect();
         let quotas = RelayQuotas::new(taken.allowances.into_iter().map(|a| (a.relay, a.mails)));
         progress.add(Box::pin(self.send_claimed(request.token, instant, emails, &quotas, probed, cancel)).await);
@@ -300,7 +306,8 @@ impl Engine {
         Ok(progress)
     }
 
-    /// Writes down which relays refuse us and which do not any more, for all processes. What cannot be written waits.
+    /// Stores breaker changes in `mail_relays`, for all processes. Changes that cannot be stored are kept for the
+    /// next round.
     async fn persist_relay_changes(&self) {
         for (relay, change) in self.breakers.take_changes() {
             let written = async {
@@ -330,7 +337,8 @@ impl Engine {
         }
     }
 
-    /// Takes those first mails out of a batch that are too many for this hour; they wait for the next one.
+    /// Rate limit on first contacts: removes from a claimed batch those beyond this hour's limit; they are due in the
+    /// next.
     async fn limit_first_contacts(&self, claim: Claim, emails: &mut Vec<Claimed>) {
         let is_first = |email: &Claimed| self.kinds.get(&email.kind).is_some_and(MailKind::is_first_contact);
         let mut first: Vec<(DateTime<Utc>, Uuid)> =
@@ -338,7 +346,7 @@ impl Engine {
         if first.is_empty() {
             return;
         }
-        // those that came first go first
+        // oldest first
         first.sort_unstable();
         let first: Vec<Uuid> = first.into_iter().map(|(_, id)| id).collect();
         let default = self.kernel.settings.mail.first_contacts_per_hour;
@@ -362,12 +370,12 @@ impl Engine {
                     email.history.first_counted = true;
                 }
             }
-            // better one mail too many than none
+            // fail open: mails are sent uncounted rather than not at all
             Err(error) => tracing::warn!(%error, "first contacts could not be counted"),
         }
     }
 
-    /// Waits for a turn at the database, of which there are [`DB_CONCURRENCY`].
+    /// Waits for one of the [`DB_CONCURRENCY`] permits to run a database transaction.
     pub(super) async fn db_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.db_permits.acquire().await.ok()
     }
@@ -376,7 +384,7 @@ impl Engine {
         Duration::from_secs(self.kernel.settings.mail.lease_seconds.max(1).into())
     }
 
-    /// Deals with leases that ran out.
+    /// Recovers mails whose lease has expired: settles them or puts them back.
     async fn recover(&self) -> Result<Progress> {
         self.ensure_partition().await;
         match self.try_recover(false).await {
@@ -405,7 +413,7 @@ impl Engine {
         let held = self.write(&mut tx, &items, is_careful).await?;
         tx.commit().await?;
         let mut progress = progress_of(&items, &held);
-        // not attempts of this round
+        // these were attempts of another round
         (progress.retried, progress.recovered) = (0, held.len());
         tracing::warn!(mails = held.len(), "expired mail leases were recovered");
         Ok(progress)
@@ -416,8 +424,10 @@ fn delta(time: Duration) -> TimeDelta {
     TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX)
 }
 
-/// How many mails a line claims after a round of `limit`. What is more urgent goes out with the next round, so none is to
-/// take much longer than [`TARGET_ROUND_DURATION`], however slow the relay; and where it is quick, few claims do for many mails.
+/// The claim size after a round that claimed up to `limit` mails. More urgent mail is claimed only by the next round,
+/// so a round should not take much longer than [`TARGET_ROUND_DURATION`], however slow the relay: after a longer one
+/// the size is halved. After a full round of less than a quarter of it the size is doubled, up to `most`, so that a
+/// fast relay needs few claims.
 fn next_limit(limit: i64, was_full: bool, took: Duration, most: i64) -> i64 {
     if took > TARGET_ROUND_DURATION {
         (limit / 2).max(MIN_CLAIM.min(most))

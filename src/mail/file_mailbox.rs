@@ -1,6 +1,7 @@
-//! The mailbox of demo and development: each mail becomes a file, and a page shows the newest. Nothing leaves the machine.
+//! The file transport for demo and development: each mail becomes a file, and the console's mailbox page shows them.
+//! Nothing leaves the machine.
 //!
-//! Files are `{data_root}/mailbox/{id}.eml`, the id time-ordered; a mail appears whole (written aside, then renamed).
+//! Files are `{data_root}/mailbox/{id}.eml`, with time-ordered ids (UUIDv7), written under another name and renamed.
 
 use std::{
     fs, io,
@@ -19,73 +20,73 @@ use crate::{
     kernel::env::Env,
 };
 
-/// How many mails are kept.
+/// Number of mails that are kept.
 const MAX_KEPT_MAILS: usize = 500;
-/// How many more may gather before the oldest go, so that not every mail reads the folder.
+/// The folder is listed and the oldest mails deleted for one mail in so many, on average.
 const DELETE_SLACK: u128 = 16;
 
-/// The folder.
+/// A folder of mails.
 #[derive(Clone, Debug)]
 pub struct FileMailbox {
     folder: PathBuf,
     env: Env,
 }
 
-/// A file in a mail.
+/// An attachment of a parsed mail.
 #[derive(Clone, Debug, Serialize)]
 pub struct MailFile {
-    /// Its name.
+    /// The file name; `file` if it has none.
     pub name: String,
-    /// Its media type.
+    /// The media type, without parameters.
     pub content_type: String,
-    /// Its bytes.
+    /// The decoded content.
     #[serde(skip)]
     pub body: Vec<u8>,
 }
 
-/// A header as it stands in the mail.
+/// A header field of a parsed mail.
 #[derive(Clone, Debug, Serialize)]
 pub struct MailHeader {
-    /// Its name.
+    /// The field's name.
     pub name: String,
-    /// Its value, unfolded, not decoded.
+    /// The field's value, unfolded, not decoded.
     pub value: String,
 }
 
-/// A mail, read.
+/// A parsed mail.
 #[derive(Clone, Debug, Serialize)]
 pub struct Mail {
-    /// Its id, for [`Mailbox::read`].
+    /// The mail's id, for [`FileMailbox::read`].
     pub id: String,
-    /// The [`super::MailKind`]'s name.
+    /// Name of the [`super::MailKind`] that composed it.
     pub kind: String,
-    /// To whom.
+    /// The To header, decoded: `Name <address>`, separated by commas.
     pub to: String,
-    /// From whom.
+    /// The From header, decoded.
     pub from: String,
-    /// Where answers go, or "".
+    /// The Reply-To header, decoded, or "".
     pub reply_to: String,
-    /// Its subject.
+    /// The Subject header, decoded.
     pub subject: String,
-    /// When it was composed.
+    /// The Date header: when it was composed.
     pub date: DateTime<Utc>,
-    /// Its text.
+    /// The plain text body.
     pub text: String,
-    /// Its formatted text.
+    /// The HTML body, if it has one.
     pub html: Option<String>,
-    /// Its files.
+    /// The attachments.
     pub attachments: Vec<MailFile>,
-    /// All headers.
+    /// All header fields, in order.
     pub headers: Vec<MailHeader>,
-    /// Every address of a page in the text, in order.
+    /// All http(s) URLs in the text, in order.
     pub links: Vec<String>,
 }
 
 impl FileMailbox {
-    /// The mailbox of these settings; its folder is made when it is missing (mode 0700).
+    /// Opens the mailbox of these settings; creates its folder (mode 0700) if it does not exist.
     ///
     /// # Errors
-    /// `internal` when the folder cannot be made.
+    /// `internal` if the folder cannot be created.
     pub fn open(settings: &Settings, env: &Env) -> Result<Self> {
         let folder = settings.postgres.data_root.join("mailbox");
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
@@ -93,10 +94,10 @@ impl FileMailbox {
         Ok(Self { folder, env: env.clone() })
     }
 
-    /// Writes a mail down.
+    /// Writes a mail to a file.
     ///
     /// # Errors
-    /// What the file system says.
+    /// The error of the file system.
     pub async fn deliver(&self, kind: &str, raw: &[u8]) -> io::Result<()> {
         let id = self.env.id();
         let content = [format!("X-Muster-Kind: {kind}\r\n").as_bytes(), raw].concat();
@@ -106,7 +107,7 @@ impl FileMailbox {
             let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
             io::Write::write_all(&mut file, &content)?;
             fs::rename(&aside, folder.join(format!("{id}.eml")))?;
-            // one mail in SLACK tidies up
+            // ids are random in their low bits, so this is one mail in DELETE_SLACK
             if id.as_u128().is_multiple_of(DELETE_SLACK) {
                 for old in ids(&folder)?.into_iter().skip(MAX_KEPT_MAILS) {
                     remove(&folder.join(format!("{old}.eml")))?;
@@ -117,7 +118,7 @@ impl FileMailbox {
         .await
     }
 
-    /// The newest mails, newest first.
+    /// The kept mails, newest first.
     ///
     /// # Errors
     /// `internal` when the folder cannot be read.
@@ -126,7 +127,7 @@ impl FileMailbox {
         blocking(move || {
             let mut mails = Vec::new();
             for id in ids(&folder)?.into_iter().take(MAX_KEPT_MAILS) {
-                // one that was just tidied away is no fault
+                // one that was deleted meanwhile is skipped
                 if let Ok(raw) = fs::read(folder.join(format!("{id}.eml"))) {
                     mails.extend(parse(id, &raw));
                 }
@@ -140,9 +141,9 @@ impl FileMailbox {
     /// One mail.
     ///
     /// # Errors
-    /// `not_found` for any other name than one of [`Mailbox::list`]'s.
+    /// `not_found` for an id that is not one of [`FileMailbox::list`].
     pub async fn read(&self, id: &str) -> Result<Mail> {
-        // a parsed id holds no path
+        // parsing as a UUID rules out path traversal
         let id: Uuid = id.parse().map_err(|_| Error::not_found())?;
         let path = self.folder.join(format!("{id}.eml"));
         match blocking(move || fs::read(path)).await {
@@ -183,7 +184,7 @@ fn ids(folder: &Path) -> io::Result<Vec<Uuid>> {
 fn parse(id: Uuid, raw: &[u8]) -> Option<Mail> {
     let message = MessageParser::default().parse(raw)?;
     let text = message.body_text(0).unwrap_or_default().into_owned();
-    // a text-only mail has no formatted one, though the parser would make one up
+    // not `body_html`: the parser would generate HTML for a text-only mail
     let html = raw_html(&message);
     let attachments = message
         .attachments()
@@ -234,7 +235,7 @@ fn addresses(list: Option<&mail_parser::Address<'_>>) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// Addresses of pages in a text, in order, without the punctuation that ends a sentence.
+/// The http(s) URLs in a text, in order, without trailing punctuation.
 fn links(text: &str) -> Vec<String> {
     let words = text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '(' | ')'));
     words

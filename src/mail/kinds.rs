@@ -1,4 +1,5 @@
-//! Kinds of mail: how a slice tells the queue, which knows no slice, what a mail says and what its fate means.
+//! Mail kinds: the interface by which a slice composes its mails and handles their delivery status. The queue itself
+//! knows no slice.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -16,9 +17,9 @@ use crate::{
 /// The priority of a mail, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
-    /// Somebody waits for it in front of the screen: confirmations, join links, sign-in.
+    /// Somebody is waiting for it now: confirmations, join links, sign-in.
     Confirmation,
-    /// A place or time has changed.
+    /// A place or time of an event has changed.
     Urgent,
     /// A letter to an official.
     Letter,
@@ -32,7 +33,7 @@ impl Class {
     /// All of them, by priority.
     pub const ALL: [Self; 5] = [Self::Confirmation, Self::Urgent, Self::Letter, Self::Notice, Self::Update];
 
-    /// As it stands in the database.
+    /// Its value in `emails.class`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Confirmation => "confirmation",
@@ -49,46 +50,46 @@ impl Class {
     }
 }
 
-/// A mail as the queue knows it: ids only.
+/// A row of the mail queue: ids only.
 #[derive(Clone, Debug)]
 pub struct QueuedEmail {
-    /// Its row.
+    /// The row's id.
     pub id: Uuid,
-    /// Whose mail it is.
+    /// The organization whose mail it is.
     pub organization_id: Uuid,
     /// Its priority.
     pub class: Class,
-    /// Who composes it.
+    /// Name of the [`MailKind`] that composes it.
     pub kind: String,
     /// Letters: the mailbox's id; others: "".
     pub lane: String,
-    /// The ids it is composed from.
+    /// JSON object of the ids that it is composed from, such as `{"signature": "…"}`. Each kind defines its own names.
     pub refs: serde_json::Value,
-    /// Belongs to a protected action.
+    /// It belongs to a protected action.
     pub protected: bool,
-    /// Attempts, this one included.
+    /// Counted attempts, this one included.
     pub attempts: i16,
-    /// Since when it is in the queue (protected: the day).
+    /// When it was queued (protected: the day).
     pub created_at: DateTime<Utc>,
-    /// When it was to be sent.
+    /// When it was due.
     pub due_at: DateTime<Utc>,
 }
 
-/// Stands in the `refs` of a copy: which of the letter's further recipients it goes to, as a keyed hash.
+/// Name in the `refs` of a copy: keyed hash of the further recipient of the letter that it goes to.
 pub(super) const COPY: &str = "copy";
-/// Stands in the `refs` of a copy: the letter's own mail.
+/// Name in the `refs` of a copy: id of the letter's own mail.
 pub(super) const COPY_OF: &str = "copy_of";
 
-/// What has happened to a mail while it waited.
+/// Retry history of a mail.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct History {
     /// When an organizer queued it again, or a pause last put it back.
     pub(super) queued_at: Option<DateTime<Utc>>,
-    /// A relay first refused it for good.
+    /// When a relay first refused it permanently.
     pub(super) refused_at: Option<DateTime<Utc>>,
-    /// Connections lost over it.
+    /// How often the connection was lost during it.
     pub(super) breaks: i16,
-    /// It counts towards the first-contact limit already.
+    /// It is already counted towards the first-contact limit.
     pub(super) first_counted: bool,
 }
 
@@ -108,12 +109,12 @@ impl std::ops::Deref for Claimed {
 }
 
 impl QueuedEmail {
-    /// Is it the copy of a letter, to a further mailbox of the office? What becomes of it is not what becomes of the letter.
+    /// Is it the copy of a letter, to a further mailbox of the office? Its delivery status is not the letter's.
     pub fn is_copy(&self) -> bool {
         self.refs.get(COPY).is_some()
     }
 
-    /// The ids that stand under `name` in the `refs` of mails.
+    /// The ids under `name` in the `refs` of each of the mails.
     ///
     /// # Errors
     /// As [`QueuedEmail::ref_id`], for the first without one.
@@ -121,10 +122,10 @@ impl QueuedEmail {
         emails.iter().map(|email| email.ref_id(name)).collect()
     }
 
-    /// The id that stands under `name` in `refs`.
+    /// The id under `name` in `refs`.
     ///
     /// # Errors
-    /// `internal` when there is none.
+    /// `internal` when there is none, or it is not a UUID.
     pub fn ref_id(&self, name: &str) -> Result<Uuid> {
         self.refs
             .get(name)
@@ -133,25 +134,25 @@ impl QueuedEmail {
     }
 }
 
-/// What became of a mail in the end.
+/// Final delivery status of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeliveryStatus {
-    /// The relay took it.
+    /// The relay accepted it.
     Sent,
-    /// Refused for good, or given up.
+    /// Refused permanently, or given up.
     Failed,
-    /// A letter that may have arrived or not; an organizer decides.
+    /// A letter that may or may not have been delivered; an organizer decides.
     Uncertain,
     /// There was nothing to send any more.
     Cancelled,
-    /// It came back after the relay had taken it.
+    /// Reported as undeliverable after the relay had accepted it.
     Bounced,
-    /// Its reader called it spam.
+    /// Reported as spam by its reader.
     Complained,
 }
 
 impl DeliveryStatus {
-    /// The state of its row.
+    /// Its value in `emails.state`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -170,28 +171,30 @@ impl DeliveryStatus {
     }
 }
 
-/// One kind of mail, registered by `worker.rs`.
+/// One kind of mail. Slices register theirs in `App::mail_kinds`.
 pub trait MailKind: Send + Sync {
     /// The name in `emails.kind`.
     fn kind(&self) -> &'static str;
 
-    /// Composes mails from their ids, at each attempt anew: one answer for each, in their order. `Ok(None)`: nothing is to be
-    /// sent any more, and the mail is cancelled. `unavailable` puts it back without counting; [`paused`] does so without letting
-    /// it grow old; any other error is a counted attempt, tried again for days, and its text is kept on the row. They come
-    /// together so that what they share is read once; see [`one_by_one`] for rare ones. One that [`QueuedEmail::is_copy`] is
-    /// composed like the letter it is a copy of, which was sent.
+    /// Composes mails from their ids, at each attempt anew: one result for each, in the same order. `Ok(None)`: there
+    /// is nothing to send any more, and the mail is cancelled. `unavailable` puts it back without counting an
+    /// attempt; [`paused`] does the same, and the time does not count towards the mail's age; 410 cancels it; any
+    /// other error is a counted attempt, retried for days, and its text is kept on the row. Mails come in a batch so
+    /// that shared rows are read once; see [`one_by_one`] for rare kinds. A copy ([`QueuedEmail::is_copy`]) is
+    /// composed like the letter that it is a copy of, which has been sent.
     ///
     /// # Errors
-    /// `unavailable` puts all of them back; after any other error each is tried alone.
+    /// `unavailable` puts all of them back; after any other error each is composed alone.
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>>;
 
-    /// Is it the first that an address hears of us, because somebody typed it into a form? Such mail is braked.
+    /// Is it the first mail to an address that anybody may have typed into a form? Such mail has a rate limit
+    /// (`mail.first_contacts_per_hour`).
     fn is_first_contact(&self) -> bool {
         false
     }
 
-    /// Whose address it goes to, read from the mail's ids whether it may still be sent or not: a supporter whose address
-    /// turns out dead is not written to again. `None` for mail to officials and organizers.
+    /// The supporter whom it goes to, found by the mail's ids, whether it may still be sent or not; used to suppress
+    /// an address that turns out to be dead. `None` for mail to officials and organizers.
     fn addressee<'a>(
         &'a self,
         conn: &'a mut PgConnection,
@@ -201,9 +204,10 @@ pub trait MailKind: Send + Sync {
         Box::pin(async { Ok(None) })
     }
 
-    /// Told in the settling transaction, so that a slice can change its own rows; many at once, in no order. Must not wait for
-    /// anything but the database. After an error each is told alone; one that fails then is settled all the same, since what
-    /// was sent must not be sent again, and told later, until that works. Never told of copies ([`QueuedEmail::is_copy`]).
+    /// Settlement callback: runs in the settling transaction, so that a slice can change its own rows; for many mails
+    /// at once, in no order. Must not wait for anything but the database. After an error it is run for each mail
+    /// alone. A mail for which it fails then is settled nevertheless, since what was sent must not be sent again, and
+    /// its callback is retried until it succeeds. Not run for copies ([`QueuedEmail::is_copy`]).
     fn on_settled<'a>(
         &'a self,
         conn: &'a mut PgConnection,
@@ -214,14 +218,14 @@ pub trait MailKind: Send + Sync {
     }
 }
 
-/// What came of composing a mail.
+/// Result of composing a mail; `None`: nothing to send, the mail is cancelled.
 pub type Composition = Result<Option<Composed>>;
 
-/// The cause of [`paused`], by which it is known.
+/// Prefix of the cause of a [`paused`] error, by which [`is_paused`] recognises it.
 const PAUSED: &str = "paused: ";
 
-/// The error of a mail that waits because what it belongs to is paused: it costs no attempt, does not count as trouble, and
-/// the mail does not grow old meanwhile.
+/// The error with which a mail waits because what it belongs to is paused. It does not count as an attempt or as a
+/// failure of the round, and the time does not count towards the mail's age.
 pub fn paused(what: &str) -> Error {
     Error::Unavailable { retry_after: 60, cause: format!("{PAUSED}{what}") }
 }
@@ -231,19 +235,19 @@ pub(super) fn is_paused(error: &Error) -> bool {
     matches!(error, Error::Unavailable { cause, .. } if cause.starts_with(PAUSED))
 }
 
-/// Whom a mail of a supporter's goes to.
+/// The supporter whom a mail goes to.
 #[derive(Clone, Debug)]
 pub struct Addressee {
-    /// The address.
+    /// The e-mail address.
     pub address: EmailAddress,
-    /// The vault that the person is in: what is known of the address stays inside it.
+    /// The person's vault. Suppressions and strikes of the address are recorded for this vault only.
     pub vault: Arc<Vault>,
 }
 
-/// Composes mails of a rare kind.
+/// Composes mails one after the other, for kinds that are too rare to need batches.
 ///
 /// # Errors
-/// Never: that of a mail stands in its place.
+/// None of its own: a mail's error is its entry in the result.
 pub async fn one_by_one<'a, F: Future<Output = Composition>>(
     emails: &'a [QueuedEmail],
     compose: impl Fn(&'a QueuedEmail) -> F,
@@ -264,17 +268,17 @@ pub async fn compose_one(kind: &dyn MailKind, email: &QueuedEmail) -> Compositio
     kind.compose(std::slice::from_ref(email)).await?.pop().ok_or_else(|| Error::internal("no answer"))?
 }
 
-/// The kinds by name.
+/// Registry of mail kinds, by name.
 #[derive(Clone, Default)]
 pub struct MailKinds(HashMap<&'static str, Arc<dyn MailKind>>);
 
 impl MailKinds {
-    /// None yet.
+    /// An empty registry.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one.
+    /// Registers a kind.
     ///
     /// # Panics
     /// When two kinds have the same name.

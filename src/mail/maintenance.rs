@@ -1,4 +1,4 @@
-//! What the queue forgets and tidies, and when. The worker runs it now and then; twice does no harm.
+//! Retention of mail data and VACUUM of the queue. Run periodically by the worker; idempotent.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -6,15 +6,17 @@ use sqlx::{PgConnection, PgPool};
 use super::{store, suppression};
 use crate::error::Result;
 
-/// Rows that one call forgets at most of each sort, so that no transaction grows long.
+/// Maximum number of settled rows that one call deletes one by one, so that the transaction stays short.
 const DELETE_BATCH_SIZE: i64 = 5000;
 
-/// Forgets what is old: mail of protected actions that may have come back (72 hours), months of settled mails that ended `keep`
-/// ago, the days' caps and their keys, bounces that have expired; and makes room for the months to come. Returns how many single rows were deleted; call
-/// again while it is not 0.
+/// Deletes expired data: lookups of bounces of protected actions (72 hours), partitions of settled mail whose month
+/// ended `keep` ago, daily confirmation caps and their secrets, first-contact counts (2 hours), provider counts (90
+/// days), ended pauses (30 days), expired bounces and strikes, lane bounces (2 days), counts of deleted months.
+/// Creates the partitions of this month and the next. Returns how many settled mails outside monthly partitions were
+/// deleted; call again while it is not 0.
 ///
 /// # Errors
-/// A database error; that of a lock not had in time passes.
+/// `unavailable` when the lock for the partitions is not granted in time; the next call tries again.
 pub async fn delete_expired(conn: &mut PgConnection, now: DateTime<Utc>, keep: TimeDelta) -> Result<u64> {
     let today = now.date_naive();
     sqlx::query!("DELETE FROM day_secrets WHERE day < $1", today).execute(&mut *conn).await?;
@@ -43,13 +45,10 @@ pub async fn delete_expired(conn: &mut PgConnection, now: DateTime<Utc>, keep: T
     Ok(deleted.rows_affected())
 }
 
-/// Gives the place of settled mails back to the queue's table, so that it stays as small as the queue is: too many go through
-/// it in a minute to wait for the database's own rounds.
-///
-/// # Errors
-/// A database error.
+/// Runs VACUUM on `emails_waiting`, so that the table stays as small as the queue is: too many rows pass through it
+/// in a minute to wait for autovacuum.
 pub(super) async fn vacuum_queue(db: &PgPool) -> Result<()> {
-    // not a statement that can be prepared
+    // VACUUM cannot be a prepared statement
     sqlx::raw_sql("VACUUM (SKIP_LOCKED, TRUNCATE FALSE) emails_waiting").execute(db).await?;
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! A composed mail and its bytes (RFC 5322, MIME), built the same at each attempt.
+//! A composed mail and its bytes (RFC 5322, MIME), built the same way at each attempt.
 //!
-//! From and envelope are always on our own domain: a foreign one in From fails DMARC. Message-ID and the envelope's VERP
-//! token are derived from the mail's id under a key, so that they need no storing and tell nothing.
+//! From and the envelope sender are always on our own domain: a foreign domain in From fails DMARC. Message-ID and
+//! the VERP token of the envelope sender are derived from the mail's id under a key, so that they are not stored and
+//! reveal nothing.
 
 use std::borrow::Cow;
 
@@ -31,45 +32,47 @@ pub const LETTERS_LOCAL_PART: &str = "letters";
 /// The local part of the sender of everything else.
 pub const NO_REPLY_LOCAL_PART: &str = "no-reply";
 
-/// Longest display name and subject, in characters; beyond it nobody sees them.
+/// Maximum length of a display name or file name, in characters. Mail programs show no more.
 const MAX_NAME_CHARS: usize = 120;
+/// Maximum length of a subject, in characters.
 const MAX_SUBJECT_CHARS: usize = 300;
-/// Longest line that may go as it is (RFC 5322 section 2.1.1: 998, without the CRLF).
+/// Maximum length of a line that is not encoded (RFC 5322 section 2.1.1: 998, without the CRLF).
 const MAX_LINE_BYTES: usize = 990;
 
-/// A file in a mail.
+/// A file attached to a mail.
 #[derive(Clone)]
 pub struct Attachment {
-    /// Its file name.
+    /// The file name; shortened to 120 characters.
     pub name: String,
-    /// `text/calendar; charset=utf-8; method=PUBLISH` and the like.
+    /// The Content-Type, such as `text/calendar; charset=utf-8; method=PUBLISH`.
     pub content_type: String,
-    /// Its bytes.
+    /// The content.
     pub body: Vec<u8>,
 }
 
-/// A mail as its kind composed it. What people wrote stands in it as data; nothing here is a template any more.
+/// A mail as its kind composed it. What people typed is in it as data; nothing in it is interpreted as a template.
 #[derive(Clone)]
 pub struct Composed {
-    /// The recipient; the mail's state is what became of this one.
+    /// The recipient. The mail's state is the delivery status of this one.
     pub to: EmailAddress,
-    /// The recipient's name.
+    /// The recipient's display name.
     pub to_name: Option<String>,
-    /// Further recipients (letters). Each gets the same mail once the first was accepted, as a mail of its own in the queue.
+    /// Further recipients (letters). Each gets a copy once the mail to `to` was accepted, as a mail of its own in the
+    /// queue.
     pub cc: Vec<EmailAddress>,
-    /// The name in front of our address.
+    /// Display name of the From address.
     pub from_name: String,
-    /// The part of our address before the @: [`LETTERS_LOCAL_PART`], [`NO_REPLY_LOCAL_PART`], or one of the slice's.
+    /// Local part of the From address: [`LETTERS_LOCAL_PART`], [`NO_REPLY_LOCAL_PART`], or one of the slice's.
     pub from_local: String,
-    /// Where answers go, a whole address.
+    /// The Reply-To address, in full.
     pub reply_to: Option<String>,
-    /// The subject.
+    /// The subject; shortened to 300 characters.
     pub subject: String,
-    /// The text.
+    /// The plain text body.
     pub text: String,
-    /// The same, formatted.
+    /// The HTML body.
     pub html: Option<String>,
-    /// Files.
+    /// The attached files.
     pub attachments: Vec<Attachment>,
     /// Further headers in ASCII, such as `List-Unsubscribe`.
     pub headers: Vec<(String, String)>,
@@ -111,7 +114,7 @@ impl std::fmt::Debug for Attachment {
     }
 }
 
-/// Who we are in mail: the domain of our addresses and the key behind tokens.
+/// The installation as a sender: the domain of its addresses, and the keys from which tokens are derived.
 #[derive(Clone, Debug)]
 pub struct Sender {
     keys: SigningKeys,
@@ -120,7 +123,8 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender on `domain` whose tokens are derived from these keys: for each mail from the one that wrote when it was queued.
+    /// A sender on `domain` whose tokens are derived from these keys; for each mail from the key that was current
+    /// when it was queued.
     pub fn new(keys: SigningKeys, domain: &str) -> Self {
         Self { returns: keys.derive("return"), keys, domain: domain.to_owned() }
     }
@@ -130,44 +134,46 @@ impl Sender {
         Self::new(kernel.requests_key.derive("mail"), &kernel.settings.mail.from_domain)
     }
 
-    /// The token of a mail's envelope sender. It is the mail's id, shuffled under the key, so that nothing need be stored for
-    /// a bounce to be understood.
+    /// The token of a mail's envelope sender: the mail's id, encrypted by a keyed permutation, so that a bounce can
+    /// be matched without storing anything.
     pub fn return_token(&self, email: Uuid) -> String {
         base32(&self.returns.of_row(email).permute(email.into_bytes()))
     }
 
-    /// The mail of which [`Sender::return_token`] made this token. For any other one an id that no mail has.
+    /// The mail's id from which [`Sender::return_token`] made this token. Any other token gives an id that no mail
+    /// has, or `None`.
     pub fn of_return_token(&self, token: &str) -> Option<Uuid> {
         let token: [u8; 16] = from_base32(token)?.try_into().ok()?;
         let mail = |key: &Key| Uuid::from_bytes(key.unpermute(token));
         self.returns.row_of(&token, mail, |key, email| key.permute(email.into_bytes()))
     }
 
-    /// The envelope sender of a token: bounces come to it and say which mail they are about (VERP).
+    /// The envelope sender with a token: bounces are sent to it, and identify the mail they are about (VERP).
     pub fn return_path(&self, token: &str) -> String {
         format!("bounce+{token}@{}", self.domain)
     }
 
-    /// The mail's Message-ID, with its angle brackets; the same at each attempt, so that a copy is seen to be one.
+    /// The mail's Message-ID, with angle brackets; the same at each attempt, so that receivers can recognise
+    /// duplicates.
     pub fn message_id(&self, email: Uuid) -> String {
         let mac = self.keys.of_row(email).mac(&[b"message-id", email.as_bytes()]);
         format!("<{}@{}>", base32(&mac[..16]), self.domain)
     }
 
-    /// Can a message be addressed so at all?
+    /// Can this address be expressed in a message?
     pub(super) fn can_write_to(to: &EmailAddress) -> bool {
         address(to).is_ok()
     }
 
-    /// The further recipients of a mail: for each the id of its copy, the same however often the mail is sent, and the keyed
-    /// hash by which the copy knows its recipient.
+    /// The further recipients of a mail: for each the id of its copy, the same however often the mail is sent, and
+    /// the keyed hash by which the copy's recipient is found again ([`Sender::copied_to`]).
     pub(super) fn copies(&self, email: Uuid, mail: &Composed) -> Vec<(Uuid, String)> {
         let mut copies: Vec<(Uuid, String)> = Vec::new();
         for cc in mail.cc.iter().filter(|cc| cc.as_str() != mail.to.as_str()) {
             let mac = self.keys.of_row(email).mac(&[b"copy-id", email.as_bytes(), cc.as_str().as_bytes()]);
             let mut bytes = email.into_bytes();
             bytes[6..].copy_from_slice(&mac[6..16]);
-            // a version 7 id of the letter's time
+            // UUID version 7 with the time of the letter
             (bytes[6], bytes[8]) = (bytes[6] & 0x0f | 0x70, bytes[8] & 0x3f | 0x80);
             let id = Uuid::from_bytes(bytes);
             if copies.iter().all(|(other, _)| *other != id) {
@@ -177,7 +183,8 @@ impl Sender {
         copies
     }
 
-    /// Which of a mail's further recipients a copy goes to. `row` is the copy's id, which has the time of its letter.
+    /// The further recipient of a mail that a copy goes to. `row` is the copy's id, whose time, that of the letter,
+    /// selects the key.
     pub(super) fn copied_to<'a>(&self, row: Uuid, copy: &str, mail: &'a Composed) -> Option<&'a EmailAddress> {
         mail.cc.iter().find(|cc| self.copy_to(row, cc) == copy)
     }
@@ -189,11 +196,12 @@ impl Sender {
     /// The message's bytes.
     ///
     /// # Errors
-    /// `internal` when a header's name or value, an address or a content type is not possible; names no value.
+    /// `internal` when a header's name or value, an address or a content type is not valid; the error contains no
+    /// value.
     pub fn message(&self, email: Uuid, at: DateTime<Utc>, mail: &Composed) -> Result<Vec<u8>> {
         let from = Address::new(&mail.from_local, &self.domain).map_err(|_| impossible("sender"))?;
         let to = address(&mail.to)?;
-        // not the one that it is sent with, but lettre would read one out of the headers
+        // not used for sending; without one lettre would derive an envelope from the headers
         let envelope = Envelope::new(Some(from.clone()), vec![to.clone()]).map_err(|_| impossible("recipient"))?;
         let mut builder = Message::builder()
             .envelope(envelope)
@@ -255,10 +263,10 @@ fn part(attachment: &Attachment) -> Result<SinglePart> {
     Ok(SinglePart::builder().header(ContentDisposition::attachment(&name)).header(content_type).body(body))
 }
 
-/// Text as it is where that is safe, else quoted-printable: either way a link can be read in the raw message.
+/// Text as 7bit where that is safe, else as quoted-printable: either way a link is readable in the raw message.
 fn encoded(text: &str) -> Body {
     let may_stay = |b: &u8| (0x20..0x7f).contains(b) || matches!(b, b'\n' | b'\t');
-    // counted to the end, so that many bytes are looked at together
+    // a count over all bytes instead of `any`, so that the compiler can vectorise it
     let plain = if text.bytes().filter(|b| !may_stay(b)).count() == 0 {
         Cow::Borrowed(text)
     } else {
@@ -270,11 +278,11 @@ fn encoded(text: &str) -> Body {
             ContentTransferEncoding::SevenBit,
         );
     }
-    // quoted-printable takes every text; the other arm is there for the type
+    // quoted-printable can encode every text; the other branch cannot happen
     Body::new_with_encoding(plain.into_owned(), ContentTransferEncoding::QuotedPrintable).unwrap_or_else(Body::new)
 }
 
-/// A header that must stay as it is (an identifier, a link), so it is neither encoded nor folded.
+/// A header whose value (an identifier, a link) must be neither encoded nor folded.
 fn raw_header(name: &str, value: &str) -> Result<HeaderValue> {
     let printable = value.bytes().all(|b| (0x20..0x7f).contains(&b));
     if !printable || value.len() > MAX_LINE_BYTES {
@@ -291,7 +299,7 @@ fn name_of(name: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// Control characters become spaces, so that nobody's name ends a header.
+/// Text on one line, at most `longest` characters. Control characters become spaces, so that no input can end a header.
 fn one_line(text: &str, longest: usize) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words: Vec<&str> = spaced.split_whitespace().collect();

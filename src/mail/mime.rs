@@ -1,8 +1,8 @@
-//! The parts of a message that came from outside (RFC 5322, RFC 2045, RFC 2046).
+//! A MIME parser for untrusted messages (RFC 5322, RFC 2045, RFC 2046).
 //!
-//! Anybody may send mail to our bounce addresses, so what takes this apart must not cost more than its length, whatever the
-//! message looks like: parts are split by our own code, to a set depth and number, each byte looked at once for each level; a
-//! general parser builds trees that are as deep as the sender likes. `mail_parser` decodes the leaves only.
+//! Anybody may send mail to our bounce addresses, so parsing must take time in proportion to the length, whatever the
+//! message looks like. Our own code splits the parts, with limits on depth and number, and reads each byte once per
+//! level; a general parser builds trees as deep as the sender likes. `mail_parser` only decodes the leaves.
 
 use std::borrow::Cow;
 
@@ -11,20 +11,20 @@ use mail_parser::decoders::{
     quoted_printable::quoted_printable_decode,
 };
 
-/// Multiparts and messages within one another that are opened.
+/// Maximum nesting depth of multiparts and messages that are opened.
 const MAX_DEPTH: usize = 8;
-/// Messages within messages that are opened.
+/// Maximum nesting depth of messages (`message/rfc822`) that are opened.
 const MAX_MESSAGES: usize = 3;
-/// Parts that are read; further ones are not looked at.
+/// Maximum number of parts that are read; further ones are ignored.
 const MAX_PARTS: usize = 100;
-/// Fields of a header that are kept.
+/// Maximum number of header fields that are kept.
 const MAX_FIELDS: usize = 500;
-/// Bytes of one field's value that are kept.
+/// Maximum length of a field's value that is kept, in bytes.
 const MAX_VALUE: usize = 8 * 1024;
-/// Bytes of a decoded part that are kept.
+/// Maximum length of a decoded part that is kept, in bytes.
 const MAX_TEXT: usize = 64 * 1024;
 
-/// The fields of a header: names in lower case, values unfolded.
+/// Header fields: names in lower case, values unfolded.
 #[derive(Debug, Default)]
 pub(super) struct Header(Vec<(String, String)>);
 
@@ -34,29 +34,29 @@ impl Header {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Is there no field at all?
+    /// Has the header no fields?
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// A part without parts of its own.
+/// A leaf part: neither a multipart nor an opened message.
 #[derive(Debug)]
 pub(super) struct MimePart {
-    /// `type/subtype`, in lower case.
+    /// Media type, `type/subtype`, in lower case.
     pub(super) kind: String,
-    /// Messages that it lies in, besides the outermost.
+    /// Number of messages that it is nested in, besides the outermost.
     pub(super) messages: usize,
-    /// Is it one of several forms of the same text?
+    /// Is its multipart a `multipart/alternative`?
     pub(super) is_alternative: bool,
-    /// Does it call itself an attachment?
+    /// Is its Content-Disposition `attachment`?
     pub(super) is_attachment: bool,
-    /// The decoded beginning of its content.
+    /// The beginning of its decoded content, at most [`MAX_TEXT`] bytes.
     pub(super) text: String,
 }
 
 impl MimePart {
-    /// The text that people read, if it is one.
+    /// The human-readable text, if it is a text of the outermost message and not an attachment.
     pub(super) fn readable(&self) -> Option<Cow<'_, str>> {
         match self.kind.as_str() {
             _ if self.is_attachment || self.messages > 0 => None,
@@ -67,21 +67,21 @@ impl MimePart {
     }
 }
 
-/// A message taken apart.
+/// A parsed message.
 #[derive(Debug, Default)]
 pub(super) struct Message {
-    /// Its header.
+    /// The outermost header.
     pub(super) header: Header,
-    /// The headers of messages within it.
+    /// The headers of nested messages.
     pub(super) inner_headers: Vec<Header>,
-    /// Its parts in their order, those of messages within it among them.
+    /// The leaf parts in order, those of nested messages included.
     pub(super) parts: Vec<MimePart>,
 }
 
 impl Message {
-    /// Takes a message apart. `decoded` is shown the whole content of each part that was encoded.
+    /// Parses a message. `decoded` is called with the whole content of each part that had a transfer encoding.
     pub(super) fn read(raw: &[u8], decoded: &mut dyn FnMut(&[u8])) -> Self {
-        // written on a system whose lines end in CR alone
+        // line ends of CR alone
         let raw = if !raw.contains(&b'\n') && raw.contains(&b'\r') {
             Cow::Owned(raw.iter().map(|&byte| if byte == b'\r' { b'\n' } else { byte }).collect())
         } else {
@@ -142,7 +142,7 @@ impl Message {
     }
 }
 
-/// Where a part lies.
+/// Position of a part: nesting depth, number of enclosing messages, and whether its multipart is an alternative.
 #[derive(Clone, Copy, Default)]
 struct PartContext {
     depth: usize,
@@ -150,12 +150,12 @@ struct PartContext {
     is_alternative: bool,
 }
 
-/// The lines of a text, each with its end.
+/// The lines of a text, each with its line end.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|&byte| byte == b'\n')
 }
 
-/// A header and what comes after the empty line that ends it. A line that is no field is passed over.
+/// Splits a message into its header and its body, at the first empty line. A line that is not a field is ignored.
 fn split_header(raw: &[u8]) -> (Header, &[u8]) {
     let mut fields: Vec<(String, String)> = Vec::new();
     let (mut at, mut folds) = (0, false);
@@ -174,7 +174,7 @@ fn split_header(raw: &[u8]) -> (Header, &[u8]) {
         }
         let colon = line.iter().position(|&byte| byte == b':').filter(|_| fields.len() < MAX_FIELDS);
         let name = colon.map(|colon| line[..colon].trim_ascii_end());
-        // a name is printable ASCII without spaces: `From jane Mon Nov 23 10:00` is none
+        // a name is printable ASCII without spaces, so the mbox line `From jane Mon Nov 23 10:00` is not a field
         let name = name.filter(|name| !name.is_empty() && name.len() <= 80 && name.iter().all(u8::is_ascii_graphic));
         folds = name.is_some();
         if let (Some(colon), Some(name)) = (colon, name) {
@@ -186,14 +186,14 @@ fn split_header(raw: &[u8]) -> (Header, &[u8]) {
     (Header(fields), &[])
 }
 
-/// Adds to a value what there is room for.
+/// Appends to a value, up to [`MAX_VALUE`] bytes.
 fn add(value: &mut String, more: &[u8]) {
     let more = more.trim_ascii();
     let room = MAX_VALUE.saturating_sub(value.len());
     value.push_str(&String::from_utf8_lossy(&more[..more.len().min(room)]));
 }
 
-/// `type/subtype` of a `Content-Type`.
+/// The media type of a `Content-Type`, in lower case; `text/plain` if it is not valid.
 fn kind_of(content_type: &str) -> String {
     let kind = content_type.split(';').next().unwrap_or_default();
     let kind: String = kind.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
@@ -230,7 +230,7 @@ fn parameter(value: &str, name: &str) -> Option<String> {
     }
 }
 
-/// The parts between the lines of a boundary. The last may lack its end.
+/// The parts of a multipart body. The closing boundary may be missing.
 fn split_parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<&'a [u8]> {
     let mut parts = Vec::new();
     let (mut at, mut begun) = (0, None);
@@ -241,7 +241,7 @@ fn split_parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<&'a [u8]> {
         let after = after.trim_ascii_end();
         let is_last = after.starts_with(b"--");
         if !after.is_empty() && !is_last {
-            continue; // a longer boundary
+            continue; // another, longer boundary with the same beginning
         }
         if let Some(begun) = begun.take() {
             parts.push(without_line_end(&body[begun..start]));
@@ -255,13 +255,14 @@ fn split_parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<&'a [u8]> {
     parts
 }
 
-/// The end of the line before a boundary belongs to the boundary.
+/// Removes the line end before a boundary, which belongs to the boundary (RFC 2046 section 5.1.1).
 fn without_line_end(part: &[u8]) -> &[u8] {
     let part = part.strip_suffix(b"\n").unwrap_or(part);
     part.strip_suffix(b"\r").unwrap_or(part)
 }
 
-/// What was encoded comes back as an owned text; what cannot be decoded as it is.
+/// Decodes base64 or quoted-printable: `Owned` when decoded, `Borrowed` when there was no such encoding or it is not
+/// valid.
 fn decode<'a>(encoding: &str, body: &'a [u8]) -> Cow<'a, [u8]> {
     let decoded = match encoding.trim() {
         word if word.eq_ignore_ascii_case("base64") => base64_decode(body),

@@ -1,34 +1,38 @@
-//! The mail queue: enqueue, claim, send, settle. No routes; knows no other slice.
+//! The mail queue: enqueue, claim, compose, send, settle. It has no routes and knows no other slice.
 //!
-//! A mail is a row of ids (`emails`), written in the transaction of what it is about: acknowledged means queued. Never in
-//! the queue: an address, a name, a subject, a text. A [`MailKind`] of the slice that the mail belongs to composes it
-//! when it is sent, and learns of its fate in the transaction that settles it.
+//! A mail is a row of ids (`emails`), written in the transaction of what it is about: acknowledged means queued. The
+//! queue never holds an address, a name, a subject or a text. A [`MailKind`] of the slice that the mail belongs to
+//! composes it when it is sent, and gets its delivery status in the transaction that settles it.
 //!
-//! A mail's way, driven by the [`Engine`], a batch at a time so that a mail costs a share of a query and no query of its own:
-//! 1. `queued` → `sending`: *claimed* with a short lease and a token, the attempt counted, and committed (`engine`).
-//!    How many a round claims follows from how long the last one took, so that what is more urgent soon gets its turn.
-//! 2. *Composed* from its ids, those of a kind together, and *sent* (`send_round`), over a few connections a run of them on each, where
-//!    the next begins in the same write that ends the one before; a heartbeat prolongs the lease, and a process whose lease ran
-//!    out by its own clock sends nothing any more. Letters note first, under their token, that content is about to go out
-//!    (`data_at`).
-//! 3. *Settled*, guarded by the token (`settle`): `sent`, `failed`, `uncertain`, `cancelled`; or back to `queued`: refused
-//!    for now or not composed for a fault of ours (the attempt counts, waiting times grow for three days), or the relay was away
-//!    (it does not). A relay that refuses our account, or everything, is away as well (`circuit_breaker`). A slice that cannot be told
-//!    of a mail's end is told later. The further recipients of a letter get copies, which are mails of their own.
-//! 4. A process that died leaves a lease to run out: a letter whose content had begun is `uncertain`, everything else
-//!    goes again with the same Message-ID.
+//! The life of a mail, driven by the [`Engine`]. Each step works on a batch, so that no mail needs a query of its own:
+//! 1. `queued` → `sending`: *claimed* with a short lease and a token; the attempt is counted; committed (`engine`,
+//!    `store::claims`). The claim size follows from the duration of the last round, so that more urgent mail, which
+//!    goes out with the next round, does not wait long.
+//! 2. *Composed* from its ids, together with others of its kind (`compose`), and *sent* (`send_round`) over a few
+//!    connections, many messages on each; with SMTP pipelining the commands of the next message go in the write that
+//!    ends the one before. A heartbeat renews the lease; a process whose lease has expired by its own clock sends
+//!    nothing more. For letters, `data_at` is set under the claim's token before any content is transmitted.
+//! 3. *Settled*, guarded by the token (`settle`): `sent`, `failed`, `uncertain` or `cancelled`; or put back to
+//!    `queued`. Of those, a temporary refusal and a mail that could not be composed for a fault of ours count as an
+//!    attempt (the delay grows, for about three days); an unavailable relay does not. A relay that refuses our
+//!    account, or everything, counts as unavailable (`circuit_breaker`). A settlement callback that fails is retried
+//!    later. The further recipients of a letter get copies, which are mails of their own.
+//! 4. A process that died leaves a lease to expire: a letter whose content had begun is then `uncertain`, everything
+//!    else is sent again with the same Message-ID (`retry_policy::after_expiry`).
 //!
-//! What waits lies in the partition `emails_waiting`, what is settled in one for its month, which is dropped whole (`maintenance`).
-//! Rows of protected actions are deleted when sent or cancelled; for 72 hours `mail_bounce_lookups` knows their ids. `bounced` and
-//! `complained` come later: what comes back is read (`bounce_reader`, `mime`, `bounce_report`) and found by the token in the envelope's sender (`bounces`), from
-//! a folder (`bounce_spool`) or by the API; a dead address of a supporter is suppressed for a while, an official's mailbox is paused
-//! for a human.
+//! Waiting mail is in the partition `emails_waiting`, settled mail in one partition per month, which is dropped as a
+//! whole (`maintenance`). Rows of protected actions are deleted when sent or cancelled; `mail_bounce_lookups` keeps
+//! their ids for 72 hours. `bounced` and `complained` come later: returned mail comes from a folder (`bounce_spool`)
+//! or the API, is parsed (`bounce_reader`, `mime`, `bounce_report`) and matched by the token in the envelope sender
+//! (`bounces`). A dead address of a supporter is suppressed for 90 days; an official's mailbox is paused until a
+//! human has looked.
 //!
-//! Letters stand in *lanes*, one for each official's mailbox; lanes and relays have a pace, and lanes hours, that all processes
-//! share (`store`); leases and due times go by the database's clock. A database that was restored from a copy sends nothing
-//! until an organizer says so (`restore_guard`). `provider_counts`
-//! counts by provider. `send_basis` and `suppression` ask whether addresses may be written to, `message` builds bytes, `render` texts,
-//! `file_mailbox` is the transport of demo and development, `smtp` the one of everybody else.
+//! Letters are in *lanes*, one for each official's mailbox. Lanes and relays have a rate, and lanes have hours,
+//! shared by all processes (`store::lanes`, `store::relays`); leases and due times go by the database's clock. A
+//! database that was restored from a backup sends nothing until an organizer allows it (`restore_guard`).
+//! `provider_counts` counts results by provider, `send_basis` and `suppression` decide whether an address may be
+//! written to, `message` builds the bytes, `render` the texts. `transport` is SMTP (`smtp`), or files for demo and
+//! development (`file_mailbox`).
 
 mod bounce_reader;
 mod bounce_report;
@@ -87,7 +91,7 @@ pub use self::{
     unsuppress::{Lifted, unsuppress},
 };
 
-/// What is wrong with the mail settings, one line for each fault, each naming its key.
+/// Errors in the mail settings, one line each, naming the key. Empty: valid.
 pub fn validate_settings(settings: &Settings) -> Vec<String> {
     let mut problems = Vec::new();
     if settings.mail.transport == TransportSetting::Smtp
@@ -101,7 +105,7 @@ pub fn validate_settings(settings: &Settings) -> Vec<String> {
     problems
 }
 
-/// What is possible but unwise about the mail settings.
+/// Warnings about mail settings that work but are unsafe, one line each.
 pub fn settings_warnings(settings: &Settings) -> Vec<String> {
     let mut warnings = Vec::new();
     if settings.mail.transport != TransportSetting::Smtp {

@@ -1,4 +1,4 @@
-//! What the engine shows and looks after beside the mails: the metrics, the database's clock, how durable commits are.
+//! Monitoring by the engine: metrics of the queue, clock skew against the database, durability of commits.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -15,14 +15,15 @@ use crate::{
     kernel::{db::with_timeout, durability},
 };
 
-/// Difference between the database's clock and this process's that is worth a warning, in microseconds.
+/// Clock skew between the database and this process above which a warning is logged, in microseconds.
 const MAX_CLOCK_SKEW_MICROSECONDS: i64 = 2_000_000;
-/// Time between two looks whether commits are as durable as the settings say.
+/// Interval of the check whether commits are as durable as the settings require.
 const DURABILITY_CHECK_INTERVAL: Duration = Duration::from_mins(1);
 
 impl Engine {
-    /// Writes down what is counted in memory, mail by domain and the fence's number, tells slices what they could not be told,
-    /// and shows what waits. A step that fails does not keep the others from being done.
+    /// Periodic work: stores the provider counts kept in memory, advances the mail epoch (`restore_guard`), retries
+    /// settlement callbacks, updates the metrics of the queue, checks durability. A step that fails does not prevent
+    /// the others.
     pub(super) async fn persist_and_report(&self) {
         let steps = [
             with_timeout(STATEMENTS_LIMIT, "counting providers", self.provider_counts.flush(&self.kernel)).await,
@@ -37,7 +38,7 @@ impl Engine {
         }
     }
 
-    /// Are commits still as durable as the settings say? Standbys come and go while we run.
+    /// Checks that commits are still as durable as the settings require: synchronous standbys come and go at run time.
     async fn check_durability(&self) -> Result<()> {
         let mut seen = self.durability_checked_at.lock().await;
         let now = self.kernel.env.instant();
@@ -48,12 +49,12 @@ impl Engine {
         Ok(())
     }
 
-    /// The present time by the database's clock, as it was at the last claim.
+    /// The present time by the database's clock, using the skew measured at the last claim.
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.kernel.env.now() + TimeDelta::microseconds(self.clock_skew.load(Ordering::Relaxed))
     }
 
-    /// Notes what time it is at the database.
+    /// Stores the skew between the database's clock and this process's, and warns when it gets too large.
     pub(super) fn set_clock(&self, database: DateTime<Utc>) {
         let skew = (database - self.kernel.env.now()).num_microseconds().unwrap_or(0);
         let before = self.clock_skew.swap(skew, Ordering::Relaxed);
@@ -66,7 +67,7 @@ impl Engine {
         }
     }
 
-    /// Shows in the metrics what waits, and how long the oldest has been due.
+    /// Updates the gauges: waiting mails and the age of the oldest, pauses, restore guard, first-contact limit, relays.
     async fn report_queue(&self) -> Result<()> {
         let now = self.now();
         let mut conn = self.kernel.work.acquire().await?;

@@ -1,4 +1,4 @@
-//! What the engine did, for its callers and for the metrics.
+//! Counters of a round, for callers of the engine and for the metrics.
 
 use super::{
     kinds::{Class, DeliveryStatus},
@@ -6,26 +6,26 @@ use super::{
     store::RetryNote,
 };
 
-/// What a round did.
+/// Numbers of mails that a round claimed and settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Mails claimed.
     pub claimed: usize,
-    /// Leases found expired and dealt with.
+    /// Mails whose expired lease was recovered.
     pub recovered: usize,
-    /// Mails the relay took.
+    /// Mails accepted by a relay.
     pub sent: usize,
-    /// Put back, because the relay refused for now.
+    /// Mails put back with the attempt counted, such as after a temporary refusal.
     pub retried: usize,
-    /// Put back without counting the attempt.
+    /// Mails put back without counting the attempt.
     pub released: usize,
-    /// Of those: because what they belong to is paused, which is no trouble.
+    /// Of `released`: those that wait because what they belong to is paused. They are not a sign of an outage.
     pub paused: usize,
-    /// Given up.
+    /// Mails that failed for good.
     pub failed: usize,
-    /// Letters of which nobody knows.
+    /// Letters whose delivery is uncertain.
     pub uncertain: usize,
-    /// Nothing to send any more.
+    /// Mails with nothing to send any more.
     pub cancelled: usize,
 }
 

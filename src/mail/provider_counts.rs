@@ -1,4 +1,5 @@
-//! What became of mail by provider, counted in memory and written down now and then: a hint for organizers, not a record.
+//! Counts of sent and failed mail by provider, collected in memory and flushed periodically. Approximate: counts that
+//! are not flushed are lost with the process.
 
 use std::{
     collections::HashMap,
@@ -11,10 +12,10 @@ use chrono::NaiveDate;
 use super::store;
 use crate::{error::Result, kernel::Kernel};
 
-/// Time between two writings.
+/// Interval between two flushes.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Providers so large that their name says nothing about a person.
+/// Providers so large that their domain does not identify a person.
 const PROVIDERS: [&str; 24] = [
     "gmail.com",
     "googlemail.com",
@@ -44,21 +45,21 @@ const PROVIDERS: [&str; 24] = [
 /// All other domains.
 const OTHER: &str = "other";
 
-/// A domain as it may be kept.
+/// The name under which mail to a domain is counted: the domain of a large provider, or `other`.
 pub(super) fn provider(domain: &str) -> &'static str {
     PROVIDERS.iter().find(|known| known.eq_ignore_ascii_case(domain)).copied().unwrap_or(OTHER)
 }
 
-/// What is counted.
+/// Result of a mail, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ProviderOutcome {
-    /// The relay took it.
+    /// Accepted by the relay.
     Sent,
-    /// The relay refused it for good.
+    /// Failed for good.
     Failed,
 }
 
-/// Counts that wait to be written.
+/// Counts that are not flushed yet: `[sent, failed]` by provider.
 #[derive(Debug, Default)]
 pub(super) struct ProviderCounts {
     waiting: Mutex<HashMap<&'static str, [i64; 2]>>,
@@ -71,7 +72,7 @@ impl ProviderCounts {
         waiting.entry(provider(domain)).or_default()[what as usize] += 1;
     }
 
-    /// Is it time to write again?
+    /// Is a flush due? If so, the interval begins anew.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = written.is_none_or(|at| now.saturating_duration_since(at) >= FLUSH_INTERVAL);
@@ -81,7 +82,7 @@ impl ProviderCounts {
         is_due
     }
 
-    /// Writes what waits; what cannot be written waits on.
+    /// Writes the counts to the database; after an error they are kept for the next flush.
     pub(super) async fn flush(&self, kernel: &Kernel) -> Result<()> {
         let taken = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         if taken.is_empty() {
@@ -89,7 +90,7 @@ impl ProviderCounts {
         }
         let day: NaiveDate = kernel.env.now().date_naive();
         let mut rows: Vec<(&str, [i64; 2])> = taken.iter().map(|(domain, counts)| (*domain, *counts)).collect();
-        rows.sort_unstable(); // one order for all processes
+        rows.sort_unstable(); // the same lock order in all processes, against deadlocks
         let written = async { store::add_provider_counts(&mut *kernel.work.acquire().await?, day, &rows).await };
         if let Err(error) = written.await {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

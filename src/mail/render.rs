@@ -1,4 +1,4 @@
-//! From a kind's name and its context to subject, text and formatted text, in the reader's language.
+//! Renders the templates of a mail kind: subject, text and HTML in the reader's language.
 
 use std::{borrow::Cow, collections::HashSet, sync::OnceLock};
 
@@ -9,25 +9,25 @@ use crate::{
     kernel::{Kernel, i18n, text::LocaleTag},
 };
 
-/// What a mail says.
+/// The rendered contents of a mail.
 #[derive(Clone, Debug)]
 pub struct Rendered {
     /// The subject.
     pub subject: String,
-    /// The text.
+    /// The plain text body.
     pub text: String,
-    /// The same, formatted; never for neutral mails.
+    /// The HTML body, if the kind has a template for it; never for neutral mails.
     pub html: Option<String>,
 }
 
 /// Renders `mail/{kind}.txt` and, where there is one, `mail/{kind}.html`.
 ///
-/// `page` holds what the template's first comment lists, and for every mail `organization` and `action_title`. A neutral
-/// `unconfirmed` says that nobody has confirmed the address yet. A neutral
-/// mail (protected actions) is text only and its subject, `{kind}-subject-neutral`, does not name the action.
+/// `page` is the template's context: the members that the template's first comment lists, and for every mail
+/// `organization` and `action_title`; `unconfirmed` is true while nobody has confirmed the address. A neutral mail
+/// (protected actions) is text only, and its subject, `{kind}-subject-neutral`, does not name the action.
 ///
 /// # Errors
-/// `internal`, when the template or the subject is missing or the template asks for something that is not there.
+/// `internal` when the template or the subject is missing, or the template uses an undefined value.
 pub fn render(kernel: &Kernel, kind: &str, locale: LocaleTag, neutral: bool, page: Value) -> Result<Rendered> {
     let suffix = if neutral { "-neutral" } else { "" };
     let key = format!("{kind}-subject{suffix}");
@@ -52,7 +52,7 @@ pub fn render(kernel: &Kernel, kind: &str, locale: LocaleTag, neutral: bool, pag
     Ok(Rendered { subject, text, html })
 }
 
-/// Templates are compiled in, so one list serves the whole process.
+/// Does a template exist? Templates are compiled in, so the list is made once per process.
 fn exists(kernel: &Kernel, template: &str) -> bool {
     static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
     NAMES.get_or_init(|| kernel.pages.names().into_iter().collect()).contains(template)

@@ -1,17 +1,19 @@
-//! The fence: a database that was put back (restored from a copy, failed over to a standby that lagged) does not send again
-//! what had gone out since.
+//! The restore guard: a database that went back in time (restored from a backup, failed over to a standby that
+//! lagged) must not send mail again that was sent since.
 //!
-//! While mail goes out, a number in the database counts up and is written to a file beside the keyring (`mail.epoch_file`),
-//! which no copy of the database holds, with the identifier of the cluster and its timeline. The database is compared with
-//! the file and with what this process remembers: at start, whenever the number is counted up, and at each claim of mails
-//! whose server was started anew or whose number went down. What does not fit pauses everything and is logged; an organizer
-//! who has looked lifts the pause (`PUT /api/v1/mail/pauses`), or an operator does (`muster mail epoch --accept`):
-//! - `restored`: the number is lower than it was;
-//! - `other_database`: another cluster, so a copy on another machine, and it is not empty;
-//! - `unverified`: mail has gone out of this database, and there is no file to compare it with, or it cannot be read.
+//! While mail is sent, a counter in the database, the *mail epoch*, goes up. It is also written, with the cluster's
+//! system identifier and timeline, to a file beside the keyring (`mail.epoch_file`), which is not part of a database
+//! backup. The database is compared with the file and with the highest epoch seen by this process: at start, whenever
+//! the epoch is advanced, and when a claim finds that the server was restarted or the epoch went down. A mismatch
+//! pauses all mail and is logged; after a look an organizer lifts the pause (`PUT /api/v1/mail/pauses`), or an
+//! operator (`muster mail epoch --accept`). The reason of the pause:
+//! - `restored`: the epoch is lower than it was;
+//! - `other_database`: the system identifier is another one, so this is a copy on another cluster, and it is not empty;
+//! - `unverified`: mail was sent from this database, and the file is missing or cannot be read.
 //!
-//! A new timeline with a number that is not lower is a failover that lost nothing: it is logged. The file is never written
-//! lower. What went out in the seconds before the last count may go again, with the same Message-ID.
+//! A new timeline with an epoch that is not lower is a failover that lost nothing: it is only logged. The file is
+//! never set to a lower epoch, except when an empty database of another cluster takes the place of the old one. Mail
+//! sent in the seconds since the last advance may be sent again, with the same Message-ID.
 
 use std::{
     fs::{self, File},
@@ -35,21 +37,21 @@ use crate::{
     kernel::Kernel,
 };
 
-/// Reasons of pauses that are the fence's.
+/// Pause reasons that the restore guard sets.
 pub(super) const REASONS: [&str; 3] = [RESTORED, OTHER_DATABASE, UNVERIFIED];
 const RESTORED: &str = "restored";
 const OTHER_DATABASE: &str = "other_database";
 const UNVERIFIED: &str = "unverified";
 
-/// What the file says.
+/// Contents of the epoch file: `<number>`, or `<number> <system identifier> <timeline>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct EpochRecord {
     number: i64,
-    /// Not in files of older releases, nor where our role may not ask for it.
+    /// Missing in files of older releases, and where the database role may not read it.
     server: Option<Server>,
 }
 
-/// What came of reading the file.
+/// Result of reading the epoch file.
 #[derive(Debug)]
 enum EpochFile {
     Known(EpochRecord),
@@ -57,37 +59,39 @@ enum EpochFile {
     Unreadable(String),
 }
 
-/// What this process has seen of the database.
+/// The epoch as this process has seen it in the database.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ObservedEpoch {
-    /// The highest number.
+    /// The highest epoch seen.
     pub(super) number: i64,
-    /// When the server was started that it came from.
+    /// Start time of the server it was last read from (`pg_postmaster_start_time`).
     pub(super) started: Option<DateTime<Utc>>,
 }
 
-/// The file, what was seen, and whether anything has gone out since the number was counted up.
+/// State of the restore guard in this process.
 #[derive(Debug)]
 pub(super) struct RestoreGuard {
     file: PathBuf,
     seen: Mutex<ObservedEpoch>,
     /// The file was compared with the database since this process started.
     is_verified: AtomicBool,
+    /// Mail was claimed since the epoch was advanced.
     is_dirty: AtomicBool,
+    /// The last write of the file succeeded; a failure is logged only when this changes.
     is_written: AtomicBool,
 }
 
-/// What follows from a comparison.
+/// Result of comparing the database with what is known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EpochCheck {
     Proceed,
-    /// A failover or a restore that lost no number.
+    /// A failover or a restore after which the epoch is not lower.
     NewTimeline,
     Pause(&'static str),
 }
 
-/// Compares a database with what is known of it. `remembered` is the highest number this process has seen, once it has
-/// compared the file.
+/// Compares a database with the file and with `remembered`, the highest epoch seen by this process (`None` until it has
+/// compared the file). `is_fresh`: the database has never had a mail.
 fn compare_epochs(
     contents: &EpochFile,
     remembered: Option<i64>,
@@ -131,12 +135,12 @@ impl RestoreGuard {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What this process has seen.
+    /// The epoch that this process has seen.
     pub(super) fn seen(&self) -> ObservedEpoch {
         *self.lock()
     }
 
-    /// A claim found this number, which is not lower than what was seen, on this server.
+    /// Records the epoch that a claim has read, on a server with this start time.
     pub(super) fn observe(&self, number: i64, started: DateTime<Utc>) {
         let mut seen = self.lock();
         seen.number = seen.number.max(number);
@@ -148,12 +152,12 @@ impl RestoreGuard {
         seen.number = seen.number.max(number);
     }
 
-    /// Mail has been claimed: the number is to go up.
+    /// Records that mail was claimed, so that the epoch is advanced.
     pub(super) fn mark_dirty(&self) {
         self.is_dirty.store(true, Ordering::Relaxed);
     }
 
-    /// Compares the database with the file before the first mail goes out, waiting for the database.
+    /// Runs [`RestoreGuard::check`] before the first mail is sent, retrying until it succeeds or the engine stops.
     pub(super) async fn check_until_known(&self, kernel: &Kernel, now: DateTime<Utc>, cancel: &CancellationToken) {
         while let Err(error) = self.check(kernel, now).await {
             tracing::warn!(%error, "restore guard: the mail queue waits until it knows whether this database is the newest");
@@ -164,9 +168,9 @@ impl RestoreGuard {
         }
     }
 
-    /// Compares the database with the file and with what was seen, and pauses everything where they do not fit.
+    /// Compares the database with the file and with the epoch seen, and pauses all mail on a mismatch.
     pub(super) async fn check(&self, kernel: &Kernel, now: DateTime<Utc>) -> Result<()> {
-        // before the database: its number was counted up before any file was written
+        // the file is read before the database, whose epoch is always advanced before the file is written
         let contents = read(&self.file).await;
         let remembered = self.is_verified.load(Ordering::Acquire).then(|| self.seen().number);
         let mut conn = kernel.work.acquire().await?;
@@ -215,7 +219,7 @@ impl RestoreGuard {
         Ok(())
     }
 
-    /// Counts up and writes the file, if anything has gone out.
+    /// Advances the epoch and writes the file, if mail was claimed since the last time.
     pub(super) async fn advance(&self, kernel: &Kernel, now: DateTime<Utc>) -> Result<()> {
         if !self.is_dirty.swap(false, Ordering::Relaxed) {
             return Ok(());
@@ -230,7 +234,7 @@ impl RestoreGuard {
             let mut conn = kernel.work.acquire().await?;
             let number = store::next_number(&mut conn).await?;
             if number <= reached {
-                // it had gone down
+                // the database's epoch had gone down
                 self.pause(&mut conn, reached, RESTORED, now).await?;
                 return Ok(());
             }
@@ -243,8 +247,8 @@ impl RestoreGuard {
         advanced.await.inspect_err(|_: &Error| self.mark_dirty())
     }
 
-    /// Writes the file, never lower than it is unless `anew`. Where it cannot be written, what this process remembers is all
-    /// that is left to compare with.
+    /// Writes the file; a lower epoch only with `anew`. If it cannot be written, the epoch seen by this process is
+    /// all that the database can be compared with.
     async fn write(&self, record: EpochRecord, anew: bool) {
         let written = write(&self.file, record, anew).await;
         metrics::gauge!("muster_mail_epoch_file_writable").set(if written.is_ok() { 1.0 } else { 0.0 });
@@ -257,7 +261,7 @@ impl RestoreGuard {
     }
 }
 
-/// Where the number is kept.
+/// Path of the epoch file: the setting `mail.epoch_file`, else the keyring's path with the extension `mail-epoch`.
 fn file_of(kernel: &Kernel) -> PathBuf {
     let set = &kernel.settings.mail.epoch_file;
     if set.as_os_str().is_empty() { kernel.settings.keyring.file.with_extension("mail-epoch") } else { set.clone() }
@@ -266,7 +270,7 @@ fn file_of(kernel: &Kernel) -> PathBuf {
 impl std::str::FromStr for EpochRecord {
     type Err = ();
 
-    /// `number`, and behind it the cluster's identifier and timeline.
+    /// Parses the file's format; see [`EpochRecord`].
     fn from_str(text: &str) -> std::result::Result<Self, ()> {
         let mut words = text.split_whitespace();
         let number = words.next().and_then(|word| word.parse().ok()).filter(|n| *n >= 0).ok_or(())?;
@@ -297,7 +301,8 @@ async fn read(file: &Path) -> EpochFile {
     read.unwrap_or_else(|error| EpochFile::Unreadable(error.to_string()))
 }
 
-/// Writes the file in one piece and to the disk; processes on one machine take turns.
+/// Replaces the file atomically and durably (fsync, rename, fsync of the folder). A lock file serialises the
+/// processes of one machine.
 fn write_now(file: &Path, record: EpochRecord, anew: bool) -> io::Result<()> {
     let lock = File::create(file.with_extension("mail-epoch.lock"))?;
     lock.lock()?;
@@ -327,25 +332,22 @@ async fn write(file: &Path, record: EpochRecord, anew: bool) -> io::Result<()> {
     tokio::task::spawn_blocking(move || write_now(&file, record, anew)).await.map_err(io::Error::other)?
 }
 
-/// How the fence stands on this machine.
+/// State of the restore guard on this machine, for `muster mail epoch`.
 #[derive(Clone, Debug)]
 pub struct EpochStatus {
-    /// The database's number.
+    /// The database's epoch.
     pub number: i64,
-    /// The file.
+    /// Path of the epoch file.
     pub file: PathBuf,
-    /// The file's number; `None` when it is missing or cannot be read.
+    /// The file's epoch; `None` when it is missing or cannot be read.
     pub recorded: Option<i64>,
-    /// The cluster's identifier and timeline, where our role may ask.
+    /// The cluster's system identifier and timeline, where the database role may read them.
     pub cluster: Option<(i64, i32)>,
-    /// Is everything paused for a reason of the fence's?
+    /// The reason, if the restore guard has paused all mail.
     pub paused: Option<String>,
 }
 
-/// Compares without changing anything.
-///
-/// # Errors
-/// A database error.
+/// Reads the state without changing anything.
 pub async fn epoch(kernel: &Kernel) -> Result<EpochStatus> {
     let file = file_of(kernel);
     let recorded = match read(&file).await {
@@ -361,11 +363,11 @@ pub async fn epoch(kernel: &Kernel) -> Result<EpochStatus> {
     Ok(EpochStatus { number, file, recorded, cluster, paused: ours.map(|pause| pause.reason) })
 }
 
-/// Takes this database for the newest: its number and cluster are written to the file of this machine, and a pause of the
-/// fence's is lifted. Returns whether there was one.
+/// Accepts this database as the current one: writes its epoch and cluster to the file of this machine and lifts a
+/// pause set by the restore guard. Returns whether there was one.
 ///
 /// # Errors
-/// A database error, or `internal` when the file cannot be written; nothing is changed then.
+/// `internal` when the file cannot be written; the database is not changed then.
 pub async fn accept_epoch(kernel: &Kernel) -> Result<bool> {
     let file = file_of(kernel);
     let reached = match read(&file).await {

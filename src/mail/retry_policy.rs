@@ -1,9 +1,10 @@
-//! What follows from an attempt: the rules that turn an answer of the relay into the next state. Pure.
+//! The retry policy: rules that turn the result of an attempt (reply of the relay, lost connection, error in
+//! composing) into the next state of the mail. Pure.
 //!
-//! A fault of ours (a template, a key, a relay that refuses our account) fails no mail: it waits and is tried again. A
-//! permanent refusal is final at the second time, with a success of the same relay in between; at once only where its code
-//! speaks of the address and the relay is known to take mail. An address is dead by such a code, or after two strikes days
-//! apart (`suppression`).
+//! A fault of ours (a template, a key, a relay that refuses our account) does not fail a mail at once: it is retried.
+//! A permanent refusal is final the second time, if the same relay accepted other mail in between; the first time
+//! only if its code is about the address and the relay is known to accept mail. An address is dead by such a code, or
+//! after two strikes at least two days apart (`suppression`).
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -15,14 +16,14 @@ use super::{
     store::{NOT_COMPOSED, RetryNote},
 };
 
-/// Counted attempts after which a mail is given up: about three days of growing waiting times.
+/// Counted attempts after which a mail is given up: about three days of growing delays.
 ///
-/// Not the row's age: a letter may have waited longer than that for its turn in its lane.
+/// Not by the row's age: a letter may have waited longer than that for the rate limit of its lane.
 const MAX_ATTEMPTS: i16 = 20;
-/// Connections lost over one mail after which it is set aside: about two days.
+/// Number of connections lost during one mail after which it is given up: about two days.
 const MAX_LOST_CONNECTIONS: i16 = 50;
-/// Time after which mail of a class is of no use any more. Letters are sent however late; so are confirmations: until the
-/// act itself has expired, without them it would be lost.
+/// Age after which mail of a class is of no use any more; `None`: never. Letters are sent however late; so are
+/// confirmations, until the act itself has expired, because without them it would be lost.
 pub(super) fn max_age(class: Class) -> Option<TimeDelta> {
     match class {
         Class::Confirmation | Class::Letter => None,
@@ -31,39 +32,39 @@ pub(super) fn max_age(class: Class) -> Option<TimeDelta> {
     }
 }
 
-/// A stale mail is cancelled, not sent. Its age counts from when it was last queued, without the time for which its class was
-/// `paused`.
+/// Cancels a mail that is older than [`max_age`]. The age counts from when it was last queued, less the time for
+/// which its class was `paused`.
 pub(super) fn cancel_if_stale(email: &Claimed, paused: TimeDelta, now: DateTime<Utc>) -> Option<NextState> {
-    // protected rows know the day only, which errs towards cancelling by less than one
+    // protected rows have the day only, so such a mail is cancelled up to a day too early
     let age = now - queued_at(email) - paused;
     let is_stale = max_age(email.class).is_some_and(|useful| age > useful);
     is_stale.then(|| NextState::Settle(DeliveryStatus::Cancelled, Some("too late to be of use".to_owned())))
 }
 
-/// From when a mail's age counts.
+/// The time from which a mail's age counts: when it was last queued again, else when it was created.
 pub(super) fn queued_at(email: &Claimed) -> DateTime<Utc> {
     email.history.queued_at.unwrap_or(email.created_at)
 }
 
-/// Longest failure kept, in characters.
+/// Maximum length of `emails.failure`, in characters.
 const MAX_FAILURE: usize = 500;
 
-/// What is to be done with a mail after an attempt.
+/// Next state of a mail after an attempt. The text is the failure kept on the row.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum NextState {
-    /// It ends.
+    /// Final, with this status.
     Settle(DeliveryStatus, Option<String>),
-    /// It ends as failed, and its address takes no mail.
+    /// Failed, and the address does not exist: it is suppressed.
     AddressDead(String),
-    /// It ends as failed, and that is a strike against its address.
+    /// Failed, and the failure is a strike against the address.
     AddressStrike(String),
-    /// It ends as failed by a fault of ours: its row is kept, so that it can be sent again.
+    /// Failed by a fault of ours: the row is kept, also of a protected action, so that it can be queued again.
     OurFault(String),
-    /// It goes again.
+    /// Back into the queue, not before `due_at`; `counted`: the attempt counts.
     Retry { due_at: DateTime<Utc>, counted: bool, why: Option<String>, note: RetryNote },
 }
 
-/// After the relay's answer. `jitter` lies in `[0, 1)`.
+/// Next state after a failed attempt to send. `jitter` is in `[0, 1)`.
 pub(super) fn after_send(
     email: &Claimed,
     error: &SendError,
@@ -87,7 +88,7 @@ pub(super) fn after_send(
             }
         }
         SendError::Permanent { .. } if relay.is_open => {
-            // not at once: the next tries of the relay are for other mails
+            // a longer delay, so that the next probes of the relay are made with other mails
             let wait = TimeDelta::minutes(10) + scaled(TimeDelta::minutes(10), jitter);
             let why = Some(failure(&format!("the relay refuses everything: {why}")));
             NextState::Retry { due_at: now + wait, counted: false, why, note: RetryNote::None }
@@ -112,8 +113,8 @@ pub(super) fn after_send(
     }
 }
 
-/// A counted attempt that failed. A relay that has taken no mail at all of late may be to blame: then it is tried for days
-/// longer, and can be sent again.
+/// A counted attempt that failed: retried, or given up after [`MAX_ATTEMPTS`]. If the relay has not accepted any mail
+/// within the last hour, it may be the cause: then after twice as many, and as a fault of ours.
 fn retry_or_give_up(
     email: &Claimed,
     relay: RelayHealth,
@@ -133,7 +134,8 @@ fn retry_or_give_up(
     NextState::Retry { due_at, counted: true, why: Some(failure(why)), note }
 }
 
-/// A connection was lost over a mail, or the relay refused it at MAIL while it takes others: set aside after many.
+/// The connection was lost during a mail, or the relay refused it at MAIL while accepting others: retried without
+/// counting the attempt, and given up as a fault of ours after [`MAX_LOST_CONNECTIONS`].
 pub(super) fn after_lost_connection(email: &Claimed, now: DateTime<Utc>, jitter: f64, why: &str) -> NextState {
     let breaks = email.history.breaks.saturating_add(1);
     if breaks >= MAX_LOST_CONNECTIONS {
@@ -141,7 +143,7 @@ pub(super) fn after_lost_connection(email: &Claimed, now: DateTime<Utc>, jitter:
             "set aside: the connection was lost over it {breaks} times: {why}"
         )));
     }
-    // as for a relay that is away at first, then up to an hour
+    // at first the delay of an unavailable relay, then up to an hour
     let wait = if breaks <= 5 {
         TimeDelta::seconds(30) + scaled(TimeDelta::seconds(270), jitter)
     } else {
@@ -152,7 +154,7 @@ pub(super) fn after_lost_connection(email: &Claimed, now: DateTime<Utc>, jitter:
     NextState::Retry { due_at: now + wait, counted: false, why: Some(failure(why)), note: RetryNote::LostConnection }
 }
 
-/// A mail that could not be composed for a fault of ours: it waits, counted, for days.
+/// A mail could not be composed for a fault of ours: a counted attempt, retried for about three days.
 pub(super) fn after_compose(email: &Claimed, why: &str, now: DateTime<Utc>, jitter: f64) -> NextState {
     let why = format!("{NOT_COMPOSED}{why}");
     if email.attempts >= MAX_ATTEMPTS {
@@ -162,24 +164,25 @@ pub(super) fn after_compose(email: &Claimed, why: &str, now: DateTime<Utc>, jitt
     NextState::Retry { due_at, counted: true, why: Some(failure(&why)), note: RetryNote::None }
 }
 
-/// The relay, the database or this process is not able now; the mail is not to blame and no attempt is counted.
+/// The relay, the database or this process is not available: retried in 30 to 300 seconds, without counting the
+/// attempt.
 pub(super) fn retry_later(now: DateTime<Utc>, jitter: f64, why: impl AsRef<str>) -> NextState {
     let due_at = now + TimeDelta::seconds(30) + scaled(TimeDelta::seconds(270), jitter);
     NextState::Retry { due_at, counted: false, why: Some(failure(why.as_ref())), note: RetryNote::None }
 }
 
-/// What the mail belongs to is paused.
+/// What the mail belongs to is paused: as [`retry_later`], and the mail's age counts from the retry.
 pub(super) fn while_paused(now: DateTime<Utc>, jitter: f64, why: impl AsRef<str>) -> NextState {
     let due_at = now + TimeDelta::seconds(30) + scaled(TimeDelta::seconds(270), jitter);
     NextState::Retry { due_at, counted: false, why: Some(failure(why.as_ref())), note: RetryNote::Paused }
 }
 
-/// It goes back as it was.
+/// Puts a mail back as it was.
 pub(super) fn requeue_unchanged(due_at: DateTime<Utc>) -> NextState {
     NextState::Retry { due_at, counted: false, why: None, note: RetryNote::None }
 }
 
-/// For how long a mail's class was paused since a moment; pauses may overlap.
+/// Total time of the pauses (begin, end) after `since`; pauses may overlap.
 pub(super) fn paused_since(since: DateTime<Utc>, pauses: &[(DateTime<Utc>, DateTime<Utc>)]) -> TimeDelta {
     let mut pauses = pauses.to_vec();
     pauses.sort_unstable();
@@ -194,7 +197,7 @@ pub(super) fn paused_since(since: DateTime<Utc>, pauses: &[(DateTime<Utc>, DateT
     total
 }
 
-/// After a lease ran out.
+/// Next state of a mail whose lease has expired. `data_began`: its content may have been transmitted.
 pub(super) fn after_expiry(email: &Claimed, data_began: bool, now: DateTime<Utc>) -> NextState {
     let why = "interrupted while it was being sent";
     if data_began && email.class == Class::Letter {
@@ -206,14 +209,14 @@ pub(super) fn after_expiry(email: &Claimed, data_began: bool, now: DateTime<Utc>
     }
 }
 
-/// Does a final refusal with this code count against the address, though it may pass: a disabled mailbox (RFC 3463 section
-/// 3.3), an address or domain that may yet be put right?
+/// Is a permanent failure with this code a strike: about the address, but possibly temporary? 5.2.1 disabled mailbox
+/// (RFC 3463 section 3.3), and codes about an address or domain that may yet be corrected.
 pub(super) fn is_strike(status: Option<EnhancedCode>) -> bool {
     let code = status.map(|s| (s.class, s.subject, s.detail));
     matches!(code, Some((5, 2, 1) | (5, 1, 0 | 4) | (5, 4, 1 | 310)))
 }
 
-/// One minute, doubled with each attempt up to six hours, times 0.5 to 1.5.
+/// Exponential backoff: one minute, doubled with each attempt up to six hours, times 0.5 to 1.5 (jitter).
 fn backoff(attempts: i16, jitter: f64) -> TimeDelta {
     let doublings = u32::from(attempts.max(1).unsigned_abs() - 1).min(9);
     let wait = TimeDelta::minutes(1 << doublings).min(TimeDelta::hours(6));
@@ -225,7 +228,7 @@ fn scaled(span: TimeDelta, by: f64) -> TimeDelta {
     TimeDelta::milliseconds((span.num_milliseconds() as f64 * by) as i64)
 }
 
-/// As it may be kept on the row: without addresses, short.
+/// A failure's text as it may be stored: without addresses and control characters, at most [`MAX_FAILURE`] characters.
 pub(super) fn failure(text: &str) -> String {
     let text: String = without_addresses(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     text.chars().take(MAX_FAILURE).collect()
@@ -279,7 +282,7 @@ mod tests {
         }
     }
 
-    /// A relay that took mail a moment ago.
+    /// Health of a relay that has just accepted mail.
     fn well() -> RelayHealth {
         RelayHealth { is_open: false, is_recent: true, is_trusted: true, accepted_at: Some(DateTime::UNIX_EPOCH) }
     }

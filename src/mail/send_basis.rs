@@ -1,4 +1,5 @@
-//! From what mails are about to the mails: whether their addresses may be written to is asked for all of them at once.
+//! Composes a batch of drafts, leaving out those whose addresses may not be written to; suppressions and limits are
+//! checked for all of them at once.
 
 use std::sync::Arc;
 
@@ -11,27 +12,28 @@ use crate::{
     kernel::{Kernel, text::EmailAddress, vault::Vault},
 };
 
-/// Why a mail may be written to an address.
+/// The basis on which a mail may be sent; selects the suppression and frequency checks of [`compose_permitted`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendBasis {
-    /// Nobody has confirmed the address: not to one that wants no mail, and no more than a few a day.
+    /// To an address that nobody has confirmed: not if it is suppressed, and only up to a daily limit
+    /// ([`suppression::may_send_confirmation`]).
     FirstContact,
-    /// A notice or news: not to an address that is suppressed.
+    /// A notice or news: not if the address is suppressed ([`suppression::suppressed`]).
     Notice,
-    /// Its owner asked for it or is owed it.
+    /// Requested by or owed to the owner of the address: always.
     Transactional,
 }
 
-/// A mail that has something to say.
+/// A mail to be composed.
 #[derive(Debug)]
 pub struct Draft<T> {
-    /// What it is about.
+    /// What it is about; passed to the compose function.
     pub about: T,
-    /// Whom it goes to.
+    /// The recipient.
     pub to: EmailAddress,
-    /// The vault that the person is in.
+    /// The recipient's vault.
     pub vault: Arc<Vault>,
-    /// Why it may.
+    /// The basis on which it is sent.
     pub basis: SendBasis,
 }
 
@@ -41,10 +43,8 @@ impl<T> Draft<T> {
     }
 }
 
-/// Composes those of the mails that have something to say and may be written, one answer for each, in their order.
-///
-/// # Errors
-/// A database error.
+/// Composes those drafts that may be sent: one result for each mail, in the same order. `Ok(None)`, so that the mail is
+/// cancelled, where there is no draft or the address may not be written to.
 pub async fn compose_permitted<T>(
     kernel: &Kernel,
     emails: &[QueuedEmail],

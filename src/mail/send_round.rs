@@ -1,4 +1,5 @@
-//! What one round claimed, on its way: composed together, sent a few at a time, settled as the answers come.
+//! A send round: the mails of one claim are composed in batches, sent over several connections, and settled as the
+//! relays' answers come in.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -30,32 +31,35 @@ use super::{
 };
 use crate::kernel::{db::with_timeout, text::EmailAddress};
 
-/// How long mails under way may still take once the engine is to stop.
+/// Grace period for messages being sent, once the engine is told to stop.
 pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
-/// Refusals of a connection in a row after which the rest of a round is put back untried.
+/// Consecutive refused connections after which the rest of a round is put back untried.
 const MAX_REFUSED_CONNECTIONS: usize = 3;
-/// Mails that are composed together at most: what they share is read once, but what is read grows old while they wait.
+/// Maximum number of mails composed together. A larger batch reads shared rows less often, but what was read gets
+/// stale while the mails wait to be sent.
 const COMPOSE_BATCH_SIZE: usize = 128;
-/// Letters that are noted as begun together at most, and so uncertain when the process dies.
+/// Maximum number of letters marked as begun (`data_at`) together; so many become `uncertain` if the process dies.
 const BEGIN_BATCH_SIZE: usize = 64;
-/// Outcomes that are settled in one transaction at most, and the time in which they gather.
+/// Maximum number of results settled in one transaction.
 const SETTLE_BATCH_SIZE: usize = 256;
+/// How long results are collected before they are settled.
 const SETTLE_DELAY: Duration = Duration::from_millis(40);
 
-/// What the mails of a round share.
+/// State shared by the mails of a round.
 pub(super) struct SendRound<'a> {
     quotas: &'a RelayQuotas,
+    /// The claim's token.
     token: Uuid,
-    /// Refused connections in a row.
+    /// Consecutive refused connections.
     refusals: AtomicUsize,
-    /// Relays that refuse mail and are offered one of these, to see whether they still do.
+    /// Relays with an open circuit breaker that may be offered one mail of this round, as a probe.
     probed: Mutex<HashSet<String>>,
     cancel: &'a CancellationToken,
     lease: &'a Lease,
 }
 
 impl SendRound<'_> {
-    /// Is no mail to be tried any more, because the engine stops or the relay is away?
+    /// No further mail is tried: the engine is stopping, or connections were refused too often.
     fn is_over(&self) -> bool {
         self.cancel.is_cancelled() || self.refusals.load(Ordering::Relaxed) >= MAX_REFUSED_CONNECTIONS
     }
@@ -65,8 +69,8 @@ impl SendRound<'_> {
     }
 }
 
-/// Until when the mails of a round are this process's, by its own clock: one that was stopped for longer must not go on to
-/// send what another has taken over.
+/// The lease on the mails of a round, by this process's own monotonic clock: a process that was suspended for longer
+/// (SIGSTOP, a paused VM) must not go on to send mails that another has recovered.
 struct Lease {
     until: Mutex<Instant>,
 }
@@ -85,31 +89,33 @@ impl Lease {
     }
 }
 
-/// A mail ready to be sent.
+/// A composed mail, ready to be sent.
 pub(super) struct Ready {
     pub(super) email: Claimed,
     pub(super) outgoing: OutgoingMessage,
 }
 
-/// Mails of which each connection takes the next one when it is free.
+/// Messages shared by several connections; each takes the next one when it is free.
 struct SendBatch {
     mails: Vec<OutgoingMessage>,
-    /// Their rows, until they have ended.
+    /// The rows of the messages, by position; `None` once a message has a result.
     emails: Mutex<Vec<Option<Claimed>>>,
-    /// The first that nobody has taken.
+    /// Position of the next message to hand out.
     next: AtomicUsize,
-    /// Connections that are to take from it and have not begun.
+    /// Connections assigned to this batch that have not begun.
     idle: AtomicUsize,
 }
 
-/// A mail on its way, without its row.
+/// An outgoing message, without its row.
 pub(super) struct OutgoingMessage {
     pub(super) kind: String,
-    /// Where it comes back to.
+    /// Envelope sender (VERP): bounces come back to it.
     pub(super) from: String,
+    /// Envelope recipient.
     pub(super) to: EmailAddress,
+    /// The bytes (RFC 5322).
     pub(super) raw: Vec<u8>,
-    /// Its further recipients.
+    /// Further recipients, each to get a copy: the copy's id, and the keyed hash of its recipient.
     pub(super) copies: Vec<(Uuid, String)>,
 }
 
@@ -134,19 +140,19 @@ impl SendBatch {
     }
 }
 
-/// What one connection takes out of a part.
+/// Worker of one connection: takes the next message of a batch and records its result.
 struct ConnectionWorker<'a> {
     engine: &'a Engine,
     round: &'a SendRound<'a>,
     batch: &'a SendBatch,
     done: &'a mpsc::UnboundedSender<SendResult>,
-    /// Those taken that have no answer yet.
+    /// Messages taken that have no answer yet, by position.
     in_hand: VecDeque<usize>,
     /// The relay whose answer comes next.
     relay: String,
-    /// One that a relay refused at MAIL, which took others not long ago.
+    /// A message refused at MAIL by a relay that accepted other mail within the last hour.
     singled_out: Option<usize>,
-    /// A relay could not be reached.
+    /// No relay accepted a connection.
     is_refused: bool,
 }
 
@@ -197,12 +203,12 @@ impl Outbox for ConnectionWorker<'_> {
     }
 }
 
-/// A mail with its end.
+/// A mail and the result of its attempt.
 pub(super) struct SendResult {
     email: Claimed,
     /// `None` when the claim was lost and nothing was sent.
     next_state: Option<NextState>,
-    /// Further recipients, each to get a copy if it was taken.
+    /// Further recipients, each to get a copy if the mail was sent.
     copies: Vec<(Uuid, String)>,
 }
 
@@ -212,7 +218,7 @@ impl SendResult {
     }
 }
 
-/// A mail that is ready to be sent, or has ended before.
+/// A mail that is ready to be sent, or already has a result without being sent.
 pub(super) enum Prepared {
     Ready(Box<Ready>),
     Ended(Box<SendResult>),
@@ -224,7 +230,7 @@ impl Prepared {
     }
 }
 
-/// The same in parts of a size, the last one perhaps smaller.
+/// Splits a vector into chunks of `size`; the last may be smaller.
 fn in_chunks<T>(all: Vec<T>, size: usize) -> Vec<Vec<T>> {
     let mut chunks = Vec::with_capacity(all.len().div_ceil(size));
     let mut all = all.into_iter().peekable();
@@ -234,7 +240,8 @@ fn in_chunks<T>(all: Vec<T>, size: usize) -> Vec<Vec<T>> {
     chunks
 }
 
-/// Waits a little for more outcomes, so that many are settled in one commit; not longer than there are some to come.
+/// Collects results for up to [`SETTLE_DELAY`], so that many are settled in one commit; ends early when no more can
+/// come.
 async fn collect_results(ready: &mut Vec<SendResult>, outcomes: &mut mpsc::UnboundedReceiver<SendResult>) {
     let over = sleep(SETTLE_DELAY);
     tokio::pin!(over);
@@ -251,7 +258,7 @@ async fn collect_results(ready: &mut Vec<SendResult>, outcomes: &mut mpsc::Unbou
 }
 
 impl Engine {
-    /// Sends what was claimed, settling as the answers come.
+    /// Composes and sends the claimed mails, and settles results as they come in.
     pub(super) async fn send_claimed(
         &self,
         token: Uuid,
@@ -262,7 +269,7 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Progress {
         let held: Mutex<HashSet<Uuid>> = Mutex::new(emails.iter().map(|email| email.id).collect());
-        // the channel ends with the sending, which takes its end along
+        // `send_all` owns the sender, so the channel closes when sending is done
         let (done, outcomes) = mpsc::unbounded_channel();
         let lease = Lease::new(leased_at + self.lease());
         let refusals = AtomicUsize::new(0);
@@ -291,7 +298,7 @@ impl Engine {
             .await;
     }
 
-    /// The mails that are ready, for so many connections at most; the others have ended.
+    /// A batch of the mails that are ready, for at most `connections` connections. Results of the others go to `done`.
     fn batch_of(prepared: Vec<Prepared>, connections: usize, done: &mpsc::UnboundedSender<SendResult>) -> SendBatch {
         let (mut mails, mut emails) = (Vec::with_capacity(prepared.len()), Vec::with_capacity(prepared.len()));
         for prepared in prepared {
@@ -333,7 +340,7 @@ impl Engine {
         progress
     }
 
-    /// Prolongs the leases of mails under way.
+    /// Heartbeat: renews the leases of mails without a result, each third of the lease.
     async fn renew_leases(&self, token: Uuid, held: &Mutex<HashSet<Uuid>>, lease: &Lease) -> Infallible {
         loop {
             sleep(self.lease() / 3).await;
@@ -345,7 +352,7 @@ impl Engine {
                 store::heartbeat(&mut conn, token, &ids, lease_for, self.kernel.env.ahead()).await
             };
             match with_timeout(STATEMENTS_LIMIT, "renewing leases", beaten).await {
-                // one that has lapsed stays so: part of the mails may be another process's by now
+                // an expired lease stays expired: another process may have recovered some of the mails
                 Ok(()) if lease.holds(self.kernel.env.instant()) => lease.renew(instant + self.lease()),
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, "a mail lease could not be renewed"),
@@ -353,8 +360,8 @@ impl Engine {
         }
     }
 
-    /// Last words before some go out. What was paused since it was claimed goes back; and it is noted on the rows of letters, in
-    /// one commit, that their content is about to go out: a process that dies from here on leaves them uncertain.
+    /// Runs right before a batch is sent. (1) Puts back mails whose class was paused since they were claimed. (2) Sets
+    /// `emails.data_at` for letters, in one commit: a crash after this point leaves them `uncertain`.
     async fn mark_letters_begun(&self, round: &SendRound<'_>, prepared: Vec<Prepared>) -> Vec<Prepared> {
         let _permit = self.db_permit().await;
         let prepared = self.without_paused(prepared).await;
@@ -386,7 +393,7 @@ impl Engine {
         let reading = async { store::pauses(&mut *self.kernel.work.acquire().await?).await };
         let paused = with_timeout(STATEMENTS_LIMIT, "reading pauses", reading).await;
         let next_state = |email: &Claimed| match &paused {
-            // where that cannot be read, everything may be paused
+            // fail closed: while the pauses cannot be read, everything may be paused
             Err(error) => Some(self.later(error)),
             Ok(paused) => {
                 let class = email.class.as_str();
@@ -404,7 +411,7 @@ impl Engine {
         prepared.into_iter().map(put_back).collect()
     }
 
-    /// One attempt at each mail of a part, beside other connections that take from it.
+    /// Runs one connection's share of a batch: one attempt at each message it takes.
     async fn send(&self, round: &SendRound<'_>, batch: &SendBatch, done: &mpsc::UnboundedSender<SendResult>) {
         let _permit = self.send_permits.acquire().await;
         batch.idle.fetch_sub(1, Ordering::Relaxed);
@@ -432,7 +439,8 @@ impl Engine {
         }
     }
 
-    /// What a relay's answer to a mail, or its failure, means; `None` when the claim was lost and nothing was sent.
+    /// The next state of a mail after an attempt (`failure` is `None`: accepted). `None` when the claim was lost and
+    /// nothing was sent.
     fn next_state(
         &self,
         round: &SendRound<'_>,
@@ -467,7 +475,7 @@ impl Engine {
         Some(next_state)
     }
 
-    /// What a failure says about the relay.
+    /// Records a failure in the relay's circuit breaker and returns the relay's health.
     fn record_relay_failure(
         &self,
         round: &SendRound<'_>,
@@ -494,7 +502,7 @@ impl Engine {
         health
     }
 
-    /// The verdict on a mail that is not to be tried.
+    /// Next state of a mail that is not tried because the round is over; `None` while it is not, or without a result.
     pub(super) fn requeue_if_over(&self, round: &SendRound<'_>, email: &Claimed) -> Option<NextState> {
         if round.cancel.is_cancelled() {
             return Some(retry_policy::requeue_unchanged(email.due_at));

@@ -1,5 +1,6 @@
-//! How a mail's end is written down: in batches, guarded by the claim's token, the slices told in the same transaction. A slice
-//! that cannot be told does not hold up the settling: that it is still to be told is noted with it (`mail_pending_callbacks`).
+//! Settling: results are written in batches, guarded by the claim's token, and the settlement callbacks of the slices
+//! run in the same transaction. A callback that fails does not block the settling: it is recorded in
+//! `mail_pending_callbacks` in that transaction, and retried.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -29,25 +30,26 @@ use crate::{
     kernel::db::with_timeout,
 };
 
-/// Time after which a slice that could not be told is told again for the first time.
+/// Delay before the first retry of a failed settlement callback.
 const CALLBACK_RETRY_DELAY: TimeDelta = TimeDelta::seconds(30);
-/// Those that are told again in one transaction at most.
+/// Maximum number of callbacks retried in one transaction.
 const CALLBACK_BATCH_SIZE: i64 = 100;
 
-/// A mail and what is to be written on its row.
+/// A mail and the next state to be written on its row.
 pub(super) struct Settlement {
     pub(super) email: Claimed,
     pub(super) token: Uuid,
     pub(super) next_state: NextState,
-    /// Further recipients, each to get a copy once the mail was taken: ids and keyed hashes.
+    /// Further recipients, each to get a copy once the mail is sent: the copy's id, and the keyed hash of its
+    /// recipient.
     pub(super) copies: Vec<(Uuid, String)>,
 }
 
-/// What follows for an address, as it is noted.
+/// Values of `mail_pending_callbacks.address_effect`: what the result means for the address.
 const STRIKE: &str = "strike";
 const DEAD: &str = "dead";
 
-/// A mail that has ended, as its slice is told.
+/// A settled mail, as passed to its kind's callback.
 struct SettledMail<'a> {
     email: &'a QueuedEmail,
     status: DeliveryStatus,
@@ -55,9 +57,9 @@ struct SettledMail<'a> {
 }
 
 impl Engine {
-    /// Writes down what became of mails, waiting for the database as long as it takes: what was sent must not go again.
+    /// Settles mails, waiting for the database as long as it takes: what was sent must not be sent again.
     pub(super) async fn settle(&self, items: &[Settlement], cancel: &CancellationToken) -> Progress {
-        // at first as if every slice could be told; then with a note where one cannot
+        // first with the callbacks run for the whole batch; if that fails, one by one, recording those that fail
         for is_careful in [false, true] {
             match self.persist(items, is_careful, cancel).await {
                 Ok(held) => return progress_of(items, &held),
@@ -65,7 +67,7 @@ impl Engine {
                 Err(error) => tracing::warn!(%error, "settlement callbacks are run one by one"),
             }
         }
-        // one row that the database refuses does not keep the others
+        // each mail alone, so that one that the database refuses does not block the others
         let mut progress = Progress::default();
         for item in items.iter().filter(|_| items.len() > 1) {
             match self.persist(std::slice::from_ref(item), true, cancel).await {
@@ -76,7 +78,8 @@ impl Engine {
         progress
     }
 
-    /// One transaction, again and again through an outage. When the engine stops, only for a while.
+    /// Settles mails in one transaction, retried through an outage; once the engine is stopping, for
+    /// [`SHUTDOWN_GRACE`] only.
     async fn persist(&self, items: &[Settlement], is_careful: bool, cancel: &CancellationToken) -> Result<Vec<Uuid>> {
         let (mut troubles, mut left) = (0, SHUTDOWN_GRACE);
         loop {
@@ -91,7 +94,7 @@ impl Engine {
                 .await
             };
             match written.await {
-                // it may be a slice that is not able now, and not the database
+                // it may be a callback that is not available, and not the database: run them one by one
                 Err(Error::Unavailable { .. }) if !is_careful && troubles > 0 => return Err(outage()),
                 Err(error @ Error::Unavailable { .. }) if !left.is_zero() => {
                     if troubles == 0 {
@@ -110,7 +113,8 @@ impl Engine {
         }
     }
 
-    /// Ends the claims of these mails and tells their slices; with care, a slice that cannot be told is noted instead.
+    /// Ends the claims of these mails and runs the settlement callbacks. With `is_careful` the callbacks run one by
+    /// one, and one that fails is recorded for a retry. Returns the ids that the claims still held.
     pub(super) async fn write(
         &self,
         conn: &mut PgConnection,
@@ -159,7 +163,7 @@ impl Engine {
         Ok(held)
     }
 
-    /// Tells a slice of each mail alone; returns those of which it could not be told.
+    /// Runs the callback for each mail alone, in a savepoint. Returns those for which it failed.
     async fn run_callbacks_one_by_one<'a>(
         &self,
         conn: &mut PgConnection,
@@ -172,7 +176,7 @@ impl Engine {
             match self.run_callbacks(&mut savepoint, kind, std::slice::from_ref(&one)).await {
                 Ok(()) => savepoint.commit().await?,
                 Err(error) => {
-                    // where the database is away this fails, too, and all of it is tried again
+                    // in an outage of the database this fails, too, and the whole transaction is retried
                     savepoint.rollback().await?;
                     tracing::warn!(mail = %one.email.id, kind = one.email.kind, %error, "a settlement callback failed");
                     pending_callbacks.push(one);
@@ -203,10 +207,7 @@ impl Engine {
         callbacks.catch_unwind().await.unwrap_or_else(|_| Err(Error::internal("settling panicked")))
     }
 
-    /// Tells slices what they could not be told when their mails were settled. Returns how many were told.
-    ///
-    /// # Errors
-    /// A database error.
+    /// Retries settlement callbacks that failed when their mails were settled. Returns how many succeeded.
     pub async fn retry_callbacks(&self) -> Result<usize> {
         let mut tx = self.kernel.work.begin().await?;
         let now = self.now();
@@ -216,7 +217,7 @@ impl Engine {
         }
         let mut failed: Vec<Uuid> = Vec::new();
         for PendingCallback { email, status, address_effect } in &waiting {
-            // a process of a newer release may know it
+            // a process of a newer release may know this kind
             let Some(kind) = self.kinds.get(&email.kind) else {
                 failed.push(email.id);
                 continue;
@@ -233,7 +234,7 @@ impl Engine {
         Ok(told.len())
     }
 
-    /// Makes the place of this month's settled mails before the first of them comes.
+    /// Creates this month's partition of settled mail before the first mail is settled in it.
     pub(super) async fn ensure_partition(&self) {
         let today = self.now().date_naive();
         let month = today.year() * 12 + i32::try_from(today.month0()).unwrap_or_default();
@@ -243,7 +244,7 @@ impl Engine {
         let made = async { store::create_partition(&mut *self.kernel.work.acquire().await?, today).await };
         match with_timeout(STATEMENTS_LIMIT, "creating a partition", made).await {
             Ok(()) => self.current_partition.store(month, std::sync::atomic::Ordering::Relaxed),
-            // they go where mails of no month go, and upkeep moves them
+            // settled mail goes to the default partition; `create_mail_partition` moves it when it succeeds
             Err(error) => tracing::warn!(%error, "the partition of this month's settled mail could not be created yet"),
         }
     }
@@ -253,7 +254,7 @@ fn outage() -> Error {
     Error::internal("a settlement callback or the database is not available")
 }
 
-/// What the slice is told of a verdict, and what follows for the address; `None` for a mail that goes again.
+/// The delivery status and the effect on the address that follow from a next state; `None` for a mail that is retried.
 fn delivery_status_of(next_state: &NextState) -> Option<(DeliveryStatus, &'static str)> {
     match next_state {
         NextState::Settle(status, _) => Some((*status, "")),
@@ -284,7 +285,7 @@ fn claim_end_of(item: &Settlement) -> ClaimEnd {
     }
 }
 
-/// What settling these did.
+/// Counters of the settlements whose claims were still held.
 pub(super) fn progress_of(items: &[Settlement], held: &[Uuid]) -> Progress {
     let held: HashSet<&Uuid> = held.iter().collect();
     let mut progress = Progress::default();

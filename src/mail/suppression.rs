@@ -1,7 +1,8 @@
-//! Whether an address may be written to at all: suppressions, and the daily cap on unrequested confirmations.
+//! Suppression: whether an address may be written to, and the daily cap on unrequested confirmations.
 //!
-//! Anyone can type anyone's address into a form; these two keep the form from becoming a weapon. The cap is kept under a
-//! key that is thrown away with the day, in tables that are never written to the log or a backup.
+//! Anybody can type anybody's address into a form; suppressions and cap keep forms from being used to flood a person
+//! with mail. The cap counts keyed hashes under a secret that is deleted with the day, in unlogged tables, which are
+//! in no WAL and no backup.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -15,25 +16,23 @@ use crate::{
     kernel::{Kernel, crypto::Key, day_secret, text::EmailAddress, vault::Vault},
 };
 
-/// The index of an address in the list of those that nobody here ever mails again (`suppressions.vault_id` null).
+/// Keyed hash of an address in the global suppression list ("never mail me again": `suppressions.vault_id` null).
 pub fn global_suppression_key(kernel: &Kernel, address: &EmailAddress) -> Vec<u8> {
     kernel.suppressions_key.mac(&[b"email", address.index_form().as_bytes()]).to_vec()
 }
 
-/// The same under every key that the keyring has, in an order of its own: the list has entries from before a rotation.
+/// The same hash under every key of the keyring: the list has entries from before a key rotation.
 pub fn global_suppression_keys(kernel: &Kernel, address: &EmailAddress) -> Vec<Vec<u8>> {
     let index = |key: &Key| key.mac(&[b"email", address.index_form().as_bytes()]).to_vec();
     kernel.suppressions_key.all().iter().map(index).collect()
 }
 
-/// An address and the vault in which it is written to.
+/// An address, and the vault of the person it belongs to.
 pub type Recipient<'a> = (&'a EmailAddress, &'a Vault);
 
-/// Which of these may not get news and notices, because their address is suppressed everywhere or within the vault? (Whether
-/// news are wanted is a consent.) See [`may_send_confirmation`] for the first mail to an address.
-///
-/// # Errors
-/// A database error.
+/// Which of these may not get news and notices, because their address is suppressed globally or within the vault?
+/// (Whether news are wanted is a consent and not checked here.) For the first mail to an address see
+/// [`may_send_confirmation`].
 pub async fn suppressed(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result<Vec<bool>> {
     let may = |status| {
         matches!(status, SuppressionStatus::Clear | SuppressionStatus::OnProbe(BounceProbe { unsubscribed: false, .. }))
@@ -44,11 +43,11 @@ pub async fn suppressed(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SuppressionStatus {
     Clear,
-    /// No news, but whoever unsubscribed may still confirm.
+    /// Unsubscribed: no news and notices, but confirmations.
     Unsubscribed,
-    /// It bounced, and since then somebody has acted again: one new confirmation went out and has not come back.
+    /// It bounced; since then somebody has used it again, and one new confirmation was sent, which has not bounced.
     OnProbe(BounceProbe),
-    /// It bounced. One new confirmation may be tried when somebody acts again, unless one was and bounced.
+    /// It bounced. `may_try`: one new confirmation may be sent as a probe, because none was since.
     Bounced {
         suppression: Uuid,
         may_try: bool,
@@ -56,7 +55,7 @@ enum SuppressionStatus {
     Suppressed,
 }
 
-/// The new confirmation to an address that had bounced.
+/// A probe: the new confirmation to an address that had bounced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct BounceProbe {
     mail: Uuid,
@@ -110,10 +109,8 @@ async fn status(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result<Vec<Sup
     Ok(all)
 }
 
-/// The owner of an address wants no mail from this installation, ever: not even a confirmation.
-///
-/// # Errors
-/// A database error.
+/// Adds an address to the global suppression list: its owner wants no mail from this installation, not even a
+/// confirmation.
 pub async fn suppress_globally(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -121,7 +118,7 @@ pub async fn suppress_globally(
     protected: bool,
 ) -> Result<()> {
     let index = global_suppression_key(kernel, address);
-    // an entry under an older key gives way to the new one
+    // replaces an entry under an older key
     let mut older = global_suppression_keys(kernel, address);
     older.retain(|other| *other != index);
     sqlx::query!("DELETE FROM suppressions WHERE vault_id IS NULL AND address_index = ANY ($1)", &older)
@@ -139,18 +136,16 @@ pub async fn suppress_globally(
     Ok(())
 }
 
-/// Time for which a bounce suppresses an address: it may come to life again.
+/// How long a bounce suppresses an address; after that it may exist again.
 const BOUNCE_SUPPRESSION: TimeDelta = TimeDelta::days(90);
-/// Strikes so far apart make an address dead.
+/// Minimum interval between two strikes for the address to count as dead.
 const MIN_STRIKE_INTERVAL: TimeDelta = TimeDelta::days(2);
-/// Time after which a new confirmation to an address that had bounced has arrived, if it has not come back.
+/// A probe that has not bounced within this time counts as delivered, and further confirmations may be sent.
 const PROBE_PERIOD: TimeDelta = TimeDelta::days(2);
 
-/// An address within a vault gets no more news and notices, for this reason. A stronger reason that stands there stays. One
-/// that bounced is suppressed for 90 days, from the newest bounce on.
-///
-/// # Errors
-/// A database error.
+/// Suppresses an address within a vault, for this reason. Replaces only the reasons `unsubscribed` and `bounced`; the
+/// others stay. A bounce suppresses for 90 days from the newest bounce, and remembers an unsubscription that it
+/// replaces.
 pub async fn suppress(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -192,11 +187,11 @@ async fn delete_strikes(conn: &mut PgConnection, vault: &Vault, address: &EmailA
     Ok(())
 }
 
-/// A mail bounced in a way that may pass: the second time, two days or more after the first, its address is taken for dead.
-/// Not for mail to officials and organizers.
+/// Records a strike: a bounce that may be temporary. The second one, two or more days after the first, suppresses the
+/// address. Does nothing for mail to officials and organizers.
 ///
 /// # Errors
-/// A database error, or that of opening what the mail is about.
+/// That of [`MailKind::addressee`].
 pub(super) async fn strike_addressee(
     kernel: &Kernel,
     kind: &dyn MailKind,
@@ -226,11 +221,8 @@ pub(super) async fn strike_addressee(
     Ok(())
 }
 
-/// Lets an address that bounced be written to again within a vault; false when it was not suppressed for bouncing. Whoever
-/// unsubscribed, complained or wants no mail ever stays as they are.
-///
-/// # Errors
-/// A database error.
+/// Lifts a suppression for bouncing within a vault. False when there was none. Other reasons stay; an unsubscription
+/// that was replaced by the bounce applies again.
 pub(super) async fn lift_bounce(conn: &mut PgConnection, vault: &Vault, address: &EmailAddress) -> Result<bool> {
     delete_strikes(conn, vault, address).await?;
     let lifted = sqlx::query_scalar!(
@@ -249,7 +241,8 @@ pub(super) async fn lift_bounce(conn: &mut PgConnection, vault: &Vault, address:
     Ok(lifted)
 }
 
-/// Forgets bounces that have expired, those after which a new confirmation arrived, and strikes of long ago.
+/// Deletes suppressions for bounces that have expired or whose probe has not bounced for seven days, and strikes
+/// older than [`BOUNCE_SUPPRESSION`].
 pub(super) async fn delete_expired_bounces(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
     let arrived = now - TimeDelta::days(7);
     sqlx::query!(
@@ -272,14 +265,11 @@ pub(super) async fn delete_expired_bounces(conn: &mut PgConnection, now: DateTim
     Ok(())
 }
 
-/// Which of these mails, each asking an address to confirm something it has perhaps never heard of, may be sent?
+/// Which of these unrequested confirmations, to addresses whose owners may know nothing of the act, may be sent?
 ///
-/// Not when the address wants no mail or has had its mails of the day. Whoever unsubscribed from news may still confirm; to an
-/// address that bounced one new confirmation is tried.
-/// Counts each mail once, however often it is tried. Not for join, change or cancel mails, which their owner asked for.
-///
-/// # Errors
-/// A database error.
+/// Not to a suppressed address, nor beyond the daily cap of the address (`mail.confirmations_per_day`). Unsubscribed
+/// addresses may still confirm; to an address that bounced one new confirmation is sent as a probe. Each mail is
+/// counted once, however often it is tried. Not for join, change or cancel mails, which the owner requested.
 pub async fn may_send_confirmation(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)]) -> Result<Vec<bool>> {
     let recipients: Vec<Recipient<'_>> = mails.iter().map(|(_, recipients)| *recipients).collect();
     let status = status(kernel, &recipients).await?;
@@ -302,7 +292,7 @@ pub async fn may_send_confirmation(kernel: &Kernel, mails: &[(&QueuedEmail, Reci
     Ok(may)
 }
 
-/// Makes a mail the one that is tried to an address that bounced; false when another one was faster.
+/// Makes a mail the probe to an address that bounced. False when another mail already is.
 async fn begin_probe(kernel: &Kernel, suppression: Uuid, email: &QueuedEmail) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE suppressions SET trial = $2, tried_at = $3, bounces = 0 WHERE id = $1 AND reason = 'bounced' AND trial IS NULL",
@@ -315,9 +305,9 @@ async fn begin_probe(kernel: &Kernel, suppression: Uuid, email: &QueuedEmail) ->
     Ok(done.rows_affected() == 1)
 }
 
-/// Takes those out that are beyond the day's number of their address.
+/// Applies the daily cap: sets `may` to false for mails beyond the cap of their address.
 async fn apply_daily_cap(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)], may: &mut [bool]) -> Result<()> {
-    // one that goes again was counted at its first attempt
+    // a retried mail was counted at its first attempt
     let counted: Vec<usize> = (0..mails.len()).filter(|&n| may[n] && mails[n].0.attempts <= 1).collect();
     if counted.is_empty() {
         return Ok(());
@@ -329,7 +319,7 @@ async fn apply_daily_cap(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)
         Some(secret) => secret,
         None => day_secret::for_day(&kernel.work, &kernel.env, day).await?,
     };
-    // an attempt that the relay never saw is not counted on the mail's row, so the mail leaves a mark of its own
+    // `attempts` may be 1 again after an uncounted attempt, so each counted mail is recorded, too, by a hash of its id
     let acts: Vec<CountedConfirmation> = counted
         .iter()
         .map(|&n| CountedConfirmation {
@@ -343,13 +333,13 @@ async fn apply_daily_cap(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)
     Ok(())
 }
 
-/// A mail and its address as the day's counts know them.
+/// Keyed hashes of a mail's id and of its address, under the secret of the day.
 struct CountedConfirmation {
     mark: Vec<u8>,
     address: Vec<u8>,
 }
 
-/// Counts mails against their addresses, except those that were counted before; which of them are within the cap?
+/// Counts mails against the cap of their addresses, except those counted before. Returns which are within the cap.
 async fn count(kernel: &Kernel, day: NaiveDate, mails: &[CountedConfirmation]) -> Result<Vec<bool>> {
     let cap = kernel.settings.mail.confirmations_per_day;
     let marks: Vec<Vec<u8>> = mails.iter().map(|mail| mail.mark.clone()).collect();
@@ -364,7 +354,7 @@ async fn count(kernel: &Kernel, day: NaiveDate, mails: &[CountedConfirmation]) -
     let known: HashSet<Vec<u8>> = known.into_iter().collect();
     let addresses: BTreeSet<&[u8]> =
         mails.iter().filter(|mail| !known.contains(&mail.mark)).map(|mail| mail.address.as_slice()).collect();
-    // in one order for everybody: this locks them
+    // sorted: the rows are locked in the same order by all processes, against deadlocks
     let addresses: Vec<Vec<u8>> = addresses.into_iter().map(<[u8]>::to_vec).collect();
     let rows = sqlx::query!(
         "INSERT INTO confirmation_caps AS c (day, address_hash, sent) SELECT $1, a, 0 FROM unnest($2::bytea[]) WITH ORDINALITY u (a, n) ORDER BY n

@@ -1,4 +1,4 @@
-//! Where mail goes: a relay, or files on this machine.
+//! The mail transport: SMTP relays, or files on this machine.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,20 +12,20 @@ use crate::{
     kernel::{Kernel, env::Env},
 };
 
-/// Where mail goes.
+/// The transport selected by the setting `mail.transport`.
 #[derive(Debug)]
 pub enum Transport {
-    /// To relays.
+    /// SMTP, to one or more relays.
     Smtp(Relays),
-    /// To files on this machine.
+    /// Files on this machine, for demo and development.
     Mailbox(FileMailbox),
 }
 
 impl Transport {
-    /// The transport of these settings.
+    /// The transport of the kernel's settings.
     ///
     /// # Errors
-    /// `internal` when `mail.smtp_url` is not understood or the mailbox folder cannot be made.
+    /// `internal` when `mail.smtp_url` is not valid or the mailbox folder cannot be created.
     pub fn new(kernel: &Kernel) -> Result<Self> {
         let settings = &kernel.settings.mail;
         match settings.transport {
@@ -46,7 +46,7 @@ impl Transport {
         }
     }
 
-    /// The relays, as they are called where their pace is kept.
+    /// The names of the relays (`host:port`), as in `mail_relays.relay`.
     pub(super) fn relays(&self) -> Vec<String> {
         match self {
             Self::Smtp(relays) => relays.names(),
@@ -54,7 +54,7 @@ impl Transport {
         }
     }
 
-    /// Sends messages, one after the other, by a relay that may still be given some; as [`Relays::send`].
+    /// Sends messages, one after the other, by a relay with quota left; as [`Relays::send`].
     pub(super) async fn send(
         &self,
         messages: &[Message<'_>],
@@ -75,7 +75,8 @@ impl Transport {
     }
 }
 
-/// Connects to each relay of the settings as for sending, and says good-bye: what each answered.
+/// Opens a connection to each configured relay, with TLS and AUTH, and closes it with QUIT. Returns the result by
+/// relay name.
 pub async fn probe_relays(settings: &config::Mail, limit: Duration) -> Vec<(String, Result<(), String>)> {
     let relays = match relays(settings) {
         Ok(relays) => relays.into_iter().map(|relay| relay.hello(&settings.from_domain)).collect(),
@@ -92,7 +93,7 @@ pub async fn probe_relays(settings: &config::Mail, limit: Duration) -> Vec<(Stri
 /// The relays of the settings.
 ///
 /// # Errors
-/// What is wrong, naming the key.
+/// A message that names the invalid setting.
 pub(super) fn relays(settings: &config::Mail) -> Result<Vec<SmtpSettings>, String> {
     let relays = Relays::settings(&settings.smtp_url).map_err(|error| error.to_string())?;
     if settings.smtp_ca_file.is_empty() {

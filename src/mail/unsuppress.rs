@@ -1,4 +1,4 @@
-//! An address that bounced may be written to again: an organizer, or whoever runs the installation, says so.
+//! Lifting the suppression of an address that bounced, by an organizer or an operator.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -9,20 +9,20 @@ use crate::{
     kernel::{Kernel, text::EmailAddress},
 };
 
-/// Where an address was suppressed for bouncing and is not any more.
+/// A vault in which the suppression of an address was lifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifted {
-    /// Whose vault it was.
+    /// The organization that the vault belongs to.
     pub organization: Uuid,
-    /// It was a protected action's.
+    /// The vault is that of a protected action.
     pub is_protected: bool,
 }
 
-/// Lifts the bounces of an address in every vault of an organization (`None`: of all). Unsubscriptions, complaints and
-/// "never again" stay.
+/// Lifts the suppression for bouncing of an address in every vault of an organization (`None`: of all organizations).
+/// Unsubscriptions, complaints and `never_again` stay.
 ///
 /// # Errors
-/// A database error, or `unavailable` while the keys of a vault are not here.
+/// `unavailable` while the keys of a vault are not available to this process.
 pub async fn unsuppress(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -43,7 +43,7 @@ pub async fn unsuppress(
         let vault = match kernel.vaults.open(row.id).await {
             Ok(vault) => vault,
             Err(error @ Error::Unavailable { .. }) => return Err(error),
-            // one that has ended opens nowhere any more, and writes to nobody
+            // a vault that was destroyed meanwhile cannot be opened anywhere, and no mail is sent from it
             Err(error) => {
                 tracing::warn!(vault = %row.id, %error, "a vault does not open: no bounce is lifted in it");
                 continue;

@@ -1,4 +1,4 @@
-//! All SQL over broadcasts; `recipients` are those who get one.
+//! SQL of broadcasts; that of their recipients is in `recipients`.
 
 mod recipients;
 
@@ -27,7 +27,7 @@ pub struct Text {
     pub body: String,
 }
 
-/// A broadcast.
+/// A row of `broadcasts`; the columns are described in `migrations/0009_broadcasts.sql`.
 #[derive(Clone, Debug)]
 pub struct Broadcast {
     pub id: Uuid,
@@ -40,9 +40,9 @@ pub struct Broadcast {
     pub sources: Vec<String>,
     pub state: String,
     pub due_at: Option<DateTime<Utc>>,
-    /// How many would have got it when they were last counted; `None` while that goes on.
+    /// Size of the audience at the last count; `None` while it is being counted.
     pub audience: Option<i64>,
-    /// When that was.
+    /// Time of that count.
     pub audience_at: Option<DateTime<Utc>>,
     pub audience_cursor: Option<Vec<u8>>,
     pub audience_frozen: bool,
@@ -56,7 +56,7 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
-    /// The text for a reader of this language.
+    /// The text for a reader of this language, else that in the broadcast's own; with the language it is in.
     pub fn text(&self, locale: &str) -> Option<(&str, &Text)> {
         self.texts
             .get_key_value(locale)
@@ -65,10 +65,7 @@ impl Broadcast {
     }
 }
 
-/// Writes a new draft, or another text and audience over one.
-///
-/// # Errors
-/// A database error.
+/// Inserts a draft, or replaces the texts and the audience of one; the audience is then counted anew.
 pub async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Result<()> {
     sqlx::query!(
         "INSERT INTO broadcasts (id, organization_id, organizer_id, texts, locale, actions, locales, regions, sources, created_at)
@@ -92,18 +89,13 @@ pub async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Re
     Ok(())
 }
 
-/// A broadcast to make a step of, locked.
-///
-/// # Errors
-/// A database error.
+/// Reads and locks a broadcast, for a step of its jobs.
 pub async fn lock(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Broadcast>> {
     Ok(broadcasts(conn, organization, Some(id), true).await?.pop())
 }
 
-/// An organization's broadcasts, newest first; or the one of this id. `lock` holds them for a change.
-///
-/// # Errors
-/// A database error.
+/// An organization's broadcasts, newest first, at most 200; or the one with this id. `lock` locks that one for a
+/// change.
 pub async fn broadcasts(
     conn: &mut PgConnection,
     organization: Uuid,
@@ -131,10 +123,7 @@ pub async fn broadcasts(
     .await?)
 }
 
-/// Gives a broadcast a state; `due_at` and `finished_at` stay where they are `None`.
-///
-/// # Errors
-/// A database error.
+/// Sets the state of a broadcast. `due_at` and `finished_at` are not changed where they are `None`.
 pub async fn set_state(
     conn: &mut PgConnection,
     id: Uuid,
@@ -154,20 +143,14 @@ pub async fn set_state(
     Ok(())
 }
 
-/// Removes a draft.
-///
-/// # Errors
-/// A database error.
+/// Deletes a draft.
 pub async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM broadcasts WHERE id = $1", id).execute(conn).await?;
     Ok(())
 }
 
-/// The address index up to which a vault's next so many people after another lie; `None` when there are not so many. No statement
-/// looks at more of them than that.
-///
-/// # Errors
-/// A database error.
+/// End of the next range of people of a vault: the address index of the person number `most` after `after`; `None`
+/// when there are fewer. It limits how many people a statement examines.
 pub async fn range_end(conn: &mut PgConnection, vault: Uuid, after: &[u8], most: i64) -> Result<Option<Vec<u8>>> {
     Ok(sqlx::query_scalar!(
         r#"SELECT email_index AS "email_index!" FROM people WHERE vault_id = $1 AND email_index > $2 ORDER BY email_index OFFSET $3 LIMIT 1"#,
@@ -179,11 +162,9 @@ pub async fn range_end(conn: &mut PgConnection, vault: Uuid, after: &[u8], most:
     .await?)
 }
 
-/// Counts those of a range of people who would get it now, before the list of those who never want mail is asked. After the
-/// last range (`up_to` is `None`) the number is there, with its time.
-///
-/// # Errors
-/// A database error.
+/// Adds those in a range of people who belong to the audience to its count. The global suppression list is not
+/// applied: it is checked when each mail is composed. After the last range (`up_to` is `None`) the result is stored
+/// with its time.
 pub async fn count_audience(
     conn: &mut PgConnection,
     vault: Uuid,
@@ -212,10 +193,7 @@ pub async fn count_audience(
     Ok(())
 }
 
-/// Broadcasts about one of these actions that began, or will, since a moment; other than this one.
-///
-/// # Errors
-/// A database error.
+/// Number of other broadcasts of the organization about any of the same actions that were or will be due since `since`.
 pub async fn count_recent(conn: &mut PgConnection, b: &Broadcast, since: DateTime<Utc>) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM broadcasts
@@ -229,10 +207,7 @@ pub async fn count_recent(conn: &mut PgConnection, b: &Broadcast, since: DateTim
     .await?)
 }
 
-/// Which of these actions are the organization's, and not protected.
-///
-/// # Errors
-/// A database error.
+/// Resolves slugs or ids of actions of the organization. Unknown and protected ones are left out.
 pub async fn resolve_actions(
     conn: &mut PgConnection,
     organization: Uuid,
@@ -249,10 +224,7 @@ pub async fn resolve_actions(
     Ok(rows.into_iter().map(|row| (row.key, row.id)).collect())
 }
 
-/// Begins a broadcast that is due.
-///
-/// # Errors
-/// A database error.
+/// Sets a scheduled broadcast to `sending`.
 pub async fn start(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE broadcasts SET state = 'sending', started_at = $2 WHERE id = $1 AND state = 'scheduled'",
@@ -264,24 +236,24 @@ pub async fn start(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Res
     Ok(())
 }
 
-/// A reader, as a mail or a page of preferences needs one.
+/// A person, as needed for a mail or the preferences page.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// The person.
+    /// The person's id.
     pub id: Uuid,
     pub vault_id: Uuid,
     pub organization_name: String,
     pub sealed: Option<Vec<u8>>,
     pub locale: Option<String>,
-    /// The latest word on news is yes.
+    /// The latest consent to news is granted.
     pub wants_news: bool,
 }
 
 impl Reader {
-    /// The address, opened; `None` when nothing is kept.
+    /// The decrypted address; `None` when no details are kept.
     ///
     /// # Errors
-    /// `internal` when the vault does not open it.
+    /// `internal` when it cannot be decrypted with the vault's key.
     pub fn address(&self, vault: &Vault) -> Result<Option<EmailAddress>> {
         let details: Option<Details> =
             self.sealed.as_deref().map(|sealed| vault.open(PEOPLE, self.id, sealed)).transpose()?;
@@ -289,18 +261,12 @@ impl Reader {
     }
 }
 
-/// A person of an organization's own vault; nobody of another.
-///
-/// # Errors
-/// A database error.
+/// Reads a person of an organization's own vault; `None` for one of a protected action's vault.
 pub async fn reader(conn: &mut PgConnection, person: Uuid) -> Result<Option<Reader>> {
     Ok(readers(conn, &[person]).await?.pop())
 }
 
-/// Those of the people who are of an organization's own vault, in no order.
-///
-/// # Errors
-/// A database error.
+/// Reads those of the people who are in an organization's own vault, in no order.
 pub async fn readers(conn: &mut PgConnection, people: &[Uuid]) -> Result<Vec<Reader>> {
     Ok(sqlx::query_as!(
         Reader,

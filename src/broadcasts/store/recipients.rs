@@ -1,4 +1,4 @@
-//! Who gets a broadcast, what became of each mail, and the numbers of it.
+//! SQL of the recipients of broadcasts: freezing the audience, queueing their mails, delivery status, counts by state.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,7 @@ use crate::{
     },
 };
 
-/// Recipients by state.
-///
-/// # Errors
-/// A database error.
+/// Number of recipients by state.
 pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<String, i64>> {
     let rows = sqlx::query!(
         r#"SELECT state, sum(delta)::bigint AS "n!" FROM broadcast_counts WHERE broadcast_id = $1 GROUP BY state HAVING sum(delta) <> 0"#,
@@ -30,10 +27,7 @@ pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<Stri
     Ok(rows.into_iter().map(|row| (row.state, row.n)).collect())
 }
 
-/// Adds up what was appended to a broadcast's counts, some of it.
-///
-/// # Errors
-/// A database error.
+/// Folds up to 5,000 rows of a broadcast's counts into one row for each state.
 pub async fn fold_counts(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!(
         "WITH gone AS (
@@ -48,20 +42,20 @@ pub async fn fold_counts(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// What recipients can be filtered by.
+/// Fields by which recipients can be filtered.
 pub const RECIPIENT_FIELDS: FieldSet = FieldSet(&[Field {
     name: "muster:state",
     column_sql: "state",
     kind: FieldKind::Enum(&["waiting", "queued", "sent", "failed", "uncertain", "cancelled", "bounced", "complained"]),
 }]);
 
-/// Indexes over the recipients of a broadcast.
+/// Indexes that a filter of recipients can use.
 const RECIPIENT_INDEXES: &[Index] = &[Index::equal("state")];
 
-/// A page of a broadcast's recipients with the state of their mail.
+/// A page of a broadcast's recipients: person, and state of the mail.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page number that is too high to be looked up.
 pub async fn recipients(
     conn: &mut PgConnection,
     broadcast: Uuid,
@@ -89,11 +83,9 @@ pub async fn recipients(
     Ok((in_order(rows, &ids, |(person, _)| *person), extent))
 }
 
-/// Finds the recipients in a range of people, without bringing them here. After the last range (`up_to` is `None`) all are known:
-/// whoever agreed before the broadcast began, since each range is looked at after that.
-///
-/// # Errors
-/// A database error.
+/// Inserts the recipients in a range of people, within the database. After the last range (`up_to` is `None`) the
+/// audience is frozen. It contains everybody who agreed before the broadcast began, since each range is examined
+/// after that.
 pub async fn freeze_audience(conn: &mut PgConnection, vault: Uuid, b: &Broadcast, up_to: Option<&[u8]>) -> Result<()> {
     let after = b.freeze_cursor.as_deref().unwrap_or_default();
     sqlx::query!(
@@ -121,19 +113,16 @@ pub async fn freeze_audience(conn: &mut PgConnection, vault: Uuid, b: &Broadcast
     Ok(())
 }
 
-/// What [`feed`] has done.
+/// Result of [`enqueue_window`].
 #[derive(Clone, Copy, Debug)]
 pub struct EnqueuedWindow {
-    /// Recipients whose mail it queued.
+    /// Number of mails queued.
     pub queued: i64,
-    /// Mails of the broadcast that were in the queue before.
+    /// Number of mails of the broadcast that were in the queue before, counted up to the window.
     pub there: i64,
 }
 
-/// Queues mail for the next who wait, up to `window` mails of this broadcast in the queue.
-///
-/// # Errors
-/// A database error.
+/// Queues mails for the next waiting recipients, up to `window` mails of this broadcast in the queue.
 pub async fn enqueue_window(
     conn: &mut PgConnection,
     b: &Broadcast,
@@ -175,10 +164,7 @@ pub async fn enqueue_window(
     .await?)
 }
 
-/// Some of a broadcast's recipients whose mail is in the queue, locked: the person, and the mail.
-///
-/// # Errors
-/// A database error.
+/// Locks up to `most` recipients whose mail is in the queue and not being sent. Returns person and mail.
 pub async fn lock_queued(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<Vec<(Uuid, Uuid)>> {
     let rows = sqlx::query!(
         r#"SELECT r.person_id, r.email_id AS "email_id!" FROM broadcast_recipients r JOIN emails_waiting e ON e.id = r.email_id
@@ -191,10 +177,7 @@ pub async fn lock_queued(conn: &mut PgConnection, broadcast: Uuid, most: i64) ->
     Ok(rows.into_iter().map(|row| (row.person_id, row.email_id)).collect())
 }
 
-/// Is any mail of a broadcast in the queue, or on its way?
-///
-/// # Errors
-/// A database error.
+/// Is any mail of a broadcast in the queue or being sent?
 pub async fn is_queued(conn: &mut PgConnection, broadcast: Uuid) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM broadcast_recipients WHERE broadcast_id = $1 AND state = 'queued') AS "any!""#,
@@ -204,10 +187,7 @@ pub async fn is_queued(conn: &mut PgConnection, broadcast: Uuid) -> Result<bool>
     .await?)
 }
 
-/// Gives recipients whose mail was taken out of the queue another state.
-///
-/// # Errors
-/// A database error.
+/// Sets the state of recipients whose mail was withdrawn from the queue.
 pub async fn return_unsent(conn: &mut PgConnection, broadcast: Uuid, people: &[Uuid], state: &str) -> Result<()> {
     sqlx::query!(
         "WITH changed AS (
@@ -226,11 +206,8 @@ pub async fn return_unsent(conn: &mut PgConnection, broadcast: Uuid, people: &[U
     Ok(())
 }
 
-/// Lets some wait again whose mail was given up: because it had become stale, or for a reason that is asked anew when the
-/// next mail is composed. Returns how many.
-///
-/// # Errors
-/// A database error.
+/// Sets up to `most` recipients whose mail was cancelled back to waiting: it was too old, or was not composed for a
+/// reason that is checked again when the next mail is composed. Returns how many.
 pub async fn requeue_given_up(conn: &mut PgConnection, broadcast: Uuid, most: i64) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"WITH changed AS (
@@ -252,10 +229,8 @@ pub async fn requeue_given_up(conn: &mut PgConnection, broadcast: Uuid, most: i6
     .await?)
 }
 
-/// Begins to feed the queue from the first recipient; `requeues_given_up` lets those wait again first who were given up.
-///
-/// # Errors
-/// A database error.
+/// Restarts queueing at the first recipient. `requeues_given_up`: recipients whose mail was cancelled are set back to
+/// waiting first.
 pub async fn restart_enqueueing(conn: &mut PgConnection, broadcast: Uuid, requeues_given_up: bool) -> Result<()> {
     sqlx::query!(
         "UPDATE broadcasts SET enqueue_cursor = NULL, requeues_given_up = $2 WHERE id = $1",
@@ -267,23 +242,20 @@ pub async fn restart_enqueueing(conn: &mut PgConnection, broadcast: Uuid, requeu
     Ok(())
 }
 
-/// What became of a recipient's mail.
+/// New state of a recipient, the delivery status of the mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecipientState {
-    /// The broadcast.
+    /// The broadcast's id.
     pub broadcast: Uuid,
-    /// The recipient.
+    /// The recipient's id.
     pub person: Uuid,
-    /// The mail: one that was taken out of the queue since has nothing to say any more.
+    /// The mail's id. The state is ignored if the recipient's mail is another one by now.
     pub email: Uuid,
-    /// The state.
+    /// A value of `broadcast_recipients.state`.
     pub state: &'static str,
 }
 
-/// Writes what became of recipients' mails.
-///
-/// # Errors
-/// A database error.
+/// Writes the delivery status of mails on their recipients, and the changes of the counts.
 pub async fn settle(conn: &mut PgConnection, settled: &[RecipientState]) -> Result<()> {
     let mut settled = settled.to_vec();
     settled.sort_unstable();

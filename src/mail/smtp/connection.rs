@@ -1,7 +1,7 @@
-//! One connection to the relay: opening it (TCP, TLS, EHLO, AUTH) and one transaction at a time (RFC 5321 section 3.3).
+//! One SMTP connection: opening it (TCP, TLS, EHLO, AUTH), and one mail transaction at a time (RFC 5321 section 3.3).
 //!
-//! Commands are driven here, because only that tells in which phase a failure came: before the content nothing was
-//! delivered; once it has begun to flow, only a reply tells.
+//! Commands are sent one by one here, instead of by lettre's `send`, to know in which phase a failure happened:
+//! before the content nothing was delivered; after transmission of the content has begun, only a reply tells.
 
 use std::{borrow::Cow, error::Error as _, future::Future, time::Duration};
 
@@ -29,18 +29,18 @@ use super::{
     text,
 };
 
-/// What is said of messages that cannot be handed to the relay at all.
+/// Texts of errors for messages that cannot be offered to the relay.
 pub(super) const UNSENDABLE: [&str; 3] = [NO_ADDRESS, NO_SMTPUTF8, NO_8BITMIME];
 const NO_ADDRESS: &str = "not a valid e-mail address";
 const NO_SMTPUTF8: &str = "the address needs SMTPUTF8, which the relay lacks";
 const NO_8BITMIME: &str = "the content needs 8BITMIME, which the relay lacks";
 
-/// How far a transaction had come when it failed.
+/// The phase in which a transaction failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing was said to the relay.
+    /// Nothing was sent to the relay.
     Unsent,
-    /// MAIL was the first thing said.
+    /// At MAIL.
     Mail,
     /// After MAIL was accepted.
     Open,
@@ -59,13 +59,13 @@ impl Failure {
     }
 }
 
-/// What was said to the relay beyond the last message.
+/// Commands sent ahead of the replies read (RFC 2920).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PipelineState {
     Nothing,
-    /// MAIL, RCPT and DATA of the next message, whose replies are to be read.
+    /// MAIL, RCPT and DATA of the next message, whose replies are still to be read.
     Next,
-    /// DATA, so that it waits for content that will not come.
+    /// DATA was accepted without a valid recipient: the relay waits for content that will not come.
     Stuck,
 }
 
@@ -73,17 +73,17 @@ enum PipelineState {
 pub(super) struct Connection {
     smtp: AsyncSmtpConnection,
     capabilities: ServerInfo,
-    /// The relay takes commands without being waited for (RFC 2920).
+    /// The relay offers PIPELINING (RFC 2920).
     pipelines: bool,
-    /// The relay answered the last message at once.
+    /// The relay answered the last message within `QUICK_REPLY` (`pool`).
     pub(super) is_quick: bool,
     pipeline: PipelineState,
-    /// Transactions begun on it.
+    /// Transactions begun on this connection.
     pub(super) messages: u32,
 }
 
 impl Connection {
-    /// Opens a connection up to where mail may be sent. Every failure is [`SendError::Refused`], or `Broken` for 421.
+    /// Opens a connection, including TLS and AUTH. Every failure is [`SendError::Refused`], or `Broken` for 421.
     pub(super) async fn open(settings: &SmtpSettings, timeouts: &Timeouts) -> Result<Self, SendError> {
         let address = (settings.host.as_str(), settings.port);
         let tcp = timeout(timeouts.connect, TcpStream::connect(address))
@@ -106,7 +106,7 @@ impl Connection {
         .map_err(|_| refused("the relay was too slow to greet or sign in"))?
     }
 
-    /// Asks what the relay offers; lettre has asked before, but does not tell about pipelining.
+    /// Sends EHLO to read the relay's extensions. lettre has sent one before, but does not expose PIPELINING.
     async fn greet(mut smtp: AsyncSmtpConnection, settings: &SmtpSettings) -> Result<Self, SendError> {
         let response = smtp.command(Ehlo::new(settings.hello.clone())).await.map_err(|error| not_opened(&error))?;
         let capabilities = ServerInfo::from_response(&response).map_err(|error| not_opened(&error))?;
@@ -134,8 +134,8 @@ impl Connection {
         Ok(smtp)
     }
 
-    /// TLS from the first byte (RFC 8314). lettre can do this only over sockets it opens itself, so its connection is
-    /// made over a [`Prelude`] and then given the encrypted stream.
+    /// Implicit TLS (RFC 8314). lettre can do this only over sockets that it opens itself, so its connection is made
+    /// over a [`Prelude`] and then given the encrypted stream.
     #[expect(deprecated, reason = "see the import")]
     async fn implicit_tls(tcp: TcpStream, settings: &SmtpSettings) -> Result<AsyncSmtpConnection, SendError> {
         let mut stream = AsyncNetworkStream::use_existing_tokio1(Box::new(tcp));
@@ -146,7 +146,7 @@ impl Connection {
         Ok(smtp)
     }
 
-    /// AUTH PLAIN or LOGIN (RFC 4954), never readable on a network.
+    /// AUTH PLAIN or LOGIN (RFC 4954); only over TLS or to a loopback address.
     async fn authenticate(&mut self, settings: &SmtpSettings, stays_here: bool) -> Result<(), SendError> {
         let Some(credentials) = &settings.credentials else {
             return Ok(());
@@ -159,7 +159,7 @@ impl Connection {
             .get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login])
             .ok_or_else(|| refused("the relay offers neither AUTH PLAIN nor LOGIN"))?;
         let mut command = Auth::new(mechanism, credentials.clone(), None);
-        // LOGIN asks twice; a relay that asks on is not one
+        // LOGIN has two challenges; a relay that sends more than that is faulty
         for _ in 0..4 {
             let auth = command.map_err(|error| not_opened(&error))?;
             let response = self.smtp.command(auth).await.map_err(|error| not_opened(&error))?;
@@ -171,14 +171,14 @@ impl Connection {
         Err(refused("signing in did not come to an end"))
     }
 
-    /// May the next message begin in the write that ends this one? Not where the relay is waited for, so that it goes out by
-    /// another connection that is free before; and not beyond what one connection carries.
+    /// May the next message be pipelined, in the write that ends this one? Not if the relay is slow, so that a
+    /// connection that gets free earlier can send it; and not beyond the connection's maximum of messages.
     pub(super) fn can_pipeline(&self, messages_per_connection: u32) -> bool {
         self.pipelines && self.is_quick && self.messages + 1 < messages_per_connection
     }
 
-    /// Sends one message. The commands that begin the `next` one, if any, follow right behind its content, and it must be sent
-    /// then (see [`Connection::can_pipeline`]).
+    /// Sends one message. The commands of the `next` one, if any, are pipelined right behind its content; then it
+    /// must be the next to be sent (see [`Connection::can_pipeline`]).
     pub(super) async fn transact(
         &mut self,
         message: &Message<'_>,
@@ -236,8 +236,8 @@ impl Connection {
         }
     }
 
-    /// The reply to DATA, where MAIL, RCPT and DATA went in one go (RFC 2920), so that the relay is waited for once and not
-    /// three times; `mail` is the reply to the first.
+    /// Reads the replies to RCPT and DATA after MAIL, RCPT and DATA were pipelined (RFC 2920: one round trip instead
+    /// of three), and returns that to DATA. `mail` is the reply to MAIL.
     async fn rest_of_envelope(
         &mut self,
         mail: Result<Response, SendError>,
@@ -252,7 +252,7 @@ impl Connection {
             return Err(Failure::new(Phase::Open, error));
         }
         let data = step(timeouts.command, self.smtp.read_response(), locals).await;
-        // who takes DATA without a recipient would take the next command for content
+        // a relay that accepts DATA without a recipient would take the next command as content
         if data.is_ok() && (mail.is_err() || rcpt.is_err()) {
             self.pipeline = PipelineState::Stuck;
         }
@@ -260,7 +260,7 @@ impl Connection {
         rcpt.and(data).map_err(|error| Failure::new(Phase::Open, error))
     }
 
-    /// MAIL and RCPT for this relay's extensions, or why it cannot carry the message.
+    /// MAIL and RCPT with the parameters for this relay's extensions, or why it cannot transport the message.
     fn commands(&self, message: &Message<'_>) -> Result<(Mail, Rcpt), SendError> {
         let from = match message.from {
             "" => None,
@@ -286,8 +286,8 @@ impl Connection {
         Ok((Mail::new(from, parameters), Rcpt::new(to, Vec::new())))
     }
 
-    /// Forgets a failed transaction (RSET, RFC 5321 section 4.1.1.5); false when the connection is of no use any more. After
-    /// a content that was refused there is nothing to forget, and the next MAIL may have been said already.
+    /// Aborts a failed transaction (RSET, RFC 5321 section 4.1.1.5). False when the connection cannot be used any
+    /// more. If the next message is pipelined already, the content was refused, and there is nothing to abort.
     pub(super) async fn reset(&mut self, timeouts: &Timeouts) -> bool {
         if self.pipeline != PipelineState::Nothing {
             return self.pipeline == PipelineState::Next;
@@ -296,13 +296,13 @@ impl Connection {
         matches!(reply, Ok(Ok(response)) if response.has_code(250))
     }
 
-    /// QUIT, without insisting on an answer (RFC 5321 section 4.1.1.10).
+    /// QUIT (RFC 5321 section 4.1.1.10); a missing reply is ignored.
     pub(super) async fn quit(mut self, timeouts: &Timeouts) {
         let _ = timeout(timeouts.farewell, self.smtp.command(Quit)).await;
     }
 }
 
-/// Runs one command and reads a failure as one that came before any content.
+/// Runs one command with a time limit. A failure is classified as one before any content.
 async fn step(
     limit: Duration,
     command: impl Future<Output = Result<Response, SmtpError>>,
@@ -315,7 +315,7 @@ async fn step(
     }
 }
 
-/// What a negative reply or a broken conversation means for the message.
+/// Classifies a negative reply or a failed connection.
 fn read_reply(error: &SmtpError, locals: &[&str]) -> SendError {
     let Some(code) = error.status().map(u16::from) else {
         let text = text::clean(&error.to_string(), locals);
@@ -333,8 +333,9 @@ fn read_reply(error: &SmtpError, locals: &[&str]) -> SendError {
     }
 }
 
-/// MAIL names the sender only, so a 5xx to it speaks of our account, our domain or our settings (RFC 5321 section 4.2.3,
-/// RFC 4954 section 6), whatever its words: no message may fail of it.
+/// Turns a 5xx to MAIL into [`SendError::Refused`]. MAIL names the sender only, so the refusal is about our account,
+/// domain or settings (RFC 5321 section 4.2.3, RFC 4954 section 6), whatever its text: no message may fail because of
+/// it.
 fn blame_the_relay(error: SendError) -> SendError {
     match error {
         SendError::Permanent { code, enhanced, text } => {
@@ -345,7 +346,8 @@ fn blame_the_relay(error: SendError) -> SendError {
     }
 }
 
-/// Once the content flows, a lost connection leaves the outcome open. A 421 is a reply: the relay did not take it.
+/// Turns a connection lost after the content began into [`SendError::Unknown`]. A 421 is a reply: the relay did not
+/// accept.
 fn uncertain(error: SendError) -> SendError {
     match error {
         SendError::Broken { text } if !text.starts_with("421 ") => SendError::Unknown { text },
@@ -353,7 +355,7 @@ fn uncertain(error: SendError) -> SendError {
     }
 }
 
-/// What a failure while opening means: no message is to blame, whatever the code.
+/// Classifies a failure while opening a connection: not the fault of a message, whatever the code.
 fn not_opened(error: &SmtpError) -> SendError {
     match read_reply(error, &[]) {
         SendError::Temporary { code, text, .. } | SendError::Permanent { code, text, .. } => {
@@ -376,12 +378,12 @@ fn tls_of(settings: &SmtpSettings) -> Result<TlsParameters, SendError> {
     settings.tls.clone().ok_or_else(|| refused("TLS is not set up"))
 }
 
-/// An address as it may stand in a path. The domain goes as A-labels, so that only a local part outside ASCII needs
-/// SMTPUTF8 (RFC 6531 section 3.2).
+/// An address as used in MAIL and RCPT. The domain is converted to A-labels, so that only a local part outside ASCII
+/// needs SMTPUTF8 (RFC 6531 section 3.2).
 fn path(address: &str) -> Result<Address, SendError> {
     let invalid = || unsendable(553, 1, 3, NO_ADDRESS);
     let (local, domain) = address.rsplit_once('@').ok_or_else(invalid)?;
-    // a line break here would be a command of somebody else's
+    // a line break would allow injecting SMTP commands
     if address.chars().any(char::is_control) {
         return Err(invalid());
     }
@@ -395,7 +397,7 @@ fn path(address: &str) -> Result<Address, SendError> {
 /// A bare CR or LF must not be sent (RFC 5321 section 2.3.8): relays disagree on `LF . LF`, so that a body could end
 /// its message and begin another ("SMTP smuggling"). Dots are doubled by lettre (section 4.5.2).
 fn content(raw: &[u8]) -> Cow<'_, [u8]> {
-    // counted to the end, so that many bytes are looked at together
+    // a count over all bytes instead of `any`, so that the compiler can vectorise it
     let torn = raw.windows(2).filter(|pair| (pair[0] == b'\r') != (pair[1] == b'\n')).count();
     if torn == 0 && !raw.starts_with(b"\n") && !raw.ends_with(b"\r") {
         return Cow::Borrowed(raw.strip_suffix(b"\r\n").unwrap_or(raw));
@@ -414,8 +416,9 @@ fn content(raw: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(clean)
 }
 
-/// The content as it goes over the wire, dots doubled (RFC 5321 section 4.5.2), and behind it the final one and the commands
-/// that begin the next message (RFC 2920: none of them flushes a relay's input): the relay wakes up once for all of it.
+/// The content as transmitted, with leading dots doubled (RFC 5321 section 4.5.2), followed by the final dot and the
+/// commands of the next message (RFC 2920: none of them flushes the relay's input). One write, for which the relay
+/// wakes up once.
 fn in_one_piece(content: &str, next: &str) -> String {
     let mut whole = String::with_capacity(content.len() + content.len() / 32 + next.len() + 8);
     if content.starts_with('.') {

@@ -1,14 +1,15 @@
-//! Outgoing SMTP: messages to one mailbox each, through a relay of `mail.smtp_url`.
+//! The SMTP client: sends messages, each to one recipient, through a relay of the setting `mail.smtp_url`.
 //!
-//! The messages' way: [`Pool::send`] takes an idle connection or opens one (`connection`), runs MAIL, RCPT, DATA and
-//! the content of one after the other, and answers [`Accepted`] or a [`SendError`] that says what the queue has to know:
-//! was the mail refused, is the relay away, or is the outcome uncertain. `settings` reads the URL, `stream` begins TLS,
-//! `text` cleans what relays write, so that no e-mail address gets from a reply into a table or a log.
+//! [`Pool::send`] takes an idle connection or opens one (`connection`), runs MAIL, RCPT, DATA and the content of one
+//! message after the other, and answers each with [`Accepted`] or a [`SendError`] that tells the queue whether the
+//! mail was refused, the relay is not available, or the outcome is uncertain. `settings` parses the URL, `stream`
+//! starts TLS, `text` cleans replies, so that no e-mail address gets from a reply into a table or a log.
 //!
-//! It must not retry (the queue does), must not know the queue, and never logs a line of a conversation.
+//! This module does not retry (the queue does), does not know the queue, and never logs a line of an SMTP conversation.
 //!
-//! Why an own pool: lettre's sends content and final dot as two small writes on a socket with Nagle's algorithm on,
-//! which with delayed acknowledgements gives 22 mails a second per connection. Here `TCP_NODELAY` is set first.
+//! Why not lettre's pool: it sends content and final dot as two small writes on a socket with Nagle's algorithm on,
+//! which with delayed acknowledgements gives 22 mails a second per connection. Here `TCP_NODELAY` is set
+//! (`docs/adr/0004-own-mail-transport.md`).
 
 mod connection;
 mod pool;
@@ -26,18 +27,18 @@ pub use self::{
     text::{EnhancedCode, without_addresses, without_locals},
 };
 
-/// A message, and who it is from and whom it goes to on the wire (RFC 5321 section 2.3.1); its headers do not matter here.
+/// A message with its SMTP envelope (RFC 5321 section 2.3.1); its headers do not matter here.
 ///
-/// One recipient only: with several, a relay may take some and refuse others, and no letter would have one state.
+/// One recipient only: of several, a relay may accept some and refuse others, and a letter would not have one state.
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
-    /// What it is, for whoever keeps it on this machine; nothing that goes over the wire.
+    /// Name of the mail kind, for the file transport only; not sent.
     pub kind: &'a str,
-    /// The reverse path, where bounces go; empty for the null path `<>`.
+    /// Envelope sender (reverse-path), to which bounces are sent; empty for the null path `<>`.
     pub from: &'a str,
-    /// The mailbox.
+    /// Envelope recipient.
     pub to: &'a str,
-    /// The whole message (RFC 5322); bare line feeds become CRLF, leading dots are doubled.
+    /// The whole message (RFC 5322). When sent, bare line feeds become CRLF and leading dots are doubled.
     pub raw: &'a [u8],
 }
 
@@ -47,17 +48,17 @@ impl fmt::Debug for Message<'_> {
     }
 }
 
-/// Asked before each message, and again right before its content goes out: may it still?
+/// Called before each message, and again right before its content is transmitted: is the lease still held?
 pub type LeaseCheck<'a> = &'a (dyn Fn() -> bool + Sync);
 
-/// Hands messages out to whoever has a connection free, and is told what became of each. They go by their place in the slice
-/// that comes along.
+/// Source of messages for a connection, and receiver of their results. Messages are identified by their position in
+/// the slice that is passed along.
 pub trait Outbox: Send {
-    /// The next message; `None` when there is none, or none for the present. One that `waits` begins behind another, so it is
-    /// not handed out where a connection may be free for it.
+    /// The next message; `None` when there is none, or none at present. `waits`: it would be pipelined behind another
+    /// message, so it is not handed out while a free connection may take it.
     fn next(&mut self, waits: bool) -> Option<usize>;
 
-    /// What became of a message that was handed out.
+    /// Result of a message that was handed out.
     fn answer(&mut self, message: usize, answer: Result<Accepted, SendError>);
 
     /// May this relay be given a message now?
@@ -66,13 +67,13 @@ pub trait Outbox: Send {
         true
     }
 
-    /// The answer that comes next is this relay's.
+    /// The next result comes from this relay.
     fn answered_by(&mut self, relay: &str) {
         let _ = relay;
     }
 
-    /// This relay was not available, or takes no mail from us: what was handed out goes to the next relay. `begun` is the
-    /// message that it was offered first.
+    /// This relay was not available, or refuses our account: messages that were handed out go to the next relay.
+    /// `begun` is the first message that it was offered.
     fn refused_by(&mut self, relay: &str, begun: Option<usize>, error: &SendError) {
         let _ = (relay, begun, error);
     }
@@ -83,14 +84,14 @@ pub trait Outbox: Send {
 pub struct Accepted {
     /// The reply code, 250 in practice.
     pub code: u16,
-    /// What the relay said, often its queue id; without addresses.
+    /// The reply's text, often the relay's queue id; without addresses.
     pub text: String,
 }
 
-/// Why a message was not (or perhaps not) taken. All texts have passed [`without_addresses`].
+/// Why a message was not, or perhaps not, accepted. All texts have passed [`without_addresses`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// A 4xx reply: this message, later (RFC 5321 section 4.2.1).
+    /// A 4xx reply: temporary refusal of this message (RFC 5321 section 4.2.1).
     #[error("refused for now: {}", line(*.code, *.enhanced, .text))]
     Temporary {
         /// Reply code.
@@ -100,42 +101,44 @@ pub enum SendError {
         /// The reply's text.
         text: String,
     },
-    /// A 5xx reply, or an address or content that this relay cannot carry. See [`SendError::retryable`].
+    /// A 5xx reply, or an address or content that this relay cannot transport. See [`SendError::retryable`].
     #[error("refused: {}", line(*.code, *.enhanced, .text))]
     Permanent {
-        /// Reply code; 553, 550 or 554 as RFC 5321 and 6531 assign them when the message never left.
+        /// Reply code; 553, 550 or 554, as RFC 5321 and 6531 assign them, when the message was not offered to the
+        /// relay.
         code: u16,
         /// Enhanced status code, when there is one.
         enhanced: Option<EnhancedCode>,
         /// The reply's text.
         text: String,
     },
-    /// No usable connection: refused, timed out, TLS or sign-in failed; or a 5xx reply to MAIL, which speaks of the sender
-    /// and never of a recipient. Nothing was delivered; no message is to blame.
+    /// No usable connection: refused, timed out, TLS or AUTH failed; or a 5xx reply to MAIL, which is about the
+    /// sender and never about a recipient. Nothing was delivered, and the message is not the cause.
     #[error("relay not available: {text}")]
     Refused {
-        /// What went wrong.
+        /// The relay's reply, or the error of the connection.
         text: String,
     },
-    /// The connection was lost, timed out, or closed with 421 while nothing was delivered. It is dropped already.
+    /// The connection was lost, timed out, or was closed with 421 before anything was delivered. It is already dropped.
     #[error("connection lost before delivery: {text}")]
     Broken {
-        /// What went wrong.
+        /// The relay's reply, or the error of the connection.
         text: String,
     },
-    /// There was no leave any more when the relay was ready for the content: nothing was delivered.
+    /// The lease was not held any more ([`LeaseCheck`]) when the relay was ready for the content: nothing was
+    /// delivered.
     #[error("held back before the content")]
     LeaseLost,
-    /// The connection broke or timed out after the content began to be transmitted: the relay may have the message
-    /// or not (RFC 5321 section 4.5.3.2.6; RFC 1047).
+    /// The connection broke or timed out after transmission of the content began: the relay may or may not have the
+    /// message (RFC 5321 section 4.5.3.2.6; RFC 1047).
     #[error("outcome uncertain: {text}")]
     Unknown {
-        /// What went wrong.
+        /// The error of the connection.
         text: String,
     },
 }
 
-/// How a refusal reads in one line.
+/// A refusal on one line: code, enhanced code, text.
 fn line(code: u16, enhanced: Option<EnhancedCode>, text: &str) -> String {
     match enhanced {
         Some(enhanced) => format!("{code} {enhanced} {text}"),
@@ -144,11 +147,11 @@ fn line(code: u16, enhanced: Option<EnhancedCode>, text: &str) -> String {
 }
 
 impl SendError {
-    /// Whether the same message may simply go again later.
+    /// Whether the same message may be retried unchanged.
     ///
-    /// True for all 4xx, for a relay that is away, and for the two refusals that are final by number but pass by
-    /// themselves: a full mailbox (5.2.2, RFC 3463 section 3.3, or 552 without an enhanced code) and a 5.7.0 that
-    /// speaks of a quota or a rate. False for [`SendError::Unknown`]: there the kind of mail decides.
+    /// True for all 4xx, for an unavailable relay, and for refusals whose code is permanent but whose cause is
+    /// temporary: a full mailbox (5.2.2, RFC 3463 section 3.3, or 552 without an enhanced code) and a 5.7.0 about a
+    /// quota or rate. False for [`SendError::Unknown`]: there the class of the mail decides.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Temporary { .. } | Self::Refused { .. } | Self::Broken { .. } | Self::LeaseLost => true,
@@ -162,17 +165,18 @@ impl SendError {
         }
     }
 
-    /// Whether a relay said for good (5xx, at the greeting, when signing in or at MAIL) that it takes no mail from us.
+    /// Whether a relay refused our account permanently: 5xx at the greeting, to AUTH or to MAIL.
     pub fn is_account_refused(&self) -> bool {
         matches!(self, Self::Refused { text } if text.starts_with('5') && text.as_bytes().get(3) == Some(&b' '))
     }
 
-    /// Whether no relay was asked: the address is none, or this relay lacks the extension that the message needs.
+    /// Whether the message was not offered to the relay: the address is not valid, or the relay lacks an extension it
+    /// needs.
     pub fn is_unsendable(&self) -> bool {
         matches!(self, Self::Permanent { text, .. } if connection::UNSENDABLE.contains(&text.as_str()))
     }
 
-    /// The reply code, when the relay judged the message.
+    /// The reply code, when the relay refused the message.
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::Temporary { code, .. } | Self::Permanent { code, .. } => Some(*code),

@@ -1,4 +1,4 @@
-//! The connections to the relay: a few, reused, never shared.
+//! The connection pool of one relay: a limited number of connections, reused, each used by one caller at a time.
 
 use std::{
     fmt,
@@ -13,13 +13,13 @@ use super::{
     connection::{Connection, Failure, Phase},
 };
 
-/// A relay that answers within this time is trusted to take the next message as well; behind a slower one that would wait.
+/// If a relay answered within this time, the next message is pipelined; behind a slower reply it would wait too long.
 const QUICK_REPLY: Duration = Duration::from_millis(250);
 
-/// Says what time it is; passed in, so that tests can move it.
+/// Monotonic clock; passed in, so that tests can move it.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
-/// How long each step may take (RFC 5321 section 4.5.3.2).
+/// Timeouts of each step (RFC 5321 section 4.5.3.2).
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// Name resolution and TCP.
@@ -28,10 +28,11 @@ pub struct Timeouts {
     pub greeting: Duration,
     /// Each of MAIL, RCPT and DATA.
     pub command: Duration,
-    /// The content and the reply to its final dot. The RFC asks for ten minutes: whoever hangs up earlier, while the
-    /// relay still scans the message, sends it twice. A lease in the queue has to last longer, or be renewed.
+    /// The content and the reply to its final dot. The RFC asks for ten minutes: a client that gives up earlier,
+    /// while the relay still scans the message, sends it twice. A lease in the queue has to last longer, or be
+    /// renewed.
     pub content: Duration,
-    /// QUIT and RSET, whose answers matter to nobody.
+    /// QUIT and RSET.
     pub farewell: Duration,
 }
 
@@ -47,16 +48,16 @@ impl Default for Timeouts {
     }
 }
 
-/// The size and habits of a [`Pool`].
+/// Configuration of a [`Pool`].
 #[derive(Clone, Copy, Debug)]
 pub struct PoolConfig {
-    /// Connections at a time, at least one.
+    /// Maximum number of connections, at least one.
     pub size: usize,
-    /// Messages after which a connection is closed; relays refuse more (Postfix and Exim: 100 and more).
+    /// Number of messages after which a connection is closed; relays limit it (Postfix and Exim: 100 and more).
     pub messages_per_connection: u32,
-    /// How long a connection may lie unused before it is closed.
+    /// How long a connection may be idle before it is closed.
     pub idle: Duration,
-    /// Limits of each step.
+    /// Timeouts of each step.
     pub timeouts: Timeouts,
 }
 
@@ -75,7 +76,7 @@ pub struct Pool {
     idle: Mutex<Vec<Idle>>,
 }
 
-/// A connection nobody uses.
+/// An idle connection.
 struct Idle {
     connection: Connection,
     since: Instant,
@@ -88,23 +89,24 @@ impl fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// A pool that connects when the first message comes.
+    /// A pool without connections; they are opened on demand.
     pub fn new(settings: SmtpSettings, config: PoolConfig, clock: Clock) -> Self {
         Self { settings, slots: Semaphore::new(config.size.max(1)), config, clock, idle: Mutex::new(Vec::new()) }
     }
 
-    /// Sends messages one after the other over one connection, waiting for a free one first, until the outbox has no more.
+    /// Sends messages one after the other over one connection, after waiting for a free one, until the outbox has no
+    /// more.
     ///
-    /// Dropping the future closes the connection, and the outcome of the message in hand is then as uncertain as with
+    /// Dropping the future closes the connection; the outcome of the message being sent is then uncertain, as with
     /// [`SendError::Unknown`].
     ///
-    /// A relay may have closed a connection that lay idle. If one that served before fails at MAIL, a fresh one is
-    /// tried once; that costs nobody anything, since nothing was transmitted.
+    /// A relay may have closed an idle connection. If a connection that was used before fails at MAIL, a new one is
+    /// opened and tried once; nothing was transmitted, so nothing can be sent twice.
     ///
     /// # Errors
-    /// What becomes of a message is its answer. [`SendError::Refused`] and [`SendError::Broken`] when no connection could be
-    /// opened, `Refused` when the relay takes no mail from us: the messages that were handed out and have no answer were not
-    /// transmitted.
+    /// Results of messages go to [`Outbox::answer`]. [`SendError::Refused`] or [`SendError::Broken`] when no
+    /// connection could be opened, `Refused` when the relay refuses our account: messages that were handed out and
+    /// have no answer were then not transmitted.
     pub async fn send(
         &self,
         messages: &[Message<'_>],
@@ -117,7 +119,7 @@ impl Pool {
         let (mut kept, mut begun) = (self.take_idle(), None);
         while let Some(n) = begun.take().or_else(|| outbox.next(false)) {
             if !lease_held() {
-                // it may have begun this one
+                // this message may be pipelined already, so the connection is dropped
                 kept = None;
                 outbox.answer(n, Err(SendError::LeaseLost));
                 continue;
@@ -139,7 +141,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Sends one message, perhaps beginning the next; the connection is there for more unless it is spoiled.
+    /// Sends one message, and pipelines the next. Returns the connection, unless it cannot be used any more, and the
+    /// result.
     async fn send_one(
         &self,
         mut connection: Connection,
@@ -161,7 +164,7 @@ impl Pool {
                     connection = self.open().await?;
                     continue;
                 }
-                // not this message's answer: another relay may take it
+                // not the result of this message: another relay may accept it
                 SendError::Refused { .. } => return Err(error),
                 SendError::Temporary { .. } | SendError::Permanent { .. } => {
                     phase == Phase::Unsent || connection.reset(timeouts).await
@@ -172,7 +175,7 @@ impl Pool {
         }
     }
 
-    /// Closes connections that lie unused for too long. [`Pool::send`] does so too; this is for quiet times.
+    /// Closes connections that were idle for too long. [`Pool::send`] does so, too; this is for times without mail.
     pub fn sweep(&self) {
         let now = (self.clock)();
         let expired: Vec<Idle> =
@@ -182,8 +185,8 @@ impl Pool {
         }
     }
 
-    /// Takes no more messages and says QUIT on every idle connection. Messages under way are not waited
-    /// for: whoever sends them gets the answer, and their connections are closed then.
+    /// Closes the pool: accepts no more messages, and sends QUIT on every idle connection. Does not wait for messages
+    /// being sent; their connections are closed afterwards.
     pub async fn close(&self) {
         self.slots.close();
         let idle = std::mem::take(&mut *self.idle());
@@ -192,7 +195,7 @@ impl Pool {
         }
     }
 
-    /// Opens a connection up to where mail may be sent, and says good-bye.
+    /// Opens a connection, with TLS and AUTH, and closes it with QUIT.
     ///
     /// # Errors
     /// [`SendError::Refused`] or [`SendError::Broken`].
@@ -205,13 +208,13 @@ impl Pool {
         Connection::open(&self.settings, &self.config.timeouts).await
     }
 
-    /// The connection used last, so that in quiet times the others grow old and are closed.
+    /// The idle connection used last (LIFO), so that under low load the others reach the idle limit and are closed.
     fn take_idle(&self) -> Option<Connection> {
         self.sweep();
         self.idle().pop().map(|idle| idle.connection)
     }
 
-    /// The connection, unless it has carried as many messages as one may.
+    /// The connection, unless it has reached its maximum of messages; then it is closed.
     fn unless_exhausted(&self, connection: Connection) -> Option<Connection> {
         if connection.messages < self.config.messages_per_connection {
             return Some(connection);
@@ -228,14 +231,14 @@ impl Pool {
         self.idle().push(Idle { connection, since });
     }
 
-    /// QUIT aside, so that nobody waits for the relay's good-bye.
+    /// Sends QUIT in a task of its own, so that the caller does not wait for the reply.
     fn dismiss(&self, connection: Connection) {
         let timeouts = self.config.timeouts;
         tokio::spawn(async move { connection.quit(&timeouts).await });
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
-        // a list of connections is whole whenever the lock is free
+        // a poisoned lock is fine: no operation on the list can leave it half changed
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

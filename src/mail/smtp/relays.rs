@@ -1,4 +1,4 @@
-//! Several relays: each takes its share, and where one is away the others take over.
+//! Weighted load balancing and failover over several relays.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,14 +13,14 @@ use super::{
     Accepted, LeaseCheck, Message, Outbox, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, pool::Clock,
 };
 
-/// Time for which a relay that was away is not asked while another is there.
+/// How long a relay that was not available comes last, after the others.
 const UNAVAILABLE_FOR: Duration = Duration::from_secs(30);
 
 /// The relays of `mail.smtp_url`.
 #[derive(Debug)]
 pub struct Relays {
     all: Vec<Relay>,
-    /// Turns taken.
+    /// Counter for the weighted round robin.
     turns: AtomicU32,
     clock: ClockBox,
 }
@@ -53,16 +53,16 @@ impl Relay {
 }
 
 impl Relays {
-    /// Reads relays from a list of URLs with spaces between them (see [`SmtpSettings::parse`]).
+    /// Parses a list of relay URLs separated by white space (see [`SmtpSettings::parse`]).
     ///
     /// # Errors
-    /// As [`SmtpSettings::parse`], for the first that cannot be used; `NotAUrl` for none.
+    /// As [`SmtpSettings::parse`], for the first that is not valid; `NotAUrl` for an empty list.
     pub fn settings(urls: &str) -> Result<Vec<SmtpSettings>, SettingsError> {
         let all: Vec<SmtpSettings> = urls.split_whitespace().map(SmtpSettings::parse).collect::<Result<_, _>>()?;
         if all.is_empty() { Err(SettingsError::NotAUrl) } else { Ok(all) }
     }
 
-    /// One pool for each of them; `config.size` connections each.
+    /// One pool for each relay, each with up to `config.size` connections.
     pub fn new(settings: Vec<SmtpSettings>, config: PoolConfig, clock: Clock) -> Self {
         let all = settings
             .into_iter()
@@ -76,15 +76,16 @@ impl Relays {
         Self { all, turns: AtomicU32::new(0), clock: ClockBox(clock) }
     }
 
-    /// The relays by name, `host:port`.
+    /// The relays' names, `host:port`.
     pub fn names(&self) -> Vec<String> {
         self.all.iter().map(|relay| relay.name.clone()).collect()
     }
 
-    /// Sends messages, one after the other, by one of the relays, which take turns by weight; one that is not available, or
-    /// has had what it may be given, is passed over, since nothing was transmitted to it.
+    /// Sends messages, one after the other, by one of the relays, chosen round robin by weight. If a relay is not
+    /// available or its quota is used up, the remaining messages, of which nothing was transmitted, go to the next.
     ///
-    /// Ends when the outbox has no more, or no relay takes more: then the answer of at least one is [`SendError::Refused`].
+    /// Ends when the outbox has no more, or no relay accepts more; in that case at least one message is answered with
+    /// [`SendError::Refused`].
     pub async fn send(
         &self,
         messages: &[Message<'_>],
@@ -104,12 +105,12 @@ impl Relays {
                 Ok(()) if is_over => {}
                 Ok(()) => return,
                 Err(error) => {
-                    // when one that refuses our account is asked again is for the outbox to say
+                    // when a relay that refuses our account is tried again is decided by the outbox (circuit breaker)
                     if !error.is_account_refused() {
                         relay.set_unavailable(Some((self.clock.0)() + UNAVAILABLE_FOR));
                     }
                     outbox.refused_by(&relay.name, again.front().copied(), &error);
-                    // lost before anything was said about a message
+                    // the connection was lost before anything was transmitted
                     refused = match error {
                         SendError::Broken { text } => SendError::Refused { text },
                         error => error,
@@ -125,7 +126,7 @@ impl Relays {
         }
     }
 
-    /// The one whose turn it is, then the others; those that were away come last.
+    /// The relay whose turn it is first, then the others; unavailable ones last.
     fn order(&self, turn: u32) -> Vec<&Relay> {
         let now = (self.clock.0)();
         let mut order: Vec<&Relay> = self.all.iter().collect();
@@ -142,7 +143,7 @@ impl Relays {
         order
     }
 
-    /// Connects to each relay as for sending (see [`Pool::probe`]) and says what it answered.
+    /// Opens and closes a connection to each relay (see [`Pool::probe`]). Returns the results by name.
     pub async fn probe(&self) -> Vec<(String, Result<(), SendError>)> {
         let mut answers = Vec::new();
         for relay in &self.all {
@@ -164,21 +165,21 @@ impl Relays {
     }
 }
 
-/// An outbox as a relay sees it: it hands out as many as the relay may be given.
+/// An outbox for one relay: hands out only as many messages as the relay's quota allows.
 struct QuotaOutbox<'a> {
     outbox: &'a mut dyn Outbox,
     relay: &'a Relay,
     quotas: &'a RelayQuotas,
-    /// Those that another relay was to send, but could not.
+    /// Messages that were handed to another relay, which could not send them.
     again: VecDeque<usize>,
-    /// Those handed out.
+    /// Messages handed out that have no answer yet.
     unanswered: VecDeque<usize>,
-    /// The relay has had all it may be given.
+    /// The relay's quota is used up, or the outbox does not allow the relay.
     is_over: bool,
 }
 
 impl QuotaOutbox<'_> {
-    /// Takes back what was handed out and not transmitted.
+    /// The messages that were handed out and not transmitted, for the next relay; their quota is released.
     fn back(self) -> VecDeque<usize> {
         self.unanswered.iter().for_each(|_| self.quotas.put_back(&self.relay.name));
         self.unanswered.into_iter().chain(self.again).collect()
@@ -210,7 +211,7 @@ impl Outbox for QuotaOutbox<'_> {
     }
 }
 
-/// How many messages each relay that has a pace may be given; the others are given any number.
+/// Remaining number of messages for each relay that has a rate limit or an open breaker; other relays are unlimited.
 #[derive(Clone, Debug, Default)]
 pub struct RelayQuotas {
     left: Arc<HashMap<String, AtomicI64>>,
@@ -218,19 +219,19 @@ pub struct RelayQuotas {
 }
 
 impl RelayQuotas {
-    /// So many for each of these relays.
+    /// Quotas of these numbers of messages, by relay name.
     pub fn new(numbers: impl IntoIterator<Item = (String, i64)>) -> Self {
         let left = numbers.into_iter().map(|(relay, number)| (relay, AtomicI64::new(number))).collect();
         Self { left: Arc::new(left), may_exceed: false }
     }
 
-    /// The same, for messages that cannot wait: their number may fall below zero.
+    /// The same quotas, for messages that cannot wait: they may fall below zero.
     #[must_use]
     pub fn with_overdraft(&self) -> Self {
         Self { left: self.left.clone(), may_exceed: true }
     }
 
-    /// What was not used, or used beyond it.
+    /// Quotas that are not exactly used up: positive for unused ones, negative for an overdraft.
     pub fn left(&self) -> impl Iterator<Item = (&str, i64)> {
         let left = self.left.iter().map(|(relay, left)| (relay.as_str(), left.load(Ordering::Relaxed)));
         left.filter(|(_, left)| *left != 0)

@@ -1,4 +1,4 @@
-//! `mail.smtp_url`: where the relay is, and how it is spoken to.
+//! The setting `mail.smtp_url`: host, port, TLS mode, credentials and weight of a relay.
 
 use std::{fmt, net::IpAddr};
 
@@ -14,15 +14,15 @@ use url::{Host, Url};
 pub enum TlsMode {
     /// Never; for a relay on the same machine.
     None,
-    /// STARTTLS if the relay offers it (RFC 3207); somebody in between can prevent it.
+    /// STARTTLS if the relay offers it (RFC 3207); an attacker in the middle can prevent it.
     Opportunistic,
-    /// STARTTLS or no mail at all.
+    /// STARTTLS; without it no mail is sent.
     Required,
-    /// From the first byte, "implicit TLS" (RFC 8314 section 3.3).
+    /// From the first byte: implicit TLS (RFC 8314 section 3.3).
     Implicit,
 }
 
-/// A relay, read from `mail.smtp_url`. Its `Debug` shows no credentials.
+/// A relay, parsed from `mail.smtp_url`. Its `Debug` shows no credentials.
 #[derive(Clone)]
 pub struct SmtpSettings {
     pub(super) host: String,
@@ -37,32 +37,32 @@ pub struct SmtpSettings {
 /// Why `mail.smtp_url` cannot be used. Never repeats the value, which may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// Not a URL at all.
+    /// Not a URL.
     #[error("mail.smtp_url is not a URL (percent-encode special characters in the password)")]
     NotAUrl,
-    /// Some other scheme.
+    /// A scheme other than `smtp` and `smtps`.
     #[error("mail.smtp_url must begin with smtp:// or smtps://")]
     Scheme,
     /// No host, or a path or fragment after it (an unencoded `/` or `#` in the password looks like that).
     #[error("mail.smtp_url must be smtp[s]://user:password@host:port, special characters percent-encoded")]
     Shape,
-    /// A query that is none of ours.
+    /// An unknown or invalid query parameter.
     #[error("mail.smtp_url takes only ?tls=required or ?tls=opportunistic (not for smtps://) and &weight=1 to 1000")]
     Query,
     /// A password without a user, or the other way round, or text that is not UTF-8.
     #[error("mail.smtp_url needs both a user name and a password, or neither, in UTF-8")]
     Credentials,
-    /// A password in clear text across a network.
+    /// A password that would be sent unencrypted over a network.
     #[error("mail.smtp_url would send the password unencrypted: use smtps:// or ?tls=required")]
     Unencrypted,
-    /// The TLS library refused the name or a certificate.
+    /// The TLS library rejected the host name or a certificate.
     #[error("mail.smtp_url: TLS cannot be set up for this host or certificate")]
     Tls,
 }
 
 impl SmtpSettings {
-    /// Reads `smtp://[user:password@]host[:port][?tls=required|opportunistic]` or `smtps://...`; among several relays, `weight`
-    /// in the query says how many times as much as another it gets.
+    /// Parses `smtp://[user:password@]host[:port][?tls=required|opportunistic]` or `smtps://...`; `weight` (1 to
+    /// 1000) in the query is the relay's relative share of mail among several relays.
     ///
     /// Ports when none is given: 465 for `smtps`, 587 with `tls`, else 25 (RFC 8314, RFC 6409, RFC 5321).
     ///
@@ -130,19 +130,19 @@ impl SmtpSettings {
         Ok(Self { host, port, mode, tls, credentials, hello: ClientId::default(), weight: weight.unwrap_or(1) })
     }
 
-    /// The name to greet with (EHLO) instead of the machine's own; relays write it into `Received` headers.
+    /// Sets the name for EHLO, instead of the machine's own; relays write it into `Received` headers.
     #[must_use]
     pub fn hello(mut self, domain: &str) -> Self {
         self.hello = ClientId::Domain(domain.to_owned());
         self
     }
 
-    /// Trusts one more authority (PEM), for a relay whose certificate no public authority signed.
+    /// Adds a trusted root certificate (PEM), for a relay whose certificate is not signed by a public authority.
     ///
     /// # Errors
     /// [`SettingsError::Tls`] when it is not a PEM certificate.
     pub fn trust(mut self, pem: &[u8]) -> Result<Self, SettingsError> {
-        // the library takes a file without any certificate for an empty list
+        // the library accepts a file without any certificate as an empty list
         let marker = b"-----BEGIN CERTIFICATE-----";
         if !pem.windows(marker.len()).any(|window| window == marker) {
             return Err(SettingsError::Tls);
@@ -168,7 +168,7 @@ impl SmtpSettings {
         self.port
     }
 
-    /// Its share among several relays.
+    /// The relay's relative share of mail among several relays; 1 by default.
     pub fn weight(&self) -> u32 {
         self.weight
     }
@@ -190,7 +190,7 @@ impl fmt::Debug for SmtpSettings {
     }
 }
 
-/// Whether what is sent to this host stays on the machine.
+/// Whether the host is this machine (localhost or a loopback address).
 fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -1,4 +1,4 @@
-//! Two streams that let lettre's connection begin TLS safely and over a socket of ours.
+//! Two streams for lettre's connection: one for a safe STARTTLS, one for implicit TLS over a socket that we opened.
 
 use std::{
     io,
@@ -13,11 +13,12 @@ use tokio::{
     net::TcpStream,
 };
 
-/// The socket of a STARTTLS connection: byte by byte until TLS begins.
+/// The socket of a STARTTLS connection; it is read byte by byte until TLS begins.
 ///
-/// lettre reads through a buffer and keeps it across the upgrade, so replies that somebody in between adds in clear
-/// text behind the `220` would count as encrypted ones (RFC 3207 section 4.2 wants them discarded). Reading no byte too
-/// many leaves them to the TLS layer, which fails on them. The few short replies this concerns come once a connection.
+/// lettre reads through a buffer and keeps it across the upgrade, so replies that an attacker in the middle injects
+/// in clear text behind the `220` would be taken for encrypted ones (RFC 3207 section 4.2 requires that they are
+/// discarded). When no byte too many is read, they reach the TLS layer, which fails on them. This concerns a few
+/// short replies per connection.
 #[derive(Debug)]
 pub(super) struct UntilTls {
     tcp: TcpStream,
@@ -68,12 +69,13 @@ impl AsyncTokioStream for UntilTls {
     }
 }
 
-/// What lettre talks to until it is given the encrypted stream: says its lines and listens to nothing.
+/// A fake SMTP server, over which lettre's connection is made before it is given the encrypted stream: replies with
+/// fixed lines and ignores what is written.
 #[derive(Debug)]
 pub(super) struct Prelude(&'static [u8]);
 
 impl Prelude {
-    /// A greeting, and an answer to EHLO that offers nothing.
+    /// A greeting, and a reply to EHLO without extensions.
     pub(super) fn new() -> Self {
         Self(b"220 -\r\n250 -\r\n")
     }
@@ -81,7 +83,7 @@ impl Prelude {
 
 impl AsyncRead for Prelude {
     fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // line by line: lettre takes everything it has read for one reply
+        // one line per read: lettre takes everything that it has read as one reply
         let end = self.0.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
         let (line, rest) = self.0.split_at(end.min(buf.remaining()));
         buf.put_slice(line);

@@ -1,11 +1,11 @@
-//! What relays write: enhanced status codes, and texts from which every address is taken out.
+//! Replies of relays: enhanced status codes, and removal of e-mail addresses from texts.
 
 use std::fmt;
 
-/// Longest text kept of a reply, in characters; some relays send whole pages.
+/// Maximum length of a reply's text that is kept, in characters; some relays send whole pages.
 const MAX_TEXT_CHARS: usize = 500;
 
-/// Stands where an address stood.
+/// Placeholder for a removed address.
 const REDACTED: &str = "[address]";
 
 /// An enhanced status code such as `5.2.2` (RFC 3463 section 2).
@@ -13,14 +13,14 @@ const REDACTED: &str = "[address]";
 pub struct EnhancedCode {
     /// 2, 4 or 5.
     pub class: u8,
-    /// What it is about: 1 addressing, 2 mailbox, 3 mail system, 4 network, 5 protocol, 6 content, 7 policy.
+    /// Subject: 1 addressing, 2 mailbox, 3 mail system, 4 network, 5 protocol, 6 content, 7 policy.
     pub subject: u16,
-    /// The precise reason within the subject.
+    /// Detail within the subject.
     pub detail: u16,
 }
 
 impl EnhancedCode {
-    /// Reads the code that a reply's text (or a DSN's `Status` field, RFC 3464 section 2.3.4) begins with.
+    /// Parses the code at the start of a reply's text (or of a DSN's `Status` field, RFC 3464 section 2.3.4).
     pub fn at_start_of(text: &str) -> Option<Self> {
         let word = text.split_whitespace().next()?;
         let mut parts = word.split('.');
@@ -41,7 +41,7 @@ impl fmt::Display for EnhancedCode {
     }
 }
 
-/// Whether a refusal is about an amount (which passes) and not about a rule (which stays).
+/// Whether a refusal is about a quota or rate (temporary) and not about a policy (permanent).
 pub(super) fn speaks_of_quota(text: &str) -> bool {
     let text = text.to_lowercase();
     ["quota", "limit", "rate", "exceed", "too many", "too much", "full", "storage", "throttl"]
@@ -49,9 +49,9 @@ pub(super) fn speaks_of_quota(text: &str) -> bool {
         .any(|word| text.contains(word))
 }
 
-/// The text of a reply as it may be kept: without its enhanced code, addresses, control characters and length.
+/// The text of a reply as it may be stored: without its enhanced code, addresses and control characters, shortened.
 ///
-/// `locals` are local parts that are known to be in play: "no such user jane.doe" names a person without an `@`.
+/// `locals` are the local parts of the envelope's addresses: "no such user jane.doe" names a person without an `@`.
 pub(super) fn clean(text: &str, locals: &[&str]) -> String {
     let text = match EnhancedCode::at_start_of(text) {
         Some(_) => text.trim_start().split_once(char::is_whitespace).map_or("", |(_, rest)| rest),
@@ -65,8 +65,8 @@ pub(super) fn clean(text: &str, locals: &[&str]) -> String {
     text.chars().take(MAX_TEXT_CHARS).collect()
 }
 
-/// Takes the local parts of addresses out of a text, with and without what stands behind a plus sign, and each name that they
-/// are made of: `jane.doe+news` leaves neither "jane.doe" nor "Doe".
+/// Removes local parts of addresses from a text, with and without the part after a plus sign, and each name in them:
+/// for `jane.doe+news` also "jane.doe" and "Doe".
 pub fn without_locals(text: &str, locals: &[impl AsRef<str>]) -> String {
     let mut text = text.to_owned();
     for local in locals.iter().map(AsRef::as_ref) {
@@ -78,7 +78,8 @@ pub fn without_locals(text: &str, locals: &[impl AsRef<str>]) -> String {
     text
 }
 
-/// Replaces `word` (any case, standing alone) by the placeholder; words under three characters say nothing.
+/// Replaces `word` (whole words, in any case) by the placeholder. Words of less than three characters identify nobody
+/// and stay.
 fn without_word(text: &str, word: &str) -> String {
     if word.chars().count() < 3 {
         return text.to_owned();
@@ -99,10 +100,10 @@ fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
     text.to_ascii_lowercase().find(&word.to_ascii_lowercase())
 }
 
-/// Takes every e-mail address out of a text that somebody else wrote, so that it may be stored or logged.
+/// Removes every e-mail address from an untrusted text, so that it may be stored or logged.
 ///
-/// Knows `jane@example.org` in any script, quoted local parts, address literals, the `@` written as `%40`, `&#64;`
-/// or full width, and VERP's `jane=example.org`. It would rather take out too much. Doing it twice changes nothing.
+/// Recognises `jane@example.org` in any script, quoted local parts, address literals, the `@` written as `%40`,
+/// `&#64;` or full width, and VERP's `jane=example.org`. When in doubt it removes too much. Idempotent.
 pub fn without_addresses(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -111,7 +112,7 @@ pub fn without_addresses(text: &str) -> String {
         let local = local_length(before);
         let domain = domain_length(after);
         let is_address = match sign {
-            // only something with a name's ending: `size=10.5` and `reason=spam` stay
+            // only before a domain with a top-level domain: `size=10.5` and `reason=spam` stay
             "=" => local > 0 && ends_like_a_name(&after[..domain]),
             _ => local > 0 || domain > 0,
         };
@@ -127,18 +128,19 @@ pub fn without_addresses(text: &str) -> String {
     out + rest
 }
 
-/// The ways an `@` is written; `=` is VERP's.
+/// Separators between local part and domain: the ways an `@` is written; `=` is VERP's.
 const AT_SIGNS: [&str; 5] = ["@", "\u{ff20}", "%40", "&#64;", "="];
 
-/// Longest address that is looked ahead for, so that hostile texts cost no more than their length.
+/// Maximum lookahead in characters (the longest possible address), so that hostile texts take time in proportion to
+/// their length.
 const MAX_ADDRESS_BYTES: usize = 320;
 
-/// The next thing that may part a local part from a domain.
+/// Position and kind of the next separator that may be within an address.
 fn next_sign(text: &str) -> Option<(usize, &'static str)> {
     let sign_at = |at: usize| AT_SIGNS.into_iter().find(|sign| text[at..].starts_with(sign));
     let (at, sign) = text.char_indices().find_map(|(at, _)| sign_at(at).map(|sign| (at, sign)))?;
     if sign == "=" {
-        // in `bounce-jane=example.org@relay.net` the later `@` takes the whole
+        // in `bounce-jane=example.org@relay.net` the later `@` is the separator
         let strong = text[at..].char_indices().take(MAX_ADDRESS_BYTES).take_while(|(_, c)| !ends_a_word(*c)).find_map(
             |(more, _)| {
                 let sign = sign_at(at + more).filter(|sign| *sign != "=")?;
@@ -150,12 +152,12 @@ fn next_sign(text: &str) -> Option<(usize, &'static str)> {
     Some((at, sign))
 }
 
-/// Characters that cannot be inside an unquoted address. All of RFC 5321's atext may.
+/// Characters that cannot be inside an unquoted address. All of RFC 5321's atext can.
 fn ends_a_word(c: char) -> bool {
     c.is_whitespace() || c.is_control() || "<>()[],;:\"\\".contains(c)
 }
 
-/// Bytes of local part at the end of `before`.
+/// Length in bytes of the local part at the end of `before`.
 fn local_length(before: &str) -> usize {
     if let Some(inner) = before.strip_suffix('"') {
         return before.len() - inner.rfind('"').unwrap_or(0);
@@ -165,7 +167,7 @@ fn local_length(before: &str) -> usize {
     before.len() - start
 }
 
-/// Bytes of domain or address literal at the start of `after`.
+/// Length in bytes of the domain or address literal at the start of `after`.
 fn domain_length(after: &str) -> usize {
     if after.starts_with('[') {
         return after.find(']').map_or(after.len(), |at| at + 1);
@@ -179,7 +181,7 @@ fn domain_length(after: &str) -> usize {
     after[..end].trim_end_matches(['.', '-']).len()
 }
 
-/// Whether a word ends in a top-level domain.
+/// Whether a word ends in what may be a top-level domain.
 fn ends_like_a_name(domain: &str) -> bool {
     domain.rsplit_once('.').is_some_and(|(_, top)| top.chars().count() >= 2 && top.chars().all(char::is_alphabetic))
 }

@@ -1,4 +1,4 @@
-//! Mail that came back.
+//! SQL of bounces: finds the mail a report is about and changes its state.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::PgConnection;
@@ -10,13 +10,13 @@ use crate::{
     mail::kinds::QueuedEmail,
 };
 
-/// Time after which nobody knows any more which mail the token of an envelope's sender stood for.
+/// Time after settling within which a return token can still be matched to its mail.
 const BOUNCE_WINDOW: TimeDelta = TimeDelta::days(7);
 
-/// A mail that has gone out not long ago, locked: settled within seven days, or of a protected action within 72 hours.
+/// Finds and locks a mail that was settled within seven days, or, of a protected action, sent within 72 hours.
 ///
 /// # Errors
-/// `unavailable` while it is being sent: its sender will settle it.
+/// `unavailable` while it is being sent: it will be settled soon.
 pub(in crate::mail) async fn find_sent(
     conn: &mut PgConnection,
     id: Uuid,
@@ -53,8 +53,8 @@ pub(in crate::mail) async fn find_sent(
     row.map(EmailRow::into_email).transpose()
 }
 
-/// Gives a mail that had gone out the state `bounced` or `complained`; false when it has it, or never went out. What is
-/// known of one of a protected action is forgotten with it.
+/// Sets the state of a sent mail to `bounced` or `complained`. False when it has that state, or was not sent. For a
+/// mail of a protected action the lookup row is deleted instead.
 pub(in crate::mail) async fn set_bounced(
     conn: &mut PgConnection,
     email: &QueuedEmail,
@@ -77,7 +77,7 @@ pub(in crate::mail) async fn set_bounced(
     Ok(done.rows_affected() == 1)
 }
 
-/// Counts a mail that came back from a provider.
+/// Adds one to the count of bounces or complaints of a provider and day.
 pub(in crate::mail) async fn count_bounce(
     conn: &mut PgConnection,
     day: NaiveDate,

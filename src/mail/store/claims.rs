@@ -1,4 +1,4 @@
-//! Claiming: which mails go next, for whom, until when.
+//! Claiming: selects the mails that are sent next and writes token and lease on their rows.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::{
     mail::kinds::{Claimed, History},
 };
 
-/// A row of the queue as it is claimed.
+/// A row of the queue, as `RETURNING` of a claim gives it.
 pub(super) struct ClaimedRow {
     pub(super) id: Uuid,
     pub(super) organization_id: Uuid,
@@ -53,19 +53,20 @@ impl ClaimedRow {
     }
 }
 
-/// Who wants to claim, and for how long. Times of leases are the database's, so that no process's clock matters; `ahead` is
-/// how far a test has moved the clock.
+/// Parameters of a claim. Lease times are the database's, so that no process's clock matters; `ahead` is how far a
+/// test has moved the clock.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::mail) struct ClaimRequest {
     pub(in crate::mail) token: Uuid,
     pub(in crate::mail) lease: TimeDelta,
     pub(in crate::mail) ahead: TimeDelta,
-    /// The newest mail epoch that this process knows of, and when the server that it came from was started.
+    /// The highest mail epoch that this process has seen, and the start time of the server that it came from
+    /// (`restore_guard`).
     pub(in crate::mail) epoch: i64,
     pub(in crate::mail) started: Option<DateTime<Utc>>,
 }
 
-/// What came of asking for mails.
+/// Result of a claim.
 #[derive(Debug, Default)]
 pub(in crate::mail) struct ClaimResult {
     pub(in crate::mail) emails: Vec<Claimed>,
@@ -73,13 +74,15 @@ pub(in crate::mail) struct ClaimResult {
     pub(in crate::mail) now: DateTime<Utc>,
     pub(in crate::mail) epoch: i64,
     pub(in crate::mail) started: DateTime<Utc>,
-    /// The database may not be the newest: nothing was claimed, it is to be looked at first.
+    /// The epoch went down or the server was restarted: nothing was claimed, `restore_guard` must check the database
+    /// first.
     pub(in crate::mail) is_suspect: bool,
 }
 
-/// Claims up to `limit` mails, in the order in which they are to go out, and takes from the relays' pace what they may
-/// need. An eighth, or as many on top where no pace is kept, may be letters whatever else waits; `fraction`, in `[0, 1)`, is
-/// for rounding. `relays` are those of this process; what is not used is given back (`release_quota`).
+/// Claims up to `limit` mails, in the order in which they are to be sent, and takes the quota they may need from the
+/// relays' rate limits. One eighth of the limit is reserved for letters, whatever else waits; where no relay has a
+/// rate limit, that eighth comes on top. `fraction`, in `[0, 1)`, rounds the eighth. `relays` are those of this
+/// process; unused quota is released afterwards (`release_quota`).
 pub(in crate::mail) async fn claim(
     conn: &mut PgConnection,
     request: ClaimRequest,
@@ -88,8 +91,9 @@ pub(in crate::mail) async fn claim(
     relays: &[String],
 ) -> Result<ClaimResult> {
     let mut tx = conn.begin().await?;
-    // a claim that a crash of the database loses is one that was not settled either: its mails go again all the same, and
-    // what tells that a letter has begun is on disk before it does
+    // synchronous_commit off: a claim lost in a crash of the database was not settled either, so its mails are sent
+    // again in any case, and `data_at`, which marks that a letter has begun, is committed durably before its content
+    // is sent
     let start = sqlx::query!(
         r#"SELECT set_config('plan_cache_mode', 'force_generic_plan', true) AS plans, set_config('enable_seqscan', 'off', true) AS seqscan,
                   set_config('jit', 'off', true) AS jit, set_config('synchronous_commit', 'off', true) AS commits,
@@ -132,17 +136,18 @@ pub(in crate::mail) async fn claim(
     Ok(result)
 }
 
-/// An eighth of a number, on the average: of 1, every eighth time.
+/// One eighth of a number, rounded at random so that the mean is exact: of 1 it is 1 every eighth time.
 #[expect(clippy::cast_possible_truncation, reason = "a number below 8")]
 fn one_eighth(of: i64, fraction: f64) -> i64 {
     (of + (fraction * 8.0) as i64) / 8
 }
 
-/// Claims mails without a lane. Classes go by priority, but an eighth of the batch is kept for each class
-/// that waits, so that a peak of confirmations delays updates without stopping them.
+/// Claims mails without a lane. Classes go by priority, but one eighth of the batch (at least one mail) is reserved
+/// for each class with due mail, so that a peak of confirmations delays updates without stopping them.
 ///
-/// The picked rows are handed over as an array: as a join, their number is overestimated and the whole table read. They are
-/// locked, so their places are theirs until they are updated, and need not be looked up again.
+/// The picked rows are passed to the UPDATE as an array of `ctid`s: with a join the planner overestimates their
+/// number and scans the whole table. The rows are locked, so a `ctid` stays valid until the update and no index
+/// lookup is needed.
 async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<ClaimedRow>> {
     let rows = sqlx::query_as!(
         ClaimedRow,

@@ -1,4 +1,4 @@
-//! What organizers switch, and what is counted for them.
+//! SQL of pauses, of the metrics of waiting mail, of retrying failed mail and of provider counts.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, Postgres, QueryBuilder};
@@ -6,31 +6,25 @@ use uuid::Uuid;
 
 use crate::{error::Result, kernel::filter::Filter};
 
-/// Something that does not go out.
+/// A pause, for the whole installation.
 #[derive(Clone, Debug)]
 pub struct Pause {
     /// A class, or `everything`.
     pub scope: String,
-    /// `restored`, or an organizer's words.
+    /// A reason of the restore guard (`restored`, `other_database`, `unverified`), or an organizer's text.
     pub reason: String,
-    /// Since when.
+    /// When it began.
     pub created_at: DateTime<Utc>,
 }
 
-/// What is paused.
-///
-/// # Errors
-/// A database error.
+/// The pauses in effect, by scope.
 pub async fn pauses(conn: &mut PgConnection) -> Result<Vec<Pause>> {
     Ok(sqlx::query_as!(Pause, "SELECT scope, reason, created_at FROM mail_pauses ORDER BY scope")
         .fetch_all(conn)
         .await?)
 }
 
-/// Pauses a class or everything; what is being sent is not stopped any more.
-///
-/// # Errors
-/// A database error.
+/// Pauses a class or everything. Messages being sent are not stopped. An existing pause of the scope stays as it is.
 pub async fn pause(conn: &mut PgConnection, scope: &str, reason: &str, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO mail_pauses (scope, reason, created_at) VALUES ($1, $2, $3) ON CONFLICT (scope) DO NOTHING",
@@ -43,10 +37,7 @@ pub async fn pause(conn: &mut PgConnection, scope: &str, reason: &str, now: Date
     Ok(())
 }
 
-/// Lets a class or everything go out again. That there was a pause is remembered: in it no mail grew old.
-///
-/// # Errors
-/// A database error.
+/// Ends a pause. It is kept in `mail_pauses_ended`, because its time does not count towards the age of mails.
 pub async fn resume_at(conn: &mut PgConnection, scope: &str, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "WITH gone AS (DELETE FROM mail_pauses WHERE scope = $1 RETURNING scope, created_at)
@@ -59,10 +50,7 @@ pub async fn resume_at(conn: &mut PgConnection, scope: &str, now: DateTime<Utc>)
     Ok(())
 }
 
-/// As [`resume_at`], now by the database's clock.
-///
-/// # Errors
-/// A database error.
+/// As [`resume_at`], with the present time of the database's clock.
 pub async fn resume(conn: &mut PgConnection, scope: &str) -> Result<()> {
     let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(&mut *conn).await?;
     resume_at(conn, scope, now).await
@@ -76,7 +64,7 @@ pub(in crate::mail) struct PastPause {
     pub(in crate::mail) ended_at: DateTime<Utc>,
 }
 
-/// The pauses that ended after a moment.
+/// The pauses that ended after `after`, by their begin.
 pub(in crate::mail) async fn pauses_ended(conn: &mut PgConnection, after: DateTime<Utc>) -> Result<Vec<PastPause>> {
     Ok(sqlx::query_as!(
         PastPause,
@@ -87,7 +75,7 @@ pub(in crate::mail) async fn pauses_ended(conn: &mut PgConnection, after: DateTi
     .await?)
 }
 
-/// What waits, for the metrics.
+/// Waiting mails of a class and state, for the metrics.
 #[derive(Clone, Debug)]
 pub(in crate::mail) struct Waiting {
     pub(in crate::mail) class: String,
@@ -96,7 +84,7 @@ pub(in crate::mail) struct Waiting {
     pub(in crate::mail) oldest: DateTime<Utc>,
 }
 
-/// What waits by class and state, with the oldest's time due.
+/// Number of waiting mails by class and state, with the earliest due time.
 pub(in crate::mail) async fn waiting(conn: &mut PgConnection) -> Result<Vec<Waiting>> {
     Ok(sqlx::query_as!(
         Waiting,
@@ -106,26 +94,23 @@ pub(in crate::mail) async fn waiting(conn: &mut PgConnection) -> Result<Vec<Wait
     .await?)
 }
 
-/// What begins the failure of a mail that could not be written for a fault of ours.
+/// Prefix of `emails.failure` of a mail that could not be composed for a fault of ours.
 pub(in crate::mail) const NOT_COMPOSED: &str = "not composed: ";
 
-/// Which failed mails go again.
+/// Selects the failed mails to be queued again.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Retry<'a> {
-    /// Those of this organization; `None`: of all (the command line).
+    /// Mails of this organization; `None`: of all organizations (command line).
     pub organization: Option<Uuid>,
-    /// Those that a filter names.
+    /// Mails that match this filter; `None`: all.
     pub filter: Option<&'a Filter>,
-    /// Only those that could not be composed.
+    /// Only mails that could not be composed.
     pub not_composed: bool,
 }
 
 /// Queues failed mails again. Returns how many.
 ///
-/// Not letters of which nobody knows whether they arrived: each of those is decided about alone.
-///
-/// # Errors
-/// A database error.
+/// Not `uncertain` letters: organizers decide about each of them.
 pub async fn retry_all(conn: &mut PgConnection, now: DateTime<Utc>, which: Retry<'_>) -> Result<u64> {
     let mut query = QueryBuilder::<Postgres>::new("WITH back AS (DELETE FROM emails_settled WHERE state = 'failed'");
     if let Some(organization) = which.organization {
@@ -148,7 +133,7 @@ pub async fn retry_all(conn: &mut PgConnection, now: DateTime<Utc>, which: Retry
     Ok(query.build().execute(conn).await?.rows_affected())
 }
 
-/// Adds to the counts of a day: sent and failed, by provider.
+/// Adds to the counts of a day: `[sent, failed]` by provider.
 pub(in crate::mail) async fn add_provider_counts(
     conn: &mut PgConnection,
     day: NaiveDate,

@@ -1,4 +1,4 @@
-//! Copies of a letter: one row of the queue for each further mailbox of an office, once the letter itself was taken.
+//! Copies of a letter: one row of the queue for each further mailbox of an office, once the letter itself was sent.
 
 use serde_json::json;
 use sqlx::PgConnection;
@@ -11,15 +11,15 @@ use crate::{
 
 /// A copy to be queued.
 pub(in crate::mail) struct Copy<'a> {
-    /// The letter, as it was taken.
+    /// The letter.
     pub(in crate::mail) of: &'a QueuedEmail,
-    /// Its own id: the same however often the letter is sent, so that no mailbox gets it twice.
+    /// The copy's own id: the same however often the letter is sent, so that no mailbox gets it twice.
     pub(in crate::mail) id: Uuid,
-    /// Which of the letter's further recipients it goes to, as a keyed hash.
+    /// Keyed hash of the further recipient of the letter that it goes to.
     pub(in crate::mail) to: String,
 }
 
-/// Queues copies, except those that were ever queued.
+/// Queues copies, except those whose id was queued before.
 pub(in crate::mail) async fn add_copies(
     conn: &mut PgConnection,
     now: chrono::DateTime<chrono::Utc>,

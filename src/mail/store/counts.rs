@@ -1,8 +1,7 @@
-//! How an organization's mail stands: settled mail by counters, waiting mail by the front of its queue.
+//! Mail statistics of an organization: settled mail from counters, waiting mail from the first rows of the queue.
 //!
-//! A trigger on `emails_settled` appends what a statement settles, changes or takes back to `mail_count_deltas`; the tick
-//! folds that into `mail_counts`, `mail_minutes` and `mail_lane_users`. What is read here is the sum of both, so it includes
-//! one's own write.
+//! A trigger on `emails_settled` appends the changes of each statement to `mail_count_deltas`; the tick folds them into
+//! `mail_counts`, `mail_minutes` and `mail_lane_users`. Reads return the sum of both, so they include one's own writes.
 
 use std::collections::BTreeMap;
 
@@ -16,30 +15,31 @@ use crate::{
     kernel::keyset_pagination::{MAX_SCANNED_ROWS, force_index_scans},
 };
 
-/// Deltas folded in one transaction, at most.
+/// Maximum number of deltas folded in one transaction.
 const FOLD_BATCH_SIZE: i64 = 20_000;
 
-/// How many mails of a class are in a state.
+/// Number of mails of a class in a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailCount {
-    /// Its class.
+    /// The class, a value of `emails.class`.
     pub class: String,
-    /// Its state.
+    /// The state, a value of `emails.state`.
     pub state: String,
-    /// How many.
+    /// The number of mails.
     pub count: i64,
-    /// More wait than are counted one by one, so the number is an estimate.
+    /// The number is extrapolated, because more mails wait than are counted one by one.
     pub is_estimate: bool,
-    /// When the oldest was queued; of settled ones, the first day of which some are kept.
+    /// When the oldest was queued; of settled mails, the first day of which some are kept.
     pub oldest: DateTime<Utc>,
 }
 
-/// An organization's mail.
+/// Mail statistics of an organization.
 #[derive(Clone, Debug, Default)]
 pub struct MailCounts {
     /// By class and state, in the order of priority.
     pub rows: Vec<MailCount>,
-    /// Mails that wait though they were due long ago, or whose sender went away, among those that are counted.
+    /// Overdue mails among those counted one by one: queued ones without a lane that were due before the limit, and
+    /// mails being sent whose lease expired before it.
     pub late: i64,
 }
 
@@ -50,10 +50,7 @@ struct Waiting {
     late: i64,
 }
 
-/// An organization's mail by class and state. Late is what was due before `late`.
-///
-/// # Errors
-/// A database error.
+/// Mail statistics of an organization. `late` is the limit for [`MailCounts::late`].
 pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: DateTime<Utc>) -> Result<MailCounts> {
     let mut tx = conn.begin().await?;
     force_index_scans(&mut tx).await?;
@@ -92,7 +89,7 @@ pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: Date
     )
     .fetch_all(&mut *tx)
     .await?;
-    // the front of the queue stands for the rest
+    // the first rows of the queue are extrapolated to its estimated length
     let is_estimate = more_wait_than(&mut tx, front).await?;
     let queue = if is_estimate { estimate_waiting(&mut tx).await?.max(front) } else { front };
     tx.commit().await?;
@@ -125,7 +122,7 @@ pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: Date
     Ok(counts)
 }
 
-/// Do more mails wait than these?
+/// Do more mails wait than this number?
 async fn more_wait_than(conn: &mut PgConnection, mails: i64) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM emails_waiting WHERE state = 'queued' ORDER BY id OFFSET $1 LIMIT 1) AS "more!""#,
@@ -135,17 +132,14 @@ async fn more_wait_than(conn: &mut PgConnection, mails: i64) -> Result<bool> {
     .await?)
 }
 
-/// How many mails the planner expects to wait, of all organizations.
+/// The planner's estimate of the number of waiting mails of all organizations.
 async fn estimate_waiting(conn: &mut PgConnection) -> Result<i64> {
     let sql = "EXPLAIN (FORMAT JSON) SELECT FROM emails_waiting WHERE state = 'queued'";
     let plan: Value = sqlx::query_scalar(sql).persistent(false).fetch_one(conn).await?;
     Ok(plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_i64).unwrap_or(0))
 }
 
-/// How many of an organization's mails were sent since a moment, to the minute.
-///
-/// # Errors
-/// A database error.
+/// Number of an organization's mails sent since `since`, to the minute. Only the last two hours are kept.
 pub async fn sent_since(conn: &mut PgConnection, organization: Uuid, since: DateTime<Utc>) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT (coalesce((SELECT sum(sent) FROM mail_minutes WHERE organization_id = $1 AND minute >= date_trunc('minute', $2::timestamptz)), 0)
@@ -157,15 +151,12 @@ pub async fn sent_since(conn: &mut PgConnection, organization: Uuid, since: Date
     .await?)
 }
 
-/// Folds waiting deltas into the counts. Several processes may do it at once: each takes rows that no other holds.
-/// Returns how many were folded.
-///
-/// # Errors
-/// A database error.
+/// Folds the deltas into the counts. Several processes may do so at once: each takes rows that no other has locked.
+/// Returns the number of deltas folded.
 pub async fn fold_counts(db: &PgPool) -> Result<u64> {
     let mut folded = 0;
     loop {
-        // rows are taken and added in one statement, so a reader sees each delta exactly once
+        // rows are deleted and added in one statement, so a reader sees each delta exactly once
         let batch = sqlx::query_scalar!(
             r#"WITH taken AS (
                    DELETE FROM mail_count_deltas WHERE id IN (SELECT id FROM mail_count_deltas ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
@@ -198,10 +189,8 @@ pub async fn fold_counts(db: &PgPool) -> Result<u64> {
     }
 }
 
-/// Forgets the counts of months that are gone (those that ended by the day `before`), and of minutes before `now`'s last two hours.
-///
-/// # Errors
-/// A database error.
+/// Deletes the counts of months that ended by the day `before` (their mails are dropped, too), and counts by minute
+/// older than two hours.
 pub(in crate::mail) async fn forget_counts(
     conn: &mut PgConnection,
     before: chrono::NaiveDate,

@@ -1,20 +1,21 @@
-//! The mail epoch: a number that counts up while mail goes out, by which a database that was put back is known.
+//! SQL of the mail epoch: a counter that is advanced while mail is sent, by which a restored database is detected
+//! (`restore_guard`).
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::error::Result;
 
-/// Which database this is.
+/// Identity of a database cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::mail) struct Server {
-    /// The cluster's identifier, the same on all its standbys.
+    /// System identifier (`pg_control_system`), the same on all standbys of a cluster.
     pub(in crate::mail) system: i64,
-    /// Counts up at each promotion and each restore to a point in time.
+    /// Timeline (`pg_control_checkpoint`); goes up at each promotion and each point-in-time recovery.
     pub(in crate::mail) timeline: i32,
 }
 
-/// Reads which database this is; `None` where our role may not (a managed Postgres).
+/// Reads the cluster's identity; `None` where the database role may not (a managed Postgres).
 pub(in crate::mail) async fn server(conn: &mut PgConnection) -> Result<Option<Server>> {
     let read = sqlx::query_as!(
         Server,
@@ -29,7 +30,7 @@ pub(in crate::mail) async fn server(conn: &mut PgConnection) -> Result<Option<Se
     }
 }
 
-/// The number, and when this server was started.
+/// The epoch, and the start time of the server.
 pub(in crate::mail) async fn number(conn: &mut PgConnection) -> Result<(i64, DateTime<Utc>)> {
     let row = sqlx::query!(
         r#"SELECT coalesce((SELECT number FROM mail_epoch), 0) AS "number!", pg_postmaster_start_time() AS "started!""#
@@ -48,12 +49,13 @@ pub(in crate::mail) async fn is_fresh(conn: &mut PgConnection) -> Result<bool> {
     .await?)
 }
 
-/// Counts the number up.
+/// Advances the epoch and returns it.
 pub(in crate::mail) async fn next_number(conn: &mut PgConnection) -> Result<i64> {
     Ok(sqlx::query_scalar!("UPDATE mail_epoch SET number = number + 1 RETURNING number").fetch_one(conn).await?)
 }
 
-/// Pauses everything for a reason of the fence's. The number is taken over, so that the pause is set once and may be lifted.
+/// Pauses all mail for a reason of the restore guard, and raises the epoch to `reached`: after the pause is lifted
+/// the same comparison does not set it again.
 pub(in crate::mail) async fn pause_behind(
     conn: &mut PgConnection,
     reached: i64,
@@ -61,7 +63,8 @@ pub(in crate::mail) async fn pause_behind(
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!("UPDATE mail_epoch SET number = greatest(number, $1)", reached).execute(&mut *conn).await?;
-    // whatever an organizer has paused for another reason: lifting that is not to have looked
+    // replaces the reason of an organizer's pause: lifting a pause for another reason would not mean that somebody
+    // has looked
     sqlx::query!(
         "INSERT INTO mail_pauses (scope, reason, created_at) VALUES ('everything', $1, $2)
          ON CONFLICT (scope) DO UPDATE SET reason = excluded.reason",
@@ -73,8 +76,8 @@ pub(in crate::mail) async fn pause_behind(
     Ok(())
 }
 
-/// Takes this database for the newest: its number is at least `reached`, and a pause of the fence's is lifted. Returns the
-/// number, and whether there was such a pause.
+/// Accepts this database as the current one: raises the epoch to at least `reached` and lifts a pause with one of
+/// `reasons`, those of the restore guard. Returns the epoch, and whether there was such a pause.
 pub(in crate::mail) async fn accept(
     conn: &mut PgConnection,
     reached: i64,

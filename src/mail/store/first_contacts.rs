@@ -1,4 +1,5 @@
-//! The limit on first mails to an address: what an abused form could make the whole installation send.
+//! The rate limit on first contacts (first mails to addresses that anybody may have typed into a form), which limits
+//! what an abused form can make the installation send.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Acquire, PgConnection};
@@ -7,24 +8,21 @@ use uuid::Uuid;
 use super::Claim;
 use crate::error::Result;
 
-/// Stands on the row of a mail that waits for the limit.
+/// Value of `emails.failure` of a mail that waits for the limit.
 const WAITING_FOR_LIMIT: &str = "waits: the first-contact limit of this hour was reached";
 
-/// How the limit stands.
+/// State of the rate limit on first contacts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FirstContacts {
-    /// First mails to an address that were let through in the present hour.
+    /// First contacts sent in the present hour (UTC).
     pub this_hour: i64,
-    /// At most so many an hour, where organizers have set it; `None`: as in the settings.
+    /// The limit per hour, if organizers have set one; `None`: the setting `mail.first_contacts_per_hour` applies.
     pub per_hour: Option<i64>,
-    /// Those that wait for a later hour.
+    /// First contacts that wait for a later hour.
     pub held: i64,
 }
 
-/// How the limit stands.
-///
-/// # Errors
-/// A database error.
+/// Reads the state of the rate limit.
 pub async fn first_contacts(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<FirstContacts> {
     Ok(sqlx::query_as!(
         FirstContacts,
@@ -39,18 +37,15 @@ pub async fn first_contacts(conn: &mut PgConnection, now: DateTime<Utc>) -> Resu
     .await?)
 }
 
-/// Sets the limit for the whole installation; `None`: as in the settings. What waits for it goes when the present hour is
-/// over, or at once where the limit was raised or removed.
-///
-/// # Errors
-/// A database error.
+/// Sets the limit for the whole installation; `None`: that of the settings. When it changes, mails that wait for it
+/// become due at once; those beyond the new limit are put back by the next claim.
 pub async fn set_first_contacts(conn: &mut PgConnection, per_hour: Option<i64>, now: DateTime<Utc>) -> Result<()> {
     let before = sqlx::query_scalar!("SELECT first_contacts_per_hour FROM mail_controls FOR UPDATE")
         .fetch_one(&mut *conn)
         .await?;
     sqlx::query!("UPDATE mail_controls SET first_contacts_per_hour = $1", per_hour).execute(&mut *conn).await?;
     if before != per_hour {
-        // in their order, and those that are still too many are put back
+        // the division keeps their order
         sqlx::query!(
             "UPDATE emails_waiting SET due_at = $1::timestamptz - interval '20 seconds' + (due_at - $1) / 100000
              WHERE state = 'queued' AND lane = '' AND class = 'confirmation' AND due_at > $1 AND failure = $2",
@@ -63,9 +58,10 @@ pub async fn set_first_contacts(conn: &mut PgConnection, per_hour: Option<i64>, 
     Ok(())
 }
 
-/// Counts mails into the present hour, up to the limit (`default` where organizers have set none). The others go back into
-/// the queue until the next hour, in which those that were queued first are due first, and before any that come then.
-/// Returns which, and the limit. Each is counted once: `first` are those not counted yet, oldest first.
+/// Counts first contacts in the present hour, up to the limit (`default` if organizers have set none). The others are
+/// put back until the next hour, ordered by their time of queueing and before mails that are queued in that hour.
+/// Returns the ids of those put back, and the limit. Each mail is counted once: `first` are those not counted yet,
+/// oldest first.
 pub(in crate::mail) async fn reserve_first_contacts(
     conn: &mut PgConnection,
     claim: Claim,

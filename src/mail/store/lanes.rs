@@ -1,4 +1,4 @@
-//! Lanes: the pace at which each official's mailbox is written to, whichever process does it.
+//! Lanes: the rate limit, hours and pause of each official's mailbox, shared by all processes.
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use sqlx::{Acquire, PgConnection};
@@ -10,39 +10,39 @@ use crate::{
     kernel::{keyset_pagination::force_index_scans, zones::Zone},
 };
 
-/// How a mailbox is written to.
+/// Rate limit, hours and pause of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneLimits {
-    /// Letters an hour.
+    /// Letters per hour, 1 to 100,000.
     pub rate_per_hour: i32,
-    /// Letters at once after a quiet time.
+    /// Letters that may go at once when none went for a while, 1 to 1,000.
     pub burst: i32,
-    /// The hours in which they go; `None`: any.
+    /// The hours of the day in which letters are sent; `None`: at any time.
     pub hours: Option<Hours>,
-    /// Does nothing go out?
+    /// Paused: nothing is sent.
     pub paused: bool,
 }
 
 impl Default for LaneLimits {
-    /// The table's own: 60 an hour, five at once, at any hour.
+    /// The column defaults of `mail_lanes`: 60 per hour, a burst of five, at any time.
     fn default() -> Self {
         Self { rate_per_hour: 60, burst: 5, hours: None, paused: false }
     }
 }
 
-/// Hours of every day, past midnight when they close before they open.
+/// Hours of every day. A window that closes before it opens goes past midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hours {
-    /// From this time on.
+    /// Start, inclusive.
     pub opens_at: NaiveTime,
-    /// Until just before this one.
+    /// End, exclusive.
     pub closes_at: NaiveTime,
-    /// IANA time zone in which they are read.
+    /// IANA time zone in which `opens_at` and `closes_at` are interpreted.
     pub timezone: Zone,
 }
 
 impl Hours {
-    /// May letters go at this moment?
+    /// Is this moment within the hours?
     pub fn contain(&self, at: DateTime<Utc>) -> bool {
         let clock = self.timezone.time_of_day(at);
         if self.opens_at < self.closes_at {
@@ -53,10 +53,11 @@ impl Hours {
     }
 }
 
-/// Sets the pace of a lane. Waiting letters keep their turn, but nobody waits for a turn of a slower pace.
+/// Sets rate, burst, hours and pause of a lane; the reason of an earlier pause is cleared. Queued letters keep their
+/// order; `next_at` is pulled forward to at most one interval of the new rate, so that none waits at an old, lower
+/// rate.
 ///
-/// # Errors
-/// A database error; the ranges are the table's (1 to 100000 an hour, 1 to 1000 at once).
+/// The ranges of rate and burst are CHECKs of the table.
 pub async fn set_lane(conn: &mut PgConnection, lane: &str, limits: &LaneLimits) -> Result<()> {
     sqlx::query!(
         "INSERT INTO mail_lanes AS l (lane, rate_per_hour, burst, paused, opens_at, closes_at, timezone) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -73,13 +74,13 @@ pub async fn set_lane(conn: &mut PgConnection, lane: &str, limits: &LaneLimits) 
     .execute(&mut *conn)
     .await?;
     if !limits.paused {
-        // somebody has looked at the address: what was reported before is settled
+        // somebody has looked at the address: earlier bounces do not count any more
         sqlx::query!("DELETE FROM mail_lane_bounces WHERE lane = $1", lane).execute(conn).await?;
     }
     Ok(())
 }
 
-/// Notes that a letter of a lane came back; returns how many different ones did since `since`, this one included.
+/// Records that a letter of a lane bounced. Returns how many different letters did since `since`, this one included.
 pub(in crate::mail) async fn record_lane_bounce(
     conn: &mut PgConnection,
     lane: &str,
@@ -87,7 +88,7 @@ pub(in crate::mail) async fn record_lane_bounce(
     at: DateTime<Utc>,
     since: DateTime<Utc>,
 ) -> Result<i64> {
-    // reports of one lane that come in at once are counted one after the other
+    // the row lock serialises concurrent reports about one lane, so that each counts those before it
     sqlx::query!("INSERT INTO mail_lanes (lane) VALUES ($1) ON CONFLICT (lane) DO NOTHING", lane)
         .execute(&mut *conn)
         .await?;
@@ -112,7 +113,7 @@ pub(in crate::mail) async fn record_lane_bounce(
     .await?)
 }
 
-/// Pauses a lane until a human has looked; false when it was paused before.
+/// Pauses a lane until a human has looked. False when it was paused already.
 pub(in crate::mail) async fn pause_lane(conn: &mut PgConnection, lane: &str, reason: &str) -> Result<bool> {
     let done = sqlx::query!(
         "INSERT INTO mail_lanes AS l (lane, paused, pause_reason) VALUES ($1, true, $2)
@@ -128,23 +129,21 @@ pub(in crate::mail) async fn pause_lane(conn: &mut PgConnection, lane: &str, rea
 /// A lane as organizers see it.
 #[derive(Clone, Debug)]
 pub struct Lane {
-    /// Its name: the mailbox's id.
+    /// The lane's name: the mailbox's id.
     pub lane: String,
-    /// How it is written to.
+    /// Rate limit, hours and pause.
     pub limits: LaneLimits,
-    /// `bounced`, `complained`, `unknown_time_zone`: a human must look; "": an organizer's wish.
+    /// Why it is paused: `bounced`, `complained` or `unknown_time_zone` (a human must look), or "" (an organizer
+    /// paused it).
     pub pause_reason: String,
-    /// Letters that wait, counted up to 10,000.
+    /// Waiting letters of the organization, counted up to 10,000.
     pub waiting: i64,
-    /// The oldest of them is due since.
+    /// Earliest due time among them.
     pub oldest: Option<DateTime<Utc>>,
 }
 
-/// The lanes in which an organization's letters wait or that are paused, by name. A mailbox belongs to no organization; who
-/// has had no letter for it (in what is kept) does not see it.
-///
-/// # Errors
-/// A database error.
+/// The lanes in which letters of an organization wait, or that are paused, by name. A mailbox belongs to no
+/// organization; an organization that had no letter in a lane, within the retention of settled mail, does not see it.
 pub async fn lanes(conn: &mut PgConnection, organization: uuid::Uuid) -> Result<Vec<Lane>> {
     let mut tx = conn.begin().await?;
     force_index_scans(&mut tx).await?;
@@ -189,10 +188,10 @@ pub async fn lanes(conn: &mut PgConnection, organization: uuid::Uuid) -> Result<
     Ok(lanes.collect())
 }
 
-/// Lanes that one claim locks at most, so that others find some, too.
+/// Maximum number of lanes that one claim locks, so that concurrent claims find unlocked ones.
 const MAX_LANES_PER_CLAIM: i64 = 8;
 
-/// Makes a lane known, at the table's own pace.
+/// Inserts a lane with the default limits, unless it exists.
 pub(super) async fn ensure_lane(conn: &mut PgConnection, lane: &str) -> Result<()> {
     sqlx::query!(
         "INSERT INTO mail_lanes (lane) SELECT $1 WHERE NOT EXISTS (SELECT FROM mail_lanes WHERE lane = $1) ON CONFLICT DO NOTHING",
@@ -203,8 +202,8 @@ pub(super) async fn ensure_lane(conn: &mut PgConnection, lane: &str) -> Result<(
     Ok(())
 }
 
-/// The hours in which letters go now, of all that lanes have. A lane whose time zone is unknown here is paused until a human
-/// has set another; the others go on.
+/// Of the distinct hours that lanes have, those that contain `now`. A lane whose time zone is not known to this
+/// process is paused, with the reason `unknown_time_zone`, until a human has set another.
 async fn hours_that_contain(tx: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Hours>> {
     let rows = sqlx::query!(
         r#"SELECT DISTINCT timezone, opens_at AS "opens_at!", closes_at AS "closes_at!" FROM mail_lanes
@@ -220,7 +219,7 @@ async fn hours_that_contain(tx: &mut PgConnection, now: DateTime<Utc>) -> Result
         }
     }
     if !unknown.is_empty() {
-        // lanes that another process holds are paused by the next claim
+        // lanes locked by another process are paused by the next claim
         let paused = sqlx::query_scalar!(
             "UPDATE mail_lanes SET paused = true, pause_reason = 'unknown_time_zone' WHERE lane IN (
                  SELECT lane FROM mail_lanes WHERE opens_at IS NOT NULL AND NOT paused AND timezone = ANY ($1) FOR UPDATE SKIP LOCKED)
@@ -237,16 +236,17 @@ async fn hours_that_contain(tx: &mut PgConnection, now: DateTime<Utc>) -> Result
     Ok(open)
 }
 
-/// Claims letters: for each lane that has some due and is not paused, as many as its pace allows now.
+/// Claims letters: for each lane that has some due and is not paused, as many as its rate limit allows now.
 ///
-/// The pace is GCRA (ITU-T I.371): `next_at` is when the next letter would come at an even pace; one may go while that
-/// lies no further ahead than the burst. The lane's row is locked meanwhile, so processes share the pace exactly.
+/// The rate limit is GCRA (ITU-T I.371): `next_at` is the theoretical arrival time of the next letter at an even
+/// rate; a letter may go while that lies no further ahead than the burst. The lane's row is locked meanwhile, so that
+/// all processes together keep the rate.
 pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result<Vec<ClaimedRow>> {
     let hours = hours_that_contain(tx, claim.now).await?;
     let zones: Vec<String> = hours.iter().map(|hours| hours.timezone.name().to_owned()).collect();
     let opens: Vec<NaiveTime> = hours.iter().map(|hours| hours.opens_at).collect();
     let closes: Vec<NaiveTime> = hours.iter().map(|hours| hours.closes_at).collect();
-    // lane by lane in the order of their turns, so that no more are asked than needed
+    // in the order of `next_at`, lane by lane, so that no more lanes are probed for due letters than needed
     let lanes = sqlx::query!(
         r#"WITH open AS MATERIALIZED (
                SELECT lane, next_at FROM mail_lanes
@@ -318,12 +318,12 @@ pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i6
     Ok(rows)
 }
 
-/// Time between two letters of a lane, or two mails to a relay.
+/// Time between two letters of a lane, or two mails to a relay, at an even rate.
 pub(super) fn interval(rate_per_hour: i32) -> TimeDelta {
     TimeDelta::microseconds(3_600_000_000 / i64::from(rate_per_hour.max(1)))
 }
 
-/// How many a lane, or a relay, may take now. `next_at` is not in the past.
+/// How many mails a lane or relay may take now (GCRA). `next_at` must not be in the past.
 pub(super) fn allowed(now: DateTime<Utc>, next_at: DateTime<Utc>, rate_per_hour: i32, burst: i32) -> i64 {
     let each = interval(rate_per_hour);
     let room = each * (burst - 1) - (next_at - now);

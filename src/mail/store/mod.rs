@@ -1,8 +1,8 @@
-//! The SQL of the queue: enqueue, claim, heartbeat, settle, recover. `lanes` claims letters, `maintenance` forgets, `suppression` asks
-//! for leave.
+//! The SQL of the queue: enqueue, claim, heartbeat, settle, recover. `claims` claims mails, `lanes` letters. The SQL of
+//! retention is in `maintenance`, that of suppressions in `suppression`.
 //!
-//! Whoever claims a mail writes a `claim_token` on its row; every later write of that claim names the token, so a process
-//! that lost its lease changes nothing any more.
+//! A claim writes its `claim_token` on each row; every later write of that claim has the token in its WHERE, so that
+//! a process that lost its lease changes nothing.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -51,26 +51,23 @@ use crate::{
 /// A mail to be queued.
 #[derive(Clone, Debug)]
 pub struct NewEmail<'a> {
-    /// Whose mail it is.
+    /// The organization whose mail it is.
     pub organization_id: Uuid,
     /// Its priority.
     pub class: Class,
-    /// The [`super::MailKind`] that composes it.
+    /// Name of the [`super::MailKind`] that composes it.
     pub kind: &'a str,
     /// Letters: the mailbox's id, as text; others: "".
     pub lane: &'a str,
-    /// An object of ids; never anything that says who or what.
+    /// JSON object of the ids that it is composed from; no personal data, no text.
     pub refs: Value,
-    /// Belongs to a protected action: times are whole days and the row is deleted once settled.
+    /// It belongs to a protected action: times are whole days, and the row is deleted once settled.
     pub protected: bool,
-    /// Not before; `None`: at once.
+    /// Earliest time to send it; `None`: at once.
     pub due_at: Option<DateTime<Utc>>,
 }
 
 /// Queues a mail in the caller's transaction and returns its id.
-///
-/// # Errors
-/// A database error.
 pub async fn enqueue(conn: &mut PgConnection, env: &Env, email: NewEmail<'_>) -> Result<Uuid> {
     let id = env.recorded_id(email.protected);
     let now = env.recorded_now(email.protected);
@@ -95,10 +92,7 @@ pub async fn enqueue(conn: &mut PgConnection, env: &Env, email: NewEmail<'_>) ->
     Ok(id)
 }
 
-/// Cancels those of the mails that still wait, and returns their ids. What is being sent is not stopped any more.
-///
-/// # Errors
-/// A database error.
+/// Cancels those of the mails that are `queued`, and returns their ids. Mails being sent are not stopped.
 pub async fn cancel(conn: &mut PgConnection, now: DateTime<Utc>, ids: &[Uuid]) -> Result<Vec<Uuid>> {
     let cancelled = sqlx::query_scalar!(
         r#"WITH gone AS (
@@ -117,10 +111,8 @@ pub async fn cancel(conn: &mut PgConnection, now: DateTime<Utc>, ids: &[Uuid]) -
     Ok(cancelled)
 }
 
-/// Queues a failed, uncertain or returned mail again, as an organizer decided; false when it is in no such state (any more).
-///
-/// # Errors
-/// A database error.
+/// Queues a `failed`, `uncertain` or `bounced` mail again, by decision of an organizer. False when it is in none of
+/// these states.
 pub async fn requeue(conn: &mut PgConnection, now: DateTime<Utc>, organization: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!(
         "WITH back AS (
@@ -138,7 +130,7 @@ pub async fn requeue(conn: &mut PgConnection, now: DateTime<Utc>, organization: 
     Ok(done.rows_affected() == 1)
 }
 
-/// A row as it is claimed.
+/// The columns of a row that make a [`QueuedEmail`].
 struct EmailRow {
     id: Uuid,
     organization_id: Uuid,
@@ -170,7 +162,7 @@ impl EmailRow {
     }
 }
 
-/// Who claims, when, until when.
+/// A claim: its token, its time and the end of its lease, by the database's clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim {
     pub(super) token: Uuid,
@@ -178,12 +170,14 @@ pub(super) struct Claim {
     pub(super) lease_until: DateTime<Utc>,
 }
 
-/// Time in which mail of protected actions may come back and is known.
+/// How long bounces of mail of protected actions can be matched (`mail_bounce_lookups`).
 const BOUNCE_LOOKUP_RETENTION: TimeDelta = TimeDelta::hours(72);
 
-/// For the rest of the transaction: a plan is made once and kept, and must not read the whole queue when it has grown since.
+/// Planner settings for the rest of the transaction: generic plans, so that no statement is planned each time, and no
+/// sequential scans, so that a plan made while the queue was empty does not scan it when it has grown.
 async fn force_index_plan(tx: &mut PgConnection) -> Result<()> {
-    // nor look so expensive that it would be compiled, where a pooler drops what `db::options` asks for
+    // no JIT, which the high cost of plans without sequential scans would trigger; repeated here for connection
+    // poolers that drop the start-up options (`db::options`)
     sqlx::query!(
         "SELECT set_config('plan_cache_mode', 'force_generic_plan', true) AS plans, set_config('enable_seqscan', 'off', true) AS seqscan,
                 set_config('jit', 'off', true) AS jit"
@@ -193,7 +187,7 @@ async fn force_index_plan(tx: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Prolongs the lease of what this claim still holds.
+/// Renews the lease of those of the mails that this claim still holds.
 pub(super) async fn heartbeat(
     conn: &mut PgConnection,
     token: Uuid,
@@ -213,7 +207,8 @@ pub(super) async fn heartbeat(
     Ok(())
 }
 
-/// Notes that the content of letters is about to go out; returns those that the claim still holds. The others must not go.
+/// Sets `data_at` on letters whose content is about to be transmitted. Returns the ids that the claim still holds;
+/// the others must not be sent.
 pub(super) async fn begin_data(
     conn: &mut PgConnection,
     token: Uuid,
@@ -230,50 +225,51 @@ pub(super) async fn begin_data(
     .await?)
 }
 
-/// What is written on a row when a claim ends.
+/// How a claim of a mail ends.
 #[derive(Clone, Debug)]
 pub(super) enum ClaimOutcome {
-    /// `sent`, `failed`, `uncertain` or `cancelled`.
+    /// Settled with this state: `sent`, `failed`, `uncertain` or `cancelled`.
     Settled(&'static str),
-    /// Back into the queue.
+    /// Put back into the queue.
     Queued {
-        /// Not before.
+        /// Earliest time of the next attempt.
         due_at: DateTime<Utc>,
         /// Whether the attempt counts.
         counted: bool,
-        /// What is remembered of it.
+        /// What is recorded on the row.
         note: RetryNote,
     },
 }
 
-/// What is remembered on the row of a mail that goes back into the queue.
+/// What is recorded on the row of a mail that is put back into the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum RetryNote {
     /// Nothing.
     #[default]
     None,
-    /// A relay refused it for good, which is final only at the second time.
+    /// A permanent refusal by a relay (`refused_at`), which is final only the second time.
     Refused,
-    /// A connection was lost over it.
+    /// A lost connection (`breaks`).
     LostConnection,
-    /// What it belongs to is paused: it does not grow old meanwhile.
+    /// What it belongs to is paused: its age counts from now (`queued_at`).
     Paused,
 }
 
-/// One claim's end.
+/// End of the claim of one mail.
 #[derive(Clone, Debug)]
 pub(super) struct ClaimEnd {
     pub(super) id: Uuid,
     pub(super) token: Uuid,
     pub(super) ending: ClaimOutcome,
     pub(super) failure: Option<String>,
-    /// It failed by a fault of ours, so its row is kept, of a protected action's too: it can be sent again.
+    /// It failed by a fault of ours: its row is kept, also of a protected action, so that it can be queued again.
     pub(super) is_ours: bool,
-    /// It counts towards the first-contact limit already.
+    /// It is already counted towards the first-contact limit.
     pub(super) first_counted: bool,
 }
 
-/// Ends claims in a transaction; returns the ids that were still held.
+/// Ends claims in the caller's transaction. Returns the ids that were still held. Rows are written in the order of
+/// ids, against deadlocks.
 pub(super) async fn end(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[ClaimEnd]) -> Result<Vec<Uuid>> {
     force_index_plan(conn).await?;
     let (mut retries, mut settled): (Vec<&ClaimEnd>, Vec<&ClaimEnd>) =
@@ -379,16 +375,16 @@ fn columns(ends: &[&ClaimEnd]) -> (Vec<Uuid>, Vec<Uuid>, Vec<Option<String>>) {
     (ids, tokens, ends.iter().map(|end| end.failure.clone()).collect())
 }
 
-/// A mail whose sender went away.
+/// A mail whose lease has expired.
 pub(super) struct Expired {
     pub(super) email: Claimed,
     pub(super) token: Uuid,
-    /// Its content may have gone out.
+    /// Its content may have been transmitted (`data_at` is set).
     pub(super) data_began: bool,
 }
 
-/// Locks mails whose lease is over by the database's clock. A sender that is merely late waits for the lock and finds its
-/// token gone.
+/// Locks mails whose lease has expired by the database's clock. A sender that is merely late waits for the lock and
+/// then finds its token gone.
 pub(super) async fn expired(conn: &mut PgConnection, ahead: TimeDelta, limit: i64) -> Result<Vec<Expired>> {
     let rows = sqlx::query!(
         r#"SELECT id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at,
@@ -425,19 +421,16 @@ pub(super) async fn expired(conn: &mut PgConnection, ahead: TimeDelta, limit: i6
         .collect()
 }
 
-/// What the log and the metrics may know about the queue.
+/// Length of the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueLength {
-    /// Mails that are due and wait.
+    /// Queued mails that are due.
     pub due: i64,
-    /// Mails that are being sent.
+    /// Mails being sent.
     pub sending: i64,
 }
 
-/// Counts what waits (for `/metrics`).
-///
-/// # Errors
-/// A database error.
+/// Counts the mails in the queue.
 pub async fn queue_length(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<QueueLength> {
     let row = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE state = 'queued' AND due_at <= $1) AS "due!", count(*) FILTER (WHERE state = 'sending') AS "sending!"

@@ -1,13 +1,14 @@
-//! The months in which settled mail lies.
+//! Monthly partitions of settled mail.
 
 use chrono::{Months, NaiveDate};
 use sqlx::{Acquire, PgConnection};
 
 use crate::error::Result;
 
-/// Makes this month's place and the next one's, and removes the months that had ended on the day `before`.
+/// Creates the partitions of this month and the next, and drops those of months that had ended by the day `before`.
 ///
-/// Each takes a lock that all mail passes through, so it waits for it but shortly.
+/// DDL on the partitioned table blocks all mail meanwhile, and queues new statements while it waits for its lock; so
+/// it waits for one second at most (`lock_timeout`).
 pub(in crate::mail) async fn maintain_partitions(
     conn: &mut PgConnection,
     today: NaiveDate,
@@ -23,7 +24,7 @@ pub(in crate::mail) async fn maintain_partitions(
     Ok(())
 }
 
-/// Makes a month's place before the first mail is settled in it.
+/// Creates a month's partition before the first mail is settled in it.
 pub(in crate::mail) async fn create_partition(conn: &mut PgConnection, today: NaiveDate) -> Result<()> {
     let mut tx = conn.begin().await?;
     sqlx::query!("SELECT set_config('lock_timeout', '1s', true)").fetch_one(&mut *tx).await?;

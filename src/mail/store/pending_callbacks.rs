@@ -1,4 +1,4 @@
-//! What slices could not be told when a mail was settled.
+//! SQL of pending settlement callbacks: those that failed when their mail was settled, and are retried.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -8,17 +8,17 @@ use uuid::Uuid;
 use super::EmailRow;
 use crate::{error::Result, mail::kinds::QueuedEmail};
 
-/// A mail whose slice is still to be told.
+/// A settled mail whose callback is still to be run.
 #[derive(Clone, Debug)]
 pub(in crate::mail) struct PendingCallback {
     pub(in crate::mail) email: QueuedEmail,
-    /// What became of it, as it stands now.
+    /// The mail's present delivery status.
     pub(in crate::mail) status: String,
-    /// What follows for its address: `strike`, `dead` or nothing.
+    /// Effect on the address: `strike`, `dead` or "".
     pub(in crate::mail) address_effect: String,
 }
 
-/// Notes in the settling transaction that a slice is still to be told.
+/// Records, in the settling transaction, that a callback is still to be run.
 pub(in crate::mail) async fn add_pending_callback(
     conn: &mut PgConnection,
     email: &QueuedEmail,
@@ -59,8 +59,8 @@ struct PendingCallbackRow {
     due_at: DateTime<Utc>,
 }
 
-/// Some that are due, locked. What happened to the mail since counts: one that came back has another fate by now, and of one
-/// that waits again nothing is told until it has ended.
+/// Locks callbacks that are due, with the present status of their mails: one that bounced since has another, and for
+/// one that was queued again the callback waits until it is settled.
 pub(in crate::mail) async fn pending_callbacks(
     conn: &mut PgConnection,
     now: DateTime<Utc>,
@@ -97,13 +97,14 @@ pub(in crate::mail) async fn pending_callbacks(
         .collect()
 }
 
-/// Slices were told of these.
+/// Deletes callbacks that have succeeded.
 pub(in crate::mail) async fn delete_callbacks(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
     sqlx::query!("DELETE FROM mail_pending_callbacks WHERE email_id = ANY ($1)", ids).execute(conn).await?;
     Ok(())
 }
 
-/// These could not be told again; the next try is later each time, up to an hour. Returns how many wait in all.
+/// Postpones callbacks that failed again: the delay doubles from one minute up to an hour. Returns how many callbacks
+/// are pending in all.
 pub(in crate::mail) async fn postpone_callbacks(
     conn: &mut PgConnection,
     ids: &[Uuid],

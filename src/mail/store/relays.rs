@@ -1,4 +1,4 @@
-//! Relays: the pace that each allows, and whether it takes mail from us at all, whichever process sends.
+//! Relays: the rate limit and the circuit breaker state of each, shared by all processes.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -11,20 +11,18 @@ use crate::error::Result;
 pub struct RelayStatus {
     /// `host:port`.
     pub relay: String,
-    /// Mails an hour; `None`: as fast as it takes them.
+    /// Rate limit, in mails per hour; `None`: as fast as the relay accepts them.
     pub rate_per_hour: Option<i32>,
-    /// Since when it refuses our account or everything; it is given one mail at a time then.
+    /// Since when its circuit breaker is open: it refuses our account, or everything, and is offered one mail at a
+    /// time.
     pub refused_since: Option<DateTime<Utc>>,
-    /// Its words, without addresses.
+    /// The relay's reply, without addresses.
     pub refusal: String,
-    /// When it is given the next mail.
+    /// When it is offered the next mail, while the breaker is open.
     pub retry_at: Option<DateTime<Utc>>,
 }
 
-/// The relays that were ever sent to, by name.
-///
-/// # Errors
-/// A database error.
+/// All relays that were ever configured, by name.
 pub async fn relays(conn: &mut PgConnection) -> Result<Vec<RelayStatus>> {
     Ok(sqlx::query_as!(
         RelayStatus,
@@ -34,10 +32,7 @@ pub async fn relays(conn: &mut PgConnection) -> Result<Vec<RelayStatus>> {
     .await?)
 }
 
-/// Sets a relay's pace; false when there is no such relay.
-///
-/// # Errors
-/// A database error.
+/// Sets a relay's rate limit. False when there is no such relay.
 pub async fn set_relay(conn: &mut PgConnection, relay: &str, rate_per_hour: Option<i32>) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE mail_relays SET rate_per_hour = $2, next_at = '-infinity' WHERE relay = $1",
@@ -49,7 +44,7 @@ pub async fn set_relay(conn: &mut PgConnection, relay: &str, rate_per_hour: Opti
     Ok(done.rows_affected() == 1)
 }
 
-/// Writes down that there are these relays.
+/// Inserts these relays, except those that exist.
 pub(in crate::mail) async fn register_relays(conn: &mut PgConnection, relays: &[String]) -> Result<()> {
     sqlx::query!(
         "INSERT INTO mail_relays (relay) SELECT r FROM unnest($1::text[]) r ORDER BY r ON CONFLICT DO NOTHING",
@@ -60,9 +55,10 @@ pub(in crate::mail) async fn register_relays(conn: &mut PgConnection, relays: &[
     Ok(())
 }
 
-/// Writes down that a relay refused our account or everything. The time until it is given one mail again grows with each
-/// refusal in a row: 1, 2, 4, 5 minutes, after an hour 15; what was under way when it began to refuse counts as one. True when it did not
-/// refuse before.
+/// Opens a relay's circuit breaker, or keeps it open: the relay refused our account or everything. The delay until it
+/// is offered one mail again grows with each refusal in a row: 1, 2, 4, then 5 minutes, after about an hour 15.
+/// Refusals while the next offer is more than 30 seconds ahead (messages that were in flight) count as one. True when
+/// the breaker was closed.
 pub(in crate::mail) async fn relay_refused(
     conn: &mut PgConnection,
     relay: &str,
@@ -86,7 +82,7 @@ pub(in crate::mail) async fn relay_refused(
     .await?)
 }
 
-/// Writes down that a relay takes mail again; true when it did not before.
+/// Closes a relay's circuit breaker: it accepted mail. True when it was open.
 pub(in crate::mail) async fn relay_accepted(conn: &mut PgConnection, relay: &str) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE mail_relays SET refused_since = NULL, refusal = '', refusals = 0, retry_at = NULL WHERE relay = $1 AND refused_since IS NOT NULL",
@@ -97,19 +93,20 @@ pub(in crate::mail) async fn relay_accepted(conn: &mut PgConnection, relay: &str
     Ok(done.rows_affected() == 1)
 }
 
-/// How many mails a relay may be given.
+/// How many mails a relay may be given now.
 #[derive(Clone, Debug)]
 pub(in crate::mail) struct Allowance {
     pub(in crate::mail) relay: String,
     pub(in crate::mail) mails: i64,
-    /// It refuses mail, and may be given one to see whether it still does; or none.
+    /// Its circuit breaker is open: `mails` is 1 if a probe is due, else 0.
     pub(in crate::mail) is_refused: bool,
     rate_per_hour: Option<i32>,
     next_at: DateTime<Utc>,
 }
 
-/// What those of the relays that have a pace or refuse mail may take now; the others take everything. Their rows are locked
-/// until the caller has said what it takes ([`use_quota`]), so that processes share the pace exactly.
+/// The allowances of those relays that have a rate limit or an open breaker; the others are unlimited. The rows stay
+/// locked until the caller's transaction, which records what it takes ([`use_quota`]), ends: all processes together
+/// keep the rate. The burst is one minute's worth.
 pub(super) async fn allowances(tx: &mut PgConnection, relays: &[String], now: DateTime<Utc>) -> Result<Vec<Allowance>> {
     let rows = sqlx::query!(
         r#"SELECT relay, rate_per_hour, greatest(next_at, $2) AS "next_at!", refused_since IS NOT NULL AS "is_refused!",
@@ -136,7 +133,8 @@ pub(super) async fn allowances(tx: &mut PgConnection, relays: &[String], now: Da
     Ok(allowances.collect())
 }
 
-/// Takes what stands in the allowances. A relay that refuses mail and is tried is not tried by others for half a minute.
+/// Records that the allowances are taken. A relay with an open breaker that is probed is not probed by others for 30
+/// seconds.
 pub(super) async fn use_quota(tx: &mut PgConnection, allowances: &[Allowance], now: DateTime<Utc>) -> Result<()> {
     for a in allowances.iter().filter(|a| a.mails > 0) {
         let mails = i32::try_from(a.mails).unwrap_or(i32::MAX);
@@ -155,7 +153,7 @@ pub(super) async fn use_quota(tx: &mut PgConnection, allowances: &[Allowance], n
     Ok(())
 }
 
-/// Gives back what was taken for a relay and not used, or takes what was used beyond it.
+/// Releases a relay's quota that was taken and not used; a negative number takes what was used beyond it.
 pub(in crate::mail) async fn release_quota(conn: &mut PgConnection, relay: &str, mails: i64) -> Result<()> {
     sqlx::query!(
         "UPDATE mail_relays SET next_at = next_at - $2::bigint * interval '1 hour' / rate_per_hour
