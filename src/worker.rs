@@ -272,7 +272,10 @@ async fn run_maintenance_steps(app: &App, cancel: &CancellationToken) -> Result<
         ),
         ("dead rows", Box::pin(table_stats::gauge(db))),
         ("signals", Box::pin(run_batches(cancel, move || petitions::delete_old_signals(db, now - SIGNAL_RETENTION)))),
-        ("invalid signatures", Box::pin(run_batches(cancel, move || petitions::erase_invalid_signatures(&app.petitions)))),
+        (
+            "invalid signatures",
+            Box::pin(run_batches(cancel, move || petitions::erase_invalid_signatures(&app.petitions))),
+        ),
         ("uploads", Box::pin(run_batches(cancel, move || petitions::delete_abandoned_uploads(&app.petitions)))),
         ("sessions", Box::pin(async { organizers::delete_expired_sessions(db, now).await.map(drop) })),
         ("spent proofs and attempts", Box::pin(rate_limit::delete_expired(db, now))),

@@ -216,8 +216,12 @@ async fn attendance_and_outreach_exports_have_all_columns(db: PgPool) {
             ..events::AttendancePayload::default()
         },
     );
-    let writing =
-        vault.seal(env, letters::LETTERS, row, &letters::LetterPayload { details, ..letters::LetterPayload::default() });
+    let writing = vault.seal(
+        env,
+        letters::LETTERS,
+        row,
+        &letters::LetterPayload { details, ..letters::LetterPayload::default() },
+    );
     let (organization, in_vault, attending, writing) =
         (fixture.organization, fixture.vault, hex::encode(attending), hex::encode(writing));
     let script = format!(

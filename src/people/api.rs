@@ -85,7 +85,11 @@ async fn list_people(State(people): State<People>, actor: Actor, query: ListQuer
 
 /// One person.
 #[utoipa::path(get, path = "/api/v1/people/{id}", tag = "people", params(("id" = Uuid, Path)), responses((status = 200, description = "The person", body = Value), (status = 404)))]
-async fn get_person(State(people): State<People>, actor: Actor, PathParams(id): PathParams<Uuid>) -> Result<Json<Value>> {
+async fn get_person(
+    State(people): State<People>,
+    actor: Actor,
+    PathParams(id): PathParams<Uuid>,
+) -> Result<Json<Value>> {
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
     let mut conn = people.kernel.db.acquire().await?;

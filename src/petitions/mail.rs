@@ -239,7 +239,8 @@ impl ThanksMail {
             }
         }
         // where nobody confirms an address, such mail falls under the same cap
-        let basis = |c: &LoadedSignature| if c.petition.action.confirms { SendBasis::Notice } else { SendBasis::FirstContact };
+        let basis =
+            |c: &LoadedSignature| if c.petition.action.confirms { SendBasis::Notice } else { SendBasis::FirstContact };
         let drafts = found.into_iter().map(|c| {
             Ok(c?.filter(|c| c.row.is_effective()).and_then(|c| {
                 let basis = basis(&c);

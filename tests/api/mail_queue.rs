@@ -21,8 +21,8 @@ use muster::{
     },
     mail::{
         self, Class, Composed, Composition, DeliveryStatus, Engine, FileMailbox, Hours, LaneLimits, MailKind,
-        MailKinds, NewEmail, Progress, QueuedEmail, Sender, cancel, delete_expired, enqueue, may_send_confirmation, one_by_one,
-        render, requeue, set_lane, set_relay,
+        MailKinds, NewEmail, Progress, QueuedEmail, Sender, cancel, delete_expired, enqueue, may_send_confirmation,
+        one_by_one, render, requeue, set_lane, set_relay,
     },
 };
 use serde_json::{Value, json};

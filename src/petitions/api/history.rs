@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     campaigns::{self, Kind},
     error::Result,
-    kernel::{http_cache::private_json, extract::PathParams},
+    kernel::{extract::PathParams, http_cache::private_json},
     organizers::{Actor, Scope},
     petitions::Petitions,
 };

@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     campaigns::{self, Kind},
     error::Result,
-    kernel::{http_cache::private_json, extract::PathParams, links::Purpose},
+    kernel::{extract::PathParams, http_cache::private_json, links::Purpose},
     organizers::{Actor, Scope, audit},
     petitions::Petitions,
 };

@@ -16,8 +16,8 @@ use crate::{
     campaigns::{self, Action, Kind, ShortLink},
     error::{Error, Result},
     kernel::{
-        http_cache::private_json,
         extract::{PathParams, Valid},
+        http_cache::private_json,
     },
     organizers::{Actor, Scope, audit},
     petitions::Petitions,
