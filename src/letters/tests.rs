@@ -227,7 +227,7 @@ async fn letter_is_held_until_the_action_goes_live(db: PgPool) {
     );
 
     let page = fixture.press(Purpose::ConfirmLetter).await.unwrap();
-    assert!(page.done && page.lines[0].contains("kept safely"), "{page:?}");
+    assert!(page.done && page.lines[0].contains("keep it safe"), "{page:?}");
     assert_eq!((fixture.states().await, fixture.total(&action).await), (vec!["held".to_owned(); 2], 2));
     fixture.press(Purpose::ConfirmLetter).await.unwrap();
     assert_eq!((fixture.total(&action).await, fixture.queued("letter_thanks").await.len()), (2, 1));

@@ -318,7 +318,7 @@ async fn graceful_shutdown_answers_accepted_requests(pool: PgPool) {
         sign(n);
     }
     until("63 in the queue", async || {
-        (server.metric("muster_group_commit_queue{action=\"sign\"}").await > 62.5).then_some(())
+        (server.metric("muster_group_commit_queue{action=\"signatures\"}").await > 62.5).then_some(())
     })
     .await;
 

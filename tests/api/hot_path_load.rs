@@ -64,7 +64,7 @@ async fn every_kind_of_act_is_batched_and_none_falls_back(pool: PgPool) {
     crowds(&server, None, "/api/v1/advocacy_campaigns/write/outreaches", 202).await;
     crowds(&server, Some(&token), "/api/v1/petitions/plain/signatures", 201).await;
 
-    for action in ["sign", "register", "write"] {
+    for action in ["signatures", "attendances", "letters"] {
         let of = async |name: &str| server.metric(&format!("muster_group_commit_{name}{{action=\"{action}\"}}")).await;
         let mean = of("batch_sum").await / of("batch_count").await;
         assert!(mean > 5.0, "{action}: a mean batch of {mean}");
