@@ -100,7 +100,7 @@ fn recipients(message: &Message) -> Vec<String> {
     let mut locals = Vec::new();
     let mut add = |text: &str| {
         let room = MAX_LOCALS.saturating_sub(locals.len());
-        // not our own
+        // except our own addresses
         locals.extend(locals_in(text).filter(|local| !local.starts_with("bounce+")).take(room).map(str::to_owned));
     };
     for header in std::iter::once(&message.header).chain(&message.inner_headers) {

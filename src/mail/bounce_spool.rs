@@ -139,7 +139,7 @@ impl BounceSpool<'_> {
         claimed.push(if name.len() > MAX_FILE_NAME_BYTES { self.new_name() } else { name.to_owned() });
         let claimed = working.join(claimed);
         if fs::try_exists(&claimed).await? {
-            return Ok(None); // dropped and claimed twice within a second: the next round's
+            return Ok(None); // a file of this name was claimed within the same second: left for the next round
         }
         match fs::rename(self.folder.join(name), &claimed).await {
             Ok(()) => Ok(Some(claimed)),
@@ -194,7 +194,7 @@ impl BounceSpool<'_> {
                 None => (self.age_of(&metadata), found.clone()),
             };
             if metadata.is_file() && age >= ABANDONED_AFTER {
-                tracing::warn!("a bounce was left half read and is put aside: see {UNKNOWN_DIRECTORY}/");
+                tracing::warn!("an abandoned bounce file is moved to {UNKNOWN_DIRECTORY}/: its reader has ended");
                 metrics::counter!("muster_mail_bounce_spool_abandoned").increment(1);
                 self.put_aside(&file.path(), &name).await?;
             }

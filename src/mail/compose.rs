@@ -46,7 +46,7 @@ impl Engine {
         for ((_, kind, _), claimed) in by_kind {
             let Some(kind) = self.kinds.get(&kind) else {
                 // a process of a newer release may know it
-                tracing::error!(kind, "nobody here composes this kind of mail");
+                tracing::error!(kind, "unknown mail kind: this process cannot compose it; the mail is retried");
                 let next_state = self.later(&"nobody composes this kind of mail");
                 prepared.extend(claimed.into_iter().map(|email| Prepared::ended(email, Some(next_state.clone()))));
                 continue;

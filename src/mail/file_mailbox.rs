@@ -138,7 +138,7 @@ impl FileMailbox {
         .map_err(cannot_read)
     }
 
-    /// One mail.
+    /// Reads and parses one mail.
     ///
     /// # Errors
     /// `not_found` for an id that is not one of [`FileMailbox::list`].

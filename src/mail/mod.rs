@@ -6,8 +6,8 @@
 //!
 //! The life of a mail, driven by the [`Engine`]. Each step works on a batch, so that no mail needs a query of its own:
 //! 1. `queued` → `sending`: *claimed* with a short lease and a token; the attempt is counted; committed (`engine`,
-//!    `store::claims`). The claim size follows from the duration of the last round, so that more urgent mail, which
-//!    goes out with the next round, does not wait long.
+//!    `store::claims`). The claim size follows from the duration of the last round, so that more urgent mail, which is
+//!    claimed by the next round, does not wait long.
 //! 2. *Composed* from its ids, together with others of its kind (`compose`), and *sent* (`send_round`) over a few
 //!    connections, many messages on each; with SMTP pipelining the commands of the next message go in the write that
 //!    ends the one before. A heartbeat renews the lease; a process whose lease has expired by its own clock sends

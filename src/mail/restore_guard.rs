@@ -160,7 +160,7 @@ impl RestoreGuard {
     /// Runs [`RestoreGuard::check`] before the first mail is sent, retrying until it succeeds or the engine stops.
     pub(super) async fn check_until_known(&self, kernel: &Kernel, now: DateTime<Utc>, cancel: &CancellationToken) {
         while let Err(error) = self.check(kernel, now).await {
-            tracing::warn!(%error, "restore guard: the mail queue waits until it knows whether this database is the newest");
+            tracing::warn!(%error, "restore guard: the mail epoch cannot be checked yet; the mail queue waits");
             tokio::select! {
                 () = sleep(Duration::from_secs(2)) => {}
                 () = cancel.cancelled() => return,
@@ -190,7 +190,7 @@ impl RestoreGuard {
             EpochCheck::Proceed if known > number => reached = number, // an empty database beside an old file
             EpochCheck::Proceed => {}
             EpochCheck::NewTimeline => {
-                tracing::warn!(number, "the database is on a new timeline and has lost no count of mail: mail goes on");
+                tracing::warn!(number, "restore guard: new timeline, and the mail epoch is not lower: mail is sent");
             }
             EpochCheck::Pause(reason) => self.pause(&mut conn, reached, reason, now).await?,
         }

@@ -69,8 +69,8 @@ impl SendRound<'_> {
     }
 }
 
-/// The lease on the mails of a round, by this process's own monotonic clock: a process that was suspended for longer
-/// (SIGSTOP, a paused VM) must not go on to send mails that another has recovered.
+/// The lease on the mails of a round, by this process's own monotonic clock: a process that was stopped for longer
+/// (SIGSTOP) must not go on to send mails that another has recovered.
 struct Lease {
     until: Mutex<Instant>,
 }
@@ -502,7 +502,7 @@ impl Engine {
         health
     }
 
-    /// Next state of a mail that is not tried because the round is over; `None` while it is not, or without a result.
+    /// Next state of a mail that is not tried because the round is over; `None` while the round is not over.
     pub(super) fn requeue_if_over(&self, round: &SendRound<'_>, email: &Claimed) -> Option<NextState> {
         if round.cancel.is_cancelled() {
             return Some(retry_policy::requeue_unchanged(email.due_at));

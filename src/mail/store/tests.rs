@@ -53,7 +53,7 @@ async fn two_hundred_thousand_mails_leave_the_queue_as_small_as_a_few(db: PgPool
             tx.commit().await.unwrap();
             since_swept += emails.len();
         }
-        // as the engine does while mail goes out
+        // as the engine does while it sends mail
         if since_swept >= 20_000 {
             since_swept = 0;
             maintenance::vacuum_queue(&db).await.unwrap();
