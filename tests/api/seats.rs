@@ -104,7 +104,7 @@ async fn party_larger_than_capacity_returns_422(pool: PgPool) {
         assert_eq!(reply.json()["errors"][0]["code"], "party_too_large");
     }
     for (locale, words) in
-        [("fr", "autant de personnes"), ("en", "so many people"), ("es", "tantas personas"), ("pa", "ਲੋਕਾਂ ਲਈ ਥਾਂ")]
+        [("fr", "assez de places"), ("en", "not enough room"), ("es", "suficientes lugares"), ("pa", "ਸਮੂਹ ਲਈ ਥਾਂ ਨਹੀਂ")]
     {
         let form = [("given_name", "Ana"), ("email", "ana@example.org"), ("party_size", "5"), ("locale", locale)];
         let page = app.form("/e/assembly", &form).await;
