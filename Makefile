@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test watch bench db docs fmt lint sqlx openapi sbom advisories clean-demo
+.PHONY: help demo test watch bench db docs fmt lint sqlx openapi sbom deny advisories clean-demo
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 muster := $(or $(CARGO_TARGET_DIR),target)/debug/muster
@@ -50,8 +50,12 @@ openapi: ## Refresh openapi.json after the API changed
 sbom: ## Write what Muster is made of as CycloneDX JSON (target/muster.cdx.json)
 	@scripts/sbom.sh
 
-advisories: ## Ask for known vulnerabilities in what Muster is made of; needs the network
-	@scripts/setup.sh test
+deny: ## Check that what Muster is made of may be a part of it (deny.toml); installs cargo-deny where it is missing
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check bans licenses sources
+
+advisories: ## Check what Muster is made of for known vulnerabilities; needs the network
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny check advisories
 
 # Started as root in a folder that the database's user cannot enter, the cluster lies in /var/lib/muster instead, under

@@ -270,7 +270,12 @@ fn entry_router() -> OpenApiRouter<ApiState> {
 }
 
 /// The entry point: links to every collection.
-#[utoipa::path(get, path = "/api/v1", tag = "entry", responses((status = 200, description = "OSDI API entry point", body = Value)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1",
+    tag = "entry",
+    responses((status = 200, description = "OSDI API entry point", body = Value)),
+)]
 async fn entry_point(State(state): State<ApiState>) -> Json<Value> {
     let at = |path: &str| link(state.kernel.url(&format!("/api/v1{path}")));
     Json(json!({
@@ -302,7 +307,12 @@ async fn entry_point(State(state): State<ApiState>) -> Json<Value> {
 }
 
 /// The closed list of problem codes.
-#[utoipa::path(get, path = "/api/v1/problems", tag = "entry", responses((status = 200, description = "Codes, statuses and titles", body = Value)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/problems",
+    tag = "entry",
+    responses((status = 200, description = "Codes, statuses and titles", body = Value)),
+)]
 async fn problems() -> Json<Value> {
     Json(Value::Array(
         Code::ALL

@@ -173,7 +173,12 @@ async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastBody) -
 }
 
 /// The broadcasts, newest first (200).
-#[utoipa::path(get, path = "/api/v1/broadcasts", tag = "broadcasts", responses((status = 200, description = "The broadcasts", body = Value), (status = 401), (status = 403)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/broadcasts",
+    tag = "broadcasts",
+    responses((status = 200, description = "The broadcasts", body = Value), (status = 401), (status = 403)),
+)]
 async fn list_broadcasts(State(broadcasts): State<Broadcasts>, actor: Actor) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
@@ -191,7 +196,13 @@ async fn list_broadcasts(State(broadcasts): State<Broadcasts>, actor: Actor) -> 
 }
 
 /// Writes a draft; how many would get it is counted then, and stands in `muster:recipients` once that is known.
-#[utoipa::path(post, path = "/api/v1/broadcasts", tag = "broadcasts", request_body = BroadcastBody, responses((status = 201, description = "The draft", body = Value), (status = 401), (status = 403), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/broadcasts",
+    tag = "broadcasts",
+    request_body = BroadcastBody,
+    responses((status = 201, description = "The draft", body = Value), (status = 401), (status = 403), (status = 422)),
+)]
 async fn post_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
@@ -233,7 +244,13 @@ async fn post_broadcast(
 }
 
 /// One broadcast with its progress: recipients by the state of their mail.
-#[utoipa::path(get, path = "/api/v1/broadcasts/{id}", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "The broadcast", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/broadcasts/{id}",
+    tag = "broadcasts",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The broadcast", body = Value), (status = 401), (status = 404)),
+)]
 async fn get_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
@@ -253,7 +270,20 @@ fn require_state(b: &Broadcast, states: &[&str]) -> Result<()> {
 }
 
 /// Changes a draft; absent members stay.
-#[utoipa::path(put, path = "/api/v1/broadcasts/{id}", tag = "broadcasts", params(("id" = Uuid, Path)), request_body = BroadcastBody, responses((status = 200, description = "The draft", body = Value), (status = 401), (status = 404), (status = 409), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/broadcasts/{id}",
+    tag = "broadcasts",
+    params(("id" = Uuid, Path)),
+    request_body = BroadcastBody,
+    responses(
+        (status = 200, description = "The draft", body = Value),
+        (status = 401),
+        (status = 404),
+        (status = 409),
+        (status = 422),
+    ),
+)]
 async fn put_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
@@ -277,7 +307,13 @@ async fn put_broadcast(
 }
 
 /// Removes a draft.
-#[utoipa::path(delete, path = "/api/v1/broadcasts/{id}", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404), (status = 409)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/broadcasts/{id}",
+    tag = "broadcasts",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404), (status = 409)),
+)]
 async fn delete_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
@@ -295,7 +331,13 @@ async fn delete_broadcast(
 }
 
 /// Mails the broadcast to the organizer who asks, once for each of its languages.
-#[utoipa::path(post, path = "/api/v1/broadcasts/{id}/test", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Queued", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/broadcasts/{id}/test",
+    tag = "broadcasts",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "Queued", body = Value), (status = 401), (status = 404)),
+)]
 async fn send_test_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
@@ -331,7 +373,19 @@ pub struct SendBody {
 }
 
 /// Sends a draft, at once or later.
-#[utoipa::path(post, path = "/api/v1/broadcasts/{id}/send", tag = "broadcasts", params(("id" = Uuid, Path)), request_body = SendBody, responses((status = 202, description = "Scheduled", body = Value), (status = 401), (status = 404), (status = 409, description = "No draft, or those of one of its actions have had their broadcasts of the month")))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/broadcasts/{id}/send",
+    tag = "broadcasts",
+    params(("id" = Uuid, Path)),
+    request_body = SendBody,
+    responses(
+        (status = 202, description = "Scheduled", body = Value),
+        (status = 401),
+        (status = 404),
+        (status = 409, description = "No draft, or those of one of its actions have had their broadcasts of the month"),
+    ),
+)]
 async fn send_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
@@ -386,7 +440,13 @@ async fn change_state(broadcasts: &Broadcasts, actor: &Actor, id: Uuid, from: &[
 }
 
 /// Stops a broadcast under way; what is being sent at this moment goes out.
-#[utoipa::path(post, path = "/api/v1/broadcasts/{id}/pause", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Paused", body = Value), (status = 401), (status = 404), (status = 409)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/broadcasts/{id}/pause",
+    tag = "broadcasts",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "Paused", body = Value), (status = 401), (status = 404), (status = 409)),
+)]
 async fn pause_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
@@ -396,7 +456,13 @@ async fn pause_broadcast(
 }
 
 /// Goes on with a broadcast that was paused or that failed; whose mail was given up meanwhile is asked again.
-#[utoipa::path(post, path = "/api/v1/broadcasts/{id}/resume", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Goes on", body = Value), (status = 401), (status = 404), (status = 409)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/broadcasts/{id}/resume",
+    tag = "broadcasts",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "Goes on", body = Value), (status = 401), (status = 404), (status = 409)),
+)]
 async fn resume_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
@@ -406,7 +472,13 @@ async fn resume_broadcast(
 }
 
 /// Ends a broadcast for good; who has not had it yet does not get it.
-#[utoipa::path(post, path = "/api/v1/broadcasts/{id}/cancel", tag = "broadcasts", params(("id" = Uuid, Path)), responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/broadcasts/{id}/cancel",
+    tag = "broadcasts",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)),
+)]
 async fn cancel_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
@@ -418,7 +490,9 @@ async fn cancel_broadcast(
 /// To whom a broadcast goes, with what became of each mail: people by id, whom `/api/v1/people` shows to those who
 /// may see them.
 #[utoipa::path(
-    get, path = "/api/v1/broadcasts/{id}/recipients", tag = "broadcasts",
+    get,
+    path = "/api/v1/broadcasts/{id}/recipients",
+    tag = "broadcasts",
     params(
         ("id" = Uuid, Path),
         ("page" = Option<u64>, Query, description = "From 1."),
@@ -426,7 +500,12 @@ async fn cancel_broadcast(
         ("per_page" = Option<u32>, Query, description = "1 to 100; 25 unless told."),
         ("filter" = Option<String>, Query, description = "OData over `muster:state`."),
     ),
-    responses((status = 200, description = "A page; recipients stand in `_embedded[\"muster:recipients\"]`", body = Value), (status = 400), (status = 401), (status = 404)),
+    responses(
+        (status = 200, description = "A page; recipients stand in `_embedded[\"muster:recipients\"]`", body = Value),
+        (status = 400),
+        (status = 401),
+        (status = 404),
+    ),
 )]
 async fn list_recipients(
     State(broadcasts): State<Broadcasts>,

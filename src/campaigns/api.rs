@@ -260,7 +260,12 @@ fn campaign_resource(kernel: &Kernel, row: &store::CampaignRow) -> Value {
 }
 
 /// Campaigns, newest first.
-#[utoipa::path(get, path = "/api/v1/campaigns", tag = "campaigns", responses((status = 200, description = "A page of campaigns", body = Value)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/campaigns",
+    tag = "campaigns",
+    responses((status = 200, description = "A page of campaigns", body = Value)),
+)]
 async fn list_campaigns(
     State(campaigns): State<Campaigns>,
     reader: MaybeActor,
@@ -281,7 +286,13 @@ pub(super) fn no_filter(query: &ListQuery) -> Result<()> {
 }
 
 /// One campaign.
-#[utoipa::path(get, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The campaign", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/campaigns/{id}",
+    tag = "campaigns",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The campaign", body = Value), (status = 404)),
+)]
 async fn get_campaign(
     State(campaigns): State<Campaigns>,
     reader: MaybeActor,
@@ -293,7 +304,13 @@ async fn get_campaign(
 }
 
 /// Creates a campaign.
-#[utoipa::path(post, path = "/api/v1/campaigns", tag = "campaigns", request_body = NewCampaign, responses((status = 201, description = "Created", body = Value), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/campaigns",
+    tag = "campaigns",
+    request_body = NewCampaign,
+    responses((status = 201, description = "Created", body = Value), (status = 422)),
+)]
 async fn create_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
@@ -319,7 +336,14 @@ async fn create_campaign(
 }
 
 /// Changes a campaign; absent members stay.
-#[utoipa::path(put, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = String, Path, description = "UUID or slug")), request_body = NewCampaign, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/campaigns/{id}",
+    tag = "campaigns",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = NewCampaign,
+    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)),
+)]
 async fn update_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
@@ -345,7 +369,13 @@ async fn update_campaign(
 }
 
 /// Puts a campaign away; its actions and updates stay.
-#[utoipa::path(delete, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "Archived", body = Value), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/campaigns/{id}",
+    tag = "campaigns",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "Archived", body = Value), (status = 404)),
+)]
 async fn delete_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,

@@ -161,9 +161,20 @@ fn reencode(upload: &[u8]) -> Result<ReencodedImage> {
 }
 
 /// Keeps a picture: the body is the JPEG, PNG or WebP file itself, `alt` says what it shows.
-#[utoipa::path(post, path = "/api/v1/images", tag = "images", params(("alt" = String, Query, description = "What the picture shows, for those who do not see it")),
+#[utoipa::path(
+    post,
+    path = "/api/v1/images",
+    tag = "images",
+    params(("alt" = String, Query, description = "What the picture shows, for those who do not see it")),
     request_body(content = Vec<u8>, content_type = "image/*", description = "At most 12 MiB"),
-    responses((status = 201, description = "Kept, without metadata, at most 1600 pixels wide or high", body = Value), (status = 401), (status = 413), (status = 415), (status = 422)))]
+    responses(
+        (status = 201, description = "Kept, without metadata, at most 1600 pixels wide or high", body = Value),
+        (status = 401),
+        (status = 413),
+        (status = 415),
+        (status = 422),
+    ),
+)]
 async fn create_image(
     State(campaigns): State<Campaigns>,
     actor: Actor,
@@ -219,7 +230,13 @@ async fn create_image(
 }
 
 /// Removes a picture from everywhere it is shown.
-#[utoipa::path(delete, path = "/api/v1/images/{image}", tag = "images", params(("image" = Uuid, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/images/{image}",
+    tag = "images",
+    params(("image" = Uuid, Path)),
+    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+)]
 async fn delete_image(
     State(campaigns): State<Campaigns>,
     actor: Actor,

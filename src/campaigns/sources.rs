@@ -60,14 +60,25 @@ async fn partners_document(campaigns: &Campaigns, actor: &Actor) -> Result<Value
 }
 
 /// The partners of the organization.
-#[utoipa::path(get, path = "/api/v1/partners", tag = "sources", responses((status = 200, description = "The partners", body = Value), (status = 401)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners",
+    tag = "sources",
+    responses((status = 200, description = "The partners", body = Value), (status = 401)),
+)]
 async fn list_partners(State(campaigns): State<Campaigns>, actor: Actor) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     Ok(private_json(StatusCode::OK, &partners_document(&campaigns, &actor).await?))
 }
 
 /// Adds a partner, or changes the one of this slug.
-#[utoipa::path(post, path = "/api/v1/partners", tag = "sources", request_body = PartnerBody, responses((status = 201, description = "The partners", body = Value), (status = 401), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/partners",
+    tag = "sources",
+    request_body = PartnerBody,
+    responses((status = 201, description = "The partners", body = Value), (status = 401), (status = 422)),
+)]
 async fn create_partner(
     State(campaigns): State<Campaigns>,
     actor: Actor,
@@ -101,7 +112,13 @@ async fn create_partner(
 }
 
 /// Removes a partner's box and its word of origin; given consents stay on record.
-#[utoipa::path(delete, path = "/api/v1/partners/{slug}", tag = "sources", params(("slug" = String, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/partners/{slug}",
+    tag = "sources",
+    params(("slug" = String, Path)),
+    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+)]
 async fn delete_partner(
     State(campaigns): State<Campaigns>,
     actor: Actor,
@@ -143,14 +160,25 @@ async fn document(campaigns: &Campaigns, actor: &Actor) -> Result<Value> {
 }
 
 /// The registered words of the organization.
-#[utoipa::path(get, path = "/api/v1/sources", tag = "sources", responses((status = 200, description = "The words", body = Value), (status = 401)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/sources",
+    tag = "sources",
+    responses((status = 200, description = "The words", body = Value), (status = 401)),
+)]
 async fn list_sources(State(campaigns): State<Campaigns>, actor: Actor) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     Ok(private_json(StatusCode::OK, &document(&campaigns, &actor).await?))
 }
 
 /// Registers a word, or says for which partner it stands.
-#[utoipa::path(post, path = "/api/v1/sources", tag = "sources", request_body = SourceBody, responses((status = 201, description = "The words", body = Value), (status = 401), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/sources",
+    tag = "sources",
+    request_body = SourceBody,
+    responses((status = 201, description = "The words", body = Value), (status = 401), (status = 422)),
+)]
 async fn create_source(
     State(campaigns): State<Campaigns>,
     actor: Actor,
@@ -179,7 +207,13 @@ async fn create_source(
 }
 
 /// Removes a word; what was counted under it stays counted.
-#[utoipa::path(delete, path = "/api/v1/sources/{word}", tag = "sources", params(("word" = String, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/sources/{word}",
+    tag = "sources",
+    params(("word" = String, Path)),
+    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+)]
 async fn delete_source(
     State(campaigns): State<Campaigns>,
     actor: Actor,

@@ -318,7 +318,12 @@ fn resource(kernel: &Kernel, row: &store::UpdateRow, for_organizer: bool) -> Val
 }
 
 /// Updates, newest first.
-#[utoipa::path(get, path = "/api/v1/updates", tag = "updates", responses((status = 200, description = "A page of updates", body = Value)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/updates",
+    tag = "updates",
+    responses((status = 200, description = "A page of updates", body = Value)),
+)]
 async fn list_updates(State(campaigns): State<Campaigns>, reader: MaybeActor, query: ListQuery) -> Result<Json<Value>> {
     no_filter(&query)?;
     let organization = reader.reader().map(|a| a.organization_id);
@@ -330,7 +335,13 @@ async fn list_updates(State(campaigns): State<Campaigns>, reader: MaybeActor, qu
 }
 
 /// One update.
-#[utoipa::path(get, path = "/api/v1/updates/{id}", tag = "updates", params(("id" = Uuid, Path)), responses((status = 200, description = "The update", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/updates/{id}",
+    tag = "updates",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The update", body = Value), (status = 404)),
+)]
 async fn get_update(
     State(campaigns): State<Campaigns>,
     reader: MaybeActor,
@@ -342,7 +353,13 @@ async fn get_update(
 }
 
 /// Creates an update.
-#[utoipa::path(post, path = "/api/v1/updates", tag = "updates", request_body = NewUpdate, responses((status = 201, description = "Created", body = Value), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/updates",
+    tag = "updates",
+    request_body = NewUpdate,
+    responses((status = 201, description = "Created", body = Value), (status = 422)),
+)]
 async fn create_update(
     State(campaigns): State<Campaigns>,
     actor: Actor,
@@ -369,7 +386,14 @@ async fn create_update(
 }
 
 /// Changes an update; absent members stay.
-#[utoipa::path(put, path = "/api/v1/updates/{id}", tag = "updates", params(("id" = Uuid, Path)), request_body = NewUpdate, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/updates/{id}",
+    tag = "updates",
+    params(("id" = Uuid, Path)),
+    request_body = NewUpdate,
+    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)),
+)]
 async fn update_update(
     State(campaigns): State<Campaigns>,
     actor: Actor,
@@ -392,7 +416,13 @@ async fn update_update(
 }
 
 /// Takes an update down everywhere, for good.
-#[utoipa::path(delete, path = "/api/v1/updates/{id}", tag = "updates", params(("id" = Uuid, Path)), responses((status = 200, description = "Taken down", body = Value), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/updates/{id}",
+    tag = "updates",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "Taken down", body = Value), (status = 404)),
+)]
 async fn delete_update(
     State(campaigns): State<Campaigns>,
     actor: Actor,
@@ -424,9 +454,20 @@ struct FigureLine {
 
 /// Takes figures of draws from CSV: `date,title,series,value,unit,source_url`, one number in each line. Lines of one day and
 /// title make one update; the same file twice changes nothing. All of it or nothing.
-#[utoipa::path(post, path = "/api/v1/updates/figures.csv", tag = "updates", params(("campaign" = String, Query, description = "Id or slug of the campaign")),
+#[utoipa::path(
+    post,
+    path = "/api/v1/updates/figures.csv",
+    tag = "updates",
+    params(("campaign" = String, Query, description = "Id or slug of the campaign")),
     request_body(content = String, content_type = "text/csv"),
-    responses((status = 200, description = "How many updates were written", body = Value), (status = 401), (status = 413), (status = 415), (status = 422, description = "The refused lines, by number")))]
+    responses(
+        (status = 200, description = "How many updates were written", body = Value),
+        (status = 401),
+        (status = 413),
+        (status = 415),
+        (status = 422, description = "The refused lines, by number"),
+    ),
+)]
 async fn import_figures(
     State(campaigns): State<Campaigns>,
     actor: Actor,

@@ -74,16 +74,26 @@ impl From<store::MailRow> for MailItem {
 
 /// The mail queue, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/mail", tag = "mail",
+    get,
+    path = "/api/v1/mail",
+    tag = "mail",
     params(
         ("page" = Option<u64>, Query, description = "From 1."),
         ("after" = Option<String>, Query, description = "As the `next` link of a page has it."),
         ("per_page" = Option<u32>, Query, description = "1 to 100; 25 unless told."),
-        ("filter" = Option<String>, Query, description = "OData over `state`, `class`, `kind`, `lane`, `created_date`."),
+        (
+            "filter" = Option<String>,
+            Query,
+            description = "OData over `state`, `class`, `kind`, `lane`, `created_date`.",
+        ),
     ),
     responses(
-        (status = 200, content_type = "application/hal+json", body = [MailItem],
-         description = "A page; its mails stand in `_embedded[\"muster:mail\"]`. Scope `mail:manage`."),
+        (
+            status = 200,
+            content_type = "application/hal+json",
+            body = [MailItem],
+            description = "A page; its mails stand in `_embedded[\"muster:mail\"]`. Scope `mail:manage`.",
+        ),
         (status = 401, description = "No token or session."),
         (status = 403, description = "Without the scope."),
     ),

@@ -39,7 +39,20 @@ pub fn router() -> OpenApiRouter<Exports> {
 }
 
 /// What can be exported.
-#[utoipa::path(get, path = "/api/v1/exports", tag = "exports", responses((status = 200, description = "Links to the exports", body = serde_json::Value, content_type = "application/hal+json"), (status = 401)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports",
+    tag = "exports",
+    responses(
+        (
+            status = 200,
+            description = "Links to the exports",
+            body = serde_json::Value,
+            content_type = "application/hal+json",
+        ),
+        (status = 401),
+    ),
+)]
 async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
     let kernel = &exports.kernel;
     let file = |collection: &str, list: &str| {
@@ -61,15 +74,25 @@ async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
 
 /// A petition's signatures as CSV; the counted ones unless other states are asked for.
 #[utoipa::path(
-    get, path = "/api/v1/exports/petitions/{id}/signatures.csv", tag = "exports",
+    get,
+    path = "/api/v1/exports/petitions/{id}/signatures.csv",
+    tag = "exports",
     params(
         ("id" = String, Path, description = "UUID or slug"),
         ("state" = Option<String>, Query, description = "`all`, or one state"),
         ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
     ),
     responses(
-        (status = 200, description = "A header and one line for each signature. Scope `contacts:export`.", body = String, content_type = "text/csv"),
-        (status = 400, description = "An unknown parameter or state"), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
+        (
+            status = 200,
+            description = "A header and one line for each signature. Scope `contacts:export`.",
+            body = String,
+            content_type = "text/csv",
+        ),
+        (status = 400, description = "An unknown parameter or state"),
+        (status = 401),
+        (status = 403, description = "Without the scope, or protected"),
+        (status = 404),
     ),
 )]
 async fn export_signatures(
@@ -83,15 +106,25 @@ async fn export_signatures(
 
 /// An event's attendances as CSV; who has a place or waits for one unless other states are asked for.
 #[utoipa::path(
-    get, path = "/api/v1/exports/events/{id}/attendances.csv", tag = "exports",
+    get,
+    path = "/api/v1/exports/events/{id}/attendances.csv",
+    tag = "exports",
     params(
         ("id" = String, Path, description = "UUID or slug"),
         ("state" = Option<String>, Query, description = "`all`, or one state"),
         ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
     ),
     responses(
-        (status = 200, description = "A header and one line for each attendance. Scope `contacts:export`.", body = String, content_type = "text/csv"),
-        (status = 400, description = "An unknown parameter or state"), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
+        (
+            status = 200,
+            description = "A header and one line for each attendance. Scope `contacts:export`.",
+            body = String,
+            content_type = "text/csv",
+        ),
+        (status = 400, description = "An unknown parameter or state"),
+        (status = 401),
+        (status = 403, description = "Without the scope, or protected"),
+        (status = 404),
     ),
 )]
 async fn export_attendances(
@@ -105,15 +138,25 @@ async fn export_attendances(
 
 /// A letter action's outreaches as CSV; the confirmed ones unless other states are asked for.
 #[utoipa::path(
-    get, path = "/api/v1/exports/advocacy_campaigns/{id}/outreaches.csv", tag = "exports",
+    get,
+    path = "/api/v1/exports/advocacy_campaigns/{id}/outreaches.csv",
+    tag = "exports",
     params(
         ("id" = String, Path, description = "UUID or slug"),
         ("state" = Option<String>, Query, description = "`all`, or one state"),
         ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
     ),
     responses(
-        (status = 200, description = "A header and one line for each outreach. Scope `contacts:export`.", body = String, content_type = "text/csv"),
-        (status = 400, description = "An unknown parameter or state"), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
+        (
+            status = 200,
+            description = "A header and one line for each outreach. Scope `contacts:export`.",
+            body = String,
+            content_type = "text/csv",
+        ),
+        (status = 400, description = "An unknown parameter or state"),
+        (status = 401),
+        (status = 403, description = "Without the scope, or protected"),
+        (status = 404),
     ),
 )]
 async fn export_outreaches(
@@ -161,11 +204,25 @@ fn download(body: Body, kind: &'static str, name: &str) -> Result<Response> {
 
 /// The names that are handed over, as CSV: of counted signatures whose owners said so.
 #[utoipa::path(
-    get, path = "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.csv", tag = "exports",
-    params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path), ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel")),
+    get,
+    path = "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.csv",
+    tag = "exports",
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        ("delivery" = Uuid, Path),
+        ("bom" = Option<String>, Query, description = "`1`: with a byte order mark, for Excel"),
+    ),
     responses(
-        (status = 200, description = "A header and one line for each name. Scope `contacts:export`.", body = String, content_type = "text/csv"),
-        (status = 400), (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404),
+        (
+            status = 200,
+            description = "A header and one line for each name. Scope `contacts:export`.",
+            body = String,
+            content_type = "text/csv",
+        ),
+        (status = 400),
+        (status = 401),
+        (status = 403, description = "Without the scope, or protected"),
+        (status = 404),
     ),
 )]
 async fn export_names(
@@ -187,11 +244,21 @@ async fn export_names(
 
 /// The numbers and the names that are handed over, as a workbook.
 #[utoipa::path(
-    get, path = "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.xlsx", tag = "exports",
+    get,
+    path = "/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.xlsx",
+    tag = "exports",
     params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)),
     responses(
-        (status = 200, description = "Two worksheets: the numbers, the names. Scope `contacts:export`.", body = Vec<u8>, content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-        (status = 401), (status = 403, description = "Without the scope, or protected"), (status = 404), (status = 409, description = "More names than a worksheet holds"),
+        (
+            status = 200,
+            description = "Two worksheets: the numbers, the names. Scope `contacts:export`.",
+            body = Vec<u8>,
+            content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ),
+        (status = 401),
+        (status = 403, description = "Without the scope, or protected"),
+        (status = 404),
+        (status = 409, description = "More names than a worksheet holds"),
     ),
 )]
 async fn export_workbook(

@@ -59,16 +59,26 @@ impl From<store::AuditRow> for AuditEntry {
 
 /// The audit trail, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/audit", tag = "audit",
+    get,
+    path = "/api/v1/audit",
+    tag = "audit",
     params(
         ("page" = Option<u64>, Query, description = "From 1."),
         ("after" = Option<String>, Query, description = "As the `next` link of a page has it."),
         ("per_page" = Option<u32>, Query, description = "1 to 100; 25 unless told."),
-        ("filter" = Option<String>, Query, description = "OData over `verb`, `created_date`, `organizer_id`, `object_id`."),
+        (
+            "filter" = Option<String>,
+            Query,
+            description = "OData over `verb`, `created_date`, `organizer_id`, `object_id`.",
+        ),
     ),
     responses(
-        (status = 200, content_type = "application/hal+json", body = [AuditEntry],
-         description = "A page; its entries stand in `_embedded[\"muster:audit\"]`. Scope `audit:read`."),
+        (
+            status = 200,
+            content_type = "application/hal+json",
+            body = [AuditEntry],
+            description = "A page; its entries stand in `_embedded[\"muster:audit\"]`. Scope `audit:read`.",
+        ),
         (status = 401, description = "No token or session."),
         (status = 403, description = "Without the scope."),
     ),

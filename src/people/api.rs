@@ -68,7 +68,12 @@ fn resource(kernel: &Kernel, vault: &Vault, row: &store::PersonRow) -> Result<Va
 }
 
 /// People of the organization who confirmed something or were added by an organizer, newest first.
-#[utoipa::path(get, path = "/api/v1/people", tag = "people", responses((status = 200, description = "A page of people", body = Value), (status = 401), (status = 403)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/people",
+    tag = "people",
+    responses((status = 200, description = "A page of people", body = Value), (status = 401), (status = 403)),
+)]
 async fn list_people(State(people): State<People>, actor: Actor, query: ListQuery) -> Result<Json<Value>> {
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
@@ -84,7 +89,13 @@ async fn list_people(State(people): State<People>, actor: Actor, query: ListQuer
 }
 
 /// One person.
-#[utoipa::path(get, path = "/api/v1/people/{id}", tag = "people", params(("id" = Uuid, Path)), responses((status = 200, description = "The person", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/people/{id}",
+    tag = "people",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The person", body = Value), (status = 404)),
+)]
 async fn get_person(
     State(people): State<People>,
     actor: Actor,
@@ -98,7 +109,17 @@ async fn get_person(
 }
 
 /// Adds a person, or completes the one with this address (`person_signup_helper`).
-#[utoipa::path(post, path = "/api/v1/people", tag = "people", request_body = SignupBody, responses((status = 201, description = "Added", body = Value), (status = 200, description = "Completed", body = Value), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/people",
+    tag = "people",
+    request_body = SignupBody,
+    responses(
+        (status = 201, description = "Added", body = Value),
+        (status = 200, description = "Completed", body = Value),
+        (status = 422),
+    ),
+)]
 async fn create_person(
     State(people): State<People>,
     actor: Actor,
@@ -134,7 +155,14 @@ async fn create_person(
 }
 
 /// Merges details into a person: what is absent or empty stays.
-#[utoipa::path(put, path = "/api/v1/people/{id}", tag = "people", params(("id" = Uuid, Path)), request_body = PersonBody, responses((status = 200, description = "Merged", body = Value), (status = 404), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/people/{id}",
+    tag = "people",
+    params(("id" = Uuid, Path)),
+    request_body = PersonBody,
+    responses((status = 200, description = "Merged", body = Value), (status = 404), (status = 422)),
+)]
 async fn update_person(
     State(people): State<People>,
     actor: Actor,

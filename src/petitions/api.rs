@@ -189,7 +189,12 @@ fn ensure_visible(actor: Option<&Actor>, petition: &Petition) -> Result<()> {
 }
 
 /// Petitions, newest first: all of the organization's with a token, the public ones without.
-#[utoipa::path(get, path = "/api/v1/petitions", tag = "petitions", responses((status = 200, description = "A page of petitions", body = Value), (status = 400)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions",
+    tag = "petitions",
+    responses((status = 200, description = "A page of petitions", body = Value), (status = 400)),
+)]
 async fn list_petitions(
     State(petitions): State<Petitions>,
     reader: MaybeActor,
@@ -211,7 +216,13 @@ async fn list_petitions(
 }
 
 /// One petition.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The petition", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The petition", body = Value), (status = 404)),
+)]
 async fn get_petition(
     State(petitions): State<Petitions>,
     reader: MaybeActor,
@@ -232,7 +243,13 @@ async fn get_petition(
 }
 
 /// Creates a petition; a draft unless it says otherwise.
-#[utoipa::path(post, path = "/api/v1/petitions", tag = "petitions", request_body(content = inline(PetitionDocument)), responses((status = 201, description = "Created", body = Value), (status = 401), (status = 403), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions",
+    tag = "petitions",
+    request_body(content = inline(PetitionDocument)),
+    responses((status = 201, description = "Created", body = Value), (status = 401), (status = 403), (status = 422)),
+)]
 async fn create_petition(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -277,7 +294,14 @@ struct PetitionDocument {
 }
 
 /// Changes a petition; absent members stay.
-#[utoipa::path(put, path = "/api/v1/petitions/{id}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = PetitionChanges, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/petitions/{id}",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = PetitionChanges,
+    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)),
+)]
 async fn update_petition(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -320,7 +344,13 @@ async fn update_petition(
 }
 
 /// Puts a petition away; its signatures stay.
-#[utoipa::path(delete, path = "/api/v1/petitions/{id}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "Archived", body = Value), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/petitions/{id}",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "Archived", body = Value), (status = 404)),
+)]
 async fn delete_petition(
     State(petitions): State<Petitions>,
     actor: Actor,

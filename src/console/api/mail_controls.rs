@@ -121,7 +121,16 @@ async fn summary(console: &Console, actor: &Actor) -> Result<Value> {
 }
 
 /// How mail goes: by class and state, by mailbox, by provider over seven days, what is paused and what is late.
-#[utoipa::path(get, path = "/api/v1/mail/summary", tag = "mail", responses((status = 200, description = "The numbers. Scope `mail:manage`.", body = Value), (status = 401), (status = 403)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/mail/summary",
+    tag = "mail",
+    responses(
+        (status = 200, description = "The numbers. Scope `mail:manage`.", body = Value),
+        (status = 401),
+        (status = 403),
+    ),
+)]
 async fn get_mail_summary(State(console): State<Console>, actor: Actor) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
@@ -142,7 +151,18 @@ pub struct PauseChanges {
 
 /// Pauses mail, or lets it go on: everything, or classes; at once, for the whole installation. After a database was restored from a copy
 /// everything is paused until this lifts it.
-#[utoipa::path(put, path = "/api/v1/mail/pauses", tag = "mail", request_body = PauseChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/mail/pauses",
+    tag = "mail",
+    request_body = PauseChanges,
+    responses(
+        (status = 200, description = "How mail goes now", body = Value),
+        (status = 401),
+        (status = 403),
+        (status = 422),
+    ),
+)]
 async fn update_mail_pauses(
     State(console): State<Console>,
     actor: Actor,
@@ -231,7 +251,20 @@ impl DailyHours {
 }
 
 /// Sets the pace of an official's mailbox that letters of the organization wait for, or pauses it.
-#[utoipa::path(put, path = "/api/v1/mail/lanes/{lane}", tag = "mail", params(("lane" = String, Path, description = "As in the summary")), request_body = LaneChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 404), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/mail/lanes/{lane}",
+    tag = "mail",
+    params(("lane" = String, Path, description = "As in the summary")),
+    request_body = LaneChanges,
+    responses(
+        (status = 200, description = "How mail goes now", body = Value),
+        (status = 401),
+        (status = 403),
+        (status = 404),
+        (status = 422),
+    ),
+)]
 async fn update_mail_lane(
     State(console): State<Console>,
     actor: Actor,
@@ -275,7 +308,20 @@ pub struct RelayChanges {
 }
 
 /// Sets how many mails an hour a relay is given, for the whole installation.
-#[utoipa::path(put, path = "/api/v1/mail/relays/{relay}", tag = "mail", params(("relay" = String, Path, description = "host:port, as in the summary")), request_body = RelayChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 404), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/mail/relays/{relay}",
+    tag = "mail",
+    params(("relay" = String, Path, description = "host:port, as in the summary")),
+    request_body = RelayChanges,
+    responses(
+        (status = 200, description = "How mail goes now", body = Value),
+        (status = 401),
+        (status = 403),
+        (status = 404),
+        (status = 422),
+    ),
+)]
 async fn update_mail_relay(
     State(console): State<Console>,
     actor: Actor,
@@ -305,7 +351,18 @@ pub struct FirstContactChanges {
 
 /// Sets how many first mails to an address go out in an hour, for the whole installation, at once. What waits for the limit is
 /// looked at again.
-#[utoipa::path(put, path = "/api/v1/mail/first_contacts", tag = "mail", request_body = FirstContactChanges, responses((status = 200, description = "How mail goes now", body = Value), (status = 401), (status = 403), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/mail/first_contacts",
+    tag = "mail",
+    request_body = FirstContactChanges,
+    responses(
+        (status = 200, description = "How mail goes now", body = Value),
+        (status = 401),
+        (status = 403),
+        (status = 422),
+    ),
+)]
 async fn update_first_contact_limit(
     State(console): State<Console>,
     actor: Actor,
@@ -331,7 +388,18 @@ pub struct Unsuppress {
 
 /// Lets an address that bounced be written to again in the organization. Who unsubscribed, complained or wants no mail ever stays so.
 /// The answer is the same whether it was suppressed or not; who may read contacts is told.
-#[utoipa::path(post, path = "/api/v1/mail/unsuppress", tag = "mail", request_body = Unsuppress, responses((status = 200, description = "It may be written to", body = Value), (status = 401), (status = 403), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/mail/unsuppress",
+    tag = "mail",
+    request_body = Unsuppress,
+    responses(
+        (status = 200, description = "It may be written to", body = Value),
+        (status = 401),
+        (status = 403),
+        (status = 422),
+    ),
+)]
 async fn unsuppress(
     State(console): State<Console>,
     actor: Actor,
@@ -355,7 +423,19 @@ async fn unsuppress(
 }
 
 /// Queues a failed, uncertain or returned mail again.
-#[utoipa::path(post, path = "/api/v1/mail/{id}/retry", tag = "mail", params(("id" = Uuid, Path)), responses((status = 200, description = "Queued", body = Value), (status = 401), (status = 403), (status = 404), (status = 409, description = "In another state")))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/mail/{id}/retry",
+    tag = "mail",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "Queued", body = Value),
+        (status = 401),
+        (status = 403),
+        (status = 404),
+        (status = 409, description = "In another state"),
+    ),
+)]
 async fn retry_mail(
     State(console): State<Console>,
     actor: Actor,
@@ -372,7 +452,19 @@ async fn retry_mail(
 }
 
 /// Cancels a mail that waits.
-#[utoipa::path(post, path = "/api/v1/mail/{id}/cancel", tag = "mail", params(("id" = Uuid, Path)), responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 403), (status = 404), (status = 409, description = "In another state")))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/mail/{id}/cancel",
+    tag = "mail",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "Cancelled", body = Value),
+        (status = 401),
+        (status = 403),
+        (status = 404),
+        (status = 409, description = "In another state"),
+    ),
+)]
 async fn cancel_mail(
     State(console): State<Console>,
     actor: Actor,
@@ -399,7 +491,18 @@ async fn audit_mail_decision(conn: &mut sqlx::PgConnection, actor: &Actor, id: U
 }
 
 /// Queues all failed mails again, or those that a filter names (as in the list of mail).
-#[utoipa::path(post, path = "/api/v1/mail/retry", tag = "mail", params(("filter" = Option<String>, Query, description = "As in the list of mail")), responses((status = 200, description = "How many go again", body = Value), (status = 400), (status = 401), (status = 403)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/mail/retry",
+    tag = "mail",
+    params(("filter" = Option<String>, Query, description = "As in the list of mail")),
+    responses(
+        (status = 200, description = "How many go again", body = Value),
+        (status = 400),
+        (status = 401),
+        (status = 403),
+    ),
+)]
 async fn retry_mails(State(console): State<Console>, actor: Actor, query: ListQuery) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;
@@ -414,12 +517,18 @@ async fn retry_mails(State(console): State<Console>, actor: Actor, query: ListQu
 
 /// Hands in a mail that came back, as it is: `?recipient=` is the envelope's, where it is known.
 #[utoipa::path(
-    post, path = "/api/v1/mail/bounces", tag = "mail",
+    post,
+    path = "/api/v1/mail/bounces",
+    tag = "mail",
     params(("recipient" = Option<String>, Query, description = "The envelope's recipient")),
     request_body(content = String, content_type = "message/rfc822"),
     responses(
-        (status = 200, description = "What it says, and whether the mail was found that it is about", body = Value), (status = 401), (status = 403),
-        (status = 413), (status = 415), (status = 503, description = "The mail is still being sent; hand it in again"),
+        (status = 200, description = "What it says, and whether the mail was found that it is about", body = Value),
+        (status = 401),
+        (status = 403),
+        (status = 413),
+        (status = 415),
+        (status = 503, description = "The mail is still being sent; hand it in again"),
     ),
 )]
 async fn create_bounce(

@@ -155,7 +155,18 @@ async fn find_attendance(
 }
 
 /// The registrations for an event, newest first.
-#[utoipa::path(get, path = "/api/v1/events/{id}/attendances", tag = "attendances", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "A page of registrations", body = Value), (status = 401), (status = 403), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/{id}/attendances",
+    tag = "attendances",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses(
+        (status = 200, description = "A page of registrations", body = Value),
+        (status = 401),
+        (status = 403),
+        (status = 404),
+    ),
+)]
 pub async fn list_attendances(
     State(events): State<Events>,
     actor: Actor,
@@ -187,7 +198,13 @@ pub async fn list_attendances(
 }
 
 /// One registration.
-#[utoipa::path(get, path = "/api/v1/events/{id}/attendances/{attendance}", tag = "attendances", params(("id" = String, Path), ("attendance" = Uuid, Path)), responses((status = 200, description = "The registration", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/{id}/attendances/{attendance}",
+    tag = "attendances",
+    params(("id" = String, Path), ("attendance" = Uuid, Path)),
+    responses((status = 200, description = "The registration", body = Value), (status = 404)),
+)]
 pub async fn get_attendance(
     State(events): State<Events>,
     actor: Actor,
@@ -221,8 +238,22 @@ fn parse_attendance(event: &Event, body: AttendanceBody) -> Result<NewAttendance
 }
 
 /// Registers. Without a token this is the public act, answered alike for everybody; with one the organizer vouches.
-#[utoipa::path(post, path = "/api/v1/events/{id}/attendances", tag = "attendances", params(("id" = String, Path, description = "UUID or slug")), request_body = AttendanceBody,
-    responses((status = 202, description = "Received (public act)", body = Value), (status = 201, description = "Registered (with a token)", body = Value), (status = 200, description = "Was there already (with a token)", body = Value), (status = 409), (status = 422), (status = 428), (status = 503)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/events/{id}/attendances",
+    tag = "attendances",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = AttendanceBody,
+    responses(
+        (status = 202, description = "Received (public act)", body = Value),
+        (status = 201, description = "Registered (with a token)", body = Value),
+        (status = 200, description = "Was there already (with a token)", body = Value),
+        (status = 409),
+        (status = 422),
+        (status = 428),
+        (status = 503),
+    ),
+)]
 pub async fn create_attendance(
     State(events): State<Events>,
     MaybeActor(actor): MaybeActor,
@@ -256,7 +287,14 @@ pub async fn create_attendance(
 }
 
 /// Changes a registration that has a place or waits for one.
-#[utoipa::path(put, path = "/api/v1/events/{id}/attendances/{attendance}", tag = "attendances", params(("id" = String, Path), ("attendance" = Uuid, Path)), request_body = AttendanceChanges, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/events/{id}/attendances/{attendance}",
+    tag = "attendances",
+    params(("id" = String, Path), ("attendance" = Uuid, Path)),
+    request_body = AttendanceChanges,
+    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)),
+)]
 pub async fn update_attendance(
     State(events): State<Events>,
     actor: Actor,
@@ -299,7 +337,13 @@ pub async fn update_attendance(
 }
 
 /// Cancels a registration on behalf of its person; the seats go to those who wait.
-#[utoipa::path(delete, path = "/api/v1/events/{id}/attendances/{attendance}", tag = "attendances", params(("id" = String, Path), ("attendance" = Uuid, Path)), responses((status = 200, description = "Cancelled", body = Value), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/events/{id}/attendances/{attendance}",
+    tag = "attendances",
+    params(("id" = String, Path), ("attendance" = Uuid, Path)),
+    responses((status = 200, description = "Cancelled", body = Value), (status = 404)),
+)]
 pub async fn delete_attendance(
     State(events): State<Events>,
     actor: Actor,

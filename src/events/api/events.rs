@@ -100,7 +100,12 @@ async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Even
 }
 
 /// Events, newest first: all of the organization's with a token, the public ones without.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events", responses((status = 200, description = "A page of events", body = Value), (status = 400)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    tag = "events",
+    responses((status = 200, description = "A page of events", body = Value), (status = 400)),
+)]
 pub async fn list_events(
     State(events): State<Events>,
     reader: MaybeActor,
@@ -122,7 +127,13 @@ pub async fn list_events(
 }
 
 /// One event.
-#[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The event", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/{id}",
+    tag = "events",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The event", body = Value), (status = 404)),
+)]
 pub async fn get_event(
     State(events): State<Events>,
     reader: MaybeActor,
@@ -169,7 +180,13 @@ struct EventChangesDocument {
 }
 
 /// Creates an event; a draft unless it says otherwise. Only `title` is required, and `start_date` to publish.
-#[utoipa::path(post, path = "/api/v1/events", tag = "events", request_body(content = inline(EventDocument)), responses((status = 201, description = "Created", body = Value), (status = 401), (status = 403), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/events",
+    tag = "events",
+    request_body(content = inline(EventDocument)),
+    responses((status = 201, description = "Created", body = Value), (status = 401), (status = 403), (status = 422)),
+)]
 pub async fn create_event(
     State(events): State<Events>,
     actor: Actor,
@@ -199,7 +216,14 @@ pub async fn create_event(
 }
 
 /// Changes an event; absent members stay. Those who have a place are mailed when time or place moves.
-#[utoipa::path(put, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "UUID or slug")), request_body(content = inline(EventChangesDocument)), responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/events/{id}",
+    tag = "events",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body(content = inline(EventChangesDocument)),
+    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)),
+)]
 pub async fn update_event(
     State(events): State<Events>,
     actor: Actor,
@@ -222,7 +246,13 @@ pub async fn update_event(
 }
 
 /// Puts an event away; its registrations stay.
-#[utoipa::path(delete, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "Archived", body = Value), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/events/{id}",
+    tag = "events",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "Archived", body = Value), (status = 404)),
+)]
 pub async fn delete_event(
     State(events): State<Events>,
     actor: Actor,

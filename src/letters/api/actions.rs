@@ -183,7 +183,12 @@ async fn resource(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterActio
 }
 
 /// Letter actions, newest first.
-#[utoipa::path(get, path = "/api/v1/advocacy_campaigns", tag = "advocacy_campaigns", responses((status = 200, description = "A page of letter actions", body = Value)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/advocacy_campaigns",
+    tag = "advocacy_campaigns",
+    responses((status = 200, description = "A page of letter actions", body = Value)),
+)]
 pub(super) async fn list_letter_actions(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
@@ -206,7 +211,13 @@ pub(super) async fn list_letter_actions(
 }
 
 /// One letter action.
-#[utoipa::path(get, path = "/api/v1/advocacy_campaigns/{id}", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The letter action", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/advocacy_campaigns/{id}",
+    tag = "advocacy_campaigns",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The letter action", body = Value), (status = 404)),
+)]
 pub(super) async fn get_letter_action(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
@@ -221,7 +232,13 @@ pub(super) async fn get_letter_action(
 }
 
 /// Creates a letter action. Letters to it are held until it goes live.
-#[utoipa::path(post, path = "/api/v1/advocacy_campaigns", tag = "advocacy_campaigns", request_body = LetterActionBody, responses((status = 201, description = "Created", body = Value), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/advocacy_campaigns",
+    tag = "advocacy_campaigns",
+    request_body = LetterActionBody,
+    responses((status = 201, description = "Created", body = Value), (status = 422)),
+)]
 pub(super) async fn create_letter_action(
     State(letters): State<Letters>,
     actor: Actor,
@@ -260,7 +277,14 @@ pub(super) async fn create_letter_action(
 }
 
 /// Changes a letter action, or lets its letters go.
-#[utoipa::path(put, path = "/api/v1/advocacy_campaigns/{id}", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), request_body = LetterActionBody, responses((status = 200, description = "Changed", body = Value), (status = 403), (status = 404), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/advocacy_campaigns/{id}",
+    tag = "advocacy_campaigns",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = LetterActionBody,
+    responses((status = 200, description = "Changed", body = Value), (status = 403), (status = 404), (status = 422)),
+)]
 pub(super) async fn update_letter_action(
     State(letters): State<Letters>,
     actor: Actor,
@@ -307,7 +331,13 @@ pub(super) async fn update_letter_action(
 }
 
 /// Archives a letter action: nobody sees it any more, and what was written stays.
-#[utoipa::path(delete, path = "/api/v1/advocacy_campaigns/{id}", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "Archived", body = Value), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/advocacy_campaigns/{id}",
+    tag = "advocacy_campaigns",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "Archived", body = Value), (status = 404)),
+)]
 pub(super) async fn delete_letter_action(
     State(letters): State<Letters>,
     actor: Actor,

@@ -230,7 +230,12 @@ fn official_resource(kernel: &Kernel, row: &OfficialRow) -> Value {
 }
 
 /// Offices by title; without a token those of all organizations, without their mailboxes.
-#[utoipa::path(get, path = "/api/v1/offices", tag = "offices", responses((status = 200, description = "A page of offices", body = Value)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/offices",
+    tag = "offices",
+    responses((status = 200, description = "A page of offices", body = Value)),
+)]
 pub(super) async fn list_offices(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
@@ -247,7 +252,13 @@ pub(super) async fn list_offices(
 }
 
 /// One office.
-#[utoipa::path(get, path = "/api/v1/offices/{id}", tag = "offices", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The office", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/offices/{id}",
+    tag = "offices",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The office", body = Value), (status = 404)),
+)]
 pub(super) async fn get_office(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
@@ -260,7 +271,13 @@ pub(super) async fn get_office(
 }
 
 /// Creates an office; its holder begins today.
-#[utoipa::path(post, path = "/api/v1/offices", tag = "offices", request_body = OfficeBody, responses((status = 201, description = "Created", body = Value), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/offices",
+    tag = "offices",
+    request_body = OfficeBody,
+    responses((status = 201, description = "Created", body = Value), (status = 422)),
+)]
 pub(super) async fn create_office(
     State(letters): State<Letters>,
     actor: Actor,
@@ -304,7 +321,14 @@ pub(super) async fn create_office(
 }
 
 /// Changes an office. A new holder ends the present one's term yesterday; history stays.
-#[utoipa::path(put, path = "/api/v1/offices/{id}", tag = "offices", params(("id" = String, Path, description = "UUID or slug")), request_body = OfficeBody, responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/offices/{id}",
+    tag = "offices",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = OfficeBody,
+    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)),
+)]
 pub(super) async fn update_office(
     State(letters): State<Letters>,
     actor: Actor,
@@ -338,7 +362,12 @@ pub(super) async fn update_office(
 }
 
 /// Officials by name, with their terms.
-#[utoipa::path(get, path = "/api/v1/officials", tag = "offices", responses((status = 200, description = "A page of officials", body = Value)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/officials",
+    tag = "offices",
+    responses((status = 200, description = "A page of officials", body = Value)),
+)]
 pub(super) async fn list_officials(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
@@ -355,7 +384,13 @@ pub(super) async fn list_officials(
 }
 
 /// One official.
-#[utoipa::path(get, path = "/api/v1/officials/{id}", tag = "offices", params(("id" = Uuid, Path)), responses((status = 200, description = "The official", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/officials/{id}",
+    tag = "offices",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The official", body = Value), (status = 404)),
+)]
 pub(super) async fn get_official(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
@@ -367,7 +402,13 @@ pub(super) async fn get_official(
 }
 
 /// Creates an official, with a term in an office if one is named.
-#[utoipa::path(post, path = "/api/v1/officials", tag = "offices", request_body = OfficialBody, responses((status = 201, description = "Created", body = Value), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/officials",
+    tag = "offices",
+    request_body = OfficialBody,
+    responses((status = 201, description = "Created", body = Value), (status = 422)),
+)]
 pub(super) async fn create_official(
     State(letters): State<Letters>,
     actor: Actor,

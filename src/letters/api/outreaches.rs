@@ -174,7 +174,13 @@ async fn open(
 }
 
 /// Confirmed letters, one outreach for each target, newest first.
-#[utoipa::path(get, path = "/api/v1/advocacy_campaigns/{id}/outreaches", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "A page of outreaches", body = Value), (status = 401), (status = 403)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/advocacy_campaigns/{id}/outreaches",
+    tag = "advocacy_campaigns",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "A page of outreaches", body = Value), (status = 401), (status = 403)),
+)]
 pub(super) async fn list_outreaches(
     State(letters): State<Letters>,
     actor: Actor,
@@ -200,7 +206,13 @@ pub(super) async fn list_outreaches(
 }
 
 /// One outreach.
-#[utoipa::path(get, path = "/api/v1/advocacy_campaigns/{id}/outreaches/{outreach}", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug"), ("outreach" = Uuid, Path)), responses((status = 200, description = "The outreach", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/advocacy_campaigns/{id}/outreaches/{outreach}",
+    tag = "advocacy_campaigns",
+    params(("id" = String, Path, description = "UUID or slug"), ("outreach" = Uuid, Path)),
+    responses((status = 200, description = "The outreach", body = Value), (status = 404)),
+)]
 pub(super) async fn get_outreach(
     State(letters): State<Letters>,
     actor: Actor,
@@ -216,7 +228,20 @@ pub(super) async fn get_outreach(
 
 /// Writes a letter. Without a token: the public action, answered alike for everyone. With one, the organizer vouches, and
 /// the answer embeds one outreach for each target.
-#[utoipa::path(post, path = "/api/v1/advocacy_campaigns/{id}/outreaches", tag = "advocacy_campaigns", params(("id" = String, Path, description = "UUID or slug")), request_body = OutreachBody, responses((status = 202, description = "Received (without a token)", body = Value), (status = 201, description = "Confirmed (with a token)", body = Value), (status = 409), (status = 422), (status = 428)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/advocacy_campaigns/{id}/outreaches",
+    tag = "advocacy_campaigns",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = OutreachBody,
+    responses(
+        (status = 202, description = "Received (without a token)", body = Value),
+        (status = 201, description = "Confirmed (with a token)", body = Value),
+        (status = 409),
+        (status = 422),
+        (status = 428),
+    ),
+)]
 pub(super) async fn create_outreach(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,

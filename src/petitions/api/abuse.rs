@@ -53,7 +53,12 @@ async fn document(petitions: &Petitions, actor: &Actor) -> Result<Value> {
 }
 
 /// Limits, switches and allowances of the organization.
-#[utoipa::path(get, path = "/api/v1/integrity", tag = "integrity", responses((status = 200, description = "The settings", body = Value), (status = 401)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/integrity",
+    tag = "integrity",
+    responses((status = 200, description = "The settings", body = Value), (status = 401)),
+)]
 async fn get_abuse_settings(State(petitions): State<Petitions>, actor: Actor) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
     Ok(private_json(StatusCode::OK, &document(&petitions, &actor).await?))
@@ -85,7 +90,13 @@ pub struct AbuseSettingsChanges {
 }
 
 /// Changes limits and switches; they take effect at once, on every node.
-#[utoipa::path(put, path = "/api/v1/integrity", tag = "integrity", request_body = AbuseSettingsChanges, responses((status = 200, description = "The settings", body = Value), (status = 401), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/integrity",
+    tag = "integrity",
+    request_body = AbuseSettingsChanges,
+    responses((status = 200, description = "The settings", body = Value), (status = 401), (status = 422)),
+)]
 async fn update_abuse_settings(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -140,7 +151,13 @@ fn domain(input: &str) -> Result<String, TextError> {
 }
 
 /// Allows a network or a mail domain: its signatures are never held as a burst.
-#[utoipa::path(post, path = "/api/v1/integrity/allowances", tag = "integrity", request_body = AllowanceBody, responses((status = 201, description = "The settings", body = Value), (status = 401), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/integrity/allowances",
+    tag = "integrity",
+    request_body = AllowanceBody,
+    responses((status = 201, description = "The settings", body = Value), (status = 401), (status = 422)),
+)]
 async fn create_allowance(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -167,7 +184,13 @@ async fn create_allowance(
 }
 
 /// Takes an allowance back.
-#[utoipa::path(delete, path = "/api/v1/integrity/allowances/{allowance}", tag = "integrity", params(("allowance" = Uuid, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/integrity/allowances/{allowance}",
+    tag = "integrity",
+    params(("allowance" = Uuid, Path)),
+    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+)]
 async fn delete_allowance(
     State(petitions): State<Petitions>,
     actor: Actor,

@@ -64,7 +64,16 @@ fn document(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
 
 /// How many have signed. Without a token: the published number, and the day's breakdown in one dimension; with one:
 /// exact, with one's own writes.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/counts", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("by" = Option<Dimension>, Query, description = "What to break the total down by; `source` with a token only")), responses((status = 200, description = "The counts", body = Value), (status = 400), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}/counts",
+    tag = "petitions",
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        ("by" = Option<Dimension>, Query, description = "What to break the total down by; `source` with a token only"),
+    ),
+    responses((status = 200, description = "The counts", body = Value), (status = 400), (status = 404)),
+)]
 async fn get_counts(
     State(petitions): State<Petitions>,
     reader: MaybeActor,
@@ -110,7 +119,23 @@ async fn get_counts(
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Compares the counts with the rows and repairs them. A recount of millions goes on after the answer.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/recount", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "What was wrong, if anything", body = Value), (status = 202, description = "It takes longer; `muster:verified_date` of the counts moves when it is done", body = Value), (status = 401), (status = 404), (status = 409, description = "It is being counted already, or changes too fast")))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/recount",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses(
+        (status = 200, description = "What was wrong, if anything", body = Value),
+        (
+            status = 202,
+            description = "It takes longer; `muster:verified_date` of the counts moves when it is done",
+            body = Value,
+        ),
+        (status = 401),
+        (status = 404),
+        (status = 409, description = "It is being counted already, or changes too fast"),
+    ),
+)]
 async fn recount_petition(
     State(petitions): State<Petitions>,
     actor: Actor,

@@ -112,7 +112,13 @@ pub fn public(kernel: &Kernel, petition: &Petition) -> Vec<Value> {
 }
 
 /// The deliveries of a petition, newest first. Those that are done stand in the petition itself for everyone.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/deliveries", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The deliveries", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}/deliveries",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The deliveries", body = Value), (status = 401), (status = 404)),
+)]
 async fn list_deliveries(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -209,7 +215,20 @@ async fn apply_status(
 }
 
 /// Enters a delivery.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/deliveries", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = DeliveryBody, responses((status = 201, description = "The delivery", body = Value), (status = 202, description = "It is entered as planned while its number is being fixed", body = Value), (status = 401), (status = 404), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/deliveries",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = DeliveryBody,
+    responses(
+        (status = 201, description = "The delivery", body = Value),
+        (status = 202, description = "It is entered as planned while its number is being fixed", body = Value),
+        (status = 401),
+        (status = 404),
+        (status = 422),
+    ),
+)]
 async fn create_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -226,7 +245,21 @@ async fn create_delivery(
 }
 
 /// Changes a delivery; absent members stay. The number stays as it was fixed.
-#[utoipa::path(put, path = "/api/v1/petitions/{id}/deliveries/{delivery}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)), request_body = DeliveryBody, responses((status = 200, description = "The delivery", body = Value), (status = 202, description = "It stays planned while its number is being fixed", body = Value), (status = 401), (status = 404), (status = 409, description = "Its number is being fixed already"), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/petitions/{id}/deliveries/{delivery}",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)),
+    request_body = DeliveryBody,
+    responses(
+        (status = 200, description = "The delivery", body = Value),
+        (status = 202, description = "It stays planned while its number is being fixed", body = Value),
+        (status = 401),
+        (status = 404),
+        (status = 409, description = "Its number is being fixed already"),
+        (status = 422),
+    ),
+)]
 async fn update_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -246,7 +279,13 @@ async fn update_delivery(
 }
 
 /// Removes a delivery with its statement.
-#[utoipa::path(delete, path = "/api/v1/petitions/{id}/deliveries/{delivery}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/petitions/{id}/deliveries/{delivery}",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)),
+    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+)]
 async fn delete_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -268,7 +307,19 @@ async fn delete_delivery(
 
 /// Fixes the number of a planned delivery as it is now, so that it can be printed. Until it is delivered this can be
 /// repeated; afterwards the number stays.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/deliveries/{delivery}/statement", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)), responses((status = 200, description = "The delivery", body = Value), (status = 202, description = "It takes longer; the statement is there when it is done", body = Value), (status = 401), (status = 404), (status = 409, description = "It was delivered, or its number is being fixed already")))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/deliveries/{delivery}/statement",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The delivery", body = Value),
+        (status = 202, description = "It takes longer; the statement is there when it is done", body = Value),
+        (status = 401),
+        (status = 404),
+        (status = 409, description = "It was delivered, or its number is being fixed already"),
+    ),
+)]
 async fn create_delivery_statement(
     State(petitions): State<Petitions>,
     actor: Actor,

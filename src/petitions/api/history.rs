@@ -18,7 +18,13 @@ pub fn router() -> OpenApiRouter<Petitions> {
 }
 
 /// What became of the petition: each state with date, organizer and reason, oldest first.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/history", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The states", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}/history",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The states", body = Value), (status = 401), (status = 404)),
+)]
 async fn get_history(
     State(petitions): State<Petitions>,
     actor: Actor,

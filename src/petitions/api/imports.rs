@@ -91,7 +91,13 @@ async fn find(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petitio
 }
 
 /// The imports of a petition, newest first, with their progress.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/imports", tag = "imports", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The imports", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}/imports",
+    tag = "imports",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The imports", body = Value), (status = 401), (status = 404)),
+)]
 async fn list_imports(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -110,9 +116,24 @@ async fn list_imports(
 
 /// Takes a CSV file (UTF-8, with a header; comma, semicolon or tab). Nothing is signed yet: the answer shows the columns,
 /// the first lines, and what the columns seem to be.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/imports", tag = "imports", params(("id" = String, Path, description = "UUID or slug"), ("name" = Option<String>, Query, description = "Name of the file")),
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/imports",
+    tag = "imports",
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        ("name" = Option<String>, Query, description = "Name of the file"),
+    ),
     request_body(content = String, content_type = "text/csv", description = "At most 200 MiB"),
-    responses((status = 201, description = "Uploaded", body = Value), (status = 401), (status = 404), (status = 413), (status = 415), (status = 422)))]
+    responses(
+        (status = 201, description = "Uploaded", body = Value),
+        (status = 401),
+        (status = 404),
+        (status = 413),
+        (status = 415),
+        (status = 422),
+    ),
+)]
 async fn create_import(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -290,7 +311,20 @@ pub struct StartBody {
 }
 
 /// Starts an import, or tries it with `dry_run`; one that was tried starts anew from the first line.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/imports/{import}/start", tag = "imports", params(("id" = String, Path), ("import" = Uuid, Path)), request_body = StartBody, responses((status = 202, description = "Running", body = Value), (status = 401), (status = 404), (status = 409), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/imports/{import}/start",
+    tag = "imports",
+    params(("id" = String, Path), ("import" = Uuid, Path)),
+    request_body = StartBody,
+    responses(
+        (status = 202, description = "Running", body = Value),
+        (status = 401),
+        (status = 404),
+        (status = 409),
+        (status = 422),
+    ),
+)]
 async fn start_import(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -332,7 +366,13 @@ async fn start_import(
 }
 
 /// Stops an import and throws its file away; what it has signed stays signed.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/imports/{import}/cancel", tag = "imports", params(("id" = String, Path), ("import" = Uuid, Path)), responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/imports/{import}/cancel",
+    tag = "imports",
+    params(("id" = String, Path), ("import" = Uuid, Path)),
+    responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)),
+)]
 async fn cancel_import(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -357,7 +397,17 @@ async fn cancel_import(
 }
 
 /// The refused lines as CSV: number, field, code, reason. What stood in them is not repeated.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/imports/{import}/faults.csv", tag = "imports", params(("id" = String, Path), ("import" = Uuid, Path)), responses((status = 200, description = "The first 10,000 refused lines", body = String, content_type = "text/csv"), (status = 401), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}/imports/{import}/faults.csv",
+    tag = "imports",
+    params(("id" = String, Path), ("import" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The first 10,000 refused lines", body = String, content_type = "text/csv"),
+        (status = 401),
+        (status = 404),
+    ),
+)]
 async fn list_import_errors(
     State(petitions): State<Petitions>,
     actor: Actor,

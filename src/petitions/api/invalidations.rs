@@ -95,7 +95,13 @@ async fn find_petition(petitions: &Petitions, actor: &Actor, key: &str) -> Resul
 }
 
 /// The jobs of a petition, newest first, with their progress.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/invalidations", tag = "signatures", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The jobs", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}/invalidations",
+    tag = "signatures",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The jobs", body = Value), (status = 401), (status = 404)),
+)]
 async fn list_invalidations(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -116,7 +122,20 @@ async fn list_invalidations(
 }
 
 /// Begins a job; with `dry_run` only says how many signatures it would change, or how many at least where there are very many.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/invalidations", tag = "signatures", params(("id" = String, Path, description = "UUID or slug")), request_body = InvalidationBody, responses((status = 202, description = "Begun", body = Value), (status = 200, description = "Counted only", body = Value), (status = 401), (status = 404), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/invalidations",
+    tag = "signatures",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = InvalidationBody,
+    responses(
+        (status = 202, description = "Begun", body = Value),
+        (status = 200, description = "Counted only", body = Value),
+        (status = 401),
+        (status = 404),
+        (status = 422),
+    ),
+)]
 async fn create_invalidation(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -144,7 +163,13 @@ async fn create_invalidation(
 }
 
 /// Stops a running job; what it has changed stays changed.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/invalidations/{job}/cancel", tag = "signatures", params(("id" = String, Path), ("job" = Uuid, Path)), responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/invalidations/{job}/cancel",
+    tag = "signatures",
+    params(("id" = String, Path), ("job" = Uuid, Path)),
+    responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)),
+)]
 async fn cancel_invalidation(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -158,7 +183,18 @@ async fn cancel_invalidation(
 }
 
 /// Takes a job back: every signature it changed gets its state back.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/invalidations/{job}/undo", tag = "signatures", params(("id" = String, Path), ("job" = Uuid, Path)), responses((status = 200, description = "Being taken back", body = Value), (status = 401), (status = 404), (status = 409)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/invalidations/{job}/undo",
+    tag = "signatures",
+    params(("id" = String, Path), ("job" = Uuid, Path)),
+    responses(
+        (status = 200, description = "Being taken back", body = Value),
+        (status = 401),
+        (status = 404),
+        (status = 409),
+    ),
+)]
 async fn undo_invalidation(
     State(petitions): State<Petitions>,
     actor: Actor,

@@ -69,7 +69,13 @@ fn document(kernel: &Kernel, action: &Action, batches: &[paper::PaperBatch]) -> 
 }
 
 /// The batches of paper sheets, newest first, and their sum.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/paper_batches", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The batches", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}/paper_batches",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The batches", body = Value), (status = 401), (status = 404)),
+)]
 async fn list_paper_batches(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -83,7 +89,19 @@ async fn list_paper_batches(
 }
 
 /// Enters a batch of paper sheets.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/paper_batches", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = PaperBatchBody, responses((status = 201, description = "The batches", body = Value), (status = 401), (status = 404), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/paper_batches",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = PaperBatchBody,
+    responses(
+        (status = 201, description = "The batches", body = Value),
+        (status = 401),
+        (status = 404),
+        (status = 422),
+    ),
+)]
 async fn create_paper_batch(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -118,7 +136,13 @@ async fn create_paper_batch(
 }
 
 /// Removes a batch that was entered by mistake.
-#[utoipa::path(delete, path = "/api/v1/petitions/{id}/paper_batches/{batch}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("batch" = Uuid, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/petitions/{id}/paper_batches/{batch}",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug"), ("batch" = Uuid, Path)),
+    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+)]
 async fn delete_paper_batch(
     State(petitions): State<Petitions>,
     actor: Actor,

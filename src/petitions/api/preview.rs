@@ -18,7 +18,13 @@ pub fn router() -> OpenApiRouter<Petitions> {
 }
 
 /// A link that shows the petition before the public sees it.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/preview", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The link", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/preview",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The link", body = Value), (status = 401), (status = 404)),
+)]
 async fn create_preview(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -33,7 +39,13 @@ async fn create_preview(
 }
 
 /// Voids all preview links that were given out.
-#[utoipa::path(delete, path = "/api/v1/petitions/{id}/preview", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "Voided", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/petitions/{id}/preview",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "Voided", body = Value), (status = 401), (status = 404)),
+)]
 async fn delete_preview(
     State(petitions): State<Petitions>,
     actor: Actor,

@@ -35,7 +35,13 @@ fn short_links_resource(petitions: &Petitions, action: &Action, links: &[ShortLi
 }
 
 /// The petition's short links, with how often each was followed.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/short_links", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "The links", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}/short_links",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "The links", body = Value), (status = 401), (status = 404)),
+)]
 async fn list_short_links(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -58,7 +64,14 @@ pub struct ShortLinkBody {
 }
 
 /// Makes a short link, or points one of the organization's here.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/short_links", tag = "petitions", params(("id" = String, Path, description = "UUID or slug")), request_body = ShortLinkBody, responses((status = 201, description = "The links", body = Value), (status = 401), (status = 404), (status = 422)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/short_links",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = ShortLinkBody,
+    responses((status = 201, description = "The links", body = Value), (status = 401), (status = 404), (status = 422)),
+)]
 async fn create_short_link(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -85,7 +98,13 @@ async fn create_short_link(
 }
 
 /// Removes a short link.
-#[utoipa::path(delete, path = "/api/v1/petitions/{id}/short_links/{word}", tag = "petitions", params(("id" = String, Path, description = "UUID or slug"), ("word" = String, Path)), responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/petitions/{id}/short_links/{word}",
+    tag = "petitions",
+    params(("id" = String, Path, description = "UUID or slug"), ("word" = String, Path)),
+    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+)]
 async fn delete_short_link(
     State(petitions): State<Petitions>,
     actor: Actor,

@@ -169,7 +169,13 @@ async fn visible_resource(
 }
 
 /// The signatures of a petition, newest first.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/signatures", tag = "signatures", params(("id" = String, Path, description = "UUID or slug")), responses((status = 200, description = "A page of signatures", body = Value), (status = 401), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}/signatures",
+    tag = "signatures",
+    params(("id" = String, Path, description = "UUID or slug")),
+    responses((status = 200, description = "A page of signatures", body = Value), (status = 401), (status = 404)),
+)]
 async fn list_signatures(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -204,7 +210,13 @@ async fn list_signatures(
 }
 
 /// One signature.
-#[utoipa::path(get, path = "/api/v1/petitions/{id}/signatures/{signature}", tag = "signatures", params(("id" = String, Path), ("signature" = Uuid, Path)), responses((status = 200, description = "The signature", body = Value), (status = 404)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/petitions/{id}/signatures/{signature}",
+    tag = "signatures",
+    params(("id" = String, Path), ("signature" = Uuid, Path)),
+    responses((status = 200, description = "The signature", body = Value), (status = 404)),
+)]
 async fn get_signature(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -223,8 +235,22 @@ async fn get_signature(
 }
 
 /// Signs. Without a token this is the public act, answered alike for everybody; with one the organizer vouches.
-#[utoipa::path(post, path = "/api/v1/petitions/{id}/signatures", tag = "signatures", params(("id" = String, Path, description = "UUID or slug")), request_body = SignatureBody,
-    responses((status = 202, description = "Received (public act)", body = Value), (status = 201, description = "Signed (with a token)", body = Value), (status = 200, description = "Was there already (with a token)", body = Value), (status = 409), (status = 422), (status = 428), (status = 503)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/petitions/{id}/signatures",
+    tag = "signatures",
+    params(("id" = String, Path, description = "UUID or slug")),
+    request_body = SignatureBody,
+    responses(
+        (status = 202, description = "Received (public act)", body = Value),
+        (status = 201, description = "Signed (with a token)", body = Value),
+        (status = 200, description = "Was there already (with a token)", body = Value),
+        (status = 409),
+        (status = 422),
+        (status = 428),
+        (status = 503),
+    ),
+)]
 async fn create_signature(
     State(petitions): State<Petitions>,
     MaybeActor(actor): MaybeActor,
@@ -351,7 +377,14 @@ pub enum Vetted {
 }
 
 /// Decides about a signature: its comment, its name, whether it is genuine.
-#[utoipa::path(put, path = "/api/v1/petitions/{id}/signatures/{signature}", tag = "signatures", params(("id" = String, Path), ("signature" = Uuid, Path)), request_body = SignatureChanges, responses((status = 200, description = "Decided", body = Value), (status = 404), (status = 409), (status = 422)))]
+#[utoipa::path(
+    put,
+    path = "/api/v1/petitions/{id}/signatures/{signature}",
+    tag = "signatures",
+    params(("id" = String, Path), ("signature" = Uuid, Path)),
+    request_body = SignatureChanges,
+    responses((status = 200, description = "Decided", body = Value), (status = 404), (status = 409), (status = 422)),
+)]
 async fn update_signature(
     State(petitions): State<Petitions>,
     actor: Actor,
@@ -411,7 +444,13 @@ async fn update_signature(
 }
 
 /// Withdraws a signature on behalf of its signer.
-#[utoipa::path(delete, path = "/api/v1/petitions/{id}/signatures/{signature}", tag = "signatures", params(("id" = String, Path), ("signature" = Uuid, Path)), responses((status = 200, description = "Withdrawn", body = Value), (status = 404)))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/petitions/{id}/signatures/{signature}",
+    tag = "signatures",
+    params(("id" = String, Path), ("signature" = Uuid, Path)),
+    responses((status = 200, description = "Withdrawn", body = Value), (status = 404)),
+)]
 async fn delete_signature(
     State(petitions): State<Petitions>,
     actor: Actor,
