@@ -26,7 +26,7 @@ async fn the_west_of_canada_changes_its_clocks_no_more(pool: PgPool) {
         let event = app.get(&format!("/api/v1/events/{slug}"), None).await.expect(200);
         assert_eq!((&event["start_date"], &event["timezone_identifier"]), (&json!(at), &json!(zone)));
         let page = app.get(&format!("/e/{slug}"), None).await.text();
-        assert!(page.contains("6:00 p.m.") && page.contains("8:00 p.m."), "{zone} {page}");
+        assert!(page.contains("6:00\u{a0}p.m.") && page.contains("8:00\u{a0}p.m."), "{zone} {page}");
         let file = app.get(&format!("/e/{slug}.ics"), None).await.text();
         assert!(file.contains(&format!("DTSTART;TZID={zone}:20270301T180000\r\n")), "{file}");
         assert!(file.contains("BEGIN:VTIMEZONE"), "{file}");
