@@ -171,7 +171,7 @@ pub async fn update_action(
     }
     match changes.muster_image {
         Some(Some(image)) => {
-            action.image = Some(images::find_organization_image(conn, action.organization_id, image).await?)
+            action.image = Some(images::find_organization_image(conn, action.organization_id, image).await?);
         }
         Some(None) => action.image = None,
         None => {}

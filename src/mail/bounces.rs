@@ -74,7 +74,7 @@ pub async fn process_bounce(
     if let Some(kind) = kind {
         match &report {
             BounceReport::Failed { is_dead: true, .. } => {
-                handle_reported_bounce(kernel, kind, &mut tx, &email, "bounced").await?
+                handle_reported_bounce(kernel, kind, &mut tx, &email, "bounced").await?;
             }
             BounceReport::Failed { status, .. } if retry_policy::is_strike(*status) => {
                 suppression::strike_addressee(kernel, kind, &mut tx, &email).await?;

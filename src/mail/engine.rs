@@ -326,7 +326,7 @@ impl Engine {
                     "circuit breaker open: the relay refuses our mail and is offered one mail at a time until it takes one; nothing is lost"
                 ),
                 (Ok(true), BreakerChange::Accepted) => {
-                    tracing::info!(relay, "circuit breaker closed: the relay takes our mail again")
+                    tracing::info!(relay, "circuit breaker closed: the relay takes our mail again");
                 }
                 (Ok(false), _) => {}
                 (Err(error), _) => {

@@ -1,7 +1,7 @@
 //! The file transport for demo and development: each mail becomes a file, and the console's mailbox page shows them.
 //! Nothing leaves the machine.
 //!
-//! Files are `{data_root}/mailbox/{id}.eml`, with time-ordered ids (UUIDv7), written under another name and renamed.
+//! Files are `{data_root}/mailbox/{id}.eml`, with time-ordered ids (`UUIDv7`), written under another name and renamed.
 
 use std::{
     fs, io,

@@ -106,11 +106,11 @@ impl Message {
             && let Some(boundary) = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty())
         {
             let parts = split_parts(body, boundary.as_bytes());
-            let context =
+            let nested =
                 PartContext { depth: context.depth + 1, is_alternative: kind == "multipart/alternative", ..context };
             for part in &parts {
                 let (header, body) = split_header(part);
-                self.entity(&header, body, context, decoded);
+                self.entity(&header, body, nested, decoded);
             }
             if !parts.is_empty() {
                 return;
@@ -122,9 +122,9 @@ impl Message {
         }
         if opens && kind == "message/rfc822" && context.messages < MAX_MESSAGES {
             let (header, body) = split_header(&content);
-            let context =
+            let nested =
                 PartContext { depth: context.depth + 1, messages: context.messages + 1, is_alternative: false };
-            self.entity(&header, body, context, decoded);
+            self.entity(&header, body, nested, decoded);
             self.inner_headers.push(header);
             return;
         }
