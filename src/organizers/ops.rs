@@ -205,8 +205,8 @@ pub struct SignedIn {
 /// long as a wrong password.
 ///
 /// # Errors
-/// `unauthorized` (401) for a wrong address or password, or a disabled organizer; as [`crate::kernel::guard::Guard::begin`]
-/// after too many of them.
+/// `unauthorized` (401) for a wrong address or password, or a disabled organizer; as
+/// [`crate::kernel::rate_limit::RateLimiter::begin`] after too many of them.
 pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn> {
     // what is no address is no account's, which everybody knows beforehand
     let Ok(address) = EmailAddress::parse(given.email) else { return Err(wrong_credentials()) };
