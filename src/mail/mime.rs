@@ -94,20 +94,20 @@ impl Message {
         message
     }
 
-    fn entity(&mut self, header: &Header, body: &[u8], context: PartContext, decoded: &mut dyn FnMut(&[u8])) {
+    fn entity(&mut self, header: &Header, body: &[u8], nesting: PartContext, decoded: &mut dyn FnMut(&[u8])) {
         if self.parts.len() >= MAX_PARTS {
             return;
         }
         let content_type = header.get("content-type").unwrap_or_default();
         let kind = kind_of(content_type);
-        let opens = context.depth < MAX_DEPTH;
+        let opens = nesting.depth < MAX_DEPTH;
         if opens
             && kind.starts_with("multipart/")
             && let Some(boundary) = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty())
         {
             let parts = split_parts(body, boundary.as_bytes());
             let nested =
-                PartContext { depth: context.depth + 1, is_alternative: kind == "multipart/alternative", ..context };
+                PartContext { depth: nesting.depth + 1, is_alternative: kind == "multipart/alternative", ..nesting };
             for part in &parts {
                 let (header, body) = split_header(part);
                 self.entity(&header, body, nested, decoded);
@@ -120,10 +120,10 @@ impl Message {
         if let Cow::Owned(content) = &content {
             decoded(content);
         }
-        if opens && kind == "message/rfc822" && context.messages < MAX_MESSAGES {
+        if opens && kind == "message/rfc822" && nesting.messages < MAX_MESSAGES {
             let (header, body) = split_header(&content);
             let nested =
-                PartContext { depth: context.depth + 1, messages: context.messages + 1, is_alternative: false };
+                PartContext { depth: nesting.depth + 1, messages: nesting.messages + 1, is_alternative: false };
             self.entity(&header, body, nested, decoded);
             self.inner_headers.push(header);
             return;
@@ -133,8 +133,8 @@ impl Message {
         let to_text = charset.and_then(|charset| charset_decoder(charset.as_bytes()));
         let disposition = header.get("content-disposition").unwrap_or_default().trim_start();
         self.parts.push(MimePart {
-            messages: context.messages,
-            is_alternative: context.is_alternative,
+            messages: nesting.messages,
+            is_alternative: nesting.is_alternative,
             is_attachment: disposition.get(..10).is_some_and(|word| word.eq_ignore_ascii_case("attachment")),
             text: to_text.map_or_else(|| String::from_utf8_lossy(content).into_owned(), |to_text| to_text(content)),
             kind,
