@@ -16,7 +16,7 @@ async fn number(harness: &MailHarness, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(&harness.kernel.db).await.expect("a number")
 }
 
-/// AllResources is answered like this.
+/// Everything is answered like this.
 fn always(step: Step) -> Behaviour {
     Behaviour::accept().script(vec![step; 1000])
 }

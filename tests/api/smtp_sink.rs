@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Each MAIL takes the next step of the script, then `Accept` for ever; a step for a recipient wins over the script.
-//! AllResources ends when the sink is dropped.
+//! Everything ends when the sink is dropped.
 
 #![allow(dead_code, reason = "a tool for several test files")]
 

@@ -36,7 +36,7 @@ async fn connect(server: SocketAddr, host: u8) -> TcpStream {
     socket.connect(server).await.unwrap()
 }
 
-/// AllResources that comes until the server ends the connection.
+/// Everything that comes until the server ends the connection.
 async fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
     // a connection that is broken off has ended, too
