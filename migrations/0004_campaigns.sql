@@ -57,6 +57,7 @@ CREATE TABLE actions (
     state_reason      text NOT NULL DEFAULT '', -- why it is in this state, as the page says it
     opens_at          timestamptz, -- null: when it is published
     closes_at         timestamptz, -- null: when somebody closes it
+    ends_at           timestamptz, -- events: a copy of events.ends_at; null for others
     next_action_id    uuid REFERENCES actions (id) ON DELETE SET NULL, -- where a page that takes nobody leads on to
     image_id          uuid REFERENCES images (id) ON DELETE SET NULL,
     preview_generation smallint NOT NULL DEFAULT 0, -- raising it voids the preview links given out before
@@ -89,6 +90,11 @@ CREATE INDEX actions_modified_at_idx ON actions (organization_id, kind, modified
 CREATE INDEX actions_public_idx ON actions (kind, id) WHERE state NOT IN ('draft', 'archived');
 CREATE INDEX actions_verified_at_idx ON actions (verified_at NULLS FIRST, id);
 CREATE INDEX actions_campaign_id_idx ON actions (campaign_id);
+-- landing pages, of all campaigns and of one; what ends first comes first
+CREATE INDEX actions_landing_idx ON actions (kind, ends_at, id) WHERE state IN ('published', 'paused', 'won', 'cancelled');
+CREATE INDEX actions_campaign_landing_idx ON actions (campaign_id, kind, ends_at, id) WHERE state IN ('published', 'paused', 'won', 'cancelled');
+-- the events on the console's first page
+CREATE INDEX actions_console_events_idx ON actions (organization_id, ends_at) WHERE kind = 'event' AND state <> 'archived';
 CREATE INDEX actions_vault_id_idx ON actions (vault_id);
 CREATE INDEX actions_closes_at_idx ON actions (closes_at) WHERE state = 'published';
 CREATE INDEX actions_next_action_id_idx ON actions (next_action_id) WHERE next_action_id IS NOT NULL;
@@ -208,6 +214,12 @@ CREATE TABLE action_count_deltas (
     CONSTRAINT action_count_deltas_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.02);
 CREATE INDEX action_count_deltas_action_id_idx ON action_count_deltas (action_id, dimension);
+
+-- Petitions whose published count, goal or milestones changed since their milestones were last checked: the tick checks no
+-- others.
+CREATE TABLE count_moves (
+    action_id uuid PRIMARY KEY REFERENCES actions (id) ON DELETE CASCADE
+) WITH (autovacuum_vacuum_scale_factor = 0.01);
 
 -- Who compares the counts of an action with its rows at present. A claim that is not renewed ends by itself.
 CREATE TABLE recounts (

@@ -304,12 +304,17 @@ BEGIN
         acts := ARRAY(SELECT a FROM unnest(acts) a WHERE a.id NOT IN (SELECT s.act_id FROM unnest(spent) AS s));
     END IF;
 
-    -- What its owner has taken back, no file gives again. People are locked first, in the order of every batch, so that who
-    -- takes it back at this moment has done so, or has a signature that counts.
-    IF EXISTS (SELECT FROM unnest(acts) a WHERE a.import_id IS NOT NULL) THEN
+    -- People whose signatures are read or changed before the people of this batch are found or made are locked first, and all
+    -- others of the batch with them: the lock order is in src/people/mod.rs.
+    IF EXISTS (SELECT FROM unnest(acts) a WHERE a.import_id IS NOT NULL OR (a.mode = 'vouched' AND a.protected)) THEN
         PERFORM FROM people p
-        WHERE p.id IN (SELECT k.id FROM unnest(acts) a JOIN people k ON k.vault_id = a.vault_id AND k.email_index = a.email_index WHERE a.import_id IS NOT NULL)
+        WHERE p.id IN (SELECT k.id FROM unnest(acts) a JOIN people k ON k.vault_id = a.vault_id AND k.email_index = a.email_index)
         ORDER BY p.vault_id, p.email_index FOR NO KEY UPDATE;
+    END IF;
+
+    -- An import does not restore what its owner has withdrawn: an owner who withdraws at this moment has done so by now, or
+    -- has a signature that counts.
+    IF EXISTS (SELECT FROM unnest(acts) a WHERE a.import_id IS NOT NULL) THEN
         WITH theirs AS MATERIALIZED (
             SELECT a.id, a.petition_id, a.name_index, s.id AS signed_id, s.petition_id AS signed, s.name_index AS signed_name, s.state
             FROM unnest(acts) a

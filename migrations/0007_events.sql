@@ -22,7 +22,9 @@ CREATE TABLE events (
     seats_taken         integer NOT NULL DEFAULT 0, -- exact; written only under this row's lock
     waitlist            boolean NOT NULL DEFAULT true,
     next_waitlist_position          bigint NOT NULL DEFAULT 1, -- the next place in the line; written only under this row's lock
-    allow_smaller_parties_first    boolean NOT NULL DEFAULT false, -- may a party that fits pass a larger one that waits?
+    waiting_parties     integer NOT NULL DEFAULT 0, -- parties on the waiting list, and the seats they ask for; exact; written only under this row's lock
+    waiting_seats       integer NOT NULL DEFAULT 0,
+    allow_smaller_parties_first boolean NOT NULL DEFAULT false, -- may a party that fits pass a larger one that waits?
     published_status    text NOT NULL DEFAULT 'open', -- what the public sees; moves only on the tick
     calendar_sequence   integer NOT NULL DEFAULT 0, -- iCalendar SEQUENCE: raised when time or place changes
     CONSTRAINT events_kind_check CHECK (event_kind IN ('rally', 'march', 'assembly', 'vigil', 'workshop', 'training', 'camp', 'delivery', 'meeting', 'picnic', 'other')),
@@ -33,6 +35,8 @@ CREATE TABLE events (
     CONSTRAINT events_published_status_check CHECK (published_status IN ('open', 'waitlist', 'closed'))
 );
 CREATE INDEX events_starts_at_idx ON events (starts_at);
+-- events that have not ended: the tick reads no others
+CREATE INDEX events_ends_at_idx ON events (ends_at);
 
 CREATE TABLE attendances (
     id                 uuid PRIMARY KEY,
@@ -136,7 +140,8 @@ BEGIN
     IF seats = 0 THEN
         RETURN 0;
     END IF;
-    UPDATE events SET seats_taken = seats_taken + seats WHERE events.id = of_event;
+    UPDATE events SET seats_taken = seats_taken + seats, waiting_parties = waiting_parties - cardinality(promoted), waiting_seats = waiting_seats - seats
+    WHERE events.id = of_event;
     INSERT INTO action_count_deltas (action_id, dimension, key, delta) VALUES (of_event, 'total', '', seats);
     INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
     SELECT uuid_v7(at), a.organization_id, 'confirmation', 'event_promoted', jsonb_build_object('attendance', p.id),
@@ -224,6 +229,14 @@ BEGIN
             END IF;
             IF outcome <> 'declined' AND one.old_id IS NOT NULL THEN
                 UPDATE attendances o SET state = 'cancelled', ended_at = at WHERE o.id = one.old_id;
+                IF one.old_state = 'waitlisted' THEN
+                    e.waiting_parties := e.waiting_parties - 1;
+                    e.waiting_seats := e.waiting_seats - one.old_size;
+                END IF;
+            END IF;
+            IF outcome = 'waitlisted' THEN
+                e.waiting_parties := e.waiting_parties + 1;
+                e.waiting_seats := e.waiting_seats + one.party_size;
             END IF;
             IF outcome <> 'declined' THEN
                 heirs := heirs || one.id;
@@ -252,7 +265,8 @@ BEGIN
             confirm_expires_at = NULL,
             waitlist_position = (SELECT i.place FROM unnest(heirs, inherited) AS i (id, place) WHERE i.id = n.id)
         WHERE n.id = ANY (accepted_ids || waiting_ids || declined_ids);
-        UPDATE events SET seats_taken = e.seats_taken, next_waitlist_position = e.next_waitlist_position WHERE events.id = of_event;
+        UPDATE events SET seats_taken = e.seats_taken, next_waitlist_position = e.next_waitlist_position, waiting_parties = e.waiting_parties, waiting_seats = e.waiting_seats
+        WHERE events.id = of_event;
         IF e.seats_taken <> taken_before THEN
             INSERT INTO action_count_deltas (action_id, dimension, key, delta) VALUES (of_event, 'total', '', e.seats_taken - taken_before);
         END IF;
@@ -350,7 +364,36 @@ BEGIN
       AND NOT EXISTS (SELECT FROM letters l WHERE l.person_id = p.id);
 END $$;
 
--- Not for seats_taken and next_waitlist_position, which the hot path writes.
+-- Deletes a batch of the submissions in a table (signatures, attendances, letters) that nobody confirmed in time, and the
+-- people of whom nothing is left; returns how many. People are locked before their submissions (the lock order is in
+-- src/people/mod.rs); those that another transaction has locked are left for the next call.
+CREATE FUNCTION delete_unconfirmed(submissions regclass, clock timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    of_whom uuid[];
+BEGIN
+    EXECUTE format('WITH due AS MATERIALIZED (
+                        SELECT id, person_id FROM %1$s WHERE state = ''pending'' AND confirm_expires_at < $1 LIMIT 2000
+                    ), locked AS MATERIALIZED (
+                        SELECT p.id FROM people p WHERE p.id = ANY (ARRAY(SELECT d.person_id FROM due d))
+                        ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED
+                    ), gone AS (
+                        DELETE FROM %1$s x USING due d JOIN locked p ON p.id = d.person_id
+                        WHERE x.id = d.id AND x.state = ''pending'' RETURNING x.person_id
+                    )
+                    SELECT array_agg(person_id) FROM gone', submissions) INTO of_whom USING clock;
+    PERFORM delete_unconfirmed_people(of_whom);
+    RETURN coalesce(cardinality(of_whom), 0);
+END $$;
+
+-- Copies the end of an event to its action, so that one index finds what of a campaign has not ended.
+CREATE FUNCTION copy_event_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE actions SET ends_at = NEW.ends_at WHERE id = NEW.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER events_end AFTER INSERT OR UPDATE OF ends_at ON events FOR EACH ROW EXECUTE FUNCTION copy_event_end();
+
+-- Not for seats_taken, next_waitlist_position, waiting_parties and waiting_seats, which the hot path writes.
 CREATE TRIGGER events_changed AFTER UPDATE OF event_kind, format, starts_at, ends_at, has_date, timezone, venue, address_line, locality,
     region, postal_code, country, map_url, accessibility, instructions, contacts, sessions, interpretation, capacity, waitlist,
     published_status ON events FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');

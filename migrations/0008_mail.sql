@@ -54,7 +54,7 @@ ALTER TABLE emails_settled ADD CONSTRAINT emails_settled_state_check CHECK (stat
 -- for the list of an organization's mail, newest first
 CREATE INDEX emails_settled_organization_id_idx ON emails_settled (organization_id, id);
 CREATE INDEX emails_settled_at_idx ON emails_settled USING brin (settled_at);
-CREATE INDEX emails_settled_not_sent_idx ON emails_settled (organization_id, state) WHERE state <> 'sent';
+CREATE INDEX emails_settled_not_sent_idx ON emails_settled (organization_id, state, id) WHERE state <> 'sent';
 -- For months whose partition does not exist yet.
 CREATE TABLE emails_settled_other PARTITION OF emails_settled DEFAULT;
 
@@ -231,6 +231,14 @@ CREATE TABLE mail_pauses (
     CONSTRAINT mail_pauses_scope_check CHECK (scope IN ('everything', 'confirmation', 'urgent', 'letter', 'notice', 'update'))
 );
 
+-- Notifies every process, so that messages that are composed already are not sent either (src/mail/paused.rs).
+CREATE FUNCTION notify_mail_paused() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('muster_cache_invalidation', 'mail');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER mail_pauses_changed AFTER INSERT OR UPDATE OR DELETE ON mail_pauses FOR EACH STATEMENT EXECUTE FUNCTION notify_mail_paused();
+
 -- Ended pauses, kept for 30 days: their time does not count towards the age at which mail is cancelled.
 CREATE TABLE mail_pauses_ended (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -247,6 +255,15 @@ CREATE TABLE mail_controls (
     CONSTRAINT mail_controls_first_contacts_check CHECK (first_contacts_per_hour > 0)
 );
 INSERT INTO mail_controls DEFAULT VALUES;
+
+-- Failed mails that an organizer queues again, when they are too many for one request: a job goes through the rest.
+CREATE TABLE mail_retries (
+    id              uuid PRIMARY KEY, -- of its row in `jobs`
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    filter          text NOT NULL, -- as requested: by state, class and kind, never by person; '': all
+    asked_at        timestamptz NOT NULL -- mails that fail later are not queued again
+);
+CREATE INDEX mail_retries_organization_id_idx ON mail_retries (organization_id);
 
 -- Settled mails whose settlement callback failed; it is retried until it succeeds.
 CREATE TABLE mail_pending_callbacks (

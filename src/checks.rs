@@ -77,7 +77,8 @@ async fn check_database(settings: &Settings, findings: &mut Findings) {
     }
     let checked = async {
         let pools = db::Pools::new(settings, &database.url)?;
-        let warnings = db::check_server(&pools.work).await?;
+        let mut warnings = db::check_server(&pools.work).await?;
+        warnings.extend(mail::restore_guard_warning(&pools.work).await?);
         let room = db::check_connection_capacity(&pools).await;
         pools.close(Duration::from_secs(1)).await;
         Ok::<_, Error>((warnings, room?))

@@ -276,10 +276,8 @@ async fn mail_verb(kernel: &Kernel, verb: MailVerb) -> anyhow::Result<()> {
             eprintln!("Lifted {} suppression(s) for bouncing.", lifted.len());
         }
         MailVerb::Retry { not_composed } => {
-            let mut tx = kernel.db.begin().await?;
             let which = mail::Retry { not_composed, ..mail::Retry::default() };
-            let mails = mail::retry_all(&mut tx, kernel.env.now(), which).await?;
-            tx.commit().await?;
+            let mails = mail::retry_all(&mut *kernel.db.acquire().await?, kernel.env.now(), which).await?;
             eprintln!("Queued {mails} mail(s) again.");
         }
         MailVerb::Epoch { accept } => {
@@ -291,8 +289,9 @@ async fn mail_verb(kernel: &Kernel, verb: MailVerb) -> anyhow::Result<()> {
             let noted = epoch.recorded.map_or_else(|| "none".to_owned(), |number| number.to_string());
             println!("database: {}", epoch.number);
             println!("file: {noted} ({})", epoch.file.display());
-            if let Some((system, timeline)) = epoch.cluster {
-                println!("cluster: {system}, timeline {timeline}");
+            match epoch.cluster {
+                Some((system, timeline)) => println!("cluster: {system}, timeline {timeline}"),
+                None => println!("cluster: unknown, this role may not read it (see `muster check-config`)"),
             }
             println!("paused: {}", epoch.paused.as_deref().unwrap_or("no"));
         }

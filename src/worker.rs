@@ -16,6 +16,7 @@ use crate::{
     app::App,
     broadcasts,
     campaigns::{Tick, close_due, fold_deltas, publish_breakdowns, publish_counts},
+    console,
     error::{Error, Result},
     events,
     kernel::{
@@ -27,7 +28,7 @@ use crate::{
     },
     letters,
     mail::{self, Engine},
-    organizers, petitions,
+    organizers, people, petitions,
 };
 
 /// UTC hour after which the nightly recount is due (02:30 in St. John's, 22:00 in Vancouver: lowest traffic).
@@ -54,6 +55,8 @@ pub fn job_kinds(app: &App) -> Vec<Arc<dyn JobKind>> {
         Arc::new(letters::DispatchJob(app.letters.clone())),
         Arc::new(broadcasts::AudienceCountJob(app.kernel.clone())),
         Arc::new(broadcasts::SendJob(app.kernel.clone())),
+        Arc::new(console::MailRetryJob(app.kernel.clone())),
+        Arc::new(events::MovedJob(app.kernel.clone())),
     ]
 }
 
@@ -252,9 +255,15 @@ async fn run_maintenance_steps(app: &App, cancel: &CancellationToken) -> Result<
     let kinds: Vec<&'static str> = job_kinds(app).iter().map(|kind| kind.kind()).collect();
     let steps: Vec<(&'static str, BoxFuture<'_, Result<()>>)> = vec![
         ("reminders", Box::pin(run_batches(cancel, move || petitions::queue_reminders(db, remind_before, now)))),
-        ("unconfirmed signatures", Box::pin(run_batches(cancel, move || petitions::delete_unconfirmed(db, now)))),
-        ("unconfirmed registrations", Box::pin(run_batches(cancel, move || events::delete_unconfirmed(db, now)))),
-        ("unconfirmed letters", Box::pin(run_batches(cancel, move || letters::delete_unconfirmed(db, now)))),
+        (
+            "unconfirmed signatures",
+            Box::pin(run_batches(cancel, move || people::delete_unconfirmed(db, "signatures", now))),
+        ),
+        (
+            "unconfirmed registrations",
+            Box::pin(run_batches(cancel, move || people::delete_unconfirmed(db, "attendances", now))),
+        ),
+        ("unconfirmed letters", Box::pin(run_batches(cancel, move || people::delete_unconfirmed(db, "letters", now)))),
         ("held letters", Box::pin(async { letters::release_unreleased(kernel).await.map(drop) })),
         (
             "recount",
@@ -282,7 +291,7 @@ async fn run_maintenance_steps(app: &App, cancel: &CancellationToken) -> Result<
         ("bursts", Box::pin(run_batches(cancel, move || petitions::delete_old_burst_counts(db, now)))),
         (
             "idempotency keys",
-            Box::pin(async { idempotency::delete_older(db, now - idempotency::RETENTION).await.map(drop) }),
+            Box::pin(run_batches(cancel, move || idempotency::delete_older(db, now - idempotency::RETENTION))),
         ),
         (
             "settled mail",

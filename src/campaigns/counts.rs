@@ -98,7 +98,7 @@ pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Resu
     };
     let published = sqlx::query_scalar!(
         r#"WITH due AS MATERIALIZED (
-               SELECT a.id, c.value, c.value / $2 * $2 AS number
+               SELECT a.id, a.kind, c.value, c.value / $2 * $2 AS number
                FROM action_counts c JOIN actions a ON a.id = c.action_id
                WHERE c.unpublished AND c.dimension = 'total' AND c.key = '' AND c.value >= 0 AND a.confirmation = $1
                FOR NO KEY UPDATE OF a SKIP LOCKED
@@ -106,6 +106,9 @@ pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Resu
                UPDATE actions a SET published_count = due.number, published_at = $3 FROM due
                WHERE a.id = due.id AND a.published_count <> due.number
                RETURNING a.id
+           ), noted AS (
+               INSERT INTO count_moves (action_id) SELECT m.id FROM moved m JOIN due ON due.id = m.id WHERE due.kind = 'petition' ORDER BY 1
+               ON CONFLICT DO NOTHING
            ), done AS ( -- not where a fold has moved it again meanwhile
                UPDATE action_counts c SET unpublished = false FROM due
                WHERE c.action_id = due.id AND c.dimension = 'total' AND c.key = '' AND c.value = due.value
@@ -119,9 +122,10 @@ pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Resu
     .await?;
     let events = sqlx::query!(
         "UPDATE events e SET published_status = s.status
-         FROM (SELECT id, event_status(events) AS status FROM events) s, actions a
+         FROM (SELECT id, event_status(events) AS status FROM events WHERE ends_at > $2) s, actions a
          WHERE s.id = e.id AND a.id = e.id AND a.confirmation = $1 AND e.published_status <> s.status",
-        confirmation
+        confirmation,
+        now
     )
     .execute(db)
     .await?;

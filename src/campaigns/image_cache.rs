@@ -110,7 +110,7 @@ impl ImageCache {
             match change {
                 CacheInvalidation::ImageRemoved(id) => cache.known.insert(id, CacheEntry::Gone),
                 CacheInvalidation::All => _ = cache.unsure.fetch_add(1, Ordering::AcqRel),
-                CacheInvalidation::Row(_) => {}
+                CacheInvalidation::Row(_) | CacheInvalidation::Mail => {}
             }
         });
         cache

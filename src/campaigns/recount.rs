@@ -1,32 +1,34 @@
 //! The recount: whether the counts of an action are what its rows say, for any number of rows, while people act.
 //!
-//! Rows that may still be written anew (ids of the last day) and rows that changed meanwhile are compared with the counts in
-//! one statement, so in one snapshot. All others are counted before, range by range in short statements, each with a
-//! digest of its row versions, and afterwards the digests are taken again: a row version that is there before and after was
-//! there all the time (none comes back), so a range with the same digest counted the same in that snapshot, too. A range
-//! with another digest is compared anew, with those that are open. No lock is held, and no snapshot for longer than a
-//! statement over [`ROWS_PER_RANGE`] rows, or over [`MAX_OPEN_RANGES`] of them for the comparison.
+//! All rows are counted range by range in short statements, each with a digest of its row versions. Then the counts are read,
+//! and the digests are taken again: a row version that is there before and after was there all the time (none comes back), so a
+//! range with the same digest counted the same in the snapshot of the counts, too. A range with another digest is read
+//! in the same statement as the counts the next time; where that would be more than [`MAX_OPEN_RANGES`] ranges, those that changed
+//! are counted anew, right before the next try, and looked at first after it. No lock is held, and no snapshot for longer
+//! than a statement over [`ROWS_PER_RANGE`] rows, or over [`MAX_OPEN_RANGES`] of them for the comparison.
 //!
 //! What is wrong is mended by a delta, which is right at any later moment: acts change rows and counts by the same.
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::{Acquire, PgConnection, PgPool};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
 use super::action::Kind;
 use crate::{
     error::{Code, Error, Result},
-    kernel::{db::with_timeout, env::floor_to_day, keyset_pagination::force_index_scans},
+    kernel::{db::with_timeout, keyset_pagination::force_index_scans},
 };
 
-/// Rows that one statement counts beforehand.
-pub const ROWS_PER_RANGE: i64 = 100_000;
-/// Ranges that one statement compares, at most, beside the rows of the last day.
-const MAX_OPEN_RANGES: usize = 20;
+/// Rows that one statement counts. A small machine whose memory holds none of them reads ten thousand in a second, so this
+/// takes two seconds there; and the smaller a range, the fewer rows are read again because one of them changed.
+pub const ROWS_PER_RANGE: i64 = 20_000;
+/// Ranges that one statement compares with the counts, at most: 300,000 rows, which the same machine reads in 30 seconds, the
+/// limit of a statement in the background ([`crate::kernel::db::PoolKind::statement_limit`]).
+const MAX_OPEN_RANGES: usize = 15;
 /// Comparisons that are tried before an action is left for another night.
-const MAX_ROUNDS: usize = 5;
+const MAX_ROUNDS: usize = 8;
 /// Time that one statement may take.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(40);
 /// Time for which a claim holds without being renewed.
@@ -46,6 +48,20 @@ pub struct Range {
     pub upto: Uuid,
 }
 
+/// A number that a store reads: `rows` (what rows count for), `kept` (what is kept of it), `erased` (rows that are gone for
+/// good), or `digest`.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Which of these.
+    pub of: String,
+    /// By what it is counted; empty for the last two.
+    pub dimension: String,
+    /// Its key there.
+    pub key: String,
+    /// The number.
+    pub n: i64,
+}
+
 /// What the rows of a range count for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RangeCounts {
@@ -53,6 +69,20 @@ pub struct RangeCounts {
     pub digest: i64,
     /// What they count for.
     pub cells: CountsByCell,
+}
+
+impl From<Vec<Cell>> for RangeCounts {
+    fn from(read: Vec<Cell>) -> Self {
+        let mut slice = Self::default();
+        for cell in read {
+            if cell.of == "digest" {
+                slice.digest = cell.n;
+            } else {
+                slice.cells.insert((cell.dimension, cell.key), cell.n);
+            }
+        }
+        slice
+    }
 }
 
 /// Rows and counts in one snapshot.
@@ -64,6 +94,24 @@ pub struct Comparison {
     pub kept: CountsByCell,
     /// Rows of it were erased: dimensions other than the total may have lost them.
     pub has_erased: bool,
+}
+
+impl From<Vec<Cell>> for Comparison {
+    fn from(read: Vec<Cell>) -> Self {
+        let mut compared = Self::default();
+        for cell in read {
+            match cell.of.as_str() {
+                "rows" => {
+                    compared.rows.insert((cell.dimension, cell.key), cell.n);
+                }
+                "kept" => {
+                    compared.kept.insert((cell.dimension, cell.key), cell.n);
+                }
+                _ => compared.has_erased = cell.n > 0,
+            }
+        }
+        compared
+    }
 }
 
 /// The rows behind the counts of one kind of action.
@@ -98,6 +146,21 @@ pub trait Countable: Send + Sync {
         action: Uuid,
         ranges: &[Range],
     ) -> impl Future<Output = Result<Comparison>> + Send;
+
+    /// Is this kept on the action's own row, and not among its counts? Then [`Countable::repair`] puts it right.
+    fn is_on_action_row(_dimension: &str) -> bool {
+        false
+    }
+
+    /// Puts right what is kept on the action's own row, in the transaction that mends its counts.
+    fn repair(
+        &self,
+        _conn: &mut PgConnection,
+        _action: Uuid,
+        _wrong: &[&CountDifference],
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// A cell that was wrong, and by how much.
@@ -158,7 +221,7 @@ pub async fn recount<C: Countable>(
     now: DateTime<Utc>,
 ) -> Result<Vec<CountDifference>> {
     let claim = RecountLease::take(db, action).await?;
-    let found = match differences(db, countable, &claim, rows, now).await {
+    let found = match differences(db, countable, &claim, rows).await {
         Ok(Some(found)) => found,
         Ok(None) => {
             claim.postpone(db).await?;
@@ -175,8 +238,18 @@ pub async fn recount<C: Countable>(
             return Err(error);
         }
     };
-    claim.finish(db, &found, now).await?;
+    claim.finish(db, countable, &found, now).await?;
     Ok(found)
+}
+
+/// One statement over the rows, in a transaction whose plan does not read a whole table.
+async fn with_index_scans<T>(db: &PgPool, query: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+    let mut conn = db.acquire().await?;
+    let mut tx = conn.begin().await?;
+    force_index_scans(&mut tx).await?;
+    let result = with_timeout(STATEMENT_LIMIT, "a recount", query(&mut tx)).await?;
+    tx.commit().await?;
+    Ok(result)
 }
 
 /// What is wrong; `None` when it cannot be told.
@@ -185,64 +258,45 @@ async fn differences<C: Countable>(
     countable: &C,
     claim: &RecountLease,
     rows: i64,
-    now: DateTime<Utc>,
 ) -> Result<Option<Vec<CountDifference>>> {
     let action = claim.action;
-    // ids are made before they are written, those of protected actions from the beginning of the day
-    let open_from = first_id_of(floor_to_day(now - TimeDelta::days(1)));
     let mut closed: Vec<(Range, RangeCounts)> = Vec::new();
+    let mut open: Vec<Range> = Vec::new();
     let mut after = Uuid::nil();
-    loop {
-        let mut conn = db.acquire().await?;
-        let mut tx = conn.begin().await?;
-        force_index_scans(&mut tx).await?;
-        let Some(upto) = with_timeout(STATEMENT_LIMIT, "a recount", countable.boundary(&mut tx, action, after, rows))
-            .await?
-            .filter(|upto| *upto < open_from)
-        else {
-            tx.commit().await?;
-            break;
-        };
-        let range = Range { after, upto };
-        closed
-            .push((range, with_timeout(STATEMENT_LIMIT, "a recount", countable.slice(&mut tx, action, range)).await?));
-        tx.commit().await?;
-        drop(conn);
-        claim.renew(db).await?;
-        after = upto;
-    }
-    // what comes after the last boundary is compared, with what turned out to change
-    let mut open = vec![Range { after, upto: Uuid::max() }];
     for _ in 0..MAX_ROUNDS {
-        if open.len() > MAX_OPEN_RANGES {
-            return Ok(None);
+        // the ranges that are full; before a further round those that have filled meanwhile
+        while let Some(upto) =
+            with_index_scans(db, async |conn| countable.boundary(conn, action, after, rows).await).await?
+        {
+            let range = Range { after, upto };
+            closed.push((range, with_index_scans(db, async |conn| countable.slice(conn, action, range).await).await?));
+            claim.renew(db).await?;
+            after = upto;
         }
-        let compared = {
-            let mut conn = db.acquire().await?;
-            let mut tx = conn.begin().await?;
-            force_index_scans(&mut tx).await?;
-            let compared =
-                with_timeout(STATEMENT_LIMIT, "a recount", countable.compare(&mut tx, action, &open)).await?;
-            tx.commit().await?;
-            compared
-        };
+        // what comes after the last of them is fewer than a range
+        let compare: Vec<Range> = open.iter().copied().chain([Range { after, upto: Uuid::max() }]).collect();
+        let compared = with_index_scans(db, async |conn| countable.compare(conn, action, &compare).await).await?;
         claim.renew(db).await?;
-        let (mut same, mut changed) = (Vec::new(), Vec::new());
-        for (range, slice) in closed {
-            let mut conn = db.acquire().await?;
-            let mut tx = conn.begin().await?;
-            force_index_scans(&mut tx).await?;
-            let digest = with_timeout(STATEMENT_LIMIT, "a recount", countable.digest(&mut tx, action, range)).await?;
-            tx.commit().await?;
-            drop(conn);
+        let (mut same, mut changed) = (Vec::with_capacity(closed.len()), Vec::new());
+        // the newest, and those that were counted last, change most
+        for (range, slice) in closed.into_iter().rev() {
+            let digest = with_index_scans(db, async |conn| countable.digest(conn, action, range).await).await?;
             claim.renew(db).await?;
             if digest == slice.digest { same.push((range, slice)) } else { changed.push(range) }
         }
         if changed.is_empty() {
             return Ok(Some(differences_of(same.iter().map(|(_, slice)| &slice.cells), &compared)));
         }
+        same.reverse();
         closed = same;
-        open.extend(changed);
+        if compare.len() + changed.len() <= MAX_OPEN_RANGES {
+            open.extend(changed);
+            continue;
+        }
+        for range in changed.into_iter().rev() {
+            closed.push((range, with_index_scans(db, async |conn| countable.slice(conn, action, range).await).await?));
+            claim.renew(db).await?;
+        }
     }
     Ok(None)
 }
@@ -261,12 +315,6 @@ fn differences_of<'a>(
     let is_known = |dimension: &str| dimension == "total" || !compared.has_erased;
     let wrong = cells.into_iter().filter(|((dimension, _), n)| *n != 0 && is_known(dimension));
     wrong.map(|((dimension, key), n)| (dimension, key, n)).collect()
-}
-
-/// The smallest `UUIDv7` of a moment.
-fn first_id_of(at: DateTime<Utc>) -> Uuid {
-    let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
-    Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }
 
 /// Who recounts an action: one process at a time, for as long as it renews the claim.
@@ -324,7 +372,13 @@ impl RecountLease {
     }
 
     /// Mends what is wrong and ends the claim. Nothing happens when the claim was lost: another process mends it.
-    async fn finish(&self, db: &PgPool, wrong: &[CountDifference], now: DateTime<Utc>) -> Result<()> {
+    async fn finish<C: Countable>(
+        &self,
+        db: &PgPool,
+        countable: &C,
+        wrong: &[CountDifference],
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         let mut tx = db.begin().await?;
         let held =
             sqlx::query!("DELETE FROM recounts WHERE action_id = $1 AND lease_token = $2", self.action, self.token)
@@ -333,8 +387,13 @@ impl RecountLease {
         if held.rows_affected() == 0 {
             return Err(lease_lost());
         }
+        let (own, counts): (Vec<&CountDifference>, Vec<&CountDifference>) =
+            wrong.iter().partition(|(dimension, ..)| C::is_on_action_row(dimension));
+        if !own.is_empty() {
+            countable.repair(&mut tx, self.action, &own).await?;
+        }
         let (dimensions, (keys, deltas)): (Vec<String>, (Vec<String>, Vec<i64>)) =
-            wrong.iter().map(|(dimension, key, n)| (dimension.clone(), (key.clone(), *n))).unzip();
+            counts.into_iter().map(|(dimension, key, n)| (dimension.clone(), (key.clone(), *n))).unzip();
         sqlx::query!(
             "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
              SELECT $1, w.dimension, w.key, w.delta FROM unnest($2::text[], $3::text[], $4::bigint[]) w (dimension, key, delta)",
@@ -374,12 +433,5 @@ mod tests {
         assert_eq!(wrong(&compared), []);
         compared.kept = cells(&[("total", 7), ("day", 4)]);
         assert_eq!(wrong(&compared), [("total".to_owned(), String::new(), -1)]);
-    }
-
-    #[test]
-    fn ids_of_protected_rows_of_yesterday_are_open() {
-        let env = crate::kernel::env::Env::system();
-        let open_from = first_id_of(floor_to_day(env.now() - TimeDelta::days(1)));
-        assert!(env.recorded_id(true) > open_from && env.id() > open_from);
     }
 }

@@ -44,7 +44,7 @@ struct Event {
     when: String,
     capacity: Option<i32>,
     accepted: i32,
-    waitlisted: i64,
+    waitlisted: i32,
     export_url: String,
 }
 

@@ -9,6 +9,7 @@ mod api;
 mod api_client;
 mod dashboard;
 mod mail;
+mod mail_retry;
 mod mailbox;
 mod pages;
 mod petition;
@@ -23,6 +24,7 @@ use axum::{
 };
 
 pub use api::{MailItem, router as api_router};
+pub use mail_retry::MailRetryJob;
 
 use crate::{kernel::Kernel, mail::MailKinds, organizers::Authenticator};
 

@@ -41,7 +41,7 @@ pub async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Result<Ve
     .await?)
 }
 
-/// An event and its exact seats; of its waiting line, the first ten thousand parties.
+/// An event and its exact seats, taken and on the waiting list.
 pub struct EventRow {
     pub id: Uuid,
     pub slug: String,
@@ -52,7 +52,7 @@ pub struct EventRow {
     pub timezone: String,
     pub capacity: Option<i32>,
     pub accepted: i32,
-    pub waitlisted: i64,
+    pub waitlisted: i32,
 }
 
 pub async fn events(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<EventRow>> {
@@ -60,10 +60,11 @@ pub async fn events(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<E
         EventRow,
         r#"SELECT a.id, a.slug, a.title, a.privacy = 'protected' AS "is_protected!", e.starts_at, e.ends_at, e.timezone, e.capacity,
                   e.seats_taken AS accepted,
-                  coalesce((SELECT sum(w.party_size) FROM (SELECT party_size FROM attendances WHERE event_id = e.id AND state = 'waitlisted' LIMIT 10000) w), 0) AS "waitlisted!"
-           FROM actions a JOIN events e ON e.id = a.id
-           WHERE a.organization_id = $1 AND a.state <> 'archived'
-           ORDER BY e.starts_at DESC, a.id LIMIT 200"#,
+                  e.waiting_seats AS waitlisted
+           FROM (SELECT id, slug, title, privacy FROM actions WHERE organization_id = $1 AND kind = 'event' AND state <> 'archived'
+                 ORDER BY ends_at DESC LIMIT 200) a
+           JOIN events e ON e.id = a.id
+           ORDER BY e.starts_at DESC, a.id"#,
         organization
     )
     .fetch_all(conn)
@@ -175,6 +176,44 @@ pub async fn mails(
     .fetch_all(conn)
     .await?;
     Ok((in_order(rows, &ids, |row| row.id), extent))
+}
+
+/// A request to queue failed mails again.
+pub struct NewRetry<'a> {
+    pub organization: Uuid,
+    /// As requested.
+    pub filter: &'a str,
+    pub now: DateTime<Utc>,
+}
+
+pub async fn insert_retry(conn: &mut PgConnection, id: Uuid, new: &NewRetry<'_>) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO mail_retries (id, organization_id, filter, asked_at) VALUES ($1, $2, $3, $4)",
+        id,
+        new.organization,
+        new.filter,
+        new.now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Parameters of a job that queues failed mails again.
+pub struct RetryRow {
+    pub filter: String,
+    pub asked_at: DateTime<Utc>,
+}
+
+pub async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<Option<RetryRow>> {
+    Ok(sqlx::query_as!(RetryRow, "SELECT filter, asked_at FROM mail_retries WHERE id = $1", id)
+        .fetch_optional(conn)
+        .await?)
+}
+
+pub async fn delete_retry(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("DELETE FROM mail_retries WHERE id = $1", id).execute(conn).await?;
+    Ok(())
 }
 
 /// Mail by provider on a day.

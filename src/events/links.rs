@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use sqlx::PgConnection;
+use sqlx::{Acquire, PgConnection};
 
 use super::{
     ops::{self, LoadedAttendance},
@@ -128,7 +128,7 @@ impl LinkHandler for ConfirmLink {
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0;
-            let mut conn = kernel.db.acquire().await?;
+            let mut conn = kernel.public.acquire().await?;
             let c = find(kernel, &mut conn, token).await?;
             let is_pending = c.row.state == "pending";
             if is_pending && c.row.confirm_expires_at.is_none_or(|at| at <= kernel.env.now()) {
@@ -160,7 +160,8 @@ impl LinkHandler for ConfirmLink {
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0;
-            let mut tx = kernel.db.begin().await?;
+            let mut conn = kernel.public.acquire().await?;
+            let mut tx = conn.begin().await?;
             let c = find_locked(kernel, &mut tx, token).await?;
             ops::confirm(&mut tx, kernel, &c).await?;
             let c = find(kernel, &mut tx, token).await?;
@@ -178,7 +179,7 @@ impl LinkHandler for ManageLink {
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0;
-            let mut conn = kernel.db.acquire().await?;
+            let mut conn = kernel.public.acquire().await?;
             let c = find(kernel, &mut conn, token).await?;
             if !is_active(&c) {
                 replaced(&mut conn, &c).await?;
@@ -207,7 +208,8 @@ impl LinkHandler for ManageLink {
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0;
-            let mut tx = kernel.db.begin().await?;
+            let mut conn = kernel.public.acquire().await?;
+            let mut tx = conn.begin().await?;
             let c = find(kernel, &mut tx, token).await?;
             if is_active(&c) && ops::cancel(&mut tx, kernel, &c.event, c.row.id).await? {
                 ops::notify_cancelled(&mut tx, kernel, &c.event, c.row.id).await?;
@@ -240,7 +242,7 @@ impl LinkHandler for RejectLink {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut conn = self.0.db.acquire().await?;
+            let mut conn = self.0.public.acquire().await?;
             match find(&self.0, &mut conn, token).await {
                 Ok(c) if c.row.state == "pending" => Ok(LinkPage::not_me(c.locale, false)),
                 Ok(_) => Err(expired()),
@@ -253,7 +255,8 @@ impl LinkHandler for RejectLink {
 
     fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut tx = self.0.db.begin().await?;
+            let mut conn = self.0.public.acquire().await?;
+            let mut tx = conn.begin().await?;
             // the person first, as who confirms at this moment does: the row and then the person are deleted here
             match find_locked(&self.0, &mut tx, token).await {
                 Ok(c) if c.row.state == "pending" => {

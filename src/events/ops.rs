@@ -1,7 +1,7 @@
 //! Verbs of events: create, change, confirm a registration, cancel it, let those who wait move up.
 //!
-//! Locks, in this order, so that nobody waits in a circle: the person, the pending registration, the event, registrations
-//! that hold or wait for a place. Batches take them in the same order.
+//! The lock order is documented in [`people`]: the person, the pending registration, the event, registrations that hold or wait for
+//! a place.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     campaigns::{self, ActionChanges},
     error::{Code, Error, OnConstraint, Result},
-    kernel::{Kernel, links::expired, text::LocaleTag, vault::Vault},
+    kernel::{Kernel, jobs, links::expired, text::LocaleTag, vault::Vault},
     mail::{self, Class, NewEmail},
     organizers::Actor,
     people::{self, ConsentContext, Consents, Details},
@@ -95,11 +95,34 @@ pub async fn update_event(
     })?;
     let event = store::event(conn, id).await?;
     if moved && event.is_on(now) {
-        let accepted = store::accepted_ids(conn, id).await?;
-        notify_attendees(conn, kernel, &event, Class::Urgent, "event_registered", &accepted).await?;
+        match notify_moved(conn, kernel, &event, Uuid::nil()).await?.1 {
+            Some(last) => jobs::enqueue_from(conn, MOVED_JOB, event.action.organization_id, id, now, last).await?,
+            None => jobs::remove(conn, MOVED_JOB, id).await?,
+        }
     }
     store::promote_waitlist(conn, id, now).await?;
     store::event(conn, id).await
+}
+
+/// Name of the job that tells those who have a place that their event has moved, where they are too many for one request.
+pub const MOVED_JOB: &str = "event_moved";
+/// Registrations that are looked at in one transaction.
+const REGISTRATIONS_PER_STEP: i64 = 2_000;
+
+/// Tells the next of those who have a place, after an id, that the event has moved. Returns how many, and the last that was
+/// looked at if there may be more.
+///
+/// # Errors
+/// A database error.
+pub async fn notify_moved(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    event: &Event,
+    after: Uuid,
+) -> Result<(usize, Option<Uuid>)> {
+    let (accepted, next) = store::accepted_after(conn, event.action.id, after, REGISTRATIONS_PER_STEP).await?;
+    notify_attendees(conn, kernel, event, Class::Urgent, "event_registered", &accepted).await?;
+    Ok((accepted.len(), next))
 }
 
 /// Queues one mail for each of these registrations.

@@ -144,7 +144,7 @@ impl Events {
     /// # Errors
     /// `not_found`, or a database error.
     pub async fn event(&self, key: &str) -> Result<Arc<Event>> {
-        let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key).await.map(Arc::new);
+        let load = async || store::by_key(&mut *self.kernel.public.acquire().await?, key).await.map(Arc::new);
         self.cache.get(&key.to_owned(), load).await
     }
 

@@ -2,9 +2,9 @@
 //! Postgres' LISTEN/NOTIFY.
 //!
 //! Triggers send, on the channel `muster_cache_invalidation`, the id of a changed action or campaign, or `*`, or
-//! `image:` and the id of a removed picture. While the process listens, cached values may be used for a minute; while
-//! it does not (PgBouncer has no LISTEN, or the connection was lost), for two seconds. Each time listening starts, all
-//! caches are cleared, since messages were missed.
+//! `image:` and the id of a removed picture, or `mail` when mail was paused or resumed. While the process listens,
+//! cached values may be used for a minute; while it does not (PgBouncer has no LISTEN, or the connection was lost), for
+//! two seconds. Each time listening starts, all caches are cleared, since messages were missed.
 
 use std::{
     sync::{
@@ -37,6 +37,8 @@ pub enum CacheInvalidation {
     Row(Uuid),
     /// The picture with this id was removed.
     ImageRemoved(Uuid),
+    /// Mail was paused or resumed.
+    Mail,
     /// Something shown by many pages (an office, a partner), or an unknown payload.
     All,
 }
@@ -44,6 +46,9 @@ pub enum CacheInvalidation {
 impl CacheInvalidation {
     /// Parses the payload of a notification.
     fn parse(payload: &str) -> Self {
+        if payload == "mail" {
+            return Self::Mail;
+        }
         let id = |text| Uuid::try_parse(text).ok();
         match payload.strip_prefix("image:") {
             Some(image) => id(image).map(Self::ImageRemoved),

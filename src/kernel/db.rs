@@ -10,8 +10,9 @@ use std::{fmt::Write as _, str::FromStr, time::Duration};
 
 use futures_util::future::join_all;
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Connection, PgConnection, PgPool, Postgres,
     migrate::{MigrateError, Migrator},
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::{sleep, timeout};
@@ -133,6 +134,37 @@ impl Pools {
     pub async fn close(&self, limit: Duration) {
         let all = [self.interactive.close(), self.hot.close(), self.work.close()];
         let _ = timeout(limit, join_all(all)).await;
+    }
+}
+
+/// Connections reserved for public requests.
+const RESERVED_CONNECTIONS: u32 = 2;
+/// How long a public request waits for the interactive pool alone before it also waits for a reserved connection.
+const RESERVE_AFTER: Duration = Duration::from_millis(20);
+
+/// Connections for public requests (sign, register, write, confirm): those of the interactive pool, and, while slow
+/// pages of organizers hold all of it, a few that are reserved.
+#[derive(Clone, Debug)]
+pub struct PublicDb {
+    interactive: PgPool,
+    reserve: PgPool,
+}
+
+impl PublicDb {
+    /// Adds a reserve to the interactive pool; connects to nothing.
+    pub fn new(interactive: PgPool) -> Self {
+        Self { reserve: pool_like(&interactive, PoolKind::Interactive, RESERVED_CONNECTIONS), interactive }
+    }
+
+    /// The first connection that is free.
+    ///
+    /// # Errors
+    /// `unavailable` when none is in time.
+    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>> {
+        tokio::select! {
+            conn = self.interactive.acquire() => Ok(conn?),
+            conn = async { sleep(RESERVE_AFTER).await; self.reserve.acquire().await } => Ok(conn?),
+        }
     }
 }
 
@@ -357,8 +389,10 @@ pub async fn check_connection_capacity(pools: &Pools) -> Result<Vec<String>> {
     .fetch_one(&pools.work)
     .await?;
     let most = if row.of_role >= 0 { row.most.min(row.of_role) } else { row.most };
-    // two for reading keys, one for LISTEN, one for the readiness probe
-    let needed = pools.each().into_iter().map(|(_, pool)| pool.options().get_max_connections()).sum::<u32>() + 4;
+    // two for reading keys, one for LISTEN, one for the readiness probe, and those reserved
+    // for public requests
+    let beside = 4 + RESERVED_CONNECTIONS;
+    let needed = pools.each().into_iter().map(|(_, pool)| pool.options().get_max_connections()).sum::<u32>() + beside;
     Ok(match u32::try_from(most).unwrap_or(0) {
         most if needed > most => vec![format!(
             "database: one process may open {needed} connections, the server takes {most}; lower database.pool_size or raise max_connections"

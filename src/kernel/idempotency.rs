@@ -123,7 +123,11 @@ pub async fn was_created(conn: &mut PgConnection, key: Option<&IdempotencyKey>) 
     Ok(status.fetch_optional(conn).await? != Some(200))
 }
 
-/// Deletes keys created before `before` (maintenance). Returns how many.
+/// Deletes a batch of the keys created before `before` (maintenance). Returns how many.
 pub async fn delete_older(db: &sqlx::PgPool, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
-    Ok(sqlx::query!("DELETE FROM idempotency_keys WHERE created_at < $1", before).execute(db).await?.rows_affected())
+    let gone = sqlx::query!(
+        "DELETE FROM idempotency_keys WHERE key = ANY (ARRAY(SELECT key FROM idempotency_keys WHERE created_at < $1 LIMIT 5000))",
+        before
+    );
+    Ok(gone.execute(db).await?.rows_affected())
 }

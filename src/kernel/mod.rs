@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use cache_invalidation::CacheInvalidator;
-use db::Pools;
+use db::{Pools, PublicDb};
 use env::Env;
 use keyring::{Family, Keyring, SigningKeys};
 use links::Links;
@@ -62,6 +62,8 @@ pub struct Kernel {
     pub env: Env,
     /// Connection pool for requests that somebody waits for: pages, the API, the console.
     pub db: PgPool,
+    /// Connections for public requests, some of them reserved, so that organizers' pages cannot starve them.
+    pub public: PublicDb,
     /// Connection pool of the group commits, so that slow page requests cannot starve them.
     pub hot: PgPool,
     /// Connection pool for background work: the mail engine, ticks, jobs, maintenance.
@@ -90,10 +92,16 @@ impl Kernel {
     /// Builds the shared state; connects to nothing.
     pub fn new(settings: Settings, env: Env, pools: impl Into<Pools>, keyring: Arc<Keyring>) -> Arc<Self> {
         let Pools { interactive: db, hot, work } = pools.into();
+        let public = PublicDb::new(db.clone());
         let requests = SigningKeys::of(&keyring, Family::Requests, &env);
         Arc::new(Self {
             links: Links::new(SigningKeys::of(&keyring, Family::Links, &env), &settings.http.public_url),
-            rate_limiter: RateLimiter::new(settings.guard.clone(), env.clone(), db.clone(), requests.derive("guard")),
+            rate_limiter: RateLimiter::new(
+                settings.guard.clone(),
+                env.clone(),
+                public.clone(),
+                requests.derive("guard"),
+            ),
             pages: Pages::new(&settings.http.public_url),
             cache_invalidator: Arc::default(),
             readiness: Readiness::new(env.clone()),
@@ -104,6 +112,7 @@ impl Kernel {
             settings,
             env,
             db,
+            public,
             hot,
             work,
         })

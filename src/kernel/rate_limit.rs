@@ -25,7 +25,7 @@ pub use attempts::{Attempt, AttemptPurpose};
 pub use proof::Proof;
 pub use source::{Source, TrustedProxies};
 
-use super::{cache::Cache, crypto::Key, env::Env, keyring::SigningKeys};
+use super::{cache::Cache, crypto::Key, db::PublicDb, env::Env, keyring::SigningKeys};
 use crate::{
     config::{self, GuardMode},
     error::Result,
@@ -67,7 +67,7 @@ impl MinuteWindow {
 pub struct RateLimiter {
     settings: config::Guard,
     env: Env,
-    db: PgPool,
+    db: PublicDb,
     secret: SigningKeys,
     window: Mutex<MinuteWindow>,
     day_secrets: Cache<NaiveDate, Arc<Key>>,
@@ -81,7 +81,7 @@ impl std::fmt::Debug for RateLimiter {
 
 impl RateLimiter {
     /// A rate limiter. `secret` signs challenges, so that any process of the installation can verify them.
-    pub fn new(settings: config::Guard, env: Env, db: PgPool, secret: SigningKeys) -> Self {
+    pub fn new(settings: config::Guard, env: Env, db: PublicDb, secret: SigningKeys) -> Self {
         let window = Mutex::new(MinuteWindow::new(minute_of(&env), &env));
         let day_secrets = Cache::new(env.clone(), DAY_SECRET_TTL);
         Self { settings, env, db, secret, window, day_secrets }
@@ -169,7 +169,12 @@ mod tests {
         let env = Env::system();
         env.advance(TimeDelta::seconds(60 - env.now().timestamp() % 60));
         let nowhere = PgPool::connect_lazy("postgres://nowhere.invalid/").unwrap();
-        let limiter = RateLimiter::new(settings.guard, env.clone(), nowhere, SigningKeys::fixed(Key::random(&env)));
+        let limiter = RateLimiter::new(
+            settings.guard,
+            env.clone(),
+            PublicDb::new(nowhere),
+            SigningKeys::fixed(Key::random(&env)),
+        );
         let known = from([192, 0, 2, 1]).await;
         limiter.admit(known, Proof::default()).await.unwrap();
         {

@@ -77,22 +77,21 @@ async fn apply_sending_states(kernel: &Kernel, actions: &[Uuid]) -> Result<u64> 
     Ok(actions.len() as u64)
 }
 
-/// How far an action's letters are, for organizers: how many parts are held, counted up to ten thousand (`null` until the first step
-/// of their release has passed over what was released before), and what the job does.
+/// How far an action's letters are, for organizers: how many parts are held, counted up to ten thousand, and what the job does.
+/// Until its first step has passed over what was released before, those held are all that have not gone out, by the counters.
 ///
 /// # Errors
 /// A database error.
 pub async fn progress(conn: &mut PgConnection, action: Uuid, is_sending: bool) -> Result<Value> {
     let job = jobs::status(conn, JOB, action).await?;
-    // whatever was released leaves its entry in the index until that is swept, so it is not counted from the beginning
-    let after = match &job {
-        None if is_sending => None,
-        Some(job) if is_sending => job.cursor,
-        _ => Some(Uuid::nil()),
-    };
-    let held = match after {
-        Some(after) => Some(store::count_held(conn, action, after, MAX_HELD_COUNTED + 1).await?),
-        None => job.is_none().then_some(0),
+    let held = match &job {
+        None if is_sending => 0,
+        // whatever was released leaves its entry in the index until that is swept, so it is not counted from the beginning
+        Some(JobStatus { cursor: None, .. }) if is_sending => store::count_unsent(conn, action).await?,
+        Some(JobStatus { cursor: Some(after), .. }) if is_sending => {
+            store::count_held(conn, action, *after, MAX_HELD_COUNTED + 1).await?
+        }
+        _ => store::count_held(conn, action, Uuid::nil(), MAX_HELD_COUNTED + 1).await?,
     };
     let doing = job.map(|job| {
         let mut body = job.body();
@@ -101,8 +100,8 @@ pub async fn progress(conn: &mut PgConnection, action: Uuid, is_sending: bool) -
         body
     });
     Ok(json!({
-        "held": held.map(|held| held.min(MAX_HELD_COUNTED)),
-        "held_is_minimum": held.is_none_or(|held| held > MAX_HELD_COUNTED),
+        "held": held.min(MAX_HELD_COUNTED),
+        "held_is_minimum": held > MAX_HELD_COUNTED,
         "job": doing,
     }))
 }

@@ -1,7 +1,7 @@
 //! What the links in this slice's mails show and do: confirm a letter, follow or stop it, "this was not me".
 
 use futures_util::future::BoxFuture;
-use sqlx::PgConnection;
+use sqlx::{Acquire, PgConnection};
 
 use super::{
     ops,
@@ -35,7 +35,7 @@ impl LinkedLetter {
         };
         let Some(mut row) = there(store::letter(conn, token.row).await)? else { return Ok(None) };
         if lock {
-            // person first, then the act: the order in which batches lock them
+            // person first, then the act (see the order in `people`)
             people::lock_person(conn, row.person_id).await?;
             let Some(locked) = there(store::lock_letter(conn, token.row).await)? else { return Ok(None) };
             row = locked;
@@ -158,7 +158,7 @@ impl LinkHandler for ConfirmLink {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut conn = self.0.kernel.db.acquire().await?;
+            let mut conn = self.0.kernel.public.acquire().await?;
             let linked = LinkedLetter::load(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
             if linked.row.state == "confirmed" {
                 return self.confirmed(&mut conn, &linked).await;
@@ -180,7 +180,8 @@ impl LinkHandler for ConfirmLink {
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
-            let mut tx = kernel.db.begin().await?;
+            let mut conn = kernel.public.acquire().await?;
+            let mut tx = conn.begin().await?;
             let linked = LinkedLetter::load(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
             if linked.row.state != "confirmed" {
                 self.refuse_expired(&linked.row)?;
@@ -205,7 +206,7 @@ impl LinkHandler for ManageLink {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut conn = self.0.kernel.db.acquire().await?;
+            let mut conn = self.0.kernel.public.acquire().await?;
             let linked = LinkedLetter::load(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
             if linked.row.state != "confirmed" {
                 return Err(expired());
@@ -233,7 +234,8 @@ impl LinkHandler for ManageLink {
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
-            let mut tx = kernel.db.begin().await?;
+            let mut conn = kernel.public.acquire().await?;
+            let mut tx = conn.begin().await?;
             let linked = LinkedLetter::load(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
             if linked.row.state != "confirmed" {
                 return Err(expired());
@@ -256,7 +258,7 @@ impl LinkHandler for RejectLink {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut conn = self.0.kernel.db.acquire().await?;
+            let mut conn = self.0.kernel.public.acquire().await?;
             let Some(linked) = LinkedLetter::load(&self.0, &mut conn, token, false).await? else {
                 return token.dropped_before();
             };
@@ -267,7 +269,8 @@ impl LinkHandler for RejectLink {
 
     fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut tx = self.0.kernel.db.begin().await?;
+            let mut conn = self.0.kernel.public.acquire().await?;
+            let mut tx = conn.begin().await?;
             let Some(linked) = LinkedLetter::load(&self.0, &mut tx, token, true).await? else {
                 return token.dropped_before();
             };

@@ -33,7 +33,7 @@ pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_o
 pub use pages::pages;
 pub use store::{
     LetterAction, LetterRow, LetterSubmission, LetterSubmissionTarget, OfficialName, Target, TemplateText,
-    delete_unconfirmed, office_exists,
+    office_exists,
 };
 pub use submission::{LETTERS, LetterPayload, LetterSender, Letters, NewLetter};
 pub use template::{EditedText, Prefilled, TemplateError, check as check_template};

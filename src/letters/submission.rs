@@ -163,7 +163,8 @@ impl Letters {
     /// # Errors
     /// `not_found`, or a database error.
     pub async fn letter(&self, key: &str) -> Result<Arc<LetterAction>> {
-        let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key, self.today()).await.map(Arc::new);
+        let load =
+            async || store::by_key(&mut *self.kernel.public.acquire().await?, key, self.today()).await.map(Arc::new);
         self.cache.get(&key.to_owned(), load).await
     }
 

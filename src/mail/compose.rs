@@ -160,6 +160,13 @@ impl Engine {
         };
         let raw = self.sender.message(id, self.now(), &mail)?;
         let from = self.sender.return_path(&self.sender.return_token(email.id));
-        Ok(Packed::Outgoing(Box::new(OutgoingMessage { kind: email.kind.clone(), from, to, raw, copies })))
+        Ok(Packed::Outgoing(Box::new(OutgoingMessage {
+            class: email.class,
+            kind: email.kind.clone(),
+            from,
+            to,
+            raw,
+            copies,
+        })))
     }
 }

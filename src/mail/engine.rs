@@ -26,6 +26,7 @@ use super::{
     kinds::{Claimed, MailKind, MailKinds},
     maintenance,
     message::Sender,
+    paused::Paused,
     progress::Progress,
     provider_counts::ProviderCounts,
     restore_guard::RestoreGuard,
@@ -78,6 +79,8 @@ pub struct Engine {
     /// Circuit breaker state of each relay.
     pub(super) breakers: CircuitBreakers,
     pub(super) restore_guard: RestoreGuard,
+    /// The paused classes, as last read.
+    pub(super) paused: Paused,
     /// Microseconds by which the database's clock is ahead of this process's. Leases and due times are the database's.
     pub(super) clock_skew: AtomicI64,
     /// The last month whose partition of settled mail is known to exist, as months since year 0.
@@ -99,6 +102,7 @@ impl Engine {
         let sender = Sender::of(&kernel);
         let send_permits = Semaphore::new(kernel.settings.mail.connections.max(1));
         let restore_guard = RestoreGuard::new(&kernel);
+        let paused = Paused::new(&kernel.cache_invalidator);
         Ok(Self {
             sender,
             send_permits,
@@ -107,6 +111,7 @@ impl Engine {
             kinds,
             kernel,
             restore_guard,
+            paused,
             more_work: Notify::new(),
             provider_counts: ProviderCounts::default(),
             breakers: CircuitBreakers::default(),

@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// The priority of a mail, most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Class {
     /// Somebody is waiting for it now: confirmations, join links, sign-in.
     Confirmation,

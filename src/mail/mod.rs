@@ -47,6 +47,7 @@ mod maintenance;
 mod message;
 mod mime;
 mod monitoring;
+mod paused;
 mod progress;
 mod provider_counts;
 mod render;
@@ -76,12 +77,13 @@ pub use self::{
     message::{Attachment, Composed, LETTERS_LOCAL_PART, NO_REPLY_LOCAL_PART, Sender},
     progress::Progress,
     render::{Rendered, render},
-    restore_guard::{EpochStatus, accept_epoch, epoch},
+    restore_guard::{EpochStatus, accept_epoch, epoch, warning as restore_guard_warning},
     send_basis::{Draft, SendBasis, compose_permitted},
     store::{
-        FirstContacts, Hours, Lane, LaneLimits, MailCount, MailCounts, NewEmail, Pause, QueueLength, RelayStatus,
-        Retry, cancel, enqueue, first_contacts, fold_counts, lanes, mail_counts, pause, pauses, queue_length, relays,
-        requeue, resume, resume_at, retry_all, sent_since, set_first_contacts, set_lane, set_relay,
+        FirstContacts, Hours, Lane, LaneLimits, MailCount, MailCounts, NewEmail, Pause, RelayStatus, Retried, Retry,
+        cancel, enqueue, first_contacts, fold_counts, lanes, mail_counts, pause, pauses, relays,
+        release_first_contacts, requeue, resume, resume_at, retry_all, retry_some, sent_since, set_first_contacts,
+        set_lane, set_relay,
     },
     suppression::{
         Recipient, global_suppression_key, global_suppression_keys, may_send_confirmation, suppress_globally,

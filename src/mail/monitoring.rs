@@ -78,9 +78,11 @@ impl Engine {
         drop(conn);
         for class in Class::ALL.map(Class::as_str) {
             for state in ["queued", "sending"] {
-                let found = waiting.iter().find(|w| w.class == class && w.state == state);
-                let mails = found.map_or(0, |w| w.mails);
-                let age = found.map_or(0, |w| (now - w.oldest).num_seconds().max(0));
+                // letters have two rows, with and without a lane
+                let found = waiting.iter().filter(|w| w.class == class && w.state == state);
+                let mails = found.clone().map(|w| w.mails).sum();
+                let oldest = found.filter_map(|w| w.oldest).min();
+                let age = oldest.map_or(0, |oldest| (now - oldest).num_seconds().max(0));
                 metrics::gauge!("muster_mail_waiting", "class" => class, "state" => state).set(as_gauge(mails));
                 metrics::gauge!("muster_mail_oldest_seconds", "class" => class, "state" => state).set(as_gauge(age));
             }

@@ -27,7 +27,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,10 @@ pub(super) const REASONS: [&str; 3] = [RESTORED, OTHER_DATABASE, UNVERIFIED];
 const RESTORED: &str = "restored";
 const OTHER_DATABASE: &str = "other_database";
 const UNVERIFIED: &str = "unverified";
+
+/// Warning for a database role that may not read the system identifier.
+const NO_PRIVILEGE: &str = "the restore guard may not read the system identifier of the database, so it notices a copy on another server only by a lower mail epoch: \
+     GRANT EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint() TO the role of database.url, or make it a member of pg_monitor";
 
 /// Contents of the epoch file: `<number>`, or `<number> <system identifier> <timeline>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +83,8 @@ pub(super) struct RestoreGuard {
     is_dirty: AtomicBool,
     /// The last write of the file succeeded; a failure is logged only when this changes.
     is_written: AtomicBool,
+    /// The database role may read the system identifier; that it may not is logged only when this changes.
+    knows_server: AtomicBool,
 }
 
 /// Result of comparing the database with what is known of it.
@@ -128,7 +134,19 @@ impl RestoreGuard {
             is_verified: AtomicBool::new(false),
             is_dirty: AtomicBool::new(false),
             is_written: AtomicBool::new(true),
+            knows_server: AtomicBool::new(true),
         }
+    }
+
+    /// System identifier and timeline of the database, where the role may read them. Where it may not, a copy on
+    /// another server is noticed only by a lower epoch, which a gauge shows and the log says once.
+    async fn server(&self, conn: &mut PgConnection) -> Result<Option<Server>> {
+        let server = store::server(conn).await?;
+        metrics::gauge!("muster_mail_restore_guard_knows_server").set(if server.is_some() { 1.0 } else { 0.0 });
+        if self.knows_server.swap(server.is_some(), Ordering::Relaxed) && server.is_none() {
+            tracing::warn!("{NO_PRIVILEGE}");
+        }
+        Ok(server)
     }
 
     fn lock(&self) -> MutexGuard<'_, ObservedEpoch> {
@@ -174,7 +192,7 @@ impl RestoreGuard {
         let contents = read(&self.file).await;
         let remembered = self.is_verified.load(Ordering::Acquire).then(|| self.seen().number);
         let mut conn = kernel.work.acquire().await?;
-        let server = store::server(&mut conn).await?;
+        let server = self.server(&mut conn).await?;
         let (number, started) = store::number(&mut conn).await?;
         let is_fresh = store::is_fresh(&mut conn).await?;
         let check = compare_epochs(&contents, remembered, number, server, is_fresh);
@@ -238,7 +256,7 @@ impl RestoreGuard {
                 self.pause(&mut conn, reached, RESTORED, now).await?;
                 return Ok(());
             }
-            let server = store::server(&mut conn).await?;
+            let server = self.server(&mut conn).await?;
             drop(conn);
             self.observe_number(number);
             self.write(EpochRecord { number, server }, false).await;
@@ -330,6 +348,12 @@ fn write_now(file: &Path, record: EpochRecord, anew: bool) -> io::Result<()> {
 async fn write(file: &Path, record: EpochRecord, anew: bool) -> io::Result<()> {
     let file = file.to_owned();
     tokio::task::spawn_blocking(move || write_now(&file, record, anew)).await.map_err(io::Error::other)?
+}
+
+/// A warning about the role of the database, for `muster check-config`.
+pub async fn warning(db: &PgPool) -> Result<Option<String>> {
+    let server = store::server(&mut *db.acquire().await?).await?;
+    Ok(server.is_none().then(|| format!("database.url: {NO_PRIVILEGE}")))
 }
 
 /// State of the restore guard on this machine, for `muster mail epoch`.

@@ -102,12 +102,15 @@ struct SendBatch {
     emails: Mutex<Vec<Option<Claimed>>>,
     /// Position of the next message to hand out.
     next: AtomicUsize,
+    /// Messages that were not sent because their class was paused after they were handed out, by position.
+    stopped: Mutex<HashSet<usize>>,
     /// Connections assigned to this batch that have not begun.
     idle: AtomicUsize,
 }
 
 /// An outgoing message, without its row.
 pub(super) struct OutgoingMessage {
+    pub(super) class: Class,
     pub(super) kind: String,
     /// Envelope sender (VERP): bounces come back to it.
     pub(super) from: String,
@@ -133,6 +136,10 @@ impl SendBatch {
     fn next(&self) -> Option<usize> {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         (next < self.mails.len()).then_some(next)
+    }
+
+    fn stopped(&self) -> MutexGuard<'_, HashSet<usize>> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn email(&self, number: usize) -> Option<Claimed> {
@@ -169,13 +176,20 @@ impl ConnectionWorker<'_> {
 impl Outbox for ConnectionWorker<'_> {
     fn next(&mut self, waits: bool) -> Option<usize> {
         let another_is_free = waits && self.batch.left() <= self.batch.idle.load(Ordering::Relaxed);
-        let next = if another_is_free { None } else { self.batch.next() };
+        let mut next = if another_is_free { None } else { self.batch.next() };
+        while let Some(number) = next.filter(|number| self.engine.paused.is_paused(self.batch.mails[*number].class)) {
+            self.end(number, |email| Some(retry_policy::requeue_unchanged(email.due_at)));
+            next = self.batch.next();
+        }
         self.in_hand.extend(next);
         next
     }
 
     fn answer(&mut self, message: usize, answer: Result<Accepted, SendError>) {
         self.in_hand.retain(|other| *other != message);
+        if answer == Err(SendError::LeaseLost) && self.batch.stopped().remove(&message) {
+            return self.end(message, |email| Some(retry_policy::requeue_unchanged(email.due_at)));
+        }
         let to = &self.batch.mails[message].to;
         self.is_refused |= matches!(answer, Err(SendError::Refused { .. }));
         let is_singled_out = self.singled_out.take_if(|other| *other == message).is_some();
@@ -279,6 +293,7 @@ impl Engine {
         tokio::select! {
             ((), progress) = join(sending, settling) => progress,
             never = self.renew_leases(token, &held, &lease) => match never {},
+            never = self.poll_pauses() => match never {},
         }
     }
 
@@ -311,7 +326,8 @@ impl Engine {
             }
         }
         let idle = AtomicUsize::new(mails.len().min(connections));
-        SendBatch { mails, emails: Mutex::new(emails), next: AtomicUsize::new(0), idle }
+        let (emails, next, stopped) = (Mutex::new(emails), AtomicUsize::new(0), Mutex::default());
+        SendBatch { mails, emails, next, stopped, idle }
     }
 
     async fn settle_all(
@@ -360,8 +376,9 @@ impl Engine {
         }
     }
 
-    /// Runs right before a batch is sent. (1) Puts back mails whose class was paused since they were claimed. (2) Sets
-    /// `emails.data_at` for letters, in one commit: a crash after this point leaves them `uncertain`.
+    /// Runs right before a batch is sent. (1) Puts back mails whose class was paused since they were claimed; from here
+    /// on the engine's own state is checked before each message ([`super::paused`]). (2) Sets `emails.data_at` for
+    /// letters, in one commit: a crash after this point leaves them `uncertain`.
     async fn mark_letters_begun(&self, round: &SendRound<'_>, prepared: Vec<Prepared>) -> Vec<Prepared> {
         let _permit = self.db_permit().await;
         let prepared = self.without_paused(prepared).await;
@@ -390,16 +407,11 @@ impl Engine {
     }
 
     async fn without_paused(&self, prepared: Vec<Prepared>) -> Vec<Prepared> {
-        let reading = async { store::pauses(&mut *self.kernel.work.acquire().await?).await };
-        let paused = with_timeout(STATEMENTS_LIMIT, "reading pauses", reading).await;
-        let next_state = |email: &Claimed| match &paused {
+        let read = self.read_pauses().await;
+        let next_state = |email: &Claimed| match &read {
             // fail closed: while the pauses cannot be read, everything may be paused
             Err(error) => Some(self.later(error)),
-            Ok(paused) => {
-                let class = email.class.as_str();
-                let is_paused = paused.iter().any(|pause| pause.scope == "everything" || pause.scope == class);
-                is_paused.then(|| retry_policy::requeue_unchanged(email.due_at))
-            }
+            Ok(()) => self.paused.is_paused(email.class).then(|| retry_policy::requeue_unchanged(email.due_at)),
         };
         let put_back = |prepared: Prepared| match prepared {
             Prepared::Ready(ready) => match next_state(&ready.email) {
@@ -416,7 +428,13 @@ impl Engine {
         let _permit = self.send_permits.acquire().await;
         batch.idle.fetch_sub(1, Ordering::Relaxed);
         let messages: Vec<Message<'_>> = batch.mails.iter().map(OutgoingMessage::message).collect();
-        let lease_held = || !round.cancel.is_cancelled() && round.lease.holds(self.kernel.env.instant());
+        let lease_held = |number: usize| {
+            let is_paused = self.paused.is_paused(batch.mails[number].class);
+            if is_paused {
+                batch.stopped().insert(number);
+            }
+            !is_paused && !round.cancel.is_cancelled() && round.lease.holds(self.kernel.env.instant())
+        };
         let (in_hand, relay) = (VecDeque::new(), String::new());
         let mut worker =
             ConnectionWorker { engine: self, round, batch, done, in_hand, relay, singled_out: None, is_refused: false };

@@ -317,7 +317,7 @@ async fn apply_daily_cap(kernel: &Kernel, mails: &[(&QueuedEmail, Recipient<'_>)
         sqlx::query_scalar!("SELECT secret FROM day_secrets WHERE day = $1", day).fetch_optional(&kernel.work).await?;
     let secret = match secret.as_deref().and_then(Key::from_slice) {
         Some(secret) => secret,
-        None => day_secret::for_day(&kernel.work, &kernel.env, day).await?,
+        None => day_secret::for_day(&mut *kernel.work.acquire().await?, &kernel.env, day).await?,
     };
     // `attempts` may be 1 again after an uncounted attempt, so each counted mail is recorded, too, by a hash of its id
     let acts: Vec<CountedConfirmation> = counted

@@ -1,7 +1,7 @@
 //! All SQL over `people` and `consents`.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::details::Details;
@@ -257,6 +257,16 @@ pub async fn partner_wording(
 pub async fn delete_unconfirmed_people(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
     sqlx::query!("SELECT delete_unconfirmed_people($1)", ids).execute(conn).await?;
     Ok(())
+}
+
+/// Deletes some acts of a table that nobody confirmed in time (retention), with the people of whom nothing is left; of people
+/// whom somebody has in hand at this moment, the next time. Returns how many.
+///
+/// # Errors
+/// A database error.
+pub async fn delete_unconfirmed(db: &PgPool, acts: &str, now: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query_scalar!(r#"SELECT delete_unconfirmed($1::text::regclass, $2) AS "n!""#, acts, now);
+    Ok(gone.fetch_one(db).await?.unsigned_abs())
 }
 
 /// A consent as its giver reads it.

@@ -247,7 +247,8 @@ impl Petitions {
     /// # Errors
     /// A database error.
     pub async fn abuse(&self, organization: Uuid) -> Result<Arc<AbuseSettings>> {
-        let load = async || store::abuse::load(&mut *self.kernel.db.acquire().await?, organization).await.map(Arc::new);
+        let load =
+            async || store::abuse::load(&mut *self.kernel.public.acquire().await?, organization).await.map(Arc::new);
         self.abuse.get(&organization, load).await
     }
 
@@ -344,7 +345,9 @@ impl Petitions {
 
     /// The secret of a day, from memory if it is there.
     async fn day_secret(&self, day: NaiveDate) -> Result<Arc<Key>> {
-        let load = async || day_secret::for_day(&self.kernel.db, &self.kernel.env, day).await.map(Arc::new);
+        let load = async || {
+            day_secret::for_day(&mut *self.kernel.public.acquire().await?, &self.kernel.env, day).await.map(Arc::new)
+        };
         self.day_secrets.get(&day, load).await
     }
 }

@@ -54,7 +54,8 @@ impl Petitions {
             return Ok(Arc::default());
         }
         let load = async || {
-            let rows = comments::shown(&mut *self.kernel.db.acquire().await?, action.id, MAX_SHOWN_COMMENTS).await?;
+            let rows =
+                comments::shown(&mut *self.kernel.public.acquire().await?, action.id, MAX_SHOWN_COMMENTS).await?;
             let mut shown = Vec::with_capacity(rows.len());
             for row in rows {
                 let payload: SignaturePayload =

@@ -418,7 +418,10 @@ async fn apply_state_changes(
 ) -> Result<()> {
     let of = |matches: fn(&SignatureStateChange) -> bool| -> (Vec<Uuid>, Vec<Uuid>) {
         let those = changed.iter().filter(|c| matches(c));
-        (those.clone().map(|c| c.id).collect(), those.filter_map(|c| c.letter_id).collect())
+        let mut letters: Vec<Uuid> = those.clone().filter_map(|c| c.letter_id).collect();
+        // in the order in which they are locked
+        letters.sort_unstable();
+        (those.map(|c| c.id).collect(), letters)
     };
     let (began, letters) = of(|c| c.now == "counted");
     ops::start_counting(conn, &petitions.kernel, &began, &letters).await?;

@@ -1,7 +1,7 @@
 //! What the links in a signer's mail show and do: confirm, manage (withdraw), "this was not me".
 
 use futures_util::future::BoxFuture;
-use sqlx::PgConnection;
+use sqlx::{Acquire, PgConnection};
 
 use super::{
     ops::{self, LoadedSignature},
@@ -15,7 +15,7 @@ use crate::{
         i18n::{text, text_of},
         links::{Detail, FormInput, LinkHandler, LinkPage, NEVER_AGAIN, PageLink, Purpose, Token, expired},
     },
-    mail, people,
+    mail,
 };
 
 /// Confirms a signature.
@@ -33,12 +33,8 @@ pub(super) async fn find(
     lock: bool,
 ) -> Result<LoadedSignature> {
     let gone = |e: Error| if e.code() == Code::NotFound { expired() } else { e };
-    let mut row = store::signature(conn, token.row).await.map_err(gone)?;
-    if lock {
-        // person first, then the act: the order in which batches lock them
-        people::lock_person(conn, row.person_id).await?;
-        row = store::lock_signature(conn, token.row).await.map_err(gone)?;
-    }
+    let row = if lock { ops::lock(conn, token.row).await } else { store::signature(conn, token.row).await };
+    let row = row.map_err(gone)?;
     token.check(row.link_generation)?;
     ops::load_signature(petitions, conn, row).await
 }
@@ -145,7 +141,7 @@ impl LinkHandler for ConfirmLink {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut conn = self.0.kernel.db.acquire().await?;
+            let mut conn = self.0.kernel.public.acquire().await?;
             let c = find(&self.0, &mut conn, token, false).await?;
             match c.row.state.as_str() {
                 "pending" if c.row.confirm_expires_at.is_some_and(|at| at > self.0.kernel.env.now()) => {
@@ -166,11 +162,11 @@ impl LinkHandler for ConfirmLink {
 
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut tx = self.0.kernel.db.begin().await?;
+            let mut conn = self.0.kernel.public.acquire().await?;
+            let mut tx = conn.begin().await?;
             let before = find(&self.0, &mut tx, token, true).await?;
             ops::confirm(&self.0, &mut tx, &before).await?;
             tx.commit().await?;
-            let mut conn = self.0.kernel.db.acquire().await?;
             // the language may have been dropped with the rest
             let c = LoadedSignature { locale: before.locale, ..find(&self.0, &mut conn, token, false).await? };
             self.0.invalidate_comments(&c);
@@ -186,7 +182,7 @@ impl LinkHandler for ManageLink {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut conn = self.0.kernel.db.acquire().await?;
+            let mut conn = self.0.kernel.public.acquire().await?;
             let c = find(&self.0, &mut conn, token, false).await?;
             let mut page = page(&c, "petition-manage", "neutral-manage", !c.row.is_effective());
             page.danger = true;
@@ -202,7 +198,8 @@ impl LinkHandler for ManageLink {
 
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut tx = self.0.kernel.db.begin().await?;
+            let mut conn = self.0.kernel.public.acquire().await?;
+            let mut tx = conn.begin().await?;
             let c = find(&self.0, &mut tx, token, true).await?;
             ops::withdraw(&mut tx, &self.0.kernel, &c.row, c.petition.action.protected).await?;
             tx.commit().await?;
@@ -218,7 +215,7 @@ impl LinkHandler for RejectLink {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut conn = self.0.kernel.db.acquire().await?;
+            let mut conn = self.0.kernel.public.acquire().await?;
             match find(&self.0, &mut conn, token, false).await {
                 Ok(c) if c.row.state == "pending" => Ok(LinkPage::not_me(c.locale, false)),
                 Ok(_) => Err(expired()),
@@ -231,7 +228,8 @@ impl LinkHandler for RejectLink {
 
     fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut tx = self.0.kernel.db.begin().await?;
+            let mut conn = self.0.kernel.public.acquire().await?;
+            let mut tx = conn.begin().await?;
             let locale = match find(&self.0, &mut tx, token, true).await {
                 Ok(c) if c.row.state == "pending" => {
                     if let Some(address) = c.payload.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {

@@ -13,16 +13,32 @@ use crate::{
     organizers,
 };
 
+/// Petitions that are looked at in one transaction, at most.
+const PETITIONS_PER_TRANSACTION: i64 = 500;
+
 /// Notes what was reached and what is reached no longer, raises goals, and queues the mails. Returns how many petitions
 /// reached something. A second call, or another process, adds nothing.
 ///
 /// # Errors
 /// A database error.
 pub async fn record_milestones(petitions: &Petitions) -> Result<usize> {
+    let mut marked = 0;
+    loop {
+        let (looked_at, reached) = record_some(petitions).await?;
+        marked += reached;
+        if looked_at < PETITIONS_PER_TRANSACTION {
+            return Ok(marked);
+        }
+    }
+}
+
+/// Looks at some petitions whose number has moved: how many, and how many reached something.
+async fn record_some(petitions: &Petitions) -> Result<(i64, usize)> {
     let kernel = &petitions.kernel;
     let mut tx = kernel.work.begin().await?;
-    milestones::unmark_unreached(&mut tx).await?;
-    let reached = milestones::mark_reached(&mut tx, kernel.env.now()).await?;
+    let moved = milestones::take_moved(&mut tx, PETITIONS_PER_TRANSACTION).await?;
+    milestones::unmark_unreached(&mut tx, &moved).await?;
+    let reached = milestones::mark_reached(&mut tx, &moved, kernel.env.now()).await?;
     for petition in &reached {
         if petition.raises_goal && petition.goal == Some(petition.step) {
             raise_goal(&mut tx, petition.id, petition.count, kernel.env.now()).await?;
@@ -41,7 +57,7 @@ pub async fn record_milestones(petitions: &Petitions) -> Result<usize> {
         }
     }
     tx.commit().await?;
-    Ok(reached.len())
+    Ok((i64::try_from(moved.len()).unwrap_or(PETITIONS_PER_TRANSACTION), reached.len()))
 }
 
 /// Raises the goal beyond what is counted; the steps of the new goal that are passed already are told to nobody.

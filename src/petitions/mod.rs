@@ -44,7 +44,7 @@ pub use store::abuse::{delete_old_burst_counts, delete_old_signals};
 pub use store::counts::Signatures;
 pub use store::deliveries::PetitionDelivery;
 pub use store::signers::queue_reminders;
-pub use store::{Petition, SignatureRow, delete_unconfirmed, load_for_action, question_keys};
+pub use store::{Petition, SignatureRow, load_for_action, question_keys};
 pub use submission::{Petitions, SIGNATURES, SignaturePayload};
 
 use crate::{kernel::links::LinkHandlers, mail::MailKinds};

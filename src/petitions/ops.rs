@@ -190,6 +190,16 @@ pub struct LoadedSignature {
     pub locale: LocaleTag,
 }
 
+/// A signature, locked for a change: the person first, then the act (see the order in `people`).
+///
+/// # Errors
+/// `not_found`, or a database error.
+pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
+    let row = store::signature(conn, id).await?;
+    people::lock_person(conn, row.person_id).await?;
+    store::lock_signature(conn, id).await
+}
+
 /// Opens a signature's row with all that its link or mail needs.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use axum::{
 use minijinja::{Value, context, value::Serde};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::Acquire;
 use uuid::Uuid;
 
 use super::{
@@ -32,7 +33,6 @@ use crate::{
         text::EmailAddress,
     },
     mail::{self, Class, NewEmail},
-    people,
 };
 
 /// Routes of these pages.
@@ -179,15 +179,14 @@ async fn confirm_by_code(
 ) -> Result<Option<Uuid>> {
     let kernel = &petitions.kernel;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
-    let mut tx = kernel.db.begin().await?;
+    let mut conn = kernel.public.acquire().await?;
+    let mut tx = conn.begin().await?;
     let rows = signers::by_address(&mut tx, petition.action.id, vault.id, &vault.email_index(address)).await?;
     let fits = |row: &store::SignatureRow| {
         kernel.links.is_code(code, LinkPurpose::ConfirmSignature, row.id, row.link_generation)
     };
     let Some(row) = rows.iter().find(|row| fits(row)) else { return Ok(None) };
-    // person first, then the act: the order in which batches lock them
-    people::lock_person(&mut tx, row.person_id).await?;
-    let row = store::lock_signature(&mut tx, row.id).await?;
+    let row = ops::lock(&mut tx, row.id).await?;
     let id = row.id;
     let c = ops::load_signature(petitions, &mut tx, row).await?;
     ops::confirm(petitions, &mut tx, &c).await?;

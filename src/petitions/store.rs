@@ -18,7 +18,7 @@ pub use submissions::{SignatureSubmission, SubmissionResult, submit_signatures};
 use std::{collections::HashMap, sync::OnceLock};
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, types::Json};
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use deliveries::PetitionDelivery;
@@ -27,7 +27,6 @@ use crate::{
     campaigns::{self, Action, Kind},
     error::{Error, Result},
     kernel::http_cache::CachedResponse,
-    people::delete_unconfirmed_people,
     petitions::questions::{Fields, Question},
 };
 
@@ -524,29 +523,4 @@ pub async fn add_deltas(conn: &mut PgConnection, signatures: &[Uuid], by: i64) -
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// Deletes signatures that nobody confirmed in time (retention), some at a time; of people whom somebody signs for at this
-/// moment, the next time. Returns how many.
-///
-/// # Errors
-/// A database error.
-pub async fn delete_unconfirmed(db: &PgPool, now: DateTime<Utc>) -> Result<u64, Error> {
-    let mut tx = db.begin().await?;
-    let people = sqlx::query_scalar!(
-        "WITH due AS MATERIALIZED (
-             SELECT id, person_id FROM signatures WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 2000
-         ), locked AS MATERIALIZED (
-             SELECT p.id FROM people p WHERE p.id = ANY (ARRAY(SELECT d.person_id FROM due d))
-             ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED
-         )
-         DELETE FROM signatures x USING due d JOIN locked p ON p.id = d.person_id
-         WHERE x.id = d.id AND x.state = 'pending' RETURNING x.person_id",
-        now
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    delete_unconfirmed_people(&mut tx, &people).await?;
-    tx.commit().await?;
-    Ok(people.len() as u64)
 }

@@ -218,7 +218,7 @@ impl Petitions {
     /// # Errors
     /// `not_found`, or a database error.
     pub async fn petition(&self, key: &str) -> Result<Arc<Petition>> {
-        let load = async || store::by_key(&mut *self.kernel.db.acquire().await?, key).await.map(Arc::new);
+        let load = async || store::by_key(&mut *self.kernel.public.acquire().await?, key).await.map(Arc::new);
         self.cache.get(&key.to_owned(), load).await
     }
 
@@ -227,7 +227,7 @@ impl Petitions {
     /// # Errors
     /// A database error.
     pub async fn published_cells(&self, petition: Uuid, by: Dimension) -> Result<Option<(NaiveDate, Cells)>> {
-        let load = async || campaigns::published_cells(&mut *self.kernel.db.acquire().await?, petition, by).await;
+        let load = async || campaigns::published_cells(&mut *self.kernel.public.acquire().await?, petition, by).await;
         self.breakdowns.get(&(petition, by), load).await
     }
 

@@ -2,11 +2,11 @@
 
 use std::{net::SocketAddr, os::unix::fs::PermissionsExt};
 
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
 use tokio::net::UdpSocket;
 
 use crate::{
-    process::Installation,
+    process::{Installation, until},
     smtp_sink::{Behaviour, SmtpSink, closed_url},
 };
 
@@ -131,6 +131,44 @@ async fn check_config_reports_missing_records(pool: PgPool) {
     house.set("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing");
     let found = house.run(&["check-config", "--resolver", &dns.to_string()]).await;
     found_faults(&found, &["database.url:"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn missing_privilege_on_pg_control_system_is_reported(pool: PgPool) {
+    let sink = SmtpSink::start(Behaviour::accept()).await;
+    let mut house = installation(&pool, &sink.url());
+    house.run(&["keyring", "init"]).await.ok();
+    let dns = name_server(&[]).await.to_string();
+    let words = "may not read the system identifier of the database";
+    assert!(!house.run(&["check-config", "--resolver", &dns]).await.ok().contains(words));
+
+    let role = format!("muster_{}", muster::kernel::env::Env::system().id().simple());
+    let run = async |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    run(format!(
+        "CREATE ROLE {role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role};
+         REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC"
+    ))
+    .await;
+    let url = (*pool.connect_options()).clone().username(&role).to_url_lossy();
+    house.set("DATABASE_URL", url.as_str());
+    let found = house.run(&["check-config", "--resolver", &dns]).await;
+    assert!(
+        found.ok().lines().any(|line| line.starts_with("warning: database.url") && line.contains(words)),
+        "{found:?}"
+    );
+    assert!(found.ok().contains("GRANT EXECUTE ON FUNCTION pg_control_system()"));
+    let server = house.serve(&["serve"]).await;
+    until("the gauge", async || {
+        let metrics = server.admin("/metrics").await.text();
+        metrics.contains("muster_mail_restore_guard_knows_server 0").then_some(())
+    })
+    .await;
+    assert_eq!(server.log().matches(words).count(), 1, "said once: {}", server.log());
+    assert!(house.run(&["mail", "epoch"]).await.ok().contains("cluster: unknown"));
+    server.stop().await;
+    run(format!("GRANT EXECUTE ON FUNCTION pg_control_system() TO {role}")).await;
+    assert!(!house.run(&["check-config", "--resolver", &dns]).await.ok().contains(words));
+    run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
 
 #[track_caller]

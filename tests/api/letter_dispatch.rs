@@ -34,6 +34,14 @@ async fn held(app: &TestApp, action: Uuid, letters: i64) {
     .execute(&app.kernel.db)
     .await
     .unwrap();
+    sqlx::query(
+        "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
+         SELECT letter_action_id, 'total', '', count(*) FROM outreaches WHERE letter_action_id = $1 GROUP BY 1",
+    )
+    .bind(action)
+    .execute(&app.kernel.db)
+    .await
+    .unwrap();
     sqlx::query("ANALYZE outreaches").execute(&app.kernel.db).await.unwrap();
 }
 
@@ -66,6 +74,7 @@ async fn going_live_releases_held_letters_in_job_steps(pool: PgPool) {
     sqlx::query("LOCK TABLE outreaches, emails_waiting IN EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
     let live = app.put(ACTION, Some(&token), &json!({"muster:live": true})).await.expect(200);
     assert_eq!((&live["muster:live"], &live["muster:job"]["doing"]), (&json!(true), &json!("releasing")));
+    assert_eq!((&live["muster:held"], &live["muster:held_is_minimum"]), (&json!(10_000), &json!(true)));
     locked.rollback().await.unwrap();
     assert_eq!(states(&app).await, json!({"held": 40_000}));
 
@@ -100,6 +109,28 @@ async fn going_live_releases_held_letters_in_job_steps(pool: PgPool) {
     assert_eq!(done["muster:job"], Value::Null);
     let public = app.get(ACTION, None).await.expect(200);
     assert!(public.get("muster:held").is_none() && public.get("muster:job").is_none(), "{public}");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn held_count_is_known_before_the_first_step(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    two_offices(&app, &token).await;
+    for n in 0..3 {
+        let path = format!("{ACTION}/outreaches");
+        app.post(&path, Some(&token), &signer(&format!("p{n}@example.org"))).await.expect(201);
+    }
+    let held = |body: &Value| (body["muster:held"].clone(), body["muster:held_is_minimum"].clone());
+    assert_eq!(held(&app.get(ACTION, Some(&token)).await.expect(200)), (json!(6), json!(false)));
+    let live = app.put(ACTION, Some(&token), &json!({"muster:live": true})).await.expect(200);
+    assert_eq!(live["muster:job"]["doing"], "releasing");
+    assert_eq!(held(&live), (json!(6), json!(false)));
+    app.jobs().await;
+    app.mail().await;
+    assert_eq!(held(&app.get(ACTION, Some(&token)).await.expect(200)), (json!(0), json!(false)));
+    // released anew: nothing is held, since all has gone out
+    let again = app.put(ACTION, Some(&token), &json!({"muster:live": true})).await.expect(200);
+    assert_eq!(held(&again), (json!(0), json!(false)));
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -1,8 +1,13 @@
 //! Our own fault never fails a mail: relays that refuse our account or everything, in whatever words; mails that cannot be
 //! composed for a while; pauses. On a real database and real SMTP conversations.
 
+use std::time::Duration;
+
 use chrono::{Months, TimeDelta};
-use muster::mail::{self, Class, DeliveryStatus, NewEmail, Retry, cancel, enqueue, requeue, retry_all};
+use muster::{
+    kernel::cache_invalidation::CacheInvalidation,
+    mail::{self, Class, DeliveryStatus, LaneLimits, NewEmail, Retry, cancel, enqueue, requeue, retry_all},
+};
 use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -448,4 +453,42 @@ async fn leases_use_the_database_clock_and_partitions_are_created_in_time(db: Pg
         .await
         .expect("a place");
     assert_eq!(place, month);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn pause_stops_letters_that_are_already_composed(db: PgPool) {
+    let slow = Step::SlowContent(Duration::from_millis(50));
+    let (harness, sink) = harness(db, always(slow)).await;
+    let mut conn = harness.kernel.db.acquire().await.expect("a connection");
+    let limits = LaneLimits { rate_per_hour: 100_000, burst: 1000, ..LaneLimits::default() };
+    mail::set_lane(&mut conn, "office", &limits).await.expect("a lane");
+    let mut letters = Vec::new();
+    for n in 0..300 {
+        letters.push(harness.put(Class::Letter, "office", false, json!({ "to": format!("m{n}@gov.example") })).await);
+    }
+    let engine = harness.engine();
+    let round = tokio::spawn(async move { engine.tick().await });
+    sink.wait_for(20).await;
+    mail::pause(&mut conn, "letter", "", harness.kernel.env.now()).await.expect("paused");
+    harness.kernel.cache_invalidator.publish(CacheInvalidation::Mail);
+    let before = sink.messages().len();
+    let progress = round.await.expect("a round").expect("a round");
+    let sent = sink.messages().len();
+    // what each of the eight connections has begun is ended, and one more while the pause is read
+    assert!(sent - before <= 24, "{} went out after the pause", sent - before);
+    assert_eq!((progress.sent, progress.released, progress.uncertain), (sent, 300 - sent, 0));
+    let put_back = "SELECT count(*) FROM emails_waiting WHERE state = 'queued' AND attempts = 0 AND data_at IS NULL";
+    assert_eq!(number(&harness, put_back).await, i64::try_from(300 - sent).expect("a number"));
+    // what is not paused goes on meanwhile
+    harness.queue(Class::Notice, "jane@example.org").await;
+    heal(&sink);
+    let engine = harness.engine();
+    assert_eq!(engine.drain().await.expect("a round").sent, 1);
+    mail::resume_at(&mut conn, "letter", harness.kernel.env.now()).await.expect("resumed");
+    harness.advance(TimeDelta::hours(1));
+    engine.drain().await.expect("a round");
+    for (n, letter) in letters.iter().enumerate() {
+        assert_eq!(harness.state(*letter).await, "sent");
+        assert_eq!(sink.messages_to(&format!("m{n}@gov.example")).len(), 1, "each goes once");
+    }
 }

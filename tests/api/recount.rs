@@ -1,9 +1,19 @@
 //! The recount by ranges, while people act: it finds what is wrong, all of it, and nothing else.
 
+use std::sync::Mutex;
+
 use chrono::TimeDelta;
-use muster::{campaigns::recount::recount, kernel::links::Purpose, petitions::Signatures};
+use muster::{
+    campaigns::{
+        Kind,
+        recount::{Comparison, Countable, Range, RangeCounts, recount},
+    },
+    error::Result,
+    kernel::links::Purpose,
+    petitions::Signatures,
+};
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::{
@@ -149,7 +159,7 @@ async fn seats_and_letters_are_recounted(pool: PgPool) {
     assert_eq!(app.count(off).await, 0, "nor is anything off once letters were sent");
     assert_eq!(app.count("SELECT value FROM action_counts WHERE dimension = 'state' AND key = 'sent'").await, 1);
     sqlx::raw_sql(
-        "UPDATE actions SET verified_at = NULL; UPDATE events SET seats_taken = 5;
+        "UPDATE actions SET verified_at = NULL; UPDATE events SET seats_taken = 5, waiting_parties = 7, waiting_seats = 9;
          UPDATE action_counts SET value = 9 WHERE dimension IN ('total', 'state')",
     )
     .execute(&app.kernel.db)
@@ -158,8 +168,91 @@ async fn seats_and_letters_are_recounted(pool: PgPool) {
     verify().await;
     app.tick().await;
     assert_eq!(app.count("SELECT seats_taken::bigint FROM events").await, 1);
+    assert_eq!(app.count("SELECT (waiting_parties + waiting_seats)::bigint FROM events").await, 0);
     let event = app.get(&format!("/api/v1/events/{}", ours.event), Some(&ours.token)).await.expect(200);
     assert_eq!(event["total_accepted"], 1);
     assert_eq!(app.get(&letters, Some(&ours.token)).await.expect(200)["total_outreaches"], 1);
     assert_eq!(app.count("SELECT value FROM action_counts WHERE dimension = 'state' AND key = 'sent'").await, 1);
+}
+
+/// The signatures, and how many each comparison has read together with the counts. Whenever that is done for the first times,
+/// every signature changes.
+struct Watched {
+    db: PgPool,
+    read: Mutex<Vec<i64>>,
+    changes: usize,
+}
+
+impl Countable for Watched {
+    const KIND: Kind = Kind::Petition;
+
+    async fn boundary(&self, conn: &mut PgConnection, action: Uuid, after: Uuid, rows: i64) -> Result<Option<Uuid>> {
+        Signatures.boundary(conn, action, after, rows).await
+    }
+
+    async fn slice(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<RangeCounts> {
+        Signatures.slice(conn, action, range).await
+    }
+
+    async fn digest(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<i64> {
+        Signatures.digest(conn, action, range).await
+    }
+
+    async fn compare(&self, conn: &mut PgConnection, action: Uuid, ranges: &[Range]) -> Result<Comparison> {
+        let mut rows = 0;
+        for range in ranges {
+            let sql = "SELECT count(*) FROM signatures WHERE petition_id = $1 AND id > $2 AND id <= $3";
+            let read = sqlx::query_scalar::<_, i64>(sql).bind(action).bind(range.after).bind(range.upto);
+            rows += read.fetch_one(&mut *conn).await.unwrap();
+        }
+        let compared = Signatures.compare(conn, action, ranges).await;
+        let comparisons = {
+            let mut read = self.read.lock().unwrap();
+            read.push(rows);
+            read.len()
+        };
+        if comparisons <= self.changes {
+            sqlx::query("UPDATE signatures SET reminded = NOT reminded").execute(&self.db).await.unwrap();
+        }
+        compared
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn comparison_reads_few_rows_however_many_are_new_or_change(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let petition = app.petition(&token, json!({})).await;
+    // all of the last hours
+    sqlx::query(
+        "WITH p AS (
+             INSERT INTO people (id, vault_id, email_index, sealed, origin, created_at, modified_at, confirmed_at)
+             SELECT uuid_v7(now() - n * interval '1 second'), a.vault_id, sha256(n::text::bytea), '\\x00', 'act', now(), now(), now()
+             FROM actions a, generate_series(1, 3050) n RETURNING id
+         )
+         INSERT INTO signatures (id, petition_id, person_id, state, country, created_at, counted_at)
+         SELECT p.id, $1, p.id, 'counted', 'CA', now(), now() FROM p",
+    )
+    .bind(petition)
+    .execute(&app.kernel.db)
+    .await
+    .unwrap();
+    sqlx::query("INSERT INTO action_count_deltas (action_id, dimension, key, delta) VALUES ($1, 'total', '', 3049)")
+        .bind(petition)
+        .execute(&app.kernel.db)
+        .await
+        .unwrap();
+    for changes in [0, 2] {
+        let watched = Watched { db: app.kernel.db.clone(), read: Mutex::default(), changes };
+        let found = recount(&app.kernel.work, &watched, petition, 100, app.kernel.env.now()).await.unwrap();
+        let total: Vec<_> = found.iter().filter(|(dimension, ..)| dimension == "total").collect();
+        if changes == 0 {
+            assert_eq!(total, [&("total".to_owned(), String::new(), 1)]);
+        } else {
+            assert_eq!(found, [], "what was wrong is mended");
+        }
+        let read = watched.read.into_inner().unwrap();
+        assert_eq!(read.len(), changes + 1);
+        assert!(read.iter().all(|rows| *rows <= 1500), "{read:?} rows were compared at once");
+    }
 }

@@ -247,6 +247,36 @@ async fn past_or_cancelled_event_promotes_nobody(pool: PgPool) {
     assert_eq!(state_of(&app, &token, &bo).await, "accepted");
 }
 
+#[sqlx::test(migrations = "./migrations")]
+async fn each_attendee_is_notified_once_of_a_move(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = event(&app, &token, json!({})).await;
+    sqlx::query(
+        "WITH p AS (
+             INSERT INTO people (id, vault_id, email_index, sealed, origin, created_at, modified_at, confirmed_at)
+             SELECT uuid_v7(now()), a.vault_id, sha256(n::text::bytea), '\\x00', 'act', now(), now(), now()
+             FROM actions a, generate_series(1, 5000) n RETURNING id
+         )
+         INSERT INTO attendances (id, event_id, person_id, state, created_at, accepted_at)
+         SELECT uuid_v7(now()), $1, p.id, 'accepted', now(), now() FROM p",
+    )
+    .bind(id)
+    .execute(&app.kernel.db)
+    .await
+    .unwrap();
+    let told = "SELECT count(DISTINCT refs) FROM emails_waiting WHERE kind = 'event_registered'";
+    let all = "SELECT count(*) FROM emails_waiting WHERE kind = 'event_registered'";
+    let later = (app.kernel.env.now() + TimeDelta::days(9)).to_rfc3339();
+    app.put(EVENT, Some(&token), &json!({"start_date": later})).await.expect(200);
+    assert_eq!(app.count(all).await, 2000, "the others follow");
+    app.jobs().await;
+    assert_eq!((app.count(all).await, app.count(told).await), (5000, 5000));
+    app.delete(EVENT, Some(&token)).await.expect(200);
+    app.jobs().await;
+    assert_eq!(app.count(all).await, 5000);
+}
+
 /// Runs of verbs, and verbs in each.
 const RUNS: u32 = 8;
 const VERBS: usize = 40;
@@ -424,6 +454,8 @@ async fn model_of_rows(app: &TestApp, people: &BTreeMap<Uuid, u64>) -> Model {
     }
     let taken = app.count("SELECT seats_taken::bigint FROM events").await;
     assert_eq!(taken, i64::from(model.taken()));
+    let waiting = "SELECT waiting_parties::bigint FROM events";
+    assert_eq!(app.count(waiting).await, i64::try_from(model.line().len()).unwrap());
     model.next_waitlist_position = 1 << 40;
     model
 }

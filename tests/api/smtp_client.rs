@@ -88,7 +88,7 @@ async fn send_all(
     lease_held: &(dyn Fn() -> bool + Sync),
 ) -> Vec<Result<Accepted, SendError>> {
     let mut outbox = InTurn { left: 0..messages.len(), answers: Vec::new() };
-    let ended = pool.send(messages, &mut outbox, lease_held).await;
+    let ended = pool.send(messages, &mut outbox, &|_| lease_held()).await;
     outbox.answers.extend(ended.err().map(Err));
     outbox.answers
 }

@@ -44,7 +44,7 @@ async fn installation(pool: &PgPool, url: Option<&str>) -> (Installation, SmtpSi
     (house, sink)
 }
 
-async fn fill(house: &Installation, server: &Server) {
+async fn fill(house: &Installation, server: &Server) -> String {
     let token = house.owner().await;
     server.petition(&token, json!({})).await;
     let event = json!({"title": "Assembly", "muster:slug": "assembly", "muster:status": "published",
@@ -55,6 +55,7 @@ async fn fill(house: &Installation, server: &Server) {
     let letter = json!({"title": "Write", "muster:slug": "write", "muster:status": "published", "muster:targets": ["minister"],
                         "muster:letters": [{"locale": "en", "subjects": ["Status for all"], "body": "Please act."}]});
     server.post("/api/v1/advocacy_campaigns", Some(&token), &letter).await.expect(201);
+    token
 }
 
 /// What was tried, how it was answered (0: not at all), and when.
@@ -245,5 +246,64 @@ async fn a_role_with_a_short_limit_and_a_locked_table_answer_no_500(pool: PgPool
     }
     traffic.goes_on("acts after the lock", Env::system().instant()).await;
     traffic.end().await;
+    server.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn sixteen_slow_organizer_pages_do_not_delay_submissions(pool: PgPool) {
+    let (mut house, sink) = installation(&pool, None).await;
+    // a page waits for a connection for as long as its request may take
+    house.set("MUSTER__DATABASE__ACQUIRE_TIMEOUT_SECONDS", "9");
+    let server = house.serve(&["serve"]).await;
+    let token = fill(&house, &server).await;
+    let path = ACTS[0].1;
+    server.post(path, None, &signer("first@example.org")).await.expect(202);
+    let link = link_to(&sink, "first@example.org").await;
+
+    // only organizers' pages read the audit trail
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE audit_entries IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await.unwrap();
+    let mut pages = JoinSet::new();
+    for _ in 0..16 {
+        let (at, token) = (server.http, token.clone());
+        pages.spawn(async move { exchange(at, "GET", "/api/v1/audit", &[("osdi-api-token", &token)], b"").await });
+    }
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'muster interactive'
+                   AND wait_event_type = 'Lock'";
+    until("all connections of the interactive pool to wait", async || {
+        let hung: i64 = sqlx::query_scalar(waiting).fetch_one(&pool).await.unwrap();
+        (hung >= 8).then_some(())
+    })
+    .await;
+    // what public acts go by is not in memory either
+    sqlx::query("UPDATE organizations SET name = name").execute(&pool).await.unwrap();
+    sqlx::query("UPDATE actions SET summary = 'Now'").execute(&pool).await.unwrap();
+    let mut signing = JoinSet::new();
+    for n in 0..10 {
+        for (kind, path) in ACTS {
+            let at = server.http;
+            signing.spawn(async move {
+                let body = signer(&format!("{kind}{n}@example.org"));
+                json_exchange(at, "POST", path, None, &body).await.unwrap().status.as_u16()
+            });
+        }
+    }
+    while let Some(status) = signing.join_next().await {
+        assert_eq!(status.unwrap(), 202);
+    }
+    assert_eq!(press(&server, &link).await, 200);
+    assert!(pages.try_join_next().is_none(), "a page was answered before those who signed");
+    let written: i64 = sqlx::query_scalar(
+        "SELECT (SELECT count(*) FROM signatures WHERE state = 'pending') + (SELECT count(*) FROM attendances) + (SELECT count(*) FROM letters)
+                + (SELECT count(*) FROM signatures WHERE state = 'counted')",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    assert_eq!(written, 31);
+    held.rollback().await.unwrap();
+    while let Some(page) = pages.join_next().await {
+        assert_eq!(page.unwrap().unwrap().status, 200, "each is answered in the end");
+    }
     server.stop().await;
 }

@@ -1,9 +1,11 @@
 //! Lists, dashboards, upkeep and the tick over large tables: nothing reads a whole one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use muster::{kernel::cache_invalidation::CacheInvalidation, mail::Engine};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -276,6 +278,15 @@ async fn lists_and_cleanup_never_scan_a_whole_table(pool: PgPool) {
     }
     app.tick().await;
     watch.nothing_was_scanned("the tick").await;
+    // the gauges of the queue, which the mail engine shows when it stops, too
+    let engine = Engine::new(app.kernel.clone(), app.app.mail_kinds()).unwrap();
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    Arc::new(engine).run(stopped).await;
+    watch.nothing_was_scanned("showing the queue").await;
+    let retried = app.post("/api/v1/mail/retry", Some(token), &json!({})).await.expect(200);
+    assert_eq!((&retried["muster:retried"], &retried["muster:goes_on"]), (&json!(300), &json!(false)));
+    watch.nothing_was_scanned("sending again").await;
     // seats that nobody counted are counted now: not more than there is room for
     muster::worker::run_maintenance(&app.app).await.unwrap();
     watch.nothing_was_scanned("upkeep").await;
@@ -314,4 +325,86 @@ async fn partial_search_continues_with_its_next_link(pool: PgPool) {
     let none = page(&app, &rare, token).await;
     assert_eq!((none["total_records"].as_i64(), none.get("muster:total_is_estimate")), (Some(0), None));
     app.get(&format!("{list}&after=x"), Some(token)).await.problem(400, "invalid_parameter", &[]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn failed_mail_is_retried_in_job_steps(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    sqlx::query(
+        "INSERT INTO emails_settled (id, organization_id, class, kind, refs, state, due_at, created_at, settled_at)
+         SELECT uuid_v7(now() - n * interval '1 second'), o.id, CASE WHEN n % 2 = 0 THEN 'notice' ELSE 'update' END, 'petition_thanks',
+                jsonb_build_object('signature', gen_random_uuid()), 'failed', now(), now(), now() - interval '1 minute'
+         FROM organizations o, generate_series(1, 20000) n",
+    )
+    .execute(&app.kernel.db)
+    .await
+    .unwrap();
+    let again =
+        async |query: &str| app.post(&format!("/api/v1/mail/retry{query}"), Some(&token), &json!({})).await.expect(200);
+    let queued = "SELECT count(*) FROM emails_waiting";
+    let first = again("?filter=class%20eq%20%27notice%27").await;
+    assert_eq!((&first["muster:retried"], &first["muster:goes_on"]), (&json!(3000), &json!(true)));
+    assert_eq!(app.count(queued).await, 3000, "some at once");
+    assert!(app.step("mail_retry").await);
+    assert_eq!(app.count(queued).await, 3000, "it begins anew, since some may have failed again");
+    // what fails from now on is not sent again by what was asked for before
+    sqlx::query(
+        "INSERT INTO emails_settled (id, organization_id, class, kind, refs, state, due_at, created_at, settled_at)
+         SELECT uuid_v7(now()), o.id, 'notice', 'petition_thanks', '{}', 'failed', now(), now(), now() + interval '1 minute' FROM organizations o",
+    )
+    .execute(&app.kernel.db)
+    .await
+    .unwrap();
+    app.jobs().await;
+    assert_eq!(app.count(queued).await, 10_000);
+    assert_eq!(app.count("SELECT count(*) FROM emails_waiting WHERE class <> 'notice'").await, 0, "the filter holds");
+    assert_eq!(app.count("SELECT (SELECT count(*) FROM mail_retries) + (SELECT count(*) FROM jobs)").await, 0);
+    let audited = "SELECT sum((detail ->> 'mails')::bigint)::bigint FROM audit_entries WHERE verb = 'mail.retry_all'";
+    assert_eq!(app.count(audited).await, 10_000);
+    again("").await;
+    app.jobs().await;
+    assert_eq!(app.count(queued).await, 20_001);
+}
+
+/// How many rows of a table were read, however they were found.
+async fn read_of(db: &PgPool, tables: &[&str]) -> i64 {
+    // makes all connections report
+    scanned(db).await;
+    let sql = "SELECT coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)::bigint FROM pg_stat_user_tables WHERE relname = ANY ($1)";
+    let tables: Vec<String> = tables.iter().map(|table| (*table).to_owned()).collect();
+    sqlx::query_scalar(sql).bind(&tables).fetch_one(db).await.unwrap()
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn past_actions_are_not_read_by_landing_pages_and_dashboard(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let ours = create_all_resources(&app, "Alliance").await;
+    sqlx::query("UPDATE actions SET campaign_id = $1").bind(ours.campaign).execute(&app.kernel.db).await.unwrap();
+    let sql = "INSERT INTO actions (id, organization_id, campaign_id, vault_id, kind, slug, title, state, created_at, modified_at)
+               SELECT uuid_v7(now() - n * interval '1 minute'), a.organization_id, a.campaign_id, a.vault_id, a.kind, a.kind || n, 'Over',
+                      CASE WHEN a.kind = 'event' THEN 'published' ELSE 'closed' END, now() - n * interval '1 minute', now()
+               FROM actions a, generate_series(1, 5000) n;
+               INSERT INTO petitions (id) SELECT id FROM actions WHERE kind = 'petition' AND title = 'Over';
+               INSERT INTO letter_actions (id) SELECT id FROM actions WHERE kind = 'letter' AND title = 'Over';
+               INSERT INTO events (id, starts_at, ends_at, timezone)
+               SELECT id, created_at - interval '9 days', created_at - interval '8 days', 'UTC' FROM actions WHERE kind = 'event' AND title = 'Over';
+               ANALYZE actions; ANALYZE events; ANALYZE petitions; ANALYZE letter_actions";
+    sqlx::raw_sql(sql).execute(&app.kernel.db).await.unwrap();
+    let session = sessions::sign_in(&app).await;
+    let tables = ["actions", "events", "petitions", "letter_actions"];
+    app.kernel.cache_invalidator.publish(CacheInvalidation::All);
+    for path in ["/".to_owned(), "/c/alliance-campaign".to_owned(), "/console".to_owned()] {
+        let before = read_of(&app.kernel.db, &tables).await;
+        let shown = sessions::get(&app, &path, &session).await;
+        assert_eq!(shown.status, 200, "{path}: {}", shown.text());
+        assert!(shown.text().contains("Assembly"), "{path} shows what is ahead");
+        let read = read_of(&app.kernel.db, &tables).await - before;
+        assert!(read <= SMALL, "{path} reads {read} rows");
+    }
+    app.tick().await;
+    let before = read_of(&app.kernel.db, &["events", "milestones"]).await;
+    app.tick().await;
+    let read = read_of(&app.kernel.db, &["events", "milestones"]).await - before;
+    assert!(read <= SMALL, "the tick reads {read} rows");
 }

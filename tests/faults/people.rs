@@ -2,13 +2,15 @@
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use muster::kernel::links::Purpose;
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::{Duration, sleep};
 
 use crate::{
-    fixtures::event,
+    fixtures::{event, letter_action, office},
     harness::{TestApp, signer},
+    process::until,
 };
 
 const SIGN: &str = "/api/v1/petitions/status/signatures";
@@ -26,7 +28,7 @@ async fn resubmission_during_expiry_keeps_the_person(pool: PgPool) {
     }
     app.kernel.env.advance(TimeDelta::days(60));
     // batches go on while expired acts, and the people behind them, are deleted
-    let tidying = async {
+    let deleting = async {
         for _ in 0..20 {
             muster::worker::run_maintenance(&app.app).await.unwrap();
         }
@@ -36,7 +38,7 @@ async fn resubmission_during_expiry_keeps_the_person(pool: PgPool) {
             join_all((wave * 10..wave * 10 + 10).map(sign)).await;
         }
     };
-    futures_util::join!(tidying, signing);
+    futures_util::join!(deleting, signing);
     muster::worker::run_maintenance(&app.app).await.unwrap();
     assert_eq!(app.count("SELECT count(*) FROM signatures").await, 60, "the new acts, and only they");
     assert_eq!(app.count("SELECT count(*) FROM people").await, 60);
@@ -116,4 +118,137 @@ async fn concurrent_action_changes_are_not_overwritten(pool: PgPool) {
     assert_eq!(closed, 1);
     other.rollback().await.unwrap();
     assert_eq!(muster::campaigns::close_due(&app.kernel.work, app.kernel.env.now()).await.unwrap(), 1);
+}
+
+/// The table of a kind of act, and where it is made.
+const KINDS: [(&str, &str); 3] = [
+    ("signatures", SIGN),
+    ("attendances", "/api/v1/events/assembly/attendances"),
+    ("letters", "/api/v1/advocacy_campaigns/write/outreaches"),
+];
+
+/// Whether a row can be locked at this moment.
+async fn is_free(app: &TestApp, sql: &str) -> bool {
+    let mut tx = app.kernel.db.begin().await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("{sql} FOR UPDATE NOWAIT"))).fetch_all(&mut *tx).await.is_ok()
+}
+
+/// Waits until a statement waits for a lock.
+async fn somebody_waits(app: &TestApp) {
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("a lock that is waited for", async || (app.count(waiting).await > 0).then_some(())).await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn maintenance_locks_people_before_their_submissions(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    event(&app, &token, json!({})).await;
+    office(&app, &token, "minister").await;
+    letter_action(&app, &token, json!({})).await;
+    for (_, path) in KINDS {
+        app.post(path, None, &signer("ana@example.org")).await.expect(202);
+    }
+    app.kernel.env.advance(TimeDelta::days(60));
+    for (table, _) in KINDS {
+        let mut other = app.kernel.db.begin().await.unwrap();
+        let row = AssertSqlSafe(format!("SELECT FROM {table} FOR UPDATE"));
+        sqlx::query(row).fetch_one(&mut *other).await.unwrap();
+        let deleting = muster::people::delete_unconfirmed(&app.kernel.work, table, app.kernel.env.now());
+        let looking = async {
+            somebody_waits(&app).await;
+            assert!(!is_free(&app, "SELECT FROM people").await, "{table}: the act was locked first");
+            other.rollback().await.unwrap();
+        };
+        let (gone, ()) = futures_util::join!(deleting, looking);
+        assert_eq!(gone.unwrap(), 1, "{table}");
+    }
+    assert_eq!(app.count("SELECT count(*) FROM people").await, 0);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn signature_changes_lock_the_person_first(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    app.petition(&token, json!({"muster:slug": "protected", "muster:privacy": "protected"})).await;
+    let protected = "/api/v1/petitions/protected/signatures";
+    app.post(protected, Some(&token), &signer("ana@example.org")).await.expect(201);
+    let id = TestApp::created(&app.post(SIGN, Some(&token), &signer("ana@example.org")).await);
+    let path = format!("{SIGN}/{id}");
+    // an organizer decides, an organizer vouches again, an organizer withdraws
+    for n in 0..3 {
+        // as who confirms does: the person first, and then the act
+        let mut other = app.kernel.db.begin().await.unwrap();
+        sqlx::query("SELECT FROM people FOR NO KEY UPDATE").fetch_all(&mut *other).await.unwrap();
+        let changing = async {
+            match n {
+                0 => app.put(&path, Some(&token), &json!({"muster:state": "quarantined"})).await.expect(200),
+                1 => app.post(protected, Some(&token), &signer("ana@example.org")).await.expect(201),
+                _ => app.delete(&path, Some(&token)).await.expect(200),
+            }
+        };
+        let looking = async {
+            somebody_waits(&app).await;
+            let signatures = sqlx::query("SELECT FROM signatures FOR UPDATE NOWAIT").fetch_all(&mut *other).await;
+            assert!(signatures.is_ok(), "{n}: the act was locked first");
+            other.rollback().await.unwrap();
+        };
+        futures_util::join!(changing, looking);
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn several_actions_are_locked_in_id_order(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    for n in 0..12 {
+        let slug = format!("p{n}");
+        app.petition(&token, json!({"muster:slug": slug})).await;
+        app.post(&format!("/api/v1/petitions/{slug}/signatures"), Some(&token), &signer("ana@example.org"))
+            .await
+            .expect(201);
+    }
+    let (id, generation): (uuid::Uuid, i16) =
+        sqlx::query_as("SELECT id, link_generation FROM signatures LIMIT 1").fetch_one(&app.kernel.db).await.unwrap();
+    // whoever holds the first may have all others
+    let mut other = app.kernel.db.begin().await.unwrap();
+    sqlx::query("SELECT FROM actions ORDER BY id LIMIT 1 FOR NO KEY UPDATE").fetch_one(&mut *other).await.unwrap();
+    let erasing = async {
+        let url = app.kernel.links.url(Purpose::EraseSigner, id, generation);
+        assert_eq!(app.press(&url).await.status, 200);
+    };
+    let looking = async {
+        somebody_waits(&app).await;
+        let all = sqlx::query("SELECT FROM actions ORDER BY id FOR NO KEY UPDATE NOWAIT").fetch_all(&mut *other).await;
+        assert!(all.is_ok(), "another one was locked before the first");
+        other.rollback().await.unwrap();
+    };
+    futures_util::join!(erasing, looking);
+    assert_eq!(app.count("SELECT sum(erased_count)::bigint FROM actions").await, 12);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn letter_being_withdrawn_is_not_released(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    for slug in ["minister", "deputy"] {
+        office(&app, &token, slug).await;
+    }
+    letter_action(&app, &token, json!({"muster:targets": ["minister", "deputy"]})).await;
+    app.post(KINDS[2].1, Some(&token), &signer("ana@example.org")).await.expect(201);
+    app.put("/api/v1/advocacy_campaigns/write", Some(&token), &json!({"muster:live": true})).await.expect(200);
+    // as who takes it back does: the letter first, then its parts
+    let mut other = app.kernel.db.begin().await.unwrap();
+    sqlx::query("SELECT FROM letters FOR UPDATE").fetch_one(&mut *other).await.unwrap();
+    let looking = async {
+        somebody_waits(&app).await;
+        let parts = sqlx::query("SELECT FROM outreaches FOR UPDATE NOWAIT").fetch_all(&mut *other).await;
+        assert_eq!(parts.expect("free").len(), 2);
+        other.rollback().await.unwrap();
+    };
+    futures_util::join!(app.step("letters"), looking);
+    assert_eq!(app.count("SELECT count(*) FROM outreaches WHERE state = 'queued'").await, 2);
 }

@@ -26,7 +26,8 @@ pub struct LandingRow {
     pub published_status: Option<String>,
 }
 
-/// Public actions, of one campaign or of all: what is still ahead or open.
+/// Public actions, of one campaign or of all: what is still ahead or open, at most 200 of each kind. Of events those that end
+/// first.
 ///
 /// # Errors
 /// A database error.
@@ -35,6 +36,31 @@ pub async fn landing_rows(
     campaign: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Vec<LandingRow>> {
+    let ids = match campaign {
+        Some(campaign) => sqlx::query_scalar!(
+            r#"SELECT id AS "id!" FROM (VALUES ('petition'), ('letter')) k (kind)
+               CROSS JOIN LATERAL (SELECT a.id FROM actions a WHERE a.campaign_id = $1 AND a.kind = k.kind AND a.ends_at IS NULL
+                                   AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.id LIMIT 200) open
+               UNION ALL
+               (SELECT a.id FROM actions a WHERE a.campaign_id = $1 AND a.kind = 'event' AND a.ends_at > $2
+                AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.ends_at, a.id LIMIT 200)"#,
+            campaign,
+            now
+        )
+        .fetch_all(&mut *conn)
+        .await?,
+        None => sqlx::query_scalar!(
+            r#"SELECT id AS "id!" FROM (VALUES ('petition'), ('letter')) k (kind)
+               CROSS JOIN LATERAL (SELECT a.id FROM actions a WHERE a.kind = k.kind AND a.ends_at IS NULL
+                                   AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.id LIMIT 200) open
+               UNION ALL
+               (SELECT a.id FROM actions a WHERE a.kind = 'event' AND a.ends_at > $1
+                AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.ends_at, a.id LIMIT 200)"#,
+            now
+        )
+        .fetch_all(&mut *conn)
+        .await?,
+    };
     Ok(sqlx::query_as!(
         LandingRow,
         r#"SELECT a.kind, a.slug, a.locale, a.title, a.summary, a.texts, a.state, a.published_count, p.goal AS "goal?",
@@ -42,11 +68,9 @@ pub async fn landing_rows(
                   CASE WHEN e.format = 'online' THEN NULL ELSE concat_ws(', ', nullif(e.venue, ''), nullif(e.locality, '')) END AS place,
                   e.published_status AS "published_status?"
            FROM actions a LEFT JOIN petitions p ON p.id = a.id LEFT JOIN events e ON e.id = a.id
-           WHERE a.state IN ('published', 'paused', 'won', 'cancelled') AND ($1::uuid IS NULL OR a.campaign_id = $1)
-             AND (e.ends_at IS NULL OR e.ends_at > $2)
-           ORDER BY CASE a.kind WHEN 'petition' THEN 0 WHEN 'letter' THEN 1 ELSE 2 END, e.starts_at, a.id LIMIT 200"#,
-        campaign,
-        now
+           WHERE a.id = ANY ($1)
+           ORDER BY CASE a.kind WHEN 'petition' THEN 0 WHEN 'letter' THEN 1 ELSE 2 END, e.starts_at, a.id"#,
+        &ids
     )
     .fetch_all(conn)
     .await?)

@@ -13,15 +13,17 @@ use axum::{
 use chrono::{NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sqlx::Acquire;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::super::{Console, store};
+use super::super::{Console, mail_retry, store};
 use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
+        cache_invalidation::CacheInvalidation,
         extract::{ListQuery, PathParams, Valid, too_large},
         hal::{curies, link},
         http_cache::private_json,
@@ -34,6 +36,13 @@ use crate::{
 
 /// Days that the numbers by provider are about.
 const SUMMARY_DAYS: i64 = 7;
+
+/// Maximum number of batches of first contacts released at once when their limit changes; the others stay due in a later
+/// hour.
+const MAX_RELEASES: usize = 20;
+
+/// Number of batches of failed mails queued again within the request; a job does the others.
+const RETRY_BATCHES: usize = 3;
 
 /// Bytes of a mail that came back, at most.
 const MAX_BOUNCE_BYTES: usize = 4 * 1024 * 1024;
@@ -188,6 +197,7 @@ async fn update_mail_pauses(
         audit(&mut tx, &kernel.env, &actor, verb, None, json!({"scope": scope, "reason": reason})).await?;
     }
     tx.commit().await?;
+    kernel.cache_invalidator.publish(CacheInvalidation::Mail);
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
 
@@ -371,10 +381,15 @@ async fn update_first_contact_limit(
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
-    mail::set_first_contacts(&mut tx, body.per_hour, kernel.env.now()).await?;
+    let mut has_more = mail::set_first_contacts(&mut tx, body.per_hour, kernel.env.now()).await?;
     let details = json!({"per_hour": body.per_hour});
     audit(&mut tx, &kernel.env, &actor, "mail.first_contacts", None, details).await?;
     tx.commit().await?;
+    let mut releases = MAX_RELEASES;
+    while has_more && releases > 0 {
+        has_more = mail::release_first_contacts(&mut *kernel.db.acquire().await?, kernel.env.now()).await?;
+        releases -= 1;
+    }
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
 
@@ -490,14 +505,15 @@ async fn audit_mail_decision(conn: &mut sqlx::PgConnection, actor: &Actor, id: U
     }
 }
 
-/// Queues all failed mails again, or those that a filter names (as in the list of mail).
+/// Queues all failed mails again, or those that a filter names (as in the list of mail). Of many, a job
+/// queues the rest.
 #[utoipa::path(
     post,
     path = "/api/v1/mail/retry",
     tag = "mail",
     params(("filter" = Option<String>, Query, description = "As in the list of mail")),
     responses(
-        (status = 200, description = "How many go again", body = Value),
+        (status = 200, description = "How many were queued so far, and whether a job queues more", body = Value),
         (status = 400),
         (status = 401),
         (status = 403),
@@ -507,12 +523,26 @@ async fn retry_mails(State(console): State<Console>, actor: Actor, query: ListQu
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;
     let filter = query.filter(store::MAIL_FIELDS)?;
-    let mut tx = kernel.db.begin().await?;
-    let which = Retry { organization: Some(actor.organization_id), filter: filter.as_ref(), not_composed: false };
-    let n = mail::retry_all(&mut tx, kernel.env.now(), which).await?;
-    audit(&mut tx, &kernel.env, &actor, "mail.retry_all", None, json!({"mails": n})).await?;
-    tx.commit().await?;
-    Ok(private_json(StatusCode::OK, &json!({"muster:retried": n})))
+    let mut conn = kernel.db.acquire().await?;
+    let (now, organization) = (kernel.env.now(), actor.organization_id);
+    let which = Retry { filter: filter.as_ref(), ..Retry::default() };
+    let (mut mails, mut cursor) = (0, Some(Uuid::nil()));
+    for batch in 1..=RETRY_BATCHES {
+        let Some(after) = cursor else { break };
+        let mut tx = conn.begin().await?;
+        let retried = mail::retry_some(&mut tx, now, organization, which, after).await?;
+        if retried.mails > 0 || batch == 1 {
+            audit(&mut tx, &kernel.env, &actor, "mail.retry_all", None, json!({"mails": retried.mails})).await?;
+        }
+        if batch == RETRY_BATCHES && retried.next.is_some() {
+            let retry = store::NewRetry { organization, filter: query.filter.as_deref().unwrap_or_default(), now };
+            mail_retry::enqueue(&mut tx, &kernel.env, &retry).await?;
+        }
+        tx.commit().await?;
+        mails += retried.mails;
+        cursor = retried.next;
+    }
+    Ok(private_json(StatusCode::OK, &json!({"muster:retried": mails, "muster:goes_on": cursor.is_some()})))
 }
 
 /// Hands in a mail that came back, as it is: `?recipient=` is the envelope's, where it is known.

@@ -1,7 +1,7 @@
 //! Registrations: one, many, and what is told to whom.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -13,7 +13,6 @@ use crate::{
         paging::{Extent, PageParams},
     },
     mail::Class,
-    people::delete_unconfirmed_people,
 };
 
 /// Name of the table of registrations, part of what a sealed value is bound to.
@@ -152,19 +151,22 @@ pub async fn attendances(
     Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
-/// How many parties wait for a place, and how many of them are larger than the whole room.
+/// How many parties wait for a place, and how many of them are larger than the whole room, counted up to a thousand.
 ///
 /// # Errors
 /// A database error.
 pub async fn waiting_parties(conn: &mut PgConnection, event: Uuid) -> Result<(i64, i64)> {
     let row = sqlx::query!(
-        r#"SELECT count(*) AS "waiting!", count(*) FILTER (WHERE w.party_size > e.capacity) AS "too_large!"
-           FROM attendances w JOIN events e ON e.id = w.event_id WHERE w.event_id = $1 AND w.state = 'waitlisted'"#,
+        r#"SELECT e.waiting_parties,
+                  (SELECT count(*) FROM generate_series(e.capacity + 1, 10) s (size)
+                   CROSS JOIN LATERAL (SELECT FROM attendances w WHERE w.event_id = e.id AND w.party_size = s.size AND w.state = 'waitlisted'
+                                       LIMIT 1000) w) AS "too_large!"
+           FROM events e WHERE e.id = $1"#,
         event
     )
     .fetch_one(conn)
     .await?;
-    Ok((row.waiting, row.too_large))
+    Ok((row.waiting_parties.into(), row.too_large.min(1000)))
 }
 
 /// Replaces what is sealed on a registration; `None` drops it.
@@ -185,14 +187,26 @@ pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Ids of those who have a place.
+/// Those who have a place among the next so many registrations after an id, and the last that was looked at if there may be more.
 ///
 /// # Errors
 /// A database error.
-pub async fn accepted_ids(conn: &mut PgConnection, event: Uuid) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar!("SELECT id FROM attendances WHERE event_id = $1 AND state = 'accepted'", event)
-        .fetch_all(conn)
-        .await?)
+pub async fn accepted_after(
+    conn: &mut PgConnection,
+    event: Uuid,
+    after: Uuid,
+    most: i64,
+) -> Result<(Vec<Uuid>, Option<Uuid>)> {
+    let rows = sqlx::query!(
+        r#"SELECT id, state = 'accepted' AS "accepted!" FROM attendances WHERE event_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+        event,
+        after,
+        most
+    )
+    .fetch_all(conn)
+    .await?;
+    let next = rows.last().filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read >= most)).map(|row| row.id);
+    Ok((rows.into_iter().filter(|row| row.accepted).map(|row| row.id).collect(), next))
 }
 
 /// Queues one mail for each of these registrations, in one statement: an event has thousands.
@@ -222,29 +236,4 @@ pub async fn enqueue_all(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// Deletes registrations that nobody confirmed in time, some at a time; of people whom somebody registers at this moment, the
-/// next time. Returns how many.
-///
-/// # Errors
-/// A database error.
-pub async fn delete_unconfirmed(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
-    let mut tx = db.begin().await?;
-    let people = sqlx::query_scalar!(
-        "WITH due AS MATERIALIZED (
-             SELECT id, person_id FROM attendances WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 2000
-         ), locked AS MATERIALIZED (
-             SELECT p.id FROM people p WHERE p.id = ANY (ARRAY(SELECT d.person_id FROM due d))
-             ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED
-         )
-         DELETE FROM attendances x USING due d JOIN locked p ON p.id = d.person_id
-         WHERE x.id = d.id AND x.state = 'pending' RETURNING x.person_id",
-        now
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    delete_unconfirmed_people(&mut tx, &people).await?;
-    tx.commit().await?;
-    Ok(people.len() as u64)
 }

@@ -12,11 +12,11 @@ mod submissions;
 mod waitlist;
 
 pub use attendances::{
-    ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, accepted_ids, active, attendance,
-    attendances, attendances_by_id, delete_pending, delete_unconfirmed, enqueue_all, lock_attendance, lock_person,
-    set_sealed, waiting_parties,
+    ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, accepted_after, active, attendance,
+    attendances, attendances_by_id, delete_pending, enqueue_all, lock_attendance, lock_person, set_sealed,
+    waiting_parties,
 };
-pub use counts::{Attendances, verify_seats};
+pub use counts::Attendances;
 pub use events::{EVENT_FIELDS, by_key, event, insert, list, move_if_past, save};
 pub use seats::{add_seats, allocate_seats, cancel_active, cancel_pending, lock_seats, resize};
 pub use submissions::{AttendanceSubmission, SubmissionResult, submit_attendances};

@@ -58,15 +58,21 @@ pub async fn cancel_pending(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>
     Ok(done.rows_affected() == 1)
 }
 
-/// Cancels a place, held or waited for; returns the seats it held. Under the event's lock.
+/// Cancels a place, held or waited for; returns the seats it held. Under the event's lock. A party that waited is taken off the waitlist.
 ///
 /// # Errors
 /// A database error.
 pub async fn cancel_active(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<Option<i32>> {
     let row = sqlx::query!(
-        r#"UPDATE attendances a SET state = 'cancelled', ended_at = $2
-           FROM (SELECT id, state, party_size FROM attendances WHERE id = $1 AND state IN ('accepted', 'waitlisted') FOR UPDATE) o
-           WHERE a.id = o.id RETURNING CASE WHEN o.state = 'accepted' THEN o.party_size::integer ELSE 0 END AS "seats!""#,
+        r#"WITH ended AS (
+               UPDATE attendances a SET state = 'cancelled', ended_at = $2
+               FROM (SELECT id, state, party_size FROM attendances WHERE id = $1 AND state IN ('accepted', 'waitlisted') FOR UPDATE) o
+               WHERE a.id = o.id RETURNING a.event_id, o.state, o.party_size::integer AS seats
+           ), waitlist AS (
+               UPDATE events e SET waiting_parties = e.waiting_parties - 1, waiting_seats = e.waiting_seats - x.seats
+               FROM ended x WHERE e.id = x.event_id AND x.state = 'waitlisted'
+           )
+           SELECT CASE WHEN state = 'accepted' THEN seats ELSE 0 END AS "seats!" FROM ended"#,
         id,
         at
     )
@@ -81,12 +87,12 @@ pub async fn cancel_active(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>)
 /// A database error.
 pub async fn resize(conn: &mut PgConnection, id: Uuid, party_size: i16) -> Result<()> {
     sqlx::query!(
-        "WITH taken AS (
-             UPDATE events e SET next_waitlist_position = next_waitlist_position + 1 FROM attendances a
-             WHERE a.id = $1 AND e.id = a.event_id AND a.state = 'waitlisted' AND $2 > a.party_size
-             RETURNING e.next_waitlist_position - 1 AS place
+        "WITH waiting AS (
+             UPDATE events e SET next_waitlist_position = e.next_waitlist_position + ($2 > a.party_size)::integer, waiting_seats = e.waiting_seats + $2 - a.party_size
+             FROM attendances a WHERE a.id = $1 AND e.id = a.event_id AND a.state = 'waitlisted'
+             RETURNING CASE WHEN $2 > a.party_size THEN e.next_waitlist_position - 1 END AS position
          )
-         UPDATE attendances SET party_size = $2, waitlist_position = coalesce((SELECT place FROM taken), waitlist_position) WHERE id = $1",
+         UPDATE attendances SET party_size = $2, waitlist_position = coalesce((SELECT position FROM waiting), waitlist_position) WHERE id = $1",
         id,
         party_size
     )

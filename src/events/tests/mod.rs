@@ -169,7 +169,7 @@ impl TestEvent {
         acts.iter().map(|act| written.iter().find(|w| w.submission_id == act.id).unwrap().outcome.clone()).collect()
     }
 
-    /// Seats taken by the event's row, by its registrations, and by its counts: they must agree.
+    /// Seats taken by the event's row, by its registrations, and by its counts: they must agree. So must the line.
     async fn seats(&self) -> i64 {
         let (taken, held, counted): (i64, i64, i64) = sqlx::query_as(
             "SELECT seats_taken::bigint, (SELECT coalesce(sum(party_size), 0) FROM attendances WHERE event_id = e.id AND state = 'accepted'),
@@ -181,6 +181,15 @@ impl TestEvent {
         .await
         .unwrap();
         assert_eq!((taken, taken), (held, counted));
+        let wrong: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM events e, LATERAL (SELECT count(*) AS parties, coalesce(sum(party_size), 0) AS seats FROM attendances
+                                                     WHERE event_id = e.id AND state = 'waitlisted') w
+             WHERE (e.waiting_parties, e.waiting_seats) <> (w.parties, w.seats)",
+        )
+        .fetch_one(&self.db)
+        .await
+        .unwrap();
+        assert_eq!(wrong, 0, "what the row says of the line is not the line");
         taken
     }
 
@@ -477,7 +486,8 @@ async fn batch_allocates_seats_like_sequential_submissions(db: PgPool) {
     let (mut waited, mut moved_up) = (0, 0);
     for _ in 0..RUNS {
         let reset = "DELETE FROM attendances; DELETE FROM action_count_deltas; DELETE FROM emails;
-             UPDATE events SET capacity = 8, seats_taken = 0, waitlist = true, allow_smaller_parties_first = false, next_waitlist_position = 1";
+             UPDATE events SET capacity = 8, seats_taken = 0, waiting_parties = 0, waiting_seats = 0, waitlist = true,
+                 allow_smaller_parties_first = false, next_waitlist_position = 1";
         sqlx::raw_sql(reset).execute(&db).await.unwrap();
         let mut model = Model::new(Some(8));
         let steps = prop::collection::vec(step(), STEPS).new_tree(&mut runner).unwrap().current();

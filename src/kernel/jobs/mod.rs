@@ -26,7 +26,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use store::{JobStatus, delete_old_failures, enqueue, remove, report_metrics, status, statuses};
+pub use store::{JobStatus, delete_old_failures, enqueue, enqueue_from, remove, report_metrics, status, statuses};
 
 use super::Kernel;
 use crate::error::{Error, Result};

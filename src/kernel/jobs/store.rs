@@ -36,6 +36,20 @@ pub async fn enqueue(
     Ok(())
 }
 
+/// As [`enqueue`], with a cursor: the part up to it is done already.
+pub async fn enqueue_from(
+    conn: &mut PgConnection,
+    kind: &str,
+    organization: Uuid,
+    id: Uuid,
+    at: DateTime<Utc>,
+    cursor: Uuid,
+) -> Result<()> {
+    enqueue(conn, kind, organization, id, at).await?;
+    sqlx::query!("UPDATE jobs SET cursor = $3 WHERE kind = $1 AND id = $2", kind, id, cursor).execute(conn).await?;
+    Ok(())
+}
+
 /// Deletes a job, also while a step of it runs.
 pub async fn remove(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM jobs WHERE kind = $1 AND id = $2", kind, id).execute(conn).await?;

@@ -127,7 +127,7 @@ impl RateLimiter {
             return Ok(counted);
         }
         let day = self.env.now().date_naive();
-        let load = async || day_secret::for_day(&self.db, &self.env, day).await.map(Arc::new);
+        let load = async || day_secret::for_day(&mut *self.db.acquire().await?, &self.env, day).await.map(Arc::new);
         let secret = self.day_secrets.get(&day, load).await?;
         let counters = counters(&self.settings, &secret, self.window(), &attempt);
         let keys: Vec<Vec<u8>> = counters.iter().map(|counter| counter.key.clone()).collect();
@@ -186,7 +186,7 @@ impl RateLimiter {
 
     async fn failures(&self, keys: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, u32)>> {
         let rows = sqlx::query!("SELECT key, failures FROM attempts WHERE key = ANY($1)", keys);
-        let rows = rows.fetch_all(&self.db).await?;
+        let rows = rows.fetch_all(&mut *self.db.acquire().await?).await?;
         Ok(rows.into_iter().map(|row| (row.key, number(row.failures))).collect())
     }
 
@@ -200,7 +200,7 @@ impl RateLimiter {
             ends_at,
             i64::from(limit)
         );
-        Ok(done.execute(&self.db).await?.rows_affected() == 1)
+        Ok(done.execute(&mut *self.db.acquire().await?).await?.rows_affected() == 1)
     }
 
     /// Subtracts failures, one row per statement, so that two of these cannot deadlock.
@@ -211,7 +211,7 @@ impl RateLimiter {
                 key.as_slice(),
                 failures
             )
-            .execute(&self.db)
+            .execute(&mut *self.db.acquire().await?)
             .await?;
         }
         Ok(())
@@ -224,7 +224,7 @@ impl CountedAttempt<'_> {
         let Some((own, wider)) = self.keys.split_first() else { return };
         let forget = async {
             let gone = sqlx::query_scalar!("DELETE FROM attempts WHERE key = $1 RETURNING failures", own.as_slice());
-            let failures = gone.fetch_optional(&self.limiter.db).await?.unwrap_or(1);
+            let failures = gone.fetch_optional(&mut *self.limiter.db.acquire().await?).await?.unwrap_or(1);
             self.limiter.uncount(wider, failures).await
         };
         uncount_in_time(forget).await;

@@ -116,7 +116,7 @@ impl RateLimiter {
             proof,
             expires
         )
-        .execute(&self.db)
+        .execute(&mut *self.db.acquire().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::{
         Kind,
-        recount::{Comparison, Countable, Range, RangeCounts},
+        recount::{Cell, Comparison, Countable, Range, RangeCounts},
     },
     error::Result,
 };
@@ -31,36 +31,29 @@ impl Countable for Outreaches {
 
     async fn slice(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<RangeCounts> {
         // the letter's versions, too: the day, the language and the word of origin are its own
-        let rows = sqlx::query!(
+        let read = sqlx::query_as!(
+            Cell,
             r#"WITH rows AS MATERIALIZED (
                    SELECT o.state, l.confirmed_at, l.locale, l.source,
                           uuid_hash_extended(o.id, o.xmin::text::bigint) # uuid_hash_extended(o.id, l.xmin::text::bigint + 4294967296) AS hash
                    FROM outreaches o JOIN letters l ON l.id = o.letter_id
                    WHERE o.letter_action_id = $1 AND o.id > $2 AND o.id <= $3
                )
-               SELECT d.dimension AS "dimension!", d.key AS "key!", count(*) AS "n!"
+               SELECT 'rows' AS "of!", d.dimension AS "dimension!", d.key AS "key!", count(*) AS "n!"
                FROM rows o,
                     LATERAL (VALUES ('total', ''), ('day', to_char(o.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')), ('locale', o.locale),
                                     ('source', o.source),
                                     ('state', CASE WHEN o.state IN ('sent', 'failed', 'uncertain', 'bounced') THEN o.state END)) d (dimension, key)
                WHERE o.state NOT IN ('pending', 'cancelled') AND d.key IS NOT NULL
-               GROUP BY 1, 2
-               UNION ALL SELECT 'digest', '', coalesce(bit_xor(hash), 0) FROM rows"#,
+               GROUP BY 2, 3
+               UNION ALL SELECT 'digest', '', '', coalesce(bit_xor(hash), 0) FROM rows"#,
             action,
             range.after,
             range.upto
         )
         .fetch_all(conn)
         .await?;
-        let mut slice = RangeCounts::default();
-        for row in rows {
-            if row.dimension == "digest" {
-                slice.digest = row.n;
-            } else {
-                slice.cells.insert((row.dimension, row.key), row.n);
-            }
-        }
-        Ok(slice)
+        Ok(read.into())
     }
 
     async fn digest(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<i64> {
@@ -78,7 +71,8 @@ impl Countable for Outreaches {
 
     async fn compare(&self, conn: &mut PgConnection, action: Uuid, ranges: &[Range]) -> Result<Comparison> {
         let (afters, uptos): (Vec<Uuid>, Vec<Uuid>) = ranges.iter().map(|range| (range.after, range.upto)).unzip();
-        let rows = sqlx::query!(
+        let read = sqlx::query_as!(
+            Cell,
             r#"WITH truth AS (
                    SELECT d.dimension, d.key, count(*) AS value
                    FROM unnest($2::uuid[], $3::uuid[]) r (after, upto)
@@ -105,18 +99,6 @@ impl Countable for Outreaches {
         )
         .fetch_all(conn)
         .await?;
-        let mut compared = Comparison::default();
-        for row in rows {
-            match row.of.as_str() {
-                "rows" => {
-                    compared.rows.insert((row.dimension, row.key), row.n);
-                }
-                "kept" => {
-                    compared.kept.insert((row.dimension, row.key), row.n);
-                }
-                _ => compared.has_erased = row.n > 0,
-            }
-        }
-        Ok(compared)
+        Ok(read.into())
     }
 }

@@ -12,7 +12,6 @@ use crate::{
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
-    people::delete_unconfirmed_people,
 };
 
 /// What outreaches can be filtered by.
@@ -234,19 +233,23 @@ pub async fn set_unsent_state(conn: &mut PgConnection, outreaches: &[Uuid], stat
 }
 
 /// Confirmed letters of an action that wait to be released, a few at a time: those after a letter, so that no step meets again
-/// what the ones before it have left in the index.
+/// what the ones before it have left in the index. They are locked before their parts are, as who takes one back does.
 ///
 /// # Errors
 /// A database error.
 pub async fn held_letters(conn: &mut PgConnection, action: Uuid, after: Uuid, limit: i64) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar!(
+    let held = sqlx::query_scalar!(
         "SELECT DISTINCT letter_id FROM outreaches WHERE letter_action_id = $1 AND is_held AND letter_id > $2 ORDER BY letter_id LIMIT $3",
         action,
         after,
         limit
     )
-    .fetch_all(conn)
-    .await?)
+    .fetch_all(&mut *conn)
+    .await?;
+    sqlx::query!("SELECT FROM letters WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE", &held)
+        .fetch_all(conn)
+        .await?;
+    Ok(held)
 }
 
 /// How many parts of an action are held, counted up to so many, of the letters after one.
@@ -260,6 +263,21 @@ pub async fn count_held(conn: &mut PgConnection, action: Uuid, after: Uuid, most
         action,
         after,
         most
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// How many parts of an action have not gone out, by its counters: those that are held and those that are queued.
+///
+/// # Errors
+/// A database error.
+pub async fn count_unsent(conn: &mut PgConnection, action: Uuid) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT greatest(coalesce(sum(CASE dimension WHEN 'total' THEN n ELSE -n END), 0), 0)::bigint AS "n!"
+           FROM (SELECT dimension, value AS n FROM action_counts WHERE action_id = $1 AND dimension IN ('total', 'state')
+                 UNION ALL SELECT dimension, delta FROM action_count_deltas WHERE action_id = $1 AND dimension IN ('total', 'state')) c"#,
+        action
     )
     .fetch_one(conn)
     .await?)
@@ -504,29 +522,4 @@ pub async fn outreaches_of(conn: &mut PgConnection, action: Uuid, letter: Uuid) 
         " ORDER BY (SELECT t.position FROM letter_targets t WHERE t.letter_action_id = o.letter_action_id AND t.office_id = o.office_id), o.id",
     );
     Ok(query.build_query_as().fetch_all(conn).await?)
-}
-
-/// Deletes letters that nobody confirmed in time (retention), some at a time; of people whom somebody writes for at this
-/// moment, the next time. Returns how many.
-///
-/// # Errors
-/// A database error.
-pub async fn delete_unconfirmed(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
-    let mut tx = db.begin().await?;
-    let people = sqlx::query_scalar!(
-        "WITH due AS MATERIALIZED (
-             SELECT id, person_id FROM letters WHERE state = 'pending' AND confirm_expires_at < $1 LIMIT 2000
-         ), locked AS MATERIALIZED (
-             SELECT p.id FROM people p WHERE p.id = ANY (ARRAY(SELECT d.person_id FROM due d))
-             ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED
-         )
-         DELETE FROM letters l USING due d JOIN locked p ON p.id = d.person_id
-         WHERE l.id = d.id AND l.state = 'pending' RETURNING l.person_id",
-        now
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    delete_unconfirmed_people(&mut tx, &people).await?;
-    tx.commit().await?;
-    Ok(people.len() as u64)
 }

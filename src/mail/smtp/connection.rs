@@ -24,7 +24,7 @@ use lettre::{
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    Accepted, EnhancedCode, LeaseCheck, Message, SendError, SmtpSettings, Timeouts, TlsMode,
+    Accepted, EnhancedCode, Message, SendError, SmtpSettings, Timeouts, TlsMode,
     stream::{Prelude, UntilTls},
     text,
 };
@@ -183,7 +183,7 @@ impl Connection {
         &mut self,
         message: &Message<'_>,
         next: Option<&Message<'_>>,
-        lease_held: LeaseCheck<'_>,
+        lease_held: &(dyn Fn() -> bool + Sync),
         timeouts: &Timeouts,
     ) -> Result<Accepted, Failure> {
         self.messages += 1;

@@ -48,8 +48,9 @@ impl fmt::Debug for Message<'_> {
     }
 }
 
-/// Called before each message, and again right before its content is transmitted: is the lease still held?
-pub type LeaseCheck<'a> = &'a (dyn Fn() -> bool + Sync);
+/// Called with the position of a message before it is begun, and again right before its content is transmitted: may it
+/// still be sent, that is, is the lease still held, and is its class not paused?
+pub type LeaseCheck<'a> = &'a (dyn Fn(usize) -> bool + Sync);
 
 /// Source of messages for a connection, and receiver of their results. Messages are identified by their position in
 /// the slice that is passed along.

@@ -118,7 +118,7 @@ impl Pool {
         };
         let (mut kept, mut begun) = (self.take_idle(), None);
         while let Some(n) = begun.take().or_else(|| outbox.next(false)) {
-            if !lease_held() {
+            if !lease_held(n) {
                 // this message may be pipelined already, so the connection is dropped
                 kept = None;
                 outbox.answer(n, Err(SendError::LeaseLost));
@@ -131,7 +131,7 @@ impl Pool {
             let can_pipeline = connection.can_pipeline(self.config.messages_per_connection);
             begun = if can_pipeline { outbox.next(true) } else { None };
             let next = begun.map(|next| &messages[next]);
-            let (usable, answer) = self.send_one(connection, &messages[n], next, lease_held).await?;
+            let (usable, answer) = self.send_one(connection, &messages[n], next, &|| lease_held(n)).await?;
             kept = usable.and_then(|connection| self.unless_exhausted(connection));
             outbox.answer(n, answer);
         }
@@ -148,7 +148,7 @@ impl Pool {
         mut connection: Connection,
         message: &Message<'_>,
         next: Option<&Message<'_>>,
-        lease_held: LeaseCheck<'_>,
+        lease_held: &(dyn Fn() -> bool + Sync),
     ) -> Result<(Option<Connection>, Result<Accepted, SendError>), SendError> {
         let timeouts = &self.config.timeouts;
         loop {

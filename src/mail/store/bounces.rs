@@ -4,10 +4,9 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::EmailRow;
 use crate::{
     error::{Error, Result},
-    mail::kinds::QueuedEmail,
+    mail::kinds::{Class, QueuedEmail},
 };
 
 /// Time after settling within which a return token can still be matched to its mail.
@@ -27,30 +26,29 @@ pub(in crate::mail) async fn find_sent(
     if state.as_deref() == Some("sending") {
         return Err(Error::Unavailable { retry_after: 60, cause: "this mail is still being sent".to_owned() });
     }
-    let row = sqlx::query_as!(
-        EmailRow,
-        "SELECT id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at
-         FROM emails_settled WHERE id = $1 AND settled_at > $2 FOR UPDATE",
+    let settled = sqlx::query_as!(
+        QueuedEmail,
+        r#"SELECT id, organization_id, class AS "class: Class", kind, lane, refs, protected, attempts, created_at, due_at
+           FROM emails_settled WHERE id = $1 AND settled_at > $2 FOR UPDATE"#,
         id,
         now - BOUNCE_WINDOW
     )
     .fetch_optional(&mut *conn)
     .await?;
-    let row = match row {
-        Some(row) => Some(row),
-        None => sqlx::query_as!(
-            EmailRow,
-            r#"SELECT id, organization_id, class, kind, lane, refs, true AS "protected!", 1::smallint AS "attempts!",
-                          $2::timestamptz AS "created_at!", $2::timestamptz AS "due_at!"
-                   FROM mail_bounce_lookups WHERE id = $1 AND forget_on > $3 FOR UPDATE"#,
-            id,
-            now,
-            now.date_naive()
-        )
-        .fetch_optional(conn)
-        .await?,
-    };
-    row.map(EmailRow::into_email).transpose()
+    if settled.is_some() {
+        return Ok(settled);
+    }
+    Ok(sqlx::query_as!(
+        QueuedEmail,
+        r#"SELECT id, organization_id, class AS "class: Class", kind, lane, refs, true AS "protected!", 1::smallint AS "attempts!",
+                  $2::timestamptz AS "created_at!", $2::timestamptz AS "due_at!"
+           FROM mail_bounce_lookups WHERE id = $1 AND forget_on > $3 FOR UPDATE"#,
+        id,
+        now,
+        now.date_naive()
+    )
+    .fetch_optional(conn)
+    .await?)
 }
 
 /// Sets the state of a sent mail to `bounced` or `complained`. False when it has that state, or was not sent. For a

@@ -5,17 +5,17 @@ use serde_json::Value;
 use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
-use super::{Allowance, Claim, EmailRow, lanes, relays};
+use super::{Allowance, Claim, lanes, relays};
 use crate::{
     error::Result,
-    mail::kinds::{Claimed, History},
+    mail::kinds::{Claimed, Class, History},
 };
 
 /// A row of the queue, as `RETURNING` of a claim gives it.
 pub(super) struct ClaimedRow {
     pub(super) id: Uuid,
     pub(super) organization_id: Uuid,
-    pub(super) class: String,
+    pub(super) class: Class,
     pub(super) kind: String,
     pub(super) lane: String,
     pub(super) refs: Value,
@@ -30,26 +30,14 @@ pub(super) struct ClaimedRow {
 }
 
 impl ClaimedRow {
-    fn into_claimed(self) -> Result<Claimed> {
+    fn into_claimed(self) -> Claimed {
         let history = History {
             queued_at: self.queued_at,
             refused_at: self.refused_at,
             breaks: self.breaks,
             first_counted: self.first_counted,
         };
-        let row = EmailRow {
-            id: self.id,
-            organization_id: self.organization_id,
-            class: self.class,
-            kind: self.kind,
-            lane: self.lane,
-            refs: self.refs,
-            protected: self.protected,
-            attempts: self.attempts,
-            created_at: self.created_at,
-            due_at: self.due_at,
-        };
-        Ok(Claimed { email: row.into_email()?, history })
+        Claimed { email: queued_email!(self), history }
     }
 }
 
@@ -130,7 +118,7 @@ pub(in crate::mail) async fn claim(
     }
     relays::use_quota(&mut tx, &allowances, claim.now).await?;
     tx.commit().await?;
-    result.emails = rows.into_iter().map(ClaimedRow::into_claimed).collect::<Result<Vec<_>>>()?;
+    result.emails = rows.into_iter().map(ClaimedRow::into_claimed).collect();
     result.emails.sort_by_key(|e| (e.class, e.due_at, e.id));
     result.allowances = allowances;
     Ok(result)
@@ -171,7 +159,7 @@ async fn claim_others(tx: &mut PgConnection, claim: Claim, limit: i64) -> Result
            )
            UPDATE emails_waiting SET state = 'sending', claim_token = $3, lease_until = $4, attempts = least(attempts + 1, 1000), data_at = NULL
            WHERE ctid = ANY (ARRAY(SELECT ctid FROM picked LIMIT $2))
-           RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at,
+           RETURNING id, organization_id, class AS "class: Class", kind, lane, refs, protected, attempts, created_at, due_at,
                      queued_at, refused_at, breaks, first_counted"#,
         claim.now,
         limit,

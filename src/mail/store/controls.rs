@@ -1,7 +1,7 @@
 //! SQL of pauses, of the metrics of waiting mail, of retrying failed mail and of provider counts.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::{Acquire, FromRow, PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{error::Result, kernel::filter::Filter};
@@ -24,7 +24,8 @@ pub async fn pauses(conn: &mut PgConnection) -> Result<Vec<Pause>> {
         .await?)
 }
 
-/// Pauses a class or everything. Messages being sent are not stopped. An existing pause of the scope stays as it is.
+/// Pauses a class or everything. A message whose content is being transmitted is not stopped. An existing pause of the
+/// scope stays as it is.
 pub async fn pause(conn: &mut PgConnection, scope: &str, reason: &str, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO mail_pauses (scope, reason, created_at) VALUES ($1, $2, $3) ON CONFLICT (scope) DO NOTHING",
@@ -80,18 +81,51 @@ pub(in crate::mail) async fn pauses_ended(conn: &mut PgConnection, after: DateTi
 pub(in crate::mail) struct Waiting {
     pub(in crate::mail) class: String,
     pub(in crate::mail) state: String,
+    /// How many, counted up to [`MAX_COUNTED`].
     pub(in crate::mail) mails: i64,
-    pub(in crate::mail) oldest: DateTime<Utc>,
+    /// Earliest due time.
+    pub(in crate::mail) oldest: Option<DateTime<Utc>>,
 }
 
-/// Number of waiting mails by class and state, with the earliest due time.
+/// Maximum number of mails counted for each class and state.
+pub(in crate::mail) const MAX_COUNTED: i64 = 50_000;
+
+/// Maximum number of lanes whose letters are counted.
+const MAX_COUNTED_LANES: i32 = 2_000;
+
+/// Number of waiting mails by class and state, with the earliest due time. Reads only the beginning of each index, so
+/// that a long queue costs no more than a short one. Letters have two rows, with and without a lane.
 pub(in crate::mail) async fn waiting(conn: &mut PgConnection) -> Result<Vec<Waiting>> {
-    Ok(sqlx::query_as!(
+    let mut tx = conn.begin().await?;
+    super::force_index_plan(&mut tx).await?;
+    let waiting = sqlx::query_as!(
         Waiting,
-        r#"SELECT class, state, count(*) AS "mails!", min(due_at) AS "oldest!" FROM emails_waiting GROUP BY class, state"#
+        r#"WITH RECURSIVE lanes (lane, n) AS ( -- from lane to lane along the index
+               (SELECT lane, 1 FROM emails_waiting WHERE state = 'queued' AND lane <> '' ORDER BY lane LIMIT 1)
+               UNION ALL
+               SELECT (SELECT e.lane FROM emails_waiting e WHERE e.state = 'queued' AND e.lane <> '' AND e.lane > l.lane ORDER BY e.lane LIMIT 1), l.n + 1
+               FROM lanes l WHERE l.lane IS NOT NULL AND l.n < $2
+           )
+           SELECT c.class AS "class!", 'queued' AS "state!", q.mails AS "mails!", q.oldest
+           FROM (VALUES ('confirmation'), ('urgent'), ('letter'), ('notice'), ('update')) c (class)
+           CROSS JOIN LATERAL (
+               SELECT count(*) AS mails, min(due_at) AS oldest
+               FROM (SELECT due_at FROM emails_waiting WHERE class = c.class AND state = 'queued' AND lane = '' ORDER BY due_at LIMIT $1) front) q
+           UNION ALL
+           SELECT 'letter', 'queued', count(*), min(e.due_at)
+           FROM (SELECT e.due_at FROM lanes l
+                 CROSS JOIN LATERAL (SELECT due_at FROM emails_waiting WHERE lane = l.lane AND state = 'queued' AND lane <> '' ORDER BY due_at LIMIT $1) e
+                 WHERE l.lane IS NOT NULL LIMIT $1) e
+           UNION ALL
+           SELECT class, 'sending', count(*), min(due_at)
+           FROM (SELECT class, due_at FROM emails_waiting WHERE state = 'sending' ORDER BY lease_until LIMIT $1) s GROUP BY class"#,
+        MAX_COUNTED,
+        MAX_COUNTED_LANES
     )
-    .fetch_all(conn)
-    .await?)
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(waiting)
 }
 
 /// Prefix of `emails.failure` of a mail that could not be composed for a fault of ours.
@@ -100,37 +134,90 @@ pub(in crate::mail) const NOT_COMPOSED: &str = "not composed: ";
 /// Selects the failed mails to be queued again.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Retry<'a> {
-    /// Mails of this organization; `None`: of all organizations (command line).
-    pub organization: Option<Uuid>,
     /// Mails that match this filter; `None`: all.
     pub filter: Option<&'a Filter>,
     /// Only mails that could not be composed.
     pub not_composed: bool,
+    /// Only mails that had failed by this time.
+    pub failed_by: Option<DateTime<Utc>>,
 }
 
-/// Queues failed mails again. Returns how many.
+/// Number of failed mails that one call of [`retry_some`] examines: their rows are moved in one transaction.
+const RETRY_BATCH_SIZE: i64 = 2_000;
+
+/// Result of [`retry_some`].
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct Retried {
+    /// Number of mails that were queued again.
+    pub mails: i64,
+    /// Id of the last mail that was examined; `None`: there are no more.
+    pub next: Option<Uuid>,
+}
+
+/// Queues failed mails of an organization again, in the caller's transaction: those that match among the next
+/// [`RETRY_BATCH_SIZE`] with an id above `after`.
 ///
 /// Not `uncertain` letters: organizers decide about each of them.
-pub async fn retry_all(conn: &mut PgConnection, now: DateTime<Utc>, which: Retry<'_>) -> Result<u64> {
-    let mut query = QueryBuilder::<Postgres>::new("WITH back AS (DELETE FROM emails_settled WHERE state = 'failed'");
-    if let Some(organization) = which.organization {
-        query.push(" AND organization_id = ").push_bind(organization);
-    }
+pub async fn retry_some(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+    organization: Uuid,
+    which: Retry<'_>,
+    after: Uuid,
+) -> Result<Retried> {
+    super::force_index_plan(conn).await?;
+    let mut query = QueryBuilder::<Postgres>::new(
+        "WITH examined AS MATERIALIZED (SELECT id FROM emails_settled WHERE state = 'failed' AND organization_id = ",
+    );
+    query
+        .push_bind(organization)
+        .push(" AND id > ")
+        .push_bind(after)
+        .push(" ORDER BY id LIMIT ")
+        .push_bind(RETRY_BATCH_SIZE);
+    query.push(
+        "), back AS (DELETE FROM emails_settled WHERE id = ANY (ARRAY(SELECT id FROM examined)) AND state = 'failed'",
+    );
     if which.not_composed {
         query.push(" AND failure LIKE ").push_bind(format!("%{NOT_COMPOSED}%"));
+    }
+    if let Some(failed_by) = which.failed_by {
+        query.push(" AND settled_at <= ").push_bind(failed_by);
     }
     if let Some(filter) = which.filter {
         query.push(" AND ");
         filter.push_sql(&mut query);
     }
     query.push(
-        " RETURNING id, organization_id, class, kind, lane, refs, protected, created_at)
-         INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at, queued_at)
-         SELECT id, organization_id, class, kind, lane, refs, protected, 'queued', ",
+        " RETURNING id, organization_id, class, kind, lane, refs, protected, created_at
+         ), queued AS (
+             INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at, queued_at)
+             SELECT id, organization_id, class, kind, lane, refs, protected, 'queued', ",
     );
-    query.push_bind(now);
-    query.push(", created_at, ").push_bind(now).push(" FROM back");
-    Ok(query.build().execute(conn).await?.rows_affected())
+    query.push_bind(now).push(", created_at, ").push_bind(now).push(" FROM back RETURNING 1)");
+    query.push(
+        " SELECT (SELECT count(*) FROM queued) AS mails,
+                 CASE WHEN (SELECT count(*) FROM examined) = ",
+    );
+    query.push_bind(RETRY_BATCH_SIZE).push(" THEN (SELECT id FROM examined ORDER BY id DESC LIMIT 1) END AS next");
+    Ok(query.build_query_as().persistent(false).fetch_one(conn).await?)
+}
+
+/// Queues failed mails of all organizations again, in several transactions. Returns how many. After an error, what was
+/// committed before stays queued.
+pub async fn retry_all(conn: &mut PgConnection, now: DateTime<Utc>, which: Retry<'_>) -> Result<i64> {
+    let mut mails = 0;
+    for organization in sqlx::query_scalar!("SELECT id FROM organizations ORDER BY id").fetch_all(&mut *conn).await? {
+        let mut after = Some(Uuid::nil());
+        while let Some(cursor) = after {
+            let mut tx = conn.begin().await?;
+            let retried = retry_some(&mut tx, now, organization, which, cursor).await?;
+            tx.commit().await?;
+            mails += retried.mails;
+            after = retried.next;
+        }
+    }
+    Ok(mails)
 }
 
 /// Adds to the counts of a day: `[sent, failed]` by provider.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
-use super::Claim;
+use super::{Claim, controls::MAX_COUNTED};
 use crate::error::Result;
 
 /// Value of `emails.failure` of a mail that waits for the limit.
@@ -18,7 +18,7 @@ pub struct FirstContacts {
     pub this_hour: i64,
     /// The limit per hour, if organizers have set one; `None`: the setting `mail.first_contacts_per_hour` applies.
     pub per_hour: Option<i64>,
-    /// First contacts that wait for a later hour.
+    /// First contacts that wait for a later hour, counted up to 50,000.
     pub held: i64,
 }
 
@@ -28,34 +28,45 @@ pub async fn first_contacts(conn: &mut PgConnection, now: DateTime<Utc>) -> Resu
         FirstContacts,
         r#"SELECT coalesce((SELECT sent FROM first_contacts WHERE hour = date_trunc('hour', $1::timestamptz, 'UTC')), 0) AS "this_hour!",
                   (SELECT first_contacts_per_hour FROM mail_controls) AS per_hour,
-                  (SELECT count(*) FROM emails_waiting
-                   WHERE state = 'queued' AND lane = '' AND class = 'confirmation' AND due_at > $1 AND failure = $2) AS "held!""#,
+                  (SELECT count(*) FROM (SELECT failure FROM emails_waiting WHERE state = 'queued' AND lane = '' AND class = 'confirmation' AND due_at > $1
+                                         ORDER BY due_at LIMIT $3) later WHERE failure = $2) AS "held!""#,
         now,
-        WAITING_FOR_LIMIT
+        WAITING_FOR_LIMIT,
+        MAX_COUNTED
     )
     .fetch_one(conn)
     .await?)
 }
 
-/// Sets the limit for the whole installation; `None`: that of the settings. When it changes, mails that wait for it
-/// become due at once; those beyond the new limit are put back by the next claim.
-pub async fn set_first_contacts(conn: &mut PgConnection, per_hour: Option<i64>, now: DateTime<Utc>) -> Result<()> {
+/// Maximum number of mails that one call of [`release_first_contacts`] makes due.
+const RELEASE_BATCH_SIZE: i64 = 5_000;
+
+/// Sets the limit for the whole installation; `None`: that of the settings. When it changes, the first of the mails
+/// that wait for it become due at once; those beyond the new limit are put back by the next claim. True when there may
+/// be more: call [`release_first_contacts`] until it returns false.
+pub async fn set_first_contacts(conn: &mut PgConnection, per_hour: Option<i64>, now: DateTime<Utc>) -> Result<bool> {
     let before = sqlx::query_scalar!("SELECT first_contacts_per_hour FROM mail_controls FOR UPDATE")
         .fetch_one(&mut *conn)
         .await?;
     sqlx::query!("UPDATE mail_controls SET first_contacts_per_hour = $1", per_hour).execute(&mut *conn).await?;
-    if before != per_hour {
-        // the division keeps their order
-        sqlx::query!(
-            "UPDATE emails_waiting SET due_at = $1::timestamptz - interval '20 seconds' + (due_at - $1) / 100000
-             WHERE state = 'queued' AND lane = '' AND class = 'confirmation' AND due_at > $1 AND failure = $2",
-            now,
-            WAITING_FOR_LIMIT
-        )
-        .execute(conn)
-        .await?;
-    }
-    Ok(())
+    if before == per_hour { Ok(false) } else { release_first_contacts(conn, now).await }
+}
+
+/// Makes the next of the mails that wait for a later hour due at once, in their order. True when there may be more.
+pub async fn release_first_contacts(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<bool> {
+    // the division keeps their order
+    let released = sqlx::query!(
+        "UPDATE emails_waiting SET due_at = $1::timestamptz - interval '20 seconds' + (due_at - $1) / 100000
+         WHERE id = ANY (ARRAY(SELECT id FROM (SELECT id, failure, due_at FROM emails_waiting WHERE state = 'queued' AND lane = '' AND class = 'confirmation'
+                                                AND due_at > $1 ORDER BY due_at LIMIT $3) later WHERE failure = $2))
+           AND state = 'queued'",
+        now,
+        WAITING_FOR_LIMIT,
+        RELEASE_BATCH_SIZE
+    )
+    .execute(conn)
+    .await?;
+    Ok(released.rows_affected() > 0)
 }
 
 /// Counts first contacts in the present hour, up to the limit (`default` if organizers have set none). The others are

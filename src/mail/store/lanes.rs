@@ -8,6 +8,7 @@ use super::{Claim, claims::ClaimedRow};
 use crate::{
     error::Result,
     kernel::{keyset_pagination::force_index_scans, zones::Zone},
+    mail::kinds::Class,
 };
 
 /// Rate limit, hours and pause of a lane.
@@ -290,7 +291,7 @@ pub(super) async fn claim_letters(tx: &mut PgConnection, claim: Claim, limit: i6
            )
            UPDATE emails_waiting SET state = 'sending', claim_token = $4, lease_until = $5, attempts = least(attempts + 1, 1000), data_at = NULL
            WHERE ctid = ANY (ARRAY(SELECT ctid FROM picked))
-           RETURNING id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at,
+           RETURNING id, organization_id, class AS "class: Class", kind, lane, refs, protected, attempts, created_at, due_at,
                      queued_at, refused_at, breaks, first_counted"#,
         &names,
         &numbers,

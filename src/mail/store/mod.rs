@@ -9,6 +9,25 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+/// Makes a [`QueuedEmail`](crate::mail::kinds::QueuedEmail) of a row that has its columns, whatever other columns were
+/// read with it.
+macro_rules! queued_email {
+    ($row:ident) => {
+        crate::mail::kinds::QueuedEmail {
+            id: $row.id,
+            organization_id: $row.organization_id,
+            class: $row.class,
+            kind: $row.kind,
+            lane: $row.lane,
+            refs: $row.refs,
+            protected: $row.protected,
+            attempts: $row.attempts,
+            created_at: $row.created_at,
+            due_at: $row.due_at,
+        }
+    };
+}
+
 mod bounces;
 mod claims;
 mod controls;
@@ -26,13 +45,13 @@ mod tests;
 pub(super) use bounces::{count_bounce, find_sent, set_bounced};
 pub(super) use claims::{ClaimRequest, claim};
 pub(super) use controls::{NOT_COMPOSED, add_provider_counts, pauses_ended, waiting};
-pub use controls::{Pause, Retry, pause, pauses, resume, resume_at, retry_all};
+pub use controls::{Pause, Retried, Retry, pause, pauses, resume, resume_at, retry_all, retry_some};
 pub(super) use copies::{Copy, add_copies};
 pub(super) use counts::forget_counts;
 pub use counts::{MailCount, MailCounts, fold_counts, mail_counts, sent_since};
 pub(super) use epoch::{Server, accept, is_fresh, next_number, number, pause_behind, server};
 pub(super) use first_contacts::reserve_first_contacts;
-pub use first_contacts::{FirstContacts, first_contacts, set_first_contacts};
+pub use first_contacts::{FirstContacts, first_contacts, release_first_contacts, set_first_contacts};
 pub use lanes::{Hours, Lane, LaneLimits, lanes, set_lane};
 pub(super) use lanes::{pause_lane, record_lane_bounce};
 pub(super) use partitions::{create_partition, maintain_partitions};
@@ -42,9 +61,9 @@ pub(super) use pending_callbacks::{
 pub(super) use relays::{Allowance, register_relays, relay_accepted, relay_refused, release_quota};
 pub use relays::{RelayStatus, relays, set_relay};
 
-use super::kinds::{Claimed, Class, History, QueuedEmail};
+use super::kinds::{Claimed, Class, History};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     kernel::env::{Env, floor_to_day},
 };
 
@@ -128,38 +147,6 @@ pub async fn requeue(conn: &mut PgConnection, now: DateTime<Utc>, organization: 
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// The columns of a row that make a [`QueuedEmail`].
-struct EmailRow {
-    id: Uuid,
-    organization_id: Uuid,
-    class: String,
-    kind: String,
-    lane: String,
-    refs: Value,
-    protected: bool,
-    attempts: i16,
-    created_at: DateTime<Utc>,
-    due_at: DateTime<Utc>,
-}
-
-impl EmailRow {
-    fn into_email(self) -> Result<QueuedEmail> {
-        let class = Class::parse(&self.class).ok_or_else(|| Error::internal("a mail of an unknown class"))?;
-        Ok(QueuedEmail {
-            id: self.id,
-            organization_id: self.organization_id,
-            class,
-            kind: self.kind,
-            lane: self.lane,
-            refs: self.refs,
-            protected: self.protected,
-            attempts: self.attempts,
-            created_at: self.created_at,
-            due_at: self.due_at,
-        })
-    }
 }
 
 /// A claim: its token, its time and the end of its lease, by the database's clock.
@@ -387,7 +374,7 @@ pub(super) struct Expired {
 /// then finds its token gone.
 pub(super) async fn expired(conn: &mut PgConnection, ahead: TimeDelta, limit: i64) -> Result<Vec<Expired>> {
     let rows = sqlx::query!(
-        r#"SELECT id, organization_id, class, kind, lane, refs, protected, attempts, created_at, due_at,
+        r#"SELECT id, organization_id, class AS "class: Class", kind, lane, refs, protected, attempts, created_at, due_at,
                   claim_token AS "claim_token!", data_at IS NOT NULL AS "data_began!"
            FROM emails_waiting WHERE state = 'sending' AND lease_until < now() + $1::bigint * interval '1 microsecond'
            ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED"#,
@@ -396,48 +383,11 @@ pub(super) async fn expired(conn: &mut PgConnection, ahead: TimeDelta, limit: i6
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|r| {
-            let row = EmailRow {
-                id: r.id,
-                organization_id: r.organization_id,
-                class: r.class,
-                kind: r.kind,
-                lane: r.lane,
-                refs: r.refs,
-                protected: r.protected,
-                attempts: r.attempts,
-                created_at: r.created_at,
-                due_at: r.due_at,
-            };
-            // it was counted when it was claimed
-            let history = History { first_counted: true, ..History::default() };
-            Ok(Expired {
-                email: Claimed { email: row.into_email()?, history },
-                token: r.claim_token,
-                data_began: r.data_began,
-            })
-        })
-        .collect()
-}
-
-/// Length of the queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct QueueLength {
-    /// Queued mails that are due.
-    pub due: i64,
-    /// Mails being sent.
-    pub sending: i64,
-}
-
-/// Counts the mails in the queue.
-pub async fn queue_length(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<QueueLength> {
-    let row = sqlx::query!(
-        r#"SELECT count(*) FILTER (WHERE state = 'queued' AND due_at <= $1) AS "due!", count(*) FILTER (WHERE state = 'sending') AS "sending!"
-           FROM emails_waiting"#,
-        now
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(QueueLength { due: row.due, sending: row.sending })
+    let expired = rows.into_iter().map(|row| {
+        let (token, data_began) = (row.claim_token, row.data_began);
+        // it was counted when it was claimed
+        let history = History { first_counted: true, ..History::default() };
+        Expired { email: Claimed { email: queued_email!(row), history }, token, data_began }
+    });
+    Ok(expired.collect())
 }

@@ -1,12 +1,13 @@
 //! SQL of pending settlement callbacks: those that failed when their mail was settled, and are retried.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::EmailRow;
-use crate::{error::Result, mail::kinds::QueuedEmail};
+use crate::{
+    error::Result,
+    mail::kinds::{Class, QueuedEmail},
+};
 
 /// A settled mail whose callback is still to be run.
 #[derive(Clone, Debug)]
@@ -46,19 +47,6 @@ pub(in crate::mail) async fn add_pending_callback(
     Ok(())
 }
 
-struct PendingCallbackRow {
-    email_id: Uuid,
-    organization_id: Uuid,
-    class: String,
-    kind: String,
-    lane: String,
-    refs: Value,
-    protected: bool,
-    status: String,
-    address_effect: String,
-    due_at: DateTime<Utc>,
-}
-
 /// Locks callbacks that are due, with the present status of their mails: one that bounced since has another, and for
 /// one that was queued again the callback waits until it is settled.
 pub(in crate::mail) async fn pending_callbacks(
@@ -66,11 +54,11 @@ pub(in crate::mail) async fn pending_callbacks(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<PendingCallback>> {
-    let rows = sqlx::query_as!(
-        PendingCallbackRow,
-        r#"SELECT u.email_id, u.organization_id, u.class, u.kind, u.lane, u.refs, u.protected,
+    let rows = sqlx::query!(
+        r#"SELECT u.email_id AS id, u.organization_id, u.class AS "class: Class", u.kind, u.lane, u.refs, u.protected,
+                  1::smallint AS "attempts!", u.due_at AS created_at, u.due_at,
                   coalesce((SELECT e.state FROM emails_settled e WHERE e.id = u.email_id ORDER BY e.settled_at DESC LIMIT 1), u.status) AS "status!",
-                  u.address_effect, u.due_at
+                  u.address_effect
            FROM mail_pending_callbacks u WHERE u.due_at <= $1 AND NOT EXISTS (SELECT FROM emails_waiting w WHERE w.id = u.email_id)
            ORDER BY u.due_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED"#,
         now,
@@ -78,23 +66,11 @@ pub(in crate::mail) async fn pending_callbacks(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|r| {
-            let row = EmailRow {
-                id: r.email_id,
-                organization_id: r.organization_id,
-                class: r.class,
-                kind: r.kind,
-                lane: r.lane,
-                refs: r.refs,
-                protected: r.protected,
-                attempts: 1,
-                created_at: r.due_at,
-                due_at: r.due_at,
-            };
-            Ok(PendingCallback { email: row.into_email()?, status: r.status, address_effect: r.address_effect })
-        })
-        .collect()
+    let callbacks = rows.into_iter().map(|row| {
+        let (status, address_effect) = (row.status, row.address_effect);
+        PendingCallback { email: queued_email!(row), status, address_effect }
+    });
+    Ok(callbacks.collect())
 }
 
 /// Deletes callbacks that have succeeded.
@@ -104,7 +80,7 @@ pub(in crate::mail) async fn delete_callbacks(conn: &mut PgConnection, ids: &[Uu
 }
 
 /// Postpones callbacks that failed again: the delay doubles from one minute up to an hour. Returns how many callbacks
-/// are pending in all.
+/// are pending in all, counted up to ten thousand.
 pub(in crate::mail) async fn postpone_callbacks(
     conn: &mut PgConnection,
     ids: &[Uuid],
@@ -119,5 +95,7 @@ pub(in crate::mail) async fn postpone_callbacks(
     )
     .execute(&mut *conn)
     .await?;
-    Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM mail_pending_callbacks"#).fetch_one(conn).await?)
+    let pending =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM (SELECT FROM mail_pending_callbacks LIMIT 10000) u"#);
+    Ok(pending.fetch_one(conn).await?)
 }

@@ -396,7 +396,7 @@ async fn update_signature(
     let mut tx = kernel.db.begin().await?;
     let petition = store::by_key(&mut tx, &key).await?;
     ensure_visible(Some(&actor), &petition)?;
-    let row = store::lock_signature(&mut tx, id).await?;
+    let row = ops::lock(&mut tx, id).await?;
     if row.petition_id != petition.action.id {
         return Err(Error::not_found());
     }
@@ -460,7 +460,7 @@ async fn delete_signature(
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;
     let action = campaigns::find_for(&mut tx, Kind::Petition, &key, Some(&actor)).await?;
-    let row = store::lock_signature(&mut tx, id).await?;
+    let row = ops::lock(&mut tx, id).await?;
     if row.petition_id != action.id {
         return Err(Error::not_found());
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::{
         Kind,
-        recount::{Comparison, Countable, Range, RangeCounts},
+        recount::{Cell, Comparison, Countable, Range, RangeCounts},
     },
     error::Result,
 };
@@ -30,33 +30,26 @@ impl Countable for Signatures {
     }
 
     async fn slice(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<RangeCounts> {
-        let rows = sqlx::query!(
+        let read = sqlx::query_as!(
+            Cell,
             r#"WITH rows AS MATERIALIZED (
                    SELECT state, counted_at, country, region, locale, source, uuid_hash_extended(id, xmin::text::bigint) AS hash
                    FROM signatures WHERE petition_id = $1 AND id > $2 AND id <= $3
                )
-               SELECT d.dimension AS "dimension!", d.key AS "key!", count(*) AS "n!"
+               SELECT 'rows' AS "of!", d.dimension AS "dimension!", d.key AS "key!", count(*) AS "n!"
                FROM rows s,
                     LATERAL (VALUES ('total', ''), ('day', to_char(s.counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')), ('country', s.country),
                                     ('region', s.country || '-' || s.region), ('locale', s.locale), ('source', s.source)) d (dimension, key)
                WHERE s.state = 'counted' AND d.key IS NOT NULL
-               GROUP BY 1, 2
-               UNION ALL SELECT 'digest', '', coalesce(bit_xor(hash), 0) FROM rows"#,
+               GROUP BY 2, 3
+               UNION ALL SELECT 'digest', '', '', coalesce(bit_xor(hash), 0) FROM rows"#,
             action,
             range.after,
             range.upto
         )
         .fetch_all(conn)
         .await?;
-        let mut slice = RangeCounts::default();
-        for row in rows {
-            if row.dimension == "digest" {
-                slice.digest = row.n;
-            } else {
-                slice.cells.insert((row.dimension, row.key), row.n);
-            }
-        }
-        Ok(slice)
+        Ok(read.into())
     }
 
     async fn digest(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<i64> {
@@ -74,7 +67,8 @@ impl Countable for Signatures {
     async fn compare(&self, conn: &mut PgConnection, action: Uuid, ranges: &[Range]) -> Result<Comparison> {
         let (afters, uptos): (Vec<Uuid>, Vec<Uuid>) = ranges.iter().map(|range| (range.after, range.upto)).unzip();
         // Rows that were erased for good are known by their number only, so the total stands for them.
-        let rows = sqlx::query!(
+        let read = sqlx::query_as!(
+            Cell,
             r#"WITH truth AS (
                    SELECT d.dimension, d.key, count(*) AS value
                    FROM unnest($2::uuid[], $3::uuid[]) r (after, upto)
@@ -99,18 +93,6 @@ impl Countable for Signatures {
         )
         .fetch_all(conn)
         .await?;
-        let mut compared = Comparison::default();
-        for row in rows {
-            match row.of.as_str() {
-                "rows" => {
-                    compared.rows.insert((row.dimension, row.key), row.n);
-                }
-                "kept" => {
-                    compared.kept.insert((row.dimension, row.key), row.n);
-                }
-                _ => compared.has_erased = row.n > 0,
-            }
-        }
-        Ok(compared)
+        Ok(read.into())
     }
 }

@@ -343,7 +343,7 @@ pub async fn restore_state(
 pub async fn erase_invalid(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
     let done = sqlx::query!(
         "UPDATE signatures SET sealed = NULL, comment_state = 'none'
-         WHERE id IN (SELECT id FROM signatures WHERE state = 'invalid' AND sealed IS NOT NULL AND ended_at < $1 LIMIT 1000)",
+         WHERE id = ANY (ARRAY(SELECT id FROM signatures WHERE state = 'invalid' AND sealed IS NOT NULL AND ended_at < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))",
         before
     )
     .execute(conn)

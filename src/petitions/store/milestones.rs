@@ -25,18 +25,36 @@ pub struct ReachedMilestone {
     pub raises_goal: bool,
 }
 
-/// Notes every step that a published number has newly reached; returns the highest of each petition.
+/// Takes some petitions whose number, goal or steps have changed since they were last looked at.
 ///
 /// # Errors
 /// A database error.
-pub async fn mark_reached(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<ReachedMilestone>> {
+pub async fn take_moved(conn: &mut PgConnection, most: i64) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "DELETE FROM count_moves WHERE action_id IN (SELECT action_id FROM count_moves ORDER BY action_id LIMIT $1 FOR UPDATE SKIP LOCKED)
+         RETURNING action_id",
+        most
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Notes every step that the published numbers of these petitions have newly reached; returns the highest of each.
+///
+/// # Errors
+/// A database error.
+pub async fn mark_reached(
+    conn: &mut PgConnection,
+    petitions: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<ReachedMilestone>> {
     Ok(sqlx::query_as!(
         ReachedMilestone,
         r#"WITH passed AS (
                SELECT p.id, s.step
                FROM petitions p JOIN actions a ON a.id = p.id,
                     LATERAL (SELECT unnest(p.milestones) UNION SELECT greatest((p.goal * q + 99) / 100, 1) FROM unnest('{25,50,75,100}'::bigint[]) q) s (step)
-               WHERE a.published_count > 0 AND s.step <= a.published_count
+               WHERE p.id = ANY ($2) AND a.published_count > 0 AND s.step <= a.published_count
            ), new AS (
                INSERT INTO milestones (petition_id, step, reached_at) SELECT id, step, $1 FROM passed
                ON CONFLICT DO NOTHING RETURNING petition_id, step
@@ -45,24 +63,27 @@ pub async fn mark_reached(conn: &mut PgConnection, now: DateTime<Utc>) -> Result
            FROM (SELECT petition_id, max(step) AS step FROM new GROUP BY 1) n
            JOIN actions a ON a.id = n.petition_id JOIN petitions p ON p.id = a.id
            ORDER BY a.id"#,
-        now
+        now,
+        petitions
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// Takes back the steps that published numbers have fallen below, and the goals that were raised for them.
+/// Takes back the steps that the published numbers of these petitions have fallen below, and the goals that were raised for
+/// them.
 ///
 /// # Errors
 /// A database error.
-pub async fn unmark_unreached(conn: &mut PgConnection) -> Result<()> {
+pub async fn unmark_unreached(conn: &mut PgConnection, petitions: &[Uuid]) -> Result<()> {
     sqlx::query!(
         "WITH gone AS (
-             DELETE FROM milestones m USING actions a WHERE a.id = m.petition_id AND a.published_count < m.step
+             DELETE FROM milestones m USING actions a WHERE m.petition_id = ANY ($1) AND a.id = m.petition_id AND a.published_count < m.step
              RETURNING m.petition_id, m.raised_from, m.raised_to
          )
          UPDATE petitions p SET goal = g.raised_from FROM gone g
-         WHERE g.petition_id = p.id AND g.raised_from IS NOT NULL AND p.goal = g.raised_to"
+         WHERE g.petition_id = p.id AND g.raised_from IS NOT NULL AND p.goal = g.raised_to",
+        petitions
     )
     .execute(conn)
     .await?;
@@ -129,7 +150,8 @@ pub async fn of_petitions(
     Ok(reached)
 }
 
-/// Changes a petition's own steps and whether its goal is raised; `None` leaves them as they are.
+/// Changes a petition's own steps and whether its goal is raised; `None` leaves them as they are. Those that it has passed are
+/// noted on the next tick.
 ///
 /// # Errors
 /// A database error.
@@ -145,7 +167,10 @@ pub async fn set(
         steps,
         raises_goal
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    sqlx::query!("INSERT INTO count_moves (action_id) VALUES ($1) ON CONFLICT DO NOTHING", petition)
+        .execute(conn)
+        .await?;
     Ok(())
 }

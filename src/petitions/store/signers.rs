@@ -170,6 +170,13 @@ pub async fn queue_reminders(db: &PgPool, before: DateTime<Utc>, now: DateTime<U
 /// # Errors
 /// A database error.
 pub async fn erase(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
+    // in the order in which actions are locked
+    sqlx::query!(
+        "SELECT FROM actions WHERE id IN (SELECT petition_id FROM signatures WHERE person_id = $1 AND state = 'counted') ORDER BY id FOR NO KEY UPDATE",
+        person
+    )
+    .fetch_all(&mut *conn)
+    .await?;
     sqlx::query!(
         "UPDATE actions a SET erased_count = a.erased_count + c.n
          FROM (SELECT petition_id, count(*) AS n FROM signatures WHERE person_id = $1 AND state = 'counted' GROUP BY 1) c
