@@ -78,7 +78,6 @@ async fn apply_sending_states(kernel: &Kernel, actions: &[Uuid]) -> Result<u64> 
 }
 
 /// How far an action's letters are, for organizers: how many parts are held, counted up to ten thousand, and what the job does.
-/// Until its first step has passed over what was released before, those held are all that have not gone out, by the counters.
 ///
 /// # Errors
 /// A database error.
@@ -86,8 +85,7 @@ pub async fn progress(conn: &mut PgConnection, action: Uuid, is_sending: bool) -
     let job = jobs::status(conn, JOB, action).await?;
     let held = match &job {
         None if is_sending => 0,
-        // whatever was released leaves its entry in the index until that is swept, so it is not counted from the beginning
-        Some(JobStatus { cursor: None, .. }) if is_sending => store::count_unsent(conn, action).await?,
+        // what the job has released leaves dead index entries until the next vacuum: they are not read again
         Some(JobStatus { cursor: Some(after), .. }) if is_sending => {
             store::count_held(conn, action, *after, MAX_HELD_COUNTED + 1).await?
         }

@@ -40,7 +40,7 @@ pub async fn landing_rows(
         Some(campaign) => sqlx::query_scalar!(
             r#"SELECT id AS "id!" FROM (VALUES ('petition'), ('letter')) k (kind)
                CROSS JOIN LATERAL (SELECT a.id FROM actions a WHERE a.campaign_id = $1 AND a.kind = k.kind AND a.ends_at IS NULL
-                                   AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.id LIMIT 200) open
+                                   AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.kind, a.ends_at, a.id LIMIT 200) open
                UNION ALL
                (SELECT a.id FROM actions a WHERE a.campaign_id = $1 AND a.kind = 'event' AND a.ends_at > $2
                 AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.ends_at, a.id LIMIT 200)"#,
@@ -52,7 +52,7 @@ pub async fn landing_rows(
         None => sqlx::query_scalar!(
             r#"SELECT id AS "id!" FROM (VALUES ('petition'), ('letter')) k (kind)
                CROSS JOIN LATERAL (SELECT a.id FROM actions a WHERE a.kind = k.kind AND a.ends_at IS NULL
-                                   AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.id LIMIT 200) open
+                                   AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.kind, a.ends_at, a.id LIMIT 200) open
                UNION ALL
                (SELECT a.id FROM actions a WHERE a.kind = 'event' AND a.ends_at > $1
                 AND a.state IN ('published', 'paused', 'won', 'cancelled') ORDER BY a.ends_at, a.id LIMIT 200)"#,

@@ -268,21 +268,6 @@ pub async fn count_held(conn: &mut PgConnection, action: Uuid, after: Uuid, most
     .await?)
 }
 
-/// How many parts of an action have not gone out, by its counters: those that are held and those that are queued.
-///
-/// # Errors
-/// A database error.
-pub async fn count_unsent(conn: &mut PgConnection, action: Uuid) -> Result<i64> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT greatest(coalesce(sum(CASE dimension WHEN 'total' THEN n ELSE -n END), 0), 0)::bigint AS "n!"
-           FROM (SELECT dimension, value AS n FROM action_counts WHERE action_id = $1 AND dimension IN ('total', 'state')
-                 UNION ALL SELECT dimension, delta FROM action_count_deltas WHERE action_id = $1 AND dimension IN ('total', 'state')) c"#,
-        action
-    )
-    .fetch_one(conn)
-    .await?)
-}
-
 /// The id up to which an action's next so many parts after another lie; `None` when there are not so many.
 ///
 /// # Errors
