@@ -4,7 +4,7 @@
 #
 #   bench/run.sh [ROW...]      default: all rows
 #
-# Rows: sign latency register read start drain workers claim backlog steady million export.
+# Rows: sign latency register read start drain workers claim size backlog steady million export.
 #
 # Environment: BENCH_SECONDS (8) per measurement, BENCH_ROUNDS (3) per row, BENCH_MAILS (100000) letters to drain,
 # BENCH_MILLION (1000000) signatures of the large petition. All connections are to loopback.
@@ -403,6 +403,26 @@ row_claim() {
     put "claim of 128 mails with $million waiting" "$many ms" "with 10,000: $few ms" "$(ratio "$many" "$few") x" "<= 1.3 x" "$(verdict "$(ratio "$many" "$few")" most 1.3)"
 }
 
+# Size of the queue's table and indexes after each 20,000 mails that a worker has settled: it must not grow with the
+# number of mails that have passed through it.
+row_size() {
+    local each=20000 i sizes=()
+    fresh bench_ours
+    serve bench_ours worker
+    for i in $(seq 10); do
+        say "size, $((i * each)) mails"
+        sql bench_ours "INSERT INTO emails_waiting (id, organization_id, class, kind, refs, state, due_at, created_at)
+            SELECT uuid_v7(now()), '$organization', (ARRAY['confirmation', 'notice', 'update'])[1 + n % 3], 'petition_thanks', jsonb_build_object('signature', gen_random_uuid()), 'queued',
+                   now(), now() FROM generate_series(1, $each) n"
+        while [ "$(sql bench_ours "SELECT count(*) FROM emails_waiting")" -gt 0 ]; do sleep 0.1; done
+        sleep 2 # the worker vacuums the table
+        sizes+=("$(sql bench_ours "SELECT pg_table_size('emails_waiting') + pg_indexes_size('emails_waiting')")")
+    done
+    halt
+    put "size of the queue after $((10 * each)) mails, with its indexes" "$((sizes[9] / 1024)) KiB" "after $((5 * each)): $((sizes[4] / 1024)) KiB" \
+        "$(ratio "${sizes[9]}" "${sizes[4]}") x" "<= 1.1 x" "$(verdict "$(ratio "${sizes[9]}" "${sizes[4]}")" most 1.1)"
+}
+
 # until_none DATABASE QUERY: prints the seconds until a query returns 0; meanwhile records the longest transaction
 # (ms) in $BENCH_DIR/longest and the server's memory (MB) in $BENCH_DIR/resident.
 until_none() {
@@ -518,7 +538,7 @@ machine() {
 
 prepare
 rows=("$@")
-if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start drain workers claim backlog steady million export); fi
+if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start drain workers claim size backlog steady million export); fi
 : >"$BENCH_DIR/table.md" && : >"$BENCH_DIR/notes.md"
 for row in "${rows[@]}"; do "row_$row"; done
 

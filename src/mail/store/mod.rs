@@ -39,8 +39,6 @@ mod lanes;
 mod partitions;
 mod pending_callbacks;
 mod relays;
-#[cfg(test)]
-mod tests;
 
 pub(super) use bounces::{count_bounce, find_sent, set_bounced};
 pub(super) use claims::{ClaimRequest, claim};
