@@ -428,9 +428,9 @@ row_size() {
 until_none() {
     local start left
     start=$(now)
-    while left=$(sql "$1" "$2"); [ "$left" != 0 ]; do
+    while left=$(sql "$1" "$2") && [ -n "$left" ] || exit 1; [ "$left" != 0 ]; do
         sql "$1" "SELECT coalesce(round(1000 * max(extract(epoch FROM now() - xact_start))), 0) FROM pg_stat_activity
-            WHERE datname = '$1' AND application_name = 'muster' AND backend_type = 'client backend' AND xact_start IS NOT NULL" >>"$BENCH_DIR/longest"
+            WHERE datname = '$1' AND application_name LIKE 'muster%' AND backend_type = 'client backend' AND xact_start IS NOT NULL" >>"$BENCH_DIR/longest"
         resident "$server" >>"$BENCH_DIR/resident"
         sleep 0.05
     done
@@ -473,7 +473,7 @@ row_backlog() {
             api POST /api/v1/broadcasts '{"muster:texts":{"en":{"subject":"News","body":"News"}},"muster:audience":{"actions":["none"]}}' >/dev/null
             api POST "/api/v1/broadcasts/$(sql bench_ours "SELECT id FROM broadcasts")/send" '{}' >/dev/null
             answer=$(since "$start")
-            took=$(until_none bench_ours "SELECT count(*) FROM broadcasts WHERE NOT gathered")
+            took=$(until_none bench_ours "SELECT count(*) FROM broadcasts WHERE NOT audience_frozen")
         fi
         put "backlog: $million $row let go, in steps" "$(awk -v n="$million" -v t="$took" 'BEGIN { printf "%.0f", n / t }')/s" "the request was answered in $answer s" "-" \
             "longest transaction < 1000 ms, memory flat" "longest $(sort -g "$BENCH_DIR/longest" | tail -n1) ms, RSS $(sort -g "$BENCH_DIR/resident" | sed -n '1p;$p' | paste -sd- | sed 's/-/ to /') MB"
