@@ -8,7 +8,7 @@
 
 use std::{
     sync::{
-        PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -18,6 +18,12 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use super::{
+    Kernel, Process,
+    background::{JobInfo, Jobs, Progress, RunsIn},
+    db,
+};
 
 /// The NOTIFY channel used by the triggers in `migrations/0004_campaigns.sql`.
 const CHANNEL: &str = "muster_cache_invalidation";
@@ -145,4 +151,18 @@ impl CacheInvalidator {
             }
         }
     }
+}
+
+/// Registers the listening to other processes.
+pub(super) fn register_jobs(kernel: &Arc<Kernel>, process: &Process, jobs: &mut Jobs) {
+    let info = JobInfo::continuous(
+        RunsIn::EachProcess,
+        "cache_invalidation",
+        "listens on `muster_cache_invalidation`; connects again after 3 s",
+        "",
+    );
+    jobs.add(info, &(kernel.clone(), process.direct_url.clone()), async |(kernel, url), turn| {
+        kernel.cache_invalidator.listen(db::options(&url)?, turn.cancel).await;
+        Ok(Progress::Done)
+    });
 }

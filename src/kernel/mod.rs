@@ -3,6 +3,7 @@
 //! [`Kernel`] holds their shared runtime state: settings, clock, connection pools, vaults, link tokens, rate limiter,
 //! templates. One instance per process, passed to each slice as `Arc<Kernel>`.
 
+pub mod background;
 pub mod cache;
 pub mod cache_invalidation;
 pub mod connections;
@@ -37,12 +38,14 @@ pub mod text;
 pub mod vault;
 pub mod zones;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
+use background::{JobInfo, Jobs, Progress, RunsIn};
 use cache_invalidation::CacheInvalidator;
 use db::{Pools, PublicDb};
 use env::Env;
@@ -51,7 +54,7 @@ use links::Links;
 use pages::Pages;
 use rate_limit::RateLimiter;
 use readiness::Readiness;
-use vault::Vaults;
+use vault::{Vaults, maintenance::Node};
 
 /// Shared runtime state of one process.
 #[derive(Debug)]
@@ -127,4 +130,53 @@ impl Kernel {
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.settings.http.public_url)
     }
+}
+
+/// Registers the background jobs of tables that belong to no slice. Called after the slices, whose kinds of rows in the
+/// table `jobs` it counts.
+pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
+    rate_limit::register_jobs(kernel, jobs);
+    idempotency::register_jobs(kernel, jobs);
+    let tables = JobInfo::maintenance("report_tables", "sets the gauges of dead and live rows of each table", "");
+    jobs.add(tables, kernel, async |kernel, _| {
+        table_stats::gauge(&kernel.work).await?;
+        Ok(Progress::Done)
+    });
+    jobs::register_jobs(kernel, jobs);
+}
+
+/// The background jobs of every process, whatever its role.
+pub fn process_jobs(kernel: &Arc<Kernel>, process: &Process) -> Jobs {
+    let mut jobs = Jobs::new(kernel.clone());
+    readiness::register_jobs(kernel, process, &mut jobs);
+    cache_invalidation::register_jobs(kernel, process, &mut jobs);
+    vault::maintenance::register_jobs(kernel, process, &mut jobs);
+    db::register_jobs(kernel, &mut jobs);
+    // histogram samples accumulate until they are scraped or this runs: memory would grow where nobody scrapes
+    let recorder = JobInfo::every(
+        Duration::from_secs(5),
+        RunsIn::EachProcess,
+        "drain_histograms",
+        "drains the histograms of the metrics recorder",
+        "",
+        Duration::from_secs(5),
+    );
+    jobs.add(recorder, &process.metrics, async |metrics, _| {
+        metrics.run_upkeep();
+        Ok(Progress::Done)
+    });
+    jobs
+}
+
+/// What the background jobs of every process need to know of it.
+#[derive(Clone)]
+pub struct Process {
+    /// Postgres URL of the database.
+    pub url: String,
+    /// Postgres URL that bypasses a pooler, for LISTEN.
+    pub direct_url: String,
+    /// How the process is known to the keyring.
+    pub node: Node,
+    /// The metrics recorder.
+    pub metrics: PrometheusHandle,
 }

@@ -5,6 +5,7 @@ mod access;
 mod architecture;
 mod attached_letters;
 mod attempt_limits;
+mod background_jobs;
 mod bounces;
 mod broadcasts;
 mod browser;
