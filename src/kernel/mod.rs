@@ -35,16 +35,17 @@ pub mod rate_limit;
 pub mod readiness;
 pub mod table_stats;
 pub mod text;
+pub mod transaction;
 pub mod vault;
 pub mod zones;
 
 use std::{sync::Arc, time::Duration};
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Settings;
+use crate::{config::Settings, error::Result};
 use background::{JobInfo, Jobs, Progress, RunsIn};
 use cache_invalidation::CacheInvalidator;
 use db::{Pools, PublicDb};
@@ -54,6 +55,7 @@ use links::Links;
 use pages::Pages;
 use rate_limit::RateLimiter;
 use readiness::Readiness;
+use transaction::{Db, Transaction};
 use vault::{Vaults, maintenance::Node};
 
 /// Shared runtime state of one process.
@@ -63,8 +65,9 @@ pub struct Kernel {
     pub settings: Settings,
     /// Clock, id generator and source of randomness.
     pub env: Env,
-    /// Connection pool for requests that somebody waits for: pages, the API, the console.
-    pub db: PgPool,
+    /// Connection pool for requests that somebody waits for: pages, the API, the console. Its transactions tell the
+    /// caches of this process what they changed.
+    pub db: Db,
     /// Connections for public requests, some of them reserved, so that organizers' pages cannot starve them.
     pub public: PublicDb,
     /// Connection pool of the group commits, so that slow page requests cannot starve them.
@@ -97,6 +100,7 @@ impl Kernel {
         let Pools { interactive: db, hot, work } = pools.into();
         let public = PublicDb::new(db.clone());
         let requests = SigningKeys::of(&keyring, Family::Requests, &env);
+        let cache_invalidator = Arc::<CacheInvalidator>::default();
         Arc::new(Self {
             links: Links::new(SigningKeys::of(&keyring, Family::Links, &env), &settings.http.public_url),
             rate_limiter: RateLimiter::new(
@@ -106,7 +110,6 @@ impl Kernel {
                 requests.derive("guard"),
             ),
             pages: Pages::new(&settings.http.public_url),
-            cache_invalidator: Arc::default(),
             readiness: Readiness::new(env.clone()),
             stopping: CancellationToken::new(),
             requests_key: requests.derive("idempotency"),
@@ -114,7 +117,8 @@ impl Kernel {
             vaults: Vaults::new(work.clone(), env.clone(), keyring),
             settings,
             env,
-            db,
+            db: Db::new(db, cache_invalidator.clone()),
+            cache_invalidator,
             public,
             hot,
             work,
@@ -123,7 +127,15 @@ impl Kernel {
 
     /// The three pools as one value.
     pub fn pools(&self) -> Pools {
-        Pools { interactive: self.db.clone(), hot: self.hot.clone(), work: self.work.clone() }
+        Pools { interactive: PgPool::clone(&self.db), hot: self.hot.clone(), work: self.work.clone() }
+    }
+
+    /// Begins, on a connection that somebody holds, a transaction that tells the caches of this process what it changed.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn begin_on<'c>(&self, conn: &'c mut PgConnection) -> Result<Transaction<'c>> {
+        Transaction::begin(conn, self.cache_invalidator.clone()).await
     }
 
     /// The absolute URL of `path` (which begins with `/`) under `http.public_url`.

@@ -299,7 +299,7 @@ impl Petitions {
         let (kernel, action) = (&self.kernel, &petition.action);
         let vault = kernel.vaults.open(action.vault_id).await?;
         // a file does not take the connections of people who wait
-        let db = if options.imported.is_some() { &kernel.work } else { &kernel.db };
+        let db: &PgPool = if options.imported.is_some() { &kernel.work } else { &kernel.db };
         let person =
             people::prepare_vouched_person(&mut *db.acquire().await?, kernel, &vault, &new.person, action.protected)
                 .await?;
