@@ -231,11 +231,6 @@ impl Petitions {
         self.breakdowns.get(&(petition, by), load).await
     }
 
-    /// Forgets a changed petition.
-    pub fn invalidate_cache(&self, petition: &Petition) {
-        self.kernel.cache_invalidator.publish(CacheInvalidation::Row(petition.action.id));
-    }
-
     /// A public act of signing. What comes back says nothing about the person; callers answer everybody alike.
     ///
     /// # Errors

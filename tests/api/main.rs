@@ -9,6 +9,7 @@ mod background_jobs;
 mod bounces;
 mod broadcasts;
 mod browser;
+mod cache_commit;
 mod cache_invalidation;
 mod campaigns;
 mod check_config;
