@@ -1,14 +1,15 @@
 //! Transactions that tell the caches of this process what they changed, when they commit.
 //!
-//! There is one way in which caches learn of a change: the SQL function `invalidate_cache`, which triggers call on every
-//! table that something cached is read from, and [`invalidate`] for rows of the hot path, which have no such triggers.
-//! It sends a notification, which Postgres delivers to all processes when the transaction commits, so a process that
-//! dies after the commit loses none; and it notes the change in a setting of the transaction. [`Transaction::commit`]
-//! reads that setting, commits, and then tells this process' own caches, so that who changed something sees it at once,
-//! whether the process listens or not. A rollback, also to a savepoint, undoes both.
+//! There is one way in which caches learn of a change: the SQL function `invalidate_cache`, which triggers call on
+//! every table that something cached is read from, and [`invalidate`] for rows of the hot path, whose tables have no
+//! such triggers. It sends a notification, which Postgres delivers to all processes when the transaction commits, so a
+//! process that dies after the commit loses none; and it notes the change in a setting of the transaction.
+//! [`Transaction::commit`] reads that setting, commits, and then tells this process' own caches, so that who changed
+//! something sees it at once, whether the process listens or not. A rollback, also to a savepoint, undoes both.
 //!
-//! Organizers' requests have their transactions from [`Db`]. Group commits, the mail engine, ticks and jobs use plain
-//! transactions, without the query that reads the setting: what they change is heard by notification, or expires.
+//! Requests have their transactions from [`Db`] or [`Kernel::begin_on`](super::Kernel::begin_on). Group commits, the
+//! mail engine and ticks use plain transactions, without the query that reads the setting: what they change is heard by
+//! notification, or expires.
 
 use std::{
     ops::{Deref, DerefMut},

@@ -176,7 +176,8 @@ const CACHED: &[(&str, &str)] = &[
 #[sqlx::test(migrations = "./migrations")]
 async fn every_cached_table_invalidates(pool: PgPool) {
     let triggers: Vec<(String, String)> = sqlx::query_as(
-        "SELECT t.event_object_table::text, string_agg(DISTINCT t.event_manipulation::text, ' ' ORDER BY t.event_manipulation::text)
+        "SELECT t.event_object_table::text,
+                string_agg(DISTINCT t.event_manipulation::text, ' ' ORDER BY t.event_manipulation::text)
          FROM information_schema.triggers t JOIN pg_proc p ON t.action_statement LIKE '%FUNCTION ' || p.proname || '(%'
          WHERE p.prosrc LIKE '%invalidate_cache(%' GROUP BY 1 ORDER BY 1",
     )
