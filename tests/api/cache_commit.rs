@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use crate::harness::TestApp;
 
+const NOTHING: [CacheInvalidation; 0] = [];
+
 /// What the caches of this process, and those that listen, are told.
 struct Told {
     here: Arc<Mutex<Vec<CacheInvalidation>>>,
@@ -68,7 +70,7 @@ async fn a_rollback_publishes_nothing_and_a_commit_once(pool: PgPool) {
     let mut tx = app.kernel.db.begin().await.unwrap();
     retitle(&mut tx, petition).await;
     drop(tx);
-    assert_eq!(told.here(), []);
+    assert_eq!(told.here(), NOTHING);
 
     let mut tx = app.kernel.db.begin().await.unwrap();
     retitle(&mut tx, petition).await;
@@ -77,7 +79,7 @@ async fn a_rollback_publishes_nothing_and_a_commit_once(pool: PgPool) {
     let mut savepoint = tx.begin().await.unwrap();
     invalidate(&mut savepoint, CacheInvalidation::All).await.unwrap();
     savepoint.rollback().await.unwrap();
-    assert_eq!(told.here(), [], "not before the commit");
+    assert_eq!(told.here(), NOTHING, "not before the commit");
     tx.commit().await.unwrap();
     assert_eq!(told.here(), [CacheInvalidation::Row(petition)]);
     assert_eq!(told.elsewhere().await, [petition.to_string()], "the only message of the three transactions");
@@ -86,7 +88,7 @@ async fn a_rollback_publishes_nothing_and_a_commit_once(pool: PgPool) {
     let mut conn = app.kernel.db.acquire().await.unwrap();
     let tx = app.kernel.begin_on(&mut conn).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(told.here(), []);
+    assert_eq!(told.here(), NOTHING);
     assert_eq!(told.elsewhere().await, Vec::<String>::new());
 }
 
@@ -105,7 +107,7 @@ async fn a_commit_that_fails_publishes_nothing(pool: PgPool) {
     invalidate(&mut tx, CacheInvalidation::All).await.unwrap();
     sqlx::raw_sql("INSERT INTO checked VALUES (1)").execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap_err();
-    assert_eq!(told.here(), []);
+    assert_eq!(told.here(), NOTHING);
     assert_eq!(told.elsewhere().await, Vec::<String>::new());
 }
 
@@ -143,7 +145,7 @@ async fn a_request_tells_the_caches_what_it_changed(pool: PgPool) {
     assert_eq!(told.here(), [CacheInvalidation::Mail]);
     // what is refused changes nothing
     app.put("/api/v1/petitions/status", Some(&token), &json!({"title": ""})).await.expect(422);
-    assert_eq!(told.here(), []);
+    assert_eq!(told.here(), NOTHING);
 }
 
 /// Tables that something cached is read from, and the events of which their triggers tell. Absent are those of the hot
