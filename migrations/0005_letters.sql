@@ -253,8 +253,8 @@ BEGIN
 END $$;
 
 CREATE TRIGGER letter_actions_changed AFTER UPDATE ON letter_actions FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
-CREATE TRIGGER letter_targets_changed AFTER INSERT OR UPDATE ON letter_targets FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('letter_action_id');
-CREATE TRIGGER letter_templates_changed AFTER INSERT OR UPDATE ON letter_templates FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('letter_action_id');
+CREATE TRIGGER letter_targets_changed AFTER INSERT OR UPDATE OR DELETE ON letter_targets FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('letter_action_id');
+CREATE TRIGGER letter_templates_changed AFTER INSERT OR UPDATE OR DELETE ON letter_templates FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('letter_action_id');
 CREATE TRIGGER offices_changed AFTER UPDATE ON offices FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
 CREATE TRIGGER officials_changed AFTER UPDATE ON officials FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
 CREATE TRIGGER terms_changed AFTER INSERT OR UPDATE OR DELETE ON terms FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();

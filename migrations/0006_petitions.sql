@@ -461,3 +461,6 @@ END $$;
 
 CREATE TRIGGER allowances_changed AFTER INSERT OR UPDATE OR DELETE ON allowances FOR EACH STATEMENT EXECUTE FUNCTION notify_cache_invalidation();
 CREATE TRIGGER petitions_changed AFTER UPDATE ON petitions FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('id');
+CREATE TRIGGER milestones_changed AFTER INSERT OR UPDATE OR DELETE ON milestones FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('petition_id');
+CREATE TRIGGER paper_batches_changed AFTER INSERT OR UPDATE OR DELETE ON paper_batches FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('petition_id');
+CREATE TRIGGER petition_deliveries_changed AFTER INSERT OR UPDATE OR DELETE ON petition_deliveries FOR EACH ROW EXECUTE FUNCTION notify_cache_invalidation('petition_id');

@@ -234,7 +234,7 @@ CREATE TABLE mail_pauses (
 -- Notifies every process, so that messages that are composed already are not sent either (src/mail/paused.rs).
 CREATE FUNCTION notify_mail_paused() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('muster_cache_invalidation', 'mail');
+    PERFORM invalidate_cache('mail');
     RETURN NULL;
 END $$;
 CREATE TRIGGER mail_pauses_changed AFTER INSERT OR UPDATE OR DELETE ON mail_pauses FOR EACH STATEMENT EXECUTE FUNCTION notify_mail_paused();

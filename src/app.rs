@@ -43,7 +43,8 @@ use crate::{
     events::{self, Events},
     exports::{self, Exports},
     kernel::{
-        Kernel,
+        self, Kernel,
+        background::Jobs,
         connections::{self, ConnectionLimits},
         extract::BODY_LIMIT,
         hal::{curies, link, templated},
@@ -54,7 +55,7 @@ use crate::{
         rate_limit::TrustedProxies,
     },
     letters::{self, Letters},
-    mail::MailKinds,
+    mail::{self, Engine, MailKinds},
     organizers::{self, Authenticator},
     people::{self, People},
     petitions::{self, Petitions},
@@ -109,6 +110,32 @@ impl App {
         letters::register_mail(&self.letters, &mut kinds);
         broadcasts::register_mail(&self.kernel, &mut kinds);
         kinds
+    }
+
+    /// The registry of background jobs of workers, but those of the mail engine.
+    pub fn jobs(&self) -> Jobs {
+        let mut jobs = Jobs::new(self.kernel.clone());
+        organizers::register_jobs(&self.kernel, &mut jobs);
+        mail::register_jobs(&self.kernel, &self.mail_kinds(), &mut jobs);
+        campaigns::register_jobs(&self.kernel, &mut jobs);
+        letters::register_jobs(&self.letters, &mut jobs);
+        events::register_jobs(&self.events, &mut jobs);
+        petitions::register_jobs(&self.petitions, &mut jobs);
+        broadcasts::register_jobs(&self.kernel, &mut jobs);
+        console::register_jobs(&self.kernel, &mut jobs);
+        kernel::register_jobs(&self.kernel, &mut jobs);
+        jobs
+    }
+
+    /// The registry of background jobs of workers.
+    ///
+    /// # Errors
+    /// When the mail transport cannot be configured.
+    pub fn worker_jobs(&self) -> Result<Jobs> {
+        let engine = Arc::new(Engine::new(self.kernel.clone(), self.mail_kinds())?);
+        let mut jobs = self.jobs();
+        engine.register_jobs(&mut jobs);
+        Ok(jobs)
     }
 
     fn purposes(&self) -> LinkHandlers {

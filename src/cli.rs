@@ -22,11 +22,12 @@ use crate::{
     config::Settings,
     demo,
     kernel::{
-        Kernel, db, durability,
+        self, Kernel, Process, db, durability,
         embedded_postgres::{EmbeddedError, EmbeddedPostgres, Options, exit_code, run_with},
         env::Env,
         text::EmailAddress,
-        vault, zones,
+        vault::maintenance::{self, Node},
+        zones,
     },
     mail,
     organizers::{self, NewOrganizer, Role},
@@ -473,14 +474,19 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         let stop = CancellationToken::new();
         // answers until everything else has ended, so that a shutdown can be observed
         let admin_stop = CancellationToken::new();
-        let admin = axum::serve(admin, app.admin_router(Some(metrics)));
+        let admin = axum::serve(admin, app.admin_router(Some(metrics.clone())));
         let admin = tokio::spawn(admin.with_graceful_shutdown(admin_stop.clone().cancelled_owned()).into_future());
-        spawn_background_tasks(&kernel, &database, role, &stop);
-        let (of, cancel) = (kernel.clone(), stop.clone());
-        let keys = supervise("keyring maintenance", &stop, move || {
-            let (kernel, cancel) = (of.clone(), cancel.clone());
+        let process = Process {
+            url: database.url.clone(),
+            direct_url: database.direct().to_owned(),
+            node: Node::new(&kernel.env, role.as_str()),
+            metrics,
+        };
+        let (of, own, cancel) = (kernel.clone(), process.clone(), stop.clone());
+        let background = supervise("background jobs", &stop, move || {
+            let (jobs, cancel) = (kernel::process_jobs(&of, &own), cancel.clone());
             async move {
-                vault::maintenance::run(kernel, role.as_str(), cancel).await;
+                jobs.run(cancel).await;
                 Ok(())
             }
         });
@@ -507,7 +513,8 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
             if let Some(worker) = worker {
                 let _ = worker.await;
             }
-            let _ = keys.await;
+            let _ = background.await;
+            maintenance::deregister(&kernel, &process.node).await;
             served
         };
         let ended = tokio::select! {
@@ -527,37 +534,6 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
     .await;
     database.close().await?;
     served
-}
-
-/// Starts the tasks of every role: the heartbeat behind `/readyz`, listening for cache invalidations, and the pools'
-/// gauges.
-fn spawn_background_tasks(kernel: &Arc<Kernel>, database: &Database, role: ServeRole, stop: &CancellationToken) {
-    let (url, direct) = (database.url.clone(), database.direct().to_owned());
-    let role = role.as_str();
-    let (of, cancel) = (kernel.clone(), stop.clone());
-    supervise("heartbeat", stop, move || {
-        let (kernel, url, cancel) = (of.clone(), url.clone(), cancel.clone());
-        async move {
-            kernel.readiness.run_heartbeat(&url, role, cancel).await;
-            Ok(())
-        }
-    });
-    let (of, cancel) = (kernel.clone(), stop.clone());
-    supervise("cache invalidation", stop, move || {
-        let (kernel, direct, cancel) = (of.clone(), direct.clone(), cancel.clone());
-        async move {
-            kernel.cache_invalidator.listen(db::options(&direct)?, cancel).await;
-            Ok(())
-        }
-    });
-    let (of, cancel) = (kernel.clone(), stop.clone());
-    supervise("gauges", stop, move || {
-        let (kernel, cancel) = (of.clone(), cancel.clone());
-        async move {
-            kernel.pools().report_metrics(&cancel).await;
-            Ok(())
-        }
-    });
 }
 
 /// Runs a task until it is cancelled; if it ends, fails or panics before, logs and counts that and restarts it.

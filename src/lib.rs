@@ -26,8 +26,8 @@
 //! A request: `api` or `pages` validates, opens a transaction and calls `ops`, which calls `store` and enqueues mail
 //! in the same transaction; commit; response. Public acts (sign, register, write a letter) take the hot path instead:
 //! sealed, queued in memory, and written in batches by one SQL function ([`kernel::group_commit`]). Lower layers call
-//! higher ones through registries, filled by [`app`] and [`worker`]: [`mail::MailKind`],
-//! [`kernel::links::LinkHandler`], [`kernel::jobs::JobKind`].
+//! higher ones through registries, filled by [`app`]: [`mail::MailKind`], [`kernel::links::LinkHandler`],
+//! [`kernel::background::BackgroundJob`].
 
 pub mod app;
 pub mod broadcasts;

@@ -1,16 +1,10 @@
 //! Logging and metrics. Log lines contain routes, codes, ids and durations: never e-mail addresses, names, IP
 //! addresses, or the path of a request (links in mail have tokens in their path).
 
-use std::time::Duration;
-
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
-
-/// Time between two runs of the metrics recorder's own maintenance.
-const RECORDER_MAINTENANCE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Starts logging to standard error.
 pub fn init_logging(settings: &Log) {
@@ -23,12 +17,13 @@ pub fn init_logging(settings: &Log) {
     };
 }
 
-/// Installs the metrics recorder; [`PrometheusHandle::render`] renders the response of `/metrics`.
+/// Installs the metrics recorder; [`PrometheusHandle::render`] renders the response of `/metrics`. Its histograms grow
+/// until they are drained (`kernel::process_jobs`).
 ///
 /// # Errors
 /// When a recorder is already installed.
 pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
-    let handle = PrometheusBuilder::new()
+    Ok(PrometheusBuilder::new()
         .set_buckets_for_metric(
             Matcher::Suffix("_seconds".to_owned()),
             &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
@@ -37,14 +32,5 @@ pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
             Matcher::Suffix("_batch".to_owned()),
             &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0],
         )?
-        .install_recorder()?;
-    // histogram samples accumulate until they are scraped or this runs: otherwise memory grows where nobody scrapes
-    let upkeep = handle.clone();
-    tokio::spawn(async move {
-        loop {
-            sleep(RECORDER_MAINTENANCE_INTERVAL).await;
-            upkeep.run_upkeep();
-        }
-    });
-    Ok(handle)
+        .install_recorder()?)
 }

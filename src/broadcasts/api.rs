@@ -26,6 +26,7 @@ use crate::{
         jobs::{self, JobStatus},
         paging::Listing,
         text::{LocaleTag, clean_text, required_line},
+        transaction::Transaction,
     },
     mail::{self, Class, NewEmail},
     organizers::{Actor, Scope, audit},
@@ -412,7 +413,7 @@ async fn send_broadcast(
 
 async fn answer(
     kernel: &Kernel,
-    mut tx: sqlx::Transaction<'_, sqlx::Postgres>,
+    mut tx: Transaction<'_>,
     actor: &Actor,
     id: Uuid,
     status: StatusCode,

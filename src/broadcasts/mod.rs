@@ -22,10 +22,9 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 pub use api::router;
-pub use ops::{AudienceCountJob, SendJob};
 
 use crate::{
-    kernel::{Kernel, links::LinkHandlers},
+    kernel::{Kernel, background::Jobs, links::LinkHandlers},
     mail::MailKinds,
     organizers::Authenticator,
 };
@@ -56,4 +55,14 @@ pub fn register_mail(kernel: &Arc<Kernel>, kinds: &mut MailKinds) {
 pub fn register_links(kernel: &Arc<Kernel>, purposes: &mut LinkHandlers) {
     purposes.register(links::Unsubscribe(kernel.clone()));
     purposes.register(links::Preferences(kernel.clone()));
+}
+
+/// Registers the background jobs of this slice.
+pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
+    jobs.add_queue(ops::AudienceCountJob(kernel.clone()), "counts the audience of a draft", "2,500 people");
+    jobs.add_queue(
+        ops::SendJob(kernel.clone()),
+        "determines the recipients of a broadcast, feeds the mail queue, withdraws mails after a pause",
+        "2,500 people, 5,000 mails in the queue, 1,000 withdrawn",
+    );
 }

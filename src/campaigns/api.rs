@@ -364,7 +364,6 @@ async fn update_campaign(
     audit(&mut tx, &kernel.env, &actor, "campaign.edit", Some(row.id), json!({})).await?;
     let row = store::campaign(&mut tx, Some(actor.organization_id), &row.id.to_string()).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::Row(row.id));
     Ok(Json(campaign_resource(kernel, &row)).into_response())
 }
 
@@ -388,6 +387,5 @@ async fn delete_campaign(
     store::archive_campaign(&mut tx, row.id, kernel.env.now()).await?;
     audit(&mut tx, &kernel.env, &actor, "campaign.archive", Some(row.id), json!({})).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::Row(row.id));
     Ok(Json(json!({"notice": "This campaign was archived. Its actions and updates are kept."})))
 }

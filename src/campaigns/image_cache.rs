@@ -1,7 +1,7 @@
 //! Pictures in memory: those that are asked for most, as many bytes as there is room for.
 //!
 //! A picture never changes under its id, so one in memory is right for as long as it exists. That one was removed is told to
-//! every process by Postgres (a trigger sends its id; see `kernel::invalidator`): it is then known to be gone. A process that does
+//! every process by Postgres (a trigger sends its id; see `kernel::transaction`): it is then known to be gone. A process that does
 //! not hear the others, or has heard nothing of a picture for the caches' lifetime, asks whether it is still there before it
 //! shows it again.
 

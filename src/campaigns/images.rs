@@ -30,7 +30,6 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        cache_invalidation::CacheInvalidation,
         extract::PathParams,
         hal::{curies, identifiers, link},
         http_cache::private_json,
@@ -250,9 +249,6 @@ async fn delete_image(
     }
     audit(&mut tx, &kernel.env, &actor, "image.delete", Some(id), json!({})).await?;
     tx.commit().await?;
-    // first the picture itself, then whatever shows it
-    kernel.cache_invalidator.publish(CacheInvalidation::ImageRemoved(id));
-    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This picture is gone from every page. Copies that others have made are not."})))
 }
 

@@ -11,6 +11,7 @@ mod chart;
 mod counts;
 mod image_cache;
 mod images;
+mod jobs;
 mod lifecycle;
 mod ops;
 mod pages;
@@ -26,10 +27,10 @@ pub use action::{
 };
 pub use api::{Campaigns, NewCampaign, router, save_new_campaign};
 pub use counts::{
-    Cells, Dimension, Tick, exact_cells, exact_total, exact_totals, fold_deltas, merge_small_cells, publish_breakdowns,
-    publish_counts, published_cells,
+    Cells, Dimension, exact_cells, exact_total, exact_totals, fold_deltas, merge_small_cells, published_cells,
 };
 pub use images::{ActionImage, find_organization_image as organization_image};
+pub use jobs::register_jobs;
 pub use lifecycle::{Availability, NextAction};
 pub use ops::{create_action, find_for, find_to_change, register_partner, register_short_link, update_action};
 pub use pages::{CampaignLink, Landing, availability_context, landing, link_page, received};

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use minijinja::{context, value::Serde};
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{
@@ -65,7 +65,7 @@ impl Landing {
         // they show many actions: any change may concern them
         let seen = Cache::invalidated_by(kernel.env.clone(), &kernel.cache_invalidator, |_, _, _| true);
         let images = ImageCache::watching(&kernel.env, &kernel.cache_invalidator);
-        Self { short_link_clicks: ClickCounter::new(kernel.db.clone()), kernel, purposes, seen, images }
+        Self { short_link_clicks: ClickCounter::new(PgPool::clone(&kernel.db)), kernel, purposes, seen, images }
     }
 }
 

@@ -9,16 +9,21 @@
 //!
 //! What is wrong is mended by a delta, which is right at any later moment: acts change rows and counts by the same.
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use sqlx::{Acquire, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::action::Kind;
 use crate::{
     error::{Code, Error, Result},
-    kernel::{db::with_timeout, keyset_pagination::force_index_scans},
+    kernel::{
+        Kernel,
+        background::{JobInfo, Jobs, Progress, TURN_LIMIT},
+        db::with_timeout,
+        keyset_pagination::force_index_scans,
+    },
 };
 
 /// Rows that one statement counts. A small machine whose memory holds none of them reads ten thousand in a second, so this
@@ -35,6 +40,9 @@ const STATEMENT_LIMIT: Duration = Duration::from_secs(40);
 const LEASE: &str = "10 minutes";
 /// Time after which an action that changed too fast is tried again.
 const RETRY_DELAY: &str = "6 hours";
+
+/// UTC hour after which the nightly recount is due (02:30 in St. John's, 22:00 in Vancouver: lowest traffic).
+const START_HOUR_UTC: u32 = 6;
 
 /// Counts by dimension and key.
 pub type CountsByCell = BTreeMap<(String, String), i64>;
@@ -175,12 +183,39 @@ pub struct Repair {
     pub cells: Vec<CountDifference>,
 }
 
+/// Registers the nightly recount of a kind of action. A step compares one action.
+pub fn register_job<C: Countable + Copy + 'static>(
+    kernel: &Arc<Kernel>,
+    jobs: &mut Jobs,
+    name: &'static str,
+    countable: C,
+) {
+    // its statements have limits of their own: counting a hundred million rows takes longer than a batch may
+    let info = JobInfo::maintenance(
+        name,
+        "compares the counts of one action with its rows and mends them, each night from 06:00 UTC; put off for 6 h \
+         when the rows change too fast",
+        "20,000 rows in a statement",
+    )
+    .with_limit(TURN_LIMIT);
+    jobs.add(info, &(kernel.clone(), countable), async |(kernel, countable), turn| {
+        let verified = verify_next(&kernel.work, &countable, last_due(turn.now), turn.now).await?;
+        Ok(if verified.is_some() { Progress::More } else { Progress::Done })
+    });
+}
+
+/// The last time at which a nightly recount became due.
+fn last_due(now: DateTime<Utc>) -> DateTime<Utc> {
+    let today = now.date_naive().and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(START_HOUR_UTC.into());
+    if now >= today { today } else { today - TimeDelta::days(1) }
+}
+
 /// Compares the counts of the action of a kind that was verified longest ago with its rows, repairs them and notes the
 /// time. `None` when all were verified after `since`, or somebody is about it.
 ///
 /// # Errors
 /// A database error.
-pub async fn verify_next<C: Countable>(
+async fn verify_next<C: Countable>(
     db: &PgPool,
     countable: &C,
     since: DateTime<Utc>,

@@ -14,7 +14,6 @@ use super::{api::Campaigns, ops::register_partner, store};
 use crate::{
     error::{Error, Result},
     kernel::{
-        cache_invalidation::CacheInvalidation,
         extract::{PathParams, Valid},
         hal::{curies, link},
         http_cache::private_json,
@@ -107,7 +106,6 @@ async fn create_partner(
     register_partner(&mut tx, kernel, actor.organization_id, slug.as_str(), &name, &wording, slug.as_str()).await?;
     audit(&mut tx, &kernel.env, &actor, "partner.save", None, json!({"slug": slug.as_str()})).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::CREATED, &partners_document(&campaigns, &actor).await?))
 }
 
@@ -132,7 +130,6 @@ async fn delete_partner(
     }
     audit(&mut tx, &kernel.env, &actor, "partner.delete", None, json!({"slug": slug})).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This partner's box is gone. Consents that were given stay on record."})))
 }
 
@@ -202,7 +199,6 @@ async fn create_source(
     store::upsert_source(&mut tx, kernel.env.id(), actor.organization_id, word.as_str(), partner).await?;
     audit(&mut tx, &kernel.env, &actor, "source.create", None, json!({"word": word.as_str()})).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::CREATED, &document(&campaigns, &actor).await?))
 }
 
@@ -227,6 +223,5 @@ async fn delete_source(
     }
     audit(&mut tx, &kernel.env, &actor, "source.delete", None, json!({"word": word})).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This word counts as \"other\" from now on."})))
 }

@@ -29,7 +29,6 @@ use crate::{
     error::{Code, Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
-        cache_invalidation::CacheInvalidation,
         extract::{ListQuery, MergePatch, PathParams, Valid, ValidWithBytes},
         hal::{curies, identifiers, link},
         http_cache::private_json,
@@ -381,7 +380,6 @@ async fn create_update(
     };
     let row = store::update(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::Row(row.campaign_id));
     Ok((StatusCode::CREATED, Json(resource(kernel, &row, true))).into_response())
 }
 
@@ -409,9 +407,6 @@ async fn update_update(
     audit(&mut tx, &kernel.env, &actor, "update.edit", Some(id), json!({})).await?;
     let row = store::update(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
-    for campaign in [before.campaign_id, row.campaign_id] {
-        kernel.cache_invalidator.publish(CacheInvalidation::Row(campaign));
-    }
     Ok(Json(resource(kernel, &row, true)).into_response())
 }
 
@@ -435,7 +430,6 @@ async fn delete_update(
     store::delete_update(&mut tx, id).await?;
     audit(&mut tx, &kernel.env, &actor, "update.delete", Some(id), json!({"kind": row.kind})).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::Row(row.campaign_id));
     Ok(Json(json!({"notice": "This update is gone from every page."})))
 }
 
@@ -498,7 +492,6 @@ async fn import_figures(
     }
     audit(&mut tx, &kernel.env, &actor, "update.import", None, json!({"updates": written})).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::OK, &json!({"muster:updates": written})))
 }
 

@@ -24,9 +24,12 @@ use axum::{
 };
 
 pub use api::{MailItem, router as api_router};
-pub use mail_retry::MailRetryJob;
 
-use crate::{kernel::Kernel, mail::MailKinds, organizers::Authenticator};
+use crate::{
+    kernel::{Kernel, background::Jobs},
+    mail::MailKinds,
+    organizers::Authenticator,
+};
 
 /// What the console's handlers share.
 #[derive(Clone, Debug)]
@@ -79,4 +82,13 @@ pub fn router(state: Console, api: Router) -> Router {
         .route("/mailbox/{id}/html", get(mailbox::html))
         .route("/mailbox/{id}/files/{number}", get(mailbox::file))
         .with_state(state)
+}
+
+/// Registers the background jobs of this slice.
+pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
+    jobs.add_queue(
+        mail_retry::MailRetryJob(kernel.clone()),
+        "queues failed mails again that were too many for one request",
+        "2,000 mails",
+    );
 }

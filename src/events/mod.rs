@@ -28,17 +28,22 @@ mod tests;
 mod times;
 
 pub use api::router;
-pub use counts::verify_next;
 pub use fields::{EventFields, NewEvent};
 pub use mail::EventMail;
-pub use moved::MovedJob;
-pub use ops::{AttendancePayload, create_event, promote_waitlists};
+pub use ops::{AttendancePayload, create_event};
 pub use pages::pages;
 pub use plan::{Contact, Event, EventKind, Format, Plan, Session, Venue};
 pub use store::{ATTENDANCES, AttendanceRow, move_if_past};
 pub use submission::{Events, NewAttendance, VouchedAttendance};
 
-use crate::{kernel::links::LinkHandlers, mail::MailKinds};
+use crate::{
+    kernel::{
+        background::{JobInfo, Jobs, Progress, Stage},
+        links::LinkHandlers,
+    },
+    mail::MailKinds,
+    people,
+};
 
 /// Registers the messages of this slice.
 pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
@@ -52,4 +57,33 @@ pub fn register_links(events: &Events, purposes: &mut LinkHandlers) {
     purposes.register(links::ConfirmLink(events.kernel.clone()));
     purposes.register(links::ManageLink(events.kernel.clone()));
     purposes.register(links::RejectLink(events.kernel.clone()));
+}
+
+/// Registers the background jobs of this slice.
+pub fn register_jobs(events: &Events, jobs: &mut Jobs) {
+    let kernel = &events.kernel;
+    jobs.add_queue(
+        moved::MovedJob(kernel.clone()),
+        "mails those who have a place that their event has moved",
+        "2,000 registrations",
+    );
+    let promote = JobInfo::tick(
+        "promote_waitlists",
+        Stage::Change,
+        "gives away seats that no change has given away",
+        "5,000 parties in a transaction",
+    );
+    jobs.add(promote, kernel, async |kernel, _| {
+        ops::promote_waitlists(&kernel).await?;
+        Ok(Progress::Done)
+    });
+    let unconfirmed = JobInfo::maintenance(
+        "delete_unconfirmed_attendances",
+        "deletes registrations pending for `retention.unconfirmed_days` (21), and people of whom nothing else is left",
+        "2,000 registrations",
+    );
+    jobs.add(unconfirmed, kernel, async |kernel, turn| {
+        Ok(Progress::of_batch(people::delete_unconfirmed(&kernel.work, "attendances", turn.now).await?))
+    });
+    counts::register_job(kernel, jobs);
 }

@@ -19,7 +19,6 @@ use crate::{
     kernel::{
         Kernel,
         cache::Cache,
-        cache_invalidation::CacheInvalidation,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey, KeyClaim},
         text::{LocaleTag, clean_text},
@@ -146,11 +145,6 @@ impl Events {
     pub async fn event(&self, key: &str) -> Result<Arc<Event>> {
         let load = async || store::by_key(&mut *self.kernel.public.acquire().await?, key).await.map(Arc::new);
         self.cache.get(&key.to_owned(), load).await
-    }
-
-    /// Forgets a changed event.
-    pub fn invalidate_cache(&self, event: &Event) {
-        self.kernel.cache_invalidator.publish(CacheInvalidation::Row(event.action.id));
     }
 
     /// Refuses a public act on an event that takes nobody.

@@ -1,14 +1,15 @@
-//! Cache invalidation: a process's own writes invalidate its caches at once, those of other processes through
-//! Postgres' LISTEN/NOTIFY.
+//! Cache invalidation: a process's own writes invalidate its caches when they commit ([`super::transaction`]), those of
+//! other processes through Postgres' LISTEN/NOTIFY.
 //!
-//! Triggers send, on the channel `muster_cache_invalidation`, the id of a changed action or campaign, or `*`, or
-//! `image:` and the id of a removed picture, or `mail` when mail was paused or resumed. While the process listens,
+//! The SQL function `invalidate_cache`, which triggers call, sends, on the channel `muster_cache_invalidation`, the id
+//! of a changed action or campaign, or `*`, or `image:` and the id of a removed picture, or `mail` when mail was paused
+//! or resumed. While the process listens,
 //! cached values may be used for a minute; while it does not (PgBouncer has no LISTEN, or the connection was lost), for
 //! two seconds. Each time listening starts, all caches are cleared, since messages were missed.
 
 use std::{
     sync::{
-        PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -19,7 +20,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The NOTIFY channel used by the triggers in `migrations/0004_campaigns.sql`.
+use super::{
+    Kernel, Process,
+    background::{JobInfo, Jobs, Progress, RunsIn},
+    db,
+};
+
+/// The NOTIFY channel of `invalidate_cache` in `migrations/0004_campaigns.sql`.
 const CHANNEL: &str = "muster_cache_invalidation";
 /// Lifetime of cached values while the process listens.
 const TTL_LISTENING: Duration = Duration::from_mins(1);
@@ -45,7 +52,7 @@ pub enum CacheInvalidation {
 
 impl CacheInvalidation {
     /// Parses the payload of a notification.
-    fn parse(payload: &str) -> Self {
+    pub(super) fn parse(payload: &str) -> Self {
         if payload == "mail" {
             return Self::Mail;
         }
@@ -60,6 +67,18 @@ impl CacheInvalidation {
     /// Is a value built from the row `id` stale?
     pub fn affects(self, id: Uuid) -> bool {
         self == Self::All || self == Self::Row(id)
+    }
+}
+
+/// The payload of its notification.
+impl std::fmt::Display for CacheInvalidation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Row(id) => write!(f, "{id}"),
+            Self::ImageRemoved(id) => write!(f, "image:{id}"),
+            Self::Mail => f.write_str("mail"),
+            Self::All => f.write_str("*"),
+        }
     }
 }
 
@@ -84,7 +103,7 @@ impl CacheInvalidator {
         self.subscribers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(subscriber));
     }
 
-    /// Notifies every cache of this process; called after its own writes, too.
+    /// Tells every cache of this process: of its own writes when they commit, of others' as they are heard.
     pub fn publish(&self, invalidation: CacheInvalidation) {
         for subscriber in self.subscribers.read().unwrap_or_else(PoisonError::into_inner).iter() {
             subscriber(invalidation);
@@ -145,4 +164,18 @@ impl CacheInvalidator {
             }
         }
     }
+}
+
+/// Registers the listening to other processes.
+pub(super) fn register_jobs(kernel: &Arc<Kernel>, process: &Process, jobs: &mut Jobs) {
+    let info = JobInfo::continuous(
+        RunsIn::EachProcess,
+        "cache_invalidation",
+        "listens on `muster_cache_invalidation`; connects again after 3 s",
+        "",
+    );
+    jobs.add(info, &(kernel.clone(), process.direct_url.clone()), async |(kernel, url), turn| {
+        kernel.cache_invalidator.listen(db::options(&url)?, turn.cancel).await;
+        Ok(Progress::Done)
+    });
 }

@@ -6,7 +6,7 @@
 //! and a connection whose network was lost would never answer. Connections are checked: pinged (with a timeout) after
 //! being idle and when returned to the pool; those older than the last broken connection are closed.
 
-use std::{fmt::Write as _, str::FromStr, time::Duration};
+use std::{fmt::Write as _, str::FromStr, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use sqlx::{
@@ -16,8 +16,11 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
+use super::{
+    Kernel,
+    background::{JobInfo, Jobs, Progress, RunsIn},
+};
 use crate::{
     config,
     error::{Error, Result, is_suspect, note_broken_connection},
@@ -110,23 +113,16 @@ impl Pools {
         [(PoolKind::Interactive, &self.interactive), (PoolKind::HotPath, &self.hot), (PoolKind::Background, &self.work)]
     }
 
-    /// Updates the gauges of used, idle and maximum connections of each pool, every five seconds until cancelled.
-    pub async fn report_metrics(&self, cancel: &CancellationToken) {
-        loop {
-            for (purpose, pool) in self.each() {
-                let (open, idle) = (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
-                let set_gauge = |state: &'static str, number: u32| {
-                    metrics::gauge!("muster_pool_connections", "pool" => purpose.as_str(), "state" => state)
-                        .set(number);
-                };
-                set_gauge("idle", idle);
-                set_gauge("used", open.saturating_sub(idle));
-                set_gauge("max", pool.options().get_max_connections());
-            }
-            tokio::select! {
-                () = sleep(METRICS_INTERVAL) => {}
-                () = cancel.cancelled() => return,
-            }
+    /// Updates the gauges of used, idle and maximum connections of each pool.
+    fn report_metrics(&self) {
+        for (purpose, pool) in self.each() {
+            let (open, idle) = (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
+            let set_gauge = |state: &'static str, number: u32| {
+                metrics::gauge!("muster_pool_connections", "pool" => purpose.as_str(), "state" => state).set(number);
+            };
+            set_gauge("idle", idle);
+            set_gauge("used", open.saturating_sub(idle));
+            set_gauge("max", pool.options().get_max_connections());
         }
     }
 
@@ -135,6 +131,22 @@ impl Pools {
         let all = [self.interactive.close(), self.hot.close(), self.work.close()];
         let _ = timeout(limit, join_all(all)).await;
     }
+}
+
+/// Registers the report of the pools.
+pub(super) fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
+    let info = JobInfo::every(
+        METRICS_INTERVAL,
+        RunsIn::EachProcess,
+        "report_pools",
+        "sets the gauges of the connection pools",
+        "",
+        METRICS_INTERVAL,
+    );
+    jobs.add(info, kernel, async |kernel, _| {
+        kernel.pools().report_metrics();
+        Ok(Progress::Done)
+    });
 }
 
 /// Connections reserved for public requests.

@@ -5,12 +5,20 @@
 //! that write in batches claim keys in their SQL function (`claim_idempotency_keys`); the others call [`claim`] in
 //! their transaction.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, Method};
 use chrono::TimeDelta;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{crypto::Key, env::Env, keyring::SigningKeys};
+use super::{
+    Kernel,
+    background::{JobInfo, Jobs, Progress},
+    crypto::Key,
+    env::Env,
+    keyring::SigningKeys,
+};
 use crate::error::{Code, Error, Result};
 
 /// The header's name (draft-ietf-httpapi-idempotency-key-header).
@@ -123,8 +131,17 @@ pub async fn was_created(conn: &mut PgConnection, key: Option<&IdempotencyKey>) 
     Ok(status.fetch_optional(conn).await? != Some(200))
 }
 
-/// Deletes a batch of the keys created before `before` (maintenance). Returns how many.
-pub async fn delete_older(db: &sqlx::PgPool, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
+/// Registers the deletion of old keys.
+pub(super) fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
+    let info =
+        JobInfo::maintenance("delete_idempotency_keys", "deletes keys that are older than 48 hours", "5,000 keys");
+    jobs.add(info, kernel, async |kernel, turn| {
+        Ok(Progress::of_batch(delete_older(&kernel.work, turn.now - RETENTION).await?))
+    });
+}
+
+/// Deletes a batch of the keys created before `before`. Returns how many.
+async fn delete_older(db: &sqlx::PgPool, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
     let gone = sqlx::query!(
         "DELETE FROM idempotency_keys WHERE key = ANY (ARRAY(SELECT key FROM idempotency_keys WHERE created_at < $1 LIMIT 5000))",
         before

@@ -3,6 +3,7 @@
 //! [`Kernel`] holds their shared runtime state: settings, clock, connection pools, vaults, link tokens, rate limiter,
 //! templates. One instance per process, passed to each slice as `Arc<Kernel>`.
 
+pub mod background;
 pub mod cache;
 pub mod cache_invalidation;
 pub mod connections;
@@ -34,15 +35,18 @@ pub mod rate_limit;
 pub mod readiness;
 pub mod table_stats;
 pub mod text;
+pub mod transaction;
 pub mod vault;
 pub mod zones;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use sqlx::PgPool;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Settings;
+use crate::{config::Settings, error::Result};
+use background::{JobInfo, Jobs, Progress, RunsIn};
 use cache_invalidation::CacheInvalidator;
 use db::{Pools, PublicDb};
 use env::Env;
@@ -51,7 +55,8 @@ use links::Links;
 use pages::Pages;
 use rate_limit::RateLimiter;
 use readiness::Readiness;
-use vault::Vaults;
+use transaction::{Db, Transaction};
+use vault::{Vaults, maintenance::Node};
 
 /// Shared runtime state of one process.
 #[derive(Debug)]
@@ -60,8 +65,9 @@ pub struct Kernel {
     pub settings: Settings,
     /// Clock, id generator and source of randomness.
     pub env: Env,
-    /// Connection pool for requests that somebody waits for: pages, the API, the console.
-    pub db: PgPool,
+    /// Connection pool for requests that somebody waits for: pages, the API, the console. Its transactions tell the
+    /// caches of this process what they changed.
+    pub db: Db,
     /// Connections for public requests, some of them reserved, so that organizers' pages cannot starve them.
     pub public: PublicDb,
     /// Connection pool of the group commits, so that slow page requests cannot starve them.
@@ -94,6 +100,7 @@ impl Kernel {
         let Pools { interactive: db, hot, work } = pools.into();
         let public = PublicDb::new(db.clone());
         let requests = SigningKeys::of(&keyring, Family::Requests, &env);
+        let cache_invalidator = Arc::<CacheInvalidator>::default();
         Arc::new(Self {
             links: Links::new(SigningKeys::of(&keyring, Family::Links, &env), &settings.http.public_url),
             rate_limiter: RateLimiter::new(
@@ -103,7 +110,6 @@ impl Kernel {
                 requests.derive("guard"),
             ),
             pages: Pages::new(&settings.http.public_url),
-            cache_invalidator: Arc::default(),
             readiness: Readiness::new(env.clone()),
             stopping: CancellationToken::new(),
             requests_key: requests.derive("idempotency"),
@@ -111,7 +117,8 @@ impl Kernel {
             vaults: Vaults::new(work.clone(), env.clone(), keyring),
             settings,
             env,
-            db,
+            db: Db::new(db, cache_invalidator.clone()),
+            cache_invalidator,
             public,
             hot,
             work,
@@ -120,11 +127,68 @@ impl Kernel {
 
     /// The three pools as one value.
     pub fn pools(&self) -> Pools {
-        Pools { interactive: self.db.clone(), hot: self.hot.clone(), work: self.work.clone() }
+        Pools { interactive: PgPool::clone(&self.db), hot: self.hot.clone(), work: self.work.clone() }
+    }
+
+    /// Begins, on a connection that somebody holds, a transaction that tells the caches of this process what it changed.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn begin_on<'c>(&self, conn: &'c mut PgConnection) -> Result<Transaction<'c>> {
+        Transaction::begin(conn, self.cache_invalidator.clone()).await
     }
 
     /// The absolute URL of `path` (which begins with `/`) under `http.public_url`.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.settings.http.public_url)
     }
+}
+
+/// Registers the background jobs of tables that belong to no slice. Called after the slices, whose kinds of rows in the
+/// table `jobs` it counts.
+pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
+    rate_limit::register_jobs(kernel, jobs);
+    idempotency::register_jobs(kernel, jobs);
+    let tables = JobInfo::maintenance("report_tables", "sets the gauges of dead and live rows of each table", "");
+    jobs.add(tables, kernel, async |kernel, _| {
+        table_stats::gauge(&kernel.work).await?;
+        Ok(Progress::Done)
+    });
+    jobs::register_jobs(kernel, jobs);
+}
+
+/// The background jobs of every process, whatever its role.
+pub fn process_jobs(kernel: &Arc<Kernel>, process: &Process) -> Jobs {
+    let mut jobs = Jobs::new(kernel.clone());
+    readiness::register_jobs(kernel, process, &mut jobs);
+    cache_invalidation::register_jobs(kernel, process, &mut jobs);
+    vault::maintenance::register_jobs(kernel, process, &mut jobs);
+    db::register_jobs(kernel, &mut jobs);
+    // histogram samples accumulate until they are scraped or this runs: memory would grow where nobody scrapes
+    let recorder = JobInfo::every(
+        Duration::from_secs(5),
+        RunsIn::EachProcess,
+        "drain_histograms",
+        "drains the histograms of the metrics recorder",
+        "",
+        Duration::from_secs(5),
+    );
+    jobs.add(recorder, &process.metrics, async |metrics, _| {
+        metrics.run_upkeep();
+        Ok(Progress::Done)
+    });
+    jobs
+}
+
+/// What the background jobs of every process need to know of it.
+#[derive(Clone)]
+pub struct Process {
+    /// Postgres URL of the database.
+    pub url: String,
+    /// Postgres URL that bypasses a pooler, for LISTEN.
+    pub direct_url: String,
+    /// How the process is known to the keyring.
+    pub node: Node,
+    /// The metrics recorder.
+    pub metrics: PrometheusHandle,
 }

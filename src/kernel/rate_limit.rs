@@ -25,7 +25,15 @@ pub use attempts::{Attempt, AttemptPurpose};
 pub use proof::Proof;
 pub use source::{Source, TrustedProxies};
 
-use super::{cache::Cache, crypto::Key, db::PublicDb, env::Env, keyring::SigningKeys};
+use super::{
+    Kernel,
+    background::{JobInfo, Jobs, Progress},
+    cache::Cache,
+    crypto::Key,
+    db::PublicDb,
+    env::Env,
+    keyring::SigningKeys,
+};
 use crate::{
     config::{self, GuardMode},
     error::Result,
@@ -129,19 +137,31 @@ fn minute_of(env: &Env) -> i64 {
     env.now().timestamp() / 60
 }
 
-/// Deletes expired proofs and attempts whose window has ended (maintenance).
-pub async fn delete_expired(db: &PgPool, now: DateTime<Utc>) -> Result<()> {
-    let some_spent = async || {
-        let done = sqlx::query!(
-            "DELETE FROM used_challenges WHERE challenge IN (SELECT challenge FROM used_challenges WHERE expires_at < $1 LIMIT $2)",
-            now,
-            DELETE_BATCH
-        );
-        done.execute(db).await.map(|done| done.rows_affected())
-    };
-    while some_spent().await? > 0 {}
-    while attempts::delete_expired(db, now, DELETE_BATCH).await? > 0 {}
-    Ok(())
+/// Registers the deletion of expired proofs and of attempts whose window has ended.
+pub(super) fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
+    let proofs = JobInfo::maintenance(
+        "delete_used_challenges",
+        "deletes spent proofs of work that have expired",
+        "10,000 proofs",
+    );
+    jobs.add(proofs, kernel, async |kernel, turn| {
+        Ok(Progress::of_batch(delete_used_challenges(&kernel.work, turn.now).await?))
+    });
+    let attempts =
+        JobInfo::maintenance("delete_attempts", "deletes counts of attempts whose window has ended", "10,000 counts");
+    jobs.add(attempts, kernel, async |kernel, turn| {
+        Ok(Progress::of_batch(attempts::delete_expired(&kernel.work, turn.now, DELETE_BATCH).await?))
+    });
+}
+
+/// Deletes a batch of expired proofs. Returns how many.
+async fn delete_used_challenges(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+    let done = sqlx::query!(
+        "DELETE FROM used_challenges WHERE challenge IN (SELECT challenge FROM used_challenges WHERE expires_at < $1 LIMIT $2)",
+        now,
+        DELETE_BATCH
+    );
+    Ok(done.execute(db).await?.rows_affected())
 }
 
 #[cfg(test)]

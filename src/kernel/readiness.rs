@@ -7,18 +7,22 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use sqlx::PgConnection;
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{db, env::Env};
+use super::{
+    Kernel, Process,
+    background::{JobInfo, Jobs, Progress, RunsIn},
+    db,
+    env::Env,
+};
 use crate::error::{Error, Result};
 
 /// Time between two writes.
@@ -67,48 +71,53 @@ impl Readiness {
         *self.last_write.lock().unwrap_or_else(PoisonError::into_inner) = last_write;
     }
 
-    /// Writes the heartbeat until cancelled.
-    pub async fn run_heartbeat(&self, url: &str, role: &'static str, cancel: CancellationToken) {
-        let process = Heartbeat { id: self.env.id(), role };
-        let (mut conn, mut trouble) = (None, false);
-        loop {
-            let written = timeout(WRITE_TIMEOUT, process.write(&self.env, url, &mut conn)).await;
-            match written.unwrap_or_else(|_| {
-                Err(Error::Unavailable { retry_after: 2, cause: "no durable write within three seconds".to_owned() })
-            }) {
-                Ok(()) => {
-                    self.note(Some(self.env.instant()));
-                    trouble = false;
-                }
-                Err(error) => {
-                    conn = None;
-                    self.note(None);
-                    if !trouble {
-                        tracing::warn!(%error, "not ready: a durable write does not work");
-                    }
-                    trouble = true;
-                }
-            }
-            metrics::gauge!("muster_ready").set(if self.check().is_ok() { 1.0 } else { 0.0 });
-            tokio::select! {
-                () = sleep(WRITE_INTERVAL) => {}
-                () = cancel.cancelled() => return,
-            }
+    /// Writes the heartbeat once, and is ready if that works.
+    async fn beat(&self, process: &Heartbeat) -> Result<()> {
+        let mut conn = process.conn.lock().await;
+        let written = timeout(WRITE_TIMEOUT, process.write(&self.env, &mut conn)).await.unwrap_or_else(|_| {
+            Err(Error::Unavailable { retry_after: 2, cause: "no durable write within three seconds".to_owned() })
+        });
+        if written.is_err() {
+            *conn = None;
         }
+        self.note(written.is_ok().then(|| self.env.instant()));
+        metrics::gauge!("muster_ready").set(if self.check().is_ok() { 1.0 } else { 0.0 });
+        written
     }
+}
+
+/// Registers the heartbeat.
+pub(super) fn register_jobs(kernel: &Arc<Kernel>, process: &Process, jobs: &mut Jobs) {
+    let (id, role, url) = (kernel.env.id(), process.node.role, process.url.clone());
+    let heartbeat = Arc::new(Heartbeat { id, role, url, conn: tokio::sync::Mutex::default() });
+    let info = JobInfo::every(
+        WRITE_INTERVAL,
+        RunsIn::EachProcess,
+        "heartbeat",
+        "writes the process's row of `process_heartbeats`, which makes `/readyz` ready",
+        "one row",
+        // the write has a shorter limit of its own
+        WRITE_TIMEOUT * 2,
+    );
+    jobs.add(info, &(kernel.clone(), heartbeat), async |(kernel, heartbeat), _| {
+        kernel.readiness.beat(&heartbeat).await?;
+        Ok(Progress::Done)
+    });
 }
 
 struct Heartbeat {
     id: Uuid,
     role: &'static str,
+    url: String,
+    conn: tokio::sync::Mutex<Option<PgConnection>>,
 }
 
 impl Heartbeat {
-    async fn write(&self, env: &Env, url: &str, conn: &mut Option<PgConnection>) -> Result<()> {
+    async fn write(&self, env: &Env, conn: &mut Option<PgConnection>) -> Result<()> {
         // taken out while in use: a connection whose write timed out is not used again
         let mut used = match conn.take() {
             Some(conn) => conn,
-            None => db::connect(url, db::PoolKind::Background).await?,
+            None => db::connect(&self.url, db::PoolKind::Background).await?,
         };
         let now = env.now();
         sqlx::query!(

@@ -27,8 +27,7 @@ mod tests;
 pub use api::{LetterTemplateBody, check_templates, router};
 pub use attached::{confirm_attached_letter, drop_attached_letter, withdraw_attached_letter};
 pub use batch::PreparedLetter;
-pub use counts::verify_next;
-pub use dispatch::{DispatchJob, apply_changed_sending_states, dispatch_jobs, release_unreleased};
+pub use dispatch::dispatch_jobs;
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
 pub use pages::pages;
 pub use store::{
@@ -38,7 +37,14 @@ pub use store::{
 pub use submission::{LETTERS, LetterPayload, LetterSender, Letters, NewLetter};
 pub use template::{EditedText, Prefilled, TemplateError, check as check_template};
 
-use crate::{kernel::links::LinkHandlers, mail::MailKinds};
+use crate::{
+    kernel::{
+        background::{JobInfo, Jobs, Progress, Stage, TURN_LIMIT},
+        links::LinkHandlers,
+    },
+    mail::MailKinds,
+    people,
+};
 
 /// Registers the messages of this slice.
 pub fn register_mail(letters: &Letters, kinds: &mut MailKinds) {
@@ -52,4 +58,42 @@ pub fn register_links(letters: &Letters, purposes: &mut LinkHandlers) {
     purposes.register(links::ConfirmLink(letters.clone()));
     purposes.register(links::ManageLink(letters.clone()));
     purposes.register(links::RejectLink(letters.clone()));
+}
+
+/// Registers the background jobs of this slice.
+pub fn register_jobs(letters: &Letters, jobs: &mut Jobs) {
+    let kernel = &letters.kernel;
+    jobs.add_queue(
+        dispatch::DispatchJob(letters.clone()),
+        "releases held letters of an action, or holds again what waits in the queue",
+        "1,000 released, or 1,000 held of 10,000 looked at",
+    );
+    let closed = JobInfo::tick(
+        "apply_sending_states",
+        Stage::Change,
+        "starts the job `letters` of actions that closed by themselves, so that what still waits is held",
+        "",
+    );
+    jobs.add(closed, kernel, async |kernel, _| {
+        dispatch::apply_changed_sending_states(&kernel).await?;
+        Ok(Progress::Done)
+    });
+    let unconfirmed = JobInfo::maintenance(
+        "delete_unconfirmed_letters",
+        "deletes letters pending for `retention.unconfirmed_days` (21), and people of whom nothing else is left",
+        "2,000 letters",
+    );
+    jobs.add(unconfirmed, kernel, async |kernel, turn| {
+        Ok(Progress::of_batch(people::delete_unconfirmed(&kernel.work, "letters", turn.now).await?))
+    });
+    let held = JobInfo::maintenance(
+        "release_held_letters",
+        "starts the job `letters` of actions that go out and still have held letters",
+        "",
+    );
+    jobs.add(held.with_limit(TURN_LIMIT), kernel, async |kernel, _| {
+        dispatch::release_unreleased(&kernel).await?;
+        Ok(Progress::Done)
+    });
+    counts::register_job(kernel, jobs);
 }

@@ -18,7 +18,6 @@ use crate::{
     kernel::{
         Kernel,
         cache::Cache,
-        cache_invalidation::CacheInvalidation,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
         text::LocaleTag,
@@ -166,16 +165,6 @@ impl Letters {
         let load =
             async || store::by_key(&mut *self.kernel.public.acquire().await?, key, self.today()).await.map(Arc::new);
         self.cache.get(&key.to_owned(), load).await
-    }
-
-    /// Forgets a changed letter action.
-    pub fn invalidate_cache(&self, letter: &LetterAction) {
-        self.kernel.cache_invalidator.publish(CacheInvalidation::Row(letter.action.id));
-    }
-
-    /// Forgets all letter actions, after an office changed.
-    pub fn invalidate_all(&self) {
-        self.kernel.cache_invalidator.publish(CacheInvalidation::All);
     }
 
     /// A public act of writing. What comes back says nothing about the person; callers answer everybody alike.

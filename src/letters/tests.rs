@@ -163,8 +163,7 @@ impl LetterFixture {
         let mut tx = self.kernel().db.begin().await.expect("a transaction");
         set_live(&mut tx, self.kernel(), letter.action.id, live).await.expect("live");
         tx.commit().await.expect("a commit");
-        self.letters.invalidate_cache(letter);
-        let dispatch_jobs = DispatchJob(self.letters.clone());
+        let dispatch_jobs = dispatch::DispatchJob(self.letters.clone());
         while jobs::run_step(self.kernel(), &dispatch_jobs).await.expect("a step") {}
     }
 

@@ -28,6 +28,8 @@ use crate::{
     kernel::Kernel,
 };
 
+/// Time between two scans of the folder.
+pub(super) const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 /// Minimum age of a file that is read, so that a writer that does not rename files into place has finished.
 const MIN_FILE_AGE: Duration = Duration::from_secs(2);
 /// Age at which a file about an unknown mail is put aside. Until then its sender may not have settled the mail yet.

@@ -38,7 +38,11 @@ use super::{
 };
 use crate::{
     error::Result,
-    kernel::{Kernel, db::with_timeout},
+    kernel::{
+        Kernel,
+        background::{self, JobInfo, Jobs, RunsIn},
+        db::with_timeout,
+    },
 };
 
 /// Maximum number of worker loops of one process. Each works on one round at a time, so a slow mail delays only its
@@ -54,6 +58,10 @@ const TARGET_ROUND_DURATION: Duration = Duration::from_secs(1);
 const MIN_CLAIM: i64 = 8;
 /// Interval of the check whether `emails_waiting` needs a VACUUM.
 const VACUUM_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Time limit of a VACUUM; the statement's own is shorter.
+const VACUUM_LIMIT: Duration = Duration::from_mins(1);
+/// Interval of what the engine stores and reports of itself.
+const REPORT_INTERVAL: Duration = Duration::from_secs(15);
 /// Mails claimed since the last VACUUM after which the next one is run.
 const VACUUM_AFTER_MAILS: usize = 20_000;
 /// Time limit of all statements run under one database permit, so that a connection whose network is gone does not
@@ -133,7 +141,6 @@ impl Engine {
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
         self.restore_guard.check_until_known(&self.kernel, self.now(), &cancel).await;
         self.register_relays().await;
-        let vacuuming = tokio::spawn(self.clone().vacuum_periodically(cancel.clone()));
         let workers = self.kernel.settings.mail.connections.clamp(1, MAX_WORKERS);
         let mut running = JoinSet::new();
         for first in (0..workers).map(|worker| worker == 0) {
@@ -146,8 +153,8 @@ impl Engine {
                 running.spawn(self.clone().run_worker(true, workers, cancel.clone()));
             }
         }
-        let _ = vacuuming.await;
-        self.persist_and_report().await;
+        // what was counted since the last report; a failure was logged
+        let _ = self.persist_and_report().await;
         if let Transport::Smtp(pool) = &self.transport {
             pool.close().await;
         }
@@ -162,21 +169,51 @@ impl Engine {
         }
     }
 
+    /// Registers the engine and what it does periodically.
+    pub fn register_jobs(self: &Arc<Self>, jobs: &mut Jobs) {
+        let sending = JobInfo::continuous(
+            RunsIn::Claim,
+            "mail_engine",
+            "sends queued mail: recovers expired leases, claims, composes, sends, settles; polls every \
+             `mail.poll_seconds` (1) while none is due",
+            "`mail.batch` (512) mails in a round, 200 expired leases, 256 settled in a transaction",
+        );
+        jobs.add(sending, self, async |engine, turn| {
+            engine.run(turn.cancel).await;
+            Ok(background::Progress::Done)
+        });
+        let reports = JobInfo::every(
+            REPORT_INTERVAL,
+            RunsIn::EachWorker,
+            "mail_reports",
+            "stores counts by provider, advances the restore guard, retries settlement callbacks, sets the gauges of the \
+             queue, checks durability",
+            "100 callbacks",
+            STATEMENTS_LIMIT * 6,
+        );
+        jobs.add(reports, self, async |engine, _| {
+            engine.persist_and_report().await?;
+            Ok(background::Progress::Done)
+        });
+        let vacuum = JobInfo::every(
+            VACUUM_CHECK_INTERVAL,
+            RunsIn::EachWorker,
+            "vacuum_mail_queue",
+            "runs VACUUM on `emails_waiting` after 20,000 mails",
+            "",
+            VACUUM_LIMIT,
+        );
+        jobs.add(vacuum, self, async |engine, _| engine.vacuum().await);
+    }
+
     /// Runs VACUUM on the queue's table after every [`VACUUM_AFTER_MAILS`] mails.
-    async fn vacuum_periodically(self: Arc<Self>, cancel: CancellationToken) {
-        loop {
-            tokio::select! {
-                () = sleep(VACUUM_CHECK_INTERVAL) => {}
-                () = cancel.cancelled() => return,
-            }
-            if self.settled.load(Ordering::Relaxed) < VACUUM_AFTER_MAILS {
-                continue;
-            }
-            self.settled.store(0, Ordering::Relaxed);
-            if let Err(error) = maintenance::vacuum_queue(&self.kernel.work).await {
-                tracing::warn!(%error, "vacuuming the mail queue failed; it is retried");
-            }
+    async fn vacuum(&self) -> Result<background::Progress> {
+        if self.settled.load(Ordering::Relaxed) < VACUUM_AFTER_MAILS {
+            return Ok(background::Progress::Idle);
         }
+        self.settled.store(0, Ordering::Relaxed);
+        maintenance::vacuum_queue(&self.kernel.work).await?;
+        Ok(background::Progress::Done)
     }
 
     async fn run_worker(self: Arc<Self>, first: bool, workers: usize, cancel: CancellationToken) {
@@ -200,9 +237,6 @@ impl Engine {
                         limit = next_limit(limit, is_full, self.kernel.env.instant() - began, settings.batch);
                         self.restore_guard.mark_dirty();
                         self.settled.fetch_add(progress.claimed, Ordering::Relaxed);
-                    }
-                    if first && self.provider_counts.is_due(self.kernel.env.instant()) {
-                        self.persist_and_report().await;
                     }
                     if progress.claimed + progress.recovered > 0 {
                         continue;

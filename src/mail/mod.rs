@@ -42,6 +42,7 @@ mod circuit_breaker;
 mod compose;
 mod engine;
 mod file_mailbox;
+mod jobs;
 mod kinds;
 mod maintenance;
 mod message;
@@ -72,6 +73,7 @@ pub use self::{
     bounces::{BounceOutcome, process_bounce},
     engine::Engine,
     file_mailbox::{FileMailbox, Mail, MailFile, MailHeader},
+    jobs::register_jobs,
     kinds::{Addressee, Class, Composition, DeliveryStatus, MailKind, MailKinds, QueuedEmail, one_by_one, paused},
     maintenance::delete_expired,
     message::{Attachment, Composed, LETTERS_LOCAL_PART, NO_REPLY_LOCAL_PART, Sender},

@@ -24,7 +24,10 @@ impl Engine {
     /// Periodic work: stores the provider counts kept in memory, advances the mail epoch (`restore_guard`), retries
     /// settlement callbacks, updates the metrics of the queue, checks durability. A step that fails does not prevent
     /// the others.
-    pub(super) async fn persist_and_report(&self) {
+    ///
+    /// # Errors
+    /// The last error; all are logged.
+    pub(super) async fn persist_and_report(&self) -> Result<()> {
         let steps = [
             with_timeout(STATEMENTS_LIMIT, "counting providers", self.provider_counts.flush(&self.kernel)).await,
             with_timeout(STATEMENTS_LIMIT, "the restore guard", self.restore_guard.advance(&self.kernel, self.now()))
@@ -33,9 +36,12 @@ impl Engine {
             with_timeout(STATEMENTS_LIMIT, "counting the queue", self.report_queue()).await,
             with_timeout(STATEMENTS_LIMIT, "checking durability", self.check_durability()).await,
         ];
+        let mut all = Ok(());
         for error in steps.into_iter().filter_map(Result::err) {
             tracing::warn!(%error, "mail counters and metrics could not be updated; they are kept");
+            all = Err(error);
         }
+        all
     }
 
     /// Checks that commits are still as durable as the settings require: synchronous standbys come and go at run time.

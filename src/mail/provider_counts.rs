@@ -4,16 +4,12 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
 };
 
 use chrono::NaiveDate;
 
 use super::store;
 use crate::{error::Result, kernel::Kernel};
-
-/// Interval between two flushes.
-const FLUSH_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Providers so large that their domain does not identify a person.
 const PROVIDERS: [&str; 24] = [
@@ -63,23 +59,12 @@ pub(super) enum ProviderOutcome {
 #[derive(Debug, Default)]
 pub(super) struct ProviderCounts {
     waiting: Mutex<HashMap<&'static str, [i64; 2]>>,
-    written: Mutex<Option<Instant>>,
 }
 
 impl ProviderCounts {
     pub(super) fn count(&self, domain: &str, what: ProviderOutcome) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.entry(provider(domain)).or_default()[what as usize] += 1;
-    }
-
-    /// Is a flush due? If so, the interval begins anew.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = written.is_none_or(|at| now.saturating_duration_since(at) >= FLUSH_INTERVAL);
-        if is_due {
-            *written = Some(now);
-        }
-        is_due
     }
 
     /// Writes the counts to the database; after an error they are kept for the next flush.

@@ -22,6 +22,26 @@ pub use auth::{
 };
 pub use ops::{
     Credentials, NewOrganizer, Organizer, Profile, SignedIn, add_organizer, add_token, audit, audit_by_service,
-    delete_expired_sessions, list_staff, organization_name, organization_of, profile, sign_in, sign_out,
+    list_staff, organization_name, organization_of, profile, sign_in, sign_out,
 };
 pub use scope::{Role, Scope};
+
+use std::sync::Arc;
+
+use crate::kernel::{
+    Kernel,
+    background::{JobInfo, Jobs, Progress},
+};
+
+/// Registers the background jobs of this slice.
+pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
+    let sessions = JobInfo::maintenance(
+        "delete_expired_sessions",
+        "deletes sessions (12 hours) and known devices (180 days) that have expired",
+        "",
+    );
+    jobs.add(sessions, kernel, async |kernel, turn| {
+        ops::delete_expired_sessions(&kernel.work, turn.now).await?;
+        Ok(Progress::Done)
+    });
+}

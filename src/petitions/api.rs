@@ -339,7 +339,6 @@ async fn update_petition(
     let petition = store::petition(&mut tx, id).await?;
     let body = organizer_resource(&petitions, &mut tx, &petition).await?;
     tx.commit().await?;
-    petitions.invalidate_cache(&petition);
     Ok(private_json(StatusCode::OK, &body))
 }
 
@@ -360,9 +359,7 @@ async fn delete_petition(
     let mut tx = petitions.kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     let changes = ActionChanges { muster_status: Some(campaigns::State::Archived), ..ActionChanges::default() };
-    let action = campaigns::update_action(&mut tx, &petitions.kernel, &actor, action, changes).await?;
-    let petition = store::load_for_action(&mut tx, action).await?;
+    campaigns::update_action(&mut tx, &petitions.kernel, &actor, action, changes).await?;
     tx.commit().await?;
-    petitions.invalidate_cache(&petition);
     Ok(Json(json!({"notice": "This petition was archived. Its signatures are kept."})))
 }

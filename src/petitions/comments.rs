@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    ops::LoadedSignature,
     store::{Petition, comments},
     submission::{Petitions, SignaturePayload},
 };
@@ -37,13 +36,6 @@ fn shown_name(details: &Details, display: &str) -> String {
 }
 
 impl Petitions {
-    /// Forgets what the page shows when a confirmed act changed a signature that counted before.
-    pub fn invalidate_comments(&self, c: &LoadedSignature) {
-        if c.row.state == "duplicate" {
-            self.invalidate_cache(&c.petition);
-        }
-    }
-
     /// The comments that a petition's page shows, newest first, from memory if they are there.
     ///
     /// # Errors

@@ -321,7 +321,8 @@ impl JobKind for InvalidationJob {
 /// Makes one step of a job, in one transaction: counts some signatures first, later changes some.
 async fn run_step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
     let kernel = &petitions.kernel;
-    let mut tx = kernel.work.begin().await?;
+    let mut conn = kernel.work.acquire().await?;
+    let mut tx = kernel.begin_on(&mut conn).await?;
     let Some(mut job) = invalidations::lock_by_id(&mut tx, id).await? else { return Ok(NextStep::Done) };
     let undoing = match job.state.as_str() {
         "running" => false,
@@ -382,7 +383,6 @@ async fn run_step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
         comments::notify_changed(&mut tx, job.petition_id).await?;
     }
     tx.commit().await?;
-    petitions.invalidate_cache(&petition);
     Ok(if place.is_some() { NextStep::Again } else { NextStep::Done })
 }
 

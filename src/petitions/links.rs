@@ -1,7 +1,7 @@
 //! What the links in a signer's mail show and do: confirm, manage (withdraw), "this was not me".
 
 use futures_util::future::BoxFuture;
-use sqlx::{Acquire, PgConnection};
+use sqlx::PgConnection;
 
 use super::{
     ops::{self, LoadedSignature},
@@ -163,13 +163,12 @@ impl LinkHandler for ConfirmLink {
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
-            let mut tx = conn.begin().await?;
+            let mut tx = self.0.kernel.begin_on(&mut conn).await?;
             let before = find(&self.0, &mut tx, token, true).await?;
             ops::confirm(&self.0, &mut tx, &before).await?;
             tx.commit().await?;
             // the language may have been dropped with the rest
             let c = LoadedSignature { locale: before.locale, ..find(&self.0, &mut conn, token, false).await? };
-            self.0.invalidate_comments(&c);
             Ok(confirmed(&c, &self.0))
         })
     }
@@ -199,7 +198,7 @@ impl LinkHandler for ManageLink {
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
-            let mut tx = conn.begin().await?;
+            let mut tx = self.0.kernel.begin_on(&mut conn).await?;
             let c = find(&self.0, &mut tx, token, true).await?;
             ops::withdraw(&mut tx, &self.0.kernel, &c.row, c.petition.action.protected).await?;
             tx.commit().await?;
@@ -229,7 +228,7 @@ impl LinkHandler for RejectLink {
     fn act<'a>(&'a self, token: &'a Token, choices: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
-            let mut tx = conn.begin().await?;
+            let mut tx = self.0.kernel.begin_on(&mut conn).await?;
             let locale = match find(&self.0, &mut tx, token, true).await {
                 Ok(c) if c.row.state == "pending" => {
                     if let Some(address) = c.payload.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {

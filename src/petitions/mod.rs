@@ -17,6 +17,7 @@ mod counts;
 mod csv_reader;
 mod import;
 mod invalidation;
+mod jobs;
 mod links;
 mod live_count;
 mod mail;
@@ -32,18 +33,13 @@ mod store;
 mod submission;
 
 pub use api::router;
-pub use counts::verify_next;
 pub use csv_reader::{preview_csv, read_rows as read_csv_rows};
-pub use import::{ImportFileCleanupJob, ImportJob, delete_abandoned_uploads};
-pub use invalidation::{InvalidationJob, erase_invalid_signatures};
-pub use milestones::record_milestones;
+pub use jobs::register_jobs;
 pub use ops::{NewPetition, create_petition};
 pub use pages::pages;
 pub use petition_delivery::{DeliveryCounts, delivery_counts, find as find_petition_delivery};
-pub use store::abuse::{delete_old_burst_counts, delete_old_signals};
 pub use store::counts::Signatures;
 pub use store::deliveries::PetitionDelivery;
-pub use store::signers::queue_reminders;
 pub use store::{Petition, SignatureRow, load_for_action, question_keys};
 pub use submission::{Petitions, SIGNATURES, SignaturePayload};
 

@@ -11,7 +11,6 @@ use axum::{
 use minijinja::{Value, context, value::Serde};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sqlx::Acquire;
 use uuid::Uuid;
 
 use super::{
@@ -159,7 +158,6 @@ async fn submit_code(
             let mut conn = kernel.db.acquire().await?;
             let row = store::signature(&mut conn, id).await?;
             let c = ops::load_signature(&petitions, &mut conn, row).await?;
-            petitions.invalidate_comments(&c);
             link_page(kernel, &confirmed(&c, &petitions))
         }
         Ok(None) => refused(FieldError::new("/muster:code", "wrong_code", "")),
@@ -180,7 +178,7 @@ async fn confirm_by_code(
     let kernel = &petitions.kernel;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
     let mut conn = kernel.public.acquire().await?;
-    let mut tx = conn.begin().await?;
+    let mut tx = kernel.begin_on(&mut conn).await?;
     let rows = signers::by_address(&mut tx, petition.action.id, vault.id, &vault.email_index(address)).await?;
     let fits = |row: &store::SignatureRow| {
         kernel.links.is_code(code, LinkPurpose::ConfirmSignature, row.id, row.link_generation)

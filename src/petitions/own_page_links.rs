@@ -14,7 +14,6 @@ use super::{
 use crate::{
     error::{Code, Error, Result},
     kernel::{
-        cache_invalidation::CacheInvalidation,
         i18n::{self, text, text_of},
         links::{ChoiceList, Detail, Download, FormInput, LinkHandler, LinkPage, PageLink, Purpose, Token, expired},
         text::LocaleTag,
@@ -107,7 +106,6 @@ impl LinkHandler for ShowName {
             signers::set_display(&mut tx, c.row.id, chosen.as_str()).await?;
             comments::notify_changed(&mut tx, c.row.petition_id).await?;
             tx.commit().await?;
-            self.0.invalidate_cache(&c.petition);
             Ok(LinkPage {
                 locale: c.locale,
                 heading: text(c.locale, "own-display-done"),
@@ -219,7 +217,6 @@ impl LinkHandler for EraseSigner {
                 comments::notify_changed(&mut tx, *petition).await?;
             }
             tx.commit().await?;
-            self.0.kernel.cache_invalidator.publish(CacheInvalidation::All);
             Ok(erased(c.locale))
         })
     }

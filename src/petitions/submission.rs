@@ -231,11 +231,6 @@ impl Petitions {
         self.breakdowns.get(&(petition, by), load).await
     }
 
-    /// Forgets a changed petition.
-    pub fn invalidate_cache(&self, petition: &Petition) {
-        self.kernel.cache_invalidator.publish(CacheInvalidation::Row(petition.action.id));
-    }
-
     /// A public act of signing. What comes back says nothing about the person; callers answer everybody alike.
     ///
     /// # Errors
@@ -299,7 +294,7 @@ impl Petitions {
         let (kernel, action) = (&self.kernel, &petition.action);
         let vault = kernel.vaults.open(action.vault_id).await?;
         // a file does not take the connections of people who wait
-        let db = if options.imported.is_some() { &kernel.work } else { &kernel.db };
+        let db: &PgPool = if options.imported.is_some() { &kernel.work } else { &kernel.db };
         let person =
             people::prepare_vouched_person(&mut *db.acquire().await?, kernel, &vault, &new.person, action.protected)
                 .await?;

@@ -243,7 +243,7 @@ async fn comparison_reads_few_rows_however_many_are_new_or_change(pool: PgPool) 
         .await
         .unwrap();
     for changes in [0, 2] {
-        let watched = Watched { db: app.kernel.db.clone(), read: Mutex::default(), changes };
+        let watched = Watched { db: PgPool::clone(&app.kernel.db), read: Mutex::default(), changes };
         let found = recount(&app.kernel.work, &watched, petition, 100, app.kernel.env.now()).await.unwrap();
         let total: Vec<_> = found.iter().filter(|(dimension, ..)| dimension == "total").collect();
         if changes == 0 {

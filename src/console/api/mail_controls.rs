@@ -23,7 +23,6 @@ use super::super::{Console, mail_retry, store};
 use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
-        cache_invalidation::CacheInvalidation,
         extract::{ListQuery, PathParams, Valid, too_large},
         hal::{curies, link},
         http_cache::private_json,
@@ -197,7 +196,6 @@ async fn update_mail_pauses(
         audit(&mut tx, &kernel.env, &actor, verb, None, json!({"scope": scope, "reason": reason})).await?;
     }
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::Mail);
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
 

@@ -241,7 +241,6 @@ pub async fn update_event(
     let event = ops::update_event(&mut tx, kernel, &actor, event, changes, fields).await?;
     let body = resource(&events, Some(&mut tx), &event).await?;
     tx.commit().await?;
-    events.invalidate_cache(&event);
     Ok(private_json(StatusCode::OK, &body))
 }
 
@@ -265,7 +264,6 @@ pub async fn delete_event(
     let changes = ActionChanges { muster_status: Some(campaigns::State::Archived), ..ActionChanges::default() };
     campaigns::update_action(&mut tx, &events.kernel, &actor, event.action.clone(), changes).await?;
     tx.commit().await?;
-    events.invalidate_cache(&event);
     Ok(Json(json!({"notice": "This event was archived. Its registrations are kept."})))
 }
 

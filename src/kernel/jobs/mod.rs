@@ -1,8 +1,8 @@
-//! Background jobs: long work in small steps. A slice implements a step of its kind ([`JobKind`]); this module
-//! schedules them.
+//! Queued jobs: long work in small steps. A slice implements a step of its kind ([`JobKind`]) and registers it as a
+//! background job ([`super::background`]), whose steps claim rows of `jobs`.
 //!
 //! A row of `jobs` stands for something with work left: an import, a broadcast, an action whose letters are released.
-//! Each process has one loop per kind ([`run`]). It claims a job of the organization that has waited longest for a
+//! Each worker has one loop per kind. It claims a job of the organization that has waited longest for a
 //! step of this kind, lets the kind make one step, and releases the job. So neither kinds nor organizations delay each
 //! other, and several processes share the work. A claim is a lease by the database's clock, renewed while the step
 //! runs.
@@ -23,12 +23,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::PgConnection;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use store::{JobStatus, delete_old_failures, enqueue, enqueue_from, remove, report_metrics, status, statuses};
+pub use store::{JobStatus, enqueue, enqueue_from, remove, status, statuses};
+use store::{delete_old_failures, report_metrics};
 
-use super::Kernel;
+use super::{
+    Kernel,
+    background::{BackgroundJob, JobInfo, Jobs, Progress, RunsIn, Turn},
+};
 use crate::error::{Error, Result};
 
 /// Number of consecutive failed steps after which a job is `failed`.
@@ -87,7 +90,7 @@ pub struct Job {
     last_error: Option<String>,
 }
 
-/// A kind of job; `worker::job_kinds` registers all of them.
+/// A kind of job; its slice registers it ([`Jobs::add_queue`]).
 pub trait JobKind: Send + Sync {
     /// The value of `jobs.kind`.
     fn kind(&self) -> &'static str;
@@ -302,28 +305,48 @@ pub async fn run_step(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
     Ok(true)
 }
 
-/// Makes steps of a kind until cancelled.
-pub async fn run(kernel: Arc<Kernel>, kind: Arc<dyn JobKind>, cancel: CancellationToken) {
-    let mut trouble = false;
-    while !cancel.is_cancelled() {
-        match run_step(&kernel, &*kind).await {
-            Ok(true) => {
-                trouble = false;
-                continue;
-            }
-            Ok(false) => trouble = false,
-            Err(error) => {
-                if !trouble {
-                    tracing::warn!(%error, kind = kind.kind(), "jobs: database unavailable; steps are retried");
-                }
-                trouble = true;
-            }
-        }
-        tokio::select! {
-            () = sleep(POLL_INTERVAL) => {}
-            () = cancel.cancelled() => {}
-        }
+/// A kind as a background job: a step claims one due job of it.
+pub(super) struct QueuedJob {
+    kernel: Arc<Kernel>,
+    kind: Arc<dyn JobKind>,
+    info: JobInfo,
+}
+
+impl QueuedJob {
+    /// `step` and `bound` say what one step of the kind does. The kind's step has [`STEP_TIMEOUT`]; as long again is
+    /// left to record how it ended, should there be an outage.
+    pub(super) fn new(kernel: Arc<Kernel>, kind: Arc<dyn JobKind>, step: &'static str, bound: &'static str) -> Self {
+        let info = JobInfo::every(POLL_INTERVAL, RunsIn::Claim, kind.kind(), step, bound, STEP_TIMEOUT * 2);
+        Self { kernel, kind, info }
     }
+}
+
+impl BackgroundJob for QueuedJob {
+    fn info(&self) -> JobInfo {
+        self.info
+    }
+
+    fn step(&self, _: Turn) -> BoxFuture<'_, Result<Progress>> {
+        Box::pin(async {
+            let was_due = run_step(&self.kernel, &*self.kind).await?;
+            Ok(if was_due { Progress::More } else { Progress::Idle })
+        })
+    }
+}
+
+/// Registers the upkeep of the table `jobs`. Called when all kinds are registered.
+pub(super) fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
+    let delete = JobInfo::maintenance("delete_failed_jobs", "deletes jobs that failed 90 days ago", "");
+    jobs.add(delete, kernel, async |kernel, turn| {
+        delete_old_failures(&kernel.work, turn.now).await?;
+        Ok(Progress::Done)
+    });
+    let kinds: Arc<[&'static str]> = jobs.queue_kinds().iter().map(|kind| kind.kind()).collect();
+    let report = JobInfo::maintenance("report_queued_jobs", "sets the gauges of the table `jobs`", "");
+    jobs.add(report, &(kernel.clone(), kinds), async |(kernel, kinds), turn| {
+        report_metrics(&kernel.work, &kinds, turn.now).await?;
+        Ok(Progress::Done)
+    });
 }
 
 #[cfg(test)]

@@ -219,7 +219,7 @@ pub(super) async fn fail(conn: &mut PgConnection, job: &Job, attempts: i32, why:
 }
 
 /// Sets the gauges: running, retrying and failed jobs of each kind, and for how long the oldest has been due.
-pub async fn report_metrics(db: &PgPool, kinds: &[&'static str], now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn report_metrics(db: &PgPool, kinds: &[&'static str], now: DateTime<Utc>) -> Result<()> {
     let store = sqlx::query!(
         r#"SELECT kind, count(*) FILTER (WHERE state = 'running') AS "running!", count(*) FILTER (WHERE state = 'failed') AS "failed!",
                   count(*) FILTER (WHERE state = 'running' AND attempts > 0) AS "retrying!",
@@ -248,7 +248,7 @@ fn as_gauge(number: i64) -> f64 {
 }
 
 /// Deletes jobs that failed long ago (maintenance). Returns how many.
-pub async fn delete_old_failures(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
+pub(super) async fn delete_old_failures(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let before = now - TimeDelta::days(FAILED_JOB_RETENTION_DAYS);
     let gone = sqlx::query!("DELETE FROM jobs WHERE state = 'failed' AND next_at < $1", before).execute(db).await?;
     Ok(gone.rows_affected())

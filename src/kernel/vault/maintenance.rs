@@ -1,18 +1,23 @@
 //! Keyring maintenance, which every process runs in every role: reports which keys the process has, loads which
 //! generation is active, and removes the keys of destroyed vaults from this host's files.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Vaults, store};
 use crate::{
     error::{Error, Result},
     kernel::{
-        Kernel,
+        Kernel, Process,
+        background::{JobInfo, Jobs, Progress, RunsIn},
         env::Env,
         keyring::{KeyInfo, is_of_month, vault_key, vault_of},
     },
@@ -26,6 +31,8 @@ const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(20);
 const FILE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Delay before a round that [`Vaults::destroy`] asked for, so that its transaction can commit first.
 const COMMIT_WAIT: Duration = Duration::from_secs(1);
+/// Time limit of one step. Statements and reading of files have shorter ones.
+const ROUND_LIMIT: Duration = Duration::from_mins(5);
 /// Timeout of removing this process's row at shutdown.
 const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(2);
 /// A day ends everywhere on Earth twelve hours after it has ended in UTC (at UTC-12).
@@ -50,41 +57,50 @@ impl Node {
     }
 }
 
-/// Runs maintenance until stopped; restarts it after a panic.
-pub async fn run(kernel: Arc<Kernel>, role: &'static str, stop: CancellationToken) {
-    let node = Node::new(&kernel.env, role);
-    while tokio::spawn(run_rounds(kernel.clone(), node.clone(), stop.clone())).await.is_err() && !stop.is_cancelled() {
-        tracing::error!("keyring maintenance panicked; it is restarted");
-        sleep(FILE_POLL_INTERVAL).await;
-    }
-    // otherwise this process would block an activation for ten minutes more
+/// Registers the maintenance of the keyring.
+pub(in crate::kernel) fn register_jobs(kernel: &Arc<Kernel>, process: &Process, jobs: &mut Jobs) {
+    let info = JobInfo::every(
+        FILE_POLL_INTERVAL,
+        RunsIn::EachProcess,
+        "keyring",
+        "reads changed key files; then, and every 20 s, says which keys it has, learns generations, destroys ended \
+         vaults and removes their keys from this host's files",
+        "",
+        ROUND_LIMIT,
+    );
+    let node = process.node.clone();
+    let round = Arc::new(KeyringRound { due: Mutex::new(kernel.env.instant()) });
+    jobs.add(info, &(kernel.clone(), node, round), async |(kernel, node, round), _| round.step(&kernel, &node).await);
+}
+
+/// Removes a process's row at its end; otherwise it would block an activation for ten minutes more.
+pub async fn deregister(kernel: &Kernel, node: &Node) {
     let _ = timeout(DEREGISTER_TIMEOUT, store::forget_node(&kernel.work, &node.name)).await;
 }
 
-async fn run_rounds(kernel: Arc<Kernel>, node: Node, stop: CancellationToken) {
-    let vaults = &kernel.vaults;
-    let (mut due, mut is_in_trouble) = (kernel.env.instant(), false);
-    while !stop.is_cancelled() {
-        if vaults.refresh().await || kernel.env.instant() >= due {
-            match vaults.check_in(&node).await {
-                Ok(()) => is_in_trouble = false,
-                Err(error) => {
-                    if !is_in_trouble {
-                        tracing::error!(%error, "keyring maintenance failed; it is retried");
-                    }
-                    is_in_trouble = true;
-                }
-            }
-            due = kernel.env.instant() + MAINTENANCE_INTERVAL;
+/// When the next round of this process is due.
+struct KeyringRound {
+    due: Mutex<Instant>,
+}
+
+impl KeyringRound {
+    async fn step(&self, kernel: &Kernel, node: &Node) -> Result<Progress> {
+        let vaults = &kernel.vaults;
+        let has_changed = vaults.refresh().await;
+        let has_destroyed = vaults.destroyed.notified().now_or_never().is_some();
+        if has_destroyed {
+            sleep(COMMIT_WAIT).await;
         }
-        tokio::select! {
-            () = sleep(FILE_POLL_INTERVAL) => {}
-            () = vaults.destroyed.notified() => {
-                sleep(COMMIT_WAIT).await;
-                due = kernel.env.instant();
+        {
+            let (mut due, now) = (self.due.lock().unwrap_or_else(PoisonError::into_inner), kernel.env.instant());
+            if !has_changed && !has_destroyed && now < *due {
+                return Ok(Progress::Idle);
             }
-            () = stop.cancelled() => {}
+            // a round that fails is made again after the usual time, too
+            *due = now + MAINTENANCE_INTERVAL;
         }
+        vaults.check_in(node).await?;
+        Ok(Progress::Done)
     }
 }
 

@@ -272,7 +272,6 @@ pub(super) async fn create_letter_action(
     let letter = ops::find_for(&mut tx, kernel, &id.to_string(), Some(&actor)).await?;
     let value = resource(&mut tx, kernel, &letter, true).await?;
     tx.commit().await?;
-    letters.invalidate_cache(&letter);
     Ok((StatusCode::CREATED, Json(value)).into_response())
 }
 
@@ -326,7 +325,6 @@ pub(super) async fn update_letter_action(
     let letter = ops::find_for(&mut tx, kernel, &id.to_string(), Some(&actor)).await?;
     let value = resource(&mut tx, kernel, &letter, true).await?;
     tx.commit().await?;
-    letters.invalidate_cache(&letter);
     Ok(Json(value))
 }
 
@@ -351,6 +349,5 @@ pub(super) async fn delete_letter_action(
     campaigns::update_action(&mut tx, kernel, &actor, letter.action.clone(), changes).await?;
     dispatch::apply_sending_state(&mut tx, kernel, letter.action.id).await?;
     tx.commit().await?;
-    letters.invalidate_cache(&letter);
     Ok(Json(json!({"notice": "This letter action was archived."})))
 }

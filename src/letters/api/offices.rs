@@ -357,7 +357,6 @@ pub(super) async fn update_office(
     audit(&mut tx, &kernel.env, &actor, "office.edit", Some(row.id), changed).await?;
     let row = store::office(&mut tx, Some(actor.organization_id), &row.id.to_string(), letters.today()).await?;
     tx.commit().await?;
-    letters.invalidate_all();
     Ok(Json(resource(kernel, &row, Some(&actor))))
 }
 
@@ -447,6 +446,5 @@ pub(super) async fn create_official(
     };
     let row = store::official(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
-    letters.invalidate_all();
     Ok((StatusCode::CREATED, Json(official_resource(kernel, &row))).into_response())
 }

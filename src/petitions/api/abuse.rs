@@ -11,7 +11,6 @@ use validator::Validate;
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
-        cache_invalidation::CacheInvalidation,
         extract::{PathParams, Valid},
         hal::{curies, link},
         http_cache::private_json,
@@ -114,7 +113,6 @@ async fn update_abuse_settings(
     abuse::save_limits(&mut tx, actor.organization_id, &limits).await?;
     audit(&mut tx, &kernel.env, &actor, "integrity.change", None, json!(limits)).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::OK, &document(&petitions, &actor).await?))
 }
 
@@ -179,7 +177,6 @@ async fn create_allowance(
     abuse::upsert_allowance(&mut tx, actor.organization_id, &new, kernel.env.now()).await?;
     audit(&mut tx, &kernel.env, &actor, "integrity.allow", None, json!({"kind": new.kind, "value": new.value})).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(private_json(StatusCode::CREATED, &document(&petitions, &actor).await?))
 }
 
@@ -204,6 +201,5 @@ async fn delete_allowance(
     }
     audit(&mut tx, &kernel.env, &actor, "integrity.disallow", None, json!({})).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::All);
     Ok(Json(json!({"notice": "This allowance is gone."})))
 }

@@ -15,7 +15,6 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        cache_invalidation::CacheInvalidation,
         extract::{MergePatch, PathParams, Valid},
         hal::{curies, identifiers, link},
         http_cache::private_json,
@@ -25,7 +24,7 @@ use crate::{
     petitions::{
         Petitions, petition_delivery,
         store::{
-            self, Petition, comments,
+            self, Petition,
             deliveries::{self, DeliveryRecord, PetitionDelivery},
         },
     },
@@ -181,7 +180,6 @@ async fn save(
     let verb = if before.is_none() { "delivery.create" } else { "delivery.edit" };
     let details = json!({"delivery": id, "status": body.muster_status});
     audit(conn, &kernel.env, actor, verb, Some(petition.action.id), details).await?;
-    comments::notify_changed(conn, petition.action.id).await?;
     Ok(id)
 }
 
@@ -205,12 +203,10 @@ async fn apply_status(
         } else {
             let mut tx = kernel.db.begin().await?;
             deliveries::set_delivered(&mut tx, id, true).await?;
-            comments::notify_changed(&mut tx, action.id).await?;
             tx.commit().await?;
         }
         saved = petition_delivery::find(&mut *kernel.db.acquire().await?, petition, id).await?;
     }
-    kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
     Ok(private_json(code, &delivery_resource(kernel, action, &saved)))
 }
 
@@ -299,9 +295,7 @@ async fn delete_delivery(
         return Err(Error::not_found());
     }
     audit(&mut tx, &kernel.env, &actor, "delivery.delete", Some(action.id), json!({"delivery": id})).await?;
-    comments::notify_changed(&mut tx, action.id).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
     Ok(Json(json!({"notice": "This delivery is gone, and its statement with it."})))
 }
 

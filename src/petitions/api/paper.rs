@@ -14,17 +14,13 @@ use crate::{
     error::{Error, OnConstraint, Result},
     kernel::{
         Kernel,
-        cache_invalidation::CacheInvalidation,
         extract::{PathParams, Valid},
         hal::{curies, identifiers, link},
         http_cache::private_json,
         text::{clean_line, required_line},
     },
     organizers::{Actor, Scope, audit},
-    petitions::{
-        Petitions,
-        store::{comments, paper},
-    },
+    petitions::{Petitions, store::paper},
 };
 
 /// Routes of paper sheets.
@@ -128,10 +124,8 @@ async fn create_paper_batch(
         })?;
     let details = json!({"reference": batch.reference, "count": batch.count});
     audit(&mut tx, &kernel.env, &actor, "paper.enter", Some(action.id), details).await?;
-    comments::notify_changed(&mut tx, action.id).await?;
     let batches = paper::batches(&mut tx, action.id).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
     Ok(private_json(StatusCode::CREATED, &document(kernel, &action, &batches)))
 }
 
@@ -156,8 +150,6 @@ async fn delete_paper_batch(
         return Err(Error::not_found());
     }
     audit(&mut tx, &kernel.env, &actor, "paper.remove", Some(action.id), json!({})).await?;
-    comments::notify_changed(&mut tx, action.id).await?;
     tx.commit().await?;
-    kernel.cache_invalidator.publish(CacheInvalidation::Row(action.id));
     Ok(Json(json!({"notice": "This batch is gone."})))
 }

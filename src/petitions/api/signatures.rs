@@ -439,7 +439,6 @@ async fn update_signature(
     audit(&mut tx, &kernel.env, &actor, "signature.decide", Some(id), details).await?;
     let row = store::signature(&mut tx, id).await?;
     tx.commit().await?;
-    petitions.invalidate_cache(&petition);
     Ok(private_json(StatusCode::OK, &visible_resource(&petitions, &petition, &row, &actor).await?))
 }
 

@@ -3,7 +3,10 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    kernel::{cache_invalidation::CacheInvalidation, transaction::invalidate},
+};
 
 /// A comment that may be shown.
 #[derive(Clone, Debug)]
@@ -57,11 +60,10 @@ pub async fn save_moderation(
     Ok(())
 }
 
-/// Tells every process that what a petition's page shows of its signers has changed; sent when the transaction commits.
+/// Invalidates what is cached of a petition's signers, whose table has no trigger for that, when the transaction commits.
 ///
 /// # Errors
 /// A database error.
 pub async fn notify_changed(conn: &mut PgConnection, petition: Uuid) -> Result<()> {
-    sqlx::query!("SELECT pg_notify('muster_cache_invalidation', $1::uuid::text)", petition).fetch_one(conn).await?;
-    Ok(())
+    invalidate(conn, CacheInvalidation::Row(petition)).await
 }

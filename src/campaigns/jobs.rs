@@ -1,0 +1,65 @@
+//! The background jobs of this slice.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    counts::{Tick, fold_deltas, publish_breakdowns, publish_counts},
+    store,
+};
+use crate::kernel::{
+    Kernel,
+    background::{JobInfo, Jobs, Progress, Schedule, Stage},
+};
+
+/// Registers the background jobs of this slice.
+pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
+    let close =
+        JobInfo::tick("close_due_actions", Stage::Change, "closes published actions past their `closes_at`", "");
+    jobs.add(close, kernel, async |kernel, turn| {
+        store::close_due(&kernel.work, turn.now).await?;
+        Ok(Progress::Done)
+    });
+    let fold = JobInfo::tick(
+        "fold_action_counts",
+        Stage::Count,
+        "adds the deltas that acts have left to `action_counts`",
+        "20,000 deltas in a transaction",
+    );
+    jobs.add(fold, kernel, async |kernel, _| {
+        fold_deltas(&kernel.work).await?;
+        Ok(Progress::Done)
+    });
+    let confirmed = JobInfo::tick(
+        "publish_counts",
+        Stage::Publish,
+        "publishes the totals of actions that ask for confirmation, and the seat status of events",
+        "",
+    );
+    jobs.add(confirmed, kernel, async |kernel, turn| {
+        publish_counts(&kernel.work, Tick::Confirmed, turn.now).await?;
+        Ok(Progress::Done)
+    });
+    let unconfirmed = JobInfo::tick(
+        "publish_unconfirmed_counts",
+        Stage::Publish,
+        "publishes the totals of the other actions, floored to ten",
+        "",
+    );
+    // `counts.unconfirmed_tick_seconds`
+    let period = Duration::from_secs(kernel.settings.counts.unconfirmed_tick_seconds.into());
+    let unconfirmed = JobInfo { schedule: Schedule::SlowTick(Stage::Publish, period), ..unconfirmed };
+    jobs.add(unconfirmed, kernel, async |kernel, turn| {
+        publish_counts(&kernel.work, Tick::Unconfirmed, turn.now).await?;
+        Ok(Progress::Done)
+    });
+    let breakdowns = JobInfo::tick(
+        "publish_breakdowns",
+        Stage::Publish,
+        "publishes breakdowns once a day, from 100 on, small cells merged, rounded",
+        "one action in a transaction",
+    );
+    jobs.add(breakdowns, kernel, async |kernel, turn| {
+        publish_breakdowns(&kernel.work, turn.now.date_naive()).await?;
+        Ok(Progress::Done)
+    });
+}
