@@ -317,6 +317,8 @@ pub struct Log {
     pub filter: String,
     /// Format of log lines.
     pub format: LogFormat,
+    /// Access lines that are written in one second at most, for answers 5xx and for all others; 0: none.
+    pub access_lines_per_second: u32,
 }
 
 /// `log.format`

@@ -319,7 +319,7 @@ tokio::task_local! {
     static REQUEST: Cell<Uuid>;
 }
 
-/// Runs a request with its id in a task-local, from which problems and log lines take it.
+/// Runs a request with its id in a task-local, from which problems take it. Log lines have it from the request's span.
 pub async fn with_request_id<F: Future>(id: Uuid, request: F) -> F::Output {
     REQUEST.scope(Cell::new(id), request).await
 }
@@ -344,12 +344,12 @@ impl IntoResponse for Error {
         let code = self.code();
         let request_id = request_id();
         match &self {
-            Self::Internal(_) => tracing::error!(request_id = ?request_id, "{self}"),
+            Self::Internal(_) => tracing::error!(event = "http.internal_error", "{self}"),
             // an outage produces thousands of these a second: at most one per second is logged
             Self::Unavailable { .. } => {
                 metrics::counter!("muster_http_unavailable").increment(1);
                 if let Some(more) = sqlstate::once_a_second() {
-                    tracing::warn!(request_id = ?request_id, more, "{self}");
+                    tracing::warn!(event = "http.unavailable", more, "{self}");
                 }
             }
             _ => {}

@@ -27,6 +27,7 @@ use crate::{
         i18n::{self, text_of},
         links::Detail,
     },
+    telemetry,
 };
 
 /// A petition's delivery.
@@ -48,7 +49,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 /// # Errors
 /// As [`make_statement`].
 pub async fn fix_count(petitions: &Petitions, action: &Action, id: Uuid) -> Result<bool> {
-    let making = tokio::spawn({
+    let making = telemetry::spawn_in_span({
         let (petitions, petition, vault) = (petitions.clone(), action.id, action.vault_id);
         async move { make_statement(&petitions, petition, vault, id).await }
     });
