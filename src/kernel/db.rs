@@ -431,7 +431,11 @@ pub async fn migrate(url: &str) -> Result<()> {
         let _ = timeout(PING_TIMEOUT, conn.close()).await;
         match migrated {
             Err(Error::Unavailable { cause, .. }) if tries < MAX_MIGRATION_ATTEMPTS => {
-                tracing::warn!(cause, "migration: the database or a lock is unavailable; it is retried");
+                tracing::warn!(
+                    event = "migration.waiting",
+                    cause,
+                    "migration: the database or a lock is unavailable; it is retried"
+                );
                 sleep(Duration::from_secs(2)).await;
             }
             other => return other,

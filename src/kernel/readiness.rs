@@ -84,7 +84,11 @@ impl Readiness {
                     conn = None;
                     self.note(None);
                     if !trouble {
-                        tracing::warn!(%error, "not ready: a durable write does not work");
+                        tracing::warn!(
+                            event = "readiness.write_failed",
+                            %error,
+                            "not ready: a durable write does not work"
+                        );
                     }
                     trouble = true;
                 }

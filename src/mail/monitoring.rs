@@ -34,7 +34,11 @@ impl Engine {
             with_timeout(STATEMENTS_LIMIT, "checking durability", self.check_durability()).await,
         ];
         for error in steps.into_iter().filter_map(Result::err) {
-            tracing::warn!(%error, "mail counters and metrics could not be updated; they are kept");
+            tracing::warn!(
+                event = "mail.metrics_failed",
+                %error,
+                "mail counters and metrics could not be updated; they are kept"
+            );
         }
     }
 
@@ -61,6 +65,7 @@ impl Engine {
         metrics::gauge!("muster_clock_skew_seconds").set(TimeDelta::microseconds(skew).as_seconds_f64());
         if skew.abs() > MAX_CLOCK_SKEW_MICROSECONDS && before.abs() <= MAX_CLOCK_SKEW_MICROSECONDS {
             tracing::warn!(
+                event = "clock.skewed",
                 seconds = skew / 1_000_000,
                 "this machine's clock differs from the database's; mail goes by the database's"
             );

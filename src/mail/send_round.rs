@@ -371,7 +371,9 @@ impl Engine {
                 // an expired lease stays expired: another process may have recovered some of the mails
                 Ok(()) if lease.holds(self.kernel.env.instant()) => lease.renew(instant + self.lease()),
                 Ok(()) => {}
-                Err(error) => tracing::warn!(%error, "a mail lease could not be renewed"),
+                Err(error) => {
+                    tracing::warn!(event = "mail.lease_not_renewed", %error, "a mail lease could not be renewed");
+                }
             }
         }
     }

@@ -100,6 +100,7 @@ impl ClusterLocation {
         let note = outside_root.join("made-for");
         std::fs::write(&note, format!("{}\n", data_root.display())).map_err(EmbeddedError::io("write", &note))?;
         tracing::warn!(
+            event = "postgres.data_elsewhere",
             user = account.name,
             data_root = %data_root.display(),
             cluster = %outside.display(),

@@ -162,7 +162,11 @@ impl KeyFile {
             Ok((keys, stamp)) => {
                 let mut state = self.lock_state();
                 if state.failing.take().is_some() {
-                    tracing::info!(file = %self.path.display(), "the key file can be read again");
+                    tracing::info!(
+                        event = "keyring.file_readable",
+                        file = %self.path.display(),
+                        "the key file can be read again"
+                    );
                 }
                 state.keys = Some(Arc::new(keys));
                 state.stamp = Some(stamp);
@@ -183,7 +187,12 @@ impl KeyFile {
         if let Some(failing) = &mut state.failing {
             failing.why = why;
         } else {
-            tracing::error!(error = why, grace_seconds = STALE_KEYS_GRACE.as_secs(), "a key file cannot be read");
+            tracing::error!(
+                event = "keyring.file_unreadable",
+                error = why,
+                grace_seconds = STALE_KEYS_GRACE.as_secs(),
+                "a key file cannot be read"
+            );
             state.failing = Some(ReadFailure { since: now, why });
         }
         self.show(false);

@@ -243,7 +243,11 @@ async fn uncount_in_time(uncounting: impl Future<Output = Result<()>>) {
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it took too long".to_owned(),
     };
-    tracing::warn!(error = failed, "an attempt could not be uncounted: it counts as a failure until its window ends");
+    tracing::warn!(
+        event = "rate_limit.not_uncounted",
+        error = failed,
+        "an attempt could not be uncounted: it counts as a failure until its window ends"
+    );
 }
 
 fn number(failures: i64) -> u32 {

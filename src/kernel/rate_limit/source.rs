@@ -117,6 +117,7 @@ impl TrustedProxies {
         let peer = kind.as_str();
         if kind == Peer::Trusted {
             tracing::warn!(
+                event = "proxy.only_forwarded",
                 peer,
                 header,
                 "a proxy in http.trusted_proxies sends Forwarded and no X-Forwarded-For; let it set X-Forwarded-For, or all \
@@ -124,6 +125,7 @@ impl TrustedProxies {
             );
         } else {
             tracing::warn!(
+                event = "proxy.not_trusted",
                 peer,
                 network,
                 header,

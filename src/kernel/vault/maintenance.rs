@@ -54,7 +54,7 @@ impl Node {
 pub async fn run(kernel: Arc<Kernel>, role: &'static str, stop: CancellationToken) {
     let node = Node::new(&kernel.env, role);
     while tokio::spawn(run_rounds(kernel.clone(), node.clone(), stop.clone())).await.is_err() && !stop.is_cancelled() {
-        tracing::error!("keyring maintenance panicked; it is restarted");
+        tracing::error!(event = "keyring.maintenance_panicked", "keyring maintenance panicked; it is restarted");
         sleep(FILE_POLL_INTERVAL).await;
     }
     // otherwise this process would block an activation for ten minutes more
@@ -70,7 +70,11 @@ async fn run_rounds(kernel: Arc<Kernel>, node: Node, stop: CancellationToken) {
                 Ok(()) => is_in_trouble = false,
                 Err(error) => {
                     if !is_in_trouble {
-                        tracing::error!(%error, "keyring maintenance failed; it is retried");
+                        tracing::error!(
+                            event = "keyring.maintenance_failed",
+                            %error,
+                            "keyring maintenance failed; it is retried"
+                        );
                     }
                     is_in_trouble = true;
                 }
@@ -113,7 +117,7 @@ impl Vaults {
         self.refresh().await;
         let now = self.env.now();
         for vault in store::destroy_ended(&self.work, (now - END_OF_DAY_EVERYWHERE).date_naive(), now).await? {
-            tracing::info!(%vault, "a protected vault was destroyed: its last day is over");
+            tracing::info!(event = "vault.destroyed", %vault, "a protected vault was destroyed: its last day is over");
             self.opened.invalidate(&vault);
         }
         let needed = store::needed(&self.work).await?;
@@ -135,7 +139,11 @@ impl Vaults {
         let names = gone.clone();
         self.with_files(move |keyring| keyring.destroy(&names)).await?;
         gauge("muster_keyring_destroyed_keys_present", 0);
-        tracing::info!(keys = gone.len(), "keys of vaults that have ended were destroyed");
+        tracing::info!(
+            event = "vault.keys_destroyed",
+            keys = gone.len(),
+            "keys of vaults that have ended were destroyed"
+        );
         Ok(gone)
     }
 
