@@ -394,6 +394,7 @@ fn latin(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::BASE64;
     use proptest::prelude::*;
 
     use super::*;
@@ -412,10 +413,7 @@ mod tests {
         let encoded =
             "From: a@b\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n"
                 .to_owned()
-                + &base64::Engine::encode(
-                    &base64::engine::general_purpose::STANDARD,
-                    format!("Return-Path: <bounce+{token}@muster.test>"),
-                );
+                + &BASE64.encode(format!("Return-Path: <bounce+{token}@muster.test>").as_bytes());
         assert_eq!(token_of(encoded.as_bytes()).as_deref(), Some(token));
         for none in ["To: bounce+short@x\r\n\r\n", "To: bounce@x\r\n\r\n", "", "bounce+"] {
             assert_eq!(token_of(none.as_bytes()), None, "{none}");
@@ -435,7 +433,7 @@ mod tests {
         for levels in [4_000, 34_000] {
             assert_eq!(parse(&nested(levels)), ParsedBounce { report: BounceReport::Other, token: None });
         }
-        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, nested(24_000));
+        let encoded = BASE64.encode(&nested(24_000));
         let hidden = format!("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{encoded}");
         assert_eq!(parse(hidden.as_bytes()).report, BounceReport::Other);
         let digest = "Content-Type: multipart/digest; boundary=b\n\n--b\n\n".repeat(20_000);

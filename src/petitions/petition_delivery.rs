@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use tokio::time::timeout;
@@ -140,7 +141,7 @@ async fn write_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id:
 
 /// A receipt's line in the list: 32 hexadecimal digits.
 pub fn receipt_line(receipt: &[u8; RECEIPT_BYTES]) -> String {
-    hex::encode(receipt) + "\n"
+    HEXLOWER.encode(receipt) + "\n"
 }
 
 /// The lines of a signer in the lists of the deliveries that were done, for the own page.
@@ -154,7 +155,7 @@ pub async fn signer_receipts(conn: &mut PgConnection, c: &LoadedSignature) -> Re
         let receipt = c.vault.receipt(delivery.id, c.row.id);
         if deliveries::contains_receipt(conn, statement.list, receipt).await? {
             let label = text_of(c.locale, "own-receipt", "date", i18n::date(c.locale, delivery.date));
-            lines.push(Detail { label, value: hex::encode(receipt) });
+            lines.push(Detail { label, value: HEXLOWER.encode(&receipt) });
         }
     }
     Ok(lines)

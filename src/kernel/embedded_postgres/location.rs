@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use nix::unistd::{Uid, User, geteuid};
 use sha2::{Digest, Sha256};
 
@@ -181,7 +182,7 @@ fn socket_dir(data_dir: &Path, uid: u32) -> PathBuf {
 
 fn short_hash(path: &Path) -> String {
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-    hex::encode(&digest[..8])
+    HEXLOWER.encode(&digest[..8])
 }
 
 fn user_name(uid: u32) -> String {

@@ -4,6 +4,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
+use data_encoding::HEXLOWER;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -46,7 +47,7 @@ impl Node {
     /// A name for this process.
     pub fn new(env: &Env, role: &'static str) -> Self {
         let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
-        Self { name: format!("{host}/{}", hex::encode(env.random::<4>())), role }
+        Self { name: format!("{host}/{}", HEXLOWER.encode(&env.random::<4>())), role }
     }
 }
 
