@@ -100,7 +100,8 @@ enum Command {
     },
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 enum ServeRole {
     /// Requests and background work
     All,
@@ -112,11 +113,7 @@ enum ServeRole {
 
 impl ServeRole {
     fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Web => "web",
-            Self::Worker => "worker",
-        }
+        self.into()
     }
 }
 

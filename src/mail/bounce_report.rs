@@ -21,9 +21,11 @@ const MAX_REASON_BYTES: usize = 4 * 1024;
 const MAX_LOCALS: usize = 40;
 
 /// Classification of a returned message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum BounceReport {
     /// Permanent failure: the mail was not delivered and will not be.
+    #[strum(serialize = "bounce")]
     Failed {
         /// Enhanced status code (RFC 3463), where the reporter gave one.
         status: Option<EnhancedCode>,
@@ -34,6 +36,7 @@ pub enum BounceReport {
         text: String,
     },
     /// Delayed, relayed or delivered: nothing to do.
+    #[strum(serialize = "underway")]
     InProgress,
     /// Its reader marked it as spam, or unsubscribed with the provider's button.
     Complaint,
@@ -45,14 +48,8 @@ pub enum BounceReport {
 
 impl BounceReport {
     /// Its name in metrics and the API.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Failed { .. } => "bounce",
-            Self::InProgress => "underway",
-            Self::Complaint => "complaint",
-            Self::AutoReply => "auto_reply",
-            Self::Other => "other",
-        }
+    pub fn as_str(&self) -> &'static str {
+        self.into()
     }
 }
 

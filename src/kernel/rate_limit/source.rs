@@ -143,7 +143,8 @@ impl TrustedProxies {
 }
 
 /// Kind of a connection's peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 enum Peer {
     Loopback,
     Private,
@@ -167,12 +168,7 @@ impl Peer {
     }
 
     fn as_str(self) -> &'static str {
-        match self {
-            Self::Loopback => "loopback",
-            Self::Private => "private",
-            Self::Public => "public",
-            Self::Trusted => "trusted",
-        }
+        self.into()
     }
 }
 
