@@ -33,9 +33,8 @@ use super::{
     restore_guard::RestoreGuard,
     retry_policy,
     settle::{Settlement, progress_of},
-    smtp::RelayQuotas,
     store::{self, Claim, ClaimRequest},
-    transport::Transport,
+    transport::{RelayQuotas, Transport},
 };
 use crate::{
     error::Result,
@@ -149,15 +148,14 @@ impl Engine {
         }
         let _ = vacuuming.await;
         self.persist_and_report().await;
-        if let Transport::Smtp(pool) = &self.transport {
-            pool.close().await;
-        }
+        self.transport.as_dyn().close().await;
     }
 
     /// Adds a row to `mail_relays` for each relay, so that organizers can set a rate limit for it.
     async fn register_relays(&self) {
-        let registered =
-            async { store::register_relays(&mut *self.kernel.work.acquire().await?, &self.transport.relays()).await };
+        let registered = async {
+            store::register_relays(&mut *self.kernel.work.acquire().await?, &self.transport.as_dyn().relays()).await
+        };
         if let Err(error) = registered.await {
             tracing::warn!(
                 event = "relay.not_registered",
@@ -212,9 +210,7 @@ impl Engine {
                     if progress.claimed + progress.recovered > 0 {
                         continue;
                     }
-                    if let Transport::Smtp(pool) = &self.transport {
-                        pool.sweep();
-                    }
+                    self.transport.as_dyn().sweep();
                     idle
                 }
                 Err(error) => {
@@ -285,7 +281,7 @@ impl Engine {
         let (instant, seen, lease) = (env.instant(), self.restore_guard.seen(), delta(self.lease()));
         let (epoch, started) = (seen.number, seen.started);
         let request = ClaimRequest { token, lease, ahead: env.ahead(), epoch, started };
-        let relays = self.transport.relays();
+        let relays = self.transport.as_dyn().relays();
         let taken = with_timeout(STATEMENTS_LIMIT, "claiming mails", async {
             let mut conn = db.acquire().await?;
             store::claim(&mut conn, request, limit, env.fraction(), &relays).await

@@ -26,8 +26,8 @@ use super::{
     provider_counts::ProviderOutcome,
     retry_policy::{self, NextState},
     settle::Settlement,
-    smtp::{Accepted, Message, Outbox, RelayQuotas, SendError},
     store,
+    transport::{Accepted, Message, Outbox, RelayQuotas, SendError},
 };
 use crate::kernel::{db::with_timeout, text::EmailAddress};
 
@@ -441,7 +441,7 @@ impl Engine {
         let mut worker =
             ConnectionWorker { engine: self, round, batch, done, in_hand, relay, singled_out: None, is_refused: false };
         while batch.left() > 0 && !round.is_over() {
-            let sending = self.transport.send(&messages, &mut worker, &lease_held, round.quotas);
+            let sending = self.transport.as_dyn().send(&messages, &mut worker, &lease_held, round.quotas);
             let is_over = tokio::select! {
                 () = sending => true,
                 () = async { round.cancel.cancelled().await; sleep(SHUTDOWN_GRACE).await } => false,
