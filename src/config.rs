@@ -514,7 +514,9 @@ fn collect_ranges(errors: &ValidationErrors, section: &str, problems: &mut Vec<S
         match errors {
             ValidationErrorsKind::Struct(inner) => collect_ranges(inner, &key, problems),
             ValidationErrorsKind::List(items) => {
-                items.values().for_each(|inner| collect_ranges(inner, &key, problems));
+                for inner in items.values() {
+                    collect_ranges(inner, &key, problems);
+                }
             }
             ValidationErrorsKind::Field(found) => problems.extend(found.iter().map(|error| {
                 let range = match (error.params.get("min"), error.params.get("max")) {

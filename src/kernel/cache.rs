@@ -17,7 +17,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Keys of a cache at most. Beyond, those go that are asked for least (TinyLFU).
+/// Keys of a cache at most. Beyond, those go that are asked for least (`TinyLFU`).
 const MAX_KEYS: u64 = 10_000;
 /// Time after which a key that nobody asks for is dropped. Longer than any value lives and any load takes, so that a
 /// load in progress always has its slot.

@@ -272,15 +272,15 @@ impl Engine {
         Box::pin(self.claim_and_send(token, limit, cancel)).instrument(span).await
     }
 
-    /// A round: recovers expired leases, claims mails under `token`, sends and settles them.
-    async fn claim_and_send(&self, token: Uuid, limit: i64, cancel: &CancellationToken) -> Result<Progress> {
+    /// A round: recovers expired leases, claims mails under the token `round`, sends and settles them.
+    async fn claim_and_send(&self, round: Uuid, limit: i64, cancel: &CancellationToken) -> Result<Progress> {
         let permit = self.db_permit().await;
         self.persist_relay_changes().await;
         let mut progress = with_timeout(STATEMENTS_LIMIT, "recovering leases", self.recover()).await?;
         let (env, db) = (&self.kernel.env, &self.kernel.work);
         let (instant, seen, lease) = (env.instant(), self.restore_guard.seen(), delta(self.lease()));
         let (epoch, started) = (seen.number, seen.started);
-        let request = ClaimRequest { token, lease, ahead: env.ahead(), epoch, started };
+        let request = ClaimRequest { token: round, lease, ahead: env.ahead(), epoch, started };
         let relays = self.transport.as_dyn().relays();
         let taken = with_timeout(STATEMENTS_LIMIT, "claiming mails", async {
             let mut conn = db.acquire().await?;
