@@ -1,23 +1,19 @@
 //! The application: shared state of all slices, the HTTP routes, serving and shutdown.
 
+mod bodies;
 pub mod fuzzing;
 
 use std::{
     cell::RefCell,
     collections::HashMap,
     net::SocketAddr,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    task::{Context, Poll},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use axum::{
     Json, Router,
-    body::{Body, Bytes, HttpBody},
+    body::{Body, HttpBody},
     extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
@@ -25,15 +21,17 @@ use axum::{
     routing::get,
 };
 use futures_util::future::poll_immediate;
-use http_body::{Frame, SizeHint};
 use metrics::Histogram;
 use metrics_exporter_prometheus::PrometheusHandle;
 use minijinja::context;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tracing::{Instrument, Span};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+use bodies::{BodyProgress, SpannedBody, TimedBody};
 
 use crate::{
     broadcasts::{self, Broadcasts},
@@ -59,15 +57,15 @@ use crate::{
     organizers::{self, Authenticator},
     people::{self, People},
     petitions::{self, Petitions},
+    telemetry::{self, AccessLog},
 };
 
 /// How long accepted requests may take to finish after a stop was requested.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Limits of slow uploads: a request's body must bring [`MIN_BODY_PROGRESS_BYTES`] within this many times the request
+/// Limits of slow uploads: a request's body must make progress ([`TimedBody`]) within this many times the request
 /// timeout (`http.timeout_seconds`). So an upload may take as long as it needs, but must not trickle (slow POST
 /// attack).
 const BODY_IDLE_TIMEOUTS: u32 = 3;
-const MIN_BODY_PROGRESS_BYTES: u64 = 16 * 1024;
 
 /// The state of all slices, over one kernel.
 #[derive(Clone, Debug)]
@@ -184,6 +182,8 @@ impl App {
 
         let proxies = self.kernel.settings.http.proxy_networks().map(Network::from);
         let trusted = TrustedProxies::new(proxies, self.kernel.env.clone());
+        let log = AccessLog::new(self.kernel.settings.log.access_lines_per_second, self.kernel.env.instant());
+        let state = Arc::new(RequestState { kernel: self.kernel.clone(), log });
         Router::new()
             .merge(api)
             .merge(pages)
@@ -193,7 +193,7 @@ impl App {
             })
             // one layer made of several, outermost first: separate layers would each box every request once more
             .layer((
-                middleware::from_fn_with_state(self.kernel.clone(), request_layer),
+                middleware::from_fn_with_state(state, request_layer),
                 CatchPanicLayer::custom(panic_response),
                 axum::Extension(trusted),
                 DefaultBodyLimit::max(BODY_LIMIT),
@@ -212,7 +212,13 @@ impl App {
                     Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
                 }),
             )
-            .route("/metrics", get(async move || metrics.map(|m| m.render()).unwrap_or_default()))
+            .route(
+                "/metrics",
+                get(async move || {
+                    telemetry::report_dropped_lines();
+                    metrics.map(|m| m.render()).unwrap_or_default()
+                }),
+            )
     }
 
     /// Serves until `stop` is cancelled. Then accepts no new connections, answers accepted requests, and writes queued
@@ -238,7 +244,10 @@ impl App {
         };
         tokio::select! {
             ((), ()) = async { tokio::join!(server, ending) } => {}
-            () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_TIMEOUT).await } => tracing::warn!("some requests did not finish in time"),
+            () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_TIMEOUT).await } => tracing::warn!(
+                event = "http.drain_incomplete",
+                "some requests did not finish in time"
+            ),
         }
         self.close().await;
         Ok(())
@@ -361,14 +370,38 @@ fn panic_response(_: Box<dyn std::any::Any + Send>) -> Response {
     Error::internal("a handler panicked").into_response()
 }
 
-/// The outermost middleware: assigns the request id, applies the timeout, renders problems as HTML on pages, writes
-/// the log line and metrics, and adds the headers that every response has.
-async fn request_layer(State(kernel): State<Arc<Kernel>>, request: Request<Body>, next: Next) -> Response {
-    let id = kernel.env.id();
-    let started = kernel.env.instant();
-    let method = request.method().clone();
+/// What [`request_layer`] needs.
+#[derive(Debug)]
+struct RequestState {
+    kernel: Arc<Kernel>,
+    log: AccessLog,
+}
+
+/// The outermost middleware: assigns the request id, opens the request's span, applies the timeout, renders problems as
+/// HTML on pages, writes the access line and metrics, and adds the headers that every response has.
+///
+/// tower-http's layers for request ids and traces do not fit: the first believes an id that the client sends, and would
+/// write it into the log; the second boxes each request and body once more, for a span that ends with the body.
+async fn request_layer(State(state): State<Arc<RequestState>>, request: Request<Body>, next: Next) -> Response {
+    let id = state.kernel.env.id();
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let id_text: &str = id.hyphenated().encode_lower(&mut buffer);
     // the route, never the path, since links in mail contain tokens in their path
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    let span = AccessLog::span(id_text, known_method(request.method()), route);
+    let mut response = answer(&state, id, route, request, next).instrument(span).await;
+    if let Ok(value) = HeaderValue::from_str(id_text) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+/// The response to a request, with all headers but its id; the rest of [`request_layer`].
+async fn answer(state: &RequestState, id: uuid::Uuid, route: &str, request: Request<Body>, next: Next) -> Response {
+    let kernel = &state.kernel;
+    let started = kernel.env.instant();
+    let method = known_method(request.method());
     let visitor = (!request.uri().path().starts_with("/api/")).then(|| Visitor::of(request.uri(), request.headers()));
     let limit = Duration::from_secs(kernel.settings.http.timeout_seconds);
     let (request, progress) = if request.body().is_end_stream() {
@@ -376,32 +409,30 @@ async fn request_layer(State(kernel): State<Arc<Kernel>>, request: Request<Body>
     } else {
         let progress = Arc::<BodyProgress>::default();
         let idle_limit = limit * BODY_IDLE_TIMEOUTS;
-        let timed = |body| {
-            let deadline = Box::pin(tokio::time::sleep(idle_limit));
-            Body::new(TimedBody { body, progress: progress.clone(), idle_limit, deadline, received_bytes: 0 })
-        };
+        let timed = |body| Body::new(TimedBody::new(body, progress.clone(), idle_limit));
         (request.map(timed), Some(progress))
     };
     let mut response = with_request_id(id, with_timeout(limit, progress, next.run(request))).await;
     match &visitor {
-        Some(visitor) => response = problem_page(&kernel, visitor, response),
+        Some(visitor) => response = problem_page(kernel, visitor, response),
         None => with_hal_headers(&mut response),
     }
-    let (took, status) = (kernel.env.instant().duration_since(started), response.status());
-    let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    tracing::debug!(request_id = %id, %method, route, status = status.as_u16(), micros = took.as_micros(), "request");
-    record_request(route, &method, status, took);
+    let (now, status) = (kernel.env.instant(), response.status());
+    let took = now.duration_since(started);
+    state.log.answered(status.as_u16(), took, now);
+    record_request(route, method, status, took);
     let headers = response.headers_mut();
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
-    if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer())) {
-        headers.insert("x-request-id", value);
-    }
     if kernel.settings.http.public_url.starts_with("https://") {
         headers
             .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
     }
-    response
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    // it is made while it is sent, and may have something to log
+    response.map(|body| Body::new(SpannedBody::new(body, Span::current())))
 }
 
 /// Answers 503 when a request takes longer than `limit` after its body was received. Until then the body has limits of
@@ -438,81 +469,6 @@ async fn with_timeout(
                 }
             }
         }
-    }
-}
-
-/// Progress of receiving a request's body.
-#[derive(Debug, Default)]
-struct BodyProgress {
-    frames: AtomicU64,
-    is_whole: AtomicBool,
-    ended: tokio::sync::Notify,
-}
-
-impl BodyProgress {
-    fn end(&self) {
-        if !self.is_whole.swap(true, Ordering::Relaxed) {
-            self.ended.notify_one();
-        }
-    }
-}
-
-/// A request's body that fails with a timeout when it pauses, or trickles, for too long.
-struct TimedBody {
-    body: Body,
-    progress: Arc<BodyProgress>,
-    idle_limit: Duration,
-    deadline: Pin<Box<tokio::time::Sleep>>,
-    /// Bytes received since the deadline was set.
-    received_bytes: u64,
-}
-
-impl HttpBody for TimedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let this = &mut *self;
-        let polled = Pin::new(&mut this.body).poll_frame(context);
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                this.progress.frames.fetch_add(1, Ordering::Relaxed);
-                this.received_bytes += frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-                if this.received_bytes >= MIN_BODY_PROGRESS_BYTES {
-                    this.received_bytes = 0;
-                    this.deadline = Box::pin(tokio::time::sleep(this.idle_limit));
-                }
-                if this.body.is_end_stream() {
-                    this.progress.end();
-                }
-            }
-            Poll::Ready(_) => this.progress.end(),
-            Poll::Pending if this.deadline.as_mut().poll(context).is_ready() => {
-                this.progress.end();
-                let why = std::io::Error::new(std::io::ErrorKind::TimedOut, "the body did not come in");
-                return Poll::Ready(Some(Err(axum::Error::new(why))));
-            }
-            Poll::Pending => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for TimedBody {
-    /// A handler that drops the body does not need the rest of it.
-    fn drop(&mut self) {
-        self.progress.end();
     }
 }
 
@@ -561,11 +517,10 @@ type RouteHistograms = Vec<(&'static str, StatusCode, Histogram)>;
 
 /// Records a response's duration. Each thread keeps the histograms it has used: looking one up by its labels can cost
 /// more than answering the request.
-fn record_request(route: &str, method: &Method, status: StatusCode, took: Duration) {
+fn record_request(route: &str, method: &'static str, status: StatusCode, took: Duration) {
     thread_local! {
         static USED: RefCell<HashMap<String, RouteHistograms>> = RefCell::default();
     }
-    let method = known_method(method);
     USED.with_borrow_mut(|used| {
         if let Some((_, _, histogram)) =
             used.get(route).and_then(|of| of.iter().find(|(m, s, _)| *m == method && *s == status))
@@ -578,7 +533,7 @@ fn record_request(route: &str, method: &Method, status: StatusCode, took: Durati
     });
 }
 
-/// A method's name in metrics. Clients can send any method, so unknown ones share one label.
+/// A method's name in metrics and logs. Clients can send any method, so unknown ones share one name.
 fn known_method(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",

@@ -101,7 +101,8 @@ enum Command {
     },
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 enum ServeRole {
     /// Requests and background work
     All,
@@ -113,11 +114,7 @@ enum ServeRole {
 
 impl ServeRole {
     fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Web => "web",
-            Self::Worker => "worker",
-        }
+        self.into()
     }
 }
 
@@ -201,6 +198,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome =
         runtime.context("the async runtime does not start").and_then(|runtime| runtime.block_on(dispatch(cli.command)));
+    telemetry::flush_log();
     match outcome {
         Ok(code) => code,
         Err(error) => {
@@ -439,9 +437,9 @@ async fn with_kernel(command: impl AsyncFnOnce(Arc<Kernel>) -> anyhow::Result<()
 async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::Result<()> {
     let metrics = telemetry::init_metrics()?;
     for warning in settings.warnings().into_iter().chain(mail::settings_warnings(&settings)) {
-        tracing::warn!("{warning}");
+        tracing::warn!(event = "settings.warning", "{warning}");
     }
-    tracing::info!("time zones: {}", zones::describe());
+    tracing::info!(event = "process.time_zones", "time zones: {}", zones::describe());
     let env = Env::system();
     let keyring = Arc::new(keyring::open(&settings, &env)?);
     // before anything is started: a port in use should not cost a database start
@@ -461,7 +459,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         database.migrate().await?;
         let pools = db::Pools::new(&settings, &database.url)?;
         for warning in db::check_server(&pools.work).await.context("this database cannot be used")? {
-            tracing::warn!("{warning}");
+            tracing::warn!(event = "database.warning", "{warning}");
         }
         durability::check_at_startup(&settings, &pools.work).await.context("this database cannot be used")?;
         let kernel = Kernel::new(settings, env, pools, keyring);
@@ -498,7 +496,7 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
         if with_demo {
             println!("{}", demo::greeting(&kernel)?);
         }
-        tracing::info!(http = %kernel.settings.http.bind, "ready");
+        tracing::info!(event = "process.ready", http = %kernel.settings.http.bind, "ready");
         let http = async {
             if let Some(listener) = listener {
                 return app.serve(listener, stop.clone()).await;
@@ -521,7 +519,10 @@ async fn serve(settings: Settings, role: ServeRole, with_demo: bool) -> anyhow::
             ended = working => ended,
             ended = database_ended(&mut database.own) => ended,
             () = async { stop.cancelled().await; sleep(SHUTDOWN_TIMEOUT).await } => {
-                tracing::warn!("shutdown: not everything ended in time; interrupted work is resumed at the next start");
+                tracing::warn!(
+                    event = "process.shutdown_incomplete",
+                    "shutdown: not everything ended in time; interrupted work is resumed at the next start"
+                );
                 Ok(())
             }
         };
@@ -552,9 +553,24 @@ fn supervise<F: Future<Output = Result<(), crate::error::Error>> + Send + 'stati
             }
             metrics::counter!("muster_task_restarts", "task" => name).increment(1);
             match ended {
-                Ok(Ok(())) => tracing::error!(task = name, "a background task ended; it starts again"),
-                Ok(Err(error)) => tracing::error!(task = name, %error, "a background task failed; it starts again"),
-                Err(_) => tracing::error!(task = name, "a background task panicked; it starts again"),
+                Ok(Ok(())) => {
+                    tracing::error!(event = "task.ended", task = name, "a background task ended; it starts again");
+                }
+                Ok(Err(error)) => {
+                    tracing::error!(
+                        event = "task.failed",
+                        task = name,
+                        %error,
+                        "a background task failed; it starts again"
+                    );
+                }
+                Err(_) => {
+                    tracing::error!(
+                        event = "task.panicked",
+                        task = name,
+                        "a background task panicked; it starts again"
+                    );
+                }
             }
             tokio::select! {
                 () = sleep(pause) => {}
@@ -582,12 +598,13 @@ fn stop_on_signal(kernel: Arc<Kernel>, stop: CancellationToken) {
     tokio::spawn(async move {
         wait_for_signal().await;
         kernel.readiness.stop();
-        tracing::info!("stopping: answering what was accepted");
+        tracing::info!(event = "process.stopping", "stopping: answering what was accepted");
         let delay = Duration::from_secs(kernel.settings.http.shutdown_delay_seconds);
         tokio::select! {
             () = async { sleep(delay).await; stop.cancel(); wait_for_signal().await } => {}
             () = wait_for_signal() => {}
         }
+        telemetry::flush_log();
         std::process::exit(130);
     });
 }

@@ -11,6 +11,7 @@ use config::{Config, Environment, File, FileFormat};
 use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 use url::Url;
+use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 const DEFAULT: &str = include_str!("../config/default.toml");
 const PROFILES: [(&str, &str); 3] = [
@@ -20,38 +21,45 @@ const PROFILES: [(&str, &str); 3] = [
 ];
 
 /// All settings. Keys, units and defaults: `config/default.toml`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Value of `MUSTER_PROFILE`: `development`, `production` or `test`.
     #[serde(skip)]
     pub profile: String,
     /// The public HTTP listener: pages and the API.
+    #[validate(nested)]
     pub http: Http,
     /// The private listener: health and metrics.
     pub admin: Admin,
     /// The database and its connection pools.
+    #[validate(nested)]
     pub database: Database,
     /// The embedded Postgres and other local state.
     pub postgres: EmbeddedPostgres,
     /// The key files.
     pub keyring: KeyringFile,
     /// Outgoing mail and bounces.
+    #[validate(nested)]
     pub mail: Mail,
     /// Rate limits.
+    #[validate(nested)]
     pub guard: Guard,
     /// Group commit of public acts.
+    #[validate(nested)]
     pub hot_path: HotPath,
     /// Published counts.
+    #[validate(nested)]
     pub counts: Counts,
     /// Retention periods.
+    #[validate(nested)]
     pub retention: Retention,
     /// Logging.
     pub log: Log,
 }
 
 /// `http.*`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// Address and port of the public listener.
@@ -61,16 +69,20 @@ pub struct Http {
     /// Addresses and networks of reverse proxies whose `X-Forwarded-For` is trusted, as written: see
     /// [`Http::proxy_networks`].
     pub trusted_proxies: Vec<String>,
-    /// Timeout of a request in seconds, counted from the end of its body; 1 to 600. Also the timeout of writing to a
-    /// client.
+    /// Timeout of a request in seconds, counted from the end of its body. Also the timeout of writing to a client.
+    #[validate(range(min = 1, max = 600))]
     pub timeout_seconds: u64,
-    /// Seconds between reporting "not ready" and the end of accepting requests at a shutdown; at most 5.
+    /// Seconds between reporting "not ready" and the end of accepting requests at a shutdown.
+    #[validate(range(max = 5))]
     pub shutdown_delay_seconds: u64,
-    /// Timeout in seconds for receiving the header of a request, and between two requests of a connection; 1 to 120.
+    /// Timeout in seconds for receiving the header of a request, and between two requests of a connection.
+    #[validate(range(min = 1, max = 120))]
     pub header_timeout_seconds: u64,
-    /// Maximum number of open connections; 1 to 1,000,000.
+    /// Maximum number of open connections.
+    #[validate(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
-    /// Maximum number of open connections of one IPv4 address or IPv6 /64; at least 1.
+    /// Maximum number of open connections of one IPv4 address or IPv6 /64.
+    #[validate(range(min = 1))]
     pub max_connections_per_network: usize,
 }
 
@@ -80,8 +92,8 @@ impl Http {
         self.trusted_proxies.iter().filter_map(|entry| parse_network(entry))
     }
 
-    /// Errors in these settings, one line each.
-    fn validate(&self) -> Vec<String> {
+    /// Errors in these settings that are no matter of ranges, one line each.
+    fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut check = |is_invalid: bool, text: String| {
             if is_invalid {
@@ -94,26 +106,12 @@ impl Http {
             url.is_some_and(|u| u.path() != "/" || u.query().is_some()),
             "http.public_url: must have no path".to_owned(),
         );
-        check(
-            !(1..=600).contains(&self.timeout_seconds),
-            "http.timeout_seconds: must lie between 1 and 600".to_owned(),
-        );
-        check(
-            !(1..=120).contains(&self.header_timeout_seconds),
-            "http.header_timeout_seconds: must lie between 1 and 120".to_owned(),
-        );
-        check(
-            !(1..=1_000_000).contains(&self.max_connections),
-            "http.max_connections: must lie between 1 and 1000000".to_owned(),
-        );
-        check(self.shutdown_delay_seconds > 5, "http.shutdown_delay_seconds: must be at most 5".to_owned());
         for entry in &self.trusted_proxies {
             check(
                 parse_network(entry).is_none(),
                 format!("http.trusted_proxies: `{entry}` is neither an address nor a network such as 10.0.0.0/8"),
             );
         }
-        check(self.max_connections_per_network == 0, "http.max_connections_per_network: must be at least 1".to_owned());
         problems
     }
 }
@@ -137,7 +135,7 @@ pub enum Durability {
 }
 
 /// `database.*`
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// Postgres URL; empty: start an embedded Postgres.
@@ -146,11 +144,14 @@ pub struct Database {
     pub direct_url: String,
     /// Required durability of a commit.
     pub durability: Durability,
-    /// Maximum connections of this process for pages, the API and the console; 2 to 500.
+    /// Maximum connections of this process for pages, the API and the console.
+    #[validate(range(min = 2, max = 500))]
     pub pool_size: u32,
-    /// Maximum connections of this process for background work; 6 to 500.
+    /// Maximum connections of this process for background work.
+    #[validate(range(min = 6, max = 500))]
     pub work_pool_size: u32,
-    /// Seconds that a request waits for a connection before it is answered 503; 1 to 120.
+    /// Seconds that a request waits for a connection before it is answered 503.
+    #[validate(range(min = 1, max = 120))]
     pub acquire_timeout_seconds: u64,
 }
 
@@ -191,7 +192,7 @@ pub enum Transport {
 }
 
 /// `mail.*`
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Mail {
     /// Where mail is delivered to.
@@ -208,15 +209,20 @@ pub struct Mail {
     pub from_domain: String,
     /// DKIM selector under which the relay signs; empty: unknown. Used by `muster check-config` only.
     pub dkim_selector: String,
-    /// Connections to each relay, and messages sent in parallel; 1 to 256.
+    /// Connections to each relay, and messages sent in parallel.
+    #[validate(range(min = 1, max = 256))]
     pub connections: usize,
-    /// Maximum number of mails claimed at once; 1 to 1000.
+    /// Maximum number of mails claimed at once.
+    #[validate(range(min = 1, max = 1000))]
     pub batch: i64,
-    /// Seconds that a claim lasts without a heartbeat; 5 to 3600, in production at least 30.
+    /// Seconds that a claim lasts without a heartbeat; in production at least 30.
+    #[validate(range(min = 5, max = 3600))]
     pub lease_seconds: u32,
-    /// Seconds between two polls of the queue while nothing signals new mail; at least 1.
+    /// Seconds between two polls of the queue while nothing signals new mail.
+    #[validate(range(min = 1))]
     pub poll_seconds: u64,
     /// Maximum confirmation mails per address and day.
+    #[validate(range(min = 1))]
     pub confirmations_per_day: i16,
     /// Maximum broadcasts in thirty days to the participants of one action.
     pub broadcasts_per_month: i64,
@@ -224,6 +230,7 @@ pub struct Mail {
     pub bounce_spool: String,
     /// Maximum first mails to new addresses per hour, for the whole installation; organizers can override it at run
     /// time.
+    #[validate(range(min = 1))]
     pub first_contacts_per_hour: i64,
     /// Path of the file with the mail epoch; empty: beside the keyring.
     pub epoch_file: PathBuf,
@@ -249,63 +256,79 @@ pub enum GuardMode {
 }
 
 /// `guard.*`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
     /// Are rate limits applied?
     pub mode: GuardMode,
-    /// Public acts per minute and source without a proof of work; at least 1.
+    /// Public acts per minute and source without a proof of work.
+    #[validate(range(min = 1))]
     pub free_per_minute: u32,
-    /// Maximum number of hashes that a proof of work needs; 1,000 to 10,000,000.
+    /// Maximum number of hashes that a proof of work needs.
+    #[validate(range(min = 1_000, max = 10_000_000))]
     pub challenge_work: u64,
     /// Wrong passwords per account and source in 15 minutes, before further ones are refused.
+    #[validate(range(min = 1))]
     pub sign_in_attempts: u32,
     /// Wrong codes per address and source in 15 minutes, before a proof of work is required.
+    #[validate(range(min = 1))]
     pub code_attempts: u32,
     /// Requests for the own page per address and source in 15 minutes, before a proof of work is required.
+    #[validate(range(min = 1))]
     pub own_page_requests: u32,
     /// Wrong codes and requests for the own page per source in 15 minutes, for any address, before a proof of work is
     /// required.
+    #[validate(range(min = 1))]
     pub attempts_per_network: u32,
 }
 
 /// `hot_path.*`
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct HotPath {
-    /// Parallel batches per kind of action, each with a database connection; 1 to 32.
+    /// Parallel batches per kind of action, each with a database connection.
+    #[validate(range(min = 1, max = 32))]
     pub flushers: usize,
-    /// Maximum acts in one batch; 1 to 5000.
+    /// Maximum acts in one batch.
+    #[validate(range(min = 1, max = 5000))]
     pub batch_limit: usize,
-    /// Maximum queued acts per kind; beyond that the answer is 503. 1 to 1,000,000.
+    /// Maximum queued acts per kind; beyond that the answer is 503.
+    #[validate(range(min = 1, max = 1_000_000))]
     pub queue_limit: usize,
-    /// Seconds that an act may wait before it is answered 503 instead of written; at least 1.
+    /// Seconds that an act may wait before it is answered 503 instead of written.
+    #[validate(range(min = 1))]
     pub deadline_seconds: u64,
-    /// Timeout of writing a batch, in seconds; 1 to 60.
+    /// Timeout of writing a batch, in seconds.
+    #[validate(range(min = 1, max = 60))]
     pub write_seconds: u64,
 }
 
 /// `counts.*`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
     /// Seconds between two updates of published counts.
+    #[validate(range(min = 1))]
     pub tick_seconds: u32,
     /// The same for actions with `confirmation: none`, in seconds.
+    #[validate(range(min = 1))]
     pub unconfirmed_tick_seconds: u32,
 }
 
 /// `retention.*`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
-    /// Days after which unconfirmed acts are deleted; 1 to 365.
+    /// Days after which unconfirmed acts are deleted.
+    #[validate(range(min = 1, max = 365))]
     pub unconfirmed_days: u32,
     /// Days after which the owner of the address gets a reminder to confirm, once; fewer than `unconfirmed_days`.
     pub reminder_days: u32,
-    /// Months after the end of a protected action at which its vault is destroyed by default; 1 to 48.
+    /// Months after the end of a protected action at which its vault is destroyed by default.
+    #[validate(range(min = 1, max = 48))]
     pub protected_months: u32,
-    /// Days after the end of a month at which its settled mail is deleted; 7 to 3650.
+    /// Days after the end of a month at which its settled mail is deleted.
+    #[validate(range(min = 7, max = 3650))]
     pub mail_days: u32,
 }
 
@@ -317,6 +340,8 @@ pub struct Log {
     pub filter: String,
     /// Format of log lines.
     pub format: LogFormat,
+    /// Access lines that are written in one second at most, for answers 5xx and for all others; 0: none.
+    pub access_lines_per_second: u32,
 }
 
 /// `log.format`
@@ -392,88 +417,27 @@ impl Settings {
 
     /// Errors in these settings, one line each.
     pub fn validate(&self) -> Vec<String> {
-        let mut problems = self.http.validate();
+        let mut problems = self.http.problems();
+        if let Err(errors) = Validate::validate(self) {
+            collect_ranges(&errors, "", &mut problems);
+        }
         let mut check = |is_invalid: bool, text: String| {
             if is_invalid {
                 problems.push(text);
             }
         };
         check(
-            !(2..=500).contains(&self.database.pool_size),
-            "database.pool_size: must lie between 2 and 500".to_owned(),
-        );
-        check(
-            !(6..=500).contains(&self.database.work_pool_size),
-            "database.work_pool_size: must lie between 6 and 500".to_owned(),
-        );
-        check(
-            !(1..=120).contains(&self.database.acquire_timeout_seconds),
-            "database.acquire_timeout_seconds: must lie between 1 and 120".to_owned(),
-        );
-        check(!(1..=32).contains(&self.hot_path.flushers), "hot_path.flushers: must lie between 1 and 32".to_owned());
-        check(
-            !(1..=5000).contains(&self.hot_path.batch_limit),
-            "hot_path.batch_limit: must lie between 1 and 5000".to_owned(),
-        );
-        check(
-            !(1..=1_000_000).contains(&self.hot_path.queue_limit),
-            "hot_path.queue_limit: must lie between 1 and 1000000".to_owned(),
-        );
-        check(self.hot_path.deadline_seconds == 0, "hot_path.deadline_seconds: must be at least 1".to_owned());
-        check(
-            !(1..=60).contains(&self.hot_path.write_seconds),
-            "hot_path.write_seconds: must lie between 1 and 60".to_owned(),
-        );
-        check(!(1..=256).contains(&self.mail.connections), "mail.connections: must lie between 1 and 256".to_owned());
-        check(!(1..=1000).contains(&self.mail.batch), "mail.batch: must lie between 1 and 1000".to_owned());
-        check(
-            !(5..=3600).contains(&self.mail.lease_seconds),
-            "mail.lease_seconds: must lie between 5 and 3600".to_owned(),
-        );
-        check(self.mail.poll_seconds == 0, "mail.poll_seconds: must be at least 1".to_owned());
-        check(self.mail.confirmations_per_day < 1, "mail.confirmations_per_day: must be at least 1".to_owned());
-        check(self.mail.first_contacts_per_hour < 1, "mail.first_contacts_per_hour: must be at least 1".to_owned());
-        check(
             !is_domain(&self.mail.from_domain),
             format!("mail.from_domain: `{}` is not a domain", self.mail.from_domain),
-        );
-        check(
-            self.counts.tick_seconds == 0 || self.counts.unconfirmed_tick_seconds == 0,
-            "counts.*: ticks must be at least 1 second".to_owned(),
-        );
-        check(
-            !(1..=365).contains(&self.retention.unconfirmed_days),
-            "retention.unconfirmed_days: must lie between 1 and 365".to_owned(),
         );
         check(
             !(1..self.retention.unconfirmed_days.max(2)).contains(&self.retention.reminder_days),
             "retention.reminder_days: must lie between 1 and unconfirmed_days".to_owned(),
         );
         check(
-            !(7..=3650).contains(&self.retention.mail_days),
-            "retention.mail_days: must lie between 7 and 3650".to_owned(),
-        );
-        check(
-            !(1..=48).contains(&self.retention.protected_months),
-            "retention.protected_months: must lie between 1 and 48".to_owned(),
-        );
-        check(
-            !(1_000..=10_000_000).contains(&self.guard.challenge_work),
-            "guard.challenge_work: must lie between 1000 and 10000000".to_owned(),
-        );
-        check(
             self.keyring.vault_keys_file == self.keyring.file,
             "keyring.vault_keys_file: must be another file than keyring.file".to_owned(),
         );
-        check(self.guard.free_per_minute == 0, "guard.free_per_minute: must be at least 1".to_owned());
-        for (name, limit) in [
-            ("sign_in_attempts", self.guard.sign_in_attempts),
-            ("code_attempts", self.guard.code_attempts),
-            ("own_page_requests", self.guard.own_page_requests),
-            ("attempts_per_network", self.guard.attempts_per_network),
-        ] {
-            check(limit == 0, format!("guard.{name}: must be at least 1"));
-        }
         if self.is_production() {
             problems.extend(self.validate_production());
         }
@@ -538,6 +502,33 @@ impl Settings {
             .filter(|(_, file)| same_filesystem(file, &self.postgres.data_root))
             .map(|(key, _)| format!("{key}: lies on the data directory's filesystem; whoever takes that disk has both"))
             .collect()
+    }
+}
+
+/// Adds a line for each number out of its range, with its key and the environment variable that overrides it.
+fn collect_ranges(errors: &ValidationErrors, section: &str, problems: &mut Vec<String>) {
+    let mut errors: Vec<_> = errors.errors().iter().collect();
+    errors.sort_unstable_by_key(|(field, _)| *field);
+    for (field, errors) in errors {
+        let key = if section.is_empty() { field.to_string() } else { format!("{section}.{field}") };
+        match errors {
+            ValidationErrorsKind::Struct(inner) => collect_ranges(inner, &key, problems),
+            ValidationErrorsKind::List(items) => {
+                for inner in items.values() {
+                    collect_ranges(inner, &key, problems);
+                }
+            }
+            ValidationErrorsKind::Field(found) => problems.extend(found.iter().map(|error| {
+                let range = match (error.params.get("min"), error.params.get("max")) {
+                    (Some(min), Some(max)) => format!("must lie between {min} and {max}"),
+                    (Some(min), None) => format!("must be at least {min}"),
+                    (None, Some(max)) => format!("must be at most {max}"),
+                    (None, None) => "is not accepted".to_owned(),
+                };
+                let variable = format!("MUSTER__{}", key.replace('.', "__").to_uppercase());
+                format!("{key}: {range} ({variable})")
+            })),
+        }
     }
 }
 
@@ -629,6 +620,21 @@ mod tests {
             let variable = format!("MUSTER__HTTP__{}", key.to_uppercase());
             let problems = with("development", &[(&variable, value)]).unwrap().validate();
             assert!(problems.len() == 1 && problems[0].starts_with(&format!("http.{key}: ")), "{problems:?}");
+            assert!(problems[0].ends_with(&format!(" ({variable})")), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_told_with_their_limits() {
+        for (variable, value, line) in [
+            ("MUSTER__DATABASE__POOL_SIZE", "1", "database.pool_size: must lie between 2 and 500"),
+            ("MUSTER__HTTP__SHUTDOWN_DELAY_SECONDS", "6", "http.shutdown_delay_seconds: must be at most 5"),
+            ("MUSTER__COUNTS__TICK_SECONDS", "0", "counts.tick_seconds: must be at least 1"),
+            ("MUSTER__MAIL__BATCH", "-1", "mail.batch: must lie between 1 and 1000"),
+            ("MUSTER__RETENTION__MAIL_DAYS", "3651", "retention.mail_days: must lie between 7 and 3650"),
+        ] {
+            let problems = with("development", &[(variable, value)]).unwrap().validate();
+            assert_eq!(problems, [format!("{line} ({variable})")]);
         }
     }
 

@@ -32,7 +32,7 @@ pub fn draw(updates: &[UpdateRow]) -> String {
         let area = SVGBackend::with_string(&mut svg, (640, height)).into_drawing_area();
         for (panel, one) in area.split_evenly((series.len(), 1)).iter().zip(&series) {
             if let Err(error) = draw_panel(panel, one) {
-                tracing::warn!(%error, "a chart could not be drawn");
+                tracing::warn!(event = "chart.failed", %error, "a chart could not be drawn");
                 return String::new();
             }
         }

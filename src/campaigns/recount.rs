@@ -239,7 +239,7 @@ async fn verify_next<C: Countable>(
     };
     if !cells.is_empty() {
         metrics::counter!("muster_counts_repaired").increment(cells.len() as u64);
-        tracing::error!(%action, ?cells, "counts repaired");
+        tracing::error!(event = "recount.repaired", %action, ?cells, "counts repaired");
     }
     Ok(Some(Repair { action, cells }))
 }
@@ -260,7 +260,7 @@ pub async fn recount<C: Countable>(
         Ok(Some(found)) => found,
         Ok(None) => {
             claim.postpone(db).await?;
-            tracing::warn!(%action, "recount postponed: the rows change too fast");
+            tracing::warn!(event = "recount.postponed", %action, "recount postponed: the rows change too fast");
             metrics::counter!("muster_recounts_postponed").increment(1);
             return Err(Error::problem(
                 Code::Conflict,

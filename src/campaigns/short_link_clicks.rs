@@ -67,7 +67,11 @@ impl ClickCounter {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "short link clicks could not be written; retrying");
+                    tracing::warn!(
+                        event = "short_link.write_failed",
+                        %error,
+                        "short link clicks could not be written; retrying"
+                    );
                     sleep(RETRY_INTERVAL).await;
                 }
             }

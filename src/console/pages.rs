@@ -30,7 +30,7 @@ use crate::{
 /// The cookie that proves, before there is a session, that a form came from our own page (double submit).
 const FORM_COOKIE: &str = "muster_form";
 /// Seconds in which a sign-in form can be sent.
-const FORM_COOKIE_SECONDS: u32 = 3600;
+const FORM_COOKIE_SECONDS: u64 = 3600;
 
 /// `GET /console`
 pub async fn dashboard(
@@ -186,11 +186,8 @@ fn sign_in_page(
     let csrf = form_token(&kernel.requests_key.derive("csrf").current(), &cookie);
     let page = context! { error, email, csrf, challenge => answer.challenge.clone() };
     let mut response = kernel.pages.page("console/sign_in.html", visitor, "", page).map(private)?;
-    let secure = if kernel.settings.http.public_url.starts_with("https:") { "; Secure" } else { "" };
-    let set_cookie = format!(
-        "{FORM_COOKIE}={cookie}; Path=/console; Max-Age={FORM_COOKIE_SECONDS}; HttpOnly; SameSite=Strict{secure}"
-    );
-    response.headers_mut().append(header::SET_COOKIE, HeaderValue::try_from(set_cookie).map_err(Error::internal)?);
+    let set_cookie = organizers::set_cookie(kernel, FORM_COOKIE, &cookie, "/console", FORM_COOKIE_SECONDS)?;
+    response.headers_mut().append(header::SET_COOKIE, set_cookie);
     if let Some(seconds) = answer.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderValue, header},
     response::Response,
 };
+use data_encoding::HEXLOWER;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use minijinja::{context, value::Serde};
 use serde_json::{Value, json};
@@ -107,7 +108,7 @@ pub async fn delivery_sheet(
         date => i18n::date(visitor.locale, delivery.date), place => delivery.place.as_str(),
         total => figures.total, paper => figures.paper, regions => Serde(&figures.regions),
         stated_at => delivery.statement.as_ref().map(|s| i18n::date_time(visitor.locale, s.at, *zones::DEFAULT)),
-        sha256 => delivery.statement.as_ref().map(|s| hex::encode(&s.sha256)),
+        sha256 => delivery.statement.as_ref().map(|s| HEXLOWER.encode(&s.sha256)),
         receipts_url => kernel.url(&format!("{}/deliveries/{}", petition.action.path(), delivery.id)),
     };
     let html = kernel.pages.render("console/sheet.html", visitor.locale, page)?;

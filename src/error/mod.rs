@@ -23,8 +23,21 @@ pub use sqlstate::{ErrorClass, breaks_connections, is_suspect, note_broken_conne
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The closed list of problem codes. Clients match on these; titles and details may be reworded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    ToSchema,
+    strum::EnumCount,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Code {
     /// 400: a query parameter is unknown, out of range or malformed.
     InvalidParameter,
@@ -64,25 +77,8 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 17] = [
-        Self::InvalidParameter,
-        Self::InvalidFilter,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::ActionClosed,
-        Self::Conflict,
-        Self::LinkExpired,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::ValidationFailed,
-        Self::IdempotencyMismatch,
-        Self::ChallengeRequired,
-        Self::TooManyRequests,
-        Self::Internal,
-        Self::Unavailable,
-    ];
+    pub const ALL: [Self; <Self as strum::EnumCount>::COUNT] =
+        *<Self as strum::VariantArray>::VARIANTS.first_chunk().unwrap();
 
     /// The HTTP status of the code.
     pub fn status(self) -> StatusCode {
@@ -106,25 +102,7 @@ impl Code {
 
     /// The code as written in JSON.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidParameter => "invalid_parameter",
-            Self::InvalidFilter => "invalid_filter",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::ActionClosed => "action_closed",
-            Self::Conflict => "conflict",
-            Self::LinkExpired => "link_expired",
-            Self::PayloadTooLarge => "payload_too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::ValidationFailed => "validation_failed",
-            Self::IdempotencyMismatch => "idempotency_mismatch",
-            Self::ChallengeRequired => "challenge_required",
-            Self::TooManyRequests => "too_many_requests",
-            Self::Internal => "internal",
-            Self::Unavailable => "unavailable",
-        }
+        self.into()
     }
 
     /// The short title of problems with this code.
@@ -319,7 +297,7 @@ tokio::task_local! {
     static REQUEST: Cell<Uuid>;
 }
 
-/// Runs a request with its id in a task-local, from which problems and log lines take it.
+/// Runs a request with its id in a task-local, from which problems take it. Log lines have it from the request's span.
 pub async fn with_request_id<F: Future>(id: Uuid, request: F) -> F::Output {
     REQUEST.scope(Cell::new(id), request).await
 }
@@ -344,12 +322,12 @@ impl IntoResponse for Error {
         let code = self.code();
         let request_id = request_id();
         match &self {
-            Self::Internal(_) => tracing::error!(request_id = ?request_id, "{self}"),
+            Self::Internal(_) => tracing::error!(event = "http.internal_error", "{self}"),
             // an outage produces thousands of these a second: at most one per second is logged
             Self::Unavailable { .. } => {
                 metrics::counter!("muster_http_unavailable").increment(1);
                 if let Some(more) = sqlstate::once_a_second() {
-                    tracing::warn!(request_id = ?request_id, more, "{self}");
+                    tracing::warn!(event = "http.unavailable", more, "{self}");
                 }
             }
             _ => {}

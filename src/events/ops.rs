@@ -160,14 +160,19 @@ pub async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
                 Ok(_) => break,
                 Err(error @ Error::Unavailable { .. }) => return Err(error),
                 Err(error) => {
-                    tracing::error!(%event, %error, "waitlist promotion failed");
+                    tracing::error!(
+                        event = "seats.promotion_failed",
+                        event_id = %event,
+                        %error,
+                        "waitlist promotion failed"
+                    );
                     break;
                 }
             }
         }
     }
     if promoted > 0 {
-        tracing::info!(parties = promoted, "waitlist promoted");
+        tracing::info!(event = "seats.promoted", parties = promoted, "waitlist promoted");
     }
     Ok(promoted)
 }

@@ -78,7 +78,7 @@ pub async fn with_retries<T, F: Future<Output = Result<T>> + Send>(page: impl Fn
     for tries in 1..=MAX_ATTEMPTS {
         match page().await {
             Err(Error::Unavailable { cause, .. }) => {
-                tracing::warn!(cause, "export page could not be read; retrying");
+                tracing::warn!(event = "export.page_failed", cause, "export page could not be read; retrying");
                 sleep(Duration::from_secs(tries)).await;
             }
             read => return read,

@@ -26,7 +26,7 @@ use crate::{
     letters::{self, LetterAction, OfficialName, Target},
     mail,
     people::Details,
-    petitions,
+    petitions, telemetry,
 };
 
 /// A list that can be taken out.
@@ -131,15 +131,16 @@ impl<L: List> Export<L> {
             let bytes = with_retries(move || writing.clone().lines(rows.clone())).await?;
             Ok(Some((bytes, (export, ahead))))
         });
-        Ok(futures_util::StreamExt::chain(first, rest)
-            .inspect_err(move |error| tracing::error!(list = L::NAME, %action, "export aborted: {error}")))
+        Ok(futures_util::StreamExt::chain(first, rest).inspect_err(
+            move |error| tracing::error!(event = "export.aborted", list = L::NAME, %action, %error, "export aborted"),
+        ))
     }
 
     /// Begins to read the next batch while the one before it is opened and written: the database and we work on
     /// different cores.
     fn ahead(self: &Arc<Self>, pages: Option<KeysetPages>) -> Option<JoinHandle<Result<Read<L>>>> {
         let (export, pages) = (self.clone(), pages?);
-        Some(tokio::spawn(with_retries(move || export.clone().read(pages.clone()))))
+        Some(telemetry::spawn_in_span(with_retries(move || export.clone().read(pages.clone()))))
     }
 
     /// Reads the next batch.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use futures_util::{Stream, TryStreamExt, stream::try_unfold};
 use rust_xlsxwriter::{Format, Workbook, XlsxError};
 
@@ -142,7 +143,7 @@ fn numbers(
     line("Signatures on paper", "", Some(figures.paper))?;
     if let Some(statement) = &delivery.statement {
         line("Number fixed at", &statement.at.to_rfc3339(), None)?;
-        line("SHA-256 of the list of receipts", &hex::encode(&statement.sha256), None)?;
+        line("SHA-256 of the list of receipts", &HEXLOWER.encode(&statement.sha256), None)?;
     }
     for (region, count) in &figures.regions {
         line(region, "", Some(*count))?;

@@ -2,11 +2,13 @@
 //! for a missing key run one load (no cache stampede).
 
 use std::{
-    collections::HashMap,
+    fmt,
     hash::Hash,
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
     time::{Duration, Instant},
 };
+
+use moka::sync::Cache as Slots;
 
 use super::{
     cache_invalidation::{CacheInvalidation, CacheInvalidator},
@@ -15,8 +17,11 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// From this many keys on, expired ones are dropped before another is added.
-const MAX_KEYS: usize = 10_000;
+/// Keys of a cache at most. Beyond, those go that are asked for least (`TinyLFU`).
+const MAX_KEYS: u64 = 10_000;
+/// Time after which a key that nobody asks for is dropped. Longer than any value lives and any load takes, so that a
+/// load in progress always has its slot.
+const IDLE_AFTER: Duration = Duration::from_mins(10);
 /// Timeout of a load.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for which callers that did not wait for a failed load are answered with its outage, too.
@@ -26,11 +31,20 @@ const OUTAGE_TTL: Duration = Duration::from_millis(250);
 pub type SharedCache<K, V> = Arc<Cache<K, V>>;
 
 /// Values by key; each key is loaded by one caller at a time.
-#[derive(Debug)]
+///
+/// `moka` keeps the keys, bounds their number and lets many read at once. What it does not know is in a slot: that an
+/// invalidation concerns a load in progress (its result must not be kept), that a load's time counts from its start,
+/// by [`Env`]'s clock, that an outage is remembered and another error is not.
 pub struct Cache<K, V> {
     env: Env,
     ttl: Ttl,
-    slots: RwLock<HashMap<K, Arc<Slot<V>>>>,
+    slots: Slots<K, Arc<Slot<V>>>,
+}
+
+impl<K, V> fmt::Debug for Cache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("ttl", &self.ttl).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -40,15 +54,51 @@ enum Ttl {
     UntilInvalidated(Arc<CacheInvalidator>),
 }
 
-#[derive(Debug)]
 struct Slot<V> {
-    value: RwLock<Option<(V, Instant)>>,
+    value: RwLock<SlotValue<V>>,
     loading: tokio::sync::Mutex<()>,
     /// Cause and time of the last load that failed by an outage.
     outage: Mutex<Option<(String, Instant)>>,
 }
 
+enum SlotValue<V> {
+    /// Not loaded yet.
+    Missing,
+    /// With the time at which its load began.
+    Loaded(V, Instant),
+    /// The slot was removed: a load in progress must not be kept. `moka` may hold removed slots for a while, which must
+    /// not hold values (keys, for example).
+    Removed,
+}
+
+impl<V> Default for Slot<V> {
+    fn default() -> Self {
+        let value = RwLock::new(SlotValue::Missing);
+        Self { value, loading: tokio::sync::Mutex::default(), outage: Mutex::default() }
+    }
+}
+
 impl<V> Slot<V> {
+    fn read(&self) -> RwLockReadGuard<'_, SlotValue<V>> {
+        self.value.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stores a loaded value, or that the slot was removed; not after it was.
+    fn set(&self, new: SlotValue<V>) {
+        let mut value = self.value.write().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*value, SlotValue::Removed) {
+            *value = new;
+        }
+    }
+
+    fn is_removed(&self) -> bool {
+        matches!(*self.read(), SlotValue::Removed)
+    }
+
+    fn set_outage(&self, cause: String, at: Instant) {
+        *self.outage.lock().unwrap_or_else(PoisonError::into_inner) = Some((cause, at));
+    }
+
     fn outage(&self, now: Instant) -> Option<Error> {
         let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
         *outage = outage.take().filter(|(_, at)| now.saturating_duration_since(*at) < OUTAGE_TTL);
@@ -56,10 +106,19 @@ impl<V> Slot<V> {
     }
 }
 
-impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
+impl<K, V> Cache<K, V>
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
     /// A cache whose values live at most `ttl`.
     pub fn new(env: Env, ttl: Duration) -> Self {
-        Self { env, ttl: Ttl::Fixed(ttl), slots: RwLock::default() }
+        Self::with_ttl(env, Ttl::Fixed(ttl))
+    }
+
+    fn with_ttl(env: Env, ttl: Ttl) -> Self {
+        let slots = Slots::builder().max_capacity(MAX_KEYS).time_to_idle(IDLE_AFTER).build();
+        Self { env, ttl, slots }
     }
 
     /// A cache of what public pages show; drops the values for which `affects` is true.
@@ -67,20 +126,21 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         env: Env,
         invalidator: &Arc<CacheInvalidator>,
         affects: impl Fn(&K, &V, CacheInvalidation) -> bool + Send + Sync + 'static,
-    ) -> Arc<Self>
-    where
-        K: Send + Sync + 'static,
-        V: Send + Sync + 'static,
-    {
-        let cache = Arc::new(Self { env, ttl: Ttl::UntilInvalidated(invalidator.clone()), slots: RwLock::default() });
+    ) -> Arc<Self> {
+        let cache = Arc::new(Self::with_ttl(env, Ttl::UntilInvalidated(invalidator.clone())));
         let weak = Arc::downgrade(&cache);
         invalidator.subscribe(move |invalidation| {
-            if let Some(cache) = weak.upgrade() {
-                cache.lock().retain(|key, slot| {
-                    let value = slot.value.read().unwrap_or_else(PoisonError::into_inner);
-                    // a value that is being loaded may have been read before the change, so its slot is dropped, too
-                    value.as_ref().is_some_and(|(value, _)| !affects(key, value, invalidation))
-                });
+            let Some(cache) = weak.upgrade() else { return };
+            // slots that are added meanwhile are loaded after the change
+            for (key, slot) in &cache.slots {
+                let is_affected = match &*slot.read() {
+                    SlotValue::Loaded(value, _) => affects(&key, value, invalidation),
+                    // what is being loaded may have been read before the change
+                    SlotValue::Missing | SlotValue::Removed => true,
+                };
+                if is_affected {
+                    cache.remove(&key, &slot);
+                }
             }
         });
         cache
@@ -96,73 +156,59 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// What `load` returns (not cached, except for outages as above); `unavailable` when it took longer than
     /// [`LOAD_TIMEOUT`].
     pub async fn get(&self, key: &K, load: impl AsyncFnOnce() -> Result<V>) -> Result<V> {
-        // popular keys are requested concurrently: hits take a read lock only
-        let known =
-            self.slots.read().unwrap_or_else(PoisonError::into_inner).get(key).and_then(|slot| self.fresh(slot));
-        if let Some(value) = known {
-            return Ok(value);
-        }
-        let slot = self.slot(key);
-        let _one_at_a_time = slot.loading.lock().await;
-        if let Some(value) = self.fresh(&slot) {
-            return Ok(value);
-        }
-        let asked_at = self.env.instant();
-        if let Some(outage) = slot.outage(asked_at) {
-            return Err(outage);
-        }
-        metrics::counter!("muster_cache_loads").increment(1);
-        let loaded = with_timeout(LOAD_TIMEOUT, "a cache's load", load()).await;
-        match &loaded {
-            Ok(value) => {
-                *slot.value.write().unwrap_or_else(PoisonError::into_inner) = Some((value.clone(), asked_at));
+        loop {
+            let slot = match self.slots.get(key) {
+                Some(slot) => slot,
+                None => self.slots.get_with_by_ref(key, Arc::default),
+            };
+            if let Some(value) = self.fresh(&slot) {
+                return Ok(value);
             }
-            Err(Error::Unavailable { cause, .. }) => {
-                *slot.outage.lock().unwrap_or_else(PoisonError::into_inner) = Some((cause.clone(), self.env.instant()));
+            let _one_at_a_time = slot.loading.lock().await;
+            if let Some(value) = self.fresh(&slot) {
+                return Ok(value);
             }
-            Err(_) => {}
+            if slot.is_removed() {
+                // what was loaded meanwhile is not kept: those who waited for it wait for its successor
+                continue;
+            }
+            let asked_at = self.env.instant();
+            if let Some(outage) = slot.outage(asked_at) {
+                return Err(outage);
+            }
+            metrics::counter!("muster_cache_loads").increment(1);
+            let loaded = with_timeout(LOAD_TIMEOUT, "a cache's load", load()).await;
+            match &loaded {
+                Ok(value) => slot.set(SlotValue::Loaded(value.clone(), asked_at)),
+                Err(Error::Unavailable { cause, .. }) => slot.set_outage(cause.clone(), self.env.instant()),
+                Err(_) => {}
+            }
+            return loaded;
         }
-        loaded
     }
 
     /// Removes a key, after a write that changed it.
     pub fn invalidate(&self, key: &K) {
-        self.lock().remove(key);
+        if let Some(slot) = self.slots.get(key) {
+            self.remove(key, &slot);
+        }
     }
 
-    /// Removes all values.
-    pub fn clear(&self) {
-        self.lock().clear();
+    fn remove(&self, key: &K, slot: &Slot<V>) {
+        // first the key: who finds the slot without its value would load into it
+        self.slots.invalidate(key);
+        slot.set(SlotValue::Removed);
     }
 
     fn fresh(&self, slot: &Slot<V>) -> Option<V> {
-        let value = slot.value.read().unwrap_or_else(PoisonError::into_inner);
         let ttl = match &self.ttl {
             Ttl::Fixed(time) => *time,
             Ttl::UntilInvalidated(invalidator) => invalidator.ttl(),
         };
-        value.as_ref().filter(|(_, at)| self.env.instant().duration_since(*at) < ttl).map(|(v, _)| v.clone())
-    }
-
-    fn slot(&self, key: &K) -> Arc<Slot<V>> {
-        let mut slots = self.lock();
-        if slots.len() >= MAX_KEYS && !slots.contains_key(key) {
-            slots.retain(|_, slot| self.fresh(slot).is_some());
+        match &*slot.read() {
+            SlotValue::Loaded(value, at) if self.env.instant().duration_since(*at) < ttl => Some(value.clone()),
+            _ => None,
         }
-        slots
-            .entry(key.clone())
-            .or_insert_with(|| {
-                Arc::new(Slot {
-                    value: RwLock::new(None),
-                    loading: tokio::sync::Mutex::default(),
-                    outage: Mutex::default(),
-                })
-            })
-            .clone()
-    }
-
-    fn lock(&self) -> RwLockWriteGuard<'_, HashMap<K, Arc<Slot<V>>>> {
-        self.slots.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -194,6 +240,63 @@ mod tests {
         assert_eq!(loads.load(Ordering::SeqCst), 1);
         cache.invalidate(&1);
         assert_eq!(cache.get(&1, async || Ok(8)).await.unwrap(), 8);
+    }
+
+    #[tokio::test]
+    async fn a_load_that_an_invalidation_overtakes_is_not_kept() {
+        let invalidator = Arc::<CacheInvalidator>::default();
+        let cache = Cache::<u8, u8>::invalidated_by(Env::system(), &invalidator, |key, _, _| *key == 1);
+        let change = || invalidator.publish(CacheInvalidation::All);
+        let overtaken = async || {
+            change();
+            Ok(7)
+        };
+        assert_eq!(cache.get(&1, overtaken).await.unwrap(), 7);
+        assert_eq!(cache.get(&1, async || Ok(8)).await.unwrap(), 8);
+        assert_eq!(cache.get(&2, async || Ok(2)).await.unwrap(), 2);
+        change();
+        assert_eq!(cache.get(&1, async || Ok(9)).await.unwrap(), 9);
+        assert_eq!(cache.get(&2, async || Ok(3)).await.unwrap(), 2, "what the change does not affect stays");
+        cache.invalidate(&2);
+        assert_eq!(cache.get(&2, async || Ok(3)).await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn callers_that_waited_for_an_overtaken_load_share_the_next() {
+        let invalidator = Arc::<CacheInvalidator>::default();
+        let cache = Cache::<u8, u32>::invalidated_by(Env::system(), &invalidator, |_, _, _| true);
+        let loads = Arc::new(AtomicU32::new(0));
+        let herd = (0..50).map(|_| {
+            let (cache, loads, invalidator) = (cache.clone(), loads.clone(), invalidator.clone());
+            tokio::spawn(async move {
+                let load = async || {
+                    let number = loads.fetch_add(1, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    if number == 0 {
+                        invalidator.publish(CacheInvalidation::All);
+                    }
+                    Ok(number)
+                };
+                cache.get(&1, load).await.unwrap()
+            })
+        });
+        let mut seen = Vec::new();
+        for one in herd.collect::<Vec<_>>() {
+            seen.push(one.await.unwrap());
+        }
+        assert_eq!((loads.load(Ordering::SeqCst), seen.iter().filter(|number| **number == 0).count()), (2, 1));
+    }
+
+    #[tokio::test]
+    async fn an_error_is_not_kept_and_the_number_of_keys_is_limited() {
+        let cache = Cache::<u64, u64>::new(Env::system(), Duration::from_mins(1));
+        assert!(matches!(cache.get(&1, async || Err(Error::not_found())).await, Err(Error::Problem { .. })));
+        assert_eq!(cache.get(&1, async || Ok(1)).await.unwrap(), 1);
+        for key in 0..2 * MAX_KEYS {
+            cache.get(&key, async || Ok(key)).await.unwrap();
+        }
+        cache.slots.run_pending_tasks();
+        assert!(cache.slots.entry_count() <= MAX_KEYS);
     }
 
     #[tokio::test]

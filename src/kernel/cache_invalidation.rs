@@ -131,7 +131,11 @@ impl CacheInvalidator {
             self.listening.store(false, Ordering::Release);
             if let Err(error) = ended {
                 if !trouble {
-                    tracing::warn!(%error, "cache invalidation is not listening; cached pages may be two seconds old");
+                    tracing::warn!(
+                        event = "cache.not_listening",
+                        %error,
+                        "cache invalidation is not listening; cached pages may be two seconds old"
+                    );
                 }
                 trouble = true;
                 tokio::select! { () = sleep(REPLY_TIMEOUT) => {}, () = cancel.cancelled() => {} }

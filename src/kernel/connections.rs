@@ -78,7 +78,11 @@ pub fn available_connections(wished: usize) -> usize {
     }
     let room = usize::try_from(limit.saturating_sub(RESERVED_FILE_DESCRIPTORS)).unwrap_or(usize::MAX).max(16);
     if room < wished {
-        tracing::warn!(room, "http.max_connections: the limit of open files (ulimit -n) leaves room for fewer");
+        tracing::warn!(
+            event = "connections.limit_lowered",
+            room,
+            "http.max_connections: the limit of open files (ulimit -n) leaves room for fewer"
+        );
     }
     room.min(wished)
 }
@@ -115,6 +119,7 @@ pub async fn serve(
             refused.increment(1);
             if !std::mem::replace(&mut told, true) {
                 tracing::warn!(
+                    event = "connections.network_limit",
                     "connections: one network reached http.max_connections_per_network; its further ones are refused (if it is \
                      a reverse proxy, name it in http.trusted_proxies)"
                 );
@@ -162,7 +167,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                         | io::ErrorKind::Interrupted
                 ) => {}
             Err(error) => {
-                tracing::error!(%error, "no connection can be accepted");
+                tracing::error!(event = "connections.accept_failed", %error, "no connection can be accepted");
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }

@@ -4,10 +4,13 @@
 //! of 128 bytes, so that the length of a name does not show. The associated data binds it to a table, a row and a
 //! vault: copied to another row it cannot be decrypted.
 
+use std::sync::LazyLock;
+
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use data_encoding::{Encoding, Specification};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
@@ -189,46 +192,29 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+/// RFC 4648, section 6, in lower case and without padding; read in either case.
+static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut base32 = Specification::new();
+    base32.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
+    base32.translate.from.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    base32.translate.to.push_str("abcdefghijklmnopqrstuvwxyz");
+    base32.encoding().expect("32 different symbols")
+});
 
 /// Lower-case base32 without padding (RFC 4648, section 6): survives mail software that changes case.
+///
+/// # Panics
+/// Never: the alphabet is one.
 pub fn base32(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity((bytes.len() * 8).div_ceil(5));
-    let (mut buffer, mut bits) = (0_u32, 0);
-    for &byte in bytes {
-        buffer = (buffer << 8) | u32::from(byte);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            out.push(char::from(BASE32[(buffer >> bits) as usize & 31]));
-        }
-        buffer &= (1 << bits) - 1;
-    }
-    if bits > 0 {
-        out.push(char::from(BASE32[(buffer << (5 - bits)) as usize & 31]));
-    }
-    out
+    BASE32.encode(bytes)
 }
 
 /// Decodes [`base32`] in either case; `None` for other characters, impossible lengths or non-zero trailing bits.
+///
+/// # Panics
+/// Never, as [`base32`].
 pub fn from_base32(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() * 5 / 8);
-    let (mut buffer, mut bits) = (0_u32, 0);
-    for c in text.bytes() {
-        let value = match c.to_ascii_lowercase() {
-            c @ b'a'..=b'z' => c - b'a',
-            c @ b'2'..=b'7' => c - b'2' + 26,
-            _ => return None,
-        };
-        buffer = (buffer << 5) | u32::from(value);
-        bits += 5;
-        if bits >= 8 {
-            bits -= 8;
-            out.push(u8::try_from(buffer >> bits).ok()?);
-            buffer &= (1 << bits) - 1;
-        }
-    }
-    (bits < 5 && buffer == 0).then_some(out)
+    BASE32.decode(text.as_bytes()).ok()
 }
 
 #[cfg(test)]
@@ -292,6 +278,12 @@ mod tests {
             let text = base32(&bytes);
             prop_assert_eq!(from_base32(&text), Some(bytes.clone()));
             prop_assert_eq!(from_base32(&text.to_uppercase()), Some(bytes));
+        }
+
+        #[test]
+        fn base32_is_that_of_rfc_4648(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let standard = data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase();
+            prop_assert_eq!(base32(&bytes), standard);
         }
 
         #[test]

@@ -45,13 +45,16 @@ const METRICS_INTERVAL: Duration = Duration::from_secs(5);
 const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// What a pool's connections are used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum PoolKind {
     /// Pages, the API, the console: a person waits for the answer.
     Interactive,
     /// Group commits.
+    #[strum(serialize = "hot")]
     HotPath,
     /// Background work: mail, ticks, jobs, maintenance.
+    #[strum(serialize = "work")]
     Background,
 }
 
@@ -65,12 +68,8 @@ impl PoolKind {
     }
 
     /// Name in metrics and in `application_name`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Interactive => "interactive",
-            Self::HotPath => "hot",
-            Self::Background => "work",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -443,7 +442,11 @@ pub async fn migrate(url: &str) -> Result<()> {
         let _ = timeout(PING_TIMEOUT, conn.close()).await;
         match migrated {
             Err(Error::Unavailable { cause, .. }) if tries < MAX_MIGRATION_ATTEMPTS => {
-                tracing::warn!(cause, "migration: the database or a lock is unavailable; it is retried");
+                tracing::warn!(
+                    event = "migration.waiting",
+                    cause,
+                    "migration: the database or a lock is unavailable; it is retried"
+                );
                 sleep(Duration::from_secs(2)).await;
             }
             other => return other,

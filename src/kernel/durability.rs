@@ -77,7 +77,7 @@ pub async fn check_at_startup(settings: &Settings, db: &PgPool) -> Result<()> {
             Err(Error::internal(problem))
         }
         Some(problem) => {
-            tracing::warn!("{problem}");
+            tracing::warn!(event = "durability.not_durable", "{problem}");
             Ok(())
         }
         None => Ok(()),
@@ -90,8 +90,10 @@ pub async fn recheck(settings: &Settings, db: &PgPool) -> Result<()> {
     let problem = standbys.problem(settings.database.durability, settings.is_production());
     report_metrics(&standbys, problem.as_deref());
     match problem {
-        Some(problem) if settings.database.durability == Durability::Remote => tracing::error!("{problem}"),
-        Some(problem) => tracing::warn!("{problem}"),
+        Some(problem) if settings.database.durability == Durability::Remote => {
+            tracing::error!(event = "durability.not_durable", "{problem}");
+        }
+        Some(problem) => tracing::warn!(event = "durability.not_durable", "{problem}"),
         None => {}
     }
     Ok(())

@@ -231,13 +231,23 @@ fn write_isolating<'a, B: Batch>(
         // only after a data error is the rollback certain; after any other, a second write could duplicate acts
         if fault != ErrorClass::Data {
             if fault == ErrorClass::Program {
-                tracing::error!(action = B::NAME, %error, "group commit: unexpected error from the database");
+                tracing::error!(
+                    event = "group_commit.unexpected_error",
+                    action = B::NAME,
+                    %error,
+                    "group commit: unexpected error from the database"
+                );
             }
             let cause = error.to_string();
             return acts.iter().map(|_| Err(Error::Unavailable { retry_after: 5, cause: cause.clone() })).collect();
         }
         if acts.len() == 1 {
-            tracing::error!(action = B::NAME, %error, "group commit: the database refused an act");
+            tracing::error!(
+                event = "group_commit.act_refused",
+                action = B::NAME,
+                %error,
+                "group commit: the database refused an act"
+            );
             return vec![Err(refused(error))];
         }
         metrics::counter!("muster_group_commit_fallback_rows", "action" => B::NAME).increment(acts.len() as u64);

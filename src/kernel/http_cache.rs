@@ -9,6 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 
 use super::crypto::sha256;
@@ -24,7 +25,7 @@ impl CachedResponse {
     /// Serialises the body.
     pub fn new(body: &Value) -> Self {
         let bytes = Bytes::from(body.to_string());
-        let etag = format!("\"{}\"", &hex::encode(sha256(&bytes))[..32]);
+        let etag = format!("\"{}\"", &HEXLOWER.encode(&sha256(&bytes))[..32]);
         Self { bytes, etag: HeaderValue::try_from(etag).unwrap_or_else(|_| HeaderValue::from_static("\"\"")) }
     }
 

@@ -23,6 +23,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use data_encoding::HEXLOWER;
 use uuid::Uuid;
 
 pub use self::signing::{Activation, Family, SigningKeys};
@@ -495,7 +496,7 @@ fn infos(keys: &Keys) -> Vec<KeyInfo> {
 
 fn fingerprint(name: &str, key: &Key) -> String {
     let mac = key.mac(&[b"fingerprint", name.as_bytes()]);
-    format!("{name}:{}", hex::encode(&mac[..8]))
+    format!("{name}:{}", HEXLOWER.encode(&mac[..8]))
 }
 
 fn instant() -> Instant {

@@ -72,7 +72,9 @@ async fn renew_lease_until_lost(kernel: &Kernel, name: &str, holder: Uuid) {
         match held {
             Ok(held) if held.rows_affected() == 0 => return,
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, name, "a lease could not be renewed"),
+            Err(error) => {
+                tracing::warn!(event = "leader.lease_not_renewed", %error, name, "a lease could not be renewed");
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use data_encoding::HEXLOWER;
 use minijinja::{
     AutoEscape, Environment, State, UndefinedBehavior, Value, context,
     value::{Kwargs, Serde},
@@ -90,7 +91,7 @@ impl Pages {
                     "svg" => "image/svg+xml",
                     _ => "application/octet-stream",
                 };
-                let path = format!("/assets/{stem}-{}.{extension}", &hex::encode(sha256(&file.data))[..8]);
+                let path = format!("/assets/{stem}-{}.{extension}", &HEXLOWER.encode(&sha256(&file.data))[..8]);
                 assets.insert(asset.to_owned(), Asset { path, mime, body: file.data });
             } else {
                 let source = String::from_utf8(file.data.into_owned()).expect("templates are UTF-8");
@@ -129,7 +130,7 @@ impl Pages {
         let frame = context! { languages => Serde(visitor.languages()), canonical };
         let html = self.render(template, visitor.locale, context! { ..page, ..frame })?;
         // a weak tag, since the body may be compressed
-        let etag = HeaderValue::try_from(format!("W/\"{}\"", &hex::encode(sha256(html.as_bytes()))[..32]));
+        let etag = HeaderValue::try_from(format!("W/\"{}\"", &HEXLOWER.encode(&sha256(html.as_bytes()))[..32]));
         let mut response = html_response(html, visitor.locale);
         response.headers_mut().insert(header::ETAG, etag.map_err(Error::internal)?);
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

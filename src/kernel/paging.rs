@@ -5,7 +5,7 @@
 //! skipped rows. Totals of long lists are estimates, marked by `muster:total_is_estimate`. `kernel::keyset_pagination`
 //! reads the rows.
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
@@ -42,14 +42,14 @@ pub struct Cursor {
 impl Cursor {
     /// The cursor as the value of `after`.
     pub fn encode(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+        BASE64URL_NOPAD.encode(&serde_json::to_vec(self).unwrap_or_default())
     }
 
     fn decode(text: &str) -> Option<Self> {
         if text.len() > MAX_AFTER {
             return None;
         }
-        let cursor: Self = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let cursor: Self = serde_json::from_slice(&BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()?;
         // Postgres accepts no NUL in text
         (!cursor.key.iter().any(|value| value.contains('\0'))).then_some(cursor)
     }

@@ -215,7 +215,12 @@ pub fn destroyed() -> Error {
 /// The key on this host has the right name but does not decrypt: a wrong key, which an operator must replace, or
 /// damaged bytes in the database.
 fn wrong_key(vault: Uuid, name: &str) -> Error {
-    tracing::error!(%vault, key = name, "a vault does not open with the key that is on this host");
+    tracing::error!(
+        event = "vault.wrong_key",
+        %vault,
+        key = name,
+        "a vault does not open with the key that is on this host"
+    );
     Error::Unavailable { retry_after: 60, cause: format!("vault {vault} does not open with the key `{name}`") }
 }
 

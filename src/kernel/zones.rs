@@ -156,7 +156,7 @@ impl Zone {
     /// machine with older rules), it keeps its name and uses the rules of UTC.
     pub fn stored(name: &str) -> Self {
         Self::load(name).unwrap_or_else(|| {
-            tracing::error!(zone = name, "unknown time zone; its times are shown in UTC");
+            tracing::error!(event = "zone.unknown", zone = name, "unknown time zone; its times are shown in UTC");
             Self::intern(name, tz::TimeZone::UTC, false)
         })
     }

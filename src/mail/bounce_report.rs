@@ -21,9 +21,11 @@ const MAX_REASON_BYTES: usize = 4 * 1024;
 const MAX_LOCALS: usize = 40;
 
 /// Classification of a returned message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum BounceReport {
     /// Permanent failure: the mail was not delivered and will not be.
+    #[strum(serialize = "bounce")]
     Failed {
         /// Enhanced status code (RFC 3463), where the reporter gave one.
         status: Option<EnhancedCode>,
@@ -34,6 +36,7 @@ pub enum BounceReport {
         text: String,
     },
     /// Delayed, relayed or delivered: nothing to do.
+    #[strum(serialize = "underway")]
     InProgress,
     /// Its reader marked it as spam, or unsubscribed with the provider's button.
     Complaint,
@@ -45,14 +48,8 @@ pub enum BounceReport {
 
 impl BounceReport {
     /// Its name in metrics and the API.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Failed { .. } => "bounce",
-            Self::InProgress => "underway",
-            Self::Complaint => "complaint",
-            Self::AutoReply => "auto_reply",
-            Self::Other => "other",
-        }
+    pub fn as_str(&self) -> &'static str {
+        self.into()
     }
 }
 
@@ -394,6 +391,7 @@ fn latin(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::BASE64;
     use proptest::prelude::*;
 
     use super::*;
@@ -412,10 +410,7 @@ mod tests {
         let encoded =
             "From: a@b\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n"
                 .to_owned()
-                + &base64::Engine::encode(
-                    &base64::engine::general_purpose::STANDARD,
-                    format!("Return-Path: <bounce+{token}@muster.test>"),
-                );
+                + &BASE64.encode(format!("Return-Path: <bounce+{token}@muster.test>").as_bytes());
         assert_eq!(token_of(encoded.as_bytes()).as_deref(), Some(token));
         for none in ["To: bounce+short@x\r\n\r\n", "To: bounce@x\r\n\r\n", "", "bounce+"] {
             assert_eq!(token_of(none.as_bytes()), None, "{none}");
@@ -435,7 +430,7 @@ mod tests {
         for levels in [4_000, 34_000] {
             assert_eq!(parse(&nested(levels)), ParsedBounce { report: BounceReport::Other, token: None });
         }
-        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, nested(24_000));
+        let encoded = BASE64.encode(&nested(24_000));
         let hidden = format!("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{encoded}");
         assert_eq!(parse(hidden.as_bytes()).report, BounceReport::Other);
         let digest = "Content-Type: multipart/digest; boundary=b\n\n--b\n\n".repeat(20_000);

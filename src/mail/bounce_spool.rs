@@ -96,7 +96,7 @@ impl BounceSpool<'_> {
         let raw = match head_of(&claimed).await {
             Ok(raw) => raw,
             Err(error) => {
-                tracing::warn!(%error, "a bounce file cannot be opened");
+                tracing::warn!(event = "bounce.file_unreadable", %error, "a bounce file cannot be opened");
                 return self.put_aside(&claimed, name).await.map(|()| true).map_err(cannot);
             }
         };
@@ -115,7 +115,7 @@ impl BounceSpool<'_> {
                 Ok(true)
             }
             Err(error @ Error::Fields(_)) => {
-                tracing::warn!(%error, "a bounce cannot be parsed");
+                tracing::warn!(event = "bounce.not_parsed", %error, "a bounce cannot be parsed");
                 metrics::counter!("muster_mail_bounce_spool_unreadable").increment(1);
                 self.put_aside(&claimed, name).await.map_err(cannot)?;
                 Ok(true)
@@ -196,7 +196,10 @@ impl BounceSpool<'_> {
                 None => (self.age_of(&metadata), found.clone()),
             };
             if metadata.is_file() && age >= ABANDONED_AFTER {
-                tracing::warn!("an abandoned bounce file is moved to {UNKNOWN_DIRECTORY}/: its reader has ended");
+                tracing::warn!(
+                    event = "bounce.file_abandoned",
+                    "an abandoned bounce file is moved to {UNKNOWN_DIRECTORY}/: its reader has ended"
+                );
                 metrics::counter!("muster_mail_bounce_spool_abandoned").increment(1);
                 self.put_aside(&file.path(), &name).await?;
             }

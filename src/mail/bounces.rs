@@ -116,6 +116,7 @@ async fn handle_reported_bounce(
         metrics::counter!("muster_mail_letter_bounces", "reason" => reason).increment(1);
         if reports < BOUNCES_BEFORE_PAUSE {
             tracing::warn!(
+                event = "lane.letter_bounced",
                 lane = email.lane,
                 reason,
                 reports,
@@ -140,6 +141,7 @@ pub(super) async fn suppress_dead_address(
     if email.class == Class::Letter {
         if !email.lane.is_empty() && store::pause_lane(conn, &email.lane, reason).await? {
             tracing::error!(
+                event = "lane.paused",
                 lane = email.lane,
                 reason,
                 "lane paused: the address of an official bounces, and somebody must look at it"

@@ -46,7 +46,11 @@ impl Engine {
         for ((_, kind, _), claimed) in by_kind {
             let Some(kind) = self.kinds.get(&kind) else {
                 // a process of a newer release may know it
-                tracing::error!(kind, "unknown mail kind: this process cannot compose it; the mail is retried");
+                tracing::error!(
+                    event = "mail.unknown_kind",
+                    kind,
+                    "unknown mail kind: this process cannot compose it; the mail is retried"
+                );
                 let next_state = self.later(&"nobody composes this kind of mail");
                 prepared.extend(claimed.into_iter().map(|email| Prepared::ended(email, Some(next_state.clone()))));
                 continue;
@@ -136,7 +140,13 @@ impl Engine {
                 NextState::Settle(DeliveryStatus::Cancelled, None)
             }
             Err(error) => {
-                tracing::warn!(mail = %email.id, kind = email.kind, %error, "a mail could not be composed; it is tried again");
+                tracing::warn!(
+                    event = "mail.not_composed",
+                    mail = %email.id,
+                    kind = email.kind,
+                    %error,
+                    "a mail could not be composed; it is tried again"
+                );
                 retry_policy::after_compose(&email, &error.to_string(), now, jitter)
             }
         };

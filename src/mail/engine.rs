@@ -19,6 +19,7 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
@@ -32,9 +33,8 @@ use super::{
     restore_guard::RestoreGuard,
     retry_policy,
     settle::{Settlement, progress_of},
-    smtp::RelayQuotas,
     store::{self, Claim, ClaimRequest},
-    transport::Transport,
+    transport::{RelayQuotas, Transport},
 };
 use crate::{
     error::Result,
@@ -148,24 +148,27 @@ impl Engine {
         }
         while let Some(ended) = running.join_next().await {
             if ended.is_err() && !cancel.is_cancelled() {
-                tracing::error!("a mail worker panicked; it is restarted");
+                tracing::error!(event = "mail.worker_panicked", "a mail worker panicked; it is restarted");
                 sleep(Duration::from_secs(1)).await;
                 running.spawn(self.clone().run_worker(true, workers, cancel.clone()));
             }
         }
         // what was counted since the last report; a failure was logged
         let _ = self.persist_and_report().await;
-        if let Transport::Smtp(pool) = &self.transport {
-            pool.close().await;
-        }
+        self.transport.as_dyn().close().await;
     }
 
     /// Adds a row to `mail_relays` for each relay, so that organizers can set a rate limit for it.
     async fn register_relays(&self) {
-        let registered =
-            async { store::register_relays(&mut *self.kernel.work.acquire().await?, &self.transport.relays()).await };
+        let registered = async {
+            store::register_relays(&mut *self.kernel.work.acquire().await?, &self.transport.as_dyn().relays()).await
+        };
         if let Err(error) = registered.await {
-            tracing::warn!(%error, "the relays could not be registered: they have no rate limit of their own until the next start");
+            tracing::warn!(
+                event = "relay.not_registered",
+                %error,
+                "the relays could not be registered: they have no rate limit of their own until the next start"
+            );
         }
     }
 
@@ -241,14 +244,16 @@ impl Engine {
                     if progress.claimed + progress.recovered > 0 {
                         continue;
                     }
-                    if let Transport::Smtp(pool) = &self.transport {
-                        pool.sweep();
-                    }
+                    self.transport.as_dyn().sweep();
                     idle
                 }
                 Err(error) => {
                     if troubles == 0 {
-                        tracing::warn!(%error, "the mail queue cannot be read; trying until it can");
+                        tracing::warn!(
+                            event = "mail.queue_unavailable",
+                            %error,
+                            "the mail queue cannot be read; trying until it can"
+                        );
                     }
                     troubles += 1;
                     self.backoff(troubles)
@@ -293,15 +298,24 @@ impl Engine {
         }
     }
 
+    /// One round, in a span of its own.
     async fn round(&self, limit: i64, cancel: &CancellationToken) -> Result<Progress> {
+        let token = self.kernel.env.id();
+        // the level of errors: a filter that lets warnings through lets through what they belong to
+        let span = tracing::error_span!("mail_round", round = %token);
+        Box::pin(self.claim_and_send(token, limit, cancel)).instrument(span).await
+    }
+
+    /// A round: recovers expired leases, claims mails under the token `round`, sends and settles them.
+    async fn claim_and_send(&self, round: Uuid, limit: i64, cancel: &CancellationToken) -> Result<Progress> {
         let permit = self.db_permit().await;
         self.persist_relay_changes().await;
         let mut progress = with_timeout(STATEMENTS_LIMIT, "recovering leases", self.recover()).await?;
         let (env, db) = (&self.kernel.env, &self.kernel.work);
         let (instant, seen, lease) = (env.instant(), self.restore_guard.seen(), delta(self.lease()));
         let (epoch, started) = (seen.number, seen.started);
-        let request = ClaimRequest { token: env.id(), lease, ahead: env.ahead(), epoch, started };
-        let relays = self.transport.relays();
+        let request = ClaimRequest { token: round, lease, ahead: env.ahead(), epoch, started };
+        let relays = self.transport.as_dyn().relays();
         let taken = with_timeout(STATEMENTS_LIMIT, "claiming mails", async {
             let mut conn = db.acquire().await?;
             store::claim(&mut conn, request, limit, env.fraction(), &relays).await
@@ -339,9 +353,14 @@ impl Engine {
         for (relay, mails) in quotas.left() {
             let released = async { store::release_quota(&mut *db.acquire().await?, relay, mails).await };
             if let Err(error) = released.await {
-                tracing::warn!(%error, "the unused quota of a relay could not be released");
+                tracing::warn!(
+                    event = "relay.quota_not_released",
+                    %error,
+                    "the unused quota of a relay could not be released"
+                );
             }
         }
+        progress.log();
         Ok(progress)
     }
 
@@ -360,16 +379,26 @@ impl Engine {
             };
             match (with_timeout(STATEMENTS_LIMIT, "storing breaker state", written).await, &change) {
                 (Ok(true), BreakerChange::Refused(refusal)) => tracing::error!(
+                    event = "relay.circuit_open",
                     relay,
                     refusal,
                     "circuit breaker open: the relay refuses our mail and is offered one mail at a time until it takes one; nothing is lost"
                 ),
                 (Ok(true), BreakerChange::Accepted) => {
-                    tracing::info!(relay, "circuit breaker closed: the relay takes our mail again");
+                    tracing::info!(
+                        event = "relay.circuit_closed",
+                        relay,
+                        "circuit breaker closed: the relay takes our mail again"
+                    );
                 }
                 (Ok(false), _) => {}
                 (Err(error), _) => {
-                    tracing::warn!(relay, %error, "the state of a circuit breaker could not be stored; it is retried");
+                    tracing::warn!(
+                        event = "relay.circuit_not_stored",
+                        relay,
+                        %error,
+                        "the state of a circuit breaker could not be stored; it is retried"
+                    );
                     self.breakers.put_back(&relay, change);
                 }
             }
@@ -398,6 +427,7 @@ impl Engine {
                 metrics::gauge!("muster_mail_first_contacts_limited").set(if held.is_empty() { 0.0 } else { 1.0 });
                 if !held.is_empty() && !self.is_first_contact_limited.swap(true, Ordering::Relaxed) {
                     tracing::error!(
+                        event = "mail.first_contacts_limited",
                         most,
                         "the rate limit on first contacts is reached: further ones wait for the next hour. Is a form being abused? (PUT /api/v1/mail/first_contacts)"
                     );
@@ -410,7 +440,9 @@ impl Engine {
                 }
             }
             // fail open: mails are sent uncounted rather than not at all
-            Err(error) => tracing::warn!(%error, "first contacts could not be counted"),
+            Err(error) => {
+                tracing::warn!(event = "mail.first_contacts_not_counted", %error, "first contacts could not be counted");
+            }
         }
     }
 
@@ -428,7 +460,11 @@ impl Engine {
         self.ensure_partition().await;
         match self.try_recover(false).await {
             Err(error) => {
-                tracing::warn!(%error, "settlement callbacks of recovered mails are run one by one");
+                tracing::warn!(
+                    event = "mail.recovery_one_by_one",
+                    %error,
+                    "settlement callbacks of recovered mails are run one by one"
+                );
                 self.try_recover(true).await
             }
             recovered => recovered,
@@ -454,7 +490,7 @@ impl Engine {
         let mut progress = progress_of(&items, &held);
         // these were attempts of another round
         (progress.retried, progress.recovered) = (0, held.len());
-        tracing::warn!(mails = held.len(), "expired mail leases were recovered");
+        tracing::warn!(event = "mail.leases_recovered", mails = held.len(), "expired mail leases were recovered");
         Ok(progress)
     }
 }

@@ -10,10 +10,12 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::transport::{self, Accepted, LeaseCheck, MailTransport, Outbox, RelayQuotas, SendError};
 use crate::{
     config::Settings,
     error::{Error, Result},
@@ -242,6 +244,24 @@ fn links(text: &str) -> Vec<String> {
         .filter(|word| word.starts_with("https://") || word.starts_with("http://"))
         .map(|word| word.trim_end_matches(['.', ',', ';', ':', '!', '?']).to_owned())
         .collect()
+}
+
+impl MailTransport for FileMailbox {
+    fn send<'a>(
+        &'a self,
+        messages: &'a [transport::Message<'a>],
+        outbox: &'a mut (dyn Outbox + 'a),
+        _: LeaseCheck<'a>,
+        _: &'a RelayQuotas,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            while let Some(n) = outbox.next(false) {
+                let delivered = self.deliver(messages[n].kind, messages[n].raw).await;
+                let accepted = delivered.map(|()| Accepted { code: 250, text: String::new() });
+                outbox.answer(n, accepted.map_err(|error| SendError::Refused { text: error.to_string() }));
+            }
+        })
+    }
 }
 
 #[cfg(test)]

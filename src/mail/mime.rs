@@ -314,8 +314,8 @@ mod tests {
             raw = if n % 2 == 0 {
                 format!("Content-Type: message/rfc822\n\n{raw}")
             } else {
-                use base64::{Engine as _, engine::general_purpose::STANDARD};
-                format!("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{}", STANDARD.encode(raw))
+                let encoded = data_encoding::BASE64.encode(raw.as_bytes());
+                format!("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{encoded}")
             };
         }
         let message = read(&raw);

@@ -91,7 +91,7 @@ pub use self::{
         Recipient, global_suppression_key, global_suppression_keys, may_send_confirmation, suppress_globally,
         suppressed,
     },
-    transport::{Transport, probe_relays},
+    transport::{MailTransport, Transport, probe_relays},
     unsuppress::{Lifted, unsuppress},
 };
 

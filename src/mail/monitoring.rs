@@ -38,7 +38,11 @@ impl Engine {
         ];
         let mut all = Ok(());
         for error in steps.into_iter().filter_map(Result::err) {
-            tracing::warn!(%error, "mail counters and metrics could not be updated; they are kept");
+            tracing::warn!(
+                event = "mail.metrics_failed",
+                %error,
+                "mail counters and metrics could not be updated; they are kept"
+            );
             all = Err(error);
         }
         all
@@ -67,6 +71,7 @@ impl Engine {
         metrics::gauge!("muster_clock_skew_seconds").set(TimeDelta::microseconds(skew).as_seconds_f64());
         if skew.abs() > MAX_CLOCK_SKEW_MICROSECONDS && before.abs() <= MAX_CLOCK_SKEW_MICROSECONDS {
             tracing::warn!(
+                event = "clock.skewed",
                 seconds = skew / 1_000_000,
                 "this machine's clock differs from the database's; mail goes by the database's"
             );

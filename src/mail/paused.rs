@@ -100,7 +100,7 @@ impl Engine {
             }
             // the last state stays in effect; no batch begins while it cannot be read
             if let Err(error) = self.read_pauses().await {
-                tracing::debug!(%error, "the mail pauses could not be read");
+                tracing::debug!(event = "mail.pauses_not_read", %error, "the mail pauses could not be read");
             }
         }
     }

@@ -47,6 +47,24 @@ impl Progress {
         metrics::counter!("muster_mails_settled", "class" => class.as_str(), "outcome" => outcome).increment(1);
     }
 
+    /// Writes the line of a round that claimed something.
+    pub(super) fn log(&self) {
+        let Self { claimed, recovered, sent, retried, released, paused, failed, uncertain, cancelled } = *self;
+        tracing::debug!(
+            event = "mail.round",
+            claimed,
+            recovered,
+            sent,
+            retried,
+            released,
+            paused,
+            failed,
+            uncertain,
+            cancelled,
+            "mail round"
+        );
+    }
+
     pub(super) fn add(&mut self, other: Self) {
         self.claimed += other.claimed;
         self.recovered += other.recovered;

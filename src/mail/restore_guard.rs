@@ -144,7 +144,7 @@ impl RestoreGuard {
         let server = store::server(conn).await?;
         metrics::gauge!("muster_mail_restore_guard_knows_server").set(if server.is_some() { 1.0 } else { 0.0 });
         if self.knows_server.swap(server.is_some(), Ordering::Relaxed) && server.is_none() {
-            tracing::warn!("{NO_PRIVILEGE}");
+            tracing::warn!(event = "restore_guard.no_privilege", "{NO_PRIVILEGE}");
         }
         Ok(server)
     }
@@ -178,7 +178,11 @@ impl RestoreGuard {
     /// Runs [`RestoreGuard::check`] before the first mail is sent, retrying until it succeeds or the engine stops.
     pub(super) async fn check_until_known(&self, kernel: &Kernel, now: DateTime<Utc>, cancel: &CancellationToken) {
         while let Err(error) = self.check(kernel, now).await {
-            tracing::warn!(%error, "restore guard: the mail epoch cannot be checked yet; the mail queue waits");
+            tracing::warn!(
+                event = "restore_guard.cannot_check",
+                %error,
+                "restore guard: the mail epoch cannot be checked yet; the mail queue waits"
+            );
             tokio::select! {
                 () = sleep(Duration::from_secs(2)) => {}
                 () = cancel.cancelled() => return,
@@ -197,7 +201,12 @@ impl RestoreGuard {
         let is_fresh = store::is_fresh(&mut conn).await?;
         let check = compare_epochs(&contents, remembered, number, server, is_fresh);
         if let EpochFile::Unreadable(error) = &contents {
-            tracing::error!(file = %self.file.display(), error, "the mail epoch cannot be read");
+            tracing::error!(
+                event = "restore_guard.epoch_unreadable",
+                file = %self.file.display(),
+                error,
+                "the mail epoch cannot be read"
+            );
         }
         let known = match &contents {
             EpochFile::Known(record) => record.number,
@@ -208,7 +217,11 @@ impl RestoreGuard {
             EpochCheck::Proceed if known > number => reached = number, // an empty database beside an old file
             EpochCheck::Proceed => {}
             EpochCheck::NewTimeline => {
-                tracing::warn!(number, "restore guard: new timeline, and the mail epoch is not lower: mail is sent");
+                tracing::warn!(
+                    event = "restore_guard.new_timeline",
+                    number,
+                    "restore guard: new timeline, and the mail epoch is not lower: mail is sent"
+                );
             }
             EpochCheck::Pause(reason) => self.pause(&mut conn, reached, reason, now).await?,
         }
@@ -230,6 +243,7 @@ impl RestoreGuard {
         store::pause_behind(&mut tx, reached, reason, now).await?;
         tx.commit().await?;
         tracing::error!(
+            event = "restore_guard.paused",
             reason,
             reached,
             "restore guard: this database may be older than the mail that went out: nothing is sent until an organizer lifts the pause (PUT /api/v1/mail/pauses) or `muster mail epoch --accept` is run"
@@ -274,7 +288,12 @@ impl RestoreGuard {
         if let Err(error) = written
             && was_written
         {
-            tracing::error!(file = %self.file.display(), %error, "the mail epoch cannot be written: after the next start a restored database would not be noticed (mail.epoch_file)");
+            tracing::error!(
+                event = "restore_guard.epoch_not_written",
+                file = %self.file.display(),
+                %error,
+                "the mail epoch cannot be written: after the next start a restored database would not be noticed (mail.epoch_file)"
+            );
         }
     }
 }

@@ -26,8 +26,8 @@ use super::{
     provider_counts::ProviderOutcome,
     retry_policy::{self, NextState},
     settle::Settlement,
-    smtp::{Accepted, Message, Outbox, RelayQuotas, SendError},
     store,
+    transport::{Accepted, Message, Outbox, RelayQuotas, SendError},
 };
 use crate::kernel::{db::with_timeout, text::EmailAddress};
 
@@ -371,7 +371,9 @@ impl Engine {
                 // an expired lease stays expired: another process may have recovered some of the mails
                 Ok(()) if lease.holds(self.kernel.env.instant()) => lease.renew(instant + self.lease()),
                 Ok(()) => {}
-                Err(error) => tracing::warn!(%error, "a mail lease could not be renewed"),
+                Err(error) => {
+                    tracing::warn!(event = "mail.lease_not_renewed", %error, "a mail lease could not be renewed");
+                }
             }
         }
     }
@@ -439,7 +441,7 @@ impl Engine {
         let mut worker =
             ConnectionWorker { engine: self, round, batch, done, in_hand, relay, singled_out: None, is_refused: false };
         while batch.left() > 0 && !round.is_over() {
-            let sending = self.transport.send(&messages, &mut worker, &lease_held, round.quotas);
+            let sending = self.transport.as_dyn().send(&messages, &mut worker, &lease_held, round.quotas);
             let is_over = tokio::select! {
                 () = sending => true,
                 () = async { round.cancel.cancelled().await; sleep(SHUTDOWN_GRACE).await } => false,

@@ -63,8 +63,21 @@ impl Engine {
         for is_careful in [false, true] {
             match self.persist(items, is_careful, cancel).await {
                 Ok(held) => return progress_of(items, &held),
-                Err(error) if is_careful => tracing::error!(mails = items.len(), %error, "mails could not be settled"),
-                Err(error) => tracing::warn!(%error, "settlement callbacks are run one by one"),
+                Err(error) if is_careful => {
+                    tracing::error!(
+                        event = "mail.batch_not_settled",
+                        mails = items.len(),
+                        %error,
+                        "mails could not be settled"
+                    );
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        event = "mail.settling_one_by_one",
+                        %error,
+                        "settlement callbacks are run one by one"
+                    );
+                }
             }
         }
         // each mail alone, so that one that the database refuses does not block the others
@@ -72,7 +85,14 @@ impl Engine {
         for item in items.iter().filter(|_| items.len() > 1) {
             match self.persist(std::slice::from_ref(item), true, cancel).await {
                 Ok(held) => progress.add(progress_of(std::slice::from_ref(item), &held)),
-                Err(error) => tracing::error!(mail = %item.email.id, %error, "a mail could not be settled"),
+                Err(error) => {
+                    tracing::error!(
+                        event = "mail.not_settled",
+                        mail = %item.email.id,
+                        %error,
+                        "a mail could not be settled"
+                    );
+                }
             }
         }
         progress
@@ -98,7 +118,11 @@ impl Engine {
                 Err(Error::Unavailable { .. }) if !is_careful && troubles > 0 => return Err(outage()),
                 Err(error @ Error::Unavailable { .. }) if !left.is_zero() => {
                     if troubles == 0 {
-                        tracing::warn!(%error, "mails cannot be settled; trying until they can");
+                        tracing::warn!(
+                            event = "mail.settling_waits",
+                            %error,
+                            "mails cannot be settled; trying until they can"
+                        );
                     }
                     troubles += 1;
                     let mut pause = self.backoff(troubles);
@@ -149,7 +173,12 @@ impl Engine {
                 continue;
             }
             for one in self.run_callbacks_one_by_one(conn, kind, ended).await? {
-                tracing::error!(mail = %one.email.id, kind = one.email.kind, "a settlement callback failed; it is retried later");
+                tracing::error!(
+                    event = "mail.callback_postponed",
+                    mail = %one.email.id,
+                    kind = one.email.kind,
+                    "a settlement callback failed; it is retried later"
+                );
                 store::add_pending_callback(
                     conn,
                     one.email,
@@ -178,7 +207,13 @@ impl Engine {
                 Err(error) => {
                     // in an outage of the database this fails, too, and the whole transaction is retried
                     savepoint.rollback().await?;
-                    tracing::warn!(mail = %one.email.id, kind = one.email.kind, %error, "a settlement callback failed");
+                    tracing::warn!(
+                        event = "mail.callback_failed",
+                        mail = %one.email.id,
+                        kind = one.email.kind,
+                        %error,
+                        "a settlement callback failed"
+                    );
                     pending_callbacks.push(one);
                 }
             }
@@ -245,7 +280,13 @@ impl Engine {
         match with_timeout(STATEMENTS_LIMIT, "creating a partition", made).await {
             Ok(()) => self.current_partition.store(month, std::sync::atomic::Ordering::Relaxed),
             // settled mail goes to the default partition; `create_mail_partition` moves it when it succeeds
-            Err(error) => tracing::warn!(%error, "the partition of this month's settled mail could not be created yet"),
+            Err(error) => {
+                tracing::warn!(
+                    event = "mail.partition_failed",
+                    %error,
+                    "the partition of this month's settled mail could not be created yet"
+                );
+            }
         }
     }
 }

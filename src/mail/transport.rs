@@ -1,16 +1,53 @@
 //! The mail transport: SMTP relays, or files on this machine.
+//!
+//! [`MailTransport`] is all that the queue knows of it. What an attempt may end with ([`SendError`]) is in the terms of
+//! SMTP, since every next state of a mail follows from them. Why SMTP is our own: `docs/adr/0004-own-mail-transport.md`.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
+
+pub(super) use super::smtp::{Accepted, LeaseCheck, Message, Outbox, RelayQuotas, SendError};
 use super::{
     file_mailbox::FileMailbox,
-    smtp::{Accepted, LeaseCheck, Message, Outbox, PoolConfig, RelayQuotas, Relays, SendError, SmtpSettings, Timeouts},
+    smtp::{PoolConfig, Relays, SmtpSettings, Timeouts},
 };
 use crate::{
     config,
     error::{Error, Result},
     kernel::{Kernel, env::Env},
 };
+
+/// What the queue needs of a transport.
+pub trait MailTransport: fmt::Debug + Send + Sync {
+    /// The names of the relays (`host:port`), as in `mail_relays.relay`; none where there is nothing to pace.
+    fn relays(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Sends messages, one after the other, over one connection of a relay with quota left. Takes each from the outbox
+    /// and gives it an answer that tells the phase in which it failed: before the content nothing was delivered;
+    /// after it began, only the relay knows ([`SendError::Unknown`]). Asks `lease_held` before each message and again
+    /// before its content. Does not retry.
+    ///
+    /// Ends when the outbox has no more, or nothing accepts more; then at least one message is answered with
+    /// [`SendError::Refused`].
+    fn send<'a>(
+        &'a self,
+        messages: &'a [Message<'a>],
+        outbox: &'a mut (dyn Outbox + 'a),
+        lease_held: LeaseCheck<'a>,
+        quotas: &'a RelayQuotas,
+    ) -> BoxFuture<'a, ()>;
+
+    /// Closes connections that have been idle for too long.
+    fn sweep(&self) {}
+
+    /// Closes all connections.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
 
 /// The transport selected by the setting `mail.transport`.
 #[derive(Debug)]
@@ -46,31 +83,11 @@ impl Transport {
         }
     }
 
-    /// The names of the relays (`host:port`), as in `mail_relays.relay`.
-    pub(super) fn relays(&self) -> Vec<String> {
+    /// What the queue sees of it.
+    pub(super) fn as_dyn(&self) -> &dyn MailTransport {
         match self {
-            Self::Smtp(relays) => relays.names(),
-            Self::Mailbox(_) => Vec::new(),
-        }
-    }
-
-    /// Sends messages, one after the other, by a relay with quota left; as [`Relays::send`].
-    pub(super) async fn send(
-        &self,
-        messages: &[Message<'_>],
-        outbox: &mut dyn Outbox,
-        lease_held: LeaseCheck<'_>,
-        quotas: &RelayQuotas,
-    ) {
-        match self {
-            Self::Smtp(relays) => relays.send(messages, outbox, lease_held, quotas).await,
-            Self::Mailbox(mailbox) => {
-                while let Some(n) = outbox.next(false) {
-                    let delivered = mailbox.deliver(messages[n].kind, messages[n].raw).await;
-                    let accepted = delivered.map(|()| Accepted { code: 250, text: String::new() });
-                    outbox.answer(n, accepted.map_err(|error| SendError::Refused { text: error.to_string() }));
-                }
-            }
+            Self::Smtp(relays) => relays,
+            Self::Mailbox(mailbox) => mailbox,
         }
     }
 }

@@ -45,7 +45,12 @@ pub async fn unsuppress(
             Err(error @ Error::Unavailable { .. }) => return Err(error),
             // a vault that was destroyed meanwhile cannot be opened anywhere, and no mail is sent from it
             Err(error) => {
-                tracing::warn!(vault = %row.id, %error, "a vault cannot be opened: suppressions in it are not lifted");
+                tracing::warn!(
+                    event = "vault.suppressions_not_lifted",
+                    vault = %row.id,
+                    %error,
+                    "a vault cannot be opened: suppressions in it are not lifted"
+                );
                 continue;
             }
         };

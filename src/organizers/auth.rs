@@ -10,7 +10,7 @@ use axum::{
     extract::{FromRef, FromRequestParts},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
 };
-use axum_extra::extract::cookie::CookieJar;
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -245,7 +245,7 @@ where
 /// # Errors
 /// `internal` for a value that no header can hold.
 pub fn session_cookie(kernel: &Kernel, token: &str) -> Result<HeaderValue> {
-    cookie(kernel, SESSION_COOKIE, token, SESSION_TTL_HOURS * 3600)
+    set_cookie(kernel, SESSION_COOKIE, token, "/", SESSION_TTL_HOURS.unsigned_abs() * 3600)
 }
 
 /// The `Set-Cookie` by which a browser is known when its organizer signs in again. It opens nothing.
@@ -253,7 +253,7 @@ pub fn session_cookie(kernel: &Kernel, token: &str) -> Result<HeaderValue> {
 /// # Errors
 /// As [`session_cookie`].
 pub fn device_cookie(kernel: &Kernel, device: &str) -> Result<HeaderValue> {
-    cookie(kernel, device_cookie_name(kernel), device, DEVICE_TTL_DAYS * 86_400)
+    set_cookie(kernel, device_cookie_name(kernel), device, "/", DEVICE_TTL_DAYS.unsigned_abs() * 86_400)
 }
 
 /// The value of the device's cookie in a request's headers.
@@ -270,13 +270,22 @@ fn device_cookie_name(kernel: &Kernel) -> &'static str {
 /// # Errors
 /// As [`session_cookie`].
 pub fn clear_session_cookie(kernel: &Kernel) -> Result<HeaderValue> {
-    cookie(kernel, SESSION_COOKIE, "", 0)
+    set_cookie(kernel, SESSION_COOKIE, "", "/", 0)
 }
 
-fn cookie(kernel: &Kernel, name: &str, value: &str, seconds: i64) -> Result<HeaderValue> {
-    let secure = if is_https(kernel) { "; Secure" } else { "" };
-    HeaderValue::try_from(format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"))
-        .map_err(Error::internal)
+/// A `Set-Cookie` for requests below `path` that our own pages cause; no script can read it.
+///
+/// # Errors
+/// `internal` for a value that no header can hold.
+pub fn set_cookie(kernel: &Kernel, name: &str, value: &str, path: &str, seconds: u64) -> Result<HeaderValue> {
+    let max_age = Duration::from_secs(seconds).try_into().map_err(Error::internal)?;
+    let cookie = Cookie::build((name, value))
+        .path(path)
+        .max_age(max_age)
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(is_https(kernel));
+    HeaderValue::try_from(cookie.to_string()).map_err(Error::internal)
 }
 
 fn is_https(kernel: &Kernel) -> bool {

@@ -1,15 +1,30 @@
 //! What somebody may do: roles of organizers, scopes of tokens.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumCount, EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::error::{Code, Error};
 
 /// What an organizer is in the organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    Display,
+    EnumCount,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = Error, parse_err_fn = unknown_role)]
 pub enum Role {
     /// Everything, the audit trail too.
     Owner,
@@ -23,16 +38,11 @@ pub enum Role {
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 4] = [Self::Owner, Self::Organizer, Self::Host, Self::Viewer];
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
 
     /// The role's name in JSON, the database and texts.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Organizer => "organizer",
-            Self::Host => "host",
-            Self::Viewer => "viewer",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// May somebody with this role ever have the scope? [`Scope::All`] is in every role's reach: it stands for what the
@@ -47,100 +57,81 @@ impl Role {
     }
 }
 
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
-            let known = Self::ALL.map(Self::as_str).join(", ");
-            Error::problem(Code::InvalidParameter, format!("`{}` is not a role. Known are {known}.", short(text)))
-        })
-    }
+fn unknown_role(text: &str) -> Error {
+    let known = Role::ALL.map(Role::as_str).join(", ");
+    Error::problem(Code::InvalidParameter, format!("`{}` is not a role. Known are {known}.", short(text)))
 }
 
 /// What a token may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    ToSchema,
+    Display,
+    EnumCount,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(parse_err_ty = Error, parse_err_fn = unknown_scope)]
 pub enum Scope {
     /// Whatever the organizer's role allows. Given to tokens and sessions, never asked of them.
     #[serde(rename = "all")]
+    #[strum(serialize = "all")]
     All,
     /// Drafts and exact numbers of actions.
     #[serde(rename = "actions:read")]
+    #[strum(serialize = "actions:read")]
     ActionsRead,
     /// Make and change actions, updates, offices.
     #[serde(rename = "actions:write")]
+    #[strum(serialize = "actions:write")]
     ActionsWrite,
     /// Read people and their acts.
     #[serde(rename = "contacts:read")]
+    #[strum(serialize = "contacts:read")]
     ContactsRead,
     /// Add people, and vouch for their acts.
     #[serde(rename = "contacts:write")]
+    #[strum(serialize = "contacts:write")]
     ContactsWrite,
     /// Take lists out.
     #[serde(rename = "contacts:export")]
+    #[strum(serialize = "contacts:export")]
     ContactsExport,
     /// Let letters go to officials.
     #[serde(rename = "letters:golive")]
+    #[strum(serialize = "letters:golive")]
     LettersGolive,
     /// See and steer the mail queue.
     #[serde(rename = "mail:manage")]
+    #[strum(serialize = "mail:manage")]
     MailManage,
     /// Read who did what.
     #[serde(rename = "audit:read")]
+    #[strum(serialize = "audit:read")]
     AuditRead,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 9] = [
-        Self::All,
-        Self::ActionsRead,
-        Self::ActionsWrite,
-        Self::ContactsRead,
-        Self::ContactsWrite,
-        Self::ContactsExport,
-        Self::LettersGolive,
-        Self::MailManage,
-        Self::AuditRead,
-    ];
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
 
     /// The scope's name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::ActionsRead => "actions:read",
-            Self::ActionsWrite => "actions:write",
-            Self::ContactsRead => "contacts:read",
-            Self::ContactsWrite => "contacts:write",
-            Self::ContactsExport => "contacts:export",
-            Self::LettersGolive => "letters:golive",
-            Self::MailManage => "mail:manage",
-            Self::AuditRead => "audit:read",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Scope {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| {
-            let known = Self::ALL.map(Self::as_str).join(", ");
-            Error::problem(Code::InvalidParameter, format!("`{}` is not a scope. Known are {known}.", short(text)))
-        })
-    }
+fn unknown_scope(text: &str) -> Error {
+    let known = Scope::ALL.map(Scope::as_str).join(", ");
+    Error::problem(Code::InvalidParameter, format!("`{}` is not a scope. Known are {known}.", short(text)))
 }
 
 fn short(text: &str) -> String {

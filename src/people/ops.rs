@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use data_encoding::HEXLOWER;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -138,7 +139,7 @@ pub async fn set_updates_consent(
         granted: wants,
         by_owner: true,
         wording,
-        version: &hex::encode(&sha256(wording.as_bytes())[..8]),
+        version: &HEXLOWER.encode(&sha256(wording.as_bytes())[..8]),
         locale: locale.as_str(),
         source: "preferences",
     };
@@ -183,7 +184,7 @@ pub async fn append_consents(
         }
     }
     for (purpose, wording) in &granted {
-        let version = hex::encode(&sha256(wording.as_bytes())[..8]);
+        let version = HEXLOWER.encode(&sha256(wording.as_bytes())[..8]);
         let consent = NewConsent {
             id: kernel.env.recorded_id(protected),
             person,

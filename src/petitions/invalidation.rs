@@ -6,6 +6,7 @@
 //! was stopped with it stays stopped.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use sqlx::{Acquire, PgConnection};
@@ -171,7 +172,7 @@ impl Rule {
                     "Where this signature came from is not known any more.",
                 )
             })?;
-            self.network_tag = Some(hex::encode(tag));
+            self.network_tag = Some(HEXLOWER.encode(&tag));
         }
         Ok(self)
     }
@@ -184,7 +185,7 @@ impl Rule {
             before: self.before,
             country: self.country.clone(),
             source: self.source.clone(),
-            network_tag: self.network_tag.as_ref().and_then(|tag| hex::decode(tag).ok()),
+            network_tag: self.network_tag.as_ref().and_then(|tag| HEXLOWER_PERMISSIVE.decode(tag.as_bytes()).ok()),
         }
     }
 

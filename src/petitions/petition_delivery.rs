@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use tokio::time::timeout;
@@ -27,6 +28,7 @@ use crate::{
         i18n::{self, text_of},
         links::Detail,
     },
+    telemetry,
 };
 
 /// A petition's delivery.
@@ -48,7 +50,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 /// # Errors
 /// As [`make_statement`].
 pub async fn fix_count(petitions: &Petitions, action: &Action, id: Uuid) -> Result<bool> {
-    let making = tokio::spawn({
+    let making = telemetry::spawn_in_span({
         let (petitions, petition, vault) = (petitions.clone(), action.id, action.vault_id);
         async move { make_statement(&petitions, petition, vault, id).await }
     });
@@ -139,7 +141,7 @@ async fn write_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id:
 
 /// A receipt's line in the list: 32 hexadecimal digits.
 pub fn receipt_line(receipt: &[u8; RECEIPT_BYTES]) -> String {
-    hex::encode(receipt) + "\n"
+    HEXLOWER.encode(receipt) + "\n"
 }
 
 /// The lines of a signer in the lists of the deliveries that were done, for the own page.
@@ -153,7 +155,7 @@ pub async fn signer_receipts(conn: &mut PgConnection, c: &LoadedSignature) -> Re
         let receipt = c.vault.receipt(delivery.id, c.row.id);
         if deliveries::contains_receipt(conn, statement.list, receipt).await? {
             let label = text_of(c.locale, "own-receipt", "date", i18n::date(c.locale, delivery.date));
-            lines.push(Detail { label, value: hex::encode(receipt) });
+            lines.push(Detail { label, value: HEXLOWER.encode(&receipt) });
         }
     }
     Ok(lines)

@@ -86,7 +86,7 @@ async fn show(
     }
     let statement = delivery.statement.as_ref().map(|s| {
         json!({
-            "total": s.total(), "receipts": s.receipts, "erased": s.erased, "paper": s.paper, "sha256": hex::encode(&s.sha256),
+            "total": s.total(), "receipts": s.receipts, "erased": s.erased, "paper": s.paper, "sha256": data_encoding::HEXLOWER.encode(&s.sha256),
             "at": i18n::date_time(visitor.locale, s.at, *zones::DEFAULT),
             "regions": s.regions.iter().map(|(key, n)| json!({"name": key, "count": n})).collect::<Vec<_>>(),
         })

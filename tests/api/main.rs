@@ -46,6 +46,7 @@ mod letter_dispatch;
 mod lifecycle;
 #[path = "../faults/lists.rs"]
 mod lists;
+mod logging;
 mod mail_queue;
 mod mail_relay;
 mod mail_retry_policy;

@@ -120,7 +120,11 @@ impl Countable for Attendances {
         .fetch_optional(conn)
         .await?;
         if fits == Some(false) {
-            tracing::error!(event = %action, "more seats are taken than the capacity; raise the capacity or cancel some");
+            tracing::error!(
+                event = "seats.over_capacity",
+                event_id = %action,
+                "more seats are taken than the capacity; raise the capacity or cancel some"
+            );
         }
         Ok(())
     }

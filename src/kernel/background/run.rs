@@ -188,7 +188,7 @@ impl Jobs {
             Ok(_) => failure_log.clear(),
             Err(error) => {
                 if failure_log.is_due(self.kernel.env.instant()) {
-                    tracing::warn!(round = name, %error, "a round of background jobs could not start; it is retried");
+                    tracing::warn!(event = "job.round_not_started", round = name, %error, "a round of background jobs could not start; it is retried");
                 }
             }
         }
@@ -238,7 +238,11 @@ impl Jobs {
             }
             metrics::counter!("muster_task_restarts", "task" => registered.info.name).increment(1);
             if ended.is_ok() {
-                tracing::error!(job = registered.info.name, "a continuous background job ended; it starts again");
+                tracing::error!(
+                    event = "job.ended",
+                    job = registered.info.name,
+                    "a continuous background job ended; it starts again"
+                );
             }
             sleep_unless_cancelled(pause, &cancel).await;
             pause = (pause * 2).min(MAX_RESTART_PAUSE);
@@ -256,7 +260,7 @@ impl Jobs {
                 None => Ok(registered.job.step(turn).await),
             }
         };
-        let span = tracing::info_span!("job", job = info.name);
+        let span = tracing::error_span!("job", job = info.name);
         let (outcome, made) = match AssertUnwindSafe(limited).catch_unwind().instrument(span.clone()).await {
             Ok(Ok(Ok(progress))) => ("done", Ok(progress)),
             Ok(Ok(Err(error @ Error::Unavailable { .. }))) => ("outage", Err(error)),
@@ -292,9 +296,11 @@ impl Jobs {
 fn log_failure(job: &'static str, outcome: &'static str, error: &Error) {
     match error {
         Error::Unavailable { .. } => {
-            tracing::warn!(job, outcome, %error, "a background job failed; it is retried at its next turn");
+            tracing::warn!(event = "job.failed", job, outcome, %error, "a background job failed; it is retried at its next turn");
         }
-        _ => tracing::error!(job, outcome, %error, "a background job failed; it is retried at its next turn"),
+        _ => {
+            tracing::error!(event = "job.failed", job, outcome, %error, "a background job failed; it is retried at its next turn")
+        }
     }
 }
 

@@ -16,7 +16,12 @@ pub(super) async fn create(programs: &Programs, location: &ClusterLocation) -> R
     let new = data_dir.with_extension("new");
     remove_dir_all(&new)?;
     location.make_private_dir(&new)?;
-    tracing::info!(version = programs.major, data = %data_dir.display(), "creating a Postgres cluster");
+    tracing::info!(
+        event = "postgres.creating",
+        version = programs.major,
+        data = %data_dir.display(),
+        "creating a Postgres cluster"
+    );
     let mut initdb = command(&programs.path("initdb"), location.account.as_ref());
     initdb
         .arg("--pgdata")

@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use nix::unistd::{Uid, User, geteuid};
 use sha2::{Digest, Sha256};
 
@@ -100,6 +101,7 @@ impl ClusterLocation {
         let note = outside_root.join("made-for");
         std::fs::write(&note, format!("{}\n", data_root.display())).map_err(EmbeddedError::io("write", &note))?;
         tracing::warn!(
+            event = "postgres.data_elsewhere",
             user = account.name,
             data_root = %data_root.display(),
             cluster = %outside.display(),
@@ -180,7 +182,7 @@ fn socket_dir(data_dir: &Path, uid: u32) -> PathBuf {
 
 fn short_hash(path: &Path) -> String {
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-    hex::encode(&digest[..8])
+    HEXLOWER.encode(&digest[..8])
 }
 
 fn user_name(uid: u32) -> String {

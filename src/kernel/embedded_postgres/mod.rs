@@ -128,6 +128,7 @@ impl EmbeddedPostgres {
         this.until_ready(&launch).await?;
         cluster::ensure_database(&programs, &location, &this.database).await?;
         tracing::info!(
+            event = "postgres.ready",
             version = programs.major,
             data = %this.data_dir.display(),
             socket = %this.socket_dir.display(),
@@ -191,7 +192,7 @@ impl EmbeddedPostgres {
             let _ = self.watchdog.start_kill();
             if let Ok(status) = timeout(patience, self.server.wait()).await {
                 let status = status.map_err(EmbeddedError::io("wait for Postgres on", &self.data_dir))?;
-                tracing::debug!(%status, "embedded Postgres has stopped");
+                tracing::debug!(event = "postgres.stopped", %status, "embedded Postgres has stopped");
                 gone = true;
                 break;
             }

@@ -46,7 +46,12 @@ pub(super) async fn stop_orphan(data_dir: &Path) -> Result<(), EmbeddedError> {
     }
     match PidFile::read(data_dir) {
         Some(PidFile { pid, .. }) if serves(pid, data_dir).await => {
-            tracing::warn!(pid, data = %data_dir.display(), "stopping a Postgres server left by a killed process");
+            tracing::warn!(
+                event = "postgres.stopping_leftover",
+                pid,
+                data = %data_dir.display(),
+                "stopping a Postgres server left by a killed process"
+            );
             stop(pid, data_dir).await
         }
         // Dead: the file stays, because Postgres reads from it which shared memory segment to check, in case sessions

@@ -181,7 +181,7 @@ async fn renew_lease_until_lost(kernel: &Kernel, job: &Job) {
             Ok(false) => return,
             Ok(true) => {}
             Err(error) => {
-                tracing::warn!(%error, kind = job.kind, job = %job.id, "the lease of a job could not be renewed");
+                tracing::warn!(event = "queue.lease_not_renewed", %error, kind = job.kind, job = %job.id, "the lease of a job could not be renewed");
             }
         }
     }
@@ -206,15 +206,15 @@ async fn step(kernel: &Kernel, kind: &dyn JobKind, job: &Job) -> StepResult {
         Ok(Ok(Err(error @ Error::Unavailable { .. }))) => StepResult::Outage(error),
         Ok(Ok(Err(error))) if failure_reason(&error) == LOST => StepResult::Next(NextStep::Again),
         Ok(Ok(Err(error))) => {
-            tracing::error!(kind = about.0, job = %about.1, %error, "a step of a job failed");
+            tracing::error!(event = "queue.step_failed", kind = about.0, job = %about.1, %error, "a step of a job failed");
             StepResult::Failed(failure_reason(&error))
         }
         Ok(Err(_)) => {
-            tracing::error!(kind = about.0, job = %about.1, "a step of a job took too long");
+            tracing::error!(event = "queue.step_too_slow", kind = about.0, job = %about.1, "a step of a job took too long");
             StepResult::Failed("too_slow")
         }
         Err(_) => {
-            tracing::error!(kind = about.0, job = %about.1, "a step of a job panicked");
+            tracing::error!(event = "queue.step_panicked", kind = about.0, job = %about.1, "a step of a job panicked");
             StepResult::Failed("panicked")
         }
     }
@@ -246,7 +246,7 @@ async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why
     for notifies_kind in [true, false] {
         let mut tx = kernel.work.begin().await?;
         if store::fail(&mut tx, job, attempts, why).await? {
-            tracing::error!(kind = job.kind, job = %job.id, why, "a job has failed");
+            tracing::error!(event = "queue.job_failed", kind = job.kind, job = %job.id, why, "a job has failed");
             metrics::counter!("muster_jobs_failed_total", "kind" => kind.kind()).increment(1);
             if notifies_kind {
                 match kind.on_failed(&mut tx, job, why).await {
@@ -254,7 +254,7 @@ async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why
                     Err(error @ Error::Unavailable { .. }) => return Err(error),
                     Err(error) => {
                         // without the callback then: otherwise the job would be retried for ever
-                        tracing::error!(kind = job.kind, job = %job.id, %error, "the failure callback of a job failed");
+                        tracing::error!(event = "queue.callback_failed", kind = job.kind, job = %job.id, %error, "the failure callback of a job failed");
                         continue;
                     }
                 }
@@ -300,7 +300,7 @@ pub async fn run_step(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
     }
     // the database recorded it, so the outage concerns this job only (a key, for example), and others can go on
     if let StepResult::Outage(error) = &ended {
-        tracing::info!(kind = kind.kind(), job = %job.id, %error, "a job waits until what it needs is there again");
+        tracing::info!(event = "queue.job_waits", kind = kind.kind(), job = %job.id, %error, "a job waits until what it needs is there again");
     }
     Ok(true)
 }

@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -162,7 +162,11 @@ impl KeyFile {
             Ok((keys, stamp)) => {
                 let mut state = self.lock_state();
                 if state.failing.take().is_some() {
-                    tracing::info!(file = %self.path.display(), "the key file can be read again");
+                    tracing::info!(
+                        event = "keyring.file_readable",
+                        file = %self.path.display(),
+                        "the key file can be read again"
+                    );
                 }
                 state.keys = Some(Arc::new(keys));
                 state.stamp = Some(stamp);
@@ -183,7 +187,12 @@ impl KeyFile {
         if let Some(failing) = &mut state.failing {
             failing.why = why;
         } else {
-            tracing::error!(error = why, grace_seconds = STALE_KEYS_GRACE.as_secs(), "a key file cannot be read");
+            tracing::error!(
+                event = "keyring.file_unreadable",
+                error = why,
+                grace_seconds = STALE_KEYS_GRACE.as_secs(),
+                "a key file cannot be read"
+            );
             state.failing = Some(ReadFailure { since: now, why });
         }
         self.show(false);
@@ -282,7 +291,7 @@ pub(super) fn parse(text: &str) -> Result<Keys, String> {
     }
     let mut keys = Keys::new();
     for (name, value) in &stored.keys {
-        let key = STANDARD.decode(value).ok().map(Zeroizing::new).and_then(|bytes| Key::from_slice(&bytes));
+        let key = BASE64.decode(value.as_bytes()).ok().map(Zeroizing::new).and_then(|bytes| Key::from_slice(&bytes));
         let key = key.ok_or_else(|| format!("key `{name}` is not 32 bytes of base64"))?;
         let (created_at, database) = (stored.created_at.get(name).copied(), stored.database.get(name).cloned());
         let is_unnumbered = Family::ALL.iter().any(|family| family.name() == name);
@@ -339,7 +348,7 @@ fn lock(target: &Path, kind: KeyFileKind) -> Result<File, KeyringError> {
 fn write(target: &Path, kind: KeyFileKind, keys: &Keys) -> Result<(), KeyringError> {
     let stored = KeyFileJson {
         format: FORMAT,
-        keys: keys.iter().map(|(name, entry)| (name.clone(), STANDARD.encode(entry.key.expose()))).collect(),
+        keys: keys.iter().map(|(name, entry)| (name.clone(), BASE64.encode(entry.key.expose()))).collect(),
         created_at: keys.iter().filter_map(|(name, entry)| Some((name.clone(), entry.created_at?))).collect(),
         database: keys.iter().filter_map(|(name, entry)| Some((name.clone(), entry.database.clone()?))).collect(),
     };

@@ -7,13 +7,15 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 use super::Keyring;
 use crate::kernel::{crypto::Key, env::Env};
 
 /// What a signing key is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Family {
     /// Tokens of links in mail.
     Links,
@@ -25,15 +27,11 @@ pub enum Family {
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 3] = [Self::Links, Self::Requests, Self::Suppressions];
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
 
     /// Name of the family's keys in the file, before the generation.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Links => "links",
-            Self::Requests => "requests",
-            Self::Suppressions => "suppressions",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -258,7 +258,7 @@ fn a_symbolic_link_stays_and_what_it_leads_to_is_changed() {
 #[test]
 fn a_file_of_format_1_opens_and_is_converted_by_the_first_change() {
     let (env, folder) = (Env::system(), Folder::new());
-    let key = |n: u8| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [n; 32]);
+    let key = |n: u8| data_encoding::BASE64.encode(&[n; 32]);
     let old = json!({"format": 1, "keys": {"root-1": key(1), "links": key(2), "requests": key(3), "suppressions": key(4), "month-2027-03": key(5)}});
     fs::write(folder.root(), old.to_string()).unwrap();
     fs::set_permissions(folder.root(), fs::Permissions::from_mode(0o600)).unwrap();

@@ -41,7 +41,8 @@ const UNCOUNT_TIMEOUT: Duration = Duration::from_secs(1);
 const NO_LIMIT: u32 = u32::MAX;
 
 /// What is attempted. Each purpose has its own counters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum AttemptPurpose {
     /// A password.
     SignIn,
@@ -53,11 +54,7 @@ pub enum AttemptPurpose {
 
 impl AttemptPurpose {
     fn as_str(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign_in",
-            Self::TypedCode => "typed_code",
-            Self::OwnPage => "own_page",
-        }
+        self.into()
     }
 }
 
@@ -243,7 +240,11 @@ async fn uncount_in_time(uncounting: impl Future<Output = Result<()>>) {
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it took too long".to_owned(),
     };
-    tracing::warn!(error = failed, "an attempt could not be uncounted: it counts as a failure until its window ends");
+    tracing::warn!(
+        event = "rate_limit.not_uncounted",
+        error = failed,
+        "an attempt could not be uncounted: it counts as a failure until its window ends"
+    );
 }
 
 fn number(failures: i64) -> u32 {

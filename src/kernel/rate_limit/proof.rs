@@ -2,8 +2,8 @@
 //! wait. Each can be used once, in all processes, for the purpose and at most the work that it was made for.
 
 use altcha_lib_rs::{Challenge, ChallengeOptions, Payload, algorithm::AltchaAlgorithm};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
+use data_encoding::{BASE64, HEXLOWER};
 use serde_json::Value;
 
 use super::RateLimiter;
@@ -72,7 +72,7 @@ impl RateLimiter {
     }
 
     fn check_altcha(&self, altcha: &str, purpose: &str, work: u64) -> Option<String> {
-        let payload: Payload = serde_json::from_slice(&STANDARD.decode(altcha).ok()?).ok()?;
+        let payload: Payload = serde_json::from_slice(&BASE64.decode(altcha.as_bytes()).ok()?).ok()?;
         let (made_for, rest) = payload.salt.split_once("?expires=")?;
         let expires = rest.split('&').next()?.parse().ok()?;
         let mut made_for = made_for.rsplitn(3, '.');
@@ -123,7 +123,7 @@ impl RateLimiter {
 }
 
 fn hmac_key(secret: &Key) -> String {
-    hex::encode(secret.derive("altcha").expose())
+    HEXLOWER.encode(secret.derive("altcha").expose())
 }
 
 fn describe(challenge: &Challenge, ticket: &str, wait: i64) -> Value {

@@ -117,6 +117,7 @@ impl TrustedProxies {
         let peer = kind.as_str();
         if kind == Peer::Trusted {
             tracing::warn!(
+                event = "proxy.only_forwarded",
                 peer,
                 header,
                 "a proxy in http.trusted_proxies sends Forwarded and no X-Forwarded-For; let it set X-Forwarded-For, or all \
@@ -124,6 +125,7 @@ impl TrustedProxies {
             );
         } else {
             tracing::warn!(
+                event = "proxy.not_trusted",
                 peer,
                 network,
                 header,
@@ -141,7 +143,8 @@ impl TrustedProxies {
 }
 
 /// Kind of a connection's peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 enum Peer {
     Loopback,
     Private,
@@ -165,12 +168,7 @@ impl Peer {
     }
 
     fn as_str(self) -> &'static str {
-        match self {
-            Self::Loopback => "loopback",
-            Self::Private => "private",
-            Self::Public => "public",
-            Self::Trusted => "trusted",
-        }
+        self.into()
     }
 }
 

@@ -1,12 +1,29 @@
 //! The languages of pages and mails.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use super::TextError;
 
 /// A language with a complete set of texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    EnumString,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", ascii_case_insensitive)]
 pub enum LocaleTag {
     /// English, the fallback.
     #[default]
@@ -21,7 +38,7 @@ pub enum LocaleTag {
 
 impl LocaleTag {
     /// All languages, in the order of language menus.
-    pub const ALL: [Self; 4] = [Self::En, Self::Fr, Self::Es, Self::Pa];
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
 
     /// Parses a language tag (BCP 47, or with POSIX's underscore) by its primary language: `fr-CA` is French.
     ///
@@ -33,20 +50,12 @@ impl LocaleTag {
             return Err(TextError::required());
         }
         let language = tag.split(['-', '_']).next().unwrap_or(tag);
-        Self::ALL
-            .into_iter()
-            .find(|locale| locale.as_str().eq_ignore_ascii_case(language))
-            .ok_or_else(|| TextError::new("unsupported_locale", "Possible languages are en, fr, es and pa."))
+        language.parse().map_err(|_| TextError::new("unsupported_locale", "Possible languages are en, fr, es and pa."))
     }
 
     /// The tag for `lang` attributes and the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::Fr => "fr",
-            Self::Es => "es",
-            Self::Pa => "pa",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The value of the `dir` attribute: `ltr` or `rtl`.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
+use data_encoding::HEXLOWER;
 use futures_util::FutureExt;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -53,7 +54,7 @@ impl Node {
     /// A name for this process.
     pub fn new(env: &Env, role: &'static str) -> Self {
         let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
-        Self { name: format!("{host}/{}", hex::encode(env.random::<4>())), role }
+        Self { name: format!("{host}/{}", HEXLOWER.encode(&env.random::<4>())), role }
     }
 }
 
@@ -129,7 +130,7 @@ impl Vaults {
         self.refresh().await;
         let now = self.env.now();
         for vault in store::destroy_ended(&self.work, (now - END_OF_DAY_EVERYWHERE).date_naive(), now).await? {
-            tracing::info!(%vault, "a protected vault was destroyed: its last day is over");
+            tracing::info!(event = "vault.destroyed", %vault, "a protected vault was destroyed: its last day is over");
             self.opened.invalidate(&vault);
         }
         let needed = store::needed(&self.work).await?;
@@ -151,7 +152,11 @@ impl Vaults {
         let names = gone.clone();
         self.with_files(move |keyring| keyring.destroy(&names)).await?;
         gauge("muster_keyring_destroyed_keys_present", 0);
-        tracing::info!(keys = gone.len(), "keys of vaults that have ended were destroyed");
+        tracing::info!(
+            event = "vault.keys_destroyed",
+            keys = gone.len(),
+            "keys of vaults that have ended were destroyed"
+        );
         Ok(gone)
     }
 

@@ -129,7 +129,7 @@ impl Connection {
         } else if settings.mode == TlsMode::Required {
             return Err(refused("the relay does not offer STARTTLS"));
         } else {
-            tracing::debug!("the relay does not offer STARTTLS; mail goes unencrypted");
+            tracing::debug!(event = "relay.unencrypted", "the relay does not offer STARTTLS; mail goes unencrypted");
         }
         Ok(smtp)
     }

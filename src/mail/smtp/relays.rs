@@ -9,9 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::BoxFuture;
+
 use super::{
     Accepted, LeaseCheck, Message, Outbox, Pool, PoolConfig, SendError, SettingsError, SmtpSettings, pool::Clock,
 };
+use crate::mail::transport::MailTransport;
 
 /// How long a relay that was not available comes last, after the others.
 const UNAVAILABLE_FOR: Duration = Duration::from_secs(30);
@@ -86,7 +89,7 @@ impl Relays {
     ///
     /// Ends when the outbox has no more, or no relay accepts more; in that case at least one message is answered with
     /// [`SendError::Refused`].
-    pub async fn send(
+    async fn send_by_turns(
         &self,
         messages: &[Message<'_>],
         outbox: &mut dyn Outbox,
@@ -151,17 +154,33 @@ impl Relays {
         }
         answers
     }
+}
 
-    /// As [`Pool::sweep`].
-    pub fn sweep(&self) {
+impl MailTransport for Relays {
+    fn relays(&self) -> Vec<String> {
+        self.names()
+    }
+
+    fn send<'a>(
+        &'a self,
+        messages: &'a [Message<'a>],
+        outbox: &'a mut (dyn Outbox + 'a),
+        lease_held: LeaseCheck<'a>,
+        quotas: &'a RelayQuotas,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(self.send_by_turns(messages, outbox, lease_held, quotas))
+    }
+
+    fn sweep(&self) {
         self.all.iter().for_each(|relay| relay.pool.sweep());
     }
 
-    /// As [`Pool::close`].
-    pub async fn close(&self) {
-        for relay in &self.all {
-            relay.pool.close().await;
-        }
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            for relay in &self.all {
+                relay.pool.close().await;
+            }
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use lettre::transport::smtp::{
     client::{Certificate, TlsParameters},
     extension::ClientId,
 };
+use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 /// When a connection to the relay becomes encrypted.
@@ -198,16 +199,6 @@ fn is_loopback(host: &str) -> bool {
 /// Undoes percent-encoding (RFC 3986 section 2.1); `None` when it is not UTF-8 or holds a NUL, which AUTH PLAIN
 /// uses as its separator (RFC 4616).
 fn percent_decoded(text: &str) -> Option<String> {
-    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let Some((&first, tail)) = rest.split_first() {
-        let encoded = (first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(encoded.unwrap_or(first));
-        rest = if encoded.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    (!text.contains('\0')).then(|| text.into_owned())
 }

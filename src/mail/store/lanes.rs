@@ -230,7 +230,12 @@ async fn hours_that_contain(tx: &mut PgConnection, now: DateTime<Utc>) -> Result
         .fetch_all(&mut *tx)
         .await?;
         if !paused.is_empty() {
-            tracing::error!(zones = ?unknown, lanes = ?paused, "mailboxes are paused: their time zone is unknown here");
+            tracing::error!(
+                event = "lane.zone_unknown",
+                zones = ?unknown,
+                lanes = ?paused,
+                "mailboxes are paused: their time zone is unknown here"
+            );
         }
     }
     open.retain(|hours| hours.contain(now));

@@ -25,6 +25,7 @@ use crate::{
     },
     organizers::{Actor, MaybeActor, Scope, audit},
     petitions::{Petition, Petitions, Signatures},
+    telemetry,
 };
 
 /// Routes of the counts.
@@ -145,7 +146,7 @@ async fn recount_petition(
     let mut tx = petitions.kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?.id;
     tx.commit().await?;
-    let counting = tokio::spawn(async move {
+    let counting = telemetry::spawn_in_span(async move {
         let (kernel, now) = (&petitions.kernel, petitions.kernel.env.now());
         let wrong = recount(&kernel.work, &Signatures, action, ROWS_PER_RANGE, now).await?;
         let detail = json!({"repaired": wrong.len()});

@@ -86,7 +86,7 @@ fn delivery_resource(kernel: &Kernel, action: &Action, d: &PetitionDelivery) -> 
     let statement = d.statement.as_ref().map(|s| {
         json!({
             "created_date": s.at, "total": s.total(), "receipts": s.receipts, "erased": s.erased, "paper": s.paper,
-            "regions": s.regions, "receipts_sha256": hex::encode(&s.sha256),
+            "regions": s.regions, "receipts_sha256": data_encoding::HEXLOWER.encode(&s.sha256),
         })
     });
     let page = kernel.url(&format!("{}/deliveries/{}", action.path(), d.id));

@@ -284,7 +284,12 @@ impl Upload<'_> {
             tx.commit().await.map_err(Error::from)
         };
         if let Err(error) = thrown.await {
-            tracing::info!(%error, import = %self.import.id, "aborted upload is left for cleanup");
+            tracing::info!(
+                event = "import.upload_left",
+                %error,
+                import = %self.import.id,
+                "aborted upload is left for cleanup"
+            );
         }
     }
 }
