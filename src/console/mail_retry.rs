@@ -61,12 +61,11 @@ async fn step(kernel: &Kernel, job: &Job) -> Result<NextStep> {
         audit_by_service(&mut tx, &kernel.env, job.organization_id, "mail.retry_all", None, detail).await?;
     }
     let done = usize::try_from(retried.mails).unwrap_or_default();
-    let next = match retried.next {
-        Some(_) => NextStep::Again,
-        None => {
-            store::delete_retry(&mut tx, job.id).await?;
-            NextStep::Done
-        }
+    let next = if retried.next.is_some() {
+        NextStep::Again
+    } else {
+        store::delete_retry(&mut tx, job.id).await?;
+        NextStep::Done
     };
     jobs::save_progress(&mut tx, job, retried.next.unwrap_or(cursor), done).await?;
     tx.commit().await?;

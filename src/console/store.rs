@@ -33,8 +33,9 @@ pub async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Result<Ve
                   (coalesce((SELECT c.value FROM action_counts c WHERE c.action_id = a.id AND c.dimension = 'total' AND c.key = ''), 0)
                    + coalesce((SELECT sum(d.delta) FROM action_count_deltas d WHERE d.action_id = a.id AND d.dimension = 'total'), 0))::bigint AS "total!"
            FROM actions a
-           WHERE a.organization_id = $1 AND a.kind = 'petition' AND a.state <> 'archived'
-           ORDER BY a.created_at DESC, a.id LIMIT 200"#,
+           WHERE a.id = ANY (ARRAY(SELECT id FROM actions WHERE organization_id = $1 AND kind = 'petition' AND state <> 'archived'
+                                   ORDER BY created_at DESC, id LIMIT 200))
+           ORDER BY a.created_at DESC, a.id"#,
         organization
     )
     .fetch_all(conn)
@@ -61,9 +62,9 @@ pub async fn events(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<E
         r#"SELECT a.id, a.slug, a.title, a.privacy = 'protected' AS "is_protected!", e.starts_at, e.ends_at, e.timezone, e.capacity,
                   e.seats_taken AS accepted,
                   e.waiting_seats AS waitlisted
-           FROM (SELECT id, slug, title, privacy FROM actions WHERE organization_id = $1 AND kind = 'event' AND state <> 'archived'
-                 ORDER BY ends_at DESC LIMIT 200) a
-           JOIN events e ON e.id = a.id
+           FROM actions a JOIN events e ON e.id = a.id
+           WHERE a.id = ANY (ARRAY(SELECT id FROM actions WHERE organization_id = $1 AND kind = 'event' AND state <> 'archived'
+                                   ORDER BY ends_at DESC LIMIT 200))
            ORDER BY e.starts_at DESC, a.id"#,
         organization
     )
@@ -97,8 +98,9 @@ pub async fn letters(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<
                FROM (SELECT key, value AS n FROM action_counts WHERE action_id = a.id AND dimension = 'state'
                      UNION ALL SELECT key, delta FROM action_count_deltas WHERE action_id = a.id AND dimension = 'state') c
            ) o
-           WHERE a.organization_id = $1 AND a.state <> 'archived'
-           ORDER BY a.created_at DESC, a.id LIMIT 200"#,
+           WHERE a.id = ANY (ARRAY(SELECT id FROM actions WHERE organization_id = $1 AND kind = 'letter' AND state <> 'archived'
+                                   ORDER BY created_at DESC, id LIMIT 200))
+           ORDER BY a.created_at DESC, a.id"#,
         organization
     )
     .fetch_all(conn)
