@@ -299,7 +299,7 @@ fn log_failure(job: &'static str, outcome: &'static str, error: &Error) {
             tracing::warn!(event = "job.failed", job, outcome, %error, "a background job failed; it is retried at its next turn");
         }
         _ => {
-            tracing::error!(event = "job.failed", job, outcome, %error, "a background job failed; it is retried at its next turn")
+            tracing::error!(event = "job.failed", job, outcome, %error, "a background job failed; it is retried at its next turn");
         }
     }
 }

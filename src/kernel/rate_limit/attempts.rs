@@ -145,7 +145,7 @@ impl RateLimiter {
                 WAIT_INSTEAD_OF_PROOF_SECONDS << doublings,
             )
         };
-        let proven = match strictest(&counters, &self.failures(&keys).await?) {
+        let proven = match strictest(&counters, &Box::pin(self.failures(&keys)).await?) {
             Admission::Allowed => false,
             Admission::NeedsProof(doublings) => {
                 if !self.redeem(attempt.proof, purpose, self.settings.challenge_work << doublings).await? {
@@ -159,7 +159,7 @@ impl RateLimiter {
         // concurrent attempts from one source do not affect others.
         for counter in &counters {
             let limit = if proven { counter.refused_from } else { counter.refused_from.min(counter.proof_from) };
-            if self.count_below(&counter.key, limit).await? {
+            if Box::pin(self.count_below(&counter.key, limit)).await? {
                 counted.keys.push(counter.key.clone());
                 continue;
             }
@@ -224,12 +224,12 @@ impl CountedAttempt<'_> {
             let failures = gone.fetch_optional(&mut *self.limiter.db.acquire().await?).await?.unwrap_or(1);
             self.limiter.uncount(wider, failures).await
         };
-        uncount_in_time(forget).await;
+        Box::pin(uncount_in_time(forget)).await;
     }
 
     /// The attempt could not be checked: uncounts it.
     pub async fn cancel(self) {
-        uncount_in_time(self.limiter.uncount(&self.keys, 1)).await;
+        Box::pin(uncount_in_time(self.limiter.uncount(&self.keys, 1))).await;
     }
 }
 

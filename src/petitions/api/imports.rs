@@ -281,7 +281,7 @@ impl Upload<'_> {
             imports::cancel_upload(&mut tx, self.import.id, kernel.env.now()).await?;
             import::begin_file_cleanup(self.petitions, &mut tx, petition.action.organization_id, self.import.id)
                 .await?;
-            tx.commit().await.map_err(Error::from)
+            tx.commit().await
         };
         if let Err(error) = thrown.await {
             tracing::info!(
