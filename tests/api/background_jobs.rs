@@ -21,7 +21,7 @@ use muster::{
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::{cache_invalidation::soon, harness::TestApp};
+use crate::{harness::TestApp, process::until};
 
 /// The header of the table in `docs/jobs.md`.
 const TABLE: &str = "| Job | Schedule | Runs in | One step | Bound |\n|---|---|---|---|---|\n";
@@ -204,7 +204,7 @@ async fn loops_go_on_after_a_panic_and_end_when_cancelled(pool: PgPool) {
     });
     let cancel = CancellationToken::new();
     let running = tokio::spawn(jobs.run(cancel.clone()));
-    soon(Duration::from_secs(10), "both run again", async || repeated.number() > 3 && restarted.number() == 2).await;
+    until("both to run again", async || (repeated.number() > 3 && restarted.number() == 2).then_some(())).await;
     cancel.cancel();
     tokio::time::timeout(Duration::from_secs(5), running).await.expect("the loops end").unwrap();
 }

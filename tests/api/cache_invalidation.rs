@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use muster::kernel::env::Env;
 use serde_json::json;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::TestApp;
+use crate::{
+    harness::{TestApp, table_reads},
+    process::until,
+};
 
 const JSON: &str = "/api/v1/petitions/status";
 
@@ -18,16 +20,8 @@ pub async fn hearing(app: &TestApp) -> tokio_util::sync::DropGuard {
     let (invalidator, options, stopped) =
         (app.kernel.cache_invalidator.clone(), (*app.kernel.db.connect_options()).clone(), stop.clone());
     tokio::spawn(async move { invalidator.listen(options, stopped).await });
-    soon(Duration::from_secs(5), "the listener connects", async || app.kernel.cache_invalidator.is_listening()).await;
+    until("the listener connects", async || (app.kernel.cache_invalidator.is_listening()).then_some(())).await;
     stop.drop_guard()
-}
-
-pub async fn soon(limit: Duration, what: &str, is_so: impl AsyncFn() -> bool) {
-    let begun = Env::system().instant();
-    while !is_so().await {
-        assert!(begun.elapsed() < limit, "{what}: not within {limit:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 async fn title(app: &TestApp) -> String {
@@ -46,23 +40,33 @@ async fn concurrent_requests_for_an_uncached_petition_make_one_query(pool: PgPoo
     let app = TestApp::new(pool.clone()).await;
     let token = app.owner().await;
     app.petition(&token, json!({})).await;
-    let mut locked = lock_petitions(&pool).await;
-    let herd = futures_util::future::join_all((0..200).map(|_| app.get(JSON, None)));
-    let look = async {
-        let waiting =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let mut most = 0;
-        for _ in 0..25 {
-            let now: i64 = sqlx::query_scalar(waiting).fetch_one(&mut locked).await.unwrap();
-            most = most.max(now);
-            tokio::time::sleep(Duration::from_millis(20)).await;
+    let scans = async || {
+        let mut scans = 0;
+        for table in table_reads(&pool).await {
+            scans += if table.name == "petitions" { table.scans } else { 0 };
         }
-        sqlx::raw_sql("ROLLBACK").execute(&mut locked).await.unwrap();
-        most
+        scans
     };
-    let (replies, waiting) = tokio::join!(herd, look);
-    assert_eq!(waiting, 1, "one reader asks the database, the others wait for its answer");
+    let before = scans().await;
+    app.get(JSON, None).await.expect(200);
+    let one_load = scans().await - before;
+    assert!(one_load > 0);
+
+    app.expire_caches();
+    let before = scans().await;
+    let mut locked = lock_petitions(&pool).await;
+    let requests = futures_util::future::join_all((0..200).map(|_| app.get(JSON, None)));
+    let unlock = async {
+        let waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        until("the request that loads", async || {
+            sqlx::query(waiting).fetch_optional(&mut locked).await.unwrap().map(|_| ())
+        })
+        .await;
+        sqlx::raw_sql("ROLLBACK").execute(&mut locked).await.unwrap();
+    };
+    let (replies, ()) = tokio::join!(requests, unlock);
     assert!(replies.iter().all(|r| r.status == 200 && r.body == replies[0].body));
+    assert_eq!(scans().await - before, one_load, "one request asks the database, the others wait for its answer");
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -77,7 +81,7 @@ async fn cached_answers_need_no_database(pool: PgPool) {
     for path in paths {
         assert_eq!(app.get(path, None).await.status, 200, "{path}");
     }
-    tokio::time::sleep(Duration::from_millis(2200)).await; // longer than an unheard value lives
+    app.expire_caches(); // as if no invalidation could be received
     // no connection can be had
     let mut all = Vec::new();
     while let Ok(Ok(conn)) = tokio::time::timeout(Duration::from_millis(300), pool.acquire()).await {
@@ -99,7 +103,7 @@ async fn changes_of_another_process_invalidate_the_cache(pool: PgPool) {
         let before = title(&other).await;
         one.put(JSON, Some(&token), &json!({"title": changed})).await.expect(200);
         assert_eq!(title(&one).await, changed, "an own write is seen at once");
-        soon(Duration::from_millis(1500), "the change is heard", async || title(&other).await == changed).await;
+        until("the change is heard", async || (title(&other).await == changed).then_some(())).await;
         assert_ne!(before, changed);
         if n == 1 {
             // the connection breaks: it comes back by itself, and nothing that was missed is shown
@@ -111,9 +115,8 @@ async fn changes_of_another_process_invalidate_the_cache(pool: PgPool) {
             .unwrap();
             assert_eq!(broken, 1);
             one.put(JSON, Some(&token), &json!({"title": "Missed"})).await.expect(200);
-            soon(Duration::from_millis(2500), "nothing is missed", async || title(&other).await == "Missed").await;
-            soon(Duration::from_secs(10), "it listens again", async || other.kernel.cache_invalidator.is_listening())
-                .await;
+            until("nothing is missed", async || (title(&other).await == "Missed").then_some(())).await;
+            until("it listens again", async || other.kernel.cache_invalidator.is_listening().then_some(())).await;
         }
     }
 }
@@ -125,7 +128,9 @@ async fn without_listen_the_cache_expires_after_two_seconds(pool: PgPool) {
     one.petition(&token, json!({})).await;
     assert_eq!(title(&other).await, "Status for all");
     one.put(JSON, Some(&token), &json!({"title": "Changed"})).await.expect(200);
-    soon(Duration::from_millis(2500), "the value has aged", async || title(&other).await == "Changed").await;
+    assert_eq!(title(&other).await, "Status for all", "not aged yet");
+    other.expire_caches();
+    assert_eq!(title(&other).await, "Changed");
 }
 
 #[sqlx::test(migrations = "./migrations")]

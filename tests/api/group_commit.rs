@@ -3,9 +3,9 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
+use chrono::TimeDelta;
 use futures_util::future::{BoxFuture, join_all};
 use muster::{
     config::HotPath,
@@ -30,6 +30,7 @@ struct Line {
 #[derive(Clone)]
 struct Book {
     db: PgPool,
+    env: Env,
     /// Batches pass one permit each.
     gate: Arc<Semaphore>,
     /// Sizes of the batches that were begun.
@@ -46,6 +47,7 @@ impl Book {
         sqlx::query("CREATE TABLE lines (n integer PRIMARY KEY, text text NOT NULL)").execute(&db).await.unwrap();
         Self {
             db,
+            env: Env::system(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             begun: Arc::default(),
             trouble: Arc::default(),
@@ -62,7 +64,7 @@ impl Book {
     }
 
     fn start(&self, settings: HotPath) -> Arc<GroupCommit<Book>> {
-        Arc::new(GroupCommit::start(self.clone(), settings, Env::system()))
+        Arc::new(GroupCommit::start(self.clone(), settings, self.env.clone()))
     }
 
     fn begun(&self) -> Vec<usize> {
@@ -260,8 +262,8 @@ async fn an_act_past_its_deadline_is_rejected(pool: PgPool) {
     let late = async {
         book.wait_for_batches(1).await;
         let open_too_late = async {
-            // the queue's own clock cannot be moved: this is the time that passes, not a wait for something
-            tokio::time::sleep(Duration::from_millis(1200)).await;
+            tokio::task::yield_now().await;
+            book.env.advance(TimeDelta::milliseconds(1200));
             book.open();
         };
         tokio::join!(commits.submit(line(2)), open_too_late).0

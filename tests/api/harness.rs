@@ -8,6 +8,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
+use chrono::TimeDelta;
 use http_body_util::BodyExt;
 use muster::{
     app::{App, from_loopback},
@@ -21,6 +22,9 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tower::ServiceExt;
 use uuid::Uuid;
+
+/// Longer than cached values (two seconds) and opened vaults are used while no invalidations are received.
+pub const CACHE_LIFETIME: TimeDelta = TimeDelta::seconds(3);
 
 /// A Muster and its outside.
 pub struct TestApp {
@@ -118,6 +122,11 @@ impl TestApp {
         let app = App::new(kernel.clone());
         let engine = Engine::new(kernel.clone(), app.mail_kinds()).unwrap();
         Self { router: app.router(), app, engine, kernel, folder }
+    }
+
+    /// Lets cached values and opened vaults pass the age to which they are used while no invalidations are received.
+    pub fn expire_caches(&self) {
+        self.kernel.env.advance(CACHE_LIFETIME);
     }
 
     /// Where the keyring's file is, for a second process over the same database.
@@ -292,4 +301,35 @@ pub fn merge(into: &mut Value, from: Value) {
 pub fn signer(address: &str) -> Value {
     json!({"person": {"given_name": "Amara", "family_name": "Okafor", "email_addresses": [{"address": address}],
                       "postal_addresses": [{"postal_code": "M5V 3L9", "country": "CA"}]}})
+}
+
+/// What was read of a table since its database was created.
+pub struct TableReads {
+    pub name: String,
+    /// Scans of the whole table and of its indexes.
+    pub scans: i64,
+    /// Rows read in scans of the whole table.
+    pub scanned_rows: i64,
+    /// Rows found by an index.
+    pub fetched_rows: i64,
+}
+
+/// The statistics of all tables, after each connection of the pool has reported its own.
+pub async fn table_reads(db: &PgPool) -> Vec<TableReads> {
+    let mut conns = Vec::new();
+    while conns.len() < usize::try_from(db.size()).unwrap() {
+        let mut conn = db.acquire().await.unwrap();
+        sqlx::query("SELECT pg_stat_force_next_flush()").execute(&mut *conn).await.unwrap();
+        conns.push(conn);
+    }
+    // what was forced is written when the next transaction ends
+    for conn in &mut conns {
+        sqlx::query("SELECT pg_stat_clear_snapshot()").execute(&mut **conn).await.unwrap();
+    }
+    let sql = "SELECT relname::text, seq_scan + coalesce(idx_scan, 0), seq_tup_read, coalesce(idx_tup_fetch, 0)
+               FROM pg_stat_user_tables";
+    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(sql).fetch_all(&mut *conns[0]).await.unwrap();
+    rows.into_iter()
+        .map(|(name, scans, scanned_rows, fetched_rows)| TableReads { name, scans, scanned_rows, fetched_rows })
+        .collect()
 }

@@ -7,7 +7,10 @@ use axum::{
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::harness::{Reply, TestApp, merge, signer};
+use crate::{
+    harness::{Reply, TestApp, merge, signer},
+    process::until,
+};
 
 /// The smallest PNG: one red pixel.
 const PIXEL: &str = "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc000000301010018dd8db00000000049454e44ae426082";
@@ -114,10 +117,7 @@ async fn image_deleted_by_another_process_returns_404(pool: PgPool) {
     let _hearing = crate::cache_invalidation::hearing(&app).await;
     assert_eq!(app.get(&path, None).await.status, 200);
     sqlx::query("DELETE FROM images").execute(&app.kernel.db).await.unwrap();
-    crate::cache_invalidation::soon(std::time::Duration::from_secs(5), "the picture is gone", async || {
-        app.get(&path, None).await.status == 404
-    })
-    .await;
+    until("the picture to be gone", async || (app.get(&path, None).await.status == 404).then_some(())).await;
 }
 
 #[sqlx::test(migrations = "./migrations")]

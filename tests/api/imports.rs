@@ -223,13 +223,18 @@ async fn import_of_100000_rows_uses_constant_memory(pool: PgPool) {
     until("the first thousand lines", async || (numbers(&progress().await)[0] > 1_000).then_some(())).await;
     let warm = memory(server.pid());
     let mut most = warm;
+    let mut seen = 0;
     let done = loop {
-        let import = progress().await;
-        most = most.max(memory(server.pid()));
+        let import = until("further lines", async || {
+            let import = progress().await;
+            most = most.max(memory(server.pid()));
+            Some(import).filter(|import| import["muster:state"] != "running" || numbers(import)[0] > seen)
+        })
+        .await;
         if import["muster:state"] != "running" {
             break import;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        seen = numbers(&import)[0];
     };
     assert_eq!((done["muster:state"].as_str(), numbers(&done)), (Some("checked"), [100_000, 100_000, 0, 0]));
     assert!(most - warm < 32 * 1024, "grew by {} KiB", most - warm);

@@ -1,12 +1,13 @@
 //! The life of a petition: dates, reasons, previews, addresses, short links.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::harness::{TestApp, signer};
+use crate::{
+    harness::{TestApp, signer},
+    process::until,
+};
 
 const PETITION: &str = "/api/v1/petitions/status";
 const SIGN: &str = "/api/v1/petitions/status/signatures";
@@ -155,17 +156,12 @@ async fn short_links_redirect_and_clicks_are_counted(pool: PgPool) {
         assert_eq!(app.get("/go/radio?lang=es", None).await.headers["location"], "/p/status?lang=es");
     }
     app.get("/go/status", None).await;
-    let mut hits = json!(null);
-    for _ in 0..50 {
+    until("the hits, which are written a few seconds later", async || {
         let links = app.get(&path, Some(&token)).await.expect(200)["muster:short_links"].clone();
         let of = |word: &str| links.as_array().unwrap().iter().find(|l| l["word"] == word).unwrap()["hits"].clone();
-        hits = json!([of("radio"), of("status")]);
-        if hits == json!([3, 1]) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(hits, json!([3, 1]), "written a few seconds later");
+        (of("radio") == 3 && of("status") == 1).then_some(())
+    })
+    .await;
     app.delete(&format!("{path}/radio"), Some(&token)).await.expect(200);
     assert_eq!(app.get("/go/radio", None).await.status, 404);
     app.delete(&format!("{path}/radio"), Some(&token)).await.problem(404, "not_found", &[]);

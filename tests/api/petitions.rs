@@ -58,7 +58,7 @@ async fn signature_is_counted_after_confirmation(pool: PgPool) {
     assert_eq!(again.text(), done.text(), "a second press shows the same success");
     assert_eq!(total(&app, Some(&token)).await, 1);
     app.tick().await;
-    tokio::time::sleep(std::time::Duration::from_millis(2100)).await; // the page cache lives two seconds
+    app.expire_caches();
     assert_eq!(total(&app, None).await, 1);
     let page = app.get("/p/status", None).await.text();
     assert!(page.contains("data-live-text>1 "), "the page shows the published number");
@@ -134,7 +134,7 @@ async fn without_confirmation_a_second_signature_becomes_a_duplicate(pool: PgPoo
         app.post(SIGN, None, &signer(&format!("p{i}@example.org"))).await.expect(202);
     }
     app.tick().await;
-    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    app.expire_caches();
     assert_eq!(total(&app, None).await, 10, "floored to ten");
     assert_eq!(total(&app, Some(&token)).await, 13);
 }

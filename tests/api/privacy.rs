@@ -4,7 +4,6 @@ use std::{
     io::Write,
     process::Command,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use muster::{
@@ -17,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     fixtures::{confirm, event, letter_action, office},
-    harness::{Reply, TestApp, merge, signer},
+    harness::{CACHE_LIFETIME, Reply, TestApp, merge, signer},
 };
 
 /// What people type in these tests; none of it may be found anywhere.
@@ -256,7 +255,7 @@ async fn public_responses_are_identical_for_known_and_unknown_people(pool: PgPoo
         "the only seat is taken"
     );
     app.tick().await;
-    tokio::time::sleep(Duration::from_millis(2100)).await; // pages are kept for two seconds
+    app.expire_caches();
 
     let mut before = Vec::new();
     for (action, ..) in kinds {
@@ -286,7 +285,7 @@ async fn public_responses_are_identical_for_known_and_unknown_people(pool: PgPoo
         }
     }
     app.tick().await;
-    tokio::time::sleep(Duration::from_millis(2100)).await;
+    app.expire_caches();
     for ((action, ..), before) in
         kinds.iter().zip(&before).filter(|((action, ..), _)| *action != "/api/v1/petitions/open")
     {
@@ -336,13 +335,10 @@ async fn sealed_value_does_not_open_in_another_row(pool: PgPool) {
     app.get(export, Some(&token)).await.problem(500, "internal", &[]);
 }
 
-/// Waits until a second process cannot open a vault any more.
+/// A second process cannot open a vault any more, once what it had opened has aged.
 async fn shut(app: &TestApp, other: &Kernel, vault: Uuid) {
-    let deadline = app.kernel.env.instant() + Duration::from_secs(5);
-    while other.vaults.open(vault).await.is_ok() {
-        assert!(app.kernel.env.instant() < deadline, "the vault still opens after five seconds");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    other.env.advance(CACHE_LIFETIME);
+    assert!(other.vaults.open(vault).await.is_err(), "it opens in another process");
     assert!(app.kernel.vaults.open(vault).await.is_err(), "it opens where it was destroyed");
 }
 

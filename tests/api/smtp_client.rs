@@ -15,7 +15,10 @@ use muster::mail::smtp::{
 
 use tokio_rustls::rustls;
 
-use crate::smtp_sink::{Behaviour, SmtpSink, Step, closed_url};
+use crate::{
+    process::until,
+    smtp_sink::{Behaviour, SmtpSink, Step, closed_url},
+};
 
 const RAW: &[u8] = b"Subject: Hello\r\n\r\nDear Minister,\r\n";
 const MAIL: Message<'static> =
@@ -226,16 +229,6 @@ async fn a_message_whose_lease_was_lost_is_not_sent() {
 
 fn enhanced(code: &str) -> Option<EnhancedCode> {
     EnhancedCode::at_start_of(code)
-}
-
-async fn until(mut condition: impl FnMut() -> bool) {
-    for _ in 0..1000 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it never happened");
 }
 
 #[tokio::test]
@@ -478,7 +471,7 @@ async fn a_connection_that_the_relay_closed_meanwhile_is_replaced_silently() {
     let pool = pool(&sink.url());
     for _ in 0..3 {
         send(&pool, MAIL).await.expect("accepted");
-        until(|| sink.open_connections() == 0).await;
+        until("all connections to be closed", async || (sink.open_connections() == 0).then_some(())).await;
     }
     assert_eq!((sink.messages().len(), sink.connections()), (3, 3));
 
@@ -509,7 +502,7 @@ async fn connections_grow_old() {
     assert_eq!(sink.messages().last().map(|m| m.connection), Some(5));
     clock.forward(Duration::from_mins(1));
     pool.sweep();
-    until(|| sink.open_connections() == 0).await;
+    until("all connections to be closed", async || (sink.open_connections() == 0).then_some(())).await;
     assert_eq!(sink.commands().iter().filter(|c| *c == "QUIT").count(), 5);
 }
 
