@@ -145,7 +145,7 @@ async fn missing_privilege_on_pg_control_system_is_reported(pool: PgPool) {
     let role = format!("muster_{}", muster::kernel::env::Env::system().id().simple());
     let run = async |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(&pool).await.unwrap();
     run(format!(
-        "CREATE ROLE {role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role};
+        "CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role};
          REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC"
     ))
     .await;
