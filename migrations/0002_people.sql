@@ -138,3 +138,42 @@ CREATE TABLE address_strikes (
     CONSTRAINT address_strikes_pkey PRIMARY KEY (vault_id, address_index)
 );
 CREATE INDEX address_strikes_struck_at_idx ON address_strikes (struck_at);
+
+-- Removes people who never confirmed anything and whose last act is gone: nothing of them stays. Acts are the rows of tables
+-- with a foreign key to people that does not cascade. Each person is locked first: an act that somebody writes for one at this
+-- moment has locked her before, and she stays; one that is written later waits, and makes her anew. The statements after the
+-- first see what was committed before the locks were taken.
+CREATE FUNCTION delete_unconfirmed_people(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    bare uuid[];
+    acts regclass;
+BEGIN
+    bare := ARRAY(SELECT p.id FROM people p WHERE p.id = ANY (ids) AND p.sealed IS NULL
+                  ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED);
+    FOR acts IN SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = 'people'::regclass AND confdeltype = 'a' LOOP
+        EXECUTE format('SELECT ARRAY(SELECT b.id FROM unnest($1) b (id)
+                                     WHERE NOT EXISTS (SELECT FROM %s a WHERE a.person_id = b.id))', acts) INTO bare USING bare;
+    END LOOP;
+    DELETE FROM people p WHERE p.id = ANY (bare) AND p.sealed IS NULL;
+END $$;
+
+-- Deletes a batch of the submissions in a table of acts that nobody confirmed in time, and the
+-- people of whom nothing is left; returns how many. People are locked before their submissions (the lock order is in
+-- src/people/mod.rs); those that another transaction has locked are left for the next call.
+CREATE FUNCTION delete_unconfirmed(submissions regclass, clock timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    of_whom uuid[];
+BEGIN
+    EXECUTE format('WITH due AS MATERIALIZED (
+                        SELECT id, person_id FROM %1$s WHERE state = ''pending'' AND confirm_expires_at < $1 LIMIT 2000
+                    ), locked AS MATERIALIZED (
+                        SELECT p.id FROM people p WHERE p.id = ANY (ARRAY(SELECT d.person_id FROM due d))
+                        ORDER BY p.vault_id, p.email_index FOR UPDATE SKIP LOCKED
+                    ), gone AS (
+                        DELETE FROM %1$s x USING due d JOIN locked p ON p.id = d.person_id
+                        WHERE x.id = d.id AND x.state = ''pending'' RETURNING x.person_id
+                    )
+                    SELECT array_agg(person_id) FROM gone', submissions) INTO of_whom USING clock;
+    PERFORM delete_unconfirmed_people(of_whom);
+    RETURN coalesce(cardinality(of_whom), 0);
+END $$;
