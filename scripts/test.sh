@@ -45,5 +45,8 @@ scripts/sqlx.sh "$scratch/sqlx"
 diff -r "$scratch/sqlx" .sqlx || stale .sqlx sqlx
 
 step "Tests"
+# The runner reports the slowest tests of each binary.
+runner=CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER
+export "$runner=$PWD/scripts/test-runner.sh"
 # Not the demo's cluster, but as durable: tests kill it.
 MUSTER__POSTGRES__DATA_ROOT=$scratch/postgres "$muster" postgres run -- cargo test "$@"

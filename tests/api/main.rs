@@ -19,9 +19,11 @@ mod confirmation;
 mod console;
 mod counters;
 mod counts;
+mod dependencies;
 mod exports;
 #[path = "../faults/database.rs"]
 mod fault_database;
+#[path = "../faults/fault_injection.rs"]
 mod fault_injection;
 #[path = "../faults/proxy.rs"]
 mod fault_proxy;
@@ -48,6 +50,7 @@ mod lifecycle;
 mod lists;
 mod logging;
 mod mail_queue;
+#[path = "../faults/mail_relay.rs"]
 mod mail_relay;
 mod mail_retry_policy;
 mod milestones;
@@ -75,5 +78,6 @@ mod smtp_client;
 mod smtp_sink;
 mod templates;
 mod texts;
+#[path = "../faults/worker_crash.rs"]
 mod worker_crash;
 mod zones;
