@@ -15,7 +15,7 @@ use crate::kernel::{
     background::{JobInfo, Jobs, Progress, RunsIn, Stage, TURN_LIMIT},
 };
 
-/// Registers the background jobs of this slice, but those of the [`Engine`].
+/// Registers the background jobs of this slice, but those of the [`Engine`](super::Engine).
 pub fn register_jobs(kernel: &Arc<Kernel>, kinds: &MailKinds, jobs: &mut Jobs) {
     let fold = JobInfo::tick(
         "fold_mail_counts",

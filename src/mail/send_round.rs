@@ -379,7 +379,7 @@ impl Engine {
     }
 
     /// Runs right before a batch is sent. (1) Puts back mails whose class was paused since they were claimed; from here
-    /// on the engine's own state is checked before each message ([`super::paused`]). (2) Sets `emails.data_at` for
+    /// on the engine's own state is checked before each message ([`mod@super::paused`]). (2) Sets `emails.data_at` for
     /// letters, in one commit: a crash after this point leaves them `uncertain`.
     async fn mark_letters_begun(&self, round: &SendRound<'_>, prepared: Vec<Prepared>) -> Vec<Prepared> {
         let _permit = self.db_permit().await;
