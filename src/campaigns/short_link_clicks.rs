@@ -12,11 +12,15 @@ use sqlx::PgPool;
 use tokio::time::sleep;
 
 use super::store;
+use crate::kernel::db::with_timeout;
 
 /// How long hits gather before they are written.
 const WRITE_INTERVAL: Duration = Duration::from_secs(2);
 /// Time between attempts while the database is away.
 const RETRY_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Time limit of a write.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Hits that are not written yet.
 #[derive(Debug)]
@@ -50,7 +54,8 @@ impl ClickCounter {
                 let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
                 pending.iter().map(|((word, day), clicks)| (word.clone(), *day, *clicks)).collect()
             };
-            match store::add_clicks(&self.db, &batch).await {
+            let written = async { store::add_clicks(&self.db, &batch).await };
+            match with_timeout(WRITE_TIMEOUT, "writing short link clicks", written).await {
                 Ok(()) => {
                     let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
                     for (word, day, clicks) in batch {

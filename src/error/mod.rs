@@ -14,7 +14,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use sqlstate::{ErrorClass, breaks_connections, is_suspect, note_broken_connection};
+pub use sqlstate::{
+    ErrorClass, breaks_connections, connections_lost, is_suspect, note_broken_connection, note_lost_connections,
+};
 
 /// A result with Muster's error type.
 ///

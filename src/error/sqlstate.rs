@@ -1,9 +1,14 @@
 //! Classification of database errors: one table of SQLSTATEs (Postgres manual, appendix A).
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
+
+use tokio::sync::watch;
 
 /// How to handle a database error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +105,22 @@ fn since_start() -> u64 {
 /// Records that a connection is broken: connections opened before this moment are not used again (`kernel::db`).
 pub fn note_broken_connection() {
     LAST_BROKEN.fetch_max(since_start(), Ordering::Relaxed);
+}
+
+/// Counts how often connections were found lost.
+static LOST: LazyLock<watch::Sender<u64>> = LazyLock::new(watch::Sender::default);
+
+/// Records that open connections do not answer any more while new ones do, as after a host failed or a firewall forgot
+/// them: what still waits for an answer on one of them is ended ([`connections_lost`]), and none is used again.
+pub fn note_lost_connections() {
+    note_broken_connection();
+    LOST.send_modify(|times| *times += 1);
+}
+
+/// Completes when connections that are open now are found lost.
+pub async fn connections_lost() {
+    // the sender is never dropped
+    let _ = LOST.subscribe().changed().await;
 }
 
 /// Was a connection of this age opened before the last one that was found broken?

@@ -148,9 +148,13 @@ impl CacheInvalidator {
     /// Listens until the connection is lost (`Ok`) or cannot be made.
     async fn listen_once(&self, options: PgConnectOptions) -> Result<(), sqlx::Error> {
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(REPLY_TIMEOUT).connect_lazy_with(options);
-        let mut listener = PgListener::connect_with(&pool).await?;
-        listener.ignore_pool_close_event(true);
-        listener.listen(CHANNEL).await?;
+        let listening = async {
+            let mut listener = PgListener::connect_with(&pool).await?;
+            listener.ignore_pool_close_event(true);
+            listener.listen(CHANNEL).await?;
+            Ok(listener)
+        };
+        let mut listener = timeout(REPLY_TIMEOUT * 2, listening).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
         self.listening.store(true, Ordering::Release);
         // values read before this moment may be stale: their notifications were missed
         self.publish(CacheInvalidation::All);

@@ -4,7 +4,9 @@
 //! ([`PoolKind::statement_limit`]). In the process, every wait has a timeout ([`with_timeout`], the group commit's,
 //! the request's), and a connection whose statement overran is closed instead of returned: sqlx has no read timeout,
 //! and a connection whose network was lost would never answer. Connections are checked: pinged (with a timeout) after
-//! being idle and when returned to the pool; those older than the last broken connection are closed.
+//! being idle and when returned to the pool; those older than the last broken connection are closed. The heartbeat
+//! ([`super::readiness`]) finds out when a network forgot the open connections; whatever waits on them then ends
+//! ([`connections_lost_for`]), however long its own limit.
 
 use std::{fmt::Write as _, str::FromStr, sync::Arc, time::Duration};
 
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::{
     config,
-    error::{Error, Result, is_suspect, note_broken_connection},
+    error::{Error, Result, connections_lost, is_suspect, note_broken_connection},
 };
 
 /// All migrations, compiled into the binary.
@@ -33,6 +35,8 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 /// Timeout of a ping; setting up a session may take twice this.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// After connections were found lost, what runs on one that is not has this time to end.
+pub const LOST_GRACE: Duration = Duration::from_secs(3);
 /// Maximum age of a connection, so that a session on a wrong server (behind a load balancer) ends.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 /// `lock_timeout` of migrations: everybody who queues behind a waiting `ALTER TABLE` waits no longer than this.
@@ -315,11 +319,11 @@ pub async fn connect(url: &str, purpose: PoolKind) -> Result<PgConnection> {
     with_timeout(PING_TIMEOUT * 2, "connecting", connecting).await
 }
 
-/// Waits for `work` at most `limit`. On timeout the future is dropped; the pool's hooks close a connection that it
-/// used.
+/// Waits for `work` at most `limit`, and at most [`LOST_GRACE`] after connections were found lost. Then the future is
+/// dropped; the pool's hooks close a connection that it used.
 ///
 /// # Errors
-/// `unavailable` on timeout; otherwise what `work` returns.
+/// `unavailable` when it was dropped; otherwise what `work` returns.
 pub fn with_timeout<T, F: Future<Output = Result<T>>>(
     limit: Duration,
     what: &'static str,
@@ -328,11 +332,23 @@ pub fn with_timeout<T, F: Future<Output = Result<T>>>(
     // boxed: otherwise every future that awaits this one contains the whole of `work`
     let work = Box::pin(work);
     async move {
-        timeout(limit, work).await.unwrap_or_else(|_| {
-            metrics::counter!("muster_timeouts", "operation" => what).increment(1);
-            Err(Error::Unavailable { retry_after: 5, cause: format!("{what}: not done within {limit:?}") })
-        })
+        let cause = tokio::select! {
+            done = timeout(limit, work) => match done {
+                Ok(done) => return done,
+                Err(_) => format!("{what}: not done within {limit:?}"),
+            },
+            () = connections_lost_for(LOST_GRACE) => format!("{what}: its database connection was lost"),
+        };
+        metrics::counter!("muster_timeouts", "operation" => what).increment(1);
+        Err(Error::Unavailable { retry_after: 5, cause })
     }
+}
+
+/// Completes this long after connections that are open now were found lost. sqlx has no read timeout, so whoever waits
+/// for a statement without a short limit of their own waits for this as well.
+pub async fn connections_lost_for(grace: Duration) {
+    connections_lost().await;
+    sleep(grace).await;
 }
 
 /// Refuses a database that cannot keep Muster's promises: `synchronous_commit` off, a session time zone other than
@@ -479,4 +495,33 @@ pub async fn set_role_settings(url: &str) -> Result<()> {
         Ok(conn.close().await?)
     };
     with_timeout(Duration::from_secs(10), "role settings", work).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::note_lost_connections;
+
+    #[tokio::test]
+    async fn work_on_a_lost_connection_ends_before_its_limit() {
+        let began = tokio::time::Instant::now();
+        let waiting = with_timeout(Duration::from_hours(1), "waiting", std::future::pending::<Result<()>>());
+        let lost = async {
+            sleep(Duration::from_secs(1)).await;
+            note_lost_connections();
+        };
+        let (ended, ()) = tokio::join!(waiting, lost);
+        assert!(matches!(ended, Err(Error::Unavailable { .. })), "{ended:?}");
+        assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+        // and what ends in time is not disturbed
+        let quick = async {
+            sleep(LOST_GRACE / 2).await;
+            Ok(7)
+        };
+        let (ended, ()) = tokio::join!(with_timeout(Duration::from_hours(1), "working", quick), async {
+            sleep(Duration::from_millis(1)).await;
+            note_lost_connections();
+        });
+        assert_eq!(ended.expect("it was in time"), 7);
+    }
 }

@@ -10,11 +10,13 @@ use std::time::Duration;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::Kernel;
+use super::{Kernel, db::with_timeout};
 use crate::error::Result;
 
 /// Duration of a lease, unless it is renewed.
 const LEASE_DURATION: Duration = Duration::from_secs(15);
+/// Time limit of each statement about a lease.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Runs `round` unless another process runs it, or finished it less than `interval` ago; then `None`.
 pub async fn run_as_leader<T>(
@@ -24,7 +26,7 @@ pub async fn run_as_leader<T>(
     round: impl Future<Output = T>,
 ) -> Result<Option<T>> {
     let holder = kernel.env.id();
-    if !acquire_lease(kernel, name, holder).await? {
+    if !with_timeout(STATEMENT_LIMIT, "acquiring a lease", acquire_lease(kernel, name, holder)).await? {
         metrics::gauge!("muster_leader", "loop" => name).set(0.0);
         return Ok(None);
     }
@@ -33,6 +35,12 @@ pub async fn run_as_leader<T>(
         made = round => made,
         () = renew_lease_until_lost(kernel, name, holder) => return Ok(None),
     };
+    with_timeout(STATEMENT_LIMIT, "releasing a lease", release_lease(kernel, name, holder, interval)).await?;
+    Ok(Some(made))
+}
+
+/// Leaves in the lease the time before which the next round is not needed.
+async fn release_lease(kernel: &Kernel, name: &str, holder: Uuid, interval: Duration) -> Result<()> {
     sqlx::query!(
         "UPDATE leases SET holder = NULL, until = clock_timestamp() + make_interval(secs => $3) WHERE name = $1 AND holder = $2",
         name,
@@ -41,7 +49,7 @@ pub async fn run_as_leader<T>(
     )
     .execute(&kernel.work)
     .await?;
-    Ok(Some(made))
+    Ok(())
 }
 
 async fn acquire_lease(kernel: &Kernel, name: &str, holder: Uuid) -> Result<bool> {
@@ -57,21 +65,25 @@ async fn acquire_lease(kernel: &Kernel, name: &str, holder: Uuid) -> Result<bool
     Ok(taken.rows_affected() == 1)
 }
 
+async fn renew_lease(kernel: &Kernel, name: &str, holder: Uuid) -> Result<bool> {
+    let held = sqlx::query!(
+        "UPDATE leases SET until = clock_timestamp() + make_interval(secs => $3) WHERE name = $1 AND holder = $2",
+        name,
+        holder,
+        LEASE_DURATION.as_secs_f64()
+    )
+    .execute(&kernel.work)
+    .await?;
+    Ok(held.rows_affected() == 1)
+}
+
 /// Renews the lease until it is lost to another process.
 async fn renew_lease_until_lost(kernel: &Kernel, name: &str, holder: Uuid) {
     loop {
         sleep(LEASE_DURATION / 4).await;
-        let held = sqlx::query!(
-            "UPDATE leases SET until = clock_timestamp() + make_interval(secs => $3) WHERE name = $1 AND holder = $2",
-            name,
-            holder,
-            LEASE_DURATION.as_secs_f64()
-        )
-        .execute(&kernel.work)
-        .await;
-        match held {
-            Ok(held) if held.rows_affected() == 0 => return,
-            Ok(_) => {}
+        match with_timeout(STATEMENT_LIMIT, "renewing a lease", renew_lease(kernel, name, holder)).await {
+            Ok(false) => return,
+            Ok(true) => {}
             Err(error) => {
                 tracing::warn!(event = "leader.lease_not_renewed", %error, name, "a lease could not be renewed");
             }

@@ -23,7 +23,7 @@ use super::{
     db,
     env::Env,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, note_lost_connections};
 
 /// Time between two writes.
 const WRITE_INTERVAL: Duration = Duration::from_secs(2);
@@ -71,33 +71,53 @@ impl Readiness {
         *self.last_write.lock().unwrap_or_else(PoisonError::into_inner) = last_write;
     }
 
-    /// Writes the heartbeat once, and is ready if that works.
+    /// Writes the heartbeat, and is ready if that works. If it works on a new connection after an open one stopped
+    /// working, the other open connections are lost, too.
     async fn beat(&self, process: &Heartbeat) -> Result<()> {
         let mut conn = process.conn.lock().await;
-        let written = timeout(WRITE_TIMEOUT, process.write(&self.env, &mut conn)).await.unwrap_or_else(|_| {
-            Err(Error::Unavailable { retry_after: 2, cause: "no durable write within three seconds".to_owned() })
-        });
-        if written.is_err() {
-            *conn = None;
+        let was_open = conn.is_some();
+        let mut written = self.write(process, &mut conn).await;
+        if was_open && written.is_err() {
+            process.lost_connection.store(true, Ordering::Relaxed);
+            written = self.write(process, &mut conn).await;
+        }
+        if written.is_ok() && process.lost_connection.swap(false, Ordering::Relaxed) {
+            tracing::warn!(
+                event = "database.connections_lost",
+                "an open database connection stopped working and a new one works: whatever waits on the others is ended"
+            );
+            note_lost_connections();
         }
         self.note(written.is_ok().then(|| self.env.instant()));
         metrics::gauge!("muster_ready").set(if self.check().is_ok() { 1.0 } else { 0.0 });
         written
+    }
+
+    async fn write(&self, process: &Heartbeat, conn: &mut Option<PgConnection>) -> Result<()> {
+        timeout(WRITE_TIMEOUT, process.write(&self.env, conn)).await.unwrap_or_else(|_| {
+            Err(Error::Unavailable { retry_after: 2, cause: "no durable write within three seconds".to_owned() })
+        })
     }
 }
 
 /// Registers the heartbeat.
 pub(super) fn register_jobs(kernel: &Arc<Kernel>, process: &Process, jobs: &mut Jobs) {
     let (id, role, url) = (kernel.env.id(), process.node.role, process.url.clone());
-    let heartbeat = Arc::new(Heartbeat { id, role, url, conn: tokio::sync::Mutex::default() });
+    let heartbeat = Arc::new(Heartbeat {
+        id,
+        role,
+        url,
+        conn: tokio::sync::Mutex::default(),
+        lost_connection: AtomicBool::new(false),
+    });
     let info = JobInfo::every(
         WRITE_INTERVAL,
         RunsIn::EachProcess,
         "heartbeat",
         "writes the process's row of `process_heartbeats`, which makes `/readyz` ready",
         "one row",
-        // the write has a shorter limit of its own
-        WRITE_TIMEOUT * 2,
+        // each of its two writes has a shorter limit of its own
+        WRITE_TIMEOUT * 3,
     );
     jobs.add(info, &(kernel.clone(), heartbeat), async |(kernel, heartbeat), _| {
         kernel.readiness.beat(&heartbeat).await?;
@@ -110,6 +130,8 @@ struct Heartbeat {
     role: &'static str,
     url: String,
     conn: tokio::sync::Mutex<Option<PgConnection>>,
+    /// An open connection stopped working, and no new one has worked since.
+    lost_connection: AtomicBool,
 }
 
 impl Heartbeat {

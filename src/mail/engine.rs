@@ -163,7 +163,7 @@ impl Engine {
         let registered = async {
             store::register_relays(&mut *self.kernel.work.acquire().await?, &self.transport.as_dyn().relays()).await
         };
-        if let Err(error) = registered.await {
+        if let Err(error) = with_timeout(STATEMENTS_LIMIT, "registering relays", registered).await {
             tracing::warn!(
                 event = "relay.not_registered",
                 %error,
@@ -352,7 +352,7 @@ impl Engine {
         self.persist_relay_changes().await;
         for (relay, mails) in quotas.left() {
             let released = async { store::release_quota(&mut *db.acquire().await?, relay, mails).await };
-            if let Err(error) = released.await {
+            if let Err(error) = with_timeout(STATEMENTS_LIMIT, "releasing a relay's quota", released).await {
                 tracing::warn!(
                     event = "relay.quota_not_released",
                     %error,

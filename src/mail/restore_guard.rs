@@ -31,10 +31,13 @@ use sqlx::{PgConnection, PgPool};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::store::{self, Server};
+use super::{
+    engine::STATEMENTS_LIMIT,
+    store::{self, Server},
+};
 use crate::{
     error::{Error, Result},
-    kernel::Kernel,
+    kernel::{Kernel, db::with_timeout},
 };
 
 /// Pause reasons that the restore guard sets.
@@ -192,6 +195,10 @@ impl RestoreGuard {
 
     /// Compares the database with the file and with the epoch seen, and pauses all mail on a mismatch.
     pub(super) async fn check(&self, kernel: &Kernel, now: DateTime<Utc>) -> Result<()> {
+        with_timeout(STATEMENTS_LIMIT, "checking the mail epoch", self.compare(kernel, now)).await
+    }
+
+    async fn compare(&self, kernel: &Kernel, now: DateTime<Utc>) -> Result<()> {
         // the file is read before the database, whose epoch is always advanced before the file is written
         let contents = read(&self.file).await;
         let remembered = self.is_verified.load(Ordering::Acquire).then(|| self.seen().number);

@@ -19,7 +19,11 @@ use tracing::Instrument;
 use super::{BackgroundJob, JobInfo, Jobs, MAINTENANCE_INTERVAL, Progress, RunsIn, Schedule, TURN_LIMIT, Turn};
 use crate::{
     error::{Error, Result},
-    kernel::{jobs, leader_election::run_as_leader},
+    kernel::{
+        db::{LOST_GRACE, connections_lost_for},
+        jobs,
+        leader_election::run_as_leader,
+    },
 };
 
 /// Time between two checks whether a maintenance round is due.
@@ -256,7 +260,13 @@ impl Jobs {
         let turn = Turn { now: env.now(), cancel: cancel.clone() };
         let limited = async {
             match info.limit {
-                Some(limit) => timeout(limit, registered.job.step(turn)).await.map_err(|_| limit),
+                Some(limit) => tokio::select! {
+                    made = timeout(limit, registered.job.step(turn)) => {
+                        made.map_err(|_| format!("not done within {limit:?}"))
+                    }
+                    // longer than with a step of the table `jobs`, which then records how it ended
+                    () = connections_lost_for(LOST_GRACE * 4) => Err("its database connection was lost".to_owned()),
+                },
                 None => Ok(registered.job.step(turn).await),
             }
         };
@@ -265,9 +275,8 @@ impl Jobs {
             Ok(Ok(Ok(progress))) => ("done", Ok(progress)),
             Ok(Ok(Err(error @ Error::Unavailable { .. }))) => ("outage", Err(error)),
             Ok(Ok(Err(error))) => ("failed", Err(error)),
-            Ok(Err(limit)) => {
+            Ok(Err(cause)) => {
                 metrics::counter!("muster_timeouts", "operation" => info.name).increment(1);
-                let cause = format!("not done within {limit:?}");
                 ("too_slow", Err(Error::Unavailable { retry_after: 5, cause }))
             }
             Err(_) => ("panicked", Err(Error::internal("the step panicked"))),

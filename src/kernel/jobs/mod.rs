@@ -31,6 +31,7 @@ use store::{delete_old_failures, report_metrics};
 use super::{
     Kernel,
     background::{BackgroundJob, JobInfo, Jobs, Progress, RunsIn, Turn},
+    db::{LOST_GRACE, connections_lost_for, with_timeout},
 };
 use crate::error::{Error, Result};
 
@@ -40,6 +41,8 @@ pub const MAX_ATTEMPTS: i32 = 10;
 const LEASE_DURATION: Duration = Duration::from_secs(20);
 /// Timeout of one step.
 const STEP_TIMEOUT: Duration = Duration::from_mins(2);
+/// Time limit of the statements that claim a job, renew its lease, or record how a step ended.
+const STATEMENTS_LIMIT: Duration = Duration::from_secs(10);
 /// Pause between two queries for due jobs while there are none.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Seconds until a job is retried after its first failure; doubles with each further one.
@@ -176,8 +179,8 @@ pub fn lease_lost() -> Error {
 async fn renew_lease_until_lost(kernel: &Kernel, job: &Job) {
     loop {
         sleep(LEASE_DURATION / 4).await;
-        let beaten = store::renew_lease(&kernel.work, job).await;
-        match beaten {
+        let renewed = async { store::renew_lease(&kernel.work, job).await };
+        match with_timeout(STATEMENTS_LIMIT, "renewing a job's lease", renewed).await {
             Ok(false) => return,
             Ok(true) => {}
             Err(error) => {
@@ -199,6 +202,10 @@ async fn step(kernel: &Kernel, kind: &dyn JobKind, job: &Job) -> StepResult {
     let made = tokio::select! {
         made = made => made,
         () = renew_lease_until_lost(kernel, job) => return StepResult::Next(NextStep::Again),
+        () = connections_lost_for(LOST_GRACE) => {
+            let cause = "a step of a job: its database connection was lost".to_owned();
+            return StepResult::Outage(Error::Unavailable { retry_after: 5, cause });
+        }
     };
     let about = (kind.kind(), job.id);
     match made {
@@ -271,7 +278,8 @@ async fn fail(kernel: &Kernel, kind: &dyn JobKind, job: &Job, attempts: i32, why
 /// # Errors
 /// `unavailable` while the database cannot be reached.
 pub async fn run_step(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
-    let Some(job) = store::claim(&kernel.work, kind.kind(), kernel.env.id(), kernel.env.now()).await? else {
+    let claimed = async { store::claim(&kernel.work, kind.kind(), kernel.env.id(), kernel.env.now()).await };
+    let Some(job) = with_timeout(STATEMENTS_LIMIT, "claiming a job", claimed).await? else {
         return Ok(false);
     };
     let started = kernel.env.instant();
@@ -290,7 +298,9 @@ pub async fn run_step(kernel: &Kernel, kind: &dyn JobKind) -> Result<bool> {
         .record((kernel.env.instant() - started).as_secs_f64());
     let mut troubles = 0;
     // an outage must not look like a dead process: as long as this process lives, it records how the step ended
-    while let Err(error) = finish_step(kernel, kind, &job, &ended).await {
+    while let Err(error) =
+        with_timeout(STATEMENTS_LIMIT, "finishing a job's step", finish_step(kernel, kind, &job, &ended)).await
+    {
         let is_outage = matches!(error, Error::Unavailable { .. });
         troubles += 1;
         if !is_outage || troubles > 60 || kernel.stopping.is_cancelled() {
