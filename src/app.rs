@@ -1,6 +1,7 @@
 //! The application: shared state of all slices, the HTTP routes, serving and shutdown.
 
 mod bodies;
+mod description;
 pub mod fuzzing;
 
 use std::{
@@ -24,11 +25,11 @@ use futures_util::future::poll_immediate;
 use metrics::Histogram;
 use metrics_exporter_prometheus::PrometheusHandle;
 use minijinja::context;
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use tracing::{Instrument, Span};
-use utoipa::OpenApi;
+use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use bodies::{BodyProgress, SpannedBody, TimedBody};
@@ -45,11 +46,12 @@ use crate::{
         background::Jobs,
         connections::{self, ConnectionLimits},
         extract::BODY_LIMIT,
-        hal::{curies, link, templated},
+        hal::Links,
         http_cache, i18n,
         links::LinkHandlers,
         network::Network,
         pages::Visitor,
+        paging::MAX_PER_PAGE,
         rate_limit::TrustedProxies,
     },
     letters::{self, Letters},
@@ -167,8 +169,7 @@ impl App {
             .merge(broadcasts::router().with_state(Broadcasts::new(self.kernel.clone(), self.authenticator.clone())))
             .merge(console::api_router().with_state(console.clone()))
             .split_for_parts();
-        let document = serde_json::to_value(document).unwrap_or_default();
-        let api = api.route("/api/v1/openapi.json", get(async move || Json(document)));
+        let api = api.route("/api/v1/openapi.json", get(async move || Json(description::complete(document))));
 
         let pages = Router::new()
             .merge(campaigns::landing(Landing::new(self.kernel.clone(), self.purposes())))
@@ -278,7 +279,7 @@ pub fn openapi() -> String {
         .merge(merged(broadcasts::router()))
         .merge(merged(console::api_router()))
         .split_for_parts();
-    let mut text = serde_json::to_string_pretty(&document).expect("plain data is JSON");
+    let mut text = serde_json::to_string_pretty(&description::complete(document)).expect("plain data is JSON");
     text.push('\n');
     text
 }
@@ -305,41 +306,70 @@ fn entry_router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(entry_point)).routes(routes!(problems))
 }
 
+/// The entry point of the API (OSDI): what it is, and where everything stands.
+#[derive(Serialize, ToSchema)]
+struct EntryPoint {
+    /// A sentence for people.
+    motd: &'static str,
+    /// Who makes the software.
+    vendor_name: &'static str,
+    /// The software.
+    product_name: &'static str,
+    /// Version of OSDI.
+    osdi_version: &'static str,
+    /// Maximum of `per_page` in lists.
+    max_pagesize: u32,
+    /// Prefix of members and relations that OSDI does not have.
+    namespace: &'static str,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
 /// The entry point: links to every collection.
 #[utoipa::path(
     get,
     path = "/api/v1",
     tag = "entry",
-    responses((status = 200, description = "OSDI API entry point", body = Value)),
+    responses((status = 200, description = "OSDI API entry point", body = EntryPoint)),
+    security(()),
 )]
-async fn entry_point(State(state): State<ApiState>) -> Json<Value> {
-    let at = |path: &str| link(state.kernel.url(&format!("/api/v1{path}")));
-    Json(json!({
-        "motd": "Muster: petitions, registrations and letters",
-        "vendor_name": "Muster",
-        "product_name": "Muster",
-        "osdi_version": "1.2.0",
-        "max_pagesize": 100,
-        "namespace": "muster",
-        "_links": {
-            "self": at(""),
-            "osdi:people": at("/people"),
-            "osdi:person_signup_helper": at("/people"),
-            "osdi:petitions": at("/petitions"),
-            "osdi:events": at("/events"),
-            "osdi:advocacy_campaigns": at("/advocacy_campaigns"),
-            "osdi:campaigns": at("/campaigns"),
-            "muster:updates": at("/updates"),
-            "muster:offices": at("/offices"),
-            "muster:officials": at("/officials"),
-            "muster:exports": at("/exports"),
-            "muster:mail": at("/mail"),
-            "muster:audit": at("/audit"),
-            "muster:problems": at("/problems"),
-            "osdi:petition": templated(state.kernel.url("/api/v1/petitions/{id}")),
-            "curies": curies(),
-        },
-    }))
+async fn entry_point(State(state): State<ApiState>) -> Json<EntryPoint> {
+    let at = |path: &str| state.kernel.url(&format!("/api/v1{path}"));
+    Json(EntryPoint {
+        motd: "Muster: petitions, registrations and letters",
+        vendor_name: "Muster",
+        product_name: "Muster",
+        osdi_version: "1.2.0",
+        max_pagesize: MAX_PER_PAGE,
+        namespace: "muster",
+        links: Links::to_self(at(""))
+            .to("osdi:people", at("/people"))
+            .to("osdi:person_signup_helper", at("/people"))
+            .to("osdi:petitions", at("/petitions"))
+            .to("osdi:events", at("/events"))
+            .to("osdi:advocacy_campaigns", at("/advocacy_campaigns"))
+            .to("osdi:campaigns", at("/campaigns"))
+            .to("muster:updates", at("/updates"))
+            .to("muster:offices", at("/offices"))
+            .to("muster:officials", at("/officials"))
+            .to("muster:exports", at("/exports"))
+            .to("muster:mail", at("/mail"))
+            .to("muster:audit", at("/audit"))
+            .to("muster:problems", at("/problems"))
+            .to_template("osdi:petition", at("/petitions/{id}"))
+            .with_curies(),
+    })
+}
+
+/// What a problem code means.
+#[derive(Serialize, ToSchema)]
+struct ProblemCode {
+    /// The code.
+    code: Code,
+    /// The HTTP status of problems with this code.
+    status: u16,
+    /// Their title.
+    title: &'static str,
 }
 
 /// The closed list of problem codes.
@@ -347,15 +377,12 @@ async fn entry_point(State(state): State<ApiState>) -> Json<Value> {
     get,
     path = "/api/v1/problems",
     tag = "entry",
-    responses((status = 200, description = "Codes, statuses and titles", body = Value)),
+    responses((status = 200, description = "Codes, statuses and titles", body = Vec<ProblemCode>)),
+    security(()),
 )]
-async fn problems() -> Json<Value> {
-    Json(Value::Array(
-        Code::ALL
-            .iter()
-            .map(|code| json!({"code": code, "status": code.status().as_u16(), "title": code.title()}))
-            .collect(),
-    ))
+async fn problems() -> Json<Vec<ProblemCode>> {
+    let describe = |code: Code| ProblemCode { code, status: code.status().as_u16(), title: code.title() };
+    Json(Code::ALL.into_iter().map(describe).collect())
 }
 
 async fn asset(State(kernel): State<Arc<Kernel>>, request: Request) -> Result<Response> {

@@ -10,7 +10,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -20,8 +19,8 @@ pub use sqlstate::{
 
 /// A result with Muster's error type.
 ///
-/// Any function that returns it and uses the database may return a converted database error ([`ErrorClass`] says with which
-/// code). `# Errors` sections name only other errors.
+/// Any function that returns it and uses the database may return a converted database error ([`ErrorClass`] says with
+/// which code). `# Errors` sections name only other errors.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The closed list of problem codes. Clients match on these; titles and details may be reworded.
@@ -319,6 +318,52 @@ pub struct Problem {
     pub request_id: Option<Uuid>,
 }
 
+/// `muster:challenge` of a problem: an ALTCHA challenge, and a ticket for clients without JavaScript.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ChallengeBody {
+    /// The hash function, such as `SHA-256`.
+    pub algorithm: String,
+    /// Hash of the salt and the number to find, in hexadecimal digits.
+    pub challenge: String,
+    /// Largest possible number.
+    pub maxnumber: u64,
+    /// The salt, with the time of expiry.
+    pub salt: String,
+    /// HMAC of the challenge, in hexadecimal digits.
+    pub signature: String,
+    /// A ticket that is accepted instead of a solution after `wait_seconds`.
+    pub wait_ticket: String,
+    /// Seconds until the ticket is accepted.
+    pub wait_seconds: i64,
+}
+
+/// The body of every error: a problem (RFC 9457) with a code from a closed list.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody<'a> {
+    /// A URI reference of the code in `GET /api/v1/problems`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What the code means.
+    title: Cow<'a, str>,
+    /// The HTTP status.
+    status: u16,
+    /// One of the codes in `GET /api/v1/problems`.
+    code: Code,
+    /// What is wrong here, for people.
+    detail: Cow<'a, str>,
+    /// The request's id, as in the logs.
+    request_id: Option<Uuid>,
+    /// The refused fields (code `validation_failed`).
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<FieldError>, required = false)]
+    errors: &'a [FieldError],
+    /// A proof of work to solve (code `challenge_required`): the members of an ALTCHA challenge.
+    #[serde(rename = "muster:challenge", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ChallengeBody>)]
+    challenge: Option<&'a serde_json::Value>,
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let code = self.code();
@@ -334,31 +379,29 @@ impl IntoResponse for Error {
             }
             _ => {}
         }
-        let mut body = json!({
-            "type": format!("/api/v1/problems#{}", code.as_str()),
-            "title": code.title(),
-            "status": code.status().as_u16(),
-            "code": code.as_str(),
-            "request_id": request_id,
-        });
         let detail: Cow<'static, str> = match &self {
             Self::Problem { detail, .. } => detail.clone(),
-            Self::Fields(fields) => {
-                body["errors"] = json!(fields);
-                "See `errors`: each names a field by its JSON pointer.".into()
-            }
-            Self::Challenge(challenge) => {
-                body["muster:challenge"] = challenge.clone();
+            Self::Fields(_) => "See `errors`: each names a field by its JSON pointer.".into(),
+            Self::Challenge(_) => {
                 "Many requests come from where you are. Solve the challenge and send it in `muster:challenge`.".into()
             }
             Self::Unavailable { .. } => "It is not certain that this was done. Please try again in a moment.".into(),
             Self::Internal(_) => "It has been noted. Please try again, and quote the request id if it stays.".into(),
         };
-        body["detail"] = json!(detail);
+        let body = ProblemBody {
+            kind: format!("/api/v1/problems#{}", code.as_str()),
+            title: code.title().into(),
+            status: code.status().as_u16(),
+            code,
+            detail: detail.clone(),
+            request_id,
+            errors: if let Self::Fields(fields) = &self { fields } else { &[] },
+            challenge: if let Self::Challenge(challenge) = &self { Some(challenge) } else { None },
+        };
         let mut response = (
             code.status(),
             [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")],
-            body.to_string(),
+            serde_json::to_string(&body).unwrap_or_default(),
         )
             .into_response();
         if let Self::Unavailable { retry_after, .. } = self {

@@ -57,30 +57,6 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for ValidWit
     }
 }
 
-/// The body of a PUT on a resource whose POST takes the same members: merged over the current resource (top level
-/// only), so that absent members stay unchanged and the result is validated like a new resource.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(transparent)]
-pub struct MergePatch(serde_json::Map<String, serde_json::Value>);
-
-impl Validate for MergePatch {
-    fn validate(&self) -> Result<(), validator::ValidationErrors> {
-        Ok(())
-    }
-}
-
-impl MergePatch {
-    /// Merges the changes over `resource`; the result is parsed as a body of its POST.
-    ///
-    /// # Errors
-    /// 422 with a JSON pointer for each refused field.
-    pub fn apply_to<T: DeserializeOwned + Validate>(self, resource: serde_json::Value) -> Result<T> {
-        let serde_json::Value::Object(mut whole) = resource else { return Err(Error::internal("not a resource")) };
-        whole.extend(self.0);
-        parse(serde_json::Value::Object(whole).to_string().as_bytes())
-    }
-}
-
 /// Parses and validates a JSON body.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! HTTP caching: `ETag` (RFC 9110, section 8.8.3), conditional requests and 304.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::OnceLock};
 
 use axum::{
     body::{Body, Bytes},
@@ -10,9 +10,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use data_encoding::HEXLOWER;
-use serde_json::Value;
+use serde::Serialize;
 
 use super::crypto::sha256;
+use crate::error::{Error, Result};
 
 /// A public JSON response, serialised once, with an `ETag` over its bytes.
 #[derive(Clone, Debug)]
@@ -22,11 +23,14 @@ pub struct CachedResponse {
 }
 
 impl CachedResponse {
-    /// Serialises the body.
-    pub fn new(body: &Value) -> Self {
-        let bytes = Bytes::from(body.to_string());
+    /// Serialises the answer.
+    ///
+    /// # Errors
+    /// `internal` for a body that is not JSON, such as a map with keys that are not strings.
+    pub fn new(body: &impl Serialize) -> Result<Self> {
+        let bytes = Bytes::from(serde_json::to_vec(body).map_err(Error::internal)?);
         let etag = format!("\"{}\"", &HEXLOWER.encode(&sha256(&bytes))[..32]);
-        Self { bytes, etag: HeaderValue::try_from(etag).unwrap_or_else(|_| HeaderValue::from_static("\"\"")) }
+        Ok(Self { bytes, etag: HeaderValue::try_from(etag).map_err(Error::internal)? })
     }
 
     /// The response to a request; 304 when the client already has these bytes.
@@ -46,6 +50,24 @@ impl CachedResponse {
         headers.insert(header::ETAG, self.etag.clone());
         *response.headers_mut() = headers;
         response
+    }
+}
+
+/// A public JSON response that the first request makes and all others repeat.
+#[derive(Clone, Debug, Default)]
+pub struct LazyResponse(OnceLock<CachedResponse>);
+
+impl LazyResponse {
+    /// The response to a request; `body` is called by the first one.
+    ///
+    /// # Errors
+    /// As [`CachedResponse::new`].
+    pub fn respond<T: Serialize>(&self, asked: &IfNoneMatch, body: impl FnOnce() -> T) -> Result<Response> {
+        if let Some(made) = self.0.get() {
+            return Ok(made.respond(asked));
+        }
+        let made = CachedResponse::new(&body())?;
+        Ok(self.0.get_or_init(|| made).respond(asked))
     }
 }
 
@@ -98,17 +120,32 @@ pub async fn conditional_get(request: Request, next: Next) -> Response {
     }
 }
 
-/// A public JSON response with an `ETag` over its bytes; 304 when the client already has them.
-pub fn cacheable_json(asked: &IfNoneMatch, body: &Value) -> Response {
-    CachedResponse::new(body).respond(asked)
+/// A public JSON answer with an `ETag` over its bytes; 304 when the reader has them.
+pub fn cacheable_json(asked: &IfNoneMatch, body: &impl Serialize) -> Response {
+    CachedResponse::new(body).map_or_else(IntoResponse::into_response, |cached| cached.respond(asked))
 }
 
-/// A JSON response for one organizer, not to be stored by caches.
-pub fn private_json(status: StatusCode, body: &Value) -> Response {
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/hal+json"), (header::CACHE_CONTROL, "private, no-store")],
-        body.to_string(),
-    )
-        .into_response()
+/// A JSON answer that belongs to one organizer: no cache stores it.
+pub fn private_json(status: StatusCode, body: &impl Serialize) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/hal+json"), (header::CACHE_CONTROL, "private, no-store")];
+    match serde_json::to_vec(body) {
+        Ok(bytes) => (status, headers, bytes).into_response(),
+        Err(error) => Error::internal(error).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn body_that_cannot_be_serialised_is_a_500() {
+        let body = BTreeMap::from([((1, 2), "keys must be strings")]);
+        assert!(CachedResponse::new(&body).is_err());
+        for response in [cacheable_json(&IfNoneMatch::default(), &body), private_json(StatusCode::OK, &body)] {
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    }
 }

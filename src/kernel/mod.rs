@@ -31,6 +31,7 @@ pub mod network;
 pub mod network_limit;
 pub mod pages;
 pub mod paging;
+pub mod patch;
 pub mod rate_limit;
 pub mod readiness;
 pub mod table_stats;

@@ -5,12 +5,20 @@
 //! skipped rows. Totals of long lists are estimates, marked by `muster:total_is_estimate`. `kernel::keyset_pagination`
 //! reads the rows.
 
-use data_encoding::BASE64URL_NOPAD;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use url::form_urlencoded;
+use std::{borrow::Cow, sync::LazyLock};
 
-use super::hal;
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use url::form_urlencoded;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Object, RefOr, Schema,
+        schema::{ArrayBuilder, ObjectBuilder, Ref, SchemaType, Type},
+    },
+};
+
+use super::hal::Links;
 
 /// Page size when a client asks for none.
 pub const DEFAULT_PER_PAGE: u32 = 25;
@@ -174,89 +182,139 @@ fn number(parameter: &'static str, text: &str, max: u64) -> Result<u64, PageErro
     }
 }
 
-/// Builds the body of a list's page.
-#[derive(Debug)]
-pub struct Listing<'a> {
-    url: &'a str,
-    rel: &'a str,
-    params: &'a PageParams,
-    extent: Extent,
-    query: Vec<(String, String)>,
+/// A resource that lists have.
+pub trait Listed: Serialize + ToSchema {
+    /// The relation under which lists embed it, such as `osdi:petitions`.
+    const REL: &'static str;
+
+    /// Its links; none where the resource has no address of its own.
+    fn links(&self) -> &Links {
+        static NONE: LazyLock<Links> = LazyLock::new(Links::default);
+        &NONE
+    }
 }
 
-impl<'a> Listing<'a> {
-    /// A page of the list at `url` (absolute, without a query), whose members are `rel`, such as `osdi:petitions`.
-    pub fn new(url: &'a str, rel: &'a str, params: &'a PageParams, extent: Extent) -> Self {
-        Self { url, rel, params, extent, query: Vec::new() }
-    }
+/// One page of a list: OSDI's paging members, links to the pages around it, the resources by their relation.
+#[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "OSDI's names")]
+pub struct Page<T> {
+    page: u64,
+    per_page: u32,
+    total_pages: u64,
+    total: Total,
+    is_partial: bool,
+    links: Links,
+    items: Vec<T>,
+}
 
-    /// Keeps the request's other parameters (`filter`) in the links; `query` is the raw query string.
-    #[must_use]
-    pub fn keep_query(mut self, query: &str) -> Self {
-        self.query = form_urlencoded::parse(query.as_bytes())
+impl<T: Listed> Page<T> {
+    /// A page of the list at `url` (absolute, without a query). `query` is the raw query string of the request: its
+    /// other parameters, such as `filter`, are kept in the links.
+    pub fn new(url: &str, query: &str, params: &PageParams, extent: &Extent, items: Vec<T>) -> Self {
+        let (page, per_page, total) = (params.page, params.per_page, extent.total);
+        let kept: Vec<_> = form_urlencoded::parse(query.as_bytes())
             .filter(|(key, _)| key != "page" && key != "per_page" && key != "after")
-            .map(|(key, value)| (key.into_owned(), value.into_owned()))
             .collect();
-        self
-    }
-
-    /// The body, around the page's `items`; each item's own `_links.self` also stands in the page's `_links`.
-    pub fn body(self, items: Vec<Value>) -> Value {
-        let (page, per_page, total) = (self.params.page, self.params.per_page, self.extent.total);
+        let href = |page: u64, after: Option<&Cursor>| {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query
+                .extend_pairs(&kept)
+                .append_pair("page", &page.to_string())
+                .append_pair("per_page", &per_page.to_string());
+            if let Some(after) = after {
+                query.append_pair("after", &after.encode());
+            }
+            // not every client reads `+` as a space; a plus sign itself is %2B by now
+            format!("{url}?{}", query.finish().replace('+', "%20"))
+        };
         let total_pages = total.records.div_ceil(per_page.into());
-        let hrefs: Vec<Value> =
-            items.iter().filter_map(|item| item.pointer("/_links/self/href")?.as_str()).map(hal::link).collect();
+        // from past the end, `previous` leads back to the last page
+        let previous = (page - 1).min(if total.is_estimate { u64::MAX } else { total_pages });
+        let is_reachable = previous > 0 && (previous - 1).saturating_mul(per_page.into()) <= MAX_OFFSET;
+        let links = Links::to_self(href(page, params.after.as_ref()))
+            .to_optional("next", extent.next.as_ref().map(|next| href(page.saturating_add(1), Some(next))))
+            .to_optional("previous", is_reachable.then(|| href(previous, None)))
+            .to_each(T::REL, items.iter().filter_map(|item| item.links().self_href()).map(str::to_owned))
+            .with_curies();
+        Self { page, per_page, total_pages, total, is_partial: extent.is_partial, links, items }
+    }
+}
 
-        let mut links = Map::new();
-        links.insert("self".to_owned(), hal::link(self.href(page, self.params.after.as_ref())));
-        if let Some(next) = &self.extent.next {
-            links.insert("next".to_owned(), hal::link(self.href(page.saturating_add(1), Some(next))));
-        }
-        // from a page past the end, `previous` leads to the last page
-        let last = if total.is_estimate { u64::MAX } else { total_pages };
-        let previous = (page - 1).min(last);
-        if previous > 0 && (previous - 1).saturating_mul(per_page.into()) <= MAX_OFFSET {
-            links.insert("previous".to_owned(), hal::link(self.href(previous, None)));
-        }
-        links.insert(self.rel.to_owned(), Value::Array(hrefs));
-        links.insert("curies".to_owned(), hal::curies());
+struct Embedded<'a, T>(&'a [T]);
 
-        let mut embedded = Map::new();
-        embedded.insert(self.rel.to_owned(), Value::Array(items));
-        let mut body = json!({
-            "total_pages": total_pages,
-            "total_records": total.records,
-            "page": page,
-            "per_page": per_page,
-            "_links": links,
-            "_embedded": embedded,
-        });
-        if total.is_estimate {
-            body["muster:total_is_estimate"] = true.into();
+impl<T: Listed> Serialize for Embedded<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(T::REL, self.0)?;
+        map.end()
+    }
+}
+
+impl<T: Listed> Serialize for Page<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("total_pages", &self.total_pages)?;
+        map.serialize_entry("total_records", &self.total.records)?;
+        if self.total.is_estimate {
+            map.serialize_entry("muster:total_is_estimate", &true)?;
         }
-        if self.extent.is_partial {
-            body["muster:is_partial"] = true.into();
+        if self.is_partial {
+            map.serialize_entry("muster:is_partial", &true)?;
         }
-        body
+        map.serialize_entry("page", &self.page)?;
+        map.serialize_entry("per_page", &self.per_page)?;
+        map.serialize_entry("_links", &self.links)?;
+        map.serialize_entry("_embedded", &Embedded(&self.items))?;
+        map.end()
+    }
+}
+
+/// What `utoipa::path` asks of a generic body; [`utoipa::PartialSchema`] follows from it.
+impl<T: Listed> utoipa::__dev::ComposeSchema for Page<T> {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        let typed = |kind: Type, description: &str| -> Object {
+            ObjectBuilder::new().schema_type(SchemaType::Type(kind)).description(Some(description)).build()
+        };
+        let items = ArrayBuilder::new().items(RefOr::<Schema>::Ref(Ref::from_schema_name(T::name())));
+        ObjectBuilder::new()
+            .property("total_pages", typed(Type::Integer, "Pages of the list, as far as it was counted."))
+            .required("total_pages")
+            .property("total_records", typed(Type::Integer, "Records of the list; see `muster:total_is_estimate`."))
+            .required("total_records")
+            .property("muster:total_is_estimate", typed(Type::Boolean, "True where the list is too long to count."))
+            .property(
+                "muster:is_partial",
+                typed(Type::Boolean, "True where the search stopped before the page was full; follow `next`."),
+            )
+            .property("page", typed(Type::Integer, "This page, from 1."))
+            .required("page")
+            .property("per_page", typed(Type::Integer, "Records on a page, 1 to 100."))
+            .required("per_page")
+            .property("_links", RefOr::<Schema>::Ref(Ref::from_schema_name(Links::name())))
+            .required("_links")
+            .property("_embedded", ObjectBuilder::new().property(T::REL, items).required(T::REL))
+            .required("_embedded")
+            .into()
+    }
+}
+
+impl<T: Listed> ToSchema for Page<T> {
+    fn name() -> Cow<'static, str> {
+        format!("PageOf{}", T::name()).into()
     }
 
-    fn href(&self, page: u64, after: Option<&Cursor>) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query
-            .extend_pairs(&self.query)
-            .append_pair("page", &page.to_string())
-            .append_pair("per_page", &self.params.per_page.to_string());
-        if let Some(after) = after {
-            query.append_pair("after", &after.encode());
-        }
-        // not every client reads `+` as a space; plus signs in values are `%2B` at this point
-        format!("{}?{}", self.url, query.finish().replace('+', "%20"))
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into(), T::schema()));
+        T::schemas(schemas);
+        schemas.push((Links::name().into(), Links::schema()));
+        Links::schemas(schemas);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -272,7 +330,26 @@ mod tests {
         let is_last = params.offset().saturating_add(params.per_page.into()) >= records;
         let total = Total { records, is_estimate: false };
         let extent = Extent { total, next: (!is_last).then(cursor), is_partial: false };
-        Listing::new(URL, "osdi:petitions", &params, extent).keep_query(query).body(vec![])
+        body(query, &params, &extent, vec![])
+    }
+
+    #[derive(Clone, Serialize, ToSchema)]
+    struct Item {
+        title: &'static str,
+        #[serde(rename = "_links")]
+        links: Links,
+    }
+
+    impl Listed for Item {
+        const REL: &str = "osdi:petitions";
+
+        fn links(&self) -> &Links {
+            &self.links
+        }
+    }
+
+    fn body(query: &str, params: &PageParams, extent: &Extent, items: Vec<Item>) -> Value {
+        serde_json::to_value(Page::new(URL, query, params, extent, items)).unwrap()
     }
 
     #[test]
@@ -337,7 +414,7 @@ mod tests {
     fn an_estimate_says_so() {
         let params = PageParams::from_query("page=500&per_page=100").unwrap();
         let extent = Extent { total: Total { records: 40_000, is_estimate: true }, next: None, is_partial: true };
-        let body = Listing::new(URL, "osdi:petitions", &params, extent).body(vec![]);
+        let body = body("", &params, &extent, vec![]);
         assert_eq!((&body["muster:total_is_estimate"], &body["muster:is_partial"]), (&json!(true), &json!(true)));
         assert_eq!(body["_links"]["previous"]["href"], format!("{URL}?page=499&per_page=100"), "wherever the end is");
         let exact = page("", 3);
@@ -348,10 +425,10 @@ mod tests {
 
     #[test]
     fn items_are_linked_and_embedded() {
-        let item = json!({"title": "x", "_links": {"self": {"href": "/p/1"}}});
-        let body =
-            Listing::new(URL, "osdi:petitions", &PageParams::default(), Extent::default()).body(vec![item.clone()]);
+        let item = Item { title: "x", links: Links::to_self("/p/1".to_owned()) };
+        let body = body("", &PageParams::default(), &Extent::default(), vec![item]);
         assert_eq!(body["_links"]["osdi:petitions"], json!([{"href": "/p/1"}]));
+        let item = json!({"title": "x", "_links": {"self": {"href": "/p/1"}}});
         assert_eq!(body["_embedded"]["osdi:petitions"], json!([item]));
     }
 
@@ -363,7 +440,7 @@ mod tests {
             let raw = form_urlencoded::Serializer::new(query).append_pair("filter", &filter).finish();
             let total = Total { records: total, is_estimate: false };
             let extent = Extent { total, ..Extent::default() };
-            let body = Listing::new(URL, "osdi:petitions", &params, extent).keep_query(&raw).body(vec![]);
+            let body = body(&raw, &params, &extent, vec![]);
             let href = url::Url::parse(body["_links"]["self"]["href"].as_str().unwrap()).unwrap();
             let kept = |pair: &(_, _)| pair.0 != "page" && pair.0 != "per_page";
             let sent: Vec<_> = form_urlencoded::parse(raw.as_bytes()).filter(kept).collect();

@@ -175,6 +175,11 @@ impl Vaults {
         Ok(id)
     }
 
+    /// Moves the end of a protected vault to an earlier day; a later one changes nothing.
+    pub async fn shorten(&self, conn: &mut PgConnection, id: Uuid, destroy_after: NaiveDate) -> Result<()> {
+        store::shorten(conn, id, destroy_after).await
+    }
+
     /// The id of an organization's own vault.
     pub async fn of_organization(&self, conn: &mut PgConnection, organization: Uuid) -> Result<Uuid> {
         store::of_organization(conn, organization).await

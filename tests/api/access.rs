@@ -246,9 +246,16 @@ fn body_for(method: &Method, template: &str, resources: &AllResources) -> Option
     } else if *method != Method::PUT {
         return None;
     }
-    Some(
-        json!({"title": "Changed", "family_name": "Changed", "given_name": "Changed", "start_date": "2099-01-01 12:00:00", "muster:campaign": resources.campaign}),
-    )
+    if ["people", "broadcasts", "mail"].iter().any(|of| template.starts_with(&format!("/api/v1/{of}/"))) {
+        return Some(json!({"family_name": "Changed", "given_name": "Changed"}));
+    }
+    let mut body = json!({
+        "title": "Changed", "family_name": "Changed", "given_name": "Changed", "start_date": "2099-01-01 12:00:00",
+    });
+    if template.ends_with("/updates") {
+        body["muster:campaign"] = json!(resources.campaign);
+    }
+    Some(body)
 }
 
 async fn call(app: &TestApp, method: &Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Reply {

@@ -23,6 +23,8 @@ use sqlx::PgPool;
 use tower::ServiceExt;
 use uuid::Uuid;
 
+use crate::contract;
+
 /// Longer than cached values (two seconds) and opened vaults are used while no invalidations are received.
 pub const CACHE_LIFETIME: TimeDelta = TimeDelta::seconds(3);
 
@@ -166,9 +168,13 @@ impl TestApp {
 
     /// Sends any request.
     pub async fn send(&self, request: Request<Body>) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(from_loopback(request)).await.unwrap();
         let (parts, body) = response.into_parts();
-        Reply { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes().to_vec() }
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+        contract::check(&method, &path, parts.status, content_type, &body);
+        Reply { status: parts.status, headers: parts.headers, body }
     }
 
     /// A JSON request with further headers.

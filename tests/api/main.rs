@@ -17,9 +17,11 @@ mod cli;
 mod comments;
 mod confirmation;
 mod console;
+mod contract;
 mod counters;
 mod counts;
 mod dependencies;
+mod events_and_letters;
 mod exports;
 #[path = "../faults/database.rs"]
 mod fault_database;
@@ -69,6 +71,7 @@ mod recount;
 mod referral;
 #[path = "../faults/restore_guard.rs"]
 mod restore_guard;
+mod round_trips;
 mod schema;
 mod seats;
 mod sessions;

@@ -35,14 +35,25 @@ const TYPED: [&str; 12] = [
     "Flutterwort@",
 ];
 
-/// Somebody, with everything that can be typed.
+/// Somebody, with everything that all kinds of action take.
 fn somebody(address: &str) -> Value {
     json!({
         "person": {"given_name": "Xochiquetzal", "family_name": "Quetzalcoatlus", "email_addresses": [{"address": address}], "preferred_language": "fr",
                    "postal_addresses": [{"postal_code": "M5V 3L9", "locality": "Umbrellaville", "country": "CA"}], "phone_numbers": [{"number": "+1 416 5550177"}]},
-        "comments": "saffron marmalade", "subject": "cobalt hedgehog", "message": "cobalt hedgehog, please", "muster:access_needs": "velvet ramp",
-        "muster:display": "full_name", "muster:consents": {"updates": true}, "referrer_data": {"source": "flutterwort", "website": "https://nightshade.example/x"},
+        "comments": "saffron marmalade", "subject": "cobalt hedgehog", "message": "cobalt hedgehog, please",
+        "muster:consents": {"updates": true}, "referrer_data": {"source": "flutterwort", "website": "https://nightshade.example/x"},
     })
+}
+
+/// Somebody, with everything that an action of this kind takes.
+fn submitter(kind: &str, address: &str) -> Value {
+    let mut body = somebody(address);
+    match kind {
+        "petition" => merge(&mut body, json!({"muster:display": "full_name"})),
+        "event" => merge(&mut body, json!({"muster:access_needs": "velvet ramp"})),
+        _ => {}
+    }
+    body
 }
 
 /// Writes into a buffer that the test reads.
@@ -136,7 +147,7 @@ async fn database_dump_and_log_contain_no_personal_data(pool: PgPool) {
             let path = acts(kind, privacy);
             for stage in ["typed", "confirmed", "withdrawn"] {
                 let address = format!("Flutterwort+{stage}.{kind}.{privacy}@nightshade.example");
-                app.post(&path, None, &somebody(&address)).await.expect(202);
+                app.post(&path, None, &submitter(kind, &address)).await.expect(202);
                 if stage != "typed" {
                     confirm(&app, &address).await;
                 }
@@ -147,7 +158,7 @@ async fn database_dump_and_log_contain_no_personal_data(pool: PgPool) {
                     }
                 }
             }
-            app.post(&path, Some(&token), &somebody(&format!("Flutterwort+vouched.{kind}@nightshade.example")))
+            app.post(&path, Some(&token), &submitter(kind, &format!("Flutterwort+vouched.{kind}@nightshade.example")))
                 .await
                 .expect(201);
         }
@@ -162,7 +173,8 @@ async fn database_dump_and_log_contain_no_personal_data(pool: PgPool) {
         ];
         assert_eq!(app.form(&format!("/p/status-{privacy}"), &form).await.status, 200);
     }
-    app.post("/api/v1/people", Some(&token), &somebody("Flutterwort+person@nightshade.example")).await.expect(201);
+    let person = json!({"person": somebody("Flutterwort+person@nightshade.example")["person"]});
+    app.post("/api/v1/people", Some(&token), &person).await.expect(201);
     app.post(
         "/api/v1/people",
         Some(&token),
@@ -309,7 +321,7 @@ async fn sealed_value_does_not_open_in_another_row(pool: PgPool) {
     app.petition(&token, json!({})).await;
     let list = "/api/v1/petitions/status/signatures";
     for address in ["one@nightshade.example", "two@nightshade.example"] {
-        app.post(list, Some(&token), &somebody(address)).await.expect(201);
+        app.post(list, Some(&token), &submitter("petition", address)).await.expect(201);
     }
     assert!(app.get(list, Some(&token)).await.text().contains("one@nightshade.example"));
     for table in ["signatures", "people"] {
@@ -444,7 +456,7 @@ async fn protected_rows_store_only_the_day(pool: PgPool) {
     };
     for kind in KINDS {
         for stage in ["typed", "confirmed"] {
-            app.post(&acts(kind, "protected"), None, &somebody(&format!("{stage}@nightshade.example")))
+            app.post(&acts(kind, "protected"), None, &submitter(kind, &format!("{stage}@nightshade.example")))
                 .await
                 .expect(202);
         }
@@ -462,7 +474,7 @@ async fn protected_rows_store_only_the_day(pool: PgPool) {
         &acts("petition", "protected"),
         Some(&token),
         &key,
-        Some(&somebody("vouched@nightshade.example")),
+        Some(&submitter("petition", "vouched@nightshade.example")),
     )
     .await
     .expect(201);
@@ -494,7 +506,7 @@ async fn contacts_of_a_protected_action_are_never_returned_by_token(pool: PgPool
     };
     for kind in KINDS {
         let path = acts(kind, "protected");
-        let vouched = app.post(&path, Some(&token), &somebody("flutterwort@nightshade.example")).await;
+        let vouched = app.post(&path, Some(&token), &submitter(kind, "flutterwort@nightshade.example")).await;
         vouched.expect(201);
         assert!(silent(&vouched), "{}", vouched.text());
         let list = app.get(&path, Some(&token)).await;
@@ -517,7 +529,9 @@ async fn contacts_of_a_protected_action_are_never_returned_by_token(pool: PgPool
         app.get(&csv, Some(&token)).await.problem(403, "forbidden", &[]);
 
         // the same of a standard action is there, so the silence above is not an empty list
-        app.post(&acts(kind, "standard"), Some(&token), &somebody("flutterwort@nightshade.example")).await.expect(201);
+        app.post(&acts(kind, "standard"), Some(&token), &submitter(kind, "flutterwort@nightshade.example"))
+            .await
+            .expect(201);
         assert!(!silent(&app.get(&acts(kind, "standard"), Some(&token)).await), "{kind}");
     }
     let attendance: Uuid = sqlx::query_scalar(

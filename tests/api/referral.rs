@@ -9,7 +9,7 @@ use crate::harness::{TestApp, merge, signer};
 async fn registered_sources_are_counted_and_unknown_ones_are_other(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;
-    app.petition(&token, json!({"muster:confirmation": "none", "muster:send_thanks": false})).await;
+    app.petition(&token, json!({"muster:confirmation": "none"})).await;
     let register = async |body: serde_json::Value| app.post("/api/v1/sources", Some(&token), &body).await;
     register(json!({"word": "radio"})).await.expect(201);
     let words = register(json!({"word": "union-hall"})).await.expect(201)["muster:sources"].clone();

@@ -35,6 +35,8 @@ use super::{
 };
 use crate::error::{Error, Result};
 
+pub use self::store::{JobError, JobResource, JobState};
+
 /// Number of consecutive failed steps after which a job is `failed`.
 pub const MAX_ATTEMPTS: i32 = 10;
 /// Duration of a claim, unless it is renewed.

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Job, LEASE_DURATION, failure_message};
@@ -61,8 +63,8 @@ pub async fn remove(conn: &mut PgConnection, kind: &str, id: Uuid) -> Result<()>
 pub struct JobStatus {
     /// Id of the row that it works on.
     pub id: Uuid,
-    /// `running` or `failed`.
-    pub state: String,
+    /// Its state.
+    pub state: JobState,
     /// Number of rows processed since it was started.
     pub done: i64,
     /// Position from which the kind continues.
@@ -79,7 +81,7 @@ impl JobStatus {
         json!({
             "state": self.state,
             "attempts": self.attempts,
-            "next_attempt_date": (self.state == "running" && self.attempts > 0).then_some(self.next_at),
+            "next_attempt_date": (self.state == JobState::Running && self.attempts > 0).then_some(self.next_at),
             "error": self.last_error.as_deref().map(|why| json!({"code": why, "detail": failure_message(why)})),
         })
     }
@@ -89,7 +91,8 @@ impl JobStatus {
 pub async fn statuses(conn: &mut PgConnection, kind: &str, ids: &[Uuid]) -> Result<HashMap<Uuid, JobStatus>> {
     let store = sqlx::query_as!(
         JobStatus,
-        "SELECT id, state, done, cursor, attempts, next_at, last_error FROM jobs WHERE kind = $1 AND id = ANY ($2)",
+        r#"SELECT id, state AS "state: JobState", done, cursor, attempts, next_at, last_error FROM jobs
+           WHERE kind = $1 AND id = ANY ($2)"#,
         kind,
         ids
     )
@@ -203,9 +206,9 @@ pub(super) async fn release(
 /// Marks a job as failed. False when the claim was lost, or the job was restarted meanwhile and is only released.
 pub(super) async fn fail(conn: &mut PgConnection, job: &Job, attempts: i32, why: &str) -> Result<bool> {
     let failed = sqlx::query!(
-        "UPDATE jobs SET claim_token = NULL, lease_until = NULL, state = CASE generation WHEN $4 THEN 'failed' ELSE state END,
+        r#"UPDATE jobs SET claim_token = NULL, lease_until = NULL, state = CASE generation WHEN $4 THEN 'failed' ELSE state END,
                 attempts = CASE generation WHEN $4 THEN $5 ELSE attempts END, last_error = CASE generation WHEN $4 THEN $6 ELSE last_error END
-         WHERE kind = $1 AND id = $2 AND claim_token = $3 RETURNING state",
+         WHERE kind = $1 AND id = $2 AND claim_token = $3 RETURNING state AS "state: JobState""#,
         job.kind,
         job.id,
         job.token,
@@ -215,7 +218,7 @@ pub(super) async fn fail(conn: &mut PgConnection, job: &Job, attempts: i32, why:
     )
     .fetch_optional(conn)
     .await?;
-    Ok(failed.is_some_and(|failed| failed.state == "failed"))
+    Ok(failed.is_some_and(|failed| failed.state == JobState::Failed))
 }
 
 /// Sets the gauges: running, retrying and failed jobs of each kind, and for how long the oldest has been due.
@@ -252,4 +255,63 @@ pub(super) async fn delete_old_failures(db: &PgPool, now: DateTime<Utc>) -> Resu
     let before = now - TimeDelta::days(FAILED_JOB_RETENTION_DAYS);
     let gone = sqlx::query!("DELETE FROM jobs WHERE state = 'failed' AND next_at < $1", before).execute(db).await?;
     Ok(gone.rows_affected())
+}
+
+/// State of a job: `jobs.state`. A finished job has no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum JobState {
+    /// Its next step is waited for, or being made.
+    Running,
+    /// It was given up after its last attempt.
+    Failed,
+}
+
+impl JobState {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Running, Self::Failed];
+
+    /// Its value in the database and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A job as the API shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct JobResource {
+    /// Whether it is still tried.
+    pub state: JobState,
+    /// Failed attempts of the present step.
+    pub attempts: i32,
+    /// When the step is tried again, while it is retried.
+    pub next_attempt_date: Option<DateTime<Utc>>,
+    /// Why the last attempt failed.
+    pub error: Option<JobError>,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct JobError {
+    /// One of a closed list of codes.
+    pub code: String,
+    /// The code in one English sentence.
+    pub detail: &'static str,
+}
+
+impl JobStatus {
+    /// Status as the API shows it.
+    pub fn resource(&self) -> JobResource {
+        let error = |why: &str| JobError { code: why.to_owned(), detail: failure_message(why) };
+        JobResource {
+            state: self.state,
+            attempts: self.attempts,
+            next_attempt_date: (self.state == JobState::Running && self.attempts > 0).then_some(self.next_at),
+            error: self.last_error.as_deref().map(error),
+        }
+    }
 }

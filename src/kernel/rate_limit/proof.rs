@@ -4,11 +4,11 @@
 use altcha_lib_rs::{Challenge, ChallengeOptions, Payload, algorithm::AltchaAlgorithm};
 use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::{BASE64, HEXLOWER};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::RateLimiter;
 use crate::{
-    error::{Error, Result},
+    error::{ChallengeBody, Error, Result},
     kernel::crypto::{Key, base32, from_base32},
 };
 
@@ -127,13 +127,13 @@ fn hmac_key(secret: &Key) -> String {
 }
 
 fn describe(challenge: &Challenge, ticket: &str, wait: i64) -> Value {
-    serde_json::json!({
-        "algorithm": challenge.algorithm.to_string(),
-        "challenge": challenge.challenge,
-        "maxnumber": challenge.maxnumber,
-        "salt": challenge.salt,
-        "signature": challenge.signature,
-        "wait_ticket": ticket,
-        "wait_seconds": wait,
+    json!(ChallengeBody {
+        algorithm: challenge.algorithm.to_string(),
+        challenge: challenge.challenge.clone(),
+        maxnumber: challenge.maxnumber,
+        salt: challenge.salt.clone(),
+        signature: challenge.signature.clone(),
+        wait_ticket: ticket.to_owned(),
+        wait_seconds: wait,
     })
 }

@@ -57,6 +57,17 @@ pub(super) async fn destroy(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc
     Ok(())
 }
 
+pub(super) async fn shorten(conn: &mut PgConnection, id: Uuid, day: NaiveDate) -> Result<()> {
+    sqlx::query!(
+        "UPDATE vaults SET destroy_after = $2 WHERE id = $1 AND kind = 'protected' AND destroy_after > $2",
+        id,
+        day
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Destroys the protected vaults with `destroy_after` before `day`; returns their ids.
 pub(super) async fn destroy_ended(db: &PgPool, day: NaiveDate, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
