@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    campaigns::{self, ActionFields, Kind},
+    campaigns::{self, ActionDocument, Kind, UpdateDocument},
     config::{GuardMode, Settings, Transport},
     error::Code,
     events::{self, NewEvent},
@@ -381,8 +381,8 @@ async fn campaign(
             "title": english(&update.title), "body": update.body, "muster:campaign": campaign.slug, "muster:kind": update.kind, "date": update.date,
             "figures": update.figures, "source_url": update.source_url, "muster:texts": texts(&update.title, &Words::new(), &Words::new()),
         });
-        campaigns::save_update(conn, kernel, organization, kernel.env.id(), parse(body.to_string().as_bytes())?)
-            .await?;
+        let update = UpdateDocument::parse(body.to_string().as_bytes())?;
+        campaigns::save_update(conn, kernel, organization, kernel.env.id(), update).await?;
     }
     Ok(())
 }
@@ -438,7 +438,7 @@ async fn make_letter(
         return Ok(());
     }
     let body = shared(&letter.slug, campaign, &letter.title, &letter.summary, &letter.button, &letter.description);
-    let fields: ActionFields = parse(body.to_string().as_bytes())?;
+    let fields: ActionDocument = parse(body.to_string().as_bytes())?;
     let templates = letters::check_templates(letter.templates.clone(), LocaleTag::En)?;
     let new = NewLetterAction { editable: letter.editable, targets: letter.offices.clone(), templates };
     let id = kernel.env.id();
@@ -467,8 +467,8 @@ async fn make_petition(
     body["muster:short_link"] = json!(petition.short_link);
     body["muster:letter"] = json!(petition.letter);
     let bytes = body.to_string();
-    let new: NewPetition = parse(bytes.as_bytes())?;
-    petitions::create_petition(conn, kernel, organization, kernel.env.id(), parse(bytes.as_bytes())?, new).await?;
+    let new = NewPetition::parse(bytes.as_bytes())?;
+    petitions::create_petition(conn, kernel, organization, kernel.env.id(), new).await?;
     Ok(())
 }
 

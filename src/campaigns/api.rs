@@ -1,6 +1,6 @@
 //! `campaigns` in the API.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
@@ -8,8 +8,9 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -17,7 +18,8 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
-    action::{Texts, parse_texts},
+    action::{ActionText, CampaignState, Texts},
+    document::parse_texts,
     images, ops,
     pages::CampaignLink,
     sources,
@@ -30,21 +32,22 @@ use crate::{
         Kernel,
         cache::{Cache, SharedCache},
         cache_invalidation::CacheInvalidation,
-        extract::{ListQuery, MergePatch, PathParams, Valid, ValidWithBytes},
-        hal::{curies, identifiers, link},
+        extract::{ListQuery, PathParams},
+        hal::{Links, Notice, identifiers},
         idempotency::{self, KeyClaim},
-        paging::Listing,
+        paging::{Listed, Page},
+        patch::{NewBody, Patch},
         text::{LocaleTag, Slug, clean_text, required_line},
     },
     organizers::{self, Actor, Authenticator, MaybeActor, Scope, audit},
 };
 
-/// What this slice's handlers share, and what the slices above ask it.
+/// State of this slice's handlers, and what other slices use of it.
 #[derive(Clone, Debug, FromRef)]
 pub struct Campaigns {
-    /// Tools.
+    /// Shared runtime state.
     pub kernel: Arc<Kernel>,
-    /// Who is asking.
+    /// Authentication of requests.
     pub authenticator: Authenticator,
     sources: SharedCache<(Uuid, String), String>,
     links: SharedCache<(Uuid, LocaleTag, u32), Option<Arc<CampaignLink>>>,
@@ -52,7 +55,7 @@ pub struct Campaigns {
 }
 
 impl Campaigns {
-    /// The slice over these tools.
+    /// The slice with empty caches.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator) -> Self {
         let env = || kernel.env.clone();
         Self {
@@ -72,10 +75,7 @@ impl Campaigns {
         }
     }
 
-    /// The word under which an act's source is counted: a registered one, "other", or nothing where nothing was said.
-    ///
-    /// # Errors
-    /// A database error.
+    /// The word of origin under which a submission is counted: the registered one, else `other`; `None` if it has none.
     pub async fn source_word(&self, organization: Uuid, input: Option<&str>) -> Result<Option<String>> {
         let Some(input) = input.map(str::trim).filter(|t| !t.is_empty() && t.len() <= 100) else { return Ok(None) };
         let load = async || ops::registered_source(&mut *self.kernel.db.acquire().await?, organization, input).await;
@@ -83,9 +83,6 @@ impl Campaigns {
     }
 
     /// The consent boxes of an organization's partners.
-    ///
-    /// # Errors
-    /// A database error.
     pub async fn partner_boxes(&self, organization: Uuid, locale: LocaleTag) -> Result<Arc<Vec<PartnerBox>>> {
         let load = async || {
             let mut conn = self.kernel.db.acquire().await?;
@@ -95,9 +92,6 @@ impl Campaigns {
     }
 
     /// The campaign of an action and its newest updates, for the action's page.
-    ///
-    /// # Errors
-    /// A database error.
     pub async fn link(
         &self,
         campaign: Option<Uuid>,
@@ -123,50 +117,92 @@ pub fn router() -> OpenApiRouter<Campaigns> {
         .merge(sources::router())
 }
 
-/// A campaign to create: the umbrella that groups actions. In a PUT, absent members stay.
-#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
-pub struct NewCampaign {
-    /// Title.
+/// What organizers write of a campaign, which groups actions. A PUT lays its members over the document as it is;
+/// absent members stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+pub struct CampaignDocument {
+    /// Title, one line of at most 300 characters.
     #[validate(length(min = 1, max = 300))]
     pub title: String,
-    /// One or two sentences.
+    /// One or two sentences, at most 1,000 characters.
     #[serde(default, rename = "muster:summary")]
     #[validate(length(max = 1000))]
     pub muster_summary: String,
-    /// Markdown.
+    /// Markdown, at most 40,000 characters.
     #[serde(default)]
     #[validate(length(max = 40_000))]
     pub description: String,
-    /// Address of the page; made from the title if absent.
+    /// Last part of the page's address; made from the title if absent.
     #[serde(default, rename = "muster:slug")]
     #[validate(length(max = 80))]
     pub muster_slug: Option<String>,
-    /// Language of the texts.
+    /// Language of the texts, as a BCP 47 tag; the organization's if absent.
     #[serde(default, rename = "muster:locale")]
     #[validate(length(max = 35))]
     pub muster_locale: Option<String>,
-    /// Title and summary in other languages.
+    /// Title and summary in other languages, by BCP 47 tag; replaced as a whole.
     #[serde(default, rename = "muster:texts")]
-    pub muster_texts: Texts,
-    /// Draft or published (the default).
+    pub muster_texts: BTreeMap<String, ActionText>,
+    /// Published if absent.
     #[serde(default, rename = "muster:status")]
     pub muster_status: CampaignState,
 }
 
-/// `muster:status` of a campaign.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CampaignState {
-    /// Seen by organizers only.
-    Draft,
-    /// Seen by all.
-    #[default]
-    Published,
-    /// Put away.
-    Archived,
+impl CampaignDocument {
+    fn of(row: &store::CampaignRow) -> Result<Self> {
+        Ok(Self {
+            title: row.title.clone(),
+            muster_summary: row.summary.clone(),
+            description: row.description.clone(),
+            muster_slug: Some(row.slug.clone()),
+            muster_locale: Some(row.locale.clone()),
+            muster_texts: serde_json::from_value(row.texts.clone()).map_err(Error::internal)?,
+            muster_status: row.state,
+        })
+    }
 }
 
-/// A campaign that passed.
+/// A campaign.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CampaignResource {
+    /// `muster:` and the UUID.
+    identifiers: Vec<String>,
+    /// What organizers write.
+    #[serde(flatten)]
+    document: CampaignDocument,
+    /// URL of the page.
+    browser_url: String,
+    /// When it was created.
+    created_date: DateTime<Utc>,
+    /// When an organizer last changed it.
+    modified_date: DateTime<Utc>,
+    /// `self`.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl CampaignResource {
+    fn new(kernel: &Kernel, row: &store::CampaignRow) -> Result<Self> {
+        Ok(Self {
+            identifiers: identifiers(row.id),
+            document: CampaignDocument::of(row)?,
+            browser_url: kernel.url(&format!("/c/{}", row.slug)),
+            created_date: row.created_at,
+            modified_date: row.modified_at,
+            links: Links::to_self(kernel.url(&format!("/api/v1/campaigns/{}", row.id))).with_curies(),
+        })
+    }
+}
+
+impl Listed for CampaignResource {
+    const REL: &str = "osdi:campaigns";
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+
+/// A validated campaign.
 struct ValidatedCampaign {
     title: String,
     summary: String,
@@ -174,10 +210,10 @@ struct ValidatedCampaign {
     slug: Slug,
     locale: LocaleTag,
     texts: Texts,
-    state: &'static str,
+    state: CampaignState,
 }
 
-async fn validate(conn: &mut PgConnection, organization: Uuid, new: NewCampaign) -> Result<ValidatedCampaign> {
+async fn validate(conn: &mut PgConnection, organization: Uuid, new: CampaignDocument) -> Result<ValidatedCampaign> {
     let mut errors: Vec<FieldError> = Vec::new();
     let title = required_line(&new.title, 300).map_err(|e| Error::field("/title", e.code, e.detail))?;
     let summary =
@@ -199,11 +235,7 @@ async fn validate(conn: &mut PgConnection, organization: Uuid, new: NewCampaign)
     if !errors.is_empty() {
         return Err(Error::Fields(errors));
     }
-    let state = match new.muster_status {
-        CampaignState::Draft => "draft",
-        CampaignState::Published => "published",
-        CampaignState::Archived => "archived",
-    };
+    let state = new.muster_status;
     Ok(ValidatedCampaign { title, summary, description, slug, locale, texts, state })
 }
 
@@ -214,13 +246,13 @@ fn taken() -> Error {
 /// Creates a campaign.
 ///
 /// # Errors
-/// 422 naming the field, or a database error.
+/// 422 naming the field.
 pub async fn save_new_campaign(
     conn: &mut PgConnection,
     kernel: &Kernel,
     organization: Uuid,
     id: Uuid,
-    new: NewCampaign,
+    new: CampaignDocument,
 ) -> Result<()> {
     let ValidatedCampaign { title, summary, description, slug, locale, texts, state } =
         validate(conn, organization, new).await?;
@@ -242,45 +274,28 @@ pub async fn save_new_campaign(
     .on_constraint("campaigns_slug_key", taken)
 }
 
-fn campaign_resource(kernel: &Kernel, row: &store::CampaignRow) -> Value {
-    json!({
-        "identifiers": identifiers(row.id),
-        "title": row.title,
-        "description": row.description,
-        "browser_url": kernel.url(&format!("/c/{}", row.slug)),
-        "created_date": row.created_at,
-        "modified_date": row.modified_at,
-        "muster:slug": row.slug,
-        "muster:summary": row.summary,
-        "muster:status": row.state,
-        "muster:locale": row.locale,
-        "muster:texts": row.texts,
-        "_links": {"self": link(kernel.url(&format!("/api/v1/campaigns/{}", row.id))), "curies": curies()},
-    })
-}
-
 /// Campaigns, newest first.
 #[utoipa::path(
     get,
     path = "/api/v1/campaigns",
     tag = "campaigns",
-    responses((status = 200, description = "A page of campaigns", body = Value)),
+    responses((status = 200, description = "A page of campaigns", body = Page<CampaignResource>)),
 )]
 async fn list_campaigns(
     State(campaigns): State<Campaigns>,
     reader: MaybeActor,
     query: ListQuery,
-) -> Result<Json<Value>> {
+) -> Result<Json<Page<CampaignResource>>> {
     no_filter(&query)?;
     let mut conn = campaigns.kernel.db.acquire().await?;
     let organization = reader.reader().map(|a| a.organization_id);
     let (rows, extent) = store::campaigns(&mut conn, organization, &query.page).await?;
-    let items = rows.iter().map(|row| campaign_resource(&campaigns.kernel, row)).collect();
+    let items = rows.iter().map(|row| CampaignResource::new(&campaigns.kernel, row)).collect::<Result<_>>()?;
     let url = campaigns.kernel.url("/api/v1/campaigns");
-    Ok(Json(Listing::new(&url, "osdi:campaigns", &query.page, extent).keep_query(&query.raw).body(items)))
+    Ok(Json(Page::new(&url, &query.raw, &query.page, &extent, items)))
 }
 
-/// Nothing here can be filtered by.
+/// Refuses a filter where the list has none.
 pub(super) fn no_filter(query: &ListQuery) -> Result<()> {
     query.filter(crate::kernel::filter::FieldSet(&[])).map(|_| ())
 }
@@ -291,16 +306,16 @@ pub(super) fn no_filter(query: &ListQuery) -> Result<()> {
     path = "/api/v1/campaigns/{id}",
     tag = "campaigns",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The campaign", body = Value), (status = 404)),
+    responses((status = 200, description = "The campaign", body = CampaignResource), (status = 404)),
 )]
 async fn get_campaign(
     State(campaigns): State<Campaigns>,
     reader: MaybeActor,
     PathParams(key): PathParams<String>,
-) -> Result<Json<Value>> {
+) -> Result<Json<CampaignResource>> {
     let mut conn = campaigns.kernel.db.acquire().await?;
     let row = store::campaign(&mut conn, reader.reader().map(|a| a.organization_id), &key).await?;
-    Ok(Json(campaign_resource(&campaigns.kernel, &row)))
+    Ok(Json(CampaignResource::new(&campaigns.kernel, &row)?))
 }
 
 /// Creates a campaign.
@@ -308,31 +323,33 @@ async fn get_campaign(
     post,
     path = "/api/v1/campaigns",
     tag = "campaigns",
-    request_body = NewCampaign,
-    responses((status = 201, description = "Created", body = Value), (status = 422)),
+    request_body = CampaignDocument,
+    responses((status = 201, description = "Created", body = CampaignResource), (status = 422)),
 )]
 async fn create_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     headers: HeaderMap,
-    ValidWithBytes(body, bytes): ValidWithBytes<NewCampaign>,
+    body: NewBody<CampaignResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/campaigns", &bytes).await?;
+    let new: CampaignDocument = body.part()?;
+    let key =
+        organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/campaigns", &body.bytes).await?;
     let id = kernel.env.id();
     let mut tx = kernel.db.begin().await?;
     let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
-            save_new_campaign(&mut tx, kernel, actor.organization_id, id, body).await?;
+            save_new_campaign(&mut tx, kernel, actor.organization_id, id, new).await?;
             audit(&mut tx, &kernel.env, &actor, "campaign.create", Some(id), json!({})).await?;
             id
         }
     };
     let row = store::campaign(&mut tx, Some(actor.organization_id), &id.to_string()).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(campaign_resource(kernel, &row))).into_response())
+    Ok((StatusCode::CREATED, Json(CampaignResource::new(kernel, &row)?)).into_response())
 }
 
 /// Changes a campaign; absent members stay.
@@ -341,20 +358,20 @@ async fn create_campaign(
     path = "/api/v1/campaigns/{id}",
     tag = "campaigns",
     params(("id" = String, Path, description = "UUID or slug")),
-    request_body = NewCampaign,
-    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)),
+    request_body = CampaignDocument,
+    responses((status = 200, description = "Changed", body = CampaignResource), (status = 404), (status = 422)),
 )]
 async fn update_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    Valid(Json(changes)): Valid<Json<MergePatch>>,
+    changes: Patch<CampaignResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let mut tx = kernel.db.begin().await?;
     let row = store::campaign(&mut tx, Some(actor.organization_id), &key).await?;
-    let new: NewCampaign = changes.apply_to(campaign_resource(kernel, &row))?;
+    let new = changes.apply(&CampaignDocument::of(&row)?)?;
     let ValidatedCampaign { title, summary, description, slug, locale, texts, state } =
         validate(&mut tx, actor.organization_id, new).await?;
     let at = kernel.env.now();
@@ -364,22 +381,22 @@ async fn update_campaign(
     audit(&mut tx, &kernel.env, &actor, "campaign.edit", Some(row.id), json!({})).await?;
     let row = store::campaign(&mut tx, Some(actor.organization_id), &row.id.to_string()).await?;
     tx.commit().await?;
-    Ok(Json(campaign_resource(kernel, &row)).into_response())
+    Ok(Json(CampaignResource::new(kernel, &row)?).into_response())
 }
 
-/// Puts a campaign away; its actions and updates stay.
+/// Archives a campaign; its actions and updates are kept.
 #[utoipa::path(
     delete,
     path = "/api/v1/campaigns/{id}",
     tag = "campaigns",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "Archived", body = Value), (status = 404)),
+    responses((status = 200, description = "Archived", body = Notice), (status = 404)),
 )]
 async fn delete_campaign(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -387,5 +404,5 @@ async fn delete_campaign(
     store::archive_campaign(&mut tx, row.id, kernel.env.now()).await?;
     audit(&mut tx, &kernel.env, &actor, "campaign.archive", Some(row.id), json!({})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This campaign was archived. Its actions and updates are kept."})))
+    Ok(Json(Notice { notice: "This campaign was archived. Its actions and updates are kept." }))
 }

@@ -1,4 +1,4 @@
-//! The chart of a campaign's figures over time: one panel for each series, gaps left visible.
+//! The chart of a campaign's figures over time: one panel for each series, with gaps where there are no figures.
 
 use chrono::{Datelike, NaiveDate};
 use plotters::prelude::*;
@@ -105,7 +105,7 @@ fn draw_panel<DB: DrawingBackend>(
         .draw()?;
     let color = RGBColor(0x8c, 0x14, 0x58);
     let points = || series.points.iter().map(|(day, value)| (days(*day), *value));
-    // a thin line says only which point follows which; it breaks where nothing is known for long
+    // a line connects neighbouring points; it is interrupted where there are no figures for a long time
     let known: Vec<(i32, f64)> = points().collect();
     for run in runs(&known) {
         chart.draw_series(LineSeries::new(run.iter().copied(), color.mix(0.4).stroke_width(1)))?;

@@ -1,7 +1,8 @@
-//! Counts: acts append deltas, the tick folds them, one published number per action moves only then.
+//! Counters of submissions: each submission appends deltas, a periodic tick folds them into counters, and the
+//! published number of an action changes only on such a tick.
 //!
-//! Nothing here counts rows. Exact numbers (with a token) are folded counts plus deltas that wait, so they include one's
-//! own write; the public sees [`publish_counts`]ed numbers only.
+//! Nothing here counts rows. Exact numbers (with a token) are the counters plus the deltas that are not folded yet,
+//! so they include the caller's own writes; the public sees the numbers of [`publish_counts`] only.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,13 +14,10 @@ use uuid::Uuid;
 
 use crate::error::Result;
 
-/// Deltas folded in one transaction, at most.
+/// Maximum number of deltas that one transaction folds.
 const DELTAS_PER_TRANSACTION: i64 = 20_000;
 
 /// The exact total of an action.
-///
-/// # Errors
-/// A database error.
 pub async fn exact_total(conn: &mut PgConnection, action: Uuid) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT (coalesce((SELECT value FROM action_counts WHERE action_id = $1 AND dimension = 'total' AND key = ''), 0)
@@ -30,10 +28,7 @@ pub async fn exact_total(conn: &mut PgConnection, action: Uuid) -> Result<i64> {
     .await?)
 }
 
-/// The exact totals of actions; one that nobody acted on has none.
-///
-/// # Errors
-/// A database error.
+/// The exact totals of actions; one without submissions has none.
 pub async fn exact_totals(conn: &mut PgConnection, actions: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
     let rows = sqlx::query!(
         r#"SELECT action_id AS "action_id!", sum(n)::bigint AS "n!"
@@ -47,15 +42,12 @@ pub async fn exact_totals(conn: &mut PgConnection, actions: &[Uuid]) -> Result<H
     Ok(rows.into_iter().map(|row| (row.action_id, row.n)).collect())
 }
 
-/// Folds waiting deltas into the counts. Several processes may do it at once: each takes rows that no other holds.
+/// Folds deltas into the counters. Several processes may do it at once: each takes rows that no other one has locked.
 /// Returns how many were folded.
-///
-/// # Errors
-/// A database error.
 pub async fn fold_deltas(db: &PgPool) -> Result<u64> {
     let mut folded = 0;
     loop {
-        // rows are taken and added in one statement, so a reader sees each delta exactly once
+        // deleting and adding is one statement, so a reader sees each delta exactly once
         let batch = sqlx::query_scalar!(
             r#"WITH taken AS (
                    DELETE FROM action_count_deltas WHERE id IN (SELECT id FROM action_count_deltas ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
@@ -77,20 +69,17 @@ pub async fn fold_deltas(db: &PgPool) -> Result<u64> {
     }
 }
 
-/// Which published numbers move on a tick.
+/// Which published numbers a tick updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tick {
     /// Of actions that ask for confirmation.
     Confirmed,
-    /// Of actions that do not: less often and floored to ten, so that nobody can watch one particular signature arrive.
+    /// Of actions that do not: less often, and rounded down to tens, so that nobody can observe a single submission.
     Unconfirmed,
 }
 
-/// Publishes the numbers of a tick: of actions whose total moved. One that somebody holds at the moment waits for the next
-/// tick, and keeps nobody waiting. Returns how many moved.
-///
-/// # Errors
-/// A database error.
+/// Publishes the totals that have changed. An action whose row is locked is left for the next tick (`SKIP LOCKED`).
+/// Returns how many published numbers changed.
 pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Result<u64> {
     let (confirmation, step) = match tick {
         Tick::Confirmed => ("email", 1),
@@ -149,10 +138,10 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// Those that the public may see.
+    /// Those that are published.
     pub const PUBLIC: [Self; 4] = [Self::Day, Self::Country, Self::Region, Self::Locale];
 
-    /// As it stands in the database.
+    /// Its value in the database and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Day => "day",
@@ -167,10 +156,7 @@ impl Dimension {
 /// Counts by key.
 pub type Cells = BTreeMap<String, i64>;
 
-/// An action's exact counts in one dimension; cells that have come back to nothing are left out.
-///
-/// # Errors
-/// A database error.
+/// An action's exact counts in one dimension, without cells of zero.
 pub async fn exact_cells(conn: &mut PgConnection, action: Uuid, by: Dimension) -> Result<Cells> {
     let cells = sqlx::query!(
         r#"SELECT key AS "key!", sum(value)::bigint AS "value!"
@@ -185,10 +171,7 @@ pub async fn exact_cells(conn: &mut PgConnection, action: Uuid, by: Dimension) -
     Ok(cells.into_iter().map(|cell| (cell.key, cell.value)).collect())
 }
 
-/// An action's published counts in one dimension, and the day they were taken; `None` before there are enough.
-///
-/// # Errors
-/// A database error.
+/// An action's published counts in one dimension, and their day; `None` while none are published.
 pub async fn published_cells(
     conn: &mut PgConnection,
     action: Uuid,
@@ -205,21 +188,22 @@ pub async fn published_cells(
     Ok(Some((as_of, cells.into_iter().map(|cell| (cell.key, cell.value)).collect())))
 }
 
-/// An action has breakdowns from this many on.
+/// Minimum published total of an action whose breakdowns are published.
 const MIN_TOTAL_FOR_BREAKDOWN: i64 = 100;
-/// A cell of fewer is merged into [`OTHER_KEY`].
+/// Cells with a smaller count are merged into [`OTHER_KEY`].
 const MIN_PUBLISHED_CELL: i64 = 10;
-/// Published cells are rounded to this.
+/// Published counts are rounded to a multiple of this.
 const CELL_ROUNDING: i64 = 5;
-/// The key of what was merged.
+/// Key of the merged cells.
 const OTHER_KEY: &str = "other";
 
-/// Exact cells without small ones: those are merged until the merged one is not small.
+/// Merges small cells until the merged cell is not small itself.
 pub fn merge_small_cells(exact: Cells) -> Cells {
     let mut cells: Vec<(String, i64)> = exact.into_iter().filter(|(_, value)| *value > 0).collect();
     cells.sort_by_key(|(_, value)| std::cmp::Reverse(*value));
     let mut merged = 0;
-    // the smallest are last; a lone small cell takes the next larger one along, or the rest would give it away
+    // in descending order; a single small cell is merged with the next larger one, since subtraction would reveal it
+    // otherwise
     while let Some((_, value)) = cells.last() {
         if *value >= MIN_PUBLISHED_CELL && (merged == 0 || merged >= MIN_PUBLISHED_CELL) {
             break;
@@ -233,7 +217,7 @@ pub fn merge_small_cells(exact: Cells) -> Cells {
     cells.into_iter().collect()
 }
 
-/// What the public may see of exact cells: small ones are merged, all are rounded.
+/// Exact cells as they are published: small ones merged, all rounded.
 fn public_cells(exact: Cells) -> Cells {
     merge_small_cells(exact)
         .into_iter()
@@ -241,11 +225,8 @@ fn public_cells(exact: Cells) -> Cells {
         .collect()
 }
 
-/// Publishes the day's breakdowns of all petitions that show any. Returns how many actions have new ones; a second call
-/// on the same day changes nothing, so that two readings around one act tell nothing.
-///
-/// # Errors
-/// A database error.
+/// Publishes the breakdowns of all petitions that show them, once a day: two readings before and after a single
+/// signature would otherwise tell where it came from. Returns for how many actions.
 pub async fn publish_breakdowns(db: &PgPool, today: NaiveDate) -> Result<u64> {
     let due = sqlx::query_scalar!(
         "SELECT a.id FROM actions a JOIN petitions p ON p.id = a.id
@@ -261,7 +242,7 @@ pub async fn publish_breakdowns(db: &PgPool, today: NaiveDate) -> Result<u64> {
     let mut published = 0;
     for action in &due {
         let mut tx = db.begin().await?;
-        // one that is held waits for the next tick; one that another process has published meanwhile is done
+        // a locked action is left for the next tick; another process may have published this one meanwhile
         let locked = sqlx::query_scalar!("SELECT id FROM actions WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED", action)
             .fetch_optional(&mut *tx)
             .await?;

@@ -1,9 +1,9 @@
-//! Pictures in memory: those that are asked for most, as many bytes as there is room for.
+//! Cache of image files, bounded by their size in bytes.
 //!
-//! A picture never changes under its id, so one in memory is right for as long as it exists. That one was removed is told to
-//! every process by Postgres (a trigger sends its id; see `kernel::transaction`): it is then known to be gone. A process that does
-//! not hear the others, or has heard nothing of a picture for the caches' lifetime, asks whether it is still there before it
-//! shows it again.
+//! An image never changes under its id, so a cached one is valid until it is removed. Its removal is announced to
+//! every process by Postgres (a trigger notifies its id; see `kernel::transaction`). A process whose
+//! connection for notifications is down, or that has not verified an image for the lifetime of caches, asks the
+//! database whether the image still exists before it serves it again.
 
 use std::{
     fmt,
@@ -31,14 +31,14 @@ use crate::{
     },
 };
 
-/// Bytes of pictures in memory.
+/// Maximum size of the cache in bytes.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// What one takes beside its bytes.
+/// Estimated overhead of an entry in bytes.
 const ENTRY_OVERHEAD_BYTES: u64 = 200;
-/// Pictures that are likely to be in it, of 200 kB each.
+/// Expected number of entries, of 200 kB each.
 const EXPECTED_ENTRIES: usize = 320;
 
-/// A picture as it is shown.
+/// An image file.
 #[derive(Clone, Debug)]
 pub struct CachedImage {
     /// Its media type.
@@ -50,13 +50,13 @@ pub struct CachedImage {
 #[derive(Clone)]
 enum CacheEntry {
     PresentImage(Arc<PresentImage>),
-    /// It was removed.
+    /// The image was removed.
     Gone,
 }
 
 struct PresentImage {
     shown: CachedImage,
-    /// When it was last known to be in the database, and how often all pictures had to be looked for until then.
+    /// When the image was last known to exist, and the value of `unsure` at that time.
     seen: Mutex<(Instant, u64)>,
 }
 
@@ -72,12 +72,12 @@ impl Weighter<Uuid, CacheEntry> for WeighByBytes {
     }
 }
 
-/// Pictures by id.
+/// The cache, by image id.
 pub struct ImageCache {
     env: Env,
     invalidator: Arc<CacheInvalidator>,
     known: Cache<Uuid, CacheEntry, WeighByBytes>,
-    /// How often all pictures had to be looked for: what was removed meanwhile may not have been heard.
+    /// Incremented when notifications may have been missed: every image is then verified again.
     unsure: AtomicU64,
 }
 
@@ -88,12 +88,12 @@ impl fmt::Debug for ImageCache {
 }
 
 impl ImageCache {
-    /// A cache that hears of removed pictures.
+    /// An empty cache, told of removed images by the invalidator.
     ///
     /// # Panics
     /// Never: its options are set.
     pub fn watching(env: &Env, invalidator: &Arc<CacheInvalidator>) -> Arc<Self> {
-        // few parts: the largest picture must fit into one
+        // few shards: the largest image must fit into one
         let options = OptionsBuilder::new()
             .estimated_items_capacity(EXPECTED_ENTRIES)
             .weight_capacity(CACHE_BYTES)
@@ -116,15 +116,15 @@ impl ImageCache {
         cache
     }
 
-    /// Is it known that this picture was removed?
+    /// Is it known that this image was removed?
     pub fn is_gone(&self, id: Uuid) -> bool {
         matches!(self.known.get(&id), Some(CacheEntry::Gone))
     }
 
-    /// A picture, from memory or from the database; those who ask for the same at once wait for one query.
+    /// An image, from the cache or the database; concurrent requests for the same one share one query.
     ///
     /// # Errors
-    /// `not_found`, or a database error.
+    /// `not_found`.
     pub async fn get(&self, kernel: &Kernel, id: Uuid) -> Result<CachedImage> {
         let asked_at = (self.env.instant(), self.unsure.load(Ordering::Acquire));
         let load = async {
@@ -139,7 +139,7 @@ impl ImageCache {
         };
         if self.needs_recheck(&there) {
             let Ok(mut conn) = kernel.db.acquire().await else {
-                // a database that is away removes nothing
+                // while the database is unavailable no image can be removed
                 return Ok(there.shown.clone());
             };
             if let Ok(false) = store::images::exists(&mut conn, id).await {

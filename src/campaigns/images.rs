@@ -1,6 +1,5 @@
-//! Pictures: checked by what they are, not by what they say they are, made anew from their pixels so that no place, time
-//! or name stays in them, and shown with words for those who do not see them. `image_cache` keeps those that are asked for in
-//! memory.
+//! Images: the format is detected from the content, the file is re-encoded from its pixels so that no metadata
+//! (place, time, name) remains, and an alternative text is required. `image_cache` caches the files.
 
 use std::io::Cursor;
 
@@ -15,9 +14,10 @@ use image::{
     DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder, imageops::FilterType,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgConnection;
 use tokio::sync::Semaphore;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -31,72 +31,72 @@ use crate::{
     kernel::{
         Kernel,
         extract::PathParams,
-        hal::{curies, identifiers, link},
+        hal::{Links, Notice, identifiers},
         http_cache::private_json,
         text::required_line,
     },
     organizers::{Actor, Scope, audit},
 };
 
-/// Bytes that are taken, at most.
+/// Maximum size of an upload in bytes.
 const MAX_UPLOAD_BYTES: usize = 12 * 1024 * 1024;
-/// Pixels on the longer side that are read, at most.
+/// Maximum width and height of an uploaded image in pixels.
 const MAX_SOURCE_WIDTH: u32 = 12_000;
-/// Pixels that are read, at most.
+/// Maximum number of pixels of an uploaded image.
 const MAX_SOURCE_PIXELS: u64 = 40_000_000;
-/// Bytes that the pixels of one may take in memory.
+/// Maximum memory of a decoded image in bytes.
 const MAX_DECODER_BYTES: u64 = 256 * 1024 * 1024;
-/// Pixels on the longer side that are kept.
+/// Maximum width and height of a stored image in pixels.
 const MAX_STORED_WIDTH: u32 = 1_600;
-/// Bytes that are kept, at most; a constraint of the table.
+/// Maximum size of a stored file in bytes (`images_bytes_check`).
 const MAX_STORED_BYTES: usize = 2 * 1024 * 1024;
-/// Qualities of JPEG to try until the picture is small enough.
+/// JPEG qualities, tried in this order until the file is small enough.
 const JPEG_QUALITIES: [u8; 4] = [84, 75, 60, 45];
-/// Pictures that one process reads at a time: each may take much memory.
+/// Decodes one image at a time in a process, since each may take [`MAX_DECODER_BYTES`].
 static DECODE_PERMIT: Semaphore = Semaphore::const_new(1);
-/// Pictures that one process takes in at a time, those that wait for being read among them.
+/// Concurrent uploads of a process, including those that wait to be decoded.
 static UPLOAD_PERMITS: Semaphore = Semaphore::const_new(8);
 
-/// A picture as pages show it.
+/// An image as pages show it.
 #[derive(Clone, Debug, Serialize)]
 pub struct ActionImage {
-    /// Its row.
+    /// Its id.
     pub id: Uuid,
-    /// Its path.
+    /// Path of the file: `/images/{id}`.
     pub url: String,
-    /// What it shows.
+    /// Alternative text.
     pub alt: String,
-    /// Pixels.
+    /// Width in pixels.
     pub width: i32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: i32,
 }
 
 impl ActionImage {
-    /// From the columns of a joined row.
+    /// From the columns of an outer join; `None` where there is no image.
     pub fn of(id: Option<Uuid>, alt: Option<String>, width: Option<i32>, height: Option<i32>) -> Option<Self> {
         let (id, alt, width, height) = (id?, alt?, width?, height?);
         Some(Self { url: format!("/images/{id}"), id, alt, width, height })
     }
 }
 
-/// A picture of an organization, for an action or update that wants to show it.
+/// An image of an organization, to be shown by an action, update or delivery.
 ///
 /// # Errors
-/// 422 at `/muster:image` when there is none, or a database error.
+/// 422 at `/muster:image` when there is none.
 pub async fn find_organization_image(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<ActionImage> {
     let row = store::images::find(conn, organization, id).await?;
     row.and_then(|row| ActionImage::of(Some(id), Some(row.alt), Some(row.width), Some(row.height)))
         .ok_or_else(|| Error::field("/muster:image", "unknown_value", "There is no such picture."))
 }
 
-/// Routes of pictures in the API.
+/// Routes of images in the API.
 pub fn router() -> OpenApiRouter<Campaigns> {
     let upload = OpenApiRouter::new().routes(routes!(create_image)).layer(DefaultBodyLimit::max(MAX_UPLOAD_BYTES));
     upload.routes(routes!(delete_image))
 }
 
-/// A picture made anew.
+/// A re-encoded image.
 struct ReencodedImage {
     content_type: &'static str,
     bytes: Vec<u8>,
@@ -108,10 +108,10 @@ fn refuse(code: &'static str, detail: &str) -> Error {
     Error::field("", code, detail)
 }
 
-/// Reads a picture and makes it anew: upright, not too large, nothing but pixels.
+/// Decodes an image and encodes it again: upright (EXIF orientation applied), scaled down, without metadata.
 ///
-/// A file of a few kilobytes may hold a picture of gigabytes, so its size is looked at before it is unpacked, and nothing is
-/// copied before it is small: not to turn it, not to make 8 bits of 16.
+/// A file of a few kilobytes may decode to gigabytes, so the dimensions are checked before decoding, and no copy is
+/// made (to rotate, to convert 16 bits to 8) before the image is scaled down.
 fn reencode(upload: &[u8]) -> Result<ReencodedImage> {
     let unreadable = || refuse("invalid_value", "This is not a JPEG, PNG or WebP picture that can be read.");
     let format = image::guess_format(upload).map_err(|_| unreadable())?;
@@ -132,7 +132,7 @@ fn reencode(upload: &[u8]) -> Result<ReencodedImage> {
     let upright = decoder.orientation().map_err(|_| unreadable())?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| unreadable())?;
     if picture.width().max(picture.height()) > 2 * MAX_STORED_WIDTH {
-        // pixel by pixel, where the better filter below would need a floating point copy
+        // box sampling needs no floating point copy of the whole image, unlike the better filter below
         picture = picture.thumbnail(2 * MAX_STORED_WIDTH, 2 * MAX_STORED_WIDTH);
     }
     if picture.width().max(picture.height()) > MAX_STORED_WIDTH {
@@ -159,7 +159,31 @@ fn reencode(upload: &[u8]) -> Result<ReencodedImage> {
     Err(refuse("too_long", "This picture cannot be made small enough."))
 }
 
-/// Keeps a picture: the body is the JPEG, PNG or WebP file itself, `alt` says what it shows.
+/// An image of an organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImageResource {
+    /// `muster:` and the UUID.
+    identifiers: Vec<String>,
+    /// Alternative text.
+    #[serde(rename = "muster:alt")]
+    muster_alt: String,
+    /// Width in pixels.
+    #[serde(rename = "muster:width")]
+    muster_width: i32,
+    /// Height in pixels.
+    #[serde(rename = "muster:height")]
+    muster_height: i32,
+    /// URL of the file.
+    #[serde(rename = "muster:url")]
+    muster_url: String,
+    /// A reminder for the organizer, in English.
+    notice: &'static str,
+    /// `self`.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+/// Stores an image: the body is the JPEG, PNG or WebP file itself.
 #[utoipa::path(
     post,
     path = "/api/v1/images",
@@ -167,7 +191,7 @@ fn reencode(upload: &[u8]) -> Result<ReencodedImage> {
     params(("alt" = String, Query, description = "What the picture shows, for those who do not see it")),
     request_body(content = Vec<u8>, content_type = "image/*", description = "At most 12 MiB"),
     responses(
-        (status = 201, description = "Kept, without metadata, at most 1600 pixels wide or high", body = Value),
+        (status = 201, description = "Kept, without metadata, at most 1600 pixels wide or high", body = ImageResource),
         (status = 401),
         (status = 413),
         (status = 415),
@@ -216,31 +240,31 @@ async fn create_image(
     store::images::insert(&mut tx, id, actor.organization_id, &row, kernel.env.now()).await?;
     audit(&mut tx, &kernel.env, &actor, "image.create", Some(id), json!({})).await?;
     tx.commit().await?;
-    let body = json!({
-        "identifiers": identifiers(id),
-        "muster:alt": row.alt,
-        "muster:width": width,
-        "muster:height": height,
-        "muster:url": kernel.url(&format!("/images/{id}")),
-        "notice": "Metadata was removed. Does everybody whose face can be seen agree to be shown here?",
-        "_links": {"self": link(kernel.url(&format!("/api/v1/images/{id}"))), "curies": curies()},
-    });
+    let body = ImageResource {
+        identifiers: identifiers(id),
+        muster_alt: row.alt,
+        muster_width: width,
+        muster_height: height,
+        muster_url: kernel.url(&format!("/images/{id}")),
+        notice: "Metadata was removed. Does everybody whose face can be seen agree to be shown here?",
+        links: Links::to_self(kernel.url(&format!("/api/v1/images/{id}"))).with_curies(),
+    };
     Ok(private_json(StatusCode::CREATED, &body))
 }
 
-/// Removes a picture from everywhere it is shown.
+/// Removes an image from every page.
 #[utoipa::path(
     delete,
     path = "/api/v1/images/{image}",
     tag = "images",
     params(("image" = Uuid, Path)),
-    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "Removed", body = Notice), (status = 401), (status = 404)),
 )]
 async fn delete_image(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -249,14 +273,14 @@ async fn delete_image(
     }
     audit(&mut tx, &kernel.env, &actor, "image.delete", Some(id), json!({})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This picture is gone from every page. Copies that others have made are not."})))
+    Ok(Json(Notice { notice: "This picture is gone from every page. Copies that others have made are not." }))
 }
 
-/// The picture itself. It never changes under its address, so whoever has it is told so without looking for it; one that was
-/// removed may stay with readers who have it.
+/// The file of an image. It never changes under its address, so a conditional request is answered 304 without a
+/// query; a removed image may stay in the caches of browsers.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn show(kernel: &Kernel, cache: &ImageCache, asked: &HeaderMap, id: Uuid) -> Result<Response> {
     let etag = format!("\"{id}\"");
     let is_known = asked
@@ -270,7 +294,7 @@ pub async fn show(kernel: &Kernel, cache: &ImageCache, asked: &HeaderMap, id: Uu
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let CachedImage { content_type, bytes } = cache.get(kernel, id).await?;
-    // opened by itself, nothing in it may act
+    // opened as a document, it must not run scripts
     let policy = HeaderValue::from_static("default-src 'none'; sandbox");
     let more = [(header::CONTENT_TYPE, content_type), (header::CONTENT_SECURITY_POLICY, policy)];
     Ok((headers, more, bytes).into_response())
@@ -294,7 +318,7 @@ mod tests {
             Rgb([x.to_le_bytes()[0], y.to_le_bytes()[0], 9])
         }));
         let mut jpeg = encoded(&picture, ImageFormat::Jpeg);
-        // an APP1 segment as cameras write it: turned by 90 degrees, with a text in it
+        // an APP1 segment (Exif) as cameras write it: orientation 6 (rotated by 90 degrees), and a text
         let exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0GPS-43.65N";
         let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
         let segment = [&[0xFF, 0xE1], &length[..], exif].concat();
@@ -322,13 +346,13 @@ mod tests {
         assert_eq!((remade.content_type, remade.width, remade.height), ("image/png", 30, 20));
     }
 
-    /// The same PNG, saying that it is so large, of this bit depth and colour type (PNG specification, 11.2.2).
+    /// The same PNG with other dimensions, bit depth and colour type in its header (PNG specification, 11.2.2).
     fn claiming(png: &[u8], width: u32, height: u32, kind: [u8; 2]) -> Vec<u8> {
         let mut claiming = png.to_vec();
         claiming[16..20].copy_from_slice(&width.to_be_bytes());
         claiming[20..24].copy_from_slice(&height.to_be_bytes());
         claiming[24..26].copy_from_slice(&kind);
-        // the chunk's CRC-32, over its name and its 13 bytes
+        // the chunk's CRC-32, over its type and its 13 bytes
         let crc = claiming[12..29].iter().fold(u32::MAX, |crc, byte| {
             (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
         });
@@ -344,14 +368,14 @@ mod tests {
         for bad in [&b""[..], b"hello", svg, b"GIF89a........", &whole[..whole.len() / 2]] {
             assert!(matches!(reencode(bad), Err(Error::Fields(_))));
         }
-        // small files that hold enormous pictures
+        // small files with very large dimensions
         for (width, height) in [(7_000, 6_000), (MAX_SOURCE_WIDTH + 1, 1)] {
             assert!(matches!(reencode(&claiming(&whole, width, height, [8, 2])), Err(Error::Fields(_))));
         }
         // 16 bits of red, green, blue and alpha
         let refused = reencode(&claiming(&whole, 6_000, 6_000, [16, 6])).err().map(|error| error.to_string());
         assert_eq!(refused.as_deref(), Some("validation_failed:  too_long;"), "it would take 288 MB");
-        // a small file that says it is enormous
+        // dimensions that do not match the data
         let mut bomb = whole.clone();
         bomb[16..24].copy_from_slice(&[0, 1, 0x86, 0xA0, 0, 1, 0x86, 0xA0]);
         assert!(matches!(reencode(&bomb), Err(Error::Fields(_))));

@@ -1,27 +1,27 @@
-//! The life of an action: what may follow what, whether it takes people now, and why not.
+//! States of an action: which may follow which, and whether it takes submissions now.
 
 use chrono::{DateTime, Utc};
 
 use super::action::{Action, Kind, State};
 use crate::error::{Code, Error, Result};
 
-/// Whether an action that the public sees takes people.
+/// Whether a public action takes submissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
-    /// It does.
+    /// It takes submissions.
     Open,
-    /// Not before this moment.
+    /// It takes none before this time.
     NotYetOpen(DateTime<Utc>),
-    /// It does not, for this reason; an action past its closing date is `Closed`, whatever its row says.
+    /// It takes none, because of this state; `Closed` also for a published action past its closing date.
     Unavailable(State),
 }
 
-/// Another action of the same organization, where a page that takes nobody leads on to.
+/// Another action of the same organization, to which the page of an action leads that is not open.
 #[derive(Clone, Debug)]
 pub struct NextAction {
-    /// What kind.
+    /// Its kind.
     pub kind: Kind,
-    /// Its address.
+    /// Its slug.
     pub slug: String,
     /// Its title in its own language.
     pub title: String,
@@ -35,8 +35,8 @@ impl NextAction {
 }
 
 impl State {
-    /// May an organizer bring an action from this state into `next`? What was published does not become a draft again, and
-    /// a draft, which nobody has seen, can only be published or put away. Everything else can be corrected.
+    /// May an organizer change this state to `next`? A draft can only be published or archived, and nothing becomes a
+    /// draft again; every other change is allowed, so that mistakes can be corrected.
     pub fn may_become(self, next: Self) -> bool {
         match (self, next) {
             (now, next) if now == next => true,
@@ -48,7 +48,7 @@ impl State {
 }
 
 impl Action {
-    /// Does it take people now? `None` for what the public may not see.
+    /// Does it take submissions now? `None` for an action that is not public.
     pub fn availability(&self, now: DateTime<Utc>) -> Option<Availability> {
         match self.state {
             State::Draft | State::Archived => None,
@@ -61,10 +61,10 @@ impl Action {
         }
     }
 
-    /// Refuses a public act on an action that takes nobody.
+    /// Refuses a public submission to an action that is not open.
     ///
     /// # Errors
-    /// `not_found` for what the public may not see, `action_closed` (409) with the reason otherwise.
+    /// `not_found` for an action that is not public, `action_closed` (409) with the reason otherwise.
     pub fn require_open(&self, now: DateTime<Utc>) -> Result<()> {
         let mut reason = match self.availability(now).ok_or_else(Error::not_found)? {
             Availability::Open => return Ok(()),

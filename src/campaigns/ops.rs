@@ -1,4 +1,4 @@
-//! Verbs on actions: create, change, find for a reader.
+//! Operations on actions: create, change, archive, find.
 
 use chrono::Months;
 use serde_json::{Value, json};
@@ -6,26 +6,28 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    action::{Action, ActionChanges, ActionText, Kind, NewAction, Privacy, check_dates, parse_texts},
+    action::{Action, ActionText, Kind, Privacy, State},
+    document::{ActionDocument, NewAction},
     images, store,
 };
 use crate::{
     error::{Code, Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
-        text::{LocaleTag, Slug, clean_line, clean_text, required_line},
+        text::{LocaleTag, Slug},
     },
     organizers::{Actor, audit},
 };
 
-/// Months for which a protected action without an end of its own may run.
+/// Months after which a protected action without a date is taken to be over.
 const OPEN_ENDED_MONTHS: u32 = 9;
 
-/// Makes the `actions` row of a new petition, event or letter action with id `id`; a protected one gets a vault of its own.
+/// Adds the `actions` row of a new petition, event or letter action with id `id`, and a vault of its own for a
+/// protected one.
 ///
 /// # Errors
 /// 422 naming the field for a taken slug, an unknown campaign or a day that is out of range; `unavailable` while a
-/// protected action's key cannot be written; or a database error.
+/// protected action's key cannot be written.
 pub async fn create_action(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -38,15 +40,7 @@ pub async fn create_action(
         Some(locale) => locale,
         None => store::organization_locale(conn, organization).await?,
     };
-    let campaign = match &new.campaign {
-        Some(key) => Some(
-            store::campaign(conn, Some(organization), key)
-                .await
-                .map_err(|e| not_this(e, "/muster:campaign", "There is no such campaign."))?
-                .id,
-        ),
-        None => None,
-    };
+    let campaign = find_campaign(conn, organization, new.campaign.as_deref()).await?;
     if let Some(image) = new.image {
         images::find_organization_image(conn, organization, image).await?;
     }
@@ -71,21 +65,34 @@ pub async fn create_action(
     }
     store::insert_action(conn, id, organization, vault, campaign, locale, new, at)
         .await
-        .on_constraint("actions_kind_slug_key", taken)
+        .on_constraint("actions_kind_slug_key", taken)?;
+    if new.next_action.is_some() {
+        let action = store::by_id(conn, id).await?;
+        set_next(conn, &action, new.next_action.clone()).await?;
+    }
+    Ok(())
+}
+
+/// The id of an organization's campaign, by id or slug.
+async fn find_campaign(conn: &mut PgConnection, organization: Uuid, key: Option<&str>) -> Result<Option<Uuid>> {
+    let Some(key) = key else { return Ok(None) };
+    match store::campaign(conn, Some(organization), key).await {
+        Ok(campaign) => Ok(Some(campaign.id)),
+        Err(e) if e.code() == Code::NotFound => {
+            Err(Error::field("/muster:campaign", "unknown_value", "There is no such campaign."))
+        }
+        Err(e) => Err(e),
+    }
 }
 
 fn taken() -> Error {
     Error::field("/muster:slug", "taken", "This address is taken, or leads to a page that had it before.")
 }
 
-fn not_this(error: Error, pointer: &str, detail: &str) -> Error {
-    if error.code() == Code::NotFound { Error::field(pointer, "unknown_value", detail) } else { error }
-}
-
-/// Finds an action for a reader: an organizer sees all of the organization's, everybody else what is public.
+/// Finds an action: organizers find all of their organization, others the public ones.
 ///
 /// # Errors
-/// `not_found` for everything else, so that a neighbour's object looks like none.
+/// `not_found` for everything else, also for what exists but is not visible.
 pub async fn find_for(conn: &mut PgConnection, kind: Kind, key: &str, actor: Option<&Actor>) -> Result<Action> {
     let action = store::by_key(conn, kind, key).await?;
     let visible = match actor {
@@ -105,94 +112,94 @@ pub async fn find_to_change(conn: &mut PgConnection, kind: Kind, key: &str, acto
     store::by_id(conn, found.id).await
 }
 
-/// Changes the editorial part of an action: as it stands under its lock, whatever the caller has read before, so that neither
-/// another change nor a closing date that was reached meanwhile is undone.
+/// Writes an action anew. `action` is the row under its lock ([`find_to_change`]), so that neither another change nor
+/// a closing date that was reached meanwhile is undone.
 ///
 /// # Errors
-/// 422 with a pointer for each refused field, `conflict` for a state that cannot follow, or a database error.
-pub async fn update_action(
+/// 422 with a pointer for each refused field, also for what cannot be changed after creation; `conflict` for a state
+/// that cannot follow.
+pub async fn put_action(
     conn: &mut PgConnection,
     kernel: &Kernel,
     actor: &Actor,
-    action: Action,
-    changes: ActionChanges,
+    action: &Action,
+    new: NewAction,
 ) -> Result<Action> {
-    store::lock(conn, action.id).await?;
-    let mut action = store::by_id(conn, action.id).await?;
-    let mut errors = Vec::new();
-    let mut set = |target: &mut String,
-                   pointer: &str,
-                   parsed: Option<Result<String, crate::kernel::text::TextError>>| match parsed {
-        Some(Ok(text)) => *target = text,
-        Some(Err(e)) => errors.push(FieldError::new(pointer, e.code, e.detail)),
-        None => {}
-    };
-    set(&mut action.title, "/title", changes.title.map(|t| required_line(&t, 300)));
-    set(&mut action.summary, "/muster:summary", changes.muster_summary.map(|t| clean_text(&t, 1000)));
-    set(&mut action.description, "/description", changes.description.map(|t| clean_text(&t, 40_000)));
-    set(&mut action.button, "/muster:button", changes.muster_button.map(|t| clean_line(&t, 60)));
-    set(&mut action.thanks, "/muster:thanks", changes.muster_thanks.map(|t| clean_text(&t, 5000)));
-    set(&mut action.share_text, "/muster:share_text", changes.muster_share_text.map(|t| clean_text(&t, 500)));
-    if let Some(texts) = changes.muster_texts {
-        action.texts = parse_texts(texts, &mut errors);
+    let before = ActionDocument::of(action, true);
+    refuse_fixed(action, &new)?;
+    if !action.state.may_become(new.state) {
+        return Err(Error::problem(
+            Code::Conflict,
+            "What was published does not become a draft again (pause, close or archive it); a draft is published or archived.",
+        ));
     }
-    let before = action.state;
-    let mut set = |target: &mut String, reason: Option<String>| match reason.map(|r| clean_text(&r, 500)) {
-        Some(Ok(reason)) => *target = reason,
-        Some(Err(e)) => errors.push(FieldError::new("/muster:status_reason", e.code, e.detail)),
-        None => {}
-    };
-    if changes.muster_status.is_some_and(|state| state != before) {
-        action.state_reason.clear();
+    if let Some(image) = new.image {
+        images::find_organization_image(conn, action.organization_id, image).await?;
     }
-    set(&mut action.state_reason, changes.muster_status_reason);
-    action.opens_at = changes.muster_opens_at.unwrap_or(action.opens_at);
-    action.closes_at = changes.muster_closes_at.unwrap_or(action.closes_at);
-    errors.extend(check_dates(action.opens_at, action.closes_at));
-    let slug = match changes.muster_slug.map(|input| Slug::parse(&input)) {
-        Some(Ok(slug)) => Some(slug).filter(|slug| slug.as_str() != action.slug),
-        Some(Err(e)) => {
-            errors.push(FieldError::new("/muster:slug", e.code, e.detail));
-            None
-        }
-        None => None,
+    let campaign = if new.campaign == before.muster_campaign {
+        action.campaign_id
+    } else {
+        find_campaign(conn, action.organization_id, new.campaign.as_deref()).await?
     };
-    if !errors.is_empty() {
-        return Err(Error::Fields(errors));
-    }
-    if let Some(state) = changes.muster_status {
-        if !before.may_become(state) {
-            return Err(Error::problem(
-                Code::Conflict,
-                "What was published does not become a draft again (pause, close or archive it); a draft is published or archived.",
+    if let Some(day) = new.destroy_after.filter(|day| Some(*day) != action.destroy_after) {
+        if day < kernel.env.now().date_naive() || action.destroy_after.is_some_and(|latest| day > latest) {
+            return Err(Error::field(
+                "/muster:destroy_after",
+                "out_of_range",
+                "Must not lie before today, nor after the day that was set before.",
             ));
         }
-        action.state = state;
+        kernel.vaults.shorten(conn, action.vault_id, day).await?;
     }
-    match changes.muster_image {
-        Some(Some(image)) => {
-            action.image = Some(images::find_organization_image(conn, action.organization_id, image).await?);
-        }
-        Some(None) => action.image = None,
-        None => {}
+    store::save_action(conn, action.id, campaign, &new, kernel.env.now()).await?;
+    if new.next_action != before.muster_next_action {
+        set_next(conn, action, new.next_action).await?;
     }
-    store::save_action(conn, &action, kernel.env.now()).await?;
-    if let Some(next) = changes.muster_next_action {
-        set_next(conn, &action, next).await?;
+    if new.slug.as_str() != action.slug {
+        rename(conn, kernel, action, &new.slug).await?;
     }
-    if let Some(slug) = &slug {
-        rename(conn, kernel, &action, slug).await?;
-    }
-    let verb = if action.state == before { "edit" } else { action.state.as_str() };
-    if action.state != before {
-        store::log_state(conn, &kernel.env, action.id, action.state, &action.state_reason, Some(actor.organizer_id))
-            .await?;
+    let verb = if new.state == action.state { "edit" } else { new.state.as_str() };
+    if new.state != action.state {
+        store::log_state(conn, &kernel.env, action.id, new.state, &new.state_reason, Some(actor.organizer_id)).await?;
     }
     audit(conn, &kernel.env, actor, &format!("{}.{verb}", action.kind.as_str()), Some(action.id), json!({})).await?;
     store::by_id(conn, action.id).await
 }
 
-/// Gives an action another address. The old one leads to it from now on, so no other action may take it.
+/// Refuses other values of what cannot be changed after creation.
+fn refuse_fixed(action: &Action, new: &NewAction) -> Result<()> {
+    let is_protected = new.privacy == Privacy::Protected;
+    let fixed = [
+        ("/muster:privacy", is_protected == action.protected),
+        ("/muster:confirmation", new.confirmation == action.confirmation()),
+        ("/muster:locale", new.locale.is_none_or(|locale| locale == action.locale)),
+    ];
+    let errors: Vec<FieldError> = fixed
+        .into_iter()
+        .filter(|(_, is_unchanged)| !is_unchanged)
+        .map(|(pointer, _)| FieldError::new(pointer, "not_allowed", "Cannot be changed after creation."))
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Error::Fields(errors)) }
+}
+
+/// Archives an action: the public no longer sees it, its submissions are kept. `action` is the row under its lock.
+///
+/// # Errors
+/// As [`put_action`].
+pub async fn archive_action(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    actor: &Actor,
+    action: &Action,
+) -> Result<Action> {
+    let before = ActionDocument::of(action, true);
+    let muster_status_reason =
+        if before.muster_status == State::Archived { before.muster_status_reason.clone() } else { String::new() };
+    let archived = ActionDocument { muster_status: State::Archived, muster_status_reason, ..before };
+    put_action(conn, kernel, actor, action, archived.parse(action.kind, true)?).await
+}
+
+/// Changes the slug of an action. The former one redirects to it, so no other action may take it.
 async fn rename(conn: &mut PgConnection, kernel: &Kernel, action: &Action, slug: &Slug) -> Result<()> {
     let former = store::former_slug(conn, action.kind, slug.as_str()).await?;
     if former.is_some_and(|owner| owner != action.id) {
@@ -203,13 +210,12 @@ async fn rename(conn: &mut PgConnection, kernel: &Kernel, action: &Action, slug:
         .on_constraint("actions_kind_slug_key", taken)
 }
 
-/// Sets where the page of an action leads on to: another published action of the organization, by id or page path.
+/// Sets the next action of an action: another published one of the organization, by id or page path.
 async fn set_next(conn: &mut PgConnection, action: &Action, next: Option<String>) -> Result<()> {
     let next = match next {
         None => None,
         Some(input) => {
-            let kinds = [Kind::Petition, Kind::Event, Kind::Letter];
-            let at = kinds.into_iter().find_map(|kind| Some((kind, input.strip_prefix(kind.page_prefix())?)));
+            let at = Kind::ALL.into_iter().find_map(|kind| Some((kind, input.strip_prefix(kind.page_prefix())?)));
             let found = store::sibling(conn, action.organization_id, input.parse().ok(), at).await?;
             let found = found.filter(|id| *id != action.id).ok_or_else(|| {
                 Error::field(
@@ -224,10 +230,10 @@ async fn set_next(conn: &mut PgConnection, action: &Action, next: Option<String>
     store::set_next(conn, action.id, next).await
 }
 
-/// Points a short link, `/go/{word}`, to an action.
+/// Makes the short link `/go/{word}` lead to an action.
 ///
 /// # Errors
-/// 422 for a word that is not a slug or is taken, or a database error.
+/// 422 for a word that is not a slug or is taken.
 pub async fn register_short_link(conn: &mut PgConnection, kernel: &Kernel, word: &str, action: Uuid) -> Result<()> {
     let word = Slug::parse(word).map_err(|e| Error::field("/muster:short_link", e.code, e.detail))?;
     if store::upsert_short_link(conn, word.as_str(), action, kernel.env.now()).await? {
@@ -237,10 +243,7 @@ pub async fn register_short_link(conn: &mut PgConnection, kernel: &Kernel, word:
     }
 }
 
-/// Registers a partner organization, its consent box and the word that marks who came from it.
-///
-/// # Errors
-/// A database error.
+/// Registers a partner organization, the wording of its consent box and its word of origin.
 pub async fn register_partner(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -263,16 +266,13 @@ pub async fn register_partner(
     .await
 }
 
-/// The word under which an act's source is counted: a registered one, else "other".
-///
-/// # Errors
-/// A database error.
+/// The word of origin under which a submission is counted: the registered one, else `other`.
 pub async fn registered_source(conn: &mut PgConnection, organization: Uuid, input: &str) -> Result<String> {
     let words = store::source_words(conn, organization).await?;
     Ok(if words.iter().any(|w| w == input) { input.to_owned() } else { "other".to_owned() })
 }
 
-/// The texts of a campaign or update in a language, falling back to its own.
+/// Title and summary of a campaign or update in a language; what is not translated is in its own language.
 pub fn localized(texts: &Value, locale: LocaleTag, title: &str, summary: &str) -> (String, String) {
     let there: ActionText =
         texts.get(locale.as_str()).and_then(|t| serde_json::from_value(t.clone()).ok()).unwrap_or_default();

@@ -26,6 +26,7 @@ use super::{
     ops::localized,
     short_link_clicks::ClickCounter,
     store::{self, LandingRow, UpdateRow},
+    updates::UpdateKind,
 };
 use crate::{
     error::{Error, Result},
@@ -43,26 +44,26 @@ use crate::{
     },
 };
 
-/// Updates on a campaign's page, at most.
+/// Maximum number of updates on a campaign's page.
 const UPDATES: u32 = 60;
 
-/// What the landing pages share.
+/// State of the landing pages.
 #[derive(Clone, Debug)]
 pub struct Landing {
-    /// Tools.
+    /// Shared runtime state.
     pub kernel: Arc<Kernel>,
-    /// What links in mail do.
+    /// Handlers of mailed links.
     pub purposes: LinkHandlers,
-    /// What the home page (`/`) and campaigns' pages show, by path.
+    /// Contents of the home page (`/`) and of campaigns' pages, by path.
     seen: Arc<Cache<(String, LocaleTag), minijinja::Value>>,
     short_link_clicks: Arc<ClickCounter>,
     images: Arc<ImageCache>,
 }
 
 impl Landing {
-    /// The landing pages over these tools.
+    /// Landing pages with empty caches.
     pub fn new(kernel: Arc<Kernel>, purposes: LinkHandlers) -> Self {
-        // they show many actions: any change may concern them
+        // they show many actions, so any change may invalidate them
         let seen = Cache::invalidated_by(kernel.env.clone(), &kernel.cache_invalidator, |_, _, _| true);
         let images = ImageCache::watching(&kernel.env, &kernel.cache_invalidator);
         Self { short_link_clicks: ClickCounter::new(PgPool::clone(&kernel.db)), kernel, purposes, seen, images }
@@ -83,7 +84,7 @@ pub fn landing(state: Landing) -> Router {
 
 #[derive(Serialize)]
 struct Card {
-    kind: String,
+    kind: Kind,
     title: String,
     summary: String,
     url: String,
@@ -100,19 +101,16 @@ fn card(row: LandingRow, locale: LocaleTag) -> Card {
     } else {
         localized(&row.texts, locale, &row.title, &row.summary)
     };
-    let prefix = match row.kind.as_str() {
-        "petition" => Kind::Petition.page_prefix(),
-        "event" => Kind::Event.page_prefix(),
-        _ => Kind::Letter.page_prefix(),
-    };
     let when = match (row.starts_at, row.ends_at, row.timezone.map(|name| Zone::stored(&name))) {
         (Some(from), Some(to), Some(zone)) => i18n::period(locale, from, to, zone),
         _ => String::new(),
     };
-    let status =
-        if row.state == "published" { row.published_status.unwrap_or_else(|| "open".to_owned()) } else { row.state };
+    let status = match row.state {
+        State::Published => row.published_status.unwrap_or_else(|| "open".to_owned()),
+        other => other.as_str().to_owned(),
+    };
     Card {
-        url: format!("{prefix}{}", row.slug),
+        url: format!("{}{}", row.kind.page_prefix(), row.slug),
         kind: row.kind,
         title,
         summary,
@@ -126,7 +124,7 @@ fn card(row: LandingRow, locale: LocaleTag) -> Card {
 
 #[derive(Serialize)]
 struct Post {
-    kind: String,
+    kind: UpdateKind,
     kind_label: String,
     title: String,
     date: String,
@@ -143,7 +141,7 @@ struct Post {
 fn post(row: UpdateRow, locale: LocaleTag) -> Post {
     let (title, _) = localized(&row.texts, locale, &row.title, "");
     Post {
-        kind_label: i18n::text(locale, &format!("update-kind-{}", row.kind)),
+        kind_label: i18n::text(locale, &format!("update-kind-{}", row.kind.as_str())),
         kind: row.kind,
         title,
         date: i18n::date(locale, row.happened_on),
@@ -179,9 +177,9 @@ async fn home_now(kernel: &Kernel, locale: LocaleTag) -> Result<minijinja::Value
         })
         .collect();
     let cards: Vec<Card> = rows.into_iter().map(|row| card(row, locale)).collect();
-    let of = |kind: &'static str| Serde(cards.iter().filter(|c| c.kind == kind).collect::<Vec<_>>()).into();
+    let of = |kind: Kind| Serde(cards.iter().filter(|c| c.kind == kind).collect::<Vec<_>>()).into();
     let (petitions, events, letters): (minijinja::Value, minijinja::Value, minijinja::Value) =
-        (of("petition"), of("event"), of("letter"));
+        (of(Kind::Petition), of(Kind::Event), of(Kind::Letter));
     Ok(context! { organization, campaigns => Serde(campaigns), petitions, events, letters })
 }
 
@@ -214,7 +212,7 @@ async fn campaign_now(kernel: &Kernel, slug: &str, locale: LocaleTag) -> Result<
     })
 }
 
-/// One update on a page of its own: to be linked, and to be printed.
+/// The page of one update, for links and for printing.
 async fn update(
     Shared(landing): Shared<Landing>,
     visitor: Visitor,
@@ -249,14 +247,8 @@ async fn short_link(
 ) -> Result<Response> {
     let (kind, slug) = store::short_link(&mut *landing.kernel.db.acquire().await?, &word).await?;
     landing.short_link_clicks.count(&word, landing.kernel.env.now().date_naive());
-    let prefix = match kind.as_str() {
-        "petition" => Kind::Petition,
-        "event" => Kind::Event,
-        _ => Kind::Letter,
-    }
-    .page_prefix();
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    Ok(see_other(&format!("{prefix}{slug}{query}")))
+    Ok(see_other(&format!("{}{slug}{query}", kind.page_prefix())))
 }
 
 async fn show_link(Shared(landing): Shared<Landing>, PathParams(token): PathParams<String>) -> Result<Response> {
@@ -282,12 +274,12 @@ async fn act_on_link(
     link_page(&landing.kernel, &page)
 }
 
-/// The page behind a link, as a response that nobody keeps.
+/// The page behind a mailed link, as a response that is not cached.
 ///
 /// # Errors
 /// `internal` when the template does not render.
 pub fn link_page(kernel: &Kernel, page: &LinkPage) -> Result<Response> {
-    // the page speaks the language of the act, not of the browser: it was mailed to the person who acted
+    // in the language of the submission, not of the browser: the link was mailed to the person who submitted
     let html = kernel.pages.render("pages/token.html", page.locale, context! { languages => Serde(Vec::<()>::new()), canonical => "", action => "", ..minijinja::Value::from(Serde(page)) })?;
     Ok(private(html_response(html, page.locale)))
 }
@@ -297,7 +289,7 @@ pub fn link_page(kernel: &Kernel, page: &LinkPage) -> Result<Response> {
 pub struct CampaignLink {
     /// Title.
     pub title: String,
-    /// Its page.
+    /// Path of its page.
     pub url: String,
     /// Its newest updates, as pages show them.
     #[serde(skip)]
@@ -305,10 +297,7 @@ pub struct CampaignLink {
 }
 
 impl CampaignLink {
-    /// The campaign as it is now, if it is published, with its newest `updates`.
-    ///
-    /// # Errors
-    /// A database error.
+    /// The campaign, if it is published, with its newest `updates`.
     pub async fn of(conn: &mut PgConnection, campaign: Uuid, locale: LocaleTag, updates: u32) -> Result<Option<Self>> {
         let Some((slug, title, texts)) = store::link_to_campaign(conn, campaign).await? else { return Ok(None) };
         let (title, _) = localized(&texts, locale, &title, "");
@@ -321,7 +310,8 @@ impl CampaignLink {
     }
 }
 
-/// What a page says about an action that takes nobody; nothing while it does. A draft (seen in a preview) counts as open.
+/// Template context that says why an action takes no submissions; none while it takes them. A draft (in a preview)
+/// counts as open.
 pub fn availability_context(action: &super::Action, locale: LocaleTag, now: DateTime<Utc>) -> minijinja::Value {
     let (state, opens) = match action.availability(now) {
         None | Some(Availability::Open) => return minijinja::Value::from(()),
@@ -337,7 +327,7 @@ pub fn availability_context(action: &super::Action, locale: LocaleTag, now: Date
     }
 }
 
-/// The page after a public form: the same for everyone whose form was valid.
+/// The page after a public form: the same for everybody whose form was valid, whatever became of the submission.
 ///
 /// # Errors
 /// `internal` when the template does not render.

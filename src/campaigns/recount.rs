@@ -1,13 +1,15 @@
-//! The recount: whether the counts of an action are what its rows say, for any number of rows, while people act.
+//! The recount: compares the counters of an action with its rows, for any number of rows, while submissions go on.
 //!
-//! All rows are counted range by range in short statements, each with a digest of its row versions. Then the counts are read,
-//! and the digests are taken again: a row version that is there before and after was there all the time (none comes back), so a
-//! range with the same digest counted the same in the snapshot of the counts, too. A range with another digest is read
-//! in the same statement as the counts the next time; where that would be more than [`MAX_OPEN_RANGES`] ranges, those that changed
-//! are counted anew, right before the next try, and looked at first after it. No lock is held, and no snapshot for longer
-//! than a statement over [`ROWS_PER_RANGE`] rows, or over [`MAX_OPEN_RANGES`] of them for the comparison.
+//! All rows are counted range by range in short statements, each with a digest of its row versions (`xmin`). Then the
+//! counters are read, and the digests are taken again: a row version that exists before and after existed all the
+//! time, so a range with the same digest had the same count in the snapshot of the counters, too. A range with
+//! another digest is read in the same statement as the counters in the next round; if those are more than
+//! [`MAX_OPEN_RANGES`] ranges, they are counted again right before the next round and checked first after it. No lock
+//! is held, and no snapshot is older than a statement over [`ROWS_PER_RANGE`] rows, or over [`MAX_OPEN_RANGES`]
+//! ranges for the comparison.
 //!
-//! What is wrong is mended by a delta, which is right at any later moment: acts change rows and counts by the same.
+//! A difference is repaired by a delta, which stays correct at any later time: submissions change rows and counters
+//! alike.
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
@@ -26,19 +28,20 @@ use crate::{
     },
 };
 
-/// Rows that one statement counts. A small machine whose memory holds none of them reads ten thousand in a second, so this
-/// takes two seconds there; and the smaller a range, the fewer rows are read again because one of them changed.
+/// Rows that one statement counts. A small machine without any of them in memory reads ten thousand a second, so a
+/// statement takes two seconds there; and the smaller a range, the fewer rows are read again because one of them
+/// changed.
 pub const ROWS_PER_RANGE: i64 = 20_000;
-/// Ranges that one statement compares with the counts, at most: 300,000 rows, which the same machine reads in 30 seconds, the
-/// limit of a statement in the background ([`crate::kernel::db::PoolKind::statement_limit`]).
+/// Ranges that one statement compares with the counts, at most: 300,000 rows, which the same machine reads in 30
+/// seconds, the limit of a statement in the background ([`crate::kernel::db::PoolKind::statement_limit`]).
 const MAX_OPEN_RANGES: usize = 15;
-/// Comparisons that are tried before an action is left for another night.
+/// Maximum number of rounds before the recount of an action is postponed.
 const MAX_ROUNDS: usize = 8;
-/// Time that one statement may take.
+/// Timeout of one statement.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(40);
-/// Time for which a claim holds without being renewed.
+/// Duration of a lease, unless it is renewed.
 const LEASE: &str = "10 minutes";
-/// Time after which an action that changed too fast is tried again.
+/// Time until a postponed recount is tried again.
 const RETRY_DELAY: &str = "6 hours";
 
 /// UTC hour after which the nightly recount is due (02:30 in St. John's, 22:00 in Vancouver: lowest traffic).
@@ -50,14 +53,14 @@ pub type CountsByCell = BTreeMap<(String, String), i64>;
 /// Rows whose ids are larger than `after`, up to `upto`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// The id before.
+    /// The last id before the range.
     pub after: Uuid,
-    /// The last id.
+    /// The last id of the range.
     pub upto: Uuid,
 }
 
-/// A number that a store reads: `rows` (what rows count for), `kept` (what is kept of it), `erased` (rows that are gone for
-/// good), or `digest`.
+/// A number that a store reads: `rows` (what rows count for), `kept` (what is kept of it), `erased` (rows that are
+/// gone for good), or `digest`.
 #[derive(Clone, Debug)]
 pub struct Cell {
     /// Which of these.
@@ -73,7 +76,7 @@ pub struct Cell {
 /// What the rows of a range count for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RangeCounts {
-    /// Tells whether any row has changed since.
+    /// Digest of the row versions.
     pub digest: i64,
     /// What they count for.
     pub cells: CountsByCell,
@@ -100,7 +103,7 @@ pub struct Comparison {
     pub rows: CountsByCell,
     /// What is kept: folded counts and deltas; rows that were erased for good are taken off.
     pub kept: CountsByCell,
-    /// Rows of it were erased: dimensions other than the total may have lost them.
+    /// Rows of it were erased: only the total still includes them.
     pub has_erased: bool,
 }
 
@@ -155,12 +158,12 @@ pub trait Countable: Send + Sync {
         ranges: &[Range],
     ) -> impl Future<Output = Result<Comparison>> + Send;
 
-    /// Is this kept on the action's own row, and not among its counts? Then [`Countable::repair`] puts it right.
+    /// Is this number a column of the action's own row instead of a counter? Then [`Countable::repair`] repairs it.
     fn is_on_action_row(_dimension: &str) -> bool {
         false
     }
 
-    /// Puts right what is kept on the action's own row, in the transaction that mends its counts.
+    /// Repairs columns of the action's own row, in the transaction that repairs its counters.
     fn repair(
         &self,
         _conn: &mut PgConnection,
@@ -171,15 +174,15 @@ pub trait Countable: Send + Sync {
     }
 }
 
-/// A cell that was wrong, and by how much.
+/// A counter that was wrong: dimension, key, difference.
 pub type CountDifference = (String, String, i64);
 
-/// How far the counts of an action were off.
+/// The repair of an action's counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repair {
     /// The action.
     pub action: Uuid,
-    /// What was wrong.
+    /// The counters that were wrong.
     pub cells: Vec<CountDifference>,
 }
 
@@ -211,10 +214,7 @@ fn last_due(now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// Compares the counts of the action of a kind that was verified longest ago with its rows, repairs them and notes the
-/// time. `None` when all were verified after `since`, or somebody is about it.
-///
-/// # Errors
-/// A database error.
+/// time. `None` when all were verified after `since`, or another process recounts it.
 async fn verify_next<C: Countable>(
     db: &PgPool,
     countable: &C,
@@ -233,7 +233,7 @@ async fn verify_next<C: Countable>(
     let Some(action) = next else { return Ok(None) };
     let cells = match recount(db, countable, action, ROWS_PER_RANGE, now).await {
         Ok(cells) => cells,
-        // another process was faster, or it changes too fast: the others' turn
+        // another process recounts it, or it changes too fast: continue with the next one
         Err(error) if error.code() == Code::Conflict => Vec::new(),
         Err(error) => return Err(error),
     };
@@ -244,10 +244,11 @@ async fn verify_next<C: Countable>(
     Ok(Some(Repair { action, cells }))
 }
 
-/// Compares the counts of one action with its rows, repairs them and notes the time. Ranges have `rows` rows ([`ROWS_PER_RANGE`]).
+/// Compares the counts of one action with its rows, repairs them and notes the time. Ranges have `rows` rows
+/// ([`ROWS_PER_RANGE`]).
 ///
 /// # Errors
-/// `conflict` while another process is about it, or when the rows changed too fast to be counted; or a database error.
+/// `conflict` while another process recounts it, or when the rows changed too fast to be counted.
 pub async fn recount<C: Countable>(
     db: &PgPool,
     countable: &C,
@@ -268,7 +269,7 @@ pub async fn recount<C: Countable>(
             ));
         }
         Err(error) => {
-            // the claim ends by itself if this fails, too
+            // if this fails the lease expires
             let _ = claim.give_up(db).await;
             return Err(error);
         }
@@ -308,7 +309,7 @@ async fn differences<C: Countable>(
             claim.renew(db).await?;
             after = upto;
         }
-        // what comes after the last of them is fewer than a range
+        // the rest is smaller than a range
         let compare: Vec<Range> = open.iter().copied().chain([Range { after, upto: Uuid::max() }]).collect();
         let compared = with_index_scans(db, async |conn| countable.compare(conn, action, &compare).await).await?;
         claim.renew(db).await?;
@@ -352,7 +353,7 @@ fn differences_of<'a>(
     wrong.map(|((dimension, key), n)| (dimension, key, n)).collect()
 }
 
-/// Who recounts an action: one process at a time, for as long as it renews the claim.
+/// The lease under which one process recounts an action, for as long as it renews it.
 struct RecountLease {
     action: Uuid,
     token: Uuid,
@@ -406,7 +407,7 @@ impl RecountLease {
         Ok(())
     }
 
-    /// Mends what is wrong and ends the claim. Nothing happens when the claim was lost: another process mends it.
+    /// Repairs the counters and ends the lease. Does nothing when the lease was lost: another process repairs them.
     async fn finish<C: Countable>(
         &self,
         db: &PgPool,

@@ -1,4 +1,4 @@
-//! Passing an action on: links that open the usual networks with its words in them, and a poster with a QR code.
+//! Sharing: links that open social networks and messengers with an action's text, and a poster with a QR code.
 
 use std::fmt::Write;
 
@@ -10,8 +10,7 @@ use crate::{
     kernel::{i18n::text, links::PageLink, text::LocaleTag},
 };
 
-/// Where people pass things on: the text's key, and the address before and after the words or the link. `{words}` and
-/// `{link}` are filled in, percent-encoded.
+/// Sharing targets: key of the label, and URL template; `{words}` and `{link}` are filled in, percent-encoded.
 const NETWORKS: [(&str, &str); 6] = [
     ("share-whatsapp", "https://wa.me/?text={words}"),
     ("share-telegram", "https://t.me/share/url?url={link}&text={text}"),
@@ -22,11 +21,11 @@ const NETWORKS: [(&str, &str); 6] = [
 ];
 
 fn encoded(text: &str) -> String {
-    // a plus sign is a space in some readers and a plus sign in others
+    // `+` would be read as a space by some targets and as a plus sign by others
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
-/// Links that pass an action on in a language; `url` is its page's.
+/// Sharing links of an action in a language; `url` is that of its page.
 pub fn links(action: &Action, url: &str, locale: LocaleTag) -> Vec<PageLink> {
     let texts = action.text(locale, "").0;
     let say = if texts.share.is_empty() { texts.title } else { texts.share };
@@ -50,7 +49,7 @@ pub enum PaperSize {
 }
 
 impl PaperSize {
-    /// From an address: `a4` or `letter`.
+    /// From the query: `a4` or `letter`.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "a4" => Some(Self::A4),
@@ -88,7 +87,7 @@ pub fn poster(action: &Action, url: &str, locale: LocaleTag, paper: PaperSize) -
             escaped(words)
         );
     };
-    // a long title is set smaller before anything of it is cut
+    // a long title is set in a smaller size before it is truncated
     let set = [(150, 24, 4), (120, 30, 5), (90, 40, 6)];
     let fits = |&(_, longest, lines): &(u32, usize, usize)| wrapped(&title.title, longest, usize::MAX).len() <= lines;
     let (size, longest, lines) = set.into_iter().find(fits).unwrap_or((90, 40, 6));
@@ -124,7 +123,7 @@ fn qr(code: &QrCode, x: u32, y: u32, side: u32) -> String {
     )
 }
 
-/// Words in lines of at most so many characters; what does not fit into the lines is cut.
+/// Wraps words into lines of at most so many characters; what does not fit into the lines is truncated.
 fn wrapped(words: &str, longest: usize, lines: usize) -> Vec<String> {
     let mut wrapped: Vec<String> = Vec::new();
     for word in words.split_whitespace() {

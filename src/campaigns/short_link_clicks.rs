@@ -1,5 +1,5 @@
-//! How often short links are followed: counted in memory, written every few seconds. A crash may lose the last seconds;
-//! no visitor waits for the database, and nothing about a visitor is kept.
+//! Click counters of short links: counted in memory and written every few seconds. A crash may lose the last seconds.
+//! No request waits for the database, and nothing about the visitor is stored.
 
 use std::{
     collections::HashMap,
@@ -14,15 +14,15 @@ use tokio::time::sleep;
 use super::store;
 use crate::kernel::db::with_timeout;
 
-/// How long hits gather before they are written.
+/// Interval between writes.
 const WRITE_INTERVAL: Duration = Duration::from_secs(2);
-/// Time between attempts while the database is away.
+/// Interval between attempts while the database is unavailable.
 const RETRY_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Time limit of a write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Hits that are not written yet.
+/// Clicks that are not written yet.
 #[derive(Debug)]
 pub struct ClickCounter {
     db: PgPool,
@@ -30,7 +30,7 @@ pub struct ClickCounter {
 }
 
 impl ClickCounter {
-    /// Counts into this database.
+    /// Counters that are written to this database.
     pub fn new(db: PgPool) -> Arc<Self> {
         Arc::new(Self { db, pending: Mutex::default() })
     }
@@ -46,7 +46,7 @@ impl ClickCounter {
         }
     }
 
-    /// Writes what gathers until nothing is left.
+    /// Writes the counters until none is left.
     async fn write(&self) {
         sleep(WRITE_INTERVAL).await;
         loop {

@@ -1,10 +1,10 @@
-//! `sources` in the API: the registered words under which it is counted where people come from. Links carry them as
-//! `?source={word}`; any other word counts as "other".
+//! `sources` and `partners` in the API: registered words of origin (as `utm_source` elsewhere). Links carry them as
+//! `?source={word}`; any other word counts as `other`.
 
 use std::collections::BTreeMap;
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -14,9 +14,10 @@ use super::{api::Campaigns, ops::register_partner, store};
 use crate::{
     error::{Error, Result},
     kernel::{
-        extract::{PathParams, Valid},
-        hal::{curies, link},
+        extract::PathParams,
+        hal::{Links, Notice},
         http_cache::private_json,
+        patch::NewBody,
         text::{LocaleTag, Slug, TextError, required_line},
     },
     organizers::{Actor, Scope, audit},
@@ -31,11 +32,11 @@ pub fn router() -> OpenApiRouter<Campaigns> {
         .routes(routes!(delete_partner))
 }
 
-/// A partner organization: its consent box beside forms, and the word that marks who came from it.
+/// A partner organization: its consent box in forms, and its word of origin.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = NewPartner)]
 pub struct PartnerBody {
-    /// As people know it.
+    /// Its name, at most 200 characters.
     #[validate(length(min = 1, max = 200))]
     name: String,
     /// Small letters, digits and hyphens; made from the name if absent. Also its word of origin.
@@ -48,14 +49,41 @@ pub struct PartnerBody {
     muster_wording: BTreeMap<String, String>,
 }
 
-async fn partners_document(campaigns: &Campaigns, actor: &Actor) -> Result<Value> {
+/// A partner organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartnerResource {
+    /// Its name, at most 200 characters.
+    name: String,
+    /// Its slug, and its word of origin.
+    #[serde(rename = "muster:slug")]
+    muster_slug: String,
+    /// The sentence beside the consent box, by BCP 47 tag.
+    #[serde(rename = "muster:wording")]
+    muster_wording: BTreeMap<String, String>,
+}
+
+/// The partners of an organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartnerList {
+    /// By name.
+    #[serde(rename = "muster:partners")]
+    muster_partners: Vec<PartnerResource>,
+    /// `self`.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+async fn partner_list(campaigns: &Campaigns, actor: &Actor) -> Result<PartnerList> {
     let kernel = &campaigns.kernel;
     let partners = store::partners(&mut *kernel.db.acquire().await?, actor.organization_id).await?;
-    let each = |p: &store::PartnerRow| json!({"name": p.name, "muster:slug": p.slug, "muster:wording": p.wording});
-    Ok(json!({
-        "muster:partners": partners.iter().map(each).collect::<Vec<_>>(),
-        "_links": {"self": link(kernel.url("/api/v1/partners")), "curies": curies()},
-    }))
+    let each = |p: store::PartnerRow| {
+        let muster_wording = serde_json::from_value(p.wording).map_err(Error::internal)?;
+        Ok(PartnerResource { name: p.name, muster_slug: p.slug, muster_wording })
+    };
+    Ok(PartnerList {
+        muster_partners: partners.into_iter().map(each).collect::<Result<_>>()?,
+        links: Links::to_self(kernel.url("/api/v1/partners")).with_curies(),
+    })
 }
 
 /// The partners of the organization.
@@ -63,11 +91,11 @@ async fn partners_document(campaigns: &Campaigns, actor: &Actor) -> Result<Value
     get,
     path = "/api/v1/partners",
     tag = "sources",
-    responses((status = 200, description = "The partners", body = Value), (status = 401)),
+    responses((status = 200, description = "The partners", body = PartnerList), (status = 401)),
 )]
 async fn list_partners(State(campaigns): State<Campaigns>, actor: Actor) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
-    Ok(private_json(StatusCode::OK, &partners_document(&campaigns, &actor).await?))
+    Ok(private_json(StatusCode::OK, &partner_list(&campaigns, &actor).await?))
 }
 
 /// Adds a partner, or changes the one of this slug.
@@ -76,14 +104,15 @@ async fn list_partners(State(campaigns): State<Campaigns>, actor: Actor) -> Resu
     path = "/api/v1/partners",
     tag = "sources",
     request_body = PartnerBody,
-    responses((status = 201, description = "The partners", body = Value), (status = 401), (status = 422)),
+    responses((status = 201, description = "The partners", body = PartnerList), (status = 401), (status = 422)),
 )]
 async fn create_partner(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    Valid(Json(body)): Valid<Json<PartnerBody>>,
+    body: NewBody<PartnerBody>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
+    let body: PartnerBody = body.part()?;
     let kernel = &campaigns.kernel;
     let name = required_line(&body.name, 200).map_err(|e| Error::field("/name", e.code, e.detail))?;
     let refused = || Error::field("/muster:slug", "required", "No slug can be made from this name; give one.");
@@ -106,7 +135,7 @@ async fn create_partner(
     register_partner(&mut tx, kernel, actor.organization_id, slug.as_str(), &name, &wording, slug.as_str()).await?;
     audit(&mut tx, &kernel.env, &actor, "partner.save", None, json!({"slug": slug.as_str()})).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::CREATED, &partners_document(&campaigns, &actor).await?))
+    Ok(private_json(StatusCode::CREATED, &partner_list(&campaigns, &actor).await?))
 }
 
 /// Removes a partner's box and its word of origin; given consents stay on record.
@@ -115,13 +144,13 @@ async fn create_partner(
     path = "/api/v1/partners/{slug}",
     tag = "sources",
     params(("slug" = String, Path)),
-    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "Removed", body = Notice), (status = 401), (status = 404)),
 )]
 async fn delete_partner(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     PathParams(slug): PathParams<String>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -130,7 +159,7 @@ async fn delete_partner(
     }
     audit(&mut tx, &kernel.env, &actor, "partner.delete", None, json!({"slug": slug})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This partner's box is gone. Consents that were given stay on record."})))
+    Ok(Json(Notice { notice: "This partner's box is gone. Consents that were given stay on record." }))
 }
 
 /// A word to register.
@@ -146,14 +175,35 @@ pub struct SourceBody {
     muster_partner: Option<String>,
 }
 
-async fn document(campaigns: &Campaigns, actor: &Actor) -> Result<Value> {
+/// A registered word of origin.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SourceResource {
+    /// The word.
+    word: String,
+    /// Slug of the partner organization that it stands for.
+    #[serde(rename = "muster:partner")]
+    muster_partner: Option<String>,
+}
+
+/// The registered words of an organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SourceList {
+    /// By word.
+    #[serde(rename = "muster:sources")]
+    muster_sources: Vec<SourceResource>,
+    /// `self`.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+async fn source_list(campaigns: &Campaigns, actor: &Actor) -> Result<SourceList> {
     let kernel = &campaigns.kernel;
     let words = store::sources(&mut *kernel.db.acquire().await?, actor.organization_id).await?;
-    let each = |s: &store::SourceRow| json!({"word": s.word, "muster:partner": s.partner});
-    Ok(json!({
-        "muster:sources": words.iter().map(each).collect::<Vec<_>>(),
-        "_links": {"self": link(kernel.url("/api/v1/sources")), "curies": curies()},
-    }))
+    let each = |s: store::SourceRow| SourceResource { word: s.word, muster_partner: s.partner };
+    Ok(SourceList {
+        muster_sources: words.into_iter().map(each).collect(),
+        links: Links::to_self(kernel.url("/api/v1/sources")).with_curies(),
+    })
 }
 
 /// The registered words of the organization.
@@ -161,11 +211,11 @@ async fn document(campaigns: &Campaigns, actor: &Actor) -> Result<Value> {
     get,
     path = "/api/v1/sources",
     tag = "sources",
-    responses((status = 200, description = "The words", body = Value), (status = 401)),
+    responses((status = 200, description = "The words", body = SourceList), (status = 401)),
 )]
 async fn list_sources(State(campaigns): State<Campaigns>, actor: Actor) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
-    Ok(private_json(StatusCode::OK, &document(&campaigns, &actor).await?))
+    Ok(private_json(StatusCode::OK, &source_list(&campaigns, &actor).await?))
 }
 
 /// Registers a word, or says for which partner it stands.
@@ -174,14 +224,15 @@ async fn list_sources(State(campaigns): State<Campaigns>, actor: Actor) -> Resul
     path = "/api/v1/sources",
     tag = "sources",
     request_body = SourceBody,
-    responses((status = 201, description = "The words", body = Value), (status = 401), (status = 422)),
+    responses((status = 201, description = "The words", body = SourceList), (status = 401), (status = 422)),
 )]
 async fn create_source(
     State(campaigns): State<Campaigns>,
     actor: Actor,
-    Valid(Json(body)): Valid<Json<SourceBody>>,
+    body: NewBody<SourceBody>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
+    let body: SourceBody = body.part()?;
     let kernel = &campaigns.kernel;
     let word = Slug::parse(&body.word).map_err(|e| Error::field("/word", e.code, e.detail))?;
     if word.as_str() == "other" {
@@ -199,7 +250,7 @@ async fn create_source(
     store::upsert_source(&mut tx, kernel.env.id(), actor.organization_id, word.as_str(), partner).await?;
     audit(&mut tx, &kernel.env, &actor, "source.create", None, json!({"word": word.as_str()})).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::CREATED, &document(&campaigns, &actor).await?))
+    Ok(private_json(StatusCode::CREATED, &source_list(&campaigns, &actor).await?))
 }
 
 /// Removes a word; what was counted under it stays counted.
@@ -208,13 +259,13 @@ async fn create_source(
     path = "/api/v1/sources/{word}",
     tag = "sources",
     params(("word" = String, Path)),
-    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "Removed", body = Notice), (status = 401), (status = 404)),
 )]
 async fn delete_source(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     PathParams(word): PathParams<String>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -223,5 +274,5 @@ async fn delete_source(
     }
     audit(&mut tx, &kernel.env, &actor, "source.delete", None, json!({"word": word})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This word counts as \"other\" from now on."})))
+    Ok(Json(Notice { notice: "This word counts as \"other\" from now on." }))
 }

@@ -1,7 +1,9 @@
-//! `updates` in the API: posts on a campaign's timeline, of a kind, with figures for its chart.
+//! `updates` in the API: posts on a campaign's timeline, with figures for its chart.
 //!
-//! A story is told under a pseudonym, with the consent it rests on; deleting it takes it down everywhere. A press release
-//! stays unseen until its embargo ends. Figures of draws can come as CSV.
+//! A story needs a pseudonym and the recorded consent of the person; deleting it removes it from every page. A press
+//! release is not public until its embargo ends. Figures of draws can be imported as CSV.
+
+use std::collections::BTreeMap;
 
 use axum::{
     Json,
@@ -12,7 +14,7 @@ use axum::{
 };
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -20,8 +22,9 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
-    action::{Texts, parse_texts},
+    action::ActionText,
     api::{Campaigns, no_filter},
+    document::parse_texts,
     images::{self, ActionImage},
     store,
 };
@@ -29,19 +32,20 @@ use crate::{
     error::{Code, Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, MergePatch, PathParams, Valid, ValidWithBytes},
-        hal::{curies, identifiers, link},
+        extract::{ListQuery, PathParams, parse},
+        hal::{Links, Notice, identifiers},
         http_cache::private_json,
         idempotency::{self, KeyClaim},
-        paging::Listing,
+        paging::{Listed, Page},
+        patch::{NewBody, Patch},
         text::{TextError, clean_line, clean_text, required_line},
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
 };
 
-/// Lines of a CSV file of figures, at most.
+/// Maximum number of lines of a CSV file of figures.
 const MAX_CSV_ROWS: usize = 2_000;
-/// Refused lines that are named, at most.
+/// Maximum number of refused lines in an answer.
 const MAX_ROW_ERRORS: usize = 100;
 
 /// Routes of updates.
@@ -53,17 +57,17 @@ pub fn router() -> OpenApiRouter<Campaigns> {
     ))
 }
 
-/// A timeline post to create. In a PUT, absent members stay.
-#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
-pub struct NewUpdate {
-    /// Title.
+/// What organizers write of an update (a post on a campaign's timeline), as far as everybody sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, ToSchema)]
+pub struct UpdateMembers {
+    /// Title, one line of at most 300 characters.
     #[validate(length(min = 1, max = 300))]
     pub title: String,
-    /// Markdown.
+    /// Markdown, at most 40,000 characters.
     #[serde(default)]
     #[validate(length(max = 40_000))]
     pub body: String,
-    /// Id or slug of the campaign.
+    /// Slug of the campaign (an id is accepted, too).
     #[serde(rename = "muster:campaign")]
     #[validate(length(min = 1, max = 80))]
     pub muster_campaign: String,
@@ -73,63 +77,190 @@ pub struct NewUpdate {
     /// The day it is about; today if absent.
     #[serde(default)]
     pub date: Option<NaiveDate>,
-    /// Numbers for the chart.
+    /// Numbers for the chart, at most 50.
     #[serde(default)]
     #[validate(length(max = 50), nested)]
     pub figures: Vec<Figure>,
-    /// Where the numbers come from.
+    /// URL of where the numbers come from, or empty.
     #[serde(default)]
     #[validate(length(max = 500))]
     pub source_url: String,
-    /// Titles in other languages.
+    /// Titles in other languages, by BCP 47 tag; replaced as a whole.
     #[serde(default, rename = "muster:texts")]
-    pub muster_texts: Texts,
-    /// Id of a picture of the organization (see `POST /api/v1/images`).
+    pub muster_texts: BTreeMap<String, ActionText>,
+    /// Id of an image of the organization (see `POST /api/v1/images`); null: none.
     #[serde(default, rename = "muster:image")]
     pub muster_image: Option<Uuid>,
-    /// Press releases: nobody sees it before.
-    #[serde(default, rename = "muster:embargo_until")]
-    pub muster_embargo_until: Option<DateTime<Utc>>,
-    /// Press releases: whom journalists ask.
+    /// Press releases: whom journalists ask; at most 500 characters.
     #[serde(default, rename = "muster:media_contact")]
     #[validate(length(max = 500))]
     pub muster_media_contact: String,
-    /// Press releases: what may be quoted.
+    /// Press releases: what may be quoted; at most 10.
     #[serde(default, rename = "muster:quotes")]
     #[validate(length(max = 10), nested)]
     pub muster_quotes: Vec<Quote>,
-    /// Stories: the name it is told under.
+    /// Stories: the name it is told under; at most 100 characters.
     #[serde(default, rename = "muster:pseudonym")]
     #[validate(length(max = 100))]
     pub muster_pseudonym: String,
-    /// Stories: the consent of the one who tells it. Seen by organizers only.
-    #[serde(default, rename = "muster:consent")]
+}
+
+/// What organizers write of an update, and only they see.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(default)]
+pub struct UpdateInternals {
+    /// Press releases: the public sees it from then on; null: at once.
+    #[serde(rename = "muster:embargo_until")]
+    pub muster_embargo_until: Option<DateTime<Utc>>,
+    /// Stories: the consent of the one who tells it.
+    #[serde(rename = "muster:consent")]
     #[validate(nested)]
     pub muster_consent: Option<StoryConsent>,
 }
 
-/// The kinds of update.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+/// What organizers write of an update. A PUT lays its members over the document as it is; absent members stay.
+#[derive(Clone, Debug, ToSchema)]
+pub struct UpdateDocument {
+    /// What everybody sees.
+    #[serde(flatten)]
+    pub update: UpdateMembers,
+    /// What only organizers see.
+    #[serde(flatten)]
+    pub internals: UpdateInternals,
+}
+
+impl UpdateDocument {
+    /// Reads the JSON body of `POST /api/v1/updates`.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused member.
+    pub fn parse(body: &[u8]) -> Result<Self> {
+        Ok(Self { update: parse(body)?, internals: parse(body)? })
+    }
+
+    fn of(row: &store::UpdateRow) -> Result<Self> {
+        let consent = |given_on| StoryConsent { scope: row.consent_scope.clone(), given_on };
+        Ok(Self {
+            update: UpdateMembers {
+                title: row.title.clone(),
+                body: row.body.clone(),
+                muster_campaign: row.campaign_slug.clone(),
+                muster_kind: row.kind,
+                date: Some(row.happened_on),
+                figures: serde_json::from_value(row.figures.clone()).map_err(Error::internal)?,
+                source_url: row.source_url.clone(),
+                muster_texts: serde_json::from_value(row.texts.clone()).map_err(Error::internal)?,
+                muster_image: row.image_id,
+                muster_media_contact: row.media_contact.clone(),
+                muster_quotes: serde_json::from_value(row.quotes.clone()).map_err(Error::internal)?,
+                muster_pseudonym: row.pseudonym.clone(),
+            },
+            internals: UpdateInternals {
+                muster_embargo_until: row.embargo_until,
+                muster_consent: row.consent_on.map(consent),
+            },
+        })
+    }
+}
+
+/// An update of a campaign.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct UpdateResource {
+    /// `muster:` and the UUID.
+    identifiers: Vec<String>,
+    /// What organizers write.
+    #[serde(flatten)]
+    update: UpdateMembers,
+    /// Press releases: the public sees it from then on. Organizers only.
+    #[serde(rename = "muster:embargo_until", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    #[expect(clippy::option_option, reason = "null where it is not set, absent where it is not shown")]
+    muster_embargo_until: Option<Option<DateTime<Utc>>>,
+    /// Stories: the consent of the one who tells it. Organizers only.
+    #[serde(rename = "muster:consent", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<StoryConsent>)]
+    #[expect(clippy::option_option, reason = "null where it is not set, absent where it is not shown")]
+    muster_consent: Option<Option<StoryConsent>>,
+    /// URL of the page.
+    browser_url: String,
+    /// When it was created.
+    created_date: DateTime<Utc>,
+    /// When an organizer last changed it.
+    modified_date: DateTime<Utc>,
+    /// URL of the image.
+    #[serde(rename = "muster:image_url")]
+    muster_image_url: Option<String>,
+    /// Alternative text of the image.
+    #[serde(rename = "muster:image_alt")]
+    muster_image_alt: Option<String>,
+    /// `self` and the campaign.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl UpdateResource {
+    fn new(kernel: &Kernel, row: &store::UpdateRow, is_organizer: bool) -> Result<Self> {
+        let image = ActionImage::of(row.image_id, row.image_alt.clone(), row.image_width, row.image_height);
+        let UpdateDocument { update, internals } = UpdateDocument::of(row)?;
+        Ok(Self {
+            identifiers: identifiers(row.id),
+            update,
+            muster_embargo_until: is_organizer.then_some(internals.muster_embargo_until),
+            muster_consent: is_organizer.then_some(internals.muster_consent),
+            browser_url: kernel.url(&format!("/u/{}", row.id)),
+            created_date: row.created_at,
+            modified_date: row.modified_at,
+            muster_image_url: image.as_ref().map(|image| kernel.url(&image.url)),
+            muster_image_alt: image.map(|image| image.alt),
+            links: Links::to_self(kernel.url(&format!("/api/v1/updates/{}", row.id)))
+                .to("osdi:campaign", kernel.url(&format!("/api/v1/campaigns/{}", row.campaign_id)))
+                .with_curies(),
+        })
+    }
+}
+
+impl Listed for UpdateResource {
+    const REL: &str = "muster:updates";
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+
+/// What an import of figures has written.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FiguresImported {
+    /// Number of updates.
+    #[serde(rename = "muster:updates")]
+    muster_updates: usize,
+}
+
+/// The kinds of update: `updates.kind`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum UpdateKind {
-    /// What happened.
+    /// News.
     #[default]
     News,
-    /// What was won.
+    /// A success.
     Win,
-    /// What is due.
+    /// A deadline.
     Deadline,
-    /// A draw: how many were invited, with which score.
+    /// A draw of an immigration programme: how many were invited, with which score.
     Draw,
     /// A press release.
     Press,
-    /// What somebody tells.
+    /// The story of a person.
     Story,
 }
 
 impl UpdateKind {
-    /// As it stands in the database.
-    fn as_str(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::News, Self::Win, Self::Deadline, Self::Draw, Self::Press, Self::Story];
+
+    /// Its value in the database and the API.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::News => "news",
             Self::Win => "win",
@@ -142,34 +273,34 @@ impl UpdateKind {
 }
 
 /// One number of a series.
-#[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, Validate, ToSchema)]
 pub struct Figure {
-    /// Which series: "Invitations".
+    /// Name of the series, such as `Invitations`.
     #[validate(length(min = 1, max = 100))]
     pub series: String,
-    /// The number.
+    /// The value.
     pub value: f64,
-    /// Its unit: "people".
+    /// Its unit, such as `people`.
     #[serde(default)]
     #[validate(length(max = 40))]
     pub unit: String,
 }
 
-/// What may be quoted.
-#[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
+/// A quote for the press.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 pub struct Quote {
-    /// The words.
+    /// The quoted text.
     #[validate(length(min = 1, max = 1000))]
     pub text: String,
-    /// Whose they are.
+    /// Who said it.
     #[validate(length(min = 1, max = 200))]
     pub by: String,
 }
 
-/// What the one who tells a story agreed to.
-#[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
+/// The consent of the person whose story it is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 pub struct StoryConsent {
-    /// Where it may be shown: "this site and leaflets, without picture".
+    /// Where it may be shown, such as `this site and leaflets, without picture`.
     #[validate(length(min = 1, max = 500))]
     pub scope: String,
     /// When it was given.
@@ -181,8 +312,9 @@ async fn check(
     conn: &mut PgConnection,
     kernel: &Kernel,
     organization: Uuid,
-    new: NewUpdate,
+    new: UpdateDocument,
 ) -> Result<store::UpdateColumns> {
+    let UpdateDocument { update: new, internals } = new;
     let mut errors: Vec<FieldError> = Vec::new();
     let mut take = |pointer: String, parsed: Result<String, TextError>| {
         parsed.unwrap_or_else(|e| {
@@ -200,7 +332,7 @@ async fn check(
         quote.by = take(format!("/muster:quotes/{i}/by"), clean_line(&quote.by, 200));
     }
     let pseudonym = take("/muster:pseudonym".to_owned(), clean_line(&new.muster_pseudonym, 100));
-    let consent_scope = match &new.muster_consent {
+    let consent_scope = match &internals.muster_consent {
         Some(consent) => take("/muster:consent/scope".to_owned(), clean_line(&consent.scope, 500)),
         None => String::new(),
     };
@@ -225,7 +357,7 @@ async fn check(
             refuse("/muster:consent", "required", "Say where the person agreed to have the story shown, and when.");
         }
     }
-    if kind != UpdateKind::Press && new.muster_embargo_until.is_some() {
+    if kind != UpdateKind::Press && internals.muster_embargo_until.is_some() {
         refuse("/muster:embargo_until", "not_allowed", "Only a press release has an embargo.");
     }
     let day = new.date.unwrap_or_else(|| kernel.env.now().date_naive());
@@ -245,7 +377,7 @@ async fn check(
     }
     Ok(store::UpdateColumns {
         campaign_id: campaign.id,
-        kind: kind.as_str(),
+        kind,
         title,
         body,
         texts: serde_json::to_value(&texts).unwrap_or_default(),
@@ -253,25 +385,25 @@ async fn check(
         figures: json!(new.figures),
         source_url: new.source_url,
         image_id: new.muster_image,
-        embargo_until: new.muster_embargo_until,
+        embargo_until: internals.muster_embargo_until,
         media_contact,
         quotes: json!(quotes),
         pseudonym,
         consent_scope,
-        consent_on: new.muster_consent.map(|consent| consent.given_on),
+        consent_on: internals.muster_consent.map(|consent| consent.given_on),
     })
 }
 
-/// Creates an update, or writes it anew.
+/// Creates or replaces an update.
 ///
 /// # Errors
-/// 422 naming the field, or a database error.
+/// 422 naming the field.
 pub async fn save_update(
     conn: &mut PgConnection,
     kernel: &Kernel,
     organization: Uuid,
     id: Uuid,
-    new: NewUpdate,
+    new: UpdateDocument,
 ) -> Result<()> {
     let columns = check(conn, kernel, organization, new).await?;
     store::save_update(conn, id, organization, &columns, kernel.env.now())
@@ -281,56 +413,26 @@ pub async fn save_update(
         })
 }
 
-/// An update as JSON; the consent behind a story is for organizers.
-fn resource(kernel: &Kernel, row: &store::UpdateRow, for_organizer: bool) -> Value {
-    let picture = ActionImage::of(row.image_id, row.image_alt.clone(), row.image_width, row.image_height);
-    let mut update = json!({
-        "identifiers": identifiers(row.id),
-        "title": row.title,
-        "body": row.body,
-        "date": row.happened_on,
-        "figures": row.figures,
-        "source_url": row.source_url,
-        "browser_url": kernel.url(&format!("/u/{}", row.id)),
-        "created_date": row.created_at,
-        "modified_date": row.modified_at,
-        "muster:kind": row.kind,
-        "muster:campaign": row.campaign_slug,
-        "muster:texts": row.texts,
-        "muster:image": row.image_id,
-        "muster:image_url": picture.as_ref().map(|p| kernel.url(&p.url)),
-        "muster:image_alt": picture.map(|p| p.alt),
-        "muster:media_contact": row.media_contact,
-        "muster:quotes": row.quotes,
-        "muster:pseudonym": row.pseudonym,
-        "_links": {
-            "self": link(kernel.url(&format!("/api/v1/updates/{}", row.id))),
-            "osdi:campaign": link(kernel.url(&format!("/api/v1/campaigns/{}", row.campaign_id))),
-            "curies": curies(),
-        },
-    });
-    if for_organizer {
-        update["muster:embargo_until"] = json!(row.embargo_until);
-        update["muster:consent"] = json!(row.consent_on.map(|on| json!({"scope": row.consent_scope, "given_on": on})));
-    }
-    update
-}
-
 /// Updates, newest first.
 #[utoipa::path(
     get,
     path = "/api/v1/updates",
     tag = "updates",
-    responses((status = 200, description = "A page of updates", body = Value)),
+    responses((status = 200, description = "A page of updates", body = Page<UpdateResource>)),
 )]
-async fn list_updates(State(campaigns): State<Campaigns>, reader: MaybeActor, query: ListQuery) -> Result<Json<Value>> {
+async fn list_updates(
+    State(campaigns): State<Campaigns>,
+    reader: MaybeActor,
+    query: ListQuery,
+) -> Result<Json<Page<UpdateResource>>> {
     no_filter(&query)?;
     let organization = reader.reader().map(|a| a.organization_id);
     let mut conn = campaigns.kernel.db.acquire().await?;
     let (rows, extent) = store::updates(&mut conn, organization, None, &query.page).await?;
-    let items = rows.iter().map(|row| resource(&campaigns.kernel, row, organization.is_some())).collect();
+    let each = |row: &store::UpdateRow| UpdateResource::new(&campaigns.kernel, row, organization.is_some());
+    let items = rows.iter().map(each).collect::<Result<_>>()?;
     let url = campaigns.kernel.url("/api/v1/updates");
-    Ok(Json(Listing::new(&url, "muster:updates", &query.page, extent).keep_query(&query.raw).body(items)))
+    Ok(Json(Page::new(&url, &query.raw, &query.page, &extent, items)))
 }
 
 /// One update.
@@ -339,16 +441,16 @@ async fn list_updates(State(campaigns): State<Campaigns>, reader: MaybeActor, qu
     path = "/api/v1/updates/{id}",
     tag = "updates",
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The update", body = Value), (status = 404)),
+    responses((status = 200, description = "The update", body = UpdateResource), (status = 404)),
 )]
 async fn get_update(
     State(campaigns): State<Campaigns>,
     reader: MaybeActor,
     PathParams(id): PathParams<Uuid>,
-) -> Result<Json<Value>> {
+) -> Result<Json<UpdateResource>> {
     let organization = reader.reader().map(|a| a.organization_id);
     let row = store::update(&mut *campaigns.kernel.db.acquire().await?, organization, id).await?;
-    Ok(Json(resource(&campaigns.kernel, &row, organization.is_some())))
+    Ok(Json(UpdateResource::new(&campaigns.kernel, &row, organization.is_some())?))
 }
 
 /// Creates an update.
@@ -356,31 +458,32 @@ async fn get_update(
     post,
     path = "/api/v1/updates",
     tag = "updates",
-    request_body = NewUpdate,
-    responses((status = 201, description = "Created", body = Value), (status = 422)),
+    request_body = UpdateDocument,
+    responses((status = 201, description = "Created", body = UpdateResource), (status = 422)),
 )]
 async fn create_update(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     headers: HeaderMap,
-    ValidWithBytes(body, bytes): ValidWithBytes<NewUpdate>,
+    body: NewBody<UpdateResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/updates", &bytes).await?;
+    let new = UpdateDocument::parse(&body.bytes)?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/updates", &body.bytes).await?;
     let id = kernel.env.id();
     let mut tx = kernel.db.begin().await?;
     let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
-            save_update(&mut tx, kernel, actor.organization_id, id, body).await?;
+            save_update(&mut tx, kernel, actor.organization_id, id, new).await?;
             audit(&mut tx, &kernel.env, &actor, "update.create", Some(id), json!({})).await?;
             id
         }
     };
     let row = store::update(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(resource(kernel, &row, true))).into_response())
+    Ok((StatusCode::CREATED, Json(UpdateResource::new(kernel, &row, true)?)).into_response())
 }
 
 /// Changes an update; absent members stay.
@@ -389,40 +492,41 @@ async fn create_update(
     path = "/api/v1/updates/{id}",
     tag = "updates",
     params(("id" = Uuid, Path)),
-    request_body = NewUpdate,
-    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)),
+    request_body = UpdateDocument,
+    responses((status = 200, description = "Changed", body = UpdateResource), (status = 404), (status = 422)),
 )]
 async fn update_update(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-    Valid(Json(changes)): Valid<Json<MergePatch>>,
+    changes: Patch<UpdateResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let mut tx = kernel.db.begin().await?;
     let before = store::update(&mut tx, Some(actor.organization_id), id).await?;
-    let new: NewUpdate = changes.apply_to(resource(kernel, &before, true))?;
+    let UpdateDocument { update, internals } = UpdateDocument::of(&before)?;
+    let new = UpdateDocument { update: changes.apply(&update)?, internals: changes.apply(&internals)? };
     save_update(&mut tx, kernel, actor.organization_id, id, new).await?;
     audit(&mut tx, &kernel.env, &actor, "update.edit", Some(id), json!({})).await?;
     let row = store::update(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
-    Ok(Json(resource(kernel, &row, true)).into_response())
+    Ok(Json(UpdateResource::new(kernel, &row, true)?).into_response())
 }
 
-/// Takes an update down everywhere, for good.
+/// Deletes an update.
 #[utoipa::path(
     delete,
     path = "/api/v1/updates/{id}",
     tag = "updates",
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "Taken down", body = Value), (status = 404)),
+    responses((status = 200, description = "Taken down", body = Notice), (status = 404)),
 )]
 async fn delete_update(
     State(campaigns): State<Campaigns>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &campaigns.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -430,7 +534,7 @@ async fn delete_update(
     store::delete_update(&mut tx, id).await?;
     audit(&mut tx, &kernel.env, &actor, "update.delete", Some(id), json!({"kind": row.kind})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This update is gone from every page."})))
+    Ok(Json(Notice { notice: "This update is gone from every page." }))
 }
 
 /// A line of a CSV file of figures.
@@ -446,8 +550,9 @@ struct FigureLine {
     source_url: String,
 }
 
-/// Takes figures of draws from CSV: `date,title,series,value,unit,source_url`, one number in each line. Lines of one day and
-/// title make one update; the same file twice changes nothing. All of it or nothing.
+/// Imports figures of draws from CSV: `date,title,series,value,unit,source_url`, one value in each line. Lines with
+/// the same date and title make one update; importing the same file again changes nothing. All lines are imported, or
+/// none.
 #[utoipa::path(
     post,
     path = "/api/v1/updates/figures.csv",
@@ -455,7 +560,7 @@ struct FigureLine {
     params(("campaign" = String, Query, description = "Id or slug of the campaign")),
     request_body(content = String, content_type = "text/csv"),
     responses(
-        (status = 200, description = "How many updates were written", body = Value),
+        (status = 200, description = "How many updates were written", body = FiguresImported),
         (status = 401),
         (status = 413),
         (status = 415),
@@ -484,21 +589,21 @@ async fn import_figures(
     let mut tx = kernel.db.begin().await?;
     let written = updates.len();
     for new in updates {
-        let day = new.date.unwrap_or_default();
+        let day = new.update.date.unwrap_or_default();
         let known = store::campaign(&mut tx, Some(actor.organization_id), &campaign).await;
         let known = known.map_err(|_| Error::field("/campaign", "unknown_value", "There is no such campaign."))?;
-        let there = store::update_titled(&mut tx, known.id, day, &new.title).await?;
+        let there = store::update_titled(&mut tx, known.id, day, &new.update.title).await?;
         save_update(&mut tx, kernel, actor.organization_id, there.unwrap_or_else(|| kernel.env.id()), new).await?;
     }
     audit(&mut tx, &kernel.env, &actor, "update.import", None, json!({"updates": written})).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::OK, &json!({"muster:updates": written})))
+    Ok(private_json(StatusCode::OK, &FiguresImported { muster_updates: written }))
 }
 
-fn read_figures(body: &[u8], campaign: &str) -> Result<Vec<NewUpdate>> {
+fn read_figures(body: &[u8], campaign: &str) -> Result<Vec<UpdateDocument>> {
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body));
-    let mut updates: Vec<NewUpdate> = Vec::new();
+    let mut updates: Vec<UpdateDocument> = Vec::new();
     let mut errors = Vec::new();
     for (i, line) in reader.deserialize::<FigureLine>().enumerate() {
         if i >= MAX_CSV_ROWS {
@@ -530,23 +635,24 @@ fn read_figures(body: &[u8], campaign: &str) -> Result<Vec<NewUpdate>> {
             errors.push(FieldError::new(at, "invalid_value", error.to_string()));
             continue;
         }
-        match updates.iter_mut().find(|u| u.date == Some(line.date) && u.title == line.title) {
+        match updates.iter_mut().map(|u| &mut u.update).find(|u| u.date == Some(line.date) && u.title == line.title) {
             Some(update) => update.figures.push(figure),
-            None => updates.push(NewUpdate {
-                title: line.title,
-                body: String::new(),
-                muster_campaign: campaign.to_owned(),
-                muster_kind: UpdateKind::Draw,
-                date: Some(line.date),
-                figures: vec![figure],
-                source_url: line.source_url,
-                muster_texts: Texts::new(),
-                muster_image: None,
-                muster_embargo_until: None,
-                muster_media_contact: String::new(),
-                muster_quotes: Vec::new(),
-                muster_pseudonym: String::new(),
-                muster_consent: None,
+            None => updates.push(UpdateDocument {
+                update: UpdateMembers {
+                    title: line.title,
+                    body: String::new(),
+                    muster_campaign: campaign.to_owned(),
+                    muster_kind: UpdateKind::Draw,
+                    date: Some(line.date),
+                    figures: vec![figure],
+                    source_url: line.source_url,
+                    muster_texts: BTreeMap::new(),
+                    muster_image: None,
+                    muster_media_contact: String::new(),
+                    muster_quotes: Vec::new(),
+                    muster_pseudonym: String::new(),
+                },
+                internals: UpdateInternals::default(),
             }),
         }
     }

@@ -1,12 +1,13 @@
-//! `actions`: found, listed, written.
+//! SQL over `actions`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::super::{
-    action::{Action, Kind, NewAction, State},
+    action::{Action, ActionCampaign, Confirmation, Kind, Privacy, State},
+    document::NewAction,
     images::ActionImage,
     lifecycle::NextAction,
 };
@@ -25,8 +26,11 @@ struct ActionRow {
     organization_id: Uuid,
     organization_name: String,
     campaign_id: Option<Uuid>,
+    campaign_slug: Option<String>,
+    campaign_is_public: Option<bool>,
     vault_id: Uuid,
-    kind: String,
+    destroy_after: Option<NaiveDate>,
+    kind: Kind,
     slug: String,
     locale: String,
     title: String,
@@ -41,14 +45,14 @@ struct ActionRow {
     image_width: Option<i32>,
     image_height: Option<i32>,
     hosted_by: String,
-    privacy: String,
-    confirmation: String,
-    state: String,
+    privacy: Privacy,
+    confirmation: Confirmation,
+    state: State,
     state_reason: String,
     state_since: Option<DateTime<Utc>>,
     opens_at: Option<DateTime<Utc>>,
     closes_at: Option<DateTime<Utc>>,
-    next_kind: Option<String>,
+    next_kind: Option<Kind>,
     next_slug: Option<String>,
     next_title: Option<String>,
     preview_generation: i16,
@@ -65,22 +69,18 @@ impl TryFrom<ActionRow> for Action {
 
     fn try_from(row: ActionRow) -> Result<Self> {
         Ok(Self {
-            kind: serde_json::from_value(row.kind.into()).map_err(Error::internal)?,
+            kind: row.kind,
             locale: LocaleTag::parse(&row.locale).unwrap_or_default(),
             texts: serde_json::from_value(row.texts).map_err(Error::internal)?,
-            protected: row.privacy == "protected",
-            confirms: row.confirmation == "email",
-            state: State::parse(&row.state)?,
+            protected: row.privacy == Privacy::Protected,
+            confirms: row.confirmation == Confirmation::Email,
+            state: row.state,
             state_reason: row.state_reason,
             state_since: row.state_since,
             opens_at: row.opens_at,
             closes_at: row.closes_at,
             next: match (row.next_kind, row.next_slug, row.next_title) {
-                (Some(kind), Some(slug), Some(title)) => Some(NextAction {
-                    kind: serde_json::from_value(kind.into()).map_err(Error::internal)?,
-                    slug,
-                    title,
-                }),
+                (Some(kind), Some(slug), Some(title)) => Some(NextAction { kind, slug, title }),
                 _ => None,
             },
             preview_generation: row.preview_generation,
@@ -88,7 +88,11 @@ impl TryFrom<ActionRow> for Action {
             organization_id: row.organization_id,
             organization_name: row.organization_name,
             campaign_id: row.campaign_id,
+            campaign: row
+                .campaign_slug
+                .map(|slug| ActionCampaign { slug, is_public: row.campaign_is_public == Some(true) }),
             vault_id: row.vault_id,
+            destroy_after: row.destroy_after,
             slug: row.slug,
             title: row.title,
             summary: row.summary,
@@ -111,7 +115,7 @@ impl TryFrom<ActionRow> for Action {
 /// An action of a kind by id or slug; a former slug finds it too.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn by_key(conn: &mut PgConnection, kind: Kind, key: &str) -> Result<Action> {
     if let Ok(id) = Uuid::parse_str(key) {
         return find(conn, Some(id), Some(kind), None).await;
@@ -128,7 +132,7 @@ pub async fn by_key(conn: &mut PgConnection, kind: Kind, key: &str) -> Result<Ac
 /// An action by id.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Action> {
     find(conn, Some(id), None, None).await
 }
@@ -136,7 +140,7 @@ pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Action> {
 /// Locks an action for a change.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("SELECT id FROM actions WHERE id = $1 FOR NO KEY UPDATE", id).fetch_one(conn).await?;
     Ok(())
@@ -145,13 +149,16 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<()> {
 async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slug: Option<&str>) -> Result<Action> {
     sqlx::query_as!(
         ActionRow,
-        r#"SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, a.vault_id, a.kind, a.slug, a.locale, a.title, a.summary,
-                a.description, a.texts, a.button, a.thanks, a.share_text, a.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", a.hosted_by, a.privacy, a.confirmation, a.state, a.state_reason,
+        r#"SELECT a.id, a.organization_id, o.name AS organization_name, a.campaign_id, c.slug AS "campaign_slug?",
+                c.state = 'published' AS "campaign_is_public?", a.vault_id, v.destroy_after AS "destroy_after?", a.kind AS "kind: Kind", a.slug, a.locale, a.title, a.summary,
+                a.description, a.texts, a.button, a.thanks, a.share_text, a.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", a.hosted_by, a.privacy AS "privacy: Privacy", a.confirmation AS "confirmation: Confirmation", a.state AS "state: State", a.state_reason,
                 (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.opens_at, a.closes_at,
-                n.kind AS "next_kind?", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation,
+                n.kind AS "next_kind?: Kind", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation,
                 a.send_thanks, a.published_count, a.published_at, a.verified_at, a.created_at, a.modified_at
          FROM actions a JOIN organizations o ON o.id = a.organization_id
               LEFT JOIN images i ON i.id = a.image_id
+              LEFT JOIN campaigns c ON c.id = a.campaign_id
+              LEFT JOIN vaults v ON v.id = a.vault_id
               LEFT JOIN actions n ON n.id = a.next_action_id AND n.state = 'published'
          WHERE (a.id = $1 OR ($1 IS NULL AND a.slug = $3)) AND ($2::text IS NULL OR a.kind = $2)"#,
         id,
@@ -163,20 +170,20 @@ async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slu
     .try_into()
 }
 
-/// Actions by their ids, in that order; those that are gone are left out.
-///
-/// # Errors
-/// A database error.
+/// Actions by their ids, in that order; those that do not exist are left out.
 pub async fn by_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Action>> {
     let rows = sqlx::query_as!(
         ActionRow,
-        r#"SELECT a.id AS "id!", a.organization_id AS "organization_id!", o.name AS "organization_name!", a.campaign_id, a.vault_id AS "vault_id!", a.kind AS "kind!", a.slug AS "slug!", a.locale AS "locale!", a.title AS "title!", a.summary AS "summary!",
-                a.description AS "description!", a.texts AS "texts!", a.button AS "button!", a.thanks AS "thanks!", a.share_text AS "share_text!", a.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", a.hosted_by AS "hosted_by!", a.privacy AS "privacy!", a.confirmation AS "confirmation!", a.state AS "state!", a.state_reason AS "state_reason!",
+        r#"SELECT a.id AS "id!", a.organization_id AS "organization_id!", o.name AS "organization_name!", a.campaign_id, c.slug AS "campaign_slug?",
+                c.state = 'published' AS "campaign_is_public?", a.vault_id AS "vault_id!", v.destroy_after AS "destroy_after?", a.kind AS "kind!: Kind", a.slug AS "slug!", a.locale AS "locale!", a.title AS "title!", a.summary AS "summary!",
+                a.description AS "description!", a.texts AS "texts!", a.button AS "button!", a.thanks AS "thanks!", a.share_text AS "share_text!", a.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", a.hosted_by AS "hosted_by!", a.privacy AS "privacy!: Privacy", a.confirmation AS "confirmation!: Confirmation", a.state AS "state!: State", a.state_reason AS "state_reason!",
                 (SELECT max(c.created_at) FROM action_state_changes c WHERE c.action_id = a.id) AS state_since, a.opens_at, a.closes_at,
-                n.kind AS "next_kind?", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation AS "preview_generation!",
+                n.kind AS "next_kind?: Kind", n.slug AS "next_slug?", n.title AS "next_title?", a.preview_generation AS "preview_generation!",
                 a.send_thanks AS "send_thanks!", a.published_count AS "published_count!", a.published_at, a.verified_at, a.created_at AS "created_at!", a.modified_at AS "modified_at!"
          FROM actions a JOIN organizations o ON o.id = a.organization_id
               LEFT JOIN images i ON i.id = a.image_id
+              LEFT JOIN campaigns c ON c.id = a.campaign_id
+              LEFT JOIN vaults v ON v.id = a.vault_id
               LEFT JOIN actions n ON n.id = a.next_action_id AND n.state = 'published'
          WHERE a.id = ANY ($1)"#,
         ids
@@ -202,11 +209,11 @@ const OWN_INDEXES: &[Index] = &[
 /// Indexes over the public actions of all organizations.
 const PUBLIC_INDEXES: &[Index] = &[Index::equal("a.id"), Index::equal("a.slug")];
 
-/// One page of actions of a kind, newest first: an organization's, or the public ones. In filters the kind's own table is
-/// `k`, and actions are `a`.
+/// One page of actions of a kind, newest first: an organization's, or the public ones. In filters the kind's own
+/// table is `k`, and actions are `a`.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn page_of_actions(
     conn: &mut PgConnection,
     kind: Kind,
@@ -234,10 +241,10 @@ pub async fn page_of_actions(
     Ok((by_ids(conn, &ids).await?, extent))
 }
 
-/// Writes a new action.
+/// Inserts an action.
 ///
 /// # Errors
-/// A breach of `actions_kind_slug_key`, or another database error.
+/// A breach of `actions_kind_slug_key`.
 #[expect(clippy::too_many_arguments, reason = "one for each part")]
 pub async fn insert_action(
     conn: &mut PgConnection,
@@ -251,8 +258,8 @@ pub async fn insert_action(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO actions (id, organization_id, campaign_id, vault_id, kind, slug, locale, title, summary, description, texts, button, thanks,
-                              hosted_by, privacy, confirmation, state, opens_at, closes_at, created_at, modified_at, share_text, image_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20, $21, $22)",
+                              hosted_by, privacy, confirmation, state, opens_at, closes_at, created_at, modified_at, share_text, image_id, state_reason)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20, $21, $22, $23)",
         id,
         organization,
         campaign,
@@ -267,61 +274,66 @@ pub async fn insert_action(
         new.button,
         new.thanks,
         new.hosted_by,
-        if new.privacy == super::super::Privacy::Protected { "protected" } else { "standard" },
-        if new.confirmation == super::super::Confirmation::Email { "email" } else { "none" },
+        new.privacy.as_str(),
+        new.confirmation.as_str(),
         new.state.as_str(),
         new.opens_at,
         new.closes_at,
         at,
         new.share_text,
-        new.image
+        new.image,
+        new.state_reason
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Writes the editorial columns of an action.
-///
-/// # Errors
-/// A database error.
-pub async fn save_action(conn: &mut PgConnection, action: &Action, at: DateTime<Utc>) -> Result<()> {
+/// Updates all columns of an action that organizers set, except its slug and its next action.
+pub async fn save_action(
+    conn: &mut PgConnection,
+    id: Uuid,
+    campaign: Option<Uuid>,
+    new: &NewAction,
+    at: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
         "UPDATE actions SET title = $2, summary = $3, description = $4, texts = $5, button = $6, thanks = $7, state = $8, state_reason = $9,
-                            opens_at = $10, closes_at = $11, modified_at = $12, share_text = $13, image_id = $14 WHERE id = $1",
-        action.id,
-        action.title,
-        action.summary,
-        action.description,
-        serde_json::to_value(&action.texts).unwrap_or_default(),
-        action.button,
-        action.thanks,
-        action.state.as_str(),
-        action.state_reason,
-        action.opens_at,
-        action.closes_at,
+                            opens_at = $10, closes_at = $11, modified_at = $12, share_text = $13, image_id = $14, hosted_by = $15,
+                            campaign_id = $16
+         WHERE id = $1",
+        id,
+        new.title,
+        new.summary,
+        new.description,
+        serde_json::to_value(&new.texts).unwrap_or_default(),
+        new.button,
+        new.thanks,
+        new.state.as_str(),
+        new.state_reason,
+        new.opens_at,
+        new.closes_at,
         at,
-        action.share_text,
-        action.image.as_ref().map(|image| image.id)
+        new.share_text,
+        new.image,
+        new.hosted_by,
+        campaign
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Sets where the page of an action leads on to.
-///
-/// # Errors
-/// A database error.
+/// Sets the next action of an action.
 pub async fn set_next(conn: &mut PgConnection, action: Uuid, next: Option<Uuid>) -> Result<()> {
     sqlx::query!("UPDATE actions SET next_action_id = $2 WHERE id = $1", action, next).execute(conn).await?;
     Ok(())
 }
 
-/// Id and language of an organization.
+/// Language of an organization.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn organization_locale(conn: &mut PgConnection, organization: Uuid) -> Result<LocaleTag> {
     let tag =
         sqlx::query_scalar!("SELECT locale FROM organizations WHERE id = $1", organization).fetch_one(conn).await?;

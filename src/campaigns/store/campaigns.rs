@@ -1,11 +1,11 @@
-//! `campaigns`.
+//! SQL over `campaigns`.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::super::action::Texts;
+use super::super::action::{CampaignState, Texts};
 use crate::{
     error::Result,
     kernel::{
@@ -25,7 +25,7 @@ pub struct CampaignRow {
     pub summary: String,
     pub description: String,
     pub texts: Value,
-    pub state: String,
+    pub state: CampaignState,
     pub created_at: DateTime<Utc>,
     pub modified_at: DateTime<Utc>,
 }
@@ -33,13 +33,13 @@ pub struct CampaignRow {
 /// A campaign by id or slug: of one organization, or a public one for `None`.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn campaign(conn: &mut PgConnection, organization: Option<Uuid>, key: &str) -> Result<CampaignRow> {
     let id = Uuid::parse_str(key).ok();
     Ok(sqlx::query_as!(
         CampaignRow,
-        "SELECT id, slug, locale, title, summary, description, texts, state, created_at, modified_at FROM campaigns
-         WHERE (id = $1 OR ($1 IS NULL AND slug = $2)) AND (organization_id = $3 OR ($3 IS NULL AND state = 'published'))",
+        r#"SELECT id, slug, locale, title, summary, description, texts, state AS "state: CampaignState", created_at, modified_at FROM campaigns
+           WHERE (id = $1 OR ($1 IS NULL AND slug = $2)) AND (organization_id = $3 OR ($3 IS NULL AND state = 'published'))"#,
         id,
         key,
         organization
@@ -49,9 +49,6 @@ pub async fn campaign(conn: &mut PgConnection, organization: Option<Uuid>, key: 
 }
 
 /// Has the organization a campaign of this slug?
-///
-/// # Errors
-/// A database error.
 pub async fn campaign_exists(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM campaigns WHERE organization_id = $1 AND slug = $2) AS "found!""#,
@@ -65,7 +62,7 @@ pub async fn campaign_exists(conn: &mut PgConnection, organization: Uuid, slug: 
 /// One page of campaigns, newest first: an organization's, or the public ones.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn campaigns(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
@@ -84,7 +81,8 @@ pub async fn campaigns(
     let (ids, extent) = list.page(conn, None, page).await?;
     let rows = sqlx::query_as!(
         CampaignRow,
-        "SELECT id, slug, locale, title, summary, description, texts, state, created_at, modified_at FROM campaigns WHERE id = ANY ($1)",
+        r#"SELECT id, slug, locale, title, summary, description, texts, state AS "state: CampaignState", created_at, modified_at FROM campaigns
+           WHERE id = ANY ($1)"#,
         &ids
     )
     .fetch_all(conn)
@@ -92,10 +90,10 @@ pub async fn campaigns(
     Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
-/// Writes a new campaign.
+/// Inserts a campaign.
 ///
 /// # Errors
-/// A breach of `campaigns_slug_key`, or another database error.
+/// A breach of `campaigns_slug_key`.
 #[expect(clippy::too_many_arguments, reason = "one for each column")]
 pub async fn insert_campaign(
     conn: &mut PgConnection,
@@ -107,7 +105,7 @@ pub async fn insert_campaign(
     summary: &str,
     description: &str,
     texts: &Texts,
-    state: &str,
+    state: CampaignState,
     at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
@@ -121,7 +119,7 @@ pub async fn insert_campaign(
         summary,
         description,
         serde_json::to_value(texts).unwrap_or_default(),
-        state,
+        state.as_str(),
         at
     )
     .execute(conn)
@@ -129,10 +127,10 @@ pub async fn insert_campaign(
     Ok(())
 }
 
-/// Writes the columns of a campaign anew.
+/// Updates a campaign.
 ///
 /// # Errors
-/// A breach of `campaigns_slug_key`, or another database error.
+/// A breach of `campaigns_slug_key`.
 #[expect(clippy::too_many_arguments, reason = "one for each column")]
 pub async fn save_campaign(
     conn: &mut PgConnection,
@@ -143,7 +141,7 @@ pub async fn save_campaign(
     summary: &str,
     description: &str,
     texts: &Texts,
-    state: &str,
+    state: CampaignState,
     at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
@@ -156,7 +154,7 @@ pub async fn save_campaign(
         summary,
         description,
         serde_json::to_value(texts).unwrap_or_default(),
-        state,
+        state.as_str(),
         at
     )
     .execute(conn)
@@ -164,10 +162,7 @@ pub async fn save_campaign(
     Ok(())
 }
 
-/// Puts a campaign away.
-///
-/// # Errors
-/// A database error.
+/// Archives a campaign.
 pub async fn archive_campaign(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!("UPDATE campaigns SET state = 'archived', modified_at = $2 WHERE id = $1", id, at)
         .execute(conn)

@@ -1,4 +1,4 @@
-//! Pictures.
+//! SQL over `images`.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -6,36 +6,33 @@ use uuid::Uuid;
 
 use crate::error::Result;
 
-/// A picture's row.
+/// A row of `images`.
 #[derive(Clone, Debug)]
 pub struct ImageRow {
     /// `image/jpeg` or `image/png`.
     pub content_type: String,
     /// The file.
     pub bytes: Vec<u8>,
-    /// Pixels.
+    /// Width in pixels.
     pub width: i32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: i32,
-    /// What it shows.
+    /// Alternative text.
     pub alt: String,
 }
 
-/// What is said about a picture.
+/// An image without its file.
 #[derive(Clone, Debug)]
 pub struct Caption {
-    /// What it shows.
+    /// Alternative text.
     pub alt: String,
-    /// Pixels.
+    /// Width in pixels.
     pub width: i32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: i32,
 }
 
-/// Writes a new picture.
-///
-/// # Errors
-/// A database error.
+/// Inserts an image.
 pub async fn insert(
     conn: &mut PgConnection,
     id: Uuid,
@@ -59,10 +56,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// A picture of an organization.
-///
-/// # Errors
-/// A database error.
+/// An image of an organization.
 pub async fn find(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Caption>> {
     Ok(sqlx::query_as!(
         Caption,
@@ -74,30 +68,24 @@ pub async fn find(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Resu
     .await?)
 }
 
-/// A picture with its bytes.
+/// An image with its file.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn bytes(conn: &mut PgConnection, id: Uuid) -> Result<ImageRow> {
     Ok(sqlx::query_as!(ImageRow, "SELECT content_type, bytes, width, height, alt FROM images WHERE id = $1", id)
         .fetch_one(conn)
         .await?)
 }
 
-/// Is there a picture?
-///
-/// # Errors
-/// A database error.
+/// Does an image exist?
 pub async fn exists(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
     Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM images WHERE id = $1) AS "exists!""#, id)
         .fetch_one(conn)
         .await?)
 }
 
-/// Removes a picture. False: there was none.
-///
-/// # Errors
-/// A database error.
+/// Deletes an image. False: there was none.
 pub async fn delete(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM images WHERE id = $1 AND organization_id = $2", id, organization)
         .execute(conn)

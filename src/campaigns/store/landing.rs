@@ -1,22 +1,23 @@
-//! What landing pages show; partners and sources.
+//! SQL of landing pages, partners and sources.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::super::action::{Kind, State};
 use crate::error::Result;
 
-/// An action as landing pages show it.
+/// An action on a landing page.
 #[derive(Clone, Debug)]
 pub struct LandingRow {
-    pub kind: String,
+    pub kind: Kind,
     pub slug: String,
     pub locale: String,
     pub title: String,
     pub summary: String,
     pub texts: Value,
-    pub state: String,
+    pub state: State,
     pub published_count: i64,
     pub goal: Option<i64>,
     pub starts_at: Option<DateTime<Utc>>,
@@ -26,11 +27,8 @@ pub struct LandingRow {
     pub published_status: Option<String>,
 }
 
-/// Public actions, of one campaign or of all: what is still ahead or open, at most 200 of each kind. Of events those that end
-/// first.
-///
-/// # Errors
-/// A database error.
+/// Public actions of one campaign or of all that are open or upcoming, at most 200 of each kind; of events those that
+/// end first.
 pub async fn landing_rows(
     conn: &mut PgConnection,
     campaign: Option<Uuid>,
@@ -63,7 +61,7 @@ pub async fn landing_rows(
     };
     Ok(sqlx::query_as!(
         LandingRow,
-        r#"SELECT a.kind, a.slug, a.locale, a.title, a.summary, a.texts, a.state, a.published_count, p.goal AS "goal?",
+        r#"SELECT a.kind AS "kind: Kind", a.slug, a.locale, a.title, a.summary, a.texts, a.state AS "state: State", a.published_count, p.goal AS "goal?",
                   e.starts_at AS "starts_at?", e.ends_at AS "ends_at?", e.timezone AS "timezone?",
                   CASE WHEN e.format = 'online' THEN NULL ELSE concat_ws(', ', nullif(e.venue, ''), nullif(e.locality, '')) END AS place,
                   e.published_status AS "published_status?"
@@ -77,18 +75,12 @@ pub async fn landing_rows(
 }
 
 /// The name shown on the home page while one organization runs this installation.
-///
-/// # Errors
-/// A database error.
 pub async fn only_organization(conn: &mut PgConnection) -> Result<Option<String>> {
     let mut names = sqlx::query_scalar!("SELECT name FROM organizations LIMIT 2").fetch_all(conn).await?;
     Ok(if names.len() == 1 { names.pop() } else { None })
 }
 
-/// Makes a partner with its wording, and its source word.
-///
-/// # Errors
-/// A database error.
+/// Inserts or updates a partner, its wording and its word of origin.
 #[expect(clippy::too_many_arguments, reason = "one for each column")]
 pub async fn upsert_partner(
     conn: &mut PgConnection,
@@ -120,14 +112,11 @@ pub async fn upsert_partner(
 pub struct PartnerBox {
     /// The partner.
     pub slug: String,
-    /// The sentence beside the box, in the reader's language if there is one.
+    /// The sentence beside the box, in the reader's language if it is translated.
     pub wording: String,
 }
 
 /// The consent boxes of an organization's partners.
-///
-/// # Errors
-/// A database error.
 pub async fn partner_boxes(conn: &mut PgConnection, organization: Uuid, locale: &str) -> Result<Vec<PartnerBox>> {
     Ok(sqlx::query_as!(
         PartnerBox,
@@ -139,18 +128,12 @@ pub async fn partner_boxes(conn: &mut PgConnection, organization: Uuid, locale: 
     .await?)
 }
 
-/// The registered source words of an organization.
-///
-/// # Errors
-/// A database error.
+/// The registered words of origin of an organization.
 pub async fn source_words(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!("SELECT word FROM sources WHERE organization_id = $1", organization).fetch_all(conn).await?)
 }
 
 /// Slug and title of a campaign, for links from its actions.
-///
-/// # Errors
-/// A database error.
 pub async fn link_to_campaign(conn: &mut PgConnection, id: Uuid) -> Result<Option<(String, String, Value)>> {
     let row = sqlx::query!("SELECT slug, title, texts FROM campaigns WHERE id = $1 AND state = 'published'", id)
         .fetch_optional(conn)

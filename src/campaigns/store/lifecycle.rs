@@ -1,4 +1,4 @@
-//! The log of states, former addresses, closing dates.
+//! SQL of state changes, former slugs and closing dates.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -13,20 +13,17 @@ use crate::{
 /// A change of an action's state.
 #[derive(Clone, Debug)]
 pub struct StateChange {
-    /// What it became.
-    pub state: String,
-    /// Why, as the page says it.
+    /// The new state.
+    pub state: State,
+    /// Why, as the page shows it.
     pub reason: String,
-    /// Name of the organizer; `None`: by itself, at its closing date.
+    /// Name of the organizer; `None`: the closing date was reached.
     pub organizer: Option<String>,
     /// When.
     pub created_at: DateTime<Utc>,
 }
 
-/// Writes a change of state into the log.
-///
-/// # Errors
-/// A database error.
+/// Logs a change of state.
 pub async fn log_state(
     conn: &mut PgConnection,
     env: &Env,
@@ -50,13 +47,10 @@ pub async fn log_state(
 }
 
 /// The log of an action, oldest first.
-///
-/// # Errors
-/// A database error.
 pub async fn state_changes(conn: &mut PgConnection, action: Uuid) -> Result<Vec<StateChange>> {
     Ok(sqlx::query_as!(
         StateChange,
-        r#"SELECT c.state, c.reason, o.name AS "organizer?", c.created_at
+        r#"SELECT c.state AS "state: State", c.reason, o.name AS "organizer?", c.created_at
            FROM action_state_changes c LEFT JOIN organizers o ON o.id = c.organizer_id
            WHERE c.action_id = $1 ORDER BY c.created_at, c.id"#,
         action
@@ -65,11 +59,8 @@ pub async fn state_changes(conn: &mut PgConnection, action: Uuid) -> Result<Vec<
     .await?)
 }
 
-/// Closes what has reached its closing date, and logs that it closed by itself; what somebody changes at this moment, the next
-/// time. Returns how many.
-///
-/// # Errors
-/// A database error.
+/// Closes actions that have reached their closing date, and logs it. Locked rows are left for the next time (`SKIP
+/// LOCKED`). Returns how many.
 pub async fn close_due(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let closed = sqlx::query!(
         "WITH due AS MATERIALIZED (
@@ -86,20 +77,17 @@ pub async fn close_due(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     Ok(closed.rows_affected())
 }
 
-/// The action that had an address before.
-///
-/// # Errors
-/// A database error.
+/// The action that had this slug before.
 pub async fn former_slug(conn: &mut PgConnection, kind: Kind, slug: &str) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!("SELECT action_id FROM former_slugs WHERE kind = $1 AND slug = $2", kind.as_str(), slug)
         .fetch_optional(conn)
         .await?)
 }
 
-/// Gives an action another address; the old one stays its own and leads to the new one.
+/// Changes the slug of an action; the former one is kept and redirects.
 ///
 /// # Errors
-/// A breach of `actions_kind_slug_key`, or another database error.
+/// A breach of `actions_kind_slug_key`.
 pub async fn rename(
     conn: &mut PgConnection,
     kind: Kind,
@@ -125,9 +113,6 @@ pub async fn rename(
 }
 
 /// The published action of an organization with this id, or this kind and slug.
-///
-/// # Errors
-/// A database error.
 pub async fn sibling(
     conn: &mut PgConnection,
     organization: Uuid,
@@ -146,9 +131,6 @@ pub async fn sibling(
 }
 
 /// Voids all preview links of an action.
-///
-/// # Errors
-/// A database error.
 pub async fn void_previews(conn: &mut PgConnection, action: Uuid) -> Result<()> {
     sqlx::query!("UPDATE actions SET preview_generation = preview_generation + 1 WHERE id = $1", action)
         .execute(conn)

@@ -1,4 +1,4 @@
-//! All SQL of campaigns but the counts, by what it is about.
+//! SQL of this slice, except that of counters, by table.
 
 mod actions;
 mod campaigns;

@@ -1,9 +1,10 @@
-//! Short links, `/go/{word}`, and how often they are followed.
+//! SQL of short links (`/go/{word}`) and their click counters.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use super::super::action::Kind;
 use crate::error::Result;
 
 /// A short link of an action.
@@ -11,25 +12,29 @@ use crate::error::Result;
 pub struct ShortLink {
     /// `/go/{word}`.
     pub word: String,
-    /// How often it was followed.
+    /// Number of clicks.
     pub clicks: i64,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
 
-/// Where a short link leads: kind and slug.
+/// Target of a short link: kind and slug.
 ///
 /// # Errors
-/// `not_found`, or a database error.
-pub async fn short_link(conn: &mut PgConnection, word: &str) -> Result<(String, String)> {
-    let row = sqlx::query!("SELECT a.kind, a.slug FROM short_links s JOIN actions a ON a.id = s.action_id WHERE s.word = $1 AND a.state NOT IN ('draft', 'archived')", word).fetch_one(conn).await?;
+/// `not_found`.
+pub async fn short_link(conn: &mut PgConnection, word: &str) -> Result<(Kind, String)> {
+    let row = sqlx::query!(
+        r#"SELECT a.kind AS "kind: Kind", a.slug FROM short_links s JOIN actions a ON a.id = s.action_id
+           WHERE s.word = $1 AND a.state NOT IN ('draft', 'archived')"#,
+        word
+    )
+    .fetch_one(conn)
+    .await?;
     Ok((row.kind, row.slug))
 }
 
-/// Makes a short link, or points one of the same organization elsewhere. False: another organization has the word.
-///
-/// # Errors
-/// A database error.
+/// Inserts a short link, or changes the target of one of the same organization. False: another organization has the
+/// word.
 pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid, at: DateTime<Utc>) -> Result<bool> {
     let done = sqlx::query!(
         "INSERT INTO short_links AS s (word, action_id, created_at) VALUES ($1, $2, $3)
@@ -44,10 +49,7 @@ pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid
     Ok(done.rows_affected() == 1)
 }
 
-/// The short links of an action, with their hits.
-///
-/// # Errors
-/// A database error.
+/// The short links of an action, with their clicks.
 pub async fn short_links(conn: &mut PgConnection, action: Uuid) -> Result<Vec<ShortLink>> {
     Ok(sqlx::query_as!(
         ShortLink,
@@ -60,20 +62,14 @@ pub async fn short_links(conn: &mut PgConnection, action: Uuid) -> Result<Vec<Sh
     .await?)
 }
 
-/// Removes a short link of an action, with its hits. False: it has none of this word.
-///
-/// # Errors
-/// A database error.
+/// Deletes a short link of an action, with its clicks. False: the action has none with this word.
 pub async fn delete_short_link(conn: &mut PgConnection, action: Uuid, word: &str) -> Result<bool> {
     let done =
         sqlx::query!("DELETE FROM short_links WHERE action_id = $1 AND word = $2", action, word).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Adds visits by word and day; those of words that are gone are dropped.
-///
-/// # Errors
-/// A database error.
+/// Adds clicks by word and day; those of deleted links are dropped.
 pub async fn add_clicks(db: &PgPool, clicks: &[(String, NaiveDate, i64)]) -> Result<()> {
     let words: Vec<String> = clicks.iter().map(|(word, ..)| word.clone()).collect();
     let days: Vec<NaiveDate> = clicks.iter().map(|(_, day, _)| *day).collect();

@@ -1,4 +1,4 @@
-//! Registered words for where people come from.
+//! SQL of words of origin and partners.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -15,9 +15,6 @@ pub struct SourceRow {
 }
 
 /// The words of an organization.
-///
-/// # Errors
-/// A database error.
 pub async fn sources(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<SourceRow>> {
     Ok(sqlx::query_as!(
         SourceRow,
@@ -41,9 +38,6 @@ pub struct PartnerRow {
 }
 
 /// The partners of an organization, by name.
-///
-/// # Errors
-/// A database error.
 pub async fn partners(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<PartnerRow>> {
     Ok(sqlx::query_as!(
         PartnerRow,
@@ -55,9 +49,6 @@ pub async fn partners(conn: &mut PgConnection, organization: Uuid) -> Result<Vec
 }
 
 /// Removes a partner and the words that stand for it. False: there was none.
-///
-/// # Errors
-/// A database error.
 pub async fn delete_partner(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<bool> {
     sqlx::query!(
         "DELETE FROM sources s USING partners p WHERE p.id = s.partner_id AND p.organization_id = $1 AND p.slug = $2",
@@ -73,9 +64,6 @@ pub async fn delete_partner(conn: &mut PgConnection, organization: Uuid, slug: &
 }
 
 /// A partner of an organization, by slug.
-///
-/// # Errors
-/// A database error.
 pub async fn partner_id(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!("SELECT id FROM partners WHERE organization_id = $1 AND slug = $2", organization, slug)
         .fetch_optional(conn)
@@ -83,9 +71,6 @@ pub async fn partner_id(conn: &mut PgConnection, organization: Uuid, slug: &str)
 }
 
 /// Registers a word, or changes the partner that it stands for.
-///
-/// # Errors
-/// A database error.
 pub async fn upsert_source(
     conn: &mut PgConnection,
     id: Uuid,
@@ -107,9 +92,6 @@ pub async fn upsert_source(
 }
 
 /// Removes a word. False: there was none.
-///
-/// # Errors
-/// A database error.
 pub async fn delete_source(conn: &mut PgConnection, organization: Uuid, word: &str) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM sources WHERE organization_id = $1 AND word = $2", organization, word)
         .execute(conn)

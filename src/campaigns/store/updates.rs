@@ -1,10 +1,11 @@
-//! `updates`: posts on a campaign's timeline. The public sees what stands under a published campaign, after its embargo.
+//! SQL over `updates`. Public are the updates of published campaigns, after their embargo.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::super::updates::UpdateKind;
 use crate::{
     error::Result,
     kernel::{
@@ -13,13 +14,13 @@ use crate::{
     },
 };
 
-/// An update's row.
+/// A row of `updates`.
 #[derive(Clone, Debug)]
 pub struct UpdateRow {
     pub id: Uuid,
     pub campaign_id: Uuid,
     pub campaign_slug: String,
-    pub kind: String,
+    pub kind: UpdateKind,
     pub title: String,
     pub body: String,
     pub texts: Value,
@@ -43,7 +44,7 @@ pub struct UpdateRow {
 /// One page of updates, newest first: of one organization, or the public ones of one campaign or of all.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn updates(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
@@ -70,7 +71,7 @@ pub async fn updates(
     let (ids, extent) = list.page(conn, None, page).await?;
     let rows = sqlx::query_as!(
         UpdateRow,
-        r#"SELECT u.id AS "id!", u.campaign_id AS "campaign_id!", c.slug AS "campaign_slug!", u.kind AS "kind!", u.title AS "title!", u.body AS "body!",
+        r#"SELECT u.id AS "id!", u.campaign_id AS "campaign_id!", c.slug AS "campaign_slug!", u.kind AS "kind!: UpdateKind", u.title AS "title!", u.body AS "body!",
                   u.texts AS "texts!", u.happened_on AS "happened_on!", u.figures AS "figures!", u.source_url AS "source_url!", u.image_id,
                   i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", u.embargo_until, u.media_contact AS "media_contact!",
                   u.quotes AS "quotes!", u.pseudonym AS "pseudonym!", u.consent_scope AS "consent_scope!", u.consent_on, u.created_at AS "created_at!",
@@ -87,11 +88,11 @@ pub async fn updates(
 /// One update.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn update(conn: &mut PgConnection, organization: Option<Uuid>, id: Uuid) -> Result<UpdateRow> {
     Ok(sqlx::query_as!(
         UpdateRow,
-        r#"SELECT u.id, u.campaign_id, c.slug AS campaign_slug, u.kind, u.title, u.body, u.texts, u.happened_on, u.figures, u.source_url, u.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", u.embargo_until, u.media_contact, u.quotes, u.pseudonym, u.consent_scope, u.consent_on, u.created_at, u.modified_at
+        r#"SELECT u.id, u.campaign_id, c.slug AS campaign_slug, u.kind AS "kind: UpdateKind", u.title, u.body, u.texts, u.happened_on, u.figures, u.source_url, u.image_id, i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?", u.embargo_until, u.media_contact, u.quotes, u.pseudonym, u.consent_scope, u.consent_on, u.created_at, u.modified_at
            FROM updates u JOIN campaigns c ON c.id = u.campaign_id LEFT JOIN images i ON i.id = u.image_id
            WHERE u.id = $2 AND (u.organization_id = $1 OR ($1 IS NULL AND c.state = 'published' AND (u.embargo_until IS NULL OR u.embargo_until <= now())))"#,
         organization,
@@ -105,7 +106,7 @@ pub async fn update(conn: &mut PgConnection, organization: Option<Uuid>, id: Uui
 #[derive(Clone, Debug)]
 pub struct UpdateColumns {
     pub campaign_id: Uuid,
-    pub kind: &'static str,
+    pub kind: UpdateKind,
     pub title: String,
     pub body: String,
     pub texts: Value,
@@ -121,10 +122,10 @@ pub struct UpdateColumns {
     pub consent_on: Option<NaiveDate>,
 }
 
-/// Writes an update, new or anew.
+/// Inserts or replaces an update.
 ///
 /// # Errors
-/// A breach of `updates_campaign_title_key`, or another database error.
+/// A breach of `updates_campaign_title_key`.
 pub async fn save_update(
     conn: &mut PgConnection,
     id: Uuid,
@@ -144,7 +145,7 @@ pub async fn save_update(
         id,
         organization,
         row.campaign_id,
-        row.kind,
+        row.kind.as_str(),
         row.title,
         row.body,
         row.texts,
@@ -165,10 +166,7 @@ pub async fn save_update(
     Ok(())
 }
 
-/// The update of a campaign's day with a title.
-///
-/// # Errors
-/// A database error.
+/// The update of a campaign with this day and title.
 pub async fn update_titled(
     conn: &mut PgConnection,
     campaign: Uuid,
@@ -185,10 +183,7 @@ pub async fn update_titled(
     .await?)
 }
 
-/// Deletes an update for good.
-///
-/// # Errors
-/// A database error.
+/// Deletes an update.
 pub async fn delete_update(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM updates WHERE id = $1", id).execute(conn).await?;
     Ok(())

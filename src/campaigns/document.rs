@@ -1,0 +1,358 @@
+//! What all kinds of action have in common in the API: the members that organizers write ([`ActionDocument`], in
+//! POST, PUT and GET), and those that only answers have ([`ActionResource`]).
+//!
+//! Petitions, events and letter actions flatten both into their own documents and answers, and parse them from a body
+//! by themselves: serde loses the JSON pointers of errors in flattened members.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+
+use super::action::{Action, ActionText, Confirmation, Kind, Privacy, State, Texts};
+use crate::{
+    error::{Error, FieldError, Result},
+    kernel::{
+        Kernel,
+        hal::{Links, identifiers},
+        patch::Patch,
+        text::{LocaleTag, Slug, TextError, clean_line, clean_text, required_line},
+    },
+};
+
+/// What organizers write of every action. A PUT lays its members over the document as it is; absent members stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+pub struct ActionDocument {
+    /// Title, one line of at most 300 characters.
+    #[validate(length(min = 1, max = 300))]
+    pub title: String,
+    /// One or two sentences, at most 1,000 characters.
+    #[serde(default, rename = "muster:summary")]
+    #[validate(length(max = 1000))]
+    pub muster_summary: String,
+    /// Markdown, at most 40,000 characters.
+    #[serde(default)]
+    #[validate(length(max = 40_000))]
+    pub description: String,
+    /// Last part of the page's address; made from the title if absent. After a change the old address leads to the
+    /// new one.
+    #[serde(default, rename = "muster:slug")]
+    #[validate(length(max = 80))]
+    pub muster_slug: Option<String>,
+    /// Draft if absent.
+    #[serde(default, rename = "muster:status")]
+    pub muster_status: State,
+    /// Why it is in this state, as its page says it; at most 500 characters. Emptied by a new state that comes
+    /// without one.
+    #[serde(default, rename = "muster:status_reason")]
+    #[validate(length(max = 500))]
+    pub muster_status_reason: String,
+    /// Standard if absent; cannot be changed after creation.
+    #[serde(default, rename = "muster:privacy")]
+    pub muster_privacy: Privacy,
+    /// E-mail if absent; cannot be changed after creation.
+    #[serde(default, rename = "muster:confirmation")]
+    pub muster_confirmation: Option<Confirmation>,
+    /// Language of the texts, as a BCP 47 tag; the organization's if absent. Cannot be changed after creation.
+    #[serde(default, rename = "muster:locale")]
+    #[validate(length(max = 35))]
+    pub muster_locale: Option<String>,
+    /// Texts in other languages, by BCP 47 tag; replaced as a whole.
+    #[serde(default, rename = "muster:texts")]
+    pub muster_texts: BTreeMap<String, ActionText>,
+    /// The button's text, at most 60 characters.
+    #[serde(default, rename = "muster:button")]
+    #[validate(length(max = 60))]
+    pub muster_button: String,
+    /// What the thank-you mail says, at most 5,000 characters.
+    #[serde(default, rename = "muster:thanks")]
+    #[validate(length(max = 5000))]
+    pub muster_thanks: String,
+    /// Text for sharing, at most 500 characters; the title is used if it is empty.
+    #[serde(default, rename = "muster:share_text")]
+    #[validate(length(max = 500))]
+    pub muster_share_text: String,
+    /// Id of an image of the organization (see `POST /api/v1/images`); null: none.
+    #[serde(default, rename = "muster:image")]
+    pub muster_image: Option<Uuid>,
+    /// Who holds it, as shown; at most 200 characters.
+    #[serde(default, rename = "muster:hosted_by")]
+    #[validate(length(max = 200))]
+    pub muster_hosted_by: String,
+    /// Slug of the campaign it belongs to (an id is accepted, too); null: none. The public sees published campaigns
+    /// only.
+    #[serde(default, rename = "muster:campaign")]
+    #[validate(length(max = 80))]
+    pub muster_campaign: Option<String>,
+    /// When it opens to the public; null: when it is published.
+    #[serde(default, rename = "muster:opens_at")]
+    pub muster_opens_at: Option<DateTime<Utc>>,
+    /// When it closes by itself; null: never.
+    #[serde(default, rename = "muster:closes_at")]
+    pub muster_closes_at: Option<DateTime<Utc>>,
+    /// Where its page leads on to while the action is not open: path of the page (`/p/...`) of another published
+    /// action (an id is accepted, too); null: nowhere.
+    #[serde(default, rename = "muster:next_action")]
+    #[validate(length(max = 100))]
+    pub muster_next_action: Option<String>,
+    /// Protected actions: last day on which their personal data exists. Set when the action is created (the latest
+    /// possible day if absent); may be moved to an earlier day afterwards. Organizers only.
+    #[serde(default, rename = "muster:destroy_after", skip_serializing_if = "Option::is_none")]
+    pub muster_destroy_after: Option<NaiveDate>,
+}
+
+/// The members of every action that answers have beside its [`ActionDocument`].
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ActionResource {
+    /// `muster:` and the UUID.
+    pub identifiers: Vec<String>,
+    /// URL of the page.
+    pub browser_url: String,
+    /// When it was created.
+    pub created_date: DateTime<Utc>,
+    /// When an organizer last changed it.
+    pub modified_date: DateTime<Utc>,
+    /// URL of the image.
+    pub featured_image_url: Option<String>,
+    /// Alternative text of the image.
+    #[serde(rename = "muster:image_alt")]
+    pub muster_image_alt: Option<String>,
+    /// Links.
+    #[serde(rename = "_links")]
+    pub links: Links,
+}
+
+impl ActionResource {
+    /// These members of an action; `links` are its links.
+    pub fn new(kernel: &Kernel, action: &Action, links: Links) -> Self {
+        let image = action.image.as_ref();
+        Self {
+            identifiers: identifiers(action.id),
+            browser_url: kernel.url(&action.path()),
+            created_date: action.created_at,
+            modified_date: action.modified_at,
+            featured_image_url: image.map(|image| kernel.url(&image.url)),
+            muster_image_alt: image.map(|image| image.alt.clone()),
+            links,
+        }
+    }
+}
+
+/// The answer to every valid public act on an action, whatever becomes of it, so that it tells nothing about the
+/// person.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReceivedResource {
+    /// `received`.
+    pub status: &'static str,
+    /// How the act is confirmed.
+    pub confirmation: Confirmation,
+    /// `self`: the action; `alternate`: its page.
+    #[serde(rename = "_links")]
+    pub links: Links,
+}
+
+impl ReceivedResource {
+    /// The answer to acts on this action.
+    pub fn new(kernel: &Kernel, action: &Action) -> Self {
+        Self {
+            status: "received",
+            confirmation: action.confirmation(),
+            links: Links::to_self(kernel.url(&action.api_path())).to("alternate", kernel.url(&action.path())),
+        }
+    }
+}
+
+/// A checked [`ActionDocument`], to be created or saved.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in ActionDocument")]
+pub struct NewAction {
+    pub kind: Kind,
+    pub slug: Slug,
+    pub title: String,
+    pub summary: String,
+    pub description: String,
+    pub texts: Texts,
+    pub locale: Option<LocaleTag>,
+    pub state: State,
+    pub state_reason: String,
+    pub privacy: Privacy,
+    pub confirmation: Confirmation,
+    pub button: String,
+    pub thanks: String,
+    pub share_text: String,
+    pub image: Option<Uuid>,
+    pub hosted_by: String,
+    pub campaign: Option<String>,
+    pub opens_at: Option<DateTime<Utc>>,
+    pub closes_at: Option<DateTime<Utc>>,
+    pub next_action: Option<String>,
+    pub destroy_after: Option<NaiveDate>,
+    /// When the action itself is over, if that is known: retention counts from there.
+    pub over_on: Option<NaiveDate>,
+}
+
+impl ActionDocument {
+    /// The document of an action; members for organizers are left out for the public.
+    pub fn of(action: &Action, is_organizer: bool) -> Self {
+        let campaign = action.campaign.as_ref().filter(|campaign| is_organizer || campaign.is_public);
+        Self {
+            title: action.title.clone(),
+            muster_summary: action.summary.clone(),
+            description: action.description.clone(),
+            muster_slug: Some(action.slug.clone()),
+            muster_status: action.state,
+            muster_status_reason: action.state_reason.clone(),
+            muster_privacy: if action.protected { Privacy::Protected } else { Privacy::Standard },
+            muster_confirmation: Some(action.confirmation()),
+            muster_locale: Some(action.locale.as_str().to_owned()),
+            muster_texts: action.texts.clone(),
+            muster_button: action.button.clone(),
+            muster_thanks: action.thanks.clone(),
+            muster_share_text: action.share_text.clone(),
+            muster_image: action.image.as_ref().map(|image| image.id),
+            muster_hosted_by: action.hosted_by.clone(),
+            muster_campaign: campaign.map(|campaign| campaign.slug.clone()),
+            muster_opens_at: action.opens_at,
+            muster_closes_at: action.closes_at,
+            muster_next_action: action.next.as_ref().map(super::lifecycle::NextAction::path),
+            muster_destroy_after: action.destroy_after.filter(|_| is_organizer),
+        }
+    }
+
+    /// The document of an action with the members of a PUT laid over it. Null for a member that is derived when an
+    /// action is created (`muster:slug`, `muster:locale`, ...) leaves it as it is.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused member.
+    pub fn patched<R>(action: &Action, patch: &Patch<R>) -> Result<Self> {
+        let before = Self::of(action, true);
+        let mut after = patch.apply(&before)?;
+        if after.muster_status != before.muster_status && !patch.has("muster:status_reason") {
+            after.muster_status_reason.clear();
+        }
+        after.muster_slug = after.muster_slug.or(before.muster_slug);
+        after.muster_locale = after.muster_locale.or(before.muster_locale);
+        after.muster_confirmation = after.muster_confirmation.or(before.muster_confirmation);
+        after.muster_destroy_after = after.muster_destroy_after.or(before.muster_destroy_after);
+        Ok(after)
+    }
+
+    /// Checks and normalises; `may_skip_confirmation` is false where a confirmation is always asked.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused field.
+    pub fn parse(self, kind: Kind, may_skip_confirmation: bool) -> Result<NewAction> {
+        let mut errors = Vec::new();
+        let mut take = |pointer: &str, parsed: Result<String, TextError>| {
+            parsed.unwrap_or_else(|e| {
+                errors.push(FieldError::new(pointer, e.code, e.detail));
+                String::new()
+            })
+        };
+        let title = take("/title", required_line(&self.title, 300));
+        let summary = take("/muster:summary", clean_text(&self.muster_summary, 1000));
+        let description = take("/description", clean_text(&self.description, 40_000));
+        let state_reason = take("/muster:status_reason", clean_text(&self.muster_status_reason, 500));
+        let button = take("/muster:button", clean_line(&self.muster_button, 60));
+        let thanks = take("/muster:thanks", clean_text(&self.muster_thanks, 5000));
+        let share_text = take("/muster:share_text", clean_text(&self.muster_share_text, 500));
+        let hosted_by = take("/muster:hosted_by", clean_line(&self.muster_hosted_by, 200));
+        let slug = if let Some(input) = &self.muster_slug {
+            Slug::parse(input).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok()
+        } else {
+            let made = Slug::from_title(&title);
+            if made.is_none() && !title.is_empty() {
+                errors.push(FieldError::new(
+                    "/muster:slug",
+                    "required",
+                    "No address can be made from this title; give one.",
+                ));
+            }
+            made
+        };
+        let locale = self.muster_locale.as_deref().map(LocaleTag::parse).transpose();
+        let locale = locale
+            .map_err(|e| errors.push(FieldError::new("/muster:locale", "unknown_value", e.detail)))
+            .ok()
+            .flatten();
+        let texts = parse_texts(self.muster_texts, &mut errors);
+        let confirmation = self.muster_confirmation.unwrap_or(Confirmation::Email);
+        if confirmation == Confirmation::None && (self.muster_privacy == Privacy::Protected || !may_skip_confirmation) {
+            errors.push(FieldError::new(
+                "/muster:confirmation",
+                "not_allowed",
+                "Protected actions, events with a private link and letters always ask for confirmation.",
+            ));
+        }
+        if self.muster_destroy_after.is_some() && self.muster_privacy != Privacy::Protected {
+            errors.push(FieldError::new(
+                "/muster:destroy_after",
+                "not_allowed",
+                "Only a protected action has data of its own to destroy.",
+            ));
+        }
+        let swapped = self.muster_opens_at.zip(self.muster_closes_at).is_some_and(|(opens, closes)| closes <= opens);
+        if swapped {
+            errors.push(FieldError::new("/muster:closes_at", "out_of_range", "Must lie after muster:opens_at."));
+        }
+        match slug {
+            Some(slug) if errors.is_empty() => Ok(NewAction {
+                kind,
+                slug,
+                title,
+                summary,
+                description,
+                texts,
+                locale,
+                state: self.muster_status,
+                state_reason,
+                privacy: self.muster_privacy,
+                confirmation,
+                button,
+                thanks,
+                share_text,
+                image: self.muster_image,
+                hosted_by,
+                campaign: self.muster_campaign,
+                opens_at: self.muster_opens_at,
+                closes_at: self.muster_closes_at,
+                next_action: self.muster_next_action,
+                destroy_after: self.muster_destroy_after,
+                over_on: None,
+            }),
+            _ => Err(Error::Fields(errors)),
+        }
+    }
+}
+
+/// Checks texts in other languages.
+pub(super) fn parse_texts(texts: Texts, errors: &mut Vec<FieldError>) -> Texts {
+    let mut checked = Texts::new();
+    for (tag, text) in texts {
+        let at = format!("/muster:texts/{}", tag.replace('~', "~0").replace('/', "~1"));
+        let Ok(locale) = LocaleTag::parse(&tag) else {
+            errors.push(FieldError::new(at, "unknown_value", "This language is not available."));
+            continue;
+        };
+        let mut take = |name: &str, parsed: Result<String, TextError>| {
+            parsed.unwrap_or_else(|e| {
+                errors.push(FieldError::new(format!("{at}/{name}"), e.code, e.detail));
+                String::new()
+            })
+        };
+        let text = ActionText {
+            title: take("title", clean_line(&text.title, 300)),
+            summary: take("summary", clean_text(&text.summary, 1000)),
+            description: take("description", clean_text(&text.description, 40_000)),
+            body: take("body", clean_text(&text.body, 40_000)),
+            button: take("button", clean_line(&text.button, 60)),
+            thanks: take("thanks", clean_text(&text.thanks, 5000)),
+            share: take("share", clean_text(&text.share, 500)),
+        };
+        checked.insert(locale.as_str().to_owned(), text);
+    }
+    checked
+}
