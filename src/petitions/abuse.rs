@@ -1,10 +1,10 @@
-//! Holding floods back without turning a crowd away: an act that looks like one of a flood is taken like any other and
-//! waits for an organizer before it counts.
+//! Abuse detection without refusing real people: a suspicious signature is accepted like any other, quarantined, and
+//! counts only when an organizer releases it.
 //!
-//! Who is looked at: one network, or one mail domain, that within an hour brings more than its limit, more than the
-//! petition usually gets in an hour, and a large share of what the petition gets in this one; a form sent faster than
-//! anybody types; a box filled in that nobody sees. Networks and domains are known by tags only, under the secret of the
-//! day and for one petition, for at most 72 hours; a protected petition keeps none and judges nobody.
+//! Suspicious are: signatures of one network or one mail domain that within an hour exceed its limit, the petition's
+//! usual rate per hour, and a share of the petition's signatures in this hour; a form submitted faster than anybody
+//! types; a filled-in honeypot field. Networks and domains are stored only as tags, keyed with the secret of the day
+//! and bound to one petition, for at most 72 hours. A protected petition stores none and quarantines nothing.
 
 use std::{
     collections::HashMap,
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    state::QuarantineReason,
     store::{self, Petition},
     submission::Petitions,
 };
@@ -28,37 +29,37 @@ use crate::{
     kernel::{crypto::Key, day_secret, env::Env, network::Network, rate_limit::Source, text::EmailAddress},
 };
 
-/// The part of an hour's signatures, in percent, that one network may bring whatever the limits say.
+/// Share of an hour's signatures, in percent, up to which one network is never a burst.
 const NETWORK_SHARE_PERCENT: u64 = 10;
-/// Likewise for one mail domain.
+/// Share of an hour's signatures, in percent, up to which one mail domain is never a burst.
 const DOMAIN_SHARE_PERCENT: u64 = 25;
-/// Tags counted at once in one process; beyond it the hour starts anew.
+/// Maximum number of tags that a process counts; beyond it the counters of the hour are reset.
 const MAX_TRACKED_TAGS: usize = 500_000;
-/// Bytes of a tag.
+/// Length of a tag in bytes.
 const TAG_BYTES: usize = 16;
-/// Seconds between two folds of one process.
+/// Seconds between two syncs of a process with the database.
 const SYNC_INTERVAL_SECONDS: i64 = 2;
-/// Tags that one fold tells and asks about.
+/// Maximum number of tags in one sync.
 const MAX_TAGS_PER_SYNC: usize = 4_000;
-/// Processes up to which a network that each of them keeps to itself, because it brings too little to be told, cannot
-/// exceed its limit in all.
+/// Number of processes up to which counts that are too small to be synced cannot exceed the limit in total.
 const MAX_PROCESSES: u64 = 16;
-/// Time that an act waits for a fold; the numbers of this process alone have to do then.
+/// Timeout of a sync that a request waits for; afterwards only the counts of this process are used.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Limits and switches of an organization, as they stand in `organizations.abuse`. They take effect at once.
+/// Limits and switches of an organization: `organizations.abuse_settings`. They take effect at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AbuseLimits {
-    /// Signatures of one network in an hour before the next ones are held.
+    /// Signatures of one network in an hour before further ones are quarantined.
     pub per_network_hour: u32,
-    /// Signatures of one mail domain in an hour, likewise. Providers of mail for everybody have no limit.
+    /// Signatures of one mail domain in an hour before further ones are quarantined. Public mail providers have no
+    /// limit.
     pub per_domain_hour: u32,
-    /// Seconds below which nobody fills the form in; 0 switches this off.
+    /// Minimum seconds in which a person fills in the form; 0 disables the check.
     pub least_form_seconds: u32,
-    /// Takes no signatures at all for the moment.
+    /// No petition accepts signatures.
     pub signing_paused: bool,
-    /// Shows no breakdowns of any petition.
+    /// No breakdowns are public.
     pub breakdowns_paused: bool,
 }
 
@@ -74,92 +75,93 @@ impl Default for AbuseLimits {
     }
 }
 
-/// An organization's limits, and who is never held.
+/// An organization's limits and allowances.
 #[derive(Debug, Default)]
 pub struct AbuseSettings {
     /// Limits and switches.
     pub limits: AbuseLimits,
-    /// Networks of shelters, union halls, campuses.
+    /// Allowed networks, such as those of shelters, union halls, campuses.
     pub networks: Vec<Network>,
-    /// Mail domains, likewise.
+    /// Allowed mail domains.
     pub domains: Vec<String>,
 }
 
-/// What a public act shows of how it was made.
+/// How a signature was submitted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestSignals {
-    /// Where it came from; nobody asks for acts that an organizer vouches for.
+    /// Client address; `None` for signatures that an organizer vouches for.
     pub source: Option<Source>,
-    /// Seconds from opening the form to sending it, as the page's script says.
+    /// Seconds from opening the form to submitting it, as measured by the page's script.
     pub form_seconds: Option<u32>,
-    /// The box that no person sees was filled in.
+    /// The honeypot field was filled in.
     pub honeypot_filled: bool,
 }
 
-/// What was found about an act.
+/// Result of the abuse checks of a signature.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AbuseAssessment {
-    /// Why it is to be held, if it is: `network`, `domain` or `form`.
-    pub quarantine_reason: Option<&'static str>,
-    /// The sender's network, on this petition and day.
+    /// Why it is to be quarantined, if it is.
+    pub quarantine_reason: Option<QuarantineReason>,
+    /// Tag of the client's network.
     pub network_tag: Option<Vec<u8>>,
-    /// The address's domain, likewise.
+    /// Tag of the e-mail address's domain.
     pub domain_tag: Option<Vec<u8>>,
 }
 
-/// How many acts each tag brought within the present hour: those of this process, and, folded through the database every
-/// few seconds, those of the others.
+/// Signatures by tag within the current hour: those of this process, and those of the others as of the last sync
+/// through the database.
 #[derive(Debug)]
 pub struct BurstCounter {
     env: Env,
     hour: Mutex<HourCounts>,
-    /// When this process last folded, in Unix seconds.
+    /// Unix time of the last sync, in seconds.
     synced_at: AtomicI64,
 }
 
 #[derive(Debug)]
 struct HourCounts {
     number: i64,
-    /// Whose counts these are. A new one when they start anew within an hour, so that what was folded before still counts.
+    /// Id of this process's counters. A new one after a reset within an hour, so that what was synced before still
+    /// counts.
     process: Uuid,
     acts: HashMap<Tag, TagCount>,
-    /// Tags that were counted since the last fold.
+    /// Tags that were counted since the last sync.
     dirty: Vec<Tag>,
 }
 
-/// A network's or a domain's name within one petition and day.
+/// Keyed hash of a network or domain, for one petition and day.
 type Tag = [u8; TAG_BYTES];
 
 #[derive(Clone, Copy, Debug, Default)]
 struct TagCount {
     local: u64,
     remote: u64,
-    /// Fewer than this are not worth telling the others.
+    /// Counts below this are not synced.
     report_threshold: u64,
     dirty: bool,
 }
 
-/// What one process tells the others and asks them.
+/// One sync: what a process writes and what it reads.
 #[derive(Debug)]
 pub(super) struct BurstSync {
-    /// The hour's number since 1970.
+    /// Hours since 1970.
     pub hour: i64,
-    /// Whose counts these are.
+    /// Id of the process's counters.
     pub process: Uuid,
-    /// Tags and how many acts they brought in this process so far.
+    /// Tags and their counts in this process.
     pub reported: Vec<(Tag, i64)>,
-    /// Tags of which the others' acts are asked for.
+    /// Tags whose counts in other processes are read.
     pub requested: Vec<Tag>,
 }
 
 impl BurstCounter {
-    /// Counts of a process that has just begun.
+    /// Empty counters.
     pub fn new(env: Env) -> Self {
         let hour = Mutex::new(HourCounts::new(0, &env));
         Self { env, hour, synced_at: AtomicI64::new(0) }
     }
 
-    /// Counts an act under each tag, with how many are worth telling the other processes.
+    /// Counts a signature under each tag; the number beside it is the count from which the tag is synced.
     fn count<const N: usize>(&self, hour: i64, tags: [(Tag, u64); N]) {
         let mut now = self.lock();
         if now.number != hour || now.acts.len() >= MAX_TRACKED_TAGS {
@@ -175,20 +177,20 @@ impl BurstCounter {
         }
     }
 
-    /// How many acts each tag brought in all processes, as far as is known here.
+    /// Counts of the tags in all processes, as of the last sync.
     fn seen<const N: usize>(&self, tags: [Tag; N]) -> [u64; N] {
         let now = self.lock();
         tags.map(|tag| now.acts.get(&tag).map_or(0, |acts| acts.local + acts.remote))
     }
 
-    /// Is it time to fold? Yes once in [`SYNC_INTERVAL_SECONDS`], to one caller.
+    /// Is a sync due? True once in [`SYNC_INTERVAL_SECONDS`], for one caller.
     fn is_sync_due(&self) -> bool {
         let (now, before) = (self.env.now().timestamp(), self.synced_at.load(Ordering::Relaxed));
         now - before >= SYNC_INTERVAL_SECONDS
             && self.synced_at.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// What is to be folded, if anything was counted since the last time; the largest counts first.
+    /// The next sync, largest counts first; `None` if nothing was counted since the last one.
     fn begin_sync(&self) -> Option<BurstSync> {
         let mut now = self.lock();
         let mut dirty: Vec<(Tag, TagCount)> =
@@ -207,7 +209,7 @@ impl BurstCounter {
         (!requested.is_empty()).then_some(BurstSync { hour: now.number, process: now.process, reported, requested })
     }
 
-    /// Takes over what the others have; without their answer the tags are folded again next time.
+    /// Stores the counts of the other processes; after a failed sync (`None`) the tags are synced again next time.
     fn end_sync(&self, sync: &BurstSync, remote: Option<&HashMap<Tag, u64>>) {
         let mut now = self.lock();
         if now.process != sync.process {
@@ -236,23 +238,20 @@ impl HourCounts {
     }
 }
 
-/// Is this many of one kind a burst? Beyond the limit, beyond the petition's usual hour, and a large share of this hour.
+/// Is a count a burst: above the limit, above the petition's usual rate, and above a share of this hour's signatures?
 fn is_burst(acts: u64, limit: u32, usual: u64, all: u64, share: u64) -> bool {
     acts > u64::from(limit) && acts > usual && acts * 100 > all * share
 }
 
 impl Petitions {
-    /// An organization's limits and allowances, from memory if they are there.
-    ///
-    /// # Errors
-    /// A database error.
+    /// An organization's limits and allowances, cached.
     pub async fn abuse(&self, organization: Uuid) -> Result<Arc<AbuseSettings>> {
         let load =
             async || store::abuse::load(&mut *self.kernel.public.acquire().await?, organization).await.map(Arc::new);
         self.abuse.get(&organization, load).await
     }
 
-    /// Refuses a signature where none are taken: the petition is not open, or signing is switched off.
+    /// Refuses a signature if the petition is not open or signing is paused.
     ///
     /// # Errors
     /// `not_found`, or `action_closed` (409) with the reason.
@@ -264,10 +263,7 @@ impl Petitions {
         Ok(())
     }
 
-    /// Looks at a public act: its tags, and whether it is to be held.
-    ///
-    /// # Errors
-    /// A database error.
+    /// Checks a public signature: its tags, and whether it is to be quarantined.
     pub async fn assess(
         &self,
         petition: &Petition,
@@ -306,22 +302,22 @@ impl Petitions {
         let usual = petition.average_per_hour;
         let is_too_fast = signals.form_seconds.is_some_and(|s| s < limits.least_form_seconds);
         let quarantine_reason = if signals.honeypot_filled || is_too_fast {
-            Some("form")
+            Some(QuarantineReason::Form)
         } else if network.is_some()
             && is_burst(of_network, limits.per_network_hour, usual, all, NETWORK_SHARE_PERCENT)
             && !signals.source.is_some_and(|source| source.is_in(&known.networks))
         {
-            Some("network")
+            Some(QuarantineReason::Network)
         } else if is_burst(of_domain, limits.per_domain_hour, usual, all, DOMAIN_SHARE_PERCENT)
             && !email.is_at_public_provider()
             && !known.domains.iter().any(|domain| domain == email.domain())
         {
-            Some("domain")
+            Some(QuarantineReason::Domain)
         } else {
             None
         };
         if let Some(reason) = quarantine_reason {
-            metrics::counter!("muster_signatures_quarantined", "reason" => reason).increment(1);
+            metrics::counter!("muster_signatures_quarantined", "reason" => reason.as_str()).increment(1);
         }
         Ok(AbuseAssessment {
             quarantine_reason,
@@ -330,8 +326,8 @@ impl Petitions {
         })
     }
 
-    /// Tells the other processes how many signatures this one has taken, and learns theirs. While the database is away
-    /// each process goes by its own numbers.
+    /// Syncs the counts with the other processes through the database. While it is unavailable each process uses its
+    /// own counts.
     pub async fn sync_bursts(&self) {
         let Some(sync) = self.burst_counter.begin_sync() else { return };
         let syncing = store::abuse::sync_bursts(&self.kernel.db, &sync);
@@ -343,7 +339,7 @@ impl Petitions {
         }
     }
 
-    /// The secret of a day, from memory if it is there.
+    /// The secret of a day, cached.
     async fn day_secret(&self, day: NaiveDate) -> Result<Arc<Key>> {
         let load = async || {
             day_secret::for_day(&mut *self.kernel.public.acquire().await?, &self.kernel.env, day).await.map(Arc::new)
@@ -352,7 +348,7 @@ impl Petitions {
     }
 }
 
-/// The number of a moment's hour since 1970.
+/// Hours since 1970.
 pub(super) fn hour_of(now: DateTime<Utc>) -> i64 {
     now.timestamp().div_euclid(3600)
 }

@@ -1,4 +1,4 @@
-//! The hot path of signing: acts gather and are written in one statement (see `kernel::group_commit`).
+//! Group commit of signatures: concurrent submissions are written in one statement (see `kernel::group_commit`).
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::{
     letters::{LetterSubmission, LetterSubmissionTarget, PreparedLetter},
 };
 
-/// A signature, and the letter that is written along.
+/// A signature, and the letter attached to it.
 #[derive(Clone, Debug)]
 pub struct PreparedSignature {
     /// The signature.
@@ -21,10 +21,10 @@ pub struct PreparedSignature {
     pub letter: Option<PreparedLetter>,
 }
 
-/// Writes signatures.
+/// Writes batches of signatures.
 #[derive(Debug)]
 pub struct SignatureBatch {
-    /// The database.
+    /// Pool of the database.
     pub db: PgPool,
 }
 

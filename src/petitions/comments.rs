@@ -1,5 +1,5 @@
-//! Comments as the page shows them: the newest that an organizer has read and let through, with the name as its owner
-//! chose. Protected petitions show none.
+//! Public comments: the newest that an organizer has approved, with the name as its owner chose. Protected petitions
+//! show none.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::{
     store::{Petition, comments},
-    submission::{Petitions, SignaturePayload},
+    submission::{Display, Petitions, SignaturePayload},
 };
 use crate::{error::Result, people::Details};
 
-/// How many a page shows.
+/// Maximum number of comments on a page.
 const MAX_SHOWN_COMMENTS: i64 = 20;
 
 /// A comment on the page.
@@ -19,27 +19,29 @@ const MAX_SHOWN_COMMENTS: i64 = 20;
 pub struct PublicComment {
     /// The name as its owner chose; empty: hidden.
     pub name: String,
-    /// What was written.
+    /// The comment.
     pub text: String,
 }
 
 /// The name as the page shows it; empty for `hidden`.
-fn shown_name(details: &Details, display: &str) -> String {
+fn shown_name(details: &Details, display: Display) -> String {
     let initial = |name: &str| name.chars().next().map(|c| format!("{c}.")).unwrap_or_default();
     match display {
-        "initials" => format!("{} {}", initial(&details.given_name), initial(&details.family_name)).trim().to_owned(),
-        "first_name" if details.locality.is_empty() => details.given_name.clone(),
-        "first_name" => format!("{}, {}", details.given_name, details.locality),
-        "full_name" => details.full_name(),
-        _ => String::new(),
+        Display::Initials => {
+            format!("{} {}", initial(&details.given_name), initial(&details.family_name)).trim().to_owned()
+        }
+        Display::FirstName if details.locality.is_empty() => details.given_name.clone(),
+        Display::FirstName => format!("{}, {}", details.given_name, details.locality),
+        Display::FullName => details.full_name(),
+        Display::Hidden => String::new(),
     }
 }
 
 impl Petitions {
-    /// The comments that a petition's page shows, newest first, from memory if they are there.
+    /// The public comments of a petition, newest first, cached.
     ///
     /// # Errors
-    /// `internal` when the vault does not open, or a database error.
+    /// `internal` when the vault does not open.
     pub async fn comments(&self, petition: &Petition) -> Result<Arc<Vec<PublicComment>>> {
         let action = &petition.action;
         if action.protected {
@@ -54,7 +56,7 @@ impl Petitions {
                     self.open_payload(action.vault_id, row.id, row.sealed.as_deref()).await?;
                 if !payload.comments.is_empty() {
                     shown.push(PublicComment {
-                        name: shown_name(&payload.details, &row.display),
+                        name: shown_name(&payload.details, row.display),
                         text: payload.comments,
                     });
                 }
@@ -77,7 +79,7 @@ mod tests {
             locality: "Laval".into(),
             ..Details::default()
         };
-        let shown = ["hidden", "initials", "first_name", "full_name"].map(|d| shown_name(&details, d));
+        let shown = Display::ALL.map(|d| shown_name(&details, d));
         assert_eq!(shown, ["", "É. ਸ.", "Élodie, Laval", "Élodie ਸਿੰਘ"]);
     }
 }

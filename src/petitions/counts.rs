@@ -1,4 +1,4 @@
-//! The recount: whether the counts of a petition are what its rows say.
+//! The recount of petitions: compares counters with rows.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A file of signers as lines: its beginning, and the lines of one open part after the other.
+//! Reads a CSV file part by part: first a preview, then the rows.
 
 use std::num::NonZeroUsize;
 
@@ -6,26 +6,26 @@ use csv::{ByteRecord, ReaderBuilder};
 
 use crate::error::{Error, Result};
 
-/// Bytes of a line, at most.
+/// Maximum length of a line in bytes.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
-/// Lines that are read at a time.
+/// Maximum number of rows of one read.
 const MAX_ROWS_PER_READ: usize = 400;
-/// Lines shown before anything is done.
+/// Number of rows in the preview.
 const PREVIEW_ROWS: usize = 5;
 
-/// The beginning of a file: its delimiter, header, first lines, and where the first line begins.
+/// Preview of a file: its delimiter, header, first rows, and where the first row begins.
 pub struct CsvPreview {
     /// Comma, semicolon or tab.
     pub delimiter: u8,
     /// The header.
     pub columns: Vec<String>,
-    /// The first lines.
+    /// The first rows.
     pub preview: Vec<Vec<String>>,
-    /// Bytes of mark and header.
+    /// Length of byte order mark and header in bytes.
     pub offset: u64,
 }
 
-/// Reads the beginning of a file.
+/// Reads the preview of a file.
 ///
 /// # Errors
 /// 422 for what is not CSV in UTF-8 with a header.
@@ -68,43 +68,44 @@ pub fn preview_csv(head: &[u8]) -> Result<CsvPreview> {
 pub struct CsvRow {
     /// Its number; the header is 1.
     pub number: i64,
-    /// What stands in it, or why that is refused.
+    /// Its cells, or the code of why they cannot be read.
     pub cells: Result<Vec<String>, &'static str>,
 }
 
-/// What stands in an open part of the file. Whoever goes on behind what was used comes to the end, whatever the file holds.
+/// Result of reading a part of the file. Reading on after the used bytes always reaches the end, whatever the file
+/// contains.
 pub enum ReadResult {
-    /// Whole lines, at most [`MAX_ROWS_PER_READ`]: none where there are only empty ones.
+    /// Complete rows, at most [`MAX_ROWS_PER_READ`]; none where there are only empty lines.
     Rows {
-        /// The lines.
+        /// The rows.
         rows: Vec<CsvRow>,
-        /// Bytes that they take, with the empty lines that follow.
+        /// Their length in bytes, including the empty lines that follow.
         used: NonZeroUsize,
-        /// There is nothing behind them.
+        /// Nothing follows them.
         is_last: bool,
     },
-    /// The file is at its end.
+    /// The end of the file.
     End,
-    /// The part is not the end of the file, and holds no whole line.
+    /// The part contains no complete row, and the file goes on.
     Incomplete,
 }
 
-/// Reads lines of a file from an open part of it, which is its last one or is not. `first` is the number of its first line.
+/// Reads rows from a part of a file; `first` is the number of its first line.
 ///
 /// # Errors
-/// Never for what stands in it; `internal` for what the reader of CSV makes of it.
+/// `internal` for unexpected errors of the CSV parser; bad rows are part of the result.
 pub fn read_rows(part: &[u8], is_end: bool, delimiter: u8, columns: usize, first: i64) -> Result<ReadResult> {
     let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(part);
     let mut record = ByteRecord::new();
     let (mut rows, mut used) = (Vec::new(), 0);
     while rows.len() < MAX_ROWS_PER_READ {
         if !reader.read_byte_record(&mut record).map_err(Error::internal)? {
-            // ends of lines and nothing else: the second half of a CRLF, empty rows
+            // only line ends: the second half of a CRLF, empty lines
             used = part.len();
             break;
         }
         let end = usize::try_from(reader.position().byte()).map_err(Error::internal)?;
-        // the last line of an open part may go on in the next piece
+        // the last line of a part may continue in the next one
         if end <= used || (end >= part.len() && !is_end) {
             break;
         }
@@ -139,7 +140,7 @@ mod tests {
     fn the_beginning_tells_delimiter_header_and_first_lines() {
         let b = preview_csv("\u{FEFF}Prénom;Courriel\r\nAna;a@example.org\r\n\"B;o\";b@example.org\r\n".as_bytes())
             .unwrap();
-        // the reader stops after CR; the LF left over is an empty line, which is passed over
+        // the parser stops after CR; the LF that is left is an empty line, which is skipped
         assert_eq!((b.delimiter, b.columns, b.offset), (b';', vec!["Prénom".to_owned(), "Courriel".to_owned()], 20));
         assert_eq!(b.preview, [["Ana", "a@example.org"], ["B;o", "b@example.org"]]);
         for bad in [&b""[..], b"\xFF\xFEa\0", b"Qu\xE9bec,x\n", b"\n\n", b",,\n"] {
@@ -173,13 +174,13 @@ mod tests {
             let (rows, used, is_last) = some(format!("a,b\r\nc,d{end}").as_bytes(), true);
             let again = rows.len() == 2 && !is_last && some(&format!("a,b\r\nc,d{end}").as_bytes()[used..], true).2;
             assert!(rows.len() == 2 && (is_last || again), "{end:?}");
-            // a header alone
+            // only a header
             let (rows, _, is_last) = some(end.as_bytes(), true);
             assert!(rows.is_empty() && is_last, "{end:?}");
         }
     }
 
-    /// All lines of a file that is opened in parts of some pieces at a time, as an import does it.
+    /// All rows of a file that is read in parts, as by an import.
     fn in_parts(file: &[u8], piece: usize, open: usize) -> Option<Vec<Vec<String>>> {
         let (mut at, mut found, mut rounds) = (0, Vec::new(), 0);
         loop {
@@ -205,7 +206,7 @@ mod tests {
         fn reading_comes_to_an_end_and_pieces_change_nothing(file in "[ab,\"\r\n]{0,60}", piece in 1_usize..20, open in 1_usize..4) {
             let whole = in_parts(file.as_bytes(), 1000, 1);
             let parts = in_parts(file.as_bytes(), piece, open);
-            // a line that is longer than what is open is refused, and nothing else differs
+            // only a line that is longer than a part is refused
             if let Some(parts) = parts {
                 prop_assert_eq!(Some(parts), whole);
             }

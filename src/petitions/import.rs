@@ -1,16 +1,15 @@
-//! Signers from a CSV file: uploaded in sealed pieces, looked at, tried without writing, then signed line by line.
+//! Imports of signatures from CSV files: upload in encrypted chunks, preview, dry run, import row by row.
 //!
-//! The file never stands in memory or in the clear: pieces of [`CHUNK_BYTES`] bytes are sealed as they come in and opened a few
-//! at a time. Each step of the job takes some lines from where the last one stopped, signs them through the same group commit as
-//! everybody else, and notes its place; a line that is met again after a crash finds its signature there and counts once.
-//! [`super::csv_reader`] reads them.
+//! The file is never in memory as a whole nor stored in plain text: chunks of [`CHUNK_BYTES`] bytes are sealed as
+//! they arrive and opened a few at a time. Each step of the job reads some rows from the stored offset, submits them
+//! through the same group commit as other signatures, and stores the new offset. A row that is processed again after
+//! a crash finds its signature and counts once. [`super::csv_reader`] parses the rows.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use futures_util::{StreamExt, future::BoxFuture, stream};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,6 +17,7 @@ use validator::Validate;
 
 use super::{
     csv_reader::{self, CsvRow, MAX_LINE_BYTES, ReadResult},
+    state::{ImportState, SignatureState},
     store::{
         self, Petition,
         imports::{self, Import, RowError},
@@ -34,32 +34,33 @@ use crate::{
     people::{Consents, PersonBody},
 };
 
-/// Name of the table, part of what a sealed piece is bound to.
+/// Name of the table, part of the associated data of a sealed chunk.
 const TABLE: &str = "import_chunks";
-/// Bytes of a piece.
+/// Size of a chunk in bytes.
 pub const CHUNK_BYTES: usize = 256 * 1024;
-/// Pieces that are open at once; a line must fit into less than all of them.
+/// Maximum number of chunks that are open at once; a line must be shorter than all of them together.
 const MAX_OPEN_CHUNKS: i64 = 3;
-/// Name of the job that signs the lines, and of the one that throws the file away.
+/// Name of the job that imports the rows.
 pub const JOB: &str = "import";
 const FILE_CLEANUP_JOB: &str = "import_file";
-/// Pieces that are thrown away in one statement.
+/// Chunks deleted in one step.
 const CHUNKS_DELETED_PER_STEP: i64 = 40;
-/// Lines that are signed at once: they share commits.
+/// Rows submitted concurrently, so that they share commits.
 const MAX_PARALLEL_ROWS: usize = 32;
-/// Refused lines that are kept, at most.
+/// Maximum number of stored row errors of an import.
 const MAX_STORED_ROW_ERRORS: i64 = 10_000;
-/// Days for which a file waits to be started.
+/// Days after which an import that was not started is cancelled.
 const MAX_UNSTARTED_DAYS: i64 = 7;
-/// Hours after which an upload of which nothing came in any more is given up.
+/// Hours without progress after which an upload is cancelled.
 const UPLOAD_TIMEOUT_HOURS: i64 = 1;
 
-/// Which column of the file is what. Names of columns as they stand in the header.
+/// Names of the columns, as in the header, by what they contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 #[schema(as = ImportMapping)]
 pub struct ColumnMapping {
-    /// E-mail address; needed.
+    /// E-mail address; required.
+    #[serde(skip_serializing_if = "String::is_empty")]
     #[validate(length(max = 200))]
     pub email: String,
     /// Given name.
@@ -86,15 +87,15 @@ pub struct ColumnMapping {
     /// Comment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comments: Option<String>,
-    /// Day or moment of signing; today if absent.
+    /// Date or RFC 3339 time of signing; today if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_on: Option<String>,
-    /// Whether updates may be sent: yes, true, 1, x, oui, sí. Without this column nobody in the file gets any.
+    /// Consent to updates: yes, true, 1, x, oui, sí. Without this column nobody in the file consents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent_updates: Option<String>,
 }
 
-/// What headers usually say, in the languages that organizers have: by field.
+/// Usual column names in English, French and Spanish, by field.
 const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
     (
         "email",
@@ -139,16 +140,29 @@ const KNOWN_HEADERS: [(&str, &[&str]); 11] = [
     ),
 ];
 
-/// The mapping that a header suggests.
-pub fn suggest_mapping(columns: &[String]) -> serde_json::Value {
+/// Suggests a mapping from the header.
+pub fn suggest_mapping(columns: &[String]) -> ColumnMapping {
     let column = |words: &[&str]| {
         words.iter().find_map(|word| columns.iter().find(|column| column.trim().to_lowercase() == *word))
     };
-    KNOWN_HEADERS
-        .iter()
-        .filter_map(|(field, words)| Some(((*field).to_owned(), json!(column(words)?))))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+    let mut suggested = ColumnMapping::default();
+    for (field, words) in KNOWN_HEADERS {
+        let Some(column) = column(words).cloned() else { continue };
+        match field {
+            "email" => suggested.email = column,
+            "given_name" => suggested.given_name = Some(column),
+            "family_name" => suggested.family_name = Some(column),
+            "phone" => suggested.phone = Some(column),
+            "postal_code" => suggested.postal_code = Some(column),
+            "city" => suggested.city = Some(column),
+            "country" => suggested.country = Some(column),
+            "language" => suggested.language = Some(column),
+            "comments" => suggested.comments = Some(column),
+            "signed_on" => suggested.signed_on = Some(column),
+            _ => suggested.consent_updates = Some(column),
+        }
+    }
+    suggested
 }
 
 impl ColumnMapping {
@@ -171,7 +185,7 @@ impl ColumnMapping {
     /// Checks the mapping against a header.
     ///
     /// # Errors
-    /// 422 with a pointer for each column that is not there.
+    /// 422 with a pointer for each column that does not exist.
     pub fn check(&self, columns: &[String]) -> Result<()> {
         let mut errors = Vec::new();
         for (field, column) in self.columns() {
@@ -189,19 +203,19 @@ impl ColumnMapping {
         if errors.is_empty() { Ok(()) } else { Err(Error::Fields(errors)) }
     }
 
-    /// The position of each field's column.
+    /// Index of each field's column.
     fn column_indexes(&self, columns: &[String]) -> BTreeMap<&'static str, usize> {
         let at = |column: &str| columns.iter().position(|c| c == column);
         self.columns().into_iter().filter_map(|(field, column)| Some((field, at(column?)?))).collect()
     }
 }
 
-/// Seals a piece of the file.
+/// Seals a chunk.
 pub fn seal_chunk(petitions: &Petitions, vault: &Vault, import: Uuid, chunk: &[u8]) -> Vec<u8> {
     vault.seal(&petitions.kernel.env, TABLE, import, &SealedChunk(chunk.to_vec()))
 }
 
-/// Opens a piece of the file.
+/// Opens a chunk.
 ///
 /// # Errors
 /// `internal` when the vault does not open it.
@@ -210,7 +224,7 @@ pub fn open_chunk(vault: &Vault, import: Uuid, sealed: &[u8]) -> Result<Vec<u8>>
     Ok(bytes)
 }
 
-/// A piece as it is sealed: base64, so that sealing stays JSON.
+/// A chunk as it is sealed: base64, since sealed values are JSON.
 #[derive(Serialize, Deserialize)]
 struct SealedChunk(#[serde(with = "base64_bytes")] Vec<u8>);
 
@@ -227,7 +241,7 @@ mod base64_bytes {
     }
 }
 
-/// Lines of one address together, in their order: of two, the first one counts, with its date.
+/// Groups rows by address, in their order: of several rows of an address the first one counts, with its date.
 fn group_by_address(lines: Vec<CsvRow>, email: Option<usize>) -> Vec<Vec<CsvRow>> {
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut together: Vec<Vec<CsvRow>> = Vec::with_capacity(lines.len());
@@ -243,14 +257,14 @@ fn group_by_address(lines: Vec<CsvRow>, email: Option<usize>) -> Vec<Vec<CsvRow>
     together
 }
 
-/// What became of a line.
+/// Result of a row.
 enum RowOutcome {
     Imported,
     Duplicate,
     Refused(Vec<RowError>),
 }
 
-/// Imports as a job: each step signs some lines.
+/// The import job: each step imports some rows.
 pub struct ImportJob(pub Petitions);
 
 impl JobKind for ImportJob {
@@ -272,12 +286,13 @@ impl JobKind for ImportJob {
     }
 }
 
-/// Signs the next lines of an import. No transaction is open while it does: a line that is met again, because its place was not
-/// noted, finds its signature there.
+/// Imports the next rows. No transaction is open meanwhile: a row that is processed again, because the offset was not
+/// stored, finds its signature.
 async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
     let kernel = &petitions.kernel;
     let mut conn = kernel.work.acquire().await?;
-    let Some(import) = imports::by_id(&mut conn, job.id).await?.filter(|import| import.state == "running") else {
+    let Some(import) = imports::by_id(&mut conn, job.id).await?.filter(|import| import.state == ImportState::Running)
+    else {
         return Ok(NextStep::Done);
     };
     let petition = store::petition(&mut conn, import.petition_id).await?;
@@ -322,7 +337,7 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
 
     let mut tx = kernel.work.begin().await?;
     let mut row = imports::lock(&mut tx, import.petition_id, import.id).await?;
-    if row.state != "running" {
+    if row.state != ImportState::Running {
         return Ok(NextStep::Done);
     }
     if (row.offset_bytes, row.seen) != (import.offset_bytes, import.seen) {
@@ -352,9 +367,9 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
     if is_last {
         row.finished_at = Some(kernel.env.now());
         if row.dry_run {
-            "checked".clone_into(&mut row.state);
+            row.state = ImportState::Checked;
         } else {
-            "done".clone_into(&mut row.state);
+            row.state = ImportState::Done;
             recount_import(&mut tx, &mut row).await?;
         }
     }
@@ -363,8 +378,8 @@ async fn step(petitions: &Petitions, job: &Job) -> Result<NextStep> {
     Ok(if is_last { NextStep::Done } else { NextStep::Again })
 }
 
-/// Makes the numbers of an import that has ended exact: lines that were signed twice, because a step was repeated, have met
-/// their own signatures.
+/// Corrects the counts of a finished import: rows of a repeated step were counted as duplicates of their own
+/// signatures.
 async fn recount_import(conn: &mut PgConnection, import: &mut Import) -> Result<()> {
     if !import.dry_run {
         import.imported = imports::count_imported_signatures(conn, import.id).await?;
@@ -373,14 +388,14 @@ async fn recount_import(conn: &mut PgConnection, import: &mut Import) -> Result<
     Ok(())
 }
 
-/// Ends an import that cannot go on; what it has signed stays signed, and its lines are told.
+/// Ends an import that failed; imported signatures stay, and the error is added to the row errors.
 async fn fail(petitions: &Petitions, conn: &mut PgConnection, job: &Job, why: &'static str) -> Result<()> {
     let Some(row) = imports::by_id(conn, job.id).await? else { return Ok(()) };
     let mut import = imports::lock(conn, row.petition_id, row.id).await?;
-    if import.state != "running" {
+    if !import.state.may_become(ImportState::Failed) {
         return Ok(());
     }
-    "failed".clone_into(&mut import.state);
+    import.state = ImportState::Failed;
     import.finished_at = Some(petitions.kernel.env.now());
     let detail = jobs::failure_message(why).to_owned();
     let row_error = RowError { line: import.seen + 2, field: String::new(), code: why.to_owned(), detail };
@@ -390,10 +405,7 @@ async fn fail(petitions: &Petitions, conn: &mut PgConnection, job: &Job, why: &'
     begin_file_cleanup(petitions, conn, job.organization_id, import.id).await
 }
 
-/// Has the file of an import thrown away that has ended.
-///
-/// # Errors
-/// A database error.
+/// Enqueues the deletion of the chunks of a finished import.
 pub async fn begin_file_cleanup(
     petitions: &Petitions,
     conn: &mut PgConnection,
@@ -403,7 +415,7 @@ pub async fn begin_file_cleanup(
     jobs::enqueue(conn, FILE_CLEANUP_JOB, organization, import, petitions.kernel.env.now()).await
 }
 
-/// Files of imports that have ended, as a job: each step throws some pieces away.
+/// The job that deletes the chunks of finished imports, some in each step.
 pub struct ImportFileCleanupJob(pub Petitions);
 
 impl JobKind for ImportFileCleanupJob {
@@ -415,7 +427,7 @@ impl JobKind for ImportFileCleanupJob {
         Box::pin(async move {
             let mut conn = self.0.kernel.work.acquire().await?;
             match imports::by_id(&mut conn, job.id).await? {
-                Some(import) if matches!(import.state.as_str(), "done" | "cancelled" | "failed") => {}
+                Some(import) if import.state.has_ended() => {}
                 _ => return Ok(NextStep::Done),
             }
             let gone = imports::delete_chunks(&mut conn, job.id, i32::MAX, CHUNKS_DELETED_PER_STEP).await?;
@@ -439,13 +451,13 @@ fn refused(line: i64, errors: Vec<FieldError>) -> RowOutcome {
     RowOutcome::Refused(errors.into_iter().map(row_error).collect())
 }
 
-/// A line whose person took the signature back: who put the name on a list does not know better.
+/// The result for a person who has withdrawn the signature: an import does not restore it.
 fn withdrawn(line: i64) -> RowOutcome {
     let detail = "This person signed here and took the signature back.";
     refused(line, vec![FieldError::new("", "withdrawn", detail)])
 }
 
-/// Takes one line: checks it and, unless this is a trial, signs.
+/// Checks a row and, unless this is a dry run, submits it.
 async fn process_row(
     petitions: &Petitions,
     petition: &Petition,
@@ -476,8 +488,8 @@ async fn process_row(
         let index = vault.email_index(&new.person.email);
         let conn = &mut *petitions.kernel.work.acquire().await?;
         let states = store::signers::states_by_address(conn, petition.action.id, vault.id, &index).await?;
-        let is_there = |state: &str| states.iter().any(|there| there == state);
-        return Ok(match (is_there("counted"), is_there("withdrawn")) {
+        let is_there = |state| states.contains(&state);
+        return Ok(match (is_there(SignatureState::Counted), is_there(SignatureState::Withdrawn)) {
             (true, _) => RowOutcome::Duplicate,
             (false, true) => withdrawn(number),
             _ => RowOutcome::Imported,
@@ -494,7 +506,7 @@ async fn process_row(
     }
 }
 
-/// A line as a signature.
+/// A row as a signature.
 fn parse_row<'a>(
     petitions: &Petitions,
     petition: &Petition,
@@ -532,10 +544,7 @@ fn parse_time(input: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(input).map(|at| at.to_utc()).ok().or_else(day)
 }
 
-/// Gives up the files that broke off while they came in, and those that nobody has started for long (upkeep). Returns how many.
-///
-/// # Errors
-/// A database error.
+/// Cancels uploads without progress and imports that were not started for long (maintenance). Returns how many.
 pub async fn delete_abandoned_uploads(petitions: &Petitions) -> Result<u64> {
     let kernel = &petitions.kernel;
     let now = kernel.env.now();
@@ -552,12 +561,14 @@ pub async fn delete_abandoned_uploads(petitions: &Petitions) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn a_header_suggests_its_mapping() {
         assert_eq!(
-            suggest_mapping(&["Prénom".to_owned(), "Courriel".to_owned()]),
+            json!(suggest_mapping(&["Prénom".to_owned(), "Courriel".to_owned()])),
             json!({"email": "Courriel", "given_name": "Prénom"})
         );
     }

@@ -1,9 +1,9 @@
-//! Jobs that make many signatures invalid by a rule, or let held ones count: a batch at a time, with progress, to be
-//! cancelled and taken back.
+//! Bulk changes of signatures by a rule: make them invalid, or release quarantined ones. Processed in batches, with
+//! progress; can be cancelled and undone.
 //!
-//! First the signatures are counted that it looks at, also in steps. Each batch is one transaction with its counts and its
-//! place, so a job goes on where it was after any interruption, and any process may go on with it. What a signature said is kept for [`INVALID_RETENTION_DAYS`] after it was made invalid; a letter that
-//! was stopped with it stays stopped.
+//! First the matching signatures are counted, also in steps. Each batch is one transaction with its counters and its
+//! position, so a job continues after any interruption, in any process. The data of an invalid signature is kept for
+//! [`INVALID_RETENTION_DAYS`]; a letter that was stopped with it stays stopped.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
@@ -16,6 +16,7 @@ use validator::Validate;
 
 use super::{
     ops,
+    state::{InvalidationState, SignatureState},
     store::{
         self, Petition, comments,
         invalidations::{self, Candidate, CandidateFilter, Invalidation, SignatureStateChange},
@@ -31,33 +32,37 @@ use crate::{
     },
 };
 
-/// Name of the table, part of what a sealed rule is bound to.
+/// Name of the table, part of the associated data of a sealed rule.
 const TABLE: &str = "invalidations";
 /// Name of the job.
 pub const JOB: &str = "invalidation";
-/// Signatures that are changed in one transaction, at most.
+/// Maximum number of signatures changed in one transaction.
 const MAX_CHANGES_PER_STEP: i64 = 500;
-/// Signatures that one statement looks at, at most.
+/// Maximum number of signatures read by one statement.
 const MAX_SCANNED_PER_STEP: i64 = 10_000;
-/// Signatures that are looked at while somebody waits for a number, where the row tells, and where what was typed is read.
+/// Maximum number of signatures read for a dry run: by plain columns, and where they must be decrypted.
 const MAX_SCANNED_FOR_PREVIEW: i64 = 1_000_000;
 const MAX_DECRYPTED_FOR_PREVIEW: i64 = 100_000;
-/// Days for which an invalid signature keeps what it said.
+/// Days for which the data of an invalid signature is kept.
 pub const INVALID_RETENTION_DAYS: i64 = 30;
 
-/// What a job does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// What a job does: `invalidations.effect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 #[schema(as = InvalidationEffect)]
 pub enum Effect {
-    /// Signatures that count, are held or wait to be confirmed become invalid.
+    /// Pending, counted and quarantined signatures become invalid.
     Invalidate,
-    /// Signatures that are held count.
+    /// Quarantined signatures count.
     Release,
 }
 
 impl Effect {
-    /// As it stands in the database.
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Invalidate, Self::Release];
+
+    /// Its value in the database and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Invalidate => "invalidate",
@@ -65,56 +70,52 @@ impl Effect {
         }
     }
 
-    fn parse(text: &str) -> Self {
-        if text == "release" { Self::Release } else { Self::Invalidate }
-    }
-
-    fn from(self) -> &'static [&'static str] {
+    fn from(self) -> &'static [SignatureState] {
         match self {
-            Self::Invalidate => &["pending", "counted", "quarantined"],
-            Self::Release => &["quarantined"],
+            Self::Invalidate => &[SignatureState::Pending, SignatureState::Counted, SignatureState::Quarantined],
+            Self::Release => &[SignatureState::Quarantined],
         }
     }
 
-    fn to(self) -> &'static str {
+    fn to(self) -> SignatureState {
         match self {
-            Self::Invalidate => "invalid",
-            Self::Release => "counted",
+            Self::Invalidate => SignatureState::Invalid,
+            Self::Release => SignatureState::Counted,
         }
     }
 }
 
-/// Which signatures: those to which every given criterion applies.
+/// Selects signatures: those to which every given criterion applies.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 #[schema(as = InvalidationRule)]
 pub struct Rule {
-    /// The address's domain.
+    /// Domain of the e-mail address.
     #[validate(length(max = 253))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
-    /// Id of a signature: all that came from the same network on the same day. Networks are forgotten after 72 hours.
+    /// Id of a signature: all from the same network on the same day. Networks are stored for 72 hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_of: Option<Uuid>,
-    /// Given and family name, whatever the case.
+    /// Given and family name, case-insensitive.
     #[validate(length(max = 201))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Given at this moment or later.
+    /// Given at this time or later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<DateTime<Utc>>,
-    /// Given before this moment.
+    /// Given before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<DateTime<Utc>>,
     /// Country code.
     #[validate(length(equal = 2))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// Registered word of origin, or "other".
+    /// Registered word of origin, or `other`.
     #[validate(length(max = 100))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// The network's tag, found by `network_of`.
+    /// Tag of the network of `network_of`.
     #[serde(skip)]
     network_tag: Option<String>,
 }
@@ -127,10 +128,10 @@ struct SealedRule {
 }
 
 impl Rule {
-    /// Checks the rule against the petition and finds the tag of the network it names.
+    /// Checks the rule against the petition and resolves `network_of`.
     ///
     /// # Errors
-    /// 422 with a pointer for each refused criterion, or a database error.
+    /// 422 with a pointer for each refused criterion.
     pub async fn parse(mut self, conn: &mut PgConnection, petition: &Petition, effect: Effect) -> Result<Self> {
         let empty = self.domain.is_none()
             && self.network_of.is_none()
@@ -180,7 +181,7 @@ impl Rule {
     fn candidate_filter(&self, petition: Uuid, effect: Effect) -> CandidateFilter {
         CandidateFilter {
             petition,
-            states: effect.from().iter().map(|&s| s.to_owned()).collect(),
+            states: effect.from().iter().map(|state| state.as_str().to_owned()).collect(),
             after: self.after,
             before: self.before,
             country: self.country.clone(),
@@ -189,7 +190,7 @@ impl Rule {
         }
     }
 
-    /// Does the rule need to read what was typed?
+    /// Must the sealed data be decrypted to evaluate the rule?
     fn needs_payload(&self) -> bool {
         self.domain.is_some() || self.name.is_some()
     }
@@ -206,10 +207,10 @@ impl Rule {
     }
 }
 
-/// How many signatures a rule would change now, as far as that is found while somebody waits; and whether that is all.
+/// Dry run: how many signatures a rule would change, and whether all were read.
 ///
 /// # Errors
-/// `internal` when the vault does not open, or a database error.
+/// `internal` when the vault does not open.
 pub async fn preview_count(
     petitions: &Petitions,
     petition: &Petition,
@@ -245,7 +246,7 @@ pub async fn preview_count(
 /// Begins a job.
 ///
 /// # Errors
-/// `internal` when the vault does not open, or a database error.
+/// `internal` when the vault does not open.
 pub async fn begin(
     petitions: &Petitions,
     conn: &mut PgConnection,
@@ -263,10 +264,10 @@ pub async fn begin(
         id,
         petition_id: petition.action.id,
         organizer_id: organizer,
-        effect: effect.as_str().to_owned(),
+        effect,
         rule: vault.seal(&kernel.env, TABLE, id, &sealed),
         reason,
-        state: "running".to_owned(),
+        state: InvalidationState::Running,
         after_id: Uuid::nil(),
         total: 0,
         is_counted: false,
@@ -289,7 +290,7 @@ pub fn open_rule(vault: &Vault, job: &Invalidation) -> Result<Rule> {
     Ok(Rule { network_tag: sealed.network_tag, ..sealed.rule })
 }
 
-/// These jobs, a batch at a time.
+/// The job: one batch in each step.
 pub struct InvalidationJob(pub Petitions);
 
 impl JobKind for InvalidationJob {
@@ -309,8 +310,8 @@ impl JobKind for InvalidationJob {
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let Some(mut job) = invalidations::lock_by_id(conn, job.id).await? else { return Ok(()) };
-            if matches!(job.state.as_str(), "running" | "undoing") {
-                "failed".clone_into(&mut job.state);
+            if job.state.may_become(InvalidationState::Failed) {
+                job.state = InvalidationState::Failed;
                 job.finished_at = Some(self.0.kernel.env.now());
                 invalidations::save(conn, &job).await?;
             }
@@ -325,9 +326,9 @@ async fn run_step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
     let mut conn = kernel.work.acquire().await?;
     let mut tx = kernel.begin_on(&mut conn).await?;
     let Some(mut job) = invalidations::lock_by_id(&mut tx, id).await? else { return Ok(NextStep::Done) };
-    let undoing = match job.state.as_str() {
-        "running" => false,
-        "undoing" => true,
+    let undoing = match job.state {
+        InvalidationState::Running => false,
+        InvalidationState::Undoing => true,
         _ => return Ok(NextStep::Done),
     };
     let petition = store::petition(&mut tx, job.petition_id).await?;
@@ -337,10 +338,10 @@ async fn run_step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
         let place = batch.last().map(|last| last.id).filter(|_| is_full(&batch));
         (batch, 0, place)
     } else {
-        // what was destroyed with its vault leaves nothing to judge by
+        // after the vault was destroyed there is nothing to match
         let vault = kernel.vaults.open(petition.action.vault_id).await.map_err(jobs::failing_with("vault_closed"))?;
         let rule = open_rule(&vault, &job).map_err(jobs::failing_with("not_understood"))?;
-        let candidate_filter = rule.candidate_filter(job.petition_id, Effect::parse(&job.effect));
+        let candidate_filter = rule.candidate_filter(job.petition_id, job.effect);
         let up_to = invalidations::find_range_end(&mut tx, job.petition_id, job.after_id, MAX_SCANNED_PER_STEP).await?;
         if !job.is_counted {
             job.total += invalidations::count_candidates(&mut tx, &candidate_filter, job.after_id, up_to).await?;
@@ -367,7 +368,7 @@ async fn run_step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
     let changed = if undoing {
         invalidations::restore_state(&mut tx, &ids, now).await?
     } else {
-        invalidations::set_state(&mut tx, Some(job.id), &ids, Effect::parse(&job.effect).to(), now).await?
+        invalidations::set_state(&mut tx, Some(job.id), &ids, job.effect.to(), now).await?
     };
     apply_state_changes(petitions, &mut tx, &changed).await?;
     let many = i64::try_from(changed.len()).unwrap_or_default();
@@ -376,7 +377,7 @@ async fn run_step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
     if let Some(place) = place {
         job.after_id = place;
     } else {
-        if undoing { "undone" } else { "done" }.clone_into(&mut job.state);
+        job.state = if undoing { InvalidationState::Undone } else { InvalidationState::Done };
         job.finished_at = Some(kernel.env.now());
     }
     invalidations::save(&mut tx, &job).await?;
@@ -391,15 +392,15 @@ fn is_full(batch: &[Candidate]) -> bool {
     i64::try_from(batch.len()).is_ok_and(|read| read >= MAX_CHANGES_PER_STEP)
 }
 
-/// An organizer changes the state of one signature. `None`: there is nothing to change.
+/// Changes the state of one signature. `None`: it already has it, or cannot get it.
 ///
 /// # Errors
-/// `internal` when a vault does not open, or a database error.
+/// `internal` when a vault does not open.
 pub async fn change_signature_state(
     petitions: &Petitions,
     conn: &mut PgConnection,
     row: &store::SignatureRow,
-    to: &str,
+    to: SignatureState,
     protected: bool,
 ) -> Result<Option<SignatureStateChange>> {
     let now = petitions.kernel.env.recorded_now(protected);
@@ -411,7 +412,7 @@ pub async fn change_signature_state(
     Ok(changed.into_iter().next())
 }
 
-/// Counts and letters follow the states.
+/// Updates counters and letters after changes of states.
 async fn apply_state_changes(
     petitions: &Petitions,
     conn: &mut PgConnection,
@@ -420,47 +421,45 @@ async fn apply_state_changes(
     let of = |matches: fn(&SignatureStateChange) -> bool| -> (Vec<Uuid>, Vec<Uuid>) {
         let those = changed.iter().filter(|c| matches(c));
         let mut letters: Vec<Uuid> = those.clone().filter_map(|c| c.letter_id).collect();
-        // in the order in which they are locked
+        // in lock order
         letters.sort_unstable();
         (those.map(|c| c.id).collect(), letters)
     };
-    let (began, letters) = of(|c| c.now == "counted");
+    let (began, letters) = of(|c| c.now == SignatureState::Counted);
     ops::start_counting(conn, &petitions.kernel, &began, &letters).await?;
-    let (ended, letters) = of(|c| c.before == "counted");
+    let (ended, letters) = of(|c| c.before == SignatureState::Counted);
     ops::stop_counting(conn, &petitions.kernel, &ended, &letters).await
 }
 
-/// Cancels a running job; what it has done stays done.
+/// Cancels a running job; what it has changed stays changed.
 ///
 /// # Errors
 /// 409 when it is not running.
 pub fn cancel(job: &mut Invalidation, now: DateTime<Utc>) -> Result<()> {
-    if job.state != "running" {
+    if !job.state.may_become(InvalidationState::Cancelled) {
         return Err(Error::problem(Code::Conflict, "This job is not running."));
     }
-    "cancelled".clone_into(&mut job.state);
+    job.state = InvalidationState::Cancelled;
     job.finished_at = Some(now);
     Ok(())
 }
 
-/// Takes a job back: every signature it changed gets its state back.
+/// Undoes a job: every signature it changed gets its former state back.
 ///
 /// # Errors
-/// 409 when it is still running, or was taken back before.
+/// 409 when it is still running, or was undone before.
 pub fn undo(job: &mut Invalidation) -> Result<()> {
-    if !matches!(job.state.as_str(), "done" | "cancelled" | "failed") {
+    if !job.state.may_become(InvalidationState::Undoing) {
         return Err(Error::problem(Code::Conflict, "Only a job that has ended can be taken back, once."));
     }
-    "undoing".clone_into(&mut job.state);
+    job.state = InvalidationState::Undoing;
     job.after_id = Uuid::nil();
     job.finished_at = None;
     Ok(())
 }
 
-/// Empties what was said in signatures that have been invalid for long (upkeep), some at a time. Returns how many.
-///
-/// # Errors
-/// A database error.
+/// Erases the data of signatures that have been invalid for [`INVALID_RETENTION_DAYS`] (maintenance), a batch at a
+/// time. Returns how many.
 pub async fn erase_invalid_signatures(petitions: &Petitions) -> Result<u64> {
     let before = petitions.kernel.env.now() - TimeDelta::days(INVALID_RETENTION_DAYS);
     invalidations::erase_invalid(&mut *petitions.kernel.work.acquire().await?, before).await

@@ -1,11 +1,13 @@
-//! What the links in a signer's mail show and do: confirm, manage (withdraw), "this was not me".
+//! Handlers of the links in mails to signers: confirm, manage (withdraw), reject ("this was not me").
 
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 
 use super::{
     ops::{self, LoadedSignature},
-    own_page_links, petition_delivery, store,
+    own_page_links, petition_delivery,
+    state::SignatureState,
+    store,
     submission::Petitions,
 };
 use crate::{
@@ -20,9 +22,9 @@ use crate::{
 
 /// Confirms a signature.
 pub struct ConfirmLink(pub Petitions);
-/// The signer's own page.
+/// The signer's own page, with the button to withdraw.
 pub struct ManageLink(pub Petitions);
-/// Drops what somebody else entered.
+/// Deletes a pending signature that somebody else entered.
 pub struct RejectLink(pub Petitions);
 
 /// The signature of a token; a row that is gone looks like an expired link.
@@ -43,7 +45,7 @@ pub(super) fn title(c: &LoadedSignature) -> String {
     c.petition.action.text(c.locale, "").0.title
 }
 
-/// A page in the words of `token-{name}-…`; protected actions use neutral words, which name nothing.
+/// A page with the texts `token-{name}-…`; protected actions use neutral texts that do not name the action.
 fn page(c: &LoadedSignature, name: &str, neutral_name: &str, done: bool) -> LinkPage {
     let neutral = c.petition.action.protected;
     let stem = if neutral { format!("token-{neutral_name}") } else { format!("token-{name}") };
@@ -81,12 +83,12 @@ fn details(c: &LoadedSignature) -> Vec<Detail> {
     add(t("detail-postal_code"), payload.details.postal_code.clone());
     add(t("detail-city"), payload.details.locality.clone());
     let key = format!("country-{}", payload.details.country);
-    // a country that the form does not list by name is shown by its code
+    // a country without a name in the form is shown by its code
     let country = Some(t(&key)).filter(|name| *name != key).unwrap_or_else(|| payload.details.country.clone());
     add(t("detail-country"), country);
     add(t("detail-comments"), payload.comments.clone());
     add(t("detail-phone"), payload.details.phone.clone());
-    add(t("detail-display"), t(&format!("display-{}", c.row.display)));
+    add(t("detail-display"), t(&format!("display-{}", c.row.display.as_str())));
     for question in &c.petition.questions {
         if let Some(answer) = payload.answers.get(&question.key) {
             let value = if answer == "true" { t("value-yes") } else { question.answer_in(answer, c.locale).to_owned() };
@@ -118,7 +120,7 @@ pub(super) fn confirmed(c: &LoadedSignature, petitions: &Petitions) -> LinkPage 
         if action.send_thanks {
             page.lines.push(text_of(c.locale, "token-petition-confirm-done-line-2", "title", title(c)));
         }
-        // the published number moves on its tick; the signer sees the own one in it at once
+        // the published number changes on the next tick; the signer's own signature is added at once
         let unseen =
             c.row.counted_at.is_none_or(|counted| action.published_at.is_none_or(|published| published < counted));
         page.own_count = Some(action.published_count + i64::from(unseen));
@@ -126,7 +128,7 @@ pub(super) fn confirmed(c: &LoadedSignature, petitions: &Petitions) -> LinkPage 
         page.links = vec![PageLink { label: title(c), href: action.path() }];
     }
     if c.row.is_effective() && c.row.sealed.is_none() {
-        // nothing was kept, so no mail can bring this link later
+        // no contact is kept, so no mail can bring this link later
         let href = petitions.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
         page.lines.push(text(c.locale, "token-nothing-kept"));
         page.links.push(PageLink { label: text(c.locale, "token-keep-link"), href });
@@ -143,8 +145,8 @@ impl LinkHandler for ConfirmLink {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
             let c = find(&self.0, &mut conn, token, false).await?;
-            match c.row.state.as_str() {
-                "pending" if c.row.confirm_expires_at.is_some_and(|at| at > self.0.kernel.env.now()) => {
+            match c.row.state {
+                SignatureState::Pending if c.row.confirm_expires_at.is_some_and(|at| at > self.0.kernel.env.now()) => {
                     let mut page = page(&c, "petition-confirm", "neutral-confirm", false);
                     page.details = details(&c);
                     page.links = vec![PageLink {
@@ -153,8 +155,10 @@ impl LinkHandler for ConfirmLink {
                     }];
                     Ok(page)
                 }
-                "counted" | "quarantined" => Ok(confirmed(&c, &self.0)),
-                "duplicate" if store::find_effective(&mut conn, &c.row).await?.is_some() => Ok(confirmed(&c, &self.0)),
+                SignatureState::Counted | SignatureState::Quarantined => Ok(confirmed(&c, &self.0)),
+                SignatureState::Duplicate if store::find_effective(&mut conn, &c.row).await?.is_some() => {
+                    Ok(confirmed(&c, &self.0))
+                }
                 _ => Err(expired()),
             }
         })
@@ -167,7 +171,7 @@ impl LinkHandler for ConfirmLink {
             let before = find(&self.0, &mut tx, token, true).await?;
             ops::confirm(&self.0, &mut tx, &before).await?;
             tx.commit().await?;
-            // the language may have been dropped with the rest
+            // the language may have been erased with the rest
             let c = LoadedSignature { locale: before.locale, ..find(&self.0, &mut conn, token, false).await? };
             Ok(confirmed(&c, &self.0))
         })
@@ -216,9 +220,9 @@ impl LinkHandler for RejectLink {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
             match find(&self.0, &mut conn, token, false).await {
-                Ok(c) if c.row.state == "pending" => Ok(LinkPage::not_me(c.locale, false)),
+                Ok(c) if c.row.state == SignatureState::Pending => Ok(LinkPage::not_me(c.locale, false)),
                 Ok(_) => Err(expired()),
-                // dropped before: the same success
+                // deleted before: the same page
                 Err(error) if error.code() == Code::LinkExpired => token.dropped_before(),
                 Err(error) => Err(error),
             }
@@ -230,7 +234,7 @@ impl LinkHandler for RejectLink {
             let mut conn = self.0.kernel.public.acquire().await?;
             let mut tx = self.0.kernel.begin_on(&mut conn).await?;
             let locale = match find(&self.0, &mut tx, token, true).await {
-                Ok(c) if c.row.state == "pending" => {
+                Ok(c) if c.row.state == SignatureState::Pending => {
                     if let Some(address) = c.payload.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
                         mail::suppress_globally(&mut tx, &self.0.kernel, &address, c.petition.action.protected).await?;
                     }

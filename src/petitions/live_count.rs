@@ -1,8 +1,8 @@
-//! The published number as it moves, for pages that are open: Server-Sent Events, or JSON for those that poll. It moves on
-//! its tick only, like everywhere; a stream reads memory, not the database.
+//! The published number for open pages: Server-Sent Events, or JSON for clients that poll. The number changes only
+//! when it is published; a stream reads the cache, not the database.
 //!
-//! Each stream is a connection that stays open, so they are few for each network and end after a time: a page that is still
-//! open connects again, one that was left behind does not.
+//! Each stream is an open connection, so they are limited for each network and end after a time: a page that is still
+//! open connects again.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -32,18 +32,18 @@ use crate::{
     },
 };
 
-/// Streams of one process at most; whoever comes later polls.
+/// Maximum number of streams of a process; further clients poll.
 pub const MAX_STREAMS: usize = 2000;
-/// Streams of one network at most (see [`Source::client`]); its further pages poll.
+/// Maximum number of streams of a network (see [`Source::client`]); its further clients poll.
 pub const MAX_STREAMS_PER_NETWORK: usize = 8;
-/// Time after which a stream ends.
+/// Maximum duration of a stream.
 const STREAM_LIFETIME: TimeDelta = TimeDelta::minutes(15);
-/// Time between looks at the number.
+/// Interval between reads of the number.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// Time after which a silent stream says that it lives, so that proxies keep it.
+/// Interval of keep-alive comments, so that proxies do not close an idle stream.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 
-/// The number as the page shows it.
+/// The number as it is sent.
 fn count_event(petition: &Petition, locale: LocaleTag) -> Value {
     let count = petition.action.published_count;
     let arguments = Arguments::from([("count".into(), count.into()), ("n".into(), i18n::number(locale, count).into())]);
@@ -84,7 +84,7 @@ pub async fn live_count(
         let key = key.clone();
         async move {
             while petitions.kernel.env.now() < ends_at {
-                // an answer that cannot be had now is left out: the page shows the last one
+                // while the number is not available the page keeps the last one
                 if let Ok(petition) = petitions.petition(&key).await {
                     let now = petition.action.published_count;
                     if last != Some(now) {
@@ -94,7 +94,7 @@ pub async fn live_count(
                 }
                 tokio::select! {
                     () = sleep(POLL_INTERVAL) => {}
-                    // a stream has no end of its own: it must not keep the server from stopping
+                    // must not delay the shutdown
                     () = petitions.kernel.stopping.cancelled() => return None,
                 }
             }

@@ -1,4 +1,4 @@
-//! The messages of petitions: please confirm, thank you, and what organizers are told.
+//! Mails of petitions: confirmation, thanks, reminder, own page, milestones.
 
 use futures_util::future::BoxFuture;
 use minijinja::context;
@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 
 use super::{
     ops::{self, LoadedSignature},
+    state::SignatureState,
     store,
     submission::Petitions,
 };
@@ -16,18 +17,18 @@ use crate::{
     organizers,
 };
 
-/// Asks the owner of an address to confirm; carries nothing that was typed.
+/// Asks the owner of an address to confirm a signature; contains nothing that was typed into the form.
 pub struct ConfirmMail(pub Petitions);
 /// Thanks for a signature that counts.
 pub struct ThanksMail(pub Petitions);
-/// Reminds, once, of a signature that waits for its confirmation.
+/// Reminds once of a pending signature.
 pub struct ReminderMail(pub Petitions);
-/// Leads the owner of an address to the signer's own page.
+/// Sends the link of the own page to the owner of an address.
 pub struct OwnPageMail(pub Petitions);
 /// Tells an organizer of a milestone.
 pub struct MilestoneMail(pub Petitions);
 
-/// What each mail is about; `None` when it is gone.
+/// The signature of each mail; `None` when it does not exist any more.
 async fn find(petitions: &Petitions, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<LoadedSignature>>>> {
     find_with(petitions, &mut *petitions.kernel.work.acquire().await?, emails).await
 }
@@ -45,7 +46,7 @@ async fn find_with(
     Ok(found.into_iter().map(|found| found.and_then(|_| loaded.next()).transpose()).collect())
 }
 
-/// Whose signature it is.
+/// The recipient.
 async fn signer(petitions: &Petitions, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Addressee>> {
     let mut found = find_with(petitions, conn, std::slice::from_ref(email)).await?;
     let Some(c) = found.pop().transpose()?.flatten() else { return Ok(None) };
@@ -58,7 +59,7 @@ fn draft(c: LoadedSignature, basis: SendBasis) -> Option<Draft<LoadedSignature>>
     Some(Draft { to, vault: c.vault.clone(), basis, about: c })
 }
 
-/// Composes mails to addresses that nobody has confirmed, about those signatures of which this is true.
+/// Composes mails to unconfirmed addresses, about signatures that satisfy a condition.
 async fn compose_unrequested(
     petitions: &Petitions,
     emails: &[QueuedEmail],
@@ -92,7 +93,7 @@ async fn asking(petitions: &Petitions, emails: &[QueuedEmail], kind: &str) -> Re
     let write = |c: LoadedSignature, to| {
         let action = &c.petition.action;
         let confirm_url = links.url(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
-        // the page of the code names the petition, so a neutral mail has none
+        // the page for codes names the petition, so a neutral mail contains no code
         let mut code = String::new();
         if !action.protected {
             code = links.code(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
@@ -101,7 +102,7 @@ async fn asking(petitions: &Petitions, emails: &[QueuedEmail], kind: &str) -> Re
         let code_url = petitions.kernel.url(&format!("{}/code", action.path()));
         compose(petitions, &c, to, kind, context! { confirm_url, code, code_url })
     };
-    compose_unrequested(petitions, emails, |c| c.row.state == "pending", write).await
+    compose_unrequested(petitions, emails, |c| c.row.state == SignatureState::Pending, write).await
 }
 
 impl MailKind for ConfirmMail {
@@ -190,7 +191,7 @@ impl MilestoneMail {
         let staff = organizers::list_staff(&mut conn, email.organization_id).await?;
         let to = staff.into_iter().find(|(id, _)| *id == organizer).map(|(_, address)| address);
         let action = &petition.action;
-        // one that was taken back meanwhile is not worth a mail
+        // no mail about one that was withdrawn meanwhile
         let Some(to) = to.filter(|_| action.published_count >= step) else { return Ok(None) };
         let locale = action.locale;
         let page = context! {
@@ -230,15 +231,15 @@ impl ThanksMail {
     async fn thank(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
         let kernel = &self.0.kernel;
         let mut found = find(&self.0, emails).await?;
-        // signed before, where nothing is confirmed: the owner is told, with the link of the signature that counts
+        // signed before, without confirmation: the mail contains the link of the signature that counts
         for c in found.iter_mut().filter_map(|found| found.as_mut().ok()?.as_mut()) {
-            if c.row.state == "duplicate"
+            if c.row.state == SignatureState::Duplicate
                 && let Some(counted) = store::find_effective(&mut *kernel.work.acquire().await?, &c.row).await?
             {
                 c.row = counted;
             }
         }
-        // where nobody confirms an address, such mail falls under the same cap
+        // without confirmation the mail goes to an unconfirmed address and is limited as a first contact
         let basis =
             |c: &LoadedSignature| if c.petition.action.confirms { SendBasis::Notice } else { SendBasis::FirstContact };
         let drafts = found.into_iter().map(|c| {

@@ -1,5 +1,5 @@
-//! Milestones: a quarter, half, three quarters and all of the goal, and steps of the organizers' own. Reached by the
-//! published number, told to the organizers once, and taken back when the number falls again.
+//! Milestones: 25, 50, 75 and 100 % of the goal, and steps that organizers set. Reached by the published number,
+//! mailed to the organizers once, and removed when the number falls below again.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -13,14 +13,11 @@ use crate::{
     organizers,
 };
 
-/// Petitions that are looked at in one transaction, at most.
+/// Maximum number of petitions in one transaction.
 const PETITIONS_PER_TRANSACTION: i64 = 500;
 
-/// Notes what was reached and what is reached no longer, raises goals, and queues the mails. Returns how many petitions
-/// reached something. A second call, or another process, adds nothing.
-///
-/// # Errors
-/// A database error.
+/// Records reached milestones, removes those not reached any more, raises goals, and enqueues the mails. Returns how
+/// many petitions reached one. Idempotent, also across processes.
 pub async fn record_milestones(petitions: &Petitions) -> Result<usize> {
     let mut marked = 0;
     loop {
@@ -32,7 +29,7 @@ pub async fn record_milestones(petitions: &Petitions) -> Result<usize> {
     }
 }
 
-/// Looks at some petitions whose number has moved: how many, and how many reached something.
+/// Processes some petitions whose number has changed: how many, and how many reached a milestone.
 async fn record_some(petitions: &Petitions) -> Result<(i64, usize)> {
     let kernel = &petitions.kernel;
     let mut tx = kernel.work.begin().await?;
@@ -60,14 +57,14 @@ async fn record_some(petitions: &Petitions) -> Result<(i64, usize)> {
     Ok((i64::try_from(moved.len()).unwrap_or(PETITIONS_PER_TRANSACTION), reached.len()))
 }
 
-/// Raises the goal beyond what is counted; the steps of the new goal that are passed already are told to nobody.
+/// Raises the goal above the count; steps of the new goal that are passed already are recorded without a mail.
 async fn raise_goal(conn: &mut PgConnection, petition: Uuid, count: i64, now: DateTime<Utc>) -> Result<()> {
     milestones::raise_goal(conn, petition, next_goal(count)).await?;
     milestones::mark_passed(conn, petition, now).await
 }
 
-/// The next round number that leaves something to reach: 1, 1.5, 2, 2.5, 3, 4, 5, 7.5 and 10 times a power of ten, at least
-/// a fifth above the count.
+/// The next goal: 1, 1.5, 2, 2.5, 3, 4, 5, 7.5 and 10 times a power of ten, at least
+/// 20 % above the count.
 fn next_goal(count: i64) -> i64 {
     let least = count + count / 5 + 1;
     let mut power = 10;

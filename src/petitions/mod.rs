@@ -1,13 +1,13 @@
 //! Petitions: people sign, each signature counts once, and nobody can find out who did.
 //!
-//! The way of a signature: [`api`] or [`mod@pages`] validates what was typed, seals it on the signature's own row and hands
-//! the act to [`batch`], which writes it in a batch with its mail (`submit_signatures` in the migrations). Where a
-//! confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] makes it count. [`mail`] composes the
-//! messages. Numbers come from the counts of `campaigns`, never from counting rows; [`counts`] compares the two at night.
-//! What a signer can do alone stands in [`own_page_links`] (behind mailed links) and [`own_page`] (by address); [`questions`] is what
-//! the form asks. [`comments`] and
-//! [`live_count`] are what the page shows besides. [`abuse`] holds floods back, [`invalidation`] takes out what
-//! does not belong, [`import`] brings in what was signed elsewhere, [`petition_delivery`] fixes the number that is handed over.
+//! The way of a signature: [`api`] or [`mod@pages`] validates what was typed, seals it on the signature's own row and
+//! hands the act to [`batch`], which writes it in a batch with its mail (`submit_signatures` in the migrations).
+//! Where a confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] makes it count. [`mail`]
+//! composes the messages. Numbers come from the counts of `campaigns`, never from counting rows; [`counts`] compares
+//! the two at night. What a signer can do alone stands in [`own_page_links`] (behind mailed links) and [`own_page`]
+//! (by address); [`questions`] is what the form asks. [`comments`] and [`live_count`] are what the page shows
+//! besides. [`abuse`] holds floods back, [`invalidation`] takes out what does not belong, [`import`] brings in what
+//! was signed elsewhere, [`petition_delivery`] fixes the number that is handed over.
 
 mod abuse;
 mod api;
@@ -15,6 +15,7 @@ mod batch;
 mod comments;
 mod counts;
 mod csv_reader;
+mod document;
 mod import;
 mod invalidation;
 mod jobs;
@@ -29,19 +30,27 @@ mod pages;
 mod petition_delivery;
 mod petition_delivery_page;
 mod questions;
+mod state;
 mod store;
 mod submission;
 
 pub use api::router;
 pub use csv_reader::{preview_csv, read_rows as read_csv_rows};
+pub use document::NewPetition;
+pub use invalidation::Effect;
 pub use jobs::register_jobs;
-pub use ops::{NewPetition, create_petition};
+pub use ops::create_petition;
 pub use pages::pages;
 pub use petition_delivery::{DeliveryCounts, delivery_counts, find as find_petition_delivery};
+pub use questions::GivenAnswer;
+pub use state::{
+    CommentState, ImportState, InvalidationState, PetitionDeliveryStatus, QuarantineReason, SignatureState, Vetting,
+};
+pub use store::abuse::AllowanceKind;
 pub use store::counts::Signatures;
 pub use store::deliveries::PetitionDelivery;
 pub use store::{Petition, SignatureRow, load_for_action, question_keys};
-pub use submission::{Petitions, SIGNATURES, SignaturePayload};
+pub use submission::{Display, Petitions, SIGNATURES, SignaturePayload};
 
 use crate::{kernel::links::LinkHandlers, mail::MailKinds};
 

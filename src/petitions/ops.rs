@@ -1,155 +1,56 @@
-//! Verbs of petitions: create, confirm, withdraw, reject.
+//! Operations on petitions and signatures: create, confirm, withdraw, reject.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
-use utoipa::ToSchema;
 use uuid::Uuid;
-use validator::Validate;
 
 use super::{
-    questions::{self, Fields, Question},
+    document::{NewPetition, PetitionDocument, last_segment},
+    state::{CommentState, SignatureState},
     store::{self, Petition, SignatureRow},
     submission::{Petitions, SIGNATURES, SignaturePayload},
 };
 use crate::{
-    campaigns::{self, ActionFields, Confirmation, Kind, NewAction, Privacy, State},
-    error::{Code, Error, FieldError, Result},
-    kernel::{
-        Kernel,
-        links::expired,
-        text::{LocaleTag, clean_text, required_line},
-        vault::Vault,
-    },
+    campaigns::{self, Confirmation, Kind, NewAction, Privacy, State},
+    error::{Code, Error, Result},
+    kernel::{Kernel, links::expired, text::LocaleTag, vault::Vault},
     letters,
     mail::{self, Class, NewEmail},
     people::{self, ConsentContext},
 };
 
-/// A petition's own members, beside those of every action.
-#[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
-pub struct NewPetition {
-    /// What is signed (Markdown).
-    #[validate(length(max = 40_000))]
-    pub petition_text: String,
-    /// Whom it is addressed to.
-    #[validate(length(max = 20), nested)]
-    pub target: Vec<Target>,
-    /// What is demanded, one sentence each.
-    #[serde(rename = "muster:demands")]
-    #[validate(length(max = 20))]
-    pub muster_demands: Vec<String>,
-    /// How many signatures it wants.
-    #[serde(rename = "muster:goal")]
-    #[validate(range(min = 1, max = 100_000_000))]
-    pub muster_goal: Option<i64>,
-    /// Id or slug of a letter action: signing also writes this letter.
-    #[serde(rename = "muster:letter")]
-    #[validate(length(max = 80))]
-    pub muster_letter: Option<String>,
-    /// `/go/{word}` leads here.
-    #[serde(rename = "muster:short_link")]
-    #[validate(length(max = 40))]
-    pub muster_short_link: Option<String>,
-    /// Which of the usual fields the form asks for.
-    #[serde(rename = "muster:fields")]
-    pub muster_fields: Fields,
-    /// What it asks besides.
-    #[serde(rename = "muster:questions")]
-    #[validate(nested)]
-    pub muster_questions: Vec<Question>,
-    /// Steps of the organizers' own, beside the quarters of the goal: organizers are told when they are reached.
-    #[serde(rename = "muster:milestones")]
-    #[validate(custom(function = "check_steps"))]
-    pub muster_milestones: Vec<i64>,
-    /// Is the goal raised to the next round number once it is reached?
-    #[serde(rename = "muster:raises_goal")]
-    pub muster_raises_goal: bool,
-}
-
-/// OSDI `target[]`.
-#[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
-pub struct Target {
-    /// Name or title.
-    #[validate(length(min = 1, max = 200))]
-    pub name: String,
-}
-
-/// Steps are few and can be reached.
-pub fn check_steps(steps: &[i64]) -> Result<(), validator::ValidationError> {
-    if steps.len() <= 20 && steps.iter().all(|step| (1..=100_000_000).contains(step)) {
-        return Ok(());
-    }
-    Err(validator::ValidationError::new("range"))
-}
-
-/// The checked demands.
-///
-/// # Errors
-/// 422 with a pointer for each refused one.
-pub fn demands(input: &[String]) -> Result<Vec<String>> {
-    let parsed = input.iter().enumerate().map(|(i, demand)| {
-        required_line(demand, 500).map_err(|e| FieldError::new(format!("/muster:demands/{i}"), e.code, e.detail))
-    });
-    let (demands, errors): (Vec<_>, Vec<_>) = parsed.partition(Result::is_ok);
-    let errors: Vec<FieldError> = errors.into_iter().filter_map(Result::err).collect();
-    if errors.is_empty() { Ok(demands.into_iter().flatten().collect()) } else { Err(Error::Fields(errors)) }
-}
-
-/// The checked names of targets.
-///
-/// # Errors
-/// 422 with a pointer for each refused one.
-pub fn target_names(targets: &[Target]) -> Result<Vec<String>> {
-    let mut errors = Vec::new();
-    let names = targets.iter().enumerate().filter_map(|(i, t)| {
-        required_line(&t.name, 200)
-            .map_err(|e| errors.push(FieldError::new(format!("/target/{i}/name"), e.code, e.detail)))
-            .ok()
-    });
-    let names: Vec<String> = names.collect();
-    if errors.is_empty() { Ok(names) } else { Err(Error::Fields(errors)) }
-}
-
 /// Creates a petition with id `id`.
 ///
 /// # Errors
-/// 422 with a pointer for each refused field, or a database error.
+/// 422 with a pointer for each refused field.
 pub async fn create_petition(
     conn: &mut PgConnection,
     kernel: &Kernel,
     organization: Uuid,
     id: Uuid,
-    action: ActionFields,
     new: NewPetition,
 ) -> Result<()> {
+    let NewPetition { document: PetitionDocument { action, petition }, new } = new;
     let action = action.parse(Kind::Petition, true)?;
-    let text = clean_text(&new.petition_text, 40_000).map_err(|e| Error::field("/petition_text", e.code, e.detail))?;
-    let targets = target_names(&new.target)?;
-    let letter = match &new.muster_letter {
-        Some(key) => Some(find_attached_letter(conn, kernel, organization, key, &action).await?),
+    let letter = match &petition.muster_letter {
+        Some(key) => Some(find_attached_letter(conn, kernel, organization, last_segment(key), &action).await?),
         None => None,
     };
-    let demands = demands(&new.muster_demands)?;
-    let questions = questions::parse(new.muster_questions, action.privacy == Privacy::Protected)?;
+    let columns = petition.check(action.privacy == Privacy::Protected)?;
     campaigns::create_action(conn, kernel, organization, id, &action).await?;
-    store::insert(conn, id, &text, &targets, new.muster_goal, letter).await?;
-    store::set_demands(conn, id, &demands).await?;
-    store::set_form(conn, id, Some(&new.muster_fields), Some(&questions)).await?;
-    store::milestones::set(conn, id, Some(&new.muster_milestones), Some(new.muster_raises_goal)).await?;
+    store::insert(conn, id, letter, &columns).await?;
     if let Some(word) = &new.muster_short_link {
         campaigns::register_short_link(conn, kernel, word, id).await?;
     }
     Ok(())
 }
 
-/// The letter action that a new petition is to carry.
+/// The letter action that is attached to a new petition.
 async fn find_attached_letter(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -176,7 +77,7 @@ async fn find_attached_letter(
     Ok(letter.action.id)
 }
 
-/// A signature with what it belongs to, for links and mails.
+/// A signature with its petition and decrypted data, for links and mails.
 pub struct LoadedSignature {
     /// The row.
     pub row: SignatureRow,
@@ -184,26 +85,26 @@ pub struct LoadedSignature {
     pub petition: Arc<Petition>,
     /// The opened vault.
     pub vault: Arc<Vault>,
-    /// What is sealed on the row.
+    /// The decrypted data of the row.
     pub payload: SignaturePayload,
-    /// The language of the act.
+    /// The language of the submission.
     pub locale: LocaleTag,
 }
 
-/// A signature, locked for a change: the person first, then the act (see the order in `people`).
+/// Locks a signature: first the person, then the signature (see the lock order in `people`).
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     let row = store::signature(conn, id).await?;
     people::lock_person(conn, row.person_id).await?;
     store::lock_signature(conn, id).await
 }
 
-/// Opens a signature's row with all that its link or mail needs.
+/// Loads what the link or mail of a signature needs.
 ///
 /// # Errors
-/// `internal` when the vault does not open, or a database error.
+/// `internal` when the vault does not open.
 pub async fn load_signature(
     petitions: &Petitions,
     conn: &mut PgConnection,
@@ -212,10 +113,10 @@ pub async fn load_signature(
     load_signatures(petitions, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
 }
 
-/// The same for many, in their order; each petition is read once.
+/// As [`load_signature`] for many, in their order; each petition is read once.
 ///
 /// # Errors
-/// As [`load_signature`]; that of a row that does not open stands in its place.
+/// As [`load_signature`]; the error of one row is its item.
 pub async fn load_signatures(
     petitions: &Petitions,
     conn: &mut PgConnection,
@@ -242,42 +143,43 @@ pub async fn load_signatures(
     Ok(rows.into_iter().map(open).collect())
 }
 
-/// The owner of the address pressed the button: exactly this act takes effect. A second press changes nothing.
+/// Confirms a signature on behalf of the owner of its address. Idempotent.
 ///
 /// # Errors
-/// `link_expired` when the act is gone or was not confirmed in time, or a database error.
+/// `link_expired` when the signature does not exist any more or was not confirmed in time.
 pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &LoadedSignature) -> Result<()> {
     let kernel = &petitions.kernel;
     let action = &c.petition.action;
-    match c.row.state.as_str() {
-        "counted" | "quarantined" => return Ok(()),
-        "duplicate" => {
-            // shown as done only while the signature that took it over stands
+    match c.row.state {
+        SignatureState::Counted | SignatureState::Quarantined => return Ok(()),
+        SignatureState::Duplicate => {
+            // confirmed only while the signature into which it was merged is effective
             return store::find_effective(conn, &c.row).await?.map(|_| ()).ok_or_else(expired);
         }
-        "pending" if c.row.confirm_expires_at.is_some_and(|at| at > kernel.env.now()) => {}
+        SignatureState::Pending if c.row.confirm_expires_at.is_some_and(|at| at > kernel.env.now()) => {}
         _ => return Err(expired()),
     }
-    // who signed in time is counted, also when the petition has closed since
+    // a signature given in time counts, also when the petition has closed since
     if matches!(action.state, State::Draft | State::Archived) {
         return Err(expired());
     }
     let at = kernel.env.recorded_now(action.protected);
     let dropped = c.petition.drops_contact(c.payload.keep_nothing);
-    // the person's row is the lock under which one address has one counted signature
+    // the lock of the person's row ensures one counted signature for each address
     if dropped {
         people::lock_person(conn, c.row.person_id).await?;
     } else {
         merge_into_person(conn, kernel, c).await?;
     }
-    // what is suspected waits for an organizer: it does not count yet, and its letter does not go
+    // a suspicious signature is quarantined: it does not count, and its letter is not sent
     let counts = c.row.quarantine_reason.is_none();
-    if store::confirm_pending(conn, &c.row, if counts { "counted" } else { "quarantined" }, at).await? {
+    let into = if counts { SignatureState::Counted } else { SignatureState::Quarantined };
+    if store::confirm_pending(conn, &c.row, into, at).await? {
         if counts {
             start_counting(conn, kernel, &[c.row.id], c.row.letter_id.as_slice()).await?;
         }
         if dropped {
-            // the address is gone, so the page that follows carries what the mail would have
+            // the address is erased, so the next page shows what the mail would have contained
             store::drop_contact(conn, &c.row).await?;
         } else if action.send_thanks {
             let email = NewEmail {
@@ -292,14 +194,14 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &LoadedS
             mail::enqueue(conn, &kernel.env, email).await?;
         }
     } else if let Some(counted) = store::lock_effective(conn, &c.row).await? {
-        store::end_signature(conn, c.row.id, "duplicate", at).await?;
+        store::end_signature(conn, c.row.id, SignatureState::Duplicate, at).await?;
         if let Some(letter) = c.row.letter_id {
             letters::drop_attached_letter(conn, letter).await?;
         }
         if dropped {
             return store::drop_contact(conn, &counted).await;
         }
-        // signed before: what the owner says now replaces what counted so far
+        // signed before: the new data replaces the former
         let before: SignaturePayload = counted
             .sealed
             .as_deref()
@@ -319,10 +221,10 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &LoadedS
     Ok(())
 }
 
-/// Signatures begin to count, and the letters they carry go on their way.
+/// Adds signatures to the counters and confirms their attached letters.
 ///
 /// # Errors
-/// `internal` when a vault does not open, or a database error.
+/// `internal` when a vault does not open.
 pub async fn start_counting(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -336,10 +238,7 @@ pub async fn start_counting(
     Ok(())
 }
 
-/// Signatures stop counting, and what has not gone out of the letters they carry is stopped.
-///
-/// # Errors
-/// A database error.
+/// Subtracts signatures from the counters and stops what was not sent of their attached letters.
 pub async fn stop_counting(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -353,7 +252,7 @@ pub async fn stop_counting(
     Ok(())
 }
 
-/// What was typed becomes the person's: details and consents.
+/// Merges details and consents into the person.
 async fn merge_into_person(conn: &mut PgConnection, kernel: &Kernel, c: &LoadedSignature) -> Result<()> {
     let action = &c.petition.action;
     people::merge_confirmed_details(
@@ -377,10 +276,7 @@ async fn merge_into_person(conn: &mut PgConnection, kernel: &Kernel, c: &LoadedS
     people::append_consents(conn, kernel, c.row.person_id, &c.payload.consents, consent_context, action.protected).await
 }
 
-/// Drops a signature that nobody confirmed, with its letter.
-///
-/// # Errors
-/// A database error.
+/// Deletes a pending signature, with its letter.
 pub async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
     store::delete_pending(conn, row.id).await?;
     if let Some(letter) = row.letter_id {
@@ -389,23 +285,20 @@ pub async fn drop_pending(conn: &mut PgConnection, row: &SignatureRow) -> Result
     people::delete_unconfirmed_people(conn, &[row.person_id]).await
 }
 
-/// The signer takes the signature back; its contents are gone. A second press changes nothing.
-///
-/// # Errors
-/// A database error.
+/// Withdraws a signature and erases its data. Idempotent.
 pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, row: &SignatureRow, protected: bool) -> Result<()> {
     if row.is_effective() {
-        match row.state.as_str() {
-            "counted" => stop_counting(conn, kernel, &[row.id], row.letter_id.as_slice()).await?,
-            // held back, so its letter never went
+        match row.state {
+            SignatureState::Counted => stop_counting(conn, kernel, &[row.id], row.letter_id.as_slice()).await?,
+            // quarantined, so its letter was never sent
             _ => {
                 if let Some(letter) = row.letter_id {
                     letters::drop_attached_letter(conn, letter).await?;
                 }
             }
         }
-        store::end_signature(conn, row.id, "withdrawn", kernel.env.recorded_now(protected)).await?;
-        if row.comment_state == "shown" {
+        store::end_signature(conn, row.id, SignatureState::Withdrawn, kernel.env.recorded_now(protected)).await?;
+        if row.comment_state == CommentState::Shown {
             store::comments::notify_changed(conn, row.petition_id).await?;
         }
         store::erase_duplicate_payloads(conn, row.petition_id, row.person_id).await?;

@@ -1,5 +1,5 @@
-//! The pages of a signer that need no link: the code to type instead of following one, and asking for the own page.
-//! Both answer alike whatever address is typed.
+//! Pages of signers that need no link: confirming with the code from the mail, and requesting the link of the own
+//! page. Both answer alike for every address.
 
 use axum::{
     Router,
@@ -41,10 +41,10 @@ pub fn routes() -> Router<Petitions> {
         .route("/my", get(show_my_page).post(request_own_page_mail))
 }
 
-/// What is to be said on a form that is shown again, beside what was typed.
+/// Context of a form that is shown again.
 struct FormState {
     errors: Vec<FieldError>,
-    /// What has to be solved or waited for before the next attempt.
+    /// Challenge to solve, or time to wait, before the next attempt.
     challenge: Value,
 }
 
@@ -60,7 +60,7 @@ impl FormState {
     }
 }
 
-/// The form again where the guard takes no attempt now: 429, with what to do about it. Other errors go on.
+/// The form again when the rate limit is reached: 429, with what to do. Other errors are returned.
 fn rate_limited_page(
     kernel: &Kernel,
     error: Error,
@@ -118,7 +118,7 @@ async fn show_code(
     code_page(&petitions, &visitor, &format!("/p/{slug}/code"), &CodeForm::default(), &FormState::default())
 }
 
-/// Does what the button behind the mailed link does, for whoever types the code of that mail.
+/// Confirms a signature with the code from the mail, like the mailed link.
 async fn submit_code(
     State(petitions): State<Petitions>,
     visitor: Visitor,
@@ -168,7 +168,7 @@ async fn submit_code(
     }
 }
 
-/// Confirms the signature of an address that this code belongs to; none when it belongs to none of them.
+/// Confirms the signature of an address to which this code belongs, if there is one.
 async fn confirm_by_code(
     petitions: &Petitions,
     petition: &Petition,
@@ -221,7 +221,7 @@ async fn show_my_page(State(petitions): State<Petitions>, visitor: Visitor) -> R
     my_page(&petitions, &visitor, &MyForm::default(), &FormState::default(), false)
 }
 
-/// Mails the link of the own page to the owner of an address, if there is anything to show.
+/// Enqueues a mail with the link of the own page, if the address has a signature.
 async fn request_own_page_mail(
     State(petitions): State<Petitions>,
     visitor: Visitor,
@@ -245,7 +245,7 @@ async fn request_own_page_mail(
         known_device: None,
         proof: Proof::of_form(&form.altcha, &form.wait_ticket),
     };
-    // nobody says whether the mail was wanted, so each asking counts
+    // whether the owner requested it is unknown, so each request counts against the limit
     let _counted = match kernel.rate_limiter.begin(attempt).await {
         Ok(counted) => counted,
         Err(error) => return rate_limited_page(kernel, error, page),
@@ -254,7 +254,7 @@ async fn request_own_page_mail(
     for (vault_id, organization_id) in signers::organization_vaults(&mut tx).await? {
         let vault = kernel.vaults.open(vault_id).await?;
         let found = signers::newest_effective(&mut tx, vault.id, &vault.email_index(&address)).await?;
-        // a mail is queued in any case, so that the work tells nothing; one that leads nowhere is not sent
+        // enqueued in any case, so that response times tell nothing; without a signature it is not sent
         let email = NewEmail {
             organization_id,
             class: Class::Confirmation,

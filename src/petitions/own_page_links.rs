@@ -1,5 +1,5 @@
-//! What a signer can do from the own page besides withdrawing: change how the name is shown, take the data along, be
-//! erased. Each stands behind a link of its own, so that each page has one button.
+//! Links of the own page besides withdrawing: change the display of the name, export the data, delete the data. Each
+//! has a page with one button.
 
 use futures_util::future::BoxFuture;
 use serde_json::json;
@@ -22,11 +22,11 @@ use crate::{
     people,
 };
 
-/// Changes how the name is shown.
+/// Changes the display of the name.
 pub struct ShowName(pub Petitions);
-/// Hands over everything that is held.
+/// Exports all data of the person.
 pub struct MyData(pub Petitions);
-/// Erases the signer.
+/// Deletes all data of the person.
 pub struct EraseSigner(pub Petitions);
 
 /// The links from the own page.
@@ -42,13 +42,10 @@ pub fn onward(petitions: &Petitions, c: &LoadedSignature) -> Vec<PageLink> {
     ]
 }
 
-/// What else this address has signed here, line by line.
-///
-/// # Errors
-/// A database error.
+/// Other petitions that this person has signed.
 pub async fn also_signed(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
     let all = signers::of_person(conn, c.row.person_id).await?;
-    let counted = all.into_iter().filter(|s| matches!(s.state.as_str(), "counted" | "quarantined"));
+    let counted = all.into_iter().filter(|s| s.state.is_effective());
     Ok(counted
         .map(|s| Detail {
             label: text(c.locale, "own-signed"),
@@ -61,13 +58,13 @@ pub async fn also_signed(conn: &mut PgConnection, c: &LoadedSignature) -> Result
         .collect())
 }
 
-/// The signature of a token, if it counts and is no protected one (whose rows hold nothing to see).
+/// The signature of a token, if it is effective and its petition not protected (whose signatures contain no data).
 async fn counted(petitions: &Petitions, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<LoadedSignature> {
     let c = find(petitions, conn, token, lock).await?;
     if c.row.is_effective() && !c.petition.action.protected { Ok(c) } else { Err(expired()) }
 }
 
-const DISPLAYS: [Display; 4] = [Display::Hidden, Display::Initials, Display::FirstName, Display::FullName];
+const DISPLAYS: [Display; 4] = Display::ALL;
 
 impl LinkHandler for ShowName {
     fn purpose(&self) -> Purpose {
@@ -79,7 +76,7 @@ impl LinkHandler for ShowName {
             let c = counted(&self.0, &mut *self.0.kernel.db.acquire().await?, token, false).await?;
             let option = |display: Display| {
                 let value = display.as_str();
-                (value.to_owned(), text(c.locale, &format!("display-{value}")), c.row.display == value)
+                (value.to_owned(), text(c.locale, &format!("display-{value}")), c.row.display == display)
             };
             Ok(LinkPage {
                 locale: c.locale,
@@ -152,14 +149,14 @@ impl LinkHandler for MyData {
                     "display": s.display,
                     "created_date": s.created_at,
                     "counted_date": s.counted_at,
-                    "person": payload.details.to_osdi(),
+                    "person": payload.details.contact(),
                     "comments": payload.comments,
                     "answers": payload.answers,
                 }));
             }
             let consents = people::consents(&mut tx, c.row.person_id).await?;
             let json = json!({
-                "person": person.details(&c.vault)?.to_osdi(),
+                "person": person.details(&c.vault)?.contact(),
                 "preferred_language": person.locale,
                 "created_date": person.created_at,
                 "signatures": signatures,
@@ -205,7 +202,7 @@ impl LinkHandler for EraseSigner {
         Box::pin(async move {
             let mut tx = self.0.kernel.db.begin().await?;
             let c = match counted(&self.0, &mut tx, token, true).await {
-                // erased before: the row is gone, and with it its generation and language
+                // deleted before: the row with its generation and language does not exist any more
                 Err(error) if error.code() == Code::LinkExpired => {
                     return token.check(0).map(|()| erased(LocaleTag::default()));
                 }

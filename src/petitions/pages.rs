@@ -36,7 +36,7 @@ use crate::{
     people::{Consents, PersonBody},
 };
 
-/// Updates shown below a petition.
+/// Number of updates on a petition's page.
 const UPDATES: u32 = 5;
 
 /// Routes of the pages.
@@ -52,7 +52,7 @@ pub fn pages(state: Petitions) -> Router {
         .with_state(state)
 }
 
-/// What the form sends.
+/// Fields of the form.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct SignForm {
@@ -103,7 +103,7 @@ async fn show(
     render(&petitions, &petition, &visitor, &form, &[], Value::from(()), false).await
 }
 
-/// The page for those who were given its preview link, whether the public sees it or not.
+/// The page behind a preview link, for any state of the petition.
 async fn preview(
     State(petitions): State<Petitions>,
     visitor: Visitor,
@@ -121,7 +121,7 @@ async fn preview(
 }
 
 impl SignForm {
-    /// The form as somebody finds it.
+    /// The empty form.
     async fn empty(petitions: &Petitions, petition: &Petition, locale: LocaleTag) -> Result<Self> {
         let mut form = Self { country: "CA".to_owned(), ..Self::default() };
         if let Some((_, prefilled)) = attached_letter(petitions, petition, locale).await? {
@@ -132,7 +132,7 @@ impl SignForm {
     }
 }
 
-/// The letter that the petition carries, as its form starts in a language.
+/// The attached letter in a language, as the form shows it first.
 async fn attached_letter(
     petitions: &Petitions,
     petition: &Petition,
@@ -206,7 +206,7 @@ async fn render(
     kernel.pages.page("pages/petition.html", visitor, &kernel.url(&action.path()), page)
 }
 
-/// A poster with a QR code that leads here: `?paper=a4|letter`, `?lang=`, `?source=`.
+/// A poster with a QR code of the page: `?paper=a4|letter`, `?lang=`, `?source=`.
 async fn poster(
     State(petitions): State<Petitions>,
     visitor: Visitor,
@@ -323,7 +323,7 @@ fn parse_form(
         None => AttachedLetterInput::default(),
     };
     let display: Display = serde_json::from_value(form.display.clone().into()).unwrap_or_default();
-    // a box that no person sees: a machine's mark, or a person's whose browser fills in too much, so nothing is lost
+    // the honeypot may be filled in by a browser, too: the signature is quarantined, not dropped
     let signals = RequestSignals {
         source: None,
         form_seconds: form.seconds.parse().ok(),

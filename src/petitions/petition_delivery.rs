@@ -1,9 +1,9 @@
-//! Handing a petition over: a number that can be proved without names.
+//! Deliveries of petitions: a number that can be verified without names.
 //!
-//! The statement fixes the number at one moment together with a list of receipts, one line for each signature that
-//! counts: a keyed hash of its id, which tells nobody anything but its owner, who finds the own line on the own page. The
-//! list is public as a text file, its SHA-256 stands on the statement: `sha256sum` shows that the list is the one that was
-//! handed over, `wc -l` that it is as long as claimed. Names go only where their owners said so (`exports`).
+//! The statement fixes the number at one time, together with a list of receipts, one line for each counted signature:
+//! a keyed hash of its id, which only its owner can recognise (the own page shows it). The list is a public text file
+//! whose SHA-256 is part of the statement: `sha256sum` verifies that the list is the one that was delivered, `wc -l`
+//! its length. Names are exported only with their owners' consent (`exports`).
 
 use std::time::Duration;
 
@@ -34,18 +34,18 @@ use crate::{
 /// A petition's delivery.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn find(conn: &mut PgConnection, petition: &Petition, id: Uuid) -> Result<PetitionDelivery> {
     deliveries::deliveries(conn, petition.action.id, Some(id)).await?.pop().ok_or_else(Error::not_found)
 }
 
-/// Signatures that are read, and put aside, in one transaction.
+/// Signatures processed in one transaction.
 const SIGNATURES_PER_TRANSACTION: i64 = 20_000;
-/// Time for which making a list keeps its caller waiting.
+/// Timeout of a request that fixes a number; the work continues afterwards.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Fixes the number of a planned delivery, with the list of receipts, as [`make_statement`] does. False when that takes longer than
-/// a caller waits: it goes on meanwhile, and the number is there when it is done.
+/// Fixes the number of a planned delivery as [`make_statement`] does. False when it takes longer than
+/// [`RESPONSE_TIMEOUT`]: it continues in the background.
 ///
 /// # Errors
 /// As [`make_statement`].
@@ -60,13 +60,12 @@ pub async fn fix_count(petitions: &Petitions, action: &Action, id: Uuid) -> Resu
     }
 }
 
-/// Fixes the number of a planned delivery, with the list of receipts, in short transactions: a signature is on the list if
-/// it counts when its page is read, and the number is that of the lines. Those that were erased are taken before, so
-/// that none stands in both.
+/// Fixes the number of a planned delivery, with the list of receipts, in short transactions: a signature is listed if
+/// it counts when its page is read, and the number is the length of the list. The number of erased signatures is read
+/// before, so that none is in both.
 ///
 /// # Errors
-/// `conflict` while a list is made already or when the delivery was done; `unavailable` without the vault's key; or a
-/// database error.
+/// `conflict` while another list is made or when the delivery was done; `unavailable` without the vault's key.
 pub async fn make_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id: Uuid) -> Result<()> {
     let kernel = &petitions.kernel;
     let list = kernel.env.id();
@@ -75,7 +74,7 @@ pub async fn make_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, 
     }
     let made = write_statement(petitions, petition, vault, id, list).await;
     if made.is_err() {
-        // if this fails, too, the list's time runs out
+        // if this fails, too, the lease of the list expires
         let _ = deliveries::delete_list(&kernel.work, id, list).await;
     }
     made
@@ -103,7 +102,7 @@ async fn write_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id:
         }
         tx.commit().await?;
     }
-    // by hash, so that a line's place tells nothing about when its owner signed
+    // sorted by hash, so that the order tells nothing about the time of signing
     let mut hasher = Sha256::new();
     let (mut lines, mut number) = (0_usize, 0_i32);
     let mut chunk: Vec<[u8; RECEIPT_BYTES]> = Vec::with_capacity(RECEIPTS_PER_CHUNK);
@@ -139,15 +138,12 @@ async fn write_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id:
     if deliveries::save_statement(&kernel.work, id, &statement).await? { Ok(()) } else { Err(taken_over()) }
 }
 
-/// A receipt's line in the list: 32 hexadecimal digits.
+/// A receipt as in the list: 32 hexadecimal digits.
 pub fn receipt_line(receipt: &[u8; RECEIPT_BYTES]) -> String {
     HEXLOWER.encode(receipt) + "\n"
 }
 
-/// The lines of a signer in the lists of the deliveries that were done, for the own page.
-///
-/// # Errors
-/// A database error.
+/// The receipts of a signature in the lists of done deliveries, for the own page.
 pub async fn signer_receipts(conn: &mut PgConnection, c: &LoadedSignature) -> Result<Vec<Detail>> {
     let mut lines = Vec::new();
     for delivery in &c.petition.deliveries {
@@ -161,7 +157,7 @@ pub async fn signer_receipts(conn: &mut PgConnection, c: &LoadedSignature) -> Re
     Ok(lines)
 }
 
-/// What counts of a petition at this moment, or counted when the number was fixed.
+/// Counts of a petition, now or when the number was fixed.
 #[derive(Debug)]
 pub struct DeliveryCounts {
     /// Signatures given here.
@@ -172,10 +168,7 @@ pub struct DeliveryCounts {
     pub regions: Cells,
 }
 
-/// The numbers of a delivery: fixed ones, or as they stand while none are.
-///
-/// # Errors
-/// A database error.
+/// The fixed counts of a delivery, or the current ones while none are fixed.
 pub async fn delivery_counts(
     conn: &mut PgConnection,
     petition: &Petition,

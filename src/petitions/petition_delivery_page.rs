@@ -1,4 +1,4 @@
-//! The public page of a delivery that was done, with its statement, and the list of receipts that proves the number.
+//! The public page of a done delivery, with its statement and the list of receipts.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub fn routes() -> Router<Petitions> {
         .route("/p/{slug}/deliveries/{id}/receipts.txt", get(receipts))
 }
 
-/// A line on the petition's page.
+/// A delivery on the petition's page.
 #[derive(Debug, Serialize)]
 pub struct DeliveryEntry {
     url: String,
@@ -52,7 +52,7 @@ pub struct DeliveryEntry {
     received_by: String,
 }
 
-/// The deliveries that the petition's page tells of.
+/// The deliveries on the petition's page.
 pub fn delivery_entries(petition: &Petition, locale: LocaleTag) -> Vec<DeliveryEntry> {
     let each = petition.deliveries.iter().map(|d| DeliveryEntry {
         url: path(petition, d),
@@ -67,7 +67,7 @@ fn path(petition: &Petition, delivery: &PetitionDelivery) -> String {
     format!("{}/deliveries/{}", petition.action.path(), delivery.id)
 }
 
-/// A delivery that the public sees.
+/// A public delivery.
 fn find_public_delivery(petition: &Petition, id: Uuid) -> Result<&PetitionDelivery> {
     let seen = petition.action.state.is_public();
     petition.deliveries.iter().find(|d| seen && d.id == id).ok_or_else(Error::not_found)
@@ -107,14 +107,14 @@ async fn show(
     petitions.kernel.pages.page("pages/delivery.html", &visitor, &petitions.kernel.url(&path), page)
 }
 
-/// The list: a line for each receipt, sorted.
+/// The list of receipts, one line each, sorted.
 async fn receipts(
     State(petitions): State<Petitions>,
     PathParams((slug, id)): PathParams<(String, Uuid)>,
 ) -> Result<Response> {
     let petition = petitions.petition(&slug).await?;
     let list = find_public_delivery(&petition, id)?.statement.as_ref().ok_or_else(Error::not_found)?.list;
-    // the first piece before the first byte, so that an outage is answered as one
+    // the first chunk is read before the response begins, so that an outage is a 503
     let first = chunk(&petitions.kernel, list, 0).await?;
     let lines = try_unfold((petitions.kernel.clone(), first, 0), move |(kernel, text, number)| async move {
         let Some(text) = text else { return Ok::<_, Error>(None) };

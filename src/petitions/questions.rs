@@ -1,7 +1,7 @@
-//! What a petition's form asks: which of the usual fields, and questions of the organizers' own.
+//! Fields and custom questions of a petition's form.
 //!
-//! Answers are sealed with the signature and stand in its export as columns of their own. A protected petition refuses
-//! questions whose answers could harm, and drops all answers with the contact.
+//! Answers are sealed with the signature and exported as columns. A protected petition refuses questions whose
+//! answers could harm, and drops all answers with the contact.
 
 use std::collections::BTreeMap;
 
@@ -16,27 +16,27 @@ use crate::{
     kernel::text::{LocaleTag, TextError, clean_line, clean_text, required_line},
 };
 
-/// Questions of one form, at most.
+/// Maximum number of questions of a form.
 const MAX_QUESTIONS: usize = 20;
-/// Choices of one question, at most.
+/// Maximum number of choices of a question.
 const MAX_CHOICES: usize = 40;
-/// Characters of a typed answer, at most.
+/// Maximum length of a text answer in characters.
 const MAX_ANSWER_CHARS: u16 = 2_000;
 
-/// How much a form wants a field.
+/// Whether a form has a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldRequirement {
-    /// Not asked; what comes all the same is not kept.
+    /// Not shown; values that are sent all the same are not stored.
     Off,
-    /// Asked.
+    /// Shown.
     Optional,
-    /// Asked, and needed in public acts.
+    /// Shown, and required of the public.
     Required,
 }
 
-/// Which of the usual fields a form asks for. A member that is absent is as usual: the page asks for the family name, the
-/// postal code, the country and a comment, none of them needed, and the API keeps what it is given.
+/// Standard fields of a form. Absent members have the default: the page shows family name, postal code, country and
+/// comment, all optional, and the API stores what it is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = PetitionFields)]
@@ -62,7 +62,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Each field as the page shows it.
+    /// The fields as the page shows them.
     pub fn shown(self, protected: bool) -> Value {
         let usual = |given: Option<FieldRequirement>, usual: FieldRequirement| {
             if protected { FieldRequirement::Off } else { given.unwrap_or(usual) }
@@ -77,7 +77,7 @@ impl Fields {
         })
     }
 
-    /// Empties what is not asked, and names what is needed and missing.
+    /// Clears fields that are off, and returns errors for required ones that are missing.
     fn apply(self, new: &mut NewSignature, public: bool) -> Vec<FieldError> {
         let details = &mut new.person.details;
         let members = [
@@ -109,54 +109,54 @@ impl Fields {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionKind {
-    /// A line or more of text.
+    /// Text.
     #[default]
     Text,
-    /// One of several.
+    /// One of several choices.
     Choice,
-    /// Ticked or not.
+    /// A checkbox.
     Checkbox,
 }
 
-/// One of several answers to choose from.
+/// A choice of a question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[schema(as = QuestionChoice)]
 pub struct Choice {
-    /// What is kept.
+    /// The stored value.
     #[validate(length(min = 1, max = 60))]
     pub value: String,
-    /// What the form shows.
+    /// The label in the form.
     #[validate(length(min = 1, max = 200))]
     pub label: String,
-    /// The same in other languages, by tag.
+    /// The label in other languages, by BCP 47 tag.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
 
-/// A question of the organizers' own.
+/// A custom question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[schema(as = PetitionQuestion)]
 pub struct Question {
-    /// Its name in answers and exports: small letters, digits and `_`.
+    /// Its name in answers and exports: lower-case letters, digits and `_`.
     #[validate(length(min = 1, max = 40))]
     pub key: String,
-    /// What kind.
+    /// Its kind.
     #[serde(default)]
     pub kind: QuestionKind,
-    /// What the form asks.
+    /// The label in the form.
     #[validate(length(min = 1, max = 300))]
     pub label: String,
-    /// The same in other languages, by tag.
+    /// The label in other languages, by BCP 47 tag.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// What may be chosen.
+    /// The choices, for the kind `choice`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[validate(nested)]
     pub choices: Vec<Choice>,
-    /// Must a public act answer it?
+    /// Must the public answer it?
     #[serde(default)]
     pub required: bool,
-    /// Characters of a typed answer, at most.
+    /// Maximum length of a text answer in characters.
     #[serde(default = "default_max_length")]
     pub max_length: u16,
 }
@@ -165,8 +165,8 @@ fn default_max_length() -> u16 {
     500
 }
 
-/// Words whose questions a protected petition refuses: the answer tells whom somebody could deport, and where to find
-/// them. Compared within the small letters of key and labels.
+/// Words that a protected petition refuses in questions, since the answers tell who could be deported and where to
+/// find them. Searched in lower-case keys and labels.
 const FORBIDDEN_TOPICS: &[&str] = &[
     "status",
     "visa",
@@ -228,7 +228,7 @@ fn asks_forbidden_topic(question: &Question) -> bool {
     let texts = question.labels.values().chain([&question.key, &question.label]);
     texts.map(|text| text.to_lowercase().replace('_', " ")).any(|text| {
         FORBIDDEN_TOPICS.iter().any(|word| {
-            // a short word counts only as one of its own
+            // a short word matches whole words only
             if word.chars().count() > 3 {
                 text.contains(word)
             } else {
@@ -320,12 +320,12 @@ fn in_language<'a>(label: &'a str, labels: &'a BTreeMap<String, String>, locale:
 }
 
 impl Question {
-    /// What the form asks in a language; its own words where there is no translation.
+    /// The label in a language; the untranslated one if there is no translation.
     pub fn label_in(&self, locale: LocaleTag) -> &str {
         in_language(&self.label, &self.labels, locale)
     }
 
-    /// The question as the page's form shows it.
+    /// Template context of the question.
     pub fn shown(&self, locale: LocaleTag) -> Value {
         let choice = |c: &Choice| json!({"value": c.value, "label": in_language(&c.label, &c.labels, locale)});
         json!({
@@ -334,13 +334,13 @@ impl Question {
         })
     }
 
-    /// An answer as a person reads it.
+    /// An answer in readable form.
     pub fn answer_in<'a>(&'a self, answer: &'a str, locale: LocaleTag) -> &'a str {
         let choice = self.choices.iter().find(|c| c.value == answer);
         choice.map_or(answer, |c| in_language(&c.label, &c.labels, locale))
     }
 
-    /// An answer as it came, checked; empty when there is none.
+    /// Checks an answer; empty when there is none.
     fn check(&self, given: Option<&Value>) -> Result<String, TextError> {
         let unknown = |detail: &str| TextError { code: "unknown_value", detail: detail.to_owned() };
         match (self.kind, given) {
@@ -362,8 +362,18 @@ impl Question {
     }
 }
 
-/// Checks a signature against what the petition's form asks: what is not asked goes, what is needed must be there
-/// (`public`: an organizer who vouches may leave it out). Answers to questions that are not asked are left out.
+/// An answer as a client sends it, for the API description; [`Question::check`] reads it.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub enum GivenAnswer {
+    /// A text, or the value of a choice.
+    Text(String),
+    /// A checkbox.
+    Ticked(bool),
+}
+
+/// Checks a signature against the petition's fields and questions: fields that are off are cleared, required ones
+/// must be there (`public`: organizers who vouch may leave them out), answers to unknown questions are dropped.
 ///
 /// # Errors
 /// 422 with a pointer for each refused field.

@@ -1,4 +1,4 @@
-//! All SQL over `petitions` and `signatures`.
+//! SQL over `petitions` and `signatures`.
 
 pub mod abuse;
 pub mod comments;
@@ -15,7 +15,7 @@ mod submissions;
 pub use lists::{PETITION_FIELDS, SIGNATURE_FIELDS, list, signatures};
 pub use submissions::{SignatureSubmission, SubmissionResult, submit_signatures};
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, types::Json};
@@ -26,15 +26,19 @@ use deliveries::PetitionDelivery;
 use crate::{
     campaigns::{self, Action, Kind},
     error::{Error, Result},
-    kernel::http_cache::CachedResponse,
-    petitions::questions::{Fields, Question},
+    kernel::http_cache::LazyResponse,
+    petitions::{
+        questions::{Fields, Question},
+        state::{CommentState, QuarantineReason, SignatureState, Vetting},
+        submission::Display,
+    },
 };
 
-/// A petition with what all actions share.
+/// A petition with its action.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each switch")]
 pub struct Petition {
-    /// The shared part.
+    /// Its action.
     pub action: Action,
     /// What is signed (Markdown).
     pub petition_text: String,
@@ -42,21 +46,21 @@ pub struct Petition {
     pub targets: Vec<String>,
     /// What is demanded, one sentence each.
     pub demands: Vec<String>,
-    /// How many signatures it wants.
+    /// Number of signatures wanted.
     pub goal: Option<i64>,
-    /// The letter action that signing writes along.
+    /// The attached letter action.
     pub letter_action_id: Option<Uuid>,
-    /// Signatures on paper, shown apart.
+    /// Signatures on paper, not part of the counts.
     pub paper_count: i64,
-    /// False: every contact is dropped right after confirmation.
+    /// False: contacts are erased right after confirmation.
     pub keeps_contacts: bool,
     /// Does the public see breakdowns of the counts?
     pub shows_breakdowns: bool,
-    /// Which of the usual fields the form asks for.
+    /// Standard fields of the form.
     pub fields: Fields,
-    /// What it asks besides.
+    /// Custom questions.
     pub questions: Vec<Question>,
-    /// Steps of the organizers' own, beside the quarters of the goal.
+    /// Milestones that organizers set, beside the quarters of the goal.
     pub milestones: Vec<i64>,
     /// Is the goal raised once it is reached?
     pub raises_goal: bool,
@@ -64,12 +68,12 @@ pub struct Petition {
     pub shares_addresses: bool,
     /// Deliveries that were done, newest first.
     pub deliveries: Vec<PetitionDelivery>,
-    /// Signatures that it usually gets in an hour: the mean of the last seven whole days.
+    /// Usual signatures per hour: the mean of the last seven whole days.
     pub average_per_hour: u64,
-    /// The public JSON, once somebody asked for it.
-    pub public: OnceLock<CachedResponse>,
-    /// The public counts, likewise.
-    pub public_counts: OnceLock<CachedResponse>,
+    /// The public answer of the API.
+    pub public: LazyResponse,
+    /// The public counts of the API.
+    pub public_counts: LazyResponse,
 }
 
 impl Petition {
@@ -78,25 +82,22 @@ impl Petition {
         self.goal.map_or(0, |goal| (self.action.published_count * 100 / goal.max(1)).min(100))
     }
 
-    /// Is the contact dropped once the signature counts? Always for protected petitions, where the petition says so, and
-    /// where the signer asks for it.
+    /// Is the contact erased once the signature counts? Yes for protected petitions, for petitions that keep no
+    /// contacts, and for signers who ask for it.
     pub fn drops_contact(&self, keep_nothing: bool) -> bool {
         keep_nothing || self.action.protected || !self.keeps_contacts
     }
 }
 
-/// Completes an action to the petition it belongs to.
+/// Loads the petition of an action.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn load_for_action(conn: &mut PgConnection, action: Action) -> Result<Petition> {
     load_for_actions(conn, vec![action]).await?.pop().ok_or_else(Error::not_found)
 }
 
-/// Completes actions to the petitions they belong to, in their order.
-///
-/// # Errors
-/// A database error.
+/// Loads the petitions of actions, in their order.
 pub async fn load_for_actions(conn: &mut PgConnection, actions: Vec<Action>) -> Result<Vec<Petition>> {
     let ids: Vec<Uuid> = actions.iter().map(|action| action.id).collect();
     let rows = sqlx::query!(
@@ -114,7 +115,7 @@ pub async fn load_for_actions(conn: &mut PgConnection, actions: Vec<Action>) -> 
     let mut rows: HashMap<Uuid, _> = rows.into_iter().map(|row| (row.id, row)).collect();
     let mut done: HashMap<Uuid, Vec<PetitionDelivery>> = HashMap::new();
     for (petition, delivery) in deliveries::of_petitions(conn, &ids, None).await? {
-        if delivery.delivered {
+        if delivery.is_delivered() {
             done.entry(petition).or_default().push(delivery);
         }
     }
@@ -137,8 +138,8 @@ pub async fn load_for_actions(conn: &mut PgConnection, actions: Vec<Action>) -> 
             fields: row.fields.0,
             questions: row.questions.0,
             average_per_hour: row.average_per_hour.max(0).unsigned_abs(),
-            public: OnceLock::new(),
-            public_counts: OnceLock::new(),
+            public: LazyResponse::default(),
+            public_counts: LazyResponse::default(),
         })
     });
     Ok(completed.collect())
@@ -147,111 +148,69 @@ pub async fn load_for_actions(conn: &mut PgConnection, actions: Vec<Action>) -> 
 /// A petition by id.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn petition(conn: &mut PgConnection, id: Uuid) -> Result<Petition> {
     let action = campaigns::by_id(conn, id).await?;
     load_for_action(conn, action).await
 }
 
-/// Writes the petition's own columns.
-///
-/// # Errors
-/// A database error.
-pub async fn insert(
-    conn: &mut PgConnection,
-    id: Uuid,
-    text: &str,
-    targets: &[String],
-    goal: Option<i64>,
-    letter: Option<Uuid>,
-) -> Result<()> {
-    sqlx::query!(
-        "INSERT INTO petitions (id, petition_text, targets, goal, letter_action_id) VALUES ($1, $2, $3, $4, $5)",
-        id,
-        text,
-        targets,
-        goal,
-        letter
-    )
-    .execute(conn)
-    .await?;
+/// The columns of `petitions` that organizers set.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each switch")]
+pub struct PetitionColumns {
+    pub petition_text: String,
+    pub targets: Vec<String>,
+    pub demands: Vec<String>,
+    pub goal: Option<i64>,
+    pub fields: Fields,
+    pub questions: Vec<Question>,
+    pub keeps_contacts: bool,
+    pub shares_addresses: bool,
+    pub shows_breakdowns: bool,
+    pub milestones: Vec<i64>,
+    pub raises_goal: bool,
+}
+
+/// Locks a petition's row, so that the milestone job does not raise its goal meanwhile. The action is locked before.
+pub async fn lock_petition(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("SELECT id FROM petitions WHERE id = $1 FOR NO KEY UPDATE", id).fetch_one(conn).await?;
     Ok(())
 }
 
-/// Changes the petition's own columns; `None` leaves one as it is.
-///
-/// # Errors
-/// A database error.
-pub async fn save(
-    conn: &mut PgConnection,
-    id: Uuid,
-    text: Option<&str>,
-    targets: Option<&[String]>,
-    goal: Option<i64>,
-) -> Result<()> {
-    sqlx::query!("UPDATE petitions SET petition_text = coalesce($2, petition_text), targets = coalesce($3, targets), goal = coalesce($4, goal) WHERE id = $1", id, text, targets, goal)
-        .execute(conn)
+/// Inserts the row of a petition whose action exists.
+pub async fn insert(conn: &mut PgConnection, id: Uuid, letter: Option<Uuid>, columns: &PetitionColumns) -> Result<()> {
+    sqlx::query!("INSERT INTO petitions (id, letter_action_id) VALUES ($1, $2)", id, letter)
+        .execute(&mut *conn)
         .await?;
-    Ok(())
+    save(conn, id, columns).await
 }
 
-/// Switches what a petition keeps and shows; `None` leaves it as it is.
-///
-/// # Errors
-/// A database error.
-pub async fn set_options(
-    conn: &mut PgConnection,
-    id: Uuid,
-    keeps_contacts: Option<bool>,
-    shows_breakdowns: Option<bool>,
-    shares_addresses: Option<bool>,
-) -> Result<()> {
+/// Updates all columns that organizers set. Milestones that are reached already are recorded on the next tick.
+pub async fn save(conn: &mut PgConnection, id: Uuid, columns: &PetitionColumns) -> Result<()> {
     sqlx::query!(
-        "UPDATE petitions SET keeps_contacts = coalesce($2, keeps_contacts), shows_breakdowns = coalesce($3, shows_breakdowns), shares_addresses = coalesce($4, shares_addresses) WHERE id = $1",
+        "UPDATE petitions SET petition_text = $2, targets = $3, demands = $4, goal = $5, fields = $6, questions = $7, keeps_contacts = $8,
+                              shares_addresses = $9, shows_breakdowns = $10, milestones = $11, raises_goal = $12
+         WHERE id = $1",
         id,
-        keeps_contacts,
-        shows_breakdowns,
-        shares_addresses
+        columns.petition_text,
+        &columns.targets,
+        &columns.demands,
+        columns.goal,
+        Json(&columns.fields) as _,
+        Json(&columns.questions) as _,
+        columns.keeps_contacts,
+        columns.shares_addresses,
+        columns.shows_breakdowns,
+        &columns.milestones,
+        columns.raises_goal
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    sqlx::query!("INSERT INTO count_moves (action_id) VALUES ($1) ON CONFLICT DO NOTHING", id).execute(conn).await?;
     Ok(())
 }
 
-/// Writes a petition's demands.
-///
-/// # Errors
-/// A database error.
-pub async fn set_demands(conn: &mut PgConnection, id: Uuid, demands: &[String]) -> Result<()> {
-    sqlx::query!("UPDATE petitions SET demands = $2 WHERE id = $1", id, demands).execute(conn).await?;
-    Ok(())
-}
-
-/// Changes what the form asks; `None` leaves it as it is.
-///
-/// # Errors
-/// A database error.
-pub async fn set_form(
-    conn: &mut PgConnection,
-    id: Uuid,
-    fields: Option<&Fields>,
-    questions: Option<&[Question]>,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE petitions SET fields = coalesce($2, fields), questions = coalesce($3, questions) WHERE id = $1",
-        id,
-        fields.map(Json) as _,
-        questions.map(Json) as _
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// The keys of a petition's own questions, in their order.
-///
-/// # Errors
-/// A database error.
+/// The keys of a petition's custom questions, in their order.
 pub async fn question_keys(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<String>> {
     let questions = sqlx::query_scalar!(
         r#"SELECT questions AS "questions: Json<Vec<Question>>" FROM petitions WHERE id = $1"#,
@@ -262,34 +221,34 @@ pub async fn question_keys(conn: &mut PgConnection, petition: Uuid) -> Result<Ve
     Ok(questions.0.into_iter().map(|question| question.key).collect())
 }
 
-/// A petition by id or slug, as the public act needs it.
+/// A petition by id or slug.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Petition> {
     let action = campaigns::by_key(conn, Kind::Petition, key).await?;
     load_for_action(conn, action).await
 }
 
 /// A row of `signatures`.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the columns are described in migrations/0006_petitions.sql")]
 pub struct SignatureRow {
     pub id: Uuid,
     pub petition_id: Uuid,
     pub person_id: Uuid,
-    pub state: String,
+    pub state: SignatureState,
     pub sealed: Option<Vec<u8>>,
-    pub display: String,
-    pub comment_state: String,
-    pub vetted: String,
+    pub display: Display,
+    pub comment_state: CommentState,
+    pub vetted: Vetting,
     pub locale: Option<String>,
     pub country: Option<String>,
     pub region: Option<String>,
     pub source: Option<String>,
     pub letter_id: Option<Uuid>,
     pub link_generation: i16,
-    pub quarantine_reason: Option<String>,
+    pub quarantine_reason: Option<QuarantineReason>,
     pub name_index: Vec<u8>,
     pub delivers_name: bool,
     pub confirm_expires_at: Option<DateTime<Utc>>,
@@ -298,60 +257,60 @@ pub struct SignatureRow {
 }
 
 impl SignatureRow {
-    /// Has it taken effect for its signer? One that is held back looks signed to whoever gave it.
+    /// See [`SignatureState::is_effective`].
     pub fn is_effective(&self) -> bool {
-        matches!(self.state.as_str(), "counted" | "quarantined")
+        self.state.is_effective()
     }
 }
 
 /// A signature by id.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     signatures_by_id(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
 }
 
-/// Those of the signatures that are there, in no order.
-///
-/// # Errors
-/// A database error.
+/// Signatures by id, in no order; missing ones are left out.
 pub async fn signatures_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, quarantine_reason, name_index, delivers_name, confirm_expires_at, created_at, counted_at
-         FROM signatures WHERE id = ANY ($1)",
+        r#"SELECT id, petition_id, person_id, state AS "state: SignatureState", sealed, display AS "display: Display", comment_state AS "comment_state: CommentState",
+                  vetted AS "vetted: Vetting", locale, country, region, source, letter_id, link_generation,
+                  quarantine_reason AS "quarantine_reason: QuarantineReason", name_index, delivers_name, confirm_expires_at, created_at, counted_at
+         FROM signatures WHERE id = ANY ($1)"#,
         ids
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// A signature by id, locked for a change.
+/// A signature by id, locked (`FOR UPDATE`).
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, quarantine_reason, name_index, delivers_name, confirm_expires_at, created_at, counted_at
-         FROM signatures WHERE id = $1 FOR UPDATE",
+        r#"SELECT id, petition_id, person_id, state AS "state: SignatureState", sealed, display AS "display: Display", comment_state AS "comment_state: CommentState",
+                  vetted AS "vetted: Vetting", locale, country, region, source, letter_id, link_generation,
+                  quarantine_reason AS "quarantine_reason: QuarantineReason", name_index, delivers_name, confirm_expires_at, created_at, counted_at
+         FROM signatures WHERE id = $1 FOR UPDATE"#,
         id
     )
     .fetch_one(conn)
     .await?)
 }
 
-/// The signature that stands for the same signer as this row: the counted one, or the one that is held back. Locked.
-///
-/// # Errors
-/// A database error.
+/// The effective signature of the same signer as this row: the counted or quarantined one. Locked.
 pub async fn lock_effective(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, quarantine_reason, name_index, delivers_name, confirm_expires_at, created_at, counted_at
+        r#"SELECT id, petition_id, person_id, state AS "state: SignatureState", sealed, display AS "display: Display", comment_state AS "comment_state: CommentState",
+                  vetted AS "vetted: Vetting", locale, country, region, source, letter_id, link_generation,
+                  quarantine_reason AS "quarantine_reason: QuarantineReason", name_index, delivers_name, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state IN ('counted', 'quarantined')
-         ORDER BY state LIMIT 1 FOR UPDATE",
+         ORDER BY state LIMIT 1 FOR UPDATE"#,
         row.petition_id,
         row.person_id,
         row.name_index
@@ -360,16 +319,15 @@ pub async fn lock_effective(conn: &mut PgConnection, row: &SignatureRow) -> Resu
     .await?)
 }
 
-/// The signature that stands for the same signer as this row: the counted one, or the one that is held back.
-///
-/// # Errors
-/// A database error.
+/// The effective signature of the same signer as this row: the counted or quarantined one.
 pub async fn find_effective(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT id, petition_id, person_id, state, sealed, display, comment_state, vetted, locale, country, region, source, letter_id, link_generation, quarantine_reason, name_index, delivers_name, confirm_expires_at, created_at, counted_at
+        r#"SELECT id, petition_id, person_id, state AS "state: SignatureState", sealed, display AS "display: Display", comment_state AS "comment_state: CommentState",
+                  vetted AS "vetted: Vetting", locale, country, region, source, letter_id, link_generation,
+                  quarantine_reason AS "quarantine_reason: QuarantineReason", name_index, delivers_name, confirm_expires_at, created_at, counted_at
          FROM signatures WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state IN ('counted', 'quarantined')
-         ORDER BY state LIMIT 1",
+         ORDER BY state LIMIT 1"#,
         row.petition_id,
         row.person_id,
         row.name_index
@@ -378,30 +336,27 @@ pub async fn find_effective(conn: &mut PgConnection, row: &SignatureRow) -> Resu
     .await?)
 }
 
-/// Makes a pending signature count, or holds it back (`into`: 'counted' or 'quarantined'). False when another one of the
-/// same signer stands already; one that counts takes the place of one that was held back.
-///
-/// # Errors
-/// A database error.
+/// Changes a pending signature to counted or quarantined (`into`). False when another one of the same signer is
+/// effective already; a counted one replaces a quarantined one.
 pub async fn confirm_pending(
     conn: &mut PgConnection,
     row: &SignatureRow,
-    into: &str,
+    into: SignatureState,
     at: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    // a savepoint-free race: the partial unique index decides, and the caller holds the person's lock
+    // the caller holds the lock of the person's row; the partial unique index would refuse a second counted one
     let done = sqlx::query!(
         "UPDATE signatures s SET state = $2, counted_at = $3, confirm_expires_at = NULL
          WHERE s.id = $1 AND s.state = 'pending'
            AND NOT EXISTS (SELECT FROM signatures o WHERE o.person_id = s.person_id AND o.petition_id = s.petition_id AND o.name_index = s.name_index
                            AND (o.state = 'counted' OR (o.state = 'quarantined' AND $2 = 'quarantined')))",
         row.id,
-        into,
+        into.as_str(),
         at
     )
     .execute(&mut *conn)
     .await?;
-    if done.rows_affected() == 1 && into == "counted" {
+    if done.rows_affected() == 1 && into == SignatureState::Counted {
         sqlx::query!(
             "UPDATE signatures SET state = 'duplicate', ended_at = $4, sealed = NULL
              WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state = 'quarantined'",
@@ -416,11 +371,8 @@ pub async fn confirm_pending(
     Ok(done.rows_affected() == 1)
 }
 
-/// Takes over what a newer, confirmed act of the same person says into the signature that counts; a new comment waits to be
-/// read again.
-///
-/// # Errors
-/// A database error.
+/// Replaces the data of a counted signature by that of a newer, confirmed one of the same person; a new comment waits
+/// for approval.
 pub async fn update_counted(
     conn: &mut PgConnection,
     id: Uuid,
@@ -433,7 +385,7 @@ pub async fn update_counted(
          WHERE id = $1",
         id,
         sealed,
-        newer.display,
+        newer.display.as_str(),
         new_comment,
         newer.delivers_name
     )
@@ -442,10 +394,8 @@ pub async fn update_counted(
     Ok(())
 }
 
-/// Drops everything that a counted signature says but what counting needs, and the person's other attempts here.
-///
-/// # Errors
-/// A database error.
+/// Erases everything of a counted signature that counting does not need, and the person's other pending signatures of
+/// the petition.
 pub async fn drop_contact(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
     sqlx::query!(
         "UPDATE signatures SET sealed = NULL, display = 'hidden', comment_state = 'none', delivers_name = false WHERE id = $1",
@@ -464,15 +414,12 @@ pub async fn drop_contact(conn: &mut PgConnection, row: &SignatureRow) -> Result
     erase_duplicate_payloads(conn, row.petition_id, row.person_id).await
 }
 
-/// Ends a signature as 'duplicate' (what it said is in the one that counts) or 'withdrawn'; its contents go.
-///
-/// # Errors
-/// A database error.
-pub async fn end_signature(conn: &mut PgConnection, id: Uuid, state: &str, at: DateTime<Utc>) -> Result<()> {
+/// Ends a signature as duplicate (merged into the counted one) or withdrawn, and erases its data.
+pub async fn end_signature(conn: &mut PgConnection, id: Uuid, state: SignatureState, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE signatures SET state = $2, ended_at = $3, confirm_expires_at = NULL, sealed = NULL, comment_state = 'none' WHERE id = $1",
         id,
-        state,
+        state.as_str(),
         at
     )
     .execute(conn)
@@ -480,10 +427,7 @@ pub async fn end_signature(conn: &mut PgConnection, id: Uuid, state: &str, at: D
     Ok(())
 }
 
-/// Empties what was kept uncounted of a person's signatures, when the one that counts is taken back.
-///
-/// # Errors
-/// A database error.
+/// Erases the data of a person's duplicates, when the counted signature is withdrawn.
 pub async fn erase_duplicate_payloads(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<()> {
     sqlx::query!(
         "UPDATE signatures SET sealed = NULL WHERE petition_id = $1 AND person_id = $2 AND state = 'duplicate'",
@@ -495,19 +439,13 @@ pub async fn erase_duplicate_payloads(conn: &mut PgConnection, petition: Uuid, p
     Ok(())
 }
 
-/// Deletes a pending signature ("this was not me").
-///
-/// # Errors
-/// A database error.
+/// Deletes a pending signature.
 pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM signatures WHERE id = $1 AND state = 'pending'", id).execute(conn).await?;
     Ok(())
 }
 
-/// Adds what these signatures count for (`by` is 1 or -1 for each) to every dimension.
-///
-/// # Errors
-/// A database error.
+/// Appends the deltas of signatures to the counters of every dimension; `by` is 1 or -1.
 pub async fn add_deltas(conn: &mut PgConnection, signatures: &[Uuid], by: i64) -> Result<()> {
     sqlx::query!(
         "INSERT INTO action_count_deltas (action_id, dimension, key, delta)

@@ -1,4 +1,4 @@
-//! One act of signing, from what was typed to the batch: shared by the API and the page.
+//! Submission of signatures, from the validated input to the batch; shared by the API and the pages.
 
 use std::{collections::BTreeMap, ops::Deref, sync::Arc, time::Duration};
 
@@ -14,6 +14,7 @@ use super::{
     batch::{PreparedSignature, SignatureBatch},
     comments::PublicComment,
     live_count::{MAX_STREAMS, MAX_STREAMS_PER_NETWORK},
+    state::{CommentState, QuarantineReason},
     store::{self, Petition, SignatureSubmission, SubmissionResult, imports::Import},
 };
 use crate::{
@@ -35,12 +36,12 @@ use crate::{
     people::{self, ConsentContext, Consents, Details, NewPerson},
 };
 
-/// How long a process remembers the day's secret before it looks again whether there is still the same.
+/// Lifetime of the cached secret of the day.
 const DAY_SECRET_TTL: Duration = Duration::from_mins(5);
-/// Name of the table, part of what a sealed value is bound to.
+/// Name of the table, part of the associated data of sealed values.
 pub const SIGNATURES: &str = "signatures";
 
-/// What is sealed on a signature's row: everything that was typed, until the owner of the address confirms it.
+/// The sealed data of a signature: what was typed into the form.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SignaturePayload {
@@ -49,36 +50,40 @@ pub struct SignaturePayload {
     /// The comment.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub comments: String,
-    /// What was ticked.
+    /// Consents.
     pub consents: Consents,
     /// Answers to the petition's own questions, by key.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, String>,
-    /// Count me, keep nothing: everything here is dropped once it is confirmed.
+    /// "Count me, keep nothing": this data is erased once the signature is confirmed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keep_nothing: bool,
-    /// The language the person chose; protected rows keep it only here.
+    /// The language of the person; rows of protected petitions have it only here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<LocaleTag>,
 }
 
-/// How a name is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema)]
+/// How a name is shown: `signatures.display`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Display {
     /// Not at all.
     #[default]
     Hidden,
-    /// A. B.
+    /// Initials: A. B.
     Initials,
-    /// First name and city.
+    /// Given name and city.
     FirstName,
-    /// In full.
+    /// Given and family name.
     FullName,
 }
 
 impl Display {
-    /// As it stands in the database.
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Hidden, Self::Initials, Self::FirstName, Self::FullName];
+
+    /// Its value in the database and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Hidden => "hidden",
@@ -89,57 +94,57 @@ impl Display {
     }
 }
 
-/// What somebody wants to sign with.
+/// A validated signature to submit.
 #[derive(Debug)]
 pub struct NewSignature {
-    /// Who.
+    /// The person.
     pub person: NewPerson,
     /// Comment, cleaned.
     pub comments: String,
     /// How the name is shown once it counts.
     pub display: Display,
-    /// What was ticked.
+    /// Consents.
     pub consents: Consents,
-    /// Answers to the petition's own questions as they came.
+    /// Answers as they were sent.
     pub given_answers: BTreeMap<String, serde_json::Value>,
-    /// The same, checked: see [`super::questions::check`].
+    /// Answers as checked by [`super::questions::check`].
     pub answers: BTreeMap<String, String>,
-    /// The name may be handed over with the petition.
+    /// The name may be part of deliveries.
     pub delivers_name: bool,
-    /// Count me, keep nothing.
+    /// "Count me, keep nothing": erase the contact after confirmation.
     pub keep_nothing: bool,
-    /// Where the person came from, as typed.
+    /// The word of origin, as sent.
     pub source: Option<String>,
-    /// What the letter says that the petition carries.
+    /// Input for the attached letter.
     pub letter: AttachedLetterInput,
-    /// How the act was made.
+    /// How it was submitted.
     pub signals: RequestSignals,
 }
 
-/// The signer's part in the letter that a petition carries.
+/// The signer's input for the attached letter.
 #[derive(Clone, Debug, Default)]
 pub struct AttachedLetterInput {
-    /// Subject and text where the template does not speak.
+    /// Edited subject and text; empty: those of the template.
     pub text: EditedText,
     /// May the office see the writer's own address?
     pub show_email: bool,
 }
 
-/// What this slice's handlers share. One pointer: each request clones it several times, and on the hot path the counting
-/// of a dozen pointers was seen in the profile.
+/// State of this slice's handlers. A single `Arc`: each request clones it several times, and a dozen reference counts
+/// were visible in the profile of the hot path.
 #[derive(Clone, Debug)]
 pub struct Petitions(Arc<Shared>);
 
-/// See [`Petitions`].
+/// Fields of [`Petitions`].
 #[derive(Debug)]
 pub struct Shared {
-    /// Tools.
+    /// Shared runtime state.
     pub kernel: Arc<Kernel>,
-    /// Who is asking.
+    /// Authentication of requests.
     pub authenticator: Authenticator,
-    /// The slice below.
+    /// The slice of campaigns.
     pub campaigns: Campaigns,
-    /// Letters that petitions carry.
+    /// The slice of letters, for attached letters.
     pub letters: Letters,
     group_commit: GroupCommit<SignatureBatch>,
     cache: SharedCache<String, Arc<Petition>>,
@@ -173,7 +178,7 @@ impl FromRef<Petitions> for Authenticator {
 }
 
 impl Petitions {
-    /// The slice over these tools; starts its group commit.
+    /// The slice with empty caches; starts its group commit.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns, letters: Letters) -> Self {
         let batch = SignatureBatch { db: kernel.hot.clone() };
         Self(Arc::new(Shared {
@@ -183,7 +188,7 @@ impl Petitions {
                 &kernel.cache_invalidator,
                 |_, petition: &Arc<Petition>, change| change.affects(petition.action.id),
             ),
-            // they must leave connections for everybody else
+            // leaves connections for other requests
             streams: Arc::new(Semaphore::new(MAX_STREAMS.min(kernel.settings.http.max_connections.div_ceil(2)))),
             streams_per_network: NetworkLimit::new(MAX_STREAMS_PER_NETWORK),
             burst_counter: BurstCounter::new(kernel.env.clone()),
@@ -208,33 +213,30 @@ impl Petitions {
         }))
     }
 
-    /// Takes no more acts and returns when the queued ones are written and answered.
+    /// Stops accepting submissions and returns when the queued ones are written and answered.
     pub async fn close(&self) {
         self.group_commit.close().await;
     }
 
-    /// A petition by id or slug, from memory if it is there.
+    /// A petition by id or slug, cached.
     ///
     /// # Errors
-    /// `not_found`, or a database error.
+    /// `not_found`.
     pub async fn petition(&self, key: &str) -> Result<Arc<Petition>> {
         let load = async || store::by_key(&mut *self.kernel.public.acquire().await?, key).await.map(Arc::new);
         self.cache.get(&key.to_owned(), load).await
     }
 
-    /// The day's published counts in one dimension, from memory if they are there.
-    ///
-    /// # Errors
-    /// A database error.
+    /// The published counts in one dimension, cached.
     pub async fn published_cells(&self, petition: Uuid, by: Dimension) -> Result<Option<(NaiveDate, Cells)>> {
         let load = async || campaigns::published_cells(&mut *self.kernel.public.acquire().await?, petition, by).await;
         self.breakdowns.get(&(petition, by), load).await
     }
 
-    /// A public act of signing. What comes back says nothing about the person; callers answer everybody alike.
+    /// Submits a public signature. The result tells nothing about the person; callers answer everybody alike.
     ///
     /// # Errors
-    /// `unavailable` when it cannot be written now; then it was not.
+    /// `unavailable` when it could not be written.
     pub async fn submit(&self, petition: &Petition, new: NewSignature, letter: AttachedLetter) -> Result<()> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let protected = action.protected;
@@ -247,7 +249,7 @@ impl Petitions {
         self.group_commit.submit(submission).await.map(|_| ())
     }
 
-    /// An organizer's act of signing: counts at once. Returns what became of it.
+    /// Submits a signature that an organizer vouches for: it counts at once.
     ///
     /// # Errors
     /// `idempotency_mismatch` (422), or `unavailable`.
@@ -262,11 +264,12 @@ impl Petitions {
         self.vouch(petition, new, letter, options).await
     }
 
-    /// A signature from a file: counts at once, on the day it was given, without a mail or a letter. Returns what became of it:
-    /// `created`, `duplicate` where that person had signed before, or `withdrawn` where she took it back since.
+    /// Submits a signature of an import: it counts at once, with the date it was given, without a mail or a letter.
+    /// Returns `created`, `duplicate` if the person had signed before, or `withdrawn` if the person has withdrawn it
+    /// since.
     ///
     /// # Errors
-    /// `unavailable` when it cannot be written now; then it was not.
+    /// `unavailable` when it could not be written.
     pub async fn submit_imported(
         &self,
         petition: &Petition,
@@ -283,7 +286,7 @@ impl Petitions {
         Ok(self.vouch(petition, new, None, options).await?.outcome)
     }
 
-    /// Every act that somebody else vouches for: it counts at once, and the person is completed afterwards.
+    /// Submits a vouched or imported signature; the person is completed afterwards.
     async fn vouch(
         &self,
         petition: &Petition,
@@ -293,7 +296,7 @@ impl Petitions {
     ) -> Result<SubmissionResult> {
         let (kernel, action) = (&self.kernel, &petition.action);
         let vault = kernel.vaults.open(action.vault_id).await?;
-        // a file does not take the connections of people who wait
+        // imports use the background pool, not the one of requests
         let db: &PgPool = if options.imported.is_some() { &kernel.work } else { &kernel.db };
         let person =
             people::prepare_vouched_person(&mut *db.acquire().await?, kernel, &vault, &new.person, action.protected)
@@ -318,7 +321,7 @@ impl Petitions {
         Ok(result)
     }
 
-    /// What a vouched act leaves to do once its person is known: details of one who was there before, and consents.
+    /// Completes the person of a vouched signature: details of a known person, and consents.
     async fn complete_person(
         &self,
         db: &PgPool,
@@ -335,7 +338,7 @@ impl Petitions {
         }
         let mut tx = db.begin().await?;
         if owner != person_id {
-            // she was there before: her details are completed under her lock
+            // a known person: details are merged under the lock of the row
             let tag = locale.map(LocaleTag::as_str);
             people::merge_confirmed_details(&mut tx, kernel, vault, owner, details, tag, action.protected).await?;
         }
@@ -351,10 +354,7 @@ impl Petitions {
         Ok(())
     }
 
-    /// The letter action that a petition carries, from memory if it is there.
-    ///
-    /// # Errors
-    /// A database error.
+    /// The letter action attached to a petition, cached.
     pub async fn attached_letter(&self, petition: &Petition) -> Result<Option<Arc<LetterAction>>> {
         match petition.letter_action_id {
             Some(id) => self.letters.letter(&id.to_string()).await.map(Some),
@@ -362,7 +362,7 @@ impl Petitions {
         }
     }
 
-    /// Refuses what cannot go with "keep nothing": news need an address, a letter shows who writes.
+    /// Refuses what is impossible with "keep nothing": updates need an address, a letter names its writer.
     ///
     /// # Errors
     /// 422 at `/muster:keep_nothing`.
@@ -375,7 +375,7 @@ impl Petitions {
         Ok(())
     }
 
-    /// What the signature needs for the letter that goes with it; refuses what no office would take seriously.
+    /// Checks the input for the attached letter: officials need the name and the address of the writer.
     ///
     /// # Errors
     /// 422 with a pointer for each refused field.
@@ -390,7 +390,7 @@ impl Petitions {
             greeting: input.text.greeting,
             variant: input.text.variant,
             show_email: input.show_email,
-            // the box stands in the petition's form, once
+            // the consent is part of the petition's form
             consents: Consents::default(),
             source: new.source.clone(),
         };
@@ -446,7 +446,7 @@ impl Petitions {
         let clear = |text: &str| (!protected && !text.is_empty()).then(|| text.to_owned());
         let details = &new.person.details;
         let pending = context.mode == "pending";
-        // what is not asked to be confirmed is dropped at once where nothing is to be kept
+        // without confirmation, data that is not to be kept is never stored
         let dropped = !pending && petition.drops_contact(new.keep_nothing);
         Ok(SignatureSubmission {
             id,
@@ -457,7 +457,7 @@ impl Petitions {
             person_sealed: context.person_sealed.filter(|_| !dropped),
             name_index: if petition.shares_addresses { vault.name_index(&name_key(details)) } else { Vec::new() },
             mode: context.mode,
-            display: if protected || dropped { "hidden" } else { new.display.as_str() },
+            display: if protected || dropped { Display::Hidden } else { new.display }.as_str(),
             locale: (!protected).then_some(locale.as_str()),
             country: clear(&details.country),
             region: clear(&details.region),
@@ -473,9 +473,10 @@ impl Petitions {
             organization_id: action.organization_id,
             protected,
             letter_id,
-            comment_state: if new.comments.is_empty() || dropped { "none" } else { "waiting" },
+            comment_state: if new.comments.is_empty() || dropped { CommentState::None } else { CommentState::Waiting }
+                .as_str(),
             delivers_name: new.delivers_name && !protected && !dropped,
-            quarantine_reason: context.assessment.quarantine_reason,
+            quarantine_reason: context.assessment.quarantine_reason.map(QuarantineReason::as_str),
             network_tag: context.assessment.network_tag,
             domain_tag: context.assessment.domain_tag,
             import_id: context.imported.map(|(import, _)| import),
@@ -495,7 +496,7 @@ impl Petitions {
         })
     }
 
-    /// What a signature's row has sealed; empty once the contact was dropped.
+    /// The decrypted data of a signature; empty once the contact was erased.
     ///
     /// # Errors
     /// `internal` when the vault does not open it.
@@ -506,13 +507,13 @@ impl Petitions {
     }
 }
 
-/// The form in which a name is compared where several people sign with one address.
+/// Normalised name, to distinguish people who share an address.
 fn name_key(details: &Details) -> String {
     let name = details.full_name().to_lowercase();
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The letter that is written along, checked; `None` where the petition carries none.
+/// The attached letter, checked; `None` where the petition has none.
 pub type AttachedLetter = Option<(Arc<LetterAction>, NewLetter)>;
 
 struct SubmissionContext {
@@ -521,22 +522,22 @@ struct SubmissionContext {
     mode: &'static str,
     idempotency: Option<IdempotencyKey>,
     assessment: AbuseAssessment,
-    /// The import that brings it, and when it was given.
+    /// The import, and when the signature was given.
     imported: Option<(Uuid, DateTime<Utc>)>,
 }
 
-/// Who vouches for an act, and with what.
+/// Context of a vouched signature.
 struct VouchOptions<'a> {
     idempotency: Option<IdempotencyKey>,
-    /// The import that brings it, and when it was given.
+    /// The import, and when the signature was given.
     imported: Option<(Uuid, DateTime<Utc>)>,
-    /// Where consents come from: `api`, `import:{id}`.
+    /// Source of consents: `api`, `import:{id}`.
     source: &'a str,
-    /// The sentence about updates, where it was not our own.
+    /// The wording of the consent to updates, if it was not our own.
     updates_wording: Option<&'a str>,
 }
 
-/// What a vouched act says of its person, for [`Petitions::complete_person`].
+/// Person data of a vouched signature, for [`Petitions::complete_person`].
 struct PersonInput {
     person_id: Uuid,
     details: Details,
@@ -558,7 +559,7 @@ impl PersonInput {
 }
 
 impl NewSignature {
-    /// A signature of this person with nothing else said.
+    /// A signature of a person without anything else.
     pub fn of(person: NewPerson) -> Self {
         Self {
             person,

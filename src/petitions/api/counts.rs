@@ -1,4 +1,4 @@
-//! `petitions/{id}/counts`: the published number for everybody, exact ones for organizers; and the recount.
+//! `petitions/{id}/counts`: the published number for everybody, exact numbers for organizers; and the recount.
 
 use std::time::Duration;
 
@@ -7,21 +7,24 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{ensure_visible, store};
 use crate::{
     campaigns::{
-        self, Dimension, Kind, exact_cells, exact_total,
+        self, Cells, Confirmation, Dimension, Kind, exact_cells, exact_total,
         recount::{ROWS_PER_RANGE, recount},
     },
     error::{Code, Error, Result},
     kernel::{
         extract::PathParams,
-        hal::{curies, link},
-        http_cache::{CachedResponse, IfNoneMatch, cacheable_json, private_json},
+        hal::{Links, Notice},
+        http_cache::{IfNoneMatch, cacheable_json, private_json},
     },
     organizers::{Actor, MaybeActor, Scope, audit},
     petitions::{Petition, Petitions, Signatures},
@@ -33,7 +36,7 @@ pub fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(get_counts)).routes(routes!(recount_petition))
 }
 
-/// What to break the counts down by, from the query.
+/// The dimension of the breakdown, from the query.
 fn dimension(query: Option<&str>) -> Result<Option<Dimension>> {
     let refuse = |detail: &'static str| Error::problem(Code::InvalidParameter, detail);
     let mut by = None;
@@ -47,20 +50,69 @@ fn dimension(query: Option<&str>) -> Result<Option<Dimension>> {
     Ok(by)
 }
 
-fn document(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
-    let (kernel, action) = (&petitions.kernel, &petition.action);
-    json!({
-        "total_signatures": total,
-        "muster:published_date": action.published_at,
-        "muster:goal": petition.goal,
-        "muster:extra": petition.paper_count,
-        "muster:confirmation": if action.confirms { "email" } else { "none" },
-        "_links": {
-            "self": link(kernel.url(&format!("{}/counts", action.api_path()))),
-            "osdi:petition": link(kernel.url(&action.api_path())),
-            "curies": curies(),
-        },
-    })
+/// The counts of a petition.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CountsResource {
+    /// Signatures that count: exact for organizers, the published number for others.
+    total_signatures: i64,
+    /// When the published number last moved.
+    #[serde(rename = "muster:published_date")]
+    muster_published_date: Option<DateTime<Utc>>,
+    /// Number of signatures wanted.
+    #[serde(rename = "muster:goal")]
+    muster_goal: Option<i64>,
+    /// Signatures on paper, not part of the total.
+    #[serde(rename = "muster:extra")]
+    muster_extra: i64,
+    /// How signatures are confirmed.
+    #[serde(rename = "muster:confirmation")]
+    muster_confirmation: Confirmation,
+    /// The published number. Organizers only.
+    #[serde(rename = "muster:published", skip_serializing_if = "Option::is_none")]
+    muster_published: Option<i64>,
+    /// When the counts were last compared with the rows; null: never. Organizers only.
+    #[serde(rename = "muster:verified_date", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    #[expect(clippy::option_option, reason = "null where it is not set, absent where it is not shown")]
+    muster_verified_date: Option<Option<DateTime<Utc>>>,
+    /// What `muster:counts` is broken down by, if a breakdown was asked for.
+    #[serde(rename = "muster:by", skip_serializing_if = "Option::is_none")]
+    muster_by: Option<Dimension>,
+    /// Day of the published breakdown; null: there is none. Not for organizers, whose breakdowns are exact.
+    #[serde(rename = "muster:counts_date", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<NaiveDate>)]
+    #[expect(clippy::option_option, reason = "null where it is not set, absent where it is not shown")]
+    muster_counts_date: Option<Option<NaiveDate>>,
+    /// The breakdown, by day (`2026-03-31`), country (`CA`), region (`CA-ON`), language or word of origin; null: none
+    /// is published. Published numbers are rounded, and small ones merged under `other`.
+    #[serde(rename = "muster:counts", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, i64>>)]
+    #[expect(clippy::option_option, reason = "null where it is not set, absent where it is not shown")]
+    muster_counts: Option<Option<Cells>>,
+    /// `self` and the petition.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl CountsResource {
+    fn new(petitions: &Petitions, petition: &Petition, total: i64) -> Self {
+        let (kernel, action) = (&petitions.kernel, &petition.action);
+        Self {
+            total_signatures: total,
+            muster_published_date: action.published_at,
+            muster_goal: petition.goal,
+            muster_extra: petition.paper_count,
+            muster_confirmation: action.confirmation(),
+            muster_published: None,
+            muster_verified_date: None,
+            muster_by: None,
+            muster_counts_date: None,
+            muster_counts: None,
+            links: Links::to_self(kernel.url(&format!("{}/counts", action.api_path())))
+                .to("osdi:petition", kernel.url(&action.api_path()))
+                .with_curies(),
+        }
+    }
 }
 
 /// How many have signed. Without a token: the published number, and the day's breakdown in one dimension; with one:
@@ -73,7 +125,7 @@ fn document(petitions: &Petitions, petition: &Petition, total: i64) -> Value {
         ("id" = String, Path, description = "UUID or slug"),
         ("by" = Option<Dimension>, Query, description = "What to break the total down by; `source` with a token only"),
     ),
-    responses((status = 200, description = "The counts", body = Value), (status = 400), (status = 404)),
+    responses((status = 200, description = "The counts", body = CountsResource), (status = 400), (status = 404)),
 )]
 async fn get_counts(
     State(petitions): State<Petitions>,
@@ -88,49 +140,71 @@ async fn get_counts(
         let mut conn = kernel.db.acquire().await?;
         let petition = store::by_key(&mut conn, &key).await?;
         ensure_visible(Some(&actor), &petition)?;
-        let mut body = document(&petitions, &petition, exact_total(&mut conn, petition.action.id).await?);
-        body["muster:published"] = json!(petition.action.published_count);
-        body["muster:verified_date"] = json!(petition.action.verified_at);
+        let mut body = CountsResource::new(&petitions, &petition, exact_total(&mut conn, petition.action.id).await?);
+        body.muster_published = Some(petition.action.published_count);
+        body.muster_verified_date = Some(petition.action.verified_at);
         if let Some(by) = by.filter(|_| !petition.action.protected) {
-            body["muster:by"] = json!(by);
-            body["muster:counts"] = json!(exact_cells(&mut conn, petition.action.id, by).await?);
+            body.muster_by = Some(by);
+            body.muster_counts = Some(Some(exact_cells(&mut conn, petition.action.id, by).await?));
         }
         return Ok(private_json(StatusCode::OK, &body));
     }
     let petition = petitions.petition(&key).await?;
     ensure_visible(None, &petition)?;
     let Some(by) = by else {
-        let public = || CachedResponse::new(&document(&petitions, &petition, petition.action.published_count));
-        return Ok(petition.public_counts.get_or_init(public).respond(&asked));
+        let public = || CountsResource::new(&petitions, &petition, petition.action.published_count);
+        return petition.public_counts.respond(&asked, public);
     };
     if by == Dimension::Source {
         return Err(Error::problem(Code::InvalidParameter, "by: source is for organizers."));
     }
-    let mut body = document(&petitions, &petition, petition.action.published_count);
-    body["muster:by"] = json!(by);
+    let mut body = CountsResource::new(&petitions, &petition, petition.action.published_count);
+    body.muster_by = Some(by);
     let paused = petitions.abuse(petition.action.organization_id).await?.limits.breakdowns_paused;
     let shows = petition.shows_breakdowns && !petition.action.protected && !paused;
     let cells = if shows { petitions.published_cells(petition.action.id, by).await? } else { None };
-    body["muster:counts_date"] = json!(cells.as_ref().map(|c| c.0));
-    body["muster:counts"] = json!(cells.as_ref().map(|c| &c.1));
+    body.muster_counts_date = Some(cells.as_ref().map(|c| c.0));
+    body.muster_counts = Some(cells.map(|c| c.1));
     Ok(cacheable_json(&asked, &body))
 }
 
-/// Time for which a recount keeps its caller waiting.
+/// A count that was off.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RepairedCount {
+    /// What it is broken down by, or `total`.
+    by: String,
+    /// Its key, such as `CA-ON`; empty for the total.
+    key: String,
+    /// The count minus the number of rows.
+    off: i64,
+}
+
+/// What a recount has found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecountResource {
+    /// When it began.
+    #[serde(rename = "muster:verified_date")]
+    muster_verified_date: DateTime<Utc>,
+    /// The counts that were off; they are right now.
+    #[serde(rename = "muster:repaired")]
+    muster_repaired: Vec<RepairedCount>,
+}
+
+/// Timeout of a request for a recount; it continues in the background.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Compares the counts with the rows and repairs them. A recount of millions goes on after the answer.
+/// Compares the counters with the rows and repairs them. A long recount continues after the answer.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/recount",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug")),
     responses(
-        (status = 200, description = "What was wrong, if anything", body = Value),
+        (status = 200, description = "What was wrong, if anything", body = RecountResource),
         (
             status = 202,
             description = "It takes longer; `muster:verified_date` of the counts moves when it is done",
-            body = Value,
+            body = Notice,
         ),
         (status = 401),
         (status = 404),
@@ -152,12 +226,11 @@ async fn recount_petition(
         let detail = json!({"repaired": wrong.len()});
         audit(&mut *kernel.work.acquire().await?, &kernel.env, &actor, "petition.recount", Some(action), detail)
             .await?;
-        let repaired: Vec<Value> =
-            wrong.iter().map(|(by, key, off)| json!({"by": by, "key": key, "off": off})).collect();
-        Ok::<_, Error>(json!({"muster:verified_date": now, "muster:repaired": repaired}))
+        let muster_repaired = wrong.into_iter().map(|(by, key, off)| RepairedCount { by, key, off }).collect();
+        Ok::<_, Error>(RecountResource { muster_verified_date: now, muster_repaired })
     });
     match timeout(RESPONSE_TIMEOUT, counting).await {
         Ok(counted) => Ok(private_json(StatusCode::OK, &counted.map_err(Error::internal)??)),
-        Err(_) => Ok(private_json(StatusCode::ACCEPTED, &json!({"notice": "This is being counted; it takes longer."}))),
+        Err(_) => Ok(private_json(StatusCode::ACCEPTED, &Notice { notice: "This is being counted; it takes longer." })),
     }
 }

@@ -1,9 +1,11 @@
-//! `petitions/{id}/deliveries`: handing over, planned and done, with a statement that fixes the number.
+//! `petitions/{id}/deliveries`: planned and done deliveries, with a statement that fixes the number.
+
+use std::collections::BTreeMap;
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -15,14 +17,16 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        extract::{MergePatch, PathParams, Valid},
-        hal::{curies, identifiers, link},
+        extract::PathParams,
+        hal::{Links, Notice, identifiers},
         http_cache::private_json,
+        patch::{NewBody, Patch},
         text::{clean_line, clean_text},
     },
     organizers::{Actor, Scope, audit},
     petitions::{
         Petitions, petition_delivery,
+        state::PetitionDeliveryStatus,
         store::{
             self, Petition,
             deliveries::{self, DeliveryRecord, PetitionDelivery},
@@ -38,85 +42,129 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .routes(routes!(create_delivery_statement))
 }
 
-/// Is it done?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PetitionDeliveryStatus {
-    /// It will be; only organizers see it.
-    #[default]
-    Planned,
-    /// It was; the petition's page says so, and the statement is public. The number is fixed if it was not before.
-    Delivered,
-}
-
-/// A delivery to write. In a PUT, absent members stay.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[schema(as = NewDelivery)]
-pub struct DeliveryBody {
+/// What organizers write of a delivery. A PUT lays its members over the document as it is; absent members stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+pub struct DeliveryDocument {
     /// The day.
     date: NaiveDate,
-    /// Where.
+    /// Where, at most 200 characters.
     #[serde(default)]
     #[validate(length(max = 200))]
     place: String,
-    /// Who took it.
+    /// Who took it, at most 200 characters.
     #[serde(default)]
     #[validate(length(max = 200))]
     received_by: String,
-    /// What happened; public once it is done.
+    /// What happened, at most 5,000 characters; public once it is done.
     #[serde(default)]
     #[validate(length(max = 5000))]
     note: String,
     /// Planned if absent.
     #[serde(default, rename = "muster:status")]
     muster_status: PetitionDeliveryStatus,
-    /// Slug or id of the event it is part of.
+    /// Slug of the event it is part of (an id is accepted, too); null: none. Shown while the event is public.
     #[serde(default, rename = "muster:event")]
+    #[validate(length(max = 100))]
     muster_event: Option<String>,
-    /// Id of a picture of the organization (see `POST /api/v1/images`).
+    /// Id of an image of the organization (see `POST /api/v1/images`); null: none.
     #[serde(default, rename = "muster:image")]
     muster_image: Option<Uuid>,
 }
 
-fn delivery_path(action: &Action, delivery: &PetitionDelivery) -> String {
-    format!("{}/deliveries/{}", action.api_path(), delivery.id)
+impl DeliveryDocument {
+    fn of(d: &PetitionDelivery) -> Self {
+        Self {
+            date: d.date,
+            place: d.place.clone(),
+            received_by: d.received_by.clone(),
+            note: d.note.clone(),
+            muster_status: d.status,
+            muster_event: d.event.as_ref().map(|(slug, _)| slug.clone()),
+            muster_image: d.image.as_ref().map(|image| image.id),
+        }
+    }
 }
 
-fn delivery_resource(kernel: &Kernel, action: &Action, d: &PetitionDelivery) -> Value {
-    let statement = d.statement.as_ref().map(|s| {
-        json!({
-            "created_date": s.at, "total": s.total(), "receipts": s.receipts, "erased": s.erased, "paper": s.paper,
-            "regions": s.regions, "receipts_sha256": data_encoding::HEXLOWER.encode(&s.sha256),
-        })
-    });
-    let page = kernel.url(&format!("{}/deliveries/{}", action.path(), d.id));
-    json!({
-        "identifiers": identifiers(d.id), "date": d.date, "place": d.place, "received_by": d.received_by, "note": d.note,
-        "muster:status": if d.delivered { PetitionDeliveryStatus::Delivered } else { PetitionDeliveryStatus::Planned },
-        "muster:event": d.event.as_ref().map(|(slug, _)| slug),
-        "muster:image": d.image.as_ref().map(|image| image.id),
-        "muster:statement": statement,
-        "browser_url": d.delivered.then_some(&page),
-        "_links": {
-            "self": link(kernel.url(&delivery_path(action, d))),
-            "muster:receipts": link(format!("{page}/receipts.txt")),
-            "curies": curies(),
-        },
-    })
+/// The number of a delivery, fixed at one moment.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DeliveryStatement {
+    /// The moment.
+    created_date: DateTime<Utc>,
+    /// Signatures given here: `receipts` and `erased`.
+    total: i64,
+    /// Signatures that each have a line in the list of receipts.
+    receipts: i64,
+    /// Signatures that counted and whose owners had them erased.
+    erased: i64,
+    /// Signatures on paper, not part of the total.
+    paper: i64,
+    /// Signatures by country and region (`CA-ON`); small numbers are merged under `other`.
+    regions: BTreeMap<String, i64>,
+    /// SHA-256 of the list of receipts as a text file, in hexadecimal digits.
+    receipts_sha256: String,
 }
 
-/// The deliveries that the public sees, newest first.
-pub fn public(kernel: &Kernel, petition: &Petition) -> Vec<Value> {
-    petition.deliveries.iter().map(|d| delivery_resource(kernel, &petition.action, d)).collect()
+/// A delivery of a petition.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DeliveryResource {
+    /// `muster:` and the UUID.
+    identifiers: Vec<String>,
+    /// What organizers write.
+    #[serde(flatten)]
+    document: DeliveryDocument,
+    /// Once the number is fixed.
+    #[serde(rename = "muster:statement")]
+    muster_statement: Option<DeliveryStatement>,
+    /// URL of the public statement, once it is delivered.
+    browser_url: Option<String>,
+    /// `self`, and `muster:receipts`: the list of receipts.
+    #[serde(rename = "_links")]
+    links: Links,
 }
 
-/// The deliveries of a petition, newest first. Those that are done stand in the petition itself for everyone.
+impl DeliveryResource {
+    /// A delivery, for organizers and, once it is done, for everybody.
+    pub fn new(kernel: &Kernel, action: &Action, d: &PetitionDelivery) -> Self {
+        let page = kernel.url(&format!("{}/deliveries/{}", action.path(), d.id));
+        let links = Links::to_self(kernel.url(&format!("{}/deliveries/{}", action.api_path(), d.id)))
+            .to("muster:receipts", format!("{page}/receipts.txt"))
+            .with_curies();
+        Self {
+            identifiers: identifiers(d.id),
+            document: DeliveryDocument::of(d),
+            muster_statement: d.statement.as_ref().map(|s| DeliveryStatement {
+                created_date: s.at,
+                total: s.total(),
+                receipts: s.receipts,
+                erased: s.erased,
+                paper: s.paper,
+                regions: s.regions.clone(),
+                receipts_sha256: data_encoding::HEXLOWER.encode(&s.sha256),
+            }),
+            browser_url: d.is_delivered().then_some(page),
+            links,
+        }
+    }
+}
+
+/// The deliveries of a petition.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryList {
+    /// Newest first.
+    #[serde(rename = "muster:deliveries")]
+    muster_deliveries: Vec<DeliveryResource>,
+    /// `self`.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+/// The deliveries of a petition, newest first. Those that are done are also part of the public petition.
 #[utoipa::path(
     get,
     path = "/api/v1/petitions/{id}/deliveries",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The deliveries", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "The deliveries", body = DeliveryList), (status = 401), (status = 404)),
 )]
 async fn list_deliveries(
     State(petitions): State<Petitions>,
@@ -128,17 +176,25 @@ async fn list_deliveries(
     let mut conn = kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, Kind::Petition, &key, Some(&actor)).await?;
     let all = deliveries::deliveries(&mut conn, action.id, None).await?;
-    let body = json!({
-        "muster:deliveries": all.iter().map(|d| delivery_resource(kernel, &action, d)).collect::<Vec<_>>(),
-        "_links": {"self": link(kernel.url(&format!("{}/deliveries", action.api_path()))), "curies": curies()},
-    });
+    let body = DeliveryList {
+        muster_deliveries: all.iter().map(|d| DeliveryResource::new(kernel, &action, d)).collect(),
+        links: Links::to_self(kernel.url(&format!("{}/deliveries", action.api_path()))).with_curies(),
+    };
     Ok(private_json(StatusCode::OK, &body))
 }
 
-async fn parse_record(conn: &mut PgConnection, actor: &Actor, body: &DeliveryBody) -> Result<DeliveryRecord> {
+async fn parse_record(
+    conn: &mut PgConnection,
+    actor: &Actor,
+    before: Option<&PetitionDelivery>,
+    body: &DeliveryDocument,
+) -> Result<DeliveryRecord> {
     let line =
         |text: &str, pointer: &'static str| clean_line(text, 200).map_err(|e| Error::field(pointer, e.code, e.detail));
+    // an event that is not public is not shown, and kept
+    let kept = before.filter(|d| d.event.as_ref().map(|(slug, _)| slug) == body.muster_event.as_ref());
     let event = match body.muster_event.as_deref() {
+        _ if kept.is_some() => kept.and_then(|d| d.event_id),
         None | Some("") => None,
         Some(key) => {
             let unknown = |e: Error| match e.code() {
@@ -161,21 +217,21 @@ async fn parse_record(conn: &mut PgConnection, actor: &Actor, body: &DeliveryBod
     })
 }
 
-/// Writes the record, in the caller's transaction; the status follows ([`apply_status`]). Returns the delivery's id.
+/// Saves all but the status `delivered` (see [`apply_status`]), in the caller's transaction. Returns the delivery's id.
 async fn save(
     petitions: &Petitions,
     conn: &mut PgConnection,
     actor: &Actor,
     petition: &Petition,
     before: Option<&PetitionDelivery>,
-    body: &DeliveryBody,
+    body: &DeliveryDocument,
 ) -> Result<Uuid> {
     let kernel = &petitions.kernel;
     let id = before.map_or_else(|| kernel.env.id(), |d| d.id);
-    let record = parse_record(conn, actor, body).await?;
+    let record = parse_record(conn, actor, before, body).await?;
     deliveries::save(conn, petition.action.id, id, &record, kernel.env.now()).await?;
     if body.muster_status == PetitionDeliveryStatus::Planned {
-        deliveries::set_delivered(conn, id, false).await?;
+        deliveries::set_status(conn, id, PetitionDeliveryStatus::Planned).await?;
     }
     let verb = if before.is_none() { "delivery.create" } else { "delivery.edit" };
     let details = json!({"delivery": id, "status": body.muster_status});
@@ -183,8 +239,8 @@ async fn save(
     Ok(id)
 }
 
-/// Does what the status of a delivery asks for that was written: the number is fixed if it was not, and the delivery is
-/// public. Answers 202 when the number takes longer; the delivery is planned until somebody says again that it was done.
+/// Applies the status of a saved delivery: fixes the number if it was not, and makes the delivery public. Answers 202
+/// when fixing the number takes longer; the delivery then stays planned until its status is set again.
 async fn apply_status(
     petitions: &Petitions,
     petition: &Petition,
@@ -197,29 +253,29 @@ async fn apply_status(
     let mut saved = petition_delivery::find(&mut conn, petition, id).await?;
     drop(conn);
     let mut code = ok;
-    if status == PetitionDeliveryStatus::Delivered && !saved.delivered {
+    if status == PetitionDeliveryStatus::Delivered && !saved.is_delivered() {
         if saved.statement.is_none() && !petition_delivery::fix_count(petitions, action, id).await? {
             code = StatusCode::ACCEPTED;
         } else {
             let mut tx = kernel.db.begin().await?;
-            deliveries::set_delivered(&mut tx, id, true).await?;
+            deliveries::set_status(&mut tx, id, PetitionDeliveryStatus::Delivered).await?;
             tx.commit().await?;
         }
         saved = petition_delivery::find(&mut *kernel.db.acquire().await?, petition, id).await?;
     }
-    Ok(private_json(code, &delivery_resource(kernel, action, &saved)))
+    Ok(private_json(code, &DeliveryResource::new(kernel, action, &saved)))
 }
 
-/// Enters a delivery.
+/// Creates a delivery.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/deliveries",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug")),
-    request_body = DeliveryBody,
+    request_body = DeliveryDocument,
     responses(
-        (status = 201, description = "The delivery", body = Value),
-        (status = 202, description = "It is entered as planned while its number is being fixed", body = Value),
+        (status = 201, description = "The delivery", body = DeliveryResource),
+        (status = 202, description = "It is entered as planned while its number is being fixed", body = DeliveryResource),
         (status = 401),
         (status = 404),
         (status = 422),
@@ -229,9 +285,10 @@ async fn create_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    Valid(Json(body)): Valid<Json<DeliveryBody>>,
+    body: NewBody<DeliveryResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
+    let body: DeliveryDocument = body.part()?;
     let mut tx = petitions.kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     let petition = store::load_for_action(&mut tx, action).await?;
@@ -246,10 +303,10 @@ async fn create_delivery(
     path = "/api/v1/petitions/{id}/deliveries/{delivery}",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)),
-    request_body = DeliveryBody,
+    request_body = DeliveryDocument,
     responses(
-        (status = 200, description = "The delivery", body = Value),
-        (status = 202, description = "It stays planned while its number is being fixed", body = Value),
+        (status = 200, description = "The delivery", body = DeliveryResource),
+        (status = 202, description = "It stays planned while its number is being fixed", body = DeliveryResource),
         (status = 401),
         (status = 404),
         (status = 409, description = "Its number is being fixed already"),
@@ -260,33 +317,32 @@ async fn update_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
-    Valid(Json(changes)): Valid<Json<MergePatch>>,
+    changes: Patch<DeliveryResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
-    let kernel = &petitions.kernel;
-    let mut tx = kernel.db.begin().await?;
+    let mut tx = petitions.kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     let petition = store::load_for_action(&mut tx, action).await?;
     let before = petition_delivery::find(&mut tx, &petition, id).await?;
-    let body: DeliveryBody = changes.apply_to(delivery_resource(kernel, &petition.action, &before))?;
+    let body = changes.apply(&DeliveryDocument::of(&before))?;
     let id = save(&petitions, &mut tx, &actor, &petition, Some(&before), &body).await?;
     tx.commit().await?;
     apply_status(&petitions, &petition, id, body.muster_status, StatusCode::OK).await
 }
 
-/// Removes a delivery with its statement.
+/// Deletes a delivery with its statement.
 #[utoipa::path(
     delete,
     path = "/api/v1/petitions/{id}/deliveries/{delivery}",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)),
-    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "Removed", body = Notice), (status = 401), (status = 404)),
 )]
 async fn delete_delivery(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -296,7 +352,7 @@ async fn delete_delivery(
     }
     audit(&mut tx, &kernel.env, &actor, "delivery.delete", Some(action.id), json!({"delivery": id})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This delivery is gone, and its statement with it."})))
+    Ok(Json(Notice { notice: "This delivery is gone, and its statement with it." }))
 }
 
 /// Fixes the number of a planned delivery as it is now, so that it can be printed. Until it is delivered this can be
@@ -307,8 +363,8 @@ async fn delete_delivery(
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug"), ("delivery" = Uuid, Path)),
     responses(
-        (status = 200, description = "The delivery", body = Value),
-        (status = 202, description = "It takes longer; the statement is there when it is done", body = Value),
+        (status = 200, description = "The delivery", body = DeliveryResource),
+        (status = 202, description = "It takes longer; the statement is there when it is done", body = DeliveryResource),
         (status = 401),
         (status = 404),
         (status = 409, description = "It was delivered, or its number is being fixed already"),
@@ -324,7 +380,7 @@ async fn create_delivery_statement(
     let mut tx = kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
     let petition = store::load_for_action(&mut tx, action).await?;
-    if petition_delivery::find(&mut tx, &petition, id).await?.delivered {
+    if petition_delivery::find(&mut tx, &petition, id).await?.is_delivered() {
         return Err(Error::problem(Code::Conflict, "It was handed over with the number it has."));
     }
     audit(&mut tx, &kernel.env, &actor, "delivery.state", Some(petition.action.id), json!({"delivery": id})).await?;
@@ -332,5 +388,5 @@ async fn create_delivery_statement(
     let is_made = petition_delivery::fix_count(&petitions, &petition.action, id).await?;
     let stated = petition_delivery::find(&mut *kernel.db.acquire().await?, &petition, id).await?;
     let code = if is_made { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok(private_json(code, &delivery_resource(kernel, &petition.action, &stated)))
+    Ok(private_json(code, &DeliveryResource::new(kernel, &petition.action, &stated)))
 }

@@ -1,7 +1,9 @@
 //! The history of a petition: each state with date, organizer and reason.
 
 use axum::{extract::State, http::StatusCode, response::Response};
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -17,13 +19,34 @@ pub fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(get_history))
 }
 
+/// A state that a petition was given.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryEntry {
+    /// The state.
+    status: campaigns::State,
+    /// Why, as the page says it.
+    reason: String,
+    /// Name of the organizer; null: the closing date was reached.
+    organizer: Option<String>,
+    /// When.
+    created_date: DateTime<Utc>,
+}
+
+/// The states of a petition.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct History {
+    /// Oldest first.
+    #[serde(rename = "muster:history")]
+    muster_history: Vec<HistoryEntry>,
+}
+
 /// What became of the petition: each state with date, organizer and reason, oldest first.
 #[utoipa::path(
     get,
     path = "/api/v1/petitions/{id}/history",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The states", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "The states", body = History), (status = 401), (status = 404)),
 )]
 async fn get_history(
     State(petitions): State<Petitions>,
@@ -33,10 +56,9 @@ async fn get_history(
     actor.require(Scope::ActionsRead)?;
     let mut conn = petitions.kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, Kind::Petition, &key, Some(&actor)).await?;
-    let changes: Vec<Value> = campaigns::state_changes(&mut conn, action.id)
-        .await?
-        .into_iter()
-        .map(|c| json!({"status": c.state, "reason": c.reason, "organizer": c.organizer, "created_date": c.created_at}))
+    let changes = campaigns::state_changes(&mut conn, action.id).await?.into_iter();
+    let muster_history = changes
+        .map(|c| HistoryEntry { status: c.state, reason: c.reason, organizer: c.organizer, created_date: c.created_at })
         .collect();
-    Ok(private_json(StatusCode::OK, &json!({"muster:history": changes})))
+    Ok(private_json(StatusCode::OK, &History { muster_history }))
 }

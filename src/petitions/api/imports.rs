@@ -1,18 +1,18 @@
-//! `petitions/{id}/imports`: files of signers. Upload, look at the columns, try, start.
+//! `petitions/{id}/imports`: signatures from CSV files: upload, preview, dry run, start.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json,
     body::Body,
     extract::{RawQuery, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream::try_unfold};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -23,10 +23,11 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        extract::{PathParams, Valid},
-        hal::{curies, identifiers, link},
+        extract::PathParams,
+        hal::{Links, identifiers},
         http_cache::private_json,
-        jobs::{self, JobStatus},
+        jobs::{self, JobResource, JobStatus},
+        patch::NewBody,
         text::{clean_line, required_line},
         vault::Vault,
     },
@@ -34,6 +35,7 @@ use crate::{
     petitions::{
         Petitions, csv_reader,
         import::{self, CHUNK_BYTES, ColumnMapping},
+        state::ImportState,
         store::{
             self, Petition,
             imports::{self, Import},
@@ -41,11 +43,11 @@ use crate::{
     },
 };
 
-/// Bytes of a file, at most.
+/// Maximum size of a file in bytes.
 const MAX_UPLOAD_BYTES: usize = 200 * 1024 * 1024;
-/// How often a piece is tried again while the database is away; the pauses grow by a second.
+/// Maximum number of retries of a chunk while the database is unavailable, after 1, 2, 3 ... seconds.
 const MAX_CHUNK_RETRIES: u64 = 6;
-/// Refused lines that are read at a time.
+/// Row errors read at a time.
 const ROW_ERRORS_PER_PAGE: i64 = 1_000;
 
 /// Routes of imports.
@@ -57,31 +59,103 @@ pub fn router() -> OpenApiRouter<Petitions> {
         .routes(routes!(list_import_errors))
 }
 
-fn resource(kernel: &Kernel, petition: &Petition, import: &Import, job: Option<&JobStatus>) -> Value {
-    let base = kernel.url(&format!("{}/imports/{}", petition.action.api_path(), import.id));
-    json!({
-        "identifiers": identifiers(import.id),
-        "created_date": import.created_at,
-        "name": import.name,
-        "columns": import.columns,
-        "mapping": import.mapping,
-        "muster:suggested_mapping": import::suggest_mapping(&import.columns),
-        "source": import.source,
-        "dry_run": import.dry_run,
-        "muster:state": import.state,
-        "muster:finished_date": import.finished_at,
-        "muster:job": job.map(JobStatus::body),
-        "muster:progress": {
-            "bytes": import.bytes, "done_bytes": import.offset_bytes, "lines": import.seen, "imported": import.imported,
-            "duplicates": import.duplicates, "refused": import.refused,
-        },
-        "_links": {
-            "muster:start": link(format!("{base}/start")),
-            "muster:cancel": link(format!("{base}/cancel")),
-            "muster:faults": link(format!("{base}/faults.csv")),
-            "curies": curies(),
-        },
-    })
+/// How far an import is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImportProgress {
+    /// Bytes of the file.
+    bytes: i64,
+    /// Bytes of it that are done.
+    done_bytes: i64,
+    /// Lines that are done.
+    lines: i64,
+    /// Lines that were signed; in a dry run, that would be.
+    imported: i64,
+    /// Lines whose person has signed already.
+    duplicates: i64,
+    /// Lines that were refused.
+    refused: i64,
+}
+
+/// An import of signatures from a CSV file.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImportResource {
+    /// `muster:` and the UUID.
+    identifiers: Vec<String>,
+    /// When its upload began.
+    created_date: DateTime<Utc>,
+    /// Name of the file.
+    name: String,
+    /// Names of the columns, from the header.
+    columns: Vec<String>,
+    /// Which column is what, as it was started.
+    mapping: ColumnMapping,
+    /// Which column seems to be what.
+    #[serde(rename = "muster:suggested_mapping")]
+    muster_suggested_mapping: ColumnMapping,
+    /// The registered word of origin of its signatures.
+    source: Option<String>,
+    /// Are lines only checked and counted?
+    dry_run: bool,
+    /// Its state.
+    #[serde(rename = "muster:state")]
+    muster_state: ImportState,
+    /// When it ended.
+    #[serde(rename = "muster:finished_date")]
+    muster_finished_date: Option<DateTime<Utc>>,
+    /// The job that works on it.
+    #[serde(rename = "muster:job")]
+    muster_job: Option<JobResource>,
+    /// How far it is.
+    #[serde(rename = "muster:progress")]
+    muster_progress: ImportProgress,
+    /// The first lines of the file, cell by cell; after the upload only.
+    #[serde(rename = "muster:preview", skip_serializing_if = "Option::is_none")]
+    muster_preview: Option<Vec<Vec<String>>>,
+    /// What can be done with it, and its refused lines as CSV.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl ImportResource {
+    fn new(kernel: &Kernel, petition: &Petition, import: &Import, job: Option<&JobStatus>) -> Self {
+        let base = kernel.url(&format!("{}/imports/{}", petition.action.api_path(), import.id));
+        Self {
+            identifiers: identifiers(import.id),
+            created_date: import.created_at,
+            name: import.name.clone(),
+            columns: import.columns.clone(),
+            // a mapping that this version cannot read is shown empty; its job fails with `not_understood`
+            mapping: serde_json::from_value(import.mapping.clone()).unwrap_or_default(),
+            muster_suggested_mapping: import::suggest_mapping(&import.columns),
+            source: import.source.clone(),
+            dry_run: import.dry_run,
+            muster_state: import.state,
+            muster_finished_date: import.finished_at,
+            muster_job: job.map(JobStatus::resource),
+            muster_progress: ImportProgress {
+                bytes: import.bytes,
+                done_bytes: import.offset_bytes,
+                lines: import.seen,
+                imported: import.imported,
+                duplicates: import.duplicates,
+                refused: import.refused,
+            },
+            muster_preview: None,
+            links: Links::default()
+                .to("muster:start", format!("{base}/start"))
+                .to("muster:cancel", format!("{base}/cancel"))
+                .to("muster:faults", format!("{base}/faults.csv"))
+                .with_curies(),
+        }
+    }
+}
+
+/// The imports of a petition.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImportList {
+    /// Newest first, at most 200.
+    #[serde(rename = "muster:imports")]
+    muster_imports: Vec<ImportResource>,
 }
 
 async fn find(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petition> {
@@ -96,7 +170,7 @@ async fn find(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petitio
     path = "/api/v1/petitions/{id}/imports",
     tag = "imports",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The imports", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "The imports", body = ImportList), (status = 401), (status = 404)),
 )]
 async fn list_imports(
     State(petitions): State<Petitions>,
@@ -109,13 +183,12 @@ async fn list_imports(
     let rows = imports::of_petition(&mut conn, petition.action.id).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let jobs = jobs::statuses(&mut conn, import::JOB, &ids).await?;
-    let items: Vec<Value> =
-        rows.iter().map(|row| resource(&petitions.kernel, &petition, row, jobs.get(&row.id))).collect();
-    Ok(private_json(StatusCode::OK, &json!({"muster:imports": items})))
+    let each = |row: &Import| ImportResource::new(&petitions.kernel, &petition, row, jobs.get(&row.id));
+    Ok(private_json(StatusCode::OK, &ImportList { muster_imports: rows.iter().map(each).collect() }))
 }
 
-/// Takes a CSV file (UTF-8, with a header; comma, semicolon or tab). Nothing is signed yet: the answer shows the columns,
-/// the first lines, and what the columns seem to be.
+/// Uploads a CSV file (UTF-8, with a header; comma, semicolon or tab). Nothing is imported yet: the answer contains
+/// the columns, the first rows and a suggested mapping.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/imports",
@@ -126,7 +199,7 @@ async fn list_imports(
     ),
     request_body(content = String, content_type = "text/csv", description = "At most 200 MiB"),
     responses(
-        (status = 201, description = "Uploaded", body = Value),
+        (status = 201, description = "Uploaded", body = ImportResource),
         (status = 401),
         (status = 404),
         (status = 413),
@@ -170,7 +243,7 @@ async fn create_import(
         source: None,
         consent_wording: String::new(),
         dry_run: false,
-        state: "uploading".to_owned(),
+        state: ImportState::Uploading,
         offset_bytes: 0,
         seen: 0,
         imported: 0,
@@ -191,23 +264,23 @@ async fn create_import(
     let details = json!({"import": upload.import.id});
     audit(&mut tx, &kernel.env, &actor, "import.upload", Some(petition.action.id), details).await?;
     tx.commit().await?;
-    "uploaded".clone_into(&mut upload.import.state);
-    let mut document = resource(kernel, &petition, &upload.import, None);
-    document["muster:preview"] = json!(upload.preview);
-    Ok(private_json(StatusCode::CREATED, &document))
+    upload.import.state = ImportState::Uploaded;
+    let mut body = ImportResource::new(kernel, &petition, &upload.import, None);
+    body.muster_preview = Some(upload.preview);
+    Ok(private_json(StatusCode::CREATED, &body))
 }
 
 fn upload_cancelled() -> Error {
     Error::problem(Code::Conflict, "This upload was cancelled.")
 }
 
-/// A file on its way in. Each piece is a statement of its own, so that nothing is held while the client takes its time; what
-/// breaks off is thrown away, at once or by upkeep.
+/// An upload. Each chunk is written by its own statement, so that no connection is held while the client is slow; an
+/// aborted upload is deleted, at once or by maintenance.
 struct Upload<'a> {
     petitions: &'a Petitions,
     vault: Arc<Vault>,
     import: Import,
-    /// Pieces that are there.
+    /// Number of written chunks.
     number: i32,
     preview: Vec<Vec<String>>,
 }
@@ -258,7 +331,7 @@ impl Upload<'_> {
             match added.await {
                 Ok(true) => break,
                 Ok(false) => return Err(upload_cancelled()),
-                // a file of hours is not thrown away because the database was away for a moment
+                // a short outage of the database does not abort a long upload
                 Err(Error::Unavailable { .. }) if tries < MAX_CHUNK_RETRIES => {
                     tries += 1;
                     tokio::time::sleep(Duration::from_secs(tries)).await;
@@ -270,7 +343,7 @@ impl Upload<'_> {
         Ok(())
     }
 
-    /// Throws away what came in; upkeep does where this cannot.
+    /// Deletes the written chunks; if this fails, maintenance does.
     async fn cancel_upload(&self, petition: &Petition) {
         if self.number == 0 && self.import.columns.is_empty() {
             return;
@@ -294,7 +367,7 @@ impl Upload<'_> {
     }
 }
 
-/// How to read a file.
+/// How to import a file.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = ImportStart)]
 pub struct StartBody {
@@ -302,20 +375,20 @@ pub struct StartBody {
     #[serde(default)]
     #[validate(nested)]
     mapping: ColumnMapping,
-    /// Only check every line and count; write nothing.
+    /// Only check and count the rows; write nothing.
     #[serde(default)]
     dry_run: bool,
     /// A registered word of origin for these signatures.
     #[serde(default)]
     #[validate(length(max = 100))]
     source: Option<String>,
-    /// What the people agreed to who have a yes in the consent column; needed with that column.
+    /// The wording to which people with a yes in the consent column agreed; required with that column.
     #[serde(default)]
     #[validate(length(max = 1000))]
     consent_wording: String,
 }
 
-/// Starts an import, or tries it with `dry_run`; one that was tried starts anew from the first line.
+/// Starts an import or, with `dry_run`, checks it; after a dry run it starts again from the first row.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/imports/{import}/start",
@@ -323,7 +396,7 @@ pub struct StartBody {
     params(("id" = String, Path), ("import" = Uuid, Path)),
     request_body = StartBody,
     responses(
-        (status = 202, description = "Running", body = Value),
+        (status = 202, description = "Running", body = ImportResource),
         (status = 401),
         (status = 404),
         (status = 409),
@@ -334,15 +407,16 @@ async fn start_import(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
-    Valid(Json(body)): Valid<Json<StartBody>>,
+    body: NewBody<StartBody>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
+    let body: StartBody = body.part()?;
     let kernel = &petitions.kernel;
     let petition = find(&petitions, &actor, &key).await?;
     let source = petitions.campaigns.source_word(petition.action.organization_id, body.source.as_deref()).await?;
     let mut tx = kernel.db.begin().await?;
     let mut row = imports::lock(&mut tx, petition.action.id, id).await?;
-    if !matches!(row.state.as_str(), "uploaded" | "checked") {
+    if !row.state.may_become(ImportState::Running) {
         return Err(Error::problem(Code::Conflict, "This import runs, or has ended."));
     }
     body.mapping.check(&row.columns)?;
@@ -359,7 +433,7 @@ async fn start_import(
     row.mapping = json!(body.mapping);
     row.source = source;
     row.dry_run = body.dry_run;
-    "running".clone_into(&mut row.state);
+    row.state = ImportState::Running;
     (row.seen, row.imported, row.duplicates, row.refused, row.finished_at) = (0, 0, 0, 0, None);
     imports::delete_row_errors(&mut tx, row.id).await?;
     imports::save(&mut tx, &row).await?;
@@ -367,16 +441,16 @@ async fn start_import(
     let details = json!({"import": row.id, "dry_run": row.dry_run});
     audit(&mut tx, &kernel.env, &actor, "import.start", Some(petition.action.id), details).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::ACCEPTED, &resource(kernel, &petition, &row, None)))
+    Ok(private_json(StatusCode::ACCEPTED, &ImportResource::new(kernel, &petition, &row, None)))
 }
 
-/// Stops an import and throws its file away; what it has signed stays signed.
+/// Cancels an import and deletes its file; imported signatures stay.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/imports/{import}/cancel",
     tag = "imports",
     params(("id" = String, Path), ("import" = Uuid, Path)),
-    responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)),
+    responses((status = 200, description = "Cancelled", body = ImportResource), (status = 401), (status = 404), (status = 409)),
 )]
 async fn cancel_import(
     State(petitions): State<Petitions>,
@@ -388,20 +462,20 @@ async fn cancel_import(
     let petition = find(&petitions, &actor, &key).await?;
     let mut tx = kernel.db.begin().await?;
     let mut row = imports::lock(&mut tx, petition.action.id, id).await?;
-    if !matches!(row.state.as_str(), "uploading" | "uploaded" | "checked" | "running") {
+    if !row.state.may_become(ImportState::Cancelled) {
         return Err(Error::problem(Code::Conflict, "This import has ended."));
     }
-    "cancelled".clone_into(&mut row.state);
+    row.state = ImportState::Cancelled;
     row.finished_at = Some(kernel.env.now());
     imports::save(&mut tx, &row).await?;
     jobs::remove(&mut tx, import::JOB, row.id).await?;
     import::begin_file_cleanup(&petitions, &mut tx, petition.action.organization_id, row.id).await?;
     audit(&mut tx, &kernel.env, &actor, "import.cancel", Some(petition.action.id), json!({"import": row.id})).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::OK, &resource(kernel, &petition, &row, None)))
+    Ok(private_json(StatusCode::OK, &ImportResource::new(kernel, &petition, &row, None)))
 }
 
-/// The refused lines as CSV: number, field, code, reason. What stood in them is not repeated.
+/// The row errors as CSV: line, field, code, detail; without the contents of the rows.
 #[utoipa::path(
     get,
     path = "/api/v1/petitions/{id}/imports/{import}/faults.csv",

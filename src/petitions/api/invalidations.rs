@@ -1,8 +1,9 @@
-//! `petitions/{id}/invalidations`: jobs that make signatures invalid by a rule, or let held ones count.
+//! `petitions/{id}/invalidations`: jobs that make signatures invalid by a rule, or release quarantined ones.
 
-use axum::{Json, extract::State, http::StatusCode, response::Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::{extract::State, http::StatusCode, response::Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -12,16 +13,18 @@ use super::ensure_visible;
 use crate::{
     error::{Error, Result},
     kernel::{
-        extract::{PathParams, Valid},
-        hal::{curies, identifiers, link},
+        extract::PathParams,
+        hal::{Links, identifiers},
         http_cache::private_json,
-        jobs::{self, JobStatus},
+        jobs::{self, JobResource, JobStatus},
+        patch::NewBody,
         text::required_line,
     },
     organizers::{Actor, Scope, audit},
     petitions::{
         Petitions,
         invalidation::{self, Effect, Rule},
+        state::InvalidationState,
         store::{
             self, Petition,
             invalidations::{self, Invalidation},
@@ -48,7 +51,7 @@ pub struct InvalidationBody {
     #[serde(default)]
     #[validate(nested)]
     rule: Rule,
-    /// Why; for the record.
+    /// Why, at most 500 characters.
     #[validate(length(min = 1, max = 500))]
     reason: String,
     /// Only count what would be changed.
@@ -60,32 +63,98 @@ fn invalidate() -> Effect {
     Effect::Invalidate
 }
 
+/// How far a job is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvalidationProgress {
+    /// Signatures that it has looked at.
+    seen: i64,
+    /// Signatures that it looks at; null while they are counted.
+    total: Option<i64>,
+    /// Signatures that it has changed.
+    changed: i64,
+}
+
+/// A job that changes the states of many signatures.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvalidationResource {
+    /// `muster:` and the UUID.
+    identifiers: Vec<String>,
+    /// When it was begun.
+    created_date: DateTime<Utc>,
+    /// What it does.
+    effect: Effect,
+    /// Which signatures; empty once the petition's data is destroyed.
+    rule: Rule,
+    /// Why.
+    reason: String,
+    /// Its state.
+    #[serde(rename = "muster:state")]
+    muster_state: InvalidationState,
+    /// When it ended.
+    #[serde(rename = "muster:finished_date")]
+    muster_finished_date: Option<DateTime<Utc>>,
+    /// The job that works on it.
+    #[serde(rename = "muster:job")]
+    muster_job: Option<JobResource>,
+    /// How far it is.
+    #[serde(rename = "muster:progress")]
+    muster_progress: InvalidationProgress,
+    /// What can be done with it.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+/// The jobs of a petition.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvalidationList {
+    /// Newest first, at most 200.
+    #[serde(rename = "muster:invalidations")]
+    muster_invalidations: Vec<InvalidationResource>,
+}
+
+/// What a job would do.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvalidationPreview {
+    /// Number of signatures that it would change.
+    #[serde(rename = "muster:would_change")]
+    muster_would_change: i64,
+    /// There may be more: counting was stopped.
+    #[serde(rename = "muster:would_change_is_minimum")]
+    muster_would_change_is_minimum: bool,
+}
+
 async fn resource(
     petitions: &Petitions,
     petition: &Petition,
     job: &Invalidation,
-    standing: Option<&JobStatus>,
-) -> Result<Value> {
+    status: Option<&JobStatus>,
+) -> InvalidationResource {
     let kernel = &petitions.kernel;
-    // the rules of a vault that was destroyed are gone with it
+    // after the vault was destroyed the rule cannot be decrypted any more
     let rule = match kernel.vaults.open(petition.action.vault_id).await {
         Ok(vault) => invalidation::open_rule(&vault, job).unwrap_or_default(),
         Err(_) => Rule::default(),
     };
     let base = kernel.url(&format!("{}/invalidations/{}", petition.action.api_path(), job.id));
-    Ok(json!({
-        "identifiers": identifiers(job.id),
-        "created_date": job.created_at,
-        "effect": job.effect,
-        "rule": rule,
-        "reason": job.reason,
-        "muster:state": job.state,
-        "muster:finished_date": job.finished_at,
-        "muster:job": standing.map(JobStatus::body),
-        // counted first
-        "muster:progress": {"seen": job.seen, "total": job.is_counted.then_some(job.total), "changed": job.changed},
-        "_links": {"muster:cancel": link(format!("{base}/cancel")), "muster:undo": link(format!("{base}/undo")), "curies": curies()},
-    }))
+    InvalidationResource {
+        identifiers: identifiers(job.id),
+        created_date: job.created_at,
+        effect: job.effect,
+        rule,
+        reason: job.reason.clone(),
+        muster_state: job.state,
+        muster_finished_date: job.finished_at,
+        muster_job: status.map(JobStatus::resource),
+        muster_progress: InvalidationProgress {
+            seen: job.seen,
+            total: job.is_counted.then_some(job.total),
+            changed: job.changed,
+        },
+        links: Links::default()
+            .to("muster:cancel", format!("{base}/cancel"))
+            .to("muster:undo", format!("{base}/undo"))
+            .with_curies(),
+    }
 }
 
 async fn find_petition(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petition> {
@@ -100,7 +169,7 @@ async fn find_petition(petitions: &Petitions, actor: &Actor, key: &str) -> Resul
     path = "/api/v1/petitions/{id}/invalidations",
     tag = "signatures",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The jobs", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "The jobs", body = InvalidationList), (status = 401), (status = 404)),
 )]
 async fn list_invalidations(
     State(petitions): State<Petitions>,
@@ -116,12 +185,13 @@ async fn list_invalidations(
     drop(conn);
     let mut items = Vec::with_capacity(found.len());
     for job in &found {
-        items.push(resource(&petitions, &petition, job, standings.get(&job.id)).await?);
+        items.push(resource(&petitions, &petition, job, standings.get(&job.id)).await);
     }
-    Ok(private_json(StatusCode::OK, &json!({"muster:invalidations": items})))
+    Ok(private_json(StatusCode::OK, &InvalidationList { muster_invalidations: items }))
 }
 
-/// Begins a job; with `dry_run` only says how many signatures it would change, or how many at least where there are very many.
+/// Begins a job; with `dry_run` only answers how many signatures it would change, or how many at least if there are
+/// very many.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/invalidations",
@@ -129,8 +199,8 @@ async fn list_invalidations(
     params(("id" = String, Path, description = "UUID or slug")),
     request_body = InvalidationBody,
     responses(
-        (status = 202, description = "Begun", body = Value),
-        (status = 200, description = "Counted only", body = Value),
+        (status = 202, description = "Begun", body = InvalidationResource),
+        (status = 200, description = "Counted only", body = InvalidationPreview),
         (status = 401),
         (status = 404),
         (status = 422),
@@ -140,9 +210,10 @@ async fn create_invalidation(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    Valid(Json(body)): Valid<Json<InvalidationBody>>,
+    body: NewBody<InvalidationBody>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
+    let body: InvalidationBody = body.part()?;
     let kernel = &petitions.kernel;
     let reason = required_line(&body.reason, 500).map_err(|e| Error::field("/reason", e.code, e.detail))?;
     let petition = find_petition(&petitions, &actor, &key).await?;
@@ -151,15 +222,15 @@ async fn create_invalidation(
     if body.dry_run {
         drop(tx);
         let (would, is_all) = invalidation::preview_count(&petitions, &petition, &rule, body.effect).await?;
-        let answer = json!({"muster:would_change": would, "muster:would_change_is_minimum": !is_all});
-        return Ok(private_json(StatusCode::OK, &answer));
+        let preview = InvalidationPreview { muster_would_change: would, muster_would_change_is_minimum: !is_all };
+        return Ok(private_json(StatusCode::OK, &preview));
     }
     let job =
         invalidation::begin(&petitions, &mut tx, &petition, actor.organizer_id, rule, body.effect, reason).await?;
     let details = json!({"effect": job.effect, "job": job.id});
     audit(&mut tx, &kernel.env, &actor, "signatures.invalidate", Some(petition.action.id), details).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::ACCEPTED, &resource(&petitions, &petition, &job, None).await?))
+    Ok(private_json(StatusCode::ACCEPTED, &resource(&petitions, &petition, &job, None).await))
 }
 
 /// Stops a running job; what it has changed stays changed.
@@ -168,7 +239,7 @@ async fn create_invalidation(
     path = "/api/v1/petitions/{id}/invalidations/{job}/cancel",
     tag = "signatures",
     params(("id" = String, Path), ("job" = Uuid, Path)),
-    responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)),
+    responses((status = 200, description = "Cancelled", body = InvalidationResource), (status = 401), (status = 404), (status = 409)),
 )]
 async fn cancel_invalidation(
     State(petitions): State<Petitions>,
@@ -182,14 +253,14 @@ async fn cancel_invalidation(
     .await
 }
 
-/// Takes a job back: every signature it changed gets its state back.
+/// Undoes a job: every signature it changed gets its former state back.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/invalidations/{job}/undo",
     tag = "signatures",
     params(("id" = String, Path), ("job" = Uuid, Path)),
     responses(
-        (status = 200, description = "Being taken back", body = Value),
+        (status = 200, description = "Being taken back", body = InvalidationResource),
         (status = 401),
         (status = 404),
         (status = 409),
@@ -217,7 +288,7 @@ async fn change_invalidation(
     let mut job = invalidations::lock(&mut tx, petition.action.id, job).await?;
     change(&mut job)?;
     invalidations::save(&mut tx, &job).await?;
-    if job.state == "undoing" {
+    if job.state == InvalidationState::Undoing {
         jobs::enqueue(&mut tx, invalidation::JOB, petition.action.organization_id, job.id, petitions.kernel.env.now())
             .await?;
     } else {
@@ -225,5 +296,5 @@ async fn change_invalidation(
     }
     audit(&mut tx, &petitions.kernel.env, actor, verb, Some(petition.action.id), json!({"job": job.id})).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::OK, &resource(petitions, &petition, &job, None).await?))
+    Ok(private_json(StatusCode::OK, &resource(petitions, &petition, &job, None).await))
 }

@@ -1,9 +1,9 @@
-//! `petitions/{id}/paper_batches`: signatures on paper, counted by hand and shown apart from the others.
+//! `petitions/{id}/paper_batches`: signatures on paper, counted by hand and shown separately.
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
-use chrono::NaiveDate;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -14,9 +14,10 @@ use crate::{
     error::{Error, OnConstraint, Result},
     kernel::{
         Kernel,
-        extract::{PathParams, Valid},
-        hal::{curies, identifiers, link},
+        extract::PathParams,
+        hal::{Links, Notice, identifiers},
         http_cache::private_json,
+        patch::NewBody,
         text::{clean_line, required_line},
     },
     organizers::{Actor, Scope, audit},
@@ -28,40 +29,70 @@ pub fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(list_paper_batches, create_paper_batch)).routes(routes!(delete_paper_batch))
 }
 
-/// A batch of paper sheets to enter.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[schema(as = NewPaperBatch)]
-pub struct PaperBatchBody {
-    /// What is written on the folder; once for each petition.
+/// What organizers write of a batch of paper sheets.
+#[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
+pub struct PaperBatchDocument {
+    /// Reference of the folder, unique within the petition; at most 100 characters.
     #[validate(length(min = 1, max = 100))]
     reference: String,
-    /// Sheets of paper.
+    /// Number of sheets.
     #[validate(range(min = 1, max = 100_000))]
     sheets: i32,
-    /// Signatures on them.
+    /// Number of signatures.
     #[validate(range(min = 1, max = 10_000_000))]
     count: i64,
     /// When they were collected.
     #[serde(default)]
     collected_on: Option<NaiveDate>,
-    /// Anything else.
+    /// Note, at most 500 characters.
     #[serde(default)]
     #[validate(length(max = 500))]
     note: String,
 }
 
-fn document(kernel: &Kernel, action: &Action, batches: &[paper::PaperBatch]) -> Value {
-    let each = |b: &paper::PaperBatch| {
-        json!({
-            "identifiers": identifiers(b.id), "reference": b.reference, "sheets": b.sheets, "count": b.count,
-            "collected_on": b.collected_on, "note": b.note, "created_date": b.created_at,
-        })
+/// A batch of paper sheets.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PaperBatchResource {
+    /// `muster:` and the UUID.
+    identifiers: Vec<String>,
+    /// What organizers write.
+    #[serde(flatten)]
+    document: PaperBatchDocument,
+    /// When it was entered.
+    created_date: DateTime<Utc>,
+}
+
+/// The batches of paper sheets of a petition.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PaperBatchList {
+    /// Signatures on all of them.
+    #[serde(rename = "muster:extra")]
+    muster_extra: i64,
+    /// Newest first.
+    #[serde(rename = "muster:paper_batches")]
+    muster_paper_batches: Vec<PaperBatchResource>,
+    /// `self`.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+fn list(kernel: &Kernel, action: &Action, batches: &[paper::PaperBatch]) -> PaperBatchList {
+    let each = |b: &paper::PaperBatch| PaperBatchResource {
+        identifiers: identifiers(b.id),
+        document: PaperBatchDocument {
+            reference: b.reference.clone(),
+            sheets: b.sheets,
+            count: b.count,
+            collected_on: b.collected_on,
+            note: b.note.clone(),
+        },
+        created_date: b.created_at,
     };
-    json!({
-        "muster:extra": batches.iter().map(|b| b.count).sum::<i64>(),
-        "muster:paper_batches": batches.iter().map(each).collect::<Vec<_>>(),
-        "_links": {"self": link(kernel.url(&format!("{}/paper_batches", action.api_path()))), "curies": curies()},
-    })
+    PaperBatchList {
+        muster_extra: batches.iter().map(|b| b.count).sum(),
+        muster_paper_batches: batches.iter().map(each).collect(),
+        links: Links::to_self(kernel.url(&format!("{}/paper_batches", action.api_path()))).with_curies(),
+    }
 }
 
 /// The batches of paper sheets, newest first, and their sum.
@@ -70,7 +101,7 @@ fn document(kernel: &Kernel, action: &Action, batches: &[paper::PaperBatch]) -> 
     path = "/api/v1/petitions/{id}/paper_batches",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The batches", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "The batches", body = PaperBatchList), (status = 401), (status = 404)),
 )]
 async fn list_paper_batches(
     State(petitions): State<Petitions>,
@@ -81,18 +112,18 @@ async fn list_paper_batches(
     let mut conn = petitions.kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, Kind::Petition, &key, Some(&actor)).await?;
     let batches = paper::batches(&mut conn, action.id).await?;
-    Ok(private_json(StatusCode::OK, &document(&petitions.kernel, &action, &batches)))
+    Ok(private_json(StatusCode::OK, &list(&petitions.kernel, &action, &batches)))
 }
 
-/// Enters a batch of paper sheets.
+/// Adds a batch of paper sheets.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/paper_batches",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug")),
-    request_body = PaperBatchBody,
+    request_body = PaperBatchDocument,
     responses(
-        (status = 201, description = "The batches", body = Value),
+        (status = 201, description = "The batches", body = PaperBatchList),
         (status = 401),
         (status = 404),
         (status = 422),
@@ -102,9 +133,10 @@ async fn create_paper_batch(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    Valid(Json(body)): Valid<Json<PaperBatchBody>>,
+    body: NewBody<PaperBatchResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
+    let body: PaperBatchDocument = body.part()?;
     let kernel = &petitions.kernel;
     let batch = paper::PaperBatch {
         id: kernel.env.id(),
@@ -126,22 +158,22 @@ async fn create_paper_batch(
     audit(&mut tx, &kernel.env, &actor, "paper.enter", Some(action.id), details).await?;
     let batches = paper::batches(&mut tx, action.id).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::CREATED, &document(kernel, &action, &batches)))
+    Ok(private_json(StatusCode::CREATED, &list(kernel, &action, &batches)))
 }
 
-/// Removes a batch that was entered by mistake.
+/// Deletes a batch.
 #[utoipa::path(
     delete,
     path = "/api/v1/petitions/{id}/paper_batches/{batch}",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug"), ("batch" = Uuid, Path)),
-    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "Removed", body = Notice), (status = 401), (status = 404)),
 )]
 async fn delete_paper_batch(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams((key, batch)): PathParams<(String, Uuid)>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -151,5 +183,5 @@ async fn delete_paper_batch(
     }
     audit(&mut tx, &kernel.env, &actor, "paper.remove", Some(action.id), json!({})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This batch is gone."})))
+    Ok(Json(Notice { notice: "This batch is gone." }))
 }

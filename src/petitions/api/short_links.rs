@@ -1,4 +1,4 @@
-//! Short links of a petition (`/go/{word}`), with how often each was followed.
+//! Short links of a petition (`/go/{word}`), with their clicks.
 
 use axum::{
     Json,
@@ -6,8 +6,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use validator::Validate;
@@ -15,10 +16,7 @@ use validator::Validate;
 use crate::{
     campaigns::{self, Action, Kind, ShortLink},
     error::{Error, Result},
-    kernel::{
-        extract::{PathParams, Valid},
-        http_cache::private_json,
-    },
+    kernel::{extract::PathParams, hal::Notice, http_cache::private_json, patch::NewBody},
     organizers::{Actor, Scope, audit},
     petitions::Petitions,
 };
@@ -28,19 +26,47 @@ pub fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new().routes(routes!(list_short_links, create_short_link)).routes(routes!(delete_short_link))
 }
 
-fn short_links_resource(petitions: &Petitions, action: &Action, links: &[ShortLink]) -> Value {
-    let kernel = &petitions.kernel;
-    let each = |l: &ShortLink| json!({"word": l.word, "url": kernel.url(&format!("/go/{}", l.word)), "hits": l.clicks, "created_date": l.created_at});
-    json!({"muster:short_links": links.iter().map(each).collect::<Vec<_>>(), "browser_url": kernel.url(&action.path())})
+/// A short link.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ShortLinkResource {
+    /// The last part of its address.
+    word: String,
+    /// URL.
+    url: String,
+    /// How often it was followed.
+    hits: i64,
+    /// When it was made.
+    created_date: DateTime<Utc>,
 }
 
-/// The petition's short links, with how often each was followed.
+/// The short links of a petition.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ShortLinkList {
+    /// The links.
+    #[serde(rename = "muster:short_links")]
+    muster_short_links: Vec<ShortLinkResource>,
+    /// URL of the page to which they lead.
+    browser_url: String,
+}
+
+fn list(petitions: &Petitions, action: &Action, links: &[ShortLink]) -> ShortLinkList {
+    let kernel = &petitions.kernel;
+    let each = |l: &ShortLink| ShortLinkResource {
+        word: l.word.clone(),
+        url: kernel.url(&format!("/go/{}", l.word)),
+        hits: l.clicks,
+        created_date: l.created_at,
+    };
+    ShortLinkList { muster_short_links: links.iter().map(each).collect(), browser_url: kernel.url(&action.path()) }
+}
+
+/// The petition's short links, with their clicks.
 #[utoipa::path(
     get,
     path = "/api/v1/petitions/{id}/short_links",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The links", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "The links", body = ShortLinkList), (status = 401), (status = 404)),
 )]
 async fn list_short_links(
     State(petitions): State<Petitions>,
@@ -51,34 +77,35 @@ async fn list_short_links(
     let mut conn = petitions.kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, Kind::Petition, &key, Some(&actor)).await?;
     let found = campaigns::short_links(&mut conn, action.id).await?;
-    Ok(private_json(StatusCode::OK, &short_links_resource(&petitions, &action, &found)))
+    Ok(private_json(StatusCode::OK, &list(&petitions, &action, &found)))
 }
 
-/// A short link to make.
+/// A short link to create.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = NewShortLink)]
 pub struct ShortLinkBody {
-    /// Small letters, digits and hyphens.
+    /// Lower-case letters, digits and hyphens, at most 40.
     #[validate(length(min = 1, max = 40))]
     word: String,
 }
 
-/// Makes a short link, or points one of the organization's here.
+/// Creates a short link, or makes one of the organization lead to this petition.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/short_links",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug")),
     request_body = ShortLinkBody,
-    responses((status = 201, description = "The links", body = Value), (status = 401), (status = 404), (status = 422)),
+    responses((status = 201, description = "The links", body = ShortLinkList), (status = 401), (status = 404), (status = 422)),
 )]
 async fn create_short_link(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    Valid(Json(body)): Valid<Json<ShortLinkBody>>,
+    body: NewBody<ShortLinkBody>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
+    let body: ShortLinkBody = body.part()?;
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Petition, &key, &actor).await?;
@@ -94,22 +121,22 @@ async fn create_short_link(
     audit(&mut tx, &kernel.env, &actor, "short_link.create", Some(action.id), json!({"word": body.word})).await?;
     let found = campaigns::short_links(&mut tx, action.id).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::CREATED, &short_links_resource(&petitions, &action, &found)).into_response())
+    Ok(private_json(StatusCode::CREATED, &list(&petitions, &action, &found)).into_response())
 }
 
-/// Removes a short link.
+/// Deletes a short link.
 #[utoipa::path(
     delete,
     path = "/api/v1/petitions/{id}/short_links/{word}",
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug"), ("word" = String, Path)),
-    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "Removed", body = Notice), (status = 401), (status = 404)),
 )]
 async fn delete_short_link(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams((key, word)): PathParams<(String, String)>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -119,5 +146,5 @@ async fn delete_short_link(
     }
     audit(&mut tx, &kernel.env, &actor, "short_link.delete", Some(action.id), json!({"word": word})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This short link is gone."})))
+    Ok(Json(Notice { notice: "This short link is gone." }))
 }

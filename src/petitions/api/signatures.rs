@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -17,23 +18,25 @@ use validator::Validate;
 
 use super::ensure_visible;
 use crate::{
-    campaigns::{self, Kind},
+    campaigns::{self, Kind, ReceivedResource},
     error::{Error, Result},
     kernel::{
-        extract::{ListQuery, PathParams, Valid, ValidWithBytes},
-        hal::{curies, identifiers, link},
+        extract::{ListQuery, PathParams},
+        hal::{Links, Notice, identifiers},
         http_cache::private_json,
         idempotency,
-        paging::Listing,
+        paging::{Listed, Page},
+        patch::{NewBody, Patch},
         rate_limit::{Proof, Source},
         text::{clean_line, clean_text},
     },
     letters::EditedText,
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{self, Consents, PersonBody},
+    people::{self, Consents, ContactDetails, PersonBody},
     petitions::{
         abuse::RequestSignals,
         invalidation, ops, questions,
+        state::{CommentState, QuarantineReason, SignatureState, Vetting},
         store::{self, Petition, SignatureRow},
         submission::{AttachedLetterInput, Display, NewSignature, Petitions, SignaturePayload},
     },
@@ -54,7 +57,7 @@ pub struct SignatureBody {
     /// Who signs.
     #[validate(nested)]
     pub person: PersonBody,
-    /// A comment; shown only after an organizer has read it.
+    /// A comment, at most 5,000 characters; shown only after an organizer has approved it.
     #[serde(default)]
     #[validate(length(max = 5000))]
     pub comments: String,
@@ -65,20 +68,20 @@ pub struct SignatureBody {
     /// How the name is shown; hidden if absent.
     #[serde(default, rename = "muster:display")]
     pub muster_display: Display,
-    /// What was ticked.
+    /// Consents.
     #[serde(default, rename = "muster:consents")]
     pub muster_consents: Consents,
-    /// Count me, keep nothing: the contact is dropped right after confirmation. Not together with consents.
+    /// "Count me, keep nothing": the contact is erased right after confirmation. Not together with consents.
     #[serde(default, rename = "muster:keep_nothing")]
     pub muster_keep_nothing: bool,
     /// Answers to the petition's own questions, by key: a text, the value of a choice, or true.
     #[serde(default, rename = "muster:answers")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, questions::GivenAnswer>)]
     pub muster_answers: BTreeMap<String, Value>,
-    /// May the name be handed over with the petition?
+    /// May the name be part of deliveries?
     #[serde(default, rename = "muster:deliver_name")]
     pub muster_deliver_name: bool,
-    /// What the signer changes of the letter that the petition carries.
+    /// What the signer changes of the attached letter.
     #[serde(default, rename = "muster:letter")]
     #[validate(nested)]
     pub muster_letter: AttachedLetterBody,
@@ -86,12 +89,12 @@ pub struct SignatureBody {
     #[serde(default, rename = "muster:challenge")]
     #[validate(length(max = 4000))]
     pub muster_challenge: Option<String>,
-    /// Seconds from opening the form to sending it, where the form's script knows.
+    /// Seconds from opening the form to submitting it, as measured by the form's script.
     #[serde(default, rename = "muster:form_seconds")]
     pub muster_form_seconds: Option<u32>,
 }
 
-/// The signer's own words in the letter that a petition carries; absent: the template speaks.
+/// Edited subject and text of the attached letter; empty: those of the template.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 #[schema(as = AttachedLetter)]
@@ -99,7 +102,7 @@ pub struct AttachedLetterBody {
     /// Subject.
     #[validate(length(max = 200))]
     pub subject: String,
-    /// Text; arrives as typed.
+    /// Text, at most 10,000 characters; sent as typed.
     #[validate(length(max = 10_000))]
     pub message: String,
     /// May the office see the writer's own address?
@@ -110,62 +113,134 @@ pub struct AttachedLetterBody {
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 pub struct ReferrerData {
-    /// A registered word; anything else counts as "other".
+    /// A registered word of origin; anything else counts as `other`.
     #[validate(length(max = 200))]
     pub source: Option<String>,
-    /// Not kept.
+    /// Not stored.
     #[validate(length(max = 2000))]
     pub website: Option<String>,
 }
 
-fn signature_resource(
-    petitions: &Petitions,
-    petition: &Petition,
-    row: &SignatureRow,
-    payload: Option<&SignaturePayload>,
-) -> Value {
-    let kernel = &petitions.kernel;
-    let base = petition.action.api_path();
-    let mut signature = json!({
-        "identifiers": identifiers(row.id),
-        "created_date": row.created_at,
-        "modified_date": row.counted_at.unwrap_or(row.created_at),
-        "muster:state": row.state,
-        "_links": {
-            "self": link(kernel.url(&format!("{base}/signatures/{}", row.id))),
-            "osdi:petition": link(kernel.url(&base)),
-            "curies": curies(),
-        },
-    });
-    if !petition.action.protected {
-        signature["comments"] = json!(payload.map_or("", |t| &*t.comments));
-        signature["muster:deliver_name"] = json!(row.delivers_name);
-        signature["muster:display"] = json!(row.display);
-        signature["muster:comment_state"] = json!(row.comment_state);
-        signature["muster:vetted"] = json!(row.vetted);
-        signature["muster:suspicion"] = json!(row.quarantine_reason);
-        signature["referrer_data"] = json!({"source": row.source});
-        signature["_links"]["osdi:person"] = link(kernel.url(&format!("/api/v1/people/{}", row.person_id)));
-    }
-    if let Some(payload) = payload {
-        signature["person"] = payload.details.to_osdi();
-        signature["muster:answers"] = json!(payload.answers);
-    }
-    signature
+/// Where a signature comes from.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignatureSource {
+    /// A registered word, or `other`; null: nothing was said.
+    source: Option<String>,
 }
 
-/// A signature with its person where the token may see contacts; those of protected petitions never leave by token.
+/// What an organizer may decide about a signature. A PUT lays its members over the document as it is; absent members
+/// stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the names of the members")]
+pub struct SignatureDocument {
+    /// Whether its comment is shown: organizers set `shown` or `hidden`.
+    #[serde(rename = "muster:comment_state")]
+    muster_comment_state: CommentState,
+    /// How its name is shown: organizers set `hidden`; only its owner shows it.
+    #[serde(rename = "muster:display")]
+    muster_display: Display,
+    /// What a look at it has shown.
+    #[serde(rename = "muster:vetted")]
+    muster_vetted: Vetting,
+    /// Its state: organizers set `counted`, `quarantined` or `invalid`.
+    #[serde(rename = "muster:state")]
+    muster_state: SignatureState,
+}
+
+/// A signature (OSDI signature). Members that tell something about the person are left out for a protected petition.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignatureResource {
+    /// `muster:` and the UUID.
+    identifiers: Vec<String>,
+    /// When it was given; of a protected petition, the day only.
+    created_date: DateTime<Utc>,
+    /// When it was first counted or quarantined, or else `created_date`.
+    modified_date: DateTime<Utc>,
+    /// Its state.
+    #[serde(rename = "muster:state")]
+    muster_state: SignatureState,
+    /// The comment; empty without the scope `contacts:read`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comments: Option<String>,
+    /// May the name be part of deliveries?
+    #[serde(rename = "muster:deliver_name", skip_serializing_if = "Option::is_none")]
+    muster_deliver_name: Option<bool>,
+    /// How the name is shown.
+    #[serde(rename = "muster:display", skip_serializing_if = "Option::is_none")]
+    muster_display: Option<Display>,
+    /// Whether the comment is shown.
+    #[serde(rename = "muster:comment_state", skip_serializing_if = "Option::is_none")]
+    muster_comment_state: Option<CommentState>,
+    /// What a look at it has shown.
+    #[serde(rename = "muster:vetted", skip_serializing_if = "Option::is_none")]
+    muster_vetted: Option<Vetting>,
+    /// Why it was quarantined; null: it was not.
+    #[serde(rename = "muster:suspicion", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<QuarantineReason>)]
+    #[expect(clippy::option_option, reason = "null where it is not set, absent where it is not shown")]
+    muster_suspicion: Option<Option<QuarantineReason>>,
+    /// Where it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referrer_data: Option<SignatureSource>,
+    /// Who signed. Scope `contacts:read` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<ContactDetails>,
+    /// Answers to the petition's own questions, by key. Scope `contacts:read` only.
+    #[serde(rename = "muster:answers", skip_serializing_if = "Option::is_none")]
+    muster_answers: Option<BTreeMap<String, String>>,
+    /// `self`, the petition, the person.
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl Listed for SignatureResource {
+    const REL: &str = "osdi:signatures";
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+
+impl SignatureResource {
+    fn new(petitions: &Petitions, petition: &Petition, row: &SignatureRow, payload: Option<&SignaturePayload>) -> Self {
+        let kernel = &petitions.kernel;
+        let base = petition.action.api_path();
+        let is_shown = !petition.action.protected;
+        let person = is_shown.then(|| kernel.url(&format!("/api/v1/people/{}", row.person_id)));
+        Self {
+            identifiers: identifiers(row.id),
+            created_date: row.created_at,
+            modified_date: row.counted_at.unwrap_or(row.created_at),
+            muster_state: row.state,
+            comments: is_shown.then(|| payload.map(|t| t.comments.clone()).unwrap_or_default()),
+            muster_deliver_name: is_shown.then_some(row.delivers_name),
+            muster_display: is_shown.then_some(row.display),
+            muster_comment_state: is_shown.then_some(row.comment_state),
+            muster_vetted: is_shown.then_some(row.vetted),
+            muster_suspicion: is_shown.then_some(row.quarantine_reason),
+            referrer_data: is_shown.then(|| SignatureSource { source: row.source.clone() }),
+            person: payload.map(|t| t.details.contact()),
+            muster_answers: payload.map(|t| t.answers.clone()),
+            links: Links::to_self(kernel.url(&format!("{base}/signatures/{}", row.id)))
+                .to("osdi:petition", kernel.url(&base))
+                .to_optional("osdi:person", person)
+                .with_curies(),
+        }
+    }
+}
+
+/// A signature, with its person if the token has `contacts:read` and the petition is not protected.
 async fn visible_resource(
     petitions: &Petitions,
     petition: &Petition,
     row: &SignatureRow,
     actor: &Actor,
-) -> Result<Value> {
+) -> Result<SignatureResource> {
     if petition.action.protected || !actor.allows(Scope::ContactsRead) {
-        return Ok(signature_resource(petitions, petition, row, None));
+        return Ok(SignatureResource::new(petitions, petition, row, None));
     }
     let payload = petitions.open_payload(petition.action.vault_id, row.id, row.sealed.as_deref()).await?;
-    Ok(signature_resource(petitions, petition, row, Some(&payload)))
+    Ok(SignatureResource::new(petitions, petition, row, Some(&payload)))
 }
 
 /// The signatures of a petition, newest first.
@@ -174,7 +249,7 @@ async fn visible_resource(
     path = "/api/v1/petitions/{id}/signatures",
     tag = "signatures",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "A page of signatures", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "A page of signatures", body = Page<SignatureResource>), (status = 401), (status = 404)),
 )]
 async fn list_signatures(
     State(petitions): State<Petitions>,
@@ -190,7 +265,7 @@ async fn list_signatures(
     let mut filter = query.filter(store::SIGNATURE_FIELDS)?;
     if let Some(filter) = &mut filter {
         actor.require(Scope::ContactsRead)?;
-        // a protected petition answers no question about one person
+        // a protected petition answers no query about a person
         if !petition.action.protected {
             let vault = kernel.vaults.open(petition.action.vault_id).await?;
             people::resolve_addresses(&mut conn, &vault, filter).await?;
@@ -203,10 +278,7 @@ async fn list_signatures(
         items.push(visible_resource(&petitions, &petition, row, &actor).await?);
     }
     let url = kernel.url(&format!("{}/signatures", petition.action.api_path()));
-    Ok(private_json(
-        StatusCode::OK,
-        &Listing::new(&url, "osdi:signatures", &query.page, extent).keep_query(&query.raw).body(items),
-    ))
+    Ok(private_json(StatusCode::OK, &Page::new(&url, &query.raw, &query.page, &extent, items)))
 }
 
 /// One signature.
@@ -215,7 +287,7 @@ async fn list_signatures(
     path = "/api/v1/petitions/{id}/signatures/{signature}",
     tag = "signatures",
     params(("id" = String, Path), ("signature" = Uuid, Path)),
-    responses((status = 200, description = "The signature", body = Value), (status = 404)),
+    responses((status = 200, description = "The signature", body = SignatureResource), (status = 404)),
 )]
 async fn get_signature(
     State(petitions): State<Petitions>,
@@ -234,7 +306,8 @@ async fn get_signature(
     Ok(private_json(StatusCode::OK, &visible_resource(&petitions, &petition, &row, &actor).await?))
 }
 
-/// Signs. Without a token this is the public act, answered alike for everybody; with one the organizer vouches.
+/// Signs. Without a token this is the public form, answered alike for everybody; with one the organizer vouches for
+/// the signer.
 #[utoipa::path(
     post,
     path = "/api/v1/petitions/{id}/signatures",
@@ -242,9 +315,9 @@ async fn get_signature(
     params(("id" = String, Path, description = "UUID or slug")),
     request_body = SignatureBody,
     responses(
-        (status = 202, description = "Received (public act)", body = Value),
-        (status = 201, description = "Signed (with a token)", body = Value),
-        (status = 200, description = "Was there already (with a token)", body = Value),
+        (status = 202, description = "Received (public act)", body = ReceivedResource),
+        (status = 201, description = "Signed (with a token)", body = SignatureResource),
+        (status = 200, description = "Was there already (with a token)", body = SignatureResource),
         (status = 409),
         (status = 422),
         (status = 428),
@@ -257,9 +330,11 @@ async fn create_signature(
     source: Source,
     headers: HeaderMap,
     PathParams(key): PathParams<String>,
-    ValidWithBytes(body, bytes): ValidWithBytes<SignatureBody>,
+    body: NewBody<SignatureBody>,
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
+    let bytes = body.bytes.clone();
+    let body: SignatureBody = body.part()?;
     let petition = petitions.petition(&key).await?;
     ensure_visible(actor.as_ref(), &petition)?;
     let challenge = body.muster_challenge.clone();
@@ -271,9 +346,7 @@ async fn create_signature(
         let letter = petitions.prepare_attached_letter(&petition, &new).await?;
         kernel.rate_limiter.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
         petitions.submit(&petition, new, letter).await?;
-        return Ok(
-            (StatusCode::ACCEPTED, Json(petition.action.received(&kernel.settings.http.public_url))).into_response()
-        );
+        return Ok((StatusCode::ACCEPTED, Json(ReceivedResource::new(kernel, &petition.action))).into_response());
     };
     actor.require(Scope::ContactsWrite)?;
     let path = format!("{}/signatures", petition.action.api_path());
@@ -326,70 +399,20 @@ fn parse_signature(body: SignatureBody) -> Result<NewSignature> {
     })
 }
 
-/// What an organizer may decide about a signature; absent members stay.
-#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
-pub struct SignatureChanges {
-    /// Show the comment, or hide it.
-    #[serde(rename = "muster:comment_state")]
-    comment_state: Option<CommentDecision>,
-    /// `hidden` only: an organizer may hide a name; only its owner shows it.
-    #[serde(rename = "muster:display")]
-    display: Option<Display>,
-    /// What a look at it has shown.
-    #[serde(rename = "muster:vetted")]
-    vetted: Option<Vetted>,
-    /// Lets it count, holds it back, or makes it invalid; what its signer has withdrawn stays withdrawn.
-    #[serde(rename = "muster:state")]
-    state: Option<StateDecision>,
-}
-
-/// The states that an organizer may give a signature.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StateDecision {
-    /// It counts.
-    Counted,
-    /// It waits.
-    Quarantined,
-    /// It does not count.
-    Invalid,
-}
-
-/// What becomes of a comment that an organizer has read.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CommentDecision {
-    /// It may be shown.
-    Shown,
-    /// It may not.
-    Hidden,
-}
-
-/// What a look at a signature has shown.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Vetted {
-    /// A real person's.
-    Genuine,
-    /// Perhaps not.
-    Doubtful,
-}
-
 /// Decides about a signature: its comment, its name, whether it is genuine.
 #[utoipa::path(
     put,
     path = "/api/v1/petitions/{id}/signatures/{signature}",
     tag = "signatures",
     params(("id" = String, Path), ("signature" = Uuid, Path)),
-    request_body = SignatureChanges,
-    responses((status = 200, description = "Decided", body = Value), (status = 404), (status = 409), (status = 422)),
+    request_body = SignatureDocument,
+    responses((status = 200, description = "Decided", body = SignatureResource), (status = 404), (status = 409), (status = 422)),
 )]
 async fn update_signature(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
-    Valid(Json(changes)): Valid<Json<SignatureChanges>>,
+    changes: Patch<SignatureResource>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &petitions.kernel;
@@ -400,30 +423,16 @@ async fn update_signature(
     if row.petition_id != petition.action.id {
         return Err(Error::not_found());
     }
-    let hide = match changes.display {
-        None => false,
-        Some(Display::Hidden) => true,
-        Some(_) => return Err(Error::field("/muster:display", "not_allowed", "Only its owner shows a name.")),
-    };
-    if changes.comment_state.is_some() && row.comment_state == "none" {
-        return Err(Error::field("/muster:comment_state", "not_allowed", "This signature has no comment."));
-    }
-    let decision = changes.comment_state.map(|d| match d {
-        CommentDecision::Shown => "shown",
-        CommentDecision::Hidden => "hidden",
-    });
-    let vetted = changes.vetted.map(|v| match v {
-        Vetted::Genuine => "genuine",
-        Vetted::Doubtful => "doubtful",
-    });
-    let ruling = changes.state.map(|r| match r {
-        StateDecision::Counted => "counted",
-        StateDecision::Quarantined => "quarantined",
-        StateDecision::Invalid => "invalid",
-    });
-    if let Some(to) = ruling.filter(|to| *to != row.state) {
-        let may = row.counted_at.is_some() || (to == "invalid" && row.state == "pending");
-        let done = may
+    let decided = changes.apply(&SignatureDocument {
+        muster_comment_state: row.comment_state,
+        muster_display: row.display,
+        muster_vetted: row.vetted,
+        muster_state: row.state,
+    })?;
+    let to = decided.muster_state;
+    check_decision(&row, &decided)?;
+    if to != row.state {
+        let done = row.state.may_be_set_to(to, row.counted_at.is_some())
             && invalidation::change_signature_state(&petitions, &mut tx, &row, to, petition.action.protected)
                 .await?
                 .is_some();
@@ -433,13 +442,38 @@ async fn update_signature(
             return Err(Error::field("/muster:state", "not_allowed", detail));
         }
     }
-    store::comments::save_moderation(&mut tx, id, decision, vetted, hide).await?;
+    let SignatureDocument { muster_comment_state: comment, muster_display: display, muster_vetted: vetted, .. } =
+        decided;
+    store::comments::save_moderation(&mut tx, id, comment, vetted, display).await?;
     store::comments::notify_changed(&mut tx, petition.action.id).await?;
-    let details = json!({"comment": decision, "vetted": vetted, "name_hidden": hide, "state": ruling});
+    let details = json!({
+        "comment": (comment != row.comment_state).then_some(comment),
+        "vetted": (vetted != row.vetted).then_some(vetted),
+        "name_hidden": display != row.display,
+        "state": (to != row.state).then_some(to),
+    });
     audit(&mut tx, &kernel.env, &actor, "signature.decide", Some(id), details).await?;
     let row = store::signature(&mut tx, id).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &visible_resource(&petitions, &petition, &row, &actor).await?))
+}
+
+/// Refuses what an organizer may not decide about a signature.
+fn check_decision(row: &SignatureRow, decided: &SignatureDocument) -> Result<()> {
+    if decided.muster_display != row.display && decided.muster_display != Display::Hidden {
+        return Err(Error::field("/muster:display", "not_allowed", "Only its owner shows a name."));
+    }
+    if decided.muster_vetted != row.vetted && decided.muster_vetted == Vetting::Unvetted {
+        return Err(Error::field("/muster:vetted", "unknown_value", "Expected `genuine` or `doubtful`."));
+    }
+    let comment = decided.muster_comment_state;
+    if comment == row.comment_state || row.comment_state.may_become(comment) {
+        return Ok(());
+    }
+    if row.comment_state == CommentState::None {
+        return Err(Error::field("/muster:comment_state", "not_allowed", "This signature has no comment."));
+    }
+    Err(Error::field("/muster:comment_state", "unknown_value", "Expected `shown` or `hidden`."))
 }
 
 /// Withdraws a signature on behalf of its signer.
@@ -448,13 +482,13 @@ async fn update_signature(
     path = "/api/v1/petitions/{id}/signatures/{signature}",
     tag = "signatures",
     params(("id" = String, Path), ("signature" = Uuid, Path)),
-    responses((status = 200, description = "Withdrawn", body = Value), (status = 404)),
+    responses((status = 200, description = "Withdrawn", body = Notice), (status = 404)),
 )]
 async fn delete_signature(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -463,12 +497,12 @@ async fn delete_signature(
     if row.petition_id != action.id {
         return Err(Error::not_found());
     }
-    if row.state == "pending" {
+    if row.state == SignatureState::Pending {
         ops::drop_pending(&mut tx, &row).await?;
     } else {
         ops::withdraw(&mut tx, kernel, &row, action.protected).await?;
     }
     audit(&mut tx, &kernel.env, &actor, "signature.withdraw", Some(id), json!({})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This signature was withdrawn."})))
+    Ok(Json(Notice { notice: "This signature was withdrawn." }))
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::{PgConnection, PgPool, types::Json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -13,9 +15,6 @@ use crate::{
 };
 
 /// An organization's limits and allowances. A value that this version cannot read allows nothing.
-///
-/// # Errors
-/// A database error.
 pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSettings> {
     let limits = sqlx::query_scalar!(
         r#"SELECT abuse_settings AS "abuse_settings: Json<AbuseLimits>" FROM organizations WHERE id = $1"#,
@@ -25,18 +24,15 @@ pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSe
     .await?;
     let mut known = AbuseSettings { limits: limits.0, ..AbuseSettings::default() };
     for allowance in allowances(conn, organization).await? {
-        match allowance.kind.as_str() {
-            "network" => known.networks.extend(allowance.value.parse::<Network>().ok()),
-            _ => known.domains.push(allowance.value),
+        match allowance.kind {
+            AllowanceKind::Network => known.networks.extend(allowance.value.parse::<Network>().ok()),
+            AllowanceKind::Domain => known.domains.push(allowance.value),
         }
     }
     Ok(known)
 }
 
 /// Writes an organization's limits.
-///
-/// # Errors
-/// A database error.
 pub async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &AbuseLimits) -> Result<()> {
     sqlx::query!("UPDATE organizations SET abuse_settings = $2 WHERE id = $1", organization, Json(limits) as _)
         .execute(conn)
@@ -44,13 +40,37 @@ pub async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &A
     Ok(())
 }
 
+/// What an allowance names: `allowances.kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum AllowanceKind {
+    /// A network (CIDR).
+    Network,
+    /// A mail domain.
+    Domain,
+}
+
+impl AllowanceKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Network, Self::Domain];
+
+    /// Its value in the database and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Domain => "domain",
+        }
+    }
+}
+
 /// A place where many sign at once.
 #[derive(Clone, Debug)]
 pub struct Allowance {
     /// Its row.
     pub id: Uuid,
-    /// `network` or `domain`.
-    pub kind: String,
+    /// What it is.
+    pub kind: AllowanceKind,
     /// The network (CIDR) or the domain.
     pub value: String,
     /// What place it is.
@@ -58,13 +78,10 @@ pub struct Allowance {
 }
 
 /// An organization's allowances.
-///
-/// # Errors
-/// A database error.
 pub async fn allowances(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<Allowance>> {
     Ok(sqlx::query_as!(
         Allowance,
-        "SELECT id, kind, value, note FROM allowances WHERE organization_id = $1 ORDER BY kind, value",
+        r#"SELECT id, kind AS "kind: AllowanceKind", value, note FROM allowances WHERE organization_id = $1 ORDER BY kind, value"#,
         organization
     )
     .fetch_all(conn)
@@ -72,9 +89,6 @@ pub async fn allowances(conn: &mut PgConnection, organization: Uuid) -> Result<V
 }
 
 /// Adds an allowance; one that is there gets the new note.
-///
-/// # Errors
-/// A database error.
 pub async fn upsert_allowance(
     conn: &mut PgConnection,
     organization: Uuid,
@@ -86,7 +100,7 @@ pub async fn upsert_allowance(
          ON CONFLICT (organization_id, kind, value) DO UPDATE SET note = excluded.note",
         new.id,
         organization,
-        new.kind,
+        new.kind.as_str(),
         new.value,
         new.note,
         now
@@ -97,9 +111,6 @@ pub async fn upsert_allowance(
 }
 
 /// Removes an allowance. False: there was none.
-///
-/// # Errors
-/// A database error.
 pub async fn delete_allowance(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM allowances WHERE organization_id = $1 AND id = $2", organization, id)
         .execute(conn)
@@ -108,9 +119,6 @@ pub async fn delete_allowance(conn: &mut PgConnection, organization: Uuid, id: U
 }
 
 /// Deletes signals from before a moment, some at a time. Returns how many.
-///
-/// # Errors
-/// A database error.
 pub async fn delete_old_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
     let done = sqlx::query!(
         "DELETE FROM signature_signals WHERE signature_id IN (SELECT signature_id FROM signature_signals WHERE created_at < $1 LIMIT 10000)",
@@ -122,9 +130,6 @@ pub async fn delete_old_signals(db: &PgPool, before: DateTime<Utc>) -> Result<u6
 }
 
 /// Writes down how many acts a process took under some tags in an hour, and reads what the others took under these.
-///
-/// # Errors
-/// A database error.
 pub async fn sync_bursts(db: &PgPool, sync: &BurstSync) -> Result<HashMap<[u8; 16], u64>> {
     let hour = hour_start(sync.hour);
     if !sync.reported.is_empty() {
@@ -156,9 +161,6 @@ pub async fn sync_bursts(db: &PgPool, sync: &BurstSync) -> Result<HashMap<[u8; 1
 }
 
 /// Deletes the counts of hours that are over, some at a time. Returns how many.
-///
-/// # Errors
-/// A database error.
 pub async fn delete_old_burst_counts(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let done = sqlx::query!(
         "DELETE FROM signature_bursts WHERE ctid IN (SELECT ctid FROM signature_bursts WHERE hour < $1 LIMIT 10000)",
@@ -175,9 +177,6 @@ fn hour_start(hour: i64) -> DateTime<Utc> {
 }
 
 /// The network tag of a signature, while it is kept.
-///
-/// # Errors
-/// A database error.
 pub async fn network_tag(conn: &mut PgConnection, petition: Uuid, signature: Uuid) -> Result<Option<Vec<u8>>> {
     let tag = sqlx::query_scalar!(
         "SELECT network_tag FROM signature_signals WHERE signature_id = $2 AND petition_id = $1",

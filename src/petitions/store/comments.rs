@@ -6,6 +6,10 @@ use uuid::Uuid;
 use crate::{
     error::Result,
     kernel::{cache_invalidation::CacheInvalidation, transaction::invalidate},
+    petitions::{
+        state::{CommentState, Vetting},
+        submission::Display,
+    },
 };
 
 /// A comment that may be shown.
@@ -16,18 +20,15 @@ pub struct CommentRow {
     /// What was typed, sealed.
     pub sealed: Option<Vec<u8>>,
     /// How the name is shown.
-    pub display: String,
+    pub display: Display,
 }
 
 /// The newest comments of a petition that an organizer let through.
-///
-/// # Errors
-/// A database error.
 pub async fn shown(conn: &mut PgConnection, petition: Uuid, most: i64) -> Result<Vec<CommentRow>> {
     Ok(sqlx::query_as!(
         CommentRow,
-        "SELECT id, sealed, display FROM signatures
-         WHERE petition_id = $1 AND comment_state = 'shown' AND state = 'counted' ORDER BY id DESC LIMIT $2",
+        r#"SELECT id, sealed, display AS "display: Display" FROM signatures
+           WHERE petition_id = $1 AND comment_state = 'shown' AND state = 'counted' ORDER BY id DESC LIMIT $2"#,
         petition,
         most
     )
@@ -35,25 +36,20 @@ pub async fn shown(conn: &mut PgConnection, petition: Uuid, most: i64) -> Result
     .await?)
 }
 
-/// What an organizer decides about a signature; `None` leaves it as it is. Tells the other processes.
-///
-/// # Errors
-/// A database error.
+/// Writes what an organizer has decided about a signature.
 pub async fn save_moderation(
     conn: &mut PgConnection,
     signature: Uuid,
-    comment_state: Option<&str>,
-    vetted: Option<&str>,
-    hide_name: bool,
+    comment_state: CommentState,
+    vetted: Vetting,
+    display: Display,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE signatures SET comment_state = coalesce($2, comment_state), vetted = coalesce($3, vetted),
-                               display = CASE WHEN $4 THEN 'hidden' ELSE display END
-         WHERE id = $1",
+        "UPDATE signatures SET comment_state = $2, vetted = $3, display = $4 WHERE id = $1",
         signature,
-        comment_state,
-        vetted,
-        hide_name
+        comment_state.as_str(),
+        vetted.as_str(),
+        display.as_str()
     )
     .execute(conn)
     .await?;
@@ -61,9 +57,6 @@ pub async fn save_moderation(
 }
 
 /// Invalidates what is cached of a petition's signers, whose table has no trigger for that, when the transaction commits.
-///
-/// # Errors
-/// A database error.
 pub async fn notify_changed(conn: &mut PgConnection, petition: Uuid) -> Result<()> {
     invalidate(conn, CacheInvalidation::Row(petition)).await
 }

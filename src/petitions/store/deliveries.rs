@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::{ActionImage, Cells},
     error::Result,
+    petitions::state::PetitionDeliveryStatus,
 };
 
 /// Bytes of a receipt.
@@ -45,44 +46,47 @@ impl Statement {
 pub struct PetitionDelivery {
     /// Id.
     pub id: Uuid,
-    /// Is it done, and public?
-    pub delivered: bool,
+    /// Is it done, and so public?
+    pub status: PetitionDeliveryStatus,
     /// The day.
     pub date: NaiveDate,
-    /// Where.
+    /// The place.
     pub place: String,
     /// Who took it.
     pub received_by: String,
-    /// What happened.
+    /// Note on what happened.
     pub note: String,
-    /// The event it was part of: slug and title.
+    /// The event it was part of.
+    pub event_id: Option<Uuid>,
+    /// Slug and title of the event, if the public may see it.
     pub event: Option<(String, String)>,
-    /// A picture of it.
+    /// An image of it.
     pub image: Option<ActionImage>,
     /// Once the number is fixed.
     pub statement: Option<Statement>,
 }
 
+impl PetitionDelivery {
+    /// Was it done?
+    pub fn is_delivered(&self) -> bool {
+        self.status == PetitionDeliveryStatus::Delivered
+    }
+}
+
 /// A petition's deliveries, newest first; or the one of this id.
-///
-/// # Errors
-/// A database error.
 pub async fn deliveries(conn: &mut PgConnection, petition: Uuid, id: Option<Uuid>) -> Result<Vec<PetitionDelivery>> {
     let all = of_petitions(conn, &[petition], id).await?;
     Ok(all.into_iter().map(|(_, delivery)| delivery).collect())
 }
 
 /// The deliveries of petitions with the petition's id, newest first; or the one of this id.
-///
-/// # Errors
-/// A database error.
 pub async fn of_petitions(
     conn: &mut PgConnection,
     petitions: &[Uuid],
     id: Option<Uuid>,
 ) -> Result<Vec<(Uuid, PetitionDelivery)>> {
     let rows = sqlx::query!(
-        r#"SELECT d.id, d.petition_id, d.state, d.delivered_on, d.place, d.received_by, d.note, d.stated_at, d.receipts, d.erased, d.paper,
+        r#"SELECT d.id, d.petition_id, d.state AS "status: PetitionDeliveryStatus", d.event_id, d.delivered_on, d.place, d.received_by, d.note, d.stated_at, d.receipts, d.erased, d.paper,
                   d.receipts_sha256, d.receipts_list, d.regions AS "regions: Json<Cells>",
                   e.slug AS "event_slug?", e.title AS "event_title?",
                   i.id AS "image_id?", i.alt AS "image_alt?", i.width AS "image_width?", i.height AS "image_height?"
@@ -99,7 +103,8 @@ pub async fn of_petitions(
     let each = rows.into_iter().map(|row| {
         let delivery = PetitionDelivery {
             id: row.id,
-            delivered: row.state == "delivered",
+            status: row.status,
+            event_id: row.event_id,
             date: row.delivered_on,
             place: row.place,
             received_by: row.received_by,
@@ -127,22 +132,19 @@ pub async fn of_petitions(
 pub struct DeliveryRecord {
     /// The day.
     pub date: NaiveDate,
-    /// Where.
+    /// The place.
     pub place: String,
     /// Who took it.
     pub received_by: String,
-    /// What happened.
+    /// Note on what happened.
     pub note: String,
     /// The event it is part of.
     pub event: Option<Uuid>,
-    /// A picture of it.
+    /// An image of it.
     pub image: Option<Uuid>,
 }
 
-/// Writes a new, planned delivery, or another record over one.
-///
-/// # Errors
-/// A database error.
+/// Inserts a planned delivery, or updates one.
 pub async fn save(
     conn: &mut PgConnection,
     petition: Uuid,
@@ -170,20 +172,13 @@ pub async fn save(
     Ok(())
 }
 
-/// Makes a delivery public, or takes it back.
-///
-/// # Errors
-/// A database error.
-pub async fn set_delivered(conn: &mut PgConnection, id: Uuid, delivered: bool) -> Result<()> {
-    let state = if delivered { "delivered" } else { "planned" };
-    sqlx::query!("UPDATE petition_deliveries SET state = $2 WHERE id = $1", id, state).execute(conn).await?;
+/// Sets the status of a delivery.
+pub async fn set_status(conn: &mut PgConnection, id: Uuid, status: PetitionDeliveryStatus) -> Result<()> {
+    sqlx::query!("UPDATE petition_deliveries SET state = $2 WHERE id = $1", id, status.as_str()).execute(conn).await?;
     Ok(())
 }
 
-/// Removes a delivery with its statement. False: the petition has none of this id.
-///
-/// # Errors
-/// A database error.
+/// Deletes a delivery with its statement. False: the petition has none with this id.
 pub async fn delete(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM petition_deliveries WHERE petition_id = $1 AND id = $2", petition, id)
         .execute(conn)
@@ -191,19 +186,16 @@ pub async fn delete(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result
     Ok(done.rows_affected() == 1)
 }
 
-/// A signature that counts at this moment.
+/// A counted signature.
 #[derive(Debug)]
 pub struct CountedSignature {
-    /// Its row.
+    /// Its id.
     pub id: Uuid,
-    /// `CA-ON`.
+    /// Country and region, such as `CA-ON`.
     pub region: Option<String>,
 }
 
-/// Signatures of a petition that count, after an id, in the order of their ids.
-///
-/// # Errors
-/// A database error.
+/// Counted signatures of a petition, after an id, in the order of ids.
 pub async fn counted_signatures(
     conn: &mut PgConnection,
     petition: Uuid,
@@ -222,10 +214,7 @@ pub async fn counted_signatures(
     .await?)
 }
 
-/// Signatures that counted and are gone, and those on paper.
-///
-/// # Errors
-/// A database error.
+/// Numbers of erased signatures that had counted, and of signatures on paper.
 pub async fn erased_and_paper_counts(conn: &mut PgConnection, petition: Uuid) -> Result<(i64, i64)> {
     let row = sqlx::query!(
         r#"SELECT erased_count, (SELECT coalesce(sum(b.count), 0)::bigint FROM paper_batches b WHERE b.petition_id = a.id) AS "paper!"
@@ -237,11 +226,8 @@ pub async fn erased_and_paper_counts(conn: &mut PgConnection, petition: Uuid) ->
     Ok((row.erased_count, row.paper))
 }
 
-/// Begins a list for a planned delivery; what is left of others that were never finished goes. False: one is being made, or
-/// the delivery was done.
-///
-/// # Errors
-/// A database error.
+/// Begins a list for a planned delivery and deletes unfinished ones. False: another one is being made, or the
+/// delivery was done.
 pub async fn begin_list(db: &PgPool, petition: Uuid, id: Uuid, list: Uuid) -> Result<bool> {
     let mut tx = db.begin().await?;
     let begun = sqlx::query!(
@@ -268,10 +254,7 @@ pub async fn begin_list(db: &PgPool, petition: Uuid, id: Uuid, list: Uuid) -> Re
     Ok(true)
 }
 
-/// Goes on holding the delivery for a list, in the caller's transaction; false when another process has taken it over.
-///
-/// # Errors
-/// A database error.
+/// Renews the lease of a list, in the caller's transaction; false when another process has it.
 pub async fn lock_list(conn: &mut PgConnection, id: Uuid, list: Uuid) -> Result<bool> {
     let held = sqlx::query!(
         "UPDATE petition_deliveries SET stating_until = now() + interval '5 minutes' WHERE id = $1 AND stating_list = $2",
@@ -283,10 +266,7 @@ pub async fn lock_list(conn: &mut PgConnection, id: Uuid, list: Uuid) -> Result<
     Ok(held.rows_affected() == 1)
 }
 
-/// Gives the delivery back without a list.
-///
-/// # Errors
-/// A database error.
+/// Ends the lease of a list without a result.
 pub async fn delete_list(db: &PgPool, id: Uuid, list: Uuid) -> Result<()> {
     sqlx::query!(
         "UPDATE petition_deliveries SET stating_list = NULL, stating_until = NULL WHERE id = $1 AND stating_list = $2",
@@ -298,10 +278,7 @@ pub async fn delete_list(db: &PgPool, id: Uuid, list: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Puts the receipts of one page of signatures aside, by their first byte.
-///
-/// # Errors
-/// A database error.
+/// Stores the receipts of one page of signatures, by their first byte.
 pub async fn insert_buckets(
     conn: &mut PgConnection,
     id: Uuid,
@@ -329,10 +306,7 @@ pub async fn insert_buckets(
     Ok(())
 }
 
-/// All receipts of a list that begin with a byte, sorted.
-///
-/// # Errors
-/// A database error.
+/// The receipts of a list with this first byte, sorted.
 pub async fn bucket(conn: &mut PgConnection, list: Uuid, first: u8) -> Result<Vec<[u8; RECEIPT_BYTES]>> {
     let pieces = sqlx::query_scalar!(
         "SELECT receipts FROM delivery_buckets WHERE list_id = $1 AND bucket = $2",
@@ -349,10 +323,7 @@ pub async fn bucket(conn: &mut PgConnection, list: Uuid, first: u8) -> Result<Ve
     Ok(receipts)
 }
 
-/// Adds a piece to a list: sorted, after those before.
-///
-/// # Errors
-/// A database error.
+/// Appends a chunk to a list; chunks are sorted.
 pub async fn insert_chunk(
     conn: &mut PgConnection,
     id: Uuid,
@@ -372,10 +343,7 @@ pub async fn insert_chunk(
     Ok(())
 }
 
-/// Fixes the number with its list, in the place of one that was there. False when another process has taken it over.
-///
-/// # Errors
-/// A database error.
+/// Stores the statement with its list, replacing a former one. False when another process has the lease.
 pub async fn save_statement(db: &PgPool, id: Uuid, statement: &Statement) -> Result<bool> {
     let mut tx = db.begin().await?;
     let stated = sqlx::query!(
@@ -404,20 +372,14 @@ pub async fn save_statement(db: &PgPool, id: Uuid, statement: &Statement) -> Res
     Ok(true)
 }
 
-/// A piece of the list of receipts; `None` after the last.
-///
-/// # Errors
-/// A database error.
+/// A chunk of the list of receipts; `None` after the last.
 pub async fn chunk(conn: &mut PgConnection, list: Uuid, number: i32) -> Result<Option<Vec<u8>>> {
     Ok(sqlx::query_scalar!("SELECT receipts FROM delivery_receipts WHERE list_id = $1 AND number = $2", list, number)
         .fetch_optional(conn)
         .await?)
 }
 
-/// Does a list hold this receipt?
-///
-/// # Errors
-/// A database error.
+/// Does a list contain this receipt?
 pub async fn contains_receipt(conn: &mut PgConnection, list: Uuid, receipt: [u8; RECEIPT_BYTES]) -> Result<bool> {
     let chunk = sqlx::query_scalar!(
         "SELECT receipts FROM delivery_receipts WHERE list_id = $1 AND substring(receipts FOR 16) <= $2

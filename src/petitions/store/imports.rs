@@ -1,11 +1,11 @@
-//! Files of signers: their rows, pieces and faults.
+//! SQL of imports, their chunks and row errors.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{error::Result, petitions::state::ImportState};
 
 /// An import.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Import {
     pub source: Option<String>,
     pub consent_wording: String,
     pub dry_run: bool,
-    pub state: String,
+    pub state: ImportState,
     pub offset_bytes: i64,
     pub seen: i64,
     pub imported: i64,
@@ -31,10 +31,7 @@ pub struct Import {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// Adds an import whose pieces follow.
-///
-/// # Errors
-/// A database error.
+/// Inserts an import; its chunks follow.
 pub async fn insert(conn: &mut PgConnection, import: &Import) -> Result<()> {
     sqlx::query!(
         "INSERT INTO imports (id, petition_id, organizer_id, name, bytes, delimiter, columns, offset_bytes, state, created_at, touched_at)
@@ -54,10 +51,7 @@ pub async fn insert(conn: &mut PgConnection, import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// Ends an upload: the file is complete. False when it was given up meanwhile.
-///
-/// # Errors
-/// A database error.
+/// Completes an upload. False when it was cancelled meanwhile.
 pub async fn uploaded(conn: &mut PgConnection, import: Uuid) -> Result<bool> {
     let done = sqlx::query!("UPDATE imports SET state = 'uploaded' WHERE id = $1 AND state = 'uploading'", import)
         .execute(conn)
@@ -65,11 +59,8 @@ pub async fn uploaded(conn: &mut PgConnection, import: Uuid) -> Result<bool> {
     Ok(done.rows_affected() == 1)
 }
 
-/// Adds a piece of a file that comes in, or writes it again; `bytes` is how much of it there is then. False when the upload was
-/// given up meanwhile.
-///
-/// # Errors
-/// A database error.
+/// Inserts or replaces a chunk of an upload; `bytes` is the size of the file so far. False when the upload was
+/// cancelled meanwhile.
 pub async fn insert_chunk(
     conn: &mut PgConnection,
     import: Uuid,
@@ -93,10 +84,7 @@ pub async fn insert_chunk(
     Ok(added.rows_affected() == 1)
 }
 
-/// The pieces from a number on, at most so many, sealed.
-///
-/// # Errors
-/// A database error.
+/// Sealed chunks from a number on, at most `most`.
 pub async fn chunks(conn: &mut PgConnection, import: Uuid, from: i32, most: i64) -> Result<Vec<(i32, Vec<u8>)>> {
     let rows = sqlx::query!(
         "SELECT number, sealed FROM import_chunks WHERE import_id = $1 AND number >= $2 ORDER BY number LIMIT $3",
@@ -110,15 +98,12 @@ pub async fn chunks(conn: &mut PgConnection, import: Uuid, from: i32, most: i64)
 }
 
 /// A petition's imports, newest first.
-///
-/// # Errors
-/// A database error.
 pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<Import>> {
     Ok(sqlx::query_as!(
         Import,
-        "SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording, dry_run, state,
-                offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
-         FROM imports WHERE petition_id = $1 ORDER BY id DESC LIMIT 200",
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
+                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
+         FROM imports WHERE petition_id = $1 ORDER BY id DESC LIMIT 200"#,
         petition
     )
     .fetch_all(conn)
@@ -128,13 +113,13 @@ pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<
 /// A petition's import, locked.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Import> {
     Ok(sqlx::query_as!(
         Import,
-        "SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording, dry_run, state,
-                offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
-         FROM imports WHERE petition_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
+                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
+         FROM imports WHERE petition_id = $1 AND id = $2 FOR NO KEY UPDATE"#,
         petition,
         id
     )
@@ -143,25 +128,19 @@ pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<I
 }
 
 /// An import.
-///
-/// # Errors
-/// A database error.
 pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Import>> {
     Ok(sqlx::query_as!(
         Import,
-        "SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording, dry_run, state,
-                offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
-         FROM imports WHERE id = $1",
+        r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
+                dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
+         FROM imports WHERE id = $1"#,
         id
     )
     .fetch_optional(conn)
     .await?)
 }
 
-/// Writes how far an import is, and what it was told.
-///
-/// # Errors
-/// A database error.
+/// Updates an import: progress and settings.
 pub async fn save(conn: &mut PgConnection, import: &Import) -> Result<()> {
     sqlx::query!(
         "UPDATE imports SET mapping = $2, source = $3, consent_wording = $4, dry_run = $5, state = $6, offset_bytes = $7, seen = $8,
@@ -172,7 +151,7 @@ pub async fn save(conn: &mut PgConnection, import: &Import) -> Result<()> {
         import.source,
         import.consent_wording,
         import.dry_run,
-        import.state,
+        import.state.as_str(),
         import.offset_bytes,
         import.seen,
         import.imported,
@@ -185,33 +164,27 @@ pub async fn save(conn: &mut PgConnection, import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// How many signatures an import has brought.
-///
-/// # Errors
-/// A database error.
+/// Number of signatures of an import.
 pub async fn count_imported_signatures(conn: &mut PgConnection, import: Uuid) -> Result<i64> {
     Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM signatures WHERE import_id = $1"#, import)
         .fetch_one(conn)
         .await?)
 }
 
-/// A refused line.
+/// An error of a row.
 #[derive(Clone, Debug)]
 pub struct RowError {
-    /// Its number in the file; the header is 1.
+    /// Line number in the file; the header is 1.
     pub line: i64,
-    /// Which of our fields.
+    /// The field, as in the mapping.
     pub field: String,
-    /// What is wrong, as in the API's errors.
+    /// Code, as in errors of the API.
     pub code: String,
-    /// The same in a sentence.
+    /// The code in a sentence.
     pub detail: String,
 }
 
-/// Notes refused lines.
-///
-/// # Errors
-/// A database error.
+/// Inserts row errors.
 pub async fn insert_row_errors(conn: &mut PgConnection, import: Uuid, row_errors: &[RowError]) -> Result<()> {
     for row_error in row_errors {
         sqlx::query!(
@@ -228,10 +201,7 @@ pub async fn insert_row_errors(conn: &mut PgConnection, import: Uuid, row_errors
     Ok(())
 }
 
-/// The refused lines of an import after a line, in their order.
-///
-/// # Errors
-/// A database error.
+/// The row errors of an import after a line, in their order.
 pub async fn row_errors(conn: &mut PgConnection, import: Uuid, after: i64, most: i64) -> Result<Vec<RowError>> {
     Ok(sqlx::query_as!(
         RowError,
@@ -244,19 +214,13 @@ pub async fn row_errors(conn: &mut PgConnection, import: Uuid, after: i64, most:
     .await?)
 }
 
-/// Forgets the refused lines of an earlier round.
-///
-/// # Errors
-/// A database error.
+/// Deletes the row errors of an earlier run.
 pub async fn delete_row_errors(conn: &mut PgConnection, import: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM import_row_errors WHERE import_id = $1", import).execute(conn).await?;
     Ok(())
 }
 
-/// Throws the first pieces of a file away: those below a number, and not more than so many. Returns how many.
-///
-/// # Errors
-/// A database error.
+/// Deletes chunks below a number, at most `most`. Returns how many.
 pub async fn delete_chunks(conn: &mut PgConnection, import: Uuid, below: i32, most: i64) -> Result<u64> {
     let gone = sqlx::query!(
         "DELETE FROM import_chunks WHERE import_id = $1 AND number IN (
@@ -270,10 +234,7 @@ pub async fn delete_chunks(conn: &mut PgConnection, import: Uuid, below: i32, mo
     Ok(gone.rows_affected())
 }
 
-/// Cancels an upload that broke off.
-///
-/// # Errors
-/// A database error.
+/// Cancels an aborted upload.
 pub async fn cancel_upload(conn: &mut PgConnection, import: Uuid, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE imports SET state = 'cancelled', finished_at = $2 WHERE id = $1 AND state = 'uploading'",
@@ -285,11 +246,8 @@ pub async fn cancel_upload(conn: &mut PgConnection, import: Uuid, now: DateTime<
     Ok(())
 }
 
-/// Cancels uploads of which nothing came in since a moment, and files that were made before another and that nobody has
-/// started: some at a time. Returns each with its organization.
-///
-/// # Errors
-/// A database error.
+/// Cancels uploads without progress since a time, and imports created before another time that were not started; some
+/// at a time. Returns each with its organization.
 pub async fn cancel_abandoned(
     conn: &mut PgConnection,
     broken_off: DateTime<Utc>,

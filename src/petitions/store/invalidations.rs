@@ -1,10 +1,16 @@
-//! Jobs that change the states of many signatures, and the changes themselves.
+//! SQL of jobs that change many signatures, and of the changes.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    petitions::{
+        invalidation::Effect,
+        state::{InvalidationState, SignatureState},
+    },
+};
 
 /// A job.
 #[derive(Clone, Debug)]
@@ -12,10 +18,10 @@ pub struct Invalidation {
     pub id: Uuid,
     pub petition_id: Uuid,
     pub organizer_id: Uuid,
-    pub effect: String,
+    pub effect: Effect,
     pub rule: Vec<u8>,
     pub reason: String,
-    pub state: String,
+    pub state: InvalidationState,
     pub after_id: Uuid,
     pub total: i64,
     pub is_counted: bool,
@@ -25,10 +31,7 @@ pub struct Invalidation {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// Adds a running job.
-///
-/// # Errors
-/// A database error.
+/// Inserts a running job.
 pub async fn insert(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
     sqlx::query!(
         "INSERT INTO invalidations (id, petition_id, organizer_id, effect, rule, reason, created_at)
@@ -36,7 +39,7 @@ pub async fn insert(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
         job.id,
         job.petition_id,
         job.organizer_id,
-        job.effect,
+        job.effect.as_str(),
         job.rule,
         job.reason,
         job.created_at
@@ -47,14 +50,12 @@ pub async fn insert(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
 }
 
 /// A petition's jobs, newest first.
-///
-/// # Errors
-/// A database error.
 pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<Invalidation>> {
     Ok(sqlx::query_as!(
         Invalidation,
-        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, is_counted, seen, changed, created_at, finished_at
-         FROM invalidations WHERE petition_id = $1 ORDER BY id DESC LIMIT 200",
+        r#"SELECT id, petition_id, organizer_id, effect AS "effect: Effect", rule, reason, state AS "state: InvalidationState", after_id, total,
+                is_counted, seen, changed, created_at, finished_at
+         FROM invalidations WHERE petition_id = $1 ORDER BY id DESC LIMIT 200"#,
         petition
     )
     .fetch_all(conn)
@@ -64,12 +65,13 @@ pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<
 /// A petition's job, locked.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Invalidation> {
     Ok(sqlx::query_as!(
         Invalidation,
-        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, is_counted, seen, changed, created_at, finished_at
-         FROM invalidations WHERE petition_id = $1 AND id = $2 FOR UPDATE",
+        r#"SELECT id, petition_id, organizer_id, effect AS "effect: Effect", rule, reason, state AS "state: InvalidationState", after_id, total,
+                is_counted, seen, changed, created_at, finished_at
+         FROM invalidations WHERE petition_id = $1 AND id = $2 FOR UPDATE"#,
         petition,
         id
     )
@@ -77,30 +79,25 @@ pub async fn lock(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<I
     .await?)
 }
 
-/// A job to make a step of, locked.
-///
-/// # Errors
-/// A database error.
+/// A job by id, locked.
 pub async fn lock_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Invalidation>> {
     Ok(sqlx::query_as!(
         Invalidation,
-        "SELECT id, petition_id, organizer_id, effect, rule, reason, state, after_id, total, is_counted, seen, changed, created_at, finished_at
-         FROM invalidations WHERE id = $1 FOR UPDATE",
+        r#"SELECT id, petition_id, organizer_id, effect AS "effect: Effect", rule, reason, state AS "state: InvalidationState", after_id, total,
+                is_counted, seen, changed, created_at, finished_at
+         FROM invalidations WHERE id = $1 FOR UPDATE"#,
         id
     )
     .fetch_optional(conn)
     .await?)
 }
 
-/// Writes how far a job is.
-///
-/// # Errors
-/// A database error.
+/// Updates the state and progress of a job.
 pub async fn save(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
     sqlx::query!(
         "UPDATE invalidations SET state = $2, after_id = $3, seen = $4, changed = $5, finished_at = $6, total = $7, is_counted = $8 WHERE id = $1",
         job.id,
-        job.state,
+        job.state.as_str(),
         job.after_id,
         job.seen,
         job.changed,
@@ -113,41 +110,38 @@ pub async fn save(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
     Ok(())
 }
 
-/// What the database can tell of whether a signature falls under a rule.
+/// The part of a rule that SQL evaluates.
 #[derive(Clone, Debug)]
 pub struct CandidateFilter {
     /// The petition.
     pub petition: Uuid,
     /// In one of these states.
     pub states: Vec<String>,
-    /// Given at this moment or later.
+    /// Given at this time or later.
     pub after: Option<DateTime<Utc>>,
-    /// Given before this moment.
+    /// Given before this time.
     pub before: Option<DateTime<Utc>>,
     /// From this country.
     pub country: Option<String>,
     /// With this word of origin.
     pub source: Option<String>,
-    /// From this network, while its signals are kept.
+    /// From the network with this tag, while tags are stored.
     pub network_tag: Option<Vec<u8>>,
 }
 
-/// A signature that may fall under a rule.
+/// A signature that may match a rule.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// The row.
     pub id: Uuid,
     /// Its person.
     pub person_id: Uuid,
-    /// What was typed, sealed.
+    /// The sealed data.
     pub sealed: Option<Vec<u8>>,
 }
 
-/// The id up to which a petition's next so many signatures after an id lie; `None` when there are not so many. Whatever a rule
-/// asks for, no statement looks at more of them than that.
-///
-/// # Errors
-/// A database error.
+/// The id of the petition's `most`-th signature after an id; `None` when there are fewer. Bounds the rows that a
+/// statement reads.
 pub async fn find_range_end(conn: &mut PgConnection, petition: Uuid, after: Uuid, most: i64) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT id FROM signatures WHERE petition_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1",
@@ -159,10 +153,7 @@ pub async fn find_range_end(conn: &mut PgConnection, petition: Uuid, after: Uuid
     .await?)
 }
 
-/// The next signatures within these bounds after an id and up to another, at most so many.
-///
-/// # Errors
-/// A database error.
+/// Matching signatures after an id and up to another, at most `most`.
 pub async fn candidates(
     conn: &mut PgConnection,
     candidate_filter: &CandidateFilter,
@@ -193,10 +184,7 @@ pub async fn candidates(
     .await?)
 }
 
-/// How many signatures are within these bounds, after an id and up to another.
-///
-/// # Errors
-/// A database error.
+/// Number of matching signatures after an id and up to another.
 pub async fn count_candidates(
     conn: &mut PgConnection,
     candidate_filter: &CandidateFilter,
@@ -223,10 +211,7 @@ pub async fn count_candidates(
     .await?)
 }
 
-/// The next signatures that a job has changed, after an id.
-///
-/// # Errors
-/// A database error.
+/// Signatures that a job has changed, after an id.
 pub async fn find_changed_by(conn: &mut PgConnection, job: Uuid, after: Uuid, most: i64) -> Result<Vec<Candidate>> {
     Ok(sqlx::query_as!(
         Candidate,
@@ -239,10 +224,7 @@ pub async fn find_changed_by(conn: &mut PgConnection, job: Uuid, after: Uuid, mo
     .await?)
 }
 
-/// Locks people in the order in which batches lock them.
-///
-/// # Errors
-/// A database error.
+/// Locks people, in the lock order of batches.
 pub async fn lock_people(conn: &mut PgConnection, people: &[Uuid]) -> Result<()> {
     sqlx::query!("SELECT id FROM people WHERE id = ANY ($1) ORDER BY vault_id, email_index FOR NO KEY UPDATE", people)
         .fetch_all(conn)
@@ -256,23 +238,20 @@ pub struct SignatureStateChange {
     /// The row.
     pub id: Uuid,
     /// Its state before.
-    pub before: String,
+    pub before: SignatureState,
     /// Its state now.
-    pub now: String,
-    /// The letter that was written with it.
+    pub now: SignatureState,
+    /// Its attached letter.
     pub letter_id: Option<Uuid>,
 }
 
-/// Makes signatures invalid, holds them back or lets them count (`to`); of several by one signer the newest counts. People
-/// are locked by the caller.
-///
-/// # Errors
-/// A database error.
+/// Changes signatures to invalid, quarantined or counted (`to`); of several of one signer only the newest counts. The
+/// caller has locked the people.
 pub async fn set_state(
     conn: &mut PgConnection,
     job: Option<Uuid>,
     signatures: &[Uuid],
-    to: &str,
+    to: SignatureState,
     now: DateTime<Utc>,
 ) -> Result<Vec<SignatureStateChange>> {
     Ok(sqlx::query_as!(
@@ -292,21 +271,18 @@ pub async fn set_state(
            SET state = b.becomes, state_before = b.state, invalidation_id = $1,
                ended_at = CASE WHEN b.becomes IN ('invalid', 'duplicate') THEN $4::timestamptz END
            FROM before b WHERE s.id = b.id
-           RETURNING s.id, b.state AS before, s.state AS now, s.letter_id"#,
+           RETURNING s.id, b.state AS "before: SignatureState", s.state AS "now: SignatureState", s.letter_id"#,
         job,
         signatures,
-        to,
+        to.as_str(),
         now
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// Gives signatures back the state they had before a job; of several by one signer the newest counts. People are locked by
-/// the caller.
-///
-/// # Errors
-/// A database error.
+/// Restores the states that signatures had before a job; of several of one signer only the newest counts. The caller
+/// has locked the people.
 pub async fn restore_state(
     conn: &mut PgConnection,
     signatures: &[Uuid],
@@ -328,7 +304,7 @@ pub async fn restore_state(
            SET state = b.becomes, state_before = NULL, invalidation_id = NULL,
                ended_at = CASE WHEN b.becomes IN ('invalid', 'duplicate') THEN $2::timestamptz END
            FROM before b WHERE s.id = b.id
-           RETURNING s.id, b.state AS before, s.state AS now, s.letter_id"#,
+           RETURNING s.id, b.state AS "before: SignatureState", s.state AS "now: SignatureState", s.letter_id"#,
         signatures,
         now
     )
@@ -336,10 +312,7 @@ pub async fn restore_state(
     .await?)
 }
 
-/// Empties what was said in signatures that have been invalid since before a moment, some at a time. Returns how many.
-///
-/// # Errors
-/// A database error.
+/// Erases the data of signatures that have been invalid since before a time, some at a time. Returns how many.
 pub async fn erase_invalid(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
     let done = sqlx::query!(
         "UPDATE signatures SET sealed = NULL, comment_state = 'none'

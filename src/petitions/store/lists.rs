@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// What petitions can be filtered by.
+/// Filter fields of petitions.
 pub const PETITION_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
@@ -28,7 +28,7 @@ pub const PETITION_FIELDS: FieldSet = FieldSet(&[
     Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
 ]);
 
-/// What signatures can be filtered by. An address is looked up first ([`crate::people::resolve_addresses`]).
+/// Filter fields of signatures. Addresses are resolved first ([`crate::people::resolve_addresses`]).
 pub const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "s.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "s.created_at", kind: FieldKind::Timestamp },
@@ -61,7 +61,7 @@ const SIGNATURE_INDEXES: &[Index] = &[
 /// One page of petitions, newest first: an organization's, or the public ones.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn list(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
@@ -75,7 +75,7 @@ pub async fn list(
 /// One page of a petition's signatures, newest first.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn signatures(
     conn: &mut PgConnection,
     petition: Uuid,

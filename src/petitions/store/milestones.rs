@@ -1,4 +1,4 @@
-//! Steps that petitions have reached.
+//! SQL of milestones.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 use crate::error::Result;
 
-/// A petition and the highest step that it has just reached.
+/// A petition and the highest milestone that it has just reached.
 #[derive(Clone, Debug)]
 pub struct ReachedMilestone {
     /// The petition.
     pub id: Uuid,
-    /// Whose it is.
+    /// Its organization.
     pub organization_id: Uuid,
-    /// The step.
+    /// The milestone: a number of signatures.
     pub step: i64,
     /// The published number.
     pub count: i64,
@@ -25,10 +25,7 @@ pub struct ReachedMilestone {
     pub raises_goal: bool,
 }
 
-/// Takes some petitions whose number, goal or steps have changed since they were last looked at.
-///
-/// # Errors
-/// A database error.
+/// Dequeues some petitions whose number, goal or milestones have changed since they were last processed.
 pub async fn take_moved(conn: &mut PgConnection, most: i64) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "DELETE FROM count_moves WHERE action_id IN (SELECT action_id FROM count_moves ORDER BY action_id LIMIT $1 FOR UPDATE SKIP LOCKED)
@@ -39,10 +36,7 @@ pub async fn take_moved(conn: &mut PgConnection, most: i64) -> Result<Vec<Uuid>>
     .await?)
 }
 
-/// Notes every step that the published numbers of these petitions have newly reached; returns the highest of each.
-///
-/// # Errors
-/// A database error.
+/// Records the milestones that these petitions have newly reached; returns the highest of each.
 pub async fn mark_reached(
     conn: &mut PgConnection,
     petitions: &[Uuid],
@@ -70,11 +64,8 @@ pub async fn mark_reached(
     .await?)
 }
 
-/// Takes back the steps that the published numbers of these petitions have fallen below, and the goals that were raised for
-/// them.
-///
-/// # Errors
-/// A database error.
+/// Deletes milestones that the published numbers of these petitions have fallen below, and restores the goals that
+/// were raised for them.
 pub async fn unmark_unreached(conn: &mut PgConnection, petitions: &[Uuid]) -> Result<()> {
     sqlx::query!(
         "WITH gone AS (
@@ -90,10 +81,7 @@ pub async fn unmark_unreached(conn: &mut PgConnection, petitions: &[Uuid]) -> Re
     Ok(())
 }
 
-/// Raises a petition's goal, and notes on the step of the old one that it was.
-///
-/// # Errors
-/// A database error.
+/// Raises a petition's goal, and records it at the milestone of the former one.
 pub async fn raise_goal(conn: &mut PgConnection, petition: Uuid, goal: i64) -> Result<()> {
     sqlx::query!(
         "WITH noted AS (
@@ -109,10 +97,7 @@ pub async fn raise_goal(conn: &mut PgConnection, petition: Uuid, goal: i64) -> R
     Ok(())
 }
 
-/// Notes the steps that a petition has passed without telling anybody.
-///
-/// # Errors
-/// A database error.
+/// Records milestones that a petition has reached, without a mail.
 pub async fn mark_passed(conn: &mut PgConnection, petition: Uuid, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO milestones (petition_id, step, reached_at)
@@ -129,10 +114,7 @@ pub async fn mark_passed(conn: &mut PgConnection, petition: Uuid, now: DateTime<
     Ok(())
 }
 
-/// The reached steps of petitions and when, lowest first.
-///
-/// # Errors
-/// A database error.
+/// The reached milestones of petitions with their times, lowest first.
 pub async fn of_petitions(
     conn: &mut PgConnection,
     petitions: &[Uuid],
@@ -148,29 +130,4 @@ pub async fn of_petitions(
         reached.entry(row.petition_id).or_default().push((row.step, row.reached_at));
     }
     Ok(reached)
-}
-
-/// Changes a petition's own steps and whether its goal is raised; `None` leaves them as they are. Those that it has passed are
-/// noted on the next tick.
-///
-/// # Errors
-/// A database error.
-pub async fn set(
-    conn: &mut PgConnection,
-    petition: Uuid,
-    steps: Option<&[i64]>,
-    raises_goal: Option<bool>,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE petitions SET milestones = coalesce($2, milestones), raises_goal = coalesce($3, raises_goal) WHERE id = $1",
-        petition,
-        steps,
-        raises_goal
-    )
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query!("INSERT INTO count_moves (action_id) VALUES ($1) ON CONFLICT DO NOTHING", petition)
-        .execute(conn)
-        .await?;
-    Ok(())
 }

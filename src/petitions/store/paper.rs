@@ -1,4 +1,4 @@
-//! Signatures on paper, by batch: how many, and where the sheets are filed.
+//! SQL of batches of paper signatures.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
@@ -11,7 +11,7 @@ use crate::error::Result;
 pub struct PaperBatch {
     /// Id.
     pub id: Uuid,
-    /// What is written on the folder.
+    /// Reference of the folder, unique within the petition.
     pub reference: String,
     /// Sheets of paper.
     pub sheets: i32,
@@ -19,16 +19,13 @@ pub struct PaperBatch {
     pub count: i64,
     /// When they were collected.
     pub collected_on: Option<NaiveDate>,
-    /// Anything else.
+    /// Note.
     pub note: String,
     /// When it was entered.
     pub created_at: DateTime<Utc>,
 }
 
 /// A petition's batches, newest first.
-///
-/// # Errors
-/// A database error.
 pub async fn batches(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<PaperBatch>> {
     Ok(sqlx::query_as!(
         PaperBatch,
@@ -39,10 +36,10 @@ pub async fn batches(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<Pape
     .await?)
 }
 
-/// Enters a batch.
+/// Inserts a batch.
 ///
 /// # Errors
-/// A breach of `paper_batches_reference_key`, or another database error.
+/// A breach of `paper_batches_reference_key`.
 pub async fn insert(
     conn: &mut PgConnection,
     petition: Uuid,
@@ -67,10 +64,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Removes a batch. False: the petition has none of this id.
-///
-/// # Errors
-/// A database error.
+/// Deletes a batch. False: the petition has none with this id.
 pub async fn delete(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<bool> {
     let done = sqlx::query!("DELETE FROM paper_batches WHERE petition_id = $1 AND id = $2", petition, id)
         .execute(conn)

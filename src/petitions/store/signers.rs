@@ -1,52 +1,52 @@
-//! What belongs to one signer: reminders, codes, the own page, erasure.
+//! SQL by signer: reminders, codes, the own page, erasure.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::SignatureRow;
-use crate::error::Result;
+use crate::{
+    error::Result,
+    petitions::{
+        state::{CommentState, QuarantineReason, SignatureState, Vetting},
+        submission::Display,
+    },
+};
 
-/// A signature as its signer's own page lists it.
+/// A signature on its signer's own page.
 #[derive(Clone, Debug)]
 pub struct PersonSignature {
     /// The row.
     pub id: Uuid,
-    /// Its petition.
+    /// Title of its petition.
     pub title: String,
-    /// The petition's address.
+    /// Slug of its petition.
     pub slug: String,
     /// Its state.
-    pub state: String,
-    /// What was typed, sealed.
+    pub state: SignatureState,
+    /// The sealed data.
     pub sealed: Option<Vec<u8>>,
     /// How the name is shown.
-    pub display: String,
+    pub display: Display,
     /// When it was given.
     pub created_at: DateTime<Utc>,
-    /// When it began to count.
+    /// When it was first counted or quarantined.
     pub counted_at: Option<DateTime<Utc>>,
 }
 
 /// All signatures of a person, newest first.
-///
-/// # Errors
-/// A database error.
 pub async fn of_person(conn: &mut PgConnection, person: Uuid) -> Result<Vec<PersonSignature>> {
     Ok(sqlx::query_as!(
         PersonSignature,
-        "SELECT s.id, a.title, a.slug, s.state, s.sealed, s.display, s.created_at, s.counted_at
-         FROM signatures s JOIN actions a ON a.id = s.petition_id WHERE s.person_id = $1 ORDER BY s.id DESC",
+        r#"SELECT s.id, a.title, a.slug, s.state AS "state: SignatureState", s.sealed, s.display AS "display: Display", s.created_at, s.counted_at
+           FROM signatures s JOIN actions a ON a.id = s.petition_id WHERE s.person_id = $1 ORDER BY s.id DESC"#,
         person
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// The newest signatures of an address on a petition that a code may stand for: waiting to be confirmed, or counted.
-///
-/// # Errors
-/// A database error.
+/// The newest signatures of an address on a petition that a code may confirm: pending or effective ones.
 pub async fn by_address(
     conn: &mut PgConnection,
     petition: Uuid,
@@ -55,11 +55,12 @@ pub async fn by_address(
 ) -> Result<Vec<SignatureRow>> {
     Ok(sqlx::query_as!(
         SignatureRow,
-        "SELECT s.id, s.petition_id, s.person_id, s.state, s.sealed, s.display, s.comment_state, s.vetted, s.locale, s.country, s.region, s.source, s.letter_id,
-                s.link_generation, s.quarantine_reason, s.name_index, s.delivers_name, s.confirm_expires_at, s.created_at, s.counted_at
+        r#"SELECT s.id, s.petition_id, s.person_id, s.state AS "state: SignatureState", s.sealed, s.display AS "display: Display",
+                s.comment_state AS "comment_state: CommentState", s.vetted AS "vetted: Vetting", s.locale, s.country, s.region, s.source, s.letter_id,
+                s.link_generation, s.quarantine_reason AS "quarantine_reason: QuarantineReason", s.name_index, s.delivers_name, s.confirm_expires_at, s.created_at, s.counted_at
          FROM people p JOIN signatures s ON s.person_id = p.id
          WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3 AND s.state IN ('pending', 'counted', 'quarantined')
-         ORDER BY s.attempt DESC LIMIT 4",
+         ORDER BY s.attempt DESC LIMIT 4"#,
         vault,
         email_index,
         petition
@@ -68,10 +69,7 @@ pub async fn by_address(
     .await?)
 }
 
-/// A counted signature of an address in a vault, the newest; for the mail that leads to the own page.
-///
-/// # Errors
-/// A database error.
+/// The newest effective signature of an address in a vault, for the mail with the link of the own page.
 pub async fn newest_effective(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT s.id FROM people p JOIN signatures s ON s.person_id = p.id
@@ -84,18 +82,15 @@ pub async fn newest_effective(conn: &mut PgConnection, vault: Uuid, email_index:
 }
 
 /// The states of an address's signatures on a petition.
-///
-/// # Errors
-/// A database error.
 pub async fn states_by_address(
     conn: &mut PgConnection,
     petition: Uuid,
     vault: Uuid,
     email_index: &[u8],
-) -> Result<Vec<String>> {
+) -> Result<Vec<SignatureState>> {
     Ok(sqlx::query_scalar!(
-        "SELECT s.state FROM people p JOIN signatures s ON s.person_id = p.id
-         WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3",
+        r#"SELECT s.state AS "state: SignatureState" FROM people p JOIN signatures s ON s.person_id = p.id
+           WHERE p.vault_id = $1 AND p.email_index = $2 AND s.petition_id = $3"#,
         vault,
         email_index,
         petition
@@ -105,9 +100,6 @@ pub async fn states_by_address(
 }
 
 /// The vaults of the organizations: id and organization.
-///
-/// # Errors
-/// A database error.
 pub async fn organization_vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>> {
     let rows = sqlx::query!(
         "SELECT id, organization_id FROM vaults WHERE kind = 'organization' AND destroyed_at IS NULL ORDER BY id"
@@ -117,10 +109,7 @@ pub async fn organization_vaults(conn: &mut PgConnection) -> Result<Vec<(Uuid, U
     Ok(rows.into_iter().map(|row| (row.id, row.organization_id)).collect())
 }
 
-/// Changes how a counted signature shows its name.
-///
-/// # Errors
-/// A database error.
+/// Changes the display of the name of a signature.
 pub async fn set_display(conn: &mut PgConnection, id: Uuid, display: &str) -> Result<()> {
     sqlx::query!(
         "UPDATE signatures SET display = $2 WHERE id = $1 AND state IN ('counted', 'quarantined')",
@@ -132,11 +121,9 @@ pub async fn set_display(conn: &mut PgConnection, id: Uuid, display: &str) -> Re
     Ok(())
 }
 
-/// Queues the one reminder of signatures that were not confirmed for a while, some at a time: the newest of each person
-/// and petition, while the petition is open and the person has not signed it. Returns how many were looked at.
-///
-/// # Errors
-/// A database error.
+/// Enqueues the single reminder of signatures that have been pending for a while, some at a time: for the newest of
+/// each person and petition, while the petition is open and has no effective signature of the person. Returns how
+/// many were processed.
 pub async fn queue_reminders(db: &PgPool, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
     let looked = sqlx::query_scalar!(
         r#"WITH due AS (
@@ -164,13 +151,10 @@ pub async fn queue_reminders(db: &PgPool, before: DateTime<Utc>, now: DateTime<U
     Ok(looked.unsigned_abs())
 }
 
-/// Erases a signer: the signatures with all they say, the consents, and the person unless something else still stands
-/// for it (a registration, a letter). What counted goes on counting, as a number. Returns the petitions.
-///
-/// # Errors
-/// A database error.
+/// Erases a signer: the signatures, the consents, and the person unless a registration or letter refers to it.
+/// Counters are not reduced. Returns the petitions.
 pub async fn erase(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Uuid>> {
-    // in the order in which actions are locked
+    // in the lock order of actions
     sqlx::query!(
         "SELECT FROM actions WHERE id IN (SELECT petition_id FROM signatures WHERE person_id = $1 AND state = 'counted') ORDER BY id FOR NO KEY UPDATE",
         person

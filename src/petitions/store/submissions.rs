@@ -1,4 +1,4 @@
-//! A batch of acts on its way into `submit_signatures` (`migrations/0006_petitions.sql`).
+//! Batches of signatures, as arguments of `submit_signatures` (`migrations/0006_petitions.sql`).
 
 use chrono::{DateTime, Utc};
 use sqlx::{
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::letters::{LetterSubmission, LetterSubmissionTarget};
 
-/// A validated and sealed act: the composite type `signature_submission`, member by member.
+/// A validated and sealed signature: the composite type `signature_submission`, member by member.
 #[derive(Clone, Debug, sqlx::Encode)]
 pub struct SignatureSubmission {
     pub id: Uuid,
@@ -57,23 +57,23 @@ impl PgHasArrayType for SignatureSubmission {
     }
 }
 
-/// What became of an act in a batch.
+/// Result of a submission.
 #[derive(Clone, Debug)]
 pub struct SubmissionResult {
-    /// The act.
+    /// Id of the submission.
     pub submission_id: Uuid,
-    /// The row to show.
+    /// Id of the signature: the new one, or the one that existed.
     pub signature_id: Uuid,
-    /// Vouched acts: the person the signature belongs to.
+    /// Vouched submissions: the person of the signature.
     pub person_id: Option<Uuid>,
-    /// 'created', 'duplicate', 'replayed' or 'mismatch'.
+    /// `created`, `duplicate`, `replayed`, `mismatch` or `withdrawn`.
     pub outcome: String,
 }
 
-/// Writes a batch of acts: one round trip, one commit.
+/// Writes a batch of signatures: one round trip, one commit.
 ///
 /// # Errors
-/// A database error; then nothing of the batch is written.
+/// A database error, as it is; then nothing of the batch is written.
 pub async fn submit_signatures(
     db: &PgPool,
     submissions: &[SignatureSubmission],
