@@ -1,4 +1,5 @@
-//! The hot path of registering: acts gather and are written in one statement (see `kernel::group_commit`).
+//! Group commit of registrations: queued submissions are written in batches by one SQL statement (see
+//! `kernel::group_commit`).
 
 use std::collections::HashMap;
 
@@ -9,12 +10,12 @@ use uuid::Uuid;
 use super::store::{self, AttendanceSubmission, SubmissionResult};
 use crate::kernel::{env::Env, group_commit::Batch};
 
-/// Writes registrations.
+/// Writes batches of registrations.
 #[derive(Debug)]
 pub struct AttendanceBatch {
-    /// The database.
+    /// Pool of the hot path.
     pub db: PgPool,
-    /// The clock.
+    /// Clock, ids and randomness.
     pub env: Env,
 }
 

@@ -1,6 +1,6 @@
-//! Events as they are typed into the API: one body for creating and changing, each member checked once.
+//! Events as the API reads and shows them: one document for POST, PUT and GET, each member checked once.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
@@ -10,75 +10,99 @@ use super::{
     times,
 };
 use crate::{
-    campaigns::{ActionFields, Kind, NewAction},
+    campaigns::{ActionDocument, Kind, NewAction},
     error::{Error, FieldError, Result},
     kernel::{
         extract::{self, nullable},
+        patch::{Patch, both},
         text::{EmailAddress, TextError, clean_line, clean_text, required_line},
         zones::Zone,
     },
 };
 
-/// The most seats an event can have.
+/// Maximum capacity.
 const MAX_CAPACITY: i64 = 1_000_000;
 const MAX_CONTACTS: usize = 10;
 const MAX_SESSIONS: usize = 100;
 const MAX_LANGUAGES: usize = 20;
 const MAX_ADDRESS_LINES: usize = 5;
 
-/// What makes an event, beside what all actions have. For a new one, what is absent has its default; for a change, it
-/// stays.
-#[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
+/// What organizers write of an event beside what all actions have: the same members in POST, PUT and GET.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct EventFields {
-    /// RFC 3339, or `YYYY-MM-DD HH:MM:SS` in the event's zone; fractions of a second are dropped. A draft without one gets noon of the next day until
-    /// somebody says; publishing needs one.
+pub struct EventDocument {
+    /// RFC 3339, or `YYYY-MM-DD HH:MM:SS` in the event's zone; fractions of a second are dropped. A draft without one
+    /// gets noon of the next day until somebody says; publishing needs one.
     pub start_date: Option<String>,
-    /// Likewise; two hours after the start if absent.
+    /// Likewise; two hours after the start if absent. A new start without a new end moves the end along.
     pub end_date: Option<String>,
     /// IANA name; America/Toronto if absent.
     pub timezone_identifier: Option<String>,
-    /// Seats, 1 to 1,000,000; null: no limit.
-    #[serde(deserialize_with = "nullable")]
+    /// Seats, 1 to 1,000,000; null: no limit. Shown to organizers only.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
     pub capacity: Option<Option<i64>>,
-    /// OSDI's location; replaces the whole of it.
-    pub location: Option<LocationBody>,
-    /// The join link and the like: mailed to the registered, never on a public page.
+    /// OSDI's location; replaced as a whole.
+    pub location: LocationDocument,
+    /// The join link and the like, at most 5,000 characters: mailed to the registered, never on a public page. Shown
+    /// to organizers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions: Option<String>,
     /// What it is.
     #[serde(rename = "muster:kind")]
-    pub muster_kind: Option<EventKind>,
+    pub muster_kind: EventKind,
     /// In person if absent.
     #[serde(rename = "muster:format")]
-    pub muster_format: Option<Format>,
+    pub muster_format: Format,
     /// May people wait for a seat? Yes, if absent.
     #[serde(rename = "muster:waitlist")]
-    pub muster_waitlist: Option<bool>,
-    /// May a party that fits pass a larger one that waits? No, if absent.
-    #[serde(rename = "muster:waitlist_smaller_parties")]
+    pub muster_waitlist: bool,
+    /// May a party that fits pass a larger one that waits? No, if absent. Shown to organizers only.
+    #[serde(rename = "muster:waitlist_smaller_parties", skip_serializing_if = "Option::is_none")]
     pub muster_waitlist_smaller_parties: Option<bool>,
-    /// Hosts who agreed to be named.
+    /// Hosts who agreed to be named, at most 10.
     #[serde(rename = "muster:contacts")]
-    pub muster_contacts: Option<Vec<Contact>>,
-    /// A map, http(s).
+    pub muster_contacts: Vec<Contact>,
+    /// A map, http(s), or "".
     #[serde(rename = "muster:map_url")]
-    pub muster_map_url: Option<String>,
-    /// Steps, sign language, childcare, ...
+    pub muster_map_url: String,
+    /// Steps, sign language, childcare, ...; at most 2,000 characters.
     #[serde(rename = "muster:accessibility")]
-    pub muster_accessibility: Option<String>,
-    /// The programme.
+    pub muster_accessibility: String,
+    /// The programme, at most 100 sessions.
     #[serde(rename = "muster:sessions")]
-    pub muster_sessions: Option<Vec<SessionBody>>,
-    /// Languages that are interpreted (BCP 47).
+    pub muster_sessions: Vec<SessionDocument>,
+    /// Languages that are interpreted (BCP 47), at most 20.
     #[serde(rename = "muster:interpretation")]
-    pub muster_interpretation: Option<Vec<String>>,
+    pub muster_interpretation: Vec<String>,
+}
+
+impl Default for EventDocument {
+    fn default() -> Self {
+        Self {
+            start_date: None,
+            end_date: None,
+            timezone_identifier: None,
+            capacity: None,
+            location: LocationDocument::default(),
+            instructions: None,
+            muster_kind: EventKind::default(),
+            muster_format: Format::default(),
+            muster_waitlist: true,
+            muster_waitlist_smaller_parties: None,
+            muster_contacts: Vec::new(),
+            muster_map_url: String::new(),
+            muster_accessibility: String::new(),
+            muster_sessions: Vec::new(),
+            muster_interpretation: Vec::new(),
+        }
+    }
 }
 
 /// OSDI's `location`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-pub struct LocationBody {
+pub struct LocationDocument {
     /// Name of the place.
     pub venue: String,
     /// Street and number, up to five lines.
@@ -94,8 +118,8 @@ pub struct LocationBody {
 }
 
 /// A part of the programme.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct SessionBody {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionDocument {
     /// Title.
     pub title: String,
     /// As the event's.
@@ -103,7 +127,7 @@ pub struct SessionBody {
     /// As the event's; the start if absent.
     #[serde(default)]
     pub end_date: Option<String>,
-    /// How it repeats (RFC 5545): `FREQ=WEEKLY;COUNT=6`.
+    /// How it repeats (RFC 5545): `FREQ=WEEKLY;COUNT=6`, or "".
     #[serde(default)]
     pub rrule: Option<String>,
 }
@@ -121,10 +145,10 @@ impl NewEvent {
     /// # Errors
     /// 422 with a pointer for each refused field.
     pub fn parse(body: &[u8], now: DateTime<Utc>) -> Result<Self> {
-        let (action, fields) = both(extract::parse::<ActionFields>(body), extract::parse::<EventFields>(body))?;
-        let has_private_link = fields.instructions.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let (action, event) = both(extract::parse::<ActionDocument>(body), extract::parse::<EventDocument>(body))?;
+        let has_private_link = event.instructions.as_deref().is_some_and(|text| !text.trim().is_empty());
         let (mut action, plan) =
-            both(action.parse(Kind::Event, !has_private_link), fields.apply(Plan::empty(now), now))?;
+            both(action.parse(Kind::Event, !has_private_link), event.parse(&Plan::empty(now), now))?;
         if action.state.is_public() {
             require_date(&plan)?;
         }
@@ -133,7 +157,7 @@ impl NewEvent {
     }
 }
 
-/// Refuses to publish an event whose start nobody chose.
+/// Refuses to publish an event without a chosen start.
 ///
 /// # Errors
 /// 422 at `/start_date`.
@@ -142,20 +166,6 @@ pub fn require_date(plan: &Plan) -> Result<()> {
         Ok(())
     } else {
         Err(Error::field("/start_date", "required", "An event needs a start before it is published."))
-    }
-}
-
-/// Two results of one body: the faults of both together.
-pub fn both<A, B>(a: Result<A>, b: Result<B>) -> Result<(A, B)> {
-    match (a, b) {
-        (Ok(a), Ok(b)) => Ok((a, b)),
-        (Err(Error::Fields(mut a)), Err(Error::Fields(b))) => {
-            let more: Vec<FieldError> = b.into_iter().filter(|fault| !a.contains(fault)).collect();
-            a.extend(more);
-            Err(Error::Fields(a))
-        }
-        // what is no fault of a field goes first
-        (Err(Error::Fields(_)) | Ok(_), Err(e)) | (Err(e), _) => Err(e),
     }
 }
 
@@ -186,13 +196,69 @@ impl FieldErrors {
     }
 }
 
-impl EventFields {
-    /// The plan with these members in it.
+/// A time as answers show it.
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+impl EventDocument {
+    /// The document of a plan; members for organizers are left out for the public.
+    pub fn of(plan: &Plan, is_organizer: bool) -> Self {
+        Self {
+            start_date: Some(rfc3339(plan.starts_at)),
+            end_date: Some(rfc3339(plan.ends_at)),
+            timezone_identifier: Some(plan.zone.name().to_owned()),
+            capacity: is_organizer.then(|| plan.capacity.map(i64::from)),
+            location: LocationDocument::of(&plan.place),
+            instructions: is_organizer.then(|| plan.instructions.0.clone()),
+            muster_kind: plan.kind,
+            muster_format: plan.format,
+            muster_waitlist: plan.waitlist,
+            muster_waitlist_smaller_parties: is_organizer.then_some(plan.allow_smaller_parties_first),
+            muster_contacts: plan.contacts.clone(),
+            muster_map_url: plan.map_url.clone(),
+            muster_accessibility: plan.accessibility.clone(),
+            muster_sessions: plan.sessions.iter().map(SessionDocument::of).collect(),
+            muster_interpretation: plan.interpretation.clone(),
+        }
+    }
+
+    /// The document of a plan with the members of a PUT laid over it. A new start without a new end moves the end
+    /// along. Null for a member that is derived when an event is created (`start_date`, `end_date`,
+    /// `timezone_identifier`) leaves it as it is.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused member.
+    pub fn patched<R>(plan: &Plan, patch: &Patch<R>) -> Result<Self> {
+        let shown = Self::of(plan, true);
+        let mut before = shown.clone();
+        if !plan.has_date {
+            (before.start_date, before.end_date) = (None, None);
+        }
+        let mut after: Self = patch.apply(&before)?;
+        // an answer that is sent back does not choose the placeholder that it shows
+        let is_answer = patch.has("identifiers");
+        if !plan.has_date && is_answer && (&after.start_date, &after.end_date) == (&shown.start_date, &shown.end_date) {
+            (after.start_date, after.end_date) = (None, None);
+        }
+        let moves_start = after.start_date.is_some() && after.start_date != before.start_date;
+        if moves_start && !patch.has("end_date") {
+            after.end_date = None;
+        } else {
+            after.end_date = after.end_date.or(if moves_start { None } else { before.end_date });
+        }
+        after.start_date = after.start_date.or(before.start_date);
+        after.timezone_identifier = after.timezone_identifier.or(before.timezone_identifier);
+        Ok(after)
+    }
+
+    /// Checks and normalises. Members that the document leaves out are as in `before`.
     ///
     /// # Errors
     /// 422 with a pointer for each refused field.
-    pub fn apply(self, mut plan: Plan, now: DateTime<Utc>) -> Result<Plan> {
+    pub fn parse(self, before: &Plan, now: DateTime<Utc>) -> Result<Plan> {
         let mut errors = FieldErrors::default();
+        let mut plan = before.clone();
         self.apply_times(&mut plan, now, &mut errors);
         match self.capacity {
             None => {}
@@ -202,46 +268,32 @@ impl EventFields {
                 _ => errors.add("/capacity", "out_of_range", "Must lie between 1 and 1000000."),
             },
         }
-        plan.kind = self.muster_kind.unwrap_or(plan.kind);
-        plan.format = self.muster_format.unwrap_or(plan.format);
-        plan.waitlist = self.muster_waitlist.unwrap_or(plan.waitlist);
+        plan.kind = self.muster_kind;
+        plan.format = self.muster_format;
+        plan.waitlist = self.muster_waitlist;
         plan.allow_smaller_parties_first =
             self.muster_waitlist_smaller_parties.unwrap_or(plan.allow_smaller_parties_first);
-        if let Some(location) = self.location {
-            plan.place = location.parse(&mut errors);
-        }
+        plan.place = self.location.parse(&mut errors);
         if let Some(text) = self.instructions {
             plan.instructions = Private(errors.text("/instructions", clean_text(&text, 5000)));
         }
-        if let Some(text) = self.muster_accessibility {
-            plan.accessibility = errors.text("/muster:accessibility", clean_text(&text, 2000));
+        plan.accessibility = errors.text("/muster:accessibility", clean_text(&self.muster_accessibility, 2000));
+        plan.map_url = errors.text("/muster:map_url", clean_line(&self.muster_map_url, 500));
+        let is_web = plan.map_url.is_empty()
+            || url::Url::parse(&plan.map_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if !is_web {
+            errors.add("/muster:map_url", "invalid_value", "Must be an address that starts with https://.");
         }
-        if let Some(address) = self.muster_map_url {
-            let address = errors.text("/muster:map_url", clean_line(&address, 500));
-            let is_web =
-                address.is_empty() || url::Url::parse(&address).is_ok_and(|u| matches!(u.scheme(), "http" | "https"));
-            if !is_web {
-                errors.add("/muster:map_url", "invalid_value", "Must be an address that starts with https://.");
-            }
-            plan.map_url = address;
+        if errors.count("/muster:contacts", self.muster_contacts.len(), MAX_CONTACTS) {
+            let contacts = self.muster_contacts.iter().enumerate();
+            plan.contacts = contacts.map(|(i, contact)| parse_contact(contact, i, &mut errors)).collect();
         }
-        if let Some(contacts) = self.muster_contacts
-            && errors.count("/muster:contacts", contacts.len(), MAX_CONTACTS)
-        {
-            plan.contacts =
-                contacts.iter().enumerate().map(|(i, contact)| parse_contact(contact, i, &mut errors)).collect();
+        if errors.count("/muster:sessions", self.muster_sessions.len(), MAX_SESSIONS) {
+            let (zone, sessions) = (plan.zone, self.muster_sessions.iter().enumerate());
+            plan.sessions = sessions.filter_map(|(i, session)| session.parse(i, zone, &mut errors)).collect();
         }
-        if let Some(sessions) = self.muster_sessions
-            && errors.count("/muster:sessions", sessions.len(), MAX_SESSIONS)
-        {
-            let zone = plan.zone;
-            plan.sessions =
-                sessions.iter().enumerate().filter_map(|(i, session)| session.parse(i, zone, &mut errors)).collect();
-        }
-        if let Some(languages) = self.muster_interpretation
-            && errors.count("/muster:interpretation", languages.len(), MAX_LANGUAGES)
-        {
-            plan.interpretation = parse_languages(&languages, &mut errors);
+        if errors.count("/muster:interpretation", self.muster_interpretation.len(), MAX_LANGUAGES) {
+            plan.interpretation = parse_languages(&self.muster_interpretation, &mut errors);
         }
         if errors.0.is_empty() { Ok(plan) } else { Err(Error::Fields(errors.0)) }
     }
@@ -286,7 +338,18 @@ impl EventFields {
     }
 }
 
-impl LocationBody {
+impl LocationDocument {
+    fn of(place: &Venue) -> Self {
+        Self {
+            venue: place.venue.clone(),
+            address_lines: place.address.lines().map(str::to_owned).collect(),
+            locality: place.locality.clone(),
+            region: place.region.clone(),
+            postal_code: place.postal_code.clone(),
+            country: place.country.clone(),
+        }
+    }
+
     fn parse(&self, errors: &mut FieldErrors) -> Venue {
         let mut lines = Vec::new();
         if errors.count("/location/address_lines", self.address_lines.len(), MAX_ADDRESS_LINES) {
@@ -314,7 +377,16 @@ impl LocationBody {
     }
 }
 
-impl SessionBody {
+impl SessionDocument {
+    fn of(session: &Session) -> Self {
+        Self {
+            title: session.title.clone(),
+            start_date: rfc3339(session.starts_at),
+            end_date: Some(rfc3339(session.ends_at)),
+            rrule: Some(session.rrule.clone()),
+        }
+    }
+
     fn parse(&self, i: usize, zone: Zone, errors: &mut FieldErrors) -> Option<Session> {
         let at = |name: &str| format!("/muster:sessions/{i}/{name}");
         let title = errors.text(at("title"), required_line(&self.title, 200));
@@ -335,7 +407,7 @@ impl SessionBody {
     }
 }
 
-/// `NAME=value` pairs, of which one says how often.
+/// `NAME=value` pairs with a FREQ (RFC 5545, section 3.3.10), by shape only.
 fn is_rrule(rule: &str) -> bool {
     let part = |part: &str| {
         part.split_once('=').is_some_and(|(name, value)| {
@@ -377,7 +449,7 @@ fn parse_languages(input: &[String], errors: &mut FieldErrors) -> Vec<String> {
     languages
 }
 
-/// A language tag by its shape (BCP 47), its language in lower case.
+/// A language tag, checked by shape only (BCP 47); the primary language in lower case.
 pub fn language(tag: &str) -> Option<String> {
     let tag = tag.trim().replace('_', "-");
     let (language, rest) = tag.split_once('-').map_or((tag.as_str(), None), |(l, r)| (l, Some(r)));
@@ -427,7 +499,7 @@ mod tests {
     #[test]
     fn local_times_follow_the_zone() {
         let event = new(&json!({"title": "March", "start_date": "2026-12-06 14:00:00", "timezone_identifier": "America/Vancouver", "muster:status": "published"})).unwrap();
-        // the clocks of British Columbia stay on summer time since 2026
+        // British Columbia has daylight saving time all year since 2026
         assert_eq!(event.plan.starts_at.to_rfc3339(), "2026-12-06T21:00:00+00:00");
         assert_eq!(
             error_codes(&json!({"title": "March", "timezone_identifier": "Mars/Base"}))[0].0,
@@ -479,12 +551,34 @@ mod tests {
     #[test]
     fn put_keeps_absent_members() {
         let plan = new(&json!({"title": "x", "start_date": "2026-12-06 14:00:00", "end_date": "2026-12-06 17:00:00", "capacity": 30})).unwrap().plan;
-        let change =
-            |body: &str| extract::parse::<EventFields>(body.as_bytes()).unwrap().apply(plan.clone(), now()).unwrap();
+        let change = |body: &str| {
+            let patch = Patch::<EventDocument>::of(serde_json::from_str(body).unwrap());
+            EventDocument::patched(&plan, &patch).unwrap().parse(&plan, now()).unwrap()
+        };
         assert_eq!(change("{}"), plan);
         assert_eq!(change(r#"{"capacity":null}"#).capacity, None);
         let moved = change(r#"{"start_date":"2026-12-07 10:00:00"}"#);
         assert_eq!(moved.ends_at - moved.starts_at, plan.ends_at - plan.starts_at);
         assert!(plan.moves(&moved) && !plan.moves(&change(r#"{"capacity":31}"#)));
+        assert_eq!(change(r#"{"start_date":null,"end_date":null,"timezone_identifier":null}"#), plan);
+        let longer = change(r#"{"start_date":"2026-12-06 13:00:00","end_date":"2026-12-06 17:00:00"}"#);
+        assert_eq!((longer.ends_at, longer.starts_at < plan.starts_at), (plan.ends_at, true));
+    }
+
+    #[test]
+    fn an_answer_that_is_sent_back_chooses_no_date() {
+        let plan = new(&json!({"title": "x"})).unwrap().plan;
+        let shown = EventDocument::of(&plan, true);
+        let change = |body: Value| {
+            let patch = Patch::<EventDocument>::of(body);
+            EventDocument::patched(&plan, &patch).unwrap().parse(&plan, now()).unwrap()
+        };
+        let mut answer = serde_json::to_value(&shown).unwrap();
+        assert!(change(answer.clone()).has_date, "whoever sends these dates by themselves chooses them");
+        answer["identifiers"] = json!(["muster:1"]);
+        assert_eq!(change(answer.clone()), plan);
+        answer["start_date"] = json!("2026-12-06 13:00:00");
+        answer["end_date"] = json!("2026-12-06 17:00:00");
+        assert!(change(answer).has_date);
     }
 }

@@ -1,7 +1,7 @@
-//! Calendar files (RFC 5545): one VEVENT in the event's own zone, with that zone's rules, so that an entry made in winter
-//! is right in summer.
+//! Calendar files (RFC 5545): one VEVENT in the event's own zone, with a VTIMEZONE, so that times stay right across
+//! changes of daylight saving time.
 //!
-//! Never in a calendar file: the join link (calendars are synced to other people's machines) and who attends.
+//! Never in a calendar file: the join link (calendars are synced to other devices and people), and attendees.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc, Weekday};
 use icalendar::{Calendar, CalendarDateTime, Component, Event as Entry, EventLike, EventStatus, Property};
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 
-/// What a calendar file is called in HTTP and mail.
+/// Media type of a calendar file in HTTP and mail.
 pub const CONTENT_TYPE: &str = "text/calendar; charset=utf-8; method=PUBLISH";
 
-/// The calendar file of an event. `domain` makes the UID one of ours; `page` is the event's address.
+/// The calendar file of an event. `domain` is the right-hand side of the UID; `page` is the URL of the event's page.
 pub fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str, now: DateTime<Utc>) -> String {
     let plan = &event.plan;
     let (text, _) = event.action.text(locale, "");
@@ -48,31 +48,31 @@ pub fn calendar(event: &Event, locale: LocaleTag, domain: &str, page: &str, now:
     if is_utc(plan.zone) {
         return text;
     }
-    // by hand: the library writes a UID into every component, which a VTIMEZONE must not have
+    // inserted as text: the library writes a UID into every component, which a VTIMEZONE must not have
     let rules = timezone(plan.zone, plan.starts_at, plan.ends_at);
     text.replacen("BEGIN:VEVENT\r\n", &format!("{rules}BEGIN:VEVENT\r\n"), 1)
 }
 
-/// A zone whose rules nobody knows here has the times of UTC, and its entries are written so.
+/// A zone without known rules is written in UTC.
 fn is_utc(zone: Zone) -> bool {
     zone == Zone::UTC || !zone.is_known()
 }
 
 fn in_zone(at: DateTime<Utc>, zone: Zone) -> CalendarDateTime {
     let local = at.with_timezone(&zone).naive_local();
-    // an hour that the clocks repeat is read as its first turn (RFC 5545 section 3.3.5), whichever was meant
+    // a repeated local time is read as its first occurrence (RFC 5545 section 3.3.5)
     if is_utc(zone) || zone.is_ambiguous(local) {
         return CalendarDateTime::Utc(at);
     }
     CalendarDateTime::WithTimezone { date_time: local, tzid: zone.name().to_owned() }
 }
 
-/// One STANDARD or DAYLIGHT of a VTIMEZONE.
+/// One STANDARD or DAYLIGHT component of a VTIMEZONE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Observance {
-    /// When it begins, on the clock before it.
+    /// Its onset, in the local time before it.
     onset: NaiveDateTime,
-    /// Seconds east of UTC before and after.
+    /// Offset before and after, in seconds east of UTC.
     from: i32,
     to: i32,
     is_summer: bool,
@@ -86,8 +86,8 @@ impl From<Transition> for Observance {
     }
 }
 
-/// The VTIMEZONE of a zone around an event: yearly rules where the years about it follow one, else each change, after what
-/// held before the first.
+/// The VTIMEZONE of a zone around an event: yearly rules where the surrounding years follow one, else each change by
+/// its date, preceded by the offset before the first.
 fn timezone(zone: Zone, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> String {
     let midnight = |year| NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default().and_time(NaiveTime::MIN);
     let (first, last) = (starts_at.year() - 2, ends_at.year() + 2);
@@ -138,7 +138,7 @@ fn offset(seconds: i32) -> String {
     format!("{sign}{:02}{:02}{rest}", s / 3600, s / 60 % 60)
 }
 
-/// One rule for each half of the year, when every year follows them.
+/// The two yearly rules, if every year follows them.
 fn yearly(changes: &[Observance], years: i32) -> Option<Vec<(Observance, String)>> {
     let halves = [true, false].map(|summer| changes.iter().filter(|c| c.is_summer == summer).collect::<Vec<_>>());
     let mut rules = Vec::new();
@@ -205,12 +205,12 @@ mod tests {
                 && !regina.contains("DAYLIGHT")
         );
         assert!(rules("Asia/Kolkata", "2026-06-01T00:00:00Z").contains("TZOFFSETTO:+0530"));
-        // Morocco changes around Ramadan: no yearly rule, each change by its date
+        // Morocco changes its offset around Ramadan: no yearly rule, each change by its date
         let casablanca = rules("Africa/Casablanca", "2026-06-01T00:00:00Z");
         assert!(!casablanca.contains("RRULE") && casablanca.matches("DTSTART").count() >= 8);
     }
 
-    /// The offset at a moment, by nothing but the text of a VTIMEZONE without rules (RFC 5545 section 3.6.5).
+    /// The offset at a time, computed from the text of a VTIMEZONE without rules (RFC 5545 section 3.6.5).
     fn offset_by(text: &str, at: DateTime<Utc>) -> String {
         let value = |part: &str, name: &str| {
             let line = part.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -256,7 +256,7 @@ mod tests {
         let text = file(&event);
         assert!(text.contains("DTSTART:20271107T063000Z\r\n"), "{text}");
         assert!(text.contains("DTEND;TZID=America/Toronto:20271107T033000\r\n"), "{text}");
-        // a zone that nobody knows here
+        // a zone without known rules
         event.plan.zone = Zone::stored("America/Atlantis");
         let text = file(&event);
         assert!(text.contains("DTEND:20271107T083000Z\r\n") && !text.contains("TZID"), "{text}");
@@ -279,7 +279,7 @@ mod tests {
         assert!(text.starts_with("BEGIN:VCALENDAR\r\n") && text.ends_with("END:VCALENDAR\r\n"));
         assert!(text.split("\r\n").all(|line| line.len() <= 75 && !line.contains('\n')), "{text}");
         let lines = text.replace("\r\n ", "");
-        // the day on which the clocks went forward: 14:00 is summer time
+        // the day on which daylight saving time begins: 14:00 is in it
         for line in [
             "METHOD:PUBLISH",
             "DTSTART;TZID=America/Toronto:20260308T140000",

@@ -1,4 +1,4 @@
-//! What the links in a participant's mail show and do: confirm, manage (cancel), "this was not me".
+//! Handlers of this slice's mailed links: confirm, manage (cancel), "this was not me".
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use sqlx::{Acquire, PgConnection};
 
 use super::{
     ops::{self, LoadedAttendance},
+    state::AttendanceState,
     store,
 };
 use crate::{
@@ -22,21 +23,21 @@ use crate::{
 /// Confirms a registration.
 #[derive(Debug)]
 pub struct ConfirmLink(pub Arc<Kernel>);
-/// The participant's own page.
+/// The attendee's own page.
 #[derive(Debug)]
 pub struct ManageLink(pub Arc<Kernel>);
-/// Drops what somebody else entered.
+/// "This was not me": deletes a pending registration.
 #[derive(Debug)]
 pub struct RejectLink(pub Arc<Kernel>);
 
-/// The registration of a token; a row that is gone looks like an expired link.
+/// The registration of a token; a deleted row is answered like an expired link.
 async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<LoadedAttendance> {
     let row = store::attendance(conn, token.row).await?.ok_or_else(expired)?;
     token.check(row.link_generation)?;
     ops::load_attendance(kernel, conn, row).await
 }
 
-/// The same, with the person and then the registration locked (see the order in `ops`).
+/// The same, with the person and then the registration locked (lock order: see `ops`).
 async fn find_locked(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<LoadedAttendance> {
     let row = store::attendance(conn, token.row).await?.ok_or_else(expired)?;
     token.check(row.link_generation)?;
@@ -50,7 +51,7 @@ fn own_link(kernel: &Kernel, c: &LoadedAttendance, purpose: Purpose) -> String {
     kernel.links.url(purpose, c.row.id, c.row.link_generation)
 }
 
-/// A page whose words are `token-{stem}-{key}`.
+/// A page with the texts `token-{stem}-{key}`.
 fn page(c: &LoadedAttendance, stem: &str, heading: &str, lines: &[&str]) -> LinkPage {
     let part = |key: &str| text_of(c.locale, &format!("token-{stem}-{key}"), "title", c.event.title(c.locale));
     LinkPage {
@@ -85,11 +86,11 @@ fn details(c: &LoadedAttendance) -> Vec<Detail> {
     details
 }
 
-/// The join link, on the day itself, for those who have a place.
+/// The join link, on the day of the event, for accepted registrations.
 fn join_link(kernel: &Kernel, c: &LoadedAttendance) -> Option<String> {
     let link = &c.event.plan.instructions.0;
     let shown = !link.is_empty()
-        && c.row.state == "accepted"
+        && c.row.state == AttendanceState::Accepted
         && c.event.is_on(kernel.env.now())
         && c.event.is_today(kernel.env.now());
     shown.then(|| format!("{} {link}", text(c.locale, "mail-event-join")))
@@ -99,9 +100,12 @@ fn event_link(c: &LoadedAttendance) -> Vec<PageLink> {
     vec![PageLink { label: c.event.title(c.locale), href: c.event.action.path() }]
 }
 
-/// After the button of a confirmation was pressed.
+/// The page after confirmation.
 fn confirmed(kernel: &Kernel, c: &LoadedAttendance) -> LinkPage {
-    let state @ ("accepted" | "waitlisted" | "declined") = c.row.state.as_str() else { return cancelled(c) };
+    let state = match c.row.state {
+        AttendanceState::Pending | AttendanceState::Cancelled => return cancelled(c),
+        state => state.as_str(),
+    };
     let mut page = page(c, "event-confirm", &format!("done-heading-{state}"), &[&format!("done-line-{state}")]);
     page.done = true;
     page.neutral = c.event.action.protected;
@@ -113,7 +117,7 @@ fn confirmed(kernel: &Kernel, c: &LoadedAttendance) -> LinkPage {
     page
 }
 
-/// After a registration was cancelled.
+/// The page after cancellation.
 fn cancelled(c: &LoadedAttendance) -> LinkPage {
     let neutral = c.event.action.protected;
     let page = page(c, if neutral { "neutral-manage" } else { "event-manage" }, "done-heading", &["done-line-1"]);
@@ -130,12 +134,12 @@ impl LinkHandler for ConfirmLink {
             let kernel = &self.0;
             let mut conn = kernel.public.acquire().await?;
             let c = find(kernel, &mut conn, token).await?;
-            let is_pending = c.row.state == "pending";
+            let is_pending = c.row.state == AttendanceState::Pending;
             if is_pending && c.row.confirm_expires_at.is_none_or(|at| at <= kernel.env.now()) {
                 return Err(expired());
             }
             let mut page = if c.event.action.protected {
-                // says nothing until the button is pressed, the second time too
+                // discloses nothing before the button is pressed, also when it is confirmed already
                 LinkPage {
                     neutral: true,
                     ..with_button(page(&c, "neutral-confirm", "heading", &["line-1"]), &c, "neutral-confirm")
@@ -181,7 +185,7 @@ impl LinkHandler for ManageLink {
             let kernel = &self.0;
             let mut conn = kernel.public.acquire().await?;
             let c = find(kernel, &mut conn, token).await?;
-            if !is_active(&c) {
+            if !c.row.state.is_active() {
                 replaced(&mut conn, &c).await?;
                 return Ok(cancelled(&c));
             }
@@ -197,7 +201,7 @@ impl LinkHandler for ManageLink {
                 0,
                 Detail {
                     label: text(c.locale, "detail-status"),
-                    value: text(c.locale, &format!("event-state-{}", c.row.state)),
+                    value: text(c.locale, &format!("event-state-{}", c.row.state.as_str())),
                 },
             );
             page.links = event_link(&c);
@@ -211,7 +215,7 @@ impl LinkHandler for ManageLink {
             let mut conn = kernel.public.acquire().await?;
             let mut tx = conn.begin().await?;
             let c = find(kernel, &mut tx, token).await?;
-            if is_active(&c) && ops::cancel(&mut tx, kernel, &c.event, c.row.id).await? {
+            if c.row.state.is_active() && ops::cancel(&mut tx, kernel, &c.event, c.row.id).await? {
                 ops::notify_cancelled(&mut tx, kernel, &c.event, c.row.id).await?;
             } else {
                 replaced(&mut tx, &c).await?;
@@ -222,12 +226,8 @@ impl LinkHandler for ManageLink {
     }
 }
 
-fn is_active(c: &LoadedAttendance) -> bool {
-    matches!(c.row.state.as_str(), "accepted" | "waitlisted")
-}
-
-/// A registration that a newer one of the same person took the place of has a link that is replaced, not a cancelled
-/// place.
+/// Expires the link of a registration that was replaced by a newer one of the same person, instead of showing it as
+/// cancelled.
 async fn replaced(conn: &mut PgConnection, c: &LoadedAttendance) -> Result<()> {
     match store::active(conn, c.row.event_id, c.row.person_id).await? {
         Some(_) => Err(expired()),
@@ -244,9 +244,9 @@ impl LinkHandler for RejectLink {
         Box::pin(async move {
             let mut conn = self.0.public.acquire().await?;
             match find(&self.0, &mut conn, token).await {
-                Ok(c) if c.row.state == "pending" => Ok(LinkPage::not_me(c.locale, false)),
+                Ok(c) if c.row.state == AttendanceState::Pending => Ok(LinkPage::not_me(c.locale, false)),
                 Ok(_) => Err(expired()),
-                // dropped before: the same success
+                // deleted before: the same answer
                 Err(error) if error.code() == Code::LinkExpired => token.dropped_before(),
                 Err(error) => Err(error),
             }
@@ -257,9 +257,9 @@ impl LinkHandler for RejectLink {
         Box::pin(async move {
             let mut conn = self.0.public.acquire().await?;
             let mut tx = conn.begin().await?;
-            // the person first, as who confirms at this moment does: the row and then the person are deleted here
+            // the person is locked first, as a concurrent confirmation does; row and person are deleted below
             match find_locked(&self.0, &mut tx, token).await {
-                Ok(c) if c.row.state == "pending" => {
+                Ok(c) if c.row.state == AttendanceState::Pending => {
                     if let Some(address) = c.payload.details.address().filter(|_| choices.ticked(NEVER_AGAIN)) {
                         mail::suppress_globally(&mut tx, &self.0, &address, c.event.action.protected).await?;
                     }

@@ -1,5 +1,6 @@
-//! The messages of events. The first one to an address carries nothing that was typed; those about a place go only to
-//! people who asked for it. Mails of protected events are plain, neutral in subject and sender, and carry no file.
+//! The mails of events. The confirmation request to an unconfirmed address contains nothing that was typed; mails
+//! about seats go only to people who asked for them. Mails of protected events are plain text, with neutral subject
+//! and sender and no attachment.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use sqlx::PgConnection;
 use super::{
     ics,
     ops::{self, LoadedAttendance},
+    state::AttendanceState,
     store::{self, AttendanceRow},
 };
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
     },
 };
 
-/// One kind of message about a registration.
+/// One kind of mail about a registration (`emails.refs`: `{"attendance": uuid}`).
 #[derive(Clone, Debug)]
 pub struct EventMail {
     kernel: Arc<Kernel>,
@@ -29,7 +31,7 @@ pub struct EventMail {
 }
 
 impl EventMail {
-    /// All kinds.
+    /// All kinds of this slice.
     pub fn all(kernel: &Arc<Kernel>) -> Vec<Self> {
         [
             "event_confirm",
@@ -44,8 +46,8 @@ impl EventMail {
         .collect()
     }
 
-    /// The registrations with what their owners are told, in the mails' order; `None` where a message holds no more: what it
-    /// says must be the registration's state now.
+    /// The registrations with the kind of mail to send, in the order of `emails`; `None` where the mail no longer
+    /// matches the registration's state.
     async fn find(&self, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<(LoadedAttendance, &'static str)>>>> {
         let kernel = &self.kernel;
         let mut conn = kernel.work.acquire().await?;
@@ -72,29 +74,31 @@ impl EventMail {
         Ok(kinds.into_iter().map(with_context).collect())
     }
 
-    /// The registration that the owner of the address is told of now, and by which message.
+    /// The registration that a mail is about at present, and its kind; `None` where the kind no longer matches the
+    /// state.
     async fn now_of(
         &self,
         conn: &mut PgConnection,
         mut row: AttendanceRow,
     ) -> Result<Option<(AttendanceRow, &'static str)>> {
         let mut kind = self.kind;
-        // refused because the owner of the address has a place, or waits for one: that is what she is told
+        // declined because the person has an active registration: the mail is about that one
         if kind == "event_declined"
-            && row.state == "declined"
+            && row.state == AttendanceState::Declined
             && let Some(active) = store::active(conn, row.event_id, row.person_id).await?
         {
-            kind = if active.state == "accepted" { "event_registered" } else { "event_waitlisted" };
+            kind = if active.state == AttendanceState::Accepted { "event_registered" } else { "event_waitlisted" };
             row = active;
         }
         let holds = match kind {
             "event_confirm" => {
-                row.state == "pending" && row.confirm_expires_at.is_some_and(|at| at > self.kernel.env.now())
+                row.state == AttendanceState::Pending
+                    && row.confirm_expires_at.is_some_and(|at| at > self.kernel.env.now())
             }
-            "event_registered" | "event_promoted" => row.state == "accepted",
-            "event_waitlisted" => row.state == "waitlisted",
-            "event_declined" => row.state == "declined",
-            _ => row.state == "cancelled",
+            "event_registered" | "event_promoted" => row.state == AttendanceState::Accepted,
+            "event_waitlisted" => row.state == AttendanceState::Waitlisted,
+            "event_declined" => row.state == AttendanceState::Declined,
+            _ => row.state == AttendanceState::Cancelled,
         };
         Ok(holds.then_some((row, kind)))
     }
@@ -102,7 +106,7 @@ impl EventMail {
     async fn write_all(&self, emails: &[QueuedEmail]) -> Result<Vec<Composition>> {
         let drafts = self.find(emails).await?.into_iter().zip(emails).map(|(found, email)| {
             Ok(found?.and_then(|(c, kind)| {
-                // where nothing is confirmed, every message is one to an address that somebody else may have typed
+                // without confirmation the address may have been typed by somebody else
                 let is_first = matches!(self.kind, "event_registered" | "event_waitlisted" | "event_declined")
                     && email.class != Class::Urgent;
                 let is_unrequested = kind == "event_confirm" || (is_first && !c.event.action.confirms);
@@ -140,7 +144,7 @@ impl EventMail {
     }
 }
 
-/// Everything that a template may ask for; only those who have a place are given the join link.
+/// The variables of the templates; the join link only for accepted registrations.
 fn page(kernel: &Kernel, c: &LoadedAttendance, has_place: bool, ics: bool) -> Value {
     let url = |purpose| kernel.links.url(purpose, c.row.id, c.row.link_generation);
     context! {
@@ -189,7 +193,7 @@ impl MailKind for EventMail {
         Box::pin(async move {
             if self.kind == "event_cancelled_by_you" {
                 for (email, _) in ended {
-                    // the address was needed for this last message
+                    // the contact was kept for this mail only
                     store::set_sealed(conn, email.ref_id("attendance")?, None).await?;
                 }
             }

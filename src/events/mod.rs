@@ -1,14 +1,16 @@
-//! Events: people register, nobody is seated twice over, and nobody but the organizers can find out who comes.
+//! Events: registrations, seats and waitlists. Seats are never oversold, and only organizers can find out who
+//! registered.
 //!
-//! The way of a registration: [`api`] or [`mod@pages`] checks what was typed, [`submission`] seals it on the registration's
-//! own row and hands the act to [`batch`], which writes it in a batch with its mail (`submit_attendances` in the
-//! migrations). Where a confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] gives the seats, a
-//! place in the line, or neither, under the lock of the event's row. Whatever frees seats or moves the line ends with
-//! `promote_waitlist` in the migrations, so that no seat stays empty while somebody waits whom it fits. [`mail`] composes the messages, [`ics`] the calendar
-//! files. What an event is beyond an action stands in [`plan`], how it is typed in [`fields`] and [`times`].
+//! A registration: [`api`] or [`mod@pages`] validates the input, [`submission`] seals it on the registration's own
+//! row and hands it to [`batch`], which writes it with its mail (`submit_attendances` in the migrations). Where
+//! confirmation is required, [`links`] shows the mailed page and [`ops::confirm`] makes the registration accepted,
+//! waitlisted or declined, under the lock of the event's row. Every operation that frees seats or shortens the
+//! waitlist ends with `promote_waitlist` (migrations), so that no seat stays empty while a party waits that fits.
+//! [`mail`] composes the mails, [`ics`] the calendar files. [`plan`] is the event beyond its action, [`fields`] and
+//! [`times`] its document in the API, [`state`] the states.
 //!
-//! What the public may not learn: how many have come (an event is open, has a waiting list, or is closed), and the join
-//! link (`instructions`): it is mailed to those who have a place, and pages show it to them on the day itself.
+//! Not public: the number of registrations (the public sees open, waitlist or closed), and the join link
+//! (`instructions`), which is mailed to accepted registrations and shown on their page on the day of the event.
 
 mod api;
 mod batch;
@@ -21,6 +23,7 @@ mod moved;
 mod ops;
 mod pages;
 mod plan;
+mod state;
 mod store;
 mod submission;
 #[cfg(test)]
@@ -28,11 +31,12 @@ mod tests;
 mod times;
 
 pub use api::router;
-pub use fields::{EventFields, NewEvent};
+pub use fields::{EventDocument, NewEvent};
 pub use mail::EventMail;
 pub use ops::{AttendancePayload, create_event};
 pub use pages::pages;
 pub use plan::{Contact, Event, EventKind, Format, Plan, Session, Venue};
+pub use state::{AttendanceState, SeatStatus};
 pub use store::{ATTENDANCES, AttendanceRow, move_if_past};
 pub use submission::{Events, NewAttendance, VouchedAttendance};
 
@@ -45,14 +49,14 @@ use crate::{
     people,
 };
 
-/// Registers the messages of this slice.
+/// Registers the kinds of mail of this slice.
 pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
     for kind in EventMail::all(&events.kernel) {
         kinds.register(kind);
     }
 }
 
-/// Registers what the links of this slice do.
+/// Registers the handlers of this slice's mailed links.
 pub fn register_links(events: &Events, purposes: &mut LinkHandlers) {
     purposes.register(links::ConfirmLink(events.kernel.clone()));
     purposes.register(links::ManageLink(events.kernel.clone()));

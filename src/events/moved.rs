@@ -1,4 +1,4 @@
-//! Tells those who have a place that their event has moved: some in each step of a job, so that it does not matter how many.
+//! Job that mails the attendees of a moved event, in bounded steps.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// This job.
+/// The job `event_moved`.
 pub struct MovedJob(pub Arc<Kernel>);
 
 impl JobKind for MovedJob {
@@ -29,7 +29,7 @@ impl JobKind for MovedJob {
                 Err(error) if error.code() == Code::NotFound => return Ok(NextStep::Done),
                 event => event?,
             };
-            // over or called off meanwhile: nobody needs to know when it would have been
+            // over or cancelled meanwhile: the mail would be of no use
             if !event.is_on(kernel.env.now()) {
                 return Ok(NextStep::Done);
             }

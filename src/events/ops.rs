@@ -1,7 +1,6 @@
-//! Verbs of events: create, change, confirm a registration, cancel it, let those who wait move up.
+//! Operations on events: create and change an event; confirm, resize and cancel a registration; promote the waitlist.
 //!
-//! The lock order is documented in [`people`]: the person, the pending registration, the event, registrations that hold or wait for
-//! a place.
+//! Lock order (documented in [`people`]): the person, the pending registration, the event, active registrations.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -14,34 +13,35 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    fields::{EventFields, NewEvent, both, require_date},
+    fields::{EventDocument, NewEvent, require_date},
     plan::Event,
+    state::AttendanceState,
     store::{self, ATTENDANCES, AttendanceRow},
 };
 use crate::{
-    campaigns::{self, ActionChanges},
+    campaigns::{self, ActionDocument, Kind},
     error::{Code, Error, OnConstraint, Result},
-    kernel::{Kernel, jobs, links::expired, text::LocaleTag, vault::Vault},
+    kernel::{Kernel, jobs, links::expired, patch::both, text::LocaleTag, vault::Vault},
     mail::{self, Class, NewEmail},
     organizers::Actor,
     people::{self, ConsentContext, Consents, Details},
 };
 
-/// What is sealed on a registration's row: everything that was typed.
+/// The sealed content of a registration's row: everything that was typed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AttendancePayload {
     /// The person's details.
     pub details: Details,
-    /// The language that is to be interpreted, or "".
+    /// Requested language of interpretation (BCP 47), or "".
     #[serde(skip_serializing_if = "String::is_empty")]
     pub interpretation: String,
     /// What the person needs to take part.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub access_needs: String,
-    /// What was ticked.
+    /// Consent boxes.
     pub consents: Consents,
-    /// The language of the act; protected rows have it nowhere else.
+    /// Language of the submission; protected rows have no clear column for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<LocaleTag>,
 }
@@ -49,7 +49,7 @@ pub struct AttendancePayload {
 /// Creates an event with id `id`.
 ///
 /// # Errors
-/// 422 with a pointer for each refused field, or a database error.
+/// 422 with a pointer for each refused field.
 pub async fn create_event(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -61,35 +61,34 @@ pub async fn create_event(
     store::insert(conn, id, &new.plan).await
 }
 
-/// Changes an event. Those who have a place are told when it moves; those who wait move up when there is room.
+/// Changes an event, which was read under both its locks. Those who have a place are told when it moves; those who
+/// wait move up when there is room.
 ///
 /// # Errors
-/// 422 with a pointer for each refused field (fewer seats than are taken: `/capacity`), `conflict`, or a database error.
+/// 422 with a pointer for each refused field (fewer seats than are taken: `/capacity`), or `conflict`.
 pub async fn update_event(
     conn: &mut PgConnection,
     kernel: &Kernel,
     actor: &Actor,
     event: Event,
-    changes: ActionChanges,
-    fields: EventFields,
+    action: ActionDocument,
+    document: EventDocument,
 ) -> Result<Event> {
     let now = kernel.env.now();
     let id = event.action.id;
-    let link = |plan: &super::plan::Plan| {
-        if plan.instructions.0.is_empty() || event.action.confirms {
-            return Ok(());
-        }
+    let (new, plan) = both(action.parse(Kind::Event, true), document.parse(&event.plan, now))?;
+    let link = if plan.instructions.0.is_empty() || event.action.confirms {
+        Ok(())
+    } else {
         Err(Error::field(
             "/instructions",
             "not_allowed",
             "This event asks for no confirmation, so it cannot have a private link.",
         ))
     };
-    let state = changes.muster_status.unwrap_or(event.action.state);
-    let plan = fields.apply(event.plan.clone(), now)?;
-    both(link(&plan), if state.is_public() { require_date(&plan) } else { Ok(()) })?;
+    both(link, if new.state.is_public() { require_date(&plan) } else { Ok(()) })?;
     let moved = event.plan.moves(&plan);
-    campaigns::update_action(conn, kernel, actor, event.action.clone(), changes).await?;
+    campaigns::put_action(conn, kernel, actor, &event.action, new).await?;
     store::save(conn, id, &plan, moved).await.on_constraint("events_seats_check", || {
         Error::field("/capacity", "out_of_range", "More seats than that are taken.")
     })?;
@@ -104,16 +103,13 @@ pub async fn update_event(
     store::event(conn, id).await
 }
 
-/// Name of the job that tells those who have a place that their event has moved, where they are too many for one request.
+/// Name of the job that mails the attendees of a moved event when they are too many for one request.
 pub const MOVED_JOB: &str = "event_moved";
-/// Registrations that are looked at in one transaction.
+/// Registrations read in one transaction.
 const REGISTRATIONS_PER_STEP: i64 = 2_000;
 
-/// Tells the next of those who have a place, after an id, that the event has moved. Returns how many, and the last that was
-/// looked at if there may be more.
-///
-/// # Errors
-/// A database error.
+/// Queues the mail about a move to the next accepted registrations after an id, at most [`REGISTRATIONS_PER_STEP`]
+/// rows. Returns how many were mailed, and the last id that was read if there may be more.
 pub async fn notify_moved(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -125,7 +121,7 @@ pub async fn notify_moved(
     Ok((accepted.len(), next))
 }
 
-/// Queues one mail for each of these registrations.
+/// Queues one mail of this kind for each of these registrations.
 async fn notify_attendees(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -143,11 +139,12 @@ async fn notify_attendees(
     }
 }
 
-/// Gives the free seats of all events to those who wait. Every change of seats does so itself, in its own transaction; this
-/// finds what none has: an event that is on again, rows that were put right by hand. Returns how many parties got seats.
+/// Promotes the waitlists of all events; called by the tick. Every change of seats does so in its own transaction;
+/// this covers what no request did: an event that is published again, rows that were repaired by hand. An event that
+/// fails is logged and skipped. Returns the number of parties that got seats.
 ///
 /// # Errors
-/// A database error; one event that fails does not keep the others from theirs.
+/// `unavailable` during an outage.
 pub async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
     let now = kernel.env.now();
     let mut conn = kernel.work.acquire().await?;
@@ -155,7 +152,7 @@ pub async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
     for event in store::events_to_promote(&mut conn, now).await? {
         loop {
             match store::promote_waitlist(&mut conn, event, now).await {
-                // a long line moves in parts
+                // at most 5,000 parties a call
                 Ok(parties) if parties > 0 => promoted += parties,
                 Ok(_) => break,
                 Err(error @ Error::Unavailable { .. }) => return Err(error),
@@ -177,32 +174,32 @@ pub async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
     Ok(promoted)
 }
 
-/// A registration with what it belongs to, for links and mails.
+/// A registration with its event, vault and opened payload, for links and mails.
 pub struct LoadedAttendance {
     /// The row.
     pub row: AttendanceRow,
     /// Its event.
     pub event: Arc<Event>,
-    /// The opened vault.
+    /// The opened vault of its person.
     pub vault: Arc<Vault>,
-    /// What is sealed on the row.
+    /// The opened `sealed` column.
     pub payload: AttendancePayload,
-    /// The language of the act.
+    /// Language of the submission, else the event's.
     pub locale: LocaleTag,
 }
 
-/// Opens a registration's row with all that its link or mail needs.
+/// Loads what a link or mail of a registration needs.
 ///
 /// # Errors
-/// `internal` when the vault does not open, or a database error.
+/// `internal` when the vault does not open.
 pub async fn load_attendance(kernel: &Kernel, conn: &mut PgConnection, row: AttendanceRow) -> Result<LoadedAttendance> {
     load_attendances(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
 }
 
-/// The same for many, in their order; each event is read once.
+/// The same for many rows, in their order; each event is read once.
 ///
 /// # Errors
-/// As [`load_attendance`]; that of a row that does not open stands in its place.
+/// A row that does not open has its own `internal` error in its place.
 pub async fn load_attendances(
     kernel: &Kernel,
     conn: &mut PgConnection,
@@ -228,7 +225,7 @@ pub async fn load_attendances(
     Ok(rows.into_iter().map(open).collect())
 }
 
-/// What a registration's row has sealed; empty once it was dropped.
+/// Opens a registration's `sealed` column; empty once the contact was erased.
 ///
 /// # Errors
 /// `internal` when the vault does not open it.
@@ -236,15 +233,14 @@ pub fn open_payload(vault: &Vault, row: &AttendanceRow) -> Result<AttendancePayl
     Ok(row.sealed.as_deref().map(|sealed| vault.open(ATTENDANCES, row.id, sealed)).transpose()?.unwrap_or_default())
 }
 
-/// The owner of the address pressed the button: exactly this registration takes effect, and gets its seats, a place in
-/// the line, or neither. A second press changes nothing. `c` was read under the locks of the module's order.
+/// Confirms a registration on behalf of the owner of its address: it becomes accepted, waitlisted or declined.
+/// Idempotent. `c` was read under the locks of the module's order.
 ///
 /// # Errors
-/// `link_expired` when the act was not confirmed in time, `action_closed` when the event is called off or over, or a
-/// database error.
+/// `link_expired` after `confirm_expires_at`, `action_closed` when the event is cancelled or over.
 pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &LoadedAttendance) -> Result<()> {
     let action = &c.event.action;
-    if c.row.state != "pending" {
+    if c.row.state != AttendanceState::Pending {
         return Ok(());
     }
     if c.row.confirm_expires_at.is_none_or(|at| at <= kernel.env.now()) {
@@ -267,9 +263,9 @@ pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &LoadedAttenda
     append_consents(conn, kernel, &c.event, c.row.person_id, &c.payload.consents, c.locale).await?;
     let (at, now) = (kernel.env.recorded_now(protected), kernel.env.now());
     let seated = store::allocate_seats(conn, action.id, &[c.row.id], at, now).await?;
-    let (class, kind) = match seated.first().map(|(_, state)| state.as_str()) {
-        Some("accepted") => (Class::Confirmation, "event_registered"),
-        Some("waitlisted") => (Class::Notice, "event_waitlisted"),
+    let (class, kind) = match seated.first().map(|(_, state)| *state) {
+        Some(AttendanceState::Accepted) => (Class::Confirmation, "event_registered"),
+        Some(AttendanceState::Waitlisted) => (Class::Notice, "event_waitlisted"),
         _ => (Class::Notice, "event_declined"),
     };
     let email = NewEmail {
@@ -285,10 +281,7 @@ pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &LoadedAttenda
     Ok(())
 }
 
-/// Writes down what was ticked beside a registration.
-///
-/// # Errors
-/// A database error.
+/// Appends the consents of a registration.
 pub async fn append_consents(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -309,37 +302,31 @@ pub async fn append_consents(
     people::append_consents(conn, kernel, person, consents, consent_context, action.protected).await
 }
 
-/// Cancels a registration; its seats go to those who wait. False when there was nothing left to cancel.
-///
-/// # Errors
-/// A database error.
+/// Cancels a registration and promotes the waitlist. False when it had ended before.
 pub async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<bool> {
     let at = kernel.env.recorded_now(event.action.protected);
-    // holds no seat, so it needs no lock of the event: who confirms it at this moment holds the row and wants the event
+    // A pending one holds no seat, so the event is not locked: a concurrent confirmation holds this row and waits for
+    // the event.
     if store::cancel_pending(conn, attendance, at).await? {
         return Ok(true);
     }
     store::lock_seats(conn, event.action.id).await?;
     let Some(freed) = store::cancel_active(conn, attendance, at).await? else { return Ok(false) };
     store::add_seats(conn, event.action.id, -freed).await?;
-    // also when a party that only waited left: it may have stood in front of one that fits
+    // also after a waitlisted party left: it may have blocked a smaller one behind it
     store::promote_waitlist(conn, event.action.id, kernel.env.now()).await?;
     Ok(true)
 }
 
-/// Tells the owner of the address that the registration is cancelled, as asked.
-///
-/// # Errors
-/// A database error.
+/// Queues the mail that acknowledges a cancellation by link.
 pub async fn notify_cancelled(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<()> {
     notify_attendees(conn, kernel, event, Class::Notice, "event_cancelled_by_you", &[attendance]).await
 }
 
-/// Changes the size of a party that has a place or waits for one. Under the event's lock.
+/// Changes the party size of an active registration. The caller holds the event's lock.
 ///
 /// # Errors
-/// 422 at `/muster:party_size` when the larger party does not fit, `conflict` when the registration is not active, or a
-/// database error.
+/// 422 at `/muster:party_size` when the larger party does not fit, `conflict` when the registration is not active.
 pub async fn resize(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -348,21 +335,13 @@ pub async fn resize(
     party_size: i16,
 ) -> Result<()> {
     let more = i32::from(party_size) - i32::from(row.party_size);
-    match row.state.as_str() {
-        "accepted" => {
-            store::add_seats(conn, event.action.id, more).await.on_constraint("events_seats_check", || {
-                Error::field("/muster:party_size", "out_of_range", "There are not enough seats left for this party.")
-            })?;
-        }
-        "waitlisted" => {}
-        _ => return Err(not_active()),
+    row.state.require_active()?;
+    if row.state == AttendanceState::Accepted {
+        store::add_seats(conn, event.action.id, more).await.on_constraint("events_seats_check", || {
+            Error::field("/muster:party_size", "out_of_range", "There are not enough seats left for this party.")
+        })?;
     }
     store::resize(conn, row.id, party_size).await?;
     store::promote_waitlist(conn, event.action.id, kernel.env.now()).await?;
     Ok(())
-}
-
-/// `conflict`: the registration was not confirmed, or has ended.
-pub fn not_active() -> Error {
-    Error::problem(Code::Conflict, "Only a registration that has a place or waits for one can be changed.")
 }

@@ -1,4 +1,4 @@
-//! The page of an event, its form, and its calendar file.
+//! `/e/{slug}`: the page of an event with its form; `/e/{slug}.ics`: its calendar file.
 
 use axum::{
     Router,
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{
     ics,
-    plan::{Event, word},
+    plan::Event,
     submission::{Events, NewAttendance, access_needs, interpretation, party_size},
 };
 use crate::{
@@ -35,7 +35,7 @@ pub fn pages(state: Events) -> Router {
     Router::new().route("/e/{slug}", get(show).post(submit)).layer(DefaultBodyLimit::max(FORM_LIMIT)).with_state(state)
 }
 
-/// What the form sends.
+/// The form as it is posted, and as it is shown again after an error.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct RegisterForm {
@@ -67,7 +67,7 @@ async fn show(
     visitor: Visitor,
     PathParams(slug): PathParams<String>,
 ) -> Result<Response> {
-    // no slug has a dot, so the file is told from the page
+    // slugs have no dot, so `.ics` cannot be part of one
     if let Some(slug) = slug.strip_suffix(".ics") {
         return calendar(&events, &*public(&events, slug).await?, &visitor);
     }
@@ -93,7 +93,7 @@ fn calendar(events: &Events, event: &Event, visitor: &Visitor) -> Result<Respons
         .into_response())
 }
 
-/// What a language calls itself, for those that we have no texts in.
+/// The name of a language in that language, also for those without texts here.
 fn name_of_language(tag: &str) -> String {
     const NAMES: [(&str, &str); 26] = [
         ("am", "አማርኛ"),
@@ -165,10 +165,10 @@ async fn render(
             hosted_by => action.hosted_by.as_str(),
             contacts => Serde(&plan.contacts),
             sessions => Serde(sessions),
-            kind_label => i18n::text(locale, &format!("event-kind-{}", word(plan.kind))),
-            format => word(plan.format),
+            kind_label => i18n::text(locale, &format!("event-kind-{}", plan.kind.as_str())),
+            format => plan.format.as_str(),
             private_link => !plan.instructions.0.is_empty(),
-            status => event.status(kernel.env.now()),
+            status => Serde(event.status(kernel.env.now())),
             protected => action.protected,
             ics_url => format!("{}.ics", action.path()),
             url => action.path(),
@@ -195,13 +195,13 @@ async fn submit(
 ) -> Result<Response> {
     let Form(form) = form.map_err(not_a_form)?;
     let kernel = &events.kernel;
-    // the language of the page that carried the form
+    // the language of the page with the form
     visitor.locale = LocaleTag::parse(&form.locale).unwrap_or(visitor.locale);
     let event = public(&events, &slug).await?;
     events.ensure_open(&event)?;
     let done = || campaigns::received(kernel, &visitor, &event.action, &event.title(visitor.locale));
     if !form.website.is_empty() {
-        // a box that no person sees was filled in: nothing is written, and the machine is told what everybody is told
+        // honeypot: a field that people do not see was filled in; nothing is written, and the answer is the usual one
         return done();
     }
     let outcome = async {
@@ -236,7 +236,7 @@ fn not_a_form(rejection: FormRejection) -> Error {
 
 fn parse_form(event: &Event, form: &RegisterForm, locale: LocaleTag) -> Result<NewAttendance> {
     let protected = event.action.protected;
-    // a protected event asks for less, and keeps less, whatever is sent
+    // a protected event ignores fields that its form does not have
     let family_name = if protected { "" } else { form.family_name.as_str() };
     let mut person = PersonBody::of_form(&form.given_name, family_name, &form.email, locale);
     if !protected {

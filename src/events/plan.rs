@@ -1,14 +1,14 @@
-//! What an event is beyond an action: when, where and how it takes place, and how many may come.
+//! An event beyond its action: time, place, format and capacity.
 
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::state::{EventStatus, SeatStatus};
 use crate::{
     campaigns::{Action, State},
-    error::{Error, Result},
     kernel::{
         i18n,
         text::LocaleTag,
@@ -16,12 +16,13 @@ use crate::{
     },
 };
 
-/// How long an event lasts that names no end.
+/// Duration of an event without an end.
 pub const DEFAULT_LENGTH: TimeDelta = TimeDelta::hours(2);
 
 /// `muster:kind`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the words say it")]
 pub enum EventKind {
     Rally,
@@ -38,33 +39,69 @@ pub enum EventKind {
     Other,
 }
 
+impl EventKind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Rally,
+        Self::March,
+        Self::Assembly,
+        Self::Vigil,
+        Self::Workshop,
+        Self::Training,
+        Self::Camp,
+        Self::Delivery,
+        Self::Meeting,
+        Self::Picnic,
+        Self::Other,
+    ];
+
+    /// Its value in the database and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rally => "rally",
+            Self::March => "march",
+            Self::Assembly => "assembly",
+            Self::Vigil => "vigil",
+            Self::Workshop => "workshop",
+            Self::Training => "training",
+            Self::Camp => "camp",
+            Self::Delivery => "delivery",
+            Self::Meeting => "meeting",
+            Self::Picnic => "picnic",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// `muster:format`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Format {
     /// At a place.
     #[default]
     InPerson,
-    /// By a link that only registered people get.
+    /// By a link that only accepted registrations get.
     Online,
     /// Both.
     Hybrid,
 }
 
-/// The word of an enum in JSON and in the database.
-pub fn word(value: impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::InPerson, Self::Online, Self::Hybrid];
+
+    /// Its value in the database and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InPerson => "in_person",
+            Self::Online => "online",
+            Self::Hybrid => "hybrid",
+        }
+    }
 }
 
-/// Reads what [`word`] writes.
-///
-/// # Errors
-/// `internal` for a word the CHECK constraint would not allow.
-pub fn from_word<T: DeserializeOwned>(text: String) -> Result<T> {
-    serde_json::from_value(text.into()).map_err(Error::internal)
-}
-
-/// A text that no log may show: the join link.
+/// A text that is never logged: the join link.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Private(pub String);
 
@@ -74,12 +111,12 @@ impl fmt::Debug for Private {
     }
 }
 
-/// Where it takes place; empty strings were not given.
+/// Place of an event; parts that were not given are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "OSDI's location")]
 pub struct Venue {
     pub venue: String,
-    /// Lines, one below the other.
+    /// Lines separated by newlines.
     pub address: String,
     pub locality: String,
     pub region: String,
@@ -112,7 +149,7 @@ impl Venue {
     }
 }
 
-/// Somebody of the hosts who agreed to be named.
+/// A host who agreed to be named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Contact {
@@ -146,7 +183,7 @@ pub struct Plan {
     pub format: Format,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
-    /// False: the start is a placeholder that nobody chose.
+    /// False: the start is a placeholder, see `times::placeholder`.
     pub has_date: bool,
     pub zone: Zone,
     pub place: Venue,
@@ -162,7 +199,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan that says nothing yet.
+    /// A plan with all defaults.
     pub fn empty(now: DateTime<Utc>) -> Self {
         let starts_at = super::times::placeholder(now, *zones::DEFAULT);
         Self {
@@ -185,7 +222,7 @@ impl Plan {
         }
     }
 
-    /// Must those who come be told of the difference between the two plans?
+    /// Does the difference between the plans need a mail to attendees (time, place, format, join link)?
     pub fn moves(&self, newer: &Self) -> bool {
         let told = |plan: &Self| {
             (plan.starts_at, plan.ends_at, plan.zone, plan.format, plan.place.clone(), plan.instructions.clone())
@@ -201,10 +238,10 @@ pub struct Event {
     pub action: Action,
     /// When, where and how.
     pub plan: Plan,
-    /// Seats taken, exact; for organizers only.
+    /// Number of taken seats, exact; for organizers only.
     pub seats_taken: i32,
-    /// What the public sees: `open`, `waitlist` or `closed`; moves on the tick only.
-    pub published_status: String,
+    /// What the public sees; written by the tick only.
+    pub published_status: SeatStatus,
     /// iCalendar's SEQUENCE.
     pub calendar_sequence: i32,
 }
@@ -215,37 +252,38 @@ impl Event {
         self.plan.ends_at <= now
     }
 
-    /// Is this one of the days on which it takes place, and not over? Only then do pages show the join link.
+    /// Is this a day on which it takes place, and is it not over? Only then pages show the join link.
     pub fn is_today(&self, now: DateTime<Utc>) -> bool {
         let day = |at: DateTime<Utc>| at.with_timezone(&self.plan.zone).date_naive();
         day(self.plan.starts_at) <= day(now) && !self.is_over(now)
     }
 
-    /// Is it worth telling anybody who registered of? Not when called off, put away or over.
+    /// Are mails about it still of use? Not when it is a draft, cancelled, archived or over.
     pub fn is_on(&self, now: DateTime<Utc>) -> bool {
         !self.is_over(now) && !matches!(self.action.state, State::Draft | State::Cancelled | State::Archived)
     }
 
-    /// What the public sees: `open`, `waitlist`, `closed`, `cancelled` or `past`.
-    pub fn status(&self, now: DateTime<Utc>) -> &'static str {
-        match (self.action.state, self.published_status.as_str()) {
-            (State::Cancelled, _) => "cancelled",
-            _ if self.is_over(now) => "past",
-            (State::Published, "open") => "open",
-            (State::Published, "waitlist") => "waitlist",
-            _ => "closed",
+    /// What its page says of it.
+    pub fn status(&self, now: DateTime<Utc>) -> EventStatus {
+        match (self.action.state, self.published_status) {
+            (State::Cancelled, _) => EventStatus::Cancelled,
+            _ if self.is_over(now) => EventStatus::Past,
+            (State::Published, SeatStatus::Open) => EventStatus::Open,
+            (State::Published, SeatStatus::Waitlist) => EventStatus::Waitlist,
+            _ => EventStatus::Closed,
         }
     }
 
-    /// `muster:availability`: `open`, `waitlist` or `closed`.
-    pub fn availability(&self, now: DateTime<Utc>) -> &'static str {
+    /// `muster:availability`.
+    pub fn availability(&self, now: DateTime<Utc>) -> SeatStatus {
         match self.status(now) {
-            "cancelled" | "past" => "closed",
-            status => status,
+            EventStatus::Open => SeatStatus::Open,
+            EventStatus::Waitlist => SeatStatus::Waitlist,
+            EventStatus::Closed | EventStatus::Cancelled | EventStatus::Past => SeatStatus::Closed,
         }
     }
 
-    /// Could a party of this size ever come? Not one that is larger than the whole room.
+    /// Is the capacity large enough for a party of this size?
     pub fn can_seat(&self, party_size: i16) -> bool {
         self.plan.capacity.is_none_or(|capacity| i32::from(party_size) <= capacity)
     }

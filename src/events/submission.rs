@@ -1,4 +1,4 @@
-//! One act of registering, from what was typed to the batch: shared by the API and the page.
+//! Submitting a registration, from validated input to the batch: shared by the API and the page.
 
 use std::sync::Arc;
 
@@ -28,28 +28,28 @@ use crate::{
     people::{self, Consents, NewPerson},
 };
 
-/// The largest party that registers at once.
+/// Maximum party size; also a CHECK (`attendances_party_size_check`).
 const MAX_PARTY: i64 = 10;
 
-/// What somebody wants to come with.
+/// A validated registration.
 #[derive(Clone, Debug)]
 pub struct NewAttendance {
-    /// Who.
+    /// The person.
     pub person: NewPerson,
-    /// How many people, this one included.
+    /// Number of people, this one included.
     pub party_size: i16,
-    /// The language that is to be interpreted, or "".
+    /// Requested language of interpretation (BCP 47), or "".
     pub interpretation: String,
     /// What the person needs to take part.
     pub access_needs: String,
-    /// What was ticked.
+    /// Consent boxes.
     pub consents: Consents,
-    /// Where the person came from, as typed.
+    /// The source word as typed.
     pub source: Option<String>,
 }
 
-/// Checks the size of a party. One that is larger than the whole room could never come: it is refused here, and once more
-/// when seats are given (`allocate_seats`), as the capacity may have changed since.
+/// Checks a party size. A party larger than the capacity is refused here, and declined in `allocate_seats` if the
+/// capacity was lowered since.
 ///
 /// # Errors
 /// 422 at `/muster:party_size`.
@@ -57,12 +57,12 @@ pub fn party_size(event: &Event, input: i64) -> Result<i16, FieldError> {
     let refused = |code, detail: &str| FieldError::new("/muster:party_size", code, detail.to_owned());
     let size = i16::try_from(input).ok().filter(|size| (1..=MAX_PARTY).contains(&(*size).into()));
     let size = size.ok_or_else(|| refused("out_of_range", &format!("Must lie between 1 and {MAX_PARTY}.")))?;
-    // the number of seats is not public, so it is not named
+    // the capacity is not public, so it is not named
     let too_large = || refused("party_too_large", "This event has no room for a party of this size.");
     if event.can_seat(size) { Ok(size) } else { Err(too_large()) }
 }
 
-/// Checks the language that is to be interpreted: one of the event's, where it names any.
+/// Checks the requested language of interpretation: one of the event's, if it lists any.
 ///
 /// # Errors
 /// 422 at `/muster:interpretation`.
@@ -83,7 +83,7 @@ pub fn interpretation(event: &Event, input: &str) -> Result<String, FieldError> 
     })
 }
 
-/// Checks what the person needs.
+/// Checks the access needs.
 ///
 /// # Errors
 /// 422 at `/muster:access_needs`.
@@ -91,14 +91,14 @@ pub fn access_needs(input: &str) -> Result<String, FieldError> {
     clean_text(input, 1000).map_err(|e| FieldError::new("/muster:access_needs", e.code, e.detail))
 }
 
-/// What this slice's handlers share.
+/// State of this slice's handlers.
 #[derive(Clone, Debug, FromRef)]
 pub struct Events {
-    /// Tools.
+    /// Clock, pools, crypto, settings.
     pub kernel: Arc<Kernel>,
-    /// Who is asking.
+    /// Authenticates requests.
     pub authenticator: Authenticator,
-    /// The slice below.
+    /// State of the campaigns slice.
     #[from_ref(skip)]
     pub campaigns: Campaigns,
     #[from_ref(skip)]
@@ -107,17 +107,17 @@ pub struct Events {
     cache: Arc<Cache<String, Arc<Event>>>,
 }
 
-/// What an organizer's act of registering made.
+/// Result of a vouched registration.
 #[derive(Clone, Copy, Debug)]
 pub struct VouchedAttendance {
-    /// The registration.
+    /// Id of the registration.
     pub attendance: Uuid,
-    /// False: the person had this place before.
+    /// False: the person had this registration before.
     pub is_new: bool,
 }
 
 impl Events {
-    /// The slice over these tools; starts its group commit.
+    /// Creates the state and starts the group commit.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns) -> Self {
         let batch = AttendanceBatch { db: kernel.hot.clone(), env: kernel.env.clone() };
         Self {
@@ -133,24 +133,25 @@ impl Events {
         }
     }
 
-    /// Takes no more acts and returns when the queued ones are written and answered.
+    /// Accepts no more submissions; returns when the queued ones are written and answered.
     pub async fn close(&self) {
         self.group_commit.close().await;
     }
 
-    /// An event by id or slug, from memory if it is there.
+    /// An event by id or slug, cached.
     ///
     /// # Errors
-    /// `not_found`, or a database error.
+    /// `not_found`.
     pub async fn event(&self, key: &str) -> Result<Arc<Event>> {
         let load = async || store::by_key(&mut *self.kernel.public.acquire().await?, key).await.map(Arc::new);
         self.cache.get(&key.to_owned(), load).await
     }
 
-    /// Refuses a public act on an event that takes nobody.
+    /// Refuses a public registration where the event is not open.
     ///
     /// # Errors
-    /// `not_found` or `action_closed`, with the reason. A full event is none: that would tell how many have come.
+    /// `not_found` or `action_closed`, with the reason. A full event is not refused: that would disclose the number of
+    /// seats.
     pub fn ensure_open(&self, event: &Event) -> Result<()> {
         event.action.require_open(self.kernel.env.now())?;
         if event.is_over(self.kernel.env.now()) {
@@ -159,10 +160,10 @@ impl Events {
         Ok(())
     }
 
-    /// A public act of registering. What comes back says nothing about the person; callers answer everybody alike.
+    /// A public registration. The result says nothing about the person; callers give everybody the same answer.
     ///
     /// # Errors
-    /// `unavailable` when it cannot be written now; then it was not.
+    /// `unavailable` when it was not written.
     pub async fn submit(&self, event: &Event, new: NewAttendance) -> Result<()> {
         let action = &event.action;
         let vault = self.kernel.vaults.open(action.vault_id).await?;
@@ -174,13 +175,14 @@ impl Events {
         self.group_commit.submit(submission).await.map(|_| ())
     }
 
-    /// An organizer's act of registering: takes effect at once.
+    /// A registration vouched for by an organizer: takes effect at once.
     ///
-    /// Of a standard event, somebody who has such a place already keeps it, with the newer details. Of a protected one
-    /// every act makes a new row in place of the old one, so that no token can find out who was there.
+    /// Standard events: a person with an active registration of this size keeps it, with the newer details. Protected
+    /// events: every submission makes a new row that replaces the old one, so that a token cannot find out who was
+    /// registered.
     ///
     /// # Errors
-    /// `idempotency_mismatch` (422), `unavailable`, or a database error.
+    /// `idempotency_mismatch` (422), or `unavailable`.
     pub async fn submit_vouched(
         &self,
         event: &Event,
@@ -242,7 +244,7 @@ impl Events {
         Ok(VouchedAttendance { attendance: result.attendance_id, is_new: true })
     }
 
-    /// Keeps the place that the person has already, if the party is as large as before.
+    /// Updates the active registration that the person has already, if the party size is the same.
     async fn update_existing(
         &self,
         event: &Event,

@@ -1,15 +1,16 @@
-//! Reading the times that organizers type: RFC 3339, or a local time in the event's zone (OSDI's examples have no zone).
+//! Parsing of event times: RFC 3339, or a local time in the event's zone (OSDI's examples have no offset).
 
 use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 
 use crate::kernel::zones::Zone;
 
-/// Forms of a local time; seconds may have a fraction, as Python's `str(datetime)` writes it.
+/// Accepted formats of a local time; seconds may have a fraction, as in Python's `str(datetime)`.
 const LOCAL: [&str; 4] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
 
-/// Reads a time: with an offset as it says, without one in `zone`.
+/// Parses a time: with an offset as RFC 3339, without one as local time in `zone`.
 ///
-/// An hour that a clock change repeats is its first turn. The error is a sentence for the reader.
+/// A local time that a clock change repeats means its first occurrence. The error is an English sentence for the
+/// client.
 pub fn parse(text: &str, zone: Zone) -> Result<DateTime<Utc>, &'static str> {
     let text = text.trim();
     let at = if let Ok(at) = DateTime::parse_from_rfc3339(text) {
@@ -33,7 +34,7 @@ pub fn parse(text: &str, zone: Zone) -> Result<DateTime<Utc>, &'static str> {
     }
 }
 
-/// The start of a draft that says none: noon of the next day in its zone. Such an event cannot be published.
+/// The start of a draft without one: noon of the next day in its zone. Such an event cannot be published.
 pub fn placeholder(now: DateTime<Utc>, zone: Zone) -> DateTime<Utc> {
     let noon =
         (now.with_timezone(&zone).date_naive() + TimeDelta::days(1)).and_time(NaiveTime::MIN) + TimeDelta::hours(12);
@@ -64,7 +65,7 @@ mod tests {
             ("2027-05-01 18:00:00+00:00", "2027-05-01T18:00:00Z"),
             ("2026-12-06T14:00:00Z", "2026-12-06T14:00:00Z"),
             ("2026-12-06T14:00:00.123+01:00", "2026-12-06T13:00:00Z"),
-            // the hour that the autumn repeats: its first turn, still summer time
+            // repeated when daylight saving time ends: the first occurrence
             ("2026-11-01 01:30:00", "2026-11-01T05:30:00Z"),
             ("2026-11-01 02:30:00", "2026-11-01T07:30:00Z"),
         ] {

@@ -1,39 +1,34 @@
-//! Letters that another slice's act writes along: one form, one confirmation, both or neither.
+//! Letters attached to another slice's submission (a signature): one form, one confirmation, both or neither take
+//! effect.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{ops, store, submission::LETTERS};
+use super::{ops, state::LetterState, store, submission::LETTERS};
 use crate::{
     campaigns,
     error::{Code, Result},
     kernel::Kernel,
 };
 
-/// The act that carries the letter was confirmed: the letter goes on its way. One that went before stays as it is.
+/// Confirms a letter whose signature was confirmed. One that is not pending stays as it is.
 ///
 /// # Errors
-/// `internal` when the vault does not open, or a database error.
+/// `internal` when the vault does not open.
 pub async fn confirm_attached_letter(conn: &mut PgConnection, kernel: &Kernel, id: Uuid) -> Result<()> {
     let Some((row, letter)) = find(conn, kernel, id).await? else { return Ok(()) };
-    let (Some(sealed), "pending") = (&row.sealed, row.state.as_str()) else { return Ok(()) };
+    let (Some(sealed), LetterState::Pending) = (&row.sealed, row.state) else { return Ok(()) };
     let vault = kernel.vaults.open(row.vault_id).await?;
     let payload = vault.open(LETTERS, row.id, sealed)?;
     ops::confirm(conn, kernel, &vault, &letter, &row, payload).await
 }
 
-/// The act that carries the letter does not count: the letter is not sent.
-///
-/// # Errors
-/// A database error.
+/// Deletes a pending letter whose signature does not count.
 pub async fn drop_attached_letter(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     store::delete_pending(conn, id).await
 }
 
-/// The act that carries the letter was taken back: what has not gone out yet is stopped.
-///
-/// # Errors
-/// A database error.
+/// Cancels the unsent outreaches of a letter whose signature was withdrawn.
 pub async fn withdraw_attached_letter(conn: &mut PgConnection, kernel: &Kernel, id: Uuid) -> Result<()> {
     let Some((row, letter)) = find(conn, kernel, id).await? else { return Ok(()) };
     ops::withdraw(conn, kernel, &letter, &row).await.map(|_| ())

@@ -1,4 +1,5 @@
-//! The hot path of writing: acts gather and are written in one statement (see `kernel::group_commit`).
+//! Group commit of letters: queued submissions are written in batches by one SQL statement (see
+//! `kernel::group_commit`).
 
 use std::collections::HashMap;
 
@@ -14,14 +15,14 @@ use crate::kernel::group_commit::Batch;
 pub struct PreparedLetter {
     /// The letter.
     pub submission: LetterSubmission,
-    /// Where it goes.
+    /// One entry for each office.
     pub targets: Vec<LetterSubmissionTarget>,
 }
 
-/// Writes letters.
+/// Writes batches of letters.
 #[derive(Debug)]
 pub struct LetterBatch {
-    /// The database.
+    /// Pool of the hot path.
     pub db: PgPool,
 }
 
@@ -41,8 +42,8 @@ impl Batch for LetterBatch {
             let written = store::submit_letters(&self.db, &letters, &targets).await?;
             let mut by_id: HashMap<Uuid, SubmissionResult> =
                 written.into_iter().map(|w| (w.submission_id, w)).collect();
-            // a pending letter pushed out by three newer ones of the same address in this very batch has no row: it was
-            // taken all the same
+            // A pending letter that was pruned because the same batch has three newer ones of its person has no row;
+            // it counts as created.
             let gone = |id| SubmissionResult {
                 submission_id: id,
                 letter_id: id,

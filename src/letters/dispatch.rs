@@ -1,68 +1,62 @@
-//! Letters on their way, or held: what follows when it changes whether an action's letters go out.
+//! Dispatch of letters: releasing held outreaches into the mail queue, and holding queued ones again.
 //!
-//! They go out while the action is live and published. Whoever changes that only changes the flag ([`apply_sending_state`]), at any
-//! number of letters; a job releases what is held, or holds again what waits in the queue, some letters in each step. The sender
-//! does not wait for it: a letter of an action that has stopped is held when its turn comes ([`super::mail`]).
+//! An action sends while it is live and published. A request only changes the flag ([`apply_sending_state`]),
+//! whatever the number of letters; a job releases or holds them in bounded steps. The mail engine does not depend on
+//! the job: a letter of a stopped action is held when it is composed ([`super::mail`]).
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
+use serde::Serialize;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{store, submission::Letters};
+use super::{state::OutreachState, store, submission::Letters};
 use crate::{
     error::Result,
     kernel::{
         Kernel,
-        jobs::{self, Job, JobKind, JobStatus, NextStep},
+        jobs::{self, Job, JobKind, JobResource, JobStatus, NextStep},
     },
     mail,
 };
 
-/// Name of the job.
+/// Name of the job (`jobs.kind`).
 pub const JOB: &str = "letters";
-/// Letters that are released in one transaction.
+/// Letters released in one transaction.
 const LETTERS_RELEASED_PER_STEP: i64 = 1_000;
-/// Parts of letters that are held again in one transaction, and those that one statement looks at to find them.
+/// Outreaches held again in one transaction, and rows that one statement reads to find them.
 const OUTREACHES_HELD_PER_STEP: i64 = 1_000;
 const OUTREACHES_SCANNED_PER_STEP: i64 = 10_000;
-/// Held parts that are counted for an answer, at most.
+/// Maximum of held outreaches that are counted for an answer.
 const MAX_HELD_COUNTED: i64 = 10_000;
 
-/// Notes whether an action's letters go out now, and has a job release or hold them where that changed. Waits for letters that
-/// are being dispatched at this moment (`dispatch_letters` holds the row that is locked here): they are there for the job.
-///
-/// # Errors
-/// A database error.
+/// Saves whether an action sends now, and enqueues the job where that changed. Waits for concurrent
+/// `dispatch_letters` (they hold the row that is locked here), so that the job sees their outreaches.
 pub async fn apply_sending_state(conn: &mut PgConnection, kernel: &Kernel, action: Uuid) -> Result<()> {
     let sending_state = store::lock_sending_state(conn, action).await?;
     let changed = sending_state.is_sending != sending_state.was_sending;
     if changed {
         store::set_is_sending(conn, action, sending_state.is_sending).await?;
     }
-    // also when nothing changed: a job that failed begins anew, and one that finds nothing to release ends at once
+    // also when nothing changed: a failed job is started anew, and one without work ends at once
     if changed || sending_state.is_sending {
         jobs::enqueue(conn, JOB, sending_state.organization_id, action, kernel.env.now()).await?;
     }
     Ok(())
 }
 
-/// Lets follow what changed by itself: an action that was closed on its day (tick). Returns for how many actions.
-///
-/// # Errors
-/// A database error.
+/// Applies changes that no request made: an action that was closed at `closes_at`. Called by the tick. Returns the
+/// number of actions.
 pub async fn apply_changed_sending_states(kernel: &Kernel) -> Result<u64> {
     let changed = store::find_changed_sending_states(&mut *kernel.work.acquire().await?).await?;
     apply_sending_states(kernel, &changed).await
 }
 
-/// Has letters released that are held though their action goes out, should there be any (upkeep). Returns for how many actions.
-///
-/// # Errors
-/// A database error.
+/// Enqueues the job for actions that send while outreaches are held and no job exists. Called by maintenance. Returns
+/// the number of actions.
 pub async fn release_unreleased(kernel: &Kernel) -> Result<u64> {
     let behind = store::find_unreleased(&mut *kernel.work.acquire().await?, JOB).await?;
     apply_sending_states(kernel, &behind).await
@@ -77,11 +71,40 @@ async fn apply_sending_states(kernel: &Kernel, actions: &[Uuid]) -> Result<u64> 
     Ok(actions.len() as u64)
 }
 
-/// How far an action's letters are, for organizers: how many parts are held, counted up to ten thousand, and what the job does.
-///
-/// # Errors
-/// A database error.
-pub async fn progress(conn: &mut PgConnection, action: Uuid, is_sending: bool) -> Result<Value> {
+/// Progress of an action's dispatch, for organizers.
+#[derive(Clone, Debug)]
+pub struct DispatchProgress {
+    /// Outreaches that are held, counted up to 10,000.
+    pub held: i64,
+    /// True where more are held than were counted.
+    pub held_is_minimum: bool,
+    /// The job that releases or holds letters at present.
+    pub job: Option<DispatchJobResource>,
+}
+
+/// The job that releases or holds an action's letters.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DispatchJobResource {
+    #[serde(flatten)]
+    job: JobResource,
+    /// What it does.
+    doing: Dispatching,
+    /// Letters that it has released, or outreaches that it holds again, since it was started.
+    done: i64,
+}
+
+/// What the job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Dispatching {
+    /// Held letters are put into the mail queue.
+    Releasing,
+    /// Queued letters are taken out of the mail queue.
+    Holding,
+}
+
+/// Progress of an action's dispatch: held outreaches, counted up to 10,000, and the job.
+pub async fn progress(conn: &mut PgConnection, action: Uuid, is_sending: bool) -> Result<DispatchProgress> {
     let job = jobs::status(conn, JOB, action).await?;
     let held = match &job {
         None if is_sending => 0,
@@ -91,28 +114,20 @@ pub async fn progress(conn: &mut PgConnection, action: Uuid, is_sending: bool) -
         }
         _ => store::count_held(conn, action, Uuid::nil(), MAX_HELD_COUNTED + 1).await?,
     };
-    let doing = job.map(|job| {
-        let mut body = job.body();
-        body["doing"] = if is_sending { "releasing" } else { "holding" }.into();
-        body["done"] = job.done.into();
-        body
-    });
-    Ok(json!({
-        "held": held.min(MAX_HELD_COUNTED),
-        "held_is_minimum": held > MAX_HELD_COUNTED,
-        "job": doing,
-    }))
+    let doing = if is_sending { Dispatching::Releasing } else { Dispatching::Holding };
+    Ok(DispatchProgress {
+        held: held.min(MAX_HELD_COUNTED),
+        held_is_minimum: held > MAX_HELD_COUNTED,
+        job: job.map(|job| DispatchJobResource { job: job.resource(), doing, done: job.done }),
+    })
 }
 
 /// The jobs that release or hold letters of these actions at present.
-///
-/// # Errors
-/// A database error.
 pub async fn dispatch_jobs(conn: &mut PgConnection, actions: &[Uuid]) -> Result<HashMap<Uuid, JobStatus>> {
     jobs::statuses(conn, JOB, actions).await
 }
 
-/// Releases letters, or holds them again, as an action's life has it now.
+/// Releases or holds letters, by the present state of the action.
 pub struct DispatchJob(pub Letters);
 
 impl JobKind for DispatchJob {
@@ -137,7 +152,7 @@ impl JobKind for DispatchJob {
     }
 }
 
-/// Puts the next held letters into the queue. One whose action is stopped at this moment stays held: `dispatch_letters` looks
+/// Queues the next held letters. Those of an action that is stopped meanwhile stay held: `dispatch_letters` checks
 /// again, under its lock.
 async fn release(kernel: &Kernel, job: &Job, at: DateTime<Utc>) -> Result<NextStep> {
     let mut tx = kernel.work.begin().await?;
@@ -149,7 +164,7 @@ async fn release(kernel: &Kernel, job: &Job, at: DateTime<Utc>) -> Result<NextSt
     Ok(NextStep::Again)
 }
 
-/// Takes the next parts out of the queue and holds them.
+/// Takes the next outreaches out of the mail queue and holds them.
 async fn hold(kernel: &Kernel, job: &Job, protected: bool) -> Result<NextStep> {
     let after = job.cursor.unwrap_or_default();
     let mut tx = kernel.work.begin().await?;
@@ -157,7 +172,7 @@ async fn hold(kernel: &Kernel, job: &Job, protected: bool) -> Result<NextStep> {
     let queued = store::lock_queued(&mut tx, job.id, after, up_to, OUTREACHES_HELD_PER_STEP).await?;
     let is_full = i64::try_from(queued.len()).is_ok_and(|n| n >= OUTREACHES_HELD_PER_STEP);
     let place = if is_full { queued.last().map(|outreach| outreach.id) } else { up_to };
-    let stopped = stop_sending(&mut tx, kernel, protected, &queued, "held").await?;
+    let stopped = stop_sending(&mut tx, kernel, protected, &queued, OutreachState::Held).await?;
     let Some(place) = place else {
         jobs::save_progress(&mut tx, job, after, stopped).await?;
         tx.commit().await?;
@@ -168,21 +183,21 @@ async fn hold(kernel: &Kernel, job: &Job, protected: bool) -> Result<NextStep> {
     Ok(NextStep::Again)
 }
 
-/// Takes parts out of the mail queue and writes their new state. Returns how many; what is being sent stays.
-///
-/// # Errors
-/// A database error.
+/// Takes outreaches out of the mail queue and writes their new state. Returns how many; mails that are being sent
+/// stay.
 pub async fn stop_sending(
     conn: &mut PgConnection,
     kernel: &Kernel,
     protected: bool,
     outreaches: &[store::OutreachStatus],
-    state: &str,
+    state: OutreachState,
 ) -> Result<usize> {
-    let mails: Vec<Uuid> = outreaches.iter().filter(|p| p.state == "queued").filter_map(|p| p.email_id).collect();
+    let mails: Vec<Uuid> =
+        outreaches.iter().filter(|p| p.state == OutreachState::Queued).filter_map(|p| p.email_id).collect();
     let gone = mail::cancel(conn, kernel.env.recorded_now(protected), &mails).await?;
     let stops = |outreach: &&store::OutreachStatus| {
-        outreach.state == "held" || outreach.email_id.is_some_and(|id| gone.contains(&id))
+        outreach.state.may_become(state)
+            && (outreach.state == OutreachState::Held || outreach.email_id.is_some_and(|id| gone.contains(&id)))
     };
     let stopped: Vec<Uuid> = outreaches.iter().filter(stops).map(|p| p.id).collect();
     store::set_unsent_state(conn, &stopped, state).await?;

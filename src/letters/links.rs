@@ -1,10 +1,11 @@
-//! What the links in this slice's mails show and do: confirm a letter, follow or stop it, "this was not me".
+//! Handlers of this slice's mailed links: confirm a letter, follow or stop it, "this was not me".
 
 use futures_util::future::BoxFuture;
 use sqlx::{Acquire, PgConnection};
 
 use super::{
     ops,
+    state::{LetterState, OutreachState},
     store::{self, LetterAction, LetterRow},
     submission::{LetterPayload, Letters},
 };
@@ -19,7 +20,7 @@ use crate::{
     mail, people,
 };
 
-/// A letter as its links need it.
+/// What the pages of a letter's links need.
 struct LinkedLetter {
     row: LetterRow,
     letter: LetterAction,
@@ -27,7 +28,7 @@ struct LinkedLetter {
 }
 
 impl LinkedLetter {
-    /// The letter behind a token, locked when `lock`; `None` when it is gone.
+    /// The letter of a token, locked when `lock`; `None` when it was deleted.
     async fn load(letters: &Letters, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Option<Self>> {
         let there = |row: Result<LetterRow>| match row {
             Err(error) if error.code() == Code::NotFound => Ok(None),
@@ -35,7 +36,7 @@ impl LinkedLetter {
         };
         let Some(mut row) = there(store::letter(conn, token.row).await)? else { return Ok(None) };
         if lock {
-            // person first, then the act (see the order in `people`)
+            // the person before the letter (lock order: see `people`)
             people::lock_person(conn, row.person_id).await?;
             let Some(locked) = there(store::lock_letter(conn, token.row).await)? else { return Ok(None) };
             row = locked;
@@ -106,7 +107,7 @@ impl LinkedLetter {
         }
     }
 
-    /// What was typed, as it goes out to the first office.
+    /// What was typed, with the text as composed for the first office.
     fn what(&self) -> Result<Vec<Detail>> {
         let locale = self.locale();
         let mut details = Vec::new();
@@ -136,7 +137,7 @@ pub struct ConfirmLink(pub Letters);
 impl ConfirmLink {
     async fn confirmed(&self, conn: &mut PgConnection, linked: &LinkedLetter) -> Result<LinkPage> {
         let outreaches = store::outreach_statuses(conn, linked.row.id).await?;
-        let held = outreaches.iter().any(|p| p.state == "held");
+        let held = outreaches.iter().any(|p| p.state == OutreachState::Held);
         let mut page = linked.done("confirm", "confirm", if held { "line-held" } else { "line-1" });
         let href = self.0.kernel.links.url(Purpose::ManageLetter, linked.row.id, linked.row.link_generation);
         if !linked.neutral() {
@@ -147,7 +148,7 @@ impl ConfirmLink {
 
     fn refuse_expired(&self, row: &LetterRow) -> Result<()> {
         let over = row.confirm_expires_at.is_none_or(|at| at <= self.0.kernel.env.now());
-        if row.state != "pending" || over { Err(expired()) } else { Ok(()) }
+        if !row.state.may_become(LetterState::Confirmed) || over { Err(expired()) } else { Ok(()) }
     }
 }
 
@@ -160,7 +161,7 @@ impl LinkHandler for ConfirmLink {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
             let linked = LinkedLetter::load(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
-            if linked.row.state == "confirmed" {
+            if linked.row.state == LetterState::Confirmed {
                 return self.confirmed(&mut conn, &linked).await;
             }
             self.refuse_expired(&linked.row)?;
@@ -183,7 +184,7 @@ impl LinkHandler for ConfirmLink {
             let mut conn = kernel.public.acquire().await?;
             let mut tx = conn.begin().await?;
             let linked = LinkedLetter::load(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
-            if linked.row.state != "confirmed" {
+            if linked.row.state != LetterState::Confirmed {
                 self.refuse_expired(&linked.row)?;
                 let vault = kernel.vaults.open(linked.row.vault_id).await?;
                 ops::confirm(&mut tx, kernel, &vault, &linked.letter, &linked.row, linked.payload.clone()).await?;
@@ -195,7 +196,7 @@ impl LinkHandler for ConfirmLink {
     }
 }
 
-/// The writer's own page: how far the letter has come, and the button that stops it.
+/// The writer's own page: the states of the outreaches, and the button that withdraws the letter.
 #[derive(Debug)]
 pub struct ManageLink(pub Letters);
 
@@ -208,20 +209,24 @@ impl LinkHandler for ManageLink {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
             let linked = LinkedLetter::load(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
-            if linked.row.state != "confirmed" {
+            if linked.row.state != LetterState::Confirmed {
                 return Err(expired());
             }
             let mut page = linked.page("manage", "manage");
             let outreaches = store::outreach_statuses(&mut conn, linked.row.id).await?;
-            // a protected letter's page does not say either whether there is anything left to stop
-            if linked.neutral() || outreaches.iter().any(|p| matches!(p.state.as_str(), "held" | "queued")) {
+            // for a protected action the page does not disclose whether anything is unsent
+            if linked.neutral() || outreaches.iter().any(|p| p.state.is_unsent()) {
                 page.button = Some(linked.button("manage", "manage"));
                 page.danger = true;
             }
             if !linked.neutral() {
                 for outreach in &outreaches {
                     let target = store::target(&mut conn, outreach.office_id, self.0.today()).await?;
-                    let state = if outreach.state == "bounced" { "failed" } else { outreach.state.as_str() };
+                    let state = match outreach.state {
+                        OutreachState::Bounced => OutreachState::Failed,
+                        state => state,
+                    };
+                    let state = state.as_str();
                     let value = text(linked.locale(), &format!("letter-state-{state}"));
                     page.details.push(Detail { label: target.title_in(linked.locale()), value });
                 }
@@ -237,7 +242,7 @@ impl LinkHandler for ManageLink {
             let mut conn = kernel.public.acquire().await?;
             let mut tx = conn.begin().await?;
             let linked = LinkedLetter::load(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
-            if linked.row.state != "confirmed" {
+            if linked.row.state != LetterState::Confirmed {
                 return Err(expired());
             }
             ops::withdraw(&mut tx, kernel, &linked.letter, &linked.row).await?;
@@ -247,7 +252,7 @@ impl LinkHandler for ManageLink {
     }
 }
 
-/// "This was not me": drops a letter that is pending.
+/// "This was not me": deletes a pending letter.
 #[derive(Debug)]
 pub struct RejectLink(pub Letters);
 
@@ -287,5 +292,5 @@ impl LinkHandler for RejectLink {
 }
 
 fn refuse_confirmed(row: &LetterRow) -> Result<()> {
-    if row.state == "pending" { Ok(()) } else { Err(expired()) }
+    if row.state == LetterState::Pending { Ok(()) } else { Err(expired()) }
 }

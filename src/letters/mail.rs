@@ -1,4 +1,4 @@
-//! The messages of this slice: a first mail that asks to confirm, the letter itself, and thanks.
+//! The mails of this slice: `letter_confirm` and `letter_thanks` to the writer, `letter_deliver` to the office.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -11,6 +11,7 @@ use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
 use super::{
+    state::{LetterState, OutreachState},
     store::{self, LetterAction, LetterRow, Target},
     submission::{LETTERS, LetterPayload, Letters},
 };
@@ -27,7 +28,7 @@ use crate::{
     mail::{self, Addressee, Composed, Composition, DeliveryStatus, Draft, MailKind, QueuedEmail, SendBasis},
 };
 
-/// A letter as its mails need it.
+/// What mails about a letter need.
 struct LoadedLetter {
     row: LetterRow,
     letter: Arc<LetterAction>,
@@ -36,7 +37,7 @@ struct LoadedLetter {
 }
 
 impl LoadedLetter {
-    /// The letters of these ids, in their order; `None` for one that is gone. Each action is read once.
+    /// The letters with these ids, in their order; `None` for one that was deleted. Each action is read once.
     async fn load_all(letters: &Letters, conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Option<Self>>>> {
         let rows = store::letters(conn, ids).await?;
         let mut known: HashMap<Uuid, (Arc<LetterAction>, Arc<Vault>)> = HashMap::new();
@@ -58,13 +59,13 @@ impl LoadedLetter {
         Ok(ids.iter().map(open).collect())
     }
 
-    /// The letters that mails to their writers are about.
+    /// The letters of mails to their writers (`emails.refs`: `{"letter": uuid}`).
     async fn of_emails(letters: &Letters, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<Self>>>> {
         let mut conn = letters.kernel.work.acquire().await?;
         Self::load_all(letters, &mut conn, &QueuedEmail::ref_ids(emails, "letter")?).await
     }
 
-    /// A mail to its writer.
+    /// Draft of a mail to its writer; `None` without an address.
     fn draft(self, basis: SendBasis) -> Option<Draft<Self>> {
         let to = self.payload.details.address()?;
         Some(Draft { to, vault: self.vault.clone(), basis, about: self })
@@ -74,7 +75,7 @@ impl LoadedLetter {
         self.letter.targets.iter().map(|t| t.title_in(self.payload.locale)).collect()
     }
 
-    /// A mail of ours to the writer; `link` is what it is about.
+    /// Composes a mail to the writer; `page` has the variables of its kind.
     fn compose(&self, kernel: &Kernel, kind: &str, to: EmailAddress, page: minijinja::Value) -> Composition {
         let action = &self.letter.action;
         let neutral = action.protected;
@@ -88,14 +89,14 @@ impl LoadedLetter {
     }
 }
 
-/// Whose letter it is.
+/// The writer of the letter that a mail is about.
 async fn writer(letters: &Letters, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Addressee>> {
     let mut loaded = LoadedLetter::load_all(letters, conn, &[email.ref_id("letter")?]).await?;
     let Some(LoadedLetter { payload, vault, .. }) = loaded.pop().transpose()?.flatten() else { return Ok(None) };
     Ok(payload.details.address().map(|address| Addressee { address, vault }))
 }
 
-/// "Please confirm": to an address that nobody has confirmed, so it carries nothing that was typed.
+/// The confirmation request: to an unconfirmed address, so it contains nothing that was typed.
 #[derive(Debug)]
 pub struct ConfirmMail(pub Letters);
 
@@ -120,7 +121,7 @@ impl MailKind for ConfirmMail {
         Box::pin(async move {
             let (kernel, now) = (&self.0.kernel, self.0.kernel.env.now());
             let waits = |loaded: &LoadedLetter| {
-                loaded.row.state == "pending" && loaded.row.confirm_expires_at.is_none_or(|at| at > now)
+                loaded.row.state == LetterState::Pending && loaded.row.confirm_expires_at.is_none_or(|at| at > now)
             };
             let found = LoadedLetter::of_emails(&self.0, emails).await?.into_iter();
             let drafts =
@@ -134,7 +135,7 @@ impl MailKind for ConfirmMail {
     }
 }
 
-/// "Your letter is on its way", with the writer's own link.
+/// The acknowledgement after confirmation, with the link to the writer's own page.
 #[derive(Debug)]
 pub struct ThanksMail(pub Letters);
 
@@ -156,7 +157,9 @@ impl MailKind for ThanksMail {
             let kernel = &self.0.kernel;
             let found = LoadedLetter::of_emails(&self.0, emails).await?.into_iter();
             let drafts = found.map(|loaded| {
-                Ok(loaded?.filter(|r| r.row.state == "confirmed").and_then(|loaded| loaded.draft(SendBasis::Notice)))
+                Ok(loaded?
+                    .filter(|r| r.row.state == LetterState::Confirmed)
+                    .and_then(|loaded| loaded.draft(SendBasis::Notice)))
             });
             mail::compose_permitted(kernel, emails, drafts.collect(), |loaded, to| {
                 let manage_url = kernel.links.url(Purpose::ManageLetter, loaded.row.id, loaded.row.link_generation);
@@ -167,7 +170,7 @@ impl MailKind for ThanksMail {
     }
 }
 
-/// The letter to an official. Nothing in it says that a campaign is behind it.
+/// The letter to an office (`emails.refs`: `{"outreach": uuid}`). It does not mention the campaign.
 #[derive(Debug)]
 pub struct LetterMail(pub Letters);
 
@@ -187,11 +190,11 @@ impl MailKind for LetterMail {
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let mut settled = Vec::with_capacity(ended.len());
-            // one that is called spam has arrived
-            for (email, status) in ended.iter().filter(|(_, status)| *status != DeliveryStatus::Complained) {
+            for (email, status) in ended {
+                let Some(state) = OutreachState::of_delivery(*status) else { continue };
                 let at = self.0.kernel.env.recorded_now(email.protected);
                 let id = email.ref_id("outreach")?;
-                settled.push(store::DeliveryOutcome { id, email: email.id, state: status.as_str(), at });
+                settled.push(store::DeliveryOutcome { id, email: email.id, state, at });
             }
             store::save_delivery_outcomes(conn, &settled, self.0.today()).await
         })
@@ -203,20 +206,16 @@ impl LetterMail {
         let kernel = &self.0.kernel;
         let mut conn = kernel.work.acquire().await?;
         let ids = QueuedEmail::ref_ids(emails, "outreach")?;
-        // an organizer may have decided that a failed or uncertain one goes again
         let mut deliveries = store::outreach_deliveries(&mut conn, &ids).await?;
         let copied = |id: &Uuid| ids.iter().zip(emails).any(|(other, email)| other == id && email.is_copy());
-        deliveries.retain(|d| {
-            matches!(d.state.as_str(), "queued" | "failed" | "uncertain" | "bounced")
-                || (d.state == "sent" && copied(&d.id))
-        });
+        deliveries.retain(|d| d.state.may_be_sent() || (d.state == OutreachState::Sent && copied(&d.id)));
         let letters: Vec<Uuid> = deliveries.iter().map(|d| d.letter_id).collect();
         let loaded = LoadedLetter::load_all(&self.0, &mut conn, &letters).await?;
         let mut offices: Vec<Uuid> = deliveries.iter().map(|d| d.office_id).collect();
         offices.sort_unstable();
         offices.dedup();
         let mailboxes = store::mailboxes(&mut conn, &offices).await?;
-        // those that its action does not write to any more
+        // offices that are no longer targets of the action
         let former = deliveries.iter().zip(&loaded).filter(
             |(delivery, loaded)| matches!(loaded, Ok(Some(loaded)) if loaded.letter.target(delivery.office_id).is_none()),
         );
@@ -226,13 +225,14 @@ impl LetterMail {
         let (mut composed, mut held, mut texts) = (HashMap::new(), Vec::new(), Texts::new());
         for (delivery, loaded) in deliveries.iter().zip(loaded) {
             let letter = loaded.and_then(|loaded| {
-                let stands = |loaded: &LoadedLetter| loaded.row.state == "confirmed" && loaded.row.sealed.is_some();
+                let stands =
+                    |loaded: &LoadedLetter| loaded.row.state == LetterState::Confirmed && loaded.row.sealed.is_some();
                 let Some(loaded) = loaded.filter(stands) else { return Ok(None) };
-                if !loaded.letter.is_sending() && delivery.state == "sent" {
+                if !loaded.letter.is_sending() && delivery.state == OutreachState::Sent {
                     return Err(mail::paused("the letter action does not send"));
                 }
                 if !loaded.letter.is_sending() {
-                    // switched off while this was tried again: it waits until it may go
+                    // stopped between a failed attempt and this one: held until the action sends again
                     held.push(delivery.id);
                     return Ok(None);
                 }
@@ -258,7 +258,7 @@ impl LetterMail {
     }
 }
 
-/// What letters say that nobody has changed: rendered once for each office, however many write it.
+/// Cache of unedited texts: rendered once for each action, language, subject and office.
 struct Texts(HashMap<(Uuid, LocaleTag, i16, Uuid), (String, String)>);
 
 impl Texts {
@@ -282,7 +282,7 @@ impl Texts {
     }
 }
 
-/// The letter as its official reads it.
+/// Composes the letter to an office.
 fn write(
     kernel: &Kernel,
     outreach: Uuid,
@@ -315,7 +315,7 @@ fn write(
     Ok(composed)
 }
 
-/// Our address for answers to an outreach: derived, so that it needs no storing and tells nothing.
+/// Reply address of an outreach: derived with a keyed hash, so that it is not stored and identifies nobody.
 pub fn reply_address(kernel: &Kernel, outreach: Uuid) -> String {
     let mac = kernel.requests_key.derive("letter-replies").of_row(outreach).mac(&[b"reply", outreach.as_bytes()]);
     format!("reply+{}@{}", base32(&mac[..16]), kernel.settings.mail.from_domain)

@@ -1,13 +1,13 @@
-//! Letters: people write to those who hold an office, and every letter has an honest state.
+//! Letters: supporters write to the holders of offices; each outreach has a state that says how far it has come
+//! ([`state`]).
 //!
-//! The way of a letter: [`api`] or [`mod@pages`] validates what was typed, [`submission`] seals it on the letter's own row and
-//! hands it to [`batch`], which writes it in a batch with one outreach for each office and the mail that asks to confirm
-//! (`submit_letters` in the migrations). [`links`] shows that mail's page; its button lets [`ops::confirm`] send the
-//! outreaches on their way: into the queue, or held until an organizer lets the action go live, when a job releases them
-//! ([`dispatch`]). [`mail`] composes each
-//! letter when its turn comes, for whoever holds the office that day, and notes what became of it.
+//! A letter: [`api`] or [`mod@pages`] validates the input, [`submission`] seals it on the letter's own row and hands
+//! it to [`batch`], which writes it with one outreach for each office and the confirmation mail (`submit_letters` in
+//! the migrations). [`links`] shows the mailed page; its button calls [`ops::confirm`], which queues the outreaches,
+//! or holds them until an organizer switches the action live, when a job releases them ([`dispatch`]). [`mail`]
+//! composes each letter when it is sent, for whoever holds the office on that day, and saves the result.
 //!
-//! Organizers' texts are templates ([`template`]); what supporters write is data and never becomes one.
+//! Organizers' texts are templates ([`template`]); what supporters write is data and never becomes a template.
 
 mod api;
 mod attached;
@@ -18,6 +18,7 @@ mod links;
 mod mail;
 mod ops;
 mod pages;
+mod state;
 mod store;
 mod submission;
 mod template;
@@ -30,6 +31,7 @@ pub use batch::PreparedLetter;
 pub use dispatch::dispatch_jobs;
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
 pub use pages::pages;
+pub use state::{LetterState, OutreachState};
 pub use store::{
     LetterAction, LetterRow, LetterSubmission, LetterSubmissionTarget, OfficialName, Target, TemplateText,
     office_exists,
@@ -46,14 +48,14 @@ use crate::{
     people,
 };
 
-/// Registers the messages of this slice.
+/// Registers the kinds of mail of this slice.
 pub fn register_mail(letters: &Letters, kinds: &mut MailKinds) {
     kinds.register(mail::ConfirmMail(letters.clone()));
     kinds.register(mail::LetterMail(letters.clone()));
     kinds.register(mail::ThanksMail(letters.clone()));
 }
 
-/// Registers what the links of this slice do.
+/// Registers the handlers of this slice's mailed links.
 pub fn register_links(letters: &Letters, purposes: &mut LinkHandlers) {
     purposes.register(links::ConfirmLink(letters.clone()));
     purposes.register(links::ManageLink(letters.clone()));

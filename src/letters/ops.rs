@@ -1,4 +1,5 @@
-//! Verbs on offices and letters: create, appoint, go live, confirm, stop.
+//! Operations on offices and letters: create an office, appoint its holder; create a letter action, go live; confirm
+//! and withdraw a letter.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use uuid::Uuid;
 
 use super::{
     dispatch,
-    store::{self, LetterAction, LetterRow, OfficeText, OfficialName, TemplateText},
+    state::OutreachState,
+    store::{self, LetterAction, LetterRow, OfficeText, OfficeTitle, OfficeTitles, OfficialName, TemplateText},
     submission::LetterPayload,
 };
 use crate::{
@@ -25,10 +27,10 @@ use crate::{
     people::{self, ConsentContext},
 };
 
-/// A holder of an office, with the days.
+/// A holder of an office, with the term.
 #[derive(Clone, Debug)]
 pub struct Holder {
-    /// Who.
+    /// The official.
     pub name: OfficialName,
     /// First day in office.
     pub starts_on: NaiveDate,
@@ -53,15 +55,30 @@ pub struct NewOffice {
     pub holders: Vec<Holder>,
 }
 
-/// Titles as they stand in `offices.texts`.
-pub fn office_texts(titles: &BTreeMap<LocaleTag, String>) -> serde_json::Value {
-    titles.iter().map(|(locale, title)| (locale.as_str().to_owned(), json!({ "title": title }))).collect()
+/// The value of `offices.texts`.
+pub fn office_texts(titles: &BTreeMap<LocaleTag, String>) -> OfficeTitles {
+    let entry =
+        |(locale, title): (&LocaleTag, &String)| (locale.as_str().to_owned(), OfficeTitle { title: title.clone() });
+    titles.iter().map(entry).collect()
+}
+
+/// Addresses as stored in `mailboxes`, in lower case and without duplicates: offices share mailboxes, and a mailbox
+/// is a lane of the mail queue.
+pub fn normalized_addresses(mailboxes: &[EmailAddress]) -> Vec<String> {
+    let mut addresses: Vec<String> = Vec::with_capacity(mailboxes.len());
+    for mailbox in mailboxes {
+        let address = mailbox.as_str().to_lowercase();
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
 }
 
 /// Creates an office with id `id` and its holders.
 ///
 /// # Errors
-/// 422 naming the field for a taken slug or terms that overlap, or a database error.
+/// 422 naming the field for a taken slug or terms that overlap.
 pub async fn create_office(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -77,7 +94,7 @@ pub async fn create_office(
         .on_constraint("offices_organization_slug_key", || {
             Error::field("/muster:slug", "taken", "There is an office with this slug.")
         })?;
-    set_mailboxes(conn, kernel, id, &new.mailboxes).await?;
+    set_mailboxes(conn, kernel, id, &normalized_addresses(&new.mailboxes)).await?;
     for holder in &new.holders {
         let official = kernel.env.id();
         store::insert_official(conn, official, organization, &holder.name, at).await?;
@@ -86,32 +103,16 @@ pub async fn create_office(
     Ok(())
 }
 
-/// Replaces where an office's letters go; letters that are on their way go to the new mailboxes too.
-///
-/// # Errors
-/// A database error.
-pub async fn set_mailboxes(
-    conn: &mut PgConnection,
-    kernel: &Kernel,
-    office: Uuid,
-    mailboxes: &[EmailAddress],
-) -> Result<()> {
-    let mut addresses: Vec<String> = Vec::with_capacity(mailboxes.len());
-    for mailbox in mailboxes {
-        // officials share mailboxes, and a lane is a mailbox: one spelling each
-        let address = mailbox.as_str().to_lowercase();
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
+/// Replaces the mailboxes of an office; letters that are queued already go to the new ones, too.
+pub async fn set_mailboxes(conn: &mut PgConnection, kernel: &Kernel, office: Uuid, addresses: &[String]) -> Result<()> {
     let ids: Vec<Uuid> = addresses.iter().map(|_| kernel.env.id()).collect();
-    store::set_mailboxes(conn, office, &ids, &addresses, kernel.env.now()).await
+    store::set_mailboxes(conn, office, &ids, addresses, kernel.env.now()).await
 }
 
-/// Begins a term. One without an end follows the present holder's, which then ends the day before.
+/// Inserts a term. One without an end closes the current term on the day before.
 ///
 /// # Errors
-/// 422 at `/muster:term` for days that overlap another term, or a database error.
+/// 422 at `/muster:term` for days that overlap another term.
 pub async fn begin_term(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -141,10 +142,8 @@ pub async fn begin_term(
         })
 }
 
-/// Appoints who holds an office from today on; `None` leaves it vacant. The same person again only gets the new prefix.
-///
-/// # Errors
-/// A database error.
+/// Appoints the holder of an office from today on; `None` leaves it vacant. For the same name only the prefix is
+/// updated.
 pub async fn set_holder(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -178,7 +177,7 @@ pub struct NewLetterAction {
 /// Creates a letter action with id `id`. It is not live: letters to it are held.
 ///
 /// # Errors
-/// 422 naming the field, or a database error.
+/// 422 naming the field.
 pub async fn create_letter_action(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -193,10 +192,10 @@ pub async fn create_letter_action(
     store::set_templates(conn, id, &new.templates).await
 }
 
-/// Replaces where an action's letters go; letters that were written before keep their targets.
+/// Replaces the targets of a letter action; existing letters keep theirs.
 ///
 /// # Errors
-/// 422 at `/muster:targets/{i}` for what names no office of the organization, or a database error.
+/// 422 at `/muster:targets/{i}` for what names no office of the organization.
 pub async fn set_targets(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -226,7 +225,7 @@ pub async fn set_targets(
 /// A letter action by id or slug, whatever its state.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn find(conn: &mut PgConnection, kernel: &Kernel, key: &str) -> Result<LetterAction> {
     store::by_key(conn, key, kernel.env.now().date_naive()).await
 }
@@ -259,11 +258,11 @@ pub async fn find_to_change(
     store::load_for_action(conn, action, kernel.env.now().date_naive()).await
 }
 
-/// Switches a letter action live: every held letter is released, and later ones go out as they are confirmed. Switched
-/// back, what still waits in the queue is held again.
+/// Switches a letter action live: a job releases its held letters, and later ones are queued when they are confirmed.
+/// Switched off, the job holds again what is still queued.
 ///
 /// # Errors
-/// `conflict` (409) for an action without targets, or a database error.
+/// `conflict` (409) for an action without targets.
 pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, live: bool) -> Result<()> {
     let shared = campaigns::by_id(conn, action).await?;
     let letter = store::load_for_action(conn, shared, kernel.env.now().date_naive()).await?;
@@ -277,10 +276,10 @@ pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, li
     dispatch::apply_sending_state(conn, kernel, action).await
 }
 
-/// The owner of the address confirmed a letter: it goes on its way, and what was typed and ticked takes effect.
+/// Confirms a letter: dispatches its outreaches, and merges the person's details and consents.
 ///
 /// # Errors
-/// `internal` when the vault does not open, or a database error.
+/// `internal` when the vault does not open.
 pub async fn confirm(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -322,13 +321,11 @@ pub async fn confirm(
     Ok(())
 }
 
-/// The writer stops what has not gone out yet; it does not count any more. Returns how many parts that were.
-///
-/// # Errors
-/// A database error.
+/// Cancels the unsent outreaches of a letter and takes them off the counts. Returns how many.
 pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterAction, row: &LetterRow) -> Result<i64> {
     let waiting = store::lock_unsent(conn, row.id).await?;
-    let stopped = dispatch::stop_sending(conn, kernel, letter.action.protected, &waiting, "cancelled").await?;
+    let stopped =
+        dispatch::stop_sending(conn, kernel, letter.action.protected, &waiting, OutreachState::Cancelled).await?;
     let stopped = i64::try_from(stopped).unwrap_or(i64::MAX);
     store::count(conn, row, stopped, -1, row.confirmed_at.unwrap_or(row.created_at).date_naive()).await?;
     Ok(stopped)

@@ -1,4 +1,4 @@
-//! `/l/{slug}`: the page that shows what is sent to whom, and its form.
+//! `/l/{slug}`: the page of a letter action, with its form.
 
 use axum::{
     Router,
@@ -60,7 +60,8 @@ struct LetterForm {
 }
 
 impl LetterForm {
-    /// What the form says, as an act. What is unchanged from `prefilled` is not typed: there the template speaks.
+    /// The validated letter of a form. A text that is unchanged from `prefilled` is left empty, so that the template
+    /// is used.
     fn read(&self, letter: &LetterAction, prefilled: &Prefilled, locale: LocaleTag) -> Result<NewLetter> {
         let body: PersonBody = serde_json::from_value(serde_json::json!({
             "given_name": self.given_name,
@@ -99,7 +100,7 @@ impl LetterForm {
     }
 }
 
-/// What became of a form that has to be shown again.
+/// Values and errors of a form that is shown again.
 #[derive(Default)]
 struct FormState {
     values: Option<LetterForm>,
@@ -120,7 +121,7 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, state
         .map(|(t, greeting)| serde_json::json!({"office": t.title_in(locale), "holder": t.holder_line(), "greeting": greeting}))
         .collect();
     let values = state.values.unwrap_or_else(|| LetterForm {
-        // each visitor starts with another of the suggestions: mail gateways drop letters that are all alike
+        // a random suggestion for each visitor: mail gateways filter many identical letters
         subject: pick(&prefilled.subjects, kernel.env.fraction()),
         message: prefilled.message.clone(),
         ..LetterForm::default()

@@ -1,4 +1,4 @@
-//! One act of writing, from what was typed to the batch: shared by the API and the page.
+//! Submitting a letter, from validated input to the batch: shared by the API and the page.
 
 use std::sync::Arc;
 
@@ -26,28 +26,28 @@ use crate::{
     people::{self, ConsentContext, Consents, Details, NewPerson},
 };
 
-/// Name of the table, part of what a sealed value is bound to.
+/// Table name that sealed values are bound to (associated data).
 pub const LETTERS: &str = "letters";
 
-/// What is sealed on a letter's row: everything that was typed.
+/// The sealed content of a letter's row: everything that was typed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LetterPayload {
     /// The person's details.
     pub details: Details,
-    /// The subject; "" where one of the template's speaks.
+    /// The subject; "" for one of the template's.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub subject: String,
-    /// The text; "" where the template speaks.
+    /// The text; "" for the template's.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// Does the template's greeting go before the text?
+    /// Is the template's greeting put before the text?
     pub greeting: bool,
     /// May the office see the writer's own address?
     pub show_email: bool,
-    /// What was ticked.
+    /// Consent boxes.
     pub consents: Consents,
-    /// Language of the letter; here, because protected rows keep none in the clear.
+    /// Language of the letter; protected rows have no clear column for it.
     pub locale: LocaleTag,
 }
 
@@ -66,29 +66,29 @@ impl LetterPayload {
     }
 }
 
-/// What somebody wants to send.
+/// A validated letter.
 #[derive(Debug)]
 pub struct NewLetter {
-    /// Who.
+    /// The writer.
     pub person: NewPerson,
     /// The subject, cleaned; "" for one of the template's.
     pub subject: String,
     /// The text, cleaned; "" for the template's.
     pub message: String,
-    /// Does the template's greeting go before the text?
+    /// Is the template's greeting put before the text?
     pub greeting: bool,
-    /// Which of the template's subjects; by chance if absent.
+    /// Index of the template's subject, modulo their number; random if absent.
     pub variant: Option<i16>,
     /// May the office see the writer's own address?
     pub show_email: bool,
-    /// What was ticked.
+    /// Consent boxes.
     pub consents: Consents,
-    /// Where the person came from, as typed.
+    /// The source word as typed.
     pub source: Option<String>,
 }
 
 impl NewLetter {
-    /// Refuses a letter that officials would not take seriously: without a full name, or without any text.
+    /// Refuses a letter without a full name or without any text, and changes of a text that cannot be edited.
     ///
     /// # Errors
     /// 422 with a pointer for each refused field.
@@ -114,14 +114,14 @@ impl NewLetter {
     }
 }
 
-/// What this slice's handlers share.
+/// State of this slice's handlers.
 #[derive(Clone, Debug, FromRef)]
 pub struct Letters {
-    /// Tools.
+    /// Clock, pools, crypto, settings.
     pub kernel: Arc<Kernel>,
-    /// Who is asking.
+    /// Authenticates requests.
     pub authenticator: Authenticator,
-    /// The slice below.
+    /// State of the campaigns slice.
     #[from_ref(skip)]
     pub campaigns: Campaigns,
     #[from_ref(skip)]
@@ -131,7 +131,7 @@ pub struct Letters {
 }
 
 impl Letters {
-    /// The slice over these tools; starts its group commit.
+    /// Creates the state and starts the group commit.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns) -> Self {
         let batch = LetterBatch { db: kernel.hot.clone() };
         Self {
@@ -147,30 +147,30 @@ impl Letters {
         }
     }
 
-    /// Takes no more acts and returns when the queued ones are written and answered.
+    /// Accepts no more submissions; returns when the queued ones are written and answered.
     pub async fn close(&self) {
         self.group_commit.close().await;
     }
 
-    /// Today, for who holds an office.
+    /// Today (UTC): the day by which holders of offices are looked up.
     pub fn today(&self) -> NaiveDate {
         self.kernel.env.now().date_naive()
     }
 
-    /// A letter action by id or slug, from memory if it is there.
+    /// A letter action by id or slug, cached.
     ///
     /// # Errors
-    /// `not_found`, or a database error.
+    /// `not_found`.
     pub async fn letter(&self, key: &str) -> Result<Arc<LetterAction>> {
         let load =
             async || store::by_key(&mut *self.kernel.public.acquire().await?, key, self.today()).await.map(Arc::new);
         self.cache.get(&key.to_owned(), load).await
     }
 
-    /// A public act of writing. What comes back says nothing about the person; callers answer everybody alike.
+    /// A public letter. The result says nothing about the person; callers give everybody the same answer.
     ///
     /// # Errors
-    /// `unavailable` when it cannot be written now; then it was not.
+    /// `unavailable` when it was not written.
     pub async fn submit(&self, letter: &LetterAction, new: NewLetter) -> Result<()> {
         let person_id = self.kernel.env.recorded_id(letter.action.protected);
         let prepared = self
@@ -183,7 +183,7 @@ impl Letters {
         self.group_commit.submit(prepared).await.map(|_| ())
     }
 
-    /// An organizer's act of writing: confirmed at once. Returns what became of it.
+    /// A letter vouched for by an organizer: confirmed at once.
     ///
     /// # Errors
     /// `idempotency_mismatch` (422), or `unavailable`.
@@ -216,7 +216,7 @@ impl Letters {
         if owner != vouched.id || consents != Consents::default() {
             let mut tx = kernel.db.begin().await?;
             if owner != vouched.id {
-                // she was there before: her details are completed under her lock
+                // a known person: the details are merged under the person's lock
                 let tag = (!protected).then_some(locale.as_str());
                 people::merge_confirmed_details(&mut tx, kernel, &vault, owner, details, tag, protected).await?;
             }
@@ -233,10 +233,10 @@ impl Letters {
         Ok(result)
     }
 
-    /// A letter that another act writes along: without a confirmation of its own, and for the person whom that act names.
+    /// A letter attached to a signature: without a confirmation mail of its own, and for the signer.
     ///
     /// # Errors
-    /// `internal` when the vault does not open, or a database error.
+    /// `internal` when the vault does not open.
     pub async fn prepare_attached(
         &self,
         letter: &LetterAction,
@@ -289,7 +289,7 @@ impl Letters {
             sealed: vault.seal(env, LETTERS, id, &payload),
             locale: (!protected).then_some(locale.as_str()),
             source: source.filter(|_| !protected),
-            // the last byte of an id is random
+            // byte 15 of a UUIDv7 is random
             variant: new.variant.unwrap_or_else(|| i16::from(id.as_bytes()[15])),
             created_at,
             confirm_expires_at: pending
@@ -309,7 +309,7 @@ impl Letters {
         Ok(PreparedLetter { submission, targets: letter.targets.iter().map(to).collect() })
     }
 
-    /// What a letter's row has sealed; empty once the contact was dropped.
+    /// Opens a letter's `sealed` column; empty once the contact was erased.
     ///
     /// # Errors
     /// `internal` when the vault does not open it.
@@ -326,13 +326,13 @@ struct SubmissionContext {
     idempotency: Option<IdempotencyKey>,
 }
 
-/// The act that carries a letter.
+/// The submission that a letter is attached to.
 #[derive(Debug)]
 pub struct LetterSender {
-    /// Its person, unless somebody makes the same person in between.
+    /// Id for its person, unless a concurrent submission creates the same person.
     pub person_id: Uuid,
-    /// The person's details where an organizer vouches.
+    /// The person's sealed details, if an organizer vouches.
     pub person_sealed: Option<Vec<u8>>,
-    /// 'pending' or 'vouched'.
+    /// `pending` or `vouched`.
     pub mode: &'static str,
 }

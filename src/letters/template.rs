@@ -1,10 +1,10 @@
-//! What a letter says: templates written by organizers, and how they become the text for one target.
+//! Letter templates: written by organizers, rendered for one target.
 //!
-//! A template is minijinja in an environment of its own that has nothing but `target.*`: no filters, no functions, no other
-//! templates, of all statements only `if`. What it may say is decided on its parsed structure ([`checked`]), before anything
-//! of it is computed; the parser itself goes as deep as its source, so the source's tokens are counted first. Rendering has a
-//! limit of fuel and stops at the longest text. What supporters write never comes here as a source, so a placeholder they type
-//! arrives as they typed it.
+//! A template is minijinja in an environment of its own with nothing but `target.*`: no filters, no functions, no
+//! includes, and `if` as the only statement. The parsed structure is checked ([`checked`]) before anything is
+//! evaluated; the parser recurses as deep as its source, so the source's tokens are counted first. Rendering is
+//! limited in fuel and in length. Supporters' texts are never parsed as templates, so a placeholder that they type is
+//! sent as typed.
 
 use std::{fmt, io};
 
@@ -26,25 +26,25 @@ use crate::{
     kernel::text::{LocaleTag, clean_text},
 };
 
-/// Characters that a template and what it renders to may have.
+/// Maximum length of a template and of its rendered text, in characters.
 pub const MAX_BODY: usize = 20_000;
-/// Characters of a subject.
+/// Maximum length of a subject, in characters.
 pub const MAX_SUBJECT: usize = 200;
-/// Instructions that one rendering may take; a letter takes a few dozen.
+/// Maximum instructions (minijinja fuel) of one rendering; a letter takes a few dozen.
 const FUEL: u64 = 5_000;
-/// Characters of a text within quotes.
+/// Maximum length of a string literal, in characters.
 const MAX_LITERAL: usize = 200;
-/// Words and signs between one pair of braces.
+/// Maximum tokens between one pair of braces.
 const MAX_TOKENS: usize = 60;
-/// `if`s within one another, each `elif` counted as one more.
+/// Maximum nesting of `if`, each `elif` counted as one more.
 const MAX_IFS: usize = 20;
-/// What a target has, see [`TemplateVariables`].
+/// Attributes of `target`, see [`TemplateVariables`].
 const VARIABLES: [&str; 4] = ["salutation", "name", "title", "office"];
 
-/// What placeholders stand for: `target.salutation`, `target.name`, `target.title`, `target.office`.
+/// Values of the placeholders `target.salutation`, `target.name`, `target.title`, `target.office`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TemplateVariables {
-    /// How the target is addressed: "Minister Roy"; a vacant office by its title.
+    /// Salutation: "Minister Roy"; the title of a vacant office.
     pub salutation: String,
     /// The holder's name; a vacant office's title.
     pub name: String,
@@ -55,7 +55,7 @@ pub struct TemplateVariables {
 }
 
 impl TemplateVariables {
-    /// The words for one target.
+    /// The values for one target.
     pub fn of(target: &Target, locale: LocaleTag) -> Self {
         let title = target.title_in(locale);
         let (salutation, name) = match &target.holder {
@@ -68,7 +68,7 @@ impl TemplateVariables {
         Self { salutation, name, office: title.clone(), title }
     }
 
-    /// The words of a text that goes to all these targets as it is: each of them, side by side.
+    /// The values for a text that is sent to all these targets unchanged: those of each, joined.
     fn of_all(targets: &[Target], locale: LocaleTag) -> Self {
         let all: Vec<Self> = targets.iter().map(|t| Self::of(t, locale)).collect();
         let side_by_side = |pick: fn(&Self) -> &str| all.iter().map(pick).collect::<Vec<_>>().join(" / ");
@@ -91,8 +91,8 @@ impl TemplateVariables {
     }
 }
 
-/// How a holder is addressed. "The Honourable" stands in an address line, never after "Dear": there the office's word
-/// does, "Minister Roy", "Premier ministre Roy".
+/// Salutation of a holder. "The Honourable" belongs to the address line, never after "Dear"; there the office's title
+/// is used: "Minister Roy", "Premier ministre Roy".
 fn salutation(holder: &OfficialName, title: &str, name: &str) -> String {
     let prefix = holder.honorific_prefix.to_lowercase();
     if prefix.is_empty() {
@@ -140,12 +140,12 @@ impl fmt::Display for TemplateError {
 
 impl From<TemplateError> for Error {
     fn from(template_error: TemplateError) -> Self {
-        // a stored template was checked, so only a later version of ours could refuse it
+        // stored templates passed the check, so only a stricter version of it could refuse one
         Self::internal(format!("a letter's template does not render: {template_error}"))
     }
 }
 
-/// Checks a template: reads it and renders it for a sample target.
+/// Checks a template: parses it and renders it for a sample target.
 ///
 /// # Errors
 /// The line and the reason.
@@ -179,7 +179,7 @@ fn template_error(error: &minijinja::Error) -> TemplateError {
     TemplateError { line: error.line().unwrap_or(1), reason }
 }
 
-/// A text that takes [`MAX_BODY`] characters and no more.
+/// Output buffer that fails after [`MAX_BODY`] characters.
 #[derive(Default)]
 struct LimitedWriter {
     bytes: Vec<u8>,
@@ -189,7 +189,7 @@ struct LimitedWriter {
 
 impl io::Write for LimitedWriter {
     fn write(&mut self, more: &[u8]) -> io::Result<usize> {
-        // all bytes but those that continue a character
+        // counts characters: all bytes but UTF-8 continuation bytes
         self.characters += more.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
         if self.characters > MAX_BODY {
             self.is_full = true;
@@ -204,9 +204,9 @@ impl io::Write for LimitedWriter {
     }
 }
 
-/// Does a template say only what a letter may? Nothing in it is computed here.
+/// Parses a template and checks that it has only the allowed statements and names. Evaluates nothing.
 fn checked(source: &str) -> Result<(), TemplateError> {
-    // the lexer counts the columns of a line in 16 bits and does not expect more
+    // the lexer counts columns in 16 bits and overflows on longer lines
     if source.chars().count() > MAX_BODY {
         return refused(1, &format!("the template is longer than {MAX_BODY} characters"));
     }
@@ -215,10 +215,10 @@ fn checked(source: &str) -> Result<(), TemplateError> {
     statement(&parsed)
 }
 
-/// Keeps away from the parser what would take it too deep: long expressions and `if`s within one another.
+/// Refuses sources on which the recursive parser would overflow the stack: long expressions and nested `if`s.
 fn count_tokens(source: &str) -> Result<(), TemplateError> {
     let (mut tokens, mut begins_statement) = (0, false);
-    // for each `if` that is open, itself and its `elif`s
+    // for each open `if`: 1 plus its `elif`s
     let mut open: Vec<usize> = Vec::new();
     for token in tokenize(source, false, SyntaxConfig::default()) {
         let (token, span) = token.map_err(|error| template_error(&error))?;
@@ -327,8 +327,8 @@ fn expression(expr: &Expr<'_>) -> Result<(), TemplateError> {
 const UNKNOWN: &str =
     "there is no such placeholder; there are target.salutation, target.name, target.title and target.office";
 
-/// The greeting (first line) and the rest of a template whose first line names the target; `None` where the first line
-/// cannot stand alone.
+/// The greeting (first line) and the rest of a template whose first line names the target; `None` where the first
+/// line cannot stand alone.
 fn split(body: &str) -> Option<(&str, &str)> {
     let (first, rest) = body.trim_start().split_once('\n')?;
     let names_target = first.split("{{").skip(1).any(|inside| inside.trim_start().starts_with("target."));
@@ -336,7 +336,7 @@ fn split(body: &str) -> Option<(&str, &str)> {
     stands_alone.then_some((first.trim_end(), rest.trim_start_matches(['\n', '\r'])))
 }
 
-/// What the form starts with.
+/// Initial values of the form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prefilled {
     /// The greeting of each target, "" where the text has no line for it.
@@ -347,21 +347,21 @@ pub struct Prefilled {
     pub message: String,
 }
 
-/// What somebody changed of a prefilled letter; "" where the template speaks.
+/// The edited parts of a prefilled letter; "" where the template is used.
 #[derive(Clone, Debug, Default)]
 pub struct EditedText {
     /// The subject.
     pub subject: String,
     /// The text.
     pub message: String,
-    /// Does the template's greeting go before the text? It stands above the form's text box, not in it.
+    /// Is the template's greeting put before the text? The form shows it above the text box, not in it.
     pub greeting: bool,
-    /// Which of the suggested subjects was left standing.
+    /// Index of the suggested subject that was kept.
     pub variant: Option<i16>,
 }
 
 impl Prefilled {
-    /// Compares what a form sent with what it started with.
+    /// Compares the values of a form with its initial values.
     pub fn edited_text(&self, subject: String, message: String) -> EditedText {
         let suggested = self.subjects.iter().position(|s| *s == subject);
         let edited_text = message != self.message;
@@ -373,7 +373,7 @@ impl Prefilled {
         }
     }
 
-    /// What the form of a letter action starts with in a language.
+    /// Initial values of a letter action's form in a language.
     ///
     /// # Errors
     /// `internal` when a stored template does not render.
@@ -395,16 +395,16 @@ impl Prefilled {
     }
 }
 
-/// What a supporter gave: the parts that are not given, the template says.
+/// A supporter's parts of a letter; empty parts are taken from the template.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ComposeInput<'a> {
     /// The subject; "" for one of the template's.
     pub subject: &'a str,
     /// The text; "" for the template's.
     pub message: &'a str,
-    /// Does the template's greeting go before the text?
+    /// Is the template's greeting put before the text?
     pub greeting: bool,
-    /// Which of the template's subjects.
+    /// Index of the template's subject, modulo their number.
     pub variant: i16,
 }
 

@@ -1,4 +1,4 @@
-//! Tests of this slice on a database: the way of a letter from the hot path to the mail it becomes.
+//! Tests of this slice on a database: a letter from its submission to its mail.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -12,7 +12,7 @@ use super::{
     store, *,
 };
 use crate::{
-    campaigns::{ActionFields, Campaigns, Kind, exact_total},
+    campaigns::{ActionDocument, Campaigns, Kind, exact_total},
     config::Settings,
     kernel::{
         Kernel,
@@ -31,7 +31,7 @@ struct LetterFixture {
     letters: Letters,
     organization: Uuid,
     purposes: LinkHandlers,
-    /// Where its keyring lies.
+    /// Folder of its keyring.
     folder: PathBuf,
 }
 
@@ -107,7 +107,7 @@ impl LetterFixture {
     async fn action(&self, privacy: &str) -> Arc<LetterAction> {
         let fields =
             json!({"title": format!("Write {privacy}"), "muster:status": "published", "muster:privacy": privacy});
-        let shared = serde_json::from_value::<ActionFields>(fields)
+        let shared = serde_json::from_value::<ActionDocument>(fields)
             .expect("fields")
             .parse(Kind::Letter, false)
             .expect("an action");

@@ -1,4 +1,5 @@
-//! `attendances`: registering, which is also the public act, and what organizers see and change of it.
+//! `/api/v1/events/{id}/attendances`: registering (publicly, or vouched by token), and what organizers see and
+//! change of it.
 
 use axum::{
     Json,
@@ -6,8 +7,9 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,46 +17,49 @@ use validator::Validate;
 
 use super::ensure_visible;
 use crate::{
+    campaigns::ReceivedResource,
     error::{Error, Result},
     events::{
         ops,
         plan::Event,
+        state::{AttendanceState, AttendanceStatus},
         store::{self, ATTENDANCES, AttendanceRow},
         submission::{Events, NewAttendance, access_needs, interpretation, party_size},
     },
     kernel::{
-        extract::{ListQuery, PathParams, Valid, ValidWithBytes},
-        hal::{curies, identifiers, link},
+        extract::{ListQuery, PathParams},
+        hal::{Links, Notice, identifiers},
         http_cache::private_json,
-        paging::Listing,
+        paging::{Listed, Page},
+        patch::{NewBody, Patch},
         rate_limit::{Proof, Source},
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{self, Consents, PersonBody},
+    people::{self, Consents, ContactDetails, PersonBody},
 };
 
 /// OSDI `record_attendance_helper`.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
-pub struct AttendanceBody {
-    /// Who comes.
+pub struct NewAttendanceBody {
+    /// The person who registers.
     #[validate(nested)]
     pub person: PersonBody,
-    /// How many people, this one included: 1 to 10, and no more than the event has seats; they get places together or not
-    /// at all.
+    /// How many people, this one included: 1 to 10, and no more than the event has seats; they get places together or
+    /// not at all.
     #[serde(default = "default_party_size", rename = "muster:party_size")]
     pub muster_party_size: i64,
     /// A language to be interpreted: one of the event's.
     #[serde(default, rename = "muster:interpretation")]
     #[validate(length(max = 40))]
     pub muster_interpretation: Option<String>,
-    /// What the person needs to take part.
+    /// What the person needs to take part, at most 1,000 characters.
     #[serde(default, rename = "muster:access_needs")]
     pub muster_access_needs: Option<String>,
     /// Where the person comes from.
     #[serde(default)]
     #[validate(nested)]
     pub referrer_data: EventReferrer,
-    /// What was ticked.
+    /// Consent boxes.
     #[serde(default, rename = "muster:consents")]
     pub muster_consents: Consents,
     /// The solution of a challenge (ALTCHA payload, base64), or its waiting ticket.
@@ -79,63 +84,103 @@ pub struct EventReferrer {
     pub website: Option<String>,
 }
 
-/// A PUT on a registration; absent members stay.
-#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
+/// What organizers may change of a registration.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
-pub struct AttendanceChanges {
+pub struct AttendanceDocument {
     /// How many people, 1 to 10, and no more than the event has seats.
     #[serde(rename = "muster:party_size")]
-    pub muster_party_size: Option<i64>,
-    /// A language to be interpreted, or "".
-    #[serde(rename = "muster:interpretation")]
+    pub muster_party_size: i64,
+    /// A language to be interpreted: one of the event's, or "". Needs `contacts:read` to be shown.
+    #[serde(default, rename = "muster:interpretation", skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 40))]
     pub muster_interpretation: Option<String>,
-    /// What the person needs to take part, or "".
-    #[serde(rename = "muster:access_needs")]
+    /// What the person needs to take part, at most 1,000 characters, or "". Needs `contacts:read` to be shown.
+    #[serde(default, rename = "muster:access_needs", skip_serializing_if = "Option::is_none")]
     pub muster_access_needs: Option<String>,
 }
 
-/// OSDI's word for a state.
-fn osdi_status(state: &str) -> &'static str {
-    match state {
-        "accepted" => "accepted",
-        "waitlisted" => "tentative",
-        "pending" => "needs action",
-        _ => "declined",
+/// A registration (OSDI attendance). The members about the person need `contacts:read`; of a protected event only
+/// state, party size and days are shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AttendanceResource {
+    /// `muster:<uuid>`.
+    identifiers: Vec<String>,
+    #[serde(flatten)]
+    attendance: AttendanceDocument,
+    /// When it was made (RFC 3339).
+    created_date: DateTime<Utc>,
+    /// When it last changed its state (RFC 3339).
+    modified_date: DateTime<Utc>,
+    /// OSDI's word for the state.
+    status: AttendanceStatus,
+    /// The state.
+    #[serde(rename = "muster:state")]
+    muster_state: AttendanceState,
+    /// Where the person comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referrer_data: Option<SourceResource>,
+    /// The person's details as they were typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<ContactDetails>,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+/// A page of registrations.
+type AttendancePage = Page<AttendanceResource>;
+
+/// OSDI `referrer_data`, as far as it is kept.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AttendanceSource)]
+pub struct SourceResource {
+    /// A registered word, `other`, or null where nothing was said.
+    source: Option<String>,
+}
+
+impl Listed for AttendanceResource {
+    const REL: &'static str = "osdi:attendances";
+
+    fn links(&self) -> &Links {
+        &self.links
     }
 }
 
-/// A registration; with its person where the token may see contacts. Of a protected event none leaves by token: what is
-/// shown is the row's state, size and day.
-async fn visible_resource(events: &Events, event: &Event, row: &AttendanceRow, actor: &Actor) -> Result<Value> {
+/// The answer for a registration; with its person where the token has `contacts:read`, never for a protected event.
+async fn resource(events: &Events, event: &Event, row: &AttendanceRow, actor: &Actor) -> Result<AttendanceResource> {
     let kernel = &events.kernel;
     let base = event.action.api_path();
-    let mut attendance = json!({
-        "identifiers": identifiers(row.id),
-        "created_date": row.created_at,
-        "modified_date": row.ended_at.or(row.accepted_at).unwrap_or(row.created_at),
-        "status": osdi_status(&row.state),
-        "muster:state": row.state,
-        "muster:party_size": row.party_size,
-        "_links": {
-            "self": link(kernel.url(&format!("{base}/attendances/{}", row.id))),
-            "osdi:event": link(kernel.url(&base)),
-            "curies": curies(),
-        },
-    });
+    let links = Links::to_self(kernel.url(&format!("{base}/attendances/{}", row.id)))
+        .to("osdi:event", kernel.url(&base))
+        .with_curies();
+    let attendance = AttendanceDocument {
+        muster_party_size: row.party_size.into(),
+        muster_interpretation: None,
+        muster_access_needs: None,
+    };
+    let mut resource = AttendanceResource {
+        identifiers: identifiers(row.id),
+        attendance,
+        created_date: row.created_at,
+        modified_date: row.ended_at.or(row.accepted_at).unwrap_or(row.created_at),
+        status: row.state.osdi_status(),
+        muster_state: row.state,
+        referrer_data: None,
+        person: None,
+        links,
+    };
     if event.action.protected {
-        return Ok(attendance);
+        return Ok(resource);
     }
-    attendance["referrer_data"] = json!({"source": row.source});
-    attendance["_links"]["osdi:person"] = link(kernel.url(&format!("/api/v1/people/{}", row.person_id)));
+    resource.referrer_data = Some(SourceResource { source: row.source.clone() });
+    resource.links = resource.links.to("osdi:person", kernel.url(&format!("/api/v1/people/{}", row.person_id)));
     if actor.allows(Scope::ContactsRead) {
         let payload = ops::open_payload(&*kernel.vaults.open(event.action.vault_id).await?, row)?;
-        attendance["person"] = payload.details.to_osdi();
-        attendance["muster:interpretation"] = json!(payload.interpretation);
-        attendance["muster:access_needs"] = json!(payload.access_needs);
+        resource.person = Some(payload.details.contact());
+        resource.attendance.muster_interpretation = Some(payload.interpretation);
+        resource.attendance.muster_access_needs = Some(payload.access_needs);
     }
-    Ok(attendance)
+    Ok(resource)
 }
 
 /// The organizer's own event and one of its registrations.
@@ -161,7 +206,7 @@ async fn find_attendance(
     tag = "attendances",
     params(("id" = String, Path, description = "UUID or slug")),
     responses(
-        (status = 200, description = "A page of registrations", body = Value),
+        (status = 200, description = "A page of registrations", body = AttendancePage),
         (status = 401),
         (status = 403),
         (status = 404),
@@ -188,13 +233,10 @@ pub async fn list_attendances(
     drop(conn);
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
-        items.push(visible_resource(&events, &event, row, &actor).await?);
+        items.push(resource(&events, &event, row, &actor).await?);
     }
     let url = kernel.url(&format!("{}/attendances", event.action.api_path()));
-    Ok(private_json(
-        StatusCode::OK,
-        &Listing::new(&url, "osdi:attendances", &query.page, extent).keep_query(&query.raw).body(items),
-    ))
+    Ok(private_json(StatusCode::OK, &Page::new(&url, &query.raw, &query.page, &extent, items)))
 }
 
 /// One registration.
@@ -203,7 +245,7 @@ pub async fn list_attendances(
     path = "/api/v1/events/{id}/attendances/{attendance}",
     tag = "attendances",
     params(("id" = String, Path), ("attendance" = Uuid, Path)),
-    responses((status = 200, description = "The registration", body = Value), (status = 404)),
+    responses((status = 200, description = "The registration", body = AttendanceResource), (status = 404)),
 )]
 pub async fn get_attendance(
     State(events): State<Events>,
@@ -212,10 +254,10 @@ pub async fn get_attendance(
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
     let (event, row) = find_attendance(&mut *events.kernel.db.acquire().await?, &actor, &key, id).await?;
-    Ok(private_json(StatusCode::OK, &visible_resource(&events, &event, &row, &actor).await?))
+    Ok(private_json(StatusCode::OK, &resource(&events, &event, &row, &actor).await?))
 }
 
-fn parse_attendance(event: &Event, body: AttendanceBody) -> Result<NewAttendance> {
+fn parse_attendance(event: &Event, body: NewAttendanceBody) -> Result<NewAttendance> {
     let mut errors = Vec::new();
     let person = match body.person.parse("/person") {
         Ok(person) => Some(person),
@@ -237,17 +279,18 @@ fn parse_attendance(event: &Event, body: AttendanceBody) -> Result<NewAttendance
     Ok(NewAttendance { person, party_size, interpretation, access_needs, consents, source: body.referrer_data.source })
 }
 
-/// Registers. Without a token this is the public act, answered alike for everybody; with one the organizer vouches.
+/// Registers. Without a token this is the public act, with the same answer for everybody; with one the organizer
+/// vouches.
 #[utoipa::path(
     post,
     path = "/api/v1/events/{id}/attendances",
     tag = "attendances",
     params(("id" = String, Path, description = "UUID or slug")),
-    request_body = AttendanceBody,
+    request_body = NewAttendanceBody,
     responses(
-        (status = 202, description = "Received (public act)", body = Value),
-        (status = 201, description = "Registered (with a token)", body = Value),
-        (status = 200, description = "Was there already (with a token)", body = Value),
+        (status = 202, description = "Received (public act)", body = ReceivedResource),
+        (status = 201, description = "Registered (with a token)", body = AttendanceResource),
+        (status = 200, description = "Was there already (with a token)", body = AttendanceResource),
         (status = 409),
         (status = 422),
         (status = 428),
@@ -260,9 +303,10 @@ pub async fn create_attendance(
     source: Source,
     headers: HeaderMap,
     PathParams(key): PathParams<String>,
-    ValidWithBytes(body, bytes): ValidWithBytes<AttendanceBody>,
+    body: NewBody<NewAttendanceBody>,
 ) -> Result<Response> {
     let kernel = &events.kernel;
+    let (bytes, body) = (&body.bytes, body.part::<NewAttendanceBody>()?);
     let event = events.event(&key).await?;
     ensure_visible(actor.as_ref(), &event)?;
     let challenge = body.muster_challenge.clone();
@@ -271,61 +315,70 @@ pub async fn create_attendance(
         events.ensure_open(&event)?;
         kernel.rate_limiter.admit(source, Proof { altcha: challenge.as_deref(), ticket: challenge.as_deref() }).await?;
         events.submit(&event, new).await?;
-        return Ok(
-            (StatusCode::ACCEPTED, Json(event.action.received(&kernel.settings.http.public_url))).into_response()
-        );
+        return Ok((StatusCode::ACCEPTED, Json(ReceivedResource::new(kernel, &event.action))).into_response());
     };
     actor.require(Scope::ContactsWrite)?;
     let path = format!("{}/attendances", event.action.api_path());
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, &bytes).await?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, &path, bytes).await?;
     let registered = events.submit_vouched(&event, new, key).await?;
     let row = store::attendance(&mut *kernel.db.acquire().await?, registered.attendance)
         .await?
         .ok_or_else(Error::not_found)?;
     let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(private_json(status, &visible_resource(&events, &event, &row, &actor).await?))
+    Ok(private_json(status, &resource(&events, &event, &row, &actor).await?))
 }
 
-/// Changes a registration that has a place or waits for one.
+/// Changes a registration that is accepted or waitlisted.
 #[utoipa::path(
     put,
     path = "/api/v1/events/{id}/attendances/{attendance}",
     tag = "attendances",
     params(("id" = String, Path), ("attendance" = Uuid, Path)),
-    request_body = AttendanceChanges,
-    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)),
+    request_body = AttendanceDocument,
+    responses(
+        (status = 200, description = "Changed", body = AttendanceResource),
+        (status = 404),
+        (status = 409),
+        (status = 422),
+    ),
 )]
 pub async fn update_attendance(
     State(events): State<Events>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
-    Valid(Json(changes)): Valid<Json<AttendanceChanges>>,
+    patch: Patch<AttendanceResource>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &events.kernel;
     let mut tx = kernel.db.begin().await?;
     let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
-    if !matches!(row.state.as_str(), "accepted" | "waitlisted") {
-        return Err(ops::not_active());
-    }
-    // read again under their locks: the capacity may have changed, or the registration have ended, meanwhile
+    row.state.require_active()?;
+    // read again under both locks: the capacity or the state may have changed meanwhile
     store::lock_seats(&mut tx, event.action.id).await?;
     store::lock_attendance(&mut tx, row.id).await?;
     let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
-    if !matches!(row.state.as_str(), "accepted" | "waitlisted") {
-        return Err(ops::not_active());
-    }
-    let field = |e| Error::Fields(vec![e]);
+    row.state.require_active()?;
     let vault = kernel.vaults.open(event.action.vault_id).await?;
     let mut payload = ops::open_payload(&vault, &row)?;
-    if let Some(language) = &changes.muster_interpretation {
-        payload.interpretation = interpretation(&event, language).map_err(field)?;
+    let before = AttendanceDocument {
+        muster_party_size: row.party_size.into(),
+        muster_interpretation: Some(payload.interpretation.clone()),
+        muster_access_needs: Some(payload.access_needs.clone()),
+    };
+    let after: AttendanceDocument = patch.apply(&before)?;
+    if after == before {
+        return Ok(private_json(StatusCode::OK, &resource(&events, &event, &row, &actor).await?));
     }
-    if let Some(needs) = &changes.muster_access_needs {
+    // what stays is not checked again: the event may offer fewer languages or seats by now
+    let field = |e| Error::Fields(vec![e]);
+    if let Some(language) = after.muster_interpretation.filter(|language| *language != payload.interpretation) {
+        payload.interpretation = interpretation(&event, &language).map_err(field)?;
+    }
+    if let Some(needs) = &after.muster_access_needs {
         payload.access_needs = access_needs(needs).map_err(field)?;
     }
-    if let Some(size) = changes.muster_party_size {
-        ops::resize(&mut tx, kernel, &event, &row, party_size(&event, size).map_err(field)?).await?;
+    if after.muster_party_size != before.muster_party_size {
+        ops::resize(&mut tx, kernel, &event, &row, party_size(&event, after.muster_party_size).map_err(field)?).await?;
     }
     if row.sealed.is_some() {
         store::set_sealed(&mut tx, id, Some(&vault.seal(&kernel.env, ATTENDANCES, id, &payload))).await?;
@@ -333,31 +386,31 @@ pub async fn update_attendance(
     audit(&mut tx, &kernel.env, &actor, "attendance.edit", Some(id), json!({})).await?;
     let (event, row) = find_attendance(&mut tx, &actor, &key, id).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::OK, &visible_resource(&events, &event, &row, &actor).await?))
+    Ok(private_json(StatusCode::OK, &resource(&events, &event, &row, &actor).await?))
 }
 
-/// Cancels a registration on behalf of its person; the seats go to those who wait.
+/// Cancels a registration on behalf of its person; free seats go to the waitlist.
 #[utoipa::path(
     delete,
     path = "/api/v1/events/{id}/attendances/{attendance}",
     tag = "attendances",
     params(("id" = String, Path), ("attendance" = Uuid, Path)),
-    responses((status = 200, description = "Cancelled", body = Value), (status = 404)),
+    responses((status = 200, description = "Cancelled", body = Notice), (status = 404)),
 )]
 pub async fn delete_attendance(
     State(events): State<Events>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &events.kernel;
     let mut tx = kernel.db.begin().await?;
     let (event, _) = find_attendance(&mut tx, &actor, &key, id).await?;
     if ops::cancel(&mut tx, kernel, &event, id).await? {
-        // no message goes out, so the contents are needed no more
+        // no mail follows, so the contact is erased at once
         store::set_sealed(&mut tx, id, None).await?;
         audit(&mut tx, &kernel.env, &actor, "attendance.cancel", Some(id), json!({})).await?;
     }
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This registration was cancelled."})))
+    Ok(Json(Notice { notice: "This registration was cancelled." }))
 }

@@ -1,4 +1,4 @@
-//! `events`.
+//! `/api/v1/events`.
 
 use axum::{
     Json,
@@ -6,97 +6,120 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::Response,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::ensure_visible;
 use crate::{
-    campaigns::{self, ActionChanges, ActionFields, Kind},
+    campaigns::{self, ActionDocument, ActionResource, Kind},
     error::Result,
     events::{
-        fields::{EventFields, NewEvent, both},
+        fields::{EventDocument, NewEvent},
         ops,
         plan::Event,
+        state::SeatStatus,
         store,
         submission::Events,
     },
     kernel::{
-        extract::{ListQuery, PathParams, ValidWithBytes, parse},
-        hal::{curies, identifiers, link},
+        extract::{ListQuery, PathParams},
+        hal::{Links, Notice},
         http_cache::{IfNoneMatch, cacheable_json, private_json},
         idempotency::{self, KeyClaim},
-        paging::Listing,
+        paging::{Listed, Page},
+        patch::{NewBody, Patch, both},
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
 };
 
-/// The event as JSON: seats and the private link for its own organizers only.
-async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Event) -> Result<Value> {
-    let (kernel, action, plan) = (&events.kernel, &event.action, &event.plan);
-    let now = kernel.env.now();
-    let sessions: Vec<Value> = plan
-        .sessions
-        .iter()
-        .map(|s| json!({"title": s.title, "start_date": s.starts_at, "end_date": s.ends_at, "rrule": s.rrule}))
-        .collect();
-    let place = &plan.place;
-    let mut body = json!({
-        "identifiers": identifiers(action.id),
-        "title": action.title,
-        "summary": action.summary,
-        "description": action.description,
-        "browser_url": kernel.url(&action.path()),
-        "start_date": plan.starts_at,
-        "end_date": plan.ends_at,
-        "timezone_identifier": plan.zone.name(),
-        "status": if action.state == campaigns::State::Cancelled { "cancelled" } else { "confirmed" },
-        "location": {
-            "venue": place.venue,
-            "address_lines": place.address.lines().collect::<Vec<_>>(),
-            "locality": place.locality,
-            "region": place.region,
-            "postal_code": place.postal_code,
-            "country": place.country,
-        },
-        "created_date": action.created_at,
-        "modified_date": action.modified_at,
-        "muster:slug": action.slug,
-        "muster:summary": action.summary,
-        "muster:kind": plan.kind,
-        "muster:format": plan.format,
-        "muster:status": action.state,
-        "muster:availability": event.availability(now),
-        "muster:confirmation": if action.confirms { "email" } else { "none" },
-        "muster:privacy": if action.protected { "protected" } else { "standard" },
-        "muster:locale": action.locale,
-        "muster:texts": action.texts,
-        "muster:hosted_by": action.hosted_by,
-        "muster:waitlist": plan.waitlist,
-        "muster:contacts": plan.contacts,
-        "muster:map_url": plan.map_url,
-        "muster:accessibility": plan.accessibility,
-        "muster:sessions": sessions,
-        "muster:interpretation": plan.interpretation,
-        "_links": {
-            "self": link(kernel.url(&action.api_path())),
-            "osdi:attendances": link(kernel.url(&format!("{}/attendances", action.api_path()))),
-            "osdi:record_attendance_helper": link(kernel.url(&format!("{}/attendances", action.api_path()))),
-            "curies": curies(),
-        },
-    });
-    if let Some(conn) = conn {
-        body["capacity"] = json!(plan.capacity);
-        body["instructions"] = json!(plan.instructions.0);
-        body["total_accepted"] = json!(event.seats_taken);
-        let (waiting, too_large) = store::waiting_parties(conn, action.id).await?;
-        body["muster:waitlisted"] = json!(waiting);
-        // parties that registered before the capacity was lowered below their size: they keep their place in the line, but
-        // get seats only once there is room for them again
-        body["muster:waitlisted_too_large"] = json!(too_large);
-        body["muster:waitlist_smaller_parties"] = json!(plan.allow_smaller_parties_first);
+/// The body of a POST or PUT: the members of every action, and those of an event.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EventInput {
+    #[serde(flatten)]
+    shared: ActionDocument,
+    #[serde(flatten)]
+    event: EventDocument,
+}
+
+/// An event.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EventResource {
+    #[serde(flatten)]
+    action: ActionResource,
+    #[serde(flatten)]
+    shared: ActionDocument,
+    #[serde(flatten)]
+    event: EventDocument,
+    /// `muster:summary` under OSDI's name.
+    summary: String,
+    /// Does it take place?
+    status: EventConfirmation,
+    /// What somebody who registers would get.
+    #[serde(rename = "muster:availability")]
+    muster_availability: SeatStatus,
+    /// Seats that are taken. Organizers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_accepted: Option<i32>,
+    /// Parties on the waitlist. Organizers only.
+    #[serde(rename = "muster:waitlisted", skip_serializing_if = "Option::is_none")]
+    muster_waitlisted: Option<i64>,
+    /// Those of them that registered before the capacity was lowered below their size: they keep their place in the
+    /// line, but get seats only once there is room for them again. Organizers only.
+    #[serde(rename = "muster:waitlisted_too_large", skip_serializing_if = "Option::is_none")]
+    muster_waitlisted_too_large: Option<i64>,
+}
+
+/// OSDI's `status` of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventConfirmation {
+    /// It takes place, or has.
+    Confirmed,
+    /// It was called off.
+    Cancelled,
+}
+
+impl Listed for EventResource {
+    const REL: &'static str = "osdi:events";
+
+    fn links(&self) -> &Links {
+        &self.action.links
     }
-    Ok(body)
+}
+
+/// A page of events.
+type EventPage = Page<EventResource>;
+
+/// The event: seats and the private link only where its own organizers ask, with a connection.
+async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Event) -> Result<EventResource> {
+    let (kernel, action) = (&events.kernel, &event.action);
+    let attendances = kernel.url(&format!("{}/attendances", action.api_path()));
+    let links = Links::to_self(kernel.url(&action.api_path()))
+        .to("osdi:attendances", attendances.clone())
+        .to("osdi:record_attendance_helper", attendances)
+        .with_curies();
+    let is_organizer = conn.is_some();
+    let waiting = match conn {
+        Some(conn) => Some(store::waiting_parties(conn, action.id).await?),
+        None => None,
+    };
+    Ok(EventResource {
+        action: ActionResource::new(kernel, action, links),
+        shared: ActionDocument::of(action, is_organizer),
+        event: EventDocument::of(&event.plan, is_organizer),
+        summary: action.summary.clone(),
+        status: if action.state == campaigns::State::Cancelled {
+            EventConfirmation::Cancelled
+        } else {
+            EventConfirmation::Confirmed
+        },
+        muster_availability: event.availability(kernel.env.now()),
+        total_accepted: is_organizer.then_some(event.seats_taken),
+        muster_waitlisted: waiting.map(|(parties, _)| parties),
+        muster_waitlisted_too_large: waiting.map(|(_, too_large)| too_large),
+    })
 }
 
 /// Events, newest first: all of the organization's with a token, the public ones without.
@@ -104,7 +127,7 @@ async fn resource(events: &Events, conn: Option<&mut PgConnection>, event: &Even
     get,
     path = "/api/v1/events",
     tag = "events",
-    responses((status = 200, description = "A page of events", body = Value), (status = 400)),
+    responses((status = 200, description = "A page of events", body = EventPage), (status = 400)),
 )]
 pub async fn list_events(
     State(events): State<Events>,
@@ -122,7 +145,7 @@ pub async fn list_events(
         items.push(resource(&events, actor.is_some().then_some(&mut *conn), row).await?);
     }
     let url = events.kernel.url("/api/v1/events");
-    let body = Listing::new(&url, "osdi:events", &query.page, extent).keep_query(&query.raw).body(items);
+    let body = Page::new(&url, &query.raw, &query.page, &extent, items);
     Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable_json(&asked, &body) })
 }
 
@@ -132,7 +155,7 @@ pub async fn list_events(
     path = "/api/v1/events/{id}",
     tag = "events",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The event", body = Value), (status = 404)),
+    responses((status = 200, description = "The event", body = EventResource), (status = 404)),
 )]
 pub async fn get_event(
     State(events): State<Events>,
@@ -152,51 +175,29 @@ pub async fn get_event(
     Ok(cacheable_json(&asked, &resource(&events, None, &event).await?))
 }
 
-/// The whole document of a POST: an event's own members beside those of every action.
-#[derive(ToSchema)]
-#[expect(
-    dead_code,
-    reason = "describes the body in the OpenAPI document; the two parts are parsed one after the other"
-)]
-struct EventDocument {
-    #[schema(inline)]
-    #[serde(flatten)]
-    action: ActionFields,
-    #[schema(inline)]
-    #[serde(flatten)]
-    event: EventFields,
-}
-
-/// The whole document of a PUT.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "as EventDocument")]
-struct EventChangesDocument {
-    #[schema(inline)]
-    #[serde(flatten)]
-    action: ActionChanges,
-    #[schema(inline)]
-    #[serde(flatten)]
-    event: EventFields,
-}
-
 /// Creates an event; a draft unless it says otherwise. Only `title` is required, and `start_date` to publish.
 #[utoipa::path(
     post,
     path = "/api/v1/events",
     tag = "events",
-    request_body(content = inline(EventDocument)),
-    responses((status = 201, description = "Created", body = Value), (status = 401), (status = 403), (status = 422)),
+    request_body = EventInput,
+    responses(
+        (status = 201, description = "Created", body = EventResource),
+        (status = 401),
+        (status = 403),
+        (status = 422),
+    ),
 )]
 pub async fn create_event(
     State(events): State<Events>,
     actor: Actor,
     headers: HeaderMap,
-    ValidWithBytes(_object, bytes): ValidWithBytes<RawObject>,
+    body: NewBody<EventResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &events.kernel;
-    let new = NewEvent::parse(&bytes, kernel.env.now())?;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/events", &bytes).await?;
+    let new = NewEvent::parse(&body.bytes, kernel.env.now())?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/events", &body.bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.env.id();
     let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
@@ -221,52 +222,53 @@ pub async fn create_event(
     path = "/api/v1/events/{id}",
     tag = "events",
     params(("id" = String, Path, description = "UUID or slug")),
-    request_body(content = inline(EventChangesDocument)),
-    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 409), (status = 422)),
+    request_body = EventInput,
+    responses(
+        (status = 200, description = "Changed", body = EventResource),
+        (status = 404),
+        (status = 409),
+        (status = 422),
+    ),
 )]
 pub async fn update_event(
     State(events): State<Events>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    ValidWithBytes(_object, bytes): ValidWithBytes<RawObject>,
+    patch: Patch<EventResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &events.kernel;
-    let (changes, fields) = both(parse::<ActionChanges>(&bytes), parse::<EventFields>(&bytes))?;
     let mut tx = kernel.db.begin().await?;
-    // read under both its locks, so that two changes at once do not undo each other
+    // read under the locks of action and event, so that concurrent changes do not undo each other
     let action = campaigns::find_to_change(&mut tx, Kind::Event, &key, &actor).await?;
     store::lock_seats(&mut tx, action.id).await?;
     let event = store::event(&mut tx, action.id).await?;
-    let event = ops::update_event(&mut tx, kernel, &actor, event, changes, fields).await?;
+    let (action, document) =
+        both(ActionDocument::patched(&event.action, &patch), EventDocument::patched(&event.plan, &patch))?;
+    let event = ops::update_event(&mut tx, kernel, &actor, event, action, document).await?;
     let body = resource(&events, Some(&mut tx), &event).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &body))
 }
 
-/// Puts an event away; its registrations stay.
+/// Archives an event; its registrations are kept.
 #[utoipa::path(
     delete,
     path = "/api/v1/events/{id}",
     tag = "events",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "Archived", body = Value), (status = 404)),
+    responses((status = 200, description = "Archived", body = Notice), (status = 404)),
 )]
 pub async fn delete_event(
     State(events): State<Events>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ActionsWrite)?;
     let mut tx = events.kernel.db.begin().await?;
     let action = campaigns::find_to_change(&mut tx, Kind::Event, &key, &actor).await?;
     let event = store::event(&mut tx, action.id).await?;
-    let changes = ActionChanges { muster_status: Some(campaigns::State::Archived), ..ActionChanges::default() };
-    campaigns::update_action(&mut tx, &events.kernel, &actor, event.action.clone(), changes).await?;
+    campaigns::archive_action(&mut tx, &events.kernel, &actor, &event.action).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This event was archived. Its registrations are kept."})))
+    Ok(Json(Notice { notice: "This event was archived. Its registrations are kept." }))
 }
-
-/// Any JSON object: its two halves are parsed, each by itself, from the same bytes.
-#[derive(Clone, Copy, Debug, serde::Deserialize, validator::Validate)]
-pub struct RawObject {}

@@ -1,7 +1,7 @@
 //! `events` and their `attendances` in the API (OSDI event, attendance, `record_attendance_helper`).
 //!
-//! `events` has the editorial half, `attendances` the acts. Publicly an event is open, has a waiting list, or is closed:
-//! no number, no private link; both are for the organization's own tokens.
+//! The public sees whether an event is open, has a waitlist or is closed; numbers of seats and the private link are
+//! shown to the organization's own tokens only.
 
 mod attendances;
 mod events;
@@ -23,7 +23,7 @@ pub fn router() -> OpenApiRouter<Events> {
         .routes(routes!(attendances::get_attendance, attendances::update_attendance, attendances::delete_attendance))
 }
 
-/// Refuses an event that the reader may not see: a neighbour's looks like none.
+/// Refuses an event that the reader may not see; another organization's is `not_found`.
 fn ensure_visible(actor: Option<&Actor>, event: &Event) -> Result<()> {
     let visible = match actor {
         Some(actor) => actor.organization_id == event.action.organization_id,

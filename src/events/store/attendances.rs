@@ -1,4 +1,4 @@
-//! Registrations: one, many, and what is told to whom.
+//! The table `attendances`: reading, listing and erasing registrations; queuing mails about them.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::Action,
     error::Result,
+    events::state::AttendanceState,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
@@ -15,12 +16,12 @@ use crate::{
     mail::Class,
 };
 
-/// Name of the table of registrations, part of what a sealed value is bound to.
+/// Table name that sealed values are bound to (associated data).
 pub const ATTENDANCES: &str = "attendances";
 
-const STATES: FieldKind = FieldKind::Enum(&["pending", "accepted", "waitlisted", "cancelled", "declined"]);
+const STATES: FieldKind = FieldKind::Enum(&AttendanceState::NAMES);
 
-/// What registrations can be filtered by.
+/// Fields of `filter` in the list of registrations.
 pub const ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "t.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "t.created_at", kind: FieldKind::Timestamp },
@@ -30,7 +31,7 @@ pub const ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "email_address", column_sql: "t.person_id", kind: FieldKind::Virtual },
 ]);
 
-/// What registrations for a protected event can be filtered by: nothing that could find somebody.
+/// Fields of `filter` for protected events: none that identifies a person.
 pub const PROTECTED_ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "t.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "t.created_at", kind: FieldKind::Timestamp },
@@ -44,7 +45,7 @@ pub struct AttendanceRow {
     pub id: Uuid,
     pub event_id: Uuid,
     pub person_id: Uuid,
-    pub state: String,
+    pub state: AttendanceState,
     pub party_size: i16,
     pub sealed: Option<Vec<u8>>,
     pub locale: Option<String>,
@@ -57,22 +58,16 @@ pub struct AttendanceRow {
 }
 
 /// A registration by id.
-///
-/// # Errors
-/// A database error.
 pub async fn attendance(conn: &mut PgConnection, id: Uuid) -> Result<Option<AttendanceRow>> {
     Ok(attendances_by_id(conn, &[id]).await?.pop())
 }
 
-/// Those of the registrations that are there, in no order.
-///
-/// # Errors
-/// A database error.
+/// The registrations with these ids that exist, in no order.
 pub async fn attendances_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>> {
     Ok(sqlx::query_as!(
         AttendanceRow,
-        "SELECT id, event_id, person_id, state, party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
-         FROM attendances WHERE id = ANY ($1)",
+        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
+         FROM attendances WHERE id = ANY ($1)"#,
         ids
     )
     .fetch_all(conn)
@@ -80,29 +75,23 @@ pub async fn attendances_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<
 }
 
 /// A registration by id, locked for a change.
-///
-/// # Errors
-/// A database error.
 pub async fn lock_attendance(conn: &mut PgConnection, id: Uuid) -> Result<Option<AttendanceRow>> {
     Ok(sqlx::query_as!(
         AttendanceRow,
-        "SELECT id, event_id, person_id, state, party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
-         FROM attendances WHERE id = $1 FOR UPDATE",
+        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
+         FROM attendances WHERE id = $1 FOR UPDATE"#,
         id
     )
     .fetch_optional(conn)
     .await?)
 }
 
-/// The place that a person holds or waits for.
-///
-/// # Errors
-/// A database error.
+/// The active registration of a person; at most one (`attendances_active_key`).
 pub async fn active(conn: &mut PgConnection, event: Uuid, person: Uuid) -> Result<Option<AttendanceRow>> {
     Ok(sqlx::query_as!(
         AttendanceRow,
-        "SELECT id, event_id, person_id, state, party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
-         FROM attendances WHERE event_id = $1 AND person_id = $2 AND state IN ('accepted', 'waitlisted')",
+        r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
+         FROM attendances WHERE event_id = $1 AND person_id = $2 AND state IN ('accepted', 'waitlisted')"#,
         event,
         person
     )
@@ -110,16 +99,13 @@ pub async fn active(conn: &mut PgConnection, event: Uuid, person: Uuid) -> Resul
     .await?)
 }
 
-/// Locks the person of a registration. A batch locks people before registrations; so does who confirms.
-///
-/// # Errors
-/// A database error.
+/// Locks the person of a registration: batches and confirmations lock people before registrations.
 pub async fn lock_person(conn: &mut PgConnection, person: Uuid) -> Result<()> {
     sqlx::query_scalar!("SELECT id FROM people WHERE id = $1 FOR NO KEY UPDATE", person).fetch_optional(conn).await?;
     Ok(())
 }
 
-/// Indexes over the registrations for an event.
+/// Indexes that filters on the registrations of an event can use.
 const INDEXES: &[Index] = &[
     Index::equal("t.id"),
     Index::equal("t.person_id"),
@@ -130,7 +116,7 @@ const INDEXES: &[Index] = &[
 /// One page of an event's registrations, newest first.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn attendances(
     conn: &mut PgConnection,
     event: Uuid,
@@ -151,10 +137,7 @@ pub async fn attendances(
     Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
-/// How many parties wait for a place, and how many of them are larger than the whole room, counted up to a thousand.
-///
-/// # Errors
-/// A database error.
+/// Number of waitlisted parties, and of those larger than the capacity; the latter counted up to 1,000.
 pub async fn waiting_parties(conn: &mut PgConnection, event: Uuid) -> Result<(i64, i64)> {
     let row = sqlx::query!(
         r#"SELECT e.waiting_parties,
@@ -169,28 +152,20 @@ pub async fn waiting_parties(conn: &mut PgConnection, event: Uuid) -> Result<(i6
     Ok((row.waiting_parties.into(), row.too_large.min(1000)))
 }
 
-/// Replaces what is sealed on a registration; `None` drops it.
-///
-/// # Errors
-/// A database error.
+/// Replaces the sealed content of a registration; `None` erases it.
 pub async fn set_sealed(conn: &mut PgConnection, id: Uuid, sealed: Option<&[u8]>) -> Result<()> {
     sqlx::query!("UPDATE attendances SET sealed = $2 WHERE id = $1", id, sealed).execute(conn).await?;
     Ok(())
 }
 
 /// Deletes a pending registration ("this was not me").
-///
-/// # Errors
-/// A database error.
 pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM attendances WHERE id = $1 AND state = 'pending'", id).execute(conn).await?;
     Ok(())
 }
 
-/// Those who have a place among the next so many registrations after an id, and the last that was looked at if there may be more.
-///
-/// # Errors
-/// A database error.
+/// The accepted ones among the next `most` registrations after an id, and the last id that was read if there may be
+/// more.
 pub async fn accepted_after(
     conn: &mut PgConnection,
     event: Uuid,
@@ -209,10 +184,7 @@ pub async fn accepted_after(
     Ok((rows.into_iter().filter(|row| row.accepted).map(|row| row.id).collect(), next))
 }
 
-/// Queues one mail for each of these registrations, in one statement: an event has thousands.
-///
-/// # Errors
-/// A database error.
+/// Queues mails `(email id, registration id)` in one statement: an event may have thousands.
 pub async fn enqueue_all(
     conn: &mut PgConnection,
     action: &Action,

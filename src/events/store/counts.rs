@@ -1,4 +1,4 @@
-//! What registrations count for: seats, and those that wait for one.
+//! Recount of registrations: seats taken, and parties and seats on the waitlist.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,11 +11,11 @@ use crate::{
     error::Result,
 };
 
-/// The registrations behind an event's counts, and behind what its own row says of its seats and its waitlist.
+/// Compares an event's counters and the counters of its `events` row with its registrations.
 #[derive(Clone, Copy, Debug)]
 pub struct Attendances;
 
-/// What an event's own row keeps, by the name of the column.
+/// Counters in the `events` row, by column name.
 const OWN_COLUMNS: [&str; 3] = ["seats_taken", "waiting_parties", "waiting_seats"];
 
 impl Countable for Attendances {
@@ -102,7 +102,8 @@ impl Countable for Attendances {
         OWN_COLUMNS.contains(&dimension)
     }
 
-    /// What is off stays off by the same whatever happens meanwhile: the event's row and its registrations change together.
+    /// Adds the differences: registrations and the `events` row change in the same transactions, so a difference
+    /// stays constant whatever happens meanwhile.
     async fn repair(&self, conn: &mut PgConnection, action: Uuid, wrong: &[&CountDifference]) -> Result<()> {
         let off = |name: &str| wrong.iter().find(|(dimension, ..)| dimension == name).map_or(0, |(.., n)| *n);
         let [seats, parties, waiting] = OWN_COLUMNS.map(off);

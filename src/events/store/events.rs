@@ -1,13 +1,16 @@
-//! The events' own columns.
+//! The table `events`: the columns of an event beyond its action.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
     campaigns::{self, Action, Kind},
-    error::{Error, Result},
-    events::plan::{Event, Plan, Private, Venue, from_word, word},
+    error::Result,
+    events::{
+        plan::{Contact, Event, EventKind, Format, Plan, Private, Session, Venue},
+        state::SeatStatus,
+    },
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter},
         paging::{Extent, PageParams},
@@ -15,7 +18,7 @@ use crate::{
     },
 };
 
-/// What events can be filtered by.
+/// Fields of `filter` in the list of events.
 pub const EVENT_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
@@ -32,22 +35,23 @@ pub const EVENT_FIELDS: FieldSet = FieldSet(&[
     },
 ]);
 
-/// Completes an action to the event it belongs to.
+/// Loads the event of an action.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn load_for_action(conn: &mut PgConnection, action: Action) -> Result<Event> {
     let row = sqlx::query!(
-        "SELECT event_kind, format, starts_at, ends_at, has_date, timezone, venue, address_line, locality, region, postal_code, country, map_url, accessibility,
-                instructions, contacts, sessions, interpretation, capacity, seats_taken, waitlist, allow_smaller_parties_first, published_status, calendar_sequence
-         FROM events WHERE id = $1",
+        r#"SELECT event_kind AS "event_kind: EventKind", format AS "format: Format", starts_at, ends_at, has_date, timezone, venue, address_line, locality, region, postal_code, country, map_url, accessibility,
+                instructions, contacts AS "contacts: Json<Vec<Contact>>", sessions AS "sessions: Json<Vec<Session>>", interpretation, capacity, seats_taken,
+                waitlist, allow_smaller_parties_first, published_status AS "published_status: SeatStatus", calendar_sequence
+         FROM events WHERE id = $1"#,
         action.id
     )
     .fetch_one(conn)
     .await?;
     let plan = Plan {
-        kind: from_word(row.event_kind)?,
-        format: from_word(row.format)?,
+        kind: row.event_kind,
+        format: row.format,
         starts_at: row.starts_at,
         ends_at: row.ends_at,
         has_date: row.has_date,
@@ -63,8 +67,8 @@ pub async fn load_for_action(conn: &mut PgConnection, action: Action) -> Result<
         map_url: row.map_url,
         accessibility: row.accessibility,
         instructions: Private(row.instructions),
-        contacts: serde_json::from_value(row.contacts).map_err(Error::internal)?,
-        sessions: serde_json::from_value(row.sessions).map_err(Error::internal)?,
+        contacts: row.contacts.0,
+        sessions: row.sessions.0,
         interpretation: row.interpretation,
         capacity: row.capacity,
         waitlist: row.waitlist,
@@ -82,7 +86,7 @@ pub async fn load_for_action(conn: &mut PgConnection, action: Action) -> Result<
 /// An event by id.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn event(conn: &mut PgConnection, id: Uuid) -> Result<Event> {
     let action = campaigns::by_id(conn, id).await?;
     load_for_action(conn, action).await
@@ -91,7 +95,7 @@ pub async fn event(conn: &mut PgConnection, id: Uuid) -> Result<Event> {
 /// An event by id or slug.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Event> {
     let action = campaigns::by_key(conn, Kind::Event, key).await?;
     load_for_action(conn, action).await
@@ -100,7 +104,7 @@ pub async fn by_key(conn: &mut PgConnection, key: &str) -> Result<Event> {
 /// One page of events, newest first: an organization's, or the public ones.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn list(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
@@ -115,10 +119,7 @@ pub async fn list(
     Ok((events, extent))
 }
 
-/// Writes a new event's own columns.
-///
-/// # Errors
-/// A database error.
+/// Inserts the `events` row of a new event.
 pub async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Result<()> {
     sqlx::query!(
         "INSERT INTO events (id, starts_at, ends_at, timezone) VALUES ($1, $2, $3, $4)",
@@ -132,10 +133,10 @@ pub async fn insert(conn: &mut PgConnection, id: Uuid, plan: &Plan) -> Result<()
     Ok(save(conn, id, plan, false).await?)
 }
 
-/// Writes an event's own columns; `moved`: its calendar entry changes.
+/// Updates all columns that organizers set; `moved` raises iCalendar's SEQUENCE.
 ///
 /// # Errors
-/// A breach of `events_seats_check` when fewer seats remain than are taken, or another database error.
+/// A breach of `events_seats_check` when fewer seats remain than are taken.
 pub async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE events SET event_kind = $2, format = $3, starts_at = $4, ends_at = $5, has_date = $6, timezone = $7, venue = $8, address_line = $9,
@@ -144,8 +145,8 @@ pub async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -
                            calendar_sequence = calendar_sequence + $23::boolean::integer
          WHERE id = $1",
         id,
-        word(plan.kind),
-        word(plan.format),
+        plan.kind as EventKind,
+        plan.format as Format,
         plan.starts_at,
         plan.ends_at,
         plan.has_date,
@@ -159,8 +160,8 @@ pub async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -
         plan.map_url,
         plan.accessibility,
         plan.instructions.0,
-        serde_json::to_value(&plan.contacts).unwrap_or_default(),
-        serde_json::to_value(&plan.sessions).unwrap_or_default(),
+        Json(&plan.contacts) as _,
+        Json(&plan.sessions) as _,
         &plan.interpretation,
         plan.capacity,
         plan.waitlist,
@@ -172,10 +173,7 @@ pub async fn save(conn: &mut PgConnection, id: Uuid, plan: &Plan, moved: bool) -
     Ok(())
 }
 
-/// Gives an event that is over new times (the demonstration, which is always ahead). True if it was moved.
-///
-/// # Errors
-/// A database error.
+/// Reschedules an event that is over (the demo campaign's, which always lies ahead). True if it was over.
 pub async fn move_if_past(
     conn: &mut PgConnection,
     id: Uuid,

@@ -1,8 +1,8 @@
-//! All SQL over `events` and `attendances`. Seats are given by the SQL functions of the migration; whatever else changes
-//! them here does so under the lock of the event's row.
-
+//! All SQL over `events` and `attendances`. Seats are allocated by the SQL functions of the migration; every other
+//! change of seats here is made under the lock of the event's row.
 //!
-//! `events` has the events' own columns, `attendances` the registrations, `seats` what moves places and the batch.
+//! `events`: the events' own columns · `attendances`: registrations · `seats`: changes of seats · `waitlist`:
+//! promotion · `submissions`: the batch · `counts`: the recount.
 
 mod attendances;
 mod counts;

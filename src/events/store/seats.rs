@@ -1,42 +1,42 @@
-//! What moves seats and the waiting line: under the event's lock, here or in the SQL functions of the migration.
+//! Changes of seats and of the waitlist: under the event's lock, here or in the SQL functions of the migration.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{error::Result, events::state::AttendanceState};
 
-/// Locks an event: whoever holds this lock alone moves its seats and its waiting line. Returns its capacity.
+/// Locks an event's row, which every change of its seats and waitlist holds. Returns its capacity.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn lock_seats(conn: &mut PgConnection, event: Uuid) -> Result<Option<i32>> {
     Ok(sqlx::query_scalar!("SELECT capacity FROM events WHERE id = $1 FOR NO KEY UPDATE", event)
         .fetch_one(conn)
         .await?)
 }
 
-/// Gives pending registrations of an event their seats, in this order; returns what became of each that is there. `at` is
-/// the time to be written down, `now` the present one.
-///
-/// # Errors
-/// A database error.
+/// Allocates seats to pending registrations of an event, in this order; returns the state of each that exists. `at`
+/// is the time to write (floored to the day for protected events), `now` the present time.
 pub async fn allocate_seats(
     conn: &mut PgConnection,
     event: Uuid,
     ids: &[Uuid],
     at: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<Vec<(Uuid, String)>> {
+) -> Result<Vec<(Uuid, AttendanceState)>> {
     sqlx::query!("SELECT allocate_seats($1, $2, $3, $4)", event, ids, at, now).execute(&mut *conn).await?;
-    let rows = sqlx::query!("SELECT id, state FROM attendances WHERE id = ANY ($1)", ids).fetch_all(conn).await?;
+    let rows =
+        sqlx::query!(r#"SELECT id, state AS "state: AttendanceState" FROM attendances WHERE id = ANY ($1)"#, ids)
+            .fetch_all(conn)
+            .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
 }
 
-/// Counts seats as taken (or, below zero, as free again). Under the event's lock.
+/// Adds to the number of taken seats (negative: frees them). The caller holds the event's lock.
 ///
 /// # Errors
-/// A breach of `events_seats_check`, or another database error.
+/// A breach of `events_seats_check`.
 pub async fn add_seats(conn: &mut PgConnection, event: Uuid, seats: i32) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "WITH seated AS (UPDATE events SET seats_taken = seats_taken + $2 WHERE id = $1 AND $2 <> 0 RETURNING id)
@@ -49,19 +49,14 @@ pub async fn add_seats(conn: &mut PgConnection, event: Uuid, seats: i32) -> Resu
     Ok(())
 }
 
-/// Cancels a registration that nobody confirmed; needs no lock, as it holds no seat. True if there was one.
-///
-/// # Errors
-/// A database error.
+/// Cancels a pending registration; needs no lock, as it holds no seat. True if it was pending.
 pub async fn cancel_pending(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<bool> {
     let done = sqlx::query!("UPDATE attendances SET state = 'cancelled', ended_at = $2, confirm_expires_at = NULL WHERE id = $1 AND state = 'pending'", id, at).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Cancels a place, held or waited for; returns the seats it held. Under the event's lock. A party that waited is taken off the waitlist.
-///
-/// # Errors
-/// A database error.
+/// Cancels an active registration and takes it off the waitlist; returns the seats it held, `None` if it was not
+/// active. The caller holds the event's lock.
 pub async fn cancel_active(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<Option<i32>> {
     let row = sqlx::query!(
         r#"WITH ended AS (
@@ -81,10 +76,8 @@ pub async fn cancel_active(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>)
     Ok(row.map(|r| r.seats))
 }
 
-/// Changes the size of a party; one that grows while it waits goes to the end of the line. Under the event's lock.
-///
-/// # Errors
-/// A database error.
+/// Changes a party size; a waitlisted party that grows goes to the end of the waitlist. The caller holds the event's
+/// lock.
 pub async fn resize(conn: &mut PgConnection, id: Uuid, party_size: i16) -> Result<()> {
     sqlx::query!(
         "WITH waiting AS (

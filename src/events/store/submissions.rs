@@ -1,10 +1,10 @@
-//! A batch of acts on its way into `submit_attendances` (`migrations/0007_events.sql`).
+//! Parameters and results of `submit_attendances` (`migrations/0007_events.sql`).
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// A validated and sealed act: the composite type `attendance_submission`, member by member.
+/// A validated and sealed registration: the composite type `attendance_submission`, member by member.
 #[derive(Clone, Debug, sqlx::Type)]
 #[sqlx(type_name = "attendance_submission")]
 pub struct AttendanceSubmission {
@@ -28,23 +28,23 @@ pub struct AttendanceSubmission {
     pub idempotency_request: Option<Vec<u8>>,
 }
 
-/// What became of an act in a batch.
+/// Result of one submission of a batch.
 #[derive(Clone, Debug)]
 pub struct SubmissionResult {
-    /// The act.
+    /// Id of the submission.
     pub submission_id: Uuid,
-    /// The row to show.
+    /// Id of the registration: the submission's, or that of an earlier request with the same idempotency key.
     pub attendance_id: Uuid,
-    /// Vouched acts: the person the registration belongs to.
+    /// Vouched submissions: the person the registration belongs to; null for a replay.
     pub person_id: Option<Uuid>,
-    /// The registration's state, 'replayed' or 'mismatch'.
+    /// The registration's state; `replayed` or `mismatch` by the idempotency key.
     pub outcome: String,
 }
 
-/// Writes a batch of acts: one round trip, one commit.
+/// Writes a batch of submissions: one round trip, one commit.
 ///
 /// # Errors
-/// A database error; then nothing of the batch is written.
+/// A database error: nothing of the batch was written.
 pub async fn submit_attendances(
     db: &PgPool,
     acts: &[AttendanceSubmission],

@@ -1,4 +1,4 @@
-//! The waitlist: free seats go to those who wait, in the SQL functions of the migration.
+//! Promotion of the waitlist, by the SQL function of the migration.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -6,19 +6,13 @@ use uuid::Uuid;
 
 use crate::error::Result;
 
-/// Gives free seats to those who wait, first come first, and queues the mail that tells them. Returns how many parties got
-/// theirs. Whatever frees seats, shortens the line or changes an event's rules ends with this.
-///
-/// # Errors
-/// A database error.
+/// Gives free seats to waitlisted parties, first come first served, and queues their mails. Returns the number of
+/// parties. Every operation that frees seats, shortens the waitlist or changes an event's rules ends with this.
 pub async fn promote_waitlist(conn: &mut PgConnection, event: Uuid, now: DateTime<Utc>) -> Result<i32> {
     Ok(sqlx::query_scalar!(r#"SELECT promote_waitlist($1, $2) AS "n!""#, event, now).fetch_one(conn).await?)
 }
 
-/// Events at which somebody waits whom a free seat fits.
-///
-/// # Errors
-/// A database error.
+/// Events with a waitlisted party that fits the free seats.
 pub async fn events_to_promote(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT e.id FROM events e JOIN actions a ON a.id = e.id

@@ -1,4 +1,5 @@
-//! The whole way of a registration over a real keyring and real templates: what the mails and pages say, and to whom.
+//! A registration from submission to cancellation with a real keyring and real templates: what mails and pages say,
+//! and to whom.
 
 use std::sync::Arc;
 
@@ -86,7 +87,7 @@ impl TestApp {
         }
     }
 
-    /// The newest queued mail, composed; it is then gone from the queue.
+    /// Takes the newest mail out of the queue and composes it.
     async fn mail(&self) -> Option<(String, Composed)> {
         let (id, kind, class, refs): (Uuid, String, String, serde_json::Value) =
             sqlx::query_as("DELETE FROM emails WHERE id = (SELECT id FROM emails ORDER BY created_at, id LIMIT 1) RETURNING id, kind, class, refs").fetch_one(&self.kernel().db).await.unwrap();

@@ -1,4 +1,4 @@
-//! Seats: who gets them, who waits, who moves up; alone and with many at once.
+//! Seats: allocation, waitlist and promotion, sequentially and concurrently.
 
 mod lifecycle;
 mod seat_model;
@@ -18,6 +18,7 @@ use self::seat_model::Model;
 use super::{
     batch::AttendanceBatch,
     plan::{Event, Plan},
+    state::{AttendanceState, EventStatus, SeatStatus},
     store::{self, AttendanceSubmission},
 };
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
     kernel::{env::Env, group_commit::GroupCommit, text::LocaleTag},
 };
 
-/// An event that is nowhere in a database.
+/// An event without a database row.
 pub fn event() -> Event {
     let at = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
     let action = Action {
@@ -48,6 +49,8 @@ pub fn event() -> Event {
         image: None,
         hosted_by: String::new(),
         protected: false,
+        campaign: None,
+        destroy_after: None,
         confirms: true,
         state: State::Published,
         state_reason: String::new(),
@@ -67,7 +70,7 @@ pub fn event() -> Event {
         action,
         plan: Plan { has_date: true, ..Plan::empty(at) },
         seats_taken: 0,
-        published_status: "open".into(),
+        published_status: SeatStatus::Open,
         calendar_sequence: 0,
     }
 }
@@ -76,14 +79,17 @@ pub fn event() -> Event {
 fn public_status_is_open_waitlist_or_closed() {
     let mut event = event();
     let before = event.plan.starts_at - TimeDelta::days(1);
-    assert_eq!((event.status(before), event.availability(before)), ("open", "open"));
-    event.published_status = "waitlist".into();
-    assert_eq!(event.availability(before), "waitlist");
-    assert_eq!((event.status(event.plan.ends_at), event.availability(event.plan.ends_at)), ("past", "closed"));
+    assert_eq!((event.status(before), event.availability(before)), (EventStatus::Open, SeatStatus::Open));
+    event.published_status = SeatStatus::Waitlist;
+    assert_eq!(event.availability(before), SeatStatus::Waitlist);
+    assert_eq!(
+        (event.status(event.plan.ends_at), event.availability(event.plan.ends_at)),
+        (EventStatus::Past, SeatStatus::Closed)
+    );
     event.action.state = State::Paused;
-    assert_eq!(event.status(before), "closed");
+    assert_eq!(event.status(before), EventStatus::Closed);
     event.action.state = State::Cancelled;
-    assert_eq!((event.status(before), event.availability(before)), ("cancelled", "closed"));
+    assert_eq!((event.status(before), event.availability(before)), (EventStatus::Cancelled, SeatStatus::Closed));
 }
 
 #[test]
@@ -169,7 +175,7 @@ impl TestEvent {
         acts.iter().map(|act| written.iter().find(|w| w.submission_id == act.id).unwrap().outcome.clone()).collect()
     }
 
-    /// Seats taken by the event's row, by its registrations, and by its counts: they must agree. So must the line.
+    /// Taken seats; asserts that the event's row, its registrations and its counters agree, also on the waitlist.
     async fn seats(&self) -> i64 {
         let (taken, held, counted): (i64, i64, i64) = sqlx::query_as(
             "SELECT seats_taken::bigint, (SELECT coalesce(sum(party_size), 0) FROM attendances WHERE event_id = e.id AND state = 'accepted'),
@@ -215,7 +221,7 @@ impl TestEvent {
         moved
     }
 
-    /// The n-th registration that has a place or waits for one, around and around, and whose it is.
+    /// The n-th active registration (modulo their number), with its person.
     async fn nth_active(&self, n: usize) -> Option<(Uuid, u64)> {
         let rows: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(
             "SELECT a.id, p.email_index FROM attendances a JOIN people p ON p.id = a.person_id
@@ -229,7 +235,7 @@ impl TestEvent {
         Some((*id, u64::from_be_bytes(index[..8].try_into().unwrap())))
     }
 
-    /// Who has seats, by person, and who waits, in the order of the line.
+    /// Accepted parties by person, and waitlisted ones in order.
     async fn parties(&self) -> (Vec<(u64, i16)>, Vec<(u64, i16)>) {
         let rows: Vec<(Vec<u8>, i16, String)> = sqlx::query_as(
             "SELECT p.email_index, a.party_size, a.state FROM attendances a JOIN people p ON p.id = a.person_id
@@ -249,7 +255,7 @@ impl TestEvent {
     }
 
     async fn state(&self, id: Uuid) -> String {
-        store::attendance(&mut self.db.acquire().await.unwrap(), id).await.unwrap().unwrap().state
+        store::attendance(&mut self.db.acquire().await.unwrap(), id).await.unwrap().unwrap().state.as_str().to_owned()
     }
 }
 
@@ -298,15 +304,14 @@ async fn concurrent_confirmations_never_oversell_seats(db: PgPool) {
                 .await
                 .unwrap()[0]
                 .1
-                .clone()
         })
     });
     let mut outcomes = Vec::new();
     for task in tasks.collect::<Vec<_>>() {
         outcomes.push(task.await.unwrap());
     }
-    assert_eq!(outcomes.iter().filter(|o| *o == "accepted").count(), 6);
-    assert_eq!(outcomes.iter().filter(|o| *o == "declined").count(), 24);
+    assert_eq!(outcomes.iter().filter(|o| **o == AttendanceState::Accepted).count(), 6);
+    assert_eq!(outcomes.iter().filter(|o| **o == AttendanceState::Declined).count(), 24);
     assert_eq!(event_fixture.seats().await, 18);
 }
 
@@ -380,7 +385,7 @@ async fn pending_reregistration_keeps_the_seat_until_confirmed(db: PgPool) {
             .await
             .unwrap()[0]
             .1,
-        "accepted"
+        AttendanceState::Accepted
     );
     assert_eq!((event_fixture.seats().await, event_fixture.state(first.id).await), (4, "cancelled".into()));
 }

@@ -114,7 +114,8 @@ impl Model {
     /// An organizer changes a party's size; `None`: it does not fit.
     pub fn resize(&mut self, person: u64, size: i16) -> Option<Vec<u64>> {
         let party = self.parties[&person];
-        if self.is_too_large(size) || (party.place.is_none() && size - party.size > self.free()) {
+        if (size != party.size && self.is_too_large(size)) || (party.place.is_none() && size - party.size > self.free())
+        {
             return None;
         }
         let place = party.place.map(|place| {

@@ -1,4 +1,4 @@
-//! `advocacy_campaigns`: letter actions.
+//! `/api/v1/advocacy_campaigns`: letter actions.
 
 use axum::{
     Json,
@@ -7,59 +7,164 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use validator::Validate;
 
 use super::reader;
 use crate::{
-    campaigns::{self, ActionChanges, ActionFields, Kind, State as ActionState},
+    campaigns::{self, ActionDocument, ActionResource, Kind},
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, PathParams, ValidWithBytes, parse},
-        hal::{curies, identifiers, link},
+        extract::{ListQuery, PathParams},
+        hal::{Links, Notice},
         http_cache::{IfNoneMatch, cacheable_json, private_json},
         idempotency::{self, KeyClaim},
-        paging::Listing,
+        paging::{Listed, Page},
+        patch::{NewBody, Patch, both},
         text::{LocaleTag, required_line, required_text},
     },
     letters::{
-        dispatch,
+        dispatch::{self, DispatchJobResource},
         ops::{self, NewLetterAction},
-        store::{self, LetterAction, TemplateText},
+        store::{self, LetterAction, Target, TemplateText},
         submission::Letters,
         template::{self, MAX_BODY, MAX_SUBJECT},
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
 };
 
-/// What a letter action has beside what all actions share (`ActionFields`); the same members change it.
-#[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
+/// What may be written of a letter action beside what all actions share.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(default)]
-pub struct LetterActionBody {
+pub struct LetterActionDocument {
     /// Only "email".
     #[serde(rename = "type")]
     pub kind: OutreachType,
-    /// Office or official ids, or offices' slugs.
+    /// Where letters go: slugs of offices (ids of offices and officials are accepted, too), in order.
     #[serde(rename = "muster:targets")]
     #[validate(length(max = 100))]
-    pub muster_targets: Option<Vec<String>>,
+    pub muster_targets: Vec<String>,
     /// What the letter says, one entry for each language.
     #[serde(rename = "muster:letters")]
     #[validate(length(max = 20), nested)]
-    pub muster_letters: Option<Vec<LetterTemplateBody>>,
-    /// May supporters change the text? Yes if absent.
+    pub muster_letters: Vec<LetterTemplateBody>,
+    /// May supporters change the text?
     #[serde(rename = "muster:editable")]
-    pub muster_editable: Option<bool>,
-    /// Do letters go out to officials? (PUT only, scope `letters:golive`.)
+    pub muster_editable: bool,
+    /// Do letters go out to officials? False when it is created; a change needs the scope `letters:golive`.
     #[serde(rename = "muster:live")]
-    pub muster_live: Option<bool>,
+    pub muster_live: bool,
 }
 
+impl Default for LetterActionDocument {
+    fn default() -> Self {
+        Self {
+            kind: OutreachType::Email,
+            muster_targets: Vec::new(),
+            muster_letters: Vec::new(),
+            muster_editable: true,
+            muster_live: false,
+        }
+    }
+}
+
+impl LetterActionDocument {
+    fn of(letter: &LetterAction) -> Self {
+        let text = |template: &TemplateText| LetterTemplateBody {
+            locale: Some(template.locale.as_str().to_owned()),
+            subjects: template.subjects.clone(),
+            body: template.body.clone(),
+        };
+        Self {
+            kind: OutreachType::Email,
+            muster_targets: letter.targets.iter().map(|target| target.slug.clone()).collect(),
+            muster_letters: letter.templates.iter().map(text).collect(),
+            muster_editable: letter.editable,
+            muster_live: letter.live,
+        }
+    }
+}
+
+/// The body of a POST or PUT: the members of every action, and those of a letter action.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LetterActionInput {
+    #[serde(flatten)]
+    shared: ActionDocument,
+    #[serde(flatten)]
+    letter: LetterActionDocument,
+}
+
+/// A letter action (OSDI advocacy campaign).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LetterActionResource {
+    #[serde(flatten)]
+    action: ActionResource,
+    #[serde(flatten)]
+    shared: ActionDocument,
+    #[serde(flatten)]
+    letter: LetterActionDocument,
+    /// Where letters go, in order.
+    targets: Vec<TargetResource>,
+    /// Outreaches of confirmed letters; the public sees the published number.
+    total_outreaches: i64,
+    /// Outreaches that are held, counted up to 10,000. Organizers only.
+    #[serde(rename = "muster:held", skip_serializing_if = "Option::is_none")]
+    muster_held: Option<i64>,
+    /// True where more are held than were counted. Organizers only.
+    #[serde(rename = "muster:held_is_minimum", skip_serializing_if = "Option::is_none")]
+    muster_held_is_minimum: Option<bool>,
+    /// The job that releases or holds letters at present; null where there is none. Organizers only.
+    #[serde(rename = "muster:job", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DispatchJobResource>)]
+    #[expect(clippy::option_option, reason = "null where there is no job, absent for the public")]
+    muster_job: Option<Option<DispatchJobResource>>,
+}
+
+/// An office that letters go to, and who holds it today.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TargetResource {
+    /// The office's title.
+    title: String,
+    /// The holder's given name; null for a vacant office.
+    given_name: Option<String>,
+    /// The holder's family name; null for a vacant office.
+    family_name: Option<String>,
+    /// "The Honourable"; null for a vacant office.
+    honorific_prefix: Option<String>,
+    /// The office's slug.
+    #[serde(rename = "muster:office")]
+    muster_office: String,
+}
+
+impl TargetResource {
+    fn of(target: &Target) -> Self {
+        let holder = target.holder.as_ref();
+        Self {
+            title: target.title.clone(),
+            given_name: holder.map(|holder| holder.given_name.clone()),
+            family_name: holder.map(|holder| holder.family_name.clone()),
+            honorific_prefix: holder.map(|holder| holder.honorific_prefix.clone()),
+            muster_office: target.slug.clone(),
+        }
+    }
+}
+
+impl Listed for LetterActionResource {
+    const REL: &'static str = "osdi:advocacy_campaigns";
+
+    fn links(&self) -> &Links {
+        &self.action.links
+    }
+}
+
+/// A page of letter actions.
+type LetterActionPage = Page<LetterActionResource>;
+
 /// OSDI's `type` of an advocacy campaign.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutreachType {
     /// Letters by e-mail.
@@ -68,7 +173,7 @@ pub enum OutreachType {
 }
 
 /// What a letter says in one language.
-#[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 pub struct LetterTemplateBody {
     /// The language; the action's if absent.
     #[serde(default)]
@@ -82,7 +187,7 @@ pub struct LetterTemplateBody {
     pub body: String,
 }
 
-/// Checks the texts of a letter, each by rendering it.
+/// Checks the templates of a letter, each by rendering it with sample values.
 ///
 /// # Errors
 /// 422 with a pointer for each refused text, naming the line.
@@ -124,62 +229,33 @@ pub fn check_templates(letters: Vec<LetterTemplateBody>, default: LocaleTag) -> 
     if errors.is_empty() { Ok(templates) } else { Err(Error::Fields(errors)) }
 }
 
-/// A letter action as JSON.
-async fn resource(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterAction, exact: bool) -> Result<Value> {
+/// A letter action as the public or (`is_organizer`) its own organizers see it.
+async fn resource(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    letter: &LetterAction,
+    is_organizer: bool,
+) -> Result<LetterActionResource> {
     let action = &letter.action;
-    let total = if exact { campaigns::exact_total(conn, action.id).await? } else { action.published_count };
-    let targets: Vec<Value> = letter
-        .targets
-        .iter()
-        .map(|t| {
-            json!({
-                "title": t.title,
-                "given_name": t.holder.as_ref().map(|h| &h.given_name),
-                "family_name": t.holder.as_ref().map(|h| &h.family_name),
-                "honorific_prefix": t.holder.as_ref().map(|h| &h.honorific_prefix),
-                "muster:office": t.slug,
-            })
-        })
-        .collect();
-    let progress = if exact { dispatch::progress(conn, action.id, letter.is_sending()).await? } else { Value::Null };
-    let letters: Vec<Value> =
-        letter.templates.iter().map(|t| json!({"locale": t.locale, "subjects": t.subjects, "body": t.body})).collect();
-    let mut resource = json!({
-        "identifiers": identifiers(action.id),
-        "title": action.title,
-        "description": action.description,
-        "type": "email",
-        "targets": targets,
-        "total_outreaches": total,
-        "browser_url": kernel.url(&action.path()),
-        "created_date": action.created_at,
-        "modified_date": action.modified_at,
-        "muster:slug": action.slug,
-        "muster:summary": action.summary,
-        "muster:status": action.state,
-        "muster:privacy": if action.protected { "protected" } else { "standard" },
-        "muster:confirmation": "email",
-        "muster:locale": action.locale,
-        "muster:texts": action.texts,
-        "muster:button": action.button,
-        "muster:thanks": action.thanks,
-        "muster:hosted_by": action.hosted_by,
-        "muster:targets": letter.targets.iter().map(|t| &t.slug).collect::<Vec<_>>(),
-        "muster:letters": letters,
-        "muster:editable": letter.editable,
-        "muster:live": letter.live,
-        "_links": {
-            "self": link(kernel.url(&action.api_path())),
-            "osdi:outreaches": link(kernel.url(&format!("{}/outreaches", action.api_path()))),
-            "curies": curies(),
-        },
-    });
-    if exact {
-        resource["muster:held"] = progress["held"].clone();
-        resource["muster:held_is_minimum"] = progress["held_is_minimum"].clone();
-        resource["muster:job"] = progress["job"].clone();
-    }
-    Ok(resource)
+    let links = Links::to_self(kernel.url(&action.api_path()))
+        .to("osdi:outreaches", kernel.url(&format!("{}/outreaches", action.api_path())))
+        .with_curies();
+    let (total_outreaches, progress) = if is_organizer {
+        let progress = dispatch::progress(conn, action.id, letter.is_sending()).await?;
+        (campaigns::exact_total(conn, action.id).await?, Some(progress))
+    } else {
+        (action.published_count, None)
+    };
+    Ok(LetterActionResource {
+        action: ActionResource::new(kernel, action, links),
+        shared: ActionDocument::of(action, is_organizer),
+        letter: LetterActionDocument::of(letter),
+        targets: letter.targets.iter().map(TargetResource::of).collect(),
+        total_outreaches,
+        muster_held: progress.as_ref().map(|progress| progress.held),
+        muster_held_is_minimum: progress.as_ref().map(|progress| progress.held_is_minimum),
+        muster_job: progress.map(|progress| progress.job),
+    })
 }
 
 /// Letter actions, newest first.
@@ -187,7 +263,7 @@ async fn resource(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterActio
     get,
     path = "/api/v1/advocacy_campaigns",
     tag = "advocacy_campaigns",
-    responses((status = 200, description = "A page of letter actions", body = Value)),
+    responses((status = 200, description = "A page of letter actions", body = LetterActionPage)),
 )]
 pub(super) async fn list_letter_actions(
     State(letters): State<Letters>,
@@ -205,8 +281,7 @@ pub(super) async fn list_letter_actions(
         items.push(resource(&mut conn, kernel, row, actor.is_some()).await?);
     }
     let url = kernel.url("/api/v1/advocacy_campaigns");
-    let list = Listing::new(&url, "osdi:advocacy_campaigns", &query.page, extent);
-    let body = list.keep_query(&query.raw).body(items);
+    let body = Page::new(&url, &query.raw, &query.page, &extent, items);
     Ok(if actor.is_some() { private_json(StatusCode::OK, &body) } else { cacheable_json(&asked, &body) })
 }
 
@@ -216,7 +291,7 @@ pub(super) async fn list_letter_actions(
     path = "/api/v1/advocacy_campaigns/{id}",
     tag = "advocacy_campaigns",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The letter action", body = Value), (status = 404)),
+    responses((status = 200, description = "The letter action", body = LetterActionResource), (status = 404)),
 )]
 pub(super) async fn get_letter_action(
     State(letters): State<Letters>,
@@ -236,28 +311,30 @@ pub(super) async fn get_letter_action(
     post,
     path = "/api/v1/advocacy_campaigns",
     tag = "advocacy_campaigns",
-    request_body = LetterActionBody,
-    responses((status = 201, description = "Created", body = Value), (status = 422)),
+    request_body = LetterActionInput,
+    responses((status = 201, description = "Created", body = LetterActionResource), (status = 422)),
 )]
 pub(super) async fn create_letter_action(
     State(letters): State<Letters>,
     actor: Actor,
     headers: HeaderMap,
-    ValidWithBytes(body, bytes): ValidWithBytes<LetterActionBody>,
+    body: NewBody<LetterActionResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;
-    let shared = parse::<ActionFields>(&bytes)?.parse(Kind::Letter, false)?;
-    if body.muster_live.is_some_and(|live| live) {
+    let (shared, document) = both(body.part::<ActionDocument>(), body.part::<LetterActionDocument>())?;
+    let shared = shared.parse(Kind::Letter, false)?;
+    if document.muster_live {
         return Err(Error::field("/muster:live", "not_allowed", "Create it first; then go live with PUT."));
     }
     let new = NewLetterAction {
-        editable: body.muster_editable.unwrap_or(true),
-        targets: body.muster_targets.unwrap_or_default(),
-        templates: check_templates(body.muster_letters.unwrap_or_default(), shared.locale.unwrap_or_default())?,
+        editable: document.muster_editable,
+        targets: document.muster_targets,
+        templates: check_templates(document.muster_letters, shared.locale.unwrap_or_default())?,
     };
     let key =
-        organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/advocacy_campaigns", &bytes).await?;
+        organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/advocacy_campaigns", &body.bytes)
+            .await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.env.id();
     let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
@@ -275,51 +352,53 @@ pub(super) async fn create_letter_action(
     Ok((StatusCode::CREATED, Json(value)).into_response())
 }
 
-/// Changes a letter action, or lets its letters go.
+/// Changes a letter action; `muster:live` starts and stops sending.
 #[utoipa::path(
     put,
     path = "/api/v1/advocacy_campaigns/{id}",
     tag = "advocacy_campaigns",
     params(("id" = String, Path, description = "UUID or slug")),
-    request_body = LetterActionBody,
-    responses((status = 200, description = "Changed", body = Value), (status = 403), (status = 404), (status = 422)),
+    request_body = LetterActionInput,
+    responses(
+        (status = 200, description = "Changed", body = LetterActionResource),
+        (status = 403),
+        (status = 404),
+        (status = 409),
+        (status = 422),
+    ),
 )]
 pub(super) async fn update_letter_action(
     State(letters): State<Letters>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    ValidWithBytes(body, bytes): ValidWithBytes<LetterActionBody>,
-) -> Result<Json<Value>> {
+    patch: Patch<LetterActionResource>,
+) -> Result<Json<LetterActionResource>> {
     let kernel = &letters.kernel;
-    if body.muster_live.is_some() {
-        actor.require(Scope::LettersGolive)?;
-    }
-    let members: serde_json::Map<String, Value> = serde_json::from_slice(&bytes).map_err(Error::internal)?;
-    let edits = body.muster_live.is_none() || members.keys().any(|name| name != "muster:live");
-    if edits {
-        actor.require(Scope::ActionsWrite)?;
-    }
-    let changes = parse::<ActionChanges>(&bytes)?;
+    let only_switches = patch.has("muster:live") && !patch.has_others_than("muster:live");
+    actor.require(if only_switches { Scope::LettersGolive } else { Scope::ActionsWrite })?;
     let mut tx = kernel.db.begin().await?;
     let letter = ops::find_to_change(&mut tx, kernel, &key, &actor).await?;
     let id = letter.action.id;
-    if edits {
-        let locale = letter.action.locale;
-        campaigns::update_action(&mut tx, kernel, &actor, letter.action.clone(), changes).await?;
-        if let Some(editable) = body.muster_editable {
-            store::set_editable(&mut tx, id, editable).await?;
+    let before = LetterActionDocument::of(&letter);
+    let (shared, after) = both(ActionDocument::patched(&letter.action, &patch), patch.apply(&before))?;
+    let switches = only_switches || after.muster_live != before.muster_live;
+    if switches {
+        actor.require(Scope::LettersGolive)?;
+    }
+    if !only_switches {
+        let templates = check_templates(after.muster_letters, letter.action.locale)?;
+        campaigns::put_action(&mut tx, kernel, &actor, &letter.action, shared.parse(Kind::Letter, false)?).await?;
+        store::set_editable(&mut tx, id, after.muster_editable).await?;
+        // unchanged targets are not resolved again
+        if after.muster_targets != before.muster_targets {
+            ops::set_targets(&mut tx, kernel, actor.organization_id, id, &after.muster_targets).await?;
         }
-        if let Some(targets) = &body.muster_targets {
-            ops::set_targets(&mut tx, kernel, actor.organization_id, id, targets).await?;
-        }
-        if let Some(texts) = body.muster_letters {
-            store::set_templates(&mut tx, id, &check_templates(texts, locale)?).await?;
-        }
+        store::set_templates(&mut tx, id, &templates).await?;
         dispatch::apply_sending_state(&mut tx, kernel, id).await?;
     }
-    if let Some(live) = body.muster_live {
-        ops::set_live(&mut tx, kernel, id, live).await?;
-        let verb = if live { "letter.golive" } else { "letter.hold" };
+    if switches {
+        ops::set_live(&mut tx, kernel, id, after.muster_live).await?;
+        let verb = if after.muster_live { "letter.golive" } else { "letter.hold" };
         audit(&mut tx, &kernel.env, &actor, verb, Some(id), json!({})).await?;
     }
     let letter = ops::find_for(&mut tx, kernel, &id.to_string(), Some(&actor)).await?;
@@ -328,26 +407,25 @@ pub(super) async fn update_letter_action(
     Ok(Json(value))
 }
 
-/// Archives a letter action: nobody sees it any more, and what was written stays.
+/// Archives a letter action: the public no longer sees it, its letters are kept.
 #[utoipa::path(
     delete,
     path = "/api/v1/advocacy_campaigns/{id}",
     tag = "advocacy_campaigns",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "Archived", body = Value), (status = 404)),
+    responses((status = 200, description = "Archived", body = Notice), (status = 404)),
 )]
 pub(super) async fn delete_letter_action(
     State(letters): State<Letters>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;
     let mut tx = kernel.db.begin().await?;
     let letter = ops::find_to_change(&mut tx, kernel, &key, &actor).await?;
-    let changes = ActionChanges { muster_status: Some(ActionState::Archived), ..ActionChanges::default() };
-    campaigns::update_action(&mut tx, kernel, &actor, letter.action.clone(), changes).await?;
+    campaigns::archive_action(&mut tx, kernel, &actor, &letter.action).await?;
     dispatch::apply_sending_state(&mut tx, kernel, letter.action.id).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This letter action was archived."})))
+    Ok(Json(Notice { notice: "This letter action was archived." }))
 }

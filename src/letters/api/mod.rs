@@ -25,7 +25,7 @@ pub fn router() -> OpenApiRouter<Letters> {
         .routes(routes!(outreaches::get_outreach))
 }
 
-/// An actor who may see drafts, mailboxes and exact numbers; everybody else reads what is public.
+/// The actor, if the token may see drafts, mailboxes and exact numbers; everybody else gets the public answer.
 fn reader(actor: Option<Actor>) -> Option<Actor> {
     actor.filter(|a| a.allows(Scope::ActionsRead) || a.allows(Scope::ActionsWrite))
 }

@@ -1,4 +1,4 @@
-//! `offices` and `officials`: who can be written to.
+//! `/api/v1/offices` and `/api/v1/officials`: the recipients of letters.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
@@ -20,72 +20,136 @@ use crate::{
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, PathParams, ValidWithBytes, nullable},
+        extract::{ListQuery, PathParams},
         filter::FieldSet,
-        hal::{curies, identifiers, link},
+        hal::{Links, identifiers},
         idempotency::{self, KeyClaim},
-        paging::Listing,
+        paging::{Listed, Page},
+        patch::{NewBody, Patch, both},
         text::{EmailAddress, LocaleTag, Slug, TextError, clean_line, required_line},
     },
     letters::{
         ops::{self, Holder, NewOffice},
-        store::{self, OfficeRow, OfficeText, OfficialName, OfficialRow},
+        store::{self, OfficeRow, OfficeText, OfficeTitle, OfficialName, OfficialRow, Term},
         submission::Letters,
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
 };
 
-/// An office to create, or changes of one; what is absent stays.
-#[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
-pub struct OfficeBody {
-    /// "Minister of Immigration". Required to create.
+/// What may be written of an office, and what answers show of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
+pub struct OfficeDocument {
+    /// "Minister of Immigration".
     #[validate(length(min = 1, max = 200))]
-    pub title: Option<String>,
+    pub title: String,
     /// Made from the title if absent; cannot be changed.
-    #[serde(rename = "muster:slug")]
+    #[serde(default, rename = "muster:slug")]
     #[validate(length(max = 80))]
     pub muster_slug: Option<String>,
-    /// Where letters go: the first is written to, the others get a copy.
-    #[serde(rename = "muster:mailboxes")]
+    /// Where letters go: the first is written to, the others get a copy. Shown to the organization's own tokens.
+    #[serde(default, rename = "muster:mailboxes", skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 20))]
     pub muster_mailboxes: Option<Vec<String>>,
     /// Who holds it from today on; `null` leaves it vacant.
-    #[serde(rename = "muster:holder", deserialize_with = "nullable")]
-    #[schema(value_type = Option<HolderBody>)]
-    #[expect(clippy::option_option, reason = "`null` leaves the office vacant, absent changes nothing")]
-    pub muster_holder: Option<Option<HolderBody>>,
-    /// Language of the title.
-    #[serde(rename = "muster:locale")]
+    #[serde(default, rename = "muster:holder")]
+    pub muster_holder: Option<HolderDocument>,
+    /// Language of the title; English if absent.
+    #[serde(default, rename = "muster:locale")]
     #[validate(length(max = 35))]
     pub muster_locale: Option<String>,
-    /// The title in other languages: `{"fr": {"title": "..."}}`.
-    #[serde(rename = "muster:texts")]
-    pub muster_texts: Option<BTreeMap<String, TitleBody>>,
+    /// The title in other languages, by language tag: `{"fr": {"title": "..."}}`.
+    #[serde(default, rename = "muster:texts")]
+    pub muster_texts: BTreeMap<String, OfficeTitle>,
 }
 
 /// Who holds an office.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(default)]
-pub struct HolderBody {
+pub struct HolderDocument {
+    /// `muster:<uuid>` of the official; ignored in requests.
+    #[serde(deserialize_with = "ignored")]
+    #[schema(read_only)]
+    pub identifiers: Vec<String>,
     /// Given name.
     pub given_name: String,
     /// Family name.
     pub family_name: String,
     /// "The Honourable".
     pub honorific_prefix: String,
+    /// First day in office; ignored in requests.
+    #[serde(deserialize_with = "ignored")]
+    #[schema(read_only)]
+    pub start_date: Option<NaiveDate>,
 }
 
-/// An office's title in another language.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-pub struct TitleBody {
-    /// The title.
-    pub title: String,
+impl HolderDocument {
+    fn names(&self) -> [&str; 3] {
+        [&self.given_name, &self.family_name, &self.honorific_prefix]
+    }
 }
 
-/// An official to create, with a first term if an office is named.
-#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
-pub struct OfficialBody {
+/// Reads and drops a member that only answers have.
+fn ignored<'de, D: Deserializer<'de>, T: Default>(deserializer: D) -> Result<T, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| T::default())
+}
+
+/// An office.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OfficeResource {
+    /// `muster:<uuid>`.
+    identifiers: Vec<String>,
+    #[serde(flatten)]
+    office: OfficeDocument,
+    /// RFC 3339.
+    created_date: DateTime<Utc>,
+    /// RFC 3339.
+    modified_date: DateTime<Utc>,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl Listed for OfficeResource {
+    const REL: &'static str = "muster:offices";
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+
+/// A page of offices.
+type OfficePage = Page<OfficeResource>;
+/// A page of officials.
+type OfficialPage = Page<OfficialResource>;
+
+/// An official.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OfficialResource {
+    /// `muster:<uuid>`.
+    identifiers: Vec<String>,
+    #[serde(flatten)]
+    official: OfficialDocument,
+    /// RFC 3339.
+    created_date: DateTime<Utc>,
+    /// RFC 3339.
+    modified_date: DateTime<Utc>,
+    /// Terms in offices, newest first.
+    #[serde(rename = "muster:terms")]
+    muster_terms: Vec<Term>,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl Listed for OfficialResource {
+    const REL: &'static str = "muster:officials";
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+
+/// What may be written of an official.
+#[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
+pub struct OfficialDocument {
     /// Given name.
     #[serde(default)]
     pub given_name: String,
@@ -94,18 +158,32 @@ pub struct OfficialBody {
     /// "The Honourable".
     #[serde(default)]
     pub honorific_prefix: String,
+}
+
+/// The first term of an official who is created.
+#[derive(Clone, Debug, Deserialize, Serialize, Validate, ToSchema)]
+pub struct FirstTermDocument {
     /// Id or slug of the office.
     #[serde(default, rename = "muster:office")]
     #[validate(length(max = 80))]
     pub muster_office: Option<String>,
     /// When; from today on if absent.
     #[serde(default, rename = "muster:term")]
-    pub muster_term: Option<TermBody>,
+    pub muster_term: Option<TermDocument>,
+}
+
+/// An official to create, with a first term if an office is named.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NewOfficial {
+    #[serde(flatten)]
+    official: OfficialDocument,
+    #[serde(flatten)]
+    first_term: FirstTermDocument,
 }
 
 /// Days in office.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-pub struct TermBody {
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct TermDocument {
     /// First day.
     pub start_date: NaiveDate,
     /// Last day; absent: still there.
@@ -113,7 +191,7 @@ pub struct TermBody {
     pub end_date: Option<NaiveDate>,
 }
 
-/// Gathers refused fields.
+/// Collects refused fields.
 #[derive(Default)]
 struct FieldErrors(Vec<FieldError>);
 
@@ -135,98 +213,97 @@ impl FieldErrors {
     }
 }
 
-/// What passed of an [`OfficeBody`].
+/// An [`OfficeDocument`] that passed.
 struct ValidatedOffice {
-    title: Option<String>,
-    slug: Option<Slug>,
-    mailboxes: Option<Vec<EmailAddress>>,
-    #[expect(clippy::option_option, reason = "`null` leaves the office vacant, absent changes nothing")]
-    holder: Option<Option<OfficialName>>,
-    locale: Option<LocaleTag>,
-    titles: Option<BTreeMap<LocaleTag, String>>,
+    title: String,
+    slug: Slug,
+    mailboxes: Vec<EmailAddress>,
+    holder: Option<OfficialName>,
+    locale: LocaleTag,
+    titles: BTreeMap<LocaleTag, String>,
 }
 
-impl OfficeBody {
-    fn validate(self, creating: bool) -> Result<ValidatedOffice> {
+impl OfficeDocument {
+    /// The office as it is, with its mailboxes.
+    fn of(row: &OfficeRow) -> Self {
+        let holder = row.family_name.as_ref().map(|family_name| HolderDocument {
+            identifiers: row.official_id.map(identifiers).unwrap_or_default(),
+            given_name: row.given_name.clone().unwrap_or_default(),
+            family_name: family_name.clone(),
+            honorific_prefix: row.honorific_prefix.clone().unwrap_or_default(),
+            start_date: row.starts_on,
+        });
+        Self {
+            title: row.title.clone(),
+            muster_slug: Some(row.slug.clone()),
+            muster_mailboxes: Some(row.mailboxes.clone()),
+            muster_holder: holder,
+            muster_locale: Some(row.locale.clone()),
+            muster_texts: row.texts.0.clone(),
+        }
+    }
+
+    /// Checks and normalises.
+    ///
+    /// # Errors
+    /// 422 with a pointer for each refused field.
+    fn validate(self) -> Result<ValidatedOffice> {
         let mut refused = FieldErrors::default();
-        let title = self.title.and_then(|t| refused.take("/title", required_line(&t, 200)));
-        let slug = self.muster_slug.and_then(|s| refused.take("/muster:slug", Slug::parse(&s)));
+        let title = refused.take("/title", required_line(&self.title, 200));
+        let given_slug = self.muster_slug.as_deref().map(|s| refused.take("/muster:slug", Slug::parse(s)));
         let locale = self.muster_locale.and_then(|l| refused.take("/muster:locale", LocaleTag::parse(&l)));
-        let mailboxes = self.muster_mailboxes.map(|input| {
-            let parsed = input.iter().enumerate();
-            parsed.filter_map(|(i, a)| refused.take(format!("/muster:mailboxes/{i}"), EmailAddress::parse(a))).collect()
-        });
-        let holder = self.muster_holder.map(|holder| {
-            holder.map(|h| refused.name("/muster:holder", &h.given_name, &h.family_name, &h.honorific_prefix))
-        });
-        let titles = self.muster_texts.map(|texts| {
-            let mut titles = BTreeMap::new();
-            for (tag, text) in texts {
-                let at = format!("/muster:texts/{}", tag.replace('~', "~0").replace('/', "~1"));
-                let locale = refused.take(at.clone(), LocaleTag::parse(&tag));
-                let title = refused.take(format!("{at}/title"), required_line(&text.title, 200));
-                if let (Some(locale), Some(title)) = (locale, title) {
-                    titles.insert(locale, title);
-                }
+        let mailboxes = self.muster_mailboxes.unwrap_or_default();
+        let mailboxes = mailboxes.iter().enumerate();
+        let mailboxes = mailboxes
+            .filter_map(|(i, a)| refused.take(format!("/muster:mailboxes/{i}"), EmailAddress::parse(a)))
+            .collect();
+        let holder = self.muster_holder;
+        let holder = holder.map(|h| refused.name("/muster:holder", &h.given_name, &h.family_name, &h.honorific_prefix));
+        let mut titles = BTreeMap::new();
+        for (tag, text) in self.muster_texts {
+            let at = format!("/muster:texts/{}", tag.replace('~', "~0").replace('/', "~1"));
+            let locale = refused.take(at.clone(), LocaleTag::parse(&tag));
+            let title = refused.take(format!("{at}/title"), required_line(&text.title, 200));
+            if let (Some(locale), Some(title)) = (locale, title) {
+                titles.insert(locale, title);
             }
-            titles
-        });
-        let slug = match (&slug, &title) {
-            (None, Some(title)) if creating && refused.0.is_empty() => Slug::from_title(title),
-            _ => slug,
-        };
-        if creating && title.is_none() && refused.0.is_empty() {
-            refused.0.push(FieldError::new("/title", "required", "This field is required."));
-        } else if creating && slug.is_none() && refused.0.is_empty() {
-            refused.0.push(FieldError::new(
-                "/muster:slug",
-                "required",
-                "No slug can be made from this title; give one.",
-            ));
         }
         refused.done()?;
-        Ok(ValidatedOffice { title, slug, mailboxes, holder, locale, titles })
+        let title = title.unwrap_or_default();
+        let slug = given_slug.flatten().or_else(|| Slug::from_title(&title)).ok_or_else(|| {
+            Error::field("/muster:slug", "required", "No slug can be made from this title; give one.")
+        })?;
+        Ok(ValidatedOffice { title, slug, mailboxes, holder, locale: locale.unwrap_or_default(), titles })
     }
 }
 
-fn resource(kernel: &Kernel, row: &OfficeRow, actor: Option<&Actor>) -> Value {
-    let holder = row.family_name.as_ref().map(|family_name| {
-        json!({
-            "identifiers": row.official_id.map(identifiers),
-            "given_name": row.given_name,
-            "family_name": family_name,
-            "honorific_prefix": row.honorific_prefix,
-            "start_date": row.starts_on,
-        })
-    });
-    let mut office = json!({
-        "identifiers": identifiers(row.id),
-        "title": row.title,
-        "created_date": row.created_at,
-        "modified_date": row.modified_at,
-        "muster:slug": row.slug,
-        "muster:locale": row.locale,
-        "muster:texts": row.texts,
-        "muster:holder": holder,
-        "_links": {"self": link(kernel.url(&format!("/api/v1/offices/{}", row.id))), "curies": curies()},
-    });
-    if actor.is_some_and(|a| a.organization_id == row.organization_id) {
-        office["muster:mailboxes"] = json!(row.mailboxes);
+fn office_resource(kernel: &Kernel, row: &OfficeRow, actor: Option<&Actor>) -> OfficeResource {
+    let mut office = OfficeDocument::of(row);
+    if actor.is_none_or(|a| a.organization_id != row.organization_id) {
+        office.muster_mailboxes = None;
     }
-    office
+    OfficeResource {
+        identifiers: identifiers(row.id),
+        office,
+        created_date: row.created_at,
+        modified_date: row.modified_at,
+        links: Links::to_self(kernel.url(&format!("/api/v1/offices/{}", row.id))).with_curies(),
+    }
 }
 
-fn official_resource(kernel: &Kernel, row: &OfficialRow) -> Value {
-    json!({
-        "identifiers": identifiers(row.id),
-        "given_name": row.given_name,
-        "family_name": row.family_name,
-        "honorific_prefix": row.honorific_prefix,
-        "created_date": row.created_at,
-        "modified_date": row.modified_at,
-        "muster:terms": row.terms,
-        "_links": {"self": link(kernel.url(&format!("/api/v1/officials/{}", row.id))), "curies": curies()},
-    })
+fn official_resource(kernel: &Kernel, row: OfficialRow) -> OfficialResource {
+    OfficialResource {
+        identifiers: identifiers(row.id),
+        official: OfficialDocument {
+            given_name: row.given_name,
+            family_name: row.family_name,
+            honorific_prefix: row.honorific_prefix,
+        },
+        created_date: row.created_at,
+        modified_date: row.modified_at,
+        muster_terms: row.terms.0,
+        links: Links::to_self(kernel.url(&format!("/api/v1/officials/{}", row.id))).with_curies(),
+    }
 }
 
 /// Offices by title; without a token those of all organizations, without their mailboxes.
@@ -234,21 +311,20 @@ fn official_resource(kernel: &Kernel, row: &OfficialRow) -> Value {
     get,
     path = "/api/v1/offices",
     tag = "offices",
-    responses((status = 200, description = "A page of offices", body = Value)),
+    responses((status = 200, description = "A page of offices", body = OfficePage)),
 )]
 pub(super) async fn list_offices(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
     query: ListQuery,
-) -> Result<Json<Value>> {
+) -> Result<Json<Page<OfficeResource>>> {
     query.filter(FieldSet(&[]))?;
     let (kernel, actor) = (&letters.kernel, reader(actor));
     let mut conn = kernel.db.acquire().await?;
     let organization = actor.as_ref().map(|a| a.organization_id);
     let (rows, extent) = store::offices(&mut conn, organization, letters.today(), &query.page).await?;
-    let items = rows.iter().map(|row| resource(kernel, row, actor.as_ref())).collect();
-    let url = kernel.url("/api/v1/offices");
-    Ok(Json(Listing::new(&url, "muster:offices", &query.page, extent).keep_query(&query.raw).body(items)))
+    let items = rows.iter().map(|row| office_resource(kernel, row, actor.as_ref())).collect();
+    Ok(Json(Page::new(&kernel.url("/api/v1/offices"), &query.raw, &query.page, &extent, items)))
 }
 
 /// One office.
@@ -257,17 +333,17 @@ pub(super) async fn list_offices(
     path = "/api/v1/offices/{id}",
     tag = "offices",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The office", body = Value), (status = 404)),
+    responses((status = 200, description = "The office", body = OfficeResource), (status = 404)),
 )]
 pub(super) async fn get_office(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
     PathParams(key): PathParams<String>,
-) -> Result<Json<Value>> {
+) -> Result<Json<OfficeResource>> {
     let actor = reader(actor);
     let mut conn = letters.kernel.db.acquire().await?;
     let row = store::office(&mut conn, actor.as_ref().map(|a| a.organization_id), &key, letters.today()).await?;
-    Ok(Json(resource(&letters.kernel, &row, actor.as_ref())))
+    Ok(Json(office_resource(&letters.kernel, &row, actor.as_ref())))
 }
 
 /// Creates an office; its holder begins today.
@@ -275,36 +351,28 @@ pub(super) async fn get_office(
     post,
     path = "/api/v1/offices",
     tag = "offices",
-    request_body = OfficeBody,
-    responses((status = 201, description = "Created", body = Value), (status = 422)),
+    request_body = OfficeDocument,
+    responses((status = 201, description = "Created", body = OfficeResource), (status = 422)),
 )]
 pub(super) async fn create_office(
     State(letters): State<Letters>,
     actor: Actor,
     headers: HeaderMap,
-    ValidWithBytes(body, bytes): ValidWithBytes<OfficeBody>,
+    body: NewBody<OfficeResource>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;
-    let checked = body.validate(true)?;
-    let (Some(title), Some(slug)) = (checked.title, checked.slug) else {
-        return Err(Error::internal("an office without a title passed"));
-    };
+    let checked = body.part::<OfficeDocument>()?.validate()?;
     let today = letters.today();
     let new = NewOffice {
-        slug,
-        title,
-        titles: checked.titles.unwrap_or_default(),
-        locale: checked.locale.unwrap_or_default(),
-        mailboxes: checked.mailboxes.unwrap_or_default(),
-        holders: checked
-            .holder
-            .flatten()
-            .map(|name| Holder { name, starts_on: today, ends_on: None })
-            .into_iter()
-            .collect(),
+        slug: checked.slug,
+        title: checked.title,
+        titles: checked.titles,
+        locale: checked.locale,
+        mailboxes: checked.mailboxes,
+        holders: checked.holder.map(|name| Holder { name, starts_on: today, ends_on: None }).into_iter().collect(),
     };
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/offices", &bytes).await?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/offices", &body.bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.env.id();
     let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
@@ -317,47 +385,58 @@ pub(super) async fn create_office(
     };
     let row = store::office(&mut tx, Some(actor.organization_id), &id.to_string(), today).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(resource(kernel, &row, Some(&actor)))).into_response())
+    Ok((StatusCode::CREATED, Json(office_resource(kernel, &row, Some(&actor)))).into_response())
 }
 
-/// Changes an office. A new holder ends the present one's term yesterday; history stays.
+/// Changes an office. A new holder's term begins today, the previous one ends yesterday and is kept.
 #[utoipa::path(
     put,
     path = "/api/v1/offices/{id}",
     tag = "offices",
     params(("id" = String, Path, description = "UUID or slug")),
-    request_body = OfficeBody,
-    responses((status = 200, description = "Changed", body = Value), (status = 404), (status = 422)),
+    request_body = OfficeDocument,
+    responses((status = 200, description = "Changed", body = OfficeResource), (status = 404), (status = 422)),
 )]
 pub(super) async fn update_office(
     State(letters): State<Letters>,
     actor: Actor,
     PathParams(key): PathParams<String>,
-    ValidWithBytes(body, _): ValidWithBytes<OfficeBody>,
-) -> Result<Json<Value>> {
+    patch: Patch<OfficeResource>,
+) -> Result<Json<OfficeResource>> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;
-    let checked = body.validate(false)?;
     let mut tx = kernel.db.begin().await?;
-    let row = store::office(&mut tx, Some(actor.organization_id), &key, letters.today()).await?;
-    if checked.slug.as_ref().is_some_and(|slug| slug.as_str() != row.slug) {
+    let row = store::office_to_change(&mut tx, actor.organization_id, &key, letters.today()).await?;
+    let before = OfficeDocument::of(&row);
+    let mut after: OfficeDocument = patch.apply(&before)?;
+    // null for what was derived when the office was created leaves it as it is
+    after.muster_slug = after.muster_slug.or(before.muster_slug.clone());
+    after.muster_mailboxes = after.muster_mailboxes.or(before.muster_mailboxes.clone());
+    after.muster_locale = after.muster_locale.or(before.muster_locale.clone());
+    let names = |office: &OfficeDocument| office.muster_holder.as_ref().map(|h| h.names().map(str::to_owned));
+    let changes_holder = names(&before) != names(&after);
+    let ValidatedOffice { title, slug, mailboxes, holder, locale, titles } = after.validate()?;
+    if slug.as_str() != row.slug {
         return Err(Error::field("/muster:slug", "not_allowed", "An office's slug cannot be changed."));
     }
-    let texts = checked.titles.as_ref().map_or_else(|| row.texts.clone(), ops::office_texts);
-    let locale = checked.locale.map_or_else(|| row.locale.clone(), |l| l.as_str().to_owned());
-    let text = OfficeText { title: checked.title.as_ref().unwrap_or(&row.title), texts: &texts, locale: &locale };
-    store::save_office(&mut tx, row.id, &text, kernel.env.now()).await?;
-    if let Some(mailboxes) = &checked.mailboxes {
-        ops::set_mailboxes(&mut tx, kernel, row.id, mailboxes).await?;
+    let mailboxes = ops::normalized_addresses(&mailboxes);
+    let changes_mailboxes = mailboxes != row.mailboxes;
+    let text = OfficeText { title: &title, texts: &ops::office_texts(&titles), locale: locale.as_str() };
+    let changes_text = (text.title, text.texts, text.locale) != (row.title.as_str(), &row.texts.0, row.locale.as_str());
+    if changes_text || changes_mailboxes || changes_holder {
+        store::save_office(&mut tx, row.id, &text, kernel.env.now()).await?;
     }
-    if let Some(holder) = &checked.holder {
+    if changes_mailboxes {
+        ops::set_mailboxes(&mut tx, kernel, row.id, &mailboxes).await?;
+    }
+    if changes_holder {
         ops::set_holder(&mut tx, kernel, &row, holder.as_ref()).await?;
     }
-    let changed = json!({"mailboxes": checked.mailboxes.is_some(), "holder": checked.holder.is_some()});
+    let changed = json!({"mailboxes": changes_mailboxes, "holder": changes_holder});
     audit(&mut tx, &kernel.env, &actor, "office.edit", Some(row.id), changed).await?;
     let row = store::office(&mut tx, Some(actor.organization_id), &row.id.to_string(), letters.today()).await?;
     tx.commit().await?;
-    Ok(Json(resource(kernel, &row, Some(&actor))))
+    Ok(Json(office_resource(kernel, &row, Some(&actor))))
 }
 
 /// Officials by name, with their terms.
@@ -365,21 +444,20 @@ pub(super) async fn update_office(
     get,
     path = "/api/v1/officials",
     tag = "offices",
-    responses((status = 200, description = "A page of officials", body = Value)),
+    responses((status = 200, description = "A page of officials", body = OfficialPage)),
 )]
 pub(super) async fn list_officials(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
     query: ListQuery,
-) -> Result<Json<Value>> {
+) -> Result<Json<Page<OfficialResource>>> {
     query.filter(FieldSet(&[]))?;
     let kernel = &letters.kernel;
     let mut conn = kernel.db.acquire().await?;
     let organization = reader(actor).map(|a| a.organization_id);
     let (rows, extent) = store::officials(&mut conn, organization, &query.page).await?;
-    let items = rows.iter().map(|row| official_resource(kernel, row)).collect();
-    let url = kernel.url("/api/v1/officials");
-    Ok(Json(Listing::new(&url, "muster:officials", &query.page, extent).keep_query(&query.raw).body(items)))
+    let items = rows.into_iter().map(|row| official_resource(kernel, row)).collect();
+    Ok(Json(Page::new(&kernel.url("/api/v1/officials"), &query.raw, &query.page, &extent, items)))
 }
 
 /// One official.
@@ -388,16 +466,16 @@ pub(super) async fn list_officials(
     path = "/api/v1/officials/{id}",
     tag = "offices",
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The official", body = Value), (status = 404)),
+    responses((status = 200, description = "The official", body = OfficialResource), (status = 404)),
 )]
 pub(super) async fn get_official(
     State(letters): State<Letters>,
     MaybeActor(actor): MaybeActor,
     PathParams(id): PathParams<Uuid>,
-) -> Result<Json<Value>> {
+) -> Result<Json<OfficialResource>> {
     let mut conn = letters.kernel.db.acquire().await?;
     let row = store::official(&mut conn, reader(actor).map(|a| a.organization_id), id).await?;
-    Ok(Json(official_resource(&letters.kernel, &row)))
+    Ok(Json(official_resource(&letters.kernel, row)))
 }
 
 /// Creates an official, with a term in an office if one is named.
@@ -405,31 +483,34 @@ pub(super) async fn get_official(
     post,
     path = "/api/v1/officials",
     tag = "offices",
-    request_body = OfficialBody,
-    responses((status = 201, description = "Created", body = Value), (status = 422)),
+    request_body = NewOfficial,
+    responses((status = 201, description = "Created", body = OfficialResource), (status = 422)),
 )]
 pub(super) async fn create_official(
     State(letters): State<Letters>,
     actor: Actor,
     headers: HeaderMap,
-    ValidWithBytes(body, bytes): ValidWithBytes<OfficialBody>,
+    body: NewBody<NewOfficial>,
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
     let kernel = &letters.kernel;
+    let (official, first_term) = both(body.part::<OfficialDocument>(), body.part::<FirstTermDocument>())?;
+    let OfficialDocument { given_name, family_name, honorific_prefix } = &official;
     let mut refused = FieldErrors::default();
-    let name = refused.name("", &body.given_name, &body.family_name, &body.honorific_prefix);
-    if body.muster_term.is_some() && body.muster_office.is_none() {
+    let name = refused.name("", given_name, family_name, honorific_prefix);
+    if first_term.muster_term.is_some() && first_term.muster_office.is_none() {
         refused.0.push(FieldError::new("/muster:office", "required", "A term is a term in an office."));
     }
     refused.done()?;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/officials", &bytes).await?;
+    let key =
+        organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/officials", &body.bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let id = kernel.env.id();
     let id = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
         KeyClaim::Replayed(id) => id,
         KeyClaim::Fresh => {
             store::insert_official(&mut tx, id, actor.organization_id, &name, kernel.env.now()).await?;
-            if let Some(office) = &body.muster_office {
+            if let Some(office) = &first_term.muster_office {
                 let office = store::office(&mut tx, Some(actor.organization_id), office, letters.today()).await;
                 let office = office.map_err(|e| match e.code() {
                     crate::error::Code::NotFound => {
@@ -437,7 +518,8 @@ pub(super) async fn create_official(
                     }
                     _ => e,
                 })?;
-                let term = body.muster_term.unwrap_or(TermBody { start_date: letters.today(), end_date: None });
+                let term =
+                    first_term.muster_term.unwrap_or(TermDocument { start_date: letters.today(), end_date: None });
                 ops::begin_term(&mut tx, kernel, office.id, id, term.start_date, term.end_date).await?;
             }
             audit(&mut tx, &kernel.env, &actor, "official.create", Some(id), json!({})).await?;
@@ -446,5 +528,5 @@ pub(super) async fn create_official(
     };
     let row = store::official(&mut tx, Some(actor.organization_id), id).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(official_resource(kernel, &row))).into_response())
+    Ok((StatusCode::CREATED, Json(official_resource(kernel, row))).into_response())
 }

@@ -1,4 +1,4 @@
-//! `outreaches`: one person's letter to one target each.
+//! `/api/v1/advocacy_campaigns/{id}/outreaches`: a letter has one outreach for each target.
 
 use axum::{
     Json,
@@ -6,39 +6,44 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
+use super::actions::OutreachType;
 use crate::{
+    campaigns::ReceivedResource,
     error::{Error, FieldError, Result},
     kernel::{
-        extract::{ListQuery, PathParams, ValidWithBytes},
-        hal::{curies, identifiers, link},
-        paging::Listing,
+        extract::{ListQuery, PathParams},
+        hal::{Links, identifiers},
+        paging::{Listed, Page},
+        patch::NewBody,
         rate_limit::{Proof, Source},
-        text::{clean_line, clean_text},
+        text::{LocaleTag, clean_line, clean_text},
         vault::Vault,
     },
     letters::{
         ops,
+        state::OutreachState,
         store::{self, LetterAction, OutreachRow},
         submission::{Letters, NewLetter},
         template::MAX_SUBJECT,
     },
     organizers::{self, Actor, MaybeActor, Scope, audit},
-    people::{self, Consents, PersonBody},
+    people::{self, Consents, ContactDetails, PersonBody},
 };
 
-/// Characters that a supporter's text may have.
+/// Maximum length of a supporter's text, in characters.
 pub const MAX_MESSAGE: usize = 10_000;
 
-/// A letter to send. Where subject or message is absent, the action's template speaks.
+/// A letter to send. An absent subject or message is taken from the action's template.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
-pub struct OutreachBody {
+pub struct NewOutreachBody {
     /// The writer; given and family name are required.
     #[validate(nested)]
     pub person: PersonBody,
@@ -46,7 +51,7 @@ pub struct OutreachBody {
     #[serde(default)]
     #[validate(length(max = 200))]
     pub subject: Option<String>,
-    /// The text; it arrives as it was typed.
+    /// The text; sent as it was typed.
     #[serde(default)]
     #[validate(length(max = 10_000))]
     pub message: Option<String>,
@@ -57,7 +62,7 @@ pub struct OutreachBody {
     #[serde(default)]
     #[validate(nested)]
     pub referrer_data: Option<ReferrerBody>,
-    /// What was ticked.
+    /// Consent boxes.
     #[serde(default, rename = "muster:consents")]
     pub muster_consents: Consents,
     /// A solved challenge, or the ticket of one that was waited for.
@@ -78,7 +83,7 @@ pub struct ReferrerBody {
     pub website: Option<String>,
 }
 
-impl OutreachBody {
+impl NewOutreachBody {
     fn check(&self, letter: &LetterAction) -> Result<NewLetter> {
         let mut errors: Vec<FieldError> = Vec::new();
         let mut take = |pointer: &str, parsed: Result<String, crate::kernel::text::TextError>| {
@@ -112,7 +117,128 @@ impl OutreachBody {
     }
 }
 
-/// Sees outreaches as JSON; `vault` only where the contact may be shown.
+/// One target of a letter (OSDI outreach). What was written and by whom is shown to tokens with `contacts:read`,
+/// except for protected actions and where the contact was erased.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OutreachResource {
+    /// `muster:<uuid>`.
+    identifiers: Vec<String>,
+    /// Only e-mail.
+    #[serde(rename = "type")]
+    kind: OutreachType,
+    /// When the letter was written (RFC 3339).
+    created_date: DateTime<Utc>,
+    /// When it was sent, or else written (RFC 3339).
+    modified_date: DateTime<Utc>,
+    /// The office.
+    targets: Vec<OutreachTarget>,
+    /// The office's slug.
+    #[serde(rename = "muster:office")]
+    muster_office: String,
+    /// Who held the office when it was sent, as `muster:<uuid>`; null before, and for a vacant office.
+    #[serde(rename = "muster:official")]
+    muster_official: Option<String>,
+    /// Id of the letter, which all its outreaches share.
+    #[serde(rename = "muster:letter")]
+    muster_letter: Uuid,
+    /// How far it has come.
+    #[serde(rename = "muster:state")]
+    muster_state: OutreachState,
+    /// When the relay took it (RFC 3339); null before.
+    #[serde(rename = "muster:sent_date")]
+    muster_sent_date: Option<DateTime<Utc>>,
+    /// The subject as its reader sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    /// The text as its reader sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    /// May the office see the writer's own address?
+    #[serde(rename = "muster:show_email", skip_serializing_if = "Option::is_none")]
+    muster_show_email: Option<bool>,
+    /// Language of the letter.
+    #[serde(rename = "muster:locale", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    muster_locale: Option<LocaleTag>,
+    /// Where the writer came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referrer_data: Option<OutreachSource>,
+    #[serde(rename = "_links")]
+    links: Links,
+    /// The writer.
+    #[serde(rename = "_embedded", skip_serializing_if = "Option::is_none")]
+    embedded: Option<EmbeddedWriter>,
+}
+
+/// The office of an outreach.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OutreachTarget {
+    /// The office's title.
+    title: String,
+    /// The office's slug.
+    #[serde(rename = "muster:office")]
+    muster_office: String,
+}
+
+/// OSDI `referrer_data`, as far as it is kept.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OutreachSource {
+    /// A registered word, `other`, or null where nothing was said.
+    source: Option<String>,
+}
+
+/// Who wrote the letter of an outreach.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EmbeddedWriter {
+    /// The writer's details as they were typed.
+    #[serde(rename = "osdi:person")]
+    person: Writer,
+}
+
+/// The writer of a letter.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Writer {
+    /// `muster:<uuid>`.
+    identifiers: Vec<String>,
+    #[serde(flatten)]
+    contact: ContactDetails,
+}
+
+impl Listed for OutreachResource {
+    const REL: &'static str = "osdi:outreaches";
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
+}
+
+/// A page of outreaches.
+type OutreachPage = Page<OutreachResource>;
+
+/// A letter that an organizer vouched for.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct VouchedLetterResource {
+    /// `muster:<uuid>` of the letter.
+    identifiers: Vec<String>,
+    /// Id of the letter.
+    #[serde(rename = "muster:letter")]
+    muster_letter: Uuid,
+    #[serde(rename = "_links")]
+    links: Links,
+    /// Its outreaches.
+    #[serde(rename = "_embedded")]
+    embedded: EmbeddedOutreaches,
+}
+
+/// The outreaches of one letter.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EmbeddedOutreaches {
+    /// One for each target, in the order of the action's targets.
+    #[serde(rename = "osdi:outreaches")]
+    outreaches: Vec<OutreachResource>,
+}
+
+/// Makes the answers for outreaches; `vault` only where the contact may be shown.
 struct View<'a> {
     letters: &'a Letters,
     letter: &'a LetterAction,
@@ -120,45 +246,50 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    async fn resource(&self, conn: &mut PgConnection, row: &OutreachRow) -> Result<Value> {
+    async fn resource(&self, conn: &mut PgConnection, row: &OutreachRow) -> Result<OutreachResource> {
         let kernel = &self.letters.kernel;
         let own = format!("{}/outreaches/{}", self.letter.action.api_path(), row.id);
-        let mut outreach = json!({
-            "identifiers": identifiers(row.id),
-            "type": "email",
-            "created_date": row.created_at,
-            "modified_date": row.sent_at.unwrap_or(row.created_at),
-            "targets": [{"title": row.office_title, "muster:office": row.office_slug}],
-            "muster:office": row.office_slug,
-            "muster:official": row.official_id.map(|id| format!("muster:{id}")),
-            "muster:letter": row.letter_id,
-            "muster:state": row.state,
-            "muster:sent_date": row.sent_at,
-            "_links": {
-                "self": link(kernel.url(&own)),
-                "osdi:advocacy_campaign": link(kernel.url(&self.letter.action.api_path())),
-                "curies": curies(),
-            },
-        });
+        let links = Links::to_self(kernel.url(&own))
+            .to("osdi:advocacy_campaign", kernel.url(&self.letter.action.api_path()))
+            .with_curies();
+        let target = OutreachTarget { title: row.office_title.clone(), muster_office: row.office_slug.clone() };
+        let mut outreach = OutreachResource {
+            identifiers: identifiers(row.id),
+            kind: OutreachType::Email,
+            created_date: row.created_at,
+            modified_date: row.sent_at.unwrap_or(row.created_at),
+            targets: vec![target],
+            muster_office: row.office_slug.clone(),
+            muster_official: row.official_id.map(|id| format!("muster:{id}")),
+            muster_letter: row.letter_id,
+            muster_state: row.state,
+            muster_sent_date: row.sent_at,
+            subject: None,
+            message: None,
+            muster_show_email: None,
+            muster_locale: None,
+            referrer_data: None,
+            links,
+            embedded: None,
+        };
         let Some(vault) = self.vault else { return Ok(outreach) };
         let Some(sealed) = row.sealed.as_deref() else { return Ok(outreach) };
         let payload = self.letters.open_payload(vault.id, row.letter_id, Some(sealed)).await?;
         let target = store::target(conn, row.office_id, self.letters.today()).await?;
         let (subject, message) = payload.compose(self.letter, row.variant, &target)?;
-        let mut person = payload.details.to_osdi();
-        person["identifiers"] = json!(identifiers(row.person_id));
-        outreach["subject"] = json!(subject);
-        outreach["message"] = json!(message);
-        outreach["muster:show_email"] = json!(payload.show_email);
-        outreach["muster:locale"] = json!(payload.locale);
-        outreach["referrer_data"] = json!({"source": row.source});
-        outreach["_links"]["osdi:person"] = link(kernel.url(&format!("/api/v1/people/{}", row.person_id)));
-        outreach["_embedded"] = json!({"osdi:person": person});
+        let person = Writer { identifiers: identifiers(row.person_id), contact: payload.details.contact() };
+        outreach.subject = Some(subject);
+        outreach.message = Some(message);
+        outreach.muster_show_email = Some(payload.show_email);
+        outreach.muster_locale = Some(payload.locale);
+        outreach.referrer_data = Some(OutreachSource { source: row.source.clone() });
+        outreach.links = outreach.links.to("osdi:person", kernel.url(&format!("/api/v1/people/{}", row.person_id)));
+        outreach.embedded = Some(EmbeddedWriter { person });
         Ok(outreach)
     }
 }
 
-/// The action and, where contacts may be shown to this actor, its vault: those of protected actions never leave here.
+/// The action and, where contacts may be shown to this actor, its vault; never for a protected action.
 async fn open(
     letters: &Letters,
     conn: &mut PgConnection,
@@ -179,14 +310,14 @@ async fn open(
     path = "/api/v1/advocacy_campaigns/{id}/outreaches",
     tag = "advocacy_campaigns",
     params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "A page of outreaches", body = Value), (status = 401), (status = 403)),
+    responses((status = 200, description = "A page of outreaches", body = OutreachPage), (status = 401), (status = 403)),
 )]
 pub(super) async fn list_outreaches(
     State(letters): State<Letters>,
     actor: Actor,
     PathParams(key): PathParams<String>,
     query: ListQuery,
-) -> Result<Json<Value>> {
+) -> Result<Json<OutreachPage>> {
     actor.require(Scope::ContactsRead)?;
     let kernel = &letters.kernel;
     let mut filter = query.filter(store::OUTREACH_FIELDS)?;
@@ -202,7 +333,7 @@ pub(super) async fn list_outreaches(
         items.push(view.resource(&mut conn, row).await?);
     }
     let url = kernel.url(&format!("{}/outreaches", letter.action.api_path()));
-    Ok(Json(Listing::new(&url, "osdi:outreaches", &query.page, extent).keep_query(&query.raw).body(items)))
+    Ok(Json(Page::new(&url, &query.raw, &query.page, &extent, items)))
 }
 
 /// One outreach.
@@ -211,13 +342,13 @@ pub(super) async fn list_outreaches(
     path = "/api/v1/advocacy_campaigns/{id}/outreaches/{outreach}",
     tag = "advocacy_campaigns",
     params(("id" = String, Path, description = "UUID or slug"), ("outreach" = Uuid, Path)),
-    responses((status = 200, description = "The outreach", body = Value), (status = 404)),
+    responses((status = 200, description = "The outreach", body = OutreachResource), (status = 404)),
 )]
 pub(super) async fn get_outreach(
     State(letters): State<Letters>,
     actor: Actor,
     PathParams((key, id)): PathParams<(String, Uuid)>,
-) -> Result<Json<Value>> {
+) -> Result<Json<OutreachResource>> {
     actor.require(Scope::ContactsRead)?;
     let mut conn = letters.kernel.db.acquire().await?;
     let (letter, vault) = open(&letters, &mut conn, &key, &actor).await?;
@@ -226,17 +357,17 @@ pub(super) async fn get_outreach(
     Ok(Json(view.resource(&mut conn, &row).await?))
 }
 
-/// Writes a letter. Without a token: the public action, answered alike for everyone. With one, the organizer vouches, and
-/// the answer embeds one outreach for each target.
+/// Writes a letter. Without a token this is the public act, with the same answer for everybody; with one the
+/// organizer vouches, and the answer embeds one outreach for each target.
 #[utoipa::path(
     post,
     path = "/api/v1/advocacy_campaigns/{id}/outreaches",
     tag = "advocacy_campaigns",
     params(("id" = String, Path, description = "UUID or slug")),
-    request_body = OutreachBody,
+    request_body = NewOutreachBody,
     responses(
-        (status = 202, description = "Received (without a token)", body = Value),
-        (status = 201, description = "Confirmed (with a token)", body = Value),
+        (status = 202, description = "Received (without a token)", body = ReceivedResource),
+        (status = 201, description = "Confirmed (with a token)", body = VouchedLetterResource),
         (status = 409),
         (status = 422),
         (status = 428),
@@ -248,10 +379,11 @@ pub(super) async fn create_outreach(
     source: Source,
     headers: HeaderMap,
     PathParams(key): PathParams<String>,
-    ValidWithBytes(body, bytes): ValidWithBytes<OutreachBody>,
+    body: NewBody<NewOutreachBody>,
 ) -> Result<Response> {
+    let (bytes, body) = (&body.bytes, body.part::<NewOutreachBody>()?);
     if let Some(actor) = actor {
-        return vouch(&letters, &actor, &headers, &key, &body, &bytes).await;
+        return vouch(&letters, &actor, &headers, &key, &body, bytes).await;
     }
     let kernel = &letters.kernel;
     let letter = letters.letter(&key).await?;
@@ -263,7 +395,7 @@ pub(super) async fn create_outreach(
     let proof = body.muster_challenge.as_deref();
     kernel.rate_limiter.admit(source, Proof { altcha: proof, ticket: proof }).await?;
     letters.submit(&letter, new).await?;
-    Ok((StatusCode::ACCEPTED, Json(letter.action.received(&kernel.settings.http.public_url))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(ReceivedResource::new(kernel, &letter.action))).into_response())
 }
 
 async fn vouch(
@@ -271,7 +403,7 @@ async fn vouch(
     actor: &Actor,
     headers: &HeaderMap,
     key: &str,
-    body: &OutreachBody,
+    body: &NewOutreachBody,
     bytes: &[u8],
 ) -> Result<Response> {
     actor.require(Scope::ActionsWrite)?;
@@ -295,15 +427,13 @@ async fn vouch(
     for row in &store::outreaches_of(&mut conn, action.id, written.letter_id).await? {
         outreaches.push(view.resource(&mut conn, row).await?);
     }
-    let answer = json!({
-        "_embedded": {"osdi:outreaches": outreaches},
-        "identifiers": identifiers(written.letter_id),
-        "muster:letter": written.letter_id,
-        "_links": {
-            "self": link(kernel.url(&path)),
-            "osdi:advocacy_campaign": link(kernel.url(&action.api_path())),
-            "curies": curies(),
-        },
-    });
+    let links =
+        Links::to_self(kernel.url(&path)).to("osdi:advocacy_campaign", kernel.url(&action.api_path())).with_curies();
+    let answer = VouchedLetterResource {
+        identifiers: identifiers(written.letter_id),
+        muster_letter: written.letter_id,
+        links,
+        embedded: EmbeddedOutreaches { outreaches },
+    };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }

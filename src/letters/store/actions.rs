@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::OfficialName;
+use super::{OfficeTitles, OfficialName};
 use crate::{
     campaigns::{self, Action, Kind, State},
     error::{Error, Result},
@@ -18,7 +17,7 @@ use crate::{
     },
 };
 
-/// What letter actions can be filtered by.
+/// Fields of `filter` in the list of letter actions.
 pub const ACTION_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
@@ -33,16 +32,16 @@ pub const ACTION_FIELDS: FieldSet = FieldSet(&[
     Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
 ]);
 
-/// Where a letter goes: an office and, unless it is vacant, who holds it today.
+/// A target of a letter action: an office and, unless it is vacant, its holder today.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The office.
+    /// Id of the office.
     pub office_id: Uuid,
-    /// Its slug.
+    /// Slug of the office.
     pub slug: String,
     /// Its title in its own language.
     pub title: String,
-    /// Its title in other languages.
+    /// Its title in other languages, by language tag.
     pub titles: BTreeMap<String, String>,
     /// Its holder.
     pub holder: Option<OfficialName>,
@@ -66,38 +65,38 @@ pub struct LetterAction {
     pub action: Action,
     /// May a supporter change the text?
     pub editable: bool,
-    /// Do letters go out? Until then they are held.
+    /// Switched live by an organizer? Until then letters are held.
     pub live: bool,
-    /// Where letters go, in order.
+    /// Offices, in order.
     pub targets: Vec<Target>,
-    /// Their texts.
+    /// Templates, one for each language.
     pub templates: Vec<TemplateText>,
 }
 
 impl LetterAction {
-    /// Do its letters go out now? While it is live and published.
+    /// Are its letters sent at present? While it is live and published.
     pub fn is_sending(&self) -> bool {
         self.live && self.action.state == State::Published
     }
 
-    /// The target that this office is.
+    /// The target with this office.
     pub fn target(&self, office: Uuid) -> Option<&Target> {
         self.targets.iter().find(|target| target.office_id == office)
     }
 
-    /// The text in a language, else in the action's own, else the first.
+    /// The template in a language, else in the action's own, else the first.
     pub fn template(&self, locale: LocaleTag) -> Option<&TemplateText> {
         let of = |locale| self.templates.iter().find(|t| t.locale == locale);
         of(locale).or_else(|| of(self.action.locale)).or_else(|| self.templates.first())
     }
 }
 
-/// A target's office as a row.
+/// Row of the queries for targets.
 struct TargetRow {
     office_id: Uuid,
     slug: String,
     title: String,
-    texts: Value,
+    texts: Json<OfficeTitles>,
     honorific_prefix: Option<String>,
     given_name: Option<String>,
     family_name: Option<String>,
@@ -109,7 +108,7 @@ impl From<TargetRow> for Target {
             office_id: row.office_id,
             slug: row.slug,
             title: row.title,
-            titles: titles(&row.texts),
+            titles: row.texts.0.into_iter().map(|(tag, text)| (tag, text.title)).collect(),
             holder: row.family_name.map(|family_name| OfficialName {
                 honorific_prefix: row.honorific_prefix.unwrap_or_default(),
                 given_name: row.given_name.unwrap_or_default(),
@@ -119,24 +118,17 @@ impl From<TargetRow> for Target {
     }
 }
 
-/// The titles in `offices.texts`.
-pub fn titles(texts: &Value) -> BTreeMap<String, String> {
-    let title = |text: &Value| text.get("title").and_then(Value::as_str).map(str::to_owned);
-    let texts = texts.as_object().into_iter().flatten();
-    texts.filter_map(|(tag, text)| Some((tag.clone(), title(text)?))).collect()
-}
-
-/// Completes an action to the letter action it belongs to, with the holders of `today`.
+/// Loads the letter action of an action, with the holders of `today`.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn load_for_action(conn: &mut PgConnection, action: Action, today: NaiveDate) -> Result<LetterAction> {
     let row = sqlx::query!("SELECT editable, live FROM letter_actions WHERE id = $1", action.id)
         .fetch_one(&mut *conn)
         .await?;
     let targets = sqlx::query_as!(
         TargetRow,
-        r#"SELECT o.id AS office_id, o.slug, o.title, o.texts, h.honorific_prefix AS "honorific_prefix?",
+        r#"SELECT o.id AS office_id, o.slug, o.title, o.texts AS "texts: Json<OfficeTitles>", h.honorific_prefix AS "honorific_prefix?",
                   h.given_name AS "given_name?", h.family_name AS "family_name?"
            FROM letter_targets lt JOIN offices o ON o.id = lt.office_id
            LEFT JOIN terms t ON t.office_id = o.id AND t.starts_on <= $2 AND (t.ends_on IS NULL OR t.ends_on >= $2)
@@ -172,19 +164,16 @@ pub async fn load_for_action(conn: &mut PgConnection, action: Action, today: Nai
 /// An office as a target.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn target(conn: &mut PgConnection, office: Uuid, today: NaiveDate) -> Result<Target> {
     targets(conn, &[office], today).await?.pop().ok_or_else(Error::not_found)
 }
 
-/// Offices as targets, even when no action writes to them any more; those that are there, in no order.
-///
-/// # Errors
-/// A database error.
+/// Offices as targets, also those that are no longer targets of an action; those that exist, in no order.
 pub async fn targets(conn: &mut PgConnection, offices: &[Uuid], today: NaiveDate) -> Result<Vec<Target>> {
     let rows = sqlx::query_as!(
         TargetRow,
-        r#"SELECT o.id AS "office_id!", o.slug AS "slug!", o.title AS "title!", o.texts AS "texts!", h.honorific_prefix AS "honorific_prefix?",
+        r#"SELECT o.id AS "office_id!", o.slug AS "slug!", o.title AS "title!", o.texts AS "texts!: Json<OfficeTitles>", h.honorific_prefix AS "honorific_prefix?",
                   h.given_name AS "given_name?", h.family_name AS "family_name?"
            FROM offices o
            LEFT JOIN LATERAL (
@@ -202,7 +191,7 @@ pub async fn targets(conn: &mut PgConnection, offices: &[Uuid], today: NaiveDate
 /// A letter action by id or slug.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn by_key(conn: &mut PgConnection, key: &str, today: NaiveDate) -> Result<LetterAction> {
     let action = campaigns::by_key(conn, Kind::Letter, key).await?;
     load_for_action(conn, action, today).await
@@ -211,7 +200,7 @@ pub async fn by_key(conn: &mut PgConnection, key: &str, today: NaiveDate) -> Res
 /// One page of an organization's letter actions (all public ones for `None`), newest first.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn list(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
@@ -227,28 +216,19 @@ pub async fn list(
     Ok((rows, extent))
 }
 
-/// Writes a new letter action beside its `actions` row.
-///
-/// # Errors
-/// A database error.
+/// Inserts the `letter_actions` row of a new letter action.
 pub async fn insert(conn: &mut PgConnection, id: Uuid, editable: bool) -> Result<()> {
     sqlx::query!("INSERT INTO letter_actions (id, editable) VALUES ($1, $2)", id, editable).execute(conn).await?;
     Ok(())
 }
 
-/// Writes whether supporters may change the text.
-///
-/// # Errors
-/// A database error.
+/// Sets whether supporters may change the text.
 pub async fn set_editable(conn: &mut PgConnection, id: Uuid, editable: bool) -> Result<()> {
     sqlx::query!("UPDATE letter_actions SET editable = $2 WHERE id = $1", id, editable).execute(conn).await?;
     Ok(())
 }
 
-/// Replaces where letters go.
-///
-/// # Errors
-/// A database error.
+/// Replaces the targets of a letter action.
 pub async fn set_targets(conn: &mut PgConnection, id: Uuid, offices: &[Uuid]) -> Result<()> {
     sqlx::query!("DELETE FROM letter_targets WHERE letter_action_id = $1", id).execute(&mut *conn).await?;
     sqlx::query!(
@@ -262,10 +242,7 @@ pub async fn set_targets(conn: &mut PgConnection, id: Uuid, offices: &[Uuid]) ->
     Ok(())
 }
 
-/// Replaces the texts.
-///
-/// # Errors
-/// A database error.
+/// Replaces the templates of a letter action.
 pub async fn set_templates(conn: &mut PgConnection, id: Uuid, templates: &[TemplateText]) -> Result<()> {
     sqlx::query!("DELETE FROM letter_templates WHERE letter_action_id = $1", id).execute(&mut *conn).await?;
     for template in templates {
@@ -282,10 +259,7 @@ pub async fn set_templates(conn: &mut PgConnection, id: Uuid, templates: &[Templ
     Ok(())
 }
 
-/// Switches an action live, or back. Waits for every letter that is being dispatched, since `dispatch_letters` holds this row.
-///
-/// # Errors
-/// A database error.
+/// Switches an action live, or back. Waits for concurrent `dispatch_letters`, which hold this row.
 pub async fn switch_live(conn: &mut PgConnection, id: Uuid, live: bool, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE letter_actions SET live = $2, live_at = CASE WHEN $2 THEN $3::timestamptz END WHERE id = $1 AND live <> $2",
@@ -298,23 +272,20 @@ pub async fn switch_live(conn: &mut PgConnection, id: Uuid, live: bool, at: Date
     Ok(())
 }
 
-/// Whether an action's letters go out.
+/// Whether an action sends letters.
 #[derive(Clone, Copy, Debug)]
 pub struct SendingState {
-    /// Whose it is.
+    /// Its organization.
     pub organization_id: Uuid,
-    /// Its rows tell only the day.
+    /// Times in its rows are floored to the day.
     pub protected: bool,
     /// It is live and published.
     pub is_sending: bool,
-    /// It was when its letters were last released or held back.
+    /// The value saved when the job was last enqueued (`letter_actions.is_sending`).
     pub was_sending: bool,
 }
 
-/// Whether an action's letters go out.
-///
-/// # Errors
-/// A database error.
+/// Whether an action sends letters; `None` if it does not exist.
 pub async fn load_sending_state(conn: &mut PgConnection, id: Uuid) -> Result<Option<SendingState>> {
     Ok(sqlx::query_as!(
         SendingState,
@@ -326,28 +297,22 @@ pub async fn load_sending_state(conn: &mut PgConnection, id: Uuid) -> Result<Opt
     .await?)
 }
 
-/// The same, after locking the row that `dispatch_letters` holds: what it read before is committed then.
+/// The same, after locking the row that `dispatch_letters` holds, so that concurrent dispatches have committed.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn lock_sending_state(conn: &mut PgConnection, id: Uuid) -> Result<SendingState> {
     sqlx::query!("SELECT FROM letter_actions WHERE id = $1 FOR NO KEY UPDATE", id).fetch_optional(&mut *conn).await?;
     load_sending_state(conn, id).await?.ok_or_else(Error::not_found)
 }
 
-/// Notes whether an action's letters go out.
-///
-/// # Errors
-/// A database error.
+/// Saves whether an action sends letters.
 pub async fn set_is_sending(conn: &mut PgConnection, id: Uuid, is_sending: bool) -> Result<()> {
     sqlx::query!("UPDATE letter_actions SET is_sending = $2 WHERE id = $1", id, is_sending).execute(conn).await?;
     Ok(())
 }
 
-/// Actions for which it changed whether letters go out while nobody told.
-///
-/// # Errors
-/// A database error.
+/// Actions whose saved value differs from their state (closed by the tick).
 pub async fn find_changed_sending_states(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id WHERE l.is_sending <> (l.live AND a.state = 'published')"
@@ -356,10 +321,7 @@ pub async fn find_changed_sending_states(conn: &mut PgConnection) -> Result<Vec<
     .await?)
 }
 
-/// Actions whose letters go out while some are held and there is no job of this name.
-///
-/// # Errors
-/// A database error.
+/// Actions that send while outreaches are held and no job of this name exists.
 pub async fn find_unreleased(conn: &mut PgConnection, job: &str) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id

@@ -1,4 +1,4 @@
-//! What outreaches count for.
+//! Recount of outreaches.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use crate::{
     error::Result,
 };
 
-/// The outreaches behind a letter action's counts: those whose letter is confirmed and that were not stopped.
+/// Compares a letter action's counters with its outreaches: those of confirmed letters that were not cancelled.
 #[derive(Clone, Copy, Debug)]
 pub struct Outreaches;
 
@@ -30,7 +30,7 @@ impl Countable for Outreaches {
     }
 
     async fn slice(&self, conn: &mut PgConnection, action: Uuid, range: Range) -> Result<RangeCounts> {
-        // the letter's versions, too: the day, the language and the word of origin are its own
+        // the letters' row versions (xmin), too: day, language and source are their columns
         let read = sqlx::query_as!(
             Cell,
             r#"WITH rows AS MATERIALIZED (

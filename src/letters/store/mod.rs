@@ -1,4 +1,5 @@
-//! All SQL of letters, by what it is about.
+//! All SQL of letters: `offices`, letter `actions`, `outreaches` (with letters), `submissions` (the batch), `counts`
+//! (the recount).
 
 mod actions;
 mod counts;

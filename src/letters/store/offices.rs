@@ -1,10 +1,11 @@
 //! All SQL over `offices`, `mailboxes`, `officials` and `terms`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::Value;
-use sqlx::PgConnection;
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, types::Json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -15,14 +16,24 @@ use crate::{
     },
 };
 
-/// An office with who holds it.
+/// An office's titles in other languages than its own, by language tag: the value of `offices.texts`.
+pub type OfficeTitles = BTreeMap<String, OfficeTitle>;
+
+/// An office's title in another language.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+pub struct OfficeTitle {
+    /// The title.
+    pub title: String,
+}
+
+/// An office with its holder.
 #[derive(Clone, Debug)]
 pub struct OfficeRow {
     pub id: Uuid,
     pub organization_id: Uuid,
     pub slug: String,
     pub title: String,
-    pub texts: Value,
+    pub texts: Json<OfficeTitles>,
     pub locale: String,
     pub created_at: DateTime<Utc>,
     pub modified_at: DateTime<Utc>,
@@ -37,7 +48,7 @@ pub struct OfficeRow {
 /// One page of offices by title, of one organization or of all.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn offices(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
@@ -57,7 +68,7 @@ pub async fn offices(
     let (ids, extent) = list.page(conn, None, page).await?;
     let rows = sqlx::query_as!(
         OfficeRow,
-        r#"SELECT o.id AS "id!", o.organization_id AS "organization_id!", o.slug AS "slug!", o.title AS "title!", o.texts AS "texts!",
+        r#"SELECT o.id AS "id!", o.organization_id AS "organization_id!", o.slug AS "slug!", o.title AS "title!", o.texts AS "texts!: Json<OfficeTitles>",
                   o.locale AS "locale!", o.created_at AS "created_at!", o.modified_at AS "modified_at!",
                   ARRAY(SELECT b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
                         WHERE om.office_id = o.id ORDER BY om.position) AS "mailboxes!",
@@ -78,7 +89,7 @@ pub async fn offices(
 /// An office by id or slug, of one organization or of any.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn office(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
@@ -88,7 +99,7 @@ pub async fn office(
     let id = Uuid::parse_str(key).ok();
     Ok(sqlx::query_as!(
         OfficeRow,
-        r#"SELECT o.id, o.organization_id, o.slug, o.title, o.texts, o.locale, o.created_at, o.modified_at,
+        r#"SELECT o.id, o.organization_id, o.slug, o.title, o.texts AS "texts: Json<OfficeTitles>", o.locale, o.created_at, o.modified_at,
                   ARRAY(SELECT b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
                         WHERE om.office_id = o.id ORDER BY om.position) AS "mailboxes!",
                   h.id AS "official_id?", h.honorific_prefix AS "honorific_prefix?", h.given_name AS "given_name?",
@@ -107,18 +118,33 @@ pub async fn office(
     .await?)
 }
 
+/// The same of one organization, locked, so that two changes follow each other.
+///
+/// # Errors
+/// `not_found`.
+pub async fn office_to_change(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    key: &str,
+    today: NaiveDate,
+) -> Result<OfficeRow> {
+    let found = office(conn, Some(organization), key, today).await?;
+    lock_office(conn, found.id).await?;
+    office(conn, Some(organization), &found.id.to_string(), today).await
+}
+
 /// The editable columns of an office.
 #[derive(Debug)]
 pub struct OfficeText<'a> {
     pub title: &'a str,
-    pub texts: &'a Value,
+    pub texts: &'a OfficeTitles,
     pub locale: &'a str,
 }
 
-/// Writes a new office.
+/// Inserts an office.
 ///
 /// # Errors
-/// A breach of `offices_organization_slug_key`, or another database error.
+/// A breach of `offices_organization_slug_key`.
 pub async fn insert_office(
     conn: &mut PgConnection,
     id: Uuid,
@@ -133,7 +159,7 @@ pub async fn insert_office(
         organization,
         slug,
         text.title,
-        text.texts,
+        Json(text.texts) as _,
         text.locale,
         at
     )
@@ -142,16 +168,13 @@ pub async fn insert_office(
     Ok(())
 }
 
-/// Writes an office's texts.
-///
-/// # Errors
-/// A database error.
+/// Updates the editable columns of an office.
 pub async fn save_office(conn: &mut PgConnection, id: Uuid, text: &OfficeText<'_>, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE offices SET title = $2, texts = $3, locale = $4, modified_at = $5 WHERE id = $1",
         id,
         text.title,
-        text.texts,
+        Json(text.texts) as _,
         text.locale,
         at
     )
@@ -160,10 +183,7 @@ pub async fn save_office(conn: &mut PgConnection, id: Uuid, text: &OfficeText<'_
     Ok(())
 }
 
-/// The mailboxes of offices, the one that is written to first.
-///
-/// # Errors
-/// A database error.
+/// The mailboxes of offices by office, the primary one first.
 pub async fn mailboxes(conn: &mut PgConnection, offices: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {
     let rows = sqlx::query!(
         "SELECT om.office_id, b.address FROM office_mailboxes om JOIN mailboxes b ON b.id = om.mailbox_id
@@ -182,16 +202,14 @@ pub async fn mailboxes(conn: &mut PgConnection, offices: &[Uuid]) -> Result<Hash
 /// Locks an office, so that two changes of its holder follow each other.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn lock_office(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query_scalar!("SELECT id FROM offices WHERE id = $1 FOR UPDATE", id).fetch_one(conn).await?;
     Ok(())
 }
 
-/// Replaces an office's mailboxes; the first is written to. `ids` are taken for those that are new.
-///
-/// # Errors
-/// A database error.
+/// Replaces an office's mailboxes; the first is the primary one. `ids`: one id for each address, used where it is
+/// new.
 pub async fn set_mailboxes(
     conn: &mut PgConnection,
     office: Uuid,
@@ -221,7 +239,7 @@ pub async fn set_mailboxes(
     Ok(())
 }
 
-/// Who an official is.
+/// Name of an official.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfficialName {
     /// "The Honourable".
@@ -232,10 +250,7 @@ pub struct OfficialName {
     pub family_name: String,
 }
 
-/// Writes a new official.
-///
-/// # Errors
-/// A database error.
+/// Inserts an official.
 pub async fn insert_official(
     conn: &mut PgConnection,
     id: Uuid,
@@ -257,10 +272,7 @@ pub async fn insert_official(
     Ok(())
 }
 
-/// Writes how an official is addressed.
-///
-/// # Errors
-/// A database error.
+/// Updates an official's prefix.
 pub async fn set_honorific(conn: &mut PgConnection, id: Uuid, honorific_prefix: &str, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE officials SET honorific_prefix = $2, modified_at = $3 WHERE id = $1",
@@ -273,10 +285,7 @@ pub async fn set_honorific(conn: &mut PgConnection, id: Uuid, honorific_prefix: 
     Ok(())
 }
 
-/// Ends the open term of an office on the day before `day`; one that began on that very day never was.
-///
-/// # Errors
-/// A database error.
+/// Ends the open term of an office on the day before `day`; one that began on `day` is deleted.
 pub async fn end_term_before(conn: &mut PgConnection, office: Uuid, day: NaiveDate) -> Result<()> {
     sqlx::query!("DELETE FROM terms WHERE office_id = $1 AND starts_on = $2", office, day).execute(&mut *conn).await?;
     sqlx::query!(
@@ -289,10 +298,10 @@ pub async fn end_term_before(conn: &mut PgConnection, office: Uuid, day: NaiveDa
     Ok(())
 }
 
-/// Writes a term.
+/// Inserts a term.
 ///
 /// # Errors
-/// A breach of `terms_office_current_key`, `terms_office_start_key` or `terms_dates_check`, or another database error.
+/// A breach of `terms_office_current_key`, `terms_office_start_key` or `terms_dates_check`.
 pub async fn insert_term(
     conn: &mut PgConnection,
     id: Uuid,
@@ -314,7 +323,20 @@ pub async fn insert_term(
     Ok(())
 }
 
-/// An official with the terms, newest first, as `[{"office", "title", "start_date", "end_date"}]`.
+/// A term of an official in an office.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct Term {
+    /// The office's slug.
+    pub office: String,
+    /// The office's title.
+    pub title: String,
+    /// First day in office.
+    pub start_date: NaiveDate,
+    /// Last day in office; null: still there.
+    pub end_date: Option<NaiveDate>,
+}
+
+/// An official with the terms, newest first.
 #[derive(Clone, Debug)]
 pub struct OfficialRow {
     pub id: Uuid,
@@ -323,13 +345,13 @@ pub struct OfficialRow {
     pub family_name: String,
     pub created_at: DateTime<Utc>,
     pub modified_at: DateTime<Utc>,
-    pub terms: Value,
+    pub terms: Json<Vec<Term>>,
 }
 
 /// One page of officials by name, of one organization or of all.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn officials(
     conn: &mut PgConnection,
     organization: Option<Uuid>,
@@ -354,7 +376,7 @@ pub async fn officials(
         OfficialRow,
         r#"SELECT h.id, h.honorific_prefix, h.given_name, h.family_name, h.created_at, h.modified_at,
                   coalesce((SELECT jsonb_agg(jsonb_build_object('office', o.slug, 'title', o.title, 'start_date', t.starts_on, 'end_date', t.ends_on) ORDER BY t.starts_on DESC)
-                            FROM terms t JOIN offices o ON o.id = t.office_id WHERE t.official_id = h.id), '[]') AS "terms!"
+                            FROM terms t JOIN offices o ON o.id = t.office_id WHERE t.official_id = h.id), '[]') AS "terms!: Json<Vec<Term>>"
            FROM officials h WHERE h.id = ANY ($1)"#,
         &ids
     )
@@ -366,13 +388,13 @@ pub async fn officials(
 /// One official.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn official(conn: &mut PgConnection, organization: Option<Uuid>, id: Uuid) -> Result<OfficialRow> {
     Ok(sqlx::query_as!(
         OfficialRow,
         r#"SELECT h.id, h.honorific_prefix, h.given_name, h.family_name, h.created_at, h.modified_at,
                   coalesce((SELECT jsonb_agg(jsonb_build_object('office', o.slug, 'title', o.title, 'start_date', t.starts_on, 'end_date', t.ends_on) ORDER BY t.starts_on DESC)
-                            FROM terms t JOIN offices o ON o.id = t.office_id WHERE t.official_id = h.id), '[]') AS "terms!"
+                            FROM terms t JOIN offices o ON o.id = t.office_id WHERE t.official_id = h.id), '[]') AS "terms!: Json<Vec<Term>>"
            FROM officials h WHERE h.id = $2 AND ($1::uuid IS NULL OR h.organization_id = $1)"#,
         organization,
         id
@@ -381,10 +403,7 @@ pub async fn official(conn: &mut PgConnection, organization: Option<Uuid>, id: U
     .await?)
 }
 
-/// The offices that keys name, in their order: an office by id or slug, or the office that an official holds.
-///
-/// # Errors
-/// A database error.
+/// Resolves keys to offices, in their order: an office by id or slug, or the office that an official holds today.
 pub async fn resolve_targets(
     conn: &mut PgConnection,
     organization: Uuid,
@@ -407,10 +426,7 @@ pub async fn resolve_targets(
     .await?)
 }
 
-/// Has the organization an office of this slug?
-///
-/// # Errors
-/// A database error.
+/// Does the organization have an office with this slug?
 pub async fn office_exists(conn: &mut PgConnection, organization: Uuid, slug: &str) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM offices WHERE organization_id = $1 AND slug = $2) AS "found!""#,

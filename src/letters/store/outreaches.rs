@@ -12,40 +12,37 @@ use crate::{
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
+    letters::state::{LetterState, OutreachState},
 };
 
-/// What outreaches can be filtered by.
+/// Fields of `filter` in the list of outreaches.
 pub const OUTREACH_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "o.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "o.created_at", kind: FieldKind::Timestamp },
     Field { name: "muster:sent_date", column_sql: "o.sent_at", kind: FieldKind::Timestamp },
-    Field {
-        name: "muster:state",
-        column_sql: "o.state",
-        kind: FieldKind::Enum(&["held", "queued", "sent", "failed", "uncertain", "bounced", "cancelled"]),
-    },
+    Field { name: "muster:state", column_sql: "o.state", kind: FieldKind::Enum(OutreachState::LISTED_NAMES) },
     Field { name: "muster:office", column_sql: "f.slug", kind: FieldKind::Text },
     Field { name: "muster:source", column_sql: "l.source", kind: FieldKind::Text },
     Field { name: "email_address", column_sql: "l.person_id", kind: FieldKind::Virtual },
 ]);
 
-/// What became of an act that was written.
+/// Result of one submission of a batch.
 #[derive(Clone, Debug)]
 pub struct SubmissionResult {
-    /// The act.
+    /// Id of the submission.
     pub submission_id: Uuid,
-    /// The letter: this act's, or an earlier request's.
+    /// Id of the letter: the submission's, or that of an earlier request with the same idempotency key.
     pub letter_id: Uuid,
-    /// Whose it is, for vouched acts.
+    /// Vouched submissions: the person the letter belongs to; null for a replay.
     pub person_id: Option<Uuid>,
-    /// 'created', 'replayed', 'mismatch'.
+    /// `created`; `replayed` or `mismatch` by the idempotency key.
     pub outcome: String,
 }
 
-/// Writes a batch (see `submit_letters` in the migrations).
+/// Writes a batch of submissions (`submit_letters` in the migrations).
 ///
 /// # Errors
-/// A database error; then nothing was written.
+/// A database error: nothing of the batch was written.
 pub async fn submit_letters(
     db: &PgPool,
     submissions: &[LetterSubmission],
@@ -69,7 +66,7 @@ pub struct LetterRow {
     pub letter_action_id: Uuid,
     pub person_id: Uuid,
     pub vault_id: Uuid,
-    pub state: String,
+    pub state: LetterState,
     pub sealed: Option<Vec<u8>>,
     pub locale: Option<String>,
     pub source: Option<String>,
@@ -83,21 +80,18 @@ pub struct LetterRow {
 /// A letter.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn letter(conn: &mut PgConnection, id: Uuid) -> Result<LetterRow> {
     letters(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
 }
 
-/// Those of the letters that are there, in no order.
-///
-/// # Errors
-/// A database error.
+/// The letters with these ids that exist, in no order.
 pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterRow>> {
     Ok(sqlx::query_as!(
         LetterRow,
-        "SELECT l.id, l.letter_action_id, l.person_id, p.vault_id, l.state, l.sealed, l.locale, l.source, l.variant, l.link_generation,
+        r#"SELECT l.id, l.letter_action_id, l.person_id, p.vault_id, l.state AS "state: LetterState", l.sealed, l.locale, l.source, l.variant, l.link_generation,
                 l.confirm_expires_at, l.created_at, l.confirmed_at
-         FROM letters l JOIN people p ON p.id = l.person_id WHERE l.id = ANY ($1)",
+         FROM letters l JOIN people p ON p.id = l.person_id WHERE l.id = ANY ($1)"#,
         ids
     )
     .fetch_all(conn)
@@ -107,13 +101,13 @@ pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Letter
 /// A letter, locked for a change of its state.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn lock_letter(conn: &mut PgConnection, id: Uuid) -> Result<LetterRow> {
     Ok(sqlx::query_as!(
         LetterRow,
-        "SELECT l.id, l.letter_action_id, l.person_id, p.vault_id, l.state, l.sealed, l.locale, l.source, l.variant, l.link_generation,
+        r#"SELECT l.id, l.letter_action_id, l.person_id, p.vault_id, l.state AS "state: LetterState", l.sealed, l.locale, l.source, l.variant, l.link_generation,
                 l.confirm_expires_at, l.created_at, l.confirmed_at
-         FROM letters l JOIN people p ON p.id = l.person_id WHERE l.id = $1 FOR UPDATE OF l",
+         FROM letters l JOIN people p ON p.id = l.person_id WHERE l.id = $1 FOR UPDATE OF l"#,
         id
     )
     .fetch_one(conn)
@@ -121,9 +115,6 @@ pub async fn lock_letter(conn: &mut PgConnection, id: Uuid) -> Result<LetterRow>
 }
 
 /// Marks a pending letter as confirmed.
-///
-/// # Errors
-/// A database error.
 pub async fn set_confirmed(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!("UPDATE letters SET state = 'confirmed', confirmed_at = $2 WHERE id = $1", id, at)
         .execute(conn)
@@ -131,19 +122,13 @@ pub async fn set_confirmed(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>)
     Ok(())
 }
 
-/// Puts letters on their way: queued where their action is live, held where it is not.
-///
-/// # Errors
-/// A database error.
+/// Dispatches confirmed letters: their outreaches are queued where the action sends, held where it does not.
 pub async fn dispatch(conn: &mut PgConnection, letters: &[Uuid], at: DateTime<Utc>) -> Result<()> {
     sqlx::query!("SELECT dispatch_letters($1, $2)", letters, at).execute(conn).await?;
     Ok(())
 }
 
-/// Adds a letter's outreaches to (`sign` 1) or takes some of them off (-1) its action's counts.
-///
-/// # Errors
-/// A database error.
+/// Adds outreaches to (`sign` 1) or takes them off (-1) the action's counts by total, day, language and source.
 pub async fn count(
     conn: &mut PgConnection,
     letter: &LetterRow,
@@ -168,75 +153,60 @@ pub async fn count(
     Ok(())
 }
 
-/// Deletes a letter that is still pending; nothing was counted or sent.
-///
-/// # Errors
-/// A database error.
+/// Deletes a pending letter; nothing of it was counted or sent.
 pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("DELETE FROM letters WHERE id = $1 AND state = 'pending'", id).execute(conn).await?;
     Ok(())
 }
 
-/// One target's part of a letter.
+/// Id, office, state and mail of an outreach.
 #[derive(Clone, Debug)]
 pub struct OutreachStatus {
     pub id: Uuid,
     pub office_id: Uuid,
-    pub state: String,
+    pub state: OutreachState,
     pub email_id: Option<Uuid>,
 }
 
-/// The parts of a letter in the order of its action's targets.
-///
-/// # Errors
-/// A database error.
+/// The outreaches of a letter in the order of its action's targets.
 pub async fn outreach_statuses(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<OutreachStatus>> {
     Ok(sqlx::query_as!(
         OutreachStatus,
-        "SELECT o.id, o.office_id, o.state, o.email_id FROM outreaches o
+        r#"SELECT o.id, o.office_id, o.state AS "state: OutreachState", o.email_id FROM outreaches o
          LEFT JOIN letter_targets t ON t.letter_action_id = o.letter_action_id AND t.office_id = o.office_id
-         WHERE o.letter_id = $1 ORDER BY t.position, o.id",
+         WHERE o.letter_id = $1 ORDER BY t.position, o.id"#,
         letter
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// The parts of a letter that have not gone out, locked.
-///
-/// # Errors
-/// A database error.
+/// The unsent outreaches of a letter, locked.
 pub async fn lock_unsent(conn: &mut PgConnection, letter: Uuid) -> Result<Vec<OutreachStatus>> {
     Ok(sqlx::query_as!(
         OutreachStatus,
-        "SELECT id, office_id, state, email_id FROM outreaches
-         WHERE letter_id = $1 AND state IN ('held', 'queued') ORDER BY id FOR UPDATE",
+        r#"SELECT id, office_id, state AS "state: OutreachState", email_id FROM outreaches
+         WHERE letter_id = $1 AND state IN ('held', 'queued') ORDER BY id FOR UPDATE"#,
         letter
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// Writes the state of parts that have not gone out; their mails are gone.
-///
-/// # Errors
-/// A database error.
-pub async fn set_unsent_state(conn: &mut PgConnection, outreaches: &[Uuid], state: &str) -> Result<()> {
+/// Sets the state of unsent outreaches whose mails were cancelled.
+pub async fn set_unsent_state(conn: &mut PgConnection, outreaches: &[Uuid], state: OutreachState) -> Result<()> {
     sqlx::query!(
         "UPDATE outreaches SET state = $2, email_id = NULL WHERE id = ANY ($1) AND state IN ('held', 'queued')",
         outreaches,
-        state
+        state as OutreachState
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Confirmed letters of an action that wait to be released, a few at a time: those after a letter, so that no step meets again
-/// what the ones before it have left in the index. They are locked before their parts are, as who takes one back does.
-///
-/// # Errors
-/// A database error.
+/// The next confirmed letters of an action with held outreaches, after an id, so that no step reads the dead index
+/// entries of the steps before. Locked: letters are locked before their outreaches, as a withdrawal does.
 pub async fn held_letters(conn: &mut PgConnection, action: Uuid, after: Uuid, limit: i64) -> Result<Vec<Uuid>> {
     let held = sqlx::query_scalar!(
         "SELECT DISTINCT letter_id FROM outreaches WHERE letter_action_id = $1 AND is_held AND letter_id > $2 ORDER BY letter_id LIMIT $3",
@@ -252,10 +222,7 @@ pub async fn held_letters(conn: &mut PgConnection, action: Uuid, after: Uuid, li
     Ok(held)
 }
 
-/// How many parts of an action are held, counted up to so many, of the letters after one.
-///
-/// # Errors
-/// A database error.
+/// Number of held outreaches of an action, of letters after an id, counted up to `most`.
 pub async fn count_held(conn: &mut PgConnection, action: Uuid, after: Uuid, most: i64) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM (
@@ -268,10 +235,7 @@ pub async fn count_held(conn: &mut PgConnection, action: Uuid, after: Uuid, most
     .await?)
 }
 
-/// The id up to which an action's next so many parts after another lie; `None` when there are not so many.
-///
-/// # Errors
-/// A database error.
+/// Id of the `most`-th outreach of an action after an id; `None` when there are fewer.
 pub async fn find_range_end(conn: &mut PgConnection, action: Uuid, after: Uuid, most: i64) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT id FROM outreaches WHERE letter_action_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1",
@@ -283,10 +247,7 @@ pub async fn find_range_end(conn: &mut PgConnection, action: Uuid, after: Uuid, 
     .await?)
 }
 
-/// The parts of an action that are queued, after an id and up to another, locked.
-///
-/// # Errors
-/// A database error.
+/// The queued outreaches of an action, after an id and up to another, locked.
 pub async fn lock_queued(
     conn: &mut PgConnection,
     action: Uuid,
@@ -296,8 +257,8 @@ pub async fn lock_queued(
 ) -> Result<Vec<OutreachStatus>> {
     Ok(sqlx::query_as!(
         OutreachStatus,
-        "SELECT id, office_id, state, email_id FROM outreaches
-         WHERE letter_action_id = $1 AND id > $2 AND ($3::uuid IS NULL OR id <= $3) AND state = 'queued' ORDER BY id LIMIT $4 FOR UPDATE",
+        r#"SELECT id, office_id, state AS "state: OutreachState", email_id FROM outreaches
+         WHERE letter_action_id = $1 AND id > $2 AND ($3::uuid IS NULL OR id <= $3) AND state = 'queued' ORDER BY id LIMIT $4 FOR UPDATE"#,
         action,
         after,
         up_to,
@@ -307,12 +268,9 @@ pub async fn lock_queued(
     .await?)
 }
 
-/// Holds parts whose mail was about to go out though their action has stopped; returns those that are held now. One whose action
-/// goes out again by now is not: whether it does is looked at under the lock with which that changes, so that none is left
-/// behind in 'held'.
-///
-/// # Errors
-/// A database error.
+/// Holds outreaches whose mail was due while their action does not send; returns those that are held now. Whether the
+/// action sends is read under the lock with which that changes, so that no outreach stays held after the action has
+/// started again.
 pub async fn hold_stopped(conn: &mut PgConnection, outreaches: &[Uuid]) -> Result<Vec<Uuid>> {
     sqlx::query!(
         "SELECT FROM letter_actions WHERE id IN (SELECT letter_action_id FROM outreaches WHERE id = ANY ($1)) ORDER BY id FOR SHARE",
@@ -333,43 +291,37 @@ pub async fn hold_stopped(conn: &mut PgConnection, outreaches: &[Uuid]) -> Resul
     .await?)
 }
 
-/// An outreach as it is sent.
+/// What composing an outreach's mail needs.
 #[derive(Clone, Debug)]
 pub struct OutreachDelivery {
     pub id: Uuid,
     pub letter_id: Uuid,
     pub office_id: Uuid,
-    pub state: String,
+    pub state: OutreachState,
 }
 
-/// What is needed to send outreaches, those that are there, in no order.
-///
-/// # Errors
-/// A database error.
+/// What composing the mails of outreaches needs; those that exist, in no order.
 pub async fn outreach_deliveries(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<OutreachDelivery>> {
     Ok(sqlx::query_as!(
         OutreachDelivery,
-        "SELECT id, letter_id, office_id, state FROM outreaches WHERE id = ANY ($1)",
+        r#"SELECT id, letter_id, office_id, state AS "state: OutreachState" FROM outreaches WHERE id = ANY ($1)"#,
         ids
     )
     .fetch_all(conn)
     .await?)
 }
 
-/// What became of an outreach.
+/// The delivery result of an outreach.
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryOutcome {
     pub id: Uuid,
-    /// The mail: one that was taken out of the queue since has nothing to say any more.
+    /// The mail: ignored unless it is still the outreach's.
     pub email: Uuid,
-    pub state: &'static str,
+    pub state: OutreachState,
     pub at: DateTime<Utc>,
 }
 
-/// Writes what became of outreaches, and for sent ones when and to whom they went; counts them by state.
-///
-/// # Errors
-/// A database error.
+/// Saves delivery results, for sent outreaches with the time and the official, and counts them by state.
 pub async fn save_delivery_outcomes(
     conn: &mut PgConnection,
     settled: &[DeliveryOutcome],
@@ -379,7 +331,7 @@ pub async fn save_delivery_outcomes(
     settled.sort_by_key(|s| s.id);
     let ids: Vec<Uuid> = settled.iter().map(|s| s.id).collect();
     let emails: Vec<Uuid> = settled.iter().map(|s| s.email).collect();
-    let states: Vec<String> = settled.iter().map(|s| s.state.to_owned()).collect();
+    let states: Vec<String> = settled.iter().map(|s| s.state.as_str().to_owned()).collect();
     let times: Vec<DateTime<Utc>> = settled.iter().map(|s| s.at).collect();
     sqlx::query!(
         "WITH v AS (
@@ -428,7 +380,7 @@ pub struct OutreachRow {
     pub office_slug: String,
     pub office_title: String,
     pub official_id: Option<Uuid>,
-    pub state: String,
+    pub state: OutreachState,
     pub created_at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
     pub person_id: Uuid,
@@ -449,7 +401,8 @@ fn scope(query: &mut QueryBuilder<Postgres>, action: Uuid) {
         .push_bind(action);
 }
 
-/// Indexes over the outreaches of an action. None is over the state itself, so that a letter that is sent needs no new entry.
+/// Indexes that filters on the outreaches of an action can use. None contains the state, so that sending a letter can
+/// be a HOT update.
 const INDEXES: &[Index] = &[
     Index::equal("o.id"),
     Index::equal("l.person_id"),
@@ -460,7 +413,7 @@ const INDEXES: &[Index] = &[
 /// One page of an action's outreaches whose letters are confirmed, newest first.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn outreaches(
     conn: &mut PgConnection,
     action: Uuid,
@@ -487,7 +440,7 @@ pub async fn outreaches(
 /// One outreach of an action.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn outreach(conn: &mut PgConnection, action: Uuid, id: Uuid) -> Result<OutreachRow> {
     let mut query = QueryBuilder::new(OUTREACH);
     scope(&mut query, action);
@@ -496,9 +449,6 @@ pub async fn outreach(conn: &mut PgConnection, action: Uuid, id: Uuid) -> Result
 }
 
 /// The outreaches of one letter, in the order of its action's targets.
-///
-/// # Errors
-/// A database error.
 pub async fn outreaches_of(conn: &mut PgConnection, action: Uuid, letter: Uuid) -> Result<Vec<OutreachRow>> {
     let mut query = QueryBuilder::new(OUTREACH);
     scope(&mut query, action);

@@ -1,4 +1,4 @@
-//! The rows of the hot path's composite types.
+//! Parameters of `submit_letters` (`migrations/0005_letters.sql`).
 
 use chrono::{DateTime, Utc};
 use sqlx::{
