@@ -1,4 +1,4 @@
-//! Who acts, and whether they may.
+//! The authenticated actor of a request, and authorisation.
 
 use std::sync::Arc;
 
@@ -7,14 +7,15 @@ use uuid::Uuid;
 use super::scope::{Role, Scope};
 use crate::error::{Code, Error, Result};
 
-/// Somebody who is signed in, or a program with their token. As an extractor it answers 401 to everybody else.
+/// An organizer with a session, or a program with an organizer's API token. As an extractor it answers 401 to requests
+/// without credentials.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// The organization whose things they may touch.
+    /// Id of the organization whose data the actor may access.
     pub organization_id: Uuid,
-    /// The organizer.
+    /// The organizer's id.
     pub organizer_id: Uuid,
-    /// The token, unless it is a session of the console.
+    /// The token's id; `None` for a session of the console.
     pub api_token_id: Option<Uuid>,
     /// The organizer's role.
     pub role: Role,
@@ -30,7 +31,7 @@ impl Actor {
         self.role.allows(scope) && self.scopes.iter().any(|has| matches!(has, Scope::All) || *has == scope)
     }
 
-    /// Goes on only when the scopes and the role both allow this.
+    /// Requires that the scopes and the role both allow this.
     ///
     /// # Errors
     /// `forbidden` (403), naming the scope.
@@ -41,7 +42,7 @@ impl Actor {
         Err(Error::problem(Code::Forbidden, format!("This needs the scope `{scope}`, which you do not have.")))
     }
 
-    /// Is this a program with a token, not a person at the console?
+    /// Is the request authenticated by an API token, not by a session?
     pub fn is_token(&self) -> bool {
         self.api_token_id.is_some()
     }

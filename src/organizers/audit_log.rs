@@ -1,13 +1,14 @@
-//! `GET /api/v1/audit`: who did what.
+//! `GET /api/v1/audit`: the audit trail of an organization.
 
 use axum::{
+    Json,
     extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -15,30 +16,34 @@ use uuid::Uuid;
 use super::{actor::Actor, auth::Authenticator, scope::Scope, store};
 use crate::{
     error::Result,
-    kernel::{extract::ListQuery, hal, paging::Listing},
+    kernel::{
+        extract::ListQuery,
+        hal,
+        paging::{Listed, Page},
+    },
 };
 
-/// The routes of this slice.
+/// API routes of this slice.
 pub fn router() -> OpenApiRouter<Authenticator> {
     OpenApiRouter::new().routes(routes!(list_audit))
 }
 
-/// One thing that was done.
+/// An entry of the audit trail: one change by an organizer, the command line or the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditEntry {
     /// `muster:<uuid>`.
     pub identifiers: Vec<String>,
-    /// When.
+    /// When it was done.
     pub created_date: DateTime<Utc>,
-    /// What: `petition.publish`, `signatures.export`, ...
+    /// What was done: `petition.publish`, `signatures.export`, ...
     pub verb: String,
-    /// By whom; null: by the command line or the service itself.
+    /// Id of the organizer who did it; null: the command line or the service itself.
     pub organizer_id: Option<Uuid>,
-    /// With which token; null: at the console.
+    /// Id of the API token used; null: at the console.
     pub api_token_id: Option<Uuid>,
-    /// To what.
+    /// Id of the changed object.
     pub object_id: Option<Uuid>,
-    /// Numbers and ids.
+    /// Numbers and ids; which ones depends on the verb.
     #[schema(value_type = Object)]
     pub detail: Value,
 }
@@ -55,6 +60,10 @@ impl From<store::AuditRow> for AuditEntry {
             detail: row.detail,
         }
     }
+}
+
+impl Listed for AuditEntry {
+    const REL: &str = "muster:audit";
 }
 
 /// The audit trail, newest first.
@@ -76,7 +85,7 @@ impl From<store::AuditRow> for AuditEntry {
         (
             status = 200,
             content_type = "application/hal+json",
-            body = [AuditEntry],
+            body = Page<AuditEntry>,
             description = "A page; its entries stand in `_embedded[\"muster:audit\"]`. Scope `audit:read`.",
         ),
         (status = 401, description = "No token or session."),
@@ -90,8 +99,7 @@ async fn list_audit(State(authenticator): State<Authenticator>, actor: Actor, qu
     let mut conn = kernel.db.acquire().await?;
     let (rows, extent) = store::list_audit(&mut conn, actor.organization_id, filter.as_ref(), &query.page).await?;
     let url = kernel.url("/api/v1/audit");
-    let entries = rows.into_iter().map(|row| json!(AuditEntry::from(row))).collect();
-    let body = Listing::new(&url, "muster:audit", &query.page, extent).keep_query(&query.raw).body(entries);
-    let headers = [(header::CONTENT_TYPE, "application/hal+json"), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, body.to_string()).into_response())
+    let entries: Vec<AuditEntry> = rows.into_iter().map(AuditEntry::from).collect();
+    let page = Page::new(&url, &query.raw, &query.page, &extent, entries);
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(page)).into_response())
 }

@@ -1,8 +1,8 @@
-//! Who is asking: tokens and sessions, as extractors.
+//! Authentication by API token or session cookie, as extractors.
 //!
-//! A request without credentials is anonymous; one with credentials that do not count (unknown, expired, revoked,
-//! disabled) is refused, never treated as anonymous: a client that believes it vouches must not sign in public instead.
-//! What a secret stands for is remembered for at most two seconds.
+//! A request without credentials is anonymous. One with invalid credentials (unknown, expired, revoked, disabled) is
+//! answered 401, never treated as anonymous: otherwise a client that means to vouch would perform a public act.
+//! Results are cached for `CACHE_TTL`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,21 +29,22 @@ use crate::{
     },
 };
 
-/// How long a revoked token may still be believed.
+/// Time for which an authenticated secret is cached, and so for which a revoked one is still accepted.
 const CACHE_TTL: Duration = Duration::from_secs(2);
-/// The header of OSDI 1.2.
+/// Header of API tokens (OSDI 1.2).
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("osdi-api-token");
-/// The cookie of a session at the console.
+/// Name of the console's session cookie.
 pub const SESSION_COOKIE: &str = "muster_session";
-/// The cookie of a browser in which an organizer has signed in; over https with the prefix that keeps other hosts from
-/// setting it (RFC 6265bis, 4.1.3.2).
+/// Name of the cookie of a known device, a browser in which an organizer has signed in. The prefix keeps other hosts
+/// from setting it (RFC 6265bis, section 4.1.3.2).
 const DEVICE_COOKIE: &str = "__Host-muster_device";
-/// Likewise over http (development), where browsers take no such prefix.
+/// Name of that cookie over http (development), where browsers refuse the prefix.
 const DEVICE_COOKIE_HTTP: &str = "muster_device";
-/// Characters of a token or cookie value: base32 of 32 bytes.
+/// Length of a token (after its prefix) or cookie value, in characters: base32 of 32 bytes.
 const SECRET_CHARS: usize = 52;
 
-/// The door: knows who is behind a token or a session. Cheap to clone; part of every slice's state.
+/// Authenticates requests by API token or session cookie. Results are cached for `CACHE_TTL` (two seconds). Cheap to
+/// clone (`Arc` inside); part of the state of every slice.
 #[derive(Clone)]
 pub struct Authenticator(Arc<Inner>);
 
@@ -58,7 +59,7 @@ impl std::fmt::Debug for Authenticator {
     }
 }
 
-/// The hash of a secret that came with a request.
+/// SHA-256 of the secret in a request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Secret {
     Token([u8; 32]),
@@ -72,21 +73,18 @@ struct CachedActor {
 }
 
 impl Authenticator {
-    /// A door to this database.
+    /// An authenticator over the kernel's database, with an empty cache.
     pub fn new(kernel: Arc<Kernel>) -> Self {
         let known = Cache::new(kernel.env.clone(), CACHE_TTL);
         Self(Arc::new(Inner { kernel, known }))
     }
 
-    /// The tools behind it.
+    /// Settings, database pools, clock, vaults, templates.
     pub fn kernel(&self) -> &Arc<Kernel> {
         &self.0.kernel
     }
 
-    /// Ends a session, here at once and elsewhere within two seconds.
-    ///
-    /// # Errors
-    /// A database error.
+    /// Deletes a session; takes effect at once in this process, and within `CACHE_TTL` in others.
     pub async fn end_session(&self, token: &str) -> Result<()> {
         ops::sign_out(&mut *self.kernel().db.acquire().await?, token).await?;
         self.0.known.invalidate(&Secret::Session(sha256(token.as_bytes())));
@@ -100,7 +98,7 @@ impl Authenticator {
                 Secret::Token(hash) => store::actor_by_token(&mut conn, hash).await?,
                 Secret::Session(hash) => store::actor_by_session(&mut conn, hash).await?,
             };
-            CachedActor::from_row(row.ok_or_else(invalid_credentials)?)
+            Ok(CachedActor::from_row(row.ok_or_else(invalid_credentials)?))
         };
         let known = self.0.known.get(&secret, load).await?;
         if known.expires_at.is_some_and(|at| at <= self.kernel().env.now()) {
@@ -126,17 +124,17 @@ impl Authenticator {
 }
 
 impl CachedActor {
-    fn from_row(row: store::ActorRow) -> Result<Self> {
+    fn from_row(row: store::ActorRow) -> Self {
         let actor = Actor {
             organization_id: row.organization_id,
             organizer_id: row.organizer_id,
             api_token_id: row.api_token_id,
-            role: row.role.parse()?,
-            // a scope that this version does not know gives nothing
+            role: row.role,
+            // a scope that this version does not know allows nothing
             scopes: row.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
             name: row.name.into(),
         };
-        Ok(Self { actor, expires_at: row.expires_at })
+        Self { actor, expires_at: row.expires_at }
     }
 }
 
@@ -154,12 +152,12 @@ where
     }
 }
 
-/// The actor, or nobody. Credentials that do not count are 401 here too.
+/// The actor of a request, `None` without credentials. Invalid credentials are answered 401.
 #[derive(Clone, Debug)]
 pub struct MaybeActor(pub Option<Actor>);
 
 impl MaybeActor {
-    /// The actor, where it may see drafts and exact numbers; everybody else reads what is public.
+    /// The actor, if it may see drafts and exact numbers; `None`: answer what is public.
     pub fn reader(self) -> Option<Actor> {
         self.0.filter(|a| a.allows(Scope::ActionsRead) || a.allows(Scope::ActionsWrite))
     }
@@ -177,21 +175,21 @@ where
     }
 }
 
-/// Somebody at the console, for its pages. Their forms carry [`Session::csrf`], and whoever handles one checks it.
+/// A session of the console, for its pages. Their forms contain [`Session::csrf`], and handlers of forms check it.
 #[derive(Clone)]
 pub struct Session {
-    /// Who.
+    /// The organizer who is signed in.
     pub actor: Actor,
-    /// The hidden field of the session's forms.
+    /// CSRF token of the session's forms: a MAC over the session.
     pub csrf: String,
-    /// That field as forms have it that were loaded before the keyring was rotated.
+    /// CSRF tokens under all keys of the keyring, for forms that were loaded before a rotation.
     accepted: Vec<String>,
     /// The cookie's value, for ending the session.
     pub token: String,
 }
 
 impl Session {
-    /// Goes on only when a form came from this session's own pages.
+    /// Requires the CSRF token of this session.
     ///
     /// # Errors
     /// `forbidden` (403).
@@ -204,14 +202,12 @@ impl Session {
     }
 }
 
-/// The session, or nobody: a cookie that does not count any more leads to the sign-in page, not to an error.
+/// The session of a request, `None` without one. An invalid cookie counts as none: it leads to the sign-in page, not to
+/// an error.
 pub struct MaybeSession(pub Option<Session>);
 
 impl MaybeSession {
     /// Reads the session from a request's headers.
-    ///
-    /// # Errors
-    /// A database error.
     pub async fn of(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Self> {
         let Some(token) = session_token_from(headers) else { return Ok(Self(None)) };
         let hash = sha256(token.as_bytes());
@@ -240,7 +236,7 @@ where
     }
 }
 
-/// The `Set-Cookie` that begins a session in the browser.
+/// `Set-Cookie` with a new session.
 ///
 /// # Errors
 /// `internal` for a value that no header can hold.
@@ -248,7 +244,7 @@ pub fn session_cookie(kernel: &Kernel, token: &str) -> Result<HeaderValue> {
     set_cookie(kernel, SESSION_COOKIE, token, "/", SESSION_TTL_HOURS.unsigned_abs() * 3600)
 }
 
-/// The `Set-Cookie` by which a browser is known when its organizer signs in again. It opens nothing.
+/// `Set-Cookie` of a known device. It grants no access; it only has a limit of its own for failed sign-ins.
 ///
 /// # Errors
 /// As [`session_cookie`].
@@ -256,7 +252,7 @@ pub fn device_cookie(kernel: &Kernel, device: &str) -> Result<HeaderValue> {
     set_cookie(kernel, device_cookie_name(kernel), device, "/", DEVICE_TTL_DAYS.unsigned_abs() * 86_400)
 }
 
-/// The value of the device's cookie in a request's headers.
+/// Value of the device cookie in a request.
 pub fn device_token_from(kernel: &Kernel, headers: &HeaderMap) -> Option<String> {
     cookie_value(headers, device_cookie_name(kernel)).filter(|value| value.len() == SECRET_CHARS)
 }
@@ -265,7 +261,7 @@ fn device_cookie_name(kernel: &Kernel) -> &'static str {
     if is_https(kernel) { DEVICE_COOKIE } else { DEVICE_COOKIE_HTTP }
 }
 
-/// The `Set-Cookie` that ends it.
+/// `Set-Cookie` that deletes the session cookie.
 ///
 /// # Errors
 /// As [`session_cookie`].
@@ -292,10 +288,10 @@ fn is_https(kernel: &Kernel) -> bool {
     kernel.settings.http.public_url.starts_with("https:")
 }
 
-/// The request's `Idempotency-Key`, bound to the token (or, at the console, to the organizer).
+/// The request's `Idempotency-Key`, scoped to the API token (at the console, to the organizer).
 ///
 /// # Errors
-/// `invalid_parameter` (400) for an empty or over-long key, or a database error.
+/// `invalid_parameter` (400) for an empty or over-long key.
 pub async fn idempotency(
     kernel: &Kernel,
     headers: &HeaderMap,
@@ -308,7 +304,7 @@ pub async fn idempotency(
     idempotency::from_request(&kernel.db, &kernel.requests_key, headers, owner, method, path, body).await
 }
 
-/// The token in a request's headers; any credentials that cannot be one of ours are refused.
+/// The API token in a request's headers. Credentials in another form than ours are refused.
 fn api_token_from(headers: &HeaderMap) -> Result<Option<&str>> {
     let token = if let Some(value) = headers.get(&TOKEN_HEADER) {
         value.to_str().ok()
@@ -334,7 +330,7 @@ fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
     jar.get(name).map(|c| c.value().to_owned()).filter(|value| !value.is_empty())
 }
 
-/// Did a page of ours cause this request? Browsers say so themselves; where they say nothing, it is not believed.
+/// Was the request sent by a page of the same origin, by `Sec-Fetch-Site` or else `Origin`? False without either.
 fn is_same_origin(headers: &HeaderMap, public_url: &str) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin";

@@ -1,10 +1,11 @@
-//! Who runs campaigns here: organizations, their organizers, API tokens, sessions, and the audit trail.
+//! Organizations, organizers, API tokens, sessions, and the audit trail.
 //!
-//! A request is known by a token or by the console's session cookie; [`Actor`] and [`MaybeActor`] are how every other
-//! slice asks who that is, and [`Actor::require`] whether it may. Both secrets are stored as hashes only. What an actor
-//! may do is what the token's scopes **and** the organizer's role allow, so that a demotion reaches old tokens too.
+//! A request is authenticated by an API token or by the console's session cookie. Other slices take the result with the
+//! extractors [`Actor`] and [`MaybeActor`], and authorise with [`Actor::require`]. Tokens and sessions are stored as
+//! hashes only. An actor may do what the token's scopes **and** the organizer's role allow, so that lowering a role
+//! also limits tokens created before.
 //!
-//! This slice knows nothing of people, campaigns or mail.
+//! This slice does not depend on people, campaigns or mail.
 
 mod actor;
 mod audit_log;

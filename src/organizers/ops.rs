@@ -1,4 +1,4 @@
-//! What is done with organizers: add, give a token, sign in and out, write down what was done.
+//! Operations on organizers: add one, create an API token, sign in and out, write the audit trail.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -23,46 +23,46 @@ use crate::{
     },
 };
 
-/// What tokens begin with, so that a leaked one is recognised by scanners and people.
+/// Prefix of API tokens, by which secret scanners and people recognise a leaked one.
 pub const TOKEN_PREFIX: &str = "mstr_";
-/// Hours a session lasts.
+/// Lifetime of a session, in hours.
 pub const SESSION_TTL_HOURS: i64 = 12;
-/// Days for which a device is known, from the last time that its organizer signed in on it.
+/// Days for which a known device is kept after the last sign-in.
 pub const DEVICE_TTL_DAYS: i64 = 180;
-/// Devices known of one organizer, the newest.
+/// Maximum number of known devices of an organizer; older ones are forgotten.
 const MAX_DEVICES: i64 = 10;
 
-/// Somebody to be added.
+/// An organizer to be added.
 pub struct NewOrganizer {
-    /// The address to sign in with.
+    /// E-mail address to sign in with.
     pub email: String,
-    /// How colleagues know them.
+    /// Name shown to colleagues.
     pub name: String,
-    /// What they may do.
+    /// Role in the organization.
     pub role: Role,
     /// At least ten characters.
     pub password: Zeroizing<String>,
-    /// The organization's name; may be left out while there is at most one.
+    /// Name of the organization; not needed while there is at most one.
     pub organization: Option<String>,
 }
 
 /// An organizer.
 #[derive(Clone, Debug)]
 pub struct Organizer {
-    /// The row.
+    /// The organizer's id.
     pub id: Uuid,
-    /// Theirs.
+    /// The organization's id.
     pub organization_id: Uuid,
-    /// How colleagues know them.
+    /// Name shown to colleagues.
     pub name: String,
-    /// What they may do.
+    /// Role in the organization.
     pub role: Role,
 }
 
-/// Adds an organizer. The first one makes the organization and its vault; later ones join the named organization, or the
-/// only one there is. An owner may name a new one, which is then made.
+/// Adds an organizer. For the first one the organization and its vault are created; later ones join the named
+/// organization, or the only one. An owner may name a new organization, which is then created.
 ///
-/// Takes a transaction: a lock keeps two first organizers apart.
+/// Needs a transaction: a table lock serialises the creation of the first organization.
 ///
 /// # Errors
 /// `invalid_parameter` (400) for an unusable address, name or password, or when it is not clear which organization is
@@ -79,7 +79,7 @@ pub async fn add_organizer(conn: &mut PgConnection, kernel: &Kernel, new: NewOrg
         organization_id,
         email: sign_in_form(&address),
         name,
-        role: new.role.as_str().to_owned(),
+        role: new.role,
         password_hash,
     };
     store::insert_organizer(&mut *conn, &row, kernel.env.now()).await.on_constraint("organizers_email_key", || {
@@ -110,7 +110,7 @@ async fn find_organization(
         (Some(named), _) => parse_line("organization", named)?,
     };
     let slug = Slug::from_title(&name).map_or_else(
-        || format!("organization-{}", base32(&kernel.env.random::<5>())), // a name in a script that has no slugs yet
+        || format!("organization-{}", base32(&kernel.env.random::<5>())), // a name in a script without slugs
         |slug| slug.as_str().to_owned(),
     );
     if let Some(id) = store::organization_named(&mut *conn, &name, &slug).await? {
@@ -128,7 +128,7 @@ async fn find_organization(
     Ok(id)
 }
 
-/// Makes an API token for an organizer and returns it; only its hash is kept, so it is shown this once.
+/// Creates an API token for an organizer and returns it. Only its hash is stored, so it cannot be shown again.
 ///
 /// # Errors
 /// `invalid_parameter` (400) for an unknown scope or one that the organizer's role does not allow, naming it;
@@ -149,7 +149,7 @@ pub async fn add_token(
     let organizer = store::organizer_by_email(&mut *conn, &sign_in_form(&address))
         .await?
         .ok_or_else(|| Error::problem(Code::NotFound, "There is no organizer with this e-mail address."))?;
-    let role: Role = organizer.role.parse()?;
+    let role = organizer.role;
     if let Some(scope) = scopes.iter().find(|scope| !role.allows(**scope)) {
         return Err(Error::problem(
             Code::InvalidParameter,
@@ -172,43 +172,42 @@ pub async fn add_token(
     Ok(token)
 }
 
-/// What somebody signs in with.
+/// Input of a sign-in.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
-    /// As typed.
+    /// E-mail address as typed.
     pub email: &'a str,
-    /// As typed.
+    /// Password as typed.
     pub password: &'a str,
-    /// Where it comes from.
+    /// Network of the request, for the limits of attempts.
     pub source: Source,
-    /// The value of the device's cookie.
+    /// Value of the device cookie.
     pub device: Option<&'a str>,
-    /// What the guard asked for.
+    /// Proof of work or wait ticket, where the rate limit asked for one.
     pub proof: Proof<'a>,
 }
 
-/// A session that has begun. Of both secrets only the hashes are kept.
+/// A new session. Only the hashes of both secrets are stored.
 #[derive(Debug)]
 pub struct SignedIn {
-    /// Who.
+    /// The organizer who signed in.
     pub organizer: Organizer,
-    /// The value of the session's cookie.
+    /// Value of the session cookie.
     pub session: String,
-    /// The value of the device's cookie.
+    /// Value of the device cookie.
     pub device: String,
 }
 
-/// Begins a session for the owner of these credentials.
+/// Signs an organizer in.
 ///
-/// Failures are counted before any password is hashed, under the address in the form in which it is looked up. Takes its
-/// connections from the pool itself, because it must hold none while the password is hashed. An unknown address takes as
-/// long as a wrong password.
+/// The attempt is counted before the password is hashed, under the normalised address. Takes connections from the pool
+/// itself, so that none is held while the password is hashed. An unknown address takes as long as a wrong password.
 ///
 /// # Errors
 /// `unauthorized` (401) for a wrong address or password, or a disabled organizer; as
 /// [`crate::kernel::rate_limit::RateLimiter::begin`] after too many of them.
 pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn> {
-    // what is no address is no account's, which everybody knows beforehand
+    // an invalid address belongs to no account, and answering at once reveals nothing
     let Ok(address) = EmailAddress::parse(given.email) else { return Err(wrong_credentials()) };
     let account = sign_in_form(&address);
     let hash = given.device.map(|device| sha256(device.as_bytes()));
@@ -224,7 +223,7 @@ pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn
         proof: given.proof,
     };
     let counted = kernel.rate_limiter.begin(attempt).await?;
-    // several organizers may share a device; a value that we do not know is not taken over
+    // several organizers may share a device; the value of an unknown cookie is replaced
     let device = given.device.filter(|_| !known_here.is_empty());
     match begin_session(kernel, &account, given.password, device).await {
         Ok(Some(signed_in)) => {
@@ -239,7 +238,7 @@ pub async fn sign_in(kernel: &Kernel, given: Credentials<'_>) -> Result<SignedIn
     }
 }
 
-/// The session of an account; none when the password is wrong.
+/// Verifies the password and creates a session; `None` when the password is wrong or the account unknown.
 async fn begin_session(
     kernel: &Kernel,
     account: &str,
@@ -270,8 +269,8 @@ async fn begin_session(
     };
     store::insert_audit(&mut tx, &entry).await?;
     tx.commit().await?;
-    let role = row.role.parse()?;
-    let organizer = Organizer { id: row.id, organization_id: row.organization_id, name: row.name, role };
+    let store::OrganizerRow { id, organization_id, name, role, .. } = row;
+    let organizer = Organizer { id, organization_id, name, role };
     Ok(Some(SignedIn { organizer, session, device }))
 }
 
@@ -279,46 +278,35 @@ fn wrong_credentials() -> Error {
     Error::problem(Code::Unauthorized, "E-mail address or password is wrong.")
 }
 
-/// Ends the session with this cookie value, if there is one. [`super::Authenticator::end_session`] also forgets it at once.
-///
-/// # Errors
-/// A database error.
+/// Deletes the session with this cookie value, if there is one. [`super::Authenticator::end_session`] also removes it
+/// from the cache.
 pub async fn sign_out(conn: &mut PgConnection, token: &str) -> Result<()> {
     store::delete_session(conn, &sha256(token.as_bytes())).await
 }
 
-/// Removes sessions that have ended, and devices that were not used for long (upkeep). Returns how many sessions.
-///
-/// # Errors
-/// A database error.
+/// Deletes expired sessions and known devices (maintenance). Returns the number of sessions.
 pub async fn delete_expired_sessions(db: &PgPool, now: DateTime<Utc>) -> Result<u64> {
     let mut conn = db.acquire().await?;
     store::delete_expired_devices(&mut conn, now).await?;
     store::delete_expired_sessions(&mut conn, now).await
 }
 
-/// The owners and organizers of an organization, with their addresses.
-///
-/// # Errors
-/// A database error.
+/// Ids and addresses of an organization's owners and organizers, unless disabled.
 pub async fn list_staff(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<(Uuid, EmailAddress)>> {
     let rows = store::list_staff(conn, organization).await?;
     Ok(rows.into_iter().filter_map(|row| Some((row.id, EmailAddress::parse(&row.email).ok()?))).collect())
 }
 
-/// What the console shows of the one who is signed in.
+/// Profile of the signed-in organizer, as shown in the console.
 #[derive(Clone)]
 pub struct Profile {
-    /// The address they sign in with.
+    /// E-mail address to sign in with.
     pub email: String,
     /// The organization's name.
     pub organization: String,
 }
 
-/// The organization of an organizer, if there is one with this address.
-///
-/// # Errors
-/// A database error.
+/// Id of the organization of the organizer with this address.
 pub async fn organization_of(conn: &mut PgConnection, email: &str) -> Result<Option<Uuid>> {
     Ok(store::organizer_by_email(conn, email).await?.map(|organizer| organizer.organization_id))
 }
@@ -326,7 +314,7 @@ pub async fn organization_of(conn: &mut PgConnection, email: &str) -> Result<Opt
 /// The profile of an actor.
 ///
 /// # Errors
-/// `not_found` when the organizer is gone, or a database error.
+/// `not_found` when the organizer is gone.
 pub async fn profile(conn: &mut PgConnection, actor: &Actor) -> Result<Profile> {
     let row = store::profile(conn, actor.organizer_id).await?;
     Ok(Profile { email: row.email, organization: row.organization })
@@ -335,16 +323,13 @@ pub async fn profile(conn: &mut PgConnection, actor: &Actor) -> Result<Profile> 
 /// An organization's name.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn organization_name(conn: &mut PgConnection, organization: Uuid) -> Result<String> {
     store::organization_name(conn, organization).await
 }
 
-/// Writes down what an actor did, in the transaction in which it was done. `detail` holds numbers, ids and our own words,
-/// never a person's data.
-///
-/// # Errors
-/// A database error.
+/// Appends an entry to the audit trail, in the transaction of the change. `detail` holds numbers, ids and fixed words,
+/// never personal data.
 pub async fn audit(
     conn: &mut PgConnection,
     env: &Env,
@@ -366,10 +351,7 @@ pub async fn audit(
     store::insert_audit(conn, &entry).await
 }
 
-/// Writes down what the command line or the service itself did.
-///
-/// # Errors
-/// A database error.
+/// As [`audit`], for a change by the command line or the service itself.
 pub async fn audit_by_service(
     conn: &mut PgConnection,
     env: &Env,
@@ -391,7 +373,7 @@ pub async fn audit_by_service(
     store::insert_audit(conn, &entry).await
 }
 
-/// An address as organizers sign in with it: nobody should have to remember which letters were large.
+/// The address in the form in which it is stored and looked up: lower case.
 fn sign_in_form(address: &EmailAddress) -> String {
     address.as_str().to_lowercase()
 }

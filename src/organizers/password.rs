@@ -1,4 +1,4 @@
-//! Passwords: argon2id with OWASP's parameters (19 MiB, two passes), off the threads that answer requests.
+//! Password hashing: argon2id with OWASP's parameters (19 MiB, two iterations), on blocking threads.
 
 use std::sync::LazyLock;
 
@@ -14,15 +14,15 @@ use crate::{
 const ARGON2_MEMORY_KIB: u32 = 19_456;
 const ARGON2_ITERATIONS: u32 = 2;
 const ARGON2_PARALLELISM: u32 = 1;
-/// Fewer are refused.
+/// Minimum length of a password, in characters.
 const MIN_CHARS: usize = 10;
-/// More are refused, so that nobody makes us hash a novel.
+/// Maximum length of a password, in bytes; limits the time of one hash.
 const MAX_BYTES: usize = 1024;
 
-/// Each hash takes 19 MiB and a core for a while: a rush to the sign-in page waits here instead of taking the machine.
+/// Maximum number of concurrent hashes: each takes 19 MiB and one core. Further sign-ins wait.
 static HASH_PERMITS: Semaphore = Semaphore::const_new(2);
 
-/// What an unknown account's password is compared with, so that the answer takes as long as for a known one.
+/// Hash that the password for an unknown account is compared with, so that the answer takes as long as for a known one.
 static DUMMY_HASH: LazyLock<String> =
     LazyLock::new(|| hash_blocking(b"nobody has this password", b"a salt for nobody").unwrap_or_default());
 
@@ -44,10 +44,10 @@ pub async fn hash(env: &Env, password: Zeroizing<String>) -> Result<String> {
     run_with_permit(move || hash_blocking(password.as_bytes(), &salt)).await?
 }
 
-/// Is this the password behind the hash? Without a hash it takes the same time and says no.
+/// Does the password match the hash? Without a hash (unknown account) false, after the same time.
 ///
 /// # Errors
-/// `internal` when hashing itself fails.
+/// `internal` when hashing fails.
 pub async fn verify(hash: Option<String>, password: Zeroizing<String>) -> Result<bool> {
     if password.len() > MAX_BYTES {
         return Ok(false);

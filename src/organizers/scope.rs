@@ -1,4 +1,4 @@
-//! What somebody may do: roles of organizers, scopes of tokens.
+//! Roles of organizers and scopes of API tokens.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumCount, EnumString, IntoStaticStr, VariantArray};
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::error::{Code, Error};
 
-/// What an organizer is in the organization.
+/// Role of an organizer in the organization.
 #[derive(
     Clone,
     Copy,
@@ -22,17 +22,19 @@ use crate::error::{Code, Error};
     EnumString,
     IntoStaticStr,
     VariantArray,
+    sqlx::Type,
 )]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = Error, parse_err_fn = unknown_role)]
 pub enum Role {
-    /// Everything, the audit trail too.
+    /// Everything, including the audit trail.
     Owner,
-    /// Runs campaigns: everything but the audit trail.
+    /// Everything but the audit trail.
     Organizer,
-    /// Hosts events: sees actions and their exact numbers.
+    /// Reads actions with their exact numbers; for hosts of events.
     Host,
-    /// Sees actions and people, changes nothing, takes no list out.
+    /// Reads actions and people; no changes, no exports.
     Viewer,
 }
 
@@ -45,8 +47,7 @@ impl Role {
         self.into()
     }
 
-    /// May somebody with this role ever have the scope? [`Scope::All`] is in every role's reach: it stands for what the
-    /// role allows.
+    /// Does the role allow the scope? Every role allows [`Scope::All`], which means whatever the role allows.
     pub const fn allows(self, scope: Scope) -> bool {
         match self {
             Self::Owner => true,
@@ -62,7 +63,7 @@ fn unknown_role(text: &str) -> Error {
     Error::problem(Code::InvalidParameter, format!("`{}` is not a role. Known are {known}.", short(text)))
 }
 
-/// What a token may be used for.
+/// Scope of an API token.
 #[derive(
     Clone,
     Copy,
@@ -81,7 +82,7 @@ fn unknown_role(text: &str) -> Error {
 )]
 #[strum(parse_err_ty = Error, parse_err_fn = unknown_scope)]
 pub enum Scope {
-    /// Whatever the organizer's role allows. Given to tokens and sessions, never asked of them.
+    /// Whatever the organizer's role allows. Tokens and sessions have it; no operation requires it.
     #[serde(rename = "all")]
     #[strum(serialize = "all")]
     All,
@@ -89,7 +90,7 @@ pub enum Scope {
     #[serde(rename = "actions:read")]
     #[strum(serialize = "actions:read")]
     ActionsRead,
-    /// Make and change actions, updates, offices.
+    /// Create and change actions, updates, offices.
     #[serde(rename = "actions:write")]
     #[strum(serialize = "actions:write")]
     ActionsWrite,
@@ -97,11 +98,11 @@ pub enum Scope {
     #[serde(rename = "contacts:read")]
     #[strum(serialize = "contacts:read")]
     ContactsRead,
-    /// Add people, and vouch for their acts.
+    /// Add people, and create vouched acts.
     #[serde(rename = "contacts:write")]
     #[strum(serialize = "contacts:write")]
     ContactsWrite,
-    /// Take lists out.
+    /// Export lists of contacts.
     #[serde(rename = "contacts:export")]
     #[strum(serialize = "contacts:export")]
     ContactsExport,
@@ -109,11 +110,11 @@ pub enum Scope {
     #[serde(rename = "letters:golive")]
     #[strum(serialize = "letters:golive")]
     LettersGolive,
-    /// See and steer the mail queue.
+    /// Read and control the mail queue; send broadcasts.
     #[serde(rename = "mail:manage")]
     #[strum(serialize = "mail:manage")]
     MailManage,
-    /// Read who did what.
+    /// Read the audit trail.
     #[serde(rename = "audit:read")]
     #[strum(serialize = "audit:read")]
     AuditRead,

@@ -1,10 +1,11 @@
-//! The SQL of organizations, organizers, tokens, sessions and the audit trail.
+//! The SQL of organizations, organizers, API tokens, sessions and the audit trail.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::scope::Role;
 use crate::{
     error::Result,
     kernel::{
@@ -14,18 +15,18 @@ use crate::{
     },
 };
 
-/// Lets one command at a time decide whether there is an organization yet. Needs a transaction.
+/// Serialises commands that may create an organization. Needs a transaction.
 pub async fn lock_organizations(conn: &mut PgConnection) -> Result<()> {
     sqlx::query!("LOCK TABLE organizations IN SHARE ROW EXCLUSIVE MODE").execute(conn).await?;
     Ok(())
 }
 
-/// Ids of the first two organizations: none, the only one, or several.
+/// Ids of at most two organizations: enough to know whether there is none, one or several.
 pub async fn first_two_organizations(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!("SELECT id FROM organizations ORDER BY id LIMIT 2").fetch_all(conn).await?)
 }
 
-/// The organization with this name, or with the slug that the name makes.
+/// Id of the organization with this name (in any case), or with this slug.
 pub async fn organization_named(conn: &mut PgConnection, name: &str, slug: &str) -> Result<Option<Uuid>> {
     Ok(sqlx::query_scalar!(
         "SELECT id FROM organizations WHERE lower(name) = lower($1) OR slug = $2 ORDER BY lower(name) = lower($1) DESC LIMIT 1",
@@ -49,17 +50,17 @@ pub async fn insert_organization(
     Ok(())
 }
 
-/// An organizer's row.
+/// A row of `organizers`.
 pub struct OrganizerRow {
     pub id: Uuid,
     pub organization_id: Uuid,
     pub email: String,
     pub name: String,
-    pub role: String,
+    pub role: Role,
     pub password_hash: String,
 }
 
-/// Answers the raw error, so that a taken address is told apart by its constraint.
+/// Inserts an organizer. Returns the raw error, so that a taken address can be recognised by its constraint.
 pub async fn insert_organizer(
     conn: &mut PgConnection,
     organizer: &OrganizerRow,
@@ -71,7 +72,7 @@ pub async fn insert_organizer(
         organizer.organization_id,
         organizer.email,
         organizer.name,
-        organizer.role,
+        organizer.role.as_str(),
         organizer.password_hash,
         now
     )
@@ -84,14 +85,15 @@ pub async fn insert_organizer(
 pub async fn organizer_by_email(conn: &mut PgConnection, email: &str) -> Result<Option<OrganizerRow>> {
     Ok(sqlx::query_as!(
         OrganizerRow,
-        "SELECT id, organization_id, email, name, role, password_hash FROM organizers WHERE email = $1 AND disabled_at IS NULL",
+        r#"SELECT id, organization_id, email, name, role AS "role: Role", password_hash FROM organizers
+           WHERE email = $1 AND disabled_at IS NULL"#,
         email
     )
     .fetch_optional(conn)
     .await?)
 }
 
-/// An organizer who can be written to.
+/// Id and address of an organizer.
 pub struct StaffRow {
     pub id: Uuid,
     pub email: String,
@@ -113,7 +115,7 @@ pub async fn organization_name(conn: &mut PgConnection, id: Uuid) -> Result<Stri
     Ok(sqlx::query_scalar!("SELECT name FROM organizations WHERE id = $1", id).fetch_one(conn).await?)
 }
 
-/// What the console shows of the one who is signed in.
+/// Address of an organizer and name of the organization.
 pub struct ProfileRow {
     pub email: String,
     pub organization: String,
@@ -152,22 +154,22 @@ pub async fn insert_token(conn: &mut PgConnection, token: &NewToken<'_>, now: Da
     Ok(())
 }
 
-/// Who is behind a secret.
+/// The organizer to whom a token or session belongs; `expires_at` of the token or session.
 pub struct ActorRow {
     pub organization_id: Uuid,
     pub organizer_id: Uuid,
     pub api_token_id: Option<Uuid>,
     pub name: String,
-    pub role: String,
+    pub role: Role,
     pub scopes: Vec<String>,
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// Who has this token, unless it was revoked or its organizer disabled.
+/// The organizer of an API token, unless it was revoked or the organizer disabled.
 pub async fn actor_by_token(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
     Ok(sqlx::query_as!(
         ActorRow,
-        r#"SELECT r.organization_id, r.id AS organizer_id, t.id AS "api_token_id?", r.name, r.role, t.scopes, t.expires_at
+        r#"SELECT r.organization_id, r.id AS organizer_id, t.id AS "api_token_id?", r.name, r.role AS "role: Role", t.scopes, t.expires_at
            FROM api_tokens t JOIN organizers r ON r.id = t.organizer_id
            WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND r.disabled_at IS NULL"#,
         hash
@@ -176,11 +178,11 @@ pub async fn actor_by_token(conn: &mut PgConnection, hash: &[u8]) -> Result<Opti
     .await?)
 }
 
-/// Who has this session, unless the organizer was disabled.
+/// The organizer of a session, unless disabled.
 pub async fn actor_by_session(conn: &mut PgConnection, hash: &[u8]) -> Result<Option<ActorRow>> {
     Ok(sqlx::query_as!(
         ActorRow,
-        r#"SELECT r.organization_id, r.id AS organizer_id, NULL::uuid AS api_token_id, r.name, r.role,
+        r#"SELECT r.organization_id, r.id AS organizer_id, NULL::uuid AS api_token_id, r.name, r.role AS "role: Role",
                   ARRAY['all'] AS "scopes!", s.expires_at AS "expires_at?"
            FROM sessions s JOIN organizers r ON r.id = s.organizer_id
            WHERE s.token_hash = $1 AND r.disabled_at IS NULL"#,
@@ -218,7 +220,7 @@ pub async fn delete_expired_sessions(conn: &mut PgConnection, now: DateTime<Utc>
     Ok(sqlx::query!("DELETE FROM sessions WHERE expires_at <= $1", now).execute(conn).await?.rows_affected())
 }
 
-/// The addresses of the organizers who have signed in on a device, unless disabled.
+/// Addresses of the organizers who have signed in on a device, unless disabled.
 pub async fn organizers_of_device(conn: &mut PgConnection, hash: &[u8], now: DateTime<Utc>) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(
         "SELECT r.email FROM known_devices d JOIN organizers r ON r.id = d.organizer_id
@@ -230,7 +232,7 @@ pub async fn organizers_of_device(conn: &mut PgConnection, hash: &[u8], now: Dat
     .await?)
 }
 
-/// Remembers that an organizer has signed in on a device, and forgets all of theirs but the newest `most`.
+/// Stores that an organizer has signed in on a device, and deletes all but the organizer's newest `most` devices.
 pub async fn remember_device(
     conn: &mut PgConnection,
     hash: &[u8],
@@ -263,7 +265,7 @@ pub async fn delete_expired_devices(conn: &mut PgConnection, now: DateTime<Utc>)
     Ok(())
 }
 
-/// One line of the audit trail.
+/// A row of `audit_entries`.
 pub struct AuditRow {
     pub id: Uuid,
     pub organization_id: Uuid,
@@ -292,7 +294,7 @@ pub async fn insert_audit(conn: &mut PgConnection, entry: &AuditRow) -> Result<(
     Ok(())
 }
 
-/// What the audit trail can be filtered by.
+/// Fields by which the audit trail can be filtered.
 pub const AUDIT_FIELDS: FieldSet = FieldSet(&[
     Field { name: "verb", column_sql: "verb", kind: FieldKind::Text },
     Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },

@@ -8,8 +8,9 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -20,21 +21,23 @@ use crate::{
     error::{Error, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, PathParams, ValidWithBytes},
-        hal::{curies, identifiers, link},
+        extract::{ListQuery, PathParams},
+        hal::{Links, identifiers},
         idempotency::{self, KeyClaim},
-        paging::Listing,
+        paging::{Listed, Page},
+        patch::{NewBody, Patch},
+        text::LocaleTag,
         vault::Vault,
     },
     organizers::{self, Actor, Authenticator, Scope, audit},
 };
 
-/// What this slice's handlers share.
+/// State of this slice's handlers.
 #[derive(Clone, Debug, FromRef)]
 pub struct People {
-    /// Tools.
+    /// Settings, database pools, clock, vaults, templates.
     pub kernel: Arc<Kernel>,
-    /// Who is asking.
+    /// Authenticates requests.
     pub authenticator: Authenticator,
 }
 
@@ -57,14 +60,40 @@ async fn vault_of(people: &People, actor: &Actor) -> Result<Arc<Vault>> {
     people.kernel.vaults.open(id).await
 }
 
-fn resource(kernel: &Kernel, vault: &Vault, row: &store::PersonRow) -> Result<Value> {
-    let mut person = row.details(vault)?.to_osdi();
-    person["identifiers"] = json!(identifiers(row.id));
-    person["preferred_language"] = json!(row.locale);
-    person["created_date"] = json!(row.created_at);
-    person["modified_date"] = json!(row.modified_at);
-    person["_links"] = json!({"self": link(kernel.url(&format!("/api/v1/people/{}", row.id))), "curies": curies()});
-    Ok(person)
+/// A person of the organization (OSDI `person`).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PersonResource {
+    /// `muster:<uuid>`.
+    identifiers: Vec<String>,
+    /// The members that can be written.
+    #[serde(flatten)]
+    person: PersonBody,
+    /// When the address was first heard of.
+    created_date: DateTime<Utc>,
+    /// When the details last changed.
+    modified_date: DateTime<Utc>,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl PersonResource {
+    fn new(kernel: &Kernel, vault: &Vault, row: &store::PersonRow) -> Result<Self> {
+        Ok(Self {
+            identifiers: identifiers(row.id),
+            person: PersonBody::of_details(&row.details(vault)?, row.locale.as_deref()),
+            created_date: row.created_at,
+            modified_date: row.modified_at,
+            links: Links::to_self(kernel.url(&format!("/api/v1/people/{}", row.id))).with_curies(),
+        })
+    }
+}
+
+impl Listed for PersonResource {
+    const REL: &str = "osdi:people";
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
 }
 
 /// People of the organization who confirmed something or were added by an organizer, newest first.
@@ -72,9 +101,17 @@ fn resource(kernel: &Kernel, vault: &Vault, row: &store::PersonRow) -> Result<Va
     get,
     path = "/api/v1/people",
     tag = "people",
-    responses((status = 200, description = "A page of people", body = Value), (status = 401), (status = 403)),
+    responses(
+        (status = 200, description = "A page of people", body = Page<PersonResource>),
+        (status = 401),
+        (status = 403),
+    ),
 )]
-async fn list_people(State(people): State<People>, actor: Actor, query: ListQuery) -> Result<Json<Value>> {
+async fn list_people(
+    State(people): State<People>,
+    actor: Actor,
+    query: ListQuery,
+) -> Result<Json<Page<PersonResource>>> {
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
     let mut filter = query.filter(store::FIELDS)?;
@@ -83,9 +120,9 @@ async fn list_people(State(people): State<People>, actor: Actor, query: ListQuer
         ops::resolve_addresses(&mut conn, &vault, filter).await?;
     }
     let (rows, extent) = store::list(&mut conn, vault.id, filter.as_ref(), &query.page).await?;
-    let items = rows.iter().map(|row| resource(&people.kernel, &vault, row)).collect::<Result<_>>()?;
+    let items = rows.iter().map(|row| PersonResource::new(&people.kernel, &vault, row)).collect::<Result<_>>()?;
     let url = people.kernel.url("/api/v1/people");
-    Ok(Json(Listing::new(&url, "osdi:people", &query.page, extent).keep_query(&query.raw).body(items)))
+    Ok(Json(Page::new(&url, &query.raw, &query.page, &extent, items)))
 }
 
 /// One person.
@@ -94,29 +131,29 @@ async fn list_people(State(people): State<People>, actor: Actor, query: ListQuer
     path = "/api/v1/people/{id}",
     tag = "people",
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The person", body = Value), (status = 404)),
+    responses((status = 200, description = "The person", body = PersonResource), (status = 404)),
 )]
 async fn get_person(
     State(people): State<People>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-) -> Result<Json<Value>> {
+) -> Result<Json<PersonResource>> {
     actor.require(Scope::ContactsRead)?;
     let vault = vault_of(&people, &actor).await?;
     let mut conn = people.kernel.db.acquire().await?;
     let row = store::get(&mut conn, vault.id, id).await?;
-    Ok(Json(resource(&people.kernel, &vault, &row)?))
+    Ok(Json(PersonResource::new(&people.kernel, &vault, &row)?))
 }
 
-/// Adds a person, or completes the one with this address (`person_signup_helper`).
+/// Adds a person, or merges the details into the person with this address (`person_signup_helper`).
 #[utoipa::path(
     post,
     path = "/api/v1/people",
     tag = "people",
     request_body = SignupBody,
     responses(
-        (status = 201, description = "Added", body = Value),
-        (status = 200, description = "Completed", body = Value),
+        (status = 201, description = "Added", body = PersonResource),
+        (status = 200, description = "Completed", body = PersonResource),
         (status = 422),
     ),
 )]
@@ -124,13 +161,13 @@ async fn create_person(
     State(people): State<People>,
     actor: Actor,
     headers: HeaderMap,
-    ValidWithBytes(body, bytes): ValidWithBytes<SignupBody>,
+    body: NewBody<SignupBody>,
 ) -> Result<Response> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &people.kernel;
-    let person = body.person.parse("/person")?;
+    let person = body.part::<SignupBody>()?.person.parse("/person")?;
     let vault = vault_of(&people, &actor).await?;
-    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/people", &bytes).await?;
+    let key = organizers::idempotency(kernel, &headers, &actor, &Method::POST, "/api/v1/people", &body.bytes).await?;
     let mut tx = kernel.db.begin().await?;
     let (id, is_new) = ops::upsert_vouched_person(&mut tx, kernel, &vault, &person).await?;
     let (id, is_new) = match idempotency::claim(&mut tx, &kernel.env, key.as_ref(), id).await? {
@@ -151,7 +188,7 @@ async fn create_person(
     let mut conn = kernel.db.acquire().await?;
     let row = store::get(&mut conn, vault.id, id).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(resource(kernel, &vault, &row)?)).into_response())
+    Ok((status, Json(PersonResource::new(kernel, &vault, &row)?)).into_response())
 }
 
 /// Merges details into a person: what is absent or empty stays.
@@ -161,44 +198,40 @@ async fn create_person(
     tag = "people",
     params(("id" = Uuid, Path)),
     request_body = PersonBody,
-    responses((status = 200, description = "Merged", body = Value), (status = 404), (status = 422)),
+    responses((status = 200, description = "Merged", body = PersonResource), (status = 404), (status = 422)),
 )]
 async fn update_person(
     State(people): State<People>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-    ValidWithBytes(mut body, _): ValidWithBytes<PersonBody>,
-) -> Result<Json<Value>> {
+    changes: Patch<PersonResource>,
+) -> Result<Json<PersonResource>> {
     actor.require(Scope::ContactsWrite)?;
     let kernel = &people.kernel;
     let vault = vault_of(&people, &actor).await?;
     let mut tx = kernel.db.begin().await?;
-    let known = store::get(&mut tx, vault.id, id).await?.details(&vault)?;
-    let given = body.email_addresses.first().map(|e| e.address.clone());
-    if given.is_none() {
-        body.email_addresses.push(super::details::EmailBody { address: known.email.clone(), primary: true });
+    store::get(&mut tx, vault.id, id).await?;
+    let row = store::lock(&mut tx, id).await?;
+    let known = row.details(&vault)?;
+    let mut body = changes.apply(&PersonBody::of_details(&known, row.locale.as_deref()))?;
+    if body.email_addresses.is_empty() {
+        body.email_addresses = known.contact().email_addresses;
     }
     let person = body.parse("")?;
-    if given.is_some() && known.address().is_some_and(|address| address.index_form() != person.email.index_form()) {
+    if known.address().is_some_and(|address| address.index_form() != person.email.index_form()) {
         return Err(Error::field(
             "/email_addresses/0/address",
             "invalid_value",
             "A person's address cannot be changed; add the person under the new one.",
         ));
     }
-    ops::merge_confirmed_details(
-        &mut tx,
-        kernel,
-        &vault,
-        id,
-        person.details,
-        person.locale.map(crate::kernel::text::LocaleTag::as_str),
-        false,
-    )
-    .await?;
-    audit(&mut tx, &kernel.env, &actor, "person.merge", Some(id), json!({})).await?;
+    let locale = person.locale.map(LocaleTag::as_str);
+    if known.clone().merged(person.details.clone()) != known || locale.is_some() && locale != row.locale.as_deref() {
+        ops::merge_confirmed_details(&mut tx, kernel, &vault, id, person.details, locale, false).await?;
+        audit(&mut tx, &kernel.env, &actor, "person.merge", Some(id), json!({})).await?;
+    }
     tx.commit().await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::get(&mut conn, vault.id, id).await?;
-    Ok(Json(resource(kernel, &vault, &row)?))
+    Ok(Json(PersonResource::new(kernel, &vault, &row)?))
 }

@@ -1,9 +1,8 @@
-//! What is known of a person, as it is typed (OSDI's `person`) and as it is sealed.
+//! Details of a person: the sealed form, and OSDI's `person` in requests and answers.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use validator::Validate;
 
@@ -12,7 +11,7 @@ use crate::{
     kernel::text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line},
 };
 
-/// What is sealed about a person. Empty strings were not given.
+/// The sealed details of a person, JSON under the vault's data key. An empty string means: not given.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct Details {
@@ -37,13 +36,13 @@ pub struct Details {
     /// Province or state.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub region: String,
-    /// Two letters (ISO 3166-1).
+    /// Country code of two letters (ISO 3166-1).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub country: String,
 }
 
 impl Details {
-    /// Takes over what `newer` says; what it leaves empty stays.
+    /// Merges newer details over these; fields that are empty in `newer` keep their value.
     #[must_use]
     pub fn merged(self, newer: Self) -> Self {
         let pick = |old: String, new: String| if new.is_empty() { old } else { new };
@@ -59,60 +58,70 @@ impl Details {
         }
     }
 
-    /// Given and family name with one space.
+    /// Given and family name, separated by a space.
     pub fn full_name(&self) -> String {
         format!("{} {}", self.given_name, self.family_name).trim().to_owned()
     }
 
-    /// The address, if it still parses.
+    /// The parsed address; `None` when it is empty or no valid address.
     pub fn address(&self) -> Option<EmailAddress> {
         EmailAddress::parse(&self.email).ok()
     }
 
-    /// The first three characters of the postal code: what counting needs.
+    /// The first three characters of a Canadian postal code, stored in clear for counting by area.
     pub fn postal_prefix(&self) -> Option<String> {
         PostalCode::parse(&self.postal_code).ok().map(|code| code.prefix().to_owned())
     }
 
-    /// The properties of OSDI's `person` that are known.
-    pub fn to_osdi(&self) -> Value {
-        let mut person = json!({
-            "given_name": self.given_name,
-            "family_name": self.family_name,
-            "email_addresses": [],
-            "postal_addresses": [],
-            "phone_numbers": [],
-        });
-        if !self.email.is_empty() {
-            person["email_addresses"] = json!([{"address": self.email, "primary": true}]);
+    /// The members of OSDI's `person` that are known.
+    pub fn contact(&self) -> ContactDetails {
+        let email = EmailBody { address: self.email.clone(), primary: true };
+        let phone = PhoneBody { number: self.phone.clone(), primary: true };
+        let postal = PostalBody {
+            postal_code: self.postal_code.clone(),
+            locality: self.locality.clone(),
+            region: self.region.clone(),
+            country: self.country.clone(),
+            primary: true,
+        };
+        ContactDetails {
+            given_name: self.given_name.clone(),
+            family_name: self.family_name.clone(),
+            email_addresses: if email.address.is_empty() { Vec::new() } else { vec![email] },
+            postal_addresses: if postal.is_empty() { Vec::new() } else { vec![postal] },
+            phone_numbers: if phone.number.is_empty() { Vec::new() } else { vec![phone] },
         }
-        if !(self.postal_code.is_empty()
-            && self.region.is_empty()
-            && self.country.is_empty()
-            && self.locality.is_empty())
-        {
-            person["postal_addresses"] = json!([{"primary": true, "locality": self.locality, "region": self.region, "postal_code": self.postal_code, "country": self.country}]);
-        }
-        if !self.phone.is_empty() {
-            person["phone_numbers"] = json!([{"number": self.phone, "primary": true}]);
-        }
-        person
     }
 }
 
-/// What somebody ticked, sealed with the act until it is confirmed.
+/// What answers say of a person: each list has one entry or none, and a name that was not given is empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContactDetails {
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// The address as it was typed.
+    pub email_addresses: Vec<EmailBody>,
+    /// The postal address, as far as it is known.
+    pub postal_addresses: Vec<PostalBody>,
+    /// The telephone number.
+    pub phone_numbers: Vec<PhoneBody>,
+}
+
+/// Ticked consent boxes of a form, sealed on the act's row until it is confirmed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(default)]
 pub struct Consents {
-    /// Updates by the organization.
+    /// Agreed to the organization's email updates.
     pub updates: bool,
-    /// Partner organizations by slug.
+    /// Boxes of partner organizations: slug of the partner, ticked or not.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub partners: BTreeMap<String, bool>,
 }
 
 impl Consents {
-    /// The boxes that can be ours: partners with a slug, not more than a form shows.
+    /// Without entries that no form of ours has: invalid slugs, and those beyond `MAX_PARTNERS`.
     #[must_use]
     pub fn cleaned(mut self) -> Self {
         self.partners.retain(|slug, _| Slug::parse(slug).is_ok());
@@ -123,7 +132,7 @@ impl Consents {
     }
 }
 
-/// Partner boxes beside one form, at most.
+/// Maximum number of partner boxes in a form.
 const MAX_PARTNERS: usize = 20;
 
 /// OSDI `person` in a request.
@@ -137,26 +146,26 @@ pub struct PersonBody {
     #[serde(default)]
     #[validate(length(max = 100))]
     pub family_name: String,
-    /// The first is used (or the one marked primary).
+    /// Only one is used: the one marked primary, otherwise the first.
     #[serde(default)]
     #[validate(length(max = 20), nested)]
     pub email_addresses: Vec<EmailBody>,
-    /// The first is used (or the one marked primary).
+    /// Only one is used: the one marked primary, otherwise the first.
     #[serde(default)]
     #[validate(length(max = 20), nested)]
     pub postal_addresses: Vec<PostalBody>,
-    /// The first is used (or the one marked primary).
+    /// Only one is used: the one marked primary, otherwise the first.
     #[serde(default)]
     #[validate(length(max = 20), nested)]
     pub phone_numbers: Vec<PhoneBody>,
-    /// BCP 47 tag; a language we do not have falls back to the action's.
+    /// Language tag (BCP 47); an unsupported language falls back to the action's.
     #[serde(default)]
     #[validate(length(max = 35))]
     pub preferred_language: Option<String>,
 }
 
 /// OSDI `email_addresses[]`.
-#[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct EmailBody {
     /// The address.
     #[validate(length(max = 320))]
@@ -167,7 +176,7 @@ pub struct EmailBody {
 }
 
 /// OSDI `postal_addresses[]`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct PostalBody {
     /// Postal code; checked where the country is Canada.
     #[serde(default)]
@@ -190,8 +199,14 @@ pub struct PostalBody {
     pub primary: bool,
 }
 
+impl PostalBody {
+    fn is_empty(&self) -> bool {
+        [&self.postal_code, &self.locality, &self.region, &self.country].into_iter().all(String::is_empty)
+    }
+}
+
 /// OSDI `phone_numbers[]`.
-#[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 pub struct PhoneBody {
     /// The number.
     #[validate(length(max = 40))]
@@ -201,19 +216,32 @@ pub struct PhoneBody {
     pub primary: bool,
 }
 
-/// A person whose details passed.
+/// A validated person of a request.
 #[derive(Clone, Debug)]
 pub struct NewPerson {
-    /// What will be sealed.
+    /// Normalised details, to be sealed.
     pub details: Details,
     /// The address.
     pub email: EmailAddress,
-    /// The language asked for, if we have it.
+    /// The preferred language, if it is supported.
     pub locale: Option<LocaleTag>,
 }
 
 impl PersonBody {
-    /// What a page's form says of a person.
+    /// A person as the API shows it: what a change is laid over.
+    pub fn of_details(details: &Details, locale: Option<&str>) -> Self {
+        let contact = details.contact();
+        Self {
+            given_name: contact.given_name,
+            family_name: contact.family_name,
+            email_addresses: contact.email_addresses,
+            postal_addresses: contact.postal_addresses,
+            phone_numbers: contact.phone_numbers,
+            preferred_language: locale.map(str::to_owned),
+        }
+    }
+
+    /// The person in an HTML form.
     pub fn of_form(given_name: &str, family_name: &str, email: &str, locale: LocaleTag) -> Self {
         let email = EmailBody { address: email.to_owned(), primary: true };
         Self {
@@ -246,7 +274,7 @@ impl PersonBody {
         self
     }
 
-    /// Checks and normalises. `at` is the pointer of this object in the body.
+    /// Validates and normalises. `at` is the JSON pointer of this object in the request body.
     ///
     /// # Errors
     /// 422 with a pointer for each refused field.
@@ -321,7 +349,7 @@ impl PersonBody {
     }
 }
 
-/// The entry marked primary, else the first, with its index.
+/// The entry marked primary, otherwise the first, with its index.
 fn primary<T>(entries: &[T], is_primary: impl Fn(&T) -> bool) -> Option<(usize, &T)> {
     entries.iter().enumerate().find(|(_, e)| is_primary(e)).or_else(|| entries.iter().enumerate().next())
 }
@@ -337,6 +365,8 @@ fn country(input: &str) -> Result<String, TextError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn body(json: Value) -> PersonBody {

@@ -1,4 +1,4 @@
-//! What can happen to a person: confirmed by the owner of the address, vouched for by an organizer, asked for consent.
+//! Operations on people: merge confirmed details, vouch, record consents.
 
 use std::collections::HashMap;
 
@@ -22,10 +22,10 @@ use crate::{
     },
 };
 
-/// The owner of the address confirmed an act: its details become the person's.
+/// Merges the details of an act that the owner of the address confirmed into the person, under the person's row lock.
 ///
 /// # Errors
-/// `internal` when the vault does not open, or a database error.
+/// `internal` when the vault does not open.
 pub async fn merge_confirmed_details(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -40,10 +40,7 @@ pub async fn merge_confirmed_details(
     store::set_details(conn, person, &sealed, locale, kernel.env.recorded_now(protected)).await
 }
 
-/// Looks up whom the addresses in a filter belong to.
-///
-/// # Errors
-/// A database error.
+/// Replaces the addresses in a filter (virtual field `email_address`) by the ids of the people who have them.
 pub async fn resolve_addresses(conn: &mut PgConnection, vault: &Vault, filter: &mut Filter) -> Result<()> {
     let index_of = |input: &str| EmailAddress::parse(input).ok().map(|address| vault.email_index(&address));
     let indexes: Vec<Vec<u8>> = filter.virtual_texts().iter().filter_map(|input| index_of(input)).collect();
@@ -55,22 +52,24 @@ pub async fn resolve_addresses(conn: &mut PgConnection, vault: &Vault, filter: &
     Ok(())
 }
 
-/// What a batch needs to vouch for a person whom it may have to make: an id, and the details sealed for it.
+/// A vouched person for a group commit batch, which inserts the row if there is none: an id, and the details sealed for
+/// it.
 #[derive(Debug)]
 pub struct VouchedPerson {
-    /// The person's id, unless she is there already. Then the batch leaves her details alone and says who she is, and whoever
-    /// vouches completes them under her lock ([`merge_confirmed_details`]): what she confirms meanwhile is not undone.
+    /// Id of the row if the batch inserts it. If the person exists, the batch does not change the details and returns
+    /// the existing id; the caller then merges them under the row lock ([`merge_confirmed_details`]), so that details
+    /// confirmed in the meantime are not overwritten.
     pub id: Uuid,
     /// Details sealed for that id.
     pub sealed: Vec<u8>,
-    /// Who she was when this was made.
+    /// Id of the existing person at the time of preparing.
     pub known: Option<Uuid>,
 }
 
-/// Looks a person up before an organizer's act, and seals what it says of her.
+/// Looks a person up before a vouched act, and seals the details of the act.
 ///
 /// # Errors
-/// `internal` when the vault does not open, or a database error.
+/// `internal` when the vault does not open.
 pub async fn prepare_vouched_person(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -83,10 +82,11 @@ pub async fn prepare_vouched_person(
     Ok(VouchedPerson { id, sealed: vault.seal(&kernel.env, TABLE, id, &person.details), known })
 }
 
-/// An organizer adds or completes a person. Returns the id and whether the person is new to the lists.
+/// Adds a person or merges details into an existing one, for an organizer. Returns the id, and whether the person had
+/// no details before.
 ///
 /// # Errors
-/// `internal` when the vault does not open, or a database error.
+/// `internal` when the vault does not open.
 pub async fn upsert_vouched_person(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -105,25 +105,23 @@ pub async fn upsert_vouched_person(
     Ok((id, is_new))
 }
 
-/// Where and in which words somebody was asked.
+/// Where a consent was asked for, and with which wording.
 #[derive(Clone, Copy, Debug)]
 pub struct ConsentContext<'a> {
-    /// Whose updates.
+    /// Id of the organization that asked.
     pub organization: Uuid,
     /// The organization's name, part of the wording.
     pub organization_name: &'a str,
-    /// Language of the box.
+    /// Language of the form.
     pub locale: LocaleTag,
     /// `petition:{slug}`.
     pub source: &'a str,
-    /// The sentence about updates, where it was not our own.
+    /// Wording of the box about updates, where it was not the built-in one (an import).
     pub updates_wording: Option<&'a str>,
 }
 
-/// The owner of an address wants news from now on, or none any more, said on a page of ours in these words.
-///
-/// # Errors
-/// A database error.
+/// Records on the preferences page that the owner of an address grants or withdraws consent to updates; `wording` is
+/// the text of the choice.
 pub async fn set_updates_consent(
     conn: &mut PgConnection,
     kernel: &Kernel,
@@ -146,10 +144,7 @@ pub async fn set_updates_consent(
     store::append_consent(conn, &consent, kernel.env.now()).await
 }
 
-/// Appends what was ticked; an empty box appends nothing, so it withdraws nothing.
-///
-/// # Errors
-/// A database error.
+/// Appends a row for each ticked box. A box that is not ticked appends nothing, so it withdraws nothing.
 pub async fn append_consents(
     conn: &mut PgConnection,
     kernel: &Kernel,

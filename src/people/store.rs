@@ -1,4 +1,4 @@
-//! All SQL over `people` and `consents`.
+//! The SQL of `people` and `consents`.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 
-/// Name of the table, part of what a sealed value is bound to.
+/// Name of the table, part of the associated data to which a sealed value is bound.
 pub const TABLE: &str = "people";
 
-/// What people can be filtered by.
+/// Fields by which people can be filtered.
 pub const FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
@@ -30,23 +30,23 @@ pub const FIELDS: FieldSet = FieldSet(&[
 /// A row of `people`.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct PersonRow {
-    /// Id.
+    /// The person's id.
     pub id: Uuid,
-    /// Details under the vault's data key.
+    /// [`Details`] under the vault's data key; `None` until something is confirmed or vouched.
     pub sealed: Option<Vec<u8>>,
-    /// Language.
+    /// Preferred language.
     pub locale: Option<String>,
-    /// When it was made.
+    /// When the row was inserted.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub modified_at: DateTime<Utc>,
 }
 
 impl PersonRow {
-    /// The details, opened; empty ones for a bare row.
+    /// The decrypted details; empty ones for a row without.
     ///
     /// # Errors
-    /// `internal` when the vault does not open it.
+    /// `internal` when they cannot be decrypted with the vault's key.
     pub fn details(&self, vault: &Vault) -> Result<Details> {
         Ok(self.sealed.as_deref().map(|sealed| vault.open(TABLE, self.id, sealed)).transpose()?.unwrap_or_default())
     }
@@ -58,7 +58,7 @@ const INDEXES: &[Index] = &[Index::equal("id"), Index::ordered("modified_at"), I
 /// One page of the listed people of a vault, newest first.
 ///
 /// # Errors
-/// `invalid_parameter` for a page that is not found by its number, or a database error.
+/// `invalid_parameter` for a page that is not found by its number.
 pub async fn list(
     conn: &mut PgConnection,
     vault: Uuid,
@@ -85,10 +85,7 @@ pub async fn list(
     Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
-/// The people of a vault who have these addresses: the index of the address, and the person.
-///
-/// # Errors
-/// A database error.
+/// Address index and id of the people of a vault with these address indexes.
 pub async fn find_ids(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, Uuid)>> {
     let rows = sqlx::query!(
         r#"SELECT email_index AS "email_index!", id FROM people WHERE vault_id = $1 AND email_index = ANY ($2)"#,
@@ -100,18 +97,15 @@ pub async fn find_ids(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>])
     Ok(rows.into_iter().map(|row| (row.email_index, row.id)).collect())
 }
 
-/// A listed person of a vault.
+/// A person of a vault, with details.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn get(conn: &mut PgConnection, vault: Uuid, id: Uuid) -> Result<PersonRow> {
     Ok(sqlx::query_as!(PersonRow, "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE vault_id = $1 AND id = $2 AND sealed IS NOT NULL", vault, id).fetch_one(conn).await?)
 }
 
-/// The person of an address, locked for the rest of the transaction when `lock`.
-///
-/// # Errors
-/// A database error.
+/// The person with this address index in a vault.
 pub async fn find(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> Result<Option<PersonRow>> {
     Ok(sqlx::query_as!(
         PersonRow,
@@ -123,10 +117,10 @@ pub async fn find(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> R
     .await?)
 }
 
-/// Locks a person for a change of details.
+/// Reads a person and locks the row until the end of the transaction.
 ///
 /// # Errors
-/// `not_found`, or a database error.
+/// `not_found`.
 pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<PersonRow> {
     Ok(sqlx::query_as!(
         PersonRow,
@@ -137,10 +131,7 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<PersonRow> {
     .await?)
 }
 
-/// Writes a person's details.
-///
-/// # Errors
-/// A database error.
+/// Stores sealed details; the language stays where `locale` is `None`.
 pub async fn set_details(
     conn: &mut PgConnection,
     id: Uuid,
@@ -152,10 +143,7 @@ pub async fn set_details(
     Ok(())
 }
 
-/// The bare row of an address: found, or made with `id`.
-///
-/// # Errors
-/// A database error.
+/// Id of the person with this address index; inserts an unconfirmed row with `id` where there is none.
 pub async fn upsert_unconfirmed_person(
     conn: &mut PgConnection,
     vault: Uuid,
@@ -174,42 +162,36 @@ pub async fn upsert_unconfirmed_person(
     .await?)
 }
 
-/// Marks who made a bare row known.
-///
-/// # Errors
-/// A database error.
+/// Records who added a person (`people.origin`).
 pub async fn set_origin(conn: &mut PgConnection, id: Uuid, origin: &str) -> Result<()> {
     sqlx::query!("UPDATE people SET origin = $2 WHERE id = $1", id, origin).execute(conn).await?;
     Ok(())
 }
 
-/// A consent to append.
+/// A row to append to `consents`.
 #[derive(Debug)]
 pub struct NewConsent<'a> {
-    /// Id.
+    /// Id of the row.
     pub id: Uuid,
-    /// Whose.
+    /// The person's id.
     pub person: Uuid,
     /// `updates` or `partner:{slug}`.
     pub purpose: &'a str,
     /// False: withdrawn.
     pub granted: bool,
-    /// Did the owner of the address say so, and not somebody else for her?
+    /// Given by the owner of the address, not by an organizer or an import.
     pub by_owner: bool,
-    /// The sentence beside the box.
+    /// Text of the box.
     pub wording: &'a str,
-    /// Hash of the sentence.
+    /// First 8 bytes of the text's SHA-256, as hexadecimal digits.
     pub version: &'a str,
-    /// Its language.
+    /// Language of the text.
     pub locale: &'a str,
-    /// Where the box stood.
+    /// Where it was asked: `petition:{slug}`, `api`, `import:{id}`, `preferences`.
     pub source: &'a str,
 }
 
-/// Appends a consent. What its owner has withdrawn, nobody else gives back.
-///
-/// # Errors
-/// A database error.
+/// Appends a consent. A consent that the owner has withdrawn is not granted again by anybody else (`by_owner` false).
 pub async fn append_consent(conn: &mut PgConnection, consent: &NewConsent<'_>, at: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at)
@@ -233,9 +215,6 @@ pub async fn append_consent(conn: &mut PgConnection, consent: &NewConsent<'_>, a
 }
 
 /// The wording of a partner's box, if the organization has such a partner.
-///
-/// # Errors
-/// A database error.
 pub async fn partner_wording(
     conn: &mut PgConnection,
     organization: Uuid,
@@ -250,44 +229,35 @@ pub async fn partner_wording(
     .await?)
 }
 
-/// Removes those of the people who never confirmed anything and whose last act is gone.
-///
-/// # Errors
-/// A database error.
+/// Deletes those of the people who have no details and no act left.
 pub async fn delete_unconfirmed_people(conn: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
     sqlx::query!("SELECT delete_unconfirmed_people($1)", ids).execute(conn).await?;
     Ok(())
 }
 
-/// Deletes some acts of a table that nobody confirmed in time (retention), with the people of whom nothing is left; of people
-/// whom somebody has in hand at this moment, the next time. Returns how many.
-///
-/// # Errors
-/// A database error.
+/// Deletes a batch of acts of a table that were not confirmed in time (retention), and people without details or acts;
+/// locked people are skipped until the next call. Returns the number of acts.
 pub async fn delete_unconfirmed(db: &PgPool, acts: &str, now: DateTime<Utc>) -> Result<u64> {
     let gone = sqlx::query_scalar!(r#"SELECT delete_unconfirmed($1::text::regclass, $2) AS "n!""#, acts, now);
     Ok(gone.fetch_one(db).await?.unsigned_abs())
 }
 
-/// A consent as its giver reads it.
+/// A consent, as shown to the person who gave it.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Consent {
     /// `updates` or `partner:{slug}`.
     pub purpose: String,
     /// False: withdrawn.
     pub granted: bool,
-    /// The sentence beside the box.
+    /// Text of the box.
     pub wording: String,
-    /// Where the box stood.
+    /// Where it was asked.
     pub source: String,
-    /// When.
+    /// When it was given or withdrawn.
     pub created_at: DateTime<Utc>,
 }
 
-/// What a person agreed to, oldest first.
-///
-/// # Errors
-/// A database error.
+/// A person's consents and withdrawals, oldest first.
 pub async fn consents(conn: &mut PgConnection, person: Uuid) -> Result<Vec<Consent>> {
     Ok(sqlx::query_as!(
         Consent,
