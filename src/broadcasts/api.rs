@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::{PgConnection, types::Json as Stored};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -14,17 +14,19 @@ use validator::Validate;
 
 use super::{
     Broadcasts, ops,
+    states::{BroadcastState, RecipientState},
     store::{self, Broadcast, Text},
 };
 use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, MergePatch, PathParams, Valid},
-        hal::{curies, identifiers, link},
+        extract::{ListQuery, PathParams},
+        hal::{Links, Notice, identifiers},
         http_cache::private_json,
-        jobs::{self, JobStatus},
-        paging::Listing,
+        jobs::{self, JobResource, JobStatus},
+        paging::{Listed, Page},
+        patch::{NewBody, Patch},
         text::{LocaleTag, clean_text, required_line},
         transaction::Transaction,
     },
@@ -46,10 +48,10 @@ pub fn router() -> OpenApiRouter<Broadcasts> {
 }
 
 /// Who gets it: those who took part in one of the actions and agreed to news.
-#[derive(Clone, Debug, Default, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 pub struct Audience {
-    /// Ids or slugs of petitions, events and letter actions; none of them protected.
+    /// Ids or slugs of petitions, events and letter actions; none of them protected. Answers have ids.
     #[validate(length(min = 1, max = 50))]
     actions: Vec<String>,
     /// Only who reads one of these languages.
@@ -63,12 +65,11 @@ pub struct Audience {
     sources: Vec<String>,
 }
 
-/// A broadcast to write. In a PUT, absent members stay.
+/// What can be written of a broadcast. In a PUT, absent members stay.
 #[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
-#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
-#[schema(as = NewBroadcast)]
-pub struct BroadcastBody {
-    /// Subject and body (Markdown) by language: `{"en": {"subject", "body"}}`.
+#[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
+pub struct BroadcastDocument {
+    /// Subject and body (Markdown) by language tag: `{"en": {"subject", "body"}}`.
     #[serde(rename = "muster:texts")]
     muster_texts: BTreeMap<String, Text>,
     /// The language for readers whose own has no text; the first text's if absent.
@@ -80,47 +81,153 @@ pub struct BroadcastBody {
     muster_audience: Audience,
 }
 
-/// The editable members of a broadcast, to which a PUT applies its body as a merge patch.
-fn editable_members(b: &Broadcast) -> Value {
-    json!({
-        "muster:texts": b.texts.0,
-        "muster:locale": b.locale,
-        "muster:audience": {"actions": b.actions, "locales": b.locales, "regions": b.regions, "sources": b.sources},
-    })
+impl BroadcastDocument {
+    fn of(b: &Broadcast) -> Self {
+        Self {
+            muster_texts: b.texts.0.clone(),
+            muster_locale: Some(b.locale.clone()),
+            muster_audience: Audience {
+                actions: b.actions.iter().map(Uuid::to_string).collect(),
+                locales: b.locales.clone(),
+                regions: b.regions.clone(),
+                sources: b.sources.clone(),
+            },
+        }
+    }
 }
 
-async fn resource(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<Value> {
-    let progress = store::progress(conn, b.id).await?;
-    let base = kernel.url(&format!("/api/v1/broadcasts/{}", b.id));
-    let jobs = jobs::statuses(conn, ops::JOB, &[b.id]).await?;
-    let counting = jobs::statuses(conn, ops::AUDIENCE_JOB, &[b.id]).await?;
-    let job = jobs.get(&b.id).or_else(|| counting.get(&b.id)).map(JobStatus::body);
-    // before the audience is frozen: its size at the last count; null while it is being counted
-    let (audience, counted_at) =
-        if b.audience_frozen { (Some(b.recipients), b.started_at) } else { (b.audience, b.audience_at) };
-    let mut resource = editable_members(b);
-    for (name, value) in [
-        ("identifiers", json!(identifiers(b.id))),
-        ("created_date", json!(b.created_at)),
-        ("muster:recipients", json!(audience)),
-        ("muster:recipients_counted_date", json!(counted_at)),
-        ("muster:job", json!(job)),
-        ("muster:state", json!(b.state)),
-        ("muster:due_at", json!(b.due_at)),
-        ("muster:started_date", json!(b.started_at)),
-        ("muster:finished_date", json!(b.finished_at)),
-        ("muster:progress", json!(progress)),
-    ] {
-        resource[name] = value;
+/// A broadcast: an email update to those who took part in an action and agreed to news.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BroadcastResource {
+    /// `muster:<uuid>`.
+    identifiers: Vec<String>,
+    /// When the draft was made.
+    created_date: DateTime<Utc>,
+    /// The members that can be written.
+    #[serde(flatten)]
+    document: BroadcastDocument,
+    /// Size of the audience; null while it is being counted.
+    #[serde(rename = "muster:recipients")]
+    muster_recipients: Option<i64>,
+    /// When it was counted: of a draft the last time, later at the start of sending.
+    #[serde(rename = "muster:recipients_counted_date")]
+    muster_recipients_counted_date: Option<DateTime<Utc>>,
+    /// The job that sends it or counts its audience, while there is one.
+    #[serde(rename = "muster:job")]
+    muster_job: Option<JobResource>,
+    /// Its state.
+    #[serde(rename = "muster:state")]
+    muster_state: BroadcastState,
+    /// When sending begins.
+    #[serde(rename = "muster:due_at")]
+    muster_due_at: Option<DateTime<Utc>>,
+    /// When sending began.
+    #[serde(rename = "muster:started_date")]
+    muster_started_date: Option<DateTime<Utc>>,
+    /// When it was done or cancelled.
+    #[serde(rename = "muster:finished_date")]
+    muster_finished_date: Option<DateTime<Utc>>,
+    /// Number of recipients by the state of their mail; states that nobody has are left out.
+    #[serde(rename = "muster:progress")]
+    muster_progress: BTreeMap<RecipientState, i64>,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl BroadcastResource {
+    async fn read(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<Self> {
+        let base = kernel.url(&format!("/api/v1/broadcasts/{}", b.id));
+        let jobs = jobs::statuses(conn, ops::JOB, &[b.id]).await?;
+        let counting = jobs::statuses(conn, ops::AUDIENCE_JOB, &[b.id]).await?;
+        // before the audience is frozen: its size at the last count
+        let (audience, counted_at) =
+            if b.audience_frozen { (Some(b.recipients), b.started_at) } else { (b.audience, b.audience_at) };
+        Ok(Self {
+            identifiers: identifiers(b.id),
+            created_date: b.created_at,
+            document: BroadcastDocument::of(b),
+            muster_recipients: audience,
+            muster_recipients_counted_date: counted_at,
+            muster_job: jobs.get(&b.id).or_else(|| counting.get(&b.id)).map(JobStatus::resource),
+            muster_state: b.state,
+            muster_due_at: b.due_at,
+            muster_started_date: b.started_at,
+            muster_finished_date: b.finished_at,
+            muster_progress: store::progress(conn, b.id).await?,
+            links: Links::to_self(&base)
+                .to("muster:test", format!("{base}/test"))
+                .to("muster:send", format!("{base}/send"))
+                .to("muster:pause", format!("{base}/pause"))
+                .to("muster:resume", format!("{base}/resume"))
+                .to("muster:cancel", format!("{base}/cancel"))
+                .to("muster:recipients", format!("{base}/recipients"))
+                .with_curies(),
+        })
     }
-    resource["_links"] = json!({
-        "self": link(base.clone()),
-        "muster:test": link(format!("{base}/test")), "muster:send": link(format!("{base}/send")),
-        "muster:pause": link(format!("{base}/pause")), "muster:resume": link(format!("{base}/resume")),
-        "muster:cancel": link(format!("{base}/cancel")), "muster:recipients": link(format!("{base}/recipients")),
-        "curies": curies(),
-    });
-    Ok(resource)
+}
+
+/// A broadcast in the list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BroadcastSummary {
+    /// `muster:<uuid>`.
+    identifiers: Vec<String>,
+    /// When the draft was made.
+    created_date: DateTime<Utc>,
+    /// Its state.
+    #[serde(rename = "muster:state")]
+    muster_state: BroadcastState,
+    /// When sending begins.
+    #[serde(rename = "muster:due_at")]
+    muster_due_at: Option<DateTime<Utc>>,
+    /// The subject in the broadcast's own language.
+    subject: Option<String>,
+    /// Size of the audience; null while it is being counted.
+    #[serde(rename = "muster:recipients")]
+    muster_recipients: Option<i64>,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl BroadcastSummary {
+    fn of(kernel: &Kernel, b: &Broadcast) -> Self {
+        Self {
+            identifiers: identifiers(b.id),
+            created_date: b.created_at,
+            muster_state: b.state,
+            muster_due_at: b.due_at,
+            subject: b.text(&b.locale).map(|(_, text)| text.subject.clone()),
+            muster_recipients: if b.audience_frozen { Some(b.recipients) } else { b.audience },
+            links: Links::to_self(kernel.url(&format!("/api/v1/broadcasts/{}", b.id))),
+        }
+    }
+}
+
+/// The broadcasts of an organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BroadcastList {
+    /// Newest first, at most 200.
+    #[serde(rename = "muster:broadcasts")]
+    muster_broadcasts: Vec<BroadcastSummary>,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+/// A recipient of a broadcast; the person by a link, for those who may see people.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecipientResource {
+    /// State of the mail.
+    #[serde(rename = "muster:state")]
+    muster_state: RecipientState,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+impl Listed for RecipientResource {
+    const REL: &str = "muster:recipients";
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
 }
 
 async fn find(conn: &mut PgConnection, actor: &Actor, id: Uuid, lock: bool) -> Result<Broadcast> {
@@ -129,7 +236,7 @@ async fn find(conn: &mut PgConnection, actor: &Actor, id: Uuid, lock: bool) -> R
 }
 
 /// Validates a request body and copies it into a broadcast.
-async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastBody) -> Result<()> {
+async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastDocument) -> Result<()> {
     let mut errors = Vec::new();
     let mut texts = BTreeMap::new();
     for (locale, text) in body.muster_texts {
@@ -168,7 +275,8 @@ async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastBody) -
     }
     b.texts = Stored(texts);
     b.locale = locale;
-    b.actions = known.into_iter().map(|(_, id)| id).collect();
+    let id_of = |key: &String| known.iter().find(|(k, _)| k == key).map(|(_, id)| *id);
+    b.actions = audience.actions.iter().filter_map(id_of).collect();
     (b.locales, b.regions, b.sources) = (audience.locales, audience.regions, audience.sources);
     Ok(())
 }
@@ -178,22 +286,18 @@ async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastBody) -
     get,
     path = "/api/v1/broadcasts",
     tag = "broadcasts",
-    responses((status = 200, description = "The broadcasts", body = Value), (status = 401), (status = 403)),
+    responses((status = 200, description = "The broadcasts", body = BroadcastList), (status = 401), (status = 403)),
 )]
 async fn list_broadcasts(State(broadcasts): State<Broadcasts>, actor: Actor) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut conn = kernel.db.acquire().await?;
-    let mut items = Vec::new();
-    for b in store::broadcasts(&mut conn, actor.organization_id, None, false).await? {
-        items.push(json!({
-            "identifiers": identifiers(b.id), "created_date": b.created_at, "muster:state": b.state, "muster:due_at": b.due_at,
-            "subject": b.text(&b.locale).map(|(_, text)| &text.subject), "muster:recipients": if b.audience_frozen { Some(b.recipients) } else { b.audience },
-            "_links": {"self": link(kernel.url(&format!("/api/v1/broadcasts/{}", b.id)))},
-        }));
-    }
-    let body = json!({"muster:broadcasts": items, "_links": {"self": link(kernel.url("/api/v1/broadcasts")), "curies": curies()}});
-    Ok(private_json(StatusCode::OK, &body))
+    let found = store::broadcasts(&mut conn, actor.organization_id, None, false).await?;
+    let list = BroadcastList {
+        muster_broadcasts: found.iter().map(|b| BroadcastSummary::of(kernel, b)).collect(),
+        links: Links::to_self(kernel.url("/api/v1/broadcasts")).with_curies(),
+    };
+    Ok(private_json(StatusCode::OK, &list))
 }
 
 /// Writes a draft; how many would get it is counted then, and stands in `muster:recipients` once that is known.
@@ -201,13 +305,18 @@ async fn list_broadcasts(State(broadcasts): State<Broadcasts>, actor: Actor) -> 
     post,
     path = "/api/v1/broadcasts",
     tag = "broadcasts",
-    request_body = BroadcastBody,
-    responses((status = 201, description = "The draft", body = Value), (status = 401), (status = 403), (status = 422)),
+    request_body = BroadcastDocument,
+    responses(
+        (status = 201, description = "The draft", body = BroadcastResource),
+        (status = 401),
+        (status = 403),
+        (status = 422),
+    ),
 )]
 async fn post_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
-    Valid(Json(body)): Valid<Json<BroadcastBody>>,
+    body: NewBody<BroadcastResource>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
@@ -221,7 +330,7 @@ async fn post_broadcast(
         locales: Vec::new(),
         regions: Vec::new(),
         sources: Vec::new(),
-        state: "draft".to_owned(),
+        state: BroadcastState::Draft,
         due_at: None,
         audience: None,
         audience_at: None,
@@ -235,11 +344,11 @@ async fn post_broadcast(
         started_at: None,
         finished_at: None,
     };
-    fill(&mut tx, &mut b, body).await?;
+    fill(&mut tx, &mut b, body.part()?).await?;
     store::save(&mut tx, &b, actor.organizer_id).await?;
     ops::schedule_audience_count(&mut tx, kernel, &b).await?;
     audit(&mut tx, &kernel.env, &actor, "broadcast.create", Some(b.id), json!({})).await?;
-    let body = resource(kernel, &mut tx, &b).await?;
+    let body = BroadcastResource::read(kernel, &mut tx, &b).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::CREATED, &body))
 }
@@ -250,7 +359,7 @@ async fn post_broadcast(
     path = "/api/v1/broadcasts/{id}",
     tag = "broadcasts",
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The broadcast", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "The broadcast", body = BroadcastResource), (status = 401), (status = 404)),
 )]
 async fn get_broadcast(
     State(broadcasts): State<Broadcasts>,
@@ -260,14 +369,7 @@ async fn get_broadcast(
     actor.require(Scope::MailManage)?;
     let mut conn = broadcasts.kernel.db.acquire().await?;
     let b = find(&mut conn, &actor, id, false).await?;
-    Ok(private_json(StatusCode::OK, &resource(&broadcasts.kernel, &mut conn, &b).await?))
-}
-
-fn require_state(b: &Broadcast, states: &[&str]) -> Result<()> {
-    if states.contains(&b.state.as_str()) {
-        return Ok(());
-    }
-    Err(Error::problem(Code::Conflict, format!("This broadcast is {}.", b.state)))
+    Ok(private_json(StatusCode::OK, &BroadcastResource::read(&broadcasts.kernel, &mut conn, &b).await?))
 }
 
 /// Changes a draft; absent members stay.
@@ -276,9 +378,9 @@ fn require_state(b: &Broadcast, states: &[&str]) -> Result<()> {
     path = "/api/v1/broadcasts/{id}",
     tag = "broadcasts",
     params(("id" = Uuid, Path)),
-    request_body = BroadcastBody,
+    request_body = BroadcastDocument,
     responses(
-        (status = 200, description = "The draft", body = Value),
+        (status = 200, description = "The draft", body = BroadcastResource),
         (status = 401),
         (status = 404),
         (status = 409),
@@ -289,20 +391,23 @@ async fn put_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-    Valid(Json(changes)): Valid<Json<MergePatch>>,
+    changes: Patch<BroadcastResource>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
     let mut b = find(&mut tx, &actor, id, true).await?;
-    require_state(&b, &["draft"])?;
-    let body: BroadcastBody = changes.apply_to(editable_members(&b))?;
-    fill(&mut tx, &mut b, body).await?;
-    store::save(&mut tx, &b, actor.organizer_id).await?;
-    (b.audience, b.audience_at) = (None, None);
-    ops::schedule_audience_count(&mut tx, kernel, &b).await?;
-    audit(&mut tx, &kernel.env, &actor, "broadcast.edit", Some(id), json!({})).await?;
-    let body = resource(kernel, &mut tx, &b).await?;
+    b.state.require_draft()?;
+    let document = changes.apply(&BroadcastDocument::of(&b))?;
+    let before = b.clone();
+    fill(&mut tx, &mut b, document).await?;
+    if !b.has_same_document(&before) {
+        store::save(&mut tx, &b, actor.organizer_id).await?;
+        (b.audience, b.audience_at) = (None, None);
+        ops::schedule_audience_count(&mut tx, kernel, &b).await?;
+        audit(&mut tx, &kernel.env, &actor, "broadcast.edit", Some(id), json!({})).await?;
+    }
+    let body = BroadcastResource::read(kernel, &mut tx, &b).await?;
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &body))
 }
@@ -313,22 +418,22 @@ async fn put_broadcast(
     path = "/api/v1/broadcasts/{id}",
     tag = "broadcasts",
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "Removed", body = Value), (status = 401), (status = 404), (status = 409)),
+    responses((status = 200, description = "Removed", body = Notice), (status = 401), (status = 404), (status = 409)),
 )]
 async fn delete_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
-    require_state(&find(&mut tx, &actor, id, true).await?, &["draft"])?;
+    find(&mut tx, &actor, id, true).await?.state.require_draft()?;
     store::delete(&mut tx, id).await?;
     jobs::remove(&mut tx, ops::AUDIENCE_JOB, id).await?;
     audit(&mut tx, &kernel.env, &actor, "broadcast.delete", Some(id), json!({})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This draft is gone."})))
+    Ok(Json(Notice { notice: "This draft is gone." }))
 }
 
 /// Mails the broadcast to the organizer who asks, once for each of its languages.
@@ -337,13 +442,13 @@ async fn delete_broadcast(
     path = "/api/v1/broadcasts/{id}/test",
     tag = "broadcasts",
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "Queued", body = Value), (status = 401), (status = 404)),
+    responses((status = 200, description = "Queued", body = Notice), (status = 401), (status = 404)),
 )]
 async fn send_test_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -362,7 +467,7 @@ async fn send_test_broadcast(
     }
     audit(&mut tx, &kernel.env, &actor, "broadcast.test", Some(id), json!({})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "It is on its way to you."})))
+    Ok(Json(Notice { notice: "It is on its way to you." }))
 }
 
 /// When to send.
@@ -381,7 +486,7 @@ pub struct SendBody {
     params(("id" = Uuid, Path)),
     request_body = SendBody,
     responses(
-        (status = 202, description = "Scheduled", body = Value),
+        (status = 202, description = "Scheduled", body = BroadcastResource),
         (status = 401),
         (status = 404),
         (status = 409, description = "No draft, or those of one of its actions have had their broadcasts of the month"),
@@ -391,20 +496,21 @@ async fn send_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-    Valid(Json(body)): Valid<Json<SendBody>>,
+    body: NewBody<SendBody>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
+    let body: SendBody = body.part()?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
     let mut b = find(&mut tx, &actor, id, true).await?;
-    require_state(&b, &["draft"])?;
+    b.state.require_transition(BroadcastState::Scheduled)?;
     let due_at = body.at.unwrap_or(kernel.env.now());
     let most = kernel.settings.mail.broadcasts_per_month;
     if store::count_recent(&mut tx, &b, due_at - TimeDelta::days(30)).await? >= most {
         let detail = format!("Those who took part in one action get {most} broadcasts in thirty days at most.");
         return Err(Error::problem(Code::Conflict, detail));
     }
-    store::set_state(&mut tx, id, "scheduled", Some(due_at), None).await?;
+    store::set_state(&mut tx, id, BroadcastState::Scheduled, Some(due_at), None).await?;
     b.due_at = Some(due_at);
     ops::schedule_send(&mut tx, kernel, &b).await?;
     audit(&mut tx, &kernel.env, &actor, "broadcast.send", Some(id), json!({"at": due_at})).await?;
@@ -419,24 +525,29 @@ async fn answer(
     status: StatusCode,
 ) -> Result<Response> {
     let b = find(&mut tx, actor, id, false).await?;
-    let body = resource(kernel, &mut tx, &b).await?;
+    let body = BroadcastResource::read(kernel, &mut tx, &b).await?;
     tx.commit().await?;
     Ok(private_json(status, &body))
 }
 
-async fn change_state(broadcasts: &Broadcasts, actor: &Actor, id: Uuid, from: &[&str], to: &str) -> Result<Response> {
+/// Pauses, resumes or cancels a broadcast.
+async fn change_state(broadcasts: &Broadcasts, actor: &Actor, id: Uuid, to: BroadcastState) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let kernel = &broadcasts.kernel;
     let mut tx = kernel.db.begin().await?;
     let b = find(&mut tx, actor, id, true).await?;
-    require_state(&b, from)?;
-    let ended = (to == "cancelled").then(|| kernel.env.now());
+    // only its job sends one that is scheduled
+    if b.state == BroadcastState::Scheduled && to == BroadcastState::Sending {
+        return Err(b.state.conflict());
+    }
+    b.state.require_transition(to)?;
+    let ended = (to == BroadcastState::Cancelled).then(|| kernel.env.now());
     store::set_state(&mut tx, id, to, None, ended).await?;
-    if to == "sending" {
+    if to == BroadcastState::Sending {
         store::restart_enqueueing(&mut tx, id, true).await?;
     }
     ops::schedule_send(&mut tx, kernel, &Broadcast { due_at: None, ..b }).await?;
-    audit(&mut tx, &kernel.env, actor, &format!("broadcast.{to}"), Some(id), json!({})).await?;
+    audit(&mut tx, &kernel.env, actor, &format!("broadcast.{}", to.as_str()), Some(id), json!({})).await?;
     answer(kernel, tx, actor, id, StatusCode::OK).await
 }
 
@@ -446,14 +557,19 @@ async fn change_state(broadcasts: &Broadcasts, actor: &Actor, id: Uuid, from: &[
     path = "/api/v1/broadcasts/{id}/pause",
     tag = "broadcasts",
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "Paused", body = Value), (status = 401), (status = 404), (status = 409)),
+    responses(
+        (status = 200, description = "Paused", body = BroadcastResource),
+        (status = 401),
+        (status = 404),
+        (status = 409),
+    ),
 )]
 async fn pause_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
-    change_state(&broadcasts, &actor, id, &["sending"], "paused").await
+    change_state(&broadcasts, &actor, id, BroadcastState::Paused).await
 }
 
 /// Goes on with a broadcast that was paused or that failed; whose mail was given up meanwhile is asked again.
@@ -462,14 +578,19 @@ async fn pause_broadcast(
     path = "/api/v1/broadcasts/{id}/resume",
     tag = "broadcasts",
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "Goes on", body = Value), (status = 401), (status = 404), (status = 409)),
+    responses(
+        (status = 200, description = "Goes on", body = BroadcastResource),
+        (status = 401),
+        (status = 404),
+        (status = 409),
+    ),
 )]
 async fn resume_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
-    change_state(&broadcasts, &actor, id, &["paused", "failed"], "sending").await
+    change_state(&broadcasts, &actor, id, BroadcastState::Sending).await
 }
 
 /// Ends a broadcast for good; who has not had it yet does not get it.
@@ -478,14 +599,19 @@ async fn resume_broadcast(
     path = "/api/v1/broadcasts/{id}/cancel",
     tag = "broadcasts",
     params(("id" = Uuid, Path)),
-    responses((status = 200, description = "Cancelled", body = Value), (status = 401), (status = 404), (status = 409)),
+    responses(
+        (status = 200, description = "Cancelled", body = BroadcastResource),
+        (status = 401),
+        (status = 404),
+        (status = 409),
+    ),
 )]
 async fn cancel_broadcast(
     State(broadcasts): State<Broadcasts>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
-    change_state(&broadcasts, &actor, id, &["scheduled", "sending", "paused", "failed"], "cancelled").await
+    change_state(&broadcasts, &actor, id, BroadcastState::Cancelled).await
 }
 
 /// To whom a broadcast goes, with what became of each mail: people by id, whom `/api/v1/people` shows to those who
@@ -502,7 +628,7 @@ async fn cancel_broadcast(
         ("filter" = Option<String>, Query, description = "OData over `muster:state`."),
     ),
     responses(
-        (status = 200, description = "A page; recipients stand in `_embedded[\"muster:recipients\"]`", body = Value),
+        (status = 200, description = "A page of recipients", body = Page<RecipientResource>),
         (status = 400),
         (status = 401),
         (status = 404),
@@ -520,11 +646,11 @@ async fn list_recipients(
     let mut conn = kernel.db.acquire().await?;
     let b = find(&mut conn, &actor, id, false).await?;
     let (rows, extent) = store::recipients(&mut conn, b.id, filter.as_ref(), &query.page).await?;
-    let items = rows.into_iter().map(|(person, state)| {
-        json!({"muster:state": state, "_links": {"osdi:person": link(kernel.url(&format!("/api/v1/people/{person}")))}})
+    let items = rows.into_iter().map(|(person, state)| RecipientResource {
+        muster_state: state,
+        links: Links::default().to("osdi:person", kernel.url(&format!("/api/v1/people/{person}"))),
     });
     let url = kernel.url(&format!("/api/v1/broadcasts/{id}/recipients"));
-    let body =
-        Listing::new(&url, "muster:recipients", &query.page, extent).keep_query(&query.raw).body(items.collect());
-    Ok(private_json(StatusCode::OK, &body))
+    let page = Page::new(&url, &query.raw, &query.page, &extent, items.collect());
+    Ok(private_json(StatusCode::OK, &page))
 }

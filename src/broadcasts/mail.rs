@@ -10,7 +10,10 @@ use minijinja::context;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::store::{self, Broadcast as Row, Text};
+use super::{
+    states::BroadcastState,
+    store::{self, Broadcast as Row, Text},
+};
 use crate::{
     error::Result,
     kernel::{
@@ -108,7 +111,7 @@ impl MailKind for Broadcast {
         Box::pin(async move {
             let settled = ended.iter().map(|(email, status)| {
                 let (broadcast, person) = (email.ref_id("broadcast")?, email.ref_id("person")?);
-                Ok(store::RecipientState { broadcast, person, email: email.id, state: status.as_str() })
+                Ok(store::SettledRecipient { broadcast, person, email: email.id, state: (*status).into() })
             });
             store::settle(conn, &settled.collect::<Result<Vec<_>>>()?).await
         })
@@ -137,9 +140,9 @@ impl Broadcast {
         let drafts = emails.iter().map(|email| {
             let (id, person) = (email.ref_id("broadcast")?, email.ref_id("person")?);
             let Some(broadcast) = broadcasts.get(&id).and_then(Option::as_ref) else { return Ok(None) };
-            match broadcast.state.as_str() {
-                "cancelled" => return Ok(None),
-                "paused" => return Err(mail::paused("the broadcast")),
+            match broadcast.state {
+                BroadcastState::Cancelled => return Ok(None),
+                BroadcastState::Paused => return Err(mail::paused("the broadcast")),
                 _ => {}
             }
             let Some(reader) = readers.iter().find(|r| r.id == person && r.wants_news) else { return Ok(None) };

@@ -15,6 +15,7 @@ mod api;
 mod links;
 mod mail;
 mod ops;
+mod states;
 mod store;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 pub use api::router;
+pub use states::{BroadcastState, RecipientState};
 
 use crate::{
     kernel::{Kernel, background::Jobs, links::LinkHandlers},

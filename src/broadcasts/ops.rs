@@ -7,7 +7,10 @@ use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 
-use super::store::{self, Broadcast};
+use super::{
+    states::{BroadcastState, RecipientState},
+    store::{self, Broadcast},
+};
 use crate::{
     error::Result,
     kernel::{
@@ -54,8 +57,8 @@ impl JobKind for SendJob {
     fn on_failed<'a>(&'a self, conn: &'a mut PgConnection, job: &'a Job, _: &'static str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             match store::lock(conn, job.organization_id, job.id).await? {
-                Some(b) if matches!(b.state.as_str(), "scheduled" | "sending") => {
-                    store::set_state(conn, job.id, "failed", None, None).await
+                Some(b) if b.state.may_become(BroadcastState::Failed) => {
+                    store::set_state(conn, job.id, BroadcastState::Failed, None, None).await
                 }
                 _ => Ok(()),
             }
@@ -66,31 +69,31 @@ impl JobKind for SendJob {
 /// One step of a broadcast, depending on its state.
 async fn send(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast) -> Result<NextStep> {
     let now = kernel.env.now();
-    match b.state.as_str() {
-        "scheduled" => {
+    match b.state {
+        BroadcastState::Scheduled => {
             if let Some(due) = b.due_at.filter(|due| *due > now) {
                 return Ok(NextStep::At(due));
             }
             store::start(conn, b.id, now).await?;
             Ok(NextStep::Again)
         }
-        "sending" if !b.audience_frozen => {
+        BroadcastState::Sending if !b.audience_frozen => {
             let vault = kernel.vaults.of_organization(conn, b.organization_id).await?;
             let after = b.freeze_cursor.as_deref().unwrap_or_default();
             let up_to = store::range_end(conn, vault, after, PEOPLE_PER_STEP).await?;
             store::freeze_audience(conn, vault, b, up_to.as_deref()).await?;
             Ok(NextStep::Again)
         }
-        "sending" if b.requeues_given_up => {
+        BroadcastState::Sending if b.requeues_given_up => {
             if store::requeue_given_up(conn, b.id, WITHDRAW_BATCH_SIZE).await? < WITHDRAW_BATCH_SIZE {
                 store::restart_enqueueing(conn, b.id, false).await?;
             }
             Ok(NextStep::Again)
         }
-        "sending" => enqueue_window(kernel, conn, b).await,
-        "paused" => withdraw_queued(kernel, conn, b, "waiting").await,
-        "cancelled" => withdraw_queued(kernel, conn, b, "cancelled").await,
-        _ => Ok(NextStep::Done),
+        BroadcastState::Sending => enqueue_window(kernel, conn, b).await,
+        BroadcastState::Paused => withdraw_queued(kernel, conn, b, RecipientState::Waiting).await,
+        BroadcastState::Cancelled => withdraw_queued(kernel, conn, b, RecipientState::Cancelled).await,
+        BroadcastState::Draft | BroadcastState::Done | BroadcastState::Failed => Ok(NextStep::Done),
     }
 }
 
@@ -102,7 +105,7 @@ async fn enqueue_window(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast)
         return Ok(NextStep::Again);
     }
     if window.queued == 0 && window.there == 0 {
-        store::set_state(conn, b.id, "done", None, Some(now)).await?;
+        store::set_state(conn, b.id, BroadcastState::Done, None, Some(now)).await?;
         return Ok(NextStep::Done);
     }
     // the window is emptied as fast as the relay accepts mail
@@ -112,7 +115,12 @@ async fn enqueue_window(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast)
 /// Withdraws queued mails from the queue and gives their recipients `state`. Mails being sent are settled as usual;
 /// one that finds the broadcast paused when it is composed is put back into the queue, and is withdrawn by a later
 /// step.
-async fn withdraw_queued(kernel: &Kernel, conn: &mut PgConnection, b: &Broadcast, state: &str) -> Result<NextStep> {
+async fn withdraw_queued(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    b: &Broadcast,
+    state: RecipientState,
+) -> Result<NextStep> {
     let now = kernel.env.now();
     store::fold_counts(conn, b.id).await?;
     let queued = store::lock_queued(conn, b.id, WITHDRAW_BATCH_SIZE).await?;
@@ -141,8 +149,8 @@ impl JobKind for AudienceCountJob {
         Box::pin(async move {
             let mut tx = self.0.work.begin().await?;
             let draft = store::lock(&mut tx, job.organization_id, job.id).await?;
-            let Some(b) = draft.filter(|b| matches!(b.state.as_str(), "draft" | "scheduled") && b.audience.is_none())
-            else {
+            let is_unsent = |b: &Broadcast| matches!(b.state, BroadcastState::Draft | BroadcastState::Scheduled);
+            let Some(b) = draft.filter(|b| is_unsent(b) && b.audience.is_none()) else {
                 return Ok(NextStep::Done);
             };
             let vault = self.0.vaults.of_organization(&mut tx, b.organization_id).await?;

@@ -1,16 +1,15 @@
-//! `/api/v1/mail`: the queue as organizers may see it, without anybody's address; what they may do about it stands in
-//! [`mail_controls`].
+//! `GET /api/v1/mail`: the mail queue without addresses. [`mail_controls`] has the operations on it.
 
 mod mail_controls;
 
 use axum::{
+    Json,
     extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -18,43 +17,48 @@ use uuid::Uuid;
 use super::{Console, store};
 use crate::{
     error::Result,
-    kernel::{extract::ListQuery, hal, paging::Listing},
+    kernel::{
+        extract::ListQuery,
+        hal,
+        paging::{Listed, Page},
+    },
+    mail::{Class, EmailState},
     organizers::{Actor, Scope},
 };
 
-/// The API's routes of this slice.
+/// API routes of this slice.
 pub fn router() -> OpenApiRouter<Console> {
     OpenApiRouter::new().routes(routes!(list_mail)).merge(mail_controls::router())
 }
 
 /// A mail in the queue.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct MailItem {
-    /// Its row.
+pub struct MailResource {
+    /// The mail's id.
     pub id: Uuid,
     /// `muster:<uuid>`.
     pub identifiers: Vec<String>,
-    /// `confirmation`, `urgent`, `letter`, `notice` or `update`.
-    pub class: String,
-    /// Which message: `petition_confirm`, ...
+    /// Its priority.
+    pub class: Class,
+    /// Name of the kind of mail: `petition_confirm`, ...
     pub kind: String,
-    /// `queued`, `sending`, `sent`, `failed`, `uncertain`, `cancelled`, `bounced` or `complained`.
-    pub state: String,
-    /// When it goes, or went, out at the earliest.
+    /// Its state.
+    pub state: EmailState,
+    /// Earliest time of the next attempt; of a settled mail, of the last one.
     pub due_at: DateTime<Utc>,
-    /// How often it was tried.
+    /// Number of counted attempts.
     pub attempts: i16,
-    /// Letters: the mailbox they wait for; else "".
+    /// Letters: id of the mailbox in whose lane they wait; others: empty.
     pub lane: String,
-    /// What the relay said last.
+    /// Why the last attempt failed, usually the relay's reply, without addresses.
     pub failure: Option<String>,
     /// When it was queued.
     pub created_date: DateTime<Utc>,
-    /// The same, under the queue's own name.
+    /// The same as `created_date`.
     pub created_at: DateTime<Utc>,
 }
 
-impl From<store::MailRow> for MailItem {
+impl From<store::MailRow> for MailResource {
     fn from(row: store::MailRow) -> Self {
         Self {
             id: row.id,
@@ -70,6 +74,10 @@ impl From<store::MailRow> for MailItem {
             created_at: row.created_at,
         }
     }
+}
+
+impl Listed for MailResource {
+    const REL: &str = "muster:mail";
 }
 
 /// The mail queue, newest first.
@@ -91,7 +99,7 @@ impl From<store::MailRow> for MailItem {
         (
             status = 200,
             content_type = "application/hal+json",
-            body = [MailItem],
+            body = Page<MailResource>,
             description = "A page; its mails stand in `_embedded[\"muster:mail\"]`. Scope `mail:manage`.",
         ),
         (status = 401, description = "No token or session."),
@@ -104,8 +112,7 @@ async fn list_mail(State(console): State<Console>, actor: Actor, query: ListQuer
     let mut conn = console.kernel.db.acquire().await?;
     let (rows, extent) = store::mails(&mut conn, actor.organization_id, filter.as_ref(), &query.page).await?;
     let url = console.kernel.url("/api/v1/mail");
-    let items = rows.into_iter().map(|row| json!(MailItem::from(row))).collect();
-    let body = Listing::new(&url, "muster:mail", &query.page, extent).keep_query(&query.raw).body(items);
-    let headers = [(header::CONTENT_TYPE, "application/hal+json"), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, body.to_string()).into_response())
+    let items: Vec<MailResource> = rows.into_iter().map(MailResource::from).collect();
+    let page = Page::new(&url, &query.raw, &query.page, &extent, items);
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(page)).into_response())
 }

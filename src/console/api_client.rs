@@ -1,12 +1,16 @@
-//! The console as a client of the API: its pages read what the API answers to the session, and its forms are turned into
-//! calls, so that no rule, right or limit stands in two places.
+//! The console as a client of the API: pages read its answers, and forms are converted into requests, in process, with
+//! the session's cookie. So validation, authorisation and limits are implemented once.
 //!
-//! A form posts to `/console/act`. Fields of ours: `csrf`, which is the first and is checked before anything else is read, `method`, `path` (of the API), `back` (of the console), and
-//! `show`, the name of a number in the answer that the page shall tell. Fields named by a JSON pointer are members of the
-//! body, as text unless a type follows: `/muster:goal|number`, `|numbers`, `|lines`, `|flag`, `|time`; with a type,
-//! an empty field is left out; `|text` leaves an empty one out too. Fields that begin with `?` go into the query. A file takes
-//! the body's place and is passed on as it comes in; with `then` (a path of the API) and `then_member`, the id of what was
-//! made is put into that member of another resource afterwards.
+//! A form posts to `/console/act`. Its fields:
+//! - `csrf`: must be the first field; checked before anything else is read;
+//! - `method`, `path`: of the API request; `back`: page of the console to redirect to;
+//! - `show`: name of a number in the answer, which the page then shows;
+//! - a JSON pointer: a member of the request body, as text unless a type follows: `/muster:goal|number`, `|numbers`,
+//!   `|lines`, `|flag`, `|time`, `|text`. An empty field with one of these types is left out, except that `|numbers`
+//!   and `|lines` make an empty array;
+//! - `?name`: a query parameter;
+//! - a file: becomes the request body and is streamed. With `then` (a path of the API) and `then_member`, a PUT to that
+//!   path afterwards sets the member to the id of the created resource.
 
 use std::{
     pin::Pin,
@@ -37,32 +41,32 @@ use crate::{
     organizers::{MaybeSession, Session},
 };
 
-/// Bytes of a form without its file, at most.
+/// Maximum size of a form without its file, in bytes.
 const MAX_FORM_BYTES: usize = 256 * 1024;
-/// Bytes of one field, at most; also what is read before the form's token is known.
+/// Maximum size of a field, in bytes; also the maximum read before the CSRF token is checked.
 const MAX_FIELD_BYTES: usize = 64 * 1024;
-/// Fields of a form, at most.
+/// Maximum number of fields of a form.
 const MAX_FIELDS: usize = 200;
-/// Members within one another that a field's name may speak of.
+/// Maximum depth of a JSON pointer in a field's name.
 const MAX_POINTER_DEPTH: usize = 8;
-/// Bytes of a file, at most: what the API takes of the largest kind (imports), which has limits of its own.
+/// Maximum size of a file, in bytes: that of imports, the largest kind. The API applies its own limits.
 const MAX_FILE_BYTES: usize = 200 * 1024 * 1024;
-/// Bytes of a form that are handed on at a time.
+/// Maximum size of a piece of a form that is passed to the parser, in bytes.
 const CHUNK_BYTES: usize = 16 * 1024;
-/// Bytes of an answer that a page reads, at most.
+/// Maximum size of an answer of the API that a page reads, in bytes.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
-/// The console's pages: its tools, and the API that they call.
+/// State of the pages that call the API.
 #[derive(Clone, Debug)]
 pub struct ApiClient {
-    /// The tools.
+    /// State of the console.
     pub console: Console,
-    /// The API.
+    /// Router of the API.
     pub api: Router,
 }
 
 impl ApiClient {
-    /// Calls the API as the session does from its own pages.
+    /// Sends a request to the API with the session's cookie and our own origin.
     async fn call(&self, session: &Session, method: Method, uri: &str, kind: &str, body: Body) -> Result<Response> {
         let cookie = Cookie::new(crate::organizers::SESSION_COOKIE, session.token.clone()).to_string();
         let request = Request::builder()
@@ -76,10 +80,10 @@ impl ApiClient {
         Ok(self.api.clone().oneshot(request).await.unwrap_or_else(|never| match never {}))
     }
 
-    /// What the API answers to a GET; `null` where the session's role may not ask.
+    /// The answer to a GET; null where the API answers 403.
     ///
     /// # Errors
-    /// `not_found`, or `internal`.
+    /// `not_found` where the API answers so; `internal` for an answer that is not JSON or too large.
     pub async fn get(&self, session: &Session, path: &str) -> Result<Value> {
         let response = self.call(session, Method::GET, path, "application/json", Body::empty()).await?;
         match response.status() {
@@ -89,7 +93,7 @@ impl ApiClient {
         }
     }
 
-    /// What the API answers to a POST without a body that changes nothing.
+    /// The answer to a POST without a body; null for an error.
     ///
     /// # Errors
     /// As [`ApiClient::get`].
@@ -104,7 +108,7 @@ async fn json(response: Response) -> Result<Value> {
     serde_json::from_slice(&bytes).map_err(Error::internal)
 }
 
-/// A form as it came in: ours, the query, the body.
+/// The fields of a form, as described above.
 #[derive(Debug, Default)]
 struct SubmittedForm {
     csrf: String,
@@ -119,7 +123,7 @@ struct SubmittedForm {
 }
 
 impl SubmittedForm {
-    /// Takes a field in.
+    /// Adds a field.
     fn take(&mut self, name: &str, value: String) -> Result<()> {
         match name {
             "csrf" => self.csrf = value,
@@ -146,7 +150,7 @@ impl SubmittedForm {
         Ok(())
     }
 
-    /// Where the browser goes afterwards: a page of the console, whatever the form says.
+    /// Redirect target: always a page of the console, against open redirects.
     fn back(&self) -> &str {
         if self.back == "/console" || self.back.starts_with("/console/") { &self.back } else { "/console" }
     }
@@ -160,7 +164,7 @@ impl SubmittedForm {
     }
 }
 
-/// A field's value in the body; `None`: the member is left out.
+/// The JSON value of a field; `None`: the member is left out.
 fn parse_value(kind: &str, value: String) -> Option<Value> {
     let text = value.trim();
     let numbers =
@@ -172,18 +176,18 @@ fn parse_value(kind: &str, value: String) -> Option<Value> {
         _ if text.is_empty() => return None,
         "number" => number(text),
         "flag" => (text == "true").into(),
-        // a browser's `datetime-local` names no zone; the page says that it is UTC
+        // `datetime-local` has no time zone; the page says that it is UTC
         "time" => format!("{text}{}Z", if text.len() == 16 { ":00" } else { "" }).into(),
         _ => text.into(),
     })
 }
 
-/// A number, or the text as it is, for the API to refuse by name.
+/// A number, or else the text as it is, which the API then refuses with its pointer.
 fn number(text: &str) -> Value {
     text.parse::<i64>().map_or_else(|_| text.into(), Value::from)
 }
 
-/// Puts a value at a pointer's place, `a/b`.
+/// Sets the value at a pointer such as `a/b`, creating objects on the way.
 fn put(body: &mut Map<String, Value>, pointer: &str, value: Value) {
     match pointer.split_once('/') {
         None => {
@@ -198,7 +202,7 @@ fn put(body: &mut Map<String, Value>, pointer: &str, value: Value) {
     }
 }
 
-/// What [`submit_form`] tells the page that a form comes back to: that it is done, or a number.
+/// Reads from a page's query what [`submit_form`] has put there: whether a form was processed, or a number to show.
 pub fn flash_from_query(query: Option<&str>) -> (bool, Option<i64>) {
     let query = query.unwrap_or_default();
     (query.starts_with("done="), query.strip_prefix("n=").and_then(|n| n.parse().ok()))
@@ -258,7 +262,7 @@ struct UploadedFile {
     content: multer::Field<'static>,
 }
 
-/// A form without a file.
+/// Reads a form without a file (`application/x-www-form-urlencoded`).
 async fn read_form(body: Body, session: &Session) -> Result<SubmittedForm> {
     let bytes = axum::body::to_bytes(body, MAX_FORM_BYTES).await.map_err(|_| too_large())?;
     let csrf = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf");
@@ -273,8 +277,8 @@ async fn read_form(body: Body, session: &Session) -> Result<SubmittedForm> {
     Ok(form)
 }
 
-/// A form that may have a file, which is its last field, so that everything is known before it comes in. The token is the
-/// first: whoever does not have it is read no further.
+/// Reads a form that may have a file (`multipart/form-data`). The CSRF token is the first field: without it nothing
+/// else is read. The file is the last one, so that the request is known before the file is streamed.
 async fn read_multipart(
     body: Body,
     boundary: String,
@@ -314,14 +318,14 @@ async fn read_multipart(
         }
         form.take(&name, value)?;
     }
-    // a form without a field has no token
+    // a form without fields has no CSRF token
     if fields == 0 {
         session.check("")?;
     }
     Ok((form, None))
 }
 
-/// Bytes that may still come in.
+/// Number of bytes that may still be read.
 #[derive(Clone)]
 struct ByteBudget(Arc<AtomicU64>);
 
@@ -330,9 +334,9 @@ impl ByteBudget {
         Self(Arc::new(AtomicU64::new(bytes as u64)))
     }
 
-    /// From now on.
+    /// Sets the number of bytes.
     fn set(&self, bytes: usize) {
-        // the reader of parts has taken one piece more than it has shown
+        // the multipart parser has read up to one piece ahead
         self.0.store((bytes + CHUNK_BYTES) as u64, Ordering::Relaxed);
     }
 
@@ -340,7 +344,7 @@ impl ByteBudget {
         self.0.load(Ordering::Relaxed) == 0
     }
 
-    /// False when there are fewer left, which then are none.
+    /// Subtracts bytes. False when fewer are left; the budget is then zero.
     fn spend(&self, bytes: usize) -> bool {
         let left = self.0.load(Ordering::Relaxed).checked_sub(bytes as u64);
         self.0.store(left.unwrap_or(0), Ordering::Relaxed);
@@ -348,13 +352,13 @@ impl ByteBudget {
     }
 }
 
-/// A form had more bytes than allowed.
+/// The form is larger than its byte budget.
 #[derive(Debug, thiserror::Error)]
 #[error("the form is too large")]
 struct BudgetExceeded;
 
-/// The bytes of a form, no more than allowed and a piece at a time: the reader of parts takes what it can get before it looks
-/// at it, which of a fast client is the whole file.
+/// Limits a form's body to its byte budget, and passes it on in pieces, pending after each: the multipart parser
+/// buffers whatever is ready before it parses, which from a fast client is the whole file.
 struct MeteredBody {
     body: BodyDataStream,
     rest: Bytes,

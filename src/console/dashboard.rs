@@ -1,4 +1,4 @@
-//! What the console's first page shows (see `templates/console/dashboard.html`).
+//! Data of the console's dashboard (`templates/console/dashboard.html`).
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,14 +10,16 @@ use crate::{
     error::Result,
     kernel::{
         i18n,
+        jobs::JobState,
         text::LocaleTag,
         zones::{self, Zone},
     },
-    letters, mail,
+    letters,
+    mail::{self, Class, EmailState},
     organizers::{Actor, Scope},
 };
 
-/// All the tables of the page.
+/// The tables of the dashboard.
 #[derive(Debug, Serialize)]
 pub struct Dashboard {
     petitions: Vec<Petition>,
@@ -57,31 +59,32 @@ struct Letter {
     sent: i64,
     failed: i64,
     export_url: String,
-    /// What a job does with its letters at present.
+    /// Progress of the job that releases or holds its letters: `releasing`, `holding`, `failed`, or empty without a
+    /// job.
     dispatch: &'static str,
     dispatched: i64,
 }
 
 #[derive(Debug, Serialize)]
 struct MailCount {
-    class: String,
-    state: String,
+    class: Class,
+    state: EmailState,
     count: i64,
     is_estimate: bool,
     oldest: String,
 }
 
 impl Dashboard {
-    /// Reads the actor's organization.
+    /// Reads the tables of the actor's organization.
     ///
     /// # Errors
-    /// `forbidden` without `actions:read`, or a database error.
+    /// `forbidden` without `actions:read`.
     pub async fn read(conn: &mut PgConnection, actor: &Actor, locale: LocaleTag, now: DateTime<Utc>) -> Result<Self> {
         actor.require(Scope::ActionsRead)?;
         let organization = actor.organization_id;
         let may_export = actor.allows(Scope::ContactsExport);
         let export = |is_protected: bool, list: &str, id: Uuid, file: &str| {
-            // a protected list leaves only with a second approver, never by a plain link
+            // contacts of protected actions are not exported
             if may_export && !is_protected { format!("/api/v1/exports/{list}/{id}/{file}.csv") } else { String::new() }
         };
         let petitions = store::petitions(&mut *conn, organization).await?.into_iter().map(|row| Petition {
@@ -106,10 +109,10 @@ impl Dashboard {
         let ids: Vec<Uuid> = letters.iter().map(|row| row.id).collect();
         let jobs = letters::dispatch_jobs(&mut *conn, &ids).await?;
         let letters = letters.into_iter().map(|row| Letter {
-            dispatch: jobs.get(&row.id).map_or("", |job| match (job.state.as_str(), row.live) {
-                ("failed", _) => "failed",
-                (_, true) => "releasing",
-                (_, false) => "holding",
+            dispatch: jobs.get(&row.id).map_or("", |job| match (job.state, row.live) {
+                (JobState::Failed, _) => "failed",
+                (JobState::Running, true) => "releasing",
+                (JobState::Running, false) => "holding",
             }),
             dispatched: jobs.get(&row.id).map_or(0, |job| job.done),
             url: format!("/l/{}", row.slug),

@@ -1,16 +1,18 @@
-//! The console's pages about mail: how the queue goes and what holds it up, and news to those who agreed.
+//! The console's pages about mail: the queue, and email updates (broadcasts).
 
 use axum::{
     extract::{RawQuery, State},
     response::Response,
 };
 use minijinja::{context, value::Serde};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::api_client::{ApiClient, flash_from_query};
 use crate::{
-    error::Result,
+    broadcasts::BroadcastState,
+    error::{Error, Result},
     kernel::{
         extract::PathParams,
         pages::{Visitor, private, see_other},
@@ -18,7 +20,7 @@ use crate::{
     organizers::{MaybeSession, Scope, Session},
 };
 
-/// Mails, and recipients, on a page at a time.
+/// Number of mails or recipients shown on a page.
 const ROWS_PER_PAGE: u32 = 50;
 
 /// `GET /console/mail`
@@ -42,7 +44,8 @@ pub async fn queue(
     api_client.console.kernel.pages.page("console/mail.html", &visitor, "", page).map(private)
 }
 
-/// The actions that news can be about, protected ones left out: `{id, slug, title}` each, the newest of each kind.
+/// The actions that an email update can be about: `{id, slug, title}`, without protected ones, the newest 100 of each
+/// kind.
 async fn actions(api_client: &ApiClient, session: &Session) -> Result<Value> {
     let mut actions = Vec::new();
     for kind in ["petitions", "events", "advocacy_campaigns"] {
@@ -89,14 +92,15 @@ pub async fn broadcast(
     let (done, _) = flash_from_query(query.as_deref());
     let mut broadcast = api_client.get(&session, &base).await?;
     let actions = actions(&api_client, &session).await?;
-    // people know an action by its address
+    // the form shows slugs instead of ids
     let slug_of = |id: &Value| {
         let known = actions.as_array().into_iter().flatten().find(|action| action["id"] == *id);
         known.map_or_else(|| id.clone(), |action| action["slug"].clone())
     };
     let slugs = broadcast["muster:audience"]["actions"].as_array().into_iter().flatten().map(slug_of).collect();
     broadcast["muster:audience"]["actions"] = slugs;
-    let is_busy = matches!(broadcast["muster:state"].as_str(), Some("scheduled" | "sending"));
+    let state = BroadcastState::deserialize(&broadcast["muster:state"]).map_err(Error::internal)?;
+    let is_busy = matches!(state, BroadcastState::Scheduled | BroadcastState::Sending);
     let unhappy = "muster%3Astate%20eq%20%27failed%27%20or%20muster%3Astate%20eq%20%27bounced%27%20or%20muster%3Astate%20eq%20%27complained%27";
     let page = context! {
         csrf => session.csrf.as_str(), back => format!("/console/broadcasts/{id}"), base => base.as_str(), done, busy => is_busy, id => id.to_string(),

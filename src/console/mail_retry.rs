@@ -1,4 +1,4 @@
-//! Queues failed mails again when they are too many for one request: a batch in each step of a job.
+//! Job `mail_retry`: queues failed mails again when they are too many for one request, one batch in each step.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ use crate::{
 /// Name of the job.
 const JOB: &str = "mail_retry";
 
-/// Enqueues a job that goes through an organization's failed mails.
+/// Enqueues the job for an organization's failed mails.
 pub async fn enqueue(conn: &mut PgConnection, env: &Env, retry: &NewRetry<'_>) -> Result<()> {
     let id = env.id();
     store::insert_retry(conn, id, retry).await?;
     jobs::enqueue(conn, JOB, retry.organization, id, retry.now).await
 }
 
-/// The job.
+/// The job `mail_retry`.
 pub struct MailRetryJob(pub Arc<Kernel>);
 
 impl JobKind for MailRetryJob {

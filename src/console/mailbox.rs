@@ -1,4 +1,5 @@
-//! The mailbox of demo and development: the mails that would have been sent. Under any other transport it does not exist.
+//! Pages of the demo mailbox: the mails that the transport `mailbox` stores instead of sending. 404 under any other
+//! transport.
 
 use axum::{
     extract::State,
@@ -23,11 +24,12 @@ use crate::{
 };
 
 const LIST: &str = "/mailbox";
-/// A mail's own HTML: no script, no form, nothing from elsewhere, and only our page may frame it.
+/// Content-Security-Policy of a mail's HTML and files: sandboxed, no scripts, no forms, no external resources, framed
+/// by our own pages only.
 const MAIL_CSP: &str =
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'";
 
-/// A line of the list.
+/// A mail in the list.
 #[derive(Serialize)]
 struct MailboxEntry {
     id: String,
@@ -38,7 +40,7 @@ struct MailboxEntry {
     href: String,
 }
 
-/// One mail, as its page shows it.
+/// A mail on its page.
 #[derive(Serialize)]
 struct MailView {
     to: String,
@@ -149,7 +151,7 @@ fn date(mail: &Mail, locale: LocaleTag) -> String {
     i18n::date_time(locale, mail.date, *zones::DEFAULT)
 }
 
-/// A file's name with nothing in it that a header or a file system reads otherwise.
+/// A file's name, with all characters but ASCII letters, digits, `.`, `-` and `_` replaced, at most 80.
 fn plain(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
     name.chars().take(80).map(plain).collect()

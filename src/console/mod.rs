@@ -1,9 +1,9 @@
-//! The organizers' console, the list of the mail queue, and the mailbox of the demo.
+//! The organizers' console, the API's routes about mail, and the demo mailbox.
 //!
-//! The first page shows numbers only; lists of people leave through `exports`. The pages of one action are clients of the
-//! API ([`api_client`]), so that what an organizer may do is decided in one place. A session begins at `/console/sign-in` and
-//! lives in a cookie; every form carries a token that only its own session can know. The mailbox shows the mails that the
-//! demo keeps instead of sending, and does not exist under any other transport.
+//! The dashboard shows numbers only; lists of contacts are exported by `exports`. The pages about one action and about
+//! mail call the API ([`api_client`]), so that authorisation and rules are in one place. A session is created at
+//! `/console/sign-in` and kept in a cookie; each form has a CSRF token of the session. The mailbox shows the mails that
+//! the transport `mailbox` stores instead of sending; under any other transport it answers 404.
 
 mod api;
 mod api_client;
@@ -23,7 +23,7 @@ use axum::{
     routing::{get, post},
 };
 
-pub use api::{MailItem, router as api_router};
+pub use api::{MailResource, router as api_router};
 
 use crate::{
     kernel::{Kernel, background::Jobs},
@@ -31,19 +31,19 @@ use crate::{
     organizers::Authenticator,
 };
 
-/// What the console's handlers share.
+/// State of the console's handlers.
 #[derive(Clone, Debug)]
 pub struct Console {
-    /// The tools.
+    /// Settings, database pools, clock, vaults, templates.
     pub kernel: Arc<Kernel>,
-    /// The door.
+    /// Authenticates requests.
     pub authenticator: Authenticator,
-    /// What composes mail, and is told of its fate.
+    /// Registry of mail kinds, for processing bounces.
     pub kinds: MailKinds,
 }
 
 impl Console {
-    /// A console behind this door.
+    /// The state of the console.
     pub fn new(authenticator: Authenticator, kinds: MailKinds) -> Self {
         Self { kernel: authenticator.kernel().clone(), authenticator, kinds }
     }
@@ -61,7 +61,7 @@ impl FromRef<Console> for Authenticator {
     }
 }
 
-/// The pages; those about one action are clients of the API.
+/// Routes of the pages; those of one action and of mail call `api`.
 pub fn router(state: Console, api: Router) -> Router {
     let pages = Router::new()
         .route("/console/act", post(api_client::submit_form))

@@ -1,4 +1,4 @@
-//! The console's pages: sign in, sign out, the numbers.
+//! The console's pages: sign-in, sign-out, dashboard.
 
 use axum::{
     Form,
@@ -27,9 +27,9 @@ use crate::{
     organizers::{self, Credentials, MaybeSession, Scope},
 };
 
-/// The cookie that proves, before there is a session, that a form came from our own page (double submit).
+/// Cookie of the sign-in form, for CSRF protection before there is a session (double submit).
 const FORM_COOKIE: &str = "muster_form";
-/// Seconds in which a sign-in form can be sent.
+/// Lifetime of that cookie, in seconds.
 const FORM_COOKIE_SECONDS: u64 = 3600;
 
 /// `GET /console`
@@ -67,7 +67,7 @@ pub async fn sign_in_form(
     sign_in_page(&console.kernel, &visitor, &headers, "", &SignInError::new(StatusCode::OK, ""))
 }
 
-/// The sign-in form as sent.
+/// Fields of the sign-in form.
 #[derive(Deserialize)]
 pub struct SignIn {
     #[serde(default)]
@@ -106,7 +106,7 @@ pub async fn sign_in(
     };
     let answer = match organizers::sign_in(kernel, credentials).await {
         Ok(signed_in) => {
-            // a session that this browser had before ends, so that no cookie planted earlier lives on
+            // an earlier session of this browser is ended, against session fixation
             if let MaybeSession(Some(old)) = MaybeSession::of(&console.authenticator, &headers).await? {
                 console.authenticator.end_session(&old.token).await?;
             }
@@ -133,7 +133,7 @@ pub async fn sign_in(
     sign_in_page(kernel, &visitor, &headers, &form.email, &answer)
 }
 
-/// The one field of the sign-out form.
+/// Fields of the sign-out form.
 #[derive(Deserialize)]
 pub struct SignOut {
     #[serde(default)]
@@ -156,14 +156,14 @@ pub async fn sign_out(
     Ok(response)
 }
 
-/// What the page of the sign-in form says.
+/// Status and message of the sign-in page.
 struct SignInError {
     status: StatusCode,
-    /// The key of its text, or "".
+    /// Key of the error's text; empty without an error.
     error: &'static str,
-    /// What has to be solved or waited for before the next attempt.
+    /// Proof of work or wait ticket for the next attempt, as the template needs it; none where nothing is asked for.
     challenge: Value,
-    /// Seconds.
+    /// Value of `Retry-After`, in seconds.
     retry_after: Option<i64>,
 }
 
@@ -180,7 +180,7 @@ fn sign_in_page(
     email: &str,
     answer: &SignInError,
 ) -> Result<Response> {
-    // the cookie of an open form stays, so that a second tab does not void the first
+    // an existing cookie is kept, so that a second tab does not invalidate the first
     let cookie = form_cookie(headers).unwrap_or_else(|| base32(&kernel.env.random::<20>()));
     let error = if answer.error.is_empty() { String::new() } else { i18n::text(visitor.locale, answer.error) };
     let csrf = form_token(&kernel.requests_key.derive("csrf").current(), &cookie);
@@ -198,7 +198,7 @@ fn sign_in_page(
 fn form_cookie(headers: &HeaderMap) -> Option<String> {
     let jar = CookieJar::from_headers(headers);
     let value = jar.get(FORM_COOKIE)?.value();
-    // it is written back into a header, so nothing else than what we make is taken
+    // the value is written into a header, so only what we generate is accepted
     (value.len() == 32 && value.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| value.to_owned())
 }
 

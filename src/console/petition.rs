@@ -1,4 +1,4 @@
-//! A petition's own page in the console, and the sheet that is printed for handing it over.
+//! The console's page of a petition, and the printable sheet of a petition delivery.
 
 use axum::{
     body::{Body, Bytes},
@@ -27,7 +27,7 @@ use crate::{
     petitions,
 };
 
-/// Held signatures, and comments to read, on the page at a time.
+/// Number of quarantined signatures, and of comments to moderate, shown on the page.
 const ROWS_PER_PAGE: u32 = 25;
 
 /// `GET /console/petitions/{id}`
@@ -80,10 +80,10 @@ pub async fn show(
     api_client.console.kernel.pages.page("console/petition.html", &visitor, "", page).map(private)
 }
 
-/// Where the names go in the rendered sheet.
+/// Marker in the rendered sheet, replaced by the names.
 const NAMES: &str = "<!--names-->";
 
-/// `GET /console/petitions/{id}/deliveries/{delivery}`: the sheet, with its names as they come from the database.
+/// `GET /console/petitions/{id}/deliveries/{delivery}`: the sheet; names are streamed from the database.
 pub async fn delivery_sheet(
     State(api_client): State<ApiClient>,
     MaybeSession(session): MaybeSession,

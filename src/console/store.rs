@@ -1,4 +1,5 @@
-//! The numbers on the console's page and the mail queue's list. Every query is scoped by organization.
+//! The SQL of the dashboard and of the mail queue's list. Queries are scoped by organization, except the counts by
+//! provider.
 
 use std::collections::HashMap;
 
@@ -13,9 +14,10 @@ use crate::{
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
+    mail::{Class, EmailState},
 };
 
-/// A petition and its exact count: what was folded, and what waits for the next tick.
+/// A petition with its exact count: the folded count plus the deltas that are not folded yet.
 pub struct PetitionRow {
     pub id: Uuid,
     pub slug: String,
@@ -42,7 +44,7 @@ pub async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Result<Ve
     .await?)
 }
 
-/// An event and its exact seats, taken and on the waiting list.
+/// An event with its exact numbers of seats, taken and on the waitlist.
 pub struct EventRow {
     pub id: Uuid,
     pub slug: String,
@@ -72,7 +74,7 @@ pub async fn events(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<E
     .await?)
 }
 
-/// A letter action: who wrote, and what became of the letters.
+/// A letter action with the number of its letters, and of sent and failed outreaches.
 pub struct LetterRow {
     pub id: Uuid,
     pub slug: String,
@@ -107,12 +109,12 @@ pub async fn letters(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<
     .await?)
 }
 
-/// A mail in the queue's list. Neither row says to whom it goes.
+/// A mail of the queue, without its recipient.
 pub struct MailRow {
     pub id: Uuid,
-    pub class: String,
+    pub class: Class,
     pub kind: String,
-    pub state: String,
+    pub state: EmailState,
     pub due_at: DateTime<Utc>,
     pub attempts: i16,
     pub lane: String,
@@ -120,33 +122,16 @@ pub struct MailRow {
     pub created_at: DateTime<Utc>,
 }
 
-/// What the queue's list can be filtered by.
+/// Fields by which the mail queue can be filtered.
 pub const MAIL_FIELDS: FieldSet = FieldSet(&[
-    Field {
-        name: "state",
-        column_sql: "state",
-        kind: FieldKind::Enum(&[
-            "queued",
-            "sending",
-            "sent",
-            "failed",
-            "uncertain",
-            "cancelled",
-            "bounced",
-            "complained",
-        ]),
-    },
-    Field {
-        name: "class",
-        column_sql: "class",
-        kind: FieldKind::Enum(&["confirmation", "urgent", "letter", "notice", "update"]),
-    },
+    Field { name: "state", column_sql: "state", kind: FieldKind::Enum(&EmailState::NAMES) },
+    Field { name: "class", column_sql: "class", kind: FieldKind::Enum(&Class::NAMES) },
     Field { name: "kind", column_sql: "kind", kind: FieldKind::Text },
     Field { name: "lane", column_sql: "lane", kind: FieldKind::Text },
     Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
 ]);
 
-/// Indexes over the mail of an organization: states that few have.
+/// Indexes over mail: partial ones, over the rare states.
 const MAIL_INDEXES: &[Index] =
     &[Index::values("state", &["failed", "uncertain", "cancelled", "bounced", "complained", "sending"])];
 
@@ -170,8 +155,8 @@ pub async fn mails(
     let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = sqlx::query_as!(
         MailRow,
-        r#"SELECT id AS "id!", class AS "class!", kind AS "kind!", state AS "state!", due_at AS "due_at!", attempts AS "attempts!",
-                  lane AS "lane!", failure, created_at AS "created_at!"
+        r#"SELECT id AS "id!", class AS "class!: Class", kind AS "kind!", state AS "state!: EmailState", due_at AS "due_at!",
+                  attempts AS "attempts!", lane AS "lane!", failure, created_at AS "created_at!"
            FROM emails WHERE id = ANY ($1)"#,
         &ids
     )
@@ -218,7 +203,7 @@ pub async fn delete_retry(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Mail by provider on a day.
+/// Counts of mail to a provider.
 pub struct DomainRow {
     pub domain: String,
     pub sent: i64,
@@ -227,7 +212,7 @@ pub struct DomainRow {
     pub complained: i64,
 }
 
-/// What became of mail in the last days, by provider; of the whole installation.
+/// Delivery results by provider since a day, of the whole installation.
 pub async fn domains(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<DomainRow>> {
     Ok(sqlx::query_as!(
         DomainRow,
@@ -239,7 +224,7 @@ pub async fn domains(conn: &mut PgConnection, since: NaiveDate) -> Result<Vec<Do
     .await?)
 }
 
-/// Is this mail the organization's?
+/// Does this mail exist and belong to the organization?
 pub async fn has_mail(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM emails WHERE id = $1 AND organization_id = $2) AS "found!""#,

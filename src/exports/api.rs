@@ -1,4 +1,4 @@
-//! `exports` in the API: CSV files, streamed, each with its row in the audit trail.
+//! Handlers of `/api/v1/exports`: CSV files and workbooks, each with an entry in the audit trail.
 
 use axum::{
     body::Body,
@@ -6,7 +6,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -18,11 +20,7 @@ use super::{
 use crate::{
     campaigns::{self, Kind},
     error::{Code, Error, Result},
-    kernel::{
-        extract::PathParams,
-        hal::{curies, link, templated},
-        http_cache::private_json,
-    },
+    kernel::{extract::PathParams, hal::Links, http_cache::private_json},
     organizers::{Actor, Scope, audit},
     petitions::{self, DeliveryCounts, Petition, PetitionDelivery},
 };
@@ -38,6 +36,13 @@ pub fn router() -> OpenApiRouter<Exports> {
         .routes(routes!(export_workbook))
 }
 
+/// Links to the exports.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExportList {
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
 /// What can be exported.
 #[utoipa::path(
     get,
@@ -47,7 +52,7 @@ pub fn router() -> OpenApiRouter<Exports> {
         (
             status = 200,
             description = "Links to the exports",
-            body = serde_json::Value,
+            body = ExportList,
             content_type = "application/hal+json",
         ),
         (status = 401),
@@ -55,21 +60,18 @@ pub fn router() -> OpenApiRouter<Exports> {
 )]
 async fn list_exports(State(exports): State<Exports>, _: Actor) -> Response {
     let kernel = &exports.kernel;
-    let file = |collection: &str, list: &str| {
-        templated(kernel.url(&format!("/api/v1/exports/{collection}/{{id}}/{list}.csv{{?state,bom}}")))
+    let list = |collection: &str, list: &str| {
+        kernel.url(&format!("/api/v1/exports/{collection}/{{id}}/{list}.csv{{?state,bom}}"))
     };
-    let body = json!({
-        "_links": {
-            "self": link(kernel.url("/api/v1/exports")),
-            "muster:signatures": file("petitions", Signatures::NAME),
-            "muster:attendances": file("events", Attendances::NAME),
-            "muster:names": templated(kernel.url("/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.csv{?bom}")),
-            "muster:names_workbook": templated(kernel.url("/api/v1/exports/petitions/{id}/deliveries/{delivery}/names.xlsx")),
-            "muster:outreaches": file("advocacy_campaigns", Outreaches::NAME),
-            "curies": curies(),
-        },
-    });
-    private_json(StatusCode::OK, &body)
+    let names = |file: &str| kernel.url(&format!("/api/v1/exports/petitions/{{id}}/deliveries/{{delivery}}/{file}"));
+    let links = Links::to_self(kernel.url("/api/v1/exports"))
+        .to_template("muster:signatures", list("petitions", Signatures::NAME))
+        .to_template("muster:attendances", list("events", Attendances::NAME))
+        .to_template("muster:names", names("names.csv{?bom}"))
+        .to_template("muster:names_workbook", names("names.xlsx"))
+        .to_template("muster:outreaches", list("advocacy_campaigns", Outreaches::NAME))
+        .with_curies();
+    private_json(StatusCode::OK, &ExportList { links })
 }
 
 /// A petition's signatures as CSV; the counted ones unless other states are asked for.
@@ -170,7 +172,7 @@ async fn export_outreaches(
 
 const PROTECTED: &str = "Contacts of a protected action never leave by a token, and not by one person's decision.";
 
-/// A petition and its delivery, for whoever may take the names out, with the audit row of it.
+/// Authorises an export of names and writes its audit entry; returns the petition and the delivery with its numbers.
 async fn handed_over(
     exports: &Exports,
     actor: &Actor,
@@ -285,7 +287,7 @@ async fn export<L: List>(exports: &Exports, actor: &Actor, key: &str, query: Opt
     if action.protected {
         return Err(Error::problem(Code::Forbidden, PROTECTED));
     }
-    // before the first byte: a download that breaks off has left too
+    // before the first byte: an aborted download has exported something, too
     audit(&mut conn, &kernel.env, actor, L::AUDIT_VERB, Some(action.id), json!({"states": wish.states})).await?;
     drop(conn);
     let name = format!("{}-{}-{}.csv", action.slug, L::NAME, kernel.env.now().date_naive());
@@ -293,7 +295,7 @@ async fn export<L: List>(exports: &Exports, actor: &Actor, key: &str, query: Opt
     download(Body::from_stream(lines), "text/csv; charset=utf-8; header=present", &name)
 }
 
-/// What the query asks for.
+/// Query parameters of a list.
 #[derive(Debug, PartialEq, Eq)]
 struct ExportQuery {
     states: Vec<&'static str>,

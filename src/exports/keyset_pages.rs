@@ -1,11 +1,12 @@
-//! Reading a list page by page so that nobody is missed.
+//! Complete reads of a list in pages by key.
 //!
-//! Pages are short statements of their own, continued by id; together they see everything that was committed before the first
-//! one. Ids are made before their rows are committed, so while the pages are read a row may appear behind them. An id carries
-//! the time at which it was made, and a row is written within a short time of that or not at all: so at the end the young part
-//! is read once more, from [`RECENT_MINUTES`] before the beginning on, and rows that are met for the first time are taken too.
+//! Each page is a statement of its own, continued by id; together they return every row that was committed before the
+//! first one. Ids are generated before their rows are committed, so a row may appear behind the position while pages
+//! are read. An id (`UUIDv7`) contains its time, and a row is committed within a short time of it or not at all.
+//! Therefore the recent part is read a second time at the end, from [`RECENT_MINUTES`] before the beginning, and rows
+//! that are new are returned, too.
 //!
-//! A page that an outage interrupts is read again; what was given out before stays as it was.
+//! A page that fails in an outage is read again.
 
 use std::time::Duration;
 
@@ -19,24 +20,24 @@ use crate::{
     kernel::env::Env,
 };
 
-/// Minutes within which a row is committed, or is not, once its id was made: much longer than any request may take.
+/// Maximum age of an id, in minutes, at which its row may still be committed: much longer than any request may take.
 const RECENT_MINUTES: i64 = 5;
-/// How often a page is tried again while the database is away; the pauses grow by a second.
+/// Maximum number of retries of a page while the database is not available; the pause grows by one second each.
 const MAX_ATTEMPTS: u64 = 10;
 
-/// How far a list was read.
+/// Position in a list.
 #[derive(Clone, Debug)]
 pub struct KeysetPages {
     after: Uuid,
-    /// No id below this belongs to a row that may still appear.
+    /// Rows with ids below this are all committed or never will be.
     recent_from: Uuid,
-    /// Young rows that were read, by id.
+    /// Ids from `recent_from` on that were read, ascending.
     recent: Vec<Uuid>,
     is_second: bool,
 }
 
 impl KeysetPages {
-    /// From the beginning.
+    /// The beginning of the list.
     pub fn new(env: &Env) -> Self {
         let since = (env.now() - TimeDelta::minutes(RECENT_MINUTES)).timestamp_millis();
         // the first 48 bits of an id are its time
@@ -49,7 +50,7 @@ impl KeysetPages {
         self.after
     }
 
-    /// Goes on behind a page: its rows that were not read before, and whether there is another page.
+    /// Moves the position behind a page. Returns its rows that were not read before, and whether there is another page.
     pub fn take<R>(&mut self, page: Vec<R>, id: impl Fn(&R) -> Uuid) -> (Vec<R>, bool) {
         let is_full = i64::try_from(page.len()).is_ok_and(|read| read >= BATCH);
         if let Some(last) = page.last() {
@@ -70,10 +71,10 @@ impl KeysetPages {
     }
 }
 
-/// Reads a page, again and again through an outage that is not too long.
+/// Reads a page, with up to [`MAX_ATTEMPTS`] retries in an outage.
 ///
 /// # Errors
-/// The page's, the last of an outage.
+/// That of the page, after the last retry.
 pub async fn with_retries<T, F: Future<Output = Result<T>> + Send>(page: impl Fn() -> F + Send) -> Result<T> {
     for tries in 1..=MAX_ATTEMPTS {
         match page().await {

@@ -1,4 +1,4 @@
-//! The three lists: their columns and states, and how a batch of each is read, opened and written.
+//! The exported lists: columns and states of each, and how a batch is read, decrypted and written.
 
 use std::{borrow::Cow, collections::HashSet, marker::PhantomData, sync::Arc};
 
@@ -29,21 +29,21 @@ use crate::{
     petitions, telemetry,
 };
 
-/// A list that can be taken out.
+/// A list that can be exported.
 pub trait List: Send + Sync + 'static {
-    /// A row as it is read.
+    /// A row as read from the database.
     type Row: Send + Sync + 'static;
-    /// What the row had sealed.
+    /// The decrypted part of a row.
     type Opened: Send + Sync + 'static;
-    /// Of which kind of action.
+    /// The kind of action that the list belongs to.
     const KIND: Kind;
-    /// Its name in the address, the file name and the audit trail.
+    /// Name of the list in paths and file names.
     const NAME: &'static str;
-    /// What is done, in the audit trail.
+    /// Verb of an export in the audit trail.
     const AUDIT_VERB: &'static str;
-    /// The header.
+    /// Names of the columns, in order.
     const COLUMNS: &'static [&'static str];
-    /// Every state.
+    /// All states of a row.
     const STATES: &'static [&'static str];
     /// The states that are exported unless others are asked for.
     const DEFAULT_STATES: &'static [&'static str];
@@ -58,11 +58,11 @@ pub trait List: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Self::Row>>> + Send;
     /// The row's id.
     fn id(row: &Self::Row) -> Uuid;
-    /// Opens what the row has sealed; empty once the contact was dropped.
+    /// Decrypts the sealed part; empty once the contact was dropped.
     fn open(vault: &Vault, row: &Self::Row) -> Result<Self::Opened>;
-    /// The address of somebody whose latest word is that updates may come.
+    /// The address of a person whose latest consent to updates is granted.
     fn subscriber_email<'a>(row: &Self::Row, opened: &'a Self::Opened) -> Option<&'a str>;
-    /// Keys of columns that only this action has, after [`List::COLUMNS`].
+    /// Keys of further columns of one action, after [`List::COLUMNS`]: its questions.
     fn extra_columns(_: &mut PgConnection, _: Uuid) -> impl Future<Output = Result<Vec<String>>> + Send {
         std::future::ready(Ok(Vec::new()))
     }
@@ -75,7 +75,7 @@ pub trait List: Send + Sync + 'static {
     ) -> Vec<Cell<'a>>;
 }
 
-/// One list of one action, on its way out.
+/// An export of one list of one action.
 #[derive(Debug)]
 pub struct Export<L> {
     kernel: Arc<Kernel>,
@@ -85,13 +85,13 @@ pub struct Export<L> {
     list: PhantomData<L>,
 }
 
-/// What a row had sealed, and the indexes under which its address may be suppressed.
+/// The decrypted part of a row, and the address indexes under which its address may be suppressed.
 struct ExportRow<L: List> {
     opened: L::Opened,
     indexes: Vec<Vec<u8>>,
 }
 
-/// A batch, and how far the list was read with it, unless it was the last.
+/// A batch, and the position of the next one; `None` after the last.
 type Read<L> = (Vec<<L as List>::Row>, Option<KeysetPages>);
 
 impl<L: List> Export<L> {
@@ -106,11 +106,11 @@ impl<L: List> Export<L> {
         }
     }
 
-    /// The file in pieces. The first is read before this returns, so that an outage is answered as one; later on an outage is
-    /// waited for, page by page, and another error breaks the stream off.
+    /// The file as a stream. The first batch is read before this returns, so that an outage can be answered 503; later
+    /// each batch is retried in an outage, and any other error aborts the stream.
     ///
     /// # Errors
-    /// `link_expired` when the vault was destroyed, `unavailable` while its key is away, or a database error.
+    /// `link_expired` when the vault was destroyed, `unavailable` while its key is not available.
     pub async fn stream(mut self, bom: bool) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static> {
         let action = self.action.id;
         self.extra_columns = L::extra_columns(&mut *self.kernel.db.acquire().await?, action).await?;
@@ -136,8 +136,8 @@ impl<L: List> Export<L> {
         ))
     }
 
-    /// Begins to read the next batch while the one before it is opened and written: the database and we work on
-    /// different cores.
+    /// Starts reading the next batch while the present one is decrypted and written, so that the database and this
+    /// process work at the same time.
     fn ahead(self: &Arc<Self>, pages: Option<KeysetPages>) -> Option<JoinHandle<Result<Read<L>>>> {
         let (export, pages) = (self.clone(), pages?);
         Some(telemetry::spawn_in_span(with_retries(move || export.clone().read(pages.clone()))))
@@ -151,16 +151,16 @@ impl<L: List> Export<L> {
         Ok((rows, has_more.then_some(pages)))
     }
 
-    /// The lines of a batch.
+    /// The CSV lines of a batch.
     async fn lines(self: Arc<Self>, rows: Arc<Vec<L::Row>>) -> Result<Bytes> {
         let mut writer = CsvWriter::beginning_with(b"");
         self.write(&mut writer, rows).await?;
         writer.into_bytes()
     }
 
-    /// Opens a batch and writes its lines.
+    /// Decrypts a batch and writes its lines.
     async fn write(&self, writer: &mut CsvWriter, rows: Arc<Vec<L::Row>>) -> Result<()> {
-        // never from a stream's memory: a vault that was destroyed meanwhile must be shut for the rest of the list
+        // opened for each batch: once the vault is destroyed, the rest of the list must not be readable
         let vault = self.kernel.vaults.open(self.action.vault_id).await?;
         let (kernel, sealed) = (self.kernel.clone(), rows.clone());
         let opened = tokio::task::spawn_blocking(move || open_all::<L>(&kernel, &vault, &sealed))
@@ -373,7 +373,7 @@ impl List for Attendances {
 #[derive(Debug)]
 pub struct Outreaches;
 
-/// An outreach with the action whose templates may speak in it.
+/// An outreach, with the letter action whose templates compose it.
 #[derive(Debug)]
 pub struct OutreachRow {
     line: OutreachLine,
@@ -381,7 +381,7 @@ pub struct OutreachRow {
 }
 
 impl OutreachRow {
-    /// Who held the office when it was sent.
+    /// The official who held the office when it was sent.
     fn official(&self) -> Option<OfficialName> {
         let OutreachLine { honorific_prefix, given_name, family_name, .. } = &self.line;
         family_name.clone().map(|family_name| OfficialName {
@@ -391,20 +391,20 @@ impl OutreachRow {
         })
     }
 
-    /// The subject that the office reads: typed, or the template's with the words of this office.
+    /// The subject as sent to the office: typed, or composed from the template.
     fn subject(&self, payload: &letters::LetterPayload) -> String {
         if !payload.subject.is_empty() || self.line.sealed.is_none() {
             return payload.subject.clone();
         }
         let Some(target) = self.letter.targets.iter().find(|target| target.office_id == self.line.office_id) else {
-            return String::new(); // an office that was taken off the action
+            return String::new(); // the office was removed from the action
         };
         let target = Target { holder: self.official().or_else(|| target.holder.clone()), ..target.clone() };
         payload.compose(&self.letter, self.line.variant, &target).map(|(subject, _)| subject).unwrap_or_default()
     }
 }
 
-/// What a letter had sealed, and its subject.
+/// Decrypted details of a letter's writer, and the letter's subject.
 #[derive(Debug)]
 pub struct OpenedLetter {
     details: Details,
@@ -510,7 +510,7 @@ fn yes_or_no(yes: bool) -> Cell<'static> {
     trusted(if yes { "true" } else { "false" })
 }
 
-/// RFC 3339, whole seconds, UTC; an empty cell for what did not happen.
+/// A time in RFC 3339, in UTC, whole seconds; `None` is an empty cell.
 fn time(at: Option<DateTime<Utc>>) -> Cell<'static> {
     trusted(at.map_or(Cow::Borrowed(""), |at| Cow::Owned(at.to_rfc3339_opts(SecondsFormat::Secs, true))))
 }

@@ -1,12 +1,12 @@
-//! Exports: the lists of people, taken out as CSV by whoever may.
+//! Exports of lists of contacts, as CSV streams and as a workbook.
 //!
-//! A request's way: [`api`] asks for the scope, finds the organization's own action, writes the audit row and only then
-//! lets the first byte out. [`lists`] says what a row of each list looks like and reads it batch by batch: each batch is a
-//! short query of its own, continued by id ([`keyset_pages`]), so that a download of an hour holds no snapshot open, and no more than one
-//! batch in memory. The vault is asked for again with each batch: when it is destroyed meanwhile, the download breaks off.
-//! [`name_list`] are those handed over with a petition, whose owners said so. [`csv_writer`] writes the cells so that no spreadsheet takes what somebody typed for a formula.
+//! [`api`] requires the scope, finds the organization's action, writes the audit entry, and only then sends the first
+//! byte. [`lists`] has the columns of each list and reads it in batches: each batch is a short query of its own,
+//! continued by id ([`keyset_pages`]), so that a download of an hour keeps no snapshot open and at most two batches in
+//! memory. The vault is opened again for each batch: once it is destroyed, the download is aborted. [`name_list`]
+//! exports the names that are handed over with a petition. [`csv_writer`] guards cells against formula injection.
 //!
-//! Contacts of protected actions do not leave here at all.
+//! Contacts of protected actions are not exported.
 
 mod api;
 mod csv_writer;
@@ -26,17 +26,17 @@ pub use name_list::{Name, names};
 
 use crate::{kernel::Kernel, organizers::Authenticator};
 
-/// What this slice's handlers share.
+/// State of this slice's handlers.
 #[derive(Clone, Debug, FromRef)]
 pub struct Exports {
-    /// Tools.
+    /// Settings, database pools, clock, vaults, templates.
     pub kernel: Arc<Kernel>,
-    /// Who is asking.
+    /// Authenticates requests.
     pub authenticator: Authenticator,
 }
 
 impl Exports {
-    /// The slice over these tools.
+    /// The state of the slice.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator) -> Self {
         Self { kernel, authenticator }
     }

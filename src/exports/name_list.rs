@@ -1,5 +1,5 @@
-//! The names that are handed over with a petition: those of counted signatures whose owners said so, and whom no organizer
-//! found doubtful. As CSV, as a workbook, and for the page that is printed.
+//! The names that are handed over with a petition: those of counted signatures whose owners agreed to it, without those
+//! that an organizer marked as doubtful. As CSV, as a workbook, and for the page to be printed.
 
 use std::sync::Arc;
 
@@ -20,22 +20,23 @@ use crate::{
     petitions::{self, DeliveryCounts, Petition, PetitionDelivery},
 };
 
-/// Rows of a worksheet (ECMA-376), without the header.
+/// Maximum number of rows of a worksheet, without the header (a limit of Excel).
 const MAX_WORKSHEET_ROWS: u32 = 1_048_575;
 
 /// A name to hand over.
 #[derive(Debug)]
 pub struct Name {
-    /// As its owner wrote it.
+    /// Given and family name.
     pub name: String,
-    /// `CA-ON`, or nothing.
+    /// Country and region, `CA-ON`; empty where unknown.
     pub region: String,
 }
 
-/// A petition's names in batches, in the order of their ids; last those that were committed behind the batches. A protected petition has none.
+/// A petition's names in batches, by the ids of their signatures; names that were committed meanwhile come last
+/// (see `keyset_pages`). Of a protected petition there are none.
 ///
 /// # Errors
-/// In the stream: `internal` when the vault was destroyed, or a database error.
+/// In the stream: `internal` when the vault was destroyed.
 pub fn names(kernel: Arc<Kernel>, action: &Action) -> impl Stream<Item = Result<Vec<Name>>> + Send + 'static {
     let start = (!action.protected).then(|| KeysetPages::new(&kernel.env));
     let (id, vault_id) = (action.id, action.vault_id);
@@ -60,7 +61,7 @@ pub fn names(kernel: Arc<Kernel>, action: &Action) -> impl Stream<Item = Result<
     })
 }
 
-/// The names as CSV in pieces.
+/// The names as a CSV stream.
 pub fn csv(kernel: Arc<Kernel>, action: &Action, bom: bool) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
     let head = std::future::ready({
         let mut writer = CsvWriter::beginning_with(if bom { BOM } else { b"" });
@@ -74,11 +75,11 @@ pub fn csv(kernel: Arc<Kernel>, action: &Action, bom: bool) -> impl Stream<Item 
     futures_util::StreamExt::chain(futures_util::stream::once(head), rest)
 }
 
-/// The numbers and the names as a workbook (Office Open XML). Rows are written as they come, through a file without a
-/// name in the folder for temporary files.
+/// The numbers and the names as a workbook (Office Open XML). Rows are written to an unnamed file in the folder for
+/// temporary files, so memory does not grow with their number.
 ///
 /// # Errors
-/// `conflict` for more names than a worksheet holds, `internal`, or a database error.
+/// `conflict` for more names than a worksheet holds.
 pub async fn workbook(
     kernel: Arc<Kernel>,
     petition: &Petition,
@@ -103,7 +104,7 @@ pub async fn workbook(
                     "These are more names than a worksheet holds. Take the CSV.",
                 ));
             }
-            // a string cell is no formula, whatever it begins with
+            // a string cell is not evaluated as a formula
             sheet.write_string(row, 0, name.name).map_err(Error::internal)?;
             sheet.write_string(row, 1, name.region).map_err(Error::internal)?;
         }
@@ -114,7 +115,7 @@ pub async fn workbook(
         .map_err(Error::internal)
 }
 
-/// The first worksheet: what is handed over, and the number with its proof.
+/// The first worksheet: the petition, the numbers, and the hash of the receipts.
 fn numbers(
     workbook: &mut Workbook,
     petition: &Petition,

@@ -1,4 +1,4 @@
-//! All SQL of the exports: one batch of a list, by id, and who wants no news.
+//! The SQL of exports: batches of each list by id, and suppressed addresses.
 //!
 //! Each batch is a statement of its own (see `keyset_pages`).
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::error::Result;
 
-/// Rows that are read, opened and written at a time.
+/// Number of rows of a batch.
 pub const BATCH: i64 = 1_000;
 
 /// A signature to export; the columns are described in `migrations/0006_petitions.sql`.
@@ -24,14 +24,11 @@ pub struct SignatureLine {
     pub counted_at: Option<DateTime<Utc>>,
     pub vetted: String,
     pub delivers_name: bool,
-    /// The person's latest word on updates is yes.
+    /// The person's latest consent to updates is granted.
     pub consent_updates: bool,
 }
 
 /// The next signatures of a petition in these states, after the one with id `after`.
-///
-/// # Errors
-/// A database error.
 pub async fn signatures(
     conn: &mut PgConnection,
     petition: Uuid,
@@ -40,7 +37,7 @@ pub async fn signatures(
 ) -> Result<Vec<SignatureLine>> {
     Ok(sqlx::query_as!(
         SignatureLine,
-        // the consents of a whole batch at once: a look for each row would cost as much as all the rest
+        // the consents of a whole batch at once: one look-up for each row would double the cost
         r#"WITH batch AS MATERIALIZED (
                SELECT s.id, s.person_id, s.state, s.sealed, s.display, s.locale, s.source, s.created_at, s.counted_at, s.vetted, s.delivers_name
                FROM signatures s
@@ -73,10 +70,7 @@ pub struct NameLine {
     pub region: Option<String>,
 }
 
-/// The next counted signatures of a petition whose owners want their names handed over, after the one with id `after`.
-///
-/// # Errors
-/// A database error.
+/// The next counted signatures of a petition whose names are handed over, after the one with id `after`.
 pub async fn names(conn: &mut PgConnection, petition: Uuid, after: Uuid) -> Result<Vec<NameLine>> {
     Ok(sqlx::query_as!(
         NameLine,
@@ -106,9 +100,6 @@ pub struct AttendanceLine {
 }
 
 /// The next attendances of an event in these states, after the one with id `after`.
-///
-/// # Errors
-/// A database error.
 pub async fn attendances(
     conn: &mut PgConnection,
     event: Uuid,
@@ -140,7 +131,7 @@ pub struct OutreachLine {
     pub state: String,
     pub office_id: Uuid,
     pub office: String,
-    /// Who held the office when it was sent; nobody before that.
+    /// The official who held the office when it was sent; `None` before.
     pub honorific_prefix: Option<String>,
     pub given_name: Option<String>,
     pub family_name: Option<String>,
@@ -151,9 +142,6 @@ pub struct OutreachLine {
 }
 
 /// The next outreaches of a letter action in these states, after the one with id `after`.
-///
-/// # Errors
-/// A database error.
 pub async fn outreaches(
     conn: &mut PgConnection,
     letter_action: Uuid,
@@ -180,11 +168,8 @@ pub async fn outreaches(
     .await?)
 }
 
-/// Which of these addresses want no mail: by their indexes, those in the list that holds everywhere as well as those in
-/// their vault's own. A bounce is not a wish.
-///
-/// # Errors
-/// A database error.
+/// Those of the address indexes that are suppressed, globally or in the vault, because the owner unsubscribed or
+/// complained; not because of bounces.
 pub async fn unsubscribed(conn: &mut PgConnection, vault: Uuid, indexes: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
     Ok(sqlx::query_scalar!(
         "SELECT address_index FROM suppressions

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use axum::{Router, body::Body, extract::Request, http::header, response::Response};
+use data_encoding::HEXLOWER;
 use http_body_util::BodyExt;
 use sqlx::PgPool;
 use tower::ServiceExt;
@@ -223,7 +224,7 @@ async fn attendance_and_outreach_exports_have_all_columns(db: PgPool) {
         &letters::LetterPayload { details, ..letters::LetterPayload::default() },
     );
     let (organization, in_vault, attending, writing) =
-        (fixture.organization, fixture.vault, hex::encode(attending), hex::encode(writing));
+        (fixture.organization, fixture.vault, HEXLOWER.encode(&attending), HEXLOWER.encode(&writing));
     let script = format!(
         r"INSERT INTO actions (id, organization_id, vault_id, kind, slug, title, created_at, modified_at) VALUES
               ('{event}', '{organization}', '{in_vault}', 'event', 'assembly', 'T', now(), now()),

@@ -8,7 +8,8 @@ use super::{
     provider_counts::provider,
     retry_policy::{self, failure},
     smtp::without_locals,
-    store, suppression,
+    store,
+    suppression::{self, SuppressionReason},
 };
 use crate::{error::Result, kernel::Kernel};
 
@@ -68,18 +69,20 @@ pub async fn process_bounce(
         Some(recipient) => failure(&without_locals(&text, &[recipient.address.local()])),
         None => text,
     };
-    if !store::set_bounced(&mut tx, &email, status.as_str(), &text).await? {
+    if !store::set_bounced(&mut tx, &email, status, &text).await? {
         return Ok(BounceOutcome { report, is_known: true });
     }
     if let Some(kind) = kind {
         match &report {
             BounceReport::Failed { is_dead: true, .. } => {
-                handle_reported_bounce(kernel, kind, &mut tx, &email, "bounced").await?;
+                handle_reported_bounce(kernel, kind, &mut tx, &email, SuppressionReason::Bounced).await?;
             }
             BounceReport::Failed { status, .. } if retry_policy::is_strike(*status) => {
                 suppression::strike_addressee(kernel, kind, &mut tx, &email).await?;
             }
-            BounceReport::Complaint => handle_reported_bounce(kernel, kind, &mut tx, &email, "complained").await?,
+            BounceReport::Complaint => {
+                handle_reported_bounce(kernel, kind, &mut tx, &email, SuppressionReason::Complained).await?;
+            }
             _ => {}
         }
         if !email.is_copy() {
@@ -107,18 +110,18 @@ async fn handle_reported_bounce(
     kind: &dyn MailKind,
     conn: &mut PgConnection,
     email: &QueuedEmail,
-    reason: &'static str,
+    reason: SuppressionReason,
 ) -> Result<()> {
     if email.class == Class::Letter && !email.lane.is_empty() {
         let at = kernel.env.recorded_now(email.protected);
         let since = kernel.env.now() - BOUNCE_WINDOW;
         let reports = store::record_lane_bounce(conn, &email.lane, email.id, at, since).await?;
-        metrics::counter!("muster_mail_letter_bounces", "reason" => reason).increment(1);
+        metrics::counter!("muster_mail_letter_bounces", "reason" => reason.as_str()).increment(1);
         if reports < BOUNCES_BEFORE_PAUSE {
             tracing::warn!(
                 event = "lane.letter_bounced",
                 lane = email.lane,
-                reason,
+                reason = reason.as_str(),
                 reports,
                 "a letter to an official bounced; the lane is paused after {BOUNCES_BEFORE_PAUSE} bounces within a day"
             );
@@ -136,14 +139,14 @@ pub(super) async fn suppress_dead_address(
     kind: &dyn MailKind,
     conn: &mut PgConnection,
     email: &QueuedEmail,
-    reason: &'static str,
+    reason: SuppressionReason,
 ) -> Result<()> {
     if email.class == Class::Letter {
-        if !email.lane.is_empty() && store::pause_lane(conn, &email.lane, reason).await? {
+        if !email.lane.is_empty() && store::pause_lane(conn, &email.lane, reason.as_str()).await? {
             tracing::error!(
                 event = "lane.paused",
                 lane = email.lane,
-                reason,
+                reason = reason.as_str(),
                 "lane paused: the address of an official bounces, and somebody must look at it"
             );
         }

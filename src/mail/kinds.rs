@@ -5,7 +5,9 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::message::Composed;
@@ -15,8 +17,10 @@ use crate::{
 };
 
 /// The priority of a mail, most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
+#[schema(as = MailClass)]
 pub enum Class {
     /// Somebody is waiting for it now: confirmations, join links, sign-in.
     Confirmation,
@@ -33,6 +37,17 @@ pub enum Class {
 impl Class {
     /// All of them, by priority.
     pub const ALL: [Self; 5] = [Self::Confirmation, Self::Urgent, Self::Letter, Self::Notice, Self::Update];
+
+    /// The values of all of them, for filters.
+    pub const NAMES: [&'static str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut i = 0;
+        while i < names.len() {
+            names[i] = Self::ALL[i].as_str();
+            i += 1;
+        }
+        names
+    };
 
     /// Its value in `emails.class`.
     pub const fn as_str(self) -> &'static str {
@@ -135,6 +150,81 @@ impl QueuedEmail {
     }
 }
 
+/// State of a mail: `emails.state`. The first two are those of waiting mail, the others are delivery statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum EmailState {
+    /// Waits until it is due, or for the next attempt.
+    Queued,
+    /// Claimed by a process that sends it.
+    Sending,
+    /// See [`DeliveryStatus::Sent`].
+    Sent,
+    /// See [`DeliveryStatus::Failed`].
+    Failed,
+    /// See [`DeliveryStatus::Uncertain`].
+    Uncertain,
+    /// See [`DeliveryStatus::Cancelled`].
+    Cancelled,
+    /// See [`DeliveryStatus::Bounced`].
+    Bounced,
+    /// See [`DeliveryStatus::Complained`].
+    Complained,
+}
+
+impl EmailState {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Sending,
+        Self::Sent,
+        Self::Failed,
+        Self::Uncertain,
+        Self::Cancelled,
+        Self::Bounced,
+        Self::Complained,
+    ];
+
+    /// The values of all of them, for filters.
+    pub const NAMES: [&'static str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut i = 0;
+        while i < names.len() {
+            names[i] = Self::ALL[i].as_str();
+            i += 1;
+        }
+        names
+    };
+
+    /// Its value in the database and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Uncertain => "uncertain",
+            Self::Cancelled => "cancelled",
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
+        }
+    }
+
+    /// The delivery status of a settled mail; `None` while it waits.
+    pub const fn delivery_status(self) -> Option<DeliveryStatus> {
+        match self {
+            Self::Queued | Self::Sending => None,
+            Self::Sent => Some(DeliveryStatus::Sent),
+            Self::Failed => Some(DeliveryStatus::Failed),
+            Self::Uncertain => Some(DeliveryStatus::Uncertain),
+            Self::Cancelled => Some(DeliveryStatus::Cancelled),
+            Self::Bounced => Some(DeliveryStatus::Bounced),
+            Self::Complained => Some(DeliveryStatus::Complained),
+        }
+    }
+}
+
 /// Final delivery status of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeliveryStatus {
@@ -153,22 +243,21 @@ pub enum DeliveryStatus {
 }
 
 impl DeliveryStatus {
-    /// Its value in `emails.state`.
-    pub const fn as_str(self) -> &'static str {
+    /// The state that a mail with this status has.
+    pub const fn state(self) -> EmailState {
         match self {
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Uncertain => "uncertain",
-            Self::Cancelled => "cancelled",
-            Self::Bounced => "bounced",
-            Self::Complained => "complained",
+            Self::Sent => EmailState::Sent,
+            Self::Failed => EmailState::Failed,
+            Self::Uncertain => EmailState::Uncertain,
+            Self::Cancelled => EmailState::Cancelled,
+            Self::Bounced => EmailState::Bounced,
+            Self::Complained => EmailState::Complained,
         }
     }
 
-    /// Reads what [`DeliveryStatus::as_str`] writes.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Sent, Self::Failed, Self::Uncertain, Self::Cancelled, Self::Bounced, Self::Complained];
-        all.into_iter().find(|status| status.as_str() == text)
+    /// Its value in `emails.state`.
+    pub const fn as_str(self) -> &'static str {
+        self.state().as_str()
     }
 }
 

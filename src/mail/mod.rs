@@ -74,7 +74,9 @@ pub use self::{
     engine::Engine,
     file_mailbox::{FileMailbox, Mail, MailFile, MailHeader},
     jobs::register_jobs,
-    kinds::{Addressee, Class, Composition, DeliveryStatus, MailKind, MailKinds, QueuedEmail, one_by_one, paused},
+    kinds::{
+        Addressee, Class, Composition, DeliveryStatus, EmailState, MailKind, MailKinds, QueuedEmail, one_by_one, paused,
+    },
     maintenance::delete_expired,
     message::{Attachment, Composed, LETTERS_LOCAL_PART, NO_REPLY_LOCAL_PART, Sender},
     progress::Progress,
@@ -88,8 +90,8 @@ pub use self::{
         set_lane, set_relay,
     },
     suppression::{
-        Recipient, global_suppression_key, global_suppression_keys, may_send_confirmation, suppress_globally,
-        suppressed,
+        Recipient, SuppressionReason, global_suppression_key, global_suppression_keys, may_send_confirmation,
+        suppress_globally, suppressed,
     },
     transport::{MailTransport, Transport, probe_relays},
     unsuppress::{Lifted, unsuppress},

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     engine::{Engine, STATEMENTS_LIMIT},
-    kinds::Class,
+    kinds::{Class, EmailState},
     restore_guard::REASONS,
     store,
 };
@@ -87,13 +87,14 @@ impl Engine {
         let first = store::first_contacts(&mut conn, now).await?;
         let relays = store::relays(&mut conn).await?;
         drop(conn);
-        for class in Class::ALL.map(Class::as_str) {
-            for state in ["queued", "sending"] {
+        for class in Class::ALL {
+            for state in [EmailState::Queued, EmailState::Sending] {
                 // letters have two rows, with and without a lane
                 let found = waiting.iter().filter(|w| w.class == class && w.state == state);
                 let mails = found.clone().map(|w| w.mails).sum();
                 let oldest = found.filter_map(|w| w.oldest).min();
                 let age = oldest.map_or(0, |oldest| (now - oldest).num_seconds().max(0));
+                let (class, state) = (class.as_str(), state.as_str());
                 metrics::gauge!("muster_mail_waiting", "class" => class, "state" => state).set(as_gauge(mails));
                 metrics::gauge!("muster_mail_oldest_seconds", "class" => class, "state" => state).set(as_gauge(age));
             }

@@ -22,8 +22,8 @@ use super::{
     progress::Progress,
     retry_policy::NextState,
     send_round::SHUTDOWN_GRACE,
-    store::{self, ClaimEnd, ClaimOutcome, Copy, PendingCallback},
-    suppression,
+    store::{self, AddressEffect, ClaimEnd, ClaimOutcome, Copy, PendingCallback},
+    suppression::{self, SuppressionReason},
 };
 use crate::{
     error::{Error, Result},
@@ -45,15 +45,11 @@ pub(super) struct Settlement {
     pub(super) copies: Vec<(Uuid, String)>,
 }
 
-/// Values of `mail_pending_callbacks.address_effect`: what the result means for the address.
-const STRIKE: &str = "strike";
-const DEAD: &str = "dead";
-
 /// A settled mail, as passed to its kind's callback.
 struct SettledMail<'a> {
     email: &'a QueuedEmail,
     status: DeliveryStatus,
-    address_effect: &'a str,
+    address_effect: AddressEffect,
 }
 
 impl Engine {
@@ -182,7 +178,7 @@ impl Engine {
                 store::add_pending_callback(
                     conn,
                     one.email,
-                    one.status.as_str(),
+                    one.status,
                     one.address_effect,
                     now + CALLBACK_RETRY_DELAY,
                 )
@@ -230,9 +226,12 @@ impl Engine {
         let callbacks = AssertUnwindSafe(async {
             for one in ended {
                 match one.address_effect {
-                    DEAD => bounces::suppress_dead_address(&self.kernel, kind, conn, one.email, "bounced").await?,
-                    STRIKE => suppression::strike_addressee(&self.kernel, kind, conn, one.email).await?,
-                    _ => {}
+                    AddressEffect::Dead => {
+                        let reason = SuppressionReason::Bounced;
+                        bounces::suppress_dead_address(&self.kernel, kind, conn, one.email, reason).await?;
+                    }
+                    AddressEffect::Strike => suppression::strike_addressee(&self.kernel, kind, conn, one.email).await?,
+                    AddressEffect::None => {}
                 }
             }
             let statuses: Vec<(&QueuedEmail, DeliveryStatus)> =
@@ -251,14 +250,14 @@ impl Engine {
             return Ok(0);
         }
         let mut failed: Vec<Uuid> = Vec::new();
-        for PendingCallback { email, status, address_effect } in &waiting {
+        for PendingCallback { email, state, address_effect } in &waiting {
             // a process of a newer release may know this kind
             let Some(kind) = self.kinds.get(&email.kind) else {
                 failed.push(email.id);
                 continue;
             };
-            let Some(status) = DeliveryStatus::parse(status) else { continue };
-            let ended = vec![SettledMail { email, status, address_effect: address_effect.as_str() }];
+            let Some(status) = state.delivery_status() else { continue };
+            let ended = vec![SettledMail { email, status, address_effect: *address_effect }];
             failed.extend(self.run_callbacks_one_by_one(&mut tx, kind, ended).await?.iter().map(|one| one.email.id));
         }
         let told: Vec<Uuid> = waiting.iter().map(|one| one.email.id).filter(|id| !failed.contains(id)).collect();
@@ -296,21 +295,21 @@ fn outage() -> Error {
 }
 
 /// The delivery status and the effect on the address that follow from a next state; `None` for a mail that is retried.
-fn delivery_status_of(next_state: &NextState) -> Option<(DeliveryStatus, &'static str)> {
+fn delivery_status_of(next_state: &NextState) -> Option<(DeliveryStatus, AddressEffect)> {
     match next_state {
-        NextState::Settle(status, _) => Some((*status, "")),
-        NextState::OurFault(_) => Some((DeliveryStatus::Failed, "")),
-        NextState::AddressDead(_) => Some((DeliveryStatus::Failed, DEAD)),
-        NextState::AddressStrike(_) => Some((DeliveryStatus::Failed, STRIKE)),
+        NextState::Settle(status, _) => Some((*status, AddressEffect::None)),
+        NextState::OurFault(_) => Some((DeliveryStatus::Failed, AddressEffect::None)),
+        NextState::AddressDead(_) => Some((DeliveryStatus::Failed, AddressEffect::Dead)),
+        NextState::AddressStrike(_) => Some((DeliveryStatus::Failed, AddressEffect::Strike)),
         NextState::Retry { .. } => None,
     }
 }
 
 fn claim_end_of(item: &Settlement) -> ClaimEnd {
     let (ending, failure) = match &item.next_state {
-        NextState::Settle(status, why) => (ClaimOutcome::Settled(status.as_str()), why.clone()),
+        NextState::Settle(status, why) => (ClaimOutcome::Settled(*status), why.clone()),
         NextState::AddressDead(why) | NextState::AddressStrike(why) | NextState::OurFault(why) => {
-            (ClaimOutcome::Settled(DeliveryStatus::Failed.as_str()), Some(why.clone()))
+            (ClaimOutcome::Settled(DeliveryStatus::Failed), Some(why.clone()))
         }
         NextState::Retry { due_at, counted, why, note } => {
             (ClaimOutcome::Queued { due_at: *due_at, counted: *counted, note: *note }, why.clone())

@@ -40,6 +40,38 @@ pub async fn suppressed(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result
     Ok(status(kernel, recipients).await?.into_iter().map(|status| !may(status)).collect())
 }
 
+/// Why an address gets no mail: `suppressions.reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum SuppressionReason {
+    /// Its owner wants no mail of this installation ever again (global list only).
+    NeverAgain,
+    /// Its owner unsubscribed from updates.
+    Unsubscribed,
+    /// It accepts no mail.
+    Bounced,
+    /// Its owner reported a mail as spam.
+    Complained,
+    /// An organizer entered it.
+    Organizer,
+}
+
+impl SuppressionReason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::NeverAgain, Self::Unsubscribed, Self::Bounced, Self::Complained, Self::Organizer];
+
+    /// Its value in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NeverAgain => "never_again",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
+            Self::Organizer => "organizer",
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SuppressionStatus {
     Clear,
@@ -72,7 +104,7 @@ async fn status(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result<Vec<Sup
     let vaults: Vec<Uuid> = recipients.iter().map(|(_, vault)| vault.id).collect();
     let within: Vec<Vec<u8>> = recipients.iter().map(|(address, vault)| vault.email_index(address)).collect();
     let rows = sqlx::query!(
-        r#"SELECT w.n AS "n!", s.id AS "id!", s.reason AS "reason!", s.bounces AS "bounces!", s.tried_at, s.trial,
+        r#"SELECT w.n AS "n!", s.id AS "id!", s.reason AS "reason!: SuppressionReason", s.bounces AS "bounces!", s.tried_at, s.trial,
                   s.unsubscribed AS "unsubscribed!"
            FROM unnest($1::bigint[], $2::bytea[]) AS w (n, everywhere)
            JOIN suppressions s ON s.vault_id IS NULL AND s.address_index = w.everywhere
@@ -97,12 +129,14 @@ async fn status(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result<Vec<Sup
         if *status == SuppressionStatus::Suppressed {
             continue;
         }
-        *status = match (row.reason.as_str(), row.trial.zip(row.tried_at)) {
-            ("unsubscribed", _) => SuppressionStatus::Unsubscribed,
-            ("bounced", Some((mail, at))) if row.bounces == 0 => {
+        *status = match (row.reason, row.trial.zip(row.tried_at)) {
+            (SuppressionReason::Unsubscribed, _) => SuppressionStatus::Unsubscribed,
+            (SuppressionReason::Bounced, Some((mail, at))) if row.bounces == 0 => {
                 SuppressionStatus::OnProbe(BounceProbe { mail, at, unsubscribed: row.unsubscribed })
             }
-            ("bounced", trial) => SuppressionStatus::Bounced { suppression: row.id, may_try: trial.is_none() },
+            (SuppressionReason::Bounced, trial) => {
+                SuppressionStatus::Bounced { suppression: row.id, may_try: trial.is_none() }
+            }
             _ => SuppressionStatus::Suppressed,
         };
     }
@@ -151,11 +185,11 @@ pub async fn suppress(
     kernel: &Kernel,
     vault: &Vault,
     address: &EmailAddress,
-    reason: &'static str,
+    reason: SuppressionReason,
     protected: bool,
 ) -> Result<()> {
     let now = kernel.env.recorded_now(protected);
-    let expires_at = (reason == "bounced").then(|| now + BOUNCE_SUPPRESSION);
+    let expires_at = (reason == SuppressionReason::Bounced).then(|| now + BOUNCE_SUPPRESSION);
     sqlx::query!(
         "INSERT INTO suppressions AS s (id, vault_id, address_index, reason, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (vault_id, address_index) WHERE vault_id IS NOT NULL DO UPDATE
@@ -167,7 +201,7 @@ pub async fn suppress(
         kernel.env.recorded_id(protected),
         vault.id,
         vault.email_index(address),
-        reason,
+        reason.as_str(),
         now,
         expires_at
     )
@@ -216,7 +250,7 @@ pub(super) async fn strike_addressee(
     .fetch_one(&mut *conn)
     .await?;
     if now - first >= MIN_STRIKE_INTERVAL {
-        suppress(conn, kernel, &vault, &address, "bounced", email.protected).await?;
+        suppress(conn, kernel, &vault, &address, SuppressionReason::Bounced, email.protected).await?;
     }
     Ok(())
 }

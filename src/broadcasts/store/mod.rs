@@ -13,6 +13,7 @@ use uuid::Uuid;
 pub use recipients::*;
 
 use crate::{
+    broadcasts::states::BroadcastState,
     error::Result,
     kernel::{text::EmailAddress, vault::Vault},
     people::{Details, PEOPLE},
@@ -38,7 +39,7 @@ pub struct Broadcast {
     pub locales: Vec<String>,
     pub regions: Vec<String>,
     pub sources: Vec<String>,
-    pub state: String,
+    pub state: BroadcastState,
     pub due_at: Option<DateTime<Utc>>,
     /// Size of the audience at the last count; `None` while it is being counted.
     pub audience: Option<i64>,
@@ -62,6 +63,16 @@ impl Broadcast {
             .get_key_value(locale)
             .or_else(|| self.texts.get_key_value(&self.locale))
             .map(|(l, t)| (l.as_str(), t))
+    }
+}
+
+impl Broadcast {
+    /// Do both say the same, in the same languages, to the same audience?
+    pub fn has_same_document(&self, other: &Self) -> bool {
+        self.texts.0 == other.texts.0
+            && self.locale == other.locale
+            && self.actions == other.actions
+            && (&self.locales, &self.regions, &self.sources) == (&other.locales, &other.regions, &other.sources)
     }
 }
 
@@ -113,8 +124,8 @@ pub async fn broadcasts(
     }
     Ok(sqlx::query_as!(
         Broadcast,
-        r#"SELECT id, organization_id, texts AS "texts: Json<BTreeMap<String, Text>>", locale, actions, locales, regions, sources, state, due_at,
-                  audience, audience_at, audience_cursor, audience_frozen, freeze_cursor, recipients, enqueue_cursor, requeues_given_up, created_at, started_at, finished_at
+        r#"SELECT id, organization_id, texts AS "texts: Json<BTreeMap<String, Text>>", locale, actions, locales, regions, sources,
+                  state AS "state: BroadcastState", due_at, audience, audience_at, audience_cursor, audience_frozen, freeze_cursor, recipients, enqueue_cursor, requeues_given_up, created_at, started_at, finished_at
            FROM broadcasts WHERE organization_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id DESC LIMIT 200"#,
         organization,
         id
@@ -127,14 +138,14 @@ pub async fn broadcasts(
 pub async fn set_state(
     conn: &mut PgConnection,
     id: Uuid,
-    state: &str,
+    state: BroadcastState,
     due_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
 ) -> Result<()> {
     sqlx::query!(
         "UPDATE broadcasts SET state = $2, due_at = coalesce($3, due_at), finished_at = coalesce($4, finished_at) WHERE id = $1",
         id,
-        state,
+        state.as_str(),
         due_at,
         finished_at
     )

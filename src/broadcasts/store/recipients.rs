@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Broadcast;
 use crate::{
+    broadcasts::states::RecipientState,
     error::Result,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
@@ -17,9 +18,9 @@ use crate::{
 };
 
 /// Number of recipients by state.
-pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<String, i64>> {
+pub async fn progress(conn: &mut PgConnection, id: Uuid) -> Result<BTreeMap<RecipientState, i64>> {
     let rows = sqlx::query!(
-        r#"SELECT state, sum(delta)::bigint AS "n!" FROM broadcast_counts WHERE broadcast_id = $1 GROUP BY state HAVING sum(delta) <> 0"#,
+        r#"SELECT state AS "state: RecipientState", sum(delta)::bigint AS "n!" FROM broadcast_counts WHERE broadcast_id = $1 GROUP BY state HAVING sum(delta) <> 0"#,
         id
     )
     .fetch_all(conn)
@@ -43,11 +44,8 @@ pub async fn fold_counts(conn: &mut PgConnection, id: Uuid) -> Result<()> {
 }
 
 /// Fields by which recipients can be filtered.
-pub const RECIPIENT_FIELDS: FieldSet = FieldSet(&[Field {
-    name: "muster:state",
-    column_sql: "state",
-    kind: FieldKind::Enum(&["waiting", "queued", "sent", "failed", "uncertain", "cancelled", "bounced", "complained"]),
-}]);
+pub const RECIPIENT_FIELDS: FieldSet =
+    FieldSet(&[Field { name: "muster:state", column_sql: "state", kind: FieldKind::Enum(&RecipientState::NAMES) }]);
 
 /// Indexes that a filter of recipients can use.
 const RECIPIENT_INDEXES: &[Index] = &[Index::equal("state")];
@@ -61,7 +59,7 @@ pub async fn recipients(
     broadcast: Uuid,
     filter: Option<&Filter>,
     page: &PageParams,
-) -> Result<(Vec<(Uuid, String)>, Extent)> {
+) -> Result<(Vec<(Uuid, RecipientState)>, Extent)> {
     let list = KeysetList {
         table: "broadcast_recipients",
         filtered: "broadcast_recipients",
@@ -73,7 +71,8 @@ pub async fn recipients(
     };
     let (ids, extent) = list.page(conn, filter, page).await?;
     let rows = sqlx::query!(
-        "SELECT person_id, state FROM broadcast_recipients WHERE broadcast_id = $1 AND person_id = ANY ($2)",
+        r#"SELECT person_id, state AS "state: RecipientState" FROM broadcast_recipients
+           WHERE broadcast_id = $1 AND person_id = ANY ($2)"#,
         broadcast,
         &ids
     )
@@ -188,7 +187,12 @@ pub async fn is_queued(conn: &mut PgConnection, broadcast: Uuid) -> Result<bool>
 }
 
 /// Sets the state of recipients whose mail was withdrawn from the queue.
-pub async fn return_unsent(conn: &mut PgConnection, broadcast: Uuid, people: &[Uuid], state: &str) -> Result<()> {
+pub async fn return_unsent(
+    conn: &mut PgConnection,
+    broadcast: Uuid,
+    people: &[Uuid],
+    state: RecipientState,
+) -> Result<()> {
     sqlx::query!(
         "WITH changed AS (
              UPDATE broadcast_recipients SET state = $3, email_id = NULL
@@ -199,7 +203,7 @@ pub async fn return_unsent(conn: &mut PgConnection, broadcast: Uuid, people: &[U
          WHERE t.n > 0",
         broadcast,
         people,
-        state
+        state.as_str()
     )
     .execute(conn)
     .await?;
@@ -244,25 +248,25 @@ pub async fn restart_enqueueing(conn: &mut PgConnection, broadcast: Uuid, requeu
 
 /// New state of a recipient, the delivery status of the mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RecipientState {
+pub struct SettledRecipient {
     /// The broadcast's id.
     pub broadcast: Uuid,
     /// The recipient's id.
     pub person: Uuid,
     /// The mail's id. The state is ignored if the recipient's mail is another one by now.
     pub email: Uuid,
-    /// A value of `broadcast_recipients.state`.
-    pub state: &'static str,
+    /// The state of the mail by now.
+    pub state: RecipientState,
 }
 
 /// Writes the delivery status of mails on their recipients, and the changes of the counts.
-pub async fn settle(conn: &mut PgConnection, settled: &[RecipientState]) -> Result<()> {
+pub async fn settle(conn: &mut PgConnection, settled: &[SettledRecipient]) -> Result<()> {
     let mut settled = settled.to_vec();
     settled.sort_unstable();
     let broadcasts: Vec<Uuid> = settled.iter().map(|s| s.broadcast).collect();
     let people: Vec<Uuid> = settled.iter().map(|s| s.person).collect();
     let emails: Vec<Uuid> = settled.iter().map(|s| s.email).collect();
-    let states: Vec<String> = settled.iter().map(|s| s.state.to_owned()).collect();
+    let states: Vec<String> = settled.iter().map(|s| s.state.as_str().to_owned()).collect();
     sqlx::query!(
         "WITH v AS (
              SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) v (broadcast, person, email, state)

@@ -1,5 +1,4 @@
-//! What organizers may do about mail: see how it goes, pause and resume it, send again, set the pace of a mailbox, hand in
-//! what came back.
+//! Operations on the mail queue: summary, pauses, retries, rate limits of lanes and relays, suppressions, bounces.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +9,9 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use chrono::{NaiveTime, TimeDelta};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::Acquire;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -23,30 +22,31 @@ use super::super::{Console, mail_retry, store};
 use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
-        extract::{ListQuery, PathParams, Valid, too_large},
-        hal::{curies, link},
+        extract::{ListQuery, PathParams, too_large},
+        hal::{Links, Notice},
         http_cache::private_json,
+        patch::{NewBody, Patch},
         text::{EmailAddress, clean_line},
         zones::Zone,
     },
-    mail::{self, BounceReport, Class, Hours, Lane, LaneLimits, MailCount, RelayStatus, Retry},
+    mail::{self, BounceReport, Class, EmailState, Hours, Lane, LaneLimits, MailCount, Pause, RelayStatus, Retry},
     organizers::{Actor, Scope, audit},
 };
 
-/// Days that the numbers by provider are about.
+/// Number of past days in the counts by provider.
 const SUMMARY_DAYS: i64 = 7;
 
-/// Maximum number of batches of first contacts released at once when their limit changes; the others stay due in a later
-/// hour.
+/// Maximum number of batches of first contacts released at once when their limit changes; the others stay due in a
+/// later hour.
 const MAX_RELEASES: usize = 20;
 
 /// Number of batches of failed mails queued again within the request; a job does the others.
 const RETRY_BATCHES: usize = 3;
 
-/// Bytes of a mail that came back, at most.
+/// Maximum size of a submitted bounce, in bytes.
 const MAX_BOUNCE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Routes of the controls.
+/// API routes of the mail queue, except its list.
 pub fn router() -> OpenApiRouter<Console> {
     let intake = OpenApiRouter::new().routes(routes!(create_bounce)).layer(DefaultBodyLimit::max(MAX_BOUNCE_BYTES));
     intake
@@ -61,34 +61,216 @@ pub fn router() -> OpenApiRouter<Console> {
         .routes(routes!(retry_mails))
 }
 
-fn lane(lane: &Lane, offices: &[String]) -> Value {
-    json!({
-        "offices": offices,
-        "lane": lane.lane, "rate_per_hour": lane.limits.rate_per_hour, "burst": lane.limits.burst, "paused": lane.limits.paused,
-        "hours": lane.limits.hours.map(|hours| json!({
-            "opens_at": hours.opens_at.format(TIME_FORMAT).to_string(), "closes_at": hours.closes_at.format(TIME_FORMAT).to_string(),
-            "timezone": hours.timezone.name(),
-        })),
-        "pause_reason": lane.pause_reason, "waiting": lane.waiting, "oldest_due_at": lane.oldest,
-    })
+/// Summary of the mail queue.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MailSummary {
+    /// The organization's mails by class and state, in the order of priority.
+    #[serde(rename = "muster:queue")]
+    muster_queue: Vec<QueueCount>,
+    /// The mailboxes for which letters of the organization wait, or that are paused.
+    #[serde(rename = "muster:lanes")]
+    muster_lanes: Vec<LaneResource>,
+    /// The relays of the installation.
+    #[serde(rename = "muster:relays")]
+    muster_relays: Vec<RelayResource>,
+    /// First mails to an address, of the whole installation.
+    #[serde(rename = "muster:first_contacts")]
+    muster_first_contacts: FirstContactCounts,
+    /// What is paused in the whole installation.
+    #[serde(rename = "muster:pauses")]
+    muster_pauses: Vec<PauseResource>,
+    /// Mails of the organization that were sent within the last hour.
+    #[serde(rename = "muster:sent_last_hour")]
+    muster_sent_last_hour: i64,
+    /// Mails of the organization that are more than an hour late.
+    #[serde(rename = "muster:late")]
+    muster_late: i64,
+    /// Letters that may or may not have been delivered: an organizer decides about each.
+    #[serde(rename = "muster:uncertain")]
+    muster_uncertain: i64,
+    /// What became of mail within seven days, by provider, of the whole installation.
+    #[serde(rename = "muster:providers")]
+    muster_providers: Vec<ProviderCounts>,
+    #[serde(rename = "_links")]
+    links: Links,
 }
 
-fn count(c: &MailCount) -> Value {
-    json!({"class": c.class, "state": c.state, "count": c.count, "is_estimate": c.is_estimate, "oldest_date": c.oldest})
+/// Number of mails of a class in a state.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QueueCount {
+    /// The priority.
+    class: Class,
+    /// The state.
+    state: EmailState,
+    /// How many.
+    count: i64,
+    /// More mails wait than are counted one by one; the number is extrapolated.
+    is_estimate: bool,
+    /// When the oldest was queued; of settled mails, the first day of which some are kept.
+    oldest_date: DateTime<Utc>,
 }
 
-/// A relay; what stands about its refusals only while it refuses.
-fn relay(relay: &RelayStatus) -> Value {
-    let mut shown = json!({"relay": relay.relay, "rate_per_hour": relay.rate_per_hour});
-    if let Some(since) = relay.refused_since {
-        shown["refused_since"] = json!(since);
-        shown["refusal"] = json!(relay.refusal);
-        shown["retry_at"] = json!(relay.retry_at);
+impl From<MailCount> for QueueCount {
+    fn from(c: MailCount) -> Self {
+        Self { class: c.class, state: c.state, count: c.count, is_estimate: c.is_estimate, oldest_date: c.oldest }
     }
-    shown
 }
 
-async fn summary(console: &Console, actor: &Actor) -> Result<Value> {
+/// What can be written of a lane: an official's mailbox in the queue. In a PUT, absent members stay.
+#[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
+pub struct LaneDocument {
+    /// Letters per hour.
+    #[validate(range(min = 1, max = 100_000))]
+    rate_per_hour: i32,
+    /// Letters that may be sent at once when none was sent for a while.
+    #[validate(range(min = 1, max = 1000))]
+    burst: i32,
+    /// Nothing is sent. A pause after bounces ends only when an organizer sets false.
+    paused: bool,
+    /// The hours of each day in which letters are sent; null: at any time.
+    #[serde(default)]
+    hours: Option<DailyHours>,
+}
+
+impl From<&LaneLimits> for LaneDocument {
+    fn from(limits: &LaneLimits) -> Self {
+        let hours = |hours: Hours| DailyHours {
+            opens_at: hours.opens_at.format(TIME_FORMAT).to_string(),
+            closes_at: hours.closes_at.format(TIME_FORMAT).to_string(),
+            timezone: hours.timezone.name().to_owned(),
+        };
+        Self {
+            rate_per_hour: limits.rate_per_hour,
+            burst: limits.burst,
+            paused: limits.paused,
+            hours: limits.hours.map(hours),
+        }
+    }
+}
+
+/// A lane: an official's mailbox for which letters of the organization wait, or that is paused.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LaneResource {
+    /// Its id in the paths of the API.
+    lane: String,
+    /// Titles of the organization's offices that it belongs to.
+    offices: Vec<String>,
+    /// The members that can be written.
+    #[serde(flatten)]
+    document: LaneDocument,
+    /// Why it is paused: `bounced`, `complained`, `unknown_time_zone`, or empty where an organizer did it.
+    pause_reason: String,
+    /// Waiting letters of the organization, counted up to 10,000.
+    waiting: i64,
+    /// When the first of them is due.
+    oldest_due_at: Option<DateTime<Utc>>,
+}
+
+impl LaneResource {
+    fn of(lane: &Lane, offices: &[String]) -> Self {
+        Self {
+            lane: lane.lane.clone(),
+            offices: offices.to_vec(),
+            document: (&lane.limits).into(),
+            pause_reason: lane.pause_reason.clone(),
+            waiting: lane.waiting,
+            oldest_due_at: lane.oldest,
+        }
+    }
+}
+
+/// A relay. The last three members are there only while it refuses mail.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RelayResource {
+    /// `host:port`.
+    relay: String,
+    /// Mails an hour, all processes together; null: as fast as it takes them.
+    rate_per_hour: Option<i32>,
+    /// Since when it refuses our account, or everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_since: Option<DateTime<Utc>>,
+    /// What it replied, without addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<String>,
+    /// When it is offered the next mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    #[expect(clippy::option_option, reason = "null where it is not set, absent where it is not shown")]
+    retry_at: Option<Option<DateTime<Utc>>>,
+}
+
+impl From<RelayStatus> for RelayResource {
+    fn from(relay: RelayStatus) -> Self {
+        let is_refusing = relay.refused_since.is_some();
+        Self {
+            relay: relay.relay,
+            rate_per_hour: relay.rate_per_hour,
+            refused_since: relay.refused_since,
+            refusal: is_refusing.then_some(relay.refusal),
+            retry_at: is_refusing.then_some(relay.retry_at),
+        }
+    }
+}
+
+/// First mails to an address, of the whole installation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FirstContactCounts {
+    /// Sent in the present hour (UTC).
+    this_hour: i64,
+    /// At most so many go out in an hour.
+    per_hour: i64,
+    /// Is the limit of this hour reached? The others then wait for the next one.
+    is_braked: bool,
+    /// How many wait for a later hour, counted up to 50,000.
+    held: i64,
+}
+
+/// A pause, for the whole installation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PauseResource {
+    /// `everything`, or a class of mail.
+    scope: String,
+    /// `restored`, `other_database` or `unverified` (the restore guard), or what an organizer wrote.
+    reason: String,
+    /// When it began.
+    created_date: DateTime<Utc>,
+}
+
+/// What became of mail to the addresses of a provider.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProviderCounts {
+    /// The provider's domain.
+    domain: String,
+    /// Accepted by the relay.
+    sent: i64,
+    /// Refused or given up.
+    failed: i64,
+    /// Came back.
+    bounced: i64,
+    /// Reported as spam.
+    complained: i64,
+    /// Failed or bounced ones among 10,000.
+    bounced_per_10000: i64,
+    /// Complaints among 10,000 that were sent.
+    complained_per_10000: i64,
+}
+
+impl From<store::DomainRow> for ProviderCounts {
+    fn from(d: store::DomainRow) -> Self {
+        let share = |part: i64, of: i64| if of > 0 { part * 10_000 / of } else { 0 };
+        Self {
+            bounced_per_10000: share(d.bounced + d.failed, d.sent + d.failed),
+            complained_per_10000: share(d.complained, d.sent),
+            domain: d.domain,
+            sent: d.sent,
+            failed: d.failed,
+            bounced: d.bounced,
+            complained: d.complained,
+        }
+    }
+}
+
+async fn summary(console: &Console, actor: &Actor) -> Result<MailSummary> {
     let (kernel, now) = (&console.kernel, console.kernel.env.now());
     let mut conn = kernel.db.acquire().await?;
     let hour = now - TimeDelta::hours(1);
@@ -96,45 +278,42 @@ async fn summary(console: &Console, actor: &Actor) -> Result<Value> {
     let lanes = mail::lanes(&mut conn, actor.organization_id).await?;
     let names: Vec<String> = lanes.iter().map(|l| l.lane.clone()).collect();
     let offices = store::offices_of_lanes(&mut conn, actor.organization_id, &names).await?;
+    let lane = |l: &Lane| LaneResource::of(l, offices.get(&l.lane).map_or(&[], Vec::as_slice));
     let pauses = mail::pauses(&mut conn).await?;
+    let pause = |p: Pause| PauseResource { scope: p.scope, reason: p.reason, created_date: p.created_at };
     let domains = store::domains(&mut conn, now.date_naive() - TimeDelta::days(SUMMARY_DAYS)).await?;
     let relays = mail::relays(&mut conn).await?;
     let first_contacts = mail::first_contacts(&mut conn, now).await?;
     let most = first_contacts.per_hour.unwrap_or(kernel.settings.mail.first_contacts_per_hour);
-    let sent_last_hour = mail::sent_since(&mut conn, actor.organization_id, hour).await?;
-    let uncertain: i64 = counts.rows.iter().filter(|c| c.state == "uncertain").map(|c| c.count).sum();
-    let share = |part: i64, of: i64| if of > 0 { part * 10_000 / of } else { 0 };
-    Ok(json!({
-        "muster:queue": counts.rows.iter().map(count).collect::<Vec<_>>(),
-        "muster:lanes": lanes.iter().map(|l| lane(l, offices.get(&l.lane).map_or(&[], Vec::as_slice))).collect::<Vec<_>>(),
-        "muster:relays": relays.iter().map(relay).collect::<Vec<_>>(),
-        // beyond so many, first mails to an address wait for the next hour
-        "muster:first_contacts": {
-            "this_hour": first_contacts.this_hour, "per_hour": most, "is_braked": first_contacts.this_hour >= most, "held": first_contacts.held,
+    let uncertain = counts.rows.iter().filter(|c| c.state == EmailState::Uncertain).map(|c| c.count).sum();
+    Ok(MailSummary {
+        muster_late: counts.late,
+        muster_uncertain: uncertain,
+        muster_queue: counts.rows.into_iter().map(QueueCount::from).collect(),
+        muster_lanes: lanes.iter().map(lane).collect(),
+        muster_relays: relays.into_iter().map(RelayResource::from).collect(),
+        muster_first_contacts: FirstContactCounts {
+            this_hour: first_contacts.this_hour,
+            per_hour: most,
+            is_braked: first_contacts.this_hour >= most,
+            held: first_contacts.held,
         },
-        "muster:pauses": pauses.iter().map(|p| json!({"scope": p.scope, "reason": p.reason, "created_date": p.created_at})).collect::<Vec<_>>(),
-        "muster:sent_last_hour": sent_last_hour,
-        "muster:late": counts.late,
-        "muster:uncertain": uncertain,
-        "muster:providers": domains.iter().map(|d| json!({
-            "domain": d.domain, "sent": d.sent, "failed": d.failed, "bounced": d.bounced, "complained": d.complained,
-            "bounced_per_10000": share(d.bounced + d.failed, d.sent + d.failed), "complained_per_10000": share(d.complained, d.sent),
-        })).collect::<Vec<_>>(),
-        "_links": {
-            "self": link(kernel.url("/api/v1/mail/summary")),
-            "muster:mail": link(kernel.url("/api/v1/mail")),
-            "curies": curies(),
-        },
-    }))
+        muster_pauses: pauses.into_iter().map(pause).collect(),
+        muster_sent_last_hour: mail::sent_since(&mut conn, actor.organization_id, hour).await?,
+        muster_providers: domains.into_iter().map(ProviderCounts::from).collect(),
+        links: Links::to_self(kernel.url("/api/v1/mail/summary"))
+            .to("muster:mail", kernel.url("/api/v1/mail"))
+            .with_curies(),
+    })
 }
 
-/// How mail goes: by class and state, by mailbox, by provider over seven days, what is paused and what is late.
+/// The mail queue in numbers: by class and state, by lane, by provider over seven days; pauses, and late mail.
 #[utoipa::path(
     get,
     path = "/api/v1/mail/summary",
     tag = "mail",
     responses(
-        (status = 200, description = "The numbers. Scope `mail:manage`.", body = Value),
+        (status = 200, description = "The numbers. Scope `mail:manage`.", body = MailSummary),
         (status = 401),
         (status = 403),
     ),
@@ -144,7 +323,7 @@ async fn get_mail_summary(State(console): State<Console>, actor: Actor) -> Resul
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
 
-/// What is to be paused or to go on. Absent members stay.
+/// Pauses to begin (true) or end (false). Absent members stay.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 pub struct PauseChanges {
@@ -152,20 +331,20 @@ pub struct PauseChanges {
     everything: Option<bool>,
     /// Single classes: `{"update": true}`.
     classes: BTreeMap<String, bool>,
-    /// Why.
+    /// Reason of the pause, shown in the summary.
     #[validate(length(max = 200))]
     reason: String,
 }
 
-/// Pauses mail, or lets it go on: everything, or classes; at once, for the whole installation. After a database was restored from a copy
-/// everything is paused until this lifts it.
+/// Pauses or resumes mail, everything or by class, at once and for the whole installation. After a database was
+/// restored from a backup everything is paused until it is resumed here.
 #[utoipa::path(
     put,
     path = "/api/v1/mail/pauses",
     tag = "mail",
     request_body = PauseChanges,
     responses(
-        (status = 200, description = "How mail goes now", body = Value),
+        (status = 200, description = "How mail goes now", body = MailSummary),
         (status = 401),
         (status = 403),
         (status = 422),
@@ -174,9 +353,10 @@ pub struct PauseChanges {
 async fn update_mail_pauses(
     State(console): State<Console>,
     actor: Actor,
-    Valid(Json(body)): Valid<Json<PauseChanges>>,
+    body: NewBody<PauseChanges>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
+    let body: PauseChanges = body.part()?;
     let kernel = &console.kernel;
     let reason = clean_line(&body.reason, 200).map_err(|e| Error::field("/reason", e.code, e.detail))?;
     let unknown = body.classes.keys().find(|class| Class::parse(class).is_none());
@@ -199,35 +379,19 @@ async fn update_mail_pauses(
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
 
-/// The pace of a mailbox. Absent members stay.
-#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
-pub struct LaneChanges {
-    /// Letters an hour.
-    #[validate(range(min = 1, max = 100_000))]
-    rate_per_hour: Option<i32>,
-    /// Letters that may go at once after a quiet time.
-    #[validate(range(min = 1, max = 1000))]
-    burst: Option<i32>,
-    /// Does nothing go out? A pause after a bounce ends when an organizer says false.
-    paused: Option<bool>,
-    /// The hours of every day in which letters go.
-    hours: Option<DailyHours>,
-}
-
-/// Hours of every day, past midnight when they close before they open; without times, any hour.
-#[derive(Debug, Default, Deserialize, Serialize, Validate, ToSchema)]
+/// Hours of each day; a window that closes before it opens goes past midnight. Without times: any hour.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(default)]
 pub struct DailyHours {
-    /// `09:00`.
+    /// Start, inclusive, as `09:00`.
     opens_at: String,
-    /// `17:30`.
+    /// End, exclusive, as `17:30`.
     closes_at: String,
-    /// `America/Toronto`.
+    /// IANA time zone, as `America/Toronto`.
     timezone: String,
 }
 
-/// How a time of day is written.
+/// Format of a time of day.
 const TIME_FORMAT: &str = "%H:%M";
 
 impl DailyHours {
@@ -258,15 +422,15 @@ impl DailyHours {
     }
 }
 
-/// Sets the pace of an official's mailbox that letters of the organization wait for, or pauses it.
+/// Sets rate, burst, hours or pause of a lane in which letters of the organization wait.
 #[utoipa::path(
     put,
     path = "/api/v1/mail/lanes/{lane}",
     tag = "mail",
     params(("lane" = String, Path, description = "As in the summary")),
-    request_body = LaneChanges,
+    request_body = LaneDocument,
     responses(
-        (status = 200, description = "How mail goes now", body = Value),
+        (status = 200, description = "How mail goes now", body = MailSummary),
         (status = 401),
         (status = 403),
         (status = 404),
@@ -277,21 +441,23 @@ async fn update_mail_lane(
     State(console): State<Console>,
     actor: Actor,
     PathParams(name): PathParams<String>,
-    Valid(Json(body)): Valid<Json<LaneChanges>>,
+    changes: Patch<LaneResource>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
     let all = mail::lanes(&mut tx, actor.organization_id).await?;
     let found = all.iter().find(|l| l.lane == name).ok_or_else(Error::not_found)?;
-    let hours = body.hours.as_ref().map(DailyHours::read).transpose()?;
-    let limits = LaneLimits {
-        rate_per_hour: body.rate_per_hour.unwrap_or(found.limits.rate_per_hour),
-        burst: body.burst.unwrap_or(found.limits.burst),
-        paused: body.paused.unwrap_or(found.limits.paused),
-        hours: hours.unwrap_or(found.limits.hours),
+    let present = LaneDocument::from(&found.limits);
+    let document = changes.apply(&present)?;
+    let hours = if document.hours == present.hours {
+        found.limits.hours
+    } else {
+        document.hours.as_ref().map(DailyHours::read).transpose()?.flatten()
     };
-    // those that stay may be in a zone that is unknown by now: the mailbox would be paused again at once
+    let LaneDocument { rate_per_hour, burst, paused, .. } = document;
+    let limits = LaneLimits { rate_per_hour, burst, hours, paused };
+    // the stored hours may be in a time zone that is unknown by now: the lane would be paused again at once
     if limits.hours.is_some_and(|hours| !hours.timezone.is_known()) && !limits.paused {
         return Err(Error::field(
             "/hours/timezone",
@@ -299,23 +465,26 @@ async fn update_mail_lane(
             "The time zone of this mailbox is unknown here: send its hours anew, with one such as America/Toronto.",
         ));
     }
-    mail::set_lane(&mut tx, &name, &limits).await?;
-    let details = lane(&Lane { limits, ..found.clone() }, &[]);
-    audit(&mut tx, &kernel.env, &actor, "mail.lane", None, details).await?;
+    // a lane that stays paused keeps its reason; one that is not paused is saved anyway, which forgets earlier bounces
+    if limits != found.limits || !limits.paused {
+        mail::set_lane(&mut tx, &name, &limits).await?;
+        let details = json!(LaneResource::of(&Lane { limits, ..found.clone() }, &[]));
+        audit(&mut tx, &kernel.env, &actor, "mail.lane", None, details).await?;
+    }
     tx.commit().await?;
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
 
-/// The pace of a relay.
+/// Rate limit of a relay.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 pub struct RelayChanges {
-    /// Mails an hour, all processes together; `null`: as fast as it takes them.
+    /// Mails per hour, all processes together; null: as fast as the relay accepts them.
     #[validate(range(min = 1, max = 100_000_000))]
     rate_per_hour: Option<i32>,
 }
 
-/// Sets how many mails an hour a relay is given, for the whole installation.
+/// Sets the rate limit of a relay, for the whole installation.
 #[utoipa::path(
     put,
     path = "/api/v1/mail/relays/{relay}",
@@ -323,7 +492,7 @@ pub struct RelayChanges {
     params(("relay" = String, Path, description = "host:port, as in the summary")),
     request_body = RelayChanges,
     responses(
-        (status = 200, description = "How mail goes now", body = Value),
+        (status = 200, description = "How mail goes now", body = MailSummary),
         (status = 401),
         (status = 403),
         (status = 404),
@@ -334,9 +503,10 @@ async fn update_mail_relay(
     State(console): State<Console>,
     actor: Actor,
     PathParams(relay): PathParams<String>,
-    Valid(Json(body)): Valid<Json<RelayChanges>>,
+    body: NewBody<RelayChanges>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
+    let body: RelayChanges = body.part()?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
     if !mail::set_relay(&mut tx, &relay, body.rate_per_hour).await? {
@@ -348,24 +518,24 @@ async fn update_mail_relay(
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
 
-/// The limit on first mails to an address.
+/// Limit of first contacts.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
 pub struct FirstContactChanges {
-    /// First mails to an address that the whole installation sends in an hour; `null`: as in the settings.
+    /// First mails to an address per hour, of the whole installation; null: the setting `mail.first_contacts_per_hour`.
     #[validate(range(min = 1, max = 1_000_000_000))]
     per_hour: Option<i64>,
 }
 
-/// Sets how many first mails to an address go out in an hour, for the whole installation, at once. What waits for the limit is
-/// looked at again.
+/// Sets how many first mails to an address are sent in an hour, for the whole installation, at once. Mails that wait
+/// for the limit become due again.
 #[utoipa::path(
     put,
     path = "/api/v1/mail/first_contacts",
     tag = "mail",
     request_body = FirstContactChanges,
     responses(
-        (status = 200, description = "How mail goes now", body = Value),
+        (status = 200, description = "How mail goes now", body = MailSummary),
         (status = 401),
         (status = 403),
         (status = 422),
@@ -374,9 +544,10 @@ pub struct FirstContactChanges {
 async fn update_first_contact_limit(
     State(console): State<Console>,
     actor: Actor,
-    Valid(Json(body)): Valid<Json<FirstContactChanges>>,
+    body: NewBody<FirstContactChanges>,
 ) -> Result<Response> {
     actor.require(Scope::MailManage)?;
+    let body: FirstContactChanges = body.part()?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
     let mut has_more = mail::set_first_contacts(&mut tx, body.per_hour, kernel.env.now()).await?;
@@ -391,6 +562,16 @@ async fn update_first_contact_limit(
     Ok(private_json(StatusCode::OK, &summary(&console, &actor).await?))
 }
 
+/// What an organizer is told of an address.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnsuppressAnswer {
+    /// The same sentence, whether the address was suppressed or not.
+    notice: &'static str,
+    /// Was it suppressed? Only for those who may read contacts; of protected actions nothing is told.
+    #[serde(rename = "muster:lifted", skip_serializing_if = "Option::is_none")]
+    muster_lifted: Option<bool>,
+}
+
 /// An address that bounced.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(default)]
@@ -399,26 +580,23 @@ pub struct Unsuppress {
     address: String,
 }
 
-/// Lets an address that bounced be written to again in the organization. Who unsubscribed, complained or wants no mail ever stays so.
-/// The answer is the same whether it was suppressed or not; who may read contacts is told.
+/// Lifts the suppression of an address that bounced, within the organization. Unsubscriptions, complaints and global
+/// suppressions stay. The answer is the same whether it was suppressed or not, except for those who may read contacts.
 #[utoipa::path(
     post,
     path = "/api/v1/mail/unsuppress",
     tag = "mail",
     request_body = Unsuppress,
     responses(
-        (status = 200, description = "It may be written to", body = Value),
+        (status = 200, description = "It may be written to", body = UnsuppressAnswer),
         (status = 401),
         (status = 403),
         (status = 422),
     ),
 )]
-async fn unsuppress(
-    State(console): State<Console>,
-    actor: Actor,
-    Valid(Json(body)): Valid<Json<Unsuppress>>,
-) -> Result<Response> {
+async fn unsuppress(State(console): State<Console>, actor: Actor, body: NewBody<Unsuppress>) -> Result<Response> {
     actor.require(Scope::MailManage)?;
+    let body: Unsuppress = body.part()?;
     let kernel = &console.kernel;
     let address = EmailAddress::parse(&body.address)
         .map_err(|_| Error::field("/address", "invalid_email", "This is not an e-mail address."))?;
@@ -427,11 +605,10 @@ async fn unsuppress(
     // nothing in the entry says whether there was one
     audit(&mut tx, &kernel.env, &actor, "mail.unsuppress", None, json!({})).await?;
     tx.commit().await?;
-    let mut answer = json!({"notice": "If this address was suppressed for bouncing, it may be written to again."});
-    if actor.allows(Scope::ContactsRead) {
-        // of protected actions nothing is told
-        answer["muster:lifted"] = json!(lifted.iter().any(|lifted| !lifted.is_protected));
-    }
+    let answer = UnsuppressAnswer {
+        notice: "If this address was suppressed for bouncing, it may be written to again.",
+        muster_lifted: actor.allows(Scope::ContactsRead).then(|| lifted.iter().any(|lifted| !lifted.is_protected)),
+    };
     Ok(private_json(StatusCode::OK, &answer))
 }
 
@@ -442,7 +619,7 @@ async fn unsuppress(
     tag = "mail",
     params(("id" = Uuid, Path)),
     responses(
-        (status = 200, description = "Queued", body = Value),
+        (status = 200, description = "Queued", body = Notice),
         (status = 401),
         (status = 403),
         (status = 404),
@@ -453,7 +630,7 @@ async fn retry_mail(
     State(console): State<Console>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -461,7 +638,7 @@ async fn retry_mail(
     audit_mail_decision(&mut tx, &actor, id, done).await?;
     audit(&mut tx, &kernel.env, &actor, "mail.retry", Some(id), json!({})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This mail goes again."})))
+    Ok(Json(Notice { notice: "This mail goes again." }))
 }
 
 /// Cancels a mail that waits.
@@ -471,7 +648,7 @@ async fn retry_mail(
     tag = "mail",
     params(("id" = Uuid, Path)),
     responses(
-        (status = 200, description = "Cancelled", body = Value),
+        (status = 200, description = "Cancelled", body = Notice),
         (status = 401),
         (status = 403),
         (status = 404),
@@ -482,7 +659,7 @@ async fn cancel_mail(
     State(console): State<Console>,
     actor: Actor,
     PathParams(id): PathParams<Uuid>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Notice>> {
     actor.require(Scope::MailManage)?;
     let kernel = &console.kernel;
     let mut tx = kernel.db.begin().await?;
@@ -491,16 +668,27 @@ async fn cancel_mail(
     audit_mail_decision(&mut tx, &actor, id, done).await?;
     audit(&mut tx, &kernel.env, &actor, "mail.cancel", Some(id), json!({})).await?;
     tx.commit().await?;
-    Ok(Json(json!({"notice": "This mail is cancelled."})))
+    Ok(Json(Notice { notice: "This mail is cancelled." }))
 }
 
-/// 404 for a mail that is not the actor's, 409 for one whose state did not allow it.
+/// 404 for a mail of another organization, 409 for one whose state did not allow the operation.
 async fn audit_mail_decision(conn: &mut sqlx::PgConnection, actor: &Actor, id: Uuid, done: bool) -> Result<()> {
     match done || store::has_mail(conn, actor.organization_id, id).await? {
         true if done => Ok(()),
         true => Err(Error::problem(Code::Conflict, "This mail is in no state for that (any more).")),
         false => Err(Error::not_found()),
     }
+}
+
+/// How far failed mails were queued again.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RetryAnswer {
+    /// Mails that were queued within this request.
+    #[serde(rename = "muster:retried")]
+    muster_retried: i64,
+    /// Does a job queue the others?
+    #[serde(rename = "muster:goes_on")]
+    muster_goes_on: bool,
 }
 
 /// Queues all failed mails again, or those that a filter names (as in the list of mail). Of many, a job
@@ -511,7 +699,7 @@ async fn audit_mail_decision(conn: &mut sqlx::PgConnection, actor: &Actor, id: U
     tag = "mail",
     params(("filter" = Option<String>, Query, description = "As in the list of mail")),
     responses(
-        (status = 200, description = "How many were queued so far, and whether a job queues more", body = Value),
+        (status = 200, description = "How many were queued so far", body = RetryAnswer),
         (status = 400),
         (status = 401),
         (status = 403),
@@ -540,10 +728,29 @@ async fn retry_mails(State(console): State<Console>, actor: Actor, query: ListQu
         mails += retried.mails;
         cursor = retried.next;
     }
-    Ok(private_json(StatusCode::OK, &json!({"muster:retried": mails, "muster:goes_on": cursor.is_some()})))
+    let answer = RetryAnswer { muster_retried: mails, muster_goes_on: cursor.is_some() };
+    Ok(private_json(StatusCode::OK, &answer))
 }
 
-/// Hands in a mail that came back, as it is: `?recipient=` is the envelope's, where it is known.
+/// Result of processing a returned mail.
+#[expect(clippy::struct_field_names, reason = "the prefix stands for `muster:`")]
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BounceAnswer {
+    /// `bounce`, `underway`, `complaint`, `auto_reply` or `other`.
+    #[serde(rename = "muster:report")]
+    muster_report: &'static str,
+    /// Enhanced status code (RFC 3463) of a bounce, where there is one.
+    #[serde(rename = "muster:status")]
+    muster_status: Option<String>,
+    /// The address will never accept mail.
+    #[serde(rename = "muster:is_dead")]
+    muster_is_dead: bool,
+    /// The mail was found that it is about.
+    #[serde(rename = "muster:is_known")]
+    muster_is_known: bool,
+}
+
+/// Processes a returned mail (RFC 5322, as received); `recipient` is the envelope recipient, where it is known.
 #[utoipa::path(
     post,
     path = "/api/v1/mail/bounces",
@@ -551,7 +758,7 @@ async fn retry_mails(State(console): State<Console>, actor: Actor, query: ListQu
     params(("recipient" = Option<String>, Query, description = "The envelope's recipient")),
     request_body(content = String, content_type = "message/rfc822"),
     responses(
-        (status = 200, description = "What it says, and whether the mail was found that it is about", body = Value),
+        (status = 200, description = "What it says", body = BounceAnswer),
         (status = 401),
         (status = 403),
         (status = 413),
@@ -579,6 +786,11 @@ async fn create_bounce(
         BounceReport::Failed { status, is_dead, .. } => (status.map(|s| s.to_string()), *is_dead),
         _ => (None, false),
     };
-    let body = json!({"muster:report": taken.report.as_str(), "muster:status": status, "muster:is_dead": is_dead, "muster:is_known": taken.is_known});
-    Ok(private_json(StatusCode::OK, &body))
+    let answer = BounceAnswer {
+        muster_report: taken.report.as_str(),
+        muster_status: status,
+        muster_is_dead: is_dead,
+        muster_is_known: taken.is_known,
+    };
+    Ok(private_json(StatusCode::OK, &answer))
 }

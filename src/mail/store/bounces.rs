@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
-    mail::kinds::{Class, QueuedEmail},
+    mail::kinds::{Class, DeliveryStatus, EmailState, QueuedEmail},
 };
 
 /// Time after settling within which a return token can still be matched to its mail.
@@ -21,9 +21,10 @@ pub(in crate::mail) async fn find_sent(
     id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Option<QueuedEmail>> {
-    let state =
-        sqlx::query_scalar!("SELECT state FROM emails_waiting WHERE id = $1", id).fetch_optional(&mut *conn).await?;
-    if state.as_deref() == Some("sending") {
+    let state = sqlx::query_scalar!(r#"SELECT state AS "state: EmailState" FROM emails_waiting WHERE id = $1"#, id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    if state == Some(EmailState::Sending) {
         return Err(Error::Unavailable { retry_after: 60, cause: "this mail is still being sent".to_owned() });
     }
     let settled = sqlx::query_as!(
@@ -56,14 +57,14 @@ pub(in crate::mail) async fn find_sent(
 pub(in crate::mail) async fn set_bounced(
     conn: &mut PgConnection,
     email: &QueuedEmail,
-    state: &str,
+    status: DeliveryStatus,
     text: &str,
 ) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE emails_settled SET state = $2, failure = $3
          WHERE id = $1 AND (state IN ('sent', 'uncertain') OR (state = 'bounced' AND $2 = 'complained'))",
         email.id,
-        state,
+        status.as_str(),
         text
     )
     .execute(&mut *conn)

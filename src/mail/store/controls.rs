@@ -4,7 +4,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{Acquire, FromRow, PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::{error::Result, kernel::filter::Filter};
+use crate::{
+    error::Result,
+    kernel::filter::Filter,
+    mail::kinds::{Class, EmailState},
+};
 
 /// A pause, for the whole installation.
 #[derive(Clone, Debug)]
@@ -79,8 +83,8 @@ pub(in crate::mail) async fn pauses_ended(conn: &mut PgConnection, after: DateTi
 /// Waiting mails of a class and state, for the metrics.
 #[derive(Clone, Debug)]
 pub(in crate::mail) struct Waiting {
-    pub(in crate::mail) class: String,
-    pub(in crate::mail) state: String,
+    pub(in crate::mail) class: Class,
+    pub(in crate::mail) state: EmailState,
     /// How many, counted up to [`MAX_COUNTED`].
     pub(in crate::mail) mails: i64,
     /// Earliest due time.
@@ -106,7 +110,7 @@ pub(in crate::mail) async fn waiting(conn: &mut PgConnection) -> Result<Vec<Wait
                SELECT (SELECT e.lane FROM emails_waiting e WHERE e.state = 'queued' AND e.lane <> '' AND e.lane > l.lane ORDER BY e.lane LIMIT 1), l.n + 1
                FROM lanes l WHERE l.lane IS NOT NULL AND l.n < $2
            )
-           SELECT c.class AS "class!", 'queued' AS "state!", q.mails AS "mails!", q.oldest
+           SELECT c.class AS "class!: Class", 'queued' AS "state!: EmailState", q.mails AS "mails!", q.oldest
            FROM (VALUES ('confirmation'), ('urgent'), ('letter'), ('notice'), ('update')) c (class)
            CROSS JOIN LATERAL (
                SELECT count(*) AS mails, min(due_at) AS oldest

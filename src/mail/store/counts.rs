@@ -3,8 +3,6 @@
 //! A trigger on `emails_settled` appends the changes of each statement to `mail_count_deltas`; the tick folds them into
 //! `mail_counts`, `mail_minutes` and `mail_lane_users`. Reads return the sum of both, so they include one's own writes.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{Acquire, PgConnection, PgPool};
@@ -13,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     error::Result,
     kernel::keyset_pagination::{MAX_SCANNED_ROWS, force_index_scans},
+    mail::kinds::{Class, EmailState},
 };
 
 /// Maximum number of deltas folded in one transaction.
@@ -21,10 +20,10 @@ const FOLD_BATCH_SIZE: i64 = 20_000;
 /// Number of mails of a class in a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailCount {
-    /// The class, a value of `emails.class`.
-    pub class: String,
-    /// The state, a value of `emails.state`.
-    pub state: String,
+    /// The class.
+    pub class: Class,
+    /// The state.
+    pub state: EmailState,
     /// The number of mails.
     pub count: i64,
     /// The number is extrapolated, because more mails wait than are counted one by one.
@@ -44,7 +43,7 @@ pub struct MailCounts {
 }
 
 struct Waiting {
-    class: String,
+    class: Class,
     mails: i64,
     oldest: DateTime<Utc>,
     late: i64,
@@ -56,7 +55,7 @@ pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: Date
     force_index_scans(&mut tx).await?;
     let front = i64::try_from(MAX_SCANNED_ROWS).unwrap_or(i64::MAX);
     let settled = sqlx::query!(
-        r#"SELECT class AS "class!", state AS "state!", sum(n)::bigint AS "mails!", min(day) FILTER (WHERE n > 0) AS "day!"
+        r#"SELECT class AS "class!: Class", state AS "state!: EmailState", sum(n)::bigint AS "mails!", min(day) FILTER (WHERE n > 0) AS "day!"
            FROM (SELECT class, state, mails AS n, day FROM mail_counts WHERE organization_id = $1
                  UNION ALL
                  SELECT class, state, delta, (settled_at AT TIME ZONE 'UTC')::date FROM mail_count_deltas WHERE organization_id = $1) c
@@ -67,7 +66,7 @@ pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: Date
     .await?;
     let queued = sqlx::query_as!(
         Waiting,
-        r#"SELECT class AS "class!", count(*) AS "mails!", min(created_at) AS "oldest!",
+        r#"SELECT class AS "class!: Class", count(*) AS "mails!", min(created_at) AS "oldest!",
                   count(*) FILTER (WHERE due_at < $2 AND lane = '') AS "late!"
            FROM (SELECT organization_id, class, created_at, due_at, lane FROM emails_waiting
                  WHERE state = 'queued' ORDER BY id LIMIT $3) front
@@ -81,7 +80,7 @@ pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: Date
     .await?;
     let sending = sqlx::query_as!(
         Waiting,
-        r#"SELECT class AS "class!", count(*) AS "mails!", min(created_at) AS "oldest!",
+        r#"SELECT class AS "class!: Class", count(*) AS "mails!", min(created_at) AS "oldest!",
                   count(*) FILTER (WHERE lease_until < $2) AS "late!"
            FROM emails_waiting WHERE state = 'sending' AND organization_id = $1 GROUP BY class"#,
         organization,
@@ -99,7 +98,7 @@ pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: Date
         let count = row.mails.saturating_mul(queue) / front;
         counts.rows.push(MailCount {
             class: row.class,
-            state: "queued".into(),
+            state: EmailState::Queued,
             count,
             is_estimate,
             oldest: row.oldest,
@@ -107,18 +106,15 @@ pub async fn mail_counts(conn: &mut PgConnection, organization: Uuid, late: Date
     }
     for row in sending {
         let (count, oldest) = (row.mails, row.oldest);
-        counts.rows.push(MailCount { class: row.class, state: "sending".into(), count, is_estimate: false, oldest });
+        let (class, state) = (row.class, EmailState::Sending);
+        counts.rows.push(MailCount { class, state, count, is_estimate: false, oldest });
     }
     for row in settled {
         let oldest = row.day.and_time(chrono::NaiveTime::MIN).and_utc();
         let (class, state, count) = (row.class, row.state, row.mails);
         counts.rows.push(MailCount { class, state, count, is_estimate: false, oldest });
     }
-    let priority = BTreeMap::from([("confirmation", 1), ("urgent", 2), ("letter", 3), ("notice", 4), ("update", 5)]);
-    counts.rows.sort_by(|a, b| {
-        let key = |row: &MailCount| (priority.get(row.class.as_str()).copied(), row.state.clone());
-        key(a).cmp(&key(b))
-    });
+    counts.rows.sort_by_key(|row| (row.class, row.state.as_str()));
     Ok(counts)
 }
 

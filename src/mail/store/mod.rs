@@ -54,12 +54,12 @@ pub use lanes::{Hours, Lane, LaneLimits, lanes, set_lane};
 pub(super) use lanes::{pause_lane, record_lane_bounce};
 pub(super) use partitions::{create_partition, maintain_partitions};
 pub(super) use pending_callbacks::{
-    PendingCallback, add_pending_callback, delete_callbacks, pending_callbacks, postpone_callbacks,
+    AddressEffect, PendingCallback, add_pending_callback, delete_callbacks, pending_callbacks, postpone_callbacks,
 };
 pub(super) use relays::{Allowance, register_relays, relay_accepted, relay_refused, release_quota};
 pub use relays::{RelayStatus, relays, set_relay};
 
-use super::kinds::{Claimed, Class, History};
+use super::kinds::{Claimed, Class, DeliveryStatus, History};
 use crate::{
     error::Result,
     kernel::env::{Env, floor_to_day},
@@ -213,8 +213,8 @@ pub(super) async fn begin_data(
 /// How a claim of a mail ends.
 #[derive(Clone, Debug)]
 pub(super) enum ClaimOutcome {
-    /// Settled with this state: `sent`, `failed`, `uncertain` or `cancelled`.
-    Settled(&'static str),
+    /// Settled with this status: sent, failed, uncertain or cancelled.
+    Settled(DeliveryStatus),
     /// Put back into the queue.
     Queued {
         /// Earliest time of the next attempt.
@@ -318,9 +318,10 @@ async fn settle_claimed(conn: &mut PgConnection, now: DateTime<Utc>, ends: &[&Cl
     let states: Vec<String> = ends
         .iter()
         .map(|end| match end.ending {
-            ClaimOutcome::Settled(state) => state.to_owned(),
-            ClaimOutcome::Queued { .. } => "failed".to_owned(),
+            ClaimOutcome::Settled(status) => status,
+            ClaimOutcome::Queued { .. } => DeliveryStatus::Failed,
         })
+        .map(|status| status.as_str().to_owned())
         .collect();
     let ours: Vec<bool> = ends.iter().map(|end| end.is_ours).collect();
     let (ids, tokens, failures) = columns(ends);

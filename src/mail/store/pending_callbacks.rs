@@ -6,25 +6,49 @@ use uuid::Uuid;
 
 use crate::{
     error::Result,
-    mail::kinds::{Class, QueuedEmail},
+    mail::kinds::{Class, DeliveryStatus, EmailState, QueuedEmail},
 };
 
 /// A settled mail whose callback is still to be run.
 #[derive(Clone, Debug)]
 pub(in crate::mail) struct PendingCallback {
     pub(in crate::mail) email: QueuedEmail,
-    /// The mail's present delivery status.
-    pub(in crate::mail) status: String,
-    /// Effect on the address: `strike`, `dead` or "".
-    pub(in crate::mail) address_effect: String,
+    /// The mail's present state.
+    pub(in crate::mail) state: EmailState,
+    /// What the result means for the address.
+    pub(in crate::mail) address_effect: AddressEffect,
+}
+
+/// What a mail's result means for its address: `mail_pending_callbacks.address_effect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub(in crate::mail) enum AddressEffect {
+    /// Nothing.
+    #[sqlx(rename = "")]
+    None,
+    /// One strike: the second one, days later, suppresses it.
+    Strike,
+    /// It accepts no mail and is suppressed.
+    Dead,
+}
+
+impl AddressEffect {
+    /// Its value in the database.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Strike => "strike",
+            Self::Dead => "dead",
+        }
+    }
 }
 
 /// Records, in the settling transaction, that a callback is still to be run.
 pub(in crate::mail) async fn add_pending_callback(
     conn: &mut PgConnection,
     email: &QueuedEmail,
-    status: &str,
-    address_effect: &str,
+    status: DeliveryStatus,
+    address_effect: AddressEffect,
     due_at: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
@@ -38,8 +62,8 @@ pub(in crate::mail) async fn add_pending_callback(
         email.lane,
         email.refs,
         email.protected,
-        status,
-        address_effect,
+        status.as_str(),
+        address_effect.as_str(),
         due_at
     )
     .execute(conn)
@@ -57,8 +81,9 @@ pub(in crate::mail) async fn pending_callbacks(
     let rows = sqlx::query!(
         r#"SELECT u.email_id AS id, u.organization_id, u.class AS "class: Class", u.kind, u.lane, u.refs, u.protected,
                   1::smallint AS "attempts!", u.due_at AS created_at, u.due_at,
-                  coalesce((SELECT e.state FROM emails_settled e WHERE e.id = u.email_id ORDER BY e.settled_at DESC LIMIT 1), u.status) AS "status!",
-                  u.address_effect
+                  coalesce((SELECT e.state FROM emails_settled e WHERE e.id = u.email_id ORDER BY e.settled_at DESC LIMIT 1), u.status)
+                      AS "state!: EmailState",
+                  u.address_effect AS "address_effect: AddressEffect"
            FROM mail_pending_callbacks u WHERE u.due_at <= $1 AND NOT EXISTS (SELECT FROM emails_waiting w WHERE w.id = u.email_id)
            ORDER BY u.due_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED"#,
         now,
@@ -67,8 +92,8 @@ pub(in crate::mail) async fn pending_callbacks(
     .fetch_all(conn)
     .await?;
     let callbacks = rows.into_iter().map(|row| {
-        let (status, address_effect) = (row.status, row.address_effect);
-        PendingCallback { email: queued_email!(row), status, address_effect }
+        let (state, address_effect) = (row.state, row.address_effect);
+        PendingCallback { email: queued_email!(row), state, address_effect }
     });
     Ok(callbacks.collect())
 }
