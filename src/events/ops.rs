@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{
@@ -148,8 +148,11 @@ async fn notify_attendees(
 pub async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
     let now = kernel.env.now();
     let mut conn = kernel.work.acquire().await?;
+    let mut tx = conn.begin().await?;
+    let waiting = store::events_to_promote(&mut tx, now).await?;
+    tx.commit().await?;
     let mut promoted = 0;
-    for event in store::events_to_promote(&mut conn, now).await? {
+    for event in waiting {
         loop {
             match store::promote_waitlist(&mut conn, event, now).await {
                 // at most 5,000 parties a call

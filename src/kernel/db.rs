@@ -351,6 +351,20 @@ pub async fn connections_lost_for(grace: Duration) {
     sleep(grace).await;
 }
 
+/// Planner settings for the rest of a transaction: generic plans, so that no statement is planned each time, and no
+/// sequential scans, so that a plan made while a table was small does not scan it when it has grown.
+pub async fn force_index_plan(tx: &mut PgConnection) -> Result<()> {
+    // no JIT, which the high cost of plans without sequential scans would trigger; repeated here for connection
+    // poolers that drop the start-up options (`options`)
+    sqlx::query!(
+        "SELECT set_config('plan_cache_mode', 'force_generic_plan', true) AS plans, set_config('enable_seqscan', 'off', true) AS seqscan,
+                set_config('jit', 'off', true) AS jit"
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(())
+}
+
 /// Refuses a database that cannot keep Muster's promises: `synchronous_commit` off, a session time zone other than
 /// UTC, or a pooler that mixes up the prepared statements of its clients. Returns warnings about session settings that
 /// a pooler in transaction mode may drop.

@@ -366,7 +366,7 @@ async fn read_of(db: &PgPool, tables: &[&str]) -> i64 {
 }
 
 #[sqlx::test(migrations = "./migrations")]
-async fn past_actions_are_not_read_by_landing_pages_and_dashboard(pool: PgPool) {
+async fn past_actions_are_not_read_by_landing_pages_and_dashboard_nor_past_events_by_ticks(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let ours = create_all_resources(&app, "Alliance").await;
     sqlx::query("UPDATE actions SET campaign_id = $1").bind(ours.campaign).execute(&app.kernel.db).await.unwrap();
@@ -391,4 +391,9 @@ async fn past_actions_are_not_read_by_landing_pages_and_dashboard(pool: PgPool) 
         let read = read_of(&app.kernel.db, &tables).await - before;
         assert!(read <= SMALL, "{path} reads {read} rows");
     }
+    app.tick().await;
+    let before = read_of(&app.kernel.db, &["events"]).await;
+    app.tick().await;
+    let read = read_of(&app.kernel.db, &["events"]).await - before;
+    assert!(read <= SMALL, "a tick reads {read} rows of events");
 }

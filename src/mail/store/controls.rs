@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Result,
-    kernel::filter::Filter,
+    kernel::{db::force_index_plan, filter::Filter},
     mail::kinds::{Class, EmailState},
 };
 
@@ -101,7 +101,7 @@ const MAX_COUNTED_LANES: i32 = 2_000;
 /// that a long queue costs no more than a short one. Letters have two rows, with and without a lane.
 pub(in crate::mail) async fn waiting(conn: &mut PgConnection) -> Result<Vec<Waiting>> {
     let mut tx = conn.begin().await?;
-    super::force_index_plan(&mut tx).await?;
+    force_index_plan(&mut tx).await?;
     let waiting = sqlx::query_as!(
         Waiting,
         r#"WITH RECURSIVE lanes (lane, n) AS ( -- from lane to lane along the index
@@ -169,7 +169,7 @@ pub async fn retry_some(
     which: Retry<'_>,
     after: Uuid,
 ) -> Result<Retried> {
-    super::force_index_plan(conn).await?;
+    force_index_plan(conn).await?;
     let mut query = QueryBuilder::<Postgres>::new(
         "WITH examined AS MATERIALIZED (SELECT id FROM emails_settled WHERE state = 'failed' AND organization_id = ",
     );

@@ -62,7 +62,10 @@ pub use relays::{RelayStatus, relays, set_relay};
 use super::kinds::{Claimed, Class, DeliveryStatus, History};
 use crate::{
     error::Result,
-    kernel::env::{Env, floor_to_day},
+    kernel::{
+        db::force_index_plan,
+        env::{Env, floor_to_day},
+    },
 };
 
 /// A mail to be queued.
@@ -157,20 +160,6 @@ pub(super) struct Claim {
 
 /// How long bounces of mail of protected actions can be matched (`mail_bounce_lookups`).
 const BOUNCE_LOOKUP_RETENTION: TimeDelta = TimeDelta::hours(72);
-
-/// Planner settings for the rest of the transaction: generic plans, so that no statement is planned each time, and no
-/// sequential scans, so that a plan made while the queue was empty does not scan it when it has grown.
-async fn force_index_plan(tx: &mut PgConnection) -> Result<()> {
-    // no JIT, which the high cost of plans without sequential scans would trigger; repeated here for connection
-    // poolers that drop the start-up options (`db::options`)
-    sqlx::query!(
-        "SELECT set_config('plan_cache_mode', 'force_generic_plan', true) AS plans, set_config('enable_seqscan', 'off', true) AS seqscan,
-                set_config('jit', 'off', true) AS jit"
-    )
-    .fetch_one(tx)
-    .await?;
-    Ok(())
-}
 
 /// Renews the lease of those of the mails that this claim still holds.
 pub(super) async fn heartbeat(
