@@ -117,10 +117,14 @@ pub fn note_lost_connections() {
     LOST.send_modify(|times| *times += 1);
 }
 
-/// Completes when connections that are open now are found lost.
-pub async fn connections_lost() {
-    // the sender is never dropped
-    let _ = LOST.subscribe().changed().await;
+/// Completes when connections that were open at the call are found lost.
+pub fn connections_lost() -> impl Future<Output = ()> {
+    // subscribed before the caller's first statement is sent
+    let mut lost = LOST.subscribe();
+    async move {
+        // the sender is never dropped
+        let _ = lost.changed().await;
+    }
 }
 
 /// Was a connection of this age opened before the last one that was found broken?

@@ -17,7 +17,10 @@ use uuid::Uuid;
 use super::store::BATCH;
 use crate::{
     error::{Error, Result},
-    kernel::env::Env,
+    kernel::{
+        db::{STREAM_PART_LIMIT, with_timeout},
+        env::Env,
+    },
 };
 
 /// Maximum age of an id, in minutes, at which its row may still be committed: much longer than any request may take.
@@ -77,7 +80,7 @@ impl KeysetPages {
 /// That of the page, after the last retry.
 pub async fn with_retries<T, F: Future<Output = Result<T>> + Send>(page: impl Fn() -> F + Send) -> Result<T> {
     for tries in 1..=MAX_ATTEMPTS {
-        match page().await {
+        match with_timeout(STREAM_PART_LIMIT, "a page of an export", page()).await {
             Err(Error::Unavailable { cause, .. }) => {
                 tracing::warn!(event = "export.page_failed", cause, "export page could not be read; retrying");
                 sleep(Duration::from_secs(tries)).await;
@@ -85,7 +88,7 @@ pub async fn with_retries<T, F: Future<Output = Result<T>> + Send>(page: impl Fn
             read => return read,
         }
     }
-    page().await
+    with_timeout(STREAM_PART_LIMIT, "a page of an export", page()).await
 }
 
 #[cfg(test)]

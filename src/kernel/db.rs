@@ -37,6 +37,8 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// After connections were found lost, what runs on one that is not has this time to end.
 pub const LOST_GRACE: Duration = Duration::from_secs(3);
+/// Time limit of reading one part of an answer that is streamed; the limit of requests ends when their headers are sent.
+pub const STREAM_PART_LIMIT: Duration = Duration::from_mins(1);
 /// Maximum age of a connection, so that a session on a wrong server (behind a load balancer) ends.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 /// `lock_timeout` of migrations: everybody who queues behind a waiting `ALTER TABLE` waits no longer than this.
@@ -344,11 +346,14 @@ pub fn with_timeout<T, F: Future<Output = Result<T>>>(
     }
 }
 
-/// Completes this long after connections that are open now were found lost. sqlx has no read timeout, so whoever waits
-/// for a statement without a short limit of their own waits for this as well.
-pub async fn connections_lost_for(grace: Duration) {
-    connections_lost().await;
-    sleep(grace).await;
+/// Completes this long after connections that were open at the call were found lost. sqlx has no read timeout, so
+/// whoever waits for a statement without a short limit of their own waits for this as well.
+pub fn connections_lost_for(grace: Duration) -> impl Future<Output = ()> {
+    let lost = connections_lost();
+    async move {
+        lost.await;
+        sleep(grace).await;
+    }
 }
 
 /// Planner settings for the rest of a transaction: generic plans, so that no statement is planned each time, and no

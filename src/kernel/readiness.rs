@@ -23,13 +23,15 @@ use super::{
     db,
     env::Env,
 };
-use crate::error::{Error, Result, note_lost_connections};
+use crate::error::{Error, Result, breaks_connections, note_lost_connections};
 
 /// Time between two writes.
 const WRITE_INTERVAL: Duration = Duration::from_secs(2);
 /// Timeout of one write, including connecting.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Maximum age of the last write while ready. A failed write ends readiness at once, one that hangs after this time,
+/// How long an answer on the open connection is waited for, once a write on a new one has worked.
+const LATE_ANSWER: Duration = Duration::from_secs(1);
+/// Maximum age of the last write while ready. A refused write ends readiness at once, one that hangs after this time,
 /// so that `/readyz` is wrong for at most ten seconds.
 const MAX_WRITE_AGE: Duration = Duration::from_secs(7);
 
@@ -75,12 +77,11 @@ impl Readiness {
     /// working, the other open connections are lost, too.
     async fn beat(&self, process: &Heartbeat) -> Result<()> {
         let mut conn = process.conn.lock().await;
-        let was_open = conn.is_some();
-        let mut written = self.write(process, &mut conn).await;
-        if was_open && written.is_err() {
-            process.lost_connection.store(true, Ordering::Relaxed);
-            written = self.write(process, &mut conn).await;
-        }
+        let written = match conn.take() {
+            Some(open) => self.write_on_open(process, open).await,
+            None => self.write_on_new(process).await,
+        };
+        let written = written.map(|used| *conn = Some(used));
         if written.is_ok() && process.lost_connection.swap(false, Ordering::Relaxed) {
             tracing::warn!(
                 event = "database.connections_lost",
@@ -93,8 +94,31 @@ impl Readiness {
         written
     }
 
-    async fn write(&self, process: &Heartbeat, conn: &mut Option<PgConnection>) -> Result<()> {
-        timeout(WRITE_TIMEOUT, process.write(&self.env, conn)).await.unwrap_or_else(|_| {
+    /// Writes on the open connection; on a new one if that does not answer or is broken. Returns the connection that
+    /// worked.
+    async fn write_on_open(&self, process: &Heartbeat, open: PgConnection) -> Result<PgConnection> {
+        let mut pending = Box::pin(process.write(&self.env, open));
+        let answered = timeout(WRITE_TIMEOUT, &mut pending).await;
+        match answered {
+            Ok(Ok(used)) => return Ok(used),
+            // the server answered: the network is there
+            Ok(Err(error)) if !breaks_connections(&error) => return Err(error.into()),
+            Ok(Err(_)) | Err(_) => process.lost_connection.store(true, Ordering::Relaxed),
+        }
+        let written = self.write_on_new(process).await;
+        // a server that is slow answers both, the older statement first
+        if answered.is_err() && written.is_ok() && timeout(LATE_ANSWER, pending).await.is_ok() {
+            process.lost_connection.store(false, Ordering::Relaxed);
+        }
+        written
+    }
+
+    async fn write_on_new(&self, process: &Heartbeat) -> Result<PgConnection> {
+        let writing = async {
+            let conn = db::connect(&process.url, db::PoolKind::Background).await?;
+            Ok(process.write(&self.env, conn).await?)
+        };
+        timeout(WRITE_TIMEOUT, writing).await.unwrap_or_else(|_| {
             Err(Error::Unavailable { retry_after: 2, cause: "no durable write within three seconds".to_owned() })
         })
     }
@@ -116,7 +140,7 @@ pub(super) fn register_jobs(kernel: &Arc<Kernel>, process: &Process, jobs: &mut 
         "heartbeat",
         "writes the process's row of `process_heartbeats`, which makes `/readyz` ready",
         "one row",
-        // each of its two writes has a shorter limit of its own
+        // its two writes and the wait for a late answer have shorter limits of their own
         WRITE_TIMEOUT * 3,
     );
     jobs.add(info, &(kernel.clone(), heartbeat), async |(kernel, heartbeat), _| {
@@ -135,12 +159,8 @@ struct Heartbeat {
 }
 
 impl Heartbeat {
-    async fn write(&self, env: &Env, conn: &mut Option<PgConnection>) -> Result<()> {
-        // taken out while in use: a connection whose write timed out is not used again
-        let mut used = match conn.take() {
-            Some(conn) => conn,
-            None => db::connect(&self.url, db::PoolKind::Background).await?,
-        };
+    /// Writes the row; returns the connection, to be used again.
+    async fn write(&self, env: &Env, mut conn: PgConnection) -> Result<PgConnection, sqlx::Error> {
         let now = env.now();
         sqlx::query!(
             "WITH gone AS (DELETE FROM process_heartbeats WHERE seen_at < $4::timestamptz - interval '1 day')
@@ -151,9 +171,8 @@ impl Heartbeat {
             env!("CARGO_PKG_VERSION"),
             now
         )
-        .execute(&mut used)
+        .execute(&mut conn)
         .await?;
-        *conn = Some(used);
-        Ok(())
+        Ok(conn)
     }
 }

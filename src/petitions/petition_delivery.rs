@@ -25,6 +25,8 @@ use crate::{
     campaigns::{Action, Cells, Dimension, exact_cells, exact_total, merge_small_cells},
     error::{Code, Error, Result},
     kernel::{
+        background::TURN_LIMIT,
+        db::with_timeout,
         i18n::{self, text_of},
         links::Detail,
     },
@@ -52,7 +54,10 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 pub async fn fix_count(petitions: &Petitions, action: &Action, id: Uuid) -> Result<bool> {
     let making = telemetry::spawn_in_span({
         let (petitions, petition, vault) = (petitions.clone(), action.id, action.vault_id);
-        async move { make_statement(&petitions, petition, vault, id).await }
+        async move {
+            let making = make_statement(&petitions, petition, vault, id);
+            with_timeout(TURN_LIMIT, "a statement of a delivery", making).await
+        }
     });
     match timeout(RESPONSE_TIMEOUT, making).await {
         Ok(made) => made.map_err(Error::internal)?.map(|()| true),

@@ -28,6 +28,7 @@ use crate::{
     error::{Error, Result},
     kernel::{
         Kernel,
+        db::{STREAM_PART_LIMIT, with_timeout},
         extract::PathParams,
         i18n,
         pages::{Visitor, moved},
@@ -118,7 +119,8 @@ async fn receipts(
     let first = chunk(&petitions.kernel, list, 0).await?;
     let lines = try_unfold((petitions.kernel.clone(), first, 0), move |(kernel, text, number)| async move {
         let Some(text) = text else { return Ok::<_, Error>(None) };
-        let next = chunk(&kernel, list, number + 1).await?;
+        let next =
+            with_timeout(STREAM_PART_LIMIT, "a part of a list of receipts", chunk(&kernel, list, number + 1)).await?;
         Ok(Some((text, (kernel, next, number + 1))))
     });
     let headers = [

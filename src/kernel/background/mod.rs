@@ -90,19 +90,21 @@ pub struct JobInfo {
     pub bound: &'static str,
     /// Time limit of one step; `None` for [`Schedule::Continuous`].
     pub limit: Option<Duration>,
+    /// A step ends soon after its database connection was lost. Not where its statements have limits of their own.
+    pub ends_when_lost: bool,
 }
 
 impl JobInfo {
     /// A job of the tick, made by its leader.
     pub const fn tick(name: &'static str, stage: Stage, step: &'static str, bound: &'static str) -> Self {
         let schedule = Schedule::Tick(stage);
-        Self { name, schedule, runs_in: RunsIn::Leader, step, bound, limit: Some(TURN_LIMIT) }
+        Self { name, schedule, runs_in: RunsIn::Leader, step, bound, limit: Some(TURN_LIMIT), ends_when_lost: true }
     }
 
     /// A job of the maintenance round, made by its leader.
     pub const fn maintenance(name: &'static str, step: &'static str, bound: &'static str) -> Self {
         let schedule = Schedule::Maintenance;
-        Self { name, schedule, runs_in: RunsIn::Leader, step, bound, limit: Some(BATCH_LIMIT) }
+        Self { name, schedule, runs_in: RunsIn::Leader, step, bound, limit: Some(BATCH_LIMIT), ends_when_lost: true }
     }
 
     /// A job with a loop of its own.
@@ -114,12 +116,12 @@ impl JobInfo {
         bound: &'static str,
         limit: Duration,
     ) -> Self {
-        Self { name, schedule: Schedule::Every(pause), runs_in, step, bound, limit: Some(limit) }
+        Self { name, schedule: Schedule::Every(pause), runs_in, step, bound, limit: Some(limit), ends_when_lost: true }
     }
 
     /// A job that runs until the process stops.
     pub const fn continuous(runs_in: RunsIn, name: &'static str, step: &'static str, bound: &'static str) -> Self {
-        Self { name, schedule: Schedule::Continuous, runs_in, step, bound, limit: None }
+        Self { name, schedule: Schedule::Continuous, runs_in, step, bound, limit: None, ends_when_lost: false }
     }
 
     /// The same job in each worker for itself instead of in the leader.
@@ -288,7 +290,7 @@ impl fmt::Display for RunsIn {
 /// A job's row of the table in `docs/jobs.md`.
 impl fmt::Display for JobInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, schedule, runs_in, step, bound, limit } = self;
+        let Self { name, schedule, runs_in, step, bound, limit, .. } = self;
         let limit = limit.map(describe);
         let bounds: Vec<&str> =
             [Some(*bound), limit.as_deref()].into_iter().flatten().filter(|b| !b.is_empty()).collect();

@@ -264,8 +264,9 @@ impl Jobs {
                     made = timeout(limit, registered.job.step(turn)) => {
                         made.map_err(|_| format!("not done within {limit:?}"))
                     }
-                    // longer than with a step of the table `jobs`, which then records how it ended
-                    () = connections_lost_for(LOST_GRACE * 4) => Err("its database connection was lost".to_owned()),
+                    () = connections_lost_for(LOST_GRACE * 4), if info.ends_when_lost => {
+                        Err("its database connection was lost".to_owned())
+                    }
                 },
                 None => Ok(registered.job.step(turn).await),
             }

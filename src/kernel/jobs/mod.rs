@@ -329,6 +329,8 @@ impl QueuedJob {
     /// left to record how it ended, should there be an outage.
     pub(super) fn new(kernel: Arc<Kernel>, kind: Arc<dyn JobKind>, step: &'static str, bound: &'static str) -> Self {
         let info = JobInfo::every(POLL_INTERVAL, RunsIn::Claim, kind.kind(), step, bound, STEP_TIMEOUT * 2);
+        // the claim, the step and the record of how it ended each end soon by themselves
+        let info = JobInfo { ends_when_lost: false, ..info };
         Self { kernel, kind, info }
     }
 }

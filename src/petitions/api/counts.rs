@@ -22,6 +22,8 @@ use crate::{
     },
     error::{Code, Error, Result},
     kernel::{
+        background::TURN_LIMIT,
+        db::with_timeout,
         extract::PathParams,
         hal::{Links, Notice},
         http_cache::{IfNoneMatch, cacheable_json, private_json},
@@ -222,10 +224,14 @@ async fn recount_petition(
     tx.commit().await?;
     let counting = telemetry::spawn_in_span(async move {
         let (kernel, now) = (&petitions.kernel, petitions.kernel.env.now());
-        let wrong = recount(&kernel.work, &Signatures, action, ROWS_PER_RANGE, now).await?;
-        let detail = json!({"repaired": wrong.len()});
-        audit(&mut *kernel.work.acquire().await?, &kernel.env, &actor, "petition.recount", Some(action), detail)
-            .await?;
+        let counting = async {
+            let wrong = recount(&kernel.work, &Signatures, action, ROWS_PER_RANGE, now).await?;
+            let detail = json!({"repaired": wrong.len()});
+            audit(&mut *kernel.work.acquire().await?, &kernel.env, &actor, "petition.recount", Some(action), detail)
+                .await?;
+            Ok(wrong)
+        };
+        let wrong = with_timeout(TURN_LIMIT, "a recount for an organizer", counting).await?;
         let muster_repaired = wrong.into_iter().map(|(by, key, off)| RepairedCount { by, key, off }).collect();
         Ok::<_, Error>(RecountResource { muster_verified_date: now, muster_repaired })
     });

@@ -23,6 +23,7 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
+        db::{STREAM_PART_LIMIT, with_timeout},
         extract::PathParams,
         hal::{Links, identifiers},
         http_cache::private_json,
@@ -502,7 +503,9 @@ async fn list_import_errors(
         let (db, import) = (db.clone(), row.id);
         async move {
             let Some(after) = after else { return Ok::<_, Error>(None) };
-            let row_errors = imports::row_errors(&mut *db.acquire().await?, import, after, ROW_ERRORS_PER_PAGE).await?;
+            let reading =
+                async { imports::row_errors(&mut *db.acquire().await?, import, after, ROW_ERRORS_PER_PAGE).await };
+            let row_errors = with_timeout(STREAM_PART_LIMIT, "a page of an import's errors", reading).await?;
             let mut sheet = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
             if after == 0 {
                 sheet.write_record(["line", "field", "code", "detail"]).map_err(Error::internal)?;
