@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{images::ActionImage, lifecycle::NextAction};
-use crate::kernel::text::LocaleTag;
+use crate::kernel::{cache_invalidation::CacheInvalidation, text::LocaleTag};
 
 /// The kinds of action: `actions.kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
@@ -242,6 +242,11 @@ pub struct Action {
 }
 
 impl Action {
+    /// Does what is cached of it change with this? It names its campaign, so a change of that counts.
+    pub fn is_affected_by(&self, change: CacheInvalidation) -> bool {
+        change.affects(self.id) || self.campaign_id.is_some_and(|campaign| change.affects(campaign))
+    }
+
     /// The path of its page.
     pub fn path(&self) -> String {
         format!("{}{}", self.kind.page_prefix(), self.slug)

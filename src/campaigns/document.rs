@@ -67,7 +67,7 @@ pub struct ActionDocument {
     #[serde(default, rename = "muster:button")]
     #[validate(length(max = 60))]
     pub muster_button: String,
-    /// What the thank-you mail says, at most 5,000 characters.
+    /// What the thank-you mail says, at most 5,000 characters; empty for the public.
     #[serde(default, rename = "muster:thanks")]
     #[validate(length(max = 5000))]
     pub muster_thanks: String,
@@ -102,6 +102,9 @@ pub struct ActionDocument {
     /// possible day if absent); may be moved to an earlier day afterwards. Organizers only.
     #[serde(default, rename = "muster:destroy_after", skip_serializing_if = "Option::is_none")]
     pub muster_destroy_after: Option<NaiveDate>,
+    /// A PUT names `muster:next_action`: null also clears one that is not shown because it is not published.
+    #[serde(skip)]
+    pub(super) sets_next: bool,
 }
 
 /// The members of every action that answers have beside its [`ActionDocument`].
@@ -189,6 +192,7 @@ pub struct NewAction {
     pub opens_at: Option<DateTime<Utc>>,
     pub closes_at: Option<DateTime<Utc>>,
     pub next_action: Option<String>,
+    pub sets_next: bool,
     pub destroy_after: Option<NaiveDate>,
     /// When the action itself is over, if that is known: retention counts from there.
     pub over_on: Option<NaiveDate>,
@@ -210,7 +214,8 @@ impl ActionDocument {
             muster_locale: Some(action.locale.as_str().to_owned()),
             muster_texts: action.texts.clone(),
             muster_button: action.button.clone(),
-            muster_thanks: action.thanks.clone(),
+            // mailed to those who acted, perhaps with a link that is for them only
+            muster_thanks: if is_organizer { action.thanks.clone() } else { String::new() },
             muster_share_text: action.share_text.clone(),
             muster_image: action.image.as_ref().map(|image| image.id),
             muster_hosted_by: action.hosted_by.clone(),
@@ -219,6 +224,7 @@ impl ActionDocument {
             muster_closes_at: action.closes_at,
             muster_next_action: action.next.as_ref().map(super::lifecycle::NextAction::path),
             muster_destroy_after: action.destroy_after.filter(|_| is_organizer),
+            sets_next: false,
         }
     }
 
@@ -230,6 +236,7 @@ impl ActionDocument {
     pub fn patched<R>(action: &Action, patch: &Patch<R>) -> Result<Self> {
         let before = Self::of(action, true);
         let mut after = patch.apply(&before)?;
+        after.sets_next = patch.has("muster:next_action");
         if after.muster_status != before.muster_status && !patch.has("muster:status_reason") {
             after.muster_status_reason.clear();
         }
@@ -320,6 +327,7 @@ impl ActionDocument {
                 opens_at: self.muster_opens_at,
                 closes_at: self.muster_closes_at,
                 next_action: self.muster_next_action,
+                sets_next: self.sets_next,
                 destroy_after: self.muster_destroy_after,
                 over_on: None,
             }),

@@ -152,7 +152,7 @@ pub async fn put_action(
         kernel.vaults.shorten(conn, action.vault_id, day).await?;
     }
     store::save_action(conn, action.id, campaign, &new, kernel.env.now()).await?;
-    if new.next_action != before.muster_next_action {
+    if new.sets_next || new.next_action != before.muster_next_action {
         set_next(conn, action, new.next_action).await?;
     }
     if new.slug.as_str() != action.slug {

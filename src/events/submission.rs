@@ -125,7 +125,7 @@ impl Events {
             cache: Cache::invalidated_by(
                 kernel.env.clone(),
                 &kernel.cache_invalidator,
-                |_, event: &Arc<Event>, change| change.affects(event.action.id),
+                |_, event: &Arc<Event>, change| event.action.is_affected_by(change),
             ),
             kernel,
             authenticator,

@@ -127,6 +127,8 @@ impl Validate for AnyObject {
 pub struct NewBody<R> {
     /// As it came, for comparing repeated requests.
     pub bytes: Bytes,
+    /// Without members that are null, if there are any: they are as if absent.
+    without_nulls: Option<Vec<u8>>,
     resource: PhantomData<fn() -> R>,
 }
 
@@ -136,7 +138,11 @@ impl<S: Send + Sync, R: ToSchema + 'static> FromRequest<S> for NewBody<R> {
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         let ValidWithBytes(AnyObject(members), bytes) = ValidWithBytes::from_request(request, state).await?;
         refuse_unknown::<R>(&members)?;
-        Ok(Self { bytes, resource: PhantomData })
+        let without_nulls = members.values().any(Value::is_null).then(|| {
+            let named: Map<String, Value> = members.into_iter().filter(|(_, value)| !value.is_null()).collect();
+            Value::Object(named).to_string().into_bytes()
+        });
+        Ok(Self { bytes, without_nulls, resource: PhantomData })
     }
 }
 
@@ -146,7 +152,12 @@ impl<R> NewBody<R> {
     /// # Errors
     /// 422 with a pointer for each refused member.
     pub fn part<T: DeserializeOwned + Validate>(&self) -> Result<T> {
-        parse(&self.bytes)
+        parse(self.json())
+    }
+
+    /// The JSON object, without members that are null.
+    pub fn json(&self) -> &[u8] {
+        self.without_nulls.as_deref().unwrap_or(&self.bytes)
     }
 }
 

@@ -139,7 +139,7 @@ impl Letters {
             cache: Cache::invalidated_by(
                 kernel.env.clone(),
                 &kernel.cache_invalidator,
-                |_, letter: &Arc<LetterAction>, change| change.affects(letter.action.id),
+                |_, letter: &Arc<LetterAction>, change| letter.action.is_affected_by(change),
             ),
             kernel,
             authenticator,

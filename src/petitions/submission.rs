@@ -186,7 +186,7 @@ impl Petitions {
             cache: Cache::invalidated_by(
                 kernel.env.clone(),
                 &kernel.cache_invalidator,
-                |_, petition: &Arc<Petition>, change| change.affects(petition.action.id),
+                |_, petition: &Arc<Petition>, change| petition.action.is_affected_by(change),
             ),
             // leaves connections for other requests
             streams: Arc::new(Semaphore::new(MAX_STREAMS.min(kernel.settings.http.max_connections.div_ceil(2)))),

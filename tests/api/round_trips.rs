@@ -291,3 +291,25 @@ async fn misspelled_members_of_petitions_and_campaigns_are_refused(pool: PgPool)
         );
     }
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn null_is_absent_in_a_post_and_clears_a_next_action_that_is_hidden(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let event = json!({"title": "Rally", "start_date": "2099-01-01 12:00:00", "location": null, "capacity": null});
+    app.post("/api/v1/events", Some(&token), &event).await.expect(201);
+    app.petition(&token, json!({"muster:slug": "next"})).await;
+    app.petition(&token, json!({"muster:next_action": "/p/next", "muster:thanks": "Join our group: secret"})).await;
+    let (first, next) = ("/api/v1/petitions/status", "/api/v1/petitions/next");
+    assert_eq!(app.get(first, Some(&token)).await.expect(200)["muster:thanks"], "Join our group: secret");
+    let public = app.get(first, None).await.expect(200);
+    assert_eq!((&public["muster:thanks"], &public["muster:next_action"]), (&json!(""), &json!("/p/next")));
+    app.put(next, Some(&token), &json!({"muster:status": "paused"})).await.expect(200);
+    app.put(first, Some(&token), &json!({"title": "Changed"})).await.expect(200);
+    app.put(next, Some(&token), &json!({"muster:status": "published"})).await.expect(200);
+    assert_eq!(app.get(first, Some(&token)).await.expect(200)["muster:next_action"], "/p/next", "it was not named");
+    app.put(next, Some(&token), &json!({"muster:status": "paused"})).await.expect(200);
+    app.put(first, Some(&token), &json!({"muster:next_action": null})).await.expect(200);
+    app.put(next, Some(&token), &json!({"muster:status": "published"})).await.expect(200);
+    assert_eq!(app.get(first, Some(&token)).await.expect(200)["muster:next_action"], json!(null));
+}
