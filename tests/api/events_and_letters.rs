@@ -8,61 +8,8 @@ use sqlx::PgPool;
 use crate::{
     fixtures::create_all_resources,
     harness::{TestApp, merge, signer},
+    round_trips::{image, of_every_action, put_each_member_then_the_whole},
 };
-
-/// PUTs each of these values and reads it back; then PUTs the whole answer, which changes nothing.
-async fn put_each_member_then_the_whole(app: &TestApp, token: &str, path: &str, changes: &[(&str, Value)]) {
-    for (member, value) in changes {
-        let body = json!({(*member): value});
-        let put = app.put(path, Some(token), &body).await.expect(200);
-        let read = app.get(path, Some(token)).await.expect(200);
-        assert_eq!((&put[*member], &read[*member]), (value, value), "{path}: {member}");
-    }
-    let whole = app.get(path, Some(token)).await.expect(200);
-    let without_date = |mut body: Value| {
-        body.as_object_mut().unwrap().remove("modified_date");
-        body
-    };
-    let put = app.put(path, Some(token), &whole).await.expect(200);
-    assert_eq!(without_date(put), without_date(whole.clone()), "{path}");
-    let read = app.get(path, Some(token)).await.expect(200);
-    assert_eq!(without_date(read), without_date(whole), "{path}");
-}
-
-/// Values for the members that organizers write of every action but a state, another campaign and an image of theirs.
-fn of_every_action(campaign: &str, next: &str, image: &str) -> Vec<(&'static str, Value)> {
-    vec![
-        ("title", json!("Another title")),
-        ("description", json!("Another *description*")),
-        ("muster:summary", json!("In short")),
-        ("muster:slug", json!("another-address")),
-        ("muster:status", json!("paused")),
-        ("muster:status_reason", json!("We are counting.")),
-        ("muster:status", json!("published")),
-        ("muster:texts", json!({"fr": {"title": "Un autre titre", "button": "Signer"}})),
-        ("muster:button", json!("Act")),
-        ("muster:thanks", json!("Thank you all")),
-        ("muster:share_text", json!("Join us")),
-        ("muster:image", json!(image)),
-        ("muster:hosted_by", json!("The Alliance")),
-        ("muster:campaign", json!(campaign)),
-        ("muster:opens_at", json!("2020-01-01T08:00:00Z")),
-        ("muster:closes_at", json!("2099-01-01T08:00:00Z")),
-        ("muster:next_action", json!(next)),
-    ]
-}
-
-async fn image(app: &TestApp, token: &str) -> String {
-    let mut png = std::io::Cursor::new(Vec::new());
-    image::DynamicImage::new_rgb8(4, 4).write_to(&mut png, image::ImageFormat::Png).unwrap();
-    let request = axum::http::Request::post("/api/v1/images?alt=A%20march")
-        .header("OSDI-API-Token", token)
-        .header("Content-Type", "image/png")
-        .body(axum::body::Body::from(png.into_inner()))
-        .unwrap();
-    let made = app.send(request).await.expect(201);
-    made["identifiers"][0].as_str().unwrap().trim_start_matches("muster:").to_owned()
-}
 
 #[sqlx::test(migrations = "./migrations")]
 async fn events_and_registrations_can_be_put_back_as_they_were_read(pool: PgPool) {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// PUTs each of these values and reads it back; then PUTs the whole answer, which changes nothing.
-async fn put_each_member_then_the_whole(app: &TestApp, token: &str, path: &str, changes: &[(&str, Value)]) {
+pub async fn put_each_member_then_the_whole(app: &TestApp, token: &str, path: &str, changes: &[(&str, Value)]) {
     for (member, value) in changes {
         let body = json!({(*member): value});
         let put = app.put(path, Some(token), &body).await.expect(200);
@@ -29,7 +29,7 @@ async fn put_each_member_then_the_whole(app: &TestApp, token: &str, path: &str, 
 }
 
 /// Values for the members that organizers write of every action but a state, another campaign and an image of theirs.
-fn of_every_action(campaign: &str, next: &str, image: &str) -> Vec<(&'static str, Value)> {
+pub fn of_every_action(campaign: &str, next: &str, image: &str) -> Vec<(&'static str, Value)> {
     vec![
         ("title", json!("Another title")),
         ("description", json!("Another *description*")),
@@ -51,7 +51,7 @@ fn of_every_action(campaign: &str, next: &str, image: &str) -> Vec<(&'static str
     ]
 }
 
-async fn image(app: &TestApp, token: &str) -> String {
+pub async fn image(app: &TestApp, token: &str) -> String {
     let mut png = std::io::Cursor::new(Vec::new());
     image::DynamicImage::new_rgb8(4, 4).write_to(&mut png, image::ImageFormat::Png).unwrap();
     let request = axum::http::Request::post("/api/v1/images?alt=A%20march")
