@@ -16,9 +16,9 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use crate::{
+    api::rate_limit::solve,
     harness::{Reply, TestApp, signer},
-    rate_limit::solve,
-    sessions::csrf,
+    ui::sessions::csrf,
 };
 
 const OWNER: &str = "alliance@staff.example.org";

@@ -114,7 +114,7 @@ async fn image_deleted_by_another_process_returns_404(pool: PgPool) {
 
     let path = format!("/images/{}", upload(&app, &token).await);
     assert_eq!(app.get(&path, None).await.status, 200);
-    let _hearing = crate::cache_invalidation::hearing(&app).await;
+    let _hearing = crate::service::cache_invalidation::hearing(&app).await;
     assert_eq!(app.get(&path, None).await.status, 200);
     sqlx::query("DELETE FROM images").execute(&app.kernel.db).await.unwrap();
     until("the picture to be gone", async || (app.get(&path, None).await.status == 404).then_some(())).await;

@@ -16,7 +16,7 @@ use sqlx::PgPool;
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
-    fault_proxy::Proxy,
+    faults::proxy::Proxy,
     harness::signer,
     process::{Installation, Server, exchange, json_exchange, until},
     smtp_sink::{Behaviour, SmtpSink},

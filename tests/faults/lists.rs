@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     fixtures::{AllResources, create_all_resources},
     harness::{Reply, TestApp, table_reads},
-    sessions,
+    ui::sessions,
 };
 
 /// Rows in each large table.

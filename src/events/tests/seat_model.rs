@@ -1,5 +1,5 @@
 //! The rules of seats in plain Rust, one act after the other: what the SQL functions are tested against, here and in
-//! `tests/api/seats.rs`.
+//! `tests/api/events/seats.rs`.
 
 use std::collections::BTreeMap;
 

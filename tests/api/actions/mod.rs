@@ -1,0 +1,5 @@
+//! What petitions, events and letter actions share.
+
+pub mod counters;
+pub mod pending_submissions;
+pub mod recount;

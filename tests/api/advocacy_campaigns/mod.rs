@@ -1,0 +1,3 @@
+//! `/api/v1/advocacy_campaigns`.
+
+pub mod dispatch;

@@ -1,0 +1,20 @@
+//! The API, by its URLs: through HTTP on a real Postgres, a database of its own for each test.
+
+pub mod access;
+pub mod actions;
+pub mod advocacy_campaigns;
+pub mod attempt_limits;
+pub mod broadcasts;
+pub mod campaigns;
+pub mod contract;
+pub mod event_and_letter_round_trips;
+pub mod events;
+pub mod exports;
+pub mod images;
+pub mod mail;
+pub mod paging;
+pub mod people;
+pub mod petitions;
+pub mod privacy;
+pub mod rate_limit;
+pub mod round_trips;

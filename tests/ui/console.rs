@@ -1,0 +1,473 @@
+//! One petition at the console: its forms speak to the API as the session, and nothing goes past the API's rules.
+
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    fixtures,
+    harness::{Reply, TestApp, merge, signer},
+    ui::sessions::{csrf, get, send, sign_in},
+};
+
+/// A browser at the page of the petition.
+struct ConsolePage<'a> {
+    app: &'a TestApp,
+    session: String,
+    page: String,
+}
+
+impl<'a> ConsolePage<'a> {
+    async fn at(app: &'a TestApp, petition: uuid::Uuid) -> Self {
+        ConsolePage { app, session: sign_in(app).await, page: format!("/console/petitions/{petition}") }
+    }
+
+    async fn look(&self) -> Reply {
+        let page = get(self.app, &self.page, &self.session).await;
+        assert_eq!(page.status, 200, "{}", page.text());
+        page
+    }
+
+    /// The hidden fields of the form whose call ends like this.
+    fn form(page: &str, path_ends: &str) -> Vec<(String, String)> {
+        let forms = page.split("<form ").skip(1).map(|f| f.split("</form>").next().unwrap());
+        let hidden = |form: &str| {
+            form.split("<input type=\"hidden\" name=\"")
+                .skip(1)
+                .map(|input| {
+                    let (name, rest) = input.split_once("\" value=\"").unwrap();
+                    (name.to_owned(), rest.split('"').next().unwrap().to_owned())
+                })
+                .collect::<Vec<_>>()
+        };
+        let fits = |fields: &Vec<(String, String)>| {
+            fields.iter().any(|(name, value)| name == "path" && value.ends_with(path_ends))
+        };
+        forms.map(hidden).find(fits).unwrap_or_else(|| panic!("no form calls …{path_ends} in {page}"))
+    }
+
+    /// Sends that form with what is typed; where the browser is sent, or the refusal's text.
+    async fn fill(&self, path_ends: &str, input: &[(&str, &str)]) -> Result<String, String> {
+        let page = self.look().await.text();
+        let hidden = Self::form(&page, path_ends);
+        let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        fields.extend_from_slice(input);
+        let reply = send(self.app, "/console/act", &self.session, &fields).await;
+        match reply.status.as_u16() {
+            303 => Ok(reply.headers[header::LOCATION].to_str().unwrap().to_owned()),
+            _ => Err(reply.text()),
+        }
+    }
+
+    /// Sends a form with a file.
+    async fn upload(&self, path_ends: &str, input: &[(&str, &str)], name: &str, kind: &str, file: &[u8]) -> Reply {
+        let page = self.look().await.text();
+        let mut body = Vec::new();
+        let hidden = Self::form(&page, path_ends);
+        let fields = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).chain(input.iter().copied());
+        for (name, value) in fields {
+            body.extend(
+                format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
+            );
+        }
+        body.extend(format!("--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {kind}\r\n\r\n").as_bytes());
+        body.extend(file);
+        body.extend(b"\r\n--cut--\r\n");
+        let request = Request::post("/console/act")
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=cut")
+            .header(header::COOKIE, &self.session);
+        self.app.send(request.body(Body::from(body)).unwrap()).await
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn petition_page_shows_and_edits_every_setting(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = app.petition(&token, json!({})).await;
+    for i in 0..3 {
+        let mut body = signer(&format!("s{i}@example.org"));
+        merge(&mut body, json!({"comments": format!("Comment {i} <b>")}));
+        app.post("/api/v1/petitions/status/signatures", Some(&token), &body).await.expect(201);
+    }
+    let console_page = ConsolePage::at(&app, id).await;
+    assert!(get(&app, "/console", &console_page.session).await.text().contains(&console_page.page));
+
+    // numbers, goal, state
+    app.tick().await;
+    assert!(console_page.look().await.text().contains("<p class=\"press-number\">3</p>"));
+    console_page.fill("/recount", &[]).await.unwrap();
+    let input = [
+        ("/muster:goal|number", "500"),
+        ("/muster:milestones|numbers", "10, 20"),
+        ("/muster:raises_goal|flag", "true"),
+    ];
+    console_page.fill(&format!("/petitions/{id}"), &input).await.unwrap();
+    console_page
+        .fill(&format!("/petitions/{id}"), &[("/muster:status", "paused"), ("/muster:status_reason", "We count")])
+        .await
+        .unwrap();
+    let petition = app.get("/api/v1/petitions/status", Some(&token)).await.expect(200);
+    assert_eq!(
+        [
+            &petition["muster:goal"],
+            &petition["muster:milestones"],
+            &petition["muster:status"],
+            &petition["muster:status_reason"]
+        ],
+        [&json!(500), &json!([10, 20]), &json!("paused"), &json!("We count")]
+    );
+    let refused = console_page.fill(&format!("/petitions/{id}"), &[("/muster:goal|number", "0")]).await.unwrap_err();
+    assert!(refused.contains("/muster:goal"), "{refused}");
+
+    // comments: read, shown, and no markup of theirs
+    let page = console_page.look().await.text();
+    assert!(page.contains("Comment 1 &lt;b&gt;") && !page.contains("Comment 1 <b>"));
+    let signatures = app.get("/api/v1/petitions/status/signatures", Some(&token)).await.expect(200);
+    let first =
+        signatures["_embedded"]["osdi:signatures"][0]["identifiers"][0].as_str().unwrap().replace("muster:", "");
+    console_page.fill(&format!("/signatures/{first}"), &[]).await.unwrap();
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE comment_state = 'shown'").await, 1);
+
+    // a flood: counted first, then taken out, then brought back
+    let rule = [("/rule/domain|text", "example.org"), ("/reason", "A flood"), ("/effect", "invalidate")];
+    let dry = console_page.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "true")]].concat()).await.unwrap();
+    assert!(dry.contains("?n=3#held"), "{dry}");
+    assert!(
+        get(&app, dry.split('#').next().unwrap(), &console_page.session)
+            .await
+            .text()
+            .contains("3 signatures would change")
+    );
+    console_page.fill("/invalidations", &[&rule[..], &[("/dry_run|flag", "false")]].concat()).await.unwrap();
+    app.jobs().await;
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'invalid'").await, 3);
+    console_page.fill("/undo", &[]).await.unwrap();
+    app.jobs().await;
+    assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 3);
+
+    // paper, links, limits, handing over
+    let sheet = [("/reference", "Box 1"), ("/sheets|number", "3"), ("/count|number", "41"), ("/collected_on|text", "")];
+    console_page.fill("/paper_batches", &sheet).await.unwrap();
+    console_page.fill("/short_links", &[("/word", "now")]).await.unwrap();
+    console_page.fill("/sources", &[("/word", "union-hall")]).await.unwrap();
+    console_page.fill("/integrity", &[("/muster:signing_paused|flag", "true")]).await.unwrap();
+    console_page.fill("/allowances", &[("/domain|text", "union.example"), ("/network|text", "")]).await.unwrap();
+    console_page
+        .fill("/deliveries", &[("/date", "2026-12-10"), ("/place", "Parliament Hill"), ("/muster:event|text", "")])
+        .await
+        .unwrap();
+    console_page.fill("/statement", &[]).await.unwrap();
+    let page = console_page.look().await.text();
+    for told in ["Box 1", "/go/now", "union-hall", "union.example", "Parliament Hill"] {
+        assert!(page.contains(told), "{told}");
+    }
+    assert_eq!(app.count("SELECT total FROM (SELECT receipts AS total FROM petition_deliveries) d").await, 3);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn file_upload_through_the_form(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = app.petition(&token, json!({})).await;
+    let console_page = ConsolePage::at(&app, id).await;
+    let csv = b"Courriel,Nom\nana@example.org,Ana\nnobody,Bo\n";
+    let reply = console_page.upload("/imports", &[], "liste.csv", "text/csv", csv).await;
+    assert_eq!(reply.status, 303, "{}", reply.text());
+    let page = console_page.look().await.text();
+    assert!(page.contains("liste.csv") && page.contains("<option value=\"Courriel\" selected>"), "{page}");
+    let mapping =
+        [("/mapping/email|text", "Courriel"), ("/mapping/given_name|text", "Nom"), ("/dry_run|flag", "false")];
+    console_page.fill("/start", &mapping).await.unwrap();
+    app.jobs().await;
+    let page = console_page.look().await.text();
+    assert!(page.contains("2 lines: 1 new, 0 already signed, 1 rejected"), "{page}");
+    assert!(page.contains("faults.csv"));
+
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(8, 8).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let reply =
+        console_page.upload("/images", &[("?alt", "Boxes of sheets")], "x.png", "image/png", png.get_ref()).await;
+    assert_eq!(reply.status, 303, "{}", reply.text());
+    let petition = app.get("/api/v1/petitions/status", Some(&token)).await.expect(200);
+    assert_eq!(petition["muster:image_alt"], "Boxes of sheets");
+    let reply = console_page.upload("/images", &[("?alt", "Text")], "x.txt", "text/plain", b"no picture").await;
+    assert_eq!(reply.status, 415, "{}", reply.text());
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn forms_call_only_api_paths(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = app.petition(&token, json!({})).await;
+    let session = sign_in(&app).await;
+    let page = get(&app, &format!("/console/petitions/{id}"), &session).await;
+    let key = csrf(&page);
+    let path = format!("/api/v1/petitions/{id}");
+    let act = async |fields: &[(&str, &str)], cookies: &str| send(&app, "/console/act", cookies, fields).await;
+    let fields = |key: &'static str| [("method", "DELETE"), ("csrf", key)];
+    assert_eq!(act(&[&fields("x")[..], &[("path", &path)]].concat(), &session).await.status, 403, "forged");
+    let away = act(&[("method", "DELETE"), ("csrf", &key), ("path", &path)], "").await;
+    assert_eq!(away.headers[header::LOCATION], "/console/sign-in");
+    for elsewhere in ["/console/sign-out", "https://evil.example/api/v1/", "/t/x", ""] {
+        let reply = act(&[("csrf", &key), ("path", elsewhere)], &session).await;
+        assert_eq!(reply.status, 404, "{elsewhere}");
+    }
+    let state = async || app.get(&path, Some(&token)).await.expect(200)["muster:status"].clone();
+    assert_eq!(state().await, Value::from("published"));
+    let done =
+        act(&[("method", "DELETE"), ("csrf", &key), ("path", &path), ("back", "https://evil.example")], &session).await;
+    assert!(done.headers[header::LOCATION].to_str().unwrap().starts_with("/console?"));
+    assert_eq!(state().await, Value::from("archived"));
+    // another organization's petition looks like none
+    app.token("Neighbours", "all").await;
+    let theirs = app.token("Neighbours", "all").await;
+    let other = app.petition(&theirs, json!({"muster:slug": "theirs"})).await;
+    assert_eq!(get(&app, &format!("/console/petitions/{other}"), &session).await.status, 404);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn delivery_sheet_lists_only_names_with_consent(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id =
+        app.petition(&token, json!({"muster:demands": ["Status for all"], "target": [{"name": "The Minister"}]})).await;
+    for (name, deliver) in [("<i>Ana</i>", true), ("Silent", false)] {
+        let mut body = signer(&format!("{}@example.org", if deliver { "ana" } else { "silent" }));
+        body["person"]["given_name"] = json!(name);
+        body["muster:deliver_name"] = json!(deliver);
+        app.post("/api/v1/petitions/status/signatures", Some(&token), &body).await.expect(201);
+    }
+    let made = app.post("/api/v1/petitions/status/deliveries", Some(&token), &json!({"date": "2026-12-10"})).await;
+    let delivery = made.id();
+    let session = sign_in(&app).await;
+    let path = format!("/console/petitions/{id}/deliveries/{delivery}");
+    let sheet = get(&app, &path, &session).await;
+    assert_eq!((sheet.status.as_u16(), &sheet.headers[header::CACHE_CONTROL]), (200, &"no-store".parse().unwrap()));
+    let text = sheet.text();
+    assert!(
+        text.contains("&lt;i&gt;Ana&lt;/i&gt; Okafor") || text.contains("&lt;i&gt;Ana&lt;&#x2f;i&gt; Okafor"),
+        "{text}"
+    );
+    assert!(text.contains("2 people have signed") || text.contains(">2 "), "{text}");
+    assert!(!text.contains("Silent") && text.ends_with("</html>\n") || text.trim_end().ends_with("</html>"), "{text}");
+    assert!(text.contains("The final count is not locked yet."));
+    assert_eq!(app.count("SELECT count(*) FROM audit_entries WHERE verb = 'names.export'").await, 1);
+    assert_eq!(get(&app, &path, "").await.status, 303);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn mail_page_shows_and_controls_the_queue(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    fixtures::office(&app, &token, "minister").await;
+    fixtures::letter_action(&app, &token, json!({})).await;
+    app.put("/api/v1/advocacy_campaigns/write", Some(&token), &json!({"muster:live": true})).await.expect(200);
+    let console_page = ConsolePage { app: &app, session: sign_in(&app).await, page: "/console/mail".to_owned() };
+    assert!(get(&app, "/console", &console_page.session).await.text().contains("href=\"/console/mail\""));
+
+    // paused as a whole, by class, and on again
+    let pauses = async || {
+        let summary = app.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
+        summary["muster:pauses"].as_array().unwrap().iter().map(|p| p["scope"].clone()).collect::<Vec<_>>()
+    };
+    console_page.fill("/mail/pauses", &[]).await.unwrap();
+    assert_eq!(pauses().await, ["everything"]);
+    assert!(console_page.look().await.text().contains("Paused: all email."));
+    for n in 0..7 {
+        let path = "/api/v1/advocacy_campaigns/write/outreaches";
+        app.post(path, Some(&token), &signer(&format!("w{n}@example.org"))).await.expect(201);
+    }
+    app.mail().await;
+    let page = console_page.look().await.text();
+    assert!(page.contains("Minister of Immigration") && page.contains("7 letters waiting"), "{page}");
+    console_page.fill("/mail/pauses", &[]).await.unwrap();
+    assert!(pauses().await.is_empty());
+
+    // hours that are no hours are refused by name; good ones stand in the form again
+    let lane: String = sqlx::query_scalar("SELECT lane FROM mail_lanes").fetch_one(&app.kernel.db).await.unwrap();
+    let path = format!("/mail/lanes/{lane}");
+    let hours = |from: &'static str, zone: &'static str| {
+        [("/hours/opens_at", from), ("/hours/closes_at", "17:00"), ("/hours/timezone", zone)]
+    };
+    let refused = console_page.fill(&path, &hours("17:00", "Mars/Crater")).await.unwrap_err();
+    assert!(refused.contains("/hours/closes_at") && refused.contains("/hours/timezone"), "{refused}");
+    let input = [("/rate_per_hour|number", "120"), ("/burst|number", "2")];
+    console_page.fill(&path, &[&input[..], &hours("08:30", "America/Toronto")].concat()).await.unwrap();
+    let page = console_page.look().await.text();
+    assert!(page.contains("value=\"08:30\"") && page.contains("value=\"120\""), "{page}");
+    console_page
+        .fill(&path, &[("/hours/opens_at", ""), ("/hours/closes_at", ""), ("/hours/timezone", "UTC")])
+        .await
+        .unwrap();
+    app.mail().await;
+    assert_eq!(app.count("SELECT count(*) FROM emails WHERE class = 'letter' AND state = 'sent'").await, 2);
+
+    // a failed one goes again, alone or with all others
+    sqlx::query("UPDATE emails SET state = 'failed', settled_at = now(), failure = '550 no' WHERE class = 'letter' AND state = 'queued'")
+        .execute(&app.kernel.db)
+        .await
+        .unwrap();
+    assert!(console_page.look().await.text().contains("550 no"));
+    console_page.fill("/retry", &[]).await.unwrap();
+    let back = console_page.fill("/mail/retry", &[]).await.unwrap();
+    assert!(back.contains("n=4"), "{back}");
+    assert_eq!(app.count("SELECT count(*) FROM emails WHERE class = 'letter' AND state = 'queued'").await, 5);
+
+    // relays are known once a worker has run
+    sqlx::query("INSERT INTO mail_relays (relay) VALUES ('relay.example.org:587')")
+        .execute(&app.kernel.db)
+        .await
+        .unwrap();
+    console_page.fill("/mail/relays/relay.example.org:587", &[("/rate_per_hour|number", "3600")]).await.unwrap();
+    let summary = app.get("/api/v1/mail/summary", Some(&token)).await.expect(200);
+    assert_eq!(summary["muster:relays"], json!([{"relay": "relay.example.org:587", "rate_per_hour": 3600}]));
+    assert_eq!(summary["muster:first_contacts"]["is_braked"], false);
+    console_page.fill("/mail/relays/relay.example.org:587", &[("/rate_per_hour|number", "")]).await.unwrap();
+    assert_eq!(app.count("SELECT count(*) FROM mail_relays WHERE rate_per_hour IS NULL").await, 1);
+    app.put("/api/v1/mail/relays/none:25", Some(&token), &json!({})).await.problem(404, "not_found", &[]);
+    let zero = app.put("/api/v1/mail/relays/relay.example.org:587", Some(&token), &json!({"rate_per_hour": 0})).await;
+    zero.problem(422, "validation_failed", &["/rate_per_hour"]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn broadcast_is_drafted_tested_sent_and_tracked(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({})).await;
+    for n in 0..3 {
+        let mut body = signer(&format!("s{n}@example.org"));
+        merge(&mut body, json!({"muster:consents": {"updates": true}}));
+        app.post("/api/v1/petitions/status/signatures", Some(&token), &body).await.expect(201);
+    }
+    let session = sign_in(&app).await;
+    let list = ConsolePage { app: &app, session: session.clone(), page: "/console/broadcasts".to_owned() };
+    let input = [
+        ("/muster:texts/en/subject", "We won"),
+        ("/muster:texts/en/body", "Thank you."),
+        ("/muster:audience/actions|lines", "status"),
+        ("/muster:audience/locales|lines", ""),
+    ];
+    let refused =
+        list.fill("/broadcasts", &[&input[..2], &[("/muster:audience/actions|lines", "nothing")]].concat()).await;
+    assert!(refused.unwrap_err().contains("/muster:audience/actions/0"));
+    list.fill("/broadcasts", &input).await.unwrap();
+    let page = list.look().await.text();
+    let id = page.split("href=\"/console/broadcasts/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let console_page = ConsolePage { app: &app, session, page: format!("/console/broadcasts/{id}") };
+    let page = console_page.look().await.text();
+    assert!(page.contains(">status</textarea>"), "an action is known by its address: {page}");
+    assert!(page.contains("Counting recipients…"));
+    app.jobs().await;
+    assert!(console_page.look().await.text().contains("3 recipients at the moment"));
+
+    // another language, with the first one's text in hidden fields of its form
+    let page = console_page.look().await.text();
+    let adding = page.split("<details>").find(|part| part.contains("/muster:texts/fr/subject")).unwrap();
+    let hidden = ConsolePage::form(adding, &format!("/broadcasts/{id}"));
+    let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    fields.extend([("/muster:texts/fr/subject", "Gagné"), ("/muster:texts/fr/body", "Merci.")]);
+    assert_eq!(send(&app, "/console/act", &console_page.session, &fields).await.status, 303);
+    let page = console_page.look().await.text();
+    assert!(page.contains("value=\"Gagné\"") && page.contains("value=\"We won\""), "{page}");
+    console_page.fill("/test", &[]).await.unwrap();
+    assert_eq!(app.mail().await.iter().filter(|mail| mail.kind == "broadcast_test").count(), 2);
+    console_page.fill("/send", &[]).await.unwrap();
+    app.jobs().await;
+    let under_way = console_page.look().await.text();
+    assert!(under_way.contains("http-equiv=\"refresh\"") && !under_way.contains("<textarea"), "{under_way}");
+    console_page.fill("/pause", &[]).await.unwrap();
+    console_page.fill("/resume", &[]).await.unwrap();
+    app.jobs().await;
+    app.mail().await;
+    app.kernel.env.advance(chrono::TimeDelta::seconds(2));
+    app.jobs().await;
+    let page = console_page.look().await.text();
+    assert!(page.contains("<dt>Sent</dt><dd>3</dd>"), "{page}");
+
+    // the state of each mail, for who may see it
+    let path = format!("/api/v1/broadcasts/{id}/recipients");
+    let all = app.get(&path, Some(&token)).await.expect(200);
+    assert_eq!(all["total_records"], 3);
+    let person = all["_embedded"]["muster:recipients"][0]["_links"]["osdi:person"]["href"].as_str().unwrap().to_owned();
+    app.get(app.path_of(&person), Some(&token)).await.expect(200);
+    let failed = app.get(&format!("{path}?filter=muster:state%20eq%20%27failed%27"), Some(&token)).await.expect(200);
+    assert_eq!(failed["total_records"], 0);
+    app.get(&format!("{path}?filter=nothing%20eq%201"), Some(&token)).await.problem(400, "invalid_filter", &[]);
+    app.get(&path, None).await.problem(401, "unauthorized", &[]);
+    let neighbour = app.token("Neighbours", "all").await;
+    app.get(&path, Some(&neighbour)).await.problem(404, "not_found", &[]);
+}
+
+/// A form of parts, sent a piece at a time; the answer, and how many bytes of it were asked for.
+async fn stream_form(app: &TestApp, session: &str, pieces: Vec<Vec<u8>>) -> (Reply, usize) {
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = asked.clone();
+    let pieces = futures_util::stream::iter(pieces.into_iter().map(move |piece| {
+        counted.fetch_add(piece.len(), std::sync::atomic::Ordering::Relaxed);
+        Ok::<_, std::io::Error>(piece)
+    }));
+    let request = Request::post("/console/act")
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=cut")
+        .header(header::COOKIE, session);
+    let reply = app.send(request.body(Body::from_stream(pieces)).unwrap()).await;
+    (reply, asked.load(std::sync::atomic::Ordering::Relaxed))
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn form_body_over_its_limit_is_refused_early(pool: PgPool) {
+    const KIB: usize = 1024;
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = app.petition(&token, json!({})).await;
+    let console_page = ConsolePage::at(&app, id).await;
+    let csrf = csrf(&console_page.look().await);
+    let field = |name: &str, value: &str| {
+        format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").into_bytes()
+    };
+    let open = |name: &str| format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes();
+    let flood = || std::iter::repeat_n(vec![b'a'; 16 * KIB], 20 * 64);
+    let sent = async |pieces: Vec<Vec<u8>>| {
+        let (reply, asked) = stream_form(&app, &console_page.session, pieces).await;
+        (reply.status.as_u16(), asked)
+    };
+    let with = |first: Vec<Vec<u8>>| first.into_iter().chain(flood()).collect::<Vec<_>>();
+
+    for (what, first) in [
+        ("a wrong token", vec![field("csrf", "wrong"), open("/title")]),
+        ("a token that does not end", vec![open("csrf")]),
+        ("a text before the token", vec![open("/title")]),
+        ("a part's header that does not end", vec![b"--cut\r\nContent-Disposition: form-data; name=\"".to_vec()]),
+        ("no part", vec![]),
+        (
+            "a file first",
+            vec![b"--cut\r\nContent-Disposition: form-data; name=\"csrf\"; filename=\"x\"\r\n\r\n".to_vec()],
+        ),
+    ] {
+        let (status, asked) = sent(with(first)).await;
+        assert!(matches!(status, 403 | 413) && asked <= 100 * KIB, "{what}: {status} after {asked} bytes");
+    }
+    let (status, asked) = sent(with(vec![field("csrf", &csrf), open("/title")])).await;
+    assert!(status == 413 && asked <= 128 * KIB, "a long text: {status} after {asked} bytes");
+    let mut many = vec![field("csrf", &csrf)];
+    many.extend(std::iter::repeat_n(field("x", "y"), 100_000));
+    let (status, asked) = sent(many).await;
+    assert!(status == 413 && asked <= 64 * KIB, "many fields: {status} after {asked} bytes");
+    let texts: Vec<Vec<u8>> = (0..20).map(|_| field("/title", &"a".repeat(60 * KIB))).collect();
+    let (status, asked) = sent([vec![field("csrf", &csrf)], texts].concat()).await;
+    assert!(status == 413 && asked <= 400 * KIB, "many texts: {status} after {asked} bytes");
+    // whole in memory, as a fast client's
+    let whole = [field("csrf", "wrong"), open("/title"), vec![b'a'; 20 << 20]].concat();
+    assert_eq!(sent(vec![whole]).await.0, 403);
+
+    // a member within a member within …
+    let deep = format!("/{}", "a/".repeat(100_000));
+    let fields = [("csrf", csrf.as_str()), ("path", "/api/v1/petitions"), (&deep[..20 * KIB], "x")];
+    assert_eq!(send(&app, "/console/act", &console_page.session, &fields).await.status, 415);
+    assert_eq!(sent(vec![field("csrf", &csrf), field(&deep[..50 * KIB], "x"), b"--cut--".to_vec()]).await.0, 415);
+    let unsigned = send(&app, "/console/act", &console_page.session, &[("path", "/api/v1/petitions")]).await;
+    assert_eq!(unsigned.status, 403);
+}
