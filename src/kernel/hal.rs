@@ -1,7 +1,6 @@
 //! HAL (draft-kelly-json-hal) and OSDI building blocks that every resource repeats.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::{Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -150,24 +149,6 @@ pub const CURIES: [Curie; 2] = [
     Curie { name: "muster", href: MUSTER_DOCS, templated: true },
 ];
 
-/// A link object.
-pub fn link(href: impl Into<String>) -> Value {
-    json!({ "href": href.into() })
-}
-
-/// A HAL link object whose `href` is an RFC 6570 template.
-pub fn templated(href: impl Into<String>) -> Value {
-    json!({ "href": href.into(), "templated": true })
-}
-
-/// The value of `_links.curies`: documentation templates for the prefixes `osdi:` and `muster:`.
-pub fn curies() -> Value {
-    json!([
-        { "name": "osdi", "href": OSDI_DOCS, "templated": true },
-        { "name": "muster", "href": MUSTER_DOCS, "templated": true },
-    ])
-}
-
 /// The value of OSDI's `identifiers`: `muster:<uuid>` first.
 pub fn identifiers(id: Uuid) -> Vec<String> {
     vec![format!("muster:{id}")]
@@ -179,11 +160,7 @@ mod tests {
 
     #[test]
     fn shapes() {
-        assert_eq!(link("/x"), json!({"href": "/x"}));
-        assert_eq!(templated("/x{?q}")["templated"], true);
         assert_eq!(identifiers(Uuid::nil()), ["muster:00000000-0000-0000-0000-000000000000"]);
-        for curie in curies().as_array().unwrap() {
-            assert!(curie["href"].as_str().unwrap().ends_with("{rel}"));
-        }
+        assert!(CURIES.iter().all(|curie| curie.href.ends_with("{rel}")));
     }
 }

@@ -41,11 +41,6 @@ impl Actor {
         }
         Err(Error::problem(Code::Forbidden, format!("This needs the scope `{scope}`, which you do not have.")))
     }
-
-    /// Is the request authenticated by an API token, not by a session?
-    pub fn is_token(&self) -> bool {
-        self.api_token_id.is_some()
-    }
 }
 
 #[cfg(test)]

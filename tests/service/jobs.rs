@@ -133,7 +133,7 @@ async fn a_job_fails_after_ten_consecutive_failures(pool: PgPool) {
     assert!(!jobs::run_step(&app.kernel, &script).await.unwrap(), "nobody tries it any more");
     // what organizers read names nobody
     let mut conn = app.kernel.db.acquire().await.unwrap();
-    let body = jobs::status(&mut conn, KIND, id).await.unwrap().unwrap().body();
+    let body = json!(jobs::status(&mut conn, KIND, id).await.unwrap().unwrap().resource());
     assert_eq!((&body["state"], &body["error"]["code"]), (&json!("failed"), &json!("panicked")));
     assert!(!body.to_string().contains('@'));
     // until it is asked for again

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -72,19 +71,6 @@ pub struct JobStatus {
     attempts: i32,
     next_at: DateTime<Utc>,
     last_error: Option<String>,
-}
-
-impl JobStatus {
-    /// Status as the API shows it: `state`, `attempts`, `next_attempt_date` while it is retried, and `error` (`code`,
-    /// `detail`).
-    pub fn body(&self) -> Value {
-        json!({
-            "state": self.state,
-            "attempts": self.attempts,
-            "next_attempt_date": (self.state == JobState::Running && self.attempts > 0).then_some(self.next_at),
-            "error": self.last_error.as_deref().map(|why| json!({"code": why, "detail": failure_message(why)})),
-        })
-    }
 }
 
 /// Status of the jobs of a kind for these rows; finished jobs have none.

@@ -74,11 +74,6 @@ impl EmailAddress {
         PUBLIC_PROVIDERS.contains(&domain) || PROVIDERS.iter().any(|p| p.domains.contains(&domain))
     }
 
-    /// Does it need a relay that supports SMTPUTF8 (RFC 6531)?
-    pub fn needs_smtputf8(&self) -> bool {
-        !self.address.is_ascii()
-    }
-
     /// The normalised form for the index: lower case, without what the provider ignores (dots, tags), so that variants
     /// of one mailbox are equal.
     ///
@@ -176,8 +171,6 @@ mod tests {
         }
         let address = parsed("Ana@Example.org");
         assert_eq!((address.local(), address.domain()), ("Ana", "example.org"));
-        assert!(!address.needs_smtputf8());
-        assert!(parsed("josé@example.org").needs_smtputf8());
     }
 
     #[test]

@@ -234,23 +234,16 @@ impl Outbox for QuotaOutbox<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct RelayQuotas {
     left: Arc<HashMap<String, AtomicI64>>,
-    may_exceed: bool,
 }
 
 impl RelayQuotas {
     /// Quotas of these numbers of messages, by relay name.
     pub fn new(numbers: impl IntoIterator<Item = (String, i64)>) -> Self {
         let left = numbers.into_iter().map(|(relay, number)| (relay, AtomicI64::new(number))).collect();
-        Self { left: Arc::new(left), may_exceed: false }
+        Self { left: Arc::new(left) }
     }
 
-    /// The same quotas, for messages that cannot wait: they may fall below zero.
-    #[must_use]
-    pub fn with_overdraft(&self) -> Self {
-        Self { left: self.left.clone(), may_exceed: true }
-    }
-
-    /// Quotas that are not exactly used up: positive for unused ones, negative for an overdraft.
+    /// Quotas that are not used up.
     pub fn left(&self) -> impl Iterator<Item = (&str, i64)> {
         let left = self.left.iter().map(|(relay, left)| (relay.as_str(), left.load(Ordering::Relaxed)));
         left.filter(|(_, left)| *left != 0)
@@ -258,7 +251,7 @@ impl RelayQuotas {
 
     fn take(&self, relay: &str) -> bool {
         let Some(left) = self.left.get(relay) else { return true };
-        let one_less = |n: i64| (n > 0 || self.may_exceed).then_some(n - 1);
+        let one_less = |n: i64| (n > 0).then_some(n - 1);
         left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }
 
@@ -278,11 +271,9 @@ mod tests {
         let quotas = RelayQuotas::new([("a:25".to_owned(), 2)]);
         assert_eq!([(); 3].map(|()| quotas.take("a:25")), [true, true, false]);
         assert!(quotas.take("b:25"), "another has no pace");
-        assert!(quotas.with_overdraft().take("a:25"));
-        assert_eq!(quotas.left().collect::<Vec<_>>(), [("a:25", -1)]);
-        quotas.put_back("a:25");
-        assert!(!quotas.take("a:25"));
         assert_eq!(quotas.left().count(), 0);
+        quotas.put_back("a:25");
+        assert_eq!(quotas.left().collect::<Vec<_>>(), [("a:25", 1)]);
     }
 
     #[tokio::test]
