@@ -13,7 +13,9 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
-    Broadcasts, ops,
+    Broadcasts,
+    mail::TestBroadcast,
+    ops,
     states::{BroadcastState, RecipientState},
     store::{self, Broadcast, Text},
 };
@@ -457,7 +459,7 @@ async fn send_test_broadcast(
         let email = NewEmail {
             organization_id: b.organization_id,
             class: Class::Notice,
-            kind: "broadcast_test",
+            kind: TestBroadcast::KIND,
             lane: "",
             refs: json!({"broadcast": id, "organizer": actor.organizer_id, "locale": locale}),
             protected: false,

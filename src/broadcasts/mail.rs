@@ -162,9 +162,14 @@ impl Broadcast {
     }
 }
 
+impl TestBroadcast {
+    /// Its name.
+    pub const KIND: &'static str = "broadcast_test";
+}
+
 impl MailKind for TestBroadcast {
     fn kind(&self) -> &'static str {
-        "broadcast_test"
+        Self::KIND
     }
 
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {

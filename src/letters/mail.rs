@@ -139,9 +139,14 @@ impl MailKind for ConfirmMail {
 #[derive(Debug)]
 pub struct ThanksMail(pub Letters);
 
+impl ThanksMail {
+    /// Its name.
+    pub const KIND: &'static str = "letter_thanks";
+}
+
 impl MailKind for ThanksMail {
     fn kind(&self) -> &'static str {
-        "letter_thanks"
+        Self::KIND
     }
 
     fn addressee<'a>(

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     dispatch,
+    mail::ThanksMail,
     state::OutreachState,
     store::{self, LetterAction, LetterRow, OfficeText, OfficeTitle, OfficeTitles, OfficialName, TemplateText},
     submission::LetterPayload,
@@ -310,7 +311,7 @@ pub async fn confirm(
         let email = NewEmail {
             organization_id: action.organization_id,
             class: Class::Notice,
-            kind: "letter_thanks",
+            kind: ThanksMail::KIND,
             lane: "",
             refs: json!({ "letter": row.id }),
             protected,

@@ -105,9 +105,14 @@ async fn asking(petitions: &Petitions, emails: &[QueuedEmail], kind: &str) -> Re
     compose_unrequested(petitions, emails, |c| c.row.state == SignatureState::Pending, write).await
 }
 
+impl ConfirmMail {
+    /// Its name.
+    pub const KIND: &'static str = "petition_confirm";
+}
+
 impl MailKind for ConfirmMail {
     fn kind(&self) -> &'static str {
-        "petition_confirm"
+        Self::KIND
     }
 
     fn is_first_contact(&self) -> bool {
@@ -123,13 +128,18 @@ impl MailKind for ConfirmMail {
     }
 
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
-        Box::pin(asking(&self.0, emails, "petition_confirm"))
+        Box::pin(asking(&self.0, emails, Self::KIND))
     }
+}
+
+impl ReminderMail {
+    /// Its name.
+    pub const KIND: &'static str = "petition_reminder";
 }
 
 impl MailKind for ReminderMail {
     fn kind(&self) -> &'static str {
-        "petition_reminder"
+        Self::KIND
     }
 
     fn addressee<'a>(
@@ -141,13 +151,18 @@ impl MailKind for ReminderMail {
     }
 
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
-        Box::pin(asking(&self.0, emails, "petition_reminder"))
+        Box::pin(asking(&self.0, emails, Self::KIND))
     }
+}
+
+impl OwnPageMail {
+    /// Its name.
+    pub const KIND: &'static str = "petition_own_page";
 }
 
 impl MailKind for OwnPageMail {
     fn kind(&self) -> &'static str {
-        "petition_own_page"
+        Self::KIND
     }
 
     fn is_first_contact(&self) -> bool {
@@ -165,15 +180,20 @@ impl MailKind for OwnPageMail {
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
         let write = |c: LoadedSignature, to| {
             let manage_url = self.0.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
-            compose(&self.0, &c, to, "petition_own_page", context! { manage_url })
+            compose(&self.0, &c, to, Self::KIND, context! { manage_url })
         };
         Box::pin(compose_unrequested(&self.0, emails, |c| c.row.is_effective(), write))
     }
 }
 
+impl MilestoneMail {
+    /// Its name.
+    pub const KIND: &'static str = "petition_milestone";
+}
+
 impl MailKind for MilestoneMail {
     fn kind(&self) -> &'static str {
-        "petition_milestone"
+        Self::KIND
     }
 
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
@@ -202,16 +222,21 @@ impl MilestoneMail {
             step,
             goal => petition.goal,
         };
-        let rendered = mail::render(kernel, "petition_milestone", locale, false, page)?;
+        let rendered = mail::render(kernel, Self::KIND, locale, false, page)?;
         let mut composed = Composed::new(to, action.organization_name.clone(), rendered.subject, rendered.text);
         composed.html = rendered.html;
         Ok(Some(composed))
     }
 }
 
+impl ThanksMail {
+    /// Its name.
+    pub const KIND: &'static str = "petition_thanks";
+}
+
 impl MailKind for ThanksMail {
     fn kind(&self) -> &'static str {
-        "petition_thanks"
+        Self::KIND
     }
 
     fn addressee<'a>(
@@ -255,7 +280,7 @@ impl ThanksMail {
             let petition_url = kernel.url(&action.path());
             let page =
                 context! { manage_url, petition_url, share_text => text.thanks, unconfirmed => !action.confirms };
-            compose(&self.0, &c, to, "petition_thanks", page)
+            compose(&self.0, &c, to, Self::KIND, page)
         };
         mail::compose_permitted(kernel, emails, drafts.collect(), write).await
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{store::milestones, submission::Petitions};
+use super::{mail::MilestoneMail, store::milestones, submission::Petitions};
 use crate::{
     error::Result,
     mail::{self, Class, NewEmail},
@@ -44,7 +44,7 @@ async fn record_some(petitions: &Petitions) -> Result<(i64, usize)> {
             let email = NewEmail {
                 organization_id: petition.organization_id,
                 class: Class::Notice,
-                kind: "petition_milestone",
+                kind: MilestoneMail::KIND,
                 lane: "",
                 refs: json!({"petition": petition.id, "organizer": organizer, "step": petition.step}),
                 protected: false,

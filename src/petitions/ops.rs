@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     document::{NewPetition, PetitionDocument, last_segment},
+    mail::ThanksMail,
     state::{CommentState, SignatureState},
     store::{self, Petition, SignatureRow},
     submission::{Petitions, SIGNATURES, SignaturePayload},
@@ -185,7 +186,7 @@ pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &LoadedS
             let email = NewEmail {
                 organization_id: action.organization_id,
                 class: Class::Notice,
-                kind: "petition_thanks",
+                kind: ThanksMail::KIND,
                 lane: "",
                 refs: json!({"signature": c.row.id}),
                 protected: action.protected,

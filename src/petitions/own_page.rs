@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     links::confirmed,
+    mail::OwnPageMail,
     ops,
     store::{self, Petition, signers},
     submission::Petitions,
@@ -258,7 +259,7 @@ async fn request_own_page_mail(
         let email = NewEmail {
             organization_id,
             class: Class::Confirmation,
-            kind: "petition_own_page",
+            kind: OwnPageMail::KIND,
             lane: "",
             refs: json!({"signature": found.unwrap_or_else(|| kernel.env.id())}),
             protected: false,
