@@ -19,7 +19,7 @@ use validator::Validate;
 
 use super::{
     action::{ActionText, CampaignState, Texts},
-    document::parse_texts,
+    document::CommonMembers,
     images, ops,
     pages::CampaignLink,
     sources,
@@ -37,7 +37,7 @@ use crate::{
         idempotency::{self, KeyClaim},
         paging::{Listed, Page},
         patch::{NewBody, Patch},
-        text::{LocaleTag, Slug, clean_text, required_line},
+        text::{LocaleTag, Slug},
     },
     organizers::{self, Actor, Authenticator, MaybeActor, Scope, audit},
 };
@@ -215,26 +215,18 @@ struct ValidatedCampaign {
 
 async fn validate(conn: &mut PgConnection, organization: Uuid, new: CampaignDocument) -> Result<ValidatedCampaign> {
     let mut errors: Vec<FieldError> = Vec::new();
-    let title = required_line(&new.title, 300).map_err(|e| Error::field("/title", e.code, e.detail))?;
-    let summary =
-        clean_text(&new.muster_summary, 1000).map_err(|e| Error::field("/muster:summary", e.code, e.detail))?;
-    let description =
-        clean_text(&new.description, 40_000).map_err(|e| Error::field("/description", e.code, e.detail))?;
-    let slug = match &new.muster_slug {
-        Some(input) => Slug::parse(input).map_err(|e| Error::field("/muster:slug", e.code, e.detail))?,
-        None => Slug::from_title(&title).ok_or_else(|| {
-            Error::field("/muster:slug", "required", "No address can be made from this title; give one.")
-        })?,
+    let CommonMembers { title, summary, description, slug, locale, texts } = CommonMembers::parse(
+        [&new.title, &new.muster_summary, &new.description],
+        new.muster_slug.as_deref(),
+        new.muster_locale.as_deref(),
+        new.muster_texts,
+        &mut errors,
+    );
+    let Some(slug) = slug.filter(|_| errors.is_empty()) else { return Err(Error::Fields(errors)) };
+    let locale = match locale {
+        Some(locale) => locale,
+        None => store::organization_locale(conn, organization).await?,
     };
-    let locale = match new.muster_locale.as_deref().map(LocaleTag::parse).transpose() {
-        Ok(Some(locale)) => locale,
-        Ok(None) => store::organization_locale(conn, organization).await?,
-        Err(e) => return Err(Error::field("/muster:locale", "unknown_value", e.detail)),
-    };
-    let texts = parse_texts(new.muster_texts, &mut errors);
-    if !errors.is_empty() {
-        return Err(Error::Fields(errors));
-    }
     let state = new.muster_status;
     Ok(ValidatedCampaign { title, summary, description, slug, locale, texts, state })
 }

@@ -253,39 +253,24 @@ impl ActionDocument {
     /// 422 with a pointer for each refused field.
     pub fn parse(self, kind: Kind, may_skip_confirmation: bool) -> Result<NewAction> {
         let mut errors = Vec::new();
+        let CommonMembers { title, summary, description, slug, locale, texts } = CommonMembers::parse(
+            [&self.title, &self.muster_summary, &self.description],
+            self.muster_slug.as_deref(),
+            self.muster_locale.as_deref(),
+            self.muster_texts,
+            &mut errors,
+        );
         let mut take = |pointer: &str, parsed: Result<String, TextError>| {
             parsed.unwrap_or_else(|e| {
                 errors.push(FieldError::new(pointer, e.code, e.detail));
                 String::new()
             })
         };
-        let title = take("/title", required_line(&self.title, 300));
-        let summary = take("/muster:summary", clean_text(&self.muster_summary, 1000));
-        let description = take("/description", clean_text(&self.description, 40_000));
         let state_reason = take("/muster:status_reason", clean_text(&self.muster_status_reason, 500));
         let button = take("/muster:button", clean_line(&self.muster_button, 60));
         let thanks = take("/muster:thanks", clean_text(&self.muster_thanks, 5000));
         let share_text = take("/muster:share_text", clean_text(&self.muster_share_text, 500));
         let hosted_by = take("/muster:hosted_by", clean_line(&self.muster_hosted_by, 200));
-        let slug = if let Some(input) = &self.muster_slug {
-            Slug::parse(input).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok()
-        } else {
-            let made = Slug::from_title(&title);
-            if made.is_none() && !title.is_empty() {
-                errors.push(FieldError::new(
-                    "/muster:slug",
-                    "required",
-                    "No address can be made from this title; give one.",
-                ));
-            }
-            made
-        };
-        let locale = self.muster_locale.as_deref().map(LocaleTag::parse).transpose();
-        let locale = locale
-            .map_err(|e| errors.push(FieldError::new("/muster:locale", "unknown_value", e.detail)))
-            .ok()
-            .flatten();
-        let texts = parse_texts(self.muster_texts, &mut errors);
         let confirmation = self.muster_confirmation.unwrap_or(Confirmation::Email);
         if confirmation == Confirmation::None && (self.muster_privacy == Privacy::Protected || !may_skip_confirmation) {
             errors.push(FieldError::new(
@@ -333,6 +318,54 @@ impl ActionDocument {
             }),
             _ => Err(Error::Fields(errors)),
         }
+    }
+}
+
+/// The checked members that actions and campaigns share.
+pub(super) struct CommonMembers {
+    pub(super) title: String,
+    pub(super) summary: String,
+    pub(super) description: String,
+    /// `None` only together with an error.
+    pub(super) slug: Option<Slug>,
+    pub(super) locale: Option<LocaleTag>,
+    pub(super) texts: Texts,
+}
+
+impl CommonMembers {
+    /// Checks and normalises title, summary and description, slug, locale and texts; without a slug it is made from
+    /// the title.
+    pub(super) fn parse(
+        [title, summary, description]: [&str; 3],
+        slug: Option<&str>,
+        locale: Option<&str>,
+        texts: Texts,
+        errors: &mut Vec<FieldError>,
+    ) -> Self {
+        let mut take = |pointer: &str, parsed: Result<String, TextError>| {
+            parsed.unwrap_or_else(|e| {
+                errors.push(FieldError::new(pointer, e.code, e.detail));
+                String::new()
+            })
+        };
+        let title = take("/title", required_line(title, 300));
+        let summary = take("/muster:summary", clean_text(summary, 1000));
+        let description = take("/description", clean_text(description, 40_000));
+        let slug = if let Some(input) = slug {
+            Slug::parse(input).map_err(|e| errors.push(FieldError::new("/muster:slug", e.code, e.detail))).ok()
+        } else {
+            let made = Slug::from_title(&title);
+            if made.is_none() && !title.is_empty() {
+                let detail = "No address can be made from this title; give one.";
+                errors.push(FieldError::new("/muster:slug", "required", detail));
+            }
+            made
+        };
+        let locale = locale.map(LocaleTag::parse).transpose().unwrap_or_else(|e| {
+            errors.push(FieldError::new("/muster:locale", "unknown_value", e.detail));
+            None
+        });
+        Self { title, summary, description, slug, locale, texts: parse_texts(texts, errors) }
     }
 }
 
