@@ -5,6 +5,7 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::{
+    campaigns::State,
     kernel::filter::{Field, FieldKind, FieldSet, Filter},
     letters::check_template,
     mail::{self, BounceReport},
@@ -38,7 +39,7 @@ pub fn filter(raw: &[u8]) {
         Field { name: "created_date", column_sql: "c", kind: FieldKind::Timestamp },
         Field { name: "count", column_sql: "k", kind: FieldKind::Integer },
         Field { name: "is_open", column_sql: "o", kind: FieldKind::Boolean },
-        Field { name: "state", column_sql: "s", kind: FieldKind::Enum(&["open", "closed"]) },
+        Field { name: "state", column_sql: "s", kind: FieldKind::Enum(State::NAMES) },
         Field { name: "email_address", column_sql: "e", kind: FieldKind::Virtual },
     ]);
     let Ok(text) = std::str::from_utf8(raw) else { return };

@@ -84,6 +84,18 @@ impl LinkHandler for Unsubscribe {
     }
 }
 
+/// What a person wants to get: the values of the form.
+#[derive(Clone, Copy, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+enum MailChoice {
+    /// Email updates, and what the person's own acts bring.
+    News,
+    /// No email updates.
+    None,
+    /// No mail of this installation ever again.
+    Never,
+}
+
 impl LinkHandler for Preferences {
     fn purpose(&self) -> Purpose {
         Purpose::Preferences
@@ -93,15 +105,17 @@ impl LinkHandler for Preferences {
         Box::pin(async move {
             let (reader, locale) = find(&mut *self.0.db.acquire().await?, token).await?;
             let mut page = page(locale, &reader, "preferences");
-            let option =
-                |value: &str, chosen| (value.to_owned(), text(locale, &format!("preferences-{value}")), chosen);
+            let option = |choice: MailChoice, is_chosen| {
+                let value: &str = choice.into();
+                (value.to_owned(), text(locale, &format!("preferences-{value}")), is_chosen)
+            };
             page.choice_list = Some(ChoiceList {
                 name: "mail",
                 legend: text(locale, "preferences-legend"),
                 options: vec![
-                    option("news", reader.wants_news),
-                    option("none", !reader.wants_news),
-                    option("never", false),
+                    option(MailChoice::News, reader.wants_news),
+                    option(MailChoice::None, !reader.wants_news),
+                    option(MailChoice::Never, false),
                 ],
             });
             page.button = Some(text(locale, "preferences-button"));
@@ -114,27 +128,27 @@ impl LinkHandler for Preferences {
             let kernel = &self.0;
             let mut tx = kernel.db.begin().await?;
             let (reader, locale) = find(&mut tx, token).await?;
-            let chosen = choices.get("mail").unwrap_or("");
-            match chosen {
-                "news" if reader.wants_news => {}
-                "news" => {
+            let choice = choices.get("mail").and_then(|value| value.parse::<MailChoice>().ok());
+            let choice = choice.ok_or_else(|| Error::field("/mail", "unknown_value", "Choose one of the three."))?;
+            match choice {
+                MailChoice::News if reader.wants_news => {}
+                MailChoice::News => {
                     people::lock_person(&mut tx, token.row).await?;
                     let wording = text(locale, "preferences-news");
                     people::set_updates_consent(&mut tx, kernel, token.row, true, &wording, locale).await?;
                 }
-                "none" => stop(&mut tx, kernel, token, &reader, locale).await?,
-                "never" => {
+                MailChoice::None => stop(&mut tx, kernel, token, &reader, locale).await?,
+                MailChoice::Never => {
                     stop(&mut tx, kernel, token, &reader, locale).await?;
                     let vault = kernel.vaults.open(reader.vault_id).await?;
                     if let Some(address) = reader.address(&vault)? {
                         mail::suppress_globally(&mut tx, kernel, &address, false).await?;
                     }
                 }
-                _ => return Err(Error::field("/mail", "unknown_value", "Choose one of the three.")),
             }
             tx.commit().await?;
             let mut page = page(locale, &reader, "preferences-done");
-            page.lines = vec![text(locale, &format!("preferences-{chosen}"))];
+            page.lines = vec![text(locale, &format!("preferences-{}", <&str>::from(choice)))];
             page.done = true;
             Ok(page)
         })

@@ -9,9 +9,10 @@ use crate::{
 };
 
 /// State of a broadcast: `broadcasts.state`, `muster:state` in the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum BroadcastState {
     /// Being written; only drafts can be changed or deleted.
     Draft,
@@ -29,24 +30,9 @@ pub enum BroadcastState {
     Failed,
 }
 
+crate::kernel::text_enum!(BroadcastState);
+
 impl BroadcastState {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Draft, Self::Scheduled, Self::Sending, Self::Paused, Self::Done, Self::Cancelled, Self::Failed];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Scheduled => "scheduled",
-            Self::Sending => "sending",
-            Self::Paused => "paused",
-            Self::Done => "done",
-            Self::Cancelled => "cancelled",
-            Self::Failed => "failed",
-        }
-    }
-
     /// Is there a transition to `next`?
     pub fn may_become(self, next: Self) -> bool {
         match next {
@@ -82,9 +68,10 @@ impl BroadcastState {
 }
 
 /// State of a recipient's mail: `broadcast_recipients.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum RecipientState {
     /// No mail was queued yet, or it was withdrawn by a pause.
     Waiting,
@@ -104,44 +91,7 @@ pub enum RecipientState {
     Complained,
 }
 
-impl RecipientState {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Waiting,
-        Self::Queued,
-        Self::Sent,
-        Self::Failed,
-        Self::Uncertain,
-        Self::Cancelled,
-        Self::Bounced,
-        Self::Complained,
-    ];
-
-    /// The values of all of them, for filters.
-    pub const NAMES: [&'static str; Self::ALL.len()] = {
-        let mut names = [""; Self::ALL.len()];
-        let mut i = 0;
-        while i < names.len() {
-            names[i] = Self::ALL[i].as_str();
-            i += 1;
-        }
-        names
-    };
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Queued => "queued",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Uncertain => "uncertain",
-            Self::Cancelled => "cancelled",
-            Self::Bounced => "bounced",
-            Self::Complained => "complained",
-        }
-    }
-}
+crate::kernel::text_enum!(RecipientState);
 
 impl From<DeliveryStatus> for RecipientState {
     fn from(status: DeliveryStatus) -> Self {

@@ -11,9 +11,10 @@ use super::{images::ActionImage, lifecycle::NextAction};
 use crate::kernel::{cache_invalidation::CacheInvalidation, text::LocaleTag};
 
 /// The kinds of action: `actions.kind`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// A petition: people sign.
     Petition,
@@ -23,19 +24,9 @@ pub enum Kind {
     Letter,
 }
 
+crate::kernel::text_enum!(Kind);
+
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Petition, Self::Event, Self::Letter];
-
-    /// Its value in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Petition => "petition",
-            Self::Event => "event",
-            Self::Letter => "letter",
-        }
-    }
-
     /// First part of the path of an action's page: `/p/`, `/e/`, `/l/`.
     pub fn page_prefix(self) -> &'static str {
         match self {
@@ -56,9 +47,10 @@ impl Kind {
 }
 
 /// `muster:privacy` of an action: `actions.privacy`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Privacy {
     /// Personal data is sealed in the organization's vault.
     #[default]
@@ -67,23 +59,13 @@ pub enum Privacy {
     Protected,
 }
 
-impl Privacy {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Standard, Self::Protected];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-            Self::Protected => "protected",
-        }
-    }
-}
+crate::kernel::text_enum!(Privacy);
 
 /// `muster:confirmation` of an action: `actions.confirmation`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Confirmation {
     /// A submission takes effect at once.
     None,
@@ -91,23 +73,13 @@ pub enum Confirmation {
     Email,
 }
 
-impl Confirmation {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::None, Self::Email];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Email => "email",
-        }
-    }
-}
+crate::kernel::text_enum!(Confirmation);
 
 /// `muster:status` of an action: `actions.state`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = ActionStatus)]
 pub enum State {
     /// Seen by organizers only.
@@ -129,33 +101,9 @@ pub enum State {
     Archived,
 }
 
+crate::kernel::text_enum!(State);
+
 impl State {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Draft,
-        Self::Published,
-        Self::Paused,
-        Self::Closed,
-        Self::Won,
-        Self::Lost,
-        Self::Cancelled,
-        Self::Archived,
-    ];
-
-    /// Its value in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Published => "published",
-            Self::Paused => "paused",
-            Self::Closed => "closed",
-            Self::Won => "won",
-            Self::Lost => "lost",
-            Self::Cancelled => "cancelled",
-            Self::Archived => "archived",
-        }
-    }
-
     /// May the public see it?
     pub fn is_public(self) -> bool {
         !matches!(self, Self::Draft | Self::Archived)
@@ -298,9 +246,10 @@ impl Action {
 }
 
 /// `muster:status` of a campaign: `campaigns.state`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum CampaignState {
     /// Seen by organizers only.
     Draft,
@@ -311,16 +260,4 @@ pub enum CampaignState {
     Archived,
 }
 
-impl CampaignState {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Draft, Self::Published, Self::Archived];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Published => "published",
-            Self::Archived => "archived",
-        }
-    }
-}
+crate::kernel::text_enum!(CampaignState);

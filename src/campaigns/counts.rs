@@ -12,6 +12,7 @@ use sqlx::{PgConnection, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::action::Confirmation;
 use crate::{error::Result, kernel::db::force_index_plan};
 
 /// Maximum number of deltas that one transaction folds.
@@ -82,8 +83,8 @@ pub enum Tick {
 /// Returns how many published numbers changed.
 pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Result<u64> {
     let (confirmation, step) = match tick {
-        Tick::Confirmed => ("email", 1),
-        Tick::Unconfirmed => ("none", 10_i64),
+        Tick::Confirmed => (Confirmation::Email, 1),
+        Tick::Unconfirmed => (Confirmation::None, 10_i64),
     };
     let published = sqlx::query_scalar!(
         r#"WITH due AS MATERIALIZED (
@@ -103,7 +104,7 @@ pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Resu
                WHERE c.action_id = due.id AND c.dimension = 'total' AND c.key = '' AND c.value = due.value
            )
            SELECT count(*) AS "n!" FROM moved"#,
-        confirmation,
+        confirmation.as_str(),
         step,
         now
     )
@@ -115,7 +116,7 @@ pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Resu
         "UPDATE events e SET published_status = event_status(e)
          WHERE e.ends_at > $2 AND e.published_status <> event_status(e)
            AND (SELECT a.confirmation FROM actions a WHERE a.id = e.id) = $1",
-        confirmation,
+        confirmation.as_str(),
         now
     )
     .execute(&mut *tx)
@@ -127,6 +128,8 @@ pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Resu
 /// What counts are broken down by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Dimension {
     /// Day of counting (UTC).
     Day,
@@ -140,20 +143,11 @@ pub enum Dimension {
     Source,
 }
 
+crate::kernel::text_enum!(Dimension);
+
 impl Dimension {
     /// Those that are published.
     pub const PUBLIC: [Self; 4] = [Self::Day, Self::Country, Self::Region, Self::Locale];
-
-    /// Its value in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Country => "country",
-            Self::Region => "region",
-            Self::Locale => "locale",
-            Self::Source => "source",
-        }
-    }
 }
 
 /// Counts by key.

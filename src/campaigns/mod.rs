@@ -24,6 +24,7 @@ mod share;
 mod short_link_clicks;
 mod sources;
 mod store;
+mod submission;
 mod updates;
 
 pub use action::{Action, ActionText, CampaignState, Confirmation, Kind, Privacy, State, Texts};
@@ -44,4 +45,5 @@ pub use store::{
     PartnerBox, ShortLink, StateChange, by_id, by_ids, by_key, campaign_exists, close_due, delete_short_link, lock,
     log_state, page_of_actions, short_links, state_changes, void_previews,
 };
+pub use submission::{SubmissionMode, SubmissionOutcome};
 pub use updates::{Figure, UpdateDocument, UpdateKind, save_update};

@@ -106,7 +106,7 @@ fn card(row: LandingRow, locale: LocaleTag) -> Card {
         _ => String::new(),
     };
     let status = match row.state {
-        State::Published => row.published_status.unwrap_or_else(|| "open".to_owned()),
+        State::Published => row.availability,
         other => other.as_str().to_owned(),
     };
     Card {
@@ -333,6 +333,6 @@ pub fn availability_context(action: &super::Action, locale: LocaleTag, now: Date
 /// `internal` when the template does not render.
 pub fn received(kernel: &Kernel, visitor: &Visitor, action: &super::Action, title: &str) -> Result<Response> {
     let mailbox_url = if kernel.settings.mail.transport == crate::config::Transport::Mailbox { "/mailbox" } else { "" };
-    let page = context! { kind => action.kind.as_str(), confirmation => if action.confirms { "email" } else { "none" }, title, back_url => action.path(), mailbox_url };
+    let page = context! { kind => action.kind.as_str(), confirmation => action.confirmation().as_str(), title, back_url => action.path(), mailbox_url };
     Ok(private(kernel.pages.page("pages/received.html", visitor, "", page)?).into_response())
 }

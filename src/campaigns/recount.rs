@@ -59,12 +59,27 @@ pub struct Range {
     pub upto: Uuid,
 }
 
-/// A number that a store reads: `rows` (what rows count for), `kept` (what is kept of it), `erased` (rows that are
-/// gone for good), or `digest`.
+/// What a number that a store reads is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum CellKind {
+    /// What rows count for.
+    Rows,
+    /// What is kept of it.
+    Kept,
+    /// Rows that are gone for good.
+    Erased,
+    /// Digest of the row versions.
+    Digest,
+}
+
+crate::kernel::text_enum!(CellKind);
+
+/// A number that a store reads.
 #[derive(Clone, Debug)]
 pub struct Cell {
-    /// Which of these.
-    pub of: String,
+    /// What it is.
+    pub kind: CellKind,
     /// By what it is counted; empty for the last two.
     pub dimension: String,
     /// Its key there.
@@ -86,7 +101,7 @@ impl From<Vec<Cell>> for RangeCounts {
     fn from(read: Vec<Cell>) -> Self {
         let mut slice = Self::default();
         for cell in read {
-            if cell.of == "digest" {
+            if cell.kind == CellKind::Digest {
                 slice.digest = cell.n;
             } else {
                 slice.cells.insert((cell.dimension, cell.key), cell.n);
@@ -111,11 +126,11 @@ impl From<Vec<Cell>> for Comparison {
     fn from(read: Vec<Cell>) -> Self {
         let mut compared = Self::default();
         for cell in read {
-            match cell.of.as_str() {
-                "rows" => {
+            match cell.kind {
+                CellKind::Rows => {
                     compared.rows.insert((cell.dimension, cell.key), cell.n);
                 }
-                "kept" => {
+                CellKind::Kept => {
                     compared.kept.insert((cell.dimension, cell.key), cell.n);
                 }
                 _ => compared.has_erased = cell.n > 0,

@@ -39,8 +39,9 @@ pub fn links(action: &Action, url: &str, locale: LocaleTag) -> Vec<PageLink> {
         .collect()
 }
 
-/// Sizes of paper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Sizes of paper: `paper` in the query of a poster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub enum PaperSize {
     /// 210 by 297 mm.
     A4,
@@ -49,15 +50,6 @@ pub enum PaperSize {
 }
 
 impl PaperSize {
-    /// From the query: `a4` or `letter`.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "a4" => Some(Self::A4),
-            "letter" => Some(Self::Letter),
-            _ => None,
-        }
-    }
-
     /// Width and height as SVG lengths, and in tenths of a millimetre.
     fn size(self) -> (&'static str, &'static str, u32, u32) {
         match self {

@@ -236,9 +236,10 @@ pub struct FiguresImported {
 }
 
 /// The kinds of update: `updates.kind`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum UpdateKind {
     /// News.
     #[default]
@@ -255,22 +256,7 @@ pub enum UpdateKind {
     Story,
 }
 
-impl UpdateKind {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::News, Self::Win, Self::Deadline, Self::Draw, Self::Press, Self::Story];
-
-    /// Its value in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::News => "news",
-            Self::Win => "win",
-            Self::Deadline => "deadline",
-            Self::Draw => "draw",
-            Self::Press => "press",
-            Self::Story => "story",
-        }
-    }
-}
+crate::kernel::text_enum!(UpdateKind);
 
 /// One number of a series.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, Validate, ToSchema)]

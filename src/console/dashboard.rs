@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::store;
 use crate::{
+    campaigns::State,
     error::Result,
     kernel::{
         i18n,
@@ -33,7 +34,7 @@ struct Petition {
     id: Uuid,
     title: String,
     url: String,
-    state: String,
+    state: State,
     total: i64,
     published_total: i64,
     export_url: String,
@@ -59,10 +60,18 @@ struct Letter {
     sent: i64,
     failed: i64,
     export_url: String,
-    /// Progress of the job that releases or holds its letters: `releasing`, `holding`, `failed`, or empty without a
-    /// job.
-    dispatch: &'static str,
+    /// The job that releases or holds its letters.
+    dispatch: Option<DispatchState>,
     dispatched: i64,
+}
+
+/// What a job that releases or holds letters does; the ends of the names of texts.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum DispatchState {
+    Releasing,
+    Holding,
+    Failed,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,10 +118,10 @@ impl Dashboard {
         let ids: Vec<Uuid> = letters.iter().map(|row| row.id).collect();
         let jobs = letters::dispatch_jobs(&mut *conn, &ids).await?;
         let letters = letters.into_iter().map(|row| Letter {
-            dispatch: jobs.get(&row.id).map_or("", |job| match (job.state, row.live) {
-                (JobState::Failed, _) => "failed",
-                (JobState::Running, true) => "releasing",
-                (JobState::Running, false) => "holding",
+            dispatch: jobs.get(&row.id).map(|job| match (job.state, row.live) {
+                (JobState::Failed, _) => DispatchState::Failed,
+                (JobState::Running, true) => DispatchState::Releasing,
+                (JobState::Running, false) => DispatchState::Holding,
             }),
             dispatched: jobs.get(&row.id).map_or(0, |job| job.done),
             url: format!("/l/{}", row.slug),

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::api_client::{ApiClient, flash_from_query};
 use crate::{
     broadcasts::BroadcastState,
+    campaigns::{Kind, Privacy},
     error::{Error, Result},
     kernel::{
         extract::PathParams,
@@ -48,10 +49,10 @@ pub async fn queue(
 /// kind.
 async fn actions(api_client: &ApiClient, session: &Session) -> Result<Value> {
     let mut actions = Vec::new();
-    for kind in ["petitions", "events", "advocacy_campaigns"] {
+    for kind in Kind::ALL.map(Kind::collection) {
         let list = api_client.get(session, &format!("/api/v1/{kind}?per_page=100")).await?;
         for action in list["_embedded"][format!("osdi:{kind}")].as_array().into_iter().flatten() {
-            if action["muster:privacy"] != "protected" {
+            if action["muster:privacy"] != Privacy::Protected.as_str() {
                 let id = action["identifiers"][0].as_str().unwrap_or_default().trim_start_matches("muster:");
                 actions.push(json!({"id": id, "slug": action["muster:slug"], "title": action["title"]}));
             }

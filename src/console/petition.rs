@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::api_client::{ApiClient, flash_from_query};
 use crate::{
-    campaigns::{self, Kind},
+    campaigns::{self, Kind, Privacy},
     error::Result,
     exports,
     kernel::{
@@ -24,7 +24,7 @@ use crate::{
         zones,
     },
     organizers::{self, MaybeSession, Scope},
-    petitions,
+    petitions::{self, CommentState, ImportState, InvalidationState, SignatureState},
 };
 
 /// Number of quarantined signatures, and of comments to moderate, shown on the page.
@@ -41,10 +41,13 @@ pub async fn show(
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     let base = format!("/api/v1/petitions/{key}");
     let read = async |path: &str| api_client.get(&session, &format!("{base}{path}")).await;
-    let held = format!("/signatures?per_page={ROWS_PER_PAGE}&filter=muster%3Astate%20eq%20%27quarantined%27");
-    let unread = format!("/signatures?per_page={ROWS_PER_PAGE}&filter=muster%3Acomment_state%20eq%20%27waiting%27");
+    let signatures = |member: &str, value: &str| {
+        format!("/signatures?per_page={ROWS_PER_PAGE}&filter=muster%3A{member}%20eq%20%27{value}%27")
+    };
+    let held = signatures("state", SignatureState::Quarantined.as_str());
+    let unread = signatures("comment_state", CommentState::Waiting.as_str());
     let petition = read("").await?;
-    let is_protected = petition["muster:privacy"] == "protected";
+    let is_protected = petition["muster:privacy"] == Privacy::Protected.as_str();
     let sections = json!({
         "counts": read("/counts").await?,
         "sources": read("/counts?by=source").await?["muster:counts"],
@@ -62,9 +65,11 @@ pub async fn show(
         "preview_url": api_client.post(&session, &format!("{base}/preview")).await?["muster:preview_url"],
     });
     let (done, told_n) = flash_from_query(query.as_deref());
+    let at_work =
+        [ImportState::Running.as_str(), InvalidationState::Running.as_str(), InvalidationState::Undoing.as_str()];
     let busy = ["jobs", "imports"].iter().any(|list| {
         sections[*list].as_array().is_some_and(|all| {
-            all.iter().any(|job| matches!(job["muster:state"].as_str(), Some("running" | "undoing")))
+            all.iter().any(|job| job["muster:state"].as_str().is_some_and(|state| at_work.contains(&state)))
         })
     });
     let page = context! {

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
+    campaigns::State,
     error::Result,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
@@ -22,7 +23,7 @@ pub struct PetitionRow {
     pub id: Uuid,
     pub slug: String,
     pub title: String,
-    pub state: String,
+    pub state: State,
     pub is_protected: bool,
     pub total: i64,
     pub published_total: i64,
@@ -31,7 +32,7 @@ pub struct PetitionRow {
 pub async fn petitions(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<PetitionRow>> {
     Ok(sqlx::query_as!(
         PetitionRow,
-        r#"SELECT a.id, a.slug, a.title, a.state, a.privacy = 'protected' AS "is_protected!", a.published_count AS published_total,
+        r#"SELECT a.id, a.slug, a.title, a.state AS "state: State", a.privacy = 'protected' AS "is_protected!", a.published_count AS published_total,
                   (coalesce((SELECT c.value FROM action_counts c WHERE c.action_id = a.id AND c.dimension = 'total' AND c.key = ''), 0)
                    + coalesce((SELECT sum(d.delta) FROM action_count_deltas d WHERE d.action_id = a.id AND d.dimension = 'total'), 0))::bigint AS "total!"
            FROM actions a
@@ -124,16 +125,25 @@ pub struct MailRow {
 
 /// Fields by which the mail queue can be filtered.
 pub const MAIL_FIELDS: FieldSet = FieldSet(&[
-    Field { name: "state", column_sql: "state", kind: FieldKind::Enum(&EmailState::NAMES) },
-    Field { name: "class", column_sql: "class", kind: FieldKind::Enum(&Class::NAMES) },
+    Field { name: "state", column_sql: "state", kind: FieldKind::Enum(EmailState::NAMES) },
+    Field { name: "class", column_sql: "class", kind: FieldKind::Enum(Class::NAMES) },
     Field { name: "kind", column_sql: "kind", kind: FieldKind::Text },
     Field { name: "lane", column_sql: "lane", kind: FieldKind::Text },
     Field { name: "created_date", column_sql: "created_at", kind: FieldKind::Timestamp },
 ]);
 
 /// Indexes over mail: partial ones, over the rare states.
-const MAIL_INDEXES: &[Index] =
-    &[Index::values("state", &["failed", "uncertain", "cancelled", "bounced", "complained", "sending"])];
+const MAIL_INDEXES: &[Index] = &[Index::values(
+    "state",
+    &[
+        EmailState::Failed.as_str(),
+        EmailState::Uncertain.as_str(),
+        EmailState::Cancelled.as_str(),
+        EmailState::Bounced.as_str(),
+        EmailState::Complained.as_str(),
+        EmailState::Sending.as_str(),
+    ],
+)];
 
 /// A page of an organization's mails, newest first.
 pub async fn mails(

@@ -23,32 +23,42 @@ use crate::{
     },
 };
 
-/// One kind of mail about a registration (`emails.refs`: `{"attendance": uuid}`).
+/// The kinds of mail about a registration: `emails.kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case", prefix = "event_")]
+pub enum EventMailKind {
+    /// The confirmation request.
+    Confirm,
+    /// It has its seats, or its event has moved.
+    Registered,
+    /// It waits for seats.
+    Waitlisted,
+    /// There are no seats for it.
+    Declined,
+    /// It has left the waitlist.
+    Promoted,
+    /// Its person cancelled it by link.
+    CancelledByYou,
+}
+
+crate::kernel::text_enum!(EventMailKind);
+
+/// Mails of one kind (`emails.refs`: `{"attendance": uuid}`).
 #[derive(Clone, Debug)]
 pub struct EventMail {
     kernel: Arc<Kernel>,
-    kind: &'static str,
+    kind: EventMailKind,
 }
 
 impl EventMail {
     /// All kinds of this slice.
     pub fn all(kernel: &Arc<Kernel>) -> Vec<Self> {
-        [
-            "event_confirm",
-            "event_registered",
-            "event_waitlisted",
-            "event_declined",
-            "event_promoted",
-            "event_cancelled_by_you",
-        ]
-        .into_iter()
-        .map(|kind| Self { kernel: kernel.clone(), kind })
-        .collect()
+        EventMailKind::ALL.into_iter().map(|kind| Self { kernel: kernel.clone(), kind }).collect()
     }
 
     /// The registrations with the kind of mail to send, in the order of `emails`; `None` where the mail no longer
     /// matches the registration's state.
-    async fn find(&self, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<(LoadedAttendance, &'static str)>>>> {
+    async fn find(&self, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<(LoadedAttendance, EventMailKind)>>>> {
         let kernel = &self.kernel;
         let mut conn = kernel.work.acquire().await?;
         let ids = QueuedEmail::ref_ids(emails, "attendance")?;
@@ -65,10 +75,10 @@ impl EventMail {
             }));
         }
         let mut loaded = ops::load_attendances(kernel, &mut conn, rows).await?.into_iter();
-        let with_context = |kind: Option<&'static str>| {
+        let with_context = |kind: Option<EventMailKind>| {
             let Some((c, kind)) = kind.and_then(|kind| Some((loaded.next()?, kind))) else { return Ok(None) };
             let c = c?;
-            let holds = c.event.is_on(kernel.env.now()) || kind == "event_cancelled_by_you";
+            let holds = c.event.is_on(kernel.env.now()) || kind == EventMailKind::CancelledByYou;
             Ok(holds.then_some((c, kind)))
         };
         Ok(kinds.into_iter().map(with_context).collect())
@@ -80,25 +90,29 @@ impl EventMail {
         &self,
         conn: &mut PgConnection,
         mut row: AttendanceRow,
-    ) -> Result<Option<(AttendanceRow, &'static str)>> {
+    ) -> Result<Option<(AttendanceRow, EventMailKind)>> {
         let mut kind = self.kind;
         // declined because the person has an active registration: the mail is about that one
-        if kind == "event_declined"
+        if kind == EventMailKind::Declined
             && row.state == AttendanceState::Declined
             && let Some(active) = store::active(conn, row.event_id, row.person_id).await?
         {
-            kind = if active.state == AttendanceState::Accepted { "event_registered" } else { "event_waitlisted" };
+            kind = if active.state == AttendanceState::Accepted {
+                EventMailKind::Registered
+            } else {
+                EventMailKind::Waitlisted
+            };
             row = active;
         }
         let holds = match kind {
-            "event_confirm" => {
+            EventMailKind::Confirm => {
                 row.state == AttendanceState::Pending
                     && row.confirm_expires_at.is_some_and(|at| at > self.kernel.env.now())
             }
-            "event_registered" | "event_promoted" => row.state == AttendanceState::Accepted,
-            "event_waitlisted" => row.state == AttendanceState::Waitlisted,
-            "event_declined" => row.state == AttendanceState::Declined,
-            _ => row.state == AttendanceState::Cancelled,
+            EventMailKind::Registered | EventMailKind::Promoted => row.state == AttendanceState::Accepted,
+            EventMailKind::Waitlisted => row.state == AttendanceState::Waitlisted,
+            EventMailKind::Declined => row.state == AttendanceState::Declined,
+            EventMailKind::CancelledByYou => row.state == AttendanceState::Cancelled,
         };
         Ok(holds.then_some((row, kind)))
     }
@@ -107,9 +121,11 @@ impl EventMail {
         let drafts = self.find(emails).await?.into_iter().zip(emails).map(|(found, email)| {
             Ok(found?.and_then(|(c, kind)| {
                 // without confirmation the address may have been typed by somebody else
-                let is_first = matches!(self.kind, "event_registered" | "event_waitlisted" | "event_declined")
-                    && email.class != Class::Urgent;
-                let is_unrequested = kind == "event_confirm" || (is_first && !c.event.action.confirms);
+                let is_first = matches!(
+                    self.kind,
+                    EventMailKind::Registered | EventMailKind::Waitlisted | EventMailKind::Declined
+                ) && email.class != Class::Urgent;
+                let is_unrequested = kind == EventMailKind::Confirm || (is_first && !c.event.action.confirms);
                 let basis = if is_unrequested { SendBasis::FirstContact } else { SendBasis::Transactional };
                 let to = c.payload.details.address()?;
                 Some(Draft { to, vault: c.vault.clone(), basis, about: (c, kind) })
@@ -118,11 +134,12 @@ impl EventMail {
         mail::compose_permitted(&self.kernel, emails, drafts.collect(), |(c, kind), to| self.write(&c, kind, to)).await
     }
 
-    fn write(&self, c: &LoadedAttendance, kind: &str, to: EmailAddress) -> Composition {
+    fn write(&self, c: &LoadedAttendance, kind: EventMailKind, to: EmailAddress) -> Composition {
         let (kernel, action) = (&self.kernel, &c.event.action);
-        let has_place = matches!(kind, "event_registered" | "event_promoted");
+        let has_place = matches!(kind, EventMailKind::Registered | EventMailKind::Promoted);
         let ics = has_place && !action.protected;
-        let rendered = mail::render(kernel, kind, c.locale, action.protected, page(kernel, c, has_place, ics))?;
+        let rendered =
+            mail::render(kernel, kind.as_str(), c.locale, action.protected, page(kernel, c, has_place, ics))?;
         let from_name = if action.protected { String::new() } else { action.organization_name.clone() };
         let mut composed = Composed::new(to, from_name, rendered.subject, rendered.text);
         composed.html = rendered.html;
@@ -162,11 +179,11 @@ fn page(kernel: &Kernel, c: &LoadedAttendance, has_place: bool, ics: bool) -> Va
 
 impl MailKind for EventMail {
     fn kind(&self) -> &'static str {
-        self.kind
+        self.kind.as_str()
     }
 
     fn is_first_contact(&self) -> bool {
-        self.kind == "event_confirm"
+        self.kind == EventMailKind::Confirm
     }
 
     fn addressee<'a>(
@@ -191,7 +208,7 @@ impl MailKind for EventMail {
         ended: &'a [(&'a QueuedEmail, DeliveryStatus)],
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            if self.kind == "event_cancelled_by_you" {
+            if self.kind == EventMailKind::CancelledByYou {
                 for (email, _) in ended {
                     // the contact was kept for this mail only
                     store::set_sealed(conn, email.ref_id("attendance")?, None).await?;

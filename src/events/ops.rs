@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{
     fields::{EventDocument, NewEvent, require_date},
+    mail::EventMailKind,
     plan::Event,
     state::AttendanceState,
     store::{self, ATTENDANCES, AttendanceRow},
@@ -117,7 +118,7 @@ pub async fn notify_moved(
     after: Uuid,
 ) -> Result<(usize, Option<Uuid>)> {
     let (accepted, next) = store::accepted_after(conn, event.action.id, after, REGISTRATIONS_PER_STEP).await?;
-    notify_attendees(conn, kernel, event, Class::Urgent, "event_registered", &accepted).await?;
+    notify_attendees(conn, kernel, event, Class::Urgent, EventMailKind::Registered, &accepted).await?;
     Ok((accepted.len(), next))
 }
 
@@ -127,7 +128,7 @@ async fn notify_attendees(
     kernel: &Kernel,
     event: &Event,
     class: Class,
-    kind: &str,
+    kind: EventMailKind,
     attendances: &[Uuid],
 ) -> Result<()> {
     let protected = event.action.protected;
@@ -135,7 +136,7 @@ async fn notify_attendees(
     if mails.is_empty() {
         Ok(())
     } else {
-        store::enqueue_all(conn, &event.action, class, kind, &mails, kernel.env.recorded_now(protected)).await
+        store::enqueue_all(conn, &event.action, class, kind.as_str(), &mails, kernel.env.recorded_now(protected)).await
     }
 }
 
@@ -267,14 +268,14 @@ pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &LoadedAttenda
     let (at, now) = (kernel.env.recorded_now(protected), kernel.env.now());
     let seated = store::allocate_seats(conn, action.id, &[c.row.id], at, now).await?;
     let (class, kind) = match seated.first().map(|(_, state)| *state) {
-        Some(AttendanceState::Accepted) => (Class::Confirmation, "event_registered"),
-        Some(AttendanceState::Waitlisted) => (Class::Notice, "event_waitlisted"),
-        _ => (Class::Notice, "event_declined"),
+        Some(AttendanceState::Accepted) => (Class::Confirmation, EventMailKind::Registered),
+        Some(AttendanceState::Waitlisted) => (Class::Notice, EventMailKind::Waitlisted),
+        _ => (Class::Notice, EventMailKind::Declined),
     };
     let email = NewEmail {
         organization_id: action.organization_id,
         class,
-        kind,
+        kind: kind.as_str(),
         lane: "",
         refs: json!({"attendance": c.row.id}),
         protected,
@@ -323,7 +324,7 @@ pub async fn cancel(conn: &mut PgConnection, kernel: &Kernel, event: &Event, att
 
 /// Queues the mail that acknowledges a cancellation by link.
 pub async fn notify_cancelled(conn: &mut PgConnection, kernel: &Kernel, event: &Event, attendance: Uuid) -> Result<()> {
-    notify_attendees(conn, kernel, event, Class::Notice, "event_cancelled_by_you", &[attendance]).await
+    notify_attendees(conn, kernel, event, Class::Notice, EventMailKind::CancelledByYou, &[attendance]).await
 }
 
 /// Changes the party size of an active registration. The caller holds the event's lock.

@@ -20,9 +20,10 @@ use crate::{
 pub const DEFAULT_LENGTH: TimeDelta = TimeDelta::hours(2);
 
 /// `muster:kind`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 #[expect(missing_docs, reason = "the words say it")]
 pub enum EventKind {
     Rally,
@@ -39,44 +40,13 @@ pub enum EventKind {
     Other,
 }
 
-impl EventKind {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Rally,
-        Self::March,
-        Self::Assembly,
-        Self::Vigil,
-        Self::Workshop,
-        Self::Training,
-        Self::Camp,
-        Self::Delivery,
-        Self::Meeting,
-        Self::Picnic,
-        Self::Other,
-    ];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rally => "rally",
-            Self::March => "march",
-            Self::Assembly => "assembly",
-            Self::Vigil => "vigil",
-            Self::Workshop => "workshop",
-            Self::Training => "training",
-            Self::Camp => "camp",
-            Self::Delivery => "delivery",
-            Self::Meeting => "meeting",
-            Self::Picnic => "picnic",
-            Self::Other => "other",
-        }
-    }
-}
+crate::kernel::text_enum!(EventKind);
 
 /// `muster:format`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Format {
     /// At a place.
     #[default]
@@ -87,19 +57,7 @@ pub enum Format {
     Hybrid,
 }
 
-impl Format {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::InPerson, Self::Online, Self::Hybrid];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InPerson => "in_person",
-            Self::Online => "online",
-            Self::Hybrid => "hybrid",
-        }
-    }
-}
+crate::kernel::text_enum!(Format);
 
 /// A text that is never logged: the join link.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 use crate::error::{Code, Error, Result};
 
 /// State of a registration: `attendances.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum AttendanceState {
     /// Not confirmed by the owner of the address.
     Pending,
@@ -22,32 +23,9 @@ pub enum AttendanceState {
     Declined,
 }
 
+crate::kernel::text_enum!(AttendanceState);
+
 impl AttendanceState {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Pending, Self::Accepted, Self::Waitlisted, Self::Cancelled, Self::Declined];
-
-    /// The values of all of them, for filters.
-    pub const NAMES: [&'static str; Self::ALL.len()] = {
-        let mut names = [""; Self::ALL.len()];
-        let mut i = 0;
-        while i < names.len() {
-            names[i] = Self::ALL[i].as_str();
-            i += 1;
-        }
-        names
-    };
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Accepted => "accepted",
-            Self::Waitlisted => "waitlisted",
-            Self::Cancelled => "cancelled",
-            Self::Declined => "declined",
-        }
-    }
-
     /// Has it seats, or does it wait for them? A person has at most one such registration for an event.
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Accepted | Self::Waitlisted)
@@ -101,9 +79,10 @@ pub enum AttendanceStatus {
 }
 
 /// What the public may know of an event's seats: `events.published_status`, written by the tick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum SeatStatus {
     /// Somebody who registers alone would get a seat at once.
     Open,
@@ -113,19 +92,7 @@ pub enum SeatStatus {
     Closed,
 }
 
-impl SeatStatus {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Waitlist, Self::Closed];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Waitlist => "waitlist",
-            Self::Closed => "closed",
-        }
-    }
-}
+crate::kernel::text_enum!(SeatStatus);
 
 /// What an event's page says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

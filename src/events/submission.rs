@@ -11,10 +11,10 @@ use super::{
     fields::language,
     ops::{self, AttendancePayload},
     plan::Event,
-    store::{self, ATTENDANCES, AttendanceSubmission},
+    store::{self, ATTENDANCES, AttendanceOutcome, AttendanceSubmission},
 };
 use crate::{
-    campaigns::Campaigns,
+    campaigns::{Campaigns, SubmissionMode},
     error::{Code, Error, FieldError, Result},
     kernel::{
         Kernel,
@@ -168,7 +168,7 @@ impl Events {
         let action = &event.action;
         let vault = self.kernel.vaults.open(action.vault_id).await?;
         let person_id = self.kernel.env.recorded_id(action.protected);
-        let mode = if action.confirms { "pending" } else { "immediate" };
+        let mode = action.submission_mode();
         let submission = self
             .prepare(event, &vault, &new, SubmissionContext { person_id, person_sealed: None, mode, idempotency: None })
             .await?;
@@ -209,11 +209,11 @@ impl Events {
         let context = SubmissionContext {
             person_id: vouched.id,
             person_sealed: Some(vouched.sealed),
-            mode: "vouched",
+            mode: SubmissionMode::Vouched,
             idempotency,
         };
         let result = self.group_commit.submit(self.prepare(event, &vault, &new, context).await?).await?;
-        if result.outcome == "mismatch" {
+        if result.outcome == AttendanceOutcome::Mismatch {
             return Err(idempotency::mismatch());
         }
         if let Some(owner) = result.person_id {
@@ -330,13 +330,13 @@ impl Events {
             person_id: context.person_id,
             email_index: vault.email_index(&new.person.email),
             person_sealed: context.person_sealed,
-            mode: context.mode.to_owned(),
+            mode: context.mode,
             party_size: new.party_size,
             sealed: vault.seal(env, ATTENDANCES, id, &payload),
-            locale: (!protected).then(|| locale.as_str().to_owned()),
+            locale: (!protected).then_some(locale),
             source,
             created_at,
-            confirm_expires_at: (context.mode == "pending")
+            confirm_expires_at: (context.mode == SubmissionMode::Pending)
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
             email_id: Some(env.recorded_id(protected)),
             organization_id: action.organization_id,
@@ -350,6 +350,6 @@ impl Events {
 struct SubmissionContext {
     person_id: Uuid,
     person_sealed: Option<Vec<u8>>,
-    mode: &'static str,
+    mode: SubmissionMode,
     idempotency: Option<IdempotencyKey>,
 }

@@ -17,16 +17,17 @@ use super::{
 use crate::{
     campaigns::{Action, Kind},
     error::{Error, Result},
-    events,
+    events::{self, AttendanceState},
     kernel::{
         Kernel,
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
-    letters::{self, LetterAction, OfficialName, Target},
+    letters::{self, LetterAction, OfficialName, OutreachState, Target},
     mail,
     people::Details,
-    petitions, telemetry,
+    petitions::{self, SignatureState},
+    telemetry,
 };
 
 /// A list that can be exported.
@@ -230,8 +231,8 @@ impl List for Signatures {
         "vetted",
         "deliver_name",
     ];
-    const STATES: &'static [&'static str] = &["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"];
-    const DEFAULT_STATES: &'static [&'static str] = &["counted"];
+    const STATES: &'static [&'static str] = SignatureState::NAMES;
+    const DEFAULT_STATES: &'static [&'static str] = &[SignatureState::Counted.as_str()];
 
     async fn read(
         conn: &mut PgConnection,
@@ -271,17 +272,17 @@ impl List for Signatures {
         extra_columns: &[String],
     ) -> Vec<Cell<'a>> {
         let language = opened.locale.map(LocaleTag::as_str).or(row.locale.as_deref());
-        let mut cells = vec![trusted(row.id.to_string()), trusted(&*row.state)];
+        let mut cells = vec![trusted(row.id.to_string()), trusted(row.state.as_str())];
         cells.extend(contact(&opened.details));
         cells.extend([
             untrusted(language.unwrap_or("")),
             untrusted(&*opened.comments),
-            trusted(&*row.display),
+            trusted(row.display.as_str()),
             yes_or_no(consents),
             untrusted(row.source.as_deref().unwrap_or("")),
             time(Some(row.created_at)),
             time(row.counted_at),
-            trusted(&*row.vetted),
+            trusted(row.vetted.as_str()),
             yes_or_no(row.delivers_name),
         ]);
         cells.extend(extra_columns.iter().map(|key| untrusted(opened.answers.get(key).map_or("", String::as_str))));
@@ -314,8 +315,9 @@ impl List for Attendances {
         "created_date",
         "accepted_date",
     ];
-    const STATES: &'static [&'static str] = &["pending", "accepted", "waitlisted", "cancelled", "declined"];
-    const DEFAULT_STATES: &'static [&'static str] = &["accepted", "waitlisted"];
+    const STATES: &'static [&'static str] = AttendanceState::NAMES;
+    const DEFAULT_STATES: &'static [&'static str] =
+        &[AttendanceState::Accepted.as_str(), AttendanceState::Waitlisted.as_str()];
 
     async fn read(
         conn: &mut PgConnection,
@@ -353,7 +355,7 @@ impl List for Attendances {
         let [given_name, family_name, email, phone, ..] = contact(&opened.details);
         vec![
             trusted(row.id.to_string()),
-            trusted(&*row.state),
+            trusted(row.state.as_str()),
             trusted(row.party_size.to_string()),
             given_name,
             family_name,
@@ -432,9 +434,15 @@ impl List for Outreaches {
         "created_date",
         "sent_date",
     ];
-    const STATES: &'static [&'static str] =
-        &["pending", "held", "queued", "sent", "failed", "uncertain", "bounced", "cancelled"];
-    const DEFAULT_STATES: &'static [&'static str] = &["held", "queued", "sent", "failed", "uncertain", "bounced"];
+    const STATES: &'static [&'static str] = OutreachState::NAMES;
+    const DEFAULT_STATES: &'static [&'static str] = &[
+        OutreachState::Held.as_str(),
+        OutreachState::Queued.as_str(),
+        OutreachState::Sent.as_str(),
+        OutreachState::Failed.as_str(),
+        OutreachState::Uncertain.as_str(),
+        OutreachState::Bounced.as_str(),
+    ];
 
     async fn read(
         conn: &mut PgConnection,
@@ -479,7 +487,7 @@ impl List for Outreaches {
         let [given_name, family_name, email, _, postal_code, city, ..] = contact(&opened.details);
         vec![
             trusted(line.id.to_string()),
-            trusted(&*line.state),
+            trusted(line.state.as_str()),
             untrusted(&*line.office),
             untrusted(&*opened.official),
             given_name,

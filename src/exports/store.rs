@@ -6,7 +6,12 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    events::AttendanceState,
+    letters::OutreachState,
+    petitions::{Display, SignatureState, Vetting},
+};
 
 /// Number of rows of a batch.
 pub const BATCH: i64 = 1_000;
@@ -15,14 +20,14 @@ pub const BATCH: i64 = 1_000;
 #[derive(Debug)]
 pub struct SignatureLine {
     pub id: Uuid,
-    pub state: String,
+    pub state: SignatureState,
     pub sealed: Option<Vec<u8>>,
-    pub display: String,
+    pub display: Display,
     pub locale: Option<String>,
     pub source: Option<String>,
     pub created_at: DateTime<Utc>,
     pub counted_at: Option<DateTime<Utc>>,
-    pub vetted: String,
+    pub vetted: Vetting,
     pub delivers_name: bool,
     /// The person's latest consent to updates is granted.
     pub consent_updates: bool,
@@ -49,7 +54,8 @@ pub async fn signatures(
                WHERE c.purpose = 'updates' AND c.person_id = ANY (ARRAY(SELECT b.person_id FROM batch b))
                ORDER BY c.person_id, c.created_at DESC, c.id DESC
            )
-           SELECT b.id, b.state, b.sealed, b.display, b.locale, b.source, b.created_at, b.counted_at, b.vetted, b.delivers_name,
+           SELECT b.id, b.state AS "state: SignatureState", b.sealed, b.display AS "display: Display", b.locale, b.source, b.created_at, b.counted_at,
+                  b.vetted AS "vetted: Vetting", b.delivers_name,
                   coalesce(l.granted, false) AS "consent_updates!"
            FROM batch b LEFT JOIN latest l ON l.person_id = b.person_id
            ORDER BY b.id"#,
@@ -89,7 +95,7 @@ pub async fn names(conn: &mut PgConnection, petition: Uuid, after: Uuid) -> Resu
 #[derive(Debug)]
 pub struct AttendanceLine {
     pub id: Uuid,
-    pub state: String,
+    pub state: AttendanceState,
     pub party_size: i16,
     pub sealed: Option<Vec<u8>>,
     pub source: Option<String>,
@@ -108,7 +114,7 @@ pub async fn attendances(
 ) -> Result<Vec<AttendanceLine>> {
     Ok(sqlx::query_as!(
         AttendanceLine,
-        r#"SELECT a.id, a.state, a.party_size, a.sealed, a.source, a.created_at, a.accepted_at,
+        r#"SELECT a.id, a.state AS "state: AttendanceState", a.party_size, a.sealed, a.source, a.created_at, a.accepted_at,
                   coalesce((SELECT c.granted FROM consents c WHERE c.person_id = a.person_id AND c.purpose = 'updates'
                             ORDER BY c.created_at DESC, c.id DESC LIMIT 1), false) AS "consent_updates!"
            FROM attendances a
@@ -128,7 +134,7 @@ pub async fn attendances(
 pub struct OutreachLine {
     pub id: Uuid,
     pub letter_id: Uuid,
-    pub state: String,
+    pub state: OutreachState,
     pub office_id: Uuid,
     pub office: String,
     /// The official who held the office when it was sent; `None` before.
@@ -150,7 +156,7 @@ pub async fn outreaches(
 ) -> Result<Vec<OutreachLine>> {
     Ok(sqlx::query_as!(
         OutreachLine,
-        r#"SELECT o.id, o.letter_id, o.state, o.office_id, f.title AS office,
+        r#"SELECT o.id, o.letter_id, o.state AS "state: OutreachState", o.office_id, f.title AS office,
                   h.honorific_prefix AS "honorific_prefix?", h.given_name AS "given_name?", h.family_name AS "family_name?",
                   l.sealed, l.variant, o.created_at, o.sent_at
            FROM outreaches o

@@ -100,7 +100,7 @@ pub async fn claim(
 ) -> Result<KeyClaim> {
     let Some(key) = key else { return Ok(KeyClaim::Fresh) };
     let spent = sqlx::query!(
-        r#"SELECT resource_id AS "resource_id!", outcome AS "outcome!" FROM claim_idempotency_keys(ARRAY[($1::uuid, $2::bytea, $3::bytea, $4::timestamptz)::keyed_act])"#,
+        r#"SELECT resource_id AS "resource_id!", outcome = 'replayed' AS "is_replay!" FROM claim_idempotency_keys(ARRAY[($1::uuid, $2::bytea, $3::bytea, $4::timestamptz)::keyed_act])"#,
         resource,
         key.key,
         key.request,
@@ -110,7 +110,7 @@ pub async fn claim(
     .await?;
     match spent {
         None => Ok(KeyClaim::Fresh),
-        Some(row) if row.outcome == "replayed" => Ok(KeyClaim::Replayed(row.resource_id)),
+        Some(row) if row.is_replay => Ok(KeyClaim::Replayed(row.resource_id)),
         Some(_) => Err(mismatch()),
     }
 }

@@ -308,7 +308,7 @@ impl Keyring {
             if let Some(name) = needed.iter().find(|name| !keys.contains_key(*name)) {
                 return Err(KeyringError::Lacks { name: name.clone() });
             }
-            let prefixes = || [ROOT].into_iter().chain(Family::ALL.map(Family::name));
+            let prefixes = || [ROOT].into_iter().chain(Family::NAMES.iter().copied());
             let newest = keys.keys().filter_map(|name| prefixes().find_map(|prefix| generation_of(name, prefix))).max();
             let generation = newest.unwrap_or(0) + 1;
             add_generation(keys, generation, env);
@@ -426,8 +426,9 @@ impl Keyring {
         let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
         for family in Family::ALL {
             let known = signing.keys.entry(family).or_default();
-            known
-                .extend(keys.iter().filter_map(|(name, e)| Some((generation_of(name, family.name())?, e.key.clone()))));
+            known.extend(
+                keys.iter().filter_map(|(name, e)| Some((generation_of(name, family.as_str())?, e.key.clone()))),
+            );
         }
     }
 
@@ -458,7 +459,7 @@ pub fn is_of_month(name: &str) -> bool {
 
 /// The names of a generation's keys.
 pub fn names_of(generation: u32) -> [String; 4] {
-    let [links, requests, suppressions] = Family::ALL.map(Family::name);
+    let [links, requests, suppressions] = Family::ALL.map(Family::as_str);
     [ROOT, links, requests, suppressions].map(|prefix| format!("{prefix}-{generation}"))
 }
 

@@ -28,7 +28,7 @@ const MAC_BYTES: usize = 15;
 pub const NEVER_AGAIN: &str = "never_again";
 
 /// What a link is for. Each purpose has its own byte, which must never change, since mailed links contain it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::FromRepr)]
 #[repr(u8)]
 pub enum Purpose {
     /// Confirms a signature.
@@ -61,26 +61,6 @@ pub enum Purpose {
     Unsubscribe = 14,
     /// The mail preferences of a person.
     Preferences = 15,
-}
-
-impl Purpose {
-    const ALL: [Self; 15] = [
-        Self::ConfirmSignature,
-        Self::ManageSignature,
-        Self::ConfirmAttendance,
-        Self::ManageAttendance,
-        Self::ConfirmLetter,
-        Self::ManageLetter,
-        Self::RejectSignature,
-        Self::RejectAttendance,
-        Self::RejectLetter,
-        Self::PreviewAction,
-        Self::ShowName,
-        Self::MyData,
-        Self::EraseSigner,
-        Self::Unsubscribe,
-        Self::Preferences,
-    ];
 }
 
 /// Derives and verifies link tokens.
@@ -130,7 +110,7 @@ impl Links {
         let bytes = from_base32(token)?;
         let (&purpose, rest) = bytes.split_first()?;
         let (row, mac) = rest.split_first_chunk::<16>()?;
-        let purpose = Purpose::ALL.into_iter().find(|p| *p as u8 == purpose)?;
+        let purpose = Purpose::from_repr(purpose)?;
         Some(Token { purpose, row: Uuid::from_bytes(*row), mac: mac.try_into().ok()?, links: self.clone() })
     }
 }

@@ -36,6 +36,7 @@ pub mod rate_limit;
 pub mod readiness;
 pub mod table_stats;
 pub mod text;
+mod text_enum;
 pub mod transaction;
 pub mod vault;
 pub mod zones;
@@ -56,6 +57,7 @@ use links::Links;
 use pages::Pages;
 use rate_limit::RateLimiter;
 use readiness::Readiness;
+pub(crate) use text_enum::text_enum;
 use transaction::{Db, Transaction};
 use vault::{Vaults, maintenance::Node};
 

@@ -136,7 +136,7 @@ impl Vaults {
         self.refresh().await;
         let generation = store::current_generation(conn).await?;
         let (name, key) = self.keyring.root(generation)?;
-        self.create(conn, self.env.id(), organization, "organization", None, &name, &key).await
+        self.create(conn, self.env.id(), organization, None, &name, &key).await
     }
 
     /// Creates the vault of a protected action, to be destroyed after the day `destroy_after`. Its key is on disk
@@ -155,22 +155,20 @@ impl Vaults {
         let database = store::database(conn).await?;
         let env = self.env.clone();
         let (name, key) = self.with_files(move |keyring| keyring.add_vault_key(&env, id, &database)).await?;
-        self.create(conn, id, organization, "protected", Some(destroy_after), &name, &key).await
+        self.create(conn, id, organization, Some(destroy_after), &name, &key).await
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
     async fn create(
         &self,
         conn: &mut PgConnection,
         id: Uuid,
         organization: Uuid,
-        kind: &str,
         destroy_after: Option<NaiveDate>,
         wrapping_key: &str,
         key: &Key,
     ) -> Result<Uuid> {
         let wrapped_keys = &wrap(&self.env, key, id, &Key::random(&self.env), &Key::random(&self.env));
-        let new = store::New { id, organization, kind, destroy_after, wrapping_key, wrapped_keys };
+        let new = store::New { id, organization, destroy_after, wrapping_key, wrapped_keys };
         store::insert(conn, new, self.env.now()).await?;
         Ok(id)
     }

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::store::{self, LetterSubmission, LetterSubmissionTarget, SubmissionResult};
-use crate::kernel::group_commit::Batch;
+use crate::{campaigns::SubmissionOutcome, kernel::group_commit::Batch};
 
 /// A letter with its targets.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Batch for LetterBatch {
                 submission_id: id,
                 letter_id: id,
                 person_id: None,
-                outcome: "created".to_owned(),
+                outcome: SubmissionOutcome::Created,
             };
             Ok(submissions
                 .iter()

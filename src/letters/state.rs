@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 use crate::mail::DeliveryStatus;
 
 /// State of a letter: `letters.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum LetterState {
     /// Not confirmed by the owner of the address; its outreaches are pending, too.
     Pending,
@@ -18,19 +19,9 @@ pub enum LetterState {
     Withdrawn,
 }
 
+crate::kernel::text_enum!(LetterState);
+
 impl LetterState {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Pending, Self::Confirmed, Self::Withdrawn];
-
-    /// Its value in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Confirmed => "confirmed",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-
     /// May it become `next`?
     pub const fn may_become(self, next: Self) -> bool {
         match self {
@@ -42,9 +33,10 @@ impl LetterState {
 }
 
 /// State of an outreach: `outreaches.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum OutreachState {
     /// Its letter is not confirmed.
     Pending,
@@ -64,49 +56,11 @@ pub enum OutreachState {
     Cancelled,
 }
 
+crate::kernel::text_enum!(OutreachState);
+
 impl OutreachState {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Pending,
-        Self::Held,
-        Self::Queued,
-        Self::Sent,
-        Self::Failed,
-        Self::Uncertain,
-        Self::Bounced,
-        Self::Cancelled,
-    ];
-
-    /// The values of all of them.
-    pub const NAMES: [&'static str; Self::ALL.len()] = {
-        let mut names = [""; Self::ALL.len()];
-        let mut i = 0;
-        while i < names.len() {
-            names[i] = Self::ALL[i].as_str();
-            i += 1;
-        }
-        names
-    };
-
     /// The values that lists show: all but [`Self::Pending`].
-    pub const LISTED_NAMES: &'static [&'static str] = {
-        let names: &'static [&'static str] = &Self::NAMES;
-        names.split_at(1).1
-    };
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Held => "held",
-            Self::Queued => "queued",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Uncertain => "uncertain",
-            Self::Bounced => "bounced",
-            Self::Cancelled => "cancelled",
-        }
-    }
+    pub const LISTED_NAMES: &'static [&'static str] = Self::NAMES.split_at(1).1;
 
     /// The state that follows from what became of its mail; `None` for a report that moves no outreach.
     pub const fn of_delivery(status: DeliveryStatus) -> Option<Self> {

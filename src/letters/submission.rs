@@ -13,7 +13,7 @@ use super::{
     template::{self, ComposeInput},
 };
 use crate::{
-    campaigns::Campaigns,
+    campaigns::{Campaigns, SubmissionMode, SubmissionOutcome},
     error::{Error, FieldError, Result},
     kernel::{
         Kernel,
@@ -177,7 +177,7 @@ impl Letters {
             .prepare(
                 letter,
                 new,
-                SubmissionContext { person_id, person_sealed: None, mode: "pending", idempotency: None },
+                SubmissionContext { person_id, person_sealed: None, mode: SubmissionMode::Pending, idempotency: None },
             )
             .await?;
         self.group_commit.submit(prepared).await.map(|_| ())
@@ -204,12 +204,12 @@ impl Letters {
         let context = SubmissionContext {
             person_id: vouched.id,
             person_sealed: Some(vouched.sealed),
-            mode: "vouched",
+            mode: SubmissionMode::Vouched,
             idempotency,
         };
         let prepared = self.prepare(letter, new, context).await?;
         let result = self.group_commit.submit(prepared).await?;
-        if result.outcome == "mismatch" {
+        if result.outcome == SubmissionOutcome::Mismatch {
             return Err(idempotency::mismatch());
         }
         let Some(owner) = result.person_id else { return Ok(result) };
@@ -267,7 +267,7 @@ impl Letters {
         let id = env.recorded_id(protected);
         let created_at = env.recorded_now(protected);
         let locale = new.person.locale.unwrap_or(action.locale);
-        let pending = context.mode == "pending";
+        let pending = context.mode == SubmissionMode::Pending;
         let email_index = vault.email_index(&new.person.email);
         let payload = LetterPayload {
             details: new.person.details,
@@ -287,7 +287,7 @@ impl Letters {
             person_sealed: context.person_sealed,
             mode: context.mode,
             sealed: vault.seal(env, LETTERS, id, &payload),
-            locale: (!protected).then_some(locale.as_str()),
+            locale: (!protected).then_some(locale),
             source: source.filter(|_| !protected),
             // byte 15 of a UUIDv7 is random
             variant: new.variant.unwrap_or_else(|| i16::from(id.as_bytes()[15])),
@@ -322,7 +322,7 @@ impl Letters {
 struct SubmissionContext {
     person_id: Uuid,
     person_sealed: Option<Vec<u8>>,
-    mode: &'static str,
+    mode: SubmissionMode,
     idempotency: Option<IdempotencyKey>,
 }
 
@@ -333,6 +333,6 @@ pub struct LetterSender {
     pub person_id: Uuid,
     /// The person's sealed details, if an organizer vouches.
     pub person_sealed: Option<Vec<u8>>,
-    /// `pending` or `vouched`.
-    pub mode: &'static str,
+    /// When the submission takes effect.
+    pub mode: SubmissionMode,
 }

@@ -12,7 +12,7 @@ use super::{
     store, *,
 };
 use crate::{
-    campaigns::{ActionDocument, Campaigns, Kind, exact_total},
+    campaigns::{ActionDocument, Campaigns, Kind, SubmissionOutcome, exact_total},
     config::Settings,
     kernel::{
         Kernel,
@@ -308,7 +308,7 @@ async fn pausing_an_action_holds_queued_letters(db: PgPool) {
     let action = fixture.action("standard").await;
     fixture.go_live(&action, true).await;
     let written = fixture.letters.submit_vouched(&action, LetterFixture::letter("Amara", ""), None).await.unwrap();
-    assert_eq!((written.outcome.as_str(), fixture.total(&action).await), ("created", 2));
+    assert_eq!((written.outcome, fixture.total(&action).await), (SubmissionOutcome::Created, 2));
     assert_eq!(fixture.states().await, ["queued", "queued"]);
     fixture.go_live(&action, false).await;
     assert_eq!(fixture.states().await, ["held", "held"]);

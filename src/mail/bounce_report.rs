@@ -163,6 +163,17 @@ fn complaint(text: &str) -> BounceReport {
     }
 }
 
+/// What the reporter did (`Action`, RFC 3464 section 2.3.3).
+#[derive(Clone, Copy, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
+enum DeliveryAction {
+    Failed,
+    Delayed,
+    Delivered,
+    Relayed,
+    Expanded,
+}
+
 /// A `message/delivery-status` part (RFC 3464): groups of fields, the first about the message, each further one about a
 /// recipient. The first group with an action or a status counts.
 fn delivery_status(text: &str) -> Option<BounceReport> {
@@ -175,11 +186,11 @@ fn delivery_status(text: &str) -> Option<BounceReport> {
     let diagnosis = diagnosis.split_once(';').map_or(&*diagnosis, |(_, text)| text).trim();
     let status = field(group, "status").as_deref().and_then(EnhancedCode::at_start_of);
     let action = field(group, "action").unwrap_or_default();
-    match action.split_whitespace().next().unwrap_or("") {
-        "failed" => Some(failed(status, diagnosis)),
-        "delayed" | "delivered" | "relayed" | "expanded" => Some(BounceReport::InProgress),
+    match action.split_whitespace().next().unwrap_or("").parse() {
+        Ok(DeliveryAction::Failed) => Some(failed(status, diagnosis)),
+        Ok(_) => Some(BounceReport::InProgress),
         // some reporters give a status only
-        _ => match status?.class {
+        Err(_) => match status?.class {
             5 => Some(failed(status, diagnosis)),
             _ => Some(BounceReport::InProgress),
         },

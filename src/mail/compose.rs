@@ -90,8 +90,7 @@ impl Engine {
                 Ok(ended) => ended,
                 Err(error) => return Prepared::ended(ready.email, Some(self.later(error))),
             };
-            let class = ready.email.class.as_str();
-            let ours = pauses.iter().filter(|p| p.scope == "everything" || p.scope == class);
+            let ours = pauses.iter().filter(|p| store::is_stopped_by(&p.scope, ready.email.class));
             let ours: Vec<(DateTime<Utc>, DateTime<Utc>)> = ours.map(|p| (p.began_at, p.ended_at)).collect();
             let time_off = retry_policy::paused_since(retry_policy::queued_at(&ready.email), &ours);
             match retry_policy::cancel_if_stale(&ready.email, time_off, now) {

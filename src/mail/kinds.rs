@@ -17,9 +17,10 @@ use crate::{
 };
 
 /// The priority of a mail, most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = MailClass)]
 pub enum Class {
     /// Somebody is waiting for it now: confirmations, join links, sign-in.
@@ -34,37 +35,7 @@ pub enum Class {
     Update,
 }
 
-impl Class {
-    /// All of them, by priority.
-    pub const ALL: [Self; 5] = [Self::Confirmation, Self::Urgent, Self::Letter, Self::Notice, Self::Update];
-
-    /// The values of all of them, for filters.
-    pub const NAMES: [&'static str; Self::ALL.len()] = {
-        let mut names = [""; Self::ALL.len()];
-        let mut i = 0;
-        while i < names.len() {
-            names[i] = Self::ALL[i].as_str();
-            i += 1;
-        }
-        names
-    };
-
-    /// Its value in `emails.class`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Confirmation => "confirmation",
-            Self::Urgent => "urgent",
-            Self::Letter => "letter",
-            Self::Notice => "notice",
-            Self::Update => "update",
-        }
-    }
-
-    /// Reads what [`Class::as_str`] writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|class| class.as_str() == text)
-    }
-}
+crate::kernel::text_enum!(Class);
 
 /// A row of the mail queue: ids only.
 #[derive(Clone, Debug)]
@@ -151,9 +122,10 @@ impl QueuedEmail {
 }
 
 /// State of a mail: `emails.state`. The first two are those of waiting mail, the others are delivery statuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum EmailState {
     /// Waits until it is due, or for the next attempt.
     Queued,
@@ -173,44 +145,9 @@ pub enum EmailState {
     Complained,
 }
 
+crate::kernel::text_enum!(EmailState);
+
 impl EmailState {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Queued,
-        Self::Sending,
-        Self::Sent,
-        Self::Failed,
-        Self::Uncertain,
-        Self::Cancelled,
-        Self::Bounced,
-        Self::Complained,
-    ];
-
-    /// The values of all of them, for filters.
-    pub const NAMES: [&'static str; Self::ALL.len()] = {
-        let mut names = [""; Self::ALL.len()];
-        let mut i = 0;
-        while i < names.len() {
-            names[i] = Self::ALL[i].as_str();
-            i += 1;
-        }
-        names
-    };
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Uncertain => "uncertain",
-            Self::Cancelled => "cancelled",
-            Self::Bounced => "bounced",
-            Self::Complained => "complained",
-        }
-    }
-
     /// The delivery status of a settled mail; `None` while it waits.
     pub const fn delivery_status(self) -> Option<DeliveryStatus> {
         match self {

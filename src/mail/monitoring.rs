@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     engine::{Engine, STATEMENTS_LIMIT},
     kinds::{Class, EmailState},
-    restore_guard::REASONS,
+    restore_guard::GuardReason,
     store,
 };
 use crate::{
@@ -99,11 +99,11 @@ impl Engine {
                 metrics::gauge!("muster_mail_oldest_seconds", "class" => class, "state" => state).set(as_gauge(age));
             }
         }
-        for scope in ["everything"].into_iter().chain(Class::ALL.map(Class::as_str)) {
+        for scope in [store::EVERYTHING].into_iter().chain(Class::ALL.map(Class::as_str)) {
             let is_stopped = pauses.iter().any(|pause| pause.scope == scope);
             metrics::gauge!("muster_mail_paused", "scope" => scope).set(if is_stopped { 1.0 } else { 0.0 });
         }
-        let is_fenced = pauses.iter().any(|pause| REASONS.contains(&pause.reason.as_str()));
+        let is_fenced = pauses.iter().any(|pause| GuardReason::NAMES.contains(&pause.reason.as_str()));
         metrics::gauge!("muster_mail_restore_guard_ok").set(if is_fenced { 0.0 } else { 1.0 });
         let most = first.per_hour.unwrap_or(self.kernel.settings.mail.first_contacts_per_hour);
         metrics::gauge!("muster_mail_first_contacts").set(as_gauge(first.this_hour));

@@ -69,7 +69,7 @@ impl Paused {
     }
 
     fn set(&self, pauses: &[Pause]) {
-        let stopped = |class: &Class| pauses.iter().any(|p| p.scope == "everything" || p.scope == class.as_str());
+        let stopped = |class: &Class| pauses.iter().any(|p| store::is_stopped_by(&p.scope, *class));
         let classes = Class::ALL.into_iter().filter(stopped).map(bit).sum();
         self.classes.store(classes, Ordering::Release);
     }

@@ -32,13 +32,13 @@ pub struct Progress {
 impl Progress {
     pub(super) fn note(&mut self, class: Class, next_state: &NextState) {
         let (count, outcome) = match next_state {
-            NextState::Settle(DeliveryStatus::Sent, _) => (&mut self.sent, "sent"),
+            NextState::Settle(status @ DeliveryStatus::Sent, _) => (&mut self.sent, status.as_str()),
             NextState::Settle(DeliveryStatus::Failed | DeliveryStatus::Bounced | DeliveryStatus::Complained, _)
             | NextState::AddressDead(_)
             | NextState::AddressStrike(_)
-            | NextState::OurFault(_) => (&mut self.failed, "failed"),
-            NextState::Settle(DeliveryStatus::Uncertain, _) => (&mut self.uncertain, "uncertain"),
-            NextState::Settle(DeliveryStatus::Cancelled, _) => (&mut self.cancelled, "cancelled"),
+            | NextState::OurFault(_) => (&mut self.failed, DeliveryStatus::Failed.as_str()),
+            NextState::Settle(status @ DeliveryStatus::Uncertain, _) => (&mut self.uncertain, status.as_str()),
+            NextState::Settle(status @ DeliveryStatus::Cancelled, _) => (&mut self.cancelled, status.as_str()),
             NextState::Retry { counted: true, .. } => (&mut self.retried, "retried"),
             NextState::Retry { counted: false, .. } => (&mut self.released, "released"),
         };

@@ -40,11 +40,19 @@ use crate::{
     kernel::{Kernel, db::with_timeout},
 };
 
-/// Pause reasons that the restore guard sets.
-pub(super) const REASONS: [&str; 3] = [RESTORED, OTHER_DATABASE, UNVERIFIED];
-const RESTORED: &str = "restored";
-const OTHER_DATABASE: &str = "other_database";
-const UNVERIFIED: &str = "unverified";
+/// Why the restore guard pauses mail: `mail_pauses.reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub(super) enum GuardReason {
+    /// The epoch is lower than it was.
+    Restored,
+    /// The system identifier is another one.
+    OtherDatabase,
+    /// The file is missing or cannot be read.
+    Unverified,
+}
+
+crate::kernel::text_enum!(GuardReason);
 
 /// Warning for a database role that may not read the system identifier.
 const NO_PRIVILEGE: &str = "the restore guard may not read the system identifier of the database, so it notices a copy on another server only by a lower mail epoch: \
@@ -96,7 +104,7 @@ enum EpochCheck {
     Proceed,
     /// A failover or a restore after which the epoch is not lower.
     NewTimeline,
-    Pause(&'static str),
+    Pause(GuardReason),
 }
 
 /// Compares a database with the file and with `remembered`, the highest epoch seen by this process (`None` until it has
@@ -115,17 +123,17 @@ fn compare_epochs(
                 if is_fresh {
                     EpochCheck::Proceed
                 } else {
-                    EpochCheck::Pause(OTHER_DATABASE)
+                    EpochCheck::Pause(GuardReason::OtherDatabase)
                 }
             }
-            _ if is_lower(record.number) => EpochCheck::Pause(RESTORED),
+            _ if is_lower(record.number) => EpochCheck::Pause(GuardReason::Restored),
             Some((then, now)) if then.timeline != now.timeline => EpochCheck::NewTimeline,
             _ => EpochCheck::Proceed,
         },
-        _ if is_lower(0) => EpochCheck::Pause(RESTORED),
+        _ if is_lower(0) => EpochCheck::Pause(GuardReason::Restored),
         EpochFile::Missing if number == 0 || remembered.is_some() => EpochCheck::Proceed,
         EpochFile::Unreadable(_) if is_fresh || remembered.is_some() => EpochCheck::Proceed,
-        EpochFile::Missing | EpochFile::Unreadable(_) => EpochCheck::Pause(UNVERIFIED),
+        EpochFile::Missing | EpochFile::Unreadable(_) => EpochCheck::Pause(GuardReason::Unverified),
     }
 }
 
@@ -243,15 +251,15 @@ impl RestoreGuard {
         &self,
         conn: &mut PgConnection,
         reached: i64,
-        reason: &'static str,
+        reason: GuardReason,
         now: DateTime<Utc>,
     ) -> Result<()> {
         let mut tx = sqlx::Acquire::begin(conn).await?;
-        store::pause_behind(&mut tx, reached, reason, now).await?;
+        store::pause_behind(&mut tx, reached, reason.as_str(), now).await?;
         tx.commit().await?;
         tracing::error!(
             event = "restore_guard.paused",
-            reason,
+            reason = reason.as_str(),
             reached,
             "restore guard: this database may be older than the mail that went out: nothing is sent until an organizer lifts the pause (PUT /api/v1/mail/pauses) or `muster mail epoch --accept` is run"
         );
@@ -274,7 +282,7 @@ impl RestoreGuard {
             let number = store::next_number(&mut conn).await?;
             if number <= reached {
                 // the database's epoch had gone down
-                self.pause(&mut conn, reached, RESTORED, now).await?;
+                self.pause(&mut conn, reached, GuardReason::Restored, now).await?;
                 return Ok(());
             }
             let server = self.server(&mut conn).await?;
@@ -408,7 +416,8 @@ pub async fn epoch(kernel: &Kernel) -> Result<EpochStatus> {
     let server = store::server(&mut conn).await?;
     let (number, _) = store::number(&mut conn).await?;
     let pauses = store::pauses(&mut conn).await?;
-    let ours = pauses.into_iter().find(|p| p.scope == "everything" && REASONS.contains(&p.reason.as_str()));
+    let ours =
+        pauses.into_iter().find(|p| p.scope == store::EVERYTHING && GuardReason::NAMES.contains(&p.reason.as_str()));
     let cluster = server.map(|server| (server.system, server.timeline));
     Ok(EpochStatus { number, file, recorded, cluster, paused: ours.map(|pause| pause.reason) })
 }
@@ -426,7 +435,7 @@ pub async fn accept_epoch(kernel: &Kernel) -> Result<bool> {
     };
     let server = store::server(&mut *kernel.work.acquire().await?).await?;
     let mut tx = kernel.work.begin().await?;
-    let reasons = REASONS.map(str::to_owned);
+    let reasons = GuardReason::ALL.map(|reason| reason.as_str().to_owned());
     let (number, lifted) = store::accept(&mut tx, reached, &reasons, kernel.env.now()).await?;
     write(&file, EpochRecord { number, server }, true)
         .await
@@ -453,26 +462,26 @@ mod tests {
         for (contents, remembered, number, server, is_fresh, expected) in [
             (known(5, A), None, 5, A, false, EpochCheck::Proceed),
             (known(5, A), None, 9, A, false, EpochCheck::Proceed),
-            (known(5, A), None, 4, A, false, EpochCheck::Pause(RESTORED)),
-            (known(5, A), None, 0, A, true, EpochCheck::Pause(RESTORED)),
-            (known(5, A), Some(8), 6, A, false, EpochCheck::Pause(RESTORED)),
+            (known(5, A), None, 4, A, false, EpochCheck::Pause(GuardReason::Restored)),
+            (known(5, A), None, 0, A, true, EpochCheck::Pause(GuardReason::Restored)),
+            (known(5, A), Some(8), 6, A, false, EpochCheck::Pause(GuardReason::Restored)),
             (known(5, A), None, 5, B, false, EpochCheck::NewTimeline),
-            (known(5, A), None, 4, B, false, EpochCheck::Pause(RESTORED)),
-            (known(5, A), None, 9, OTHER, false, EpochCheck::Pause(OTHER_DATABASE)),
-            (known(5, A), Some(5), 9, OTHER, false, EpochCheck::Pause(OTHER_DATABASE)),
-            (known(5, A), None, 0, OTHER, false, EpochCheck::Pause(OTHER_DATABASE)),
+            (known(5, A), None, 4, B, false, EpochCheck::Pause(GuardReason::Restored)),
+            (known(5, A), None, 9, OTHER, false, EpochCheck::Pause(GuardReason::OtherDatabase)),
+            (known(5, A), Some(5), 9, OTHER, false, EpochCheck::Pause(GuardReason::OtherDatabase)),
+            (known(5, A), None, 0, OTHER, false, EpochCheck::Pause(GuardReason::OtherDatabase)),
             (known(5, A), None, 0, OTHER, true, EpochCheck::Proceed),
             (known(5, A), None, 9, None, false, EpochCheck::Proceed),
             (known(5, None), None, 5, A, false, EpochCheck::Proceed),
-            (known(5, None), None, 4, A, false, EpochCheck::Pause(RESTORED)),
+            (known(5, None), None, 4, A, false, EpochCheck::Pause(GuardReason::Restored)),
             (EpochFile::Missing, None, 0, A, false, EpochCheck::Proceed),
-            (EpochFile::Missing, None, 1, A, false, EpochCheck::Pause(UNVERIFIED)),
+            (EpochFile::Missing, None, 1, A, false, EpochCheck::Pause(GuardReason::Unverified)),
             (EpochFile::Missing, Some(3), 3, A, false, EpochCheck::Proceed),
-            (EpochFile::Missing, Some(3), 2, A, false, EpochCheck::Pause(RESTORED)),
-            (garbled(), None, 1, A, false, EpochCheck::Pause(UNVERIFIED)),
-            (garbled(), None, 0, A, false, EpochCheck::Pause(UNVERIFIED)),
+            (EpochFile::Missing, Some(3), 2, A, false, EpochCheck::Pause(GuardReason::Restored)),
+            (garbled(), None, 1, A, false, EpochCheck::Pause(GuardReason::Unverified)),
+            (garbled(), None, 0, A, false, EpochCheck::Pause(GuardReason::Unverified)),
             (garbled(), None, 0, A, true, EpochCheck::Proceed),
-            (garbled(), Some(3), 2, A, false, EpochCheck::Pause(RESTORED)),
+            (garbled(), Some(3), 2, A, false, EpochCheck::Pause(GuardReason::Restored)),
         ] {
             let found = compare_epochs(&contents, remembered, number, server, is_fresh);
             assert_eq!(found, expected, "{contents:?} {remembered:?} {number} {server:?} {is_fresh}");

@@ -41,8 +41,8 @@ pub async fn suppressed(kernel: &Kernel, recipients: &[Recipient<'_>]) -> Result
 }
 
 /// Why an address gets no mail: `suppressions.reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum SuppressionReason {
     /// Its owner wants no mail of this installation ever again (global list only).
     NeverAgain,
@@ -56,21 +56,7 @@ pub enum SuppressionReason {
     Organizer,
 }
 
-impl SuppressionReason {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::NeverAgain, Self::Unsubscribed, Self::Bounced, Self::Complained, Self::Organizer];
-
-    /// Its value in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NeverAgain => "never_again",
-            Self::Unsubscribed => "unsubscribed",
-            Self::Bounced => "bounced",
-            Self::Complained => "complained",
-            Self::Organizer => "organizer",
-        }
-    }
-}
+crate::kernel::text_enum!(SuppressionReason);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SuppressionStatus {

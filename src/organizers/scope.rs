@@ -1,31 +1,15 @@
 //! Roles of organizers and scopes of API tokens.
 
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumCount, EnumString, IntoStaticStr, VariantArray};
+use strum::{Display, EnumString, VariantArray, VariantNames};
 use utoipa::ToSchema;
 
 use crate::error::{Code, Error};
 
 /// Role of an organizer in the organization.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    ToSchema,
-    Display,
-    EnumCount,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-    sqlx::Type,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(Display, EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "snake_case", parse_err_ty = Error, parse_err_fn = unknown_role)]
 pub enum Role {
     /// Everything, including the audit trail.
@@ -38,15 +22,9 @@ pub enum Role {
     Viewer,
 }
 
+crate::kernel::text_enum!(Role);
+
 impl Role {
-    /// All roles.
-    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
-
-    /// The role's name in JSON, the database and texts.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
     /// Does the role allow the scope? Every role allows [`Scope::All`], which means whatever the role allows.
     pub const fn allows(self, scope: Scope) -> bool {
         match self {
@@ -59,7 +37,7 @@ impl Role {
 }
 
 fn unknown_role(text: &str) -> Error {
-    let known = Role::ALL.map(Role::as_str).join(", ");
+    let known = Role::NAMES.join(", ");
     Error::problem(Code::InvalidParameter, format!("`{}` is not a role. Known are {known}.", short(text)))
 }
 
@@ -75,10 +53,9 @@ fn unknown_role(text: &str) -> Error {
     Deserialize,
     ToSchema,
     Display,
-    EnumCount,
     EnumString,
-    IntoStaticStr,
     VariantArray,
+    VariantNames,
 )]
 #[strum(parse_err_ty = Error, parse_err_fn = unknown_scope)]
 pub enum Scope {
@@ -120,18 +97,10 @@ pub enum Scope {
     AuditRead,
 }
 
-impl Scope {
-    /// All scopes.
-    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
-
-    /// The scope's name.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
+crate::kernel::text_enum!(Scope);
 
 fn unknown_scope(text: &str) -> Error {
-    let known = Scope::ALL.map(Scope::as_str).join(", ");
+    let known = Scope::NAMES.join(", ");
     Error::problem(Code::InvalidParameter, format!("`{}` is not a scope. Known are {known}.", short(text)))
 }
 

@@ -100,7 +100,7 @@ pub async fn upsert_vouched_person(
     let sealed = vault.seal(&kernel.env, TABLE, id, &row.details(vault)?.merged(person.details.clone()));
     store::set_details(conn, id, &sealed, person.locale.map(LocaleTag::as_str), kernel.env.now()).await?;
     if is_new {
-        store::set_origin(conn, id, "organizer").await?;
+        store::mark_as_added_by_organizer(conn, id).await?;
     }
     Ok((id, is_new))
 }

@@ -162,9 +162,9 @@ pub async fn upsert_unconfirmed_person(
     .await?)
 }
 
-/// Records who added a person (`people.origin`).
-pub async fn set_origin(conn: &mut PgConnection, id: Uuid, origin: &str) -> Result<()> {
-    sqlx::query!("UPDATE people SET origin = $2 WHERE id = $1", id, origin).execute(conn).await?;
+/// Records that an organizer added a person (`people.origin`).
+pub async fn mark_as_added_by_organizer(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!("UPDATE people SET origin = 'organizer' WHERE id = $1", id).execute(conn).await?;
     Ok(())
 }
 

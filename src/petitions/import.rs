@@ -25,6 +25,7 @@ use super::{
     submission::{NewSignature, Petitions},
 };
 use crate::{
+    campaigns::SubmissionOutcome,
     error::{Error, FieldError, Result},
     kernel::{
         jobs::{self, Job, JobKind, NextStep},
@@ -496,9 +497,9 @@ async fn process_row(
         });
     }
     match petitions.submit_imported(petition, new, import, signed_at).await {
-        Ok(outcome) => Ok(match outcome.as_str() {
-            "created" => RowOutcome::Imported,
-            "withdrawn" => withdrawn(number),
+        Ok(outcome) => Ok(match outcome {
+            SubmissionOutcome::Created => RowOutcome::Imported,
+            SubmissionOutcome::Withdrawn => withdrawn(number),
             _ => RowOutcome::Duplicate,
         }),
         Err(Error::Fields(errors)) => Ok(refused(number, errors)),

@@ -47,9 +47,10 @@ const MAX_DECRYPTED_FOR_PREVIEW: i64 = 100_000;
 pub const INVALID_RETENTION_DAYS: i64 = 30;
 
 /// What a job does: `invalidations.effect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 #[schema(as = InvalidationEffect)]
 pub enum Effect {
     /// Pending, counted and quarantined signatures become invalid.
@@ -58,18 +59,9 @@ pub enum Effect {
     Release,
 }
 
+crate::kernel::text_enum!(Effect);
+
 impl Effect {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Invalidate, Self::Release];
-
-    /// Its value in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Invalidate => "invalidate",
-            Self::Release => "release",
-        }
-    }
-
     fn from(self) -> &'static [SignatureState] {
         match self {
             Self::Invalidate => &[SignatureState::Pending, SignatureState::Counted, SignatureState::Quarantined],

@@ -166,7 +166,7 @@ async fn render(
     });
     let mut standing = campaigns::availability_context(action, visitor.locale, kernel.env.now());
     if standing.is_none() && petitions.abuse(action.organization_id).await?.limits.signing_paused {
-        standing = context! { state => "paused", opens => "", reason => "", since => "", next => Value::from(()) };
+        standing = context! { state => campaigns::State::Paused.as_str(), opens => "", reason => "", since => "", next => Value::from(()) };
     }
     let page = context! {
         petition => context! {
@@ -183,7 +183,7 @@ async fn render(
             preview,
             protected => action.protected,
             keeps_contacts => petition.keeps_contacts,
-            confirmation => if action.confirms { "email" } else { "none" },
+            confirmation => action.confirmation().as_str(),
             fallback_language => fell_back.then(|| i18n::text(visitor.locale, &format!("language-{}", action.locale.as_str()))),
             hosted_by => action.hosted_by.as_str(),
             button => text.button.as_str(),
@@ -222,8 +222,9 @@ async fn poster(
         let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
         pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
-    let paper = campaigns::PaperSize::parse(asked("paper").as_deref().unwrap_or("letter"))
-        .ok_or_else(|| Error::problem(Code::InvalidParameter, "paper: a4 or letter."))?;
+    let paper = asked("paper")
+        .map_or(Ok(campaigns::PaperSize::Letter), |size| size.parse())
+        .map_err(|_| Error::problem(Code::InvalidParameter, "paper: a4 or letter."))?;
     let mut url = kernel.url(&petition.action.path());
     if let Some(source) = asked("source") {
         let word = petitions.campaigns.source_word(petition.action.organization_id, Some(&source)).await?;

@@ -7,9 +7,10 @@ use utoipa::{
 };
 
 /// State of a signature: `signatures.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum SignatureState {
     /// Not confirmed by the owner of the address.
     Pending,
@@ -25,23 +26,9 @@ pub enum SignatureState {
     Withdrawn,
 }
 
+crate::kernel::text_enum!(SignatureState);
+
 impl SignatureState {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Pending, Self::Counted, Self::Duplicate, Self::Quarantined, Self::Invalid, Self::Withdrawn];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Counted => "counted",
-            Self::Duplicate => "duplicate",
-            Self::Quarantined => "quarantined",
-            Self::Invalid => "invalid",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-
     /// Has it taken effect for its signer? A quarantined one looks signed to whoever gave it.
     pub const fn is_effective(self) -> bool {
         matches!(self, Self::Counted | Self::Quarantined)
@@ -62,9 +49,10 @@ impl SignatureState {
 }
 
 /// State of a signature's comment: `signatures.comment_state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum CommentState {
     /// There is no comment.
     None,
@@ -76,20 +64,9 @@ pub enum CommentState {
     Hidden,
 }
 
+crate::kernel::text_enum!(CommentState);
+
 impl CommentState {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::None, Self::Waiting, Self::Shown, Self::Hidden];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Waiting => "waiting",
-            Self::Shown => "shown",
-            Self::Hidden => "hidden",
-        }
-    }
-
     /// May an organizer decide so about a comment in this state?
     pub const fn may_become(self, next: Self) -> bool {
         !matches!(self, Self::None) && matches!(next, Self::Shown | Self::Hidden)
@@ -97,13 +74,14 @@ impl CommentState {
 }
 
 /// What an organizer's look at a signature has shown: `signatures.vetted`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Vetting {
     /// Nobody has looked (the empty string).
     #[serde(rename = "")]
-    #[sqlx(rename = "")]
+    #[strum(serialize = "")]
     Unvetted,
     /// A real person's.
     Genuine,
@@ -111,19 +89,7 @@ pub enum Vetting {
     Doubtful,
 }
 
-impl Vetting {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Unvetted, Self::Genuine, Self::Doubtful];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unvetted => "",
-            Self::Genuine => "genuine",
-            Self::Doubtful => "doubtful",
-        }
-    }
-}
+crate::kernel::text_enum!(Vetting);
 
 // the derive does not know an empty name
 impl PartialSchema for Vetting {
@@ -131,7 +97,7 @@ impl PartialSchema for Vetting {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some("What an organizer's look at a signature has shown; empty: nobody has looked."))
-            .enum_values(Some(Self::ALL.map(Self::as_str)))
+            .enum_values(Some(Self::NAMES.iter().copied()))
             .into()
     }
 }
@@ -139,9 +105,10 @@ impl PartialSchema for Vetting {
 impl ToSchema for Vetting {}
 
 /// Why a signature is quarantined: `signatures.quarantine_reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum QuarantineReason {
     /// Too many from one network.
     Network,
@@ -153,25 +120,13 @@ pub enum QuarantineReason {
     Organizer,
 }
 
-impl QuarantineReason {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Network, Self::Domain, Self::Form, Self::Organizer];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Domain => "domain",
-            Self::Form => "form",
-            Self::Organizer => "organizer",
-        }
-    }
-}
+crate::kernel::text_enum!(QuarantineReason);
 
 /// State of a job that changes many signatures: `invalidations.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum InvalidationState {
     /// It counts or changes signatures.
     Running,
@@ -187,22 +142,9 @@ pub enum InvalidationState {
     Failed,
 }
 
+crate::kernel::text_enum!(InvalidationState);
+
 impl InvalidationState {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Running, Self::Done, Self::Cancelled, Self::Undoing, Self::Undone, Self::Failed];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Cancelled => "cancelled",
-            Self::Undoing => "undoing",
-            Self::Undone => "undone",
-            Self::Failed => "failed",
-        }
-    }
-
     /// May it become `next`?
     pub const fn may_become(self, next: Self) -> bool {
         match self {
@@ -215,9 +157,10 @@ impl InvalidationState {
 }
 
 /// State of an import: `imports.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum ImportState {
     /// The file comes in.
     Uploading,
@@ -235,24 +178,9 @@ pub enum ImportState {
     Failed,
 }
 
+crate::kernel::text_enum!(ImportState);
+
 impl ImportState {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Uploading, Self::Uploaded, Self::Running, Self::Checked, Self::Done, Self::Cancelled, Self::Failed];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Uploading => "uploading",
-            Self::Uploaded => "uploaded",
-            Self::Running => "running",
-            Self::Checked => "checked",
-            Self::Done => "done",
-            Self::Cancelled => "cancelled",
-            Self::Failed => "failed",
-        }
-    }
-
     /// Has it ended for good?
     pub const fn has_ended(self) -> bool {
         matches!(self, Self::Done | Self::Cancelled | Self::Failed)
@@ -270,9 +198,10 @@ impl ImportState {
 }
 
 /// State of a delivery: `petition_deliveries.state`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum PetitionDeliveryStatus {
     /// It will be done; only organizers see it.
     #[default]
@@ -281,18 +210,7 @@ pub enum PetitionDeliveryStatus {
     Delivered,
 }
 
-impl PetitionDeliveryStatus {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Planned, Self::Delivered];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Delivered => "delivered",
-        }
-    }
-}
+crate::kernel::text_enum!(PetitionDeliveryStatus);
 
 #[cfg(test)]
 mod tests {

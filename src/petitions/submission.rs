@@ -14,11 +14,12 @@ use super::{
     batch::{PreparedSignature, SignatureBatch},
     comments::PublicComment,
     live_count::{MAX_STREAMS, MAX_STREAMS_PER_NETWORK},
-    state::{CommentState, QuarantineReason},
+    mail::{ConfirmMail, ThanksMail},
+    state::CommentState,
     store::{self, Petition, SignatureSubmission, SubmissionResult, imports::Import},
 };
 use crate::{
-    campaigns::{self, Campaigns, Cells, Dimension},
+    campaigns::{self, Campaigns, Cells, Dimension, SubmissionMode, SubmissionOutcome},
     error::{Error, Result},
     kernel::{
         Kernel,
@@ -32,6 +33,7 @@ use crate::{
         vault::Vault,
     },
     letters::{EditedText, LetterAction, LetterSender, Letters, NewLetter},
+    mail::Class,
     organizers::Authenticator,
     people::{self, ConsentContext, Consents, Details, NewPerson},
 };
@@ -64,9 +66,10 @@ pub struct SignaturePayload {
 }
 
 /// How a name is shown: `signatures.display`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Display {
     /// Not at all.
     #[default]
@@ -79,20 +82,7 @@ pub enum Display {
     FullName,
 }
 
-impl Display {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Hidden, Self::Initials, Self::FirstName, Self::FullName];
-
-    /// Its value in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Hidden => "hidden",
-            Self::Initials => "initials",
-            Self::FirstName => "first_name",
-            Self::FullName => "full_name",
-        }
-    }
-}
+crate::kernel::text_enum!(Display);
 
 /// A validated signature to submit.
 #[derive(Debug)]
@@ -241,7 +231,7 @@ impl Petitions {
         let (kernel, action) = (&self.kernel, &petition.action);
         let protected = action.protected;
         let person_id = kernel.env.recorded_id(protected);
-        let mode = if action.confirms { "pending" } else { "immediate" };
+        let mode = action.submission_mode();
         let assessment = self.assess(petition, &new.person.email, new.signals).await?;
         let context =
             SubmissionContext { person_id, person_sealed: None, mode, idempotency: None, assessment, imported: None };
@@ -265,8 +255,6 @@ impl Petitions {
     }
 
     /// Submits a signature of an import: it counts at once, with the date it was given, without a mail or a letter.
-    /// Returns `created`, `duplicate` if the person had signed before, or `withdrawn` if the person has withdrawn it
-    /// since.
     ///
     /// # Errors
     /// `unavailable` when it could not be written.
@@ -276,7 +264,7 @@ impl Petitions {
         new: NewSignature,
         import: &Import,
         signed_at: DateTime<Utc>,
-    ) -> Result<String> {
+    ) -> Result<SubmissionOutcome> {
         let options = VouchOptions {
             idempotency: None,
             imported: Some((import.id, signed_at)),
@@ -305,14 +293,14 @@ impl Petitions {
         let context = SubmissionContext {
             person_id: person.id,
             person_sealed: Some(person.sealed),
-            mode: "vouched",
+            mode: SubmissionMode::Vouched,
             idempotency: options.idempotency.clone(),
             assessment: AbuseAssessment::default(),
             imported: options.imported,
         };
         let submission = self.prepare(petition, new, letter, context).await?;
         let result = self.group_commit.submit(submission).await?;
-        if result.outcome == "mismatch" {
+        if result.outcome == SubmissionOutcome::Mismatch {
             return Err(idempotency::mismatch());
         }
         if let Some(owner) = result.person_id {
@@ -445,7 +433,7 @@ impl Petitions {
         let locale = new.person.locale.unwrap_or(action.locale);
         let clear = |text: &str| (!protected && !text.is_empty()).then(|| text.to_owned());
         let details = &new.person.details;
-        let pending = context.mode == "pending";
+        let pending = context.mode == SubmissionMode::Pending;
         // without confirmation, data that is not to be kept is never stored
         let dropped = !pending && petition.drops_contact(new.keep_nothing);
         Ok(SignatureSubmission {
@@ -457,8 +445,8 @@ impl Petitions {
             person_sealed: context.person_sealed.filter(|_| !dropped),
             name_index: if petition.shares_addresses { vault.name_index(&name_key(details)) } else { Vec::new() },
             mode: context.mode,
-            display: if protected || dropped { Display::Hidden } else { new.display }.as_str(),
-            locale: (!protected).then_some(locale.as_str()),
+            display: if protected || dropped { Display::Hidden } else { new.display },
+            locale: (!protected).then_some(locale),
             country: clear(&details.country),
             region: clear(&details.region),
             postal_prefix: details.postal_prefix().filter(|_| !protected),
@@ -468,15 +456,14 @@ impl Petitions {
                 .then(|| created_at + TimeDelta::days(kernel.settings.retention.unconfirmed_days.into())),
             email_id: (pending || (action.send_thanks && !dropped && context.imported.is_none()))
                 .then(|| env.recorded_id(protected)),
-            email_kind: if pending { "petition_confirm" } else { "petition_thanks" },
-            email_class: if pending { "confirmation" } else { "notice" },
+            email_kind: if pending { ConfirmMail::KIND } else { ThanksMail::KIND },
+            email_class: if pending { Class::Confirmation } else { Class::Notice },
             organization_id: action.organization_id,
             protected,
             letter_id,
-            comment_state: if new.comments.is_empty() || dropped { CommentState::None } else { CommentState::Waiting }
-                .as_str(),
+            comment_state: if new.comments.is_empty() || dropped { CommentState::None } else { CommentState::Waiting },
             delivers_name: new.delivers_name && !protected && !dropped,
-            quarantine_reason: context.assessment.quarantine_reason.map(QuarantineReason::as_str),
+            quarantine_reason: context.assessment.quarantine_reason,
             network_tag: context.assessment.network_tag,
             domain_tag: context.assessment.domain_tag,
             import_id: context.imported.map(|(import, _)| import),
@@ -519,7 +506,7 @@ pub type AttachedLetter = Option<(Arc<LetterAction>, NewLetter)>;
 struct SubmissionContext {
     person_id: Uuid,
     person_sealed: Option<Vec<u8>>,
-    mode: &'static str,
+    mode: SubmissionMode,
     idempotency: Option<IdempotencyKey>,
     assessment: AbuseAssessment,
     /// The import, and when the signature was given.

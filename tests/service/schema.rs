@@ -115,36 +115,36 @@ async fn consents_and_the_audit_trail_do_not_change(pool: PgPool) {
 /// Each enum of the code has the values that the CHECK of its column allows.
 #[sqlx::test(migrations = "./migrations")]
 async fn enums_have_the_values_of_their_checks(pool: PgPool) {
-    let enums: Vec<(&str, Vec<&str>)> = vec![
-        ("actions_kind_check", Kind::ALL.map(Kind::as_str).to_vec()),
-        ("actions_privacy_check", Privacy::ALL.map(Privacy::as_str).to_vec()),
-        ("actions_confirmation_check", Confirmation::ALL.map(Confirmation::as_str).to_vec()),
-        ("actions_state_check", State::ALL.map(State::as_str).to_vec()),
-        ("campaigns_state_check", CampaignState::ALL.map(CampaignState::as_str).to_vec()),
-        ("updates_kind_check", UpdateKind::ALL.map(UpdateKind::as_str).to_vec()),
-        ("signatures_state_check", SignatureState::ALL.map(SignatureState::as_str).to_vec()),
-        ("signatures_display_check", Display::ALL.map(Display::as_str).to_vec()),
-        ("signatures_comment_state_check", CommentState::ALL.map(CommentState::as_str).to_vec()),
-        ("signatures_vetted_check", Vetting::ALL.map(Vetting::as_str).to_vec()),
-        ("signatures_quarantine_reason_check", QuarantineReason::ALL.map(QuarantineReason::as_str).to_vec()),
-        ("allowances_kind_check", AllowanceKind::ALL.map(AllowanceKind::as_str).to_vec()),
-        ("invalidations_effect_check", Effect::ALL.map(Effect::as_str).to_vec()),
-        ("invalidations_state_check", InvalidationState::ALL.map(InvalidationState::as_str).to_vec()),
-        ("imports_state_check", ImportState::ALL.map(ImportState::as_str).to_vec()),
-        ("petition_deliveries_state_check", PetitionDeliveryStatus::ALL.map(PetitionDeliveryStatus::as_str).to_vec()),
-        ("attendances_state_check", AttendanceState::NAMES.to_vec()),
-        ("events_published_status_check", SeatStatus::ALL.map(SeatStatus::as_str).to_vec()),
-        ("events_kind_check", EventKind::ALL.map(EventKind::as_str).to_vec()),
-        ("events_format_check", Format::ALL.map(Format::as_str).to_vec()),
-        ("letters_state_check", LetterState::ALL.map(LetterState::as_str).to_vec()),
-        ("outreaches_state_check", OutreachState::NAMES.to_vec()),
-        ("broadcasts_state_check", BroadcastState::ALL.map(BroadcastState::as_str).to_vec()),
-        ("broadcast_recipients_state_check", RecipientState::NAMES.to_vec()),
-        ("emails_class_check", Class::NAMES.to_vec()),
-        ("emails_state_check", EmailState::NAMES.to_vec()),
-        ("suppressions_reason_check", SuppressionReason::ALL.map(SuppressionReason::as_str).to_vec()),
-        ("jobs_state_check", JobState::ALL.map(JobState::as_str).to_vec()),
-        ("organizers_role_check", Role::ALL.map(Role::as_str).to_vec()),
+    let enums: [(&str, &[&str]); 29] = [
+        ("actions_kind_check", Kind::NAMES),
+        ("actions_privacy_check", Privacy::NAMES),
+        ("actions_confirmation_check", Confirmation::NAMES),
+        ("actions_state_check", State::NAMES),
+        ("campaigns_state_check", CampaignState::NAMES),
+        ("updates_kind_check", UpdateKind::NAMES),
+        ("signatures_state_check", SignatureState::NAMES),
+        ("signatures_display_check", Display::NAMES),
+        ("signatures_comment_state_check", CommentState::NAMES),
+        ("signatures_vetted_check", Vetting::NAMES),
+        ("signatures_quarantine_reason_check", QuarantineReason::NAMES),
+        ("allowances_kind_check", AllowanceKind::NAMES),
+        ("invalidations_effect_check", Effect::NAMES),
+        ("invalidations_state_check", InvalidationState::NAMES),
+        ("imports_state_check", ImportState::NAMES),
+        ("petition_deliveries_state_check", PetitionDeliveryStatus::NAMES),
+        ("attendances_state_check", AttendanceState::NAMES),
+        ("events_published_status_check", SeatStatus::NAMES),
+        ("events_kind_check", EventKind::NAMES),
+        ("events_format_check", Format::NAMES),
+        ("letters_state_check", LetterState::NAMES),
+        ("outreaches_state_check", OutreachState::NAMES),
+        ("broadcasts_state_check", BroadcastState::NAMES),
+        ("broadcast_recipients_state_check", RecipientState::NAMES),
+        ("emails_class_check", Class::NAMES),
+        ("emails_state_check", EmailState::NAMES),
+        ("suppressions_reason_check", SuppressionReason::NAMES),
+        ("jobs_state_check", JobState::NAMES),
+        ("organizers_role_check", Role::NAMES),
     ];
     let states: Vec<String> =
         sqlx::query_scalar("SELECT DISTINCT conname::text FROM pg_constraint WHERE conname LIKE '%state_check'")
@@ -158,7 +158,7 @@ async fn enums_have_the_values_of_their_checks(pool: PgPool) {
         .filter(|name| !parts.contains(&name.as_str()) && !enums.iter().any(|(known, _)| known == name))
         .collect();
     assert!(states.len() > 10 && missing.is_empty(), "without an enum: {missing:?}");
-    for (constraint, mut values) in enums {
+    for (constraint, values) in enums {
         let definition: String =
             sqlx::query_scalar("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = $1 LIMIT 1")
                 .bind(constraint)
@@ -167,6 +167,7 @@ async fn enums_have_the_values_of_their_checks(pool: PgPool) {
                 .unwrap_or_else(|error| panic!("{constraint}: {error}"));
         let mut allowed: Vec<&str> = definition.split('\'').skip(1).step_by(2).collect();
         allowed.sort_unstable();
+        let mut values = values.to_vec();
         values.sort_unstable();
         assert_eq!(values, allowed, "{constraint}");
     }

@@ -45,7 +45,7 @@ pub async fn fold_counts(conn: &mut PgConnection, id: Uuid) -> Result<()> {
 
 /// Fields by which recipients can be filtered.
 pub const RECIPIENT_FIELDS: FieldSet =
-    FieldSet(&[Field { name: "muster:state", column_sql: "state", kind: FieldKind::Enum(&RecipientState::NAMES) }]);
+    FieldSet(&[Field { name: "muster:state", column_sql: "state", kind: FieldKind::Enum(RecipientState::NAMES) }]);
 
 /// Indexes that a filter of recipients can use.
 const RECIPIENT_INDEXES: &[Index] = &[Index::equal("state")];

@@ -24,7 +24,8 @@ pub struct LandingRow {
     pub ends_at: Option<DateTime<Utc>>,
     pub timezone: Option<String>,
     pub place: Option<String>,
-    pub published_status: Option<String>,
+    /// Does it take submissions? That of an event: `open`, `waitlist` or `closed`; of others `open`.
+    pub availability: String,
 }
 
 /// Public actions of one campaign or of all that are open or upcoming, at most 200 of each kind; of events those that
@@ -64,7 +65,7 @@ pub async fn landing_rows(
         r#"SELECT a.kind AS "kind: Kind", a.slug, a.locale, a.title, a.summary, a.texts, a.state AS "state: State", a.published_count, p.goal AS "goal?",
                   e.starts_at AS "starts_at?", e.ends_at AS "ends_at?", e.timezone AS "timezone?",
                   CASE WHEN e.format = 'online' THEN NULL ELSE concat_ws(', ', nullif(e.venue, ''), nullif(e.locality, '')) END AS place,
-                  e.published_status AS "published_status?"
+                  coalesce(e.published_status, 'open') AS "availability!"
            FROM actions a LEFT JOIN petitions p ON p.id = a.id LEFT JOIN events e ON e.id = a.id
            WHERE a.id = ANY ($1)
            ORDER BY CASE a.kind WHEN 'petition' THEN 0 WHEN 'letter' THEN 1 ELSE 2 END, e.starts_at, a.id"#,

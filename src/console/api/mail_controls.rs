@@ -359,13 +359,13 @@ async fn update_mail_pauses(
     let body: PauseChanges = body.part()?;
     let kernel = &console.kernel;
     let reason = clean_line(&body.reason, 200).map_err(|e| Error::field("/reason", e.code, e.detail))?;
-    let unknown = body.classes.keys().find(|class| Class::parse(class).is_none());
+    let unknown = body.classes.keys().find(|class| !Class::NAMES.contains(&class.as_str()));
     if let Some(class) = unknown {
         let pointer = format!("/classes/{}", class.replace('~', "~0").replace('/', "~1"));
-        return Err(Error::field(&pointer, "unknown_value", "Classes: confirmation, urgent, letter, notice, update."));
+        return Err(Error::field(&pointer, "unknown_value", format!("Classes: {}.", Class::NAMES.join(", "))));
     }
     let mut tx = kernel.db.begin().await?;
-    let everything = body.everything.map(|paused| ("everything".to_owned(), paused));
+    let everything = body.everything.map(|paused| (mail::EVERYTHING.to_owned(), paused));
     for (scope, paused) in everything.into_iter().chain(body.classes) {
         if paused {
             mail::pause(&mut tx, &scope, &reason, kernel.env.now()).await?;

@@ -19,7 +19,7 @@ use crate::{
 /// Table name that sealed values are bound to (associated data).
 pub const ATTENDANCES: &str = "attendances";
 
-const STATES: FieldKind = FieldKind::Enum(&AttendanceState::NAMES);
+const STATES: FieldKind = FieldKind::Enum(AttendanceState::NAMES);
 
 /// Fields of `filter` in the list of registrations.
 pub const ATTENDANCE_FIELDS: FieldSet = FieldSet(&[
@@ -109,7 +109,14 @@ pub async fn lock_person(conn: &mut PgConnection, person: Uuid) -> Result<()> {
 const INDEXES: &[Index] = &[
     Index::equal("t.id"),
     Index::equal("t.person_id"),
-    Index::values("t.state", &["waitlisted", "cancelled", "declined"]),
+    Index::values(
+        "t.state",
+        &[
+            AttendanceState::Waitlisted.as_str(),
+            AttendanceState::Cancelled.as_str(),
+            AttendanceState::Declined.as_str(),
+        ],
+    ),
     Index::ordered("t.created_at"),
 ];
 

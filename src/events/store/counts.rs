@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::{
         Kind,
-        recount::{Cell, Comparison, CountDifference, Countable, Range, RangeCounts},
+        recount::{Cell, CellKind, Comparison, CountDifference, Countable, Range, RangeCounts},
     },
     error::Result,
 };
@@ -39,7 +39,7 @@ impl Countable for Attendances {
                    SELECT state, party_size, uuid_hash_extended(id, xmin::text::bigint) AS hash
                    FROM attendances WHERE event_id = $1 AND id > $2 AND id <= $3
                )
-               SELECT 'rows' AS "of!", d.dimension AS "dimension!", '' AS "key!", sum(d.n)::bigint AS "n!"
+               SELECT 'rows' AS "kind!: CellKind", d.dimension AS "dimension!", '' AS "key!", sum(d.n)::bigint AS "n!"
                FROM rows r, LATERAL (VALUES ('total', 'accepted', r.party_size), ('seats_taken', 'accepted', r.party_size),
                                             ('waiting_parties', 'waitlisted', 1), ('waiting_seats', 'waitlisted', r.party_size)) d (dimension, state, n)
                WHERE d.state = r.state
@@ -87,7 +87,7 @@ impl Countable for Attendances {
                        LATERAL (VALUES ('seats_taken', e.seats_taken), ('waiting_parties', e.waiting_parties), ('waiting_seats', e.waiting_seats)) d (dimension, value)
                    WHERE e.id = $1
                )
-               SELECT 'rows' AS "of!", dimension AS "dimension!", '' AS "key!", value AS "n!" FROM truth
+               SELECT 'rows' AS "kind!: CellKind", dimension AS "dimension!", '' AS "key!", value AS "n!" FROM truth
                UNION ALL SELECT 'kept', dimension, '', coalesce(value, 0) FROM kept"#,
             action,
             &afters,

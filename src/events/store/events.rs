@@ -5,7 +5,7 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    campaigns::{self, Action, Kind},
+    campaigns::{self, Action, Kind, State},
     error::Result,
     events::{
         plan::{Contact, Event, EventKind, Format, Plan, Private, Session, Venue},
@@ -28,11 +28,7 @@ pub const EVENT_FIELDS: FieldSet = FieldSet(&[
     Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
     Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
     Field { name: "muster:kind", column_sql: "k.event_kind", kind: FieldKind::Text },
-    Field {
-        name: "muster:status",
-        column_sql: "a.state",
-        kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]),
-    },
+    Field { name: "muster:status", column_sql: "a.state", kind: FieldKind::Enum(State::NAMES) },
 ]);
 
 /// Loads the event of an action.

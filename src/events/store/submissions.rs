@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::{campaigns::SubmissionMode, kernel::text::LocaleTag};
+
 /// A validated and sealed registration: the composite type `attendance_submission`, member by member.
 #[derive(Clone, Debug, sqlx::Type)]
 #[sqlx(type_name = "attendance_submission")]
@@ -14,10 +16,10 @@ pub struct AttendanceSubmission {
     pub person_id: Uuid,
     pub email_index: Vec<u8>,
     pub person_sealed: Option<Vec<u8>>,
-    pub mode: String,
+    pub mode: SubmissionMode,
     pub party_size: i16,
     pub sealed: Vec<u8>,
-    pub locale: Option<String>,
+    pub locale: Option<LocaleTag>,
     pub source: Option<String>,
     pub created_at: DateTime<Utc>,
     pub confirm_expires_at: Option<DateTime<Utc>>,
@@ -28,6 +30,29 @@ pub struct AttendanceSubmission {
     pub idempotency_request: Option<Vec<u8>>,
 }
 
+/// What became of a registration: `outcome` of `submit_attendances`. The first are the states of
+/// [`AttendanceState`](crate::events::AttendanceState).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum AttendanceOutcome {
+    /// It waits for the owner of the address.
+    Pending,
+    /// It has its seats.
+    Accepted,
+    /// It waits for seats.
+    Waitlisted,
+    /// A newer one in the same batch replaced it.
+    Cancelled,
+    /// There are no seats for it.
+    Declined,
+    /// The request was executed before, with this idempotency key.
+    Replayed,
+    /// The idempotency key was used with another request; nothing was written.
+    Mismatch,
+}
+
+crate::kernel::text_enum!(AttendanceOutcome);
+
 /// Result of one submission of a batch.
 #[derive(Clone, Debug)]
 pub struct SubmissionResult {
@@ -37,8 +62,8 @@ pub struct SubmissionResult {
     pub attendance_id: Uuid,
     /// Vouched submissions: the person the registration belongs to; null for a replay.
     pub person_id: Option<Uuid>,
-    /// The registration's state; `replayed` or `mismatch` by the idempotency key.
-    pub outcome: String,
+    /// What became of it.
+    pub outcome: AttendanceOutcome,
 }
 
 /// Writes a batch of submissions: one round trip, one commit.
@@ -52,7 +77,7 @@ pub async fn submit_attendances(
 ) -> Result<Vec<SubmissionResult>, sqlx::Error> {
     sqlx::query_as!(
         SubmissionResult,
-        r#"SELECT submission_id AS "submission_id!", attendance_id AS "attendance_id!", person_ref AS person_id, outcome AS "outcome!" FROM submit_attendances($1, $2)"#,
+        r#"SELECT submission_id AS "submission_id!", attendance_id AS "attendance_id!", person_ref AS person_id, outcome AS "outcome!: AttendanceOutcome" FROM submit_attendances($1, $2)"#,
         acts as _,
         now
     )

@@ -89,13 +89,13 @@ impl TestApp {
 
     /// Takes the newest mail out of the queue and composes it.
     async fn mail(&self) -> Option<(String, Composed)> {
-        let (id, kind, class, refs): (Uuid, String, String, serde_json::Value) =
+        let (id, kind, class, refs): (Uuid, String, Class, serde_json::Value) =
             sqlx::query_as("DELETE FROM emails WHERE id = (SELECT id FROM emails ORDER BY created_at, id LIMIT 1) RETURNING id, kind, class, refs").fetch_one(&self.kernel().db).await.unwrap();
         let now = self.kernel().env.now();
         let email = QueuedEmail {
             id,
             organization_id: self.organization,
-            class: Class::parse(&class).unwrap(),
+            class,
             kind: kind.clone(),
             lane: String::new(),
             refs,

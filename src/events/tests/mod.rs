@@ -19,10 +19,13 @@ use super::{
     batch::AttendanceBatch,
     plan::{Event, Plan},
     state::{AttendanceState, EventStatus, SeatStatus},
-    store::{self, AttendanceSubmission},
+    store::{self, AttendanceOutcome, AttendanceSubmission},
 };
 use crate::{
-    campaigns::{Action, Kind, State},
+    campaigns::{
+        Action, Kind, State,
+        SubmissionMode::{self, Immediate},
+    },
     config::HotPath,
     kernel::{env::Env, group_commit::GroupCommit, text::LocaleTag},
 };
@@ -145,7 +148,7 @@ impl TestEvent {
         Self { db: db.clone(), env, organization, vault, event, now }
     }
 
-    fn act(&self, person: u64, mode: &str, party_size: i16) -> AttendanceSubmission {
+    fn act(&self, person: u64, mode: SubmissionMode, party_size: i16) -> AttendanceSubmission {
         let mut email_index = vec![0; 32];
         email_index[..8].copy_from_slice(&person.to_be_bytes());
         AttendanceSubmission {
@@ -155,13 +158,13 @@ impl TestEvent {
             person_id: self.env.id(),
             email_index,
             person_sealed: None,
-            mode: mode.to_owned(),
+            mode,
             party_size,
             sealed: b"sealed".to_vec(),
             locale: None,
             source: None,
             created_at: self.now,
-            confirm_expires_at: (mode == "pending").then(|| self.now + TimeDelta::days(1)),
+            confirm_expires_at: (mode == SubmissionMode::Pending).then(|| self.now + TimeDelta::days(1)),
             email_id: Some(self.env.id()),
             organization_id: self.organization,
             protected: false,
@@ -170,9 +173,9 @@ impl TestEvent {
         }
     }
 
-    async fn submit(&self, acts: &[AttendanceSubmission]) -> Vec<String> {
+    async fn submit(&self, acts: &[AttendanceSubmission]) -> Vec<AttendanceOutcome> {
         let written = store::submit_attendances(&self.db, acts, self.now).await.unwrap();
-        acts.iter().map(|act| written.iter().find(|w| w.submission_id == act.id).unwrap().outcome.clone()).collect()
+        acts.iter().map(|act| written.iter().find(|w| w.submission_id == act.id).unwrap().outcome).collect()
     }
 
     /// Taken seats; asserts that the event's row, its registrations and its counters agree, also on the waitlist.
@@ -259,6 +262,11 @@ impl TestEvent {
     }
 }
 
+#[test]
+fn outcomes_begin_with_the_states() {
+    assert_eq!(AttendanceOutcome::NAMES[..AttendanceState::NAMES.len()], *AttendanceState::NAMES);
+}
+
 #[sqlx::test(migrations = "./migrations")]
 async fn concurrent_registrations_never_oversell_seats(db: PgPool) {
     let event_fixture = Arc::new(TestEvent::build(&db, 100, true).await);
@@ -274,8 +282,8 @@ async fn concurrent_registrations_never_oversell_seats(db: PgPool) {
         tokio::spawn(async move {
             let mut accepted = 0;
             for i in 0..25 {
-                let written = batch.submit(event_fixture.act(task * 100 + i, "immediate", 1)).await.unwrap();
-                accepted += i32::from(written.outcome == "accepted");
+                let written = batch.submit(event_fixture.act(task * 100 + i, Immediate, 1)).await.unwrap();
+                accepted += i32::from(written.outcome == AttendanceOutcome::Accepted);
             }
             accepted
         })
@@ -293,8 +301,9 @@ async fn concurrent_registrations_never_oversell_seats(db: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn concurrent_confirmations_never_oversell_seats(db: PgPool) {
     let event_fixture = Arc::new(TestEvent::build(&db, 20, false).await);
-    let acts: Vec<AttendanceSubmission> = (0..30).map(|person| event_fixture.act(person, "pending", 3)).collect();
-    assert!(event_fixture.submit(&acts).await.iter().all(|outcome| outcome == "pending"));
+    let acts: Vec<AttendanceSubmission> =
+        (0..30).map(|person| event_fixture.act(person, SubmissionMode::Pending, 3)).collect();
+    assert!(event_fixture.submit(&acts).await.iter().all(|outcome| *outcome == AttendanceOutcome::Pending));
     assert_eq!(event_fixture.seats().await, 0);
     let tasks = acts.iter().map(|act| {
         let (event_fixture, id) = (event_fixture.clone(), act.id);
@@ -319,12 +328,13 @@ async fn concurrent_confirmations_never_oversell_seats(db: PgPool) {
 async fn waitlist_is_promoted_in_order(db: PgPool) {
     let event_fixture = TestEvent::build(&db, 4, true).await;
     let acts = [
-        event_fixture.act(1, "immediate", 4),
-        event_fixture.act(2, "immediate", 2),
-        event_fixture.act(3, "immediate", 3),
-        event_fixture.act(4, "immediate", 1),
+        event_fixture.act(1, Immediate, 4),
+        event_fixture.act(2, Immediate, 2),
+        event_fixture.act(3, Immediate, 3),
+        event_fixture.act(4, Immediate, 1),
     ];
-    assert_eq!(event_fixture.submit(&acts).await, ["accepted", "waitlisted", "waitlisted", "waitlisted"]);
+    let waits = AttendanceOutcome::Waitlisted;
+    assert_eq!(event_fixture.submit(&acts).await, [AttendanceOutcome::Accepted, waits, waits, waits]);
     assert_eq!(event_fixture.cancel(acts[0].id).await, 1);
     // a party of one would fit, but the party of three stands before it
     assert_eq!(
@@ -351,7 +361,7 @@ async fn very_long_waitlist_is_promoted_in_batches(db: PgPool) {
     let event_fixture = TestEvent::build(&db, 1, true).await;
     for batch in 0..6 {
         let acts: Vec<AttendanceSubmission> =
-            (0..1000).map(|n| event_fixture.act(batch * 1000 + n, "immediate", 1)).collect();
+            (0..1000).map(|n| event_fixture.act(batch * 1000 + n, Immediate, 1)).collect();
         event_fixture.submit(&acts).await;
     }
     let mut conn = db.acquire().await.unwrap();
@@ -371,13 +381,13 @@ async fn very_long_waitlist_is_promoted_in_batches(db: PgPool) {
 async fn pending_reregistration_keeps_the_seat_until_confirmed(db: PgPool) {
     let event_fixture = TestEvent::build(&db, 4, true).await;
     let (first, second, third) = (
-        event_fixture.act(1, "immediate", 2),
-        event_fixture.act(1, "immediate", 1),
-        event_fixture.act(1, "pending", 4),
+        event_fixture.act(1, Immediate, 2),
+        event_fixture.act(1, Immediate, 1),
+        event_fixture.act(1, SubmissionMode::Pending, 4),
     );
-    assert_eq!(event_fixture.submit(std::slice::from_ref(&first)).await, ["accepted"]);
-    assert_eq!(event_fixture.submit(&[second]).await, ["declined"]);
-    assert_eq!(event_fixture.submit(std::slice::from_ref(&third)).await, ["pending"]);
+    assert_eq!(event_fixture.submit(std::slice::from_ref(&first)).await, [AttendanceOutcome::Accepted]);
+    assert_eq!(event_fixture.submit(&[second]).await, [AttendanceOutcome::Declined]);
+    assert_eq!(event_fixture.submit(std::slice::from_ref(&third)).await, [AttendanceOutcome::Pending]);
     assert_eq!((event_fixture.seats().await, event_fixture.state(first.id).await), (2, "accepted".into()));
     let mut conn = db.acquire().await.unwrap();
     assert_eq!(
@@ -425,7 +435,7 @@ async fn take(event_fixture: &TestEvent, model: &mut Model, step: &Step) {
             let mut acts: Vec<_> = acts.iter().rev().copied().collect();
             let mut seen = std::collections::HashSet::new();
             acts.retain(|(person, ..)| seen.insert(*person));
-            let mode = |vouched: bool| if vouched { "vouched" } else { "immediate" };
+            let mode = |vouched: bool| if vouched { SubmissionMode::Vouched } else { Immediate };
             let rows: Vec<AttendanceSubmission> =
                 acts.iter().map(|(person, size, vouched)| event_fixture.act(*person, mode(*vouched), *size)).collect();
             let outcomes = event_fixture.submit(&rows).await;
@@ -437,10 +447,10 @@ async fn take(event_fixture: &TestEvent, model: &mut Model, step: &Step) {
             }
             for ((person, size, _), outcome) in acts.iter().zip(outcomes) {
                 let party = model.parties.get(person).filter(|party| party.size == *size);
-                match outcome.as_str() {
-                    "accepted" => assert!(party.is_some_and(|party| party.place.is_none())),
-                    "waitlisted" => assert!(party.is_some_and(|party| party.place.is_some())),
-                    other => assert_eq!(other, "declined"),
+                match outcome {
+                    AttendanceOutcome::Accepted => assert!(party.is_some_and(|party| party.place.is_none())),
+                    AttendanceOutcome::Waitlisted => assert!(party.is_some_and(|party| party.place.is_some())),
+                    other => assert_eq!(other, AttendanceOutcome::Declined),
                 }
             }
         }

@@ -222,9 +222,9 @@ pub(super) async fn report_metrics(db: &PgPool, kinds: &[&'static str], now: Dat
         let gauge = |state: &'static str, number: i64| {
             metrics::gauge!("muster_jobs", "kind" => *kind, "state" => state).set(as_gauge(number));
         };
-        gauge("running", row.map_or(0, |row| row.running));
+        gauge(JobState::Running.as_str(), row.map_or(0, |row| row.running));
         gauge("retrying", row.map_or(0, |row| row.retrying));
-        gauge("failed", row.map_or(0, |row| row.failed));
+        gauge(JobState::Failed.as_str(), row.map_or(0, |row| row.failed));
         let late = row.and_then(|row| row.oldest).map_or(0, |oldest| (now - oldest).num_seconds().max(0));
         metrics::gauge!("muster_jobs_oldest_due_seconds", "kind" => *kind).set(as_gauge(late));
     }
@@ -244,9 +244,10 @@ pub(super) async fn delete_old_failures(db: &PgPool, now: DateTime<Utc>) -> Resu
 }
 
 /// State of a job: `jobs.state`. A finished job has no row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum JobState {
     /// Its next step is waited for, or being made.
     Running,
@@ -254,18 +255,7 @@ pub enum JobState {
     Failed,
 }
 
-impl JobState {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Running, Self::Failed];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Failed => "failed",
-        }
-    }
-}
+crate::kernel::text_enum!(JobState);
 
 /// A job as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

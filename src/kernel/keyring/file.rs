@@ -294,7 +294,7 @@ pub(super) fn parse(text: &str) -> Result<Keys, String> {
         let key = BASE64.decode(value.as_bytes()).ok().map(Zeroizing::new).and_then(|bytes| Key::from_slice(&bytes));
         let key = key.ok_or_else(|| format!("key `{name}` is not 32 bytes of base64"))?;
         let (created_at, database) = (stored.created_at.get(name).copied(), stored.database.get(name).cloned());
-        let is_unnumbered = Family::ALL.iter().any(|family| family.name() == name);
+        let is_unnumbered = Family::NAMES.contains(&name.as_str());
         let name = if is_unnumbered { format!("{name}-1") } else { name.clone() };
         keys.insert(name, KeyEntry { key, created_at, database });
     }
@@ -306,7 +306,7 @@ fn check(keys: &Keys, kind: KeyFileKind, path: &Path) -> Result<(), KeyringError
     if kind == KeyFileKind::Vault {
         return Ok(());
     }
-    for prefix in [super::ROOT].into_iter().chain(Family::ALL.map(Family::name)) {
+    for prefix in [super::ROOT].into_iter().chain(Family::NAMES.iter().copied()) {
         if !keys.keys().any(|name| generation_of(name, prefix).is_some()) {
             return Err(malformed(kind, path, format!("it has no key `{prefix}-1` or later")));
         }

@@ -7,14 +7,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use strum::{EnumCount, IntoStaticStr, VariantArray};
+use strum::{VariantArray, VariantNames};
 use uuid::Uuid;
 
 use super::Keyring;
 use crate::kernel::{crypto::Key, env::Env};
 
-/// What a signing key is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumCount, IntoStaticStr, VariantArray)]
+/// What a signing key is used for. The name is that of the family's keys in the file, before the generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Family {
     /// Tokens of links in mail.
@@ -25,15 +25,7 @@ pub enum Family {
     Suppressions,
 }
 
-impl Family {
-    /// All families.
-    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
-
-    /// Name of the family's keys in the file, before the generation.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-}
+crate::kernel::text_enum!(Family);
 
 /// The activation of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

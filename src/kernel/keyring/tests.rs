@@ -88,7 +88,7 @@ fn an_exposed_or_broken_file_is_refused_at_start() {
     }
     for family in Family::ALL {
         let mut file: Value = serde_json::from_str(&whole).unwrap();
-        file["keys"].as_object_mut().unwrap().remove(&format!("{}-1", family.name()));
+        file["keys"].as_object_mut().unwrap().remove(&format!("{}-1", family.as_str()));
         fs::write(folder.root(), file.to_string()).unwrap();
         assert!(matches!(Keyring::open(&folder.root()), Err(KeyringError::Malformed { .. })), "without {family:?}");
     }

@@ -1,28 +1,14 @@
 //! The languages of pages and mails.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
+use strum::{EnumString, VariantArray, VariantNames};
 
 use super::TextError;
 
 /// A language with a complete set of texts.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Default,
-    Serialize,
-    EnumString,
-    IntoStaticStr,
-    EnumCount,
-    VariantArray,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(EnumString, VariantArray, VariantNames)]
 #[strum(serialize_all = "snake_case", ascii_case_insensitive)]
 pub enum LocaleTag {
     /// English, the fallback.
@@ -36,10 +22,10 @@ pub enum LocaleTag {
     Pa,
 }
 
-impl LocaleTag {
-    /// All languages, in the order of language menus.
-    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
+// in the order of language menus
+crate::kernel::text_enum!(LocaleTag);
 
+impl LocaleTag {
     /// Parses a language tag (BCP 47, or with POSIX's underscore) by its primary language: `fr-CA` is French.
     ///
     /// # Errors
@@ -51,11 +37,6 @@ impl LocaleTag {
         }
         let language = tag.split(['-', '_']).next().unwrap_or(tag);
         language.parse().map_err(|_| TextError::new("unsupported_locale", "Possible languages are en, fr, es and pa."))
-    }
-
-    /// The tag for `lang` attributes and the database.
-    pub fn as_str(self) -> &'static str {
-        self.into()
     }
 
     /// The value of the `dir` attribute: `ltr` or `rtl`.

@@ -18,7 +18,7 @@ pub(super) struct VaultRow {
 pub(super) struct New<'a> {
     pub(super) id: Uuid,
     pub(super) organization: Uuid,
-    pub(super) kind: &'a str,
+    /// Of a protected action's vault; others have no end.
     pub(super) destroy_after: Option<NaiveDate>,
     pub(super) wrapping_key: &'a str,
     pub(super) wrapped_keys: &'a [u8],
@@ -26,8 +26,14 @@ pub(super) struct New<'a> {
 
 pub(super) async fn insert(conn: &mut PgConnection, new: New<'_>, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO vaults (id, organization_id, kind, wrapping_key, wrapped_keys, destroy_after, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        new.id, new.organization, new.kind, new.wrapping_key, new.wrapped_keys, new.destroy_after, now
+        "INSERT INTO vaults (id, organization_id, kind, wrapping_key, wrapped_keys, destroy_after, created_at)
+         VALUES ($1, $2, CASE WHEN $5::date IS NULL THEN 'organization' ELSE 'protected' END, $3, $4, $5, $6)",
+        new.id,
+        new.organization,
+        new.wrapping_key,
+        new.wrapped_keys,
+        new.destroy_after,
+        now
     )
     .execute(conn)
     .await?;

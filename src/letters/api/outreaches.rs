@@ -16,7 +16,7 @@ use validator::Validate;
 
 use super::actions::OutreachType;
 use crate::{
-    campaigns::ReceivedResource,
+    campaigns::{ReceivedResource, SubmissionOutcome},
     error::{Error, FieldError, Result},
     kernel::{
         extract::{ListQuery, PathParams},
@@ -418,7 +418,7 @@ async fn vouch(
     let idempotency = organizers::idempotency(kernel, headers, actor, &Method::POST, &path, bytes).await?;
     let written = letters.submit_vouched(&letter, new, idempotency).await?;
     let mut conn = kernel.db.acquire().await?;
-    if written.outcome == "created" {
+    if written.outcome == SubmissionOutcome::Created {
         audit(&mut conn, &kernel.env, actor, "letter.vouch", Some(written.letter_id), json!({})).await?;
     }
     let vault = if action.protected { None } else { Some(kernel.vaults.open(action.vault_id).await?) };

@@ -22,11 +22,7 @@ pub const ACTION_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
-    Field {
-        name: "muster:status",
-        column_sql: "a.state",
-        kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]),
-    },
+    Field { name: "muster:status", column_sql: "a.state", kind: FieldKind::Enum(State::NAMES) },
     Field { name: "muster:live", column_sql: "k.live", kind: FieldKind::Boolean },
     Field { name: "created_date", column_sql: "a.created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::{
         Kind,
-        recount::{Cell, Comparison, Countable, Range, RangeCounts},
+        recount::{Cell, CellKind, Comparison, Countable, Range, RangeCounts},
     },
     error::Result,
 };
@@ -39,7 +39,7 @@ impl Countable for Outreaches {
                    FROM outreaches o JOIN letters l ON l.id = o.letter_id
                    WHERE o.letter_action_id = $1 AND o.id > $2 AND o.id <= $3
                )
-               SELECT 'rows' AS "of!", d.dimension AS "dimension!", d.key AS "key!", count(*) AS "n!"
+               SELECT 'rows' AS "kind!: CellKind", d.dimension AS "dimension!", d.key AS "key!", count(*) AS "n!"
                FROM rows o,
                     LATERAL (VALUES ('total', ''), ('day', to_char(o.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')), ('locale', o.locale),
                                     ('source', o.source),
@@ -90,7 +90,7 @@ impl Countable for Outreaches {
                          UNION ALL SELECT 'total', '', -erased_count FROM actions WHERE id = $1) c
                    GROUP BY 1, 2
                )
-               SELECT 'rows' AS "of!", dimension AS "dimension!", key AS "key!", value AS "n!" FROM truth
+               SELECT 'rows' AS "kind!: CellKind", dimension AS "dimension!", key AS "key!", value AS "n!" FROM truth
                UNION ALL SELECT 'kept', dimension, key, value FROM kept
                UNION ALL SELECT 'erased', '', '', erased_count FROM actions WHERE id = $1"#,
             action,

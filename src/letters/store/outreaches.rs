@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{LetterSubmission, LetterSubmissionTarget};
 use crate::{
+    campaigns::SubmissionOutcome,
     error::{Error, Result},
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
@@ -35,8 +36,8 @@ pub struct SubmissionResult {
     pub letter_id: Uuid,
     /// Vouched submissions: the person the letter belongs to; null for a replay.
     pub person_id: Option<Uuid>,
-    /// `created`; `replayed` or `mismatch` by the idempotency key.
-    pub outcome: String,
+    /// What became of it.
+    pub outcome: SubmissionOutcome,
 }
 
 /// Writes a batch of submissions (`submit_letters` in the migrations).
@@ -50,7 +51,7 @@ pub async fn submit_letters(
 ) -> Result<Vec<SubmissionResult>, sqlx::Error> {
     sqlx::query_as!(
         SubmissionResult,
-        r#"SELECT submission_id AS "submission_id!", letter_ref AS "letter_id!", person_ref AS person_id, outcome AS "outcome!" FROM submit_letters($1, $2)"#,
+        r#"SELECT submission_id AS "submission_id!", letter_ref AS "letter_id!", person_ref AS person_id, outcome AS "outcome!: SubmissionOutcome" FROM submit_letters($1, $2)"#,
         submissions as _,
         targets as _
     )
@@ -406,7 +407,17 @@ fn scope(query: &mut QueryBuilder<Postgres>, action: Uuid) {
 const INDEXES: &[Index] = &[
     Index::equal("o.id"),
     Index::equal("l.person_id"),
-    Index::values("o.state", &["held", "failed", "uncertain", "bounced", "cancelled"]).stored_as("o.undelivered"),
+    Index::values(
+        "o.state",
+        &[
+            OutreachState::Held.as_str(),
+            OutreachState::Failed.as_str(),
+            OutreachState::Uncertain.as_str(),
+            OutreachState::Bounced.as_str(),
+            OutreachState::Cancelled.as_str(),
+        ],
+    )
+    .stored_as("o.undelivered"),
     Index::ordered("o.created_at"),
 ];
 

@@ -11,7 +11,8 @@ use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 /// When a connection to the relay becomes encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub enum TlsMode {
     /// Never; for a relay on the same machine.
     None,
@@ -19,7 +20,8 @@ pub enum TlsMode {
     Opportunistic,
     /// STARTTLS; without it no mail is sent.
     Required,
-    /// From the first byte: implicit TLS (RFC 8314 section 3.3).
+    /// From the first byte: implicit TLS (RFC 8314 section 3.3). That of `smtps`, so `tls` does not say it.
+    #[strum(disabled)]
     Implicit,
 }
 
@@ -101,9 +103,8 @@ impl SmtpSettings {
         }
         let mode = match (implicit, tls.as_deref()) {
             (true, None) => TlsMode::Implicit,
-            (false, None | Some("none")) => TlsMode::None,
-            (false, Some("required")) => TlsMode::Required,
-            (false, Some("opportunistic")) => TlsMode::Opportunistic,
+            (false, None) => TlsMode::None,
+            (false, Some(mode)) => mode.parse().map_err(|_| SettingsError::Query)?,
             _ => return Err(SettingsError::Query),
         };
         let credentials = match (url.username(), url.password()) {

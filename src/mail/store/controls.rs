@@ -10,15 +10,23 @@ use crate::{
     mail::kinds::{Class, EmailState},
 };
 
+/// Scope of a pause of all mail.
+pub const EVERYTHING: &str = "everything";
+
 /// A pause, for the whole installation.
 #[derive(Clone, Debug)]
 pub struct Pause {
-    /// A class, or `everything`.
+    /// A class, or [`EVERYTHING`].
     pub scope: String,
     /// A reason of the restore guard (`restored`, `other_database`, `unverified`), or an organizer's text.
     pub reason: String,
     /// When it began.
     pub created_at: DateTime<Utc>,
+}
+
+/// Does a pause of this scope stop mail of this class?
+pub(in crate::mail) fn is_stopped_by(scope: &str, class: Class) -> bool {
+    scope == EVERYTHING || scope == class.as_str()
 }
 
 /// The pauses in effect, by scope.

@@ -20,11 +20,11 @@ pub(in crate::mail) struct PendingCallback {
 }
 
 /// What a mail's result means for its address: `mail_pending_callbacks.address_effect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub(in crate::mail) enum AddressEffect {
     /// Nothing.
-    #[sqlx(rename = "")]
+    #[strum(serialize = "")]
     None,
     /// One strike: the second one, days later, suppresses it.
     Strike,
@@ -32,16 +32,7 @@ pub(in crate::mail) enum AddressEffect {
     Dead,
 }
 
-impl AddressEffect {
-    /// Its value in the database.
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "",
-            Self::Strike => "strike",
-            Self::Dead => "dead",
-        }
-    }
-}
+crate::kernel::text_enum!(AddressEffect);
 
 /// Records, in the settling transaction, that a callback is still to be run.
 pub(in crate::mail) async fn add_pending_callback(

@@ -18,7 +18,7 @@ use validator::Validate;
 
 use super::ensure_visible;
 use crate::{
-    campaigns::{self, Kind, ReceivedResource},
+    campaigns::{self, Kind, ReceivedResource, SubmissionOutcome},
     error::{Error, Result},
     kernel::{
         extract::{ListQuery, PathParams},
@@ -354,9 +354,9 @@ async fn create_signature(
     let written = petitions.submit_vouched(&petition, new, key.clone()).await?;
     let mut conn = kernel.db.acquire().await?;
     let row = store::signature(&mut conn, written.signature_id).await?;
-    let is_new = match written.outcome.as_str() {
-        "duplicate" => false,
-        "replayed" => idempotency::was_created(&mut conn, key.as_ref()).await?,
+    let is_new = match written.outcome {
+        SubmissionOutcome::Duplicate => false,
+        SubmissionOutcome::Replayed => idempotency::was_created(&mut conn, key.as_ref()).await?,
         _ => true,
     };
     drop(conn);

@@ -41,9 +41,10 @@ pub async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &A
 }
 
 /// What an allowance names: `allowances.kind`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(strum::VariantArray, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum AllowanceKind {
     /// A network (CIDR).
     Network,
@@ -51,18 +52,7 @@ pub enum AllowanceKind {
     Domain,
 }
 
-impl AllowanceKind {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Network, Self::Domain];
-
-    /// Its value in the database and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Domain => "domain",
-        }
-    }
-}
+crate::kernel::text_enum!(AllowanceKind);
 
 /// A place where many sign at once.
 #[derive(Clone, Debug)]

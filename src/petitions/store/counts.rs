@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     campaigns::{
         Kind,
-        recount::{Cell, Comparison, Countable, Range, RangeCounts},
+        recount::{Cell, CellKind, Comparison, Countable, Range, RangeCounts},
     },
     error::Result,
 };
@@ -36,7 +36,7 @@ impl Countable for Signatures {
                    SELECT state, counted_at, country, region, locale, source, uuid_hash_extended(id, xmin::text::bigint) AS hash
                    FROM signatures WHERE petition_id = $1 AND id > $2 AND id <= $3
                )
-               SELECT 'rows' AS "of!", d.dimension AS "dimension!", d.key AS "key!", count(*) AS "n!"
+               SELECT 'rows' AS "kind!: CellKind", d.dimension AS "dimension!", d.key AS "key!", count(*) AS "n!"
                FROM rows s,
                     LATERAL (VALUES ('total', ''), ('day', to_char(s.counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')), ('country', s.country),
                                     ('region', s.country || '-' || s.region), ('locale', s.locale), ('source', s.source)) d (dimension, key)
@@ -84,7 +84,7 @@ impl Countable for Signatures {
                          UNION ALL SELECT 'total', '', -erased_count FROM actions WHERE id = $1) c
                    GROUP BY 1, 2
                )
-               SELECT 'rows' AS "of!", dimension AS "dimension!", key AS "key!", value AS "n!" FROM truth
+               SELECT 'rows' AS "kind!: CellKind", dimension AS "dimension!", key AS "key!", value AS "n!" FROM truth
                UNION ALL SELECT 'kept', dimension, key, value FROM kept
                UNION ALL SELECT 'erased', '', '', erased_count FROM actions WHERE id = $1"#,
             action,

@@ -5,13 +5,14 @@ use uuid::Uuid;
 
 use super::{Petition, SignatureRow, load_for_actions, signatures_by_id};
 use crate::{
-    campaigns::{self, Kind},
+    campaigns::{self, Kind, State},
     error::Result,
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
+    petitions::state::{CommentState, SignatureState, Vetting},
 };
 
 /// Filter fields of petitions.
@@ -19,11 +20,7 @@ pub const PETITION_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "a.id", kind: FieldKind::Identifier },
     Field { name: "title", column_sql: "a.title", kind: FieldKind::Text },
     Field { name: "muster:slug", column_sql: "a.slug", kind: FieldKind::Text },
-    Field {
-        name: "muster:status",
-        column_sql: "a.state",
-        kind: FieldKind::Enum(&["draft", "published", "paused", "closed", "won", "lost", "cancelled", "archived"]),
-    },
+    Field { name: "muster:status", column_sql: "a.state", kind: FieldKind::Enum(State::NAMES) },
     Field { name: "created_date", column_sql: "a.created_at", kind: FieldKind::Timestamp },
     Field { name: "modified_date", column_sql: "a.modified_at", kind: FieldKind::Timestamp },
 ]);
@@ -32,17 +29,9 @@ pub const PETITION_FIELDS: FieldSet = FieldSet(&[
 pub const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "s.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "s.created_at", kind: FieldKind::Timestamp },
-    Field {
-        name: "muster:state",
-        column_sql: "s.state",
-        kind: FieldKind::Enum(&["pending", "counted", "duplicate", "quarantined", "invalid", "withdrawn"]),
-    },
-    Field {
-        name: "muster:comment_state",
-        column_sql: "s.comment_state",
-        kind: FieldKind::Enum(&["none", "waiting", "shown", "hidden"]),
-    },
-    Field { name: "muster:vetted", column_sql: "s.vetted", kind: FieldKind::Enum(&["", "genuine", "doubtful"]) },
+    Field { name: "muster:state", column_sql: "s.state", kind: FieldKind::Enum(SignatureState::NAMES) },
+    Field { name: "muster:comment_state", column_sql: "s.comment_state", kind: FieldKind::Enum(CommentState::NAMES) },
+    Field { name: "muster:vetted", column_sql: "s.vetted", kind: FieldKind::Enum(Vetting::NAMES) },
     Field { name: "muster:source", column_sql: "s.source", kind: FieldKind::Text },
     Field { name: "country", column_sql: "s.country", kind: FieldKind::Text },
     Field { name: "region", column_sql: "s.region", kind: FieldKind::Text },
@@ -53,8 +42,16 @@ pub const SIGNATURE_FIELDS: FieldSet = FieldSet(&[
 const SIGNATURE_INDEXES: &[Index] = &[
     Index::equal("s.id"),
     Index::equal("s.person_id"),
-    Index::values("s.comment_state", &["waiting", "shown"]),
-    Index::values("s.state", &["quarantined", "invalid", "withdrawn", "duplicate"]),
+    Index::values("s.comment_state", &[CommentState::Waiting.as_str(), CommentState::Shown.as_str()]),
+    Index::values(
+        "s.state",
+        &[
+            SignatureState::Quarantined.as_str(),
+            SignatureState::Invalid.as_str(),
+            SignatureState::Withdrawn.as_str(),
+            SignatureState::Duplicate.as_str(),
+        ],
+    ),
     Index::ordered("s.created_at"),
 ];
 

@@ -7,7 +7,16 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use crate::letters::{LetterSubmission, LetterSubmissionTarget};
+use crate::{
+    campaigns::{SubmissionMode, SubmissionOutcome},
+    kernel::text::LocaleTag,
+    letters::{LetterSubmission, LetterSubmissionTarget},
+    mail::Class,
+    petitions::{
+        state::{CommentState, QuarantineReason},
+        submission::Display,
+    },
+};
 
 /// A validated and sealed signature: the composite type `signature_submission`, member by member.
 #[derive(Clone, Debug, sqlx::Encode)]
@@ -19,10 +28,10 @@ pub struct SignatureSubmission {
     pub email_index: Vec<u8>,
     pub person_sealed: Option<Vec<u8>>,
     pub name_index: Vec<u8>,
-    pub mode: &'static str,
+    pub mode: SubmissionMode,
     pub sealed: Option<Vec<u8>>,
-    pub display: &'static str,
-    pub locale: Option<&'static str>,
+    pub display: Display,
+    pub locale: Option<LocaleTag>,
     pub country: Option<String>,
     pub region: Option<String>,
     pub postal_prefix: Option<String>,
@@ -31,13 +40,13 @@ pub struct SignatureSubmission {
     pub confirm_expires_at: Option<DateTime<Utc>>,
     pub email_id: Option<Uuid>,
     pub email_kind: &'static str,
-    pub email_class: &'static str,
+    pub email_class: Class,
     pub organization_id: Uuid,
     pub protected: bool,
     pub letter_id: Option<Uuid>,
-    pub comment_state: &'static str,
+    pub comment_state: CommentState,
     pub delivers_name: bool,
-    pub quarantine_reason: Option<&'static str>,
+    pub quarantine_reason: Option<QuarantineReason>,
     pub network_tag: Option<Vec<u8>>,
     pub domain_tag: Option<Vec<u8>>,
     pub import_id: Option<Uuid>,
@@ -66,8 +75,8 @@ pub struct SubmissionResult {
     pub signature_id: Uuid,
     /// Vouched submissions: the person of the signature.
     pub person_id: Option<Uuid>,
-    /// `created`, `duplicate`, `replayed`, `mismatch` or `withdrawn`.
-    pub outcome: String,
+    /// What became of it.
+    pub outcome: SubmissionOutcome,
 }
 
 /// Writes a batch of signatures: one round trip, one commit.
@@ -82,7 +91,7 @@ pub async fn submit_signatures(
 ) -> Result<Vec<SubmissionResult>, sqlx::Error> {
     sqlx::query_as!(
         SubmissionResult,
-        r#"SELECT submission_id AS "submission_id!", signature_id AS "signature_id!", person_ref AS person_id, outcome AS "outcome!" FROM submit_signatures($1, $2, $3)"#,
+        r#"SELECT submission_id AS "submission_id!", signature_id AS "signature_id!", person_ref AS person_id, outcome AS "outcome!: SubmissionOutcome" FROM submit_signatures($1, $2, $3)"#,
         submissions as _,
         letters as _,
         targets as _

@@ -1,6 +1,7 @@
 //! The architecture, checked on parsed sources (`docs/architecture.md`): imports between slices and inside each go
 //! down only, and a slice's SQL names only tables and functions of its own and of slices below it.
 
+mod enums;
 mod imports;
 mod sources;
 mod tables;

@@ -62,7 +62,8 @@ pub fn parse(module: ModulePath, text: &str) -> Source {
     Source { module, file }
 }
 
-fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
+/// Is it there for tests only?
+pub fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("test")
             || attribute.path().is_ident("cfg")
