@@ -32,6 +32,7 @@ mod times;
 
 pub use api::router;
 pub use fields::{EventDocument, NewEvent};
+pub use links::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE, REJECT_ATTENDANCE};
 pub use mail::EventMail;
 pub use ops::{AttendancePayload, create_event};
 pub use pages::pages;

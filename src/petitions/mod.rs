@@ -40,6 +40,9 @@ pub use document::NewPetition;
 pub use invalidation::Effect;
 pub use jobs::register_jobs;
 pub use ops::create_petition;
+pub use links::{
+    CONFIRM_SIGNATURE, ERASE_SIGNER, MANAGE_SIGNATURE, MY_DATA, PREVIEW_PETITION, REJECT_SIGNATURE, SHOW_NAME,
+};
 pub use pages::pages;
 pub use petition_delivery::{DeliveryCounts, delivery_counts, find as find_petition_delivery};
 pub use questions::GivenAnswer;
