@@ -395,7 +395,7 @@ BEGIN
                          WHERE a.mode = 'pending' OR a.id = ANY (counted));
         IF cardinality(attached_letters) > 0 THEN
             PERFORM FROM submit_letters(attached_letters, ARRAY(
-                SELECT t FROM unnest(targets) t WHERE t.letter_id IN (SELECT l.id FROM unnest(attached_letters) l)));
+                SELECT t FROM unnest(targets) t WHERE t.letter_id IN (SELECT l.id FROM unnest(attached_letters) l)), true);
             UPDATE signatures s SET letter_id = a.letter_id
             FROM unnest(acts) a JOIN unnest(attached_letters) l ON l.id = a.letter_id WHERE s.id = a.id;
         END IF;
