@@ -208,7 +208,9 @@ pub async fn list(
     page: &PageParams,
     today: NaiveDate,
 ) -> Result<(Vec<LetterAction>, Extent)> {
-    let (actions, extent) = campaigns::page_of_actions(conn, Kind::Letter, organization, filter, page).await?;
+    let filtered = "actions a JOIN letter_actions k ON k.id = a.id";
+    let (actions, extent) =
+        campaigns::page_of_actions(conn, Kind::Letter, filtered, organization, filter, page).await?;
     let mut rows = Vec::with_capacity(actions.len());
     for action in actions {
         rows.push(load_for_action(conn, action, today).await?);
