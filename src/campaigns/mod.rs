@@ -1,7 +1,7 @@
-//! Campaigns, and what all kinds of action have in common: texts in several languages, states, counters, landing pages.
+//! Campaigns, and what all kinds of action have in common: texts in several languages, states, counters, short links.
 //!
-//! `actions` has one row for each petition, event and letter action, so the home page, a campaign's page, short links
-//! and the counters need not know the kinds. The route behind every mailed link, `/t/{token}`, is here, too; what a
+//! `actions` has one row for each petition, event and letter action, so short links and the counters need not know
+//! the kinds. The route behind every mailed link, `/t/{token}`, is here, too; what a
 //! link does is registered by the slice that mails it.
 //!
 //! Modules: `action` (the row), `document` (its representation in the API), `lifecycle` (its states), `ops` (create,
@@ -36,9 +36,12 @@ pub use images::{ActionImage, find_organization_image as organization_image};
 pub use jobs::register_jobs;
 pub use lifecycle::{Availability, NextAction};
 pub use ops::{
-    archive_action, create_action, find_for, find_to_change, put_action, register_partner, register_short_link,
+    archive_action, create_action, find_for, find_to_change, localized, put_action, register_partner,
+    register_short_link,
 };
-pub use pages::{CampaignLink, Landing, availability_context, landing, link_page, received};
+pub use pages::{
+    CampaignLink, PublicPages, availability_context, campaign_context, home_context, link_page, pages, received,
+};
 pub use share::{PaperSize, links as share_links, poster};
 pub use store::{
     PartnerBox, ShortLink, StateChange, by_id, by_ids, by_key, campaign_exists, close_due, delete_short_link, lock,
