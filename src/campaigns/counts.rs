@@ -12,7 +12,7 @@ use sqlx::{PgConnection, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{error::Result, kernel::db::force_index_plan};
+use crate::error::Result;
 
 /// Maximum number of deltas that one transaction folds.
 const DELTAS_PER_TRANSACTION: i64 = 20_000;
@@ -109,19 +109,7 @@ pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Resu
     )
     .fetch_one(db)
     .await?;
-    let mut tx = db.begin().await?;
-    force_index_plan(&mut tx).await?;
-    let events = sqlx::query!(
-        "UPDATE events e SET published_status = event_status(e)
-         WHERE e.ends_at > $2 AND e.published_status <> event_status(e)
-           AND (SELECT a.confirmation FROM actions a WHERE a.id = e.id) = $1",
-        confirmation,
-        now
-    )
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(published.unsigned_abs() + events.rows_affected())
+    Ok(published.unsigned_abs())
 }
 
 /// What counts are broken down by.

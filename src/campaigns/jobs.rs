@@ -32,7 +32,7 @@ pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
     let confirmed = JobInfo::tick(
         "publish_counts",
         Stage::Publish,
-        "publishes the totals of actions that ask for confirmation, and the seat status of events",
+        "publishes the totals of actions that ask for confirmation",
         "",
     );
     jobs.add(confirmed, kernel, async |kernel, turn| {
