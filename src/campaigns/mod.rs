@@ -29,7 +29,8 @@ mod updates;
 pub use action::{Action, ActionText, CampaignState, Confirmation, Kind, Privacy, State, Texts};
 pub use api::{CampaignDocument, Campaigns, router, save_new_campaign};
 pub use counts::{
-    Cells, Dimension, exact_cells, exact_total, exact_totals, fold_deltas, merge_small_cells, published_cells,
+    Cells, Dimension, MIN_TOTAL_FOR_BREAKDOWN, exact_cells, exact_total, exact_totals, fold_deltas, merge_small_cells,
+    publish_breakdowns, published_cells,
 };
 pub use document::{ActionDocument, ActionResource, NewAction, ReceivedResource};
 pub use images::{ActionImage, find_organization_image as organization_image};
@@ -45,6 +46,6 @@ pub use pages::{
 pub use share::{PaperSize, links as share_links, poster};
 pub use store::{
     PartnerBox, ShortLink, StateChange, by_id, by_ids, by_key, campaign_exists, close_due, delete_short_link, lock,
-    log_state, page_of_actions, short_links, state_changes, void_previews,
+    log_state, page_of_actions, short_links, state_changes, try_lock, void_previews,
 };
 pub use updates::{Figure, UpdateDocument, UpdateKind, save_update};
