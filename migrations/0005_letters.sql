@@ -62,6 +62,9 @@ CREATE TABLE letter_actions (
     CONSTRAINT letter_actions_live_check CHECK (live = (live_at IS NOT NULL))
 );
 
+-- the tick looks for those that closed among the ones that send, and reads no others
+CREATE INDEX letter_actions_sending_idx ON letter_actions (id) WHERE is_sending;
+
 CREATE TABLE letter_targets (
     letter_action_id uuid NOT NULL REFERENCES letter_actions (id) ON DELETE CASCADE,
     office_id        uuid NOT NULL REFERENCES offices (id),
@@ -90,10 +93,10 @@ CREATE TABLE letters (
     source             text,
     variant            smallint NOT NULL DEFAULT 0, -- which of the template's subjects, where none was typed
     attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
+    is_attached        boolean NOT NULL DEFAULT false, -- written with another act (a signature), which confirms or deletes it
     link_generation    smallint NOT NULL DEFAULT 0,
     confirm_expires_at timestamptz,
     created_at         timestamptz NOT NULL,
-    is_attached        boolean NOT NULL DEFAULT false, -- written with another act (a signature), which confirms or deletes it
     confirmed_at       timestamptz,
     CONSTRAINT letters_state_check CHECK (state IN ('pending', 'confirmed', 'withdrawn')),
     CONSTRAINT letters_confirmed_check CHECK (state <> 'confirmed' OR confirmed_at IS NOT NULL)
