@@ -215,8 +215,8 @@ CREATE TABLE action_count_deltas (
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.02);
 CREATE INDEX action_count_deltas_action_id_idx ON action_count_deltas (action_id, dimension);
 
--- Petitions whose published count, goal or milestones changed since their milestones were last checked: the tick checks no
--- others.
+-- Petitions whose published count or settings changed since the tick last looked at what follows from them (milestones,
+-- breakdowns): it looks at no others.
 CREATE TABLE count_moves (
     action_id uuid PRIMARY KEY REFERENCES actions (id) ON DELETE CASCADE
 ) WITH (autovacuum_vacuum_scale_factor = 0.01);

@@ -36,7 +36,7 @@ use bodies::{BodyProgress, SpannedBody, TimedBody};
 
 use crate::{
     broadcasts::{self, Broadcasts},
-    campaigns::{self, Campaigns, Landing},
+    campaigns::{self, Campaigns},
     console::{self, Console},
     error::{Code, Error, Problem, Result, with_request_id},
     events::{self, Events},
@@ -54,6 +54,7 @@ use crate::{
         paging::MAX_PER_PAGE,
         rate_limit::TrustedProxies,
     },
+    landing::{self, Landing},
     letters::{self, Letters},
     mail::{self, Engine, MailKinds},
     organizers::{self, Authenticator},
@@ -172,7 +173,8 @@ impl App {
         let api = api.route("/api/v1/openapi.json", get(async move || Json(description::complete(document))));
 
         let pages = Router::new()
-            .merge(campaigns::landing(Landing::new(self.kernel.clone(), self.purposes())))
+            .merge(landing::pages(Landing::new(self.kernel.clone())))
+            .merge(campaigns::pages(campaigns::PublicPages::new(self.kernel.clone(), self.purposes())))
             .merge(petitions::pages(self.petitions.clone()))
             .merge(events::pages(self.events.clone()))
             .merge(letters::pages(self.letters.clone()))

@@ -11,10 +11,10 @@
 //! | [`mail`] | the mail queue (claim, send, settle) and the SMTP client; depends on no slice |
 //! | [`organizers`] | organizations, accounts, API tokens, sessions, audit trail |
 //! | [`people`] | supporters: sealed personal data, consents |
-//! | [`campaigns`] | what all actions share: texts, status, counts, landing pages, the route `/t/{token}` |
+//! | [`campaigns`] | what all actions share: texts, status, counts, short links, the route `/t/{token}` |
 //! | [`letters`] | offices, officials, letter actions, letters |
 //! | [`petitions`] [`events`] | signatures; registrations and seats |
-//! | [`exports`] [`broadcasts`] | CSV lists; email updates to participants who agreed |
+//! | [`exports`] [`broadcasts`] [`landing`] | CSV lists; email updates to participants who agreed; home and campaign pages |
 //! | [`console`] | the organizers' pages; the API's routes about mail |
 //! | [`app`] [`worker`] | all routes together; background loops |
 //! | [`demo`] [`checks`] [`cli`] | the demo campaign; `check-config`; the command line |
@@ -41,6 +41,7 @@ pub mod error;
 pub mod events;
 pub mod exports;
 pub mod kernel;
+pub mod landing;
 pub mod letters;
 pub mod mail;
 pub mod organizers;

@@ -11,15 +11,14 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
+    links::{PREFERENCES, UNSUBSCRIBE},
     states::BroadcastState,
     store::{self, Broadcast as Row, Text},
 };
 use crate::{
     error::Result,
     kernel::{
-        Kernel,
-        links::Purpose,
-        markdown,
+        Kernel, markdown,
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
@@ -155,7 +154,7 @@ impl Broadcast {
         });
         mail::compose_permitted(kernel, emails, drafts.collect(), |(reader, written), to| {
             let link = |purpose| kernel.links.url(purpose, reader.id, 0);
-            let links = Some((link(Purpose::Unsubscribe), link(Purpose::Preferences)));
+            let links = Some((link(UNSUBSCRIBE), link(PREFERENCES)));
             compose(kernel, to, &reader.organization_name, &written, links)
         })
         .await

@@ -20,6 +20,13 @@ use crate::{
     mail, people,
 };
 
+/// Purpose of links that confirm a registration.
+pub const CONFIRM_ATTENDANCE: Purpose = Purpose::new(3);
+/// Purpose of links to the attendee's own page.
+pub const MANAGE_ATTENDANCE: Purpose = Purpose::new(4);
+/// Purpose of "this was not me" links.
+pub const REJECT_ATTENDANCE: Purpose = Purpose::new(8);
+
 /// Confirms a registration.
 #[derive(Debug)]
 pub struct ConfirmLink(pub Arc<Kernel>);
@@ -126,7 +133,7 @@ fn cancelled(c: &LoadedAttendance) -> LinkPage {
 
 impl LinkHandler for ConfirmLink {
     fn purpose(&self) -> Purpose {
-        Purpose::ConfirmAttendance
+        CONFIRM_ATTENDANCE
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
@@ -154,7 +161,7 @@ impl LinkHandler for ConfirmLink {
             if is_pending {
                 page.links.push(PageLink {
                     label: text(c.locale, "token-not-me-link"),
-                    href: own_link(kernel, &c, Purpose::RejectAttendance),
+                    href: own_link(kernel, &c, REJECT_ATTENDANCE),
                 });
             }
             Ok(page)
@@ -177,7 +184,7 @@ impl LinkHandler for ConfirmLink {
 
 impl LinkHandler for ManageLink {
     fn purpose(&self) -> Purpose {
-        Purpose::ManageAttendance
+        MANAGE_ATTENDANCE
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
@@ -237,7 +244,7 @@ async fn replaced(conn: &mut PgConnection, c: &LoadedAttendance) -> Result<()> {
 
 impl LinkHandler for RejectLink {
     fn purpose(&self) -> Purpose {
-        Purpose::RejectAttendance
+        REJECT_ATTENDANCE
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {

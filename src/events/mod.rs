@@ -32,6 +32,7 @@ mod times;
 
 pub use api::router;
 pub use fields::{EventDocument, NewEvent};
+pub use links::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE, REJECT_ATTENDANCE};
 pub use mail::EventMail;
 pub use ops::{AttendancePayload, create_event};
 pub use pages::pages;
@@ -40,9 +41,12 @@ pub use state::{AttendanceState, SeatStatus};
 pub use store::{ATTENDANCES, AttendanceRow, move_if_past};
 pub use submission::{Events, NewAttendance, VouchedAttendance};
 
+use std::time::Duration;
+
 use crate::{
+    campaigns::Confirmation,
     kernel::{
-        background::{JobInfo, Jobs, Progress, Stage},
+        background::{JobInfo, Jobs, Progress, Schedule, Stage},
         links::LinkHandlers,
     },
     mail::MailKinds,
@@ -79,6 +83,24 @@ pub fn register_jobs(events: &Events, jobs: &mut Jobs) {
     );
     jobs.add(promote, kernel, async |kernel, _| {
         ops::promote_waitlists(&kernel).await?;
+        Ok(Progress::Done)
+    });
+    let confirmed = JobInfo::tick(
+        "publish_seat_status",
+        Stage::Publish,
+        "publishes whether there are seats at events that ask for confirmation",
+        "",
+    );
+    jobs.add(confirmed, kernel, async |kernel, turn| {
+        store::publish_seat_status(&kernel.work, Confirmation::Email, turn.now).await?;
+        Ok(Progress::Done)
+    });
+    let unconfirmed =
+        JobInfo::tick("publish_unconfirmed_seat_status", Stage::Publish, "publishes the same of the other events", "");
+    let period = Duration::from_secs(kernel.settings.counts.unconfirmed_tick_seconds.into());
+    let unconfirmed = JobInfo { schedule: Schedule::SlowTick(Stage::Publish, period), ..unconfirmed };
+    jobs.add(unconfirmed, kernel, async |kernel, turn| {
+        store::publish_seat_status(&kernel.work, Confirmation::None, turn.now).await?;
         Ok(Progress::Done)
     });
     let unconfirmed = JobInfo::maintenance(

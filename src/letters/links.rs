@@ -20,6 +20,13 @@ use crate::{
     mail, people,
 };
 
+/// Purpose of links that confirm a letter.
+pub const CONFIRM_LETTER: Purpose = Purpose::new(5);
+/// Purpose of links to the writer's own page.
+pub const MANAGE_LETTER: Purpose = Purpose::new(6);
+/// Purpose of "this was not me" links.
+pub const REJECT_LETTER: Purpose = Purpose::new(9);
+
 /// What the pages of a letter's links need.
 struct LinkedLetter {
     row: LetterRow,
@@ -139,7 +146,7 @@ impl ConfirmLink {
         let outreaches = store::outreach_statuses(conn, linked.row.id).await?;
         let held = outreaches.iter().any(|p| p.state == OutreachState::Held);
         let mut page = linked.done("confirm", "confirm", if held { "line-held" } else { "line-1" });
-        let href = self.0.kernel.links.url(Purpose::ManageLetter, linked.row.id, linked.row.link_generation);
+        let href = self.0.kernel.links.url(MANAGE_LETTER, linked.row.id, linked.row.link_generation);
         if !linked.neutral() {
             page.links.push(PageLink { label: text(linked.locale(), "mail-letter-thanks-manage-button"), href });
         }
@@ -154,7 +161,7 @@ impl ConfirmLink {
 
 impl LinkHandler for ConfirmLink {
     fn purpose(&self) -> Purpose {
-        Purpose::ConfirmLetter
+        CONFIRM_LETTER
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
@@ -167,7 +174,7 @@ impl LinkHandler for ConfirmLink {
             self.refuse_expired(&linked.row)?;
             let mut page = linked.page("confirm", "confirm");
             page.button = Some(linked.button("confirm", "confirm"));
-            let reject = self.0.kernel.links.url(Purpose::RejectLetter, linked.row.id, linked.row.link_generation);
+            let reject = self.0.kernel.links.url(REJECT_LETTER, linked.row.id, linked.row.link_generation);
             page.links.push(PageLink { label: text(linked.locale(), "token-not-me-link"), href: reject });
             if !linked.neutral() {
                 let offices: Vec<String> = linked.letter.targets.iter().map(|t| t.title_in(linked.locale())).collect();
@@ -202,7 +209,7 @@ pub struct ManageLink(pub Letters);
 
 impl LinkHandler for ManageLink {
     fn purpose(&self) -> Purpose {
-        Purpose::ManageLetter
+        MANAGE_LETTER
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
@@ -258,7 +265,7 @@ pub struct RejectLink(pub Letters);
 
 impl LinkHandler for RejectLink {
     fn purpose(&self) -> Purpose {
-        Purpose::RejectLetter
+        REJECT_LETTER
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {

@@ -11,6 +11,7 @@ use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
 use super::{
+    links::{CONFIRM_LETTER, MANAGE_LETTER},
     state::{LetterState, OutreachState},
     store::{self, LetterAction, LetterRow, Target},
     submission::{LETTERS, LetterPayload, Letters},
@@ -21,7 +22,6 @@ use crate::{
     kernel::{
         Kernel,
         crypto::base32,
-        links::Purpose,
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
@@ -127,7 +127,7 @@ impl MailKind for ConfirmMail {
             let drafts =
                 found.map(|loaded| Ok(loaded?.filter(waits).and_then(|loaded| loaded.draft(SendBasis::FirstContact))));
             mail::compose_permitted(kernel, emails, drafts.collect(), |loaded, to| {
-                let confirm_url = kernel.links.url(Purpose::ConfirmLetter, loaded.row.id, loaded.row.link_generation);
+                let confirm_url = kernel.links.url(CONFIRM_LETTER, loaded.row.id, loaded.row.link_generation);
                 loaded.compose(kernel, self.kind(), to, context! { confirm_url })
             })
             .await
@@ -162,7 +162,7 @@ impl MailKind for ThanksMail {
                     .and_then(|loaded| loaded.draft(SendBasis::Notice)))
             });
             mail::compose_permitted(kernel, emails, drafts.collect(), |loaded, to| {
-                let manage_url = kernel.links.url(Purpose::ManageLetter, loaded.row.id, loaded.row.link_generation);
+                let manage_url = kernel.links.url(MANAGE_LETTER, loaded.row.id, loaded.row.link_generation);
                 loaded.compose(kernel, self.kind(), to, context! { manage_url })
             })
             .await

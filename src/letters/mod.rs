@@ -29,8 +29,9 @@ pub use api::{LetterTemplateBody, check_templates, router};
 pub use attached::{confirm_attached_letter, drop_attached_letter, withdraw_attached_letter};
 pub use batch::PreparedLetter;
 pub use dispatch::dispatch_jobs;
+pub use links::{CONFIRM_LETTER, MANAGE_LETTER, REJECT_LETTER};
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
-pub use pages::pages;
+pub use pages::{FORM_FIELDS, pages};
 pub use state::{LetterState, OutreachState};
 pub use store::{
     LetterAction, LetterRow, LetterSubmission, LetterSubmissionTarget, OfficialName, Target, TemplateText,

@@ -25,7 +25,7 @@ mod ops;
 mod store;
 
 pub use api::{People, router};
-pub use details::{Consents, ContactDetails, Details, NewPerson, PersonBody};
+pub use details::{Consents, ContactDetails, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody};
 pub use ops::{
     ConsentContext, VouchedPerson, append_consents, merge_confirmed_details, prepare_vouched_person, resolve_addresses,
     set_updates_consent,

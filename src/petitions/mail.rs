@@ -5,6 +5,7 @@ use minijinja::context;
 use sqlx::PgConnection;
 
 use super::{
+    links::{CONFIRM_SIGNATURE, MANAGE_SIGNATURE},
     ops::{self, LoadedSignature},
     state::SignatureState,
     store,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    kernel::{links::Purpose, text::EmailAddress},
+    kernel::text::EmailAddress,
     mail::{self, Addressee, Composed, Composition, Draft, MailKind, QueuedEmail, SendBasis},
     organizers,
 };
@@ -92,11 +93,11 @@ async fn asking(petitions: &Petitions, emails: &[QueuedEmail], kind: &str) -> Re
     let links = &petitions.kernel.links;
     let write = |c: LoadedSignature, to| {
         let action = &c.petition.action;
-        let confirm_url = links.url(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
+        let confirm_url = links.url(CONFIRM_SIGNATURE, c.row.id, c.row.link_generation);
         // the page for codes names the petition, so a neutral mail contains no code
         let mut code = String::new();
         if !action.protected {
-            code = links.code(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
+            code = links.code(CONFIRM_SIGNATURE, c.row.id, c.row.link_generation);
             code.insert(code.len() / 2, '-');
         }
         let code_url = petitions.kernel.url(&format!("{}/code", action.path()));
@@ -164,7 +165,7 @@ impl MailKind for OwnPageMail {
 
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
         let write = |c: LoadedSignature, to| {
-            let manage_url = self.0.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
+            let manage_url = self.0.kernel.links.url(MANAGE_SIGNATURE, c.row.id, c.row.link_generation);
             compose(&self.0, &c, to, "petition_own_page", context! { manage_url })
         };
         Box::pin(compose_unrequested(&self.0, emails, |c| c.row.is_effective(), write))
@@ -251,7 +252,7 @@ impl ThanksMail {
         let write = |c: LoadedSignature, to| {
             let action = &c.petition.action;
             let (text, _) = action.text(c.locale, "");
-            let manage_url = kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
+            let manage_url = kernel.links.url(MANAGE_SIGNATURE, c.row.id, c.row.link_generation);
             let petition_url = kernel.url(&action.path());
             let page =
                 context! { manage_url, petition_url, share_text => text.thanks, unconfirmed => !action.confirms };

@@ -14,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    links::confirmed,
+    links::{CONFIRM_SIGNATURE, confirmed},
     ops,
     store::{self, Petition, signers},
     submission::Petitions,
@@ -25,20 +25,28 @@ use crate::{
     kernel::{
         Kernel,
         extract::PathParams,
-        forms::{challenge_context, form_errors},
-        links::Purpose as LinkPurpose,
+        forms::{FormFields, challenge_context, field_of, form_errors},
         pages::{Visitor, private},
         rate_limit::{Attempt, AttemptPurpose, Proof, Source},
         text::EmailAddress,
     },
     mail::{self, Class, NewEmail},
+    people::PERSON_FORM_FIELDS,
 };
+
+/// Fields of the forms besides those of a person, by JSON pointers as the API has them.
+const FORM_FIELDS: &FormFields = &[("muster:code", "code")];
 
 /// Routes of these pages.
 pub fn routes() -> Router<Petitions> {
     Router::new()
         .route("/p/{slug}/code", get(show_code).post(submit_code))
         .route("/my", get(show_my_page).post(request_own_page_mail))
+}
+
+/// Name of the form field of a JSON pointer.
+fn field(pointer: &str) -> String {
+    field_of(pointer, &[PERSON_FORM_FIELDS, FORM_FIELDS])
 }
 
 /// Context of a form that is shown again.
@@ -104,7 +112,7 @@ fn code_page(
     feedback: &FormState,
 ) -> Result<Response> {
     let page = context! {
-        form => context! { action => path, values => Serde(form), errors => Serde(form_errors(visitor.locale, &feedback.errors)), locale => visitor.locale.as_str() },
+        form => context! { action => path, values => Serde(form), errors => Serde(form_errors(visitor.locale, &feedback.errors, field)), locale => visitor.locale.as_str() },
         challenge => feedback.challenge.clone(),
     };
     Ok(private(petitions.kernel.pages.page("pages/code.html", visitor, "", page)?))
@@ -180,9 +188,7 @@ async fn confirm_by_code(
     let mut conn = kernel.public.acquire().await?;
     let mut tx = kernel.begin_on(&mut conn).await?;
     let rows = signers::by_address(&mut tx, petition.action.id, vault.id, &vault.email_index(address)).await?;
-    let fits = |row: &store::SignatureRow| {
-        kernel.links.is_code(code, LinkPurpose::ConfirmSignature, row.id, row.link_generation)
-    };
+    let fits = |row: &store::SignatureRow| kernel.links.is_code(code, CONFIRM_SIGNATURE, row.id, row.link_generation);
     let Some(row) = rows.iter().find(|row| fits(row)) else { return Ok(None) };
     let row = ops::lock(&mut tx, row.id).await?;
     let id = row.id;
@@ -211,7 +217,7 @@ fn my_page(
 ) -> Result<Response> {
     let page = context! {
         asked,
-        form => context! { action => "/my", values => Serde(form), errors => Serde(form_errors(visitor.locale, &feedback.errors)), locale => visitor.locale.as_str() },
+        form => context! { action => "/my", values => Serde(form), errors => Serde(form_errors(visitor.locale, &feedback.errors, field)), locale => visitor.locale.as_str() },
         challenge => feedback.challenge.clone(),
     };
     Ok(private(petitions.kernel.pages.page("pages/my.html", visitor, "", page)?))

@@ -1,6 +1,7 @@
 //! SQL over `petitions` and `signatures`.
 
 pub mod abuse;
+pub mod breakdowns;
 pub mod comments;
 pub mod counts;
 pub mod deliveries;
@@ -185,7 +186,8 @@ pub async fn insert(conn: &mut PgConnection, id: Uuid, letter: Option<Uuid>, col
     save(conn, id, columns).await
 }
 
-/// Updates all columns that organizers set. Milestones that are reached already are recorded on the next tick.
+/// Updates all columns that organizers set. Milestones that are reached already are recorded, and breakdowns that are shown
+/// from now on are published, on the next tick.
 pub async fn save(conn: &mut PgConnection, id: Uuid, columns: &PetitionColumns) -> Result<()> {
     sqlx::query!(
         "UPDATE petitions SET petition_text = $2, targets = $3, demands = $4, goal = $5, fields = $6, questions = $7, keeps_contacts = $8,

@@ -18,6 +18,6 @@ pub use attendances::{
 };
 pub use counts::Attendances;
 pub use events::{EVENT_FIELDS, by_key, event, insert, list, move_if_past, save};
-pub use seats::{add_seats, allocate_seats, cancel_active, cancel_pending, lock_seats, resize};
+pub use seats::{add_seats, allocate_seats, cancel_active, cancel_pending, lock_seats, publish_seat_status, resize};
 pub use submissions::{AttendanceSubmission, SubmissionResult, submit_attendances};
 pub use waitlist::{events_to_promote, promote_waitlist};

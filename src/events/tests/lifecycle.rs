@@ -12,12 +12,17 @@ use uuid::Uuid;
 use crate::{
     campaigns::Campaigns,
     config::Settings,
-    events::{Event, Events, NewEvent, create_event, links, mail::EventMail, submission::NewAttendance},
+    events::{
+        Event, Events, NewEvent, create_event,
+        links::{self, CONFIRM_ATTENDANCE},
+        mail::EventMail,
+        submission::NewAttendance,
+    },
     kernel::{
         Kernel,
         env::Env,
         keyring::Keyring,
-        links::{LinkHandler, LinkPage, Purpose},
+        links::{LinkHandler, LinkPage},
         text::LocaleTag,
     },
     mail::{Class, Composed, MailKind, QueuedEmail, compose_one},
@@ -113,7 +118,7 @@ impl TestApp {
         let token = self.kernel().links.parse(token).unwrap();
         let kernel = self.kernel().clone();
         let purpose: Box<dyn LinkHandler> = match token.purpose {
-            Purpose::ConfirmAttendance => Box::new(links::ConfirmLink(kernel)),
+            CONFIRM_ATTENDANCE => Box::new(links::ConfirmLink(kernel)),
             _ => Box::new(links::ManageLink(kernel)),
         };
         let page = if press {

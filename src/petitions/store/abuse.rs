@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    campaigns::MIN_TOTAL_FOR_BREAKDOWN,
     error::Result,
     kernel::network::Network,
     petitions::abuse::{AbuseLimits, AbuseSettings, BurstSync, hour_of},
@@ -32,11 +33,22 @@ pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSe
     Ok(known)
 }
 
-/// Writes an organization's limits.
+/// Writes an organization's limits. Breakdowns that were paused until now are published on the next tick.
 pub async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &AbuseLimits) -> Result<()> {
     sqlx::query!("UPDATE organizations SET abuse_settings = $2 WHERE id = $1", organization, Json(limits) as _)
+        .execute(&mut *conn)
+        .await?;
+    if !limits.breakdowns_paused {
+        sqlx::query!(
+            "INSERT INTO count_moves (action_id)
+             SELECT id FROM actions WHERE organization_id = $1 AND kind = 'petition' AND published_count >= $2 ORDER BY id
+             ON CONFLICT DO NOTHING",
+            organization,
+            MIN_TOTAL_FOR_BREAKDOWN
+        )
         .execute(conn)
         .await?;
+    }
     Ok(())
 }
 
