@@ -48,6 +48,7 @@ CREATE TABLE paper_batches (
     CONSTRAINT paper_batches_sheets_check CHECK (sheets >= 1),
     CONSTRAINT paper_batches_count_check CHECK (count >= 1)
 );
+CREATE INDEX paper_batches_petition_id_idx ON paper_batches (petition_id, id);
 CREATE INDEX paper_batches_organizer_id_idx ON paper_batches (organizer_id);
 
 CREATE TABLE signatures (
@@ -232,7 +233,7 @@ CREATE TABLE petition_deliveries (
         AND (stated_at IS NULL) = (receipts_list IS NULL)
         AND (state = 'planned' OR stated_at IS NOT NULL))
 );
-CREATE INDEX petition_deliveries_petition_id_idx ON petition_deliveries (petition_id, id);
+CREATE INDEX petition_deliveries_petition_id_idx ON petition_deliveries (petition_id, delivered_on, id);
 CREATE INDEX petition_deliveries_event_id_idx ON petition_deliveries (event_id);
 CREATE INDEX petition_deliveries_image_id_idx ON petition_deliveries (image_id);
 -- The list of receipts, sorted, 16 bytes each: a keyed hash of a signature's id, which tells only its owner anything.

@@ -2,13 +2,14 @@
 
 mod bodies;
 mod description;
+mod examples;
 pub mod fuzzing;
 
 use std::{
     cell::RefCell,
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, LazyLock, atomic::Ordering},
     time::Duration,
 };
 
@@ -152,7 +153,7 @@ impl App {
     pub fn router(&self) -> Router {
         let console = Console::new(self.authenticator.clone(), self.mail_kinds());
         let state = ApiState { kernel: self.kernel.clone() };
-        let (api, document) = OpenApiRouter::with_openapi(Document::openapi())
+        let (api, _) = OpenApiRouter::new()
             .merge(entry_router().with_state(state))
             .merge(organizers::router().with_state(self.authenticator.clone()))
             .merge(
@@ -170,7 +171,8 @@ impl App {
             .merge(broadcasts::router().with_state(Broadcasts::new(self.kernel.clone(), self.authenticator.clone())))
             .merge(console::api_router().with_state(console.clone()))
             .split_for_parts();
-        let api = api.route("/api/v1/openapi.json", get(async move || Json(description::complete(document))));
+        let document = async || ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str());
+        let api = api.route("/api/v1/openapi.json", get(document));
 
         let pages = Router::new()
             .merge(landing::pages(Landing::new(self.kernel.clone())))
@@ -285,6 +287,9 @@ pub fn openapi() -> String {
     text.push('\n');
     text
 }
+
+/// The document as it is served.
+static DOCUMENT: LazyLock<String> = LazyLock::new(openapi);
 
 /// A router's description without its handlers.
 fn merged<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter {

@@ -34,7 +34,7 @@ pub struct Broadcast(pub Arc<Kernel>);
 pub struct TestBroadcast(pub Arc<Kernel>);
 
 async fn find(conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Row>> {
-    Ok(store::broadcasts(conn, email.organization_id, Some(email.ref_id("broadcast")?), false).await?.pop())
+    store::broadcast(conn, email.organization_id, email.ref_id("broadcast")?).await
 }
 
 /// The text of a broadcast in one language, with its HTML rendered, to be shared by many mails.

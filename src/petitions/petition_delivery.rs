@@ -39,7 +39,7 @@ use crate::{
 /// # Errors
 /// `not_found`.
 pub async fn find(conn: &mut PgConnection, petition: &Petition, id: Uuid) -> Result<PetitionDelivery> {
-    deliveries::deliveries(conn, petition.action.id, Some(id)).await?.pop().ok_or_else(Error::not_found)
+    deliveries::delivery(conn, petition.action.id, id).await?.ok_or_else(Error::not_found)
 }
 
 /// Signatures processed in one transaction.
