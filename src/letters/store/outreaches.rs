@@ -79,14 +79,6 @@ pub struct LetterRow {
     pub confirmed_at: Option<DateTime<Utc>>,
 }
 
-/// A letter.
-///
-/// # Errors
-/// `not_found`.
-pub async fn letter(conn: &mut PgConnection, id: Uuid) -> Result<LetterRow> {
-    letters(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
-}
-
 /// The letters with these ids that exist, in no order.
 pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterRow>> {
     Ok(sqlx::query_as!(
