@@ -21,13 +21,13 @@
 //!
 //! Modules of a slice: `mod` (overview, router) · `api` (JSON handlers) · `pages` (HTML handlers) · `ops` (the
 //! operations) · `store` (all SQL) · `mail` (its kinds of mail) · `submission` (validates and seals a public act) ·
-//! `batch` (group commit) · `links` (what its mailed links do).
+//! `batch` (group commit) · `confirmation` (confirms acts, many at once) · `links` (what its mailed links do).
 //!
 //! A request: `api` or `pages` validates, opens a transaction and calls `ops`, which calls `store` and enqueues mail
 //! in the same transaction; commit; response. Public acts (sign, register, write a letter) take the hot path instead:
-//! sealed, queued in memory, and written in batches by one SQL function ([`kernel::group_commit`]). Lower layers call
-//! higher ones through registries, filled by [`app`]: [`mail::MailKind`], [`kernel::links::LinkHandler`],
-//! [`kernel::background::BackgroundJob`].
+//! sealed, queued in memory, and written in batches by one SQL function ([`kernel::group_commit`]); so are their
+//! confirmations, in the slices' `confirmation`. Lower layers call higher ones through registries, filled by [`app`]:
+//! [`mail::MailKind`], [`kernel::links::LinkHandler`], [`kernel::background::BackgroundJob`].
 
 pub mod app;
 pub mod broadcasts;

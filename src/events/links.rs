@@ -9,6 +9,7 @@ use super::{
     ops::{self, LoadedAttendance},
     state::AttendanceState,
     store,
+    submission::Events,
 };
 use crate::{
     error::{Code, Result},
@@ -29,7 +30,7 @@ pub const REJECT_ATTENDANCE: Purpose = Purpose::new(8);
 
 /// Confirms a registration.
 #[derive(Debug)]
-pub struct ConfirmLink(pub Arc<Kernel>);
+pub struct ConfirmLink(pub Events);
 /// The attendee's own page.
 #[derive(Debug)]
 pub struct ManageLink(pub Arc<Kernel>);
@@ -48,7 +49,7 @@ async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result
 async fn find_locked(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<LoadedAttendance> {
     let row = store::attendance(conn, token.row).await?.ok_or_else(expired)?;
     token.check(row.link_generation)?;
-    store::lock_person(conn, row.person_id).await?;
+    people::lock_people(conn, &[row.person_id]).await?;
     let row = store::lock_attendance(conn, token.row).await?.ok_or_else(expired)?;
     token.check(row.link_generation)?;
     ops::load_attendance(kernel, conn, row).await
@@ -138,7 +139,7 @@ impl LinkHandler for ConfirmLink {
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let kernel = &self.0;
+            let kernel = &self.0.kernel;
             let mut conn = kernel.public.acquire().await?;
             let c = find(kernel, &mut conn, token).await?;
             let is_pending = c.row.state == AttendanceState::Pending;
@@ -170,14 +171,8 @@ impl LinkHandler for ConfirmLink {
 
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let kernel = &self.0;
-            let mut conn = kernel.public.acquire().await?;
-            let mut tx = conn.begin().await?;
-            let c = find_locked(kernel, &mut tx, token).await?;
-            ops::confirm(&mut tx, kernel, &c).await?;
-            let c = find(kernel, &mut tx, token).await?;
-            tx.commit().await?;
-            Ok(confirmed(kernel, &c))
+            let c = self.0.confirm(token.clone()).await?;
+            Ok(confirmed(&self.0.kernel, &c))
         })
     }
 }

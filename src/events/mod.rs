@@ -3,7 +3,7 @@
 //!
 //! A registration: [`api`] or [`mod@pages`] validates the input, [`submission`] seals it on the registration's own
 //! row and hands it to [`batch`], which writes it with its mail (`submit_attendances` in the migrations). Where
-//! confirmation is required, [`links`] shows the mailed page and [`ops::confirm`] makes the registration accepted,
+//! confirmation is required, [`links`] shows the mailed page and [`confirmation`] makes the registration accepted,
 //! waitlisted or declined, under the lock of the event's row. Every operation that frees seats or shortens the
 //! waitlist ends with `promote_waitlist` (migrations), so that no seat stays empty while a party waits that fits.
 //! [`mail`] composes the mails, [`ics`] the calendar files. [`plan`] is the event beyond its action, [`fields`] and
@@ -14,6 +14,7 @@
 
 mod api;
 mod batch;
+mod confirmation;
 mod counts;
 mod fields;
 mod ics;
@@ -62,7 +63,7 @@ pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
 
 /// Registers the handlers of this slice's mailed links.
 pub fn register_links(events: &Events, purposes: &mut LinkHandlers) {
-    purposes.register(links::ConfirmLink(events.kernel.clone()));
+    purposes.register(links::ConfirmLink(events.clone()));
     purposes.register(links::ManageLink(events.kernel.clone()));
     purposes.register(links::RejectLink(events.kernel.clone()));
 }

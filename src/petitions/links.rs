@@ -4,6 +4,7 @@ use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 
 use super::{
+    confirmation::{Credential, SignatureConfirmation},
     ops::{self, LoadedSignature},
     own_page_links, petition_delivery,
     state::SignatureState,
@@ -54,7 +55,7 @@ pub(super) async fn find(
     let row = if lock { ops::lock(conn, token.row).await } else { store::signature(conn, token.row).await };
     let row = row.map_err(gone)?;
     token.check(row.link_generation)?;
-    ops::load_signature(petitions, conn, row).await
+    ops::load_signature(&petitions.kernel, conn, row).await
 }
 
 pub(super) fn title(c: &LoadedSignature) -> String {
@@ -182,13 +183,8 @@ impl LinkHandler for ConfirmLink {
 
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut conn = self.0.kernel.public.acquire().await?;
-            let mut tx = self.0.kernel.begin_on(&mut conn).await?;
-            let before = find(&self.0, &mut tx, token, true).await?;
-            ops::confirm(&self.0, &mut tx, &before).await?;
-            tx.commit().await?;
-            // the language may have been erased with the rest
-            let c = LoadedSignature { locale: before.locale, ..find(&self.0, &mut conn, token, false).await? };
+            let credential = Credential::Link(token.clone());
+            let c = self.0.confirm(SignatureConfirmation { id: token.row, credential }).await?;
             Ok(confirmed(&c, &self.0))
         })
     }

@@ -43,7 +43,7 @@ async fn find_with(
     let rows = store::signatures_by_id(conn, &ids).await?;
     let found: Vec<Option<usize>> = ids.iter().map(|id| rows.iter().position(|row| row.id == *id)).collect();
     let rows = found.iter().flatten().map(|&n| rows[n].clone()).collect();
-    let mut loaded = ops::load_signatures(petitions, conn, rows).await?.into_iter();
+    let mut loaded = ops::load_signatures(&petitions.kernel, conn, rows).await?.into_iter();
     Ok(found.into_iter().map(|found| found.and_then(|_| loaded.next()).transpose()).collect())
 }
 

@@ -11,12 +11,12 @@ use axum::{
 use minijinja::{Value, context, value::Serde};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use uuid::Uuid;
 
 use super::{
+    confirmation::{Credential, SignatureConfirmation},
     links::{CONFIRM_SIGNATURE, confirmed},
-    ops,
-    store::{self, Petition, signers},
+    ops::LoadedSignature,
+    store::{Petition, SignatureRow, signers},
     submission::Petitions,
 };
 use crate::{
@@ -161,11 +161,8 @@ async fn submit_code(
         Err(error) => return rate_limited_page(kernel, error, page),
     };
     match confirm_by_code(&petitions, &petition, &address, &form.code).await {
-        Ok(Some(id)) => {
+        Ok(Some(c)) => {
             counted.succeeded().await;
-            let mut conn = kernel.db.acquire().await?;
-            let row = store::signature(&mut conn, id).await?;
-            let c = ops::load_signature(&petitions, &mut conn, row).await?;
             link_page(kernel, &confirmed(&c, &petitions))
         }
         Ok(None) => refused(FieldError::new("/muster:code", "wrong_code", "")),
@@ -182,20 +179,16 @@ async fn confirm_by_code(
     petition: &Petition,
     address: &EmailAddress,
     code: &str,
-) -> Result<Option<Uuid>> {
+) -> Result<Option<LoadedSignature>> {
     let kernel = &petitions.kernel;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
     let mut conn = kernel.public.acquire().await?;
-    let mut tx = kernel.begin_on(&mut conn).await?;
-    let rows = signers::by_address(&mut tx, petition.action.id, vault.id, &vault.email_index(address)).await?;
-    let fits = |row: &store::SignatureRow| kernel.links.is_code(code, CONFIRM_SIGNATURE, row.id, row.link_generation);
-    let Some(row) = rows.iter().find(|row| fits(row)) else { return Ok(None) };
-    let row = ops::lock(&mut tx, row.id).await?;
-    let id = row.id;
-    let c = ops::load_signature(petitions, &mut tx, row).await?;
-    ops::confirm(petitions, &mut tx, &c).await?;
-    tx.commit().await?;
-    Ok(Some(id))
+    let rows = signers::by_address(&mut conn, petition.action.id, vault.id, &vault.email_index(address)).await?;
+    drop(conn);
+    let fits = |row: &&SignatureRow| kernel.links.is_code(code, CONFIRM_SIGNATURE, row.id, row.link_generation);
+    let Some(row) = rows.iter().find(fits) else { return Ok(None) };
+    let credential = Credential::Code(code.to_owned());
+    petitions.confirm(SignatureConfirmation { id: row.id, credential }).await.map(Some)
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

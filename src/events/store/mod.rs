@@ -13,8 +13,7 @@ mod waitlist;
 
 pub use attendances::{
     ATTENDANCE_FIELDS, ATTENDANCES, AttendanceRow, PROTECTED_ATTENDANCE_FIELDS, accepted_after, active, attendance,
-    attendances, attendances_by_id, delete_pending, enqueue_all, lock_attendance, lock_person, set_sealed,
-    waiting_parties,
+    attendances, attendances_by_id, delete_pending, lock_attendance, lock_attendances, set_sealed, waiting_parties,
 };
 pub use counts::Attendances;
 pub use events::{EVENT_FIELDS, by_key, event, insert, list, move_if_past, save};

@@ -24,7 +24,7 @@ pub async fn allocate_seats(
     ids: &[Uuid],
     at: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<Vec<(Uuid, AttendanceState)>> {
+) -> Result<Vec<(Uuid, AttendanceState)>, sqlx::Error> {
     sqlx::query!("SELECT allocate_seats($1, $2, $3, $4)", event, ids, at, now).execute(&mut *conn).await?;
     let rows =
         sqlx::query!(r#"SELECT id, state AS "state: AttendanceState" FROM attendances WHERE id = ANY ($1)"#, ids)

@@ -116,10 +116,9 @@ impl TestApp {
     async fn open(&self, mail: &Composed, press: bool) -> LinkPage {
         let token = mail.text.split("/t/").nth(1).unwrap().split_whitespace().next().unwrap();
         let token = self.kernel().links.parse(token).unwrap();
-        let kernel = self.kernel().clone();
         let purpose: Box<dyn LinkHandler> = match token.purpose {
-            CONFIRM_ATTENDANCE => Box::new(links::ConfirmLink(kernel)),
-            _ => Box::new(links::ManageLink(kernel)),
+            CONFIRM_ATTENDANCE => Box::new(links::ConfirmLink(self.events.clone())),
+            _ => Box::new(links::ManageLink(self.kernel().clone())),
         };
         let page = if press {
             purpose.act(&token, &crate::kernel::links::FormInput::default()).await

@@ -253,14 +253,6 @@ pub async fn find_changed_by(conn: &mut PgConnection, job: Uuid, after: Uuid, mo
     .await?)
 }
 
-/// Locks people, in the lock order of batches.
-pub async fn lock_people(conn: &mut PgConnection, people: &[Uuid]) -> Result<()> {
-    sqlx::query!("SELECT id FROM people WHERE id = ANY ($1) ORDER BY vault_id, email_index FOR NO KEY UPDATE", people)
-        .fetch_all(conn)
-        .await?;
-    Ok(())
-}
-
 /// A signature whose state was changed.
 #[derive(Clone, Debug)]
 pub struct SignatureStateChange {
