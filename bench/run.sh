@@ -4,10 +4,11 @@
 #
 #   bench/run.sh [ROW...]      default: all rows
 #
-# Rows: sign latency register read start drain workers claim size backlog steady million export.
+# Rows: sign confirm latency register read start drain workers claim size backlog steady million export.
 #
 # Environment: BENCH_SECONDS (8) per measurement, BENCH_ROUNDS (3) per row, BENCH_MAILS (100000) letters to drain,
-# BENCH_MILLION (1000000) signatures of the large petition. All connections are to loopback.
+# BENCH_MILLION (1000000) signatures of the large petition, BENCH_CONFIRMATIONS (60032) buttons to press, a multiple of
+# 128. All connections are to loopback.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -117,6 +118,73 @@ row_sign() {
             "$(ratio "$at256" "$theirs") x" ">= 2.0 x" "$(verdict "$(ratio "$at256" "$theirs")" least 2.0)"
         put "sign, confirmation \`$confirmation\`, 64 connections" "$(whole "$at64")/s" "pgbench, 64 clients: $(whole "$theirs")/s" \
             "$(ratio "$at64" "$theirs") x" ">= 1.5 x" "$(verdict "$(ratio "$at64" "$theirs")" least 1.5)"
+    done
+}
+
+# pending_links: creates bench_confirm, with pending signatures whose mails were sent, and $BENCH_DIR/links, with the paths
+# of the links in these mails.
+pending_links() {
+    fresh bench_confirm
+    serve bench_confirm web
+    say "signing $confirmations times"
+    while [ "$(sql bench_confirm "SELECT count(*) FROM signatures")" -lt "$confirmations" ]; do
+        signed bench_confirm email 256 1 >/dev/null
+    done
+    halt
+    say "sending the mails"
+    mkdir -p "$BENCH_DIR/taken" && chmod 777 "$BENCH_DIR/taken"
+    SINK_OPTIONS="-D $BENCH_DIR/taken/all" with_sink drained bench_confirm "$(sql bench_confirm "SELECT count(*) FROM emails_waiting")" >/dev/null
+    # quoted-printable: a line that ends in "=" goes on in the next one; each link is in the text and in the HTML
+    tr -d '\r' <"$BENCH_DIR/taken/all" |
+        awk '{ if (sub(/=$/, "")) { line = line $0; next } line = line $0 }
+             match(line, /\/t\/ae[a-z2-7]+/) { print substr(line, RSTART, RLENGTH) }
+             { line = "" }' | sort -u | head -n "$confirmations" >"$BENCH_DIR/links"
+    rm -rf "$BENCH_DIR/taken"
+    if [ "$(wc -l <"$BENCH_DIR/links")" -ne "$confirmations" ]; then
+        say "WRONG: $(wc -l <"$BENCH_DIR/links") links were mailed"
+        exit 1
+    fi
+    sql bench_confirm "DELETE FROM emails"
+    sql bench_confirm "VACUUM ANALYZE"
+}
+
+# confirmed CONNECTIONS: presses each button once, within 20 s, and prints the rate; fails unless each counted once and is
+# thanked once.
+confirmed() {
+    local result there
+    fresh bench_ours bench_confirm
+    serve bench_ours web
+    result=$(drive confirm.lua "$1" 20 "$BENCH_DIR/links" $((confirmations / 2)))
+    note "confirm, $1 connections: $(batches), p99 $(cut -d' ' -f3 <<<"$result") ms"
+    halt
+    there=$(sql bench_ours "SELECT count(*) FILTER (WHERE state = 'counted') || ' ' || (SELECT count(DISTINCT refs) || ' ' || count(*) FROM emails WHERE kind = 'petition_thanks') FROM signatures")
+    if [ "$there" != "$confirmations $confirmations $confirmations" ]; then
+        say "WRONG: counted, thanked, thank-yous: $there"
+        exit 1
+    fi
+    awk -v n="$confirmations" '{ print n / $5 }' <<<"$result"
+}
+
+row_confirm() {
+    local i theirs connections ours
+    pending_links
+    : >"$BENCH_DIR/peer" && : >"$BENCH_DIR/at64" && : >"$BENCH_DIR/at256"
+    for i in $(seq "$rounds"); do
+        say "confirm, round $i"
+        fresh bench_peer bench_confirm
+        sql bench_peer "CREATE TABLE todo AS SELECT row_number() OVER (ORDER BY id) AS n, id, person_id FROM signatures"
+        sql bench_peer "ALTER TABLE todo ADD PRIMARY KEY (n)"
+        sql bench_peer "CREATE SEQUENCE todo_n"
+        sql bench_peer "ANALYZE todo"
+        peer bench_peer confirm "$(petition email)" -c 64 -t $((confirmations / 64)) >>"$BENCH_DIR/peer"
+        for connections in 64 256; do confirmed "$connections" >>"$BENCH_DIR/at$connections"; done
+    done
+    theirs=$(median <"$BENCH_DIR/peer")
+    for connections in 256 64; do
+        ours=$(median <"$BENCH_DIR/at$connections")
+        put "confirm $confirmations signatures by their mailed links, with thank-you, $connections connections" "$(whole "$ours")/s" \
+            "pgbench, 64 clients: $(whole "$theirs")/s" "$(ratio "$ours" "$theirs") x" ">= $([ $connections = 256 ] && echo 2.0 || echo 1.5) x" \
+            "$(verdict "$(ratio "$ours" "$theirs")" least "$([ $connections = 256 ] && echo 2.0 || echo 1.5)")"
     done
 }
 
@@ -538,7 +606,7 @@ machine() {
 
 prepare
 rows=("$@")
-if [ ${#rows[@]} -eq 0 ]; then rows=(sign latency register read start drain workers claim size backlog steady million export); fi
+if [ ${#rows[@]} -eq 0 ]; then rows=(sign confirm latency register read start drain workers claim size backlog steady million export); fi
 : >"$BENCH_DIR/table.md" && : >"$BENCH_DIR/notes.md"
 for row in "${rows[@]}"; do "row_$row"; done
 

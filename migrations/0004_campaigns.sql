@@ -109,7 +109,7 @@ CREATE TABLE action_state_changes (
     organizer_id uuid REFERENCES organizers (id), -- null: by itself, at its closing date
     created_at   timestamptz NOT NULL
 );
-CREATE INDEX action_state_changes_action_id_idx ON action_state_changes (action_id, created_at);
+CREATE INDEX action_state_changes_action_id_idx ON action_state_changes (action_id, created_at, id);
 CREATE INDEX action_state_changes_organizer_id_idx ON action_state_changes (organizer_id);
 
 -- Addresses that actions had before; they lead to the present ones.
@@ -164,6 +164,7 @@ CREATE TABLE partners (
     created_at      timestamptz NOT NULL,
     CONSTRAINT partners_organization_slug_key UNIQUE (organization_id, slug)
 );
+CREATE INDEX partners_organization_id_idx ON partners (organization_id, name, id);
 
 -- Registered words for where people come from; any other word counts as "other".
 CREATE TABLE sources (
@@ -181,7 +182,7 @@ CREATE TABLE short_links (
     created_at      timestamptz NOT NULL,
     CONSTRAINT short_links_word_check CHECK (word ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND char_length(word) <= 40)
 );
-CREATE INDEX short_links_action_id_idx ON short_links (action_id);
+CREATE INDEX short_links_action_id_idx ON short_links (action_id, created_at, word);
 
 -- How often short links are followed, and nothing about who follows them.
 CREATE TABLE short_link_clicks (
@@ -215,8 +216,8 @@ CREATE TABLE action_count_deltas (
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.02);
 CREATE INDEX action_count_deltas_action_id_idx ON action_count_deltas (action_id, dimension);
 
--- Petitions whose published count, goal or milestones changed since their milestones were last checked: the tick checks no
--- others.
+-- Petitions whose published count or settings changed since the tick last looked at what follows from them (milestones,
+-- breakdowns): it looks at no others.
 CREATE TABLE count_moves (
     action_id uuid PRIMARY KEY REFERENCES actions (id) ON DELETE CASCADE
 ) WITH (autovacuum_vacuum_scale_factor = 0.01);

@@ -62,6 +62,9 @@ CREATE TABLE letter_actions (
     CONSTRAINT letter_actions_live_check CHECK (live = (live_at IS NOT NULL))
 );
 
+-- the tick looks for those that closed among the ones that send, and reads no others
+CREATE INDEX letter_actions_sending_idx ON letter_actions (id) WHERE is_sending;
+
 CREATE TABLE letter_targets (
     letter_action_id uuid NOT NULL REFERENCES letter_actions (id) ON DELETE CASCADE,
     office_id        uuid NOT NULL REFERENCES offices (id),
@@ -90,6 +93,7 @@ CREATE TABLE letters (
     source             text,
     variant            smallint NOT NULL DEFAULT 0, -- which of the template's subjects, where none was typed
     attempt            integer NOT NULL DEFAULT 1, -- counts up with the acts of one person here: which is newer, without a time
+    is_attached        boolean NOT NULL DEFAULT false, -- written with another act (a signature), which confirms or deletes it
     link_generation    smallint NOT NULL DEFAULT 0,
     confirm_expires_at timestamptz,
     created_at         timestamptz NOT NULL,
@@ -178,8 +182,8 @@ BEGIN
 END $$;
 
 -- Writes a batch of letters: people, letters, outreaches, counts, mail and idempotency rows in one commit.
--- Outcomes: 'created', 'replayed', 'mismatch'.
-CREATE FUNCTION submit_letters(acts letter_submission[], targets letter_submission_target[]) RETURNS TABLE (submission_id uuid, letter_ref uuid, person_ref uuid, outcome text)
+-- Outcomes: 'created', 'replayed', 'mismatch'. `are_attached`: they come with other acts (signatures), whose transaction this is.
+CREATE FUNCTION submit_letters(acts letter_submission[], targets letter_submission_target[], are_attached boolean DEFAULT false) RETURNS TABLE (submission_id uuid, letter_ref uuid, person_ref uuid, outcome text)
 LANGUAGE plpgsql
 SET enable_seqscan = off -- plans outlive small tables: see submit_signatures
 SET jit = off -- a plan kept from reading tables looks expensive enough to be compiled
@@ -205,12 +209,12 @@ BEGIN
         SELECT * FROM upsert_people(ARRAY(
             SELECT (u.person_id, u.vault_id, u.email_index, u.person_sealed, u.locale, u.created_at)::person_act FROM unnest(acts) u))
     ), l AS (
-        INSERT INTO letters (id, letter_action_id, person_id, state, sealed, locale, source, variant, confirm_expires_at, created_at, confirmed_at, attempt)
+        INSERT INTO letters (id, letter_action_id, person_id, state, sealed, locale, source, variant, confirm_expires_at, created_at, confirmed_at, attempt, is_attached)
         SELECT a.id, a.letter_action_id, p.id, CASE a.mode WHEN 'vouched' THEN 'confirmed' ELSE 'pending' END, a.sealed, a.locale, a.source,
                a.variant, CASE a.mode WHEN 'vouched' THEN NULL ELSE a.confirm_expires_at END, a.created_at,
                CASE a.mode WHEN 'vouched' THEN a.created_at END,
                coalesce((SELECT max(x.attempt) FILTER (WHERE x.letter_action_id = a.letter_action_id) FROM letters x WHERE x.person_id = p.id), 0)
-               + row_number() OVER (PARTITION BY a.letter_action_id, p.id ORDER BY a.ordinality)
+               + row_number() OVER (PARTITION BY a.letter_action_id, p.id ORDER BY a.ordinality), are_attached
         FROM a JOIN p USING (vault_id, email_index) ORDER BY a.ordinality
     ), o AS (
         INSERT INTO outreaches (id, letter_id, letter_action_id, office_id, state, email_id, created_at)
@@ -219,15 +223,14 @@ BEGIN
     )
     SELECT array_agg(p.id) INTO persons FROM p;
 
-    -- Pending acts are not unique; the newest three of a person are kept, and this batch's own in any case. Those that a
-    -- signature carries go with it, so that nobody's letters push out hers.
+    -- Pending acts are not unique; the newest three of a person are kept, and this batch's own in any case. Attached
+    -- ones go with their act, so that nobody's letters push out those of a signer.
     WITH theirs AS MATERIALIZED (
-        SELECT x.id, x.letter_action_id, x.person_id, x.attempt, x.state FROM letters x WHERE x.person_id = ANY (persons)
+        SELECT x.id, x.letter_action_id, x.person_id, x.attempt, x.state, x.is_attached FROM letters x WHERE x.person_id = ANY (persons)
     )
     DELETE FROM letters s USING (
         SELECT x.id, row_number() OVER (PARTITION BY x.letter_action_id, x.person_id ORDER BY x.attempt DESC, x.id DESC) AS age
-        FROM theirs x WHERE x.state = 'pending'
-          AND (SELECT count(*) FROM signatures c WHERE c.letter_id = x.id) = 0
+        FROM theirs x WHERE x.state = 'pending' AND NOT x.is_attached
     ) old WHERE old.id = s.id AND old.age > 3 AND s.id NOT IN (SELECT a.id FROM unnest(acts) a);
 
     SELECT array_agg(a.id) INTO vouched FROM unnest(acts) a WHERE a.mode = 'vouched';

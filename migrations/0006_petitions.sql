@@ -12,11 +12,14 @@ CREATE TABLE petitions (
     questions        jsonb NOT NULL DEFAULT '[]', -- what the form asks besides (see src/petitions/questions.rs)
     milestones       bigint[] NOT NULL DEFAULT '{}', -- own steps, beside 25, 50, 75 and 100 % of the goal
     raises_goal      boolean NOT NULL DEFAULT false, -- once the goal is reached
+    breakdowns_due_on date, -- when its breakdowns are published next; null: not before its number or its settings change
     CONSTRAINT petitions_goal_check CHECK (goal BETWEEN 1 AND 100000000),
     CONSTRAINT petitions_fields_check CHECK (jsonb_typeof(fields) = 'object'),
     CONSTRAINT petitions_questions_check CHECK (jsonb_typeof(questions) = 'array')
 );
 CREATE INDEX petitions_letter_action_id_idx ON petitions (letter_action_id);
+-- the tick reads no others
+CREATE INDEX petitions_breakdowns_due_on_idx ON petitions (breakdowns_due_on) WHERE breakdowns_due_on IS NOT NULL;
 
 -- Steps that the published number has reached, and that organizers were told of. A row goes when the number falls below
 -- its step again.
@@ -45,6 +48,7 @@ CREATE TABLE paper_batches (
     CONSTRAINT paper_batches_sheets_check CHECK (sheets >= 1),
     CONSTRAINT paper_batches_count_check CHECK (count >= 1)
 );
+CREATE INDEX paper_batches_petition_id_idx ON paper_batches (petition_id, id);
 CREATE INDEX paper_batches_organizer_id_idx ON paper_batches (organizer_id);
 
 CREATE TABLE signatures (
@@ -229,7 +233,7 @@ CREATE TABLE petition_deliveries (
         AND (stated_at IS NULL) = (receipts_list IS NULL)
         AND (state = 'planned' OR stated_at IS NOT NULL))
 );
-CREATE INDEX petition_deliveries_petition_id_idx ON petition_deliveries (petition_id, id);
+CREATE INDEX petition_deliveries_petition_id_idx ON petition_deliveries (petition_id, delivered_on, id);
 CREATE INDEX petition_deliveries_event_id_idx ON petition_deliveries (event_id);
 CREATE INDEX petition_deliveries_image_id_idx ON petition_deliveries (image_id);
 -- The list of receipts, sorted, 16 bytes each: a keyed hash of a signature's id, which tells only its owner anything.
@@ -395,7 +399,7 @@ BEGIN
                          WHERE a.mode = 'pending' OR a.id = ANY (counted));
         IF cardinality(attached_letters) > 0 THEN
             PERFORM FROM submit_letters(attached_letters, ARRAY(
-                SELECT t FROM unnest(targets) t WHERE t.letter_id IN (SELECT l.id FROM unnest(attached_letters) l)));
+                SELECT t FROM unnest(targets) t WHERE t.letter_id IN (SELECT l.id FROM unnest(attached_letters) l)), true);
             UPDATE signatures s SET letter_id = a.letter_id
             FROM unnest(acts) a JOIN unnest(attached_letters) l ON l.id = a.letter_id WHERE s.id = a.id;
         END IF;

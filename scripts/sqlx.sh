@@ -4,7 +4,8 @@
 #   scripts/sqlx.sh [FOLDER]
 #
 # The schema is created from migrations/ in an empty database: the one in DATABASE_URL, or else a temporary embedded
-# one. To start that, a muster built before a query was changed is good enough.
+# one. To start that, a muster built before a query was changed is good enough. SQLX_CHECK: the arguments of the cargo that
+# expands the macros ("check --all-targets" by default).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:${HOME:-}/.cargo/bin
@@ -38,5 +39,6 @@ stamp=$(mktemp)
 touch -r src/lib.rs "$stamp"
 trap 'touch -r "$stamp" src/lib.rs; rm -f "$stamp"' EXIT
 touch src/lib.rs
-SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$folder cargo check --quiet --all-targets
+read -ra check <<<"${SQLX_CHECK:-check --all-targets}"
+SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$folder cargo "${check[0]}" --quiet "${check[@]:1}"
 echo "$(find "$folder" -name 'query-*.json' | wc -l | tr -d ' ') queries"

@@ -14,7 +14,7 @@ while true; do
         is_first=
         touch "$stamp"
         if cargo check --quiet --all-targets && [ $# -gt 0 ]; then
-            cargo build --quiet && "$muster" postgres run -- cargo test --quiet "$@" || true
+            cargo build --quiet && "$muster" postgres run --no-fsync -- cargo test --quiet "$@" || true
         fi
         date '+-- %T, waiting for a change'
     fi

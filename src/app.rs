@@ -2,13 +2,14 @@
 
 mod bodies;
 mod description;
+mod examples;
 pub mod fuzzing;
 
 use std::{
     cell::RefCell,
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, LazyLock, atomic::Ordering},
     time::Duration,
 };
 
@@ -36,7 +37,7 @@ use bodies::{BodyProgress, SpannedBody, TimedBody};
 
 use crate::{
     broadcasts::{self, Broadcasts},
-    campaigns::{self, Campaigns, Landing},
+    campaigns::{self, Campaigns},
     console::{self, Console},
     error::{Code, Error, Problem, Result, with_request_id},
     events::{self, Events},
@@ -54,6 +55,7 @@ use crate::{
         paging::MAX_PER_PAGE,
         rate_limit::TrustedProxies,
     },
+    landing::{self, Landing},
     letters::{self, Letters},
     mail::{self, Engine, MailKinds},
     organizers::{self, Authenticator},
@@ -151,7 +153,7 @@ impl App {
     pub fn router(&self) -> Router {
         let console = Console::new(self.authenticator.clone(), self.mail_kinds());
         let state = ApiState { kernel: self.kernel.clone() };
-        let (api, document) = OpenApiRouter::with_openapi(Document::openapi())
+        let (api, _) = OpenApiRouter::new()
             .merge(entry_router().with_state(state))
             .merge(organizers::router().with_state(self.authenticator.clone()))
             .merge(
@@ -169,10 +171,12 @@ impl App {
             .merge(broadcasts::router().with_state(Broadcasts::new(self.kernel.clone(), self.authenticator.clone())))
             .merge(console::api_router().with_state(console.clone()))
             .split_for_parts();
-        let api = api.route("/api/v1/openapi.json", get(async move || Json(description::complete(document))));
+        let document = async || ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str());
+        let api = api.route("/api/v1/openapi.json", get(document));
 
         let pages = Router::new()
-            .merge(campaigns::landing(Landing::new(self.kernel.clone(), self.purposes())))
+            .merge(landing::pages(Landing::new(self.kernel.clone())))
+            .merge(campaigns::pages(campaigns::PublicPages::new(self.kernel.clone(), self.purposes())))
             .merge(petitions::pages(self.petitions.clone()))
             .merge(events::pages(self.events.clone()))
             .merge(letters::pages(self.letters.clone()))
@@ -283,6 +287,9 @@ pub fn openapi() -> String {
     text.push('\n');
     text
 }
+
+/// The document as it is served.
+static DOCUMENT: LazyLock<String> = LazyLock::new(openapi);
 
 /// A router's description without its handlers.
 fn merged<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter {

@@ -181,6 +181,9 @@ enum MailVerb {
 enum PostgresVerb {
     /// Start the embedded Postgres, run a command with `DATABASE_URL` set, stop it, and exit as the command did
     Run {
+        /// Do not wait for the disk: for tests. A killed process loses nothing, a power failure may break the cluster
+        #[arg(long)]
+        no_fsync: bool,
         /// The command and its arguments, after `--`
         #[arg(last = true, required = true)]
         command: Vec<String>,
@@ -212,7 +215,9 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Openapi => print!("{}", app::openapi()),
         Command::CheckConfig { offline, resolver } => check_config(offline, resolver).await?,
-        Command::Postgres { verb: PostgresVerb::Run { command } } => return postgres_run(&command).await,
+        Command::Postgres { verb: PostgresVerb::Run { no_fsync, command } } => {
+            return postgres_run(no_fsync, &command).await;
+        }
         Command::Postgres { verb: PostgresVerb::Psql { arguments } } => return psql(arguments).await,
         Command::Serve { role } => serve(settings()?, role, false).await?,
         Command::Demo => serve(demo::settings(settings()?)?, ServeRole::All, true).await?,
@@ -333,9 +338,12 @@ async fn check_config(offline: bool, resolver: Option<SocketAddr>) -> anyhow::Re
     Ok(())
 }
 
-async fn postgres_run(command: &[String]) -> anyhow::Result<ExitCode> {
-    let settings = settings()?;
-    let postgres = EmbeddedPostgres::start(Options::new(&settings.postgres.data_root)).await?;
+async fn postgres_run(no_fsync: bool, command: &[String]) -> anyhow::Result<ExitCode> {
+    let mut options = Options::new(&settings()?.postgres.data_root);
+    if no_fsync {
+        options.settings.extend(["fsync", "full_page_writes"].map(|name| (name.to_owned(), "off".to_owned())));
+    }
+    let postgres = EmbeddedPostgres::start(options).await?;
     let status = run_with(&postgres.url(), command).await.with_context(|| format!("cannot run {}", command[0]));
     postgres.stop().await?;
     Ok(ExitCode::from(u8::try_from(exit_code(status?)).unwrap_or(1)))

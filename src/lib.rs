@@ -11,23 +11,23 @@
 //! | [`mail`] | the mail queue (claim, send, settle) and the SMTP client; depends on no slice |
 //! | [`organizers`] | organizations, accounts, API tokens, sessions, audit trail |
 //! | [`people`] | supporters: sealed personal data, consents |
-//! | [`campaigns`] | what all actions share: texts, status, counts, landing pages, the route `/t/{token}` |
+//! | [`campaigns`] | what all actions share: texts, status, counts, short links, the route `/t/{token}` |
 //! | [`letters`] | offices, officials, letter actions, letters |
 //! | [`petitions`] [`events`] | signatures; registrations and seats |
-//! | [`exports`] [`broadcasts`] | CSV lists; email updates to participants who agreed |
+//! | [`exports`] [`broadcasts`] [`landing`] | CSV lists; email updates to participants who agreed; home and campaign pages |
 //! | [`console`] | the organizers' pages; the API's routes about mail |
 //! | [`app`] [`worker`] | all routes together; background loops |
 //! | [`demo`] [`checks`] [`cli`] | the demo campaign; `check-config`; the command line |
 //!
 //! Modules of a slice: `mod` (overview, router) · `api` (JSON handlers) · `pages` (HTML handlers) · `ops` (the
 //! operations) · `store` (all SQL) · `mail` (its kinds of mail) · `submission` (validates and seals a public act) ·
-//! `batch` (group commit) · `links` (what its mailed links do).
+//! `batch` (group commit) · `confirmation` (confirms acts, many at once) · `links` (what its mailed links do).
 //!
 //! A request: `api` or `pages` validates, opens a transaction and calls `ops`, which calls `store` and enqueues mail
 //! in the same transaction; commit; response. Public acts (sign, register, write a letter) take the hot path instead:
-//! sealed, queued in memory, and written in batches by one SQL function ([`kernel::group_commit`]). Lower layers call
-//! higher ones through registries, filled by [`app`]: [`mail::MailKind`], [`kernel::links::LinkHandler`],
-//! [`kernel::background::BackgroundJob`].
+//! sealed, queued in memory, and written in batches by one SQL function ([`kernel::group_commit`]); so are their
+//! confirmations, in the slices' `confirmation`. Lower layers call higher ones through registries, filled by [`app`]:
+//! [`mail::MailKind`], [`kernel::links::LinkHandler`], [`kernel::background::BackgroundJob`].
 
 pub mod app;
 pub mod broadcasts;
@@ -41,6 +41,7 @@ pub mod error;
 pub mod events;
 pub mod exports;
 pub mod kernel;
+pub mod landing;
 pub mod letters;
 pub mod mail;
 pub mod organizers;

@@ -7,7 +7,10 @@
 mod access_log;
 mod span_fields;
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    io::{IsTerminal, stderr},
+    sync::{Mutex, PoisonError},
+};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::task::JoinHandle;
@@ -33,7 +36,7 @@ pub fn init_logging(settings: &Log) {
         .lossy(true)
         .buffered_lines_limit(BUFFERED_LINES)
         .thread_name("log")
-        .finish(std::io::stderr());
+        .finish(stderr());
     let dropped = writer.error_counter();
     if log_to(settings, writer).try_init().is_ok() {
         *LOG_WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some((guard, dropped));
@@ -68,7 +71,8 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    // no escape sequences in files and pipes: nobody could search them, and each span would pay for them
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(stderr().is_terminal());
     match settings.format {
         LogFormat::Text => log.with_target(false).into(),
         // `spans` holds the fields of all spans; `span` would repeat those of the innermost

@@ -1,5 +1,5 @@
 //! What holds for every operation of the OpenAPI document, said once: how to authenticate, and what an error looks
-//! like.
+//! like. Examples are added by `examples`.
 
 use axum::http::StatusCode;
 use utoipa::{
@@ -12,6 +12,7 @@ use utoipa::{
     },
 };
 
+use super::examples;
 use crate::error::ProblemBody;
 
 /// OSDI's header.
@@ -57,6 +58,7 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         operations.into_iter().flatten().for_each(complete_operation);
     }
+    examples::insert(&mut document);
     document
 }
 

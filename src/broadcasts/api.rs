@@ -23,7 +23,7 @@ use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
         Kernel,
-        extract::{ListQuery, PathParams},
+        extract::{ListQuery, PagingParams, PathParams},
         hal::{Links, Notice, identifiers},
         http_cache::private_json,
         jobs::{self, JobResource, JobStatus},
@@ -204,15 +204,16 @@ impl BroadcastSummary {
     }
 }
 
-/// The broadcasts of an organization.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BroadcastList {
-    /// Newest first, at most 200.
-    #[serde(rename = "muster:broadcasts")]
-    muster_broadcasts: Vec<BroadcastSummary>,
-    #[serde(rename = "_links")]
-    links: Links,
+impl Listed for BroadcastSummary {
+    const REL: &str = "muster:broadcasts";
+    const IS_ALSO_MEMBER: bool = true;
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
 }
+
+type BroadcastPage = Page<BroadcastSummary>;
 
 /// A recipient of a broadcast; the person by a link, for those who may see people.
 #[derive(Debug, Serialize, ToSchema)]
@@ -233,7 +234,11 @@ impl Listed for RecipientResource {
 }
 
 async fn find(conn: &mut PgConnection, actor: &Actor, id: Uuid, lock: bool) -> Result<Broadcast> {
-    let found = store::broadcasts(conn, actor.organization_id, Some(id), lock).await?.pop();
+    let found = if lock {
+        store::lock(conn, actor.organization_id, id).await?
+    } else {
+        store::broadcast(conn, actor.organization_id, id).await?
+    };
     found.ok_or_else(Error::not_found)
 }
 
@@ -283,23 +288,31 @@ async fn fill(conn: &mut PgConnection, b: &mut Broadcast, body: BroadcastDocumen
     Ok(())
 }
 
-/// The broadcasts, newest first (200).
+/// The broadcasts, newest first.
 #[utoipa::path(
     get,
     path = "/api/v1/broadcasts",
     tag = "broadcasts",
-    responses((status = 200, description = "The broadcasts", body = BroadcastList), (status = 401), (status = 403)),
+    params(
+        PagingParams,
+        ("filter" = Option<String>, Query, description = "OData over `identifier`, `created_date`, `muster:state`."),
+    ),
+    responses(
+        (status = 200, description = "A page of broadcasts", body = BroadcastPage),
+        (status = 400),
+        (status = 401),
+        (status = 403),
+    ),
 )]
-async fn list_broadcasts(State(broadcasts): State<Broadcasts>, actor: Actor) -> Result<Response> {
+async fn list_broadcasts(State(broadcasts): State<Broadcasts>, actor: Actor, query: ListQuery) -> Result<Response> {
     actor.require(Scope::MailManage)?;
+    let filter = query.filter(store::BROADCAST_FIELDS)?;
     let kernel = &broadcasts.kernel;
     let mut conn = kernel.db.acquire().await?;
-    let found = store::broadcasts(&mut conn, actor.organization_id, None, false).await?;
-    let list = BroadcastList {
-        muster_broadcasts: found.iter().map(|b| BroadcastSummary::of(kernel, b)).collect(),
-        links: Links::to_self(kernel.url("/api/v1/broadcasts")).with_curies(),
-    };
-    Ok(private_json(StatusCode::OK, &list))
+    let (rows, extent) = store::list(&mut conn, actor.organization_id, filter.as_ref(), &query.page).await?;
+    let items = rows.iter().map(|b| BroadcastSummary::of(kernel, b)).collect();
+    let page = Page::new(&kernel.url("/api/v1/broadcasts"), &query.raw, &query.page, &extent, items);
+    Ok(private_json(StatusCode::OK, &page))
 }
 
 /// Writes a draft; how many would get it is counted then, and stands in `muster:recipients` once that is known.

@@ -20,6 +20,11 @@ use crate::{
     mail, people,
 };
 
+/// Purpose of one-click unsubscribe links (RFC 8058).
+pub const UNSUBSCRIBE: Purpose = Purpose::new(14);
+/// Purpose of links to the mail preferences of a person.
+pub const PREFERENCES: Purpose = Purpose::new(15);
+
 /// Handler of unsubscribe links: withdraws the consent to news.
 pub struct Unsubscribe(pub Arc<Kernel>);
 /// Handler of preference links: news, no news, or no mail of this installation ever again.
@@ -55,7 +60,7 @@ async fn stop(
 
 impl LinkHandler for Unsubscribe {
     fn purpose(&self) -> Purpose {
-        Purpose::Unsubscribe
+        UNSUBSCRIBE
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
@@ -77,7 +82,7 @@ impl LinkHandler for Unsubscribe {
             page.done = true;
             page.links = vec![PageLink {
                 label: text(locale, "preferences-link"),
-                href: self.0.links.url(Purpose::Preferences, token.row, 0),
+                href: self.0.links.url(PREFERENCES, token.row, 0),
             }];
             Ok(page)
         })
@@ -98,7 +103,7 @@ enum MailChoice {
 
 impl LinkHandler for Preferences {
     fn purpose(&self) -> Purpose {
-        Purpose::Preferences
+        PREFERENCES
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {

@@ -11,15 +11,14 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
+    links::{PREFERENCES, UNSUBSCRIBE},
     states::BroadcastState,
     store::{self, Broadcast as Row, Text},
 };
 use crate::{
     error::Result,
     kernel::{
-        Kernel,
-        links::Purpose,
-        markdown,
+        Kernel, markdown,
         text::{EmailAddress, LocaleTag},
         vault::Vault,
     },
@@ -35,7 +34,7 @@ pub struct Broadcast(pub Arc<Kernel>);
 pub struct TestBroadcast(pub Arc<Kernel>);
 
 async fn find(conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Row>> {
-    Ok(store::broadcasts(conn, email.organization_id, Some(email.ref_id("broadcast")?), false).await?.pop())
+    store::broadcast(conn, email.organization_id, email.ref_id("broadcast")?).await
 }
 
 /// The text of a broadcast in one language, with its HTML rendered, to be shared by many mails.
@@ -155,7 +154,7 @@ impl Broadcast {
         });
         mail::compose_permitted(kernel, emails, drafts.collect(), |(reader, written), to| {
             let link = |purpose| kernel.links.url(purpose, reader.id, 0);
-            let links = Some((link(Purpose::Unsubscribe), link(Purpose::Preferences)));
+            let links = Some((link(UNSUBSCRIBE), link(PREFERENCES)));
             compose(kernel, to, &reader.organization_name, &written, links)
         })
         .await

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 pub use api::router;
+pub use links::{PREFERENCES, UNSUBSCRIBE};
 pub use states::{BroadcastState, RecipientState};
 
 use crate::{

@@ -278,18 +278,13 @@ async fn list_campaigns(
     reader: MaybeActor,
     query: ListQuery,
 ) -> Result<Json<Page<CampaignResource>>> {
-    no_filter(&query)?;
+    query.refuse_filter()?;
     let mut conn = campaigns.kernel.db.acquire().await?;
     let organization = reader.reader().map(|a| a.organization_id);
     let (rows, extent) = store::campaigns(&mut conn, organization, &query.page).await?;
     let items = rows.iter().map(|row| CampaignResource::new(&campaigns.kernel, row)).collect::<Result<_>>()?;
     let url = campaigns.kernel.url("/api/v1/campaigns");
     Ok(Json(Page::new(&url, &query.raw, &query.page, &extent, items)))
-}
-
-/// Refuses a filter where the list has none.
-pub(super) fn no_filter(query: &ListQuery) -> Result<()> {
-    query.filter(crate::kernel::filter::FieldSet(&[])).map(|_| ())
 }
 
 /// One campaign.

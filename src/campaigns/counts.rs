@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::action::Confirmation;
-use crate::{error::Result, kernel::db::force_index_plan};
+use crate::error::Result;
 
 /// Maximum number of deltas that one transaction folds.
 const DELTAS_PER_TRANSACTION: i64 = 20_000;
@@ -110,19 +110,7 @@ pub async fn publish_counts(db: &PgPool, tick: Tick, now: DateTime<Utc>) -> Resu
     )
     .fetch_one(db)
     .await?;
-    let mut tx = db.begin().await?;
-    force_index_plan(&mut tx).await?;
-    let events = sqlx::query!(
-        "UPDATE events e SET published_status = event_status(e)
-         WHERE e.ends_at > $2 AND e.published_status <> event_status(e)
-           AND (SELECT a.confirmation FROM actions a WHERE a.id = e.id) = $1",
-        confirmation.as_str(),
-        now
-    )
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(published.unsigned_abs() + events.rows_affected())
+    Ok(published.unsigned_abs())
 }
 
 /// What counts are broken down by.
@@ -186,7 +174,7 @@ pub async fn published_cells(
 }
 
 /// Minimum published total of an action whose breakdowns are published.
-const MIN_TOTAL_FOR_BREAKDOWN: i64 = 100;
+pub const MIN_TOTAL_FOR_BREAKDOWN: i64 = 100;
 /// Cells with a smaller count are merged into [`OTHER_KEY`].
 const MIN_PUBLISHED_CELL: i64 = 10;
 /// Published counts are rounded to a multiple of this.
@@ -222,57 +210,36 @@ fn public_cells(exact: Cells) -> Cells {
         .collect()
 }
 
-/// Publishes the breakdowns of all petitions that show them, once a day: two readings before and after a single
-/// signature would otherwise tell where it came from. Returns for how many actions.
-pub async fn publish_breakdowns(db: &PgPool, today: NaiveDate) -> Result<u64> {
-    let due = sqlx::query_scalar!(
-        "SELECT a.id FROM actions a JOIN petitions p ON p.id = a.id
-         JOIN organizations o ON o.id = a.organization_id
-         WHERE a.privacy = 'standard' AND a.state NOT IN ('draft', 'archived') AND p.shows_breakdowns
-           AND NOT coalesce((o.abuse_settings ->> 'breakdowns_paused')::boolean, false) AND a.published_count >= $1
-           AND NOT EXISTS (SELECT FROM published_counts c WHERE c.action_id = a.id AND c.as_of >= $2)",
-        MIN_TOTAL_FOR_BREAKDOWN,
+/// Publishes the breakdowns of an action, unless they are of `today` already: two readings before and after a single
+/// submission would otherwise tell where it came from. The caller holds the action's lock.
+pub async fn publish_breakdowns(conn: &mut PgConnection, action: Uuid, today: NaiveDate) -> Result<()> {
+    let done = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM published_counts WHERE action_id = $1 AND as_of >= $2) AS "done!""#,
+        action,
         today
     )
-    .fetch_all(db)
+    .fetch_one(&mut *conn)
     .await?;
-    let mut published = 0;
-    for action in &due {
-        let mut tx = db.begin().await?;
-        // a locked action is left for the next tick; another process may have published this one meanwhile
-        let locked = sqlx::query_scalar!("SELECT id FROM actions WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED", action)
-            .fetch_optional(&mut *tx)
-            .await?;
-        let done = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT FROM published_counts WHERE action_id = $1 AND as_of >= $2) AS "done!""#,
+    if done {
+        return Ok(());
+    }
+    sqlx::query!("DELETE FROM published_counts WHERE action_id = $1", action).execute(&mut *conn).await?;
+    for by in Dimension::PUBLIC {
+        let (keys, values): (Vec<String>, Vec<i64>) =
+            public_cells(exact_cells(conn, action, by).await?).into_iter().unzip();
+        sqlx::query!(
+            "INSERT INTO published_counts (action_id, dimension, key, value, as_of)
+                 SELECT $1, $2, c.key, c.value, $5 FROM unnest($3::text[], $4::bigint[]) c (key, value)",
             action,
+            by.as_str(),
+            &keys,
+            &values,
             today
         )
-        .fetch_one(&mut *tx)
+        .execute(&mut *conn)
         .await?;
-        if locked.is_none() || done {
-            continue;
-        }
-        sqlx::query!("DELETE FROM published_counts WHERE action_id = $1", action).execute(&mut *tx).await?;
-        for by in Dimension::PUBLIC {
-            let (keys, values): (Vec<String>, Vec<i64>) =
-                public_cells(exact_cells(&mut tx, *action, by).await?).into_iter().unzip();
-            sqlx::query!(
-                "INSERT INTO published_counts (action_id, dimension, key, value, as_of)
-                 SELECT $1, $2, c.key, c.value, $5 FROM unnest($3::text[], $4::bigint[]) c (key, value)",
-                action,
-                by.as_str(),
-                &keys,
-                &values,
-                today
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
-        tx.commit().await?;
-        published += 1;
     }
-    Ok(published)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    counts::{Tick, fold_deltas, publish_breakdowns, publish_counts},
+    counts::{Tick, fold_deltas, publish_counts},
     store,
 };
 use crate::kernel::{
@@ -32,7 +32,7 @@ pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
     let confirmed = JobInfo::tick(
         "publish_counts",
         Stage::Publish,
-        "publishes the totals of actions that ask for confirmation, and the seat status of events",
+        "publishes the totals of actions that ask for confirmation",
         "",
     );
     jobs.add(confirmed, kernel, async |kernel, turn| {
@@ -50,16 +50,6 @@ pub fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
     let unconfirmed = JobInfo { schedule: Schedule::SlowTick(Stage::Publish, period), ..unconfirmed };
     jobs.add(unconfirmed, kernel, async |kernel, turn| {
         publish_counts(&kernel.work, Tick::Unconfirmed, turn.now).await?;
-        Ok(Progress::Done)
-    });
-    let breakdowns = JobInfo::tick(
-        "publish_breakdowns",
-        Stage::Publish,
-        "publishes breakdowns once a day, from 100 on, small cells merged, rounded",
-        "one action in a transaction",
-    );
-    jobs.add(breakdowns, kernel, async |kernel, turn| {
-        publish_breakdowns(&kernel.work, turn.now.date_naive()).await?;
         Ok(Progress::Done)
     });
 }

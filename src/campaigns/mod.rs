@@ -1,7 +1,7 @@
-//! Campaigns, and what all kinds of action have in common: texts in several languages, states, counters, landing pages.
+//! Campaigns, and what all kinds of action have in common: texts in several languages, states, counters, short links.
 //!
-//! `actions` has one row for each petition, event and letter action, so the home page, a campaign's page, short links
-//! and the counters need not know the kinds. The route behind every mailed link, `/t/{token}`, is here, too; what a
+//! `actions` has one row for each petition, event and letter action, so short links and the counters need not know
+//! the kinds. The route behind every mailed link, `/t/{token}`, is here, too; what a
 //! link does is registered by the slice that mails it.
 //!
 //! Modules: `action` (the row), `document` (its representation in the API), `lifecycle` (its states), `ops` (create,
@@ -30,20 +30,24 @@ mod updates;
 pub use action::{Action, ActionText, CampaignState, Confirmation, Kind, Privacy, State, Texts};
 pub use api::{CampaignDocument, Campaigns, router, save_new_campaign};
 pub use counts::{
-    Cells, Dimension, exact_cells, exact_total, exact_totals, fold_deltas, merge_small_cells, published_cells,
+    Cells, Dimension, MIN_TOTAL_FOR_BREAKDOWN, exact_cells, exact_total, exact_totals, fold_deltas, merge_small_cells,
+    publish_breakdowns, published_cells,
 };
 pub use document::{ActionDocument, ActionResource, NewAction, ReceivedResource};
 pub use images::{ActionImage, find_organization_image as organization_image};
 pub use jobs::register_jobs;
 pub use lifecycle::{Availability, NextAction};
 pub use ops::{
-    archive_action, create_action, find_for, find_to_change, put_action, register_partner, register_short_link,
+    archive_action, create_action, find_for, find_to_change, localized, put_action, register_partner,
+    register_short_link,
 };
-pub use pages::{CampaignLink, Landing, availability_context, landing, link_page, received};
+pub use pages::{
+    CampaignLink, PublicPages, availability_context, campaign_context, home_context, link_page, pages, received,
+};
 pub use share::{PaperSize, links as share_links, poster};
 pub use store::{
     PartnerBox, ShortLink, StateChange, by_id, by_ids, by_key, campaign_exists, close_due, delete_short_link, lock,
-    log_state, page_of_actions, short_links, state_changes, void_previews,
+    log_state, page_of_actions, short_links, state_changes, try_lock, void_previews,
 };
 pub use submission::{SubmissionMode, SubmissionOutcome};
 pub use updates::{Figure, UpdateDocument, UpdateKind, save_update};

@@ -1,4 +1,4 @@
-//! Landing pages: home, campaigns, short links, and the page behind every link in mail.
+//! Updates, pictures, short links, the page behind every link in mail, and what pages of campaigns show.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{
-    action::{Kind, State},
+    action::State,
     chart,
     image_cache::ImageCache,
     images::{self, ActionImage},
     lifecycle::Availability,
     ops::localized,
     short_link_clicks::ClickCounter,
-    store::{self, LandingRow, UpdateRow},
+    store::{self, UpdateRow},
     updates::UpdateKind,
 };
 use crate::{
@@ -40,86 +40,43 @@ use crate::{
         pages::{Visitor, html_response, private, see_other},
         paging::PageParams,
         text::LocaleTag,
-        zones::{self, Zone},
+        zones,
     },
 };
 
 /// Maximum number of updates on a campaign's page.
 const UPDATES: u32 = 60;
 
-/// State of the landing pages.
+/// State of these pages.
 #[derive(Clone, Debug)]
-pub struct Landing {
+pub struct PublicPages {
     /// Shared runtime state.
     pub kernel: Arc<Kernel>,
     /// Handlers of mailed links.
     pub purposes: LinkHandlers,
-    /// Contents of the home page (`/`) and of campaigns' pages, by path.
+    /// Contents of the pages of updates, by path.
     seen: Arc<Cache<(String, LocaleTag), minijinja::Value>>,
     short_link_clicks: Arc<ClickCounter>,
     images: Arc<ImageCache>,
 }
 
-impl Landing {
-    /// Landing pages with empty caches.
+impl PublicPages {
+    /// These pages with empty caches.
     pub fn new(kernel: Arc<Kernel>, purposes: LinkHandlers) -> Self {
-        // they show many actions, so any change may invalidate them
         let seen = Cache::invalidated_by(kernel.env.clone(), &kernel.cache_invalidator, |_, _, _| true);
         let images = ImageCache::watching(&kernel.env, &kernel.cache_invalidator);
         Self { short_link_clicks: ClickCounter::new(PgPool::clone(&kernel.db)), kernel, purposes, seen, images }
     }
 }
 
-/// Routes of the landing pages.
-pub fn landing(state: Landing) -> Router {
+/// Routes of these pages.
+pub fn pages(state: PublicPages) -> Router {
     Router::new()
-        .route("/", get(home))
-        .route("/c/{slug}", get(campaign))
         .route("/u/{id}", get(update))
         .route("/images/{id}", get(image))
         .route("/go/{word}", get(short_link))
         .route("/t/{token}", get(show_link).post(act_on_link))
         .with_state(state)
-}
-
-#[derive(Serialize)]
-struct Card {
-    kind: Kind,
-    title: String,
-    summary: String,
-    url: String,
-    count: i64,
-    goal: Option<i64>,
-    when: String,
-    place: String,
-    status: String,
-}
-
-fn card(row: LandingRow, locale: LocaleTag) -> Card {
-    let (title, summary) = if row.locale == locale.as_str() {
-        (row.title, row.summary)
-    } else {
-        localized(&row.texts, locale, &row.title, &row.summary)
-    };
-    let when = match (row.starts_at, row.ends_at, row.timezone.map(|name| Zone::stored(&name))) {
-        (Some(from), Some(to), Some(zone)) => i18n::period(locale, from, to, zone),
-        _ => String::new(),
-    };
-    let status = match row.state {
-        State::Published => row.availability,
-        other => other.as_str().to_owned(),
-    };
-    Card {
-        url: format!("{}{}", row.kind.page_prefix(), row.slug),
-        kind: row.kind,
-        title,
-        summary,
-        count: row.published_count,
-        goal: row.goal,
-        when,
-        place: row.place.unwrap_or_default(),
-        status,
-    }
 }
 
 #[derive(Serialize)]
@@ -156,19 +113,10 @@ fn post(row: UpdateRow, locale: LocaleTag) -> Post {
     }
 }
 
-async fn home(Shared(landing): Shared<Landing>, visitor: Visitor) -> Result<Response> {
-    let kernel = &landing.kernel;
-    let page =
-        landing.seen.get(&("/".to_owned(), visitor.locale), async || home_now(kernel, visitor.locale).await).await?;
-    kernel.pages.page("pages/home.html", &visitor, &kernel.url("/"), page)
-}
-
-async fn home_now(kernel: &Kernel, locale: LocaleTag) -> Result<minijinja::Value> {
-    let mut conn = kernel.db.acquire().await?;
-    let organization = store::only_organization(&mut conn).await?;
-    let (campaigns, _) = store::campaigns(&mut conn, None, &PageParams::first(20)).await?;
-    let rows = store::landing_rows(&mut conn, None, kernel.env.now()).await?;
-    drop(conn);
+/// Template context of the home page, without its actions: the organization's name while there is only one, and campaigns.
+pub async fn home_context(conn: &mut PgConnection, locale: LocaleTag) -> Result<minijinja::Value> {
+    let organization = store::only_organization(conn).await?;
+    let (campaigns, _) = store::campaigns(conn, None, &PageParams::first(20)).await?;
     let campaigns: Vec<Value> = campaigns
         .iter()
         .map(|c| {
@@ -176,49 +124,38 @@ async fn home_now(kernel: &Kernel, locale: LocaleTag) -> Result<minijinja::Value
             serde_json::json!({"title": title, "summary": summary, "url": format!("/c/{}", c.slug)})
         })
         .collect();
-    let cards: Vec<Card> = rows.into_iter().map(|row| card(row, locale)).collect();
-    let of = |kind: Kind| Serde(cards.iter().filter(|c| c.kind == kind).collect::<Vec<_>>()).into();
-    let (petitions, events, letters): (minijinja::Value, minijinja::Value, minijinja::Value) =
-        (of(Kind::Petition), of(Kind::Event), of(Kind::Letter));
-    Ok(context! { organization, campaigns => Serde(campaigns), petitions, events, letters })
+    Ok(context! { organization, campaigns => Serde(campaigns) })
 }
 
-async fn campaign(
-    Shared(landing): Shared<Landing>,
-    visitor: Visitor,
-    PathParams(slug): PathParams<String>,
-) -> Result<Response> {
-    let kernel = &landing.kernel;
-    let url = format!("/c/{slug}");
-    let load = async || campaign_now(kernel, &slug, visitor.locale).await;
-    let page = landing.seen.get(&(url.clone(), visitor.locale), load).await?;
-    kernel.pages.page("pages/campaign.html", &visitor, &kernel.url(&url), page)
-}
-
-async fn campaign_now(kernel: &Kernel, slug: &str, locale: LocaleTag) -> Result<minijinja::Value> {
-    let mut conn = kernel.db.acquire().await?;
-    let row = store::campaign(&mut conn, None, slug).await?;
-    let (updates, _) = store::updates(&mut conn, None, Some(row.id), &PageParams::first(UPDATES)).await?;
-    let actions = store::landing_rows(&mut conn, Some(row.id), kernel.env.now()).await?;
-    drop(conn);
+/// Id of a published campaign, and the template context of its page, without its actions.
+///
+/// # Errors
+/// `not_found`.
+pub async fn campaign_context(
+    conn: &mut PgConnection,
+    slug: &str,
+    locale: LocaleTag,
+) -> Result<(Uuid, minijinja::Value)> {
+    let row = store::campaign(conn, None, slug).await?;
+    let (updates, _) = store::updates(conn, None, Some(row.id), &PageParams::first(UPDATES)).await?;
     let (title, summary) = localized(&row.texts, locale, &row.title, &row.summary);
     let url = format!("/c/{}", row.slug);
     let chart_svg_html = chart::draw(&updates);
-    Ok(context! {
-        campaign => context! { title, summary, description_html => markdown::render(&row.description), url => url.as_str() },
-        actions => Serde(actions.into_iter().map(|a| card(a, locale)).collect::<Vec<_>>()),
+    let page = context! {
+        campaign => context! { title, summary, description_html => markdown::render(&row.description), url },
         updates => Serde(updates.into_iter().map(|u| post(u, locale)).collect::<Vec<_>>()),
         chart_svg_html,
-    })
+    };
+    Ok((row.id, page))
 }
 
 /// The page of one update, for links and for printing.
 async fn update(
-    Shared(landing): Shared<Landing>,
+    Shared(pages): Shared<PublicPages>,
     visitor: Visitor,
     PathParams(id): PathParams<Uuid>,
 ) -> Result<Response> {
-    let kernel = &landing.kernel;
+    let kernel = &pages.kernel;
     let path = format!("/u/{id}");
     let load = async || {
         let mut conn = kernel.db.acquire().await?;
@@ -228,42 +165,42 @@ async fn update(
         let url = format!("/c/{}", campaign.slug);
         Ok::<_, Error>(context! { campaign => context! { title, url }, update => Serde(post(row, visitor.locale)) })
     };
-    let page = landing.seen.get(&(path.clone(), visitor.locale), load).await?;
+    let page = pages.seen.get(&(path.clone(), visitor.locale), load).await?;
     kernel.pages.page("pages/update.html", &visitor, &kernel.url(&path), page)
 }
 
 async fn image(
-    Shared(landing): Shared<Landing>,
+    Shared(pages): Shared<PublicPages>,
     PathParams(id): PathParams<Uuid>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    images::show(&landing.kernel, &landing.images, &headers, id).await
+    images::show(&pages.kernel, &pages.images, &headers, id).await
 }
 
 async fn short_link(
-    Shared(landing): Shared<Landing>,
+    Shared(pages): Shared<PublicPages>,
     PathParams(word): PathParams<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
-    let (kind, slug) = store::short_link(&mut *landing.kernel.db.acquire().await?, &word).await?;
-    landing.short_link_clicks.count(&word, landing.kernel.env.now().date_naive());
+    let (kind, slug) = store::short_link(&mut *pages.kernel.db.acquire().await?, &word).await?;
+    pages.short_link_clicks.count(&word, pages.kernel.env.now().date_naive());
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     Ok(see_other(&format!("{}{slug}{query}", kind.page_prefix())))
 }
 
-async fn show_link(Shared(landing): Shared<Landing>, PathParams(token): PathParams<String>) -> Result<Response> {
-    let token = landing.kernel.links.parse(&token).ok_or_else(expired)?;
-    let page = landing.purposes.of(&token)?.show(&token).await?;
-    link_page(&landing.kernel, &page)
+async fn show_link(Shared(pages): Shared<PublicPages>, PathParams(token): PathParams<String>) -> Result<Response> {
+    let token = pages.kernel.links.parse(&token).ok_or_else(expired)?;
+    let page = pages.purposes.of(&token)?.show(&token).await?;
+    link_page(&pages.kernel, &page)
 }
 
 async fn act_on_link(
-    Shared(landing): Shared<Landing>,
+    Shared(pages): Shared<PublicPages>,
     PathParams(token): PathParams<String>,
     form: Bytes,
 ) -> Result<Response> {
-    let token = landing.kernel.links.parse(&token).ok_or_else(expired)?;
-    let page = landing.purposes.of(&token)?.act(&token, &FormInput::of(&form)).await?;
+    let token = pages.kernel.links.parse(&token).ok_or_else(expired)?;
+    let page = pages.purposes.of(&token)?.act(&token, &FormInput::of(&form)).await?;
     if let Some(download) = &page.download {
         let name =
             HeaderValue::try_from(format!("attachment; filename=\"{}\"", download.name)).map_err(Error::internal)?;
@@ -271,7 +208,7 @@ async fn act_on_link(
         file.headers_mut().insert(header::CONTENT_DISPOSITION, name);
         return Ok(private(file));
     }
-    link_page(&landing.kernel, &page)
+    link_page(&pages.kernel, &page)
 }
 
 /// The page behind a mailed link, as a response that is not cached.

@@ -14,9 +14,10 @@ use super::{api::Campaigns, ops::register_partner, store};
 use crate::{
     error::{Error, Result},
     kernel::{
-        extract::PathParams,
-        hal::{Links, Notice},
+        extract::{ListQuery, PagingParams, PathParams},
+        hal::Notice,
         http_cache::private_json,
+        paging::{Listed, MAX_PER_PAGE, Page, PageParams},
         patch::NewBody,
         text::{LocaleTag, Slug, TextError, required_line},
     },
@@ -62,40 +63,42 @@ pub struct PartnerResource {
     muster_wording: BTreeMap<String, String>,
 }
 
-/// The partners of an organization.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PartnerList {
-    /// By name.
-    #[serde(rename = "muster:partners")]
-    muster_partners: Vec<PartnerResource>,
-    /// `self`.
-    #[serde(rename = "_links")]
-    links: Links,
+impl Listed for PartnerResource {
+    const REL: &str = "muster:partners";
+    const IS_ALSO_MEMBER: bool = true;
 }
 
-async fn partner_list(campaigns: &Campaigns, actor: &Actor) -> Result<PartnerList> {
+type PartnerPage = Page<PartnerResource>;
+
+async fn page_of_partners(
+    campaigns: &Campaigns,
+    actor: &Actor,
+    raw_query: &str,
+    page: &PageParams,
+) -> Result<PartnerPage> {
     let kernel = &campaigns.kernel;
-    let partners = store::partners(&mut *kernel.db.acquire().await?, actor.organization_id).await?;
+    let (partners, extent) = store::partners(&mut *kernel.db.acquire().await?, actor.organization_id, page).await?;
     let each = |p: store::PartnerRow| {
         let muster_wording = serde_json::from_value(p.wording).map_err(Error::internal)?;
         Ok(PartnerResource { name: p.name, muster_slug: p.slug, muster_wording })
     };
-    Ok(PartnerList {
-        muster_partners: partners.into_iter().map(each).collect::<Result<_>>()?,
-        links: Links::to_self(kernel.url("/api/v1/partners")).with_curies(),
-    })
+    let items = partners.into_iter().map(each).collect::<Result<_>>()?;
+    Ok(Page::new(&kernel.url("/api/v1/partners"), raw_query, page, &extent, items))
 }
 
-/// The partners of the organization.
+/// The partners of the organization, by name.
 #[utoipa::path(
     get,
     path = "/api/v1/partners",
     tag = "sources",
-    responses((status = 200, description = "The partners", body = PartnerList), (status = 401)),
+    params(PagingParams),
+    responses((status = 200, description = "A page of partners", body = PartnerPage), (status = 400), (status = 401)),
 )]
-async fn list_partners(State(campaigns): State<Campaigns>, actor: Actor) -> Result<Response> {
+async fn list_partners(State(campaigns): State<Campaigns>, actor: Actor, query: ListQuery) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
-    Ok(private_json(StatusCode::OK, &partner_list(&campaigns, &actor).await?))
+    query.refuse_filter()?;
+    let page = page_of_partners(&campaigns, &actor, &query.raw, &query.page).await?;
+    Ok(private_json(StatusCode::OK, &page))
 }
 
 /// Adds a partner, or changes the one of this slug.
@@ -104,7 +107,7 @@ async fn list_partners(State(campaigns): State<Campaigns>, actor: Actor) -> Resu
     path = "/api/v1/partners",
     tag = "sources",
     request_body = PartnerBody,
-    responses((status = 201, description = "The partners", body = PartnerList), (status = 401), (status = 422)),
+    responses((status = 201, description = "The first hundred partners", body = PartnerPage), (status = 401), (status = 422)),
 )]
 async fn create_partner(
     State(campaigns): State<Campaigns>,
@@ -135,7 +138,8 @@ async fn create_partner(
     register_partner(&mut tx, kernel, actor.organization_id, slug.as_str(), &name, &wording, slug.as_str()).await?;
     audit(&mut tx, &kernel.env, &actor, "partner.save", None, json!({"slug": slug.as_str()})).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::CREATED, &partner_list(&campaigns, &actor).await?))
+    let page = page_of_partners(&campaigns, &actor, "", &PageParams::first(MAX_PER_PAGE)).await?;
+    Ok(private_json(StatusCode::CREATED, &page))
 }
 
 /// Removes a partner's box and its word of origin; given consents stay on record.
@@ -185,37 +189,39 @@ pub struct SourceResource {
     muster_partner: Option<String>,
 }
 
-/// The registered words of an organization.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SourceList {
-    /// By word.
-    #[serde(rename = "muster:sources")]
-    muster_sources: Vec<SourceResource>,
-    /// `self`.
-    #[serde(rename = "_links")]
-    links: Links,
+impl Listed for SourceResource {
+    const REL: &str = "muster:sources";
+    const IS_ALSO_MEMBER: bool = true;
 }
 
-async fn source_list(campaigns: &Campaigns, actor: &Actor) -> Result<SourceList> {
+type SourcePage = Page<SourceResource>;
+
+async fn page_of_sources(
+    campaigns: &Campaigns,
+    actor: &Actor,
+    raw_query: &str,
+    page: &PageParams,
+) -> Result<SourcePage> {
     let kernel = &campaigns.kernel;
-    let words = store::sources(&mut *kernel.db.acquire().await?, actor.organization_id).await?;
+    let (words, extent) = store::sources(&mut *kernel.db.acquire().await?, actor.organization_id, page).await?;
     let each = |s: store::SourceRow| SourceResource { word: s.word, muster_partner: s.partner };
-    Ok(SourceList {
-        muster_sources: words.into_iter().map(each).collect(),
-        links: Links::to_self(kernel.url("/api/v1/sources")).with_curies(),
-    })
+    let items = words.into_iter().map(each).collect();
+    Ok(Page::new(&kernel.url("/api/v1/sources"), raw_query, page, &extent, items))
 }
 
-/// The registered words of the organization.
+/// The registered words of the organization, in their order.
 #[utoipa::path(
     get,
     path = "/api/v1/sources",
     tag = "sources",
-    responses((status = 200, description = "The words", body = SourceList), (status = 401)),
+    params(PagingParams),
+    responses((status = 200, description = "A page of words", body = SourcePage), (status = 400), (status = 401)),
 )]
-async fn list_sources(State(campaigns): State<Campaigns>, actor: Actor) -> Result<Response> {
+async fn list_sources(State(campaigns): State<Campaigns>, actor: Actor, query: ListQuery) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
-    Ok(private_json(StatusCode::OK, &source_list(&campaigns, &actor).await?))
+    query.refuse_filter()?;
+    let page = page_of_sources(&campaigns, &actor, &query.raw, &query.page).await?;
+    Ok(private_json(StatusCode::OK, &page))
 }
 
 /// Registers a word, or says for which partner it stands.
@@ -224,7 +230,7 @@ async fn list_sources(State(campaigns): State<Campaigns>, actor: Actor) -> Resul
     path = "/api/v1/sources",
     tag = "sources",
     request_body = SourceBody,
-    responses((status = 201, description = "The words", body = SourceList), (status = 401), (status = 422)),
+    responses((status = 201, description = "The first hundred words", body = SourcePage), (status = 401), (status = 422)),
 )]
 async fn create_source(
     State(campaigns): State<Campaigns>,
@@ -250,7 +256,8 @@ async fn create_source(
     store::upsert_source(&mut tx, kernel.env.id(), actor.organization_id, word.as_str(), partner).await?;
     audit(&mut tx, &kernel.env, &actor, "source.create", None, json!({"word": word.as_str()})).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::CREATED, &source_list(&campaigns, &actor).await?))
+    let page = page_of_sources(&campaigns, &actor, "", &PageParams::first(MAX_PER_PAGE)).await?;
+    Ok(private_json(StatusCode::CREATED, &page))
 }
 
 /// Removes a word; what was counted under it stays counted.

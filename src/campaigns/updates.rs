@@ -23,7 +23,7 @@ use validator::Validate;
 
 use super::{
     action::ActionText,
-    api::{Campaigns, no_filter},
+    api::Campaigns,
     document::parse_texts,
     images::{self, ActionImage},
     store,
@@ -411,7 +411,7 @@ async fn list_updates(
     reader: MaybeActor,
     query: ListQuery,
 ) -> Result<Json<Page<UpdateResource>>> {
-    no_filter(&query)?;
+    query.refuse_filter()?;
     let organization = reader.reader().map(|a| a.organization_id);
     let mut conn = campaigns.kernel.db.acquire().await?;
     let (rows, extent) = store::updates(&mut conn, organization, None, &query.page).await?;

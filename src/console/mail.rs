@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::api_client::{ApiClient, flash_from_query};
+use super::api_client::{ApiClient, flash_from_query, page_from_query};
 use crate::{
     broadcasts::BroadcastState,
     campaigns::{Kind, Privacy},
@@ -21,7 +21,7 @@ use crate::{
     organizers::{MaybeSession, Scope, Session},
 };
 
-/// Number of mails or recipients shown on a page.
+/// Number of mails, recipients or broadcasts shown on a page.
 const ROWS_PER_PAGE: u32 = 50;
 
 /// `GET /console/mail`
@@ -71,10 +71,13 @@ pub async fn broadcasts(
     let Some(session) = session else { return Ok(private(see_other("/console/sign-in"))) };
     session.actor.require(Scope::MailManage)?;
     let (done, _) = flash_from_query(query.as_deref());
+    let number = page_from_query(query.as_deref(), "page");
+    let list = api_client.get(&session, &format!("/api/v1/broadcasts?page={number}&per_page={ROWS_PER_PAGE}")).await?;
     let page = context! {
         csrf => session.csrf.as_str(), back => "/console/broadcasts", done, language => visitor.locale.as_str(),
         actions => Serde(&actions(&api_client, &session).await?),
-        broadcasts => Serde(&api_client.get(&session, "/api/v1/broadcasts").await?["muster:broadcasts"]),
+        broadcasts => Serde(&list["_embedded"]["muster:broadcasts"]),
+        pages => context! { page => context! { page => number, total_pages => list["total_pages"].as_u64() } },
     };
     api_client.console.kernel.pages.page("console/broadcasts.html", &visitor, "", page).map(private)
 }

@@ -9,10 +9,10 @@ use axum::{
 use data_encoding::HEXLOWER;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use minijinja::{context, value::Serde};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::api_client::{ApiClient, flash_from_query};
+use super::api_client::{ApiClient, flash_from_query, page_from_query};
 use crate::{
     campaigns::{self, Kind, Privacy},
     error::Result,
@@ -21,6 +21,7 @@ use crate::{
         extract::PathParams,
         i18n,
         pages::{Visitor, private, see_other},
+        paging::MAX_PER_PAGE,
         zones,
     },
     organizers::{self, MaybeSession, Scope},
@@ -29,6 +30,18 @@ use crate::{
 
 /// Number of quarantined signatures, and of comments to moderate, shown on the page.
 const ROWS_PER_PAGE: u32 = 25;
+/// The lists that can be longer than the page shows: name in the template and in the query, path (below the petition
+/// unless it begins with a slash), name in the answer, rows shown.
+const LISTS: [(&str, &str, &str, u32); 8] = [
+    ("jobs", "invalidations", "muster:invalidations", ROWS_PER_PAGE),
+    ("imports", "imports", "muster:imports", ROWS_PER_PAGE),
+    ("paper", "paper_batches", "muster:paper_batches", ROWS_PER_PAGE),
+    ("links", "short_links", "muster:short_links", ROWS_PER_PAGE),
+    ("deliveries", "deliveries", "muster:deliveries", ROWS_PER_PAGE),
+    ("history", "history", "muster:history", ROWS_PER_PAGE),
+    ("words", "/api/v1/sources", "muster:sources", MAX_PER_PAGE),
+    ("allowances", "/api/v1/integrity/allowances", "muster:allowances", ROWS_PER_PAGE),
+];
 
 /// `GET /console/petitions/{id}`
 pub async fn show(
@@ -48,27 +61,28 @@ pub async fn show(
     let unread = signatures("comment_state", CommentState::Waiting.as_str());
     let petition = read("").await?;
     let is_protected = petition["muster:privacy"] == Privacy::Protected.as_str();
+    let (mut lists, mut pages) = (Map::new(), Map::new());
+    for (name, path, rel, rows) in LISTS {
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("{base}/{path}") };
+        let number = page_from_query(query.as_deref(), name);
+        let page = api_client.get(&session, &format!("{path}?page={number}&per_page={rows}")).await?;
+        lists.insert(name.to_owned(), page["_embedded"][rel].clone());
+        pages.insert(name.to_owned(), json!({"page": page["page"], "total_pages": page["total_pages"]}));
+    }
     let sections = json!({
         "counts": read("/counts").await?,
         "sources": read("/counts?by=source").await?["muster:counts"],
         "regions": read("/counts?by=region").await?["muster:counts"],
         "held": read(&held).await?,
         "unread": if is_protected { Value::Null } else { read(&unread).await? },
-        "jobs": read("/invalidations").await?["muster:invalidations"],
-        "imports": read("/imports").await?["muster:imports"],
-        "paper": read("/paper_batches").await?["muster:paper_batches"],
-        "links": read("/short_links").await?["muster:short_links"],
-        "deliveries": read("/deliveries").await?["muster:deliveries"],
-        "history": read("/history").await?["muster:history"],
         "limits": api_client.get(&session, "/api/v1/integrity").await?,
-        "words": api_client.get(&session, "/api/v1/sources").await?["muster:sources"],
         "preview_url": api_client.post(&session, &format!("{base}/preview")).await?["muster:preview_url"],
     });
     let (done, told_n) = flash_from_query(query.as_deref());
     let at_work =
         [ImportState::Running.as_str(), InvalidationState::Running.as_str(), InvalidationState::Undoing.as_str()];
     let busy = ["jobs", "imports"].iter().any(|list| {
-        sections[*list].as_array().is_some_and(|all| {
+        lists[*list].as_array().is_some_and(|all| {
             all.iter().any(|job| job["muster:state"].as_str().is_some_and(|state| at_work.contains(&state)))
         })
     });
@@ -78,10 +92,12 @@ pub async fn show(
             write => session.actor.allows(Scope::ActionsWrite), decide => session.actor.allows(Scope::ContactsWrite),
             export => session.actor.allows(Scope::ContactsExport) && !is_protected,
         },
-        done, told_n, busy,
+        done, told_n, busy, pages => Serde(&pages),
         today => api_client.console.kernel.env.now().date_naive().to_string(),
     };
-    let page = context! { ..page, ..minijinja::Value::from(Serde(&sections)) };
+    let page = context! {
+        ..page, ..minijinja::Value::from(Serde(&sections)), ..minijinja::Value::from(Serde(&lists))
+    };
     api_client.console.kernel.pages.page("console/petition.html", &visitor, "", page).map(private)
 }
 

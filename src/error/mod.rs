@@ -194,6 +194,20 @@ impl Error {
         Self::Internal(anyhow::Error::msg(cause))
     }
 
+    /// The same error for another request.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        match self {
+            Self::Problem { code, detail } => Self::Problem { code: *code, detail: detail.clone() },
+            Self::Fields(fields) => Self::Fields(fields.clone()),
+            Self::Challenge(challenge) => Self::Challenge(challenge.clone()),
+            Self::Unavailable { retry_after, cause } => {
+                Self::Unavailable { retry_after: *retry_after, cause: cause.clone() }
+            }
+            Self::Internal(cause) => Self::internal(format!("{cause:#}")),
+        }
+    }
+
     /// The problem's code.
     pub fn code(&self) -> Code {
         match self {

@@ -9,6 +9,7 @@ use super::{
     ops::{self, LoadedAttendance},
     state::AttendanceState,
     store,
+    submission::Events,
 };
 use crate::{
     error::{Code, Result},
@@ -20,9 +21,16 @@ use crate::{
     mail, people,
 };
 
+/// Purpose of links that confirm a registration.
+pub const CONFIRM_ATTENDANCE: Purpose = Purpose::new(3);
+/// Purpose of links to the attendee's own page.
+pub const MANAGE_ATTENDANCE: Purpose = Purpose::new(4);
+/// Purpose of "this was not me" links.
+pub const REJECT_ATTENDANCE: Purpose = Purpose::new(8);
+
 /// Confirms a registration.
 #[derive(Debug)]
-pub struct ConfirmLink(pub Arc<Kernel>);
+pub struct ConfirmLink(pub Events);
 /// The attendee's own page.
 #[derive(Debug)]
 pub struct ManageLink(pub Arc<Kernel>);
@@ -41,7 +49,7 @@ async fn find(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result
 async fn find_locked(kernel: &Kernel, conn: &mut PgConnection, token: &Token) -> Result<LoadedAttendance> {
     let row = store::attendance(conn, token.row).await?.ok_or_else(expired)?;
     token.check(row.link_generation)?;
-    store::lock_person(conn, row.person_id).await?;
+    people::lock_people(conn, &[row.person_id]).await?;
     let row = store::lock_attendance(conn, token.row).await?.ok_or_else(expired)?;
     token.check(row.link_generation)?;
     ops::load_attendance(kernel, conn, row).await
@@ -126,12 +134,12 @@ fn cancelled(c: &LoadedAttendance) -> LinkPage {
 
 impl LinkHandler for ConfirmLink {
     fn purpose(&self) -> Purpose {
-        Purpose::ConfirmAttendance
+        CONFIRM_ATTENDANCE
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let kernel = &self.0;
+            let kernel = &self.0.kernel;
             let mut conn = kernel.public.acquire().await?;
             let c = find(kernel, &mut conn, token).await?;
             let is_pending = c.row.state == AttendanceState::Pending;
@@ -154,7 +162,7 @@ impl LinkHandler for ConfirmLink {
             if is_pending {
                 page.links.push(PageLink {
                     label: text(c.locale, "token-not-me-link"),
-                    href: own_link(kernel, &c, Purpose::RejectAttendance),
+                    href: own_link(kernel, &c, REJECT_ATTENDANCE),
                 });
             }
             Ok(page)
@@ -163,21 +171,15 @@ impl LinkHandler for ConfirmLink {
 
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let kernel = &self.0;
-            let mut conn = kernel.public.acquire().await?;
-            let mut tx = conn.begin().await?;
-            let c = find_locked(kernel, &mut tx, token).await?;
-            ops::confirm(&mut tx, kernel, &c).await?;
-            let c = find(kernel, &mut tx, token).await?;
-            tx.commit().await?;
-            Ok(confirmed(kernel, &c))
+            let c = self.0.confirm(token.clone()).await?;
+            Ok(confirmed(&self.0.kernel, &c))
         })
     }
 }
 
 impl LinkHandler for ManageLink {
     fn purpose(&self) -> Purpose {
-        Purpose::ManageAttendance
+        MANAGE_ATTENDANCE
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
@@ -237,7 +239,7 @@ async fn replaced(conn: &mut PgConnection, c: &LoadedAttendance) -> Result<()> {
 
 impl LinkHandler for RejectLink {
     fn purpose(&self) -> Purpose {
-        Purpose::RejectAttendance
+        REJECT_ATTENDANCE
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {

@@ -10,13 +10,14 @@ use sqlx::PgConnection;
 
 use super::{
     ics,
+    links::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE},
     ops::{self, LoadedAttendance},
     state::AttendanceState,
     store::{self, AttendanceRow},
 };
 use crate::{
     error::Result,
-    kernel::{Kernel, links::Purpose, text::EmailAddress},
+    kernel::{Kernel, text::EmailAddress},
     mail::{
         self, Addressee, Attachment, Class, Composed, Composition, DeliveryStatus, Draft, MailKind, QueuedEmail,
         SendBasis,
@@ -170,9 +171,9 @@ fn page(kernel: &Kernel, c: &LoadedAttendance, has_place: bool, ics: bool) -> Va
         when => c.event.when(c.locale),
         place => c.event.place(),
         join_link_text => if has_place { c.event.plan.instructions.0.as_str() } else { "" },
-        confirm_url => url(Purpose::ConfirmAttendance),
+        confirm_url => url(CONFIRM_ATTENDANCE),
         unconfirmed => !c.event.action.confirms,
-        manage_url => url(Purpose::ManageAttendance),
+        manage_url => url(MANAGE_ATTENDANCE),
         ics,
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! A registration: [`api`] or [`mod@pages`] validates the input, [`submission`] seals it on the registration's own
 //! row and hands it to [`batch`], which writes it with its mail (`submit_attendances` in the migrations). Where
-//! confirmation is required, [`links`] shows the mailed page and [`ops::confirm`] makes the registration accepted,
+//! confirmation is required, [`links`] shows the mailed page and [`confirmation`] makes the registration accepted,
 //! waitlisted or declined, under the lock of the event's row. Every operation that frees seats or shortens the
 //! waitlist ends with `promote_waitlist` (migrations), so that no seat stays empty while a party waits that fits.
 //! [`mail`] composes the mails, [`ics`] the calendar files. [`plan`] is the event beyond its action, [`fields`] and
@@ -14,6 +14,7 @@
 
 mod api;
 mod batch;
+mod confirmation;
 mod counts;
 mod fields;
 mod ics;
@@ -32,6 +33,7 @@ mod times;
 
 pub use api::router;
 pub use fields::{EventDocument, NewEvent};
+pub use links::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE, REJECT_ATTENDANCE};
 pub use mail::EventMail;
 pub use ops::{AttendancePayload, create_event};
 pub use pages::pages;
@@ -40,9 +42,12 @@ pub use state::{AttendanceState, SeatStatus};
 pub use store::{ATTENDANCES, AttendanceRow, move_if_past};
 pub use submission::{Events, NewAttendance, VouchedAttendance};
 
+use std::time::Duration;
+
 use crate::{
+    campaigns::Confirmation,
     kernel::{
-        background::{JobInfo, Jobs, Progress, Stage},
+        background::{JobInfo, Jobs, Progress, Schedule, Stage},
         links::LinkHandlers,
     },
     mail::MailKinds,
@@ -58,7 +63,7 @@ pub fn register_mail(events: &Events, kinds: &mut MailKinds) {
 
 /// Registers the handlers of this slice's mailed links.
 pub fn register_links(events: &Events, purposes: &mut LinkHandlers) {
-    purposes.register(links::ConfirmLink(events.kernel.clone()));
+    purposes.register(links::ConfirmLink(events.clone()));
     purposes.register(links::ManageLink(events.kernel.clone()));
     purposes.register(links::RejectLink(events.kernel.clone()));
 }
@@ -79,6 +84,24 @@ pub fn register_jobs(events: &Events, jobs: &mut Jobs) {
     );
     jobs.add(promote, kernel, async |kernel, _| {
         ops::promote_waitlists(&kernel).await?;
+        Ok(Progress::Done)
+    });
+    let confirmed = JobInfo::tick(
+        "publish_seat_status",
+        Stage::Publish,
+        "publishes whether there are seats at events that ask for confirmation",
+        "",
+    );
+    jobs.add(confirmed, kernel, async |kernel, turn| {
+        store::publish_seat_status(&kernel.work, Confirmation::Email, turn.now).await?;
+        Ok(Progress::Done)
+    });
+    let unconfirmed =
+        JobInfo::tick("publish_unconfirmed_seat_status", Stage::Publish, "publishes the same of the other events", "");
+    let period = Duration::from_secs(kernel.settings.counts.unconfirmed_tick_seconds.into());
+    let unconfirmed = JobInfo { schedule: Schedule::SlowTick(Stage::Publish, period), ..unconfirmed };
+    jobs.add(unconfirmed, kernel, async |kernel, turn| {
+        store::publish_seat_status(&kernel.work, Confirmation::None, turn.now).await?;
         Ok(Progress::Done)
     });
     let unconfirmed = JobInfo::maintenance(

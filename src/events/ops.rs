@@ -1,4 +1,5 @@
-//! Operations on events: create and change an event; confirm, resize and cancel a registration; promote the waitlist.
+//! Operations on events: create and change an event; load, resize and cancel a registration; promote the waitlist.
+//! Confirming is in [`super::confirmation`].
 //!
 //! Lock order (documented in [`people`]): the person, the pending registration, the event, active registrations.
 
@@ -21,11 +22,11 @@ use super::{
 };
 use crate::{
     campaigns::{self, ActionDocument, Kind},
-    error::{Code, Error, OnConstraint, Result},
-    kernel::{Kernel, jobs, links::expired, patch::both, text::LocaleTag, vault::Vault},
+    error::{Error, OnConstraint, Result},
+    kernel::{Kernel, jobs, patch::both, text::LocaleTag, vault::Vault},
     mail::{self, Class, NewEmail},
     organizers::Actor,
-    people::{self, ConsentContext, Consents, Details},
+    people::{self, ConsentContext, Consents, Details, GivenConsents},
 };
 
 /// The sealed content of a registration's row: everything that was typed.
@@ -131,12 +132,21 @@ async fn notify_attendees(
     kind: EventMailKind,
     attendances: &[Uuid],
 ) -> Result<()> {
-    let protected = event.action.protected;
-    let mails: Vec<(Uuid, Uuid)> = attendances.iter().map(|id| (kernel.env.recorded_id(protected), *id)).collect();
-    if mails.is_empty() {
-        Ok(())
-    } else {
-        store::enqueue_all(conn, &event.action, class, kind.as_str(), &mails, kernel.env.recorded_now(protected)).await
+    let mails: Vec<NewEmail<'_>> = attendances.iter().map(|id| about(event, class, kind, *id)).collect();
+    mail::enqueue_all(conn, &kernel.env, &mails).await?;
+    Ok(())
+}
+
+/// A mail about a registration.
+pub fn about(event: &Event, class: Class, kind: EventMailKind, attendance: Uuid) -> NewEmail<'static> {
+    NewEmail {
+        organization_id: event.action.organization_id,
+        class,
+        kind: kind.as_str(),
+        lane: "",
+        refs: json!({"attendance": attendance}),
+        protected: event.action.protected,
+        due_at: None,
     }
 }
 
@@ -179,6 +189,7 @@ pub async fn promote_waitlists(kernel: &Kernel) -> Result<i32> {
 }
 
 /// A registration with its event, vault and opened payload, for links and mails.
+#[derive(Clone, Debug)]
 pub struct LoadedAttendance {
     /// The row.
     pub row: AttendanceRow,
@@ -203,22 +214,23 @@ pub async fn load_attendance(kernel: &Kernel, conn: &mut PgConnection, row: Atte
 /// The same for many rows, in their order; each event is read once.
 ///
 /// # Errors
-/// A row that does not open has its own `internal` error in its place.
+/// A row has its own error in its place: that of its vault, or `internal` when the vault does not open it.
 pub async fn load_attendances(
     kernel: &Kernel,
     conn: &mut PgConnection,
     rows: Vec<AttendanceRow>,
 ) -> Result<Vec<Result<LoadedAttendance>>> {
-    let mut known: HashMap<Uuid, (Arc<Event>, Arc<Vault>)> = HashMap::new();
+    let mut known: HashMap<Uuid, (Arc<Event>, Result<Arc<Vault>>)> = HashMap::new();
     for row in &rows {
         if let Entry::Vacant(place) = known.entry(row.event_id) {
             let event = store::event(conn, row.event_id).await?;
-            let vault = kernel.vaults.open(event.action.vault_id).await?;
+            let vault = kernel.vaults.open(event.action.vault_id).await;
             place.insert((Arc::new(event), vault));
         }
     }
     let open = |row: AttendanceRow| {
-        let (event, vault) = known[&row.event_id].clone();
+        let (event, vault) = &known[&row.event_id];
+        let (event, vault) = (event.clone(), vault.as_ref().map_err(Error::repeated)?.clone());
         let payload = open_payload(&vault, &row)?;
         let locale = payload
             .locale
@@ -237,52 +249,37 @@ pub fn open_payload(vault: &Vault, row: &AttendanceRow) -> Result<AttendancePayl
     Ok(row.sealed.as_deref().map(|sealed| vault.open(ATTENDANCES, row.id, sealed)).transpose()?.unwrap_or_default())
 }
 
-/// Confirms a registration on behalf of the owner of its address: it becomes accepted, waitlisted or declined.
-/// Idempotent. `c` was read under the locks of the module's order.
-///
-/// # Errors
-/// `link_expired` after `confirm_expires_at`, `action_closed` when the event is cancelled or over.
-pub async fn confirm(conn: &mut PgConnection, kernel: &Kernel, c: &LoadedAttendance) -> Result<()> {
-    let action = &c.event.action;
-    if c.row.state != AttendanceState::Pending {
-        return Ok(());
+/// The consents of a registration, with where they were asked.
+pub struct Consent<'a> {
+    event: &'a Event,
+    person: Uuid,
+    consents: &'a Consents,
+    locale: LocaleTag,
+    source: String,
+}
+
+impl<'a> Consent<'a> {
+    /// Those of a registration that its owner confirms.
+    pub fn of(c: &'a LoadedAttendance) -> Self {
+        Self::new(&c.event, c.row.person_id, &c.payload.consents, c.locale)
     }
-    if c.row.confirm_expires_at.is_none_or(|at| at <= kernel.env.now()) {
-        return Err(expired());
+
+    fn new(event: &'a Event, person: Uuid, consents: &'a Consents, locale: LocaleTag) -> Self {
+        Self { event, person, consents, locale, source: format!("event:{}", event.action.slug) }
     }
-    if !c.event.is_on(kernel.env.now()) {
-        return Err(Error::problem(Code::ActionClosed, "It is over or was called off."));
+
+    /// As [`people::append_all_consents`] takes them.
+    pub fn given(&self) -> GivenConsents<'_> {
+        let action = &self.event.action;
+        let context = ConsentContext {
+            organization: action.organization_id,
+            organization_name: &action.organization_name,
+            locale: self.locale,
+            source: &self.source,
+            updates_wording: None,
+        };
+        GivenConsents { person: self.person, consents: self.consents, context, protected: action.protected }
     }
-    let protected = action.protected;
-    people::merge_confirmed_details(
-        conn,
-        kernel,
-        &c.vault,
-        c.row.person_id,
-        c.payload.details.clone(),
-        c.row.locale.as_deref(),
-        protected,
-    )
-    .await?;
-    append_consents(conn, kernel, &c.event, c.row.person_id, &c.payload.consents, c.locale).await?;
-    let (at, now) = (kernel.env.recorded_now(protected), kernel.env.now());
-    let seated = store::allocate_seats(conn, action.id, &[c.row.id], at, now).await?;
-    let (class, kind) = match seated.first().map(|(_, state)| *state) {
-        Some(AttendanceState::Accepted) => (Class::Confirmation, EventMailKind::Registered),
-        Some(AttendanceState::Waitlisted) => (Class::Notice, EventMailKind::Waitlisted),
-        _ => (Class::Notice, EventMailKind::Declined),
-    };
-    let email = NewEmail {
-        organization_id: action.organization_id,
-        class,
-        kind: kind.as_str(),
-        lane: "",
-        refs: json!({"attendance": c.row.id}),
-        protected,
-        due_at: None,
-    };
-    mail::enqueue(conn, &kernel.env, email).await?;
-    Ok(())
 }
 
 /// Appends the consents of a registration.
@@ -294,16 +291,8 @@ pub async fn append_consents(
     consents: &Consents,
     locale: LocaleTag,
 ) -> Result<()> {
-    let action = &event.action;
-    let source = format!("event:{}", action.slug);
-    let consent_context = ConsentContext {
-        organization: action.organization_id,
-        organization_name: &action.organization_name,
-        locale,
-        source: &source,
-        updates_wording: None,
-    };
-    people::append_consents(conn, kernel, person, consents, consent_context, action.protected).await
+    let consent = Consent::new(event, person, consents, locale);
+    Ok(people::append_all_consents(conn, kernel, &[consent.given()]).await?)
 }
 
 /// Cancels a registration and promotes the waitlist. False when it had ended before.

@@ -21,14 +21,21 @@ use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
         extract::{FORM_LIMIT, PathParams},
-        forms::{FormError, challenge_context, form_errors},
+        forms::{FormError, FormFields, challenge_context, field_of, form_errors},
         i18n, markdown,
         pages::{Visitor, language_name},
         rate_limit::{Proof, Source},
         text::LocaleTag,
     },
-    people::{Consents, PersonBody},
+    people::{Consents, PERSON_FORM_FIELDS, PersonBody},
 };
+
+/// Fields of the form besides those of a person, by the segments of JSON pointers into the API's body.
+const FORM_FIELDS: &FormFields = &[
+    ("muster:party_size", "party_size"),
+    ("muster:interpretation", "interpretation"),
+    ("muster:access_needs", "access_needs"),
+];
 
 /// Routes of the pages.
 pub fn pages(state: Events) -> Router {
@@ -214,8 +221,9 @@ async fn submit(
     match outcome.await {
         Ok(()) => done(),
         Err(Error::Fields(fields)) => {
-            let page = render(&events, &event, &visitor, &form, &form_errors(visitor.locale, &fields), Value::from(()))
-                .await?;
+            let field = |pointer: &str| field_of(pointer, &[PERSON_FORM_FIELDS, FORM_FIELDS]);
+            let errors = form_errors(visitor.locale, &fields, field);
+            let page = render(&events, &event, &visitor, &form, &errors, Value::from(())).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
         Err(Error::Challenge(challenge)) => {

@@ -2,13 +2,14 @@
 //! for a missing key run one load (no cache stampede).
 
 use std::{
+    convert::Infallible,
     fmt,
     hash::Hash,
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
     time::{Duration, Instant},
 };
 
-use moka::sync::Cache as Slots;
+use quick_cache::sync::Cache as Slots;
 
 use super::{
     cache_invalidation::{CacheInvalidation, CacheInvalidator},
@@ -17,11 +18,10 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Keys of a cache at most. Beyond, those go that are asked for least (`TinyLFU`).
-const MAX_KEYS: u64 = 10_000;
-/// Time after which a key that nobody asks for is dropped. Longer than any value lives and any load takes, so that a
-/// load in progress always has its slot.
-const IDLE_AFTER: Duration = Duration::from_mins(10);
+/// Keys of a cache at most. Beyond, those go that are asked for least (S3-FIFO).
+const MAX_KEYS: usize = 10_000;
+/// Age at which a value is dropped that nobody asked for: longer than any value may be used.
+const STALE_AFTER: Duration = Duration::from_mins(2);
 /// Timeout of a load.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for which callers that did not wait for a failed load are answered with its outage, too.
@@ -32,13 +32,15 @@ pub type SharedCache<K, V> = Arc<Cache<K, V>>;
 
 /// Values by key; each key is loaded by one caller at a time.
 ///
-/// `moka` keeps the keys, bounds their number and lets many read at once. What it does not know is in a slot: that an
-/// invalidation concerns a load in progress (its result must not be kept), that a load's time counts from its start,
-/// by [`Env`]'s clock, that an outage is remembered and another error is not.
+/// `quick_cache` keeps the keys, bounds their number and lets many read at once. What it does not know is in a slot:
+/// that an invalidation concerns a load in progress (its result must not be kept), that a load's time counts from its
+/// start, by [`Env`]'s clock, that an outage is remembered and another error is not.
 pub struct Cache<K, V> {
     env: Env,
     ttl: Ttl,
     slots: Slots<K, Arc<Slot<V>>>,
+    /// When values older than [`STALE_AFTER`] were last dropped.
+    stale_dropped_at: Mutex<Instant>,
 }
 
 impl<K, V> fmt::Debug for Cache<K, V> {
@@ -66,8 +68,7 @@ enum SlotValue<V> {
     Missing,
     /// With the time at which its load began.
     Loaded(V, Instant),
-    /// The slot was removed: a load in progress must not be kept. `moka` may hold removed slots for a while, which must
-    /// not hold values (keys, for example).
+    /// The slot was removed: a load in progress must not be kept.
     Removed,
 }
 
@@ -117,8 +118,8 @@ where
     }
 
     fn with_ttl(env: Env, ttl: Ttl) -> Self {
-        let slots = Slots::builder().max_capacity(MAX_KEYS).time_to_idle(IDLE_AFTER).build();
-        Self { env, ttl, slots }
+        let stale_dropped_at = Mutex::new(env.instant());
+        Self { env, ttl, slots: Slots::new(MAX_KEYS), stale_dropped_at }
     }
 
     /// A cache of what public pages show; drops the values for which `affects` is true.
@@ -132,7 +133,7 @@ where
         invalidator.subscribe(move |invalidation| {
             let Some(cache) = weak.upgrade() else { return };
             // slots that are added meanwhile are loaded after the change
-            for (key, slot) in &cache.slots {
+            for (key, slot) in cache.slots.iter() {
                 let is_affected = match &*slot.read() {
                     SlotValue::Loaded(value, _) => affects(&key, value, invalidation),
                     // what is being loaded may have been read before the change
@@ -157,10 +158,7 @@ where
     /// [`LOAD_TIMEOUT`].
     pub async fn get(&self, key: &K, load: impl AsyncFnOnce() -> Result<V>) -> Result<V> {
         loop {
-            let slot = match self.slots.get(key) {
-                Some(slot) => slot,
-                None => self.slots.get_with_by_ref(key, Arc::default),
-            };
+            let Ok(slot) = self.slots.get_or_insert_with(key, || Ok::<_, Infallible>(Arc::default()));
             if let Some(value) = self.fresh(&slot) {
                 return Ok(value);
             }
@@ -176,6 +174,7 @@ where
             if let Some(outage) = slot.outage(asked_at) {
                 return Err(outage);
             }
+            self.drop_stale(asked_at);
             metrics::counter!("muster_cache_loads").increment(1);
             let loaded = with_timeout(LOAD_TIMEOUT, "a cache's load", load()).await;
             match &loaded {
@@ -194,10 +193,28 @@ where
         }
     }
 
-    fn remove(&self, key: &K, slot: &Slot<V>) {
+    fn remove(&self, key: &K, slot: &Arc<Slot<V>>) {
         // first the key: who finds the slot without its value would load into it
-        self.slots.invalidate(key);
+        self.slots.remove_if(key, |there| Arc::ptr_eq(there, slot));
         slot.set(SlotValue::Removed);
+    }
+
+    /// Drops the values that nobody may use any more, so that opened keys do not stay in memory. At most once in
+    /// [`STALE_AFTER`].
+    fn drop_stale(&self, now: Instant) {
+        {
+            let mut last = self.stale_dropped_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if now.saturating_duration_since(*last) < STALE_AFTER {
+                return;
+            }
+            *last = now;
+        }
+        let is_stale = |slot: &Slot<V>| match &*slot.read() {
+            SlotValue::Loaded(_, at) => now.saturating_duration_since(*at) >= STALE_AFTER,
+            SlotValue::Missing | SlotValue::Removed => false,
+        };
+        // a slot whose next value is being loaded stays
+        self.slots.retain(|_, slot| slot.loading.try_lock().is_err() || !is_stale(slot));
     }
 
     fn fresh(&self, slot: &Slot<V>) -> Option<V> {
@@ -215,6 +232,8 @@ where
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
+
+    use chrono::TimeDelta;
 
     use super::*;
 
@@ -292,11 +311,26 @@ mod tests {
         let cache = Cache::<u64, u64>::new(Env::system(), Duration::from_mins(1));
         assert!(matches!(cache.get(&1, async || Err(Error::not_found())).await, Err(Error::Problem { .. })));
         assert_eq!(cache.get(&1, async || Ok(1)).await.unwrap(), 1);
-        for key in 0..2 * MAX_KEYS {
+        for key in 0..2 * MAX_KEYS as u64 {
             cache.get(&key, async || Ok(key)).await.unwrap();
         }
-        cache.slots.run_pending_tasks();
-        assert!(cache.slots.entry_count() <= MAX_KEYS);
+        // each shard may round its part up
+        assert!(cache.slots.len() <= MAX_KEYS + cache.slots.num_shards());
+    }
+
+    #[tokio::test]
+    async fn a_value_that_nobody_asks_for_leaves_the_memory() {
+        let env = Env::system();
+        let cache = Cache::<u8, Arc<u8>>::new(env.clone(), Duration::from_secs(2));
+        let value = Arc::new(7);
+        cache.get(&1, async || Ok(value.clone())).await.unwrap();
+        env.advance(TimeDelta::seconds(119));
+        cache.get(&2, async || Ok(Arc::default())).await.unwrap();
+        assert_eq!(Arc::strong_count(&value), 2, "not stale yet");
+        env.advance(TimeDelta::seconds(2));
+        cache.get(&3, async || Ok(Arc::default())).await.unwrap();
+        assert_eq!(Arc::strong_count(&value), 1);
+        assert_eq!(cache.slots.len(), 2);
     }
 
     #[tokio::test]

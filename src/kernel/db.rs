@@ -107,8 +107,8 @@ impl Pools {
         let flushers = u32::try_from(settings.hot_path.flushers).unwrap_or(u32::MAX);
         Ok(Self {
             interactive: pool(database, url, PoolKind::Interactive, database.pool_size)?,
-            // one connection for each flusher of the three group commits
-            hot: pool(database, url, PoolKind::HotPath, flushers.saturating_mul(3))?,
+            // one connection for each flusher of the group commits
+            hot: pool(database, url, PoolKind::HotPath, flushers.saturating_mul(GROUP_COMMITS))?,
             work: pool(database, url, PoolKind::Background, database.work_pool_size)?,
         })
     }
@@ -153,6 +153,9 @@ pub(super) fn register_jobs(kernel: &Arc<Kernel>, jobs: &mut Jobs) {
         Ok(Progress::Done)
     });
 }
+
+/// Group commits of a process: of submissions and of confirmations, for each of three kinds of action.
+pub const GROUP_COMMITS: u32 = 6;
 
 /// Connections reserved for public requests.
 const RESERVED_CONNECTIONS: u32 = 2;

@@ -9,6 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use utoipa::IntoParams;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use super::{
@@ -219,6 +220,14 @@ impl ListQuery {
             Error::problem(Code::InvalidFilter, format!("filter, at character {}: {}", e.position, e.detail))
         })
     }
+
+    /// Refuses a filter where the list has none.
+    ///
+    /// # Errors
+    /// `invalid_filter` (400).
+    pub fn refuse_filter(&self) -> Result<()> {
+        self.filter(FieldSet(&[])).map(drop)
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
@@ -244,6 +253,19 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
         }
         Ok(Self { page, filter: filter.filter(|f| !f.trim().is_empty()), raw })
     }
+}
+
+/// The parameters of every list, for its description; [`ListQuery`] reads them.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read by the derive only")]
+pub struct PagingParams {
+    /// From 1.
+    page: Option<u64>,
+    /// As the `next` link of a page has it.
+    after: Option<String>,
+    /// 1 to 100; 25 unless told.
+    per_page: Option<u32>,
 }
 
 /// Path parameters: one value or a tuple of two. A malformed one answers 404.

@@ -16,44 +16,26 @@ pub struct FormError {
 }
 
 /// Segments of JSON pointers, and the names of the form fields for them.
-const FIELDS: [(&str, &str); 17] = [
-    ("given_name", "given_name"),
-    ("family_name", "family_name"),
-    ("email_addresses", "email"),
-    ("postal_code", "postal_code"),
-    ("country", "country"),
-    ("locality", "city"),
-    ("phone_numbers", "phone"),
-    ("comments", "comments"),
-    ("muster:party_size", "party_size"),
-    ("muster:interpretation", "interpretation"),
-    ("muster:access_needs", "access_needs"),
-    ("subject", "subject"),
-    ("message", "message"),
-    ("muster:display", "display"),
-    ("muster:show_email", "show_email"),
-    ("muster:code", "code"),
-    ("muster:keep_nothing", "keep_nothing"),
-];
+pub type FormFields = [(&'static str, &'static str)];
 
-/// Converts the API's field errors into those of the equivalent form.
-pub fn form_errors(locale: LocaleTag, fields: &[FieldError]) -> Vec<FormError> {
-    fields
-        .iter()
-        .map(|field| {
-            let known = FIELDS.iter().find(|(pointer, _)| field.pointer.split('/').any(|part| part == *pointer));
-            let name = match field.pointer.strip_prefix("/muster:answers/") {
-                Some(question) => format!("answer-{question}"),
-                None => known.map_or("", |(_, name)| *name).to_owned(),
-            };
-            let key = format!("field-error-{}", field.code);
-            let message = i18n::text(locale, &key);
-            FormError {
-                field: name,
-                message: if message == key { i18n::text(locale, "field-error-unknown_value") } else { message },
-            }
-        })
-        .collect()
+/// Name of the form field that a JSON pointer is about; empty if there is none.
+pub fn field_of(pointer: &str, fields: &[&FormFields]) -> String {
+    let mut known = fields.iter().flat_map(|fields| fields.iter());
+    let field = known.find(|(segment, _)| pointer.split('/').any(|part| part == *segment));
+    field.map_or("", |(_, name)| *name).to_owned()
+}
+
+/// Converts the API's field errors into those of the equivalent form. `field` names the form field of a JSON pointer.
+pub fn form_errors(locale: LocaleTag, errors: &[FieldError], field: impl Fn(&str) -> String) -> Vec<FormError> {
+    let of = |error: &FieldError| {
+        let key = format!("field-error-{}", error.code);
+        let message = i18n::text(locale, &key);
+        FormError {
+            field: field(&error.pointer),
+            message: if message == key { i18n::text(locale, "field-error-unknown_value") } else { message },
+        }
+    };
+    errors.iter().map(of).collect()
 }
 
 /// A challenge of the rate limiter, as the form's template takes it.

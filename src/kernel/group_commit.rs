@@ -58,6 +58,66 @@ pub trait Batch: Send + Sync + 'static {
     fn write<'a>(&'a self, acts: &'a [Self::Act]) -> BoxFuture<'a, Result<Vec<Self::Outcome>, sqlx::Error>>;
 }
 
+/// Why a batch that takes more than one statement was not written.
+#[derive(Debug)]
+pub enum BatchError {
+    /// A database error, which is retried, isolated or answered 503 by its class.
+    Database(sqlx::Error),
+    /// Another error: every act of the batch is answered with it.
+    Other(Error),
+}
+
+impl From<sqlx::Error> for BatchError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for BatchError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<BatchError> for Error {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Database(error) => error.into(),
+            BatchError::Other(error) => error,
+        }
+    }
+}
+
+/// [`Batch::write`] of acts with outcomes and errors of their own, by a function that writes a batch in one
+/// transaction. After an internal error (a defect, a row that cannot be read) each act is written on its own, so that
+/// only the act that causes it fails.
+///
+/// # Errors
+/// Database errors, as they are.
+pub async fn write_apart<'a, A, T, F>(acts: &'a [A], write: F) -> Result<Vec<Result<T>>, sqlx::Error>
+where
+    A: Sync,
+    T: Send,
+    F: Fn(&'a [A]) -> BoxFuture<'a, Result<Vec<Result<T>>, BatchError>> + Send + Sync,
+{
+    let error = match write(acts).await {
+        Ok(outcomes) => return Ok(outcomes),
+        Err(BatchError::Database(error)) => return Err(error),
+        Err(BatchError::Other(error)) => error,
+    };
+    if acts.len() == 1 || !matches!(error, Error::Internal(_)) {
+        return Ok(acts.iter().map(|_| Err(error.repeated())).collect());
+    }
+    let mut outcomes = Vec::with_capacity(acts.len());
+    for act in acts.chunks(1) {
+        match write(act).await {
+            Ok(own) => outcomes.extend(own),
+            Err(error) => outcomes.push(Err(error.into())),
+        }
+    }
+    Ok(outcomes)
+}
+
 struct QueuedAct<B: Batch> {
     act: B::Act,
     queued_at: Instant,

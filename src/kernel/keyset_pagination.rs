@@ -12,6 +12,8 @@
 //!
 //! Statements are not prepared, so that they are planned for their own values, and sequential scans are disabled.
 
+use std::str::FromStr;
+
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde_json::Value;
 use sqlx::{Acquire, PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
@@ -82,17 +84,22 @@ pub enum ScopeValue {
     Unindexed(Uuid),
 }
 
-impl KeysetList<'_> {
-    /// The ids of a page in the list's order, and what the page says about the list.
+impl<'a> KeysetList<'a> {
+    /// A list without joins, largest key first.
+    pub fn new(table: &'static str, key: &'static [KeyColumn], scope: &'a [(&'static str, ScopeValue)]) -> Self {
+        Self { table, filtered: table, key, is_ascending: false, indexes: &[], scope, extra_condition: "" }
+    }
+
+    /// The ids of a page (the last column of the key) in the list's order, and what the page says about the list.
     ///
     /// # Errors
     /// `invalid_parameter` for an `after` of another list, or a page number whose offset is too large.
-    pub async fn page(
+    pub async fn page<I: FromStr>(
         &self,
         conn: &mut PgConnection,
         filter: Option<&Filter>,
         page: &PageParams,
-    ) -> Result<(Vec<Uuid>, Extent)> {
+    ) -> Result<(Vec<I>, Extent)> {
         if page.after().is_some_and(|after| !self.is_key(&after.key)) {
             return Err(invalid("after: must be taken from the `next` link of a page."));
         }
@@ -505,7 +512,7 @@ fn push_condition_order(query: &mut QueryBuilder<Postgres>, condition: &IndexCon
 type Key = Vec<String>;
 
 /// Sorts rows into the order of `ids`.
-pub fn in_order<T>(mut rows: Vec<T>, ids: &[Uuid], id_of: impl Fn(&T) -> Uuid) -> Vec<T> {
+pub fn in_order<T, I: PartialEq>(mut rows: Vec<T>, ids: &[I], id_of: impl Fn(&T) -> I) -> Vec<T> {
     let place = |row: &T| ids.iter().position(|id| *id == id_of(row));
     rows.sort_by_key(place);
     rows

@@ -27,40 +27,21 @@ const MAC_BYTES: usize = 15;
 /// Name of the checkbox "never mail this address again" on the page of "this was not me".
 pub const NEVER_AGAIN: &str = "never_again";
 
-/// What a link is for. Each purpose has its own byte, which must never change, since mailed links contain it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::FromRepr)]
-#[repr(u8)]
-pub enum Purpose {
-    /// Confirms a signature.
-    ConfirmSignature = 1,
-    /// The signer's own page: shows and withdraws the signature.
-    ManageSignature = 2,
-    /// Confirms a registration.
-    ConfirmAttendance = 3,
-    /// The attendee's own page: shows and cancels the registration.
-    ManageAttendance = 4,
-    /// Confirms a letter.
-    ConfirmLetter = 5,
-    /// The writer's own page: shows and withdraws the letter.
-    ManageLetter = 6,
-    /// "This was not me", for a signature.
-    RejectSignature = 7,
-    /// "This was not me", for a registration.
-    RejectAttendance = 8,
-    /// "This was not me", for a letter.
-    RejectLetter = 9,
-    /// Previews an action that is not public yet. Not mailed: organizers share it, and it is not under `/t/`.
-    PreviewAction = 10,
-    /// Changes how a signer's name is shown.
-    ShowName = 11,
-    /// Downloads all data held about a signer.
-    MyData = 12,
-    /// Erases a signer's data.
-    EraseSigner = 13,
-    /// One-click unsubscribe from email updates (RFC 8058).
-    Unsubscribe = 14,
-    /// The mail preferences of a person.
-    Preferences = 15,
+/// What a link is for: a byte of its own, which must never change, since mailed links contain it. The slice that mails a
+/// link declares its purpose; none may use the byte of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Purpose(u8);
+
+impl Purpose {
+    /// The purpose with this byte.
+    pub const fn new(byte: u8) -> Self {
+        Self(byte)
+    }
+
+    /// Its byte.
+    pub const fn byte(self) -> u8 {
+        self.0
+    }
 }
 
 /// Derives and verifies link tokens.
@@ -84,7 +65,7 @@ impl Links {
     /// The token without the URL.
     pub fn token(&self, purpose: Purpose, row: Uuid, generation: i16) -> String {
         let mut token = Vec::with_capacity(17 + MAC_BYTES);
-        token.push(purpose as u8);
+        token.push(purpose.byte());
         token.extend_from_slice(row.as_bytes());
         token.extend_from_slice(&mac(&self.keys.current(), purpose, row, generation));
         base32(&token)
@@ -110,18 +91,22 @@ impl Links {
         let bytes = from_base32(token)?;
         let (&purpose, rest) = bytes.split_first()?;
         let (row, mac) = rest.split_first_chunk::<16>()?;
-        let purpose = Purpose::from_repr(purpose)?;
-        Some(Token { purpose, row: Uuid::from_bytes(*row), mac: mac.try_into().ok()?, links: self.clone() })
+        Some(Token {
+            purpose: Purpose::new(purpose),
+            row: Uuid::from_bytes(*row),
+            mac: mac.try_into().ok()?,
+            links: self.clone(),
+        })
     }
 }
 
 fn mac(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> [u8; MAC_BYTES] {
-    let mac = key.mac(&[&[purpose as u8], row.as_bytes(), &generation.to_be_bytes()]);
+    let mac = key.mac(&[&[purpose.byte()], row.as_bytes(), &generation.to_be_bytes()]);
     *mac.first_chunk().expect("an HMAC has 32 bytes")
 }
 
 fn code(key: &Key, purpose: Purpose, row: Uuid, generation: i16) -> String {
-    let mac = key.mac(&[b"code", &[purpose as u8], row.as_bytes(), &generation.to_be_bytes()]);
+    let mac = key.mac(&[b"code", &[purpose.byte()], row.as_bytes(), &generation.to_be_bytes()]);
     base32(&mac[..5])
 }
 
@@ -302,8 +287,13 @@ pub struct LinkHandlers(HashMap<Purpose, Arc<dyn LinkHandler>>);
 
 impl LinkHandlers {
     /// Registers a handler.
-    pub fn register(&mut self, purpose: impl LinkHandler + 'static) {
-        self.0.insert(purpose.purpose(), Arc::new(purpose));
+    ///
+    /// # Panics
+    /// When another one has the same purpose.
+    pub fn register(&mut self, handler: impl LinkHandler + 'static) {
+        let purpose = handler.purpose();
+        let other = self.0.insert(purpose, Arc::new(handler));
+        assert!(other.is_none(), "two link handlers with {purpose:?}");
     }
 
     /// The handler of a token's purpose.
@@ -326,18 +316,36 @@ mod tests {
     use super::*;
     use crate::kernel::env::Env;
 
+    const CONFIRM: Purpose = Purpose::new(1);
+
     #[test]
     fn a_link_holds_for_its_purpose_row_and_generation() {
         let env = Env::system();
         let links = Links::new(SigningKeys::fixed(Key::random(&env)), "https://muster.example.org");
         let row = env.id();
-        let url = links.url(Purpose::ConfirmSignature, row, 0);
+        let url = links.url(CONFIRM, row, 0);
         let token = links.parse(url.rsplit('/').next().unwrap()).unwrap();
-        assert_eq!((token.purpose, token.row), (Purpose::ConfirmSignature, row));
+        assert_eq!((token.purpose, token.row), (CONFIRM, row));
         assert!(token.check(0).is_ok());
         assert!(token.check(1).is_err());
         let other = Links::new(SigningKeys::fixed(Key::random(&env)), "https://muster.example.org");
         assert!(other.parse(url.rsplit('/').next().unwrap()).unwrap().check(0).is_err());
         assert!(links.parse("short").is_none());
+    }
+
+    /// Mailed links go on working: what is derived from a key stays the same.
+    #[test]
+    fn tokens_and_codes_do_not_change() {
+        let key = Key::from_slice(&[7; 32]).unwrap();
+        let links = Links::new(SigningKeys::fixed(key), "https://muster.example.org");
+        let row = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
+        for (purpose, generation, token, code) in [
+            (1, 0, "aeazeaaaaaahaaeaaaaaaaaaaaayyqn5fou4fiewnlekwxzt4chq", "nr2gcpul"),
+            (2, 3, "aiazeaaaaaahaaeaaaaaaaaaaaawuvm6ej6zj5li5ymhlssdcytq", "zphswv5r"),
+            (15, 0, "b4azeaaaaaahaaeaaaaaaaaaaaazhet3tk7etrp4yxpv4kgiofha", "dipwo2sy"),
+        ] {
+            assert_eq!(links.token(Purpose::new(purpose), row, generation), token);
+            assert_eq!(links.code(Purpose::new(purpose), row, generation), code);
+        }
     }
 }

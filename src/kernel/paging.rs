@@ -13,7 +13,7 @@ use url::form_urlencoded;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Object, RefOr, Schema,
+        Deprecated, Object, RefOr, Schema,
         schema::{ArrayBuilder, ObjectBuilder, Ref, SchemaType, Type},
     },
 };
@@ -187,6 +187,9 @@ pub trait Listed: Serialize + ToSchema {
     /// The relation under which lists embed it, such as `osdi:petitions`.
     const REL: &'static str;
 
+    /// Do pages repeat the array as a member of this name beside `_embedded`? For lists that had no pages at first.
+    const IS_ALSO_MEMBER: bool = false;
+
     /// Its links; none where the resource has no address of its own.
     fn links(&self) -> &Links {
         static NONE: LazyLock<Links> = LazyLock::new(Links::default);
@@ -265,6 +268,9 @@ impl<T: Listed> Serialize for Page<T> {
         map.serialize_entry("per_page", &self.per_page)?;
         map.serialize_entry("_links", &self.links)?;
         map.serialize_entry("_embedded", &Embedded(&self.items))?;
+        if T::IS_ALSO_MEMBER {
+            map.serialize_entry(T::REL, &self.items)?;
+        }
         map.end()
     }
 }
@@ -275,8 +281,8 @@ impl<T: Listed> utoipa::__dev::ComposeSchema for Page<T> {
         let typed = |kind: Type, description: &str| -> Object {
             ObjectBuilder::new().schema_type(SchemaType::Type(kind)).description(Some(description)).build()
         };
-        let items = ArrayBuilder::new().items(RefOr::<Schema>::Ref(Ref::from_schema_name(T::name())));
-        ObjectBuilder::new()
+        let items = || ArrayBuilder::new().items(RefOr::<Schema>::Ref(Ref::from_schema_name(T::name())));
+        let page = ObjectBuilder::new()
             .property("total_pages", typed(Type::Integer, "Pages of the list, as far as it was counted."))
             .required("total_pages")
             .property("total_records", typed(Type::Integer, "Records of the list; see `muster:total_is_estimate`."))
@@ -292,9 +298,14 @@ impl<T: Listed> utoipa::__dev::ComposeSchema for Page<T> {
             .required("per_page")
             .property("_links", RefOr::<Schema>::Ref(Ref::from_schema_name(Links::name())))
             .required("_links")
-            .property("_embedded", ObjectBuilder::new().property(T::REL, items).required(T::REL))
-            .required("_embedded")
-            .into()
+            .property("_embedded", ObjectBuilder::new().property(T::REL, items()).required(T::REL))
+            .required("_embedded");
+        if T::IS_ALSO_MEMBER {
+            let repeated = items().description(Some("As in `_embedded`.")).deprecated(Some(Deprecated::True));
+            page.property(T::REL, repeated).required(T::REL).into()
+        } else {
+            page.into()
+        }
     }
 }
 

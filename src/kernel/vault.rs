@@ -79,10 +79,10 @@ impl Vault {
         self.index.mac(&[b"name", name_key.as_bytes()]).to_vec()
     }
 
-    /// The receipt that stands for a signature in the list of a petition delivery: without the vault's key nobody can
-    /// tell whose it is.
-    pub fn receipt(&self, delivery: Uuid, signature: Uuid) -> [u8; 16] {
-        let mac = self.index.mac(&[b"receipt", delivery.as_bytes(), signature.as_bytes()]);
+    /// A value that stands for a row in a list of another one: without the vault's key nobody can tell which row it is.
+    /// `kind` is the kind of list.
+    pub fn pseudonym(&self, kind: &str, list: Uuid, row: Uuid) -> [u8; 16] {
+        let mac = self.index.mac(&[kind.as_bytes(), list.as_bytes(), row.as_bytes()]);
         std::array::from_fn(|i| mac[i])
     }
 }

@@ -4,23 +4,48 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{ops, state::LetterState, store, submission::LETTERS};
+use super::{
+    confirmation::{self, LetterStep},
+    ops::{self, LoadedLetter},
+    state::LetterState,
+    store,
+};
 use crate::{
-    campaigns,
     error::{Code, Result},
-    kernel::Kernel,
+    kernel::{Kernel, group_commit::BatchError},
+    people,
 };
 
-/// Confirms a letter whose signature was confirmed. One that is not pending stays as it is.
+/// Confirms letters whose signatures were confirmed. One that is not pending stays as it is. The caller holds the locks
+/// of the people.
 ///
 /// # Errors
-/// `internal` when the vault does not open.
-pub async fn confirm_attached_letter(conn: &mut PgConnection, kernel: &Kernel, id: Uuid) -> Result<()> {
-    let Some((row, letter)) = find(conn, kernel, id).await? else { return Ok(()) };
-    let (Some(sealed), LetterState::Pending) = (&row.sealed, row.state) else { return Ok(()) };
-    let vault = kernel.vaults.open(row.vault_id).await?;
-    let payload = vault.open(LETTERS, row.id, sealed)?;
-    ops::confirm(conn, kernel, &vault, &letter, &row, payload).await
+/// `internal` when a vault does not open.
+pub async fn confirm_attached_letters(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    ids: &[Uuid],
+) -> Result<(), BatchError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows = store::lock_letters(conn, ids).await?;
+    let pending = rows.into_iter().filter(|row| row.state == LetterState::Pending && row.sealed.is_some());
+    let mut loaded = Vec::new();
+    for letter in ops::load_letters(kernel, conn, pending.collect()).await? {
+        loaded.push(letter?);
+    }
+    for round in people::rounds(loaded, |letter| letter.row.person_id) {
+        let people: Vec<Uuid> = round.iter().map(|letter| letter.row.person_id).collect();
+        let people = people::lock_people(conn, &people).await?;
+        let find = |letter: LoadedLetter| -> Result<Option<LetterStep>> {
+            let person = people.iter().find(|person| person.id == letter.row.person_id);
+            person.map(|person| LetterStep::new(kernel, letter, person)).transpose()
+        };
+        let steps = round.into_iter().filter_map(|letter| find(letter).transpose()).collect::<Result<Vec<_>>>()?;
+        confirmation::write_round(kernel, conn, &steps).await?;
+    }
+    Ok(())
 }
 
 /// Deletes a pending letter whose signature does not count.
@@ -30,20 +55,11 @@ pub async fn drop_attached_letter(conn: &mut PgConnection, id: Uuid) -> Result<(
 
 /// Cancels the unsent outreaches of a letter whose signature was withdrawn.
 pub async fn withdraw_attached_letter(conn: &mut PgConnection, kernel: &Kernel, id: Uuid) -> Result<()> {
-    let Some((row, letter)) = find(conn, kernel, id).await? else { return Ok(()) };
-    ops::withdraw(conn, kernel, &letter, &row).await.map(|_| ())
-}
-
-async fn find(
-    conn: &mut PgConnection,
-    kernel: &Kernel,
-    id: Uuid,
-) -> Result<Option<(store::LetterRow, store::LetterAction)>> {
     let row = match store::lock_letter(conn, id).await {
-        Err(error) if error.code() == Code::NotFound => return Ok(None),
+        Err(error) if error.code() == Code::NotFound => return Ok(()),
         row => row?,
     };
-    let action = campaigns::by_id(conn, row.letter_action_id).await?;
-    let letter = store::load_for_action(conn, action, kernel.env.now().date_naive()).await?;
-    Ok(Some((row, letter)))
+    let letter = ops::load_actions(kernel, conn, &[row.letter_action_id]).await?.remove(&row.letter_action_id);
+    let Some(letter) = letter else { return Ok(()) };
+    ops::withdraw(conn, kernel, &letter, &row).await.map(|_| ())
 }

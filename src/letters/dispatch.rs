@@ -51,8 +51,10 @@ pub async fn apply_sending_state(conn: &mut PgConnection, kernel: &Kernel, actio
 /// Applies changes that no request made: an action that was closed at `closes_at`. Called by the tick. Returns the
 /// number of actions.
 pub async fn apply_changed_sending_states(kernel: &Kernel) -> Result<u64> {
-    let changed = store::find_changed_sending_states(&mut *kernel.work.acquire().await?).await?;
-    apply_sending_states(kernel, &changed).await
+    let mut tx = kernel.work.begin().await?;
+    let stopped = store::find_stopped(&mut tx).await?;
+    tx.commit().await?;
+    apply_sending_states(kernel, &stopped).await
 }
 
 /// Enqueues the job for actions that send while outreaches are held and no job exists. Called by maintenance. Returns

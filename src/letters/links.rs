@@ -4,14 +4,14 @@ use futures_util::future::BoxFuture;
 use sqlx::{Acquire, PgConnection};
 
 use super::{
-    ops,
+    confirmation::ConfirmedLetter,
+    ops::{self, LoadedLetter},
     state::{LetterState, OutreachState},
-    store::{self, LetterAction, LetterRow},
-    submission::{LetterPayload, Letters},
+    store::{self, LetterRow},
+    submission::Letters,
 };
 use crate::{
-    campaigns,
-    error::{Code, Result},
+    error::Result,
     kernel::{
         i18n::{text, text_of},
         links::{Detail, FormInput, LinkHandler, LinkPage, NEVER_AGAIN, PageLink, Purpose, Token, expired},
@@ -20,34 +20,27 @@ use crate::{
     mail, people,
 };
 
-/// What the pages of a letter's links need.
-struct LinkedLetter {
-    row: LetterRow,
-    letter: LetterAction,
-    payload: LetterPayload,
+/// Purpose of links that confirm a letter.
+pub const CONFIRM_LETTER: Purpose = Purpose::new(5);
+/// Purpose of links to the writer's own page.
+pub const MANAGE_LETTER: Purpose = Purpose::new(6);
+/// Purpose of "this was not me" links.
+pub const REJECT_LETTER: Purpose = Purpose::new(9);
+
+/// The letter of a token, locked when `lock`; `None` when it was deleted.
+async fn find(letters: &Letters, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Option<LoadedLetter>> {
+    let Some(mut row) = store::letters(conn, &[token.row]).await?.pop() else { return Ok(None) };
+    if lock {
+        // the person before the letter (lock order: see `people`)
+        people::lock_person(conn, row.person_id).await?;
+        let Some(locked) = store::lock_letters(conn, &[token.row]).await?.pop() else { return Ok(None) };
+        row = locked;
+    }
+    token.check(row.link_generation)?;
+    ops::load_letters(&letters.kernel, conn, vec![row]).await?.pop().transpose()
 }
 
-impl LinkedLetter {
-    /// The letter of a token, locked when `lock`; `None` when it was deleted.
-    async fn load(letters: &Letters, conn: &mut PgConnection, token: &Token, lock: bool) -> Result<Option<Self>> {
-        let there = |row: Result<LetterRow>| match row {
-            Err(error) if error.code() == Code::NotFound => Ok(None),
-            row => row.map(Some),
-        };
-        let Some(mut row) = there(store::letter(conn, token.row).await)? else { return Ok(None) };
-        if lock {
-            // the person before the letter (lock order: see `people`)
-            people::lock_person(conn, row.person_id).await?;
-            let Some(locked) = there(store::lock_letter(conn, token.row).await)? else { return Ok(None) };
-            row = locked;
-        }
-        token.check(row.link_generation)?;
-        let action = campaigns::by_id(conn, row.letter_action_id).await?;
-        let letter = store::load_for_action(conn, action, letters.today()).await?;
-        let payload = letters.open_payload(row.vault_id, row.id, row.sealed.as_deref()).await?;
-        Ok(Some(Self { row, letter, payload }))
-    }
-
+impl LoadedLetter {
     fn locale(&self) -> LocaleTag {
         self.payload.locale
     }
@@ -135,39 +128,33 @@ impl LinkedLetter {
 pub struct ConfirmLink(pub Letters);
 
 impl ConfirmLink {
-    async fn confirmed(&self, conn: &mut PgConnection, linked: &LinkedLetter) -> Result<LinkPage> {
-        let outreaches = store::outreach_statuses(conn, linked.row.id).await?;
-        let held = outreaches.iter().any(|p| p.state == OutreachState::Held);
-        let mut page = linked.done("confirm", "confirm", if held { "line-held" } else { "line-1" });
-        let href = self.0.kernel.links.url(Purpose::ManageLetter, linked.row.id, linked.row.link_generation);
+    fn confirmed(&self, linked: &LoadedLetter, is_held: bool) -> LinkPage {
+        let mut page = linked.done("confirm", "confirm", if is_held { "line-held" } else { "line-1" });
+        let href = self.0.kernel.links.url(MANAGE_LETTER, linked.row.id, linked.row.link_generation);
         if !linked.neutral() {
             page.links.push(PageLink { label: text(linked.locale(), "mail-letter-thanks-manage-button"), href });
         }
-        Ok(page)
-    }
-
-    fn refuse_expired(&self, row: &LetterRow) -> Result<()> {
-        let over = row.confirm_expires_at.is_none_or(|at| at <= self.0.kernel.env.now());
-        if !row.state.may_become(LetterState::Confirmed) || over { Err(expired()) } else { Ok(()) }
+        page
     }
 }
 
 impl LinkHandler for ConfirmLink {
     fn purpose(&self) -> Purpose {
-        Purpose::ConfirmLetter
+        CONFIRM_LETTER
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
-            let linked = LinkedLetter::load(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
+            let linked = find(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
             if linked.row.state == LetterState::Confirmed {
-                return self.confirmed(&mut conn, &linked).await;
+                let held = store::with_held(&mut conn, &[linked.row.id]).await?;
+                return Ok(self.confirmed(&linked, !held.is_empty()));
             }
-            self.refuse_expired(&linked.row)?;
+            ops::require_confirmable(&linked.row, self.0.kernel.env.now())?;
             let mut page = linked.page("confirm", "confirm");
             page.button = Some(linked.button("confirm", "confirm"));
-            let reject = self.0.kernel.links.url(Purpose::RejectLetter, linked.row.id, linked.row.link_generation);
+            let reject = self.0.kernel.links.url(REJECT_LETTER, linked.row.id, linked.row.link_generation);
             page.links.push(PageLink { label: text(linked.locale(), "token-not-me-link"), href: reject });
             if !linked.neutral() {
                 let offices: Vec<String> = linked.letter.targets.iter().map(|t| t.title_in(linked.locale())).collect();
@@ -180,18 +167,8 @@ impl LinkHandler for ConfirmLink {
 
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let kernel = &self.0.kernel;
-            let mut conn = kernel.public.acquire().await?;
-            let mut tx = conn.begin().await?;
-            let linked = LinkedLetter::load(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
-            if linked.row.state != LetterState::Confirmed {
-                self.refuse_expired(&linked.row)?;
-                let vault = kernel.vaults.open(linked.row.vault_id).await?;
-                ops::confirm(&mut tx, kernel, &vault, &linked.letter, &linked.row, linked.payload.clone()).await?;
-            }
-            let page = self.confirmed(&mut tx, &linked).await?;
-            tx.commit().await?;
-            Ok(page)
+            let ConfirmedLetter { loaded, is_held } = self.0.confirm(token.clone()).await?;
+            Ok(self.confirmed(&loaded, is_held))
         })
     }
 }
@@ -202,13 +179,13 @@ pub struct ManageLink(pub Letters);
 
 impl LinkHandler for ManageLink {
     fn purpose(&self) -> Purpose {
-        Purpose::ManageLetter
+        MANAGE_LETTER
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
-            let linked = LinkedLetter::load(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
+            let linked = find(&self.0, &mut conn, token, false).await?.ok_or_else(expired)?;
             if linked.row.state != LetterState::Confirmed {
                 return Err(expired());
             }
@@ -241,7 +218,7 @@ impl LinkHandler for ManageLink {
             let kernel = &self.0.kernel;
             let mut conn = kernel.public.acquire().await?;
             let mut tx = conn.begin().await?;
-            let linked = LinkedLetter::load(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
+            let linked = find(&self.0, &mut tx, token, true).await?.ok_or_else(expired)?;
             if linked.row.state != LetterState::Confirmed {
                 return Err(expired());
             }
@@ -258,13 +235,13 @@ pub struct RejectLink(pub Letters);
 
 impl LinkHandler for RejectLink {
     fn purpose(&self) -> Purpose {
-        Purpose::RejectLetter
+        REJECT_LETTER
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
-            let Some(linked) = LinkedLetter::load(&self.0, &mut conn, token, false).await? else {
+            let Some(linked) = find(&self.0, &mut conn, token, false).await? else {
                 return token.dropped_before();
             };
             refuse_confirmed(&linked.row)?;
@@ -276,7 +253,7 @@ impl LinkHandler for RejectLink {
         Box::pin(async move {
             let mut conn = self.0.kernel.public.acquire().await?;
             let mut tx = conn.begin().await?;
-            let Some(linked) = LinkedLetter::load(&self.0, &mut tx, token, true).await? else {
+            let Some(linked) = find(&self.0, &mut tx, token, true).await? else {
                 return token.dropped_before();
             };
             refuse_confirmed(&linked.row)?;

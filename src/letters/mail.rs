@@ -1,9 +1,6 @@
 //! The mails of this slice: `letter_confirm` and `letter_thanks` to the writer, `letter_deliver` to the office.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::collections::{HashMap, hash_map::Entry};
 
 use futures_util::future::BoxFuture;
 use minijinja::{context, value::Serde};
@@ -11,60 +8,47 @@ use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 
 use super::{
+    links::{CONFIRM_LETTER, MANAGE_LETTER},
+    ops::{self, LoadedLetter},
     state::{LetterState, OutreachState},
-    store::{self, LetterAction, LetterRow, Target},
-    submission::{LETTERS, LetterPayload, Letters},
+    store::{self, Target},
+    submission::Letters,
 };
 use crate::{
-    campaigns,
     error::{Error, Result},
     kernel::{
         Kernel,
         crypto::base32,
-        links::Purpose,
         text::{EmailAddress, LocaleTag},
-        vault::Vault,
     },
     mail::{self, Addressee, Composed, Composition, DeliveryStatus, Draft, MailKind, QueuedEmail, SendBasis},
 };
 
-/// What mails about a letter need.
-struct LoadedLetter {
-    row: LetterRow,
-    letter: Arc<LetterAction>,
-    vault: Arc<Vault>,
-    payload: LetterPayload,
+/// The letters with these ids, in their order; `None` for one that was deleted.
+async fn load_all(
+    letters: &Letters,
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<Vec<Result<Option<LoadedLetter>>>> {
+    let rows = store::letters(conn, ids).await?;
+    let there: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let loaded = ops::load_letters(&letters.kernel, conn, rows).await?;
+    let loaded: HashMap<Uuid, Result<LoadedLetter>> = there.into_iter().zip(loaded).collect();
+    let of = |id: &Uuid| match loaded.get(id) {
+        None => Ok(None),
+        Some(Ok(letter)) => Ok(Some(letter.clone())),
+        Some(Err(error)) => Err(error.repeated()),
+    };
+    Ok(ids.iter().map(of).collect())
+}
+
+/// The letters of mails to their writers (`emails.refs`: `{"letter": uuid}`).
+async fn of_emails(letters: &Letters, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<LoadedLetter>>>> {
+    let mut conn = letters.kernel.work.acquire().await?;
+    load_all(letters, &mut conn, &QueuedEmail::ref_ids(emails, "letter")?).await
 }
 
 impl LoadedLetter {
-    /// The letters with these ids, in their order; `None` for one that was deleted. Each action is read once.
-    async fn load_all(letters: &Letters, conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Option<Self>>>> {
-        let rows = store::letters(conn, ids).await?;
-        let mut known: HashMap<Uuid, (Arc<LetterAction>, Arc<Vault>)> = HashMap::new();
-        for row in &rows {
-            if let Entry::Vacant(place) = known.entry(row.letter_action_id) {
-                let action = campaigns::by_id(conn, row.letter_action_id).await?;
-                let letter = store::load_for_action(conn, action, letters.today()).await?;
-                let vault = letters.kernel.vaults.open(row.vault_id).await?;
-                place.insert((Arc::new(letter), vault));
-            }
-        }
-        let rows: HashMap<Uuid, LetterRow> = rows.into_iter().map(|row| (row.id, row)).collect();
-        let open = |id: &Uuid| {
-            let Some(row) = rows.get(id).cloned() else { return Ok(None) };
-            let (letter, vault) = known[&row.letter_action_id].clone();
-            let payload = row.sealed.as_deref().map(|sealed| vault.open(LETTERS, row.id, sealed)).transpose()?;
-            Ok(Some(Self { row, letter, vault, payload: payload.unwrap_or_default() }))
-        };
-        Ok(ids.iter().map(open).collect())
-    }
-
-    /// The letters of mails to their writers (`emails.refs`: `{"letter": uuid}`).
-    async fn of_emails(letters: &Letters, emails: &[QueuedEmail]) -> Result<Vec<Result<Option<Self>>>> {
-        let mut conn = letters.kernel.work.acquire().await?;
-        Self::load_all(letters, &mut conn, &QueuedEmail::ref_ids(emails, "letter")?).await
-    }
-
     /// Draft of a mail to its writer; `None` without an address.
     fn draft(self, basis: SendBasis) -> Option<Draft<Self>> {
         let to = self.payload.details.address()?;
@@ -91,7 +75,7 @@ impl LoadedLetter {
 
 /// The writer of the letter that a mail is about.
 async fn writer(letters: &Letters, conn: &mut PgConnection, email: &QueuedEmail) -> Result<Option<Addressee>> {
-    let mut loaded = LoadedLetter::load_all(letters, conn, &[email.ref_id("letter")?]).await?;
+    let mut loaded = load_all(letters, conn, &[email.ref_id("letter")?]).await?;
     let Some(LoadedLetter { payload, vault, .. }) = loaded.pop().transpose()?.flatten() else { return Ok(None) };
     Ok(payload.details.address().map(|address| Addressee { address, vault }))
 }
@@ -123,11 +107,11 @@ impl MailKind for ConfirmMail {
             let waits = |loaded: &LoadedLetter| {
                 loaded.row.state == LetterState::Pending && loaded.row.confirm_expires_at.is_none_or(|at| at > now)
             };
-            let found = LoadedLetter::of_emails(&self.0, emails).await?.into_iter();
+            let found = of_emails(&self.0, emails).await?.into_iter();
             let drafts =
                 found.map(|loaded| Ok(loaded?.filter(waits).and_then(|loaded| loaded.draft(SendBasis::FirstContact))));
             mail::compose_permitted(kernel, emails, drafts.collect(), |loaded, to| {
-                let confirm_url = kernel.links.url(Purpose::ConfirmLetter, loaded.row.id, loaded.row.link_generation);
+                let confirm_url = kernel.links.url(CONFIRM_LETTER, loaded.row.id, loaded.row.link_generation);
                 loaded.compose(kernel, self.kind(), to, context! { confirm_url })
             })
             .await
@@ -160,14 +144,14 @@ impl MailKind for ThanksMail {
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
         Box::pin(async move {
             let kernel = &self.0.kernel;
-            let found = LoadedLetter::of_emails(&self.0, emails).await?.into_iter();
+            let found = of_emails(&self.0, emails).await?.into_iter();
             let drafts = found.map(|loaded| {
                 Ok(loaded?
                     .filter(|r| r.row.state == LetterState::Confirmed)
                     .and_then(|loaded| loaded.draft(SendBasis::Notice)))
             });
             mail::compose_permitted(kernel, emails, drafts.collect(), |loaded, to| {
-                let manage_url = kernel.links.url(Purpose::ManageLetter, loaded.row.id, loaded.row.link_generation);
+                let manage_url = kernel.links.url(MANAGE_LETTER, loaded.row.id, loaded.row.link_generation);
                 loaded.compose(kernel, self.kind(), to, context! { manage_url })
             })
             .await
@@ -215,7 +199,7 @@ impl LetterMail {
         let copied = |id: &Uuid| ids.iter().zip(emails).any(|(other, email)| other == id && email.is_copy());
         deliveries.retain(|d| d.state.may_be_sent() || (d.state == OutreachState::Sent && copied(&d.id)));
         let letters: Vec<Uuid> = deliveries.iter().map(|d| d.letter_id).collect();
-        let loaded = LoadedLetter::load_all(&self.0, &mut conn, &letters).await?;
+        let loaded = load_all(&self.0, &mut conn, &letters).await?;
         let mut offices: Vec<Uuid> = deliveries.iter().map(|d| d.office_id).collect();
         offices.sort_unstable();
         offices.dedup();

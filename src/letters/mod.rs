@@ -3,7 +3,7 @@
 //!
 //! A letter: [`api`] or [`mod@pages`] validates the input, [`submission`] seals it on the letter's own row and hands
 //! it to [`batch`], which writes it with one outreach for each office and the confirmation mail (`submit_letters` in
-//! the migrations). [`links`] shows the mailed page; its button calls [`ops::confirm`], which queues the outreaches,
+//! the migrations). [`links`] shows the mailed page; its button calls [`confirmation`], which queues the outreaches,
 //! or holds them until an organizer switches the action live, when a job releases them ([`dispatch`]). [`mail`]
 //! composes each letter when it is sent, for whoever holds the office on that day, and saves the result.
 //!
@@ -12,6 +12,7 @@
 mod api;
 mod attached;
 mod batch;
+mod confirmation;
 mod counts;
 mod dispatch;
 mod links;
@@ -26,11 +27,12 @@ mod template;
 mod tests;
 
 pub use api::{LetterTemplateBody, check_templates, router};
-pub use attached::{confirm_attached_letter, drop_attached_letter, withdraw_attached_letter};
+pub use attached::{confirm_attached_letters, drop_attached_letter, withdraw_attached_letter};
 pub use batch::PreparedLetter;
 pub use dispatch::dispatch_jobs;
+pub use links::{CONFIRM_LETTER, MANAGE_LETTER, REJECT_LETTER};
 pub use ops::{Holder, NewLetterAction, NewOffice, create_letter_action, create_office, find, find_for, set_live};
-pub use pages::pages;
+pub use pages::{FORM_FIELDS, pages};
 pub use state::{LetterState, OutreachState};
 pub use store::{
     LetterAction, LetterRow, LetterSubmission, LetterSubmissionTarget, OfficialName, Target, TemplateText,

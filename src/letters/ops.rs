@@ -1,31 +1,31 @@
-//! Operations on offices and letters: create an office, appoint its holder; create a letter action, go live; confirm
-//! and withdraw a letter.
+//! Operations on offices and letters: create an office, appoint its holder; create a letter action, go live; load and
+//! withdraw a letter. Confirming is in [`super::confirmation`].
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use chrono::NaiveDate;
-use serde_json::json;
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
     dispatch,
-    mail::ThanksMail,
-    state::OutreachState,
+    state::{LetterState, OutreachState},
     store::{self, LetterAction, LetterRow, OfficeText, OfficeTitle, OfficeTitles, OfficialName, TemplateText},
-    submission::LetterPayload,
+    submission::{LETTERS, LetterPayload},
 };
 use crate::{
     campaigns::{self, Kind, NewAction},
     error::{Code, Error, FieldError, OnConstraint, Result},
     kernel::{
         Kernel,
+        links::expired,
         text::{EmailAddress, LocaleTag, Slug},
         vault::Vault,
     },
-    mail::{self, Class, NewEmail},
     organizers::Actor,
-    people::{self, ConsentContext},
 };
 
 /// A holder of an office, with the term.
@@ -277,49 +277,64 @@ pub async fn set_live(conn: &mut PgConnection, kernel: &Kernel, action: Uuid, li
     dispatch::apply_sending_state(conn, kernel, action).await
 }
 
-/// Confirms a letter: dispatches its outreaches, and merges the person's details and consents.
+/// A letter with its action, vault and opened content, for links and mails.
+#[derive(Clone, Debug)]
+pub struct LoadedLetter {
+    /// The row.
+    pub row: LetterRow,
+    /// Its action.
+    pub letter: Arc<LetterAction>,
+    /// The opened vault of its writer.
+    pub vault: Arc<Vault>,
+    /// The opened `sealed` column; empty once the contact was erased.
+    pub payload: LetterPayload,
+}
+
+/// Letter actions by their ids, with the holders of offices of today.
+pub async fn load_actions(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Arc<LetterAction>>> {
+    let today = kernel.env.now().date_naive();
+    let mut loaded = HashMap::new();
+    for action in campaigns::by_ids(conn, ids).await? {
+        loaded.insert(action.id, Arc::new(store::load_for_action(conn, action, today).await?));
+    }
+    Ok(loaded)
+}
+
+/// Loads what links and mails of letters need, in the order of the rows; each action is read once.
 ///
 /// # Errors
-/// `internal` when the vault does not open.
-pub async fn confirm(
-    conn: &mut PgConnection,
+/// A row has its own error in its place: that of its vault, or `internal` when the vault does not open it.
+pub async fn load_letters(
     kernel: &Kernel,
-    vault: &Vault,
-    letter: &LetterAction,
-    row: &LetterRow,
-    payload: LetterPayload,
-) -> Result<()> {
-    let action = &letter.action;
-    let protected = action.protected;
-    let at = kernel.env.recorded_now(protected);
-    let tag = (!protected).then_some(payload.locale.as_str());
-    people::merge_confirmed_details(conn, kernel, vault, row.person_id, payload.details, tag, protected).await?;
-    let source = format!("letter:{}", action.slug);
-    let consent_context = ConsentContext {
-        organization: action.organization_id,
-        organization_name: &action.organization_name,
-        locale: payload.locale,
-        source: &source,
-        updates_wording: None,
-    };
-    people::append_consents(conn, kernel, row.person_id, &payload.consents, consent_context, protected).await?;
-    store::set_confirmed(conn, row.id, at).await?;
-    store::dispatch(conn, &[row.id], at).await?;
-    let outreaches = store::outreach_statuses(conn, row.id).await?;
-    store::count(conn, row, i64::try_from(outreaches.len()).unwrap_or(0), 1, at.date_naive()).await?;
-    if action.send_thanks {
-        let email = NewEmail {
-            organization_id: action.organization_id,
-            class: Class::Notice,
-            kind: ThanksMail::KIND,
-            lane: "",
-            refs: json!({ "letter": row.id }),
-            protected,
-            due_at: None,
-        };
-        mail::enqueue(conn, &kernel.env, email).await?;
+    conn: &mut PgConnection,
+    rows: Vec<LetterRow>,
+) -> Result<Vec<Result<LoadedLetter>>> {
+    let ids: BTreeSet<Uuid> = rows.iter().map(|row| row.letter_action_id).collect();
+    let actions = load_actions(kernel, conn, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let mut loaded = Vec::with_capacity(rows.len());
+    for row in rows {
+        let vault = kernel.vaults.open(row.vault_id).await;
+        let letter = actions.get(&row.letter_action_id).cloned();
+        loaded.push(vault.and_then(|vault| {
+            let letter = letter.ok_or_else(Error::not_found)?;
+            let payload = row.sealed.as_deref().map(|sealed| vault.open(LETTERS, row.id, sealed)).transpose()?;
+            Ok(LoadedLetter { row, letter, vault, payload: payload.unwrap_or_default() })
+        }));
     }
-    Ok(())
+    Ok(loaded)
+}
+
+/// May the owner of the address confirm this letter now?
+///
+/// # Errors
+/// `link_expired` when it is confirmed already, or was not in time.
+pub fn require_confirmable(row: &LetterRow, now: DateTime<Utc>) -> Result<()> {
+    let over = row.confirm_expires_at.is_none_or(|at| at <= now);
+    if !row.state.may_become(LetterState::Confirmed) || over { Err(expired()) } else { Ok(()) }
 }
 
 /// Cancels the unsent outreaches of a letter and takes them off the counts. Returns how many.
@@ -328,6 +343,6 @@ pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, letter: &LetterA
     let stopped =
         dispatch::stop_sending(conn, kernel, letter.action.protected, &waiting, OutreachState::Cancelled).await?;
     let stopped = i64::try_from(stopped).unwrap_or(i64::MAX);
-    store::count(conn, row, stopped, -1, row.confirmed_at.unwrap_or(row.created_at).date_naive()).await?;
+    store::uncount(conn, row, stopped, row.confirmed_at.unwrap_or(row.created_at).date_naive()).await?;
     Ok(stopped)
 }

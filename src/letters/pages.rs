@@ -22,14 +22,18 @@ use crate::{
     error::{Code, Error, FieldError, Result},
     kernel::{
         extract::{FORM_LIMIT, PathParams},
-        forms::{challenge_context, form_errors},
+        forms::{FormFields, challenge_context, field_of, form_errors},
         markdown,
         pages::{Visitor, private},
         rate_limit::{Proof, Source},
         text::{LocaleTag, clean_line, clean_text},
     },
-    people::{Consents, PersonBody},
+    people::{Consents, PERSON_FORM_FIELDS, PersonBody},
 };
+
+/// Fields of the form besides those of a person, by the segments of JSON pointers into the API's body.
+pub const FORM_FIELDS: &FormFields =
+    &[("subject", "subject"), ("message", "message"), ("muster:show_email", "show_email")];
 
 /// Routes of the pages.
 pub fn pages(state: Letters) -> Router {
@@ -128,6 +132,7 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, state
     });
     let challenge = state.challenge.as_ref().map(challenge_context);
     let own_url = kernel.url(&action.path());
+    let field = |pointer: &str| field_of(pointer, &[PERSON_FORM_FIELDS, FORM_FIELDS]);
     let context = context! {
         letter => context! {
             title => text.title, summary => text.summary, description_html => markdown::render(&text.description), url => own_url.as_str(),
@@ -137,7 +142,7 @@ async fn page(letters: &Letters, visitor: &Visitor, letter: &LetterAction, state
         campaign => Serde(campaign.as_deref()),
         form => context! {
             action => format!("{}?lang={}", action.path(), locale.as_str()), values => Serde(&values),
-            errors => Serde(form_errors(locale, &state.errors)), locale => locale.as_str(),
+            errors => Serde(form_errors(locale, &state.errors, field)), locale => locale.as_str(),
         },
         standing => availability_context(action, locale, kernel.env.now()),
         challenge,

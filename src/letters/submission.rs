@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    batch::{LetterBatch, PreparedLetter},
+    batch::{LetterBatch, LetterConfirmations, PreparedLetter},
+    confirmation::ConfirmedLetter,
     store::{self, LetterAction, LetterSubmission, LetterSubmissionTarget, SubmissionResult, Target},
     template::{self, ComposeInput},
 };
@@ -20,6 +21,7 @@ use crate::{
         cache::Cache,
         group_commit::GroupCommit,
         idempotency::{self, IdempotencyKey},
+        links::Token,
         text::LocaleTag,
     },
     organizers::Authenticator,
@@ -127,6 +129,8 @@ pub struct Letters {
     #[from_ref(skip)]
     group_commit: Arc<GroupCommit<LetterBatch>>,
     #[from_ref(skip)]
+    confirmations: Arc<GroupCommit<LetterConfirmations>>,
+    #[from_ref(skip)]
     cache: Arc<Cache<String, Arc<LetterAction>>>,
 }
 
@@ -134,8 +138,10 @@ impl Letters {
     /// Creates the state and starts the group commit.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns) -> Self {
         let batch = LetterBatch { db: kernel.hot.clone() };
+        let confirmations = LetterConfirmations { kernel: kernel.clone() };
         Self {
             group_commit: Arc::new(GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone())),
+            confirmations: Arc::new(GroupCommit::start(confirmations, kernel.settings.hot_path, kernel.env.clone())),
             cache: Cache::invalidated_by(
                 kernel.env.clone(),
                 &kernel.cache_invalidator,
@@ -147,9 +153,18 @@ impl Letters {
         }
     }
 
-    /// Accepts no more submissions; returns when the queued ones are written and answered.
+    /// Accepts no more submissions and confirmations; returns when the queued ones are written and answered.
     pub async fn close(&self) {
-        self.group_commit.close().await;
+        tokio::join!(self.group_commit.close(), self.confirmations.close());
+    }
+
+    /// Confirms the letter of a link on behalf of the owner of its address. Idempotent.
+    ///
+    /// # Errors
+    /// `link_expired` when the link is not the letter's, when the letter does not exist any more, or was not confirmed
+    /// in time.
+    pub async fn confirm(&self, link: Token) -> Result<ConfirmedLetter> {
+        self.confirmations.submit(link).await?
     }
 
     /// Today (UTC): the day by which holders of offices are looked up.

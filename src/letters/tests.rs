@@ -225,10 +225,10 @@ async fn letter_is_held_until_the_action_goes_live(db: PgPool) {
             && composed.text.contains("Minister of safety")
     );
 
-    let page = fixture.press(Purpose::ConfirmLetter).await.unwrap();
+    let page = fixture.press(CONFIRM_LETTER).await.unwrap();
     assert!(page.done && page.lines[0].contains("keep it safe"), "{page:?}");
     assert_eq!((fixture.states().await, fixture.total(&action).await), (vec!["held".to_owned(); 2], 2));
-    fixture.press(Purpose::ConfirmLetter).await.unwrap();
+    fixture.press(CONFIRM_LETTER).await.unwrap();
     assert_eq!((fixture.total(&action).await, fixture.queued("letter_thanks").await.len()), (2, 1));
     assert!(fixture.queued("letter_deliver").await.is_empty());
 
@@ -274,7 +274,7 @@ async fn custom_text_is_sent_unchanged_and_can_be_withdrawn(db: PgPool) {
     let typed = "Please, {{ target.salutation }}, {% raw %}\nstay {# with #} us.";
     let new = NewLetter { show_email: true, ..LetterFixture::letter("Amara", typed) };
     fixture.letters.submit(&action, new).await.unwrap();
-    let page = fixture.press(Purpose::ConfirmLetter).await.unwrap();
+    let page = fixture.press(CONFIRM_LETTER).await.unwrap();
     assert!(page.lines[0].contains("steady pace"));
     let letters = fixture.delivered().await;
     assert!(
@@ -292,7 +292,7 @@ async fn custom_text_is_sent_unchanged_and_can_be_withdrawn(db: PgPool) {
         .await
         .unwrap();
     for _ in 0..2 {
-        assert!(fixture.press(Purpose::ManageLetter).await.unwrap().done);
+        assert!(fixture.press(MANAGE_LETTER).await.unwrap().done);
         assert_eq!(
             (fixture.states().await, fixture.total(&action).await),
             (vec!["queued".to_owned(), "cancelled".to_owned()], 1)
@@ -328,7 +328,7 @@ async fn going_live_releases_every_held_letter(db: PgPool) {
     let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM letters").fetch_all(&fixture.kernel().db).await.unwrap();
     let confirm = async {
         for wave in ids.chunks(4) {
-            futures_util::future::join_all(wave.iter().map(|id| fixture.press_of(Purpose::ConfirmLetter, *id))).await;
+            futures_util::future::join_all(wave.iter().map(|id| fixture.press_of(CONFIRM_LETTER, *id))).await;
         }
     };
     futures_util::future::join(confirm, fixture.go_live(&action, true)).await;
@@ -344,7 +344,7 @@ async fn protected_letter_mail_is_neutral_and_rows_store_only_the_day(db: PgPool
     let mail = mail::ConfirmMail(fixture.letters.clone());
     let composed = compose_one(&mail, &fixture.queued("letter_confirm").await[0]).await.unwrap().unwrap();
     assert!(!composed.text.contains("Write protected") && !composed.subject.contains("letter"), "{}", composed.subject);
-    let page = fixture.press(Purpose::ConfirmLetter).await.unwrap();
+    let page = fixture.press(CONFIRM_LETTER).await.unwrap();
     assert!(page.neutral && page.done);
     let row: (Option<String>, bool) = sqlx::query_as(
         "SELECT locale, created_at = date_trunc('day', created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' FROM letters",
@@ -355,7 +355,7 @@ async fn protected_letter_mail_is_neutral_and_rows_store_only_the_day(db: PgPool
     assert_eq!(row, (None, true));
     fixture.go_live(&action, true).await;
     assert_eq!(fixture.delivered().await.len(), 2);
-    assert!(fixture.press(Purpose::ManageLetter).await.unwrap().neutral);
+    assert!(fixture.press(MANAGE_LETTER).await.unwrap().neutral);
     assert_eq!(fixture.states().await, ["cancelled", "cancelled"]);
 }
 
@@ -366,13 +366,13 @@ async fn reject_link_deletes_the_pending_letter(db: PgPool) {
     fixture.letters.submit(&action, LetterFixture::letter("Amara", "")).await.unwrap();
     let id: Uuid = sqlx::query_scalar("SELECT id FROM letters").fetch_one(&fixture.kernel().db).await.unwrap();
     for _ in 0..2 {
-        assert!(fixture.press_of(Purpose::RejectLetter, id).await.unwrap().done);
+        assert!(fixture.press_of(REJECT_LETTER, id).await.unwrap().done);
     }
-    assert!(fixture.press_of(Purpose::ConfirmLetter, id).await.is_err());
+    assert!(fixture.press_of(CONFIRM_LETTER, id).await.is_err());
     assert!(fixture.states().await.is_empty());
     fixture.letters.submit(&action, LetterFixture::letter("Amara", "")).await.unwrap();
     fixture.kernel().env.advance(TimeDelta::days(30));
-    assert!(fixture.press(Purpose::ConfirmLetter).await.is_err());
+    assert!(fixture.press(CONFIRM_LETTER).await.is_err());
 }
 
 #[sqlx::test(migrations = "./migrations")]

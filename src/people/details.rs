@@ -8,8 +8,22 @@ use validator::Validate;
 
 use crate::{
     error::{Error, FieldError, Result},
-    kernel::text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line},
+    kernel::{
+        forms::FormFields,
+        text::{EmailAddress, LocaleTag, PostalCode, Slug, TextError, clean_line},
+    },
 };
+
+/// Form fields of a person, by the segments of JSON pointers into [`PersonBody`].
+pub const PERSON_FORM_FIELDS: &FormFields = &[
+    ("given_name", "given_name"),
+    ("family_name", "family_name"),
+    ("email_addresses", "email"),
+    ("postal_code", "postal_code"),
+    ("country", "country"),
+    ("locality", "city"),
+    ("phone_numbers", "phone"),
+];
 
 /// The sealed details of a person, JSON under the vault's data key. An empty string means: not given.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 //!
 //! Transactions that lock rows of several of these tables lock them in this order, to avoid deadlocks (SQLSTATE 40P01):
 //! 1. idempotency keys, by key; the row of a long job (an import, an invalidation);
-//! 2. people, by vault and address index ([`lock_person`], `upsert_people`);
+//! 2. people, by vault and address index ([`lock_people`], `upsert_people`);
 //! 3. acts: signatures, pending registrations, letters; those of several people by id. Those of one person in any
 //!    order, since the person's row is locked;
 //! 4. actions, by id; then the rows of their kind: `events`, `letter_actions`, `petitions`;
@@ -25,10 +25,13 @@ mod ops;
 mod store;
 
 pub use api::{People, router};
-pub use details::{Consents, ContactDetails, Details, NewPerson, PersonBody};
+pub use details::{Consents, ContactDetails, Details, NewPerson, PERSON_FORM_FIELDS, PersonBody};
 pub use ops::{
-    ConsentContext, VouchedPerson, append_consents, merge_confirmed_details, prepare_vouched_person, resolve_addresses,
-    set_updates_consent,
+    ConsentContext, GivenConsents, VouchedPerson, append_all_consents, append_consents, merge_confirmed_details,
+    prepare_vouched_person, resolve_addresses, rounds, set_updates_consent,
 };
 pub use store::TABLE as PEOPLE;
-pub use store::{Consent, consents, delete_unconfirmed, delete_unconfirmed_people, lock as lock_person};
+pub use store::{
+    Consent, DetailsChange, PersonRow, consents, delete_unconfirmed, delete_unconfirmed_people, lock as lock_person,
+    lock_people, save_details,
+};

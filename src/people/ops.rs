@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     details::{Consents, Details, NewPerson},
-    store::{self, NewConsent, TABLE},
+    store::{self, DetailsChange, NewConsent, PersonRow, TABLE},
 };
 use crate::{
     error::Result,
@@ -21,6 +21,30 @@ use crate::{
         vault::Vault,
     },
 };
+
+impl PersonRow {
+    /// Merges details that the owner of the address confirmed over those of this row, which must be locked
+    /// ([`store::lock_people`]): to be stored with [`store::save_details`].
+    ///
+    /// # Errors
+    /// `internal` when the vault does not open the row.
+    pub fn merged(
+        &self,
+        kernel: &Kernel,
+        vault: &Vault,
+        newer: Details,
+        locale: Option<&str>,
+        protected: bool,
+    ) -> Result<DetailsChange> {
+        let details = self.details(vault)?.merged(newer);
+        Ok(DetailsChange {
+            person: self.id,
+            sealed: vault.seal(&kernel.env, TABLE, self.id, &details),
+            locale: locale.map(str::to_owned),
+            at: kernel.env.recorded_now(protected),
+        })
+    }
+}
 
 /// Merges the details of an act that the owner of the address confirmed into the person, under the person's row lock.
 ///
@@ -35,9 +59,24 @@ pub async fn merge_confirmed_details(
     locale: Option<&str>,
     protected: bool,
 ) -> Result<()> {
-    let known = store::lock(conn, person).await?.details(vault)?;
-    let sealed = vault.seal(&kernel.env, TABLE, person, &known.merged(newer));
-    store::set_details(conn, person, &sealed, locale, kernel.env.recorded_now(protected)).await
+    let change = store::lock(conn, person).await?.merged(kernel, vault, newer, locale, protected)?;
+    Ok(store::save_details(conn, &[&change]).await?)
+}
+
+/// Splits acts into rounds in which each person has at most one, in their order, so that a round may be processed with
+/// one statement for all: several acts of one person come out as one after the other.
+pub fn rounds<T>(acts: impl IntoIterator<Item = T>, person_of: impl Fn(&T) -> Uuid) -> Vec<Vec<T>> {
+    let mut rounds: Vec<Vec<T>> = Vec::new();
+    let mut turns: HashMap<Uuid, usize> = HashMap::new();
+    for act in acts {
+        let turn = turns.entry(person_of(&act)).or_default();
+        if rounds.len() == *turn {
+            rounds.push(Vec::new());
+        }
+        rounds[*turn].push(act);
+        *turn += 1;
+    }
+    rounds
 }
 
 /// Replaces the addresses in a filter (virtual field `email_address`) by the ids of the people who have them.
@@ -97,8 +136,9 @@ pub async fn upsert_vouched_person(
     let id = store::upsert_unconfirmed_person(conn, vault.id, kernel.env.id(), &index, kernel.env.now()).await?;
     let row = store::lock(conn, id).await?;
     let is_new = row.sealed.is_none();
-    let sealed = vault.seal(&kernel.env, TABLE, id, &row.details(vault)?.merged(person.details.clone()));
-    store::set_details(conn, id, &sealed, person.locale.map(LocaleTag::as_str), kernel.env.now()).await?;
+    let locale = person.locale.map(LocaleTag::as_str);
+    let change = row.merged(kernel, vault, person.details.clone(), locale, false)?;
+    store::save_details(conn, &[&change]).await?;
     if is_new {
         store::mark_as_added_by_organizer(conn, id).await?;
     }
@@ -133,15 +173,33 @@ pub async fn set_updates_consent(
     let consent = NewConsent {
         id: kernel.env.id(),
         person,
-        purpose: "updates",
+        purpose: "updates".to_owned(),
         granted: wants,
         by_owner: true,
-        wording,
-        version: &HEXLOWER.encode(&sha256(wording.as_bytes())[..8]),
+        wording: wording.to_owned(),
+        version: wording_version(wording),
         locale: locale.as_str(),
         source: "preferences",
+        at: kernel.env.now(),
     };
-    store::append_consent(conn, &consent, kernel.env.now()).await
+    Ok(store::append_consents(conn, &[consent]).await?)
+}
+
+fn wording_version(wording: &str) -> String {
+    HEXLOWER.encode(&sha256(wording.as_bytes())[..8])
+}
+
+/// The consent boxes of one person's act.
+#[derive(Clone, Copy, Debug)]
+pub struct GivenConsents<'a> {
+    /// The person.
+    pub person: Uuid,
+    /// The boxes.
+    pub consents: &'a Consents,
+    /// Where they were asked.
+    pub context: ConsentContext<'a>,
+    /// Is the act protected? Its times are whole days.
+    pub protected: bool,
 }
 
 /// Appends a row for each ticked box. A box that is not ticked appends nothing, so it withdraws nothing.
@@ -150,48 +208,62 @@ pub async fn append_consents(
     kernel: &Kernel,
     person: Uuid,
     consents: &Consents,
-    consent_context: ConsentContext<'_>,
+    context: ConsentContext<'_>,
     protected: bool,
 ) -> Result<()> {
-    let at = kernel.env.recorded_now(protected);
-    let mut granted: Vec<(String, String)> = Vec::new();
-    if consents.updates {
-        granted.push((
-            "updates".to_owned(),
-            consent_context.updates_wording.map_or_else(
-                || {
-                    i18n::text_of(
-                        consent_context.locale,
-                        "updates-label",
-                        "organization",
-                        consent_context.organization_name.to_owned(),
-                    )
-                },
-                str::to_owned,
-            ),
-        ));
+    let given = GivenConsents { person, consents, context, protected };
+    Ok(append_all_consents(conn, kernel, &[given]).await?)
+}
+
+/// As [`append_consents`] for acts of different people, in one statement.
+pub async fn append_all_consents(
+    conn: &mut PgConnection,
+    kernel: &Kernel,
+    given: &[GivenConsents<'_>],
+) -> Result<(), sqlx::Error> {
+    let mut granted: Vec<(&GivenConsents<'_>, String, String)> = Vec::new();
+    for of in given.iter().filter(|of| of.consents.updates) {
+        let ConsentContext { locale, organization_name, updates_wording, .. } = of.context;
+        let ours = || i18n::text_of(locale, "updates-label", "organization", organization_name.to_owned());
+        granted.push((of, "updates".to_owned(), updates_wording.map_or_else(ours, str::to_owned)));
     }
-    for (slug, _) in consents.partners.iter().filter(|(_, ticked)| **ticked) {
-        if let Some(wording) =
-            store::partner_wording(conn, consent_context.organization, slug, consent_context.locale.as_str()).await?
-        {
-            granted.push((format!("partner:{slug}"), wording));
-        }
+    let mut boxes: Vec<(&GivenConsents<'_>, &str)> = Vec::new();
+    for of in given {
+        boxes.extend(of.consents.partners.iter().filter(|(_, ticked)| **ticked).map(|(slug, _)| (of, slug.as_str())));
     }
-    for (purpose, wording) in &granted {
-        let version = HEXLOWER.encode(&sha256(wording.as_bytes())[..8]);
-        let consent = NewConsent {
-            id: kernel.env.recorded_id(protected),
-            person,
+    let keys: Vec<_> =
+        boxes.iter().map(|(of, slug)| (of.context.organization, *slug, of.context.locale.as_str())).collect();
+    for ((of, slug), wording) in boxes.into_iter().zip(store::partner_wordings(conn, &keys).await?) {
+        granted.extend(wording.map(|wording| (of, format!("partner:{slug}"), wording)));
+    }
+    let rows: Vec<NewConsent<'_>> = granted
+        .into_iter()
+        .map(|(of, purpose, wording)| NewConsent {
+            id: kernel.env.recorded_id(of.protected),
+            person: of.person,
             purpose,
             granted: true,
-            by_owner: consent_context.source != "api" && !consent_context.source.starts_with("import:"),
+            by_owner: of.context.source != "api" && !of.context.source.starts_with("import:"),
+            version: wording_version(&wording),
             wording,
-            version: &version,
-            locale: consent_context.locale.as_str(),
-            source: consent_context.source,
-        };
-        store::append_consent(conn, &consent, at).await?;
+            locale: of.context.locale.as_str(),
+            source: of.context.source,
+            at: kernel.env.recorded_now(of.protected),
+        })
+        .collect();
+    store::append_consents(conn, &rows).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_person_has_one_act_in_a_round() {
+        let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let acts = [(a, 1), (b, 2), (a, 3), (a, 4), (b, 5)];
+        let expected = [vec![(a, 1), (b, 2)], vec![(a, 3), (b, 5)], vec![(a, 4)]];
+        assert_eq!(rounds(acts, |act| act.0), expected);
+        assert!(rounds([], |act: &(Uuid, i32)| act.0).is_empty());
     }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::details::Details;
 use crate::{
-    error::Result,
+    error::{Error, Result},
     kernel::{
         filter::{Field, FieldKind, FieldSet, Filter, Index},
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
@@ -117,29 +117,57 @@ pub async fn find(conn: &mut PgConnection, vault: Uuid, email_index: &[u8]) -> R
     .await?)
 }
 
+/// Reads people and locks their rows until the end of the transaction, in the lock order of [`crate::people`]; those
+/// that exist.
+pub async fn lock_people(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<PersonRow>, sqlx::Error> {
+    sqlx::query_as!(
+        PersonRow,
+        "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = ANY ($1)
+         ORDER BY vault_id, email_index FOR NO KEY UPDATE",
+        ids
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// Reads a person and locks the row until the end of the transaction.
 ///
 /// # Errors
 /// `not_found`.
 pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<PersonRow> {
-    Ok(sqlx::query_as!(
-        PersonRow,
-        "SELECT id, sealed, locale, created_at, modified_at FROM people WHERE id = $1 FOR NO KEY UPDATE",
-        id
-    )
-    .fetch_one(conn)
-    .await?)
+    lock_people(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
 }
 
-/// Stores sealed details; the language stays where `locale` is `None`.
-pub async fn set_details(
-    conn: &mut PgConnection,
-    id: Uuid,
-    sealed: &[u8],
-    locale: Option<&str>,
-    at: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!("UPDATE people SET sealed = $2, locale = coalesce($3, locale), modified_at = $4, confirmed_at = coalesce(confirmed_at, $4) WHERE id = $1", id, sealed, locale, at).execute(conn).await?;
+/// New sealed details of a person, merged from a row that is locked.
+#[derive(Debug)]
+pub struct DetailsChange {
+    pub(super) person: Uuid,
+    pub(super) sealed: Vec<u8>,
+    /// `None` leaves the language as it is.
+    pub(super) locale: Option<String>,
+    pub(super) at: DateTime<Utc>,
+}
+
+/// Stores sealed details of people, each at most once, in one statement.
+pub async fn save_details(conn: &mut PgConnection, changes: &[&DetailsChange]) -> Result<(), sqlx::Error> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = changes.iter().map(|change| change.person).collect();
+    let sealed: Vec<&[u8]> = changes.iter().map(|change| change.sealed.as_slice()).collect();
+    let locales: Vec<Option<&str>> = changes.iter().map(|change| change.locale.as_deref()).collect();
+    let times: Vec<DateTime<Utc>> = changes.iter().map(|change| change.at).collect();
+    sqlx::query!(
+        "UPDATE people p SET sealed = v.sealed, locale = coalesce(v.locale, p.locale), modified_at = v.at,
+                             confirmed_at = coalesce(p.confirmed_at, v.at)
+         FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::timestamptz[]) v (id, sealed, locale, at) WHERE p.id = v.id",
+        &ids,
+        &sealed as &[&[u8]],
+        &locales as &[Option<&str>],
+        &times
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -176,57 +204,82 @@ pub struct NewConsent<'a> {
     /// The person's id.
     pub person: Uuid,
     /// `updates` or `partner:{slug}`.
-    pub purpose: &'a str,
+    pub purpose: String,
     /// False: withdrawn.
     pub granted: bool,
     /// Given by the owner of the address, not by an organizer or an import.
     pub by_owner: bool,
     /// Text of the box.
-    pub wording: &'a str,
+    pub wording: String,
     /// First 8 bytes of the text's SHA-256, as hexadecimal digits.
-    pub version: &'a str,
+    pub version: String,
     /// Language of the text.
     pub locale: &'a str,
     /// Where it was asked: `petition:{slug}`, `api`, `import:{id}`, `preferences`.
     pub source: &'a str,
+    /// When it was given or withdrawn.
+    pub at: DateTime<Utc>,
 }
 
-/// Appends a consent. A consent that the owner has withdrawn is not granted again by anybody else (`by_owner` false).
-pub async fn append_consent(conn: &mut PgConnection, consent: &NewConsent<'_>, at: DateTime<Utc>) -> Result<()> {
+/// Appends consents, of each person at most one for each purpose. A consent that the owner has withdrawn is not granted
+/// again by anybody else (`by_owner` false).
+pub async fn append_consents(conn: &mut PgConnection, consents: &[NewConsent<'_>]) -> Result<(), sqlx::Error> {
+    if consents.is_empty() {
+        return Ok(());
+    }
+    let texts = |of: fn(&NewConsent<'_>) -> String| consents.iter().map(of).collect::<Vec<String>>();
+    let ids: Vec<Uuid> = consents.iter().map(|c| c.id).collect();
+    let people: Vec<Uuid> = consents.iter().map(|c| c.person).collect();
+    let granted: Vec<bool> = consents.iter().map(|c| c.granted).collect();
+    let by_owner: Vec<bool> = consents.iter().map(|c| c.by_owner).collect();
+    let times: Vec<DateTime<Utc>> = consents.iter().map(|c| c.at).collect();
     sqlx::query!(
         "INSERT INTO consents (id, person_id, purpose, granted, wording, wording_version, locale, source, created_at)
-         SELECT $1, $2, $3, $9, $4, $5, $6, $7, $8
-         WHERE $10 OR coalesce((SELECT c.granted FROM consents c WHERE c.person_id = $2 AND c.purpose = $3
-                                ORDER BY c.created_at DESC, c.id DESC LIMIT 1), true)",
-        consent.id,
-        consent.person,
-        consent.purpose,
-        consent.wording,
-        consent.version,
-        consent.locale,
-        consent.source,
-        at,
-        consent.granted,
-        consent.by_owner
+         SELECT v.id, v.person, v.purpose, v.granted, v.wording, v.version, v.locale, v.source, v.at
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::boolean[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
+              v (id, person, purpose, granted, by_owner, wording, version, locale, source, at)
+         WHERE v.by_owner OR coalesce((SELECT c.granted FROM consents c WHERE c.person_id = v.person AND c.purpose = v.purpose
+                                       ORDER BY c.created_at DESC, c.id DESC LIMIT 1), true)",
+        &ids,
+        &people,
+        &texts(|c| c.purpose.clone()),
+        &granted,
+        &by_owner,
+        &texts(|c| c.wording.clone()),
+        &texts(|c| c.version.clone()),
+        &texts(|c| c.locale.to_owned()),
+        &texts(|c| c.source.to_owned()),
+        &times
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// The wording of a partner's box, if the organization has such a partner.
-pub async fn partner_wording(
+/// The box of a partner in a form: organization, slug of the partner, language.
+pub type PartnerBoxKey<'a> = (Uuid, &'a str, &'a str);
+
+/// The wordings of partners' boxes, in this order; `None` where the organization has no such partner.
+pub async fn partner_wordings(
     conn: &mut PgConnection,
-    organization: Uuid,
-    slug: &str,
-    locale: &str,
-) -> Result<Option<String>> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT coalesce(wording ->> $3, wording ->> 'en', name) AS "wording!" FROM partners WHERE organization_id = $1 AND slug = $2"#,
-        organization, slug, locale
+    boxes: &[PartnerBoxKey<'_>],
+) -> Result<Vec<Option<String>>, sqlx::Error> {
+    if boxes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let organizations: Vec<Uuid> = boxes.iter().map(|(organization, ..)| *organization).collect();
+    let slugs: Vec<String> = boxes.iter().map(|(_, slug, _)| (*slug).to_owned()).collect();
+    let locales: Vec<String> = boxes.iter().map(|(.., locale)| (*locale).to_owned()).collect();
+    sqlx::query_scalar!(
+        "SELECT (SELECT coalesce(p.wording ->> v.locale, p.wording ->> 'en', p.name) FROM partners p
+                 WHERE p.organization_id = v.organization AND p.slug = v.slug)
+         FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY v (organization, slug, locale, n) ORDER BY v.n",
+        &organizations,
+        &slugs,
+        &locales
     )
-    .fetch_optional(conn)
-    .await?)
+    .fetch_all(conn)
+    .await
 }
 
 /// Deletes those of the people who have no details and no act left.

@@ -30,6 +30,7 @@ use crate::{
         text::EmailAddress,
         vault::Vault,
     },
+    people,
 };
 
 /// Name of the table, part of the associated data of a sealed rule.
@@ -356,7 +357,7 @@ async fn run_step(petitions: &Petitions, id: Uuid) -> Result<NextStep> {
         (chosen, seen, place)
     };
     let (ids, people): (Vec<Uuid>, Vec<Uuid>) = chosen.iter().map(|c| (c.id, c.person_id)).unzip();
-    invalidations::lock_people(&mut tx, &people).await?;
+    people::lock_people(&mut tx, &people).await?;
     let changed = if undoing {
         invalidations::restore_state(&mut tx, &ids, now).await?
     } else {
@@ -397,7 +398,7 @@ pub async fn change_signature_state(
 ) -> Result<Option<SignatureStateChange>> {
     let now = petitions.kernel.env.recorded_now(protected);
     let mut tx = conn.begin().await?;
-    invalidations::lock_people(&mut tx, &[row.person_id]).await?;
+    people::lock_people(&mut tx, &[row.person_id]).await?;
     let changed = invalidations::set_state(&mut tx, None, &[row.id], to, now).await?;
     apply_state_changes(petitions, &mut tx, &changed).await?;
     tx.commit().await?;

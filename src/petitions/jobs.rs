@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Petitions, counts, import, invalidation, milestones, store};
+use super::{Petitions, breakdowns, counts, import, invalidation, milestones, store};
 use crate::{
     kernel::background::{JobInfo, Jobs, Progress, Stage},
     people,
@@ -37,6 +37,16 @@ pub fn register_jobs(petitions: &Petitions, jobs: &mut Jobs) {
     );
     jobs.add(milestones, petitions, async |petitions, _| {
         milestones::record_milestones(&petitions).await?;
+        Ok(Progress::Done)
+    });
+    let breakdowns = JobInfo::tick(
+        "publish_breakdowns",
+        Stage::Follow,
+        "publishes breakdowns once a day, from 100 on, small cells merged, rounded",
+        "one petition in a transaction, 1,000 in a tick",
+    );
+    jobs.add(breakdowns, petitions, async |petitions, _| {
+        breakdowns::publish_due(&petitions).await?;
         Ok(Progress::Done)
     });
     let bursts = JobInfo::tick(

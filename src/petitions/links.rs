@@ -4,6 +4,7 @@ use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 
 use super::{
+    confirmation::{Credential, SignatureConfirmation},
     ops::{self, LoadedSignature},
     own_page_links, petition_delivery,
     state::SignatureState,
@@ -19,6 +20,22 @@ use crate::{
     },
     mail,
 };
+
+/// Purpose of links that confirm a signature, and of the codes to type instead.
+pub const CONFIRM_SIGNATURE: Purpose = Purpose::new(1);
+/// Purpose of links to the signer's own page.
+pub const MANAGE_SIGNATURE: Purpose = Purpose::new(2);
+/// Purpose of "this was not me" links.
+pub const REJECT_SIGNATURE: Purpose = Purpose::new(7);
+/// Purpose of links that show a petition before it is public. Not mailed: organizers share them, and they are not under
+/// `/t/`.
+pub const PREVIEW_PETITION: Purpose = Purpose::new(10);
+/// Purpose of links that change how a signer's name is shown.
+pub const SHOW_NAME: Purpose = Purpose::new(11);
+/// Purpose of links that download all data held about a signer.
+pub const MY_DATA: Purpose = Purpose::new(12);
+/// Purpose of links that erase a signer's data.
+pub const ERASE_SIGNER: Purpose = Purpose::new(13);
 
 /// Confirms a signature.
 pub struct ConfirmLink(pub Petitions);
@@ -38,7 +55,7 @@ pub(super) async fn find(
     let row = if lock { ops::lock(conn, token.row).await } else { store::signature(conn, token.row).await };
     let row = row.map_err(gone)?;
     token.check(row.link_generation)?;
-    ops::load_signature(petitions, conn, row).await
+    ops::load_signature(&petitions.kernel, conn, row).await
 }
 
 pub(super) fn title(c: &LoadedSignature) -> String {
@@ -129,7 +146,7 @@ pub(super) fn confirmed(c: &LoadedSignature, petitions: &Petitions) -> LinkPage 
     }
     if c.row.is_effective() && c.row.sealed.is_none() {
         // no contact is kept, so no mail can bring this link later
-        let href = petitions.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
+        let href = petitions.kernel.links.url(MANAGE_SIGNATURE, c.row.id, c.row.link_generation);
         page.lines.push(text(c.locale, "token-nothing-kept"));
         page.links.push(PageLink { label: text(c.locale, "token-keep-link"), href });
     }
@@ -138,7 +155,7 @@ pub(super) fn confirmed(c: &LoadedSignature, petitions: &Petitions) -> LinkPage 
 
 impl LinkHandler for ConfirmLink {
     fn purpose(&self) -> Purpose {
-        Purpose::ConfirmSignature
+        CONFIRM_SIGNATURE
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
@@ -151,7 +168,7 @@ impl LinkHandler for ConfirmLink {
                     page.details = details(&c);
                     page.links = vec![PageLink {
                         label: text(c.locale, "token-not-me-link"),
-                        href: self.0.kernel.links.url(Purpose::RejectSignature, c.row.id, c.row.link_generation),
+                        href: self.0.kernel.links.url(REJECT_SIGNATURE, c.row.id, c.row.link_generation),
                     }];
                     Ok(page)
                 }
@@ -166,13 +183,8 @@ impl LinkHandler for ConfirmLink {
 
     fn act<'a>(&'a self, token: &'a Token, _: &'a FormInput) -> BoxFuture<'a, Result<LinkPage>> {
         Box::pin(async move {
-            let mut conn = self.0.kernel.public.acquire().await?;
-            let mut tx = self.0.kernel.begin_on(&mut conn).await?;
-            let before = find(&self.0, &mut tx, token, true).await?;
-            ops::confirm(&self.0, &mut tx, &before).await?;
-            tx.commit().await?;
-            // the language may have been erased with the rest
-            let c = LoadedSignature { locale: before.locale, ..find(&self.0, &mut conn, token, false).await? };
+            let credential = Credential::Link(token.clone());
+            let c = self.0.confirm(SignatureConfirmation { id: token.row, credential }).await?;
             Ok(confirmed(&c, &self.0))
         })
     }
@@ -180,7 +192,7 @@ impl LinkHandler for ConfirmLink {
 
 impl LinkHandler for ManageLink {
     fn purpose(&self) -> Purpose {
-        Purpose::ManageSignature
+        MANAGE_SIGNATURE
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
@@ -213,7 +225,7 @@ impl LinkHandler for ManageLink {
 
 impl LinkHandler for RejectLink {
     fn purpose(&self) -> Purpose {
-        Purpose::RejectSignature
+        REJECT_SIGNATURE
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {

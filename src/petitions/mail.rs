@@ -5,6 +5,7 @@ use minijinja::context;
 use sqlx::PgConnection;
 
 use super::{
+    links::{CONFIRM_SIGNATURE, MANAGE_SIGNATURE},
     ops::{self, LoadedSignature},
     state::SignatureState,
     store,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    kernel::{links::Purpose, text::EmailAddress},
+    kernel::text::EmailAddress,
     mail::{self, Addressee, Composed, Composition, Draft, MailKind, QueuedEmail, SendBasis},
     organizers,
 };
@@ -42,7 +43,7 @@ async fn find_with(
     let rows = store::signatures_by_id(conn, &ids).await?;
     let found: Vec<Option<usize>> = ids.iter().map(|id| rows.iter().position(|row| row.id == *id)).collect();
     let rows = found.iter().flatten().map(|&n| rows[n].clone()).collect();
-    let mut loaded = ops::load_signatures(petitions, conn, rows).await?.into_iter();
+    let mut loaded = ops::load_signatures(&petitions.kernel, conn, rows).await?.into_iter();
     Ok(found.into_iter().map(|found| found.and_then(|_| loaded.next()).transpose()).collect())
 }
 
@@ -92,11 +93,11 @@ async fn asking(petitions: &Petitions, emails: &[QueuedEmail], kind: &str) -> Re
     let links = &petitions.kernel.links;
     let write = |c: LoadedSignature, to| {
         let action = &c.petition.action;
-        let confirm_url = links.url(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
+        let confirm_url = links.url(CONFIRM_SIGNATURE, c.row.id, c.row.link_generation);
         // the page for codes names the petition, so a neutral mail contains no code
         let mut code = String::new();
         if !action.protected {
-            code = links.code(Purpose::ConfirmSignature, c.row.id, c.row.link_generation);
+            code = links.code(CONFIRM_SIGNATURE, c.row.id, c.row.link_generation);
             code.insert(code.len() / 2, '-');
         }
         let code_url = petitions.kernel.url(&format!("{}/code", action.path()));
@@ -179,7 +180,7 @@ impl MailKind for OwnPageMail {
 
     fn compose<'a>(&'a self, emails: &'a [QueuedEmail]) -> BoxFuture<'a, Result<Vec<Composition>>> {
         let write = |c: LoadedSignature, to| {
-            let manage_url = self.0.kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
+            let manage_url = self.0.kernel.links.url(MANAGE_SIGNATURE, c.row.id, c.row.link_generation);
             compose(&self.0, &c, to, Self::KIND, context! { manage_url })
         };
         Box::pin(compose_unrequested(&self.0, emails, |c| c.row.is_effective(), write))
@@ -276,7 +277,7 @@ impl ThanksMail {
         let write = |c: LoadedSignature, to| {
             let action = &c.petition.action;
             let (text, _) = action.text(c.locale, "");
-            let manage_url = kernel.links.url(Purpose::ManageSignature, c.row.id, c.row.link_generation);
+            let manage_url = kernel.links.url(MANAGE_SIGNATURE, c.row.id, c.row.link_generation);
             let petition_url = kernel.url(&action.path());
             let page =
                 context! { manage_url, petition_url, share_text => text.thanks, unconfirmed => !action.confirms };

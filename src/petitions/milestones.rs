@@ -6,7 +6,11 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{mail::MilestoneMail, store::milestones, submission::Petitions};
+use super::{
+    mail::MilestoneMail,
+    store::{breakdowns, milestones},
+    submission::Petitions,
+};
 use crate::{
     error::Result,
     mail::{self, Class, NewEmail},
@@ -29,7 +33,8 @@ pub async fn record_milestones(petitions: &Petitions) -> Result<usize> {
     }
 }
 
-/// Processes some petitions whose number has changed: how many, and how many reached a milestone.
+/// Processes some petitions whose number or settings have changed: how many, and how many reached a milestone. Their
+/// breakdowns become due, if they show any.
 async fn record_some(petitions: &Petitions) -> Result<(i64, usize)> {
     let kernel = &petitions.kernel;
     let mut tx = kernel.work.begin().await?;
@@ -53,6 +58,7 @@ async fn record_some(petitions: &Petitions) -> Result<(i64, usize)> {
             mail::enqueue(&mut tx, &kernel.env, email).await?;
         }
     }
+    breakdowns::schedule(&mut tx, &moved, kernel.env.now().date_naive()).await?;
     tx.commit().await?;
     Ok((i64::try_from(moved.len()).unwrap_or(PETITIONS_PER_TRANSACTION), reached.len()))
 }

@@ -2,17 +2,19 @@
 //!
 //! The way of a signature: [`api`] or [`mod@pages`] validates what was typed, seals it on the signature's own row and
 //! hands the act to [`batch`], which writes it in a batch with its mail (`submit_signatures` in the migrations).
-//! Where a confirmation is asked, [`links`] shows the mailed page and [`ops::confirm`] makes it count. [`mail`]
-//! composes the messages. Numbers come from the counts of `campaigns`, never from counting rows; [`counts`] compares
-//! the two at night. What a signer can do alone stands in [`own_page_links`] (behind mailed links) and [`own_page`]
-//! (by address); [`questions`] is what the form asks. [`comments`] and [`live_count`] are what the page shows
-//! besides. [`abuse`] holds floods back, [`invalidation`] takes out what does not belong, [`import`] brings in what
-//! was signed elsewhere, [`petition_delivery`] fixes the number that is handed over.
+//! Where a confirmation is asked, [`links`] shows the mailed page and [`confirmation`] makes it count, many at once.
+//! [`mail`] composes the messages. Numbers come from the counts of `campaigns`, never from counting rows;
+//! [`counts`] compares the two at night, [`breakdowns`] says when the public's are published. What a signer can do alone stands in [`own_page_links`] (behind mailed links)
+//! and [`own_page`] (by address); [`questions`] is what the form asks. [`comments`] and [`live_count`] are what the
+//! page shows besides. [`abuse`] holds floods back, [`invalidation`] takes out what does not belong, [`import`] brings
+//! in what was signed elsewhere, [`petition_delivery`] fixes the number that is handed over.
 
 mod abuse;
 mod api;
 mod batch;
+mod breakdowns;
 mod comments;
+mod confirmation;
 mod counts;
 mod csv_reader;
 mod document;
@@ -39,6 +41,9 @@ pub use csv_reader::{preview_csv, read_rows as read_csv_rows};
 pub use document::NewPetition;
 pub use invalidation::Effect;
 pub use jobs::register_jobs;
+pub use links::{
+    CONFIRM_SIGNATURE, ERASE_SIGNER, MANAGE_SIGNATURE, MY_DATA, PREVIEW_PETITION, REJECT_SIGNATURE, SHOW_NAME,
+};
 pub use ops::create_petition;
 pub use pages::pages;
 pub use petition_delivery::{DeliveryCounts, delivery_counts, find as find_petition_delivery};

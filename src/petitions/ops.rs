@@ -1,28 +1,25 @@
-//! Operations on petitions and signatures: create, confirm, withdraw, reject.
+//! Operations on petitions and signatures: create, load, count, withdraw, reject. Confirming is in
+//! [`super::confirmation`].
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
-use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
     document::{NewPetition, PetitionDocument, last_segment},
-    mail::ThanksMail,
     state::{CommentState, SignatureState},
     store::{self, Petition, SignatureRow},
-    submission::{Petitions, SIGNATURES, SignaturePayload},
+    submission::{SIGNATURES, SignaturePayload},
 };
 use crate::{
-    campaigns::{self, Confirmation, Kind, NewAction, Privacy, State},
+    campaigns::{self, Confirmation, Kind, NewAction, Privacy},
     error::{Code, Error, Result},
-    kernel::{Kernel, links::expired, text::LocaleTag, vault::Vault},
-    letters,
-    mail::{self, Class, NewEmail},
-    people::{self, ConsentContext},
+    kernel::{Kernel, group_commit::BatchError, text::LocaleTag, vault::Vault},
+    letters, people,
 };
 
 /// Creates a petition with id `id`.
@@ -79,6 +76,7 @@ async fn find_attached_letter(
 }
 
 /// A signature with its petition and decrypted data, for links and mails.
+#[derive(Clone, Debug)]
 pub struct LoadedSignature {
     /// The row.
     pub row: SignatureRow,
@@ -102,16 +100,41 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<SignatureRow> {
     store::lock_signature(conn, id).await
 }
 
+/// Petitions with their vaults, by id. A vault that does not open is the error of its petition alone.
+pub type OpenedPetitions = HashMap<Uuid, (Arc<Petition>, Result<Arc<Vault>>)>;
+
+/// Reads petitions and opens their vaults.
+pub async fn open_petitions(kernel: &Kernel, conn: &mut PgConnection, ids: &[Uuid]) -> Result<OpenedPetitions> {
+    let mut opened = HashMap::new();
+    for petition in store::petitions(conn, ids).await? {
+        let vault = kernel.vaults.open(petition.action.vault_id).await;
+        opened.insert(petition.action.id, (Arc::new(petition), vault));
+    }
+    Ok(opened)
+}
+
+/// Opens a signature of one of these petitions.
+///
+/// # Errors
+/// `internal` when the vault does not open the row, or the error of the vault.
+pub fn open_signature(opened: &OpenedPetitions, row: SignatureRow) -> Result<LoadedSignature> {
+    let (petition, vault) = opened.get(&row.petition_id).ok_or_else(Error::not_found)?;
+    let (petition, vault) = (petition.clone(), vault.as_ref().map_err(Error::repeated)?.clone());
+    let payload: SignaturePayload =
+        row.sealed.as_deref().map(|sealed| vault.open(SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default();
+    let locale = payload
+        .locale
+        .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
+        .unwrap_or(petition.action.locale);
+    Ok(LoadedSignature { row, petition, vault, payload, locale })
+}
+
 /// Loads what the link or mail of a signature needs.
 ///
 /// # Errors
 /// `internal` when the vault does not open.
-pub async fn load_signature(
-    petitions: &Petitions,
-    conn: &mut PgConnection,
-    row: SignatureRow,
-) -> Result<LoadedSignature> {
-    load_signatures(petitions, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
+pub async fn load_signature(kernel: &Kernel, conn: &mut PgConnection, row: SignatureRow) -> Result<LoadedSignature> {
+    load_signatures(kernel, conn, vec![row]).await?.pop().unwrap_or_else(|| Err(Error::not_found()))
 }
 
 /// As [`load_signature`] for many, in their order; each petition is read once.
@@ -119,107 +142,13 @@ pub async fn load_signature(
 /// # Errors
 /// As [`load_signature`]; the error of one row is its item.
 pub async fn load_signatures(
-    petitions: &Petitions,
+    kernel: &Kernel,
     conn: &mut PgConnection,
     rows: Vec<SignatureRow>,
 ) -> Result<Vec<Result<LoadedSignature>>> {
-    let mut known: HashMap<Uuid, (Arc<Petition>, Arc<Vault>)> = HashMap::new();
-    for row in &rows {
-        if let Entry::Vacant(place) = known.entry(row.petition_id) {
-            let petition = store::petition(conn, row.petition_id).await?;
-            let vault = petitions.kernel.vaults.open(petition.action.vault_id).await?;
-            place.insert((Arc::new(petition), vault));
-        }
-    }
-    let open = |row: SignatureRow| {
-        let (petition, vault) = known[&row.petition_id].clone();
-        let payload: SignaturePayload =
-            row.sealed.as_deref().map(|sealed| vault.open(SIGNATURES, row.id, sealed)).transpose()?.unwrap_or_default();
-        let locale = payload
-            .locale
-            .or_else(|| row.locale.as_deref().and_then(|l| LocaleTag::parse(l).ok()))
-            .unwrap_or(petition.action.locale);
-        Ok(LoadedSignature { row, petition, vault, payload, locale })
-    };
-    Ok(rows.into_iter().map(open).collect())
-}
-
-/// Confirms a signature on behalf of the owner of its address. Idempotent.
-///
-/// # Errors
-/// `link_expired` when the signature does not exist any more or was not confirmed in time.
-pub async fn confirm(petitions: &Petitions, conn: &mut PgConnection, c: &LoadedSignature) -> Result<()> {
-    let kernel = &petitions.kernel;
-    let action = &c.petition.action;
-    match c.row.state {
-        SignatureState::Counted | SignatureState::Quarantined => return Ok(()),
-        SignatureState::Duplicate => {
-            // confirmed only while the signature into which it was merged is effective
-            return store::find_effective(conn, &c.row).await?.map(|_| ()).ok_or_else(expired);
-        }
-        SignatureState::Pending if c.row.confirm_expires_at.is_some_and(|at| at > kernel.env.now()) => {}
-        _ => return Err(expired()),
-    }
-    // a signature given in time counts, also when the petition has closed since
-    if matches!(action.state, State::Draft | State::Archived) {
-        return Err(expired());
-    }
-    let at = kernel.env.recorded_now(action.protected);
-    let dropped = c.petition.drops_contact(c.payload.keep_nothing);
-    // the lock of the person's row ensures one counted signature for each address
-    if dropped {
-        people::lock_person(conn, c.row.person_id).await?;
-    } else {
-        merge_into_person(conn, kernel, c).await?;
-    }
-    // a suspicious signature is quarantined: it does not count, and its letter is not sent
-    let counts = c.row.quarantine_reason.is_none();
-    let into = if counts { SignatureState::Counted } else { SignatureState::Quarantined };
-    if store::confirm_pending(conn, &c.row, into, at).await? {
-        if counts {
-            start_counting(conn, kernel, &[c.row.id], c.row.letter_id.as_slice()).await?;
-        }
-        if dropped {
-            // the address is erased, so the next page shows what the mail would have contained
-            store::drop_contact(conn, &c.row).await?;
-        } else if action.send_thanks {
-            let email = NewEmail {
-                organization_id: action.organization_id,
-                class: Class::Notice,
-                kind: ThanksMail::KIND,
-                lane: "",
-                refs: json!({"signature": c.row.id}),
-                protected: action.protected,
-                due_at: None,
-            };
-            mail::enqueue(conn, &kernel.env, email).await?;
-        }
-    } else if let Some(counted) = store::lock_effective(conn, &c.row).await? {
-        store::end_signature(conn, c.row.id, SignatureState::Duplicate, at).await?;
-        if let Some(letter) = c.row.letter_id {
-            letters::drop_attached_letter(conn, letter).await?;
-        }
-        if dropped {
-            return store::drop_contact(conn, &counted).await;
-        }
-        // signed before: the new data replaces the former
-        let before: SignaturePayload = counted
-            .sealed
-            .as_deref()
-            .map(|sealed| c.vault.open(SIGNATURES, counted.id, sealed))
-            .transpose()?
-            .unwrap_or_default();
-        let now = SignaturePayload {
-            details: before.details.merged(c.payload.details.clone()),
-            comments: if c.payload.comments.is_empty() { before.comments } else { c.payload.comments.clone() },
-            answers: before.answers.into_iter().chain(c.payload.answers.clone()).collect(),
-            ..c.payload.clone()
-        };
-        let sealed = c.vault.seal(&kernel.env, SIGNATURES, counted.id, &now);
-        store::update_counted(conn, counted.id, &sealed, &c.row, !c.payload.comments.is_empty()).await?;
-        store::comments::notify_changed(conn, action.id).await?;
-    }
-    Ok(())
+    let ids: BTreeSet<Uuid> = rows.iter().map(|row| row.petition_id).collect();
+    let opened = open_petitions(kernel, conn, &ids.into_iter().collect::<Vec<_>>()).await?;
+    Ok(rows.into_iter().map(|row| open_signature(&opened, row)).collect())
 }
 
 /// Adds signatures to the counters and confirms their attached letters.
@@ -231,12 +160,9 @@ pub async fn start_counting(
     kernel: &Kernel,
     signatures: &[Uuid],
     attached_letters: &[Uuid],
-) -> Result<()> {
+) -> Result<(), BatchError> {
     store::add_deltas(conn, signatures, 1).await?;
-    for letter in attached_letters {
-        letters::confirm_attached_letter(conn, kernel, *letter).await?;
-    }
-    Ok(())
+    letters::confirm_attached_letters(conn, kernel, attached_letters).await
 }
 
 /// Subtracts signatures from the counters and stops what was not sent of their attached letters.
@@ -251,30 +177,6 @@ pub async fn stop_counting(
         letters::withdraw_attached_letter(conn, kernel, *letter).await?;
     }
     Ok(())
-}
-
-/// Merges details and consents into the person.
-async fn merge_into_person(conn: &mut PgConnection, kernel: &Kernel, c: &LoadedSignature) -> Result<()> {
-    let action = &c.petition.action;
-    people::merge_confirmed_details(
-        conn,
-        kernel,
-        &c.vault,
-        c.row.person_id,
-        c.payload.details.clone(),
-        c.row.locale.as_deref(),
-        action.protected,
-    )
-    .await?;
-    let source = format!("petition:{}", action.slug);
-    let consent_context = ConsentContext {
-        organization: action.organization_id,
-        organization_name: &action.organization_name,
-        locale: c.locale,
-        source: &source,
-        updates_wording: None,
-    };
-    people::append_consents(conn, kernel, c.row.person_id, &c.payload.consents, consent_context, action.protected).await
 }
 
 /// Deletes a pending signature, with its letter.
@@ -302,7 +204,7 @@ pub async fn withdraw(conn: &mut PgConnection, kernel: &Kernel, row: &SignatureR
         if row.comment_state == CommentState::Shown {
             store::comments::notify_changed(conn, row.petition_id).await?;
         }
-        store::erase_duplicate_payloads(conn, row.petition_id, row.person_id).await?;
+        store::confirmations::erase_duplicate_payloads(conn, &[(row.petition_id, row.person_id)]).await?;
     }
     Ok(())
 }

@@ -11,13 +11,13 @@ use axum::{
 use minijinja::{Value, context, value::Serde};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use uuid::Uuid;
 
 use super::{
-    links::confirmed,
+    confirmation::{Credential, SignatureConfirmation},
+    links::{CONFIRM_SIGNATURE, confirmed},
     mail::OwnPageMail,
-    ops,
-    store::{self, Petition, signers},
+    ops::LoadedSignature,
+    store::{Petition, SignatureRow, signers},
     submission::Petitions,
 };
 use crate::{
@@ -26,20 +26,28 @@ use crate::{
     kernel::{
         Kernel,
         extract::PathParams,
-        forms::{challenge_context, form_errors},
-        links::Purpose as LinkPurpose,
+        forms::{FormFields, challenge_context, field_of, form_errors},
         pages::{Visitor, private},
         rate_limit::{Attempt, AttemptPurpose, Proof, Source},
         text::EmailAddress,
     },
     mail::{self, Class, NewEmail},
+    people::PERSON_FORM_FIELDS,
 };
+
+/// Fields of the forms besides those of a person, by JSON pointers as the API has them.
+const FORM_FIELDS: &FormFields = &[("muster:code", "code")];
 
 /// Routes of these pages.
 pub fn routes() -> Router<Petitions> {
     Router::new()
         .route("/p/{slug}/code", get(show_code).post(submit_code))
         .route("/my", get(show_my_page).post(request_own_page_mail))
+}
+
+/// Name of the form field of a JSON pointer.
+fn field(pointer: &str) -> String {
+    field_of(pointer, &[PERSON_FORM_FIELDS, FORM_FIELDS])
 }
 
 /// Context of a form that is shown again.
@@ -105,7 +113,7 @@ fn code_page(
     feedback: &FormState,
 ) -> Result<Response> {
     let page = context! {
-        form => context! { action => path, values => Serde(form), errors => Serde(form_errors(visitor.locale, &feedback.errors)), locale => visitor.locale.as_str() },
+        form => context! { action => path, values => Serde(form), errors => Serde(form_errors(visitor.locale, &feedback.errors, field)), locale => visitor.locale.as_str() },
         challenge => feedback.challenge.clone(),
     };
     Ok(private(petitions.kernel.pages.page("pages/code.html", visitor, "", page)?))
@@ -154,11 +162,8 @@ async fn submit_code(
         Err(error) => return rate_limited_page(kernel, error, page),
     };
     match confirm_by_code(&petitions, &petition, &address, &form.code).await {
-        Ok(Some(id)) => {
+        Ok(Some(c)) => {
             counted.succeeded().await;
-            let mut conn = kernel.db.acquire().await?;
-            let row = store::signature(&mut conn, id).await?;
-            let c = ops::load_signature(&petitions, &mut conn, row).await?;
             link_page(kernel, &confirmed(&c, &petitions))
         }
         Ok(None) => refused(FieldError::new("/muster:code", "wrong_code", "")),
@@ -175,22 +180,16 @@ async fn confirm_by_code(
     petition: &Petition,
     address: &EmailAddress,
     code: &str,
-) -> Result<Option<Uuid>> {
+) -> Result<Option<LoadedSignature>> {
     let kernel = &petitions.kernel;
     let vault = kernel.vaults.open(petition.action.vault_id).await?;
     let mut conn = kernel.public.acquire().await?;
-    let mut tx = kernel.begin_on(&mut conn).await?;
-    let rows = signers::by_address(&mut tx, petition.action.id, vault.id, &vault.email_index(address)).await?;
-    let fits = |row: &store::SignatureRow| {
-        kernel.links.is_code(code, LinkPurpose::ConfirmSignature, row.id, row.link_generation)
-    };
-    let Some(row) = rows.iter().find(|row| fits(row)) else { return Ok(None) };
-    let row = ops::lock(&mut tx, row.id).await?;
-    let id = row.id;
-    let c = ops::load_signature(petitions, &mut tx, row).await?;
-    ops::confirm(petitions, &mut tx, &c).await?;
-    tx.commit().await?;
-    Ok(Some(id))
+    let rows = signers::by_address(&mut conn, petition.action.id, vault.id, &vault.email_index(address)).await?;
+    drop(conn);
+    let fits = |row: &&SignatureRow| kernel.links.is_code(code, CONFIRM_SIGNATURE, row.id, row.link_generation);
+    let Some(row) = rows.iter().find(fits) else { return Ok(None) };
+    let credential = Credential::Code(code.to_owned());
+    petitions.confirm(SignatureConfirmation { id: row.id, credential }).await.map(Some)
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -212,7 +211,7 @@ fn my_page(
 ) -> Result<Response> {
     let page = context! {
         asked,
-        form => context! { action => "/my", values => Serde(form), errors => Serde(form_errors(visitor.locale, &feedback.errors)), locale => visitor.locale.as_str() },
+        form => context! { action => "/my", values => Serde(form), errors => Serde(form_errors(visitor.locale, &feedback.errors, field)), locale => visitor.locale.as_str() },
         challenge => feedback.challenge.clone(),
     };
     Ok(private(petitions.kernel.pages.page("pages/my.html", visitor, "", page)?))

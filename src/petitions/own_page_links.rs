@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
-    links::{find, title},
+    links::{ERASE_SIGNER, MY_DATA, SHOW_NAME, find, title},
     ops::LoadedSignature,
     store::{comments, signers},
     submission::{Display, Petitions, SignaturePayload},
@@ -35,11 +35,7 @@ pub fn onward(petitions: &Petitions, c: &LoadedSignature) -> Vec<PageLink> {
         label: text(c.locale, label),
         href: petitions.kernel.links.url(purpose, c.row.id, c.row.link_generation),
     };
-    vec![
-        to(Purpose::ShowName, "own-display-link"),
-        to(Purpose::MyData, "own-data-link"),
-        to(Purpose::EraseSigner, "own-delete-link"),
-    ]
+    vec![to(SHOW_NAME, "own-display-link"), to(MY_DATA, "own-data-link"), to(ERASE_SIGNER, "own-delete-link")]
 }
 
 /// Other petitions that this person has signed.
@@ -68,7 +64,7 @@ const DISPLAYS: [Display; 4] = Display::ALL;
 
 impl LinkHandler for ShowName {
     fn purpose(&self) -> Purpose {
-        Purpose::ShowName
+        SHOW_NAME
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
@@ -116,7 +112,7 @@ impl LinkHandler for ShowName {
 
 impl LinkHandler for MyData {
     fn purpose(&self) -> Purpose {
-        Purpose::MyData
+        MY_DATA
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {
@@ -180,7 +176,7 @@ fn erased(locale: LocaleTag) -> LinkPage {
 
 impl LinkHandler for EraseSigner {
     fn purpose(&self) -> Purpose {
-        Purpose::EraseSigner
+        ERASE_SIGNER
     }
 
     fn show<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, Result<LinkPage>> {

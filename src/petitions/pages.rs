@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::{
     abuse::RequestSignals,
+    links::PREVIEW_PETITION,
     live_count, own_page, petition_delivery_page, questions,
     store::{self, Petition},
     submission::{AttachedLetterInput, Display, NewSignature, Petitions},
@@ -24,17 +25,21 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         extract::{FORM_LIMIT, PathParams},
-        forms::{FormError, challenge_context, form_errors},
+        forms::{FormError, FormFields, challenge_context, field_of, form_errors},
         i18n,
-        links::{Purpose, expired},
+        links::expired,
         markdown,
         pages::{Visitor, moved, private},
         rate_limit::{Proof, Source},
         text::{LocaleTag, clean_line, clean_text},
     },
-    letters::{LetterAction, Prefilled},
-    people::{Consents, PersonBody},
+    letters::{self, LetterAction, Prefilled},
+    people::{Consents, PERSON_FORM_FIELDS, PersonBody},
 };
+
+/// Fields of the form besides those of a person and a letter, by the segments of JSON pointers into the API's body.
+const FORM_FIELDS: &FormFields =
+    &[("comments", "comments"), ("muster:display", "display"), ("muster:keep_nothing", "keep_nothing")];
 
 /// Number of updates on a petition's page.
 const UPDATES: u32 = 5;
@@ -103,6 +108,14 @@ async fn show(
     render(&petitions, &petition, &visitor, &form, &[], Value::from(()), false).await
 }
 
+/// Name of the form field of a JSON pointer.
+fn field(pointer: &str) -> String {
+    match pointer.strip_prefix("/muster:answers/") {
+        Some(question) => format!("answer-{question}"),
+        None => field_of(pointer, &[PERSON_FORM_FIELDS, FORM_FIELDS, letters::FORM_FIELDS]),
+    }
+}
+
 /// The page behind a preview link, for any state of the petition.
 async fn preview(
     State(petitions): State<Petitions>,
@@ -110,7 +123,7 @@ async fn preview(
     PathParams((slug, token)): PathParams<(String, String)>,
 ) -> Result<Response> {
     let kernel = &petitions.kernel;
-    let token = kernel.links.parse(&token).filter(|t| t.purpose == Purpose::PreviewAction).ok_or_else(expired)?;
+    let token = kernel.links.parse(&token).filter(|t| t.purpose == PREVIEW_PETITION).ok_or_else(expired)?;
     let petition = store::by_key(&mut *kernel.db.acquire().await?, &slug).await?;
     if token.row != petition.action.id {
         return Err(expired());
@@ -277,7 +290,7 @@ async fn submit(
                 &petition,
                 &visitor,
                 &form,
-                &form_errors(visitor.locale, &fields),
+                &form_errors(visitor.locale, &fields, field),
                 Value::from(()),
                 false,
             )

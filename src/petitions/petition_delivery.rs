@@ -29,6 +29,7 @@ use crate::{
         db::with_timeout,
         i18n::{self, text_of},
         links::Detail,
+        vault::Vault,
     },
     telemetry,
 };
@@ -38,7 +39,7 @@ use crate::{
 /// # Errors
 /// `not_found`.
 pub async fn find(conn: &mut PgConnection, petition: &Petition, id: Uuid) -> Result<PetitionDelivery> {
-    deliveries::deliveries(conn, petition.action.id, Some(id)).await?.pop().ok_or_else(Error::not_found)
+    deliveries::delivery(conn, petition.action.id, id).await?.ok_or_else(Error::not_found)
 }
 
 /// Signatures processed in one transaction.
@@ -97,7 +98,7 @@ async fn write_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id:
         let rows = deliveries::counted_signatures(&mut tx, petition, after, SIGNATURES_PER_TRANSACTION).await?;
         let Some(newest) = rows.last() else { break };
         after = newest.id;
-        let mut receipts: Vec<_> = rows.iter().map(|row| vault.receipt(id, row.id)).collect();
+        let mut receipts: Vec<_> = rows.iter().map(|row| receipt(&vault, id, row.id)).collect();
         for region in rows.into_iter().filter_map(|row| row.region) {
             *regions.entry(region).or_default() += 1;
         }
@@ -143,6 +144,11 @@ async fn write_statement(petitions: &Petitions, petition: Uuid, vault: Uuid, id:
     if deliveries::save_statement(&kernel.work, id, &statement).await? { Ok(()) } else { Err(taken_over()) }
 }
 
+/// The receipt that stands for a signature in the list of a delivery: without the vault's key nobody can tell whose it is.
+fn receipt(vault: &Vault, delivery: Uuid, signature: Uuid) -> [u8; RECEIPT_BYTES] {
+    vault.pseudonym("receipt", delivery, signature)
+}
+
 /// A receipt as in the list: 32 hexadecimal digits.
 pub fn receipt_line(receipt: &[u8; RECEIPT_BYTES]) -> String {
     HEXLOWER.encode(receipt) + "\n"
@@ -153,7 +159,7 @@ pub async fn signer_receipts(conn: &mut PgConnection, c: &LoadedSignature) -> Re
     let mut lines = Vec::new();
     for delivery in &c.petition.deliveries {
         let Some(statement) = &delivery.statement else { continue };
-        let receipt = c.vault.receipt(delivery.id, c.row.id);
+        let receipt = receipt(&c.vault, delivery.id, c.row.id);
         if deliveries::contains_receipt(conn, statement.list, receipt).await? {
             let label = text_of(c.locale, "own-receipt", "date", i18n::date(c.locale, delivery.date));
             lines.push(Detail { label, value: HEXLOWER.encode(&receipt) });

@@ -1,7 +1,9 @@
 //! SQL over `petitions` and `signatures`.
 
 pub mod abuse;
+pub mod breakdowns;
 pub mod comments;
+pub mod confirmations;
 pub mod counts;
 pub mod deliveries;
 pub mod imports;
@@ -150,8 +152,13 @@ pub async fn load_for_actions(conn: &mut PgConnection, actions: Vec<Action>) -> 
 /// # Errors
 /// `not_found`.
 pub async fn petition(conn: &mut PgConnection, id: Uuid) -> Result<Petition> {
-    let action = campaigns::by_id(conn, id).await?;
-    load_for_action(conn, action).await
+    petitions(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
+}
+
+/// Petitions by their ids, in that order; those that do not exist are left out.
+pub async fn petitions(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Petition>> {
+    let actions = campaigns::by_ids(conn, ids).await?;
+    load_for_actions(conn, actions).await
 }
 
 /// The columns of `petitions` that organizers set.
@@ -185,7 +192,8 @@ pub async fn insert(conn: &mut PgConnection, id: Uuid, letter: Option<Uuid>, col
     save(conn, id, columns).await
 }
 
-/// Updates all columns that organizers set. Milestones that are reached already are recorded on the next tick.
+/// Updates all columns that organizers set. Milestones that are reached already are recorded, and breakdowns that are shown
+/// from now on are published, on the next tick.
 pub async fn save(conn: &mut PgConnection, id: Uuid, columns: &PetitionColumns) -> Result<()> {
     sqlx::query!(
         "UPDATE petitions SET petition_text = $2, targets = $3, demands = $4, goal = $5, fields = $6, questions = $7, keeps_contacts = $8,
@@ -302,23 +310,6 @@ pub async fn lock_signature(conn: &mut PgConnection, id: Uuid) -> Result<Signatu
     .await?)
 }
 
-/// The effective signature of the same signer as this row: the counted or quarantined one. Locked.
-pub async fn lock_effective(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
-    Ok(sqlx::query_as!(
-        SignatureRow,
-        r#"SELECT id, petition_id, person_id, state AS "state: SignatureState", sealed, display AS "display: Display", comment_state AS "comment_state: CommentState",
-                  vetted AS "vetted: Vetting", locale, country, region, source, letter_id, link_generation,
-                  quarantine_reason AS "quarantine_reason: QuarantineReason", name_index, delivers_name, confirm_expires_at, created_at, counted_at
-         FROM signatures WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state IN ('counted', 'quarantined')
-         ORDER BY state LIMIT 1 FOR UPDATE"#,
-        row.petition_id,
-        row.person_id,
-        row.name_index
-    )
-    .fetch_optional(conn)
-    .await?)
-}
-
 /// The effective signature of the same signer as this row: the counted or quarantined one.
 pub async fn find_effective(conn: &mut PgConnection, row: &SignatureRow) -> Result<Option<SignatureRow>> {
     Ok(sqlx::query_as!(
@@ -336,103 +327,18 @@ pub async fn find_effective(conn: &mut PgConnection, row: &SignatureRow) -> Resu
     .await?)
 }
 
-/// Changes a pending signature to counted or quarantined (`into`). False when another one of the same signer is
-/// effective already; a counted one replaces a quarantined one.
-pub async fn confirm_pending(
-    conn: &mut PgConnection,
-    row: &SignatureRow,
-    into: SignatureState,
-    at: DateTime<Utc>,
-) -> Result<bool, sqlx::Error> {
-    // the caller holds the lock of the person's row; the partial unique index would refuse a second counted one
-    let done = sqlx::query!(
-        "UPDATE signatures s SET state = $2, counted_at = $3, confirm_expires_at = NULL
-         WHERE s.id = $1 AND s.state = 'pending'
-           AND NOT EXISTS (SELECT FROM signatures o WHERE o.person_id = s.person_id AND o.petition_id = s.petition_id AND o.name_index = s.name_index
-                           AND (o.state = 'counted' OR (o.state = 'quarantined' AND $2 = 'quarantined')))",
-        row.id,
-        into.as_str(),
-        at
-    )
-    .execute(&mut *conn)
-    .await?;
-    if done.rows_affected() == 1 && into == SignatureState::Counted {
-        sqlx::query!(
-            "UPDATE signatures SET state = 'duplicate', ended_at = $4, sealed = NULL
-             WHERE person_id = $2 AND petition_id = $1 AND name_index = $3 AND state = 'quarantined'",
-            row.petition_id,
-            row.person_id,
-            row.name_index,
-            at
-        )
-        .execute(conn)
-        .await?;
-    }
-    Ok(done.rows_affected() == 1)
-}
-
-/// Replaces the data of a counted signature by that of a newer, confirmed one of the same person; a new comment waits
-/// for approval.
-pub async fn update_counted(
+/// Ends a signature as duplicate (merged into the counted one) or withdrawn, and erases its data.
+pub async fn end_signature(
     conn: &mut PgConnection,
     id: Uuid,
-    sealed: &[u8],
-    newer: &SignatureRow,
-    new_comment: bool,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE signatures SET sealed = $2, display = $3, comment_state = CASE WHEN $4 THEN 'waiting' ELSE comment_state END, delivers_name = $5
-         WHERE id = $1",
-        id,
-        sealed,
-        newer.display.as_str(),
-        new_comment,
-        newer.delivers_name
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Erases everything of a counted signature that counting does not need, and the person's other pending signatures of
-/// the petition.
-pub async fn drop_contact(conn: &mut PgConnection, row: &SignatureRow) -> Result<()> {
-    sqlx::query!(
-        "UPDATE signatures SET sealed = NULL, display = 'hidden', comment_state = 'none', delivers_name = false WHERE id = $1",
-        row.id
-    )
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query!(
-        "DELETE FROM signatures WHERE petition_id = $1 AND person_id = $2 AND state = 'pending' AND id <> $3 AND letter_id IS NULL",
-        row.petition_id,
-        row.person_id,
-        row.id
-    )
-    .execute(&mut *conn)
-    .await?;
-    erase_duplicate_payloads(conn, row.petition_id, row.person_id).await
-}
-
-/// Ends a signature as duplicate (merged into the counted one) or withdrawn, and erases its data.
-pub async fn end_signature(conn: &mut PgConnection, id: Uuid, state: SignatureState, at: DateTime<Utc>) -> Result<()> {
+    state: SignatureState,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE signatures SET state = $2, ended_at = $3, confirm_expires_at = NULL, sealed = NULL, comment_state = 'none' WHERE id = $1",
         id,
         state.as_str(),
         at
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Erases the data of a person's duplicates, when the counted signature is withdrawn.
-pub async fn erase_duplicate_payloads(conn: &mut PgConnection, petition: Uuid, person: Uuid) -> Result<()> {
-    sqlx::query!(
-        "UPDATE signatures SET sealed = NULL WHERE petition_id = $1 AND person_id = $2 AND state = 'duplicate'",
-        petition,
-        person
     )
     .execute(conn)
     .await?;
@@ -446,7 +352,10 @@ pub async fn delete_pending(conn: &mut PgConnection, id: Uuid) -> Result<()> {
 }
 
 /// Appends the deltas of signatures to the counters of every dimension; `by` is 1 or -1.
-pub async fn add_deltas(conn: &mut PgConnection, signatures: &[Uuid], by: i64) -> Result<()> {
+pub async fn add_deltas(conn: &mut PgConnection, signatures: &[Uuid], by: i64) -> Result<(), sqlx::Error> {
+    if signatures.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
          SELECT s.petition_id, d.dimension, d.key, $2 * count(*)

@@ -11,10 +11,12 @@ use uuid::Uuid;
 
 use super::{
     abuse::{AbuseAssessment, AbuseSettings, BurstCounter, RequestSignals},
-    batch::{PreparedSignature, SignatureBatch},
+    batch::{PreparedSignature, SignatureBatch, SignatureConfirmations},
     comments::PublicComment,
+    confirmation::SignatureConfirmation,
     live_count::{MAX_STREAMS, MAX_STREAMS_PER_NETWORK},
     mail::{ConfirmMail, ThanksMail},
+    ops::LoadedSignature,
     state::CommentState,
     store::{self, Petition, SignatureSubmission, SubmissionResult, imports::Import},
 };
@@ -137,6 +139,7 @@ pub struct Shared {
     /// The slice of letters, for attached letters.
     pub letters: Letters,
     group_commit: GroupCommit<SignatureBatch>,
+    confirmations: GroupCommit<SignatureConfirmations>,
     cache: SharedCache<String, Arc<Petition>>,
     breakdowns: SharedCache<(Uuid, Dimension), Option<(NaiveDate, Cells)>>,
     pub(super) comments: SharedCache<Uuid, Arc<Vec<PublicComment>>>,
@@ -171,8 +174,10 @@ impl Petitions {
     /// The slice with empty caches; starts its group commit.
     pub fn new(kernel: Arc<Kernel>, authenticator: Authenticator, campaigns: Campaigns, letters: Letters) -> Self {
         let batch = SignatureBatch { db: kernel.hot.clone() };
+        let confirmations = SignatureConfirmations { kernel: kernel.clone() };
         Self(Arc::new(Shared {
             group_commit: GroupCommit::start(batch, kernel.settings.hot_path, kernel.env.clone()),
+            confirmations: GroupCommit::start(confirmations, kernel.settings.hot_path, kernel.env.clone()),
             cache: Cache::invalidated_by(
                 kernel.env.clone(),
                 &kernel.cache_invalidator,
@@ -203,9 +208,18 @@ impl Petitions {
         }))
     }
 
-    /// Stops accepting submissions and returns when the queued ones are written and answered.
+    /// Stops accepting submissions and confirmations, and returns when the queued ones are written and answered.
     pub async fn close(&self) {
-        self.group_commit.close().await;
+        tokio::join!(self.group_commit.close(), self.confirmations.close());
+    }
+
+    /// Confirms a signature on behalf of the owner of its address. Idempotent.
+    ///
+    /// # Errors
+    /// `link_expired` when the link or code is not the signature's, when the signature does not exist any more, or when
+    /// it was not confirmed in time.
+    pub async fn confirm(&self, confirmation: SignatureConfirmation) -> Result<LoadedSignature> {
+        self.confirmations.submit(confirmation).await?
     }
 
     /// A petition by id or slug, cached.

@@ -6,7 +6,10 @@ use std::{
     sync::{LazyLock, Mutex},
 };
 
-use axum::http::{Method, StatusCode};
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode},
+};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
@@ -208,6 +211,113 @@ fn every_operation_says_who_may_call_it() {
     assert_eq!(schemes.keys().collect::<Vec<_>>(), ["bearer", "osdi_api_token"]);
     for (name, operation) in operations() {
         assert!(operation["security"].is_array(), "{name} has no `security`");
+    }
+}
+
+/// The JSON bodies of an operation's requests and of what it answers when all goes well, by name.
+fn bodies(operation: &'static Value) -> impl Iterator<Item = (String, &'static Value)> {
+    let media = |at: String, value: &'static Value| {
+        let kinds = value.get("content").and_then(Value::as_object).into_iter().flatten();
+        kinds.filter(|(kind, _)| kind.contains("json")).map(move |(_, media)| (at.clone(), media))
+    };
+    let responses = operation["responses"].as_object().unwrap().iter().filter(|(status, _)| status.starts_with('2'));
+    media("request".to_owned(), &operation["requestBody"]).chain(responses.flat_map(move |(s, r)| media(s.clone(), r)))
+}
+
+#[test]
+fn every_body_has_an_example_that_fits_its_schema() {
+    let mut faults = Vec::new();
+    for (name, operation) in operations() {
+        for (of, media) in bodies(operation) {
+            let Some(example) = media.get("example") else { panic!("{name}: the body of {of} has no example") };
+            let mut schema = media["schema"].clone();
+            close(&mut schema, false);
+            let mut root = schema.as_object().cloned().unwrap();
+            root.insert("components".to_owned(), COMPONENTS.clone());
+            let validator = jsonschema::draft202012::new(&Value::Object(root)).unwrap();
+            faults.extend(validator.iter_errors(example).map(|e| format!("{name} {of}: {e} at {}", e.instance_path())));
+            if example.to_string().contains('…') {
+                faults.push(format!(
+                    "{name} {of}: write a text for the member with \"…\" in src/app/examples.json: {example}"
+                ));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// A template with the ids of what was created at each address filled in, or the slug.
+fn filled(template: &str, created: &BTreeMap<String, String>) -> String {
+    let mut path = String::new();
+    for (i, segment) in template.split('/').enumerate() {
+        let known = segment.starts_with('{').then(|| created.get(&path)).flatten();
+        let segment = known.map_or(segment, String::as_str);
+        path = if i == 0 { segment.to_owned() } else { format!("{path}/{segment}") };
+    }
+    path
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn examples_of_requests_are_accepted(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    // relays and lanes are known once a worker has run
+    let relay = "relay.example.org:587";
+    sqlx::query("INSERT INTO mail_relays (relay) VALUES ($1)").bind(relay).execute(&app.kernel.db).await.unwrap();
+    let mut created = BTreeMap::from([("/api/v1/mail/relays".to_owned(), relay.to_owned())]);
+    // what others refer to goes first, a POST before the PUT of what it creates, and what cannot be changed any more last
+    let first = ["campaigns", "offices", "sources", "petitions", "events", "advocacy_campaigns"];
+    let mut requests: Vec<_> = operations()
+        .filter_map(|(name, operation)| {
+            let (_, media) = bodies(operation).find(|(of, _)| of == "request")?;
+            let (method, path) = name.split_once(' ')?;
+            let of = path.split('/').nth(3)?;
+            let place = first.iter().position(|first| *first == of).unwrap_or(first.len());
+            Some((
+                (path.ends_with("/send"), method != "POST", place, path.len()),
+                method.to_owned(),
+                path.to_owned(),
+                &media["example"],
+            ))
+        })
+        .collect();
+    requests.sort_by_key(|(place, ..)| *place);
+    assert!(requests.len() > 30, "{}", requests.len());
+    for (_, method, template, example) in requests {
+        if template.ends_with("/imports/{import}/start") {
+            let petition = filled(template.trim_end_matches("/imports/{import}/start"), &created);
+            let file = Request::post(format!("{petition}/imports"))
+                .header("content-type", "text/csv")
+                .header("osdi-api-token", &token)
+                .body(Body::from("Name,E-mail\nAmara,amara@example.org\n"))
+                .unwrap();
+            created.insert(format!("{petition}/imports"), TestApp::created(&app.send(file).await).to_string());
+        }
+        if template.ends_with("/lanes/{lane}") {
+            // a lane is there while letters wait in it
+            let live = json!({"muster:live": true});
+            app.put("/api/v1/advocacy_campaigns/write-to-the-minister", Some(&token), &live).await.expect(200);
+            app.jobs().await;
+            let waiting = "SELECT lane FROM emails WHERE class = 'letter' AND state = 'queued' LIMIT 1";
+            let lane: String = sqlx::query_scalar(waiting).fetch_one(&app.kernel.db).await.unwrap();
+            created.insert("/api/v1/mail/lanes".to_owned(), lane);
+        }
+        let path = filled(&template, &created);
+        assert!(!path.contains('{'), "nothing was created for {path}");
+        let send = async |token| {
+            let reply = app.request(method.parse().unwrap(), &path, token, &[], Some(example)).await;
+            assert!(reply.status.is_success(), "{method} {path} refuses its example: {} {example}", reply.text());
+            reply
+        };
+        let reply = send(Some(token.as_str())).await;
+        let slug = example.get("muster:slug").and_then(Value::as_str).filter(|_| path.matches('/').count() == 3);
+        let id = reply.json()["identifiers"][0].as_str().map(|id| id.trim_start_matches("muster:").to_owned());
+        if let Some(id) = slug.map(str::to_owned).or(id).filter(|_| method == "POST") {
+            created.entry(path.clone()).or_insert(id);
+        }
+        if ["/signatures", "/attendances", "/outreaches"].iter().any(|end| path.ends_with(end)) {
+            assert_eq!(send(None).await.status, 202, "the same as a public act");
+        }
     }
 }
 

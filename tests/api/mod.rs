@@ -6,6 +6,7 @@ pub mod advocacy_campaigns;
 pub mod attempt_limits;
 pub mod broadcasts;
 pub mod campaigns;
+pub mod confirmations;
 pub mod contract;
 pub mod event_and_letter_round_trips;
 pub mod events;

@@ -261,6 +261,134 @@ async fn signatures_are_paged_and_filtered_as_plain_sql_would(pool: PgPool) {
     assert_eq!((total("email_address eq 'nobody'").await, total("email_address ne 'nobody'").await), (0, all));
 }
 
+/// Forty rows for each list that repeats its array beside `_embedded`, with ties in all but the last column of its
+/// order. `{petition}`, `{organization}`, `{organizer}` and `{word}`, which begins what must be unique, are filled in.
+const FORTY_ROWS: &str = "
+    INSERT INTO imports (id, petition_id, organizer_id, name, bytes, delimiter, columns, state, touched_at, created_at)
+        SELECT gen_random_uuid(), '{petition}', '{organizer}', 'list.csv', 1, ',', '{Email}', CASE WHEN n % 4 = 0 THEN 'done' ELSE 'failed' END, now(), now() FROM generate_series(1, 40) n;
+    INSERT INTO invalidations (id, petition_id, organizer_id, effect, rule, reason, state, created_at)
+        SELECT gen_random_uuid(), '{petition}', '{organizer}', 'release', '', 'Checked by hand', CASE WHEN n % 4 = 0 THEN 'done' ELSE 'failed' END, now() FROM generate_series(1, 40) n;
+    INSERT INTO petition_deliveries (id, petition_id, delivered_on, created_at)
+        SELECT gen_random_uuid(), '{petition}', date '2026-12-10' + n % 7, now() FROM generate_series(1, 40) n;
+    INSERT INTO paper_batches (id, petition_id, reference, sheets, count, organizer_id, created_at)
+        SELECT gen_random_uuid(), '{petition}', 'Box ' || n, 1, n, '{organizer}', now() FROM generate_series(1, 40) n;
+    INSERT INTO action_state_changes (id, action_id, state, reason, organizer_id, created_at)
+        SELECT gen_random_uuid(), '{petition}', 'paused', 'Pause ' || n, '{organizer}', timestamptz '2026-01-01Z' + n % 7 * interval '1 hour' FROM generate_series(1, 40) n;
+    INSERT INTO short_links (word, action_id, created_at)
+        SELECT '{word}-' || n, '{petition}', timestamptz '2026-01-01Z' + n % 7 * interval '1 hour' FROM generate_series(1, 40) n;
+    INSERT INTO partners (id, organization_id, slug, name, wording, created_at)
+        SELECT gen_random_uuid(), '{organization}', 'union-' || n, 'Union ' || n % 7, '{\"en\": \"Yes\"}', now() FROM generate_series(1, 40) n;
+    INSERT INTO sources (id, organization_id, word) SELECT gen_random_uuid(), '{organization}', '{word}-' || n FROM generate_series(1, 40) n;
+    INSERT INTO allowances (id, organization_id, kind, value, created_at)
+        SELECT gen_random_uuid(), '{organization}', CASE WHEN n % 2 = 0 THEN 'domain' ELSE 'network' END, 'union-' || n || '.example', now() FROM generate_series(1, 40) n;
+    INSERT INTO broadcasts (id, organization_id, organizer_id, texts, locale, actions, state, due_at, created_at)
+        SELECT gen_random_uuid(), '{organization}', '{organizer}', '{\"en\": {\"subject\": \"News\", \"body\": \"News\"}}', 'en', '{}', CASE WHEN n % 4 = 0 THEN 'done' ELSE 'failed' END, now(), now()
+        FROM generate_series(1, 40) n;";
+
+/// These lists: the path (below the petition unless it begins with a slash; its last word names the array), the member
+/// that tells items apart, the same in SQL, the table with the column of its scope, and the order.
+const REPEATED_LISTS: [(&str, &str, &str, &str, &str); 10] = [
+    ("imports", "/identifiers/0", "'muster:' || id", "imports WHERE petition_id", "id DESC"),
+    ("invalidations", "/identifiers/0", "'muster:' || id", "invalidations WHERE petition_id", "id DESC"),
+    (
+        "deliveries",
+        "/identifiers/0",
+        "'muster:' || id",
+        "petition_deliveries WHERE petition_id",
+        "delivered_on DESC, id DESC",
+    ),
+    ("paper_batches", "/reference", "reference", "paper_batches WHERE petition_id", "id DESC"),
+    ("history", "/reason", "reason", "action_state_changes WHERE action_id", "created_at, id"),
+    ("short_links", "/word", "word", "short_links WHERE action_id", "created_at, word"),
+    ("/api/v1/partners", "/muster:slug", "slug", "partners WHERE organization_id", "name, id"),
+    ("/api/v1/sources", "/word", "word", "sources WHERE organization_id", "word"),
+    ("/api/v1/integrity/allowances", "/value", "value", "allowances WHERE organization_id", "kind, value"),
+    ("/api/v1/broadcasts", "/identifiers/0", "'muster:' || id", "broadcasts WHERE organization_id", "id DESC"),
+];
+
+#[sqlx::test(migrations = "./migrations")]
+async fn lists_that_repeat_their_array_are_paged_as_plain_sql_would(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let mut all = Vec::new();
+    for organization in ["Alliance", "Neighbours"] {
+        let resources = create_all_resources(&app, organization).await;
+        let (owner, organizer): (Uuid, Uuid) =
+            sqlx::query_as("SELECT r.organization_id, r.id FROM organizers r JOIN organizations o ON o.id = r.organization_id WHERE o.name = $1 LIMIT 1")
+                .bind(organization)
+                .fetch_one(&app.kernel.db)
+                .await
+                .unwrap();
+        let sql = FORTY_ROWS
+            .replace("{petition}", &resources.petition.to_string())
+            .replace("{organization}", &owner.to_string())
+            .replace("{organizer}", &organizer.to_string())
+            .replace("{word}", &organization.to_lowercase());
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&app.kernel.db).await.unwrap();
+        all.push((resources, owner));
+    }
+    let (ours, owner) = &all[0];
+    let token = Some(ours.token.as_str());
+    for (list, member, column, from, order) in REPEATED_LISTS {
+        let (path, scope) = if list.starts_with('/') {
+            (list.to_owned(), owner)
+        } else {
+            (format!("/api/v1/petitions/{}/{list}", ours.petition), &ours.petition)
+        };
+        let name = path.rsplit('/').next().unwrap();
+        let rel = format!("muster:{name}");
+        let expected = async |condition: &str| -> Vec<String> {
+            let sql = format!("SELECT {column} FROM {from} = '{scope}' AND {condition} ORDER BY {order}");
+            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&app.kernel.db).await.unwrap()
+        };
+        let names = |body: &Value| -> Vec<String> {
+            let items = body["_embedded"][rel.as_str()].as_array().unwrap_or_else(|| panic!("{path}: {body}")).iter();
+            items.map(|item| item.pointer(member).unwrap().as_str().unwrap().to_owned()).collect()
+        };
+        let rows = expected("true").await;
+        let total = rows.len();
+        assert!((40..50).contains(&total), "{path} has {total}");
+        let first = app.get(&path, token).await.expect(200);
+        assert_eq!(names(&first), rows[..25], "{path}");
+        assert_eq!(
+            (&first["total_records"], &first["total_pages"], &first["page"], &first["per_page"]),
+            (&json!(total), &json!(2), &json!(1), &json!(25)),
+            "{path}"
+        );
+        assert!(first["_links"]["curies"].is_array() && first["_links"].get("previous").is_none(), "{path}");
+        let is_repeated = rel != "muster:allowances";
+        assert_eq!(first.get(&rel), is_repeated.then_some(&first["_embedded"][&rel]), "{path}");
+        // along `next`, and by number
+        let (mut walked, mut next, mut number) = (Vec::new(), Some(format!("{path}?per_page=7")), 0);
+        while let Some(at) = next {
+            number += 1;
+            let by_key = app.get(&at, token).await.expect(200);
+            let by_number = app.get(&format!("{path}?per_page=7&page={number}"), token).await.expect(200);
+            assert_eq!(by_key["_embedded"], by_number["_embedded"], "{path}, page {number}");
+            assert_eq!(by_key["_links"].get("previous").is_some(), number > 1, "{path}");
+            walked.extend(names(&by_key));
+            next = by_key["_links"]["next"]["href"].as_str().map(|href| app.path_of(href).to_owned());
+        }
+        assert_eq!((walked, number), (rows, total.div_ceil(7)), "{path}");
+        let past = app.get(&format!("{path}?page=999"), token).await.expect(200);
+        assert_eq!((names(&past).len(), &past["total_records"]), (0, &json!(total)), "{path}");
+        if ["imports", "invalidations", "broadcasts"].contains(&name) {
+            let done = app.get(&format!("{path}?{}", query("muster:state eq 'done'", 1, 100)), token).await;
+            assert_eq!(names(&done.expect(200)), expected("state = 'done'").await, "{path}");
+        }
+    }
+    // what a POST answers is the list's first hundred, and what is beside the list is about all of it
+    let paper =
+        app.get(&format!("/api/v1/petitions/{}/paper_batches?per_page=1", ours.petition), token).await.expect(200);
+    assert_eq!(paper["muster:extra"], (1..=40).sum::<i64>());
+    let added = app.post("/api/v1/sources", token, &json!({"word": "a-radio"})).await.expect(201);
+    assert_eq!((&added["muster:sources"][0]["word"], &added["total_records"]), (&json!("a-radio"), &json!(41)));
+    assert_eq!(added["muster:sources"].as_array().unwrap().len(), 41);
+    let settings = app.get("/api/v1/integrity", token).await.expect(200);
+    assert_eq!(settings["muster:allowances"].as_array().unwrap().len(), 40);
+    let href = settings["_links"]["muster:allowances"]["href"].as_str().unwrap();
+    assert_eq!(app.get(app.path_of(href), token).await.expect(200)["total_records"], 40);
+}
+
 /// Asserts the shape of one page of a list.
 #[track_caller]
 fn is_a_page(reply: &Reply, rel: &str, items: std::ops::RangeInclusive<usize>) {

@@ -117,7 +117,7 @@ impl Traffic {
 }
 
 /// The link of the newest mail that asks this address to confirm.
-async fn link_to(sink: &SmtpSink, address: &str) -> String {
+pub async fn link_to(sink: &SmtpSink, address: &str) -> String {
     until("a mail that asks to confirm", async || {
         let text = sink.messages_to(address).last()?.text().replace("=\r\n", "");
         let at = text.find("/t/")?;
@@ -128,7 +128,7 @@ async fn link_to(sink: &SmtpSink, address: &str) -> String {
     .await
 }
 
-async fn press(server: &Server, path: &str) -> u16 {
+pub async fn press(server: &Server, path: &str) -> u16 {
     let form = [("content-type", "application/x-www-form-urlencoded")];
     exchange(server.http, "POST", path, &form, b"").await.map_or(0, |reply| reply.status.as_u16())
 }

@@ -7,7 +7,7 @@ use axum::{
     http::{Request, header},
 };
 use chrono::TimeDelta;
-use muster::{app::from_loopback, kernel::links::Purpose};
+use muster::{app::from_loopback, petitions::MANAGE_SIGNATURE};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
@@ -182,7 +182,7 @@ async fn import_skips_withdrawn_signatures(pool: PgPool) {
     let back = sign("back@example.org").await;
     sign("here@example.org").await;
     for signature in [gone, back] {
-        app.press(&app.kernel.links.url(Purpose::ManageSignature, signature, 0)).await;
+        app.press(&app.kernel.links.url(MANAGE_SIGNATURE, signature, 0)).await;
     }
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'withdrawn'").await, 2);
     sign("back@example.org").await;

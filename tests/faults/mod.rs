@@ -1,5 +1,6 @@
 //! Faults: databases, relays, workers and clients that fail, stop or are slow.
 
+pub mod confirmations;
 pub mod database;
 pub mod exports;
 pub mod fault_injection;

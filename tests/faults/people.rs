@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use muster::kernel::links::Purpose;
+use muster::petitions::ERASE_SIGNER;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::{Duration, sleep};
@@ -217,7 +217,7 @@ async fn several_actions_are_locked_in_id_order(pool: PgPool) {
     let mut other = app.kernel.db.begin().await.unwrap();
     sqlx::query("SELECT FROM actions ORDER BY id LIMIT 1 FOR NO KEY UPDATE").fetch_one(&mut *other).await.unwrap();
     let erasing = async {
-        let url = app.kernel.links.url(Purpose::EraseSigner, id, generation);
+        let url = app.kernel.links.url(ERASE_SIGNER, id, generation);
         assert_eq!(app.press(&url).await.status, 200);
     };
     let looking = async {

@@ -53,6 +53,8 @@ async fn given_name(server: &Server, token: &str) -> Value {
 
 #[sqlx::test(migrations = false)]
 async fn migrate_makes_the_tables_and_a_second_run_changes_nothing(pool: PgPool) {
+    // a test's database is a copy of template1, which may have the tables (scripts/test.sh)
+    sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").execute(&pool).await.unwrap();
     assert_eq!(tables(&pool).await, 0);
     let house = Installation::new(&pool);
     house.run(&["migrate"]).await.ok();
@@ -458,6 +460,8 @@ async fn postgres_run_gives_a_command_a_database_and_passes_its_exit_code_on() {
     let cluster = data.filter(|path| path.join("PG_VERSION").exists()).collect::<Vec<_>>();
     assert_eq!(cluster, [Path::new(&house.path("var/postgres"))], "in the data root");
     assert!(!cluster[0].join("postmaster.pid").exists(), "it was stopped");
+    let quick = ["postgres", "run", "--no-fsync", "--", "sh", "-c", r#"psql "$DATABASE_URL" -Atc "SHOW fsync" "#];
+    assert_eq!(house.run(&quick).await.ok(), "off\n");
     let missing = house.run(&["postgres", "run", "--", "no-such-program"]).await;
     missing.refused(&["no-such-program"]);
     assert!(!cluster[0].join("postmaster.pid").exists(), "stopped after a failure, too");

@@ -9,11 +9,11 @@ use muster::{
     kernel::{
         Kernel,
         keyring::{Keyring, vault_key},
-        links::Purpose,
         text::EmailAddress,
         vault::maintenance::Node,
     },
     mail::{Engine, Mail, Sender, Transport, global_suppression_key, suppress_globally},
+    petitions::{CONFIRM_SIGNATURE, MANAGE_SIGNATURE},
     worker,
 };
 use serde_json::{Value, json};
@@ -303,19 +303,19 @@ async fn what_was_made_before_a_rotation_holds_after_it(pool: PgPool) {
     let first = keyed("k1", "cem@example.org").await;
     first.expect(201);
     let row = app.kernel.env.id();
-    let old_url = app.kernel.links.url(Purpose::ManageSignature, row, 0);
-    let old_code = app.kernel.links.code(Purpose::ConfirmSignature, row, 0);
+    let old_url = app.kernel.links.url(MANAGE_SIGNATURE, row, 0);
+    let old_code = app.kernel.links.code(CONFIRM_SIGNATURE, row, 0);
 
     app.kernel.vaults.rotate().await.unwrap();
     app.kernel.vaults.activate().await.unwrap();
     app.kernel.env.advance(TimeDelta::minutes(2));
 
     // links and codes
-    assert_ne!(app.kernel.links.url(Purpose::ManageSignature, row, 0), old_url, "new links carry the new key");
+    assert_ne!(app.kernel.links.url(MANAGE_SIGNATURE, row, 0), old_url, "new links carry the new key");
     let token_of = |url: &str| app.kernel.links.parse(url.rsplit('/').next().unwrap()).unwrap();
     token_of(&old_url).check(0).unwrap();
     token_of(&old_url).check(1).unwrap_err();
-    assert!(app.kernel.links.is_code(&old_code, Purpose::ConfirmSignature, row, 0));
+    assert!(app.kernel.links.is_code(&old_code, CONFIRM_SIGNATURE, row, 0));
     assert_eq!(app.press(link(&amara)).await.status, 200);
     assert_eq!(app.count("SELECT count(*) FROM signatures WHERE state = 'counted'").await, 3);
     app.post(SIGN, None, &signer("dee@example.org")).await.expect(202);

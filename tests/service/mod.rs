@@ -11,6 +11,7 @@ pub mod group_commit;
 pub mod hot_path_load;
 pub mod jobs;
 pub mod keyring;
+pub mod links;
 pub mod logging;
 pub mod operations;
 pub mod schema;

@@ -260,7 +260,9 @@ impl Server {
     pub async fn stop(mut self) {
         self.signal(Signal::SIGTERM);
         let status = self.ended().await;
-        assert!(status.success(), "{status}: {}", self.log());
+        let log = self.log();
+        assert!(status.success(), "{status}: {log}");
+        assert!(!log.contains('\u{1b}'), "no colours in a file: {log}");
     }
 
     /// What it wrote to standard error.

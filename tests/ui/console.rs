@@ -169,6 +169,36 @@ async fn petition_page_shows_and_edits_every_setting(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn long_lists_have_pages(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    let id = app.petition(&token, json!({})).await;
+    sqlx::query("INSERT INTO short_links (word, action_id, created_at) SELECT 'word-' || n, $1, now() + n * interval '1 second' FROM generate_series(1, 60) n")
+        .bind(id)
+        .execute(&app.kernel.db)
+        .await
+        .unwrap();
+    let session = sign_in(&app).await;
+    let look = async |query: &str| get(&app, &format!("/console/petitions/{id}{query}"), &session).await.text();
+    for (query, (first, last), links) in [
+        ("", (1, 25), [false, true]),
+        ("?links=2", (26, 50), [true, true]),
+        ("?links=3", (51, 60), [true, false]),
+        ("?links=9", (61, 60), [true, false]),
+        ("?links=none", (1, 25), [false, true]),
+    ] {
+        let page = look(query).await;
+        for n in 1..=60 {
+            assert_eq!(page.contains(&format!("/go/word-{n}<")), (first..=last).contains(&n), "{query}: {n}");
+        }
+        assert_eq!(["rel=\"prev\"", "rel=\"next\""].map(|link| page.contains(link)), links, "{query}");
+    }
+    let next = format!("href=\"/console/petitions/{id}?links=3#links\"");
+    assert!(look("?links=2").await.contains(&next));
+    assert!(look("?links=9").await.contains(&next), "from past the end, back to the last page");
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn file_upload_through_the_form(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

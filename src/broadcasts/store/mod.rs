@@ -15,9 +15,26 @@ pub use recipients::*;
 use crate::{
     broadcasts::states::BroadcastState,
     error::Result,
-    kernel::{text::EmailAddress, vault::Vault},
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
+        paging::{Extent, PageParams},
+        text::EmailAddress,
+        vault::Vault,
+    },
     people::{Details, PEOPLE},
 };
+
+/// Filter fields of broadcasts.
+pub const BROADCAST_FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "b.id", kind: FieldKind::Identifier },
+    Field { name: "created_date", column_sql: "b.created_at", kind: FieldKind::Timestamp },
+    Field {
+        name: "muster:state",
+        column_sql: "b.state",
+        kind: FieldKind::Enum(&["draft", "scheduled", "sending", "paused", "done", "cancelled", "failed"]),
+    },
+]);
 
 /// What a broadcast says in one language.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -102,33 +119,42 @@ pub async fn save(conn: &mut PgConnection, b: &Broadcast, organizer: Uuid) -> Re
 
 /// Reads and locks a broadcast, for a step of its jobs.
 pub async fn lock(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Broadcast>> {
-    Ok(broadcasts(conn, organization, Some(id), true).await?.pop())
-}
-
-/// An organization's broadcasts, newest first, at most 200; or the one with this id. `lock` locks that one for a
-/// change.
-pub async fn broadcasts(
-    conn: &mut PgConnection,
-    organization: Uuid,
-    id: Option<Uuid>,
-    lock: bool,
-) -> Result<Vec<Broadcast>> {
-    if lock {
-        sqlx::query!(
-            "SELECT FROM broadcasts WHERE id = $1 AND organization_id = $2 FOR NO KEY UPDATE",
-            id,
-            organization
-        )
+    sqlx::query!("SELECT FROM broadcasts WHERE id = $1 AND organization_id = $2 FOR NO KEY UPDATE", id, organization)
         .fetch_optional(&mut *conn)
         .await?;
-    }
+    broadcast(conn, organization, id).await
+}
+
+/// One page of an organization's broadcasts, newest first.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number.
+pub async fn list(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    filter: Option<&Filter>,
+    page: &PageParams,
+) -> Result<(Vec<Broadcast>, Extent)> {
+    let scope = [("b.organization_id", ScopeValue::Id(organization))];
+    let list = KeysetList::new("broadcasts b", &[KeyColumn { sql: "b.id", kind: KeyKind::Uuid }], &scope);
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let rows = by_ids(conn, organization, &ids).await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
+}
+
+/// An organization's broadcast.
+pub async fn broadcast(conn: &mut PgConnection, organization: Uuid, id: Uuid) -> Result<Option<Broadcast>> {
+    Ok(by_ids(conn, organization, &[id]).await?.pop())
+}
+
+async fn by_ids(conn: &mut PgConnection, organization: Uuid, ids: &[Uuid]) -> Result<Vec<Broadcast>> {
     Ok(sqlx::query_as!(
         Broadcast,
         r#"SELECT id, organization_id, texts AS "texts: Json<BTreeMap<String, Text>>", locale, actions, locales, regions, sources,
                   state AS "state: BroadcastState", due_at, audience, audience_at, audience_cursor, audience_frozen, freeze_cursor, recipients, enqueue_cursor, requeues_given_up, created_at, started_at, finished_at
-           FROM broadcasts WHERE organization_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id DESC LIMIT 200"#,
+           FROM broadcasts WHERE organization_id = $1 AND id = ANY ($2)"#,
         organization,
-        id
+        ids
     )
     .fetch_all(conn)
     .await?)

@@ -146,6 +146,14 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     Ok(())
 }
 
+/// Locks an action for a change, unless another transaction holds it: false then.
+pub async fn try_lock(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
+    let locked = sqlx::query_scalar!("SELECT id FROM actions WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED", id)
+        .fetch_optional(conn)
+        .await?;
+    Ok(locked.is_some())
+}
+
 async fn find(conn: &mut PgConnection, id: Option<Uuid>, kind: Option<Kind>, slug: Option<&str>) -> Result<Action> {
     sqlx::query_as!(
         ActionRow,
@@ -209,23 +217,19 @@ const OWN_INDEXES: &[Index] = &[
 /// Indexes over the public actions of all organizations.
 const PUBLIC_INDEXES: &[Index] = &[Index::equal("a.id"), Index::equal("a.slug")];
 
-/// One page of actions of a kind, newest first: an organization's, or the public ones. In filters the kind's own
-/// table is `k`, and actions are `a`.
+/// One page of actions of a kind, newest first: an organization's, or the public ones. `filtered` is the kind's own table
+/// (`k` in filters) joined to `actions a`.
 ///
 /// # Errors
 /// `invalid_parameter` for a page that is not found by its number.
 pub async fn page_of_actions(
     conn: &mut PgConnection,
     kind: Kind,
+    filtered: &'static str,
     organization: Option<Uuid>,
     filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<Action>, Extent)> {
-    let filtered = match kind {
-        Kind::Petition => "actions a JOIN petitions k ON k.id = a.id",
-        Kind::Event => "actions a JOIN events k ON k.id = a.id",
-        Kind::Letter => "actions a JOIN letter_actions k ON k.id = a.id",
-    };
     let mut scope: Vec<_> = organization.map(|id| ("a.organization_id", ScopeValue::Id(id))).into_iter().collect();
     scope.push(("a.kind", ScopeValue::Text(kind.as_str())));
     let list = KeysetList {

@@ -7,12 +7,19 @@ use uuid::Uuid;
 use super::super::action::{Kind, State};
 use crate::{
     error::Result,
-    kernel::{env::Env, text::Slug},
+    kernel::{
+        env::Env,
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
+        paging::{Extent, PageParams},
+        text::Slug,
+    },
 };
 
 /// A change of an action's state.
 #[derive(Clone, Debug)]
 pub struct StateChange {
+    /// Its id.
+    pub id: Uuid,
     /// The new state.
     pub state: State,
     /// Why, as the page shows it.
@@ -46,17 +53,30 @@ pub async fn log_state(
     Ok(())
 }
 
-/// The log of an action, oldest first.
-pub async fn state_changes(conn: &mut PgConnection, action: Uuid) -> Result<Vec<StateChange>> {
-    Ok(sqlx::query_as!(
+/// One page of an action's log, oldest first.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number.
+pub async fn state_changes(
+    conn: &mut PgConnection,
+    action: Uuid,
+    page: &PageParams,
+) -> Result<(Vec<StateChange>, Extent)> {
+    let key =
+        &[KeyColumn { sql: "c.created_at", kind: KeyKind::Timestamp }, KeyColumn { sql: "c.id", kind: KeyKind::Uuid }];
+    let scope = [("c.action_id", ScopeValue::Id(action))];
+    let list = KeysetList { is_ascending: true, ..KeysetList::new("action_state_changes c", key, &scope) };
+    let (ids, extent) = list.page(conn, None, page).await?;
+    let rows = sqlx::query_as!(
         StateChange,
-        r#"SELECT c.state AS "state: State", c.reason, o.name AS "organizer?", c.created_at
+        r#"SELECT c.id AS "id!", c.state AS "state!: State", c.reason AS "reason!", o.name AS "organizer?", c.created_at AS "created_at!"
            FROM action_state_changes c LEFT JOIN organizers o ON o.id = c.organizer_id
-           WHERE c.action_id = $1 ORDER BY c.created_at, c.id"#,
-        action
+           WHERE c.id = ANY ($1)"#,
+        &ids
     )
     .fetch_all(conn)
-    .await?)
+    .await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
 /// Closes actions that have reached their closing date, and logs it. Locked rows are left for the next time (`SKIP

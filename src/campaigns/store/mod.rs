@@ -3,16 +3,16 @@
 mod actions;
 mod campaigns;
 pub mod images;
-mod landing;
 mod lifecycle;
+mod partners;
 mod short_links;
 mod sources;
 mod updates;
 
 pub use actions::*;
 pub use campaigns::*;
-pub use landing::*;
 pub use lifecycle::*;
+pub use partners::*;
 pub use short_links::*;
 pub use sources::*;
 pub use updates::*;

@@ -5,7 +5,13 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::super::action::Kind;
-use crate::error::Result;
+use crate::{
+    error::Result,
+    kernel::{
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
+        paging::{Extent, PageParams},
+    },
+};
 
 /// A short link of an action.
 #[derive(Clone, Debug)]
@@ -49,17 +55,28 @@ pub async fn upsert_short_link(conn: &mut PgConnection, word: &str, action: Uuid
     Ok(done.rows_affected() == 1)
 }
 
-/// The short links of an action, with their clicks.
-pub async fn short_links(conn: &mut PgConnection, action: Uuid) -> Result<Vec<ShortLink>> {
-    Ok(sqlx::query_as!(
+/// One page of an action's short links with their clicks, oldest first.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number.
+pub async fn short_links(conn: &mut PgConnection, action: Uuid, page: &PageParams) -> Result<(Vec<ShortLink>, Extent)> {
+    let key = &[
+        KeyColumn { sql: "s.created_at", kind: KeyKind::Timestamp },
+        KeyColumn { sql: "s.word", kind: KeyKind::Text },
+    ];
+    let scope = [("s.action_id", ScopeValue::Id(action))];
+    let list = KeysetList { is_ascending: true, ..KeysetList::new("short_links s", key, &scope) };
+    let (words, extent) = list.page::<String>(conn, None, page).await?;
+    let rows = sqlx::query_as!(
         ShortLink,
         r#"SELECT s.word, coalesce(sum(h.clicks), 0)::bigint AS "clicks!", s.created_at
            FROM short_links s LEFT JOIN short_link_clicks h ON h.word = s.word
-           WHERE s.action_id = $1 GROUP BY s.word ORDER BY s.created_at, s.word"#,
-        action
+           WHERE s.word = ANY ($1) GROUP BY s.word"#,
+        &words
     )
     .fetch_all(conn)
-    .await?)
+    .await?;
+    Ok((in_order(rows, &words, |row| row.word.clone()), extent))
 }
 
 /// Deletes a short link of an action, with its clicks. False: the action has none with this word.

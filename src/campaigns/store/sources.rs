@@ -3,7 +3,13 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    kernel::{
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
+        paging::{Extent, PageParams},
+    },
+};
 
 /// A registered word.
 #[derive(Clone, Debug)]
@@ -14,21 +20,36 @@ pub struct SourceRow {
     pub partner: Option<String>,
 }
 
-/// The words of an organization.
-pub async fn sources(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<SourceRow>> {
-    Ok(sqlx::query_as!(
+/// One page of an organization's words, in their order.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number.
+pub async fn sources(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    page: &PageParams,
+) -> Result<(Vec<SourceRow>, Extent)> {
+    let key = &[KeyColumn { sql: "s.word", kind: KeyKind::Text }];
+    let scope = [("s.organization_id", ScopeValue::Id(organization))];
+    let list = KeysetList { is_ascending: true, ..KeysetList::new("sources s", key, &scope) };
+    let (words, extent) = list.page::<String>(conn, None, page).await?;
+    let rows = sqlx::query_as!(
         SourceRow,
-        r#"SELECT s.word, p.slug AS "partner?" FROM sources s LEFT JOIN partners p ON p.id = s.partner_id
-           WHERE s.organization_id = $1 ORDER BY s.word"#,
-        organization
+        r#"SELECT s.word AS "word!", p.slug AS "partner?" FROM sources s LEFT JOIN partners p ON p.id = s.partner_id
+           WHERE s.organization_id = $1 AND s.word = ANY ($2)"#,
+        organization,
+        &words
     )
     .fetch_all(conn)
-    .await?)
+    .await?;
+    Ok((in_order(rows, &words, |row| row.word.clone()), extent))
 }
 
 /// A partner organization.
 #[derive(Clone, Debug)]
 pub struct PartnerRow {
+    /// Its id.
+    pub id: Uuid,
     /// Its slug.
     pub slug: String,
     /// Its name.
@@ -37,15 +58,23 @@ pub struct PartnerRow {
     pub wording: serde_json::Value,
 }
 
-/// The partners of an organization, by name.
-pub async fn partners(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<PartnerRow>> {
-    Ok(sqlx::query_as!(
-        PartnerRow,
-        "SELECT slug, name, wording FROM partners WHERE organization_id = $1 ORDER BY name",
-        organization
-    )
-    .fetch_all(conn)
-    .await?)
+/// One page of an organization's partners, by name.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number.
+pub async fn partners(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    page: &PageParams,
+) -> Result<(Vec<PartnerRow>, Extent)> {
+    let key = &[KeyColumn { sql: "p.name", kind: KeyKind::Text }, KeyColumn { sql: "p.id", kind: KeyKind::Uuid }];
+    let scope = [("p.organization_id", ScopeValue::Id(organization))];
+    let list = KeysetList { is_ascending: true, ..KeysetList::new("partners p", key, &scope) };
+    let (ids, extent) = list.page(conn, None, page).await?;
+    let rows = sqlx::query_as!(PartnerRow, "SELECT id, slug, name, wording FROM partners WHERE id = ANY ($1)", &ids)
+        .fetch_all(conn)
+        .await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
 /// Removes a partner and the words that stand for it. False: there was none.

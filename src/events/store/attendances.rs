@@ -5,7 +5,6 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    campaigns::Action,
     error::Result,
     events::state::AttendanceState,
     kernel::{
@@ -13,7 +12,6 @@ use crate::{
         keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
         paging::{Extent, PageParams},
     },
-    mail::Class,
 };
 
 /// Table name that sealed values are bound to (associated data).
@@ -76,14 +74,19 @@ pub async fn attendances_by_id(conn: &mut PgConnection, ids: &[Uuid]) -> Result<
 
 /// A registration by id, locked for a change.
 pub async fn lock_attendance(conn: &mut PgConnection, id: Uuid) -> Result<Option<AttendanceRow>> {
-    Ok(sqlx::query_as!(
+    Ok(lock_attendances(conn, &[id]).await?.pop())
+}
+
+/// Registrations, locked for a change; those that exist.
+pub async fn lock_attendances(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<AttendanceRow>, sqlx::Error> {
+    sqlx::query_as!(
         AttendanceRow,
         r#"SELECT id, event_id, person_id, state AS "state: AttendanceState", party_size, sealed, locale, source, link_generation, confirm_expires_at, created_at, accepted_at, ended_at
-         FROM attendances WHERE id = $1 FOR UPDATE"#,
-        id
+         FROM attendances WHERE id = ANY ($1) ORDER BY id FOR UPDATE"#,
+        ids
     )
-    .fetch_optional(conn)
-    .await?)
+    .fetch_all(conn)
+    .await
 }
 
 /// The active registration of a person; at most one (`attendances_active_key`).
@@ -97,12 +100,6 @@ pub async fn active(conn: &mut PgConnection, event: Uuid, person: Uuid) -> Resul
     )
     .fetch_optional(conn)
     .await?)
-}
-
-/// Locks the person of a registration: batches and confirmations lock people before registrations.
-pub async fn lock_person(conn: &mut PgConnection, person: Uuid) -> Result<()> {
-    sqlx::query_scalar!("SELECT id FROM people WHERE id = $1 FOR NO KEY UPDATE", person).fetch_optional(conn).await?;
-    Ok(())
 }
 
 /// Indexes that filters on the registrations of an event can use.
@@ -189,30 +186,4 @@ pub async fn accepted_after(
     .await?;
     let next = rows.last().filter(|_| i64::try_from(rows.len()).is_ok_and(|read| read >= most)).map(|row| row.id);
     Ok((rows.into_iter().filter(|row| row.accepted).map(|row| row.id).collect(), next))
-}
-
-/// Queues mails `(email id, registration id)` in one statement: an event may have thousands.
-pub async fn enqueue_all(
-    conn: &mut PgConnection,
-    action: &Action,
-    class: Class,
-    kind: &str,
-    mails: &[(Uuid, Uuid)],
-    at: DateTime<Utc>,
-) -> Result<()> {
-    let (email_ids, attendance_ids): (Vec<Uuid>, Vec<Uuid>) = mails.iter().copied().unzip();
-    sqlx::query!(
-        "INSERT INTO emails_waiting (id, organization_id, class, kind, refs, protected, state, due_at, created_at)
-         SELECT m.id, $1, $2, $3, jsonb_build_object('attendance', m.attendance), $4, 'queued', $5, $5 FROM unnest($6::uuid[], $7::uuid[]) AS m (id, attendance)",
-        action.organization_id,
-        class.as_str(),
-        kind,
-        action.protected,
-        at,
-        &email_ids,
-        &attendance_ids
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }

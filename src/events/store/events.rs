@@ -107,7 +107,8 @@ pub async fn list(
     filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<Event>, Extent)> {
-    let (actions, extent) = campaigns::page_of_actions(conn, Kind::Event, organization, filter, page).await?;
+    let filtered = "actions a JOIN events k ON k.id = a.id";
+    let (actions, extent) = campaigns::page_of_actions(conn, Kind::Event, filtered, organization, filter, page).await?;
     let mut events = Vec::with_capacity(actions.len());
     for action in actions {
         events.push(load_for_action(conn, action).await?);

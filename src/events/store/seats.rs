@@ -1,10 +1,10 @@
 //! Changes of seats and of the waitlist: under the event's lock, here or in the SQL functions of the migration.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::{error::Result, events::state::AttendanceState};
+use crate::{campaigns::Confirmation, error::Result, events::state::AttendanceState, kernel::db::force_index_plan};
 
 /// Locks an event's row, which every change of its seats and waitlist holds. Returns its capacity.
 ///
@@ -24,7 +24,7 @@ pub async fn allocate_seats(
     ids: &[Uuid],
     at: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<Vec<(Uuid, AttendanceState)>> {
+) -> Result<Vec<(Uuid, AttendanceState)>, sqlx::Error> {
     sqlx::query!("SELECT allocate_seats($1, $2, $3, $4)", event, ids, at, now).execute(&mut *conn).await?;
     let rows =
         sqlx::query!(r#"SELECT id, state AS "state: AttendanceState" FROM attendances WHERE id = ANY ($1)"#, ids)
@@ -92,4 +92,21 @@ pub async fn resize(conn: &mut PgConnection, id: Uuid, party_size: i16) -> Resul
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Publishes whether there are seats at the events with this confirmation that are not over. Returns how many changed.
+pub async fn publish_seat_status(db: &PgPool, confirmation: Confirmation, now: DateTime<Utc>) -> Result<u64> {
+    let mut tx = db.begin().await?;
+    force_index_plan(&mut tx).await?;
+    let events = sqlx::query!(
+        "UPDATE events e SET published_status = event_status(e)
+         WHERE e.ends_at > $2 AND e.published_status <> event_status(e)
+           AND (SELECT a.confirmation FROM actions a WHERE a.id = e.id) = $1",
+        confirmation.as_str(),
+        now
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(events.rows_affected())
 }

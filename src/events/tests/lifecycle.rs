@@ -12,12 +12,17 @@ use uuid::Uuid;
 use crate::{
     campaigns::Campaigns,
     config::Settings,
-    events::{Event, Events, NewEvent, create_event, links, mail::EventMail, submission::NewAttendance},
+    events::{
+        Event, Events, NewEvent, create_event,
+        links::{self, CONFIRM_ATTENDANCE},
+        mail::EventMail,
+        submission::NewAttendance,
+    },
     kernel::{
         Kernel,
         env::Env,
         keyring::Keyring,
-        links::{LinkHandler, LinkPage, Purpose},
+        links::{LinkHandler, LinkPage},
         text::LocaleTag,
     },
     mail::{Class, Composed, MailKind, QueuedEmail, compose_one},
@@ -111,10 +116,9 @@ impl TestApp {
     async fn open(&self, mail: &Composed, press: bool) -> LinkPage {
         let token = mail.text.split("/t/").nth(1).unwrap().split_whitespace().next().unwrap();
         let token = self.kernel().links.parse(token).unwrap();
-        let kernel = self.kernel().clone();
         let purpose: Box<dyn LinkHandler> = match token.purpose {
-            Purpose::ConfirmAttendance => Box::new(links::ConfirmLink(kernel)),
-            _ => Box::new(links::ManageLink(kernel)),
+            CONFIRM_ATTENDANCE => Box::new(links::ConfirmLink(self.events.clone())),
+            _ => Box::new(links::ManageLink(self.kernel().clone())),
         };
         let page = if press {
             purpose.act(&token, &crate::kernel::links::FormInput::default()).await

@@ -21,7 +21,6 @@ use crate::{
     kernel::{
         Kernel,
         extract::{ListQuery, PathParams},
-        filter::FieldSet,
         hal::{Links, identifiers},
         idempotency::{self, KeyClaim},
         paging::{Listed, Page},
@@ -318,7 +317,7 @@ pub(super) async fn list_offices(
     MaybeActor(actor): MaybeActor,
     query: ListQuery,
 ) -> Result<Json<Page<OfficeResource>>> {
-    query.filter(FieldSet(&[]))?;
+    query.refuse_filter()?;
     let (kernel, actor) = (&letters.kernel, reader(actor));
     let mut conn = kernel.db.acquire().await?;
     let organization = actor.as_ref().map(|a| a.organization_id);
@@ -451,7 +450,7 @@ pub(super) async fn list_officials(
     MaybeActor(actor): MaybeActor,
     query: ListQuery,
 ) -> Result<Json<Page<OfficialResource>>> {
-    query.filter(FieldSet(&[]))?;
+    query.refuse_filter()?;
     let kernel = &letters.kernel;
     let mut conn = kernel.db.acquire().await?;
     let organization = reader(actor).map(|a| a.organization_id);

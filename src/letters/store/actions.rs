@@ -11,6 +11,7 @@ use crate::{
     campaigns::{self, Action, Kind, State},
     error::{Error, Result},
     kernel::{
+        db::force_index_plan,
         filter::{Field, FieldKind, FieldSet, Filter},
         paging::{Extent, PageParams},
         text::LocaleTag,
@@ -204,7 +205,9 @@ pub async fn list(
     page: &PageParams,
     today: NaiveDate,
 ) -> Result<(Vec<LetterAction>, Extent)> {
-    let (actions, extent) = campaigns::page_of_actions(conn, Kind::Letter, organization, filter, page).await?;
+    let filtered = "actions a JOIN letter_actions k ON k.id = a.id";
+    let (actions, extent) =
+        campaigns::page_of_actions(conn, Kind::Letter, filtered, organization, filter, page).await?;
     let mut rows = Vec::with_capacity(actions.len());
     for action in actions {
         rows.push(load_for_action(conn, action, today).await?);
@@ -308,12 +311,14 @@ pub async fn set_is_sending(conn: &mut PgConnection, id: Uuid, is_sending: bool)
     Ok(())
 }
 
-/// Actions whose saved value differs from their state (closed by the tick).
-pub async fn find_changed_sending_states(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+/// Actions that were sending and stopped without a request (closed by the tick). None begins without one.
+pub async fn find_stopped(tx: &mut PgConnection) -> Result<Vec<Uuid>> {
+    force_index_plan(tx).await?;
     Ok(sqlx::query_scalar!(
-        "SELECT l.id FROM letter_actions l JOIN actions a ON a.id = l.id WHERE l.is_sending <> (l.live AND a.state = 'published')"
+        "SELECT l.id FROM letter_actions l WHERE l.is_sending
+           AND NOT (l.live AND (SELECT a.state FROM actions a WHERE a.id = l.id) = 'published')"
     )
-    .fetch_all(conn)
+    .fetch_all(tx)
     .await?)
 }
 

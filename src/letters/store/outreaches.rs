@@ -1,5 +1,7 @@
 //! All SQL over `letters` and `outreaches`.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -78,14 +80,6 @@ pub struct LetterRow {
     pub confirmed_at: Option<DateTime<Utc>>,
 }
 
-/// A letter.
-///
-/// # Errors
-/// `not_found`.
-pub async fn letter(conn: &mut PgConnection, id: Uuid) -> Result<LetterRow> {
-    letters(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
-}
-
 /// The letters with these ids that exist, in no order.
 pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterRow>> {
     Ok(sqlx::query_as!(
@@ -104,47 +98,76 @@ pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Letter
 /// # Errors
 /// `not_found`.
 pub async fn lock_letter(conn: &mut PgConnection, id: Uuid) -> Result<LetterRow> {
-    Ok(sqlx::query_as!(
+    lock_letters(conn, &[id]).await?.pop().ok_or_else(Error::not_found)
+}
+
+/// Letters, locked for a change of their states, by id; those that exist. The caller holds the locks of the people.
+pub async fn lock_letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<LetterRow>, sqlx::Error> {
+    sqlx::query_as!(
         LetterRow,
         r#"SELECT l.id, l.letter_action_id, l.person_id, p.vault_id, l.state AS "state: LetterState", l.sealed, l.locale, l.source, l.variant, l.link_generation,
                 l.confirm_expires_at, l.created_at, l.confirmed_at
-         FROM letters l JOIN people p ON p.id = l.person_id WHERE l.id = $1 FOR UPDATE OF l"#,
-        id
+         FROM letters l JOIN people p ON p.id = l.person_id WHERE l.id = ANY ($1) ORDER BY l.id FOR UPDATE OF l"#,
+        ids
     )
-    .fetch_one(conn)
-    .await?)
+    .fetch_all(conn)
+    .await
 }
 
-/// Marks a pending letter as confirmed.
-pub async fn set_confirmed(conn: &mut PgConnection, id: Uuid, at: DateTime<Utc>) -> Result<()> {
-    sqlx::query!("UPDATE letters SET state = 'confirmed', confirmed_at = $2 WHERE id = $1", id, at)
-        .execute(conn)
-        .await?;
+/// Marks pending letters as confirmed.
+pub async fn set_confirmed(conn: &mut PgConnection, confirmed: &[(Uuid, DateTime<Utc>)]) -> Result<(), sqlx::Error> {
+    let (ids, times): (Vec<Uuid>, Vec<DateTime<Utc>>) = confirmed.iter().copied().unzip();
+    sqlx::query!(
+        "UPDATE letters l SET state = 'confirmed', confirmed_at = v.at
+         FROM unnest($1::uuid[], $2::timestamptz[]) v (id, at) WHERE l.id = v.id",
+        &ids,
+        &times
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
 /// Dispatches confirmed letters: their outreaches are queued where the action sends, held where it does not.
-pub async fn dispatch(conn: &mut PgConnection, letters: &[Uuid], at: DateTime<Utc>) -> Result<()> {
+pub async fn dispatch(conn: &mut PgConnection, letters: &[Uuid], at: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT dispatch_letters($1, $2)", letters, at).execute(conn).await?;
     Ok(())
 }
 
-/// Adds outreaches to (`sign` 1) or takes them off (-1) the action's counts by total, day, language and source.
-pub async fn count(
-    conn: &mut PgConnection,
-    letter: &LetterRow,
-    outreaches: i64,
-    sign: i64,
-    day: NaiveDate,
-) -> Result<()> {
+/// Those of the letters that have a held outreach.
+pub async fn with_held(conn: &mut PgConnection, letters: &[Uuid]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let held =
+        sqlx::query_scalar!("SELECT letter_id FROM outreaches WHERE letter_id = ANY ($1) AND state = 'held'", letters)
+            .fetch_all(conn)
+            .await?;
+    Ok(held.into_iter().collect())
+}
+
+/// Adds the outreaches of confirmed letters to the counts of their actions by total, day, language and source.
+pub async fn count_confirmed(conn: &mut PgConnection, letters: &[Uuid]) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
-         SELECT $1, d.dimension, d.key, $2::bigint * $3::bigint
-         FROM (VALUES ('total', ''), ('day', to_char($4::date, 'YYYY-MM-DD')), ('locale', $5::text), ('source', $6::text)) d (dimension, key)
+         SELECT l.letter_action_id, d.dimension, d.key, count(*)
+         FROM letters l JOIN outreaches o ON o.letter_id = l.id,
+              LATERAL (VALUES ('total', ''), ('day', to_char(l.confirmed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')), ('locale', l.locale), ('source', l.source)) d (dimension, key)
+         WHERE l.id = ANY ($1) AND d.key IS NOT NULL
+         GROUP BY 1, 2, 3",
+        letters
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Takes outreaches of a letter that was confirmed on `day` off its action's counts by total, day, language and source.
+pub async fn uncount(conn: &mut PgConnection, letter: &LetterRow, outreaches: i64, day: NaiveDate) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO action_count_deltas (action_id, dimension, key, delta)
+         SELECT $1, d.dimension, d.key, -$2::bigint
+         FROM (VALUES ('total', ''), ('day', to_char($3::date, 'YYYY-MM-DD')), ('locale', $4::text), ('source', $5::text)) d (dimension, key)
          WHERE d.key IS NOT NULL AND $2::bigint <> 0",
         letter.letter_action_id,
         outreaches,
-        sign,
         day,
         letter.locale,
         letter.source

@@ -193,7 +193,7 @@ pub async fn lanes(conn: &mut PgConnection, organization: uuid::Uuid) -> Result<
 const MAX_LANES_PER_CLAIM: i64 = 8;
 
 /// Inserts a lane with the default limits, unless it exists.
-pub(super) async fn ensure_lane(conn: &mut PgConnection, lane: &str) -> Result<()> {
+pub(super) async fn ensure_lane(conn: &mut PgConnection, lane: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO mail_lanes (lane) SELECT $1 WHERE NOT EXISTS (SELECT FROM mail_lanes WHERE lane = $1) ON CONFLICT DO NOTHING",
         lane

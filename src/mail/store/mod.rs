@@ -4,6 +4,8 @@
 //! A claim writes its `claim_token` on each row; every later write of that claim has the token in its WHERE, so that
 //! a process that lost its lease changes nothing.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -89,27 +91,48 @@ pub struct NewEmail<'a> {
 
 /// Queues a mail in the caller's transaction and returns its id.
 pub async fn enqueue(conn: &mut PgConnection, env: &Env, email: NewEmail<'_>) -> Result<Uuid> {
-    let id = env.recorded_id(email.protected);
-    let now = env.recorded_now(email.protected);
-    if !email.lane.is_empty() {
-        lanes::ensure_lane(conn, email.lane).await?;
+    Ok(enqueue_all(conn, env, &[email]).await?[0])
+}
+
+/// Queues mails in the caller's transaction, in one statement; returns their ids, in this order.
+pub async fn enqueue_all(
+    conn: &mut PgConnection,
+    env: &Env,
+    emails: &[NewEmail<'_>],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    if emails.is_empty() {
+        return Ok(Vec::new());
     }
+    let lanes: BTreeSet<&str> = emails.iter().map(|email| email.lane).filter(|lane| !lane.is_empty()).collect();
+    for lane in lanes {
+        lanes::ensure_lane(conn, lane).await?;
+    }
+    let texts = |of: fn(&NewEmail<'_>) -> String| -> Vec<String> { emails.iter().map(of).collect() };
+    let ids: Vec<Uuid> = emails.iter().map(|email| env.recorded_id(email.protected)).collect();
+    let organizations: Vec<Uuid> = emails.iter().map(|email| email.organization_id).collect();
+    let refs: Vec<Value> = emails.iter().map(|email| email.refs.clone()).collect();
+    let protected: Vec<bool> = emails.iter().map(|email| email.protected).collect();
+    let created: Vec<DateTime<Utc>> = emails.iter().map(|email| env.recorded_now(email.protected)).collect();
+    let due: Vec<DateTime<Utc>> =
+        emails.iter().zip(&created).map(|(email, now)| email.due_at.unwrap_or(*now)).collect();
     sqlx::query!(
         "INSERT INTO emails_waiting (id, organization_id, class, kind, lane, refs, protected, state, due_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8, $9)",
-        id,
-        email.organization_id,
-        email.class.as_str(),
-        email.kind,
-        email.lane,
-        email.refs,
-        email.protected,
-        email.due_at.unwrap_or(now),
-        now
+         SELECT v.id, v.organization, v.class, v.kind, v.lane, v.refs, v.protected, 'queued', v.due_at, v.created_at
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::boolean[], $8::timestamptz[], $9::timestamptz[])
+              v (id, organization, class, kind, lane, refs, protected, due_at, created_at)",
+        &ids,
+        &organizations,
+        &texts(|email| email.class.as_str().to_owned()),
+        &texts(|email| email.kind.to_owned()),
+        &texts(|email| email.lane.to_owned()),
+        &refs,
+        &protected,
+        &due,
+        &created
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    Ok(id)
+    Ok(ids)
 }
 
 /// Cancels those of the mails that are `queued`, and returns their ids. Mails being sent are not stopped.

@@ -11,10 +11,11 @@ use validator::Validate;
 use crate::{
     error::{Error, FieldError, Result},
     kernel::{
-        extract::PathParams,
+        extract::{ListQuery, PagingParams, PathParams},
         hal::{Links, Notice},
         http_cache::private_json,
         network::Network,
+        paging::{Listed, MAX_PER_PAGE, Page, PageParams},
         patch::{NewBody, Patch},
         text::{EmailAddress, TextError, clean_line},
     },
@@ -33,7 +34,7 @@ const MIN_PREFIX_BITS: [u8; 2] = [12, 24];
 pub fn router() -> OpenApiRouter<Petitions> {
     OpenApiRouter::new()
         .routes(routes!(get_abuse_settings, update_abuse_settings))
-        .routes(routes!(create_allowance))
+        .routes(routes!(list_allowances, create_allowance))
         .routes(routes!(delete_allowance))
 }
 
@@ -86,31 +87,42 @@ pub struct AllowanceResource {
     note: String,
 }
 
+impl AllowanceResource {
+    fn of(a: Allowance) -> Self {
+        Self { id: a.id, kind: a.kind, value: a.value, note: a.note }
+    }
+}
+
+impl Listed for AllowanceResource {
+    const REL: &str = "muster:allowances";
+}
+
+type AllowancePage = Page<AllowanceResource>;
+
 /// Limits, switches and allowances of an organization.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AbuseSettingsResource {
     /// What organizers set.
     #[serde(flatten)]
     document: AbuseSettingsDocument,
-    /// By kind and value.
+    /// The first hundred, by kind and value; all of them are at the link `muster:allowances`.
     #[serde(rename = "muster:allowances")]
     muster_allowances: Vec<AllowanceResource>,
-    /// `self`.
+    /// `self`, and `muster:allowances`.
     #[serde(rename = "_links")]
     links: Links,
 }
 
 async fn resource(petitions: &Petitions, actor: &Actor) -> Result<AbuseSettingsResource> {
     let mut conn = petitions.kernel.db.acquire().await?;
-    let known = abuse::load(&mut conn, actor.organization_id).await?;
-    let allowances = abuse::allowances(&mut conn, actor.organization_id).await?;
+    let limits = abuse::limits(&mut conn, actor.organization_id).await?;
+    let first = PageParams::first(MAX_PER_PAGE);
+    let (allowances, _) = abuse::page_of_allowances(&mut conn, actor.organization_id, &first).await?;
+    let url = petitions.kernel.url("/api/v1/integrity");
     Ok(AbuseSettingsResource {
-        document: AbuseSettingsDocument::of(&known.limits),
-        muster_allowances: allowances
-            .into_iter()
-            .map(|a| AllowanceResource { id: a.id, kind: a.kind, value: a.value, note: a.note })
-            .collect(),
-        links: Links::to_self(petitions.kernel.url("/api/v1/integrity")).with_curies(),
+        document: AbuseSettingsDocument::of(&limits),
+        muster_allowances: allowances.into_iter().map(AllowanceResource::of).collect(),
+        links: Links::to_self(&url).to("muster:allowances", format!("{url}/allowances")).with_curies(),
     })
 }
 
@@ -142,7 +154,7 @@ async fn update_abuse_settings(
     actor.require(Scope::ActionsWrite)?;
     let kernel = &petitions.kernel;
     let mut tx = kernel.db.begin().await?;
-    let mut limits = abuse::load(&mut tx, actor.organization_id).await?.limits;
+    let mut limits = abuse::limits(&mut tx, actor.organization_id).await?;
     let document = changes.apply(&AbuseSettingsDocument::of(&limits))?;
     limits = AbuseLimits {
         per_network_hour: document.muster_per_network_hour,
@@ -187,6 +199,25 @@ fn network(input: &str) -> Result<String, TextError> {
 
 fn domain(input: &str) -> Result<String, TextError> {
     EmailAddress::parse(&format!("a@{}", input.trim().trim_start_matches('@'))).map(|a| a.domain().to_owned())
+}
+
+/// The allowances of the organization, by kind and value.
+#[utoipa::path(
+    get,
+    path = "/api/v1/integrity/allowances",
+    tag = "integrity",
+    params(PagingParams),
+    responses((status = 200, description = "A page of allowances", body = AllowancePage), (status = 400), (status = 401)),
+)]
+async fn list_allowances(State(petitions): State<Petitions>, actor: Actor, query: ListQuery) -> Result<Response> {
+    actor.require(Scope::ActionsRead)?;
+    query.refuse_filter()?;
+    let kernel = &petitions.kernel;
+    let mut conn = kernel.db.acquire().await?;
+    let (rows, extent) = abuse::page_of_allowances(&mut conn, actor.organization_id, &query.page).await?;
+    let items = rows.into_iter().map(AllowanceResource::of).collect();
+    let page = Page::new(&kernel.url("/api/v1/integrity/allowances"), &query.raw, &query.page, &extent, items);
+    Ok(private_json(StatusCode::OK, &page))
 }
 
 /// Allows a network or a mail domain: its signatures are never quarantined for their number.

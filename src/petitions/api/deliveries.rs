@@ -17,9 +17,10 @@ use crate::{
     error::{Code, Error, Result},
     kernel::{
         Kernel,
-        extract::PathParams,
+        extract::{ListQuery, PagingParams, PathParams},
         hal::{Links, Notice, identifiers},
         http_cache::private_json,
+        paging::{Listed, Page},
         patch::{NewBody, Patch},
         text::{clean_line, clean_text},
     },
@@ -147,40 +148,49 @@ impl DeliveryResource {
     }
 }
 
-/// The deliveries of a petition.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DeliveryList {
-    /// Newest first.
-    #[serde(rename = "muster:deliveries")]
-    muster_deliveries: Vec<DeliveryResource>,
-    /// `self`.
-    #[serde(rename = "_links")]
-    links: Links,
+impl Listed for DeliveryResource {
+    const REL: &str = "muster:deliveries";
+    const IS_ALSO_MEMBER: bool = true;
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
 }
 
-/// The deliveries of a petition, newest first. Those that are done are also part of the public petition.
+type DeliveryPage = Page<DeliveryResource>;
+
+/// The deliveries of a petition, the latest day first. Those that are done are also part of the public petition.
 #[utoipa::path(
     get,
     path = "/api/v1/petitions/{id}/deliveries",
     tag = "petitions",
-    params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The deliveries", body = DeliveryList), (status = 401), (status = 404)),
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        PagingParams,
+        ("filter" = Option<String>, Query, description = "OData over `identifier`, `muster:status`."),
+    ),
+    responses(
+        (status = 200, description = "A page of deliveries", body = DeliveryPage),
+        (status = 400),
+        (status = 401),
+        (status = 404),
+    ),
 )]
 async fn list_deliveries(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
+    query: ListQuery,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
+    let filter = query.filter(deliveries::FIELDS)?;
     let kernel = &petitions.kernel;
     let mut conn = kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, Kind::Petition, &key, Some(&actor)).await?;
-    let all = deliveries::deliveries(&mut conn, action.id, None).await?;
-    let body = DeliveryList {
-        muster_deliveries: all.iter().map(|d| DeliveryResource::new(kernel, &action, d)).collect(),
-        links: Links::to_self(kernel.url(&format!("{}/deliveries", action.api_path()))).with_curies(),
-    };
-    Ok(private_json(StatusCode::OK, &body))
+    let (rows, extent) = deliveries::deliveries(&mut conn, action.id, filter.as_ref(), &query.page).await?;
+    let items = rows.iter().map(|d| DeliveryResource::new(kernel, &action, d)).collect();
+    let url = kernel.url(&format!("{}/deliveries", action.api_path()));
+    Ok(private_json(StatusCode::OK, &Page::new(&url, &query.raw, &query.page, &extent, items)))
 }
 
 async fn parse_record(

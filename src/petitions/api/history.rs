@@ -9,7 +9,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     campaigns::{self, Kind},
     error::Result,
-    kernel::{extract::PathParams, http_cache::private_json},
+    kernel::{
+        extract::{ListQuery, PagingParams, PathParams},
+        http_cache::private_json,
+        paging::{Listed, Page},
+    },
     organizers::{Actor, Scope},
     petitions::Petitions,
 };
@@ -32,33 +36,42 @@ pub struct HistoryEntry {
     created_date: DateTime<Utc>,
 }
 
-/// The states of a petition.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct History {
-    /// Oldest first.
-    #[serde(rename = "muster:history")]
-    muster_history: Vec<HistoryEntry>,
+impl Listed for HistoryEntry {
+    const REL: &str = "muster:history";
+    const IS_ALSO_MEMBER: bool = true;
 }
+
+type HistoryPage = Page<HistoryEntry>;
 
 /// What became of the petition: each state with date, organizer and reason, oldest first.
 #[utoipa::path(
     get,
     path = "/api/v1/petitions/{id}/history",
     tag = "petitions",
-    params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The states", body = History), (status = 401), (status = 404)),
+    params(("id" = String, Path, description = "UUID or slug"), PagingParams),
+    responses(
+        (status = 200, description = "A page of states", body = HistoryPage),
+        (status = 400),
+        (status = 401),
+        (status = 404),
+    ),
 )]
 async fn get_history(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
+    query: ListQuery,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
-    let mut conn = petitions.kernel.db.acquire().await?;
+    query.refuse_filter()?;
+    let kernel = &petitions.kernel;
+    let mut conn = kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, Kind::Petition, &key, Some(&actor)).await?;
-    let changes = campaigns::state_changes(&mut conn, action.id).await?.into_iter();
-    let muster_history = changes
+    let (changes, extent) = campaigns::state_changes(&mut conn, action.id, &query.page).await?;
+    let items = changes
+        .into_iter()
         .map(|c| HistoryEntry { status: c.state, reason: c.reason, organizer: c.organizer, created_date: c.created_at })
         .collect();
-    Ok(private_json(StatusCode::OK, &History { muster_history }))
+    let url = kernel.url(&format!("{}/history", action.api_path()));
+    Ok(private_json(StatusCode::OK, &Page::new(&url, &query.raw, &query.page, &extent, items)))
 }

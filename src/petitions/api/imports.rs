@@ -24,10 +24,11 @@ use crate::{
     kernel::{
         Kernel,
         db::{STREAM_PART_LIMIT, with_timeout},
-        extract::PathParams,
+        extract::{ListQuery, PagingParams, PathParams},
         hal::{Links, identifiers},
         http_cache::private_json,
         jobs::{self, JobResource, JobStatus},
+        paging::{Listed, Page},
         patch::NewBody,
         text::{clean_line, required_line},
         vault::Vault,
@@ -151,13 +152,12 @@ impl ImportResource {
     }
 }
 
-/// The imports of a petition.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ImportList {
-    /// Newest first, at most 200.
-    #[serde(rename = "muster:imports")]
-    muster_imports: Vec<ImportResource>,
+impl Listed for ImportResource {
+    const REL: &str = "muster:imports";
+    const IS_ALSO_MEMBER: bool = true;
 }
+
+type ImportPage = Page<ImportResource>;
 
 async fn find(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petition> {
     let petition = store::by_key(&mut *petitions.kernel.db.acquire().await?, key).await?;
@@ -170,22 +170,36 @@ async fn find(petitions: &Petitions, actor: &Actor, key: &str) -> Result<Petitio
     get,
     path = "/api/v1/petitions/{id}/imports",
     tag = "imports",
-    params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The imports", body = ImportList), (status = 401), (status = 404)),
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        PagingParams,
+        ("filter" = Option<String>, Query, description = "OData over `identifier`, `created_date`, `muster:state`."),
+    ),
+    responses(
+        (status = 200, description = "A page of imports", body = ImportPage),
+        (status = 400),
+        (status = 401),
+        (status = 404),
+    ),
 )]
 async fn list_imports(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
+    query: ListQuery,
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
+    let filter = query.filter(imports::FIELDS)?;
+    let kernel = &petitions.kernel;
     let petition = find(&petitions, &actor, &key).await?;
-    let mut conn = petitions.kernel.db.acquire().await?;
-    let rows = imports::of_petition(&mut conn, petition.action.id).await?;
+    let mut conn = kernel.db.acquire().await?;
+    let (rows, extent) = imports::of_petition(&mut conn, petition.action.id, filter.as_ref(), &query.page).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let jobs = jobs::statuses(&mut conn, import::JOB, &ids).await?;
-    let each = |row: &Import| ImportResource::new(&petitions.kernel, &petition, row, jobs.get(&row.id));
-    Ok(private_json(StatusCode::OK, &ImportList { muster_imports: rows.iter().map(each).collect() }))
+    let each = |row: &Import| ImportResource::new(kernel, &petition, row, jobs.get(&row.id));
+    let url = kernel.url(&format!("{}/imports", petition.action.api_path()));
+    let page = Page::new(&url, &query.raw, &query.page, &extent, rows.iter().map(each).collect());
+    Ok(private_json(StatusCode::OK, &page))
 }
 
 /// Uploads a CSV file (UTF-8, with a header; comma, semicolon or tab). Nothing is imported yet: the answer contains

@@ -13,10 +13,11 @@ use super::ensure_visible;
 use crate::{
     error::{Error, Result},
     kernel::{
-        extract::PathParams,
+        extract::{ListQuery, PagingParams, PathParams},
         hal::{Links, identifiers},
         http_cache::private_json,
         jobs::{self, JobResource, JobStatus},
+        paging::{Listed, Page},
         patch::NewBody,
         text::required_line,
     },
@@ -104,13 +105,12 @@ pub struct InvalidationResource {
     links: Links,
 }
 
-/// The jobs of a petition.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct InvalidationList {
-    /// Newest first, at most 200.
-    #[serde(rename = "muster:invalidations")]
-    muster_invalidations: Vec<InvalidationResource>,
+impl Listed for InvalidationResource {
+    const REL: &str = "muster:invalidations";
+    const IS_ALSO_MEMBER: bool = true;
 }
+
+type InvalidationPage = Page<InvalidationResource>;
 
 /// What a job would do.
 #[derive(Debug, Serialize, ToSchema)]
@@ -168,18 +168,30 @@ async fn find_petition(petitions: &Petitions, actor: &Actor, key: &str) -> Resul
     get,
     path = "/api/v1/petitions/{id}/invalidations",
     tag = "signatures",
-    params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The jobs", body = InvalidationList), (status = 401), (status = 404)),
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        PagingParams,
+        ("filter" = Option<String>, Query, description = "OData over `identifier`, `created_date`, `effect`, `muster:state`."),
+    ),
+    responses(
+        (status = 200, description = "A page of jobs", body = InvalidationPage),
+        (status = 400),
+        (status = 401),
+        (status = 404),
+    ),
 )]
 async fn list_invalidations(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
+    query: ListQuery,
 ) -> Result<Response> {
     actor.require(Scope::ContactsRead)?;
+    let filter = query.filter(invalidations::FIELDS)?;
     let petition = find_petition(&petitions, &actor, &key).await?;
     let mut conn = petitions.kernel.db.acquire().await?;
-    let found = invalidations::of_petition(&mut conn, petition.action.id).await?;
+    let (found, extent) =
+        invalidations::of_petition(&mut conn, petition.action.id, filter.as_ref(), &query.page).await?;
     let ids: Vec<Uuid> = found.iter().map(|job| job.id).collect();
     let standings = jobs::statuses(&mut conn, invalidation::JOB, &ids).await?;
     drop(conn);
@@ -187,7 +199,8 @@ async fn list_invalidations(
     for job in &found {
         items.push(resource(&petitions, &petition, job, standings.get(&job.id)).await);
     }
-    Ok(private_json(StatusCode::OK, &InvalidationList { muster_invalidations: items }))
+    let url = petitions.kernel.url(&format!("{}/invalidations", petition.action.api_path()));
+    Ok(private_json(StatusCode::OK, &Page::new(&url, &query.raw, &query.page, &extent, items)))
 }
 
 /// Begins a job; with `dry_run` only answers how many signatures it would change, or how many at least if there are

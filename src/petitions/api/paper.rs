@@ -4,6 +4,7 @@ use axum::{Json, extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -14,9 +15,11 @@ use crate::{
     error::{Error, OnConstraint, Result},
     kernel::{
         Kernel,
-        extract::PathParams,
-        hal::{Links, Notice, identifiers},
+        extract::{ListQuery, PagingParams, PathParams},
+        filter::Filter,
+        hal::{Notice, identifiers},
         http_cache::private_json,
+        paging::{Listed, MAX_PER_PAGE, Page, PageParams},
         patch::NewBody,
         text::{clean_line, required_line},
     },
@@ -62,37 +65,45 @@ pub struct PaperBatchResource {
     created_date: DateTime<Utc>,
 }
 
-/// The batches of paper sheets of a petition.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PaperBatchList {
-    /// Signatures on all of them.
-    #[serde(rename = "muster:extra")]
-    muster_extra: i64,
-    /// Newest first.
-    #[serde(rename = "muster:paper_batches")]
-    muster_paper_batches: Vec<PaperBatchResource>,
-    /// `self`.
-    #[serde(rename = "_links")]
-    links: Links,
+impl Listed for PaperBatchResource {
+    const REL: &str = "muster:paper_batches";
+    const IS_ALSO_MEMBER: bool = true;
 }
 
-fn list(kernel: &Kernel, action: &Action, batches: &[paper::PaperBatch]) -> PaperBatchList {
-    let each = |b: &paper::PaperBatch| PaperBatchResource {
+/// A page of batches of paper sheets of a petition.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PaperBatchList {
+    /// Signatures on all batches of the petition.
+    #[serde(rename = "muster:extra")]
+    muster_extra: i64,
+    /// The batches.
+    #[serde(flatten)]
+    page: Page<PaperBatchResource>,
+}
+
+async fn list(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    action: &Action,
+    raw_query: &str,
+    filter: Option<&Filter>,
+    page: &PageParams,
+) -> Result<PaperBatchList> {
+    let (batches, extent) = paper::batches(conn, action.id, filter, page).await?;
+    let each = |b: paper::PaperBatch| PaperBatchResource {
         identifiers: identifiers(b.id),
         document: PaperBatchDocument {
-            reference: b.reference.clone(),
+            reference: b.reference,
             sheets: b.sheets,
             count: b.count,
             collected_on: b.collected_on,
-            note: b.note.clone(),
+            note: b.note,
         },
         created_date: b.created_at,
     };
-    PaperBatchList {
-        muster_extra: batches.iter().map(|b| b.count).sum(),
-        muster_paper_batches: batches.iter().map(each).collect(),
-        links: Links::to_self(kernel.url(&format!("{}/paper_batches", action.api_path()))).with_curies(),
-    }
+    let url = kernel.url(&format!("{}/paper_batches", action.api_path()));
+    let page = Page::new(&url, raw_query, page, &extent, batches.into_iter().map(each).collect());
+    Ok(PaperBatchList { muster_extra: paper::signatures(conn, action.id).await?, page })
 }
 
 /// The batches of paper sheets, newest first, and their sum.
@@ -100,19 +111,31 @@ fn list(kernel: &Kernel, action: &Action, batches: &[paper::PaperBatch]) -> Pape
     get,
     path = "/api/v1/petitions/{id}/paper_batches",
     tag = "petitions",
-    params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The batches", body = PaperBatchList), (status = 401), (status = 404)),
+    params(
+        ("id" = String, Path, description = "UUID or slug"),
+        PagingParams,
+        ("filter" = Option<String>, Query, description = "OData over `identifier`, `reference`, `created_date`."),
+    ),
+    responses(
+        (status = 200, description = "A page of batches", body = PaperBatchList),
+        (status = 400),
+        (status = 401),
+        (status = 404),
+    ),
 )]
 async fn list_paper_batches(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
+    query: ListQuery,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
-    let mut conn = petitions.kernel.db.acquire().await?;
+    let filter = query.filter(paper::FIELDS)?;
+    let kernel = &petitions.kernel;
+    let mut conn = kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, Kind::Petition, &key, Some(&actor)).await?;
-    let batches = paper::batches(&mut conn, action.id).await?;
-    Ok(private_json(StatusCode::OK, &list(&petitions.kernel, &action, &batches)))
+    let body = list(kernel, &mut conn, &action, &query.raw, filter.as_ref(), &query.page).await?;
+    Ok(private_json(StatusCode::OK, &body))
 }
 
 /// Adds a batch of paper sheets.
@@ -123,7 +146,7 @@ async fn list_paper_batches(
     params(("id" = String, Path, description = "UUID or slug")),
     request_body = PaperBatchDocument,
     responses(
-        (status = 201, description = "The batches", body = PaperBatchList),
+        (status = 201, description = "The newest hundred batches", body = PaperBatchList),
         (status = 401),
         (status = 404),
         (status = 422),
@@ -156,9 +179,9 @@ async fn create_paper_batch(
         })?;
     let details = json!({"reference": batch.reference, "count": batch.count});
     audit(&mut tx, &kernel.env, &actor, "paper.enter", Some(action.id), details).await?;
-    let batches = paper::batches(&mut tx, action.id).await?;
+    let body = list(kernel, &mut tx, &action, "", None, &PageParams::first(MAX_PER_PAGE)).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::CREATED, &list(kernel, &action, &batches)))
+    Ok(private_json(StatusCode::CREATED, &body))
 }
 
 /// Deletes a batch.

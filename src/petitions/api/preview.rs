@@ -9,9 +9,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     campaigns::{self, Kind},
     error::Result,
-    kernel::{extract::PathParams, hal::Notice, http_cache::private_json, links::Purpose},
+    kernel::{extract::PathParams, hal::Notice, http_cache::private_json},
     organizers::{Actor, Scope, audit},
-    petitions::Petitions,
+    petitions::{PREVIEW_PETITION, Petitions},
 };
 
 /// Routes of a petition's preview links.
@@ -43,7 +43,7 @@ async fn create_preview(
     actor.require(Scope::ActionsRead)?;
     let kernel = &petitions.kernel;
     let action = campaigns::find_for(&mut *kernel.db.acquire().await?, Kind::Petition, &key, Some(&actor)).await?;
-    let token = kernel.links.token(Purpose::PreviewAction, action.id, action.preview_generation);
+    let token = kernel.links.token(PREVIEW_PETITION, action.id, action.preview_generation);
     let muster_preview_url = kernel.url(&format!("{}/preview/{token}", action.path()));
     Ok(private_json(StatusCode::OK, &PreviewLink { muster_preview_url }))
 }

@@ -1,14 +1,10 @@
 //! Short links of a petition (`/go/{word}`), with their clicks.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use validator::Validate;
@@ -16,7 +12,14 @@ use validator::Validate;
 use crate::{
     campaigns::{self, Action, Kind, ShortLink},
     error::{Error, Result},
-    kernel::{extract::PathParams, hal::Notice, http_cache::private_json, patch::NewBody},
+    kernel::{
+        Kernel,
+        extract::{ListQuery, PagingParams, PathParams},
+        hal::Notice,
+        http_cache::private_json,
+        paging::{Listed, MAX_PER_PAGE, Page, PageParams},
+        patch::NewBody,
+    },
     organizers::{Actor, Scope, audit},
     petitions::Petitions,
 };
@@ -39,45 +42,65 @@ pub struct ShortLinkResource {
     created_date: DateTime<Utc>,
 }
 
-/// The short links of a petition.
+impl Listed for ShortLinkResource {
+    const REL: &str = "muster:short_links";
+    const IS_ALSO_MEMBER: bool = true;
+}
+
+/// A page of short links of a petition.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ShortLinkList {
     /// The links.
-    #[serde(rename = "muster:short_links")]
-    muster_short_links: Vec<ShortLinkResource>,
+    #[serde(flatten)]
+    page: Page<ShortLinkResource>,
     /// URL of the page to which they lead.
     browser_url: String,
 }
 
-fn list(petitions: &Petitions, action: &Action, links: &[ShortLink]) -> ShortLinkList {
-    let kernel = &petitions.kernel;
-    let each = |l: &ShortLink| ShortLinkResource {
-        word: l.word.clone(),
+async fn list(
+    kernel: &Kernel,
+    conn: &mut PgConnection,
+    action: &Action,
+    raw_query: &str,
+    page: &PageParams,
+) -> Result<ShortLinkList> {
+    let (links, extent) = campaigns::short_links(conn, action.id, page).await?;
+    let each = |l: ShortLink| ShortLinkResource {
         url: kernel.url(&format!("/go/{}", l.word)),
+        word: l.word,
         hits: l.clicks,
         created_date: l.created_at,
     };
-    ShortLinkList { muster_short_links: links.iter().map(each).collect(), browser_url: kernel.url(&action.path()) }
+    let url = kernel.url(&format!("{}/short_links", action.api_path()));
+    let page = Page::new(&url, raw_query, page, &extent, links.into_iter().map(each).collect());
+    Ok(ShortLinkList { page, browser_url: kernel.url(&action.path()) })
 }
 
-/// The petition's short links, with their clicks.
+/// The petition's short links with their clicks, oldest first.
 #[utoipa::path(
     get,
     path = "/api/v1/petitions/{id}/short_links",
     tag = "petitions",
-    params(("id" = String, Path, description = "UUID or slug")),
-    responses((status = 200, description = "The links", body = ShortLinkList), (status = 401), (status = 404)),
+    params(("id" = String, Path, description = "UUID or slug"), PagingParams),
+    responses(
+        (status = 200, description = "A page of links", body = ShortLinkList),
+        (status = 400),
+        (status = 401),
+        (status = 404),
+    ),
 )]
 async fn list_short_links(
     State(petitions): State<Petitions>,
     actor: Actor,
     PathParams(key): PathParams<String>,
+    query: ListQuery,
 ) -> Result<Response> {
     actor.require(Scope::ActionsRead)?;
-    let mut conn = petitions.kernel.db.acquire().await?;
+    query.refuse_filter()?;
+    let kernel = &petitions.kernel;
+    let mut conn = kernel.db.acquire().await?;
     let action = campaigns::find_for(&mut conn, Kind::Petition, &key, Some(&actor)).await?;
-    let found = campaigns::short_links(&mut conn, action.id).await?;
-    Ok(private_json(StatusCode::OK, &list(&petitions, &action, &found)))
+    Ok(private_json(StatusCode::OK, &list(kernel, &mut conn, &action, &query.raw, &query.page).await?))
 }
 
 /// A short link to create.
@@ -96,7 +119,7 @@ pub struct ShortLinkBody {
     tag = "petitions",
     params(("id" = String, Path, description = "UUID or slug")),
     request_body = ShortLinkBody,
-    responses((status = 201, description = "The links", body = ShortLinkList), (status = 401), (status = 404), (status = 422)),
+    responses((status = 201, description = "The first hundred links", body = ShortLinkList), (status = 401), (status = 404), (status = 422)),
 )]
 async fn create_short_link(
     State(petitions): State<Petitions>,
@@ -119,9 +142,9 @@ async fn create_short_link(
         error => error,
     })?;
     audit(&mut tx, &kernel.env, &actor, "short_link.create", Some(action.id), json!({"word": body.word})).await?;
-    let found = campaigns::short_links(&mut tx, action.id).await?;
+    let body = list(kernel, &mut tx, &action, "", &PageParams::first(MAX_PER_PAGE)).await?;
     tx.commit().await?;
-    Ok(private_json(StatusCode::CREATED, &list(&petitions, &action, &found)).into_response())
+    Ok(private_json(StatusCode::CREATED, &body))
 }
 
 /// Deletes a short link.

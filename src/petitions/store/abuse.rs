@@ -9,20 +9,30 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    campaigns::MIN_TOTAL_FOR_BREAKDOWN,
     error::Result,
-    kernel::network::Network,
+    kernel::{
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
+        network::Network,
+        paging::{Extent, PageParams},
+    },
     petitions::abuse::{AbuseLimits, AbuseSettings, BurstSync, hour_of},
 };
 
-/// An organization's limits and allowances. A value that this version cannot read allows nothing.
-pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSettings> {
+/// An organization's limits.
+pub async fn limits(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseLimits> {
     let limits = sqlx::query_scalar!(
         r#"SELECT abuse_settings AS "abuse_settings: Json<AbuseLimits>" FROM organizations WHERE id = $1"#,
         organization
     )
-    .fetch_one(&mut *conn)
+    .fetch_one(conn)
     .await?;
-    let mut known = AbuseSettings { limits: limits.0, ..AbuseSettings::default() };
+    Ok(limits.0)
+}
+
+/// An organization's limits and allowances. A value that this version cannot read allows nothing.
+pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSettings> {
+    let mut known = AbuseSettings { limits: limits(conn, organization).await?, ..AbuseSettings::default() };
     for allowance in allowances(conn, organization).await? {
         match allowance.kind {
             AllowanceKind::Network => known.networks.extend(allowance.value.parse::<Network>().ok()),
@@ -32,11 +42,22 @@ pub async fn load(conn: &mut PgConnection, organization: Uuid) -> Result<AbuseSe
     Ok(known)
 }
 
-/// Writes an organization's limits.
+/// Writes an organization's limits. Breakdowns that were paused until now are published on the next tick.
 pub async fn save_limits(conn: &mut PgConnection, organization: Uuid, limits: &AbuseLimits) -> Result<()> {
     sqlx::query!("UPDATE organizations SET abuse_settings = $2 WHERE id = $1", organization, Json(limits) as _)
+        .execute(&mut *conn)
+        .await?;
+    if !limits.breakdowns_paused {
+        sqlx::query!(
+            "INSERT INTO count_moves (action_id)
+             SELECT id FROM actions WHERE organization_id = $1 AND kind = 'petition' AND published_count >= $2 ORDER BY id
+             ON CONFLICT DO NOTHING",
+            organization,
+            MIN_TOTAL_FOR_BREAKDOWN
+        )
         .execute(conn)
         .await?;
+    }
     Ok(())
 }
 
@@ -67,8 +88,8 @@ pub struct Allowance {
     pub note: String,
 }
 
-/// An organization's allowances.
-pub async fn allowances(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<Allowance>> {
+/// All of an organization's allowances.
+async fn allowances(conn: &mut PgConnection, organization: Uuid) -> Result<Vec<Allowance>> {
     Ok(sqlx::query_as!(
         Allowance,
         r#"SELECT id, kind AS "kind: AllowanceKind", value, note FROM allowances WHERE organization_id = $1 ORDER BY kind, value"#,
@@ -76,6 +97,34 @@ pub async fn allowances(conn: &mut PgConnection, organization: Uuid) -> Result<V
     )
     .fetch_all(conn)
     .await?)
+}
+
+/// One page of an organization's allowances, by kind and value.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number.
+pub async fn page_of_allowances(
+    conn: &mut PgConnection,
+    organization: Uuid,
+    page: &PageParams,
+) -> Result<(Vec<Allowance>, Extent)> {
+    // the index over kind and value leads to the id
+    let key = &[
+        KeyColumn { sql: "a.kind", kind: KeyKind::Text },
+        KeyColumn { sql: "a.value", kind: KeyKind::Text },
+        KeyColumn { sql: "a.id", kind: KeyKind::Uuid },
+    ];
+    let scope = [("a.organization_id", ScopeValue::Id(organization))];
+    let list = KeysetList { is_ascending: true, ..KeysetList::new("allowances a", key, &scope) };
+    let (ids, extent) = list.page(conn, None, page).await?;
+    let rows = sqlx::query_as!(
+        Allowance,
+        r#"SELECT id, kind AS "kind: AllowanceKind", value, note FROM allowances WHERE id = ANY ($1)"#,
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
 /// Adds an allowance; one that is there gets the new note.

@@ -7,8 +7,19 @@ use uuid::Uuid;
 use crate::{
     campaigns::{ActionImage, Cells},
     error::Result,
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue},
+        paging::{Extent, PageParams},
+    },
     petitions::state::PetitionDeliveryStatus,
 };
+
+/// Filter fields of deliveries.
+pub const FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "d.id", kind: FieldKind::Identifier },
+    Field { name: "muster:status", column_sql: "d.state", kind: FieldKind::Enum(&["planned", "delivered"]) },
+]);
 
 /// Bytes of a receipt.
 pub const RECEIPT_BYTES: usize = 16;
@@ -73,17 +84,36 @@ impl PetitionDelivery {
     }
 }
 
-/// A petition's deliveries, newest first; or the one of this id.
-pub async fn deliveries(conn: &mut PgConnection, petition: Uuid, id: Option<Uuid>) -> Result<Vec<PetitionDelivery>> {
-    let all = of_petitions(conn, &[petition], id).await?;
-    Ok(all.into_iter().map(|(_, delivery)| delivery).collect())
+/// One page of a petition's deliveries, the latest day first.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number.
+pub async fn deliveries(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    filter: Option<&Filter>,
+    page: &PageParams,
+) -> Result<(Vec<PetitionDelivery>, Extent)> {
+    let key =
+        &[KeyColumn { sql: "d.delivered_on", kind: KeyKind::Date }, KeyColumn { sql: "d.id", kind: KeyKind::Uuid }];
+    let scope = [("d.petition_id", ScopeValue::Id(petition))];
+    let list = KeysetList::new("petition_deliveries d", key, &scope);
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    // in the same order
+    let rows = of_petitions(conn, &[petition], Some(&ids)).await?;
+    Ok((rows.into_iter().map(|(_, delivery)| delivery).collect(), extent))
 }
 
-/// The deliveries of petitions with the petition's id, newest first; or the one of this id.
+/// A petition's delivery.
+pub async fn delivery(conn: &mut PgConnection, petition: Uuid, id: Uuid) -> Result<Option<PetitionDelivery>> {
+    Ok(of_petitions(conn, &[petition], Some(&[id])).await?.pop().map(|(_, delivery)| delivery))
+}
+
+/// The deliveries of petitions with the petition's id, the latest day first; or those of these ids.
 pub async fn of_petitions(
     conn: &mut PgConnection,
     petitions: &[Uuid],
-    id: Option<Uuid>,
+    ids: Option<&[Uuid]>,
 ) -> Result<Vec<(Uuid, PetitionDelivery)>> {
     let rows = sqlx::query!(
         r#"SELECT d.id, d.petition_id, d.state AS "status: PetitionDeliveryStatus", d.event_id, d.delivered_on, d.place, d.received_by, d.note, d.stated_at, d.receipts, d.erased, d.paper,
@@ -93,10 +123,10 @@ pub async fn of_petitions(
            FROM petition_deliveries d
            LEFT JOIN actions e ON e.id = d.event_id AND e.state NOT IN ('draft', 'archived')
            LEFT JOIN images i ON i.id = d.image_id
-           WHERE d.petition_id = ANY ($1) AND ($2::uuid IS NULL OR d.id = $2)
+           WHERE d.petition_id = ANY ($1) AND ($2::uuid[] IS NULL OR d.id = ANY ($2))
            ORDER BY d.delivered_on DESC, d.id DESC"#,
         petitions,
-        id
+        ids
     )
     .fetch_all(conn)
     .await?;

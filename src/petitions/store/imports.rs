@@ -5,7 +5,26 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{error::Result, petitions::state::ImportState};
+use crate::{
+    error::Result,
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
+        paging::{Extent, PageParams},
+    },
+    petitions::state::ImportState,
+};
+
+/// Filter fields of imports.
+pub const FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "i.id", kind: FieldKind::Identifier },
+    Field { name: "created_date", column_sql: "i.created_at", kind: FieldKind::Timestamp },
+    Field {
+        name: "muster:state",
+        column_sql: "i.state",
+        kind: FieldKind::Enum(&["uploading", "uploaded", "running", "checked", "done", "cancelled", "failed"]),
+    },
+]);
 
 /// An import.
 #[derive(Clone, Debug)]
@@ -97,17 +116,29 @@ pub async fn chunks(conn: &mut PgConnection, import: Uuid, from: i32, most: i64)
     Ok(rows.into_iter().map(|row| (row.number, row.sealed)).collect())
 }
 
-/// A petition's imports, newest first.
-pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<Import>> {
-    Ok(sqlx::query_as!(
+/// One page of a petition's imports, newest first.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number.
+pub async fn of_petition(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    filter: Option<&Filter>,
+    page: &PageParams,
+) -> Result<(Vec<Import>, Extent)> {
+    let scope = [("i.petition_id", ScopeValue::Id(petition))];
+    let list = KeysetList::new("imports i", &[KeyColumn { sql: "i.id", kind: KeyKind::Uuid }], &scope);
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let rows = sqlx::query_as!(
         Import,
         r#"SELECT id, petition_id, organizer_id, name, bytes, delimiter, columns, mapping, source, consent_wording,
                 dry_run, state AS "state: ImportState", offset_bytes, seen, imported, duplicates, refused, created_at, finished_at
-         FROM imports WHERE petition_id = $1 ORDER BY id DESC LIMIT 200"#,
-        petition
+         FROM imports WHERE id = ANY ($1)"#,
+        &ids
     )
     .fetch_all(conn)
-    .await?)
+    .await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
 /// A petition's import, locked.

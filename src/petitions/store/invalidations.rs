@@ -6,11 +6,28 @@ use uuid::Uuid;
 
 use crate::{
     error::Result,
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
+        paging::{Extent, PageParams},
+    },
     petitions::{
         invalidation::Effect,
         state::{InvalidationState, SignatureState},
     },
 };
+
+/// Filter fields of jobs.
+pub const FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "j.id", kind: FieldKind::Identifier },
+    Field { name: "created_date", column_sql: "j.created_at", kind: FieldKind::Timestamp },
+    Field { name: "effect", column_sql: "j.effect", kind: FieldKind::Enum(&["invalidate", "release"]) },
+    Field {
+        name: "muster:state",
+        column_sql: "j.state",
+        kind: FieldKind::Enum(&["running", "done", "cancelled", "undoing", "undone", "failed"]),
+    },
+]);
 
 /// A job.
 #[derive(Clone, Debug)]
@@ -49,17 +66,29 @@ pub async fn insert(conn: &mut PgConnection, job: &Invalidation) -> Result<()> {
     Ok(())
 }
 
-/// A petition's jobs, newest first.
-pub async fn of_petition(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<Invalidation>> {
-    Ok(sqlx::query_as!(
+/// One page of a petition's jobs, newest first.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number.
+pub async fn of_petition(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    filter: Option<&Filter>,
+    page: &PageParams,
+) -> Result<(Vec<Invalidation>, Extent)> {
+    let scope = [("j.petition_id", ScopeValue::Id(petition))];
+    let list = KeysetList::new("invalidations j", &[KeyColumn { sql: "j.id", kind: KeyKind::Uuid }], &scope);
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let rows = sqlx::query_as!(
         Invalidation,
         r#"SELECT id, petition_id, organizer_id, effect AS "effect: Effect", rule, reason, state AS "state: InvalidationState", after_id, total,
                 is_counted, seen, changed, created_at, finished_at
-         FROM invalidations WHERE petition_id = $1 ORDER BY id DESC LIMIT 200"#,
-        petition
+         FROM invalidations WHERE id = ANY ($1)"#,
+        &ids
     )
     .fetch_all(conn)
-    .await?)
+    .await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
 }
 
 /// A petition's job, locked.
@@ -222,14 +251,6 @@ pub async fn find_changed_by(conn: &mut PgConnection, job: Uuid, after: Uuid, mo
     )
     .fetch_all(conn)
     .await?)
-}
-
-/// Locks people, in the lock order of batches.
-pub async fn lock_people(conn: &mut PgConnection, people: &[Uuid]) -> Result<()> {
-    sqlx::query!("SELECT id FROM people WHERE id = ANY ($1) ORDER BY vault_id, email_index FOR NO KEY UPDATE", people)
-        .fetch_all(conn)
-        .await?;
-    Ok(())
 }
 
 /// A signature whose state was changed.

@@ -65,7 +65,9 @@ pub async fn list(
     filter: Option<&Filter>,
     page: &PageParams,
 ) -> Result<(Vec<Petition>, Extent)> {
-    let (actions, extent) = campaigns::page_of_actions(conn, Kind::Petition, organization, filter, page).await?;
+    let filtered = "actions a JOIN petitions k ON k.id = a.id";
+    let (actions, extent) =
+        campaigns::page_of_actions(conn, Kind::Petition, filtered, organization, filter, page).await?;
     Ok((load_for_actions(conn, actions).await?, extent))
 }
 

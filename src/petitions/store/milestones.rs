@@ -25,7 +25,7 @@ pub struct ReachedMilestone {
     pub raises_goal: bool,
 }
 
-/// Dequeues some petitions whose number, goal or milestones have changed since they were last processed.
+/// Dequeues some petitions whose number or settings have changed since they were last processed.
 pub async fn take_moved(conn: &mut PgConnection, most: i64) -> Result<Vec<Uuid>> {
     Ok(sqlx::query_scalar!(
         "DELETE FROM count_moves WHERE action_id IN (SELECT action_id FROM count_moves ORDER BY action_id LIMIT $1 FOR UPDATE SKIP LOCKED)

@@ -4,7 +4,21 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    kernel::{
+        filter::{Field, FieldKind, FieldSet, Filter},
+        keyset_pagination::{KeyColumn, KeyKind, KeysetList, ScopeValue, in_order},
+        paging::{Extent, PageParams},
+    },
+};
+
+/// Filter fields of batches.
+pub const FIELDS: FieldSet = FieldSet(&[
+    Field { name: "identifier", column_sql: "b.id", kind: FieldKind::Identifier },
+    Field { name: "reference", column_sql: "b.reference", kind: FieldKind::Text },
+    Field { name: "created_date", column_sql: "b.created_at", kind: FieldKind::Timestamp },
+]);
 
 /// A batch of paper sheets.
 #[derive(Clone, Debug)]
@@ -25,14 +39,36 @@ pub struct PaperBatch {
     pub created_at: DateTime<Utc>,
 }
 
-/// A petition's batches, newest first.
-pub async fn batches(conn: &mut PgConnection, petition: Uuid) -> Result<Vec<PaperBatch>> {
-    Ok(sqlx::query_as!(
+/// One page of a petition's batches, newest first.
+///
+/// # Errors
+/// `invalid_parameter` for a page that is not found by its number.
+pub async fn batches(
+    conn: &mut PgConnection,
+    petition: Uuid,
+    filter: Option<&Filter>,
+    page: &PageParams,
+) -> Result<(Vec<PaperBatch>, Extent)> {
+    let scope = [("b.petition_id", ScopeValue::Id(petition))];
+    let list = KeysetList::new("paper_batches b", &[KeyColumn { sql: "b.id", kind: KeyKind::Uuid }], &scope);
+    let (ids, extent) = list.page(conn, filter, page).await?;
+    let rows = sqlx::query_as!(
         PaperBatch,
-        "SELECT id, reference, sheets, count, collected_on, note, created_at FROM paper_batches WHERE petition_id = $1 ORDER BY id DESC",
-        petition
+        "SELECT id, reference, sheets, count, collected_on, note, created_at FROM paper_batches WHERE id = ANY ($1)",
+        &ids
     )
     .fetch_all(conn)
+    .await?;
+    Ok((in_order(rows, &ids, |row| row.id), extent))
+}
+
+/// Signatures on all batches of a petition.
+pub async fn signatures(conn: &mut PgConnection, petition: Uuid) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(count), 0)::bigint AS "n!" FROM paper_batches WHERE petition_id = $1"#,
+        petition
+    )
+    .fetch_one(conn)
     .await?)
 }
 

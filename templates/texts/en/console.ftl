@@ -83,6 +83,9 @@ mailbox-headers = All headers
 # one petition
 console-back = Back
 console-back-all = All petitions, events and letters
+console-page-previous = Previous page
+console-page-next = Next page
+console-page-number = Page { $n } of { $total }
 console-not-saved = Your changes were not saved
 console-not-saved-hint = Nothing has changed. Use your browser’s back button to return to the form with what you entered.
 console-done = Done.

@@ -83,6 +83,9 @@ mailbox-headers = Todos los encabezados
 # one petition
 console-back = Volver
 console-back-all = Peticiones, eventos y cartas
+console-page-previous = Página anterior
+console-page-next = Página siguiente
+console-page-number = Página { $n } de { $total }
 console-not-saved = Sus cambios no se guardaron
 console-not-saved-hint = No se cambió nada. Use el botón Atrás del navegador para volver al formulario con lo que había escrito.
 console-done = Hecho.

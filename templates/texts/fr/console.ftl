@@ -83,6 +83,9 @@ mailbox-headers = Tous les en-têtes
 # one petition
 console-back = Retour
 console-back-all = Pétitions, événements et lettres
+console-page-previous = Page précédente
+console-page-next = Page suivante
+console-page-number = Page { $n } sur { $total }
 console-not-saved = Vos modifications n’ont pas été enregistrées
 console-not-saved-hint = Rien n’a changé. Utilisez le bouton Retour du navigateur pour retrouver le formulaire et ce que vous y avez saisi.
 console-done = C’est fait.

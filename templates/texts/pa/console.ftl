@@ -83,6 +83,9 @@ mailbox-headers = ਸਾਰੇ ਹੈਡਰ
 # one petition
 console-back = ਵਾਪਸ
 console-back-all = ਪਟੀਸ਼ਨਾਂ, ਸਮਾਗਮ ਅਤੇ ਚਿੱਠੀਆਂ
+console-page-previous = ਪਿਛਲਾ ਪੰਨਾ
+console-page-next = ਅਗਲਾ ਪੰਨਾ
+console-page-number = ਪੰਨਾ { $n } / { $total }
 console-not-saved = ਤੁਹਾਡੀਆਂ ਤਬਦੀਲੀਆਂ ਸੇਵ ਨਹੀਂ ਹੋਈਆਂ
 console-not-saved-hint = ਕੁਝ ਨਹੀਂ ਬਦਲਿਆ। ਆਪਣੇ ਭਰੇ ਹੋਏ ਫ਼ਾਰਮ ’ਤੇ ਵਾਪਸ ਜਾਣ ਲਈ ਬ੍ਰਾਊਜ਼ਰ ਦਾ ਵਾਪਸ ਬਟਨ ਵਰਤੋ।
 console-done = ਹੋ ਗਿਆ।

@@ -1,6 +1,9 @@
 //! The counters, whatever happens in whatever order: after each step they are what the rows say.
 
-use muster::kernel::links::Purpose;
+use muster::{
+    kernel::links::Purpose,
+    petitions::{CONFIRM_SIGNATURE, ERASE_SIGNER, MANAGE_SIGNATURE},
+};
 use proptest::{
     prelude::*,
     strategy::ValueTree,
@@ -98,10 +101,10 @@ async fn act(app: &TestApp, token: &str, verb: &Verb) {
         }
         Verb::Confirm(n) => {
             let sql = "SELECT id, link_generation FROM signatures WHERE state = 'pending' ORDER BY id";
-            press(app, Purpose::ConfirmSignature, nth(app, sql, *n).await).await;
+            press(app, CONFIRM_SIGNATURE, nth(app, sql, *n).await).await;
         }
-        Verb::Withdraw(n) => press(app, Purpose::ManageSignature, nth(app, STANDING, *n).await).await,
-        Verb::Erase(n) => press(app, Purpose::EraseSigner, nth(app, STANDING, *n).await).await,
+        Verb::Withdraw(n) => press(app, MANAGE_SIGNATURE, nth(app, STANDING, *n).await).await,
+        Verb::Erase(n) => press(app, ERASE_SIGNER, nth(app, STANDING, *n).await).await,
         Verb::Rule(n, state) => {
             let row = nth(app, "SELECT id, link_generation FROM signatures ORDER BY id", *n).await;
             if let Some((id, _)) = row {

@@ -10,7 +10,7 @@ use muster::{
     },
     error::Result,
     kernel::links::Purpose,
-    petitions::Signatures,
+    petitions::{CONFIRM_SIGNATURE, MANAGE_SIGNATURE, Signatures},
 };
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
@@ -47,13 +47,13 @@ async fn act(app: &TestApp, token: &str, from: usize) {
     }
     press_each(
         app,
-        Purpose::ConfirmSignature,
+        CONFIRM_SIGNATURE,
         "SELECT id, link_generation FROM signatures WHERE state = 'pending' ORDER BY random() LIMIT 10",
     )
     .await;
     press_each(
         app,
-        Purpose::ManageSignature,
+        MANAGE_SIGNATURE,
         "SELECT id, link_generation FROM signatures WHERE state = 'counted' ORDER BY random() LIMIT 4",
     )
     .await;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use muster::kernel::links::Purpose;
+use muster::{
+    events::{CONFIRM_ATTENDANCE, MANAGE_ATTENDANCE, REJECT_ATTENDANCE},
+    kernel::links::Purpose,
+};
 use proptest::{
     prelude::*,
     strategy::ValueTree,
@@ -346,15 +349,15 @@ async fn act(app: &TestApp, token: &str, verb: &Verb) -> Option<(Reply, Option<R
         Verb::Vouch(person, size) => (app.post(REGISTER, t, &party(&name(person), *size)).await, None),
         Verb::Confirm(n) => {
             let row = nth(app, &["pending"], *n).await?;
-            (press(app, Purpose::ConfirmAttendance, &row).await, Some(row))
+            (press(app, CONFIRM_ATTENDANCE, &row).await, Some(row))
         }
         Verb::Reject(n) => {
             let row = nth(app, &["pending"], *n).await?;
-            (press(app, Purpose::RejectAttendance, &row).await, Some(row))
+            (press(app, REJECT_ATTENDANCE, &row).await, Some(row))
         }
         Verb::Cancel(n, true) => {
             let row = nth(app, &ACTIVE, *n).await?;
-            (press(app, Purpose::ManageAttendance, &row).await, Some(row))
+            (press(app, MANAGE_ATTENDANCE, &row).await, Some(row))
         }
         Verb::Cancel(n, false) => {
             let row = nth(app, &ACTIVE, *n).await?;

@@ -88,6 +88,45 @@ async fn public_breakdowns_are_daily_rounded_and_can_be_disabled(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn breakdowns_are_published_again_each_day_and_once_they_are_shown(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let token = app.owner().await;
+    app.petition(&token, json!({"muster:shows_breakdowns": false})).await;
+    for n in 0..100 {
+        vouch(&app, &token, &format!("s{n}@example.org"), "CA").await;
+    }
+    let published = async || {
+        app.tick().await;
+        app.kernel.cache_invalidator.publish(muster::kernel::cache_invalidation::CacheInvalidation::All);
+        app.get(&format!("{COUNTS}?by=country"), None).await.expect(200)["muster:counts"].clone()
+    };
+    assert_eq!((published().await, published().await), (Value::Null, Value::Null), "switched off");
+    let shown = json!({"muster:shows_breakdowns": true});
+    app.put("/api/v1/petitions/status", Some(&token), &shown).await.expect(200);
+    assert_eq!(published().await, json!({"CA": 100}));
+
+    for n in 100..120 {
+        vouch(&app, &token, &format!("s{n}@example.org"), "US").await;
+    }
+    assert_eq!(published().await, json!({"CA": 100}), "not on the same day");
+    app.kernel.env.advance(chrono::TimeDelta::days(1));
+    assert_eq!(published().await, json!({"CA": 100, "US": 20}));
+
+    let pause = async |paused: bool| {
+        let limits = json!({"muster:breakdowns_paused": paused});
+        app.put("/api/v1/integrity", Some(&token), &limits).await.expect(200);
+    };
+    pause(true).await;
+    app.kernel.env.advance(chrono::TimeDelta::days(1));
+    for n in 120..140 {
+        vouch(&app, &token, &format!("s{n}@example.org"), "MX").await;
+    }
+    assert_eq!((published().await, published().await), (Value::Null, Value::Null), "paused");
+    pause(false).await;
+    assert_eq!(published().await, json!({"CA": 100, "MX": 20, "US": 20}));
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn protected_petition_publishes_only_its_total(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let token = app.owner().await;

@@ -16,7 +16,7 @@ pub const LAYERS: [&[&str]; 12] = [
     &["campaigns"],
     &["letters"],
     &["petitions", "events"],
-    &["exports", "broadcasts"],
+    &["exports", "broadcasts", "landing"],
     &["console"],
     &["app", "worker"],
     &["demo", "checks", "cli"],

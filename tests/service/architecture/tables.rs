@@ -143,20 +143,6 @@ const OWNED: [Owned; 9] = [
     },
 ];
 
-/// SQL that names what a slice above owns, to be mended: nothing may be added, and what is gone is taken off the list.
-const UPWARD_SQL: [&str; 8] = [
-    "campaigns::counts names event_status of events",
-    "campaigns::counts names events of events",
-    "campaigns::counts names petitions of petitions",
-    "campaigns::store::actions names events of events",
-    "campaigns::store::actions names letter_actions of letters",
-    "campaigns::store::actions names petitions of petitions",
-    "campaigns::store::landing names events of events",
-    "campaigns::store::landing names petitions of petitions",
-];
-/// The same of functions in the database.
-const UPWARD_FUNCTIONS: [&str; 1] = ["submit_letters of letters names signatures of petitions"];
-
 struct Owned {
     slice: &'static str,
     tables: &'static [&'static str],
@@ -249,7 +235,7 @@ fn sql_in_rust_names_only_what_its_slice_and_those_below_own() {
         }
     }
     assert!(seen > 300, "only {seen} names were found in the SQL");
-    assert_eq!(breaches.iter().map(String::as_str).collect::<Vec<_>>(), UPWARD_SQL);
+    assert_eq!(breaches, BTreeSet::new());
 }
 
 /// Slices whose modules may all hold SQL: the kernel and the queue have no `store` for some of their parts, the others put
@@ -284,7 +270,7 @@ async fn functions_name_only_what_their_slice_and_those_below_own(pool: PgPool) 
         let owner = owner_of(name, false).unwrap_or_else(|| panic!("nobody owns the function {name}: add it to OWNED"));
         breaches.extend(upward(owner, body).iter().map(|foreign| format!("{name} of {owner} names {foreign}")));
     }
-    assert_eq!(breaches, UPWARD_FUNCTIONS);
+    assert_eq!(breaches, Vec::<String>::new());
 }
 
 #[sqlx::test(migrations = "./migrations")]

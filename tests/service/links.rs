@@ -1,0 +1,32 @@
+//! Purposes of links, which the slices declare.
+
+use std::collections::BTreeSet;
+
+use muster::{broadcasts, events, kernel::links::Purpose, letters, petitions};
+
+/// Mailed links contain these bytes: they never change, and no two purposes share one.
+#[test]
+fn purposes_keep_their_bytes() {
+    let purposes: [(Purpose, u8); 15] = [
+        (petitions::CONFIRM_SIGNATURE, 1),
+        (petitions::MANAGE_SIGNATURE, 2),
+        (events::CONFIRM_ATTENDANCE, 3),
+        (events::MANAGE_ATTENDANCE, 4),
+        (letters::CONFIRM_LETTER, 5),
+        (letters::MANAGE_LETTER, 6),
+        (petitions::REJECT_SIGNATURE, 7),
+        (events::REJECT_ATTENDANCE, 8),
+        (letters::REJECT_LETTER, 9),
+        (petitions::PREVIEW_PETITION, 10),
+        (petitions::SHOW_NAME, 11),
+        (petitions::MY_DATA, 12),
+        (petitions::ERASE_SIGNER, 13),
+        (broadcasts::UNSUBSCRIBE, 14),
+        (broadcasts::PREFERENCES, 15),
+    ];
+    for (purpose, byte) in purposes {
+        assert_eq!(purpose.byte(), byte);
+    }
+    let bytes: BTreeSet<u8> = purposes.iter().map(|(purpose, _)| purpose.byte()).collect();
+    assert_eq!(bytes.len(), purposes.len());
+}
