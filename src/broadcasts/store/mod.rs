@@ -32,7 +32,7 @@ pub const BROADCAST_FIELDS: FieldSet = FieldSet(&[
     Field {
         name: "muster:state",
         column_sql: "b.state",
-        kind: FieldKind::Enum(&["draft", "scheduled", "sending", "paused", "done", "cancelled", "failed"]),
+        kind: FieldKind::Enum(BroadcastState::NAMES),
     },
 ]);
 

@@ -18,7 +18,7 @@ use crate::{
 /// Filter fields of deliveries.
 pub const FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "d.id", kind: FieldKind::Identifier },
-    Field { name: "muster:status", column_sql: "d.state", kind: FieldKind::Enum(&["planned", "delivered"]) },
+    Field { name: "muster:status", column_sql: "d.state", kind: FieldKind::Enum(PetitionDeliveryStatus::NAMES) },
 ]);
 
 /// Bytes of a receipt.

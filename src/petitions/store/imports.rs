@@ -22,7 +22,7 @@ pub const FIELDS: FieldSet = FieldSet(&[
     Field {
         name: "muster:state",
         column_sql: "i.state",
-        kind: FieldKind::Enum(&["uploading", "uploaded", "running", "checked", "done", "cancelled", "failed"]),
+        kind: FieldKind::Enum(ImportState::NAMES),
     },
 ]);
 

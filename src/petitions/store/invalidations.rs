@@ -21,11 +21,11 @@ use crate::{
 pub const FIELDS: FieldSet = FieldSet(&[
     Field { name: "identifier", column_sql: "j.id", kind: FieldKind::Identifier },
     Field { name: "created_date", column_sql: "j.created_at", kind: FieldKind::Timestamp },
-    Field { name: "effect", column_sql: "j.effect", kind: FieldKind::Enum(&["invalidate", "release"]) },
+    Field { name: "effect", column_sql: "j.effect", kind: FieldKind::Enum(Effect::NAMES) },
     Field {
         name: "muster:state",
         column_sql: "j.state",
-        kind: FieldKind::Enum(&["running", "done", "cancelled", "undoing", "undone", "failed"]),
+        kind: FieldKind::Enum(InvalidationState::NAMES),
     },
 ]);
 
